@@ -1,0 +1,80 @@
+/**
+ * The root of every error that Expunge raises on purpose: a code for machines, a flag for whoever
+ * might try again, and a message for people that says what was expected, what came and where, and
+ * what to do next. Never a secret, never a value that may be personal data.
+ */
+export abstract class ExpungeError extends Error {
+  abstract readonly code: string
+  /** False where another attempt would meet the same wall. */
+  readonly retryable: boolean = false
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** Why a guard rail stopped a request before anything was deleted: status `refused`. */
+export const REFUSAL_CODES = [
+  'INVALID_REQUEST',
+  'UNKNOWN_OBJECT',
+  'HARD_DELETE_NOT_ALLOWED',
+  'SOURCE_NOT_ALLOWED',
+  'EMPTY_SOURCE',
+  'NOT_TEXT',
+  'NO_ID_COLUMN',
+  'AMBIGUOUS_ID_COLUMN',
+  'LINE_TOO_LONG',
+  'INVALID_ROWS',
+  'CASE_DAMAGED',
+  'TOO_MANY_RECORDS',
+  'PLAN_TOO_SCATTERED',
+  'STAGING_TOO_LARGE',
+] as const
+export type RefusalCode = (typeof REFUSAL_CODES)[number]
+
+export class RefusedError extends ExpungeError {
+  readonly code: RefusalCode
+
+  constructor(code: RefusalCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Why no plan could be made of a source that no guard rail objects to: status `failed`. */
+export type SourceFailureCode =
+  | 'SOURCE_NOT_FOUND'
+  | 'SOURCE_NOT_READABLE'
+  | 'SOURCE_CHANGED'
+  | 'SOURCE_TRUNCATED'
+
+export class SourceError extends ExpungeError {
+  readonly code: SourceFailureCode
+
+  constructor(code: SourceFailureCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** One wrong setting: its name as the user wrote it, what was expected, what came. */
+export interface ConfigProblem {
+  readonly setting: string
+  readonly message: string
+}
+
+/** Every wrong setting at once: whoever mends one should not meet the next on the next start. */
+export class ConfigError extends ExpungeError {
+  readonly code = 'BAD_CONFIGURATION'
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(({ setting, message }) => `${setting}: ${message}`).join('\n'))
+    this.problems = problems
+  }
+}
+
+/** The text of whatever was thrown, for a log line or a receipt. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

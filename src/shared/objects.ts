@@ -1,0 +1,19 @@
+/**
+ * The objects Expunge deletes, each with its key prefix: the first three characters of every id.
+ * The five are those of Salesforce's page on bulk deletion in Marketing Cloud Growth; others may be
+ * added by configuration.
+ */
+export interface DeletableObject {
+  /** API name, as Salesforce spells it. */
+  readonly name: string
+  /** Three characters that begin every id of the object. */
+  readonly prefix: string
+}
+
+export const BUILT_IN_OBJECTS: readonly DeletableObject[] = [
+  { name: 'Contact', prefix: '003' },
+  { name: 'Lead', prefix: '00Q' },
+  { name: 'Campaign', prefix: '701' },
+  { name: 'MarketSegment', prefix: '1sg' },
+  { name: 'FlowRecord', prefix: '2aF' },
+]

@@ -1,0 +1,99 @@
+/** The account of a request: what the plan found, what became of every id, and the receipt. */
+
+/** What reading the source found. `read` = `accepted` + `invalid` + `duplicate`. */
+export interface Plan {
+  readonly read: number
+  readonly accepted: number
+  readonly invalid: number
+  readonly duplicate: number
+  /** Accepted ids that came with 15 characters, so that no checksum vouches for their case. */
+  readonly unchecked: number
+  readonly chunks: number
+  /** Hex digest over the accepted 15-byte ids in ascending order, each with LF. */
+  readonly sha256: string
+}
+
+/** The four verdicts an accepted id can get; each gets one. */
+export const VERDICTS = ['deleted', 'alreadyGone', 'failed', 'unprocessed'] as const
+export type Verdict = (typeof VERDICTS)[number]
+
+/** Verdicts of a chunk or a request, counted. */
+export type Outcome = Readonly<Record<Verdict, number>>
+
+export const NO_OUTCOME: Outcome = { deleted: 0, alreadyGone: 0, failed: 0, unprocessed: 0 }
+
+export function addOutcomes(a: Outcome, b: Outcome): Outcome {
+  return {
+    deleted: a.deleted + b.deleted,
+    alreadyGone: a.alreadyGone + b.alreadyGone,
+    failed: a.failed + b.failed,
+    unprocessed: a.unprocessed + b.unprocessed,
+  }
+}
+
+export function totalOf(outcome: Outcome): number {
+  return outcome.deleted + outcome.alreadyGone + outcome.failed + outcome.unprocessed
+}
+
+/** How often each failure code was seen. */
+export type FailureCounts = Readonly<Record<string, number>>
+
+export function addFailures(a: FailureCounts, b: FailureCounts): FailureCounts {
+  const sum: Record<string, number> = { ...a }
+  for (const [code, count] of Object.entries(b)) sum[code] = (sum[code] ?? 0) + count
+  return sum
+}
+
+/** One ingest job as a receipt lists it; `records` are those of this request in it. */
+export interface IngestJobLine {
+  readonly id: string
+  readonly state: string
+  readonly records: number
+  readonly attempt: number
+}
+
+/** Why a request was refused, cancelled or failed. */
+export interface ReceiptError {
+  readonly code: string
+  readonly message: string
+}
+
+export const TERMINAL_STATUSES = [
+  'completed',
+  'incomplete',
+  'planned',
+  'refused',
+  'cancelled',
+  'failed',
+] as const
+export type TerminalStatus = (typeof TERMINAL_STATUSES)[number]
+
+export const LIVE_STATUSES = ['queued', 'planning', 'awaiting-approval', 'deleting'] as const
+export type LiveStatus = (typeof LIVE_STATUSES)[number]
+
+export type Status = LiveStatus | TerminalStatus
+export const STATUSES: readonly Status[] = [...LIVE_STATUSES, ...TERMINAL_STATUSES]
+
+export function isTerminal(status: Status): status is TerminalStatus {
+  return (TERMINAL_STATUSES as readonly Status[]).includes(status)
+}
+
+/** The final account of a request, as `receipt.json` and `--json` show it. */
+export interface Receipt {
+  readonly id: string
+  readonly org: string
+  readonly orgId: string | null
+  readonly object: string
+  readonly operation: string
+  readonly status: TerminalStatus
+  readonly submittedAt: string
+  readonly finishedAt: string
+  readonly reason: string | null
+  /** Null where no plan could be made. */
+  readonly plan: Plan | null
+  /** Null before anything was applied. */
+  readonly outcome: Outcome | null
+  readonly failures: FailureCounts
+  readonly ingestJobs: readonly IngestJobLine[]
+  readonly error: ReceiptError | null
+}
