@@ -1,0 +1,22 @@
+import type { RedisClient } from '../redis.ts'
+import type { OrgKeys } from './keys.ts'
+import { oneOf, runScript, script } from './script.ts'
+
+const APPROVE = script(`
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return 'unknown' end
+if status == 'deleting' then return 'approved' end
+if status ~= 'awaiting-approval' then return 'not-waiting' end
+redis.call('HSET', KEYS[1], 'status', 'deleting')
+return 'approved'
+`)
+
+/** Lets a parked plan go ahead. Whoever calls it orders the open chunks' ingest jobs. */
+export async function approve(
+  redis: RedisClient,
+  keys: OrgKeys,
+  id: string,
+): Promise<'approved' | 'not-waiting' | 'unknown'> {
+  const answer = await runScript(redis, APPROVE, [keys.request(id)], [])
+  return oneOf(answer, ['approved', 'not-waiting', 'unknown'])
+}

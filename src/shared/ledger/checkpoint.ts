@@ -1,0 +1,56 @@
+import type { RedisClient } from '../redis.ts'
+import type { JobLock } from './begin-planning.ts'
+import type { OrgKeys } from './keys.ts'
+import type { Progress } from './record.ts'
+import { oneOf, runScript, script } from './script.ts'
+
+const SAVE = script(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
+if redis.call('HEXISTS', KEYS[1], 'order') == 0 then return 'gone' end
+redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+if ARGV[2] == 'checkpoint' then redis.call('HSET', KEYS[1], 'starts', 0) end
+return 'ok'
+`)
+
+export type Saved = 'ok' | 'lost' | 'gone'
+
+/**
+ * Saves where an ingest job stands, before the next outside effect. Guarded by BullMQ's lock: who
+ * has lost it gets `lost`, has written nothing, and stops there. (BullMQ's own `updateData` takes
+ * no token: a worker that woke after losing its job was seen to overwrite the new owner's data.)
+ */
+export async function saveCheckpoint(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { order, checkpoint, lock }: { order: string; checkpoint: string; lock: JobLock },
+): Promise<Saved> {
+  return save(redis, keys, { order, field: 'checkpoint', value: checkpoint, lock })
+}
+
+/** Notes how far Salesforce is, for whoever watches. */
+export async function saveProgress(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { order, progress, lock }: { order: string; progress: Progress; lock: JobLock },
+): Promise<Saved> {
+  return save(redis, keys, { order, field: 'progress', value: JSON.stringify(progress), lock })
+}
+
+async function save(
+  redis: RedisClient,
+  keys: OrgKeys,
+  {
+    order,
+    field,
+    value,
+    lock,
+  }: { order: string; field: 'checkpoint' | 'progress'; value: string; lock: JobLock },
+): Promise<Saved> {
+  const answer = await runScript(
+    redis,
+    SAVE,
+    [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
+    [lock.token, field, value],
+  )
+  return oneOf(answer, ['ok', 'lost', 'gone'])
+}

@@ -1,0 +1,147 @@
+import { z } from 'zod'
+import {
+  type IngestJobLine,
+  LIVE_STATUSES,
+  type Outcome,
+  type Plan,
+  type Receipt,
+  TERMINAL_STATUSES,
+} from '../receipt.ts'
+import {
+  OPERATIONS,
+  PRIORITIES,
+  parseStoredRequest,
+  type Staged,
+  type StoredRequest,
+} from '../request.ts'
+
+/** What the ledger holds, parsed: nothing that comes out of Redis is believed unread. */
+
+const count = z.int().min(0)
+const digest = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** Ids of one request that travel together, and how to know that none was lost on the way. */
+const chunkRefSchema = z.strictObject({
+  request: z.string(),
+  /** Names the planning attempt (or resend) that staged the frames. */
+  lot: z.string(),
+  chunk: count,
+  attempt: z.int().min(1),
+  count,
+  /** Over the canonical ids in the order of the chunk. */
+  sha256: digest,
+})
+export type ChunkRef = Readonly<z.output<typeof chunkRefSchema>>
+
+/** What one ingest job carries: chunks of one or more requests, all of one object and operation. */
+const ingestOrderSchema = z.strictObject({
+  order: z.string(),
+  object: z.string(),
+  operation: z.enum(OPERATIONS),
+  priority: z.enum(PRIORITIES),
+  chunks: z.array(chunkRefSchema).min(1),
+})
+export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
+
+const outcomeSchema: z.ZodType<Outcome> = z.strictObject({
+  deleted: count,
+  alreadyGone: count,
+  failed: count,
+  unprocessed: count,
+})
+const jobLineSchema: z.ZodType<IngestJobLine> = z.strictObject({
+  id: z.string(),
+  state: z.string(),
+  records: count,
+  attempt: z.int().min(1),
+})
+const receiptErrorSchema = z.strictObject({ code: z.string(), message: z.string() })
+
+/** What became of one chunk: the sum of its verdicts, and where it travelled. */
+const chunkOutcomeSchema = z.strictObject({
+  outcome: outcomeSchema,
+  failures: z.record(z.string(), count),
+  /** Null where no ingest job ever took the chunk. */
+  job: jobLineSchema.nullable(),
+  /** Why the chunk could not be sent at all. */
+  error: receiptErrorSchema.nullable(),
+})
+export type ChunkOutcome = Readonly<z.output<typeof chunkOutcomeSchema>>
+
+const planSchema: z.ZodType<Plan> = z.strictObject({
+  read: count,
+  accepted: count,
+  invalid: count,
+  duplicate: count,
+  unchecked: count,
+  chunks: count,
+  sha256: digest,
+})
+const stagedSchema: z.ZodType<Staged> = z.strictObject({
+  lot: z.string(),
+  bytes: count,
+  sha256: digest,
+})
+const receiptSchema: z.ZodType<Receipt> = z.strictObject({
+  id: z.string(),
+  org: z.string(),
+  orgId: z.string().nullable(),
+  object: z.string(),
+  operation: z.string(),
+  status: z.enum(TERMINAL_STATUSES),
+  submittedAt: z.string(),
+  finishedAt: z.string(),
+  reason: z.string().nullable(),
+  plan: planSchema.nullable(),
+  outcome: outcomeSchema.nullable(),
+  failures: z.record(z.string(), count),
+  ingestJobs: z.array(jobLineSchema),
+  error: receiptErrorSchema.nullable(),
+})
+const statusSchema = z.enum([...LIVE_STATUSES, ...TERMINAL_STATUSES])
+
+/** One request as the ledger knows it. Times are milliseconds since the epoch. */
+export interface RequestRecord {
+  readonly request: StoredRequest
+  readonly bodyHash: string
+  readonly status: z.output<typeof statusSchema>
+  readonly submittedAt: number
+  readonly staged: Staged | null
+  /** The lot of the planning attempt that counts, null before the first. */
+  readonly lot: string | null
+  readonly plan: Plan | null
+  readonly receipt: Receipt | null
+}
+
+export function parseRecord(hash: Record<string, string>): RequestRecord {
+  return {
+    request: parseStoredRequest(hash['request'] ?? ''),
+    bodyHash: digest.parse(hash['bodyHash']),
+    status: statusSchema.parse(hash['status']),
+    submittedAt: z.coerce.number().int().parse(hash['submittedAt']),
+    staged: parseOptional(stagedSchema, hash['staged']),
+    lot: hash['lot'] ?? null,
+    plan: parseOptional(planSchema, hash['plan']),
+    receipt: parseOptional(receiptSchema, hash['receipt']),
+  }
+}
+
+/** How far Salesforce is with an ingest job that runs now; its counters include failures. */
+const progressSchema = z.strictObject({ processed: count, failed: count })
+export type Progress = Readonly<z.output<typeof progressSchema>>
+
+export const parseIngestOrder = (json: string): IngestOrder =>
+  ingestOrderSchema.parse(JSON.parse(json))
+export const parseChunkOutcome = (json: string): ChunkOutcome =>
+  chunkOutcomeSchema.parse(JSON.parse(json))
+export const parseProgress = (json: string | null | undefined): Progress =>
+  parseOptional(progressSchema, json) ?? { processed: 0, failed: 0 }
+
+/** Names a chunk within its request, in `open:<id>` and `ledger:<id>`. */
+export function chunkField({ chunk, attempt }: Pick<ChunkRef, 'chunk' | 'attempt'>): string {
+  return `${chunk}.${attempt}`
+}
+
+function parseOptional<T>(schema: z.ZodType<T>, json: string | null | undefined): T | null {
+  return json === undefined || json === null || json === '' ? null : schema.parse(JSON.parse(json))
+}

@@ -1,0 +1,69 @@
+import type { LiveStatus, Plan, Receipt } from '../receipt.ts'
+import type { RedisClient } from '../redis.ts'
+import type { OrgKeys } from './keys.ts'
+import { oneOf, runScript, script } from './script.ts'
+
+// KEYS from 5: ingest orders that will never be sent.
+const SETTLE = script(`
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return 'unknown' end
+if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
+if not string.find(ARGV[4], '|' .. status .. '|', 1, true) then return 'not-due' end
+if ARGV[5] == 'keep' and redis.call('HLEN', KEYS[3]) > 0 then return 'not-due' end
+if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return 'not-due' end
+redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
+redis.call('SREM', KEYS[2], ARGV[1])
+redis.call('DEL', KEYS[3], KEYS[4])
+for i = 5, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('EXPIRE', KEYS[1], ARGV[8])
+return 'settled'
+`)
+
+export interface Settlement {
+  readonly receipt: Receipt
+  /** The statuses from which this end may be reached. */
+  readonly from: readonly LiveStatus[]
+  /** The plan, where the record does not hold it yet (a plan that was refused or had nothing to do). */
+  readonly plan?: Plan | null
+  /** Only while this planning attempt counts. */
+  readonly lot?: string
+  /** Orders to drop with their open chunks, where a plan ends unsent. */
+  readonly unsent?: readonly string[]
+  /** How long the record is kept. */
+  readonly retentionSeconds: number
+}
+
+/**
+ * Gives a request its one terminal status and its receipt. Repeating it changes nothing
+ * (`already`). `not-due`: chunks are still open, or the status is not one of `from`.
+ */
+export async function settle(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { receipt, from, plan = null, lot = '', unsent, retentionSeconds }: Settlement,
+): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
+  const { id } = receipt
+  const answer = await runScript(
+    redis,
+    SETTLE,
+    [
+      keys.request(id),
+      keys.live,
+      keys.open(id),
+      keys.ledger(id),
+      ...(unsent ?? []).map((order) => keys.ingest(order)),
+    ],
+    [
+      id.toLowerCase(),
+      receipt.status,
+      JSON.stringify(receipt),
+      `|${from.join('|')}|`,
+      unsent === undefined ? 'keep' : 'drop',
+      plan === null ? '' : JSON.stringify(plan),
+      lot,
+      retentionSeconds,
+    ],
+  )
+  return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])
+}

@@ -1,0 +1,68 @@
+import type { RedisClient } from '../redis.ts'
+import type { JobLock } from './begin-planning.ts'
+import type { OrgKeys } from './keys.ts'
+import { type IngestOrder, parseIngestOrder } from './record.ts'
+import { runScript, script } from './script.ts'
+
+// Whoever takes an order counts as a crash until it saves a checkpoint or hands the order back.
+// Waiting is not counted: it lasts for hours, and deploys would add up.
+const TAKE = script(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
+local order = redis.call('HGET', KEYS[1], 'order')
+if not order then return {'gone'} end
+local checkpoint = redis.call('HGET', KEYS[1], 'checkpoint') or ''
+local starts = 0
+if checkpoint == '' or cjson.decode(checkpoint).step ~= 'wait' then
+  starts = redis.call('HINCRBY', KEYS[1], 'starts', 1)
+end
+return {'taken', order, checkpoint, starts}
+`)
+
+export type Taken =
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'gone' }
+  | {
+      readonly kind: 'taken'
+      readonly order: IngestOrder
+      /** JSON of the last checkpoint, null before the first. */
+      readonly checkpoint: string | null
+      /** How often workers died at this checkpoint before us. */
+      readonly crashes: number
+    }
+
+/** Takes up an ingest order at its checkpoint. `gone`: its outcome is in the ledger already. */
+export async function takeOrder(
+  redis: RedisClient,
+  keys: OrgKeys,
+  order: string,
+  lock: JobLock,
+): Promise<Taken> {
+  const answer = await runScript(
+    redis,
+    TAKE,
+    [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
+    [lock.token],
+  )
+  const [kind, json, checkpoint, starts] = Array.isArray(answer) ? answer : []
+  if (kind === 'lost' || kind === 'gone') return { kind }
+  return {
+    kind: 'taken',
+    order: parseIngestOrder(String(json)),
+    checkpoint: checkpoint === '' ? null : String(checkpoint),
+    crashes: Math.max(0, Number(starts) - 1),
+  }
+}
+
+/** Gives an order back without blame: a worker that stops has not crashed. */
+export async function handBackOrder(
+  redis: RedisClient,
+  keys: OrgKeys,
+  order: string,
+): Promise<void> {
+  await runScript(redis, HAND_BACK, [keys.ingest(order)], [])
+}
+
+const HAND_BACK = script(`
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'starts', 0) end
+return 'ok'
+`)

@@ -1,0 +1,125 @@
+import { type JobsOptions, Queue } from 'bullmq'
+import { z } from 'zod'
+import type { OrgKeys } from './ledger/keys.ts'
+import type { RedisClient } from './redis.ts'
+import type { Priority } from './request.ts'
+
+/**
+ * The queues of one org. A job is a work order: it names what to do, never how far it is nor with
+ * which ids; the ledger knows that. So a job may be lost, run twice or be ordered again.
+ */
+export const QUEUES = ['requests', 'ingest-jobs', 'ingest-jobs-urgent'] as const
+export type QueueName = (typeof QUEUES)[number]
+
+/** Lower goes first. 0 beats all and is kept for jobs that a stopping worker hands over. */
+export const HAND_OVER_PRIORITY = 0
+const BULLMQ_PRIORITY: Record<Priority, number> = { high: 1, normal: 10, low: 100 }
+
+/** Settling frees memory and answers a caller: it goes before any planning. */
+const SETTLE_PRIORITY = 1
+
+/** The job name by which other systems submit with nothing but BullMQ. */
+export const DOOR = 'deletion-request'
+
+/** Version of the job data below. A worker hands back what is newer than itself. */
+export const JOB_VERSION = 1
+
+const requestJobSchema = z.discriminatedUnion('step', [
+  z.object({ v: z.literal(JOB_VERSION), step: z.literal('plan'), id: z.string() }),
+  z.object({ v: z.literal(JOB_VERSION), step: z.literal('settle'), id: z.string() }),
+])
+const ingestJobSchema = z.object({ v: z.literal(JOB_VERSION), order: z.string() })
+
+export type RequestJob = z.output<typeof requestJobSchema>
+export type IngestJobOrder = z.output<typeof ingestJobSchema>
+
+/** Null where the data is of a version or step that this worker does not know. */
+export const parseRequestJob = (data: unknown): RequestJob | null =>
+  requestJobSchema.safeParse(data).data ?? null
+export const parseIngestJob = (data: unknown): IngestJobOrder | null =>
+  ingestJobSchema.safeParse(data).data ?? null
+
+/**
+ * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
+ * jobs leave Redis when they end, so what was ordered before can be ordered again.
+ */
+export interface WorkOrders {
+  plan(id: string, priority: Priority): Promise<void>
+  ingest(order: string, priority: Priority): Promise<void>
+  settle(id: string): Promise<void>
+}
+
+export type Queues = Readonly<Record<QueueName, Queue>> & { close(): Promise<void> }
+
+export function openQueues(
+  connection: RedisClient,
+  keys: OrgKeys,
+  onError: (error: Error) => void,
+): Queues {
+  const open = (name: QueueName) => {
+    const queue = new Queue(name, { connection, prefix: keys.prefix })
+    queue.on('error', onError)
+    return queue
+  }
+  const queues = {
+    requests: open('requests'),
+    'ingest-jobs': open('ingest-jobs'),
+    'ingest-jobs-urgent': open('ingest-jobs-urgent'),
+  }
+  return {
+    ...queues,
+    close: async () => {
+      await Promise.all(Object.values(queues).map((queue) => queue.close()))
+    },
+  }
+}
+
+/** Which queue, and so which window, an ingest job of this priority uses. */
+export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent' {
+  return priority === 'high' ? 'ingest-jobs-urgent' : 'ingest-jobs'
+}
+
+export function workOrders(queues: Queues): WorkOrders {
+  const v = JOB_VERSION
+  return {
+    plan: async (id, priority) => {
+      const data: RequestJob = { v, step: 'plan', id }
+      await queues.requests.add(
+        'plan',
+        data,
+        jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority]),
+      )
+    },
+    ingest: async (order, priority) => {
+      const data: IngestJobOrder = { v, order }
+      await queues[laneOf(priority)].add(
+        'ingest',
+        data,
+        jobOptions(order, BULLMQ_PRIORITY[priority]),
+      )
+    },
+    settle: async (id) => {
+      const data: RequestJob = { v, step: 'settle', id }
+      await queues.requests.add(
+        'settle',
+        data,
+        jobOptions(`s-${id.toLowerCase()}`, SETTLE_PRIORITY),
+      )
+    },
+  }
+}
+
+/**
+ * An attempt is spent only by a fault of our own (a full disk, a defect). After half a minute of
+ * tries the job leaves the queue and the sweep orders it anew: no wait grows out of sight.
+ */
+function jobOptions(jobId: string, priority: number): JobsOptions {
+  return {
+    jobId,
+    priority,
+    attempts: 6,
+    backoff: { type: 'exponential', delay: 1000, jitter: 0.2 },
+    removeOnComplete: true,
+    removeOnFail: true,
+  }
+}

@@ -1,0 +1,162 @@
+import { createHash, randomInt } from 'node:crypto'
+import { z } from 'zod'
+import { RefusedError } from './errors.ts'
+
+/**
+ * The deletion request: what a caller asks for. Its fields are a published contract; unknown fields
+ * are refused, because a mistyped guard rail must not pass as no guard rail.
+ */
+
+/** Unique in its org, compared without case: it names a folder, and folders may not know case. */
+export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
+
+export const MAX_INLINE_IDS = 10_000
+
+export const PRIORITIES = ['high', 'normal', 'low'] as const
+export type Priority = (typeof PRIORITIES)[number]
+
+export const OPERATIONS = ['delete', 'hardDelete'] as const
+export type Operation = (typeof OPERATIONS)[number]
+
+/** A row of a CSV of one column: what would need quotes cannot be a record id anyway. */
+const inlineId = z
+  .string()
+  .max(255)
+  .regex(
+    /^[^\p{Cc}",;|]*$/u,
+    'expected a record id, got text with quotes, separators or control characters',
+  )
+
+const column = z.string().min(1).max(200).optional()
+
+const sourceSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('ids'), ids: z.array(inlineId).max(MAX_INLINE_IDS) }),
+  z.strictObject({ type: z.literal('upload'), column }),
+  z.strictObject({ type: z.literal('file'), path: z.string().min(1).max(4096), column }),
+])
+
+const bodyShape = {
+  id: z
+    .string()
+    .regex(
+      REQUEST_ID,
+      'expected 1 to 128 letters, digits, "_", "." or "-", the first a letter or digit',
+    ),
+  org: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .default('default'),
+  object: z.string().min(1).max(80),
+  operation: z.enum(OPERATIONS).default('delete'),
+  priority: z.enum(PRIORITIES).default('normal'),
+  onInvalid: z.enum(['refuse', 'skip']).default('refuse'),
+  maxRecords: z.int().min(1).nullable().default(null),
+  maxFailureRatio: z.number().min(0).max(1).nullable().default(null),
+  dryRun: z.boolean().default(false),
+  approval: z.enum(['auto', 'required']).default('auto'),
+  coalesce: z.boolean().default(true),
+  deadline: z.iso.datetime({ offset: true }).nullable().default(null),
+  reason: z.string().max(1000).nullable().default(null),
+  callbackUrl: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .nullable()
+    .default(null),
+}
+
+const callerSchema = z.strictObject({
+  ...bodyShape,
+  id: bodyShape.id.optional(),
+  source: sourceSchema,
+})
+
+/** In the ledger no source holds ids: those of a list are staged beside the queue. */
+const storedSchema = z.strictObject({
+  ...bodyShape,
+  source: z.discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('ids') }),
+    z.strictObject({ type: z.literal('upload'), column }),
+    z.strictObject({ type: z.literal('file'), path: z.string(), column }),
+  ]),
+})
+
+/** What a caller may write: everything but `object` and `source` has a default. */
+export type DeletionRequestInput = z.input<typeof callerSchema>
+/** A request as a caller's words were understood: defaults filled in, id given or generated. */
+export type DeletionRequest = z.output<typeof callerSchema> & { readonly id: string }
+/** A request as the ledger keeps it. */
+export type StoredRequest = z.output<typeof storedSchema>
+
+/** Ids and bytes of a request that wait in Redis until its plan is made. */
+export interface Staged {
+  /** Names the lot of frames in staging. */
+  readonly lot: string
+  readonly bytes: number
+  /** Hex digest over the uncompressed bytes: part of what makes two requests the same. */
+  readonly sha256: string
+}
+
+/**
+ * Parses what a caller sent.
+ *
+ * @throws RefusedError `INVALID_REQUEST` naming every wrong field at once.
+ */
+export function parseRequest(input: unknown, now: number): DeletionRequest {
+  const parsed = callerSchema.safeParse(input)
+  if (!parsed.success) {
+    throw new RefusedError(
+      'INVALID_REQUEST',
+      `The deletion request is not valid. ${problemsOf(parsed.error)}`,
+    )
+  }
+  return { ...parsed.data, id: parsed.data.id ?? generateId(now) }
+}
+
+/** Parses a request that the ledger gave back. Throws where Redis holds something else. */
+export function parseStoredRequest(json: string): StoredRequest {
+  return storedSchema.parse(JSON.parse(json))
+}
+
+/** The request without its ids: what the ledger keeps and what people may see. */
+export function toStored(request: DeletionRequest): StoredRequest {
+  const { source, ...rest } = request
+  return { ...rest, source: source.type === 'ids' ? { type: 'ids' } : source }
+}
+
+/**
+ * Two requests with one id are the same where this digest is. The id itself stays out, for it is
+ * compared without case; staged bytes enter by their digest.
+ */
+export function bodyHash(request: StoredRequest, staged: Staged | null): string {
+  const { id: _id, ...body } = request
+  return createHash('sha256')
+    .update(JSON.stringify(sortKeys({ ...body, staged: staged?.sha256 ?? null })))
+    .digest('hex')
+}
+
+/** Readable, sortable by time and without case, so that it can be told over the telephone. */
+function generateId(now: number): string {
+  const stamp = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+  const tail = Array.from({ length: 6 }, () => randomInt(36).toString(36)).join('')
+  return `${stamp}-${tail}`
+}
+
+function problemsOf(error: z.ZodError): string {
+  const shown = error.issues.slice(0, 10).map(({ path, message }) => {
+    const field = path.length === 0 ? 'request' : path.join('.')
+    return `${field}: ${message}`
+  })
+  const more = error.issues.length - shown.length
+  return more > 0 ? `${shown.join('; ')}; and ${more} more` : shown.join('; ')
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => [key, sortKeys(field)]),
+  )
+}

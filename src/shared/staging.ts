@@ -1,0 +1,179 @@
+import { createHash, type Hash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { ExpungeError } from './errors.ts'
+import type { OrgKeys } from './ledger/keys.ts'
+import type { RedisClient } from './redis.ts'
+
+/**
+ * Ids and uploads that wait in Redis, beside the queue: lists of zstd frames. A lot is everything
+ * that one planning attempt, or one upload, has staged; it is written by one process, read by any.
+ */
+
+/** Uncompressed bytes of a full frame; compressed it is far below the 1 MB that a frame may have. */
+export const FRAME_BYTES = 960_000
+
+/** How many frames are read ahead in one call: two hide the round trip, more only hold memory. */
+const READ_AHEAD = 2
+
+const compress = promisify(zstdCompress)
+const decompress = promisify(zstdDecompress)
+
+/** Frames in Redis are not what was staged: lost, doubled or damaged. Nothing of them is sent. */
+export class StagingError extends ExpungeError {
+  readonly code = 'STAGING_DAMAGED'
+}
+
+export interface Lot {
+  readonly request: string
+  readonly lot: string
+}
+
+/** What an entry of the sweep's index says: the lists of a lot, and when it last grew. */
+export interface StagedLot extends Lot {
+  readonly chunks: number
+  readonly touchedAt: number
+}
+
+export interface Staging {
+  /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
+  write(lot: Lot, chunk: number): FrameWriter
+  /** The uncompressed bytes of a list, frame by frame, in order. */
+  read(lot: Lot, chunk: number): AsyncGenerator<Uint8Array>
+  /** Drops every list of a lot; nothing to drop is fine. */
+  drop(lot: Lot): Promise<void>
+  /** Every lot that has frames. */
+  lots(): Promise<readonly StagedLot[]>
+}
+
+export interface FrameWriter {
+  /** Takes a copy of the bytes; resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Sends what is left; the digest and length are over all uncompressed bytes. */
+  end(): Promise<{ bytes: number; sha256: string }>
+}
+
+export function createStaging(redis: RedisClient, keys: OrgKeys, now: () => number): Staging {
+  return {
+    write: (lot, chunk) => new RedisFrameWriter(redis, keys, lot, chunk, now),
+    read: (lot, chunk) => readFrames(redis, keys.frames(lot.request, lot.lot, chunk)),
+    drop: (lot) => dropLot(redis, keys, lot),
+    lots: async () => Object.entries(await redis.hgetall(keys.staged)).map(parseEntry),
+  }
+}
+
+class RedisFrameWriter implements FrameWriter {
+  readonly #redis: RedisClient
+  readonly #keys: OrgKeys
+  readonly #lot: Lot
+  readonly #chunk: number
+  readonly #now: () => number
+  readonly #hash: Hash = createHash('sha256')
+  #buffer = new Uint8Array(FRAME_BYTES)
+  #used = 0
+  #bytes = 0
+  #sending: Promise<void> = Promise.resolve()
+
+  constructor(redis: RedisClient, keys: OrgKeys, lot: Lot, chunk: number, now: () => number) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#lot = lot
+    this.#chunk = chunk
+    this.#now = now
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes)
+    this.#bytes += bytes.length
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + FRAME_BYTES - this.#used)
+      this.#buffer.set(part, this.#used)
+      this.#used += part.length
+      at += part.length
+      if (this.#used === FRAME_BYTES) await this.#flush()
+    }
+  }
+
+  async end(): Promise<{ bytes: number; sha256: string }> {
+    if (this.#used > 0) await this.#flush()
+    await this.#sending
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') }
+  }
+
+  /** One frame is compressed and sent while the next fills: order holds, memory is two frames. */
+  async #flush(): Promise<void> {
+    await this.#sending
+    const raw = this.#buffer.subarray(0, this.#used)
+    this.#buffer = new Uint8Array(FRAME_BYTES)
+    this.#used = 0
+    this.#sending = this.#send(raw)
+    // The failure is met by the next write or by end(); it must not count as unhandled until then.
+    this.#sending.catch(() => {})
+  }
+
+  async #send(raw: Uint8Array): Promise<void> {
+    const frame = await compress(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+    const { request, lot } = this.#lot
+    const entry = JSON.stringify({ chunks: this.#chunk + 1, touchedAt: this.#now() })
+    // Entered in the index in the same step: no frame can be left that the sweep does not know.
+    const results = await this.#redis
+      .multi()
+      .hset(this.#keys.staged, field(this.#lot), entry)
+      .rpush(this.#keys.frames(request, lot, this.#chunk), frame)
+      .exec()
+    for (const [error] of results ?? []) if (error) throw error
+  }
+}
+
+async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
+  for (let at = 0; ; at += READ_AHEAD) {
+    const frames = await redis.lrangeBuffer(key, at, at + READ_AHEAD - 1)
+    for (const frame of frames) yield await unpack(frame, key)
+    if (frames.length < READ_AHEAD) return
+  }
+}
+
+async function unpack(frame: Buffer, key: string): Promise<Uint8Array> {
+  try {
+    return await decompress(frame)
+  } catch (cause) {
+    throw new StagingError(
+      `A staged frame of ${key} does not decompress. Submit the request again.`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+async function dropLot(redis: RedisClient, keys: OrgKeys, lot: Lot): Promise<void> {
+  const entry = await redis.hget(keys.staged, field(lot))
+  if (entry === null) return
+  const { chunks } = parseEntry([field(lot), entry])
+  // UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    await redis.unlink(keys.frames(lot.request, lot.lot, chunk))
+  }
+  await redis.hdel(keys.staged, field(lot))
+}
+
+/** A lot's name holds no colon, a request id none either. */
+function field({ request, lot }: Lot): string {
+  return `${request.toLowerCase()}:${lot}`
+}
+
+function parseEntry([name, json]: [string, string]): StagedLot {
+  const [request, lot] = name.split(':')
+  const entry: unknown = JSON.parse(json)
+  if (
+    request === undefined ||
+    lot === undefined ||
+    typeof entry !== 'object' ||
+    entry === null ||
+    !('chunks' in entry && typeof entry.chunks === 'number') ||
+    !('touchedAt' in entry && typeof entry.touchedAt === 'number')
+  ) {
+    throw new StagingError(`The index of staged frames holds an unreadable entry ${name}.`)
+  }
+  return { request, lot, chunks: entry.chunks, touchedAt: entry.touchedAt }
+}
