@@ -19,6 +19,8 @@ export interface OrgKeys {
   frames(id: string, lot: string, chunk: number): string
   /** Hash: `<id>:<lot>` → what was staged there and when last; the sweep's index of frames. */
   readonly staged: string
+  /** Flag: the request is to end before its time. */
+  cancel(id: string): string
   /** Hash: what an ingest job carries, its checkpoint, its crash count. */
   ingest(order: string): string
   /** The org id (00D…) that these keys belong to, written once. */
@@ -45,6 +47,7 @@ export function orgKeys(org: string): OrgKeys {
     ledger: (id) => key('ledger', id.toLowerCase()),
     frames: (id, lot, chunk) => key('frames', id.toLowerCase(), lot, chunk),
     staged: key('staged'),
+    cancel: (id) => key('cancel', id.toLowerCase()),
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),
     resultsStore: key('results-store'),

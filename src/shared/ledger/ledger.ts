@@ -2,6 +2,7 @@ import type { RedisClient } from '../redis.ts'
 import { type Acceptance, accept, type Submission } from './accept.ts'
 import { approve } from './approve.ts'
 import { beginPlanning, type JobLock } from './begin-planning.ts'
+import { cancel } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
 import type { OrgKeys } from './keys.ts'
 import { type Planned, planned } from './planned.ts'
@@ -44,6 +45,12 @@ export interface Ledger {
   openChunks(id: string): Promise<ReadonlyMap<string, string>>
   outcomes(id: string): Promise<ReadonlyMap<string, ChunkOutcome>>
   ingestOrder(order: string): Promise<{ order: IngestOrder; progress: Progress } | null>
+
+  /** Asks that a request end before its time; whoever works on it reads it at the next step. */
+  cancel(id: string): Promise<void>
+  isCancelled(id: string): Promise<boolean>
+  /** The org id (00D…) that this ledger belongs to, null before the first login. */
+  orgId(): Promise<string | null>
 }
 
 export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
@@ -65,5 +72,8 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     openChunks: (id) => openChunks(redis, keys, id),
     outcomes: (id) => outcomes(redis, keys, id),
     ingestOrder: (order) => ingestOrder(redis, keys, order),
+    cancel: (id) => cancel(redis, keys, id),
+    isCancelled: async (id) => (await redis.exists(keys.cancel(id))) === 1,
+    orgId: () => redis.get(keys.identity),
   }
 }

@@ -3,7 +3,7 @@ import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// KEYS from 5: ingest orders that will never be sent.
+// KEYS from 6: ingest orders that will never be sent.
 const SETTLE = script(`
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
@@ -14,8 +14,8 @@ if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return '
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('SREM', KEYS[2], ARGV[1])
-redis.call('DEL', KEYS[3], KEYS[4])
-for i = 5, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
+for i = 6, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 return 'settled'
 `)
@@ -52,6 +52,7 @@ export async function settle(
       keys.live,
       keys.open(id),
       keys.ledger(id),
+      keys.cancel(id),
       ...(unsent ?? []).map((order) => keys.ingest(order)),
     ],
     [

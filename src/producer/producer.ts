@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ExpungeError } from '../shared/errors.ts'
+import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
+import { isTerminal, type Receipt } from '../shared/receipt.ts'
+import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
+import { type DeletionRequestInput, parseRequest } from '../shared/request.ts'
+import { type RequestView, viewOf } from '../shared/request-view.ts'
+import { submit } from '../shared/submit.ts'
+
+export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
+export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/receipt.ts'
+export type { RedisConfig } from '../shared/redis.ts'
+export type { DeletionRequestInput, StoredRequest } from '../shared/request.ts'
+export type { RequestProgress, RequestView } from '../shared/request-view.ts'
+export { ConflictError } from '../shared/submit.ts'
+
+/** No request of that id in that org, or none any more. */
+export class UnknownRequestError extends ExpungeError {
+  readonly code = 'UNKNOWN_REQUEST'
+}
+
+/** The request is past the point where this could be done. */
+export class NotWaitingError extends ExpungeError {
+  readonly code = 'NOT_AWAITING_APPROVAL'
+}
+
+export interface ProducerOptions {
+  /** A `redis://` or `rediss://` URL, or how else to get there. */
+  readonly redis: string | RedisConfig
+  /** Told of connection errors; calls meanwhile fail fast with errors of their own. */
+  readonly onError?: (error: Error) => void
+}
+
+export interface SubmitAnswer {
+  readonly request: RequestView
+  /** False where the very same request was there already: a repeated submit is harmless. */
+  readonly created: boolean
+}
+
+/** Takes deletion requests in and tells what became of them. Deleting is the workers' part. */
+export interface Producer {
+  /**
+   * Accepts a request: once it resolves, the request is stored and will reach a terminal status.
+   *
+   * @param upload the CSV bytes of a source `{ type: 'upload' }`
+   * @throws RefusedError `INVALID_REQUEST` naming every wrong field
+   * @throws ConflictError where the id belongs to another request
+   */
+  submit(request: DeletionRequestInput, upload?: AsyncIterable<Uint8Array>): Promise<SubmitAnswer>
+  /** Null where the org knows no such request (any more). */
+  inspect(id: string, options?: { org?: string }): Promise<RequestView | null>
+  /** Newest first. */
+  list(options?: { org?: string; offset?: number; count?: number }): Promise<readonly RequestView[]>
+  /** Lets a plan that awaits approval go ahead. Repeating it is harmless. */
+  approve(id: string, options?: { org?: string }): Promise<void>
+  /** Turns such a plan down: nothing is deleted, the request ends `cancelled`. */
+  decline(id: string, options?: { org?: string }): Promise<void>
+  /** Resolves with the receipt once the request has reached its terminal status. */
+  wait(id: string, options?: { org?: string; signal?: AbortSignal }): Promise<Receipt>
+  close(): Promise<void>
+}
+
+const DEFAULT_ORG = 'default'
+const LOOK_EVERY_MS = 250
+
+/** Connects a producer. Redis must be there: a submit that cannot be stored has to fail at once. */
+export async function createProducer({
+  redis: where,
+  onError = () => {},
+}: ProducerOptions): Promise<Producer> {
+  const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
+  const redis = connectRedis(config, 'fail-fast', onError)
+  try {
+    await assertUsable(redis)
+  } catch (error) {
+    redis.disconnect()
+    throw error
+  }
+  const stores = new Map<string, OrgStore>()
+  const storeOf = (org = DEFAULT_ORG): OrgStore => {
+    const known = stores.get(org)
+    if (known !== undefined) return known
+    const opened = openOrgStore(redis, org, onError)
+    stores.set(org, opened)
+    return opened
+  }
+  return {
+    submit: async (input, upload) => {
+      const request = parseRequest(input, Date.now())
+      const store = storeOf(request.org)
+      const { record, created } = await submit(store, request, Date.now(), upload)
+      return { request: await viewOf(store, record), created }
+    },
+    inspect: async (id, { org } = {}) => inspect(storeOf(org), id),
+    list: async ({ org, offset = 0, count = 50 } = {}) => {
+      const store = storeOf(org)
+      const records = await store.ledger.list({ offset, count })
+      return Promise.all(records.map((record) => viewOf(store, record)))
+    },
+    approve: (id, { org } = {}) => approve(storeOf(org), id),
+    decline: (id, { org } = {}) => decline(storeOf(org), id),
+    wait: (id, { org, signal } = {}) => wait(storeOf(org), id, signal),
+    close: async () => {
+      await Promise.all([...stores.values()].map((store) => store.close()))
+      redis.disconnect()
+    },
+  }
+}
+
+async function inspect(store: OrgStore, id: string): Promise<RequestView | null> {
+  const record = await store.ledger.load(id)
+  return record === null ? null : viewOf(store, record)
+}
+
+async function approve(store: OrgStore, id: string): Promise<void> {
+  const answer = await store.ledger.approve(id)
+  switch (answer) {
+    case 'approved': {
+      const record = await store.ledger.load(id)
+      const open = await store.ledger.openChunks(id)
+      for (const order of new Set(open.values())) {
+        await store.orders.ingest(order, record?.request.priority ?? 'normal')
+      }
+      return
+    }
+    case 'not-waiting':
+      throw notWaiting(id)
+    case 'unknown':
+      throw unknown(store, id)
+    default:
+      throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
+  }
+}
+
+async function decline(store: OrgStore, id: string): Promise<void> {
+  const record = await store.ledger.load(id)
+  if (record === null) throw unknown(store, id)
+  if (record.status !== 'awaiting-approval') throw notWaiting(id)
+  await store.ledger.cancel(id)
+  await store.orders.settle(id)
+}
+
+async function wait(store: OrgStore, id: string, signal?: AbortSignal): Promise<Receipt> {
+  for (;;) {
+    const record = await store.ledger.load(id)
+    if (record === null) throw unknown(store, id)
+    if (isTerminal(record.status) && record.receipt !== null) return record.receipt
+    await delay(LOOK_EVERY_MS, undefined, signal === undefined ? {} : { signal })
+  }
+}
+
+function unknown({ org }: OrgStore, id: string): UnknownRequestError {
+  return new UnknownRequestError(
+    `Org "${org}" knows no request ${id}. See \`expunge list\` for those it knows.`,
+  )
+}
+
+function notWaiting(id: string): NotWaitingError {
+  return new NotWaitingError(
+    `Request ${id} is not awaiting approval. See \`expunge status ${id}\`.`,
+  )
+}

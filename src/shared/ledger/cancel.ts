@@ -1,0 +1,15 @@
+import type { RedisClient } from '../redis.ts'
+import type { OrgKeys } from './keys.ts'
+import { runScript, script } from './script.ts'
+
+// Of a request that has its receipt there is nothing to cancel, and no flag may be left behind.
+const CANCEL = script(`
+if redis.call('HEXISTS', KEYS[1], 'request') == 0 then return 'unknown' end
+if redis.call('HEXISTS', KEYS[1], 'receipt') == 0 then redis.call('SET', KEYS[2], '1') end
+return 'ok'
+`)
+
+/** Raises the flag that a request is to end before its time; settle lowers it. */
+export async function cancel(redis: RedisClient, keys: OrgKeys, id: string): Promise<void> {
+  await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], [])
+}

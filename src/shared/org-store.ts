@@ -1,0 +1,36 @@
+import { systemClock } from './clock.ts'
+import { orgKeys } from './ledger/keys.ts'
+import { createLedger, type Ledger } from './ledger/ledger.ts'
+import { openQueues, type Queues, type WorkOrders, workOrders } from './queues.ts'
+import type { RedisClient } from './redis.ts'
+import { createStaging, type Staging } from './staging.ts'
+
+/** What one org has in Redis: its ledger, its queues and what is staged beside them. */
+export interface OrgStore {
+  readonly org: string
+  readonly redis: RedisClient
+  readonly ledger: Ledger
+  readonly staging: Staging
+  readonly queues: Queues
+  readonly orders: WorkOrders
+  /** Closes the queues; the connection stays with whoever opened it. */
+  close(): Promise<void>
+}
+
+export function openOrgStore(
+  redis: RedisClient,
+  org: string,
+  onError: (error: Error) => void,
+): OrgStore {
+  const keys = orgKeys(org)
+  const queues = openQueues(redis, keys, onError)
+  return {
+    org,
+    redis,
+    ledger: createLedger(redis, keys),
+    staging: createStaging(redis, keys, systemClock.now),
+    queues,
+    orders: workOrders(queues),
+    close: () => queues.close(),
+  }
+}

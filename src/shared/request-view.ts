@@ -1,0 +1,61 @@
+import type { RequestRecord } from './ledger/record.ts'
+import type { OrgStore } from './org-store.ts'
+import {
+  addOutcomes,
+  NO_OUTCOME,
+  type Outcome,
+  type Plan,
+  type Receipt,
+  type Status,
+} from './receipt.ts'
+import type { StoredRequest } from './request.ts'
+
+/** How far a request is. Counts are ids; `running` is Salesforce's own count of rows it is done with. */
+export interface RequestProgress {
+  /** Verdicts in the ledger. */
+  readonly outcome: Outcome
+  /** Rows that ingest jobs still at work have processed, failures included. */
+  readonly running: number
+  readonly chunksOpen: number
+}
+
+/** A request as callers see it. */
+export interface RequestView {
+  readonly id: string
+  readonly org: string
+  readonly status: Status
+  readonly submittedAt: string
+  readonly request: StoredRequest
+  readonly plan: Plan | null
+  /** Null before the plan and once the receipt is there. */
+  readonly progress: RequestProgress | null
+  readonly receipt: Receipt | null
+}
+
+export async function viewOf(store: OrgStore, record: RequestRecord): Promise<RequestView> {
+  return {
+    id: record.request.id,
+    org: store.org,
+    status: record.status,
+    submittedAt: new Date(record.submittedAt).toISOString(),
+    request: record.request,
+    plan: record.plan,
+    progress: record.status === 'deleting' ? await progressOf(store, record.request.id) : null,
+    receipt: record.receipt,
+  }
+}
+
+async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProgress> {
+  const [outcomes, open] = await Promise.all([ledger.outcomes(id), ledger.openChunks(id)])
+  const orders = await Promise.all(
+    [...new Set(open.values())].map((order) => ledger.ingestOrder(order)),
+  )
+  return {
+    outcome: [...outcomes.values()].reduce(
+      (sum, chunk) => addOutcomes(sum, chunk.outcome),
+      NO_OUTCOME,
+    ),
+    running: orders.reduce((sum, order) => sum + (order?.progress.processed ?? 0), 0),
+    chunksOpen: open.size,
+  }
+}

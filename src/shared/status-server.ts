@@ -1,0 +1,78 @@
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Registry } from 'prom-client'
+
+/**
+ * `/metrics`, `/healthz` and `/readyz` of one process. Health says that the process lives, and
+ * does not fail when Redis is away: restarting it would not bring Redis back. Readiness does.
+ */
+export interface StatusServer {
+  /** Where it listens; the port is the real one where 0 was asked for. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+export async function startStatusServer({
+  host,
+  port,
+  registry,
+  ready,
+}: {
+  host: string
+  port: number
+  registry: Registry
+  /** Resolves to null where the process can do its work, else to what is missing. */
+  ready: () => Promise<string | null>
+}): Promise<StatusServer> {
+  const server = createServer((request, response) => {
+    answer(request.url ?? '/', response, registry, ready).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : undefined)
+    })
+  })
+  await listen(server, host, port)
+  const address = server.address()
+  const bound = typeof address === 'object' && address !== null ? address.port : port
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function answer(
+  url: string,
+  response: ServerResponse,
+  registry: Registry,
+  ready: () => Promise<string | null>,
+): Promise<void> {
+  switch (url.split('?', 1)[0]) {
+    case '/metrics':
+      response.setHeader('Content-Type', registry.contentType)
+      response.end(await registry.metrics())
+      return
+    case '/healthz':
+      response.end('ok\n')
+      return
+    case '/readyz': {
+      const missing = await ready()
+      response.statusCode = missing === null ? 200 : 503
+      response.end(missing === null ? 'ready\n' : `not ready: ${missing}\n`)
+      return
+    }
+    default:
+      response.statusCode = 404
+      response.end('Here are /metrics, /healthz and /readyz.\n')
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}

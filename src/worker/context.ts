@@ -1,0 +1,19 @@
+import type { Clock } from '../shared/clock.ts'
+import type { Logger } from '../shared/logger.ts'
+
+/** What every step gets and nothing else: where to say things, what time it is, when to stop. */
+export interface Context {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** The worker stops: the job is handed over at its checkpoint. */
+export class ShutdownError extends Error {
+  override readonly name = 'ShutdownError'
+}
+
+/** Another worker owns the job now, or has ended it: whatever we would still do, it does as well. */
+export class NotOursError extends Error {
+  override readonly name = 'NotOursError'
+}

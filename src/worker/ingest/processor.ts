@@ -1,0 +1,175 @@
+import { DelayedError, type Job, WaitingError } from 'bullmq'
+import type { JobLock } from '../../shared/ledger/begin-planning.ts'
+import type { Ledger } from '../../shared/ledger/ledger.ts'
+import type { IngestOrder } from '../../shared/ledger/record.ts'
+import type { Metrics } from '../../shared/metrics.ts'
+import {
+  HAND_OVER_PRIORITY,
+  parseIngestJob,
+  type QueueName,
+  type WorkOrders,
+} from '../../shared/queues.ts'
+import { type Context, NotOursError, ShutdownError } from '../context.ts'
+import { parseCheckpoint } from './checkpoint.ts'
+import type { Collector } from './collect.ts'
+import { type LifecycleDeps, runIngestJob, unprocessed } from './lifecycle.ts'
+import { codeLabel } from './retry.ts'
+
+/** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */
+export const MOST_CRASHES = 5
+
+/** How long a job that only a newer worker understands is put aside. */
+const NOT_FOR_US_MS = 30_000
+
+export interface IngestProcessorDeps {
+  readonly org: string
+  readonly ledger: Ledger
+  readonly orders: WorkOrders
+  readonly metrics: Metrics
+  readonly collector: Collector
+}
+
+/**
+ * BullMQ's side of an ingest job: takes the order under the job's lock, hands it over when the
+ * worker stops, counts crashes, and enters the outcome. What is done in between is the life
+ * cycle's; the only place that knows BullMQ's control-flow errors is here.
+ */
+export async function processIngestJob(
+  job: Job,
+  token: string,
+  queue: QueueName,
+  deps: IngestProcessorDeps,
+  ctx: Context,
+): Promise<void> {
+  const data = parseIngestJob(job.data)
+  if (data === null) return park(job, token)
+  const lock = { queue, jobId: job.id ?? data.order, token }
+  try {
+    // A closing worker may still be given a job; it must not begin it.
+    ctx.signal.throwIfAborted()
+    await work(data.order, lock, deps, ctx, () => park(job, token))
+  } catch (error) {
+    if (error instanceof ShutdownError) return handOver(job, token, data.order, deps.ledger)
+    if (error instanceof NotOursError) {
+      ctx.log.warn(
+        { order: data.order },
+        'The order is not ours any more; another worker goes on with it.',
+      )
+      deps.metrics.lockLost({ org: deps.org, queue })
+    } else {
+      await deps.ledger.handBackOrder(data.order)
+    }
+    throw error
+  }
+}
+
+async function work(
+  name: string,
+  lock: JobLock,
+  deps: IngestProcessorDeps,
+  ctx: Context,
+  handBack: () => Promise<never>,
+): Promise<void> {
+  const taken = await deps.ledger.takeOrder(name, lock)
+  switch (taken.kind) {
+    case 'gone':
+      return
+    case 'lost':
+      throw new NotOursError('The lock of the job was lost before it began.')
+    case 'taken': {
+      const { order, crashes } = taken
+      if (crashes >= MOST_CRASHES) return enter(order, poisoned(order), lock, deps, ctx)
+      const checkpoint = parseCheckpoint(taken.checkpoint)
+      if (checkpoint === undefined) return handBack()
+      const start = { checkpoint, resumed: taken.checkpoint !== null }
+      const results = await runIngestJob(order, start, lifecycle(order, lock, deps), ctx)
+      return enter(order, results, lock, deps, ctx)
+    }
+    default:
+      throw new TypeError(`Unknown answer ${JSON.stringify(taken satisfies never)}`)
+  }
+}
+
+function poisoned(order: IngestOrder) {
+  return unprocessed(order, {
+    code: 'CRASHED',
+    message: `Workers died ${MOST_CRASHES} times while they sent these ids; they were given up. See the workers' logs.`,
+  })
+}
+
+/** The outcome into the ledger, first of all; only then is it counted, and the request settled. */
+async function enter(
+  { order, object }: IngestOrder,
+  results: Awaited<ReturnType<typeof runIngestJob>>,
+  lock: JobLock,
+  { org, ledger, orders, metrics }: IngestProcessorDeps,
+  ctx: Context,
+): Promise<void> {
+  const recorded = await ledger.recordOutcome({ order, outcomes: results, lock })
+  if (recorded.kind === 'lost')
+    throw new NotOursError('The lock of the job was lost before its outcome was entered.')
+  if (recorded.kind === 'gone') return
+  for (const [index, { ref, written, last }] of recorded.chunks.entries()) {
+    const outcome = results[index]?.outcome
+    if (written && outcome !== undefined) {
+      const failures: Record<string, number> = {}
+      for (const [code, count] of Object.entries(outcome.failures)) {
+        failures[codeLabel(code)] = (failures[codeLabel(code)] ?? 0) + count
+      }
+      metrics.chunkEnded({ org, object, outcome: outcome.outcome, failures })
+    }
+    ctx.log.info(
+      { request: ref.request, chunk: ref.chunk, ...outcome?.outcome },
+      'Chunk accounted for.',
+    )
+    if (last) await orders.settle(ref.request)
+  }
+}
+
+function lifecycle(
+  { order, object }: IngestOrder,
+  lock: JobLock,
+  { org, ledger, metrics, collector }: IngestProcessorDeps,
+): LifecycleDeps {
+  return {
+    api: collector.api,
+    staging: collector.staging,
+    collector,
+    save: async (checkpoint) => {
+      const saved = await ledger.saveCheckpoint({
+        order,
+        checkpoint: JSON.stringify(checkpoint),
+        lock,
+      })
+      if (saved !== 'ok') throw new NotOursError(`The checkpoint was not saved: ${saved}.`)
+    },
+    events: {
+      phaseEnded: (phase, seconds) => metrics.phaseEnded({ org, object, phase, seconds }),
+      uploaded: (bytes) => metrics.uploaded({ org, object, bytes }),
+      ended: (state) => metrics.ingestJobEnded({ org, object, state }),
+      retried: (reason) => metrics.retried({ org, object, reason }),
+      stalled: (change) => metrics.stalled({ org, change }),
+      progress: async (progress) => {
+        const saved = await ledger.saveProgress({ order, progress, lock })
+        if (saved !== 'ok') throw new NotOursError(`Progress was not saved: ${saved}.`)
+      },
+    },
+  }
+}
+
+/**
+ * Another worker takes it before anything else and goes on at the checkpoint; no attempt is spent.
+ * `moveToDelayed(now)` was tried: it put jobs behind the backlog and overran the window.
+ */
+async function handOver(job: Job, token: string, order: string, ledger: Ledger): Promise<never> {
+  await ledger.handBackOrder(order)
+  await job.changePriority({ priority: HAND_OVER_PRIORITY })
+  await job.moveToWait(token)
+  throw new WaitingError()
+}
+
+/** Put aside, never failed: a newer worker knows what it means. */
+async function park(job: Job, token: string): Promise<never> {
+  await job.moveToDelayed(Date.now() + NOT_FOR_US_MS, token)
+  throw new DelayedError()
+}

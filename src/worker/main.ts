@@ -1,0 +1,73 @@
+import process from 'node:process'
+import { loadConfig } from '../shared/config.ts'
+import { createLogger } from '../shared/logger.ts'
+import { createMetrics } from '../shared/metrics.ts'
+import { Closers } from '../shared/shutdown.ts'
+import { startStatusServer } from '../shared/status-server.ts'
+import { startWorker } from './worker.ts'
+
+/**
+ * The process edge of a worker: settings from the environment, signals, health. Runs until SIGTERM
+ * or SIGINT, then hands over what it has in hand and returns; a second signal ends it at once.
+ *
+ * @throws ConfigError, IdentityError and others before any work has begun
+ */
+export async function runWorkerProcess({ version }: { version: string }): Promise<void> {
+  const config = await loadConfig(process.env, { redis: 'required', salesforce: 'required' })
+  const log = createLogger({ level: config.logLevel, name: 'worker' })
+  for (const warning of config.warnings) log.warn(warning)
+  if (config.redis === null) throw new TypeError('Redis is required.')
+
+  const stop = stopSignal()
+  const metrics = createMetrics({ version })
+  const closers = new Closers()
+  let ready = async (): Promise<string | null> => 'not logged in to every org yet'
+  try {
+    const status = await startStatusServer({
+      ...config.metrics,
+      registry: metrics.registry,
+      ready: () => ready(),
+    })
+    closers.add(() => status.close())
+    log.info({ url: status.url, version }, 'Serving /metrics, /healthz and /readyz.')
+    const worker = await startWorker({ config, redis: config.redis, metrics, log }, stop.signal)
+    closers.add(() => worker.stop())
+    ready = () => worker.ready()
+    log.info({ orgs: [...worker.orgs.keys()] }, 'Worker started.')
+    await stop.requested
+    log.info(
+      { active: [...worker.orgs.values()].reduce((sum, org) => sum + org.active, 0) },
+      'Handing over.',
+    )
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    await closers.closeAll()
+    stop.forget()
+  }
+  log.info('Worker stopped.')
+}
+
+interface StopSignal {
+  readonly signal: AbortSignal
+  readonly requested: Promise<void>
+  forget(): void
+}
+
+function stopSignal(): StopSignal {
+  const controller = new AbortController()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
+    controller.abort(new Error(`Stopped by ${name}.`))
+    resolve()
+  }
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  return {
+    signal: controller.signal,
+    requested: promise,
+    forget: () => {
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+    },
+  }
+}

@@ -1,0 +1,74 @@
+import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/objects.ts'
+
+/** Why a row is no id that may be deleted. */
+export const REFUSED_REASONS = [
+  'NOT_AN_ID',
+  'WRONG_CHECKSUM',
+  'OTHER_OBJECT',
+  'EMPTY_VALUE',
+  'OTHER_FORM',
+] as const
+export type RefusedReason = (typeof REFUSED_REASONS)[number]
+
+export interface RefusedRow {
+  /** Physical line of the text on which the row begins, from 1. */
+  readonly line: number
+  /** Whole where it has the form of an id, else its first 3 characters and its length. */
+  readonly value: string
+  readonly reason: RefusedReason
+  /** The reason in words, without the value. */
+  readonly detail: string
+}
+
+/** The objects a request may name, and which of them this one names. */
+export interface ObjectWords {
+  readonly object: DeletableObject
+  /** Objects whose names help to explain a foreign prefix. */
+  readonly known?: readonly DeletableObject[]
+}
+
+export function notAnId(line: number, value: string): RefusedRow {
+  return { line, value, reason: 'NOT_AN_ID', detail: 'not a 15- or 18-character record id' }
+}
+
+export function wrongChecksum(line: number, id: string): RefusedRow {
+  const detail = 'the last 3 characters do not fit the first 15: mistyped, or changed in case'
+  return { line, value: id, reason: 'WRONG_CHECKSUM', detail }
+}
+
+export function otherObject(line: number, id: string, words: ObjectWords): RefusedRow {
+  const prefix = id.slice(0, 3)
+  const other = (words.known ?? BUILT_IN_OBJECTS).find((object) => object.prefix === prefix)
+  const found = other === undefined ? prefix : `${prefix} (${other.name})`
+  const { object } = words
+  const detail = `expected the key prefix ${object.prefix} (${object.name}), got ${found}`
+  return { line, value: id, reason: 'OTHER_OBJECT', detail }
+}
+
+export function emptyValue(line: number): RefusedRow {
+  return { line, value: '', reason: 'EMPTY_VALUE', detail: 'no value in the Id column' }
+}
+
+export function otherForm(line: number, value: string, detail: string): RefusedRow {
+  return { line, value, reason: 'OTHER_FORM', detail }
+}
+
+/**
+ * A value that may be personal data, told by its first 3 characters and its length. Control
+ * characters become dots: the text ends up on terminals.
+ */
+export function clip(value: string): string {
+  const length = lengthOf(value)
+  const start = [...value.slice(0, 6)]
+    .slice(0, 3)
+    .join('')
+    .replaceAll(/\p{Cc}/gu, '.')
+  return `${start}${length > 3 ? '…' : ''} (${length} ${length === 1 ? 'character' : 'characters'})`
+}
+
+/** Characters as people count them: a surrogate pair is one. */
+function lengthOf(value: string): number {
+  let length = value.length
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >> 10 === 0x37) length--
+  return length
+}

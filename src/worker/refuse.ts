@@ -1,0 +1,60 @@
+import type { RefusedError } from '../shared/errors.ts'
+import {
+  bodyHash,
+  parseRequest,
+  REQUEST_ID,
+  type StoredRequest,
+  toStored,
+} from '../shared/request.ts'
+import type { Context } from './context.ts'
+import { endRequest, type SettleDeps } from './settle.ts'
+
+/**
+ * A job that came by BullMQ and cannot be read as a request still ends with a receipt: whoever
+ * enqueued it looks there. What could be read of it is kept, the rest is in the message.
+ */
+export async function refuseUnread(
+  data: Readonly<Record<string, unknown>>,
+  error: RefusedError,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<void> {
+  const { ledger, org } = deps.store
+  const request = legible(data, org, ctx.clock.now())
+  const hash = bodyHash({ ...request, reason: error.message }, null)
+  const entered = await ledger.accept({
+    request,
+    bodyHash: hash,
+    staged: null,
+    submittedAt: ctx.clock.now(),
+  })
+  const record = await ledger.load(request.id)
+  if (record === null || entered === 'conflict') {
+    ctx.log.error(
+      { request: request.id },
+      `A request was refused, and its id is taken: ${error.message}`,
+    )
+    return
+  }
+  await endRequest(
+    record,
+    { status: 'refused', from: ['queued'], error: { code: error.code, message: error.message } },
+    deps,
+    ctx,
+  )
+}
+
+function legible(data: Readonly<Record<string, unknown>>, org: string, now: number): StoredRequest {
+  const { id, object } = data
+  return toStored(
+    parseRequest(
+      {
+        ...(typeof id === 'string' && REQUEST_ID.test(id) ? { id } : {}),
+        org,
+        object: typeof object === 'string' && /^\w{1,80}$/.test(object) ? object : 'unknown',
+        source: { type: 'ids', ids: [] },
+      },
+      now,
+    ),
+  )
+}

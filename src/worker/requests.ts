@@ -1,0 +1,92 @@
+import { DelayedError, type Job, WaitingError } from 'bullmq'
+import { z } from 'zod'
+import { messageOf, RefusedError } from '../shared/errors.ts'
+import type { Metrics } from '../shared/metrics.ts'
+import { DOOR, HAND_OVER_PRIORITY, parseRequestJob, type QueueName } from '../shared/queues.ts'
+import { parseRequest, REQUEST_ID } from '../shared/request.ts'
+import { ConflictError, submit } from '../shared/submit.ts'
+import { type Context, NotOursError, ShutdownError } from './context.ts'
+import { type PlannerDeps, planRequest } from './plan/planner.ts'
+import { refuseUnread } from './refuse.ts'
+import { settleRequest } from './settle.ts'
+
+/** How long a job that only a newer worker understands, or that met a fault, is put aside. */
+const PUT_ASIDE_MS = 10_000
+
+/** BullMQ's side of planning, settling and the door through which plain BullMQ jobs come in. */
+export async function processRequestJob(
+  job: Job,
+  token: string,
+  queue: QueueName,
+  deps: PlannerDeps & { readonly metrics: Metrics },
+  ctx: Context,
+): Promise<void> {
+  try {
+    ctx.signal.throwIfAborted()
+    if (job.name === DOOR) return await enter(job, token, deps, ctx)
+    const data = parseRequestJob(job.data)
+    if (data === null) return await putAside(job, token)
+    switch (data.step) {
+      case 'plan':
+        return await planRequest(data.id, { queue, jobId: job.id ?? '', token }, deps, ctx)
+      case 'settle':
+        return await settleRequest(data.id, deps, ctx)
+      default:
+        throw new TypeError(`Unknown step ${JSON.stringify(data satisfies never)}`)
+    }
+  } catch (error) {
+    if (error instanceof ShutdownError) return handOver(job, token)
+    if (error instanceof NotOursError) deps.metrics.lockLost({ org: deps.store.org, queue })
+    throw error
+  }
+}
+
+/** A request that came as a BullMQ job. From the ledger on it is like any other. */
+async function enter(job: Job, token: string, deps: PlannerDeps, ctx: Context): Promise<void> {
+  try {
+    const request = parseRequest(withId(job), ctx.clock.now())
+    if (request.source.type === 'upload') {
+      throw new RefusedError(
+        'INVALID_REQUEST',
+        'source.type: an upload comes through the producer, not through the queue.',
+      )
+    }
+    if (request.org !== deps.store.org) {
+      throw new RefusedError(
+        'INVALID_REQUEST',
+        `org: this is the queue of ${deps.store.org}, the request is for ${request.org}.`,
+      )
+    }
+    await submit(deps.store, request, ctx.clock.now())
+  } catch (error) {
+    if (error instanceof RefusedError) return refuseUnread(withId(job), error, deps, ctx)
+    if (error instanceof ConflictError) {
+      ctx.log.error({ job: job.id }, error.message)
+      return
+    }
+    // The caller's job options are the caller's; a failed job would be a lost request.
+    ctx.log.error(
+      { err: error, job: job.id },
+      `A request could not be entered: ${messageOf(error)}`,
+    )
+    return putAside(job, token)
+  }
+}
+
+/** The job id `r-<id>` names the request where its data does not. */
+function withId(job: Job): Record<string, unknown> {
+  const data = z.record(z.string(), z.unknown()).safeParse(job.data).data ?? {}
+  const named = job.id?.replace(/^r-/, '') ?? ''
+  return 'id' in data || !REQUEST_ID.test(named) ? data : { ...data, id: named }
+}
+
+async function handOver(job: Job, token: string): Promise<never> {
+  await job.changePriority({ priority: HAND_OVER_PRIORITY })
+  await job.moveToWait(token)
+  throw new WaitingError()
+}
+
+async function putAside(job: Job, token: string): Promise<never> {
+  await job.moveToDelayed(Date.now() + PUT_ASIDE_MS, token)
+  throw new DelayedError()
+}

@@ -1,0 +1,72 @@
+import type { RequestRecord } from '../shared/ledger/record.ts'
+import { isTerminal } from '../shared/receipt.ts'
+import type { StagedLot } from '../shared/staging.ts'
+import type { Context } from './context.ts'
+import { type SettleDeps, settleRequest } from './settle.ts'
+
+/**
+ * What a crash left undone, ordered again. BullMQ's jobs may be lost between two steps; the ledger
+ * knows what is left to do. Ordering what is ordered already changes nothing, so the sweep need
+ * not know whether anything was lost.
+ */
+
+/** Frames of a lot that nobody claims are left this long: their request may be on its way in. */
+const UNCLAIMED_MS = 10 * 60_000
+
+export interface SweepDeps extends SettleDeps {
+  /** One worker of an org sweeps at a time; the others skip their turn. */
+  readonly intervalMs: number
+}
+
+export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
+  const { redis, ledger, staging } = deps.store
+  const turn = await redis.set(ledger.keys.sweeper, '1', 'PX', deps.intervalMs, 'NX')
+  if (turn === null) return
+  for (const id of await ledger.liveIds()) {
+    ctx.signal.throwIfAborted()
+    const record = await ledger.load(id)
+    if (record !== null) await orderAgain(record, deps, ctx)
+  }
+  for (const lot of await staging.lots()) {
+    ctx.signal.throwIfAborted()
+    if (isLeftOver(lot, await ledger.load(lot.request), ctx.clock.now())) await staging.drop(lot)
+  }
+  const oldest = ctx.clock.now() - deps.retentionSeconds * 1000
+  await redis.zremrangebyscore(ledger.keys.requests, 0, oldest)
+}
+
+async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context): Promise<void> {
+  const { orders } = deps.store
+  const { id, priority } = record.request
+  switch (record.status) {
+    case 'queued':
+    case 'planning':
+      return orders.plan(id, priority)
+    case 'deleting':
+      return orderOpenChunks(record, deps)
+    case 'awaiting-approval':
+      return settleRequest(id, deps, ctx)
+    case 'completed':
+    case 'incomplete':
+    case 'planned':
+    case 'refused':
+    case 'cancelled':
+    case 'failed':
+      return
+    default:
+      throw new TypeError(`Unknown status ${String(record.status satisfies never)}`)
+  }
+}
+
+async function orderOpenChunks({ request }: RequestRecord, { store }: SweepDeps): Promise<void> {
+  const open = new Set((await store.ledger.openChunks(request.id)).values())
+  if (open.size === 0) return store.orders.settle(request.id)
+  for (const order of open) await store.orders.ingest(order, request.priority)
+}
+
+/** Frames that no live request will read: of a terminal one, or of a planning attempt that died. */
+function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): boolean {
+  if (record !== null && isTerminal(record.status)) return true
+  const claimed = record !== null && (record.lot === lot.lot || record.staged?.lot === lot.lot)
+  return !claimed && now - lot.touchedAt > UNCLAIMED_MS
+}
