@@ -1,0 +1,136 @@
+import type { ConfigProblem } from '../errors.ts'
+import { canonicalId, to18 } from '../record-id.ts'
+import type { Credentials } from '../salesforce/credentials.ts'
+import type { Environment } from './environment.ts'
+import { knowKeys, readCredentials } from './salesforce.ts'
+import { type Form, Settings } from './settings.ts'
+import type { YamlSection } from './yaml-section.ts'
+
+/** One Salesforce org: how to log in, and how much may be asked of it. */
+export interface OrgConfig {
+  readonly name: string
+  /** Null where the process never talks to Salesforce. */
+  readonly credentials: Credentials | null
+  /** 18 characters. If set, a login to any other org is refused. */
+  readonly expectedOrgId: string | null
+  /** `61.0` */
+  readonly apiVersion: string
+  /** Of one ingest job's CSV. */
+  readonly maxJobBytes: number
+  /** Of one ingest job; null: as many as its bytes hold. */
+  readonly maxJobRecords: number | null
+  /** Ingest jobs at work at once, over all workers. */
+  readonly maxInFlight: number
+  /** On top of them, for priority `high` alone. */
+  readonly urgentInFlight: number
+  /** Of one request. */
+  readonly maxRecords: number
+  /** Records of the first chunk that a large plan sends alone; 0: none. */
+  readonly canary: number
+  /** Whether `hardDelete`, past the Recycle Bin, may be asked for. By the file alone. */
+  readonly hardDelete: boolean
+}
+
+export const DEFAULT_ORG = 'default'
+
+const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
+
+/** The header `Id` and one row of 18 characters, each with LF. */
+const SMALLEST_JOB = 22
+/** Salesforce takes 150 MB after base64 (Bulk API 2.0: Upload Job Data). */
+const LARGEST_JOB = 100_000_000
+
+/** What every org is compiled from. */
+export interface OrgSources {
+  readonly environment: Environment
+  readonly file: YamlSection
+  readonly salesforce: 'required' | 'none'
+  readonly problems: ConfigProblem[]
+  readonly warnings: string[]
+}
+
+/**
+ * Every org by name: those of the file, and `default` where SALESFORCE_* variables are set or the
+ * file has no org at all.
+ */
+export async function readOrgs(sources: OrgSources): Promise<ReadonlyMap<string, OrgConfig>> {
+  const { environment, file, problems } = sources
+  const all = file.section('orgs')
+  const sections = new Map(all.sections())
+  if (sections.size === 0 || environment.given('salesforce').length > 0) {
+    sections.set(DEFAULT_ORG, all.section(DEFAULT_ORG))
+  }
+  for (const name of sections.keys()) {
+    const message = faultOfName(name, sections)
+    if (message !== undefined) problems.push({ setting: all.nameOf(name), message })
+  }
+  const orgs = new Map<string, OrgConfig>()
+  for (const [name, section] of sections) orgs.set(name, await readOrg(name, section, sources))
+  return orgs
+}
+
+async function readOrg(
+  name: string,
+  section: YamlSection,
+  { environment, file, salesforce, problems, warnings }: OrgSources,
+): Promise<OrgConfig> {
+  const own = new Settings([section], problems)
+  const limits = new Settings([section, environment.group('limits'), file], problems)
+  const byVariables = name === DEFAULT_ORG && !section.has('salesforce')
+  const where = byVariables ? 'SALESFORCE_*' : section.nameOf('salesforce')
+  const login = new Settings(
+    [byVariables ? environment.group('salesforce') : section.section('salesforce')],
+    problems,
+  )
+  if (name === DEFAULT_ORG && !byVariables) refuseVariables(environment, where, problems)
+  knowKeys(login)
+  return {
+    name,
+    credentials:
+      salesforce === 'none' ? null : await readCredentials(login, where, (w) => warnings.push(w)),
+    expectedOrgId: login.parsed('orgId', ORG_ID) ?? null,
+    apiVersion: login.parsed('apiVersion', API_VERSION) ?? '61.0',
+    maxJobBytes: limits.integer('maxJobBytes', {
+      fallback: LARGEST_JOB,
+      min: SMALLEST_JOB,
+      max: LARGEST_JOB,
+    }),
+    maxJobRecords: limits.integer('maxJobRecords', { fallback: null, min: 1 }),
+    maxInFlight: limits.integer('maxInFlight', { fallback: 10, min: 1, max: 500 }),
+    urgentInFlight: limits.integer('urgentInFlight', { fallback: 2, min: 1, max: 500 }),
+    maxRecords: limits.integer('maxRecords', { fallback: 1_000_000, min: 1 }),
+    canary: limits.integer('canary', { fallback: 10_000, min: 0 }),
+    hardDelete: own.flag('hardDelete', false),
+  }
+}
+
+function refuseVariables(environment: Environment, where: string, problems: ConfigProblem[]): void {
+  const names = environment.given('salesforce')
+  if (names.length === 0) return
+  const message = `the org "${DEFAULT_ORG}" has its login in ${where} too. Keep one of the two.`
+  problems.push({ setting: names.join(', '), message })
+}
+
+function faultOfName(name: string, orgs: ReadonlyMap<string, unknown>): string | undefined {
+  if (!ORG_NAME.test(name)) return 'expected 1 to 64 letters, digits, "_" or "-" as a name.'
+  // An org's results are a folder, and folders may not know case.
+  const isTwin = (other: string) => other < name && other.toLowerCase() === name.toLowerCase()
+  const twin = orgs.keys().find(isTwin)
+  return twin && `differs from ${twin} only in case.`
+}
+
+const ORG_ID: Form<string> = {
+  expected: "an org's id, 15 or 18 characters that begin with 00D",
+  parse: (text) => {
+    const id = text.startsWith('00D') ? canonicalId(text) : undefined
+    return id && to18(id)
+  },
+}
+
+const API_VERSION: Form<string> = {
+  expected: 'a version of the API from 41.0 on, where Bulk API 2.0 began',
+  parse: (text) => {
+    const [, number] = /^(\d{2,3})(?:\.0)?$/.exec(text) ?? []
+    return Number(number) >= 41 ? `${number}.0` : undefined
+  },
+}

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
+import type { ConfigProblem } from '../errors.ts'
+import { CONFIG_VARIABLE, type Environment } from './environment.ts'
+import { kindOf, type Mapping, YamlSection } from './yaml-section.ts'
+
+/**
+ * The file that EXPUNGE_CONFIG names, as its topmost section; an empty one where no file is named
+ * or it cannot be parsed. No message quotes the file: what stands in a wrong place may be a secret.
+ */
+export async function readConfigFile(
+  environment: Environment,
+  problems: ConfigProblem[],
+): Promise<YamlSection> {
+  const named = environment.lookup(CONFIG_VARIABLE)
+  if (named === undefined)
+    return new YamlSection({ file: '', environment, problems }, '', new Map())
+  const file = resolve(named)
+  return new YamlSection({ file, environment, problems }, '', await readMapping(file, problems))
+}
+
+async function readMapping(file: string, problems: ConfigProblem[]): Promise<Mapping> {
+  const content = await readFile(file, 'utf8').then(
+    (text) =>
+      parse(text, (where, message) => problems.push({ setting: `${file}${where}`, message })),
+    (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code})`
+      problems.push({ setting: CONFIG_VARIABLE, message: `the file ${file} ${why}.` })
+      return null
+    },
+  )
+  if (content instanceof Map) return content
+  if (content !== null) {
+    const message = `expected settings, one "name: value" a line, got ${kindOf(content)}.`
+    problems.push({ setting: file, message })
+  }
+  return new Map()
+}
+
+/** The document's content, or null where it is empty or has faults. */
+function parse(text: string, complain: (where: string, message: string) => void): unknown {
+  const lines = new LineCounter()
+  const document = parseDocument(text, {
+    // Every scalar stays text, as in the environment: `prefix: 001` must not become the number 1.
+    schema: 'failsafe',
+    stringKeys: true,
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'error',
+  })
+  // Of the parser's errors only the first: the others follow from it, by the dozen.
+  const faults = [...document.errors, ...document.warnings]
+    .slice(0, 1)
+    .map((error) => ({ offset: error.pos[0], message: syntaxMessage(error) }))
+  visit(document, {
+    Alias(_, alias) {
+      if (faults.length > 0 || alias.resolve(document)) return
+      const message = 'an alias without its anchor; text that begins with * needs quotes.'
+      faults.push({ offset: alias.range?.[0] ?? 0, message })
+    },
+  })
+  for (const { offset, message } of faults) {
+    const { line, col } = lines.linePos(offset)
+    complain(`, line ${line}, column ${col}`, message)
+  }
+  return faults.length > 0 ? null : document.toJS({ mapAsMap: true })
+}
+
+/** The parser's words, without the piece of the file that some of them end with. */
+function syntaxMessage({ code, message }: YAMLError): string {
+  switch (code) {
+    case 'BAD_DQ_ESCAPE':
+      return 'invalid escape sequence in a text in double quotes.'
+    case 'TAG_RESOLVE_FAILED':
+      return 'a tag; text that begins with ! needs quotes.'
+    default:
+      return `${message.replace(/:\s.*$/s, '')}.`
+  }
+}

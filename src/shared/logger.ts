@@ -1,0 +1,78 @@
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import type { LogLevel } from './config.ts'
+import { maskLine } from './secret-masking.ts'
+
+export type { Logger } from 'pino'
+
+export interface LoggerOptions {
+  readonly level: LogLevel
+  /** Where the lines go: stderr unless given, for stdout belongs to what a command answers. */
+  readonly destination?: DestinationStream
+  /** The process, as in `worker`. */
+  readonly name?: string
+}
+
+/**
+ * A logger of JSON lines. Secrets are struck out of the finished line, so that fields, bindings,
+ * messages and errors all pass the same gate. Record ids and what may be personal data are for
+ * callers to leave out.
+ */
+export function createLogger({ level, destination, name }: LoggerOptions): Logger {
+  return pino(
+    {
+      level,
+      ...(name === undefined ? {} : { name }),
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: presentFields },
+      // For a child's bindings: pino passes those by the formatter.
+      serializers: { err: (value: unknown) => present(value, []) },
+      hooks: { streamWrite: maskLine },
+    },
+    // Synchronous: the line that says why a process dies must be out before it does.
+    destination ?? pino.destination({ dest: 2, sync: true }),
+  )
+}
+
+/** Deeper than our own objects go; below it begins a library's internal state. */
+const MAX_DEPTH = 8
+
+function presentFields(fields: object, above: readonly unknown[] = [fields]) {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, present(value, above)]),
+  )
+}
+
+/** Errors reduced to their words wherever they stand, bytes to their number. */
+function present(value: unknown, above: readonly unknown[]): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (above.includes(value)) return '[circular]'
+  if (above.length > MAX_DEPTH) return '[deep]'
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`
+  if ('toJSON' in value && typeof value.toJSON === 'function' && !(value instanceof Error)) {
+    return value
+  }
+  const here = [...above, value]
+  if (value instanceof Error) return presentError(value, here)
+  return Array.isArray(value)
+    ? value.map((item) => present(item, here))
+    : presentFields(value, here)
+}
+
+/**
+ * An error's code, words and causes. Its other fields stay behind: that of an HTTP client holds the
+ * request with its headers and body, the response, and all options.
+ */
+function presentError(error: Error, above: readonly unknown[]): Record<string, unknown> {
+  return {
+    type: error.name,
+    ...('code' in error && isPlain(error.code) ? { code: error.code } : {}),
+    message: error.message,
+    stack: error.stack,
+    ...(error.cause instanceof Error ? { cause: present(error.cause, above) } : {}),
+    ...(error instanceof AggregateError ? { errors: present(error.errors, above) } : {}),
+  }
+}
+
+function isPlain(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number'
+}

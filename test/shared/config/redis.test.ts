@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseRedisUrl, showRedis } from '../../../src/shared/config/redis.ts'
+
+test('a Redis URL is shown without password and options', () => {
+  const shown = (text: string) => parseRedisUrl(text)?.shown
+  assert.equal(shown('redis://redis'), 'redis://redis')
+  assert.equal(shown('redis://localhost:6379/0'), 'redis://localhost:6379/0')
+  assert.equal(shown('redis://:hunter2@redis:1'), 'redis://:***@redis:1')
+  assert.equal(shown('rediss://ada:hunter2@redis/3?password=x'), 'rediss://ada:***@redis/3')
+  assert.equal(shown('redis://[::1]:6379'), 'redis://[::1]:6379')
+})
+
+test('what is no Redis URL is refused', () => {
+  for (const text of [
+    '',
+    'redis',
+    'redis://',
+    'http://redis',
+    'redis:6379',
+    'redis://redis/queue',
+  ]) {
+    assert.equal(parseRedisUrl(text), undefined, text)
+  }
+})
+
+test('every kind of Redis is shown without its passwords', () => {
+  const nodes = [
+    { host: 'a', port: 1 },
+    { host: 'b', port: 2 },
+  ]
+  const password = 'hunter2'
+  assert.equal(showRedis({ kind: 'url', url: 'redis://:hunter2@redis' }), 'redis://:***@redis')
+  assert.equal(showRedis({ kind: 'socket', path: '/run/redis.sock' }), '/run/redis.sock')
+  assert.equal(
+    showRedis({ kind: 'sentinel', name: 'm', sentinels: nodes, password, tls: true }),
+    'm at Sentinel a:1, b:2',
+  )
+  assert.equal(showRedis({ kind: 'cluster', nodes, password, tls: false }), 'cluster a:1, b:2')
+})
