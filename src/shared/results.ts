@@ -50,8 +50,10 @@ export interface RequestFolder {
 /** A CSV in the making. Without a row no file appears, and one of an earlier try is removed. */
 export interface ResultWriter {
   readonly rows: number
-  /** Values in the order of the header, one per column. */
-  write(values: readonly (string | number)[]): Promise<void>
+  /** Gathers a row: values in the order of the header, one per column. */
+  write(values: readonly (string | number)[]): void
+  /** Writes out what has gathered, once it is worth a system call. Await it now and then. */
+  drain(): Promise<void>
   commit(): Promise<void>
   /** Leaves nothing behind. */
   discard(): Promise<void>
@@ -126,10 +128,13 @@ class CsvWriter implements ResultWriter {
     this.#header = header
   }
 
-  async write(values: readonly (string | number)[]): Promise<void> {
+  write(values: readonly (string | number)[]): void {
     if (this.rows === 0 && this.#header !== null) this.#buffer = `${this.#header.join(',')}\n`
     this.rows++
     this.#buffer += `${values.map(csvField).join(',')}\n`
+  }
+
+  async drain(): Promise<void> {
     if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
   }
 
@@ -187,19 +192,27 @@ async function storeId(root: string): Promise<string> {
   const path = join(root, '.expunge-store')
   try {
     await mkdir(root, { recursive: true })
-    const temporary = temporaryName(path)
-    await writeFile(temporary, `${randomUUID()}\n`)
-    // A link fails where the name is taken: of two processes that start at once, one names the store.
-    await link(temporary, path).finally(() => rm(temporary))
+    await nameStore(path)
+    return (await readFile(path, 'utf8')).trim()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
-      throw new ResultsStoreError(
-        `The results directory ${root} cannot be written: ${messageOf(error)}. Set EXPUNGE_RESULTS to one that can.`,
-        { cause: error },
-      )
-    }
+    throw new ResultsStoreError(
+      `The results directory ${root} cannot be used: ${messageOf(error)}. Set EXPUNGE_RESULTS to one that can be written.`,
+      { cause: error },
+    )
   }
-  return (await readFile(path, 'utf8')).trim()
+}
+
+/** A link fails where the name is taken: of two processes that start at once, one names the store. */
+async function nameStore(path: string): Promise<void> {
+  const temporary = temporaryName(path)
+  await writeFile(temporary, `${randomUUID()}\n`)
+  try {
+    await link(temporary, path)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } finally {
+    await rm(temporary)
+  }
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {

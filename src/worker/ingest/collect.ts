@@ -8,7 +8,7 @@ import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts
 import type { Staging } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
 import { IdSet } from '../id-set.ts'
-import { failedRows, succeededIds } from './result-csv.ts'
+import { eachResult } from './result-csv.ts'
 import { parseRowError, verdictOf } from './retry.ts'
 
 /** What collecting results needs. */
@@ -89,17 +89,17 @@ async function readFailures(
 ): Promise<void> {
   if (job.state === 'JobComplete' && job.numberRecordsFailed === 0) return
   let strangers = 0
-  for await (const rows of failedRows(api.failedResults(job.id, ctx.signal))) {
-    for (const { id, error } of rows) {
-      const book = bookOf(id, books)
-      if (book === undefined) {
-        strangers++
-        continue
-      }
-      const { code, message } = parseRowError(error)
-      await book.failed(verdictOf(code, operation), code, message)
+  const visit = (id = '', error = '') => {
+    const book = bookOf(id, books)
+    if (book === undefined) {
+      strangers++
+      return
     }
+    const { code, message } = parseRowError(error)
+    book.failed(verdictOf(code, operation), code, message)
   }
+  const csv = api.failedResults(job.id, ctx.signal)
+  await eachResult(csv, ['Id', 'sf__Error'], visit, () => drain(books))
   reportStrangers(strangers, 'failedResults', job, ctx)
 }
 
@@ -110,14 +110,17 @@ async function readSuccesses(
   ctx: Context,
 ): Promise<void> {
   let strangers = 0
-  for await (const ids of succeededIds(api.successfulResults(job.id, ctx.signal))) {
-    for (const id of ids) {
-      const book = bookOf(id, books)
-      if (book === undefined) strangers++
-      else await book.deleted()
-    }
+  const visit = (id = '') => {
+    const book = bookOf(id, books)
+    if (book === undefined) strangers++
+    else book.deleted()
   }
+  await eachResult(api.successfulResults(job.id, ctx.signal), ['Id'], visit, () => drain(books))
   reportStrangers(strangers, 'successfulResults', job, ctx)
+}
+
+async function drain(books: readonly ChunkBook[]): Promise<void> {
+  for (const book of books) await book.drain()
 }
 
 function reportStrangers(count: number, file: string, job: IngestJobInfo, ctx: Context): void {
@@ -167,18 +170,18 @@ class ChunkBook {
     for (let at = 0; at < ids.length; at += ID_LENGTH) this.sent.add(ids, at)
   }
 
-  async failed(verdict: Verdict, code: string, message: string): Promise<void> {
+  failed(verdict: Verdict, code: string, message: string): void {
     this.judged.add(scratch, 0)
     this.#counts[verdict]++
     if (verdict !== 'failed') return
     this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1)
-    await this.#parts.failed.write([to18(scratch.toString('latin1')), code, message])
+    this.#parts.failed.write([to18(scratch.toString('latin1')), code, message])
   }
 
-  async deleted(): Promise<void> {
+  deleted(): void {
     this.judged.add(scratch, 0)
     this.#counts.deleted++
-    if (this.#keepDeleted) await this.#parts.deleted.write([to18(scratch.toString('latin1'))])
+    if (this.#keepDeleted) this.#parts.deleted.write([to18(scratch.toString('latin1'))])
   }
 
   /** Whatever has no verdict yet gets this one; then the parts appear. */
@@ -190,11 +193,17 @@ class ChunkBook {
         for (let at = 0; at < ids.length; at += ID_LENGTH) {
           if (this.judged.has(ids, at)) continue
           scratch.set(ids.subarray(at, at + ID_LENGTH))
-          await this.#parts[rest].write([to18(scratch.toString('latin1'))])
+          this.#parts[rest].write([to18(scratch.toString('latin1'))])
         }
+        await this.drain()
       }
     }
     for (const part of Object.values(this.#parts)) await part.commit()
+  }
+
+  /** Writes out what has gathered. */
+  async drain(): Promise<void> {
+    for (const part of Object.values(this.#parts)) await part.drain()
   }
 
   outcome(job: IngestJobInfo): ChunkOutcome {

@@ -1,6 +1,8 @@
+import type { OrgConfig } from '../../shared/config.ts'
 import type { ChunkRef } from '../../shared/ledger/record.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/staging.ts'
+import { idsThatFit } from '../ingest/upload.ts'
 
 /**
  * Cuts the accepted ids, in their order, into chunks that each fit one ingest job, and stages them.
@@ -53,4 +55,9 @@ export class ChunkStager {
     this.#writer = null
     this.#count = 0
   }
+}
+
+/** How many ids one ingest job of this org carries at most. */
+export function chunkLimit({ maxJobBytes, maxJobRecords }: OrgConfig): number {
+  return Math.min(idsThatFit(maxJobBytes), maxJobRecords ?? Number.POSITIVE_INFINITY)
 }

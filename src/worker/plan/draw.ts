@@ -1,0 +1,143 @@
+import type { OrgConfig } from '../../shared/config.ts'
+import { RefusedError } from '../../shared/errors.ts'
+import type { ChunkRef, RequestRecord } from '../../shared/ledger/record.ts'
+import type { DeletableObject } from '../../shared/objects.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
+import type { Plan } from '../../shared/receipt.ts'
+import { ID_LENGTH } from '../../shared/record-id.ts'
+import type { StoredRequest } from '../../shared/request.ts'
+import type { ResultsStore, ResultWriter } from '../../shared/results.ts'
+import type { Context } from '../context.ts'
+import { openSource } from '../sources/open-source.ts'
+import { Distinct } from './distinct.ts'
+import { memoryGate } from './memory-gate.ts'
+import type { RefusedRow } from './refused-row.ts'
+import { type ScanOptions, scan } from './scan.ts'
+import { ChunkStager, chunkLimit } from './stage.ts'
+
+export interface DrawDeps {
+  readonly store: OrgStore
+  readonly results: ResultsStore
+  readonly org: OrgConfig
+  readonly objects: ReadonlyMap<string, DeletableObject>
+  /** Directories of which the `file` source may read. */
+  readonly fileRoots: readonly string[]
+  /** Bytes that telling duplicates apart may take. */
+  readonly maxPlanMemory: number
+}
+
+/** A plan as it was drawn from the source: staged, not yet in the ledger. */
+export interface Draft {
+  readonly plan: Plan
+  readonly chunks: readonly ChunkRef[]
+  /** What stands against applying it, though the source was read to its end. */
+  readonly objection: RefusedError | null
+}
+
+/**
+ * Reads the source to its end: every row is checked, every id is told from the others and staged.
+ *
+ * @throws RefusedError of a guard rail that needs no more reading
+ * @throws SourceError where the source cannot be read
+ */
+export async function draw(
+  { request, staged }: RequestRecord,
+  lot: string,
+  deps: DrawDeps,
+  ctx: Context,
+): Promise<Draft> {
+  const object = allowedObject(request, deps)
+  const source = openSource(request, staged, deps)
+  const invalid = deps.results.writer({ org: deps.org.name, id: request.id }, 'invalid')
+  const stager = new ChunkStager(
+    deps.store.staging,
+    { request: request.id, lot },
+    chunkLimit(deps.org),
+  )
+  const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
+  const room = memoryGate(deps.store.redis, ctx)
+  using distinct = new Distinct(deps)
+  try {
+    let read = 0
+    let unchecked = 0
+    let first: RefusedRow | undefined
+    for await (const block of scan(source.open(ctx.signal), scanOptions(request, object, deps))) {
+      read += block.count + block.refused.length
+      first ??= block.refused[0]
+      await writeRefused(block.refused, invalid)
+      const kept = distinct.add(block)
+      if (distinct.size > limit) throw tooMany(limit)
+      unchecked += kept.unchecked
+      await room(distinct.size * ID_LENGTH)
+      await stager.write(kept.ids)
+    }
+    const chunks = await stager.end()
+    await invalid.commit()
+    const plan: Plan = {
+      read,
+      accepted: distinct.size,
+      invalid: invalid.rows,
+      duplicate: read - invalid.rows - distinct.size,
+      unchecked,
+      chunks: chunks.length,
+      sha256: await distinct.digest(),
+    }
+    const objection =
+      first === undefined || request.onInvalid === 'skip' ? null : invalidRows(invalid.rows, first)
+    return { plan, chunks, objection }
+  } finally {
+    await invalid.discard()
+  }
+}
+
+function scanOptions(
+  { source }: StoredRequest,
+  object: DeletableObject,
+  { objects }: DrawDeps,
+): ScanOptions {
+  const column = 'column' in source ? source.column : undefined
+  return { object, known: [...objects.values()], ...(column === undefined ? {} : { column }) }
+}
+
+function allowedObject(
+  { object, operation }: StoredRequest,
+  { objects, org }: DrawDeps,
+): DeletableObject {
+  const known = objects.get(object)
+  if (known === undefined) {
+    throw new RefusedError(
+      'UNKNOWN_OBJECT',
+      `Expected one of ${[...objects.keys()].join(', ')}, got ${object}. Other objects are added by configuration.`,
+    )
+  }
+  if (operation === 'hardDelete' && !org.hardDelete) {
+    throw new RefusedError(
+      'HARD_DELETE_NOT_ALLOWED',
+      `Org "${org.name}" does not allow hardDelete: records would be gone for good. Set hardDelete: true for it in the configuration file to allow it.`,
+    )
+  }
+  return known
+}
+
+async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): Promise<void> {
+  for (const { line, value, reason, detail } of rows) {
+    writer.write([line, value, `${reason}: ${detail}`])
+  }
+  await writer.drain()
+}
+
+function tooMany(limit: number): RefusedError {
+  return new RefusedError(
+    'TOO_MANY_RECORDS',
+    `The source holds more than ${limit} records, the most that this request may delete. Nothing was deleted. ` +
+      'Split the source, or raise the limit (maxRecords, EXPUNGE_MAX_RECORDS).',
+  )
+}
+
+function invalidRows(count: number, { line, value, reason, detail }: RefusedRow): RefusedError {
+  return new RefusedError(
+    'INVALID_ROWS',
+    `${count} ${count === 1 ? 'row is' : 'rows are'} no ids that may be deleted; the first is line ${line}: ${value} ` +
+      `(${reason}: ${detail}). Nothing was deleted. See invalid.csv; correct the source, or go on without them by onInvalid "skip".`,
+  )
+}

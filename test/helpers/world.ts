@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createProducer, type Producer } from '../../src/producer/producer.ts'
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { type Config, loadConfig, type OrgConfig } from '../../src/shared/config.ts'
+import { createLogger, type Logger } from '../../src/shared/logger.ts'
+import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
+import { type RunningWorker, startWorker } from '../../src/worker/worker.ts'
+import type { TestRedis } from './redis.ts'
+
+/** A whole Expunge on one machine: a real Redis, a sandbox, a producer, and workers at call. */
+export interface World {
+  readonly org: string
+  readonly sandbox: Sandbox
+  readonly producer: Producer
+  readonly metrics: Metrics
+  readonly config: Config
+  /** A folder of the test's own, and the root of its file sources. */
+  readonly folder: string
+  readonly results: string
+  /** Each call starts one more worker on the same Redis. */
+  startWorker(overrides?: Partial<Pick<Config, 'worker' | 'audit'>>): Promise<RunningWorker>
+}
+
+export interface WorldOptions {
+  readonly redis: TestRedis
+  readonly sandbox?: SandboxOptions
+  readonly org?: Partial<OrgConfig>
+  readonly log?: Logger
+}
+
+interface Scope {
+  after(fn: () => Promise<void>): void
+}
+
+let worlds = 0
+
+/** Everything is closed and removed after the test, in reverse. */
+export async function startWorld(t: Scope, options: WorldOptions): Promise<World> {
+  const name = `world-${process.pid}-${++worlds}`
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-world-'))
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
+  t.after(async () => {
+    for (const close of closers.reverse()) await close()
+  })
+  const sandbox = await startSandbox(options.sandbox)
+  closers.push(() => sandbox.close())
+  const producer = await createProducer({ redis: options.redis.url })
+  closers.push(() => producer.close())
+  const config = await configure(name, folder, sandbox, options)
+  const metrics = createMetrics({ version: 'test' })
+  const log = options.log ?? createLogger({ level: 'silent' })
+  return {
+    org: name,
+    sandbox,
+    producer,
+    metrics,
+    config,
+    folder,
+    results: config.results.path,
+    startWorker: async (overrides = {}) => {
+      const redis = { kind: 'url', url: options.redis.url } as const
+      const worker = await startWorker({ config: { ...config, ...overrides }, redis, metrics, log })
+      closers.push(() => worker.stop())
+      return worker
+    },
+  }
+}
+
+async function configure(
+  name: string,
+  folder: string,
+  sandbox: Sandbox,
+  { redis, org }: WorldOptions,
+): Promise<Config> {
+  const config = await loadConfig(
+    {
+      REDIS_URL: redis.url,
+      SALESFORCE_LOGIN_URL: sandbox.url,
+      SALESFORCE_CLIENT_ID: sandbox.clientId,
+      SALESFORCE_CLIENT_SECRET: sandbox.clientSecret,
+      EXPUNGE_RESULTS: join(folder, 'results'),
+    },
+    { redis: 'required', salesforce: 'required' },
+  )
+  const base = config.orgs.get('default')
+  if (base === undefined) throw new Error('expected an org "default"')
+  return {
+    ...config,
+    orgs: new Map([[name, { ...base, name, ...org }]]),
+    files: { roots: [folder] },
+    worker: { lockMs: 2000, stalledMs: 1000 },
+  }
+}
