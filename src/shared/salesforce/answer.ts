@@ -1,0 +1,85 @@
+import type { z } from 'zod'
+import type { Clock } from '../clock.ts'
+import type { SalesforceError } from './errors.ts'
+import { errorFromAnswer, errorFromContent } from './fault.ts'
+import { parseRetryAfter } from './retry.ts'
+import type { Answer } from './transport.ts'
+
+/** Bytes of an error body that are read: the rest of a page says nothing more. */
+const MAX_ERROR_BYTES = 65_536
+/** Bytes of a JSON answer: the largest, the limits of an org, is some 10 KB. */
+const MAX_JSON_BYTES = 4 * 1024 * 1024
+
+/** The typed error that an answer other than a success stands for. Reads its body. */
+export async function readError(
+  answer: Answer,
+  clock: Clock,
+  secrets: readonly string[],
+): Promise<SalesforceError> {
+  const { operation, status, headers } = answer
+  return errorFromAnswer({
+    operation,
+    status,
+    text: await readSome(answer),
+    retryAfterMs: parseRetryAfter(headers['retry-after'], clock.now()),
+    redirectHost: hostOf(headers.location),
+    secrets,
+  })
+}
+
+/** As much of an error body as comes: the status matters more than a body that breaks off. */
+async function readSome(answer: Answer): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  try {
+    for await (const bytes of answer.body()) {
+      text += decoder.decode(bytes, { stream: true })
+      if (text.length >= MAX_ERROR_BYTES) break
+    }
+  } catch {
+    // What came is enough.
+  }
+  return text
+}
+
+function hostOf(location: string | undefined): string | null {
+  return location !== undefined && URL.canParse(location) ? new URL(location).host : null
+}
+
+/** A JSON answer in the form expected. @throws {SalesforceError} where it is anything else. */
+export async function readJson<T>(answer: Answer, schema: z.ZodType<T>): Promise<T> {
+  const { operation, status } = answer
+  const parsed = schema.safeParse(await readJsonText(answer))
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw errorFromContent(operation, status, {
+    kind: 'unexpected',
+    code: 'UNEXPECTED_ANSWER',
+    text: `not in the form expected (${fields.join('; ')})`,
+  })
+}
+
+async function readJsonText(answer: Answer): Promise<unknown> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of answer.body()) {
+    bytes += part.byteLength
+    if (bytes > MAX_JSON_BYTES) break
+    parts.push(part)
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+  } catch {
+    // A 200 with a page in it comes from a maintenance screen or a proxy, not from the API.
+    throw errorFromContent(answer.operation, answer.status, {
+      kind: 'org-fault',
+      code: 'NOT_JSON',
+      text: `its body of ${bytes} bytes is not JSON`,
+    })
+  }
+}
+
+/** Reads a body of no interest to its end, so that the connection can serve the next call. */
+export async function drain(answer: Answer): Promise<void> {
+  for await (const _ of answer.body());
+}

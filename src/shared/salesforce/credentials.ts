@@ -1,0 +1,70 @@
+import { isIPv4 } from 'node:net'
+import { ConfigError } from '../errors.ts'
+
+/**
+ * How to log in to an org. Urls carry no path; secrets are plain strings that never reach a log, a
+ * message or an error (Salesforce Help: OAuth client credentials flow, OAuth JWT bearer flow).
+ */
+export type Credentials =
+  | {
+      readonly kind: 'client-credentials'
+      /** The org's My Domain host: the flow is refused on login.salesforce.com. */
+      readonly loginUrl: string
+      readonly clientId: string
+      readonly clientSecret: string
+    }
+  | {
+      readonly kind: 'jwt'
+      readonly loginUrl: string
+      readonly clientId: string
+      readonly username: string
+      /** PEM text of the RSA key whose certificate the app holds. */
+      readonly privateKey: string
+      /** See {@link jwtAudience}. */
+      readonly audience: string
+    }
+  | {
+      /** A token somebody else got; it cannot be refreshed. */
+      readonly kind: 'token'
+      readonly instanceUrl: string
+      readonly accessToken: string
+    }
+
+// The last form is that of sandboxes before enhanced domains: <name>--<sandbox>[.<instance>].my…
+const SANDBOX_HOST =
+  /^test\.salesforce\.com$|\.(?:sandbox|scratch)\.my\.salesforce\.com$|^[^.]+--[^.]+\..*\bmy\.salesforce\.com$/i
+
+/** The `aud` claim for a login host: sandboxes and scratch orgs log in at test.salesforce.com. */
+export function jwtAudience(loginUrl: string): string {
+  return SANDBOX_HOST.test(new URL(loginUrl).hostname)
+    ? 'https://test.salesforce.com'
+    : 'https://login.salesforce.com'
+}
+
+function isLoopback(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname === '[::1]' ||
+    (isIPv4(hostname) && hostname.startsWith('127.'))
+  )
+}
+
+/**
+ * The url, parsed, where a token may travel to it: https anywhere, plain http to this machine only.
+ *
+ * @param setting what the user calls it, for the message
+ * @throws {ConfigError}
+ */
+export function assertHttps(url: string, setting = 'SALESFORCE_LOGIN_URL'): URL {
+  const expected = 'expected an https:// URL (plain http only to localhost)'
+  if (!URL.canParse(url)) throw new ConfigError([{ setting, message: `${expected}.` }])
+  const parsed = new URL(url)
+  if (parsed.username !== '' || parsed.password !== '') {
+    throw new ConfigError([{ setting, message: `${expected}, without a user and password in it.` }])
+  }
+  if (parsed.protocol === 'https:') return parsed
+  if (parsed.protocol === 'http:' && isLoopback(parsed.hostname)) return parsed
+  throw new ConfigError([
+    { setting, message: `${expected}, got ${parsed.protocol}//${parsed.host}.` },
+  ])
+}

@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net'
+
+type Done = (error?: Error | null) => void
+
+const patient = new WeakSet<Socket>()
+
+/**
+ * Has a failed write wait until what the socket holds has been read. A server that refuses an
+ * upload by its head answers and closes while we still send; Node takes the EPIPE of the next write
+ * for the end of all and drops the answer, unread, with its 401 or 413.
+ */
+export function readBeforeFailing(socket: Socket): void {
+  if (patient.has(socket)) return
+  patient.add(socket)
+  const write = socket._write.bind(socket)
+  socket._write = (chunk, encoding, done) => write(chunk, encoding, later(done))
+  const writev = socket._writev?.bind(socket)
+  if (writev) socket._writev = (chunks, done) => writev(chunks, later(done))
+}
+
+/** Two turns: the first may end the very round of polling in which the write failed. */
+function later(done: Done): Done {
+  return (error) => {
+    if (error) setImmediate(() => setImmediate(() => done(error)))
+    else done()
+  }
+}

@@ -1,0 +1,77 @@
+import { ExpungeError } from '../errors.ts'
+import type { Operation } from './operation.ts'
+
+/**
+ * What a failed call means to whoever made it.
+ *
+ * - `org-fault`: login refused, outage, quota, network, maintenance. Never the request's fault:
+ *   wait and go on where you were.
+ * - `not-found`: Salesforce has no such job (any more).
+ * - `job-state`: the job is past, or not yet in, the state that the call needs. GET tells which.
+ * - `already-uploaded`: the job has its one upload.
+ * - `refused`: this object or operation cannot be deleted here.
+ * - `too-large`: the upload is over Salesforce's limit.
+ * - `unexpected`: an answer that the API's description does not allow for.
+ */
+export const FAULT_KINDS = [
+  'org-fault',
+  'not-found',
+  'job-state',
+  'already-uploaded',
+  'refused',
+  'too-large',
+  'unexpected',
+] as const
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+export interface Fault {
+  readonly kind: FaultKind
+  /** Salesforce's errorCode, OAuth's error, Node's network code, or `HTTP_<status>`. */
+  readonly code: string
+  readonly operation: Operation
+  /** Null where no answer came. */
+  readonly httpStatus: number | null
+  /** Another try within seconds may well succeed. */
+  readonly transient: boolean
+  /** What the server asked for in Retry-After. */
+  readonly retryAfterMs: number | null
+}
+
+/** A call to Salesforce that failed. It holds no request, header or cause: they hold the token. */
+export class SalesforceError extends ExpungeError implements Fault {
+  readonly kind: FaultKind
+  readonly code: string
+  readonly operation: Operation
+  readonly httpStatus: number | null
+  readonly transient: boolean
+  readonly retryAfterMs: number | null
+  /** True for every org fault. */
+  override readonly retryable: boolean
+
+  constructor(fault: Fault, message: string) {
+    super(message)
+    this.kind = fault.kind
+    this.code = fault.code
+    this.operation = fault.operation
+    this.httpStatus = fault.httpStatus
+    this.transient = fault.transient
+    this.retryAfterMs = fault.retryAfterMs
+    this.retryable = fault.kind === 'org-fault'
+  }
+}
+
+/** The login led to an org other than the one configured: nothing may be sent to it. */
+export class WrongOrgError extends ExpungeError {
+  readonly code = 'WRONG_ORG'
+  readonly expectedOrgId: string
+  readonly actualOrgId: string
+
+  constructor(expectedOrgId: string, actualOrgId: string) {
+    super(
+      `Expected to log in to org ${expectedOrgId}, got org ${actualOrgId}. Nothing was sent. ` +
+        'Correct the credentials or SALESFORCE_ORG_ID.',
+    )
+    this.expectedOrgId = expectedOrgId
+    this.actualOrgId = actualOrgId
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * The calls that the client makes, one name for each endpoint: the closed set behind the metrics'
+ * label and the word that every error message uses.
+ */
+export const OPERATIONS = [
+  'token',
+  'userinfo',
+  'organization',
+  'limits',
+  'versions',
+  'create',
+  'upload',
+  'close',
+  'abort',
+  'get',
+  'remove',
+  'failedResults',
+  'successfulResults',
+  'unprocessedRecords',
+] as const
+export type Operation = (typeof OPERATIONS)[number]

@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { canonicalId, to18 } from '../record-id.ts'
+import { SalesforceError } from './errors.ts'
+import type { Http } from './http.ts'
+
+/** Who the login is, and where. */
+export interface User {
+  /** 18 characters, prefix 00D. */
+  readonly orgId: string
+  readonly username: string
+}
+
+const userinfo = z.object({
+  organization_id: z.string().transform(to18OrSame),
+  preferred_username: z.string(),
+})
+
+/** Asks whose token it is (`/services/oauth2/userinfo`). */
+export async function identify(http: Http, signal?: AbortSignal): Promise<User> {
+  const path = '/services/oauth2/userinfo'
+  const user = await http.json({ operation: 'userinfo', method: 'GET', path, signal }, userinfo)
+  return { orgId: user.organization_id, username: user.preferred_username }
+}
+
+/** The org as it describes itself. */
+export interface Organization {
+  readonly orgId: string
+  readonly name: string
+  readonly isSandbox: boolean
+  /** `NA123`, `CS45`, … */
+  readonly instanceName: string | null
+  /** The edition, as in `Enterprise Edition`. */
+  readonly type: string | null
+}
+
+const organizations = z.object({
+  records: z
+    .array(
+      z.object({
+        Id: z.string().transform(to18OrSame),
+        Name: z.string(),
+        IsSandbox: z.boolean(),
+        InstanceName: z.string().nullish(),
+        OrganizationType: z.string().nullish(),
+      }),
+    )
+    .max(1),
+})
+
+const SOQL = 'SELECT Id, Name, IsSandbox, InstanceName, OrganizationType FROM Organization'
+
+/** The org's own record; null where the user may not read it. */
+export async function organization(http: Http, signal?: AbortSignal): Promise<Organization | null> {
+  const path = `query?q=${encodeURIComponent(SOQL)}`
+  try {
+    const call = { operation: 'organization', method: 'GET', path, signal } as const
+    const [record] = (await http.json(call, organizations)).records
+    if (!record) return null
+    return {
+      orgId: record.Id,
+      name: record.Name,
+      isSandbox: record.IsSandbox,
+      instanceName: record.InstanceName ?? null,
+      type: record.OrganizationType ?? null,
+    }
+  } catch (error) {
+    if (isNotPermitted(error)) return null
+    throw error
+  }
+}
+
+function isNotPermitted(error: unknown): boolean {
+  if (!(error instanceof SalesforceError)) return false
+  return error.kind === 'unexpected' && (error.httpStatus === 400 || error.httpStatus === 403)
+}
+
+/** One of the org's rolling allowances. */
+export interface Limit {
+  readonly max: number
+  readonly remaining: number
+}
+
+/** The allowances that deleting draws on; null where the org does not tell. */
+export interface OrgLimits {
+  readonly DailyApiRequests: Limit | null
+  readonly DailyBulkApiBatches: Limit | null
+}
+
+const limit = z
+  .object({ Max: z.number(), Remaining: z.number() })
+  .nullish()
+  .transform((value) => (value ? { max: value.Max, remaining: value.Remaining } : null))
+
+const orgLimits = z
+  .object({
+    DailyApiRequests: limit,
+    DailyBulkApiBatches: limit,
+    /** The same by the name that older versions use. */
+    DailyBulkApiRequests: limit,
+  })
+  .transform(({ DailyApiRequests, DailyBulkApiBatches, DailyBulkApiRequests }) => ({
+    DailyApiRequests,
+    DailyBulkApiBatches: DailyBulkApiBatches ?? DailyBulkApiRequests,
+  }))
+
+/** What is left of today's allowances (REST API, Limits; needs View Setup and Configuration). */
+export function limits(http: Http, signal?: AbortSignal): Promise<OrgLimits> {
+  return http.json({ operation: 'limits', method: 'GET', path: 'limits/', signal }, orgLimits)
+}
+
+/** An API version that the org serves, as in `61.0`. */
+export interface ApiVersion {
+  readonly version: string
+  readonly label: string
+}
+
+const apiVersions = z.array(z.object({ version: z.string(), label: z.string() }))
+
+export function versions(http: Http, signal?: AbortSignal): Promise<ApiVersion[]> {
+  const path = '/services/data/'
+  return http.json({ operation: 'versions', method: 'GET', path, signal }, apiVersions)
+}
+
+/** Orgs are named by 15 or by 18 characters; here always by 18. */
+export function to18OrSame(id: string): string {
+  const id15 = canonicalId(id)
+  return id15 === undefined ? id : to18(id15)
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '../clock.ts'
+import { SalesforceError } from './errors.ts'
+
+/** Tries of one call, the first included. What outlasts them is the caller's to wait out. */
+const MAX_TRIES = 4
+const FIRST_DELAY_MS = 500
+/** A server that asks for more is not waited for here: the org pauses instead. */
+const MAX_RETRY_AFTER_MS = 30_000
+
+/**
+ * How long to wait before try `tries` + 1, or undefined where another try is pointless or too late.
+ * Doubles from half a second, the half of it at random so that many callers don't return at once.
+ */
+export function retryDelay(
+  error: SalesforceError,
+  tries: number,
+  random: () => number = Math.random,
+): number | undefined {
+  if (!error.transient || tries >= MAX_TRIES) return undefined
+  if (error.retryAfterMs !== null) {
+    return error.retryAfterMs <= MAX_RETRY_AFTER_MS ? error.retryAfterMs : undefined
+  }
+  return FIRST_DELAY_MS * 2 ** (tries - 1) * (0.5 + random() / 2)
+}
+
+/**
+ * Runs a call that is safe to repeat. Here and not in got: got retries no streams, and its waits
+ * know no injected clock.
+ */
+export async function retrying<T>(
+  clock: Clock,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await call()
+    } catch (error) {
+      const delay = error instanceof SalesforceError ? retryDelay(error, tries) : undefined
+      if (delay === undefined) throw error
+      await clock.sleep(delay, signal)
+    }
+  }
+}
+
+/** Retry-After in milliseconds, from seconds or an HTTP date; null where absent or unreadable. */
+export function parseRetryAfter(header: string | undefined, now: number): number | null {
+  if (header === undefined) return null
+  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000
+  const date = Date.parse(header)
+  return Number.isNaN(date) ? null : Math.max(0, date - now)
+}

@@ -1,0 +1,186 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import got, { type Got, TimeoutError } from 'got'
+import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import { type Agents, createAgents, type ProxyEnv } from './agents.ts'
+import { readBeforeFailing } from './early-answer.ts'
+import { errorFromNetwork } from './fault.ts'
+import type { Operation } from './operation.ts'
+import { parseApiUsage, type Quota } from './quota.ts'
+
+/** One HTTP call. */
+export interface Exchange {
+  readonly operation: Operation
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly url: URL
+  readonly token?: string | undefined
+  readonly json?: object | undefined
+  readonly form?: Readonly<Record<string, string>> | undefined
+  /** A CSV of known length. It is read once, as fast as the socket takes it. */
+  readonly csv?: { readonly bytes: number; readonly stream: AsyncIterable<Uint8Array> } | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An answer of any status: its head is here, its body is still to be read. */
+export interface Answer {
+  readonly operation: Operation
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly host: string
+  /** The body, decompressed. Throws a SalesforceError where it breaks off. */
+  body(): AsyncGenerator<Uint8Array, void, undefined>
+  /** Ends the call wherever it is. */
+  discard(): void
+}
+
+/** Milliseconds. None limits a whole upload or download: only silence does. */
+export interface Timeouts {
+  /** Until a connection stands, its TLS or proxy tunnel too. */
+  readonly connect: number
+  /** From the end of what we send to the head of the answer. */
+  readonly response: number
+  /** Without a byte in either direction. */
+  readonly idle: number
+}
+
+/** Salesforce cuts its own REST calls off after ten minutes; storing an upload takes it longest. */
+export const DEFAULT_TIMEOUTS: Timeouts = { connect: 15_000, response: 300_000, idle: 300_000 }
+
+/** What one call cost, for metrics. */
+export interface CallReport {
+  readonly operation: Operation
+  /** The HTTP status, or why there was none: `network`, `timeout`, `aborted`. */
+  readonly status: string
+  /** Until the head of the answer, in milliseconds. */
+  readonly durationMs: number
+}
+
+export interface TransportOptions {
+  readonly clock: Clock
+  readonly timeouts?: Partial<Timeouts> | undefined
+  /** Holds HTTPS_PROXY and NO_PROXY. */
+  readonly proxyEnv?: ProxyEnv | undefined
+  readonly version?: string | undefined
+  readonly onCall?: ((report: CallReport) => void) | undefined
+  readonly onQuota?: ((quota: Quota) => void) | undefined
+}
+
+/** HTTP as Salesforce needs it, one call at a time: no login, no retries, no judgement. */
+export interface Transport {
+  /** @throws {SalesforceError} where no answer came; the signal's reason where it aborted. */
+  exchange(exchange: Exchange): Promise<Answer>
+  close(): void
+}
+
+export function createTransport(options: TransportOptions): Transport {
+  const { clock, onCall, onQuota } = options
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
+  const agents = createAgents(timeouts.connect, options.proxyEnv)
+  const client = createClient(agents, timeouts, options.version)
+
+  return {
+    async exchange(exchange) {
+      const { operation, signal } = exchange
+      signal?.throwIfAborted()
+      const start = clock.now()
+      const report = (status: string) =>
+        onCall?.({ operation, status, durationMs: clock.now() - start })
+      const answer = await open(client, exchange).catch((error: unknown) => {
+        report(signal?.aborted ? 'aborted' : error instanceof TimeoutError ? 'timeout' : 'network')
+        throw withoutSecrets(error, exchange, null)
+      })
+      report(String(answer.status))
+      const quota = parseApiUsage(answer.headers)
+      if (quota) onQuota?.(quota)
+      return answer
+    },
+    close() {
+      agents.http.destroy()
+      agents.https.destroy()
+    },
+  }
+}
+
+function createClient(agent: Agents, timeouts: Timeouts, version: string | undefined): Got {
+  return got.extend({
+    agent,
+    timeout: {
+      lookup: timeouts.connect,
+      connect: timeouts.connect,
+      secureConnect: timeouts.connect,
+      response: timeouts.response,
+      socket: timeouts.idle,
+    },
+    headers: {
+      'user-agent': version === undefined ? 'expunge' : `expunge/${version}`,
+      'accept-encoding': 'gzip',
+    },
+    // A redirect could lead the token to another host.
+    followRedirect: false,
+    // Statuses are judged in one place, with their bodies; calls are repeated in another.
+    throwHttpErrors: false,
+    retry: { limit: 0 },
+  })
+}
+
+/** Everything goes through got's streams: one path for ten bytes and for a gigabyte. */
+async function open(client: Got, exchange: Exchange): Promise<Answer> {
+  const { operation, method, url, token, json, form, csv, signal } = exchange
+  const stream = client.stream(url, {
+    method,
+    headers: {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(csv && { 'content-type': 'text/csv', 'content-length': String(csv.bytes) }),
+    },
+    ...(json && { json }),
+    ...(form && { form }),
+    ...(csv && { body: csv.stream }),
+    ...(signal && { signal }),
+  })
+  if (csv) stream.on('socket', readBeforeFailing)
+  // Without a body of ours got leaves the writable side open, waiting for one to be piped in.
+  if (!json && !form && !csv && method !== 'GET') stream.end()
+  const head = await new Promise<Pick<Answer, 'headers'> & { statusCode: number }>(
+    (resolve, reject) => {
+      stream.once('response', resolve)
+      // It stays: an error between two reads of the body must not be uncaught.
+      stream.on('error', (error) => {
+        reject(error)
+        stream.destroy()
+      })
+    },
+  )
+  return {
+    operation,
+    status: head.statusCode,
+    headers: head.headers,
+    host: url.host,
+    async *body() {
+      try {
+        for await (const bytes of stream) yield bytes
+      } catch (error) {
+        throw withoutSecrets(error, exchange, head.statusCode)
+      } finally {
+        stream.destroy()
+      }
+    },
+    discard() {
+      stream.destroy()
+    },
+  }
+}
+
+/** got's errors carry the request, and the request carries the token: none leaves this file. */
+function withoutSecrets(error: unknown, exchange: Exchange, status: number | null): unknown {
+  const { signal, operation, url } = exchange
+  if (signal?.aborted) return signal.reason
+  // Not all are got's own: a failed write comes as Node's.
+  const { code, message: text } = toNetworkError(error)
+  return errorFromNetwork(operation, url.host, { code, text, status })
+}
+
+function toNetworkError(error: unknown): { code: string; message: string } {
+  const message = messageOf(error)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'ERR_UNKNOWN'
+  return { code, message }
+}

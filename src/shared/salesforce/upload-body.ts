@@ -1,0 +1,64 @@
+import { ExpungeError } from '../errors.ts'
+
+/** A CSV on its way to Salesforce. */
+export interface UploadBody {
+  /** Its exact length, sent as Content-Length. */
+  readonly bytes: number
+  readonly stream: AsyncIterable<Uint8Array>
+}
+
+/** The stream is not as long as its owner said: the rows are not those that were planned. */
+export class UploadLengthError extends ExpungeError {
+  readonly code = 'UPLOAD_LENGTH_MISMATCH'
+
+  constructor(expected: number, got: string) {
+    super(
+      `Expected an upload of ${expected} bytes, got ${got}. The upload was broken off before its ` +
+        'end, so Salesforce has no file to process. Build the body again.',
+    )
+  }
+}
+
+/** A body under guard, and what became of it. */
+export interface GuardedBody {
+  readonly stream: AsyncGenerator<Uint8Array, void, undefined>
+  /** The error that the body itself raised, where it did. */
+  failure(): { readonly error: unknown } | undefined
+  /** Whether every byte was handed over. */
+  complete(): boolean
+}
+
+/**
+ * Passes a body on, but its last block only when the body has ended at the very byte announced:
+ * up to then Content-Length keeps Salesforce from taking what it has for the whole file.
+ */
+export function guardLength({ bytes, stream }: UploadBody): GuardedBody {
+  let failure: { readonly error: unknown } | undefined
+  let complete = false
+
+  async function* guarded(): AsyncGenerator<Uint8Array, void, undefined> {
+    let sent = 0
+    let last: Uint8Array | undefined
+    for await (const block of stream) {
+      if (block.byteLength === 0) continue
+      sent += block.byteLength
+      if (sent > bytes) throw new UploadLengthError(bytes, 'more')
+      if (sent === bytes) last = block
+      else yield block
+    }
+    if (last === undefined) throw new UploadLengthError(bytes, `${sent}`)
+    complete = true
+    yield last
+  }
+
+  async function* watched(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      yield* guarded()
+    } catch (error) {
+      failure = { error }
+      throw error
+    }
+  }
+
+  return { stream: watched(), failure: () => failure, complete: () => complete }
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { FaultKind } from '../../../src/shared/salesforce/errors.ts'
+import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
+import { OPERATIONS, type Operation } from '../../../src/shared/salesforce/operation.ts'
+
+function answer(operation: Operation, status: number, code: string | null, message = '') {
+  const text = code === null ? message : JSON.stringify([{ errorCode: code, message }])
+  return errorFromAnswer({
+    operation,
+    status,
+    text,
+    retryAfterMs: null,
+    redirectHost: null,
+    secrets: [],
+  })
+}
+
+const CASES: readonly (readonly [FaultKind, Operation, number, string | null, string?])[] = [
+  ['org-fault', 'get', 401, 'INVALID_SESSION_ID', 'Session expired or invalid'],
+  ['org-fault', 'create', 403, 'REQUEST_LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.'],
+  ['org-fault', 'create', 400, 'EXCEEDEDQUOTA'],
+  ['org-fault', 'create', 400, 'LIMIT_EXCEEDED'],
+  ['org-fault', 'create', 403, 'API_DISABLED_FOR_ORG'],
+  ['org-fault', 'get', 403, 'TXN_SECURITY_METERING_ERROR'],
+  ['org-fault', 'get', 403, null, '<html>Forbidden</html>'],
+  ['org-fault', 'get', 406, null, 'We are setting things up'],
+  ['org-fault', 'get', 420, null],
+  ['org-fault', 'get', 429, null],
+  ['org-fault', 'get', 500, 'UNKNOWN_EXCEPTION'],
+  ['org-fault', 'get', 500, null],
+  ['org-fault', 'upload', 503, 'SERVER_UNAVAILABLE'],
+  ['org-fault', 'get', 302, null],
+  ['org-fault', 'create', 410, 'UNSUPPORTED_API_VERSION'],
+  ['org-fault', 'create', 404, 'NOT_FOUND'],
+  ['org-fault', 'get', 404, null, '<html>no such page</html>'],
+  ['org-fault', 'token', 400, 'invalid_grant'],
+  ['not-found', 'get', 404, 'NOT_FOUND', 'The requested resource does not exist'],
+  ['not-found', 'failedResults', 404, 'NOT_FOUND'],
+  ['job-state', 'abort', 400, 'INVALIDJOBSTATE', 'Aborting already Completed Job not allowed'],
+  ['job-state', 'close', 400, 'INVALIDJOB'],
+  ['job-state', 'remove', 400, 'API_ERROR', 'Error … because the job is not terminated'],
+  ['already-uploaded', 'upload', 400, 'API_ERROR', 'Found multiple contents for job: 750x'],
+  ['refused', 'create', 400, 'INVALIDENTITY', "Entity 'X' is not supported by the Bulk API."],
+  ['refused', 'create', 400, 'FEATURENOTENABLED'],
+  ['refused', 'create', 400, 'JSON_PARSER_ERROR'],
+  ['refused', 'create', 403, 'INSUFFICIENT_ACCESS'],
+  ['too-large', 'upload', 413, null],
+  ['too-large', 'upload', 400, 'EXCEEDED_MAX_SIZE_REQUEST'],
+  ['unexpected', 'get', 405, 'METHOD_NOT_ALLOWED'],
+  ['unexpected', 'create', 400, null, '<h1>Bad Message 400</h1>'],
+  ['unexpected', 'close', 400, 'SOMETHING_NEW'],
+]
+
+for (const [kind, operation, status, code, message] of CASES) {
+  test(`${status} ${code ?? message ?? 'without body'} on ${operation} is ${kind}`, () => {
+    const error = answer(operation, status, code, message)
+    assert.equal(error.kind, kind)
+    assert.equal(error.retryable, kind === 'org-fault')
+    assert.equal(error.code, code ?? `HTTP_${status}`)
+    assert.match(error.message, new RegExp(`^Salesforce answered ${operation} with ${status}`))
+  })
+}
+
+test('messages end with what to do next', () => {
+  for (const [error, advice] of [
+    [answer('create', 400, 'INVALIDENTITY', 'no'), /feature licensed\.$/],
+    [answer('create', 403, 'REQUEST_LIMIT_EXCEEDED', 'no'), /used up: wait\.$/],
+    [answer('upload', 413, null), /Lower EXPUNGE_MAX_JOB_BYTES\.$/],
+    [
+      answer('token', 400, 'invalid_grant', 'request not supported on this domain'),
+      /SALESFORCE_LOGIN_URL to the My Domain host/,
+    ],
+    [answer('token', 400, 'invalid_client', 'invalid client credentials'), /CLIENT_SECRET\.$/],
+    [answer('token', 400, 'invalid_grant', 'authentication failure'), /Check the credentials/],
+    [answer('token', 503, null), /Wait and try again/],
+  ] as const) {
+    assert.match(error.message, advice)
+  }
+})
+
+test('a certificate that nobody vouches for is not worth another try, a reset is', () => {
+  const broken = (code: string) => errorFromNetwork('get', 'h', { code, text: 'x', status: null })
+  assert.equal(broken('ECONNRESET').transient, true)
+  assert.equal(broken('SELF_SIGNED_CERT_IN_CHAIN').transient, false)
+  assert.match(broken('SELF_SIGNED_CERT_IN_CHAIN').message, /NODE_EXTRA_CA_CERTS/)
+})
+
+test('every status and body on every operation has a kind, and what is retryable is an org fault', () => {
+  const statuses = fc.integer({ min: 300, max: 599 })
+  const body = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.string().map((code) => `[{"errorCode":${JSON.stringify(code)}}]`),
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(...OPERATIONS), statuses, body, (operation, status, text) => {
+      const from = { operation, status, text, retryAfterMs: null, redirectHost: null, secrets: [] }
+      const error = errorFromAnswer(from)
+      assert.equal(error.retryable, error.kind === 'org-fault')
+      assert.ok(!error.transient || error.retryable)
+      assert.ok(error.message.length < 800)
+    }),
+  )
+})
