@@ -112,6 +112,14 @@ export function parseRequest(input: unknown, now: number): DeletionRequest {
   return { ...parsed.data, id: parsed.data.id ?? generateId(now) }
 }
 
+/** What a caller may write, as JSON Schema (draft 2020-12), for those who speak no TypeScript. */
+export function requestJsonSchema(): Record<string, unknown> {
+  return {
+    title: 'Deletion request',
+    ...z.toJSONSchema(callerSchema, { io: 'input' }),
+  }
+}
+
 /** Parses a request that the ledger gave back. Throws where Redis holds something else. */
 export function parseStoredRequest(json: string): StoredRequest {
   return storedSchema.parse(JSON.parse(json))
@@ -141,8 +149,11 @@ function generateId(now: number): string {
   return `${stamp}-${tail}`
 }
 
+/** Enough for every field of a request; of 10,000 wrong ids a few will do. */
+const MOST_PROBLEMS = 20
+
 function problemsOf(error: z.ZodError): string {
-  const shown = error.issues.slice(0, 10).map(({ path, message }) => {
+  const shown = error.issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => {
     const field = path.length === 0 ? 'request' : path.join('.')
     return `${field}: ${message}`
   })

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../shared/clock.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
 import { ConfigError, messageOf } from '../shared/errors.ts'
@@ -38,6 +39,11 @@ export interface OrgWorker {
 
 const DAY_SECONDS = 24 * 3600
 
+/** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
+const HAND_OVER_WITHIN_MS = 8000
+/** The sweep comes every so many lock durations: a dead worker's jobs need no sweep, lost ones are rare. */
+const SWEEP_LOCKS = 3
+
 /**
  * Logs in, makes sure that this is the org and the results store that the keys belong to, and
  * starts working. While the org cannot be reached it waits: that is the org's fault, not a
@@ -67,7 +73,7 @@ export async function startOrgWorker(
   }
 }
 
-function connect(org: OrgConfig, { config, metrics }: WorkerParts): Salesforce {
+function connect(org: OrgConfig, { config, metrics, clock }: WorkerParts): Salesforce {
   if (org.credentials === null) {
     throw new ConfigError([
       { setting: `orgs.${org.name}`, message: 'expected credentials for Salesforce, got none.' },
@@ -78,6 +84,7 @@ function connect(org: OrgConfig, { config, metrics }: WorkerParts): Salesforce {
     apiVersion: org.apiVersion,
     expectedOrgId: org.expectedOrgId ?? undefined,
     proxyEnv: config.proxyEnv,
+    clock,
     onCall: ({ operation, status, durationMs }) =>
       metrics.salesforceCall({ org: org.name, operation, status, seconds: durationMs / 1000 }),
   })
@@ -156,7 +163,7 @@ function work(
     startIngest('ingest-jobs', org.maxInFlight),
     startIngest('ingest-jobs-urgent', org.urgentInFlight),
   ]
-  const sweeper = startSweeper(planner, config.worker.lockMs, ctx)
+  const sweeper = startSweeper(planner, SWEEP_LOCKS * config.worker.lockMs, ctx)
   return {
     identity,
     get active() {
@@ -164,9 +171,25 @@ function work(
     },
     stop: async () => {
       sweeper.stop()
-      await Promise.all([sweeper.ended, ...workers.map((worker) => worker.stop())])
+      const stopped = Promise.all([sweeper.ended, ...workers.map((worker) => worker.stop())])
+      if (!(await endsWithin(stopped, HAND_OVER_WITHIN_MS))) {
+        ctx.log.error(
+          'Jobs in hand could not be handed over: Redis does not answer. They go on elsewhere once their locks expire.',
+        )
+      }
       salesforce.close()
     },
+  }
+}
+
+/** Whether it ended in time. Real time, whatever the clock: a process that stops is being watched. */
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController()
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    timer.abort()
   }
 }
 

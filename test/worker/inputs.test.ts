@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import type { Receipt } from '../../src/producer/producer.ts'
+import { id15, id18, ids18 } from '../helpers/ids.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { inReverse } from '../helpers/scope.ts'
+import { startWorld } from '../helpers/world.ts'
+
+/** What a user may hand in, as a file, and what comes of it: a right answer or a clear refusal. */
+
+const scope = inReverse(after)
+const redis = await startRedis(scope)
+const world = await startWorld(scope, { redis })
+await world.startWorker()
+
+let files = 0
+
+async function run(
+  content: string | Uint8Array,
+  { column, onInvalid = 'refuse' }: { column?: string; onInvalid?: 'refuse' | 'skip' } = {},
+): Promise<Receipt> {
+  const path = join(world.folder, `input-${++files}.csv`)
+  await writeFile(path, content)
+  return runPath(path, { onInvalid, ...(column === undefined ? {} : { column }) })
+}
+
+async function runPath(
+  path: string,
+  { column, onInvalid = 'refuse' }: { column?: string; onInvalid?: 'refuse' | 'skip' } = {},
+): Promise<Receipt> {
+  const { request } = await world.producer.submit({
+    org: world.org,
+    object: 'Contact',
+    source: { type: 'file', path, ...(column === undefined ? {} : { column }) },
+    onInvalid,
+  })
+  return world.producer.wait(request.id, { org: world.org })
+}
+
+/** Ids that no other test of this file uses: a record can be deleted only once. */
+let used = 0
+function fresh(count: number): string[] {
+  used += count
+  return ids18(count, used - count)
+}
+
+describe('an input that is understood', { concurrency: true }, () => {
+  const lines = (ids: readonly string[], header = 'Id') => [header, ...ids, ''].join('\n')
+  const accepted: Record<string, (ids: readonly string[]) => string | Uint8Array> = {
+    'a header Id': (ids) => lines(ids),
+    'a header in another case': (ids) => lines(ids, 'iD'),
+    'a header of a Salesforce report': (ids) => lines(ids, 'Contact ID'),
+    'no header': (ids) => ids.join('\n'),
+    'other columns': (ids) =>
+      lines(
+        ids.map((id) => `Doe,${id},x`),
+        'Name,Id,Note',
+      ),
+    'quotes, with separators inside': (ids) =>
+      lines(
+        ids.map((id) => `"Doe, ""J""","${id}"`),
+        '"Name","Id"',
+      ),
+    'quotes around one column': (ids) =>
+      lines(
+        ids.map((id) => `"${id}"`),
+        '"Id"',
+      ),
+    'a byte order mark': (ids) => `\uFEFF${lines(ids)}`,
+    'CRLF line ends': (ids) => lines(ids).replaceAll('\n', '\r\n'),
+    'blank lines': (ids) => lines(ids).replaceAll('\n', '\n\n'),
+    semicolons: (ids) =>
+      lines(
+        ids.map((id) => `${id};x`),
+        'Id;Name',
+      ),
+    tabs: (ids) =>
+      lines(
+        ids.map((id) => `${id}\tx`),
+        'Id\tName',
+      ),
+    pipes: (ids) =>
+      lines(
+        ids.map((id) => `${id}|x`),
+        'Id|Name',
+      ),
+    '15 and 18 characters mixed': (ids) =>
+      lines(ids.map((id, k) => (k % 2 ? id : id.slice(0, 15)))),
+    gzip: (ids) => gzipSync(lines(ids)),
+    zstd: (ids) => zstdCompressSync(lines(ids)),
+  }
+  for (const [what, write] of Object.entries(accepted)) {
+    test(`with ${what} is deleted`, async () => {
+      const receipt = await run(write(fresh(7)))
+      assert.equal(receipt.error, null)
+      assert.equal(receipt.status, 'completed')
+      assert.equal(receipt.outcome?.deleted, 7)
+    })
+  }
+
+  test('with the column named is deleted', async () => {
+    const receipt = await run(
+      lines(
+        fresh(3).map((id) => `${id},x`),
+        'Person,Other',
+      ),
+      { column: 'Person' },
+    )
+    assert.equal(receipt.outcome?.deleted, 3)
+  })
+
+  test('that is a header alone completes with nothing to do', async () => {
+    const receipt = await run('Id\n')
+    assert.equal(receipt.status, 'completed')
+    assert.equal(receipt.plan?.accepted, 0)
+    assert.deepEqual(receipt.ingestJobs, [])
+  })
+
+  test('with bad rows goes on without them where they are to be skipped', async () => {
+    const [first = '', second = ''] = fresh(2)
+    const receipt = await run(lines([first, 'x', second, first]), { onInvalid: 'skip' })
+    assert.equal(receipt.status, 'completed')
+    assert.deepEqual(
+      [receipt.plan?.read, receipt.plan?.accepted, receipt.plan?.invalid, receipt.plan?.duplicate],
+      [4, 2, 1, 1],
+    )
+  })
+})
+
+describe('an input that is refused', { concurrency: true }, () => {
+  const refused: Record<string, [content: string | Uint8Array, code: string, message: RegExp]> = {
+    'a wrong checksum': [
+      `Id\n${id18(1)}\n${id15(2)}AAB\n`,
+      'INVALID_ROWS',
+      /line 3.*WRONG_CHECKSUM/,
+    ],
+    'a record of another object': [
+      `Id\n${id18(1, '00Q')}\n`,
+      'INVALID_ROWS',
+      /line 2.*OTHER_OBJECT.*Lead/,
+    ],
+    'a row that is no id, without telling it': [
+      'Id\njohn.doe@example.com\n',
+      'INVALID_ROWS',
+      /line 2: joh… \(20 characters\)/,
+    ],
+    '100 lower-cased ids of 15 characters': [
+      Array.from({ length: 100 }, (_, n) => id15(n * 40).toLowerCase()).join('\n'),
+      'CASE_DAMAGED',
+      /upper-case/,
+    ],
+    'lower-cased ids of 18 characters': [
+      ids18(3, 40).join('\n').toLowerCase(),
+      'INVALID_ROWS',
+      /WRONG_CHECKSUM/,
+    ],
+    'no bytes': ['', 'EMPTY_SOURCE', /./],
+    'no Id column': ['Name,Mail\nx,y\n', 'NO_ID_COLUMN', /Name.*Mail/],
+    'two Id columns': [`Id,ID\n${id18(1)},${id18(2)}\n`, 'AMBIGUOUS_ID_COLUMN', /Id.*ID/],
+    'binary data': [Buffer.concat([Buffer.from([0, 1, 2, 0]), randomBytes(5000)]), 'NOT_TEXT', /./],
+  }
+  for (const [what, [content, code, message]] of Object.entries(refused)) {
+    test(`with ${what}: ${code}`, async () => {
+      const receipt = await run(content)
+      assert.equal(receipt.status, 'refused')
+      assert.equal(receipt.error?.code, code)
+      assert.match(receipt.error?.message ?? '', message)
+      assert.equal(receipt.outcome, null)
+      assert.deepEqual(receipt.ingestJobs, [])
+    })
+  }
+
+  test('with a line of 200 MB: LINE_TOO_LONG, without being held', async () => {
+    const path = join(world.folder, 'long.csv')
+    const file = await open(path, 'w')
+    await file.write(`Id\n${id18(1)}\n`)
+    const block = Buffer.alloc(10_000_000, 'x')
+    for (let k = 0; k < 20; k++) await file.write(block)
+    await file.close()
+    const before = process.memoryUsage().rss
+    const receipt = await runPath(path)
+    assert.equal(receipt.error?.code, 'LINE_TOO_LONG')
+    assert.match(receipt.error?.message ?? '', /line 3/i)
+    assert.ok(process.memoryUsage().rss - before < 100e6, 'memory stays flat')
+  })
+
+  test('for more records than the org allows: TOO_MANY_RECORDS', async () => {
+    const { request } = await world.producer.submit({
+      org: world.org,
+      object: 'Contact',
+      source: { type: 'ids', ids: fresh(4) },
+      maxRecords: 3,
+    })
+    const receipt = await world.producer.wait(request.id, { org: world.org })
+    assert.equal(receipt.error?.code, 'TOO_MANY_RECORDS')
+  })
+
+  test('for an object that is not known names those that are', async () => {
+    const { request } = await world.producer.submit({
+      org: world.org,
+      object: 'Contakt',
+      source: { type: 'ids', ids: fresh(1) },
+    })
+    const receipt = await world.producer.wait(request.id, { org: world.org })
+    assert.equal(receipt.error?.code, 'UNKNOWN_OBJECT')
+    assert.match(receipt.error?.message ?? '', /Contact, Lead, Campaign, MarketSegment, FlowRecord/)
+  })
+})
+
+describe('an input that cannot be read fails', () => {
+  test('where the file is missing', async () => {
+    const receipt = await runPath(join(world.folder, 'missing.csv'))
+    assert.equal(receipt.status, 'failed')
+    assert.equal(receipt.error?.code, 'SOURCE_NOT_FOUND')
+    assert.match(receipt.error?.message ?? '', /missing\.csv/)
+  })
+
+  test('where it is a directory', async () => {
+    const path = join(world.folder, 'directory')
+    await mkdir(path)
+    const receipt = await runPath(path)
+    assert.equal(receipt.status, 'failed')
+    assert.equal(receipt.error?.code, 'SOURCE_NOT_READABLE')
+  })
+})
+
+test('nothing that is refused ever reaches Salesforce', () => {
+  assert.deepEqual(world.sandbox.referee.stats().violations, [])
+})
