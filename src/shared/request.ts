@@ -30,7 +30,7 @@ const inlineId = z
 const column = z.string().min(1).max(200).optional()
 
 const sourceSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('ids'), ids: z.array(inlineId).max(MAX_INLINE_IDS) }),
+  z.strictObject({ type: z.literal('ids'), ids: z.array(inlineId).max(MAX_INLINE_IDS).readonly() }),
   z.strictObject({ type: z.literal('upload'), column }),
   z.strictObject({ type: z.literal('file'), path: z.string().min(1).max(4096), column }),
 ])

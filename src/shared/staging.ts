@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
 import { ExpungeError } from './errors.ts'
 import type { OrgKeys } from './ledger/keys.ts'
+import { oneOf, runScript, script } from './ledger/script.ts'
 import type { RedisClient } from './redis.ts'
 
 /**
@@ -13,11 +14,35 @@ import type { RedisClient } from './redis.ts'
 /** Uncompressed bytes of a full frame; compressed it is far below the 1 MB that a frame may have. */
 export const FRAME_BYTES = 960_000
 
-/** How many frames are read ahead in one call: two hide the round trip, more only hold memory. */
+/** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
 const READ_AHEAD = 2
 
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
+
+// After a broken connection ioredis sends what had no reply again, though it may have been done: the
+// same frame at the same place is that repetition. Any other length means that the lot was dropped
+// or that somebody else writes it. The index entry is part of the step, so that no frame can be left
+// that the sweep does not know.
+const APPEND = script(`
+local at = tonumber(ARGV[1])
+local length = redis.call('LLEN', KEYS[1])
+if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
+if length ~= at then return 'damaged' end
+local known = redis.call('HGET', KEYS[2], ARGV[3])
+local chunks = math.max(tonumber(ARGV[4]), known and cjson.decode(known).chunks or 0)
+redis.call('HSET', KEYS[2], ARGV[3], string.format('{"chunks":%d,"touchedAt":%s}', chunks, ARGV[5]))
+redis.call('RPUSH', KEYS[1], ARGV[2])
+return 'appended'
+`)
+
+// UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
+const DROP = script(`
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'changed' end
+for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 'dropped'
+`)
 
 /** Frames in Redis are not what was staged: lost, doubled or damaged. Nothing of them is sent. */
 export class StagingError extends ExpungeError {
@@ -72,6 +97,7 @@ class RedisFrameWriter implements FrameWriter {
   #buffer = new Uint8Array(FRAME_BYTES)
   #used = 0
   #bytes = 0
+  #frames = 0
   #sending: Promise<void> = Promise.resolve()
 
   constructor(redis: RedisClient, keys: OrgKeys, lot: Lot, chunk: number, now: () => number) {
@@ -113,23 +139,36 @@ class RedisFrameWriter implements FrameWriter {
 
   async #send(raw: Uint8Array): Promise<void> {
     const frame = await compress(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
-    const { request, lot } = this.#lot
-    const entry = JSON.stringify({ chunks: this.#chunk + 1, touchedAt: this.#now() })
-    // Entered in the index in the same step: no frame can be left that the sweep does not know.
-    const results = await this.#redis
-      .multi()
-      .hset(this.#keys.staged, field(this.#lot), entry)
-      .rpush(this.#keys.frames(request, lot, this.#chunk), frame)
-      .exec()
-    for (const [error] of results ?? []) if (error) throw error
+    const key = this.#keys.frames(this.#lot.request, this.#lot.lot, this.#chunk)
+    const answer = await runScript(
+      this.#redis,
+      APPEND,
+      [key, this.#keys.staged],
+      [this.#frames++, frame, field(this.#lot), this.#chunk + 1, this.#now()],
+    )
+    if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
+      throw new StagingError(
+        `${key}: expected the ${this.#frames - 1} frames that were staged, found others. ` +
+          'The lot was dropped, or somebody else writes it; stage it again under another name.',
+      )
+    }
   }
 }
 
 async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
-  for (let at = 0; ; at += READ_AHEAD) {
+  const fetch = async (at: number) => {
     const frames = await redis.lrangeBuffer(key, at, at + READ_AHEAD - 1)
-    for (const frame of frames) yield await unpack(frame, key)
-    if (frames.length < READ_AHEAD) return
+    return Promise.all(frames.map((frame) => unpack(frame, key)))
+  }
+  let next = fetch(0)
+  for (let at = READ_AHEAD; ; at += READ_AHEAD) {
+    const frames = await next
+    const isLast = frames.length < READ_AHEAD
+    if (!isLast) next = fetch(at)
+    // A failure is met in its turn, or never if the reader stops before it.
+    next.catch(() => {})
+    yield* frames
+    if (isLast) return
   }
 }
 
@@ -147,14 +186,17 @@ async function unpack(frame: Buffer, key: string): Promise<Uint8Array> {
 }
 
 async function dropLot(redis: RedisClient, keys: OrgKeys, lot: Lot): Promise<void> {
-  const entry = await redis.hget(keys.staged, field(lot))
-  if (entry === null) return
-  const { chunks } = parseEntry([field(lot), entry])
-  // UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
-  for (let chunk = 0; chunk < chunks; chunk++) {
-    await redis.unlink(keys.frames(lot.request, lot.lot, chunk))
+  const name = field(lot)
+  for (;;) {
+    const entry = await redis.hget(keys.staged, name)
+    if (entry === null) return
+    const { chunks } = parseEntry([name, entry])
+    const lists = Array.from({ length: chunks }, (_, chunk) =>
+      keys.frames(lot.request, lot.lot, chunk),
+    )
+    const answer = await runScript(redis, DROP, [keys.staged, ...lists], [name, entry])
+    if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
   }
-  await redis.hdel(keys.staged, field(lot))
 }
 
 /** A lot's name holds no colon, a request id none either. */

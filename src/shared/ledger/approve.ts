@@ -7,16 +7,20 @@ local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if status == 'deleting' then return 'approved' end
 if status ~= 'awaiting-approval' then return 'not-waiting' end
+if redis.call('EXISTS', KEYS[2]) == 1 then return 'not-waiting' end
 redis.call('HSET', KEYS[1], 'status', 'deleting')
 return 'approved'
 `)
 
-/** Lets a parked plan go ahead. Whoever calls it orders the open chunks' ingest jobs. */
+/**
+ * Lets a parked plan go ahead, unless it was turned down before. Whoever calls it orders the open
+ * chunks' ingest jobs.
+ */
 export async function approve(
   redis: RedisClient,
   keys: OrgKeys,
   id: string,
 ): Promise<'approved' | 'not-waiting' | 'unknown'> {
-  const answer = await runScript(redis, APPROVE, [keys.request(id)], [])
+  const answer = await runScript(redis, APPROVE, [keys.request(id), keys.cancel(id)], [])
   return oneOf(answer, ['approved', 'not-waiting', 'unknown'])
 }

@@ -28,6 +28,8 @@ export async function list(
   keys: OrgKeys,
   { offset, count }: { offset: number; count: number },
 ): Promise<readonly RequestRecord[]> {
+  // To Redis a range that ends at -1 is the whole set.
+  if (count < 1) return []
   const ids = await redis.zrevrange(keys.requests, offset, offset + count - 1)
   const records = await Promise.all(ids.map((id) => load(redis, keys, id)))
   return records.filter((record) => record !== null)

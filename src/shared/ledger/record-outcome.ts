@@ -2,7 +2,7 @@ import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
 import type { OrgKeys } from './keys.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField } from './record.ts'
-import { runScript, script } from './script.ts'
+import { oneOf, runScript, script } from './script.ts'
 
 // KEYS from 3: open and ledger of each chunk's request. ARGV from 2: field and outcome of each.
 const RECORD = script(`
@@ -62,10 +62,11 @@ export async function recordOutcome(
       ...outcomes.flatMap(({ ref, outcome }) => [chunkField(ref), JSON.stringify(outcome)]),
     ],
   )
-  const [kind, ...flags] = Array.isArray(answer) ? answer : []
-  if (kind === 'lost' || kind === 'gone') return { kind }
+  const [word, ...flags] = Array.isArray(answer) ? answer : []
+  const kind = oneOf(word, ['ok', 'lost', 'gone'])
+  if (kind !== 'ok') return { kind }
   return {
-    kind: 'ok',
+    kind,
     chunks: outcomes.map(({ ref }, index) => ({
       ref,
       written: Number(flags[2 * index]) === 1,

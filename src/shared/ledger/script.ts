@@ -16,7 +16,7 @@ export async function runScript(
   redis: RedisClient,
   { lua, sha1 }: Script,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
   try {
     return await redis.evalsha(sha1, keys.length, ...keys, ...args)

@@ -3,19 +3,22 @@ import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// KEYS from 6: ingest orders that will never be sent.
+// KEYS from 6: ingest orders that will never be sent; what is being deleted may be sent already.
+// Freeing comes first: where Redis is full, a script that has begun to write is let through, and
+// settling is what makes room.
 const SETTLE = script(`
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
 if not string.find(ARGV[4], '|' .. status .. '|', 1, true) then return 'not-due' end
-if ARGV[5] == 'keep' and redis.call('HLEN', KEYS[3]) > 0 then return 'not-due' end
+local unsent = ARGV[5] == 'drop' and status ~= 'deleting'
+if not unsent and redis.call('HLEN', KEYS[3]) > 0 then return 'not-due' end
 if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return 'not-due' end
-redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('SREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
 for i = 6, #KEYS do redis.call('DEL', KEYS[i]) end
+redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 return 'settled'
 `)
@@ -28,7 +31,7 @@ export interface Settlement {
   readonly plan?: Plan | null
   /** Only while this planning attempt counts. */
   readonly lot?: string
-  /** Orders to drop with their open chunks, where a plan ends unsent. */
+  /** Orders to drop with their open chunks, where a plan ends before its first ingest job is ordered. */
   readonly unsent?: readonly string[]
   /** How long the record is kept. */
   readonly retentionSeconds: number

@@ -4,7 +4,7 @@ import type { OrgKeys } from './keys.ts'
 import { type IngestOrder, parseIngestOrder } from './record.ts'
 import { runScript, script } from './script.ts'
 
-// Whoever takes an order counts as a crash until it saves a checkpoint or hands the order back.
+// Whoever takes an order counts as a crash at its checkpoint until it saves the next or hands back.
 // Waiting is not counted: it lasts for hours, and deploys would add up.
 const TAKE = script(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end

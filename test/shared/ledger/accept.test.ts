@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { startRedis } from '../../helpers/redis.ts'
+import { openLedger, receipt, settlement, submission } from './setup.ts'
+
+const server = await startRedis({ after })
+
+test('a new request is queued, live and listed', async (t) => {
+  const { ledger } = openLedger(t, server)
+  const staged = { lot: 'upload-1', bytes: 42, sha256: 'c'.repeat(64) }
+  const entry = { ...submission({ id: 'Gdpr-1' }, 5_000), staged }
+  assert.equal(await ledger.accept(entry), 'accepted')
+
+  const record = await ledger.load('Gdpr-1')
+  assert.deepEqual(record, {
+    request: entry.request,
+    bodyHash: entry.bodyHash,
+    status: 'queued',
+    submittedAt: 5_000,
+    staged,
+    lot: null,
+    plan: null,
+    receipt: null,
+  })
+  assert.deepEqual(await ledger.list({ offset: 0, count: 10 }), [record])
+  assert.deepEqual(await ledger.liveIds(), ['gdpr-1'])
+})
+
+test('the same request again is the existing one and changes nothing', async (t) => {
+  const { ledger } = openLedger(t, server)
+  await ledger.accept(submission({ id: 'r' }, 1_000))
+  const before = await ledger.load('r')
+  assert.equal(await ledger.accept(submission({ id: 'r' }, 9_000)), 'existing')
+  assert.deepEqual(await ledger.load('r'), before)
+})
+
+test('a submission that is said again keeps what it staged', async (t) => {
+  const { ledger } = openLedger(t, server)
+  const entry = submission({ id: 'r' })
+  const staged = { lot: 'upload-1', bytes: 42, sha256: 'c'.repeat(64) }
+  assert.equal(await ledger.accept({ ...entry, staged }), 'accepted')
+  assert.equal(await ledger.accept({ ...entry, staged, submittedAt: 2_000 }), 'accepted')
+  assert.equal(
+    await ledger.accept({ ...entry, staged: { ...staged, lot: 'upload-2' } }),
+    'existing',
+  )
+  const record = await ledger.load('r')
+  assert.deepEqual(record?.staged, staged)
+  assert.equal(record?.submittedAt, 1_000)
+})
+
+test('another body under a taken id is a conflict and changes nothing', async (t) => {
+  const { ledger } = openLedger(t, server)
+  await ledger.accept(submission({ id: 'r' }))
+  const before = await ledger.load('r')
+  assert.equal(await ledger.accept(submission({ id: 'r', object: 'Lead' })), 'conflict')
+  assert.deepEqual(await ledger.load('r'), before)
+  assert.equal((await ledger.list({ offset: 0, count: 10 })).length, 1)
+})
+
+test('ids are compared without case and kept as they were written', async (t) => {
+  const { ledger } = openLedger(t, server)
+  await ledger.accept(submission({ id: 'Gdpr-A' }))
+  assert.equal(await ledger.accept(submission({ id: 'gDPR-a' })), 'existing')
+  assert.equal(await ledger.accept(submission({ id: 'GDPR-A', object: 'Lead' })), 'conflict')
+  assert.equal((await ledger.load('GDPR-a'))?.request.id, 'Gdpr-A')
+})
+
+test('of many callers who race with one id, one is accepted', async (t) => {
+  const { ledger } = openLedger(t, server)
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, at) =>
+      ledger.accept(submission({ id: at % 2 === 0 ? 'RACE' : 'race' })),
+    ),
+  )
+  assert.equal(answers.filter((answer) => answer === 'accepted').length, 1)
+  assert.equal(answers.filter((answer) => answer === 'existing').length, 19)
+})
+
+test('a request that has ended is still the existing one', async (t) => {
+  const { ledger } = openLedger(t, server)
+  await ledger.accept(submission({ id: 'r' }))
+  await ledger.settle(settlement('r', { from: ['queued'], receipt: receipt('r', 'refused') }))
+  assert.equal(await ledger.accept(submission({ id: 'r' })), 'existing')
+  assert.equal((await ledger.load('r'))?.status, 'refused')
+  assert.deepEqual(await ledger.liveIds(), [])
+})
+
+test('the list shows the newest first, by page, without records that are gone', async (t) => {
+  const { ledger, redis, keys } = openLedger(t, server)
+  for (const [at, id] of ['old', 'middle', 'new'].entries()) {
+    await ledger.accept(submission({ id }, 1_000 + at))
+  }
+  const ids = async (offset: number, count: number) =>
+    (await ledger.list({ offset, count })).map(({ request }) => request.id)
+  assert.deepEqual(await ids(0, 10), ['new', 'middle', 'old'])
+  assert.deepEqual(await ids(1, 1), ['middle'])
+  assert.deepEqual(await ids(3, 10), [])
+  assert.deepEqual(await ids(0, 0), [])
+  await redis.del(keys.request('middle'))
+  assert.deepEqual(await ids(0, 10), ['new', 'old'])
+})
+
+test('an unknown request is null', async (t) => {
+  const { ledger } = openLedger(t, server)
+  assert.equal(await ledger.load('nobody'), null)
+})
+
+test('a record that cannot be read is an error, not a guess', async (t) => {
+  const { ledger, redis, keys } = openLedger(t, server)
+  await ledger.accept(submission({ id: 'r' }))
+  await redis.hset(keys.request('r'), 'status', 'deleted')
+  await assert.rejects(ledger.load('r'), { name: 'ZodError' })
+})

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openQueues, workOrders } from '../../../src/shared/queues.ts'
+import { connectRedis, inspectRedis, type RedisClient } from '../../../src/shared/redis.ts'
+import { createStaging } from '../../../src/shared/staging.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import {
+  chunkOutcome,
+  chunkRef,
+  ingestOrder,
+  ledgerOf,
+  orderLock,
+  PLAN,
+  planLock,
+  settlement,
+} from './setup.ts'
+
+const ORDERS = [ingestOrder('order-a', [chunkRef('R1', 0), chunkRef('R1', 1)])]
+
+test('on a cluster every step of an org keeps to one shard', async (t) => {
+  const redis = await startCluster(t)
+  const { ledger, keys, grab, submit } = ledgerOf(redis, 'emea')
+  assert.equal((await inspectRedis(redis)).role, 'master')
+
+  await submit('R1')
+  const plan = await grab(planLock('R1'))
+  assert.equal(await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock: plan }), 'begun')
+  const next = 'awaiting-approval'
+  const entry = { id: 'R1', lot: 'lot-1', plan: PLAN, orders: ORDERS, next, lock: plan } as const
+  assert.equal(await ledger.planned(entry), 'ok')
+  assert.equal(await ledger.approve('R1'), 'approved')
+  await ledger.cancel('R1')
+
+  const lock = await grab(orderLock('order-a'))
+  assert.equal((await ledger.takeOrder('order-a', lock)).kind, 'taken')
+  await ledger.handBackOrder('order-a')
+  const checkpoint = '{"step":"create"}'
+  assert.equal(await ledger.saveCheckpoint({ order: 'order-a', checkpoint, lock }), 'ok')
+  const outcomes = ORDERS.flatMap(({ chunks }) => chunks).map((ref) => ({
+    ref,
+    outcome: chunkOutcome(10),
+  }))
+  assert.equal((await ledger.recordOutcome({ order: 'order-a', outcomes, lock })).kind, 'ok')
+  assert.equal(await ledger.settle(settlement('R1', { unsent: ['order-a'] })), 'settled')
+  assert.deepEqual(await ledger.liveIds(), [])
+
+  const staging = createStaging(redis, keys, () => 1)
+  const lot = { request: 'R2', lot: 'upload' }
+  for (const chunk of [0, 1]) {
+    const writer = staging.write(lot, chunk)
+    await writer.write(Buffer.from(`chunk ${chunk}`))
+    await writer.end()
+  }
+  assert.deepEqual(await Array.fromAsync(staging.read(lot, 1)), [Buffer.from('chunk 1')])
+  await staging.drop(lot)
+  assert.deepEqual(await staging.lots(), [])
+
+  const queues = openQueues(redis, keys, (error) => assert.fail(error))
+  t.after(() => queues.close())
+  await workOrders(queues).plan('R2', 'normal')
+  assert.equal((await queues.requests.getJob('p-r2'))?.data.id, 'R2')
+})
+
+/** One node that owns every slot: it refuses a step whose keys are not all on one shard. */
+async function startCluster(t: Parameters<typeof startRedis>[0]): Promise<RedisClient> {
+  const bus = String(await freePort())
+  const node = await startRedis(t, {
+    args: [
+      ...['--cluster-enabled', 'yes', '--cluster-port', bus],
+      ...['--cluster-announce-ip', '127.0.0.1'],
+    ],
+  })
+  const single = connectRedis({ kind: 'url', url: node.url }, 'wait', () => {})
+  await single.cluster('ADDSLOTSRANGE', 0, 16_383)
+  await assert.rejects(single.mget('a', 'b'), /CROSSSLOT/)
+  // A node that has just started takes 2 s before it calls itself a cluster.
+  while (!String(await single.cluster('INFO')).includes('cluster_state:ok')) await delay(20)
+  single.disconnect()
+  const { host, port } = node
+  const redis = connectRedis(
+    { kind: 'cluster', nodes: [{ host, port }], tls: false },
+    'wait',
+    () => {},
+  )
+  t.after(async () => redis.disconnect())
+  return redis
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : assert.fail()
+}
