@@ -1,0 +1,137 @@
+import { createHmac, type KeyObject, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { assertionProblem } from './jwt.ts'
+import { json, Refusal, type Reply, refuse } from './reply.ts'
+
+export interface AuthOptions {
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly refreshToken: string
+  readonly jwtPublicKey: KeyObject | undefined
+  readonly orgId: string
+  readonly userId: string
+  readonly username: string
+  /** From issue to expiry; use does not prolong it, so that tests can foresee it. */
+  readonly tokenLifetimeMs: number
+}
+
+const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+
+/** The OAuth endpoints and the access tokens they issued. */
+export class Auth {
+  readonly #options: AuthOptions
+  readonly #expiry = new Map<string, number>()
+
+  constructor(options: AuthOptions) {
+    this.#options = options
+  }
+
+  /** `POST /services/oauth2/token`: client_credentials (form or Basic), JWT bearer, refresh_token. */
+  token(request: IncomingMessage, form: URLSearchParams, url: string): Reply {
+    switch (form.get('grant_type')) {
+      case 'client_credentials':
+        this.#checkClient(basicCredentials(request) ?? form)
+        return this.#grant(url)
+      case JWT_BEARER:
+        this.#checkAssertion(form.get('assertion') ?? '')
+        return this.#grant(url)
+      case 'refresh_token':
+        this.#checkRefresh(form)
+        return this.#grant(url)
+      case null:
+        return denied('invalid_request', 'grant type is missing')
+      default:
+        return denied('unsupported_grant_type', 'grant type not supported')
+    }
+  }
+
+  /** `POST /services/oauth2/revoke`. */
+  revoke(form: URLSearchParams): Reply {
+    this.#expiry.delete(form.get('token') ?? '')
+    return { kind: 'empty', status: 200 }
+  }
+
+  /** `GET /services/oauth2/userinfo`. */
+  userinfo(url: string): Reply {
+    const { orgId, userId, username } = this.#options
+    return json(200, {
+      sub: `${url}/id/${orgId}/${userId}`,
+      user_id: userId,
+      organization_id: orgId,
+      preferred_username: username,
+      nickname: 'sandbox',
+      name: 'Sandbox Integration',
+      email: username,
+      zoneinfo: 'Europe/London',
+      user_type: 'STANDARD',
+      active: true,
+      urls: { rest: `${url}/services/data/v{version}/` },
+    })
+  }
+
+  /** Ends the call with 401 where its bearer token is missing, unknown, revoked or expired. */
+  check(request: IncomingMessage): void {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+    if ((this.#expiry.get(token ?? '') ?? 0) > Date.now()) return
+    refuse(401, 'INVALID_SESSION_ID', 'Session expired or invalid')
+  }
+
+  /** All tokens issued so far are worth nothing from now on. */
+  expireTokens(): void {
+    this.#expiry.clear()
+  }
+
+  #grant(url: string): Reply {
+    const { orgId, userId, clientSecret } = this.#options
+    const token = `${orgId.slice(0, 15)}!AR8AQ${randomBytes(48).toString('base64url')}`
+    this.#expiry.set(token, Date.now() + this.#options.tokenLifetimeMs)
+    const id = `${url}/id/${orgId}/${userId}`
+    const issuedAt = String(Date.now())
+    return json(200, {
+      access_token: token,
+      signature: createHmac('sha256', clientSecret).update(`${id}${issuedAt}`).digest('base64'),
+      scope: 'api refresh_token',
+      instance_url: url,
+      id,
+      token_type: 'Bearer',
+      issued_at: issuedAt,
+    })
+  }
+
+  #checkClient(credentials: URLSearchParams): void {
+    if (credentials.get('client_id') !== this.#options.clientId) {
+      throw new Refusal(denied('invalid_client_id', 'client identifier invalid'))
+    }
+    if (credentials.get('client_secret') !== this.#options.clientSecret) {
+      throw new Refusal(denied('invalid_client', 'invalid client credentials'))
+    }
+  }
+
+  #checkAssertion(assertion: string): void {
+    const { clientId, jwtPublicKey } = this.#options
+    const problem = assertionProblem(assertion, { clientId, publicKey: jwtPublicKey })
+    if (problem) throw new Refusal(denied(...problem))
+  }
+
+  #checkRefresh(form: URLSearchParams): void {
+    const { clientId, clientSecret, refreshToken } = this.#options
+    const secret = form.get('client_secret') ?? clientSecret
+    this.#checkClient(
+      new URLSearchParams({ client_id: form.get('client_id') ?? '', client_secret: secret }),
+    )
+    if (form.get('client_id') === clientId && form.get('refresh_token') === refreshToken) return
+    throw new Refusal(denied('invalid_grant', 'expired access/refresh token'))
+  }
+}
+
+/** Errors of the token endpoint are one object, not an array. */
+function denied(error: string, description: string): Reply {
+  return json(400, { error, error_description: description })
+}
+
+function basicCredentials(request: IncomingMessage): URLSearchParams | undefined {
+  const encoded = /^Basic (.+)$/.exec(request.headers.authorization ?? '')?.[1]
+  if (encoded === undefined) return undefined
+  const [id = '', ...secret] = Buffer.from(encoded, 'base64').toString('utf8').split(':')
+  return new URLSearchParams({ client_id: id, client_secret: secret.join(':') })
+}

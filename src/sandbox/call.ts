@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http'
+import type { Operation } from './faults.ts'
+import { parseJsonOrUndefined } from './fields.ts'
+import { refuse } from './reply.ts'
+import { type Route, routeOf } from './routes.ts'
+
+/** Bodies of everything but uploads; a multipart create is the largest. */
+const MAX_BODY = 4_000_000
+
+/** One request on its way to a handler. */
+export interface Call {
+  readonly operation: Operation
+  readonly route: Route
+  readonly request: IncomingMessage
+  readonly query: URLSearchParams
+  /** `http://host:port` as the client sees it. */
+  readonly origin: string
+  /** The whole body; the upload alone is streamed from `request` instead. */
+  body(): Promise<Buffer>
+  /** A fault script wants an upload to break off after so many bytes. */
+  readonly cutUploadAfter?: number | undefined
+}
+
+/** Finds out what a request is for. A PATCH is read to its end: its state is its operation. */
+export async function identify(request: IncomingMessage): Promise<Call> {
+  const url = new URL((request.url ?? '/').replace(/^\/+/, '/'), 'http://sandbox')
+  const route = routeOf(request.method ?? 'GET', url.pathname)
+  let read: Promise<Buffer> | undefined
+  const body = () => {
+    read ??= readBody(request)
+    return read
+  }
+  const operation = route.operation === 'patch' ? operationOf(await body()) : route.operation
+  const origin = `http://${request.headers.host}`
+  return { operation, route, request, query: url.searchParams, origin, body }
+}
+
+function operationOf(body: Buffer): Operation {
+  const state = parseJsonOrUndefined(body)?.['state']
+  if (state === 'UploadComplete') return 'close'
+  return state === 'Aborted' ? 'abort' : 'patch'
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += chunk.length
+    if (bytes <= MAX_BODY) chunks.push(chunk)
+  }
+  if (bytes > MAX_BODY) refuse(413, 'EXCEEDED_MAX_SIZE_REQUEST', 'Request body too large')
+  return Buffer.concat(chunks)
+}

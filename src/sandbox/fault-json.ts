@@ -1,0 +1,86 @@
+import {
+  type CallAction,
+  type FaultScript,
+  JOB_FAILURES,
+  type JobAction,
+  OPERATIONS,
+} from './faults.ts'
+import { Fields } from './fields.ts'
+
+const TARGETS = [...OPERATIONS, '*', 'job'] as const
+
+/** One fault script as it comes over the control surface; errors name the field. */
+export function parseFaultScript(value: unknown): FaultScript {
+  const fields = new Fields(value, 'fault', ['on', 'job', 'nth', 'times', 'action'])
+  const on = fields.required('on', fields.oneOf('on', TARGETS))
+  const match = {
+    job: fields.string('job'),
+    nth: fields.numbers('nth'),
+    times: fields.number('times'),
+  }
+  const action = fields.raw('action')
+  return on === 'job'
+    ? { on, ...match, action: parseJobAction(action) }
+    : { on, ...match, action: parseCallAction(action) }
+}
+
+const CALL_ACTIONS = ['answer', 'reset', 'stall', 'expireTokens'] as const
+const JOB_ACTIONS = ['fail', 'hold', 'vanish'] as const
+const ANSWER = ['do', 'status', 'body', 'errorCode', 'message', 'text', 'contentType', 'effect']
+const CALL_FIELDS = [...ANSWER, 'when', 'afterBytes', 'ms']
+
+function parseCallAction(value: unknown): CallAction {
+  const fields = new Fields(value, 'fault.action', CALL_FIELDS)
+  const what = fields.required('do', fields.oneOf('do', CALL_ACTIONS))
+  switch (what) {
+    case 'answer':
+      return {
+        do: 'answer',
+        status: fields.required('status', fields.number('status')),
+        body: fields.oneOf('body', ['json', 'html', 'empty']),
+        errorCode: fields.string('errorCode'),
+        message: fields.string('message'),
+        text: fields.string('text'),
+        contentType: fields.string('contentType'),
+        effect: fields.boolean('effect'),
+      }
+    case 'reset':
+      return {
+        do: 'reset',
+        when: fields.required('when', fields.oneOf('when', ['before', 'after', 'during'])),
+        afterBytes: fields.number('afterBytes'),
+      }
+    case 'stall':
+      return {
+        do: 'stall',
+        ms: fields.number('ms'),
+        when: fields.oneOf('when', ['before', 'after']),
+      }
+    case 'expireTokens':
+      return { do: 'expireTokens' }
+    default:
+      throw new TypeError(`Unknown action ${JSON.stringify(what satisfies never)}`)
+  }
+}
+
+function parseJobAction(value: unknown): JobAction {
+  const known = ['do', 'code', 'message', 'afterRows', 'ms']
+  const fields = new Fields(value, 'fault.action', known)
+  const what = fields.required('do', fields.oneOf('do', JOB_ACTIONS))
+  const afterRows = fields.number('afterRows')
+  switch (what) {
+    case 'fail':
+      return {
+        do: 'fail',
+        code: fields.required('code', fields.oneOf('code', JOB_FAILURES)),
+        message: fields.string('message'),
+        afterRows,
+      }
+    case 'hold':
+      return { do: 'hold', ms: fields.number('ms'), afterRows }
+    case 'vanish':
+      return { do: 'vanish', afterRows }
+    default:
+      throw new TypeError(`Unknown action ${JSON.stringify(what satisfies never)}`)
+  }
+}

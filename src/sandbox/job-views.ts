@@ -1,0 +1,70 @@
+import type { Job } from './job.ts'
+
+/**
+ * The field sets in which the API shows a job: they differ between create, close and abort, get,
+ * and list (pages of the same names, part on Bulk API 2.0 ingest).
+ */
+export interface Owner {
+  readonly userId: string
+}
+
+export function createView(job: Job, owner: Owner): object {
+  return { ...head(job, owner), ...contentUrl(job), ...format(job) }
+}
+
+export function patchView(job: Job, owner: Owner): object {
+  return head(job, owner)
+}
+
+export function getView(job: Job, owner: Owner): object {
+  return {
+    ...head(job, owner),
+    jobType: 'V2Ingest',
+    ...contentUrl(job),
+    ...format(job),
+    ...(job.state !== 'Open' && {
+      numberRecordsProcessed: job.processed,
+      numberRecordsFailed: job.failed,
+    }),
+    retries: 0,
+    totalProcessingTime: job.terminal ? Math.round(job.activeMs) : 0,
+    apiActiveProcessingTime: Math.round(job.activeMs),
+    apexProcessingTime: 0,
+    ...(job.state === 'Failed' && { errorMessage: job.errorMessage ?? '' }),
+  }
+}
+
+export function listView(job: Job, owner: Owner): object {
+  return { ...head(job, owner), jobType: 'V2Ingest', ...format(job), ...contentUrl(job) }
+}
+
+function head(job: Job, owner: Owner): object {
+  const { request } = job
+  return {
+    id: job.id,
+    operation: request.operation,
+    object: request.object,
+    createdById: owner.userId,
+    createdDate: timestamp(job.createdAt),
+    systemModstamp: timestamp(job.modifiedAt),
+    state: job.state,
+    ...(request.externalIdFieldName && { externalIdFieldName: request.externalIdFieldName }),
+    concurrencyMode: 'Parallel',
+    contentType: 'CSV',
+    apiVersion: Number(job.apiVersion),
+    ...(request.assignmentRuleId && { assignmentRuleId: request.assignmentRuleId }),
+  }
+}
+
+const contentUrl = (job: Job) =>
+  job.state === 'Open' && {
+    contentUrl: `services/data/v${job.apiVersion}/jobs/ingest/${job.id}/batches`,
+  }
+
+const format = ({ request }: Job) => ({
+  lineEnding: request.lineEnding,
+  columnDelimiter: request.columnDelimiter,
+})
+
+/** `2026-01-02T21:33:43.000+0000`: the offset has no colon. */
+const timestamp = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000')

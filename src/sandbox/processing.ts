@@ -1,0 +1,160 @@
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
+import { BlockReader } from './block-reader.ts'
+import { headerProblem } from './csv-header.ts'
+import type { Faults, JobAction } from './faults.ts'
+import type { Job } from './job.ts'
+import type { Org } from './org.ts'
+import type { Quota } from './quota.ts'
+import type { Rate } from './rate.ts'
+import type { Referee } from './referee.ts'
+import { RowEngine } from './row-engine.ts'
+import type { Upload } from './upload.ts'
+
+export interface ProcessingDeps {
+  readonly org: Org
+  readonly referee: Referee
+  readonly faults: Faults
+  readonly quota: Quota
+  readonly rate: Rate
+  readonly settings: { readonly queueDelayMs: number }
+  readonly prefixOf: (object: string) => string
+  readonly vanish: (job: Job) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** Carries one closed job to its terminal state. */
+export async function processJob(job: Job, deps: ProcessingDeps): Promise<void> {
+  await delay(deps.settings.queueDelayMs, undefined, { signal: deps.signal })
+  if (job.gone) return
+  const { upload } = job
+  const startable = job.state === 'UploadComplete'
+  if (startable) {
+    job.enter('InProgress')
+    deps.referee.changed()
+  }
+  const actions = startable ? deps.faults.forJob(job) : []
+  if (upload && upload.rows > 0 && isReadable(job, upload, deps)) {
+    await processRows(job, upload, actions, deps)
+  } else {
+    for (const action of actions) if (isRunning(job)) await applyFault(job, action, deps)
+  }
+  if (isRunning(job) && !deps.signal.aborted) finish(job, 'JobComplete', deps)
+}
+
+/** Shows the referee an upload that was aborted before it was closed. */
+export async function inspectUpload(job: Job, deps: ProcessingDeps): Promise<void> {
+  if (job.upload) await processRows(job, job.upload, [], deps)
+}
+
+export function finish(
+  job: Job,
+  state: 'JobComplete' | 'Failed' | 'Aborted',
+  { referee }: Pick<ProcessingDeps, 'referee'>,
+  errorMessage?: string,
+): void {
+  job.errorMessage = errorMessage
+  job.enter(state)
+  referee.finished(job)
+}
+
+/** The checks that reject an upload as a whole, made when its processing begins. */
+function isReadable(job: Job, upload: Upload, deps: ProcessingDeps): boolean {
+  const { lineEnding } = job.request
+  const problem = upload.lineEndingIsRight
+    ? headerProblem(upload.header, job.request)
+    : `ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is ${lineEnding}`
+  if (problem === undefined) return true
+  if (job.state === 'InProgress') {
+    job.rejectedWhole = true
+    finish(job, 'Failed', deps, problem)
+  }
+  return false
+}
+
+/** Goes through all rows: processes them while the job is InProgress, only inspects the rest. */
+async function processRows(job: Job, upload: Upload, actions: JobAction[], deps: ProcessingDeps) {
+  const reader = await BlockReader.open(upload)
+  const engine = new RowEngine(job, deps.prefixOf(job.request.object), deps.org, deps.referee)
+  try {
+    for (let block = 0; block < reader.blocks && !deps.signal.aborted; block++) {
+      await reader.read(block)
+      if (isRunning(job) && !deps.quota.bulkApiBatches.take()) {
+        finish(job, 'Failed', deps, 'ExceededQuota : Daily batch limit exceeded')
+      }
+      await processBlock(job, reader, engine, actions, deps)
+    }
+    for (const action of actions.splice(0)) if (isRunning(job)) await applyFault(job, action, deps)
+    if (job.gone) await excuseAll(reader, engine, deps.signal)
+  } finally {
+    engine.dispose()
+    await reader.close()
+  }
+}
+
+async function processBlock(
+  job: Job,
+  reader: BlockReader,
+  engine: RowEngine,
+  actions: JobAction[],
+  deps: ProcessingDeps,
+) {
+  let row = 0
+  while (row < reader.rows && isRunning(job)) {
+    const due = (actions[0]?.afterRows ?? 0) - reader.firstRow
+    if (actions[0] && due <= row) {
+      await applyFault(job, actions[0], deps)
+      actions.shift()
+      continue
+    }
+    const to = Math.min(row + deps.rate.turn, reader.rows, actions[0] ? due : reader.rows)
+    await deps.rate.take(to - row, deps.signal)
+    if (!isRunning(job)) break
+    const began = performance.now()
+    engine.process(reader, row, to)
+    job.activeMs += performance.now() - began
+    job.touch()
+    deps.referee.changed()
+    row = to
+  }
+  engine.inspect(reader, row, reader.rows)
+  // A turn for the polls of others.
+  await turn()
+}
+
+async function applyFault(job: Job, action: JobAction, deps: ProcessingDeps): Promise<void> {
+  switch (action.do) {
+    case 'fail': {
+      const message = action.message ?? 'scripted by the sandbox'
+      finish(job, 'Failed', deps, `${action.code} : ${message}`)
+      return
+    }
+    case 'hold':
+      await hold(job, action.ms ?? Number.POSITIVE_INFINITY, deps.signal)
+      return
+    case 'vanish':
+      await deps.vanish(job)
+      return
+    default:
+      throw new TypeError(`Unknown action ${JSON.stringify(action satisfies never)}`)
+  }
+}
+
+/** How soon a held job notices that it was aborted. */
+const HOLD_STEP_MS = 20
+
+async function hold(job: Job, ms: number, signal: AbortSignal): Promise<void> {
+  const until = Date.now() + ms
+  while (isRunning(job) && Date.now() < until) {
+    await delay(Math.min(HOLD_STEP_MS, until - Date.now()), undefined, { signal })
+  }
+}
+
+async function excuseAll(reader: BlockReader, engine: RowEngine, signal: AbortSignal) {
+  for (let block = 0; block < reader.blocks && !signal.aborted; block++) {
+    await reader.read(block)
+    engine.excuse(reader)
+    await turn()
+  }
+}
+
+const isRunning = (job: Job) => job.state === 'InProgress' && !job.gone

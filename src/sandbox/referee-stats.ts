@@ -1,0 +1,93 @@
+import type { Job, JobState } from './job.ts'
+
+/** Cases kept; the counts go on. */
+export const MAX_VIOLATIONS = 1_000
+
+/** What a client should never do. Recorded even where the answer is an ordinary error. */
+export type ViolationCode =
+  | 'BLANK_ROW'
+  | 'CLOSED_WITHOUT_UPLOAD'
+  | 'DUPLICATE_IN_JOB'
+  | 'DUPLICATE_IN_RUN'
+  | 'FOREIGN_PREFIX'
+  | 'ILLEGAL_TRANSITION'
+  | 'MALFORMED_ID'
+  | 'NO_CONTENT_LENGTH'
+  | 'RESULTS_TOO_EARLY'
+  | 'SECOND_UPLOAD'
+  | 'UNKNOWN_STATE'
+  | 'UPLOAD_TOO_LARGE'
+  | 'WRONG_CONTENT_TYPE'
+  | 'WRONG_HEADER'
+  | 'WRONG_LINE_ENDING'
+
+export interface Violation {
+  readonly code: ViolationCode
+  readonly detail: string
+}
+
+export interface CallCount {
+  readonly received: number
+  /** Answers by HTTP status; `reset` counts those that were never or not wholly written. */
+  readonly answered: Readonly<Record<string, number>>
+}
+
+export interface JobRecord {
+  readonly id: string
+  readonly object: string
+  readonly operation: string
+  readonly state: JobState
+  readonly uploadedBytes: number
+  readonly rows: number
+  readonly processed: number
+  readonly failed: number
+  readonly createdAt: number
+  readonly closedAt: number | null
+  readonly finishedAt: number | null
+  readonly errorMessage: string | null
+  readonly gone: boolean
+}
+
+export interface RefereeStats {
+  readonly calls: Readonly<Record<string, CallCount>>
+  readonly apiRequests: number
+  readonly bulkApiBatches: number
+  readonly jobs: readonly JobRecord[]
+  /** Jobs closed and not yet terminal: now, and the most there ever were at once. */
+  readonly jobsAtWork: number
+  readonly maxJobsAtWork: number
+  /** The same, where a job counts until a client was told that it is terminal. */
+  readonly maxJobsUnseen: number
+  readonly uploadedBytes: number
+  readonly rowsReceived: number
+  readonly rowsDeleted: number
+  /** Ids that came again in a later job, rightly or not. */
+  readonly rowsSentAgain: number
+  /** 0, or the sandbox itself is broken. */
+  readonly deletedTwice: number
+  /** Verdicts given, by code, over all jobs. */
+  readonly verdicts: Readonly<Record<string, number>>
+  /** Rows that were judged and that no result file mentions. */
+  readonly missingFromResults: number
+  /** How often each rule was broken, and the first {@link MAX_VIOLATIONS} cases. */
+  readonly violationCounts: Readonly<Record<string, number>>
+  readonly violations: readonly Violation[]
+}
+
+export function recordOf(job: Job): JobRecord {
+  return {
+    id: job.id,
+    object: job.request.object,
+    operation: job.request.operation,
+    state: job.state,
+    uploadedBytes: job.upload?.bytes ?? 0,
+    rows: job.upload?.rows ?? 0,
+    processed: job.processed,
+    failed: job.failed,
+    createdAt: job.createdAt,
+    closedAt: job.closedAt ?? null,
+    finishedAt: job.finishedAt ?? null,
+    errorMessage: job.errorMessage ?? null,
+    gone: job.gone,
+  }
+}

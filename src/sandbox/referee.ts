@@ -1,0 +1,161 @@
+import { IdLog } from './id-log.ts'
+import { type IdNumber, parseIdText } from './id-number.ts'
+import type { Job, JobRequest } from './job.ts'
+import {
+  MAX_VIOLATIONS,
+  type RefereeStats,
+  recordOf,
+  type Violation,
+  type ViolationCode,
+} from './referee-stats.ts'
+import type { Verdicts } from './verdicts.ts'
+
+interface Usage {
+  readonly apiRequests: number
+  readonly bulkApiBatches: number
+}
+
+interface Counting {
+  received: number
+  readonly answered: Record<string, number>
+}
+
+/** Counts what was really received, and remembers every breach. */
+export class Referee {
+  readonly #usage: () => Usage
+  readonly #ids: Readonly<Record<JobRequest['operation'], IdLog>>
+  readonly #calls = new Map<string, Counting>()
+  readonly #jobs: Job[] = []
+  readonly #atWork = new Set<Job>()
+  readonly #unseen = new Set<Job>()
+  #maxJobsAtWork = 0
+  #maxJobsUnseen = 0
+  #violationCounts: Record<string, number> = {}
+  #violations: Violation[] = []
+  #waiting: { check: (stats: RefereeStats) => boolean; done: (stats: RefereeStats) => void }[] = []
+
+  constructor(verdicts: Verdicts, usage: () => Usage) {
+    this.#usage = usage
+    this.#ids = { delete: new IdLog(verdicts), hardDelete: new IdLog(verdicts) }
+  }
+
+  stats(): RefereeStats {
+    const { delete: soft, hardDelete: hard } = this.#ids
+    const jobs = this.#jobs.map(recordOf)
+    return {
+      calls: Object.fromEntries(this.#calls),
+      ...this.#usage(),
+      jobs,
+      jobsAtWork: this.#atWork.size,
+      maxJobsAtWork: this.#maxJobsAtWork,
+      maxJobsUnseen: this.#maxJobsUnseen,
+      uploadedBytes: jobs.reduce((sum, job) => sum + job.uploadedBytes, 0),
+      rowsReceived: jobs.reduce((sum, job) => sum + job.rows, 0),
+      rowsDeleted: soft.deleted + hard.deleted,
+      rowsSentAgain: soft.sentAgain + hard.sentAgain,
+      deletedTwice: soft.deletedTwice + hard.deletedTwice,
+      verdicts: added(soft.counts(), hard.counts()),
+      missingFromResults: soft.hidden + hard.hidden,
+      violationCounts: { ...this.#violationCounts },
+      violations: [...this.#violations],
+    }
+  }
+
+  /** Every code that an id was ever given, `DELETED` among them; empty where none was. */
+  verdictsOf(text: string): readonly string[] {
+    const id = parseIdText(text)
+    if (!id) return []
+    return [...new Set([...this.#ids.delete.codesOf(id), ...this.#ids.hardDelete.codesOf(id)])]
+  }
+
+  /** Resolves as soon as the stats are as wanted; looked at after each call and change of a job. */
+  until(check: (stats: RefereeStats) => boolean): Promise<RefereeStats> {
+    const stats = this.stats()
+    if (check(stats)) return Promise.resolve(stats)
+    return new Promise((done) => this.#waiting.push({ check, done }))
+  }
+
+  received(operation: string): void {
+    this.#count(operation).received++
+    this.changed()
+  }
+
+  answered(operation: string, status: number | 'reset'): void {
+    const { answered } = this.#count(operation)
+    answered[status] = (answered[status] ?? 0) + 1
+    this.changed()
+  }
+
+  violation(code: ViolationCode, detail: string): void {
+    this.#violationCounts[code] = (this.#violationCounts[code] ?? 0) + 1
+    if (this.#violations.length < MAX_VIOLATIONS) this.#violations.push({ code, detail })
+  }
+
+  created(job: Job): void {
+    this.#jobs.push(job)
+  }
+
+  closed(job: Job): void {
+    this.#atWork.add(job)
+    this.#unseen.add(job)
+    this.#maxJobsAtWork = Math.max(this.#maxJobsAtWork, this.#atWork.size)
+    this.#maxJobsUnseen = Math.max(this.#maxJobsUnseen, this.#unseen.size)
+  }
+
+  finished(job: Job): void {
+    this.#atWork.delete(job)
+    this.changed()
+  }
+
+  /** A client was told the job's state, or that it is gone. */
+  seen(job: Job): void {
+    if (job.terminal || job.gone) this.#unseen.delete(job)
+  }
+
+  /** An id arrived in a row of this job for the first time. */
+  sent(job: Job, id: IdNumber): void {
+    if (!this.#ids[job.request.operation].sent(id)) return
+    this.violation('DUPLICATE_IN_RUN', `job ${job.id}: an id sent again after its final verdict`)
+  }
+
+  judged(job: Job, id: IdNumber, verdict: number): void {
+    this.#ids[job.request.operation].judged(id, verdict)
+  }
+
+  /** A row without a usable id got its verdict. */
+  refused(job: Job, verdict: number): void {
+    this.#ids[job.request.operation].count(verdict)
+  }
+
+  /** Nobody can have read this id's verdict: to send it again is right. */
+  excuse(job: Job, id: IdNumber): void {
+    this.#ids[job.request.operation].excuse(id)
+  }
+
+  changed(): void {
+    if (this.#waiting.length === 0) return
+    const stats = this.stats()
+    const done = this.#waiting.filter(({ check }) => check(stats))
+    this.#waiting = this.#waiting.filter((waiter) => !done.includes(waiter))
+    for (const waiter of done) waiter.done(stats)
+  }
+
+  dispose(): void {
+    this.#ids.delete.dispose()
+    this.#ids.hardDelete.dispose()
+  }
+
+  #count(operation: string) {
+    const known = this.#calls.get(operation)
+    if (known) return known
+    const fresh: Counting = { received: 0, answered: {} }
+    this.#calls.set(operation, fresh)
+    return fresh
+  }
+}
+
+function added(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const sum = { ...a }
+  for (const [code, count] of Object.entries(b)) sum[code] = (sum[code] ?? 0) + count
+  return sum
+}

@@ -1,0 +1,88 @@
+import type { Auth } from './auth.ts'
+import type { Call } from './call.ts'
+import type { IngestApi } from './ingest-api.ts'
+import { limits, type Organization, query, versions } from './org-api.ts'
+import type { Quota } from './quota.ts'
+import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
+
+export interface RestDeps {
+  readonly auth: Auth
+  readonly quota: Quota
+  readonly ingest: IngestApi
+  readonly organization: Organization
+}
+
+/** Carries out one call: OAuth without a token, REST with one, counted and with the usage header. */
+export async function performCall(call: Call, deps: RestDeps): Promise<Reply> {
+  const { auth } = deps
+  switch (call.operation) {
+    case 'token':
+      return auth.token(call.request, await formOf(call), call.origin)
+    case 'revoke':
+      return auth.revoke(await formOf(call))
+    case 'userinfo':
+      auth.check(call.request)
+      return auth.userinfo(call.origin)
+    case 'versions':
+      return withUsage(versions(), deps.quota)
+    default:
+      return withUsage(await performRest(call, deps), deps.quota)
+  }
+}
+
+async function performRest(call: Call, deps: RestDeps): Promise<Reply> {
+  try {
+    deps.auth.check(call.request)
+    if (!deps.quota.apiRequests.take()) {
+      refuse(403, 'REQUEST_LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.')
+    }
+    return await route(call, deps)
+  } catch (error) {
+    if (error instanceof Refusal) return error.reply
+    throw error
+  }
+}
+
+function route(call: Call, { ingest, quota, organization }: RestDeps): Promise<Reply> | Reply {
+  switch (call.operation) {
+    case 'limits':
+      return limits(quota)
+    case 'query':
+      return query(call, organization)
+    case 'create':
+      return ingest.create(call)
+    case 'upload':
+      return ingest.upload(call)
+    case 'close':
+    case 'abort':
+    case 'patch':
+      return ingest.patch(call)
+    case 'get':
+      return ingest.get(call)
+    case 'list':
+      return ingest.list(call)
+    case 'delete':
+      return ingest.remove(call)
+    case 'successfulResults':
+    case 'failedResults':
+    case 'unprocessedRecords':
+      return ingest.results(call, call.operation)
+    default:
+      return nowhere(call)
+  }
+}
+
+function nowhere({ request, route }: Call): Reply {
+  if (route.allow === undefined) notFound()
+  const message = `HTTP Method '${request.method}' not allowed. Allowed are ${route.allow}`
+  return { ...apiError(405, 'METHOD_NOT_ALLOWED', message), headers: { Allow: route.allow } }
+}
+
+function withUsage(reply: Reply, { apiRequests }: Quota): Reply {
+  const usage = `api-usage=${apiRequests.used}/${apiRequests.max}`
+  return { ...reply, headers: { ...reply.headers, 'Sforce-Limit-Info': usage } }
+}
+
+async function formOf(call: Call): Promise<URLSearchParams> {
+  return new URLSearchParams((await call.body()).toString('utf8'))
+}

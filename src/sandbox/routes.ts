@@ -1,0 +1,59 @@
+import type { Operation } from './faults.ts'
+
+/** Where a request leads. */
+export interface Route {
+  readonly operation: Operation
+  /** `61.0` of `/services/data/v61.0`. */
+  readonly version?: string | undefined
+  /** A job's id as the path spells it, 15 or 18 characters. */
+  readonly jobId?: string | undefined
+  /** The path is known, the method is not: what it takes instead. */
+  readonly allow?: string | undefined
+}
+
+type Methods = Readonly<Partial<Record<string, Operation>>>
+
+const FIXED: Readonly<Partial<Record<string, Methods>>> = {
+  '/services/oauth2/token': { POST: 'token' },
+  '/services/oauth2/revoke': { POST: 'revoke' },
+  '/services/oauth2/userinfo': { GET: 'userinfo', POST: 'userinfo' },
+  '/services/data': { GET: 'versions' },
+}
+
+/** After `/services/data/vNN.N`; JOB stands for a job's id. Paths are case-sensitive. */
+const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
+  '/limits': { GET: 'limits' },
+  '/query': { GET: 'query' },
+  '/jobs/ingest': { POST: 'create', GET: 'list' },
+  '/jobs/ingest/JOB': { GET: 'get', PATCH: 'patch', DELETE: 'delete' },
+  '/jobs/ingest/JOB/batches': { PUT: 'upload' },
+  '/jobs/ingest/JOB/successfulResults': { GET: 'successfulResults' },
+  '/jobs/ingest/JOB/failedResults': { GET: 'failedResults' },
+  '/jobs/ingest/JOB/unprocessedrecords': { GET: 'unprocessedRecords' },
+}
+
+const NOWHERE: Route = { operation: 'unknown' }
+
+/** Bulk API 2.0 ingest exists from v41.0; v68.0 is Winter '27. */
+export const OLDEST_VERSION = 41
+export const NEWEST_VERSION = 68
+
+export function routeOf(method: string, path: string): Route {
+  const clean = path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+  const fixed = FIXED[clean]
+  if (fixed) return pick(fixed, method, {})
+  const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)$/.exec(clean) ?? []
+  if (version === undefined || !isKnown(version)) return NOWHERE
+  const jobId = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?:\/|$)/.exec(rest)?.[1]
+  const methods = VERSIONED[jobId === undefined ? rest : rest.replace(jobId, 'JOB')]
+  return methods ? pick(methods, method, { version, jobId }) : NOWHERE
+}
+
+function pick(methods: Methods, method: string, rest: Omit<Route, 'operation'>): Route {
+  const operation = methods[method]
+  if (operation) return { operation, ...rest }
+  return { operation: 'unknown', ...rest, allow: Object.keys(methods).join(',') }
+}
+
+const isKnown = (version: string) =>
+  Number(version) >= OLDEST_VERSION && Number(version) <= NEWEST_VERSION

@@ -1,0 +1,128 @@
+import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import type { JobRequest } from './job.ts'
+import { ROWS_PER_BATCH } from './quota.ts'
+
+/** One stored CSV and the map of it that was drawn while it came in. */
+export interface Upload {
+  readonly file: string
+  readonly bytes: number
+  /** Its first line, without line ending. */
+  readonly header: string
+  readonly rows: number
+  /** Where each run of {@link ROWS_PER_BATCH} rows begins, and where the last one ends. */
+  readonly offsets: readonly number[]
+  /** False where a line ends otherwise than the job says. */
+  readonly lineEndingIsRight: boolean
+  readonly hasCarriageReturn: boolean
+}
+
+export interface Receiving {
+  readonly body: AsyncIterable<Uint8Array>
+  readonly file: string
+  readonly lineEnding: JobRequest['lineEnding']
+  readonly maxBytes: number
+  /** Stop dead after so many bytes: a fault script's wish. */
+  readonly cutAfter?: number | undefined
+}
+
+export class UploadCut extends Error {
+  override readonly name = 'UploadCut'
+}
+
+/** Streams a body to its file; undefined where it is longer than allowed. */
+export async function receiveUpload(receiving: Receiving): Promise<Upload | undefined> {
+  const map = new UploadMap(receiving.lineEnding)
+  try {
+    await pipeline(mapped(receiving, map), createWriteStream(receiving.file))
+  } catch (error) {
+    await rm(receiving.file, { force: true })
+    throw error
+  }
+  if (map.bytes <= receiving.maxBytes) return map.finish(receiving.file)
+  await rm(receiving.file, { force: true })
+  return undefined
+}
+
+async function* mapped({ body, maxBytes, cutAfter }: Receiving, map: UploadMap) {
+  for await (const chunk of body) {
+    map.feed(chunk)
+    if (cutAfter !== undefined && map.bytes >= cutAfter) throw new UploadCut()
+    // Past the limit the rest is read and thrown away: closing at once would hide the answer.
+    if (map.bytes <= maxBytes) yield chunk
+  }
+}
+
+const LF = 10
+const CR = 13
+const MAX_HEADER = 32_000
+
+class UploadMap {
+  bytes = 0
+  readonly #crlf: boolean
+  readonly #header: Uint8Array[] = []
+  #headerBytes = 0
+  #inHeader = true
+  #rows = 0
+  #offsets: number[] = []
+  #lastByte = LF
+  #lineEndingIsRight = true
+  #hasCarriageReturn = false
+
+  constructor(lineEnding: JobRequest['lineEnding']) {
+    this.#crlf = lineEnding === 'CRLF'
+  }
+
+  feed(chunk: Uint8Array): void {
+    if (chunk.length === 0) return
+    if (chunk.includes(CR)) this.#hasCarriageReturn = true
+    if (this.#crlf) this.#checkCrlf(chunk)
+    else if (this.#hasCarriageReturn) this.#lineEndingIsRight = false
+    this.#countRows(chunk, this.#inHeader ? this.#takeHeader(chunk) : 0)
+    this.bytes += chunk.length
+    this.#lastByte = chunk.at(-1) ?? LF
+  }
+
+  finish(file: string): Upload {
+    const rows = this.#inHeader || this.#lastByte === LF ? this.#rows : this.#rows + 1
+    const offsets = this.#offsets.slice(0, Math.ceil(rows / ROWS_PER_BATCH))
+    return {
+      file,
+      bytes: this.bytes,
+      header: Buffer.concat(this.#header).toString('utf8').replace(/\r$/, ''),
+      rows,
+      offsets: [...offsets, this.bytes],
+      lineEndingIsRight: this.#lineEndingIsRight,
+      hasCarriageReturn: this.#hasCarriageReturn,
+    }
+  }
+
+  /** Keeps the first line; returns where the rows begin in this chunk. */
+  #takeHeader(chunk: Uint8Array): number {
+    const end = chunk.indexOf(LF)
+    const part = end < 0 ? chunk : chunk.subarray(0, end)
+    this.#header.push(part.slice(0, Math.max(0, MAX_HEADER - this.#headerBytes)))
+    this.#headerBytes += part.length
+    if (end < 0) return chunk.length
+    this.#inHeader = false
+    this.#offsets.push(this.bytes + end + 1)
+    return end + 1
+  }
+
+  // A plain loop: 1 GB/s here, while indexOf from one 19-byte line to the next is slower.
+  #countRows(chunk: Uint8Array, from: number): void {
+    for (let at = from; at < chunk.length; at++) {
+      if (chunk[at] !== LF) continue
+      this.#rows++
+      if (this.#rows % ROWS_PER_BATCH === 0) this.#offsets.push(this.bytes + at + 1)
+    }
+  }
+
+  #checkCrlf(chunk: Uint8Array): void {
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) {
+      const before = at === 0 ? this.#lastByte : chunk[at - 1]
+      if (before !== CR) this.#lineEndingIsRight = false
+    }
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * What the row engine says about one row, one byte each. The texts are those of `sf__Error`:
+ * `CODE:message:fields --` (failed record results; status codes of the platform's API).
+ */
+export const UNPROCESSED = 0
+export const DELETED = 1
+export const ENTITY_IS_DELETED = 2
+export const INVALID_CROSS_REFERENCE_KEY = 3
+export const MISSING_ARGUMENT = 4
+export const MALFORMED_ID = 5
+export const INVALID_ID_FIELD = 6
+
+/** Set on a verdict whose row no result file mentions. */
+export const HIDDEN = 0x80
+const CAPACITY = 0x80
+
+/** Stands for the row's value in an error text. */
+export const VALUE = '{id}'
+/** Stands for the job's object in an error text. */
+export const OBJECT = '{object}'
+
+interface Verdict {
+  readonly code: string
+  /** The whole of `sf__Error`. */
+  readonly text: string
+}
+
+const BUILT_IN: readonly Verdict[] = [
+  { code: 'UNPROCESSED', text: '' },
+  { code: 'DELETED', text: '' },
+  { code: 'ENTITY_IS_DELETED', text: 'ENTITY_IS_DELETED:entity is deleted:--' },
+  {
+    code: 'INVALID_CROSS_REFERENCE_KEY',
+    text: 'INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--',
+  },
+  { code: 'MISSING_ARGUMENT', text: 'MISSING_ARGUMENT:Id not specified in a delete call:Id --' },
+  { code: 'MALFORMED_ID', text: `MALFORMED_ID:malformed id ${VALUE}:Id --` },
+  {
+    code: 'INVALID_ID_FIELD',
+    text: `INVALID_ID_FIELD:Invalid Id for entity type '${OBJECT}':Id --`,
+  },
+]
+
+/** Messages of codes that a rule may give without a message of its own. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  UNABLE_TO_LOCK_ROW: `unable to obtain exclusive access to this record or 1 records: ${VALUE}`,
+  DELETE_FAILED:
+    'Your attempt to delete this record could not be completed because it is associated with the following cases.: 00001026',
+  INSUFFICIENT_ACCESS_OR_READONLY: 'insufficient access rights on object id',
+  ENTITY_IS_LOCKED: 'the entity is locked for editing',
+  SERVER_UNAVAILABLE: 'server temporarily unavailable',
+  UNKNOWN_EXCEPTION: 'An unexpected error occurred',
+}
+
+const TRANSIENT: ReadonlySet<string> = new Set([
+  'UNPROCESSED',
+  'INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE',
+  'LIMIT_EXCEEDED',
+  'QUERY_TIMEOUT',
+  'REQUEST_RUNNING_TOO_LONG',
+  'SERVER_UNAVAILABLE',
+  'TOO_MANY_APEX_REQUESTS',
+  'UNKNOWN_EXCEPTION',
+])
+
+/** The verdicts of one sandbox: the built-in ones and those that its rules brought along. */
+export class Verdicts {
+  readonly #verdicts: Verdict[] = [...BUILT_IN]
+
+  /** The byte of a code with this message, the code's own where none is given. */
+  intern(code: string, message?: string): number {
+    const known = BUILT_IN.findIndex((verdict) => verdict.code === code)
+    if (known >= 0 && message === undefined) return known
+    const text = `${code}:${message ?? MESSAGES[code] ?? 'refused by a rule of the sandbox'}:--`
+    const same = this.#verdicts.findIndex((verdict) => verdict.text === text)
+    if (same >= 0) return same
+    if (this.#verdicts.length >= CAPACITY) {
+      throw new RangeError(
+        `Row rules: expected at most ${CAPACITY} different error texts, got one more (${code}). ` +
+          'Restart the sandbox, or let rules share a message.',
+      )
+    }
+    return this.#verdicts.push({ code, text }) - 1
+  }
+
+  code(verdict: number): string {
+    return this.#verdicts[verdict & ~HIDDEN]?.code ?? 'UNPROCESSED'
+  }
+
+  text(verdict: number): string {
+    return this.#verdicts[verdict & ~HIDDEN]?.text ?? ''
+  }
+
+  /** True where the same row may well succeed in another job. */
+  isTransient(verdict: number): boolean {
+    const { code, text } = this.#verdicts[verdict & ~HIDDEN] ?? { code: '', text: '' }
+    return TRANSIENT.has(code) || text.includes('UNABLE_TO_LOCK_ROW')
+  }
+}
