@@ -123,6 +123,7 @@ function open(config: RedisConfig, shared: Waiting): RedisClient {
 interface Waiting {
   readonly maxRetriesPerRequest: number | null
   readonly connectTimeout: number
+  readonly commandTimeout?: number
   readonly retryStrategy: (times: number) => number
 }
 
@@ -133,7 +134,13 @@ function options(patience: Patience): Waiting {
       // BullMQ's workers insist on null: a blocked read must outlive an outage.
       return { maxRetriesPerRequest: null, connectTimeout: 10_000, retryStrategy }
     case 'fail-fast':
-      return { maxRetriesPerRequest: 1, connectTimeout: 5_000, retryStrategy }
+      return {
+        maxRetriesPerRequest: 1,
+        connectTimeout: 5_000,
+        // A server that is frozen, or a Sentinel that nobody answers for, must not hold a caller.
+        commandTimeout: 10_000,
+        retryStrategy,
+      }
     default:
       throw new TypeError(`Unknown patience ${String(patience satisfies never)}`)
   }

@@ -71,12 +71,12 @@ const callerSchema = z.strictObject({
 })
 
 /** In the ledger no source holds ids: those of a list are staged beside the queue. */
-const storedSchema = z.strictObject({
+const storedSchema = z.object({
   ...bodyShape,
   source: z.discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('ids') }),
-    z.strictObject({ type: z.literal('upload'), column }),
-    z.strictObject({ type: z.literal('file'), path: z.string(), column }),
+    z.object({ type: z.literal('ids') }),
+    z.object({ type: z.literal('upload'), column }),
+    z.object({ type: z.literal('file'), path: z.string(), column }),
   ]),
 })
 
@@ -133,14 +133,24 @@ export function toStored(request: DeletionRequest): StoredRequest {
 
 /**
  * Two requests with one id are the same where this digest is. The id itself stays out, for it is
- * compared without case; staged bytes enter by their digest.
+ * compared without case; staged bytes enter by their digest. Fields at their default stay out too: the
+ * digest must not change when a new version adds a field.
  */
 export function bodyHash(request: StoredRequest, staged: Staged | null): string {
   const { id: _id, ...body } = request
+  const said = Object.entries(body).filter(([field, value]) => DEFAULTS.get(field) !== value)
   return createHash('sha256')
-    .update(JSON.stringify(sortKeys({ ...body, staged: staged?.sha256 ?? null })))
+    .update(
+      JSON.stringify(sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })),
+    )
     .digest('hex')
 }
+
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map(
+  Object.entries(
+    callerSchema.parse({ object: 'Contact', source: { type: 'ids', ids: [] } }),
+  ).filter(([field]) => field !== 'object' && field !== 'source'),
+)
 
 /** Readable, sortable by time and without case, so that it can be told over the telephone. */
 function generateId(now: number): string {

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
+import { ConfigError, messageOf } from './errors.ts'
 
 /**
  * `/metrics`, `/healthz` and `/readyz` of one process. Health says that the process lives, and
@@ -11,6 +13,7 @@ export interface StatusServer {
   close(): Promise<void>
 }
 
+/** @throws ConfigError where the address cannot be listened on */
 export async function startStatusServer({
   host,
   port,
@@ -67,12 +70,16 @@ async function answer(
   }
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+  } catch (error) {
+    throw new ConfigError([
+      {
+        setting: 'EXPUNGE_METRICS_HOST, EXPUNGE_METRICS_PORT',
+        message: `expected an address to listen on, got ${host}:${port}: ${messageOf(error)}. Another process may use it; choose another port.`,
+      },
+    ])
+  }
 }

@@ -6,10 +6,12 @@ import {
   addOutcomes,
   type LiveStatus,
   NO_OUTCOME,
+  type Outcome,
   type Plan,
   type Receipt,
   type ReceiptError,
   type TerminalStatus,
+  totalOf,
 } from '../shared/receipt.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Context } from './context.ts'
@@ -34,9 +36,13 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   if (record.receipt !== null) return cleanUp(record, deps)
   const open = await ledger.openChunks(id)
   switch (record.status) {
-    case 'deleting':
-      if (open.size === 0) await endRequest(record, await applied(record, deps), deps, ctx)
-      return
+    case 'deleting': {
+      if (open.size > 0) return
+      const ending = await applied(record, deps)
+      // Somebody else has just settled it, and the ledger that we read was being cleared.
+      if (totalOf(ending.outcome) !== record.plan?.accepted) throw halfRead(id)
+      return endRequest(record, ending, deps, ctx)
+    }
     case 'awaiting-approval':
       if (await ledger.isCancelled(id)) {
         await endRequest(record, turnedDown([...new Set(open.values())]), deps, ctx)
@@ -94,7 +100,7 @@ export async function endRequest(
         seconds: (ctx.clock.now() - record.submittedAt) / 1000,
       })
       ctx.log.info({ request: id, status: receipt.status, ...receipt.outcome }, 'Request settled.')
-      return cleanUp(record, deps)
+      return cleanUp({ ...record, lot: ending.lot ?? record.lot }, deps)
     case 'already':
       return settleRequest(id, deps, ctx)
     case 'not-due':
@@ -117,7 +123,10 @@ async function cleanUp(record: RequestRecord, { store, results }: SettleDeps): P
 }
 
 /** The sum over all chunks, once every one has its outcome. */
-async function applied(record: RequestRecord, { store }: SettleDeps): Promise<Ending> {
+async function applied(
+  record: RequestRecord,
+  { store }: SettleDeps,
+): Promise<Ending & { readonly outcome: Outcome }> {
   const outcomes = [...(await store.ledger.outcomes(record.request.id))].sort(([a], [b]) =>
     byChunk(a, b),
   )
@@ -129,12 +138,19 @@ async function applied(record: RequestRecord, { store }: SettleDeps): Promise<En
   return {
     status: complete ? 'completed' : untouched && error !== null ? 'failed' : 'incomplete',
     from: ['deleting'],
-    error: untouched ? error : null,
+    error,
     outcome,
     failures: chunks.reduce((sum, chunk) => addFailures(sum, chunk.failures), {}),
     ingestJobs: chunks.map(({ job }) => job).filter((job) => job !== null),
     parts: outcomes.map(([field]) => field),
   }
+}
+
+/** BullMQ tries the job again, and then either the receipt or the whole ledger is there. */
+function halfRead(id: string): Error {
+  return new Error(
+    `The outcomes of request ${id} do not add up to its plan yet; nothing was settled.`,
+  )
 }
 
 function turnedDown(unsent: readonly string[]): Ending {

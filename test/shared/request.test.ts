@@ -194,10 +194,20 @@ test('the stored form holds no id of a record and reads back as it was', () => {
 
 test('what is no stored request is not believed', () => {
   const whole = stored({})
-  for (const wrong of [{ ...whole, org: undefined, id: 5 }, { ...whole, source: IDS }, {}, null]) {
+  for (const wrong of [{ ...whole, org: undefined, id: 5 }, {}, null]) {
     assert.throws(() => parseStoredRequest(JSON.stringify(wrong)), { name: 'ZodError' })
   }
   assert.throws(() => parseStoredRequest(''), SyntaxError)
+})
+
+test('fields that a newer version has stored are passed over', () => {
+  const whole = stored({})
+  const newer = { ...whole, source: { ...whole.source, region: 'eu' }, tomorrow: true }
+  assert.deepEqual(parseStoredRequest(JSON.stringify(newer)), whole)
+})
+
+test('a field at its default counts as not said', () => {
+  assert.equal(hashOf({ priority: 'normal', dryRun: false, reason: null }), hashOf({}))
 })
 
 test('the order of keys does not tell two requests apart', () => {

@@ -29,7 +29,7 @@ export interface Ledger {
   planned(entry: Planned): Promise<'ok' | 'stale' | 'lost'>
   approve(id: string): Promise<'approved' | 'not-waiting' | 'unknown'>
   takeOrder(order: string, lock: JobLock): Promise<Taken>
-  handBackOrder(order: string): Promise<void>
+  handBackOrder(order: string, lock: JobLock): Promise<void>
   saveCheckpoint(entry: { order: string; checkpoint: string; lock: JobLock }): Promise<Saved>
   saveProgress(entry: { order: string; progress: Progress; lock: JobLock }): Promise<Saved>
   recordOutcome(entry: {
@@ -61,7 +61,7 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     planned: (entry) => planned(redis, keys, entry),
     approve: (id) => approve(redis, keys, id),
     takeOrder: (order, lock) => takeOrder(redis, keys, order, lock),
-    handBackOrder: (order) => handBackOrder(redis, keys, order),
+    handBackOrder: (order, lock) => handBackOrder(redis, keys, order, lock),
     saveCheckpoint: (entry) => saveCheckpoint(redis, keys, entry),
     saveProgress: (entry) => saveProgress(redis, keys, entry),
     recordOutcome: (entry) => recordOutcome(redis, keys, entry),

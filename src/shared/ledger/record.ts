@@ -15,13 +15,16 @@ import {
   type StoredRequest,
 } from '../request.ts'
 
-/** What the ledger holds, parsed: nothing that comes out of Redis is believed unread. */
+/**
+ * What the ledger holds, parsed: nothing that comes out of Redis is believed unread. Fields that a
+ * newer version has added are passed over, so that two versions work side by side.
+ */
 
 const count = z.int().min(0)
 const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** Ids of one request that travel together, and how to know that none was lost on the way. */
-const chunkRefSchema = z.strictObject({
+const chunkRefSchema = z.object({
   request: z.string(),
   /** Names the planning attempt (or resend) that staged the frames. */
   lot: z.string(),
@@ -34,7 +37,7 @@ const chunkRefSchema = z.strictObject({
 export type ChunkRef = Readonly<z.output<typeof chunkRefSchema>>
 
 /** What one ingest job carries: chunks of one or more requests, all of one object and operation. */
-const ingestOrderSchema = z.strictObject({
+const ingestOrderSchema = z.object({
   order: z.string(),
   object: z.string(),
   operation: z.enum(OPERATIONS),
@@ -43,22 +46,22 @@ const ingestOrderSchema = z.strictObject({
 })
 export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
 
-const outcomeSchema: z.ZodType<Outcome> = z.strictObject({
+const outcomeSchema: z.ZodType<Outcome> = z.object({
   deleted: count,
   alreadyGone: count,
   failed: count,
   unprocessed: count,
 })
-const jobLineSchema: z.ZodType<IngestJobLine> = z.strictObject({
+const jobLineSchema: z.ZodType<IngestJobLine> = z.object({
   id: z.string(),
   state: z.string(),
   records: count,
   attempt: z.int().min(1),
 })
-const receiptErrorSchema = z.strictObject({ code: z.string(), message: z.string() })
+const receiptErrorSchema = z.object({ code: z.string(), message: z.string() })
 
 /** What became of one chunk: the sum of its verdicts, and where it travelled. */
-const chunkOutcomeSchema = z.strictObject({
+const chunkOutcomeSchema = z.object({
   outcome: outcomeSchema,
   failures: z.record(z.string(), count),
   /** Null where no ingest job ever took the chunk. */
@@ -68,7 +71,7 @@ const chunkOutcomeSchema = z.strictObject({
 })
 export type ChunkOutcome = Readonly<z.output<typeof chunkOutcomeSchema>>
 
-const planSchema: z.ZodType<Plan> = z.strictObject({
+const planSchema: z.ZodType<Plan> = z.object({
   read: count,
   accepted: count,
   invalid: count,
@@ -77,12 +80,12 @@ const planSchema: z.ZodType<Plan> = z.strictObject({
   chunks: count,
   sha256: digest,
 })
-const stagedSchema: z.ZodType<Staged> = z.strictObject({
+const stagedSchema: z.ZodType<Staged> = z.object({
   lot: z.string(),
   bytes: count,
   sha256: digest,
 })
-const receiptSchema: z.ZodType<Receipt> = z.strictObject({
+const receiptSchema: z.ZodType<Receipt> = z.object({
   id: z.string(),
   org: z.string(),
   orgId: z.string().nullable(),
@@ -127,7 +130,7 @@ export function parseRecord(hash: Record<string, string>): RequestRecord {
 }
 
 /** How far Salesforce is with an ingest job that runs now; its counters include failures. */
-const progressSchema = z.strictObject({ processed: count, failed: count })
+const progressSchema = z.object({ processed: count, failed: count })
 export type Progress = Readonly<z.output<typeof progressSchema>>
 
 export const parseIngestOrder = (json: string): IngestOrder =>

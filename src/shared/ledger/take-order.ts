@@ -53,16 +53,24 @@ export async function takeOrder(
   }
 }
 
+const HAND_BACK = script(`
+if redis.call('GET', KEYS[2]) == ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HSET', KEYS[1], 'starts', 0)
+end
+return 'ok'
+`)
+
 /** Gives an order back without blame: a worker that stops has not crashed. */
 export async function handBackOrder(
   redis: RedisClient,
   keys: OrgKeys,
   order: string,
+  lock: JobLock,
 ): Promise<void> {
-  await runScript(redis, HAND_BACK, [keys.ingest(order)], [])
+  await runScript(
+    redis,
+    HAND_BACK,
+    [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
+    [lock.token],
+  )
 }
-
-const HAND_BACK = script(`
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'starts', 0) end
-return 'ok'
-`)

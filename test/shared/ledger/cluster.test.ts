@@ -35,7 +35,7 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
 
   const lock = await grab(orderLock('order-a'))
   assert.equal((await ledger.takeOrder('order-a', lock)).kind, 'taken')
-  await ledger.handBackOrder('order-a')
+  await ledger.handBackOrder('order-a', lock)
   const checkpoint = '{"step":"create"}'
   assert.equal(await ledger.saveCheckpoint({ order: 'order-a', checkpoint, lock }), 'ok')
   const outcomes = ORDERS.flatMap(({ chunks }) => chunks).map((ref) => ({

@@ -32,10 +32,14 @@ const anyOp: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ verb: fc.constant('expire-plan') }),
   {
     weight: 4,
-    arbitrary: fc.record({ verb: fc.constantFrom('grab', 'take', 'record'), worker, order }),
+    arbitrary: fc.record({
+      verb: fc.constantFrom('grab', 'take', 'hand-back', 'record'),
+      worker,
+      order,
+    }),
   },
   fc.record({ verb: fc.constantFrom('checkpoint', 'wait', 'progress'), worker, order }),
-  fc.record({ verb: fc.constantFrom('expire', 'hand-back'), order }),
+  fc.record({ verb: fc.constant('expire'), order }),
 )
 
 /** Up to six chunks in up to three orders; two orders may carry the same chunk, which nobody plans. */
@@ -222,7 +226,7 @@ async function work(
     case 'expire':
       return expire(lock)
     case 'hand-back':
-      return ledger.handBackOrder(order)
+      return ledger.handBackOrder(order, lock)
     case 'take': {
       const taken = await ledger.takeOrder(order, lock)
       return taken.kind === 'taken' ? { crashes: taken.crashes } : taken.kind

@@ -6,11 +6,11 @@ export type Op =
   | { readonly verb: 'begin' | 'plan' | 'refuse' | 'grab-plan'; readonly worker: number }
   | { readonly verb: 'expire-plan' }
   | {
-      readonly verb: 'grab' | 'take' | 'checkpoint' | 'wait' | 'progress' | 'record'
+      readonly verb: 'grab' | 'take' | 'hand-back' | 'checkpoint' | 'wait' | 'progress' | 'record'
       readonly worker: number
       readonly order: number
     }
-  | { readonly verb: 'expire' | 'hand-back'; readonly order: number }
+  | { readonly verb: 'expire'; readonly order: number }
 
 /**
  * What the ledger is to do, told once more in plain words and without Redis: one request, its
@@ -98,8 +98,9 @@ export class Model {
         this.#locks.delete(this.orderAt(op.order).order)
         return undefined
       case 'hand-back': {
-        const state = this.#waiting.get(this.orderAt(op.order).order)
-        if (state) state.starts = 0
+        const { order } = this.orderAt(op.order)
+        const state = this.#waiting.get(order)
+        if (state && this.#locks.get(order) === op.worker) state.starts = 0
         return undefined
       }
       case 'take':

@@ -48,7 +48,7 @@ test('an order whose outcome is in the ledger is gone', async (t) => {
   const outcomes = [{ ref: chunkRef('R1', 0), outcome: chunkOutcome(10) }]
   await ledger.recordOutcome({ order: 'order-a', outcomes, lock })
   assert.deepEqual(await ledger.takeOrder('order-a', lock), { kind: 'gone' })
-  await ledger.handBackOrder('order-a')
+  await ledger.handBackOrder('order-a', lock)
   assert.deepEqual(await ledger.takeOrder('order-a', lock), { kind: 'gone' })
 })
 
@@ -89,14 +89,23 @@ test('handing back is no crash', async (t) => {
   await bundle.deleting('R1', [ORDER])
   for (const token of ['one', 'two', 'three']) {
     assert.equal((await take(bundle, token)).crashes, 0)
-    await bundle.ledger.handBackOrder('order-a')
+    await bundle.ledger.handBackOrder('order-a', orderLock('order-a', token))
   }
   await take(bundle, 'four')
   assert.equal((await take(bundle, 'five')).crashes, 1)
 })
 
+test('a zombie that hands back does not clear the count of the new owner', async (t) => {
+  const bundle = openLedger(t, server)
+  await bundle.deleting('R1', [ORDER])
+  await take(bundle, 'zombie')
+  await take(bundle, 'owner')
+  await bundle.ledger.handBackOrder('order-a', orderLock('order-a', 'zombie'))
+  assert.equal((await take(bundle, 'next')).crashes, 2)
+})
+
 test('handing back what is gone leaves nothing behind', async (t) => {
   const { ledger, redis, keys } = openLedger(t, server)
-  await ledger.handBackOrder('order-x')
+  await ledger.handBackOrder('order-x', orderLock('order-x'))
   assert.equal(await redis.exists(keys.ingest('order-x')), 0)
 })

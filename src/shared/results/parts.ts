@@ -1,0 +1,64 @@
+import { createReadStream } from 'node:fs'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { temporaryName } from './replace-file.ts'
+
+/** The parts of result files: one folder a request, one file a chunk and kind. */
+export const partsFolder = (folder: string): string => join(folder, 'parts')
+
+/**
+ * Joins parts in the order given under their header. Parts that do not exist had no rows, and
+ * without any the file stays as it is: they may have been joined and removed before.
+ */
+export async function joinParts(
+  folder: string,
+  parts: readonly string[],
+  name: string,
+  header: readonly string[],
+): Promise<void> {
+  const there = new Set(await namesIn(partsFolder(folder)))
+  const found = parts.filter((part) => there.has(part))
+  if (found.length === 0) return
+  const temporary = temporaryName(join(folder, name))
+  try {
+    const paths = found.map((part) => join(partsFolder(folder), part))
+    await concatenate(paths, temporary, header)
+    await rename(temporary, join(folder, name))
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/**
+ * Removes all parts at once: whoever joins them meanwhile must find every one or none, for of some
+ * it would make a file that is not whole.
+ */
+export async function removeParts(folder: string): Promise<void> {
+  const leaving = join(folder, 'parts.removed')
+  await rm(leaving, { recursive: true, force: true })
+  await unlessMissing(rename(partsFolder(folder), leaving), undefined)
+  await rm(leaving, { recursive: true, force: true })
+}
+
+async function concatenate(
+  paths: readonly string[],
+  target: string,
+  header: readonly string[],
+): Promise<void> {
+  await using file = await open(target, 'w')
+  await file.appendFile(`${header.join(',')}\n`)
+  for (const path of paths) {
+    for await (const block of createReadStream(path)) await file.appendFile(block)
+  }
+}
+
+const namesIn = (folder: string): Promise<readonly string[]> => unlessMissing(readdir(folder), [])
+
+async function unlessMissing<T>(work: Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise
+    throw error
+  }
+}

@@ -1,0 +1,14 @@
+import { randomUUID } from 'node:crypto'
+import { rename, writeFile } from 'node:fs/promises'
+
+/** Beside the file, so that the rename stays on one file system. */
+export function temporaryName(path: string): string {
+  return `${path}.${randomUUID()}.tmp`
+}
+
+/** The file is there whole, or as it was. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = temporaryName(path)
+  await writeFile(temporary, text)
+  await rename(temporary, path)
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, describe, test } from 'node:test'
+import { openOrgStore } from '../../src/shared/org-store.ts'
+import { connectRedis } from '../../src/shared/redis.ts'
+import { parseRequest } from '../../src/shared/request.ts'
+import { ConflictError, submit } from '../../src/shared/submit.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { inReverse } from '../helpers/scope.ts'
+
+const scope = inReverse(after)
+const redis = await startRedis(scope)
+const connection = connectRedis({ kind: 'url', url: redis.url }, 'fail-fast', () => {})
+scope.after(async () => connection.disconnect())
+
+function ownStore() {
+  const store = openOrgStore(connection, `submit-${randomUUID()}`, () => {})
+  scope.after(() => store.close())
+  return store
+}
+
+const request = (ids: readonly string[], id = 'R1') =>
+  parseRequest({ id, object: 'Contact', source: { type: 'ids', ids } }, 0)
+
+describe('submitting', () => {
+  test('stages the ids, enters the request and orders its plan', async () => {
+    const store = ownStore()
+    const ids = ids18(3)
+    const { record, created } = await submit(store, request(ids), 1234)
+    assert.equal(created, true)
+    assert.equal(record.submittedAt, 1234)
+    assert.equal(record.status, 'queued')
+    const { staged } = record
+    assert.ok(staged)
+    const frames = await Array.fromAsync(store.staging.read({ request: 'R1', lot: staged.lot }, 0))
+    assert.equal(Buffer.concat(frames).toString(), `Id\n${ids.join('\n')}\n`)
+    const [job, ...others] = await store.queues.requests.getJobs(['prioritized', 'waiting'])
+    assert.deepEqual(others, [])
+    assert.equal(job?.id, 'p-r1')
+    assert.deepEqual(job?.data, { v: 1, step: 'plan', id: 'R1' })
+  })
+
+  test('no id is in any job, nor in the record', async () => {
+    const store = ownStore()
+    const [id = ''] = ids18(1, 77)
+    await submit(store, request([id]), 0)
+    const { prefix } = store.ledger.keys
+    for (const key of await connection.keys(`${prefix}:*`)) {
+      const dump = await connection.dumpBuffer(key)
+      assert.equal(dump?.includes(id.slice(0, 15)), false, key)
+    }
+  })
+
+  test('again, or under a taken id, leaves nothing staged but the first', async () => {
+    const store = ownStore()
+    await submit(store, request(ids18(3)), 0)
+    assert.equal((await submit(store, request(ids18(3)), 1)).created, false)
+    await assert.rejects(submit(store, request(ids18(4)), 2), ConflictError)
+    await assert.rejects(submit(store, request(ids18(4), 'r1'), 2), /R1|r1/)
+    assert.equal((await store.staging.lots()).length, 1)
+  })
+})
