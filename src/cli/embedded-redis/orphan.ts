@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { askRedis, serverInfo } from './ask.ts'
+
+const run = promisify(execFile)
+
+// What a server with gigabytes to sync may take, and one that does not answer at all, before it is
+// killed: what it was given is in the kernel's hands by then.
+const PATIENCE = { answering: 30_000, silent: 3_000 } as const
+
+/**
+ * Ends a server that outlived its owner, and waits until it is gone: two servers on one append-only
+ * file would ruin it. It is ended rather than adopted, because it has been told to end when its
+ * owner died and may do so at any moment.
+ */
+export async function endOrphan(options: {
+  readonly socket: string
+  readonly pidFile: string
+  readonly log: (line: string) => void
+}): Promise<void> {
+  const { socket, pidFile, log } = options
+  const answering = (await serverInfo({ path: socket }))?.pid
+  const pid = answering ?? (await recordedPid(pidFile, socket))
+  if (pid === null || !(await isAlive(pid))) return
+  log(`Ending the Redis server (pid ${pid}) that a killed process left behind.`)
+  if (answering === undefined || (await askToEnd(socket)) === 'refused') {
+    signal(pid, 'SIGTERM')
+    // A stopped process takes no other signal.
+    signal(pid, 'SIGCONT')
+  }
+  await gone(pid, answering === undefined ? PATIENCE.silent : PATIENCE.answering)
+}
+
+const askToEnd = (socket: string): Promise<'agreed' | 'refused'> =>
+  askRedis({ path: socket }, 'SHUTDOWN', PATIENCE.answering).then(
+    (reply) => (reply === '' ? 'agreed' : 'refused'),
+    () => 'refused',
+  )
+
+async function gone(pid: number, patience: number): Promise<void> {
+  const deadline = Date.now() + patience
+  while (await isAlive(pid)) {
+    if (Date.now() > deadline) signal(pid, 'SIGKILL')
+    await delay(10)
+  }
+}
+
+/** Of a server that does not answer, stopped or hung: its own record, if that is still its pid. */
+async function recordedPid(pidFile: string, socket: string): Promise<number | null> {
+  const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
+  if (!Number.isSafeInteger(pid) || pid <= 0) return null
+  // Pids are given out again: only a process that names our socket in its title is ours to end.
+  return (await commandLine(pid)).includes(socket) ? pid : null
+}
+
+async function commandLine(pid: number): Promise<string> {
+  try {
+    return await readFile(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    const shown = run('ps', ['-ww', '-o', 'command=', '-p', String(pid)])
+    return await shown.then(
+      ({ stdout }) => stdout,
+      () => '',
+    )
+  }
+}
+
+/** False for a zombie too: in a container whose first process reaps nobody it would stay for ever. */
+export async function isAlive(pid: number): Promise<boolean> {
+  if (!signal(pid, 0)) return false
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
+  return !/\) [ZX] /.test(stat)
+}
+
+function signal(pid: number, name: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, name)
+  } catch (error) {
+    // There, but another user's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

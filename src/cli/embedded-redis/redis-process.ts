@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { askRedis, type RedisAddress, serverInfo } from './ask.ts'
+import { EmbeddedRedisError } from './errors.ts'
+import type { RedisServer } from './redis-version.ts'
+
+export interface RedisProcess {
+  readonly pid: number
+  readonly address: RedisAddress
+  /** How it ended, `code 0` or `signal SIGKILL`, once it has. */
+  readonly exited: Promise<string>
+  /** Waits for the end. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** SHUTDOWN: the append-only file is written out and synced; then waits for the end. */
+  stop(): Promise<void>
+}
+
+interface Launch {
+  readonly server: RedisServer
+  /** Where `args` tell it to listen. */
+  readonly address: RedisAddress
+  readonly args: readonly string[]
+  readonly logFile: string
+}
+
+// The server replaces the shell, so that the child's pid is the server's own. The subshell stays
+// and reads from our pipe: a line means that the server has ended, the end of the pipe that we
+// have, by whatever death, and then the server must not outlive us.
+const UNDER_WATCH = '{ read -r _ <&3 || kill -TERM $$; } 2>/dev/null & exec "$@" 3<&-'
+
+const STOP_PATIENCE = 60_000
+
+/**
+ * Starts a server and waits until it answers, also while it loads its append-only file. It leads
+ * a process group of its own, so that Ctrl-C on a terminal does not reach it, and it does not keep
+ * this process alive.
+ *
+ * @throws EmbeddedRedisError EMBEDDED_REDIS_FAILED with the last lines of its log.
+ */
+export async function startRedisProcess(options: Launch): Promise<RedisProcess> {
+  const redis = launch(options)
+  let how: string | null = null
+  while (how === null) {
+    if (await answersAs(redis)) return redis
+    how = await Promise.race([redis.exited, delay(5, null)])
+  }
+  throw new EmbeddedRedisError(
+    'EMBEDDED_REDIS_FAILED',
+    `${options.server.command} ${options.server.version} ended while starting (${how}). ` +
+      `The end of ${options.logFile}:\n${await lastLines(options.logFile)}`,
+  )
+}
+
+function launch(options: Launch): RedisProcess {
+  const { command, env } = options.server
+  // The server logs there itself, but not what it says before it has read its arguments.
+  const log = openSync(options.logFile, 'a', 0o600)
+  const child = spawn('/bin/sh', ['-c', UNDER_WATCH, 'sh', command, ...options.args], {
+    detached: true,
+    // Only what it needs: our own environment holds secrets. Redis 7.2 will not start in a locale
+    // that the machine does not have.
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...env },
+    stdio: ['ignore', log, log, 'pipe'],
+  })
+  closeSync(log)
+  const watch = child.stdio[3]
+  const { promise: exited, resolve } = Promise.withResolvers<string>()
+  child.once('error', (error) => resolve(error.message))
+  child.once('exit', (code, signal) => {
+    if (watch instanceof Socket) watch.end('ended\n')
+    resolve(signal === null ? `code ${code}` : `signal ${signal}`)
+  })
+  watch?.on('error', () => {})
+  child.unref()
+  if (watch instanceof Socket) watch.unref()
+  const kill = async (signal: NodeJS.Signals): Promise<void> => {
+    // Nothing else may keep this process until the server has ended.
+    child.ref()
+    child.kill(signal)
+    await exited
+  }
+  const stop = async (): Promise<void> => {
+    child.ref()
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE)
+    const reply = await askRedis(options.address, 'SHUTDOWN', STOP_PATIENCE).catch(() => '-')
+    if (reply !== '') child.kill('SIGTERM')
+    await exited
+    clearTimeout(timer)
+  }
+  return {
+    pid: child.pid ?? 0,
+    address: options.address,
+    exited,
+    kill,
+    stop,
+  }
+}
+
+/** Ready, and really ours: on a TCP port that somebody else took first, theirs would answer. */
+async function answersAs({ address, pid }: RedisProcess): Promise<boolean> {
+  const reply = await askRedis(address, 'PING').catch(() => '')
+  // With a password of its own it says no more than that it is there.
+  if (reply.startsWith('-NOAUTH')) return true
+  return reply === 'PONG' && (await serverInfo(address))?.pid === pid
+}
+
+async function lastLines(file: string, count = 12): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(() => '(no log)')
+  return text.trimEnd().split('\n').slice(-count).join('\n')
+}

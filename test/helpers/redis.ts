@@ -1,0 +1,165 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { EmbeddedRedisError } from '../../src/cli/embedded-redis/errors.ts'
+import { findRedisServer } from '../../src/cli/embedded-redis/find-server.ts'
+import { type RedisProcess, startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
+import type { RedisServer } from '../../src/cli/embedded-redis/redis-version.ts'
+
+export interface TestRedis {
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  /** The server's process; it changes with `restart`. */
+  readonly pid: number
+  /** Ends it and removes its folder. Done by `t.after` anyway; safe to repeat. */
+  stop(): Promise<void>
+  /** SIGKILL, and waits until the process is gone: an outage begins. */
+  kill(): Promise<void>
+  /** Starts it again on the same port: with `appendOnly` everything is there again, else nothing. */
+  restart(): Promise<void>
+}
+
+export interface TestRedisOptions {
+  /** Persist to an append-only file, so that data outlives `kill` and `restart`. */
+  readonly appendOnly?: boolean
+  /** More of redis-server's own arguments, `['--maxmemory', '10mb']`. */
+  readonly args?: readonly string[]
+}
+
+/** Where to register the end: a test's context, or `{ after }` of node:test at a module's top. */
+interface Scope {
+  after(fn: () => Promise<void>): void
+  skip?(reason: string): void
+}
+
+/**
+ * A real Redis for a test, in about 20 ms. One server for a file, at the top of the module:
+ *
+ *     const redis = await startRedis({ after })
+ *
+ * (not inside a `before` hook: an `after` there runs at the end of the hook). One server for a
+ * test that breaks it: `await startRedis(t)`.
+ *
+ * With TEST_REDIS_URL all tests share that server, which nobody empties: name the orgs or the
+ * prefixes of a test uniquely, never flush, never assert on all keys. Tests with options of their
+ * own, and those that kill or restart, still start a server.
+ *
+ * Without any server, a test is skipped with the reason, and fails under CI.
+ */
+export async function startRedis(scope: Scope, options?: TestRedisOptions): Promise<TestRedis> {
+  const shared = process.env['TEST_REDIS_URL']
+  if (shared !== undefined && shared !== '' && options === undefined) return sharedRedis(shared)
+  const reason = await redisUnavailable()
+  if (reason !== false) {
+    scope.skip?.(reason)
+    throw new Error(reason)
+  }
+  const redis = await spawnRedis(await server(), options ?? {})
+  scope.after(() => redis.stop())
+  return redis
+}
+
+const IS_CI = !['', 'false'].includes(process.env['CI'] ?? '')
+
+/**
+ * For `test(title, { skip: await redisUnavailable() }, …)`: why no server can be started here,
+ * or false. Under CI it throws instead: there a missing part is a failure.
+ */
+export async function redisUnavailable(): Promise<string | false> {
+  try {
+    await server()
+    return false
+  } catch (error) {
+    const isMissing = error instanceof EmbeddedRedisError && error.code === 'REDIS_SERVER_NOT_FOUND'
+    if (!isMissing || IS_CI) throw error
+    return error.message.split('\n')[0] ?? error.message
+  }
+}
+
+let found: Promise<RedisServer> | undefined
+
+/** The program, looked for once in a process. */
+export function server(): Promise<RedisServer> {
+  found ??= findRedisServer({ env: process.env, log: (line) => console.error(`# ${line}`) })
+  return found
+}
+
+async function spawnRedis(program: RedisServer, options: TestRedisOptions): Promise<TestRedis> {
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-test-redis-'))
+  const logFile = join(folder, 'redis.log')
+  const start = (port: number): Promise<RedisProcess> =>
+    startRedisProcess({
+      server: program,
+      address: { host: '127.0.0.1', port },
+      logFile,
+      args: [
+        ...['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--logfile', logFile],
+        // BullMQ's delayed jobs are up to 135 ms late at the default of 10, 18 ms at 100.
+        ...['--save', '', '--hz', '100', '--appendonly', options.appendOnly ? 'yes' : 'no'],
+        ...(options.args ?? []),
+      ],
+    })
+  const { port, first } = await onFreePort(start, logFile)
+  let current = first
+  const kill = (): Promise<void> => current.kill('SIGKILL')
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    host: '127.0.0.1',
+    port,
+    get pid() {
+      return current.pid
+    },
+    kill,
+    stop: async () => {
+      await kill()
+      await rm(folder, { recursive: true, force: true })
+    },
+    restart: async () => {
+      await kill()
+      current = await start(port)
+    },
+  }
+}
+
+/** Between the choice of a port and the server's bind somebody else may take it. */
+async function onFreePort(
+  start: (port: number) => Promise<RedisProcess>,
+  logFile: string,
+): Promise<{ port: number; first: RedisProcess }> {
+  for (let triesLeft = 5; ; triesLeft -= 1) {
+    const port = await freePort()
+    try {
+      return { port, first: await start(port) }
+    } catch (error) {
+      const log = await readFile(logFile, 'utf8').catch(() => '')
+      if (triesLeft === 0 || !log.includes('Address already in use')) throw error
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('Expected a TCP port')
+  return address.port
+}
+
+function sharedRedis(url: string): TestRedis {
+  const { hostname, port } = new URL(url)
+  const refuse = async (): Promise<never> => {
+    throw new Error('The server of TEST_REDIS_URL is not ours to stop: start one with options')
+  }
+  return {
+    url,
+    host: hostname,
+    port: Number(port || 6379),
+    pid: 0,
+    stop: async () => {},
+    kill: refuse,
+    restart: refuse,
+  }
+}
