@@ -1,4 +1,4 @@
-import { DIGIT, ID_LENGTH } from '../../shared/record-id.ts'
+import { DIGIT } from '../../shared/record-id.ts'
 
 /**
  * The twelve characters after an id's key prefix, read as a number in base 62 and split in two: the
@@ -6,86 +6,88 @@ import { DIGIT, ID_LENGTH } from '../../shared/record-id.ts'
  * Digits ascend as bytes do, so ascending numbers are ascending ids.
  */
 
-export const PREFIX_LENGTH = 3
-/** Prefix and high digits: what the ids of one bucket share. */
+/** Key prefix and high digits: what the ids of one bucket have in common. */
 export const HEAD_LENGTH = 10
-const ALPHABET = new Uint8Array(62)
-for (const [byte, value] of DIGIT.entries()) if (value < 62) ALPHABET[value] = byte
+const PREFIX_LENGTH = 3
 
-/** One past the largest low number, 62^5. */
-export const LOW_END = 916_132_832
+const BASE = 62
+const BASE_SQUARED = BASE * BASE
 
-/** The two last digits of a number at once: division is what spelling ids costs. */
-const PAIRS = new Uint8Array(62 * 62 * 2)
-for (let value = 0; value < 62 * 62; value++) {
-  PAIRS[value * 2] = letter(Math.floor(value / 62))
-  PAIRS[value * 2 + 1] = letter(value % 62)
+/** Two digits by their bytes, the first the lower; and the bytes by the digits. */
+const PAIR_VALUES = new Uint16Array(2 ** 16)
+const PAIR_BYTES = new Uint16Array(BASE_SQUARED)
+for (const [first, high] of DIGIT.entries()) {
+  for (const [second, low] of DIGIT.entries()) {
+    if (high >= BASE || low >= BASE) continue
+    const bytes = first | (second << 8)
+    PAIR_VALUES[bytes] = high * BASE + low
+    PAIR_BYTES[high * BASE + low] = bytes
+  }
 }
 
-/** The high seven digits of the id at `at`: up to 62^7, a whole number that a double holds. */
-export function highOf(ids: Uint8Array, at: number): number {
+/** The key prefix of the id at `at`, as a number. */
+export function prefixOf(ids: DataView, at: number): number {
+  return ids.getUint32(at, true) & 0xffffff
+}
+
+/** The high seven digits: below 62^7, a whole number that a double holds. */
+export function highOf(ids: DataView, at: number): number {
   const five = fiveDigits(ids, at + PREFIX_LENGTH)
-  return five * 3844 + digit(ids, at + 8) * 62 + digit(ids, at + 9)
+  return five * BASE_SQUARED + pairAt(ids, at + PREFIX_LENGTH + 5)
 }
 
-/** The low five digits of the id at `at`, below 62^5. */
-export function lowOf(ids: Uint8Array, at: number): number {
+/** The low five digits, below 62^5. */
+export function lowOf(ids: DataView, at: number): number {
   return fiveDigits(ids, at + HEAD_LENGTH)
 }
 
-/** The ten characters that all ids of one bucket begin with. */
-export function spellHead(prefix: Uint8Array, high: number): Uint8Array {
-  const head = new Uint8Array(HEAD_LENGTH)
-  head.set(prefix)
+/** Whether two ids begin with the same ten characters. */
+export function sameHead(ids: DataView, a: number, b: number): boolean {
+  return (
+    ids.getUint32(a + 6) === ids.getUint32(b + 6) &&
+    ids.getUint32(a + 4) === ids.getUint32(b + 4) &&
+    ids.getUint32(a) === ids.getUint32(b)
+  )
+}
+
+/** The ten characters that ids of a bucket begin with, as a template of an id. */
+export function spellHead(prefix: number, high: number): DataView {
+  const head = new DataView(new ArrayBuffer(HEAD_LENGTH))
+  head.setUint8(0, prefix)
+  head.setUint8(1, prefix >> 8)
+  head.setUint8(2, prefix >> 16)
   let rest = high
   for (let at = HEAD_LENGTH - 1; at >= PREFIX_LENGTH; at--) {
-    head[at] = letter(rest % 62)
-    rest = Math.floor(rest / 62)
+    head.setUint8(at, letter(rest % BASE))
+    rest = Math.floor(rest / BASE)
   }
   return head
 }
 
 /** Writes the canonical 15 bytes of an id. */
-export function spellId(head: Uint8Array, low: number, out: Uint8Array, at: number): void {
-  for (let k = 0; k < HEAD_LENGTH; k++) out[at + k] = head[k] ?? 0
-  const top = Math.floor(low / 14_776_336)
-  const middle = Math.floor(low / 3844) % 3844
-  const bottom = low % 3844
-  out[at + 10] = letter(top)
-  out[at + 11] = PAIRS[middle * 2] ?? 0
-  out[at + 12] = PAIRS[middle * 2 + 1] ?? 0
-  out[at + 13] = PAIRS[bottom * 2] ?? 0
-  out[at + 14] = PAIRS[bottom * 2 + 1] ?? 0
+export function spellId(head: DataView, low: number, out: DataView, at: number): void {
+  out.setUint32(at, head.getUint32(0))
+  out.setUint32(at + 4, head.getUint32(4))
+  out.setUint16(at + 8, head.getUint16(8))
+  // `| 0` keeps the division among integers; below 2^30 it rounds as Math.floor does.
+  const middle = (low / BASE_SQUARED) | 0
+  out.setUint8(at + 10, letter((middle / BASE_SQUARED) | 0))
+  out.setUint16(at + 11, PAIR_BYTES[middle % BASE_SQUARED] ?? 0, true)
+  out.setUint16(at + 13, PAIR_BYTES[low % BASE_SQUARED] ?? 0, true)
 }
 
-/** Whether two ids of one buffer share prefix and high digits; the last differ soonest. */
-export function sameHead(ids: Uint8Array, a: number, b: number): boolean {
-  for (let k = HEAD_LENGTH - 1; k >= PREFIX_LENGTH; k--) if (ids[a + k] !== ids[b + k]) return false
-  return true
+function fiveDigits(ids: DataView, at: number): number {
+  const last = PAIR_VALUES[(ids.getUint8(at + 4) << 8) | ZERO] ?? 0
+  return (pairAt(ids, at) * BASE_SQUARED + pairAt(ids, at + 2)) * BASE + last
 }
 
-export function hasPrefix(ids: Uint8Array, at: number, prefix: Uint8Array): boolean {
-  return ids[at] === prefix[0] && ids[at + 1] === prefix[1] && ids[at + 2] === prefix[2]
+/** The byte of the digit 0: in front, it leaves a digit its value. */
+const ZERO = 48
+
+function pairAt(ids: DataView, at: number): number {
+  return PAIR_VALUES[ids.getUint16(at, true)] ?? 0
 }
 
-/** Bytes of `count` ids. */
-export function bytesOf(count: number): number {
-  return count * ID_LENGTH
-}
-
-function fiveDigits(ids: Uint8Array, at: number): number {
-  return (
-    (((digit(ids, at) * 62 + digit(ids, at + 1)) * 62 + digit(ids, at + 2)) * 62 +
-      digit(ids, at + 3)) *
-      62 +
-    digit(ids, at + 4)
-  )
-}
-
-function digit(ids: Uint8Array, at: number): number {
-  return DIGIT[ids[at] ?? 0] ?? 0
-}
-
-function letter(value: number): number {
-  return ALPHABET[value] ?? 0
+function letter(digit: number): number {
+  return (PAIR_BYTES[digit] ?? 0) >> 8
 }

@@ -1,6 +1,7 @@
 import { RefusedError } from '../../shared/errors.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
-import { hasIdForm, hasUpperCase, isId18 } from './id-check.ts'
+import { decode, viewOf } from './bytes.ts'
+import { caseBits, copyId, hasIdForm, hasSuffix } from './id-check.ts'
 import {
   clip,
   emptyValue,
@@ -32,58 +33,78 @@ const CASE_SAMPLE = 100
 
 /** Gathers ids and refused rows, and checks each value on its way in. */
 export class BlockBuilder {
-  ids = new Uint8Array(BLOCK_IDS * ID_LENGTH)
-  count = 0
-  readonly prefix: Uint8Array
+  readonly #ids = new DataView(new ArrayBuffer(BLOCK_IDS * ID_LENGTH))
+  #count = 0
+  /** Key prefix that every id must have: three bytes, the first the lowest. */
+  readonly prefix: number
   readonly #words: ObjectWords
-  #short = new Uint8Array(BLOCK_IDS)
+  readonly #scratch = new Uint8Array(64)
+  readonly #short = new Uint8Array(BLOCK_IDS)
   #unchecked = 0
   #refused: RefusedRow[] = []
   #shortSeen = 0
   #upperCaseSeen = false
 
   constructor(words: ObjectWords) {
+    const [a = 0, b = 0, c = 0] = encoder.encode(words.object.prefix)
     this.#words = words
-    this.prefix = new TextEncoder().encode(words.object.prefix)
+    this.prefix = a | (b << 8) | (c << 16)
+  }
+
+  get count(): number {
+    return this.#count
   }
 
   get isFull(): boolean {
-    return this.count === BLOCK_IDS || this.#refused.length >= BLOCK_REFUSED
+    return this.#count === BLOCK_IDS || this.#refused.length >= BLOCK_REFUSED
   }
 
   get isEmpty(): boolean {
-    return this.count === 0 && this.#refused.length === 0
+    return this.#count === 0 && this.#refused.length === 0
   }
 
-  /** Checks the bytes of one value, without spaces and quotes around it, and takes or refuses it. */
-  check(bytes: Uint8Array, from: number, to: number, line: number): void {
-    const length = to - from
-    if (length === 0) this.refuse(emptyValue(line))
-    else if (!hasIdForm(bytes, from, to)) {
-      this.refuse(notAnId(line, clip(decode(bytes, from, to))))
-    } else if (length === 18 && !isId18(bytes, from)) {
-      this.refuse(wrongChecksum(line, decode(bytes, from, to)))
-    } else if (!this.#hasPrefix(bytes, from)) {
-      this.refuse(otherObject(line, decode(bytes, from, to), this.#words))
-    } else this.#take(bytes, from, length)
+  /** Checks one value, without spaces and quotes around it, and takes or refuses it. */
+  check(bytes: DataView, from: number, to: number, line: number): void {
+    if (from === to) this.refuse(emptyValue(line))
+    else if (!hasIdForm(bytes, from, to)) this.#checkOther(decode(bytes, from, to), line)
+    else this.#checkId(bytes, from, to, line)
+  }
+
+  /** The same for a value that is a string already. */
+  checkText(value: string, line: number): void {
+    const text = value.trim()
+    const { read, written } = encoder.encodeInto(text, this.#scratch)
+    if (read === text.length) this.check(viewOf(this.#scratch), 0, written, line)
+    else this.refuse(notAnId(line, clip(text)))
+  }
+
+  /** Takes an id that has passed all checks; `bits` are its upper-case bits. */
+  put(bytes: DataView, at: number, isShort: boolean, bits: number): void {
+    copyId(bytes, at, this.#ids, this.#count * ID_LENGTH)
+    if (isShort) {
+      this.#short[this.#count] = 1
+      this.#unchecked++
+      this.#shortSeen++
+      this.#upperCaseSeen ||= bits >> PREFIX_LENGTH !== 0
+    }
+    this.#count++
   }
 
   refuse(row: RefusedRow): void {
     this.#refused.push(row)
   }
 
-  /** The block so far; the next one begins empty. */
+  /** The block so far, in memory of its own; the next one begins empty. */
   take(): ScannedBlock {
-    const block = {
-      ids: this.ids.subarray(0, this.count * ID_LENGTH),
-      count: this.count,
-      short: this.#short.subarray(0, this.count),
+    const block: ScannedBlock = {
+      ids: new Uint8Array(this.#ids.buffer).slice(0, this.#count * ID_LENGTH),
+      count: this.#count,
+      short: this.#short.slice(0, this.#count),
       unchecked: this.#unchecked,
       refused: this.#refused,
     }
-    this.ids = new Uint8Array(BLOCK_IDS * ID_LENGTH)
-    this.count = 0
-    this.#short = new Uint8Array(BLOCK_IDS)
+    this.#short.fill(0)
+    this.#count = 0
     this.#unchecked = 0
     this.#refused = []
     return block
@@ -105,26 +126,22 @@ export class BlockBuilder {
     )
   }
 
-  #take(bytes: Uint8Array, from: number, length: number): void {
-    const to = this.count * ID_LENGTH
-    for (let k = 0; k < ID_LENGTH; k++) this.ids[to + k] = bytes[from + k] ?? 0
-    if (length === ID_LENGTH) {
-      this.#short[this.count] = 1
-      this.#unchecked++
-      this.#shortSeen++
-      this.#upperCaseSeen ||= hasUpperCase(bytes, from)
-    }
-    this.count++
+  /** What has not the form of an id may have it without spaces that are not ASCII around it. */
+  #checkOther(value: string, line: number): void {
+    if (value.trim().length < value.length) this.checkText(value, line)
+    else this.refuse(notAnId(line, clip(value)))
   }
 
-  #hasPrefix(bytes: Uint8Array, at: number): boolean {
-    const { prefix } = this
-    return bytes[at] === prefix[0] && bytes[at + 1] === prefix[1] && bytes[at + 2] === prefix[2]
+  #checkId(bytes: DataView, from: number, to: number, line: number): void {
+    const bits = caseBits(bytes, from)
+    const isShort = to - from === ID_LENGTH
+    if (!isShort && !hasSuffix(bytes, from, bits)) {
+      this.refuse(wrongChecksum(line, decode(bytes, from, to)))
+    } else if ((bytes.getUint32(from, true) & 0xffffff) !== this.prefix) {
+      this.refuse(otherObject(line, decode(bytes, from, to), this.#words))
+    } else this.put(bytes, from, isShort, bits)
   }
 }
 
-export function decode(bytes: Uint8Array, from: number, to: number): string {
-  return decoder.decode(bytes.subarray(from, to))
-}
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const PREFIX_LENGTH = 3
+const encoder = new TextEncoder()

@@ -1,3 +1,5 @@
+import { RefusedError } from '../../shared/errors.ts'
+
 /** Bytes that have a meaning in delimited text. */
 export const TAB = 9
 export const LF = 10
@@ -16,3 +18,22 @@ export function isBlank(byte: number | undefined): boolean {
 export function isLineEnd(byte: number | undefined): boolean {
   return byte === LF || byte === CR
 }
+
+export function lineTooLong(line: number): RefusedError {
+  return new RefusedError(
+    'LINE_TOO_LONG',
+    `Line ${line} is longer than ${MAX_LINE_BYTES} bytes: expected one record id a line or a CSV. ` +
+      'Nothing was deleted. Look for a quote that is never closed, or for a file of another kind.',
+  )
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** UTF-8 as text; bytes that are none become replacement characters. */
+export function decode(bytes: DataView, from: number, to: number): string {
+  return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from))
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -1,8 +1,17 @@
-import { RefusedError } from '../../shared/errors.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
-import { BLOCK_IDS, type BlockBuilder, decode, type ScannedBlock } from './block.ts'
-import { CR, isBlank, isLineEnd, LF, MAX_LINE_BYTES, QUOTE } from './bytes.ts'
-import { hasIdForm, isId18 } from './id-check.ts'
+import { BLOCK_IDS, type BlockBuilder, type ScannedBlock } from './block.ts'
+import {
+  CR,
+  decode,
+  isBlank,
+  isLineEnd,
+  LF,
+  lineTooLong,
+  MAX_LINE_BYTES,
+  QUOTE,
+  viewOf,
+} from './bytes.ts'
+import { caseBits, hasIdForm, hasSuffix } from './id-check.ts'
 import { clip, otherForm } from './refused-row.ts'
 
 /** Bytes of the longest row that the hot loop takes: two quotes, 18 characters, CR LF. */
@@ -44,112 +53,100 @@ class ColumnReader {
 
   /** Reads from `from` until the block is full or the chunk is used up; returns how far it came. */
   read(chunk: Uint8Array, from: number): number {
+    const bytes = viewOf(chunk)
     let at = from
     if (this.#afterCr) {
       this.#afterCr = false
       if (chunk[at] === LF) at++
     }
-    if (this.#carried > 0 && at < chunk.length) at = this.#finishCarried(chunk, at)
     while (at < chunk.length && !this.#block.isFull) {
-      at = this.#readRun(chunk, at)
-      if (at < chunk.length && !this.#block.isFull) at = this.#readLine(chunk, at)
+      if (this.#carried === 0) at = this.#readRun(bytes, at)
+      if (at < chunk.length && !this.#block.isFull) at = this.#readLine(bytes, at)
     }
     return at
   }
 
   /** The last line may lack its end. */
   end(): void {
-    if (this.#carried > 0) this.#takeLine(this.#carry, 0, this.#carried)
-    this.#carried = 0
+    if (this.#carried > 0) this.#takeCarried()
   }
 
-  /** The hot loop: whole rows of one 18-character id each, until something else comes. */
-  #readRun(chunk: Uint8Array, from: number): number {
-    const { ids, prefix } = this.#block
-    const [p0, p1, p2] = prefix
-    const lastStart = chunk.length - LONGEST_ROW
+  /** The hot loop: whole rows of one id each, without spaces, until something else comes. */
+  #readRun(bytes: DataView, from: number): number {
+    const block = this.#block
+    const lastStart = bytes.byteLength - LONGEST_ROW
     let at = from
-    let count = this.#block.count
-    while (at <= lastStart && count < BLOCK_IDS) {
-      const quoted = chunk[at] === QUOTE
+    while (at <= lastStart && block.count < BLOCK_IDS) {
+      const quoted = bytes.getUint8(at) === QUOTE
       const start = quoted ? at + 1 : at
-      if (chunk[start] !== p0 || chunk[start + 1] !== p1 || chunk[start + 2] !== p2) break
-      if (!isId18(chunk, start)) break
-      let end = start + 18
-      if (quoted && chunk[end++] !== QUOTE) break
-      if (chunk[end] === LF) at = end + 1
-      else if (chunk[end] === CR) at = chunk[end + 1] === LF ? end + 2 : end + 1
-      else break
-      const to = count * ID_LENGTH
-      for (let k = 0; k < ID_LENGTH; k++) ids[to + k] = chunk[start + k] ?? 0
-      count++
+      if ((bytes.getUint32(start, true) & 0xffffff) !== block.prefix) break
+      const bits = caseBits(bytes, start)
+      if (bits < 0) break
+      const isShort = !hasSuffix(bytes, start, bits)
+      const stop = isShort ? start + ID_LENGTH : start + ID_LENGTH + 3
+      if (quoted && bytes.getUint8(stop) !== QUOTE) break
+      const end = quoted ? stop + 1 : stop
+      if (!isLineEnd(bytes.getUint8(end))) break
+      block.put(bytes, start, isShort, bits)
+      this.#line++
+      at = end + lineEndLength(bytes, end)
     }
-    this.#line += count - this.#block.count
-    this.#block.count = count
     return at
   }
 
   /** Any one line. Keeps its beginning where its end is not in the chunk. */
-  #readLine(chunk: Uint8Array, from: number): number {
-    const end = lineEnd(chunk, from)
-    if (end - from > MAX_LINE_BYTES) throw lineTooLong(this.#line)
-    if (end === chunk.length) {
-      this.#keep(chunk, from, end)
-      return end
-    }
-    this.#takeLine(chunk, from, end)
-    return this.#passLineEnd(chunk, end)
+  #readLine(bytes: DataView, from: number): number {
+    const end = findLineEnd(bytes, from)
+    if (this.#carried + end - from > MAX_LINE_BYTES) throw lineTooLong(this.#line)
+    const isWhole = end < bytes.byteLength
+    if (this.#carried > 0 || !isWhole) this.#carryOn(bytes, from, end)
+    if (!isWhole) return end
+    if (this.#carried > 0) this.#takeCarried()
+    else this.#takeLine(bytes, from, end)
+    this.#afterCr = bytes.getUint8(end) === CR && end + 1 === bytes.byteLength
+    return end + lineEndLength(bytes, end)
   }
 
-  #finishCarried(chunk: Uint8Array, from: number): number {
-    const end = lineEnd(chunk, from)
-    this.#keep(chunk, from, end)
-    if (end === chunk.length) return end
-    this.#takeLine(this.#carry, 0, this.#carried)
-    this.#carried = 0
-    return this.#passLineEnd(chunk, end)
-  }
-
-  #passLineEnd(chunk: Uint8Array, end: number): number {
-    if (chunk[end] === LF) return end + 1
-    if (end + 1 === chunk.length) this.#afterCr = true
-    return chunk[end + 1] === LF ? end + 2 : end + 1
-  }
-
-  #keep(chunk: Uint8Array, from: number, to: number): void {
+  #carryOn(bytes: DataView, from: number, to: number): void {
     const length = this.#carried + to - from
-    if (length > MAX_LINE_BYTES) throw lineTooLong(this.#line)
     if (length > this.#carry.length) {
       const larger = new Uint8Array(Math.max(length, this.#carry.length * 2))
       larger.set(this.#carry.subarray(0, this.#carried))
       this.#carry = larger
     }
-    this.#carry.set(chunk.subarray(from, to), this.#carried)
+    const part = new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from)
+    this.#carry.set(part, this.#carried)
     this.#carried = length
   }
 
-  #takeLine(bytes: Uint8Array, lineStart: number, lineStop: number): void {
+  #takeCarried(): void {
+    const length = this.#carried
+    this.#carried = 0
+    this.#takeLine(viewOf(this.#carry), 0, length)
+  }
+
+  #takeLine(bytes: DataView, lineStart: number, lineStop: number): void {
     const line = this.#line++
     const [from, to] = trim(bytes, lineStart, lineStop)
     if (from === to) return
-    if (bytes[from] !== QUOTE) this.#takeBare(bytes, from, to, line)
-    else this.#takeQuoted(bytes, from, to, line)
+    if (bytes.getUint8(from) === QUOTE) this.#takeQuoted(bytes, from, to, line)
+    else this.#takeBare(bytes, from, to, line)
   }
 
-  #takeBare(bytes: Uint8Array, from: number, to: number, line: number): void {
+  #takeBare(bytes: DataView, from: number, to: number, line: number): void {
     if (!hasIdForm(bytes, from, to) && holds(bytes, from, to, OTHER_FORM)) {
       this.#refuse(bytes, from, to, line, 'other columns or quotes in a text of one column')
     } else this.#block.check(bytes, from, to, line)
   }
 
-  #takeQuoted(bytes: Uint8Array, from: number, to: number, line: number): void {
-    const closed = to - from > 1 && bytes[to - 1] === QUOTE
+  #takeQuoted(bytes: DataView, from: number, to: number, line: number): void {
+    const closed = to - from > 1 && bytes.getUint8(to - 1) === QUOTE
     if (!closed || holds(bytes, from + 1, to - 1, QUOTES)) {
       this.#refuse(bytes, from, to, line, 'quotes that do not enclose one value on one line')
     } else this.#block.check(bytes, ...trim(bytes, from + 1, to - 1), line)
   }
 
-  #refuse(bytes: Uint8Array, from: number, to: number, line: number, detail: string): void {
+  #refuse(bytes: DataView, from: number, to: number, line: number, detail: string): void {
     this.#block.refuse(otherForm(line, clip(decode(bytes, from, to)), detail))
   }
 }
@@ -157,30 +154,29 @@ class ColumnReader {
 const OTHER_FORM = new TextEncoder().encode(',;\t|"')
 const QUOTES = new TextEncoder().encode('"')
 
-function holds(bytes: Uint8Array, from: number, to: number, wanted: Uint8Array): boolean {
-  for (let at = from; at < to; at++) if (wanted.includes(bytes[at] ?? 0)) return true
+function holds(bytes: DataView, from: number, to: number, wanted: Uint8Array): boolean {
+  for (let at = from; at < to; at++) if (wanted.includes(bytes.getUint8(at))) return true
   return false
 }
 
 /** Where the line ends, or the chunk's length where it does not end in it. */
-function lineEnd(chunk: Uint8Array, from: number): number {
+function findLineEnd(bytes: DataView, from: number): number {
   let at = from
-  while (at < chunk.length && !isLineEnd(chunk[at])) at++
+  while (at < bytes.byteLength && !isLineEnd(bytes.getUint8(at))) at++
   return at
 }
 
-function trim(bytes: Uint8Array, start: number, stop: number): [from: number, to: number] {
-  let from = start
-  let to = stop
-  while (from < to && isBlank(bytes[from])) from++
-  while (to > from && isBlank(bytes[to - 1])) to--
-  return [from, to]
+/** 2 for CR LF, else 1. */
+function lineEndLength(bytes: DataView, at: number): number {
+  const isCrLf =
+    bytes.getUint8(at) === CR && at + 1 < bytes.byteLength && bytes.getUint8(at + 1) === LF
+  return isCrLf ? 2 : 1
 }
 
-export function lineTooLong(line: number): RefusedError {
-  return new RefusedError(
-    'LINE_TOO_LONG',
-    `Line ${line} is longer than ${MAX_LINE_BYTES} bytes: expected one record id a line or a CSV. ` +
-      'Nothing was deleted. Look for a quote that is never closed, or for a file of another kind.',
-  )
+function trim(bytes: DataView, start: number, stop: number): [from: number, to: number] {
+  let from = start
+  let to = stop
+  while (from < to && isBlank(bytes.getUint8(from))) from++
+  while (to > from && isBlank(bytes.getUint8(to - 1))) to--
+  return [from, to]
 }

@@ -26,6 +26,9 @@ export interface DrawDeps {
   readonly maxPlanMemory: number
 }
 
+/** A day's allowance of Salesforce batches is 15,000, and every chunk costs at least one. */
+const MOST_CHUNKS = 10_000
+
 /** A plan as it was drawn from the source: staged, not yet in the ledger. */
 export interface Draft {
   readonly plan: Plan
@@ -62,6 +65,7 @@ export async function draw(
     let unchecked = 0
     let first: RefusedRow | undefined
     for await (const block of scan(source.open(ctx.signal), scanOptions(request, object, deps))) {
+      ctx.signal.throwIfAborted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
       await writeRefused(block.refused, invalid)
@@ -70,6 +74,7 @@ export async function draw(
       unchecked += kept.unchecked
       await room(distinct.size * ID_LENGTH)
       await stager.write(kept.ids)
+      if (stager.chunks > MOST_CHUNKS) throw tooManyChunks()
     }
     const chunks = await stager.end()
     await invalid.commit()
@@ -131,6 +136,14 @@ function tooMany(limit: number): RefusedError {
     'TOO_MANY_RECORDS',
     `The source holds more than ${limit} records, the most that this request may delete. Nothing was deleted. ` +
       'Split the source, or raise the limit (maxRecords, EXPUNGE_MAX_RECORDS).',
+  )
+}
+
+function tooManyChunks(): RefusedError {
+  return new RefusedError(
+    'TOO_MANY_CHUNKS',
+    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records to a job ` +
+      '(EXPUNGE_MAX_JOB_RECORDS, EXPUNGE_MAX_JOB_BYTES), or split the source.',
   )
 }
 

@@ -23,6 +23,11 @@ export class ChunkStager {
     this.#limit = limit
   }
 
+  /** Chunks that are full. */
+  get chunks(): number {
+    return this.#chunks.length
+  }
+
   /** Takes any number of canonical ids; resolves when there is room for more. */
   async write(ids: Uint8Array): Promise<void> {
     for (let at = 0; at < ids.length; ) {

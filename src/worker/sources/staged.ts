@@ -12,7 +12,11 @@ export function stagedSource(staging: Staging, request: string, staged: Staged):
   }
 }
 
-async function* read(staging: Staging, request: string, staged: Staged): AsyncGenerator<Uint8Array> {
+async function* read(
+  staging: Staging,
+  request: string,
+  staged: Staged,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let bytes = 0
   for await (const block of staging.read({ request, lot: staged.lot }, 0)) {

@@ -1,0 +1,101 @@
+import { RefusedError } from '../../shared/errors.ts'
+import { ID_LENGTH } from '../../shared/record-id.ts'
+import { IdSet } from '../id-set.ts'
+import type { ScannedBlock } from './block.ts'
+import { digestOf } from './digest.ts'
+
+/** The ids of a block that had not come before. */
+export interface KeptIds {
+  /** Canonical ids of 15 bytes, in the source's order; in the memory of the block they came from. */
+  readonly ids: Uint8Array
+  readonly count: number
+  /** How many of them came with 15 characters. */
+  readonly unchecked: number
+}
+
+/** No id takes more than this, whatever it shares with others (measured: a list of its own, 150). */
+const MOST_BYTES_PER_ID = 512
+
+/** Tells ids apart exactly: the first occurrence of each is kept, in the source's order. */
+export class Distinct implements Disposable {
+  readonly #seen = new IdSet()
+  readonly #maxBytes: number
+  /** At this size the memory is reckoned again: it cannot have reached the limit before. */
+  #reckonAt: number
+
+  /** @param options `maxPlanMemory`: bytes that the ids seen so far may take */
+  constructor({ maxPlanMemory }: { readonly maxPlanMemory: number }) {
+    this.#maxBytes = maxPlanMemory
+    this.#reckonAt = Math.floor(maxPlanMemory / MOST_BYTES_PER_ID)
+  }
+
+  get size(): number {
+    return this.#seen.size
+  }
+
+  /**
+   * Drops from the block, in place, what came before.
+   *
+   * @throws RefusedError PLAN_TOO_SCATTERED
+   */
+  add({ ids, count, short, unchecked }: ScannedBlock): KeptIds {
+    const duplicates = new Uint8Array(count)
+    const kept = this.#seen.addAll(ids, duplicates)
+    if (this.#seen.size > this.#reckonAt) this.#reckon()
+    if (kept === count) return { ids, count, unchecked }
+    moveTogether(ids, duplicates)
+    return {
+      ids: ids.subarray(0, kept * ID_LENGTH),
+      count: kept,
+      unchecked: unchecked === 0 ? 0 : countKept(short, duplicates),
+    }
+  }
+
+  /**
+   * Hex SHA-256 over the ids kept so far, ascending, each with LF: equal sets have equal digests.
+   */
+  digest(): Promise<string> {
+    return digestOf(this.#seen)
+  }
+
+  /** Frees memory that the garbage collector does not see. */
+  [Symbol.dispose](): void {
+    this.#seen.dispose()
+  }
+
+  #reckon(): void {
+    const bytes = this.#seen.bytes
+    if (bytes > this.#maxBytes) throw tooScattered(this.#seen.size, bytes, this.#maxBytes)
+    this.#reckonAt = this.#seen.size + Math.floor((this.#maxBytes - bytes) / MOST_BYTES_PER_ID)
+  }
+}
+
+/** Moves the ids without a flag to the front, a run at a time. */
+function moveTogether(ids: Uint8Array, duplicates: Uint8Array): void {
+  let to = 0
+  let from = 0
+  while (from < duplicates.length) {
+    while (duplicates[from] === 1) from++
+    let end = from
+    while (end < duplicates.length && duplicates[end] === 0) end++
+    ids.copyWithin(to * ID_LENGTH, from * ID_LENGTH, end * ID_LENGTH)
+    to += end - from
+    from = end
+  }
+}
+
+function countKept(short: Uint8Array, duplicates: Uint8Array): number {
+  let count = 0
+  for (const [i, duplicate] of duplicates.entries()) if (duplicate === 0) count += short[i] ?? 0
+  return count
+}
+
+function tooScattered(size: number, bytes: number, limit: number): RefusedError {
+  const mib = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`
+  return new RefusedError(
+    'PLAN_TOO_SCATTERED',
+    `Telling ${size} ids apart took ${mib(bytes)} of memory, and ${mib(limit)} is the limit: they are ` +
+      'scattered, where the ids of an org share their first ten characters. Nothing was deleted. ' +
+      'Split the source, or raise maxPlanMemory.',
+  )
+}

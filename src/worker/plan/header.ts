@@ -1,0 +1,73 @@
+import { RefusedError } from '../../shared/errors.ts'
+import type { DeletableObject } from '../../shared/objects.ts'
+import { clip } from './refused-row.ts'
+
+/** Which column holds the ids: the object's own Id column, or the one that the request names. */
+export interface WantedColumn {
+  readonly object: DeletableObject
+  readonly column?: string | undefined
+}
+
+/** Columns that would do; one is what is hoped for. */
+export type Matches = readonly number[]
+
+/** Columns whose header says that they hold the ids, in any case. */
+export function matchNames(cells: readonly string[], { object, column }: WantedColumn): Matches {
+  if (column !== undefined) {
+    const exact = indexesWhere(cells, (cell) => cell === column)
+    return exact.length > 0 ? exact : indexesWhere(cells, (cell) => fold(cell) === fold(column))
+  }
+  // Reports head the column with the object's label, which is the API name with spaces.
+  const label = object.name.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, ' ')
+  const names = ['id', `${fold(object.name)} id`, `${fold(label)} id`]
+  return indexesWhere(cells, (cell) => names.includes(fold(cell)))
+}
+
+/** Columns of a row without header above it that hold an id of the object. */
+export function matchValues(cells: readonly string[], { object, column }: WantedColumn): Matches {
+  if (column !== undefined) return []
+  return indexesWhere(cells, (cell) => ID_FORM.test(cell) && cell.startsWith(object.prefix))
+}
+
+export function isIdShaped(cell: string): boolean {
+  return ID_FORM.test(cell)
+}
+
+export function noIdColumn(cells: readonly string[], wanted: WantedColumn): RefusedError {
+  return new RefusedError('NO_ID_COLUMN', `No column is ${describe(wanted)}. ${found(cells)}`)
+}
+
+export function ambiguousIdColumn(cells: readonly string[], wanted: WantedColumn): RefusedError {
+  const message = `More than one column may be ${describe(wanted)}. ${found(cells)}`
+  return new RefusedError('AMBIGUOUS_ID_COLUMN', message)
+}
+
+const ID_FORM = /^[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?$/
+const MOST_SHOWN = 20
+
+function describe({ object, column }: WantedColumn): string {
+  return column === undefined
+    ? `the Id column: expected a header "Id" or "${object.name} ID", or a list of ids alone`
+    : `named "${show(column)}", as the request asks`
+}
+
+function found(cells: readonly string[]): string {
+  const shown = cells.slice(0, MOST_SHOWN).map((cell) => `"${show(cell)}"`)
+  const more = cells.length - shown.length
+  const all = more > 0 ? [...shown, `and ${more} more`] : shown
+  return `The first line holds: ${all.join(', ')}. Name the column with the option "column".`
+}
+
+/** Without a header the first line is data: what does not look like a name is not shown whole. */
+function show(cell: string): string {
+  const isName = cell.length <= 40 && !/@|\d{5}|\p{Cc}/u.test(cell)
+  return isName ? cell : clip(cell)
+}
+
+function fold(name: string): string {
+  return name.trim().replaceAll(/\s+/g, ' ').toLowerCase()
+}
+
+function indexesWhere(cells: readonly string[], test: (cell: string) => boolean): number[] {
+  return cells.flatMap((cell, index) => (test(cell) ? [index] : []))
+}

@@ -1,0 +1,68 @@
+import { canonicalId } from '../../../src/shared/record-id.ts'
+import { CONTACT } from './texts.ts'
+
+/** The scanner's rules once more, with strings and regular expressions and without any speed. */
+export interface Modelled {
+  ids: string[]
+  short: string[]
+  refused: { line: number; value: string; reason: string }[]
+}
+
+/** A text of one column; `header` says that the first line is one. */
+export function modelColumn(text: string, header: boolean): Modelled {
+  const model: Modelled = { ids: [], short: [], refused: [] }
+  let headerSeen = !header
+  for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
+    const line = raw.trim()
+    if (line === '') continue
+    if (!headerSeen) {
+      headerSeen = true
+      continue
+    }
+    const quoted = /^"([^"]*)"$/.exec(line)
+    if (quoted) judge(model, quoted[1] ?? '', index + 1)
+    else if (/[",;\t|]/.test(line)) refuse(model, index + 1, line, 'OTHER_FORM')
+    else judge(model, line, index + 1)
+  }
+  return model
+}
+
+/** Rows of a CSV as they were put together: cells, and the line on which each begins. */
+export function modelTable(
+  rows: readonly { cells: readonly string[]; line: number }[],
+  { column, width, delimiter }: { column: number; width: number; delimiter: string },
+): Modelled {
+  const model: Modelled = { ids: [], short: [], refused: [] }
+  for (const { cells, line } of rows) {
+    if (cells.slice(width).some((cell) => cell.trim() !== '')) {
+      refuse(model, line, cells.join(delimiter), 'OTHER_FORM')
+    } else judge(model, cells[column] ?? '', line)
+  }
+  return model
+}
+
+function judge(model: Modelled, raw: string, line: number): void {
+  const value = raw.trim()
+  if (value === '') model.refused.push({ line, value, reason: 'EMPTY_VALUE' })
+  else if (!/^(?:[0-9A-Za-z]{15}|[0-9A-Za-z]{18})$/.test(value)) {
+    refuse(model, line, value, 'NOT_AN_ID')
+  } else if (canonicalId(value) === undefined) {
+    model.refused.push({ line, value, reason: 'WRONG_CHECKSUM' })
+  } else if (!value.startsWith(CONTACT.prefix)) {
+    model.refused.push({ line, value, reason: 'OTHER_OBJECT' })
+  } else {
+    model.ids.push(value.slice(0, 15))
+    if (value.length === 15) model.short.push(value)
+  }
+}
+
+function refuse(model: Modelled, line: number, value: string, reason: string): void {
+  const characters = Array.from(value)
+  const start = characters
+    .slice(0, 3)
+    .join('')
+    .replace(/\p{Cc}/gu, '.')
+  const unit = characters.length === 1 ? 'character' : 'characters'
+  const shown = `${start}${characters.length > 3 ? '…' : ''} (${characters.length} ${unit})`
+  model.refused.push({ line, value: shown, reason })
+}

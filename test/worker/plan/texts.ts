@@ -1,0 +1,55 @@
+import type { RefusedRow } from '../../../src/worker/plan/refused-row.ts'
+import { type ScanOptions, scan } from '../../../src/worker/plan/scan.ts'
+
+export const CONTACT = { name: 'Contact', prefix: '003' }
+
+/** What a scan found, in a form that tests can compare. */
+export interface Found {
+  ids: string[]
+  short: string[]
+  refused: RefusedRow[]
+}
+
+/** Cuts bytes into chunks of the given sizes, again and again. */
+export async function* cut(
+  bytes: Uint8Array,
+  sizes: readonly number[],
+): AsyncGenerator<Uint8Array> {
+  for (let at = 0, k = 0; at < bytes.length; k++) {
+    const size = sizes[k % sizes.length] ?? 1
+    yield bytes.slice(at, at + size)
+    at += size
+  }
+}
+
+export async function scanText(
+  text: string | Uint8Array,
+  { sizes = [1 << 16], ...options }: Partial<ScanOptions> & { sizes?: readonly number[] } = {},
+): Promise<Found> {
+  const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text
+  return collect(cut(bytes, sizes), options)
+}
+
+export async function collect(
+  source: AsyncIterable<Uint8Array>,
+  options: Partial<ScanOptions> = {},
+): Promise<Found> {
+  const found: Found = { ids: [], short: [], refused: [] }
+  for await (const block of scan(source, { object: CONTACT, ...options })) {
+    const ids = spell(block.ids)
+    found.ids.push(...ids)
+    found.short.push(...ids.filter((_, i) => block.short[i] === 1))
+    found.refused.push(...block.refused)
+  }
+  return found
+}
+
+/** Canonical bytes as strings. */
+export function spell(ids: Uint8Array): string[] {
+  return new TextDecoder().decode(ids).match(/.{15}/gs) ?? []
+}
+
+/** Strings of 15 characters as canonical bytes. */
+export function toBytes(ids: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(ids.join(''))
+}
