@@ -1,0 +1,11 @@
+import type { Screen } from './screen.ts'
+
+/** What every command is given. */
+export interface Cli {
+  readonly screen: Screen
+  readonly version: string
+  /** As typed, without the program's own name. */
+  readonly argv: readonly string[]
+  /** How the process ends once the command is done. */
+  exit(code: number): void
+}

@@ -1,0 +1,69 @@
+import { type Config, loadConfig } from '../../shared/config.ts'
+import { ConfigError } from '../../shared/errors.ts'
+import { openOrgStore } from '../../shared/org-store.ts'
+import { Closers } from '../../shared/shutdown.ts'
+import type { Cli } from '../cli.ts'
+import type { DoctorFlags } from '../doctor.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
+import { checkRedis } from './redis.ts'
+import { checkResults } from './results.ts'
+import { checkOrg } from './salesforce.ts'
+
+/** Looks at everything that a deletion needs and changes nothing. */
+export async function doctor(flags: DoctorFlags, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  const findings = [...checkNode(process.versions.node), ...(await checkAll(cli))]
+  if (flags.json) screen.answer(JSON.stringify(findings, null, 2))
+  else screen.answer(findingLines(findings, screen.paintAnswer))
+  return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.usage : EXIT.ok
+}
+
+async function checkAll({ screen }: Cli): Promise<readonly Finding[]> {
+  const closers = new Closers()
+  try {
+    const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
+    return await checkParts(config, { screen, closers })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.problems.map(({ setting, message }) => fail('Settings', `${setting}: ${message}`))
+  } finally {
+    await closers.closeAll()
+  }
+}
+
+async function checkParts(
+  config: Config,
+  { screen, closers }: { screen: Cli['screen']; closers: Closers },
+): Promise<readonly Finding[]> {
+  const redis = await checkRedis(config, screen, closers)
+  const { client } = redis
+  const stores = [...config.orgs.keys()].flatMap((org) =>
+    client === null ? [] : [openOrgStore(client, org, () => {})],
+  )
+  for (const store of stores) closers.add(() => store.close())
+  const orgs = [...config.orgs.values()].map((org) =>
+    checkOrg(org, config, stores.find((store) => store.org === org.name) ?? null),
+  )
+  return [
+    ...checkSettings(config),
+    ...redis.findings,
+    ...(await Promise.all(orgs)).flat(),
+    await checkResults(config, stores),
+  ]
+}
+
+function checkSettings({ warnings, orgs }: Config): readonly Finding[] {
+  if (warnings.length > 0) {
+    return warnings.map((text) => warn('Settings', text, 'See docs/configuration.md.'))
+  }
+  return [ok('Settings', orgs.size === 1 ? 'complete' : `complete, ${orgs.size} orgs`)]
+}
+
+const OLDEST_NODE = [24, 5] as const
+
+function checkNode(version: string): readonly Finding[] {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])
+  return [isOld ? fail('Node', version, 'Install Node 24.5 or newer.') : ok('Node', version)]
+}

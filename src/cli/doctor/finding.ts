@@ -1,0 +1,40 @@
+import { ExpungeError, messageOf } from '../../shared/errors.ts'
+import type { Paint } from '../screen.ts'
+
+/** One thing looked at. `warn` will do; with `fail` a deletion cannot work. */
+export interface Finding {
+  readonly check: string
+  readonly verdict: 'ok' | 'warn' | 'fail'
+  readonly found: string
+  /** What to do; null where nothing is. */
+  readonly advice: string | null
+}
+
+export const ok = (check: string, found: string): Finding => {
+  return { check, verdict: 'ok', found, advice: null }
+}
+export const warn = (check: string, found: string, advice: string): Finding => {
+  return { check, verdict: 'warn', found, advice }
+}
+export const fail = (check: string, found: string, advice: string | null = null): Finding => {
+  return { check, verdict: 'fail', found, advice }
+}
+
+/** A check that throws has failed; what is no error of ours keeps its name, for it is a surprise. */
+export function failed(check: string, error: unknown): Finding {
+  const name = error instanceof Error && !(error instanceof ExpungeError) ? `${error.name}: ` : ''
+  return fail(check, name + messageOf(error))
+}
+
+const SIGN = { ok: '✓', warn: '!', fail: '✗' } as const
+const COLOUR = { ok: 'green', warn: 'yellow', fail: 'red' } as const
+
+export function findingLines(findings: readonly Finding[], paint: Paint): string {
+  const width = Math.max(...findings.map(({ check }) => check.length))
+  return findings
+    .map(({ check, verdict, found, advice }) => {
+      const line = `${paint(COLOUR[verdict], SIGN[verdict])} ${check.padEnd(width)}  ${found}`
+      return advice === null ? line : `${line}\n  ${' '.repeat(width)}  → ${advice}`
+    })
+    .join('\n')
+}

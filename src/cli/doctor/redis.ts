@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs'
+import { type Config, showRedis } from '../../shared/config.ts'
+import { messageOf } from '../../shared/errors.ts'
+import {
+  connectRedis,
+  inspectRedis,
+  type RedisClient,
+  type RedisConfig,
+  type RedisFacts,
+} from '../../shared/redis.ts'
+import type { Closers } from '../../shared/shutdown.ts'
+import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
+import { findRedisServer } from '../embedded-redis/find-server.ts'
+import { bytes, percent } from '../render/numbers.ts'
+import type { Screen } from '../screen.ts'
+import { type Finding, fail, failed, ok, warn } from './finding.ts'
+
+export interface RedisChecked {
+  readonly findings: readonly Finding[]
+  /** Null where there is none to ask (yet). */
+  readonly client: RedisClient | null
+}
+
+/** The configured Redis, or the embedded server that a `run` on this machine would use. */
+export async function checkRedis(
+  config: Config,
+  screen: Screen,
+  closers: Closers,
+): Promise<RedisChecked> {
+  if (config.redis !== null) return checkServer(config.redis, showRedis(config.redis), closers)
+  const options = { home: config.home, env: screen.env, log: () => {} }
+  try {
+    const embedded = existsSync(config.home) ? await attachEmbeddedRedis(options) : null
+    if (embedded !== null) {
+      closers.add(() => embedded.stop())
+      const where = `${config.home} (embedded)`
+      return checkServer({ kind: 'socket', path: embedded.socket }, where, closers)
+    }
+    const { version, command } = await findRedisServer(options)
+    const found = `none configured: \`run\` would start ${command} ${version} in ${config.home}`
+    return { findings: [ok('Redis', found)], client: null }
+  } catch (error) {
+    return { findings: [failed('Redis', error)], client: null }
+  }
+}
+
+async function checkServer(
+  config: RedisConfig,
+  shown: string,
+  closers: Closers,
+): Promise<RedisChecked> {
+  let trouble = ''
+  const client = connectRedis(config, 'fail-fast', (error) => {
+    trouble = error.message
+  })
+  closers.add(() => client.disconnect())
+  try {
+    return { findings: judge(await inspectRedis(client), shown), client }
+  } catch (error) {
+    const found = `${shown} does not answer: ${trouble || messageOf(error)}`
+    const advice = 'Check that the server runs, its address, its password and the way to it.'
+    return { findings: [fail('Redis', found, advice)], client: null }
+  }
+}
+
+const FULL = 0.7
+
+/** What a server is like that may be trusted with requests. */
+export function judge(facts: RedisFacts, shown: string): readonly Finding[] {
+  const server = `${facts.product} ${facts.version} at ${shown}`
+  return [
+    facts.supported
+      ? ok('Redis', server)
+      : fail('Redis', server, 'Upgrade to Redis 6.2 or newer, or Valkey 8 or newer.'),
+    facts.role === 'master'
+      ? ok('Redis role', 'takes writes')
+      : fail('Redis role', `this is a ${facts.role}`, 'Name the master in REDIS_URL.'),
+    facts.evictionPolicy === 'noeviction'
+      ? ok('Redis eviction', 'noeviction: nothing vanishes')
+      : warn(
+          'Redis eviction',
+          `maxmemory-policy is ${facts.evictionPolicy}: requests may vanish`,
+          'Set maxmemory-policy to noeviction.',
+        ),
+    facts.appendOnly
+      ? ok('Redis persistence', 'append-only file is on')
+      : warn(
+          'Redis persistence',
+          'no append-only file: a restart loses requests',
+          'Set appendonly to yes.',
+        ),
+    memory(facts),
+  ]
+}
+
+function memory({ usedMemory, maxMemory }: RedisFacts): Finding {
+  if (maxMemory === 0) return ok('Redis memory', `${bytes(usedMemory)} used, no limit set`)
+  const found = `${bytes(usedMemory)} of ${bytes(maxMemory)} used (${percent(usedMemory, maxMemory)})`
+  return usedMemory / maxMemory < FULL
+    ? ok('Redis memory', found)
+    : warn('Redis memory', found, 'Raise maxmemory: above 70 % no plan is made.')
+}

@@ -1,0 +1,111 @@
+import type { Config, OrgConfig } from '../../shared/config.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
+import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import type { Limit } from '../../shared/salesforce/org.ts'
+import { count } from '../render/numbers.ts'
+import { kindOfOrg, orgWords } from '../render/org.ts'
+import { connectSalesforce } from '../run/login.ts'
+import { type Finding, fail, failed, ok, warn } from './finding.ts'
+
+/** Long enough for a slow proxy; whoever asks the doctor does not want to wait out an outage. */
+const PATIENCE_MS = 30_000
+
+/** Login, identity, API version and what is left of today's allowances. */
+export async function checkOrg(
+  org: OrgConfig,
+  config: Config,
+  store: OrgStore | null,
+): Promise<readonly Finding[]> {
+  const name = (check: string) => (config.orgs.size === 1 ? check : `${check} (${org.name})`)
+  const signal = AbortSignal.timeout(PATIENCE_MS)
+  let salesforce: Salesforce | null = null
+  try {
+    salesforce = connectSalesforce(org, config)
+    const identity = await salesforce.login(signal)
+    return [
+      ok(name('Login'), loginWords(identity)),
+      await checkIdentity(name('Org'), org, identity, store),
+      await checkVersion(name('API version'), org, salesforce, signal),
+      ...(await checkLimits(name, salesforce, signal)),
+    ]
+  } catch (error) {
+    return [failed(name('Login'), error)]
+  } finally {
+    salesforce?.close()
+  }
+}
+
+function loginWords(identity: Identity): string {
+  const { username, instanceUrl } = identity
+  return `${username} at ${new URL(instanceUrl).host}, ${kindOfOrg(identity)}`
+}
+
+async function checkIdentity(
+  check: string,
+  { expectedOrgId, name }: OrgConfig,
+  identity: Identity,
+  store: OrgStore | null,
+): Promise<Finding> {
+  const words = orgWords(identity)
+  const known = (await store?.ledger.orgId()) ?? null
+  if (known !== null && known !== identity.orgId) {
+    const found = `${words}, but "${name}" in Redis belongs to ${known}`
+    return fail(check, found, 'Use the credentials of that org, another org name or another Redis.')
+  }
+  if (expectedOrgId !== null) return ok(check, `${words}, as SALESFORCE_ORG_ID expects`)
+  return known === null
+    ? warn(
+        check,
+        `${words}; nothing says yet that it is the right one`,
+        `Set SALESFORCE_ORG_ID=${identity.orgId}, and a login to any other org is refused.`,
+      )
+    : ok(check, `${words}, as in Redis`)
+}
+
+async function checkVersion(
+  check: string,
+  { apiVersion }: OrgConfig,
+  salesforce: Salesforce,
+  signal: AbortSignal,
+): Promise<Finding> {
+  try {
+    const versions = await salesforce.versions(signal)
+    const [oldest, newest] = [versions[0]?.version, versions.at(-1)?.version]
+    return versions.some(({ version }) => version === apiVersion)
+      ? ok(check, `${apiVersion} (the org serves up to ${newest})`)
+      : fail(
+          check,
+          `${apiVersion} is not served`,
+          `Set SALESFORCE_API_VERSION, ${oldest} to ${newest}.`,
+        )
+  } catch (error) {
+    return failed(check, error)
+  }
+}
+
+async function checkLimits(
+  name: (check: string) => string,
+  salesforce: Salesforce,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  try {
+    const { DailyApiRequests, DailyBulkApiBatches } = await salesforce.limits(signal)
+    return [
+      judgeLimit(name('API calls'), DailyApiRequests),
+      judgeLimit(name('Bulk batches'), DailyBulkApiBatches),
+    ]
+  } catch {
+    const advice = 'Give the user "View Setup and Configuration" to see them. `run` works without.'
+    return [warn(name('Quotas'), 'the user may not read them', advice)]
+  }
+}
+
+export function judgeLimit(check: string, limit: Limit | null): Finding {
+  if (limit === null) return warn(check, 'the org does not tell', 'Look at Setup, System Overview.')
+  const found = `${count(limit.remaining)} of ${count(limit.max)} left today`
+  if (limit.remaining === 0)
+    return fail(check, found, 'Wait: the allowance is of the last 24 hours.')
+  return limit.remaining < limit.max / 10
+    ? warn(check, found, 'Requests wait when it is used up.')
+    : ok(check, found)
+}

@@ -1,0 +1,53 @@
+import { ExpungeError } from '../shared/errors.ts'
+import type { TerminalStatus } from '../shared/receipt.ts'
+
+/** What a script can tell from `$?`; a published contract. */
+export const EXIT = {
+  /** Completed or planned; for `submit`: accepted. */
+  ok: 0,
+  incomplete: 1,
+  /** Wrong usage, settings, credentials or surroundings: nothing was begun. */
+  usage: 2,
+  /** Refused or cancelled. */
+  refused: 3,
+  failed: 4,
+} as const
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+export function exitCodeOf(status: TerminalStatus): ExitCode {
+  switch (status) {
+    case 'completed':
+    case 'planned':
+      return EXIT.ok
+    case 'incomplete':
+      return EXIT.incomplete
+    case 'refused':
+    case 'cancelled':
+      return EXIT.refused
+    case 'failed':
+      return EXIT.failed
+    default:
+      throw new TypeError(`Unknown status ${String(status satisfies never)}`)
+  }
+}
+
+/** What was typed cannot be meant; the message says what can. */
+export class UsageError extends ExpungeError {
+  readonly code = 'USAGE'
+}
+
+/** Something that the command cannot go on without is gone. */
+export class LostError extends ExpungeError {
+  readonly code = 'LOST'
+}
+
+/** Ctrl-C, or SIGTERM: the exit code is the one that shells give to that signal. */
+export class InterruptedError extends ExpungeError {
+  readonly code = 'INTERRUPTED'
+  readonly exitCode: 130 | 143
+
+  constructor(signal: 'SIGINT' | 'SIGTERM') {
+    super(`Interrupted by ${signal}.`)
+    this.exitCode = signal === 'SIGINT' ? 130 : 143
+  }
+}

@@ -1,0 +1,174 @@
+import { constants, createReadStream, type Stats } from 'node:fs'
+import { access, realpath, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { messageOf } from '../shared/errors.ts'
+import { type DeletionRequest, parseRequest } from '../shared/request.ts'
+import { UsageError } from './exit.ts'
+import type { InputFlags } from './input-flags.ts'
+
+/** Where the ids come from, looked at before anything is started. */
+export type Input =
+  | { readonly kind: 'ids'; readonly ids: readonly string[] }
+  /** A regular file: it can be read again after an interruption. */
+  | { readonly kind: 'file'; readonly name: string; readonly path: string }
+  /** Bytes that come once: stdin, or a pipe with a name. */
+  | { readonly kind: 'stream'; readonly name: string; open(): AsyncIterable<Uint8Array> }
+  /** A source in the words of the deletion request. */
+  | { readonly kind: 'source'; readonly source: Readonly<Record<string, unknown>> }
+
+/** @throws UsageError naming the flag or the path */
+export async function readInput(flags: InputFlags, stdin: NodeJS.ReadStream): Promise<Input> {
+  const { csv, ids, source, soql, column } = flags
+  if (soql !== undefined) {
+    throw new UsageError(
+      '--soql: this source is not in this version yet. Export the ids to a CSV and name it with --csv.',
+    )
+  }
+  const given = [csv, ids, source].filter((flag) => flag !== undefined)
+  if (given.length !== 1) {
+    const what = given.length === 0 ? 'none' : 'several'
+    throw new UsageError(`Expected one of --csv, --ids and --source, got ${what}.`)
+  }
+  if (column !== undefined && csv === undefined) {
+    throw new UsageError('--column names a column of --csv, which is not given.')
+  }
+  if (ids !== undefined) return { kind: 'ids', ids: listOf(ids) }
+  if (source !== undefined) return { kind: 'source', source: sourceOf(source) }
+  return csv === '-' ? { kind: 'stream', name: 'stdin', open: () => stdin } : fileInput(csv ?? '')
+}
+
+function listOf(text: string): readonly string[] {
+  const ids = text
+    .split(/[\s,]+/)
+    .map((id) => id.trim())
+    .filter((id) => id !== '')
+  if (ids.length === 0) throw new UsageError('--ids: expected record ids separated by commas.')
+  return ids
+}
+
+function sourceOf(text: string): Readonly<Record<string, unknown>> {
+  const parsed = z.record(z.string(), z.unknown()).safeParse(jsonOf(text))
+  if (!parsed.success) throw new UsageError('--source: expected a JSON object with a type.')
+  if (parsed.data['type'] === 'upload') {
+    throw new UsageError('--source: an upload has no bytes here. Use --csv <path>, or --csv -.')
+  }
+  return parsed.data
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(
+      `--source: expected JSON, as in {"type":"ids","ids":["003…"]}. ${messageOf(error)}`,
+    )
+  }
+}
+
+async function fileInput(name: string): Promise<Input> {
+  const found = await statOf(name)
+  if (found.isDirectory()) {
+    throw new UsageError(`--csv: ${name} is a directory. Name the file in it.`)
+  }
+  try {
+    await access(name, constants.R_OK)
+  } catch {
+    throw new UsageError(`--csv: ${name} may not be read by this user.`)
+  }
+  if (!found.isFile()) return { kind: 'stream', name, open: () => createReadStream(name) }
+  return { kind: 'file', name, path: await realpath(name) }
+}
+
+async function statOf(name: string): Promise<Stats> {
+  try {
+    return await stat(name)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const isMissing = code === 'ENOENT' || code === 'ENOTDIR'
+    throw new UsageError(
+      isMissing ? `--csv: ${name} does not exist.` : `--csv: ${name}: ${messageOf(error)}.`,
+    )
+  }
+}
+
+/** The folder of which the planner must be allowed to read, where it is to read a file. */
+export function rootOf(input: Input): string | null {
+  if (input.kind === 'file') return dirname(input.path)
+  if (input.kind !== 'source' || input.source['type'] !== 'file') return null
+  return dirname(String(input.source['path']))
+}
+
+/** What differs between the commands that ask for a deletion. */
+export interface RequestTerms {
+  readonly org: string
+  readonly approval: 'auto' | 'required'
+  readonly coalesce: boolean
+  readonly callbackUrl?: string
+  /** A file is read by whoever plans; else its bytes are handed over with the request. */
+  readonly fileSeenByPlanner: boolean
+}
+
+/**
+ * The request that the flags describe. The same flags give the same request, whatever is answered
+ * to the question, so that running them again goes on with it.
+ *
+ * @throws RefusedError `INVALID_REQUEST` naming every wrong field
+ */
+export function toRequest(flags: InputFlags, input: Input, terms: RequestTerms): DeletionRequest {
+  return parseRequest(
+    {
+      ...(flags.id === undefined ? {} : { id: flags.id }),
+      org: terms.org,
+      object: flags.object,
+      operation: flags.hardDelete ? 'hardDelete' : 'delete',
+      source: sourceFor(input, flags.column, terms.fileSeenByPlanner),
+      priority: flags.priority,
+      onInvalid: flags.onInvalid,
+      maxRecords: flags.maxRecords,
+      dryRun: flags.dryRun,
+      approval: terms.approval,
+      coalesce: terms.coalesce,
+      reason: flags.reason,
+      callbackUrl: terms.callbackUrl,
+    },
+    Date.now(),
+  )
+}
+
+function sourceFor(
+  input: Input,
+  column: string | undefined,
+  fileSeenByPlanner: boolean,
+): Readonly<Record<string, unknown>> {
+  const inColumn = column === undefined ? {} : { column }
+  switch (input.kind) {
+    case 'ids':
+      return { type: 'ids', ids: input.ids }
+    case 'file':
+      return fileSeenByPlanner
+        ? { type: 'file', path: input.path, ...inColumn }
+        : { type: 'upload', ...inColumn }
+    case 'stream':
+      return { type: 'upload', ...inColumn }
+    case 'source':
+      return input.source
+    default:
+      throw new TypeError(`Unknown input ${JSON.stringify(input satisfies never)}`)
+  }
+}
+
+/** What the ids are called on the screen. */
+export function nameOf(input: Input): string {
+  switch (input.kind) {
+    case 'ids':
+      return '--ids'
+    case 'file':
+    case 'stream':
+      return input.name
+    case 'source':
+      return String(input.source['path'] ?? `source ${input.source['type']}`)
+    default:
+      throw new TypeError(`Unknown input ${JSON.stringify(input satisfies never)}`)
+  }
+}

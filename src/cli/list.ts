@@ -1,0 +1,26 @@
+import { type Command, Option } from 'commander'
+import { STATUSES, type Status } from '../shared/receipt.ts'
+import type { Cli } from './cli.ts'
+import { wholeNumber } from './input-flags.ts'
+
+export interface ListFlags {
+  readonly org?: string
+  readonly status?: Status
+  readonly limit: number
+  readonly json?: true
+}
+
+/** `expunge list`: the requests of an org, newest first. */
+export function defineList(program: Command, cli: Cli): void {
+  program
+    .command('list')
+    .description('the requests of an org, newest first')
+    .option('--org <name>', 'org, where there are several')
+    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
+    .option('--limit <n>', 'at most so many', wholeNumber, 20)
+    .option('--json', 'as JSON')
+    .action(async (flags: ListFlags) => {
+      const { list } = await import('./look/list.ts')
+      cli.exit(await list(flags, cli))
+    })
+}

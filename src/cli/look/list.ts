@@ -1,0 +1,35 @@
+import type { Producer, RequestView } from '../../producer/producer.ts'
+import type { Cli } from '../cli.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import type { ListFlags } from '../list.ts'
+import { requestLines } from '../render/request.ts'
+import { visit } from './visit.ts'
+
+export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return visit(cli, flags.org, async (place) => {
+    const views = place === null ? [] : await matching(place.producer, place.org, flags)
+    if (flags.json) screen.answer(JSON.stringify(views, null, 2))
+    else if (views.length === 0) screen.say('No requests.')
+    else screen.answer(requestLines(views, screen.paintAnswer))
+    return EXIT.ok
+  })
+}
+
+const PAGE = 100
+
+/** Read page by page: with a status asked for, those that match may be far down. */
+async function matching(
+  producer: Producer,
+  org: string,
+  { status, limit }: ListFlags,
+): Promise<readonly RequestView[]> {
+  const found: RequestView[] = []
+  for (let offset = 0; found.length < limit; offset += PAGE) {
+    const page = await producer.list({ org, offset, count: PAGE })
+    found.push(...page.filter((view) => status === undefined || view.status === status))
+    // Expired records leave gaps in a page, so only an empty one is the end.
+    if (page.length === 0) break
+  }
+  return found.slice(0, limit)
+}

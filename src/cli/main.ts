@@ -1,0 +1,58 @@
+import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { CommanderError } from 'commander'
+import { ExpungeError } from '../shared/errors.ts'
+import { EXIT, InterruptedError, LostError } from './exit.ts'
+import { createProgram } from './program.ts'
+import { createScreen, type Screen } from './screen.ts'
+import { packageVersion } from './version.ts'
+
+/** The process edge of the `expunge` command: importing this file runs it. */
+
+// A young generation that stays small: blocks and frames of a stream are garbage in no time, and a
+// larger one only keeps them. Peak memory of a run of 5 million ids that were all gone already, so
+// that each has a row in the results: 181 MiB, without it 262 MiB, in the same processor time.
+setFlagsFromString('--semi-space-growth-factor=1')
+
+// Sources that run unbuilt are stripped of their types only once: a third of the start's processor
+// time and 20 MiB less. Not in the shared temporary folder, where anybody could put code for us.
+if (import.meta.filename.endsWith('.ts')) {
+  const caches = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
+  enableCompileCache(join(caches, 'expunge', 'compiled'))
+}
+
+const screen = createScreen(process)
+const argv = process.argv.slice(2)
+let code: number = EXIT.ok
+// Node would end with 1, which says "incomplete".
+process.on('uncaughtException', (error) => process.exit(exitCodeOfError(error, screen)))
+try {
+  const exit = (chosen: number) => {
+    code = chosen
+  }
+  const program = createProgram({ screen, version: packageVersion(), argv, exit })
+  await program.parseAsync(argv, { from: 'user' })
+} catch (error) {
+  code = exitCodeOfError(error, screen)
+}
+// Not left to the event loop: a handle that somebody forgot must not keep a script waiting.
+process.stdout.write('', () => process.exit(code))
+
+/** Says what went wrong, in words for whoever typed the command, and how the process ends. */
+function exitCodeOfError(error: unknown, { say, env }: Screen): number {
+  if (error instanceof CommanderError) {
+    // Commander has said it already; help and version that were asked for are no errors.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+  if (error instanceof InterruptedError) return error.exitCode
+  if (error instanceof ExpungeError) {
+    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
+    return error instanceof LostError ? EXIT.failed : EXIT.usage
+  }
+  const stack = error instanceof Error ? error.stack : String(error)
+  say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)
+  return EXIT.failed
+}

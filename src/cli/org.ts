@@ -1,0 +1,17 @@
+import type { Config } from '../shared/config.ts'
+import { UsageError } from './exit.ts'
+
+const DEFAULT_ORG = 'default'
+
+/**
+ * The name of the org that is meant: the one named, else `default`, else the only one there is.
+ *
+ * @throws UsageError listing the orgs where none of that leads to one
+ */
+export function chooseOrg({ orgs }: Pick<Config, 'orgs'>, named: string | undefined): string {
+  if (named !== undefined) return named
+  const [only, another] = orgs.keys()
+  if (orgs.has(DEFAULT_ORG) || only === undefined) return DEFAULT_ORG
+  if (another === undefined) return only
+  throw new UsageError(`Which org? Name one with --org: ${[...orgs.keys()].join(', ')}.`)
+}

@@ -1,0 +1,41 @@
+import { Command } from 'commander'
+import type { Cli } from './cli.ts'
+import { defineDemo } from './demo.ts'
+import { defineDoctor } from './doctor.ts'
+import { defineList } from './list.ts'
+import { defineRun } from './run.ts'
+import { defineSandbox } from './sandbox.ts'
+import { defineStatus } from './status.ts'
+import { defineSubmit } from './submit.ts'
+import { defineWorker } from './worker.ts'
+
+/**
+ * Every command with its flags. Only what commander needs is loaded here; a command loads the rest
+ * itself, so that `--help` answers at once.
+ */
+export function createProgram(cli: Cli): Command {
+  const program = new Command('expunge')
+    .description(
+      'Deletes Salesforce records in bulk: plan first, then apply, every id accounted for.',
+    )
+    .version(cli.version, '-V, --version')
+    .helpOption('-h, --help', 'what there is to know of a command')
+    .helpCommand(false)
+    .showHelpAfterError('See `expunge --help`, or `expunge <command> --help`.')
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`expunge: ${text.replace(/^error: /, '')}`),
+    })
+  const define = [
+    defineRun,
+    defineSubmit,
+    defineStatus,
+    defineList,
+    defineWorker,
+    defineSandbox,
+    defineDemo,
+    defineDoctor,
+  ]
+  for (const add of define) add(program, cli)
+  return program
+}

@@ -1,0 +1,41 @@
+/** Numbers as people read them, the same everywhere: no locale of a machine decides. */
+
+const WHOLE = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
+/** `999,000` */
+export function count(value: number): string {
+  return WHOLE.format(value)
+}
+
+/** `1 ingest job`, `3 ingest jobs` */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`
+}
+
+/** `0.8 s`, `42 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h` */
+export function duration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`
+  const hours = Math.round(seconds / 3600)
+  return `${Math.floor(hours / 24)} d ${pad(hours % 24)} h`
+}
+
+/** `143 MiB`, `1.2 GiB` */
+export function bytes(value: number): string {
+  const mebi = value / 1024 ** 2
+  return mebi < 1024 ? `${Math.round(mebi)} MiB` : `${(mebi / 1024).toFixed(1)} GiB`
+}
+
+/** `63 %`: 100 only where nothing is left. */
+export function percent(done: number, total: number): string {
+  return `${total === 0 ? 100 : Math.floor((done / total) * 100)} %`
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0')
+}

@@ -1,0 +1,50 @@
+import type { Plan } from '../../shared/receipt.ts'
+import type { StoredRequest } from '../../shared/request.ts'
+import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import type { Paint } from '../screen.ts'
+import { count, counted } from './numbers.ts'
+import { orgWords } from './org.ts'
+import { columns } from './table.ts'
+
+export type OrgLimits = Awaited<ReturnType<Salesforce['limits']>>
+
+/** Rows that Salesforce puts into one of its batches (Bulk API 2.0, Bulk API Limits). */
+const BATCH_ROWS = 10_000
+
+/** Batches that a plan takes from the day's allowance: a part of one counts as one. */
+export function batchesOf({ accepted, chunks }: Plan): number {
+  return Math.ceil(accepted / BATCH_ROWS) + Math.max(0, chunks - 1)
+}
+
+/** The plan as a table, and beside it what it takes of the org's allowances. */
+export function planTable(plan: Plan, limits: OrgLimits | null, paint: Paint): string {
+  const odd = (value: number) => (value === 0 ? count(value) : paint('yellow', count(value)))
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['Rows read', count(plan.read), ''],
+    ['Accepted', paint('bold', count(plan.accepted)), ''],
+    ['Invalid', odd(plan.invalid), plan.invalid === 0 ? '' : 'listed in invalid.csv'],
+    ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],
+    ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters: no checksum'],
+    ['Ingest jobs', count(plan.chunks), ''],
+    ['Batches', count(batchesOf(plan)), allowance(plan, limits?.DailyBulkApiBatches ?? null)],
+  ]
+  return columns(rows, { align: ['left', 'right', 'left'] })
+}
+
+function allowance(plan: Plan, limit: OrgLimits['DailyBulkApiBatches']): string {
+  if (limit === null) return 'of the daily allowance (not readable)'
+  const left = `of ${count(limit.remaining)} left today`
+  return batchesOf(plan) <= limit.remaining ? left : `${left}: the rest waits for tomorrow's`
+}
+
+/** The question whose answer deletes. */
+export function question(plan: Plan, request: StoredRequest, identity: Identity): string {
+  const { object, operation } = request
+  const records = `${count(plan.accepted)} ${object} ${plan.accepted === 1 ? 'record' : 'records'}`
+  const how = operation === 'hardDelete' ? 'for good, past the Recycle Bin, ' : ''
+  const unchecked =
+    plan.unchecked === 0
+      ? ''
+      : ` ${counted(plan.unchecked, 'id')} came without checksum, so a changed case would not show.`
+  return `Delete ${records} ${how}in ${orgWords(identity)}?${unchecked}`
+}

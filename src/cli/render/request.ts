@@ -1,0 +1,97 @@
+import { type Status, totalOf } from '../../shared/receipt.ts'
+import type { RequestView } from '../../shared/request-view.ts'
+import type { Format, Paint } from '../screen.ts'
+import { count, percent } from './numbers.ts'
+import { topFailures } from './summary.ts'
+import { columns } from './table.ts'
+
+const COLOUR: Record<Status, Format> = {
+  queued: 'dim',
+  planning: 'cyan',
+  'awaiting-approval': 'yellow',
+  deleting: 'cyan',
+  completed: 'green',
+  planned: 'green',
+  incomplete: 'yellow',
+  refused: 'red',
+  cancelled: 'yellow',
+  failed: 'red',
+}
+
+/** One request, all that is known of it. */
+export function requestTable(view: RequestView, paint: Paint): string {
+  const { request, plan, receipt } = view
+  const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
+  const rows: (readonly [string, string] | null)[] = [
+    ['Request', paint('bold', view.id)],
+    ['Status', paint(COLOUR[view.status], view.status) + far(view)],
+    ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
+    ['What', `${request.operation} ${request.object}, source ${sourceWords(request.source)}`],
+    ['Submitted', view.submittedAt],
+    receipt && ['Finished', receipt.finishedAt],
+    request.reason === null ? null : ['Reason', request.reason],
+    plan && [
+      'Plan',
+      `${count(plan.read)} read: ${count(plan.accepted)} accepted, ${count(plan.invalid)} invalid, ` +
+        `${count(plan.duplicate)} duplicate, ${count(plan.unchecked)} unchecked`,
+    ],
+    outcome && [
+      'Outcome',
+      `${count(outcome.deleted)} deleted, ${count(outcome.alreadyGone)} already gone, ` +
+        `${count(outcome.failed)} failed, ${count(outcome.unprocessed)} unprocessed`,
+    ],
+    receipt && Object.keys(receipt.failures).length > 0
+      ? ['Failure codes', topFailures(receipt.failures)]
+      : null,
+    receipt?.error ? ['Why', `${receipt.error.message} (${receipt.error.code})`] : null,
+    ...(receipt?.ingestJobs ?? [])
+      .slice(0, SHOWN_JOBS)
+      .map(
+        (job, at) =>
+          [
+            at === 0 ? 'Ingest jobs' : '',
+            `${job.id} ${job.state}, ${count(job.records)} records, attempt ${job.attempt}`,
+          ] as const,
+      ),
+    more(receipt?.ingestJobs.length ?? 0),
+  ]
+  return columns(rows.filter((row) => row !== null))
+}
+
+const SHOWN_JOBS = 10
+
+function more(jobs: number): readonly [string, string] | null {
+  return jobs > SHOWN_JOBS ? ['', `and ${count(jobs - SHOWN_JOBS)} more: see --json`] : null
+}
+
+function sourceWords(source: RequestView['request']['source']): string {
+  return source.type === 'file' ? `file ${source.path}` : source.type
+}
+
+/** `, 63 %` while records are being deleted. */
+function far({ plan, progress }: RequestView): string {
+  if (plan === null || progress === null) return ''
+  const done = Math.min(plan.accepted, totalOf(progress.outcome) + progress.running)
+  return `, ${percent(done, plan.accepted)} of ${count(plan.accepted)}`
+}
+
+/** Many requests, a line each. */
+export function requestLines(views: readonly RequestView[], paint: Paint): string {
+  const rows = views.map((view) => {
+    const { plan, receipt } = view
+    const { outcome } = receipt ?? view.progress ?? { outcome: null }
+    const gone = outcome === null ? null : outcome.deleted + outcome.alreadyGone
+    return [
+      view.id,
+      paint(COLOUR[view.status], view.status) + far(view),
+      view.request.object,
+      plan === null ? '' : count(plan.accepted),
+      gone === null ? '' : count(gone),
+      view.submittedAt.slice(0, 19).replace('T', ' '),
+    ]
+  })
+  return columns(rows, {
+    head: ['REQUEST', 'STATUS', 'OBJECT', 'ACCEPTED', 'GONE', 'SUBMITTED (UTC)'],
+    align: ['left', 'left', 'left', 'right', 'right', 'left'],
+  })
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander'
+import type { Cli } from './cli.ts'
+import { type InputFlags, withInputFlags } from './input-flags.ts'
+
+export interface RunFlags extends InputFlags {
+  readonly yes?: true
+  readonly results?: string
+  readonly json?: true
+}
+
+/** `expunge run`: plan, confirm and delete, in one process. */
+export function defineRun(program: Command, cli: Cli): void {
+  const command = program
+    .command('run')
+    .description('plan, confirm and delete, in this process; needs no Redis')
+  withInputFlags(command)
+    .option('--yes', 'delete without asking; needed where there is no terminal')
+    .option('--results <dir>', 'where receipt and result files go (default: ./results)')
+    .option('--json', 'print the receipt, and nothing else, on stdout')
+    .action(async (flags: RunFlags) => {
+      const { run } = await import('./run/run.ts')
+      cli.exit(await run(flags, cli))
+    })
+}

@@ -1,0 +1,28 @@
+import { createInterface } from 'node:readline/promises'
+import type { Screen } from '../screen.ts'
+
+/**
+ * Asks on the terminal; nothing but the whole word `yes` is a yes, the end of the input is a no.
+ *
+ * @throws the signal's reason where it aborts
+ */
+export async function ask(
+  { stdin, stderr, paintSay }: Screen,
+  question: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  // Not in raw mode, so that Ctrl-C stays the signal that it is everywhere else.
+  const line = createInterface({ input: stdin, output: stderr, terminal: false })
+  const closed = new Promise<string>((resolve) => {
+    line.once('close', () => resolve(''))
+  })
+  try {
+    const prompt = `${paintSay('bold', question)} Type yes to delete: `
+    const answer = await Promise.race([line.question(prompt, { signal }), closed])
+    return answer.trim().toLowerCase() === 'yes'
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    line.close()
+  }
+}

@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import type { RequestView } from '../../producer/producer.ts'
+import type { Receipt } from '../../shared/receipt.ts'
+import { nameOf } from '../input.ts'
+import { count } from '../render/numbers.ts'
+import { type RunFigures, summary } from '../render/summary.ts'
+import { firstInvalidRows, resultFiles } from './result-files.ts'
+import type { Session } from './session.ts'
+
+/** A deletion that this process looked on at, to its end. */
+export interface Watched {
+  readonly view: RequestView
+  readonly records: number
+  readonly ms: number
+}
+
+const SHOWN_ROWS = 10
+
+/** Shows the receipt: alone on stdout for machines, as a table with all files for people. */
+export async function conclude(
+  session: Session,
+  { receipt }: RequestView,
+  watched: Watched | null,
+): Promise<Receipt> {
+  const { cli, flags, config } = session
+  const { screen } = cli
+  if (receipt === null) throw new TypeError('A request that is over has a receipt.')
+  const files = await resultFiles(join(config.results.path, receipt.org, receipt.id))
+  const say = flags.json ? screen.say : screen.answer
+  if (flags.json) screen.answer(JSON.stringify(receipt, null, 2))
+  say(
+    summary(
+      receipt,
+      figures(session, receipt, watched),
+      flags.json ? screen.paintSay : screen.paintAnswer,
+    ),
+  )
+  if (receipt.status === 'refused') for (const line of await refusedRows(session, files)) say(line)
+  for (const [name, path] of files) say(`  ${name.padEnd(15)}  ${path}`)
+  return receipt
+}
+
+/** Nobody asks how fast a refusal was, or a receipt of yesterday. */
+function figures(
+  { startedAt }: Session,
+  { status }: Receipt,
+  watched: Watched | null,
+): RunFigures | null {
+  if (watched === null && status !== 'planned') return null
+  return {
+    totalMs: Date.now() - startedAt,
+    deleting: watched === null ? null : { records: watched.records, ms: watched.ms },
+    // Kibibytes on every platform: libuv converts.
+    peakMemory: process.resourceUsage().maxRSS * 1024,
+  }
+}
+
+/** The first refused rows, so that nobody has to open a file to see what is wrong with it. */
+async function refusedRows(
+  { input }: Session,
+  files: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  const path = files.get('invalid.csv')
+  if (path === undefined) return []
+  const rows = await firstInvalidRows(path, SHOWN_ROWS + 1)
+  const shown = rows
+    .slice(0, SHOWN_ROWS)
+    .map(({ line, value, reason }) => `  ${nameOf(input)}, line ${line}: "${value}": ${reason}`)
+  const more =
+    rows.length > SHOWN_ROWS ? [`  and more: the first ${count(SHOWN_ROWS)} are shown.`] : []
+  return [...shown, ...more]
+}

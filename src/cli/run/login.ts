@@ -1,0 +1,77 @@
+import { systemClock } from '../../shared/clock.ts'
+import type { Config, OrgConfig } from '../../shared/config.ts'
+import { ConfigError } from '../../shared/errors.ts'
+import { createSalesforce, type Identity, type Salesforce } from '../../shared/salesforce/client.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import type { OrgLimits } from '../render/plan.ts'
+import type { Screen } from '../screen.ts'
+
+/** The org as it is before anything is done to it. */
+export interface OrgFacts {
+  readonly identity: Identity
+  /** Null where the user may not read them. */
+  readonly limits: OrgLimits | null
+}
+
+/** @throws ConfigError where the org has no credentials */
+export function connectSalesforce(org: OrgConfig, { proxyEnv }: Config): Salesforce {
+  if (org.credentials === null) {
+    const message = 'expected credentials for Salesforce, got none.'
+    throw new ConfigError([{ setting: `orgs.${org.name}`, message }])
+  }
+  return createSalesforce({
+    credentials: org.credentials,
+    apiVersion: org.apiVersion,
+    expectedOrgId: org.expectedOrgId ?? undefined,
+    proxyEnv,
+  })
+}
+
+/**
+ * Logs in before anything else begins, so that wrong credentials are told at once. An outage is
+ * waited out, and said.
+ *
+ * @throws SalesforceError, WrongOrgError where waiting would not help
+ */
+export async function logIn(
+  org: OrgConfig,
+  config: Config,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<OrgFacts> {
+  const salesforce = connectSalesforce(org, config)
+  try {
+    const identity = await untilReachable(salesforce, screen, signal)
+    return { identity, limits: await salesforce.limits(signal).catch(unreadable(signal)) }
+  } finally {
+    salesforce.close()
+  }
+}
+
+const FIRST_WAIT_MS = 2000
+const LONGEST_WAIT_MS = 60_000
+
+async function untilReachable(
+  salesforce: Salesforce,
+  screen: Screen,
+  signal: AbortSignal,
+): Promise<Identity> {
+  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    try {
+      return await salesforce.login(signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!(error instanceof SalesforceError && error.transient)) throw error
+      screen.say(`${error.message}\nTrying again until it works; Ctrl-C ends it.`)
+      await systemClock.sleep(Math.max(error.retryAfterMs ?? 0, wait), signal)
+    }
+  }
+}
+
+/** Allowances are shown, not needed: a user without "View Setup" goes without. */
+function unreadable(signal: AbortSignal): () => null {
+  return () => {
+    signal.throwIfAborted()
+    return null
+  }
+}

@@ -1,0 +1,44 @@
+import type { Producer } from '../../producer/producer.ts'
+import { openOrgStore } from '../../shared/org-store.ts'
+import type { Status } from '../../shared/receipt.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import type { DeletionRequest } from '../../shared/request.ts'
+import type { RedisHere } from '../redis.ts'
+import type { Screen } from '../screen.ts'
+
+/** Enough to look through: what is unfinished is seldom old. */
+const LOOKED_AT = 100
+
+const GO_ON: readonly Status[] = ['queued', 'planning', 'deleting']
+
+/** What an earlier run left unfinished goes on as soon as a worker is there: that is no secret. */
+export async function tellOthers(
+  producer: Producer,
+  { id, org }: DeletionRequest,
+  screen: Screen,
+): Promise<void> {
+  for (const other of await producer.list({ org, count: LOOKED_AT })) {
+    if (other.id.toLowerCase() === id.toLowerCase() || !GO_ON.includes(other.status)) continue
+    screen.say(
+      `${screen.paintSay('yellow', '!')} Request ${other.id} (${other.request.object}, ${other.status}) ` +
+        'was begun earlier and is not finished: it goes on now, too.',
+    )
+  }
+}
+
+/**
+ * Unties the embedded server from the results directory of earlier runs: `./results` is another one
+ * in each folder. Not while a request is unfinished, for its parts lie there.
+ */
+export async function forgetResultsStore(redis: RedisHere, org: string): Promise<void> {
+  if (!redis.embedded) return
+  const client = connectRedis(redis.config, 'fail-fast', () => {})
+  const store = openOrgStore(client, org, () => {})
+  try {
+    const live = await store.ledger.liveIds()
+    if (live.length === 0) await client.del(store.ledger.keys.resultsStore)
+  } finally {
+    await store.close()
+    client.disconnect()
+  }
+}

@@ -1,0 +1,93 @@
+import { messageOf } from '../../shared/errors.ts'
+import { createMetrics } from '../../shared/metrics.ts'
+import { Closers } from '../../shared/shutdown.ts'
+import { IdentityError } from '../../worker/identity.ts'
+import { type RunningWorker, startWorker } from '../../worker/worker.ts'
+import type { Cli } from '../cli.ts'
+import { type ExitCode, LostError, UsageError } from '../exit.ts'
+import { toRequest } from '../input.ts'
+import { connectProducer, ownRedis, type RedisHere } from '../redis.ts'
+import { orgLine } from '../render/org.ts'
+import type { RunFlags } from '../run.ts'
+import { commandLog } from './human-log.ts'
+import { catchInterrupts } from './interrupts.ts'
+import { logIn } from './login.ts'
+import { forgetResultsStore, tellOthers } from './neighbours.ts'
+import { type Prepared, prepare, workingAlone } from './prepare.ts'
+import { carryOut, type Session } from './session.ts'
+
+/**
+ * A whole deletion in one process: what was typed → settings → Redis → login → worker → request →
+ * question → receipt. Whatever can be wrong with what was typed is told before anything is started.
+ */
+export async function run(flags: RunFlags, cli: Cli): Promise<ExitCode> {
+  const startedAt = Date.now()
+  const { screen } = cli
+  const prepared = await prepare(flags, screen)
+  const interrupts = catchInterrupts(process)
+  const closers = new Closers()
+  try {
+    const redis = await ownRedis(prepared.config, screen)
+    closers.add(() => redis.close())
+    const signal = AbortSignal.any([interrupts.signal, gone(redis)])
+    const session = await open({ ...prepared, flags, cli, redis, signal, startedAt }, closers)
+    return await carryOut(session)
+  } finally {
+    if (interrupts.signal.aborted) screen.say('Stopping. A second Ctrl-C ends it at once.')
+    // How the run itself ended is what counts, and what the exit code tells.
+    await closers
+      .closeAll()
+      .catch((error) => screen.say(`Not all could be closed: ${messageOf(error)}`))
+    interrupts.forget()
+  }
+}
+
+/** Aborted where the embedded server is gone for good. */
+function gone({ lost }: RedisHere): AbortSignal {
+  const controller = new AbortController()
+  void lost.then((error) => controller.abort(new LostError(error.message)))
+  return controller.signal
+}
+
+type Opening = Omit<Session, 'facts' | 'producer' | 'request'> & Prepared
+
+/** Logs in, so that the org can be shown, and starts the worker that will do it all. */
+async function open(opening: Opening, closers: Closers): Promise<Session> {
+  const { cli, config, flags, input, org, redis, signal, terms } = opening
+  const { screen } = cli
+  const request = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
+  const facts = await logIn(org, config, screen, signal)
+  screen.say(orgLine(org.name, facts.identity, screen.paintSay))
+  const producer = await connectProducer(redis)
+  closers.add(() => producer.close())
+  await forgetResultsStore(redis, org.name)
+  await tellOthers(producer, request, screen)
+  const worker = await start(opening)
+  closers.add(() => worker.stop())
+  return { ...opening, facts, producer, request }
+}
+
+async function start({ cli, config, redis, signal }: Opening): Promise<RunningWorker> {
+  try {
+    return await startWorker(
+      {
+        config: redis.embedded ? workingAlone(config) : config,
+        redis: redis.config,
+        metrics: createMetrics({ version: cli.version }),
+        log: commandLog(cli.screen, config.logLevel, 'run'),
+      },
+      signal,
+    )
+  } catch (error) {
+    throw redis.embedded && error instanceof IdentityError ? withWayOut(error, config) : error
+  }
+}
+
+/** On one machine the way out is another folder, where on a fleet it is another setting. */
+function withWayOut(error: IdentityError, { home, results }: Prepared['config']): UsageError {
+  const hint =
+    error.code === 'OTHER_ORG'
+      ? `Or set EXPUNGE_HOME to a folder for that org alone; now it is ${home}.`
+      : `A request that is not finished keeps its results elsewhere than in ${results.path}: see \`expunge list\`, and go on with it from where it began.`
+  return new UsageError(`${error.message} ${hint}`)
+}

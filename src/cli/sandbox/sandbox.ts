@@ -1,0 +1,59 @@
+import { once } from 'node:events'
+import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
+import { messageOf } from '../../shared/errors.ts'
+import type { Cli } from '../cli.ts'
+import { EXIT, type ExitCode, UsageError } from '../exit.ts'
+import { catchInterrupts } from '../run/interrupts.ts'
+import type { SandboxFlags } from '../sandbox.ts'
+
+/** Runs until Ctrl-C or SIGTERM, which is how it is meant to end. */
+export async function sandbox(flags: SandboxFlags, { screen }: Cli): Promise<ExitCode> {
+  const { signal, forget } = catchInterrupts(process)
+  const started = await start(flags)
+  const { url, clientId, clientSecret, orgId } = started
+  if (flags.json) screen.answer(JSON.stringify({ url, clientId, clientSecret, orgId }))
+  else {
+    screen.answer(variables(started))
+    screen.say(`A Salesforce of your own at ${url}, org ${orgId}. Ctrl-C ends it, and it forgets.`)
+  }
+  if (!signal.aborted) await once(signal, 'abort')
+  await started.close()
+  forget()
+  return EXIT.ok
+}
+
+/** Lines for a shell, or for an .env file without the word `export`. */
+function variables({ url, clientId, clientSecret }: Sandbox): string {
+  return [
+    `export SALESFORCE_LOGIN_URL=${url}`,
+    `export SALESFORCE_CLIENT_ID=${clientId}`,
+    `export SALESFORCE_CLIENT_SECRET=${clientSecret}`,
+  ].join('\n')
+}
+
+async function start(flags: SandboxFlags): Promise<Sandbox> {
+  try {
+    return await startSandbox({
+      host: flags.host,
+      port: flags.port,
+      rowsPerSecond: flags.rowsPerSecond,
+      queueDelayMs: flags.queueDelay,
+      allowHardDelete: flags.allowHardDelete,
+      isSandbox: flags.sandboxOrg,
+      dailyBulkApiBatches: flags.dailyBatches,
+      rows: { rules: rules(flags) },
+    })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
+    throw new UsageError(`${messageOf(error)}. Choose another --port; 0 takes any that is free.`)
+  }
+}
+
+function rules({ fail, alreadyGone, locked }: SandboxFlags): readonly RowRule[] {
+  return [
+    ...(alreadyGone === undefined ? [] : [{ code: 'ENTITY_IS_DELETED', ratio: alreadyGone }]),
+    ...(fail === undefined ? [] : [{ code: 'DELETE_FAILED', ratio: fail }]),
+    ...(locked === undefined ? [] : [{ code: 'UNABLE_TO_LOCK_ROW', ratio: locked, times: 1 }]),
+  ]
+}

@@ -1,0 +1,62 @@
+import { styleText } from 'node:util'
+
+/** How a word may be set apart where colours are wanted. */
+export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+export type Paint = (format: Format, text: string) => string
+
+/** No colours: for files, pipes and tests. */
+export const plain: Paint = (_format, text) => text
+
+/**
+ * Where a command speaks. What it answers goes to stdout, so that it can be piped; what it says
+ * meanwhile, logs and questions to stderr.
+ */
+export interface Screen {
+  readonly env: NodeJS.ProcessEnv
+  answer(text: string): void
+  say(text: string): void
+  /** Colours for either, where it is a terminal and NO_COLOR is not set. */
+  readonly paintAnswer: Paint
+  readonly paintSay: Paint
+  /** Somebody sits there and can be asked. */
+  readonly canAsk: boolean
+  /** A line on stderr can be drawn again. */
+  readonly canDraw: boolean
+  /** Columns of stdout; null where it is no terminal, so nothing is to be cut. */
+  readonly columns: number | null
+  readonly stdin: NodeJS.ReadStream
+  readonly stderr: NodeJS.WriteStream
+  /** What is drawn again and again makes way for a line, and comes back after it. */
+  makeWay(draw: { hide(): void; show(): void } | null): void
+}
+
+export function createScreen(process: NodeJS.Process): Screen {
+  const { stdin, stdout, stderr, env } = process
+  let drawn: { hide(): void; show(): void } | null = null
+  // A reader that went away (`| head`) must not end a deletion in the middle.
+  for (const stream of [stdout, stderr]) stream.on('error', () => {})
+  const paint =
+    (stream: NodeJS.WriteStream): Paint =>
+    (format, text) =>
+      styleText(format, text, { stream })
+  const writing = (stream: NodeJS.WriteStream) => (text: string) => {
+    drawn?.hide()
+    stream.write(`${text}\n`)
+    drawn?.show()
+  }
+  return {
+    env,
+    answer: writing(stdout),
+    say: writing(stderr),
+    paintAnswer: paint(stdout),
+    paintSay: paint(stderr),
+    canAsk: stdin.isTTY === true && stderr.isTTY === true,
+    canDraw: stderr.isTTY === true && env['TERM'] !== 'dumb',
+    columns: stdout.isTTY ? stdout.columns : null,
+    stdin,
+    stderr,
+    makeWay: (draw) => {
+      drawn = draw
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import type { Producer } from '../../producer/producer.ts'
+import { loadConfig } from '../../shared/config.ts'
+import type { Receipt } from '../../shared/receipt.ts'
+import type { Cli } from '../cli.ts'
+import { EXIT, type ExitCode, exitCodeOf } from '../exit.ts'
+import { readInput, toRequest } from '../input.ts'
+import { chooseOrg } from '../org.ts'
+import { connectProducer, ownRedis } from '../redis.ts'
+import { summary } from '../render/summary.ts'
+import { catchInterrupts } from '../run/interrupts.ts'
+import { patience } from '../run/patience.ts'
+import type { SubmitFlags } from '../submit.ts'
+import { uploadOf } from '../upload.ts'
+
+/** Hands a request to the workers. The bytes of a CSV travel with it: no worker sees this disk. */
+export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  const input = await readInput(flags, screen.stdin)
+  const config = await loadConfig(screen.env, { redis: 'required', salesforce: 'none' })
+  for (const warning of config.warnings) screen.say(warning)
+  const request = toRequest(flags, input, {
+    org: chooseOrg(config, flags.org),
+    approval: flags.approval ?? 'auto',
+    coalesce: true,
+    fileSeenByPlanner: false,
+    ...(flags.callbackUrl === undefined ? {} : { callbackUrl: flags.callbackUrl }),
+  })
+  const producer = await connectProducer(await ownRedis(config, screen))
+  try {
+    const { request: view, created } = await producer.submit(request, uploadOf(request, input))
+    if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
+    if (!flags.json) screen.answer(view.id)
+    if (!flags.wait) {
+      if (flags.json) screen.answer(JSON.stringify(view, null, 2))
+      return EXIT.ok
+    }
+    const receipt = await waitFor(producer, view.id, view.org, cli)
+    if (flags.json) screen.answer(JSON.stringify(receipt, null, 2))
+    else screen.say(summary(receipt, null, screen.paintSay))
+    return exitCodeOf(receipt.status)
+  } finally {
+    await producer.close()
+  }
+}
+
+/** The workers go on without us: an interrupt ends the waiting, nothing else. */
+async function waitFor(
+  producer: Producer,
+  id: string,
+  org: string,
+  { screen }: Cli,
+): Promise<Receipt> {
+  const { signal, forget } = catchInterrupts(process)
+  screen.say(`Waiting for the receipt of ${id} …`)
+  try {
+    return await patience(screen, signal)(() => producer.wait(id, { org, signal }))
+  } catch (error) {
+    if (!signal.aborted) throw error
+    screen.say(`The request goes on without us. To look: expunge status ${id}`)
+    throw signal.reason
+  } finally {
+    forget()
+  }
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { commandToGoOn, shellQuoted } from '../../src/cli/commandline.ts'
+
+test('a shell takes a quoted argument back as it was', {
+  skip: process.platform === 'win32',
+}, () => {
+  const words = fc
+    .string({ unit: 'binary', maxLength: 20 })
+    .filter((text) => !/[\0\r\n]/.test(text))
+  const batch = fc.sample(
+    words.filter((text) => text.isWellFormed()),
+    200,
+  )
+  const script = `printf '%s\\n' ${batch.map(shellQuoted).join(' ')}`
+  const echoed = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' })
+  assert.deepEqual(echoed.split('\n').slice(0, -1), batch)
+})
+
+test('the command to go on is the one that was typed, with the id of the request', () => {
+  const typed = ['run', '--object', 'Contact', '--csv', "Bob's ids.csv"]
+  assert.equal(
+    commandToGoOn(typed, 'x-1'),
+    "expunge run --object Contact --csv 'Bob'\\''s ids.csv' --id x-1",
+  )
+  assert.equal(commandToGoOn(['run', '--id', 'old', '--yes'], 'x-1'), 'expunge run --yes --id x-1')
+  assert.equal(commandToGoOn(['run', '--id=old', '--yes'], 'x-1'), 'expunge run --yes --id x-1')
+})

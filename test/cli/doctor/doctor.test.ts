@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { redisUnavailable, startRedis } from '../../helpers/redis.ts'
+import { contactIds, place } from '../spawn.ts'
+
+const skip = await redisUnavailable()
+const redis =
+  skip === false ? await startRedis({ after }, { args: ['--maxmemory', '200mb'] }) : null
+
+interface Line {
+  readonly check: string
+  readonly verdict: string
+  readonly found: string
+}
+
+const byCheck = (stdout: string): Record<string, Line> =>
+  Object.fromEntries(JSON.parse(stdout).map((line: Line) => [line.check, line]))
+
+test('on a fresh machine all is well, and looking makes nothing', { skip }, async (t) => {
+  const { expunge, folder } = await place(t)
+  const { code, stdout, stderr } = await expunge(['doctor'])
+  assert.equal(code, 0, stdout + stderr)
+  assert.match(stdout, /^✓ Redis +none configured: `run` would start .* in .*home$/m)
+  assert.match(stdout, /^✓ Login +integration@sandbox\.example at 127\.0\.0\.1:\d+, PRODUCTION$/m)
+  assert.match(stdout, /^! Org .*\n +→ Set SALESFORCE_ORG_ID=00D5f0000000001EAA/m)
+  assert.match(stdout, /^✓ API version +61\.0 /m)
+  assert.match(stdout, /^✓ Bulk batches +15,000 of 15,000 left today$/m)
+  assert.match(stdout, /^✓ Results .*will be made/m)
+  assert.deepEqual(
+    [existsSync(join(folder, 'home')), existsSync(join(folder, 'results'))],
+    [false, false],
+  )
+})
+
+test('a wrong login, a full quota and a Redis that forgets are told apart', { skip }, async (t) => {
+  const { expunge, sandbox } = await place(t)
+  sandbox.configure({ remainingBulkApiBatches: 0 })
+  const env = { REDIS_URL: redis?.url ?? '', SALESFORCE_ORG_ID: sandbox.orgId }
+  const first = await expunge(['doctor', '--json'], { env })
+  assert.equal(first.code, 2)
+  const found = byCheck(first.stdout)
+  assert.equal(found['Redis']?.verdict, 'ok')
+  assert.equal(found['Redis persistence']?.verdict, 'warn')
+  assert.equal(found['Org']?.verdict, 'ok')
+  assert.equal(found['Bulk batches']?.verdict, 'fail')
+
+  const wrong = await expunge(['doctor', '--json'], {
+    env: { SALESFORCE_CLIENT_SECRET: 'hunter2' },
+  })
+  assert.equal(wrong.code, 2)
+  assert.equal(byCheck(wrong.stdout)['Login']?.verdict, 'fail')
+  assert.doesNotMatch(wrong.stdout, /hunter2/)
+
+  const other = await expunge(['doctor', '--json'], {
+    env: { SALESFORCE_ORG_ID: '00D000000000001' },
+  })
+  assert.match(
+    byCheck(other.stdout)['Login']?.found ?? '',
+    /Expected to log in to org 00D000000000001/,
+  )
+})
+
+test('wrong settings and a Redis that is not there are failures, all listed', async (t) => {
+  const { expunge } = await place(t)
+  const none = await expunge(['doctor'], { env: { REDIS_URL: 'redis://127.0.0.1:1' } })
+  assert.equal(none.code, 2)
+  assert.match(none.stdout, /^✗ Redis .*redis:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/m)
+  assert.match(none.stdout, /^✓ Login/m)
+  const wrong = { SALESFORCE_CLIENT_SECRET: '', EXPUNGE_MAX_RECORDS: 'many' }
+  const settings = await expunge(['doctor'], { env: wrong })
+  assert.equal(settings.code, 2)
+  assert.match(settings.stdout, /^✗ Settings .*SALESFORCE_CLIENT_SECRET/m)
+  assert.match(settings.stdout, /^✗ Settings .*EXPUNGE_MAX_RECORDS/m)
+})
+
+test('another org than the one in Redis, and another results directory, are failures', {
+  skip,
+}, async (t) => {
+  const { expunge, env } = await place(t)
+  const shared = { REDIS_URL: redis?.url ?? '' }
+  const ids = ['run', '--object', 'Contact', '--ids', contactIds(1).join(), '--dry-run']
+  const ran = await expunge(ids, { env: shared })
+  assert.equal(ran.code, 0, ran.stderr)
+  const results = join(env['EXPUNGE_RESULTS'] ?? '', '..', 'others')
+  await mkdir(results)
+  const { code, stdout } = await expunge(['doctor', '--json'], {
+    env: { ...shared, EXPUNGE_RESULTS: results },
+  })
+  assert.equal(code, 2)
+  assert.equal(byCheck(stdout)['Results']?.verdict, 'fail')
+  assert.match(byCheck(stdout)['Org']?.found ?? '', /as in Redis/)
+
+  const stranger = await place(t, { orgId: '00D5f0000000002' })
+  const elsewhere = await stranger.expunge(['doctor', '--json'], { env: shared })
+  assert.match(
+    byCheck(elsewhere.stdout)['Org']?.found ?? '',
+    /in Redis belongs to 00D5f0000000001EAA/,
+  )
+})

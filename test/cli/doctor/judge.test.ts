@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { findingLines } from '../../../src/cli/doctor/finding.ts'
+import { judge } from '../../../src/cli/doctor/redis.ts'
+import { judgeLimit } from '../../../src/cli/doctor/salesforce.ts'
+import { plain } from '../../../src/cli/screen.ts'
+
+const GOOD = {
+  product: 'redis',
+  version: '7.4.1',
+  supported: true,
+  role: 'master',
+  evictionPolicy: 'noeviction',
+  appendOnly: true,
+  maxMemory: 1024 ** 3,
+  usedMemory: 512 * 1024 ** 2,
+} as const
+
+const verdicts = (facts: Parameters<typeof judge>[0]) =>
+  Object.fromEntries(judge(facts, 'redis://r').map(({ check, verdict }) => [check, verdict]))
+
+test('a Redis that keeps what it is given passes', () => {
+  assert.deepEqual(new Set(Object.values(verdicts(GOOD))), new Set(['ok']))
+})
+
+test('what would lose requests is a warning, what cannot work is a failure', () => {
+  assert.equal(verdicts({ ...GOOD, supported: false })['Redis'], 'fail')
+  assert.equal(verdicts({ ...GOOD, role: 'slave' })['Redis role'], 'fail')
+  assert.equal(verdicts({ ...GOOD, evictionPolicy: 'allkeys-lru' })['Redis eviction'], 'warn')
+  assert.equal(verdicts({ ...GOOD, appendOnly: false })['Redis persistence'], 'warn')
+  assert.equal(verdicts({ ...GOOD, usedMemory: 800 * 1024 ** 2 })['Redis memory'], 'warn')
+  assert.equal(verdicts({ ...GOOD, maxMemory: 0 })['Redis memory'], 'ok')
+})
+
+test('an allowance is fine above a tenth, and used up at nothing', () => {
+  const at = (remaining: number) => judgeLimit('x', { max: 15_000, remaining }).verdict
+  assert.deepEqual([at(1500), at(1499), at(0)], ['ok', 'warn', 'fail'])
+  assert.equal(judgeLimit('x', null).verdict, 'warn')
+})
+
+test('every line says what was found, and below it what to do', () => {
+  const lines = findingLines(judge({ ...GOOD, appendOnly: false }, 'redis://r'), plain).split('\n')
+  assert.equal(lines[0], '✓ Redis              redis 7.4.1 at redis://r')
+  assert.equal(lines[3], '! Redis persistence  no append-only file: a restart loses requests')
+  assert.equal(lines[4], '                     → Set appendonly to yes.')
+})

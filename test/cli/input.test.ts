@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { UsageError } from '../../src/cli/exit.ts'
+import { readInput, rootOf, toRequest } from '../../src/cli/input.ts'
+import type { InputFlags } from '../../src/cli/input-flags.ts'
+import { RefusedError } from '../../src/shared/errors.ts'
+
+const TERMS = { org: 'default', approval: 'required', coalesce: false } as const
+
+async function folder(t: TestContext): Promise<string> {
+  const path = await realpath(await mkdtemp(join(tmpdir(), 'expunge-input-')))
+  t.after(() => rm(path, { recursive: true }))
+  return path
+}
+
+const read = (flags: Partial<InputFlags>) =>
+  readInput({ object: 'Contact', ...flags }, process.stdin)
+
+const refusal = (pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof UsageError, String(error))
+  assert.match(error.message, pattern)
+  return true
+}
+
+test('exactly one source is expected', async () => {
+  await assert.rejects(read({}), refusal(/one of --csv, --ids and --source, got none/))
+  await assert.rejects(read({ csv: 'a', ids: 'b' }), refusal(/got several/))
+  await assert.rejects(
+    read({ ids: 'b', column: 'Id' }),
+    refusal(/--column names a column of --csv/),
+  )
+})
+
+test('--soql says that this version cannot do it', async () => {
+  await assert.rejects(
+    read({ soql: 'SELECT Id FROM Contact' }),
+    refusal(/--soql: .* not in this version/),
+  )
+})
+
+test('a path that cannot be read is named', async (t) => {
+  const path = await folder(t)
+  await assert.rejects(read({ csv: join(path, 'no.csv') }), refusal(/no\.csv does not exist/))
+  await assert.rejects(read({ csv: path }), refusal(/is a directory/))
+  const file = join(path, 'secret.csv')
+  await writeFile(file, 'Id\n')
+  await assert.rejects(read({ csv: join(file, 'x') }), refusal(/does not exist/))
+  await chmod(file, 0o000)
+  // Whoever runs the tests as root may read everything.
+  if (process.getuid?.() !== 0)
+    await assert.rejects(read({ csv: file }), refusal(/may not be read/))
+})
+
+test('a file is known by its real path, whichever way it was named', async (t) => {
+  const path = await folder(t)
+  await writeFile(join(path, 'ids.csv'), 'Id\n')
+  await symlink(join(path, 'ids.csv'), join(path, 'link.csv'))
+  const input = await read({ csv: join(path, 'link.csv') })
+  assert.deepEqual(input, {
+    kind: 'file',
+    name: join(path, 'link.csv'),
+    path: join(path, 'ids.csv'),
+  })
+  assert.equal(rootOf(input), path)
+  const seen = { ...TERMS, fileSeenByPlanner: true }
+  const flags = { object: 'Contact', column: 'Contact ID' }
+  assert.deepEqual(toRequest(flags, input, seen).source, {
+    type: 'file',
+    path: join(path, 'ids.csv'),
+    column: 'Contact ID',
+  })
+  const unseen = { ...TERMS, fileSeenByPlanner: false }
+  assert.deepEqual(toRequest({ object: 'Contact' }, input, unseen).source, { type: 'upload' })
+})
+
+test('stdin and pipes with a name are read once, as uploads', async (t) => {
+  assert.equal((await read({ csv: '-' })).kind, 'stream')
+  const pipe = join(await folder(t), 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const input = await read({ csv: pipe })
+  assert.equal(input.kind, 'stream')
+  assert.equal(rootOf(input), null)
+})
+
+test('a list may be written with commas and blanks', async () => {
+  const input = await read({ ids: ' 0035g00001AAAAA,0035g00001AAAAB ,\n0035g00001AAAAC,' })
+  assert.deepEqual(input, {
+    kind: 'ids',
+    ids: ['0035g00001AAAAA', '0035g00001AAAAB', '0035g00001AAAAC'],
+  })
+  await assert.rejects(read({ ids: ' , ' }), refusal(/--ids: expected record ids/))
+})
+
+test('--source is a source of the deletion request', async () => {
+  const input = await read({ source: '{"type":"file","path":"/data/ids.csv"}' })
+  assert.equal(rootOf(input), '/data')
+  await assert.rejects(read({ source: '{"type":' }), refusal(/--source: expected JSON/))
+  await assert.rejects(read({ source: '["a"]' }), refusal(/--source: expected a JSON object/))
+  await assert.rejects(
+    read({ source: '{"type":"upload"}' }),
+    refusal(/--source: an upload has no bytes/),
+  )
+  const unknown = await read({ source: '{"type":"ftp"}' })
+  assert.throws(
+    () => toRequest({ object: 'Contact' }, unknown, { ...TERMS, fileSeenByPlanner: true }),
+    (error) => error instanceof RefusedError && /source/.test(error.message),
+  )
+})
+
+test('flags become the fields of the request, and nothing is asked for that was not typed', async () => {
+  const input = await read({ ids: '0035g00001AAAAA' })
+  const terms = { ...TERMS, fileSeenByPlanner: true }
+  const request = toRequest(
+    {
+      object: 'Lead',
+      id: 'x-1',
+      onInvalid: 'skip',
+      maxRecords: 5,
+      dryRun: true,
+      hardDelete: true,
+      priority: 'high',
+      reason: 'Art. 17',
+    },
+    input,
+    terms,
+  )
+  assert.deepEqual(request, {
+    id: 'x-1',
+    org: 'default',
+    object: 'Lead',
+    operation: 'hardDelete',
+    source: { type: 'ids', ids: ['0035g00001AAAAA'] },
+    priority: 'high',
+    onInvalid: 'skip',
+    maxRecords: 5,
+    maxFailureRatio: null,
+    dryRun: true,
+    approval: 'required',
+    coalesce: false,
+    deadline: null,
+    reason: 'Art. 17',
+    callbackUrl: null,
+  })
+  const { id: _, ...plain } = toRequest({ object: 'Lead' }, input, terms)
+  assert.equal(plain.operation, 'delete')
+  assert.equal(plain.onInvalid, 'refuse')
+  assert.equal(plain.maxRecords, null)
+})

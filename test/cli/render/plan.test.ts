@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { batchesOf, planTable, question } from '../../../src/cli/render/plan.ts'
+import { plain } from '../../../src/cli/screen.ts'
+import { identity, plan, request } from './fixtures.ts'
+
+const limits = (remaining: number) => ({
+  DailyApiRequests: null,
+  DailyBulkApiBatches: { max: 15_000, remaining },
+})
+
+test('the plan shows what was read and what it takes of the allowance', () => {
+  assert.deepEqual(planTable(plan, limits(14_900), plain).split('\n'), [
+    '  Rows read    1,000,000',
+    '  Accepted       999,000',
+    '  Invalid              2  listed in invalid.csv',
+    '  Duplicate          998  sent once',
+    '  Unchecked           12  15 characters: no checksum',
+    '  Ingest jobs          1',
+    '  Batches            100  of 14,900 left today',
+  ])
+})
+
+test('a plan that takes more than is left says that it will wait', () => {
+  assert.match(planTable(plan, limits(99), plain), /of 99 left today: the rest waits/)
+})
+
+test('a user who may not read the allowances sees the plan without them', () => {
+  assert.match(
+    planTable(plan, null, plain),
+    /Batches +100 {2}of the daily allowance \(not readable\)/,
+  )
+})
+
+test('a part of a batch counts as one, in each ingest job', () => {
+  assert.equal(batchesOf({ ...plan, accepted: 1 }), 1)
+  assert.equal(batchesOf({ ...plan, accepted: 10_000 }), 1)
+  assert.equal(batchesOf({ ...plan, accepted: 10_001 }), 2)
+  assert.equal(batchesOf({ ...plan, accepted: 10_000_000, chunks: 3 }), 1002)
+  assert.equal(batchesOf({ ...plan, accepted: 0, chunks: 0 }), 0)
+})
+
+test('the question names how many of what, where, and how many ids nothing vouches for', () => {
+  assert.equal(
+    question({ ...plan, unchecked: 0 }, request, identity),
+    'Delete 999,000 Contact records in PRODUCTION org Acme (00D5f0000000001EAA)?',
+  )
+  assert.match(question(plan, request, identity), /12 ids came without checksum/)
+  assert.match(question({ ...plan, accepted: 1 }, request, identity), /^Delete 1 Contact record in/)
+})
+
+test('the question says that a hard delete is for good, and never calls an unknown org a sandbox', () => {
+  const hard = question(plan, { ...request, operation: 'hardDelete' }, identity)
+  assert.match(hard, /records for good, past the Recycle Bin, in PRODUCTION/)
+  assert.match(question(plan, request, { ...identity, isSandbox: true }), / in sandbox org Acme/)
+  const unknown = question(plan, request, { ...identity, isSandbox: null, name: null })
+  assert.match(unknown, / in org 00D5f0000000001EAA\?/)
+})

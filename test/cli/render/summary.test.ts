@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { summary, topFailures } from '../../../src/cli/render/summary.ts'
+import { plain } from '../../../src/cli/screen.ts'
+import { receipt } from './fixtures.ts'
+
+const figures = {
+  totalMs: 8400,
+  deleting: { records: 999_000, ms: 6750 },
+  peakMemory: 143 * 1024 ** 2,
+}
+
+test('a receipt is a table of verdicts, codes, ingest jobs and figures', () => {
+  assert.deepEqual(summary(receipt, figures, plain).split('\n'), [
+    'Incomplete: request gdpr-1.',
+    '  Deleted        997,900  Contact',
+    '  Already gone       100',
+    '  Failed           1,000',
+    '  Unprocessed          0',
+    '  Failure codes           DELETE_FAILED 900, UNABLE_TO_LOCK_ROW 100',
+    '  Ingest jobs          1  7505f0000000001AAA',
+    '  Time             8.4 s  deleting at 148,000 ids/s',
+    '  Peak memory    143 MiB',
+  ])
+})
+
+test('a request that was refused shows why and no verdicts', () => {
+  const refused = {
+    ...receipt,
+    status: 'refused',
+    outcome: null,
+    failures: {},
+    ingestJobs: [],
+    error: { code: 'INVALID_ROWS', message: '2 rows are no ids.' },
+  } as const
+  assert.equal(summary(refused, null, plain), 'Refused: request gdpr-1. 2 rows are no ids.')
+})
+
+test('an ingest job that carried several chunks of a request is one job', () => {
+  const line = { id: '750A', state: 'JobComplete', records: 1, attempt: 1 }
+  const ingestJobs = [line, line, ...['750B', '750C', '750D'].map((id) => ({ ...line, id }))]
+  assert.match(
+    summary({ ...receipt, ingestJobs }, null, plain),
+    /Ingest jobs +4 {2}750A, 750B, 750C, and 1 more$/m,
+  )
+})
+
+test('the most frequent failure codes come first, the others are counted', () => {
+  const failures = { A: 1, B: 5000, C: 3, D: 2, E: 9, F: 1, G: 1 }
+  assert.equal(topFailures(failures), 'B 5,000, E 9, C 3, D 2, A 1 and 2 more codes')
+  assert.equal(topFailures({}), '')
+})

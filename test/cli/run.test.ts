@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { zstdCompressSync } from 'node:zlib'
+import { redisUnavailable } from '../helpers/redis.ts'
+import { contactIds, csvOf, place } from './spawn.ts'
+
+const skip = await redisUnavailable()
+
+/** Long enough for a job to be at work while its run is interrupted, short enough to wait for. */
+const HELD = { on: 'job', action: { do: 'hold', ms: 2500 } } as const
+
+const RUN = ['run', '--object', 'Contact', '--csv', 'ids.csv']
+
+test('a run deletes what the file names, and says on stdout what became of it', {
+  skip,
+}, async (t) => {
+  const { sandbox, folder, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(3000)))
+  const { code, stdout, stderr } = await expunge([...RUN, '--yes', '--id', 'first'])
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /Accepted +3,000/)
+  assert.match(stdout, /Completed: request first\.\n +Deleted +3,000/)
+  assert.match(stdout, /receipt\.json +results\/default\/first\/receipt\.json/)
+  assert.match(stderr, /00D5f0000000001EAA, PRODUCTION, at 127\.0\.0\.1/)
+  assert.match(stderr, /expunge run --object Contact --csv ids\.csv --yes --id first\n/)
+  assert.match(stderr, /Delete 3,000 Contact records in PRODUCTION org .*\? Yes, by --yes\./)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 3000)
+
+  const again = await expunge([...RUN, '--yes', '--id', 'first', '--json'])
+  assert.equal(again.code, 0, again.stderr)
+  assert.match(again.stderr, /Request first has ended already/)
+  assert.equal(JSON.parse(again.stdout).outcome.deleted, 3000)
+  assert.equal(sandbox.referee.stats().rowsReceived, 3000)
+
+  const other = await expunge([...RUN, '--yes', '--id', 'first', '--reason', 'another'])
+  assert.equal(other.code, 2)
+  assert.match(other.stderr, /^expunge: Request first exists in org default with other content/m)
+})
+
+test('without --yes and a terminal nothing is started', { skip }, async (t) => {
+  const { sandbox, folder, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(10)))
+  const { code, stdout, stderr } = await expunge(RUN)
+  assert.equal(code, 2)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^expunge: there is no terminal to ask on\. Add --yes .* or --dry-run/)
+  assert.equal(existsSync(join(folder, 'home')), false)
+  assert.equal(sandbox.referee.stats().apiRequests, 0)
+})
+
+test('a dry run from stdin makes the plan, deletes nothing and needs no --yes', {
+  skip,
+}, async (t) => {
+  const { sandbox, expunge } = await place(t)
+  const { code, stdout, stderr } = await expunge(
+    ['run', '--sobject', 'Contact', '--file', '-', '--dry-run', '--json'],
+    { input: csvOf(contactIds(100)) },
+  )
+  assert.equal(code, 0, stderr)
+  const receipt = JSON.parse(stdout)
+  assert.equal(receipt.status, 'planned')
+  assert.equal(receipt.plan.accepted, 100)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+})
+
+test('a refused file is explained row by row, with the receipt alone on stdout', {
+  skip,
+}, async (t) => {
+  const { sandbox, folder, expunge } = await place(t)
+  const rows = [...contactIds(3), 'jane.doe@example.com', '00Q5g00000AAAAA']
+  await writeFile(join(folder, 'ids.csv'), csvOf(rows))
+  const { code, stdout, stderr } = await expunge([...RUN, '--yes', '--json', '--id', 'bad'])
+  assert.equal(code, 3, stderr)
+  assert.deepEqual(
+    [JSON.parse(stdout).status, JSON.parse(stdout).error.code],
+    ['refused', 'INVALID_ROWS'],
+  )
+  assert.match(stderr, /ids\.csv, line 5: "jan… \(20 characters\)": NOT_AN_ID/)
+  assert.match(stderr, /ids\.csv, line 6: "00Q5g00000AAAAA": OTHER_OBJECT/)
+  assert.match(stderr, /invalid\.csv +results\/default\/bad\/invalid\.csv/)
+  assert.doesNotMatch(stdout + stderr, /jane/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+})
+
+test('failures make a run incomplete, and failed.csv names them', { skip }, async (t) => {
+  const ids = contactIds(20)
+  const rules = [{ code: 'DELETE_FAILED', ids: ids.slice(0, 3) }]
+  const { folder, expunge } = await place(t, { rows: { rules } })
+  await writeFile(join(folder, 'ids.csv.zst'), zstdCompressSync(csvOf(ids)))
+  const { code, stdout, stderr } = await expunge([
+    'run',
+    '--object',
+    'Contact',
+    '--csv',
+    'ids.csv.zst',
+    '--yes',
+    '--results',
+    'elsewhere',
+    '--id',
+    'x',
+  ])
+  assert.equal(code, 1, stderr)
+  assert.match(stdout, /Failed +3\n/)
+  assert.match(stdout, /DELETE_FAILED 3/)
+  const failed = await readFile(join(folder, 'elsewhere/default/x/failed.csv'), 'utf8')
+  assert.deepEqual(
+    failed
+      .split('\n')
+      .slice(1, 4)
+      .map((line) => line.slice(0, 18))
+      .sort(),
+    ids.slice(0, 3).sort(),
+  )
+})
+
+test('an interrupted run says what runs on, and the same command goes on with it', {
+  skip,
+}, async (t) => {
+  const { sandbox, folder, start, expunge } = await place(t, { faults: [HELD] })
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(2000)))
+  const command = [...RUN, '--yes', '--id', 'long']
+  const first = start(command)
+  await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  first.child.kill('SIGINT')
+  const { code, stderr } = await first.ended
+  assert.equal(code, 130, stderr)
+  const [job] = sandbox.referee.stats().jobs
+  assert.ok(stderr.includes(`1 ingest job of it may run on in Salesforce: ${job?.id}`), stderr)
+  assert.match(stderr, /go on: expunge run --object Contact --csv ids\.csv --yes --id long\n/)
+  assert.match(stderr, /look: {2}expunge status long\n/)
+
+  const status = await expunge(['status', 'long', '--json'])
+  assert.equal(JSON.parse(status.stdout).status, 'deleting')
+
+  const second = await expunge(command)
+  assert.equal(second.code, 0, second.stderr)
+  assert.match(second.stderr, /The request is known \(deleting\) and goes on where it was/)
+  assert.doesNotMatch(second.stderr, /by --yes/)
+  const stats = sandbox.referee.stats()
+  assert.deepEqual(
+    [stats.jobs.length, stats.rowsDeleted, stats.deletedTwice, stats.violations.length],
+    [1, 2000, 0, 0],
+  )
+})
+
+test('a run whose process was killed goes on as well', { skip }, async (t) => {
+  const { sandbox, folder, start, expunge } = await place(t, { faults: [HELD] })
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(500)))
+  const command = [...RUN, '--yes', '--id', 'killed']
+  const first = start(command)
+  await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  first.child.kill('SIGKILL')
+  await first.ended
+  const second = await expunge(command)
+  assert.equal(second.code, 0, second.stderr)
+  assert.deepEqual(
+    [sandbox.referee.stats().rowsDeleted, sandbox.referee.stats().deletedTwice],
+    [500, 0],
+  )
+})
+
+test('wrong credentials end it before anything else begins', { skip }, async (t) => {
+  const { expunge } = await place(t)
+  const ids = ['run', '--object', 'Contact', '--ids', contactIds(1).join(), '--yes']
+  const { code, stdout, stderr } = await expunge(ids, {
+    env: { SALESFORCE_CLIENT_SECRET: 'wrong' },
+  })
+  assert.equal(code, 2)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^expunge: Salesforce answered token with .*SALESFORCE_CLIENT_SECRET/m)
+  assert.doesNotMatch(stderr, /\n\s+at /)
+})
+
+test('more records than the limit are refused, and --max-records raises it', {
+  skip,
+}, async (t) => {
+  const { folder, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(30)))
+  const env = { EXPUNGE_MAX_RECORDS: '20' }
+  const refused = await expunge([...RUN, '--yes', '--json'], { env })
+  assert.equal(refused.code, 3, refused.stderr)
+  assert.equal(JSON.parse(refused.stdout).error.code, 'TOO_MANY_RECORDS')
+  const raised = await expunge([...RUN, '--yes', '--json', '--max-records', '30'], { env })
+  assert.equal(raised.code, 0, raised.stderr)
+})
+
+test('hard delete is refused where the configuration does not allow it', { skip }, async (t) => {
+  const { sandbox, expunge } = await place(t, { allowHardDelete: true })
+  const ids = ['run', '--object', 'Contact', '--ids', contactIds(2).join(), '--yes', '--json']
+  const { code, stdout } = await expunge([...ids, '--hard-delete'])
+  assert.equal(code, 3)
+  assert.equal(JSON.parse(stdout).error.code, 'HARD_DELETE_NOT_ALLOWED')
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+})

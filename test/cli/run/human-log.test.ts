@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sentences } from '../../../src/cli/run/human-log.ts'
+
+test('a warning is a sentence with its cause, said once a minute', () => {
+  const said: string[] = []
+  let now = 0
+  const log = sentences(
+    (text) => said.push(text),
+    () => now,
+  )
+  const trouble = { level: 'error', msg: 'Redis is in trouble.', err: { message: 'ECONNREFUSED' } }
+  for (now of [0, 100, 59_999, 60_000]) log.write(`${JSON.stringify(trouble)}\n`)
+  log.write(
+    `${JSON.stringify({ level: 'warn', msg: 'Login failed: no.', err: { message: 'no' } })}\n`,
+  )
+  log.write('not JSON\n')
+  const sentence = 'Redis is in trouble. ECONNREFUSED'
+  assert.deepEqual(said, [sentence, sentence, 'Login failed: no.', 'not JSON'])
+})

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { redisUnavailable, startRedis } from '../helpers/redis.ts'
+import { contactIds, csvOf, place } from './spawn.ts'
+
+const skip = await redisUnavailable()
+const redis = skip === false ? await startRedis({ after }, { appendOnly: true }) : null
+const env = { REDIS_URL: redis?.url ?? '' }
+
+test('submit hands a request to a worker and can wait for its receipt', { skip }, async (t) => {
+  const { folder, sandbox, expunge, start } = await place(t)
+  await writeFile(join(folder, 'ids.csv.gz'), gzipSync(csvOf(contactIds(200))))
+  const args = ['submit', '--object', 'Contact', '--csv', 'ids.csv.gz', '--id', 'S-1']
+
+  const submitted = await expunge([...args, '--json'], { env })
+  assert.equal(submitted.code, 0, submitted.stderr)
+  const view = JSON.parse(submitted.stdout)
+  assert.deepEqual(
+    [view.id, view.status, view.request.source],
+    ['S-1', 'queued', { type: 'upload' }],
+  )
+
+  const again = await expunge(args, { env })
+  assert.deepEqual([again.code, again.stdout], [0, 'S-1\n'])
+  assert.match(again.stderr, /S-1 is known already: queued/)
+
+  const other = await expunge([...args, '--reason', 'another'], { env })
+  assert.deepEqual([other.code, other.stdout], [2, ''])
+
+  const worker = start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
+  const waited = await expunge([...args, '--wait', '--json'], { env })
+  assert.equal(waited.code, 0, waited.stderr)
+  assert.equal(JSON.parse(waited.stdout).outcome.deleted, 200)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 200)
+
+  const listed = await expunge(['list', '--status', 'completed', '--json'], { env })
+  assert.deepEqual(
+    JSON.parse(listed.stdout).map(({ id }: { id: string }) => id),
+    ['S-1'],
+  )
+  worker.child.kill('SIGTERM')
+  assert.equal((await worker.ended).code, 0)
+})
+
+test('a Redis that does not answer is named, without its password', async (t) => {
+  const { expunge } = await place(t)
+  const nobody = { REDIS_URL: 'redis://user:hunter2@127.0.0.1:1' }
+  const args = ['submit', '--object', 'Contact', '--ids', contactIds(1).join()]
+  const { code, stdout, stderr } = await expunge(args, { env: nobody })
+  assert.deepEqual([code, stdout], [2, ''])
+  assert.match(
+    stderr,
+    /^expunge: Redis at redis:\/\/user:\*\*\*@127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/m,
+  )
+  assert.doesNotMatch(stderr, /hunter2/)
+})
+
+test('a run over a Redis that others share sends its file along', { skip }, async (t) => {
+  const { folder, sandbox, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(50)))
+  const config = join(folder, 'expunge.yaml')
+  const login = {
+    loginUrl: sandbox.url,
+    clientId: sandbox.clientId,
+    clientSecret: sandbox.clientSecret,
+  }
+  await writeFile(config, JSON.stringify({ orgs: { emea: { salesforce: login } } }))
+  const { code, stdout, stderr } = await expunge(
+    ['run', '--object', 'Contact', '--csv', 'ids.csv', '--yes', '--json'],
+    {
+      env: {
+        ...env,
+        EXPUNGE_CONFIG: config,
+        ...{ SALESFORCE_LOGIN_URL: '', SALESFORCE_CLIENT_ID: '', SALESFORCE_CLIENT_SECRET: '' },
+      },
+    },
+  )
+  assert.equal(code, 0, stderr)
+  const receipt = JSON.parse(stdout)
+  assert.deepEqual([receipt.org, receipt.outcome.deleted], ['emea', 50])
+})

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { shellQuoted } from '../../src/cli/commandline.ts'
+import { redisUnavailable } from '../helpers/redis.ts'
+import { contactIds, csvOf, place } from './spawn.ts'
+
+/** util-linux's `script` gives a command a terminal; that of others takes other options. */
+const version = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? ''
+const skip = version.includes('util-linux') ? await redisUnavailable() : 'no util-linux script'
+
+const under = (command: readonly string[]) => [
+  ...['script', '--quiet', '--return', '--command', command.map(shellQuoted).join(' ')],
+  '/dev/null',
+]
+const RUN = ['run', '--object', 'Contact', '--csv', 'ids.csv']
+
+test('on a terminal the question is asked, and only yes deletes', { skip }, async (t) => {
+  const { sandbox, folder, start } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(40)))
+  const declined = start(RUN, { under })
+  await declined.saw(/Delete 40 Contact records in PRODUCTION org .*Type yes to delete: /)
+  declined.child.stdin?.write('y\n')
+  const no = await declined.ended
+  assert.equal(no.code, 3, no.stdout)
+  assert.match(no.stdout, /Cancelled/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+
+  const accepted = start(RUN, { under })
+  await accepted.saw(/Type yes to delete: /)
+  accepted.child.stdin?.write('yes\n')
+  const yes = await accepted.ended
+  assert.equal(yes.code, 0, yes.stdout)
+  assert.match(yes.stdout, /Completed/)
+  assert.ok(yes.stdout.includes('\u001b[32m'), 'a terminal gets colours')
+  assert.equal(sandbox.referee.stats().rowsDeleted, 40)
+})
+
+test('a bar shows how far it is, and Ctrl-C at the question sends nothing', { skip }, async (t) => {
+  const { sandbox, folder, start } = await place(t, {
+    faults: [{ on: 'job', action: { do: 'hold', ms: 1500 } }],
+  })
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(300)))
+  const asked = start([...RUN, '--id', 'x'], { under, env: { NO_COLOR: '1' } })
+  await asked.saw(/Type yes to delete: /)
+  asked.child.stdin?.write('\u0003')
+  const interrupted = await asked.ended
+  assert.equal(interrupted.code, 130, interrupted.stdout)
+  assert.match(interrupted.stdout, /Nothing of it is at work in Salesforce/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+
+  const bar = start([...RUN, '--id', 'x', '--yes'], { under, env: { NO_COLOR: '1' } })
+  await bar.saw(/Deleting █*░+ \d+ of 300 {2}\d+ %/)
+  const done = await bar.ended
+  assert.equal(done.code, 0, done.stdout)
+  assert.equal(done.stdout.includes('\u001b[32m'), false)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 300)
+})

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { test } from 'node:test'
+import { startExpunge } from './spawn.ts'
+
+const run = (args: readonly string[], env: Record<string, string> = {}) =>
+  startExpunge(args, { env, input: '' }, tmpdir()).ended
+
+test('help and version are answers', async () => {
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  )
+  assert.deepEqual(await run(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+  const help = await run(['--help'])
+  assert.equal(help.code, 0)
+  assert.equal(help.stderr, '')
+  for (const command of [
+    'run',
+    'submit',
+    'status',
+    'list',
+    'worker',
+    'sandbox',
+    'demo',
+    'doctor',
+  ]) {
+    assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'))
+  }
+})
+
+const WRONG: readonly (readonly [args: readonly string[], says: RegExp])[] = [
+  [[], /^Usage: expunge/],
+  [['bogus'], /^expunge: unknown command 'bogus'/],
+  [['run'], /^expunge: required option '--sobject, --object <name>'/],
+  [
+    ['run', '--object', 'Contact', '--cvs', 'x'],
+    /^expunge: unknown option '--cvs'\n\(Did you mean --csv\?\)/,
+  ],
+  [['run', '--object', 'Contact', '--ids', 'x', '--max-records', '0'], /whole number from 1/],
+  [
+    ['run', '--object', 'Contact', '--ids', 'x', '--on-invalid', 'ask'],
+    /Allowed choices are refuse, skip/,
+  ],
+  [
+    ['run', '--object', 'Contact', '--csv', 'no-such.csv', '--yes'],
+    /^expunge: --csv: no-such\.csv does not exist/,
+  ],
+  [
+    ['run', '--object', 'Contact', '--soql', 'SELECT Id FROM Contact'],
+    /^expunge: --soql: .*not in this version/,
+  ],
+  [['run', '--object', 'Contact', '--csv', '-'], /^expunge: stdin carries the ids/],
+  [['status'], /^expunge: missing required argument 'id'/],
+  [['list', '--status', 'gone'], /Allowed choices are queued/],
+]
+
+test('what cannot be meant ends with 2, a word on stderr and nothing on stdout', async () => {
+  for (const [args, says] of WRONG) {
+    const { code, stdout, stderr } = await run(args)
+    assert.deepEqual([code, stdout], [2, ''], args.join(' '))
+    assert.match(stderr, says)
+    assert.doesNotMatch(stderr, /\n\s+at /)
+  }
+})
+
+test('missing settings are named, all of them at once', async () => {
+  const { code, stdout, stderr } = await run(['submit', '--object', 'Contact', '--ids', 'x'], {
+    EXPUNGE_MAX_RECORDS: 'many',
+  })
+  assert.deepEqual([code, stdout], [2, ''])
+  assert.match(stderr, /^expunge: .*REDIS_URL: missing/ms)
+  assert.match(stderr, /EXPUNGE_MAX_RECORDS: expected/)
+  const login = await run(['run', '--object', 'Contact', '--ids', 'x', '--yes'])
+  assert.equal(login.code, 2)
+  assert.match(login.stderr, /SALESFORCE_/)
+})
+
+test('a wrong field of the request is told before anything is started', async () => {
+  const { code, stderr } = await run(
+    ['run', '--object', 'Contact', '--ids', 'x', '--yes', '--id', '-bad-'],
+    { SALESFORCE_INSTANCE_URL: 'http://127.0.0.1:1', SALESFORCE_ACCESS_TOKEN: 'x' },
+  )
+  assert.equal(code, 2)
+  assert.match(stderr, /^expunge: The deletion request is not valid\. id: expected/m)
+})
