@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from '../shared/clock.ts'
 import { ExpungeError } from '../shared/errors.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
 import { isTerminal, type Receipt } from '../shared/receipt.ts'
@@ -145,7 +145,7 @@ async function wait(store: OrgStore, id: string, signal?: AbortSignal): Promise<
     const record = await store.ledger.load(id)
     if (record === null) throw unknown(store, id)
     if (isTerminal(record.status) && record.receipt !== null) return record.receipt
-    await delay(LOOK_EVERY_MS, undefined, signal === undefined ? {} : { signal })
+    await systemClock.sleep(LOOK_EVERY_MS, signal)
   }
 }
 

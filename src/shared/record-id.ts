@@ -26,16 +26,16 @@ const ID_FORM = /^[0-9A-Za-z]{15}(?:[0-9A-Z]{3})?$/
 
 /** The three characters that turn a 15-character id into its 18-character form. */
 export function suffixOf(id15: string): string {
-  let suffix = ''
-  for (let block = 0; block < ID_LENGTH; block += 5) {
-    let bits = 0
-    for (let k = 0; k < 5; k++) {
-      const char = id15.charCodeAt(block + k)
-      if (char >= 65 && char <= 90) bits |= 1 << k
-    }
-    suffix += SUFFIX_ALPHABET.charAt(bits)
+  return suffixOfBlock(id15, 0) + suffixOfBlock(id15, 5) + suffixOfBlock(id15, 10)
+}
+
+function suffixOfBlock(id15: string, block: number): string {
+  let bits = 0
+  for (let k = 0; k < 5; k++) {
+    const char = id15.charCodeAt(block + k)
+    if (char >= 65 && char <= 90) bits |= 1 << k
   }
-  return suffix
+  return SUFFIX_ALPHABET.charAt(bits)
 }
 
 /** The 18-character form of a canonical id. */

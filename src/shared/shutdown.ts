@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 /**
  * What was opened is closed in reverse, each thing once, and one that fails to close does not keep
  * the others open.
@@ -20,5 +22,16 @@ export class Closers {
       }
     }
     if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed.')
+  }
+}
+
+/** Whether it ended in time. Real time, whatever the clock: a process that stops is being watched. */
+export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const timer = new AbortController()
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    timer.abort()
   }
 }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../shared/clock.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
 import { ConfigError, messageOf } from '../shared/errors.ts'
@@ -9,6 +8,7 @@ import type { QueueName } from '../shared/queues.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import { createSalesforce, type Identity, type Salesforce } from '../shared/salesforce/client.ts'
 import { SalesforceError } from '../shared/salesforce/errors.ts'
+import { endsWithin } from '../shared/shutdown.ts'
 import type { Context } from './context.ts'
 import { claimOrg, claimResultsStore } from './identity.ts'
 import { retryDelay } from './ingest/poll.ts'
@@ -17,7 +17,7 @@ import type { PlannerDeps } from './plan/planner.ts'
 import { type Process, type QueueWorker, startQueueWorker } from './queue-worker.ts'
 import { processRequestJob } from './requests.ts'
 import { shareSettings } from './settings.ts'
-import { sweep } from './sweep.ts'
+import { startSweeper } from './sweep.ts'
 
 /** What all orgs of a worker process share. */
 export interface WorkerParts {
@@ -163,7 +163,8 @@ function work(
     startIngest('ingest-jobs', org.maxInFlight),
     startIngest('ingest-jobs-urgent', org.urgentInFlight),
   ]
-  const sweeper = startSweeper(planner, SWEEP_LOCKS * config.worker.lockMs, ctx)
+  const intervalMs = SWEEP_LOCKS * config.worker.lockMs
+  const sweeper = startSweeper({ ...planner, intervalMs }, ctx)
   return {
     identity,
     get active() {
@@ -180,38 +181,4 @@ function work(
       salesforce.close()
     },
   }
-}
-
-/** Whether it ended in time. Real time, whatever the clock: a process that stops is being watched. */
-async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController()
-  const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
-  try {
-    return await Promise.race([work.then(() => true), late])
-  } finally {
-    timer.abort()
-  }
-}
-
-/** Sweeps at once, since whoever starts may follow a crash, and then at every interval. */
-function startSweeper(
-  deps: PlannerDeps,
-  intervalMs: number,
-  ctx: Context,
-): { stop(): void; ended: Promise<void> } {
-  const stopping = new AbortController()
-  const own = { ...ctx, signal: AbortSignal.any([ctx.signal, stopping.signal]) }
-  const loop = async () => {
-    while (!own.signal.aborted) {
-      try {
-        await sweep({ ...deps, intervalMs }, own)
-        await ctx.clock.sleep(intervalMs, own.signal)
-      } catch (error) {
-        if (own.signal.aborted) return
-        ctx.log.error({ err: error }, 'The sweep failed and comes again.')
-        await ctx.clock.sleep(intervalMs, own.signal).catch(() => {})
-      }
-    }
-  }
-  return { stop: () => stopping.abort(), ended: loop() }
 }

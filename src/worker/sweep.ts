@@ -70,3 +70,27 @@ function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): 
   const claimed = record !== null && (record.lot === lot.lot || record.staged?.lot === lot.lot)
   return !claimed && now - lot.touchedAt > UNCLAIMED_MS
 }
+
+/** Sweeps at once, since whoever starts may follow a crash, and then at every interval. */
+export function startSweeper(deps: SweepDeps, ctx: Context): Sweeper {
+  const stopping = new AbortController()
+  const own = { ...ctx, signal: AbortSignal.any([ctx.signal, stopping.signal]) }
+  const loop = async () => {
+    while (!own.signal.aborted) {
+      try {
+        await sweep(deps, own)
+      } catch (error) {
+        if (own.signal.aborted) return
+        ctx.log.error({ err: error }, 'The sweep failed and comes again.')
+      }
+      await ctx.clock.sleep(deps.intervalMs, own.signal).catch(() => {})
+    }
+  }
+  return { stop: () => stopping.abort(), ended: loop() }
+}
+
+export interface Sweeper {
+  stop(): void
+  /** Resolves once a sweep under way has let go. */
+  readonly ended: Promise<void>
+}

@@ -39,7 +39,7 @@ export async function startWorker(
   try {
     const redis = connectRedis(options.redis, 'wait', onError)
     closers.add(() => redis.disconnect())
-    warnOf(await assertUsable(redis), log)
+    warnOf(await unlessAborted(assertUsable(redis), until), log)
     const results = await openResultsStore(config.results.path)
     const parts: WorkerParts = { config, results, metrics, log, clock }
     const start = async (org: Parameters<typeof startOrgWorker>[1]) => {
@@ -49,7 +49,7 @@ export async function startWorker(
       closers.add(() => worker.stop())
       return [org.name, worker] as const
     }
-    const orgs = new Map(await Promise.all([...config.orgs.values()].map(start)))
+    const orgs = new Map(await allOrNone([...config.orgs.values()].map(start), starting))
     return {
       orgs,
       ready: async () => (redis.status === 'ready' ? null : 'Redis does not answer'),
@@ -58,6 +58,26 @@ export async function startWorker(
   } catch (error) {
     starting.abort(new ShutdownError('The worker could not start.'))
     await closers.closeAll()
+    throw error
+  }
+}
+
+/** Redis may be away for hours; whoever stops meanwhile is not kept waiting. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', abort))
+}
+
+/** The first that fails stops the others, and each has ended before the failure is told. */
+async function allOrNone<T>(starts: Promise<T>[], starting: AbortController): Promise<T[]> {
+  try {
+    return await Promise.all(starts)
+  } catch (error) {
+    starting.abort(new ShutdownError('The worker could not start.'))
+    await Promise.allSettled(starts)
     throw error
   }
 }

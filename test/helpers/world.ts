@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createProducer, type Producer } from '../../src/producer/producer.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
+import type { Clock } from '../../src/shared/clock.ts'
 import { type Config, loadConfig, type OrgConfig } from '../../src/shared/config.ts'
 import { createLogger, type Logger } from '../../src/shared/logger.ts'
 import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
+import { type OrgStore, openOrgStore } from '../../src/shared/org-store.ts'
+import { connectRedis } from '../../src/shared/redis.ts'
 import { type RunningWorker, startWorker } from '../../src/worker/worker.ts'
 import type { TestRedis } from './redis.ts'
 
@@ -19,8 +22,17 @@ export interface World {
   /** A folder of the test's own, and the root of its file sources. */
   readonly folder: string
   readonly results: string
+  /** What the org has in Redis, over a connection of its own. */
+  readonly store: OrgStore
   /** Each call starts one more worker on the same Redis. */
-  startWorker(overrides?: Partial<Pick<Config, 'worker' | 'audit'>>): Promise<RunningWorker>
+  startWorker(overrides?: Partial<Config>, own?: WorkersOwn): Promise<RunningWorker>
+}
+
+/** What one worker has for itself, where it is not to share it with the others. */
+export interface WorkersOwn {
+  readonly metrics?: Metrics
+  readonly clock?: Clock
+  readonly signal?: AbortSignal
 }
 
 export interface WorldOptions {
@@ -28,6 +40,8 @@ export interface WorldOptions {
   readonly sandbox?: SandboxOptions
   readonly org?: Partial<OrgConfig>
   readonly log?: Logger
+  /** The workers'. */
+  readonly clock?: Clock
 }
 
 interface Scope {
@@ -51,6 +65,12 @@ export async function startWorld(t: Scope, options: WorldOptions): Promise<World
   const config = await configure(name, folder, sandbox, options)
   const metrics = createMetrics({ version: 'test' })
   const log = options.log ?? createLogger({ level: 'silent' })
+  const connection = connectRedis({ kind: 'url', url: options.redis.url }, 'wait', () => {})
+  const store = openOrgStore(connection, name, () => {})
+  closers.push(async () => {
+    await store.close()
+    connection.disconnect()
+  })
   return {
     org: name,
     sandbox,
@@ -59,9 +79,15 @@ export async function startWorld(t: Scope, options: WorldOptions): Promise<World
     config,
     folder,
     results: config.results.path,
-    startWorker: async (overrides = {}) => {
+    store,
+    startWorker: async (overrides = {}, { signal, ...own } = {}) => {
       const redis = { kind: 'url', url: options.redis.url } as const
-      const worker = await startWorker({ config: { ...config, ...overrides }, redis, metrics, log })
+      const parts = {
+        ...{ config: { ...config, ...overrides }, redis, metrics, log },
+        ...(options.clock === undefined ? {} : { clock: options.clock }),
+        ...own,
+      }
+      const worker = await startWorker(parts, signal)
       closers.push(() => worker.stop())
       return worker
     },

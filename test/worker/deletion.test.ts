@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { deleteIds } from '../helpers/deletion.ts'
 import { id15, id18, ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startWorld } from '../helpers/world.ts'
@@ -67,5 +68,14 @@ describe('a deletion request', () => {
     assert.ok(failed.startsWith('Id,Code,Message\n'))
     assert.match(await readFile(join(folder, 'invalid.csv'), 'utf8'), /^Line,Value,Reason\n502,/)
     assert.deepEqual(JSON.parse(await readFile(join(folder, 'receipt.json'), 'utf8')), receipt)
+  })
+
+  test('for hardDelete is refused where the org does not allow it', async (t) => {
+    const world = await startWorld(t, { redis })
+    await world.startWorker()
+    const receipt = await deleteIds(world, ids18(2), { operation: 'hardDelete' })
+    assert.equal(receipt.status, 'refused')
+    assert.equal(receipt.error?.code, 'HARD_DELETE_NOT_ALLOWED')
+    assert.deepEqual(world.sandbox.referee.stats().jobs, [])
   })
 })

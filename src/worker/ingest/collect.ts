@@ -1,13 +1,12 @@
 import type { ChunkOutcome, ChunkRef, IngestOrder } from '../../shared/ledger/record.ts'
-import { chunkField } from '../../shared/ledger/record.ts'
-import { NO_OUTCOME, type Verdict } from '../../shared/receipt.ts'
-import { canonicalId, ID_LENGTH, to18 } from '../../shared/record-id.ts'
+import { NO_OUTCOME } from '../../shared/receipt.ts'
+import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
 import type { Operation } from '../../shared/request.ts'
-import type { PartKind, ResultsStore, ResultWriter } from '../../shared/results.ts'
+import type { ResultsStore } from '../../shared/results.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Staging } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
-import { IdSet } from '../id-set.ts'
+import { ChunkBook, lineOf } from './chunk-book.ts'
 import { eachResult } from './result-csv.ts'
 import { parseRowError, verdictOf } from './retry.ts'
 
@@ -52,32 +51,20 @@ export async function collect(
   if (whole && job.numberRecordsFailed === 0 && !collector.keepDeleted) {
     return order.chunks.map((ref) => bookless(ref, job))
   }
-  const books = await openBooks(order, collector)
-  try {
-    await readFailures(job, order.operation, books, collector, ctx)
-    const failures = books.reduce((sum, book) => sum + book.judged.size, 0)
-    const told = whole && failures === job.numberRecordsFailed
-    if (!told || collector.keepDeleted) await readSuccesses(job, books, collector, ctx)
-    for (const book of books) await book.close(told ? 'deleted' : 'unprocessed', collector.staging)
-    return books.map((book) => ({ ref: book.ref, outcome: book.outcome(job) }))
-  } finally {
-    for (const book of books) await book.dispose()
-  }
+  await using opened = new AsyncDisposableStack()
+  const books = order.chunks.map((ref) => opened.use(new ChunkBook(ref, collector)))
+  for (const book of books) await book.open(collector.staging)
+  await readFailures(job, order.operation, books, collector, ctx)
+  const failures = books.reduce((sum, book) => sum + book.judged, 0)
+  const told = whole && failures === job.numberRecordsFailed
+  if (!told || collector.keepDeleted) await readSuccesses(job, books, collector, ctx)
+  for (const book of books) await book.close(told ? 'deleted' : 'unprocessed', collector.staging)
+  return books.map((book) => ({ ref: book.ref, outcome: book.outcome(job) }))
 }
 
 function bookless(ref: ChunkRef, job: IngestJobInfo): CollectedChunk {
   const outcome = { ...NO_OUTCOME, deleted: ref.count }
   return { ref, outcome: { outcome, failures: {}, job: lineOf(ref, job), error: null } }
-}
-
-async function openBooks(order: IngestOrder, collector: Collector): Promise<readonly ChunkBook[]> {
-  const books: ChunkBook[] = []
-  for (const ref of order.chunks) {
-    const book = new ChunkBook(ref, collector)
-    books.push(book)
-    for await (const ids of collector.staging.read(ref, ref.chunk)) book.expect(ids)
-  }
-  return books
 }
 
 async function readFailures(
@@ -96,7 +83,7 @@ async function readFailures(
       return
     }
     const { code, message } = parseRowError(error)
-    book.failed(verdictOf(code, operation), code, message)
+    book.failed(scratch, verdictOf(code, operation), code, message)
   }
   const csv = api.failedResults(job.id, ctx.signal)
   await eachResult(csv, ['Id', 'sf__Error'], visit, () => drain(books))
@@ -113,7 +100,7 @@ async function readSuccesses(
   const visit = (id = '') => {
     const book = bookOf(id, books)
     if (book === undefined) strangers++
-    else book.deleted()
+    else book.deleted(scratch)
   }
   await eachResult(api.successfulResults(job.id, ctx.signal), ['Id'], visit, () => drain(books))
   reportStrangers(strangers, 'successfulResults', job, ctx)
@@ -134,94 +121,10 @@ function reportStrangers(count: number, file: string, job: IngestJobInfo, ctx: C
 /** One row's id at a time passes through here; a buffer of its own each would be garbage by the million. */
 const scratch = Buffer.alloc(ID_LENGTH)
 
-/** The book of the chunk that sent this id and has no verdict for it yet; the id is in `scratch`. */
+/** The book that awaits a verdict for this id, which is in `scratch` then. */
 function bookOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
   const canonical = canonicalId(id)
   if (canonical === undefined) return undefined
   scratch.write(canonical, 'latin1')
-  return books.find((book) => book.sent.has(scratch, 0) && !book.judged.has(scratch, 0))
-}
-
-/** The account of one chunk while its results are read. */
-class ChunkBook {
-  readonly ref: ChunkRef
-  /** Every id that was sent. */
-  readonly sent = new IdSet()
-  /** Every id that has its verdict. */
-  readonly judged = new IdSet()
-  readonly #counts: Record<Verdict, number> = { ...NO_OUTCOME }
-  readonly #failures = new Map<string, number>()
-  readonly #parts: Readonly<Record<PartKind, ResultWriter>>
-  readonly #keepDeleted: boolean
-
-  constructor(ref: ChunkRef, { results, org, keepDeleted }: Collector) {
-    const folder = { org, id: ref.request }
-    const writer = (kind: PartKind) => results.partWriter(folder, kind, chunkField(ref))
-    this.ref = ref
-    this.#parts = {
-      failed: writer('failed'),
-      unprocessed: writer('unprocessed'),
-      deleted: writer('deleted'),
-    }
-    this.#keepDeleted = keepDeleted
-  }
-
-  expect(ids: Uint8Array): void {
-    for (let at = 0; at < ids.length; at += ID_LENGTH) this.sent.add(ids, at)
-  }
-
-  failed(verdict: Verdict, code: string, message: string): void {
-    this.judged.add(scratch, 0)
-    this.#counts[verdict]++
-    if (verdict !== 'failed') return
-    this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1)
-    this.#parts.failed.write([to18(scratch.toString('latin1')), code, message])
-  }
-
-  deleted(): void {
-    this.judged.add(scratch, 0)
-    this.#counts.deleted++
-    if (this.#keepDeleted) this.#parts.deleted.write([to18(scratch.toString('latin1'))])
-  }
-
-  /** Whatever has no verdict yet gets this one; then the parts appear. */
-  async close(rest: 'deleted' | 'unprocessed', staging: Staging): Promise<void> {
-    const left = this.ref.count - this.judged.size
-    this.#counts[rest] += left
-    if (left > 0 && (rest === 'unprocessed' || this.#keepDeleted)) {
-      for await (const ids of staging.read(this.ref, this.ref.chunk)) {
-        for (let at = 0; at < ids.length; at += ID_LENGTH) {
-          if (this.judged.has(ids, at)) continue
-          scratch.set(ids.subarray(at, at + ID_LENGTH))
-          this.#parts[rest].write([to18(scratch.toString('latin1'))])
-        }
-        await this.drain()
-      }
-    }
-    for (const part of Object.values(this.#parts)) await part.commit()
-  }
-
-  /** Writes out what has gathered. */
-  async drain(): Promise<void> {
-    for (const part of Object.values(this.#parts)) await part.drain()
-  }
-
-  outcome(job: IngestJobInfo): ChunkOutcome {
-    return {
-      outcome: { ...this.#counts },
-      failures: Object.fromEntries(this.#failures),
-      job: lineOf(this.ref, job),
-      error: null,
-    }
-  }
-
-  async dispose(): Promise<void> {
-    this.sent.dispose()
-    this.judged.dispose()
-    for (const part of Object.values(this.#parts)) await part.discard()
-  }
-}
-
-function lineOf(ref: ChunkRef, job: IngestJobInfo) {
-  return { id: job.id, state: job.state, records: ref.count, attempt: ref.attempt }
+  return books.find((book) => book.awaits(scratch))
 }

@@ -10,10 +10,12 @@ import {
   type WorkOrders,
 } from '../../shared/queues.ts'
 import { type Context, NotOursError, ShutdownError } from '../context.ts'
-import { parseCheckpoint } from './checkpoint.ts'
-import type { Collector } from './collect.ts'
-import { type LifecycleDeps, runIngestJob, unprocessed } from './lifecycle.ts'
-import { codeLabel } from './retry.ts'
+import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
+import type { CollectedChunk, Collector } from './collect.ts'
+import { enterOutcome } from './enter.ts'
+import { runIngestJob } from './lifecycle.ts'
+import type { LifecycleDeps } from './step.ts'
+import { endUnprocessed, unprocessed } from './unprocessed.ts'
 
 /** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */
 export const MOST_CRASHES = 5
@@ -49,7 +51,7 @@ export async function processIngestJob(
     ctx.signal.throwIfAborted()
     await work(data.order, lock, deps, ctx, () => park(job, token))
   } catch (error) {
-    if (error instanceof ShutdownError) return handOver(job, token, data.order, deps.ledger)
+    if (error instanceof ShutdownError) return handOver(job, data.order, lock, deps.ledger)
     if (error instanceof NotOursError) {
       ctx.log.warn(
         { order: data.order },
@@ -57,7 +59,7 @@ export async function processIngestJob(
       )
       deps.metrics.lockLost({ org: deps.org, queue })
     } else {
-      await deps.ledger.handBackOrder(data.order)
+      await deps.ledger.handBackOrder(data.order, lock)
     }
     throw error
   }
@@ -78,52 +80,36 @@ async function work(
       throw new NotOursError('The lock of the job was lost before it began.')
     case 'taken': {
       const { order, crashes } = taken
-      if (crashes >= MOST_CRASHES) return enter(order, poisoned(order), lock, deps, ctx)
       const checkpoint = parseCheckpoint(taken.checkpoint)
       if (checkpoint === undefined) return handBack()
       const start = { checkpoint, resumed: taken.checkpoint !== null }
-      const results = await runIngestJob(order, start, lifecycle(order, lock, deps), ctx)
-      return enter(order, results, lock, deps, ctx)
+      const results =
+        crashes >= MOST_CRASHES
+          ? await poisoned(order, checkpoint, crashes, deps, ctx)
+          : await runIngestJob(order, start, lifecycle(order, lock, deps), ctx)
+      return enterOutcome(order, results, lock, deps, ctx)
     }
     default:
       throw new TypeError(`Unknown answer ${JSON.stringify(taken satisfies never)}`)
   }
 }
 
-function poisoned(order: IngestOrder) {
-  return unprocessed(order, {
-    code: 'CRASHED',
-    message: `Workers died ${MOST_CRASHES} times while they sent these ids; they were given up. See the workers' logs.`,
-  })
-}
-
-/** The outcome into the ledger, first of all; only then is it counted, and the request settled. */
-async function enter(
-  { order, object }: IngestOrder,
-  results: Awaited<ReturnType<typeof runIngestJob>>,
-  lock: JobLock,
-  { org, ledger, orders, metrics }: IngestProcessorDeps,
+async function poisoned(
+  order: IngestOrder,
+  checkpoint: Checkpoint,
+  crashes: number,
+  { collector }: IngestProcessorDeps,
   ctx: Context,
-): Promise<void> {
-  const recorded = await ledger.recordOutcome({ order, outcomes: results, lock })
-  if (recorded.kind === 'lost')
-    throw new NotOursError('The lock of the job was lost before its outcome was entered.')
-  if (recorded.kind === 'gone') return
-  for (const [index, { ref, written, last }] of recorded.chunks.entries()) {
-    const outcome = results[index]?.outcome
-    if (written && outcome !== undefined) {
-      const failures: Record<string, number> = {}
-      for (const [code, count] of Object.entries(outcome.failures)) {
-        failures[codeLabel(code)] = (failures[codeLabel(code)] ?? 0) + count
-      }
-      metrics.chunkEnded({ org, object, outcome: outcome.outcome, failures })
-    }
-    ctx.log.info(
-      { request: ref.request, chunk: ref.chunk, ...outcome?.outcome },
-      'Chunk accounted for.',
-    )
-    if (last) await orders.settle(ref.request)
+): Promise<readonly CollectedChunk[]> {
+  const error = {
+    code: 'CRASHED',
+    message: `Workers died ${MOST_CRASHES} times while they sent these ids (step ${checkpoint.step}); they were given up. See the workers' logs.`,
   }
+  const job = 'jobId' in checkpoint ? { id: checkpoint.jobId, state: 'Abandoned' } : null
+  // Reading these very ids may be what killed the workers: to list them is tried only once.
+  return crashes === MOST_CRASHES
+    ? endUnprocessed(order, { error, job }, collector, ctx)
+    : unprocessed(order, { error, job })
 }
 
 function lifecycle(
@@ -146,7 +132,6 @@ function lifecycle(
     events: {
       phaseEnded: (phase, seconds) => metrics.phaseEnded({ org, object, phase, seconds }),
       uploaded: (bytes) => metrics.uploaded({ org, object, bytes }),
-      ended: (state) => metrics.ingestJobEnded({ org, object, state }),
       retried: (reason) => metrics.retried({ org, object, reason }),
       stalled: (change) => metrics.stalled({ org, change }),
       progress: async (progress) => {
@@ -161,10 +146,10 @@ function lifecycle(
  * Another worker takes it before anything else and goes on at the checkpoint; no attempt is spent.
  * `moveToDelayed(now)` was tried: it put jobs behind the backlog and overran the window.
  */
-async function handOver(job: Job, token: string, order: string, ledger: Ledger): Promise<never> {
-  await ledger.handBackOrder(order)
+async function handOver(job: Job, order: string, lock: JobLock, ledger: Ledger): Promise<never> {
+  await ledger.handBackOrder(order, lock)
   await job.changePriority({ priority: HAND_OVER_PRIORITY })
-  await job.moveToWait(token)
+  await job.moveToWait(lock.token)
   throw new WaitingError()
 }
 

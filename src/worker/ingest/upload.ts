@@ -45,13 +45,14 @@ async function* chunkRows(chunk: ChunkRef, staging: Staging): AsyncGenerator<Uin
   for await (const ids of staging.read(chunk, chunk.chunk)) {
     hash.update(ids)
     bytes += ids.length
+    if (bytes > chunk.count * ID_LENGTH) break
     if (held !== null) yield held
     held = toRows(ids)
   }
   if (bytes !== chunk.count * ID_LENGTH || hash.digest('hex') !== chunk.sha256) {
     throw new StagingError(
       `Chunk ${chunk.chunk} of request ${chunk.request}: expected the ${chunk.count} ids that were planned, ` +
-        `found ${bytes / ID_LENGTH} staged ones or others. Nothing of it was sent; submit the request again.`,
+        `found others (${bytes / ID_LENGTH} read). Nothing of it was sent; submit the request again.`,
     )
   }
   if (held !== null) yield held

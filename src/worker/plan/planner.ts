@@ -56,9 +56,22 @@ async function conclude(
   const { plan } = draft
   const { object } = record.request
   ctx.log.info({ request: record.request.id, ...plan }, 'Planned.')
+  await decide(record, lot, lock, draft, deps, ctx)
   for (const verdict of ['accepted', 'invalid', 'duplicate'] as const) {
     deps.metrics.idsRead({ org: deps.org.name, object, verdict, count: plan[verdict] })
   }
+}
+
+/** What comes of the plan: its end, or its ingest jobs. */
+function decide(
+  record: RequestRecord,
+  lot: string,
+  lock: JobLock,
+  draft: Draft,
+  deps: PlannerDeps,
+  ctx: Context,
+): Promise<void> {
+  const { plan } = draft
   if (draft.objection !== null) return stop(record, lot, draft.objection, plan, deps, ctx)
   if (record.request.dryRun || plan.accepted === 0) {
     const status = record.request.dryRun ? 'planned' : 'completed'

@@ -1,0 +1,49 @@
+import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import type { Context } from '../context.ts'
+import type { LifecycleEvents } from './step.ts'
+
+/** Without any change for so long a job counts as stalled: reported, not touched. */
+export const STALLED_AFTER_MS = 15 * 60_000
+
+/** Tells when a job stands still in Salesforce, and when it moves again. */
+export class StallWatch {
+  readonly #events: LifecycleEvents
+  readonly #ctx: Context
+  readonly #jobId: string
+  #last = ''
+  #movedAt: number
+  #stalled = false
+
+  constructor(events: LifecycleEvents, ctx: Context, jobId: string) {
+    this.#events = events
+    this.#ctx = ctx
+    this.#jobId = jobId
+    this.#movedAt = ctx.clock.now()
+  }
+
+  async see(job: IngestJobInfo): Promise<void> {
+    const now = this.#ctx.clock.now()
+    const seen = `${job.state} ${job.numberRecordsProcessed} ${job.systemModstamp ?? ''}`
+    if (seen !== this.#last) {
+      this.#last = seen
+      this.#movedAt = now
+      this.end()
+      await this.#events.progress({
+        processed: job.numberRecordsProcessed,
+        failed: job.numberRecordsFailed,
+      })
+    } else if (!this.#stalled && now - this.#movedAt > STALLED_AFTER_MS) {
+      this.#stalled = true
+      this.#events.stalled(1)
+      this.#ctx.log.warn(
+        { ingestJob: this.#jobId, state: job.state },
+        `No progress in Salesforce for ${Math.round((now - this.#movedAt) / 60_000)} minutes; still waiting.`,
+      )
+    }
+  }
+
+  end(): void {
+    if (this.#stalled) this.#events.stalled(-1)
+    this.#stalled = false
+  }
+}

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { Queue } from 'bullmq'
+import { hurried } from '../helpers/clock.ts'
+import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { id18, ids18 } from '../helpers/ids.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { inReverse } from '../helpers/scope.ts'
+import { startWorld } from '../helpers/world.ts'
+
+/** Other systems submit with nothing but BullMQ: a queue, a job name, a job id, and the request. */
+
+const scope = inReverse(after)
+const redis = await startRedis(scope)
+const world = await startWorld(scope, { redis, clock: hurried })
+await world.startWorker()
+
+const queue = new Queue('requests', {
+  connection: { url: redis.url },
+  prefix: `{expunge-${world.org}}`,
+})
+scope.after(() => queue.close())
+
+let used = 0
+function request(fields: Record<string, unknown> = {}) {
+  const source = { type: 'ids', ids: [id18(used++), id18(used++)] }
+  return { org: world.org, object: 'Contact', source, ...fields }
+}
+const enqueue = (data: unknown, jobId?: string) =>
+  queue.add('deletion-request', data, jobId === undefined ? {} : { jobId })
+
+describe('a job deletion-request', () => {
+  test('is a request like any other; its job id names it', async () => {
+    await enqueue(request(), 'r-crm.42')
+    const receipt = await receiptOfNew('crm.42')
+    assert.equal(receipt.status, 'completed')
+    assert.deepEqual(receipt.outcome, outcome({ deleted: 2 }))
+    const record = await world.store.ledger.load('crm.42')
+    assert.deepEqual(record?.request.source, { type: 'ids' })
+  })
+
+  test('may be enqueued again: what is there already is not run again', async () => {
+    const body = request({ id: 'crm-43' })
+    await enqueue(body, 'r-crm-43')
+    await receiptOfNew('crm-43')
+    const before = world.sandbox.referee.stats().jobs.length
+    const again = await enqueue(body, 'another')
+    await gone(again.id ?? '')
+    assert.equal(world.sandbox.referee.stats().jobs.length, before)
+  })
+
+  test('that is no valid request ends refused, with a receipt that names every fault', async () => {
+    await enqueue({ ...request(), objekt: 'Contact', maxRecords: -1 }, 'r-crm-44')
+    const receipt = await receiptOfNew('crm-44')
+    assert.equal(receipt.status, 'refused')
+    assert.equal(receipt.error?.code, 'INVALID_REQUEST')
+    assert.match(receipt.error?.message ?? '', /maxRecords/)
+    assert.match(receipt.error?.message ?? '', /objekt/)
+    assert.equal(receipt.plan, null)
+  })
+
+  test('that is no object at all ends refused under its job id', async () => {
+    await enqueue('delete everything', 'r-crm-45')
+    assert.equal((await receiptOfNew('crm-45')).status, 'refused')
+  })
+
+  test('for another org is refused in this one', async () => {
+    await enqueue(request({ org: 'elsewhere' }), 'r-crm-46')
+    const receipt = await receiptOfNew('crm-46')
+    assert.equal(receipt.status, 'refused')
+    assert.match(receipt.error?.message ?? '', /elsewhere/)
+  })
+
+  test('of an upload is refused: there are no bytes', async () => {
+    await enqueue(request({ source: { type: 'upload' } }), 'r-crm-47')
+    assert.equal((await receiptOfNew('crm-47')).error?.code, 'INVALID_REQUEST')
+  })
+
+  test('under an id that is taken changes nothing', async () => {
+    const id = await submitIds(world, ids18(3, 5000), { id: 'taken' })
+    const receipt = await receiptOf(world, id)
+    const conflict = await enqueue(request(), 'r-taken')
+    await gone(conflict.id ?? '')
+    const invalid = await enqueue({ nonsense: true }, 'r-taken')
+    await gone(invalid.id ?? '')
+    assert.deepEqual((await world.store.ledger.load(id))?.receipt, receipt)
+  })
+})
+
+describe('job data of a newer version', () => {
+  const cases = [
+    { queue: 'requests', name: 'plan', data: { v: 2, step: 'plan', id: 'x' } },
+    { queue: 'requests', name: 'dance', data: { v: 1, step: 'dance', id: 'x' } },
+    { queue: 'ingest-jobs', name: 'ingest', data: { v: 2, order: 'x.0.1' } },
+  ] as const
+  for (const { queue: name, name: job, data } of cases) {
+    test(`in ${name} (${job}) is put aside for a worker that knows it, and never fails`, async () => {
+      const target = world.store.queues[name]
+      const { id = '' } = await target.add(job, data, { jobId: `new-${job}` })
+      while ((await target.getJobState(id)) !== 'delayed') await pause()
+      const put = await target.getJob(id)
+      assert.equal(put?.attemptsMade, 0)
+      assert.deepEqual(put?.data, data)
+      await target.remove(id)
+    })
+  }
+})
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+async function gone(jobId: string): Promise<void> {
+  for (;;) {
+    const state = await queue.getJobState(jobId)
+    if (state === 'completed' || state === 'unknown') break
+    assert.notEqual(state, 'failed')
+    await pause()
+  }
+  await queue.remove(jobId)
+}
+
+async function receiptOfNew(id: string) {
+  while ((await world.store.ledger.load(id)) === null) await pause()
+  return receiptOf(world, id)
+}

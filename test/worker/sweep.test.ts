@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { QUEUES } from '../../src/shared/queues.ts'
+import { NO_OUTCOME } from '../../src/shared/receipt.ts'
+import { createStaging } from '../../src/shared/staging.ts'
+import { hurried } from '../helpers/clock.ts'
+import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { startWorld, type World } from '../helpers/world.ts'
+
+const redis = await startRedis({ after })
+
+let used = 0
+function fresh(count: number): string[] {
+  used += count
+  return ids18(count, used - count)
+}
+
+test('whatever job was lost, every request reaches its end', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried })
+  const { ledger } = world.store
+  const planner = await world.startWorker()
+  const parked = await Promise.all(
+    Array.from({ length: 4 }, () => submitIds(world, fresh(10), { approval: 'required' })),
+  )
+  for (const id of parked) await statusReached(world, id, 'awaiting-approval')
+  await planner.stop()
+
+  const [approved = '', accounted = '', declined = '', waiting = ''] = parked
+  const queued = await submitIds(world, fresh(10))
+  const planning = await submitIds(world, fresh(10))
+  await beginPlanning(world, planning)
+  await ledger.approve(approved)
+  await ledger.approve(accounted)
+  await accountFor(world, accounted)
+  await ledger.cancel(declined)
+  for (const queue of QUEUES) await world.store.queues[queue].obliterate({ force: true })
+  await world.store.redis.del(ledger.keys.sweeper)
+
+  await world.startWorker()
+  const all = outcome({ deleted: 10 })
+  assert.deepEqual((await receiptOf(world, queued)).outcome, all)
+  assert.deepEqual((await receiptOf(world, planning)).outcome, all)
+  assert.deepEqual((await receiptOf(world, approved)).outcome, all)
+  assert.equal((await receiptOf(world, accounted)).status, 'incomplete')
+  assert.equal((await receiptOf(world, declined)).status, 'cancelled')
+  assert.equal((await ledger.load(waiting))?.status, 'awaiting-approval')
+  assert.deepEqual(await ledger.liveIds(), [waiting])
+})
+
+test('jobs that vanish while workers run are ordered again', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
+  await world.startWorker({ worker: { lockMs: 1000, stalledMs: 1000 } })
+  const queue = world.store.queues['ingest-jobs']
+  world.sandbox.faults.add({ on: 'job', times: 10, action: { do: 'hold', ms: 300 } })
+  const id = await submitIds(world, fresh(100))
+  await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 10)
+  await queue.drain()
+  await world.store.redis.del(world.store.ledger.keys.sweeper)
+  assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 100 }))
+})
+
+test('frames that nobody will read are dropped, those of live requests are not', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried })
+  const { store } = world
+  await world.startWorker({ worker: { lockMs: 1000, stalledMs: 1000 } })
+  const ended = await deleteIds(world, fresh(3))
+  const parked = await submitIds(world, fresh(3), { approval: 'required' })
+  await statusReached(world, parked, 'awaiting-approval')
+  const frames = async (request: string, lot: string, minutesAgo: number) => {
+    const then = () => Date.now() - minutesAgo * 60_000
+    const writer = createStaging(store.redis, store.ledger.keys, then).write({ request, lot }, 0)
+    await writer.write(Buffer.from('003000000000001'))
+    await writer.end()
+  }
+  await frames(ended.id, 'p-dead', 0)
+  await frames(parked, 'p-dead', 11)
+  await frames('never-entered', 'u-dead', 11)
+  await frames('on-its-way', 'u-new', 9)
+  await store.redis.del(store.ledger.keys.sweeper)
+
+  const record = await store.ledger.load(parked)
+  const expected = [
+    `${parked}:${record?.lot}`,
+    `${parked}:${record?.staged?.lot}`,
+    'on-its-way:u-new',
+  ]
+  const lots = async () =>
+    (await store.staging.lots()).map(({ request, lot }) => `${request}:${lot}`)
+  while ((await lots()).length > expected.length) await pause()
+  assert.deepEqual((await lots()).sort(), expected.sort())
+  const keys = await keysOf(world)
+  assert.equal(keys.filter((key) => key.startsWith('frames:')).length, 3)
+})
+
+test('once everything has settled, Redis holds the records and nothing else', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
+  world.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: ids18(2, 9000) }] })
+  const worker = await world.startWorker()
+  const ids = await Promise.all([
+    submitIds(world, ids18(30, 9000)),
+    submitIds(world, [...fresh(20), 'nonsense']),
+    submitIds(world, fresh(20), { dryRun: true }),
+    submitIds(world, fresh(20), { priority: 'high' }),
+    submitIds(world, []),
+  ])
+  for (const id of ids) await receiptOf(world, id)
+  await worker.stop()
+  const kinds = new Set((await keysOf(world)).map((key) => key.replace(/^request:.*/, 'request:*')))
+  const bullmq = QUEUES.flatMap((queue) => ['events', 'meta'].map((key) => `${queue}:${key}`))
+  const own = ['request:*', 'requests', 'identity', 'results-store', 'settings', 'sweeper']
+  for (const kind of kinds) {
+    assert.ok(
+      [...own, ...bullmq].includes(kind) || /:(marker|stalled-check|pc|id)$/.test(kind),
+      kind,
+    )
+  }
+  const { redis: connection, ledger } = world.store
+  assert.ok((await connection.ttl(ledger.keys.request(ids[0] ?? ''))) > 0)
+})
+
+const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+/** A worker that died while it planned. */
+async function beginPlanning({ store }: World, id: string): Promise<void> {
+  const lock = { queue: 'requests', jobId: `p-${id}`, token: 'dead' }
+  await store.redis.set(store.ledger.keys.lock(lock.queue, lock.jobId), lock.token)
+  assert.equal(await store.ledger.beginPlanning({ id, lot: 'p-dead', lock }), 'begun')
+}
+
+/** A worker that died between the last outcome and the order to settle. */
+async function accountFor({ store }: World, id: string): Promise<void> {
+  const { ledger, redis } = store
+  const [order = ''] = (await ledger.openChunks(id)).values()
+  const lock = { queue: 'ingest-jobs', jobId: order, token: 'dead' }
+  await redis.set(ledger.keys.lock(lock.queue, lock.jobId), lock.token)
+  const known = await ledger.ingestOrder(order)
+  const [ref] = known?.order.chunks ?? []
+  assert.ok(ref)
+  const outcomes = [
+    {
+      ref,
+      outcome: {
+        outcome: { ...NO_OUTCOME, deleted: 9, unprocessed: 1 },
+        failures: {},
+        job: { id: '7505f000000000000', state: 'JobComplete', records: 10, attempt: 1 },
+        error: null,
+      },
+    },
+  ]
+  await ledger.recordOutcome({ order, outcomes, lock })
+}
+
+/** Keys of the org, without its tag. */
+async function keysOf({ store }: World): Promise<string[]> {
+  const { prefix } = store.ledger.keys
+  const keys = await store.redis.keys(`${prefix}:*`)
+  return keys.map((key) => key.slice(prefix.length + 1)).sort()
+}
