@@ -17,7 +17,7 @@ export { ResultsStoreError } from './results/store-id.ts'
  */
 
 /** The CSV files of a request, each with its header. */
-export const RESULT_FILES = {
+const RESULT_FILES = {
   failed: ['Id', 'Code', 'Message'],
   unprocessed: ['Id'],
   invalid: ['Line', 'Value', 'Reason'],
@@ -64,7 +64,7 @@ export async function openResultsStore(directory: string): Promise<ResultsStore>
     folder,
     writer: (request, kind) => new CsvWriter(folder(request), `${kind}.csv`, RESULT_FILES[kind]),
     partWriter: (request, kind, part) =>
-      new CsvWriter(partsFolder(folder(request)), partName(kind, part), null),
+      new CsvWriter(partsFolder(folder(request)), partName(kind, part), RESULT_FILES[kind]),
     joinParts: async (request, parts) => {
       for (const kind of PART_KINDS) {
         const names = parts.map((part) => partName(kind, part))

@@ -177,7 +177,7 @@ async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint
 
 async function unpack(frame: Buffer, key: string): Promise<Uint8Array> {
   try {
-    return await decompress(frame)
+    return await decompress(frame, { chunkSize: FRAME_BYTES })
   } catch (cause) {
     throw new StagingError(
       `A staged frame of ${key} does not decompress. Submit the request again.`,

@@ -64,6 +64,18 @@ describe('a result file', () => {
     assert.deepEqual(await readdir(folder), [])
   })
 
+  test('of a request with one part is that part', async (t) => {
+    const { store, folder } = await setup(t)
+    const writer = store.partWriter(request, 'failed', '0.1')
+    writer.write(['003A', 'CODE', 'message'])
+    await writer.commit()
+    for (let time = 0; time < 2; time++) await store.joinParts(request, ['0.1'])
+    await store.removeParts(request)
+    const text = await readFile(join(folder, 'failed.csv'), 'utf8')
+    assert.equal(text, 'Id,Code,Message\n003A,CODE,message\n')
+    assert.deepEqual(await readdir(folder), ['failed.csv'])
+  })
+
   test('is joined from its parts in their order, as often as one likes', async (t) => {
     const { store, folder } = await setup(t)
     for (const part of ['10.1', '9.1']) {

@@ -20,6 +20,10 @@ export function csvField(value: string | number): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
+export function headerLine(header: readonly string[]): string {
+  return `${header.join(',')}\n`
+}
+
 /** Rows are gathered to this many characters: one system call for thousands of rows. */
 const BUFFER_CHARS = 256 * 1024
 
@@ -27,12 +31,12 @@ export class CsvWriter implements ResultWriter {
   readonly #folder: string
   readonly #path: string
   readonly #temporary: string
-  readonly #header: readonly string[] | null
+  readonly #header: readonly string[]
   #buffer = ''
   #file: FileHandle | null = null
   rows = 0
 
-  constructor(folder: string, name: string, header: readonly string[] | null) {
+  constructor(folder: string, name: string, header: readonly string[]) {
     this.#folder = folder
     this.#path = join(folder, name)
     this.#temporary = temporaryName(this.#path)
@@ -40,9 +44,11 @@ export class CsvWriter implements ResultWriter {
   }
 
   write(values: readonly (string | number)[]): void {
-    if (this.rows === 0 && this.#header !== null) this.#buffer = `${this.#header.join(',')}\n`
+    if (this.rows === 0) this.#buffer = headerLine(this.#header)
     this.rows++
-    this.#buffer += `${values.map(csvField).join(',')}\n`
+    let line = ''
+    for (let k = 0; k < values.length; k++) line += (k > 0 ? ',' : '') + csvField(values[k] ?? '')
+    this.#buffer += `${line}\n`
   }
 
   async drain(): Promise<void> {

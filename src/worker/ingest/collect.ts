@@ -1,6 +1,6 @@
 import type { ChunkOutcome, ChunkRef, IngestOrder } from '../../shared/ledger/record.ts'
 import { NO_OUTCOME } from '../../shared/receipt.ts'
-import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
+import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { Operation } from '../../shared/request.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
@@ -76,7 +76,7 @@ async function readFailures(
 ): Promise<void> {
   if (job.state === 'JobComplete' && job.numberRecordsFailed === 0) return
   let strangers = 0
-  const visit = (id = '', error = '') => {
+  const visit = (id: string, error: string) => {
     const book = bookOf(id, books)
     if (book === undefined) {
       strangers++
@@ -97,7 +97,7 @@ async function readSuccesses(
   ctx: Context,
 ): Promise<void> {
   let strangers = 0
-  const visit = (id = '') => {
+  const visit = (id: string) => {
     const book = bookOf(id, books)
     if (book === undefined) strangers++
     else book.deleted(scratch)
@@ -121,10 +121,11 @@ function reportStrangers(count: number, file: string, job: IngestJobInfo, ctx: C
 /** One row's id at a time passes through here; a buffer of its own each would be garbage by the million. */
 const scratch = Buffer.alloc(ID_LENGTH)
 
-/** The book that awaits a verdict for this id, which is in `scratch` then. */
+/**
+ * The book that awaits a verdict for this id, which is in `scratch` then. Whether it is an id at all
+ * need not be asked: it is one if it was sent.
+ */
 function bookOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
-  const canonical = canonicalId(id)
-  if (canonical === undefined) return undefined
-  scratch.write(canonical, 'latin1')
+  if (scratch.write(id, 0, ID_LENGTH, 'latin1') < ID_LENGTH) return undefined
   return books.find((book) => book.awaits(scratch))
 }

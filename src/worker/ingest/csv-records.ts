@@ -26,9 +26,9 @@ export class CsvRecord {
     return this.#count === 1 && this.#starts[0] === this.#ends[0]
   }
 
-  /** A field as text, quotes taken off; empty where the record is shorter. */
+  /** A field as text, quotes taken off; empty where the record has no such field. */
   text(index: number): string {
-    if (index >= this.#count) return ''
+    if (index < 0 || index >= this.#count) return ''
     const text = this.#bytes.toString('utf8', this.#starts[index], this.#ends[index])
     return this.#doubled[index] ? text.replaceAll('""', '"') : text
   }

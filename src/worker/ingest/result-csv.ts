@@ -12,6 +12,9 @@ export class ResultFormatError extends ExpungeError {
   readonly code = 'RESULT_FORMAT'
 }
 
+/** At most three: rows come by the million, and an array for each would be as much garbage. */
+type Columns = readonly [string, string?, string?]
+
 /**
  * Calls `visit` with the values of the named columns, in their order, for each row.
  *
@@ -19,27 +22,27 @@ export class ResultFormatError extends ExpungeError {
  */
 export async function eachResult(
   csv: AsyncIterable<Uint8Array>,
-  columns: readonly string[],
-  visit: (...values: string[]) => void,
+  columns: Columns,
+  visit: (first: string, second: string, third: string) => void,
   pause: () => Promise<void>,
 ): Promise<void> {
   let at: readonly number[] | undefined
   const row = (record: CsvRecord) => {
-    if (at === undefined) at = positions(record, columns)
-    else visit(...at.map((index) => record.text(index)))
+    if (at === undefined) {
+      at = columns.flatMap((column) => column ?? []).map((column) => positionOf(column, record))
+      return
+    }
+    const [first = -1, second = -1, third = -1] = at
+    visit(record.text(first), record.text(second), record.text(third))
   }
   await eachRecord(csv, row, pause)
 }
 
-function positions(header: CsvRecord, columns: readonly string[]): readonly number[] {
+function positionOf(column: string, header: CsvRecord): number {
   const names = Array.from({ length: header.count }, (_, index) => header.text(index))
-  return columns.map((column) => {
-    const index = names.findIndex((name) => name.toLowerCase() === column.toLowerCase())
-    if (index < 0) {
-      throw new ResultFormatError(
-        `A result file has no column ${column}, but ${names.map((name) => name.slice(0, 40)).join(', ')}.`,
-      )
-    }
-    return index
-  })
+  const index = names.findIndex((name) => name.toLowerCase() === column.toLowerCase())
+  if (index >= 0) return index
+  throw new ResultFormatError(
+    `A result file has no column ${column}, but ${names.map((name) => name.slice(0, 40)).join(', ')}.`,
+  )
 }

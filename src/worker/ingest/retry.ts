@@ -7,39 +7,39 @@ import type { Operation } from '../../shared/request.ts'
  */
 export type FailureClass = 'already-gone' | 'transient' | 'permanent'
 
-export const FAILURE_CLASSES = {
-  ENTITY_IS_DELETED: 'already-gone',
+const FAILURE_CLASSES: ReadonlyMap<string, FailureClass> = new Map(
+  Object.entries({
+    ENTITY_IS_DELETED: 'already-gone',
 
-  UNABLE_TO_LOCK_ROW: 'transient',
-  UNKNOWN_EXCEPTION: 'transient',
-  SERVER_UNAVAILABLE: 'transient',
-  REQUEST_RUNNING_TOO_LONG: 'transient',
-  QUERY_TIMEOUT: 'transient',
-  LIMIT_EXCEEDED: 'transient',
-  TOO_MANY_APEX_REQUESTS: 'transient',
-  INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'transient',
+    UNABLE_TO_LOCK_ROW: 'transient',
+    UNKNOWN_EXCEPTION: 'transient',
+    SERVER_UNAVAILABLE: 'transient',
+    REQUEST_RUNNING_TOO_LONG: 'transient',
+    QUERY_TIMEOUT: 'transient',
+    LIMIT_EXCEEDED: 'transient',
+    TOO_MANY_APEX_REQUESTS: 'transient',
+    INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'transient',
 
-  /** The id resolves to nothing that is visible: purged, no access, or another org. */
-  INVALID_CROSS_REFERENCE_KEY: 'permanent',
-  MALFORMED_ID: 'permanent',
-  INVALID_ID_FIELD: 'permanent',
-  MISSING_ARGUMENT: 'permanent',
-  INSUFFICIENT_ACCESS_OR_READONLY: 'permanent',
-  INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY: 'permanent',
-  DELETE_FAILED: 'permanent',
-  DELETE_NOT_ALLOWED: 'permanent',
-  DELETE_OPERATION_TOO_LARGE: 'permanent',
-  DEPENDENCY_EXISTS: 'permanent',
-  ENTITY_IS_LOCKED: 'permanent',
-  FIELD_CUSTOM_VALIDATION_EXCEPTION: 'permanent',
-  FIELD_INTEGRITY_EXCEPTION: 'permanent',
-  CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY: 'permanent',
-  CANNOT_EXECUTE_FLOW_TRIGGER: 'permanent',
-  MIXED_DML_OPERATION: 'permanent',
-  INVALID_TYPE: 'permanent',
-} as const satisfies Record<string, FailureClass>
-
-type KnownCode = keyof typeof FAILURE_CLASSES
+    /** The id resolves to nothing that is visible: purged, no access, or another org. */
+    INVALID_CROSS_REFERENCE_KEY: 'permanent',
+    MALFORMED_ID: 'permanent',
+    INVALID_ID_FIELD: 'permanent',
+    MISSING_ARGUMENT: 'permanent',
+    INSUFFICIENT_ACCESS_OR_READONLY: 'permanent',
+    INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY: 'permanent',
+    DELETE_FAILED: 'permanent',
+    DELETE_NOT_ALLOWED: 'permanent',
+    DELETE_OPERATION_TOO_LARGE: 'permanent',
+    DEPENDENCY_EXISTS: 'permanent',
+    ENTITY_IS_LOCKED: 'permanent',
+    FIELD_CUSTOM_VALIDATION_EXCEPTION: 'permanent',
+    FIELD_INTEGRITY_EXCEPTION: 'permanent',
+    CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY: 'permanent',
+    CANNOT_EXECUTE_FLOW_TRIGGER: 'permanent',
+    MIXED_DML_OPERATION: 'permanent',
+    INVALID_TYPE: 'permanent',
+  } as const),
+)
 
 /** One row's error, taken apart. */
 export interface RowFailure {
@@ -66,14 +66,10 @@ export function verdictOf(code: string, operation: Operation): Verdict {
 }
 
 export function classOf(code: string): FailureClass {
-  return isKnown(code) ? FAILURE_CLASSES[code] : 'permanent'
+  return FAILURE_CLASSES.get(code) ?? 'permanent'
 }
 
 /** Metrics carry only codes of the table: a label must come from a closed set. */
 export function codeLabel(code: string): string {
-  return isKnown(code) ? code : 'OTHER'
-}
-
-function isKnown(code: string): code is KnownCode {
-  return Object.hasOwn(FAILURE_CLASSES, code)
+  return FAILURE_CLASSES.has(code) ? code : 'OTHER'
 }

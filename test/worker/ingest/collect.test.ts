@@ -220,10 +220,11 @@ function jobOf({ fates, state }: Scene): IngestJobInfo {
   }
 }
 
+/** The rows of a part; its header is that of the file it becomes. */
 async function partOf(ref: ChunkRef, kind: string): Promise<string[]> {
   const path = join(folder, 'org', ref.request, 'parts', `${chunkField(ref)}.${kind}.csv`)
   const text = await readFile(path, 'utf8').catch(() => '')
-  return text.split('\n').slice(0, -1)
+  return text.split('\n').slice(1, -1)
 }
 
 async function* blocks(text: string, size: number): AsyncGenerator<Uint8Array> {
