@@ -12,10 +12,11 @@ import { packageVersion } from './version.ts'
 
 /** The process edge of the `expunge` command: importing this file runs it. */
 
-// A young generation that stays small: blocks and frames of a stream are garbage in no time, and a
-// larger one only keeps them. Peak memory of a run of 5 million ids that were all gone already, so
-// that each has a row in the results: 181 MiB, without it 262 MiB, in the same processor time.
+// Blocks, frames and rows of a stream are garbage in no time: a young generation that does not grow,
+// and a full collection whenever the heap has grown by a fifth. With 5.2 million rows that all
+// failed, the built command peaked at 174 MiB instead of 262, in no more processor time.
 setFlagsFromString('--semi-space-growth-factor=1')
+setFlagsFromString('--heap-growing-percent=20')
 
 // Sources that run unbuilt are stripped of their types only once: a third of the start's processor
 // time and 20 MiB less. Not in the shared temporary folder, where anybody could put code for us.
