@@ -1,7 +1,6 @@
 import type { Config } from '../shared/config.ts'
+import { DEFAULT_ORG } from '../shared/request.ts'
 import { UsageError } from './exit.ts'
-
-const DEFAULT_ORG = 'default'
 
 /**
  * The name of the org that is meant: the one named, else `default`, else the only one there is.

@@ -3,7 +3,7 @@ import { ExpungeError } from '../shared/errors.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
 import { isTerminal, type Receipt } from '../shared/receipt.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
-import { type DeletionRequestInput, parseRequest } from '../shared/request.ts'
+import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/request.ts'
 import { type RequestView, viewOf } from '../shared/request-view.ts'
 import { submit } from '../shared/submit.ts'
 
@@ -60,7 +60,6 @@ export interface Producer {
   close(): Promise<void>
 }
 
-const DEFAULT_ORG = 'default'
 const LOOK_EVERY_MS = 250
 
 /** Connects a producer. Redis must be there: a submit that cannot be stored has to fail at once. */
@@ -133,11 +132,17 @@ async function approve(store: OrgStore, id: string): Promise<void> {
 }
 
 async function decline(store: OrgStore, id: string): Promise<void> {
-  const record = await store.ledger.load(id)
-  if (record === null) throw unknown(store, id)
-  if (record.status !== 'awaiting-approval') throw notWaiting(id)
-  await store.ledger.cancel(id)
-  await store.orders.settle(id)
+  const answer = await store.ledger.decline(id)
+  switch (answer) {
+    case 'declined':
+      return store.orders.settle(id)
+    case 'not-waiting':
+      throw notWaiting(id)
+    case 'unknown':
+      throw unknown(store, id)
+    default:
+      throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
+  }
 }
 
 async function wait(store: OrgStore, id: string, signal?: AbortSignal): Promise<Receipt> {

@@ -21,7 +21,7 @@ import type { ProxyEnv } from './salesforce/agents.ts'
 export type { OrgConfig } from './config/orgs.ts'
 export { showRedis } from './config/redis.ts'
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Where a server listens; port 0 is any free one. */

@@ -14,24 +14,22 @@ export abstract class ExpungeError extends Error {
 }
 
 /** Why a guard rail stopped a request before anything was deleted: status `refused`. */
-export const REFUSAL_CODES = [
-  'INVALID_REQUEST',
-  'UNKNOWN_OBJECT',
-  'HARD_DELETE_NOT_ALLOWED',
-  'SOURCE_NOT_ALLOWED',
-  'EMPTY_SOURCE',
-  'NOT_TEXT',
-  'NO_ID_COLUMN',
-  'AMBIGUOUS_ID_COLUMN',
-  'LINE_TOO_LONG',
-  'INVALID_ROWS',
-  'CASE_DAMAGED',
-  'TOO_MANY_RECORDS',
-  'TOO_MANY_CHUNKS',
-  'PLAN_TOO_SCATTERED',
-  'STAGING_TOO_LARGE',
-] as const
-export type RefusalCode = (typeof REFUSAL_CODES)[number]
+export type RefusalCode =
+  | 'INVALID_REQUEST'
+  | 'UNKNOWN_OBJECT'
+  | 'HARD_DELETE_NOT_ALLOWED'
+  | 'SOURCE_NOT_ALLOWED'
+  | 'EMPTY_SOURCE'
+  | 'NOT_TEXT'
+  | 'NO_ID_COLUMN'
+  | 'AMBIGUOUS_ID_COLUMN'
+  | 'LINE_TOO_LONG'
+  | 'INVALID_ROWS'
+  | 'CASE_DAMAGED'
+  | 'TOO_MANY_RECORDS'
+  | 'TOO_MANY_CHUNKS'
+  | 'PLAN_TOO_SCATTERED'
+  | 'STAGING_TOO_LARGE'
 
 export class RefusedError extends ExpungeError {
   readonly code: RefusalCode

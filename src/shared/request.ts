@@ -10,6 +10,10 @@ import { RefusedError } from './errors.ts'
 /** Unique in its org, compared without case: it names a folder, and folders may not know case. */
 export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
+/** The org of whoever names none. */
+export const DEFAULT_ORG = 'default'
+export const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
+
 export const MAX_INLINE_IDS = 10_000
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const
@@ -42,10 +46,7 @@ const bodyShape = {
       REQUEST_ID,
       'expected 1 to 128 letters, digits, "_", "." or "-", the first a letter or digit',
     ),
-  org: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/)
-    .default('default'),
+  org: z.string().regex(ORG_NAME).default(DEFAULT_ORG),
   object: z.string().min(1).max(80),
   operation: z.enum(OPERATIONS).default('delete'),
   priority: z.enum(PRIORITIES).default('normal'),

@@ -34,6 +34,6 @@ function maskField(name: string, value: unknown): unknown {
 }
 
 /** A text without what looks like a secret. */
-export function maskText(text: string): string {
+function maskText(text: string): string {
   return SECRET_FORMS.reduce((masked, [form, instead]) => masked.replace(form, instead), text)
 }

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+const NOT_CLOSED = 'Not everything could be closed.'
+
 /**
  * What was opened is closed in reverse, each thing once, and one that fails to close does not keep
  * the others open.
@@ -21,8 +23,18 @@ export class Closers {
         failures.push(error)
       }
     }
-    if (failures.length > 0) throw new AggregateError(failures, 'Not everything could be closed.')
+    if (failures.length > 0) throw new AggregateError(failures, NOT_CLOSED)
   }
+}
+
+/** Closes things that do not depend on each other, all at once. @throws AggregateError likewise */
+export async function closeEach<T>(
+  things: Iterable<T>,
+  close: (thing: T) => Promise<void>,
+): Promise<void> {
+  const ends = await Promise.allSettled([...things].map(close))
+  const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
+  if (failures.length > 0) throw new AggregateError(failures, NOT_CLOSED)
 }
 
 /** Whether it ended in time. Real time, whatever the clock: a process that stops is being watched. */

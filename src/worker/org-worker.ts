@@ -1,18 +1,19 @@
 import type { Clock } from '../shared/clock.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
-import { ConfigError, messageOf } from '../shared/errors.ts'
+import { messageOf } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { QueueName } from '../shared/queues.ts'
 import type { ResultsStore } from '../shared/results.ts'
-import { createSalesforce, type Identity, type Salesforce } from '../shared/salesforce/client.ts'
+import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
+import { connectSalesforce } from '../shared/salesforce/connect.ts'
 import { SalesforceError } from '../shared/salesforce/errors.ts'
 import { endsWithin } from '../shared/shutdown.ts'
 import type { Context } from './context.ts'
 import { claimOrg, claimResultsStore } from './identity.ts'
 import { retryDelay } from './ingest/poll.ts'
-import { processIngestJob } from './ingest/processor.ts'
+import { type IngestProcessorDeps, processIngestJob } from './ingest/processor.ts'
 import type { PlannerDeps } from './plan/planner.ts'
 import { type Process, type QueueWorker, startQueueWorker } from './queue-worker.ts'
 import { processRequestJob } from './requests.ts'
@@ -74,16 +75,7 @@ export async function startOrgWorker(
 }
 
 function connect(org: OrgConfig, { config, metrics, clock }: WorkerParts): Salesforce {
-  if (org.credentials === null) {
-    throw new ConfigError([
-      { setting: `orgs.${org.name}`, message: 'expected credentials for Salesforce, got none.' },
-    ])
-  }
-  return createSalesforce({
-    credentials: org.credentials,
-    apiVersion: org.apiVersion,
-    expectedOrgId: org.expectedOrgId ?? undefined,
-    proxyEnv: config.proxyEnv,
+  return connectSalesforce(org, config, {
     clock,
     onCall: ({ operation, status, durationMs }) =>
       metrics.salesforceCall({ org: org.name, operation, status, seconds: durationMs / 1000 }),
@@ -118,30 +110,9 @@ function work(
   parts: WorkerParts,
   { salesforce, identity, ctx }: Connected,
 ): OrgWorker {
-  const { config, results, metrics, clock } = parts
-  const planner: PlannerDeps = {
-    store,
-    results,
-    metrics,
-    org,
-    objects: config.objects,
-    fileRoots: config.files.roots,
-    maxPlanMemory: config.maxPlanMemory,
-    retentionSeconds: config.retentionDays * DAY_SECONDS,
-  }
-  const ingest = {
-    org: org.name,
-    ledger: store.ledger,
-    orders: store.orders,
-    metrics,
-    collector: {
-      org: org.name,
-      api: salesforce.ingest,
-      staging: store.staging,
-      results,
-      keepDeleted: config.audit.keepDeleted,
-    },
-  }
+  const { config, metrics, clock } = parts
+  const planner = plannerDeps(store, org, parts)
+  const ingest = ingestDeps(store, org, parts, salesforce)
   const start = (queue: QueueName, concurrency: number, process: Process): QueueWorker =>
     startQueueWorker({
       store,
@@ -179,6 +150,44 @@ function work(
         )
       }
       salesforce.close()
+    },
+  }
+}
+
+function plannerDeps(
+  store: OrgStore,
+  org: OrgConfig,
+  { config, results, metrics }: WorkerParts,
+): PlannerDeps {
+  return {
+    store,
+    results,
+    metrics,
+    org,
+    objects: config.objects,
+    fileRoots: config.files.roots,
+    maxPlanMemory: config.maxPlanMemory,
+    retentionSeconds: config.retentionDays * DAY_SECONDS,
+  }
+}
+
+function ingestDeps(
+  { ledger, orders, staging }: OrgStore,
+  org: OrgConfig,
+  { config, results, metrics }: WorkerParts,
+  salesforce: Salesforce,
+): IngestProcessorDeps {
+  return {
+    org: org.name,
+    ledger,
+    orders,
+    metrics,
+    collector: {
+      org: org.name,
+      api: salesforce.ingest,
+      staging,
+      results,
+      keepDeleted: config.audit.keepDeleted,
     },
   }
 }

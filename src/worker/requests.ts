@@ -1,11 +1,13 @@
-import { DelayedError, type Job, WaitingError } from 'bullmq'
+import type { Job } from 'bullmq'
 import { z } from 'zod'
 import { messageOf, RefusedError } from '../shared/errors.ts'
 import type { Metrics } from '../shared/metrics.ts'
-import { DOOR, HAND_OVER_PRIORITY, parseRequestJob, type QueueName } from '../shared/queues.ts'
+import { DOOR, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
 import { type Context, NotOursError, ShutdownError } from './context.ts'
+import { handOver, putAside } from './hand-over.ts'
+import { NoRoomError } from './plan/memory-gate.ts'
 import { type PlannerDeps, planRequest } from './plan/planner.ts'
 import { refuseUnread } from './refuse.ts'
 import { settleRequest } from './settle.ts'
@@ -25,7 +27,7 @@ export async function processRequestJob(
     ctx.signal.throwIfAborted()
     if (job.name === DOOR) return await enter(job, token, deps, ctx)
     const data = parseRequestJob(job.data)
-    if (data === null) return await putAside(job, token)
+    if (data === null) return await putAside(job, token, PUT_ASIDE_MS)
     switch (data.step) {
       case 'plan':
         return await planRequest(data.id, { queue, jobId: job.id ?? '', token }, deps, ctx)
@@ -36,6 +38,10 @@ export async function processRequestJob(
     }
   } catch (error) {
     if (error instanceof ShutdownError) return handOver(job, token)
+    if (error instanceof NoRoomError) {
+      ctx.log.warn({ job: job.id }, error.message)
+      return putAside(job, token, PUT_ASIDE_MS)
+    }
     if (error instanceof NotOursError) deps.metrics.lockLost({ org: deps.store.org, queue })
     throw error
   }
@@ -43,6 +49,19 @@ export async function processRequestJob(
 
 /** A request that came as a BullMQ job. From the ledger on it is like any other. */
 async function enter(job: Job, token: string, deps: PlannerDeps, ctx: Context): Promise<void> {
+  try {
+    await submitOrRefuse(job, deps, ctx)
+  } catch (error) {
+    // The caller's job options are the caller's; a failed job would be a lost request.
+    ctx.log.error(
+      { err: error, job: job.id },
+      `A request could not be entered: ${messageOf(error)}`,
+    )
+    return putAside(job, token, PUT_ASIDE_MS)
+  }
+}
+
+async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<void> {
   try {
     const request = parseRequest(withId(job), ctx.clock.now())
     if (request.source.type === 'upload') {
@@ -59,17 +78,9 @@ async function enter(job: Job, token: string, deps: PlannerDeps, ctx: Context): 
     }
     await submit(deps.store, request, ctx.clock.now())
   } catch (error) {
-    if (error instanceof RefusedError) return refuseUnread(withId(job), error, deps, ctx)
-    if (error instanceof ConflictError) {
-      ctx.log.error({ job: job.id }, error.message)
-      return
-    }
-    // The caller's job options are the caller's; a failed job would be a lost request.
-    ctx.log.error(
-      { err: error, job: job.id },
-      `A request could not be entered: ${messageOf(error)}`,
-    )
-    return putAside(job, token)
+    if (error instanceof RefusedError) return await refuseUnread(withId(job), error, deps, ctx)
+    if (!(error instanceof ConflictError)) throw error
+    ctx.log.error({ job: job.id }, error.message)
   }
 }
 
@@ -78,15 +89,4 @@ function withId(job: Job): Record<string, unknown> {
   const data = z.record(z.string(), z.unknown()).safeParse(job.data).data ?? {}
   const named = job.id?.replace(/^r-/, '') ?? ''
   return 'id' in data || !REQUEST_ID.test(named) ? data : { ...data, id: named }
-}
-
-async function handOver(job: Job, token: string): Promise<never> {
-  await job.changePriority({ priority: HAND_OVER_PRIORITY })
-  await job.moveToWait(token)
-  throw new WaitingError()
-}
-
-async function putAside(job: Job, token: string): Promise<never> {
-  await job.moveToDelayed(Date.now() + PUT_ASIDE_MS, token)
-  throw new DelayedError()
 }

@@ -10,7 +10,7 @@ import { type SettleDeps, settleRequest } from './settle.ts'
  * not know whether anything was lost.
  */
 
-/** Frames of a lot that nobody claims are left this long: their request may be on its way in. */
+/** Frames of a lot that no record names are left this long: they may be on their way in. */
 const UNCLAIMED_MS = 10 * 60_000
 
 export interface SweepDeps extends SettleDeps {
@@ -23,16 +23,38 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
   const turn = await redis.set(ledger.keys.sweeper, '1', 'PX', deps.intervalMs, 'NX')
   if (turn === null) return
   for (const id of await ledger.liveIds()) {
-    ctx.signal.throwIfAborted()
-    const record = await ledger.load(id)
-    if (record !== null) await orderAgain(record, deps, ctx)
+    await apart(id, ctx, async () => {
+      const record = await ledger.load(id)
+      if (record !== null) await orderAgain(record, deps, ctx)
+    })
   }
   for (const lot of await staging.lots()) {
-    ctx.signal.throwIfAborted()
-    if (isLeftOver(lot, await ledger.load(lot.request), ctx.clock.now())) await staging.drop(lot)
+    await apart(lot.request, ctx, async () => {
+      const record = await ledger.load(lot.request)
+      if (isLeftOver(lot, record, ctx.clock.now())) await staging.drop(lot)
+    })
   }
-  const oldest = ctx.clock.now() - deps.retentionSeconds * 1000
-  await redis.zremrangebyscore(ledger.keys.requests, 0, oldest)
+  await forgetExpired(deps, ctx.clock.now())
+}
+
+/** One request that this version cannot read must not keep the others from being swept. */
+async function apart(request: string, ctx: Context, step: () => Promise<void>): Promise<void> {
+  ctx.signal.throwIfAborted()
+  try {
+    await step()
+  } catch (error) {
+    ctx.signal.throwIfAborted()
+    ctx.log.error({ err: error, request }, 'The sweep failed for a request and goes on.')
+  }
+}
+
+/** The index of requests follows their records, which expire a while after they settled. */
+async function forgetExpired({ store, retentionSeconds }: SweepDeps, now: number): Promise<void> {
+  const { redis, ledger } = store
+  const { keys } = ledger
+  for (const id of await redis.zrangebyscore(keys.requests, 0, now - retentionSeconds * 1000)) {
+    if ((await redis.exists(keys.request(id))) === 0) await redis.zrem(keys.requests, id)
+  }
 }
 
 async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context): Promise<void> {
@@ -64,11 +86,13 @@ async function orderOpenChunks({ request }: RequestRecord, { store }: SweepDeps)
   for (const order of open) await store.orders.ingest(order, request.priority)
 }
 
-/** Frames that no live request will read: of a terminal one, or of a planning attempt that died. */
+/**
+ * Frames that nobody will read: a terminal request's own, or those of a submission or a planning
+ * attempt that died. A request that has ended may be submitted once more this very moment.
+ */
 function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): boolean {
-  if (record !== null && isTerminal(record.status)) return true
-  const claimed = record !== null && (record.lot === lot.lot || record.staged?.lot === lot.lot)
-  return !claimed && now - lot.touchedAt > UNCLAIMED_MS
+  const isClaimed = record !== null && (record.lot === lot.lot || record.staged?.lot === lot.lot)
+  return isClaimed ? isTerminal(record.status) : now - lot.touchedAt > UNCLAIMED_MS
 }
 
 /** Sweeps at once, since whoever starts may follow a crash, and then at every interval. */

@@ -5,7 +5,8 @@ import type { Metrics } from '../shared/metrics.ts'
 import { openOrgStore } from '../shared/org-store.ts'
 import { assertUsable, connectRedis, type RedisConfig, type RedisFacts } from '../shared/redis.ts'
 import { openResultsStore } from '../shared/results.ts'
-import { Closers } from '../shared/shutdown.ts'
+import { Closers, closeEach } from '../shared/shutdown.ts'
+import { unlessAborted } from '../shared/unless-aborted.ts'
 import { ShutdownError } from './context.ts'
 import { type OrgWorker, startOrgWorker, type WorkerParts } from './org-worker.ts'
 
@@ -39,17 +40,23 @@ export async function startWorker(
   try {
     const redis = connectRedis(options.redis, 'wait', onError)
     closers.add(() => redis.disconnect())
+    // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
     warnOf(await unlessAborted(assertUsable(redis), until), log)
     const results = await openResultsStore(config.results.path)
     const parts: WorkerParts = { config, results, metrics, log, clock }
-    const start = async (org: Parameters<typeof startOrgWorker>[1]) => {
-      const store = openOrgStore(redis, org.name, onError)
-      closers.add(() => store.close())
-      const worker = await startOrgWorker(store, org, parts, until)
-      closers.add(() => worker.stop())
-      return [org.name, worker] as const
-    }
-    const orgs = new Map(await allOrNone([...config.orgs.values()].map(start), starting))
+    const orgs = new Map<string, OrgWorker>()
+    const stores = new Map(
+      [...config.orgs.keys()].map((name) => [name, openOrgStore(redis, name, onError)]),
+    )
+    closers.add(() => closeEach(stores.values(), (store) => store.close()))
+    // At once, not one after the other: each may take seconds where Redis does not answer.
+    closers.add(() => closeEach(orgs.values(), (worker) => worker.stop()))
+    const starts = [...config.orgs.values()].map(async (org) => {
+      const store = stores.get(org.name)
+      if (store === undefined) throw new TypeError(`Org ${org.name} goes by another name.`)
+      orgs.set(org.name, await startOrgWorker(store, org, parts, until))
+    })
+    await allOrNone(starts, starting)
     return {
       orgs,
       ready: async () => (redis.status === 'ready' ? null : 'Redis does not answer'),
@@ -62,19 +69,10 @@ export async function startWorker(
   }
 }
 
-/** Redis may be away for hours; whoever stops meanwhile is not kept waiting. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(signal.reason)
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
-  return Promise.race([work, promise]).finally(() => signal.removeEventListener('abort', abort))
-}
-
 /** The first that fails stops the others, and each has ended before the failure is told. */
-async function allOrNone<T>(starts: Promise<T>[], starting: AbortController): Promise<T[]> {
+async function allOrNone(starts: Promise<void>[], starting: AbortController): Promise<void> {
   try {
-    return await Promise.all(starts)
+    await Promise.all(starts)
   } catch (error) {
     starting.abort(new ShutdownError('The worker could not start.'))
     await Promise.allSettled(starts)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Closers } from '../../src/shared/shutdown.ts'
+import { Closers, closeEach } from '../../src/shared/shutdown.ts'
 
 describe('what was opened', () => {
   test('is closed in reverse, one after the other', async () => {
@@ -48,5 +48,30 @@ describe('what was opened', () => {
       return true
     })
     assert.equal(last, true)
+  })
+})
+
+describe('things that do not depend on each other', () => {
+  test('are closed at once: none waits for another', async () => {
+    const second = Promise.withResolvers<void>()
+    const closers = { first: () => second.promise, second: async () => second.resolve() }
+    await closeEach(Object.values(closers), (close) => close())
+  })
+
+  test('are closed to the last, and every failure is told', async () => {
+    const closed: string[] = []
+    const closing = closeEach(['one', 'two', 'three'], async (name) => {
+      if (name !== 'two') throw new Error(name)
+      closed.push(name)
+    })
+    await assert.rejects(closing, (error) => {
+      assert.ok(error instanceof AggregateError)
+      assert.deepEqual(
+        error.errors.map((cause) => cause.message),
+        ['one', 'three'],
+      )
+      return true
+    })
+    assert.deepEqual(closed, ['two'])
   })
 })

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { Queue } from 'bullmq'
 import { hurried } from '../helpers/clock.ts'
@@ -85,6 +87,22 @@ describe('a job deletion-request', () => {
     await gone(invalid.id ?? '')
     assert.deepEqual((await world.store.ledger.load(id))?.receipt, receipt)
   })
+})
+
+test('a job that cannot even be refused is put aside, whatever its options, and ends later', async (t) => {
+  const own = await startWorld(t, { redis, clock: hurried })
+  await own.startWorker()
+  const blocked = join(own.results, own.org)
+  await writeFile(blocked, 'where the folders of the requests belong')
+  const target = own.store.queues.requests
+  const { id = '' } = await target.add('deletion-request', { nonsense: true }, { jobId: 'r-odd' })
+  while (!['delayed', 'failed', 'unknown'].includes(await target.getJobState(id))) await pause()
+  const job = await target.getJob(id)
+  assert.equal(await job?.getState(), 'delayed')
+  assert.equal(job?.attemptsMade, 0)
+  await rm(blocked)
+  await job?.promote()
+  assert.equal((await receiptOf(own, 'odd')).plan, null)
 })
 
 describe('job data of a newer version', () => {

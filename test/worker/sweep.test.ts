@@ -74,7 +74,8 @@ test('frames that nobody will read are dropped, those of live requests are not',
     await writer.write(Buffer.from('003000000000001'))
     await writer.end()
   }
-  await frames(ended.id, 'p-dead', 0)
+  await frames(ended.id, 'p-dead', 11)
+  await frames(ended.id, 'u-again', 0)
   await frames(parked, 'p-dead', 11)
   await frames('never-entered', 'u-dead', 11)
   await frames('on-its-way', 'u-new', 9)
@@ -85,13 +86,14 @@ test('frames that nobody will read are dropped, those of live requests are not',
     `${parked}:${record?.lot}`,
     `${parked}:${record?.staged?.lot}`,
     'on-its-way:u-new',
+    `${ended.id}:u-again`,
   ]
   const lots = async () =>
     (await store.staging.lots()).map(({ request, lot }) => `${request}:${lot}`)
   while ((await lots()).length > expected.length) await pause()
   assert.deepEqual((await lots()).sort(), expected.sort())
   const keys = await keysOf(world)
-  assert.equal(keys.filter((key) => key.startsWith('frames:')).length, 3)
+  assert.equal(keys.filter((key) => key.startsWith('frames:')).length, 4)
 })
 
 test('once everything has settled, Redis holds the records and nothing else', async (t) => {
@@ -118,6 +120,36 @@ test('once everything has settled, Redis holds the records and nothing else', as
   }
   const { redis: connection, ledger } = world.store
   assert.ok((await connection.ttl(ledger.keys.request(ids[0] ?? ''))) > 0)
+})
+
+test('a request that this version cannot read keeps no other from its end', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried })
+  const { ledger, redis: connection } = world.store
+  // Among so many the sweep meets one before the request that waits for it.
+  for (let n = 0; n < 20; n++) {
+    const id = `newer-${n}`
+    await connection.hset(ledger.keys.request(id), { status: 'levitating' })
+    await connection.sadd(ledger.keys.live, id)
+  }
+  const id = await submitIds(world, fresh(3))
+  await world.store.queues.requests.obliterate({ force: true })
+  await world.startWorker()
+  assert.equal((await receiptOf(world, id)).status, 'completed')
+})
+
+test('the list holds every request whose record is there, and no other', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried })
+  const { ledger, redis: connection } = world.store
+  const ended = await submitIds(world, fresh(3))
+  const parked = await submitIds(world, fresh(3), { approval: 'required' })
+  await world.startWorker()
+  await receiptOf(world, ended)
+  await statusReached(world, parked, 'awaiting-approval')
+  await connection.del(ledger.keys.request(ended))
+  for (const id of [ended, parked]) await connection.zadd(ledger.keys.requests, '1', id)
+  await connection.del(ledger.keys.sweeper)
+  while ((await connection.zscore(ledger.keys.requests, ended)) !== null) await pause()
+  assert.deepEqual(await connection.zrevrange(ledger.keys.requests, 0, -1), [parked])
 })
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 5))

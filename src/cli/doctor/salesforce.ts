@@ -1,10 +1,10 @@
 import type { Config, OrgConfig } from '../../shared/config.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import type { Limit } from '../../shared/salesforce/org.ts'
 import { count } from '../render/numbers.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
-import { connectSalesforce } from '../run/login.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 /** Long enough for a slow proxy; whoever asks the doctor does not want to wait out an outage. */

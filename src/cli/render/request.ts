@@ -1,22 +1,10 @@
-import { type Status, totalOf } from '../../shared/receipt.ts'
+import { totalOf } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
-import type { Format, Paint } from '../screen.ts'
+import type { Paint } from '../screen.ts'
 import { count, percent } from './numbers.ts'
+import { STATUS_COLOUR } from './status.ts'
 import { topFailures } from './summary.ts'
 import { columns } from './table.ts'
-
-const COLOUR: Record<Status, Format> = {
-  queued: 'dim',
-  planning: 'cyan',
-  'awaiting-approval': 'yellow',
-  deleting: 'cyan',
-  completed: 'green',
-  planned: 'green',
-  incomplete: 'yellow',
-  refused: 'red',
-  cancelled: 'yellow',
-  failed: 'red',
-}
 
 /** One request, all that is known of it. */
 export function requestTable(view: RequestView, paint: Paint): string {
@@ -24,7 +12,7 @@ export function requestTable(view: RequestView, paint: Paint): string {
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
   const rows: (readonly [string, string] | null)[] = [
     ['Request', paint('bold', view.id)],
-    ['Status', paint(COLOUR[view.status], view.status) + far(view)],
+    ['Status', paint(STATUS_COLOUR[view.status], view.status) + far(view)],
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${sourceWords(request.source)}`],
     ['Submitted', view.submittedAt],
@@ -83,7 +71,7 @@ export function requestLines(views: readonly RequestView[], paint: Paint): strin
     const gone = outcome === null ? null : outcome.deleted + outcome.alreadyGone
     return [
       view.id,
-      paint(COLOUR[view.status], view.status) + far(view),
+      paint(STATUS_COLOUR[view.status], view.status) + far(view),
       view.request.object,
       plan === null ? '' : count(plan.accepted),
       gone === null ? '' : count(gone),

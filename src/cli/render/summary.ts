@@ -1,6 +1,7 @@
-import type { FailureCounts, Receipt, TerminalStatus } from '../../shared/receipt.ts'
-import type { Format, Paint } from '../screen.ts'
+import type { FailureCounts, Receipt } from '../../shared/receipt.ts'
+import type { Paint } from '../screen.ts'
 import { bytes, count, counted, duration } from './numbers.ts'
+import { STATUS_COLOUR } from './status.ts'
 import { columns } from './table.ts'
 
 /** What a receipt does not say: how this process fared. */
@@ -13,19 +14,13 @@ export interface RunFigures {
   readonly peakMemory: number
 }
 
-const COLOUR: Record<TerminalStatus, Format> = {
-  completed: 'green',
-  planned: 'green',
-  incomplete: 'yellow',
-  refused: 'red',
-  cancelled: 'yellow',
-  failed: 'red',
-}
-
 /** A receipt for people; `figures` where this process did the work. */
 export function summary(receipt: Receipt, figures: RunFigures | null, paint: Paint): string {
   const { status, outcome, error } = receipt
-  const head = paint(COLOUR[status], paint('bold', `${status[0]?.toUpperCase()}${status.slice(1)}`))
+  const head = paint(
+    STATUS_COLOUR[status],
+    paint('bold', `${status[0]?.toUpperCase()}${status.slice(1)}`),
+  )
   const why = error === null ? '' : ` ${error.message}`
   const rows = [...(outcome === null ? [] : outcomeRows(receipt, outcome, paint))]
   const codes = topFailures(receipt.failures)

@@ -1,7 +1,7 @@
 import { systemClock } from '../../shared/clock.ts'
 import type { Config, OrgConfig } from '../../shared/config.ts'
-import { ConfigError } from '../../shared/errors.ts'
-import { createSalesforce, type Identity, type Salesforce } from '../../shared/salesforce/client.ts'
+import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { OrgLimits } from '../render/plan.ts'
 import type { Screen } from '../screen.ts'
@@ -11,20 +11,6 @@ export interface OrgFacts {
   readonly identity: Identity
   /** Null where the user may not read them. */
   readonly limits: OrgLimits | null
-}
-
-/** @throws ConfigError where the org has no credentials */
-export function connectSalesforce(org: OrgConfig, { proxyEnv }: Config): Salesforce {
-  if (org.credentials === null) {
-    const message = 'expected credentials for Salesforce, got none.'
-    throw new ConfigError([{ setting: `orgs.${org.name}`, message }])
-  }
-  return createSalesforce({
-    credentials: org.credentials,
-    apiVersion: org.apiVersion,
-    expectedOrgId: org.expectedOrgId ?? undefined,
-    proxyEnv,
-  })
 }
 
 /**

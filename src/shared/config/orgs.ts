@@ -1,5 +1,6 @@
 import type { ConfigProblem } from '../errors.ts'
 import { canonicalId, to18 } from '../record-id.ts'
+import { DEFAULT_ORG, ORG_NAME } from '../request.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
 import type { Environment } from './environment.ts'
 import { knowKeys, readCredentials } from './salesforce.ts'
@@ -30,10 +31,6 @@ export interface OrgConfig {
   /** Whether `hardDelete`, past the Recycle Bin, may be asked for. By the file alone. */
   readonly hardDelete: boolean
 }
-
-export const DEFAULT_ORG = 'default'
-
-const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /** The header `Id` and one row of 18 characters, each with LF. */
 const SMALLEST_JOB = 22

@@ -1,6 +1,6 @@
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
-import { runScript, script } from './script.ts'
+import { oneOf, runScript, script } from './script.ts'
 
 // Of a request that has its receipt there is nothing to cancel, and no flag may be left behind.
 const CANCEL = script(`
@@ -12,4 +12,22 @@ return 'ok'
 /** Raises the flag that a request is to end before its time; settle lowers it. */
 export async function cancel(redis: RedisClient, keys: OrgKeys, id: string): Promise<void> {
   await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], [])
+}
+
+const DECLINE = script(`
+local status = redis.call('HGET', KEYS[1], 'status')
+if not status then return 'unknown' end
+if status ~= 'awaiting-approval' then return 'not-waiting' end
+redis.call('SET', KEYS[2], '1')
+return 'declined'
+`)
+
+/** Raises the same flag on a parked plan, unless it was approved before: from then on it cannot be. */
+export async function decline(
+  redis: RedisClient,
+  keys: OrgKeys,
+  id: string,
+): Promise<'declined' | 'not-waiting' | 'unknown'> {
+  const answer = await runScript(redis, DECLINE, [keys.request(id), keys.cancel(id)], [])
+  return oneOf(answer, ['declined', 'not-waiting', 'unknown'])
 }

@@ -2,7 +2,7 @@ import type { RedisClient } from '../redis.ts'
 import { type Acceptance, accept, type Submission } from './accept.ts'
 import { approve } from './approve.ts'
 import { beginPlanning, type JobLock } from './begin-planning.ts'
-import { cancel } from './cancel.ts'
+import { cancel, decline } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
 import type { OrgKeys } from './keys.ts'
 import { type Planned, planned } from './planned.ts'
@@ -28,6 +28,7 @@ export interface Ledger {
   }): Promise<'begun' | 'lost' | 'not-due'>
   planned(entry: Planned): Promise<'ok' | 'stale' | 'lost'>
   approve(id: string): Promise<'approved' | 'not-waiting' | 'unknown'>
+  decline(id: string): Promise<'declined' | 'not-waiting' | 'unknown'>
   takeOrder(order: string, lock: JobLock): Promise<Taken>
   handBackOrder(order: string, lock: JobLock): Promise<void>
   saveCheckpoint(entry: { order: string; checkpoint: string; lock: JobLock }): Promise<Saved>
@@ -60,6 +61,7 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     beginPlanning: (entry) => beginPlanning(redis, keys, entry),
     planned: (entry) => planned(redis, keys, entry),
     approve: (id) => approve(redis, keys, id),
+    decline: (id) => decline(redis, keys, id),
     takeOrder: (order, lock) => takeOrder(redis, keys, order, lock),
     handBackOrder: (order, lock) => handBackOrder(redis, keys, order, lock),
     saveCheckpoint: (entry) => saveCheckpoint(redis, keys, entry),

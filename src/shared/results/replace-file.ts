@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 
 /** Beside the file, so that the rename stays on one file system. */
 export function temporaryName(path: string): string {
@@ -9,6 +9,11 @@ export function temporaryName(path: string): string {
 /** The file is there whole, or as it was. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = temporaryName(path)
-  await writeFile(temporary, text)
-  await rename(temporary, path)
+  try {
+    await writeFile(temporary, text)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
 }

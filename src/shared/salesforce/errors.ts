@@ -13,16 +13,14 @@ import type { Operation } from './operation.ts'
  * - `too-large`: the upload is over Salesforce's limit.
  * - `unexpected`: an answer that the API's description does not allow for.
  */
-export const FAULT_KINDS = [
-  'org-fault',
-  'not-found',
-  'job-state',
-  'already-uploaded',
-  'refused',
-  'too-large',
-  'unexpected',
-] as const
-export type FaultKind = (typeof FAULT_KINDS)[number]
+export type FaultKind =
+  | 'org-fault'
+  | 'not-found'
+  | 'job-state'
+  | 'already-uploaded'
+  | 'refused'
+  | 'too-large'
+  | 'unexpected'
 
 export interface Fault {
   readonly kind: FaultKind

@@ -1,7 +1,7 @@
 import { adviceOnAnswer, adviceOnKind, adviceOnNetwork } from './advice.ts'
 import { type ErrorBody, parseErrorBody } from './error-body.ts'
 import { type FaultKind, SalesforceError } from './errors.ts'
-import type { Operation } from './operation.ts'
+import { JOB_OPERATIONS, type Operation } from './operation.ts'
 import { redact } from './redact.ts'
 
 /** Statuses that come and go, as other clients of this API retry them; 420 is Salesforce Edge's. */
@@ -25,17 +25,7 @@ const ORG_CODES: ReadonlySet<string> = new Set([
   'UNSUPPORTED_API_VERSION',
 ])
 
-/** The operations whose path names a job, so that 404 speaks of that job. */
-const ON_A_JOB: ReadonlySet<Operation> = new Set<Operation>([
-  'upload',
-  'close',
-  'abort',
-  'get',
-  'remove',
-  'failedResults',
-  'successfulResults',
-  'unprocessedRecords',
-])
+const ON_A_JOB: ReadonlySet<Operation> = new Set(JOB_OPERATIONS)
 
 /** An answer that is no success, read. */
 export interface ErrorAnswer {

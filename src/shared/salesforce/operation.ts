@@ -1,3 +1,15 @@
+/** The calls whose path names a job, so that 404 speaks of that job. */
+export const JOB_OPERATIONS = [
+  'upload',
+  'close',
+  'abort',
+  'get',
+  'remove',
+  'failedResults',
+  'successfulResults',
+  'unprocessedRecords',
+] as const
+
 /**
  * The calls that the client makes, one name for each endpoint: the closed set behind the metrics'
  * label and the word that every error message uses.
@@ -9,13 +21,6 @@ export const OPERATIONS = [
   'limits',
   'versions',
   'create',
-  'upload',
-  'close',
-  'abort',
-  'get',
-  'remove',
-  'failedResults',
-  'successfulResults',
-  'unprocessedRecords',
+  ...JOB_OPERATIONS,
 ] as const
 export type Operation = (typeof OPERATIONS)[number]

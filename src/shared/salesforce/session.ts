@@ -1,3 +1,5 @@
+import { unlessAborted } from '../unless-aborted.ts'
+
 /** Where to call, and the token that opens it. */
 export interface Access {
   /** Origin of the API, from the token answer: it may differ from the login host. */
@@ -42,14 +44,4 @@ export function createSession(login: (refused: Access | undefined) => Promise<Ac
     renew: async (refused, signal) =>
       current === undefined || current === refused ? unlessAborted(renewed(), signal) : current,
   }
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

@@ -44,7 +44,7 @@ export interface Timeouts {
 }
 
 /** Salesforce cuts its own REST calls off after ten minutes; storing an upload takes it longest. */
-export const DEFAULT_TIMEOUTS: Timeouts = { connect: 15_000, response: 300_000, idle: 300_000 }
+const DEFAULT_TIMEOUTS: Timeouts = { connect: 15_000, response: 300_000, idle: 300_000 }
 
 /** What one call cost, for metrics. */
 export interface CallReport {

@@ -7,7 +7,7 @@ import { DIGIT } from '../../shared/record-id.ts'
  */
 
 /** Key prefix and high digits: what the ids of one bucket have in common. */
-export const HEAD_LENGTH = 10
+const HEAD_LENGTH = 10
 const PREFIX_LENGTH = 3
 
 const BASE = 62

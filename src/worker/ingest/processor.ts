@@ -1,15 +1,11 @@
-import { DelayedError, type Job, WaitingError } from 'bullmq'
+import type { Job } from 'bullmq'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
-import {
-  HAND_OVER_PRIORITY,
-  parseIngestJob,
-  type QueueName,
-  type WorkOrders,
-} from '../../shared/queues.ts'
+import { parseIngestJob, type QueueName, type WorkOrders } from '../../shared/queues.ts'
 import { type Context, NotOursError, ShutdownError } from '../context.ts'
+import { handOver, putAside } from '../hand-over.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import type { CollectedChunk, Collector } from './collect.ts'
 import { enterOutcome } from './enter.ts'
@@ -18,7 +14,7 @@ import type { LifecycleDeps } from './step.ts'
 import { endUnprocessed, unprocessed } from './unprocessed.ts'
 
 /** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */
-export const MOST_CRASHES = 5
+const MOST_CRASHES = 5
 
 /** How long a job that only a newer worker understands is put aside. */
 const NOT_FOR_US_MS = 30_000
@@ -34,7 +30,7 @@ export interface IngestProcessorDeps {
 /**
  * BullMQ's side of an ingest job: takes the order under the job's lock, hands it over when the
  * worker stops, counts crashes, and enters the outcome. What is done in between is the life
- * cycle's; the only place that knows BullMQ's control-flow errors is here.
+ * cycle's.
  */
 export async function processIngestJob(
   job: Job,
@@ -44,14 +40,21 @@ export async function processIngestJob(
   ctx: Context,
 ): Promise<void> {
   const data = parseIngestJob(job.data)
-  if (data === null) return park(job, token)
+  if (data === null) return putAside(job, token, NOT_FOR_US_MS)
   const lock = { queue, jobId: job.id ?? data.order, token }
   try {
     // A closing worker may still be given a job; it must not begin it.
     ctx.signal.throwIfAborted()
-    await work(data.order, lock, deps, ctx, () => park(job, token))
+    await work(data.order, lock, deps, ctx, async () => {
+      // Before the lock is given up: to be put aside is no crash, however often it happens.
+      await deps.ledger.handBackOrder(data.order, lock)
+      return putAside(job, token, NOT_FOR_US_MS)
+    })
   } catch (error) {
-    if (error instanceof ShutdownError) return handOver(job, data.order, lock, deps.ledger)
+    if (error instanceof ShutdownError) {
+      await deps.ledger.handBackOrder(data.order, lock)
+      return handOver(job, token)
+    }
     if (error instanceof NotOursError) {
       ctx.log.warn(
         { order: data.order },
@@ -140,21 +143,4 @@ function lifecycle(
       },
     },
   }
-}
-
-/**
- * Another worker takes it before anything else and goes on at the checkpoint; no attempt is spent.
- * `moveToDelayed(now)` was tried: it put jobs behind the backlog and overran the window.
- */
-async function handOver(job: Job, order: string, lock: JobLock, ledger: Ledger): Promise<never> {
-  await ledger.handBackOrder(order, lock)
-  await job.changePriority({ priority: HAND_OVER_PRIORITY })
-  await job.moveToWait(lock.token)
-  throw new WaitingError()
-}
-
-/** Put aside, never failed: a newer worker knows what it means. */
-async function park(job: Job, token: string): Promise<never> {
-  await job.moveToDelayed(Date.now() + NOT_FOR_US_MS, token)
-  throw new DelayedError()
 }

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { LifecycleEvents } from './step.ts'
 
 /** Without any change for so long a job counts as stalled: reported, not touched. */
-export const STALLED_AFTER_MS = 15 * 60_000
+const STALLED_AFTER_MS = 15 * 60_000
 
 /** Tells when a job stands still in Salesforce, and when it moves again. */
 export class StallWatch {

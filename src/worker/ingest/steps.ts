@@ -12,7 +12,7 @@ import { csvBody, csvLength } from './upload.ts'
 /** The steps of an ingest job, each from a checkpoint to the next. */
 
 /** Salesforce gives up on a batch after 20 tries of 5 minutes: a day is past every honest wait. */
-export const LONGEST_WAIT_MS = 24 * 3600_000
+const LONGEST_WAIT_MS = 24 * 3600_000
 
 export async function create({ order, deps, ctx }: Work): Promise<Step> {
   const { object, operation } = order

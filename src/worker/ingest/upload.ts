@@ -12,7 +12,7 @@ const HEADER = new TextEncoder().encode('Id\n')
 const LF = 10
 
 /** One row: 15 characters, 3 of suffix, LF. */
-export const ROW_BYTES = ID_LENGTH + 4
+const ROW_BYTES = ID_LENGTH + 4
 
 /** Bytes of the CSV that carries so many ids. */
 export function csvLength(ids: number): number {

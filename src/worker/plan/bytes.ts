@@ -1,10 +1,10 @@
 import { RefusedError } from '../../shared/errors.ts'
 
 /** Bytes that have a meaning in delimited text. */
-export const TAB = 9
+const TAB = 9
 export const LF = 10
 export const CR = 13
-export const SPACE = 32
+const SPACE = 32
 export const QUOTE = 34
 
 /** A longer line, or a longer row of a CSV, is no list of ids; nothing of it is kept. */

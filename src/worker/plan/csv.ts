@@ -2,7 +2,7 @@ import { parse } from 'fast-csv'
 import { RefusedError } from '../../shared/errors.ts'
 import type { BlockBuilder, ScannedBlock } from './block.ts'
 import type { TableForm } from './form.ts'
-import { type RecordBatch, RecordReader } from './records.ts'
+import { RecordReader, type RowGroup } from './records.ts'
 import { clip, emptyValue, otherForm } from './refused-row.ts'
 
 /**
@@ -17,14 +17,14 @@ export async function* scanTable(
   const reader = new RecordReader(form.delimiter, form.line)
   const parser = new RowParser(form.delimiter)
   for await (const chunk of chunks) {
-    for (const batch of reader.read(chunk)) yield* takeBatch(batch, parser, form, block)
+    for (const group of reader.read(chunk)) yield* takeGroup(group, parser, form, block)
   }
-  for (const batch of reader.end()) yield* takeBatch(batch, parser, form, block)
+  for (const group of reader.end()) yield* takeGroup(group, parser, form, block)
   if (!block.isEmpty) yield block.take()
 }
 
-async function* takeBatch(
-  { bytes, records }: RecordBatch,
+async function* takeGroup(
+  { bytes, records }: RowGroup,
   parser: RowParser,
   form: TableForm,
   block: BlockBuilder,

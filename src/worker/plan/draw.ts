@@ -42,6 +42,7 @@ export interface Draft {
  *
  * @throws RefusedError of a guard rail that needs no more reading
  * @throws SourceError where the source cannot be read
+ * @throws NoRoomError where it has to begin again later
  */
 export async function draw(
   { request, staged }: RequestRecord,
@@ -69,10 +70,11 @@ export async function draw(
       read += block.count + block.refused.length
       first ??= block.refused[0]
       await writeRefused(block.refused, invalid)
+      const staged = distinct.size
       const kept = distinct.add(block)
       if (distinct.size > limit) throw tooMany(limit)
       unchecked += kept.unchecked
-      await room(distinct.size * ID_LENGTH)
+      await room(staged * ID_LENGTH)
       await stager.write(kept.ids)
       if (stager.chunks > MOST_CHUNKS) throw tooManyChunks()
     }

@@ -1,34 +1,55 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { ExpungeError, RefusedError } from '../../shared/errors.ts'
 import { inspectRedis, type RedisClient } from '../../shared/redis.ts'
 import type { Context } from '../context.ts'
 
 /** Above this share of `maxmemory` planning waits: the rest is for the work that frees memory. */
 const HIGHEST_SHARE = 0.7
 const LOOK_AGAIN_MS = 1000
+/** Looks, or up to twice as many, of a plan that holds staged ids itself: not all give way at once. */
+const LOOKS = 60
+
+/** The plan gives way to others: what it has staged is to be dropped, and it begins again later. */
+export class NoRoomError extends ExpungeError {
+  readonly code = 'NO_ROOM'
+  override readonly retryable = true
+}
 
 /**
- * Keeps plans from filling Redis. A plan waits while others take up the room; one that could not
- * fit even alone is refused.
+ * Keeps plans from filling Redis. A plan waits while others take up the room, for as long as it
+ * takes before it has staged anything and for a while after: two that each hold half of the room
+ * would wait for each other for ever. One that could not fit even alone is refused.
  *
  * @returns what to await before more is staged, told how many bytes of ids the plan holds so far
+ * @throws RefusedError STAGING_TOO_LARGE
+ * @throws NoRoomError
  */
 export function memoryGate(
   redis: RedisClient,
   ctx: Context,
 ): (stagedBytes: number) => Promise<void> {
+  const patience = LOOKS * (1 + Math.random())
   let waiting = false
   return async (stagedBytes) => {
-    for (;;) {
+    for (let looks = 1; ; looks++) {
       const { maxMemory, usedMemory } = await inspectRedis(redis)
       const room = maxMemory * HIGHEST_SHARE
       if (maxMemory === 0 || usedMemory <= room) return
       // Ids compress at least threefold: a plan this large would fill the room by itself.
       if (stagedBytes / 3 > room) throw tooLarge(stagedBytes, maxMemory)
+      if (stagedBytes > 0 && looks > patience) throw noRoom(usedMemory, maxMemory)
       if (!waiting) ctx.log.warn({ usedMemory, maxMemory }, 'Redis is nearly full; planning waits.')
       waiting = true
       await ctx.clock.sleep(LOOK_AGAIN_MS, ctx.signal)
     }
   }
+}
+
+function noRoom(usedMemory: number, maxMemory: number): NoRoomError {
+  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`
+  return new NoRoomError(
+    `Redis has no room for the plan: ${mib(usedMemory)} of maxmemory ${mib(maxMemory)} are used. ` +
+      'It gives way to others and begins again. Raise maxmemory if this goes on.',
+  )
 }
 
 function tooLarge(stagedBytes: number, maxMemory: number): RefusedError {

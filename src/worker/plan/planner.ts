@@ -4,8 +4,9 @@ import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { ChunkRef, IngestOrder, RequestRecord } from '../../shared/ledger/record.ts'
 import { NO_OUTCOME, type Plan } from '../../shared/receipt.ts'
 import { type Context, NotOursError } from '../context.ts'
-import { endRequest, type SettleDeps } from '../settle.ts'
+import { type Ending, endRequest, type SettleDeps } from '../settle.ts'
 import { type Draft, type DrawDeps, draw } from './draw.ts'
+import { NoRoomError } from './memory-gate.ts'
 
 export type PlannerDeps = SettleDeps & DrawDeps
 
@@ -36,63 +37,51 @@ export async function planRequest(
       throw new TypeError(`Unknown answer ${String(begun satisfies never)}`)
   }
   if (record.lot !== null) await staging.drop({ request: id, lot: record.lot })
+  const attempt: Attempt = { record, lot, lock, deps, ctx }
   try {
-    await conclude(record, lot, lock, await draw(record, lot, deps, ctx), deps, ctx)
+    await conclude(attempt, await draw(record, lot, deps, ctx))
   } catch (error) {
     ctx.signal.throwIfAborted()
+    if (error instanceof NoRoomError) await staging.drop({ request: id, lot })
     if (!(error instanceof RefusedError || error instanceof SourceError)) throw error
-    await stop(record, lot, error, null, deps, ctx)
+    await stop(attempt, error, null)
   }
 }
 
-async function conclude(
-  record: RequestRecord,
-  lot: string,
-  lock: JobLock,
-  draft: Draft,
-  deps: PlannerDeps,
-  ctx: Context,
-): Promise<void> {
+/** One try to plan a request, staged under a lot of its own. */
+interface Attempt {
+  readonly record: RequestRecord
+  readonly lot: string
+  readonly lock: JobLock
+  readonly deps: PlannerDeps
+  readonly ctx: Context
+}
+
+async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
+  const { record, deps, ctx } = attempt
   const { plan } = draft
-  const { object } = record.request
-  ctx.log.info({ request: record.request.id, ...plan }, 'Planned.')
-  await decide(record, lot, lock, draft, deps, ctx)
+  const { id, object } = record.request
+  ctx.log.info({ request: id, ...plan }, 'Planned.')
+  await decide(attempt, draft)
   for (const verdict of ['accepted', 'invalid', 'duplicate'] as const) {
     deps.metrics.idsRead({ org: deps.org.name, object, verdict, count: plan[verdict] })
   }
 }
 
 /** What comes of the plan: its end, or its ingest jobs. */
-function decide(
-  record: RequestRecord,
-  lot: string,
-  lock: JobLock,
-  draft: Draft,
-  deps: PlannerDeps,
-  ctx: Context,
-): Promise<void> {
-  const { plan } = draft
-  if (draft.objection !== null) return stop(record, lot, draft.objection, plan, deps, ctx)
-  if (record.request.dryRun || plan.accepted === 0) {
-    const status = record.request.dryRun ? 'planned' : 'completed'
-    const outcome = status === 'completed' ? NO_OUTCOME : null
-    return endRequest(
-      record,
-      { status, from: ['planning'], error: null, plan, lot, outcome },
-      deps,
-      ctx,
-    )
-  }
-  return apply(record, lot, lock, draft, deps)
+function decide(attempt: Attempt, draft: Draft): Promise<void> {
+  const { request } = attempt.record
+  const { plan, objection } = draft
+  if (objection !== null) return stop(attempt, objection, plan)
+  if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan })
+  if (plan.accepted > 0) return apply(attempt, draft)
+  return end(attempt, { status: 'completed', error: null, plan, outcome: NO_OUTCOME })
 }
 
 /** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
 async function apply(
-  { request }: RequestRecord,
-  lot: string,
-  lock: JobLock,
+  { record: { request }, lot, lock, deps: { store } }: Attempt,
   { plan, chunks }: Draft,
-  { store }: PlannerDeps,
 ): Promise<void> {
   const orders = chunks.map((chunk): IngestOrder => orderOf(chunk, request))
   const next = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
@@ -113,19 +102,18 @@ function orderOf(
 
 /** A guard rail, or a source that could not be read: nothing was deleted. */
 function stop(
-  record: RequestRecord,
-  lot: string,
+  attempt: Attempt,
   error: RefusedError | SourceError,
   plan: Plan | null,
-  deps: PlannerDeps,
-  ctx: Context,
 ): Promise<void> {
   const status = error instanceof RefusedError ? 'refused' : 'failed'
-  const { code, message } = error
-  return endRequest(
-    record,
-    { status, from: ['planning'], error: { code, message }, plan, lot },
-    deps,
-    ctx,
-  )
+  return end(attempt, { status, error: { code: error.code, message: error.message }, plan })
+}
+
+/** The request ends here, if this attempt is still the one that counts. */
+function end(
+  { record, lot, deps, ctx }: Attempt,
+  ending: Omit<Ending, 'from' | 'lot'>,
+): Promise<void> {
+  return endRequest(record, { ...ending, from: ['planning'], lot }, deps, ctx)
 }

@@ -12,17 +12,17 @@ import {
 import { clip, otherForm, type RefusedRow } from './refused-row.ts'
 
 /** Whole rows of a CSV, each ended by one LF. */
-export interface RecordBatch {
+export interface RowGroup {
   readonly bytes: Uint8Array
   /** In order: the line on which each row of `bytes` begins, and between them what was refused. */
   readonly records: readonly (number | RefusedRow)[]
 }
 
-/** Bytes of a batch: what fast-csv holds at once, for it holds the rows of a whole write. */
-const BATCH_BYTES = 65_536
+/** Bytes of a group: what fast-csv holds at once, for it holds the rows of a whole write. */
+const GROUP_BYTES = 65_536
 
-/** Rows of a batch: refused ones take no room in it, and must not pile up. */
-const BATCH_RECORDS = 8192
+/** Rows of a group: refused ones take no room in it, and must not pile up. */
+const GROUP_RECORDS = 8192
 
 /** Where in a row the reader is: so far nothing but blanks, */
 const ROW_START = 0
@@ -53,7 +53,7 @@ export class RecordReader {
   /** The current line, and the one on which the current row begins. */
   #line: number
   #firstLine: number
-  #buffer = new Uint8Array(2 * BATCH_BYTES)
+  #buffer = new Uint8Array(2 * GROUP_BYTES)
   /** Bytes in the buffer, and where in it a row begins whose end has not come yet. */
   #length = 0
   #rowStart = 0
@@ -66,8 +66,8 @@ export class RecordReader {
     for (const byte of [this.#delimiter, QUOTE, CR, LF]) this.#special[byte] = 1
   }
 
-  /** Cuts a chunk; yields batches as they fill. */
-  *read(chunk: Uint8Array): Generator<RecordBatch> {
+  /** Cuts a chunk; yields groups as they fill. */
+  *read(chunk: Uint8Array): Generator<RowGroup> {
     let from = 0
     for (let at = 0; at < chunk.length; at++) {
       if (this.#state === UNQUOTED || this.#state === QUOTED) at = this.#skipPlain(chunk, at)
@@ -90,7 +90,7 @@ export class RecordReader {
   }
 
   /** The last row may lack its line end. */
-  *end(): Generator<RecordBatch> {
+  *end(): Generator<RowGroup> {
     if (!isLineEnd(this.#buffer[this.#length - 1])) this.#line++
     if (this.#state === QUOTED) this.#state = MALFORMED
     this.#endRow(new Uint8Array(0), 0, 0)
@@ -98,7 +98,7 @@ export class RecordReader {
   }
 
   get #isFull(): boolean {
-    return this.#length >= BATCH_BYTES || this.#records.length >= BATCH_RECORDS
+    return this.#length >= GROUP_BYTES || this.#records.length >= GROUP_RECORDS
   }
 
   #skipPlain(chunk: Uint8Array, from: number): number {
@@ -168,12 +168,12 @@ export class RecordReader {
     this.#length = length
   }
 
-  #take(): RecordBatch {
-    const batch = { bytes: this.#buffer.slice(0, this.#length), records: this.#records }
+  #take(): RowGroup {
+    const group = { bytes: this.#buffer.slice(0, this.#length), records: this.#records }
     this.#length = 0
     this.#rowStart = 0
     this.#records = []
-    return batch
+    return group
   }
 }
 

@@ -1,14 +1,12 @@
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/objects.ts'
 
 /** Why a row is no id that may be deleted. */
-export const REFUSED_REASONS = [
-  'NOT_AN_ID',
-  'WRONG_CHECKSUM',
-  'OTHER_OBJECT',
-  'EMPTY_VALUE',
-  'OTHER_FORM',
-] as const
-export type RefusedReason = (typeof REFUSED_REASONS)[number]
+export type RefusedReason =
+  | 'NOT_AN_ID'
+  | 'WRONG_CHECKSUM'
+  | 'OTHER_OBJECT'
+  | 'EMPTY_VALUE'
+  | 'OTHER_FORM'
 
 export interface RefusedRow {
   /** Physical line of the text on which the row begins, from 1. */

@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startRedis } from '../../helpers/redis.ts'
-import {
-  type Bundle,
-  chunkRef,
-  ingestOrder,
-  openLedger,
-  PLAN,
-  planLock,
-  receipt,
-  settlement,
-} from './setup.ts'
+import { chunkRef, ingestOrder, openLedger, receipt, settlement } from './setup.ts'
 
 const server = await startRedis({ after })
 const ORDERS = [ingestOrder('order-a', [chunkRef('R1', 0)])]
@@ -20,17 +11,9 @@ const TURNED_DOWN = {
   unsent: ['order-a'],
 } as const
 
-async function parked({ ledger, submit, grab }: Bundle) {
-  await submit('R1')
-  const lock = await grab(planLock('R1'))
-  await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock })
-  const next = 'awaiting-approval'
-  await ledger.planned({ id: 'R1', lot: 'lot-1', plan: PLAN, orders: ORDERS, next, lock })
-}
-
 test('a parked plan goes ahead, and approving it again says so again', async (t) => {
   const bundle = openLedger(t, server)
-  await parked(bundle)
+  await bundle.parked('R1', ORDERS)
   assert.equal(await bundle.ledger.approve('r1'), 'approved')
   assert.equal((await bundle.ledger.load('R1'))?.status, 'deleting')
   assert.equal(await bundle.ledger.approve('R1'), 'approved')
@@ -38,27 +21,46 @@ test('a parked plan goes ahead, and approving it again says so again', async (t)
 })
 
 test('only what waits for it can be approved', async (t) => {
-  const { ledger, submit, grab } = openLedger(t, server)
+  const { ledger, submit, planning } = openLedger(t, server)
   assert.equal(await ledger.approve('R1'), 'unknown')
   await submit('R1')
   assert.equal(await ledger.approve('R1'), 'not-waiting')
-  const lock = await grab(planLock('R1'))
-  await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock })
+  await planning('R1')
   assert.equal(await ledger.approve('R1'), 'not-waiting')
   assert.equal((await ledger.load('R1'))?.status, 'planning')
 })
 
 test('a plan that was turned down cannot be approved', async (t) => {
   const bundle = openLedger(t, server)
-  await parked(bundle)
+  await bundle.parked('R1', ORDERS)
   assert.equal(await bundle.ledger.settle(settlement('R1', TURNED_DOWN)), 'settled')
   assert.equal(await bundle.ledger.approve('R1'), 'not-waiting')
   assert.equal((await bundle.ledger.load('R1'))?.status, 'cancelled')
 })
 
+test('a plan is declined while it awaits approval, and no approval comes after', async (t) => {
+  const { ledger, submit, parked } = openLedger(t, server)
+  assert.equal(await ledger.decline('R1'), 'unknown')
+  await submit('R1')
+  assert.equal(await ledger.decline('R1'), 'not-waiting')
+  assert.equal(await ledger.isCancelled('R1'), false)
+  await parked('R1', ORDERS)
+  assert.equal(await ledger.decline('r1'), 'declined')
+  assert.equal(await ledger.decline('R1'), 'declined')
+  assert.equal(await ledger.approve('R1'), 'not-waiting')
+})
+
+test('a plan that was approved is not declined any more, and no flag is left', async (t) => {
+  const { ledger, parked } = openLedger(t, server)
+  await parked('R1', ORDERS)
+  await ledger.approve('R1')
+  assert.equal(await ledger.decline('R1'), 'not-waiting')
+  assert.equal(await ledger.isCancelled('R1'), false)
+})
+
 test('a plan that somebody wants to end is not approved any more', async (t) => {
   const bundle = openLedger(t, server)
-  await parked(bundle)
+  await bundle.parked('R1', ORDERS)
   await bundle.ledger.cancel('R1')
   assert.equal(await bundle.ledger.approve('R1'), 'not-waiting')
   assert.equal((await bundle.ledger.load('R1'))?.status, 'awaiting-approval')
@@ -68,7 +70,7 @@ test('of approving and turning down at once, one holds', async (t) => {
   for (const approvesFirst of [true, false]) {
     const bundle = openLedger(t, server)
     const { ledger } = bundle
-    await parked(bundle)
+    await bundle.parked('R1', ORDERS)
     const approve = () => ledger.approve('R1')
     const turnDown = () => ledger.settle(settlement('R1', TURNED_DOWN))
     const answers = approvesFirst

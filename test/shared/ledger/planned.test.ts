@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startRedis } from '../../helpers/redis.ts'
 import {
-  type Bundle,
   chunkOutcome,
   chunkRef,
   ingestOrder,
@@ -22,17 +21,10 @@ const ORDERS = [
 ]
 const ENTRY = { id: 'R1', lot: 'lot-1', plan: PLAN, orders: ORDERS, next: 'deleting' } as const
 
-async function planning({ ledger, submit, grab }: Bundle) {
-  await submit('R1')
-  const lock = await grab(planLock('R1'))
-  await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock })
-  return lock
-}
-
 test('plan, open chunks, orders and status appear together', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
-  const lock = await planning(bundle)
+  const lock = await bundle.planning('R1')
   assert.equal(await ledger.planned({ ...ENTRY, lock }), 'ok')
 
   const record = await ledger.load('R1')
@@ -57,7 +49,7 @@ test('plan, open chunks, orders and status appear together', async (t) => {
 test('nobody sees half of it', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger, redis, keys } = bundle
-  const lock = await planning(bundle)
+  const lock = await bundle.planning('R1')
   const look = () =>
     redis
       .multi()
@@ -78,7 +70,7 @@ test('nobody sees half of it', async (t) => {
 test('repeating it changes nothing, even once outcomes are in', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger, grab, redis, keys } = bundle
-  const lock = await planning(bundle)
+  const lock = await bundle.planning('R1')
   await ledger.planned({ ...ENTRY, lock })
   await ledger.recordOutcome({
     order: 'order-b',
@@ -99,7 +91,7 @@ test('repeating it changes nothing, even once outcomes are in', async (t) => {
 test('a worker that lost the lock writes nothing', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger, grab } = bundle
-  const lock = await planning(bundle)
+  const lock = await bundle.planning('R1')
   await grab(planLock('R1', 'other'))
   assert.equal(await ledger.planned({ ...ENTRY, lock }), 'lost')
   assert.equal((await ledger.load('R1'))?.status, 'planning')
@@ -124,7 +116,7 @@ test('a plan without an attempt, or after the end without a plan, is stale', asy
 test('a plan of thousands of orders is still one step', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
-  const lock = await planning(bundle)
+  const lock = await bundle.planning('R1')
   const orders = Array.from({ length: 5_000 }, (_, n) => ingestOrder(`o${n}`, [chunkRef('R1', n)]))
   assert.equal(await ledger.planned({ ...ENTRY, orders, lock }), 'ok')
   assert.equal((await ledger.openChunks('R1')).size, 5_000)

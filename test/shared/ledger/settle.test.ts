@@ -23,20 +23,6 @@ async function recordAll({ ledger, grab }: Bundle) {
   await ledger.recordOutcome({ order: 'order-a', outcomes, lock })
 }
 
-async function planning({ ledger, submit, grab }: Bundle, lot = 'lot-1') {
-  await submit('R1')
-  const lock = await grab(planLock('R1'))
-  await ledger.beginPlanning({ id: 'R1', lot, lock })
-  return lock
-}
-
-async function parked(bundle: Bundle) {
-  const lock = await planning(bundle)
-  const next = 'awaiting-approval'
-  const entry = { id: 'R1', lot: 'lot-1', plan: PLAN, orders: [ORDER], next, lock } as const
-  assert.equal(await bundle.ledger.planned(entry), 'ok')
-}
-
 test('a request without open chunks gets its status and receipt, once', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
@@ -100,7 +86,7 @@ test('of many who settle at once, one does', async (t) => {
 test('a plan that ends unsent takes its chunks and orders along', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger, redis, keys } = bundle
-  await parked(bundle)
+  await bundle.parked('R1', [ORDER])
   await ledger.cancel('R1')
   const end = { from: ['awaiting-approval'], receipt: receipt('R1', 'cancelled') } as const
   assert.equal(await ledger.settle(settlement('R1', end)), 'not-due')
@@ -136,7 +122,7 @@ test('a repetition does not prolong the record’s time', async (t) => {
 test('a planning attempt that no longer counts settles nothing', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
-  await planning(bundle, 'lot-1')
+  await bundle.planning('R1')
   await ledger.beginPlanning({ id: 'R1', lot: 'lot-2', lock: planLock('R1') })
   const end = { from: ['planning'], receipt: receipt('R1', 'refused') } as const
   assert.equal(await ledger.settle(settlement('R1', { ...end, lot: 'lot-1' })), 'not-due')
@@ -146,7 +132,7 @@ test('a planning attempt that no longer counts settles nothing', async (t) => {
 test('a plan that was refused is kept with its record', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
-  await planning(bundle)
+  await bundle.planning('R1')
   const plan = { ...PLAN, invalid: 5, read: 35 }
   await ledger.settle(
     settlement('R1', { from: ['planning'], receipt: receipt('R1', 'refused'), plan }),

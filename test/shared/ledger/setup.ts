@@ -18,6 +18,10 @@ export interface Bundle {
   /** What time does to the lock of a worker that no longer renews it. */
   expire(lock: JobLock): Promise<void>
   submit(id?: string): Promise<void>
+  /** A request whose plan is being made. */
+  planning(id: string, lot?: string): Promise<JobLock>
+  /** A request whose plan is made and awaits approval. */
+  parked(id: string, orders: readonly IngestOrder[]): Promise<void>
   /** A request whose plan is made and applied: chunks are open, their orders wait. */
   deleting(id: string, orders: readonly IngestOrder[]): Promise<JobLock>
 }
@@ -46,6 +50,21 @@ export function ledgerOf(redis: RedisClient, org: string): Bundle {
   const submit = async (id = 'R1') => {
     await ledger.accept(submission({ id }))
   }
+  const planning = async (id: string, lot = 'lot-1') => {
+    await submit(id)
+    const lock = await grab(planLock(id))
+    await ledger.beginPlanning({ id, lot, lock })
+    return lock
+  }
+  const planned = async (
+    id: string,
+    orders: readonly IngestOrder[],
+    next: 'deleting' | 'awaiting-approval',
+  ) => {
+    const lock = await planning(id)
+    await ledger.planned({ id, lot: 'lot-1', plan: PLAN, orders, next, lock })
+    return lock
+  }
   return {
     redis,
     keys,
@@ -55,13 +74,11 @@ export function ledgerOf(redis: RedisClient, org: string): Bundle {
       await redis.del(keys.lock(lock.queue, lock.jobId))
     },
     submit,
-    deleting: async (id, orders) => {
-      await submit(id)
-      const lock = await grab(planLock(id))
-      await ledger.beginPlanning({ id, lot: 'lot-1', lock })
-      await ledger.planned({ id, lot: 'lot-1', plan: PLAN, orders, next: 'deleting', lock })
-      return lock
+    planning,
+    parked: async (id, orders) => {
+      await planned(id, orders, 'awaiting-approval')
     },
+    deleting: (id, orders) => planned(id, orders, 'deleting'),
   }
 }
 

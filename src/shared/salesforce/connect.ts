@@ -1,0 +1,22 @@
+import type { Config, OrgConfig } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { createSalesforce, type Salesforce, type SalesforceOptions } from './client.ts'
+
+/** The client of a configured org. @throws ConfigError where the org has no credentials */
+export function connectSalesforce(
+  org: OrgConfig,
+  { proxyEnv }: Pick<Config, 'proxyEnv'>,
+  observed: Pick<SalesforceOptions, 'clock' | 'onCall'> = {},
+): Salesforce {
+  if (org.credentials === null) {
+    const message = 'expected credentials for Salesforce, got none.'
+    throw new ConfigError([{ setting: `orgs.${org.name}`, message }])
+  }
+  return createSalesforce({
+    credentials: org.credentials,
+    apiVersion: org.apiVersion,
+    expectedOrgId: org.expectedOrgId ?? undefined,
+    proxyEnv,
+    ...observed,
+  })
+}
