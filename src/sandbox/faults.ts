@@ -8,6 +8,7 @@ export const OPERATIONS = [
   'versions',
   'limits',
   'query',
+  'user',
   'create',
   'upload',
   'close',

@@ -112,6 +112,6 @@ export class Job {
 }
 
 /** An 18-character id out of 15. */
-export function withSuffix(id15: string): string {
+function withSuffix(id15: string): string {
   return id15 + suffixOf(id15)
 }

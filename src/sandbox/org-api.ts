@@ -1,6 +1,6 @@
 import type { Call } from './call.ts'
 import type { Allowance, Quota } from './quota.ts'
-import { json, type Reply, refuse } from './reply.ts'
+import { json, notFound, type Reply, refuse } from './reply.ts'
 import { NEWEST_VERSION, OLDEST_VERSION } from './routes.ts'
 
 /** `GET /services/data/`: the only REST resource that needs no token. */
@@ -28,6 +28,8 @@ export function limits(quota: Quota): Reply {
 export interface Organization {
   readonly orgId: string
   readonly isSandbox: boolean
+  readonly userId: string
+  readonly username: string
 }
 
 /** `GET /services/data/vXX.X/query`: answers about the Organization record, and nothing else. */
@@ -48,12 +50,29 @@ export function query(call: Call, { orgId, isSandbox }: Organization): Reply {
     IsSandbox: isSandbox,
     InstanceName: 'LOCAL',
     OrganizationType: 'Enterprise Edition',
+    NamespacePrefix: null,
+    TrialExpirationDate: null,
   }
   const url = `/services/data/v${call.route.version}/sobjects/Organization/${orgId}`
   return json(200, {
     totalSize: 1,
     done: true,
     records: [{ attributes: { type: 'Organization', url }, ...picked(record, columns) }],
+  })
+}
+
+/** `GET /services/data/vXX.X/sobjects/User/{id}`: who is logged in; the org has no other user. */
+export function user(call: Call, { userId, username }: Organization): Reply {
+  const url = `/services/data/v${call.route.version}/sobjects/User/${userId}`
+  const asked = call.route.userId ?? ''
+  if (asked.slice(0, 15) !== userId.slice(0, 15)) notFound()
+  return json(200, {
+    attributes: { type: 'User', url },
+    Id: userId,
+    Username: username,
+    Name: 'Sandbox Integration',
+    Email: username,
+    IsActive: true,
   })
 }
 

@@ -1,7 +1,7 @@
 import type { Auth } from './auth.ts'
 import type { Call } from './call.ts'
 import type { IngestApi } from './ingest-api.ts'
-import { limits, type Organization, query, versions } from './org-api.ts'
+import { limits, type Organization, query, user, versions } from './org-api.ts'
 import type { Quota } from './quota.ts'
 import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
 
@@ -49,6 +49,8 @@ function route(call: Call, { ingest, quota, organization }: RestDeps): Promise<R
       return limits(quota)
     case 'query':
       return query(call, organization)
+    case 'user':
+      return user(call, organization)
     case 'create':
       return ingest.create(call)
     case 'upload':

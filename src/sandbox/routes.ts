@@ -7,6 +7,7 @@ export interface Route {
   readonly version?: string | undefined
   /** A job's id as the path spells it, 15 or 18 characters. */
   readonly jobId?: string | undefined
+  readonly userId?: string | undefined
   /** The path is known, the method is not: what it takes instead. */
   readonly allow?: string | undefined
 }
@@ -20,10 +21,11 @@ const FIXED: Readonly<Partial<Record<string, Methods>>> = {
   '/services/data': { GET: 'versions' },
 }
 
-/** After `/services/data/vNN.N`; JOB stands for a job's id. Paths are case-sensitive. */
+/** After `/services/data/vNN.N`; JOB and USER stand for ids. Paths are case-sensitive. */
 const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '/limits': { GET: 'limits' },
   '/query': { GET: 'query' },
+  '/sobjects/User/USER': { GET: 'user' },
   '/jobs/ingest': { POST: 'create', GET: 'list' },
   '/jobs/ingest/JOB': { GET: 'get', PATCH: 'patch', DELETE: 'delete' },
   '/jobs/ingest/JOB/batches': { PUT: 'upload' },
@@ -31,6 +33,9 @@ const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '/jobs/ingest/JOB/failedResults': { GET: 'failedResults' },
   '/jobs/ingest/JOB/unprocessedrecords': { GET: 'unprocessedRecords' },
 }
+
+const JOB = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
+const USER = /^\/sobjects\/User\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$/
 
 const NOWHERE: Route = { operation: 'unknown' }
 
@@ -44,9 +49,11 @@ export function routeOf(method: string, path: string): Route {
   if (fixed) return pick(fixed, method, {})
   const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)$/.exec(clean) ?? []
   if (version === undefined || !isKnown(version)) return NOWHERE
-  const jobId = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?:\/|$)/.exec(rest)?.[1]
-  const methods = VERSIONED[jobId === undefined ? rest : rest.replace(jobId, 'JOB')]
-  return methods ? pick(methods, method, { version, jobId }) : NOWHERE
+  const jobId = JOB.exec(rest)?.[1]
+  const userId = USER.exec(rest)?.[1]
+  const methods =
+    VERSIONED[rest.replace(JOB, '/jobs/ingest/JOB').replace(USER, '/sobjects/User/USER')]
+  return methods ? pick(methods, method, { version, jobId, userId }) : NOWHERE
 }
 
 function pick(methods: Methods, method: string, rest: Omit<Route, 'operation'>): Route {

@@ -109,7 +109,7 @@ function createFront(
   const uploads = new Uploads({ directory, maxUploadBytes }, referee)
   const ingest = new IngestApi({ ...back, uploads, owner: identity })
   const auth = new Auth(identity)
-  const organization = { orgId: identity.orgId, isSandbox: options.isSandbox ?? false }
+  const organization = { ...identity, isSandbox: options.isSandbox ?? false }
   const controls: Controls = {
     referee,
     faults,

@@ -19,7 +19,7 @@ export interface ServerDeps {
 }
 
 /** Everything below it is ours, nothing of Salesforce's. */
-export const CONTROL_PATH = '/__sandbox'
+const CONTROL_PATH = '/__sandbox'
 
 // Clients keep connections for a while; node's default of 5 s would close them under their hands.
 const KEEP_ALIVE_MS = 65_000

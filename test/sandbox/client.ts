@@ -37,6 +37,8 @@ export interface Json {
   readonly error: string
   readonly errorMessage: string
   readonly attributes: { readonly type: string }
+  readonly Id: unknown
+  readonly Username: unknown
   readonly apiVersion: unknown
   readonly contentUrl: unknown
   readonly DailyApiRequests: unknown

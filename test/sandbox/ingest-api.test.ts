@@ -313,6 +313,19 @@ test('versions need no token, newest last', async (t) => {
   assert.deepEqual([list.at(-3)?.label, list.at(-4)?.label], ["Spring '26", "Winter '26"])
 })
 
+test('the user that is logged in has a record, and no other has', async (t) => {
+  const { client } = await setup(t, { username: 'me@example.com' })
+  const headers = { Authorization: `Bearer ${client.token}` }
+  const { user_id } = (await client.fetch('/services/oauth2/userinfo', { headers })).json
+  const { json } = await client.rest('GET', `/sobjects/User/${user_id}`)
+  assert.deepEqual(
+    [json.attributes.type, json.Id, json.Username],
+    ['User', user_id, 'me@example.com'],
+  )
+  const other = await client.rest('GET', '/sobjects/User/005000000000009AAA')
+  assert.deepEqual([other.status, other.refusal.errorCode], [404, 'NOT_FOUND'])
+})
+
 test('a query about the Organization tells production from sandbox', async (t) => {
   const { sandbox, client } = await setup(t, { isSandbox: true })
   const ask = (soql: string) => client.rest('GET', `/query/?q=${encodeURIComponent(soql)}`)
