@@ -98,6 +98,9 @@ async function spawnRedis(program: RedisServer, options: TestRedisOptions): Prom
         ...['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--logfile', logFile],
         // BullMQ's delayed jobs are up to 135 ms late at the default of 10, 18 ms at 100.
         ...['--save', '', '--hz', '100', '--appendonly', options.appendOnly ? 'yes' : 'no'],
+        // With everysec a write waits in memory while a slow disk still syncs the one before it:
+        // a kill at that moment loses it, which was seen once under load.
+        ...['--appendfsync', 'always'],
         ...(options.args ?? []),
       ],
     })
