@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { execPath } from 'node:process'
+import { z } from 'zod'
+import { DIST, type Login, SOURCES } from '../sandbox-process.ts'
+import type { Peer, Run, Task } from './peer.ts'
+
+const receiptSchema = z.object({
+  outcome: z.object({
+    deleted: z.number(),
+    alreadyGone: z.number(),
+    failed: z.number(),
+    unprocessed: z.number(),
+  }),
+})
+
+export const expungeFromSources: Peer = {
+  name: 'expunge run (sources)',
+  prepare: async (login, task) => expungeRun(SOURCES, login, task),
+}
+
+export const expungeBuilt: Peer = {
+  name: 'expunge run (dist)',
+  prepare: async (login, task) => expungeRun(DIST, login, task),
+}
+
+/** `expunge run` with an embedded Redis. `unprocessed` rows got no verdict of Salesforce's. */
+export function expungeRun(main: string, login: Login, { csv, folder }: Task): Run {
+  const input = ['--object', 'Contact', '--csv', csv, '--max-records', '100000000']
+  const output = ['--yes', '--json', '--results', join(folder, 'results')]
+  return {
+    command: [execPath, main, 'run', ...input, ...output],
+    env: {
+      EXPUNGE_HOME: join(folder, 'home'),
+      SALESFORCE_LOGIN_URL: login.url,
+      SALESFORCE_CLIENT_ID: login.clientId,
+      SALESFORCE_CLIENT_SECRET: login.clientSecret,
+    },
+    accounted: async (stdout) => {
+      const { outcome } = receiptSchema.parse(JSON.parse(stdout))
+      return outcome.deleted + outcome.alreadyGone + outcome.failed
+    },
+  }
+}
