@@ -15,7 +15,6 @@ export type Login = z.output<typeof loginSchema>
 
 const statsSchema = z.object({
   calls: z.record(z.string(), z.object({ received: z.number() })),
-  rowsDeleted: z.number(),
   jobs: z.array(
     z.object({
       state: z.string(),
