@@ -2,7 +2,7 @@ import { constants, createReadStream, type Stats } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { messageOf } from '../shared/errors.ts'
+import { codeOf, messageOf } from '../shared/errors.ts'
 import { type DeletionRequest, parseRequest } from '../shared/request.ts'
 import { UsageError } from './exit.ts'
 import type { InputFlags } from './input-flags.ts'
@@ -84,7 +84,7 @@ async function statOf(name: string): Promise<Stats> {
   try {
     return await stat(name)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     const isMissing = code === 'ENOENT' || code === 'ENOTDIR'
     throw new UsageError(
       isMissing ? `--csv: ${name} does not exist.` : `--csv: ${name}: ${messageOf(error)}.`,

@@ -73,6 +73,13 @@ export class ConfigError extends ExpungeError {
   }
 }
 
+/** The code of whatever was thrown, as Node gives one to what the system refuses: `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && error.code !== undefined
+    ? String(error.code)
+    : undefined
+}
+
 /** The text of whatever was thrown, for a log line or a receipt. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { codeOf } from '../../shared/errors.ts'
 import { askRedis, serverInfo } from './ask.ts'
 
 const run = promisify(execFile)
@@ -79,6 +80,6 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
     return process.kill(pid, name)
   } catch (error) {
     // There, but another user's.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return codeOf(error) === 'EPERM'
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
-import { messageOf } from '../../shared/errors.ts'
+import { codeOf, messageOf } from '../../shared/errors.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
 import { catchInterrupts } from '../run/interrupts.ts'
@@ -44,7 +44,7 @@ async function start(flags: SandboxFlags): Promise<Sandbox> {
       rows: { rules: rules(flags) },
     })
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
     throw new UsageError(`${messageOf(error)}. Choose another --port; 0 takes any that is free.`)
   }

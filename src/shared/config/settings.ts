@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { ConfigProblem } from '../errors.ts'
+import { type ConfigProblem, codeOf } from '../errors.ts'
 import type { Setting, Source } from './source.ts'
 
 export interface Range {
@@ -127,7 +127,7 @@ export class Settings {
       const content = (await readFile(path, 'utf8')).replace(/[\r\n]+$/, '')
       return content === '' ? this.refuse(setting.name, `the file ${path} is empty.`) : content
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+      const code = codeOf(error) ?? 'unknown error'
       return this.refuse(setting.name, `the file ${path} cannot be read (${code}).`)
     }
   }

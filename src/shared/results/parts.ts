@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { link, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../errors.ts'
 import { temporaryName } from './replace-file.ts'
 import { headerLine } from './result-writer.ts'
 
@@ -73,7 +74,7 @@ async function unlessMissing<T>(work: Promise<T>, otherwise: T): Promise<T> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise
+    if (codeOf(error) === 'ENOENT') return otherwise
     throw error
   }
 }

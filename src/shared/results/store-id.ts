@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ExpungeError, messageOf } from '../errors.ts'
+import { codeOf, ExpungeError, messageOf } from '../errors.ts'
 import { temporaryName } from './replace-file.ts'
 
 export class ResultsStoreError extends ExpungeError {
@@ -30,7 +30,7 @@ async function nameStore(path: string): Promise<void> {
   try {
     await link(temporary, path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (codeOf(error) !== 'EEXIST') throw error
   } finally {
     await rm(temporary)
   }

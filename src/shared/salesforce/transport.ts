@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import got, { type Got, TimeoutError } from 'got'
 import type { Clock } from '../clock.ts'
-import { messageOf } from '../errors.ts'
+import { codeOf, messageOf } from '../errors.ts'
 import { type Agents, createAgents, type ProxyEnv } from './agents.ts'
 import { readBeforeFailing } from './early-answer.ts'
 import { errorFromNetwork } from './fault.ts'
@@ -180,7 +180,5 @@ function withoutSecrets(error: unknown, exchange: Exchange, status: number | nul
 }
 
 function toNetworkError(error: unknown): { code: string; message: string } {
-  const message = messageOf(error)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'ERR_UNKNOWN'
-  return { code, message }
+  return { code: codeOf(error) ?? 'ERR_UNKNOWN', message: messageOf(error) }
 }

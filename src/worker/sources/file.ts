@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { RefusedError, SourceError } from '../../shared/errors.ts'
+import { codeOf, RefusedError, SourceError } from '../../shared/errors.ts'
 import { decompress } from './decompress.ts'
 import type { Source } from './source.ts'
 
@@ -108,12 +108,12 @@ function notAllowed(path: string, roots: readonly string[]): RefusedError {
 }
 
 function readFailure(path: string, error: unknown): SourceError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code = codeOf(error)
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     const message = `${path} does not exist on the worker's machine. Look at the path and at what is mounted there.`
     return new SourceError('SOURCE_NOT_FOUND', message, { cause: error })
   }
-  return notReadable(path, typeof code === 'string' ? code : 'reading failed', { cause: error })
+  return notReadable(path, code ?? 'reading failed', { cause: error })
 }
 
 function notReadable(path: string, why: string, options?: ErrorOptions): SourceError {
