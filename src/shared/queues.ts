@@ -1,5 +1,6 @@
 import { type JobsOptions, Queue } from 'bullmq'
 import { z } from 'zod'
+import { effect } from './effect.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import type { RedisClient } from './redis.ts'
 import type { Priority } from './request.ts'
@@ -45,8 +46,16 @@ export const parseIngestJob = (data: unknown): IngestJobOrder | null =>
  */
 export interface WorkOrders {
   plan(id: string, priority: Priority): Promise<void>
-  ingest(order: string, priority: Priority): Promise<void>
+  /** @param delayMs before it may begin, so that what was locked has time to be free again */
+  ingest(order: string, priority: Priority, delayMs?: number): Promise<void>
   settle(id: string): Promise<void>
+  /**
+   * Settles a request that is to end before its time. Under a name of its own: while this one ends
+   * what was not sent, the last ingest job at work may order `settle`, which must not be dropped.
+   */
+  stop(id: string): Promise<void>
+  /** The same once so much time has passed: a deadline. */
+  stopAfter(id: string, ms: number): Promise<void>
 }
 
 export type Queues = Readonly<Record<QueueName, Queue>> & { close(): Promise<void> }
@@ -81,31 +90,27 @@ export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent'
 
 export function workOrders(queues: Queues): WorkOrders {
   const v = JOB_VERSION
-  return {
-    plan: async (id, priority) => {
-      const data: RequestJob = { v, step: 'plan', id }
-      await queues.requests.add(
-        'plan',
-        data,
-        jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority]),
-      )
-    },
-    ingest: async (order, priority) => {
-      const data: IngestJobOrder = { v, order }
-      await queues[laneOf(priority)].add(
-        'ingest',
-        data,
-        jobOptions(order, BULLMQ_PRIORITY[priority]),
-      )
-    },
-    settle: async (id) => {
+  const settle = (jobId: string, id: string, delay = 0) =>
+    effect('order:settle', async () => {
       const data: RequestJob = { v, step: 'settle', id }
-      await queues.requests.add(
-        'settle',
-        data,
-        jobOptions(`s-${id.toLowerCase()}`, SETTLE_PRIORITY),
-      )
-    },
+      await queues.requests.add('settle', data, { ...jobOptions(jobId, SETTLE_PRIORITY), delay })
+    })
+  return {
+    plan: (id, priority) =>
+      effect('order:plan', async () => {
+        const data: RequestJob = { v, step: 'plan', id }
+        const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
+        await queues.requests.add('plan', data, options)
+      }),
+    ingest: (order, priority, delay = 0) =>
+      effect('order:ingest', async () => {
+        const data: IngestJobOrder = { v, order }
+        const options = { ...jobOptions(order, BULLMQ_PRIORITY[priority]), delay }
+        await queues[laneOf(priority)].add('ingest', data, options)
+      }),
+    settle: (id) => settle(`s-${id.toLowerCase()}`, id),
+    stop: (id) => settle(`c-${id.toLowerCase()}`, id),
+    stopAfter: (id, ms) => settle(`d-${id.toLowerCase()}`, id, ms),
   }
 }
 

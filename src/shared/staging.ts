@@ -24,7 +24,9 @@ const decompress = promisify(zstdDecompress)
 // same frame at the same place is that repetition. Any other length means that the lot was dropped
 // or that somebody else writes it. The index entry is part of the step, so that no frame can be left
 // that the sweep does not know.
-const APPEND = script(`
+const APPEND = script(
+  'stage',
+  `
 local at = tonumber(ARGV[1])
 local length = redis.call('LLEN', KEYS[1])
 if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
@@ -34,15 +36,19 @@ local chunks = math.max(tonumber(ARGV[4]), known and cjson.decode(known).chunks 
 redis.call('HSET', KEYS[2], ARGV[3], string.format('{"chunks":%d,"touchedAt":%s}', chunks, ARGV[5]))
 redis.call('RPUSH', KEYS[1], ARGV[2])
 return 'appended'
-`)
+`,
+)
 
 // UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
-const DROP = script(`
+const DROP = script(
+  'drop-lot',
+  `
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'changed' end
 for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 'dropped'
-`)
+`,
+)
 
 /** Frames in Redis are not what was staged: lost, doubled or damaged. Nothing of them is sent. */
 export class StagingError extends ExpungeError {

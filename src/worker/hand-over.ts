@@ -1,4 +1,5 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
+import { effect } from '../shared/effect.ts'
 import { HAND_OVER_PRIORITY } from '../shared/queues.ts'
 
 /** The two ways to let go of a BullMQ job without an attempt spent. Both end the processor. */
@@ -8,8 +9,10 @@ import { HAND_OVER_PRIORITY } from '../shared/queues.ts'
  * behind the backlog and overran the window.
  */
 export async function handOver(job: Job, token: string): Promise<never> {
-  await job.changePriority({ priority: HAND_OVER_PRIORITY })
-  await job.moveToWait(token)
+  await effect('order:hand-over', async () => {
+    await job.changePriority({ priority: HAND_OVER_PRIORITY })
+    await job.moveToWait(token)
+  })
   throw new WaitingError()
 }
 

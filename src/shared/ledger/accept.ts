@@ -5,7 +5,9 @@ import { oneOf, runScript, script } from './script.ts'
 
 // A lot is staged for one submission: who comes again with the lot that is kept repeats itself, as
 // ioredis does when the reply was lost. Told `existing`, it would drop the lot as not needed.
-const ACCEPT = script(`
+const ACCEPT = script(
+  'accept',
+  `
 local known = redis.call('HMGET', KEYS[1], 'bodyHash', 'staged')
 if known[1] then
   if known[1] ~= ARGV[2] then return 'conflict' end
@@ -16,7 +18,8 @@ redis.call('HSET', KEYS[1], 'request', ARGV[3], 'bodyHash', ARGV[2], 'status', '
 redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
 redis.call('SADD', KEYS[3], ARGV[1])
 return 'accepted'
-`)
+`,
+)
 
 export type Acceptance = 'accepted' | 'existing' | 'conflict'
 

@@ -2,7 +2,9 @@ import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-const APPROVE = script(`
+const APPROVE = script(
+  'approve',
+  `
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if status == 'deleting' then return 'approved' end
@@ -10,7 +12,8 @@ if status ~= 'awaiting-approval' then return 'not-waiting' end
 if redis.call('EXISTS', KEYS[2]) == 1 then return 'not-waiting' end
 redis.call('HSET', KEYS[1], 'status', 'deleting')
 return 'approved'
-`)
+`,
+)
 
 /**
  * Lets a parked plan go ahead, unless it was turned down before. Whoever calls it orders the open

@@ -2,13 +2,16 @@ import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-const BEGIN_PLANNING = script(`
+const BEGIN_PLANNING = script(
+  'begin-planning',
+  `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
 local status = redis.call('HGET', KEYS[1], 'status')
 if status ~= 'queued' and status ~= 'planning' then return 'not-due' end
 redis.call('HSET', KEYS[1], 'status', 'planning', 'lot', ARGV[2])
 return 'begun'
-`)
+`,
+)
 
 /** The BullMQ job that does the work, proven by the token in its lock. */
 export interface JobLock {

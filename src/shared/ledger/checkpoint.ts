@@ -5,13 +5,16 @@ import type { Progress } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // Who saves a checkpoint is the first to start from it: its own death there counts, too.
-const SAVE = script(`
+const SAVE = script(
+  'save',
+  `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
 if redis.call('HEXISTS', KEYS[1], 'order') == 0 then return 'gone' end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 if ARGV[2] == 'checkpoint' then redis.call('HSET', KEYS[1], 'starts', 1) end
 return 'ok'
-`)
+`,
+)
 
 export type Saved = 'ok' | 'lost' | 'gone'
 

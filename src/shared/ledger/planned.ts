@@ -6,7 +6,9 @@ import { chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // ARGV from 5: order, its JSON, how many chunks it carries, then as many chunk fields.
-const PLANNED = script(`
+const PLANNED = script(
+  'planned',
+  `
 if redis.call('HGET', KEYS[1], 'lot') ~= ARGV[2] then return 'stale' end
 local status = redis.call('HGET', KEYS[1], 'status')
 if status ~= 'planning' then return redis.call('HEXISTS', KEYS[1], 'plan') == 1 and 'ok' or 'stale' end
@@ -19,7 +21,8 @@ for i = 4, #KEYS do
   at = at + 3 + tonumber(ARGV[at + 2])
 end
 return 'ok'
-`)
+`,
+)
 
 export interface Planned {
   readonly id: string

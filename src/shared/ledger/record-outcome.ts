@@ -5,7 +5,9 @@ import { type ChunkOutcome, type ChunkRef, chunkField } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // KEYS from 3: open and ledger of each chunk's request. ARGV from 2: field and outcome of each.
-const RECORD = script(`
+const RECORD = script(
+  'record-outcome',
+  `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
 if redis.call('DEL', KEYS[1]) == 0 then return {'gone'} end
 local answer = {'ok'}
@@ -20,7 +22,8 @@ for c = 1, (#ARGV - 1) / 2 do
   answer[#answer + 1] = redis.call('HLEN', open)
 end
 return answer
-`)
+`,
+)
 
 export interface RecordedChunk {
   readonly ref: ChunkRef

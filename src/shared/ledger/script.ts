@@ -1,18 +1,29 @@
 import { createHash } from 'node:crypto'
+import { effect } from '../effect.ts'
 import type { RedisClient } from '../redis.ts'
 
 /** One atomic change of the ledger: Lua, sent by its digest and loaded on the first call. */
 export interface Script {
+  readonly name: string
   readonly lua: string
   readonly sha1: string
 }
 
-export function script(lua: string): Script {
-  return { lua, sha1: createHash('sha1').update(lua).digest('hex') }
+export function script(name: string, lua: string): Script {
+  return { name, lua, sha1: createHash('sha1').update(lua).digest('hex') }
 }
 
 /** Runs a script; a server that does not know it yet (restart, failover) is sent the text. */
-export async function runScript(
+export function runScript(
+  redis: RedisClient,
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+): Promise<unknown> {
+  return effect(`redis:${script.name}`, () => evaluate(redis, script, keys, args))
+}
+
+async function evaluate(
   redis: RedisClient,
   { lua, sha1 }: Script,
   keys: readonly string[],

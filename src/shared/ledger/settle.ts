@@ -6,7 +6,9 @@ import { oneOf, runScript, script } from './script.ts'
 // KEYS from 6: ingest orders that will never be sent; what is being deleted may be sent already.
 // Freeing comes first: where Redis is full, a script that has begun to write is let through, and
 // settling is what makes room.
-const SETTLE = script(`
+const SETTLE = script(
+  'settle',
+  `
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
@@ -21,7 +23,8 @@ redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 return 'settled'
-`)
+`,
+)
 
 export interface Settlement {
   readonly receipt: Receipt

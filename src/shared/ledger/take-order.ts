@@ -6,7 +6,9 @@ import { runScript, script } from './script.ts'
 
 // Whoever takes an order counts as a crash at its checkpoint until it saves the next or hands back.
 // Waiting is not counted: it lasts for hours, and deploys would add up.
-const TAKE = script(`
+const TAKE = script(
+  'take-order',
+  `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
 local order = redis.call('HGET', KEYS[1], 'order')
 if not order then return {'gone'} end
@@ -16,7 +18,8 @@ if checkpoint == '' or cjson.decode(checkpoint).step ~= 'wait' then
   starts = redis.call('HINCRBY', KEYS[1], 'starts', 1)
 end
 return {'taken', order, checkpoint, starts}
-`)
+`,
+)
 
 export type Taken =
   | { readonly kind: 'lost' }
@@ -53,12 +56,15 @@ export async function takeOrder(
   }
 }
 
-const HAND_BACK = script(`
+const HAND_BACK = script(
+  'hand-back-order',
+  `
 if redis.call('GET', KEYS[2]) == ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then
   redis.call('HSET', KEYS[1], 'starts', 0)
 end
 return 'ok'
-`)
+`,
+)
 
 /** Gives an order back without blame: a worker that stops has not crashed. */
 export async function handBackOrder(

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { link, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { effect } from '../effect.ts'
 import { codeOf } from '../errors.ts'
 import { temporaryName } from './replace-file.ts'
 import { headerLine } from './result-writer.ts'
@@ -25,7 +26,7 @@ export async function joinParts(
   try {
     const paths = found.map((part) => join(partsFolder(folder), part))
     await concatenate(paths, temporary, header)
-    await rename(temporary, join(folder, name))
+    await effect('results:join', () => rename(temporary, join(folder, name)))
   } finally {
     await rm(temporary, { force: true })
   }
@@ -38,7 +39,9 @@ export async function joinParts(
 export async function removeParts(folder: string): Promise<void> {
   const leaving = join(folder, 'parts.removed')
   await rm(leaving, { recursive: true, force: true })
-  await unlessMissing(rename(partsFolder(folder), leaving), undefined)
+  await effect('results:remove-parts', () =>
+    unlessMissing(rename(partsFolder(folder), leaving), undefined),
+  )
   await rm(leaving, { recursive: true, force: true })
 }
 

@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { effect } from '../effect.ts'
 import { temporaryName } from './replace-file.ts'
 
 /** A CSV in the making. Without a row no file appears, and one of an earlier try is removed. */
@@ -55,7 +56,11 @@ export class CsvWriter implements ResultWriter {
     if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
   }
 
-  async commit(): Promise<void> {
+  commit(): Promise<void> {
+    return effect('results:commit', () => this.#commit())
+  }
+
+  async #commit(): Promise<void> {
     if (this.rows === 0) {
       await rm(this.#path, { force: true })
       return

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import got, { type Got, TimeoutError } from 'got'
 import type { Clock } from '../clock.ts'
+import { effect } from '../effect.ts'
 import { codeOf, messageOf } from '../errors.ts'
 import { type Agents, createAgents, type ProxyEnv } from './agents.ts'
 import { readBeforeFailing } from './early-answer.ts'
@@ -85,10 +86,14 @@ export function createTransport(options: TransportOptions): Transport {
       const start = clock.now()
       const report = (status: string) =>
         onCall?.({ operation, status, durationMs: clock.now() - start })
-      const answer = await open(client, exchange).catch((error: unknown) => {
-        report(signal?.aborted ? 'aborted' : error instanceof TimeoutError ? 'timeout' : 'network')
-        throw withoutSecrets(error, exchange, null)
-      })
+      const answer = await effect(`salesforce:${operation}`, () => open(client, exchange)).catch(
+        (error: unknown) => {
+          report(
+            signal?.aborted ? 'aborted' : error instanceof TimeoutError ? 'timeout' : 'network',
+          )
+          throw withoutSecrets(error, exchange, null)
+        },
+      )
       report(String(answer.status))
       const quota = parseApiUsage(answer.headers)
       if (quota) onQuota?.(quota)

@@ -25,13 +25,13 @@ test('a server that has lost its scripts is sent them again, and the book is sti
 test('bytes go into a script as they are', async (t) => {
   const { redis } = openLedger(t, server)
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-  const length = script(`return #ARGV[1] .. ':' .. string.byte(ARGV[1], 256)`)
+  const length = script('length', `return #ARGV[1] .. ':' .. string.byte(ARGV[1], 256)`)
   assert.equal(await runScript(redis, length, [], [bytes]), '256:255')
 })
 
 test('a mistake in a script reaches the caller', async (t) => {
   const { redis } = openLedger(t, server)
-  await assert.rejects(runScript(redis, script('return nothing()'), [], []), /nothing/)
+  await assert.rejects(runScript(redis, script('mistake', 'return nothing()'), [], []), /nothing/)
 })
 
 test('a word that a script may not say is an error that names it', () => {

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { tracingChannel } from 'node:diagnostics_channel'
+import { test } from 'node:test'
+import { EFFECT_CHANNEL, type Effect, effect } from '../../src/shared/effect.ts'
+
+/** Subscribes for one test; resolves to what was announced, in order. */
+function listen(t: { after(fn: () => void): void }): string[] {
+  const heard: string[] = []
+  const channel = tracingChannel<unknown, Effect>(EFFECT_CHANNEL)
+  const handlers = {
+    start: ({ name }: Effect) => void heard.push(`before ${name}`),
+    asyncEnd: ({ name }: Effect) => void heard.push(`after ${name}`),
+    end: () => {},
+    asyncStart: () => {},
+    error: () => {},
+  }
+  channel.subscribe(handlers)
+  t.after(() => channel.unsubscribe(handlers))
+  return heard
+}
+
+test('an effect is announced before it begins and after it ends', async (t) => {
+  const heard = listen(t)
+  const answer = await effect('redis:accept', async () => {
+    heard.push('working')
+    return 7
+  })
+  assert.equal(answer, 7)
+  assert.deepEqual(heard, ['before redis:accept', 'working', 'after redis:accept'])
+})
+
+test('an effect that fails is announced too, and its error passes through', async (t) => {
+  const heard = listen(t)
+  const failure = new Error('no')
+  await assert.rejects(
+    effect('salesforce:close', () => Promise.reject(failure)),
+    failure,
+  )
+  assert.deepEqual(heard, ['before salesforce:close', 'after salesforce:close'])
+})
+
+test('without a subscriber an effect is just its work', async () => {
+  assert.equal(await effect('redis:settle', async () => 'done'), 'done')
+})
