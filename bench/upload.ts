@@ -49,7 +49,7 @@ async function compare(): Promise<void> {
     await close()
     connection.disconnect()
   })
-  const stager = new ChunkStager(staging, LOT, count)
+  const stager = new ChunkStager(staging, LOT, { first: count, other: count })
   const source = fileSource({ path: csv, roots: [folder] }).open()
   for await (const block of scan(source, { object: { name: 'Contact', prefix: '003' } })) {
     await stager.write(block.ids)

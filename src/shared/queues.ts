@@ -2,6 +2,8 @@ import { type JobsOptions, Queue } from 'bullmq'
 import { z } from 'zod'
 import { effect } from './effect.ts'
 import type { OrgKeys } from './ledger/keys.ts'
+import type { StatusChange } from './ledger/outbox.ts'
+import { STATUSES } from './receipt.ts'
 import type { RedisClient } from './redis.ts'
 import type { Priority } from './request.ts'
 
@@ -9,15 +11,20 @@ import type { Priority } from './request.ts'
  * The queues of one org. A job is a work order: it names what to do, never how far it is nor with
  * which ids; the ledger knows that. So a job may be lost, run twice or be ordered again.
  */
-export const QUEUES = ['requests', 'ingest-jobs', 'ingest-jobs-urgent'] as const
+export const QUEUES = ['requests', 'ingest-jobs', 'ingest-jobs-urgent', 'callbacks'] as const
 export type QueueName = (typeof QUEUES)[number]
 
 /** Lower goes first. 0 beats all and is kept for jobs that a stopping worker hands over. */
 export const HAND_OVER_PRIORITY = 0
-const BULLMQ_PRIORITY: Record<Priority, number> = { high: 1, normal: 10, low: 100 }
-
 /** Settling frees memory and answers a caller: it goes before any planning. */
-const SETTLE_PRIORITY = 1
+export const SETTLE_PRIORITY = 1
+export const HIGH_PRIORITY = 2
+const BULLMQ_PRIORITY: Record<Priority, number> = { high: HIGH_PRIORITY, normal: 10, low: 100 }
+/** Those that wait in line; what is handed over goes past it. */
+export const LINES: readonly number[] = [SETTLE_PRIORITY, ...Object.values(BULLMQ_PRIORITY)]
+
+/** The job name of plans, the orders of `requests` that may take long. */
+export const PLAN = 'plan'
 
 /** The job name by which other systems submit with nothing but BullMQ. */
 export const DOOR = 'deletion-request'
@@ -30,15 +37,24 @@ const requestJobSchema = z.discriminatedUnion('step', [
   z.object({ v: z.literal(JOB_VERSION), step: z.literal('settle'), id: z.string() }),
 ])
 const ingestJobSchema = z.object({ v: z.literal(JOB_VERSION), order: z.string() })
+const callbackJobSchema = z.object({
+  v: z.literal(JOB_VERSION),
+  id: z.string(),
+  status: z.enum(STATUSES),
+  at: z.number(),
+})
 
 export type RequestJob = z.output<typeof requestJobSchema>
 export type IngestJobOrder = z.output<typeof ingestJobSchema>
+export type CallbackJob = z.output<typeof callbackJobSchema>
 
 /** Null where the data is of a version or step that this worker does not know. */
 export const parseRequestJob = (data: unknown): RequestJob | null =>
   requestJobSchema.safeParse(data).data ?? null
 export const parseIngestJob = (data: unknown): IngestJobOrder | null =>
   ingestJobSchema.safeParse(data).data ?? null
+export const parseCallbackJob = (data: unknown): CallbackJob | null =>
+  callbackJobSchema.safeParse(data).data ?? null
 
 /**
  * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
@@ -49,6 +65,8 @@ export interface WorkOrders {
   /** @param delayMs before it may begin, so that what was locked has time to be free again */
   ingest(order: string, priority: Priority, delayMs?: number): Promise<void>
   settle(id: string): Promise<void>
+  /** Takes an order back that no worker has; one that a worker has stays with it. */
+  withdraw(order: string, priority: Priority): Promise<void>
   /**
    * Settles a request that is to end before its time. Under a name of its own: while this one ends
    * what was not sent, the last ingest job at work may order `settle`, which must not be dropped.
@@ -56,6 +74,10 @@ export interface WorkOrders {
   stop(id: string): Promise<void>
   /** The same once so much time has passed: a deadline. */
   stopAfter(id: string, ms: number): Promise<void>
+  /** Takes that back once the request is over. */
+  forgetStop(id: string): Promise<void>
+  /** Tells the caller of a change; a request has each status once. */
+  callback(change: Pick<StatusChange, 'id' | 'status' | 'at'>): Promise<void>
 }
 
 export type Queues = Readonly<Record<QueueName, Queue>> & { close(): Promise<void> }
@@ -74,6 +96,7 @@ export function openQueues(
     requests: open('requests'),
     'ingest-jobs': open('ingest-jobs'),
     'ingest-jobs-urgent': open('ingest-jobs-urgent'),
+    callbacks: open('callbacks'),
   }
   return {
     ...queues,
@@ -100,7 +123,7 @@ export function workOrders(queues: Queues): WorkOrders {
       effect('order:plan', async () => {
         const data: RequestJob = { v, step: 'plan', id }
         const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
-        await queues.requests.add('plan', data, options)
+        await queues.requests.add(PLAN, data, options)
       }),
     ingest: (order, priority, delay = 0) =>
       effect('order:ingest', async () => {
@@ -109,9 +132,29 @@ export function workOrders(queues: Queues): WorkOrders {
         await queues[laneOf(priority)].add('ingest', data, options)
       }),
     settle: (id) => settle(`s-${id.toLowerCase()}`, id),
+    withdraw: (order, priority) =>
+      effect('order:withdraw', async () => {
+        await queues[laneOf(priority)].remove(order)
+      }),
     stop: (id) => settle(`c-${id.toLowerCase()}`, id),
     stopAfter: (id, ms) => settle(`d-${id.toLowerCase()}`, id, ms),
+    forgetStop: (id) =>
+      effect('order:forget-stop', async () => {
+        await queues.requests.remove(`d-${id.toLowerCase()}`)
+      }),
+    callback: ({ id, status, at }) =>
+      effect('order:callback', async () => {
+        const data: CallbackJob = { v, id, status, at }
+        const jobId = `k-${id.toLowerCase()}-${status}`
+        await queues.callbacks.add('callback', data, { ...jobOptions(jobId, 1), ...CALLBACK_TRIES })
+      }),
   }
+}
+
+/** Over half a day in all: 5 s, 10 s, 20 s … */
+const CALLBACK_TRIES: JobsOptions = {
+  attempts: 14,
+  backoff: { type: 'exponential', delay: 5000, jitter: 0.2 },
 }
 
 /**

@@ -72,7 +72,7 @@ export const LIVE_STATUSES = ['queued', 'planning', 'awaiting-approval', 'deleti
 export type LiveStatus = (typeof LIVE_STATUSES)[number]
 
 export type Status = LiveStatus | TerminalStatus
-export const STATUSES: readonly Status[] = [...LIVE_STATUSES, ...TERMINAL_STATUSES]
+export const STATUSES = [...LIVE_STATUSES, ...TERMINAL_STATUSES] as const
 
 export function isTerminal(status: Status): status is TerminalStatus {
   return (TERMINAL_STATUSES as readonly Status[]).includes(status)

@@ -16,6 +16,9 @@ export const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 export const MAX_INLINE_IDS = 10_000
 
+/** Past this share of ids that were not deleted a request is going wrong; null never stops it. */
+export const DEFAULT_FAILURE_RATIO = 0.5
+
 export const PRIORITIES = ['high', 'normal', 'low'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
@@ -45,24 +48,61 @@ const bodyShape = {
     .regex(
       REQUEST_ID,
       'expected 1 to 128 letters, digits, "_", "." or "-", the first a letter or digit',
+    )
+    .describe(
+      'Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict.',
     ),
-  org: z.string().regex(ORG_NAME).default(DEFAULT_ORG),
-  object: z.string().min(1).max(80),
-  operation: z.enum(OPERATIONS).default('delete'),
-  priority: z.enum(PRIORITIES).default('normal'),
-  onInvalid: z.enum(['refuse', 'skip']).default('refuse'),
-  maxRecords: z.int().min(1).nullable().default(null),
-  maxFailureRatio: z.number().min(0).max(1).nullable().default(null),
-  dryRun: z.boolean().default(false),
-  approval: z.enum(['auto', 'required']).default('auto'),
-  coalesce: z.boolean().default(true),
-  deadline: z.iso.datetime({ offset: true }).nullable().default(null),
-  reason: z.string().max(1000).nullable().default(null),
+  org: z.string().regex(ORG_NAME).default(DEFAULT_ORG).describe('The Salesforce org, by its name.'),
+  object: z.string().min(1).max(80).describe('API name of the object, as in Contact.'),
+  operation: z
+    .enum(OPERATIONS)
+    .default('delete')
+    .describe(
+      'hardDelete, past the Recycle Bin, only where the configuration of the org allows it.',
+    ),
+  priority: z.enum(PRIORITIES).default('normal').describe('Which requests go first.'),
+  onInvalid: z
+    .enum(['refuse', 'skip'])
+    .default('refuse')
+    .describe(
+      'Rows that are no such ids: refuse the request before anything is deleted, or skip and report them.',
+    ),
+  maxRecords: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Refuses a source with more records. May only lower the limit of the org.'),
+  maxFailureRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .default(DEFAULT_FAILURE_RATIO)
+    .describe(
+      'Past this share of failures, after 1,000 verdicts, nothing more is sent; null never stops.',
+    ),
+  dryRun: z.boolean().default(false).describe('Makes the plan and deletes nothing.'),
+  approval: z
+    .enum(['auto', 'required'])
+    .default('auto')
+    .describe('required: the plan waits until somebody approves it.'),
+  coalesce: z
+    .boolean()
+    .default(true)
+    .describe('Whether a small request may share an ingest job with others.'),
+  deadline: z.iso
+    .datetime({ offset: true })
+    .nullable()
+    .default(null)
+    .describe('Cancels what is not deleted by then.'),
+  reason: z.string().max(1000).nullable().default(null).describe('Kept in receipt and audit log.'),
   callbackUrl: z
     .url({ protocol: /^https?$/ })
     .max(2048)
     .nullable()
-    .default(null),
+    .default(null)
+    .describe('Told of the receipt.'),
 }
 
 const callerSchema = z.strictObject({
@@ -72,7 +112,7 @@ const callerSchema = z.strictObject({
 })
 
 /** In the ledger no source holds ids: those of a list are staged beside the queue. */
-const storedSchema = z.object({
+export const storedSchema = z.object({
   ...bodyShape,
   source: z.discriminatedUnion('type', [
     z.object({ type: z.literal('ids') }),
@@ -97,19 +137,30 @@ export interface Staged {
   readonly sha256: string
 }
 
+/** One wrong field of a request: its path as in `source.ids.0`, and what was expected. */
+export interface FieldProblem {
+  readonly field: string
+  readonly message: string
+}
+
+/** What a caller sent is no deletion request. */
+export class InvalidRequestError extends RefusedError {
+  readonly problems: readonly FieldProblem[]
+
+  constructor(problems: readonly FieldProblem[]) {
+    super('INVALID_REQUEST', `The deletion request is not valid. ${sentenceOf(problems)}`)
+    this.problems = problems
+  }
+}
+
 /**
  * Parses what a caller sent.
  *
- * @throws RefusedError `INVALID_REQUEST` naming every wrong field at once.
+ * @throws InvalidRequestError naming every wrong field at once.
  */
 export function parseRequest(input: unknown, now: number): DeletionRequest {
   const parsed = callerSchema.safeParse(input)
-  if (!parsed.success) {
-    throw new RefusedError(
-      'INVALID_REQUEST',
-      `The deletion request is not valid. ${problemsOf(parsed.error)}`,
-    )
-  }
+  if (!parsed.success) throw new InvalidRequestError(problemsOf(parsed.error))
   return { ...parsed.data, id: parsed.data.id ?? generateId(now) }
 }
 
@@ -117,7 +168,13 @@ export function parseRequest(input: unknown, now: number): DeletionRequest {
 export function requestJsonSchema(): Record<string, unknown> {
   return {
     title: 'Deletion request',
-    ...z.toJSONSchema(callerSchema, { io: 'input' }),
+    ...z.toJSONSchema(callerSchema, {
+      io: 'input',
+      // To TypeScript a caller's list is read-only; in JSON Schema that means "not to be sent".
+      override: ({ jsonSchema }) => {
+        delete jsonSchema.readOnly
+      },
+    }),
   }
 }
 
@@ -163,12 +220,25 @@ function generateId(now: number): string {
 /** Enough for every field of a request; of 10,000 wrong ids a few will do. */
 const MOST_PROBLEMS = 20
 
-function problemsOf(error: z.ZodError): string {
-  const shown = error.issues.slice(0, MOST_PROBLEMS).map(({ path, message }) => {
-    const field = path.length === 0 ? 'request' : path.join('.')
-    return `${field}: ${message}`
-  })
-  const more = error.issues.length - shown.length
+/** Every wrong field of what zod has refused, under the name that the caller knows. */
+export function problemsOf(error: z.ZodError): readonly FieldProblem[] {
+  return error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ field: pathOf([...issue.path, key]), message: 'unknown field' }))
+      : [{ field: pathOf(issue.path), message: issue.message }],
+  )
+}
+
+/** A caller's own words are no longer than this in what is said of them. */
+const MOST_OF_A_PATH = 100
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? 'request' : path.map(String).join('.').slice(0, MOST_OF_A_PATH)
+}
+
+function sentenceOf(problems: readonly FieldProblem[]): string {
+  const shown = problems.slice(0, MOST_PROBLEMS).map(({ field, message }) => `${field}: ${message}`)
+  const more = problems.length - shown.length
   return more > 0 ? `${shown.join('; ')}; and ${more} more` : shown.join('; ')
 }
 

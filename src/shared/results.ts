@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Receipt } from './receipt.ts'
 import { joinParts, partsFolder, removeParts } from './results/parts.ts'
@@ -51,6 +51,7 @@ export interface ResultsStore {
   /** Only once the request has its receipt: a join that is repeated needs every part. */
   removeParts(request: RequestFolder): Promise<void>
   writeReceipt(receipt: Receipt): Promise<void>
+  removeReceipt(request: RequestFolder): Promise<void>
 }
 
 /** Opens the store and reads its id, or gives it one; the directory is made where it is missing. */
@@ -75,9 +76,12 @@ export async function openResultsStore(directory: string): Promise<ResultsStore>
     writeReceipt: async (receipt) => {
       const path = folder(receipt)
       await mkdir(path, { recursive: true })
-      await replaceFile(join(path, 'receipt.json'), `${JSON.stringify(receipt, null, 2)}\n`)
+      await replaceFile(join(path, RECEIPT), `${JSON.stringify(receipt, null, 2)}\n`)
     },
+    removeReceipt: (request) => rm(join(folder(request), RECEIPT), { force: true }),
   }
 }
+
+const RECEIPT = 'receipt.json'
 
 const partName = (kind: PartKind, part: string): string => `${part}.${kind}.csv`

@@ -32,8 +32,13 @@ local length = redis.call('LLEN', KEYS[1])
 if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
 if length ~= at then return 'damaged' end
 local known = redis.call('HGET', KEYS[2], ARGV[3])
-local chunks = math.max(tonumber(ARGV[4]), known and cjson.decode(known).chunks or 0)
-redis.call('HSET', KEYS[2], ARGV[3], string.format('{"chunks":%d,"touchedAt":%s}', chunks, ARGV[5]))
+local first, chunks = tonumber(ARGV[4]), tonumber(ARGV[4]) + 1
+if known then
+  known = cjson.decode(known)
+  first, chunks = math.min(first, known.first), math.max(chunks, known.chunks)
+end
+redis.call('HSET', KEYS[2], ARGV[3],
+  string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, ARGV[5]))
 redis.call('RPUSH', KEYS[1], ARGV[2])
 return 'appended'
 `,
@@ -62,6 +67,8 @@ export interface Lot {
 
 /** What an entry of the sweep's index says: the lists of a lot, and when it last grew. */
 export interface StagedLot extends Lot {
+  /** Number of its first list, and the number after its last. */
+  readonly first: number
   readonly chunks: number
   readonly touchedAt: number
 }
@@ -153,7 +160,7 @@ class RedisFrameWriter implements FrameWriter {
       this.#redis,
       APPEND,
       [key, this.#keys.staged],
-      [this.#frames++, frame, field(this.#lot), this.#chunk + 1, this.#now()],
+      [this.#frames++, frame, field(this.#lot), this.#chunk, this.#now()],
     )
     if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
       throw new StagingError(
@@ -199,9 +206,9 @@ async function dropLot(redis: RedisClient, keys: OrgKeys, lot: Lot): Promise<voi
   for (;;) {
     const entry = await redis.hget(keys.staged, name)
     if (entry === null) return
-    const { chunks } = parseEntry([name, entry])
-    const lists = Array.from({ length: chunks }, (_, chunk) =>
-      keys.frames(lot.request, lot.lot, chunk),
+    const { first, chunks } = parseEntry([name, entry])
+    const lists = Array.from({ length: chunks - first }, (_, index) =>
+      keys.frames(lot.request, lot.lot, first + index),
     )
     const answer = await runScript(redis, DROP, [keys.staged, ...lists], [name, entry])
     if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
@@ -221,10 +228,12 @@ function parseEntry([name, json]: [string, string]): StagedLot {
     lot === undefined ||
     typeof entry !== 'object' ||
     entry === null ||
+    !('first' in entry && typeof entry.first === 'number') ||
     !('chunks' in entry && typeof entry.chunks === 'number') ||
     !('touchedAt' in entry && typeof entry.touchedAt === 'number')
   ) {
     throw new StagingError(`The index of staged frames holds an unreadable entry ${name}.`)
   }
-  return { request, lot, chunks: entry.chunks, touchedAt: entry.touchedAt }
+  const { first, chunks, touchedAt } = entry
+  return { request, lot, first, chunks, touchedAt }
 }

@@ -1,20 +1,13 @@
 import type { RequestRecord } from '../shared/ledger/record.ts'
+import { ID_VERDICTS } from '../shared/metrics/labels.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import {
-  addFailures,
-  addOutcomes,
-  type LiveStatus,
-  NO_OUTCOME,
-  type Outcome,
-  type Plan,
-  type Receipt,
-  type ReceiptError,
-  type TerminalStatus,
-  totalOf,
-} from '../shared/receipt.ts'
+import { type Plan, totalOf } from '../shared/receipt.ts'
+import type { StoredRequest } from '../shared/request.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Context } from './context.ts'
+import { applied, type Ending, toReceipt, unapplied } from './ending.ts'
+import { endUnsent, stopReasonOf } from './stopped.ts'
 
 /**
  * The end of a request: outcomes become the receipt, the parts of the result files are joined, and
@@ -34,49 +27,53 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   const record = await ledger.load(id)
   if (record === null) return
   if (record.receipt !== null) return cleanUp(record, deps)
-  const open = await ledger.openChunks(id)
+  const ending = await endingOf(record, deps, ctx)
+  if (ending === null || (await endRequest(record, ending, deps, ctx))) return
+  // Planned or approved meanwhile: the word to stop must not be lost over it.
+  return settleRequest(id, deps, ctx)
+}
+
+/** How the request ends now; null where it goes on. */
+async function endingOf(
+  record: RequestRecord,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<Ending | null> {
+  const { ledger } = deps.store
+  const { id } = record.request
+  const stop = await stopReasonOf(record, deps.store, ctx)
   switch (record.status) {
+    case 'queued':
+    case 'planning':
+      return stop === null ? null : unapplied(record, stop)
+    case 'awaiting-approval': {
+      if (stop === null) return null
+      const unsent = [...(await ledger.openChunks(id)).values()]
+      return { ...unapplied(record, stop), unsent }
+    }
     case 'deleting': {
-      if (open.size > 0) return
-      const ending = await applied(record, deps)
+      if (stop !== null) await endUnsent(record, deps, ctx)
+      if ((await ledger.openChunks(id)).size > 0) return null
+      const ending = applied(record, stop, await ledger.outcomes(id))
       // Somebody else has just settled it, and the ledger that we read was being cleared.
       if (totalOf(ending.outcome) !== record.plan?.accepted) throw halfRead(id)
-      return endRequest(record, ending, deps, ctx)
+      return ending
     }
-    case 'awaiting-approval':
-      if (await ledger.isCancelled(id)) {
-        await endRequest(record, turnedDown([...new Set(open.values())]), deps, ctx)
-      }
-      return
     default:
-      return
+      return null
   }
 }
 
-/** How a request ended, and from where. */
-export interface Ending {
-  readonly status: TerminalStatus
-  readonly from: readonly LiveStatus[]
-  readonly error: ReceiptError | null
-  readonly plan?: Plan | null
-  /** Only while this planning attempt counts. */
-  readonly lot?: string
-  readonly outcome?: Receipt['outcome']
-  readonly failures?: Receipt['failures']
-  readonly ingestJobs?: Receipt['ingestJobs']
-  /** Orders that will never be sent. */
-  readonly unsent?: readonly string[]
-  /** Chunks whose parts make the result files, in their order. */
-  readonly parts?: readonly string[]
-}
-
-/** Writes the receipt, gives the request its terminal status, and clears what it left in Redis. */
+/**
+ * Writes the receipt, gives the request its terminal status, and clears what it left in Redis. False
+ * where the request has gone on meanwhile, so that this is not its end.
+ */
 export async function endRequest(
   record: RequestRecord,
   ending: Ending,
   deps: SettleDeps,
   ctx: Context,
-): Promise<void> {
+): Promise<boolean> {
   const { store, results, metrics, retentionSeconds } = deps
   const { id, object } = record.request
   const folder = { org: store.org, id }
@@ -99,50 +96,55 @@ export async function endRequest(
         status: receipt.status,
         seconds: (ctx.clock.now() - record.submittedAt) / 1000,
       })
+      // Else it was counted when it entered the ledger.
+      if (ending.plan) countPlan(ending.plan, record.request, deps)
       ctx.log.info({ request: id, status: receipt.status, ...receipt.outcome }, 'Request settled.')
-      return cleanUp({ ...record, lot: ending.lot ?? record.lot }, deps)
+      await cleanUp({ ...record, lot: ending.lot ?? record.lot, receipt }, deps, ending.lots)
+      return true
     case 'already':
-      return settleRequest(id, deps, ctx)
+      await settleRequest(id, deps, ctx)
+      return true
     case 'not-due':
     case 'unknown':
       ctx.log.info({ request: id, settled }, 'The request was not to be settled by us.')
-      return
+      await takeBack(record, deps)
+      return settled === 'unknown'
     default:
       throw new TypeError(`Unknown answer ${String(settled satisfies never)}`)
   }
 }
 
-/** What a request leaves behind once it has its receipt: parts on disk, frames in Redis. */
-async function cleanUp(record: RequestRecord, { store, results }: SettleDeps): Promise<void> {
-  const { request, receipt, lot, staged } = record
-  if (receipt !== null) await results.writeReceipt(receipt)
-  await results.removeParts({ org: store.org, id: request.id })
-  for (const name of [lot, staged?.lot]) {
-    if (name) await store.staging.drop({ request: request.id, lot: name })
-  }
+/** Counts the rows of a plan that has just entered the ledger: a plan that came to nothing is none. */
+export function countPlan(
+  plan: Plan,
+  { object }: StoredRequest,
+  { metrics, store: { org } }: Pick<SettleDeps, 'metrics' | 'store'>,
+): void {
+  for (const verdict of ID_VERDICTS) metrics.idsRead({ org, object, verdict, count: plan[verdict] })
 }
 
-/** The sum over all chunks, once every one has its outcome. */
-async function applied(
-  record: RequestRecord,
-  { store }: SettleDeps,
-): Promise<Ending & { readonly outcome: Outcome }> {
-  const outcomes = [...(await store.ledger.outcomes(record.request.id))].sort(([a], [b]) =>
-    byChunk(a, b),
-  )
-  const chunks = outcomes.map(([, chunk]) => chunk)
-  const outcome = chunks.reduce((sum, chunk) => addOutcomes(sum, chunk.outcome), NO_OUTCOME)
-  const error = chunks.find((chunk) => chunk.error !== null)?.error ?? null
-  const untouched = chunks.every(({ job }) => job === null)
-  const complete = outcome.failed + outcome.unprocessed === 0
-  return {
-    status: complete ? 'completed' : untouched && error !== null ? 'failed' : 'incomplete',
-    from: ['deleting'],
-    error,
-    outcome,
-    failures: chunks.reduce((sum, chunk) => addFailures(sum, chunk.failures), {}),
-    ingestJobs: chunks.map(({ job }) => job).filter((job) => job !== null),
-    parts: outcomes.map(([field]) => field),
+/** The receipt that we wrote is not the one that counts: that one, or none, takes its place. */
+async function takeBack({ request }: RequestRecord, { store, results }: SettleDeps): Promise<void> {
+  const { id } = request
+  const known = await store.ledger.load(id)
+  if (known?.receipt) return results.writeReceipt(known.receipt)
+  await results.removeReceipt({ org: store.org, id })
+  // What we have just removed may have been of somebody who settled it meanwhile.
+  const now = await store.ledger.load(id)
+  if (now?.receipt) await results.writeReceipt(now.receipt)
+}
+
+/** What a request leaves behind once it has its receipt: parts on disk, frames in Redis. */
+async function cleanUp(
+  { request, receipt, lot, staged }: RequestRecord,
+  { store, results }: SettleDeps,
+  lots: readonly string[] = [],
+): Promise<void> {
+  if (receipt !== null) await results.writeReceipt(receipt)
+  await results.removeParts({ org: store.org, id: request.id })
+  if (request.deadline !== null) await store.orders.forgetStop(request.id)
+  for (const name of new Set([lot, staged?.lot, ...lots])) {
+    if (name) await store.staging.drop({ request: request.id, lot: name })
   }
 }
 
@@ -151,46 +153,4 @@ function halfRead(id: string): Error {
   return new Error(
     `The outcomes of request ${id} do not add up to its plan yet; nothing was settled.`,
   )
-}
-
-function turnedDown(unsent: readonly string[]): Ending {
-  return {
-    status: 'cancelled',
-    from: ['awaiting-approval'],
-    error: { code: 'NOT_APPROVED', message: 'The plan was turned down; nothing was deleted.' },
-    unsent,
-  }
-}
-
-function toReceipt(
-  record: RequestRecord,
-  ending: Ending,
-  orgId: string | null,
-  org: string,
-  now: number,
-): Receipt {
-  const { id, object, operation, reason } = record.request
-  return {
-    id,
-    org,
-    orgId,
-    object,
-    operation,
-    status: ending.status,
-    submittedAt: new Date(record.submittedAt).toISOString(),
-    finishedAt: new Date(now).toISOString(),
-    reason,
-    plan: ending.plan ?? record.plan,
-    outcome: ending.outcome ?? null,
-    failures: ending.failures ?? {},
-    ingestJobs: ending.ingestJobs ?? [],
-    error: ending.error,
-  }
-}
-
-/** `<chunk>.<attempt>`, both numbers: chunk 10 comes after chunk 9. */
-function byChunk(a: string, b: string): number {
-  const [chunkA = 0, attemptA = 0] = a.split('.').map(Number)
-  const [chunkB = 0, attemptB = 0] = b.split('.').map(Number)
-  return chunkA - chunkB || attemptA - attemptB
 }

@@ -1,8 +1,10 @@
 import type { RequestRecord } from '../shared/ledger/record.ts'
+import { orderDue } from '../shared/order-due.ts'
 import { isTerminal } from '../shared/receipt.ts'
 import type { StagedLot } from '../shared/staging.ts'
 import type { Context } from './context.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
+import { stopReasonOf } from './stopped.ts'
 
 /**
  * What a crash left undone, ordered again. BullMQ's jobs may be lost between two steps; the ledger
@@ -28,13 +30,20 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
       if (record !== null) await orderAgain(record, deps, ctx)
     })
   }
+  const now = await redisNow(deps)
   for (const lot of await staging.lots()) {
     await apart(lot.request, ctx, async () => {
       const record = await ledger.load(lot.request)
-      if (isLeftOver(lot, record, ctx.clock.now())) await staging.drop(lot)
+      if (isLeftOver(lot, record, now)) await staging.drop(lot)
     })
   }
-  await forgetExpired(deps, ctx.clock.now())
+  await forgetExpired(deps, now)
+}
+
+/** Redis's own time: by a clock of ours that runs ahead, an upload on its way in would look old. */
+async function redisNow({ store }: SweepDeps): Promise<number> {
+  const [seconds] = await store.redis.time()
+  return Number(seconds) * 1000
 }
 
 /** One request that this version cannot read must not keep the others from being swept. */
@@ -63,9 +72,11 @@ async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context):
   switch (record.status) {
     case 'queued':
     case 'planning':
+      await settleRequest(id, deps, ctx)
       return orders.plan(id, priority)
     case 'deleting':
-      return orderOpenChunks(record, deps)
+      if ((await stopReasonOf(record, deps.store, ctx)) !== null) await orders.stop(id)
+      return orderDue(deps.store, id)
     case 'awaiting-approval':
       return settleRequest(id, deps, ctx)
     case 'completed':
@@ -80,18 +91,15 @@ async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context):
   }
 }
 
-async function orderOpenChunks({ request }: RequestRecord, { store }: SweepDeps): Promise<void> {
-  const open = new Set((await store.ledger.openChunks(request.id)).values())
-  if (open.size === 0) return store.orders.settle(request.id)
-  for (const order of open) await store.orders.ingest(order, request.priority)
-}
-
 /**
  * Frames that nobody will read: a terminal request's own, or those of a submission or a planning
- * attempt that died. A request that has ended may be submitted once more this very moment.
+ * attempt that died. A request that has ended may be submitted once more this very moment. Which
+ * lots of resent rows a live request still needs only its chunks know: they stay until it ends.
  */
 function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): boolean {
-  const isClaimed = record !== null && (record.lot === lot.lot || record.staged?.lot === lot.lot)
+  const isClaimed =
+    record !== null &&
+    (record.lot === lot.lot || record.staged?.lot === lot.lot || lot.lot.startsWith('r-'))
   return isClaimed ? isTerminal(record.status) : now - lot.touchedAt > UNCLAIMED_MS
 }
 

@@ -116,6 +116,6 @@ async function configure(
     ...config,
     orgs: new Map([[name, { ...base, name, ...org }]]),
     files: { roots: [folder] },
-    worker: { lockMs: 2000, stalledMs: 1000 },
+    worker: { lockMs: 2000, stalledMs: 1000, resendMs: 0 },
   }
 }

@@ -45,7 +45,7 @@ test('everything but object and source has a default', () => {
     priority: 'normal',
     onInvalid: 'refuse',
     maxRecords: null,
-    maxFailureRatio: null,
+    maxFailureRatio: 0.5,
     dryRun: false,
     approval: 'auto',
     coalesce: true,

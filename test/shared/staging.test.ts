@@ -90,8 +90,8 @@ test('the index knows each lot, its lists and when it last grew', async (t) => {
   await write({ request: 'other', lot: 'upload' }, 0, someBytes(10))
   const lots = [...(await staging.lots())].sort((a, b) => (a.request < b.request ? -1 : 1))
   assert.deepEqual(lots, [
-    { request: 'other', lot: 'upload', chunks: 1, touchedAt: 9 },
-    { request: 'req-1', lot: 'lot-1', chunks: 3, touchedAt: 9 },
+    { request: 'other', lot: 'upload', first: 0, chunks: 1, touchedAt: 9 },
+    { request: 'req-1', lot: 'lot-1', first: 0, chunks: 3, touchedAt: 9 },
   ])
 })
 

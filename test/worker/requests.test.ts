@@ -188,7 +188,15 @@ test('a request that is being deleted tells how far it is', async () => {
     if (state === 'InProgress') await abort(job)
   }
   const receipt = await receiptOf(world, id)
-  assert.deepEqual(receipt.outcome, outcome({ deleted: 57, unprocessed: 43 }))
+  assert.deepEqual(receipt.outcome, outcome({ deleted: 100 }))
+  assert.deepEqual(
+    receipt.ingestJobs.map(({ state, records, attempt }) => [state, records, attempt]).sort(),
+    [
+      ['Aborted', 50, 1],
+      ['JobComplete', 43, 2],
+      ['JobComplete', 50, 1],
+    ],
+  )
   const ended = await look()
   assert.deepEqual([ended?.progress, ended?.receipt], [null, receipt])
 })

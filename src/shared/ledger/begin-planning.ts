@@ -1,17 +1,33 @@
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
+import { STAND } from './live.ts'
+import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
 
+// Where Redis is full a script that has begun to write is let through: a plan that is under way has to
+// end, for its end makes room. The first write does nothing.
 const BEGIN_PLANNING = script(
   'begin-planning',
-  `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
+  `${TELL}${STAND}
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
+redis.call('HDEL', KEYS[1], '')
 local status = redis.call('HGET', KEYS[1], 'status')
-if status ~= 'queued' and status ~= 'planning' then return 'not-due' end
+if status ~= 'queued' and status ~= 'planning' then return {'not-due'} end
+if status == 'queued' then tell(KEYS[1], KEYS[3], 'planning') end
 redis.call('HSET', KEYS[1], 'status', 'planning', 'lot', ARGV[2])
-return 'begun'
+stand(KEYS[4], ARGV[3], KEYS[1], 'planning')
+return {'begun', redis.call('HINCRBY', KEYS[1], 'plans', 1)}
 `,
 )
+
+export type Begun =
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'not-due' }
+  | {
+      readonly kind: 'begun'
+      /** How often workers died over the plan before us. */
+      readonly crashes: number
+    }
 
 /** The BullMQ job that does the work, proven by the token in its lock. */
 export interface JobLock {
@@ -24,18 +40,64 @@ export interface JobLock {
  * Opens a planning attempt that stages under `lot`. A crashed attempt is simply followed by the
  * next one under a lot of its own; frames of the old lot are no longer anybody's.
  *
- * `lost`: another worker owns the job now. `not-due`: planned already, or terminal.
+ * `lost`: another worker owns the job now. `not-due`: planned already, or terminal. Whoever begins
+ * counts as a crash until the plan is recorded or handed back.
  */
 export async function beginPlanning(
   redis: RedisClient,
   keys: OrgKeys,
   { id, lot, lock }: { id: string; lot: string; lock: JobLock },
-): Promise<'begun' | 'lost' | 'not-due'> {
+): Promise<Begun> {
   const answer = await runScript(
     redis,
     BEGIN_PLANNING,
-    [keys.request(id), keys.lock(lock.queue, lock.jobId)],
-    [lock.token, lot],
+    [keys.request(id), keys.lock(lock.queue, lock.jobId), keys.outbox, keys.live],
+    [lock.token, lot, id.toLowerCase()],
   )
-  return oneOf(answer, ['begun', 'lost', 'not-due'])
+  const [word, begun] = Array.isArray(answer) ? answer : []
+  const kind = oneOf(word, ['begun', 'lost', 'not-due'])
+  return kind === 'begun' ? { kind, crashes: Math.max(0, Number(begun) - 1) } : { kind }
+}
+
+const HAND_BACK = script(
+  'hand-back-planning',
+  `
+if redis.call('GET', KEYS[2]) == ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HSET', KEYS[1], 'plans', 0)
+end
+return 'ok'
+`,
+)
+
+// The lock is another's by now: only our own start is taken back.
+const FORGIVE = script(
+  'forgive-planning',
+  `
+local plans = tonumber(redis.call('HGET', KEYS[1], 'plans') or '0')
+if plans > 0 then redis.call('HSET', KEYS[1], 'plans', plans - 1) end
+return 'ok'
+`,
+)
+
+/** Takes back a start that counted as a crash: who has lost its lock and lives has not crashed. */
+export async function forgivePlanning(
+  redis: RedisClient,
+  keys: OrgKeys,
+  id: string,
+): Promise<void> {
+  await runScript(redis, FORGIVE, [keys.request(id)], [])
+}
+
+/** Gives a planning attempt up without blame: a worker that stops has not crashed. */
+export async function handBackPlanning(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { id, lock }: { id: string; lock: JobLock },
+): Promise<void> {
+  await runScript(
+    redis,
+    HAND_BACK,
+    [keys.request(id), keys.lock(lock.queue, lock.jobId)],
+    [lock.token],
+  )
 }

@@ -2,19 +2,40 @@ import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
+/**
+ * Why a request is to end before its time. The flag `cancel:<id>` holds the word: raised first of
+ * all, read by whoever is about to send something, lowered by settle. The first reason stays.
+ */
+export const STOP_REASONS = ['cancelled', 'declined', 'deadline', 'not-approved', 'brake'] as const
+export type StopReason = (typeof STOP_REASONS)[number]
+
+// Where Redis is full a script that has begun to write is let through, and to cancel makes room: the
+// first write does nothing.
+//
 // Of a request that has its receipt there is nothing to cancel, and no flag may be left behind.
 const CANCEL = script(
   'cancel',
   `
 if redis.call('HEXISTS', KEYS[1], 'request') == 0 then return 'unknown' end
-if redis.call('HEXISTS', KEYS[1], 'receipt') == 0 then redis.call('SET', KEYS[2], '1') end
-return 'ok'
+if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'over' end
+redis.call('HDEL', KEYS[1], '')
+redis.call('SET', KEYS[2], ARGV[1], 'NX')
+return 'cancelling'
 `,
 )
 
-/** Raises the flag that a request is to end before its time; settle lowers it. */
-export async function cancel(redis: RedisClient, keys: OrgKeys, id: string): Promise<void> {
-  await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], [])
+/**
+ * Raises the flag. Whoever calls it orders `stop`, so that what was never sent is ended at once;
+ * ingest jobs at work are aborted by the workers that have them.
+ */
+export async function cancel(
+  redis: RedisClient,
+  keys: OrgKeys,
+  id: string,
+  reason: 'cancelled' | 'deadline' | 'not-approved',
+): Promise<'cancelling' | 'over' | 'unknown'> {
+  const answer = await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], [reason])
+  return oneOf(answer, ['cancelling', 'over', 'unknown'])
 }
 
 const DECLINE = script(
@@ -23,7 +44,8 @@ const DECLINE = script(
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if status ~= 'awaiting-approval' then return 'not-waiting' end
-redis.call('SET', KEYS[2], '1')
+redis.call('HDEL', KEYS[1], '')
+redis.call('SET', KEYS[2], 'declined', 'NX')
 return 'declined'
 `,
 )
@@ -36,4 +58,17 @@ export async function decline(
 ): Promise<'declined' | 'not-waiting' | 'unknown'> {
   const answer = await runScript(redis, DECLINE, [keys.request(id), keys.cancel(id)], [])
   return oneOf(answer, ['declined', 'not-waiting', 'unknown'])
+}
+
+/** Of each request why it is to end, null where it is not; a newer worker's word means as much. */
+export async function stopReasons(
+  redis: RedisClient,
+  keys: OrgKeys,
+  ids: readonly string[],
+): Promise<readonly (StopReason | null)[]> {
+  if (ids.length === 0) return []
+  const words = await redis.mget(ids.map((id) => keys.cancel(id)))
+  return words.map((word) =>
+    word === null ? null : (STOP_REASONS.find((reason) => reason === word) ?? 'cancelled'),
+  )
 }

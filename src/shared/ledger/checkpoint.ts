@@ -4,12 +4,16 @@ import type { OrgKeys } from './keys.ts'
 import type { Progress } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
+// Where Redis is full a script that has begun to write is let through: a running job has to come to its
+// end, for that makes room. The first write does nothing.
+//
 // Who saves a checkpoint is the first to start from it: its own death there counts, too.
 const SAVE = script(
   'save',
   `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
 if redis.call('HEXISTS', KEYS[1], 'order') == 0 then return 'gone' end
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 if ARGV[2] == 'checkpoint' then redis.call('HSET', KEYS[1], 'starts', 1) end
 return 'ok'

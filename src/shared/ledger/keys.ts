@@ -9,7 +9,7 @@ export interface OrgKeys {
   request(id: string): string
   /** Sorted set: request ids by submission time. */
   readonly requests: string
-  /** Set: ids of requests that are not terminal; what the sweep walks. */
+  /** Sorted set: ids of requests that are not terminal, by status and age; what the sweep walks. */
   readonly live: string
   /** Hash: `<chunk>.<attempt>` without outcome → the chunk. */
   open(id: string): string
@@ -21,6 +21,10 @@ export interface OrgKeys {
   readonly staged: string
   /** Flag: the request is to end before its time. */
   cancel(id: string): string
+  /** List: changes of status that callers want to be told. */
+  readonly outbox: string
+  /** Hash: an operator's pause of the org, and the fault that pauses it. */
+  readonly pause: string
   /** Hash: what an ingest job carries, its checkpoint, its crash count. */
   ingest(order: string): string
   /** The org id (00D…) that these keys belong to, written once. */
@@ -31,9 +35,22 @@ export interface OrgKeys {
   readonly settings: string
   /** Held by whichever worker sweeps now. */
   readonly sweeper: string
+  /** Sorted set: the workers by their last sign of life. */
+  readonly workers: string
+  /** Hash: what is left of the org's daily allowances, as last heard. */
+  readonly quota: string
+  /** Held once Salesforce was asked for them, until it is to be asked again. */
+  readonly quotaTurn: string
   /** BullMQ's lock on an active job: holds the token of the worker that owns it. */
   lock(queue: string, jobId: string): string
+  /** BullMQ's jobs of one state: a list or a sorted set of job ids. */
+  jobs(queue: string, state: 'wait' | 'prioritized' | 'active' | 'delayed'): string
+  /** BullMQ's job: a hash. */
+  job(queue: string, jobId: string): string
 }
+
+/** Sorted set: orgs by when a worker last worked for them. No org's name can have a colon in it. */
+export const ORGS = '{expunge:orgs}'
 
 export function orgKeys(org: string): OrgKeys {
   const prefix = `{expunge-${org}}`
@@ -48,11 +65,18 @@ export function orgKeys(org: string): OrgKeys {
     frames: (id, lot, chunk) => key('frames', id.toLowerCase(), lot, chunk),
     staged: key('staged'),
     cancel: (id) => key('cancel', id.toLowerCase()),
+    outbox: key('outbox'),
+    pause: key('pause'),
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),
     resultsStore: key('results-store'),
     settings: key('settings'),
     sweeper: key('sweeper'),
+    workers: key('workers'),
+    quota: key('quota'),
+    quotaTurn: key('quota-turn'),
     lock: (queue, jobId) => key(queue, jobId, 'lock'),
+    jobs: (queue, state) => key(queue, state),
+    job: (queue, jobId) => key(queue, jobId),
   }
 }

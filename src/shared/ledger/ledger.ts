@@ -1,16 +1,36 @@
 import type { RedisClient } from '../redis.ts'
 import { type Acceptance, accept, type Submission } from './accept.ts'
 import { approve } from './approve.ts'
-import { beginPlanning, type JobLock } from './begin-planning.ts'
-import { cancel, decline } from './cancel.ts'
+import {
+  type Begun,
+  beginPlanning,
+  forgivePlanning,
+  handBackPlanning,
+  type JobLock,
+} from './begin-planning.ts'
+import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
+import { endUnsent } from './end-unsent.ts'
 import type { OrgKeys } from './keys.ts'
+import { follow, type Listed, list, type Place } from './list.ts'
+import { numberChunks } from './number-chunks.ts'
+import { type StatusChange, statusChanges, statusTold } from './outbox.ts'
+import { type PauseState, pause, pauseState, resume } from './pause.ts'
+import {
+  clearFault,
+  type EnterEntry,
+  type Entered,
+  enterGate,
+  leaveGate,
+  type RaiseEntry,
+  raiseFault,
+} from './pause-fault.ts'
 import { type Planned, planned } from './planned.ts'
-import { ingestOrder, list, liveIds, load, openChunks, outcomes } from './read.ts'
-import type { ChunkOutcome, ChunkRef, IngestOrder, Progress, RequestRecord } from './record.ts'
-import { type Recorded, recordOutcome } from './record-outcome.ts'
+import { ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
+import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
+import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
 import { type Settlement, settle } from './settle.ts'
-import { handBackOrder, type Taken, takeOrder } from './take-order.ts'
+import { forgiveOrder, handBackOrder, type Taken, takeOrder } from './take-order.ts'
 
 /**
  * The book of requests of one org: what was asked, planned, sent and answered. It is the truth;
@@ -21,35 +41,67 @@ export interface Ledger {
   readonly keys: OrgKeys
 
   accept(submission: Submission): Promise<Acceptance>
-  beginPlanning(entry: {
-    id: string
-    lot: string
-    lock: JobLock
-  }): Promise<'begun' | 'lost' | 'not-due'>
+  beginPlanning(entry: { id: string; lot: string; lock: JobLock }): Promise<Begun>
+  handBackPlanning(entry: { id: string; lock: JobLock }): Promise<void>
+  /** Whoever lost its lock and lives has not crashed. */
+  forgivePlanning(id: string): Promise<void>
   planned(entry: Planned): Promise<'ok' | 'stale' | 'lost'>
   approve(id: string): Promise<'approved' | 'not-waiting' | 'unknown'>
   decline(id: string): Promise<'declined' | 'not-waiting' | 'unknown'>
   takeOrder(order: string, lock: JobLock): Promise<Taken>
   handBackOrder(order: string, lock: JobLock): Promise<void>
+  /** Whoever lost its lock and lives has not crashed. */
+  forgiveOrder(order: string): Promise<void>
   saveCheckpoint(entry: { order: string; checkpoint: string; lock: JobLock }): Promise<Saved>
   saveProgress(entry: { order: string; progress: Progress; lock: JobLock }): Promise<Saved>
   recordOutcome(entry: {
     order: string
-    outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
+    outcomes: readonly ChunkResult[]
     lock: JobLock
   }): Promise<Recorded>
+  /** Sets aside numbers for chunks that carry rows again; null where the request is gone. */
+  numberChunks(entry: { id: string; count: number }): Promise<number | null>
+  endUnsent(entry: {
+    order: string
+    outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
+  }): Promise<'ended' | 'taken' | 'gone'>
   settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'>
 
   load(id: string): Promise<RequestRecord | null>
-  list(page: { offset: number; count: number }): Promise<readonly RequestRecord[]>
+  /** Newest first. */
+  list(page: { offset: number; count: number }): Promise<Listed>
+  /** The same from a place on, which new requests do not shift. */
+  follow(page: {
+    before: Place | null
+    count: number
+  }): Promise<Listed & { readonly last: Place | null }>
   liveIds(): Promise<readonly string[]>
   openChunks(id: string): Promise<ReadonlyMap<string, string>>
   outcomes(id: string): Promise<ReadonlyMap<string, ChunkOutcome>>
-  ingestOrder(order: string): Promise<{ order: IngestOrder; progress: Progress } | null>
+  ingestOrder(order: string): Promise<OrderNow | null>
 
   /** Asks that a request end before its time; whoever works on it reads it at the next step. */
-  cancel(id: string): Promise<void>
-  isCancelled(id: string): Promise<boolean>
+  cancel(
+    id: string,
+    reason: 'cancelled' | 'deadline' | 'not-approved',
+  ): Promise<'cancelling' | 'over' | 'unknown'>
+  /** Of each request why it is to end before its time, null where it is not. */
+  stopReasons(ids: readonly string[]): Promise<readonly (StopReason | null)[]>
+
+  /** An operator's wish that no new ingest job begin; with `abort` those that run are aborted. */
+  pause(abort: boolean): Promise<void>
+  /** Takes an operator's pause back; a fault of the org stays until a probe succeeds. */
+  resume(): Promise<void>
+  pauseState(): Promise<PauseState>
+  raiseFault(entry: RaiseEntry): Promise<'raised' | 'stands'>
+  enterGate(entry: EnterEntry): Promise<Entered>
+  clearFault(since: number): Promise<'cleared' | 'kept'>
+  leaveGate(by: string): Promise<void>
+
+  /** The oldest changes of status that callers want to be told. */
+  statusChanges(count: number): Promise<readonly StatusChange[]>
+  statusTold(change: StatusChange): Promise<void>
+
   /** The org id (00D…) that this ledger belongs to, null before the first login. */
   orgId(): Promise<string | null>
 }
@@ -59,23 +111,38 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     keys,
     accept: (submission) => accept(redis, keys, submission),
     beginPlanning: (entry) => beginPlanning(redis, keys, entry),
+    handBackPlanning: (entry) => handBackPlanning(redis, keys, entry),
+    forgivePlanning: (id) => forgivePlanning(redis, keys, id),
     planned: (entry) => planned(redis, keys, entry),
     approve: (id) => approve(redis, keys, id),
     decline: (id) => decline(redis, keys, id),
     takeOrder: (order, lock) => takeOrder(redis, keys, order, lock),
     handBackOrder: (order, lock) => handBackOrder(redis, keys, order, lock),
+    forgiveOrder: (order) => forgiveOrder(redis, keys, order),
     saveCheckpoint: (entry) => saveCheckpoint(redis, keys, entry),
     saveProgress: (entry) => saveProgress(redis, keys, entry),
     recordOutcome: (entry) => recordOutcome(redis, keys, entry),
+    numberChunks: (entry) => numberChunks(redis, keys, entry),
+    endUnsent: (entry) => endUnsent(redis, keys, entry),
     settle: (settlement) => settle(redis, keys, settlement),
     load: (id) => load(redis, keys, id),
     list: (page) => list(redis, keys, page),
+    follow: (page) => follow(redis, keys, page),
     liveIds: () => liveIds(redis, keys),
     openChunks: (id) => openChunks(redis, keys, id),
     outcomes: (id) => outcomes(redis, keys, id),
     ingestOrder: (order) => ingestOrder(redis, keys, order),
-    cancel: (id) => cancel(redis, keys, id),
-    isCancelled: async (id) => (await redis.exists(keys.cancel(id))) === 1,
+    cancel: (id, reason) => cancel(redis, keys, id, reason),
+    stopReasons: (ids) => stopReasons(redis, keys, ids),
+    pause: (abort) => pause(redis, keys, abort),
+    resume: () => resume(redis, keys),
+    pauseState: () => pauseState(redis, keys),
+    raiseFault: (entry) => raiseFault(redis, keys, entry),
+    enterGate: (entry) => enterGate(redis, keys, entry),
+    clearFault: (since) => clearFault(redis, keys, since),
+    leaveGate: (by) => leaveGate(redis, keys, by),
+    statusChanges: (count) => statusChanges(redis, keys, count),
+    statusTold: (change) => statusTold(redis, keys, change),
     orgId: () => redis.get(keys.identity),
   }
 }

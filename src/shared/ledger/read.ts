@@ -22,21 +22,8 @@ export async function load(
   return Object.keys(hash).length === 0 ? null : parseRecord(hash)
 }
 
-/** Newest first; ids whose record has expired are left out. */
-export async function list(
-  redis: RedisClient,
-  keys: OrgKeys,
-  { offset, count }: { offset: number; count: number },
-): Promise<readonly RequestRecord[]> {
-  // To Redis a range that ends at -1 is the whole set.
-  if (count < 1) return []
-  const ids = await redis.zrevrange(keys.requests, offset, offset + count - 1)
-  const records = await Promise.all(ids.map((id) => load(redis, keys, id)))
-  return records.filter((record) => record !== null)
-}
-
 export async function liveIds(redis: RedisClient, keys: OrgKeys): Promise<readonly string[]> {
-  return redis.smembers(keys.live)
+  return redis.zrange(keys.live, '0', '-1')
 }
 
 /** Chunks without outcome, by the ingest order that carries each. */
@@ -57,13 +44,26 @@ export async function outcomes(
   return new Map(Object.entries(hash).map(([field, json]) => [field, parseChunkOutcome(json)]))
 }
 
+/** An ingest order as it stands. */
+export interface OrderNow {
+  readonly order: IngestOrder
+  readonly progress: Progress
+  /** Whether a worker has it, or had it and may have made an ingest job of it. */
+  readonly taken: boolean
+}
+
 export async function ingestOrder(
   redis: RedisClient,
   keys: OrgKeys,
   order: string,
-): Promise<{ order: IngestOrder; progress: Progress } | null> {
-  const [json, progress] = await redis.hmget(keys.ingest(order), 'order', 'progress')
+): Promise<OrderNow | null> {
+  const fields = ['order', 'progress', 'checkpoint', 'starts'] as const
+  const [json, progress, checkpoint, starts] = await redis.hmget(keys.ingest(order), ...fields)
   return json === undefined || json === null
     ? null
-    : { order: parseIngestOrder(json), progress: parseProgress(progress) }
+    : {
+        order: parseIngestOrder(json),
+        progress: parseProgress(progress),
+        taken: Boolean(checkpoint) || Number(starts ?? 0) > 0,
+      }
 }

@@ -1,29 +1,56 @@
 import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
 import type { OrgKeys } from './keys.ts'
-import { type ChunkOutcome, type ChunkRef, chunkField } from './record.ts'
+import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// KEYS from 3: open and ledger of each chunk's request. ARGV from 2: field and outcome of each.
+/** So many verdicts before the brake may be pulled: of a few, any share says little. */
+export const BRAKE_AFTER = 1000
+
+// KEYS from 3, of each chunk: open, ledger, record and flag of its request, then the orders that
+// carry rows again. ARGV from 2, of each chunk: field, outcome, not deleted, verdicts, how many
+// orders, then field, name and JSON of each. The brake is pulled in the same step, and only while
+// something is left to hold back.
 const RECORD = script(
   'record-outcome',
   `
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
 if redis.call('DEL', KEYS[1]) == 0 then return {'gone'} end
-local answer = {'ok'}
-for c = 1, (#ARGV - 1) / 2 do
-  local open, ledger, field = KEYS[1 + 2 * c], KEYS[2 + 2 * c], ARGV[2 * c]
-  local written = 0
+local answer, k, a = {'ok'}, 3, 2
+while k <= #KEYS do
+  local open, ledger, request, cancel = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
+  local field, again, written = ARGV[a], tonumber(ARGV[a + 4]), 0
   if redis.call('HEXISTS', open, field) == 1 then
-    written = redis.call('HSETNX', ledger, field, ARGV[1 + 2 * c])
+    written = redis.call('HSETNX', ledger, field, ARGV[a + 1])
     redis.call('HDEL', open, field)
+    for i = 1, again do
+      local at = a + 5 + 3 * (i - 1)
+      redis.call('HSET', open, ARGV[at], ARGV[at + 1])
+      redis.call('HSET', KEYS[k + 3 + i], 'order', ARGV[at + 2])
+    end
+    local bad = redis.call('HINCRBY', request, 'bad', ARGV[a + 2])
+    local judged = redis.call('HINCRBY', request, 'judged', ARGV[a + 3])
+    if judged >= ${BRAKE_AFTER} and redis.call('HLEN', open) > 0 then
+      local most = cjson.decode(redis.call('HGET', request, 'request')).maxFailureRatio
+      if type(most) == 'number' and bad > most * judged then redis.call('SET', cancel, 'brake', 'NX') end
+    end
   end
   answer[#answer + 1] = written
   answer[#answer + 1] = redis.call('HLEN', open)
+  answer[#answer + 1] = redis.call('EXISTS', cancel)
+  k, a = k + 4 + again, a + 5 + 3 * again
 end
 return answer
 `,
 )
+
+/** What became of a chunk, and what of it goes again. */
+export interface ChunkResult {
+  readonly ref: ChunkRef
+  readonly outcome: ChunkOutcome
+  /** One chunk each, of the same request. */
+  readonly again?: readonly IngestOrder[]
+}
 
 export interface RecordedChunk {
   readonly ref: ChunkRef
@@ -31,6 +58,8 @@ export interface RecordedChunk {
   readonly written: boolean
   /** True where it was the last open chunk: its request is to be settled. */
   readonly last: boolean
+  /** True where its request is to end before its time. */
+  readonly stopped: boolean
 }
 
 export type Recorded =
@@ -39,17 +68,14 @@ export type Recorded =
   | { readonly kind: 'ok'; readonly chunks: readonly RecordedChunk[] }
 
 /**
- * Ends an ingest order: outcomes into the ledger, chunks out of `open`, in one step. A chunk's
- * outcome is written once, whoever repeats it. `gone`: the order had ended before.
+ * Ends an ingest order: outcomes into the ledger, chunks out of `open`, those that go again in, in
+ * one step. A chunk's outcome is written once, whoever repeats it. `gone`: the order had ended
+ * before.
  */
 export async function recordOutcome(
   redis: RedisClient,
   keys: OrgKeys,
-  entry: {
-    order: string
-    outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
-    lock: JobLock
-  },
+  entry: { order: string; outcomes: readonly ChunkResult[]; lock: JobLock },
 ): Promise<Recorded> {
   const { order, outcomes, lock } = entry
   const answer = await runScript(
@@ -58,12 +84,9 @@ export async function recordOutcome(
     [
       keys.ingest(order),
       keys.lock(lock.queue, lock.jobId),
-      ...outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
+      ...outcomes.flatMap((result) => chunkKeys(keys, result)),
     ],
-    [
-      lock.token,
-      ...outcomes.flatMap(({ ref, outcome }) => [chunkField(ref), JSON.stringify(outcome)]),
-    ],
+    [lock.token, ...outcomes.flatMap(chunkArgs)],
   )
   const [word, ...flags] = Array.isArray(answer) ? answer : []
   const kind = oneOf(word, ['ok', 'lost', 'gone'])
@@ -72,8 +95,25 @@ export async function recordOutcome(
     kind,
     chunks: outcomes.map(({ ref }, index) => ({
       ref,
-      written: Number(flags[2 * index]) === 1,
-      last: Number(flags[2 * index + 1]) === 0,
+      written: Number(flags[3 * index]) === 1,
+      last: Number(flags[3 * index + 1]) === 0,
+      stopped: Number(flags[3 * index + 2]) === 1,
     })),
   }
+}
+
+function chunkKeys(keys: OrgKeys, { ref: { request }, again = [] }: ChunkResult): string[] {
+  return [
+    ...[keys.open(request), keys.ledger(request), keys.request(request), keys.cancel(request)],
+    ...again.map(({ order }) => keys.ingest(order)),
+  ]
+}
+
+function chunkArgs({ ref, outcome, again = [] }: ChunkResult): (string | number)[] {
+  const { deleted, alreadyGone, failed, unprocessed } = outcome.outcome
+  const bad = failed + unprocessed
+  return [
+    ...[chunkField(ref), JSON.stringify(outcome), bad, bad + deleted + alreadyGone, again.length],
+    ...again.flatMap((next) => [...next.chunks.map(chunkField), next.order, JSON.stringify(next)]),
+  ]
 }

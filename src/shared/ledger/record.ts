@@ -33,6 +33,13 @@ const chunkRefSchema = z.object({
   count,
   /** Over the canonical ids in the order of the chunk. */
   sha256: digest,
+  /** Attempts among those made that were no fault of the rows: they spend none. */
+  excused: count.optional(),
+  /**
+   * An earlier ingest job may have deleted these ids without our learning it: what is gone now was
+   * deleted by us.
+   */
+  doubt: z.boolean().optional(),
 })
 export type ChunkRef = Readonly<z.output<typeof chunkRefSchema>>
 
@@ -46,7 +53,16 @@ const ingestOrderSchema = z.object({
 })
 export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
 
-const outcomeSchema: z.ZodType<Outcome> = z.object({
+/** One chunk, one ingest job; the order is named after it, so ordering it again is harmless. */
+export function orderFor(
+  chunk: ChunkRef,
+  { object, operation, priority }: Pick<IngestOrder, 'object' | 'operation' | 'priority'>,
+): IngestOrder {
+  const order = `${chunk.request.toLowerCase()}.${chunkField(chunk)}`
+  return { order, object, operation, priority, chunks: [chunk] }
+}
+
+export const outcomeSchema: z.ZodType<Outcome> = z.object({
   deleted: count,
   alreadyGone: count,
   failed: count,
@@ -68,10 +84,12 @@ const chunkOutcomeSchema = z.object({
   job: jobLineSchema.nullable(),
   /** Why the chunk could not be sent at all. */
   error: receiptErrorSchema.nullable(),
+  /** The ids that have no verdict yet: they go again, staged in this lot. */
+  resent: z.object({ lot: z.string(), count }).optional(),
 })
 export type ChunkOutcome = Readonly<z.output<typeof chunkOutcomeSchema>>
 
-const planSchema: z.ZodType<Plan> = z.object({
+export const planSchema: z.ZodType<Plan> = z.object({
   read: count,
   accepted: count,
   invalid: count,
@@ -85,7 +103,7 @@ const stagedSchema: z.ZodType<Staged> = z.object({
   bytes: count,
   sha256: digest,
 })
-const receiptSchema: z.ZodType<Receipt> = z.object({
+export const receiptSchema: z.ZodType<Receipt> = z.object({
   id: z.string(),
   org: z.string(),
   orgId: z.string().nullable(),
@@ -109,10 +127,16 @@ export interface RequestRecord {
   readonly bodyHash: string
   readonly status: z.output<typeof statusSchema>
   readonly submittedAt: number
+  /** Name of the key of whoever submitted it; null where it came by a door without keys. */
+  readonly submittedBy: string | null
   readonly staged: Staged | null
   /** The lot of the planning attempt that counts, null before the first. */
   readonly lot: string | null
   readonly plan: Plan | null
+  /** When the plan was recorded, null before. */
+  readonly plannedAt: number | null
+  /** Whether the plan's first chunk goes alone, and the others only once it has its outcome. */
+  readonly canary: boolean
   readonly receipt: Receipt | null
 }
 
@@ -122,9 +146,12 @@ export function parseRecord(hash: Record<string, string>): RequestRecord {
     bodyHash: digest.parse(hash['bodyHash']),
     status: statusSchema.parse(hash['status']),
     submittedAt: z.coerce.number().int().parse(hash['submittedAt']),
+    submittedBy: hash['submittedBy'] ?? null,
     staged: parseOptional(stagedSchema, hash['staged']),
     lot: hash['lot'] ?? null,
     plan: parseOptional(planSchema, hash['plan']),
+    plannedAt: hash['plannedAt'] === undefined ? null : Number(hash['plannedAt']) * 1000,
+    canary: hash['canary'] === '1',
     receipt: parseOptional(receiptSchema, hash['receipt']),
   }
 }

@@ -1,14 +1,15 @@
 import type { LiveStatus, Plan, Receipt } from '../receipt.ts'
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
+import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// KEYS from 6: ingest orders that will never be sent; what is being deleted may be sent already.
+// KEYS from 7: ingest orders that will never be sent; what is being deleted may be sent already.
 // Freeing comes first: where Redis is full, a script that has begun to write is let through, and
 // settling is what makes room.
 const SETTLE = script(
   'settle',
-  `
+  `${TELL}
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
@@ -16,12 +17,13 @@ if not string.find(ARGV[4], '|' .. status .. '|', 1, true) then return 'not-due'
 local unsent = ARGV[5] == 'drop' and status ~= 'deleting'
 if not unsent and redis.call('HLEN', KEYS[3]) > 0 then return 'not-due' end
 if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return 'not-due' end
-redis.call('SREM', KEYS[2], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
-for i = 6, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 7, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
+tell(KEYS[1], KEYS[6], ARGV[2])
 return 'settled'
 `,
 )
@@ -59,6 +61,7 @@ export async function settle(
       keys.open(id),
       keys.ledger(id),
       keys.cancel(id),
+      keys.outbox,
       ...(unsent ?? []).map((order) => keys.ingest(order)),
     ],
     [

@@ -10,14 +10,18 @@ import { z } from 'zod'
  * - `close`: the data is there. After a crash: read the state; not Open means it was closed.
  * - `wait`: Salesforce works, since `since` (ms). After a crash: poll on.
  * - `collect`: the job is terminal. After a crash: read the results again.
+ *
+ * `stopped` is why a running job is being aborted by us: decided before it is done, so that whoever
+ * reads the results knows whose wish it was.
  */
 const jobId = z.string().min(1)
+const stopped = z.enum(['requests', 'operator', 'overdue']).optional()
 const checkpointSchema = z.discriminatedUnion('step', [
   z.strictObject({ step: z.literal('create') }),
   z.strictObject({ step: z.literal('upload'), jobId }),
   z.strictObject({ step: z.literal('close'), jobId }),
-  z.strictObject({ step: z.literal('wait'), jobId, since: z.int() }),
-  z.strictObject({ step: z.literal('collect'), jobId }),
+  z.strictObject({ step: z.literal('wait'), jobId, since: z.int(), stopped }),
+  z.strictObject({ step: z.literal('collect'), jobId, stopped }),
 ])
 
 export type Checkpoint = Readonly<z.output<typeof checkpointSchema>>

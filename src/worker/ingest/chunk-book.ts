@@ -1,23 +1,38 @@
 import { type ChunkOutcome, type ChunkRef, chunkField } from '../../shared/ledger/record.ts'
 import { NO_OUTCOME, type Verdict } from '../../shared/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
-import type { PartKind, ResultWriter } from '../../shared/results.ts'
-import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import type { PartKind, ResultsStore, ResultWriter } from '../../shared/results.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
 import { IdSet } from '../id-set.ts'
-import type { Collector } from './collect.ts'
+
+/** Takes the ids that go again, canonical bytes, one at a time or in a row. */
+export interface Resender {
+  /** Rows that failed for a passing reason. */
+  failed(ids: Uint8Array): Promise<void>
+  /** Rows that no result file mentions. */
+  unaccounted(ids: Uint8Array): Promise<void>
+}
+
+export interface ChunkBookOptions {
+  readonly org: string
+  readonly staging: Staging
+  readonly results: ResultsStore
+  readonly keepDeleted: boolean
+}
 
 /** The account of one chunk while its results are read. Ids are canonical bytes. */
 export class ChunkBook implements AsyncDisposable {
   readonly ref: ChunkRef
   readonly #sent = new IdSet()
   readonly #judged = new IdSet()
+  readonly #again = new IdSet()
   readonly #counts: Record<Verdict, number> = { ...NO_OUTCOME }
   readonly #failures = new Map<string, number>()
   readonly #parts: Readonly<Record<PartKind, ResultWriter>>
+  readonly #staging: Staging
   readonly #keepDeleted: boolean
 
-  constructor(ref: ChunkRef, { results, org, keepDeleted }: Collector) {
+  constructor(ref: ChunkRef, { results, org, staging, keepDeleted }: ChunkBookOptions) {
     const folder = { org, id: ref.request }
     const writer = (kind: PartKind) => results.partWriter(folder, kind, chunkField(ref))
     this.ref = ref
@@ -26,18 +41,29 @@ export class ChunkBook implements AsyncDisposable {
       unprocessed: writer('unprocessed'),
       deleted: writer('deleted'),
     }
+    this.#staging = staging
     this.#keepDeleted = keepDeleted
   }
 
-  /** Ids that have their verdict. */
-  get judged(): number {
-    return this.#judged.size
+  /** Ids that a result file has mentioned. */
+  get mentioned(): number {
+    return this.#judged.size + this.#again.size
+  }
+
+  /** Ids whose failure will pass: they go again. */
+  get passing(): number {
+    return this.#again.size
+  }
+
+  /** Ids that no result file has mentioned. */
+  get left(): number {
+    return this.ref.count - this.mentioned
   }
 
   /** Notes every id that was sent. @throws StagingError where they are not all there any more */
-  async open(staging: Staging): Promise<void> {
+  async open(): Promise<void> {
     const { request, chunk, count } = this.ref
-    for await (const ids of staging.read(this.ref, chunk)) {
+    for await (const ids of this.#staging.read(this.ref, chunk)) {
       for (let at = 0; at < ids.length; at += ID_LENGTH) this.#sent.add(ids, at)
     }
     if (this.#sent.size === count) return
@@ -47,17 +73,26 @@ export class ChunkBook implements AsyncDisposable {
     )
   }
 
-  /** True for an id that was sent with this chunk and has no verdict yet. */
+  /** True for an id that was sent with this chunk and is not mentioned yet. */
   awaits(id: Uint8Array): boolean {
-    return this.#sent.has(id, 0) && !this.#judged.has(id, 0)
+    return this.#sent.has(id, 0) && !this.#judged.has(id, 0) && !this.#again.has(id, 0)
   }
 
-  failed(id: Buffer, verdict: Verdict, code: string, message: string): void {
+  failed(id: Buffer, code: string, message: string): void {
     this.#judged.add(id, 0)
-    this.#counts[verdict]++
-    if (verdict !== 'failed') return
+    this.#counts.failed++
     this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1)
     this.#parts.failed.write([to18(id.toString('latin1')), code, message])
+  }
+
+  /** An id whose failure will pass. */
+  goesAgain(id: Buffer): void {
+    this.#again.add(id, 0)
+  }
+
+  alreadyGone(id: Buffer): void {
+    this.#judged.add(id, 0)
+    this.#counts.alreadyGone++
   }
 
   deleted(id: Buffer): void {
@@ -66,24 +101,37 @@ export class ChunkBook implements AsyncDisposable {
     if (this.#keepDeleted) this.#parts.deleted.write([to18(id.toString('latin1'))])
   }
 
-  /** Whatever has no verdict yet gets this one; then the parts appear. */
-  async close(rest: 'deleted' | 'unprocessed', staging: Staging): Promise<void> {
-    const left = this.ref.count - this.#judged.size
-    this.#counts[rest] += left
-    if (left > 0 && (rest === 'unprocessed' || this.#keepDeleted)) {
-      for await (const ids of staging.read(this.ref, this.ref.chunk)) {
-        this.#listUnjudged(ids, this.#parts[rest])
+  /**
+   * What no file has mentioned gets this verdict, or goes again like the rows whose failure will
+   * pass; then the parts appear.
+   */
+  async close(rest: 'deleted' | 'unprocessed' | 'again', resender: Resender | null): Promise<void> {
+    const { left } = this
+    if (rest !== 'again') this.#counts[rest] += left
+    const isListed = rest === 'unprocessed' || (rest === 'deleted' && this.#keepDeleted)
+    if (this.#again.size > 0 || (left > 0 && (isListed || rest === 'again'))) {
+      for await (const ids of this.#staging.read(this.ref, this.ref.chunk)) {
+        if (this.#again.size > 0) await resender?.failed(this.#pick(ids, this.#again))
+        if (rest === 'again') await resender?.unaccounted(this.#pickUnmentioned(ids))
+        else if (isListed) this.#list(this.#pickUnmentioned(ids), this.#parts[rest])
         await this.drain()
       }
     }
     for (const part of Object.values(this.#parts)) await part.commit()
   }
 
-  #listUnjudged(ids: Uint8Array, part: ResultWriter): void {
-    const text = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength)
-    for (let at = 0; at < ids.length; at += ID_LENGTH) {
-      if (!this.#judged.has(ids, at))
-        part.write([to18(text.toString('latin1', at, at + ID_LENGTH))])
+  #pick(ids: Uint8Array, set: IdSet): Uint8Array {
+    return pick(ids, (at) => set.has(ids, at))
+  }
+
+  #pickUnmentioned(ids: Uint8Array): Uint8Array {
+    return pick(ids, (at) => !this.#judged.has(ids, at) && !this.#again.has(ids, at))
+  }
+
+  #list(ids: Uint8Array, part: ResultWriter): void {
+    const text = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')
+    for (let at = 0; at < text.length; at += ID_LENGTH) {
+      part.write([to18(text.slice(at, at + ID_LENGTH))])
     }
   }
 
@@ -92,7 +140,8 @@ export class ChunkBook implements AsyncDisposable {
     for (const part of Object.values(this.#parts)) await part.drain()
   }
 
-  outcome(job: IngestJobInfo): ChunkOutcome {
+  /** The verdicts given; `job` is the one that the chunk travelled in. */
+  outcome(job: { readonly id: string; readonly state: string }): ChunkOutcome {
     return {
       outcome: { ...this.#counts },
       failures: Object.fromEntries(this.#failures),
@@ -102,10 +151,21 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#sent.dispose()
-    this.#judged.dispose()
+    for (const set of [this.#sent, this.#judged, this.#again]) set.dispose()
     for (const part of Object.values(this.#parts)) await part.discard()
   }
+}
+
+/** The ids at which `keep` is true, in their order. */
+function pick(ids: Uint8Array, keep: (at: number) => boolean): Uint8Array {
+  const kept = new Uint8Array(ids.length)
+  let to = 0
+  for (let at = 0; at < ids.length; at += ID_LENGTH) {
+    if (!keep(at)) continue
+    kept.set(ids.subarray(at, at + ID_LENGTH), to)
+    to += ID_LENGTH
+  }
+  return kept.subarray(0, to)
 }
 
 /** How a receipt lists the ingest job of a chunk. */

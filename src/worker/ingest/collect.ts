@@ -1,37 +1,49 @@
-import type { ChunkOutcome, ChunkRef, IngestOrder } from '../../shared/ledger/record.ts'
+import type { Ledger } from '../../shared/ledger/ledger.ts'
+import type { IngestOrder } from '../../shared/ledger/record.ts'
 import { NO_OUTCOME } from '../../shared/receipt.ts'
-import { ID_LENGTH } from '../../shared/record-id.ts'
-import type { Operation } from '../../shared/request.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Staging } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
 import { ChunkBook, lineOf } from './chunk-book.ts'
-import { eachResult } from './result-csv.ts'
-import { parseRowError, verdictOf } from './retry.ts'
+import {
+  mentionedIn,
+  type Reading,
+  readFailures,
+  readSuccesses,
+  readWhole,
+} from './read-results.ts'
+import {
+  type CollectedChunk,
+  delayOf,
+  type ResendReason,
+  RowResender,
+  resentAs,
+  stoppedOf,
+} from './resend.ts'
+import { jobFailureOf, mayGoAgain, pieceSize } from './retry.ts'
 
 /** What collecting results needs. */
 export interface Collector {
   readonly org: string
   readonly api: IngestApi
+  readonly ledger: Pick<Ledger, 'numberChunks' | 'stopReasons'>
   readonly staging: Staging
   readonly results: ResultsStore
   /** The audit option: every deleted id is written to `deleted.csv`. */
   readonly keepDeleted: boolean
-}
-
-export interface CollectedChunk {
-  readonly ref: ChunkRef
-  readonly outcome: ChunkOutcome
+  /** Before rows go again for the first time. */
+  readonly resendMs: number
 }
 
 /**
- * Gives every id of a terminal ingest job its verdict, from as few downloads as tell the truth:
+ * Gives every id of a terminal ingest job its verdict, or another attempt, from as few downloads as
+ * tell the truth:
  *
  * - none, where the job is complete, has processed what was sent and nothing failed;
  * - `failedResults`, where it is complete and its failures are as many as it says: whatever is not
  *   among them was deleted;
- * - `successfulResults` too in every other case: whatever neither file mentions is unprocessed.
+ * - `successfulResults` too in every other case: whatever neither file mentions goes again.
  *   That includes what `unprocessedrecords` lists, so that file is never needed.
  *
  * Rows come in any order (Bulk API 2.0, Get Job Successful Record Results), so they are matched by
@@ -42,6 +54,7 @@ export async function collect(
   order: IngestOrder,
   collector: Collector,
   ctx: Context,
+  { excused = false }: { readonly excused?: boolean } = {},
 ): Promise<readonly CollectedChunk[]> {
   const sent = order.chunks.reduce((sum, { count }) => sum + count, 0)
   const whole = job.state === 'JobComplete' && job.numberRecordsProcessed === sent
@@ -49,83 +62,80 @@ export async function collect(
     ctx.log.error({ ingestJob: job.id, state: job.state }, `Salesforce: ${job.errorMessage}`)
   }
   if (whole && job.numberRecordsFailed === 0 && !collector.keepDeleted) {
-    return order.chunks.map((ref) => bookless(ref, job))
+    return order.chunks.map((ref) => {
+      const outcome = { ...NO_OUTCOME, deleted: ref.count }
+      return { ref, outcome: { outcome, failures: {}, job: lineOf(ref, job), error: null } }
+    })
   }
+  const reading = await begin(job, order, excused, collector, ctx)
   await using opened = new AsyncDisposableStack()
   const books = order.chunks.map((ref) => opened.use(new ChunkBook(ref, collector)))
-  for (const book of books) await book.open(collector.staging)
-  await readFailures(job, order.operation, books, collector, ctx)
-  const failures = books.reduce((sum, book) => sum + book.judged, 0)
-  const told = whole && failures === job.numberRecordsFailed
-  if (!told || collector.keepDeleted) await readSuccesses(job, books, collector, ctx)
-  for (const book of books) await book.close(told ? 'deleted' : 'unprocessed', collector.staging)
-  return books.map((book) => ({ ref: book.ref, outcome: book.outcome(job) }))
-}
-
-function bookless(ref: ChunkRef, job: IngestJobInfo): CollectedChunk {
-  const outcome = { ...NO_OUTCOME, deleted: ref.count }
-  return { ref, outcome: { outcome, failures: {}, job: lineOf(ref, job), error: null } }
-}
-
-async function readFailures(
-  job: IngestJobInfo,
-  operation: Operation,
-  books: readonly ChunkBook[],
-  { api }: Collector,
-  ctx: Context,
-): Promise<void> {
-  if (job.state === 'JobComplete' && job.numberRecordsFailed === 0) return
-  let strangers = 0
-  const visit = (id: string, error: string) => {
-    const book = bookOf(id, books)
-    if (book === undefined) {
-      strangers++
-      return
-    }
-    const { code, message } = parseRowError(error)
-    book.failed(scratch, verdictOf(code, operation), code, message)
+  for (const book of books) await book.open()
+  await readWhole(readFailures, job.numberRecordsFailed, reading, books)
+  const told = whole && mentionedIn(books) === job.numberRecordsFailed
+  if (!told || collector.keepDeleted) {
+    await readWhole(readSuccesses, job.numberRecordsProcessed, reading, books)
   }
-  const csv = api.failedResults(job.id, ctx.signal)
-  await eachResult(csv, ['Id', 'sf__Error'], visit, () => drain(books))
-  reportStrangers(strangers, 'failedResults', job, ctx)
+  const doubt = job.state === 'JobComplete' || mentionedIn(books) < job.numberRecordsProcessed
+  const results: CollectedChunk[] = []
+  for (const book of books) results.push(await conclude(book, { told, doubt }, reading))
+  return results
 }
 
-async function readSuccesses(
+async function begin(
   job: IngestJobInfo,
-  books: readonly ChunkBook[],
-  { api }: Collector,
+  order: IngestOrder,
+  asked: boolean,
+  collector: Collector,
   ctx: Context,
-): Promise<void> {
-  let strangers = 0
-  const visit = (id: string) => {
-    const book = bookOf(id, books)
-    if (book === undefined) strangers++
-    else book.deleted(scratch)
+): Promise<Reading> {
+  const failure = job.state === 'Failed' ? (jobFailureOf(job.errorMessage) ?? 'other') : null
+  const excused = asked || failure === 'quota'
+  // A flag that is raised later is settle's to heed.
+  const stopped = await stoppedOf(order, collector)
+  const mayResend = ({ ref }: ChunkBook) =>
+    failure !== 'input' && !stopped.has(ref.request) && (excused || mayGoAgain(ref))
+  return { job, order, failure, excused, mayResend, collector, ctx }
+}
+
+/** The chunk's outcome, once all files are read. */
+async function conclude(
+  book: ChunkBook,
+  { told, doubt }: { told: boolean; doubt: boolean },
+  reading: Reading,
+): Promise<CollectedChunk> {
+  const { job, order, failure, excused, mayResend, collector } = reading
+  const rest = told ? 'deleted' : mayResend(book) ? 'again' : 'unprocessed'
+  const unaccounted = rest === 'again' ? book.left : 0
+  const outcomeOf = () => ({ ...book.outcome(job), error: inputError(reading) })
+  if (book.passing + unaccounted === 0) {
+    await book.close(rest, null)
+    return { ref: book.ref, outcome: outcomeOf() }
   }
-  await eachResult(api.successfulResults(job.id, ctx.signal), ['Id'], visit, () => drain(books))
-  reportStrangers(strangers, 'successfulResults', job, ctx)
-}
-
-async function drain(books: readonly ChunkBook[]): Promise<void> {
-  for (const book of books) await book.drain()
-}
-
-function reportStrangers(count: number, file: string, job: IngestJobInfo, ctx: Context): void {
-  if (count === 0) return
-  ctx.log.error(
-    { ingestJob: job.id, rows: count },
-    `${file} holds rows whose ids were not sent, or were sent once and answered before; they were left out.`,
+  const resender = await RowResender.open(
+    book.ref,
+    { excused, size: pieceSize(failure, book.ref.count), doubt },
+    collector,
   )
+  await book.close(rest, resender)
+  const { again, resent } = resentAs(await resender.end(), order, resender.lot)
+  return {
+    ref: book.ref,
+    outcome: { ...outcomeOf(), resent },
+    again,
+    resend: { reason: reasonOf(reading, unaccounted), delayMs: delayOf(book.ref, collector) },
+  }
 }
 
-/** One row's id at a time passes through here; a buffer of its own each would be garbage by the million. */
-const scratch = Buffer.alloc(ID_LENGTH)
+function reasonOf({ job, failure }: Reading, unaccounted: number): ResendReason {
+  if (failure !== null && failure !== 'input') return failure
+  if (job.state === 'Aborted') return 'aborted'
+  return unaccounted > 0 ? 'missing' : 'row'
+}
 
-/**
- * The book that awaits a verdict for this id, which is in `scratch` then. Whether it is an id at all
- * need not be asked: it is one if it was sent.
- */
-function bookOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
-  if (scratch.write(id, 0, ID_LENGTH, 'latin1') < ID_LENGTH) return undefined
-  return books.find((book) => book.awaits(scratch))
+/** Salesforce could not read what was sent: a defect of ours, and the receipt says so. */
+function inputError({ job, failure }: Reading): { code: string; message: string } | null {
+  if (failure !== 'input') return null
+  const message = `Salesforce refused ingest job ${job.id}: ${job.errorMessage}`
+  return { code: 'INGEST_JOB_FAILED', message }
 }

@@ -70,11 +70,8 @@ export class CsvRecord {
     let doubled = false
     for (let at = start; ; ) {
       const quote = bytes.indexOf(QUOTE, at)
-      if (quote < 0 || (quote + 1 >= bytes.length && !last)) {
-        if (!last) return -1
-        this.#push(start, quote < 0 ? bytes.length : quote, doubled)
-        return bytes.length
-      }
+      // A field that never closes is one that was cut off: its record is not there.
+      if (quote < 0 || (quote + 1 >= bytes.length && !last)) return -1
       if (bytes[quote + 1] !== QUOTE) {
         this.#push(start, quote, doubled)
         return quote + 1

@@ -1,55 +1,67 @@
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
-import type { Ledger } from '../../shared/ledger/ledger.ts'
-import type { ChunkOutcome, IngestOrder } from '../../shared/ledger/record.ts'
+import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
-import type { WorkOrders } from '../../shared/queues.ts'
+import { orderHeldBack } from '../../shared/order-due.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
 import { type Context, NotOursError } from '../context.ts'
-import type { CollectedChunk } from './collect.ts'
+import type { CollectedChunk } from './resend.ts'
 import { codeLabel } from './retry.ts'
 
 export interface EnterDeps {
-  readonly org: string
-  readonly ledger: Ledger
-  readonly orders: WorkOrders
+  readonly store: OrgStore
   readonly metrics: Metrics
 }
 
 /**
  * The outcome of an ingest job into the ledger, first of all; only what was written there is
- * counted, and the request of a last chunk is settled.
+ * counted and ordered again, and the request of a last chunk is settled.
  */
 export async function enterOutcome(
   { order, object }: IngestOrder,
   results: readonly CollectedChunk[],
   lock: JobLock,
-  { org, ledger, orders, metrics }: EnterDeps,
+  { store, metrics }: EnterDeps,
   ctx: Context,
 ): Promise<void> {
+  const { org, ledger } = store
   const recorded = await ledger.recordOutcome({ order, outcomes: results, lock })
   if (recorded.kind === 'lost')
     throw new NotOursError('The lock of the job was lost before its outcome was entered.')
   if (recorded.kind === 'gone') return
   const state = results.find(({ outcome }) => outcome.job !== null)?.outcome.job?.state
   metrics.ingestJobEnded({ org, object, state: state ?? 'Abandoned' })
-  for (const [index, { ref, written, last }] of recorded.chunks.entries()) {
-    const outcome = results[index]?.outcome
-    if (written && outcome !== undefined) count(outcome, { org, object, metrics })
-    ctx.log.info(
-      { request: ref.request, chunk: ref.chunk, ...outcome?.outcome },
-      'Chunk accounted for.',
-    )
-    if (last) await orders.settle(ref.request)
+  for (const [index, { ref, written, last, stopped }] of recorded.chunks.entries()) {
+    const result = results[index]
+    if (written && result !== undefined) await goOn(result, object, { store, metrics }, ctx)
+    if (last) await store.orders.settle(ref.request)
+    else if (stopped) await store.orders.stop(ref.request)
   }
 }
 
-function count(
-  { outcome, failures }: ChunkOutcome,
-  { org, object, metrics }: { org: string; object: string; metrics: Metrics },
-): void {
-  const byLabel: Record<string, number> = {}
-  for (const [code, rows] of Object.entries(failures)) {
+/** What follows from an outcome that has just become a fact. */
+async function goOn(
+  { ref, outcome, again = [], resend }: CollectedChunk,
+  object: string,
+  { store, metrics }: EnterDeps,
+  ctx: Context,
+): Promise<void> {
+  const { org, orders } = store
+  const failures: Record<string, number> = {}
+  for (const [code, rows] of Object.entries(outcome.failures)) {
     const label = codeLabel(code)
-    byLabel[label] = (byLabel[label] ?? 0) + rows
+    failures[label] = (failures[label] ?? 0) + rows
   }
-  metrics.chunkEnded({ org, object, outcome, failures: byLabel })
+  metrics.chunkEnded({ org, object, outcome: outcome.outcome, failures })
+  ctx.log.info(
+    { request: ref.request, chunk: ref.chunk, attempt: ref.attempt, ...outcome.outcome },
+    'Chunk accounted for.',
+  )
+  if (resend !== undefined) {
+    metrics.retried({ org, object, reason: resend.reason })
+    const rows = outcome.resent?.count
+    ctx.log.warn({ request: ref.request, rows, ...resend }, 'Rows go again.')
+  }
+  for (const next of again) await orders.ingest(next.order, next.priority, resend?.delayMs)
+  // A canary is the first chunk of a plan, and whatever of its rows goes again.
+  if (ref.chunk === 0 || ref.attempt > 1) await orderHeldBack(store, ref.request)
 }

@@ -1,28 +1,40 @@
 import { messageOf } from '../../shared/errors.ts'
-import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import type { PauseReason } from '../../shared/ledger/pause.ts'
+import type { RetryReason } from '../../shared/metrics/labels.ts'
+import { SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { StagingError } from '../../shared/staging.ts'
 import { NotOursError } from '../context.ts'
 import { ResultFormatError } from './result-csv.ts'
 
 /** What a failed step deserves. */
-export interface Judgement {
-  /**
-   * - `again`: as often as it takes. Faults of the org, and our own: a full disk must not keep what
-   *   Salesforce did from being written down.
-   * - `unexpected`: a few times. The API's description does not allow for it.
-   * - `hopeless`: another try would meet the same wall.
-   */
-  readonly kind: 'again' | 'unexpected' | 'hopeless'
-  /** For the metric: one of a few words. */
-  readonly reason: string
+export type Judgement = {
+  /** For the metric. */
+  readonly reason: RetryReason
   readonly afterMs: number
   readonly code: string
   readonly message: string
-}
+} & (
+  | {
+      /**
+       * - `internal`: as often as it takes. A full disk must not keep what Salesforce did from being
+       *   written down.
+       * - `unexpected`: a few times. The API's description does not allow for it.
+       * - `hopeless`: another try would meet the same wall.
+       */
+      readonly kind: 'internal' | 'unexpected' | 'hopeless'
+    }
+  | {
+      /** As often as it takes: no fault of the request. */
+      readonly kind: 'org-fault'
+      readonly pause: PauseReason
+      /** Says so of the whole org; another answer may have been an accident. */
+      readonly atOnce: boolean
+    }
+)
 
-/** @throws NotOursError as it came: it ends everything. */
+/** @throws NotOursError, WrongOrgError as they came: they end everything. */
 export function judge(error: unknown): Judgement {
-  if (error instanceof NotOursError) throw error
+  if (error instanceof NotOursError || error instanceof WrongOrgError) throw error
   if (error instanceof SalesforceError) return judgeAnswer(error)
   const message = messageOf(error)
   if (error instanceof StagingError) {
@@ -31,7 +43,7 @@ export function judge(error: unknown): Judgement {
   if (error instanceof ResultFormatError) {
     return { kind: 'unexpected', reason: 'unexpected', afterMs: 0, code: error.code, message }
   }
-  return { kind: 'again', reason: 'internal', afterMs: 0, code: 'INTERNAL', message }
+  return { kind: 'internal', reason: 'internal', afterMs: 0, code: 'INTERNAL', message }
 }
 
 function judgeAnswer(error: SalesforceError): Judgement {
@@ -40,7 +52,7 @@ function judgeAnswer(error: SalesforceError): Judgement {
   switch (kind) {
     case 'org-fault': {
       const reason = httpStatus === null ? 'network' : kind
-      return { kind: 'again', reason, afterMs, code, message }
+      return { kind, reason, afterMs, code, message, ...pauseOf(error) }
     }
     case 'job-state':
     case 'already-uploaded':
@@ -53,4 +65,40 @@ function judgeAnswer(error: SalesforceError): Judgement {
     default:
       throw new TypeError(`Unknown kind of fault ${String(kind satisfies never)}`)
   }
+}
+
+const BY_CODE: ReadonlyMap<string, PauseReason> = new Map(
+  Object.entries({
+    REQUEST_LIMIT_EXCEEDED: 'request-limit',
+    EXCEEDEDQUOTA: 'quota',
+    INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'maintenance',
+  } as const),
+)
+
+/** Codes that speak of too much at once, though perhaps of one call only. */
+const TOO_MUCH: ReadonlySet<string> = new Set(['LIMIT_EXCEEDED', 'TXN_SECURITY_METERING_ERROR'])
+
+/** Codes by which an org says that we may not come in, whatever the status. */
+const NOT_LET_IN: ReadonlySet<string> = new Set([
+  'API_CURRENTLY_DISABLED',
+  'API_DISABLED_FOR_ORG',
+  'INVALIDSESSIONID',
+  'INVALID_SESSION_ID',
+  'ORG_LOCKED',
+])
+
+function pauseOf({ operation, code, httpStatus, transient }: SalesforceError): {
+  pause: PauseReason
+  atOnce: boolean
+} {
+  const pause = BY_CODE.get(code)
+  if (pause !== undefined) return { pause, atOnce: true }
+  if (httpStatus === 429) return { pause: 'rate', atOnce: true }
+  if (operation === 'token' && httpStatus !== null && !transient) {
+    return { pause: 'login', atOnce: true }
+  }
+  if (TOO_MUCH.has(code)) return { pause: 'rate', atOnce: false }
+  // An upload meets an expired token once, and the login is renewed by then.
+  const isRefused = httpStatus === 401 || httpStatus === 403 || NOT_LET_IN.has(code)
+  return { pause: isRefused ? 'login' : 'outage', atOnce: false }
 }

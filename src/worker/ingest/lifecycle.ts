@@ -1,11 +1,14 @@
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Context } from '../context.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { CollectedChunk } from './collect.ts'
-import { judge } from './judge.ts'
+import { finish, giveUp } from './finish.ts'
+import { type Judgement, judge } from './judge.ts'
 import { retryDelay } from './poll.ts'
+import type { CollectedChunk } from './resend.ts'
+import { StallWatch } from './stall-watch.ts'
 import { checkpointOf, type LifecycleDeps, type Step, type Work } from './step.ts'
-import { close, create, finish, giveUp, redoUpload, upload, wait } from './steps.ts'
+import { close, create, redoClose, redoUpload, upload } from './steps.ts'
+import { wait } from './wait.ts'
 
 /** Answers that the API's description does not allow for are not retried for ever. */
 const MOST_UNEXPECTED = 5
@@ -29,28 +32,31 @@ export async function runIngestJob(
   deps: LifecycleDeps,
   ctx: Context,
 ): Promise<readonly CollectedChunk[]> {
-  const work: Work = { order, deps, ctx }
+  const stall = new StallWatch(deps.events, ctx)
+  const work: Work = { order, deps, stall, ctx }
   const patience = new Patience(RANK[start.checkpoint.step])
   let at: Step = start.checkpoint
   let inDoubt = start.resumed
-  while (at.step !== 'done') {
-    const here: Pending = at
-    try {
-      const next: Step = await advance(here, inDoubt, work)
-      const checkpoint = checkpointOf(next)
-      if (checkpoint !== null) {
-        await deps.save(checkpoint)
-        patience.reached(RANK[checkpoint.step])
+  try {
+    while (at.step !== 'done') {
+      const here: Pending = at
+      try {
+        const next: Step = await advance(here, inDoubt, work)
+        if (next === here) patience.renew()
+        else await save(next, patience, deps)
+        at = next
+        inDoubt = false
+        await deps.visit.answered()
+      } catch (error) {
+        ctx.signal.throwIfAborted()
+        at = await afterFailure(error, here, patience, work)
+        inDoubt = true
       }
-      at = next
-      inDoubt = false
-    } catch (error) {
-      ctx.signal.throwIfAborted()
-      at = await afterFailure(error, here, patience, work)
-      inDoubt = true
     }
+    return at.results
+  } finally {
+    stall.end()
   }
-  return at.results
 }
 
 function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
@@ -60,11 +66,11 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
     case 'upload':
       return inDoubt ? redoUpload(at.jobId, work) : upload(at.jobId, work)
     case 'close':
-      return close(at.jobId, inDoubt, work)
+      return inDoubt ? redoClose(at.jobId, work) : close(at.jobId, work)
     case 'wait':
       return wait(at, work)
     case 'collect':
-      return finish(at.jobId, inDoubt ? undefined : at.seen, work)
+      return finish(at, inDoubt, work)
     case 'give-up':
       return giveUp(at.at, at.why, work)
     default:
@@ -72,15 +78,25 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
   }
 }
 
+async function save(next: Step, patience: Patience, deps: LifecycleDeps): Promise<void> {
+  const checkpoint = checkpointOf(next)
+  if (checkpoint === null) return
+  await deps.save(checkpoint)
+  patience.reached(RANK[checkpoint.step])
+}
+
 /** The same step again after a while, or the end of it. A job that runs is never given up. */
 async function afterFailure(
   error: unknown,
   here: Pending,
   patience: Patience,
-  { deps, ctx }: Work,
+  work: Work,
 ): Promise<Pending> {
-  const { kind, reason, afterMs, code, message } = judge(error)
+  const { deps, ctx } = work
+  const judgement = judge(error)
+  const { kind, reason, afterMs, code, message } = judgement
   const failures = patience.failed(kind === 'unexpected')
+  const isHeld = await tellGate(judgement, work)
   const checkpoint = checkpointOf(here)
   const hopeless = kind === 'hopeless' || patience.exhausted
   if (hopeless && checkpoint !== null && here.step !== 'wait') {
@@ -88,9 +104,28 @@ async function afterFailure(
   }
   ctx.log.warn({ err: error, step: here.step, failures }, 'A step failed and is tried again.')
   deps.events.retried(reason)
-  const delay = Math.max(afterMs, retryDelay(failures - 1, Math.random()))
-  await ctx.clock.sleep(delay, ctx.signal)
+  if (isHeld) return here
+  await ctx.clock.sleep(Math.max(afterMs, retryDelay(failures - 1, Math.random())), ctx.signal)
   return here
+}
+
+/** Tells whether the gate now holds the job, so that it need not wait here. */
+async function tellGate(judgement: Judgement, { deps: { visit } }: Work): Promise<boolean> {
+  switch (judgement.kind) {
+    case 'org-fault': {
+      const { pause, message, afterMs, atOnce } = judgement
+      return visit.failed({ reason: pause, message, afterMs }, atOnce)
+    }
+    case 'unexpected':
+    case 'hopeless':
+      await visit.answered()
+      return false
+    case 'internal':
+      await visit.release()
+      return false
+    default:
+      throw new TypeError(`Unknown judgement ${JSON.stringify(judgement satisfies never)}`)
+  }
 }
 
 /** Failures since the job was last further than ever before. */
@@ -116,6 +151,10 @@ class Patience {
   reached(rank: number): void {
     if (rank <= this.#furthest) return
     this.#furthest = rank
+    this.renew()
+  }
+
+  renew(): void {
     this.#failures = 0
     this.#unexpected = 0
   }

@@ -18,8 +18,11 @@ export function pollInterval(ageMs: number, random: number): number {
   return Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (ageMs / 4) * jitter))
 }
 
+/** As slow as the org's own probes: a fault that meets one job alone must not eat up its calls. */
+const LONGEST_RETRY_MS = 5 * 60_000
+
 /** How long to wait before a step is tried again after so many failures in a row. */
 export function retryDelay(failures: number, random: number): number {
   const jitter = 0.9 + 0.2 * random
-  return Math.min(60_000, 500 * 2 ** Math.min(failures, 10)) * jitter
+  return Math.min(LONGEST_RETRY_MS, 500 * 2 ** Math.min(failures, 10)) * jitter
 }

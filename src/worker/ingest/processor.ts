@@ -1,15 +1,18 @@
 import type { Job } from 'bullmq'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
-import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
-import { parseIngestJob, type QueueName, type WorkOrders } from '../../shared/queues.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
+import { parseIngestJob, type QueueName } from '../../shared/queues.ts'
+import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { type Context, NotOursError, ShutdownError } from '../context.ts'
 import { handOver, putAside } from '../hand-over.ts'
+import type { OrgGate, Visit } from '../org-gate.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
-import type { CollectedChunk, Collector } from './collect.ts'
+import type { Collector } from './collect.ts'
 import { enterOutcome } from './enter.ts'
 import { runIngestJob } from './lifecycle.ts'
+import type { CollectedChunk } from './resend.ts'
 import type { LifecycleDeps } from './step.ts'
 import { endUnprocessed, unprocessed } from './unprocessed.ts'
 
@@ -20,11 +23,12 @@ const MOST_CRASHES = 5
 const NOT_FOR_US_MS = 30_000
 
 export interface IngestProcessorDeps {
-  readonly org: string
-  readonly ledger: Ledger
-  readonly orders: WorkOrders
+  readonly store: OrgStore
   readonly metrics: Metrics
   readonly collector: Collector
+  readonly gate: OrgGate
+  /** Stops all work for the org: the login leads to another one by now. */
+  halt(error: WrongOrgError): void
 }
 
 /**
@@ -47,12 +51,13 @@ export async function processIngestJob(
     ctx.signal.throwIfAborted()
     await work(data.order, lock, deps, ctx, async () => {
       // Before the lock is given up: to be put aside is no crash, however often it happens.
-      await deps.ledger.handBackOrder(data.order, lock)
+      await deps.store.ledger.handBackOrder(data.order, lock)
       return putAside(job, token, NOT_FOR_US_MS)
     })
   } catch (error) {
-    if (error instanceof ShutdownError) {
-      await deps.ledger.handBackOrder(data.order, lock)
+    if (error instanceof WrongOrgError) deps.halt(error)
+    if (error instanceof ShutdownError || error instanceof WrongOrgError) {
+      await deps.store.ledger.handBackOrder(data.order, lock)
       return handOver(job, token)
     }
     if (error instanceof NotOursError) {
@@ -60,9 +65,8 @@ export async function processIngestJob(
         { order: data.order },
         'The order is not ours any more; another worker goes on with it.',
       )
-      deps.metrics.lockLost({ org: deps.org, queue })
     } else {
-      await deps.ledger.handBackOrder(data.order, lock)
+      await deps.store.ledger.handBackOrder(data.order, lock)
     }
     throw error
   }
@@ -75,7 +79,7 @@ async function work(
   ctx: Context,
   handBack: () => Promise<never>,
 ): Promise<void> {
-  const taken = await deps.ledger.takeOrder(name, lock)
+  const taken = await deps.store.ledger.takeOrder(name, lock)
   switch (taken.kind) {
     case 'gone':
       return
@@ -86,15 +90,35 @@ async function work(
       const checkpoint = parseCheckpoint(taken.checkpoint)
       if (checkpoint === undefined) return handBack()
       const start = { checkpoint, resumed: taken.checkpoint !== null }
-      const results =
-        crashes >= MOST_CRASHES
-          ? await poisoned(order, checkpoint, crashes, deps, ctx)
-          : await runIngestJob(order, start, lifecycle(order, lock, deps), ctx)
-      return enterOutcome(order, results, lock, deps, ctx)
+      try {
+        const results =
+          crashes >= MOST_CRASHES
+            ? await poisoned(order, checkpoint, crashes, deps, ctx)
+            : await visitAndRun(order, start, lock, deps, ctx)
+        return await enterOutcome(order, results, lock, deps, ctx)
+      } catch (error) {
+        if (error instanceof NotOursError) await deps.store.ledger.forgiveOrder(name)
+        throw error
+      }
     }
     default:
       throw new TypeError(`Unknown answer ${JSON.stringify(taken satisfies never)}`)
   }
+}
+
+async function visitAndRun(
+  order: IngestOrder,
+  start: { readonly checkpoint: Checkpoint; readonly resumed: boolean },
+  lock: JobLock,
+  deps: IngestProcessorDeps,
+  ctx: Context,
+): Promise<readonly CollectedChunk[]> {
+  const requests = order.chunks.map(({ request }) => request)
+  await using visit = deps.gate.visit(requests, ctx, () =>
+    // A worker that dies while the org is paused was not killed by these ids.
+    deps.store.ledger.handBackOrder(order.order, lock),
+  )
+  return await runIngestJob(order, start, lifecycle(order, visit, lock, deps), ctx)
 }
 
 async function poisoned(
@@ -117,13 +141,15 @@ async function poisoned(
 
 function lifecycle(
   { order, object }: IngestOrder,
+  visit: Visit,
   lock: JobLock,
-  { org, ledger, metrics, collector }: IngestProcessorDeps,
+  { store: { org, ledger }, metrics, collector }: IngestProcessorDeps,
 ): LifecycleDeps {
   return {
     api: collector.api,
     staging: collector.staging,
     collector,
+    visit,
     save: async (checkpoint) => {
       const saved = await ledger.saveCheckpoint({
         order,

@@ -27,11 +27,15 @@ export async function eachResult(
   pause: () => Promise<void>,
 ): Promise<void> {
   let at: readonly number[] | undefined
+  let width = 0
   const row = (record: CsvRecord) => {
     if (at === undefined) {
+      width = record.count
       at = columns.flatMap((column) => column ?? []).map((column) => positionOf(column, record))
       return
     }
+    // The file was cut off in this row; what it says may be half of the truth.
+    if (record.count < width) return
     const [first = -1, second = -1, third = -1] = at
     visit(record.text(first), record.text(second), record.text(third))
   }

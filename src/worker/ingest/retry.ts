@@ -1,5 +1,9 @@
-import type { Verdict } from '../../shared/receipt.ts'
-import type { Operation } from '../../shared/request.ts'
+import type { ChunkRef } from '../../shared/ledger/record.ts'
+import { OTHER_CODE } from '../../shared/metrics/labels.ts'
+
+/**
+ * Which failures deserve another ingest job, when, and in which size: pure, a table.
+ */
 
 /**
  * What a row's error says about another try. Codes are those that Salesforce writes before the
@@ -60,16 +64,76 @@ export function parseRowError(text: string): RowFailure {
     : { code: 'UNKNOWN_ERROR', message: text }
 }
 
-/** A hard delete of what lies in the Recycle Bin has not removed it: that is a failure. */
-export function verdictOf(code: string, operation: Operation): Verdict {
-  return classOf(code) === 'already-gone' && operation === 'delete' ? 'alreadyGone' : 'failed'
-}
-
 export function classOf(code: string): FailureClass {
   return FAILURE_CLASSES.get(code) ?? 'permanent'
 }
 
 /** Metrics carry only codes of the table: a label must come from a closed set. */
 export function codeLabel(code: string): string {
-  return FAILURE_CLASSES.has(code) ? code : 'OTHER'
+  return FAILURE_CLASSES.has(code) ? code : OTHER_CODE
+}
+
+export const FAILURE_CODES: readonly string[] = [...FAILURE_CLASSES.keys()]
+
+/**
+ * Why an ingest job ended `Failed`, from the word before the colon of its `errorMessage`
+ * (AsyncExceptionCode; Bulk API 2.0, Errors). Null where it is not said to have failed.
+ *
+ * - `lock`, `timeout`: its batches were tried again and again; smaller jobs lock less, for shorter.
+ * - `quota`: the org's daily allowance is used up, which is no fault of the rows.
+ * - `input`: Salesforce does not read what was sent; the same bytes would fail again.
+ */
+export type JobFailure = 'lock' | 'timeout' | 'quota' | 'input' | 'other'
+
+const JOB_FAILURES: ReadonlyMap<string, JobFailure> = new Map(
+  Object.entries({
+    TooManyLockFailure: 'lock',
+    Timeout: 'timeout',
+    ExceededQuota: 'quota',
+    ClientInputError: 'input',
+    InvalidBatch: 'input',
+    FeatureNotEnabled: 'input',
+    InvalidJob: 'input',
+    InvalidOperation: 'input',
+  } as const),
+)
+
+export function jobFailureOf(errorMessage: string | null): JobFailure | null {
+  if (errorMessage === null) return null
+  const [word = ''] = errorMessage.split(':')
+  return JOB_FAILURES.get(word.trim()) ?? 'other'
+}
+
+/** Jobs that carry an id at most, those left out that were no fault of the rows. */
+export const MOST_ATTEMPTS = 5
+
+/** Whether the rows of this chunk may go once more. */
+export function mayGoAgain({ attempt, excused = 0 }: ChunkRef): boolean {
+  return attempt - excused < MOST_ATTEMPTS
+}
+
+/** Into how many parts a job falls that failed by locks or time. */
+const PIECES = 4
+/** A batch of Salesforce: what it locks at once does not shrink much below its 200-row steps. */
+const SMALLEST_PIECE = 200
+
+/** Ids that a chunk may have which carries rows of a failed job again. */
+export function pieceSize(failure: JobFailure | null, count: number): number {
+  return failure === 'lock' || failure === 'timeout'
+    ? Math.max(SMALLEST_PIECE, Math.ceil(count / PIECES))
+    : Math.max(1, count)
+}
+
+const LONGEST_DELAY_MS = 10 * 60_000
+
+/**
+ * How long rows wait before they go again: four times as long after each attempt, up to ten
+ * minutes, ± 20 % so that pieces of one job do not meet at the same locks again.
+ *
+ * @param attempts that the rows have spent
+ * @param random from 0 to 1
+ */
+export function resendDelay(attempts: number, firstMs: number, random: number): number {
+  const delay = Math.min(LONGEST_DELAY_MS, firstMs * 4 ** Math.min(attempts - 1, 10))
+  return Math.round(delay * (0.8 + 0.4 * random))
 }

@@ -9,21 +9,18 @@ const STALLED_AFTER_MS = 15 * 60_000
 export class StallWatch {
   readonly #events: LifecycleEvents
   readonly #ctx: Context
-  readonly #jobId: string
   #last = ''
-  #movedAt: number
+  #movedAt = 0
   #stalled = false
 
-  constructor(events: LifecycleEvents, ctx: Context, jobId: string) {
+  constructor(events: LifecycleEvents, ctx: Context) {
     this.#events = events
     this.#ctx = ctx
-    this.#jobId = jobId
-    this.#movedAt = ctx.clock.now()
   }
 
   async see(job: IngestJobInfo): Promise<void> {
     const now = this.#ctx.clock.now()
-    const seen = `${job.state} ${job.numberRecordsProcessed} ${job.systemModstamp ?? ''}`
+    const seen = `${job.id} ${job.state} ${job.numberRecordsProcessed} ${job.systemModstamp ?? ''}`
     if (seen !== this.#last) {
       this.#last = seen
       this.#movedAt = now
@@ -36,7 +33,7 @@ export class StallWatch {
       this.#stalled = true
       this.#events.stalled(1)
       this.#ctx.log.warn(
-        { ingestJob: this.#jobId, state: job.state },
+        { ingestJob: job.id, state: job.state },
         `No progress in Salesforce for ${Math.round((now - this.#movedAt) / 60_000)} minutes; still waiting.`,
       )
     }

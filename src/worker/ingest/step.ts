@@ -1,9 +1,13 @@
 import type { IngestOrder, Progress } from '../../shared/ledger/record.ts'
+import type { RetryReason } from '../../shared/metrics/labels.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Staging } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
+import type { Visit } from '../org-gate.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { CollectedChunk, Collector } from './collect.ts'
+import type { Collector } from './collect.ts'
+import type { CollectedChunk } from './resend.ts'
+import type { StallWatch } from './stall-watch.ts'
 
 /** What a step of an ingest job gets, and what it leads to. */
 
@@ -11,7 +15,7 @@ import type { CollectedChunk, Collector } from './collect.ts'
 export interface LifecycleEvents {
   phaseEnded(phase: 'upload' | 'wait' | 'collect', seconds: number): void
   uploaded(bytes: number): void
-  retried(reason: string): void
+  retried(reason: RetryReason): void
   stalled(change: 1 | -1): void
   progress(progress: Progress): Promise<void>
 }
@@ -20,6 +24,8 @@ export interface LifecycleDeps {
   readonly api: IngestApi
   readonly staging: Staging
   readonly collector: Collector
+  /** Asked before every call whether the org takes it and the job is still wanted. */
+  readonly visit: Visit
   /** Saves a checkpoint; throws where the job is not ours any more. */
   save(checkpoint: Checkpoint): Promise<void>
   readonly events: LifecycleEvents
@@ -29,6 +35,7 @@ export interface LifecycleDeps {
 export interface Work {
   readonly order: IngestOrder
   readonly deps: LifecycleDeps
+  readonly stall: StallWatch
   readonly ctx: Context
 }
 
@@ -40,11 +47,16 @@ export interface Refusal {
 
 /** Between two checkpoints; after a crash the last checkpoint leads here again. */
 export type Step =
-  | Exclude<Checkpoint, { step: 'collect' }>
+  | Exclude<Checkpoint, { step: 'wait' | 'collect' }>
+  | Waiting
   /** `seen` is the terminal job as the last poll found it: reading it again would cost a call. */
-  | { readonly step: 'collect'; readonly jobId: string; readonly seen?: IngestJobInfo }
-  | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: Refusal }
+  | (Extract<Checkpoint, { step: 'collect' }> & { readonly seen?: IngestJobInfo })
+  /** `why` is null where the job is no longer wanted. */
+  | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: Refusal | null }
   | { readonly step: 'done'; readonly results: readonly CollectedChunk[] }
+
+/** `abortedAt`: when Salesforce was told that the job is `stopped`; after a crash it is told again. */
+export type Waiting = Extract<Checkpoint, { step: 'wait' }> & { readonly abortedAt?: number }
 
 /** What of a step outlives this process; null where nothing does. */
 export function checkpointOf(step: Step): Checkpoint | null {
@@ -52,10 +64,15 @@ export function checkpointOf(step: Step): Checkpoint | null {
     case 'create':
     case 'upload':
     case 'close':
-    case 'wait':
       return step
-    case 'collect':
-      return { step: 'collect', jobId: step.jobId }
+    case 'wait': {
+      const { abortedAt: _, ...checkpoint } = step
+      return checkpoint
+    }
+    case 'collect': {
+      const { seen: _, ...checkpoint } = step
+      return checkpoint
+    }
     case 'give-up':
     case 'done':
       return null

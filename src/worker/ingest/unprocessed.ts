@@ -1,16 +1,24 @@
 import { type ChunkRef, chunkField, type IngestOrder } from '../../shared/ledger/record.ts'
 import { NO_OUTCOME } from '../../shared/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
-import { PART_KINDS } from '../../shared/results.ts'
-import { StagingError } from '../../shared/staging.ts'
+import { PART_KINDS, type ResultsStore } from '../../shared/results.ts'
+import { type Staging, StagingError } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
 import { lineOf } from './chunk-book.ts'
-import type { CollectedChunk, Collector } from './collect.ts'
+import type { CollectedChunk } from './resend.ts'
 import type { Refusal } from './step.ts'
+
+/** What listing ids needs. */
+export interface Lister {
+  readonly org: string
+  readonly staging: Staging
+  readonly results: ResultsStore
+}
 
 /** Why chunks end without having been sent, or without anybody knowing what became of them. */
 export interface Unprocessed {
-  readonly error: Refusal
+  /** Null where the request was to end, which its receipt says anyway. */
+  readonly error: Refusal | null
   /** The ingest job that took them; null where none has run. */
   readonly job: { readonly id: string; readonly state: string } | null
 }
@@ -19,10 +27,10 @@ export interface Unprocessed {
 export async function endUnprocessed(
   order: IngestOrder,
   why: Unprocessed,
-  collector: Collector,
+  lister: Lister,
   ctx: Context,
 ): Promise<readonly CollectedChunk[]> {
-  for (const ref of order.chunks) await listChunk(ref, collector, ctx)
+  for (const ref of order.chunks) await listChunk(ref, lister, ctx)
   return unprocessed(order, why)
 }
 
@@ -39,8 +47,14 @@ export function unprocessed(order: IngestOrder, { error, job }: Unprocessed): Co
   }))
 }
 
-async function listChunk(ref: ChunkRef, collector: Collector, ctx: Context): Promise<void> {
-  const { results, org, staging } = collector
+/** Parts of a chunk that a collection may have left which broke off: none of its verdicts counts. */
+export async function dropParts(ref: ChunkRef, { results, org }: Lister): Promise<void> {
+  const folder = { org, id: ref.request }
+  for (const kind of PART_KINDS) await results.partWriter(folder, kind, chunkField(ref)).commit()
+}
+
+async function listChunk(ref: ChunkRef, lister: Lister, ctx: Context): Promise<void> {
+  const { results, org, staging } = lister
   const folder = { org, id: ref.request }
   // A collection that broke off may have left parts of other kinds: all ids are in this one now.
   for (const kind of PART_KINDS) {

@@ -13,7 +13,8 @@ import { Distinct } from './distinct.ts'
 import { memoryGate } from './memory-gate.ts'
 import type { RefusedRow } from './refused-row.ts'
 import { type ScanOptions, scan } from './scan.ts'
-import { ChunkStager, chunkLimit } from './stage.ts'
+import { ChunkStager, chunkLimits } from './stage.ts'
+import { stillWanted } from './still-wanted.ts'
 
 export interface DrawDeps {
   readonly store: OrgStore
@@ -43,22 +44,25 @@ export interface Draft {
  * @throws RefusedError of a guard rail that needs no more reading
  * @throws SourceError where the source cannot be read
  * @throws NoRoomError where it has to begin again later
+ * @throws StoppedError where the request is to end before its time
  */
 export async function draw(
-  { request, staged }: RequestRecord,
+  record: RequestRecord,
   lot: string,
   deps: DrawDeps,
   ctx: Context,
 ): Promise<Draft> {
+  const { request, staged } = record
   const object = allowedObject(request, deps)
   const source = openSource(request, staged, deps)
   const invalid = deps.results.writer({ org: deps.org.name, id: request.id }, 'invalid')
+  const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
   const stager = new ChunkStager(
     deps.store.staging,
     { request: request.id, lot },
-    chunkLimit(deps.org),
+    chunkLimits(deps.org, limit),
   )
-  const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
+  const wanted = stillWanted(record, deps.store, ctx)
   const room = memoryGate(deps.store.redis, ctx)
   using distinct = new Distinct(deps)
   try {
@@ -66,7 +70,7 @@ export async function draw(
     let unchecked = 0
     let first: RefusedRow | undefined
     for await (const block of scan(source.open(ctx.signal), scanOptions(request, object, deps))) {
-      ctx.signal.throwIfAborted()
+      await wanted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
       await writeRefused(block.refused, invalid)
@@ -75,7 +79,7 @@ export async function draw(
       if (distinct.size > limit) throw tooMany(limit)
       unchecked += kept.unchecked
       await room(staged * ID_LENGTH)
-      await stager.write(kept.ids)
+      await stager.write(kept.ids, ctx.signal)
       if (stager.chunks > MOST_CHUNKS) throw tooManyChunks()
     }
     const chunks = await stager.end()

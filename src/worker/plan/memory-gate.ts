@@ -1,9 +1,8 @@
 import { ExpungeError, RefusedError } from '../../shared/errors.ts'
 import { inspectRedis, type RedisClient } from '../../shared/redis.ts'
+import { isFuller, type Memory, PLANNING_SHARE, showMemory } from '../../shared/room.ts'
 import type { Context } from '../context.ts'
 
-/** Above this share of `maxmemory` planning waits: the rest is for the work that frees memory. */
-const HIGHEST_SHARE = 0.7
 const LOOK_AGAIN_MS = 1000
 /** Looks, or up to twice as many, of a plan that holds staged ids itself: not all give way at once. */
 const LOOKS = 60
@@ -32,23 +31,22 @@ export function memoryGate(
   return async (stagedBytes) => {
     for (let looks = 1; ; looks++) {
       const { maxMemory, usedMemory } = await inspectRedis(redis)
-      const room = maxMemory * HIGHEST_SHARE
-      if (maxMemory === 0 || usedMemory <= room) return
+      const memory = { maxMemory, usedMemory }
+      if (!isFuller(memory, PLANNING_SHARE)) return
       // Ids compress at least threefold: a plan this large would fill the room by itself.
-      if (stagedBytes / 3 > room) throw tooLarge(stagedBytes, maxMemory)
-      if (stagedBytes > 0 && looks > patience) throw noRoom(usedMemory, maxMemory)
-      if (!waiting) ctx.log.warn({ usedMemory, maxMemory }, 'Redis is nearly full; planning waits.')
+      if (stagedBytes / 3 > maxMemory * PLANNING_SHARE) throw tooLarge(stagedBytes, maxMemory)
+      if (stagedBytes > 0 && looks > patience) throw noRoom(memory)
+      if (!waiting) ctx.log.warn(memory, 'Redis is nearly full; planning waits.')
       waiting = true
       await ctx.clock.sleep(LOOK_AGAIN_MS, ctx.signal)
     }
   }
 }
 
-function noRoom(usedMemory: number, maxMemory: number): NoRoomError {
-  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`
+function noRoom(memory: Memory): NoRoomError {
   return new NoRoomError(
-    `Redis has no room for the plan: ${mib(usedMemory)} of maxmemory ${mib(maxMemory)} are used. ` +
-      'It gives way to others and begins again. Raise maxmemory if this goes on.',
+    `Redis has no room for the plan: ${showMemory(memory)}. It gives way to others and begins again. ` +
+      'Raise maxmemory if this goes on.',
   )
 }
 

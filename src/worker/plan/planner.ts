@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { RefusedError, SourceError } from '../../shared/errors.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
-import type { ChunkRef, IngestOrder, RequestRecord } from '../../shared/ledger/record.ts'
-import { NO_OUTCOME, type Plan } from '../../shared/receipt.ts'
+import { orderFor, type RequestRecord } from '../../shared/ledger/record.ts'
+import { orderDue } from '../../shared/order-due.ts'
+import { isTerminal, NO_OUTCOME, type Plan } from '../../shared/receipt.ts'
 import { type Context, NotOursError } from '../context.ts'
-import { type Ending, endRequest, type SettleDeps } from '../settle.ts'
+import type { Ending } from '../ending.ts'
+import { countPlan, endRequest, type SettleDeps, settleRequest } from '../settle.ts'
 import { type Draft, type DrawDeps, draw } from './draw.ts'
 import { NoRoomError } from './memory-gate.ts'
+import { LARGE_PLAN } from './stage.ts'
+import { StoppedError } from './still-wanted.ts'
 
 export type PlannerDeps = SettleDeps & DrawDeps
 
@@ -26,7 +30,7 @@ export async function planRequest(
   if (record === null) return
   const lot = `p-${randomUUID()}`
   const begun = await ledger.beginPlanning({ id, lot, lock })
-  switch (begun) {
+  switch (begun.kind) {
     case 'not-due':
       return
     case 'lost':
@@ -34,17 +38,48 @@ export async function planRequest(
     case 'begun':
       break
     default:
-      throw new TypeError(`Unknown answer ${String(begun satisfies never)}`)
+      throw new TypeError(`Unknown answer ${JSON.stringify(begun satisfies never)}`)
   }
   if (record.lot !== null) await staging.drop({ request: id, lot: record.lot })
   const attempt: Attempt = { record, lot, lock, deps, ctx }
+  if (begun.crashes >= MOST_CRASHES) return end(attempt, poisoned())
+  try {
+    await makePlan(attempt)
+  } catch (error) {
+    // Whoever lives to say that it failed has not crashed.
+    if (error instanceof NotOursError) await ledger.forgivePlanning(id)
+    else await ledger.handBackPlanning({ id, lock })
+    throw error
+  }
+}
+
+/** So many crashes, and the source is poison: it must not take every worker down. */
+const MOST_CRASHES = 5
+
+const poisoned = (): Pick<Ending, 'status' | 'error'> => ({
+  status: 'failed',
+  error: {
+    code: 'CRASHED',
+    message: `Workers died ${MOST_CRASHES} times while they read the source; it was given up and nothing was deleted. See the workers' logs.`,
+  },
+})
+
+async function makePlan(attempt: Attempt): Promise<void> {
+  const { record, lot, deps, ctx } = attempt
+  const { id } = record.request
   try {
     await conclude(attempt, await draw(record, lot, deps, ctx))
   } catch (error) {
     ctx.signal.throwIfAborted()
-    if (error instanceof NoRoomError) await staging.drop({ request: id, lot })
-    if (!(error instanceof RefusedError || error instanceof SourceError)) throw error
-    await stop(attempt, error, null)
+    const isOfNoUse = error instanceof NoRoomError || error instanceof StoppedError
+    if (isOfNoUse) await deps.store.staging.drop({ request: id, lot })
+    if (error instanceof StoppedError) return settleRequest(id, deps, ctx)
+    if (error instanceof RefusedError || error instanceof SourceError) {
+      return stop(attempt, error, null)
+    }
+    // Whoever ended the request has dropped what we were staging.
+    const now = await deps.store.ledger.load(id)
+    if (now !== null && !isTerminal(now.status)) throw error
   }
 }
 
@@ -57,21 +92,12 @@ interface Attempt {
   readonly ctx: Context
 }
 
-async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
-  const { record, deps, ctx } = attempt
-  const { plan } = draft
-  const { id, object } = record.request
-  ctx.log.info({ request: id, ...plan }, 'Planned.')
-  await decide(attempt, draft)
-  for (const verdict of ['accepted', 'invalid', 'duplicate'] as const) {
-    deps.metrics.idsRead({ org: deps.org.name, object, verdict, count: plan[verdict] })
-  }
-}
-
 /** What comes of the plan: its end, or its ingest jobs. */
-function decide(attempt: Attempt, draft: Draft): Promise<void> {
-  const { request } = attempt.record
+function conclude(attempt: Attempt, draft: Draft): Promise<void> {
+  const { record, ctx } = attempt
   const { plan, objection } = draft
+  const { request } = record
+  ctx.log.info({ request: request.id, ...plan }, 'Planned.')
   if (objection !== null) return stop(attempt, objection, plan)
   if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan })
   if (plan.accepted > 0) return apply(attempt, draft)
@@ -80,24 +106,25 @@ function decide(attempt: Attempt, draft: Draft): Promise<void> {
 
 /** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
 async function apply(
-  { record: { request }, lot, lock, deps: { store } }: Attempt,
+  { record: { request, staged }, lot, lock, deps, ctx }: Attempt,
   { plan, chunks }: Draft,
 ): Promise<void> {
-  const orders = chunks.map((chunk): IngestOrder => orderOf(chunk, request))
-  const next = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
-  const planned = await store.ledger.planned({ id: request.id, lot, plan, orders, next, lock })
-  if (planned !== 'ok') throw new NotOursError(`The plan was not recorded: ${planned}.`)
-  if (next === 'awaiting-approval') return
-  for (const { order, priority } of orders) await store.orders.ingest(order, priority)
-}
-
-/** One chunk, one ingest job; its order is named after it, so ordering it again is harmless. */
-function orderOf(
-  chunk: ChunkRef,
-  { id, object, operation, priority }: RequestRecord['request'],
-): IngestOrder {
-  const order = `${id.toLowerCase()}.${chunk.chunk}.${chunk.attempt}`
-  return { order, object, operation, priority, chunks: [chunk] }
+  const { store } = deps
+  const { id } = request
+  const orders = chunks.map((chunk) => orderFor(chunk, request))
+  const isLarge = plan.accepted > (deps.org.approvalAbove ?? Number.POSITIVE_INFINITY)
+  const waits = request.approval === 'required' || isLarge
+  const next = waits ? 'awaiting-approval' : 'deleting'
+  const canary = deps.org.canary > 0 && plan.accepted > LARGE_PLAN
+  const planned = await store.ledger.planned({ id, lot, plan, orders, canary, next, lock })
+  if (planned === 'lost') throw new NotOursError('The lock was lost before the plan was recorded.')
+  // A later attempt counts, or the request has ended meanwhile: there is nothing left to do.
+  if (planned === 'stale') return
+  countPlan(plan, request, deps)
+  // The source is never touched again: an upload would lie there for as long as the purge takes.
+  if (staged !== null) await store.staging.drop({ request: id, lot: staged.lot })
+  // What raised the flag before the plan stood had nothing to end yet.
+  return next === 'deleting' ? orderDue(store, id) : settleRequest(id, deps, ctx)
 }
 
 /** A guard rail, or a source that could not be read: nothing was deleted. */
@@ -111,9 +138,9 @@ function stop(
 }
 
 /** The request ends here, if this attempt is still the one that counts. */
-function end(
+async function end(
   { record, lot, deps, ctx }: Attempt,
   ending: Omit<Ending, 'from' | 'lot'>,
 ): Promise<void> {
-  return endRequest(record, { ...ending, from: ['planning'], lot }, deps, ctx)
+  await endRequest(record, { ...ending, from: ['planning'], lot }, deps, ctx)
 }

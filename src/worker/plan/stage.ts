@@ -4,6 +4,9 @@ import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/staging.ts'
 import { idsThatFit } from '../ingest/upload.ts'
 
+/** What the chunks of one stager have in common; `first` is the number of the first. */
+type Alike = Pick<ChunkRef, 'attempt' | 'excused' | 'doubt'> & { readonly first: number }
+
 /**
  * Cuts the accepted ids, in their order, into chunks that each fit one ingest job, and stages them.
  * A chunk ends at the limit and nowhere else, so a plan has as few ingest jobs as it can have.
@@ -11,16 +14,26 @@ import { idsThatFit } from '../ingest/upload.ts'
 export class ChunkStager {
   readonly #staging: Staging
   readonly #lot: Lot
-  readonly #limit: number
+  readonly #limits: ChunkLimits
+  readonly #alike: Alike
   readonly #chunks: ChunkRef[] = []
   #writer: FrameWriter | null = null
   #count = 0
 
-  /** @param limit ids of a full chunk, at least 1 */
-  constructor(staging: Staging, lot: Lot, limit: number) {
+  /**
+   * @param limits ids of a full chunk, at least 1: of the first one, and of all others
+   * @param alike what its chunks have in common; a plan's are of the first attempt
+   */
+  constructor(
+    staging: Staging,
+    lot: Lot,
+    limits: ChunkLimits,
+    alike: Alike = { first: 0, attempt: 1 },
+  ) {
     this.#staging = staging
     this.#lot = lot
-    this.#limit = limit
+    this.#limits = limits
+    this.#alike = alike
   }
 
   /** Chunks that are full. */
@@ -29,15 +42,17 @@ export class ChunkStager {
   }
 
   /** Takes any number of canonical ids; resolves when there is room for more. */
-  async write(ids: Uint8Array): Promise<void> {
+  async write(ids: Uint8Array, signal?: AbortSignal): Promise<void> {
     for (let at = 0; at < ids.length; ) {
-      const room = (this.#limit - this.#count) * ID_LENGTH
+      signal?.throwIfAborted()
+      const limit = this.#chunks.length === 0 ? this.#limits.first : this.#limits.other
+      const room = (limit - this.#count) * ID_LENGTH
       const part = ids.subarray(at, at + room)
-      this.#writer ??= this.#staging.write(this.#lot, this.#chunks.length)
+      this.#writer ??= this.#staging.write(this.#lot, this.#number)
       await this.#writer.write(part)
       this.#count += part.length / ID_LENGTH
       at += part.length
-      if (this.#count === this.#limit) await this.#endChunk()
+      if (this.#count === limit) await this.#endChunk()
     }
   }
 
@@ -47,13 +62,18 @@ export class ChunkStager {
     return this.#chunks
   }
 
+  get #number(): number {
+    return this.#alike.first + this.#chunks.length
+  }
+
   async #endChunk(): Promise<void> {
     if (this.#writer === null) return
     const { sha256 } = await this.#writer.end()
+    const { first: _, ...alike } = this.#alike
     this.#chunks.push({
       ...this.#lot,
-      chunk: this.#chunks.length,
-      attempt: 1,
+      ...alike,
+      chunk: this.#number,
       count: this.#count,
       sha256,
     })
@@ -62,7 +82,26 @@ export class ChunkStager {
   }
 }
 
-/** How many ids one ingest job of this org carries at most. */
-export function chunkLimit({ maxJobBytes, maxJobRecords }: OrgConfig): number {
-  return Math.min(idsThatFit(maxJobBytes), maxJobRecords ?? Number.POSITIVE_INFINITY)
+type SizeLimits = Pick<OrgConfig, 'maxJobBytes' | 'maxJobRecords' | 'canary'>
+
+/** Ids of a full chunk. */
+export interface ChunkLimits {
+  readonly first: number
+  readonly other: number
+}
+
+/** Above this many ids a plan sends its first chunk alone, as a canary. */
+export const LARGE_PLAN = 1_000_000
+
+/**
+ * How many ids one ingest job of this org carries at most. How large a plan gets is not known when
+ * its first chunk ends: that one is small wherever the request may be large enough for a canary.
+ */
+export function chunkLimits(
+  { maxJobBytes, maxJobRecords, canary }: SizeLimits,
+  maxRecords: number,
+): ChunkLimits {
+  const other = Math.min(idsThatFit(maxJobBytes), maxJobRecords ?? Number.POSITIVE_INFINITY)
+  const small = canary > 0 && maxRecords > LARGE_PLAN
+  return { first: small ? Math.min(canary, other) : other, other }
 }

@@ -17,12 +17,15 @@ test('a new request is queued, live and listed', async (t) => {
     bodyHash: entry.bodyHash,
     status: 'queued',
     submittedAt: 5_000,
+    submittedBy: null,
     staged,
     lot: null,
     plan: null,
+    plannedAt: null,
+    canary: false,
     receipt: null,
   })
-  assert.deepEqual(await ledger.list({ offset: 0, count: 10 }), [record])
+  assert.deepEqual((await ledger.list({ offset: 0, count: 10 })).records, [record])
   assert.deepEqual(await ledger.liveIds(), ['gdpr-1'])
 })
 
@@ -55,7 +58,7 @@ test('another body under a taken id is a conflict and changes nothing', async (t
   const before = await ledger.load('r')
   assert.equal(await ledger.accept(submission({ id: 'r', object: 'Lead' })), 'conflict')
   assert.deepEqual(await ledger.load('r'), before)
-  assert.equal((await ledger.list({ offset: 0, count: 10 })).length, 1)
+  assert.equal((await ledger.list({ offset: 0, count: 10 })).records.length, 1)
 })
 
 test('ids are compared without case and kept as they were written', async (t) => {
@@ -92,7 +95,7 @@ test('the list shows the newest first, by page, without records that are gone', 
     await ledger.accept(submission({ id }, 1_000 + at))
   }
   const ids = async (offset: number, count: number) =>
-    (await ledger.list({ offset, count })).map(({ request }) => request.id)
+    (await ledger.list({ offset, count })).records.map(({ request }) => request.id)
   assert.deepEqual(await ids(0, 10), ['new', 'middle', 'old'])
   assert.deepEqual(await ids(1, 1), ['middle'])
   assert.deepEqual(await ids(3, 10), [])

@@ -9,7 +9,7 @@ test('whoever holds the lock begins an attempt under a lot of its own', async (t
   const { ledger, submit, grab } = openLedger(t, server)
   await submit('R1')
   const lock = await grab(planLock('R1'))
-  assert.equal(await ledger.beginPlanning({ id: 'r1', lot: 'lot-1', lock }), 'begun')
+  assert.equal((await ledger.beginPlanning({ id: 'r1', lot: 'lot-1', lock })).kind, 'begun')
   const record = await ledger.load('R1')
   assert.equal(record?.status, 'planning')
   assert.equal(record?.lot, 'lot-1')
@@ -20,11 +20,11 @@ test('a worker without the lock is lost and writes nothing', async (t) => {
   await submit('R1')
   const zombie = planLock('R1', 'zombie')
   const lot = 'lot-z'
-  assert.equal(await ledger.beginPlanning({ id: 'R1', lot, lock: zombie }), 'lost')
+  assert.deepEqual(await ledger.beginPlanning({ id: 'R1', lot, lock: zombie }), { kind: 'lost' })
   const owner = await grab(planLock('R1', 'owner'))
-  assert.equal(await ledger.beginPlanning({ id: 'R1', lot, lock: zombie }), 'lost')
+  assert.deepEqual(await ledger.beginPlanning({ id: 'R1', lot, lock: zombie }), { kind: 'lost' })
   await expire(owner)
-  assert.equal(await ledger.beginPlanning({ id: 'R1', lot, lock: owner }), 'lost')
+  assert.deepEqual(await ledger.beginPlanning({ id: 'R1', lot, lock: owner }), { kind: 'lost' })
   assert.equal((await ledger.load('R1'))?.status, 'queued')
   assert.equal((await ledger.load('R1'))?.lot, null)
 })
@@ -35,7 +35,7 @@ test('a second attempt takes over, and the plan of the first is stale', async (t
   const first = await grab(planLock('R1', 'first'))
   await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock: first })
   const second = await grab(planLock('R1', 'second'))
-  assert.equal(await ledger.beginPlanning({ id: 'R1', lot: 'lot-2', lock: second }), 'begun')
+  assert.equal((await ledger.beginPlanning({ id: 'R1', lot: 'lot-2', lock: second })).kind, 'begun')
   assert.equal((await ledger.load('R1'))?.lot, 'lot-2')
 
   const entry = {
@@ -58,7 +58,9 @@ test('a plan that is made, waits or has ended is not due again', async (t) => {
     const orders = [ingestOrder(`o-${next}`, [chunkRef(next, 0)])]
     await ledger.planned({ id: next, lot: 'lot-1', plan: PLAN, orders, next, lock })
     const before = await ledger.load(next)
-    assert.equal(await ledger.beginPlanning({ id: next, lot: 'lot-2', lock }), 'not-due')
+    assert.deepEqual(await ledger.beginPlanning({ id: next, lot: 'lot-2', lock }), {
+      kind: 'not-due',
+    })
     assert.deepEqual(await ledger.load(next), before)
   }
   await submit('ended')
@@ -66,7 +68,11 @@ test('a plan that is made, waits or has ended is not due again', async (t) => {
   await ledger.settle(
     settlement('ended', { from: ['queued'], receipt: receipt('ended', 'cancelled') }),
   )
-  assert.equal(await ledger.beginPlanning({ id: 'ended', lot: 'lot-1', lock }), 'not-due')
-  assert.equal(await ledger.beginPlanning({ id: 'nobody', lot: 'x', lock }), 'not-due')
+  assert.deepEqual(await ledger.beginPlanning({ id: 'ended', lot: 'lot-1', lock }), {
+    kind: 'not-due',
+  })
+  assert.deepEqual(await ledger.beginPlanning({ id: 'nobody', lot: 'x', lock }), {
+    kind: 'not-due',
+  })
   assert.equal(await ledger.load('nobody'), null)
 })

@@ -15,7 +15,8 @@ test('checkpoint and progress are saved by whoever holds the lock', async (t) =>
   const entry = { order: 'order-a', lock }
   assert.equal(await ledger.saveCheckpoint({ ...entry, checkpoint: CHECKPOINT }), 'ok')
   assert.equal(await ledger.saveProgress({ ...entry, progress: PROGRESS }), 'ok')
-  assert.deepEqual(await ledger.ingestOrder('order-a'), { order: ORDER, progress: PROGRESS })
+  const now = { order: ORDER, progress: PROGRESS, taken: true }
+  assert.deepEqual(await ledger.ingestOrder('order-a'), now)
   const taken = await ledger.takeOrder('order-a', lock)
   assert.equal(taken.kind === 'taken' && taken.checkpoint, CHECKPOINT)
 })

@@ -26,12 +26,12 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
 
   await submit('R1')
   const plan = await grab(planLock('R1'))
-  assert.equal(await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock: plan }), 'begun')
+  assert.equal((await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock: plan })).kind, 'begun')
   const next = 'awaiting-approval'
   const entry = { id: 'R1', lot: 'lot-1', plan: PLAN, orders: ORDERS, next, lock: plan } as const
   assert.equal(await ledger.planned(entry), 'ok')
   assert.equal(await ledger.approve('R1'), 'approved')
-  await ledger.cancel('R1')
+  await ledger.cancel('R1', 'cancelled')
 
   const lock = await grab(orderLock('order-a'))
   assert.equal((await ledger.takeOrder('order-a', lock)).kind, 'taken')

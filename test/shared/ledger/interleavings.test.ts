@@ -187,7 +187,9 @@ async function run(bundle: Bundle, model: Model, op: Op): Promise<unknown> {
     case 'expire-plan':
       return expire(plan(0))
     case 'begin':
-      return ledger.beginPlanning({ id: 'R1', lot: model.lotOf(op.worker), lock: plan(op.worker) })
+      return (
+        await ledger.beginPlanning({ id: 'R1', lot: model.lotOf(op.worker), lock: plan(op.worker) })
+      ).kind
     case 'plan': {
       const lot = model.lotOf(op.worker)
       return ledger.planned({ id: 'R1', lot, plan: PLAN, orders, next, lock: plan(op.worker) })
@@ -205,7 +207,7 @@ async function run(bundle: Bundle, model: Model, op: Op): Promise<unknown> {
     case 'finish':
       return ledger.settle(settlement('R1'))
     case 'cancel':
-      return ledger.cancel('R1')
+      return ledger.cancel('R1', 'cancelled')
     default:
       return work(bundle, model, op)
   }
@@ -256,7 +258,8 @@ async function compare(bundle: Bundle, model: Model): Promise<void> {
   assert.equal(record?.status ?? null, model.status)
   assert.equal(record?.lot ?? null, model.lot)
   assert.equal(record?.receipt?.status ?? null, model.settledAs)
-  assert.equal(await ledger.isCancelled('R1'), model.isCancelled)
+  const [reason = null] = await ledger.stopReasons(['R1'])
+  assert.equal(reason !== null, model.isCancelled)
   assert.deepEqual(new Set((await ledger.openChunks('R1')).keys()), new Set(model.open.keys()))
   assert.deepEqual(await writers(bundle), model.written)
 }

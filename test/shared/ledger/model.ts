@@ -89,8 +89,10 @@ export class Model {
       case 'finish':
         return this.#settle('completed', this.status === 'deleting' && this.open.size === 0)
       case 'cancel':
-        this.isCancelled ||= this.status !== null && this.settledAs === null
-        return undefined
+        if (this.status === null) return 'unknown'
+        if (this.settledAs !== null) return 'over'
+        this.isCancelled = true
+        return 'cancelling'
       case 'grab':
         this.#locks.set(this.orderAt(op.order).order, op.worker)
         return undefined

@@ -42,6 +42,7 @@ test('plan, open chunks, orders and status appear together', async (t) => {
     assert.deepEqual(await ledger.ingestOrder(order.order), {
       order,
       progress: { processed: 0, failed: 0 },
+      taken: false,
     })
   }
 })

@@ -29,12 +29,12 @@ test('the chunk that empties the request is the last, and only that one', async 
     const outcomes = outcomesOf(order)
     const recorded = await ledger.recordOutcome({ order: order.order, outcomes, lock })
     assert.ok(recorded.kind === 'ok')
-    flags.push(...recorded.chunks.map(({ written, last }) => ({ written, last })))
+    flags.push(...recorded.chunks.map(({ written, last, stopped }) => ({ written, last, stopped })))
   }
   assert.deepEqual(flags, [
-    { written: true, last: false },
-    { written: true, last: false },
-    { written: true, last: true },
+    { written: true, last: false, stopped: false },
+    { written: true, last: false, stopped: false },
+    { written: true, last: true, stopped: false },
   ])
   assert.equal((await ledger.openChunks('R1')).size, 0)
   assert.deepEqual(
@@ -55,7 +55,7 @@ test('of several chunks of one request in one order, the final one is the last',
   })
   assert.deepEqual(recorded, {
     kind: 'ok',
-    chunks: order.chunks.map((ref, at) => ({ ref, written: true, last: at === 2 })),
+    chunks: order.chunks.map((ref, at) => ({ ref, written: true, last: at === 2, stopped: false })),
   })
 })
 
@@ -147,8 +147,8 @@ test('an order of several requests enters each one’s book, and says who is don
   assert.deepEqual(await ledger.recordOutcome({ order: 'shared', outcomes, lock }), {
     kind: 'ok',
     chunks: [
-      { ref: one, written: true, last: true },
-      { ref: two, written: true, last: false },
+      { ref: one, written: true, last: true, stopped: false },
+      { ref: two, written: true, last: false, stopped: false },
     ],
   })
   assert.deepEqual(await ledger.outcomes('ONE'), new Map([['0.1', chunkOutcome(1)]]))

@@ -87,7 +87,7 @@ test('a plan that ends unsent takes its chunks and orders along', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger, redis, keys } = bundle
   await bundle.parked('R1', [ORDER])
-  await ledger.cancel('R1')
+  await ledger.cancel('R1', 'cancelled')
   const end = { from: ['awaiting-approval'], receipt: receipt('R1', 'cancelled') } as const
   assert.equal(await ledger.settle(settlement('R1', end)), 'not-due')
   assert.equal(await ledger.settle(settlement('R1', { ...end, unsent: ['order-a'] })), 'settled')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,11 +8,13 @@ import fc from 'fast-check'
 import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { type ChunkRef, chunkField, type IngestOrder } from '../../../src/shared/ledger/record.ts'
-import { addOutcomes, NO_OUTCOME, totalOf } from '../../../src/shared/receipt.ts'
+import { NO_OUTCOME, type Outcome, totalOf } from '../../../src/shared/receipt.ts'
 import { openResultsStore } from '../../../src/shared/results.ts'
 import type { IngestApi, IngestJobInfo } from '../../../src/shared/salesforce/ingest.ts'
-import { StagingError } from '../../../src/shared/staging.ts'
+import { type Staging, StagingError } from '../../../src/shared/staging.ts'
 import { type Collector, collect } from '../../../src/worker/ingest/collect.ts'
+import { type CollectedChunk, sendAgain } from '../../../src/worker/ingest/resend.ts'
+import { jobFailureOf, MOST_ATTEMPTS, pieceSize } from '../../../src/worker/ingest/retry.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'expunge-collect-'))
@@ -19,19 +22,39 @@ after(() => rm(folder, { recursive: true }))
 const results = await openResultsStore(folder)
 const ctx = {
   log: pino({ level: 'silent' }),
-  clock: systemClock,
+  clock: { ...systemClock, sleep: async () => {} },
   signal: new AbortController().signal,
 }
 
-/** What Salesforce did with a row. */
-type Fate = 'deleted' | 'gone' | 'failed' | 'missing' | 'unprocessed'
-const FATES: readonly Fate[] = ['deleted', 'gone', 'failed', 'missing', 'unprocessed']
+/**
+ * What Salesforce did with a row. Rows that are `missing` or `unprocessed` are in no result file and
+ * in no counter, those that are `hidden` were deleted and are counted, but in no file either.
+ */
+const FATES = ['deleted', 'gone', 'locked', 'failed', 'missing', 'unprocessed', 'hidden'] as const
+type Fate = (typeof FATES)[number]
+
+/** How a job ended. */
+const ENDS = [
+  { state: 'JobComplete', errorMessage: null },
+  { state: 'Aborted', errorMessage: null },
+  { state: 'Failed', errorMessage: null },
+  { state: 'Failed', errorMessage: 'TooManyLockFailure : gave up' },
+  { state: 'Failed', errorMessage: 'Timeout : gave up' },
+  { state: 'Failed', errorMessage: 'ExceededQuota : Daily batch limit exceeded' },
+  { state: 'Failed', errorMessage: 'ClientInputError : unreadable' },
+  { state: 'Failed', errorMessage: 'Unheard : of' },
+] as const
 
 interface Scene {
   readonly fates: readonly Fate[]
   /** Where chunks end. */
   readonly cuts: readonly number[]
-  readonly state: string
+  /** Of each chunk in turn. */
+  readonly chunks: readonly Marks[]
+  readonly end: (typeof ENDS)[number]
+  readonly operation: 'delete' | 'hardDelete'
+  /** An operator has aborted the job. */
+  readonly excused: boolean
   readonly keepDeleted: boolean
   /** Bytes of a block of a result file. */
   readonly block: number
@@ -42,10 +65,28 @@ interface Scene {
   readonly repeated: boolean
 }
 
+interface Marks {
+  readonly attempt: number
+  readonly spared: number
+  readonly doubt: boolean
+  /** Its request is to end before its time. */
+  readonly stopped: boolean
+}
+
+const marks: fc.Arbitrary<Marks> = fc.record({
+  attempt: fc.integer({ min: 1, max: 6 }),
+  spared: fc.nat(2),
+  doubt: fc.boolean(),
+  stopped: fc.boolean(),
+})
+
 const scenes: fc.Arbitrary<Scene> = fc.record({
   fates: fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 40 }),
   cuts: fc.array(fc.nat(40), { maxLength: 2 }),
-  state: fc.constantFrom('JobComplete', 'Failed', 'Aborted'),
+  chunks: fc.array(marks, { minLength: 3, maxLength: 3 }),
+  end: fc.constantFrom(...ENDS),
+  operation: fc.constantFrom('delete', 'hardDelete'),
+  excused: fc.boolean(),
   keepDeleted: fc.boolean(),
   block: fc.integer({ min: 1, max: 200 }),
   seed: fc.integer({ min: 1, max: 1_000_000 }),
@@ -53,79 +94,112 @@ const scenes: fc.Arbitrary<Scene> = fc.record({
   repeated: fc.boolean(),
 })
 
+const SOME = { attempt: 1, spared: 0, doubt: false, stopped: false }
+
+function plain(scene: Partial<Scene>): Scene {
+  return {
+    ...{ fates: [], cuts: [], chunks: [SOME, SOME, SOME], end: ENDS[0], operation: 'delete' },
+    ...{ excused: false, keepDeleted: false, block: 64, seed: 1, strangers: 0, repeated: false },
+    ...scene,
+  }
+}
+
+let requests = 0
+
 describe('collecting results', () => {
-  test('gives every id the verdict that Salesforce gave it, and each one verdict', async () => {
-    let run = 0
+  test('gives every id one verdict or sends it again, whatever became of it', async () => {
     await fc.assert(
       fc.asyncProperty(scenes, async (scene) => {
-        const { job, order, collector, asked } = stage(scene, `run-${run++}`)
-        const collected = await collect(job, order, collector, ctx)
-        const sum = collected.reduce(
-          (all, { outcome }) => addOutcomes(all, outcome.outcome),
-          NO_OUTCOME,
-        )
-        for (const { ref, outcome } of collected) {
-          assert.equal(totalOf(outcome.outcome), ref.count)
-          assert.deepEqual(outcome.job, {
-            ...{ id: job.id, state: job.state, records: ref.count, attempt: 1 },
-          })
+        const staged = stage(scene)
+        const { job, order, collector, asked } = staged
+        const collected = await collect(job, order, collector, ctx, { excused: scene.excused })
+        assert.equal(collected.length, order.chunks.length)
+        for (const [index, chunk] of collected.entries()) {
+          const expected = expectedOf(scene, staged, index)
+          await assertAccount(chunk, expected, staged)
         }
-        const of = (...fates: Fate[]) =>
-          scene.fates.flatMap((fate, n) => (fates.includes(fate) ? [id18(n)] : []))
-        assert.deepEqual(sum, {
-          deleted: of('deleted').length,
-          alreadyGone: of('gone').length,
-          failed: of('failed').length,
-          unprocessed: of('missing', 'unprocessed').length,
-        })
-        const listed = async (kind: string) =>
-          (await Promise.all(order.chunks.map((ref) => partOf(ref, kind)))).flat().sort()
-        assert.deepEqual(
-          await listed('failed'),
-          of('failed')
-            .map((id) => `${id},DELETE_FAILED,"no, ""never"":--"`)
-            .sort(),
-        )
-        assert.deepEqual(await listed('unprocessed'), of('missing', 'unprocessed').sort())
-        assert.deepEqual(await listed('deleted'), scene.keepDeleted ? of('deleted').sort() : [])
-        const clean = of('deleted').length === scene.fates.length && job.state === 'JobComplete'
-        if (clean && !scene.keepDeleted) assert.deepEqual(asked, [])
+        const clean = scene.fates.every((fate) => fate === 'deleted')
+        if (clean && job.state === 'JobComplete' && !scene.keepDeleted) assert.deepEqual(asked, [])
       }),
-      { numRuns: 100 },
+      { numRuns: 150 },
     )
   })
 
+  test('again leaves the same parts and gives the same verdicts', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenes, async (scene) => {
+        const staged = stage(scene)
+        const { job, order, collector } = staged
+        const read = async () => {
+          const chunks = await collect(job, order, collector, ctx, { excused: scene.excused })
+          const parts = await Promise.all(
+            chunks.flatMap(({ ref }) =>
+              ['failed', 'unprocessed', 'deleted'].map((kind) => partOf(ref, kind)),
+            ),
+          )
+          return {
+            parts,
+            // Lot and numbers are new, for nobody knows whether those of the first try are claimed.
+            chunks: chunks.map(({ outcome: { resent, ...outcome } }) => [outcome, resent?.count]),
+            again: await Promise.all(chunks.map((chunk) => resentIds(chunk, staged))),
+          }
+        }
+        assert.deepEqual(await read(), await read())
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  test('cuts what a failed job leaves into smaller pieces, none of them empty', async () => {
+    const fates = Array.from({ length: 2000 }, (_, n) => (n % 7 === 0 ? 'deleted' : 'unprocessed'))
+    const scene = plain({ fates: fates as Fate[], end: ENDS[3] })
+    const staged = stage(scene)
+    const [chunk] = await collect(staged.job, staged.order, staged.collector, ctx)
+    assert.ok(chunk)
+    const counts = chunk.again?.flatMap((order) => order.chunks.map(({ count }) => count))
+    assert.deepEqual(counts, [500, 500, 500, 214])
+    assert.equal(chunk.resend?.reason, 'lock')
+  })
+
+  test('keeps rows in doubt apart from rows that failed', async () => {
+    const fates: Fate[] = ['locked', 'missing', 'locked', 'missing', 'deleted']
+    const staged = stage(plain({ fates }))
+    const [chunk] = await collect(staged.job, staged.order, staged.collector, ctx)
+    assert.ok(chunk)
+    assert.deepEqual(await resentIds(chunk, staged), [
+      { doubt: false, ids: [id15(0), id15(2)] },
+      { doubt: true, ids: [id15(1), id15(3)] },
+    ])
+    assert.equal(chunk.resend?.reason, 'missing')
+  })
+
   test('where counts add up trusts them, and downloads failures alone', async () => {
-    const fates: Fate[] = ['deleted', 'failed', 'gone', 'deleted']
-    const { job, order, collector, asked } = stage(plain({ fates }), 'counts')
+    const fates: Fate[] = ['deleted', 'failed', 'gone', 'locked', 'deleted']
+    const { job, order, collector, asked } = stage(plain({ fates }))
     const [chunk] = await collect(job, order, collector, ctx)
     assert.deepEqual(chunk?.outcome.outcome, {
       ...{ deleted: 2, alreadyGone: 1, failed: 1, unprocessed: 0 },
     })
+    assert.equal(chunk?.outcome.resent?.count, 1)
     assert.deepEqual(asked, ['failedResults'])
   })
 
-  test('again writes the same files again', async () => {
-    const fates: Fate[] = ['deleted', 'failed', 'unprocessed', 'failed']
-    const scene = plain({ fates, state: 'Failed' })
-    const { job, order, collector } = stage(scene, 'again')
-    const once = await collect(job, order, collector, ctx)
-    const [ref] = order.chunks
-    assert.ok(ref)
-    const before = await partOf(ref, 'failed')
-    assert.deepEqual(await collect(job, order, collector, ctx), once)
-    assert.deepEqual(await partOf(ref, 'failed'), before)
+  test('says in the outcome that Salesforce could not read what was sent', async () => {
+    const { job, order, collector } = stage(plain({ fates: ['unprocessed'], end: ENDS[6] }))
+    const [chunk] = await collect(job, order, collector, ctx)
+    assert.equal(chunk?.outcome.error?.code, 'INGEST_JOB_FAILED')
+    assert.match(chunk?.outcome.error?.message ?? '', /ClientInputError : unreadable/)
+    assert.deepEqual(chunk?.outcome.outcome, { ...NO_OUTCOME, unprocessed: 1 })
   })
 
   test('without the ids that were sent gives no verdict at all', async () => {
-    const scene = plain({ fates: ['deleted', 'failed'] })
-    const { job, order, collector } = stage(scene, 'lost')
+    const { job, order, collector } = stage(plain({ fates: ['deleted', 'failed'] }))
     const staging = { ...collector.staging, read: () => blocks('', 1) }
     await assert.rejects(collect(job, order, { ...collector, staging }, ctx), StagingError)
   })
 
   test('finds ids by the echoed column, in whatever case its name and order come', async () => {
-    const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }), 'columns')
+    const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }))
     const text = `ID,sf__Error,sf__Id\r\n${id15(0)},DELETE_FAILED:x,\r\n`
     const api = { ...collector.api, failedResults: () => blocks(text, 5) }
     const [chunk] = await collect(job, order, { ...collector, api }, ctx)
@@ -133,36 +207,194 @@ describe('collecting results', () => {
   })
 })
 
-function plain(scene: Partial<Scene>): Scene {
-  return {
-    ...{ fates: [], cuts: [], state: 'JobComplete', keepDeleted: false },
-    ...{ block: 64, seed: 1, strangers: 0, repeated: false },
-    ...scene,
+describe('a job that has vanished', () => {
+  const JOB = { id: '7505f0000000001AAA', state: 'Vanished' }
+  const vanished = { reason: 'vanished', job: JOB } as const
+
+  test('leaves chunks that go again whole and in doubt, unless they are at their end', async () => {
+    const chunks = [
+      { ...SOME, attempt: 2 },
+      { ...SOME, attempt: MOST_ATTEMPTS },
+      { ...SOME, stopped: true },
+    ]
+    const fates = FATES.flatMap((fate) => [fate, fate])
+    const staged = stage(plain({ fates, cuts: [4, 8], chunks }))
+    const { order, collector } = staged
+    const collected = await sendAgain(order, vanished, collector, ctx)
+    for (const ref of order.chunks) {
+      const chunk = collected.find((other) => other.ref === ref)
+      assert.ok(chunk)
+      assert.deepEqual(chunk.outcome.job, { ...JOB, records: ref.count, attempt: ref.attempt })
+      const goes = ref.attempt === 2
+      assert.equal(chunk.outcome.outcome.unprocessed, goes ? 0 : ref.count)
+      assert.equal(chunk.outcome.error?.code, goes ? undefined : 'JOB_VANISHED')
+      assert.deepEqual(chunk.outcome.resent, goes ? { lot: ref.lot, count: ref.count } : undefined)
+      const next = { ...ref, attempt: 3, doubt: true }
+      assert.deepEqual(
+        chunk.again?.flatMap((other) => other.chunks),
+        goes ? [next] : undefined,
+      )
+      const ids = staged.idsOf(ref)
+      assert.deepEqual(await partOf(ref, 'unprocessed'), goes ? [] : ids)
+    }
+  })
+
+  test('leaves no verdict of a collection that broke off', async () => {
+    const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }))
+    await collect(job, order, collector, ctx)
+    const [ref] = order.chunks
+    assert.ok(ref)
+    assert.equal((await partOf(ref, 'failed')).length, 1)
+    await sendAgain(order, vanished, collector, ctx)
+    assert.deepEqual(await partOf(ref, 'failed'), [])
+  })
+})
+
+/** What is to become of the ids of one chunk, by the rules. */
+interface Expected {
+  readonly verdicts: Outcome
+  readonly parts: Readonly<Record<'failed' | 'unprocessed' | 'deleted', readonly string[]>>
+  /** Canonical ids that go again. */
+  readonly again: { readonly certain: readonly string[]; readonly inDoubt: readonly string[] }
+  readonly spendsNone: boolean
+  readonly size: number
+}
+
+function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number): Expected {
+  const { end, operation, keepDeleted } = scene
+  const ref = order.chunks[index]
+  const mark = scene.chunks[index]
+  assert.ok(ref && mark)
+  const failure = end.state === 'Failed' ? (jobFailureOf(end.errorMessage) ?? 'other') : null
+  const spendsNone = scene.excused || failure === 'quota'
+  const isLast = ref.attempt - (ref.excused ?? 0) >= MOST_ATTEMPTS
+  const isTold = job.state === 'JobComplete' && job.numberRecordsProcessed === scene.fates.length
+  const isDoubtful = job.state === 'JobComplete' || scene.fates.includes('hidden')
+  const goesAgain = failure !== 'input' && !mark.stopped && (spendsNone || !isLast)
+  const parts: Record<'failed' | 'unprocessed' | 'deleted', string[]> = {
+    ...{ failed: [], unprocessed: [], deleted: [] },
+  }
+  const verdicts: Record<keyof Outcome, number> = { ...NO_OUTCOME }
+  const again: { certain: string[]; inDoubt: string[] } = { certain: [], inDoubt: [] }
+  const failed = (id: string, line: string) => {
+    verdicts.failed++
+    parts.failed.push(`${id},${line}`)
+  }
+  const deleted = (id: string) => {
+    verdicts.deleted++
+    if (keepDeleted) parts.deleted.push(id)
+  }
+  const resend = (id: string, inDoubt: boolean) =>
+    again[inDoubt ? 'inDoubt' : 'certain'].push(id.slice(0, 15))
+  for (const { id, fate } of rowsOf(ref)) {
+    switch (fate) {
+      case 'deleted':
+        deleted(id)
+        break
+      case 'gone':
+        if (operation === 'hardDelete') failed(id, 'ENTITY_IS_DELETED,entity is deleted:--')
+        else if (mark.doubt) deleted(id)
+        else verdicts.alreadyGone++
+        break
+      case 'failed':
+        failed(id, 'DELETE_FAILED,"no, ""never"":--"')
+        break
+      case 'locked':
+        if (goesAgain) resend(id, mark.doubt)
+        else failed(id, 'UNABLE_TO_LOCK_ROW,UNABLE_TO_LOCK_ROW:busy:--')
+        break
+      case 'hidden':
+      case 'missing':
+      case 'unprocessed':
+        if (isTold) deleted(id)
+        else if (goesAgain) resend(id, mark.doubt || isDoubtful)
+        else {
+          verdicts.unprocessed++
+          parts.unprocessed.push(id)
+        }
+        break
+      default:
+        throw new TypeError(`Unknown fate ${String(fate satisfies never)}`)
+    }
+  }
+  return { verdicts, parts, again, spendsNone, size: pieceSize(failure, ref.count) }
+}
+
+async function assertAccount(chunk: CollectedChunk, expected: Expected, staged: Staged) {
+  const { ref, outcome } = chunk
+  const { again, spendsNone, size } = expected
+  assert.deepEqual(outcome.outcome, expected.verdicts)
+  const going = [...again.certain, ...again.inDoubt]
+  assert.equal(totalOf(outcome.outcome) + going.length, ref.count)
+  const { job } = staged
+  assert.deepEqual(outcome.job, {
+    ...{ id: job.id, state: job.state, records: ref.count, attempt: ref.attempt },
+  })
+  for (const kind of ['failed', 'unprocessed', 'deleted'] as const) {
+    assert.deepEqual((await partOf(ref, kind)).sort(), expected.parts[kind].toSorted())
+  }
+  const resent = await resentIds(chunk, staged)
+  const idsIn = (doubt: boolean) =>
+    resent.filter((one) => one.doubt === doubt).flatMap(({ ids }) => ids)
+  assert.deepEqual(idsIn(false).sort(), again.certain.toSorted())
+  assert.deepEqual(idsIn(true).sort(), again.inDoubt.toSorted())
+  assert.ok(
+    resent.length <=
+      Math.ceil(again.certain.length / size) + Math.ceil(again.inDoubt.length / size),
+  )
+  assert.equal(outcome.resent?.count, going.length === 0 ? undefined : going.length)
+  assert.equal(chunk.resend === undefined, going.length === 0)
+  for (const { chunks, ...order } of chunk.again ?? []) {
+    const [next] = chunks
+    assert.ok(next && chunks.length === 1)
+    const { operation, object, priority } = staged.order
+    const name = `${ref.request}.${chunkField(next)}`
+    assert.deepEqual(order, { order: name, operation, object, priority })
+    assert.equal(next.request, ref.request)
+    assert.equal(next.lot, outcome.resent?.lot)
+    assert.ok(next.count >= 1 && next.count <= size, `${next.count} of at most ${size}`)
+    assert.equal(next.attempt, ref.attempt + 1)
+    assert.equal(next.excused ?? 0, (ref.excused ?? 0) + (spendsNone ? 1 : 0))
   }
 }
 
+/** What each chunk that goes again holds in staging; its count and digest are those of its ids. */
+async function resentIds({ again = [] }: CollectedChunk, { collector }: Staged) {
+  const all = []
+  const names = new Set<string>()
+  for (const { chunks, order } of again) {
+    for (const ref of chunks) {
+      const bytes = Buffer.concat(await Array.fromAsync(collector.staging.read(ref, ref.chunk)))
+      const ids = bytes.toString().match(/.{15}/g) ?? []
+      assert.equal(ids.length, ref.count)
+      assert.equal(createHash('sha256').update(bytes).digest('hex'), ref.sha256)
+      all.push({ doubt: ref.doubt === true, ids })
+    }
+    assert.ok(!names.has(order), `${order} is there twice`)
+    names.add(order)
+  }
+  return all
+}
+
+type Staged = ReturnType<typeof stage>
+
 /** A terminal job, its order, and what there is to collect from. */
-function stage(scene: Scene, request: string) {
-  const { fates, keepDeleted, block } = scene
+function stage(scene: Scene) {
+  const { fates, keepDeleted, block, operation } = scene
   const asked: string[] = []
-  const chunks = chunksOf(scene, request)
+  const { staging, put } = memory()
+  const chunks = chunksOf(scene)
+  for (const { ref, ids } of chunks) put(ref, ref.chunk, ids.map((id) => id.slice(0, 15)).join(''))
   const rows = (kind: readonly Fate[], toRow: (id: string, fate: Fate) => string) => {
     const own = fates.flatMap((fate, n) => (kind.includes(fate) ? [toRow(id18(n), fate)] : []))
     const twice = scene.repeated ? own.slice(0, 1) : []
-    const others = ids18(scene.strangers, 1000).map((id) => toRow(id, kind[0] ?? 'failed'))
+    const others = ids18(scene.strangers, 100_000).map((id) => toRow(id, kind[0] ?? 'failed'))
     return shuffled([...own, ...twice, ...others], scene.seed)
-  }
-  const errors = {
-    gone: 'ENTITY_IS_DELETED:entity is deleted:--',
-    failed: 'DELETE_FAILED:no, ""never"":--',
   }
   const files = {
     failedResults: [
       '"sf__Id","sf__Error",Id',
-      ...rows(
-        ['gone', 'failed'],
-        (id, fate) => `"","${fate === 'gone' ? errors.gone : errors.failed}","${id}"`,
-      ),
+      ...rows(['gone', 'locked', 'failed'], (id, fate) => `"","${errorOf(fate)}","${id}"`),
     ],
     successfulResults: [
       '"sf__Id","sf__Created",Id',
@@ -173,6 +405,8 @@ function stage(scene: Scene, request: string) {
     asked.push(name)
     return blocks(`${files[name].join('\n')}\n`, block)
   }
+  let next = 1000
+  const stopped = new Set(chunks.filter(({ mark }) => mark.stopped).map(({ ref }) => ref.request))
   const collector: Collector = {
     org: 'org',
     api: {
@@ -180,44 +414,113 @@ function stage(scene: Scene, request: string) {
       failedResults: file('failedResults'),
       successfulResults: file('successfulResults'),
     },
-    staging: {
-      ...NO_STAGING,
-      read: (_lot, chunk) =>
-        blocks(chunks[chunk]?.ids.map((id) => id.slice(0, 15)).join('') ?? '', 150),
+    ledger: {
+      numberChunks: async ({ count }) => {
+        next += count
+        return next - count
+      },
+      stopReasons: async (ids) => ids.map((id) => (stopped.has(id) ? 'cancelled' : null)),
     },
+    staging,
     results,
     keepDeleted,
+    resendMs: 1,
   }
   const order: IngestOrder = {
-    ...{ order: `${request}.0.1`, object: 'Contact', operation: 'delete', priority: 'normal' },
+    ...{ order: `order-${requests}`, object: 'Contact', operation, priority: 'normal' },
     chunks: chunks.map(({ ref }) => ref),
   }
-  return { job: jobOf(scene), order, collector, asked }
+  const rowsOf = (ref: ChunkRef) => {
+    const chunk = chunks.find((other) => other.ref === ref)
+    return (chunk?.ids ?? []).map((id, k) => {
+      const fate = fates[(chunk?.from ?? 0) + k]
+      assert.ok(fate)
+      return { id, fate }
+    })
+  }
+  const idsOf = (ref: ChunkRef) => rowsOf(ref).map(({ id }) => id)
+  return { job: jobOf(scene), order, collector, asked, rowsOf, idsOf }
 }
 
-function chunksOf({ fates, cuts }: Scene, request: string): { ref: ChunkRef; ids: string[] }[] {
+function errorOf(fate: Fate): string {
+  switch (fate) {
+    case 'gone':
+      return 'ENTITY_IS_DELETED:entity is deleted:--'
+    case 'locked':
+      return 'UNABLE_TO_LOCK_ROW:busy:--'
+    default:
+      return 'DELETE_FAILED:no, ""never"":--'
+  }
+}
+
+/** Each chunk is of a request of its own, as in an ingest job that several share. */
+function chunksOf({ fates, cuts, chunks }: Scene) {
   const ends = [...new Set([...cuts.filter((cut) => cut > 0 && cut < fates.length), fates.length])]
   let from = 0
   return ends
     .sort((a, b) => a - b)
-    .map((end, chunk) => {
+    .map((end, index) => {
       const ids = ids18(end - from, from)
+      const mark = chunks[index] ?? SOME
+      const { attempt, spared, doubt } = mark
+      const excused = Math.min(spared, attempt - 1)
+      const ref: ChunkRef = {
+        ...{ request: `r${++requests}`, lot: 'p', chunk: index, attempt, count: ids.length },
+        ...{ sha256: 'a'.repeat(64), ...(excused > 0 ? { excused } : {}) },
+        ...(doubt ? { doubt } : {}),
+      }
+      const chunk = { from, ids, ref, mark }
       from = end
-      const sha256 = 'a'.repeat(64)
-      return { ids, ref: { request, lot: 'p', chunk, attempt: 1, count: ids.length, sha256 } }
+      return chunk
     })
 }
 
-/** As Salesforce counts: rows that it never came to, or did not record, are in no counter. */
-function jobOf({ fates, state }: Scene): IngestJobInfo {
+function jobOf({ fates, end, operation }: Scene): IngestJobInfo {
   const count = (...which: Fate[]) => fates.filter((fate) => which.includes(fate)).length
   return {
-    ...{ id: '7505f0000000001AAA', state, object: 'Contact', operation: 'delete' },
+    ...{ id: '7505f0000000001AAA', ...end, object: 'Contact', operation },
     ...{ createdDate: null, systemModstamp: null, retries: 0, totalProcessingTime: 0 },
-    ...{ apiActiveProcessingTime: 0, apexProcessingTime: 0, errorMessage: null },
-    numberRecordsProcessed: count('deleted', 'gone', 'failed'),
-    numberRecordsFailed: count('gone', 'failed'),
+    ...{ apiActiveProcessingTime: 0, apexProcessingTime: 0 },
+    numberRecordsProcessed: count('deleted', 'gone', 'locked', 'failed', 'hidden'),
+    numberRecordsFailed: count('gone', 'locked', 'failed'),
   }
+}
+
+/** Staging in memory. */
+function memory() {
+  const lists = new Map<string, Uint8Array[]>()
+  const listOf = (lot: { request: string; lot: string }, chunk: number): Uint8Array[] => {
+    const key = `${lot.request}:${lot.lot}:${chunk}`
+    const list = lists.get(key) ?? []
+    lists.set(key, list)
+    return list
+  }
+  const staging: Staging = {
+    write: (lot, chunk) => {
+      const list = listOf(lot, chunk)
+      assert.equal(list.length, 0, 'a list is written once')
+      const hash = createHash('sha256')
+      let length = 0
+      return {
+        write: async (bytes) => {
+          hash.update(bytes)
+          length += bytes.length
+          list.push(bytes.slice())
+        },
+        end: async () => ({ bytes: length, sha256: hash.digest('hex') }),
+      }
+    },
+    read: async function* (lot, chunk) {
+      yield* listOf(lot, chunk)
+    },
+    drop: never,
+    lots: never,
+  }
+  const put = (lot: { request: string; lot: string }, chunk: number, text: string) => {
+    for (let at = 0; at < text.length; at += 150)
+      listOf(lot, chunk).push(Buffer.from(text.slice(at, at + 150)))
+  }
+  return { staging, put }
 }
 
 /** The rows of a part; its header is that of the file it becomes. */
@@ -241,11 +544,10 @@ function shuffled<T>(values: readonly T[], seed: number): T[] {
   return keyed.sort((a, b) => a.key - b.key).map(({ value }) => value)
 }
 
-const never = () => {
+function never(): never {
   throw new Error('not to be called')
 }
 const NOTHING: IngestApi = {
   ...{ create: never, upload: never, close: never, abort: never, get: never, remove: never },
   ...{ failedResults: never, successfulResults: never, unprocessedRecords: never },
 }
-const NO_STAGING = { write: never, read: never, drop: never, lots: never }

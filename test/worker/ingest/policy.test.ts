@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { pollInterval } from '../../../src/worker/ingest/poll.ts'
-import { classOf, codeLabel, parseRowError, verdictOf } from '../../../src/worker/ingest/retry.ts'
+import {
+  classOf,
+  codeLabel,
+  jobFailureOf,
+  MOST_ATTEMPTS,
+  mayGoAgain,
+  parseRowError,
+  pieceSize,
+  resendDelay,
+} from '../../../src/worker/ingest/retry.ts'
 
 describe('polling', () => {
   test('a job that ends after half a second is looked at within another quarter', () => {
@@ -40,9 +50,44 @@ describe('row errors', () => {
     })
   })
 
-  test('a deleted record is gone for delete, but not for hardDelete', () => {
-    assert.equal(verdictOf('ENTITY_IS_DELETED', 'delete'), 'alreadyGone')
-    assert.equal(verdictOf('ENTITY_IS_DELETED', 'hardDelete'), 'failed')
+  test('every code that Salesforce is known to give a row is in the table', () => {
+    const classes = {
+      'already-gone': ['ENTITY_IS_DELETED'],
+      transient: [
+        'UNABLE_TO_LOCK_ROW',
+        'UNKNOWN_EXCEPTION',
+        'SERVER_UNAVAILABLE',
+        'REQUEST_RUNNING_TOO_LONG',
+        'QUERY_TIMEOUT',
+        'LIMIT_EXCEEDED',
+        'INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE',
+        'TOO_MANY_APEX_REQUESTS',
+      ],
+      permanent: [
+        'INVALID_CROSS_REFERENCE_KEY',
+        'MALFORMED_ID',
+        'INVALID_ID_FIELD',
+        'MISSING_ARGUMENT',
+        'INSUFFICIENT_ACCESS_OR_READONLY',
+        'INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY',
+        'DELETE_FAILED',
+        'ENTITY_IS_LOCKED',
+        'FIELD_CUSTOM_VALIDATION_EXCEPTION',
+        'CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY',
+        'CANNOT_EXECUTE_FLOW_TRIGGER',
+        'DEPENDENCY_EXISTS',
+        'DELETE_NOT_ALLOWED',
+        'DELETE_OPERATION_TOO_LARGE',
+        'MIXED_DML_OPERATION',
+        'INVALID_TYPE',
+      ],
+    } as const
+    for (const [kind, codes] of Object.entries(classes)) {
+      for (const code of codes) {
+        assert.equal(classOf(code), kind, code)
+        assert.equal(codeLabel(code), code)
+      }
+    }
   })
 
   test('a code outside the table is permanent, and OTHER as a label', () => {
@@ -50,5 +95,91 @@ describe('row errors', () => {
     assert.equal(codeLabel('BRAND_NEW'), 'OTHER')
     assert.equal(codeLabel('toString'), 'OTHER')
     assert.equal(codeLabel('DELETE_FAILED'), 'DELETE_FAILED')
+  })
+})
+
+describe('failed jobs', () => {
+  const causes = {
+    'TooManyLockFailure : gave up': 'lock',
+    'Timeout : gave up': 'timeout',
+    'ExceededQuota : Daily batch limit exceeded': 'quota',
+    'ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF':
+      'input',
+    ClientInputError: 'input',
+    "InvalidBatch : The 'delete' batch must contain only ids": 'input',
+    'InvalidBatch : InvalidBatch : Field name not found : X': 'input',
+    'FeatureNotEnabled : x': 'input',
+    'InvalidJob : x': 'input',
+    'InvalidOperation : x': 'input',
+    'Unknown : x': 'other',
+    'InvalidSessionId : x': 'other',
+    'constructor : x': 'other',
+    '': 'other',
+  } as const
+  for (const [message, cause] of Object.entries(causes)) {
+    test(`"${message}" is a failure of the kind ${cause}`, () => {
+      assert.equal(jobFailureOf(message), cause)
+    })
+  }
+
+  test('a job that says nothing of a failure has none', () => {
+    assert.equal(jobFailureOf(null), null)
+  })
+
+  test('rows of a job that locks or time ended go in smaller ones, others in one as large', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 10_000_000 }), (count) => {
+        for (const failure of ['lock', 'timeout'] as const) {
+          const size = pieceSize(failure, count)
+          assert.ok(size >= Math.min(count, 200))
+          assert.ok(size < count || count <= 200, `${size} of ${count}`)
+          assert.ok(Math.ceil(count / size) <= 4)
+        }
+        for (const failure of ['quota', 'input', 'other', null] as const) {
+          assert.equal(pieceSize(failure, count), count)
+        }
+      }),
+    )
+    assert.equal(pieceSize(null, 0), 1)
+  })
+})
+
+describe('going again', () => {
+  const chunk = { request: 'r', lot: 'p', chunk: 0, count: 1, sha256: 'a'.repeat(64) }
+
+  test('is for five attempts, not counting those that were no fault of the rows', () => {
+    const attempt = fc.integer({ min: 1, max: 30 })
+    fc.assert(
+      fc.property(attempt, fc.nat(29), (attempt, spared) => {
+        const excused = Math.min(spared, attempt - 1)
+        const made = attempt - excused
+        assert.equal(mayGoAgain({ ...chunk, attempt, excused }), made < MOST_ATTEMPTS)
+        if (excused === 0) assert.equal(mayGoAgain({ ...chunk, attempt }), made < MOST_ATTEMPTS)
+      }),
+    )
+    assert.equal(MOST_ATTEMPTS, 5)
+  })
+
+  test('takes longer after each attempt, never more than twelve minutes, within 20 %', () => {
+    const random = fc.double({ min: 0, max: 1, noNaN: true })
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.integer({ min: 0, max: 600_000 }),
+        random,
+        (attempts, firstMs, random) => {
+          const delay = resendDelay(attempts, firstMs, random)
+          const middle = resendDelay(attempts, firstMs, 0.5)
+          assert.ok(Number.isInteger(delay))
+          assert.ok(delay >= Math.floor(middle * 0.8) && delay <= Math.ceil(middle * 1.2))
+          assert.ok(resendDelay(attempts + 1, firstMs, random) >= delay)
+          assert.ok(delay <= 12 * 60_000)
+        },
+      ),
+    )
+    assert.deepEqual(
+      [1, 2, 3, 4, 5, 6].map((attempts) => resendDelay(attempts, 5000, 0.5)),
+      [5000, 20_000, 80_000, 320_000, 600_000, 600_000],
+    )
   })
 })

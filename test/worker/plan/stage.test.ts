@@ -2,10 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { OrgConfig } from '../../../src/shared/config.ts'
 import type { Staging } from '../../../src/shared/staging.ts'
 import { csvBody, csvLength, toRows } from '../../../src/worker/ingest/upload.ts'
-import { ChunkStager, chunkLimit } from '../../../src/worker/plan/stage.ts'
+import { ChunkStager, chunkLimits, LARGE_PLAN } from '../../../src/worker/plan/stage.ts'
 import { id15, ids18 } from '../../helpers/ids.ts'
 
 const LOT = { request: 'r', lot: 'p' }
@@ -45,20 +44,32 @@ const block = (from: number, count: number) =>
 describe('cutting a plan into chunks', () => {
   test('fills every chunk but the last, and loses, doubles and moves nothing', async () => {
     const sizes = fc.array(fc.nat(40), { maxLength: 8 })
+    const limit = fc.integer({ min: 1, max: 50 })
     await fc.assert(
-      fc.asyncProperty(sizes, fc.integer({ min: 1, max: 50 }), async (blocks, limit) => {
+      fc.asyncProperty(sizes, limit, limit, async (blocks, first, other) => {
         const { staging } = memory()
-        const stager = new ChunkStager(staging, LOT, limit)
+        const stager = new ChunkStager(staging, LOT, { first, other })
         let total = 0
         for (const size of blocks) {
           await stager.write(block(total, size))
           total += size
         }
+        const full = stager.chunks
         const chunks = await stager.end()
-        assert.equal(chunks.length, Math.ceil(total / limit))
+        const expected: number[] = []
+        for (let left = total; left > 0; ) {
+          const count = Math.min(expected.length === 0 ? first : other, left)
+          expected.push(count)
+          left -= count
+        }
         assert.deepEqual(
           chunks.map(({ count }) => count),
-          chunks.map((_, k) => Math.min(limit, total - k * limit)),
+          expected,
+        )
+        assert.ok(full === chunks.length || full === chunks.length - 1)
+        assert.deepEqual(
+          chunks.map(({ chunk, attempt }) => [chunk, attempt]),
+          chunks.map((_, index) => [index, 1]),
         )
         const csv = Buffer.concat(await Array.fromAsync(csvBody(chunks, staging)))
         assert.equal(csv.toString(), ['Id', ...ids18(total), ''].join('\n'))
@@ -68,19 +79,56 @@ describe('cutting a plan into chunks', () => {
     )
   })
 
+  test('numbers and marks the chunks of rows that go again as it is told', async () => {
+    const { staging } = memory()
+    const alike = { first: 7, attempt: 3, excused: 1, doubt: true }
+    const stager = new ChunkStager(staging, LOT, { first: 2, other: 2 }, alike)
+    await stager.write(block(0, 5))
+    const marks = { ...LOT, attempt: 3, excused: 1, doubt: true }
+    assert.deepEqual(
+      (await stager.end()).map(({ sha256: _, ...chunk }) => chunk),
+      [
+        { ...marks, chunk: 7, count: 2 },
+        { ...marks, chunk: 8, count: 2 },
+        { ...marks, chunk: 9, count: 1 },
+      ],
+    )
+    const csv = Buffer.concat(await Array.fromAsync(csvBody(await stager.end(), staging)))
+    assert.equal(csv.toString(), ['Id', ...ids18(5), ''].join('\n'))
+  })
+
+  test('without an id makes no chunk', async () => {
+    const { staging, lists } = memory()
+    const stager = new ChunkStager(staging, LOT, { first: 2, other: 2 })
+    await stager.write(block(0, 0))
+    assert.deepEqual(await stager.end(), [])
+    assert.deepEqual(lists, [])
+  })
+
   test('keeps every ingest job within both limits, and one id more would be too many', () => {
     const bytes = fc.integer({ min: 22, max: 150_000_000 })
     const records = fc.option(fc.integer({ min: 1, max: 10_000_000 }))
     fc.assert(
       fc.property(bytes, records, (maxJobBytes, maxJobRecords) => {
-        const org: Pick<OrgConfig, 'maxJobBytes' | 'maxJobRecords'> = { maxJobBytes, maxJobRecords }
-        const limit = chunkLimit({ ...ORG, ...org })
-        assert.ok(limit >= 1)
-        assert.ok(csvLength(limit) <= maxJobBytes)
-        assert.ok(maxJobRecords === null || limit <= maxJobRecords)
-        assert.ok(csvLength(limit + 1) > maxJobBytes || limit + 1 > (maxJobRecords ?? Infinity))
+        const { first, other } = chunkLimits({ ...ORG, maxJobBytes, maxJobRecords }, 10)
+        assert.equal(first, other)
+        assert.ok(other >= 1)
+        assert.ok(csvLength(other) <= maxJobBytes)
+        assert.ok(maxJobRecords === null || other <= maxJobRecords)
+        assert.ok(csvLength(other + 1) > maxJobBytes || other + 1 > (maxJobRecords ?? Infinity))
       }),
     )
+  })
+
+  test('makes the first one small only where the request may be large enough for a canary', () => {
+    const org = { ...ORG, maxJobBytes: 100_000_000 }
+    const firstOf = (canary: number, maxRecords: number, maxJobRecords: number | null = null) =>
+      chunkLimits({ ...org, canary, maxJobRecords }, maxRecords).first
+    const { other } = chunkLimits(org, LARGE_PLAN)
+    assert.equal(firstOf(10_000, LARGE_PLAN), other)
+    assert.equal(firstOf(10_000, LARGE_PLAN + 1), 10_000)
+    assert.equal(firstOf(0, LARGE_PLAN + 1), other)
+    assert.equal(firstOf(10_000, LARGE_PLAN + 1, 500), 500)
   })
 })
 
@@ -99,7 +147,7 @@ describe('the body of an upload', () => {
     }
     for (const [what, harm] of Object.entries(damage)) {
       const { staging, lists } = memory()
-      const stager = new ChunkStager(staging, LOT, 100)
+      const stager = new ChunkStager(staging, LOT, { first: 100, other: 100 })
       for (let k = 0; k < 3; k++) await stager.write(block(k * 10, 10))
       const chunks = await stager.end()
       harm(lists[0] ?? [])
@@ -113,8 +161,4 @@ describe('the body of an upload', () => {
   })
 })
 
-const ORG: OrgConfig = {
-  ...{ name: 'x', credentials: null, expectedOrgId: null, apiVersion: '61.0', hardDelete: false },
-  ...{ maxInFlight: 1, urgentInFlight: 1, maxRecords: 1, canary: 0 },
-  ...{ maxJobBytes: 0, maxJobRecords: null },
-}
+const ORG = { maxJobBytes: 0, maxJobRecords: null, canary: 0 }

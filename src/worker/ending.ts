@@ -1,0 +1,100 @@
+import type { StopReason } from '../shared/ledger/cancel.ts'
+import type { ChunkOutcome, RequestRecord } from '../shared/ledger/record.ts'
+import {
+  addFailures,
+  addOutcomes,
+  type LiveStatus,
+  NO_OUTCOME,
+  type Outcome,
+  type Plan,
+  type Receipt,
+  type ReceiptError,
+  type TerminalStatus,
+} from '../shared/receipt.ts'
+import { stoppedEnding } from './stopped.ts'
+
+/** How requests end: from the outcomes of their chunks to the receipt. Pure. */
+
+/** How a request ended, and from where. */
+export interface Ending {
+  readonly status: TerminalStatus
+  readonly from: readonly LiveStatus[]
+  readonly error: ReceiptError | null
+  readonly plan?: Plan | null
+  /** Only while this planning attempt counts. */
+  readonly lot?: string
+  readonly outcome?: Receipt['outcome']
+  readonly failures?: Receipt['failures']
+  readonly ingestJobs?: Receipt['ingestJobs']
+  /** Orders that will never be sent. */
+  readonly unsent?: readonly string[]
+  /** Chunks whose parts make the result files, in their order. */
+  readonly parts?: readonly string[]
+  /** Lots of rows that went again. */
+  readonly lots?: readonly string[]
+}
+
+/** The sum over all chunks, once every one has its outcome. */
+export function applied(
+  record: RequestRecord,
+  stop: StopReason | null,
+  ledger: ReadonlyMap<string, ChunkOutcome>,
+): Ending & { readonly outcome: Outcome } {
+  const outcomes = [...ledger].sort(([a], [b]) => byChunk(a, b))
+  const chunks = outcomes.map(([, chunk]) => chunk)
+  const outcome = chunks.reduce((sum, chunk) => addOutcomes(sum, chunk.outcome), NO_OUTCOME)
+  const error = chunks.find((chunk) => chunk.error !== null)?.error ?? null
+  const untouched = chunks.every(({ job }) => job === null)
+  const complete = outcome.failed + outcome.unprocessed === 0
+  const status = complete ? 'completed' : untouched && error !== null ? 'failed' : 'incomplete'
+  // Where the stop came too late to hold anything back, the request ended by itself.
+  const isCut = stop !== null && outcome.unprocessed > 0
+  return {
+    ...(isCut ? stoppedEnding(stop, record) : { status, error }),
+    from: ['deleting'],
+    lots: chunks.flatMap(({ resent }) => resent?.lot ?? []),
+    outcome,
+    failures: chunks.reduce((sum, chunk) => addFailures(sum, chunk.failures), {}),
+    ingestJobs: chunks.map(({ job }) => job).filter((job) => job !== null),
+    parts: outcomes.map(([field]) => field),
+  }
+}
+
+/** A request that is stopped before anything of it was sent. */
+export function unapplied(record: RequestRecord, stop: StopReason): Ending {
+  return { ...stoppedEnding(stop, record), from: ['queued', 'planning', 'awaiting-approval'] }
+}
+
+/** The account of a request that ends now. */
+export function toReceipt(
+  record: RequestRecord,
+  ending: Ending,
+  orgId: string | null,
+  org: string,
+  now: number,
+): Receipt {
+  const { id, object, operation, reason } = record.request
+  return {
+    id,
+    org,
+    orgId,
+    object,
+    operation,
+    status: ending.status,
+    submittedAt: new Date(record.submittedAt).toISOString(),
+    finishedAt: new Date(now).toISOString(),
+    reason,
+    plan: ending.plan ?? record.plan,
+    outcome: ending.outcome ?? null,
+    failures: ending.failures ?? {},
+    ingestJobs: ending.ingestJobs ?? [],
+    error: ending.error,
+  }
+}
+
+/** `<chunk>.<attempt>`, both numbers: chunk 10 comes after chunk 9. */
+function byChunk(a: string, b: string): number {
+  const [chunkA = 0, attemptA = 0] = a.split('.').map(Number)
+  const [chunkB = 0, attemptB = 0] = b.split('.').map(Number)
+  return chunkA - chunkB || attemptA - attemptB
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import { type ChunkRef, type IngestOrder, orderFor } from '../../shared/ledger/record.ts'
+import type { ChunkResult } from '../../shared/ledger/record-outcome.ts'
+import { NO_OUTCOME } from '../../shared/receipt.ts'
+import type { Context } from '../context.ts'
+import { ChunkStager } from '../plan/stage.ts'
+import { lineOf, type Resender } from './chunk-book.ts'
+import type { Collector } from './collect.ts'
+import { mayGoAgain, resendDelay } from './retry.ts'
+import { dropParts, endUnprocessed } from './unprocessed.ts'
+
+/**
+ * Rows that go again become chunks of their request like any others: staged, numbered by the
+ * ledger, each carried by an order of its own, of the next attempt. Nothing of it counts before the
+ * ledger has recorded the outcome that names them: what a crash leaves is a lot that nobody claims,
+ * and the results are read again.
+ */
+
+/** Why rows go again: a label of a metric. */
+export type ResendReason =
+  | 'row'
+  | 'lock'
+  | 'timeout'
+  | 'quota'
+  | 'other'
+  | 'missing'
+  | 'aborted'
+  | 'vanished'
+
+/** A chunk that has its outcome, and when and why some of its rows go again. */
+export interface CollectedChunk extends ChunkResult {
+  readonly resend?: { readonly reason: ResendReason; readonly delayMs: number }
+}
+
+/** How the rows of a chunk go again. */
+export interface ResendTerms {
+  /** The attempt was no fault of the rows and spends none. */
+  readonly excused: boolean
+  /** Ids of one new chunk at most. */
+  readonly size: number
+  /** Whether what no result file mentions may have been deleted all the same. */
+  readonly doubt: boolean
+}
+
+/** Stages the rows of one chunk that go again, as new chunks of the next attempt. */
+export class RowResender implements Resender {
+  readonly lot = `r-${randomUUID()}`
+  readonly #failed: ChunkStager
+  readonly #unaccounted: ChunkStager
+
+  /** @throws Error where the request is gone: then its order is, too */
+  static async open(
+    parent: ChunkRef,
+    terms: ResendTerms,
+    { ledger, staging }: Collector,
+  ): Promise<RowResender> {
+    // Two heaps at most: what is in doubt must not travel with what is not.
+    const heap = Math.ceil(parent.count / terms.size)
+    const first = await ledger.numberChunks({ id: parent.request, count: 2 * heap })
+    if (first === null) throw new Error(`Request ${parent.request} is gone.`)
+    return new RowResender(parent, terms, { staging, first, heap })
+  }
+
+  private constructor(
+    parent: ChunkRef,
+    { excused, size, doubt }: ResendTerms,
+    { staging, first, heap }: Pick<Collector, 'staging'> & { first: number; heap: number },
+  ) {
+    const stager = (number: number, inDoubt: boolean) =>
+      new ChunkStager(
+        staging,
+        { request: parent.request, lot: this.lot },
+        { first: size, other: size },
+        { first: number, ...nextAttempt(parent, excused), ...(inDoubt ? { doubt: true } : {}) },
+      )
+    const wasInDoubt = parent.doubt === true
+    this.#failed = stager(first, wasInDoubt)
+    this.#unaccounted = doubt && !wasInDoubt ? stager(first + heap, true) : this.#failed
+  }
+
+  failed(ids: Uint8Array): Promise<void> {
+    return this.#failed.write(ids)
+  }
+
+  unaccounted(ids: Uint8Array): Promise<void> {
+    return this.#unaccounted.write(ids)
+  }
+
+  /** The new chunks. */
+  async end(): Promise<readonly ChunkRef[]> {
+    const chunks: ChunkRef[] = []
+    for (const heap of new Set([this.#failed, this.#unaccounted])) {
+      chunks.push(...(await heap.end()))
+    }
+    return chunks
+  }
+}
+
+/** What a chunk's outcome says of the chunks that carry its rows again. */
+export function resentAs(chunks: readonly ChunkRef[], order: IngestOrder, lot: string) {
+  const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0)
+  return { again: chunks.map((chunk) => orderFor(chunk, order)), resent: { lot, count } }
+}
+
+/** How long the rows of a chunk wait before they go again. */
+export function delayOf({ attempt, excused = 0 }: ChunkRef, { resendMs }: Collector): number {
+  return resendDelay(Math.max(1, attempt - excused), resendMs, Math.random())
+}
+
+/**
+ * Sends all rows of an ingest job again, of which nobody can tell what became of them: what is gone
+ * by then was deleted by us. Chunks past their last attempt end unprocessed.
+ */
+export async function sendAgain(
+  order: IngestOrder,
+  { reason, job }: { reason: 'vanished'; job: { readonly id: string; readonly state: string } },
+  collector: Collector,
+  ctx: Context,
+): Promise<readonly CollectedChunk[]> {
+  const error = {
+    code: 'JOB_VANISHED',
+    message: `Salesforce does not know ingest job ${job.id} any more; what became of its rows is not known.`,
+  }
+  const stopped = await stoppedOf(order, collector)
+  const isLast = (ref: ChunkRef) => stopped.has(ref.request) || !mayGoAgain(ref)
+  const last = { ...order, chunks: order.chunks.filter(isLast) }
+  const others = order.chunks.filter((ref) => !isLast(ref))
+  if (others.length > 0) {
+    ctx.log.warn({ ingestJob: job.id }, `${error.message} They are sent again.`)
+  }
+  const ended = await endUnprocessed(last, { error, job }, collector, ctx)
+  return [
+    ...ended,
+    ...(await Promise.all(others.map((ref) => whole(ref, order, { reason, job }, collector)))),
+  ]
+}
+
+/** A chunk of which no row has a verdict yet. */
+async function whole(
+  ref: ChunkRef,
+  order: IngestOrder,
+  { reason, job }: { reason: ResendReason; job: { readonly id: string; readonly state: string } },
+  collector: Collector,
+): Promise<CollectedChunk> {
+  await dropParts(ref, collector)
+  // The same frames under the next attempt: nothing has to be staged.
+  const next: ChunkRef = { ...ref, ...nextAttempt(ref, false), doubt: true }
+  const { again, resent } = resentAs([next], order, ref.lot)
+  const outcome = { outcome: NO_OUTCOME, failures: {}, job: lineOf(ref, job), error: null, resent }
+  return { ref, outcome, again, resend: { reason, delayMs: delayOf(ref, collector) } }
+}
+
+/** Requests among those of an order that are to end before their time: none of their rows go again. */
+export async function stoppedOf(
+  { chunks }: IngestOrder,
+  { ledger }: Collector,
+): Promise<ReadonlySet<string>> {
+  const requests = [...new Set(chunks.map(({ request }) => request))]
+  const reasons = await ledger.stopReasons(requests)
+  return new Set(requests.filter((_, index) => reasons[index] !== null))
+}
+
+function nextAttempt(
+  { attempt, excused = 0 }: ChunkRef,
+  isExcused: boolean,
+): Pick<ChunkRef, 'attempt' | 'excused'> {
+  const spared = excused + (isExcused ? 1 : 0)
+  return { attempt: attempt + 1, ...(spared > 0 ? { excused: spared } : {}) }
+}

@@ -1,0 +1,57 @@
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { isTerminalState } from '../../shared/salesforce/ingest.ts'
+import { pollInterval } from './poll.ts'
+import type { Step, Waiting, Work } from './step.ts'
+import { found } from './steps.ts'
+
+/** Salesforce gives up on a batch after 20 tries of 5 minutes: a day is past every honest wait. */
+const LONGEST_WAIT_MS = 24 * 3600_000
+
+/**
+ * One look at a job that Salesforce works on, after a while; the next look is the next step. A job
+ * that is to stop is aborted: why is saved first, for whoever reads the results, and then the job is
+ * followed to its end like any other, for an abort may come too late.
+ */
+export async function wait(at: Waiting, work: Work): Promise<Step> {
+  const { deps, ctx } = work
+  const { jobId, since, abortedAt } = at
+  const now = () => ctx.clock.now()
+  await nap(at, work)
+  const asked = await deps.visit.enter('follow')
+  const stopped = at.stopped ?? asked ?? (now() - since > LONGEST_WAIT_MS ? 'overdue' : undefined)
+  if (stopped !== undefined && abortedAt === undefined) {
+    await deps.save({ step: 'wait', jobId, since, stopped })
+    await abort(jobId, stopped, work)
+    return { ...at, stopped, abortedAt: now() }
+  }
+  const job = await found(deps.api.get(jobId, ctx.signal))
+  if (job !== null && !isTerminalState(job.state)) {
+    await work.stall.see(job)
+    return at
+  }
+  deps.events.phaseEnded('wait', (now() - since) / 1000)
+  const next = { step: 'collect', jobId, ...(stopped === undefined ? {} : { stopped }) } as const
+  return job === null ? next : { ...next, seen: job }
+}
+
+/** Sleeps until the next look; a job that is to stop from now on does not sleep on. */
+async function nap({ since, stopped, abortedAt }: Waiting, { deps, ctx }: Work): Promise<void> {
+  if (stopped !== undefined && abortedAt === undefined) return
+  const ms = pollInterval(ctx.clock.now() - (abortedAt ?? since), Math.random())
+  if (stopped !== undefined) return ctx.clock.sleep(ms, ctx.signal)
+  try {
+    await ctx.clock.sleep(ms, AbortSignal.any([ctx.signal, deps.visit.stopped]))
+  } catch {
+    ctx.signal.throwIfAborted()
+  }
+}
+
+/** Too late is as good: whatever has become of the job, the next look tells. */
+async function abort(jobId: string, stopped: string, { deps, ctx }: Work): Promise<void> {
+  ctx.log.info({ ingestJob: jobId, stopped }, 'Aborting the ingest job.')
+  try {
+    await found(deps.api.abort(jobId, ctx.signal))
+  } catch (error) {
+    if (!(error instanceof SalesforceError) || error.kind !== 'job-state') throw error
+  }
+}

@@ -1,0 +1,122 @@
+import type { StopReason } from '../shared/ledger/cancel.ts'
+import type { RequestRecord } from '../shared/ledger/record.ts'
+import type { Metrics } from '../shared/metrics.ts'
+import type { OrgStore } from '../shared/org-store.ts'
+import type { ReceiptError, TerminalStatus } from '../shared/receipt.ts'
+import type { StoredRequest } from '../shared/request.ts'
+import type { ResultsStore } from '../shared/results.ts'
+import type { Context } from './context.ts'
+import { endUnprocessed } from './ingest/unprocessed.ts'
+
+/** Requests that end before their time: cancelled, past their deadline, or stopped by the brake. */
+
+export interface EndUnsentDeps {
+  readonly store: OrgStore
+  readonly results: ResultsStore
+  readonly metrics: Metrics
+}
+
+/** A plan that nobody approves for so long is given up: what it was made of has changed by then. */
+const APPROVED_WITHIN_MS = 72 * 3600_000
+
+/** Why this request is to end now, null where it is not; time that has run out raises the flag. */
+export async function stopReasonOf(
+  { request, status, plannedAt }: RequestRecord,
+  { ledger }: OrgStore,
+  ctx: Context,
+): Promise<StopReason | null> {
+  const now = ctx.clock.now()
+  if (request.deadline !== null && Date.parse(request.deadline) <= now) {
+    await ledger.cancel(request.id, 'deadline')
+  }
+  if (status === 'awaiting-approval' && now - (plannedAt ?? now) >= APPROVED_WITHIN_MS) {
+    await ledger.cancel(request.id, 'not-approved')
+  }
+  const [reason = null] = await ledger.stopReasons([request.id])
+  return reason
+}
+
+/** How a request that was stopped ends. */
+export function stoppedEnding(
+  reason: StopReason,
+  { request }: RequestRecord,
+): { status: TerminalStatus; error: ReceiptError } {
+  switch (reason) {
+    case 'cancelled':
+      return cancelled('CANCELLED', 'The request was cancelled.')
+    case 'declined':
+      return cancelled('NOT_APPROVED', 'The plan was turned down; nothing was deleted.')
+    case 'not-approved':
+      return {
+        status: 'refused',
+        error: {
+          code: 'NOT_APPROVED_IN_TIME',
+          message:
+            'The plan was not approved within 72 hours; nothing was deleted. Submit it under a new id.',
+        },
+      }
+    case 'deadline':
+      return cancelled('DEADLINE_PASSED', `Its deadline ${request.deadline} has passed.`)
+    case 'brake':
+      return {
+        status: 'incomplete',
+        error: {
+          code: 'TOO_MANY_FAILURES',
+          message:
+            `More than ${(request.maxFailureRatio ?? 1) * 100} % of the ids were not deleted, so no more were sent. ` +
+            'See failed.csv; raise maxFailureRatio in a new request if this was to be expected.',
+        },
+      }
+    default:
+      throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
+  }
+}
+
+const cancelled = (code: string, message: string) => ({
+  status: 'cancelled' as const,
+  error: { code, message },
+})
+
+/**
+ * Ends the orders that no worker has taken up: their ids are unprocessed. Those that a worker has,
+ * or will have back, are ended there, for an ingest job may be at work. Looks again until there are
+ * no others: rows that go again may be ordered meanwhile.
+ */
+export async function endUnsent(
+  { request }: RequestRecord,
+  deps: EndUnsentDeps,
+  ctx: Context,
+): Promise<void> {
+  const { ledger } = deps.store
+  const seen = new Set<string>()
+  for (;;) {
+    const open = [...(await ledger.openChunks(request.id)).values()]
+    const fresh = open.filter((name) => !seen.has(name))
+    if (fresh.length === 0) return
+    for (const name of fresh) {
+      ctx.signal.throwIfAborted()
+      seen.add(name)
+      await endOrder(name, request, deps, ctx)
+    }
+  }
+}
+
+async function endOrder(
+  name: string,
+  request: StoredRequest,
+  { store, results, metrics }: EndUnsentDeps,
+  ctx: Context,
+): Promise<void> {
+  const { org, ledger, staging, orders } = store
+  const found = await ledger.ingestOrder(name)
+  if (found === null || found.taken) return
+  // Chunks of others travel along: the worker that takes it asks each of them.
+  if (found.order.chunks.some((ref) => ref.request !== request.id)) return
+  const why = { error: null, job: null }
+  const outcomes = await endUnprocessed(found.order, why, { org, staging, results }, ctx)
+  if ((await ledger.endUnsent({ order: name, outcomes })) !== 'ended') return
+  for (const { outcome } of outcomes) {
+    metrics.chunkEnded({ org, object: request.object, outcome: outcome.outcome, failures: {} })
+  }
+  await orders.withdraw(name, request.priority)
+}
