@@ -1,5 +1,15 @@
-import { Cluster, Redis } from 'ioredis'
-import { ExpungeError } from './errors.ts'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { PatientCluster, PatientRedis } from './redis/patient.ts'
+import type { RedisTrouble } from './redis/trouble.ts'
+
+export { type RedisTrouble, RedisUnavailableError } from './redis/trouble.ts'
+export {
+  assertUsable,
+  inspectRedis,
+  mayEvict,
+  type RedisFacts,
+  RedisUnusableError,
+} from './redis/usable.ts'
 
 /** One server (directly, by Sentinel or by a Unix socket) or a cluster; both speak one language. */
 export type RedisClient = Redis | Cluster
@@ -25,15 +35,10 @@ export type RedisConfig =
     }
 
 /**
- * How a connection meets an outage. A worker waits for as long as it takes and then goes on;
- * a caller who submits wants to know at once.
+ * How a connection meets an outage, or a server that refuses what it is asked. A worker waits for
+ * as long as it takes and then goes on; a caller who submits wants to know at once.
  */
 export type Patience = 'wait' | 'fail-fast'
-
-/** Redis cannot be used as it is; the message says what to change. */
-export class RedisUnusableError extends ExpungeError {
-  readonly code = 'REDIS_UNUSABLE'
-}
 
 /** Opens a connection. Errors reach `onError`, never the process: an outage is not a crash. */
 export function connectRedis(
@@ -41,63 +46,31 @@ export function connectRedis(
   patience: Patience,
   onError: (error: Error) => void,
 ): RedisClient {
-  const client = open(config, options(patience))
+  const client = open(config, patience)
   client.on('error', onError)
   return client
 }
 
-/** Waits until the server answers, and refuses one that is too old. */
-export async function assertUsable(redis: RedisClient): Promise<RedisFacts> {
-  const facts = await inspectRedis(redis)
-  if (!facts.supported) {
-    throw new RedisUnusableError(
-      `Redis: expected Redis 6.2 or newer, or Valkey 8 or newer, got ${facts.product} ${facts.version}. Upgrade the server.`,
-    )
+/** What this connection was refused within the last seconds; null where all is well, or it is away. */
+export function lateTrouble(redis: RedisClient): RedisTrouble | null {
+  return redis instanceof PatientRedis || redis instanceof PatientCluster ? redis.trouble : null
+}
+
+function open(config: RedisConfig, patience: Patience): RedisClient {
+  const shared = options(patience)
+  const isPatient = patience === 'wait'
+  const server = (own: RedisOptions) => {
+    const all = { ...shared, ...own, replyMapping: 'legacy' as const }
+    return isPatient ? new PatientRedis(all) : new Redis(all)
   }
-  return facts
-}
-
-/** What matters about a server: version, and whether it may lose what we entrust to it. */
-export interface RedisFacts {
-  readonly product: 'redis' | 'valkey'
-  readonly version: string
-  readonly supported: boolean
-  readonly role: string
-  /** `noeviction` is the only policy under which nothing vanishes. */
-  readonly evictionPolicy: string
-  readonly appendOnly: boolean
-  /** Bytes; 0 where no limit is set. */
-  readonly maxMemory: number
-  readonly usedMemory: number
-}
-
-export async function inspectRedis(redis: RedisClient): Promise<RedisFacts> {
-  const info = parseInfo(await redis.info())
-  const valkey = info.get('valkey_version')
-  const version = valkey ?? info.get('redis_version') ?? '0'
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  return {
-    product: valkey === undefined ? 'redis' : 'valkey',
-    version,
-    supported: valkey === undefined ? major > 6 || (major === 6 && minor >= 2) : major >= 8,
-    role: info.get('role') ?? 'unknown',
-    evictionPolicy: info.get('maxmemory_policy') ?? 'unknown',
-    appendOnly: info.get('aof_enabled') === '1',
-    maxMemory: Number(info.get('maxmemory') ?? 0),
-    usedMemory: Number(info.get('used_memory') ?? 0),
-  }
-}
-
-function open(config: RedisConfig, shared: Waiting): RedisClient {
   switch (config.kind) {
     case 'url':
-      return new Redis(config.url, shared)
+      return isPatient ? new PatientRedis(config.url, shared) : new Redis(config.url, shared)
     case 'socket':
-      return new Redis({ ...shared, path: config.path })
+      return server({ path: config.path })
     case 'sentinel': {
       const { kind: _, tls, sentinels, ...sentinel } = config
-      return new Redis({
-        ...shared,
+      return server({
         ...sentinel,
         sentinels: [...sentinels],
         ...(tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
@@ -105,7 +78,7 @@ function open(config: RedisConfig, shared: Waiting): RedisClient {
     }
     case 'cluster': {
       const { nodes, tls, username, password } = config
-      return new Cluster([...nodes], {
+      const own = {
         redisOptions: {
           maxRetriesPerRequest: shared.maxRetriesPerRequest,
           connectTimeout: shared.connectTimeout,
@@ -113,7 +86,8 @@ function open(config: RedisConfig, shared: Waiting): RedisClient {
           ...(password === undefined ? {} : { password }),
           ...(tls ? { tls: {} } : {}),
         },
-      })
+      }
+      return isPatient ? new PatientCluster([...nodes], own) : new Cluster([...nodes], own)
     }
     default:
       throw new TypeError(`Unknown Redis configuration ${JSON.stringify(config satisfies never)}`)
@@ -124,6 +98,7 @@ interface Waiting {
   readonly maxRetriesPerRequest: number | null
   readonly connectTimeout: number
   readonly commandTimeout?: number
+  readonly socketTimeout?: number
   readonly retryStrategy: (times: number) => number
 }
 
@@ -131,26 +106,24 @@ function options(patience: Patience): Waiting {
   const retryStrategy = (times: number) => Math.min(times * 100, 2000)
   switch (patience) {
     case 'wait':
-      // BullMQ's workers insist on null: a blocked read must outlive an outage.
-      return { maxRetriesPerRequest: null, connectTimeout: 10_000, retryStrategy }
+      return {
+        // BullMQ's workers insist on null: a blocked read must outlive an outage.
+        maxRetriesPerRequest: null,
+        connectTimeout: 10_000,
+        // A network that swallows everything breaks no connection for a quarter of an hour. Longer
+        // than the 10 s for which BullMQ blocks at most.
+        socketTimeout: 30_000,
+        retryStrategy,
+      }
     case 'fail-fast':
       return {
         maxRetriesPerRequest: 1,
         connectTimeout: 5_000,
         // A server that is frozen, or a Sentinel that nobody answers for, must not hold a caller.
-        commandTimeout: 10_000,
+        commandTimeout: 5_000,
         retryStrategy,
       }
     default:
       throw new TypeError(`Unknown patience ${String(patience satisfies never)}`)
   }
-}
-
-function parseInfo(text: string): Map<string, string> {
-  return new Map(
-    text
-      .split('\r\n')
-      .filter((line) => line.includes(':'))
-      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
-  )
 }

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { ExpungeError } from './errors.ts'
+import { ExpungeError, messageOf } from './errors.ts'
+import type { Acceptance, Submission } from './ledger/accept.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
+import { explained, isReply, RedisUnavailableError, troubleOf } from './redis/trouble.ts'
+import { inspectRedis } from './redis.ts'
 import { bodyHash, type DeletionRequest, type Staged, toStored } from './request.ts'
+import { isFuller, showMemory, UPLOAD_SHARE } from './room.ts'
+import type { Lot } from './staging.ts'
 
 /** The id is taken by another request. */
 export class ConflictError extends ExpungeError {
@@ -21,34 +26,67 @@ export interface Submitted {
  * caller has no answer, after that the sweep orders its plan again.
  *
  * @param upload the bytes of an `upload` source
+ * @param submittedBy the name of the caller's key, where the door has keys
  * @throws ConflictError where the id belongs to another request
+ * @throws RedisUnavailableError where Redis has no room, takes no writes or does not answer. Only
+ *   where no answer came may the request be accepted all the same; the message says so.
  */
 export async function submit(
   store: OrgStore,
   request: DeletionRequest,
   now: number,
   upload?: AsyncIterable<Uint8Array>,
+  submittedBy?: string,
 ): Promise<Submitted> {
-  const { ledger, orders } = store
   const bytes = bytesOf(request, upload)
-  const staged = bytes === null ? null : await stageUpload(store, request.id, bytes)
+  const staged = bytes === null ? null : await stageUpload(store, request, bytes)
   const stored = toStored(request)
-  const acceptance = await ledger.accept({
+  const submission = {
     request: stored,
     bodyHash: bodyHash(stored, staged),
     staged,
     submittedAt: now,
-  })
-  if (acceptance !== 'accepted' && staged !== null) {
-    await store.staging.drop({ request: request.id, lot: staged.lot })
+    submittedBy,
   }
-  const record = await ledger.load(request.id)
+  return explained(
+    async () => answer(await accept(submission, store), request, store, now),
+    `Whether request ${request.id} was accepted is not known: submit it again under this id.`,
+  )
+}
+
+/** A refusal leaves nothing behind; a request that was there before needs no second copy. */
+async function accept(submission: Submission, store: OrgStore): Promise<Acceptance> {
+  const { request, staged } = submission
+  const lot = staged && { request: request.id, lot: staged.lot }
+  let acceptance: Acceptance
+  try {
+    acceptance = await store.ledger.accept(submission)
+  } catch (error) {
+    // Without an answer it may have been accepted: then these frames are the request's own.
+    const refusal = isReply(error) ? troubleOf(error) : null
+    if (refusal === null) throw error
+    if (lot !== null) await dropQuietly(lot, store)
+    throw new RedisUnavailableError(refusal, messageOf(error), 'Nothing was accepted.')
+  }
+  if (acceptance !== 'accepted' && lot !== null) await store.staging.drop(lot)
+  return acceptance
+}
+
+async function answer(
+  acceptance: Acceptance,
+  request: DeletionRequest,
+  store: OrgStore,
+  now: number,
+): Promise<Submitted> {
+  const record = await store.ledger.load(request.id)
   if (record === null) throw new TypeError(`The ledger has lost request ${request.id}.`)
   switch (acceptance) {
     case 'accepted':
-      await orders.plan(request.id, request.priority)
+      await order(request, store, now)
       return { record, created: true }
     case 'existing':
+      // Whoever repeats a submission may do so because the first could not order the plan.
+      if (record.status === 'queued') await order(request, store, now)
       return { record, created: false }
     case 'conflict':
       throw new ConflictError(
@@ -57,6 +95,21 @@ export async function submit(
       )
     default:
       throw new TypeError(`Unknown answer ${String(acceptance satisfies never)}`)
+  }
+}
+
+/** Once the ledger has a request it is accepted, whatever becomes of its orders: the sweep orders it. */
+async function order(
+  { id, priority, deadline }: DeletionRequest,
+  { orders }: OrgStore,
+  now: number,
+): Promise<void> {
+  try {
+    // Before the plan: once the request is over, nobody would take it back.
+    if (deadline !== null) await orders.stopAfter(id, Math.max(0, Date.parse(deadline) - now))
+    await orders.plan(id, priority)
+  } catch (error) {
+    if (troubleOf(error) === null) throw error
   }
 }
 
@@ -77,13 +130,49 @@ function bytesOf(
   }
 }
 
+/** Bytes between two looks at how full Redis is; what is smaller is always taken. */
+const LOOK_EVERY_BYTES = 1_000_000
+
 async function stageUpload(
-  { staging }: OrgStore,
-  request: string,
+  store: OrgStore,
+  { id }: DeletionRequest,
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<Staged> {
-  const lot = { request, lot: `u-${randomUUID()}` }
-  const writer = staging.write(lot, 0)
-  for await (const block of bytes) await writer.write(block)
-  return { lot: lot.lot, ...(await writer.end()) }
+  const lot = { request: id, lot: `u-${randomUUID()}` }
+  const writer = store.staging.write(lot, 0)
+  try {
+    let unseen = 0
+    for await (const block of bytes) {
+      await explained(() => writer.write(block))
+      unseen += block.length
+      if (unseen < LOOK_EVERY_BYTES) continue
+      await explained(() => assertRoom(store))
+      unseen = 0
+    }
+    return { lot: lot.lot, ...(await explained(() => writer.end())) }
+  } catch (error) {
+    // A frame may still be on its way; after this one none is.
+    await writer.end().catch(() => {})
+    if (troubleOf(error) !== 'REDIS_AWAY') await dropQuietly(lot, store)
+    throw error
+  }
+}
+
+async function assertRoom({ redis }: OrgStore): Promise<void> {
+  const memory = await inspectRedis(redis)
+  if (!isFuller(memory, UPLOAD_SHARE)) return
+  throw new RedisUnavailableError(
+    'REDIS_FULL',
+    '',
+    `(${showMemory(memory)}; uploads are taken up to ${UPLOAD_SHARE * 100} %, so that plans have room.) Nothing was accepted.`,
+  )
+}
+
+/** What cannot be dropped now is dropped by the sweep. */
+async function dropQuietly(lot: Lot, { staging }: OrgStore): Promise<void> {
+  try {
+    await staging.drop(lot)
+  } catch (error) {
+    if (troubleOf(error) === null) throw error
+  }
 }

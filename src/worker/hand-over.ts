@@ -1,8 +1,9 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
 import { effect } from '../shared/effect.ts'
+import type { OrgStore } from '../shared/org-store.ts'
 import { HAND_OVER_PRIORITY } from '../shared/queues.ts'
 
-/** The two ways to let go of a BullMQ job without an attempt spent. Both end the processor. */
+/** The ways to let go of a BullMQ job without an attempt spent. Each ends the processor. */
 
 /**
  * Another worker takes the job before anything else. `moveToDelayed(now)` was tried: it put jobs
@@ -12,6 +13,23 @@ export async function handOver(job: Job, token: string): Promise<never> {
   await effect('order:hand-over', async () => {
     await job.changePriority({ priority: HAND_OVER_PRIORITY })
     await job.moveToWait(token)
+  })
+  throw new WaitingError()
+}
+
+/**
+ * A job of `requests` goes back to the head of its own priority. For what begins from nothing anyway: a plan
+ * that a stopping worker gave up must not overtake an urgent one.
+ */
+export async function giveBack(
+  job: Job,
+  token: string,
+  { redis, queues }: OrgStore,
+): Promise<never> {
+  await effect('order:give-back', async () => {
+    await job.moveToWait(token)
+    // BullMQ wakes nobody for it: without this an idle worker would notice within 5 s.
+    await redis.zadd(queues.requests.toKey('marker'), 0, '0')
   })
   throw new WaitingError()
 }

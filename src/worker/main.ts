@@ -1,10 +1,17 @@
 import process from 'node:process'
 import { loadConfig } from '../shared/config.ts'
+import { ExpungeError } from '../shared/errors.ts'
 import { createLogger } from '../shared/logger.ts'
 import { createMetrics } from '../shared/metrics.ts'
 import { Closers } from '../shared/shutdown.ts'
 import { startStatusServer } from '../shared/status-server.ts'
+import { stopSignal } from '../shared/stop-signal.ts'
 import { startWorker } from './worker.ts'
+
+/** No org is left to work for: whoever starts the process has to see to it. */
+class HaltedError extends ExpungeError {
+  readonly code = 'HALTED'
+}
 
 /**
  * The process edge of a worker: settings from the environment, signals, health. Runs until SIGTERM
@@ -18,8 +25,8 @@ export async function runWorkerProcess({ version }: { version: string }): Promis
   for (const warning of config.warnings) log.warn(warning)
   if (config.redis === null) throw new TypeError('Redis is required.')
 
-  const stop = stopSignal()
-  const metrics = createMetrics({ version })
+  const stop = stopSignal(process)
+  const metrics = createMetrics({ version, role: 'worker' })
   const closers = new Closers()
   let ready = async (): Promise<string | null> => 'not logged in to every org yet'
   try {
@@ -34,7 +41,8 @@ export async function runWorkerProcess({ version }: { version: string }): Promis
     closers.add(() => worker.stop())
     ready = () => worker.ready()
     log.info({ orgs: [...worker.orgs.keys()] }, 'Worker started.')
-    await stop.requested
+    const halted = worker.halted.then((reason) => Promise.reject(new HaltedError(reason)))
+    await Promise.race([stop.requested, halted])
     log.info(
       { active: [...worker.orgs.values()].reduce((sum, org) => sum + org.active, 0) },
       'Handing over.',
@@ -46,28 +54,4 @@ export async function runWorkerProcess({ version }: { version: string }): Promis
     stop.forget()
   }
   log.info('Worker stopped.')
-}
-
-interface StopSignal {
-  readonly signal: AbortSignal
-  readonly requested: Promise<void>
-  forget(): void
-}
-
-function stopSignal(): StopSignal {
-  const controller = new AbortController()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const onSignal = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143)
-    controller.abort(new Error(`Stopped by ${name}.`))
-    resolve()
-  }
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
-  return {
-    signal: controller.signal,
-    requested: promise,
-    forget: () => {
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
-    },
-  }
 }

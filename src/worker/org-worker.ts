@@ -1,23 +1,31 @@
 import type { Clock } from '../shared/clock.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
-import { messageOf } from '../shared/errors.ts'
+import { claimOrg, claimResultsStore } from '../shared/identity.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { QueueName } from '../shared/queues.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
-import { connectSalesforce } from '../shared/salesforce/connect.ts'
-import { SalesforceError } from '../shared/salesforce/errors.ts'
+import type { WrongOrgError } from '../shared/salesforce/errors.ts'
 import { endsWithin } from '../shared/shutdown.ts'
+import { type Callbacks, deliverCallback } from './callbacks/deliver.ts'
+import { startPostman } from './callbacks/outbox.ts'
+import { connect } from './connection.ts'
 import type { Context } from './context.ts'
-import { claimOrg, claimResultsStore } from './identity.ts'
-import { retryDelay } from './ingest/poll.ts'
+import { startRequestsWorker } from './express.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { type IngestProcessorDeps, processIngestJob } from './ingest/processor.ts'
+import { login } from './login.ts'
+import { startRoomMaker } from './make-room.ts'
+import { onlyFor } from './only.ts'
+import { OrgGate } from './org-gate.ts'
 import type { PlannerDeps } from './plan/planner.ts'
 import { type Process, type QueueWorker, startQueueWorker } from './queue-worker.ts'
+import { quotaListener, startQuotaWatch } from './quota-watch.ts'
 import { processRequestJob } from './requests.ts'
 import { shareSettings } from './settings.ts'
+import { StopWatch } from './stop-watch.ts'
 import { startSweeper } from './sweep.ts'
 
 /** What all orgs of a worker process share. */
@@ -27,6 +35,10 @@ export interface WorkerParts {
   readonly metrics: Metrics
   readonly log: Logger
   readonly clock: Clock
+  /** Null where none are configured. */
+  readonly callbacks: Callbacks | null
+  /** The one request to work on, null where all are meant. */
+  readonly only: string | null
 }
 
 /** The work of one org in one process. */
@@ -34,11 +46,18 @@ export interface OrgWorker {
   readonly identity: Identity
   /** Jobs in hand. */
   readonly active: number
+  /** Why it has stopped by itself; null while it works. */
+  readonly trouble: string | null
+  /** Resolves with the same once it has let go of everything. */
+  readonly halted: Promise<string>
   /** Hands over what is in hand; another worker goes on with it. */
   stop(): Promise<void>
 }
 
 const DAY_SECONDS = 24 * 3600
+
+/** Each is one short exchange with somebody else's server, which may keep it for ten seconds. */
+const CALLBACKS_AT_ONCE = 10
 
 /** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
 const HAND_OVER_WITHIN_MS = 8000
@@ -61,40 +80,17 @@ export async function startOrgWorker(
   const log = parts.log.child({ org: org.name })
   const ctx: Context = { log, clock: parts.clock, signal }
   await claimResultsStore(store, parts.results)
-  const salesforce = connect(org, parts)
+  const { salesforce, listen } = connect(org, parts)
   try {
     const identity = await login(salesforce, ctx)
     await claimOrg(store, identity.orgId)
+    listen(quotaListener(store))
     await shareSettings(store, parts.config, org, log)
     log.info({ orgId: identity.orgId, instance: identity.instanceUrl }, 'Working for the org.')
     return work(store, org, parts, { salesforce, identity, ctx })
   } catch (error) {
     salesforce.close()
     throw error
-  }
-}
-
-function connect(org: OrgConfig, { config, metrics, clock }: WorkerParts): Salesforce {
-  return connectSalesforce(org, config, {
-    clock,
-    onCall: ({ operation, status, durationMs }) =>
-      metrics.salesforceCall({ org: org.name, operation, status, seconds: durationMs / 1000 }),
-  })
-}
-
-async function login(salesforce: Salesforce, ctx: Context): Promise<Identity> {
-  for (let failures = 0; ; failures++) {
-    try {
-      return await salesforce.login(ctx.signal)
-    } catch (error) {
-      ctx.signal.throwIfAborted()
-      if (!(error instanceof SalesforceError) || !error.retryable) throw error
-      ctx.log.error({ err: error }, `Login failed, trying again: ${messageOf(error)}`)
-      await ctx.clock.sleep(
-        Math.max(error.retryAfterMs ?? 0, retryDelay(failures, Math.random())),
-        ctx.signal,
-      )
-    }
   }
 }
 
@@ -110,47 +106,78 @@ function work(
   parts: WorkerParts,
   { salesforce, identity, ctx }: Connected,
 ): OrgWorker {
-  const { config, metrics, clock } = parts
+  const { config, metrics, clock, only } = parts
   const planner = plannerDeps(store, org, parts)
-  const ingest = ingestDeps(store, org, parts, salesforce)
-  const start = (queue: QueueName, concurrency: number, process: Process): QueueWorker =>
-    startQueueWorker({
-      store,
-      queue,
-      concurrency,
-      ...config.worker,
-      process,
-      metrics,
-      log: ctx.log,
-      clock,
-    })
-  const startIngest = (queue: QueueName, concurrency: number) =>
-    start(queue, concurrency, (job, token, own) => processIngestJob(job, token, queue, ingest, own))
+  const ingest = ingestDeps(store, parts, salesforce, ctx, (error) => {
+    if (trouble !== null) return
+    trouble = error.message
+    ctx.log.error({ err: error }, `Nothing more is done for this org: ${error.message}`)
+    stop()
+      .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
+      .finally(() => halted.resolve(error.message))
+  })
+  const common = (process: Process) => ({
+    store,
+    ...config.worker,
+    process: only === null ? process : onlyFor(only, store, process),
+    metrics,
+    log: ctx.log,
+    clock,
+  })
+  const startIngest = (queue: QueueName, concurrency: number): QueueWorker => {
+    const process: Process = (job, token, own) => processIngestJob(job, token, queue, ingest, own)
+    return startQueueWorker({ ...common(process), queue, concurrency })
+  }
 
   const workers = [
-    start('requests', config.maxPlans, (job, token, own) =>
-      processRequestJob(job, token, 'requests', planner, own),
+    startRequestsWorker(
+      config.maxPlans,
+      common((job, token, own) => processRequestJob(job, token, 'requests', planner, own)),
     ),
     startIngest('ingest-jobs', org.maxInFlight),
     startIngest('ingest-jobs-urgent', org.urgentInFlight),
+    startQueueWorker({
+      ...common((job, token, own) => deliverCallback(job, token, { ...parts, store }, own)),
+      queue: 'callbacks',
+      concurrency: CALLBACKS_AT_ONCE,
+    }),
   ]
   const intervalMs = SWEEP_LOCKS * config.worker.lockMs
-  const sweeper = startSweeper({ ...planner, intervalMs }, ctx)
+  const loops = [
+    startSweeper({ ...planner, intervalMs }, ctx),
+    startRoomMaker(planner, ctx),
+    startPostman(store, ctx),
+    startHeartbeat(store, ctx),
+    startQuotaWatch(store, salesforce, ctx),
+  ]
+  let trouble: string | null = null
+  const halted = Promise.withResolvers<string>()
+  let stopped: Promise<void> | undefined
+  const stopAll = async () => {
+    for (const loop of loops) loop.stop()
+    const ended = loops.map((loop) => loop.ended)
+    const all = Promise.all([...ended, ...workers.map((worker) => worker.stop())])
+    if (!(await endsWithin(all, HAND_OVER_WITHIN_MS))) {
+      ctx.log.error(
+        'Jobs in hand could not be handed over: Redis does not answer. They go on elsewhere once their locks expire.',
+      )
+    }
+    salesforce.close()
+  }
+  const stop = () => {
+    stopped ??= stopAll()
+    return stopped
+  }
   return {
     identity,
     get active() {
       return workers.reduce((sum, worker) => sum + worker.active, 0)
     },
-    stop: async () => {
-      sweeper.stop()
-      const stopped = Promise.all([sweeper.ended, ...workers.map((worker) => worker.stop())])
-      if (!(await endsWithin(stopped, HAND_OVER_WITHIN_MS))) {
-        ctx.log.error(
-          'Jobs in hand could not be handed over: Redis does not answer. They go on elsewhere once their locks expire.',
-        )
-      }
-      salesforce.close()
+    get trouble() {
+      return trouble
     },
+    halted: halted.promise,
+    stop,
   }
 }
 
@@ -172,22 +199,27 @@ function plannerDeps(
 }
 
 function ingestDeps(
-  { ledger, orders, staging }: OrgStore,
-  org: OrgConfig,
-  { config, results, metrics }: WorkerParts,
+  store: OrgStore,
+  { config, results, metrics, clock }: WorkerParts,
   salesforce: Salesforce,
+  { log }: Context,
+  halt: (error: WrongOrgError) => void,
 ): IngestProcessorDeps {
+  const { ledger } = store
+  const stopWatch = new StopWatch({ ledger, clock, log })
   return {
-    org: org.name,
-    ledger,
-    orders,
+    store,
     metrics,
     collector: {
-      org: org.name,
+      org: store.org,
       api: salesforce.ingest,
-      staging,
+      ledger,
+      staging: store.staging,
       results,
       keepDeleted: config.audit.keepDeleted,
+      resendMs: config.worker.resendMs,
     },
+    gate: new OrgGate({ ledger, clock, stopWatch }),
+    halt,
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { QueueName } from '../shared/queues.ts'
+import { troubleOf } from '../shared/redis/trouble.ts'
 import { type Context, NotOursError, ShutdownError } from './context.ts'
 
 /**
@@ -18,6 +19,8 @@ export interface QueueWorkerOptions {
   readonly store: OrgStore
   readonly queue: QueueName
   readonly concurrency: number
+  /** Takes nothing until `resume`, and looks for nobody's stalled jobs: another worker does. */
+  readonly beginsPaused?: boolean
   readonly lockMs: number
   readonly stalledMs: number
   readonly process: Process
@@ -33,8 +36,14 @@ export interface QueueWorker {
   stop(): Promise<void>
 }
 
+export interface PausableWorker extends QueueWorker {
+  /** Takes no new job; those in hand go on. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+}
+
 /** One BullMQ worker. Each job gets a context whose signal says when to let go of it. */
-export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
+export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
   const { store, queue, metrics, clock } = options
   const log = options.log.child({ queue })
   const stopping = new AbortController()
@@ -49,6 +58,9 @@ export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
       const signal = AbortSignal.any([stopping.signal, own.signal])
       try {
         await options.process(job, token, { log: log.child({ job: id }), clock, signal })
+      } catch (error) {
+        if (error instanceof NotOursError) metrics.lockLost({ org: store.org, queue })
+        throw error
       } finally {
         if (running.get(id) === own) running.delete(id)
       }
@@ -60,9 +72,15 @@ export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
       lockDuration: options.lockMs,
       stalledInterval: options.stalledMs,
       maxStalledCount: MAX_STALLED_COUNT,
+      autorun: options.beginsPaused !== true,
+      skipStalledCheck: options.beginsPaused === true,
     },
   )
-  worker.on('error', (error) => log.error({ err: error }, 'The queue is in trouble.'))
+  worker.on('error', (error) => {
+    // The connection tells of outages, once; each queue on it would tell of every try.
+    const isOutage = 'syscall' in error || troubleOf(error) !== null
+    log[isOutage ? 'debug' : 'error']({ err: error }, 'The queue is in trouble.')
+  })
   worker.on('failed', (job, error) => log.error({ err: error, job: job?.id }, 'A job failed.'))
   worker.on('stalled', (job) => {
     metrics.jobRecovered({ org: store.org, queue })
@@ -77,6 +95,8 @@ export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
     get active() {
       return running.size
     },
+    pause: () => worker.pause(true),
+    resume: () => worker.resume(),
     stop: async () => {
       const closed = worker.close()
       stopping.abort(new ShutdownError('The worker stops.'))

@@ -1,12 +1,11 @@
 import type { Job } from 'bullmq'
 import { z } from 'zod'
 import { messageOf, RefusedError } from '../shared/errors.ts'
-import type { Metrics } from '../shared/metrics.ts'
-import { DOOR, parseRequestJob, type QueueName } from '../shared/queues.ts'
+import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
-import { type Context, NotOursError, ShutdownError } from './context.ts'
-import { handOver, putAside } from './hand-over.ts'
+import { type Context, ShutdownError } from './context.ts'
+import { giveBack, handOver, putAside } from './hand-over.ts'
 import { NoRoomError } from './plan/memory-gate.ts'
 import { type PlannerDeps, planRequest } from './plan/planner.ts'
 import { refuseUnread } from './refuse.ts'
@@ -20,7 +19,7 @@ export async function processRequestJob(
   job: Job,
   token: string,
   queue: QueueName,
-  deps: PlannerDeps & { readonly metrics: Metrics },
+  deps: PlannerDeps,
   ctx: Context,
 ): Promise<void> {
   try {
@@ -37,12 +36,13 @@ export async function processRequestJob(
         throw new TypeError(`Unknown step ${JSON.stringify(data satisfies never)}`)
     }
   } catch (error) {
-    if (error instanceof ShutdownError) return handOver(job, token)
+    if (error instanceof ShutdownError) {
+      return job.name === PLAN ? giveBack(job, token, deps.store) : handOver(job, token)
+    }
     if (error instanceof NoRoomError) {
       ctx.log.warn({ job: job.id }, error.message)
       return putAside(job, token, PUT_ASIDE_MS)
     }
-    if (error instanceof NotOursError) deps.metrics.lockLost({ org: deps.store.org, queue })
     throw error
   }
 }

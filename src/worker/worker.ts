@@ -1,13 +1,26 @@
 import { type Clock, systemClock } from '../shared/clock.ts'
 import type { Config } from '../shared/config.ts'
 import type { Logger } from '../shared/logger.ts'
+import type { Read } from '../shared/metrics/readings.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import { openOrgStore } from '../shared/org-store.ts'
-import { assertUsable, connectRedis, type RedisConfig, type RedisFacts } from '../shared/redis.ts'
+import {
+  assertUsable,
+  connectRedis,
+  lateTrouble,
+  type RedisClient,
+  type RedisConfig,
+  type RedisFacts,
+  RedisUnavailableError,
+} from '../shared/redis.ts'
 import { openResultsStore } from '../shared/results.ts'
 import { Closers, closeEach } from '../shared/shutdown.ts'
+import { sparing } from '../shared/sparing.ts'
 import { unlessAborted } from '../shared/unless-aborted.ts'
+import { openCallbacks } from './callbacks/deliver.ts'
+import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { ShutdownError } from './context.ts'
+import { FAILURE_CODES } from './ingest/retry.ts'
 import { type OrgWorker, startOrgWorker, type WorkerParts } from './org-worker.ts'
 
 export interface WorkerOptions {
@@ -16,11 +29,15 @@ export interface WorkerOptions {
   readonly metrics: Metrics
   readonly log: Logger
   readonly clock?: Clock
+  /** Works on this request alone, where nobody works beside it; what else is ordered is left alone. */
+  readonly only?: string
 }
 
 export interface RunningWorker {
   /** By org name. */
   readonly orgs: ReadonlyMap<string, OrgWorker>
+  /** Resolves with the reasons once the work for every org has stopped by itself. */
+  readonly halted: Promise<string>
   /** Null where work can go on, else what is missing. */
   ready(): Promise<string | null>
   /** Jobs in hand are handed over within seconds; no attempt is spent. */
@@ -32,18 +49,22 @@ export async function startWorker(
   options: WorkerOptions,
   signal?: AbortSignal,
 ): Promise<RunningWorker> {
-  const { config, metrics, log, clock = systemClock } = options
+  const { config, metrics, log, clock = systemClock, only = null } = options
   const closers = new Closers()
   const starting = new AbortController()
   const until = signal === undefined ? starting.signal : AbortSignal.any([signal, starting.signal])
-  const onError = (error: Error) => log.error({ err: error }, 'Redis is in trouble.')
+  const { onError, onReady } = outageTeller(log)
   try {
     const redis = connectRedis(options.redis, 'wait', onError)
+    redis.on('ready', onReady)
     closers.add(() => redis.disconnect())
+    expectAll(config, metrics)
+    metrics.observe(redisReading(redis))
     // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
     warnOf(await unlessAborted(assertUsable(redis), until), log)
     const results = await openResultsStore(config.results.path)
-    const parts: WorkerParts = { config, results, metrics, log, clock }
+    const callbacks = await openCallbacks(config.callbacks, log)
+    const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
     const orgs = new Map<string, OrgWorker>()
     const stores = new Map(
       [...config.orgs.keys()].map((name) => [name, openOrgStore(redis, name, onError)]),
@@ -59,13 +80,36 @@ export async function startWorker(
     await allOrNone(starts, starting)
     return {
       orgs,
-      ready: async () => (redis.status === 'ready' ? null : 'Redis does not answer'),
+      halted: Promise.all([...orgs.values()].map((org) => org.halted)).then((all) => all.join(' ')),
+      ready: async () => {
+        if (redis.status !== 'ready') return 'Redis does not answer'
+        if (lateTrouble(redis) !== null) return 'Redis takes no writes'
+        return [...orgs.values()].find(({ trouble }) => trouble !== null)?.trouble ?? null
+      },
       stop: () => closers.closeAll(),
     }
   } catch (error) {
     starting.abort(new ShutdownError('The worker could not start.'))
     await closers.closeAll()
     throw error
+  }
+}
+
+function expectAll({ orgs, objects }: Config, metrics: Metrics): void {
+  metrics.expect({
+    orgs: [...orgs.keys()],
+    objects: [...objects.keys()],
+    failureCodes: FAILURE_CODES,
+    callbackResults: CALLBACK_RESULTS,
+  })
+}
+
+/** Whether this worker is answered; what Redis holds is the producers' to tell. */
+function redisReading(redis: RedisClient): Read {
+  const pinged = sparing(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
+  return async () => {
+    const isUp = redis.status === 'ready' && (await pinged()) !== null
+    return { redisUp: [{ labels: {}, value: isUp ? 1 : 0 }] }
   }
 }
 
@@ -80,12 +124,37 @@ async function allOrNone(starts: Promise<void>[], starting: AbortController): Pr
   }
 }
 
+/**
+ * Told once each: an outage, not every try to end it; what the connection reports, not what each
+ * queue on it reports again; and that Redis is back.
+ */
+function outageTeller(log: Logger) {
+  const told = new WeakSet<Error>()
+  let last: string | null = null
+  return {
+    onError: (error: Error) => {
+      if (told.has(error)) return
+      told.add(error)
+      if (error instanceof RedisUnavailableError) {
+        log.warn({ code: error.code }, `${error.message} Work waits.`)
+      } else if (error.message !== last) {
+        last = error.message
+        log.error({ err: error }, 'Redis is in trouble; work waits.')
+      }
+    },
+    onReady: () => {
+      if (last !== null) log.info('Redis is back.')
+      last = null
+    },
+  }
+}
+
 /** What would lose ids or requests one day is said on every start. */
 function warnOf(facts: RedisFacts, log: Logger): void {
   if (facts.evictionPolicy !== 'noeviction') {
     log.warn(
       { policy: facts.evictionPolicy },
-      'Redis may evict what was entrusted to it: set maxmemory-policy to noeviction.',
+      'Redis would evict what was entrusted to it once maxmemory is set: set maxmemory-policy to noeviction.',
     )
   }
   if (!facts.appendOnly) {

@@ -34,10 +34,10 @@ test('a real server tells what matters about it', async (t) => {
     args: ['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru'],
   })
   const { redis } = open(t, { kind: 'url', url: own.url })
-  const facts = await assertUsable(redis)
+  const facts = await inspectRedis(redis)
   assert.match(facts.version, /^\d+\.\d+\.\d+$/)
   assert.equal(facts.supported, true)
-  assert.equal(facts.role, 'master')
+  assert.deepEqual([facts.role, facts.primary], ['master', null])
   assert.equal(facts.evictionPolicy, 'allkeys-lru')
   assert.equal(facts.appendOnly, true)
   assert.equal(facts.maxMemory, 50 * 1024 * 1024)

@@ -6,7 +6,7 @@ import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { startWorld } from '../helpers/world.ts'
 
-const QUICK = { worker: { lockMs: 1000, stalledMs: 1000 } }
+const QUICK = { worker: { lockMs: 1000, stalledMs: 1000, resendMs: 0 } }
 
 describe('an outage', { concurrency: true }, () => {
   test('Redis goes away in the middle of everything, comes back, and the work goes on', async (t) => {

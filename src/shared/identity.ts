@@ -1,6 +1,6 @@
-import { ExpungeError } from '../shared/errors.ts'
-import type { OrgStore } from '../shared/org-store.ts'
-import type { ResultsStore } from '../shared/results.ts'
+import { ExpungeError } from './errors.ts'
+import type { OrgStore } from './org-store.ts'
+import type { ResultsStore } from './results.ts'
 
 /**
  * A name in Redis stands for one Salesforce org and one results store, for ever: ids planned for

@@ -1,0 +1,42 @@
+import { ORGS } from './ledger/keys.ts'
+import type { OrgStore } from './org-store.ts'
+import type { RedisClient } from './redis.ts'
+
+/**
+ * Which workers live, and which orgs are worked for: sorted sets by the last sign of life, in Redis's
+ * own time. Whoever dies gives no more signs; nobody has to notice.
+ */
+
+/** How often a worker gives a sign. */
+export const BEAT_MS = 5_000
+/** Without a sign for so long a worker counts as gone. */
+export const ALIVE_MS = 15_000
+/** Without a worker for so long an org is forgotten, unless a configuration has it. */
+const KNOWN_MS = 30 * 24 * 3600_000
+
+/** The server's clock, in milliseconds since the epoch: the one that all processes share. */
+export async function redisNow(redis: RedisClient): Promise<number> {
+  const [seconds, micros] = await redis.time()
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+}
+
+/** A sign of life. Those of workers that died are forgotten by the way. */
+export async function beat({ redis, org, ledger }: OrgStore, worker: string): Promise<void> {
+  const { workers } = ledger.keys
+  const now = await redisNow(redis)
+  await Promise.all([
+    redis.zadd(ORGS, now, org),
+    redis.zadd(workers, now, worker),
+    redis.zremrangebyscore(workers, '-inf', now - ALIVE_MS),
+    redis.pexpire(workers, ALIVE_MS),
+  ])
+}
+
+export async function leave({ redis, ledger }: OrgStore, worker: string): Promise<void> {
+  await redis.zrem(ledger.keys.workers, worker)
+}
+
+/** Orgs that workers have worked for lately. */
+export async function orgsWorkedFor(redis: RedisClient): Promise<readonly string[]> {
+  return redis.zrangebyscore(ORGS, (await redisNow(redis)) - KNOWN_MS, '+inf')
+}

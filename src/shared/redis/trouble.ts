@@ -1,0 +1,109 @@
+import { ExpungeError, messageOf } from '../errors.ts'
+
+/**
+ * What is wrong with Redis itself, whatever it was asked: none of it is the fault of a command, and
+ * all of it passes once somebody mends the server.
+ *
+ * - `REDIS_AWAY`: no answer, or no connection.
+ * - `REDIS_LOADING`: it starts, or a replica fetches its data.
+ * - `REDIS_FULL`: at `maxmemory`; what frees memory is still done.
+ * - `REDIS_READ_ONLY`: a replica, or a primary that has become one.
+ * - `REDIS_NOT_WRITING`: its disk is full or fails, or too few replicas follow it.
+ * - `REDIS_BUSY`: a script of somebody else's holds it up.
+ * - `REDIS_LOGIN`: it refuses user or password.
+ */
+export type RedisTrouble =
+  | 'REDIS_AWAY'
+  | 'REDIS_LOADING'
+  | 'REDIS_FULL'
+  | 'REDIS_READ_ONLY'
+  | 'REDIS_NOT_WRITING'
+  | 'REDIS_BUSY'
+  | 'REDIS_LOGIN'
+
+/** Redis cannot do it now. Whoever asks again later may well be served. */
+export class RedisUnavailableError extends ExpungeError {
+  readonly code: RedisTrouble
+  override readonly retryable = true
+
+  constructor(code: RedisTrouble, detail: string, note = '') {
+    super(`${wordsFor(code, detail)}${note === '' ? '' : ` ${note}`}`)
+    this.code = code
+  }
+}
+
+const BY_WORD: ReadonlyMap<string, RedisTrouble> = new Map(
+  Object.entries({
+    OOM: 'REDIS_FULL',
+    READONLY: 'REDIS_READ_ONLY',
+    MISCONF: 'REDIS_NOT_WRITING',
+    NOREPLICAS: 'REDIS_NOT_WRITING',
+    LOADING: 'REDIS_LOADING',
+    MASTERDOWN: 'REDIS_LOADING',
+    CLUSTERDOWN: 'REDIS_LOADING',
+    BUSY: 'REDIS_BUSY',
+    NOAUTH: 'REDIS_LOGIN',
+    WRONGPASS: 'REDIS_LOGIN',
+    NOPERM: 'REDIS_LOGIN',
+  } as const),
+)
+
+/** The word that a server's error begins with; Redis 6.2 wraps those of a script in a text. */
+const WORD = /^(?:ERR Error running script .*? -)?([A-Z]+) /s
+
+/** What ioredis says where the connection is the trouble. */
+const NO_CONNECTION =
+  /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache)/
+
+/** Null where the error says nothing about the state of Redis: then it is a defect. */
+export function troubleOf(error: unknown): RedisTrouble | null {
+  if (!(error instanceof Error)) return null
+  if (error instanceof RedisUnavailableError) return error.code
+  if (isReply(error)) return BY_WORD.get(WORD.exec(error.message)?.[1] ?? '') ?? null
+  // Of a cluster none of whose nodes could be used, the last one tells why.
+  if ('lastNodeError' in error) return troubleOf(error.lastNodeError) ?? 'REDIS_AWAY'
+  const isAway = error.name === 'MaxRetriesPerRequestError' || NO_CONNECTION.test(error.message)
+  return isAway ? 'REDIS_AWAY' : null
+}
+
+/** Whether the server has answered: what it refused it has not done. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/**
+ * Does something with Redis for a caller who is to understand what went wrong.
+ *
+ * @param note what trouble means for this caller
+ * @throws RedisUnavailableError where Redis is the trouble; all else as it came
+ */
+export async function explained<T>(work: () => Promise<T>, note?: string): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const trouble = troubleOf(error)
+    if (trouble === null || error instanceof RedisUnavailableError) throw error
+    throw new RedisUnavailableError(trouble, messageOf(error), note)
+  }
+}
+
+function wordsFor(code: RedisTrouble, detail: string): string {
+  switch (code) {
+    case 'REDIS_AWAY':
+      return `Redis does not answer (${detail}). Check that the server runs and can be reached, and try again.`
+    case 'REDIS_LOADING':
+      return `Redis is not ready yet (${detail}). Try again once it has its data.`
+    case 'REDIS_FULL':
+      return 'Redis is full: it has reached maxmemory. Raise maxmemory, or try again once requests have ended.'
+    case 'REDIS_READ_ONLY':
+      return 'Redis takes no writes: the server is a replica. Name the primary in REDIS_URL, or have Sentinel find it (configuration file).'
+    case 'REDIS_NOT_WRITING':
+      return `Redis takes no writes (${detail}). Look into the disk, the log and the replicas of the server.`
+    case 'REDIS_BUSY':
+      return `Redis is held up (${detail}). Try again in a while.`
+    case 'REDIS_LOGIN':
+      return `Redis refuses the login (${detail}). Check user and password, as in REDIS_URL, and what that user may do.`
+    default:
+      throw new TypeError(`Unknown trouble ${String(code satisfies never)}`)
+  }
+}

@@ -1,0 +1,116 @@
+import type { Cluster, Redis } from 'ioredis'
+import { ExpungeError, messageOf } from '../errors.ts'
+import { troubleOf } from './trouble.ts'
+
+type Client = Redis | Cluster
+
+/** Redis cannot be used as it is; the message says what to change. */
+export class RedisUnusableError extends ExpungeError {
+  readonly code = 'REDIS_UNUSABLE'
+}
+
+/**
+ * Waits until the server answers, and refuses one that cannot keep what is entrusted to it.
+ *
+ * @throws RedisUnusableError for a login that fails, a version too old, a replica, or eviction
+ */
+export async function assertUsable(redis: Client): Promise<RedisFacts> {
+  const facts = await unlessLoginFails(redis, inspectRedis(redis))
+  const reason = unusable(facts)
+  if (reason !== null) throw new RedisUnusableError(`Redis: ${reason}`)
+  return facts
+}
+
+function unusable({ product, version, supported, ...facts }: RedisFacts): string | null {
+  if (!supported) {
+    return `expected Redis 6.2 or newer, or Valkey 8 or newer, got ${product} ${version}. Upgrade the server.`
+  }
+  if (facts.role === 'slave') {
+    return (
+      `expected a primary, got a replica${facts.primary === null ? '' : ` of ${facts.primary}`}, which takes no writes. ` +
+      'Name the primary in REDIS_URL, or have Sentinel find it (configuration file).'
+    )
+  }
+  if (mayEvict(facts)) {
+    return (
+      `expected maxmemory-policy noeviction, got ${facts.evictionPolicy} with maxmemory set: once it is full, requests ` +
+      'and ids would vanish without a word. Set maxmemory-policy to noeviction (CONFIG SET, and in the configuration file of the server).'
+    )
+  }
+  return null
+}
+
+/** Whether the server drops keys one day. Without `maxmemory` the policy says nothing yet. */
+export function mayEvict({
+  evictionPolicy,
+  maxMemory,
+}: Pick<RedisFacts, 'evictionPolicy' | 'maxMemory'>): boolean {
+  return evictionPolicy !== 'noeviction' && maxMemory > 0
+}
+
+/** Waiting for a server that refuses the login would be waiting for ever. */
+async function unlessLoginFails<T>(redis: Client, work: Promise<T>): Promise<T> {
+  const { promise: refused, reject } = Promise.withResolvers<never>()
+  const onError = (error: unknown) => {
+    if (troubleOf(error) === 'REDIS_LOGIN') reject(error)
+  }
+  redis.on('error', onError)
+  try {
+    return await Promise.race([refused, work])
+  } catch (error) {
+    if (troubleOf(error) !== 'REDIS_LOGIN') throw error
+    throw new RedisUnusableError(
+      `Redis: the login was refused (${messageOf(error)}). Check user and password, as in REDIS_URL, and what that user may do.`,
+    )
+  } finally {
+    redis.off('error', onError)
+    // Whichever of the two comes late concerns nobody any more.
+    work.catch(() => {})
+  }
+}
+
+/** What matters about a server: version, and whether it may lose what we entrust to it. */
+export interface RedisFacts {
+  readonly product: 'redis' | 'valkey'
+  readonly version: string
+  readonly supported: boolean
+  /** `master` or `slave`. */
+  readonly role: string
+  /** Where a replica's primary is, `host:port` as the replica knows it; null of a primary. */
+  readonly primary: string | null
+  /** `noeviction` is the only policy under which nothing vanishes. */
+  readonly evictionPolicy: string
+  readonly appendOnly: boolean
+  /** Bytes; 0 where no limit is set. */
+  readonly maxMemory: number
+  readonly usedMemory: number
+}
+
+export async function inspectRedis(redis: Client): Promise<RedisFacts> {
+  const info = parseInfo(await redis.info())
+  const valkey = info.get('valkey_version')
+  const version = valkey ?? info.get('redis_version') ?? '0'
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return {
+    product: valkey === undefined ? 'redis' : 'valkey',
+    version,
+    supported: valkey === undefined ? major > 6 || (major === 6 && minor >= 2) : major >= 8,
+    role: info.get('role') ?? 'unknown',
+    primary: info.has('master_host')
+      ? `${info.get('master_host')}:${info.get('master_port') ?? ''}`
+      : null,
+    evictionPolicy: info.get('maxmemory_policy') ?? 'unknown',
+    appendOnly: info.get('aof_enabled') === '1',
+    maxMemory: Number(info.get('maxmemory') ?? 0),
+    usedMemory: Number(info.get('used_memory') ?? 0),
+  }
+}
+
+function parseInfo(text: string): Map<string, string> {
+  return new Map(
+    text
+      .split('\r\n')
+      .filter((line) => line.includes(':'))
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+  )
+}

@@ -1,0 +1,88 @@
+import { systemClock } from '../shared/clock.ts'
+import { messageOf } from '../shared/errors.ts'
+import type { OrgStore } from '../shared/org-store.ts'
+import { saveQuota } from '../shared/quota.ts'
+import type { Salesforce } from '../shared/salesforce/client.ts'
+import { SalesforceError } from '../shared/salesforce/errors.ts'
+import type { Quota } from '../shared/salesforce/quota.ts'
+import { unlessAborted } from '../shared/unless-aborted.ts'
+import type { Context } from './context.ts'
+
+/**
+ * Keeps what is left of the org's daily allowances in Redis, for whoever watches. Every answer tells
+ * of the API calls; of the bulk batches only a call of its own does, which one worker makes now and
+ * then for all. In real time, whatever the clock: other processes read it.
+ */
+
+/** Written at most so often. */
+const HEARD_EVERY_MS = 5_000
+
+/** A worker looks so often whether it is time to ask; the first time after so long. */
+const LOOK_EVERY_MS = 60_000
+const ASK_EVERY_MS = 5 * 60_000
+/** A user who may not read the limits may be given the right. */
+const ASK_AGAIN_MS = 3600_000
+
+/** Takes in what answers tell of the API calls. */
+export function quotaListener(store: OrgStore): (quota: Quota) => void {
+  let due = 0
+  return ({ used, max }) => {
+    const now = systemClock.now()
+    if (now < due) return
+    due = now + HEARD_EVERY_MS
+    const DailyApiRequests = { max, remaining: max - used }
+    // Nothing depends on it, and whatever is wrong with Redis is told elsewhere.
+    saveQuota(store.redis, store.ledger.keys, { DailyApiRequests }, now).catch(() => {})
+  }
+}
+
+/** Asks for the limits, if nobody has lately. */
+export async function askForQuota(
+  { redis, ledger }: OrgStore,
+  salesforce: Pick<Salesforce, 'limits'>,
+  { log, signal }: Context,
+): Promise<void> {
+  const { keys } = ledger
+  const { fault } = await ledger.pauseState()
+  // Whatever the org suffers from, a call more is no help; the batches run out without a fault.
+  if (fault !== null && fault.reason !== 'quota') return
+  if ((await redis.set(keys.quotaTurn, '1', 'PX', ASK_EVERY_MS, 'NX')) === null) return
+  try {
+    await saveQuota(redis, keys, await salesforce.limits(signal), systemClock.now())
+  } catch (error) {
+    if (signal.aborted || !(error instanceof SalesforceError)) throw error
+    if (error.retryable) return log.debug({ err: error }, 'The limits of the org were not told.')
+    log.info(
+      { code: error.code },
+      `The daily allowance of bulk batches is not known: ${messageOf(error)} The user needs View Setup and Configuration.`,
+    )
+    await redis.set(keys.quotaTurn, '1', 'PX', ASK_AGAIN_MS)
+  }
+}
+
+export interface QuotaWatch {
+  stop(): void
+  readonly ended: Promise<void>
+}
+
+export function startQuotaWatch(
+  store: OrgStore,
+  salesforce: Pick<Salesforce, 'limits'>,
+  ctx: Context,
+): QuotaWatch {
+  const stopping = new AbortController()
+  const signal = AbortSignal.any([ctx.signal, stopping.signal])
+  const loop = async () => {
+    while (!signal.aborted) {
+      await systemClock.sleep(LOOK_EVERY_MS, signal).catch(() => {})
+      if (signal.aborted) return
+      try {
+        await unlessAborted(askForQuota(store, salesforce, { ...ctx, signal }), signal)
+      } catch (error) {
+        if (!signal.aborted)
+          ctx.log.warn({ err: error }, 'The limits of the org were not asked for.')
+      }
+    }
+  }
+  return { stop: () => stopping.abort(), ended: loop() }
+}

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { hurried } from '../helpers/clock.ts'
+import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { startWorld, type World } from '../helpers/world.ts'
+
+const redis = await startRedis({ after })
+
+let used = 0
+function fresh(count: number): string[] {
+  used += count
+  return ids18(count, used - count)
+}
+
+test('an urgent request passes a purge whose ingest jobs take hours, in a window of its own', async (t) => {
+  const org = { maxJobRecords: 10, maxInFlight: 3, urgentInFlight: 2 }
+  const world = await startWorld(t, { redis, clock: hurried, org })
+  const { referee, faults } = world.sandbox
+  faults.add({ on: 'job', times: 3, action: { do: 'hold' } })
+  await world.startWorker()
+  await world.startWorker()
+  const purge = await submitIds(world, fresh(500), { priority: 'low' })
+  await referee.until(({ jobsAtWork }) => jobsAtWork === 3)
+  const urgent = await deleteIds(world, fresh(25), { priority: 'high' })
+  assert.deepEqual(urgent.outcome, outcome({ deleted: 25 }))
+  assert.equal(urgent.ingestJobs.length, 3)
+  assert.ok(referee.stats().maxJobsUnseen <= 5, `${referee.stats().maxJobsUnseen} at once`)
+  assert.equal((await world.store.ledger.openChunks(purge)).size, 50)
+  await world.producer.cancel(purge, { org: world.org })
+  assert.equal((await receiptOf(world, purge)).status, 'cancelled')
+})
+
+test('over two workers ingest jobs go by priority, and by age within it', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried, org: { maxInFlight: 1 } })
+  const { referee, faults } = world.sandbox
+  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 1000 } })
+  await world.startWorker()
+  await world.startWorker()
+  const first = await submitIds(world, fresh(5), { priority: 'low' })
+  await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  const submitted: { id: string; priority: string }[] = []
+  for (const priority of ['low', 'normal', 'low', 'normal', 'normal'] as const) {
+    const id = await submitIds(world, fresh(5), { priority })
+    await ordered(world, id)
+    submitted.push({ id, priority })
+  }
+  const of = (priority: string) => submitted.filter((one) => one.priority === priority)
+  const expected = [first, ...[...of('normal'), ...of('low')].map(({ id }) => id)]
+  const jobs = await Promise.all(expected.map((id) => onlyJobOf(world, id)))
+  assert.deepEqual(
+    jobs,
+    referee.stats().jobs.map(({ id }) => id),
+  )
+  assert.equal(referee.stats().maxJobsUnseen, 1)
+})
+
+test('what a stopping worker hands over goes on before anything else', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried, org: { maxInFlight: 1 } })
+  const { referee, faults } = world.sandbox
+  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 700 } })
+  const first = await world.startWorker()
+  const low = await submitIds(world, fresh(5), { priority: 'low' })
+  await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  const normal = await submitIds(world, fresh(5))
+  await ordered(world, normal)
+  await first.stop()
+  await world.startWorker()
+  const jobs = await Promise.all([low, normal].map((id) => onlyJobOf(world, id)))
+  assert.deepEqual(
+    jobs,
+    referee.stats().jobs.map(({ id }) => id),
+  )
+  // Otherwise the window would have been overrun.
+  assert.equal(referee.stats().maxJobsUnseen, 1)
+})
+
+/** Resolves once the request waits for its turn. */
+async function ordered({ store }: World, id: string): Promise<void> {
+  const jobOf = async () => {
+    const [order = ''] = (await store.ledger.openChunks(id)).values()
+    return store.queues['ingest-jobs'].getJob(order)
+  }
+  while ((await jobOf()) === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+async function onlyJobOf(world: World, id: string): Promise<string | undefined> {
+  const { ingestJobs } = await receiptOf(world, id)
+  assert.equal(ingestJobs.length, 1)
+  return ingestJobs[0]?.id
+}
