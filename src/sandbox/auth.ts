@@ -13,17 +13,40 @@ export interface AuthOptions {
   readonly username: string
   /** From issue to expiry; use does not prolong it, so that tests can foresee it. */
   readonly tokenLifetimeMs: number
+  /** What time it is, for assertions. */
+  readonly now: () => number
 }
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
+/** What a client has to know; what is not given stays. */
+export interface SandboxCredentials {
+  readonly clientSecret?: string | undefined
+  /** Checks the signatures of JWT bearer assertions from now on. */
+  readonly jwtPublicKey?: KeyObject | undefined
+}
+
 /** The OAuth endpoints and the access tokens they issued. */
 export class Auth {
-  readonly #options: AuthOptions
+  #options: AuthOptions
   readonly #expiry = new Map<string, number>()
 
   constructor(options: AuthOptions) {
     this.#options = options
+  }
+
+  get clientSecret(): string {
+    return this.#options.clientSecret
+  }
+
+  /** A rotated secret. Tokens that were issued go on. */
+  accept({ clientSecret, jwtPublicKey }: SandboxCredentials): void {
+    const { clientSecret: secret, jwtPublicKey: key } = this.#options
+    this.#options = {
+      ...this.#options,
+      clientSecret: clientSecret ?? secret,
+      jwtPublicKey: jwtPublicKey ?? key,
+    }
   }
 
   /** `POST /services/oauth2/token`: client_credentials (form or Basic), JWT bearer, refresh_token. */
@@ -108,8 +131,8 @@ export class Auth {
   }
 
   #checkAssertion(assertion: string): void {
-    const { clientId, jwtPublicKey } = this.#options
-    const problem = assertionProblem(assertion, { clientId, publicKey: jwtPublicKey })
+    const { clientId, jwtPublicKey, now } = this.#options
+    const problem = assertionProblem(assertion, { clientId, publicKey: jwtPublicKey, now })
     if (problem) throw new Refusal(denied(...problem))
   }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Operation } from './faults.ts'
+import type { Operation } from './fault-script.ts'
 import { parseJsonOrUndefined } from './fields.ts'
 import { refuse } from './reply.ts'
 import { type Route, routeOf } from './routes.ts'

@@ -10,12 +10,15 @@
  *   DELETE /__sandbox/faults[/{id}]   one or all → 204
  *   PUT    /__sandbox/rows            RowRules, from the next row on → 204
  *   PATCH  /__sandbox/settings        SandboxSettings, those that are given → the settings in force
+ *   PUT    /__sandbox/credentials     {"clientSecret","jwtPublicKey":PEM}, those that are given → 204
  *   POST   /__sandbox/expire-tokens   all access tokens are worth nothing → 204
  */
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { SandboxCredentials } from './auth.ts'
 import { parseFaultScript } from './fault-json.ts'
 import type { Faults } from './faults.ts'
-import { FieldError } from './fields.ts'
+import { FieldError, Fields } from './fields.ts'
 import type { Referee } from './referee.ts'
 import { json, type Reply } from './reply.ts'
 import { parseRowRules, type RowRules } from './row-rules.ts'
@@ -28,6 +31,8 @@ export interface Controls {
   setRows(rules: RowRules): void
   configure(change: SettingsChange): SandboxSettings
   expireTokens(): void
+  /** Rotates what logins must show; tokens that were issued go on until they expire. */
+  setCredentials(credentials: SandboxCredentials): void
   idle(): Promise<void>
 }
 
@@ -73,6 +78,9 @@ async function act(
       return DONE
     case 'PATCH settings':
       return json(200, controls.configure(parseSettings(await bodyOf(request))))
+    case 'PUT credentials':
+      controls.setCredentials(parseCredentials(await bodyOf(request)))
+      return DONE
     case 'POST expire-tokens':
       controls.expireTokens()
       return DONE
@@ -85,6 +93,23 @@ async function act(
 function addFaults(body: unknown, faults: Faults) {
   const scripts = Array.isArray(body) ? body.map(parseFaultScript) : [parseFaultScript(body)]
   return scripts.map((script) => faults.add(script))
+}
+
+function parseCredentials(value: unknown): SandboxCredentials {
+  const fields = new Fields(value, 'credentials', ['clientSecret', 'jwtPublicKey'])
+  const pem = fields.string('jwtPublicKey')
+  return {
+    clientSecret: fields.string('clientSecret'),
+    jwtPublicKey: pem === undefined ? undefined : parsePublicKey(pem),
+  }
+}
+
+function parsePublicKey(pem: string): KeyObject {
+  try {
+    return createPublicKey(pem)
+  } catch {
+    throw new FieldError('credentials.jwtPublicKey: expected a public key as PEM')
+  }
 }
 
 async function bodyOf(request: IncomingMessage): Promise<unknown> {

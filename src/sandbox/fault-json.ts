@@ -4,17 +4,18 @@ import {
   JOB_FAILURES,
   type JobAction,
   OPERATIONS,
-} from './faults.ts'
+} from './fault-script.ts'
 import { Fields } from './fields.ts'
 
 const TARGETS = [...OPERATIONS, '*', 'job'] as const
 
 /** One fault script as it comes over the control surface; errors name the field. */
 export function parseFaultScript(value: unknown): FaultScript {
-  const fields = new Fields(value, 'fault', ['on', 'job', 'nth', 'times', 'action'])
+  const fields = new Fields(value, 'fault', ['on', 'job', 'object', 'nth', 'times', 'action'])
   const on = fields.required('on', fields.oneOf('on', TARGETS))
   const match = {
     job: fields.string('job'),
+    object: fields.string('object'),
     nth: fields.numbers('nth'),
     times: fields.number('times'),
   }
@@ -24,10 +25,20 @@ export function parseFaultScript(value: unknown): FaultScript {
     : { on, ...match, action: parseCallAction(action) }
 }
 
-const CALL_ACTIONS = ['answer', 'reset', 'stall', 'expireTokens'] as const
+const CALL_ACTIONS = ['answer', 'reset', 'stall', 'truncate', 'outage', 'expireTokens'] as const
 const JOB_ACTIONS = ['fail', 'hold', 'vanish'] as const
-const ANSWER = ['do', 'status', 'body', 'errorCode', 'message', 'text', 'contentType', 'effect']
-const CALL_FIELDS = [...ANSWER, 'when', 'afterBytes', 'ms']
+const ANSWER = [
+  'do',
+  'status',
+  'body',
+  'errorCode',
+  'message',
+  'text',
+  'contentType',
+  'effect',
+  'headers',
+]
+const CALL_FIELDS = [...ANSWER, 'when', 'afterBytes', 'afterRows', 'ms']
 
 function parseCallAction(value: unknown): CallAction {
   const fields = new Fields(value, 'fault.action', CALL_FIELDS)
@@ -42,7 +53,9 @@ function parseCallAction(value: unknown): CallAction {
         message: fields.string('message'),
         text: fields.string('text'),
         contentType: fields.string('contentType'),
+        headers: fields.texts('headers'),
         effect: fields.boolean('effect'),
+        afterBytes: fields.number('afterBytes'),
       }
     case 'reset':
       return {
@@ -54,8 +67,17 @@ function parseCallAction(value: unknown): CallAction {
       return {
         do: 'stall',
         ms: fields.number('ms'),
-        when: fields.oneOf('when', ['before', 'after']),
+        when: fields.oneOf('when', ['before', 'after', 'during']),
+        afterBytes: fields.number('afterBytes'),
       }
+    case 'truncate':
+      return {
+        do: 'truncate',
+        afterRows: fields.number('afterRows'),
+        afterBytes: fields.number('afterBytes'),
+      }
+    case 'outage':
+      return { do: 'outage', ms: fields.required('ms', fields.number('ms')) }
     case 'expireTokens':
       return { do: 'expireTokens' }
     default:

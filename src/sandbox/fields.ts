@@ -41,6 +41,10 @@ export class Fields {
     return this.#take(name, 'a number or a list of numbers', isCounts)
   }
 
+  texts(name: string): Readonly<Record<string, string>> | undefined {
+    return this.#take(name, 'an object of strings', isTexts)
+  }
+
   list(name: string): unknown[] | undefined {
     return this.#take(name, 'a list', (value) => Array.isArray(value))
   }
@@ -88,6 +92,9 @@ const isCount = (value: unknown): value is number =>
 
 const isCounts = (value: unknown): value is number | number[] =>
   isCount(value) || (Array.isArray(value) && value.every(isCount))
+
+const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
+  isRecord(value) && Object.values(value).every((item) => typeof item === 'string')
 
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')

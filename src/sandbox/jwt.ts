@@ -11,6 +11,7 @@ export interface AssertionRules {
   readonly clientId: string
   /** Checks the signature where given. */
   readonly publicKey: KeyObject | undefined
+  readonly now: () => number
 }
 
 /** Why a JWT bearer assertion is refused, as `[error, error_description]`; undefined where it holds. */
@@ -30,7 +31,7 @@ export function assertionProblem(
   if (!AUDIENCES.some((audience) => audience === claims['aud'])) {
     return ['invalid_grant', 'audience is invalid']
   }
-  const left = typeof claims['exp'] === 'number' ? claims['exp'] - Date.now() / 1_000 : 0
+  const left = typeof claims['exp'] === 'number' ? claims['exp'] - rules.now() / 1_000 : 0
   if (left <= 0 || left > MAX_LIFE_SECONDS) return ['invalid_grant', 'expired authorization code']
   if (typeof claims['sub'] !== 'string' || claims['sub'] === '') {
     return ['invalid_grant', "user hasn't approved this consumer"]

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../shared/objects.ts'
 import { canonicalId, to18 } from '../shared/record-id.ts'
 import type { AuthOptions } from './auth.ts'
-import type { FaultScript } from './faults.ts'
+import type { FaultScript } from './fault-script.ts'
 import type { RowRules } from './row-rules.ts'
 
 export interface SandboxOptions {
@@ -44,6 +44,8 @@ export interface SandboxOptions {
   readonly directory?: string | undefined
   /** From a token's issue to its expiry. Default 2 hours. */
   readonly tokenLifetimeMs?: number | undefined
+  /** What time it is where JWT assertions are signed, for tests with a clock of their own. */
+  readonly now?: (() => number) | undefined
   /** The control surface under `/__sandbox`. Default true. */
   readonly control?: boolean | undefined
 }
@@ -63,6 +65,7 @@ export function authOptions(options: SandboxOptions): AuthOptions {
     userId: USER_ID,
     username: options.username ?? 'integration@sandbox.example',
     tokenLifetimeMs: options.tokenLifetimeMs ?? TWO_HOURS,
+    now: options.now ?? Date.now,
   }
 }
 

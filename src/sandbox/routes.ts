@@ -1,4 +1,4 @@
-import type { Operation } from './faults.ts'
+import type { Operation } from './fault-script.ts'
 
 /** Where a request leads. */
 export interface Route {

@@ -1,17 +1,18 @@
-import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { roaringLibraryInitialize } from 'roaring-wasm'
 import { Auth, type AuthOptions } from './auth.ts'
+import type { Call } from './call.ts'
 import { type Controls, control } from './control.ts'
-import { Faults } from './faults.ts'
+import { Faults, type Subject } from './faults.ts'
+import { parseJsonOrUndefined } from './fields.ts'
 import { IngestApi } from './ingest-api.ts'
 import { JobRunner } from './job-runner.ts'
 import { Jobs } from './jobs.ts'
 import { authOptions, objectsOf, type SandboxOptions } from './options.ts'
 import { Org } from './org.ts'
+import { Port } from './port.ts'
 import { Allowance, type Quota } from './quota.ts'
 import { Rate } from './rate.ts'
 import { Referee } from './referee.ts'
@@ -21,7 +22,9 @@ import { Settings } from './settings.ts'
 import { Uploads } from './uploads.ts'
 import { Verdicts } from './verdicts.ts'
 
-export type { CallAction, CallFault, Fault, FaultScript, JobAction, JobFault } from './faults.ts'
+export type { SandboxCredentials } from './auth.ts'
+export type { CallAction, CallFault, FaultScript, JobAction, JobFault } from './fault-script.ts'
+export type { Fault } from './faults.ts'
 export type { SandboxOptions } from './options.ts'
 export type { Referee } from './referee.ts'
 export type {
@@ -38,6 +41,7 @@ export interface Sandbox extends Controls {
   /** `http://host:port`, login and instance in one. */
   readonly url: string
   readonly clientId: string
+  /** The one that is accepted now. */
   readonly clientSecret: string
   readonly orgId: string
   /** Stops at once: connections are cut, jobs end where they are. */
@@ -47,25 +51,27 @@ export interface Sandbox extends Controls {
 /** Starts a local stand-in for Salesforce's Bulk API 2.0 (ingest, delete and hardDelete). */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const identity = authOptions(options)
-  const { orgId, clientId, clientSecret } = identity
+  const { orgId, clientId } = identity
   // Bitmaps are WebAssembly: the first one must not be made before it is loaded.
   await roaringLibraryInitialize()
   const back = createBack(options)
   const folder = await openFolder(options.directory)
   const front = createFront(identity, back, folder.path, options)
-  const url = await listen(front.server, options).catch(async (error: unknown) => {
+  const { port, auth } = front
+  await port.open().catch(async (error: unknown) => {
     await folder.release()
     throw error
   })
   return {
     ...front.controls,
-    url,
+    url: port.url,
     orgId,
     clientId,
-    clientSecret,
+    get clientSecret() {
+      return auth.clientSecret
+    },
     close: async () => {
-      front.server.close()
-      front.server.closeAllConnections()
+      port.close()
       await back.runner.close()
       back.org.dispose()
       back.referee.dispose()
@@ -116,6 +122,7 @@ function createFront(
     setRows: (rules) => org.setRules(rules),
     configure: (change) => settings.change(change),
     expireTokens: () => auth.expireTokens(),
+    setCredentials: (credentials) => auth.accept(credentials),
     idle: () => runner.idle(),
   }
   const server = createSandboxServer({
@@ -125,8 +132,22 @@ function createFront(
     perform: (call) => performCall(call, { auth, quota, ingest, organization }),
     control: options.control === false ? undefined : (request) => control(request, controls),
     expireTokens: controls.expireTokens,
+    subjectOf: (call) => subjectOf(call, back.jobs),
+    outage: (ms) => void port.shut(ms),
   })
-  return { server, controls }
+  const { host, port: number } = options
+  const port = new Port(server, { ...(host && { host }), ...(number && { port: number }) })
+  return { port, auth, controls }
+}
+
+/** What a call is about, as scripts may name it; a create tells its object in its body. */
+async function subjectOf(call: Call, jobs: Jobs): Promise<Subject> {
+  const job = call.route.jobId
+  if (job !== undefined) return { job, object: jobs.find(job)?.request.object }
+  const isJson = call.request.headers['content-type']?.startsWith('application/json')
+  if (call.operation !== 'create' || !isJson) return { job, object: undefined }
+  const object = parseJsonOrUndefined(await call.body())?.['object']
+  return { job, object: typeof object === 'string' ? object : undefined }
 }
 
 /** Uploads lie in a folder of their own, in the caller's or the system's temporary one. */
@@ -134,13 +155,4 @@ async function openFolder(directory = tmpdir()) {
   await mkdir(directory, { recursive: true })
   const path = await mkdtemp(join(directory, 'expunge-sandbox-'))
   return { path, release: () => rm(path, { recursive: true, force: true }) }
-}
-
-async function listen(server: Server, options: SandboxOptions): Promise<string> {
-  const { host = '127.0.0.1', port = 0 } = options
-  server.listen(port, host)
-  await once(server, 'listening')
-  const address = server.address()
-  const actual = typeof address === 'object' && address ? address.port : port
-  return `http://${host.includes(':') ? `[${host}]` : host}:${actual}`
 }

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Call, identify } from './call.ts'
-import type { CallAction, Faults } from './faults.ts'
+import type { CallAction } from './fault-script.ts'
+import type { Faults, Subject } from './faults.ts'
 import type { Referee } from './referee.ts'
 import { apiError, Refusal, type Reply } from './reply.ts'
 import { closed, respond } from './respond.ts'
+import { pausing, scripted, shortened } from './spoilt.ts'
 import { UploadCut } from './upload.ts'
 
 export interface ServerDeps {
@@ -16,6 +18,9 @@ export interface ServerDeps {
   /** Answers under {@link CONTROL_PATH}; undefined where the control surface is off. */
   readonly control: ((request: IncomingMessage) => Promise<Reply>) | undefined
   readonly expireTokens: () => void
+  readonly subjectOf: (call: Call) => Promise<Subject>
+  /** Shuts the port for so long. */
+  readonly outage: (ms: number) => void
 }
 
 /** Everything below it is ours, nothing of Salesforce's. */
@@ -43,7 +48,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, deps: S
     }
     const call = await identify(request)
     deps.referee.received(call.operation)
-    const action = deps.faults.forCall(call.operation, call.route.jobId)
+    const action = deps.faults.forCall(call.operation, await deps.subjectOf(call))
     await play(call, action, response, deps)
   } catch {
     // The client hung up in the middle: there is nobody left to tell.
@@ -63,14 +68,20 @@ async function play(
       await finish(call, await perform(call, deps), response, deps)
       return
     case 'answer':
-      if (action.effect) await perform(call, deps)
-      await finish(call, scripted(action), response, deps)
+      await answer(call, action, response, deps)
       return
     case 'reset':
       await reset(call, action, response, deps)
       return
     case 'stall':
       await stall(call, action, response, deps)
+      return
+    case 'truncate':
+      await truncate(call, action, response, deps)
+      return
+    case 'outage':
+      deps.referee.answered(call.operation, 'reset')
+      deps.outage(action.ms)
       return
     case 'expireTokens':
       deps.expireTokens()
@@ -82,6 +93,39 @@ async function play(
 }
 
 type Action<Do extends CallAction['do']> = Extract<CallAction, { do: Do }>
+
+async function answer(
+  call: Call,
+  action: Action<'answer'>,
+  response: ServerResponse,
+  deps: ServerDeps,
+): Promise<void> {
+  if (action.afterBytes !== undefined && call.operation === 'upload') {
+    await readSome(call.request, action.afterBytes)
+    response.setHeader('Connection', 'close')
+  }
+  if (action.effect) await perform(call, deps)
+  await finish(call, scripted(action), response, deps)
+}
+
+/** Leaves the rest of a body unread. */
+async function readSome(request: IncomingMessage, bytes: number): Promise<void> {
+  let left = bytes
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    left -= chunk.length
+    if (left <= 0) return
+  }
+}
+
+async function truncate(
+  call: Call,
+  action: Action<'truncate'>,
+  response: ServerResponse,
+  deps: ServerDeps,
+): Promise<void> {
+  const reply = await perform(call, deps)
+  await finish(call, reply && shortened(reply, action), response, deps)
+}
 
 async function reset(
   call: Call,
@@ -100,15 +144,21 @@ async function reset(
 
 async function stall(
   call: Call,
-  { ms, when = 'before' }: Action<'stall'>,
+  { ms, when = 'before', afterBytes = 1 }: Action<'stall'>,
   response: ServerResponse,
   deps: ServerDeps,
 ): Promise<void> {
-  const early = when === 'after' ? await perform(call, deps) : undefined
+  const early = when === 'before' ? undefined : await perform(call, deps)
   const gone = closed(response)
+  const wait = () => (ms === undefined ? gone : Promise.race([gone, delay(ms)]))
+  if (early && when === 'during') {
+    deps.referee.answered(call.operation, ms === undefined ? 'reset' : early.status)
+    await respond(response, pausing(early, afterBytes, wait), { gzip: false })
+    return
+  }
   // An unread body would hide that the client hung up.
   if (ms === undefined) call.request.resume()
-  await (ms === undefined ? gone : Promise.race([gone, delay(ms)]))
+  await wait()
   if (response.closed) deps.referee.answered(call.operation, 'reset')
   else await finish(call, early ?? (await perform(call, deps)), response, deps)
 }
@@ -146,17 +196,4 @@ async function finish(
   }
   const accepts = String(call.request.headers['accept-encoding'] ?? '')
   await respond(response, reply, { gzip: settings.gzipResults && accepts.includes('gzip') })
-}
-
-function scripted(action: Action<'answer'>): Reply {
-  const { status, body = 'json', errorCode = 'UNKNOWN_EXCEPTION' } = action
-  const message = action.message ?? 'An unexpected error occurred'
-  if (action.text !== undefined) {
-    const contentType = action.contentType ?? 'text/plain'
-    return { kind: 'text', status, contentType, text: action.text }
-  }
-  if (body === 'json') return apiError(status, errorCode, message)
-  if (body === 'empty') return { kind: 'empty', status }
-  const text = `<html><body><h1>Error ${status}</h1><pre>reason: ${message}</pre></body></html>`
-  return { kind: 'text', status, contentType: 'text/html;charset=UTF-8', text }
 }

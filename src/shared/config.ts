@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { type CallbackConfig, readCallbacks } from './config/callbacks.ts'
 import {
   Environment,
   type Group,
@@ -18,6 +19,7 @@ import type { DeletableObject } from './objects.ts'
 import type { RedisConfig } from './redis.ts'
 import type { ProxyEnv } from './salesforce/agents.ts'
 
+export type { CallbackConfig } from './config/callbacks.ts'
 export type { OrgConfig } from './config/orgs.ts'
 export { showRedis } from './config/redis.ts'
 
@@ -51,12 +53,22 @@ export interface Config {
   /** Bytes that telling duplicates apart may take in one plan. */
   readonly maxPlanMemory: number
   readonly metrics: Listen
-  readonly http: Listen
+  readonly http: Listen & {
+    /** Path of the file with the API keys, absolute; null: no keys, and so loopback alone. */
+    readonly keys: string | null
+  }
   readonly logLevel: LogLevel
   /** Whether every deleted id is written to `deleted.csv`. */
   readonly audit: { readonly keepDeleted: boolean }
+  /** Null: none is sent. */
+  readonly callbacks: CallbackConfig | null
   /** Milliseconds, shared by all workers: how soon a dead worker's jobs go on elsewhere. */
-  readonly worker: { readonly lockMs: number; readonly stalledMs: number }
+  readonly worker: {
+    readonly lockMs: number
+    readonly stalledMs: number
+    /** Before rows that failed for a passing reason go again for the first time. */
+    readonly resendMs: number
+  }
   /** The variables that name the proxy, as Node's agents take them. */
   readonly proxyEnv: ProxyEnv
   /** What is odd but no reason to stop, one sentence each. */
@@ -107,12 +119,14 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     maxPlans: service.integer('maxPlans', { fallback: 4, min: 1, max: 64 }),
     maxPlanMemory: service.integer('maxPlanMemory', { fallback: 512 * MIB, min: MIB }),
     metrics: readListen(settings(file.section('metrics'), 'metrics'), 9464),
-    http: readListen(settings(file.section('http'), 'http'), 8080),
+    http: readHttp(settings(file.section('http'), 'http')),
     logLevel: service.choice('logLevel', LOG_LEVELS, 'info'),
     audit: { keepDeleted: results.flag('deleted', false) },
+    callbacks: readCallbacks(file.section('callbacks'), file.has('callbacks'), problems),
     worker: {
       lockMs: worker.integer('lockMs', { fallback: 10_000, min: 1000, max: 600_000 }),
       stalledMs: worker.integer('stalledMs', { fallback: 5000, min: 1000, max: 600_000 }),
+      resendMs: worker.integer('resendMs', { fallback: 5000, min: 0, max: 600_000 }),
     },
     proxyEnv: readProxy(env, problems),
     warnings,
@@ -131,6 +145,10 @@ const MIB = 1024 * 1024
 
 const RESULTS =
   'a directory that all processes share (a bucket such as s3://bucket/prefix is not supported in this version)'
+
+function readHttp(settings: Settings): Config['http'] {
+  return { ...readListen(settings, 8080), keys: settings.path('keys') ?? null }
+}
 
 function readListen(settings: Settings, port: number): Listen {
   return {

@@ -12,6 +12,8 @@ const SECRET_FORMS: readonly (readonly [form: RegExp, instead: string])[] = [
   [/\b00D[0-9A-Za-z]{9,15}![\w.]+/g, STRUCK],
   // A JSON Web Token.
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, STRUCK],
+  // A key of the HTTP API.
+  [/\bexpunge_[\w-]{43}/g, STRUCK],
   [/\b(Bearer|Basic)\s+[\w.~+/=!-]{8,}/gi, `$1 ${STRUCK}`],
   // redis://user:password@host, also where the password has an unescaped @ or / in it.
   [/(:\/\/[^\s:@/]*):\S+@/g, `$1:${STRUCK}@`],

@@ -93,6 +93,26 @@ test('a JWT bearer assertion is checked claim by claim', async (t) => {
   assert.equal(await ask(CLAIMS, { alg: 'none' }), 'invalid assertion')
 })
 
+test('the key of assertions is rotated', async (t) => {
+  const { sandbox, client } = await setup(t, { jwtPublicKey: publicKey })
+  const status = async () => (await client.form(TOKEN, bearer(jwt(CLAIMS)))).status
+  const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  assert.equal(await status(), 200)
+  sandbox.setCredentials({ jwtPublicKey: other.publicKey })
+  assert.equal(await status(), 400)
+  sandbox.setCredentials({ jwtPublicKey: publicKey })
+  assert.equal(await status(), 200)
+})
+
+test('an assertion is as old as the clock that was handed in says', async (t) => {
+  let now = Date.now()
+  const { client } = await setup(t, { now: () => now })
+  const status = async () => (await client.form(TOKEN, bearer(jwt(CLAIMS)))).status
+  assert.equal(await status(), 200)
+  now += 3_600_000
+  assert.equal(await status(), 400)
+})
+
 test('a configured public key makes the signature count', async (t) => {
   const { client } = await setup(t, { jwtPublicKey: publicKey })
   const good = jwt(CLAIMS)

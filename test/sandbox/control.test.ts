@@ -67,6 +67,37 @@ test('tokens are expired, and the end of all work awaited', async (t) => {
   assert.equal((await client.get(job)).status, 401)
 })
 
+test('secrets are rotated, and tokens that were issued go on', async (t) => {
+  const { sandbox, client, ask } = await controlled(t)
+  assert.equal((await ask('PUT', 'credentials', { clientSecret: 'rotated' })).status, 204)
+  assert.equal(sandbox.clientSecret, 'rotated')
+  assert.equal((await client.rest('GET', '/limits')).status, 200)
+  const logIn = (client_secret: string) =>
+    client.form('/services/oauth2/token', {
+      ...{ grant_type: 'client_credentials', client_id: 'sandbox-client', client_secret },
+    })
+  assert.equal((await logIn('sandbox-secret')).json.error, 'invalid_client')
+  assert.equal((await logIn('rotated')).status, 200)
+  const { json } = await ask('PUT', 'credentials', { jwtPublicKey: 'no key' })
+  assert.match(json.error, /^credentials\.jwtPublicKey: expected a public key/)
+})
+
+test('faults of every kind come over the control surface', async (t) => {
+  const { sandbox, ask } = await controlled(t)
+  const scripts = [
+    { on: 'get', object: 'Lead', action: { do: 'truncate', afterRows: 1, afterBytes: 2 } },
+    { on: 'get', action: { do: 'outage', ms: 1 } },
+    { on: 'get', action: { do: 'stall', when: 'during', afterBytes: 9 } },
+    { on: 'upload', action: { do: 'answer', status: 401, afterBytes: 9, headers: { a: 'b' } } },
+  ]
+  await ask('POST', 'faults', scripts)
+  // What is not given is undefined there, and absent in JSON.
+  const got = JSON.parse(JSON.stringify(sandbox.faults.list().map(({ script }) => script)))
+  assert.deepEqual(got, scripts)
+  const wrong = { on: 'get', action: { do: 'answer', status: 1, headers: { a: 1 } } }
+  assert.match((await ask('POST', 'faults', wrong)).json.error, /headers: expected an object of/)
+})
+
 test('what is wrong is refused by name, and nothing of it is added', async (t) => {
   const { ask } = await controlled(t)
   const refusal = async (method: string, what: string, body: unknown) => {

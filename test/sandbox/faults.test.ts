@@ -135,6 +135,109 @@ test('a fault about one job leaves the others alone', async (t) => {
   assert.equal((await client.get(one)).status, 200)
 })
 
+test('a fault about one object leaves the others alone, from the create on', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const action = { do: 'answer', status: 500 } as const
+  sandbox.faults.add({ on: 'create', times: 1, object: 'Lead', action })
+  sandbox.faults.add({ on: 'get', object: 'Lead', action })
+  sandbox.faults.add({ on: 'job', object: 'Lead', action: { do: 'fail', code: 'Unknown' } })
+  const contact = await client.run(csv(ids(1)))
+  assert.equal((await client.get(contact)).json.state, 'JobComplete')
+  const job = { object: 'Lead', operation: 'delete' }
+  assert.equal((await client.rest('POST', '/jobs/ingest', job)).status, 500)
+  const lead = await client.run(csv([id(1, '00Q')]), { object: 'Lead' })
+  assert.equal((await client.get(lead)).status, 500)
+  assert.equal(sandbox.referee.stats().jobs[1]?.state, 'Failed')
+})
+
+test('a scripted answer has the headers it is told', async (t) => {
+  const { client } = await setup(t, {
+    faults: [
+      { on: 'limits', action: { do: 'answer', status: 429, headers: { 'Retry-After': '7' } } },
+    ],
+  })
+  const { status, headers } = await client.rest('GET', '/limits')
+  assert.deepEqual([status, headers.get('retry-after')], [429, '7'])
+})
+
+test('an upload is refused in its middle, and nothing of it is kept', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const action = { do: 'answer', status: 401, afterBytes: 30 } as const
+  sandbox.faults.add({ on: 'upload', times: 1, action })
+  const job = await client.create()
+  const { status, headers } = await client.upload(job, csv(ids(3)))
+  assert.deepEqual([status, headers.get('connection')], [401, 'close'])
+  assert.equal((await client.upload(job, csv(ids(3)))).status, 201)
+})
+
+test('a result file ends after so many rows and bytes, as if it were whole', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const job = await client.run(csv(ids(5)))
+  const whole = (await client.get(job, '/successfulResults')).text
+  const endOf = (rows: number) => whole.split('\n', rows + 1).join('\n').length + 1
+  for (const [action, length] of [
+    [{}, 0],
+    [{ afterBytes: 3 }, 3],
+    [{ afterRows: 0 }, endOf(0)],
+    [{ afterRows: 2 }, endOf(2)],
+    [{ afterRows: 2, afterBytes: 5 }, endOf(2) + 5],
+    [{ afterRows: 9 }, whole.length],
+  ] as const) {
+    sandbox.faults.add({
+      on: 'successfulResults',
+      times: 1,
+      action: { do: 'truncate', ...action },
+    })
+    const { status, text } = await client.get(job, '/successfulResults')
+    assert.deepEqual([status, text], [200, whole.slice(0, length)])
+  }
+})
+
+test('an answer stalls in its middle, for a while or until the client gives up', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const stall = { do: 'stall', when: 'during', afterBytes: 5 } as const
+  sandbox.faults.add({ on: 'limits', nth: 1, action: { ...stall, ms: 1 } })
+  sandbox.faults.add({ on: 'limits', nth: 2, action: stall })
+  const whole = await client.rest('GET', '/limits')
+  assert.notEqual(whole.json.DailyApiRequests, undefined)
+  const answer = await fetch(`${sandbox.url}/services/data/v61.0/limits`, {
+    headers: { Authorization: `Bearer ${client.token}` },
+  })
+  const reader = answer.body?.getReader()
+  const { value } = (await reader?.read()) ?? {}
+  assert.equal(value?.length, 5)
+  await reader?.cancel()
+})
+
+test('in an outage nobody listens, and all is as it was afterwards', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const job = await client.create()
+  sandbox.faults.add({ on: 'get', times: 1, action: { do: 'outage', ms: 30 } })
+  await assert.rejects(client.get(job), TypeError)
+  await assert.rejects(client.get(job), TypeError)
+  let state: string | undefined
+  while (state === undefined) {
+    state = await client.get(job).then(
+      ({ json }) => json.state,
+      () => undefined,
+    )
+  }
+  assert.equal(state, 'Open')
+  assert.deepEqual(sandbox.referee.stats().calls['get'], {
+    received: 2,
+    answered: { reset: 1, 200: 1 },
+  })
+})
+
+test('a sandbox that is closed in an outage stays closed', async (t) => {
+  const { sandbox, client } = await setup(t)
+  sandbox.faults.add({ on: 'limits', action: { do: 'outage', ms: 20 } })
+  await assert.rejects(client.rest('GET', '/limits'), TypeError)
+  await sandbox.close()
+  await new Promise((resolve) => setTimeout(resolve, 40))
+  await assert.rejects(client.rest('GET', '/limits'), TypeError)
+})
+
 const failing: SandboxOptions = {
   faults: [
     {

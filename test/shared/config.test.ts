@@ -23,8 +23,10 @@ test('without any setting every default is in place', async () => {
           maxInFlight: 10,
           urgentInFlight: 2,
           maxRecords: 1_000_000,
+          approvalAbove: null,
           canary: 10_000,
           hardDelete: false,
+          timeouts: { connect: 15_000, response: 300_000, idle: 300_000 },
         },
       ],
     ]),
@@ -41,10 +43,11 @@ test('without any setting every default is in place', async () => {
     maxPlans: 4,
     maxPlanMemory: 536_870_912,
     metrics: { host: '127.0.0.1', port: 9464 },
-    http: { host: '127.0.0.1', port: 8080 },
+    http: { host: '127.0.0.1', port: 8080, keys: null },
     logLevel: 'info',
     audit: { keepDeleted: false },
-    worker: { lockMs: 10_000, stalledMs: 5_000 },
+    callbacks: null,
+    worker: { lockMs: 10_000, stalledMs: 5_000, resendMs: 5_000 },
     proxyEnv: {},
     warnings: [],
   })
@@ -80,7 +83,7 @@ test('every variable sets its setting', async () => {
   assert.equal(config.home, '/srv/home')
   assert.deepEqual(config.results, { kind: 'directory', path: '/srv/results' })
   assert.deepEqual([config.retentionDays, config.maxPlans, config.logLevel], [7, 2, 'silent'])
-  assert.deepEqual(config.http, { host: '::1', port: 0 })
+  assert.deepEqual(config.http, { host: '::1', port: 0, keys: null })
   assert.deepEqual(config.metrics, { host: 'metrics.internal', port: 65_535 })
   assert.deepEqual(config.proxyEnv, { https_proxy: 'http://proxy:3128', NO_PROXY: 'localhost' })
   assert.deepEqual(config.orgs.get('default'), {
@@ -93,8 +96,10 @@ test('every variable sets its setting', async () => {
     maxInFlight: 500,
     urgentInFlight: 1,
     maxRecords: 5,
+    approvalAbove: null,
     canary: 0,
     hardDelete: false,
+    timeouts: { connect: 15_000, response: 300_000, idle: 300_000 },
   })
 })
 

@@ -2,6 +2,7 @@ import type { ConfigProblem } from '../errors.ts'
 import { canonicalId, to18 } from '../record-id.ts'
 import { DEFAULT_ORG, ORG_NAME } from '../request.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
+import { DEFAULT_TIMEOUTS, type Timeouts } from '../salesforce/timeouts.ts'
 import type { Environment } from './environment.ts'
 import { knowKeys, readCredentials } from './salesforce.ts'
 import { type Form, Settings } from './settings.ts'
@@ -26,10 +27,14 @@ export interface OrgConfig {
   readonly urgentInFlight: number
   /** Of one request. */
   readonly maxRecords: number
+  /** Plans above so many records wait for approval, whatever the request says; null: none. */
+  readonly approvalAbove: number | null
   /** Records of the first chunk that a large plan sends alone; 0: none. */
   readonly canary: number
   /** Whether `hardDelete`, past the Recycle Bin, may be asked for. By the file alone. */
   readonly hardDelete: boolean
+  /** How long Salesforce may be silent. By the file alone. */
+  readonly timeouts: Timeouts
 }
 
 /** The header `Id` and one row of 18 characters, each with LF. */
@@ -96,8 +101,20 @@ async function readOrg(
     maxInFlight: limits.integer('maxInFlight', { fallback: 10, min: 1, max: 500 }),
     urgentInFlight: limits.integer('urgentInFlight', { fallback: 2, min: 1, max: 500 }),
     maxRecords: limits.integer('maxRecords', { fallback: 1_000_000, min: 1 }),
+    approvalAbove: limits.integer('approvalAbove', { fallback: null, min: 0 }),
     canary: limits.integer('canary', { fallback: 10_000, min: 0 }),
     hardDelete: own.flag('hardDelete', false),
+    timeouts: readTimeouts(new Settings([section.section('timeouts')], problems)),
+  }
+}
+
+function readTimeouts(settings: Settings): Timeouts {
+  const { connect, response, idle } = DEFAULT_TIMEOUTS
+  const range = { min: 1000, max: 3_600_000 }
+  return {
+    connect: settings.integer('connectMs', { fallback: connect, ...range }),
+    response: settings.integer('responseMs', { fallback: response, ...range }),
+    idle: settings.integer('idleMs', { fallback: idle, ...range }),
   }
 }
 

@@ -1,6 +1,12 @@
-import { createPrivateKey } from 'node:crypto'
 import { ConfigError } from '../errors.ts'
-import { assertHttps, type Credentials, jwtAudience } from '../salesforce/credentials.ts'
+import {
+  assertHttps,
+  type Credentials,
+  isRsaKey,
+  isToken,
+  jwtAudience,
+} from '../salesforce/credentials.ts'
+import type { SecretFile } from '../secret-file.ts'
 import type { Form, Settings } from './settings.ts'
 
 /** The ways to log in, each with all that it needs. */
@@ -67,7 +73,7 @@ async function readWay(settings: Settings, { kind }: Way): Promise<Credentials |
       const clientSecret = await settings.secret('clientSecret')
       if (loginUrl !== undefined) refuseSharedHost(settings, loginUrl)
       return loginUrl && clientId && clientSecret
-        ? { kind, loginUrl, clientId, clientSecret }
+        ? { kind, loginUrl, clientId, clientSecret, ...fileOf(settings, 'clientSecret') }
         : null
     }
     case 'jwt': {
@@ -76,18 +82,25 @@ async function readWay(settings: Settings, { kind }: Way): Promise<Credentials |
       const username = settings.text('username')
       const privateKey = await settings.secret('jwtKey', RSA_KEY)
       const audience = readAudience(settings) ?? (loginUrl && jwtAudience(loginUrl))
-      return loginUrl && clientId && username && privateKey && audience
-        ? { kind, loginUrl, clientId, username, privateKey, audience }
-        : null
+      if (!(loginUrl && clientId && username && privateKey && audience)) return null
+      const file = fileOf(settings, 'jwtKey')
+      return { kind, loginUrl, clientId, username, privateKey, audience, ...file }
     }
     case 'token': {
       const instanceUrl = readHost(settings, 'instanceUrl')
       const accessToken = await settings.secret('accessToken', TOKEN)
-      return instanceUrl && accessToken ? { kind, instanceUrl, accessToken } : null
+      return instanceUrl && accessToken
+        ? { kind, instanceUrl, accessToken, ...fileOf(settings, 'accessToken') }
+        : null
     }
     default:
       throw new TypeError(`Unknown credentials ${String(kind satisfies never)}`)
   }
+}
+
+function fileOf(settings: Settings, key: Key): { readonly secretFile?: SecretFile } {
+  const secretFile = settings.secretFile(key)
+  return secretFile === undefined ? {} : { secretFile }
 }
 
 /** A host that a token may travel to, as in `https://acme.my.salesforce.com`. */
@@ -139,20 +152,9 @@ const RSA_KEY: Form<string> = {
   parse: (text) => (isRsaKey(text) ? text : undefined),
 }
 
-function isRsaKey(pem: string): boolean {
-  try {
-    const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem)
-    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
-  } catch {
-    // Node's reason names OpenSSL's internals and helps nobody.
-    return false
-  }
-}
-
-/** It becomes a header: a stray space or newline would fail there, far from its cause. */
 const TOKEN: Form<string> = {
   expected: 'one line of text without spaces',
-  parse: (text) => (/^[\x21-\x7e]+$/.test(text) ? text : undefined),
+  parse: (text) => (isToken(text) ? text : undefined),
 }
 
 async function refuseIncomplete(

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type ConfigProblem, codeOf } from '../errors.ts'
+import { readSecretFile, type SecretFile } from '../secret-file.ts'
 import type { Setting, Source } from './source.ts'
 
 export interface Range {
@@ -107,6 +107,13 @@ export class Settings {
     return text && this.#parse({ ...setting, text }, { ...form, hidden: true })
   }
 
+  /** The file that `<key>File` names, for whoever reads the secret again later. */
+  secretFile(key: string): SecretFile | undefined {
+    const setting = this.#find(`${key}File`)
+    if (setting === undefined || !('text' in setting)) return undefined
+    return { path: resolve(setting.directory, setting.text), setting: setting.name }
+  }
+
   /** What the user called those of the keys that are given. */
   namesOf(...keys: readonly string[]): readonly string[] {
     return this.#given(keys).map(({ name }) => name)
@@ -123,8 +130,7 @@ export class Settings {
     if (text === undefined) return undefined
     const path = resolve(setting.directory, text)
     try {
-      // Editors and `echo` end a file with a newline that is no part of the secret.
-      const content = (await readFile(path, 'utf8')).replace(/[\r\n]+$/, '')
+      const content = await readSecretFile(path)
       return content === '' ? this.refuse(setting.name, `the file ${path} is empty.`) : content
     } catch (error) {
       const code = codeOf(error) ?? 'unknown error'

@@ -23,7 +23,7 @@ export async function readConfigFile(
 async function readMapping(file: string, problems: ConfigProblem[]): Promise<Mapping> {
   const content = await readFile(file, 'utf8').then(
     (text) =>
-      parse(text, (where, message) => problems.push({ setting: `${file}${where}`, message })),
+      parseYaml(text, (where, message) => problems.push({ setting: `${file}${where}`, message })),
     (error: NodeJS.ErrnoException) => {
       const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code})`
       problems.push({ setting: CONFIG_VARIABLE, message: `the file ${file} ${why}.` })
@@ -38,8 +38,14 @@ async function readMapping(file: string, problems: ConfigProblem[]): Promise<Map
   return new Map()
 }
 
-/** The document's content, or null where it is empty or has faults. */
-function parse(text: string, complain: (where: string, message: string) => void): unknown {
+/**
+ * The document's content, mappings as maps and scalars as text, or null where it is empty or has
+ * faults. Of those `complain` is told: where (`, line 2, column 1`) and what, quoting nothing.
+ */
+export function parseYaml(
+  text: string,
+  complain: (where: string, message: string) => void,
+): unknown {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     // Every scalar stays text, as in the environment: `prefix: 001` must not become the number 1.

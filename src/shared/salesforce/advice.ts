@@ -27,6 +27,9 @@ const BY_TEXT: readonly (readonly [text: string, advice: string])[] = [
   ['user is locked', 'Unlock the user that the app runs as.'],
 ]
 
+/** A login refused with one of these may have had an old secret. */
+const ABOUT_THE_SECRET: ReadonlySet<string> = new Set(['invalid_client', 'invalid_grant'])
+
 /** The same where the code is none of these. */
 const BY_KIND: Readonly<Record<FaultKind, string>> = {
   'org-fault': 'Wait and try again; check the org and the network where it lasts.',
@@ -52,12 +55,16 @@ export function adviceOnAnswer(answer: {
   readonly message: string
   readonly redirected: boolean
   readonly transient: boolean
+  readonly renewal?: string | undefined
 }): string {
   const message = answer.message.toLowerCase()
   const byText = BY_TEXT.find(([text]) => message.includes(text))
   if (byText) return byText[1]
   if (answer.redirected) return REDIRECT
-  if (answer.operation === 'token' && !answer.transient) return BY_CODE[answer.code] ?? LOGIN
+  if (answer.operation === 'token' && !answer.transient) {
+    const renewal = ABOUT_THE_SECRET.has(answer.code) ? (answer.renewal ?? '') : ''
+    return `${BY_CODE[answer.code] ?? LOGIN} ${renewal}`.trimEnd()
+  }
   return BY_CODE[answer.code] ?? BY_KIND[answer.kind]
 }
 

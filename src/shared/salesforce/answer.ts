@@ -10,11 +10,16 @@ const MAX_ERROR_BYTES = 65_536
 /** Bytes of a JSON answer: the largest, the limits of an org, is some 10 KB. */
 const MAX_JSON_BYTES = 4 * 1024 * 1024
 
-/** The typed error that an answer other than a success stands for. Reads its body. */
+/**
+ * The typed error that an answer other than a success stands for. Reads its body.
+ *
+ * @param renewal how a new secret gets here, where this answer may have refused one
+ */
 export async function readError(
   answer: Answer,
   clock: Clock,
   secrets: readonly string[],
+  renewal?: string,
 ): Promise<SalesforceError> {
   const { operation, status, headers } = answer
   return errorFromAnswer({
@@ -24,6 +29,7 @@ export async function readError(
     retryAfterMs: parseRetryAfter(headers['retry-after'], clock.now()),
     redirectHost: hostOf(headers.location),
     secrets,
+    renewal,
   })
 }
 

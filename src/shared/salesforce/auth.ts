@@ -4,9 +4,10 @@ import { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import { ConfigError } from '../errors.ts'
 import { readError, readJson } from './answer.ts'
-import { assertHttps, type Credentials } from './credentials.ts'
+import { assertHttps, type Credentials, isRsaKey, isToken } from './credentials.ts'
 import { SalesforceError } from './errors.ts'
 import { retrying } from './retry.ts'
+import { type Secret, secretFrom } from './secret.ts'
 import type { Access } from './session.ts'
 import type { Transport } from './transport.ts'
 
@@ -36,36 +37,60 @@ export type LoginFlow = (refused: Access | undefined) => Promise<Login>
  * @throws {ConfigError}
  */
 export function loginFlow(credentials: Credentials, transport: Transport, clock: Clock): LoginFlow {
+  const secret = secretOf(credentials)
   switch (credentials.kind) {
     case 'client-credentials': {
-      const { clientId, clientSecret } = credentials
       const url = tokenUrl(credentials.loginUrl)
-      const form = {
+      const form = async (clientSecret: string) => ({
         grant_type: 'client_credentials',
-        client_id: clientId,
+        client_id: credentials.clientId,
         client_secret: clientSecret,
-      }
-      return () => requestToken(transport, clock, url, async () => form, [clientSecret])
+      })
+      return () => requestToken({ transport, clock, url, secret, form })
     }
     case 'jwt': {
       const url = tokenUrl(credentials.loginUrl)
-      const key = parseKey(credentials.privateKey)
-      const form = async () => ({
+      parseKey(credentials.privateKey)
+      const form = async (pem: string) => ({
         grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-        assertion: await assertion(credentials, key, clock),
+        assertion: await assertion(credentials, parseKey(pem), clock),
       })
-      return () => requestToken(transport, clock, url, form, [])
+      return () => requestToken({ transport, clock, url, secret, form })
     }
     case 'token': {
       const instanceUrl = assertHttps(credentials.instanceUrl, 'SALESFORCE_INSTANCE_URL')
-      const login = { instanceUrl, token: credentials.accessToken, orgId: null }
       return async (refused) => {
-        if (refused) throw expiredToken()
-        return login
+        const token = await secret.read()
+        if (refused?.token === token) throw expiredToken(secret)
+        // The form of an opaque token; of any other nobody can tell whose it is.
+        return { instanceUrl, token, orgId: /^(00D[0-9A-Za-z]{12})!/.exec(token)?.[1] ?? null }
       }
     }
     default:
-      throw new TypeError(`Unknown credentials ${JSON.stringify(credentials satisfies never)}`)
+      // Not as JSON: it would hold the secret.
+      throw new TypeError(`Unknown credentials ${String(credentials satisfies never)}`)
+  }
+}
+
+/** What of the credentials is secret, as a file may give it anew. */
+function secretOf(credentials: Credentials): Secret {
+  const file = credentials.secretFile
+  switch (credentials.kind) {
+    case 'client-credentials': {
+      const variable = 'SALESFORCE_CLIENT_SECRET'
+      return secretFrom({ text: credentials.clientSecret, file, variable, isUsable: Boolean })
+    }
+    case 'jwt': {
+      const variable = 'SALESFORCE_JWT_KEY'
+      return secretFrom({ text: credentials.privateKey, file, variable, isUsable: isRsaKey })
+    }
+    case 'token': {
+      const variable = 'SALESFORCE_ACCESS_TOKEN'
+      return secretFrom({ text: credentials.accessToken, file, variable, isUsable: isToken })
+    }
+    default:
+      // Not as JSON: it would hold the secret.
+      throw new TypeError(`Unknown credentials ${String(credentials satisfies never)}`)
   }
 }
 
@@ -100,21 +125,22 @@ async function assertion(
     .sign(key)
 }
 
-async function requestToken(
-  transport: Transport,
-  clock: Clock,
-  url: URL,
-  form: () => Promise<Record<string, string>>,
-  secrets: readonly string[],
-): Promise<Login> {
+interface TokenRequest {
+  readonly transport: Transport
+  readonly clock: Clock
+  readonly url: URL
+  readonly secret: Secret
+  /** The form that shows the secret, or what is signed with it. */
+  readonly form: (secret: string) => Promise<Record<string, string>>
+}
+
+async function requestToken(request: TokenRequest): Promise<Login> {
+  const { transport, clock, url, secret } = request
   return retrying(clock, undefined, async () => {
-    const answer = await transport.exchange({
-      operation: 'token',
-      method: 'POST',
-      url,
-      form: await form(),
-    })
-    if (answer.status !== 200) throw await readError(answer, clock, secrets)
+    const text = await secret.read()
+    const form = await request.form(text)
+    const answer = await transport.exchange({ operation: 'token', method: 'POST', url, form })
+    if (answer.status !== 200) throw await readError(answer, clock, [text], secret.advice())
     const token = await readJson(answer, tokenAnswer)
     return {
       instanceUrl: new URL(assertHttps(token.instance_url, 'instance_url of the login').origin),
@@ -124,7 +150,7 @@ async function requestToken(
   })
 }
 
-function expiredToken(): SalesforceError {
+function expiredToken(secret: Secret): SalesforceError {
   return new SalesforceError(
     {
       kind: 'org-fault',
@@ -135,6 +161,6 @@ function expiredToken(): SalesforceError {
       retryAfterMs: null,
     },
     'Salesforce no longer accepts the access token it was given, and a given token cannot be ' +
-      'refreshed. Give a new SALESFORCE_ACCESS_TOKEN, or client credentials instead.',
+      `refreshed. ${secret.advice()} Client credentials need no such care.`,
   )
 }

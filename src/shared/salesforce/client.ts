@@ -77,11 +77,15 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
   }
 }
 
-/** Later logins are held to the same org: credentials may be replaced under a running worker. */
+/** Later logins are held to the org of the first: secrets may be replaced under a running worker. */
 function toOrg(expected: string | undefined, login: LoginFlow): LoginFlow {
+  let org = expected
   return async (refused) => {
     const access = await login(refused)
-    if (access.orgId !== null) assertOrg(expected, access.orgId)
+    if (access.orgId !== null) {
+      assertOrg(org, access.orgId)
+      org ??= access.orgId
+    }
     return access
   }
 }

@@ -6,7 +6,7 @@ import { createSalesforce, type Salesforce, type SalesforceOptions } from './cli
 export function connectSalesforce(
   org: OrgConfig,
   { proxyEnv }: Pick<Config, 'proxyEnv'>,
-  observed: Pick<SalesforceOptions, 'clock' | 'onCall'> = {},
+  observed: Pick<SalesforceOptions, 'clock' | 'onCall' | 'onQuota'> = {},
 ): Salesforce {
   if (org.credentials === null) {
     const message = 'expected credentials for Salesforce, got none.'
@@ -16,6 +16,7 @@ export function connectSalesforce(
     credentials: org.credentials,
     apiVersion: org.apiVersion,
     expectedOrgId: org.expectedOrgId ?? undefined,
+    timeouts: org.timeouts,
     proxyEnv,
     ...observed,
   })

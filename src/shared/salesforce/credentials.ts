@@ -1,11 +1,18 @@
+import { createPrivateKey } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { ConfigError } from '../errors.ts'
+import type { SecretFile } from '../secret-file.ts'
 
 /**
  * How to log in to an org. Urls carry no path; secrets are plain strings that never reach a log, a
  * message or an error (Salesforce Help: OAuth client credentials flow, OAuth JWT bearer flow).
  */
-export type Credentials =
+export type Credentials = Way & {
+  /** Where the secret was read, and is read anew at each login: so it can be rotated. */
+  readonly secretFile?: SecretFile | undefined
+}
+
+type Way =
   | {
       readonly kind: 'client-credentials'
       /** The org's My Domain host: the flow is refused on login.salesforce.com. */
@@ -24,7 +31,7 @@ export type Credentials =
       readonly audience: string
     }
   | {
-      /** A token somebody else got; it cannot be refreshed. */
+      /** A token somebody else got; it cannot be refreshed, only replaced in its file. */
       readonly kind: 'token'
       readonly instanceUrl: string
       readonly accessToken: string
@@ -67,4 +74,19 @@ export function assertHttps(url: string, setting = 'SALESFORCE_LOGIN_URL'): URL 
   throw new ConfigError([
     { setting, message: `${expected}, got ${parsed.protocol}//${parsed.host}.` },
   ])
+}
+
+export function isRsaKey(pem: string): boolean {
+  try {
+    const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem)
+    return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
+  } catch {
+    // Node's reason names OpenSSL's internals and helps nobody.
+    return false
+  }
+}
+
+/** It becomes a header: a stray space or newline would fail there, far from its cause. */
+export function isToken(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text)
 }

@@ -37,6 +37,8 @@ export interface ErrorAnswer {
   readonly redirectHost: string | null
   /** Struck out of the message where the answer quotes them. */
   readonly secrets: readonly string[]
+  /** Of a login: how a new secret gets here. */
+  readonly renewal?: string | undefined
 }
 
 /** The typed error for an answer that is no success. */
@@ -55,6 +57,7 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
     message: body.message,
     redirected: isRedirect(status),
     transient,
+    renewal: answer.renewal,
   })
   const answered = body.code === null ? status : `${status} ${code}`
   return new SalesforceError(
@@ -101,6 +104,7 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   'EPIPE',
   'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
   'ERR_PROXY_TUNNEL',
+  'ERR_READING_RESPONSE_STREAM',
   'ETIMEDOUT',
 ])
 

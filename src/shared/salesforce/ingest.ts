@@ -4,6 +4,7 @@ import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
 import { type IngestJobInfo, ingestJobInfo } from './job-info.ts'
 import type { Operation } from './operation.ts'
+import type { Answer } from './transport.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
 export {
@@ -92,6 +93,7 @@ async function upload(
   const csv = { bytes: body.bytes, stream: guarded.stream }
   try {
     const answer = await http.send({ operation: 'upload', method: 'PUT', path, csv, signal })
+    refuseForeign(answer, /html/i, 'NOT_AN_ANSWER', 'as no answer of the API is')
     await drain(answer)
     if (guarded.complete()) return
     throw errorFromContent('upload', answer.status, {
@@ -121,13 +123,15 @@ async function* results(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const answer = await http.send({ operation, method: 'GET', path, signal })
-  if (/html|json/i.test(answer.headers['content-type'] ?? '')) {
-    answer.discard()
-    throw errorFromContent(operation, answer.status, {
-      kind: 'org-fault',
-      code: 'NOT_CSV',
-      text: `its body is ${answer.headers['content-type']}, not CSV`,
-    })
-  }
+  refuseForeign(answer, /html|json/i, 'NOT_CSV', 'not CSV')
   yield* answer.body()
+}
+
+/** A success with a page in it comes from a maintenance screen or a proxy, not from the API. */
+function refuseForeign(answer: Answer, foreign: RegExp, code: string, what: string): void {
+  const type = answer.headers['content-type'] ?? ''
+  if (!foreign.test(type)) return
+  answer.discard()
+  const text = `its body is ${type}, ${what}`
+  throw errorFromContent(answer.operation, answer.status, { kind: 'org-fault', code, text })
 }

@@ -8,6 +8,7 @@ import { readBeforeFailing } from './early-answer.ts'
 import { errorFromNetwork } from './fault.ts'
 import type { Operation } from './operation.ts'
 import { parseApiUsage, type Quota } from './quota.ts'
+import { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
 
 /** One HTTP call. */
 export interface Exchange {
@@ -33,19 +34,6 @@ export interface Answer {
   /** Ends the call wherever it is. */
   discard(): void
 }
-
-/** Milliseconds. None limits a whole upload or download: only silence does. */
-export interface Timeouts {
-  /** Until a connection stands, its TLS or proxy tunnel too. */
-  readonly connect: number
-  /** From the end of what we send to the head of the answer. */
-  readonly response: number
-  /** Without a byte in either direction. */
-  readonly idle: number
-}
-
-/** Salesforce cuts its own REST calls off after ten minutes; storing an upload takes it longest. */
-const DEFAULT_TIMEOUTS: Timeouts = { connect: 15_000, response: 300_000, idle: 300_000 }
 
 /** What one call cost, for metrics. */
 export interface CallReport {
@@ -185,5 +173,8 @@ function withoutSecrets(error: unknown, exchange: Exchange, status: number | nul
 }
 
 function toNetworkError(error: unknown): { code: string; message: string } {
-  return { code: codeOf(error) ?? 'ERR_UNKNOWN', message: messageOf(error) }
+  // OpenSSL's own text goes on to name its sources.
+  const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(messageOf(error)) ?? []
+  const message = reason === undefined ? messageOf(error) : `TLS failed, ${reason}`
+  return { code: codeOf(error) ?? 'ERR_UNKNOWN', message }
 }

@@ -48,8 +48,13 @@ test('its complete file is read as it says', async (t) => {
     [50_000_000, 500_000, 5000],
   )
   assert.equal(config.objects.get('Account')?.prefix, '001')
-  assert.deepEqual(config.http, { host: '0.0.0.0', port: 8080 })
+  assert.deepEqual(config.http, {
+    ...{ host: '0.0.0.0', port: 8080 },
+    keys: join(folder, 'secrets/http-keys.yaml'),
+  })
   assert.deepEqual([config.retentionDays, config.maxPlans], [90, 2])
+  assert.equal(config.callbacks?.secretsFile, join(folder, 'secrets/callbacks'))
+  assert.deepEqual([config.callbacks?.allow.length, config.callbacks?.timeoutMs], [2, 5000])
 })
 
 test('its other examples are read too', async (t) => {

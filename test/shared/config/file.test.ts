@@ -44,7 +44,7 @@ test("an org's own entry stands before the environment, that before the file's t
 test('a variable overrides the top level of the file', async (t) => {
   const yaml = 'http: { host: 0.0.0.0, port: 1 }\nresults: { path: /srv/a, deleted: true }'
   const config = await load(t, yaml, { EXPUNGE_HTTP_PORT: '2', EXPUNGE_RESULTS: '/srv/b' })
-  assert.deepEqual(config.http, { host: '0.0.0.0', port: 2 })
+  assert.deepEqual(config.http, { host: '0.0.0.0', port: 2, keys: null })
   assert.equal(config.results.path, '/srv/b')
   assert.equal(config.audit.keepDeleted, true)
 })
@@ -72,7 +72,7 @@ test('an unknown key is refused, with the key that was meant or those that are k
     await problems(t, 'maxInFligt: 3\nworker: { x: 1 }\norgs: { emea: { hardDelte: true } }'),
     [
       'maxInFligt in FILE: unknown; did you mean maxInFlight?',
-      'worker.x in FILE: unknown; expected one of lockMs, stalledMs.',
+      'worker.x in FILE: unknown; expected one of lockMs, resendMs, stalledMs.',
       'orgs.emea.hardDelte in FILE: unknown; did you mean hardDelete?',
     ],
   )

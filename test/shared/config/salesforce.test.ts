@@ -72,6 +72,7 @@ test('JWT bearer reads the key and derives the audience from the host', async (t
     username: 'expunge@acme.example',
     privateKey: PRIVATE_KEY.trimEnd(),
     audience: 'https://login.salesforce.com',
+    secretFile: { path: join(folder, 'key.pem'), setting: 'SALESFORCE_JWT_KEY_FILE' },
   })
   const audienceOf = async (env: Env) => {
     const { credentials } = await loginOf(env)
@@ -81,6 +82,42 @@ test('JWT bearer reads the key and derives the audience from the host', async (t
   assert.equal(await audienceOf(sandbox), 'https://test.salesforce.com')
   const told = { ...sandbox, SALESFORCE_JWT_AUDIENCE: 'https://acme.my.site.com/partners' }
   assert.equal(await audienceOf(told), 'https://acme.my.site.com/partners')
+})
+
+test('a secret from a file comes with the place where it can be read anew', async (t) => {
+  const yaml = `orgs:
+  one: { salesforce: { loginUrl: https://acme.my.salesforce.com, clientId: c, clientSecretFile: s } }
+  two: { salesforce: { instanceUrl: https://acme.my.salesforce.com, accessTokenFile: sub/t } }`
+  const folder = await folderOf(t, { 'expunge.yaml': yaml, s: 'hunter2\n', 'sub/t': '00Dx!y\n' })
+  const file = join(folder, 'expunge.yaml')
+  const { orgs } = await loadConfig({ EXPUNGE_CONFIG: file }, NEED)
+  const [one, two] = [orgs.get('one')?.credentials, orgs.get('two')?.credentials]
+  assert.deepEqual(one?.secretFile, {
+    path: join(folder, 's'),
+    setting: `orgs.one.salesforce.clientSecretFile in ${file}`,
+  })
+  assert.deepEqual(two?.secretFile, {
+    path: join(folder, 'sub/t'),
+    setting: `orgs.two.salesforce.accessTokenFile in ${file}`,
+  })
+})
+
+test('how long Salesforce may be silent is set for one org, by the file', async (t) => {
+  const yaml = `orgs:
+  one: { timeouts: { connectMs: 5000, idleMs: 60000 } }
+  two: {}`
+  const need: Need = { redis: 'optional', salesforce: 'none' }
+  const folder = await folderOf(t, {
+    'expunge.yaml': yaml,
+    'wrong.yaml': yaml.replace('5000', '5'),
+  })
+  const { orgs } = await loadConfig({ EXPUNGE_CONFIG: join(folder, 'expunge.yaml') }, need)
+  assert.deepEqual(orgs.get('one')?.timeouts, { connect: 5000, response: 300_000, idle: 60_000 })
+  assert.deepEqual(orgs.get('two')?.timeouts, {
+    ...{ connect: 15_000, response: 300_000, idle: 300_000 },
+  })
+  const [problem = ''] = await problemsOf({ EXPUNGE_CONFIG: join(folder, 'wrong.yaml') }, need)
+  assert.match(problem, /^orgs\.one\.timeouts\.connectMs in .*: expected a whole number/)
 })
 
 test('a key that is short, not RSA or no key at all is refused without being shown', async (t) => {

@@ -1,0 +1,37 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+/** A network that addresses may be in: `10.20.0.0/16`, or one address alone. */
+export type Network = ReturnType<typeof ipaddr.parseCIDR>
+
+/** Only these are given out for the public internet (RFC 4291, section 2.4; IANA). */
+const GLOBAL_UNICAST_V6 = ipaddr.parseCIDR('2000::/3')
+
+/** @returns undefined for all but an address or a CIDR, in the usual notation */
+export function parseNetwork(text: string): Network | undefined {
+  const [address = '', bits, more] = text.split('/')
+  const length = isIP(address) === 4 ? 32 : 128
+  if (isIP(address) === 0 || more !== undefined) return undefined
+  if (bits === undefined) return [ipaddr.parse(address), length]
+  return /^\d{1,3}$/.test(bits) && Number(bits) <= length
+    ? [ipaddr.parse(address), Number(bits)]
+    : undefined
+}
+
+/** @param address as Node gives it; one of the other family is in no network of this one */
+export function isIn([network, bits]: Network, address: string): boolean {
+  const parsed = ipaddr.parse(address)
+  return parsed.kind() === network.kind() && parsed.match(network, bits)
+}
+
+/**
+ * Whether an address is one of the public internet. All others lead, or may lead, to this machine,
+ * its network or its cloud's: loopback, private, link-local, carrier-grade NAT, multicast, reserved
+ * and the like, and the IPv6 forms that carry an IPv4 address within (mapped, NAT64, 6to4, Teredo).
+ */
+export function isPublic(address: string): boolean {
+  const parsed = ipaddr.parse(address)
+  if (parsed.range() !== 'unicast') return false
+  // What the table knows nothing of counts as unicast there: ::127.0.0.1 for one.
+  return parsed.kind() === 'ipv4' || parsed.match(GLOBAL_UNICAST_V6)
+}
