@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Deadline, deadline } from './deadline.ts'
 
 /** What `run` and `submit` are told of the ids to delete, as commander hands it over. */
 export interface InputFlags {
@@ -11,6 +12,8 @@ export interface InputFlags {
   readonly org?: string
   readonly onInvalid?: 'refuse' | 'skip'
   readonly maxRecords?: number
+  readonly maxFailureRatio?: number
+  readonly deadline?: Deadline
   readonly dryRun?: true
   readonly hardDelete?: true
   readonly priority?: 'high' | 'normal' | 'low'
@@ -35,6 +38,8 @@ export function withInputFlags(command: Command): Command {
       ]),
     )
     .option('--max-records <n>', 'refuse a source with more records', wholeNumber)
+    .option('--max-failure-ratio <r>', 'stop past this share of failures, 0 to 1', ratio)
+    .option('--deadline <time>', 'cancel what is not deleted by then: 2h, or a time', deadline)
     .option('--dry-run', 'make the plan and delete nothing')
     .option('--hard-delete', 'past the Recycle Bin, where the configuration allows it')
     .addOption(
@@ -53,6 +58,15 @@ export function wholeNumber(text: string): number {
   const value = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
     throw new InvalidArgumentError('Expected a whole number from 1.')
+  }
+  return value
+}
+
+/** A share. */
+export function ratio(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('Expected a number from 0 to 1.')
   }
   return value
 }

@@ -2,8 +2,10 @@ import { constants, createReadStream, type Stats } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import type { Producer } from '../producer/producer.ts'
 import { codeOf, messageOf } from '../shared/errors.ts'
 import { type DeletionRequest, parseRequest } from '../shared/request.ts'
+import { momentOf } from './deadline.ts'
 import { UsageError } from './exit.ts'
 import type { InputFlags } from './input-flags.ts'
 
@@ -116,6 +118,7 @@ export interface RequestTerms {
  * @throws RefusedError `INVALID_REQUEST` naming every wrong field
  */
 export function toRequest(flags: InputFlags, input: Input, terms: RequestTerms): DeletionRequest {
+  const now = Date.now()
   return parseRequest(
     {
       ...(flags.id === undefined ? {} : { id: flags.id }),
@@ -126,14 +129,30 @@ export function toRequest(flags: InputFlags, input: Input, terms: RequestTerms):
       priority: flags.priority,
       onInvalid: flags.onInvalid,
       maxRecords: flags.maxRecords,
+      maxFailureRatio: flags.maxFailureRatio,
+      deadline: flags.deadline && momentOf(flags.deadline, now),
       dryRun: flags.dryRun,
       approval: terms.approval,
       coalesce: terms.coalesce,
       reason: flags.reason,
       callbackUrl: terms.callbackUrl,
     },
-    Date.now(),
+    now,
   )
+}
+
+/**
+ * A duration counts from when the request was first submitted: typed again, the same command must
+ * go on with the same request.
+ */
+export async function asSubmittedBefore(
+  request: DeletionRequest,
+  { id, deadline }: InputFlags,
+  producer: Pick<Producer, 'inspect'>,
+): Promise<DeletionRequest> {
+  if (id === undefined || deadline?.kind !== 'in') return request
+  const known = await producer.inspect(id, { org: request.org })
+  return known === null ? request : { ...request, deadline: known.request.deadline }
 }
 
 function sourceFor(

@@ -1,4 +1,4 @@
-import type { Config } from '../shared/config.ts'
+import type { Config, OrgConfig } from '../shared/config.ts'
 import { DEFAULT_ORG } from '../shared/request.ts'
 import { UsageError } from './exit.ts'
 
@@ -13,4 +13,11 @@ export function chooseOrg({ orgs }: Pick<Config, 'orgs'>, named: string | undefi
   if (orgs.has(DEFAULT_ORG) || only === undefined) return DEFAULT_ORG
   if (another === undefined) return only
   throw new UsageError(`Which org? Name one with --org: ${[...orgs.keys()].join(', ')}.`)
+}
+
+/** The settings of an org. @throws UsageError listing the orgs where the configuration has no such */
+export function orgNamed({ orgs }: Pick<Config, 'orgs'>, name: string): OrgConfig {
+  const org = orgs.get(name)
+  if (org !== undefined) return org
+  throw new UsageError(`--org: expected one of ${[...orgs.keys()].join(', ')}, got ${name}.`)
 }

@@ -1,7 +1,8 @@
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { type Config, showRedis } from '../shared/config.ts'
 import { ExpungeError, messageOf } from '../shared/errors.ts'
-import type { RedisConfig } from '../shared/redis.ts'
+import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
+import { connectRedis, type RedisConfig, RedisUnavailableError } from '../shared/redis.ts'
 import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
 
@@ -12,6 +13,8 @@ export interface RedisHere {
   readonly shown: string
   /** Whether it is the server of this machine's EXPUNGE_HOME, which nobody else works with. */
   readonly embedded: boolean
+  /** Whether it is the server of another command, which may end it at any moment. */
+  readonly isGuest: boolean
   /** Resolves where it is gone for good. */
   readonly lost: Promise<ExpungeError>
   close(): Promise<void>
@@ -27,10 +30,18 @@ export async function ownRedis(config: Config, screen: Screen): Promise<RedisHer
   return embedded(await startEmbeddedRedis(embeddedOptions(config, screen)))
 }
 
-/** The configured Redis, or what a `run` has or had; null where there never was one. */
-export async function visitRedis(config: Config, screen: Screen): Promise<RedisHere | null> {
+/**
+ * The configured Redis, or what a `run` has or had; null where there never was one.
+ *
+ * @param stays for a visit that may be long
+ */
+export async function visitRedis(
+  config: Config,
+  screen: Screen,
+  { stays }: { stays: boolean },
+): Promise<RedisHere | null> {
   if (config.redis !== null) return remote(config.redis)
-  const found = await attachEmbeddedRedis(embeddedOptions(config, screen))
+  const found = await attachEmbeddedRedis({ ...embeddedOptions(config, screen), stays })
   return found === null ? null : embedded(found)
 }
 
@@ -43,6 +54,7 @@ function remote(config: RedisConfig): RedisHere {
     config,
     shown: showRedis(config),
     embedded: false,
+    isGuest: false,
     lost: new Promise(() => {}),
     close: async () => {},
   }
@@ -53,8 +65,40 @@ function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): Redis
     config: { kind: 'socket', path: server.socket },
     shown: server.socket,
     embedded: true,
+    isGuest: server.isGuest,
     lost: server.lost,
     close: () => server.stop(),
+  }
+}
+
+/** One org's requests, by both ways in: the producer's, and the ledger's for those who operate it. */
+export interface Entrance {
+  readonly producer: Producer
+  readonly store: OrgStore
+  close(): Promise<void>
+}
+
+/** Whether a worker is connected that works for the org; null where the server does not tell. */
+export async function hasWorker({ queues }: OrgStore): Promise<boolean | null> {
+  try {
+    return (await queues.requests.getWorkersCount()) > 0
+  } catch {
+    return null
+  }
+}
+
+/** @throws RedisUnreachableError saying where it was looked for and what went wrong */
+export async function enter(redis: RedisHere, org: string): Promise<Entrance> {
+  const producer = await connectProducer(redis)
+  const client = connectRedis(redis.config, 'fail-fast', () => {})
+  const store = openOrgStore(client, org, () => {})
+  return {
+    producer,
+    store,
+    close: async () => {
+      await Promise.all([producer.close(), store.close()])
+      client.disconnect()
+    },
   }
 }
 
@@ -67,7 +111,8 @@ export async function connectProducer({ config, shown }: RedisHere): Promise<Pro
   try {
     return await createProducer({ redis: config, onError })
   } catch (error) {
-    if (error instanceof ExpungeError) throw error
+    const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
+    if (error instanceof ExpungeError && !isAway) throw error
     throw new RedisUnreachableError(
       `Redis at ${shown} does not answer: ${trouble || messageOf(error)}. ` +
         'Check that the server runs and that REDIS_URL names it.',

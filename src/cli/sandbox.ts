@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Cli } from './cli.ts'
-import { wholeNumber } from './input-flags.ts'
+import { ratio, wholeNumber } from './input-flags.ts'
 
 export interface SandboxFlags {
   readonly host: string
@@ -51,12 +51,4 @@ function portNumber(text: string): number {
 function milliseconds(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds.')
   return Number(text)
-}
-
-function ratio(text: string): number {
-  const value = Number(text)
-  if (text === '' || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError('Expected a number from 0 to 1.')
-  }
-  return value
 }

@@ -1,4 +1,6 @@
+import { pipeline } from 'node:stream/promises'
 import { styleText } from 'node:util'
+import { codeOf } from '../shared/errors.ts'
 
 /** How a word may be set apart where colours are wanted. */
 export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
@@ -15,6 +17,8 @@ export interface Screen {
   readonly env: NodeJS.ProcessEnv
   answer(text: string): void
   say(text: string): void
+  /** Bytes as they are to stdout; a reader that goes away (`| head`) has had enough. */
+  pipe(bytes: AsyncIterable<Uint8Array>): Promise<void>
   /** Colours for either, where it is a terminal and NO_COLOR is not set. */
   readonly paintAnswer: Paint
   readonly paintSay: Paint
@@ -48,6 +52,11 @@ export function createScreen(process: NodeJS.Process): Screen {
     env,
     answer: writing(stdout),
     say: writing(stderr),
+    pipe: async (bytes) => {
+      await pipeline(bytes, stdout, { end: false }).catch((error: unknown) => {
+        if (codeOf(error) !== 'EPIPE') throw error
+      })
+    },
     paintAnswer: paint(stdout),
     paintSay: paint(stderr),
     canAsk: stdin.isTTY === true && stderr.isTTY === true,

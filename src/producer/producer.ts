@@ -1,7 +1,9 @@
 import { systemClock } from '../shared/clock.ts'
 import { ExpungeError } from '../shared/errors.ts'
+import { orderDue } from '../shared/order-due.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
-import { isTerminal, type Receipt } from '../shared/receipt.ts'
+import { isTerminal, type Receipt, type Status } from '../shared/receipt.ts'
+import { explained } from '../shared/redis/trouble.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/request.ts'
 import { type RequestView, viewOf } from '../shared/request-view.ts'
@@ -9,7 +11,7 @@ import { submit } from '../shared/submit.ts'
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/receipt.ts'
-export type { RedisConfig } from '../shared/redis.ts'
+export { type RedisConfig, RedisUnavailableError, RedisUnusableError } from '../shared/redis.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/request.ts'
 export type { RequestProgress, RequestView } from '../shared/request-view.ts'
 export { ConflictError } from '../shared/submit.ts'
@@ -19,15 +21,35 @@ export class UnknownRequestError extends ExpungeError {
   readonly code = 'UNKNOWN_REQUEST'
 }
 
+/** What the ledger holds of a request does not parse: a newer version wrote it, or it is damaged. */
+export class UnreadableRequestError extends ExpungeError {
+  readonly code = 'UNREADABLE_REQUEST'
+}
+
 /** The request is past the point where this could be done. */
 export class NotWaitingError extends ExpungeError {
   readonly code = 'NOT_AWAITING_APPROVAL'
 }
 
+/** The request has its receipt: nothing of it is left to cancel. */
+export class AlreadyOverError extends ExpungeError {
+  readonly code = 'ALREADY_OVER'
+  /** Null where the record expired this very moment. */
+  readonly status: Status | null
+
+  constructor(id: string, status: Status | null) {
+    super(`Request ${id} is over (${status ?? 'expired'}): there is nothing left to cancel.`)
+    this.status = status
+  }
+}
+
 export interface ProducerOptions {
   /** A `redis://` or `rediss://` URL, or how else to get there. */
   readonly redis: string | RedisConfig
-  /** Told of connection errors; calls meanwhile fail fast with errors of their own. */
+  /**
+   * Told of connection errors, while calls fail fast with errors of their own, and of requests that
+   * cannot be read and so are missing in a list.
+   */
   readonly onError?: (error: Error) => void
 }
 
@@ -37,24 +59,45 @@ export interface SubmitAnswer {
   readonly created: boolean
 }
 
-/** Takes deletion requests in and tells what became of them. Deleting is the workers' part. */
+/**
+ * Takes deletion requests in and tells what became of them. Deleting is the workers' part. Where
+ * Redis cannot serve now, every call fails within seconds with a RedisUnavailableError.
+ */
 export interface Producer {
   /**
    * Accepts a request: once it resolves, the request is stored and will reach a terminal status.
    *
    * @param upload the CSV bytes of a source `{ type: 'upload' }`
+   * @param options.submittedBy who it is for, by a name of the caller's own; kept with the request
    * @throws RefusedError `INVALID_REQUEST` naming every wrong field
    * @throws ConflictError where the id belongs to another request
    */
-  submit(request: DeletionRequestInput, upload?: AsyncIterable<Uint8Array>): Promise<SubmitAnswer>
+  submit(
+    request: DeletionRequestInput,
+    upload?: AsyncIterable<Uint8Array>,
+    options?: { submittedBy?: string },
+  ): Promise<SubmitAnswer>
   /** Null where the org knows no such request (any more). */
   inspect(id: string, options?: { org?: string }): Promise<RequestView | null>
-  /** Newest first. */
+  /** Newest first. `onError` is told of those that cannot be read; the others are listed. */
   list(options?: { org?: string; offset?: number; count?: number }): Promise<readonly RequestView[]>
   /** Lets a plan that awaits approval go ahead. Repeating it is harmless. */
   approve(id: string, options?: { org?: string }): Promise<void>
-  /** Turns such a plan down: nothing is deleted, the request ends `cancelled`. */
+  /**
+   * Turns such a plan down: nothing is deleted, the request ends `cancelled`.
+   *
+   * @throws NotWaitingError where it was approved before: then only `cancel` ends it
+   */
   decline(id: string, options?: { org?: string }): Promise<void>
+  /**
+   * Ends a request before its time, wherever it is: from now on nothing more of it is sent, and its
+   * ingest jobs at work are aborted in Salesforce. The workers carry that out; `wait` tells when
+   * they have, and what was deleted until then. Repeating it is harmless.
+   *
+   * @throws UnknownRequestError
+   * @throws AlreadyOverError where it has its receipt
+   */
+  cancel(id: string, options?: { org?: string }): Promise<void>
   /** Resolves with the receipt once the request has reached its terminal status. */
   wait(id: string, options?: { org?: string; signal?: AbortSignal }): Promise<Receipt>
   close(): Promise<void>
@@ -62,7 +105,12 @@ export interface Producer {
 
 const LOOK_EVERY_MS = 250
 
-/** Connects a producer. Redis must be there: a submit that cannot be stored has to fail at once. */
+/**
+ * Connects a producer. Redis must be there: a submit that cannot be stored has to fail at once.
+ *
+ * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction
+ * @throws RedisUnavailableError
+ */
 export async function createProducer({
   redis: where,
   onError = () => {},
@@ -70,7 +118,7 @@ export async function createProducer({
   const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
   const redis = connectRedis(config, 'fail-fast', onError)
   try {
-    await assertUsable(redis)
+    await explained(() => assertUsable(redis))
   } catch (error) {
     redis.disconnect()
     throw error
@@ -84,21 +132,24 @@ export async function createProducer({
     return opened
   }
   return {
-    submit: async (input, upload) => {
+    submit: async (input, upload, { submittedBy } = {}) => {
       const request = parseRequest(input, Date.now())
       const store = storeOf(request.org)
-      const { record, created } = await submit(store, request, Date.now(), upload)
-      return { request: await viewOf(store, record), created }
+      const { record, created } = await submit(store, request, Date.now(), upload, submittedBy)
+      return { request: await explained(() => viewOf(store, record)), created }
     },
-    inspect: async (id, { org } = {}) => inspect(storeOf(org), id),
-    list: async ({ org, offset = 0, count = 50 } = {}) => {
-      const store = storeOf(org)
-      const records = await store.ledger.list({ offset, count })
-      return Promise.all(records.map((record) => viewOf(store, record)))
-    },
-    approve: (id, { org } = {}) => approve(storeOf(org), id),
-    decline: (id, { org } = {}) => decline(storeOf(org), id),
-    wait: (id, { org, signal } = {}) => wait(storeOf(org), id, signal),
+    inspect: (id, { org } = {}) => explained(() => inspect(storeOf(org), id)),
+    list: ({ org, offset = 0, count = 50 } = {}) =>
+      explained(async () => {
+        const store = storeOf(org)
+        const { records, unreadable } = await store.ledger.list({ offset, count })
+        for (const { id, problem } of unreadable) onError(unreadableRequest(store, id, problem))
+        return Promise.all(records.map((record) => viewOf(store, record)))
+      }),
+    approve: (id, { org } = {}) => explained(() => approve(storeOf(org), id)),
+    decline: (id, { org } = {}) => explained(() => decline(storeOf(org), id)),
+    cancel: (id, { org } = {}) => explained(() => cancel(storeOf(org), id)),
+    wait: (id, { org, signal } = {}) => explained(() => wait(storeOf(org), id, signal)),
     close: async () => {
       await Promise.all([...stores.values()].map((store) => store.close()))
       redis.disconnect()
@@ -114,14 +165,8 @@ async function inspect(store: OrgStore, id: string): Promise<RequestView | null>
 async function approve(store: OrgStore, id: string): Promise<void> {
   const answer = await store.ledger.approve(id)
   switch (answer) {
-    case 'approved': {
-      const record = await store.ledger.load(id)
-      const open = await store.ledger.openChunks(id)
-      for (const order of new Set(open.values())) {
-        await store.orders.ingest(order, record?.request.priority ?? 'normal')
-      }
-      return
-    }
+    case 'approved':
+      return orderDue(store, id)
     case 'not-waiting':
       throw notWaiting(id)
     case 'unknown':
@@ -138,6 +183,20 @@ async function decline(store: OrgStore, id: string): Promise<void> {
       return store.orders.settle(id)
     case 'not-waiting':
       throw notWaiting(id)
+    case 'unknown':
+      throw unknown(store, id)
+    default:
+      throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
+  }
+}
+
+async function cancel(store: OrgStore, id: string): Promise<void> {
+  const answer = await store.ledger.cancel(id, 'cancelled')
+  switch (answer) {
+    case 'cancelling':
+      return store.orders.stop(id)
+    case 'over':
+      throw new AlreadyOverError(id, (await store.ledger.load(id))?.status ?? null)
     case 'unknown':
       throw unknown(store, id)
     default:
@@ -163,5 +222,11 @@ function unknown({ org }: OrgStore, id: string): UnknownRequestError {
 function notWaiting(id: string): NotWaitingError {
   return new NotWaitingError(
     `Request ${id} is not awaiting approval. See \`expunge status ${id}\`.`,
+  )
+}
+
+function unreadableRequest({ org }: OrgStore, id: string, problem: string): UnreadableRequestError {
+  return new UnreadableRequestError(
+    `Request ${id} of org "${org}" cannot be read: ${problem}. A newer version of Expunge may have written it.`,
   )
 }

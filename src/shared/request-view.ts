@@ -1,3 +1,4 @@
+import type { StopReason } from './ledger/cancel.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
 import {
@@ -24,7 +25,11 @@ export interface RequestView {
   readonly id: string
   readonly org: string
   readonly status: Status
+  /** Why it is to end before its time, null where it is not, and once it is over. */
+  readonly stopping: StopReason | null
   readonly submittedAt: string
+  /** Name of the key of whoever submitted it; null where it came by a door without keys. */
+  readonly submittedBy: string | null
   readonly request: StoredRequest
   readonly plan: Plan | null
   /** Null before the plan and once the receipt is there. */
@@ -33,14 +38,18 @@ export interface RequestView {
 }
 
 export async function viewOf(store: OrgStore, record: RequestRecord): Promise<RequestView> {
+  const { id } = record.request
+  const [stopping = null] = record.receipt === null ? await store.ledger.stopReasons([id]) : []
   return {
-    id: record.request.id,
+    id,
     org: store.org,
     status: record.status,
+    stopping,
     submittedAt: new Date(record.submittedAt).toISOString(),
+    submittedBy: record.submittedBy,
     request: record.request,
     plan: record.plan,
-    progress: record.status === 'deleting' ? await progressOf(store, record.request.id) : null,
+    progress: record.status === 'deleting' ? await progressOf(store, id) : null,
     receipt: record.receipt,
   }
 }

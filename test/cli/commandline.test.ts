@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { commandToGoOn, shellQuoted } from '../../src/cli/commandline.ts'
+import { commandFor, commandToGoOn, shellQuoted } from '../../src/cli/commandline.ts'
 
 test('a shell takes a quoted argument back as it was', {
   skip: process.platform === 'win32',
@@ -27,4 +27,12 @@ test('the command to go on is the one that was typed, with the id of the request
   )
   assert.equal(commandToGoOn(['run', '--id', 'old', '--yes'], 'x-1'), 'expunge run --yes --id x-1')
   assert.equal(commandToGoOn(['run', '--id=old', '--yes'], 'x-1'), 'expunge run --yes --id x-1')
+})
+
+test('a command to type next names only what is not understood anyway', () => {
+  assert.equal(commandFor('resume', { org: 'default' }), 'expunge resume')
+  assert.equal(
+    commandFor('cancel x-1', { org: 'emea', results: 'my results' }),
+    "expunge cancel x-1 --org emea --results 'my results'",
+  )
 })

@@ -129,8 +129,9 @@ test('an interrupted run says what runs on, and the same command goes on with it
   assert.equal(code, 130, stderr)
   const [job] = sandbox.referee.stats().jobs
   assert.ok(stderr.includes(`1 ingest job of it may run on in Salesforce: ${job?.id}`), stderr)
-  assert.match(stderr, /go on: expunge run --object Contact --csv ids\.csv --yes --id long\n/)
-  assert.match(stderr, /look: {2}expunge status long\n/)
+  assert.match(stderr, /go on: {2}expunge run --object Contact --csv ids\.csv --yes --id long\n/)
+  assert.match(stderr, /look: {3}expunge status long\n/)
+  assert.match(stderr, /cancel: expunge cancel long\nCtrl-C again within 3 s cancels it, too\.\n/)
 
   const status = await expunge(['status', 'long', '--json'])
   assert.equal(JSON.parse(status.stdout).status, 'deleting')

@@ -21,6 +21,8 @@ export interface Running {
   readonly ended: Promise<Ended>
   /** Resolves once the text was written to stderr (or stdout); rejects where it ends before. */
   saw(pattern: RegExp): Promise<void>
+  /** Waits for something else; rejects where the command ends before. */
+  meanwhile<T>(something: Promise<T>): Promise<T>
 }
 
 export interface Place {
@@ -91,7 +93,16 @@ export function startExpunge(
     stdout,
     stderr,
   }))
-  return { child, ended, saw: (pattern) => saw(child, pattern, () => stdout + stderr) }
+  return {
+    child,
+    ended,
+    saw: (pattern) => saw(child, pattern, () => stdout + stderr),
+    meanwhile: (something) =>
+      Promise.race([
+        something,
+        ended.then(() => Promise.reject(new Error(`It ended too early:\n${stdout}${stderr}`))),
+      ]),
+  }
 }
 
 async function saw(child: ChildProcess, pattern: RegExp, text: () => string): Promise<void> {

@@ -45,6 +45,25 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
   assert.equal((await worker.ended).code, 0)
 })
 
+test('a duration counts from the first submission: the same again is the same request', {
+  skip,
+}, async (t) => {
+  const { expunge } = await place(t)
+  const ids = ['--ids', contactIds(1).join(), '--id', 'in-2-hours']
+  const args = ['submit', '--object', 'Contact', ...ids, '--deadline', '2h', '--json']
+  const limits = ['--max-failure-ratio', '0.1']
+  const first = await expunge([...args, ...limits], { env })
+  assert.equal(first.code, 0, first.stderr)
+  const { request, submittedAt } = JSON.parse(first.stdout)
+  assert.equal(request.maxFailureRatio, 0.1)
+  const hours = (Date.parse(request.deadline) - Date.parse(submittedAt)) / 3_600_000
+  assert.ok(hours > 1.9 && hours <= 2, String(hours))
+  const again = await expunge([...args, ...limits], { env })
+  assert.equal(again.code, 0, again.stderr)
+  assert.equal(JSON.parse(again.stdout).request.deadline, request.deadline)
+  assert.equal((await expunge(args, { env })).code, 2)
+})
+
 test('a Redis that does not answer is named, without its password', async (t) => {
   const { expunge } = await place(t)
   const nobody = { REDIS_URL: 'redis://user:hunter2@127.0.0.1:1' }

@@ -58,3 +58,36 @@ test('a bar shows how far it is, and Ctrl-C at the question sends nothing', { sk
   assert.equal(done.stdout.includes('\u001b[32m'), false)
   assert.equal(sandbox.referee.stats().rowsDeleted, 300)
 })
+
+test('approve and cancel ask, too, and another answer changes nothing', { skip }, async (t) => {
+  const here = await place(t)
+  const { start, expunge, folder, sandbox } = here
+  await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(40)))
+  const run = start([...RUN, '--id', 'x'], { under })
+  await run.saw(/Type yes to delete: /)
+
+  const approve = start(['approve', 'x'], { under, env: { NO_COLOR: '1' } })
+  await approve.saw(
+    /Accepted +40[\s\S]*Delete 40 Contact records in org "default" .*Type yes to delete: /,
+  )
+  approve.child.stdin?.write('no\n')
+  const unapproved = await approve.ended
+  assert.equal(unapproved.code, 2)
+  assert.match(unapproved.stdout, /it still waits\. To turn it down: expunge cancel x/)
+
+  const cancel = start(['cancel', 'x'], { under, env: { NO_COLOR: '1' } })
+  await cancel.saw(/Status +.*awaiting-approval.*[\s\S]*Cancel request x\?.*Type yes to cancel: /)
+  cancel.child.stdin?.write('no\n')
+  const uncancelled = await cancel.ended
+  assert.equal(uncancelled.code, 2)
+  assert.match(uncancelled.stdout, /Nothing was changed/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+
+  // Approved elsewhere, the run does not go on waiting for an answer.
+  const approved = await expunge(['approve', 'x', '--yes'])
+  assert.equal(approved.code, 0, approved.stderr)
+  const done = await run.ended
+  assert.equal(done.code, 0, done.stdout)
+  assert.match(done.stdout, /approved or cancelled elsewhere/)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 40)
+})

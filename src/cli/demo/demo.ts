@@ -23,7 +23,9 @@ const FAIL = 0.001
  */
 export async function demo(flags: DemoFlags, { screen }: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
-  const { signal, forget } = catchInterrupts(process)
+  const { signal, expectSecond, forget } = catchInterrupts(process)
+  // To the run a second Ctrl-C means something: it must live to see it.
+  expectSecond()
   const closers = new Closers()
   const folder = await mkdtemp(join(tmpdir(), 'expunge-demo-'))
   try {

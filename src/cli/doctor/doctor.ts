@@ -6,6 +6,7 @@ import type { Cli } from '../cli.ts'
 import type { DoctorFlags } from '../doctor.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
+import { checkPause } from './pause.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { checkOrg } from './salesforce.ts'
@@ -49,6 +50,7 @@ async function checkParts(
     ...checkSettings(config),
     ...redis.findings,
     ...(await Promise.all(orgs)).flat(),
+    ...(await Promise.all(stores.map(checkPause))).flat(),
     await checkResults(config, stores),
   ]
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../../shared/errors.ts'
 import {
   connectRedis,
   inspectRedis,
+  mayEvict,
   type RedisClient,
   type RedisConfig,
   type RedisFacts,
@@ -74,10 +75,10 @@ export function judge(facts: RedisFacts, shown: string): readonly Finding[] {
       : fail('Redis', server, 'Upgrade to Redis 6.2 or newer, or Valkey 8 or newer.'),
     facts.role === 'master'
       ? ok('Redis role', 'takes writes')
-      : fail('Redis role', `this is a ${facts.role}`, 'Name the master in REDIS_URL.'),
+      : fail('Redis role', roleOf(facts), 'Name the primary in REDIS_URL.'),
     facts.evictionPolicy === 'noeviction'
       ? ok('Redis eviction', 'noeviction: nothing vanishes')
-      : warn(
+      : (mayEvict(facts) ? fail : warn)(
           'Redis eviction',
           `maxmemory-policy is ${facts.evictionPolicy}: requests may vanish`,
           'Set maxmemory-policy to noeviction.',
@@ -91,6 +92,10 @@ export function judge(facts: RedisFacts, shown: string): readonly Finding[] {
         ),
     memory(facts),
   ]
+}
+
+function roleOf({ role, primary }: RedisFacts): string {
+  return role === 'slave' ? `this is a replica of ${primary}` : `this is a ${role}`
 }
 
 function memory({ usedMemory, maxMemory }: RedisFacts): Finding {

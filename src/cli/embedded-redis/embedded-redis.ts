@@ -28,6 +28,8 @@ export interface EmbeddedRedis {
   readonly socket: string
   /** Of the server, `7.0.15`. */
   readonly version: string
+  /** It belongs to another process, and may end with it at any moment. */
+  readonly isGuest: boolean
   /** Resolves where the server has ended by itself and stays away. */
   readonly lost: Promise<EmbeddedRedisError>
   /** Writes everything out, waits for the end and gives the home free. Safe to repeat. */
@@ -69,19 +71,21 @@ export async function startEmbeddedRedis(
 
 /**
  * For `status`, `list`, `cancel`: the server of a `run` that is alive, without owning it; else
- * the home's own server for the moment, until `stop`. Null where this home has never had one.
+ * the home's own server, until `stop`. Null where this home has never had one.
  *
+ * @param options.stays The visitor may be long: others become its guests instead of waiting for
+ *   its end.
  * @throws EmbeddedRedisError as `startEmbeddedRedis`.
  */
 export async function attachEmbeddedRedis(
-  options: EmbeddedRedisOptions,
+  options: EmbeddedRedisOptions & { readonly stays?: boolean },
 ): Promise<EmbeddedRedis | null> {
   const files = homeFiles(resolve(options.home))
   if (!existsSync(files.lock)) return null
   await privateDirectory(files.home, 'Choose another with EXPUNGE_HOME.')
   for (const deadline = Date.now() + PATIENCE; ; await delay(25)) {
     const lock = tryLock(files.lock)
-    if (lock !== null) return await own(files, lock, 'visit', options)
+    if (lock !== null) return await own(files, lock, options.stays ? 'run' : 'visit', options)
     const owner = await readOwner(files)
     const reply = owner?.role === 'run' ? await ping(owner.socket) : null
     if (owner !== null && reply === 'PONG') return await guestOf(owner)
@@ -167,12 +171,12 @@ function embedded(
     })
     return stopped
   }
-  return { socket, version, lost, stop: stopOnce }
+  return { socket, version, isGuest: false, lost, stop: stopOnce }
 }
 
 async function guestOf({ socket }: Owner): Promise<EmbeddedRedis> {
   const version = (await serverInfo({ path: socket }))?.version ?? 'unknown'
-  return { socket, version, lost: new Promise(() => {}), stop: async () => {} }
+  return { socket, version, isGuest: true, lost: new Promise(() => {}), stop: async () => {} }
 }
 
 const ping = (path: string): Promise<string | null> => askRedis({ path }, 'PING').catch(() => null)

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
-import { unpackDebianServer } from './debian-package.ts'
+import { unpackDebianPackage } from './debian-package.ts'
+import { DEBIAN_SERVER } from './debian-server.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import { type Env, probeServer, type RedisServer } from './redis-version.ts'
 
@@ -25,7 +26,7 @@ export async function findRedisServer(options: {
     problems.push(found.problem)
   }
   if (problems.length === 0) problems.push(`no ${PROGRAMS.join(' or ')} on the PATH`)
-  const unpacked = await unpackDebianServer(options)
+  const unpacked = await unpackDebianPackage(DEBIAN_SERVER, options)
   if (!('problem' in unpacked)) return unpacked
   throw notFound([...problems, unpacked.problem])
 }

@@ -23,7 +23,7 @@ export const homeFiles = (home: string): HomeFiles => ({
   pid: join(home, 'redis.pid'),
 })
 
-/** Who holds the lock: a run stays, a visit (`status`, `list`) is over in a moment. */
+/** Who holds the lock: a run stays, and so may a `cancel`; a `status` is over in a moment. */
 const owner = z.object({
   pid: z.int().positive(),
   role: z.enum(['run', 'visit']),

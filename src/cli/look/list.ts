@@ -2,18 +2,27 @@ import type { Producer, RequestView } from '../../producer/producer.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { ListFlags } from '../list.ts'
+import { pauseSentences } from '../render/pause.ts'
 import { requestLines } from '../render/request.ts'
-import { visit } from './visit.ts'
+import type { Screen } from '../screen.ts'
+import { type Place, visit } from './visit.ts'
 
 export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visit(cli, flags.org, async (place) => {
+  return visit(cli, flags, async (place) => {
     const views = place === null ? [] : await matching(place.producer, place.org, flags)
+    if (place !== null) await tellPause(place, screen)
     if (flags.json) screen.answer(JSON.stringify(views, null, 2))
     else if (views.length === 0) screen.say('No requests.')
     else screen.answer(requestLines(views, screen.paintAnswer))
     return EXIT.ok
   })
+}
+
+async function tellPause({ store, org }: Place, screen: Screen): Promise<void> {
+  for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
+    screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
+  }
 }
 
 const PAGE = 100

@@ -1,24 +1,20 @@
 import type { Cli } from '../cli.ts'
-import { EXIT, type ExitCode, UsageError } from '../exit.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { isOver } from '../follow.ts'
+import { pauseSentences } from '../render/pause.ts'
 import { requestTable } from '../render/request.ts'
 import type { StatusFlags } from '../status.ts'
-import { visit } from './visit.ts'
+import { visitRequest } from './visit.ts'
 
 /** @throws UsageError where there is no such request */
 export function status(id: string, flags: StatusFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visit(cli, flags.org, async (place, home) => {
-    const view = place === null ? null : await place.producer.inspect(id, { org: place.org })
-    if (view === null) {
-      const where =
-        place === null
-          ? `${home} has never had one, and REDIS_URL is not set`
-          : `org "${place.org}" knows none of that id (any more)`
-      throw new UsageError(`No request ${id}: ${where}. See \`expunge list\`.`)
-    }
-    screen.answer(
-      flags.json ? JSON.stringify(view, null, 2) : requestTable(view, screen.paintAnswer),
-    )
+  return visitRequest(cli, id, flags, async ({ store, org }, view) => {
+    const pauses = isOver(view) ? [] : pauseSentences(org, await store.ledger.pauseState())
+    if (flags.json) {
+      screen.answer(JSON.stringify(view, null, 2))
+      for (const sentence of pauses) screen.say(sentence)
+    } else screen.answer(requestTable(view, screen.paintAnswer, pauses))
     return EXIT.ok
   })
 }

@@ -1,28 +1,63 @@
-import type { Producer } from '../../producer/producer.ts'
-import { loadConfig } from '../../shared/config.ts'
+import type { RequestView } from '../../producer/producer.ts'
+import { type Config, loadConfig } from '../../shared/config.ts'
 import type { Cli } from '../cli.ts'
+import { UsageError } from '../exit.ts'
 import { chooseOrg } from '../org.ts'
-import { connectProducer, visitRedis } from '../redis.ts'
+import { type Entrance, enter, type RedisHere, visitRedis } from '../redis.ts'
 
-/** What a command that only looks has to look at; null where this machine never had a request. */
-export type Visit<T> = (
-  place: { producer: Producer; org: string } | null,
-  home: string,
-) => Promise<T>
+/** Where requests are: a Redis, and one org in it. */
+export interface Place extends Entrance {
+  readonly config: Config
+  readonly redis: RedisHere
+  readonly org: string
+}
+
+/** What a visitor finds; null where this machine never had a request. */
+export type Visit<T> = (place: Place | null, home: string) => Promise<T>
+
+export interface VisitOptions {
+  /** As named by `--org`. */
+  readonly org?: string
+  /** The visit may be long: see `visitRedis`. */
+  readonly stays?: boolean
+}
 
 /** Opens the configured Redis, or the one of EXPUNGE_HOME, for as long as the visit takes. */
-export async function visit<T>(cli: Cli, org: string | undefined, look: Visit<T>): Promise<T> {
-  const config = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'none' })
-  const redis = await visitRedis(config, cli.screen)
+export async function visit<T>(
+  { screen }: Cli,
+  { org, stays = false }: VisitOptions,
+  look: Visit<T>,
+): Promise<T> {
+  const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'none' })
+  const redis = await visitRedis(config, screen, { stays })
   if (redis === null) return look(null, config.home)
   try {
-    const producer = await connectProducer(redis)
+    const name = chooseOrg(config, org)
+    const entrance = await enter(redis, name)
     try {
-      return await look({ producer, org: chooseOrg(config, org) }, config.home)
+      return await look({ ...entrance, config, redis, org: name }, config.home)
     } finally {
-      await producer.close()
+      await entrance.close()
     }
   } finally {
     await redis.close()
   }
+}
+
+/** A visit to a request. @throws UsageError where there is none of that id */
+export function visitRequest<T>(
+  cli: Cli,
+  id: string,
+  options: VisitOptions,
+  look: (place: Place, view: RequestView) => Promise<T>,
+): Promise<T> {
+  return visit(cli, options, async (place, home) => {
+    const view = place === null ? null : await place.producer.inspect(id, { org: place.org })
+    if (place !== null && view !== null) return look(place, view)
+    const where =
+      place === null
+        ? `${home} has never had one, and REDIS_URL is not set`
+        : `org "${place.org}" knows none of that id (any more)`
+    throw new UsageError(`No request ${id}: ${where}. See \`expunge list\`.`)
+  })
 }

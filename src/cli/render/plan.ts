@@ -1,9 +1,8 @@
 import type { Plan } from '../../shared/receipt.ts'
 import type { StoredRequest } from '../../shared/request.ts'
-import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import type { Salesforce } from '../../shared/salesforce/client.ts'
 import type { Paint } from '../screen.ts'
 import { count, counted } from './numbers.ts'
-import { orgWords } from './org.ts'
 import { columns } from './table.ts'
 
 export type OrgLimits = Awaited<ReturnType<Salesforce['limits']>>
@@ -16,8 +15,12 @@ export function batchesOf({ accepted, chunks }: Plan): number {
   return Math.ceil(accepted / BATCH_ROWS) + Math.max(0, chunks - 1)
 }
 
-/** The plan as a table, and beside it what it takes of the org's allowances. */
-export function planTable(plan: Plan, limits: OrgLimits | null, paint: Paint): string {
+/**
+ * The plan as a table, and beside it what it takes of the org's allowances.
+ *
+ * @param limits null where they could not be read, undefined where nobody asked
+ */
+export function planTable(plan: Plan, limits: OrgLimits | null | undefined, paint: Paint): string {
   const odd = (value: number) => (value === 0 ? count(value) : paint('yellow', count(value)))
   const rows: readonly (readonly [string, string, string])[] = [
     ['Rows read', count(plan.read), ''],
@@ -26,19 +29,24 @@ export function planTable(plan: Plan, limits: OrgLimits | null, paint: Paint): s
     ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],
     ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters: no checksum'],
     ['Ingest jobs', count(plan.chunks), ''],
-    ['Batches', count(batchesOf(plan)), allowance(plan, limits?.DailyBulkApiBatches ?? null)],
+    ['Batches', count(batchesOf(plan)), limits === undefined ? '' : allowance(plan, limits)],
   ]
   return columns(rows, { align: ['left', 'right', 'left'] })
 }
 
-function allowance(plan: Plan, limit: OrgLimits['DailyBulkApiBatches']): string {
+function allowance(plan: Plan, limits: OrgLimits | null): string {
+  const limit = limits?.DailyBulkApiBatches ?? null
   if (limit === null) return 'of the daily allowance (not readable)'
   const left = `of ${count(limit.remaining)} left today`
   return batchesOf(plan) <= limit.remaining ? left : `${left}: the rest waits for tomorrow's`
 }
 
-/** The question whose answer deletes. */
-export function question(plan: Plan, request: StoredRequest, identity: Identity): string {
+/**
+ * The question whose answer deletes.
+ *
+ * @param where the org, as in `PRODUCTION org Acme (00D…)`
+ */
+export function question(plan: Plan, request: StoredRequest, where: string): string {
   const { object, operation } = request
   const records = `${count(plan.accepted)} ${object} ${plan.accepted === 1 ? 'record' : 'records'}`
   const how = operation === 'hardDelete' ? 'for good, past the Recycle Bin, ' : ''
@@ -46,5 +54,5 @@ export function question(plan: Plan, request: StoredRequest, identity: Identity)
     plan.unchecked === 0
       ? ''
       : ` ${counted(plan.unchecked, 'id')} came without checksum, so a changed case would not show.`
-  return `Delete ${records} ${how}in ${orgWords(identity)}?${unchecked}`
+  return `Delete ${records} ${how}in ${where}?${unchecked}`
 }

@@ -2,17 +2,26 @@ import { totalOf } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
 import type { Paint } from '../screen.ts'
 import { count, percent } from './numbers.ts'
-import { STATUS_COLOUR } from './status.ts'
+import { STATUS_COLOUR, stoppingWords } from './status.ts'
 import { topFailures } from './summary.ts'
 import { columns } from './table.ts'
 
-/** One request, all that is known of it. */
-export function requestTable(view: RequestView, paint: Paint): string {
+/**
+ * One request, all that is known of it.
+ *
+ * @param pauses why its org sends nothing, a sentence each
+ */
+export function requestTable(
+  view: RequestView,
+  paint: Paint,
+  pauses: readonly string[] = [],
+): string {
   const { request, plan, receipt } = view
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
   const rows: (readonly [string, string] | null)[] = [
     ['Request', paint('bold', view.id)],
     ['Status', paint(STATUS_COLOUR[view.status], view.status) + far(view)],
+    ...pauses.map((sentence) => ['Paused', paint('yellow', sentence)] as const),
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${sourceWords(request.source)}`],
     ['Submitted', view.submittedAt],
@@ -56,11 +65,12 @@ function sourceWords(source: RequestView['request']['source']): string {
   return source.type === 'file' ? `file ${source.path}` : source.type
 }
 
-/** `, 63 %` while records are being deleted. */
-function far({ plan, progress }: RequestView): string {
-  if (plan === null || progress === null) return ''
+/** `, 63 % of 999,000, being cancelled …` while records are being deleted. */
+function far({ plan, progress, stopping }: RequestView): string {
+  const stop = stopping === null ? '' : `, ${stoppingWords(stopping)}`
+  if (plan === null || progress === null) return stop
   const done = Math.min(plan.accepted, totalOf(progress.outcome) + progress.running)
-  return `, ${percent(done, plan.accepted)} of ${count(plan.accepted)}`
+  return `, ${percent(done, plan.accepted)} of ${count(plan.accepted)}${stop}`
 }
 
 /** Many requests, a line each. */

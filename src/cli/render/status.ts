@@ -1,4 +1,5 @@
 import type { Status } from '../../shared/receipt.ts'
+import type { RequestView } from '../../shared/request-view.ts'
 import type { Format } from '../screen.ts'
 
 /** How a status is painted, wherever it is shown. */
@@ -13,4 +14,22 @@ export const STATUS_COLOUR: Record<Status, Format> = {
   refused: 'red',
   cancelled: 'yellow',
   failed: 'red',
+}
+
+/** What happens to a request whose flag is raised. */
+export function stoppingWords(reason: NonNullable<RequestView['stopping']>): string {
+  switch (reason) {
+    case 'cancelled':
+      return 'being cancelled …'
+    case 'declined':
+      return 'being turned down …'
+    case 'not-approved':
+      return 'not approved in time, ending …'
+    case 'deadline':
+      return 'past its deadline, ending …'
+    case 'brake':
+      return 'past its failure ratio, ending …'
+    default:
+      throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
+  }
 }

@@ -9,7 +9,7 @@ import type { Screen } from '../screen.ts'
 export async function ask(
   { stdin, stderr, paintSay }: Screen,
   question: string,
-  signal: AbortSignal,
+  { to, signal }: { to: 'delete' | 'cancel'; signal: AbortSignal },
 ): Promise<boolean> {
   // Not in raw mode, so that Ctrl-C stays the signal that it is everywhere else.
   const line = createInterface({ input: stdin, output: stderr, terminal: false })
@@ -17,7 +17,7 @@ export async function ask(
     line.once('close', () => resolve(''))
   })
   try {
-    const prompt = `${paintSay('bold', question)} Type yes to delete: `
+    const prompt = `${paintSay('bold', question)} Type yes to ${to}: `
     const answer = await Promise.race([line.question(prompt, { signal }), closed])
     return answer.trim().toLowerCase() === 'yes'
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Receipt } from '../../shared/receipt.ts'
 import { nameOf } from '../input.ts'
 import { count } from '../render/numbers.ts'
 import { type RunFigures, summary } from '../render/summary.ts'
+import type { Screen } from '../screen.ts'
 import { firstInvalidRows, resultFiles } from './result-files.ts'
 import type { Session } from './session.ts'
 
@@ -16,28 +17,46 @@ export interface Watched {
 
 const SHOWN_ROWS = 10
 
-/** Shows the receipt: alone on stdout for machines, as a table with all files for people. */
+/** Shows how it ended, and of a refusal the rows that are to blame. */
 export async function conclude(
   session: Session,
   { receipt }: RequestView,
   watched: Watched | null,
 ): Promise<Receipt> {
   const { cli, flags, config } = session
-  const { screen } = cli
   if (receipt === null) throw new TypeError('A request that is over has a receipt.')
-  const files = await resultFiles(join(config.results.path, receipt.org, receipt.id))
-  const say = flags.json ? screen.say : screen.answer
-  if (flags.json) screen.answer(JSON.stringify(receipt, null, 2))
-  say(
-    summary(
-      receipt,
-      figures(session, receipt, watched),
-      flags.json ? screen.paintSay : screen.paintAnswer,
-    ),
-  )
-  if (receipt.status === 'refused') for (const line of await refusedRows(session, files)) say(line)
-  for (const [name, path] of files) say(`  ${name.padEnd(15)}  ${path}`)
+  await showReceipt(cli.screen, receipt, {
+    json: flags.json === true,
+    results: config.results.path,
+    figures: figures(session, receipt, watched),
+    why: (files) => (receipt.status === 'refused' ? refusedRows(session, files) : []),
+  })
   return receipt
+}
+
+export interface ReceiptShown {
+  readonly json: boolean
+  /** The results directory. */
+  readonly results: string
+  readonly figures?: RunFigures | null
+  /** Lines between the summary and the files. */
+  readonly why?: (
+    files: ReadonlyMap<string, string>,
+  ) => Promise<readonly string[]> | readonly string[]
+}
+
+/** A receipt: alone on stdout for machines, as a table with all files for people. */
+export async function showReceipt(
+  screen: Screen,
+  receipt: Receipt,
+  { json, results, figures = null, why = () => [] }: ReceiptShown,
+): Promise<void> {
+  const files = await resultFiles(join(results, receipt.org, receipt.id))
+  if (json) screen.answer(JSON.stringify(receipt, null, 2))
+  const [say, paint] = json ? [screen.say, screen.paintSay] : [screen.answer, screen.paintAnswer]
+  say(summary(receipt, figures, paint))
+  for (const line of await why(files)) say(line)
+  for (const [name, path] of files) say(`  ${name.padEnd(15)}  ${path}`)
 }
 
 /** Nobody asks how fast a refusal was, or a receipt of yesterday. */

@@ -1,7 +1,6 @@
 import type { Producer } from '../../producer/producer.ts'
-import { openOrgStore } from '../../shared/org-store.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
 import type { Status } from '../../shared/receipt.ts'
-import { connectRedis } from '../../shared/redis.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
 import type { RedisHere } from '../redis.ts'
 import type { Screen } from '../screen.ts'
@@ -19,9 +18,10 @@ export async function tellOthers(
 ): Promise<void> {
   for (const other of await producer.list({ org, count: LOOKED_AT })) {
     if (other.id.toLowerCase() === id.toLowerCase() || !GO_ON.includes(other.status)) continue
+    const what = other.stopping === null ? 'it goes on' : 'it is ended'
     screen.say(
       `${screen.paintSay('yellow', '!')} Request ${other.id} (${other.request.object}, ${other.status}) ` +
-        'was begun earlier and is not finished: it goes on now, too.',
+        `was begun earlier and is not finished: ${what} now, too.`,
     )
   }
 }
@@ -30,15 +30,11 @@ export async function tellOthers(
  * Unties the embedded server from the results directory of earlier runs: `./results` is another one
  * in each folder. Not while a request is unfinished, for its parts lie there.
  */
-export async function forgetResultsStore(redis: RedisHere, org: string): Promise<void> {
-  if (!redis.embedded) return
-  const client = connectRedis(redis.config, 'fail-fast', () => {})
-  const store = openOrgStore(client, org, () => {})
-  try {
-    const live = await store.ledger.liveIds()
-    if (live.length === 0) await client.del(store.ledger.keys.resultsStore)
-  } finally {
-    await store.close()
-    client.disconnect()
-  }
+export async function forgetResultsStore(
+  { embedded }: RedisHere,
+  { ledger, redis }: OrgStore,
+): Promise<void> {
+  if (!embedded) return
+  const live = await ledger.liveIds()
+  if (live.length === 0) await redis.del(ledger.keys.resultsStore)
 }

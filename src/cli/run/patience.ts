@@ -1,5 +1,5 @@
 import { systemClock } from '../../shared/clock.ts'
-import { ExpungeError } from '../../shared/errors.ts'
+import { RedisUnavailableError, troubleOf } from '../../shared/redis/trouble.ts'
 import type { Screen } from '../screen.ts'
 
 const AGAIN_AFTER_MS = 1000
@@ -7,7 +7,7 @@ const AGAIN_AFTER_MS = 1000
 /** Does what is safe to repeat until Redis lets it: an outage of Redis ends nothing. */
 export type Patiently = <T>(step: () => Promise<T>) => Promise<T>
 
-/** Errors of our own mean something else and are thrown on; the rest is Redis being away. */
+/** What is no trouble of Redis itself is thrown on. */
 export function patience(screen: Screen, signal: AbortSignal): Patiently {
   return async (step) => {
     for (let isAway = false; ; ) {
@@ -17,8 +17,8 @@ export function patience(screen: Screen, signal: AbortSignal): Patiently {
         return result
       } catch (error) {
         signal.throwIfAborted()
-        if (error instanceof ExpungeError || !isOutage(error)) throw error
-        if (!isAway) screen.say('Redis does not answer. Waiting for it; Ctrl-C ends that.')
+        if (!isOutage(error)) throw error
+        if (!isAway) screen.say(`${wordsOf(error)} Waiting for it; Ctrl-C ends that.`)
         isAway = true
         await systemClock.sleep(AGAIN_AFTER_MS, signal)
       }
@@ -26,11 +26,12 @@ export function patience(screen: Screen, signal: AbortSignal): Patiently {
   }
 }
 
-/** What ioredis throws where the connection is the trouble, or a server that loads its data. */
-function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const isByName = error.name === 'MaxRetriesPerRequestError' || 'syscall' in error
-  return (
-    isByName || /Connection is closed|LOADING|READONLY|Stream isn't writeable/.test(error.message)
-  )
+/** Whether it is Redis that cannot do it now; it may well do it later. */
+export function isOutage(error: unknown): boolean {
+  return troubleOf(error) !== null
+}
+
+function wordsOf(error: unknown): string {
+  const isHere = error instanceof RedisUnavailableError && error.code !== 'REDIS_AWAY'
+  return isHere ? error.message : 'Redis does not answer.'
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { type Config, loadConfig, type OrgConfig } from '../../shared/config.ts'
 import { UsageError } from '../exit.ts'
 import { type Input, type RequestTerms, readInput, rootOf, toRequest } from '../input.ts'
-import { chooseOrg } from '../org.ts'
+import { chooseOrg, orgNamed } from '../org.ts'
 import type { RunFlags } from '../run.ts'
 import type { Screen } from '../screen.ts'
 
@@ -39,12 +39,6 @@ function assertConsent(flags: RunFlags, input: Input, { canAsk }: Screen): void 
   if (!canAsk) throw new UsageError(`there is no terminal to ask on. ${ways}`)
 }
 
-function orgNamed({ orgs }: Config, name: string): OrgConfig {
-  const org = orgs.get(name)
-  if (org !== undefined) return org
-  throw new UsageError(`--org: expected one of ${[...orgs.keys()].join(', ')}, got ${name}.`)
-}
-
 /** Whoever types a limit means it: the org's own is for those who don't. */
 function limitsOf({ maxRecords = 0 }: RunFlags, org: OrgConfig): OrgConfig {
   return { ...org, maxRecords: Math.max(org.maxRecords, maxRecords) }
@@ -69,6 +63,10 @@ export function workingAlone(config: Config): Config {
   const { lockMs, stalledMs } = config.worker
   return {
     ...config,
-    worker: { lockMs: Math.min(lockMs, 5000), stalledMs: Math.min(stalledMs, 1000) },
+    worker: {
+      ...config.worker,
+      lockMs: Math.min(lockMs, 5000),
+      stalledMs: Math.min(stalledMs, 1000),
+    },
   }
 }

@@ -1,12 +1,12 @@
 import { messageOf } from '../../shared/errors.ts'
+import { IdentityError } from '../../shared/identity.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { Closers } from '../../shared/shutdown.ts'
-import { IdentityError } from '../../worker/identity.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
 import { type ExitCode, LostError, UsageError } from '../exit.ts'
-import { toRequest } from '../input.ts'
-import { connectProducer, ownRedis, type RedisHere } from '../redis.ts'
+import { asSubmittedBefore, toRequest } from '../input.ts'
+import { enter, ownRedis, type RedisHere } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
 import type { RunFlags } from '../run.ts'
 import { commandLog } from './human-log.ts'
@@ -29,11 +29,11 @@ export async function run(flags: RunFlags, cli: Cli): Promise<ExitCode> {
   try {
     const redis = await ownRedis(prepared.config, screen)
     closers.add(() => redis.close())
-    const signal = AbortSignal.any([interrupts.signal, gone(redis)])
-    const session = await open({ ...prepared, flags, cli, redis, signal, startedAt }, closers)
-    return await carryOut(session)
+    const lost = gone(redis)
+    const signal = AbortSignal.any([interrupts.signal, lost])
+    const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, startedAt }
+    return await carryOut(await open(opening, closers))
   } finally {
-    if (interrupts.signal.aborted) screen.say('Stopping. A second Ctrl-C ends it at once.')
     // How the run itself ended is what counts, and what the exit code tells.
     await closers
       .closeAll()
@@ -49,25 +49,31 @@ function gone({ lost }: RedisHere): AbortSignal {
   return controller.signal
 }
 
-type Opening = Omit<Session, 'facts' | 'producer' | 'request'> & Prepared
+type Opening = Omit<
+  Session,
+  'facts' | 'producer' | 'store' | 'request' | 'worker' | 'startWorker'
+> &
+  Prepared & { readonly redis: RedisHere }
 
 /** Logs in, so that the org can be shown, and starts the worker that will do it all. */
 async function open(opening: Opening, closers: Closers): Promise<Session> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
   const { screen } = cli
-  const request = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
+  const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
   const facts = await logIn(org, config, screen, signal)
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
-  const producer = await connectProducer(redis)
-  closers.add(() => producer.close())
-  await forgetResultsStore(redis, org.name)
+  const { producer, store, close } = await enter(redis, org.name)
+  closers.add(close)
+  const request = await asSubmittedBefore(typed, flags, producer)
+  await forgetResultsStore(redis, store)
   await tellOthers(producer, request, screen)
-  const worker = await start(opening)
+  const startWorker = (until: AbortSignal) => start(opening, until)
+  const worker = await startWorker(signal)
   closers.add(() => worker.stop())
-  return { ...opening, facts, producer, request }
+  return { ...opening, facts, producer, store, request, worker, startWorker }
 }
 
-async function start({ cli, config, redis, signal }: Opening): Promise<RunningWorker> {
+async function start({ cli, config, redis }: Opening, signal: AbortSignal): Promise<RunningWorker> {
   try {
     return await startWorker(
       {

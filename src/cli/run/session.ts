@@ -1,72 +1,88 @@
-import type { Producer, RequestView } from '../../producer/producer.ts'
-import { systemClock } from '../../shared/clock.ts'
+import type { RequestView } from '../../producer/producer.ts'
 import type { Config } from '../../shared/config.ts'
-import { isTerminal, type Receipt, totalOf } from '../../shared/receipt.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
+import { type Receipt, totalOf } from '../../shared/receipt.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
+import type { RunningWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
 import { commandToGoOn } from '../commandline.ts'
-import { type ExitCode, exitCodeOf, InterruptedError, LostError } from '../exit.ts'
+import { type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
+import { type Followed, follow, followToReceipt, isOver } from '../follow.ts'
 import { type Input, nameOf } from '../input.ts'
-import type { RedisHere } from '../redis.ts'
-import { counted } from '../render/numbers.ts'
-import { planTable, question } from '../render/plan.ts'
+import { tellPauses } from '../pause/tell.ts'
+import { planTable } from '../render/plan.ts'
 import { showProgress } from '../render/progress.ts'
+import { stoppingWords } from '../render/status.ts'
 import type { RunFlags } from '../run.ts'
 import { uploadOf } from '../upload.ts'
-import { ask } from './ask.ts'
 import { conclude, type Watched } from './conclusion.ts'
-import { jobsAtWork } from './jobs-at-work.ts'
+import { consent } from './consent.ts'
+import { interrupted } from './interrupted.ts'
+import type { Interrupts } from './interrupts.ts'
 import type { OrgFacts } from './login.ts'
 import { type Patiently, patience } from './patience.ts'
 
 /** A run that has everything it needs. */
-export interface Session {
+export interface Session extends Followed {
   readonly flags: RunFlags
   readonly cli: Cli
   readonly input: Input
   readonly config: Config
-  readonly redis: RedisHere
-  readonly producer: Producer
+  readonly store: OrgStore
   readonly facts: OrgFacts
   readonly request: DeletionRequest
-  /** Aborted by an interrupt. */
-  readonly signal: AbortSignal
+  readonly interrupts: Interrupts
+  /** Aborted where the embedded server is gone for good; `signal` is so by interrupts, too. */
+  readonly lost: AbortSignal
+  readonly worker: RunningWorker
+  /** Another one, after the first was stopped. */
+  startWorker(signal: AbortSignal): Promise<RunningWorker>
   readonly startedAt: number
 }
 
-const LOOK_EVERY_MS = 200
-
 /** From the request to its receipt, or to the word on how to go on. */
 export async function carryOut(session: Session): Promise<ExitCode> {
-  const { cli, request, signal } = session
+  const { cli, interrupts, request, signal } = session
   const { screen } = cli
   const patiently = patience(screen, signal)
   const view = await submit(session)
+  interrupts.expectSecond()
   const goOn = commandToGoOn(cli.argv, request.id)
   const name = screen.paintSay('bold', request.id)
   screen.say(
     isOver(view)
-      ? `Request ${name} has ended already, at ${view.receipt?.finishedAt}. Nothing is done again.`
+      ? `Request ${name} has ended already, at ${view.receipt.finishedAt}. Nothing is done again.`
       : `Request ${name}. To go on after an interruption: ${goOn}`,
   )
   try {
     const receipt = await decide(session, view, patiently)
     return exitCodeOf(receipt.status)
   } catch (error) {
-    if (error instanceof InterruptedError) await tellWhatRunsOn(session, goOn)
+    if (error instanceof InterruptedError) return await interrupted(session, error, goOn)
     throw error
   }
 }
 
-async function submit({ producer, request, input, cli }: Session): Promise<RequestView> {
+async function submit({ producer, request, input, cli, signal }: Session): Promise<RequestView> {
   const { screen } = cli
   const upload = uploadOf(request, input)
   if (upload !== undefined) screen.say(`Reading ${nameOf(input)} …`)
-  const answer = await producer.submit(request, upload)
+  const answer = await producer.submit(request, upload && until(signal, upload))
   if (!answer.created && !isOver(answer.request)) {
     screen.say(`The request is known (${answer.request.status}) and goes on where it was.`)
   }
   return answer.request
+}
+
+/** A submission breaks off where its bytes do: nothing was accepted then. */
+async function* until(
+  signal: AbortSignal,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  for await (const block of bytes) {
+    signal.throwIfAborted()
+    yield block
+  }
 }
 
 /** The plan is shown and asked about once; what was approved before is only watched. */
@@ -83,8 +99,8 @@ async function decide(
   )
   showPlan(session, planned)
   if (isOver(planned)) return conclude(session, planned, null)
-  if (planned.status === 'awaiting-approval' && !(await approve(session, planned, patiently))) {
-    return conclude(session, await follow(session, patiently, isOver), null)
+  if (planned.status === 'awaiting-approval' && !(await consent(session, planned, patiently))) {
+    return conclude(session, await followToReceipt(session, patiently), null)
   }
   const watched = await watch(session, planned, patiently)
   return conclude(session, watched.view, watched)
@@ -98,78 +114,35 @@ function showPlan({ cli, facts, flags }: Session, { plan, status }: RequestView)
   write(`\n${paint('bold', 'Plan')}\n${planTable(plan, facts.limits, paint)}\n`)
 }
 
-/** False where the plan was turned down. */
-async function approve(
-  { flags, cli, facts, request, producer, signal }: Session,
-  view: RequestView,
-  patiently: Patiently,
-): Promise<boolean> {
-  const { screen } = cli
-  const { org, id } = request
-  if (view.plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
-  const text = question(view.plan, view.request, facts.identity)
-  const isYes = flags.yes === true || (await ask(screen, text, signal))
-  if (flags.yes) screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
-  await patiently(() => (isYes ? producer.approve(id, { org }) : producer.decline(id, { org })))
-  return isYes
-}
-
 async function watch(
   session: Session,
   { plan }: RequestView,
   patiently: Patiently,
 ): Promise<Watched> {
-  const { cli, flags } = session
+  const { cli, flags, store } = session
   const total = plan?.accepted ?? 0
   const progress = showProgress(cli.screen, total, flags.json === true)
   const since = Date.now()
   let first: number | null = null
+  let stopping: RequestView['stopping'] = null
+  const pauses = tellPauses(store, cli.screen)
   try {
-    const view = await follow(session, patiently, (now) => {
+    const view = await followToReceipt(session, patiently, (now) => {
       if (now.progress !== null) {
         const done = totalOf(now.progress.outcome) + now.progress.running
         first ??= done
         progress.see(Math.min(done, total), Date.now())
       }
-      return isOver(now)
+      if (now.stopping !== null && stopping === null) {
+        stopping = now.stopping
+        cli.screen.say(`The request is ${stoppingWords(stopping)}`)
+      }
+      pauses.look()
     })
-    return { view, records: total - (first ?? 0), ms: Date.now() - since }
+    const { outcome } = view.receipt
+    const done = outcome === null ? 0 : totalOf(outcome) - outcome.unprocessed
+    return { view, records: Math.max(0, done - (first ?? 0)), ms: Date.now() - since }
   } finally {
     progress.stop()
   }
-}
-
-/** Looks at the request until `isDone` says that it has seen enough. */
-async function follow(
-  { producer, request, signal }: Session,
-  patiently: Patiently,
-  isDone: (view: RequestView) => boolean,
-): Promise<RequestView> {
-  const { id, org } = request
-  for (;;) {
-    signal.throwIfAborted()
-    const view = await patiently(() => producer.inspect(id, { org }))
-    if (view === null) throw new LostError(`Redis has no request ${id} any more.`)
-    if (isDone(view)) return view
-    await systemClock.sleep(LOOK_EVERY_MS, signal)
-  }
-}
-
-function isOver({ status, receipt }: RequestView): boolean {
-  return isTerminal(status) && receipt !== null
-}
-
-/** An interrupted run leaves work behind: where, and how to go on with it or look at it. */
-async function tellWhatRunsOn({ cli, redis, request }: Session, goOn: string): Promise<void> {
-  const { id, org } = request
-  const jobs = await jobsAtWork(redis, org, id).catch(() => null)
-  cli.screen.say(
-    `\nInterrupted. ${jobWords(jobs)}\n  go on: ${goOn}\n  look:  expunge status ${id}`,
-  )
-}
-
-function jobWords(jobs: readonly string[] | null): string {
-  if (jobs === null) return 'Redis does not answer, so what is at work in Salesforce is unknown.'
-  if (jobs.length === 0) return 'Nothing of it is at work in Salesforce.'
-  return `${counted(jobs.length, 'ingest job')} of it may run on in Salesforce: ${jobs.join(', ')}.`
 }

@@ -3,7 +3,7 @@ import { loadConfig } from '../../shared/config.ts'
 import type { Receipt } from '../../shared/receipt.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../exit.ts'
-import { readInput, toRequest } from '../input.ts'
+import { asSubmittedBefore, readInput, toRequest } from '../input.ts'
 import { chooseOrg } from '../org.ts'
 import { connectProducer, ownRedis } from '../redis.ts'
 import { summary } from '../render/summary.ts'
@@ -18,7 +18,7 @@ export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
   const input = await readInput(flags, screen.stdin)
   const config = await loadConfig(screen.env, { redis: 'required', salesforce: 'none' })
   for (const warning of config.warnings) screen.say(warning)
-  const request = toRequest(flags, input, {
+  const typed = toRequest(flags, input, {
     org: chooseOrg(config, flags.org),
     approval: flags.approval ?? 'auto',
     coalesce: true,
@@ -27,6 +27,7 @@ export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
   })
   const producer = await connectProducer(await ownRedis(config, screen))
   try {
+    const request = await asSubmittedBefore(typed, flags, producer)
     const { request: view, created } = await producer.submit(request, uploadOf(request, input))
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)

@@ -10,6 +10,7 @@ const GOOD = {
   version: '7.4.1',
   supported: true,
   role: 'master',
+  primary: null,
   evictionPolicy: 'noeviction',
   appendOnly: true,
   maxMemory: 1024 ** 3,
@@ -26,7 +27,9 @@ test('a Redis that keeps what it is given passes', () => {
 test('what would lose requests is a warning, what cannot work is a failure', () => {
   assert.equal(verdicts({ ...GOOD, supported: false })['Redis'], 'fail')
   assert.equal(verdicts({ ...GOOD, role: 'slave' })['Redis role'], 'fail')
-  assert.equal(verdicts({ ...GOOD, evictionPolicy: 'allkeys-lru' })['Redis eviction'], 'warn')
+  assert.equal(verdicts({ ...GOOD, evictionPolicy: 'allkeys-lru' })['Redis eviction'], 'fail')
+  const unlimited = { ...GOOD, evictionPolicy: 'allkeys-lru', maxMemory: 0 }
+  assert.equal(verdicts(unlimited)['Redis eviction'], 'warn')
   assert.equal(verdicts({ ...GOOD, appendOnly: false })['Redis persistence'], 'warn')
   assert.equal(verdicts({ ...GOOD, usedMemory: 800 * 1024 ** 2 })['Redis memory'], 'warn')
   assert.equal(verdicts({ ...GOOD, maxMemory: 0 })['Redis memory'], 'ok')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { orgWords } from '../../../src/cli/render/org.ts'
 import { batchesOf, planTable, question } from '../../../src/cli/render/plan.ts'
 import { plain } from '../../../src/cli/screen.ts'
 import { identity, plan, request } from './fixtures.ts'
@@ -25,6 +26,10 @@ test('a plan that takes more than is left says that it will wait', () => {
   assert.match(planTable(plan, limits(99), plain), /of 99 left today: the rest waits/)
 })
 
+test('where nobody asked for the allowances nothing is said of them', () => {
+  assert.match(planTable(plan, undefined, plain), /Batches +100$/)
+})
+
 test('a user who may not read the allowances sees the plan without them', () => {
   assert.match(
     planTable(plan, null, plain),
@@ -42,17 +47,20 @@ test('a part of a batch counts as one, in each ingest job', () => {
 
 test('the question names how many of what, where, and how many ids nothing vouches for', () => {
   assert.equal(
-    question({ ...plan, unchecked: 0 }, request, identity),
+    question({ ...plan, unchecked: 0 }, request, orgWords(identity)),
     'Delete 999,000 Contact records in PRODUCTION org Acme (00D5f0000000001EAA)?',
   )
-  assert.match(question(plan, request, identity), /12 ids came without checksum/)
-  assert.match(question({ ...plan, accepted: 1 }, request, identity), /^Delete 1 Contact record in/)
+  assert.match(question(plan, request, 'org x'), /12 ids came without checksum/)
+  assert.match(question({ ...plan, accepted: 1 }, request, 'org x'), /^Delete 1 Contact record in/)
 })
 
 test('the question says that a hard delete is for good, and never calls an unknown org a sandbox', () => {
-  const hard = question(plan, { ...request, operation: 'hardDelete' }, identity)
+  const hard = question(plan, { ...request, operation: 'hardDelete' }, orgWords(identity))
   assert.match(hard, /records for good, past the Recycle Bin, in PRODUCTION/)
-  assert.match(question(plan, request, { ...identity, isSandbox: true }), / in sandbox org Acme/)
-  const unknown = question(plan, request, { ...identity, isSandbox: null, name: null })
+  assert.match(
+    question(plan, request, orgWords({ ...identity, isSandbox: true })),
+    / in sandbox org Acme/,
+  )
+  const unknown = question(plan, request, orgWords({ ...identity, isSandbox: null, name: null }))
   assert.match(unknown, / in org 00D5f0000000001EAA\?/)
 })

@@ -1,0 +1,23 @@
+import type { Command } from 'commander'
+import type { Cli } from './cli.ts'
+
+export interface ApproveFlags {
+  readonly org?: string
+  readonly yes?: true
+  readonly json?: true
+}
+
+/** `expunge approve ID`: let a plan that awaits approval go ahead. */
+export function defineApprove(program: Command, cli: Cli): void {
+  program
+    .command('approve')
+    .description('let a plan that awaits approval go ahead')
+    .argument('<id>', 'the request')
+    .option('--org <name>', 'org, where there are several')
+    .option('--yes', 'approve without asking; needed where there is no terminal')
+    .option('--json', 'print the request as JSON')
+    .action(async (id: string, flags: ApproveFlags) => {
+      const { approve } = await import('./approve/approve.ts')
+      cli.exit(await approve(id, flags, cli))
+    })
+}

@@ -1,0 +1,70 @@
+import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
+import type { ApproveFlags } from '../approve.ts'
+import type { Cli } from '../cli.ts'
+import { commandFor } from '../commandline.ts'
+import { assertCanConfirm, confirm } from '../confirm.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { type Place, visitRequest } from '../look/visit.ts'
+import { hasWorker } from '../redis.ts'
+import { pauseSentences } from '../render/pause.ts'
+import { planTable, question } from '../render/plan.ts'
+
+/** Shows the plan, asks, and lets it go ahead. */
+export function approve(id: string, flags: ApproveFlags, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  assertCanConfirm(flags, screen, 'approve')
+  // The answer may take its time: others must be able to look meanwhile.
+  return visitRequest(cli, id, { ...flags, stays: true }, async (place, view) => {
+    assertWaiting(view)
+    if (view.status === 'awaiting-approval' && !(await isApproved(view, place, flags, cli))) {
+      const turnDown = commandFor(`cancel ${view.id}`, { org: place.org })
+      screen.say(`Not approved: it still waits. To turn it down: ${turnDown}`)
+      return EXIT.usage
+    }
+    await place.producer.approve(view.id, { org: place.org })
+    await tellWhatNow(place, view, flags, cli)
+    return EXIT.ok
+  })
+}
+
+/** What is being deleted was approved before, and to approve it twice is harmless. */
+function assertWaiting({ id, status, stopping }: RequestView): void {
+  if (stopping === null && (status === 'awaiting-approval' || status === 'deleting')) return
+  const state = stopping === null ? status : 'being ended'
+  throw new NotWaitingError(`Request ${id} is ${state}: there is no plan to approve.`)
+}
+
+async function isApproved(
+  { id, plan, request }: RequestView,
+  { store, org }: Place,
+  flags: ApproveFlags,
+  { screen }: Cli,
+): Promise<boolean> {
+  if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
+  const title = screen.paintSay('bold', 'Plan')
+  screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.paintSay)}`)
+  const orgId = await store.ledger.orgId()
+  const text = question(plan, request, `org "${org}"${orgId === null ? '' : ` (${orgId})`}`)
+  if (!flags.yes) return confirm(screen, text, 'delete')
+  screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
+  return true
+}
+
+async function tellWhatNow(
+  { producer, redis, store, org }: Place,
+  { id, status }: RequestView,
+  flags: ApproveFlags,
+  { screen }: Cli,
+): Promise<void> {
+  const view = await producer.inspect(id, { org })
+  if (flags.json) screen.answer(JSON.stringify(view, null, 2))
+  const already = status === 'deleting' ? ' already, and is being deleted' : ''
+  screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
+  for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
+  if ((await hasWorker(store)) !== false) return
+  screen.say(
+    redis.embedded
+      ? 'No `expunge run` is at work here: it goes on with the next one, whatever that is for.'
+      : `No worker is at work for org "${org}": it goes on as soon as one is.`,
+  )
+}

@@ -1,0 +1,130 @@
+import { resolve } from 'node:path'
+import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
+import type { CancelFlags } from '../cancel.ts'
+import type { Cli } from '../cli.ts'
+import { commandFor } from '../commandline.ts'
+import { assertCanConfirm, confirm } from '../confirm.ts'
+import { EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
+import { type EndedView, followToReceipt, isOver } from '../follow.ts'
+import { type Place, visitRequest } from '../look/visit.ts'
+import { tellPauses } from '../pause/tell.ts'
+import { hasWorker } from '../redis.ts'
+import { counted } from '../render/numbers.ts'
+import { requestTable } from '../render/request.ts'
+import { showReceipt } from '../run/conclusion.ts'
+import { catchInterrupts } from '../run/interrupts.ts'
+import { jobNames, jobsAtWork } from '../run/jobs-at-work.ts'
+import { isOutage, patience } from '../run/patience.ts'
+import { endHere } from './end-here.ts'
+
+/**
+ * Raises the flag and follows the request to its receipt. The workers carry it out; on an embedded
+ * server where no `run` is at work this command does so itself.
+ */
+export async function cancel(id: string, flags: CancelFlags, cli: Cli): Promise<ExitCode> {
+  assertCanConfirm(flags, cli.screen, 'cancel')
+  for (let isFirst = true; ; isFirst = false) {
+    const code = await visitRequest(cli, id, { ...flags, stays: true }, (place, view) =>
+      cancelAt({ place, view, flags, cli }, isFirst),
+    )
+    if (code !== 'look-again') return code
+  }
+}
+
+/** One request, and what was typed of it. */
+interface Cancelling {
+  readonly place: Place
+  readonly view: RequestView
+  readonly flags: CancelFlags
+  readonly cli: Cli
+}
+
+/** `look-again`: something else has happened to the request or the server meanwhile. */
+async function cancelAt(
+  cancelling: Cancelling,
+  isFirst: boolean,
+): Promise<ExitCode | 'look-again'> {
+  const { place, view, flags, cli } = cancelling
+  const { screen } = cli
+  if (isOver(view)) {
+    if (isFirst) screen.say(`Request ${view.id} is over: there is nothing left to cancel.`)
+    return conclude(cancelling, view)
+  }
+  if (isFirst && !flags.yes && !(await isWanted(cancelling))) {
+    screen.say('Nothing was changed.')
+    return EXIT.usage
+  }
+  const { signal, forget } = catchInterrupts(process)
+  try {
+    return await conclude(cancelling, await carryOut(cancelling, signal))
+  } catch (error) {
+    if (error instanceof AlreadyOverError) return 'look-again'
+    // The server went with the `run` that it belongs to; its data are there for the next visit.
+    if (place.redis.isGuest && isOutage(error)) return 'look-again'
+    if (error instanceof InterruptedError) screen.say(goingOn(place, view, flags))
+    throw error
+  } finally {
+    forget()
+  }
+}
+
+async function isWanted({ place: { store }, view, cli: { screen } }: Cancelling): Promise<boolean> {
+  const jobs = await jobsAtWork(store, view.id)
+  const abort =
+    jobs.length === 0
+      ? ''
+      : `; ${counted(jobs.length, 'ingest job')} at work in Salesforce (${jobNames(jobs)}) ${jobs.length === 1 ? 'is' : 'are'} aborted`
+  const kept = view.status === 'deleting' ? ' What is deleted stays deleted.' : ''
+  screen.say(requestTable(view, screen.paintSay))
+  return confirm(
+    screen,
+    `Cancel request ${view.id}? Nothing more of it is sent${abort}.${kept}`,
+    'cancel',
+  )
+}
+
+async function carryOut(
+  { place, view: { id }, flags, cli }: Cancelling,
+  signal: AbortSignal,
+): Promise<EndedView> {
+  const { config, org, producer, redis, store } = place
+  const { screen } = cli
+  screen.say(`Cancelling request ${id} …`)
+  if (redis.embedded && !redis.isGuest) {
+    await store.ledger.cancel(id, 'cancelled')
+    const results = resultsOf(config, flags)
+    return endHere({ place, id, results, again: again(place, id, flags), cli, signal })
+  }
+  await producer.cancel(id, { org })
+  if ((await hasWorker(store)) === false) {
+    screen.say(`No worker is at work for org "${org}": the request ends as soon as one is.`)
+  }
+  const pauses = tellPauses(store, screen)
+  const patiently = redis.isGuest ? once : patience(screen, signal)
+  const followed = { producer, request: { id, org }, signal }
+  return followToReceipt(followed, patiently, () => pauses.look())
+}
+
+/** A guest does not wait for a server that may be gone for good. */
+const once = <T>(step: () => Promise<T>): Promise<T> => step()
+
+function goingOn(place: Place, { id }: RequestView, flags: CancelFlags): string {
+  return place.redis.embedded && !place.redis.isGuest
+    ? `Not ended yet, but nothing more of it is sent. To go on: ${again(place, id, flags)}`
+    : `The request is cancelled without us. To look: ${commandFor(`status ${id}`, { org: place.org })}`
+}
+
+const again = ({ org }: Place, id: string, { results }: CancelFlags): string =>
+  commandFor(`cancel ${id}`, { org, results })
+
+const resultsOf = ({ results }: Place['config'], flags: CancelFlags): string =>
+  flags.results === undefined ? results.path : resolve(flags.results)
+
+async function conclude(
+  { place: { config }, flags, cli }: Cancelling,
+  { receipt }: EndedView,
+): Promise<ExitCode> {
+  const results = resultsOf(config, flags)
+  await showReceipt(cli.screen, receipt, { json: flags.json === true, results })
+  return exitCodeOf(receipt.status)
+}

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs'
+import { systemClock } from '../../shared/clock.ts'
+import { type Config, loadConfig } from '../../shared/config.ts'
+import { ConfigError } from '../../shared/errors.ts'
+import { claimResultsStore, IdentityError } from '../../shared/identity.ts'
+import { createMetrics } from '../../shared/metrics.ts'
+import { openResultsStore, type ResultsStore } from '../../shared/results.ts'
+import { settleRequest } from '../../worker/settle.ts'
+import { startWorker } from '../../worker/worker.ts'
+import type { Cli } from '../cli.ts'
+import { UsageError } from '../exit.ts'
+import { type EndedView, followToReceipt, isOver } from '../follow.ts'
+import type { Place } from '../look/visit.ts'
+import { orgNamed } from '../org.ts'
+import { tellPauses } from '../pause/tell.ts'
+import { counted } from '../render/numbers.ts'
+import { commandLog } from '../run/human-log.ts'
+import { jobNames, jobsAtWork } from '../run/jobs-at-work.ts'
+import { patience } from '../run/patience.ts'
+import { workingAlone } from '../run/prepare.ts'
+
+/** A cancellation that this process has to carry out, since nobody else works with the server. */
+export interface EndingHere {
+  readonly place: Place
+  readonly id: string
+  /** Absolute: where the `run` that began the request keeps its results. */
+  readonly results: string
+  /** The command to type once more, where something is missing. */
+  readonly again: string
+  readonly cli: Cli
+  readonly signal: AbortSignal
+}
+
+const DAY_SECONDS = 24 * 3600
+
+/**
+ * Ends a request whose flag is raised. What was never sent is ended without a login; for what may be
+ * at work in Salesforce a worker is started, for this request alone.
+ *
+ * @throws UsageError saying what is left to do, where a login or the results directory is missing
+ */
+export async function endHere(ending: EndingHere): Promise<EndedView> {
+  await settleUnsent(ending, await resultsOf(ending))
+  const { place, id, cli, signal } = ending
+  const { org, producer, store } = place
+  const view = await producer.inspect(id, { org })
+  if (view !== null && isOver(view)) return view
+  const config = await settingsFor(ending)
+  await store.orders.stop(id)
+  const { screen } = cli
+  const worker = await startWorker(
+    {
+      config,
+      redis: place.redis.config,
+      metrics: createMetrics({ version: cli.version }),
+      log: commandLog(screen, config.logLevel, 'cancel'),
+      only: id,
+    },
+    signal,
+  )
+  try {
+    const pauses = tellPauses(store, screen)
+    const followed = { producer, request: { id, org }, signal }
+    return await followToReceipt(followed, patience(screen, signal), () => pauses.look())
+  } finally {
+    await worker.stop()
+  }
+}
+
+/** A request keeps its results in one directory; its receipt must not end up in another. */
+async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
+  const { place, results: path } = ending
+  const { redis, ledger } = place.store
+  const elsewhere =
+    `its results are elsewhere than in ${path}. Cancel it from where it was begun, or name the ` +
+    'directory with --results.'
+  // Nothing is made in a folder where the command does not belong.
+  const owner = await redis.get(ledger.keys.resultsStore)
+  if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
+  const results = await openResultsStore(path)
+  try {
+    await claimResultsStore(place.store, results)
+  } catch (error) {
+    throw error instanceof IdentityError ? notEnded(ending, elsewhere) : error
+  }
+  return results
+}
+
+function notEnded({ id }: EndingHere, why: string): UsageError {
+  return new UsageError(`Request ${id} is not ended yet, but nothing more of it is sent: ${why}`)
+}
+
+async function settleUnsent(
+  { place: { config, store }, id, cli, signal }: EndingHere,
+  results: ResultsStore,
+): Promise<void> {
+  const metrics = createMetrics({ version: cli.version })
+  const retentionSeconds = config.retentionDays * DAY_SECONDS
+  const log = commandLog(cli.screen, config.logLevel, 'cancel')
+  const ctx = { log, clock: systemClock, signal }
+  await settleRequest(id, { store, results, metrics, retentionSeconds }, ctx)
+}
+
+/** As `run` would have them, for this org alone. */
+async function settingsFor(ending: EndingHere): Promise<Config> {
+  const { place, id, results: path, again, cli } = ending
+  try {
+    const loaded = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'required' })
+    const org = orgNamed(loaded, place.org)
+    const results = { kind: 'directory', path } as const
+    return workingAlone({ ...loaded, orgs: new Map([[org.name, org]]), results })
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof UsageError)) throw error
+    const jobs = await jobsAtWork(place.store, id)
+    const what =
+      jobs.length === 0
+        ? 'an ingest job of it'
+        : `${counted(jobs.length, 'ingest job')} of it (${jobNames(jobs)})`
+    throw notEnded(
+      ending,
+      `${what} may be at work in Salesforce, and to abort that a login is needed.\n` +
+        `${error.message}\nThen again: ${again}`,
+    )
+  }
+}

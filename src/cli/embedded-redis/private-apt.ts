@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { messageOf } from '../../shared/errors.ts'
+import type { Env } from './redis-version.ts'
+
+const run = promisify(execFile)
+
+/** Milliseconds: a slow line, and the wait for another process that downloads. */
+export const PATIENCE = 300_000
+
+export interface PrivateApt {
+  /** Gives what went wrong. */
+  update(): Promise<string[]>
+  /** Unpacks the package and, unless it is to be alone, whatever it needs that this machine lacks. */
+  unpack(name: string, into: string, alone: boolean): Promise<void>
+}
+
+/** apt with folders of its own in `room`, so that any user may run it. */
+export async function privateApt(room: string, env: Env): Promise<PrivateApt> {
+  const settings = join(room, 'apt.conf')
+  const archives = join(room, 'archives')
+  await Promise.all([
+    mkdir(join(room, 'state/lists/partial'), { recursive: true }),
+    mkdir(join(archives, 'partial'), { recursive: true }),
+    writeFile(settings, aptSettings(room)),
+  ])
+  const aptEnv = { ...env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
+  const options = { env: aptEnv, timeout: PATIENCE, maxBuffer: 16 * 1024 * 1024 }
+  return {
+    update: async () => {
+      // No failure yet: one broken source among the machine's many does not matter where another
+      // has the package, and apt itself takes an unreachable one for a mere warning.
+      const done = run('apt-get', ['-c', settings, '-qq', 'update'], options)
+      const { stderr } = await done.catch((error: unknown) => ({ stderr: lastWords(error) }))
+      return stderr === '' ? [] : [`apt-get update: ${stderr.trim().split('\n')[0]}`]
+    },
+    unpack: async (name, into, alone) => {
+      await mkdir(into)
+      const verb = alone ? ['download'] : ['--download-only', 'install']
+      await run('apt-get', ['-c', settings, '-qq', ...verb, name], { ...options, cwd: archives })
+      for (const file of await readdir(archives)) {
+        if (!file.endsWith('.deb')) continue
+        await run('dpkg-deb', ['--extract', join(archives, file), into], options)
+        await rm(join(archives, file))
+      }
+    },
+  }
+}
+
+/** Read after the machine's own settings, so that what it says of sources and proxies holds. */
+function aptSettings(room: string): string {
+  return `Dir::State "${room}/state";
+Dir::State::lists "${room}/state/lists";
+Dir::Cache "${room}";
+Dir::Cache::archives "${room}/archives";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+// Hooks of the machine are for its own folders.
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Pre-Install-Pkgs;
+#clear Acquire::Languages;
+Acquire::Languages { "none"; };
+Acquire::Retries "2";
+// As root, apt would download as the user _apt, who cannot enter a private folder.
+APT::Sandbox::User "root";
+// Another user may only look at the package database; we install nothing into it.
+Debug::NoLocking "true";
+APT::Get::Assume-Yes "true";
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+`
+}
+
+/** The last line of what a program said before it failed. */
+export function lastWords(error: unknown): string {
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
+  return (stderr.trim() || messageOf(error)).split('\n').at(-1) ?? ''
+}

@@ -1,0 +1,24 @@
+import type { Cli } from '../cli.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { duration } from '../render/numbers.ts'
+import { pauseSentences } from '../render/pause.ts'
+import type { ResumeFlags } from '../resume.ts'
+import { visitOrg } from './org.ts'
+
+/** Takes the operator's pause back; what a fault pauses stays paused, and is said. */
+export function resume(flags: ResumeFlags, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return visitOrg(cli, flags.org, async ({ store: { ledger }, org }) => {
+    const { operator } = await ledger.pauseState()
+    await ledger.resume()
+    const state = await ledger.pauseState()
+    if (flags.json) screen.answer(JSON.stringify(state, null, 2))
+    screen.say(
+      operator === null
+        ? `Org "${org}" was not paused by an operator.`
+        : `Org "${org}" goes on, after a pause of ${duration(Date.now() - operator.since)}.`,
+    )
+    for (const sentence of pauseSentences(org, state)) screen.say(sentence)
+    return EXIT.ok
+  })
+}

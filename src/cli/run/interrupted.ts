@@ -1,0 +1,91 @@
+import { AlreadyOverError } from '../../producer/producer.ts'
+import { systemClock } from '../../shared/clock.ts'
+import { commandFor } from '../commandline.ts'
+import { type ExitCode, exitCodeOf, type InterruptedError } from '../exit.ts'
+import { followToReceipt } from '../follow.ts'
+import { counted } from '../render/numbers.ts'
+import { conclude } from './conclusion.ts'
+import { jobNames, jobsAtWork } from './jobs-at-work.ts'
+import { patience } from './patience.ts'
+import type { Session } from './session.ts'
+
+/** How long a second Ctrl-C is waited for. */
+const GRACE_MS = 3000
+
+/**
+ * An interrupted run hands over and says what it leaves behind. Where records are being deleted, it
+ * stays for a moment: a second Ctrl-C cancels the request, and this process sees to it.
+ *
+ * @throws the interruption, where the request is left as it is
+ */
+export async function interrupted(
+  session: Session,
+  interruption: InterruptedError,
+  goOn: string,
+): Promise<ExitCode> {
+  const { cli, interrupts, producer, request, store, worker } = session
+  const { id, org } = request
+  const second = interrupts.expectSecond()
+  cli.screen.say('\nInterrupted. Handing over …')
+  await worker.stop()
+  const view = await producer.inspect(id, { org }).catch(() => null)
+  const jobs = await jobsAtWork(store, id).catch(() => null)
+  const isWaiting = view?.status === 'deleting' && interruption.exitCode === 130
+  tellWhatRunsOn(session, { jobs, goOn, isWaiting })
+  if (second.aborted || (isWaiting && (await abortsWithin(second, GRACE_MS)))) {
+    return await cancel(session)
+  }
+  interrupts.expectNoMore()
+  throw interruption
+}
+
+function tellWhatRunsOn(
+  { cli, flags, request }: Session,
+  { jobs, goOn, isWaiting }: { jobs: readonly string[] | null; goOn: string; isWaiting: boolean },
+): void {
+  const { org } = request
+  const results = flags.results
+  cli.screen.say(
+    [
+      jobWords(jobs),
+      `  go on:  ${goOn}`,
+      `  look:   ${commandFor(`status ${request.id}`, { org })}`,
+      `  cancel: ${commandFor(`cancel ${request.id}`, { org, results })}`,
+      ...(isWaiting ? [`Ctrl-C again within ${GRACE_MS / 1000} s cancels it, too.`] : []),
+    ].join('\n'),
+  )
+}
+
+function jobWords(jobs: readonly string[] | null): string {
+  if (jobs === null) return 'Redis does not answer, so what is at work in Salesforce is unknown.'
+  if (jobs.length === 0) return 'Nothing of it is at work in Salesforce.'
+  return `${counted(jobs.length, 'ingest job')} of it may run on in Salesforce: ${jobNames(jobs)}.`
+}
+
+async function abortsWithin(signal: AbortSignal, ms: number): Promise<boolean> {
+  return systemClock.sleep(ms, signal).then(
+    () => false,
+    () => true,
+  )
+}
+
+/** Raises the flag and works until the request has its receipt. */
+async function cancel(session: Session): Promise<ExitCode> {
+  const { cli, lost, producer, request } = session
+  const { id, org } = request
+  const patiently = patience(cli.screen, lost)
+  cli.screen.say('\nCancelling the request …')
+  try {
+    await patiently(() => producer.cancel(id, { org }))
+  } catch (error) {
+    if (!(error instanceof AlreadyOverError)) throw error
+  }
+  const worker = await session.startWorker(lost)
+  try {
+    const view = await followToReceipt({ producer, request, signal: lost }, patiently)
+    await conclude(session, view, null)
+    return exitCodeOf(view.receipt.status)
+  } finally {
+    await worker.stop()
+  }
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { redisUnavailable, startRedis } from '../helpers/redis.ts'
+import { contactIds, place } from './spawn.ts'
+
+const skip = await redisUnavailable()
+const redis = skip === false ? await startRedis({ after }, { appendOnly: true }) : null
+const env = { REDIS_URL: redis?.url ?? '' }
+
+const submit = (id: string) => [
+  ...['submit', '--object', 'Contact', '--ids', contactIds(7).join()],
+  ...['--approval', 'required', '--id', id],
+]
+
+test('a plan that awaits approval is shown, approved and carried out', { skip }, async (t) => {
+  const { expunge, start, sandbox } = await place(t)
+  const unknown = await expunge(['approve', 'x', '--yes'], { env })
+  assert.deepEqual([unknown.code, unknown.stdout], [2, ''])
+  assert.match(unknown.stderr, /^expunge: No request x: org "default" knows none/)
+  await expunge(submit('x'), { env })
+  const early = await expunge(['approve', 'x', '--yes'], { env })
+  assert.equal(early.code, 2)
+  assert.match(early.stderr, /^expunge: Request x is queued: there is no plan to approve/)
+
+  const worker = start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
+  let planned = await expunge(['status', 'x', '--json'], { env })
+  while (JSON.parse(planned.stdout).status !== 'awaiting-approval') {
+    planned = await expunge(['status', 'x', '--json'], { env })
+  }
+  worker.child.kill('SIGTERM')
+  await worker.ended
+  const approved = await expunge(['approve', 'X', '--yes', '--json'], { env })
+  assert.equal(approved.code, 0, approved.stderr)
+  const view = JSON.parse(approved.stdout)
+  assert.deepEqual([view.id, view.status, view.plan.accepted], ['x', 'deleting', 7])
+  assert.match(
+    approved.stderr,
+    /Accepted +7\n[\s\S]*Delete 7 Contact records in .*\? Yes, by --yes\./,
+  )
+  assert.match(approved.stderr, /No worker is at work for org "default": it goes on as soon as/)
+
+  const again = await expunge(['approve', 'x', '--yes'], { env })
+  assert.equal(again.code, 0, again.stderr)
+  assert.match(again.stderr, /Request x is approved already/)
+  start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
+  const receipt = await expunge([...submit('x'), '--wait'], { env })
+  assert.equal(receipt.code, 0, receipt.stderr)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 7)
+  const late = await expunge(['approve', 'x', '--yes'], { env })
+  assert.equal(late.code, 2)
+  assert.match(late.stderr, /Request x is completed: there is no plan to approve/)
+})

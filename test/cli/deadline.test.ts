@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { deadline, momentOf } from '../../src/cli/deadline.ts'
+import { asSubmittedBefore, toRequest } from '../../src/cli/input.ts'
+import type { RequestView } from '../../src/producer/producer.ts'
+import { request as stored } from './render/fixtures.ts'
+
+const HOUR = 3_600_000
+
+test('a duration counts from now', () => {
+  const units = fc.record({
+    d: fc.nat(99),
+    h: fc.nat(999),
+    m: fc.nat(9999),
+    s: fc.nat(99_999),
+  })
+  fc.assert(
+    fc.property(
+      units.filter((unit) => Object.values(unit).some((value) => value > 0)),
+      ({ d, h, m, s }) => {
+        const parsed = deadline(`${d}d${h}h${m}m${s}s`)
+        const ms = (((d * 24 + h) * 60 + m) * 60 + s) * 1000
+        assert.equal(momentOf(parsed, 1000), new Date(1000 + ms).toISOString())
+      },
+    ),
+  )
+  assert.deepEqual(deadline('90m'), { kind: 'in', ms: 1.5 * HOUR })
+  assert.deepEqual(deadline('1d12h'), { kind: 'in', ms: 36 * HOUR })
+})
+
+test('a time is taken as it is, without zone as of this machine', () => {
+  const at = '2026-12-01T18:00:00.000Z'
+  assert.equal(momentOf(deadline('2026-12-01T19:00:00+01:00'), 0), at)
+  assert.equal(momentOf(deadline('2026-12-01T18:00Z'), 0), at)
+  assert.equal(momentOf(deadline('2026-12-01T18:00'), 0), new Date(2026, 11, 1, 18).toISOString())
+})
+
+test('what is neither is refused', () => {
+  for (const text of [
+    '',
+    '2',
+    '0h',
+    'h',
+    '2 h',
+    '-2h',
+    'soon',
+    '2026-12-01',
+    '2026-13-01T00:00Z',
+  ]) {
+    assert.throws(() => deadline(text), /Expected a duration/, text)
+  }
+})
+
+test('the same command again means the deadline of the first time', async () => {
+  const flags = { object: 'Contact', id: 'gdpr-1', deadline: deadline('2h') }
+  const terms = { org: 'default', approval: 'required', coalesce: false } as const
+  const input = { kind: 'ids', ids: ['0035g00001AAAAA'] } as const
+  const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
+  assert.ok(typed.deadline !== null)
+  const first = '2026-01-01T00:00:00.000Z'
+  const known: RequestView = {
+    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: null, submittedAt: first },
+    ...{
+      submittedBy: null,
+      request: { ...stored, deadline: first },
+      plan: null,
+      progress: null,
+      receipt: null,
+    },
+  }
+  const again = await asSubmittedBefore(typed, flags, { inspect: async () => known })
+  assert.equal(again.deadline, first)
+  const fresh = await asSubmittedBefore(typed, flags, { inspect: async () => null })
+  assert.equal(fresh.deadline, typed.deadline)
+})

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { redisUnavailable, startRedis } from '../helpers/redis.ts'
+import { leaveRequests } from './embedded-requests.ts'
+import { contactIds, place } from './spawn.ts'
+
+const skip = await redisUnavailable()
+const redis = skip === false ? await startRedis({ after }, { appendOnly: true }) : null
+const env = { REDIS_URL: redis?.url ?? '' }
+
+test('a pause is shown wherever somebody looks, until it is taken back', { skip }, async (t) => {
+  const { expunge } = await place(t)
+  await expunge(['submit', '--object', 'Contact', '--ids', contactIds(1).join(), '--id', 'x'], {
+    env,
+  })
+  const paused = await expunge(['pause', '--json'], { env })
+  assert.equal(paused.code, 0, paused.stderr)
+  assert.equal(JSON.parse(paused.stdout).operator.abort, false)
+  assert.match(paused.stderr, /^Org "default" is paused: no new ingest job starts\./)
+  assert.match(paused.stderr, /No ingest job is at work\.\nTo go on: expunge resume\n/)
+  const harder = await expunge(['pause', '--abort'], { env })
+  assert.match(harder.stderr, /is paused \(already since .* UTC\)/)
+
+  const said =
+    /Org "default" is paused by an operator since .* those at work are aborted\. To go on/
+  assert.match((await expunge(['status', 'x'], { env })).stdout, said)
+  assert.match((await expunge(['status', 'x', '--json'], { env })).stderr, said)
+  assert.match((await expunge(['list'], { env })).stderr, said)
+  const doctor = await expunge(['doctor', '--json'], { env })
+  const finding = JSON.parse(doctor.stdout).find(
+    ({ check }: { check: string }) => check === 'Paused',
+  )
+  assert.equal(finding.verdict, 'warn')
+  assert.match(finding.found, said)
+
+  const resumed = await expunge(['resume'], { env })
+  assert.equal(resumed.code, 0)
+  assert.match(resumed.stderr, /^Org "default" goes on, after a pause of /)
+  const again = await expunge(['resume', '--json'], { env })
+  assert.deepEqual(JSON.parse(again.stdout), { operator: null, fault: null })
+  assert.match(again.stderr, /was not paused by an operator/)
+  assert.equal((await expunge(['list'], { env })).stderr, '')
+})
+
+test('an org that nobody knows is not paused', { skip }, async (t) => {
+  const { expunge } = await place(t)
+  for (const command of ['pause', 'resume']) {
+    const { code, stdout, stderr } = await expunge([command, '--org', 'typo'], { env })
+    assert.deepEqual([code, stdout], [2, ''])
+    assert.match(stderr, /^expunge: --org: neither the configuration \(default\) nor Redis knows/)
+  }
+  const never = await expunge(['pause'])
+  assert.equal(never.code, 2)
+  assert.match(never.stderr, /nothing to pause: .*home has never had a request/)
+})
+
+test('a run of a paused org says so and waits; what runs is aborted and sent again', {
+  skip,
+}, async (t) => {
+  const here = await place(t, {
+    faults: [{ on: 'job', nth: 1, action: { do: 'hold', afterRows: 10 } }],
+  })
+  const { expunge, folder, start, sandbox } = here
+  const config = join(folder, 'expunge.yaml')
+  await writeFile(config, 'worker: { resendMs: 0 }')
+  await leaveRequests(here, [])
+  assert.equal((await expunge(['pause'])).code, 0)
+  const ids = ['--ids', contactIds(40).join()]
+  const run = start(['run', '--object', 'Contact', ...ids, '--yes', '--json'], {
+    env: { EXPUNGE_CONFIG: config },
+  })
+  await run.saw(/Org "default" is paused by an operator/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+  await expunge(['resume'])
+  await run.saw(/The org goes on: resumed/)
+  await run.meanwhile(sandbox.referee.until(({ rowsDeleted }) => rowsDeleted === 10))
+
+  const aborted = await expunge(['pause', '--abort'])
+  const [job] = sandbox.referee.stats().jobs
+  assert.ok(aborted.stderr.includes(`1 ingest job at work (${job?.id}): aborted`), aborted.stderr)
+  await run.meanwhile(sandbox.referee.until(({ jobs }) => jobs[0]?.state === 'Aborted'))
+  await expunge(['resume'])
+  const { code, stdout, stderr } = await run.ended
+  assert.equal(code, 0, stderr)
+  assert.equal(JSON.parse(stdout).outcome.deleted, 40)
+  assert.equal(sandbox.referee.stats().deletedTwice, 0)
+})
