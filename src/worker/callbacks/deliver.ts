@@ -1,0 +1,112 @@
+import type { Job } from 'bullmq'
+import type { CallbackConfig } from '../../shared/config/callbacks.ts'
+import { ExpungeError } from '../../shared/errors.ts'
+import type { RequestRecord } from '../../shared/ledger/record.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { Metrics } from '../../shared/metrics.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
+import { type CallbackJob, parseCallbackJob } from '../../shared/queues.ts'
+import { isTerminal } from '../../shared/receipt.ts'
+import { type Context, ShutdownError } from '../context.ts'
+import { handOver, putAside } from '../hand-over.ts'
+import { type CallbackEvent, type Posted, postCallback } from './post.ts'
+import { type CallbackSecrets, openCallbackSecrets } from './secrets.ts'
+
+/** How long a job that only a newer worker understands is put aside. */
+const NOT_FOR_US_MS = 30_000
+/** A receiver may ask for some patience, not for days of it. */
+const LONGEST_PATIENCE_MS = 3600_000
+
+export interface CallbackDeps {
+  readonly store: OrgStore
+  readonly metrics: Metrics
+  /** Null where no callbacks are configured: then none is sent. */
+  readonly callbacks: Callbacks | null
+}
+
+/** Where callbacks may go, and what they are signed with. */
+export interface Callbacks {
+  readonly config: CallbackConfig
+  readonly secrets: CallbackSecrets
+}
+
+/** @throws ConfigError where the secrets cannot be used */
+export async function openCallbacks(
+  config: CallbackConfig | null,
+  log: Logger,
+): Promise<Callbacks | null> {
+  if (config === null) return null
+  return { config, secrets: await openCallbackSecrets(config.secretsFile, log) }
+}
+
+/** The receiver was not there; BullMQ tries again, ever later. */
+class CallbackFailedError extends ExpungeError {
+  readonly code = 'CALLBACK_UNAVAILABLE'
+  override readonly retryable = true
+}
+
+/** BullMQ's side of one callback: tells a caller's server that a request has reached a status. */
+export async function deliverCallback(
+  job: Job,
+  token: string,
+  deps: CallbackDeps,
+  ctx: Context,
+): Promise<void> {
+  const data = parseCallbackJob(job.data)
+  if (data === null) return putAside(job, token, NOT_FOR_US_MS)
+  const { store, metrics } = deps
+  try {
+    const record = await store.ledger.load(data.id)
+    if (record === null || record.request.callbackUrl === null) return
+    const posted = await post(
+      record.request.callbackUrl,
+      eventOf(record, data, store.org),
+      deps,
+      ctx,
+    )
+    metrics.calledBack({ org: store.org, result: posted.result })
+    const { id: request, status } = data
+    if (posted.result === 'delivered') {
+      ctx.log.info({ request, status }, 'The caller was told.')
+      return
+    }
+    ctx.log.warn({ request, status, ...posted }, 'The caller could not be told.')
+    if (posted.result !== 'unavailable') return
+    const patience = posted.retryAfterMs
+    if (patience !== null) return putAside(job, token, Math.min(patience, LONGEST_PATIENCE_MS))
+    throw new CallbackFailedError(`The receiver of ${data.id}'s callbacks: ${posted.reason}.`)
+  } catch (error) {
+    if (error instanceof ShutdownError) return handOver(job, token)
+    throw error
+  }
+}
+
+async function post(
+  url: string,
+  event: CallbackEvent,
+  { callbacks }: CallbackDeps,
+  { clock, signal }: Context,
+): Promise<Posted> {
+  if (callbacks === null) {
+    const reason = 'no callbacks are configured here (callbacks.secretsFile)'
+    return { result: 'refused-address', reason }
+  }
+  const { allow, timeoutMs } = callbacks.config
+  const secrets = await callbacks.secrets.current()
+  return postCallback(url, event, { allow, timeoutMs, secrets, clock, signal })
+}
+
+/** What the caller is told: the status that was reached then, and the receipt with the last one. */
+function eventOf(
+  { request, receipt }: RequestRecord,
+  { status, at }: CallbackJob,
+  org: string,
+): CallbackEvent {
+  return {
+    id: request.id,
+    org,
+    status,
+    at: new Date(at).toISOString(),
+    ...(isTerminal(status) && receipt !== null ? { receipt } : {}),
+  }
+}

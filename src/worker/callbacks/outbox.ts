@@ -1,0 +1,45 @@
+import type { OrgStore } from '../../shared/org-store.ts'
+import type { Context } from '../context.ts'
+
+/**
+ * From the ledger's outbox to the queue of callbacks. A change is taken away only once its callback
+ * is ordered: a crash in between orders it again, under the same name, and at worst it is told twice.
+ */
+
+const LOOK_EVERY_MS = 1000
+const AT_ONCE = 100
+
+/** Orders a callback for each change of status that waits; returns how many there were. */
+export async function orderCallbacks({ ledger, orders }: OrgStore, ctx: Context): Promise<number> {
+  const changes = await ledger.statusChanges(AT_ONCE)
+  for (const change of changes) {
+    ctx.signal.throwIfAborted()
+    await orders.callback(change)
+    await ledger.statusTold(change)
+  }
+  return changes.length
+}
+
+/** Does so once a second, and at once again where more is waiting. */
+export function startPostman(store: OrgStore, ctx: Context): Postman {
+  const stopping = new AbortController()
+  const own = { ...ctx, signal: AbortSignal.any([ctx.signal, stopping.signal]) }
+  const loop = async () => {
+    while (!own.signal.aborted) {
+      try {
+        if ((await orderCallbacks(store, own)) === AT_ONCE) continue
+      } catch (error) {
+        if (own.signal.aborted) return
+        ctx.log.error({ err: error }, 'Callbacks could not be ordered; they come later.')
+      }
+      await ctx.clock.sleep(LOOK_EVERY_MS, own.signal).catch(() => {})
+    }
+  }
+  return { stop: () => stopping.abort(), ended: loop() }
+}
+
+export interface Postman {
+  stop(): void
+  /** Resolves once an order under way is placed. */
+  readonly ended: Promise<void>
+}

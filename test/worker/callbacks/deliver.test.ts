@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, test } from 'node:test'
+import { pino } from 'pino'
+import { systemClock } from '../../../src/shared/clock.ts'
+import { orderCallbacks } from '../../../src/worker/callbacks/outbox.ts'
+import { signatureHeaders } from '../../../src/worker/callbacks/sign.ts'
+import { hurried } from '../../helpers/clock.ts'
+import { receiptOf, submitIds } from '../../helpers/deletion.ts'
+import { ids18 } from '../../helpers/ids.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { startWorld, type World } from '../../helpers/world.ts'
+
+const redis = await startRedis({ after })
+const SECRET = 'a secret of more than thirty-two characters'
+
+interface Told {
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+interface Scope {
+  after(fn: () => Promise<void>): void
+}
+
+/** A caller's server: keeps what it is told, and answers as `answer` says. */
+async function startCaller(t: Scope, answer: (told: readonly Told[]) => number = () => 204) {
+  const told: Told[] = []
+  let changed = Promise.withResolvers<void>()
+  const server = createServer(async (request, response) => {
+    told.push({ headers: request.headers, body: await text(request) })
+    response.writeHead(answer(told), { 'retry-after': '0' }).end()
+    changed.resolve()
+    changed = Promise.withResolvers()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/told`,
+    told,
+    /** Resolves once so many callbacks have come. */
+    heard: async (count: number) => {
+      while (told.length < count) await changed.promise
+    },
+  }
+}
+
+/** A world whose workers may call back on loopback. */
+async function startCallingWorld(t: Scope): Promise<World & { work(): Promise<unknown> }> {
+  const world = await startWorld(t, { redis, clock: hurried })
+  const secretsFile = join(world.folder, 'callback-secrets')
+  await writeFile(secretsFile, `${SECRET}\n`, { mode: 0o600 })
+  const allow = [{ kind: 'host', host: '127.0.0.1' }] as const
+  const callbacks = { secretsFile, allow, timeoutMs: 5000 }
+  return { ...world, work: () => world.startWorker({ callbacks }) }
+}
+
+const statusesOf = (told: readonly Told[]) => told.map(({ body }) => JSON.parse(body).status)
+
+test('a caller is told of every status, signed, and of the receipt with the last', async (t) => {
+  const caller = await startCaller(t)
+  const world = await startCallingWorld(t)
+  await world.work()
+  const id = await submitIds(world, ids18(20), { callbackUrl: caller.url })
+  const receipt = await receiptOf(world, id)
+  await caller.heard(4)
+  assert.deepEqual(
+    new Set(statusesOf(caller.told)),
+    new Set(['queued', 'planning', 'deleting', 'completed']),
+  )
+  for (const { headers, body } of caller.told) {
+    const at = Number(headers['expunge-timestamp']) * 1000
+    assert.equal(
+      headers['expunge-signature'],
+      signatureHeaders(body, [SECRET], at)['expunge-signature'],
+    )
+    const event = JSON.parse(body)
+    assert.equal(event.id, id)
+    assert.equal(event.org, world.org)
+    assert.deepEqual(event.receipt, event.status === 'completed' ? receipt : undefined)
+  }
+})
+
+test('a caller that is not there is told later', async (t) => {
+  const caller = await startCaller(t, (told) => (told.length <= 3 ? 503 : 204))
+  const world = await startCallingWorld(t)
+  await world.work()
+  const id = await submitIds(world, ids18(5), { callbackUrl: caller.url, dryRun: true })
+  await receiptOf(world, id)
+  await caller.heard(6)
+  const counts = await world.metrics.registry.getSingleMetricAsString('expunge_callbacks_total')
+  assert.match(counts, /result="unavailable"\} 3/)
+  assert.equal(new Set(statusesOf(caller.told)).size, 3)
+})
+
+test('a change that is ordered twice, as after a crash, waits once', async (t) => {
+  const world = await startCallingWorld(t)
+  await submitIds(world, ids18(5), { callbackUrl: 'https://caller.example/told' })
+  const ctx = {
+    log: pino({ level: 'silent' }),
+    clock: systemClock,
+    signal: new AbortController().signal,
+  }
+  const [change] = await world.store.ledger.statusChanges(1)
+  assert.ok(change)
+  await world.store.orders.callback(change)
+  assert.equal(await orderCallbacks(world.store, ctx), 1)
+  assert.equal(await world.store.queues.callbacks.count(), 1)
+  assert.deepEqual(await world.store.ledger.statusChanges(1), [])
+})
+
+test('an address that is not allowed is not called, and the request ends all the same', async (t) => {
+  const caller = await startCaller(t)
+  const world = await startWorld(t, { redis, clock: hurried })
+  await world.startWorker()
+  const id = await submitIds(world, ids18(5), { callbackUrl: caller.url })
+  assert.equal((await receiptOf(world, id)).status, 'completed')
+  const refused = /result="refused-address"\} 4/
+  const counts = () => world.metrics.registry.getSingleMetricAsString('expunge_callbacks_total')
+  while (!refused.test(await counts())) await systemClock.sleep(20)
+  assert.deepEqual(caller.told, [])
+})
