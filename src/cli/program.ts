@@ -1,10 +1,17 @@
 import { Command } from 'commander'
+import { defineApprove } from './approve.ts'
+import { defineCancel } from './cancel.ts'
 import type { Cli } from './cli.ts'
 import { defineDemo } from './demo.ts'
 import { defineDoctor } from './doctor.ts'
+import { defineKey } from './key.ts'
 import { defineList } from './list.ts'
+import { definePause } from './pause.ts'
+import { defineResults } from './results.ts'
+import { defineResume } from './resume.ts'
 import { defineRun } from './run.ts'
 import { defineSandbox } from './sandbox.ts'
+import { defineServe } from './serve.ts'
 import { defineStatus } from './status.ts'
 import { defineSubmit } from './submit.ts'
 import { defineWorker } from './worker.ts'
@@ -31,7 +38,14 @@ export function createProgram(cli: Cli): Command {
     defineSubmit,
     defineStatus,
     defineList,
+    defineApprove,
+    defineCancel,
+    defineResults,
+    definePause,
+    defineResume,
     defineWorker,
+    defineServe,
+    defineKey,
     defineSandbox,
     defineDemo,
     defineDoctor,

@@ -1,26 +1,31 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import type { Role } from './metrics/definitions.ts'
+import { createInstruments, createRegistry, type Instruments } from './metrics/instruments.ts'
+import {
+  type IdVerdict,
+  INGEST_JOB_ENDS,
+  type IngestPhase,
+  OTHER_OBJECT,
+  OUTCOME_LABELS,
+  type RetryReason,
+} from './metrics/labels.ts'
+import { createReadings, type Read } from './metrics/readings.ts'
+import { type Expected, startAtZero } from './metrics/zero.ts'
+import { BUILT_IN_OBJECTS } from './objects.ts'
 import type { QueueName } from './queues.ts'
-import type { Outcome, TerminalStatus } from './receipt.ts'
+import { type Outcome, type TerminalStatus, VERDICTS } from './receipt.ts'
 
 /**
- * Every metric that Expunge emits: the only file that names one. Names and labels are a published
- * contract; labels come from closed sets, never from ids. A counter rises only after the ledger
- * has the fact, so that a repeated step is not counted twice.
+ * What the code says has happened; how it is counted is decided here. A counter of requests or
+ * records rises only after the ledger has the fact, and is told by whoever entered it there, so that
+ * a repeated step is not counted twice.
  */
-
-/** Up to a minute in fine steps: settling small requests. Then up to days: backlogs. */
-const REQUEST_SECONDS = [
-  0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200,
-]
-const PHASE_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400]
-const CALL_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
-
-export type IngestPhase = 'upload' | 'wait' | 'collect'
-export type IdVerdict = 'accepted' | 'invalid' | 'duplicate'
-
-/** What the code says has happened; how it is counted is decided here. */
 export interface Metrics {
   readonly registry: Registry
+  /** Gives everything that is to be expected its 0. Objects other than these are all counted as one. */
+  expect(expected: Expected): void
+  /** Says where to look, at each scrape, what is not counted but read. */
+  observe(read: Read): void
   requestEnded(facts: {
     org: string
     object: string
@@ -34,127 +39,86 @@ export interface Metrics {
     outcome: Outcome
     failures: Readonly<Record<string, number>>
   }): void
+  /** `state` is Salesforce's word, or one of ours: see {@link INGEST_JOB_ENDS}. */
   ingestJobEnded(facts: { org: string; object: string; state: string }): void
   phaseEnded(facts: { org: string; object: string; phase: IngestPhase; seconds: number }): void
   uploaded(facts: { org: string; object: string; bytes: number }): void
-  retried(facts: { org: string; object: string; reason: string }): void
+  retried(facts: { org: string; object: string; reason: RetryReason }): void
   stalled(facts: { org: string; change: 1 | -1 }): void
   salesforceCall(facts: { org: string; operation: string; status: string; seconds: number }): void
   jobRecovered(facts: { org: string; queue: QueueName }): void
   lockLost(facts: { org: string; queue: QueueName }): void
+  calledBack(facts: { org: string; result: string }): void
+  /** `route` is the pattern that matched, never the path: that has ids in it. */
+  httpAnswered(facts: { route: string; method: string; status: number; seconds: number }): void
 }
 
-export function createMetrics({ version }: { version: string }): Metrics {
-  const registry = new Registry()
-  const registers = [registry]
-  collectDefaultMetrics({ register: registry })
+export interface MetricsOptions {
+  readonly version: string
+  /** Leaves off the page what is the other's to tell. Absent: one process is both. */
+  readonly role?: Role
+}
 
-  const counter = <const Label extends string>(name: string, help: string, labelNames: Label[]) =>
-    new Counter({ name: `expunge_${name}`, help, labelNames, registers })
-  const histogram = <const Label extends string>(
-    name: string,
-    help: string,
-    labelNames: Label[],
-    buckets: number[],
-  ) => new Histogram({ name: `expunge_${name}`, help, labelNames, buckets, registers })
-
-  new Gauge({
-    name: 'expunge_build_info',
-    help: 'Always 1; the version is its label.',
-    labelNames: ['version'],
-    registers,
-  }).set({ version }, 1)
-
-  const requests = counter('requests_total', 'Requests that reached a terminal status.', [
-    'org',
-    'object',
-    'status',
-  ])
-  const requestSeconds = histogram(
-    'request_duration_seconds',
-    'From submission to the terminal status.',
-    ['org', 'object'],
-    REQUEST_SECONDS,
-  )
-  const ids = counter('ids_read_total', 'Rows read while planning, by verdict.', [
-    'org',
-    'object',
-    'verdict',
-  ])
-  const records = counter('records_total', 'Accepted ids by outcome.', ['org', 'object', 'outcome'])
-  const failures = counter('record_failures_total', 'Failed ids by code.', [
-    'org',
-    'object',
-    'code',
-  ])
-  const jobs = counter('ingest_jobs_total', 'Ingest jobs by the state they ended in.', [
-    'org',
-    'object',
-    'state',
-  ])
-  const phaseSeconds = histogram(
-    'ingest_phase_duration_seconds',
-    'How long an ingest job spent in a phase.',
-    ['org', 'object', 'phase'],
-    PHASE_SECONDS,
-  )
-  const stalled = new Gauge({
-    name: 'expunge_ingest_jobs_stalled',
-    help: 'Ingest jobs that made no progress in Salesforce for long.',
-    labelNames: ['org'],
-    registers,
-  })
-  const uploadedBytes = counter('uploaded_bytes_total', 'CSV bytes uploaded.', ['org', 'object'])
-  const retries = counter('retries_total', 'Steps and rows tried again.', [
-    'org',
-    'object',
-    'reason',
-  ])
-  const calls = counter('salesforce_requests_total', 'Calls to Salesforce.', [
-    'org',
-    'operation',
-    'status',
-  ])
-  const callSeconds = histogram(
-    'salesforce_request_duration_seconds',
-    'Duration of calls to Salesforce.',
-    ['org', 'operation'],
-    CALL_SECONDS,
-  )
-  const recovered = counter('jobs_recovered_total', 'Jobs taken over from a worker that died.', [
-    'org',
-    'queue',
-  ])
-  const locksLost = counter('locks_lost_total', 'Jobs whose lock a worker could not keep.', [
-    'org',
-    'queue',
-  ])
-
+export function createMetrics({ version, role }: MetricsOptions): Metrics {
+  const registry = createRegistry()
+  const instruments = createInstruments(registry, role ?? null)
+  const observe = createReadings(registry, role ?? null)
+  instruments.buildInfo.set({ version }, 1)
+  const objects = new Set(BUILT_IN_OBJECTS.map(({ name }) => name))
   return {
     registry,
+    expect: (expected) => {
+      for (const object of expected.objects) objects.add(object)
+      startAtZero(instruments, expected)
+    },
+    observe,
+    ...counting(instruments, (object) => (objects.has(object) ? object : OTHER_OBJECT)),
+  }
+}
+
+type Events = Omit<Metrics, 'registry' | 'expect' | 'observe'>
+
+/** @param known an object's name as a label: callers may write any word */
+function counting(instruments: Instruments, known: (object: string) => string): Events {
+  const { requestsEnded, requestSeconds, idsRead, ingestJobs, phaseSeconds } = instruments
+  const { uploadedBytes, retries, stalled, calls, callSeconds } = instruments
+  const { recovered, locksLost, callbacks, httpRequests, httpSeconds } = instruments
+  return {
     requestEnded: ({ org, object, status, seconds }) => {
-      requests.inc({ org, object, status })
-      requestSeconds.observe({ org, object }, seconds)
+      requestsEnded.inc({ org, object: known(object), status })
+      // Submitted by the clock of another machine, it may seem to have ended before.
+      requestSeconds.observe({ org, object: known(object) }, Math.max(0, seconds))
     },
-    idsRead: ({ org, object, verdict, count }) => ids.inc({ org, object, verdict }, count),
-    chunkEnded: ({ org, object, outcome, failures: byCode }) => {
-      records.inc({ org, object, outcome: 'deleted' }, outcome.deleted)
-      records.inc({ org, object, outcome: 'already_gone' }, outcome.alreadyGone)
-      records.inc({ org, object, outcome: 'failed' }, outcome.failed)
-      records.inc({ org, object, outcome: 'unprocessed' }, outcome.unprocessed)
-      for (const [code, count] of Object.entries(byCode)) failures.inc({ org, object, code }, count)
+    idsRead: ({ org, object, verdict, count }) =>
+      idsRead.inc({ org, object: known(object), verdict }, count),
+    chunkEnded: ({ org, object, outcome, failures }) => {
+      const at = { org, object: known(object) }
+      for (const verdict of VERDICTS) {
+        instruments.records.inc({ ...at, outcome: OUTCOME_LABELS[verdict] }, outcome[verdict])
+      }
+      for (const [code, count] of Object.entries(failures)) {
+        instruments.failures.inc({ ...at, code }, count)
+      }
     },
-    ingestJobEnded: ({ org, object, state }) => jobs.inc({ org, object, state }),
+    ingestJobEnded: ({ org, object, state }) => {
+      const label = INGEST_JOB_ENDS.includes(state) ? state : 'Other'
+      ingestJobs.inc({ org, object: known(object), state: label })
+    },
     phaseEnded: ({ org, object, phase, seconds }) =>
-      phaseSeconds.observe({ org, object, phase }, seconds),
-    uploaded: ({ org, object, bytes }) => uploadedBytes.inc({ org, object }, bytes),
-    retried: ({ org, object, reason }) => retries.inc({ org, object, reason }),
+      phaseSeconds.observe({ org, object: known(object), phase }, Math.max(0, seconds)),
+    uploaded: ({ org, object, bytes }) => uploadedBytes.inc({ org, object: known(object) }, bytes),
+    retried: ({ org, object, reason }) => retries.inc({ org, object: known(object), reason }),
     stalled: ({ org, change }) => stalled.inc({ org }, change),
     salesforceCall: ({ org, operation, status, seconds }) => {
       calls.inc({ org, operation, status })
-      callSeconds.observe({ org, operation }, seconds)
+      callSeconds.observe({ org, operation }, Math.max(0, seconds))
     },
     jobRecovered: ({ org, queue }) => recovered.inc({ org, queue }),
     lockLost: ({ org, queue }) => locksLost.inc({ org, queue }),
+    calledBack: ({ org, result }) => callbacks.inc({ org, result }),
+    httpAnswered: ({ route, method, status, seconds }) => {
+      httpRequests.inc({ route, method, status })
+      httpSeconds.observe({ route, method, status }, seconds)
+    },
   }
 }

@@ -20,6 +20,11 @@ test('help and version are answers', async () => {
     'submit',
     'status',
     'list',
+    'approve',
+    'cancel',
+    'results',
+    'pause',
+    'resume',
     'worker',
     'sandbox',
     'demo',
@@ -52,6 +57,14 @@ const WRONG: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   ],
   [['run', '--object', 'Contact', '--csv', '-'], /^expunge: stdin carries the ids/],
   [['status'], /^expunge: missing required argument 'id'/],
+  [
+    ['run', '--object', 'Contact', '--ids', 'x', '--max-failure-ratio', '2'],
+    /Expected a number from 0 to 1/,
+  ],
+  [['submit', '--object', 'Contact', '--ids', 'x', '--deadline', 'soon'], /Expected a duration/],
+  [['cancel', 'x'], /^expunge: there is no terminal to ask on\. Add --yes to cancel/],
+  [['approve', 'x'], /^expunge: there is no terminal to ask on\. Add --yes to approve/],
+  [['results', 'x', '--failed', '--json'], /cannot be used with/],
   [['list', '--status', 'gone'], /Allowed choices are queued/],
 ]
 

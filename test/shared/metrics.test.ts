@@ -1,12 +1,31 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
+import type { Role } from '../../src/shared/metrics/definitions.ts'
+import type { Reading } from '../../src/shared/metrics/readings.ts'
 import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
 
 const at = { org: 'default', object: 'Contact' }
 
+/** Everything that can be read, once. */
+const READING: Required<Reading> = {
+  requests: [{ labels: { org: 'default', status: 'queued' }, value: 3 }],
+  oldestRequest: [{ labels: { org: 'default', status: 'queued' }, value: 60 }],
+  inFlight: [{ labels: { org: 'default', lane: 'bulk' }, value: 2 }],
+  inFlightLimit: [{ labels: { org: 'default', lane: 'bulk' }, value: 10 }],
+  limit: [{ labels: { org: 'default', limit: 'DailyApiRequests' }, value: 15_000 }],
+  limitRemaining: [{ labels: { org: 'default', limit: 'DailyApiRequests' }, value: 14_000 }],
+  paused: [{ labels: { org: 'default', reason: 'operator' }, value: 1 }],
+  queueJobs: [{ labels: { org: 'default', queue: 'requests', state: 'waiting' }, value: 3 }],
+  oldestWaiting: [{ labels: { org: 'default', queue: 'requests' }, value: 60 }],
+  workers: [{ labels: { org: 'default' }, value: 2 }],
+  redisUp: [{ labels: {}, value: 1 }],
+  redisMemory: [{ labels: {}, value: 0.5 }],
+}
+
 /** Everything once. */
-function exercised(): Metrics {
-  const metrics = createMetrics({ version: '1.2.3' })
+function exercised(role?: Role): Metrics {
+  const metrics = createMetrics({ version: '1.2.3', ...(role === undefined ? {} : { role }) })
   metrics.requestEnded({ ...at, status: 'completed', seconds: 3 })
   metrics.idsRead({ ...at, verdict: 'accepted', count: 10 })
   const outcome = { deleted: 5, alreadyGone: 2, failed: 2, unprocessed: 1 }
@@ -19,8 +38,67 @@ function exercised(): Metrics {
   metrics.salesforceCall({ org: 'default', operation: 'create', status: '200', seconds: 0.1 })
   metrics.jobRecovered({ org: 'default', queue: 'ingest-jobs' })
   metrics.lockLost({ org: 'default', queue: 'requests' })
+  metrics.calledBack({ org: 'default', result: 'delivered' })
+  const route = '/v1/deletion-requests/:id'
+  metrics.httpAnswered({ route, method: 'GET', status: 200, seconds: 0.01 })
+  metrics.observe(async () => READING)
   return metrics
 }
+
+interface Shown {
+  readonly type: string
+  readonly labels: readonly string[]
+}
+
+/** What a page shows of our own metrics, by name: type and labels as they stand in the text. */
+async function shownBy({ registry }: Metrics): Promise<Readonly<Record<string, Shown>>> {
+  const text = await registry.metrics()
+  const types = [...text.matchAll(/^# TYPE (expunge_\w+) (\w+)$/gm)]
+  const shown = types.map(([, name = '', type = '']) => {
+    const labels = new Set<string>()
+    const series = new RegExp(`^${name}(?:_bucket|_sum|_count)?(?:\\{(.*)\\})? \\S+$`, 'gm')
+    for (const [, pairs = ''] of text.matchAll(series)) {
+      for (const [, label = ''] of pairs.matchAll(/(\w+)="/g)) labels.add(label)
+    }
+    if (type === 'histogram') labels.delete('le')
+    return [name, { type, labels: [...labels].sort() }] as const
+  })
+  return Object.fromEntries(shown)
+}
+
+/** The table of docs/metrics.md: of each metric what it says, and which process has it. */
+async function documented(): Promise<Readonly<Record<string, Shown & { by: string }>>> {
+  const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  const rows = page.split('\n').filter((line) => line.startsWith('| `expunge_'))
+  const cells = rows.map((row) => row.split('|').map((cell) => cell.trim()))
+  return Object.fromEntries(
+    cells.map(([, name = '', type = '', labels = '', , by = '']) => [
+      name.replaceAll('`', ''),
+      { type, labels: labels.split(' ').filter(Boolean).sort(), by },
+    ]),
+  )
+}
+
+describe('the contract', () => {
+  for (const role of ['worker', 'producer'] as const) {
+    test(`of a ${role} is what its page shows, no more and no less`, async () => {
+      const own = Object.entries(await documented())
+        .filter(([, { by }]) => by.split(', ').includes(role))
+        .map(([name, { type, labels }]) => [name, { type, labels }] as const)
+      assert.ok(own.length > 10)
+      assert.deepEqual(await shownBy(exercised(role)), Object.fromEntries(own))
+    })
+  }
+
+  test('leaves no metric to nobody', async () => {
+    const all = Object.entries(await documented())
+    assert.deepEqual(
+      Object.keys(await shownBy(exercised())).sort(),
+      all.map(([name]) => name).sort(),
+    )
+    for (const [name, { by }] of all) assert.match(by, /^(worker|producer|worker, producer)$/, name)
+  })
+})
 
 describe('metrics', () => {
   test('count every verdict under its own label', async () => {
@@ -35,15 +113,13 @@ describe('metrics', () => {
     assert.match(text, /^expunge_ingest_jobs_stalled\{org="default"\} 1$/m)
   })
 
-  test('keep to the conventions of Prometheus', async () => {
+  test('keep to the conventions of Prometheus, the process metrics too', async () => {
     const all = await exercised().registry.getMetricsAsJSON()
-    const own = all.filter(({ name }) => name.startsWith('expunge_'))
-    assert.ok(own.length >= 14)
-    for (const { name, type, help } of own) {
-      assert.match(name, /^[a-z_]+$/)
+    for (const { name, type, help } of all) {
+      assert.match(name, /^[a-z0-9_]+$/)
       assert.equal(name.endsWith('_total'), String(type) === 'counter', name)
       assert.doesNotMatch(name, /_(count|sum|bucket)$/)
-      assert.match(help, /^[A-Z].*\.$/)
+      assert.match(help, /^[A-Z].*\.$/, name)
     }
   })
 
@@ -58,4 +134,82 @@ describe('metrics', () => {
     const fresh = await createMetrics({ version: '1' }).registry.metrics()
     assert.doesNotMatch(fresh, /^expunge_records_total\{/m)
   })
+
+  test('take no word of a caller’s or a server’s for a label', async () => {
+    const metrics = createMetrics({ version: '1' })
+    metrics.requestEnded({ org: 'o', object: 'Cont4ct', status: 'refused', seconds: 1 })
+    metrics.ingestJobEnded({ ...at, state: 'Levitating' })
+    const text = await metrics.registry.metrics()
+    assert.match(text, /^expunge_requests_total\{org="o",object="other",status="refused"\} 1$/m)
+    assert.match(text, /^expunge_ingest_jobs_total\{.*state="Other"\} 1$/m)
+    assert.doesNotMatch(text, /Cont4ct|Levitating/)
+  })
+
+  test('of two clocks never count backwards', async () => {
+    const metrics = createMetrics({ version: '1' })
+    metrics.requestEnded({ ...at, status: 'completed', seconds: -2 })
+    const text = await metrics.registry.metrics()
+    assert.match(text, /^expunge_request_duration_seconds_sum\{.*\} 0$/m)
+  })
+
+  test('that are expected are there with 0, once for all', async () => {
+    const metrics = createMetrics({ version: '1' })
+    const expected = {
+      orgs: ['emea', 'apac'],
+      objects: ['Contact', 'Account'],
+      failureCodes: ['DELETE_FAILED'],
+      callbackResults: ['delivered'],
+    }
+    metrics.expect(expected)
+    metrics.requestEnded({ org: 'emea', object: 'Account', status: 'failed', seconds: 1 })
+    metrics.expect(expected)
+    const text = await metrics.registry.metrics()
+    const emea = { org: 'emea', object: 'Account' }
+    for (const [series, value] of [
+      [line('requests_total', { ...emea, status: 'failed' }), 1],
+      [line('requests_total', { ...emea, status: 'completed' }), 0],
+      [line('requests_total', { org: 'apac', object: 'other', status: 'refused' }), 0],
+      [line('ids_read_total', { ...emea, verdict: 'invalid' }), 0],
+      [line('records_total', { ...emea, outcome: 'already_gone' }), 0],
+      [line('record_failures_total', { ...emea, code: 'DELETE_FAILED' }), 0],
+      [line('record_failures_total', { ...emea, code: 'OTHER' }), 0],
+      [line('ingest_jobs_total', { ...emea, state: 'Vanished' }), 0],
+      [line('ingest_phase_duration_seconds_count', { ...emea, phase: 'collect' }), 0],
+      [line('retries_total', { ...emea, reason: 'lock' }), 0],
+      [line('salesforce_requests_total', { org: 'apac', operation: 'close', status: '503' }), 0],
+      [line('jobs_recovered_total', { org: 'apac', queue: 'callbacks' }), 0],
+      [line('locks_lost_total', { org: 'apac', queue: 'requests' }), 0],
+      [line('callbacks_total', { org: 'apac', result: 'delivered' }), 0],
+      [line('ingest_jobs_stalled', { org: 'apac' }), 0],
+    ] as const) {
+      assert.ok(text.includes(`\n${series} ${value}\n`), `${series} ${value}`)
+    }
+  })
 })
+
+describe('what is read at each scrape', () => {
+  test('is not there before anybody looks, but that Redis is not', async () => {
+    const text = await createMetrics({ version: '1' }).registry.metrics()
+    assert.match(text, /^expunge_redis_up 0$/m)
+    assert.doesNotMatch(text, /^expunge_(redis_memory_ratio|requests|workers)\b/m)
+  })
+
+  test('vanishes where it cannot be read, and comes back', async () => {
+    const metrics = exercised()
+    const names = async () =>
+      [...(await metrics.registry.metrics()).matchAll(/^(expunge_(?:redis|requests|workers)\w*)/gm)]
+        .map(([, name]) => name)
+        .filter((name) => name !== 'expunge_requests_total')
+    const all = ['expunge_requests', 'expunge_workers', 'expunge_redis_up']
+    assert.deepEqual(await names(), [...all, 'expunge_redis_memory_ratio'])
+    metrics.observe(async () => ({ redisUp: [{ labels: {}, value: 0 }] }))
+    assert.deepEqual(await names(), ['expunge_redis_up'])
+    metrics.observe(async () => READING)
+    assert.equal((await names()).length, 4)
+  })
+})
+
+function line(name: string, labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([label, value]) => `${label}="${value}"`)
+  return `expunge_${name}{${pairs.join(',')}}`
+}

@@ -1,0 +1,39 @@
+import type { FastifyRequest } from 'fastify'
+import type { Logger } from '../../shared/logger.ts'
+import type { ApiKey } from './keys.ts'
+
+/** What was changed, and why, in the caller's own words. */
+export interface AuditEntry {
+  readonly action: 'submit' | 'approve' | 'cancel'
+  readonly org: string
+  readonly id: string
+  readonly reason: string | null
+}
+
+/** The line that says who has changed what. Written once the change has been made. */
+export function audit(
+  log: Logger,
+  call: FastifyRequest,
+  key: ApiKey,
+  { action, org, id, reason }: AuditEntry,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
+  log.info(
+    { audit: action, key: key.name, org, request: id, reason, ...more, ...callOf(call) },
+    WORDS[action],
+  )
+}
+
+/** What finds the lines of one call, and the caller's answer. */
+export function callOf({ id, ip }: FastifyRequest): {
+  httpRequestId: string
+  remoteAddress: string
+} {
+  return { httpRequestId: id, remoteAddress: ip }
+}
+
+const WORDS = {
+  submit: 'Request submitted.',
+  approve: 'Request approved.',
+  cancel: 'Request cancelled.',
+} as const satisfies Record<AuditEntry['action'], string>

@@ -1,0 +1,112 @@
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { ApiKey, KeyRing } from './keys.ts'
+import type { Patience } from './limits.ts'
+import { HttpError, retryAfter } from './problem.ts'
+import type { RateLimiter } from './rate-limit.ts'
+import type { Denial } from './rights.ts'
+import { soon } from './soon.ts'
+
+/**
+ * Whoever calls a service without keys: all rights, for it listens on loopback alone. Nothing that
+ * it submits bears its name, so that it may approve its own requests.
+ */
+const LOCAL: ApiKey = {
+  name: 'local',
+  roles: new Set(['admin']),
+  orgs: '*',
+  objects: '*',
+  maxRecords: null,
+  requestsPerMinute: Number.POSITIVE_INFINITY,
+}
+
+export interface Callers {
+  /** Lets a call in that bears a valid key and is within its rate. */
+  readonly admit: onRequestAsyncHookHandler
+  /** The same for pages in a browser, which asks its user for the key as a password. */
+  readonly admitBrowser: onRequestAsyncHookHandler
+  /** Who was let in. */
+  of(request: FastifyRequest): ApiKey
+  /** The name that what this key submits is kept under. */
+  signature(key: ApiKey): string | undefined
+}
+
+export function createCallers(
+  keys: KeyRing | null,
+  limiter: RateLimiter,
+  patience: Patience,
+): Callers {
+  const admitted = new WeakMap<FastifyRequest, ApiKey>()
+  const admit = async (request: FastifyRequest, scheme: Scheme) => {
+    if (keys === null) {
+      refuseOtherPages(request)
+      admitted.set(request, LOCAL)
+      return
+    }
+    const key = keyOf(request, keys, scheme)
+    const admission = await soon(patience, limiter(key))
+    if (!admission.admitted) {
+      throw new HttpError(
+        'RATE_LIMITED',
+        `The key ${key.name} has used up its ${key.requestsPerMinute} calls a minute.`,
+        retryAfter(admission.retryAfterSeconds),
+      )
+    }
+    admitted.set(request, key)
+  }
+  return {
+    admit: (request) => admit(request, 'Bearer'),
+    admitBrowser: (request) => admit(request, 'Basic'),
+    of: (request) => {
+      const key = admitted.get(request)
+      if (key === undefined) throw new TypeError('A route without admission has asked who calls.')
+      return key
+    },
+    signature: (key) => (key === LOCAL ? undefined : key.name),
+  }
+}
+
+/** @throws HttpError with the code and words of what stands against it */
+export function assertAllowed(denial: Denial | null): void {
+  if (denial !== null) throw new HttpError(denial.code, denial.message)
+}
+
+type Scheme = 'Bearer' | 'Basic'
+
+function keyOf({ headers }: FastifyRequest, keys: KeyRing, scheme: Scheme): ApiKey {
+  const challenge = { 'WWW-Authenticate': `${scheme} realm="expunge", charset="UTF-8"` }
+  const secret = secretIn(headers.authorization ?? '', scheme)
+  if (secret === null) {
+    throw new HttpError('KEY_MISSING', 'Expected a key: Authorization: Bearer <key>.', challenge)
+  }
+  const key = keys.find(secret)
+  if (key === null)
+    throw new HttpError('KEY_UNKNOWN', 'This key is not valid (any more).', challenge)
+  return key
+}
+
+/** A browser's user name is of no interest: the key is the password. */
+function secretIn(authorization: string, scheme: Scheme): string | null {
+  const [, bearer] = /^Bearer +([^ ]+)$/i.exec(authorization) ?? []
+  if (bearer !== undefined || scheme === 'Bearer') return bearer ?? null
+  const [, basic] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization) ?? []
+  if (basic === undefined) return null
+  const text = Buffer.from(basic, 'base64').toString()
+  return text.slice(text.indexOf(':') + 1)
+}
+
+/**
+ * Without keys any page in a browser of this machine could call, under a name of its own that leads
+ * to loopback, or simply by sending a form.
+ */
+function refuseOtherPages({ headers, method }: FastifyRequest): void {
+  const isOurName = LOOPBACK_NAME.test(headers.host ?? '')
+  const site = headers['sec-fetch-site'] ?? 'none'
+  const isOurPage = site === 'same-origin' || site === 'none' || method === 'GET'
+  if (isOurName && isOurPage) return
+  throw new HttpError(
+    'FOREIGN_ORIGIN',
+    'A service without keys answers this machine alone, by the names localhost, 127.0.0.1 and [::1], and no other web page.',
+  )
+}
+
+const LOOPBACK_NAME = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i

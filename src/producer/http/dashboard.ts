@@ -1,0 +1,72 @@
+import { createBullBoard } from '@bull-board/api'
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
+import { FastifyAdapter } from '@bull-board/fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { QUEUES } from '../../shared/queues.ts'
+import { assertAllowed } from './caller.ts'
+import { HttpError } from './problem.ts'
+import { reject } from './problem-replies.ts'
+import { maySeeDashboard } from './rights.ts'
+import type { Service } from './service.ts'
+
+const PATH = '/queues'
+
+/** BullMQ's jobs as bull-board shows them: for reading alone. They hold no record ids. */
+export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service): void {
+  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.header('Content-Security-Policy', CSP)
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      throw new HttpError('METHOD_NOT_ALLOWED', 'The dashboard changes nothing.', { Allow: 'GET' })
+    }
+    await callers.admitBrowser.call(app, request, reply)
+    assertAllowed(maySeeDashboard(callers.of(request)))
+  }
+  const serverAdapter = new FastifyAdapter()
+  serverAdapter.setBasePath(PATH)
+  createBullBoard({
+    queues: orgs.known().flatMap(({ org, queues }) =>
+      QUEUES.map(
+        (name) =>
+          // The board tells queues apart by their name, and every org has one of each.
+          new BullMQAdapter(queues[name], { readOnlyMode: true, prefix: `${org}: ` }),
+      ),
+    ),
+    serverAdapter,
+    options: { uiConfig: { boardTitle: 'Expunge', hideRedisDetails: true } },
+  })
+  void app.register(
+    (scope, _, done) => {
+      // The board's own error handler knows nothing of problems.
+      scope.addHook('onRoute', (route) => {
+        route.errorHandler = (error, request, reply) => void reject(error, request, reply, log)
+      })
+      scope.addHook('onRequest', admit)
+      scope.addHook('onSend', async (_, reply, payload) =>
+        isPage(reply.getHeader('content-type')) && typeof payload === 'string'
+          ? payload.replace(WEB_FONTS, '')
+          : payload,
+      )
+      void scope.register(serverAdapter.registerPlugin())
+      done()
+    },
+    { prefix: PATH },
+  )
+}
+
+/** The page asks another host for a typeface; without it the browser's own will do. */
+const WEB_FONTS = /<link href="https:\/\/[^>]*>/g
+
+const isPage = (type: unknown): boolean => String(type).startsWith('text/html')
+
+/** The page has styles in its tags. */
+const CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'self'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')

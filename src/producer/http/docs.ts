@@ -1,0 +1,35 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { openApiDocument } from './openapi/document.ts'
+
+/** `/openapi.json`, and a page of it for people, all of whose parts come from here. */
+export async function docsRoutes(
+  app: FastifyInstance,
+  { version }: { version: string },
+): Promise<void> {
+  const text = JSON.stringify(openApiDocument({ version }))
+  app.get('/openapi.json', async (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(text),
+  )
+  app.get('/', async (_, reply) => reply.redirect('/docs/'))
+  await app.register(swagger, { mode: 'static', specification: { document: JSON.parse(text) } })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: CSP,
+    theme: { title: 'Expunge: the HTTP API' },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0 },
+  })
+}
+
+/** Icons of the page are data URLs; all else is a file of ours. */
+const CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')

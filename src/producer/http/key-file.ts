@@ -1,0 +1,135 @@
+import { Environment } from '../../shared/config/environment.ts'
+import { type Form, Settings } from '../../shared/config/settings.ts'
+import { parseYaml } from '../../shared/config/yaml.ts'
+import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
+import { ConfigError, type ConfigProblem } from '../../shared/errors.ts'
+import { ORG_NAME } from '../../shared/request.ts'
+import { parseHash } from './key-secret.ts'
+import { type ApiKey, ROLES, type Role } from './rights.ts'
+
+/** A key of the file, and the digests of the secrets that stand for it. */
+export interface KeyEntry {
+  readonly key: ApiKey
+  /** More than one while a secret is replaced: the old and the new. */
+  readonly digests: readonly Buffer[]
+}
+
+const DEFAULT_REQUESTS_PER_MINUTE = 600
+
+/**
+ * The keys of a file: a mapping by name, in YAML or JSON.
+ *
+ * @param path what messages call the file
+ * @throws {ConfigError} with every problem at once, each with its place; no hash in any of them
+ */
+export function parseKeyFile(text: string, path: string): readonly KeyEntry[] {
+  const problems: ConfigProblem[] = []
+  const content = parseYaml(text, (where, message) =>
+    problems.push({ setting: `${path}${where}`, message }),
+  )
+  if (problems.length > 0) throw new ConfigError(problems)
+  if (!(content instanceof Map) || content.size === 0) {
+    const got = content === null || content instanceof Map ? 'nothing' : kindOf(content)
+    const message = `expected keys by name, as \`expunge key\` prints them, got ${got}.`
+    throw new ConfigError([{ setting: path, message }])
+  }
+  // A file of keys takes no variables: what it holds is no secret.
+  const file = { file: path, environment: new Environment({}), problems }
+  const top = new YamlSection(file, '', content)
+  const entries = top.sections().map(([name, section]) => readEntry(name, section, top, problems))
+  refuseTwins(entries, top, problems)
+  top.refuseUnknownKeys()
+  if (problems.length > 0) throw new ConfigError(problems)
+  return entries
+}
+
+function readEntry(
+  name: string,
+  section: YamlSection,
+  top: YamlSection,
+  problems: ConfigProblem[],
+): KeyEntry {
+  const settings = new Settings([section], problems)
+  if (!KEY_NAME.test(name)) {
+    settings.refuse(
+      top.nameOf(name),
+      'expected 1 to 64 letters, digits, "_", "." or "-" as a name.',
+    )
+  }
+  return {
+    key: {
+      name,
+      roles: new Set(settings.list('roles', ROLE)),
+      orgs: readScope(section, settings, 'orgs', ORG),
+      objects: readScope(section, settings, 'objects', OBJECT),
+      maxRecords: settings.integer('maxRecords', { fallback: null, min: 1 }),
+      requestsPerMinute: settings.integer('requestsPerMinute', {
+        fallback: DEFAULT_REQUESTS_PER_MINUTE,
+        min: 1,
+        max: 60_000,
+      }),
+    },
+    digests: readHashes(section, settings),
+  }
+}
+
+/** `*`, or a list of names. */
+function readScope(
+  section: YamlSection,
+  settings: Settings,
+  key: string,
+  form: Form<string>,
+): readonly string[] | '*' {
+  const all = section.get(key)
+  return all !== undefined && 'text' in all && all.text === '*' ? '*' : settings.list(key, form)
+}
+
+/** One hash, or a list of them. */
+function readHashes(section: YamlSection, settings: Settings): readonly Buffer[] {
+  const alone = section.get('hash')
+  if (alone === undefined || 'fault' in alone) return settings.list('hash', HASH)
+  const digest = settings.required('hash', HASH)
+  return digest === undefined ? [] : [digest]
+}
+
+/** With one hash under two names nobody could tell who calls. */
+function refuseTwins(
+  entries: readonly KeyEntry[],
+  top: YamlSection,
+  problems: ConfigProblem[],
+): void {
+  const owners = new Map<string, string>()
+  for (const { key, digests } of entries) {
+    for (const digest of digests) {
+      const owner = owners.get(digest.toString('hex'))
+      owners.set(digest.toString('hex'), key.name)
+      if (owner === undefined) continue
+      const twin = owner === key.name ? 'given twice' : `the same as that of ${owner}`
+      const message = `its hash is ${twin}. Make a key of its own: expunge key ${key.name}`
+      problems.push({ setting: top.nameOf(key.name), message })
+    }
+  }
+}
+
+export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+
+const ROLE: Form<Role> = {
+  expected: ROLES.join(', ').replace(/, (\w+)$/, ' or $1'),
+  parse: (text) => ROLES.find((role) => role === text),
+}
+
+const ORG: Form<string> = {
+  expected: 'the name of an org ("*" without a list for all of them)',
+  parse: (text) => (ORG_NAME.test(text) ? text : undefined),
+}
+
+const OBJECT: Form<string> = {
+  expected: 'the API name of an object ("*" without a list for all of them)',
+  parse: (text) => (/^[A-Za-z][A-Za-z0-9_]{0,79}$/.test(text) ? text : undefined),
+}
+
+const HASH: Form<Buffer> = {
+  expected: 'sha256: and 64 digits of lower-case hexadecimal, as `expunge key` prints them',
+  hidden: true,
+  parse: parseHash,
+}

@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto'
+import { METHODS } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from '../../shared/logger.ts'
+import type { Metrics } from '../../shared/metrics.ts'
+import { callOf } from './audit.ts'
+
+/** Each call leaves a line in the log and a count in the metrics; never its path or query string. */
+export function observe(app: FastifyInstance, { log, metrics }: { log: Logger; metrics: Metrics }) {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('X-Request-Id', request.id)
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { statusCode: status } = reply
+    const facts = { route: routeOf(request), method: methodOf(request), status }
+    metrics.httpAnswered({ ...facts, seconds: reply.elapsedTime / 1000 })
+    const line = { ...facts, ms: Math.round(reply.elapsedTime), ...callOf(request) }
+    log[levelOf(request, reply)](line, 'Call answered.')
+  })
+  app.addHook('onRequestAbort', async (request) => {
+    log.info({ route: routeOf(request), ...callOf(request) }, 'The caller went away.')
+  })
+}
+
+/** Of callers only what cannot be mistaken for anything else in a log. */
+const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/
+
+/** A proxy in front may have named the call already. */
+export function requestIdOf(headers: Readonly<Record<string, unknown>>): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}
+
+/** The pattern of the route; the many of a page and its assets are one. */
+function routeOf({ routeOptions }: FastifyRequest): string {
+  const { url = 'none' } = routeOptions
+  return /^\/(?:docs|queues)(?=\/|$)/.exec(url)?.[0] ?? url
+}
+
+/** A method is the caller's word: one that HTTP does not know is none. */
+function methodOf({ method }: FastifyRequest): string {
+  return METHODS.includes(method) ? method : 'other'
+}
+
+function levelOf({ method }: FastifyRequest, { statusCode }: FastifyReply) {
+  if (statusCode >= 500) return 'warn'
+  return statusCode < 400 && method === 'GET' ? 'debug' : 'info'
+}

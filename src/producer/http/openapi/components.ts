@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { outcomeSchema, planSchema, receiptSchema } from '../../../shared/ledger/record.ts'
+import { requestJsonSchema, storedSchema } from '../../../shared/request.ts'
+import { actionBody } from '../parameters.ts'
+import { pageSchema, problemSchema, viewSchema } from '../schemas.ts'
+
+/** JSON, as far as a document is concerned. */
+export type Json = Record<string, unknown>
+
+export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
+
+/** The schemas that parse, as JSON Schema: what is written here cannot be another contract. */
+export function componentSchemas(): Record<string, Json> {
+  const { $schema: _, ...request } = requestJsonSchema()
+  return { DeletionRequest: request, ...answers(), Action: schemaOf(actionBody, 'input') }
+}
+
+/** A schema with a name of its own is referred to by it wherever it is used. */
+function answers(): Record<string, Json> {
+  const named = z.registry<{ id: string }>()
+  named.add(receiptSchema, { id: 'Receipt' })
+  named.add(planSchema, { id: 'Plan' })
+  named.add(outcomeSchema, { id: 'Outcome' })
+  named.add(storedSchema, { id: 'StoredRequest' })
+  named.add(viewSchema, { id: 'Request' })
+  named.add(pageSchema, { id: 'RequestPage' })
+  named.add(problemSchema, { id: 'Problem' })
+  const uri = (id: string) => `#/components/schemas/${id}`
+  const { schemas } = z.toJSONSchema(named, { uri, override: openEnded })
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, bare(schema)]))
+}
+
+export function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  return bare(z.toJSONSchema(schema, { io }))
+}
+
+function bare({ $schema: _, $id: __, ...schema }: Json): Json {
+  return schema
+}
+
+/** A later version may add fields to what it answers; whoever reads must not break on them. */
+function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
+  delete jsonSchema['readOnly']
+  if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
+}

@@ -1,0 +1,121 @@
+import type { RequestView } from '../../producer.ts'
+import type { Problem } from '../problem.ts'
+import type { RequestPage } from '../routes/list.ts'
+
+/** What the document shows. Tests hold each against its schema. */
+
+export const submitExample = {
+  id: 'gdpr-2026-000123',
+  object: 'Contact',
+  source: { type: 'ids', ids: ['0035g00000AbCdEAAV', '0035g00000AbCdFAAV'] },
+  reason: 'Art. 17 request 123',
+} as const
+
+export const csvExample = 'Id\n0035g00000AbCdEAAV\n0035g00000AbCdFAAV\n'
+
+const request: RequestView['request'] = {
+  id: 'gdpr-2026-000123',
+  org: 'default',
+  object: 'Contact',
+  operation: 'delete',
+  source: { type: 'ids' },
+  priority: 'normal',
+  onInvalid: 'refuse',
+  maxRecords: null,
+  maxFailureRatio: 0.5,
+  dryRun: false,
+  approval: 'auto',
+  coalesce: true,
+  deadline: null,
+  reason: 'Art. 17 request 123',
+  callbackUrl: null,
+}
+
+export const acceptedExample: RequestView = {
+  id: request.id,
+  org: request.org,
+  status: 'queued',
+  stopping: null,
+  submittedAt: '2026-11-23T09:15:00.000Z',
+  submittedBy: 'crm',
+  request,
+  plan: null,
+  progress: null,
+  receipt: null,
+}
+
+const plan: RequestView['plan'] = {
+  read: 2,
+  accepted: 2,
+  invalid: 0,
+  duplicate: 0,
+  unchecked: 0,
+  chunks: 1,
+  sha256: '7d1a54127b222502f5b79b5fb0803061152a44f92b37e23c6527baf665d4da9a',
+}
+
+export const completedExample: RequestView = {
+  ...acceptedExample,
+  status: 'completed',
+  plan,
+  receipt: {
+    id: request.id,
+    org: request.org,
+    orgId: '00D5g000004MjfQEAS',
+    object: request.object,
+    operation: request.operation,
+    status: 'completed',
+    submittedAt: acceptedExample.submittedAt,
+    finishedAt: '2026-11-23T09:15:42.000Z',
+    reason: request.reason,
+    plan,
+    outcome: { deleted: 2, alreadyGone: 0, failed: 0, unprocessed: 0 },
+    failures: {},
+    ingestJobs: [{ id: '7505g00000ExPunAAF', state: 'JobComplete', records: 2, attempt: 1 }],
+    error: null,
+  },
+}
+
+export const pageExample: RequestPage = {
+  requests: [completedExample],
+  unreadable: [],
+  next: 'WzE3NjM4ODkzMDAwMDAsImdkcHItMjAyNi0wMDAxMjMiXQ',
+}
+
+export const failedExample =
+  'Id,Code,Message\n0035g00000AbCdEAAV,DELETE_FAILED,Your attempt to delete …\n'
+
+/** One problem for each status that has one. */
+export const PROBLEM_EXAMPLES: Readonly<
+  Record<number, Omit<Problem, 'type' | 'title' | 'status'>>
+> = {
+  400: { code: 'MALFORMED_BODY', detail: 'Expected JSON, got text that is none at position 17.' },
+  401: { code: 'KEY_MISSING', detail: 'Expected a key: Authorization: Bearer <key>.' },
+  403: { code: 'ROLE_MISSING', detail: 'The key crm lacks the role "approve".' },
+  404: { code: 'UNKNOWN_REQUEST', detail: 'Org "default" knows no request gdpr-2026-000123.' },
+  405: { code: 'METHOD_NOT_ALLOWED', detail: 'Expected one of the methods GET, HEAD, POST.' },
+  408: {
+    code: 'TOO_SLOW',
+    detail: 'The body came too slowly, or not at all. Nothing was accepted.',
+  },
+  409: {
+    code: 'ID_TAKEN',
+    detail: 'Request gdpr-2026-000123 exists in org default with other content.',
+  },
+  413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 4194304 bytes of JSON.' },
+  415: {
+    code: 'MEDIA_TYPE_NOT_SUPPORTED',
+    detail: 'Expected a body of the type application/json, or text/csv.',
+  },
+  422: {
+    code: 'INVALID_REQUEST',
+    detail: '2 fields are wrong.',
+    errors: [
+      { field: 'maxRecords', message: 'Too small: expected number to be >=1' },
+      { field: 'prioritty', message: 'unknown field' },
+    ],
+  },
+  429: { code: 'RATE_LIMITED', detail: 'The key crm has used up its 600 calls a minute.' },
+  500: { code: 'INTERNAL_ERROR', detail: 'The service has met a defect.' },
+  503: { code: 'REDIS_AWAY', detail: 'Redis does not answer. Try again.' },
+}

@@ -1,0 +1,78 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from '../../shared/logger.ts'
+import { callOf } from './audit.ts'
+import { HttpError, type Problem, type ProblemAnswer, problemAnswer } from './problem.ts'
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+/** Every failure of a call is answered with a problem, whoever has met it. */
+export function answerWithProblems(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error, request, reply) => reject(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) =>
+    reject(
+      new HttpError('NO_SUCH_ROUTE', 'There is nothing here. See /docs for what there is.'),
+      request,
+      reply,
+      log,
+    ),
+  )
+}
+
+export function reject(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger,
+): FastifyReply {
+  const { problem, headers } = problemAnswer(error)
+  if (problem.status >= 500) {
+    log.error({ err: error, code: problem.code, ...callOf(request) }, 'A call failed.')
+  }
+  return (
+    reply
+      .code(problem.status)
+      .headers(headers)
+      // Fastify refuses some calls before any hook has run.
+      .header('X-Request-Id', request.id)
+      .header('Content-Type', PROBLEM_TYPE)
+      .send(JSON.stringify(problem))
+  )
+}
+
+/** Answers what Node itself refuses before there is a request: there is only the bare connection. */
+export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const { problem, headers } = problemAnswer(clientError(error.code))
+  socket.end(rawAnswer(problem, headers), () => socket.destroy())
+}
+
+function clientError(code: string | undefined): HttpError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new HttpError('HEADERS_TOO_LARGE', 'The header lines are larger than is taken here.')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpError('TOO_SLOW', 'The header lines came too slowly.')
+    default:
+      return new HttpError('MALFORMED_HTTP', 'This is not HTTP/1.1.')
+  }
+}
+
+function rawAnswer(problem: Problem, headers: ProblemAnswer['headers']): string {
+  const body = JSON.stringify(problem)
+  const lines = {
+    'Content-Type': PROBLEM_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+    ...headers,
+  }
+  return [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    ...Object.entries(lines).map(([name, value]) => `${name}: ${value}`),
+    '',
+    body,
+  ].join('\r\n')
+}

@@ -1,0 +1,148 @@
+import { STATUS_CODES } from 'node:http'
+import { codeOf, ExpungeError, messageOf } from '../../shared/errors.ts'
+import { troubleOf } from '../../shared/redis/trouble.ts'
+import { RedisUnavailableError } from '../../shared/redis.ts'
+import { type FieldProblem, InvalidRequestError } from '../../shared/request.ts'
+import { ConflictError } from '../../shared/submit.ts'
+import { AlreadyOverError, NotWaitingError, UnknownRequestError } from '../producer.ts'
+import { RETRY_AFTER_SECONDS } from './limits.ts'
+import type { DenialCode } from './rights.ts'
+
+/** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
+export type HttpCode = DenialCode | keyof typeof STATUS_OF
+
+const STATUS_OF = {
+  MALFORMED_HTTP: 400,
+  MALFORMED_URL: 400,
+  MALFORMED_BODY: 400,
+  BODY_CUT_SHORT: 400,
+  KEY_MISSING: 401,
+  KEY_UNKNOWN: 401,
+  FOREIGN_ORIGIN: 403,
+  NO_SUCH_ROUTE: 404,
+  UNKNOWN_ORG: 404,
+  UNKNOWN_REQUEST: 404,
+  NO_RESULT_FILE: 404,
+  METHOD_NOT_ALLOWED: 405,
+  TOO_SLOW: 408,
+  NOT_OVER_YET: 409,
+  BODY_TOO_LARGE: 413,
+  MEDIA_TYPE_NOT_SUPPORTED: 415,
+  RATE_LIMITED: 429,
+  HEADERS_TOO_LARGE: 431,
+  INTERNAL_ERROR: 500,
+  TOO_MANY_UPLOADS: 503,
+  STOPPING: 503,
+} as const
+
+const DENIED = 403
+
+/** Ends a call with a problem. */
+export class HttpError extends ExpungeError {
+  readonly code: HttpCode
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: HttpCode, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message)
+    this.code = code
+    this.headers = headers
+  }
+}
+
+/** RFC 9457. `code` is stable, `detail` is for people. */
+export interface Problem {
+  readonly type: 'about:blank'
+  readonly title: string
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+  /** Of a request whose fields are wrong: each of them. */
+  readonly errors?: readonly FieldProblem[] | undefined
+}
+
+export interface ProblemAnswer {
+  readonly problem: Problem
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What a caller is told of an error. What it does not know by name is a defect, and stays inside. */
+export function problemAnswer(error: unknown): ProblemAnswer {
+  if (error instanceof HttpError) return answer(statusOf(error.code), error.code, error)
+  // Also in the words of a library: the board's, for one.
+  const trouble = troubleOf(error)
+  if (trouble !== null) {
+    const { message } =
+      error instanceof RedisUnavailableError
+        ? error
+        : new RedisUnavailableError(trouble, messageOf(error))
+    return answer(503, trouble, { message, headers: retryAfter() })
+  }
+  if (error instanceof InvalidRequestError) {
+    const errors = error.problems.slice(0, MOST_FIELDS)
+    return answer(422, error.code, { message: fieldsInWords(error.problems.length) }, { errors })
+  }
+  if (error instanceof UnknownRequestError) return answer(404, error.code, error)
+  if (
+    error instanceof ConflictError ||
+    error instanceof NotWaitingError ||
+    error instanceof AlreadyOverError
+  ) {
+    return answer(409, error.code, error)
+  }
+  return frameworkProblem(error) ?? answer(500, 'INTERNAL_ERROR', { message: DEFECT })
+}
+
+export const retryAfter = (seconds = RETRY_AFTER_SECONDS) => ({ 'Retry-After': String(seconds) })
+
+/** A list of 10,000 wrong ids is no help to anybody. */
+const MOST_FIELDS = 100
+
+const DEFECT =
+  'The service has met a defect. The request id of this answer finds it in the log of the service.'
+
+function fieldsInWords(count: number): string {
+  const more = count > MOST_FIELDS ? `, of which the first ${MOST_FIELDS} are listed` : ''
+  return count === 1 ? 'A field is wrong.' : `${count} fields are wrong${more}.`
+}
+
+const statuses: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_OF))
+
+function statusOf(code: HttpCode): number {
+  return statuses.get(code) ?? DENIED
+}
+
+/** What Fastify itself refuses, by its codes. */
+function frameworkProblem(error: unknown): ProblemAnswer | null {
+  switch (codeOf(error)) {
+    case 'FST_ERR_BAD_URL':
+      return say('MALFORMED_URL', 'The path is not a valid URL.')
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return say('NO_SUCH_ROUTE', 'No request id is that long.')
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return say('MEDIA_TYPE_NOT_SUPPORTED', MEDIA_TYPES)
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return say('BODY_CUT_SHORT', 'The body is not as long as its Content-Length says.')
+    default:
+      return null
+  }
+}
+
+const MEDIA_TYPES =
+  'Expected a body of the type application/json, or text/csv where a request is submitted.'
+
+function say(code: keyof typeof STATUS_OF, message: string): ProblemAnswer {
+  return answer(statusOf(code), code, { message })
+}
+
+function answer(
+  status: number,
+  code: string,
+  { message, headers = {} }: { message: string; headers?: Readonly<Record<string, string>> },
+  more: { errors?: readonly FieldProblem[] } = {},
+): ProblemAnswer {
+  const title = STATUS_CODES[status] ?? 'Problem'
+  return {
+    problem: { type: 'about:blank', title, status, code, detail: message, ...more },
+    headers,
+  }
+}

@@ -1,0 +1,51 @@
+import { runScript, script } from '../../shared/ledger/script.ts'
+import { explained } from '../../shared/redis/trouble.ts'
+import type { RedisClient } from '../../shared/redis.ts'
+import type { ApiKey } from './rights.ts'
+
+/** Outside of any org: no org's name can have a colon in it. */
+const PREFIX = '{expunge:http}:rate'
+
+const MINUTE_US = 60_000_000
+
+// The generic cell rate algorithm, a token bucket that is one number: the time at which the bucket
+// will be full again. The server's clock counts, for that of each producer is another.
+const TAKE = script(
+  'rate-limit',
+  `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local cost, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local wait = full - now - cost * (burst - 1)
+if wait > 0 then return wait end
+full = full + cost
+redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+return 0
+`,
+)
+
+/** Whether a call may go ahead; if not, whole seconds after which another may (`Retry-After`). */
+export type Admission =
+  | { readonly admitted: true }
+  | { readonly admitted: false; readonly retryAfterSeconds: number }
+
+export type RateLimiter = (key: Pick<ApiKey, 'name' | 'requestsPerMinute'>) => Promise<Admission>
+
+/**
+ * Counts the calls of each key, over all producers together: a minute's calls at once at most, then
+ * as many as the minute gives back.
+ *
+ * The limiter throws RedisUnavailableError where Redis cannot count: then nothing can be submitted
+ * or read either.
+ */
+export function createRateLimiter(redis: RedisClient): RateLimiter {
+  return async ({ name, requestsPerMinute }) => {
+    const cost = Math.floor(MINUTE_US / requestsPerMinute)
+    const args = [cost, requestsPerMinute]
+    const wait = await explained(() => runScript(redis, TAKE, [`${PREFIX}:${name}`], args))
+    return wait === 0
+      ? { admitted: true }
+      : { admitted: false, retryAfterSeconds: Math.ceil(Number(wait) / 1_000_000) }
+  }
+}

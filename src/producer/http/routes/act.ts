@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { RequestView } from '../../producer.ts'
+import { type AuditEntry, audit } from '../audit.ts'
+import { assertAllowed } from '../caller.ts'
+import type { ApiKey } from '../keys.ts'
+import { actionBody, idIn, orgQuery, parseFields } from '../parameters.ts'
+import { type Denial, type ExistingRequest, mayApprove, mayCancel } from '../rights.ts'
+import type { Service } from '../service.ts'
+import { soon } from '../soon.ts'
+import { find } from './look.ts'
+import { REQUESTS_PATH } from './submit.ts'
+
+interface Action {
+  readonly name: Exclude<AuditEntry['action'], 'submit'>
+  readonly status: 200 | 202
+  readonly may: (key: ApiKey, request: ExistingRequest) => Denial | null
+  readonly act: (service: Service, view: RequestView) => Promise<void>
+}
+
+const ACTIONS: readonly Action[] = [
+  {
+    name: 'approve',
+    status: 200,
+    may: mayApprove,
+    act: ({ producer }, { id, org }) => producer.approve(id, { org }),
+  },
+  {
+    // Not over yet: workers have to end what is at work in Salesforce.
+    name: 'cancel',
+    status: 202,
+    may: mayCancel,
+    act: ({ producer }, { id, org }) => producer.cancel(id, { org }),
+  },
+]
+
+/** `POST …/{id}/approve` and `POST …/{id}/cancel`: each may be repeated. */
+export function actRoutes(app: FastifyInstance, service: Service): void {
+  for (const action of ACTIONS) {
+    const path = `${REQUESTS_PATH}/:id/${action.name}`
+    app.post(path, { onRequest: service.callers.admit }, async (request, reply) => {
+      const view = await act(action, request, service)
+      return reply.code(action.status).send(view)
+    })
+  }
+}
+
+async function act(
+  { name, may, act }: Action,
+  request: FastifyRequest,
+  service: Service,
+): Promise<RequestView> {
+  const { callers, log } = service
+  const key = callers.of(request)
+  const { org } = parseFields(orgQuery, request.query)
+  const { reason = null } = reasonIn(request.body)
+  const id = idIn(request.params)
+  const before = await find(service, key, { org, id })
+  assertAllowed(may(key, { ...before, object: before.request.object }))
+  const entry = { action: name, org, id: before.id, reason }
+  const acted = act(service, before).then(() => audit(log, request, key, entry))
+  await soon(service.patience, acted)
+  return find(service, key, { org, id })
+}
+
+/** Most send no body. */
+function reasonIn(body: unknown): { reason?: string | undefined } {
+  return body === undefined ? {} : parseFields(actionBody, body)
+}

@@ -1,0 +1,99 @@
+import type { FastifyInstance } from 'fastify'
+import type { z } from 'zod'
+import { isBehind, type Place, type Unreadable } from '../../../shared/ledger/list.ts'
+import type { RequestRecord } from '../../../shared/ledger/record.ts'
+import type { OrgStore } from '../../../shared/org-store.ts'
+import { explained, troubleOf } from '../../../shared/redis/trouble.ts'
+import { viewOf } from '../../../shared/request-view.ts'
+import type { RequestView } from '../../producer.ts'
+import { assertAllowed } from '../caller.ts'
+import { cursorAt, placeAt } from '../cursor.ts'
+import { listQuery, parseFields } from '../parameters.ts'
+import { mayList } from '../rights.ts'
+import type { Service } from '../service.ts'
+import { soon } from '../soon.ts'
+import { REQUESTS_PATH } from './submit.ts'
+
+/** Records read for one page: a filter that nothing matches must not read a ledger of a million. */
+const MOST_READ = 1_000
+const READ_AT_ONCE = 100
+
+/** A page of an org's requests, newest first. */
+export interface RequestPage {
+  readonly requests: readonly RequestView[]
+  /** Requests whose record cannot be read; they hide no others. */
+  readonly unreadable: readonly Pick<Unreadable, 'id' | 'problem'>[]
+  /** The `cursor` of the next page; null where this is the last. A page may be short, or empty, and not be the last. */
+  readonly next: string | null
+}
+
+type Filter = z.output<typeof listQuery>
+
+/** `GET /v1/deletion-requests` */
+export function listRoute(app: FastifyInstance, service: Service): void {
+  const { callers, orgs, patience } = service
+  app.get(REQUESTS_PATH, { onRequest: callers.admit }, async (request): Promise<RequestPage> => {
+    const filter = parseFields(listQuery, request.query)
+    const from = filter.cursor === undefined ? null : placeAt(filter.cursor)
+    assertAllowed(mayList(callers.of(request), filter.org))
+    const store = await soon(patience, orgs.open(filter.org))
+    return soon(
+      patience,
+      explained(() => pageOf(store, filter, from)),
+    )
+  })
+}
+
+async function pageOf(store: OrgStore, filter: Filter, from: Place | null): Promise<RequestPage> {
+  const isFiltered = filter.status !== undefined || filter.object !== undefined
+  const count = isFiltered ? Math.max(filter.limit, READ_AT_ONCE) : filter.limit
+  const found: RequestRecord[] = []
+  const unreadable: Unreadable[] = []
+  let next = from
+  for (let read = 0; read < MOST_READ; read += count) {
+    const listed = await store.ledger.follow({ before: next, count })
+    const matching = listed.records.filter((record) => matches(record, filter))
+    const isFull = found.length + matching.length >= filter.limit
+    const isEnd = listed.last === null && found.length + matching.length <= filter.limit
+    found.push(...matching.slice(0, filter.limit - found.length))
+    const cut = isFull && !isEnd ? placeOf(found.at(-1)) : null
+    unreadable.push(...listed.unreadable.filter((one) => cut === null || !isBehind(one, cut)))
+    next = cut ?? listed.last
+    if (isFull || next === null) break
+  }
+  const views = await Promise.all(found.map((record) => viewOrProblem(store, record)))
+  return {
+    requests: views.flatMap((view) => ('problem' in view ? [] : [view])),
+    unreadable: [
+      ...unreadable.map(({ id, problem }) => ({ id, problem })),
+      ...views.filter((view) => 'problem' in view),
+    ],
+    next: next === null ? null : cursorAt(next),
+  }
+}
+
+/** Beside the record there are its outcomes and orders, and they too may not be readable. */
+async function viewOrProblem(
+  store: OrgStore,
+  record: RequestRecord,
+): Promise<RequestView | Pick<Unreadable, 'id' | 'problem'>> {
+  try {
+    return await viewOf(store, record)
+  } catch (error) {
+    if (troubleOf(error) !== null) throw error
+    return { id: record.request.id, problem: 'its progress cannot be read' }
+  }
+}
+
+function placeOf(record: RequestRecord | undefined): Place | null {
+  return record === undefined
+    ? null
+    : { submittedAt: record.submittedAt, id: record.request.id.toLowerCase() }
+}
+
+function matches({ status, request }: RequestRecord, filter: Filter): boolean {
+  return (
+    (filter.status === undefined || status === filter.status) &&
+    (filter.object === undefined || request.object === filter.object)
+  )
+}

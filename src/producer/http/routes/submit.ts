@@ -1,0 +1,133 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { explained } from '../../../shared/redis/trouble.ts'
+import {
+  DEFAULT_ORG,
+  type DeletionRequest,
+  InvalidRequestError,
+  parseRequest,
+} from '../../../shared/request.ts'
+import type { SubmitAnswer } from '../../producer.ts'
+import { audit } from '../audit.ts'
+import { assertAllowed } from '../caller.ts'
+import { inQuery, requestOf } from '../csv-options.ts'
+import type { ApiKey } from '../keys.ts'
+import { UPLOADS_AT_ONCE } from '../limits.ts'
+import { ownOrgQuery, parseFields } from '../parameters.ts'
+import { HttpError } from '../problem.ts'
+import { maySubmit, recordLimit } from '../rights.ts'
+import type { Service } from '../service.ts'
+import { soon } from '../soon.ts'
+import { steadily } from '../steady-body.ts'
+import { createTurnstile } from '../turnstile.ts'
+
+export const REQUESTS_PATH = '/v1/deletion-requests'
+
+/** `POST /v1/deletion-requests`: the door for JSON, and the one for a CSV of any size. */
+export function submitRoute(app: FastifyInstance, service: Service): void {
+  const uploads = createTurnstile(UPLOADS_AT_ONCE)
+  app.addHook('onClose', () => uploads.empty())
+  void app.register((scope, _, done) => {
+    // The stream itself: it goes into staging as it comes, and is never held whole.
+    scope.addContentTypeParser('text/csv', async (_: FastifyRequest, payload: unknown) => payload)
+    scope.post(REQUESTS_PATH, { onRequest: service.callers.admit }, async (request, reply) => {
+      const isCsv = mediaTypeOf(request) === 'text/csv'
+      const answer = isCsv
+        ? await uploads.pass(() => submitCsv(request, service))
+        : await submitJson(request, service)
+      return tell(answer, reply)
+    })
+    done()
+  })
+}
+
+async function submitJson(request: FastifyRequest, service: Service): Promise<SubmitAnswer> {
+  const wanted = parseRequest(withOrgOfQuery(request), Date.now())
+  if (wanted.source.type === 'upload') {
+    const message = 'an upload has no bytes in JSON. Send the CSV as the body, as text/csv'
+    throw new InvalidRequestError([{ field: 'source.type', message }])
+  }
+  const allowed = allow(wanted, service.callers.of(request))
+  await soon(service.patience, service.orgs.open(allowed.org))
+  return soon(service.patience, accept(request, allowed, service))
+}
+
+async function submitCsv(request: FastifyRequest, service: Service): Promise<SubmitAnswer> {
+  const encoding = request.headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') {
+    throw new HttpError(
+      'MEDIA_TYPE_NOT_SUPPORTED',
+      'Expected the CSV as it is, without a Content-Encoding.',
+    )
+  }
+  const allowed = allow(parseCsvOptions(request.query), service.callers.of(request))
+  const { redis } = await soon(service.patience, service.orgs.open(allowed.org))
+  // Before the first byte is taken: what comes later may take as long as its sender does.
+  await soon(
+    service.patience,
+    explained(() => redis.ping()),
+  )
+  return accept(request, allowed, service, steadily(request.raw, service.patience.body))
+}
+
+/** Once the producer has answered, the request is stored, whatever becomes of this process. */
+async function accept(
+  request: FastifyRequest,
+  wanted: DeletionRequest,
+  { producer, callers, log }: Service,
+  upload?: AsyncIterable<Uint8Array>,
+): Promise<SubmitAnswer> {
+  const key = callers.of(request)
+  const submittedBy = callers.signature(key)
+  const options = submittedBy === undefined ? {} : { submittedBy }
+  const answer = await producer.submit(wanted, upload, options)
+  if (answer.created) {
+    const { id, org } = answer.request
+    const { object, operation, dryRun, reason } = answer.request.request
+    audit(log, request, key, { action: 'submit', org, id, reason }, { object, operation, dryRun })
+  }
+  return answer
+}
+
+/** A key's own limit counts like one that the request sets itself. */
+function allow(wanted: DeletionRequest, key: ApiKey): DeletionRequest {
+  const { org, object, maxRecords, source } = wanted
+  const records = source.type === 'ids' ? source.ids.length : maxRecords
+  assertAllowed(maySubmit(key, { org, object, records }))
+  return { ...wanted, maxRecords: recordLimit(key, maxRecords) }
+}
+
+/** The org may stand in the query string, as everywhere, or in the body, but they must agree. */
+function withOrgOfQuery({ body, query }: FastifyRequest): unknown {
+  const { org } = parseFields(ownOrgQuery, query)
+  if (org === undefined || typeof body !== 'object' || body === null) return body
+  if ('org' in body && body.org !== org) {
+    const message = `the query string says "${org}", the body another org`
+    throw new InvalidRequestError([{ field: 'org', message }])
+  }
+  return { ...body, org }
+}
+
+function parseCsvOptions(query: unknown): DeletionRequest {
+  try {
+    const fields = typeof query === 'object' && query !== null ? { ...query } : {}
+    return parseRequest(requestOf(fields), Date.now())
+  } catch (error) {
+    if (!(error instanceof InvalidRequestError)) throw error
+    throw new InvalidRequestError(error.problems.map(inQuery))
+  }
+}
+
+function tell({ request, created }: SubmitAnswer, reply: FastifyReply): FastifyReply {
+  return reply
+    .code(created ? 202 : 200)
+    .header('Location', locationOf(request))
+    .send(request)
+}
+
+function locationOf({ id, org }: { id: string; org: string }): string {
+  return `${REQUESTS_PATH}/${id}${org === DEFAULT_ORG ? '' : `?org=${org}`}`
+}
+
+function mediaTypeOf({ headers }: FastifyRequest): string {
+  return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+}

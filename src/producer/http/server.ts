@@ -1,0 +1,137 @@
+import { type FastifyInstance, fastify } from 'fastify'
+import { ConfigError, messageOf } from '../../shared/errors.ts'
+import { RedisUnavailableError } from '../../shared/redis.ts'
+import { endsWithin } from '../../shared/shutdown.ts'
+import { dashboard } from './dashboard.ts'
+import { docsRoutes } from './docs.ts'
+import { readJsonBodies } from './json-body.ts'
+import { HEADER_BYTES, HEADERS, KEEP_ALIVE_MS, PARAMETER_CHARS, type Patience } from './limits.ts'
+import { refuseOtherMethods } from './methods.ts'
+import { observe, requestIdOf } from './observe.ts'
+import { documentedPaths } from './openapi/document.ts'
+import { HttpError, retryAfter } from './problem.ts'
+import { answerWithProblems, refuseConnection, reject } from './problem-replies.ts'
+import { actRoutes } from './routes/act.ts'
+import { listRoute } from './routes/list.ts'
+import { lookRoute } from './routes/look.ts'
+import { resultsRoute } from './routes/results.ts'
+import { submitRoute } from './routes/submit.ts'
+import type { Service } from './service.ts'
+
+export interface HttpServer {
+  /** Where it listens; the port is the real one where 0 was asked for. */
+  readonly url: string
+  /** Takes nothing new, lets what is in flight end, and cuts off what takes too long. */
+  close(): Promise<void>
+}
+
+/** @throws ConfigError where the address cannot be listened on */
+export async function startHttpServer(
+  service: Service,
+  { host, port }: { host: string; port: number },
+): Promise<HttpServer> {
+  const app = await createApp(service)
+  const url = await listen(app, host, port)
+  return {
+    url,
+    close: async () => {
+      const closed = app.close()
+      if (await endsWithin(closed, service.patience.drainMs)) return closed
+      // Uploads, which then leave nothing behind.
+      service.log.warn('Calls that take too long are cut off.')
+      app.server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+async function createApp(service: Service): Promise<FastifyInstance> {
+  const { patience } = service
+  const app: FastifyInstance = fastify({
+    genReqId: ({ headers }) => requestIdOf(headers),
+    requestTimeout: 0,
+    connectionTimeout: patience.silentMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      maxHeaderSize: HEADER_BYTES,
+      headersTimeout: patience.headersMs,
+      connectionsCheckingInterval: patience.headersMs / 4,
+    },
+    routerOptions: { maxParamLength: PARAMETER_CHARS },
+    return503OnClosing: false,
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, request, reply) => reject(error, request, reply, service.log),
+  })
+  app.server.maxHeadersCount = HEADERS
+  observe(app, service)
+  answerWithProblems(app, service.log)
+  guard(app, service)
+  linger(app, patience)
+  readJsonBodies(app, patience.body)
+  submitRoute(app, service)
+  listRoute(app, service)
+  lookRoute(app, service)
+  actRoutes(app, service)
+  resultsRoute(app, service)
+  await docsRoutes(app, service)
+  dashboard(app, service)
+  refuseOtherMethods(app, ['/', '/openapi.json', ...documentedPaths()])
+  return app
+}
+
+/** Nothing that cannot end well is begun: not while Redis is away, not while the process stops. */
+function guard(app: FastifyInstance, { redisTrouble }: Service): void {
+  let isClosing = false
+  app.addHook('preClose', async () => {
+    isClosing = true
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(HARDENING)
+    if (isClosing) {
+      throw new HttpError('STOPPING', 'This service is being stopped. Ask again.', {
+        ...retryAfter(1),
+        Connection: 'close',
+      })
+    }
+    const needsRedis = /^\/(?:v1|queues)\//.test(request.routeOptions.url ?? '')
+    const trouble = needsRedis ? redisTrouble() : null
+    if (trouble !== null) throw new RedisUnavailableError('REDIS_AWAY', trouble)
+  })
+}
+
+const HARDENING = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+} as const
+
+/**
+ * A body that was not read to its end, because its call was refused, is taken in for a while: its
+ * sender may not look for an answer before. Then the connection ends.
+ */
+function linger(app: FastifyInstance, { lingerMs }: Patience): void {
+  app.addHook('onResponse', async ({ raw }) => {
+    if (raw.complete || raw.destroyed) return
+    const timer = setTimeout(() => raw.destroy(), lingerMs)
+    timer.unref()
+    raw.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
+    raw.resume()
+  })
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    throw new ConfigError([
+      {
+        setting: 'EXPUNGE_HTTP_HOST, EXPUNGE_HTTP_PORT',
+        message: `expected an address to listen on, got ${host}:${port}: ${messageOf(error)}. Another process may use it; choose another port.`,
+      },
+    ])
+  }
+  const address = app.server.address()
+  const bound = typeof address === 'object' && address !== null ? address.port : port
+  return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
+}

@@ -1,0 +1,21 @@
+import type { Logger } from '../../shared/logger.ts'
+import type { Metrics } from '../../shared/metrics.ts'
+import type { ResultsStore } from '../../shared/results.ts'
+import type { Producer } from '../producer.ts'
+import type { Callers } from './caller.ts'
+import type { Patience } from './limits.ts'
+import type { Orgs } from './orgs.ts'
+
+/** What the routes work with. */
+export interface Service {
+  readonly producer: Producer
+  readonly orgs: Orgs
+  readonly results: ResultsStore
+  readonly callers: Callers
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly version: string
+  readonly patience: Patience
+  /** Null where Redis can be asked, else what is wrong. */
+  readonly redisTrouble: () => string | null
+}

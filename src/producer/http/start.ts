@@ -1,0 +1,116 @@
+import { systemClock } from '../../shared/clock.ts'
+import type { Config } from '../../shared/config.ts'
+import { ConfigError } from '../../shared/errors.ts'
+import type { Logger } from '../../shared/logger.ts'
+import type { Metrics } from '../../shared/metrics.ts'
+import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
+import { openResultsStore } from '../../shared/results.ts'
+import { Closers } from '../../shared/shutdown.ts'
+import { createProducer, type Producer } from '../producer.ts'
+import { createCallers } from './caller.ts'
+import { openKeyRing } from './keys.ts'
+import { PATIENCE, type Patience } from './limits.ts'
+import { createOrgs } from './orgs.ts'
+import { createRateLimiter } from './rate-limit.ts'
+import { startHttpServer } from './server.ts'
+import { soon } from './soon.ts'
+
+export interface ServiceOptions {
+  readonly config: Config
+  readonly redis: RedisConfig
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly version: string
+  readonly patience?: Patience
+}
+
+export interface RunningService {
+  readonly url: string
+  /** Null where requests can be taken in, else what is missing. */
+  ready(): Promise<string | null>
+  /** Ends what is in flight first. */
+  stop(): Promise<void>
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i
+const AGAIN_AFTER_MS = 1_000
+
+/**
+ * Starts the HTTP service: waits for Redis, makes sure that the result files are those that the
+ * workers write, then listens.
+ *
+ * @throws ConfigError, IdentityError, RedisUnusableError
+ */
+export async function startService(
+  { config, redis: where, metrics, log, version, patience = PATIENCE }: ServiceOptions,
+  signal?: AbortSignal,
+): Promise<RunningService> {
+  const { http } = config
+  if (http.keys === null) {
+    assertLoopback(http.host)
+    log.warn(
+      { host: http.host },
+      'No key file (http.keys): whoever may use this machine may do everything here. Listening on loopback alone.',
+    )
+  }
+  const onError = (error: Error) => log.error({ err: error }, 'Redis is in trouble.')
+  const closers = new Closers()
+  try {
+    const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
+    closers.add(() => keys?.close())
+    const producer = await connected(where, log, onError, signal)
+    closers.add(() => producer.close())
+    const redis = connectRedis(where, 'fail-fast', onError)
+    closers.add(() => redis.disconnect())
+    const results = await openResultsStore(config.results.path)
+    const configured = [...config.orgs.keys()]
+    const orgs = createOrgs({ redis, configured, results, onError })
+    closers.add(() => orgs.close())
+    for (const org of configured) await orgs.open(org)
+    const callers = createCallers(keys, createRateLimiter(redis), patience)
+    const redisTrouble = () =>
+      redis.status === 'ready' ? null : `the connection is ${redis.status}`
+    const server = await startHttpServer(
+      { producer, orgs, results, callers, metrics, log, version, redisTrouble, patience },
+      http,
+    )
+    closers.add(() => server.close())
+    return {
+      url: server.url,
+      ready: async () =>
+        redisTrouble() ?? (await soon(patience, redis.ping()).then(() => null, String)),
+      stop: () => closers.closeAll(),
+    }
+  } catch (error) {
+    await closers.closeAll()
+    throw error
+  }
+}
+
+/** A process that is started together with Redis waits for it, for as long as it takes. */
+async function connected(
+  redis: RedisConfig,
+  log: Logger,
+  onError: (error: Error) => void,
+  signal: AbortSignal | undefined,
+): Promise<Producer> {
+  for (;;) {
+    try {
+      return await createProducer({ redis, onError })
+    } catch (error) {
+      if (!(error instanceof RedisUnavailableError)) throw error
+      log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
+      await systemClock.sleep(AGAIN_AFTER_MS, signal)
+    }
+  }
+}
+
+function assertLoopback(host: string): void {
+  if (LOOPBACK.test(host)) return
+  throw new ConfigError([
+    {
+      setting: 'http.keys',
+      message: `missing; without API keys the service listens on loopback alone, not on ${host}. Make a key file, name it here in the file that EXPUNGE_CONFIG names, or set EXPUNGE_HTTP_HOST to 127.0.0.1.`,
+    },
+  ])
+}

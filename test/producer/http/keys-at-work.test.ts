@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { createSecret } from '../../../src/producer/http/key-secret.ts'
+import { ConfigError } from '../../../src/shared/errors.ts'
+import { receiptOf, statusReached } from '../../helpers/deletion.ts'
+import { ids18 } from '../../helpers/ids.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { inReverse } from '../../helpers/scope.ts'
+import { startWorld } from '../../helpers/world.ts'
+import { type CallOptions, keyEntry, PATH, rawCall, startApi } from './api.ts'
+
+const scope = inReverse(after)
+const redis = await startRedis(scope)
+const world = await startWorld(scope, { redis })
+await world.startWorker()
+
+const names = ['crm', 'officer', 'auditor', 'boss', 'small', 'elsewhere', 'hasty'] as const
+const secrets = Object.fromEntries(names.map((name) => [name, createSecret()])) as Record<
+  (typeof names)[number],
+  string
+>
+/** No two worlds share a rate, though they share a Redis. */
+const named = (name: (typeof names)[number], entry: Parameters<typeof keyEntry>[2]) =>
+  keyEntry(`${name}-${world.org}`, secrets[name], entry)
+const api = await startApi(scope, world, {
+  redis,
+  keys: [
+    named('crm', { roles: 'submit' }),
+    named('officer', { roles: 'approve, read' }),
+    named('auditor', { roles: 'read' }),
+    named('boss', { roles: 'admin' }),
+    named('small', { roles: 'submit', more: ', maxRecords: 2' }),
+    named('elsewhere', { roles: 'admin', orgs: '[other]' }),
+    named('hasty', { roles: 'read', more: ', requestsPerMinute: 3' }),
+  ].join(''),
+})
+
+const { org } = world
+const body = (fields: Record<string, unknown> = {}) => ({
+  ...{ org, object: 'Contact', source: { type: 'ids', ids: ids18(3) } },
+  ...fields,
+})
+
+/** What came of a call with a key, as `<status> <code>`. */
+async function outcomeOf(name: (typeof names)[number], path: string, options: CallOptions = {}) {
+  const { status, json } = await api.call(path, { key: secrets[name], ...options })
+  return json?.code === undefined ? String(status) : `${status} ${json.code}`
+}
+
+describe('a call', () => {
+  test('without a key, or with none that is valid, is not let in', async () => {
+    const path = `${PATH}?org=${org}`
+    const without = await api.call(path)
+    assert.deepEqual([without.status, without.json.code], [401, 'KEY_MISSING'])
+    assert.match(without.headers.get('www-authenticate') ?? '', /^Bearer realm="expunge"/)
+    const unknown = await api.call(path, { key: createSecret() })
+    assert.deepEqual([unknown.status, unknown.json.code], [401, 'KEY_UNKNOWN'])
+    const login = Buffer.from(`me:${secrets.boss}`).toString('base64')
+    for (const authorization of [
+      `Basic ${login}`,
+      secrets.boss,
+      `Bearer ${secrets.boss} x`,
+      'Bearer',
+    ]) {
+      const { status } = await api.call(path, { headers: { Authorization: authorization } })
+      assert.equal(status, 401)
+    }
+  })
+
+  test('may do what the roles of its key allow', async () => {
+    assert.equal(await outcomeOf('crm', PATH, { json: body({ id: 'mine' }) }), '202')
+    assert.equal(await outcomeOf('auditor', PATH, { json: body() }), '403 ROLE_MISSING')
+    assert.equal(await outcomeOf('elsewhere', PATH, { json: body() }), '403 ORG_NOT_ALLOWED')
+    const one = `${PATH}/mine?org=${org}`
+    assert.equal(await outcomeOf('crm', one), '200')
+    assert.equal(await outcomeOf('auditor', one), '200')
+    assert.equal(await outcomeOf('small', one), '403 ROLE_MISSING')
+    assert.equal(await outcomeOf('elsewhere', one), '403 ORG_NOT_ALLOWED')
+    assert.equal(await outcomeOf('crm', `${PATH}?org=${org}`), '403 ROLE_MISSING')
+    assert.equal(await outcomeOf('auditor', `${PATH}?org=${org}`), '200')
+    const file = `${PATH}/mine/results/failed.csv?org=${org}`
+    await receiptOf(world, 'mine')
+    assert.equal(await outcomeOf('small', file), '403 ROLE_MISSING')
+    assert.equal(await outcomeOf('crm', file), '404 NO_RESULT_FILE')
+  })
+
+  test('tells nobody whether an org exists that its key is not for', async () => {
+    assert.equal(await outcomeOf('elsewhere', `${PATH}/any?org=nowhere`), '403 ORG_NOT_ALLOWED')
+    assert.equal(await outcomeOf('elsewhere', `${PATH}/any?org=${org}`), '403 ORG_NOT_ALLOWED')
+  })
+
+  test('asks for as many records as its key allows', async () => {
+    assert.equal(await outcomeOf('small', PATH, { json: body() }), '403 TOO_MANY_RECORDS')
+    const csv = { body: `Id\n${ids18(3).join('\n')}`, headers: { 'Content-Type': 'text/csv' } }
+    const query = `${PATH}?org=${org}&object=Contact&id=many`
+    assert.equal(await outcomeOf('small', `${query}&maxRecords=3`, csv), '403 TOO_MANY_RECORDS')
+    assert.equal(await outcomeOf('small', query, csv), '202')
+    const receipt = await receiptOf(world, 'many')
+    assert.deepEqual([receipt.status, receipt.error?.code], ['refused', 'TOO_MANY_RECORDS'])
+  })
+
+  test('that comes too often is told when to come again', async () => {
+    const list = `${PATH}?org=${org}`
+    for (let k = 0; k < 3; k++) assert.equal(await outcomeOf('hasty', list), '200')
+    const answer = await api.call(list, { key: secrets.hasty })
+    assert.deepEqual([answer.status, answer.json.code], [429, 'RATE_LIMITED'])
+    const seconds = Number(answer.headers.get('retry-after'))
+    assert.ok(seconds >= 1 && seconds <= 20, String(seconds))
+  })
+})
+
+test('a plan is approved by another key than the one that submitted it', async () => {
+  const json = body({ id: 'four-eyes', approval: 'required' })
+  const submitted = await api.call(PATH, { key: secrets.boss, json })
+  assert.equal(submitted.json.submittedBy, `boss-${org}`)
+  await statusReached(world, 'four-eyes', 'awaiting-approval')
+  const path = `${PATH}/four-eyes/approve?org=${org}`
+  const post = { method: 'POST' }
+  assert.equal(await outcomeOf('boss', path, post), '403 OWN_REQUEST')
+  assert.equal(await outcomeOf('crm', path, post), '403 ROLE_MISSING')
+  assert.equal(
+    await outcomeOf('crm', `${PATH}/four-eyes/cancel?org=${org}`, post),
+    '403 ROLE_MISSING',
+  )
+  assert.equal(await outcomeOf('officer', path, post), '200')
+  assert.equal((await receiptOf(world, 'four-eyes')).status, 'completed')
+  const line = api.log.find(({ audit }) => audit === 'approve')
+  assert.equal(line?.['key'], `officer-${org}`)
+})
+
+test('no key, nor any part of its hash, is ever logged', () => {
+  const text = JSON.stringify(api.log)
+  for (const secret of Object.values(secrets)) assert.equal(text.includes(secret), false)
+})
+
+describe('the dashboard', () => {
+  const basic = (name: (typeof names)[number]) => ({
+    headers: {
+      Authorization: `Basic ${Buffer.from(`anybody:${secrets[name]}`).toString('base64')}`,
+    },
+  })
+
+  test('asks a browser for an admin key, and shows nothing without', async () => {
+    const page = await api.call('/queues')
+    assert.equal(page.status, 401)
+    assert.match(page.headers.get('www-authenticate') ?? '', /^Basic realm="expunge"/)
+    for (const path of ['/queues', '/queues/api/queues']) {
+      assert.equal((await api.call(path, basic('auditor'))).status, 403)
+      assert.equal((await api.call(path, basic('elsewhere'))).status, 403)
+    }
+  })
+
+  test('shows every queue, and asks no other host for anything', async () => {
+    const page = await api.call('/queues', basic('boss'))
+    assert.equal(page.status, 200)
+    assert.doesNotMatch(page.text, /https?:\/\//)
+    assert.match(
+      page.headers.get('content-security-policy') ?? '',
+      /default-src 'none'; script-src 'self'/,
+    )
+    const [, script = ''] = /<script defer src="([^"]+)"/.exec(page.text) ?? []
+    assert.equal((await api.call(`/queues/${script}`, basic('boss'))).status, 200)
+    const { json } = await api.call('/queues/api/queues', basic('boss'))
+    const queues: { name: string; readOnlyMode: boolean }[] = json.queues
+    assert.ok(queues.some(({ name }) => name === `${org}: requests`))
+    assert.ok(queues.every(({ readOnlyMode }) => readOnlyMode))
+  })
+
+  test('changes nothing', async () => {
+    const queue = encodeURIComponent(`${org}: requests`)
+    for (const action of ['pause', 'empty', 'clean/failed', 'add']) {
+      const path = `/queues/api/queues/${queue}/${action}`
+      for (const method of ['PUT', 'POST']) {
+        const { status } = await api.call(path, { method, ...basic('boss') })
+        assert.ok(status === 405 || status === 404, `${method} ${action}: ${status}`)
+      }
+    }
+    assert.equal(await world.store.queues.requests.isPaused(), false)
+  })
+})
+
+test('a key file that cannot be used keeps the service from starting', async (t) => {
+  await assert.rejects(startApi(t, world, { redis, keys: 'crm: { roles: [submit] }' }), ConfigError)
+})
+
+describe('a service without keys', () => {
+  test('listens on loopback alone', async (t) => {
+    await assert.rejects(startApi(t, world, { redis, host: '0.0.0.0' }), (error) => {
+      assert.ok(error instanceof ConfigError)
+      assert.match(error.message, /^http\.keys: missing; .* not on 0\.0\.0\.0/)
+      return true
+    })
+  })
+
+  test('is deaf to other web pages in a browser of the same machine', async (t) => {
+    const open = await startApi(t, world, { redis })
+    const post = { method: 'POST', headers: { 'Sec-Fetch-Site': 'cross-site' } }
+    const foreign = await open.call(`${PATH}/four-eyes/cancel?org=${org}`, post)
+    assert.deepEqual([foreign.status, foreign.json.code], [403, 'FOREIGN_ORIGIN'])
+    const lines = [`GET ${PATH}?org=${org} HTTP/1.1`, 'Host: evil.example', 'Connection: close']
+    const rebound = await rawCall(open.url, `${lines.join('\r\n')}\r\n\r\n`)
+    assert.match(rebound, /^HTTP\/1\.1 403 .*FOREIGN_ORIGIN/s)
+  })
+
+  test('lets its one caller approve what it has submitted', async (t) => {
+    const open = await startApi(t, world, { redis })
+    await open.call(PATH, { json: body({ id: 'alone', approval: 'required' }) })
+    await statusReached(world, 'alone', 'awaiting-approval')
+    const answer = await open.call(`${PATH}/alone/approve?org=${org}`, { method: 'POST' })
+    assert.equal(answer.status, 200, answer.text)
+  })
+})
