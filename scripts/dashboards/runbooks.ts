@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import {
+  type Dashboard,
+  DashboardBuilder,
+  DashboardLinkBuilder,
+  DashboardLinkType,
+} from '@grafana/grafana-foundation-sdk/dashboard'
+import { PanelBuilder as TextBuilder, TextMode } from '@grafana/grafana-foundation-sdk/text'
+
+/**
+ * docs/operations.md as a dashboard, a panel for each section: the runbook is where the graphs are,
+ * and every panel can link to its section without knowing a web address.
+ */
+
+export const UID = 'expunge-runbooks'
+
+const DOCUMENT = new URL('../../docs/operations.md', import.meta.url)
+
+interface Section {
+  /** The heading as a link within the document has it. */
+  readonly anchor: string
+  readonly text: string
+}
+
+/** Level two and three; a heading with nothing beneath but further headings is none. */
+const SECTIONS: readonly Section[] = readFileSync(DOCUMENT, 'utf8')
+  .split(/^(?=#{2,3} )/m)
+  .slice(1)
+  .map((text) => ({ anchor: anchorOf(text), text: text.trimEnd() }))
+  .filter(({ text }) => text.includes('\n'))
+
+/** As web pages make it of a heading: lower case, hyphens for spaces, no punctuation. */
+function anchorOf(section: string): string {
+  const [heading = ''] = section.split('\n')
+  return heading
+    .replace(/^#+ /, '')
+    .toLowerCase()
+    .replace(/[^\p{Letter}\p{Number} -]/gu, '')
+    .replaceAll(' ', '-')
+}
+
+export const ANCHORS: readonly string[] = SECTIONS.map(({ anchor }) => anchor)
+
+/** The address of a section within Grafana. */
+function urlOf(anchor: string): string {
+  const at = ANCHORS.indexOf(anchor)
+  if (at < 0) throw new Error(`docs/operations.md has no section #${anchor}`)
+  return `/d/${UID}?viewPanel=${at + 1}`
+}
+
+/** @throws Error where docs/operations.md has no such section */
+export function runbookLink(anchor: string): DashboardLinkBuilder {
+  return new DashboardLinkBuilder('Runbook')
+    .type(DashboardLinkType.Link)
+    .url(urlOf(anchor))
+    .targetBlank(true)
+}
+
+/** Links within the document lead to the panel of their section; other files are not at hand here. */
+function withLinks(text: string): string {
+  return text
+    .replace(/\]\(#([\w-]+)\)/g, (_, anchor: string) => `](${urlOf(anchor)})`)
+    .replace(/\[([^\]]+)\]\((?:\.\.\/)?([\w-]+\.md)(?:#[\w-]+)?\)/g, '$1 ($2)')
+}
+
+export function runbooks(): Dashboard {
+  const dashboard = new DashboardBuilder('Expunge: runbooks')
+    .uid(UID)
+    .description('docs/operations.md: what each alert means and what to do.')
+    .tags(['expunge'])
+    .readonly()
+  for (const { text } of SECTIONS) {
+    const lines = text.split('\n').length
+    dashboard.withPanel(
+      new TextBuilder()
+        .mode(TextMode.Markdown)
+        .content(withLinks(text))
+        .span(24)
+        .height(Math.max(5, Math.ceil(lines * 0.9) + 2)),
+    )
+  }
+  return dashboard.build()
+}

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { type OrgStore, openOrgStore } from '../../src/shared/org-store.ts'
+import { saveQuota } from '../../src/shared/quota.ts'
+import { connectRedis } from '../../src/shared/redis.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { prometheusUnavailable, type Sample } from '../helpers/prometheus.ts'
+import { redisUnavailable } from '../helpers/redis.ts'
+import { inReverse } from '../helpers/scope.ts'
+import { PUBLISHED } from './contract.ts'
+import { graphsOf, readDashboards } from './dashboard-files.ts'
+import { type Fleet, startFleet } from './fleet.ts'
+import { readRules } from './rule-files.ts'
+
+/**
+ * Everything that dashboards and rules ask, asked of a real Prometheus that scrapes two producers
+ * and two workers through a run with failures, retries, a refusal, callbacks and a pause.
+ */
+
+const dashboards = await readDashboards()
+const skip = (await prometheusUnavailable()) || (await redisUnavailable())
+
+/** As Grafana would fill in, at a scrape interval of 1 s. */
+function filledIn(expr: string): string {
+  return expr
+    .replaceAll('$__rate_interval', '10s')
+    .replaceAll('$__range', '10m')
+    .replaceAll(/\$(?:org|object)\b/g, '.+')
+}
+
+/** Asks until the answer is as wanted: scrapes come once a second. Gives the last answer. */
+async function asked(
+  { prometheus }: Fleet,
+  expr: string,
+  isWanted: (samples: readonly Sample[]) => boolean,
+): Promise<readonly Sample[]> {
+  for (const deadline = Date.now() + 30_000; ; await delay(200)) {
+    const samples = await prometheus.query(filledIn(expr))
+    if (isWanted(samples) || Date.now() > deadline) return samples
+  }
+}
+
+const isThere = (samples: readonly Sample[]) => samples.length > 0
+
+/** The only value of a panel's only query, once it is this one. */
+async function assertShows(fleet: Fleet, title: string, value: number): Promise<void> {
+  const panel = dashboards.flatMap(graphsOf).find((one) => one.title === title)
+  const expr = panel?.targets[0]?.expr ?? ''
+  const samples = await asked(fleet, expr, ([first]) => first?.value === value)
+  assert.deepEqual(
+    samples.map((sample) => sample.value),
+    [value],
+    title,
+  )
+}
+
+const PATH = '/v1/deletion-requests'
+const requestSchema = z.object({
+  id: z.string(),
+  status: z.string(),
+  receipt: z.object({ outcome: z.record(z.string(), z.number()).nullable() }).nullable(),
+})
+
+async function submit(api: string, request: object): Promise<string> {
+  const response = await fetch(new URL(PATH, api), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(request),
+  })
+  assert.equal(response.status, 202)
+  return z.object({ id: z.string() }).parse(await response.json()).id
+}
+
+async function reached(api: string, id: string, status: string) {
+  for (;;) {
+    const response = await fetch(new URL(`${PATH}/${id}`, api))
+    const request = requestSchema.parse(await response.json())
+    if (request.status === status) return request
+    await delay(50)
+  }
+}
+
+const source = (count: number, prefix: string, ...more: readonly string[]) => ({
+  type: 'ids',
+  ids: [...ids18(count, 0, prefix), ...more],
+})
+
+/** Requests that end each in its way. Gives how many ids were deleted. */
+async function deleteSome({ apis: [first = '', second = ''], receiver }: Fleet): Promise<number> {
+  const contacts = source(2000, '003')
+  const ended = await Promise.all([
+    submit(first, { object: 'Contact', source: contacts, callbackUrl: receiver }).then((id) =>
+      reached(first, id, 'incomplete'),
+    ),
+    submit(second, { object: 'Lead', source: source(500, '00Q') }).then((id) =>
+      reached(second, id, 'incomplete'),
+    ),
+    submit(first, { object: 'Campaign', source: source(10, '701'), dryRun: true }).then((id) =>
+      reached(second, id, 'planned'),
+    ),
+    submit(second, { object: 'Contact', source: source(5, '003', 'no id') }).then((id) =>
+      reached(first, id, 'refused'),
+    ),
+  ])
+  assert.equal((await fetch(new URL(`${PATH}/nobody`, first))).status, 404)
+  return ended.reduce((sum, { receipt }) => sum + (receipt?.outcome?.['deleted'] ?? 0), 0)
+}
+
+async function withStore<T>(fleet: Fleet, work: (store: OrgStore) => Promise<T>): Promise<T> {
+  const connection = connectRedis({ kind: 'url', url: fleet.redis.url }, 'wait', () => {})
+  const store = openOrgStore(connection, 'default', () => {})
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+    connection.disconnect()
+  }
+}
+
+/** Workers ask for the batches only once they have run for a minute. */
+async function tellBatches(fleet: Fleet, remaining: number): Promise<void> {
+  const limits = { DailyBulkApiBatches: { max: 15_000, remaining } }
+  await withStore(fleet, ({ redis, ledger }) => saveQuota(redis, ledger.keys, limits, Date.now()))
+}
+
+/** An org that is paused, with requests that wait for it, and one that waits for approval. */
+async function leaveSome(fleet: Fleet): Promise<void> {
+  const [first = '', second = ''] = fleet.apis
+  await withStore(fleet, ({ ledger }) => ledger.pause(false))
+  const waiting = ['high', 'normal', 'low'].map((priority) =>
+    submit(first, { object: 'Contact', source: source(5, '003'), priority }),
+  )
+  for (const id of waiting) await reached(second, await id, 'deleting')
+  const parked = { object: 'Lead', source: source(5, '00Q'), approval: 'required' }
+  await reached(first, await submit(second, parked), 'awaiting-approval')
+}
+
+test('every panel and every rule finds what it asks for, and counts it once', {
+  skip,
+}, async () => {
+  const fleet = await startFleet(inReverse(after))
+  await tellBatches(fleet, 15_000)
+  const left = 'count(expunge_salesforce_limit_remaining{limit="DailyBulkApiBatches"}) == 2'
+  assert.ok(isThere(await asked(fleet, `count(up == 1) == 4 and ${left}`, isThere)))
+  const deleted = await deleteSome(fleet)
+  assert.ok(deleted > 2000)
+  await tellBatches(fleet, 14_998)
+  await leaveSome(fleet)
+
+  // Both producers tell of them, so a sum would show 6.
+  const told = 'count(expunge_requests{status="deleting"} == 3) == 2'
+  assert.ok(isThere(await asked(fleet, told, isThere)))
+  await assertShows(fleet, 'Requests not done', 3)
+  await assertShows(fleet, 'Deleted', deleted)
+  await assertShows(fleet, 'Workers', 2)
+  await assertShows(fleet, 'Paused orgs', 1)
+  await assertShows(fleet, 'Firing alerts', 0)
+
+  for (const dashboard of dashboards) {
+    for (const { title, targets } of graphsOf(dashboard)) {
+      for (const { expr } of targets) {
+        const samples = await asked(fleet, expr, isThere)
+        assert.ok(isThere(samples), `${dashboard.title}, ${title}: nothing for ${filledIn(expr)}`)
+      }
+    }
+    for (const { name, expr } of dashboard.annotations.list) {
+      const samples = await fleet.prometheus.query(filledIn(expr))
+      assert.ok(name === 'Alerts' || isThere(samples), `${name}: nothing for ${expr}`)
+    }
+  }
+  await assertRulesWork(fleet)
+})
+
+const evaluated = z.object({
+  data: z.object({
+    groups: z.array(
+      z.object({
+        rules: z.array(
+          z.object({ name: z.string(), health: z.string(), lastError: z.string().optional() }),
+        ),
+      }),
+    ),
+  }),
+})
+
+/** Alerts are empty when all is well, so what they are made of is asked for. */
+async function assertRulesWork(fleet: Fleet): Promise<void> {
+  const { recordings, alerts } = await readRules()
+  const names = [...PUBLISHED, ...recordings.map(({ record }) => record), 'up']
+  const answer = await fetch(`${fleet.prometheus.url}/api/v1/rules`)
+  const rules = evaluated.parse(await answer.json()).data.groups.flatMap((group) => group.rules)
+  assert.equal(rules.length, recordings.length + alerts.length)
+  for (const { name, health, lastError } of rules)
+    assert.equal(health, 'ok', `${name}: ${lastError}`)
+  for (const { expr } of [...recordings, ...alerts]) {
+    const selectors = [...expr.matchAll(/([\w:]+)(\{[^}]*\})?/g)].filter(([, name = '']) =>
+      names.includes(name),
+    )
+    assert.ok(selectors.length > 0, expr)
+    for (const [selector] of selectors) {
+      // No producer was in trouble, so there is no series of such answers.
+      const made = selector.replace('status=~"5.."', '')
+      assert.ok(isThere(await asked(fleet, made, isThere)), `nothing for ${selector} in ${expr}`)
+    }
+  }
+}
