@@ -8,7 +8,7 @@ export class IdLog {
   readonly #sent = new IdSet()
   readonly #given: IdSet[] = []
   readonly #counts: number[] = []
-  /** Ids whose last verdict no client can have read. */
+  /** Ids whose last final verdict no client can have read: until one can, to send them again is right. */
   readonly #excused = new IdSet()
   sentAgain = 0
   deletedTwice = 0
@@ -22,7 +22,7 @@ export class IdLog {
   sent(id: IdNumber): boolean {
     if (this.#sent.add(id)) return false
     this.sentAgain++
-    if (this.#excused.delete(id)) return false
+    if (this.#excused.has(id)) return false
     return this.#given.some((set, verdict) => !this.#verdicts.isTransient(verdict) && set.has(id))
   }
 
@@ -31,9 +31,10 @@ export class IdLog {
     this.count(code)
     const first = this.#setOf(code).add(id)
     if (!first && code === DELETED) this.deletedTwice++
-    if ((verdict & HIDDEN) === 0) return
-    this.hidden++
-    this.#excused.add(id)
+    if ((verdict & HIDDEN) !== 0) {
+      this.hidden++
+      this.#excused.add(id)
+    } else if (!this.#verdicts.isTransient(code)) this.#excused.delete(id)
   }
 
   count(verdict: number): void {

@@ -20,8 +20,10 @@ export async function redisNow(redis: RedisClient): Promise<number> {
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
 }
 
+type Place = Pick<OrgStore, 'redis' | 'org' | 'ledger'>
+
 /** A sign of life. Those of workers that died are forgotten by the way. */
-export async function beat({ redis, org, ledger }: OrgStore, worker: string): Promise<void> {
+export async function beat({ redis, org, ledger }: Place, worker: string): Promise<void> {
   const { workers } = ledger.keys
   const now = await redisNow(redis)
   await Promise.all([
@@ -32,7 +34,7 @@ export async function beat({ redis, org, ledger }: OrgStore, worker: string): Pr
   ])
 }
 
-export async function leave({ redis, ledger }: OrgStore, worker: string): Promise<void> {
+export async function leave({ redis, ledger }: Place, worker: string): Promise<void> {
   await redis.zrem(ledger.keys.workers, worker)
 }
 

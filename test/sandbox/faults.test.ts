@@ -300,6 +300,25 @@ test('a job vanishes, and its rows are rightly sent again', async (t) => {
   assert.deepEqual([jobsAtWork, violationCounts], [0, {}])
 })
 
+test('a row of a vanished job may be sent until it has a verdict that can be read', async (t) => {
+  const { sandbox, client } = await setup(t, {
+    faults: [
+      { on: 'job', nth: 1, action: { do: 'vanish', afterRows: 2 } },
+      { on: 'job', nth: 2, action: { do: 'fail', code: 'TooManyLockFailure' } },
+    ],
+  })
+  await client.run(csv(ids(2)))
+  await client.run(csv(ids(2)))
+  const open = await client.create()
+  await client.upload(open, csv(ids(2)))
+  await client.patch(open, 'Aborted')
+  await sandbox.idle()
+  await client.run(csv(ids(2)))
+  assert.deepEqual(sandbox.referee.stats().violationCounts, {})
+  await client.run(csv(ids(2)))
+  assert.deepEqual(sandbox.referee.stats().violationCounts, { DUPLICATE_IN_RUN: 2 })
+})
+
 test('a job without rows fails as scripted too', async (t) => {
   const { client } = await setup(t, failing)
   assert.equal((await client.get(await client.run('Id\n'))).json.state, 'Failed')

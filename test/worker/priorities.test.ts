@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -34,18 +35,20 @@ test('an urgent request passes a purge whose ingest jobs take hours, in a window
 
 test('over two workers ingest jobs go by priority, and by age within it', async (t) => {
   const world = await startWorld(t, { redis, clock: hurried, org: { maxInFlight: 1 } })
-  const { referee, faults } = world.sandbox
-  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 1000 } })
+  const { referee } = world.sandbox
+  // The one slot is taken, and its job begins only once all the others wait.
+  await world.store.ledger.pause(false)
   await world.startWorker()
   await world.startWorker()
   const first = await submitIds(world, fresh(5), { priority: 'low' })
-  await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  while ((await world.store.queues['ingest-jobs'].getActiveCount()) === 0) await delay(10)
   const submitted: { id: string; priority: string }[] = []
   for (const priority of ['low', 'normal', 'low', 'normal', 'normal'] as const) {
     const id = await submitIds(world, fresh(5), { priority })
     await ordered(world, id)
     submitted.push({ id, priority })
   }
+  await world.store.ledger.resume()
   const of = (priority: string) => submitted.filter((one) => one.priority === priority)
   const expected = [first, ...[...of('normal'), ...of('low')].map(({ id }) => id)]
   const jobs = await Promise.all(expected.map((id) => onlyJobOf(world, id)))

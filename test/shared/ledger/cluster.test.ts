@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { readOrgFacts } from '../../../src/shared/org-facts.ts'
+import { beat, orgsWorkedFor } from '../../../src/shared/presence.ts'
 import { openQueues, workOrders } from '../../../src/shared/queues.ts'
+import { memoryRatio } from '../../../src/shared/redis/memory.ts'
 import { connectRedis, inspectRedis, type RedisClient } from '../../../src/shared/redis.ts'
 import { createStaging } from '../../../src/shared/staging.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -61,6 +64,12 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
   t.after(() => queues.close())
   await workOrders(queues).plan('R2', 'normal')
   assert.equal((await queues.requests.getJob('p-r2'))?.data.id, 'R2')
+
+  await beat({ redis, org: 'emea', ledger }, 'worker')
+  const facts = await readOrgFacts(redis, 'emea')
+  assert.deepEqual([facts.workers, facts.queues.get('requests')?.waiting], [1, 1])
+  assert.deepEqual(await orgsWorkedFor(redis), ['emea'])
+  assert.equal(await memoryRatio(redis), 0)
 })
 
 /** One node that owns every slot: it refuses a step whose keys are not all on one shard. */
