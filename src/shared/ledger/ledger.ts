@@ -1,13 +1,7 @@
 import type { RedisClient } from '../redis.ts'
 import { type Acceptance, accept, type Submission } from './accept.ts'
 import { approve } from './approve.ts'
-import {
-  type Begun,
-  beginPlanning,
-  forgivePlanning,
-  handBackPlanning,
-  type JobLock,
-} from './begin-planning.ts'
+import { type Begun, beginPlanning, type JobLock } from './begin-planning.ts'
 import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
 import { endUnsent } from './end-unsent.ts'
@@ -30,7 +24,8 @@ import { ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from 
 import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
 import { type Settlement, settle } from './settle.ts'
-import { forgiveOrder, handBackOrder, type Taken, takeOrder } from './take-order.ts'
+import { forgiveOrder, forgivePlanning, handBackOrder, handBackPlanning } from './starts.ts'
+import { type Taken, takeOrder } from './take-order.ts'
 
 /**
  * The book of requests of one org: what was asked, planned, sent and answered. It is the truth;

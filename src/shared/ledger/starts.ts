@@ -1,0 +1,80 @@
+import type { RedisClient } from '../redis.ts'
+import type { JobLock } from './begin-planning.ts'
+import type { OrgKeys } from './keys.ts'
+import { runScript, script } from './script.ts'
+
+/**
+ * Whoever begins something counts as crashed until it gets further: a counter beside what was begun,
+ * `starts` in an ingest order and `plans` in a request. Here it is taken back.
+ */
+
+const HAND_BACK = script(
+  'hand-back',
+  `
+if redis.call('GET', KEYS[2]) == ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('HSET', KEYS[1], ARGV[2], 0)
+end
+return 'ok'
+`,
+)
+
+// The lock is another's by now: only our own start is taken back.
+const FORGIVE = script(
+  'forgive',
+  `
+local count = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+if count > 0 then redis.call('HSET', KEYS[1], ARGV[1], count - 1) end
+return 'ok'
+`,
+)
+
+/** Gives an order back without blame: a worker that stops has not crashed. */
+export async function handBackOrder(
+  redis: RedisClient,
+  keys: OrgKeys,
+  order: string,
+  lock: JobLock,
+): Promise<void> {
+  await handBack(redis, keys, keys.ingest(order), 'starts', lock)
+}
+
+/** Gives a planning attempt up without blame. */
+export async function handBackPlanning(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { id, lock }: { id: string; lock: JobLock },
+): Promise<void> {
+  await handBack(redis, keys, keys.request(id), 'plans', lock)
+}
+
+/**
+ * Takes back a start that counted as a crash: whoever has lost its lock, to a Redis that stood
+ * still for longer than that, and lives to say so has not crashed.
+ */
+export async function forgiveOrder(
+  redis: RedisClient,
+  keys: OrgKeys,
+  order: string,
+): Promise<void> {
+  await runScript(redis, FORGIVE, [keys.ingest(order)], ['starts'])
+}
+
+/** The same for a planning attempt. */
+export async function forgivePlanning(
+  redis: RedisClient,
+  keys: OrgKeys,
+  id: string,
+): Promise<void> {
+  await runScript(redis, FORGIVE, [keys.request(id)], ['plans'])
+}
+
+async function handBack(
+  redis: RedisClient,
+  keys: OrgKeys,
+  key: string,
+  counter: 'starts' | 'plans',
+  lock: JobLock,
+): Promise<void> {
+  const lockKey = keys.lock(lock.queue, lock.jobId)
+  await runScript(redis, HAND_BACK, [key, lockKey], [lock.token, counter])
+}
