@@ -31,6 +31,8 @@ export function expungeRun(main: string, login: Login, { csv, folder }: Task): R
     command: [execPath, main, 'run', ...input, ...output],
     env: {
       EXPUNGE_HOME: join(folder, 'home'),
+      // One job, as the peers send it; and where all rows fail a canary would rightly stop the run.
+      EXPUNGE_CANARY: '0',
       SALESFORCE_LOGIN_URL: login.url,
       SALESFORCE_CLIENT_ID: login.clientId,
       SALESFORCE_CLIENT_SECRET: login.clientSecret,
