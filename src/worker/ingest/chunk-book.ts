@@ -103,21 +103,27 @@ export class ChunkBook implements AsyncDisposable {
 
   /**
    * What no file has mentioned gets this verdict, or goes again like the rows whose failure will
-   * pass; then the parts appear.
+   * pass; then the parts appear. Without a resender those rows were given up, and are unprocessed.
    */
   async close(rest: 'deleted' | 'unprocessed' | 'again', resender: Resender | null): Promise<void> {
     const { left } = this
     if (rest !== 'again') this.#counts[rest] += left
+    if (resender === null) this.#counts.unprocessed += this.#again.size
     const isListed = rest === 'unprocessed' || (rest === 'deleted' && this.#keepDeleted)
     if (this.#again.size > 0 || (left > 0 && (isListed || rest === 'again'))) {
       for await (const ids of this.#staging.read(this.ref, this.ref.chunk)) {
-        if (this.#again.size > 0) await resender?.failed(this.#pick(ids, this.#again))
+        if (this.#again.size > 0) await this.#pass(this.#pick(ids, this.#again), resender)
         if (rest === 'again') await resender?.unaccounted(this.#pickUnmentioned(ids))
         else if (isListed) this.#list(this.#pickUnmentioned(ids), this.#parts[rest])
         await this.drain()
       }
     }
     for (const part of Object.values(this.#parts)) await part.commit()
+  }
+
+  async #pass(ids: Uint8Array, resender: Resender | null): Promise<void> {
+    if (resender === null) this.#list(ids, this.#parts.unprocessed)
+    else await resender.failed(ids)
   }
 
   #pick(ids: Uint8Array, set: IdSet): Uint8Array {

@@ -93,9 +93,9 @@ async function begin(
   const excused = asked || failure === 'quota'
   // A flag that is raised later is settle's to heed.
   const stopped = await stoppedOf(order, collector)
-  const mayResend = ({ ref }: ChunkBook) =>
-    failure !== 'input' && !stopped.has(ref.request) && (excused || mayGoAgain(ref))
-  return { job, order, failure, excused, mayResend, collector, ctx }
+  const hasTries = ({ ref }: ChunkBook) => failure !== 'input' && (excused || mayGoAgain(ref))
+  const mayResend = (book: ChunkBook) => hasTries(book) && !stopped.has(book.ref.request)
+  return { job, order, failure, excused, hasTries, mayResend, collector, ctx }
 }
 
 /** The chunk's outcome, once all files are read. */
@@ -108,7 +108,7 @@ async function conclude(
   const rest = told ? 'deleted' : mayResend(book) ? 'again' : 'unprocessed'
   const unaccounted = rest === 'again' ? book.left : 0
   const outcomeOf = () => ({ ...book.outcome(job), error: inputError(reading) })
-  if (book.passing + unaccounted === 0) {
+  if (book.passing + unaccounted === 0 || !mayResend(book)) {
     await book.close(rest, null)
     return { ref: book.ref, outcome: outcomeOf() }
   }

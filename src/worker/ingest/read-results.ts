@@ -16,7 +16,9 @@ export interface Reading {
   readonly failure: JobFailure | null
   /** What goes again spends no attempt: the fault was the org's, or an operator's wish. */
   readonly excused: boolean
-  /** Whether rows of this chunk may go again. */
+  /** Whether another attempt would be due to rows of this chunk. */
+  readonly hasTries: (book: ChunkBook) => boolean
+  /** Whether they go again: not where their request is to end. */
   readonly mayResend: (book: ChunkBook) => boolean
   readonly collector: Collector
   readonly ctx: Context
@@ -55,9 +57,9 @@ export function mentionedIn(books: readonly ChunkBook[]): number {
 }
 
 export async function readFailures(reading: Reading, books: readonly ChunkBook[]): Promise<void> {
-  const { job, order, mayResend, collector, ctx } = reading
+  const { job, order, hasTries, collector, ctx } = reading
   if (job.state === 'JobComplete' && job.numberRecordsFailed === 0) return
-  const again = new Set(books.filter(mayResend))
+  const again = new Set(books.filter(hasTries))
   let strangers = 0
   const visit = (id: string, error: string) => {
     const book = bookOf(id, books)

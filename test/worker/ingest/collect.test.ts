@@ -270,7 +270,8 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   const isLast = ref.attempt - (ref.excused ?? 0) >= MOST_ATTEMPTS
   const isTold = job.state === 'JobComplete' && job.numberRecordsProcessed === scene.fates.length
   const isDoubtful = job.state === 'JobComplete' || scene.fates.includes('hidden')
-  const goesAgain = failure !== 'input' && !mark.stopped && (spendsNone || !isLast)
+  const hasTries = failure !== 'input' && (spendsNone || !isLast)
+  const goesAgain = hasTries && !mark.stopped
   const parts: Record<'failed' | 'unprocessed' | 'deleted', string[]> = {
     ...{ failed: [], unprocessed: [], deleted: [] },
   }
@@ -283,6 +284,10 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   const deleted = (id: string) => {
     verdicts.deleted++
     if (keepDeleted) parts.deleted.push(id)
+  }
+  const unprocessed = (id: string) => {
+    verdicts.unprocessed++
+    parts.unprocessed.push(id)
   }
   const resend = (id: string, inDoubt: boolean) =>
     again[inDoubt ? 'inDoubt' : 'certain'].push(id.slice(0, 15))
@@ -301,6 +306,7 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
         break
       case 'locked':
         if (goesAgain) resend(id, mark.doubt)
+        else if (hasTries) unprocessed(id)
         else failed(id, 'UNABLE_TO_LOCK_ROW,UNABLE_TO_LOCK_ROW:busy:--')
         break
       case 'hidden':
@@ -308,10 +314,7 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
       case 'unprocessed':
         if (isTold) deleted(id)
         else if (goesAgain) resend(id, mark.doubt || isDoubtful)
-        else {
-          verdicts.unprocessed++
-          parts.unprocessed.push(id)
-        }
+        else unprocessed(id)
         break
       default:
         throw new TypeError(`Unknown fate ${String(fate satisfies never)}`)
