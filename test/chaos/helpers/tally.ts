@@ -1,0 +1,98 @@
+import type { Outcome, Receipt } from '../../../src/producer/producer.ts'
+
+const VERDICTS = ['deleted', 'alreadyGone', 'failed', 'unprocessed'] as const
+
+/** Everything that was done to the system, and what came of it; the table at the end. */
+export class Tally {
+  readonly #faults = new Map<string, number>()
+  readonly #statuses = new Map<string, number>()
+  readonly #verdicts: Record<keyof Outcome, number> = {
+    ...{ deleted: 0, alreadyGone: 0, failed: 0, unprocessed: 0 },
+  }
+  readonly #durations = new Map<string, number[]>()
+  #jobs = '-'
+  #planned = 0
+  #tooLate = 0
+  #givenUp = 0
+  #lost = 0
+  #twice = 0
+  #points = 0
+  #pointsFailed = 0
+
+  fault(kind: string): void {
+    this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1)
+  }
+
+  point(held: boolean): void {
+    this.#points++
+    if (!held) this.#pointsFailed++
+  }
+
+  /** Ingest jobs in Salesforce, and how many of them were at work at once. */
+  jobs(count: number, atWork: number, window: number): void {
+    this.#jobs = `${count.toLocaleString('en')}, at most ${atWork} of ${window} at work at once`
+  }
+
+  /** Calls of workers that had stood still and lost their job meanwhile; all were refused. */
+  tooLate(calls: number): void {
+    this.#tooLate += calls
+  }
+
+  /** Seconds that something took that has a bound. */
+  took(what: string, seconds: number): void {
+    const list = this.#durations.get(what) ?? []
+    list.push(seconds)
+    this.#durations.set(what, list)
+  }
+
+  settled({ status, plan, outcome, ingestJobs }: Receipt): void {
+    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1)
+    if (outcome === null) return
+    const accepted = plan?.accepted ?? 0
+    const told = VERDICTS.reduce((sum, verdict) => sum + outcome[verdict], 0)
+    this.#planned += accepted
+    this.#lost += Math.max(0, accepted - told)
+    this.#twice += Math.max(0, told - accepted)
+    for (const verdict of VERDICTS) this.#verdicts[verdict] += outcome[verdict]
+    for (const { state, records } of ingestJobs) {
+      if (state === 'Abandoned') this.#givenUp += records
+    }
+  }
+
+  /** Rows of the table: what, and how much. */
+  rows(): readonly (readonly [string, string])[] {
+    const requests = [...this.#statuses.values()].reduce((sum, count) => sum + count, 0)
+    return [
+      ...sorted(this.#faults).map(([kind, count]) => row(kind, count)),
+      row('crash points tried', this.#points),
+      row('crash points that failed', this.#pointsFailed),
+      row('requests', requests),
+      ...sorted(this.#statuses).map(([status, count]) => row(`requests ${status}`, count)),
+      ['ingest jobs of the random chaos', this.#jobs],
+      row('calls that woke up too late, refused by Salesforce', this.#tooLate),
+      row('ids planned', this.#planned),
+      ...VERDICTS.map((verdict) => row(`verdicts ${verdict}`, this.#verdicts[verdict])),
+      row('of them given up, five workers having died at one step', this.#givenUp),
+      row('ids lost', this.#lost),
+      row('ids counted twice', this.#twice),
+      ...sorted(this.#durations).map(
+        ([what, seconds]) => [`${what}, median / longest`, spread(seconds)] as const,
+      ),
+    ]
+  }
+}
+
+function row(what: string, count: number): readonly [string, string] {
+  return [what, count.toLocaleString('en')]
+}
+
+function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function spread(seconds: readonly number[]): string {
+  const ascending = seconds.toSorted((a, b) => a - b)
+  const median = ascending[Math.floor(ascending.length / 2)] ?? 0
+  const longest = ascending.at(-1) ?? 0
+  return `${median.toFixed(1)} s / ${longest.toFixed(1)} s (${seconds.length} times)`
+}

@@ -1,0 +1,67 @@
+import type { Child } from './child.ts'
+import type { Stage } from './stage.ts'
+import { MIXED, ONE_AT_A_TIME, REQUEST, receipt, type Story, submit } from './story.ts'
+import { within } from './wait.ts'
+
+/** A whole deletion by one worker. */
+const deletion: Story = {
+  name: 'worker',
+  org: ONE_AT_A_TIME,
+  records: MIXED,
+  keepDeleted: true,
+  play: async (stage) => {
+    const victim = await stage.startWorker()
+    await submit(stage)
+    await endOfPart(stage, victim)
+  },
+}
+
+/** A worker that is told to stop while jobs run, and dies while it hands them over. */
+const handOver: Story = {
+  name: 'hand-over',
+  org: { ...ONE_AT_A_TIME, maxInFlight: 3 },
+  records: MIXED,
+  only: /hand-/,
+  faults: [{ on: 'job', times: 3, action: { do: 'hold', ms: 2500 } }],
+  play: async (stage) => {
+    const victim = await stage.startWorker()
+    await submit(stage)
+    await atWork(stage, victim, 3)
+    victim.kill('SIGTERM')
+    await within(10_000, 'an end after SIGTERM', victim.ended)
+  },
+}
+
+/** A worker that dies while it ends a request that was cancelled with a job at work. */
+const stopping: Story = {
+  name: 'cancelled',
+  org: ONE_AT_A_TIME,
+  records: MIXED,
+  faults: [{ on: 'job', times: 1, action: { do: 'hold', ms: 5000, afterRows: 4 } }],
+  play: async (stage) => {
+    const { producer, org } = stage.world
+    const victim = await stage.startWorker()
+    await submit(stage)
+    await atWork(stage, victim, 1)
+    await producer.cancel(REQUEST, { org })
+    await endOfPart(stage, victim)
+  },
+}
+
+export const WORKER_STORIES: readonly Story[] = [deletion, handOver, stopping]
+
+/** Resolves once so many jobs are at work, or the worker has died. */
+async function atWork({ world: { sandbox } }: Stage, victim: Child, jobs: number): Promise<void> {
+  const reached = sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === jobs)
+  await within(30_000, `${jobs} jobs at work`, Promise.race([reached, victim.ended]))
+}
+
+/** It dies, or the request has its receipt and it stops as on any other day. */
+async function endOfPart(stage: Stage, victim: Child): Promise<void> {
+  const settled = receipt(stage).then(() => null)
+  const ended = await within(60_000, 'death or receipt', Promise.race([victim.ended, settled]))
+  if (ended !== null) return
+  // Some of its effects come after the receipt.
+  await within(1000, 'death', victim.ended).catch(() => victim.kill('SIGTERM'))
+  await within(10_000, 'an end after SIGTERM', victim.ended)
+}
