@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { after, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { createSecret } from '../../src/producer/http/key-secret.ts'
+import { outcome, receiptOf } from '../helpers/deletion.ts'
+import { id18, ids18 } from '../helpers/ids.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { inReverse } from '../helpers/scope.ts'
+import { startWorld } from '../helpers/world.ts'
+import { keyEntry, startApi } from '../producer/http/api.ts'
+
+/** Whoever copies an example has to be able to rely on it. */
+
+const scope = inReverse(after)
+const redis = await startRedis(scope)
+const broken = id18(900)
+const world = await startWorld(scope, {
+  redis,
+  sandbox: { rows: { rules: [{ code: 'DELETE_FAILED', ids: [broken] }] } },
+})
+const secret = createSecret()
+const api = await startApi(scope, world, {
+  redis,
+  keys: keyEntry(`example-${world.org}`, secret, { roles: 'submit, read' }),
+})
+await world.startWorker()
+
+const pathOf = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
+const ITSELF = new URL('../helpers/expunge-itself.ts', import.meta.url).href
+
+async function run(command: string, args: readonly string[], env: Record<string, string> = {}) {
+  const child = spawn(command, [...args], {
+    cwd: world.folder,
+    env: { PATH: process.env['PATH'], ORG: world.org, REDIS_URL: redis.url, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [ended, stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+  ])
+  return { code: ended[0], stdout, stderr }
+}
+
+const node = (name: string, ...args: readonly string[]) =>
+  run(process.execPath, ['--import', ITSELF, pathOf(name), ...args])
+
+describe('examples/typescript.ts', () => {
+  test('approves a plan that is as expected, and prints the receipt', async () => {
+    const { code, stdout, stderr } = await node('typescript.ts', 'approved', ...ids18(3))
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^submitted approved\n3 of 3 would be deleted\n\{/)
+    const printed = JSON.parse(stdout.slice(stdout.indexOf('{')))
+    assert.deepEqual(printed, await receiptOf(world, 'approved'))
+    assert.deepEqual(printed.outcome, outcome({ deleted: 3 }))
+    const again = await node('typescript.ts', 'approved', ...ids18(3))
+    assert.match(again.stdout, /^approved was submitted before\n\{/)
+  })
+
+  test('cancels one that is not', async () => {
+    const { code, stdout, stderr } = await node('typescript.ts', 'doubled', id18(1), id18(1))
+    assert.equal(code, 1, stderr)
+    assert.match(stdout, /^submitted doubled\n1 of 2 would be deleted\n/)
+    assert.equal((await receiptOf(world, 'doubled')).status, 'cancelled')
+  })
+
+  test('says what is wrong with a request', async () => {
+    const { code, stderr } = await node('typescript.ts', 'not an id', id18(1))
+    assert.equal(code, 2)
+    assert.match(stderr, /^INVALID_REQUEST: .*id: expected/)
+  })
+})
+
+describe('examples/bullmq.ts', () => {
+  test('enqueues a request that is carried out, once', async () => {
+    for (let k = 0; k < 2; k++) {
+      const { code, stdout, stderr } = await node('bullmq.ts', 'by-bullmq', ...ids18(2, 100))
+      assert.equal(code, 0, stderr)
+      assert.equal(stdout, 'enqueued by-bullmq\n')
+      await entered('by-bullmq')
+    }
+    const { status, outcome: counted, reason } = await receiptOf(world, 'by-bullmq')
+    assert.deepEqual([status, counted, reason], ['completed', outcome({ deleted: 2 }), 'example'])
+  })
+})
+
+/** A worker takes it from the queue in its own time. */
+async function entered(id: string): Promise<void> {
+  while ((await world.store.ledger.load(id)) === null) await delay(10)
+}
+
+describe('examples/curl.sh', () => {
+  const curl = (id: string, key: string) =>
+    run('bash', [pathOf('curl.sh'), id, 'ids.csv', id18(200)], {
+      EXPUNGE_URL: api.url,
+      EXPUNGE_KEY: key,
+    })
+
+  test('submits JSON and a CSV, follows both, and fetches the result files', async () => {
+    await writeFile(
+      join(world.folder, 'ids.csv'),
+      `Id\n${[...ids18(5, 300), broken, id18(1, '00Q')].join('\n')}\n`,
+    )
+    const { code, stdout, stderr } = await curl('by-curl', secret)
+    assert.equal(code, 0, stderr)
+    assert.equal(stderr, '')
+    assert.deepEqual(stdout.trimEnd().split('\n'), [
+      'by-curl-list: completed',
+      'by-curl-csv: incomplete',
+      'by-curl-csv-failed.csv: 1 rows',
+      'by-curl-csv-invalid.csv: 1 rows',
+    ])
+    const failed = await readFile(join(world.folder, 'by-curl-csv-failed.csv'), 'utf8')
+    assert.match(failed, new RegExp(`^Id,Code,Message\n${broken},DELETE_FAILED,`))
+    const { outcome: counted } = await receiptOf(world, 'by-curl-csv')
+    assert.deepEqual(counted, outcome({ deleted: 5, failed: 1 }))
+  })
+
+  test('ends where it is refused', async () => {
+    const { code, stdout, stderr } = await curl('refused', createSecret())
+    assert.deepEqual([code, stdout], [22, ''])
+    assert.match(stderr, /401/)
+  })
+})
