@@ -26,7 +26,8 @@ export interface Reading {
 
 /** How often a result file is read before it is believed to hold fewer rows than were counted. */
 const MOST_READS = 3
-const READ_AGAIN_MS = 2000
+/** Short: the slot is held meanwhile, and a worker's death in it counts against the order. */
+const READ_AGAIN_MS = 250
 
 /**
  * Reads a result file until as many rows are mentioned as the job has counted: one that a proxy cut
