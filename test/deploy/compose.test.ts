@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { stat } from 'node:fs/promises'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
+import { z } from 'zod'
+import { startSandbox } from '../../src/sandbox/sandbox.ts'
+import { loadConfig } from '../../src/shared/config.ts'
+import { textOf, yamlOf } from './manifests.ts'
+
+const strings = z.array(z.string())
+const service = z.object({
+  image: z.string(),
+  command: z.union([strings, z.string()]),
+  environment: z.record(z.string(), z.string().nullable()).default({}),
+  read_only: z.literal(true),
+  security_opt: z.tuple([z.literal('no-new-privileges:true')]),
+  mem_limit: z.string(),
+  profiles: strings.default([]),
+  ports: strings.default([]),
+  volumes: strings.default([]),
+  cap_drop: strings.default([]),
+  stop_grace_period: z.string().optional(),
+})
+const composeSchema = z.object({
+  services: z.record(z.string(), service.partial({ command: true })),
+  volumes: z.record(z.string(), z.null()),
+})
+const { services, volumes } = composeSchema.parse(await yamlOf('docker-compose.yml'))
+const OURS = ['producer', 'worker', 'cli', 'sandbox']
+const dockerfile = await textOf('Dockerfile')
+
+function path(name: string): string {
+  return fileURLToPath(new URL(`../../${name}`, import.meta.url))
+}
+
+test('every image is pinned to one version, ours to that of the package', async () => {
+  const { version } = z.object({ version: z.string() }).parse(await yamlOf('package.json'))
+  for (const [name, { image }] of Object.entries(services)) {
+    if (OURS.includes(name)) assert.equal(image, `\${EXPUNGE_IMAGE:-expunge:${version}}`)
+    else assert.match(image, /:v?\d+\.\d+\.\d+(?:-[a-z]+)?$/, name)
+  }
+  const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)
+  assert.equal(new Set(bases).size, 1)
+  const node = (await textOf('.node-version')).trim()
+  assert.match(bases[0] ?? '', new RegExp(`^node:${node}\\.\\d+\\.\\d+-[a-z]+-slim$`))
+})
+
+test('what the Dockerfile copies is let through, and nothing else', async () => {
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)]
+    .flatMap(([, sources = '']) => sources.split(' '))
+    .sort()
+  const [first, ...allowed] = (await textOf('.dockerignore'))
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  assert.equal(first, '*')
+  assert.deepEqual(allowed.map((line) => line.replace(/^!/, '')).sort(), [...new Set(copied)])
+  for (const name of copied) await stat(path(name))
+})
+
+test('what is mounted is there, or is a volume of its own', async () => {
+  for (const [name, { volumes: mounts }] of Object.entries(services)) {
+    for (const mount of mounts) {
+      const [from = '', to] = mount.split(':')
+      if (to === undefined) continue
+      if (from.startsWith('./')) await stat(path(from))
+      else assert.ok(from in volumes, `${name}: ${mount}`)
+    }
+  }
+})
+
+test('nothing listens to the world, and our containers have no capability', () => {
+  for (const [name, { ports, cap_drop }] of Object.entries(services)) {
+    for (const port of ports) assert.match(port, /^127\.0\.0\.1:/, name)
+    if (OURS.includes(name)) assert.deepEqual(cap_drop, ['ALL'], name)
+  }
+  assert.deepEqual(services['redis']?.ports, [])
+})
+
+test('who is stopped has the time that the promise takes', () => {
+  for (const name of ['producer', 'worker']) {
+    const [, seconds] = /^(\d+)s$/.exec(services[name]?.stop_grace_period ?? '') ?? []
+    assert.ok(Number(seconds) > 10, name)
+  }
+})
+
+test('Redis keeps what it has, and refuses what it has no room for', () => {
+  const { command } = services['redis'] ?? {}
+  assert.ok(typeof command === 'string')
+  assert.match(command, /--appendonly yes\b/)
+  assert.match(command, /--maxmemory \d+[mg]b\b/)
+  assert.match(command, /--maxmemory-policy noeviction\b/)
+})
+
+test('Prometheus looks for the processes by the names of their services', async () => {
+  const config = z.object({
+    scrape_configs: z.array(
+      z.object({ dns_sd_configs: z.tuple([z.object({ names: strings, port: z.number() })]) }),
+    ),
+  })
+  const { scrape_configs } = config.parse(await yamlOf('grafana/prometheus.yml'))
+  const found = scrape_configs.map(({ dns_sd_configs: [{ names, port }] }) => [names, port])
+  assert.deepEqual(found, [
+    [['worker'], 9464],
+    [['producer'], 9464],
+  ])
+  assert.match(dockerfile, /^EXPOSE 8080 9464$/m)
+})
+
+test('no secret is in the file, and only workers are given what Salesforce wants', () => {
+  for (const [name, { environment }] of Object.entries(services)) {
+    for (const [variable, value] of Object.entries(environment)) {
+      if (!variable.startsWith('SALESFORCE_')) continue
+      assert.equal(value, null, `${name}: ${variable}`)
+      assert.ok(['worker', 'cli'].includes(name), `${name}: ${variable}`)
+    }
+  }
+})
+
+test('the settings of the profile `sandbox` are those of the sandbox, and valid', async (t) => {
+  const sandbox = await startSandbox()
+  t.after(() => sandbox.close())
+  const env = parseEnv(await textOf('deploy/compose/sandbox.env'))
+  assert.equal(env['SALESFORCE_ORG_ID'], sandbox.orgId)
+  assert.equal(env['SALESFORCE_CLIENT_ID'], sandbox.clientId)
+  assert.equal(env['SALESFORCE_CLIENT_SECRET'], sandbox.clientSecret)
+
+  const passedOn = Object.keys(services['worker']?.environment ?? {})
+  const settings = Object.entries(env).filter(([name]) => passedOn.includes(name))
+  const config = await loadConfig(
+    {
+      ...Object.fromEntries(settings),
+      REDIS_URL: services['worker']?.environment['REDIS_URL'] ?? '',
+      EXPUNGE_CONFIG: path('deploy/compose/config/expunge.yaml'),
+    },
+    { redis: 'required', salesforce: 'required' },
+  )
+  assert.deepEqual(config.warnings, [])
+  assert.equal(config.http.keys, '/run/secrets/producer/keys.yaml')
+  const port = new URL(env['SALESFORCE_LOGIN_URL'] ?? '').port
+  assert.ok(services['sandbox']?.command?.includes(port))
+  const relay = await textOf('deploy/compose/config/sandbox-relay.mjs')
+  assert.match(relay, new RegExp(`^const PORT = ${port}$`, 'm'))
+})

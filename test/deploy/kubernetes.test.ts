@@ -1,0 +1,348 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parseAllDocuments } from 'yaml'
+import { z } from 'zod'
+import { parseKeyFile } from '../../src/producer/http/key-file.ts'
+import { addedUpIn, publishedIn, unknownIn } from '../grafana/contract.ts'
+import { prometheusUnavailable, promtool } from '../helpers/prometheus.ts'
+import { KUBERNETES, manifestFiles, objectsOf, textOf, yamlOf } from './manifests.ts'
+
+const names = z.object({ name: z.string() })
+const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) })
+const volume = z.looseObject({
+  name: z.string(),
+  configMap: names.optional(),
+  secret: z.object({ secretName: z.string(), defaultMode: z.number() }).optional(),
+  persistentVolumeClaim: z.object({ claimName: z.string() }).optional(),
+})
+const container = z.object({
+  image: z.string(),
+  args: z.array(z.string()),
+  env: z.array(z.object({ name: z.string(), value: z.string() })),
+  envFrom: z.array(z.object({ configMapRef: names })).default([]),
+  ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
+  startupProbe: probe,
+  livenessProbe: probe,
+  readinessProbe: probe,
+  resources: z.object({ limits: z.object({ memory: z.string() }) }),
+  securityContext: z.unknown(),
+  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+})
+const labels = z.record(z.string(), z.string())
+const deployment = z.object({
+  metadata: names,
+  spec: z.object({
+    selector: z.object({ matchLabels: labels }),
+    template: z.object({
+      metadata: z.object({ labels, annotations: labels }),
+      spec: z.object({
+        serviceAccountName: z.string(),
+        automountServiceAccountToken: z.literal(false),
+        terminationGracePeriodSeconds: z.number(),
+        securityContext: z.looseObject({
+          runAsNonRoot: z.literal(true),
+          runAsUser: z.number(),
+          fsGroup: z.number(),
+        }),
+        containers: z.tuple([container]),
+        volumes: z.array(volume),
+      }),
+    }),
+  }),
+})
+
+const base = await objectsOf(`${KUBERNETES}/base`)
+const example = await objectsOf(`${KUBERNETES}/overlays/example`)
+const deployments = base
+  .filter(({ kind }) => kind === 'Deployment')
+  .map((object) => deployment.parse(object))
+const dockerfile = await textOf('Dockerfile')
+
+function nameIn(objects: readonly { kind: string; metadata: { name: string } }[], kind: string) {
+  return objects.filter((object) => object.kind === kind).map(({ metadata }) => metadata.name)
+}
+
+test('every manifest is named by a kustomization', async () => {
+  const files = await manifestFiles()
+  const folders = files.filter((path) => path.endsWith('kustomization.yaml'))
+  assert.ok(folders.length >= 4)
+  for (const path of files) {
+    if (path.endsWith('kustomization.yaml')) continue
+    const [folder, name] = [path.slice(0, path.lastIndexOf('/')), path.split('/').at(-1) ?? '']
+    const list = await textOf(join(folder, 'kustomization.yaml'))
+    assert.ok(list.includes(name), path)
+  }
+})
+
+test('producer and worker are deployed, each with a disruption budget that lets nodes be drained', () => {
+  assert.deepEqual(deployments.map(({ metadata }) => metadata.name).sort(), [
+    'expunge-producer',
+    'expunge-worker',
+  ])
+  const budget = z.object({
+    spec: z.object({
+      maxUnavailable: z.literal(1),
+      selector: z.object({ matchLabels: labels }),
+    }),
+  })
+  const budgets = base
+    .filter(({ kind }) => kind === 'PodDisruptionBudget')
+    .map((object) => budget.parse(object).spec.selector.matchLabels)
+  for (const { spec } of deployments) {
+    const { matchLabels } = spec.selector
+    assert.ok(budgets.some((selected) => JSON.stringify(selected) === JSON.stringify(matchLabels)))
+    for (const [label, value] of Object.entries(matchLabels)) {
+      assert.equal(spec.template.metadata.labels[label], value)
+    }
+  }
+})
+
+for (const { metadata, spec } of deployments) {
+  const { spec: pod, metadata: podMetadata } = spec.template
+  const [{ ports, ...main }] = pod.containers
+
+  test(`${metadata.name}: probes, scraping and ports are those of the status server`, () => {
+    const metrics = ports.find(({ name }) => name === 'metrics')
+    assert.equal(metrics?.containerPort, 9464)
+    for (const { containerPort } of ports) {
+      assert.match(dockerfile, new RegExp(`^EXPOSE .*\\b${containerPort}\\b`, 'm'))
+    }
+    assert.deepEqual(main.startupProbe.httpGet, { path: '/healthz', port: 'metrics' })
+    assert.deepEqual(main.livenessProbe.httpGet, { path: '/healthz', port: 'metrics' })
+    assert.deepEqual(main.readinessProbe.httpGet, { path: '/readyz', port: 'metrics' })
+    assert.equal(podMetadata.annotations['prometheus.io/port'], '9464')
+    assert.equal(podMetadata.annotations['prometheus.io/path'], '/metrics')
+  })
+
+  test(`${metadata.name}: runs as the image's user, confined, with time to hand over`, () => {
+    assert.deepEqual(main.securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    })
+    assert.match(dockerfile, new RegExp(`^USER ${pod.securityContext.runAsUser}:`, 'm'))
+    assert.equal(pod.securityContext.fsGroup, pod.securityContext.runAsUser)
+    assert.ok(pod.terminationGracePeriodSeconds >= 20)
+    assert.ok(nameIn(base, 'ServiceAccount').includes(pod.serviceAccountName))
+  })
+
+  test(`${metadata.name}: every volume, secret and setting that it names is there`, () => {
+    const volumes = new Map(pod.volumes.map((one) => [one.name, one]))
+    assert.deepEqual(main.volumeMounts.map(({ name }) => name).sort(), [...volumes.keys()].sort())
+    for (const { secret, persistentVolumeClaim } of volumes.values()) {
+      if (secret) {
+        assert.ok(nameIn(example, 'Secret').includes(secret.secretName), secret.secretName)
+        assert.equal(secret.defaultMode & 0o007, 0)
+      }
+      if (persistentVolumeClaim) {
+        assert.ok(nameIn(base, 'PersistentVolumeClaim').includes(persistentVolumeClaim.claimName))
+      }
+    }
+    for (const { name, value } of main.env) {
+      const mount = main.volumeMounts.find(({ mountPath }) => value.startsWith(`${mountPath}/`))
+      assert.ok(mount, `${name}: nothing is mounted at ${value}`)
+    }
+    assert.ok(main.volumeMounts.some(({ mountPath }) => mountPath === '/results'))
+    assert.match(dockerfile, /EXPUNGE_RESULTS=\/results$/m)
+  })
+}
+
+test('secrets are files, and each has the key that the settings name', async () => {
+  const secret = z.object({ metadata: names, stringData: labels })
+  const keys = example
+    .filter(({ kind }) => kind === 'Secret')
+    .map((object) => secret.parse(object))
+    .flatMap(({ metadata, stringData }) =>
+      Object.keys(stringData).map((key) => `${metadata.name}/${key}`),
+    )
+  assert.deepEqual(keys.sort(), [
+    'expunge-http-keys/keys.yaml',
+    'expunge-redis/url',
+    'expunge-salesforce/client-secret',
+  ])
+  const set = deployments.flatMap(({ spec }) =>
+    spec.template.spec.containers[0].env.map(({ name }) => name),
+  )
+  assert.ok(!set.some((name) => /SECRET$|^REDIS_URL$|TOKEN$/.test(name)), `${set}`)
+  const settings = z.object({ http: z.object({ keys: z.string() }) })
+  const { http } = settings.parse(await yamlOf(`${KUBERNETES}/base/expunge.yaml`))
+  assert.equal(http.keys, '/run/secrets/http/keys.yaml')
+})
+
+test('the example of a key file is one', () => {
+  const keys = example.find(({ metadata }) => metadata.name === 'expunge-http-keys')
+  const { stringData } = z.object({ stringData: labels }).parse(keys)
+  assert.equal(parseKeyFile(stringData['keys.yaml'] ?? '', 'keys.yaml').length, 1)
+})
+
+test('results are on storage that several nodes write to', () => {
+  const claim = base.find(({ kind }) => kind === 'PersistentVolumeClaim')
+  const { spec } = z.object({ spec: z.object({ accessModes: z.array(z.string()) }) }).parse(claim)
+  assert.deepEqual(spec.accessModes, ['ReadWriteMany'])
+})
+
+test('the image is pinned to the version of the package', async () => {
+  const { version } = z.object({ version: z.string() }).parse(await yamlOf('package.json'))
+  const pins = z.object({ images: z.array(z.object({ name: z.string(), newTag: z.string() })) })
+  for (const folder of ['base', 'overlays/example']) {
+    const { images } = pins.parse(await yamlOf(`${KUBERNETES}/${folder}/kustomization.yaml`))
+    assert.deepEqual(
+      images.map(({ name, newTag }) => [name, newTag]),
+      [['expunge', version]],
+    )
+  }
+  for (const { spec } of deployments) {
+    assert.equal(spec.template.spec.containers[0].image, 'expunge')
+  }
+})
+
+test('what is scraped through a ServiceMonitor bears the job names that the alerts go by', async () => {
+  const monitored = await objectsOf(`${KUBERNETES}/components/prometheus-operator`)
+  const monitor = z.object({
+    spec: z.object({
+      selector: z.object({ matchLabels: labels }),
+      endpoints: z.tuple([z.object({ port: z.string(), path: z.string() })]),
+    }),
+  })
+  const service = z.object({
+    metadata: z.object({ name: z.string(), labels }),
+    spec: z.object({ ports: z.array(z.object({ name: z.string(), port: z.number() })) }),
+  })
+  const services = [...base, ...monitored]
+    .filter(({ kind }) => kind === 'Service')
+    .map((object) => service.parse(object))
+  const jobs = monitored
+    .filter(({ kind }) => kind === 'ServiceMonitor')
+    .map((object) => {
+      const { selector, endpoints } = monitor.parse(object).spec
+      const found = services.filter(({ metadata }) =>
+        Object.entries(selector.matchLabels).every(
+          ([key, value]) => metadata.labels[key] === value,
+        ),
+      )
+      assert.equal(found.length, 1)
+      assert.equal(endpoints[0].path, '/metrics')
+      const port = found[0]?.spec.ports.find(({ name }) => name === endpoints[0].port)
+      assert.equal(port?.port, 9464)
+      return found[0]?.metadata.name
+    })
+  assert.deepEqual(jobs.sort(), ['expunge-producer', 'expunge-worker'])
+})
+
+const scaledObject = z.object({
+  spec: z.object({
+    scaleTargetRef: names,
+    minReplicaCount: z.number(),
+    triggers: z.tuple([
+      z.object({
+        type: z.literal('prometheus'),
+        metadata: z.object({
+          query: z.string(),
+          threshold: z.string(),
+          ignoreNullValues: z.string(),
+        }),
+      }),
+    ]),
+  }),
+})
+const [scaled] = await objectsOf(`${KUBERNETES}/components/keda`)
+const scaling = scaledObject.parse(scaled).spec
+const { query } = scaling.triggers[0].metadata
+
+test('KEDA scales the workers by published metrics, and never to none', () => {
+  assert.equal(scaling.scaleTargetRef.name, 'expunge-worker')
+  assert.ok(scaling.minReplicaCount >= 1)
+  assert.deepEqual(unknownIn(query, []), [])
+  assert.deepEqual(addedUpIn(query), [])
+  assert.deepEqual([...publishedIn(query)].sort(), [
+    'expunge_ingest_jobs_in_flight',
+    'expunge_ingest_jobs_in_flight_limit',
+    'expunge_queue_jobs',
+  ])
+})
+
+const skip = await prometheusUnavailable()
+
+test('KEDA hears of requests to plan, and of the ingest jobs that there is room for', {
+  skip,
+}, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-keda-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const queue = (name: string, state: string, jobs: number, org = 'default') =>
+    ['p1', 'p2'].map((instance) => ({
+      series: `expunge_queue_jobs{org="${org}",queue="${name}",state="${state}",instance="${instance}"}`,
+      values: `${jobs}`,
+    }))
+  const lane = (name: string, atWork: number, limit: number, org = 'default') => [
+    {
+      series: `expunge_ingest_jobs_in_flight{org="${org}",lane="${name}",instance="p1"}`,
+      values: `${atWork}`,
+    },
+    {
+      series: `expunge_ingest_jobs_in_flight_limit{org="${org}",lane="${name}",instance="p1"}`,
+      values: `${limit}`,
+    },
+  ]
+  const expects = (name: string, value: number, input: readonly object[]) => ({
+    name,
+    interval: '1m',
+    input_series: input,
+    promql_expr_test: [{ expr: query, eval_time: '0m', exp_samples: [{ labels: '{}', value }] }],
+  })
+  const idle = [
+    ...queue('requests', 'waiting', 0),
+    ...queue('requests', 'active', 0),
+    ...queue('ingest-jobs', 'waiting', 0),
+    ...queue('ingest-jobs-urgent', 'waiting', 0),
+    ...lane('bulk', 0, 10),
+    ...lane('urgent', 0, 2),
+  ]
+  const tests = [
+    expects('nothing to do', 0, idle),
+    expects('requests wait, delayed ones do not count', 8, [
+      ...queue('requests', 'waiting', 5),
+      ...queue('requests', 'active', 3),
+      ...queue('requests', 'delayed', 90),
+      ...queue('ingest-jobs', 'waiting', 0),
+      ...lane('bulk', 0, 10),
+    ]),
+    expects('more ingest jobs wait than the window takes', 4 + 1, [
+      ...queue('requests', 'waiting', 0),
+      ...queue('ingest-jobs', 'waiting', 500),
+      ...queue('ingest-jobs-urgent', 'waiting', 1),
+      ...lane('bulk', 6, 10),
+      ...lane('urgent', 0, 2),
+    ]),
+    expects('the window is full, and even past a limit just lowered', 0, [
+      ...queue('requests', 'waiting', 0),
+      ...queue('ingest-jobs', 'waiting', 500),
+      ...lane('bulk', 10, 3),
+    ]),
+    expects('two orgs, each with a window of its own', 3 + 2, [
+      ...queue('requests', 'waiting', 0),
+      ...queue('ingest-jobs', 'waiting', 3),
+      ...lane('bulk', 0, 10),
+      ...queue('ingest-jobs', 'waiting', 9, 'emea'),
+      ...lane('bulk', 0, 2, 'emea'),
+    ]),
+  ]
+  const file = join(folder, 'keda.test.yml')
+  await writeFile(file, JSON.stringify({ tests }))
+  assert.match(await promtool('test', 'rules', file), /SUCCESS/)
+})
+
+test('KEDA alone says how many workers there are', async () => {
+  const component = await textOf(`${KUBERNETES}/components/keda/kustomization.yaml`)
+  assert.match(component, /op: remove\n\s+path: \/spec\/replicas/)
+})
+
+test('every manifest is faultless YAML', async () => {
+  for (const path of await manifestFiles()) {
+    for (const document of parseAllDocuments(await textOf(path), { merge: true })) {
+      assert.deepEqual(document.errors, [], path)
+    }
+  }
+})
