@@ -234,7 +234,9 @@ test('the sandbox saw no breach of the rules, and as many verdicts as were writt
 /** What is there once the parts are cleared away, which is done after the receipt is out. */
 async function filesOf(id: string): Promise<string[]> {
   for (;;) {
-    const files = await readdir(join(world.results, world.org, id))
+    // The receipt is written once more after it counts: its next copy may be on its way in.
+    const all = await readdir(join(world.results, world.org, id))
+    const files = all.filter((name) => !name.endsWith('.tmp'))
     if (!files.some((file) => file.startsWith('parts'))) return files.sort()
     await systemClock.sleep(5)
   }
