@@ -41,6 +41,7 @@ export async function checkDeletion(api: Api, stack: Stack, records: number): Pr
   assert.ok(receipt.outcome.failed > 0)
   const failed = await api.rows('first', 'failed.csv')
   assert.equal(failed.length, receipt.outcome.failed)
+  await stack.compose('run', '--rm', '-T', 'cli', 'status', 'first')
   const [producer] = await stack.containers('producer')
   assert.ok(producer)
   const folder = await stack.docker('exec', producer.name, 'ls', '/results/default/first')
@@ -121,7 +122,7 @@ export async function checkHandOver(api: Api, stack: Stack, records: number): Pr
   await api.submit('second', records)
   const busy = await eventually('a worker has a job in Salesforce', 60, async () => {
     for (const worker of await stack.containers('worker')) {
-      const said = await stack.docker('logs', '--since', since, worker.name)
+      const said = await stack.logs(worker.name, since)
       if (said.includes('Ingest job created.')) return worker
     }
     return null
@@ -132,7 +133,7 @@ export async function checkHandOver(api: Api, stack: Stack, records: number): Pr
   const stopped = (await stack.containers('worker')).find(({ name }) => name === busy.name)
   assert.equal(stopped?.exitCode, 0)
   assert.ok(seconds < HAND_OVER_SECONDS, `${seconds} s`)
-  const said = await stack.docker('logs', '--since', since, busy.name)
+  const said = await stack.logs(busy.name, since)
   const [, active = '0'] = /"active":(\d+),"msg":"Handing over\."/.exec(said) ?? []
   assert.ok(Number(active) > 0, `${busy.name} had nothing in hand`)
   assertAccounted(await api.receipt('second', 180), records)

@@ -49,6 +49,8 @@ export interface Stack {
   /** `docker compose …`; its standard output. */
   compose(...args: readonly string[]): Promise<string>
   docker(...args: readonly string[]): Promise<string>
+  /** What a container has said since then, on both of its streams. */
+  logs(name: string, since: string): Promise<string>
   containers(service?: string): Promise<readonly Container[]>
   /** Resolves once every container with a health check is healthy. */
   healthy(seconds: number): Promise<readonly Container[]>
@@ -68,6 +70,10 @@ export async function openStack(
   ]
   const compose = (...args: readonly string[]) => run([...command, ...args], { cwd, env })
   const docker = (...args: readonly string[]) => run(['docker', ...args], { env })
+  const logs = async (name: string, since: string) => {
+    const { stdout, stderr } = await attempt(['docker', 'logs', '--since', since, name], { env })
+    return stdout + stderr
+  }
   const containers = async (service?: string) => {
     const all = (await docker('ps', '--all', '--quiet')).split('\n').filter((id) => id !== '')
     const found = inspected.parse(JSON.parse(await docker('inspect', ...all))).map(container)
@@ -84,7 +90,7 @@ export async function openStack(
       throw new Error(`Not well: ${JSON.stringify(ill, null, 2)}`, { cause: error })
     }
   }
-  return { compose, docker, containers, healthy }
+  return { compose, docker, logs, containers, healthy }
 }
 
 function isWell({ status, health }: Container): boolean {
