@@ -1,5 +1,6 @@
 import { lateTrouble } from '../shared/redis.ts'
 import type { Context } from './context.ts'
+import { type Loop, startLoop } from './loop.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**
@@ -10,22 +11,12 @@ import { type SettleDeps, settleRequest } from './settle.ts'
 
 const LOOK_MS = 1000
 
-export interface RoomMaker {
-  stop(): void
-  /** Resolves once a settlement under way has ended. */
-  readonly ended: Promise<void>
-}
-
-export function startRoomMaker(deps: SettleDeps, ctx: Context): RoomMaker {
-  const stopping = new AbortController()
-  const own = { ...ctx, signal: AbortSignal.any([ctx.signal, stopping.signal]) }
-  const loop = async () => {
-    while (!own.signal.aborted) {
-      if (lateTrouble(deps.store.redis) === 'REDIS_FULL') await makeRoom(deps, own)
-      await ctx.clock.sleep(LOOK_MS, own.signal).catch(() => {})
-    }
-  }
-  return { stop: () => stopping.abort(), ended: loop() }
+export function startRoomMaker(deps: SettleDeps, ctx: Context): Loop {
+  const onError = (err: unknown) =>
+    ctx.log.error({ err }, 'Room could not be made; it is tried again.')
+  return startLoop(ctx, { everyMs: LOOK_MS, onError }, async (own) => {
+    if (lateTrouble(deps.store.redis) === 'REDIS_FULL') await makeRoom(deps, own)
+  })
 }
 
 async function makeRoom(deps: SettleDeps, ctx: Context): Promise<void> {

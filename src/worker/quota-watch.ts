@@ -7,6 +7,7 @@ import { SalesforceError } from '../shared/salesforce/errors.ts'
 import type { Quota } from '../shared/salesforce/quota.ts'
 import { unlessAborted } from '../shared/unless-aborted.ts'
 import type { Context } from './context.ts'
+import { type Loop, startLoop } from './loop.ts'
 
 /**
  * Keeps what is left of the org's daily allowances in Redis, for whoever watches. Every answer tells
@@ -60,29 +61,16 @@ export async function askForQuota(
   }
 }
 
-export interface QuotaWatch {
-  stop(): void
-  readonly ended: Promise<void>
-}
-
 export function startQuotaWatch(
   store: OrgStore,
   salesforce: Pick<Salesforce, 'limits'>,
   ctx: Context,
-): QuotaWatch {
-  const stopping = new AbortController()
-  const signal = AbortSignal.any([ctx.signal, stopping.signal])
-  const loop = async () => {
-    while (!signal.aborted) {
-      await systemClock.sleep(LOOK_EVERY_MS, signal).catch(() => {})
-      if (signal.aborted) return
-      try {
-        await unlessAborted(askForQuota(store, salesforce, { ...ctx, signal }), signal)
-      } catch (error) {
-        if (!signal.aborted)
-          ctx.log.warn({ err: error }, 'The limits of the org were not asked for.')
-      }
-    }
-  }
-  return { stop: () => stopping.abort(), ended: loop() }
+): Loop {
+  const onError = (err: unknown) =>
+    ctx.log.warn({ err }, 'The limits of the org were not asked for.')
+  return startLoop(
+    { ...ctx, clock: systemClock },
+    { everyMs: LOOK_EVERY_MS, waitsFirst: true, onError },
+    (own) => unlessAborted(askForQuota(store, salesforce, own), own.signal),
+  )
 }

@@ -3,6 +3,7 @@ import { orderDue } from '../shared/order-due.ts'
 import { isTerminal } from '../shared/receipt.ts'
 import type { StagedLot } from '../shared/staging.ts'
 import type { Context } from './context.ts'
+import { type Loop, startLoop } from './loop.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 import { stopReasonOf } from './stopped.ts'
 
@@ -104,25 +105,7 @@ function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): 
 }
 
 /** Sweeps at once, since whoever starts may follow a crash, and then at every interval. */
-export function startSweeper(deps: SweepDeps, ctx: Context): Sweeper {
-  const stopping = new AbortController()
-  const own = { ...ctx, signal: AbortSignal.any([ctx.signal, stopping.signal]) }
-  const loop = async () => {
-    while (!own.signal.aborted) {
-      try {
-        await sweep(deps, own)
-      } catch (error) {
-        if (own.signal.aborted) return
-        ctx.log.error({ err: error }, 'The sweep failed and comes again.')
-      }
-      await ctx.clock.sleep(deps.intervalMs, own.signal).catch(() => {})
-    }
-  }
-  return { stop: () => stopping.abort(), ended: loop() }
-}
-
-export interface Sweeper {
-  stop(): void
-  /** Resolves once a sweep under way has let go. */
-  readonly ended: Promise<void>
+export function startSweeper(deps: SweepDeps, ctx: Context): Loop {
+  const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
+  return startLoop(ctx, { everyMs: deps.intervalMs, onError }, (own) => sweep(deps, own))
 }

@@ -1,5 +1,6 @@
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Context } from '../context.ts'
+import { type Loop, startLoop } from '../loop.ts'
 
 /**
  * From the ledger's outbox to the queue of callbacks. A change is taken away only once its callback
@@ -21,25 +22,11 @@ export async function orderCallbacks({ ledger, orders }: OrgStore, ctx: Context)
 }
 
 /** Does so once a second, and at once again where more is waiting. */
-export function startPostman(store: OrgStore, ctx: Context): Postman {
-  const stopping = new AbortController()
-  const own = { ...ctx, signal: AbortSignal.any([ctx.signal, stopping.signal]) }
-  const loop = async () => {
-    while (!own.signal.aborted) {
-      try {
-        if ((await orderCallbacks(store, own)) === AT_ONCE) continue
-      } catch (error) {
-        if (own.signal.aborted) return
-        ctx.log.error({ err: error }, 'Callbacks could not be ordered; they come later.')
-      }
-      await ctx.clock.sleep(LOOK_EVERY_MS, own.signal).catch(() => {})
-    }
-  }
-  return { stop: () => stopping.abort(), ended: loop() }
-}
-
-export interface Postman {
-  stop(): void
-  /** Resolves once an order under way is placed. */
-  readonly ended: Promise<void>
+export function startPostman(store: OrgStore, ctx: Context): Loop {
+  const onError = (err: unknown) =>
+    ctx.log.error({ err }, 'Callbacks could not be ordered; they come later.')
+  return startLoop(ctx, { everyMs: LOOK_EVERY_MS, onError }, async (own) => {
+    let ordered = AT_ONCE
+    while (ordered === AT_ONCE) ordered = await orderCallbacks(store, own)
+  })
 }
