@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 const NOT_CLOSED = 'Not everything could be closed.'
 
 /**
@@ -39,11 +37,11 @@ export async function closeEach<T>(
 
 /** Whether it ended in time. Real time, whatever the clock: a process that stops is being watched. */
 export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController()
-  const late = delay(ms, false, { signal: timer.signal }).catch(() => false)
+  const late = Promise.withResolvers<boolean>()
+  const timer = setTimeout(late.resolve, ms, false)
   try {
-    return await Promise.race([work.then(() => true), late])
+    return await Promise.race([work.then(() => true), late.promise])
   } finally {
-    timer.abort()
+    clearTimeout(timer)
   }
 }

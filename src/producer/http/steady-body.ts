@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Pace } from './limits.ts'
 import { HttpError } from './problem.ts'
 
@@ -37,17 +36,17 @@ async function inTime(
   next: Promise<IteratorResult<Uint8Array>>,
   ms: number,
 ): Promise<IteratorResult<Uint8Array>> {
-  const timer = new AbortController()
-  const late = delay(Math.max(0, ms), null, { signal: timer.signal }).catch(() => null)
+  const late = Promise.withResolvers<null>()
+  const timer = setTimeout(late.resolve, Math.max(0, ms), null)
   try {
-    const first = await Promise.race([next, late])
+    const first = await Promise.race([next, late.promise])
     if (first !== null) return first
   } catch (error) {
     throw error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
       ? new HttpError('BODY_CUT_SHORT', 'The connection ended before the body did.')
       : error
   } finally {
-    timer.abort()
+    clearTimeout(timer)
   }
   next.catch(() => {})
   throw new HttpError(
