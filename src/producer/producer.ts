@@ -6,7 +6,7 @@ import { isTerminal, type Receipt, type Status } from '../shared/receipt.ts'
 import { explained } from '../shared/redis/trouble.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/request.ts'
-import { type RequestView, viewOf } from '../shared/request-view.ts'
+import { type RequestView, viewOf, viewOfNew } from '../shared/request-view.ts'
 import { submit } from '../shared/submit.ts'
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
@@ -136,6 +136,7 @@ export async function createProducer({
       const request = parseRequest(input, Date.now())
       const store = storeOf(request.org)
       const { record, created } = await submit(store, request, Date.now(), upload, submittedBy)
+      if (created) return { request: viewOfNew(store, record), created }
       return { request: await explained(() => viewOf(store, record)), created }
     },
     inspect: (id, { org } = {}) => explained(() => inspect(storeOf(org), id)),

@@ -40,16 +40,22 @@ export interface RequestView {
 export async function viewOf(store: OrgStore, record: RequestRecord): Promise<RequestView> {
   const { id } = record.request
   const [stopping = null] = record.receipt === null ? await store.ledger.stopReasons([id]) : []
+  const progress = record.status === 'deleting' ? await progressOf(store, id) : null
+  return { ...viewOfNew(store, record), stopping, progress }
+}
+
+/** The same of a request that was entered this moment: nothing has become of it yet. */
+export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord): RequestView {
   return {
-    id,
-    org: store.org,
+    id: record.request.id,
+    org,
     status: record.status,
-    stopping,
+    stopping: null,
     submittedAt: new Date(record.submittedAt).toISOString(),
     submittedBy: record.submittedBy,
     request: record.request,
     plan: record.plan,
-    progress: record.status === 'deleting' ? await progressOf(store, id) : null,
+    progress: null,
     receipt: record.receipt,
   }
 }

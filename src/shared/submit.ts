@@ -49,7 +49,7 @@ export async function submit(
     submittedBy,
   }
   return explained(
-    async () => answer(await accept(submission, store), request, store, now),
+    async () => answer(await accept(submission, store), submission, request, store),
     `Whether request ${request.id} was accepted is not known: submit it again under this id.`,
   )
 }
@@ -74,27 +74,49 @@ async function accept(submission: Submission, store: OrgStore): Promise<Acceptan
 
 async function answer(
   acceptance: Acceptance,
+  submission: Submission,
   request: DeletionRequest,
   store: OrgStore,
-  now: number,
 ): Promise<Submitted> {
-  const record = await store.ledger.load(request.id)
-  if (record === null) throw new TypeError(`The ledger has lost request ${request.id}.`)
   switch (acceptance) {
     case 'accepted':
-      await order(request, store, now)
-      return { record, created: true }
-    case 'existing':
+      await order(request, store, submission.submittedAt)
+      return { record: newRecord(submission), created: true }
+    case 'existing': {
+      const record = await known(request, store)
       // Whoever repeats a submission may do so because the first could not order the plan.
-      if (record.status === 'queued') await order(request, store, now)
+      if (record.status === 'queued') await order(request, store, submission.submittedAt)
       return { record, created: false }
-    case 'conflict':
+    }
+    case 'conflict': {
+      const record = await known(request, store)
       throw new ConflictError(
         `Request ${request.id} exists in org ${store.org} with other content (${record.request.object}, ` +
           `${record.status}, submitted ${new Date(record.submittedAt).toISOString()}). Use another id, or none.`,
       )
+    }
     default:
       throw new TypeError(`Unknown answer ${String(acceptance satisfies never)}`)
+  }
+}
+
+async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<RequestRecord> {
+  const record = await ledger.load(id)
+  if (record === null) throw new TypeError(`The ledger has lost request ${id}.`)
+  return record
+}
+
+/** As the ledger has just entered it: reading it back would be one more command for every request. */
+function newRecord({ submittedBy, ...entered }: Submission): RequestRecord {
+  return {
+    ...entered,
+    submittedBy: submittedBy ?? null,
+    status: 'queued',
+    lot: null,
+    plan: null,
+    plannedAt: null,
+    canary: false,
+    receipt: null,
   }
 }
 
