@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdDecompress } from 'node:zlib'
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib'
 import { ExpungeError } from './errors.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import { oneOf, runScript, script } from './ledger/script.ts'
@@ -17,7 +17,11 @@ export const FRAME_BYTES = 960_000
 /** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
 const READ_AHEAD = 2
 
-const compress = promisify(zstdCompress)
+/** What is no larger is compressed here and now: to hand it to a thread takes longer. */
+const SMALL_BYTES = 16_384
+
+const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+const compressElsewhere = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
 // After a broken connection ioredis sends what had no reply again, though it may have been done: the
@@ -107,9 +111,12 @@ class RedisFrameWriter implements FrameWriter {
   readonly #chunk: number
   readonly #now: () => number
   readonly #hash: Hash = createHash('sha256')
-  /** One fills while the other is compressed and sent; fresh ones were 80 MB of garbage a plan. */
-  #buffer = new Uint8Array(FRAME_BYTES)
-  #spare = new Uint8Array(FRAME_BYTES)
+  /**
+   * One fills while the other is compressed and sent; fresh ones were 80 MB of garbage a plan. They
+   * grow with what comes: two full ones took most of the time that ten ids need.
+   */
+  #buffer = new Uint8Array()
+  #spare = new Uint8Array()
   #used = 0
   #bytes = 0
   #frames = 0
@@ -128,11 +135,19 @@ class RedisFrameWriter implements FrameWriter {
     this.#bytes += bytes.length
     for (let at = 0; at < bytes.length; ) {
       const part = bytes.subarray(at, at + FRAME_BYTES - this.#used)
+      this.#makeRoom(this.#used + part.length)
       this.#buffer.set(part, this.#used)
       this.#used += part.length
       at += part.length
       if (this.#used === FRAME_BYTES) await this.#flush()
     }
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#buffer.length) return
+    const larger = new Uint8Array(Math.min(FRAME_BYTES, Math.max(bytes, 2 * this.#buffer.length)))
+    larger.set(this.#buffer.subarray(0, this.#used))
+    this.#buffer = larger
   }
 
   async end(): Promise<{ bytes: number; sha256: string }> {
@@ -154,7 +169,7 @@ class RedisFrameWriter implements FrameWriter {
   }
 
   async #send(raw: Uint8Array): Promise<void> {
-    const frame = await compress(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+    const frame = await compress(raw)
     const key = this.#keys.frames(this.#lot.request, this.#lot.lot, this.#chunk)
     const answer = await runScript(
       this.#redis,
@@ -169,6 +184,12 @@ class RedisFrameWriter implements FrameWriter {
       )
     }
   }
+}
+
+async function compress(raw: Uint8Array): Promise<Buffer> {
+  return raw.length <= SMALL_BYTES
+    ? zstdCompressSync(raw, LEVEL_1)
+    : compressElsewhere(raw, LEVEL_1)
 }
 
 async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
