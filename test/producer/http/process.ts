@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 
 const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
 
@@ -18,9 +17,13 @@ export interface ServiceProcess {
   logged(message: string): Promise<Record<string, unknown>>
 }
 
+interface Scope {
+  after(fn: () => Promise<void>): void
+}
+
 /** `expunge serve` as a process of its own; killed after the test where it still runs. */
 export function startServiceProcess(
-  t: TestContext,
+  t: Scope,
   env: Readonly<Record<string, string>>,
 ): ServiceProcess {
   const own = { EXPUNGE_HTTP_PORT: '0', EXPUNGE_METRICS_PORT: '0', ...env }
