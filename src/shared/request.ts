@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto'
+import { hash, randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { RefusedError } from './errors.ts'
 
@@ -197,11 +197,8 @@ export function toStored(request: DeletionRequest): StoredRequest {
 export function bodyHash(request: StoredRequest, staged: Staged | null): string {
   const { id: _id, ...body } = request
   const said = Object.entries(body).filter(([field, value]) => DEFAULTS.get(field) !== value)
-  return createHash('sha256')
-    .update(
-      JSON.stringify(sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })),
-    )
-    .digest('hex')
+  const canonical = sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })
+  return hash('sha256', JSON.stringify(canonical))
 }
 
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map(

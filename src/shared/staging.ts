@@ -1,28 +1,19 @@
 import { createHash, type Hash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib'
-import { ExpungeError } from './errors.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import { oneOf, runScript, script } from './ledger/script.ts'
 import type { RedisClient } from './redis.ts'
+import { FRAME_BYTES, pack, StagingError, unpack } from './staging/frame.ts'
+import { dropLot, type Lot, lotName, type StagedLot, stagedLots } from './staging/lots.ts'
+
+export { FRAME_BYTES, type Lot, type StagedLot, StagingError }
 
 /**
  * Ids and uploads that wait in Redis, beside the queue: lists of zstd frames. A lot is everything
  * that one planning attempt, or one upload, has staged; it is written by one process, read by any.
  */
 
-/** Uncompressed bytes of a full frame; compressed it is far below the 1 MB that a frame may have. */
-export const FRAME_BYTES = 960_000
-
 /** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
 const READ_AHEAD = 2
-
-/** What is no larger is compressed here and now: to hand it to a thread takes longer. */
-const SMALL_BYTES = 16_384
-
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
-const compressElsewhere = promisify(zstdCompress)
-const decompress = promisify(zstdDecompress)
 
 // After a broken connection ioredis sends what had no reply again, though it may have been done: the
 // same frame at the same place is that repetition. Any other length means that the lot was dropped
@@ -48,35 +39,6 @@ return 'appended'
 `,
 )
 
-// UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
-const DROP = script(
-  'drop-lot',
-  `
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'changed' end
-for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
-redis.call('HDEL', KEYS[1], ARGV[1])
-return 'dropped'
-`,
-)
-
-/** Frames in Redis are not what was staged: lost, doubled or damaged. Nothing of them is sent. */
-export class StagingError extends ExpungeError {
-  readonly code = 'STAGING_DAMAGED'
-}
-
-export interface Lot {
-  readonly request: string
-  readonly lot: string
-}
-
-/** What an entry of the sweep's index says: the lists of a lot, and when it last grew. */
-export interface StagedLot extends Lot {
-  /** Number of its first list, and the number after its last. */
-  readonly first: number
-  readonly chunks: number
-  readonly touchedAt: number
-}
-
 export interface Staging {
   /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
   write(lot: Lot, chunk: number): FrameWriter
@@ -100,7 +62,7 @@ export function createStaging(redis: RedisClient, keys: OrgKeys, now: () => numb
     write: (lot, chunk) => new RedisFrameWriter(redis, keys, lot, chunk, now),
     read: (lot, chunk) => readFrames(redis, keys.frames(lot.request, lot.lot, chunk)),
     drop: (lot) => dropLot(redis, keys, lot),
-    lots: async () => Object.entries(await redis.hgetall(keys.staged)).map(parseEntry),
+    lots: () => stagedLots(redis, keys),
   }
 }
 
@@ -169,13 +131,13 @@ class RedisFrameWriter implements FrameWriter {
   }
 
   async #send(raw: Uint8Array): Promise<void> {
-    const frame = await compress(raw)
+    const frame = await pack(raw)
     const key = this.#keys.frames(this.#lot.request, this.#lot.lot, this.#chunk)
     const answer = await runScript(
       this.#redis,
       APPEND,
       [key, this.#keys.staged],
-      [this.#frames++, frame, field(this.#lot), this.#chunk, this.#now()],
+      [this.#frames++, frame, lotName(this.#lot), this.#chunk, this.#now()],
     )
     if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
       throw new StagingError(
@@ -184,12 +146,6 @@ class RedisFrameWriter implements FrameWriter {
       )
     }
   }
-}
-
-async function compress(raw: Uint8Array): Promise<Buffer> {
-  return raw.length <= SMALL_BYTES
-    ? zstdCompressSync(raw, LEVEL_1)
-    : compressElsewhere(raw, LEVEL_1)
 }
 
 async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
@@ -207,54 +163,4 @@ async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint
     yield* frames
     if (isLast) return
   }
-}
-
-async function unpack(frame: Buffer, key: string): Promise<Uint8Array> {
-  try {
-    return await decompress(frame, { chunkSize: FRAME_BYTES })
-  } catch (cause) {
-    throw new StagingError(
-      `A staged frame of ${key} does not decompress. Submit the request again.`,
-      {
-        cause,
-      },
-    )
-  }
-}
-
-async function dropLot(redis: RedisClient, keys: OrgKeys, lot: Lot): Promise<void> {
-  const name = field(lot)
-  for (;;) {
-    const entry = await redis.hget(keys.staged, name)
-    if (entry === null) return
-    const { first, chunks } = parseEntry([name, entry])
-    const lists = Array.from({ length: chunks - first }, (_, index) =>
-      keys.frames(lot.request, lot.lot, first + index),
-    )
-    const answer = await runScript(redis, DROP, [keys.staged, ...lists], [name, entry])
-    if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
-  }
-}
-
-/** A lot's name holds no colon, a request id none either. */
-function field({ request, lot }: Lot): string {
-  return `${request.toLowerCase()}:${lot}`
-}
-
-function parseEntry([name, json]: [string, string]): StagedLot {
-  const [request, lot] = name.split(':')
-  const entry: unknown = JSON.parse(json)
-  if (
-    request === undefined ||
-    lot === undefined ||
-    typeof entry !== 'object' ||
-    entry === null ||
-    !('first' in entry && typeof entry.first === 'number') ||
-    !('chunks' in entry && typeof entry.chunks === 'number') ||
-    !('touchedAt' in entry && typeof entry.touchedAt === 'number')
-  ) {
-    throw new StagingError(`The index of staged frames holds an unreadable entry ${name}.`)
-  }
-  const { first, chunks, touchedAt } = entry
-  return { request, lot, first, chunks, touchedAt }
 }

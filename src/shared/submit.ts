@@ -1,13 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { ExpungeError, messageOf } from './errors.ts'
 import type { Acceptance, Submission } from './ledger/accept.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from './redis/trouble.ts'
-import { inspectRedis } from './redis.ts'
-import { bodyHash, type DeletionRequest, type Staged, toStored } from './request.ts'
-import { isFuller, showMemory, UPLOAD_SHARE } from './room.ts'
-import type { Lot } from './staging.ts'
+import { bodyHash, type DeletionRequest, toStored } from './request.ts'
+import { dropQuietly, stageSource } from './submit/stage-source.ts'
 
 /** The id is taken by another request. */
 export class ConflictError extends ExpungeError {
@@ -38,13 +35,12 @@ export async function submit(
   upload?: AsyncIterable<Uint8Array>,
   submittedBy?: string,
 ): Promise<Submitted> {
-  const bytes = bytesOf(request, upload)
-  const staged = bytes === null ? null : await stageUpload(store, request, bytes)
+  const intake = await stageSource(store, request, upload)
   const stored = toStored(request)
   const submission = {
+    ...intake,
     request: stored,
-    bodyHash: bodyHash(stored, staged),
-    staged,
+    bodyHash: bodyHash(stored, intake.staged),
     submittedAt: now,
     submittedBy,
   }
@@ -56,8 +52,8 @@ export async function submit(
 
 /** A refusal leaves nothing behind; a request that was there before needs no second copy. */
 async function accept(submission: Submission, store: OrgStore): Promise<Acceptance> {
-  const { request, staged } = submission
-  const lot = staged && { request: request.id, lot: staged.lot }
+  const { request, staged, frame } = submission
+  const lot = staged && frame === undefined ? { request: request.id, lot: staged.lot } : null
   let acceptance: Acceptance
   try {
     acceptance = await store.ledger.accept(submission)
@@ -107,7 +103,7 @@ async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<Req
 }
 
 /** As the ledger has just entered it: reading it back would be one more command for every request. */
-function newRecord({ submittedBy, ...entered }: Submission): RequestRecord {
+function newRecord({ submittedBy, frame: _, ...entered }: Submission): RequestRecord {
   return {
     ...entered,
     submittedBy: submittedBy ?? null,
@@ -130,70 +126,6 @@ async function order(
     // Before the plan: once the request is over, nobody would take it back.
     if (deadline !== null) await orders.stopAfter(id, Math.max(0, Date.parse(deadline) - now))
     await orders.plan(id, priority)
-  } catch (error) {
-    if (troubleOf(error) === null) throw error
-  }
-}
-
-function bytesOf(
-  { source }: DeletionRequest,
-  upload: AsyncIterable<Uint8Array> | undefined,
-): AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null {
-  switch (source.type) {
-    case 'ids':
-      return [new TextEncoder().encode(['Id', ...source.ids, ''].join('\n'))]
-    case 'upload':
-      if (upload === undefined) throw new TypeError('A request with an upload needs its bytes.')
-      return upload
-    case 'file':
-      return null
-    default:
-      throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
-  }
-}
-
-/** Bytes between two looks at how full Redis is; what is smaller is always taken. */
-const LOOK_EVERY_BYTES = 1_000_000
-
-async function stageUpload(
-  store: OrgStore,
-  { id }: DeletionRequest,
-  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): Promise<Staged> {
-  const lot = { request: id, lot: `u-${randomUUID()}` }
-  const writer = store.staging.write(lot, 0)
-  try {
-    let unseen = 0
-    for await (const block of bytes) {
-      await explained(() => writer.write(block))
-      unseen += block.length
-      if (unseen < LOOK_EVERY_BYTES) continue
-      await explained(() => assertRoom(store))
-      unseen = 0
-    }
-    return { lot: lot.lot, ...(await explained(() => writer.end())) }
-  } catch (error) {
-    // A frame may still be on its way; after this one none is.
-    await writer.end().catch(() => {})
-    if (troubleOf(error) !== 'REDIS_AWAY') await dropQuietly(lot, store)
-    throw error
-  }
-}
-
-async function assertRoom({ redis }: OrgStore): Promise<void> {
-  const memory = await inspectRedis(redis)
-  if (!isFuller(memory, UPLOAD_SHARE)) return
-  throw new RedisUnavailableError(
-    'REDIS_FULL',
-    '',
-    `(${showMemory(memory)}; uploads are taken up to ${UPLOAD_SHARE * 100} %, so that plans have room.) Nothing was accepted.`,
-  )
-}
-
-/** What cannot be dropped now is dropped by the sweep. */
-async function dropQuietly(lot: Lot, { staging }: OrgStore): Promise<void> {
-  try {
-    await staging.drop(lot)
   } catch (error) {
     if (troubleOf(error) === null) throw error
   }

@@ -41,6 +41,19 @@ describe('submitting', () => {
     assert.deepEqual(job?.data, { v: 1, step: 'plan', id: 'R1' })
   })
 
+  test('a list that is larger than a frame is staged whole, and dropped where it is not needed', async () => {
+    const store = ownStore()
+    const ids = Array.from({ length: 10_000 }, (_, at) => `${at}`.padEnd(255, 'x'))
+    const { record } = await submit(store, request(ids), 0)
+    const { staged } = record
+    assert.ok(staged)
+    const frames = await Array.fromAsync(store.staging.read({ request: 'R1', lot: staged.lot }, 0))
+    assert.equal(frames.length, 3)
+    assert.equal(Buffer.concat(frames).toString(), `Id\n${ids.join('\n')}\n`)
+    assert.equal((await submit(store, request(ids), 1)).created, false)
+    assert.equal((await store.staging.lots()).length, 1)
+  })
+
   test('no id is in any job, nor in the record', async () => {
     const store = ownStore()
     const [id = ''] = ids18(1, 77)

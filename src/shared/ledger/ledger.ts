@@ -1,5 +1,5 @@
 import type { RedisClient } from '../redis.ts'
-import { type Acceptance, accept, type Submission } from './accept.ts'
+import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { approve } from './approve.ts'
 import { type Begun, beginPlanning, type JobLock } from './begin-planning.ts'
 import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
@@ -104,7 +104,7 @@ export interface Ledger {
 export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
   return {
     keys,
-    accept: (submission) => accept(redis, keys, submission),
+    accept: acceptor(redis, keys),
     beginPlanning: (entry) => beginPlanning(redis, keys, entry),
     handBackPlanning: (entry) => handBackPlanning(redis, keys, entry),
     forgivePlanning: (id) => forgivePlanning(redis, keys, id),

@@ -21,9 +21,14 @@ local function stand(live, id, request, status)
 end
 `
 
+/** What `stand` makes of a request that is just entered. */
+export function scoreOf(status: LiveStatus, submittedAt: number): number {
+  return LIVE_STATUSES.indexOf(status) * SPAN + submittedAt
+}
+
 /** The scores of one status, as arguments of ZCOUNT and ZRANGEBYSCORE. */
 export function scoresOf(status: LiveStatus): readonly [from: number, to: string] {
-  const from = LIVE_STATUSES.indexOf(status) * SPAN
+  const from = scoreOf(status, 0)
   return [from, `(${from + SPAN}`]
 }
 

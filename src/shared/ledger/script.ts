@@ -23,7 +23,8 @@ export function runScript(
   return effect(`redis:${script.name}`, () => evaluate(redis, script, keys, args))
 }
 
-async function evaluate(
+/** The same unannounced, for what several callers share: each announces its own. */
+export async function evaluate(
   redis: RedisClient,
   { lua, sha1 }: Script,
   keys: readonly string[],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { createStaging } from '../../../src/shared/staging.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { openLedger, receipt, settlement, submission } from './setup.ts'
 
@@ -50,6 +51,41 @@ test('a submission that is said again keeps what it staged', async (t) => {
   const record = await ledger.load('r')
   assert.deepEqual(record?.staged, staged)
   assert.equal(record?.submittedAt, 1_000)
+})
+
+test('a small list is staged by the step that enters its request, and only then', async (t) => {
+  const { ledger, redis, keys } = openLedger(t, server)
+  const staged = { lot: 'u-1', bytes: 42, sha256: 'c'.repeat(64) }
+  const entry = { ...submission({ id: 'R' }, 5_000), staged, frame: Buffer.from([0, 255, 10]) }
+  assert.equal(await ledger.accept(entry), 'accepted')
+  assert.deepEqual(await redis.lrangeBuffer(keys.frames('r', 'u-1', 0), 0, -1), [entry.frame])
+  assert.deepEqual(await createStaging(redis, keys, Date.now).lots(), [
+    { request: 'r', lot: 'u-1', first: 0, chunks: 1, touchedAt: 5_000 },
+  ])
+  assert.equal(await ledger.accept(entry), 'accepted')
+  const again = { ...entry, staged: { ...staged, lot: 'u-2' } }
+  assert.equal(await ledger.accept(again), 'existing')
+  assert.equal(await ledger.accept({ ...again, bodyHash: 'd'.repeat(64) }), 'conflict')
+  assert.equal(await redis.llen(keys.frames('r', 'u-1', 0)), 1)
+  assert.equal(await redis.exists(keys.frames('r', 'u-2', 0)), 0)
+  assert.equal(await redis.hlen(keys.staged), 1)
+})
+
+test('of many that come at once each has its own answer', async (t) => {
+  const { ledger, redis, keys } = openLedger(t, server)
+  await redis.set(keys.request('broken'), 'no hash')
+  const ids = [...Array.from({ length: 40 }, (_, at) => `r${at}`), 'broken', 'r3']
+  const entries = ids.map((id) => ledger.accept(submission({ id })))
+  const other = ledger.accept(submission({ id: 'r7', object: 'Lead' }))
+  const answers = await Promise.allSettled([...entries, other])
+  const told = answers.map((answer) =>
+    answer.status === 'fulfilled' ? answer.value : String(answer.reason),
+  )
+  assert.deepEqual(new Set(told.slice(0, 40)), new Set(['accepted']))
+  assert.match(told[40] ?? '', /got .*WRONGTYPE/)
+  assert.deepEqual(told.slice(41), ['existing', 'conflict'])
+  assert.equal((await ledger.list({ offset: 0, count: 100 })).records.length, 40)
+  assert.equal((await ledger.liveIds()).length, 40)
 })
 
 test('another body under a taken id is a conflict and changes nothing', async (t) => {

@@ -1,0 +1,45 @@
+interface Caller<In, Out> {
+  readonly one: In
+  readonly resolve: (result: Out) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Group commit: what is asked for in one turn of the event loop is done by one call, so many at a
+ * time; each caller gets its own result. A call that fails fails for all who share it.
+ *
+ * @param act does them all; resolves with as many results, in the same order
+ */
+export function together<In, Out>(
+  most: number,
+  act: (all: readonly In[]) => Promise<readonly Out[]>,
+): (one: In) => Promise<Out> {
+  let callers: Caller<In, Out>[] = []
+  const go = () => {
+    const all = callers
+    callers = []
+    if (all.length > 0) void answerEach(all, act)
+  }
+  return (one) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Out>()
+    callers.push({ one, resolve, reject })
+    if (callers.length === 1) setImmediate(go)
+    if (callers.length === most) go()
+    return promise
+  }
+}
+
+async function answerEach<In, Out>(
+  callers: readonly Caller<In, Out>[],
+  act: (all: readonly In[]) => Promise<readonly Out[]>,
+): Promise<void> {
+  try {
+    const results = await act(callers.map(({ one }) => one))
+    if (results.length !== callers.length) {
+      throw new TypeError(`Expected ${callers.length} results, got ${results.length}.`)
+    }
+    for (const [at, result] of results.entries()) callers[at]?.resolve(result)
+  } catch (error) {
+    for (const { reject } of callers) reject(error)
+  }
+}
