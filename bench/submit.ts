@@ -12,7 +12,6 @@ import { join } from 'node:path'
 import process, { argv, cpuUsage } from 'node:process'
 import { Queue } from 'bullmq'
 import { createProducer } from '../src/producer/producer.ts'
-import { connectRedis } from '../src/shared/redis.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { inReverse } from '../test/helpers/scope.ts'
 import {
@@ -93,12 +92,8 @@ async function runSafely(): Promise<void> {
 }
 
 function bullmq(url: string): Way {
-  const connection = connectRedis({ kind: 'url', url }, 'fail-fast', () => {})
-  const queue = new Queue('bench', { connection })
-  scope.after(async () => {
-    await queue.close()
-    connection.disconnect()
-  })
+  const queue = new Queue('bench', { connection: { url } })
+  scope.after(() => queue.close())
   return (run, k) => queue.add('delete', nthRequest(k, run))
 }
 
