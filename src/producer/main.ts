@@ -5,6 +5,7 @@ import { createMetrics } from '../shared/metrics.ts'
 import { Closers } from '../shared/shutdown.ts'
 import { startStatusServer } from '../shared/status-server.ts'
 import { stopSignal } from '../shared/stop-signal.ts'
+import { startTracing } from '../shared/tracing.ts'
 import { startService } from './http/start.ts'
 import { openSharedMetrics } from './shared-metrics.ts'
 
@@ -25,6 +26,8 @@ export async function runProducerProcess({ version }: { version: string }): Prom
   const closers = new Closers()
   let ready = async (): Promise<string | null> => 'not connected to Redis yet'
   try {
+    const objects = config.objects.keys()
+    closers.add(await startTracing(config.tracing, { role: 'producer', version, objects, log }))
     const configured = [...config.orgs.keys()]
     const shared = openSharedMetrics({ redis: config.redis, configured, log })
     closers.add(() => shared.close())

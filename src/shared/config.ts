@@ -12,6 +12,7 @@ import { type OrgConfig, readOrgs } from './config/orgs.ts'
 import { readRedis } from './config/redis.ts'
 import { Settings } from './config/settings.ts'
 import { stateFolder } from './config/state-folder.ts'
+import { readTracing, type TracingConfig } from './config/tracing.ts'
 import { readConfigFile } from './config/yaml.ts'
 import type { YamlSection } from './config/yaml-section.ts'
 import { ConfigError, type ConfigProblem } from './errors.ts'
@@ -22,6 +23,7 @@ import type { ProxyEnv } from './salesforce/agents.ts'
 export type { CallbackConfig } from './config/callbacks.ts'
 export type { OrgConfig } from './config/orgs.ts'
 export { showRedis } from './config/redis.ts'
+export type { TracingConfig } from './config/tracing.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -62,6 +64,8 @@ export interface Config {
   readonly audit: { readonly keepDeleted: boolean }
   /** Null: none is sent. */
   readonly callbacks: CallbackConfig | null
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null
   /** Milliseconds, shared by all workers: how soon a dead worker's jobs go on elsewhere. */
   readonly worker: {
     readonly lockMs: number
@@ -123,6 +127,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     logLevel: service.choice('logLevel', LOG_LEVELS, 'info'),
     audit: { keepDeleted: results.flag('deleted', false) },
     callbacks: readCallbacks(file.section('callbacks'), file.has('callbacks'), problems),
+    tracing: readTracing(environment, problems),
     worker: {
       lockMs: worker.integer('lockMs', { fallback: 10_000, min: 1000, max: 600_000 }),
       stalledMs: worker.integer('stalledMs', { fallback: 5000, min: 1000, max: 600_000 }),

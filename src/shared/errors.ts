@@ -80,6 +80,11 @@ export function codeOf(error: unknown): string | undefined {
     : undefined
 }
 
+/** The same, or else what kind of error it is: never its text. */
+export function codeOrNameOf(error: unknown): string {
+  return codeOf(error) ?? (error instanceof Error ? error.name : 'unknown')
+}
+
 /** The text of whatever was thrown, for a log line or a receipt. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { effect } from './effect.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import type { StatusChange } from './ledger/outbox.ts'
+import { queueTelemetry } from './queue-telemetry.ts'
 import { STATUSES } from './receipt.ts'
 import type { RedisClient } from './redis.ts'
 import type { Priority } from './request.ts'
@@ -88,7 +89,7 @@ export function openQueues(
   onError: (error: Error) => void,
 ): Queues {
   const open = (name: QueueName) => {
-    const queue = new Queue(name, { connection, prefix: keys.prefix })
+    const queue = new Queue(name, { connection, prefix: keys.prefix, ...queueTelemetry() })
     queue.on('error', onError)
     return queue
   }

@@ -6,6 +6,7 @@ import { createMetrics } from '../shared/metrics.ts'
 import { Closers } from '../shared/shutdown.ts'
 import { startStatusServer } from '../shared/status-server.ts'
 import { stopSignal } from '../shared/stop-signal.ts'
+import { startTracing } from '../shared/tracing.ts'
 import { startWorker } from './worker.ts'
 
 /** No org is left to work for: whoever starts the process has to see to it. */
@@ -30,6 +31,8 @@ export async function runWorkerProcess({ version }: { version: string }): Promis
   const closers = new Closers()
   let ready = async (): Promise<string | null> => 'not logged in to every org yet'
   try {
+    const objects = config.objects.keys()
+    closers.add(await startTracing(config.tracing, { role: 'worker', version, objects, log }))
     const status = await startStatusServer({
       ...config.metrics,
       registry: metrics.registry,

@@ -1,8 +1,11 @@
-import { type Job, Worker } from 'bullmq'
+import { DelayedError, type Job, WaitingError, Worker } from 'bullmq'
 import type { Clock } from '../shared/clock.ts'
+import { codeOrNameOf } from '../shared/errors.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
+import { note } from '../shared/note.ts'
 import type { OrgStore } from '../shared/org-store.ts'
+import { queueTelemetry } from '../shared/queue-telemetry.ts'
 import type { QueueName } from '../shared/queues.ts'
 import { troubleOf } from '../shared/redis/trouble.ts'
 import { type Context, NotOursError, ShutdownError } from './context.ts'
@@ -60,6 +63,7 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
         await options.process(job, token, { log: log.child({ job: id }), clock, signal })
       } catch (error) {
         if (error instanceof NotOursError) metrics.lockLost({ org: store.org, queue })
+        if (!isLetGo(error)) note({ error: codeOrNameOf(error) })
         throw error
       } finally {
         if (running.get(id) === own) running.delete(id)
@@ -74,6 +78,7 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
       maxStalledCount: MAX_STALLED_COUNT,
       autorun: options.beginsPaused !== true,
       skipStalledCheck: options.beginsPaused === true,
+      ...queueTelemetry(),
     },
   )
   worker.on('error', (error) => {
@@ -104,3 +109,7 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
     },
   }
 }
+
+/** By these BullMQ is told that the job comes again: nothing has gone wrong. */
+const isLetGo = (error: unknown): boolean =>
+  error instanceof WaitingError || error instanceof DelayedError

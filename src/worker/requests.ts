@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq'
 import { z } from 'zod'
 import { messageOf, RefusedError } from '../shared/errors.ts'
+import { noteRequest } from '../shared/note.ts'
 import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
@@ -64,6 +65,7 @@ async function enter(job: Job, token: string, deps: PlannerDeps, ctx: Context): 
 async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<void> {
   try {
     const request = parseRequest(withId(job), ctx.clock.now())
+    noteRequest(deps.store.org, request)
     if (request.source.type === 'upload') {
       throw new RefusedError(
         'INVALID_REQUEST',

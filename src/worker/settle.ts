@@ -1,8 +1,9 @@
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { ID_VERDICTS } from '../shared/metrics/labels.ts'
 import type { Metrics } from '../shared/metrics.ts'
+import { note, noteRequest } from '../shared/note.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import { type Plan, totalOf } from '../shared/receipt.ts'
+import { type Plan, type Receipt, totalOf } from '../shared/receipt.ts'
 import type { StoredRequest } from '../shared/request.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Context } from './context.ts'
@@ -26,6 +27,7 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   const { ledger } = deps.store
   const record = await ledger.load(id)
   if (record === null) return
+  noteRequest(deps.store.org, record.request)
   if (record.receipt !== null) return cleanUp(record, deps)
   const ending = await endingOf(record, deps, ctx)
   if (ending === null || (await endRequest(record, ending, deps, ctx))) return
@@ -98,6 +100,7 @@ export async function endRequest(
       })
       // Else it was counted when it entered the ledger.
       if (ending.plan) countPlan(ending.plan, record.request, deps)
+      noteEnd(receipt)
       ctx.log.info({ request: id, status: receipt.status, ...receipt.outcome }, 'Request settled.')
       await cleanUp({ ...record, lot: ending.lot ?? record.lot, receipt }, deps, ending.lots)
       return true
@@ -112,6 +115,10 @@ export async function endRequest(
     default:
       throw new TypeError(`Unknown answer ${String(settled satisfies never)}`)
   }
+}
+
+function noteEnd({ status, plan, error }: Receipt): void {
+  note({ status, records: plan?.accepted, error: error?.code })
 }
 
 /** Counts the rows of a plan that has just entered the ledger: a plan that came to nothing is none. */

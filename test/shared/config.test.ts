@@ -47,6 +47,7 @@ test('without any setting every default is in place', async () => {
     logLevel: 'info',
     audit: { keepDeleted: false },
     callbacks: null,
+    tracing: null,
     worker: { lockMs: 10_000, stalledMs: 5_000, resendMs: 5_000 },
     proxyEnv: {},
     warnings: [],

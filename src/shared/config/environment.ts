@@ -16,6 +16,17 @@ const VARIABLES = {
   http: { host: 'EXPUNGE_HTTP_HOST', port: 'EXPUNGE_HTTP_PORT' },
   metrics: { host: 'EXPUNGE_METRICS_HOST', port: 'EXPUNGE_METRICS_PORT' },
   redis: { url: 'REDIS_URL', urlFile: 'REDIS_URL_FILE' },
+  // OpenTelemetry's own, so that one setting serves every service of a platform.
+  tracing: {
+    disabled: 'OTEL_SDK_DISABLED',
+    exporter: 'OTEL_TRACES_EXPORTER',
+    endpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    tracesEndpoint: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    protocol: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+    tracesProtocol: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
+    sampler: 'OTEL_TRACES_SAMPLER',
+    samplerRatio: 'OTEL_TRACES_SAMPLER_ARG',
+  },
   limits: {
     maxJobBytes: 'EXPUNGE_MAX_JOB_BYTES',
     maxJobRecords: 'EXPUNGE_MAX_JOB_RECORDS',

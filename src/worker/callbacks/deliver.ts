@@ -4,6 +4,7 @@ import { ExpungeError } from '../../shared/errors.ts'
 import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
+import { note } from '../../shared/note.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { type CallbackJob, parseCallbackJob } from '../../shared/queues.ts'
 import { isTerminal } from '../../shared/receipt.ts'
@@ -55,6 +56,7 @@ export async function deliverCallback(
   const data = parseCallbackJob(job.data)
   if (data === null) return putAside(job, token, NOT_FOR_US_MS)
   const { store, metrics } = deps
+  note({ org: store.org, requests: [data.id], status: data.status })
   try {
     const record = await store.ledger.load(data.id)
     if (record === null || record.request.callbackUrl === null) return

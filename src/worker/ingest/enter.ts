@@ -1,6 +1,7 @@
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
+import { note } from '../../shared/note.ts'
 import { orderHeldBack } from '../../shared/order-due.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { type Context, NotOursError } from '../context.ts'
@@ -28,8 +29,10 @@ export async function enterOutcome(
   if (recorded.kind === 'lost')
     throw new NotOursError('The lock of the job was lost before its outcome was entered.')
   if (recorded.kind === 'gone') return
-  const state = results.find(({ outcome }) => outcome.job !== null)?.outcome.job?.state
-  metrics.ingestJobEnded({ org, object, state: state ?? 'Abandoned' })
+  const job = results.find(({ outcome }) => outcome.job !== null)?.outcome.job
+  const state = job?.state ?? 'Abandoned'
+  metrics.ingestJobEnded({ org, object, state })
+  note({ state })
   for (const [index, { ref, written, last, stopped }] of recorded.chunks.entries()) {
     const result = results[index]
     if (written && result !== undefined) await goOn(result, object, { store, metrics }, ctx)

@@ -2,6 +2,7 @@ import type { Job } from 'bullmq'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
+import { note } from '../../shared/note.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/queues.ts'
 import { WrongOrgError } from '../../shared/salesforce/errors.ts'
@@ -89,6 +90,7 @@ async function work(
       const { order, crashes } = taken
       const checkpoint = parseCheckpoint(taken.checkpoint)
       if (checkpoint === undefined) return handBack()
+      noteOrder(order, checkpoint, deps)
       const start = { checkpoint, resumed: taken.checkpoint !== null }
       try {
         const results =
@@ -104,6 +106,17 @@ async function work(
     default:
       throw new TypeError(`Unknown answer ${JSON.stringify(taken satisfies never)}`)
   }
+}
+
+function noteOrder(
+  { order, object, operation, chunks }: IngestOrder,
+  checkpoint: Checkpoint,
+  { store: { org } }: IngestProcessorDeps,
+): void {
+  const records = chunks.reduce((sum, { count }) => sum + count, 0)
+  const ingestJob = 'jobId' in checkpoint ? { ingestJob: checkpoint.jobId } : {}
+  const requests = chunks.map(({ request }) => request)
+  note({ org, requests, object, operation, order, records, ...ingestJob })
 }
 
 async function visitAndRun(

@@ -1,4 +1,5 @@
 import type { IngestOrder } from '../../shared/ledger/record.ts'
+import { note } from '../../shared/note.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -12,6 +13,7 @@ export async function create({ order, deps, ctx }: Work): Promise<Step> {
   if (await deps.visit.enter('start')) return unwanted({ step: 'create' }, deps)
   const job = await deps.api.create({ object, operation }, ctx.signal)
   ctx.log.info({ ingestJob: job.id }, 'Ingest job created.')
+  note({ ingestJob: job.id })
   return { step: 'upload', jobId: job.id }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { RefusedError, SourceError } from '../../shared/errors.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import { orderFor, type RequestRecord } from '../../shared/ledger/record.ts'
+import { note, noteRequest } from '../../shared/note.ts'
 import { orderDue } from '../../shared/order-due.ts'
 import { isTerminal, NO_OUTCOME, type Plan } from '../../shared/receipt.ts'
 import { type Context, NotOursError } from '../context.ts'
@@ -28,6 +29,7 @@ export async function planRequest(
   const { ledger, staging } = deps.store
   const record = await ledger.load(id)
   if (record === null) return
+  noteRequest(deps.store.org, record.request)
   const lot = `p-${randomUUID()}`
   const begun = await ledger.beginPlanning({ id, lot, lock })
   switch (begun.kind) {
@@ -98,6 +100,7 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { plan, objection } = draft
   const { request } = record
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
+  note({ records: plan.accepted })
   if (objection !== null) return stop(attempt, objection, plan)
   if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan })
   if (plan.accepted > 0) return apply(attempt, draft)
@@ -121,6 +124,7 @@ async function apply(
   // A later attempt counts, or the request has ended meanwhile: there is nothing left to do.
   if (planned === 'stale') return
   countPlan(plan, request, deps)
+  note({ status: next })
   // The source is never touched again: an upload would lie there for as long as the purge takes.
   if (staged !== null) await store.staging.drop({ request: id, lot: staged.lot })
   // What raised the flag before the plan stood had nothing to end yet.

@@ -21,13 +21,14 @@ interface Scope {
   after(fn: () => Promise<void>): void
 }
 
-/** `expunge serve` as a process of its own; killed after the test where it still runs. */
+/** `expunge serve`, or `worker`, as a process of its own; killed after the test where it still runs. */
 export function startServiceProcess(
   t: Scope,
   env: Readonly<Record<string, string>>,
+  command: 'serve' | 'worker' = 'serve',
 ): ServiceProcess {
   const own = { EXPUNGE_HTTP_PORT: '0', EXPUNGE_METRICS_PORT: '0', ...env }
-  const child = spawn(process.execPath, [MAIN, 'serve'], {
+  const child = spawn(process.execPath, [MAIN, command], {
     env: own,
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { noteRequest } from '../../../shared/note.ts'
 import { explained } from '../../../shared/redis/trouble.ts'
 import {
   DEFAULT_ORG,
@@ -79,6 +80,7 @@ async function accept(
   const key = callers.of(request)
   const submittedBy = callers.signature(key)
   const options = submittedBy === undefined ? {} : { submittedBy }
+  noteRequest(wanted.org, wanted)
   const answer = await producer.submit(wanted, upload, options)
   if (answer.created) {
     const { id, org } = answer.request

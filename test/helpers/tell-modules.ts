@@ -1,0 +1,14 @@
+import { registerHooks } from 'node:module'
+
+/**
+ * For `node --import`: says of every module of OpenTelemetry that it is loaded. Not of its API,
+ * which is a handful of empty functions and comes with prom-client.
+ */
+registerHooks({
+  load: (url, context, nextLoad) => {
+    if (/node_modules\/(?:@opentelemetry\/(?!api\/)|bullmq-otel\/)/.test(url)) {
+      process.stderr.write(`${JSON.stringify({ msg: 'Loaded.', url })}\n`)
+    }
+    return nextLoad(url, context)
+  },
+})
