@@ -3,6 +3,7 @@ import { EXIT, type ExitCode } from '../exit.ts'
 import { isOver } from '../follow.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { requestTable } from '../render/request.ts'
+import { jobsAtWork } from '../run/jobs-at-work.ts'
 import type { StatusFlags } from '../status.ts'
 import { visitRequest } from './visit.ts'
 
@@ -14,7 +15,10 @@ export function status(id: string, flags: StatusFlags, cli: Cli): Promise<ExitCo
     if (flags.json) {
       screen.answer(JSON.stringify(view, null, 2))
       for (const sentence of pauses) screen.say(sentence)
-    } else screen.answer(requestTable(view, screen.paintAnswer, pauses))
+    } else {
+      const atWork = isOver(view) ? [] : await jobsAtWork(store, view.id)
+      screen.answer(requestTable(view, screen.paintAnswer, pauses, atWork))
+    }
     return EXIT.ok
   })
 }

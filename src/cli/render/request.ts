@@ -1,5 +1,6 @@
 import { totalOf } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
+import { jobNames } from '../run/jobs-at-work.ts'
 import type { Paint } from '../screen.ts'
 import { count, percent } from './numbers.ts'
 import { STATUS_COLOUR, stoppingWords } from './status.ts'
@@ -10,11 +11,13 @@ import { columns } from './table.ts'
  * One request, all that is known of it.
  *
  * @param pauses why its org sends nothing, a sentence each
+ * @param atWork ids of its ingest jobs that Salesforce has
  */
 export function requestTable(
   view: RequestView,
   paint: Paint,
   pauses: readonly string[] = [],
+  atWork: readonly string[] = [],
 ): string {
   const { request, plan, receipt } = view
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
@@ -37,6 +40,7 @@ export function requestTable(
       `${count(outcome.deleted)} deleted, ${count(outcome.alreadyGone)} already gone, ` +
         `${count(outcome.failed)} failed, ${count(outcome.unprocessed)} unprocessed`,
     ],
+    atWork.length === 0 ? null : ['At work', jobNames(atWork)],
     receipt && Object.keys(receipt.failures).length > 0
       ? ['Failure codes', topFailures(receipt.failures)]
       : null,
