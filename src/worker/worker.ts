@@ -104,12 +104,14 @@ function expectAll({ orgs, objects }: Config, metrics: Metrics): void {
   })
 }
 
-/** Whether this worker is answered; what Redis holds is the producers' to tell. */
+/** Whether this worker can work with Redis; what Redis holds is the producers' to tell. */
 function redisReading(redis: RedisClient): Read {
   const pinged = sparing(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
   return async () => {
     const isUp = redis.status === 'ready' && (await pinged()) !== null
-    return { redisUp: [{ labels: {}, value: isUp ? 1 : 0 }] }
+    // A replica, or a server without a disk, answers and yet stops all work.
+    const isUsable = isUp && lateTrouble(redis) === null
+    return { redisUp: [{ labels: {}, value: isUsable ? 1 : 0 }] }
   }
 }
 

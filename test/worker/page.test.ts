@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FAILURE_CODES } from '../../src/worker/ingest/retry.ts'
 import { hurried } from '../helpers/clock.ts'
 import { startRedis } from '../helpers/redis.ts'
+import { REFUSALS } from '../helpers/refusals.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { startWorld } from '../helpers/world.ts'
 
@@ -28,15 +29,31 @@ test('a worker’s page has all that is to be expected with 0, though nobody let
   await assert.rejects(start, { message: 'enough' })
 })
 
-test('a worker’s page says whether Redis answers that worker', async (t) => {
+async function startWorkerOf(t: TestContext) {
   const scope = inReverse((close) => t.after(close))
   const redis = await startRedis(scope, { appendOnly: true })
   const world = await startWorld(scope, { redis, clock: hurried })
   await world.startWorker()
   const isUp = async () => /^expunge_redis_up 1$/m.test(await world.metrics.registry.metrics())
   assert.ok(await isUp())
+  return { redis, isUp, admin: world.store.redis }
+}
+
+test('a worker’s page says whether Redis answers that worker', async (t) => {
+  const { redis, isUp } = await startWorkerOf(t)
   await redis.kill()
   while (await isUp()) await delay(5)
   await redis.restart()
   while (!(await isUp())) await delay(5)
 })
+
+for (const [code, { begin, end }] of Object.entries(REFUSALS)) {
+  test(`a worker’s page says that Redis takes no writes, though it may answer: ${code}`, async (t) => {
+    const { isUp, admin } = await startWorkerOf(t)
+    await begin(admin)
+    // Once is not enough: who looks for the primary connects anew, which is no outage.
+    for (let inARow = 0; inARow < 10; await delay(50)) inARow = (await isUp()) ? 0 : inARow + 1
+    await end(admin)
+    while (!(await isUp())) await delay(20)
+  })
+}

@@ -170,7 +170,12 @@ export const READ = {
     ['org'],
     'Workers that gave a sign of life within the last seconds.',
   ),
-  redisUp: reading('expunge_redis_up', [], 'Whether Redis answers this process: 1 or 0.', BOTH),
+  redisUp: reading(
+    'expunge_redis_up',
+    [],
+    'Whether Redis answers this process, and of a worker takes its writes: 1 or 0.',
+    BOTH,
+  ),
   redisMemory: reading(
     'expunge_redis_memory_ratio',
     [],
