@@ -11,7 +11,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { copyCheckout } from './stack/checkout.ts'
-import { checkConfinement, checkDeletion, checkHandOver, checkPrometheus } from './stack/checks.ts'
+import {
+  checkConfinement,
+  checkDeletion,
+  checkHandOver,
+  checkPrometheus,
+  checkWaysIn,
+} from './stack/checks.ts'
 import { openStack, type Stack } from './stack/compose.ts'
 import { apiOf } from './stack/deletions.ts'
 import { type Engine, startEngine } from './stack/engine.ts'
@@ -61,6 +67,7 @@ try {
   say(`${all.length} containers run, ${all.filter(({ health }) => health).length} say healthy.`)
 
   say(await checkConfinement(stack))
+  say(await checkWaysIn(stack))
   const api = apiOf(`http://127.0.0.1:${producerPort}`, key)
   say(await checkDeletion(api, stack, FIRST))
   say(await checkPrometheus(`http://127.0.0.1:${prometheusPort}`, stack, FIRST))

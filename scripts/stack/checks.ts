@@ -32,6 +32,20 @@ export async function checkConfinement(stack: Stack): Promise<string> {
   return `${ours.length} containers run as user 1000, cannot write to /app (EROFS), have no capability`
 }
 
+const ASK_READINESS =
+  "fetch('http://127.0.0.1:9464/readyz').then((answer) => answer.text()).then(console.log)"
+
+/** The ways in that docs/operations.md tells whoever is woken at night. */
+export async function checkWaysIn({ compose }: Stack): Promise<string> {
+  const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  assert.ok(page.includes(`docker compose exec worker node -e "${ASK_READINESS}"`))
+  assert.equal(await compose('exec', '-T', 'worker', 'node', '-e', ASK_READINESS), 'ready')
+  assert.equal(await compose('exec', '-T', 'redis', 'redis-cli', 'PING'), 'PONG')
+  const findings = await compose('run', '--rm', '-T', 'cli', 'doctor')
+  assert.match(findings, /Results +\/results$/m)
+  return 'The ways in of the runbooks lead in: readiness, redis-cli, doctor'
+}
+
 /** A request through the API, in several ingest jobs, to joined result files. */
 export async function checkDeletion(api: Api, stack: Stack, records: number): Promise<string> {
   await api.submit('first', records)

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import process from 'node:process'
+import { test } from 'node:test'
+import { createProgram } from '../../src/cli/program.ts'
+import { createScreen } from '../../src/cli/screen.ts'
+
+/** Whoever is woken at night copies commands from a page: each has to exist as it stands there. */
+
+const ROOT = new URL('../../', import.meta.url)
+const NAMES = ['README.md', ...(await readdir(new URL('docs', ROOT))).map((name) => `docs/${name}`)]
+const pages = await Promise.all(
+  NAMES.map(async (name) => ({ name, text: await readFile(new URL(name, ROOT), 'utf8') })),
+)
+
+const cli = { screen: createScreen(process), version: 'x', argv: [], exit: () => {} }
+
+/** All commands, none of which does or says anything. */
+function commands() {
+  const program = createProgram(cli).configureOutput({ writeErr: () => {} })
+  for (const command of program.commands) {
+    command.action(() => {}).configureOutput({ writeErr: () => {} })
+  }
+  return program
+}
+
+/** What stands behind `expunge` in each line of the blocks of shell. */
+function blocksOf(text: string): readonly string[] {
+  return [...text.matchAll(/^```(?:sh|shell|bash|console)\n(.*?)^```/gms)]
+    .flatMap(([, block = '']) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'))
+    .flatMap((line) => /^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:npx )?expunge (.*)$/.exec(line)?.[1] ?? [])
+    .map((rest) => rest.split(/ +#| +[|>]/, 1)[0] ?? '')
+}
+
+const wordsOf = (line: string) =>
+  (line.match(/'[^']*'|"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll(/^['"]|['"]$/g, ''))
+
+for (const { name, text } of pages) {
+  const lines = blocksOf(text)
+  if (lines.length === 0) continue
+  test(`every command in the blocks of ${name} is one of ours, with flags that it has`, () => {
+    for (const line of lines) {
+      assert.doesNotThrow(() => commands().parse(wordsOf(line), { from: 'user' }), line)
+    }
+  })
+}
+
+test('every command and flag that a sentence names is one of ours', () => {
+  const known = new Map(
+    commands().commands.map((command) => [
+      command.name(),
+      command.options.flatMap(({ short, long }) => [short, long]),
+    ]),
+  )
+  const named = pages.flatMap(({ text }) => [...text.matchAll(/`expunge ([^`\n]+)`/g)])
+  assert.ok(named.length > 30)
+  for (const [whole, line = ''] of named) {
+    const [command = '', ...words] = wordsOf(line)
+    if (/^(?:-|<command>|…)/.test(command)) continue
+    const flags = known.get(command)
+    assert.ok(flags, whole)
+    for (const word of words.filter((one) => one.startsWith('--'))) {
+      assert.ok(flags.includes(word) || word === '--help', whole)
+    }
+  }
+})
+
+test('a command that does not exist is noticed', () => {
+  const parse = (line: string) => commands().parse(wordsOf(line), { from: 'user' })
+  for (const line of ['drain', 'pause --now', 'status', 'list --status gone']) {
+    assert.throws(() => parse(line), line)
+  }
+  assert.deepEqual(blocksOf('```sh\nX=1 expunge pause   # now\n$ expunge list | head\n```\n'), [
+    'pause',
+    'list',
+  ])
+})
