@@ -177,6 +177,7 @@ describe('metrics', () => {
       [line('ingest_phase_duration_seconds_count', { ...emea, phase: 'collect' }), 0],
       [line('retries_total', { ...emea, reason: 'lock' }), 0],
       [line('salesforce_requests_total', { org: 'apac', operation: 'close', status: '503' }), 0],
+      [line('salesforce_request_duration_seconds_count', { org: 'apac', operation: 'abort' }), 0],
       [line('jobs_recovered_total', { org: 'apac', queue: 'callbacks' }), 0],
       [line('locks_lost_total', { org: 'apac', queue: 'requests' }), 0],
       [line('callbacks_total', { org: 'apac', result: 'delivered' }), 0],

@@ -21,10 +21,7 @@ export interface Expected {
   readonly callbackResults: readonly string[]
 }
 
-/**
- * Gives every series that is to be expected its 0, so that rates see the first event of each. Of
- * histograms only the phases: those of calls have a series for each bucket and operation.
- */
+/** Gives every series that is to be expected its 0, so that rates see the first event of each. */
 export function startAtZero(instruments: Instruments, expected: Expected): void {
   for (const org of expected.orgs) {
     instruments.stalled.inc({ org }, 0)
@@ -35,6 +32,7 @@ export function startAtZero(instruments: Instruments, expected: Expected): void 
     for (const result of expected.callbackResults) instruments.callbacks.inc({ org, result }, 0)
     for (const operation of OPERATIONS) {
       for (const status of TROUBLED_CALLS) instruments.calls.inc({ org, operation, status }, 0)
+      instruments.callSeconds.zero({ org, operation })
     }
     for (const object of expected.objects) startObject(instruments, { org, object }, expected)
     for (const status of TERMINAL_STATUSES) {
