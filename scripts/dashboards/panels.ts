@@ -62,6 +62,8 @@ export interface PanelFacts {
   /** From which value on which colour; below the first: green, or what `below` says. */
   readonly thresholds?: readonly (readonly [from: number, colour: string])[]
   readonly below?: string
+  /** Shown where there is no series. */
+  readonly none?: string
 }
 
 /** What all builders have in common. */
@@ -73,6 +75,7 @@ interface Dressable {
   height(height: number): this
   datasource(ref: DataSourceRef): this
   links(links: ReturnType<typeof runbookLink>[]): this
+  noValue(words: string): this
   targets(targets: DataqueryBuilder[]): this
   thresholds(thresholds: ThresholdsConfigBuilder): this
   build(): Panel
@@ -90,6 +93,7 @@ function dress<T extends Dressable>(
     const query = new DataqueryBuilder().expr(expr).legendFormat(legend).datasource(DATASOURCE)
     return ask(query.refId(String.fromCharCode(65 + at)))
   })
+  if (facts.none !== undefined) builder.noValue(facts.none)
   return builder
     .title(facts.title)
     .description(facts.description)
@@ -111,6 +115,12 @@ function steps({ thresholds = [], below = 'green' }: PanelFacts): ThresholdsConf
     ])
 }
 
+/**
+ * Of what is counted in each step. A step of 15 s would be asked about with a window of a minute, and
+ * show every event in four of them; from a minute on the window is the step and one scrape more.
+ */
+const STEP = '1m'
+
 const lastValue = () => new ReduceDataOptionsBuilder().calcs(['lastNotNull'])
 
 /** One number, or one for each series, as of now. */
@@ -123,11 +133,10 @@ export function stat(facts: PanelFacts): StatBuilder {
 
 /** A bar for each series, as of now. */
 export function bars(facts: PanelFacts): BarGaugeBuilder {
-  return dress(new BarGaugeBuilder(), 8, facts, (query) => query.instant())
+  return dress(new BarGaugeBuilder(), 8, { none: '0', ...facts }, (query) => query.instant())
     .reduceOptions(lastValue())
     .orientation(VizOrientation.Horizontal)
     .min(0)
-    .noValue('0')
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
 }
 
@@ -157,6 +166,7 @@ export function graph({ stacked, limit, ...facts }: GraphFacts): TimeseriesBuild
         .placement(LegendPlacement.Bottom)
         .showLegend(true),
     )
+  if (stacked === 'bars') builder.interval(STEP)
   if (facts.thresholds !== undefined) {
     builder.thresholdsStyle(
       new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed),
@@ -174,6 +184,7 @@ export function heatmap(facts: PanelFacts): HeatmapBuilder {
   return dress(new HeatmapBuilder(), 8, facts, (query) =>
     query.range().format(PromQueryFormat.Heatmap),
   )
+    .interval(STEP)
     .calculate(false)
     .yAxis(new YAxisConfigBuilder().unit(facts.unit))
     .color(

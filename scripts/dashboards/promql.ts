@@ -30,11 +30,16 @@ export function increase(by: string, counter: string, matchers: string): string 
 
 /**
  * Events in the whole range of the dashboard. `increase` does not see what a series begins with: one
- * that is younger than the range, of a worker that has started since, counts with its whole value.
+ * that was not there before the range counts with its whole value, if its process began within it.
+ * Else it was Prometheus that was not there, and all that was ever counted would seem new.
  */
 export function total(by: string, counter: string, matchers: string): string {
   const series = within(counter, matchers)
-  return `sum by (${by}) ((${series} unless ${series} offset $__range) or increase(${series}[$__range]))`
+  const isYoung = 'time() - process_start_time_seconds < $__range_s'
+  return (
+    `sum by (${by}) ((${series} unless ${series} offset $__range and on (job, instance) ${isYoung}) ` +
+    `or increase(${series}[$__range]))`
+  )
 }
 
 /** As a heatmap takes it: how many in each bucket of duration. */

@@ -15,6 +15,8 @@ const panelSchema = z.object({
   title: z.string().default(''),
   description: z.string().default(''),
   gridPos: place,
+  /** The shortest step of a graph. */
+  interval: z.string().optional(),
   links: z.array(z.object({ url: z.string() })).default([]),
   targets: z.array(query).default([]),
   fieldConfig: z.object({ defaults: z.object({ unit: z.string().optional() }) }).optional(),

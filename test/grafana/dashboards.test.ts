@@ -48,6 +48,14 @@ test('every panel links to a section of the runbooks', () => {
   }
 })
 
+test('what is counted in each step has steps that a window fits into', () => {
+  const counting = graphs.filter(({ targets }) =>
+    targets.some(({ expr }) => /\b(?:increase|changes)\([^[]+\[\$__rate_interval\]/.test(expr)),
+  )
+  assert.ok(counting.length > 8)
+  for (const { title, interval } of counting) assert.equal(interval, '1m', title)
+})
+
 test('no panel lies over another or beyond the edge', () => {
   for (const { panels, name } of dashboards) {
     for (const [at, panel] of panels.entries()) {

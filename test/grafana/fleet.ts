@@ -17,6 +17,8 @@ export interface Fleet {
   readonly sandbox: Sandbox
   /** Where the producers take requests. */
   readonly apis: readonly string[]
+  /** Where each of the four serves its metrics. */
+  readonly pages: readonly string[]
   /** A server that takes callbacks. */
   readonly receiver: string
   readonly prometheus: TestPrometheus
@@ -60,7 +62,7 @@ export async function startFleet(t: Scope): Promise<Fleet> {
   await Promise.all(workers.map(({ logged }) => logged('Worker started')))
   const apis = await Promise.all(producers.map(({ logged }) => logged('Producer started')))
   const prometheus = await startPrometheus(t, await aim(folder, targets))
-  return { redis, sandbox, apis, receiver, prometheus }
+  return { redis, sandbox, apis, pages: Object.values(targets).flat(), receiver, prometheus }
 }
 
 async function configure(folder: string, sandbox: Sandbox): Promise<string> {

@@ -6,7 +6,7 @@ import { type OrgStore, openOrgStore } from '../../src/shared/org-store.ts'
 import { saveQuota } from '../../src/shared/quota.ts'
 import { connectRedis } from '../../src/shared/redis.ts'
 import { ids18 } from '../helpers/ids.ts'
-import { prometheusUnavailable, type Sample } from '../helpers/prometheus.ts'
+import { prometheusUnavailable, promtoolOn, type Sample } from '../helpers/prometheus.ts'
 import { redisUnavailable } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { PUBLISHED } from './contract.ts'
@@ -22,10 +22,11 @@ import { readRules } from './rule-files.ts'
 const dashboards = await readDashboards()
 const skip = (await prometheusUnavailable()) || (await redisUnavailable())
 
-/** As Grafana would fill in, at a scrape interval of 1 s. */
+/** As Grafana would fill in for a range of ten minutes, but with windows that reach as far back. */
 function filledIn(expr: string): string {
   return expr
-    .replaceAll('$__rate_interval', '10s')
+    .replaceAll('$__rate_interval', '10m')
+    .replaceAll('$__range_s', '600')
     .replaceAll('$__range', '10m')
     .replaceAll(/\$(?:org|object)\b/g, '.+')
 }
@@ -42,7 +43,8 @@ async function asked(
   }
 }
 
-const isThere = (samples: readonly Sample[]) => samples.length > 0
+/** A number; NaN is what comes of a division or a quantile of nothing. */
+const isThere = (samples: readonly Sample[]) => samples.some(({ value }) => Number.isFinite(value))
 
 /** The only value of a panel's only query, once it is this one. */
 async function assertShows(fleet: Fleet, title: string, value: number): Promise<void> {
@@ -171,7 +173,17 @@ test('every panel and every rule finds what it asks for, and counts it once', {
     }
   }
   await assertRulesWork(fleet)
+  await assertPagesAreClean(fleet)
 })
+
+/** As promtool reads them: names, types, units and help of everything on both kinds of pages. */
+async function assertPagesAreClean({ pages }: Fleet): Promise<void> {
+  for (const url of pages) {
+    const page = await (await fetch(new URL('/metrics', url))).text()
+    assert.match(page, /^expunge_build_info/m)
+    assert.equal(await promtoolOn(page, 'check', 'metrics'), '')
+  }
+}
 
 const evaluated = z.object({
   data: z.object({
@@ -188,7 +200,8 @@ const evaluated = z.object({
 /** Alerts are empty when all is well, so what they are made of is asked for. */
 async function assertRulesWork(fleet: Fleet): Promise<void> {
   const { recordings, alerts } = await readRules()
-  const names = [...PUBLISHED, ...recordings.map(({ record }) => record), 'up']
+  const given = ['up', 'process_start_time_seconds']
+  const names = [...PUBLISHED, ...recordings.map(({ record }) => record), ...given]
   const answer = await fetch(`${fleet.prometheus.url}/api/v1/rules`)
   const rules = evaluated.parse(await answer.json()).data.groups.flatMap((group) => group.rules)
   assert.equal(rules.length, recordings.length + alerts.length)

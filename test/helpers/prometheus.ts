@@ -80,10 +80,17 @@ async function theTools(): Promise<Tools> {
 }
 
 /** Runs promtool; gives what it said. Throws, with that, where it found a fault. */
-export async function promtool(...args: readonly string[]): Promise<string> {
+export function promtool(...args: readonly string[]): Promise<string> {
+  return promtoolOn('', ...args)
+}
+
+/** The same, with this text on its standard input. */
+export async function promtoolOn(input: string, ...args: readonly string[]): Promise<string> {
   const { promtool: command } = await theTools()
   try {
-    const { stdout, stderr } = await run(command, [...args])
+    const running = run(command, [...args])
+    running.child.stdin?.end(input)
+    const { stdout, stderr } = await running
     return stdout + stderr
   } catch (error) {
     const said =

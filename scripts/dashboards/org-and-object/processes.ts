@@ -66,7 +66,7 @@ export const PROCESSES: Row = {
     graph({
       title: 'Processes started',
       description: 'In each step: deploys, or crashes.',
-      runbook: 'expungejobsrecovered',
+      runbook: 'expungeprocessrestarts',
       unit: 'short',
       span: 6,
       queries: [
@@ -102,7 +102,7 @@ export const REDIS: Row = {
     }),
     graph({
       title: 'Redis answers',
-      description: '1 while it answers this process.',
+      description: '1 while it answers this process, and takes what a worker writes.',
       runbook: 'expungeredisdown',
       unit: 'short',
       span: 8,

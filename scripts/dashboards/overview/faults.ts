@@ -45,6 +45,7 @@ export const QUOTA: Row = {
       unit: 's',
       span: 6,
       queries: [{ expr: `${LEFT} / (${SPENT} > 0)`, legend: '{{org}} {{limit}}' }],
+      none: 'Nothing is spent',
       thresholds: [
         [4 * HOUR, 'orange'],
         [24 * HOUR, 'green'],

@@ -41,17 +41,17 @@ export const GLANCE: Row = {
     }),
     stat({
       title: 'Share that failed',
-      description:
-        'Of the ids that got a verdict in this range. Empty where there was none, for nothing is no share.',
+      description: 'Of the ids that got a verdict in this range; a dash where there was none.',
       runbook: 'expungefailureratio',
       unit: 'percentunit',
       span: 3,
       queries: [
         {
-          expr: `sum(${total('outcome', 'expunge_records_total', `${ORG}, outcome="failed"`)}) / sum(${total('outcome', 'expunge_records_total', ORG)})`,
+          expr: `sum(${total('outcome', 'expunge_records_total', `${ORG}, outcome="failed"`)}) / (sum(${total('outcome', 'expunge_records_total', ORG)}) > 0)`,
           legend: 'failed',
         },
       ],
+      none: '–',
       thresholds: [
         [0.01, 'yellow'],
         [0.1, 'red'],
