@@ -92,6 +92,25 @@ test('Redis keeps what it has, and refuses what it has no room for', () => {
   assert.match(command, /--maxmemory-policy noeviction\b/)
 })
 
+test('Grafana finds datasource and dashboards where they are mounted, and opens the first', async () => {
+  const { volumes: mounts = [], environment = {} } = services['grafana'] ?? {}
+  const at = (folder: string) =>
+    mounts.find((mount) => mount.startsWith(`${folder}:`))?.split(':')[1] ?? ''
+  assert.equal(at('./grafana/provisioning'), '/etc/grafana/provisioning')
+  const providers = z.object({
+    providers: z.tuple([z.object({ options: z.object({ path: z.string() }) })]),
+  })
+  const provided = providers.parse(await yamlOf('grafana/provisioning/dashboards/expunge.yaml'))
+  assert.equal(provided.providers[0].options.path, at('./grafana/dashboards'))
+  const home = environment['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH'] ?? ''
+  await stat(path(home.replace(at('./grafana/dashboards'), 'grafana/dashboards')))
+  const sources = z.object({ datasources: z.tuple([z.object({ url: z.string() })]) })
+  const { datasources } = sources.parse(
+    await yamlOf('grafana/provisioning/datasources/prometheus.yaml'),
+  )
+  assert.ok(new URL(datasources[0].url).hostname in services)
+})
+
 test('Prometheus looks for the processes by the names of their services', async () => {
   const config = z.object({
     scrape_configs: z.array(
