@@ -24,11 +24,14 @@ function commands() {
   return program
 }
 
-/** What stands behind `expunge` in each line of the blocks of shell. */
+const OURS =
+  /^(?:\$ )?(?:(?:[A-Z_]+=\S+ )*(?:npx )?expunge|docker compose run --rm cli|docker run --rm expunge:\S+|.*-- node bin\/expunge\.js) (.*)$/
+
+/** What stands behind `expunge`, or what starts it elsewhere, in each line of the blocks of shell. */
 function blocksOf(text: string): readonly string[] {
   return [...text.matchAll(/^```(?:sh|shell|bash|console)\n(.*?)^```/gms)]
     .flatMap(([, block = '']) => block.replaceAll(/\\\n\s*/g, ' ').split('\n'))
-    .flatMap((line) => /^(?:\$ )?(?:[A-Z_]+=\S+ )*(?:npx )?expunge (.*)$/.exec(line)?.[1] ?? [])
+    .flatMap((line) => OURS.exec(line)?.[1] ?? [])
     .map((rest) => rest.split(/ +#| +[|>]/, 1)[0] ?? '')
 }
 

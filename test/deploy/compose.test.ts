@@ -40,6 +40,9 @@ test('every image is pinned to one version, ours to that of the package', async 
     if (OURS.includes(name)) assert.equal(image, `\${EXPUNGE_IMAGE:-expunge:${version}}`)
     else assert.match(image, /:v?\d+\.\d+\.\d+(?:-[a-z]+)?$/, name)
   }
+  const told = [...(await textOf('docs/deployment.md')).matchAll(/\bexpunge:([\d.]+)/g)]
+  assert.ok(told.length > 3)
+  for (const [, tag] of told) assert.equal(tag, version)
   const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map(([, image]) => image)
   assert.equal(new Set(bases).size, 1)
   const node = (await textOf('.node-version')).trim()
