@@ -197,7 +197,7 @@ const evaluated = z.object({
   }),
 })
 
-/** Alerts are empty when all is well, so what they are made of is asked for. */
+/** Alerts are empty when all is well, so what they are made of is asked for, and the one that is due. */
 async function assertRulesWork(fleet: Fleet): Promise<void> {
   const { recordings, alerts } = await readRules()
   const given = ['up', 'process_start_time_seconds']
@@ -217,5 +217,14 @@ async function assertRulesWork(fleet: Fleet): Promise<void> {
       const made = selector.replace('status=~"5.."', '')
       assert.ok(isThere(await asked(fleet, made, isThere)), `nothing for ${selector} in ${expr}`)
     }
+  }
+  for (const { alert, expr } of alerts) {
+    const due = alert === 'ExpungeOrgPausedByOperator' ? ['default'] : []
+    const samples = await asked(fleet, expr, ({ length }) => length === due.length)
+    assert.deepEqual(
+      samples.map(({ labels }) => labels['org']),
+      due,
+      alert,
+    )
   }
 }
