@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { openApiDocument } from './openapi/document.ts'
 
 /** `/openapi.json`, and a page of it for people, all of whose parts come from here. */
@@ -13,13 +13,22 @@ export async function docsRoutes(
     reply.type('application/json; charset=utf-8').send(text),
   )
   app.get('/', async (_, reply) => reply.redirect('/docs/'))
-  await app.register(swagger, { mode: 'static', specification: { document: JSON.parse(text) } })
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: CSP,
-    theme: { title: 'Expunge: the HTTP API' },
-    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0 },
+  await app.register((scope, _, done) => {
+    scope.addHook('onRequest', sendWhole)
+    void scope.register(swagger, { mode: 'static', specification: { document: JSON.parse(text) } })
+    void scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: CSP,
+      theme: { title: 'Expunge: the HTTP API' },
+      uiConfig: { layout: 'BaseLayout', docExpansion: 'list', defaultModelsExpandDepth: 0 },
+    })
+    done()
   })
+}
+
+/** Parts and conditions may be ignored, and are not worth problems of their own. */
+async function sendWhole({ raw }: FastifyRequest): Promise<void> {
+  for (const name of ['range', 'if-match', 'if-unmodified-since']) delete raw.headers[name]
 }
 
 /** Icons of the page are data URLs; all else is a file of ours. */

@@ -118,6 +118,8 @@ function frameworkProblem(error: unknown): ProblemAnswer | null {
       return say('MALFORMED_URL', 'The path is not a valid URL.')
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return say('NO_SUCH_ROUTE', 'No request id is that long.')
+    case 'FST_STATIC_FORBIDDEN_PATH':
+      return say('NO_SUCH_ROUTE', 'No file of a page can have this path.')
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return say('MEDIA_TYPE_NOT_SUPPORTED', MEDIA_TYPES)
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

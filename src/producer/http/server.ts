@@ -1,4 +1,4 @@
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { ConfigError, messageOf } from '../../shared/errors.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
 import { endsWithin } from '../../shared/shutdown.ts'
@@ -56,6 +56,8 @@ async function createApp(service: Service): Promise<FastifyInstance> {
       maxHeaderSize: HEADER_BYTES,
       headersTimeout: patience.headersMs,
       connectionsCheckingInterval: patience.headersMs / 4,
+      // Node would answer without a word of what is wrong; `guard` has one.
+      requireHostHeader: false,
     },
     routerOptions: { maxParamLength: PARAMETER_CHARS },
     return503OnClosing: false,
@@ -63,6 +65,10 @@ async function createApp(service: Service): Promise<FastifyInstance> {
     frameworkErrors: (error, request, reply) => reject(error, request, reply, service.log),
   })
   app.server.maxHeadersCount = HEADERS
+  // What else a caller expects may be ignored, and Node would answer without a word here too.
+  app.server.on('checkExpectation', (request, response) => {
+    app.server.emit('request', request, response)
+  })
   observe(app, service)
   answerWithProblems(app, service.log)
   guard(app, service)
@@ -87,6 +93,7 @@ function guard(app: FastifyInstance, { redisTrouble }: Service): void {
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(HARDENING)
+    assertOneHost(request)
     if (isClosing) {
       throw new HttpError('STOPPING', 'This service is being stopped. Ask again.', {
         ...retryAfter(1),
@@ -99,9 +106,17 @@ function guard(app: FastifyInstance, { redisTrouble }: Service): void {
   })
 }
 
+/** Two names: one that a proxy in front has looked at, and one that counts here. */
+function assertOneHost({ raw }: FastifyRequest): void {
+  const { length } = raw.headersDistinct['host'] ?? []
+  if (length === 1 || (length === 0 && raw.httpVersion === '1.0')) return
+  throw new HttpError('MALFORMED_HTTP', `Expected one header line Host, got ${length}.`)
+}
+
 const HARDENING = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
 } as const

@@ -65,6 +65,21 @@ describe('what is no HTTP', () => {
     assert.match(await rawCall(api.url, path), /^HTTP\/1\.1 404 .*UNKNOWN_REQUEST/s)
   })
 
+  test('nor names one host', async () => {
+    for (const hosts of ['', 'Host: localhost\r\nHost: evil.example\r\n']) {
+      const answer = await rawCall(
+        api.url,
+        `GET ${PATH} HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`,
+      )
+      assert.match(answer, /^HTTP\/1\.1 400 .*MALFORMED_HTTP.*one header line Host/s)
+    }
+  })
+
+  test('but expects what nobody knows, is answered all the same', async () => {
+    const call = head(`GET ${PATH}?org=${org} HTTP/1.1`, 'Expect: the-unexpected')
+    assert.match(await rawCall(api.url, call), /^HTTP\/1\.1 200 /)
+  })
+
   test('or header lines that never end, is not waited for', async () => {
     const answer = await rawCall(hasty.url, `GET ${PATH} HTTP/1.1\r\nHost: localhost\r\n`)
     assert.match(answer, /^HTTP\/1\.1 408 .*TOO_SLOW/s)

@@ -13,7 +13,7 @@ import { id18, ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { startWorld } from '../../helpers/world.ts'
-import { keyEntry, PATH, startApi } from './api.ts'
+import { keyEntry, PATH, rawCall, startApi } from './api.ts'
 import type { components, paths } from './client.generated.ts'
 import { document } from './documented.ts'
 
@@ -165,5 +165,21 @@ describe('its page for people', () => {
     }
     assert.doesNotMatch(page.text, /<script>|<style| style=| on\w+=/)
     assert.equal((await api.call('/docs/json')).json.info.title, 'Expunge')
+  })
+
+  test('has no files but its own, and gives each of them whole', async () => {
+    const get = (path: string, ...more: readonly string[]) =>
+      rawCall(
+        api.url,
+        [`GET ${path} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...more, '', ''].join(
+          '\r\n',
+        ),
+      )
+    for (const name of ['../../package.json', '%2e%2e/', '..\\x', '%00', 'x'.repeat(3000), 'x']) {
+      assert.match(await get(`/docs/static/${name}`), /^HTTP\/1\.1 404 .*"NO_SUCH_ROUTE"/s, name)
+    }
+    for (const line of ['Range: bytes=99999999-', 'If-Match: "x"']) {
+      assert.match(await get('/docs/static/index.css', line), /^HTTP\/1\.1 200 /, line)
+    }
   })
 })
