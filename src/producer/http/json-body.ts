@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { messageOf } from '../../shared/errors.ts'
-import { JSON_BYTES, type Pace } from './limits.ts'
-import { HttpError } from './problem.ts'
+import { JSON_BYTES, JSON_BYTES_AT_ONCE, type Pace } from './limits.ts'
+import { HttpError, retryAfter } from './problem.ts'
 import { steadily } from './steady-body.ts'
 
 /**
@@ -16,11 +16,12 @@ export function readJsonBodies(app: FastifyInstance, pace: Pace): void {
       const done = (error: Error | null, body?: unknown) => (error ? reject(error) : resolve(body))
       void parse(request, text, done)
     })
+  const held = { bytes: 0 }
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser(
     'application/json',
     async (request: FastifyRequest, payload: Readable) => {
-      const text = await textOf(request, payload, pace)
+      const text = textIn(await taken(request, payload, pace, held))
       // Many a client names the type of a body that it does not send.
       if (text === '') return undefined
       try {
@@ -32,20 +33,41 @@ export function readJsonBodies(app: FastifyInstance, pace: Pace): void {
   )
 }
 
-async function textOf({ headers }: FastifyRequest, payload: Readable, pace: Pace): Promise<string> {
+async function taken(
+  { headers }: FastifyRequest,
+  payload: Readable,
+  pace: Pace,
+  held: { bytes: number },
+): Promise<Uint8Array> {
   if (Number(headers['content-length'] ?? 0) > JSON_BYTES) throw tooLarge()
   const blocks: Uint8Array[] = []
   let bytes = 0
-  for await (const block of steadily(payload, pace)) {
-    bytes += block.length
-    if (bytes > JSON_BYTES) throw tooLarge()
-    blocks.push(block)
-  }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(blocks))
+    for await (const block of steadily(payload, pace)) {
+      bytes += block.length
+      held.bytes += block.length
+      if (bytes > JSON_BYTES) throw tooLarge()
+      if (held.bytes > JSON_BYTES_AT_ONCE) throw noRoom()
+      blocks.push(block)
+    }
+    return Buffer.concat(blocks)
+  } finally {
+    held.bytes -= bytes
+  }
+}
+
+function textIn(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw new HttpError('MALFORMED_BODY', 'Expected JSON in UTF-8, got other bytes.')
   }
+}
+
+/** Else a few hundred callers, each within their rights, would take all memory. */
+function noRoom(): HttpError {
+  const message = `${JSON_BYTES_AT_ONCE} bytes of JSON come in at once already.`
+  return new HttpError('TOO_MANY_UPLOADS', message, retryAfter())
 }
 
 function tooLarge(): HttpError {

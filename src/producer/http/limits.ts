@@ -3,6 +3,9 @@
 /** 10,000 ids of 255 characters, far more than ids have, and what stands around them. */
 export const JSON_BYTES = 4 * 1024 * 1024
 
+/** Of all bodies that come in now: each is held whole until it is there. */
+export const JSON_BYTES_AT_ONCE = 16 * JSON_BYTES
+
 /** Of all header lines together; Node answers 431 past it. */
 export const HEADER_BYTES = 16 * 1024
 export const HEADERS = 64

@@ -55,6 +55,11 @@ export function maySubmit(
   )
 }
 
+/** Whether the key may submit anything at all: to be asked before a body is taken in. */
+export function maySubmitSome(key: ApiKey): Denial | null {
+  return lacksRole(key, 'submit')
+}
+
 /** The `maxRecords` that a request of this key is submitted with: its own where that is lower. */
 export function recordLimit({ maxRecords }: ApiKey, asked: number | null): number | null {
   if (asked === null || maxRecords === null) return asked ?? maxRecords

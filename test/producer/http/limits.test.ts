@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { JSON_BYTES, UPLOADS_AT_ONCE } from '../../../src/producer/http/limits.ts'
+import {
+  JSON_BYTES,
+  JSON_BYTES_AT_ONCE,
+  UPLOADS_AT_ONCE,
+} from '../../../src/producer/http/limits.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -128,6 +132,21 @@ describe('a JSON body', () => {
       for (let k = 0; k < 100; k++) yield Buffer.alloc(JSON_BYTES / 64, ' ')
     }
     assert.equal(await sentAsJson(endless()), '413 BODY_TOO_LARGE')
+  })
+
+  test('finds room for itself, or is asked to come again', async (t) => {
+    const most = `"${'x'.repeat(JSON_BYTES - 1)}`
+    const held = post(JSON_TYPE, `Content-Length: ${JSON_BYTES}`)
+    const calls = Array.from({ length: JSON_BYTES_AT_ONCE / JSON_BYTES + 1 }, () =>
+      openCall(api.url, held),
+    )
+    // All but the last byte of each: one more than there is room for has come.
+    for (const call of calls) call.write(most.slice(0, -1))
+    const first = await Promise.race(calls.map(({ answer }) => answer))
+    assert.match(first, /^HTTP\/1\.1 503 .*retry-after: \d.*"TOO_MANY_UPLOADS"/is)
+    for (const call of calls) call.end()
+    await Promise.all(calls.map(({ answer }) => answer))
+    await until(t, async () => (await sentAsJson(most)) === '400 MALFORMED_BODY')
   })
 
   test('of another type, or encoded, is refused', async () => {

@@ -15,7 +15,7 @@ import type { ApiKey } from '../keys.ts'
 import { UPLOADS_AT_ONCE } from '../limits.ts'
 import { ownOrgQuery, parseFields } from '../parameters.ts'
 import { HttpError } from '../problem.ts'
-import { maySubmit, recordLimit } from '../rights.ts'
+import { maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { steadily } from '../steady-body.ts'
@@ -30,7 +30,11 @@ export function submitRoute(app: FastifyInstance, service: Service): void {
   void app.register((scope, _, done) => {
     // The stream itself: it goes into staging as it comes, and is never held whole.
     scope.addContentTypeParser('text/csv', async (_: FastifyRequest, payload: unknown) => payload)
-    scope.post(REQUESTS_PATH, { onRequest: service.callers.admit }, async (request, reply) => {
+    const { callers } = service
+    const mayAtAll = async (request: FastifyRequest) =>
+      assertAllowed(maySubmitSome(callers.of(request)))
+    const options = { onRequest: [callers.admit, mayAtAll] }
+    scope.post(REQUESTS_PATH, options, async (request, reply) => {
       const isCsv = mediaTypeOf(request) === 'text/csv'
       const answer = isCsv
         ? await uploads.pass(() => submitCsv(request, service))
