@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/logger.ts'
 import type { ApiKey } from './keys.ts'
+import { DeniedError } from './problem.ts'
 
 /** What was changed, and why, in the caller's own words. */
 export interface AuditEntry {
@@ -21,6 +22,21 @@ export function audit(
   log.info(
     { audit: action, key: key.name, org, request: id, reason, ...more, ...callOf(call) },
     WORDS[action],
+  )
+}
+
+/** The line that says what somebody has tried whose key is not for that; none for other failures. */
+export function auditDenial(
+  log: Logger,
+  call: FastifyRequest,
+  key: ApiKey,
+  { action, org, id, reason }: AuditEntry,
+  error: unknown,
+): void {
+  if (!(error instanceof DeniedError)) return
+  log.warn(
+    { audit: action, denied: error.code, key: key.name, org, request: id, reason, ...callOf(call) },
+    'A change was denied.',
   )
 }
 

@@ -1,7 +1,8 @@
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import { note } from './call-facts.ts'
 import type { ApiKey, KeyRing } from './keys.ts'
 import type { Patience } from './limits.ts'
-import { HttpError, retryAfter } from './problem.ts'
+import { DeniedError, HttpError, retryAfter } from './problem.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import type { Denial } from './rights.ts'
 import { soon } from './soon.ts'
@@ -43,6 +44,7 @@ export function createCallers(
       return
     }
     const key = keyOf(request, keys, scheme)
+    note(request, { key: key.name })
     const admission = await soon(patience, limiter(key))
     if (!admission.admitted) {
       throw new HttpError(
@@ -65,9 +67,9 @@ export function createCallers(
   }
 }
 
-/** @throws HttpError with the code and words of what stands against it */
+/** @throws DeniedError with the code and words of what stands against it */
 export function assertAllowed(denial: Denial | null): void {
-  if (denial !== null) throw new HttpError(denial.code, denial.message)
+  if (denial !== null) throw new DeniedError(denial.code, denial.message)
 }
 
 type Scheme = 'Bearer' | 'Basic'

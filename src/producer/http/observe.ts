@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import { callOf } from './audit.ts'
+import { factsOf } from './call-facts.ts'
 
 /** Each call leaves a line in the log and a count in the metrics; never its path or query string. */
 export function observe(app: FastifyInstance, { log, metrics }: { log: Logger; metrics: Metrics }) {
@@ -14,7 +15,8 @@ export function observe(app: FastifyInstance, { log, metrics }: { log: Logger; m
     const { statusCode: status } = reply
     const facts = { route: routeOf(request), method: methodOf(request), status }
     metrics.httpAnswered({ ...facts, seconds: reply.elapsedTime / 1000 })
-    const line = { ...facts, ms: Math.round(reply.elapsedTime), ...callOf(request) }
+    const ms = Math.round(reply.elapsedTime)
+    const line = { ...facts, ...factsOf(request), ms, ...callOf(request) }
     log[levelOf(request, reply)](line, 'Call answered.')
   })
   app.addHook('onRequestAbort', async (request) => {

@@ -49,6 +49,9 @@ export class HttpError extends ExpungeError {
   }
 }
 
+/** The caller's key is not for that. */
+export class DeniedError extends HttpError {}
+
 /** RFC 9457. `code` is stable, `detail` is for people. */
 export interface Problem {
   readonly type: 'about:blank'

@@ -66,17 +66,25 @@ export function recordLimit({ maxRecords }: ApiKey, asked: number | null): numbe
   return Math.min(asked, maxRecords)
 }
 
-/** The list of an org's requests. */
-export function mayList(key: ApiKey, org: string): Denial | null {
-  return lacksRole(key, 'read') ?? outsideOrgs(key, org)
+/**
+ * The list of an org's requests. It shows those that the key may read.
+ *
+ * @param object the one that is asked for; null asks for all that the key is for
+ */
+export function mayList(key: ApiKey, org: string, object: string | null): Denial | null {
+  return (
+    lacksRole(key, 'read') ??
+    outsideOrgs(key, org) ??
+    (object === null ? null : outsideObjects(key, object))
+  )
 }
 
 /** One request with its receipt and result files: whoever submits may see what came of it. */
-export function mayRead(
-  key: ApiKey,
-  request: Pick<ExistingRequest, 'org' | 'submittedBy'>,
-): Denial | null {
-  return outsideOrgs(key, request.org) ?? (isOwn(key, request) ? null : lacksRole(key, 'read'))
+export function mayRead(key: ApiKey, request: ExistingRequest): Denial | null {
+  return (
+    outsideOrgs(key, request.org) ??
+    (isOwn(key, request) ? null : (lacksRole(key, 'read') ?? outsideObjects(key, request.object)))
+  )
 }
 
 /**
@@ -104,15 +112,19 @@ export function mayCancel(key: ApiKey, request: ExistingRequest): Denial | null 
   )
 }
 
-/** The dashboard shows the queues of all orgs. */
+/** The dashboard shows the queues of all orgs, and what waits there is for any object. */
 export function maySeeDashboard(key: ApiKey): Denial | null {
+  const { name, orgs, objects } = key
   return (
     lacksRole(key, 'admin') ??
-    (key.orgs === '*'
+    (orgs === '*'
+      ? null
+      : deny('ORG_NOT_ALLOWED', `The dashboard shows every org; the key ${name} has only some.`)) ??
+    (objects === '*'
       ? null
       : deny(
-          'ORG_NOT_ALLOWED',
-          `The dashboard shows every org; the key ${key.name} has only some.`,
+          'OBJECT_NOT_ALLOWED',
+          `The dashboard shows every object; the key ${name} has only some.`,
         ))
   )
 }

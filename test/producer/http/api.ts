@@ -106,9 +106,14 @@ export async function callAt(url: string, path: string, options: CallOptions): P
 export function keyEntry(
   name: string,
   secret: string,
-  { roles, orgs = '"*"', more = '' }: { roles: string; orgs?: string; more?: string },
+  {
+    roles,
+    orgs = '"*"',
+    objects = '"*"',
+    more = '',
+  }: { roles: string; orgs?: string; objects?: string; more?: string },
 ): string {
-  return `${name}: { hash: ${hashOf(secret)}, roles: [${roles}], orgs: ${orgs}, objects: "*"${more} }\n`
+  return `${name}: { hash: ${hashOf(secret)}, roles: [${roles}], orgs: ${orgs}, objects: ${objects}${more} }\n`
 }
 
 /** A call whose bytes are sent as they are, one after the other. */

@@ -13,7 +13,7 @@ export interface paths {
   "/v1/deletion-requests": {
     /**
      * List deletion requests, newest first
-     * @description Page by page: `cursor` takes the `next` of the page before. Needs the role `read`.
+     * @description Page by page: `cursor` takes the `next` of the page before. Needs the role `read`, and shows what is for the objects of the key.
      */
     get: operations["listDeletionRequests"];
     /**
@@ -343,7 +343,7 @@ export interface operations {
 
   /**
    * List deletion requests, newest first
-   * @description Page by page: `cursor` takes the `next` of the page before. Needs the role `read`.
+   * @description Page by page: `cursor` takes the `next` of the page before. Needs the role `read`, and shows what is for the objects of the key.
    */
   listDeletionRequests: {
     parameters: {

@@ -2,19 +2,20 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
 import { ConfigError } from '../../../src/shared/errors.ts'
+import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { startWorld } from '../../helpers/world.ts'
-import { type CallOptions, keyEntry, PATH, rawCall, startApi } from './api.ts'
+import { type Answer, type CallOptions, keyEntry, PATH, rawCall, startApi, until } from './api.ts'
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
 const world = await startWorld(scope, { redis })
 await world.startWorker()
 
-const names = ['crm', 'officer', 'auditor', 'boss', 'small', 'elsewhere', 'hasty'] as const
+const names = ['crm', 'officer', 'auditor', 'boss', 'small', 'elsewhere', 'hasty', 'leads'] as const
 const secrets = Object.fromEntries(names.map((name) => [name, createSecret()])) as Record<
   (typeof names)[number],
   string
@@ -31,6 +32,7 @@ const api = await startApi(scope, world, {
     named('boss', { roles: 'admin' }),
     named('small', { roles: 'submit', more: ', maxRecords: 2' }),
     named('elsewhere', { roles: 'admin', orgs: '[other]' }),
+    named('leads', { roles: 'admin', objects: '[Lead]' }),
     named('hasty', { roles: 'read', more: ', requestsPerMinute: 3' }),
   ].join(''),
 })
@@ -84,6 +86,33 @@ describe('a call', () => {
     assert.equal(await outcomeOf('crm', file), '404 NO_RESULT_FILE')
   })
 
+  test('is answered within the objects of its key alone', async () => {
+    const lead = body({
+      id: 'a-lead',
+      object: 'Lead',
+      source: { type: 'ids', ids: ids18(3, 0, '00Q') },
+    })
+    assert.equal(await outcomeOf('boss', PATH, { json: lead }), '202')
+    assert.equal(await outcomeOf('boss', PATH, { json: body({ id: 'a-contact' }) }), '202')
+    await world.store.redis.hset(orgKeys(org).request('unreadable'), 'request', '{}')
+    await world.store.redis.zadd(orgKeys(org).requests, Date.now(), 'unreadable')
+    const listed = async (name: (typeof names)[number]) => {
+      const { json } = await api.call(`${PATH}?org=${org}`, { key: secrets[name] })
+      const ids = [...json.requests, ...json.unreadable].map(({ id }) => id)
+      return ['a-lead', 'a-contact', 'unreadable'].filter((id) => ids.includes(id))
+    }
+    assert.deepEqual(await listed('auditor'), ['a-lead', 'a-contact', 'unreadable'])
+    assert.deepEqual(await listed('leads'), ['a-lead'])
+    for (const path of ['', '/a-contact', '/a-contact/results/failed.csv']) {
+      const query = path === '' ? '&object=Contact' : ''
+      const denied = await outcomeOf('leads', `${PATH}${path}?org=${org}${query}`)
+      assert.equal(denied, '403 OBJECT_NOT_ALLOWED', path)
+    }
+    assert.equal(await outcomeOf('leads', `${PATH}/a-lead?org=${org}`), '200')
+    assert.equal(await outcomeOf('leads', `${PATH}?org=${org}&object=Lead`), '200')
+    await world.store.redis.zrem(orgKeys(org).requests, 'unreadable')
+  })
+
   test('tells nobody whether an org exists that its key is not for', async () => {
     assert.equal(await outcomeOf('elsewhere', `${PATH}/any?org=nowhere`), '403 ORG_NOT_ALLOWED')
     assert.equal(await outcomeOf('elsewhere', `${PATH}/any?org=${org}`), '403 ORG_NOT_ALLOWED')
@@ -122,10 +151,40 @@ test('a plan is approved by another key than the one that submitted it', async (
     await outcomeOf('crm', `${PATH}/four-eyes/cancel?org=${org}`, post),
     '403 ROLE_MISSING',
   )
-  assert.equal(await outcomeOf('officer', path, post), '200')
+  const approved = { json: { reason: 'looked at' } }
+  assert.equal(await outcomeOf('officer', path, approved), '200')
   assert.equal((await receiptOf(world, 'four-eyes')).status, 'completed')
-  const line = api.log.find(({ audit }) => audit === 'approve')
-  assert.equal(line?.['key'], `officer-${org}`)
+  const lines = api.log.filter(
+    ({ audit, request }) => audit !== undefined && request === 'four-eyes',
+  )
+  assert.deepEqual(
+    lines.map(({ audit, key, denied, reason }) => ({ audit, key, denied, reason })),
+    [
+      ['submit', 'boss', undefined, null],
+      ['approve', 'boss', 'OWN_REQUEST', null],
+      ['approve', 'crm', 'ROLE_MISSING', null],
+      ['cancel', 'crm', 'ROLE_MISSING', null],
+      ['approve', 'officer', undefined, 'looked at'],
+    ].map(([audit, key, denied, reason]) => ({ audit, key: `${key}-${org}`, denied, reason })),
+  )
+})
+
+test('every call is logged with its key and what was wrong with it', async () => {
+  const lineOf = async (answer: Promise<Answer>) => {
+    const id = (await answer).headers.get('x-request-id')
+    const isIts = (line: Record<string, unknown>) =>
+      line['msg'] === 'Call answered.' && line['httpRequestId'] === id
+    await until({ signal: AbortSignal.timeout(10_000) }, async () => api.log.some(isIts))
+    const { key, code, status } = api.log.find(isIts) ?? {}
+    return [status, key, code]
+  }
+  const list = `${PATH}?org=${org}`
+  const own = await lineOf(api.call(list, { key: secrets.auditor }))
+  assert.deepEqual(own, [200, `auditor-${org}`, undefined])
+  const denied = await lineOf(api.call(list, { key: secrets.crm }))
+  assert.deepEqual(denied, [403, `crm-${org}`, 'ROLE_MISSING'])
+  const unknown = await lineOf(api.call(list, { key: createSecret() }))
+  assert.deepEqual(unknown, [401, undefined, 'KEY_UNKNOWN'])
 })
 
 test('no key, nor any part of its hash, is ever logged', () => {
@@ -147,6 +206,7 @@ describe('the dashboard', () => {
     for (const path of ['/queues', '/queues/api/queues']) {
       assert.equal((await api.call(path, basic('auditor'))).status, 403)
       assert.equal((await api.call(path, basic('elsewhere'))).status, 403)
+      assert.equal((await api.call(path, basic('leads'))).status, 403)
     }
   })
 

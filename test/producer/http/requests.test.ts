@@ -112,8 +112,15 @@ describe('submitting', () => {
     const json = body({ id: 'audited', reason: 'Art. 17 request 123' })
     for (let k = 0; k < 2; k++)
       await idle.call(PATH, { json, headers: { 'X-Request-Id': 'edge-0042' } })
+    for (let k = 0; k < 2; k++) {
+      const path = `${PATH}/AUDITED/cancel?org=${quiet.org}`
+      assert.equal((await idle.call(path, { method: 'POST' })).status, 202)
+    }
     const lines = idle.log.filter((line) => line['audit'] && line['request'] === 'audited')
-    assert.equal(lines.length, 1)
+    assert.deepEqual(
+      lines.map((line) => line['audit']),
+      ['submit', 'cancel'],
+    )
     const { audit, key, org, reason, httpRequestId } = lines[0] ?? {}
     assert.deepEqual(
       [audit, key, org, reason, httpRequestId],

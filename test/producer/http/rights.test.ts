@@ -42,7 +42,8 @@ function answers(key: ApiKey, request: ExistingRequest, records: number | null) 
   const { org, object } = request
   return {
     submit: maySubmit(key, { org, object, records }) === null,
-    list: mayList(key, org) === null,
+    list: mayList(key, org, null) === null,
+    listObject: mayList(key, org, object) === null,
     read: mayRead(key, request) === null,
     approve: mayApprove(key, request) === null,
     cancel: mayCancel(key, request) === null,
@@ -65,10 +66,11 @@ test('a right is exactly its role within org, object and limit', () => {
       assert.deepEqual(answers(key, request, records), {
         submit: has('submit') && inOrg && inObject && few,
         list: has('read') && inOrg,
-        read: (has('read') || (own && has('submit'))) && inOrg,
+        listObject: has('read') && inOrg && inObject,
+        read: inOrg && ((own && has('submit')) || (has('read') && inObject)),
         approve: has('approve') && inOrg && inObject && !own,
         cancel: inOrg && ((own && has('submit')) || (has('approve') && inObject)),
-        dashboard: has('admin') && orgs === '*',
+        dashboard: has('admin') && orgs === '*' && objects === '*',
       })
     }),
     { numRuns: 1000 },
@@ -131,7 +133,7 @@ test('a denial names the key and what it lacks', () => {
   })
   assert.equal(maySubmit(key, { ...ask, org: 'emea' })?.code, 'ORG_NOT_ALLOWED')
   assert.equal(maySubmit(key, { ...ask, object: 'Lead' })?.code, 'OBJECT_NOT_ALLOWED')
-  assert.deepEqual(mayList(key, 'default'), {
+  assert.deepEqual(mayList(key, 'default', null), {
     code: 'ROLE_MISSING',
     message: 'The key crm lacks the role "read".',
   })

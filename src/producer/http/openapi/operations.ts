@@ -60,7 +60,7 @@ function list(): Json {
     tags: TAGS,
     summary: 'List deletion requests, newest first',
     description:
-      'Page by page: `cursor` takes the `next` of the page before. Needs the role `read`.',
+      'Page by page: `cursor` takes the `next` of the page before. Needs the role `read`, and shows what is for the objects of the key.',
     parameters: queryParameters(properties, {
       org: ORG,
       status: 'Only requests with this status.',

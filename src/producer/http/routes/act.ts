@@ -1,19 +1,21 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { RequestView } from '../../producer.ts'
-import { type AuditEntry, audit } from '../audit.ts'
+import { type AuditEntry, audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import type { ApiKey } from '../keys.ts'
 import { actionBody, idIn, orgQuery, parseFields } from '../parameters.ts'
 import { type Denial, type ExistingRequest, mayApprove, mayCancel } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
-import { find } from './look.ts'
+import { existing, find } from './look.ts'
 import { REQUESTS_PATH } from './submit.ts'
 
 interface Action {
   readonly name: Exclude<AuditEntry['action'], 'submit'>
   readonly status: 200 | 202
   readonly may: (key: ApiKey, request: ExistingRequest) => Denial | null
+  /** Else it was done before, and to repeat it is harmless. */
+  readonly changes: (view: RequestView) => boolean
   readonly act: (service: Service, view: RequestView) => Promise<void>
 }
 
@@ -22,6 +24,7 @@ const ACTIONS: readonly Action[] = [
     name: 'approve',
     status: 200,
     may: mayApprove,
+    changes: ({ status }) => status === 'awaiting-approval',
     act: ({ producer }, { id, org }) => producer.approve(id, { org }),
   },
   {
@@ -29,6 +32,7 @@ const ACTIONS: readonly Action[] = [
     name: 'cancel',
     status: 202,
     may: mayCancel,
+    changes: ({ stopping }) => stopping === null,
     act: ({ producer }, { id, org }) => producer.cancel(id, { org }),
   },
 ]
@@ -45,20 +49,27 @@ export function actRoutes(app: FastifyInstance, service: Service): void {
 }
 
 async function act(
-  { name, may, act }: Action,
+  { name, may, changes, act }: Action,
   request: FastifyRequest,
   service: Service,
 ): Promise<RequestView> {
-  const { callers, log } = service
+  const { callers, log, patience } = service
   const key = callers.of(request)
   const { org } = parseFields(orgQuery, request.query)
   const { reason = null } = reasonIn(request.body)
   const id = idIn(request.params)
-  const before = await find(service, key, { org, id })
-  assertAllowed(may(key, { ...before, object: before.request.object }))
-  const entry = { action: name, org, id: before.id, reason }
-  const acted = act(service, before).then(() => audit(log, request, key, entry))
-  await soon(service.patience, acted)
+  const entry = { action: name, org, id, reason }
+  try {
+    const before = await find(service, key, { org, id })
+    assertAllowed(may(key, existing(before)))
+    const acted = act(service, before).then(() => {
+      if (changes(before)) audit(log, request, key, { ...entry, id: before.id })
+    })
+    await soon(patience, acted)
+  } catch (error) {
+    auditDenial(log, request, key, entry, error)
+    throw error
+  }
   return find(service, key, { org, id })
 }
 

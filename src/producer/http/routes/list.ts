@@ -9,7 +9,7 @@ import type { RequestView } from '../../producer.ts'
 import { assertAllowed } from '../caller.ts'
 import { cursorAt, placeAt } from '../cursor.ts'
 import { listQuery, parseFields } from '../parameters.ts'
-import { mayList } from '../rights.ts'
+import { type ApiKey, mayList, mayRead } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { REQUESTS_PATH } from './submit.ts'
@@ -27,7 +27,14 @@ export interface RequestPage {
   readonly next: string | null
 }
 
-type Filter = z.output<typeof listQuery>
+interface Filter {
+  readonly limit: number
+  /** Whether it may leave any out. */
+  readonly isSelective: boolean
+  readonly matches: (record: RequestRecord) => boolean
+  /** What a request is for that cannot be read is not known. */
+  readonly showsUnreadable: boolean
+}
 
 /** `GET /v1/deletion-requests` */
 export function listRoute(app: FastifyInstance, service: Service): void {
@@ -35,24 +42,24 @@ export function listRoute(app: FastifyInstance, service: Service): void {
   app.get(REQUESTS_PATH, { onRequest: callers.admit }, async (request): Promise<RequestPage> => {
     const filter = parseFields(listQuery, request.query)
     const from = filter.cursor === undefined ? null : placeAt(filter.cursor)
-    assertAllowed(mayList(callers.of(request), filter.org))
+    const key = callers.of(request)
+    assertAllowed(mayList(key, filter.org, filter.object ?? null))
     const store = await soon(patience, orgs.open(filter.org))
     return soon(
       patience,
-      explained(() => pageOf(store, filter, from)),
+      explained(() => pageOf(store, filterOf(filter, key), from)),
     )
   })
 }
 
 async function pageOf(store: OrgStore, filter: Filter, from: Place | null): Promise<RequestPage> {
-  const isFiltered = filter.status !== undefined || filter.object !== undefined
-  const count = isFiltered ? Math.max(filter.limit, READ_AT_ONCE) : filter.limit
+  const count = filter.isSelective ? Math.max(filter.limit, READ_AT_ONCE) : filter.limit
   const found: RequestRecord[] = []
   const unreadable: Unreadable[] = []
   let next = from
   for (let read = 0; read < MOST_READ; read += count) {
     const listed = await store.ledger.follow({ before: next, count })
-    const matching = listed.records.filter((record) => matches(record, filter))
+    const matching = listed.records.filter(filter.matches)
     const isFull = found.length + matching.length >= filter.limit
     const isEnd = listed.last === null && found.length + matching.length <= filter.limit
     found.push(...matching.slice(0, filter.limit - found.length))
@@ -65,7 +72,7 @@ async function pageOf(store: OrgStore, filter: Filter, from: Place | null): Prom
   return {
     requests: views.flatMap((view) => ('problem' in view ? [] : [view])),
     unreadable: [
-      ...unreadable.map(({ id, problem }) => ({ id, problem })),
+      ...(filter.showsUnreadable ? unreadable : []).map(({ id, problem }) => ({ id, problem })),
       ...views.filter((view) => 'problem' in view),
     ],
     next: next === null ? null : cursorAt(next),
@@ -91,9 +98,15 @@ function placeOf(record: RequestRecord | undefined): Place | null {
     : { submittedAt: record.submittedAt, id: record.request.id.toLowerCase() }
 }
 
-function matches({ status, request }: RequestRecord, filter: Filter): boolean {
-  return (
-    (filter.status === undefined || status === filter.status) &&
-    (filter.object === undefined || request.object === filter.object)
-  )
+function filterOf({ status, object, limit }: z.output<typeof listQuery>, key: ApiKey): Filter {
+  const isForAll = key.objects === '*'
+  return {
+    limit,
+    isSelective: !isForAll || status !== undefined || object !== undefined,
+    matches: ({ status: reached, request, submittedBy }) =>
+      (status === undefined || reached === status) &&
+      (object === undefined || request.object === object) &&
+      mayRead(key, { ...request, submittedBy }) === null,
+    showsUnreadable: isForAll,
+  }
 }

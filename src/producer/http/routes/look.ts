@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type RequestView, UnknownRequestError } from '../../producer.ts'
 import { assertAllowed } from '../caller.ts'
 import { idIn, orgQuery, parseFields } from '../parameters.ts'
-import { type ApiKey, mayRead, outsideOrgs } from '../rights.ts'
+import { type ApiKey, type ExistingRequest, mayRead, outsideOrgs } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { REQUESTS_PATH } from './submit.ts'
@@ -14,9 +14,14 @@ export function lookRoute(app: FastifyInstance, service: Service): void {
     const { org } = parseFields(orgQuery, request.query)
     const key = callers.of(request)
     const view = await find(service, key, { org, id: idIn(request.params) })
-    assertAllowed(mayRead(key, view))
+    assertAllowed(mayRead(key, existing(view)))
     return view
   })
+}
+
+/** What a key's rights are about. */
+export function existing({ org, submittedBy, request }: RequestView): ExistingRequest {
+  return { org, submittedBy, object: request.object }
 }
 
 /**

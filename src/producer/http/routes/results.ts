@@ -7,7 +7,7 @@ import { idIn, orgQuery, parseFields, resultFileIn } from '../parameters.ts'
 import { HttpError } from '../problem.ts'
 import { mayRead } from '../rights.ts'
 import type { Service } from '../service.ts'
-import { find } from './look.ts'
+import { existing, find } from './look.ts'
 import { REQUESTS_PATH } from './submit.ts'
 
 /** `GET …/{id}/results/{file}`: which ids got which verdict, as the workers wrote it. */
@@ -22,7 +22,7 @@ export function resultsRoute(app: FastifyInstance, service: Service): void {
     const name = resultFileIn(request.params)
     const key = callers.of(request)
     const view = await find(service, key, { org, id })
-    assertAllowed(mayRead(key, view))
+    assertAllowed(mayRead(key, existing(view)))
     if (view.receipt === null) throw notOverYet(view)
     const file = await opened(join(results.folder({ org, id: view.id }), name))
     if (file === null) throw noRows(view.id, name)

@@ -8,10 +8,9 @@ import {
   parseRequest,
 } from '../../../shared/request.ts'
 import type { SubmitAnswer } from '../../producer.ts'
-import { audit } from '../audit.ts'
+import { audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import { inQuery, requestOf } from '../csv-options.ts'
-import type { ApiKey } from '../keys.ts'
 import { UPLOADS_AT_ONCE } from '../limits.ts'
 import { ownOrgQuery, parseFields } from '../parameters.ts'
 import { HttpError } from '../problem.ts'
@@ -51,7 +50,7 @@ async function submitJson(request: FastifyRequest, service: Service): Promise<Su
     const message = 'an upload has no bytes in JSON. Send the CSV as the body, as text/csv'
     throw new InvalidRequestError([{ field: 'source.type', message }])
   }
-  const allowed = allow(wanted, service.callers.of(request))
+  const allowed = allow(request, wanted, service)
   await soon(service.patience, service.orgs.open(allowed.org))
   return soon(service.patience, accept(request, allowed, service))
 }
@@ -64,7 +63,7 @@ async function submitCsv(request: FastifyRequest, service: Service): Promise<Sub
       'Expected the CSV as it is, without a Content-Encoding.',
     )
   }
-  const allowed = allow(parseCsvOptions(request.query), service.callers.of(request))
+  const allowed = allow(request, parseCsvOptions(request.query), service)
   const { redis } = await soon(service.patience, service.orgs.open(allowed.org))
   // Before the first byte is taken: what comes later may take as long as its sender does.
   await soon(
@@ -95,10 +94,20 @@ async function accept(
 }
 
 /** A key's own limit counts like one that the request sets itself. */
-function allow(wanted: DeletionRequest, key: ApiKey): DeletionRequest {
-  const { org, object, maxRecords, source } = wanted
+function allow(
+  request: FastifyRequest,
+  wanted: DeletionRequest,
+  { callers, log }: Service,
+): DeletionRequest {
+  const key = callers.of(request)
+  const { id, org, object, maxRecords, source, reason } = wanted
   const records = source.type === 'ids' ? source.ids.length : maxRecords
-  assertAllowed(maySubmit(key, { org, object, records }))
+  try {
+    assertAllowed(maySubmit(key, { org, object, records }))
+  } catch (error) {
+    auditDenial(log, request, key, { action: 'submit', org, id, reason }, error)
+    throw error
+  }
   return { ...wanted, maxRecords: recordLimit(key, maxRecords) }
 }
 
