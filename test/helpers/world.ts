@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly redis: TestRedis
   readonly sandbox?: SandboxOptions
   readonly org?: Partial<OrgConfig>
+  /** Of the org; in a Redis of the test's own alone, for others may use the name too. */
+  readonly name?: string
   readonly log?: Logger
   /** The workers'. */
   readonly clock?: Clock
@@ -52,7 +54,7 @@ let worlds = 0
 
 /** Everything is closed and removed after the test, in reverse. */
 export async function startWorld(t: Scope, options: WorldOptions): Promise<World> {
-  const name = `world-${process.pid}-${++worlds}`
+  const name = options.name ?? `world-${process.pid}-${++worlds}`
   const folder = await mkdtemp(join(tmpdir(), 'expunge-world-'))
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
   t.after(async () => {

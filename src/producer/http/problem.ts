@@ -11,7 +11,8 @@ import type { DenialCode } from './rights.ts'
 /** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
 export type HttpCode = DenialCode | keyof typeof STATUS_OF
 
-const STATUS_OF = {
+/** Listed in docs/http-api.md. */
+export const STATUS_OF = {
   MALFORMED_HTTP: 400,
   MALFORMED_URL: 400,
   MALFORMED_BODY: 400,
