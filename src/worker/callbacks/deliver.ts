@@ -17,6 +17,8 @@ import { type CallbackSecrets, openCallbackSecrets } from './secrets.ts'
 const NOT_FOR_US_MS = 30_000
 /** A receiver may ask for some patience, not for days of it. */
 const LONGEST_PATIENCE_MS = 3600_000
+/** As long as the tries without a word of patience last; each that was asked for is none of them. */
+const PATIENT_FOR_MS = 12 * 3600_000
 
 export interface CallbackDeps {
   readonly store: OrgStore
@@ -74,13 +76,28 @@ export async function deliverCallback(
     }
     ctx.log.warn({ request, status, ...posted }, 'The caller could not be told.')
     if (posted.result !== 'unavailable') return
-    const patience = posted.retryAfterMs
-    if (patience !== null) return putAside(job, token, Math.min(patience, LONGEST_PATIENCE_MS))
+    const patience = patienceFor(job, posted.retryAfterMs, ctx.clock.now() - data.at)
+    if (patience !== null) return putAside(job, token, patience)
     throw new CallbackFailedError(`The receiver of ${data.id}'s callbacks: ${posted.reason}.`)
   } catch (error) {
     if (error instanceof ShutdownError) return handOver(job, token)
     throw error
   }
+}
+
+/**
+ * What a receiver asked for, where that is longer than BullMQ's own wait; else null. A shorter one
+ * would have us at its door without end, for a job that is put aside spends no try.
+ */
+function patienceFor(
+  { opts: { backoff }, attemptsMade }: Job,
+  asked: number | null,
+  age: number,
+): number | null {
+  if (asked === null || age > PATIENT_FOR_MS) return null
+  const { delay = 0 } = typeof backoff === 'object' ? backoff : {}
+  const patience = Math.min(asked, LONGEST_PATIENCE_MS)
+  return patience > delay * 2 ** attemptsMade ? patience : null
 }
 
 async function post(

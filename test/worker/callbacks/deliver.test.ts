@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
+import type { Job } from 'bullmq'
 import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { orderCallbacks } from '../../../src/worker/callbacks/outbox.ts'
@@ -29,12 +30,16 @@ interface Scope {
 }
 
 /** A caller's server: keeps what it is told, and answers as `answer` says. */
-async function startCaller(t: Scope, answer: (told: readonly Told[]) => number = () => 204) {
+async function startCaller(
+  t: Scope,
+  answer: (told: readonly Told[]) => number = () => 204,
+  retryAfter = '0',
+) {
   const told: Told[] = []
   let changed = Promise.withResolvers<void>()
   const server = createServer(async (request, response) => {
     told.push({ headers: request.headers, body: await text(request) })
-    response.writeHead(answer(told), { 'retry-after': '0' }).end()
+    response.writeHead(answer(told), { 'retry-after': retryAfter }).end()
     changed.resolve()
     changed = Promise.withResolvers()
   })
@@ -97,10 +102,43 @@ test('a caller that is not there is told later', async (t) => {
   await world.work()
   const id = await submitIds(world, ids18(5), { callbackUrl: caller.url, dryRun: true })
   await receiptOf(world, id)
-  await caller.heard(6)
+  await caller.heard(3)
+  // Later is in five seconds, whatever Retry-After says; the test does not wait for them.
+  while (caller.told.length < 6) {
+    await world.store.queues.callbacks.promoteJobs()
+    await systemClock.sleep(20)
+  }
   const counts = await world.metrics.registry.getSingleMetricAsString('expunge_callbacks_total')
   assert.match(counts, /result="unavailable"\} 3/)
   assert.equal(new Set(statusesOf(caller.told)).size, 3)
+})
+
+test('Retry-After may only lengthen the wait, and that not for ever', async (t) => {
+  const world = await startCallingWorld(t)
+  await world.work()
+  const HOUR = 3600_000
+  /** The job of a callback that was answered so, once it waits for its next try. */
+  const waiting = async (retryAfter: string, age = 0) => {
+    const caller = await startCaller(t, () => 503, retryAfter)
+    const id = await submitIds(world, ids18(5), { approval: 'required', callbackUrl: caller.url })
+    const isIts = (job: Job) => job.data.id === id && job.data.status === 'completed'
+    await world.store.orders.callback({ id, status: 'completed', at: Date.now() - age })
+    for (;;) {
+      const job = (await world.store.queues.callbacks.getDelayed()).find(isIts)
+      if (job !== undefined) return { delay: job.delay, spent: job.attemptsMade }
+      await systemClock.sleep(20)
+    }
+  }
+  const usual = ({ delay, spent }: { delay: number; spent: number }) =>
+    assert.ok(delay >= 4000 && delay <= 6000 && spent === 1, `${delay} ms, ${spent} tries`)
+  usual(await waiting('0'))
+  usual(await waiting('3'))
+  const asked = await waiting('600')
+  assert.ok(asked.delay > 590_000 && asked.delay <= 600_000, String(asked.delay))
+  assert.equal(asked.spent, 0)
+  const days = await waiting('999999')
+  assert.ok(days.delay > HOUR - 10_000 && days.delay <= HOUR, String(days.delay))
+  usual(await waiting('600', 13 * HOUR))
 })
 
 test('a change that is ordered twice, as after a crash, waits once', async (t) => {
