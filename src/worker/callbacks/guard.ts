@@ -75,14 +75,18 @@ function refuseUnsafe({ protocol, port }: URL, host: string): void {
  * later changes nothing. A name of which only some addresses may be connected to is refused whole.
  */
 function guardedLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
+  const checked = async (host: string) => {
+    const addresses = await resolve(host)
+    const refused = addresses.find(({ address }) => !isAllowed(address))
+    if (refused !== undefined) throw notPublic(host, refused.address)
+    const [first] = addresses
+    if (first === undefined) throw noAddress(host)
+    return { first, addresses }
+  }
   return (host, { all }, callback) => {
-    resolve(host).then(
-      (addresses) => {
-        const [first] = addresses
-        const refused = addresses.find(({ address }) => !isAllowed(address))
-        if (refused !== undefined) callback(notPublic(host, refused.address), [])
-        else if (first === undefined) callback(noAddress(host), [])
-        else if (all) callback(null, [...addresses])
+    checked(host).then(
+      ({ first, addresses }) => {
+        if (all) callback(null, [...addresses])
         else callback(null, first.address, first.family)
       },
       (error: NodeJS.ErrnoException) => callback(error, []),

@@ -116,6 +116,7 @@ test('a name without address, or that cannot be looked up, is no refusal', async
   await assert.rejects(lookUp('https://gone.example/', [], resolveTo()), { code: 'ENOTFOUND' })
   const failing = () => Promise.reject(Object.assign(new Error('later'), { code: 'EAI_AGAIN' }))
   await assert.rejects(lookUp('https://gone.example/', [], failing), { code: 'EAI_AGAIN' })
+  await assert.rejects(lookUp('https://gone.example/', [], resolveTo('no address')), /format/)
 })
 
 test('a host that the operator names may have any address, port and plain http', async () => {
