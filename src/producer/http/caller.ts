@@ -101,10 +101,12 @@ function secretIn(authorization: string, scheme: Scheme): string | null {
  * to loopback, or simply by sending a form.
  */
 function refuseOtherPages({ headers, method }: FastifyRequest): void {
-  const isOurName = LOOPBACK_NAME.test(headers.host ?? '')
+  const { host = '', origin } = headers
   const site = headers['sec-fetch-site'] ?? 'none'
-  const isOurPage = site === 'same-origin' || site === 'none' || method === 'GET'
-  if (isOurName && isOurPage) return
+  // Older browsers tell no site, but with what changes something the origin of the page.
+  const isOrigin = origin === undefined || URL.parse(origin)?.host === host.toLowerCase()
+  const isOurPage = isOrigin && (site === 'same-origin' || site === 'none')
+  if (LOOPBACK_NAME.test(host) && (isOurPage || method === 'GET')) return
   throw new HttpError(
     'FOREIGN_ORIGIN',
     'A service without keys answers this machine alone, by the names localhost, 127.0.0.1 and [::1], and no other web page.',

@@ -254,9 +254,22 @@ describe('a service without keys', () => {
 
   test('is deaf to other web pages in a browser of the same machine', async (t) => {
     const open = await startApi(t, world, { redis })
-    const post = { method: 'POST', headers: { 'Sec-Fetch-Site': 'cross-site' } }
-    const foreign = await open.call(`${PATH}/four-eyes/cancel?org=${org}`, post)
-    assert.deepEqual([foreign.status, foreign.json.code], [403, 'FOREIGN_ORIGIN'])
+    const cancelled = async (headers: Record<string, string>) => {
+      const path = `${PATH}/four-eyes/cancel?org=${org}`
+      const { status, json } = await open.call(path, { method: 'POST', headers })
+      return `${status} ${json.code}`
+    }
+    for (const [name, value] of [
+      ['Sec-Fetch-Site', 'cross-site'],
+      ['Sec-Fetch-Site', 'same-site'],
+      ['Origin', 'http://evil.example'],
+      ['Origin', `${open.url}0`],
+      ['Origin', 'null'],
+    ] as const) {
+      assert.equal(await cancelled({ [name]: value }), '403 FOREIGN_ORIGIN', value)
+    }
+    // Only now is it looked at: it was over long before.
+    assert.equal(await cancelled({ Origin: open.url }), '409 ALREADY_OVER')
     const lines = [`GET ${PATH}?org=${org} HTTP/1.1`, 'Host: evil.example', 'Connection: close']
     const rebound = await rawCall(open.url, `${lines.join('\r\n')}\r\n\r\n`)
     assert.match(rebound, /^HTTP\/1\.1 403 .*FOREIGN_ORIGIN/s)
