@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { ConfigError, messageOf } from '../../shared/errors.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
@@ -126,11 +127,22 @@ const HARDENING = {
  * sender may not look for an answer before. Then the connection ends.
  */
 function linger(app: FastifyInstance, { lingerMs }: Patience): void {
+  const last = new WeakSet<IncomingMessage>()
+  app.addHook('onSend', async ({ raw }, reply) => {
+    if (raw.complete) return
+    if (reply.hasHeader('connection') || !reply.raw.shouldKeepAlive) last.add(raw)
+    // Else Node ends the connection with the answer, and who still sends sees a reset in its place.
+    reply.removeHeader('connection')
+    reply.raw.shouldKeepAlive = true
+  })
   app.addHook('onResponse', async ({ raw }) => {
     if (raw.complete || raw.destroyed) return
     const timer = setTimeout(() => raw.destroy(), lingerMs)
     timer.unref()
-    raw.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
+    raw
+      .once('end', () => last.has(raw) && raw.socket.destroySoon())
+      .once('end', () => clearTimeout(timer))
+      .once('close', () => clearTimeout(timer))
     raw.resume()
   })
 }

@@ -123,6 +123,10 @@ export interface OpenCall {
   drip(text: string): void
   /** Breaks off. */
   end(): void
+  /** What has come back once there is a whole problem: the other side may wait for a body longer. */
+  readonly problem: Promise<string>
+  /** Why the connection ended, where it broke; null where it ended in order. */
+  readonly failed: Promise<string | null>
   /** All that came back, once the other side has ended. */
   readonly answer: Promise<string>
 }
@@ -131,12 +135,17 @@ export function openCall(url: string, head: string): OpenCall {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   let text = ''
+  const problem = Promise.withResolvers<string>()
   socket.setEncoding('utf8').on('data', (data) => {
     text += data
+    if (/\r\n\r\n\{.*\}$/s.test(text)) problem.resolve(text)
   })
   const closed = new Promise((resolve) => socket.once('close', resolve))
   // An end that is not polite is one all the same.
-  socket.on('error', () => {})
+  let failed: string | null = null
+  socket.on('error', (error) => {
+    failed = error.message
+  })
   socket.write(head)
   return {
     write: (more) => void socket.write(more),
@@ -145,6 +154,8 @@ export function openCall(url: string, head: string): OpenCall {
       socket.once('close', () => clearInterval(timer))
     },
     end: () => socket.destroy(),
+    problem: problem.promise,
+    failed: closed.then(() => failed),
     answer: closed.then(() => text),
   }
 }

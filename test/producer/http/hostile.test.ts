@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { after, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -14,8 +18,9 @@ import { startServiceProcess } from './process.ts'
 
 const ROUNDS = 5
 /** Far above what the collector leaves lying about, far below what one body of 1 GB would take. */
-const GROWTH_BYTES = 100_000_000
+const GROWTH_BYTES = 300_000_000
 const GIGABYTE = 1_000_000_000
+const MEGABYTE = 1_000_000
 
 const scope = inReverse(after)
 const redis = await startRedis(scope, {})
@@ -41,10 +46,11 @@ const request = (more: object = {}) => ({
   source: { type: 'ids', ids: ids18(3) },
   ...more,
 })
-const head = (...more: readonly string[]) =>
+const head = (...more: readonly string[]) => headOf(submitter, ...more)
+const headOf = (key: string, ...more: readonly string[]) =>
   [
     `POST ${PATH} HTTP/1.1`,
-    ...['Host: localhost', 'Connection: close', `Authorization: Bearer ${submitter}`],
+    ...['Host: localhost', 'Connection: close', `Authorization: Bearer ${key}`],
     ...['Content-Type: application/json', ...more, '', ''],
   ].join('\r\n')
 
@@ -55,9 +61,18 @@ async function sent(path: string, more: Parameters<typeof callAt>[2] = {}): Prom
 }
 const submitted = (json: unknown, key = submitter) => sent(PATH, { json, key })
 
-async function sentRaw(...parts: readonly string[]): Promise<string> {
-  return outcomeOf(await rawCall(url, ...parts))
+async function sentRaw(text: string): Promise<string> {
+  const call = openCall(url, text)
+  const answer = await call.problem
+  call.end()
+  return outcomeOf(answer)
 }
+
+const got = (path: string) =>
+  [
+    `GET ${path} HTTP/1.1`,
+    ...['Host: localhost', 'Connection: close', `Authorization: Bearer ${submitter}`, '', ''],
+  ].join('\r\n')
 
 function outcomeOf(answer: string): string {
   const [, status] = /^HTTP\/1\.1 (\d+) /.exec(answer) ?? []
@@ -65,19 +80,30 @@ function outcomeOf(answer: string): string {
   return `${status} ${code}`
 }
 
-/** A JSON string that never ends, without a word of how long it is. */
-async function sentEndless(): Promise<string> {
-  const call = openCall(url, head('Transfer-Encoding: chunked'))
-  const block = 'x'.repeat(1024 * 1024)
+/** A JSON string, without a word of how long it is. It has to see the answer, though it sends on. */
+async function sentGigabyte(): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (data) => {
+    answer += data
+  })
+  const block = 'x'.repeat(MEGABYTE)
   const chunk = `${block.length.toString(16)}\r\n${block}\r\n`
-  call.write(`1\r\n"\r\n`)
-  for (let k = 0; k < 5; k++) call.write(chunk)
-  call.drip(chunk)
-  return outcomeOf(await call.answer)
+  const body = [
+    head('Transfer-Encoding: chunked'),
+    `1\r\n"\r\n`,
+    ...Array(GIGABYTE / MEGABYTE).fill(chunk),
+    '0\r\n\r\n',
+  ]
+  await pipeline(Readable.from(body), socket)
+  await closed
+  return outcomeOf(answer)
 }
 
 const IDS = ['../../etc/passwd', '%2e%2e%2f', 'a/b', 'a\\b', '..', 'a\u0000', 'a\r\nb', '__proto__']
-const FILES = ['..%2f..%2fkeys.yaml', '%2e%2e%2fkeys.yaml', '%2Fetc%2Fpasswd', 'failed.csv%00']
+const FILES = ['../../keys.yaml', '..%2f..%2fkeys.yaml', '%2Fetc%2Fpasswd', 'failed.csv%00', '%2e']
 const POLLUTED = [
   '{"__proto__":{"roles":["approve"]},"object":"Contact"}',
   '{"source":{"constructor":{"prototype":{"type":"ids"}}}}',
@@ -90,7 +116,10 @@ const ATTACKS: Readonly<Record<string, readonly [() => Promise<string>, string]>
     () => sentRaw(head(`Content-Length: ${GIGABYTE}`)),
     '413 BODY_TOO_LARGE',
   ],
-  'one that does not end': [sentEndless, '413 BODY_TOO_LARGE'],
+  'as many fields as fit': [
+    () => sent(PATH, jsonText(`{${Array.from({ length: 300_000 }, (_, k) => `"${k}":1`)}}`)),
+    '422 INVALID_REQUEST',
+  ],
   'deep arrays': [
     () => sent(PATH, jsonText('['.repeat(levels) + ']'.repeat(levels))),
     '422 INVALID_REQUEST',
@@ -109,6 +138,10 @@ const ATTACKS: Readonly<Record<string, readonly [() => Promise<string>, string]>
   ],
   'another key': [() => submitted(request(), createSecret()), '401 KEY_UNKNOWN'],
   'a key without the right': [() => submitted(request(), reader), '403 ROLE_MISSING'],
+  'a body that is to come with such a key': [
+    () => sentRaw(headOf(reader, 'Content-Length: 1000')),
+    '403 ROLE_MISSING',
+  ],
   'an org of every object': [() => submitted(request({ org: '__proto__' })), '404 UNKNOWN_ORG'],
   'another org of every object': [
     () => submitted(request({ org: 'constructor' })),
@@ -134,13 +167,17 @@ async function attack(): Promise<void> {
   }
   for (const id of IDS) {
     assert.equal(await submitted(request({ id })), '422 INVALID_REQUEST', id)
-    const path = `${PATH}/${encodeURIComponent(id)}`
-    // A client resolves '..' itself: this path then names no request.
-    const expected = id === '..' ? '404 NO_SUCH_ROUTE' : '404 UNKNOWN_REQUEST'
-    assert.equal(await sent(path), expected, path)
+    // As it is: a client would resolve '..' by itself.
+    const path = id === '..' ? '%2e%2e' : encodeURIComponent(id)
+    for (const more of ['', '/results/failed.csv']) {
+      const answer = await rawCall(url, got(`${PATH}/${path}${more}`))
+      assert.match(answer, /^HTTP\/1\.1 404 .*No request can have this id/s, path)
+    }
   }
+  // Of a request that is there: what is asked for is what is wrong.
   for (const file of FILES) {
-    assert.match(await sent(`${PATH}/any/results/${file}`), /^404 /, file)
+    const answer = await rawCall(url, got(`${PATH}/there/results/${file}`))
+    assert.match(answer, /^HTTP\/1\.1 404 .*(?:NO_RESULT_FILE|NO_SUCH_ROUTE)/s, file)
   }
   for (const text of POLLUTED) {
     assert.equal(await sent(PATH, jsonText(text)), '400 MALFORMED_BODY', text)
@@ -148,17 +185,40 @@ async function attack(): Promise<void> {
 }
 
 test('is refused with its reason, leaves the process alive and takes no memory', async () => {
+  assert.equal(await submitted(request({ id: 'there' })), '202 undefined')
   await attack()
   const before = await residentBytes()
+  const peak = watchedPeak()
   for (let round = 0; round < ROUNDS; round++) await attack()
-  const grown = (await residentBytes()) - before
-  assert.ok(grown < GROWTH_BYTES, `${before} bytes before, ${grown} more after`)
+  assert.equal(await sentGigabyte(), '413 BODY_TOO_LARGE')
+  const grown = (await peak.seen()) - before
+  assert.ok(grown < GROWTH_BYTES, `${before} bytes before, ${grown} more at the peak`)
   assert.equal(service.child.exitCode, null)
   // An id like any other, which every object has a field for.
   assert.equal(await sent(`${PATH}/constructor`), '404 UNKNOWN_REQUEST')
   assert.equal(await submitted(request({ id: 'constructor' })), '202 undefined')
   assert.equal(await sent(`${PATH}/constructor`), '200 undefined')
 })
+
+/** What is given back between two looks was taken all the same: so many looks, and the most of them. */
+function watchedPeak(): { seen(): Promise<number> } {
+  const done = new AbortController()
+  const watch = async () => {
+    let peak = 0
+    while (!done.signal.aborted) {
+      peak = Math.max(peak, await residentBytes())
+      await delay(20)
+    }
+    return peak
+  }
+  const watching = watch()
+  return {
+    seen: () => {
+      done.abort()
+      return watching
+    },
+  }
+}
 
 async function residentBytes(): Promise<number> {
   const text = await (await fetch(new URL('/metrics', String(status)))).text()

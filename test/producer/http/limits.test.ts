@@ -90,6 +90,19 @@ describe('what is no HTTP', () => {
   })
 })
 
+test('what is refused is answered to whoever sends on, and asked for the last answer', async () => {
+  for (const line of ['Connection: close', 'Connection: keep-alive']) {
+    const text = post(JSON_TYPE, 'Transfer-Encoding: chunked').replace('Connection: close', line)
+    const call = openCall(api.url, text)
+    for (let k = 0; k < 5; k++) call.write(chunk('x'.repeat(1_000_000)))
+    assert.match(await call.problem, /^HTTP\/1\.1 413 .*BODY_TOO_LARGE/s)
+    // A connection that had ended would have taken the answer along, for all that is sent now.
+    for (let k = 0; k < 50; k++) call.write(chunk('x'.repeat(1_000_000)))
+    call.write('0\r\n\r\n')
+    assert.equal(await call.failed, null)
+  }
+})
+
 describe('a JSON body', () => {
   test('that is none is told where it breaks off, in no words of its own', async () => {
     const answer = await api.call(PATH, { headers: jsonHeaders, body: '{"reason": "Jane Doe" x}' })
@@ -142,7 +155,7 @@ describe('a JSON body', () => {
     )
     // All but the last byte of each: one more than there is room for has come.
     for (const call of calls) call.write(most.slice(0, -1))
-    const first = await Promise.race(calls.map(({ answer }) => answer))
+    const first = await Promise.race(calls.map(({ problem }) => problem))
     assert.match(first, /^HTTP\/1\.1 503 .*retry-after: \d.*"TOO_MANY_UPLOADS"/is)
     for (const call of calls) call.end()
     await Promise.all(calls.map(({ answer }) => answer))
