@@ -131,7 +131,8 @@ export async function visit(
     }
   })
   if (password !== undefined) await page.authenticate({ username: 'anyone', password })
-  await page.goto(url, { waitUntil: 'networkidle0' })
+  await page.goto(url)
+  await page.waitForNetworkIdle({ idleTime: 100 })
   return {
     page,
     troubles,

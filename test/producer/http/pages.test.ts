@@ -15,9 +15,8 @@ import { document } from './documented.ts'
 /** The pages for people, in a real browser: what it shows, and that nothing goes wrong in it. */
 
 const scope = inReverse(after)
-const started = await startBrowser(scope)
+const [started, redis] = await Promise.all([startBrowser(scope), startRedis(scope)])
 const skip = 'problem' in started ? started.problem : false
-const redis = await startRedis(scope)
 /** Nobody works here: the jobs stay. */
 const world = await startWorld(scope, { redis })
 const [admin, crm] = [createSecret(), createSecret()]
@@ -56,7 +55,7 @@ describe('the page of the API', { skip }, () => {
   })
 })
 
-describe("the queues' dashboard", { skip }, () => {
+describe("the queues' dashboard", { skip, concurrency: true }, () => {
   test('shows queues, counts and jobs on this machine without a key', async () => {
     await assertShown(await visit(theBrowser(), `${open.url}/queues`))
   })
