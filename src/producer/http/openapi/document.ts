@@ -14,7 +14,6 @@ export function openApiDocument({ version }: { version: string }): Json {
       description: ABOUT,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: '/' }],
     security: [{ key: [] }],
     tags: [{ name: 'Deletion requests' }],
     paths: paths(),
