@@ -37,10 +37,10 @@ await world.startWorker()
 
 const pageOf = (name: string) => readFile(new URL(`../../${name}`, import.meta.url), 'utf8')
 
-/** Every call of curl on a page, its continued lines joined. */
+/** Every call of curl on a page, its continued lines joined, without what is said of it behind a `#`. */
 function callsOn(page: string): string[] {
   const joined = page.replaceAll(/ \\\n\s*/g, ' ')
-  return [...joined.matchAll(/^(?:\$ )?(curl .*)$/gm)].map(([, call = '']) => call)
+  return [...joined.matchAll(/^(?:\$ )?(curl .*?)(?: +# .*)?$/gm)].map(([, call = '']) => call)
 }
 
 /** Types it into a shell; the status that came back. */
@@ -81,10 +81,11 @@ test('the line of the README, which needs no key', async () => {
   assert.equal(await typed(call, open.url), '200')
 })
 
-test('the line of the page on deployment', async () => {
-  const [call = '', more] = callsOn(await pageOf('docs/deployment.md'))
+test('the lines of the page on deployment', async () => {
+  const [submit = '', list = '', more] = callsOn(await pageOf('docs/deployment.md'))
   assert.equal(more, undefined)
-  assert.equal(await typed(call), '202')
+  assert.equal(await typed(submit), '202')
+  assert.equal(await typed(list), '200')
 })
 
 /** Those that other parts have a name for. */
