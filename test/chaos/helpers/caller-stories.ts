@@ -1,27 +1,40 @@
 import { AlreadyOverError } from '../../../src/producer/producer.ts'
 import { statusReached } from '../../helpers/deletion.ts'
+import { type Goods, submitGoods } from './goods.ts'
+import type { Stage } from './stage.ts'
 import { MIXED, ONE_AT_A_TIME, REQUEST, receipt, request, type Story, submit } from './story.ts'
 import { within } from './wait.ts'
 
 /** A caller who dies while he submits: he has no answer, and asks again. */
-const submission: Story = {
-  name: 'submit',
-  org: ONE_AT_A_TIME,
-  records: MIXED,
-  play: async (stage) => {
-    const caller = stage.startCaller({ do: 'submit', request: request(stage) })
-    await within(30_000, 'the end of a caller', caller.ended)
-  },
-  goOn: async (stage) => {
-    const { producer, org } = stage.world
-    const isAccepted = (await producer.inspect(REQUEST, { org })) !== null
-    // What was accepted comes to its end without anybody asking again.
-    if (isAccepted) await receipt(stage)
-    const { created } = await producer.submit(request(stage))
-    if (created === isAccepted)
-      throw new Error(`accepted: ${isAccepted}, created again: ${created}`)
-  },
+function submission(name: string, goods: (stage: Stage) => Goods): Story {
+  return {
+    name,
+    org: ONE_AT_A_TIME,
+    records: MIXED,
+    play: async (stage) => {
+      const caller = stage.startCaller({ do: 'submit', ...goods(stage) })
+      await within(30_000, 'the end of a caller', caller.ended)
+    },
+    goOn: async (stage) => {
+      const { producer, org } = stage.world
+      const isAccepted = (await producer.inspect(REQUEST, { org })) !== null
+      // What was accepted comes to its end without anybody asking again.
+      if (isAccepted) await receipt(stage)
+      const { created } = await submitGoods(producer, goods(stage))
+      if (created === isAccepted)
+        throw new Error(`accepted: ${isAccepted}, created again: ${created}`)
+    },
+  }
 }
+
+/** Its ids are entered with it. */
+const list = submission('submit', (stage) => ({ request: request(stage) }))
+
+/** Its bytes are staged before it is entered, and whoever dies between the two leaves them there. */
+const upload = submission('upload', (stage) => ({
+  request: { ...request(stage), source: { type: 'upload' } },
+  csv: ['Id', ...stage.records.rows, ''].join('\n'),
+}))
 
 /** A caller who dies while he approves a plan. */
 const approval: Story = {
@@ -73,4 +86,4 @@ const cancellation: Story = {
   },
 }
 
-export const CALLER_STORIES: readonly Story[] = [submission, approval, cancellation]
+export const CALLER_STORIES: readonly Story[] = [list, upload, approval, cancellation]
