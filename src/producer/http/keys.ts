@@ -35,7 +35,9 @@ export async function openKeyRing(
 ): Promise<KeyRing> {
   const first = await look(path)
   if ('fault' in first) {
-    const message = `the key file cannot be read (${first.fault}).`
+    const message =
+      `the key file cannot be read (${first.fault}). Make keys with 'expunge key NAME >> FILE', ` +
+      'let the user of this process read them, and name that file in http.keys.'
     throw new ConfigError([{ setting: path, message }])
   }
   const ring = new FileKeyRing(path, parseKeyFile(first.text, path), first, log)

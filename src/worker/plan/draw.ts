@@ -156,7 +156,7 @@ function tooManyChunks(): RefusedError {
 function invalidRows(count: number, { line, value, reason, detail }: RefusedRow): RefusedError {
   return new RefusedError(
     'INVALID_ROWS',
-    `${count} ${count === 1 ? 'row is' : 'rows are'} no ids that may be deleted; the first is line ${line}: ${value} ` +
+    `${count} ${count === 1 ? 'row is no id' : 'rows are no ids'} that may be deleted; the first is line ${line}: ${value} ` +
       `(${reason}: ${detail}). Nothing was deleted. See invalid.csv; correct the source, or go on without them by onInvalid "skip".`,
   )
 }
