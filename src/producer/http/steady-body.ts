@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { endsWithin } from '../../shared/shutdown.ts'
 import type { Pace } from './limits.ts'
 import { HttpError } from './problem.ts'
 
@@ -36,17 +37,12 @@ async function inTime(
   next: Promise<IteratorResult<Uint8Array>>,
   ms: number,
 ): Promise<IteratorResult<Uint8Array>> {
-  const late = Promise.withResolvers<null>()
-  const timer = setTimeout(late.resolve, Math.max(0, ms), null)
   try {
-    const first = await Promise.race([next, late.promise])
-    if (first !== null) return first
+    if (await endsWithin(next, Math.max(0, ms))) return await next
   } catch (error) {
     throw error instanceof Error && 'code' in error && error.code === 'ECONNRESET'
       ? new HttpError('BODY_CUT_SHORT', 'The connection ended before the body did.')
       : error
-  } finally {
-    clearTimeout(timer)
   }
   next.catch(() => {})
   throw new HttpError(
