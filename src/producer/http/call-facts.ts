@@ -10,7 +10,7 @@ export interface CallFacts {
 
 const known = new WeakMap<FastifyRequest, CallFacts>()
 
-export function note(call: FastifyRequest, facts: CallFacts): void {
+export function addFacts(call: FastifyRequest, facts: CallFacts): void {
   known.set(call, { ...known.get(call), ...facts })
 }
 

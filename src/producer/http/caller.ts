@@ -1,5 +1,5 @@
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
-import { note } from './call-facts.ts'
+import { addFacts } from './call-facts.ts'
 import type { ApiKey, KeyRing } from './keys.ts'
 import type { Patience } from './limits.ts'
 import { DeniedError, HttpError, retryAfter } from './problem.ts'
@@ -44,7 +44,7 @@ export function createCallers(
       return
     }
     const key = keyOf(request, keys, scheme)
-    note(request, { key: key.name })
+    addFacts(request, { key: key.name })
     const admission = await soon(patience, limiter(key))
     if (!admission.admitted) {
       throw new HttpError(

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/logger.ts'
 import { callOf } from './audit.ts'
-import { note } from './call-facts.ts'
+import { addFacts } from './call-facts.ts'
 import { HttpError, type Problem, type ProblemAnswer, problemAnswer } from './problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -27,7 +27,7 @@ export function reject(
   log: Logger,
 ): FastifyReply {
   const { problem, headers } = problemAnswer(error)
-  note(request, { code: problem.code })
+  addFacts(request, { code: problem.code })
   if (problem.status >= 500) {
     log.error({ err: error, code: problem.code, ...callOf(request) }, 'A call failed.')
   }
