@@ -1,9 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { OrgKeys } from './ledger/keys.ts'
-import { oneOf, runScript, script } from './ledger/script.ts'
 import type { RedisClient } from './redis.ts'
 import { FRAME_BYTES, pack, StagingError, unpack } from './staging/frame.ts'
-import { dropLot, type Lot, lotName, type StagedLot, stagedLots } from './staging/lots.ts'
+import { appendFrame, dropLot, type Lot, type StagedLot, stagedLots } from './staging/lots.ts'
 
 export { FRAME_BYTES, type Lot, type StagedLot, StagingError }
 
@@ -14,30 +13,6 @@ export { FRAME_BYTES, type Lot, type StagedLot, StagingError }
 
 /** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
 const READ_AHEAD = 2
-
-// After a broken connection ioredis sends what had no reply again, though it may have been done: the
-// same frame at the same place is that repetition. Any other length means that the lot was dropped
-// or that somebody else writes it. The index entry is part of the step, so that no frame can be left
-// that the sweep does not know.
-const APPEND = script(
-  'stage',
-  `
-local at = tonumber(ARGV[1])
-local length = redis.call('LLEN', KEYS[1])
-if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
-if length ~= at then return 'damaged' end
-local known = redis.call('HGET', KEYS[2], ARGV[3])
-local first, chunks = tonumber(ARGV[4]), tonumber(ARGV[4]) + 1
-if known then
-  known = cjson.decode(known)
-  first, chunks = math.min(first, known.first), math.max(chunks, known.chunks)
-end
-redis.call('HSET', KEYS[2], ARGV[3],
-  string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, ARGV[5]))
-redis.call('RPUSH', KEYS[1], ARGV[2])
-return 'appended'
-`,
-)
 
 export interface Staging {
   /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
@@ -132,19 +107,12 @@ class RedisFrameWriter implements FrameWriter {
 
   async #send(raw: Uint8Array): Promise<void> {
     const frame = await pack(raw)
-    const key = this.#keys.frames(this.#lot.request, this.#lot.lot, this.#chunk)
-    const answer = await runScript(
-      this.#redis,
-      APPEND,
-      [key, this.#keys.staged],
-      [this.#frames++, frame, lotName(this.#lot), this.#chunk, this.#now()],
-    )
-    if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
-      throw new StagingError(
-        `${key}: expected the ${this.#frames - 1} frames that were staged, found others. ` +
-          'The lot was dropped, or somebody else writes it; stage it again under another name.',
-      )
-    }
+    await appendFrame(this.#redis, this.#keys, this.#lot, {
+      chunk: this.#chunk,
+      at: this.#frames++,
+      frame,
+      now: this.#now(),
+    })
   }
 }
 

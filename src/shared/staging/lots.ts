@@ -4,8 +4,8 @@ import type { RedisClient } from '../redis.ts'
 import { StagingError } from './frame.ts'
 
 /**
- * The sweep's index of what is staged: a hash with an entry a lot, `<request>:<lot>`, so that lots that
- * nobody will read are found without a walk over all keys.
+ * What is staged, and the sweep's index of it: a hash with an entry a lot, `<request>:<lot>`, so that
+ * lots that nobody will read are found without a walk over all keys.
  */
 
 export interface Lot {
@@ -29,6 +29,30 @@ export function lotName({ request, lot }: Lot): string {
 /** The entry of a lot that is one list. */
 export const lotEntry = (touchedAt: number) => `{"first":0,"chunks":1,"touchedAt":${touchedAt}}`
 
+// After a broken connection ioredis sends what had no reply again, though it may have been done: the
+// same frame at the same place is that repetition. Any other length means that the lot was dropped
+// or that somebody else writes it. The index entry is part of the step, so that no frame can be left
+// that the sweep does not know.
+const APPEND = script(
+  'stage',
+  `
+local at = tonumber(ARGV[1])
+local length = redis.call('LLEN', KEYS[1])
+if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
+if length ~= at then return 'damaged' end
+local known = redis.call('HGET', KEYS[2], ARGV[3])
+local first, chunks = tonumber(ARGV[4]), tonumber(ARGV[4]) + 1
+if known then
+  known = cjson.decode(known)
+  first, chunks = math.min(first, known.first), math.max(chunks, known.chunks)
+end
+redis.call('HSET', KEYS[2], ARGV[3],
+  string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, ARGV[5]))
+redis.call('RPUSH', KEYS[1], ARGV[2])
+return 'appended'
+`,
+)
+
 // UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
 const DROP = script(
   'drop-lot',
@@ -39,6 +63,29 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return 'dropped'
 `,
 )
+
+/**
+ * Appends a frame to a lot's list.
+ *
+ * @param entry.at how many frames are there before
+ * @throws StagingError where they are not, or are others
+ */
+export async function appendFrame(
+  redis: RedisClient,
+  keys: OrgKeys,
+  lot: Lot,
+  { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number },
+): Promise<void> {
+  const key = keys.frames(lot.request, lot.lot, chunk)
+  const args = [at, frame, lotName(lot), chunk, now]
+  const answer = await runScript(redis, APPEND, [key, keys.staged], args)
+  if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
+    throw new StagingError(
+      `${key}: expected the ${at} frames that were staged, found others. ` +
+        'The lot was dropped, or somebody else writes it; stage it again under another name.',
+    )
+  }
+}
 
 /** Every lot that has frames. */
 export async function stagedLots(redis: RedisClient, keys: OrgKeys): Promise<readonly StagedLot[]> {
