@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Place } from '../../shared/ledger/list.ts'
-import { InvalidRequestError } from '../../shared/request.ts'
+import { InvalidRequestError } from '../../shared/request-problems.ts'
 
 const placeSchema = z.tuple([z.int().min(0), z.string().max(128)])
 

@@ -1,12 +1,7 @@
 import { z } from 'zod'
 import { STATUSES } from '../../shared/receipt.ts'
-import {
-  DEFAULT_ORG,
-  InvalidRequestError,
-  ORG_NAME,
-  problemsOf,
-  REQUEST_ID,
-} from '../../shared/request.ts'
+import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/request.ts'
+import { InvalidRequestError, problemsOf } from '../../shared/request-problems.ts'
 import { HttpError } from './problem.ts'
 
 /** What stands in paths and query strings. Unknown names are refused, as in bodies. */

@@ -1,12 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { noteRequest } from '../../../shared/note.ts'
 import { explained } from '../../../shared/redis/trouble.ts'
-import {
-  DEFAULT_ORG,
-  type DeletionRequest,
-  InvalidRequestError,
-  parseRequest,
-} from '../../../shared/request.ts'
+import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared/request.ts'
+import { InvalidRequestError } from '../../../shared/request-problems.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
