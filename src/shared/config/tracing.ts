@@ -34,12 +34,11 @@ export function readTracing(
   const settings = new Settings([environment.group('tracing')], problems)
   const isDisabled = settings.text('disabled')?.trim().toLowerCase() === 'true'
   const exporter = settings.text('exporter')?.trim().toLowerCase() ?? 'otlp'
-  const given = settings.namesOf('tracesEndpoint', 'endpoint').length > 0
-  if (isDisabled || exporter === 'none' || !given) return null
+  const isGiven = (key: string) => settings.namesOf(key).length > 0
+  const own = isGiven('tracesEndpoint')
+  if (isDisabled || exporter === 'none' || !(own || isGiven('endpoint'))) return null
   settings.parsed('exporter', OTLP)
-  const protocol = settings.namesOf('tracesProtocol').length > 0 ? 'tracesProtocol' : 'protocol'
-  settings.parsed(protocol, PROTOBUF)
-  const own = settings.namesOf('tracesEndpoint').length > 0
+  settings.parsed(isGiven('tracesProtocol') ? 'tracesProtocol' : 'protocol', PROTOBUF)
   const url = settings.parsed(own ? 'tracesEndpoint' : 'endpoint', ENDPOINT)
   const sampler = settings.choice('sampler', SAMPLERS, 'parentbased_always_on')
   const ratio = settings.parsed('samplerRatio', RATIO) ?? 1
