@@ -30,7 +30,7 @@ export function openOrgStore(
     ledger: createLedger(redis, keys),
     staging: createStaging(redis, keys, systemClock.now),
     queues,
-    orders: workOrders(queues),
+    orders: workOrders(queues, redis),
     close: () => queues.close(),
   }
 }

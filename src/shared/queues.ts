@@ -4,6 +4,7 @@ import { effect } from './effect.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import type { StatusChange } from './ledger/outbox.ts'
 import { queueTelemetry } from './queue-telemetry.ts'
+import { inserterOf, type JobInsert, type JobToInsert } from './queues/insert.ts'
 import { STATUSES } from './receipt.ts'
 import type { RedisClient } from './redis.ts'
 import type { Priority } from './request.ts'
@@ -63,6 +64,12 @@ export const parseCallbackJob = (data: unknown): CallbackJob | null =>
  */
 export interface WorkOrders {
   plan(id: string, priority: Priority): Promise<void>
+  /** Leaves it to `act` to give the same order within a script of ours; null where it cannot. */
+  planWithin<Answer>(
+    id: string,
+    priority: Priority,
+    act: (insert: JobInsert | null) => Promise<Answer>,
+  ): Promise<Answer>
   /** @param delayMs before it may begin, so that what was locked has time to be free again */
   ingest(order: string, priority: Priority, delayMs?: number): Promise<void>
   settle(id: string): Promise<void>
@@ -112,8 +119,9 @@ export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent'
   return priority === 'high' ? 'ingest-jobs-urgent' : 'ingest-jobs'
 }
 
-export function workOrders(queues: Queues): WorkOrders {
+export function workOrders(queues: Queues, connection: RedisClient): WorkOrders {
   const v = JOB_VERSION
+  const insertInto = inserterOf(queues.requests, connection)
   const settle = (jobId: string, id: string, delay = 0) =>
     effect('order:settle', async () => {
       const data: RequestJob = { v, step: 'settle', id }
@@ -122,10 +130,10 @@ export function workOrders(queues: Queues): WorkOrders {
   return {
     plan: (id, priority) =>
       effect('order:plan', async () => {
-        const data: RequestJob = { v, step: 'plan', id }
-        const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
-        await queues.requests.add(PLAN, data, options)
+        const { name, data, options } = planJob(id, priority)
+        await queues.requests.add(name, data, options)
       }),
+    planWithin: (id, priority, act) => insertInto(planJob(id, priority), act),
     ingest: (order, priority, delay = 0) =>
       effect('order:ingest', async () => {
         const data: IngestJobOrder = { v, order }
@@ -150,6 +158,12 @@ export function workOrders(queues: Queues): WorkOrders {
         await queues.callbacks.add('callback', data, { ...jobOptions(jobId, 1), ...CALLBACK_TRIES })
       }),
   }
+}
+
+function planJob(id: string, priority: Priority): JobToInsert {
+  const data: RequestJob = { v: JOB_VERSION, step: 'plan', id }
+  const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
+  return { name: PLAN, data, options }
 }
 
 /** Over half a day in all: 5 s, 10 s, 20 s … */

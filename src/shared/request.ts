@@ -130,11 +130,18 @@ export type StoredRequest = z.output<typeof storedSchema>
 
 /** Ids and bytes of a request that wait in Redis until its plan is made. */
 export interface Staged {
-  /** Names the lot of frames in staging. */
+  /** Names the lot of frames in staging, or at least this submission. */
   readonly lot: string
+  /** Whether they are one frame, and that is in the request's own record. */
+  readonly inRecord: boolean
   readonly bytes: number
   /** Hex digest over the uncompressed bytes: part of what makes two requests the same. */
   readonly sha256: string
+}
+
+/** The lot that lies beside the request's record, and has to be dropped by itself. */
+export function lotBeside(staged: Staged | null): string | null {
+  return staged === null || staged.inRecord ? null : staged.lot
 }
 
 /**

@@ -4,7 +4,7 @@ import type { RedisClient } from './redis.ts'
 import { FRAME_BYTES, pack, StagingError, unpack } from './staging/frame.ts'
 import { appendFrame, dropLot, type Lot, type StagedLot, stagedLots } from './staging/lots.ts'
 
-export { FRAME_BYTES, type Lot, type StagedLot, StagingError }
+export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
 
 /**
  * Ids and uploads that wait in Redis, beside the queue: lists of zstd frames. A lot is everything

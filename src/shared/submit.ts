@@ -2,8 +2,9 @@ import { ExpungeError, messageOf } from './errors.ts'
 import type { Acceptance, Submission } from './ledger/accept.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
+import type { JobInsert } from './queues/insert.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from './redis/trouble.ts'
-import { bodyHash, type DeletionRequest, toStored } from './request.ts'
+import { bodyHash, type DeletionRequest, lotBeside, toStored } from './request.ts'
 import { dropQuietly, stageSource } from './submit/stage-source.ts'
 
 /** The id is taken by another request. */
@@ -19,8 +20,9 @@ export interface Submitted {
 
 /**
  * Takes a request in: its ids are staged, it is entered into the ledger, its plan is ordered. Every
- * door leads here. A crash on the way leaves nothing half-accepted: before the ledger has it the
- * caller has no answer, after that the sweep orders its plan again.
+ * door leads here. A short list, the ledger's entry and the order are one step of Redis. Where they
+ * are several, a crash on the way leaves nothing half-accepted: before the ledger has it the caller
+ * has no answer, after that the sweep orders its plan again.
  *
  * @param upload the bytes of an `upload` source
  * @param submittedBy the name of the caller's key, where the door has keys
@@ -45,18 +47,30 @@ export async function submit(
     submittedBy,
   }
   return explained(
-    async () => answer(await accept(submission, store), submission, request, store),
+    async () => answer(await enter(submission, store), submission, request, store),
     `Whether request ${request.id} was accepted is not known: submit it again under this id.`,
   )
 }
 
+/** With a deadline the stop has to be ordered before the plan, so the plan's order is no part of it. */
+function enter(submission: Submission, store: OrgStore): Promise<Acceptance> {
+  const { id, priority, deadline } = submission.request
+  return deadline === null
+    ? store.orders.planWithin(id, priority, (order) => accept(submission, order, store))
+    : accept(submission, null, store)
+}
+
 /** A refusal leaves nothing behind; a request that was there before needs no second copy. */
-async function accept(submission: Submission, store: OrgStore): Promise<Acceptance> {
-  const { request, staged, frame } = submission
-  const lot = staged && frame === undefined ? { request: request.id, lot: staged.lot } : null
+async function accept(
+  submission: Submission,
+  order: JobInsert | null,
+  store: OrgStore,
+): Promise<Acceptance> {
+  const name = lotBeside(submission.staged)
+  const lot = name === null ? null : { request: submission.request.id, lot: name }
   let acceptance: Acceptance
   try {
-    acceptance = await store.ledger.accept(submission)
+    acceptance = await store.ledger.accept(submission, order)
   } catch (error) {
     // Without an answer it may have been accepted: then these frames are the request's own.
     const refusal = isReply(error) ? troubleOf(error) : null
@@ -64,7 +78,8 @@ async function accept(submission: Submission, store: OrgStore): Promise<Acceptan
     if (lot !== null) await dropQuietly(lot, store)
     throw new RedisUnavailableError(refusal, messageOf(error), 'Nothing was accepted.')
   }
-  if (acceptance !== 'accepted' && lot !== null) await store.staging.drop(lot)
+  const isKept = acceptance === 'accepted' || acceptance === 'ordered'
+  if (!isKept && lot !== null) await store.staging.drop(lot)
   return acceptance
 }
 
@@ -75,6 +90,8 @@ async function answer(
   store: OrgStore,
 ): Promise<Submitted> {
   switch (acceptance) {
+    case 'ordered':
+      return { record: newRecord(submission), created: true }
     case 'accepted':
       await order(request, store, submission.submittedAt)
       return { record: newRecord(submission), created: true }

@@ -4,7 +4,7 @@ import type { Metrics } from '../shared/metrics.ts'
 import { note, noteRequest } from '../shared/note.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { type Plan, type Receipt, totalOf } from '../shared/receipt.ts'
-import type { StoredRequest } from '../shared/request.ts'
+import { lotBeside, type StoredRequest } from '../shared/request.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Context } from './context.ts'
 import { applied, type Ending, toReceipt, unapplied } from './ending.ts'
@@ -150,7 +150,7 @@ async function cleanUp(
   if (receipt !== null) await results.writeReceipt(receipt)
   await results.removeParts({ org: store.org, id: request.id })
   if (request.deadline !== null) await store.orders.forgetStop(request.id)
-  for (const name of new Set([lot, staged?.lot, ...lots])) {
+  for (const name of new Set([lot, lotBeside(staged), ...lots])) {
     if (name) await store.staging.drop({ request: request.id, lot: name })
   }
 }

@@ -1,6 +1,7 @@
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { isTerminal } from '../shared/receipt.ts'
+import { lotBeside } from '../shared/request.ts'
 import type { StagedLot } from '../shared/staging.ts'
 import type { Context } from './context.ts'
 import { type Loop, startLoop } from './loop.ts'
@@ -100,7 +101,7 @@ async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context):
 function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): boolean {
   const isClaimed =
     record !== null &&
-    (record.lot === lot.lot || record.staged?.lot === lot.lot || lot.lot.startsWith('r-'))
+    (record.lot === lot.lot || lotBeside(record.staged) === lot.lot || lot.lot.startsWith('r-'))
   return isClaimed ? isTerminal(record.status) : now - lot.touchedAt > UNCLAIMED_MS
 }
 

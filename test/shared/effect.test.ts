@@ -1,23 +1,7 @@
 import assert from 'node:assert/strict'
-import { tracingChannel } from 'node:diagnostics_channel'
 import { test } from 'node:test'
-import { EFFECT_CHANNEL, type Effect, effect } from '../../src/shared/effect.ts'
-
-/** Subscribes for one test; resolves to what was announced, in order. */
-function listen(t: { after(fn: () => void): void }): string[] {
-  const heard: string[] = []
-  const channel = tracingChannel<unknown, Effect>(EFFECT_CHANNEL)
-  const handlers = {
-    start: ({ name }: Effect) => void heard.push(`before ${name}`),
-    asyncEnd: ({ name }: Effect) => void heard.push(`after ${name}`),
-    end: () => {},
-    asyncStart: () => {},
-    error: () => {},
-  }
-  channel.subscribe(handlers)
-  t.after(() => channel.unsubscribe(handlers))
-  return heard
-}
+import { effect } from '../../src/shared/effect.ts'
+import { listen } from '../helpers/effects.ts'
 
 test('an effect is announced before it begins and after it ends', async (t) => {
   const heard = listen(t)

@@ -16,7 +16,7 @@ const NOW = Date.UTC(2026, 10, 23, 22, 5, 9)
 const FILE = { type: 'file', path: '/data/ids.csv' }
 const IDS = { type: 'ids', ids: ['0038c00002hMS4k', '0038c00002hMS4kAAG'] }
 const MINIMAL = { object: 'Contact', source: FILE }
-const STAGED = { lot: 'upload-1', bytes: 30, sha256: 'a'.repeat(64) }
+const STAGED = { lot: 'upload-1', inRecord: false, bytes: 30, sha256: 'a'.repeat(64) }
 
 const stored = (fields: object): StoredRequest =>
   toStored(parseRequest({ id: 'r', ...MINIMAL, ...fields }, NOW))
@@ -256,6 +256,7 @@ test('staged bytes count by what they are, not by where they lie', () => {
   const request = stored({ source: IDS })
   const hash = bodyHash(request, STAGED)
   assert.equal(bodyHash(request, { ...STAGED, lot: 'upload-2' }), hash)
+  assert.equal(bodyHash(request, { ...STAGED, inRecord: true }), hash)
   assert.notEqual(bodyHash(request, { ...STAGED, sha256: 'b'.repeat(64) }), hash)
   assert.notEqual(bodyHash(request, null), hash)
 })

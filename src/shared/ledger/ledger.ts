@@ -1,3 +1,4 @@
+import type { JobInsert } from '../queues/insert.ts'
 import type { RedisClient } from '../redis.ts'
 import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { approve } from './approve.ts'
@@ -20,7 +21,7 @@ import {
   raiseFault,
 } from './pause-fault.ts'
 import { type Planned, planned } from './planned.ts'
-import { ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
+import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
 import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
 import { type Settlement, settle } from './settle.ts'
@@ -35,7 +36,8 @@ import { type Taken, takeOrder } from './take-order.ts'
 export interface Ledger {
   readonly keys: OrgKeys
 
-  accept(submission: Submission): Promise<Acceptance>
+  /** @param order has the plan ordered in the same step; then the answer is `ordered` */
+  accept(submission: Submission, order?: JobInsert | null): Promise<Acceptance>
   beginPlanning(entry: { id: string; lot: string; lock: JobLock }): Promise<Begun>
   handBackPlanning(entry: { id: string; lock: JobLock }): Promise<void>
   /** Whoever lost its lock and lives has not crashed. */
@@ -63,6 +65,8 @@ export interface Ledger {
   settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'>
 
   load(id: string): Promise<RequestRecord | null>
+  /** The frame that the record holds until the request is planned or over. */
+  frame(id: string): Promise<Buffer | null>
   /** Newest first. */
   list(page: { offset: number; count: number }): Promise<Listed>
   /** The same from a place on, which new requests do not shift. */
@@ -121,6 +125,7 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     endUnsent: (entry) => endUnsent(redis, keys, entry),
     settle: (settlement) => settle(redis, keys, settlement),
     load: (id) => load(redis, keys, id),
+    frame: (id) => frame(redis, keys, id),
     list: (page) => list(redis, keys, page),
     follow: (page) => follow(redis, keys, page),
     liveIds: () => liveIds(redis, keys),

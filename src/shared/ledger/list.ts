@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
+import { readFields } from './read.ts'
 import { parseRecord, type RequestRecord } from './record.ts'
 
 /** Reading many requests at once, newest first. */
@@ -86,14 +87,14 @@ async function readAll(
   keys: OrgKeys,
   places: readonly Place[],
 ): Promise<Listed> {
-  const hashes = places.map(({ id }) => redis.hgetall(keys.request(id)))
+  const found = places.map(({ id }) => readFields(redis, keys.request(id)))
   const records: RequestRecord[] = []
   const unreadable: Unreadable[] = []
-  for (const [at, hash] of (await Promise.all(hashes)).entries()) {
+  for (const [at, fields] of (await Promise.all(found)).entries()) {
     const place = places[at]
-    if (place === undefined || Object.keys(hash).length === 0) continue
+    if (place === undefined || fields === null) continue
     try {
-      records.push(parseRecord(hash))
+      records.push(parseRecord(fields))
     } catch (error) {
       unreadable.push({ ...place, problem: problemIn(error) })
     }

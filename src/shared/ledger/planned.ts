@@ -7,6 +7,7 @@ import { TELL } from './outbox.ts'
 import { chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
+// The source is never touched again, so a list that lies in the record goes from there.
 // ARGV from 8: order, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
 // carry rows again are numbered from `nextChunk` on.
 const PLANNED = script(
@@ -18,6 +19,7 @@ if status ~= 'planning' then return redis.call('HEXISTS', KEYS[1], 'plan') == 1 
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
 redis.call('HSET', KEYS[1], 'status', ARGV[3], 'plan', ARGV[4], 'nextChunk', ARGV[5], 'canary', ARGV[6],
   'plannedAt', redis.call('TIME')[1])
+redis.call('HDEL', KEYS[1], 'frame')
 tell(KEYS[1], KEYS[4], ARGV[3])
 stand(KEYS[5], ARGV[7], KEYS[1], ARGV[3])
 local at = 8

@@ -8,6 +8,8 @@ import {
   parseIngestOrder,
   parseProgress,
   parseRecord,
+  RECORD_FIELDS,
+  type RecordFields,
   type RequestRecord,
 } from './record.ts'
 
@@ -18,8 +20,23 @@ export async function load(
   keys: OrgKeys,
   id: string,
 ): Promise<RequestRecord | null> {
-  const hash = await redis.hgetall(keys.request(id))
-  return Object.keys(hash).length === 0 ? null : parseRecord(hash)
+  const fields = await readFields(redis, keys.request(id))
+  return fields === null ? null : parseRecord(fields)
+}
+
+/** The fields of a record that are there, null where it has none. */
+export async function readFields(redis: RedisClient, key: string): Promise<RecordFields | null> {
+  const values = await redis.hmget(key, ...RECORD_FIELDS)
+  const fields = RECORD_FIELDS.flatMap((field, at) => {
+    const value = values[at]
+    return value === undefined || value === null ? [] : [[field, value] as const]
+  })
+  return fields.length === 0 ? null : Object.fromEntries(fields)
+}
+
+/** The one frame of a list that its request's record holds until it is planned. */
+export async function frame(redis: RedisClient, keys: OrgKeys, id: string): Promise<Buffer | null> {
+  return redis.hgetBuffer(keys.request(id), 'frame')
 }
 
 export async function liveIds(redis: RedisClient, keys: OrgKeys): Promise<readonly string[]> {

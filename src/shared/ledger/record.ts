@@ -100,6 +100,7 @@ export const planSchema: z.ZodType<Plan> = z.object({
 })
 const stagedSchema: z.ZodType<Staged> = z.object({
   lot: z.string(),
+  inRecord: z.boolean().default(false),
   bytes: count,
   sha256: digest,
 })
@@ -140,19 +141,35 @@ export interface RequestRecord {
   readonly receipt: Receipt | null
 }
 
-export function parseRecord(hash: Record<string, string>): RequestRecord {
+/** The fields of a record's hash that say how its request stands; its ids are none of them. */
+export const RECORD_FIELDS = [
+  'request',
+  'bodyHash',
+  'status',
+  'submittedAt',
+  'submittedBy',
+  'staged',
+  'lot',
+  'plan',
+  'plannedAt',
+  'canary',
+  'receipt',
+] as const
+export type RecordFields = Readonly<Partial<Record<(typeof RECORD_FIELDS)[number], string>>>
+
+export function parseRecord(fields: RecordFields): RequestRecord {
   return {
-    request: parseStoredRequest(hash['request'] ?? ''),
-    bodyHash: digest.parse(hash['bodyHash']),
-    status: statusSchema.parse(hash['status']),
-    submittedAt: z.coerce.number().int().parse(hash['submittedAt']),
-    submittedBy: hash['submittedBy'] ?? null,
-    staged: parseOptional(stagedSchema, hash['staged']),
-    lot: hash['lot'] ?? null,
-    plan: parseOptional(planSchema, hash['plan']),
-    plannedAt: hash['plannedAt'] === undefined ? null : Number(hash['plannedAt']) * 1000,
-    canary: hash['canary'] === '1',
-    receipt: parseOptional(receiptSchema, hash['receipt']),
+    request: parseStoredRequest(fields.request ?? ''),
+    bodyHash: digest.parse(fields.bodyHash),
+    status: statusSchema.parse(fields.status),
+    submittedAt: z.coerce.number().int().parse(fields.submittedAt),
+    submittedBy: fields.submittedBy ?? null,
+    staged: parseOptional(stagedSchema, fields.staged),
+    lot: fields.lot ?? null,
+    plan: parseOptional(planSchema, fields.plan),
+    plannedAt: fields.plannedAt === undefined ? null : Number(fields.plannedAt) * 1000,
+    canary: fields.canary === '1',
+    receipt: parseOptional(receiptSchema, fields.receipt),
   }
 }
 

@@ -26,9 +26,6 @@ export function lotName({ request, lot }: Lot): string {
   return `${request.toLowerCase()}:${lot}`
 }
 
-/** The entry of a lot that is one list. */
-export const lotEntry = (touchedAt: number) => `{"first":0,"chunks":1,"touchedAt":${touchedAt}}`
-
 // After a broken connection ioredis sends what had no reply again, though it may have been done: the
 // same frame at the same place is that repetition. Any other length means that the lot was dropped
 // or that somebody else writes it. The index entry is part of the step, so that no frame can be left

@@ -11,7 +11,7 @@ import type { Lot } from '../staging.ts'
 export interface Intake {
   /** Null where the worker opens the source itself. */
   readonly staged: Staged | null
-  /** Not yet in Redis: the one frame that is entered with its request. */
+  /** Not yet in Redis: the one frame that is entered with its request's record. */
   readonly frame?: Buffer
 }
 
@@ -45,8 +45,9 @@ export async function stageSource(
 }
 
 async function packList(csv: Buffer): Promise<Intake> {
-  const staged = { lot: newLot(), bytes: csv.length, sha256: hash('sha256', csv) }
-  return { staged, frame: await pack(csv) }
+  const frame = await pack(csv)
+  const staged = { lot: newLot(), inRecord: true, bytes: csv.length, sha256: hash('sha256', csv) }
+  return { staged, frame }
 }
 
 const newLot = () => `u-${randomUUID()}`
@@ -70,7 +71,7 @@ async function stageBytes(
       await explained(() => assertRoom(store))
       unseen = 0
     }
-    return { lot: lot.lot, ...(await explained(() => writer.end())) }
+    return { lot: lot.lot, inRecord: false, ...(await explained(() => writer.end())) }
   } catch (error) {
     // A frame may still be on its way; after this one none is.
     await writer.end().catch(() => {})

@@ -5,6 +5,7 @@ import { orderFor, type RequestRecord } from '../../shared/ledger/record.ts'
 import { note, noteRequest } from '../../shared/note.ts'
 import { orderDue } from '../../shared/order-due.ts'
 import { isTerminal, NO_OUTCOME, type Plan } from '../../shared/receipt.ts'
+import { lotBeside } from '../../shared/request.ts'
 import { type Context, NotOursError } from '../context.ts'
 import type { Ending } from '../ending.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../settle.ts'
@@ -126,7 +127,8 @@ async function apply(
   countPlan(plan, request, deps)
   note({ status: next })
   // The source is never touched again: an upload would lie there for as long as the purge takes.
-  if (staged !== null) await store.staging.drop({ request: id, lot: staged.lot })
+  const upload = lotBeside(staged)
+  if (upload !== null) await store.staging.drop({ request: id, lot: upload })
   // What raised the flag before the plan stood had nothing to end yet.
   return next === 'deleting' ? orderDue(store, id) : settleRequest(id, deps, ctx)
 }

@@ -20,7 +20,7 @@ export function openSource(
           `Request ${id} was entered without its ids. Submit it again.`,
         )
       }
-      return stagedSource(store.staging, id, staged)
+      return stagedSource(store, id, staged)
     case 'file':
       return fileSource({ path: source.path, roots: fileRoots })
     default:

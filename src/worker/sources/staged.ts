@@ -1,19 +1,24 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../shared/errors.ts'
+import type { Ledger } from '../../shared/ledger/ledger.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
 import type { Staged } from '../../shared/request.ts'
-import { type Staging, StagingError } from '../../shared/staging.ts'
+import { StagingError, unpack } from '../../shared/staging.ts'
 import type { Source } from './source.ts'
 
+/** Where they may lie: the request's own record, or frames beside it. */
+type Shelf = Pick<OrgStore, 'ledger' | 'staging'>
+
 /** Bytes that were staged when the request came in: an upload, or an inline list as a CSV. */
-export function stagedSource(staging: Staging, request: string, staged: Staged): Source {
+export function stagedSource(store: Shelf, request: string, staged: Staged): Source {
   return {
     describe: () => 'upload',
-    open: (signal) => read(staging, request, staged, signal),
+    open: (signal) => read(store, request, staged, signal),
   }
 }
 
 async function* read(
-  staging: Staging,
+  store: Shelf,
   request: string,
   staged: Staged,
   signal: AbortSignal | undefined,
@@ -22,7 +27,7 @@ async function* read(
   let bytes = 0
   signal?.throwIfAborted()
   try {
-    for await (const block of staging.read({ request, lot: staged.lot }, 0)) {
+    for await (const block of blocksOf(store, request, staged)) {
       hash.update(block)
       bytes += block.length
       yield block
@@ -35,6 +40,19 @@ async function* read(
   if (bytes !== staged.bytes || hash.digest('hex') !== staged.sha256) {
     throw damaged(request, staged, bytes)
   }
+}
+
+function blocksOf(
+  { ledger, staging }: Shelf,
+  request: string,
+  { inRecord, lot }: Staged,
+): AsyncIterable<Uint8Array> {
+  return inRecord ? listOf(ledger, request) : staging.read({ request, lot }, 0)
+}
+
+async function* listOf(ledger: Ledger, request: string): AsyncGenerator<Uint8Array> {
+  const frame = await ledger.frame(request)
+  if (frame !== null) yield await unpack(frame, ledger.keys.request(request))
 }
 
 function damaged(request: string, staged: Staged, bytes: number, cause?: unknown): SourceError {

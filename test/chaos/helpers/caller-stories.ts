@@ -27,8 +27,13 @@ function submission(name: string, goods: (stage: Stage) => Goods): Story {
   }
 }
 
-/** Its ids are entered with it. */
+/** Its ids are entered with it, and its plan is ordered in the same step. */
 const list = submission('submit', (stage) => ({ request: request(stage) }))
+
+/** Its stop is ordered before its plan, so that there are moments when it has only the one. */
+const timed = submission('submit until', (stage) => ({
+  request: { ...request(stage), deadline: '2100-01-01T00:00:00Z' },
+}))
 
 /** Its bytes are staged before it is entered, and whoever dies between the two leaves them there. */
 const upload = submission('upload', (stage) => ({
@@ -86,4 +91,4 @@ const cancellation: Story = {
   },
 }
 
-export const CALLER_STORIES: readonly Story[] = [list, upload, approval, cancellation]
+export const CALLER_STORIES: readonly Story[] = [list, timed, upload, approval, cancellation]

@@ -4,6 +4,7 @@ import { openOrgStore } from '../../../src/shared/org-store.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput } from '../../../src/shared/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
+import { stagedBytes } from '../../helpers/staged-bytes.ts'
 import { type ServiceProcess, startServiceProcess } from './process.ts'
 
 /** Callers who repeat, under the same id, what got no answer, and a service that is killed meanwhile. */
@@ -163,12 +164,9 @@ export async function losses(
       wrong.push(`${id}: answered ${statuses.join(', ')}`)
     }
     if (created > 1) wrong.push(`${id}: created ${created} times`)
-    const record = await store.ledger.load(id)
-    if (record === null) return void wrong.push(`${id}: not in the ledger`)
-    const lot = { request: id, lot: record.staged?.lot ?? '' }
-    const staged = Buffer.concat(await Array.fromAsync(store.staging.read(lot, 0)))
+    if ((await store.ledger.load(id)) === null) return void wrong.push(`${id}: not in the ledger`)
     const expected = source.type === 'ids' ? `Id\n${source.ids.join('\n')}\n` : ''
-    if (!staged.equals(Buffer.from(expected))) wrong.push(`${id}: without its ids`)
+    if ((await stagedBytes(store, id)) !== expected) wrong.push(`${id}: without its ids`)
     if ((await store.queues.requests.getJob(`p-${id}`)) === undefined) {
       wrong.push(`${id}: without its order`)
     }

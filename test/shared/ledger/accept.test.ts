@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after, describe, type TestContext, test } from 'node:test'
+import type { JobInsert } from '../../../src/shared/queues/insert.ts'
 import { createStaging } from '../../../src/shared/staging.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { openLedger, receipt, settlement, submission } from './setup.ts'
@@ -8,7 +9,7 @@ const server = await startRedis({ after })
 
 test('a new request is queued, live and listed', async (t) => {
   const { ledger } = openLedger(t, server)
-  const staged = { lot: 'upload-1', bytes: 42, sha256: 'c'.repeat(64) }
+  const staged = { lot: 'upload-1', inRecord: false, bytes: 42, sha256: 'c'.repeat(64) }
   const entry = { ...submission({ id: 'Gdpr-1' }, 5_000), staged }
   assert.equal(await ledger.accept(entry), 'accepted')
 
@@ -41,7 +42,7 @@ test('the same request again is the existing one and changes nothing', async (t)
 test('a submission that is said again keeps what it staged', async (t) => {
   const { ledger } = openLedger(t, server)
   const entry = submission({ id: 'r' })
-  const staged = { lot: 'upload-1', bytes: 42, sha256: 'c'.repeat(64) }
+  const staged = { lot: 'upload-1', inRecord: false, bytes: 42, sha256: 'c'.repeat(64) }
   assert.equal(await ledger.accept({ ...entry, staged }), 'accepted')
   assert.equal(await ledger.accept({ ...entry, staged, submittedAt: 2_000 }), 'accepted')
   assert.equal(
@@ -53,22 +54,72 @@ test('a submission that is said again keeps what it staged', async (t) => {
   assert.equal(record?.submittedAt, 1_000)
 })
 
-test('a small list is staged by the step that enters its request, and only then', async (t) => {
+test('a short list is entered with its request, stays out of what is read of it, and goes with the end', async (t) => {
   const { ledger, redis, keys } = openLedger(t, server)
-  const staged = { lot: 'u-1', bytes: 42, sha256: 'c'.repeat(64) }
+  const staged = { lot: 'u-1', inRecord: true, bytes: 42, sha256: 'c'.repeat(64) }
   const entry = { ...submission({ id: 'R' }, 5_000), staged, frame: Buffer.from([0, 255, 10]) }
   assert.equal(await ledger.accept(entry), 'accepted')
-  assert.deepEqual(await redis.lrangeBuffer(keys.frames('r', 'u-1', 0), 0, -1), [entry.frame])
-  assert.deepEqual(await createStaging(redis, keys, Date.now).lots(), [
-    { request: 'r', lot: 'u-1', first: 0, chunks: 1, touchedAt: 5_000 },
-  ])
+  assert.deepEqual(await ledger.frame('r'), entry.frame)
+  assert.deepEqual((await ledger.load('R'))?.staged, staged)
+  assert.deepEqual(await createStaging(redis, keys, Date.now).lots(), [])
+
+  const other = Buffer.from('other')
   assert.equal(await ledger.accept(entry), 'accepted')
-  const again = { ...entry, staged: { ...staged, lot: 'u-2' } }
+  const again = { ...entry, staged: { ...staged, lot: 'u-2' }, frame: other }
   assert.equal(await ledger.accept(again), 'existing')
   assert.equal(await ledger.accept({ ...again, bodyHash: 'd'.repeat(64) }), 'conflict')
-  assert.equal(await redis.llen(keys.frames('r', 'u-1', 0)), 1)
-  assert.equal(await redis.exists(keys.frames('r', 'u-2', 0)), 0)
-  assert.equal(await redis.hlen(keys.staged), 1)
+  assert.deepEqual(await ledger.frame('R'), entry.frame)
+
+  await ledger.settle(settlement('R', { from: ['queued'], receipt: receipt('R', 'refused') }))
+  assert.equal(await ledger.frame('R'), null)
+  assert.equal(await ledger.accept(again), 'existing')
+  assert.equal(await ledger.frame('R'), null)
+})
+
+describe('an order that goes with its request', () => {
+  /** An order like BullMQ's, by its script: it fails where the list of orders is none. */
+  const order = (job: string): JobInsert => ({
+    lua: "redis.call('RPUSH', KEYS[1], ARGV[1])\nreturn ARGV[1]",
+    keys: ['{q}:orders'],
+    args: [job],
+  })
+
+  const openOrders = (t: TestContext) => {
+    const bundle = openLedger(t, server)
+    const key = `${bundle.keys.prefix}:orders`
+    return {
+      ...bundle,
+      orders: () => bundle.redis.lrange(key, 0, -1),
+      breakOrders: () => bundle.redis.set(key, 'no list'),
+      accept: (id: string, by = order(`p-${id}`)) =>
+        bundle.ledger.accept(submission({ id }), { ...by, keys: [key] }),
+    }
+  }
+
+  test('is given once, by the request that is entered', async (t) => {
+    const { ledger, accept, orders } = openOrders(t)
+    const answers = await Promise.all([
+      ...[accept('a'), accept('b'), ledger.accept(submission({ id: 'c' }))],
+      ...[accept('a'), ledger.accept(submission({ id: 'b', object: 'Lead' })), accept('d')],
+    ])
+    const told = ['ordered', 'ordered', 'accepted', 'existing', 'conflict', 'ordered']
+    assert.deepEqual(answers, told)
+    assert.deepEqual(await orders(), ['p-a', 'p-b', 'p-d'])
+    assert.deepEqual(await ledger.liveIds(), ['a', 'b', 'c', 'd'])
+  })
+
+  test('that fails leaves its request accepted, to be ordered by itself', async (t) => {
+    const { ledger, accept, breakOrders } = openOrders(t)
+    await breakOrders()
+    assert.deepEqual(await Promise.all([accept('a'), accept('b')]), ['accepted', 'accepted'])
+    assert.deepEqual(await ledger.liveIds(), ['a', 'b'])
+    assert.equal((await ledger.list({ offset: 0, count: 10 })).records.length, 2)
+  })
+
+  test('that is refused in BullMQ’s own way counts as not given', async (t) => {
+    const { accept } = openOrders(t)
+    assert.equal(await accept('a', { ...order('p-a'), lua: 'return -5' }), 'accepted')
+  })
 })
 
 test('of many that come at once each has its own answer', async (t) => {

@@ -18,6 +18,7 @@ import {
   PLAN,
   planLock,
   settlement,
+  submission,
 } from './setup.ts'
 
 const ORDERS = [ingestOrder('order-a', [chunkRef('R1', 0), chunkRef('R1', 1)])]
@@ -62,12 +63,17 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
 
   const queues = openQueues(redis, keys, (error) => assert.fail(error))
   t.after(() => queues.close())
-  await workOrders(queues).plan('R2', 'normal')
+  await workOrders(queues, redis).plan('R2', 'normal')
   assert.equal((await queues.requests.getJob('p-r2'))?.data.id, 'R2')
+  const ordered = await workOrders(queues, redis).planWithin('R3', 'normal', (order) =>
+    ledger.accept(submission({ id: 'R3' }), order),
+  )
+  assert.equal(ordered, 'ordered')
+  assert.equal((await queues.requests.getJob('p-r3'))?.data.id, 'R3')
 
   await beat({ redis, org: 'emea', ledger }, 'worker')
   const facts = await readOrgFacts(redis, 'emea')
-  assert.deepEqual([facts.workers, facts.queues.get('requests')?.waiting], [1, 1])
+  assert.deepEqual([facts.workers, facts.queues.get('requests')?.waiting], [1, 2])
   assert.deepEqual(await orgsWorkedFor(redis), ['emea'])
   assert.equal(await memoryRatio(redis), 0)
 })

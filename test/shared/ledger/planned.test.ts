@@ -47,6 +47,17 @@ test('plan, open chunks, orders and status appear together', async (t) => {
   }
 })
 
+test('once the plan stands, the list that it was made of is gone', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger, redis, keys } = bundle
+  const lock = await bundle.planning('R1')
+  await redis.hset(keys.request('R1'), 'frame', 'ids')
+  assert.equal(await ledger.planned({ ...ENTRY, lot: 'another', lock }), 'stale')
+  assert.notEqual(await ledger.frame('R1'), null)
+  assert.equal(await ledger.planned({ ...ENTRY, lock }), 'ok')
+  assert.equal(await ledger.frame('R1'), null)
+})
+
 test('nobody sees half of it', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger, redis, keys } = bundle

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { after, describe, type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { orgKeys } from '../../../src/shared/ledger/keys.ts'
+import { createLedger } from '../../../src/shared/ledger/ledger.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
 import type { Staged } from '../../../src/shared/request.ts'
+import { pack } from '../../../src/shared/staging/frame.ts'
 import { createStaging } from '../../../src/shared/staging.ts'
 import { stagedSource } from '../../../src/worker/sources/staged.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -17,24 +19,43 @@ const redis = connectRedis({ kind: 'url', url: server.url }, 'fail-fast', () => 
 scope.after(async () => redis.disconnect())
 const keys = orgKeys(randomUUID())
 const staging = createStaging(redis, keys, systemClock.now)
+const store = { ledger: createLedger(redis, keys), staging }
 
 async function stage(t: TestContext, bytes: Uint8Array): Promise<Staged> {
   const lot = { request: 'r1', lot: `u-${randomUUID()}` }
   t.after(() => staging.drop(lot))
   const writer = staging.write(lot, 0)
   await writer.write(bytes)
-  return { lot: lot.lot, ...(await writer.end()) }
+  return { lot: lot.lot, inRecord: false, ...(await writer.end()) }
 }
 
 const damage = (staged: Staged, frame: string) =>
   redis.lset(keys.frames('r1', staged.lot, 0), 0, frame)
 
 describeSource('staged', {
-  of: async (t, bytes) => stagedSource(staging, 'r1', await stage(t, bytes)),
+  of: async (t, bytes) => stagedSource(store, 'r1', await stage(t, bytes)),
   failing: async (t) => {
     const staged = await stage(t, Buffer.alloc(2_000_000, 'x'))
     await redis.rpop(keys.frames('r1', staged.lot, 0))
-    return { source: stagedSource(staging, 'r1', staged), error: { code: 'SOURCE_TRUNCATED' } }
+    return { source: stagedSource(store, 'r1', staged), error: { code: 'SOURCE_TRUNCATED' } }
+  },
+  open: async () => 0,
+})
+
+/** As the ledger enters a list: in the record itself. */
+async function enter(t: TestContext, bytes: Uint8Array): Promise<Staged> {
+  t.after(() => redis.del(keys.request('r2')))
+  await redis.hset(keys.request('r2'), 'frame', await pack(bytes))
+  const sha256 = hash('sha256', bytes)
+  return { lot: `u-${randomUUID()}`, inRecord: true, bytes: bytes.length, sha256 }
+}
+
+describeSource('list in the record', {
+  of: async (t, bytes) => stagedSource(store, 'r2', await enter(t, bytes)),
+  failing: async (t) => {
+    const staged = await enter(t, Buffer.from('Id\n'))
+    await redis.hdel(keys.request('r2'), 'frame')
+    return { source: stagedSource(store, 'r2', staged), error: { code: 'SOURCE_TRUNCATED' } }
   },
   open: async () => 0,
 })
@@ -43,14 +64,21 @@ describe('staged bytes that are not those of the submission', () => {
   test('fail the plan for good where a frame does not decompress', async (t) => {
     const staged = await stage(t, Buffer.from('Id\n'))
     await damage(staged, 'no frame')
-    const reading = readAll(stagedSource(staging, 'r1', staged))
+    const reading = readAll(stagedSource(store, 'r1', staged))
+    await assert.rejects(reading, { name: 'SourceError', code: 'SOURCE_TRUNCATED' })
+  })
+
+  test('fail it where the frame in the record does not decompress', async (t) => {
+    const staged = await enter(t, Buffer.from('Id\n'))
+    await redis.hset(keys.request('r2'), 'frame', 'no frame')
+    const reading = readAll(stagedSource(store, 'r2', staged))
     await assert.rejects(reading, { name: 'SourceError', code: 'SOURCE_TRUNCATED' })
   })
 
   test('fail it where there are as many others', async (t) => {
     const staged = await stage(t, Buffer.from('Id\n'))
     const other = await stage(t, Buffer.from('ID\n'))
-    const source = stagedSource(staging, 'r1', { ...staged, lot: other.lot })
+    const source = stagedSource(store, 'r1', { ...staged, lot: other.lot })
     await assert.rejects(readAll(source), { name: 'SourceError', code: 'SOURCE_TRUNCATED' })
   })
 })
