@@ -1,5 +1,4 @@
-import { Cluster, type Redis, type RedisOptions } from 'ioredis'
-import { CorkedRedis } from './redis/corked.ts'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { PatientCluster, PatientRedis } from './redis/patient.ts'
 import type { RedisTrouble } from './redis/trouble.ts'
 
@@ -62,11 +61,11 @@ function open(config: RedisConfig, patience: Patience): RedisClient {
   const isPatient = patience === 'wait'
   const server = (own: RedisOptions) => {
     const all = { ...shared, ...own, replyMapping: 'legacy' as const }
-    return isPatient ? new PatientRedis(all) : new CorkedRedis(all)
+    return isPatient ? new PatientRedis(all) : new Redis(all)
   }
   switch (config.kind) {
     case 'url':
-      return isPatient ? new PatientRedis(config.url, shared) : new CorkedRedis(config.url, shared)
+      return isPatient ? new PatientRedis(config.url, shared) : new Redis(config.url, shared)
     case 'socket':
       return server({ path: config.path })
     case 'sentinel': {
