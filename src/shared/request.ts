@@ -1,6 +1,6 @@
 import { hash, randomInt } from 'node:crypto'
 import { z } from 'zod'
-import { InvalidRequestError, problemsOf } from './request-problems.ts'
+import { invalidRequest } from './request-problems.ts'
 
 /**
  * The deletion request: what a caller asks for. Its fields are a published contract; unknown fields
@@ -151,7 +151,7 @@ export function lotBeside(staged: Staged | null): string | null {
  */
 export function parseRequest(input: unknown, now: number): DeletionRequest {
   const parsed = callerSchema.safeParse(input)
-  if (!parsed.success) throw new InvalidRequestError(problemsOf(parsed.error))
+  if (!parsed.success) throw invalidRequest(parsed.error)
   return { ...parsed.data, id: parsed.data.id ?? generateId(now) }
 }
 

@@ -11,6 +11,7 @@ import {
   type StoredRequest,
   toStored,
 } from '../../src/shared/request.ts'
+import { InvalidRequestError } from '../../src/shared/request-problems.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 22, 5, 9)
 const FILE = { type: 'file', path: '/data/ids.csv' }
@@ -105,6 +106,26 @@ test('unknown fields are refused by name, in the request and in its source', () 
   assert.match(problemOf({ ...MINIMAL, maxRecrods: 5 }), /maxRecrods/)
   assert.match(problemOf({ ...MINIMAL, source: { ...FILE, collumn: 'Id' } }), /collumn/)
   assert.match(problemOf({ ...MINIMAL, source: { ...IDS, column: 'Id' } }), /column/)
+})
+
+test('of very many wrong fields the first hundred are named, and all are counted', () => {
+  const unknown = Object.fromEntries(Array.from({ length: 3_000 }, (_, at) => [`f${at}`, at]))
+  const ids = Array(150).fill('a,b')
+  for (const [wrong, count] of [
+    [unknown, 3_000],
+    [{ source: { type: 'ids', ids } }, 150],
+    [{ ...unknown, priority: 'urgent' }, 3_001],
+  ] as const) {
+    assert.throws(
+      () => parseRequest({ ...MINIMAL, ...wrong }, NOW),
+      (error) => {
+        assert.ok(error instanceof InvalidRequestError)
+        assert.deepEqual([error.count, error.problems.length], [count, 100])
+        assert.match(error.message, new RegExp(`and ${count - 20} more$`))
+        return true
+      },
+    )
+  }
 })
 
 test('prototype keys are unknown fields like others, and reach no prototype', () => {

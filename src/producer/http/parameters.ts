@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { STATUSES } from '../../shared/receipt.ts'
 import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/request.ts'
-import { InvalidRequestError, problemsOf } from '../../shared/request-problems.ts'
+import { invalidRequest } from '../../shared/request-problems.ts'
 import { HttpError } from './problem.ts'
 
 /** What stands in paths and query strings. Unknown names are refused, as in bodies. */
@@ -39,7 +39,7 @@ const filePath = z.object({ file: z.enum(RESULT_FILE_NAMES) })
 /** @throws InvalidRequestError naming every wrong field */
 export function parseFields<T>(schema: z.ZodType<T>, fields: unknown): T {
   const parsed = schema.safeParse(fields)
-  if (!parsed.success) throw new InvalidRequestError(problemsOf(parsed.error))
+  if (!parsed.success) throw invalidRequest(parsed.error)
   return parsed.data
 }
 

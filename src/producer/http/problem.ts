@@ -82,8 +82,7 @@ export function problemAnswer(error: unknown): ProblemAnswer {
     return answer(503, trouble, { message, headers: retryAfter() })
   }
   if (error instanceof InvalidRequestError) {
-    const errors = error.problems.slice(0, MOST_FIELDS)
-    return answer(422, error.code, { message: fieldsInWords(error.problems.length) }, { errors })
+    return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
   }
   if (error instanceof UnknownRequestError) return answer(404, error.code, error)
   if (
@@ -98,14 +97,12 @@ export function problemAnswer(error: unknown): ProblemAnswer {
 
 export const retryAfter = (seconds = RETRY_AFTER_SECONDS) => ({ 'Retry-After': String(seconds) })
 
-/** A list of 10,000 wrong ids is no help to anybody. */
-const MOST_FIELDS = 100
-
 const DEFECT =
   'The service has met a defect. The request id of this answer finds it in the log of the service.'
 
-function fieldsInWords(count: number): string {
-  const more = count > MOST_FIELDS ? `, of which the first ${MOST_FIELDS} are listed` : ''
+function fieldsInWords({ count, problems }: InvalidRequestError): string {
+  const listed = problems.length
+  const more = count > listed ? `, of which the first ${listed} are listed` : ''
   return count === 1 ? 'A field is wrong.' : `${count} fields are wrong${more}.`
 }
 

@@ -124,7 +124,7 @@ function parseCsvOptions(query: unknown): DeletionRequest {
     return parseRequest(requestOf(fields), Date.now())
   } catch (error) {
     if (!(error instanceof InvalidRequestError)) throw error
-    throw new InvalidRequestError(error.problems.map(inQuery))
+    throw new InvalidRequestError(error.problems.map(inQuery), error.count)
   }
 }
 
