@@ -1,6 +1,7 @@
 /**
  * An upload of staged chunks (fetched from Redis, unpacked, checked, made CSV rows) beside the same
- * bytes piped from a file into the same PUT. Best of several runs; processor time is this process's.
+ * bytes piped from a file into the same PUT: of the sandbox, which parses what it gets and shares two
+ * cores with us, and of a server that only reads. Both ways in turn; processor time is this process's.
  *
  *   node bench/upload.ts [ids, default 5200000]
  */
@@ -11,9 +12,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv, cpuUsage } from 'node:process'
 import { pipeline } from 'node:stream/promises'
+import type { ChunkRef } from '../src/shared/ledger/record.ts'
 import { openOrgStore } from '../src/shared/org-store.ts'
 import { connectRedis } from '../src/shared/redis.ts'
 import { createSalesforce } from '../src/shared/salesforce/client.ts'
+import type { Staging } from '../src/shared/staging.ts'
 import { csvBody, csvLength } from '../src/worker/ingest/upload.ts'
 import { scan } from '../src/worker/plan/scan.ts'
 import { ChunkStager } from '../src/worker/plan/stage.ts'
@@ -22,26 +25,44 @@ import { startRedis } from '../test/helpers/redis.ts'
 import { inReverse } from '../test/helpers/scope.ts'
 import { writeIdFile } from './id-file.ts'
 import { accessToken, SOURCES, startSandboxProcess } from './sandbox-process.ts'
+import { startSink } from './sink-process.ts'
 
-const RUNS = 5
+const ROUNDS = 7
 const LOT = { request: 'bench', lot: 'p-bench' }
+
+/** Where the bytes go: a job that is made for each upload, and forgotten. */
+interface Receiver {
+  readonly url: string
+  readonly token: string
+  open(): Promise<string>
+  close(job: string): Promise<void>
+}
 
 const count = Number(argv[2] ?? 5_200_000)
 const closers: (() => Promise<void>)[] = []
 const scope = inReverse((fn) => closers.push(fn))
 try {
-  await compare()
-} finally {
-  for (const close of closers) await close()
-}
-
-async function compare(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
   scope.after(() => rm(folder, { recursive: true }))
   const csv = join(folder, 'ids.csv')
   await writeIdFile(csv, count)
-  const sandbox = await startSandboxProcess(SOURCES)
-  scope.after(() => sandbox.stop())
+  const staged = await stage(csv, folder)
+  console.log(
+    `${count} ids, ${ROUNDS} rounds\n\n` +
+      '| into | way | MB/s, median | from | to | processor, s | of the file |\n|---|---|---|---|---|---|---|',
+  )
+  await compare('the sandbox', await sandbox(), csv, staged)
+  await compare('a server that only reads', await sink(), csv, staged)
+} finally {
+  for (const close of closers) await close()
+}
+
+interface Staged {
+  readonly chunks: readonly ChunkRef[]
+  readonly staging: Staging
+}
+
+async function stage(csv: string, folder: string): Promise<Staged> {
   const redis = await startRedis(scope)
   const connection = connectRedis({ kind: 'url', url: redis.url }, 'wait', () => {})
   const { staging, close } = openOrgStore(connection, 'bench', () => {})
@@ -54,39 +75,74 @@ async function compare(): Promise<void> {
   for await (const block of scan(source, { object: { name: 'Contact', prefix: '003' } })) {
     await stager.write(block.ids)
   }
-  const chunks = await stager.end()
-  const token = await accessToken(sandbox.login)
-  const salesforce = createSalesforce({
-    credentials: { kind: 'token', instanceUrl: sandbox.login.url, accessToken: token },
-    apiVersion: '61.0',
-  })
-  scope.after(async () => salesforce.close())
-  const bytes = csvLength(count)
+  return { chunks: await stager.end(), staging }
+}
 
+async function compare(
+  name: string,
+  { url, token, open, close }: Receiver,
+  csv: string,
+  { chunks, staging }: Staged,
+): Promise<void> {
+  const salesforce = clientOf(url, token)
+  const bytes = csvLength(count)
   const ways = {
-    'file piped into the PUT': async (job: string) => {
-      const url = `${sandbox.login.url}/services/data/v61.0/jobs/ingest/${job}/batches`
-      await put(url, token, csv)
-    },
+    'file, piped': (job: string) => put(pathOf(url, job), token, csv),
     'staged chunk': (job: string) =>
       salesforce.ingest.upload(job, { bytes, stream: csvBody(chunks, staging) }),
   }
-  for (const [name, upload] of Object.entries(ways)) {
-    let best = { seconds: Number.POSITIVE_INFINITY, cpu: 0 }
-    for (let run = 0; run < RUNS; run++) {
-      const { id } = await salesforce.ingest.create({ object: 'Contact', operation: 'delete' })
+  const runs = new Map<string, { speed: number; cpu: number }[]>()
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [way, upload] of Object.entries(ways)) {
+      const job = await open()
       const [begun, before] = [performance.now(), cpuUsage()]
-      await upload(id)
+      await upload(job)
       const seconds = (performance.now() - begun) / 1000
       const { user, system } = cpuUsage(before)
-      if (seconds < best.seconds) best = { seconds, cpu: (user + system) / 1e6 }
-      await salesforce.ingest.abort(id)
+      const run = { speed: bytes / 1e6 / seconds, cpu: (user + system) / 1e6 }
+      runs.set(way, [...(runs.get(way) ?? []), run])
+      await close(job)
     }
-    const speed = (bytes / 1e6 / best.seconds).toFixed(0)
-    console.log(
-      `${name}: ${best.seconds.toFixed(2)} s (processor ${best.cpu.toFixed(2)} s), ${speed} MB/s`,
-    )
   }
+  await salesforce.close()
+  const speedIn = (way: string) => median((runs.get(way) ?? []).map(({ speed }) => speed))
+  for (const [way, all] of runs) {
+    const speeds = all.map(({ speed }) => speed)
+    const figures = [speedIn(way), Math.min(...speeds), Math.max(...speeds)].map(Math.round)
+    const cpu = median(all.map(({ cpu }) => cpu)).toFixed(2)
+    const share = (speedIn(way) / speedIn('file, piped')).toFixed(2)
+    console.log(`| ${[name, way, ...figures, cpu, share].join(' | ')} |`)
+  }
+}
+
+async function sandbox(): Promise<Receiver> {
+  const server = await startSandboxProcess(SOURCES)
+  scope.after(() => server.stop())
+  const { url } = server.login
+  const token = await accessToken(server.login)
+  const { ingest, close } = clientOf(url, token)
+  scope.after(async () => close())
+  return {
+    url,
+    token,
+    open: async () => (await ingest.create({ object: 'Contact', operation: 'delete' })).id,
+    close: async (job) => void (await ingest.abort(job)),
+  }
+}
+
+async function sink(): Promise<Receiver> {
+  const { url, stop } = await startSink()
+  scope.after(stop)
+  return { url, token: 'none', open: async () => '7505f0000000001AAA', close: async () => {} }
+}
+
+function clientOf(instanceUrl: string, accessToken: string) {
+  const credentials = { kind: 'token', instanceUrl, accessToken } as const
+  return createSalesforce({ credentials, apiVersion: '61.0' })
+}
+
+function pathOf(url: string, job: string): string {
+  return `${url}/services/data/v61.0/jobs/ingest/${job}/batches`
 }
 
 async function put(url: string, token: string, path: string): Promise<void> {
@@ -104,4 +160,8 @@ async function put(url: string, token: string, path: string): Promise<void> {
   await pipeline(createReadStream(path), call)
   const status = await answered
   if (status !== 201) throw new Error(`Expected 201, got ${status}`)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

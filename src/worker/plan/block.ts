@@ -1,7 +1,7 @@
 import { RefusedError } from '../../shared/errors.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
+import { caseBits, copyId, hasIdForm, hasSuffix } from '../id-check.ts'
 import { decode, viewOf } from './bytes.ts'
-import { caseBits, copyId, hasIdForm, hasSuffix } from './id-check.ts'
 import {
   clip,
   emptyValue,

@@ -1,4 +1,5 @@
 import { ID_LENGTH } from '../../shared/record-id.ts'
+import { caseBits, hasIdForm, hasSuffix } from '../id-check.ts'
 import { BLOCK_IDS, type BlockBuilder, type ScannedBlock } from './block.ts'
 import {
   CR,
@@ -11,7 +12,6 @@ import {
   QUOTE,
   viewOf,
 } from './bytes.ts'
-import { caseBits, hasIdForm, hasSuffix } from './id-check.ts'
 import { clip, otherForm } from './refused-row.ts'
 
 /** Bytes of the longest row that the hot loop takes: two quotes, 18 characters, CR LF. */

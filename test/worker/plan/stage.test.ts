@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { to18 } from '../../../src/shared/record-id.ts'
 import type { Staging } from '../../../src/shared/staging.ts'
 import { csvBody, csvLength, toRows } from '../../../src/worker/ingest/upload.ts'
 import { ChunkStager, chunkLimits, LARGE_PLAN } from '../../../src/worker/plan/stage.ts'
@@ -136,6 +137,15 @@ describe('the body of an upload', () => {
   test('has each id in 18 characters on a line of its own', () => {
     const rows = Buffer.from(toRows(block(123_456, 3))).toString()
     assert.equal(rows, `${ids18(3, 123_456).join('\n')}\n`)
+  })
+
+  test('says of each character in its suffix whether it is upper case', () => {
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[0-9A-Za-z]{15}$/)), (ids) => {
+        const rows = Buffer.from(toRows(Buffer.from(ids.join('')))).toString()
+        assert.equal(rows, ids.map((id) => `${to18(id)}\n`).join(''))
+      }),
+    )
   })
 
   test('never comes to its end where what is staged is not what was planned', async () => {

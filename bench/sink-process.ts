@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { execPath } from 'node:process'
+import { createInterface } from 'node:readline'
+
+/** Reads every request to its end and answers 201. */
+const SERVER = `
+  const server = require('node:http').createServer((call, answer) => {
+    call.resume().once('end', () => answer.writeHead(201).end())
+  })
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port))
+`
+
+/** A server that does nothing with what it gets, in a process of its own. */
+export async function startSink(): Promise<{
+  readonly url: string
+  stop(): Promise<void>
+}> {
+  const child = spawn(execPath, ['-e', SERVER], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [port] = await once(createInterface(child.stdout), 'line')
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: async () => {
+      child.kill()
+      await once(child, 'exit')
+    },
+  }
+}
