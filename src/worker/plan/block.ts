@@ -39,6 +39,7 @@ export class BlockBuilder {
   readonly prefix: number
   readonly #words: ObjectWords
   readonly #scratch = new Uint8Array(64)
+  readonly #scratchView = viewOf(this.#scratch)
   readonly #short = new Uint8Array(BLOCK_IDS)
   #unchecked = 0
   #refused: RefusedRow[] = []
@@ -74,7 +75,7 @@ export class BlockBuilder {
   checkText(value: string, line: number): void {
     const text = value.trim()
     const { read, written } = encoder.encodeInto(text, this.#scratch)
-    if (read === text.length) this.check(viewOf(this.#scratch), 0, written, line)
+    if (read === text.length) this.check(this.#scratchView, 0, written, line)
     else this.refuse(notAnId(line, clip(text)))
   }
 
