@@ -1,9 +1,9 @@
 import { DIGIT, ID_LENGTH, SUFFIX_BYTES } from '../shared/record-id.ts'
 
 /**
- * A record id on bytes: the inner part of the loops that check ids and write them. Two characters are looked up at
- * once, and the upper-case bits of all fifteen look up the suffix: 11 ns an id, where one look-up a
- * character took 50 (measured).
+ * A record id on bytes: the inner part of the loops that check ids and write them. Two characters
+ * are looked up at once, and the upper-case bits of all fifteen look up the suffix: 11 ns an id,
+ * where one look-up a character took 50 (measured).
  */
 
 const INVALID = 0x80

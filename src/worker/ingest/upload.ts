@@ -61,11 +61,13 @@ async function* chunkRows(chunk: ChunkRef, staging: Staging): AsyncGenerator<Uin
 
 /** 15-byte ids to 19-byte rows: 9 ns each, where one byte after the other took 28 (measured). */
 export function toRows(ids: Uint8Array): Uint8Array {
+  // Part of an id is none: what is staged is damaged then, as its count and digest tell.
+  const count = Math.floor(ids.length / ID_LENGTH)
   // Every byte is written: to clear them first would cost a tenth of that.
-  const rows = Buffer.allocUnsafeSlow((ids.length / ID_LENGTH) * ROW_BYTES)
+  const rows = Buffer.allocUnsafeSlow(count * ROW_BYTES)
   const from = new DataView(ids.buffer, ids.byteOffset, ids.length)
   const to = new DataView(rows.buffer, rows.byteOffset, rows.length)
-  for (let at = 0, row = 0; at < ids.length; at += ID_LENGTH, row += ROW_BYTES) {
+  for (let at = 0, row = 0; row < rows.length; at += ID_LENGTH, row += ROW_BYTES) {
     copyId(from, at, to, row)
     const suffix = suffixOfBits(caseBits(from, at))
     to.setUint32(row + ID_LENGTH, suffix | (LF << 24), true)

@@ -154,6 +154,7 @@ describe('the body of an upload', () => {
       'a frame doubled': (list) => list.push(...list.slice(-1)),
       'frames swapped': (list) => list.reverse(),
       'a byte changed': (list) => list[0]?.set([0x7a], 5),
+      'part of an id lost': (list) => list.push(...list.splice(-1).map((ids) => ids.slice(0, -4))),
     }
     for (const [what, harm] of Object.entries(damage)) {
       const { staging, lists } = memory()
