@@ -84,7 +84,7 @@ export async function accessToken({ url, clientId, clientSecret }: Login): Promi
   return tokenSchema.parse(await answer.json()).access_token
 }
 
-async function firstLine(stream: AsyncIterable<Buffer>): Promise<string> {
+export async function firstLine(stream: AsyncIterable<Buffer>): Promise<string> {
   let line = ''
   for await (const block of stream) {
     line += block

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { execPath } from 'node:process'
-import { createInterface } from 'node:readline'
+import { firstLine } from './sandbox-process.ts'
 
 /** Reads every request to its end and answers 201. */
 const SERVER = `
@@ -17,7 +17,7 @@ export async function startSink(): Promise<{
   stop(): Promise<void>
 }> {
   const child = spawn(execPath, ['-e', SERVER], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [port] = await once(createInterface(child.stdout), 'line')
+  const port = Number(await firstLine(child.stdout))
   return {
     url: `http://127.0.0.1:${port}`,
     stop: async () => {

@@ -24,6 +24,7 @@ import {
   startMortalService,
   submitThroughDeath,
 } from '../test/producer/http/stubborn.ts'
+import { median } from './median.ts'
 
 const AT_ONCE = 50
 /** One after the other, all ways in each, so that what others do on the machine meets all of them. */
@@ -135,8 +136,4 @@ async function settings(url: string): Promise<Record<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
   return { REDIS_URL: url, EXPUNGE_RESULTS: join(folder, 'results') }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

@@ -24,6 +24,7 @@ import { fileSource } from '../src/worker/sources/file.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { inReverse } from '../test/helpers/scope.ts'
 import { writeIdFile } from './id-file.ts'
+import { median } from './median.ts'
 import { accessToken, SOURCES, startSandboxProcess } from './sandbox-process.ts'
 import { startSink } from './sink-process.ts'
 
@@ -160,8 +161,4 @@ async function put(url: string, token: string, path: string): Promise<void> {
   await pipeline(createReadStream(path), call)
   const status = await answered
   if (status !== 201) throw new Error(`Expected 201, got ${status}`)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
