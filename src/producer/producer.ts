@@ -7,14 +7,15 @@ import { explained } from '../shared/redis/trouble.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/request.ts'
 import { type RequestView, viewOf, viewOfNew } from '../shared/request-view.ts'
-import { submit } from '../shared/submit.ts'
+import { type Caller, submit } from '../shared/submit.ts'
 
+export { BudgetExceededError, type CallerLimits } from '../shared/caller-limits.ts'
 export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/receipt.ts'
 export { type RedisConfig, RedisUnavailableError, RedisUnusableError } from '../shared/redis.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/request.ts'
 export type { RequestProgress, RequestView } from '../shared/request-view.ts'
-export { ConflictError } from '../shared/submit.ts'
+export { type Caller, ConflictError } from '../shared/submit.ts'
 
 /** No request of that id in that org, or none any more. */
 export class UnknownRequestError extends ExpungeError {
@@ -69,13 +70,15 @@ export interface Producer {
    *
    * @param upload the CSV bytes of a source `{ type: 'upload' }`
    * @param options.submittedBy who it is for, by a name of the caller's own; kept with the request
+   * @param options.limits what holds them over all of their requests in this org
    * @throws RefusedError `INVALID_REQUEST` naming every wrong field
    * @throws ConflictError where the id belongs to another request
+   * @throws BudgetExceededError where their budget has no room for the list
    */
   submit(
     request: DeletionRequestInput,
     upload?: AsyncIterable<Uint8Array>,
-    options?: { submittedBy?: string },
+    options?: Caller,
   ): Promise<SubmitAnswer>
   /** Null where the org knows no such request (any more). */
   inspect(id: string, options?: { org?: string }): Promise<RequestView | null>
@@ -132,10 +135,10 @@ export async function createProducer({
     return opened
   }
   return {
-    submit: async (input, upload, { submittedBy } = {}) => {
+    submit: async (input, upload, caller) => {
       const request = parseRequest(input, Date.now())
       const store = storeOf(request.org)
-      const { record, created } = await submit(store, request, Date.now(), upload, submittedBy)
+      const { record, created } = await submit(store, request, Date.now(), upload, caller)
       if (created) return { request: viewOfNew(store, record), created }
       return { request: await explained(() => viewOf(store, record)), created }
     },

@@ -27,6 +27,7 @@ export type RefusalCode =
   | 'INVALID_ROWS'
   | 'CASE_DAMAGED'
   | 'TOO_MANY_RECORDS'
+  | 'BUDGET_EXCEEDED'
   | 'TOO_MANY_CHUNKS'
   | 'PLAN_TOO_SCATTERED'
   | 'STAGING_TOO_LARGE'

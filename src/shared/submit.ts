@@ -1,3 +1,4 @@
+import { BudgetExceededError, type CallerLimits } from './caller-limits.ts'
 import { ExpungeError, messageOf } from './errors.ts'
 import type { Acceptance, Submission } from './ledger/accept.ts'
 import type { RequestRecord } from './ledger/record.ts'
@@ -18,6 +19,13 @@ export interface Submitted {
   readonly created: boolean
 }
 
+/** Who submits a request. */
+export interface Caller {
+  /** The name of their key. */
+  readonly submittedBy?: string | undefined
+  readonly limits?: CallerLimits | undefined
+}
+
 /**
  * Takes a request in: its ids are staged, it is entered into the ledger, its plan is ordered. Every
  * door leads here. A short list, the ledger's entry and the order are one step of Redis. Where they
@@ -25,8 +33,9 @@ export interface Submitted {
  * has no answer, after that the sweep orders its plan again.
  *
  * @param upload the bytes of an `upload` source
- * @param submittedBy the name of the caller's key, where the door has keys
+ * @param caller who submits it, where the door knows
  * @throws ConflictError where the id belongs to another request
+ * @throws BudgetExceededError where the caller's budget has no room for the list
  * @throws RedisUnavailableError where Redis has no room, takes no writes or does not answer. Only
  *   where no answer came may the request be accepted all the same; the message says so.
  */
@@ -35,7 +44,7 @@ export async function submit(
   request: DeletionRequest,
   now: number,
   upload?: AsyncIterable<Uint8Array>,
-  submittedBy?: string,
+  { submittedBy, limits }: Caller = {},
 ): Promise<Submitted> {
   const intake = await stageSource(store, request, upload)
   const stored = toStored(request)
@@ -45,6 +54,9 @@ export async function submit(
     bodyHash: bodyHash(stored, intake.staged),
     submittedAt: now,
     submittedBy,
+    limits,
+    records:
+      request.source.type === 'ids' && !request.dryRun ? request.source.ids.length : undefined,
   }
   return explained(
     async () => answer(await enter(submission, store), submission, request, store),
@@ -72,6 +84,7 @@ async function accept(
   try {
     acceptance = await store.ledger.accept(submission, order)
   } catch (error) {
+    if (error instanceof BudgetExceededError && lot !== null) await store.staging.drop(lot)
     // Without an answer it may have been accepted: then these frames are the request's own.
     const refusal = isReply(error) ? troubleOf(error) : null
     if (refusal === null) throw error
@@ -120,10 +133,17 @@ async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<Req
 }
 
 /** As the ledger has just entered it: reading it back would be one more command for every request. */
-function newRecord({ submittedBy, frame: _, ...entered }: Submission): RequestRecord {
+function newRecord({
+  submittedBy,
+  limits,
+  frame: _,
+  records: __,
+  ...entered
+}: Submission): RequestRecord {
   return {
     ...entered,
     submittedBy: submittedBy ?? null,
+    limits: limits ?? null,
     status: 'queued',
     lot: null,
     plan: null,

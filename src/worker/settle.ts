@@ -86,6 +86,7 @@ export async function endRequest(
     receipt,
     from: ending.from,
     retentionSeconds,
+    caller: record.submittedBy,
     plan: ending.plan ?? null,
     ...(ending.lot === undefined ? {} : { lot: ending.lot }),
     ...(ending.unsent === undefined ? {} : { unsent: ending.unsent }),

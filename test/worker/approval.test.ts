@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import type { Clock } from '../../src/shared/clock.ts'
+import { type Clock, systemClock } from '../../src/shared/clock.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -49,4 +49,35 @@ test('a plan above the number of records that the configuration names waits unas
   await statusReached(world, id, 'awaiting-approval')
   await world.producer.approve(id, { org: world.org })
   assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 11 }))
+})
+
+test('many small requests of one caller wait as one of their size would', async (t) => {
+  const world = await startWorld(t, { redis, clock: hurried, org: { approvalAbove: 10 } })
+  await world.startWorker()
+  const submitted = await Promise.all(
+    Array.from({ length: 6 }, (_, n) => submitIds(world, ids18(4, n * 100))),
+  )
+  const planned = async (id: string) => {
+    for (;;) {
+      const record = await world.store.ledger.load(id)
+      if (record?.status === 'awaiting-approval' || record?.receipt) return record.status
+      await systemClock.sleep(10)
+    }
+  }
+  const statuses = await Promise.all(submitted.map(planned))
+  assert.deepEqual(statuses.toSorted(), [
+    ...Array.from({ length: 4 }, () => 'awaiting-approval'),
+    ...Array.from({ length: 2 }, () => 'completed'),
+  ])
+  for (const [n, status] of statuses.entries()) {
+    if (status === 'awaiting-approval') {
+      await world.producer.approve(submitted[n] ?? '', { org: world.org })
+    }
+  }
+  for (const id of submitted) assert.equal((await receiptOf(world, id)).status, 'completed')
+  assert.equal(
+    (await deleteIds(world, ids18(2, 900))).status,
+    'completed',
+    'approved ones are free',
+  )
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BudgetExceededError, type CallerLimits } from '../caller-limits.ts'
 import { effect } from '../effect.ts'
 import type { JobInsert } from '../queues/insert.ts'
 import type { RedisClient } from '../redis.ts'
@@ -8,21 +9,23 @@ import type { OrgKeys } from './keys.ts'
 import { scoreOf } from './live.ts'
 import { TELL } from './outbox.ts'
 import { evaluate, oneOf, type Script, script } from './script.ts'
+import { SPENDING } from './spending.ts'
 
 /** In one call. With more of them Redis waits while this process prepares, and the other way round. */
 const AT_ONCE = 10
 
 /** Of one submission in the script below, before those of its plan's order. */
-const ARGS_EACH = 9
+const ARGS_EACH = 11
 
-// KEYS from 4: what the order's script reads, then a record for each submission. ARGV from 3: of each
+// KEYS from 4: what the order's script reads, then of each submission its record and its caller's
+// spending. ARGV from 3: of each
 // submission its own, then what the order's script is given, empty strings where there is no order.
 //
 // A submission is told from another of the same request by its lot: who comes again with the lot
 // that is kept repeats itself, as ioredis does when the reply was lost. Told `existing`, it would
 // drop the lot as not needed. A key that is no hash is the trouble of its own submission alone, told
 // in Redis's words. An order that fails is left to whoever gives it by itself, and hears why.
-const accepting = (insertLua: string) => `${TELL}
+const accepting = (insertLua: string) => `${TELL}${SPENDING}
 local function insert(KEYS, ARGV)
 ${insertLua}
 end
@@ -30,12 +33,21 @@ local requests, live, outbox = unpack(KEYS, 1, 3)
 local queue = { unpack(KEYS, 4, 3 + ARGV[1]) }
 local records, each = 3 + #queue, tonumber(ARGV[2])
 local byTime, byStatus = {}, {}
-local function enter(key, id, hash, request, at, score, staged, frame, by, callback)
+local function enter(key, spent, id, hash, request, at, score, staged, frame, by, limits, records, callback)
   local known = redis.pcall('HGET', key, 'bodyHash')
   if known then
     if known ~= hash then return known.err or 'conflict' end
     local isRepeated = staged ~= '' and redis.call('HGET', key, 'staged') == staged
     return isRepeated and 'accepted' or 'existing'
+  end
+  local held = ''
+  if limits ~= '' and records ~= '' then
+    local may = cjson.decode(limits)
+    local wait = waitFor(spent, tonumber(records), tonumber(may.recordsPerHour), tonumber(may.recordsPerDay))
+    if wait ~= 0 then return 'over-budget ' .. wait end
+    local bucket = thisBucket()
+    spend(spent, bucket, tonumber(records))
+    held = bucket .. ' ' .. records
   end
   local fields = { 'request', request, 'bodyHash', hash, 'status', 'queued',
     'submittedAt', at, 'staged', staged }
@@ -45,6 +57,8 @@ local function enter(key, id, hash, request, at, score, staged, frame, by, callb
   note('frame', frame)
   note('submittedBy', by)
   note('callback', callback)
+  note('limits', limits)
+  note('spent', held)
   redis.call('HSET', key, unpack(fields))
   byTime[#byTime + 1], byTime[#byTime + 2] = at, id
   byStatus[#byStatus + 1], byStatus[#byStatus + 2] = score, id
@@ -59,10 +73,11 @@ local function argsOf(n)
   local first = 3 + (n - 1) * each
   return first, first + ${ARGS_EACH - 1}, first + each - 1
 end
+local function recordOf(n) return KEYS[records + 2 * n - 1] end
 local answers = {}
-for n = 1, #KEYS - records do
+for n = 1, (#KEYS - records) / 2 do
   local first, last = argsOf(n)
-  answers[n] = enter(KEYS[records + n], unpack(ARGV, first, last))
+  answers[n] = enter(recordOf(n), KEYS[records + 2 * n], unpack(ARGV, first, last))
 end
 if #byTime == 0 then return answers end
 redis.call('ZADD', requests, unpack(byTime))
@@ -70,7 +85,7 @@ redis.call('ZADD', live, unpack(byStatus))
 for n, answer in ipairs(answers) do
   if answer == 'entered' then
     local _, callback, last = argsOf(n)
-    if ARGV[callback] ~= '' then tell(KEYS[records + n], outbox, 'queued') end
+    if ARGV[callback] ~= '' then tell(recordOf(n), outbox, 'queued') end
     answers[n] = order({ unpack(ARGV, callback + 1, last) })
   end
 end
@@ -100,6 +115,9 @@ export interface Submission {
   readonly submittedAt: number
   /** Name of the key that its caller had; absent where it came by a door without keys. */
   readonly submittedBy?: string | undefined
+  readonly limits?: CallerLimits | undefined
+  /** How many records it is for, where that is known already: its caller's budget is charged with them. */
+  readonly records?: number | undefined
 }
 
 interface Entry {
@@ -113,6 +131,8 @@ interface Entry {
  * request, `conflict` where it is another. Those that come at once are entered by one call: one by
  * one, a list of ten ids with its plan's order took Redis 34 µs instead of 29, this process 38
  * instead of 30.
+ *
+ * It throws BudgetExceededError where the caller's budget has no room for the request's records.
  */
 export function acceptor(
   redis: RedisClient,
@@ -121,6 +141,7 @@ export function acceptor(
   const enter = together<Entry, unknown>(AT_ONCE, (all) => enterAll(redis, keys, all))
   return async (submission, order = null) => {
     const answer = await effect('redis:accept', () => enter({ submission, order }))
+    refuseOverBudget(answer, submission)
     return oneOf(answer, ['accepted', 'ordered', 'existing', 'conflict'])
   }
 }
@@ -132,7 +153,10 @@ async function enterAll(
 ): Promise<readonly unknown[]> {
   const insert = all.find(({ order }) => order !== null)?.order ?? NO_INSERT
   const shared = [keys.requests, keys.live, keys.outbox, ...insert.keys]
-  const own = all.map(({ submission }) => keys.request(submission.request.id))
+  const own = all.flatMap(({ submission: { request, submittedBy = null } }) => [
+    keys.request(request.id),
+    keys.spent(submittedBy),
+  ])
   const noOrder = insert.args.map(() => '')
   const args: Argument[] = [insert.keys.length, ARGS_EACH + insert.args.length]
   for (const { submission, order } of all) {
@@ -148,6 +172,7 @@ const NO_INSERT: JobInsert = { lua: '', keys: [], args: [] }
 
 function argsOf(submission: Submission): Argument[] {
   const { request, bodyHash, staged, frame = '', submittedAt, submittedBy = '' } = submission
+  const { limits, records = '' } = submission
   const { id } = request
   return [
     id.toLowerCase(),
@@ -158,6 +183,14 @@ function argsOf(submission: Submission): Argument[] {
     staged === null ? '' : JSON.stringify(staged),
     frame,
     submittedBy,
+    limits === undefined ? '' : JSON.stringify(limits),
+    records,
     request.callbackUrl === null ? '' : id,
   ]
+}
+
+function refuseOverBudget(answer: unknown, { limits, records = 0 }: Submission): void {
+  const [, seconds] = /^over-budget (-?\d+)$/.exec(String(answer)) ?? []
+  if (seconds === undefined || limits === undefined) return
+  throw new BudgetExceededError(records, limits, Number(seconds))
 }

@@ -33,6 +33,10 @@ export interface OrgKeys {
   readonly resultsStore: string
   /** Hash: settings that all workers of the org share. */
   readonly settings: string
+  /** Hash: bucket of time → records that a caller's budget was charged with; '' is who has no key. */
+  spent(caller: string | null): string
+  /** The same of records that went ahead without anybody's approval. */
+  unapproved(caller: string | null): string
   /** Held by whichever worker sweeps now. */
   readonly sweeper: string
   /** Sorted set: the workers by their last sign of life. */
@@ -71,6 +75,8 @@ export function orgKeys(org: string): OrgKeys {
     identity: key('identity'),
     resultsStore: key('results-store'),
     settings: key('settings'),
+    spent: (caller) => key('spent', caller ?? ''),
+    unapproved: (caller) => key('unapproved', caller ?? ''),
     sweeper: key('sweeper'),
     workers: key('workers'),
     quota: key('quota'),

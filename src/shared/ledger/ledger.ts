@@ -20,7 +20,7 @@ import {
   type RaiseEntry,
   raiseFault,
 } from './pause-fault.ts'
-import { type Planned, planned } from './planned.ts'
+import { type PlanEntered, type Planned, planned } from './planned.ts'
 import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
 import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
@@ -42,7 +42,7 @@ export interface Ledger {
   handBackPlanning(entry: { id: string; lock: JobLock }): Promise<void>
   /** Whoever lost its lock and lives has not crashed. */
   forgivePlanning(id: string): Promise<void>
-  planned(entry: Planned): Promise<'ok' | 'stale' | 'lost'>
+  planned(entry: Planned): Promise<PlanEntered>
   approve(id: string): Promise<'approved' | 'not-waiting' | 'unknown'>
   decline(id: string): Promise<'declined' | 'not-waiting' | 'unknown'>
   takeOrder(order: string, lock: JobLock): Promise<Taken>

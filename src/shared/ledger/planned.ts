@@ -1,3 +1,4 @@
+import type { CallerLimits } from '../caller-limits.ts'
 import type { Plan } from '../receipt.ts'
 import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
@@ -6,29 +7,46 @@ import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
 import { chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
+import { SPENDING } from './spending.ts'
 
 // The source is never touched again, so a list that lies in the record goes from there.
-// ARGV from 8: order, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
+// KEYS from 8, ARGV from 12: order, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
 // carry rows again are numbered from `nextChunk` on.
 const PLANNED = script(
   'planned',
-  `${TELL}${STAND}
+  `${TELL}${STAND}${SPENDING}
 if redis.call('HGET', KEYS[1], 'lot') ~= ARGV[2] then return 'stale' end
 local status = redis.call('HGET', KEYS[1], 'status')
-if status ~= 'planning' then return redis.call('HEXISTS', KEYS[1], 'plan') == 1 and 'ok' or 'stale' end
+if status ~= 'planning' then
+  if redis.call('HEXISTS', KEYS[1], 'plan') == 0 then return 'stale' end
+  return status == 'awaiting-approval' and ARGV[3] == 'deleting' and 'parked' or 'ok'
+end
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
-redis.call('HSET', KEYS[1], 'status', ARGV[3], 'plan', ARGV[4], 'nextChunk', ARGV[5], 'canary', ARGV[6],
+local records, now = tonumber(ARGV[8]), thisBucket()
+local bucket, held = heldBy(KEYS[1])
+local perHour, perDay = tonumber(ARGV[9]), tonumber(ARGV[10])
+if records > held and waitFor(KEYS[6], records - held, perHour, perDay) ~= 0 then return 'over-budget' end
+local next, answer = ARGV[3], 'ok'
+if next == 'deleting' and ARGV[11] ~= '' then
+  if waitFor(KEYS[7], records, nil, tonumber(ARGV[11])) == 0 then spend(KEYS[7], now, records)
+  else next, answer = 'awaiting-approval', 'parked' end
+end
+if perHour or perDay then
+  spend(KEYS[6], bucket or now, records - held)
+  redis.call('HSET', KEYS[1], 'spent', (bucket or now) .. ' ' .. ARGV[8])
+end
+redis.call('HSET', KEYS[1], 'status', next, 'plan', ARGV[4], 'nextChunk', ARGV[5], 'canary', ARGV[6],
   'plannedAt', redis.call('TIME')[1])
 redis.call('HDEL', KEYS[1], 'frame')
-tell(KEYS[1], KEYS[4], ARGV[3])
-stand(KEYS[5], ARGV[7], KEYS[1], ARGV[3])
-local at = 8
-for i = 6, #KEYS do
+tell(KEYS[1], KEYS[4], next)
+stand(KEYS[5], ARGV[7], KEYS[1], next)
+local at = 12
+for i = 8, #KEYS do
   redis.call('HSET', KEYS[i], 'order', ARGV[at + 1])
   for c = 1, tonumber(ARGV[at + 2]) do redis.call('HSET', KEYS[3], ARGV[at + 2 + c], ARGV[at]) end
   at = at + 3 + tonumber(ARGV[at + 2])
 end
-return 'ok'
+return answer
 `,
 )
 
@@ -40,12 +58,26 @@ export interface Planned {
   /** Whether the first chunk goes alone, and the others only once it has its outcome. */
   readonly canary?: boolean
   readonly next: 'deleting' | 'awaiting-approval'
+  /** Whose records these are; null: of all who have no key. */
+  readonly caller?: string | null
+  /** What held the caller when the request was accepted. */
+  readonly limits?: CallerLimits | null
+  /** Records that a caller may have deleted in 24 hours without approval; null: any number. */
+  readonly approvalAbove?: number | null
   readonly lock: JobLock
 }
+
+const PLAN_ENTERED = ['ok', 'parked', 'over-budget', 'stale', 'lost'] as const
+export type PlanEntered = (typeof PLAN_ENTERED)[number]
 
 /**
  * Records the plan, its open chunks and its ingest orders in one step. Until then nothing of the
  * request can be sent; from then on its source is never touched again.
+ *
+ * The caller's budget is charged with the accepted records, less what was charged when the request
+ * was accepted. `over-budget`: it has no room for them, and nothing was recorded. `parked`: it would
+ * have gone ahead, but with what the caller had deleted unapproved in the last 24 hours it comes to
+ * more than `approvalAbove`: so a purge in many small requests waits as the same purge in one does.
  *
  * Repeating it changes nothing. `stale`: a later planning attempt counts. `lost`: another worker
  * owns the job now.
@@ -54,8 +86,9 @@ export async function planned(
   redis: RedisClient,
   keys: OrgKeys,
   entry: Planned,
-): Promise<'ok' | 'stale' | 'lost'> {
+): Promise<PlanEntered> {
   const { id, lot, plan, orders, canary = false, next, lock } = entry
+  const { caller = null, limits = null, approvalAbove = null } = entry
   const answer = await runScript(
     redis,
     PLANNED,
@@ -65,6 +98,8 @@ export async function planned(
       keys.open(id),
       keys.outbox,
       keys.live,
+      keys.spent(caller),
+      keys.unapproved(caller),
       ...orders.map(({ order }) => keys.ingest(order)),
     ],
     [
@@ -75,6 +110,10 @@ export async function planned(
       plan.chunks,
       canary ? 1 : 0,
       id.toLowerCase(),
+      plan.accepted,
+      limits?.recordsPerHour ?? '',
+      limits?.recordsPerDay ?? '',
+      approvalAbove ?? '',
       ...orders.flatMap((order) => [
         order.order,
         JSON.stringify(order),
@@ -83,5 +122,5 @@ export async function planned(
       ]),
     ],
   )
-  return oneOf(answer, ['ok', 'stale', 'lost'])
+  return oneOf(answer, PLAN_ENTERED)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type CallerLimits, callerLimitsSchema } from '../caller-limits.ts'
 import {
   type IngestJobLine,
   LIVE_STATUSES,
@@ -130,6 +131,8 @@ export interface RequestRecord {
   readonly submittedAt: number
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
   readonly submittedBy: string | null
+  /** What held that caller then; null where nothing did. */
+  readonly limits: CallerLimits | null
   readonly staged: Staged | null
   /** The lot of the planning attempt that counts, null before the first. */
   readonly lot: string | null
@@ -148,6 +151,7 @@ export const RECORD_FIELDS = [
   'status',
   'submittedAt',
   'submittedBy',
+  'limits',
   'staged',
   'lot',
   'plan',
@@ -164,6 +168,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     status: statusSchema.parse(fields.status),
     submittedAt: z.coerce.number().int().parse(fields.submittedAt),
     submittedBy: fields.submittedBy ?? null,
+    limits: parseOptional(callerLimitsSchema, fields.limits),
     staged: parseOptional(stagedSchema, fields.staged),
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),

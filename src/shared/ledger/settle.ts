@@ -3,13 +3,14 @@ import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
+import { SPENDING } from './spending.ts'
 
-// KEYS from 7: ingest orders that will never be sent; what is being deleted may be sent already.
+// KEYS from 8: ingest orders that will never be sent; what is being deleted may be sent already.
 // Freeing comes first: where Redis is full, a script that has begun to write is let through, and
 // settling is what makes room.
 const SETTLE = script(
   'settle',
-  `${TELL}
+  `${TELL}${SPENDING}
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
@@ -20,10 +21,12 @@ if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return '
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
 redis.call('HDEL', KEYS[1], 'frame')
-for i = 7, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 8, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
+local bucket, held = heldBy(KEYS[1])
+if bucket and status ~= 'deleting' then spend(KEYS[7], bucket, -held) end
 tell(KEYS[1], KEYS[6], ARGV[2])
 return 'settled'
 `,
@@ -39,6 +42,8 @@ export interface Settlement {
   readonly lot?: string
   /** Orders to drop with their open chunks, where a plan ends before its first ingest job is ordered. */
   readonly unsent?: readonly string[]
+  /** Whose budget gets back what the request was charged with, where nothing of it was sent. */
+  readonly caller?: string | null
   /** How long the record is kept. */
   readonly retentionSeconds: number
 }
@@ -50,7 +55,7 @@ export interface Settlement {
 export async function settle(
   redis: RedisClient,
   keys: OrgKeys,
-  { receipt, from, plan = null, lot = '', unsent, retentionSeconds }: Settlement,
+  { receipt, from, plan = null, lot = '', unsent, caller = null, retentionSeconds }: Settlement,
 ): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
   const { id } = receipt
   const answer = await runScript(
@@ -63,6 +68,7 @@ export async function settle(
       keys.ledger(id),
       keys.cancel(id),
       keys.outbox,
+      keys.spent(caller),
       ...(unsent ?? []).map((order) => keys.ingest(order)),
     ],
     [

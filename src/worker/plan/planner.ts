@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { budgetInWords, type CallerLimits } from '../../shared/caller-limits.ts'
 import { RefusedError, SourceError } from '../../shared/errors.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import { orderFor, type RequestRecord } from '../../shared/ledger/record.ts'
@@ -109,21 +110,22 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
 }
 
 /** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
-async function apply(
-  { record: { request, staged }, lot, lock, deps, ctx }: Attempt,
-  { plan, chunks }: Draft,
-): Promise<void> {
+async function apply(attempt: Attempt, { plan, chunks }: Draft): Promise<void> {
+  const { record, lot, lock, deps, ctx } = attempt
+  const { request, staged, submittedBy: caller, limits } = record
   const { store } = deps
   const { id } = request
   const orders = chunks.map((chunk) => orderFor(chunk, request))
-  const isLarge = plan.accepted > (deps.org.approvalAbove ?? Number.POSITIVE_INFINITY)
-  const waits = request.approval === 'required' || isLarge
-  const next = waits ? 'awaiting-approval' : 'deleting'
+  const wanted = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
+  const { approvalAbove } = deps.org
   const canary = deps.org.canary > 0 && plan.accepted > LARGE_PLAN
-  const planned = await store.ledger.planned({ id, lot, plan, orders, canary, next, lock })
+  const entry = { id, lot, plan, orders, canary, lock, caller, limits, approvalAbove }
+  const planned = await store.ledger.planned({ ...entry, next: wanted })
   if (planned === 'lost') throw new NotOursError('The lock was lost before the plan was recorded.')
   // A later attempt counts, or the request has ended meanwhile: there is nothing left to do.
   if (planned === 'stale') return
+  if (planned === 'over-budget') return stop(attempt, overBudget(limits), plan)
+  const next = planned === 'parked' ? 'awaiting-approval' : wanted
   countPlan(plan, request, deps)
   note({ status: next })
   // The source is never touched again: an upload would lie there for as long as the purge takes.
@@ -131,6 +133,15 @@ async function apply(
   if (upload !== null) await store.staging.drop({ request: id, lot: upload })
   // What raised the flag before the plan stood had nothing to end yet.
   return next === 'deleting' ? orderDue(store, id) : settleRequest(id, deps, ctx)
+}
+
+function overBudget(limits: CallerLimits | null): RefusedError {
+  const budget = limits === null ? '' : ` (${budgetInWords(limits)})`
+  return new RefusedError(
+    'BUDGET_EXCEEDED',
+    `The plan has more records than are left of its caller's budget${budget}. Nothing was deleted. ` +
+      'Submit it under another id when the budget has room again, or in smaller requests.',
+  )
 }
 
 /** A guard rail, or a source that could not be read: nothing was deleted. */

@@ -20,6 +20,7 @@ test('a new request is queued, live and listed', async (t) => {
     status: 'queued',
     submittedAt: 5_000,
     submittedBy: null,
+    limits: null,
     staged,
     lot: null,
     plan: null,

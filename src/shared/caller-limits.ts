@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { ExpungeError } from './errors.ts'
+
+/**
+ * What holds whoever submitted a request, over all of their requests. It is fixed in the request's
+ * record when it is accepted, so that a worker enforces it without knowing any key.
+ */
+export const callerLimitsSchema = z.object({
+  /** Records that may be deleted in any hour; null: as many as the org allows. */
+  recordsPerHour: z.int().min(1).nullable(),
+  /** The same in any 24 hours. */
+  recordsPerDay: z.int().min(1).nullable(),
+  /** Absolute paths of the folders or files that a `file` source may read; null: any root. */
+  files: z.array(z.string()).readonly().nullable(),
+})
+export type CallerLimits = Readonly<z.output<typeof callerLimitsSchema>>
+
+/** The caller's budget has no room for so many records now. Nothing was accepted. */
+export class BudgetExceededError extends ExpungeError {
+  readonly code = 'BUDGET_EXCEEDED'
+  override readonly retryable = true
+  /** After which they fit, if nothing else is submitted. */
+  readonly retryAfterSeconds: number
+
+  constructor(records: number, limits: CallerLimits, retryAfterSeconds: number) {
+    super(
+      `${records} records exceed what is left of the caller's budget (${budgetInWords(limits)}). ` +
+        `Nothing was accepted. Submit the request again in ${retryAfterSeconds} s.`,
+    )
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
+
+/** `5000 an hour, 20000 a day` */
+export function budgetInWords({ recordsPerHour, recordsPerDay }: CallerLimits): string {
+  const parts = [
+    recordsPerHour === null ? null : `${recordsPerHour} an hour`,
+    recordsPerDay === null ? null : `${recordsPerDay} a day`,
+  ]
+  return parts.filter((part) => part !== null).join(', ')
+}
