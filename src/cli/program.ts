@@ -6,6 +6,7 @@ import { defineDemo } from './demo.ts'
 import { defineDoctor } from './doctor.ts'
 import { defineKey } from './key.ts'
 import { defineList } from './list.ts'
+import { shown } from './paint.ts'
 import { definePause } from './pause.ts'
 import { defineResults } from './results.ts'
 import { defineResume } from './resume.ts'
@@ -31,7 +32,8 @@ export function createProgram(cli: Cli): Command {
     .showHelpAfterError('See `expunge --help`, or `expunge <command> --help`.')
     .exitOverride()
     .configureOutput({
-      outputError: (text, write) => write(`expunge: ${text.replace(/^error: /, '')}`),
+      // It quotes what was typed, and a script may have typed what somebody else wrote.
+      outputError: (text, write) => write(shown(`expunge: ${text.replace(/^error: /, '')}`)),
     })
   const define = [
     defineRun,

@@ -1,23 +1,20 @@
 import { pipeline } from 'node:stream/promises'
-import { styleText } from 'node:util'
 import { codeOf } from '../shared/errors.ts'
-
-/** How a word may be set apart where colours are wanted. */
-export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
-export type Paint = (format: Format, text: string) => string
-
-/** No colours: for files, pipes and tests. */
-export const plain: Paint = (_format, text) => text
+import { type Paint, painter, shown, shownBytes } from './paint.ts'
 
 /**
  * Where a command speaks. What it answers goes to stdout, so that it can be piped; what it says
- * meanwhile, logs and questions to stderr.
+ * meanwhile, logs and questions to stderr. No control character of foreign text gets out: of what
+ * is written only line feeds and the colours of `paint` stay, everything else is escaped.
  */
 export interface Screen {
   readonly env: NodeJS.ProcessEnv
   answer(text: string): void
   say(text: string): void
-  /** Bytes as they are to stdout; a reader that goes away (`| head`) has had enough. */
+  /**
+   * A file to stdout: its bytes as they are, on a terminal as text that is safe to show. A reader
+   * that goes away (`| head`) has had enough.
+   */
   pipe(bytes: AsyncIterable<Uint8Array>): Promise<void>
   /** Colours for either, where it is a terminal and NO_COLOR is not set. */
   readonly paintAnswer: Paint
@@ -39,13 +36,9 @@ export function createScreen(process: NodeJS.Process): Screen {
   let drawn: { hide(): void; show(): void } | null = null
   // A reader that went away (`| head`) must not end a deletion in the middle.
   for (const stream of [stdout, stderr]) stream.on('error', () => {})
-  const paint =
-    (stream: NodeJS.WriteStream): Paint =>
-    (format, text) =>
-      styleText(format, text, { stream })
   const writing = (stream: NodeJS.WriteStream) => (text: string) => {
     drawn?.hide()
-    stream.write(`${text}\n`)
+    stream.write(`${shown(text)}\n`)
     drawn?.show()
   }
   return {
@@ -53,12 +46,14 @@ export function createScreen(process: NodeJS.Process): Screen {
     answer: writing(stdout),
     say: writing(stderr),
     pipe: async (bytes) => {
-      await pipeline(bytes, stdout, { end: false }).catch((error: unknown) => {
-        if (codeOf(error) !== 'EPIPE') throw error
-      })
+      await pipeline(stdout.isTTY ? shownBytes(bytes) : bytes, stdout, { end: false }).catch(
+        (error: unknown) => {
+          if (codeOf(error) !== 'EPIPE') throw error
+        },
+      )
     },
-    paintAnswer: paint(stdout),
-    paintSay: paint(stderr),
+    paintAnswer: painter(stdout),
+    paintSay: painter(stderr),
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
     canDraw: stderr.isTTY === true && env['TERM'] !== 'dumb',
     columns: stdout.isTTY ? stdout.columns : null,

@@ -1,12 +1,19 @@
+import { visible, visibleLines } from './visible.ts'
+
 /**
  * The root of every error that Expunge raises on purpose: a code for machines, a flag for whoever
  * might try again, and a message for people that says what was expected, what came and where, and
- * what to do next. Never a secret, never a value that may be personal data.
+ * what to do next. Never a secret, never a value that may be personal data, and no control character
+ * but the line feed, because messages quote what callers and servers wrote.
  */
 export abstract class ExpungeError extends Error {
   abstract readonly code: string
   /** False where another attempt would meet the same wall. */
   readonly retryable: boolean = false
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(visibleLines(message), options)
+  }
 
   override get name(): string {
     return this.constructor.name
@@ -36,7 +43,7 @@ export class RefusedError extends ExpungeError {
   readonly code: RefusalCode
 
   constructor(code: RefusalCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(visible(message), options)
     this.code = code
   }
 }
@@ -52,7 +59,7 @@ export class SourceError extends ExpungeError {
   readonly code: SourceFailureCode
 
   constructor(code: SourceFailureCode, message: string, options?: ErrorOptions) {
-    super(message, options)
+    super(visible(message), options)
     this.code = code
   }
 }
@@ -69,7 +76,7 @@ export class ConfigError extends ExpungeError {
   readonly problems: readonly ConfigProblem[]
 
   constructor(problems: readonly ConfigProblem[]) {
-    super(problems.map(({ setting, message }) => `${setting}: ${message}`).join('\n'))
+    super(problems.map(({ setting, message }) => visible(`${setting}: ${message}`)).join('\n'))
     this.problems = problems
   }
 }

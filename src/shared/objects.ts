@@ -10,6 +10,11 @@ export interface DeletableObject {
   readonly prefix: string
 }
 
+/** The form of an object's API name, own ones (`Invoice__c`) and those of packages included. */
+export const OBJECT_NAME = /^[A-Za-z][A-Za-z0-9_]{0,79}$/
+export const OBJECT_NAME_FORM =
+  'the API name of an object: 1 to 80 letters, digits and "_", the first a letter'
+
 export const BUILT_IN_OBJECTS: readonly DeletableObject[] = [
   { name: 'Contact', prefix: '003' },
   { name: 'Lead', prefix: '00Q' },

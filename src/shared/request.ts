@@ -1,5 +1,6 @@
 import { hash, randomInt } from 'node:crypto'
 import { z } from 'zod'
+import { OBJECT_NAME, OBJECT_NAME_FORM } from './objects.ts'
 import { invalidRequest } from './request-problems.ts'
 
 /**
@@ -36,11 +37,20 @@ const inlineId = z
 
 const column = z.string().min(1).max(200).optional()
 
+/** No file system has a NUL in a name; Node would throw at the first look. */
+const filePath = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^\0]*$/, 'expected a path without NUL')
+
 const sourceSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ids'), ids: z.array(inlineId).max(MAX_INLINE_IDS).readonly() }),
   z.strictObject({ type: z.literal('upload'), column }),
-  z.strictObject({ type: z.literal('file'), path: z.string().min(1).max(4096), column }),
+  z.strictObject({ type: z.literal('file'), path: filePath, column }),
 ])
+
+const OBJECT_DESCRIPTION = 'API name of the object, as in Contact.'
 
 const bodyShape = {
   id: z
@@ -53,7 +63,10 @@ const bodyShape = {
       'Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict.',
     ),
   org: z.string().regex(ORG_NAME).default(DEFAULT_ORG).describe('The Salesforce org, by its name.'),
-  object: z.string().min(1).max(80).describe('API name of the object, as in Contact.'),
+  object: z
+    .string()
+    .regex(OBJECT_NAME, `expected ${OBJECT_NAME_FORM}`)
+    .describe(OBJECT_DESCRIPTION),
   operation: z
     .enum(OPERATIONS)
     .default('delete')
@@ -114,6 +127,8 @@ const callerSchema = z.strictObject({
 /** In the ledger no source holds ids: those of a list are staged beside the queue. */
 export const storedSchema = z.object({
   ...bodyShape,
+  // Kept readable, whatever an older version has taken in.
+  object: z.string().describe(OBJECT_DESCRIPTION),
   source: z.discriminatedUnion('type', [
     z.object({ type: z.literal('ids') }),
     z.object({ type: z.literal('upload'), column }),

@@ -1,3 +1,5 @@
+import { visible } from './visible.ts'
+
 /** What a log line must not hold, known by the name of its field or by its form. */
 
 const STRUCK = '[redacted]'
@@ -25,9 +27,12 @@ const SECRET_FORMS: readonly (readonly [form: RegExp, instead: string])[] = [
   ],
 ]
 
-/** A finished line of JSON without secrets, at whatever depth they stand. */
+/**
+ * A finished line of JSON without secrets, at whatever depth they stand. JSON escapes C0 controls
+ * alone; the others are escaped here, for a log is read on a terminal.
+ */
 export function maskLine(line: string): string {
-  return `${JSON.stringify(JSON.parse(line, maskField))}\n`
+  return `${visible(JSON.stringify(JSON.parse(line, maskField)))}\n`
 }
 
 function maskField(name: string, value: unknown): unknown {

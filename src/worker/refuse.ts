@@ -1,4 +1,5 @@
 import type { RefusedError } from '../shared/errors.ts'
+import { OBJECT_NAME } from '../shared/objects.ts'
 import {
   bodyHash,
   parseRequest,
@@ -51,7 +52,7 @@ function legible(data: Readonly<Record<string, unknown>>, org: string, now: numb
       {
         ...(typeof id === 'string' && REQUEST_ID.test(id) ? { id } : {}),
         org,
-        object: typeof object === 'string' && /^\w{1,80}$/.test(object) ? object : 'unknown',
+        object: typeof object === 'string' && OBJECT_NAME.test(object) ? object : 'unknown',
         source: { type: 'ids', ids: [] },
       },
       now,

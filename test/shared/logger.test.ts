@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import got from 'got'
 import { createLogger, type Logger } from '../../src/shared/logger.ts'
+import { hostileText, UNSAFE } from '../helpers/hostile-text.ts'
 
 const TOKEN = '00D5g000004MjfQ!AQEAQ.hunter2_x'
 
@@ -168,6 +169,17 @@ test('whatever is logged, a line is one line of JSON without the session id in i
       assert.doesNotMatch(text(), /hunter2/)
       assert.equal(text().indexOf('\n'), text().length - 1)
       assert.equal(last().level, 'info')
+    }),
+  )
+})
+
+test('a log that is read on a terminal holds no control character, whoever wrote the value', () => {
+  fc.assert(
+    fc.property(hostileText, (value) => {
+      const { log, text, last } = setup()
+      log.warn({ object: value, [value]: { at: [value] }, err: new Error(value) }, value)
+      assert.doesNotMatch(text().slice(0, -1), UNSAFE)
+      assert.equal(last().msg, last().object)
     }),
   )
 })

@@ -281,3 +281,25 @@ test('staged bytes count by what they are, not by where they lie', () => {
   assert.notEqual(bodyHash(request, { ...STAGED, sha256: 'b'.repeat(64) }), hash)
   assert.notEqual(bodyHash(request, null), hash)
 })
+
+test('an object is a name, and a path has no NUL', () => {
+  for (const object of ['Contact', 'Invoice__c', 'acme__Invoice__c', 'A1', 'x'.repeat(80)]) {
+    assert.equal(parseRequest({ ...MINIMAL, object }, NOW).object, object)
+  }
+  const strange = ['', '1A', '_a', 'Con tact', 'Contact\n', 'Cont\u001b]52;c;AAAA\u0007', 'Ünit']
+  for (const object of [...strange, 'x'.repeat(81)]) {
+    assert.match(
+      problemOf({ ...MINIMAL, object }),
+      /object: expected the API name of an object: 1 to 80 letters, digits and "_", the first/,
+    )
+  }
+  assert.match(
+    problemOf({ ...MINIMAL, source: { type: 'file', path: '/data/a\0.csv' } }),
+    /source\.path: expected a path without NUL/,
+  )
+})
+
+test('a record of an older version stays readable, whatever its object', () => {
+  const old = JSON.stringify({ ...stored({}), object: 'no name' })
+  assert.equal(parseStoredRequest(old).object, 'no name')
+})

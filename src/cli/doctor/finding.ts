@@ -1,5 +1,6 @@
 import { ExpungeError, messageOf } from '../../shared/errors.ts'
-import type { Paint } from '../screen.ts'
+import { visible } from '../../shared/visible.ts'
+import type { Paint } from '../paint.ts'
 
 /** One thing looked at. `warn` will do; with `fail` a deletion cannot work. */
 export interface Finding {
@@ -33,8 +34,8 @@ export function findingLines(findings: readonly Finding[], paint: Paint): string
   const width = Math.max(...findings.map(({ check }) => check.length))
   return findings
     .map(({ check, verdict, found, advice }) => {
-      const line = `${paint(COLOUR[verdict], SIGN[verdict])} ${check.padEnd(width)}  ${found}`
-      return advice === null ? line : `${line}\n  ${' '.repeat(width)}  → ${advice}`
+      const line = `${paint(COLOUR[verdict], SIGN[verdict])} ${check.padEnd(width)}  ${visible(found)}`
+      return advice === null ? line : `${line}\n  ${' '.repeat(width)}  → ${visible(advice)}`
     })
     .join('\n')
 }

@@ -1,5 +1,6 @@
 import type { Identity } from '../../shared/salesforce/client.ts'
-import type { Paint } from '../screen.ts'
+import { visible } from '../../shared/visible.ts'
+import type { Paint } from '../paint.ts'
 
 /** `PRODUCTION`, so that nobody overlooks it. */
 export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {
@@ -10,16 +11,16 @@ export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {
 /** `PRODUCTION org Acme (00D…)` */
 export function orgWords({ isSandbox, name, orgId }: Identity): string {
   const kind = isSandbox === null ? '' : `${isSandbox ? 'sandbox' : 'PRODUCTION'} `
-  return name === null ? `${kind}org ${orgId}` : `${kind}org ${name} (${orgId})`
+  return name === null ? `${kind}org ${orgId}` : `${kind}org ${visible(name)} (${orgId})`
 }
 
 /** The line that says where all this is going to happen. */
 export function orgLine(org: string, identity: Identity, paint: Paint): string {
   const { instanceUrl, username, isSandbox } = identity
   const kind = paint(isSandbox === true ? 'green' : 'red', kindOfOrg(identity))
-  const name = identity.name === null ? '' : ` ${paint('bold', identity.name)}`
+  const name = identity.name === null ? '' : ` ${paint('bold', visible(identity.name))}`
   return (
     `Org ${paint('bold', org)}:${name} ${identity.orgId}, ${kind}, ` +
-    `at ${new URL(instanceUrl).host} as ${username}`
+    `at ${new URL(instanceUrl).host} as ${visible(username)}`
   )
 }

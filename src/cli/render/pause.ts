@@ -1,4 +1,5 @@
 import type { PauseState } from '../../shared/ledger/pause.ts'
+import { visible } from '../../shared/visible.ts'
 import { commandFor } from '../commandline.ts'
 import { counted } from './numbers.ts'
 
@@ -30,6 +31,6 @@ function faultSentence(
 ) {
   return (
     `Org "${org}" is paused by a fault (${reason}) since ${moment(since)}, ${counted(failures, 'failure')} ` +
-    `in a row; tried again at ${moment(until)}. ${message}`
+    `in a row; tried again at ${moment(until)}. ${visible(message)}`
   )
 }

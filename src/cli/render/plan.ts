@@ -1,7 +1,8 @@
 import type { Plan } from '../../shared/receipt.ts'
 import type { StoredRequest } from '../../shared/request.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
-import type { Paint } from '../screen.ts'
+import { visible } from '../../shared/visible.ts'
+import type { Paint } from '../paint.ts'
 import { count, counted } from './numbers.ts'
 import { columns } from './table.ts'
 
@@ -48,7 +49,7 @@ function allowance(plan: Plan, limits: OrgLimits | null): string {
  */
 export function question(plan: Plan, request: StoredRequest, where: string): string {
   const { object, operation } = request
-  const records = `${count(plan.accepted)} ${object} ${plan.accepted === 1 ? 'record' : 'records'}`
+  const records = `${count(plan.accepted)} ${visible(object)} ${plan.accepted === 1 ? 'record' : 'records'}`
   const how = operation === 'hardDelete' ? 'for good, past the Recycle Bin, ' : ''
   const unchecked =
     plan.unchecked === 0

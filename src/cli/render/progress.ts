@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import { shown } from '../paint.ts'
 import type { Screen } from '../screen.ts'
 import { count, duration, percent } from './numbers.ts'
 import { Pace } from './pace.ts'
@@ -58,7 +59,7 @@ const WORDS = 60
 function blocks(progress: number, { stderr, paintSay }: Screen): string {
   const width = Math.max(5, Math.min(40, stderr.columns - WORDS - 'Deleting '.length))
   const full = Math.round(progress * width)
-  return paintSay('green', '█'.repeat(full)) + paintSay('dim', '░'.repeat(width - full))
+  return shown(paintSay('green', '█'.repeat(full)) + paintSay('dim', '░'.repeat(width - full)))
 }
 
 const LINE_EVERY_MS = 10_000

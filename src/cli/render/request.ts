@@ -1,7 +1,7 @@
 import { totalOf } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
+import type { Paint } from '../paint.ts'
 import { jobNames } from '../run/jobs-at-work.ts'
-import type { Paint } from '../screen.ts'
 import { count, percent } from './numbers.ts'
 import { STATUS_COLOUR, stoppingWords } from './status.ts'
 import { topFailures } from './summary.ts'

@@ -1,6 +1,6 @@
 import type { Status } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
-import type { Format } from '../screen.ts'
+import type { Format } from '../paint.ts'
 
 /** How a status is painted, wherever it is shown. */
 export const STATUS_COLOUR: Record<Status, Format> = {

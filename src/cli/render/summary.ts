@@ -1,5 +1,6 @@
 import type { FailureCounts, Receipt } from '../../shared/receipt.ts'
-import type { Paint } from '../screen.ts'
+import { visible } from '../../shared/visible.ts'
+import type { Paint } from '../paint.ts'
 import { bytes, count, counted, duration } from './numbers.ts'
 import { STATUS_COLOUR } from './status.ts'
 import { columns } from './table.ts'
@@ -21,7 +22,7 @@ export function summary(receipt: Receipt, figures: RunFigures | null, paint: Pai
     STATUS_COLOUR[status],
     paint('bold', `${status[0]?.toUpperCase()}${status.slice(1)}`),
   )
-  const why = error === null ? '' : ` ${error.message}`
+  const why = error === null ? '' : ` ${visible(error.message)}`
   const rows = [...(outcome === null ? [] : outcomeRows(receipt, outcome, paint))]
   const codes = topFailures(receipt.failures)
   if (codes !== '') rows.push(['Failure codes', '', codes])

@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import { oneLine } from '../paint.ts'
 
 const NOTHING = {
   ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
@@ -18,7 +19,7 @@ export function columns(
     ...(head === undefined ? {} : { head: [...head] }),
     ...(align === undefined ? {} : { colAligns: [...align] }),
   })
-  table.push(...rows.map((row) => [...row]))
+  table.push(...rows.map((row) => row.map(oneLine)))
   return table
     .toString()
     .split('\n')

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { shown } from '../paint.ts'
 import type { Screen } from '../screen.ts'
 
 /**
@@ -17,7 +18,7 @@ export async function ask(
     line.once('close', () => resolve(''))
   })
   try {
-    const prompt = `${paintSay('bold', question)} Type yes to ${to}: `
+    const prompt = shown(`${paintSay('bold', question)} Type yes to ${to}: `)
     const answer = await Promise.race([line.question(prompt, { signal }), closed])
     return answer.trim().toLowerCase() === 'yes'
   } catch (error) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { RequestView } from '../../producer/producer.ts'
 import type { Receipt } from '../../shared/receipt.ts'
+import { visible } from '../../shared/visible.ts'
 import { nameOf } from '../input.ts'
 import { count } from '../render/numbers.ts'
 import { type RunFigures, summary } from '../render/summary.ts'
@@ -84,7 +85,10 @@ async function refusedRows(
   const rows = await firstInvalidRows(path, SHOWN_ROWS + 1)
   const shown = rows
     .slice(0, SHOWN_ROWS)
-    .map(({ line, value, reason }) => `  ${nameOf(input)}, line ${line}: "${value}": ${reason}`)
+    .map(
+      ({ line, value, reason }) =>
+        `  ${nameOf(input)}, line ${line}: "${visible(value)}": ${reason}`,
+    )
   const more =
     rows.length > SHOWN_ROWS ? [`  and more: the first ${count(SHOWN_ROWS)} are shown.`] : []
   return [...shown, ...more]

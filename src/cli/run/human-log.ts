@@ -2,6 +2,7 @@ import type { DestinationStream } from 'pino'
 import { z } from 'zod'
 import type { LogLevel } from '../../shared/config.ts'
 import { createLogger, type Logger } from '../../shared/logger.ts'
+import { visible } from '../../shared/visible.ts'
 import type { Screen } from '../screen.ts'
 
 const lineSchema = z.object({
@@ -33,7 +34,7 @@ export function sentences(say: (text: string) => void, now: () => number): Desti
       const { msg, err } = data
       if (now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < SAID_AGAIN_AFTER_MS) return
       said.set(msg, now())
-      say(err === undefined || msg.includes(err.message) ? msg : `${msg} ${err.message}`)
+      say(visible(err === undefined || msg.includes(err.message) ? msg : `${msg} ${err.message}`))
     },
   }
 }

@@ -2,6 +2,7 @@ import type { Producer } from '../../producer/producer.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Status } from '../../shared/receipt.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
+import { visible } from '../../shared/visible.ts'
 import type { RedisHere } from '../redis.ts'
 import type { Screen } from '../screen.ts'
 
@@ -20,7 +21,7 @@ export async function tellOthers(
     if (other.id.toLowerCase() === id.toLowerCase() || !GO_ON.includes(other.status)) continue
     const what = other.stopping === null ? 'it goes on' : 'it is ended'
     screen.say(
-      `${screen.paintSay('yellow', '!')} Request ${other.id} (${other.request.object}, ${other.status}) ` +
+      `${screen.paintSay('yellow', '!')} Request ${other.id} (${visible(other.request.object)}, ${other.status}) ` +
         `was begun earlier and is not finished: ${what} now, too.`,
     )
   }

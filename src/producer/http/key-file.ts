@@ -3,6 +3,7 @@ import { type Form, Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
 import { ConfigError, type ConfigProblem } from '../../shared/errors.ts'
+import { OBJECT_NAME } from '../../shared/objects.ts'
 import { ORG_NAME } from '../../shared/request.ts'
 import { parseHash } from './key-secret.ts'
 import { type ApiKey, ROLES, type Role } from './rights.ts'
@@ -125,7 +126,7 @@ const ORG: Form<string> = {
 
 const OBJECT: Form<string> = {
   expected: 'the API name of an object ("*" without a list for all of them)',
-  parse: (text) => (/^[A-Za-z][A-Za-z0-9_]{0,79}$/.test(text) ? text : undefined),
+  parse: (text) => (OBJECT_NAME.test(text) ? text : undefined),
 }
 
 const HASH: Form<Buffer> = {

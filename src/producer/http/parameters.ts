@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../shared/objects.ts'
 import { STATUSES } from '../../shared/receipt.ts'
 import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/request.ts'
 import { invalidRequest } from '../../shared/request-problems.ts'
@@ -18,7 +19,7 @@ export const MOST_PER_PAGE = 100
 export const listQuery = z.strictObject({
   org,
   status: z.enum(STATUSES).optional(),
-  object: z.string().min(1).max(80).optional(),
+  object: z.string().regex(OBJECT_NAME, `expected ${OBJECT_NAME_FORM}`).optional(),
   limit: z.coerce.number().pipe(z.int().min(1).max(MOST_PER_PAGE)).default(50),
   cursor: z.string().max(500).optional(),
 })

@@ -1,9 +1,12 @@
 import type { ConfigProblem } from '../errors.ts'
-import { BUILT_IN_OBJECTS, type DeletableObject } from '../objects.ts'
+import {
+  BUILT_IN_OBJECTS,
+  type DeletableObject,
+  OBJECT_NAME,
+  OBJECT_NAME_FORM,
+} from '../objects.ts'
 import { type Form, Settings } from './settings.ts'
 import type { YamlSection } from './yaml-section.ts'
-
-const API_NAME = /^[A-Za-z][A-Za-z0-9_]{0,79}$/
 
 const PREFIX: Form<string> = {
   expected: 'the three letters or digits that begin every id of the object',
@@ -23,7 +26,7 @@ export function readObjects(
     const refuse = (message: string) => problems.push({ setting: section.nameOf(name), message })
     const settings = new Settings([entry], problems)
     const prefix = settings.required('prefix', PREFIX)
-    if (!API_NAME.test(name)) refuse('expected the API name of an object as its name.')
+    if (!OBJECT_NAME.test(name)) refuse(`expected ${OBJECT_NAME_FORM}.`)
     if (prefix === undefined) continue
     const owner = objects.values().find((object) => object.prefix === prefix)
     if (owner !== undefined && owner.name !== name) {

@@ -1,4 +1,5 @@
 import { ExpungeError } from '../errors.ts'
+import { visible } from '../visible.ts'
 import type { Operation } from './operation.ts'
 
 /**
@@ -47,7 +48,8 @@ export class SalesforceError extends ExpungeError implements Fault {
   override readonly retryable: boolean
 
   constructor(fault: Fault, message: string) {
-    super(message)
+    // A message from Salesforce is one line here: a line feed in it would forge another.
+    super(visible(message))
     this.kind = fault.kind
     this.code = fault.code
     this.operation = fault.operation
