@@ -148,7 +148,7 @@ function work(
     startRoomMaker(planner, ctx),
     startPostman(store, ctx),
     startHeartbeat(store, ctx),
-    startQuotaWatch(store, salesforce, ctx),
+    startQuotaWatch(store, salesforce, ctx, ingest.halt),
   ]
   let trouble: string | null = null
   const halted = Promise.withResolvers<string>()

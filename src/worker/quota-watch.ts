@@ -3,7 +3,7 @@ import { messageOf } from '../shared/errors.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { saveQuota } from '../shared/quota.ts'
 import type { Salesforce } from '../shared/salesforce/client.ts'
-import { SalesforceError } from '../shared/salesforce/errors.ts'
+import { SalesforceError, WrongOrgError } from '../shared/salesforce/errors.ts'
 import type { Quota } from '../shared/salesforce/quota.ts'
 import { unlessAborted } from '../shared/unless-aborted.ts'
 import type { Context } from './context.ts'
@@ -61,13 +61,17 @@ export async function askForQuota(
   }
 }
 
+/** @param halt stops all work for the org: the login leads to another one by now */
 export function startQuotaWatch(
   store: OrgStore,
   salesforce: Pick<Salesforce, 'limits'>,
   ctx: Context,
+  halt: (error: WrongOrgError) => void,
 ): Loop {
-  const onError = (err: unknown) =>
+  const onError = (err: unknown) => {
+    if (err instanceof WrongOrgError) return halt(err)
     ctx.log.warn({ err }, 'The limits of the org were not asked for.')
+  }
   return startLoop(
     { ...ctx, clock: systemClock },
     { everyMs: LOOK_EVERY_MS, waitsFirst: true, onError },

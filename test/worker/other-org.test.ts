@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { CallFault } from '../../src/sandbox/sandbox.ts'
 import { leapingClock } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -9,7 +10,37 @@ import { startWorld } from '../helpers/world.ts'
 
 const redis = await startRedis({ after })
 
-test('a worker whose login leads to another org from now on sends nothing there, and stops', async (t) => {
+const OTHER = '00D5f0000000009EAA'
+const AS_JSON = { do: 'answer', status: 200, contentType: 'application/json' } as const
+
+/** How a renewed login may tell that it is of another org. */
+const TELLS: Readonly<Record<string, (url: string) => readonly CallFault[]>> = {
+  'its answer': (url) => [
+    tokenOf(url, { access_token: 'of-another-org', id: `${url}/id/${OTHER}/0055f0000000001AAA` }),
+  ],
+  userinfo: (url) => [
+    tokenOf(url, { access_token: 'of-another-org' }),
+    {
+      on: 'userinfo',
+      action: {
+        ...AS_JSON,
+        text: JSON.stringify({ organization_id: OTHER, preferred_username: 'x@acme.example' }),
+      },
+    },
+  ],
+}
+
+function tokenOf(url: string, answer: Readonly<Record<string, string>>): CallFault {
+  const text = JSON.stringify({ instance_url: url, ...answer })
+  return { on: 'token', action: { ...AS_JSON, text } }
+}
+
+for (const [teller, faultsOf] of Object.entries(TELLS)) {
+  test(`a worker whose login leads to another org from now on sends nothing there, and stops: ${teller} tells`, (t) =>
+    stopsInTime(t, faultsOf))
+}
+
+async function stopsInTime(t: TestContext, faultsOf: (url: string) => readonly CallFault[]) {
   const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
   const { sandbox, store } = world
   const { referee, faults } = sandbox
@@ -18,16 +49,7 @@ test('a worker whose login leads to another org from now on sends nothing there,
   const id = await submitIds(world, ids18(5))
   await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
   // As after the refresh of a sandbox org: same host, same credentials, another org.
-  const elsewhere = {
-    access_token: 'of-another-org',
-    instance_url: sandbox.url,
-    id: `${sandbox.url}/id/00D5f0000000009EAA/0055f0000000001AAA`,
-  }
-  const text = JSON.stringify(elsewhere)
-  faults.add({
-    on: 'token',
-    action: { do: 'answer', status: 200, contentType: 'application/json', text },
-  })
+  for (const fault of faultsOf(sandbox.url)) faults.add(fault)
   sandbox.expireTokens()
   while ((await worker.ready()) === null) await delay(5)
   assert.match((await worker.ready()) ?? '', /00D5f0000000009EAA/)
@@ -48,4 +70,25 @@ test('a worker whose login leads to another org from now on sends nothing there,
   }
   assert.equal(referee.stats().jobs.length, 2)
   assert.equal(referee.stats().deletedTwice, 0)
+}
+
+test('a renewed login of which nobody tells the org pauses the org, and is never used', async (t) => {
+  const world = await startWorld(t, { redis, clock: leapingClock() })
+  const { sandbox, store } = world
+  await world.startWorker()
+  const nameless = sandbox.faults.add(tokenOf(sandbox.url, { access_token: 'of-nobody' }))
+  const forbidden = { do: 'answer', status: 403, errorCode: 'INSUFFICIENT_ACCESS' } as const
+  const unread = (['userinfo', 'query'] as const).map((on) =>
+    sandbox.faults.add({ on, action: forbidden }),
+  )
+  sandbox.expireTokens()
+  const id = await submitIds(world, ids18(5))
+  while ((await store.ledger.pauseState()).fault === null) await delay(5)
+  const { fault } = await store.ledger.pauseState()
+  assert.equal(fault?.reason, 'login')
+  assert.match(fault?.message ?? '', /does not say of which org.*It was not used/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+
+  for (const { id } of [nameless, ...unread]) sandbox.faults.remove(id)
+  assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 5 }))
 })

@@ -37,7 +37,7 @@ export async function checkOrg(
 
 function loginWords(identity: Identity): string {
   const { username, instanceUrl } = identity
-  return `${username} at ${new URL(instanceUrl).host}, ${kindOfOrg(identity)}`
+  return `${username ?? 'a user whose name the app may not read'} at ${new URL(instanceUrl).host}, ${kindOfOrg(identity)}`
 }
 
 async function checkIdentity(

@@ -19,8 +19,9 @@ export function orgLine(org: string, identity: Identity, paint: Paint): string {
   const { instanceUrl, username, isSandbox } = identity
   const kind = paint(isSandbox === true ? 'green' : 'red', kindOfOrg(identity))
   const name = identity.name === null ? '' : ` ${paint('bold', visible(identity.name))}`
+  const user = username === null ? '' : ` as ${visible(username)}`
   return (
     `Org ${paint('bold', org)}:${name} ${identity.orgId}, ${kind}, ` +
-    `at ${new URL(instanceUrl).host} as ${visible(username)}`
+    `at ${new URL(instanceUrl).host}${user}`
   )
 }

@@ -59,7 +59,8 @@ export async function readJson<T>(answer: Answer, schema: z.ZodType<T>): Promise
   if (parsed.success) return parsed.data
   const fields = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw errorFromContent(operation, status, {
-    kind: 'unexpected',
+    // No request is at fault for a login that cannot be read.
+    kind: operation === 'token' ? 'org-fault' : 'unexpected',
     code: 'UNEXPECTED_ANSWER',
     text: `not in the form expected (${fields.join('; ')})`,
   })

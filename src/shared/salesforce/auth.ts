@@ -21,13 +21,13 @@ const tokenAnswer = z.object({
   id: z.string().nullish(),
 })
 
-/** An access fresh from the token endpoint. */
+/** What a login gives. Of which org is for `identifiedLogin` to find out. */
 export interface Login extends Access {
-  /** As the answer names it; null where it does not. */
-  readonly orgId: string | null
+  /** The identity URL, where the answer has one. */
+  readonly idUrl: string | null
 }
 
-/** Gets an access each time it is called; told the one that was refused, where one was. */
+/** Logs in each time it is called; told the access that was refused, where one was. */
 export type LoginFlow = (refused: Access | undefined) => Promise<Login>
 
 /**
@@ -62,8 +62,7 @@ export function loginFlow(credentials: Credentials, transport: Transport, clock:
       return async (refused) => {
         const token = await secret.read()
         if (refused?.token === token) throw expiredToken(secret)
-        // The form of an opaque token; of any other nobody can tell whose it is.
-        return { instanceUrl, token, orgId: /^(00D[0-9A-Za-z]{12})!/.exec(token)?.[1] ?? null }
+        return { instanceUrl, token, idUrl: null }
       }
     }
     default:
@@ -145,7 +144,7 @@ async function requestToken(request: TokenRequest): Promise<Login> {
     return {
       instanceUrl: new URL(assertHttps(token.instance_url, 'instance_url of the login').origin),
       token: token.access_token,
-      orgId: /\/id\/(00D[0-9A-Za-z]{12,15})\//.exec(token.id ?? '')?.[1] ?? null,
+      idUrl: token.id ?? null,
     }
   })
 }

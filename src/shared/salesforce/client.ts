@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../clock.ts'
-import { type LoginFlow, loginFlow } from './auth.ts'
+import { type Login, loginFlow } from './auth.ts'
 import type { Credentials } from './credentials.ts'
-import { WrongOrgError } from './errors.ts'
 import { createHttp } from './http.ts'
+import { assertOrg, identifiedLogin } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
 import {
   type ApiVersion,
@@ -10,10 +10,10 @@ import {
   limits,
   type OrgLimits,
   organization,
-  to18OrSame,
+  orgOfToken,
   versions,
 } from './org.ts'
-import { createSession } from './session.ts'
+import { createSession, soleSession } from './session.ts'
 import { createTransport, type TransportOptions } from './transport.ts'
 
 export interface SalesforceOptions extends Omit<TransportOptions, 'clock'> {
@@ -31,7 +31,8 @@ export interface Identity {
   readonly orgId: string
   /** Origin of the API, as in `https://acme.my.salesforce.com`. */
   readonly instanceUrl: string
-  readonly username: string
+  /** Null where the app may not read it. */
+  readonly username: string | null
   /** Null where the user may not read the org's record. */
   readonly isSandbox: boolean | null
   readonly name: string | null
@@ -53,20 +54,24 @@ export interface Salesforce {
 export function createSalesforce(options: SalesforceOptions): Salesforce {
   const { credentials, apiVersion, expectedOrgId, clock = systemClock } = options
   const transport = createTransport({ ...options, clock })
-  const session = createSession(toOrg(expectedOrgId, loginFlow(credentials, transport, clock)))
+  const login = loginFlow(credentials, transport, clock)
+  const ask = (fresh: Login) =>
+    orgOfToken(createHttp({ transport, session: soleSession(fresh), clock, apiVersion }))
+  const session = createSession(identifiedLogin({ login, expectedOrgId, ask }))
   const http = createHttp({ transport, session, clock, apiVersion })
 
   return {
     ingest: ingestApi(http),
     async login(signal) {
-      const { instanceUrl } = await session.access(signal)
-      const { orgId, username } = await identify(http, signal)
-      assertOrg(expectedOrgId, orgId)
+      const { instanceUrl, orgId } = await session.access(signal)
+      const user = await identify(http, signal)
+      if (user !== null) assertOrg(orgId, user.orgId)
       const org = await organization(http, signal)
+      if (org !== null) assertOrg(orgId, org.orgId)
       return {
         orgId,
         instanceUrl: instanceUrl.origin,
-        username,
+        username: user?.username ?? null,
         isSandbox: org?.isSandbox ?? null,
         name: org?.name ?? null,
       }
@@ -75,23 +80,4 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
     versions: (signal) => versions(http, signal),
     close: () => transport.close(),
   }
-}
-
-/** Later logins are held to the org of the first: secrets may be replaced under a running worker. */
-function toOrg(expected: string | undefined, login: LoginFlow): LoginFlow {
-  let org = expected
-  return async (refused) => {
-    const access = await login(refused)
-    if (access.orgId !== null) {
-      assertOrg(org, access.orgId)
-      org ??= access.orgId
-    }
-    return access
-  }
-}
-
-function assertOrg(expected: string | undefined, actual: string): void {
-  if (expected === undefined) return
-  const [wanted, got] = [to18OrSame(expected), to18OrSame(actual)]
-  if (wanted !== got) throw new WrongOrgError(wanted, got)
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { canonicalId, to18 } from '../record-id.ts'
 import { SalesforceError } from './errors.ts'
 import type { Http } from './http.ts'
+import { orgIdField } from './org-id.ts'
 
 /** Who the login is, and where. */
 export interface User {
@@ -10,16 +10,42 @@ export interface User {
   readonly username: string
 }
 
+const USERINFO = '/services/oauth2/userinfo'
+
 const userinfo = z.object({
-  organization_id: z.string().transform(to18OrSame),
+  organization_id: orgIdField,
   preferred_username: z.string(),
 })
 
-/** Asks whose token it is (`/services/oauth2/userinfo`). */
-export async function identify(http: Http, signal?: AbortSignal): Promise<User> {
-  const path = '/services/oauth2/userinfo'
-  const user = await http.json({ operation: 'userinfo', method: 'GET', path, signal }, userinfo)
-  return { orgId: user.organization_id, username: user.preferred_username }
+/**
+ * Asks whose token it is (`/services/oauth2/userinfo`); null where that is not for the app to know:
+ * one whose scope is `api` alone gets 403.
+ */
+export async function identify(http: Http, signal?: AbortSignal): Promise<User | null> {
+  const call = { operation: 'userinfo', method: 'GET', path: USERINFO, signal } as const
+  try {
+    const user = await http.json(call, userinfo)
+    return { orgId: user.organization_id, username: user.preferred_username }
+  } catch (error) {
+    if (error instanceof SalesforceError && error.httpStatus === 403) return null
+    throw error
+  }
+}
+
+/**
+ * The org of a token, as the two places tell that know it; null where neither does. Answers in a
+ * form that nobody expects tell nothing.
+ */
+export async function orgOfToken(http: Http): Promise<string | null> {
+  for (const ask of [identify, organization]) {
+    try {
+      const told = await ask(http)
+      if (told !== null) return told.orgId
+    } catch (error) {
+      if (!(error instanceof SalesforceError) || error.kind === 'org-fault') throw error
+    }
+  }
+  return null
 }
 
 /** The org as it describes itself. */
@@ -37,7 +63,7 @@ const organizations = z.object({
   records: z
     .array(
       z.object({
-        Id: z.string().transform(to18OrSame),
+        Id: orgIdField,
         Name: z.string(),
         IsSandbox: z.boolean(),
         InstanceName: z.string().nullish(),
@@ -119,10 +145,4 @@ const apiVersions = z.array(z.object({ version: z.string(), label: z.string() })
 export function versions(http: Http, signal?: AbortSignal): Promise<ApiVersion[]> {
   const path = '/services/data/'
   return http.json({ operation: 'versions', method: 'GET', path, signal }, apiVersions)
-}
-
-/** Orgs are named by 15 or by 18 characters; here always by 18. */
-export function to18OrSame(id: string): string {
-  const id15 = canonicalId(id)
-  return id15 === undefined ? id : to18(id15)
 }

@@ -15,6 +15,7 @@ import {
   SECRET,
   setup,
   stillClock,
+  TOKEN,
 } from './fake-salesforce.ts'
 
 const TOKEN_PATH = 'POST /services/oauth2/token'
@@ -87,7 +88,7 @@ test('the API is called at the instance_url of the token, whatever host logged i
   const instance = await setup(t, getJob)
   const login = await setup(t, {
     [TOKEN_PATH]: (_, response) =>
-      json(response, 200, { access_token: 'x!y', instance_url: `${instance.server.url}/` }),
+      json(response, 200, { access_token: TOKEN(1), instance_url: `${instance.server.url}/` }),
   })
   await login.salesforce.ingest.get(JOB)
   assert.deepEqual(login.server.calls(), [TOKEN_PATH])
@@ -97,7 +98,10 @@ test('the API is called at the instance_url of the token, whatever host logged i
 test('an instance_url in plain http on another host gets no token', async (t) => {
   const { salesforce } = await setup(t, {
     [TOKEN_PATH]: (_, response) =>
-      json(response, 200, { access_token: 'x!y', instance_url: 'http://acme.my.salesforce.com' }),
+      json(response, 200, {
+        access_token: TOKEN(1),
+        instance_url: 'http://acme.my.salesforce.com',
+      }),
   })
   await assert.rejects(salesforce.ingest.get(JOB), ConfigError)
 })
@@ -132,7 +136,10 @@ test('a login that meets an outage is tried again', async (t) => {
       tries += 1
       if (tries === 1) return json(response, 503, '')
       if (tries === 2) return void response.destroy()
-      json(response, 200, { access_token: 'x!y', instance_url: `http://${request.headers.host}` })
+      json(response, 200, {
+        access_token: TOKEN(1),
+        instance_url: `http://${request.headers.host}`,
+      })
     },
   })
   await salesforce.ingest.get(JOB)
@@ -158,7 +165,7 @@ test('a given token needs no login, and once refused says what to give instead',
   const credentials = {
     kind: 'token',
     instanceUrl: server.url,
-    accessToken: 'given!token',
+    accessToken: TOKEN(1),
   } as const
   const { salesforce } = await setup(t, {}, { credentials, clock })
   await assert.rejects(salesforce.ingest.get(JOB), {
@@ -167,5 +174,5 @@ test('a given token needs no login, and once refused says what to give instead',
     message: /cannot be refreshed.*SALESFORCE_ACCESS_TOKEN/,
   })
   assert.deepEqual(server.calls(), [`GET ${JOBS}/${JOB}`])
-  assert.equal(server.seen[0]?.headers.authorization, 'Bearer given!token')
+  assert.equal(server.seen[0]?.headers.authorization, 'Bearer 00D5f000004XZjp!AQ4.token1')
 })

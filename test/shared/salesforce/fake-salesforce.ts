@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../../../src/shared/clock.ts'
 import { createSalesforce, type SalesforceOptions } from '../../../src/shared/salesforce/client.ts'
@@ -173,4 +176,13 @@ export async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string>
   const parts: Uint8Array[] = []
   for await (const part of stream) parts.push(part)
   return Buffer.concat(parts).toString('utf8')
+}
+
+/** A secret in a file, as its setting names it. */
+export async function fileOf(t: TestContext, content: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-secret-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const path = join(folder, 'secret')
+  await writeFile(path, content)
+  return { path, setting: 'SALESFORCE_CLIENT_SECRET_FILE' }
 }

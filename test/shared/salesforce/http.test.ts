@@ -151,7 +151,7 @@ test('nobody listening is an org fault that names host and code', async (t) => {
   const credentials = {
     kind: 'token',
     instanceUrl: 'http://127.0.0.1:9',
-    accessToken: 'x',
+    accessToken: '00D5f000004XZjp!given.token',
   } as const
   const { salesforce, outcomes } = await setup(t, {}, { credentials })
   await assert.rejects(salesforce.ingest.get(JOB), {

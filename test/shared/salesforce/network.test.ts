@@ -18,7 +18,11 @@ async function failureAt(
   instanceUrl: string,
   options: Partial<SalesforceOptions> = {},
 ): Promise<SalesforceError> {
-  const credentials = { kind: 'token', instanceUrl, accessToken: 'given!token' } as const
+  const credentials = {
+    kind: 'token',
+    instanceUrl,
+    accessToken: '00D5f000004XZjp!given.token',
+  } as const
   const { salesforce } = await setup(t, {}, { credentials, timeouts, ...options })
   return failureOf(salesforce.ingest.close(JOB))
 }

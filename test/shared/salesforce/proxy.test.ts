@@ -34,7 +34,7 @@ async function proxy(t: TestContext, tunnelTo?: number) {
 const credentials = {
   kind: 'token',
   instanceUrl: 'https://acme.my.salesforce.com',
-  accessToken: 'given!token',
+  accessToken: '00D5f000004XZjp!given.token',
 } as const
 
 test('https goes through a tunnel of HTTPS_PROXY, which sees neither token nor path', async (t) => {

@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { jwtVerify } from 'jose'
 import type { Credentials } from '../../../src/shared/salesforce/credentials.ts'
 import { WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
 import { secretFrom } from '../../../src/shared/salesforce/secret.ts'
-import { EXPIRED, type Handler, JOB, JOBS, job, json, received, setup } from './fake-salesforce.ts'
+import {
+  EXPIRED,
+  fileOf,
+  type Handler,
+  JOB,
+  JOBS,
+  job,
+  json,
+  received,
+  setup,
+} from './fake-salesforce.ts'
 
 const TOKEN_PATH = 'POST /services/oauth2/token'
 const GET = `GET ${JOBS}/${JOB}`
-
-async function fileOf(t: TestContext, content: string) {
-  const folder = await mkdtemp(join(tmpdir(), 'expunge-secret-'))
-  t.after(() => rm(folder, { recursive: true }))
-  const path = join(folder, 'secret')
-  await writeFile(path, content)
-  return { path, setting: 'SALESFORCE_CLIENT_SECRET_FILE' }
-}
 
 /** Lets in whoever shows the secret of the hour, with a token that opens the API until it changes. */
 function org() {
@@ -34,10 +34,10 @@ function org() {
       }
       state.issued += 1
       const instance_url = `http://${request.headers.host}`
-      json(response, 200, { access_token: `of!${state.secret}`, instance_url })
+      json(response, 200, { access_token: `00D5f000004XZjp!of-${state.secret}`, instance_url })
     },
     [GET]: (request, response) =>
-      request.headers.authorization === `Bearer of!${state.secret}`
+      request.headers.authorization === `Bearer 00D5f000004XZjp!of-${state.secret}`
         ? json(response, 200, job())
         : json(response, 401, EXPIRED),
   }
@@ -113,10 +113,10 @@ test('a rotated JWT key signs from the next login on, a half-written one never',
       await received(request)
       signed.push(new URLSearchParams(request.seen.body).get('assertion') ?? '')
       const instance_url = `http://${request.headers.host}`
-      json(response, 200, { access_token: `of!${signed.length}`, instance_url })
+      json(response, 200, { access_token: `00D5f000004XZjp!of-${signed.length}`, instance_url })
     },
     [GET]: (request, response) =>
-      request.headers.authorization === 'Bearer of!3'
+      request.headers.authorization === 'Bearer 00D5f000004XZjp!of-3'
         ? json(response, 200, job())
         : json(response, 401, EXPIRED),
   })
@@ -146,17 +146,17 @@ test('a rotated JWT key signs from the next login on, a half-written one never',
 })
 
 test('a token is replaced in its file; the one that was refused is not shown again', async (t) => {
-  const file = await fileOf(t, 'first!token')
+  const file = await fileOf(t, '00D5f000004XZjp!first.token')
   const { server } = await setup(t, {
     [GET]: (request, response) =>
-      request.headers.authorization === 'Bearer second!token'
+      request.headers.authorization === 'Bearer 00D5f000004XZjp!second.token'
         ? json(response, 200, job())
         : json(response, 401, EXPIRED),
   })
   const credentials: Credentials = {
     kind: 'token',
     instanceUrl: server.url,
-    accessToken: 'first!token',
+    accessToken: '00D5f000004XZjp!first.token',
     secretFile: { ...file, setting: 'SALESFORCE_ACCESS_TOKEN_FILE' },
   }
   const { salesforce } = await setup(t, {}, { credentials })
@@ -165,7 +165,7 @@ test('a token is replaced in its file; the one that was refused is not shown aga
     message: /cannot be refreshed\. Write the new secret to the file of SALESFORCE_ACCESS_TOKEN/,
   })
   assert.equal(server.seen.length, 1)
-  await writeFile(file.path, 'second!token\n')
+  await writeFile(file.path, '00D5f000004XZjp!second.token\n')
   await salesforce.ingest.get(JOB)
 })
 
