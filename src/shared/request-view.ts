@@ -10,6 +10,7 @@ import {
   type Status,
 } from './receipt.ts'
 import type { StoredRequest } from './request.ts'
+import type { SourceContent } from './source-file.ts'
 
 /** How far a request is. Counts are ids; `running` is Salesforce's own count of rows it is done with. */
 export interface RequestProgress {
@@ -31,6 +32,8 @@ export interface RequestView {
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
   readonly submittedBy: string | null
   readonly request: StoredRequest
+  /** Which bytes the source held: of a list or upload as it came, of a file as it was planned. */
+  readonly content: SourceContent | null
   readonly plan: Plan | null
   /** Null before the plan and once the receipt is there. */
   readonly progress: RequestProgress | null
@@ -54,10 +57,16 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     submittedAt: new Date(record.submittedAt).toISOString(),
     submittedBy: record.submittedBy,
     request: record.request,
+    content: contentOf(record),
     plan: record.plan,
     progress: null,
     receipt: record.receipt,
   }
+}
+
+function contentOf({ content, staged }: RequestRecord): SourceContent | null {
+  const known = content ?? staged
+  return known && { bytes: known.bytes, sha256: known.sha256 }
 }
 
 async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProgress> {

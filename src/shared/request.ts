@@ -43,11 +43,16 @@ const filePath = z
   .min(1)
   .max(4096)
   .regex(/^[^\0]*$/, 'expected a path without NUL')
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
+  .optional()
+  .describe('SHA-256 of the bytes of the file. A file that holds others is not planned.')
 
 const sourceSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ids'), ids: z.array(inlineId).max(MAX_INLINE_IDS).readonly() }),
   z.strictObject({ type: z.literal('upload'), column }),
-  z.strictObject({ type: z.literal('file'), path: filePath, column }),
+  z.strictObject({ type: z.literal('file'), path: filePath, sha256, column }),
 ])
 
 const OBJECT_DESCRIPTION = 'API name of the object, as in Contact.'
@@ -132,7 +137,7 @@ export const storedSchema = z.object({
   source: z.discriminatedUnion('type', [
     z.object({ type: z.literal('ids') }),
     z.object({ type: z.literal('upload'), column }),
-    z.object({ type: z.literal('file'), path: z.string(), column }),
+    z.object({ type: z.literal('file'), path: z.string(), sha256, column }),
   ]),
 })
 
@@ -196,15 +201,23 @@ export function toStored(request: DeletionRequest): StoredRequest {
 }
 
 /**
- * Two requests with one id are the same where this digest is. The id itself stays out, for it is
- * compared without case; staged bytes enter by their digest. Fields at their default stay out too: the
- * digest must not change when a new version adds a field.
+ * Two requests with one id can only be the same where this digest is. The id itself stays out, for it
+ * is compared without case; staged bytes enter by their digest. Fields at their default stay out too:
+ * the digest must not change when a new version adds a field. So do path and bytes of a file: the path
+ * says nothing of the ids, and who submits may not see the bytes. `differences` compares those.
  */
 export function bodyHash(request: StoredRequest, staged: Staged | null): string {
-  const { id: _id, ...body } = request
+  const { id: _id, source, ...rest } = request
+  const body = { ...rest, source: withoutFile(source) }
   const said = Object.entries(body).filter(([field, value]) => DEFAULTS.get(field) !== value)
   const canonical = sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })
   return hash('sha256', JSON.stringify(canonical))
+}
+
+function withoutFile(source: StoredRequest['source']): object {
+  if (source.type !== 'file') return source
+  const { path: _path, sha256: _sha256, ...said } = source
+  return said
 }
 
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map(

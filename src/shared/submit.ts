@@ -6,11 +6,25 @@ import type { OrgStore } from './org-store.ts'
 import type { JobInsert } from './queues/insert.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from './redis/trouble.ts'
 import { bodyHash, type DeletionRequest, lotBeside, toStored } from './request.ts'
+import { differences } from './submit/differences.ts'
 import { dropQuietly, stageSource } from './submit/stage-source.ts'
 
-/** The id is taken by another request. */
+/** The id is taken by a request of other content. */
 export class ConflictError extends ExpungeError {
   readonly code = 'ID_TAKEN'
+  /** Names of the fields that differ, and the content of the source by its digests: never a value. */
+  readonly differences: readonly string[]
+
+  constructor(org: string, known: RequestRecord, differing: readonly string[]) {
+    const { id, object } = known.request
+    const submitted = new Date(known.submittedAt).toISOString()
+    const what = differing.length === 0 ? '' : `: ${differing.join(', ')}`
+    super(
+      `Request ${id} exists in org ${org} with other content${what} (${object}, ${known.status}, ` +
+        `submitted ${submitted}). Nothing was changed. Use another id, or none.`,
+    )
+    this.differences = differing
+  }
 }
 
 export interface Submitted {
@@ -110,16 +124,15 @@ async function answer(
       return { record: newRecord(submission), created: true }
     case 'existing': {
       const record = await known(request, store)
+      const differing = differences(record, newRecord(submission))
+      if (differing.length > 0) throw new ConflictError(store.org, record, differing)
       // Whoever repeats a submission may do so because the first could not order the plan.
       if (record.status === 'queued') await order(request, store, submission.submittedAt)
       return { record, created: false }
     }
     case 'conflict': {
       const record = await known(request, store)
-      throw new ConflictError(
-        `Request ${request.id} exists in org ${store.org} with other content (${record.request.object}, ` +
-          `${record.status}, submitted ${new Date(record.submittedAt).toISOString()}). Use another id, or none.`,
-      )
+      throw new ConflictError(store.org, record, differences(record, newRecord(submission)))
     }
     default:
       throw new TypeError(`Unknown answer ${String(acceptance satisfies never)}`)
@@ -145,6 +158,7 @@ function newRecord({
     submittedBy: submittedBy ?? null,
     limits: limits ?? null,
     status: 'queued',
+    content: null,
     lot: null,
     plan: null,
     plannedAt: null,

@@ -4,6 +4,7 @@ import { messageOf, RefusedError } from '../shared/errors.ts'
 import { noteRequest } from '../shared/note.ts'
 import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
+import { pinContent } from '../shared/submit/pin-content.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
 import { type Context, ShutdownError } from './context.ts'
 import { giveBack, handOver, putAside } from './hand-over.ts'
@@ -78,7 +79,8 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
         `org: this is the queue of ${deps.store.org}, the request is for ${request.org}.`,
       )
     }
-    await submit(deps.store, request, ctx.clock.now())
+    const meant = await pinContent(request, deps.fileRoots, ctx.signal)
+    await submit(deps.store, meant, ctx.clock.now())
   } catch (error) {
     if (error instanceof RefusedError) return await refuseUnread(withId(job), error, deps, ctx)
     if (!(error instanceof ConflictError)) throw error

@@ -63,6 +63,7 @@ test('the same command again means the deadline of the first time', async () => 
     ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: null, submittedAt: first },
     ...{
       submittedBy: null,
+      content: null,
       request: { ...stored, deadline: first },
       plan: null,
       progress: null,

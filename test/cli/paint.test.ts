@@ -45,6 +45,7 @@ function everything(text: string, colours: Paint): string {
     stopping: null,
     submittedAt: receipt.submittedAt,
     submittedBy: text,
+    content: null,
     request: asked,
     plan,
     progress: null,

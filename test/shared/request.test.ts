@@ -150,7 +150,13 @@ test('what is no object is refused', () => {
 test('sources: unknown types, missing parts and too many ids are refused', () => {
   const wrong = [
     ...[{ type: 'ftp' }, {}, null, 'ids', { type: 'file' }, { type: 'file', path: '' }],
-    ...[{ type: 'ids' }, { type: 'ids', ids: '003' }, { type: 'upload', column: '' }],
+    ...[
+      { ...FILE, sha256: 'A'.repeat(64) },
+      { ...FILE, sha256: 'a' },
+      { type: 'ids' },
+      { type: 'ids', ids: '003' },
+      { type: 'upload', column: '' },
+    ],
     { type: 'ids', ids: Array(MAX_INLINE_IDS + 1).fill('x') },
   ]
   for (const source of wrong) assert.match(problemOf({ object: 'Contact', source }), /source/)
@@ -268,9 +274,13 @@ test('every field of the body tells two requests apart', () => {
     ...[{ approval: 'required' }, { coalesce: false }, { deadline: '2026-12-01T00:00:00Z' }],
     ...[{ reason: 'x' }, { callbackUrl: 'https://example.com' }, { org: 'other' }],
     ...[{ source: { ...FILE, column: 'Id' } }, { source: { type: 'upload' } }, { source: IDS }],
-    { source: { ...FILE, path: '/other' } },
   ]
   assert.equal(new Set(variants.map(hashOf)).size, variants.length)
+})
+
+test('where a file lies is no part of the body, nor which bytes it is said to hold', () => {
+  assert.equal(hashOf({ source: { ...FILE, path: '/other' } }), hashOf({}))
+  assert.equal(hashOf({ source: { ...FILE, sha256: 'a'.repeat(64) } }), hashOf({}))
 })
 
 test('staged bytes count by what they are, not by where they lie', () => {

@@ -1,7 +1,10 @@
 import { messageOf } from '../../shared/errors.ts'
-import { IdentityError } from '../../shared/identity.ts'
+import { claimOrg, claimResultsStore, IdentityError } from '../../shared/identity.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
+import { openResultsStore } from '../../shared/results.ts'
 import { Closers } from '../../shared/shutdown.ts'
+import { pinContent } from '../../shared/submit/pin-content.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
 import { type ExitCode, LostError, UsageError } from '../exit.ts'
@@ -15,6 +18,7 @@ import { logIn } from './login.ts'
 import { forgetResultsStore, tellOthers } from './neighbours.ts'
 import { type Prepared, prepare, workingAlone } from './prepare.ts'
 import { carryOut, type Session } from './session.ts'
+import { submit } from './submit.ts'
 
 /**
  * A whole deletion in one process: what was typed → settings → Redis → login → worker → request →
@@ -51,39 +55,53 @@ function gone({ lost }: RedisHere): AbortSignal {
 
 type Opening = Omit<
   Session,
-  'facts' | 'producer' | 'store' | 'request' | 'worker' | 'startWorker'
+  'facts' | 'producer' | 'store' | 'request' | 'submitted' | 'worker' | 'startWorker'
 > &
   Prepared & { readonly redis: RedisHere }
 
-/** Logs in, so that the org can be shown, and starts the worker that will do it all. */
+/**
+ * Logs in, so that the org can be shown, submits the request, and starts the worker that will do it
+ * all. In that order: a request that is another than the known one of its id must not set it going.
+ */
 async function open(opening: Opening, closers: Closers): Promise<Session> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
   const { screen } = cli
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
-  const facts = await logIn(org, config, screen, signal)
+  const [facts, meant] = await Promise.all([
+    logIn(org, config, screen, signal),
+    pinContent(typed, config.files.roots, signal),
+  ])
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
   const { producer, store, close } = await enter(redis, org.name)
   closers.add(close)
-  const request = await asSubmittedBefore(typed, flags, producer)
+  const request = await asSubmittedBefore(meant, flags, producer)
   await forgetResultsStore(redis, store)
   await tellOthers(producer, request, screen)
+  await claim(opening, store, facts.identity.orgId)
+  const submitted = await submit({ ...opening, producer, request })
   const startWorker = (until: AbortSignal) => start(opening, until)
   const worker = await startWorker(signal)
   closers.add(() => worker.stop())
-  return { ...opening, facts, producer, store, request, worker, startWorker }
+  return { ...opening, facts, producer, store, request, submitted, worker, startWorker }
 }
 
-async function start({ cli, config, redis }: Opening, signal: AbortSignal): Promise<RunningWorker> {
+function start({ cli, config, redis }: Opening, signal: AbortSignal): Promise<RunningWorker> {
+  return startWorker(
+    {
+      config: redis.embedded ? workingAlone(config) : config,
+      redis: redis.config,
+      metrics: createMetrics({ version: cli.version }),
+      log: commandLog(cli.screen, config.logLevel, 'run'),
+    },
+    signal,
+  )
+}
+
+/** What the worker makes sure of, too: nothing is submitted to the ledger of another org. */
+async function claim({ config, redis }: Opening, store: OrgStore, orgId: string): Promise<void> {
   try {
-    return await startWorker(
-      {
-        config: redis.embedded ? workingAlone(config) : config,
-        redis: redis.config,
-        metrics: createMetrics({ version: cli.version }),
-        log: commandLog(cli.screen, config.logLevel, 'run'),
-      },
-      signal,
-    )
+    await claimResultsStore(store, await openResultsStore(config.results.path))
+    await claimOrg(store, orgId)
   } catch (error) {
     throw redis.embedded && error instanceof IdentityError ? withWayOut(error, config) : error
   }

@@ -8,13 +8,12 @@ import type { Cli } from '../cli.ts'
 import { commandToGoOn } from '../commandline.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
 import { type Followed, follow, followToReceipt, isOver } from '../follow.ts'
-import { type Input, nameOf } from '../input.ts'
+import type { Input } from '../input.ts'
 import { tellPauses } from '../pause/tell.ts'
 import { planTable } from '../render/plan.ts'
 import { showProgress } from '../render/progress.ts'
 import { stoppingWords } from '../render/status.ts'
 import type { RunFlags } from '../run.ts'
-import { uploadOf } from '../upload.ts'
 import { conclude, type Watched } from './conclusion.ts'
 import { consent } from './consent.ts'
 import { interrupted } from './interrupted.ts'
@@ -31,6 +30,8 @@ export interface Session extends Followed {
   readonly store: OrgStore
   readonly facts: OrgFacts
   readonly request: DeletionRequest
+  /** As it was when it was submitted: new, or known from before. */
+  readonly submitted: RequestView
   readonly interrupts: Interrupts
   /** Aborted where the embedded server is gone for good; `signal` is so by interrupts, too. */
   readonly lost: AbortSignal
@@ -40,57 +41,23 @@ export interface Session extends Followed {
   readonly startedAt: number
 }
 
-/** From the request to its receipt, or to the word on how to go on. */
+/** From the submitted request to its receipt, or to the word on how to go on. */
 export async function carryOut(session: Session): Promise<ExitCode> {
   const { cli, interrupts, request, signal } = session
-  const { screen } = cli
-  const patiently = patience(screen, signal)
-  const view = await submit(session)
+  const patiently = patience(cli.screen, signal)
   interrupts.expectSecond()
-  const goOn = commandToGoOn(cli.argv, request.id)
-  const name = screen.paintSay('bold', request.id)
-  screen.say(
-    isOver(view)
-      ? `Request ${name} has ended already, at ${view.receipt.finishedAt}. Nothing is done again.`
-      : `Request ${name}. To go on after an interruption: ${goOn}`,
-  )
   try {
-    const receipt = await decide(session, view, patiently)
+    const receipt = await decide(session, patiently)
     return exitCodeOf(receipt.status)
   } catch (error) {
-    if (error instanceof InterruptedError) return await interrupted(session, error, goOn)
-    throw error
-  }
-}
-
-async function submit({ producer, request, input, cli, signal }: Session): Promise<RequestView> {
-  const { screen } = cli
-  const upload = uploadOf(request, input)
-  if (upload !== undefined) screen.say(`Reading ${nameOf(input)} …`)
-  const answer = await producer.submit(request, upload && until(signal, upload))
-  if (!answer.created && !isOver(answer.request)) {
-    screen.say(`The request is known (${answer.request.status}) and goes on where it was.`)
-  }
-  return answer.request
-}
-
-/** A submission breaks off where its bytes do: nothing was accepted then. */
-async function* until(
-  signal: AbortSignal,
-  bytes: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  for await (const block of bytes) {
-    signal.throwIfAborted()
-    yield block
+    if (!(error instanceof InterruptedError)) throw error
+    return await interrupted(session, error, commandToGoOn(cli.argv, request.id))
   }
 }
 
 /** The plan is shown and asked about once; what was approved before is only watched. */
-async function decide(
-  session: Session,
-  submitted: RequestView,
-  patiently: Patiently,
-): Promise<Receipt> {
+async function decide(session: Session, patiently: Patiently): Promise<Receipt> {
+  const { submitted } = session
   if (isOver(submitted)) return conclude(session, submitted, null)
   const planned = await follow(
     session,

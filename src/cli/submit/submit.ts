@@ -1,6 +1,7 @@
 import type { Producer } from '../../producer/producer.ts'
 import { loadConfig } from '../../shared/config.ts'
 import type { Receipt } from '../../shared/receipt.ts'
+import { pinContent } from '../../shared/submit/pin-content.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../exit.ts'
 import { asSubmittedBefore, readInput, toRequest } from '../input.ts'
@@ -27,7 +28,8 @@ export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
   })
   const producer = await connectProducer(await ownRedis(config, screen))
   try {
-    const request = await asSubmittedBefore(typed, flags, producer)
+    const meant = await pinContent(typed, config.files.roots)
+    const request = await asSubmittedBefore(meant, flags, producer)
     const { request: view, created } = await producer.submit(request, uploadOf(request, input))
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)

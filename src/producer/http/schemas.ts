@@ -1,6 +1,11 @@
 import { z } from 'zod'
 import { STOP_REASONS } from '../../shared/ledger/cancel.ts'
-import { outcomeSchema, planSchema, receiptSchema } from '../../shared/ledger/record.ts'
+import {
+  contentSchema,
+  outcomeSchema,
+  planSchema,
+  receiptSchema,
+} from '../../shared/ledger/record.ts'
 import { STATUSES } from '../../shared/receipt.ts'
 import { storedSchema } from '../../shared/request.ts'
 import type { RequestView } from '../producer.ts'
@@ -25,6 +30,9 @@ export const viewSchema = z.object({
     .nullable()
     .describe('The name of the key of whoever submitted it; null where it came without one.'),
   request: storedSchema.describe('As it was understood: defaults filled in, without the ids.'),
+  content: contentSchema
+    .nullable()
+    .describe('Which bytes its source held: of a file null until it is planned.'),
   plan: planSchema.nullable().describe('What reading the source found; null before that.'),
   progress: z
     .object({

@@ -9,6 +9,8 @@ import type { Orgs } from './orgs.ts'
 /** What the routes work with. */
 export interface Service {
   readonly producer: Producer
+  /** Directories under which `file` sources may be read here, so that their bytes are known at once. */
+  readonly fileRoots: readonly string[]
   readonly orgs: Orgs
   readonly results: ResultsStore
   readonly callers: Callers

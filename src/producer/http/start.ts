@@ -71,7 +71,18 @@ export async function startService(
     const redisTrouble = () =>
       redis.status === 'ready' ? null : `the connection is ${redis.status}`
     const server = await startHttpServer(
-      { producer, orgs, results, callers, metrics, log, version, redisTrouble, patience },
+      {
+        producer,
+        fileRoots: config.files.roots,
+        orgs,
+        results,
+        callers,
+        metrics,
+        log,
+        version,
+        redisTrouble,
+        patience,
+      },
       http,
     )
     closers.add(() => server.close())

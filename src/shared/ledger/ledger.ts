@@ -20,6 +20,7 @@ import {
   type RaiseEntry,
   raiseFault,
 } from './pause-fault.ts'
+import { pinSource, type SourcePin } from './pin-source.ts'
 import { type PlanEntered, type Planned, planned } from './planned.ts'
 import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
 import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
@@ -43,6 +44,8 @@ export interface Ledger {
   /** Whoever lost its lock and lives has not crashed. */
   forgivePlanning(id: string): Promise<void>
   planned(entry: Planned): Promise<PlanEntered>
+  /** Whether a file is as the first planning attempt found it. */
+  pinSource(entry: { id: string; lot: string; pin: SourcePin }): Promise<'same' | 'other' | 'stale'>
   approve(id: string): Promise<'approved' | 'not-waiting' | 'unknown'>
   decline(id: string): Promise<'declined' | 'not-waiting' | 'unknown'>
   takeOrder(order: string, lock: JobLock): Promise<Taken>
@@ -112,6 +115,7 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     beginPlanning: (entry) => beginPlanning(redis, keys, entry),
     handBackPlanning: (entry) => handBackPlanning(redis, keys, entry),
     forgivePlanning: (id) => forgivePlanning(redis, keys, id),
+    pinSource: (entry) => pinSource(redis, keys, entry),
     planned: (entry) => planned(redis, keys, entry),
     approve: (id) => approve(redis, keys, id),
     decline: (id) => decline(redis, keys, id),

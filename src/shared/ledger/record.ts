@@ -15,6 +15,7 @@ import {
   type Staged,
   type StoredRequest,
 } from '../request.ts'
+import type { SourceContent } from '../source-file.ts'
 
 /**
  * What the ledger holds, parsed: nothing that comes out of Redis is believed unread. Fields that a
@@ -105,6 +106,7 @@ const stagedSchema: z.ZodType<Staged> = z.object({
   bytes: count,
   sha256: digest,
 })
+export const contentSchema: z.ZodType<SourceContent> = z.object({ bytes: count, sha256: digest })
 export const receiptSchema: z.ZodType<Receipt> = z.object({
   id: z.string(),
   org: z.string(),
@@ -134,6 +136,8 @@ export interface RequestRecord {
   /** What held that caller then; null where nothing did. */
   readonly limits: CallerLimits | null
   readonly staged: Staged | null
+  /** Which bytes a file held when its plan was made; null before, and of other sources. */
+  readonly content: SourceContent | null
   /** The lot of the planning attempt that counts, null before the first. */
   readonly lot: string | null
   readonly plan: Plan | null
@@ -153,6 +157,7 @@ export const RECORD_FIELDS = [
   'submittedBy',
   'limits',
   'staged',
+  'content',
   'lot',
   'plan',
   'plannedAt',
@@ -170,6 +175,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     submittedBy: fields.submittedBy ?? null,
     limits: parseOptional(callerLimitsSchema, fields.limits),
     staged: parseOptional(stagedSchema, fields.staged),
+    content: parseOptional(contentSchema, fields.content),
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),
     plannedAt: fields.plannedAt === undefined ? null : Number(fields.plannedAt) * 1000,

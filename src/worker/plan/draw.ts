@@ -52,9 +52,9 @@ export async function draw(
   deps: DrawDeps,
   ctx: Context,
 ): Promise<Draft> {
-  const { request, staged } = record
+  const { request } = record
   const object = allowedObject(request, deps)
-  const source = openSource(request, staged, deps)
+  const source = openSource(record, lot, deps)
   const invalid = deps.results.writer({ org: deps.org.name, id: request.id }, 'invalid')
   const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
   const stager = new ChunkStager(

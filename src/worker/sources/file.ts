@@ -1,129 +1,46 @@
-import { constants, type Stats } from 'node:fs'
-import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { codeOf, RefusedError, SourceError } from '../../shared/errors.ts'
+import { SourceError } from '../../shared/errors.ts'
+import { type ReadEvents, readSourceFile, type SourceFile } from '../../shared/source-file.ts'
 import { decompress } from './decompress.ts'
 import type { Source } from './source.ts'
 
-export interface FileSourceOptions {
-  /** As the request gives it; where relative, from the first root. */
-  readonly path: string
-  /** Directories under which files may be read. */
-  readonly roots: readonly string[]
+export interface FileSourceOptions extends SourceFile {
+  /** Hex digest of the bytes that the request is about, where it is known. */
+  readonly sha256?: string | undefined
+  readonly events?: ReadEvents
 }
-
-const BLOCK_BYTES = 512 * 1024
 
 /**
  * A file that the worker sees, plain or compressed with gzip or zstd.
  *
  * Its loop throws RefusedError SOURCE_NOT_ALLOWED where the file is not under a root, and
- * SourceError where it is missing, unreadable, damaged, or changes while it is read.
+ * SourceError where it is missing, unreadable, damaged, changes while it is read, or holds other
+ * bytes than the request is about.
  */
-export function fileSource({ path, roots }: FileSourceOptions): Source {
+export function fileSource({ path, roots, sha256, events = {} }: FileSourceOptions): Source {
+  const checked: ReadEvents = {
+    ...events,
+    ended: async (content) => {
+      if (sha256 !== undefined && content.sha256 !== sha256) {
+        throw otherContent(
+          path,
+          `sha256 ${sha256}`,
+          `${content.bytes} bytes, sha256 ${content.sha256}`,
+        )
+      }
+      await events.ended?.(content)
+    },
+  }
   return {
     describe: () => `file ${path}`,
-    open: (signal) => decompress(readFile(path, roots, signal), path),
+    open: (signal) => decompress(readSourceFile({ path, roots }, checked, signal), path),
   }
 }
 
-async function* readFile(
-  path: string,
-  roots: readonly string[],
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const file = await openAllowed(path, roots)
-  try {
-    const before = await file.stat()
-    if (!before.isFile()) throw notReadable(path, 'it is not a regular file')
-    let length = 0
-    for (;;) {
-      signal?.throwIfAborted()
-      const block = await readBlock(file, path)
-      if (block.length === 0) break
-      length += block.length
-      yield block
-    }
-    if (hasChanged(before, await file.stat(), length)) throw changed(path)
-  } finally {
-    await file.close()
-  }
-}
-
-async function readBlock(file: FileHandle, path: string): Promise<Uint8Array> {
-  // Not from Node's pool, and not filled with zeros first: it is overwritten at once.
-  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-  try {
-    const { bytesRead } = await file.read(block, 0, block.length)
-    return block.subarray(0, bytesRead)
-  } catch (error) {
-    throw readFailure(path, error)
-  }
-}
-
-/** Opens the file that the path really leads to, if that is under a root. */
-async function openAllowed(path: string, roots: readonly string[]): Promise<FileHandle> {
-  const [firstRoot] = roots
-  if (firstRoot === undefined || path.split(/[/\\]/).includes('..')) throw notAllowed(path, roots)
-  const realRoots = await Promise.all(roots.map(realRoot))
-  const wanted = isAbsolute(path) ? resolve(path) : join(resolve(firstRoot), path)
-  // Before the disk is asked: whoever may not read a folder must not learn what is in it.
-  const nominal = [...roots.map((root) => resolve(root)), ...realRoots]
-  if (!nominal.some((root) => isUnder(wanted, root))) throw notAllowed(path, roots)
-  try {
-    const real = await realpath(wanted)
-    if (!realRoots.some((root) => isUnder(real, root))) throw notAllowed(path, roots)
-    // Neither a link put there since, nor a pipe that nobody writes to.
-    return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch (error) {
-    throw error instanceof RefusedError ? error : readFailure(path, error)
-  }
-}
-
-async function realRoot(root: string): Promise<string> {
-  try {
-    return await realpath(root)
-  } catch {
-    // A root that does not exist holds no file; the name leads to nothing but "not found".
-    return resolve(root)
-  }
-}
-
-function isUnder(path: string, root: string): boolean {
-  const way = relative(root, path)
-  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
-}
-
-function hasChanged(before: Stats, after: Stats, length: number): boolean {
-  return after.size !== length || after.mtimeMs !== before.mtimeMs
-}
-
-function notAllowed(path: string, roots: readonly string[]): RefusedError {
-  const allowed = roots.length === 0 ? 'none is configured' : roots.join(', ')
-  return new RefusedError(
-    'SOURCE_NOT_ALLOWED',
-    `${path} is not under a folder that the worker may read (${allowed}). ` +
-      'Move the file there, or add its folder to files.roots in the configuration.',
-  )
-}
-
-function readFailure(path: string, error: unknown): SourceError {
-  const code = codeOf(error)
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const message = `${path} does not exist on the worker's machine. Look at the path and at what is mounted there.`
-    return new SourceError('SOURCE_NOT_FOUND', message, { cause: error })
-  }
-  return notReadable(path, code ?? 'reading failed', { cause: error })
-}
-
-function notReadable(path: string, why: string, options?: ErrorOptions): SourceError {
-  const message = `${path} cannot be read: ${why}. Expected a regular file that the worker's user may read.`
-  return new SourceError('SOURCE_NOT_READABLE', message, options)
-}
-
-function changed(path: string): SourceError {
+/** The file is another one than when the request was accepted, or first read. */
+export function otherContent(path: string, expected: string, found: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${path} changed while it was read. Nothing was deleted. Submit it again when it is written to its end.`,
+    `${path} does not hold what was asked for: expected ${expected}, found ${found}. Nothing was deleted. ` +
+      'Put the file back and submit it under a new id, or submit what it holds now under a new id.',
   )
 }

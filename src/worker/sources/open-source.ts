@@ -1,14 +1,20 @@
 import { SourceError } from '../../shared/errors.ts'
+import type { SourcePin } from '../../shared/ledger/pin-source.ts'
+import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import type { Staged, StoredRequest } from '../../shared/request.ts'
-import { fileSource } from './file.ts'
+import type { ReadEvents } from '../../shared/source-file.ts'
+import { fileSource, otherContent } from './file.ts'
 import type { Source } from './source.ts'
 import { stagedSource } from './staged.ts'
 
-/** The source that a request names, ready to be read once. */
+/**
+ * The source that a request names, ready to be read once.
+ *
+ * @param lot of the planning attempt that reads it
+ */
 export function openSource(
-  { id, source }: StoredRequest,
-  staged: Staged | null,
+  { request: { id, source }, staged }: RequestRecord,
+  lot: string,
   { store, fileRoots }: { readonly store: OrgStore; readonly fileRoots: readonly string[] },
 ): Source {
   switch (source.type) {
@@ -21,9 +27,32 @@ export function openSource(
         )
       }
       return stagedSource(store, id, staged)
-    case 'file':
-      return fileSource({ path: source.path, roots: fileRoots })
+    case 'file': {
+      const { path, sha256 } = source
+      const events = sameAtEachAttempt(path, (pin) => store.ledger.pinSource({ id, lot, pin }))
+      return fileSource({ path, roots: fileRoots, sha256, events })
+    }
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
+  }
+}
+
+/**
+ * A worker may die over a plan. The attempt that follows must not plan what somebody has written to
+ * the file since: size and time of change tell before the first attempt was read to its end, the
+ * digest after that. A stale attempt comes to nothing, so it needs no check.
+ */
+function sameAtEachAttempt(
+  path: string,
+  pin: (pin: SourcePin) => Promise<'same' | 'other' | 'stale'>,
+): ReadEvents {
+  const assertSame = async (found: SourcePin) => {
+    if ((await pin(found)) !== 'other') return
+    const { bytes } = found.value
+    throw otherContent(path, 'the bytes that the first attempt to plan it found', `${bytes} others`)
+  }
+  return {
+    opened: (value) => assertSame({ field: 'seen', value }),
+    ended: (value) => assertSame({ field: 'content', value }),
   }
 }

@@ -141,6 +141,8 @@ export interface components {
         /** @constant */
         type: "file";
         path: string;
+        /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+        sha256?: string;
         column?: string;
       }]>;
     };
@@ -266,6 +268,8 @@ export interface components {
         /** @constant */
         type: "file";
         path: string;
+        /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+        sha256?: string;
         column?: string;
       }]>;
     };
@@ -285,6 +289,11 @@ export interface components {
       submittedBy: string | null;
       /** @description As it was understood: defaults filled in, without the ids. */
       request: components["schemas"]["StoredRequest"];
+      /** @description Which bytes its source held: of a file null until it is planned. */
+      content: {
+        bytes: number;
+        sha256: string;
+      } | null;
       /** @description What reading the source found; null before that. */
       plan: components["schemas"]["Plan"] | null;
       /** @description How far it is while it is deleting, else null. */

@@ -39,6 +39,10 @@ export const acceptedExample: RequestView = {
   submittedAt: '2026-11-23T09:15:00.000Z',
   submittedBy: 'crm',
   request,
+  content: {
+    bytes: 41,
+    sha256: '2b1ce6a4a3e7e9b1b27d9c8a1c1f5a0e6f3d4c5b6a79808f9e8d7c6b5a493827',
+  },
   plan: null,
   progress: null,
   receipt: null,

@@ -3,6 +3,7 @@ import { noteRequest } from '../../../shared/note.ts'
 import { explained } from '../../../shared/redis/trouble.ts'
 import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared/request.ts'
 import { InvalidRequestError } from '../../../shared/request-problems.ts'
+import { pinContent } from '../../../shared/submit/pin-content.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
@@ -14,7 +15,7 @@ import { maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { steadily } from '../steady-body.ts'
-import { createTurnstile } from '../turnstile.ts'
+import { createTurnstile, type Turnstile } from '../turnstile.ts'
 
 export const REQUESTS_PATH = '/v1/deletion-requests'
 
@@ -33,14 +34,18 @@ export function submitRoute(app: FastifyInstance, service: Service): void {
       const isCsv = mediaTypeOf(request) === 'text/csv'
       const answer = isCsv
         ? await uploads.pass(() => submitCsv(request, service))
-        : await submitJson(request, service)
+        : await submitJson(request, service, uploads)
       return tell(answer, reply)
     })
     done()
   })
 }
 
-async function submitJson(request: FastifyRequest, service: Service): Promise<SubmitAnswer> {
+async function submitJson(
+  request: FastifyRequest,
+  service: Service,
+  uploads: Turnstile,
+): Promise<SubmitAnswer> {
   const wanted = parseRequest(withOrgOfQuery(request), Date.now())
   if (wanted.source.type === 'upload') {
     const message = 'an upload has no bytes in JSON. Send the CSV as the body, as text/csv'
@@ -48,7 +53,11 @@ async function submitJson(request: FastifyRequest, service: Service): Promise<Su
   }
   const allowed = allow(request, wanted, service)
   await soon(service.patience, service.orgs.open(allowed.org))
-  return soon(service.patience, accept(request, allowed, service))
+  // A file that is read here takes as long as an upload of its size.
+  const meant = await (allowed.source.type === 'file'
+    ? uploads.pass(() => pinContent(allowed, service.fileRoots))
+    : allowed)
+  return soon(service.patience, accept(request, meant, service))
 }
 
 async function submitCsv(request: FastifyRequest, service: Service): Promise<SubmitAnswer> {

@@ -1,0 +1,51 @@
+import type { RequestView } from '../../producer/producer.ts'
+import { commandToGoOn } from '../commandline.ts'
+import { isOver } from '../follow.ts'
+import { nameOf } from '../input.ts'
+import { uploadOf } from '../upload.ts'
+import type { Session } from './session.ts'
+
+type Submitting = Pick<Session, 'producer' | 'request' | 'input' | 'cli' | 'signal'>
+
+/**
+ * Enters the request, or finds it as an earlier run has left it, and says how to go on with it.
+ *
+ * @throws ConflictError where the id belongs to a request of other content
+ */
+export async function submit({
+  producer,
+  request,
+  input,
+  cli,
+  signal,
+}: Submitting): Promise<RequestView> {
+  const { screen } = cli
+  const upload = uploadOf(request, input)
+  if (upload !== undefined) screen.say(`Reading ${nameOf(input)} …`)
+  const answer = await producer.submit(request, upload && until(signal, upload))
+  const view = answer.request
+  const name = screen.paintSay('bold', request.id)
+  if (isOver(view)) {
+    screen.say(
+      `Request ${name} has ended already, at ${view.receipt.finishedAt}. Nothing is done again.`,
+    )
+    return view
+  }
+  if (!answer.created) {
+    screen.say(`The request is known (${view.status}) and goes on where it was.`)
+  }
+  const goOn = commandToGoOn(cli.argv, request.id)
+  screen.say(`Request ${name}. To go on after an interruption: ${goOn}`)
+  return view
+}
+
+/** A submission breaks off where its bytes do: nothing was accepted then. */
+async function* until(
+  signal: AbortSignal,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  for await (const block of bytes) {
+    signal.throwIfAborted()
+    yield block
+  }
+}
