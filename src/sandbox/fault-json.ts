@@ -4,6 +4,7 @@ import {
   JOB_FAILURES,
   type JobAction,
   OPERATIONS,
+  RESULT_FILES,
 } from './fault-script.ts'
 import { Fields } from './fields.ts'
 
@@ -25,7 +26,15 @@ export function parseFaultScript(value: unknown): FaultScript {
     : { on, ...match, action: parseCallAction(action) }
 }
 
-const CALL_ACTIONS = ['answer', 'reset', 'stall', 'truncate', 'outage', 'expireTokens'] as const
+const CALL_ACTIONS = [
+  'answer',
+  'reset',
+  'stall',
+  'truncate',
+  'lie',
+  'outage',
+  'expireTokens',
+] as const
 const JOB_ACTIONS = ['fail', 'hold', 'vanish'] as const
 const ANSWER = [
   'do',
@@ -38,7 +47,8 @@ const ANSWER = [
   'effect',
   'headers',
 ]
-const CALL_FIELDS = [...ANSWER, 'when', 'afterBytes', 'afterRows', 'ms']
+const LIE = ['set', 'omit', 'job', 'file', 'header', 'dropRows', 'addRows']
+const CALL_FIELDS = [...ANSWER, ...LIE, 'when', 'afterBytes', 'afterRows', 'ms']
 
 function parseCallAction(value: unknown): CallAction {
   const fields = new Fields(value, 'fault.action', CALL_FIELDS)
@@ -75,6 +85,17 @@ function parseCallAction(value: unknown): CallAction {
         do: 'truncate',
         afterRows: fields.number('afterRows'),
         afterBytes: fields.number('afterBytes'),
+      }
+    case 'lie':
+      return {
+        do: 'lie',
+        set: fields.object('set'),
+        omit: fields.strings('omit'),
+        job: fields.string('job'),
+        file: fields.oneOf('file', RESULT_FILES),
+        header: fields.string('header'),
+        dropRows: fields.number('dropRows'),
+        addRows: fields.strings('addRows'),
       }
     case 'outage':
       return { do: 'outage', ms: fields.required('ms', fields.number('ms')) }

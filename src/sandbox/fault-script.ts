@@ -22,6 +22,8 @@ export const OPERATIONS = [
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 
+export const RESULT_FILES = ['successfulResults', 'failedResults', 'unprocessedRecords'] as const
+
 /** Spoils calls. */
 export interface CallFault {
   readonly on: Operation | '*'
@@ -86,6 +88,22 @@ export type CallAction =
       /** Nothing is done, all connections are cut, and nobody listens on the port for `ms`. */
       readonly do: 'outage'
       readonly ms: number
+    }
+  | {
+      /**
+       * The call is carried out, and the answer is well-formed and not so. Of a JSON answer fields
+       * are `set` or left out (`omit`); of a result file the `header` is another, the first
+       * `dropRows` rows are missing, or `addRows` come after its own, as they are written here.
+       * `job`: what is told is of that job. `file`: what is told is another result file.
+       */
+      readonly do: 'lie'
+      readonly set?: Readonly<Record<string, unknown>> | undefined
+      readonly omit?: readonly string[] | undefined
+      readonly job?: string | undefined
+      readonly file?: (typeof RESULT_FILES)[number] | undefined
+      readonly header?: string | undefined
+      readonly dropRows?: number | undefined
+      readonly addRows?: readonly string[] | undefined
     }
   /** All access tokens expire; this call is the first to learn it. */
   | { readonly do: 'expireTokens' }

@@ -45,6 +45,10 @@ export class Fields {
     return this.#take(name, 'an object of strings', isTexts)
   }
 
+  object(name: string): Readonly<Record<string, unknown>> | undefined {
+    return this.#take(name, 'an object', isRecord)
+  }
+
   list(name: string): unknown[] | undefined {
     return this.#take(name, 'a list', (value) => Array.isArray(value))
   }

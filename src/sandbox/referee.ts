@@ -28,6 +28,7 @@ export class Referee {
   readonly #jobs: Job[] = []
   readonly #atWork = new Set<Job>()
   readonly #unseen = new Set<Job>()
+  readonly #liedAbout = new Set<string>()
   #maxJobsAtWork = 0
   #maxJobsUnseen = 0
   #violationCounts: Record<string, number> = {}
@@ -114,7 +115,8 @@ export class Referee {
 
   /** An id arrived in a row of this job for the first time. */
   sent(job: Job, id: IdNumber): void {
-    if (!this.#ids[job.request.operation].sent(id)) return
+    const { operation, object } = job.request
+    if (!this.#ids[operation].sent(id) || this.#liedAbout.has(object)) return
     this.violation('DUPLICATE_IN_RUN', `job ${job.id}: an id sent again after its final verdict`)
   }
 
@@ -125,6 +127,11 @@ export class Referee {
   /** A row without a usable id got its verdict. */
   refused(job: Job, verdict: number): void {
     this.#ids[job.request.operation].count(verdict)
+  }
+
+  /** Nobody knows any more which verdicts on its records are true: to send them again is right. */
+  lied(object: string): void {
+    this.#liedAbout.add(object)
   }
 
   /** Nobody can have read this id's verdict: to send it again is right. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Call, identify } from './call.ts'
 import type { CallAction } from './fault-script.ts'
 import type { Faults, Subject } from './faults.ts'
+import { calledInstead, untrue } from './lies.ts'
 import type { Referee } from './referee.ts'
 import { apiError, Refusal, type Reply } from './reply.ts'
 import { closed, respond } from './respond.ts'
@@ -79,6 +80,9 @@ async function play(
     case 'truncate':
       await truncate(call, action, response, deps)
       return
+    case 'lie':
+      await lie(call, action, response, deps)
+      return
     case 'outage':
       deps.referee.answered(call.operation, 'reset')
       deps.outage(action.ms)
@@ -125,6 +129,21 @@ async function truncate(
 ): Promise<void> {
   const reply = await perform(call, deps)
   await finish(call, reply && shortened(reply, action), response, deps)
+}
+
+async function lie(
+  call: Call,
+  action: Action<'lie'>,
+  response: ServerResponse,
+  deps: ServerDeps,
+): Promise<void> {
+  const { object } = await deps.subjectOf(call)
+  if (object !== undefined) deps.referee.lied(object)
+  const instead = calledInstead(call, action)
+  // The call takes effect, whatever is told.
+  const own = await perform(call, deps)
+  const reply = instead === undefined ? own : await perform(instead, deps)
+  await finish(call, reply && untrue(reply, action), response, deps)
 }
 
 async function reset(
