@@ -11,6 +11,7 @@ export interface InputFlags {
   readonly column?: string
   readonly org?: string
   readonly onInvalid?: 'refuse' | 'skip'
+  readonly acceptUnchecked?: true
   readonly maxRecords?: number
   readonly maxFailureRatio?: number
   readonly deadline?: Deadline
@@ -37,6 +38,7 @@ export function withInputFlags(command: Command): Command {
         'skip',
       ]),
     )
+    .option('--accept-unchecked', 'take ids of 15 characters, which carry no checksum')
     .option('--max-records <n>', 'refuse a source with more records', wholeNumber)
     .option('--max-failure-ratio <r>', 'stop past this share of failures, 0 to 1', ratio)
     .option('--deadline <time>', 'cancel what is not deleted by then: 2h, or a time', deadline)

@@ -106,6 +106,8 @@ export interface RequestTerms {
   readonly org: string
   readonly approval: 'auto' | 'required'
   readonly coalesce: boolean
+  /** Whether ids without checksum may stand in the plan: typed, or about to be asked. */
+  readonly acceptUnchecked: boolean
   readonly callbackUrl?: string
   /** A file is read by whoever plans; else its bytes are handed over with the request. */
   readonly fileSeenByPlanner: boolean
@@ -128,6 +130,7 @@ export function toRequest(flags: InputFlags, input: Input, terms: RequestTerms):
       source: sourceFor(input, flags.column, terms.fileSeenByPlanner),
       priority: flags.priority,
       onInvalid: flags.onInvalid,
+      onUnchecked: terms.acceptUnchecked ? 'accept' : 'refuse',
       maxRecords: flags.maxRecords,
       maxFailureRatio: flags.maxFailureRatio,
       deadline: flags.deadline && momentOf(flags.deadline, now),
@@ -153,6 +156,20 @@ export async function asSubmittedBefore(
   if (id === undefined || deadline?.kind !== 'in') return request
   const known = await producer.inspect(id, { org: request.org })
   return known === null ? request : { ...request, deadline: known.request.deadline }
+}
+
+/**
+ * Whether unchecked ids may stand in the plan depends on whether there is a terminal to ask on: an
+ * earlier run of the same request has decided that. What was typed stays.
+ */
+export async function asAnswered(
+  request: DeletionRequest,
+  { id, acceptUnchecked }: InputFlags,
+  producer: Pick<Producer, 'inspect'>,
+): Promise<DeletionRequest> {
+  if (id === undefined || acceptUnchecked) return request
+  const known = await producer.inspect(id, { org: request.org })
+  return known === null ? request : { ...request, onUnchecked: known.request.onUnchecked }
 }
 
 function sourceFor(

@@ -85,6 +85,12 @@ const bodyShape = {
     .describe(
       'Rows that are no such ids: refuse the request before anything is deleted, or skip and report them.',
     ),
+  onUnchecked: z
+    .enum(['refuse', 'accept'])
+    .default('refuse')
+    .describe(
+      'Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.',
+    ),
   maxRecords: z
     .int()
     .min(1)

@@ -54,7 +54,12 @@ test('what is neither is refused', () => {
 
 test('the same command again means the deadline of the first time', async () => {
   const flags = { object: 'Contact', id: 'gdpr-1', deadline: deadline('2h') }
-  const terms = { org: 'default', approval: 'required', coalesce: false } as const
+  const terms = {
+    org: 'default',
+    approval: 'required',
+    coalesce: false,
+    acceptUnchecked: false,
+  } as const
   const input = { kind: 'ids', ids: ['0035g00001AAAAA'] } as const
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   assert.ok(typed.deadline !== null)

@@ -9,7 +9,12 @@ import { readInput, rootOf, toRequest } from '../../src/cli/input.ts'
 import type { InputFlags } from '../../src/cli/input-flags.ts'
 import { RefusedError } from '../../src/shared/errors.ts'
 
-const TERMS = { org: 'default', approval: 'required', coalesce: false } as const
+const TERMS = {
+  org: 'default',
+  approval: 'required',
+  coalesce: false,
+  acceptUnchecked: false,
+} as const
 
 async function folder(t: TestContext): Promise<string> {
   const path = await realpath(await mkdtemp(join(tmpdir(), 'expunge-input-')))
@@ -138,6 +143,7 @@ test('flags become the fields of the request, and nothing is asked for that was 
     source: { type: 'ids', ids: ['0035g00001AAAAA'] },
     priority: 'high',
     onInvalid: 'skip',
+    onUnchecked: 'refuse',
     maxRecords: 5,
     maxFailureRatio: 0.1,
     dryRun: true,

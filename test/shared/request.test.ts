@@ -45,6 +45,7 @@ test('everything but object and source has a default', () => {
     source: FILE,
     priority: 'normal',
     onInvalid: 'refuse',
+    onUnchecked: 'refuse',
     maxRecords: null,
     maxFailureRatio: 0.5,
     dryRun: false,
@@ -65,6 +66,7 @@ test('every field is taken as it was written', () => {
     source: { type: 'upload', column: 'Record Id' },
     priority: 'high',
     onInvalid: 'skip',
+    onUnchecked: 'accept',
     maxRecords: 100_000,
     maxFailureRatio: 0.5,
     dryRun: true,
@@ -85,6 +87,7 @@ test('every wrong field is named at once', () => {
     operation: 'undelete',
     priority: 'urgent',
     onInvalid: 'ignore',
+    onUnchecked: 'skip',
     maxRecords: 0,
     maxFailureRatio: 1.5,
     dryRun: 'yes',
@@ -99,7 +102,7 @@ test('every wrong field is named at once', () => {
   for (const field of [...Object.keys(wrong), 'source.ids.1', 'source.ids.2']) {
     assert.ok(message.includes(` ${field}: `), `${field} in ${message}`)
   }
-  assert.match(message, /and 46 more$/)
+  assert.match(message, /and 47 more$/)
 })
 
 test('unknown fields are refused by name, in the request and in its source', () => {
@@ -270,7 +273,8 @@ test('the id, in whatever case, is no part of the body', () => {
 test('every field of the body tells two requests apart', () => {
   const variants = [
     ...[{}, { object: 'Lead' }, { operation: 'hardDelete' }, { priority: 'low' }],
-    ...[{ onInvalid: 'skip' }, { maxRecords: 1 }, { maxFailureRatio: 0 }, { dryRun: true }],
+    ...[{ onInvalid: 'skip' }, { onUnchecked: 'accept' }, { maxRecords: 1 }],
+    ...[{ maxFailureRatio: 0 }, { dryRun: true }],
     ...[{ approval: 'required' }, { coalesce: false }, { deadline: '2026-12-01T00:00:00Z' }],
     ...[{ reason: 'x' }, { callbackUrl: 'https://example.com' }, { org: 'other' }],
     ...[{ source: { ...FILE, column: 'Id' } }, { source: { type: 'upload' } }, { source: IDS }],

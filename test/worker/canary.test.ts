@@ -40,7 +40,8 @@ const TAILS = Array.from({ length: 62 ** 3 }, (_, n) => id15(n).slice(12))
 async function submitLarge(world: World, fields: { approval?: 'required' } = {}) {
   const path = await largeFile(world)
   const { request } = await world.producer.submit({
-    ...{ org: world.org, object: 'Contact', source: { type: 'file', path }, ...fields },
+    ...{ org: world.org, object: 'Contact', source: { type: 'file', path }, onUnchecked: 'accept' },
+    ...fields,
   })
   return request.id
 }

@@ -17,6 +17,7 @@ describe('a deletion request', () => {
       org: world.org,
       object: 'Contact',
       source: { type: 'ids', ids: [id18(1), id15(2), id18(1)] },
+      onUnchecked: 'accept',
     })
     assert.equal(created, true)
     const receipt = await world.producer.wait(request.id, { org: world.org })

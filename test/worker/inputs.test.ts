@@ -4,7 +4,7 @@ import { mkdir, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import type { Receipt } from '../../src/producer/producer.ts'
+import type { DeletionRequestInput, Receipt } from '../../src/producer/producer.ts'
 import { id15, id18, ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
@@ -19,24 +19,22 @@ await world.startWorker()
 
 let files = 0
 
-async function run(
-  content: string | Uint8Array,
-  { column, onInvalid = 'refuse' }: { column?: string; onInvalid?: 'refuse' | 'skip' } = {},
-): Promise<Receipt> {
+async function run(content: string | Uint8Array, options: Options = {}): Promise<Receipt> {
   const path = join(world.folder, `input-${++files}.csv`)
   await writeFile(path, content)
-  return runPath(path, { onInvalid, ...(column === undefined ? {} : { column }) })
+  return runPath(path, options)
 }
 
-async function runPath(
-  path: string,
-  { column, onInvalid = 'refuse' }: { column?: string; onInvalid?: 'refuse' | 'skip' } = {},
-): Promise<Receipt> {
+type Options = Pick<DeletionRequestInput, 'onInvalid' | 'onUnchecked' | 'dryRun'> & {
+  readonly column?: string
+}
+
+async function runPath(path: string, { column, ...options }: Options = {}): Promise<Receipt> {
   const { request } = await world.producer.submit({
     org: world.org,
     object: 'Contact',
     source: { type: 'file', path, ...(column === undefined ? {} : { column }) },
-    onInvalid,
+    ...options,
   })
   return world.producer.wait(request.id, { org: world.org })
 }
@@ -88,8 +86,6 @@ describe('an input that is understood', { concurrency: true }, () => {
         ids.map((id) => `${id}|x`),
         'Id|Name',
       ),
-    '15 and 18 characters mixed': (ids) =>
-      lines(ids.map((id, k) => (k % 2 ? id : id.slice(0, 15)))),
     gzip: (ids) => gzipSync(lines(ids)),
     zstd: (ids) => zstdCompressSync(lines(ids)),
   }
@@ -111,6 +107,13 @@ describe('an input that is understood', { concurrency: true }, () => {
       { column: 'Person' },
     )
     assert.equal(receipt.outcome?.deleted, 3)
+  })
+
+  test('with 15 and 18 characters mixed is deleted where unchecked ids are accepted', async () => {
+    const mixed = lines(fresh(7).map((id, k) => (k % 2 ? id : id.slice(0, 15))))
+    const receipt = await run(mixed, { onUnchecked: 'accept' })
+    assert.equal(receipt.outcome?.deleted, 7)
+    assert.equal(receipt.plan?.unchecked, 4)
   })
 
   test('that is a header alone completes with nothing to do', async () => {
@@ -163,6 +166,30 @@ describe('an input that is refused', { concurrency: true }, () => {
     'two Id columns': [`Id,ID\n${id18(1)},${id18(2)}\n`, 'AMBIGUOUS_ID_COLUMN', /Id.*ID/],
     'binary data': [Buffer.concat([Buffer.from([0, 1, 2, 0]), randomBytes(5000)]), 'NOT_TEXT', /./],
   }
+  test('with one id of 15 characters: UNCHECKED_IDS, and how to go on', async () => {
+    const ids = [id18(10), id15(11), id18(12)].join('\n')
+    for (const dryRun of [false, true]) {
+      const receipt = await run(ids, { dryRun })
+      assert.equal(receipt.status, 'refused')
+      assert.equal(receipt.error?.code, 'UNCHECKED_IDS')
+      const message = receipt.error?.message ?? ''
+      assert.match(message, /^1 of 3 ids has 15 characters/)
+      for (const way of ['CASESAFEID', 'onUnchecked "accept"', '--accept-unchecked']) {
+        assert.ok(message.includes(way), way)
+      }
+      assert.equal(receipt.plan?.unchecked, 1)
+      assert.deepEqual(receipt.ingestJobs, [])
+    }
+  })
+
+  test('that holds bad rows alone, even where they are to be skipped: NOTHING_ACCEPTED', async () => {
+    const receipt = await run('Id\nnobody\nno one\n', { onInvalid: 'skip' })
+    assert.equal(receipt.status, 'refused')
+    assert.equal(receipt.error?.code, 'NOTHING_ACCEPTED')
+    assert.match(receipt.error?.message ?? '', /2 other rows; the first is line 2: nob…/)
+    assert.deepEqual([receipt.plan?.accepted, receipt.plan?.invalid], [0, 2])
+  })
+
   for (const [what, [content, code, message]] of Object.entries(refused)) {
     test(`with ${what}: ${code}`, async () => {
       const receipt = await run(content)

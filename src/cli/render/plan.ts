@@ -54,6 +54,7 @@ export function question(plan: Plan, request: StoredRequest, where: string): str
   const unchecked =
     plan.unchecked === 0
       ? ''
-      : ` ${counted(plan.unchecked, 'id')} came without checksum, so a changed case would not show.`
+      : ` ${counted(plan.unchecked, 'id')} ${plan.unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum: if something ` +
+        'changed the case of their letters, other records are deleted.'
   return `Delete ${records} ${how}in ${where}?${unchecked}`
 }

@@ -1,5 +1,8 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
+import type { Plan } from '../../shared/receipt.ts'
+import { UsageError } from '../exit.ts'
 import { follow } from '../follow.ts'
+import { counted } from '../render/numbers.ts'
 import { orgWords } from '../render/org.ts'
 import { question } from '../render/plan.ts'
 import { ask } from './ask.ts'
@@ -16,6 +19,7 @@ export async function consent(
   const { screen } = cli
   const { org, id } = request
   if (view.plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
+  if (flags.yes && !flags.acceptUnchecked) assertChecked(view.plan)
   const text = question(view.plan, view.request, orgWords(facts.identity))
   if (flags.yes) screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
   const answer = flags.yes ? 'yes' : await answerTo(text, session, patiently)
@@ -38,6 +42,19 @@ export async function consent(
     screen.say('The request was approved or cancelled elsewhere before that.')
     return true
   }
+}
+
+/**
+ * A plan that was made to be asked about may hold ids without checksum; `--yes` alone is no answer to that.
+ *
+ * @throws UsageError
+ */
+function assertChecked({ unchecked }: Plan): void {
+  if (unchecked === 0) return
+  throw new UsageError(
+    `${counted(unchecked, 'id')} in the plan ${unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum, and --yes does not accept ` +
+      'them. Add --accept-unchecked, or leave --yes out to be asked. The request waits.',
+  )
 }
 
 /** Somebody else may approve or cancel it while the question stands: then nobody need answer. */

@@ -23,7 +23,14 @@ export async function prepare(flags: RunFlags, screen: Screen): Promise<Prepared
   for (const warning of loaded.warnings) screen.say(warning)
   const org = limitsOf(flags, orgNamed(loaded, chooseOrg(loaded, flags.org)))
   // Always asked for: whether --yes was typed must not make it another request.
-  const terms = { org: org.name, approval: 'required', coalesce: false } as const
+  // Where the question will be asked, it names the unchecked ids of the plan.
+  const acceptUnchecked = flags.acceptUnchecked ?? (screen.canAsk && !flags.yes)
+  const terms = {
+    org: org.name,
+    approval: 'required',
+    coalesce: false,
+    acceptUnchecked,
+  } as const
   // Wrong fields are told now; the flags are read again when it is known who plans.
   toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   return { input, org, terms, config: settingsFor(flags, input, loaded, org) }

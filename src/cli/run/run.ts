@@ -8,7 +8,7 @@ import { pinContent } from '../../shared/submit/pin-content.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
 import { type ExitCode, LostError, UsageError } from '../exit.ts'
-import { asSubmittedBefore, toRequest } from '../input.ts'
+import { asAnswered, asSubmittedBefore, toRequest } from '../input.ts'
 import { enter, ownRedis, type RedisHere } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
 import type { RunFlags } from '../run.ts'
@@ -74,7 +74,8 @@ async function open(opening: Opening, closers: Closers): Promise<Session> {
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
   const { producer, store, close } = await enter(redis, org.name)
   closers.add(close)
-  const request = await asSubmittedBefore(meant, flags, producer)
+  const known = await asSubmittedBefore(meant, flags, producer)
+  const request = await asAnswered(known, flags, producer)
   await forgetResultsStore(redis, store)
   await tellOthers(producer, request, screen)
   await claim(opening, store, facts.identity.orgId)

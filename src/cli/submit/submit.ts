@@ -23,6 +23,7 @@ export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
     org: chooseOrg(config, flags.org),
     approval: flags.approval ?? 'auto',
     coalesce: true,
+    acceptUnchecked: flags.acceptUnchecked === true,
     fileSeenByPlanner: false,
     ...(flags.callbackUrl === undefined ? {} : { callbackUrl: flags.callbackUrl }),
   })

@@ -11,6 +11,7 @@ import type { Context } from '../context.ts'
 import { openSource } from '../sources/open-source.ts'
 import { Distinct } from './distinct.ts'
 import { memoryGate } from './memory-gate.ts'
+import { objectionTo } from './objection.ts'
 import type { RefusedRow } from './refused-row.ts'
 import { type ScanOptions, scan } from './scan.ts'
 import { ChunkStager, chunkLimits } from './stage.ts'
@@ -93,8 +94,7 @@ export async function draw(
       chunks: chunks.length,
       sha256: await distinct.digest(),
     }
-    const objection =
-      first === undefined || request.onInvalid === 'skip' ? null : invalidRows(invalid.rows, first)
+    const objection = objectionTo(plan, request, { firstRefused: first, caseDamage: null })
     return { plan, chunks, objection }
   } finally {
     await invalid.discard()
@@ -150,13 +150,5 @@ function tooManyChunks(): RefusedError {
     'TOO_MANY_CHUNKS',
     `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records to a job ` +
       '(EXPUNGE_MAX_JOB_RECORDS, EXPUNGE_MAX_JOB_BYTES), or split the source.',
-  )
-}
-
-function invalidRows(count: number, { line, value, reason, detail }: RefusedRow): RefusedError {
-  return new RefusedError(
-    'INVALID_ROWS',
-    `${count} ${count === 1 ? 'row is no id' : 'rows are no ids'} that may be deleted; the first is line ${line}: ${value} ` +
-      `(${reason}: ${detail}). Nothing was deleted. See invalid.csv; correct the source, or go on without them by onInvalid "skip".`,
   )
 }

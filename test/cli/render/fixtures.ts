@@ -20,6 +20,7 @@ export const request: StoredRequest = {
   source: { type: 'file', path: '/data/ids.csv' },
   priority: 'normal',
   onInvalid: 'skip',
+  onUnchecked: 'refuse',
   maxRecords: null,
   maxFailureRatio: null,
   dryRun: false,

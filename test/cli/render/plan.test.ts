@@ -50,7 +50,7 @@ test('the question names how many of what, where, and how many ids nothing vouch
     question({ ...plan, unchecked: 0 }, request, orgWords(identity)),
     'Delete 999,000 Contact records in PRODUCTION org Acme (00D5f0000000001EAA)?',
   )
-  assert.match(question(plan, request, 'org x'), /12 ids came without checksum/)
+  assert.match(question(plan, request, 'org x'), /12 ids have 15 characters and no checksum/)
   assert.match(question({ ...plan, accepted: 1 }, request, 'org x'), /^Delete 1 Contact record in/)
 })
 

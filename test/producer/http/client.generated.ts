@@ -89,6 +89,12 @@ export interface components {
        */
       onInvalid?: "refuse" | "skip";
       /**
+       * @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.
+       * @default refuse
+       * @enum {string}
+       */
+      onUnchecked?: "refuse" | "accept";
+      /**
        * @description Refuses a source with more records. May only lower the limit of the org.
        * @default null
        */
@@ -216,6 +222,12 @@ export interface components {
        * @enum {string}
        */
       onInvalid: "refuse" | "skip";
+      /**
+       * @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.
+       * @default refuse
+       * @enum {string}
+       */
+      onUnchecked: "refuse" | "accept";
       /**
        * @description Refuses a source with more records. May only lower the limit of the org.
        * @default null
@@ -456,6 +468,8 @@ export interface operations {
         priority?: "high" | "normal" | "low";
         /** @description Rows that are no such ids: refuse the request before anything is deleted, or skip and report them. Default: refuse. CSV only. */
         onInvalid?: "refuse" | "skip";
+        /** @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way. Default: refuse. CSV only. */
+        onUnchecked?: "refuse" | "accept";
         /** @description Refuses a source with more records. May only lower the limit of the org. CSV only. */
         maxRecords?: number | null;
         /** @description Past this share of failures, after 1,000 verdicts, nothing more is sent; null never stops. Default: 0.5. CSV only. */

@@ -21,6 +21,7 @@ const request: RequestView['request'] = {
   source: { type: 'ids' },
   priority: 'normal',
   onInvalid: 'refuse',
+  onUnchecked: 'refuse',
   maxRecords: null,
   maxFailureRatio: 0.5,
   dryRun: false,

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { shellQuoted } from '../../src/cli/commandline.ts'
+import { redisUnavailable } from '../helpers/redis.ts'
+import { contactIds, csvOf, place } from './spawn.ts'
+
+/** Ids of 15 characters on the command line: they are deleted where somebody said so. */
+
+const noRedis = await redisUnavailable()
+const version = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? ''
+const noTerminal = version.includes('util-linux') ? noRedis : 'no util-linux script'
+
+const RUN = ['run', '--object', 'Contact', '--csv', 'ids.csv', '--id', 'x']
+const MIXED = contactIds(9).map((id, n) => (n < 3 ? id.slice(0, 15) : id))
+const under = (command: readonly string[]) => [
+  ...['script', '--quiet', '--return', '--command', command.map(shellQuoted).join(' ')],
+  '/dev/null',
+]
+
+test('--yes does not accept unchecked ids, --accept-unchecked does', {
+  skip: noRedis,
+}, async (t) => {
+  const { sandbox, folder, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(MIXED))
+  const refused = await expunge([...RUN, '--yes', '--json'])
+  assert.equal(refused.code, 3, refused.stderr)
+  const { status, error, plan } = JSON.parse(refused.stdout)
+  assert.deepEqual([status, error.code, plan.unchecked], ['refused', 'UNCHECKED_IDS', 3])
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+
+  const other = await expunge([...RUN, '--yes', '--accept-unchecked'])
+  assert.equal(other.code, 2, 'the same id with another answer is another request')
+  const accepted = await expunge([...RUN.with(-1, 'y'), '--yes', '--accept-unchecked'])
+  assert.equal(accepted.code, 0, accepted.stderr)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 9)
+})
+
+test('a dry run off the terminal says what the run would say', { skip: noRedis }, async (t) => {
+  const { expunge } = await place(t)
+  const ids = ['run', '--object', 'Contact', '--ids', MIXED.join(','), '--dry-run']
+  const refused = await expunge(ids)
+  assert.equal(refused.code, 3, refused.stderr)
+  assert.match(refused.stdout, /3 of 9 ids have 15 characters/)
+  assert.equal((await expunge([...ids, '--accept-unchecked'])).code, 0)
+})
+
+test('a terminal is asked with the number of unchecked ids', { skip: noTerminal }, async (t) => {
+  const { sandbox, folder, start, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(MIXED))
+  const asked = start(RUN, { under })
+  await asked.saw(/Delete 9 Contact records.*3 ids have 15 characters and no checksum.*Type yes/)
+  asked.child.stdin?.write('\u0003')
+  assert.equal((await asked.ended).code, 130)
+
+  // The plan waits with its unchecked ids; --yes is no answer to that question.
+  const hasty = await expunge([...RUN, '--yes'])
+  assert.equal(hasty.code, 2, hasty.stdout)
+  assert.match(hasty.stderr, /3 ids in the plan have 15 characters.*Add --accept-unchecked/)
+  assert.equal(sandbox.referee.stats().jobs.length, 0)
+
+  const again = start(RUN, { under })
+  await again.saw(/3 ids have 15 characters and no checksum.*Type yes/)
+  again.child.stdin?.write('yes\n')
+  const done = await again.ended
+  assert.equal(done.code, 0, done.stdout)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 9)
+})
