@@ -31,6 +31,7 @@ export interface RequestView {
   readonly submittedAt: string
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
   readonly submittedBy: string | null
+  /** Of the `callbackUrl` only the origin: the rest may let whoever knows it speak to the receiver. */
   readonly request: StoredRequest
   /** Which bytes the source held: of a list or upload as it came, of a file as it was planned. */
   readonly content: SourceContent | null
@@ -56,7 +57,7 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     stopping: null,
     submittedAt: new Date(record.submittedAt).toISOString(),
     submittedBy: record.submittedBy,
-    request: record.request,
+    request: withoutSecrets(record.request),
     content: contentOf(record),
     plan: record.plan,
     progress: null,
@@ -67,6 +68,12 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
 function contentOf({ content, staged }: RequestRecord): SourceContent | null {
   const known = content ?? staged
   return known && { bytes: known.bytes, sha256: known.sha256 }
+}
+
+/** Whoever submitted the request knows the URL; nobody else needs more than where it leads. */
+function withoutSecrets(request: StoredRequest): StoredRequest {
+  const origin = URL.parse(request.callbackUrl ?? '')?.origin
+  return origin === undefined ? request : { ...request, callbackUrl: `${origin}/***` }
 }
 
 async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProgress> {

@@ -1,6 +1,7 @@
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
+import type { Queue } from 'bullmq'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { QUEUES } from '../../shared/queues.ts'
 import { assertAllowed } from './caller.ts'
@@ -11,7 +12,7 @@ import type { Service } from './service.ts'
 
 const PATH = '/queues'
 
-/** BullMQ's jobs as bull-board shows them: for reading alone. They hold no record ids. */
+/** BullMQ's jobs as bull-board shows them: for reading alone, and without record ids. */
 export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service): void {
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('Content-Security-Policy', CSP)
@@ -24,13 +25,9 @@ export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service)
   const serverAdapter = new FastifyAdapter()
   serverAdapter.setBasePath(PATH)
   createBullBoard({
-    queues: orgs.known().flatMap(({ org, queues }) =>
-      QUEUES.map(
-        (name) =>
-          // The board tells queues apart by their name, and every org has one of each.
-          new BullMQAdapter(queues[name], { readOnlyMode: true, prefix: `${org}: ` }),
-      ),
-    ),
+    queues: orgs
+      .known()
+      .flatMap(({ org, queues }) => QUEUES.map((name) => adapterOf(queues[name], org))),
     serverAdapter,
     options: { uiConfig: { boardTitle: 'Expunge', hideRedisDetails: true } },
   })
@@ -50,6 +47,26 @@ export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service)
       done()
     },
     { prefix: PATH },
+  )
+}
+
+/** The board tells queues apart by their name, and every org has one of each. */
+function adapterOf(queue: Queue, org: string): BullMQAdapter {
+  const adapter = new BullMQAdapter(queue, { readOnlyMode: true, prefix: `${org}: ` })
+  adapter.setFormatter('data', shownOf)
+  return adapter
+}
+
+/** What other systems enqueue is a whole request, with its ids, its reason and where to call back. */
+const SHOWN: ReadonlySet<string> = new Set([
+  ...['v', 'step', 'id', 'order', 'status', 'at'],
+  ...['org', 'object', 'operation', 'priority', 'dryRun'],
+])
+
+function shownOf(data: unknown): Record<string, unknown> {
+  const fields = typeof data === 'object' && data !== null ? Object.entries(data) : []
+  return Object.fromEntries(
+    fields.filter(([name, value]) => SHOWN.has(name) && typeof value !== 'object'),
   )
 }
 
