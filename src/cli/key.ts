@@ -7,7 +7,12 @@ interface KeyFlags {
   readonly roles: readonly string[]
   readonly org: readonly string[]
   readonly object: readonly string[]
+  readonly operation?: readonly string[]
+  readonly source?: readonly string[]
+  readonly priority?: readonly string[]
   readonly maxRecords?: number
+  readonly recordsPerHour?: number
+  readonly recordsPerDay?: number
   readonly requestsPerMinute?: number
   readonly json?: true
 }
@@ -21,7 +26,12 @@ export function defineKey(program: Command, cli: Cli): void {
     .requiredOption('--roles <list>', 'submit, read, approve, admin; separated by commas', commas)
     .option('--org <list>', 'orgs that it is for, or * for all', commas, [DEFAULT_ORG])
     .option('--object <list>', 'objects that it is for, or * for all', commas, ['*'])
+    .option('--operation <list>', 'delete, hardDelete (default: delete)', commas)
+    .option('--source <list>', 'ids, upload, file, file:/FOLDER (default: all)', commas)
+    .option('--priority <list>', 'high, normal, low (default: all)', commas)
     .option('--max-records <n>', 'records that it may ask for in one request', wholeNumber)
+    .option('--records-per-hour <n>', 'records of all its requests in any hour', wholeNumber)
+    .option('--records-per-day <n>', 'records of all its requests in any 24 hours', wholeNumber)
     .option('--requests-per-minute <n>', 'calls in a minute (default: 600)', wholeNumber)
     .option('--json', 'print key and entry as JSON')
     .action(async (name: string, flags: KeyFlags) => makeKey(name, flags, cli))
@@ -52,14 +62,31 @@ async function yamlOf(entry: object): Promise<string> {
   return document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd()
 }
 
-function rightsOf({ roles, org, object, maxRecords, requestsPerMinute }: KeyFlags) {
+/** What is not given stays out of the entry: the key file has its own defaults. */
+function rightsOf({ roles, org, object, json: _, ...flags }: KeyFlags) {
+  const { operation: operations, source, priority: priorities, ...numbers } = flags
+  const sources = source && sourcesOf(source)
+  const { maxRecords, recordsPerHour, recordsPerDay, requestsPerMinute } = numbers
+  const limits = { maxRecords, recordsPerHour, recordsPerDay, requestsPerMinute }
+  const optional = Object.entries({ operations, sources, priorities, ...limits })
   return {
     roles,
     orgs: allOrSome(org),
     objects: allOrSome(object),
-    ...(maxRecords === undefined ? {} : { maxRecords }),
-    ...(requestsPerMinute === undefined ? {} : { requestsPerMinute }),
+    ...Object.fromEntries(optional.filter(([, value]) => value !== undefined)),
   }
+}
+
+/** `ids,file:/data` as the key file has it: names by type, `*` for all of a type. */
+function sourcesOf(list: readonly string[]): Record<string, '*' | readonly string[]> {
+  const names = list.map((entry) => /^([^:]*):?(.*)$/s.exec(entry) ?? [])
+  const byType = Map.groupBy(names, ([, type = '']) => type)
+  return Object.fromEntries(
+    [...byType].map(([type, entries]) => [
+      type,
+      allOrSome(entries.map(([, , name]) => name || '*')),
+    ]),
+  )
 }
 
 function allOrSome(names: readonly string[]): '*' | readonly string[] {

@@ -19,13 +19,17 @@ export type CallerLimits = Readonly<z.output<typeof callerLimitsSchema>>
 export class BudgetExceededError extends ExpungeError {
   readonly code = 'BUDGET_EXCEEDED'
   override readonly retryable = true
-  /** After which they fit, if nothing else is submitted. */
-  readonly retryAfterSeconds: number
+  /** After which they fit, if nothing else is submitted; null where they never do. */
+  readonly retryAfterSeconds: number | null
 
-  constructor(records: number, limits: CallerLimits, retryAfterSeconds: number) {
+  constructor(records: number, limits: CallerLimits, retryAfterSeconds: number | null) {
+    const advice =
+      retryAfterSeconds === null
+        ? 'So many never fit: split the request.'
+        : `Submit the request again in ${retryAfterSeconds} s.`
     super(
       `${records} records exceed what is left of the caller's budget (${budgetInWords(limits)}). ` +
-        `Nothing was accepted. Submit the request again in ${retryAfterSeconds} s.`,
+        `Nothing was accepted. ${advice}`,
     )
     this.retryAfterSeconds = retryAfterSeconds
   }

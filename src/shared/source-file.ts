@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { codeOf, RefusedError, SourceError } from './errors.ts'
+import { isAtOrUnder, isUnder } from './within.ts'
 
 /** A file that ids are read from, by whoever accepts a request and by whoever plans it. */
 export interface SourceFile {
@@ -10,6 +11,8 @@ export interface SourceFile {
   readonly path: string
   /** Directories under which files may be read. */
   readonly roots: readonly string[]
+  /** Folders or files, absolute, beyond which whoever submitted the request may not read; null: none. */
+  readonly within?: readonly string[] | null
 }
 
 /** Which bytes a source held. */
@@ -43,11 +46,12 @@ const BLOCK_BYTES = 512 * 1024
  * @throws SourceError where it is missing, unreadable, or changes while it is read
  */
 export async function* readSourceFile(
-  { path, roots }: SourceFile,
+  source: SourceFile,
   events: ReadEvents = {},
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const file = await openAllowed(path, roots)
+  const { path } = source
+  const file = await openAllowed(source)
   const hash = createHash('sha256')
   try {
     const before = await file.stat()
@@ -92,7 +96,7 @@ async function readBlock(file: FileHandle, path: string): Promise<Uint8Array> {
 }
 
 /** Opens the file that the path really leads to, if that is under a root. */
-async function openAllowed(path: string, roots: readonly string[]): Promise<FileHandle> {
+async function openAllowed({ path, roots, within = null }: SourceFile): Promise<FileHandle> {
   const [firstRoot] = roots
   if (firstRoot === undefined || path.split(/[/\\]/).includes('..')) throw notAllowed(path, roots)
   const realRoots = await Promise.all(roots.map(realRoot))
@@ -103,6 +107,7 @@ async function openAllowed(path: string, roots: readonly string[]): Promise<File
   try {
     const real = await realpath(wanted)
     if (!realRoots.some((root) => isUnder(real, root))) throw notAllowed(path, roots)
+    if (within !== null) await assertWithin(real, within, path)
     // Neither a link put there since, nor a pipe that nobody writes to.
     return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
@@ -119,9 +124,15 @@ async function realRoot(root: string): Promise<string> {
   }
 }
 
-function isUnder(path: string, root: string): boolean {
-  const way = relative(root, path)
-  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
+/** A link within a caller's folder may lead to another's. */
+async function assertWithin(real: string, within: readonly string[], path: string): Promise<void> {
+  const places = await Promise.all(within.map(realRoot))
+  if (places.some((place) => isAtOrUnder(real, place))) return
+  throw new RefusedError(
+    'SOURCE_NOT_ALLOWED',
+    `${path} does not lie where its caller may read files (${within.join(', ')}). ` +
+      "Move the file there, or add its folder to the key's sources.",
+  )
 }
 
 function hasChanged(before: Stats, after: Stats, length: number): boolean {

@@ -79,7 +79,7 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
         `org: this is the queue of ${deps.store.org}, the request is for ${request.org}.`,
       )
     }
-    const meant = await pinContent(request, deps.fileRoots, ctx.signal)
+    const meant = await pinContent(request, { roots: deps.fileRoots }, ctx.signal)
     await submit(deps.store, meant, ctx.clock.now())
   } catch (error) {
     if (error instanceof RefusedError) return await refuseUnread(withId(job), error, deps, ctx)

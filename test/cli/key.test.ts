@@ -10,7 +10,11 @@ const key = (...args: readonly string[]) =>
 
 test('a key is told beside its entry, which the key file takes as it is', async () => {
   const [crm, ops] = await Promise.all([
-    key('crm', '--roles', 'submit,read', '--object', 'Contact,Lead', '--max-records', '50'),
+    key(
+      ...['crm', '--roles', 'submit,read', '--object', 'Contact,Lead', '--max-records', '50'],
+      ...['--operation', 'delete,hardDelete', '--source', 'ids,file:/data/a,file:/data/b'],
+      ...['--priority', 'normal', '--records-per-hour', '100', '--records-per-day', '500'],
+    ),
     key('ops', '--roles', 'admin', '--org', '*', '--requests-per-minute', '60'),
   ])
   assert.deepEqual([crm.code, ops.code], [0, 0])
@@ -20,7 +24,12 @@ test('a key is told beside its entry, which the key file takes as it is', async 
     roles: new Set(['submit', 'read']),
     orgs: ['default'],
     objects: ['Contact', 'Lead'],
+    operations: ['delete', 'hardDelete'],
+    sources: { ids: '*', file: ['/data/a', '/data/b'] },
+    priorities: ['normal'],
     maxRecords: 50,
+    recordsPerHour: 100,
+    recordsPerDay: 500,
     requestsPerMinute: 600,
   })
   assert.deepEqual(
@@ -46,6 +55,8 @@ test('what no key file would take makes no key', async () => {
     [['crm', '--roles', 'write'], /crm\.roles\[0\] in the new entry: expected submit, read/],
     [['c r m', '--roles', 'read'], /c r m in the new entry: expected 1 to 64 letters/],
     [['crm', '--roles', 'read', '--org', 'a,,b'], /names, separated by commas/],
+    [['crm', '--roles', 'submit', '--source', 'ids:x'], /sources\.ids in the new entry: expected/],
+    [['crm', '--roles', 'submit', '--source', 'ftp'], /sources\.ftp in the new entry: unknown/],
     [['crm'], /required option '--roles/],
   ] as const) {
     const { code, stdout, stderr } = await key(...args)

@@ -91,7 +91,14 @@ test('the lines of the page on deployment', async () => {
 /** Those that other parts have a name for. */
 const FURTHER = {
   ...{ ROLE_MISSING: 403, ORG_NOT_ALLOWED: 403, OBJECT_NOT_ALLOWED: 403, TOO_MANY_RECORDS: 403 },
-  ...{ OWN_REQUEST: 403, ID_TAKEN: 409, NOT_AWAITING_APPROVAL: 409, ALREADY_OVER: 409 },
+  ...{ OPERATION_NOT_ALLOWED: 403, SOURCE_NOT_ALLOWED: 403, PRIORITY_NOT_ALLOWED: 403 },
+  ...{
+    OWN_REQUEST: 403,
+    BUDGET_EXCEEDED: 429,
+    ID_TAKEN: 409,
+    NOT_AWAITING_APPROVAL: 409,
+    ALREADY_OVER: 409,
+  },
   ...{ INVALID_REQUEST: 422, REDIS_AWAY: 503, REDIS_LOADING: 503, REDIS_FULL: 503 },
   ...{ REDIS_READ_ONLY: 503, REDIS_NOT_WRITING: 503, REDIS_BUSY: 503, REDIS_LOGIN: 503 },
 } as const satisfies Record<DenialCode | RedisTrouble, number> & Record<string, number>

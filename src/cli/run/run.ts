@@ -69,7 +69,7 @@ async function open(opening: Opening, closers: Closers): Promise<Session> {
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
   const [facts, meant] = await Promise.all([
     logIn(org, config, screen, signal),
-    pinContent(typed, config.files.roots, signal),
+    pinContent(typed, { roots: config.files.roots }, signal),
   ])
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
   const { producer, store, close } = await enter(redis, org.name)

@@ -29,7 +29,7 @@ export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
   })
   const producer = await connectProducer(await ownRedis(config, screen))
   try {
-    const meant = await pinContent(typed, config.files.roots)
+    const meant = await pinContent(typed, { roots: config.files.roots })
     const request = await asSubmittedBefore(meant, flags, producer)
     const { request: view, created } = await producer.submit(request, uploadOf(request, input))
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)

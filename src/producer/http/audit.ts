@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { BudgetExceededError } from '../../shared/caller-limits.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { ApiKey } from './keys.ts'
 import { DeniedError } from './problem.ts'
@@ -25,7 +26,7 @@ export function audit(
   )
 }
 
-/** The line that says what somebody has tried whose key is not for that; none for other failures. */
+/** The line that says what somebody has tried whose key is not for that, or not for so much; none for other failures. */
 export function auditDenial(
   log: Logger,
   call: FastifyRequest,
@@ -33,7 +34,7 @@ export function auditDenial(
   { action, org, id, reason }: AuditEntry,
   error: unknown,
 ): void {
-  if (!(error instanceof DeniedError)) return
+  if (!(error instanceof DeniedError || error instanceof BudgetExceededError)) return
   log.warn(
     { audit: action, denied: error.code, key: key.name, org, request: id, reason, ...callOf(call) },
     'A change was denied.',

@@ -1,10 +1,12 @@
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import { OPERATIONS, PRIORITIES } from '../../shared/request.ts'
+import type { Caller } from '../../shared/submit.ts'
 import { addFacts } from './call-facts.ts'
 import type { ApiKey, KeyRing } from './keys.ts'
 import type { Patience } from './limits.ts'
 import { DeniedError, HttpError, retryAfter } from './problem.ts'
 import type { RateLimiter } from './rate-limit.ts'
-import type { Denial } from './rights.ts'
+import { type Denial, limitsOf } from './rights.ts'
 import { soon } from './soon.ts'
 
 /**
@@ -16,7 +18,12 @@ const LOCAL: ApiKey = {
   roles: new Set(['admin']),
   orgs: '*',
   objects: '*',
+  operations: OPERATIONS,
+  sources: '*',
+  priorities: PRIORITIES,
   maxRecords: null,
+  recordsPerHour: null,
+  recordsPerDay: null,
   requestsPerMinute: Number.POSITIVE_INFINITY,
 }
 
@@ -27,8 +34,8 @@ export interface Callers {
   readonly admitBrowser: onRequestAsyncHookHandler
   /** Who was let in. */
   of(request: FastifyRequest): ApiKey
-  /** The name that what this key submits is kept under. */
-  signature(key: ApiKey): string | undefined
+  /** Who submits what this key submits, as the ledger keeps it. */
+  callerOf(key: ApiKey): Caller
 }
 
 export function createCallers(
@@ -63,7 +70,7 @@ export function createCallers(
       if (key === undefined) throw new TypeError('A route without admission has asked who calls.')
       return key
     },
-    signature: (key) => (key === LOCAL ? undefined : key.name),
+    callerOf: (key) => (key === LOCAL ? {} : { submittedBy: key.name, limits: limitsOf(key) }),
   }
 }
 

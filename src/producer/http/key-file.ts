@@ -1,12 +1,20 @@
+import { isAbsolute } from 'node:path'
 import { Environment } from '../../shared/config/environment.ts'
 import { type Form, Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
 import { ConfigError, type ConfigProblem } from '../../shared/errors.ts'
 import { OBJECT_NAME } from '../../shared/objects.ts'
-import { ORG_NAME } from '../../shared/request.ts'
+import {
+  OPERATIONS,
+  type Operation,
+  ORG_NAME,
+  PRIORITIES,
+  type Priority,
+} from '../../shared/request.ts'
 import { parseHash } from './key-secret.ts'
 import { type ApiKey, ROLES, type Role } from './rights.ts'
+import type { SourceRights } from './source-rights.ts'
 
 /** A key of the file, and the digests of the secrets that stand for it. */
 export interface KeyEntry {
@@ -63,7 +71,12 @@ function readEntry(
       roles: new Set(settings.list('roles', ROLE)),
       orgs: readScope(section, settings, 'orgs', ORG),
       objects: readScope(section, settings, 'objects', OBJECT),
+      operations: section.has('operations') ? settings.list('operations', OPERATION) : ['delete'],
+      sources: readSources(section, problems),
+      priorities: section.has('priorities') ? settings.list('priorities', PRIORITY) : PRIORITIES,
       maxRecords: settings.integer('maxRecords', { fallback: null, min: 1 }),
+      recordsPerHour: settings.integer('recordsPerHour', { fallback: null, min: 1 }),
+      recordsPerDay: settings.integer('recordsPerDay', { fallback: null, min: 1 }),
       requestsPerMinute: settings.integer('requestsPerMinute', {
         fallback: DEFAULT_REQUESTS_PER_MINUTE,
         min: 1,
@@ -83,6 +96,25 @@ function readScope(
 ): readonly string[] | '*' {
   const all = section.get(key)
   return all !== undefined && 'text' in all && all.text === '*' ? '*' : settings.list(key, form)
+}
+
+/** By type: `"*"`, and for those that have names a list of them. All, where the key says nothing. */
+function readSources(section: YamlSection, problems: ConfigProblem[]): SourceRights | '*' {
+  const all = section.get('sources')
+  if (all === undefined || ('text' in all && all.text === '*')) return '*'
+  const types = section.section('sources')
+  const settings = new Settings([types], problems)
+  const rights: SourceRights = {
+    ...(settings.parsed('ids', EVERY) === undefined ? {} : { ids: '*' }),
+    ...(settings.parsed('upload', EVERY) === undefined ? {} : { upload: '*' }),
+    ...(types.has('file') ? { file: readScope(types, settings, 'file', PLACE) } : {}),
+  }
+  if (['ids', 'upload', 'file'].some((type) => types.has(type))) return rights
+  settings.refuse(
+    section.nameOf('sources'),
+    'expected "*", or at least one of ids, upload and file.',
+  )
+  return rights
 }
 
 /** One hash, or a list of them. */
@@ -117,6 +149,24 @@ export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const ROLE: Form<Role> = {
   expected: ROLES.join(', ').replace(/, (\w+)$/, ' or $1'),
   parse: (text) => ROLES.find((role) => role === text),
+}
+
+const OPERATION: Form<Operation> = {
+  expected: OPERATIONS.join(' or '),
+  parse: (text) => OPERATIONS.find((operation) => operation === text),
+}
+
+const PRIORITY: Form<Priority> = {
+  expected: PRIORITIES.join(', ').replace(/, (\w+)$/, ' or $1'),
+  parse: (text) => PRIORITIES.find((priority) => priority === text),
+}
+
+const EVERY: Form<'*'> = { expected: '"*"', parse: (text) => (text === '*' ? '*' : undefined) }
+
+const PLACE: Form<string> = {
+  expected:
+    'the absolute path of a folder or file ("*" without a list for every root of the workers)',
+  parse: (text) => (isAbsolute(text) && !text.split('/').includes('..') ? text : undefined),
 }
 
 const ORG: Form<string> = {

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { BudgetExceededError } from '../../shared/caller-limits.ts'
 import { codeOf, ExpungeError, messageOf } from '../../shared/errors.ts'
 import { troubleOf } from '../../shared/redis/trouble.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
@@ -83,6 +84,13 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   }
   if (error instanceof InvalidRequestError) {
     return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
+  }
+  if (error instanceof BudgetExceededError) {
+    const { message, retryAfterSeconds: seconds } = error
+    return answer(429, error.code, {
+      message,
+      headers: seconds === null ? {} : retryAfter(seconds),
+    })
   }
   if (error instanceof UnknownRequestError) return answer(404, error.code, error)
   if (

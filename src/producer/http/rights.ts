@@ -3,6 +3,10 @@
  * An org or object that is not the key's own is denied by name, whether it exists or not.
  */
 
+import type { CallerLimits } from '../../shared/caller-limits.ts'
+import type { DeletionRequest, Operation, Priority } from '../../shared/request.ts'
+import { beyond, type SourceRights } from './source-rights.ts'
+
 /** `admin` has all the others; each counts within the key's orgs and objects. */
 export const ROLES = ['submit', 'read', 'approve', 'admin'] as const
 export type Role = (typeof ROLES)[number]
@@ -13,8 +17,15 @@ export interface ApiKey {
   readonly roles: ReadonlySet<Role>
   readonly orgs: readonly string[] | '*'
   readonly objects: readonly string[] | '*'
+  readonly operations: readonly Operation[]
+  readonly sources: SourceRights | '*'
+  readonly priorities: readonly Priority[]
   /** Of one request; null: as many as the org allows. */
   readonly maxRecords: number | null
+  /** Of all its requests in an org within any hour; null: as many as the org allows. */
+  readonly recordsPerHour: number | null
+  /** The same within any 24 hours. */
+  readonly recordsPerDay: number | null
   readonly requestsPerMinute: number
 }
 
@@ -22,6 +33,9 @@ export type DenialCode =
   | 'ROLE_MISSING'
   | 'ORG_NOT_ALLOWED'
   | 'OBJECT_NOT_ALLOWED'
+  | 'OPERATION_NOT_ALLOWED'
+  | 'SOURCE_NOT_ALLOWED'
+  | 'PRIORITY_NOT_ALLOWED'
   | 'TOO_MANY_RECORDS'
   | 'OWN_REQUEST'
 
@@ -35,23 +49,28 @@ export interface Denial {
 export interface ExistingRequest {
   readonly org: string
   readonly object: string
+  readonly operation: Operation
   /** Name of the key that submitted it; null where it came by another door. */
   readonly submittedBy: string | null
 }
 
-/**
- * @param records how many the request asks for or may ask for at most (`maxRecords`); null where it
- *   does not say, and then it is `recordLimit` that holds it
- */
-export function maySubmit(
-  key: ApiKey,
-  { org, object, records }: { org: string; object: string; records: number | null },
-): Denial | null {
+/** What of a request decides whether a key may submit it. */
+export type Wanted = Pick<
+  DeletionRequest,
+  'org' | 'object' | 'operation' | 'priority' | 'source' | 'maxRecords' | 'dryRun'
+>
+
+export function maySubmit(key: ApiKey, wanted: Wanted): Denial | null {
+  const { org, object, operation, priority, source } = wanted
   return (
     lacksRole(key, 'submit') ??
     outsideOrgs(key, org) ??
     outsideObjects(key, object) ??
-    overLimit(key, records)
+    outsideOperations(key, operation) ??
+    outsideSources(key, source) ??
+    outsidePriorities(key, priority) ??
+    overLimit(key, wanted) ??
+    overBudget(key, wanted)
   )
 }
 
@@ -64,6 +83,15 @@ export function maySubmitSome(key: ApiKey): Denial | null {
 export function recordLimit({ maxRecords }: ApiKey, asked: number | null): number | null {
   if (asked === null || maxRecords === null) return asked ?? maxRecords
   return Math.min(asked, maxRecords)
+}
+
+/** What of the key's rights the workers enforce; undefined where that is nothing. */
+export function limitsOf(key: ApiKey): CallerLimits | undefined {
+  const { recordsPerHour, recordsPerDay, sources } = key
+  const { file = '*' } = sources === '*' ? {} : sources
+  const files = file === '*' ? null : file
+  const isFree = recordsPerHour === null && recordsPerDay === null && files === null
+  return isFree ? undefined : { recordsPerHour, recordsPerDay, files }
 }
 
 /**
@@ -96,13 +124,17 @@ export function mayApprove(key: ApiKey, request: ExistingRequest): Denial | null
     lacksRole(key, 'approve') ??
     outsideOrgs(key, request.org) ??
     outsideObjects(key, request.object) ??
+    outsideOperations(key, request.operation) ??
     (request.submittedBy === key.name
       ? deny('OWN_REQUEST', `The key ${key.name} has submitted this request: another must approve.`)
       : null)
   )
 }
 
-/** To cancel, or turn a plan down: for whoever could have approved it, and for who submitted it. */
+/**
+ * To cancel, or turn a plan down: for whoever approves plans of this object, and for who submitted
+ * it. The operation does not matter: to stop a hardDelete takes no right to one.
+ */
 export function mayCancel(key: ApiKey, request: ExistingRequest): Denial | null {
   return (
     outsideOrgs(key, request.org) ??
@@ -156,12 +188,51 @@ function outsideObjects({ name, objects }: ApiKey, object: string): Denial | nul
     : deny('OBJECT_NOT_ALLOWED', `The key ${name} is not for the object "${object}".`)
 }
 
-function overLimit({ name, maxRecords }: ApiKey, records: number | null): Denial | null {
+function outsideOperations({ name, operations }: ApiKey, operation: Operation): Denial | null {
+  return operations.includes(operation)
+    ? null
+    : deny('OPERATION_NOT_ALLOWED', `The key ${name} is not for the operation "${operation}".`)
+}
+
+function outsideSources(
+  { name, sources }: ApiKey,
+  source: DeletionRequest['source'],
+): Denial | null {
+  const what = beyond(sources, source)
+  return what === null ? null : deny('SOURCE_NOT_ALLOWED', `The key ${name} is not for ${what}.`)
+}
+
+function outsidePriorities({ name, priorities }: ApiKey, priority: Priority): Denial | null {
+  return priorities.includes(priority)
+    ? null
+    : deny('PRIORITY_NOT_ALLOWED', `The key ${name} is not for the priority "${priority}".`)
+}
+
+/** How many a request asks for; null where only its plan tells, which `recordLimit` holds then. */
+function overLimit(
+  { name, maxRecords }: ApiKey,
+  { source, maxRecords: most }: Wanted,
+): Denial | null {
+  const records = source.type === 'ids' ? source.ids.length : most
   return records === null || maxRecords === null || records <= maxRecords
     ? null
     : deny(
         'TOO_MANY_RECORDS',
         `The key ${name} may ask for ${maxRecords} records in a request, not ${records}.`,
+      )
+}
+
+/** A list that no budget of an hour or a day holds is not worth coming again with. */
+function overBudget(key: ApiKey, { source, dryRun }: Wanted): Denial | null {
+  const budget = Math.min(
+    key.recordsPerHour ?? Number.POSITIVE_INFINITY,
+    key.recordsPerDay ?? Number.POSITIVE_INFINITY,
+  )
+  return dryRun || source.type !== 'ids' || source.ids.length <= budget
+    ? null
+    : deny(
+        'TOO_MANY_RECORDS',
+        `The key ${key.name} has a budget of ${budget} records, less than the ${source.ids.length} of this request.`,
       )
 }
 

@@ -192,5 +192,6 @@ function argsOf(submission: Submission): Argument[] {
 function refuseOverBudget(answer: unknown, { limits, records = 0 }: Submission): void {
   const [, seconds] = /^over-budget (-?\d+)$/.exec(String(answer)) ?? []
   if (seconds === undefined || limits === undefined) return
-  throw new BudgetExceededError(records, limits, Number(seconds))
+  const wait = Number(seconds)
+  throw new BudgetExceededError(records, limits, wait < 0 ? null : wait)
 }

@@ -16,7 +16,8 @@ export interface FileSourceOptions extends SourceFile {
  * SourceError where it is missing, unreadable, damaged, changes while it is read, or holds other
  * bytes than the request is about.
  */
-export function fileSource({ path, roots, sha256, events = {} }: FileSourceOptions): Source {
+export function fileSource({ sha256, events = {}, ...file }: FileSourceOptions): Source {
+  const { path } = file
   const checked: ReadEvents = {
     ...events,
     ended: async (content) => {
@@ -32,7 +33,7 @@ export function fileSource({ path, roots, sha256, events = {} }: FileSourceOptio
   }
   return {
     describe: () => `file ${path}`,
-    open: (signal) => decompress(readSourceFile({ path, roots }, checked, signal), path),
+    open: (signal) => decompress(readSourceFile(file, checked, signal), path),
   }
 }
 

@@ -13,7 +13,7 @@ import { stagedSource } from './staged.ts'
  * @param lot of the planning attempt that reads it
  */
 export function openSource(
-  { request: { id, source }, staged }: RequestRecord,
+  { request: { id, source }, staged, limits }: RequestRecord,
   lot: string,
   { store, fileRoots }: { readonly store: OrgStore; readonly fileRoots: readonly string[] },
 ): Source {
@@ -30,7 +30,8 @@ export function openSource(
     case 'file': {
       const { path, sha256 } = source
       const events = sameAtEachAttempt(path, (pin) => store.ledger.pinSource({ id, lot, pin }))
-      return fileSource({ path, roots: fileRoots, sha256, events })
+      const within = limits?.files ?? null
+      return fileSource({ path, roots: fileRoots, within, sha256, events })
     }
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)

@@ -21,7 +21,9 @@ export interface paths {
      * @description As JSON with up to 10,000 ids, or as a CSV of any size, whose options stand in the query string. The CSV needs
      * a column `Id`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
      *
-     * A key needs the role `submit`. Its own limit of records counts like `maxRecords`.
+     * A key needs the role `submit`, and must be for the org, object, operation, priority and source; `code` says which is missing (403).
+     * Its own limit of records counts like `maxRecords`. Where it has a budget of records, a list that does not fit is answered with 429
+     * `BUDGET_EXCEEDED`; an upload or a file that does not fit ends `refused`.
      */
     post: operations["submitDeletionRequest"];
   };
@@ -35,7 +37,7 @@ export interface paths {
   "/v1/deletion-requests/{id}/approve": {
     /**
      * Approve a plan
-     * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, and another key than the one that submitted it. May be repeated.
+     * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated.
      */
     post: operations["approveDeletionRequest"];
   };
@@ -451,7 +453,9 @@ export interface operations {
    * @description As JSON with up to 10,000 ids, or as a CSV of any size, whose options stand in the query string. The CSV needs
    * a column `Id`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
    *
-   * A key needs the role `submit`. Its own limit of records counts like `maxRecords`.
+   * A key needs the role `submit`, and must be for the org, object, operation, priority and source; `code` says which is missing (403).
+   * Its own limit of records counts like `maxRecords`. Where it has a budget of records, a list that does not fit is answered with 429
+   * `BUDGET_EXCEEDED`; an upload or a file that does not fit ends `refused`.
    */
   submitDeletionRequest: {
     parameters: {
@@ -700,7 +704,7 @@ export interface operations {
   };
   /**
    * Approve a plan
-   * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, and another key than the one that submitted it. May be repeated.
+   * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated.
    */
   approveDeletionRequest: {
     parameters: {

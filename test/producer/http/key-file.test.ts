@@ -39,7 +39,12 @@ ops: { hash: ['${ANOTHER}', '${hashOf('a third')}'], roles: [admin], orgs: '*', 
       roles: new Set(['submit', 'read']),
       orgs: ['default', 'emea'],
       objects: ['Contact'],
+      operations: ['delete'],
+      sources: '*',
+      priorities: ['high', 'normal', 'low'],
       maxRecords: 50_000,
+      recordsPerHour: null,
+      recordsPerDay: null,
       requestsPerMinute: 60,
     },
     {
@@ -47,13 +52,64 @@ ops: { hash: ['${ANOTHER}', '${hashOf('a third')}'], roles: [admin], orgs: '*', 
       roles: new Set(['admin']),
       orgs: '*',
       objects: '*',
+      operations: ['delete'],
+      sources: '*',
+      priorities: ['high', 'normal', 'low'],
       maxRecords: null,
+      recordsPerHour: null,
+      recordsPerDay: null,
       requestsPerMinute: 600,
     },
   ])
   assert.deepEqual(
     parseKeyFile(yaml, 'FILE').map(({ digests }) => digests.length),
     [1, 2],
+  )
+})
+
+test('a key may be narrowed to operations, sources, priorities and a budget', () => {
+  const [key] = keysOf(`
+crm:
+  hash: ${HASH}
+  roles: [submit]
+  orgs: '*'
+  objects: '*'
+  operations: [delete, hardDelete]
+  sources: { ids: '*', file: [/data/crm, /data/once.csv] }
+  priorities: [normal, low]
+  recordsPerHour: 500
+  recordsPerDay: 2000
+`)
+  assert.deepEqual(key?.operations, ['delete', 'hardDelete'])
+  assert.deepEqual(key?.sources, { ids: '*', file: ['/data/crm', '/data/once.csv'] })
+  assert.deepEqual(key?.priorities, ['normal', 'low'])
+  assert.deepEqual([key?.recordsPerHour, key?.recordsPerDay], [500, 2000])
+  assert.equal(
+    keysOf(`crm: { hash: ${HASH}, roles: [read], orgs: '*', objects: '*', sources: '*' }`)[0]
+      ?.sources,
+    '*',
+  )
+})
+
+test('whatever narrows a key wrongly is told with its place', () => {
+  assert.deepEqual(
+    problemsOf(`
+crm: { hash: ${HASH}, roles: [submit], orgs: '*', objects: '*', operations: [drop], sources: { ids: yes, files: /data }, priorities: [], recordsPerHour: 0 }
+shop: { hash: ${ANOTHER}, roles: [submit], orgs: '*', objects: '*', operations: '*', sources: { file: [data, /data/../etc] }, recordsPerDay: many }
+ops: { hash: ${hashOf('a third')}, roles: [submit], orgs: '*', objects: '*', sources: { upload: '' } }
+`),
+    [
+      'crm.operations[0] in FILE: expected delete or hardDelete, got "drop".',
+      'crm.sources.ids in FILE: expected "*", got "yes".',
+      'crm.priorities in FILE: missing; expected a list, each high, normal or low.',
+      'crm.recordsPerHour in FILE: expected a whole number, 1 or more, got "0".',
+      'shop.operations in FILE: expected a list, got one value.',
+      'shop.sources.file[0] in FILE: expected the absolute path of a folder or file ("*" without a list for every root of the workers), got "data".',
+      'shop.sources.file[1] in FILE: expected the absolute path of a folder or file ("*" without a list for every root of the workers), got "/data/../etc".',
+      'shop.recordsPerDay in FILE: expected a whole number, 1 or more, got "many".',
+      'ops.sources in FILE: expected "*", or at least one of ids, upload and file.',
+      'crm.sources.files in FILE: unknown; did you mean file?',
+    ],
   )
 })
 

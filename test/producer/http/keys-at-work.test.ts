@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
 import { ConfigError } from '../../../src/shared/errors.ts'
@@ -15,7 +17,19 @@ const redis = await startRedis(scope)
 const world = await startWorld(scope, { redis })
 await world.startWorker()
 
-const names = ['crm', 'officer', 'auditor', 'boss', 'small', 'elsewhere', 'hasty', 'leads'] as const
+const names = [
+  'once',
+  'filer',
+  'frugal',
+  'crm',
+  'officer',
+  'auditor',
+  'boss',
+  'small',
+  'elsewhere',
+  'hasty',
+  'leads',
+] as const
 const secrets = Object.fromEntries(names.map((name) => [name, createSecret()])) as Record<
   (typeof names)[number],
   string
@@ -33,6 +47,12 @@ const api = await startApi(scope, world, {
     named('small', { roles: 'submit', more: ', maxRecords: 2' }),
     named('elsewhere', { roles: 'admin', orgs: '[other]' }),
     named('leads', { roles: 'admin', objects: '[Lead]' }),
+    named('once', { roles: 'admin', more: ', operations: [hardDelete], priorities: [low]' }),
+    named('filer', {
+      roles: 'submit, approve',
+      more: `, sources: { ids: "*", file: [${world.folder}/crm] }`,
+    }),
+    named('frugal', { roles: 'submit', more: ', recordsPerHour: 5, recordsPerDay: 8' }),
     named('hasty', { roles: 'read', more: ', requestsPerMinute: 3' }),
   ].join(''),
 })
@@ -126,6 +146,94 @@ describe('a call', () => {
     assert.equal(await outcomeOf('small', query, csv), '202')
     const receipt = await receiptOf(world, 'many')
     assert.deepEqual([receipt.status, receipt.error?.code], ['refused', 'TOO_MANY_RECORDS'])
+  })
+
+  test('keeps to the operations, priorities and sources of its key, as JSON and as CSV', async () => {
+    const hard = { operation: 'hardDelete', priority: 'low', dryRun: true }
+    const post = (name: (typeof names)[number], fields: Record<string, unknown>) =>
+      outcomeOf(name, PATH, { json: body(fields) })
+    const csv = (name: (typeof names)[number], query: string) =>
+      outcomeOf(name, `${PATH}?org=${org}&object=Contact&${query}`, {
+        body: 'Id\n',
+        headers: { 'Content-Type': 'text/csv' },
+      })
+    assert.equal(await post('crm', hard), '403 OPERATION_NOT_ALLOWED')
+    assert.equal(await post('boss', hard), '403 OPERATION_NOT_ALLOWED', 'nor an admin unasked')
+    assert.equal(await csv('crm', 'operation=hardDelete'), '403 OPERATION_NOT_ALLOWED')
+    assert.equal(await post('once', hard), '202')
+    assert.equal(await post('once', { ...hard, operation: 'delete' }), '403 OPERATION_NOT_ALLOWED')
+    assert.equal(await post('once', { ...hard, priority: 'high' }), '403 PRIORITY_NOT_ALLOWED')
+    assert.equal(await csv('once', 'operation=hardDelete'), '403 PRIORITY_NOT_ALLOWED')
+    const file = (path: string) => ({ dryRun: true, source: { type: 'file', path } })
+    assert.equal(await csv('filer', 'dryRun=true'), '403 SOURCE_NOT_ALLOWED')
+    assert.equal(await post('filer', { dryRun: true }), '202')
+    assert.equal(await post('filer', file(`${world.folder}/crm/a.csv`)), '202')
+    for (const path of ['/shop/a.csv', '/crm2/a.csv', '/crm/../shop/a.csv', '']) {
+      const answer = await post('filer', file(`${world.folder}${path}`))
+      assert.equal(answer, '403 SOURCE_NOT_ALLOWED', path)
+    }
+    assert.equal(await post('filer', file('crm/a.csv')), '403 SOURCE_NOT_ALLOWED')
+  })
+
+  test('reads no file of others by a link in a folder of its own', async () => {
+    await mkdir(join(world.folder, 'crm'))
+    await mkdir(join(world.folder, 'shop'))
+    await writeFile(join(world.folder, 'shop', 'ids.csv'), `Id\n${ids18(3).join('\n')}\n`)
+    await symlink(join(world.folder, 'shop', 'ids.csv'), join(world.folder, 'crm', 'link.csv'))
+    const json = body({
+      id: 'by-link',
+      source: { type: 'file', path: join(world.folder, 'crm', 'link.csv') },
+    })
+    assert.equal(await outcomeOf('filer', PATH, { json }), '202')
+    const { status, error, plan } = await receiptOf(world, 'by-link')
+    assert.deepEqual([status, error?.code, plan], ['refused', 'SOURCE_NOT_ALLOWED', null])
+    const own = { ...json, id: 'by-boss' }
+    assert.equal(await outcomeOf('boss', PATH, { json: own }), '202')
+    assert.equal((await receiptOf(world, 'by-boss')).status, 'completed')
+  })
+
+  test('deletes no more than the budget of its key, in however many requests', async () => {
+    const source = (n: number) => ({ type: 'ids', ids: ids18(n, 20_000) })
+    const post = (id: string, n: number) =>
+      api.call(PATH, { key: secrets.frugal, json: body({ id, source: source(n) }) })
+    assert.equal((await post('first', 3)).status, 202)
+    assert.equal((await post('first', 3)).status, 200, 'repeated, it costs nothing')
+    const over = await post('second', 3)
+    assert.deepEqual([over.status, over.json.code], [429, 'BUDGET_EXCEEDED'])
+    assert.ok(Number(over.headers.get('retry-after')) > 3000, over.headers.get('retry-after') ?? '')
+    const large = await post('large', 6)
+    assert.deepEqual([large.status, large.json.code], [403, 'TOO_MANY_RECORDS'])
+    assert.equal((await post('third', 2)).status, 202)
+    const csv = { body: `Id\n${ids18(1)}\n`, headers: { 'Content-Type': 'text/csv' } }
+    const query = `${PATH}?org=${org}&object=Contact&id=fourth`
+    assert.equal(await outcomeOf('frugal', query, csv), '202')
+    const receipt = await receiptOf(world, 'fourth')
+    assert.deepEqual([receipt.status, receipt.error?.code], ['refused', 'BUDGET_EXCEEDED'])
+    const denied = api.log.filter(({ audit, request }) => audit && request === 'second')
+    assert.deepEqual(
+      denied.map(({ denied }) => denied),
+      ['BUDGET_EXCEEDED'],
+    )
+  })
+
+  test('shows nobody more of a callback than where it leads', async () => {
+    const callbackUrl = 'https://me:pw@hooks.example.com/T0/secret?token=hidden#x'
+    const json = body({ id: 'told', callbackUrl, approval: 'required' })
+    const submitted = await api.call(PATH, { key: secrets.crm, json })
+    assert.equal(submitted.status, 202)
+    const path = `${PATH}/told?org=${org}`
+    const seen = await Promise.all([
+      submitted,
+      api.call(PATH, { key: secrets.crm, json }),
+      api.call(path, { key: secrets.auditor }),
+      api.call(path, { key: secrets.boss }),
+      api.call(`${PATH}?org=${org}`, { key: secrets.auditor }),
+      api.call(`${PATH}/told/cancel?org=${org}`, { key: secrets.boss, method: 'POST' }),
+    ])
+    for (const { text } of [...seen, { text: JSON.stringify(api.log) }]) {
+      assert.doesNotMatch(text, /secret|hidden|me:pw/)
+    }
+    assert.equal(seen[2].json.request.callbackUrl, 'https://hooks.example.com/***')
   })
 
   test('that comes too often is told when to come again', async () => {
@@ -224,6 +332,17 @@ describe('the dashboard', () => {
     const queues: { name: string; readOnlyMode: boolean }[] = json.queues
     assert.ok(queues.some(({ name }) => name === `${org}: requests`))
     assert.ok(queues.every(({ readOnlyMode }) => readOnlyMode))
+  })
+
+  test('shows no id, reason or callback of what other systems enqueue', async () => {
+    const data = body({ reason: 'Jane Doe', callbackUrl: 'https://hooks.example.com/secret' })
+    await world.store.queues.requests.add('deletion-request', data, { delay: 3600_000 })
+    const active = encodeURIComponent(`${org}: requests`)
+    const { text, json } = await api.call(`/queues/api/queues?activeQueue=${active}`, basic('boss'))
+    assert.doesNotMatch(text, /Jane|secret|003[A-Za-z0-9]{12}/)
+    const queue = json.queues.find(({ name }: { name: string }) => name === `${org}: requests`)
+    const own = queue.jobs.find(({ name }: { name: string }) => name === 'deletion-request')
+    assert.deepEqual(own.data, { org, object: 'Contact' })
   })
 
   test('changes nothing', async () => {

@@ -13,7 +13,10 @@ import {
   ROLES,
   type Role,
   recordLimit,
+  type Wanted,
 } from '../../../src/producer/http/rights.ts'
+import type { SourceRights } from '../../../src/producer/http/source-rights.ts'
+import { OPERATIONS, PRIORITIES } from '../../../src/shared/request.ts'
 
 const ORGS = ['default', 'emea', 'apac'] as const
 const OBJECTS = ['Contact', 'Lead', 'Campaign'] as const
@@ -23,25 +26,64 @@ const scope = (names: readonly string[]) =>
   fc.oneof(fc.constant('*' as const), fc.subarray([...names]))
 const limit = fc.option(fc.integer({ min: 1, max: 100 }))
 
+const anySources: fc.Arbitrary<SourceRights> = fc.record(
+  {
+    ids: fc.constant('*' as const),
+    upload: fc.constant('*' as const),
+    file: fc.oneof(fc.constant('*' as const), fc.subarray(['/data/crm', '/data/shop.csv'])),
+  },
+  { requiredKeys: [] },
+)
+const anyWanted: fc.Arbitrary<Pick<Wanted, 'priority' | 'source' | 'maxRecords' | 'dryRun'>> =
+  fc.record({
+    priority: fc.constantFrom(...PRIORITIES),
+    source: fc.oneof(
+      fc.integer({ min: 0, max: 120 }).map((n) => ({
+        type: 'ids' as const,
+        ids: Array.from({ length: n }, () => '003'),
+      })),
+      fc.constant({ type: 'upload' as const, column: undefined }),
+      fc
+        .constantFrom(
+          '/data/crm/a.csv',
+          '/data/crm',
+          '/data/crmx/a.csv',
+          '/data/shop.csv',
+          'a.csv',
+          '/data/crm/../x',
+        )
+        .map((path) => ({ type: 'file' as const, path, column: undefined })),
+    ),
+    maxRecords: limit,
+    dryRun: fc.boolean(),
+  })
 const anyKey: fc.Arbitrary<ApiKey> = fc.record({
   name: fc.constantFrom(...NAMES),
   roles: fc.subarray([...ROLES]).map((roles) => new Set<Role>(roles)),
   orgs: scope(ORGS),
   objects: scope(OBJECTS),
+  operations: fc.subarray([...OPERATIONS]),
+  sources: fc.oneof(fc.constant('*' as const), anySources),
+  priorities: fc.subarray([...PRIORITIES]),
   maxRecords: limit,
+  recordsPerHour: limit,
+  recordsPerDay: limit,
   requestsPerMinute: fc.constant(60),
 })
 const anyRequest: fc.Arbitrary<ExistingRequest> = fc.record({
   org: fc.constantFrom(...ORGS),
   object: fc.constantFrom(...OBJECTS),
+  operation: fc.constantFrom(...OPERATIONS),
   submittedBy: fc.option(fc.constantFrom(...NAMES)),
 })
 
 /** Everything that can be asked of a key, each answered with whether it may. */
-function answers(key: ApiKey, request: ExistingRequest, records: number | null) {
-  const { org, object } = request
+type More = Pick<Wanted, 'priority' | 'source' | 'maxRecords' | 'dryRun'>
+
+function answers(key: ApiKey, request: ExistingRequest, more: More) {
+  const { org, object, operation } = request
   return {
-    submit: maySubmit(key, { org, object, records }) === null,
+    submit: maySubmit(key, { org, object, operation, ...more }) === null,
     list: mayList(key, org, null) === null,
     listObject: mayList(key, org, object) === null,
     read: mayRead(key, request) === null,
@@ -51,24 +93,43 @@ function answers(key: ApiKey, request: ExistingRequest, records: number | null) 
   }
 }
 
+function mayName(sources: ApiKey['sources'], source: Wanted['source']): boolean {
+  if (sources === '*') return true
+  if (source.type !== 'file') return sources[source.type] === '*'
+  const { file = [] } = sources
+  const isCrm = source.path === '/data/crm' || source.path === '/data/crm/a.csv'
+  const place = isCrm ? '/data/crm' : source.path === '/data/shop.csv' ? source.path : 'none'
+  return file === '*' || file.includes(place)
+}
+
 const includes = (scope: readonly string[] | '*', name: string) =>
   scope === '*' || scope.includes(name)
 
 test('a right is exactly its role within org, object and limit', () => {
   fc.assert(
-    fc.property(anyKey, anyRequest, limit, (key, request, records) => {
-      const { roles, orgs, objects, maxRecords } = key
+    fc.property(anyKey, anyRequest, anyWanted, (key, request, wanted) => {
+      const { roles, orgs, objects, operations, maxRecords } = key
       const has = (role: Role) => roles.has(role) || roles.has('admin')
       const inOrg = includes(orgs, request.org)
       const inObject = includes(objects, request.object)
       const own = request.submittedBy === key.name
+      const records = wanted.source.type === 'ids' ? wanted.source.ids.length : wanted.maxRecords
       const few = records === null || maxRecords === null || records <= maxRecords
-      assert.deepEqual(answers(key, request, records), {
-        submit: has('submit') && inOrg && inObject && few,
+      const isFree = wanted.dryRun || wanted.source.type !== 'ids'
+      const fits = [key.recordsPerHour, key.recordsPerDay].every(
+        (budget) => isFree || budget === null || (records ?? 0) <= budget,
+      )
+      const inKind =
+        operations.includes(request.operation) &&
+        key.priorities.includes(wanted.priority) &&
+        mayName(key.sources, wanted.source)
+      assert.deepEqual(answers(key, request, wanted), {
+        submit: has('submit') && inOrg && inObject && inKind && few && fits,
         list: has('read') && inOrg,
         listObject: has('read') && inOrg && inObject,
         read: inOrg && ((own && has('submit')) || (has('read') && inObject)),
-        approve: has('approve') && inOrg && inObject && !own,
+        approve:
+          has('approve') && inOrg && inObject && operations.includes(request.operation) && !own,
         cancel: inOrg && ((own && has('submit')) || (has('approve') && inObject)),
         dashboard: has('admin') && orgs === '*' && objects === '*',
       })
@@ -79,20 +140,31 @@ test('a right is exactly its role within org, object and limit', () => {
 
 test('more roles, orgs, objects or records never take a right away', () => {
   fc.assert(
-    fc.property(anyKey, anyRequest, limit, fc.constantFrom(...ROLES), (key, request, n, role) => {
-      const before = answers(key, request, n)
-      for (const wider of [
-        { ...key, roles: new Set([...key.roles, role]) },
-        { ...key, orgs: '*' as const },
-        { ...key, objects: '*' as const },
-        { ...key, maxRecords: null },
-      ]) {
-        const after = answers(wider, request, n)
-        for (const [right, may] of Object.entries(before)) {
-          assert.ok(!may || Object.entries(after).some(([r, now]) => r === right && now), right)
+    fc.property(
+      anyKey,
+      anyRequest,
+      anyWanted,
+      fc.constantFrom(...ROLES),
+      (key, request, n, role) => {
+        const before = answers(key, request, n)
+        for (const wider of [
+          { ...key, roles: new Set([...key.roles, role]) },
+          { ...key, orgs: '*' as const },
+          { ...key, objects: '*' as const },
+          { ...key, operations: OPERATIONS },
+          { ...key, sources: '*' as const },
+          { ...key, priorities: PRIORITIES },
+          { ...key, maxRecords: null },
+          { ...key, recordsPerHour: null },
+          { ...key, recordsPerDay: null },
+        ]) {
+          const after = answers(wider, request, n)
+          for (const [right, may] of Object.entries(before)) {
+            assert.ok(!may || Object.entries(after).some(([r, now]) => r === right && now), right)
+          }
         }
-      }
-    }),
+      },
+    ),
   )
 })
 
@@ -122,14 +194,48 @@ test('a denial names the key and what it lacks', () => {
     roles: new Set(['submit']),
     orgs: ['default'],
     objects: ['Contact'],
+    operations: ['delete'],
+    sources: { ids: '*', file: ['/data/crm'] },
+    priorities: ['normal', 'low'],
     maxRecords: 10,
+    recordsPerHour: 8,
+    recordsPerDay: null,
     requestsPerMinute: 60,
   }
-  const ask = { org: 'default', object: 'Contact', records: 10 }
+  const list = (n: number) => ({
+    type: 'ids' as const,
+    ids: Array.from({ length: n }, () => '003'),
+  })
+  const file = (path: string) => ({ type: 'file' as const, path })
+  const ask: Wanted = {
+    ...{ org: 'default', object: 'Contact', operation: 'delete', priority: 'normal' },
+    ...{ source: list(8), maxRecords: null, dryRun: false },
+  }
   assert.equal(maySubmit(key, ask), null)
-  assert.deepEqual(maySubmit(key, { ...ask, records: 11 }), {
+  assert.deepEqual(maySubmit(key, { ...ask, source: list(11) }), {
     code: 'TOO_MANY_RECORDS',
     message: 'The key crm may ask for 10 records in a request, not 11.',
+  })
+  assert.deepEqual(maySubmit(key, { ...ask, source: list(9) }), {
+    code: 'TOO_MANY_RECORDS',
+    message: 'The key crm has a budget of 8 records, less than the 9 of this request.',
+  })
+  assert.deepEqual(maySubmit(key, { ...ask, operation: 'hardDelete' }), {
+    code: 'OPERATION_NOT_ALLOWED',
+    message: 'The key crm is not for the operation "hardDelete".',
+  })
+  assert.deepEqual(maySubmit(key, { ...ask, priority: 'high' }), {
+    code: 'PRIORITY_NOT_ALLOWED',
+    message: 'The key crm is not for the priority "high".',
+  })
+  assert.deepEqual(maySubmit(key, { ...ask, source: { type: 'upload' } }), {
+    code: 'SOURCE_NOT_ALLOWED',
+    message: 'The key crm is not for sources of the type "upload".',
+  })
+  assert.equal(maySubmit(key, { ...ask, source: file('/data/crm/a.csv') }), null)
+  assert.deepEqual(maySubmit(key, { ...ask, source: file('/data/crm2/a.csv') }), {
+    code: 'SOURCE_NOT_ALLOWED',
+    message: 'The key crm is not for the file /data/crm2/a.csv.',
   })
   assert.equal(maySubmit(key, { ...ask, org: 'emea' })?.code, 'ORG_NOT_ALLOWED')
   assert.equal(maySubmit(key, { ...ask, object: 'Lead' })?.code, 'OBJECT_NOT_ALLOWED')
@@ -137,6 +243,11 @@ test('a denial names the key and what it lacks', () => {
     code: 'ROLE_MISSING',
     message: 'The key crm lacks the role "read".',
   })
-  const own = { org: 'default', object: 'Contact', submittedBy: 'crm' }
+  const own = {
+    org: 'default',
+    object: 'Contact',
+    operation: 'delete',
+    submittedBy: 'crm',
+  } as const
   assert.equal(mayApprove({ ...key, roles: new Set(['admin']) }, own)?.code, 'OWN_REQUEST')
 })

@@ -22,6 +22,7 @@ test('a new request is queued, live and listed', async (t) => {
     submittedBy: null,
     limits: null,
     staged,
+    content: null,
     lot: null,
     plan: null,
     plannedAt: null,

@@ -47,7 +47,9 @@ function submit(): Json {
 const SUBMIT = `As JSON with up to 10,000 ids, or as a CSV of any size, whose options stand in the query string. The CSV needs
 a column \`Id\`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
 
-A key needs the role \`submit\`. Its own limit of records counts like \`maxRecords\`.`
+A key needs the role \`submit\`, and must be for the org, object, operation, priority and source; \`code\` says which is missing (403).
+Its own limit of records counts like \`maxRecords\`. Where it has a budget of records, a list that does not fit is answered with 429
+\`BUDGET_EXCEEDED\`; an upload or a file that does not fit ends \`refused\`.`
 
 const LOCATION = {
   Location: { description: 'Where the request can be looked at.', schema: { type: 'string' } },
@@ -102,7 +104,7 @@ function actions(): { approve: Json; cancel: Json } {
       operationId: 'approveDeletionRequest',
       summary: 'Approve a plan',
       description:
-        'Lets a plan that awaits approval go ahead. Needs the role `approve`, and another key than the one that submitted it. May be repeated.',
+        'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated.',
       ...common,
       responses: {
         200: json('Approved.', 'Request', { ...acceptedExample, status: 'deleting' }),

@@ -21,7 +21,8 @@ export function lookRoute(app: FastifyInstance, service: Service): void {
 
 /** What a key's rights are about. */
 export function existing({ org, submittedBy, request }: RequestView): ExistingRequest {
-  return { org, submittedBy, object: request.object }
+  const { object, operation } = request
+  return { org, submittedBy, object, operation }
 }
 
 /**

@@ -11,7 +11,7 @@ import { inQuery, requestOf } from '../csv-options.ts'
 import { UPLOADS_AT_ONCE } from '../limits.ts'
 import { ownOrgQuery, parseFields } from '../parameters.ts'
 import { HttpError } from '../problem.ts'
-import { maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
+import { limitsOf, maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { steadily } from '../steady-body.ts'
@@ -54,8 +54,9 @@ async function submitJson(
   const allowed = allow(request, wanted, service)
   await soon(service.patience, service.orgs.open(allowed.org))
   // A file that is read here takes as long as an upload of its size.
+  const { files: within = null } = limitsOf(service.callers.of(request)) ?? {}
   const meant = await (allowed.source.type === 'file'
-    ? uploads.pass(() => pinContent(allowed, service.fileRoots))
+    ? uploads.pass(() => pinContent(allowed, { roots: service.fileRoots, within }))
     : allowed)
   return soon(service.patience, accept(request, meant, service))
 }
@@ -82,14 +83,14 @@ async function submitCsv(request: FastifyRequest, service: Service): Promise<Sub
 async function accept(
   request: FastifyRequest,
   wanted: DeletionRequest,
-  { producer, callers, log }: Service,
+  service: Service,
   upload?: AsyncIterable<Uint8Array>,
 ): Promise<SubmitAnswer> {
+  const { producer, callers, log } = service
   const key = callers.of(request)
-  const submittedBy = callers.signature(key)
-  const options = submittedBy === undefined ? {} : { submittedBy }
   noteRequest(wanted.org, wanted)
-  const answer = await producer.submit(wanted, upload, options)
+  const submitted = producer.submit(wanted, upload, callers.callerOf(key))
+  const answer = await submitted.catch((error: unknown) => deny(error, request, wanted, service))
   if (answer.created) {
     const { id, org } = answer.request
     const { object, operation, dryRun, reason } = answer.request.request
@@ -102,18 +103,25 @@ async function accept(
 function allow(
   request: FastifyRequest,
   wanted: DeletionRequest,
-  { callers, log }: Service,
+  service: Service,
 ): DeletionRequest {
-  const key = callers.of(request)
-  const { id, org, object, maxRecords, source, reason } = wanted
-  const records = source.type === 'ids' ? source.ids.length : maxRecords
+  const key = service.callers.of(request)
   try {
-    assertAllowed(maySubmit(key, { org, object, records }))
+    assertAllowed(maySubmit(key, wanted))
   } catch (error) {
-    auditDenial(log, request, key, { action: 'submit', org, id, reason }, error)
-    throw error
+    deny(error, request, wanted, service)
   }
-  return { ...wanted, maxRecords: recordLimit(key, maxRecords) }
+  return { ...wanted, maxRecords: recordLimit(key, wanted.maxRecords) }
+}
+
+function deny(
+  error: unknown,
+  request: FastifyRequest,
+  { id, org, reason }: DeletionRequest,
+  { callers, log }: Service,
+): never {
+  auditDenial(log, request, callers.of(request), { action: 'submit', org, id, reason }, error)
+  throw error
 }
 
 /** The org may stand in the query string, as everywhere, or in the body, but they must agree. */
