@@ -1,10 +1,11 @@
 import { enableCompileCache } from 'node:module'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { CommanderError } from 'commander'
 import { ExpungeError } from '../shared/errors.ts'
+import { cacheFolder } from './embedded-redis/cache-folder.ts'
+import { privateDirectory } from './embedded-redis/private-directory.ts'
 import { EXIT, InterruptedError, LostError } from './exit.ts'
 import { createProgram } from './program.ts'
 import { createScreen, type Screen } from './screen.ts'
@@ -19,10 +20,14 @@ setFlagsFromString('--semi-space-growth-factor=1')
 setFlagsFromString('--heap-growing-percent=20')
 
 // Sources that run unbuilt are stripped of their types only once: a third of the start's processor
-// time and 20 MiB less. Not in the shared temporary folder, where anybody could put code for us.
+// time and 20 MiB less. Only where nobody else may write: what is compiled there is run unseen.
 if (import.meta.filename.endsWith('.ts')) {
-  const caches = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
-  enableCompileCache(join(caches, 'expunge', 'compiled'))
+  const cache = cacheFolder(process.env)
+  const isPrivate = await privateDirectory(cache, '').then(
+    () => true,
+    () => false,
+  )
+  if (isPrivate) enableCompileCache(join(cache, 'compiled'))
 }
 
 const screen = createScreen(process)

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { appendFile, chmod, chown, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -18,6 +28,7 @@ import {
 } from '../../src/cli/embedded-redis/embedded-redis.ts'
 import { homeFiles } from '../../src/cli/embedded-redis/home.ts'
 import { isAlive } from '../../src/cli/embedded-redis/orphan.ts'
+import { privateDirectory } from '../../src/cli/embedded-redis/private-directory.ts'
 import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
 import { redisUnavailable, server } from '../helpers/redis.ts'
 
@@ -94,6 +105,35 @@ test('a home that others may read is made private', needsRedis, async (t) => {
   await chmod(home, 0o755)
   await start(t, home)
   assert.equal(await modeOf(home), 0o700)
+})
+
+test('a home that others may have put something into is refused', async (t) => {
+  const home = await temporaryHome(t)
+  await mkdir(home, { mode: 0o700 })
+  await writeFile(join(home, 'lock'), '')
+  await chmod(home, 0o777)
+  const refused = {
+    code: 'EMBEDDED_REDIS_HOME',
+    message: /others may write to it and something is in it.*chmod -R go-w\. .*EXPUNGE_HOME/,
+  }
+  await assert.rejects(startEmbeddedRedis(options(home)), refused)
+  await assert.rejects(attachEmbeddedRedis(options(home)), refused)
+  assert.equal(await modeOf(home), 0o777)
+})
+
+test('a home below a folder that others may write to is refused', async (t) => {
+  const above = await temporaryHome(t)
+  await mkdir(above)
+  await chmod(above, 0o777)
+  const home = join(above, 'home')
+  await assert.rejects(startEmbeddedRedis(options(home)), {
+    code: 'EMBEDDED_REDIS_HOME',
+    message: /home may be written by others \(mode 0777\)\. Choose another with EXPUNGE_HOME\./,
+  })
+  assert.equal(existsSync(home), false)
+  // As /tmp is: there nobody can touch the entries of others.
+  await chmod(above, 0o1777)
+  await assert.doesNotReject(privateDirectory(home, ''))
 })
 
 test("somebody else's home is refused", needsRedis, async (t) => {

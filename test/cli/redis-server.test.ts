@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -163,4 +174,83 @@ test('a package that is too old is refused and leaves nothing half done', async 
     left.filter((name) => !name.endsWith('.lock')),
     [],
   )
+})
+
+/** A program in the server's place that leaves a mark where it is run. */
+async function plant(command: string, mark: string): Promise<void> {
+  await writeFile(command, `#!/bin/sh\n: > '${mark}'\necho Redis server v=7.0.15 planted\n`)
+}
+
+/** Where the cache folder is no good, the temporary folder is next. */
+async function ownTemporaryFolder(t: TestContext, { env: { HOME } }: Machine): Promise<void> {
+  const before = process.env['TMPDIR']
+  process.env['TMPDIR'] = await mkdtemp(`${HOME}-tmp`)
+  t.after(() => {
+    if (before === undefined) delete process.env['TMPDIR']
+    else process.env['TMPDIR'] = before
+  })
+}
+
+test('a server in a cache that others could write to is never run', async (t) => {
+  const here = await machine(t)
+  await installApt(here)
+  await ownTemporaryFolder(t, here)
+  const { command } = await here.find()
+  const cache = join(here.env.HOME, '.cache/expunge')
+  const mark = join(here.bin, 'ran')
+  await plant(command, mark)
+  await chmod(cache, 0o777)
+  const found = await here.find()
+  assert.ok(!found.command.startsWith(cache), found.command)
+  assert.match(here.lines.join('\n'), /Expected a folder of our own at .*others may write to it/)
+  assert.deepEqual((await readdir(here.bin)).includes('ran'), false)
+
+  // The folder itself is private again, but one above it is not.
+  await chmod(cache, 0o700)
+  await chmod(join(here.env.HOME, '.cache'), 0o777)
+  assert.ok(!(await here.find()).command.startsWith(cache))
+  assert.match(here.lines.join('\n'), /\.cache may be written by others \(mode 0777\)/)
+  assert.deepEqual((await readdir(here.bin)).includes('ran'), false)
+})
+
+test('a file of the cache that others could write, or that has changed, is fetched again', async (t) => {
+  const here = await machine(t)
+  await installApt(here)
+  const { command } = await here.find()
+  const mark = join(here.bin, 'ran')
+  const spoil: (() => Promise<void>)[] = [
+    () => chmod(command, 0o777),
+    () => chmod(join(command, '..'), 0o757),
+    () => plant(command, mark),
+    async () => {
+      const elsewhere = join(here.env.HOME, 'open')
+      await mkdir(elsewhere)
+      await chmod(elsewhere, 0o777)
+      await plant(join(elsewhere, 'server'), mark)
+      await chmod(join(elsewhere, 'server'), 0o755)
+      await rm(command)
+      await symlink(join(elsewhere, 'server'), command)
+    },
+  ]
+  if (process.getuid?.() === 0) spoil.push(() => chown(command, 12345, 12345))
+  for (const [at, damage] of spoil.entries()) {
+    await damage()
+    assert.equal((await here.find()).command, command)
+    assert.equal(await updates(here), at + 2, here.lines.join('\n'))
+    assert.match(here.lines.at(-3) ?? '', /^Not used: /)
+  }
+  assert.deepEqual((await readdir(here.bin)).includes('ran'), false)
+})
+
+test('a cache of an earlier version, without checksums, is used and recorded', async (t) => {
+  const here = await machine(t)
+  await installApt(here)
+  const { command } = await here.find()
+  const record = join(command, '../../../SHA256SUMS')
+  const recorded = await readFile(record, 'utf8')
+  assert.match(recorded, /^[0-9a-f]{64} {2}usr\/bin\/redis-server\n$/)
+  await rm(record)
+  assert.equal((await here.find()).command, command)
+  assert.equal(await updates(here), 1)
+  assert.equal(await readFile(record, 'utf8'), recorded)
 })

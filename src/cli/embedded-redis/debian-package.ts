@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { messageOf } from '../../shared/errors.ts'
+import { cacheFolder } from './cache-folder.ts'
+import { isChanged, recordChecksums } from './checksums.ts'
 import { waitForLock } from './lock.ts'
 import { lastWords, PATIENCE, privateApt } from './private-apt.ts'
 import { privateDirectory } from './private-directory.ts'
 import type { Env } from './redis-version.ts'
+import { distrustTree } from './trusted-path.ts'
 
 interface Options {
   readonly env: Env
@@ -40,17 +44,18 @@ const DOWNLOAD = 'download-'
 /**
  * A program of Debian's or Ubuntu's own package, fetched and unpacked as any user into the cache.
  * It uses the machine's package sources, proxy and signing keys, but apt folders of its own: the
- * machine's lists may be missing, are often out of date, and are not ours to write.
+ * machine's lists may be missing, are often out of date, and are not ours to write. What is in the
+ * cache is used only where nobody else can have changed it; else it is fetched again.
  */
 export async function unpackDebianPackage<T extends Versioned>(
   program: Packaged<T>,
   options: Options,
 ): Promise<Found<T>> {
-  const cache = await cacheDirectory(options.env)
+  const cache = await cacheDirectory(options)
   if (typeof cache !== 'string') return cache
   // A home may be shared by machines with different systems.
   const unpacked = join(cache, `${program.name}-${await systemName()}-${process.arch}`)
-  const cached = await program.find(unpacked)
+  const cached = await findTrusted(program, unpacked, options.log)
   if (!('problem' in cached)) return cached
   if (!(await hasApt(options.env))) {
     return { problem: 'no apt-get and dpkg-deb here to fetch a package with' }
@@ -59,7 +64,7 @@ export async function unpackDebianPackage<T extends Versioned>(
   const lock = await waitForLock(`${unpacked}.lock`, Date.now() + PATIENCE)
   if (lock === null) return { problem: `another process has been fetching to ${cache} for long` }
   try {
-    const meanwhile = await program.find(unpacked)
+    const meanwhile = await findTrusted(program, unpacked, () => {})
     return 'problem' in meanwhile
       ? await fetchPackage(program, options, cache, unpacked)
       : meanwhile
@@ -68,6 +73,25 @@ export async function unpackDebianPackage<T extends Versioned>(
   } finally {
     lock.release()
   }
+}
+
+/** What is in the cache, where it is ours and as it was unpacked. */
+async function findTrusted<T extends Versioned>(
+  program: Packaged<T>,
+  root: string,
+  log: Options['log'],
+): Promise<Found<T>> {
+  const wrong = (await distrustTree(root)) ?? (await changeOf(root))
+  if (wrong === null) return program.find(root)
+  log(`Not used: ${wrong}.`)
+  return { problem: wrong }
+}
+
+async function changeOf(root: string): Promise<string | null> {
+  const changed = await isChanged(root)
+  // A cache of an earlier version has no record: what only we could write is recorded as it is.
+  if (changed === null && existsSync(root)) await recordChecksums(root).catch(() => {})
+  return changed === true ? `${root} is not as it was unpacked` : null
 }
 
 async function fetchPackage<T extends Versioned>(
@@ -92,6 +116,7 @@ async function fetchPackage<T extends Versioned>(
         problems.push(`${name}: ${fetched.problem}`)
         continue
       }
+      await recordChecksums(root)
       await rm(target, { recursive: true, force: true })
       await rename(root, target)
       log(`Fetched ${name} ${fetched.version} in ${((Date.now() - started) / 1000).toFixed(1)} s`)
@@ -103,14 +128,12 @@ async function fetchPackage<T extends Versioned>(
   }
 }
 
-async function cacheDirectory(env: Env): Promise<string | { readonly problem: string }> {
-  const set = env['XDG_CACHE_HOME'] ?? ''
-  const base = isAbsolute(set) ? set : join(env['HOME'] || homedir(), '.cache')
+async function cacheDirectory({
+  env,
+  log,
+}: Options): Promise<string | { readonly problem: string }> {
   // A service user may have no home at all.
-  const choices = [
-    join(base, 'expunge'),
-    join(tmpdir(), `expunge-${process.getuid?.() ?? 'cache'}`),
-  ]
+  const choices = [cacheFolder(env), join(tmpdir(), `expunge-${process.getuid?.() ?? 'cache'}`)]
   const problems: string[] = []
   for (const choice of choices) {
     try {
@@ -118,6 +141,7 @@ async function cacheDirectory(env: Env): Promise<string | { readonly problem: st
       return choice
     } catch (error) {
       problems.push(messageOf(error))
+      log(messageOf(error))
     }
   }
   return { problem: `no folder to keep it in: ${problems.join('; ')}` }

@@ -139,6 +139,7 @@ async function startEphemeral({ env, log }: EmbeddedRedisOptions): Promise<Embed
   const folder = await mkdtemp(join(tmpdir(), 'expunge-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
+    await privateDirectory(folder, 'Choose another temporary folder with TMPDIR.')
     const socket = await socketPath(folder, env)
     const logFile = join(folder, 'redis.log')
     const args = [...onSocket(socket, folder, logFile), '--appendonly', 'no']

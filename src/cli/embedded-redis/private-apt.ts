@@ -65,6 +65,10 @@ Dir::Cache::srcpkgcache "";
 #clear Acquire::Languages;
 Acquire::Languages { "none"; };
 Acquire::Retries "2";
+// What is unpacked is run: only from sources whose signature apt has checked, whatever the machine allows.
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+APT::Get::AllowUnauthenticated "false";
 // As root, apt would download as the user _apt, who cannot enter a private folder.
 APT::Sandbox::User "root";
 // Another user may only look at the package database; we install nothing into it.

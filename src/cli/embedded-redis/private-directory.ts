@@ -1,29 +1,52 @@
-import { chmod, lstat, mkdir, stat } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { messageOf } from '../../shared/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
+import { distrust, isOpenToOthers } from './trusted-path.ts'
 
 /**
- * Makes `path` where it is missing and sees to it that nobody else may enter it (mode 0700).
+ * Makes `path` where it is missing and sees to it that nobody else may enter it (mode 0700), nor
+ * put another folder in its place.
  *
  * @param advice What to do where that cannot be, as the last sentence of the error.
- * @throws EmbeddedRedisError EMBEDDED_REDIS_HOME where it belongs to someone else.
+ * @throws EmbeddedRedisError EMBEDDED_REDIS_HOME where it, or a folder on the way to it, belongs to
+ *   someone else or may be written by others, or where others may have put something into it.
  */
 export async function privateDirectory(path: string, advice: string): Promise<void> {
-  const refuse = (why: string, cause?: unknown): EmbeddedRedisError =>
-    new EmbeddedRedisError(
-      'EMBEDDED_REDIS_HOME',
-      `Expected a folder of our own at ${path}, ${why}. ${advice}`,
-      { cause },
-    )
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
-    // The link itself too: in a shared /tmp somebody else may have planted one.
-    const owners = [(await lstat(path)).uid, (await stat(path)).uid]
-    const self = process.getuid?.()
-    const stranger = owners.find((uid) => self !== undefined && uid !== self)
-    if (stranger !== undefined) throw refuse(`but it belongs to user ${stranger}, not ${self}`)
-    if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700)
+    const wrong = await prepare(path)
+    if (wrong !== null) throw refusal(path, wrong, advice)
   } catch (error) {
-    throw error instanceof EmbeddedRedisError ? error : refuse(messageOf(error), error)
+    if (error instanceof EmbeddedRedisError) throw error
+    throw refusal(path, messageOf(error), advice, error)
   }
+}
+
+/** @returns what is wrong with it; null where it is private now */
+async function prepare(path: string): Promise<string | null> {
+  const above = await distrust(dirname(path))
+  if (above !== null) return `but ${above}`
+  await mkdir(path, { recursive: true, mode: 0o700 })
+  // The link itself too: in a shared /tmp somebody else may have planted one.
+  const link = await lstat(path)
+  const behind = link.isSymbolicLink() ? await distrust(dirname(await realpath(path))) : null
+  if (behind !== null) return `but ${behind}`
+  const folder = await stat(path)
+  const self = process.getuid?.()
+  const stranger = [link.uid, folder.uid].find((uid) => self !== undefined && uid !== self)
+  if (stranger !== undefined) return `but it belongs to user ${stranger}, not ${self}`
+  if (await isOpenToOthers(folder)) {
+    const entries = await readdir(path)
+    // What others could write may be theirs: made private now, it would be trusted from now on.
+    if (entries.length > 0) {
+      return 'but others may write to it and something is in it. Where all of that is yours: chmod -R go-w'
+    }
+  }
+  if ((folder.mode & 0o077) !== 0) await chmod(path, 0o700)
+  return null
+}
+
+function refusal(path: string, why: string, advice: string, cause?: unknown): EmbeddedRedisError {
+  const message = `Expected a folder of our own at ${path}, ${why}. ${advice}`
+  return new EmbeddedRedisError('EMBEDDED_REDIS_HOME', message, { cause })
 }
