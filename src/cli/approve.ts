@@ -4,6 +4,7 @@ import type { Cli } from './cli.ts'
 export interface ApproveFlags {
   readonly org?: string
   readonly yes?: true
+  readonly reason?: string
   readonly json?: true
 }
 
@@ -14,6 +15,7 @@ export function defineApprove(program: Command, cli: Cli): void {
     .description('let a plan that awaits approval go ahead')
     .argument('<id>', 'the request')
     .option('--org <name>', 'org, where there are several')
+    .option('--reason <text>', 'kept in the receipt')
     .option('--yes', 'approve without asking; needed where there is no terminal')
     .option('--json', 'print the request as JSON')
     .action(async (id: string, flags: ApproveFlags) => {

@@ -4,6 +4,7 @@ import type { Cli } from './cli.ts'
 export interface CancelFlags {
   readonly org?: string
   readonly yes?: true
+  readonly reason?: string
   readonly results?: string
   readonly json?: true
 }
@@ -15,6 +16,7 @@ export function defineCancel(program: Command, cli: Cli): void {
     .description('end a request: nothing more is sent, running ingest jobs are aborted')
     .argument('<id>', 'the request')
     .option('--org <name>', 'org, where there are several')
+    .option('--reason <text>', 'kept in the receipt')
     .option('--yes', 'cancel without asking; needed where there is no terminal')
     .option('--results <dir>', 'where the `run` that began it keeps its results, if told so')
     .option('--json', 'print the receipt, and nothing else, on stdout')

@@ -1,5 +1,6 @@
 import { systemClock } from '../shared/clock.ts'
 import { ExpungeError } from '../shared/errors.ts'
+import type { Signature } from '../shared/ledger/signed.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
 import { isTerminal, type Receipt, type Status } from '../shared/receipt.ts'
@@ -11,6 +12,7 @@ import { type Caller, submit } from '../shared/submit.ts'
 
 export { BudgetExceededError, type CallerLimits } from '../shared/caller-limits.ts'
 export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
+export type { SignedAct } from '../shared/ledger/signed.ts'
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/receipt.ts'
 export { type RedisConfig, RedisUnavailableError, RedisUnusableError } from '../shared/redis.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/request.ts'
@@ -30,6 +32,11 @@ export class UnreadableRequestError extends ExpungeError {
 /** The request is past the point where this could be done. */
 export class NotWaitingError extends ExpungeError {
   readonly code = 'NOT_AWAITING_APPROVAL'
+}
+
+/** The plan that waits is not the one that was to be approved. */
+export class PlanChangedError extends ExpungeError {
+  readonly code = 'PLAN_CHANGED'
 }
 
 /** The request has its receipt: nothing of it is left to cancel. */
@@ -52,6 +59,14 @@ export interface ProducerOptions {
    * cannot be read and so are missing in a list.
    */
   readonly onError?: (error: Error) => void
+}
+
+/** Of what somebody does to a request; who and why stand in its receipt. */
+export interface ActOptions {
+  readonly org?: string
+  /** By a name of the caller's own; `library` where absent. */
+  readonly by?: string
+  readonly reason?: string | undefined
 }
 
 export interface SubmitAnswer {
@@ -84,14 +99,20 @@ export interface Producer {
   inspect(id: string, options?: { org?: string }): Promise<RequestView | null>
   /** Newest first. `onError` is told of those that cannot be read; the others are listed. */
   list(options?: { org?: string; offset?: number; count?: number }): Promise<readonly RequestView[]>
-  /** Lets a plan that awaits approval go ahead. Repeating it is harmless. */
-  approve(id: string, options?: { org?: string }): Promise<void>
+  /**
+   * Lets a plan that awaits approval go ahead. Repeating it is harmless.
+   *
+   * @param options.plan `sha256` of the plan that was looked at
+   * @throws NotWaitingError where it is not parked, or was turned down
+   * @throws PlanChangedError where another plan waits than the one named
+   */
+  approve(id: string, options?: ActOptions & { plan?: string }): Promise<void>
   /**
    * Turns such a plan down: nothing is deleted, the request ends `cancelled`.
    *
    * @throws NotWaitingError where it was approved before: then only `cancel` ends it
    */
-  decline(id: string, options?: { org?: string }): Promise<void>
+  decline(id: string, options?: ActOptions): Promise<void>
   /**
    * Ends a request before its time, wherever it is: from now on nothing more of it is sent, and its
    * ingest jobs at work are aborted in Salesforce. The workers carry that out; `wait` tells when
@@ -100,7 +121,7 @@ export interface Producer {
    * @throws UnknownRequestError
    * @throws AlreadyOverError where it has its receipt
    */
-  cancel(id: string, options?: { org?: string }): Promise<void>
+  cancel(id: string, options?: ActOptions): Promise<void>
   /** Resolves with the receipt once the request has reached its terminal status. */
   wait(id: string, options?: { org?: string; signal?: AbortSignal }): Promise<Receipt>
   close(): Promise<void>
@@ -150,9 +171,12 @@ export async function createProducer({
         for (const { id, problem } of unreadable) onError(unreadableRequest(store, id, problem))
         return Promise.all(records.map((record) => viewOf(store, record)))
       }),
-    approve: (id, { org } = {}) => explained(() => approve(storeOf(org), id)),
-    decline: (id, { org } = {}) => explained(() => decline(storeOf(org), id)),
-    cancel: (id, { org } = {}) => explained(() => cancel(storeOf(org), id)),
+    approve: (id, options = {}) =>
+      explained(() => approve(storeOf(options.org), id, options.plan, signatureOf(options))),
+    decline: (id, options = {}) =>
+      explained(() => decline(storeOf(options.org), id, signatureOf(options))),
+    cancel: (id, options = {}) =>
+      explained(() => cancel(storeOf(options.org), id, signatureOf(options))),
     wait: (id, { org, signal } = {}) => explained(() => wait(storeOf(org), id, signal)),
     close: async () => {
       await Promise.all([...stores.values()].map((store) => store.close()))
@@ -166,13 +190,27 @@ async function inspect(store: OrgStore, id: string): Promise<RequestView | null>
   return record === null ? null : viewOf(store, record)
 }
 
-async function approve(store: OrgStore, id: string): Promise<void> {
-  const answer = await store.ledger.approve(id)
+const signatureOf = ({ by = 'library', reason }: ActOptions): Signature => ({
+  actor: by,
+  reason: reason ?? null,
+})
+
+async function approve(
+  store: OrgStore,
+  id: string,
+  plan: string | undefined,
+  by: Signature,
+): Promise<void> {
+  const answer = await store.ledger.approve(id, { by, plan })
   switch (answer) {
     case 'approved':
       return orderDue(store, id)
     case 'not-waiting':
       throw notWaiting(id)
+    case 'other-plan':
+      throw new PlanChangedError(
+        `Request ${id} has another plan than the one that was to be approved. Nothing was approved. Look at its plan again.`,
+      )
     case 'unknown':
       throw unknown(store, id)
     default:
@@ -180,8 +218,8 @@ async function approve(store: OrgStore, id: string): Promise<void> {
   }
 }
 
-async function decline(store: OrgStore, id: string): Promise<void> {
-  const answer = await store.ledger.decline(id)
+async function decline(store: OrgStore, id: string, by: Signature): Promise<void> {
+  const answer = await store.ledger.decline(id, by)
   switch (answer) {
     case 'declined':
       return store.orders.settle(id)
@@ -194,8 +232,8 @@ async function decline(store: OrgStore, id: string): Promise<void> {
   }
 }
 
-async function cancel(store: OrgStore, id: string): Promise<void> {
-  const answer = await store.ledger.cancel(id, 'cancelled')
+async function cancel(store: OrgStore, id: string, by: Signature): Promise<void> {
+  const answer = await store.ledger.cancel(id, 'cancelled', by)
   switch (answer) {
     case 'cancelling':
       return store.orders.stop(id)

@@ -1,3 +1,5 @@
+import type { SignedAct } from './ledger/signed.ts'
+
 /** The account of a request: what the plan found, what became of every id, and the receipt. */
 
 /** What reading the source found. `read` = `accepted` + `invalid` + `duplicate`. */
@@ -95,5 +97,11 @@ export interface Receipt {
   readonly outcome: Outcome | null
   readonly failures: FailureCounts
   readonly ingestJobs: readonly IngestJobLine[]
+  /** Name of the key of whoever submitted it; null where it came by a door without keys. */
+  readonly submittedBy: string | null
+  /** Who let its parked plan go ahead; null where nobody had to. */
+  readonly approvedBy: SignedAct | null
+  /** Who cancelled it or turned its plan down; null where nobody did. */
+  readonly cancelledBy: SignedAct | null
   readonly error: ReceiptError | null
 }

@@ -1,5 +1,6 @@
 import type { StopReason } from './ledger/cancel.ts'
 import type { RequestRecord } from './ledger/record.ts'
+import type { SignedAct } from './ledger/signed.ts'
 import type { OrgStore } from './org-store.ts'
 import {
   addOutcomes,
@@ -31,6 +32,10 @@ export interface RequestView {
   readonly submittedAt: string
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
   readonly submittedBy: string | null
+  /** Who let its parked plan go ahead; null where nobody had to, or has yet. */
+  readonly approvedBy: SignedAct | null
+  /** Who cancelled it or turned its plan down; null where nobody has. */
+  readonly cancelledBy: SignedAct | null
   /** Of the `callbackUrl` only the origin: the rest may let whoever knows it speak to the receiver. */
   readonly request: StoredRequest
   /** Which bytes the source held: of a list or upload as it came, of a file as it was planned. */
@@ -57,6 +62,8 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     stopping: null,
     submittedAt: new Date(record.submittedAt).toISOString(),
     submittedBy: record.submittedBy,
+    approvedBy: record.approvedBy,
+    cancelledBy: record.cancelledBy,
     request: withoutSecrets(record.request),
     content: contentOf(record),
     plan: record.plan,

@@ -156,6 +156,8 @@ function newRecord({
   return {
     ...entered,
     submittedBy: submittedBy ?? null,
+    approvedBy: null,
+    cancelledBy: null,
     limits: limits ?? null,
     status: 'queued',
     content: null,

@@ -88,6 +88,9 @@ export function toReceipt(
     outcome: ending.outcome ?? null,
     failures: ending.failures ?? {},
     ingestJobs: ending.ingestJobs ?? [],
+    submittedBy: record.submittedBy,
+    approvedBy: record.approvedBy,
+    cancelledBy: record.cancelledBy,
     error: ending.error,
   }
 }

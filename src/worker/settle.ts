@@ -1,3 +1,4 @@
+import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { ID_VERDICTS } from '../shared/metrics/labels.ts'
 import type { Metrics } from '../shared/metrics.ts'
@@ -29,8 +30,11 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   if (record === null) return
   noteRequest(deps.store.org, record.request)
   if (record.receipt !== null) return cleanUp(record, deps)
-  const ending = await endingOf(record, deps, ctx)
-  if (ending === null || (await endRequest(record, ending, deps, ctx))) return
+  const stop = await stopReasonOf(record, deps.store, ctx)
+  // Whoever raised the flag may have done so since, and stands in the record.
+  const now = stop === null ? record : ((await ledger.load(id)) ?? record)
+  const ending = await endingOf(now, stop, deps, ctx)
+  if (ending === null || (await endRequest(now, ending, deps, ctx))) return
   // Planned or approved meanwhile: the word to stop must not be lost over it.
   return settleRequest(id, deps, ctx)
 }
@@ -38,12 +42,12 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
 /** How the request ends now; null where it goes on. */
 async function endingOf(
   record: RequestRecord,
+  stop: StopReason | null,
   deps: SettleDeps,
   ctx: Context,
 ): Promise<Ending | null> {
   const { ledger } = deps.store
   const { id } = record.request
-  const stop = await stopReasonOf(record, deps.store, ctx)
   switch (record.status) {
     case 'queued':
     case 'planning':

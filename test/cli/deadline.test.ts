@@ -69,6 +69,8 @@ test('the same command again means the deadline of the first time', async () => 
     ...{
       submittedBy: null,
       content: null,
+      approvedBy: null,
+      cancelledBy: null,
       request: { ...stored, deadline: first },
       plan: null,
       progress: null,

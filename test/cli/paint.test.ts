@@ -46,6 +46,8 @@ function everything(text: string, colours: Paint): string {
     submittedAt: receipt.submittedAt,
     submittedBy: text,
     content: null,
+    approvedBy: null,
+    cancelledBy: null,
     request: asked,
     plan,
     progress: null,

@@ -21,7 +21,9 @@ export function approve(id: string, flags: ApproveFlags, cli: Cli): Promise<Exit
       screen.say(`Not approved: it still waits. To turn it down: ${turnDown}`)
       return EXIT.usage
     }
-    await place.producer.approve(view.id, { org: place.org })
+    const { org, producer } = place
+    const plan = view.plan === null ? {} : { plan: view.plan.sha256 }
+    await producer.approve(view.id, { org, by: 'cli', reason: flags.reason, ...plan })
     await tellWhatNow(place, view, flags, cli)
     return EXIT.ok
   })

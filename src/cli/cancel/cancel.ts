@@ -91,11 +91,11 @@ async function carryOut(
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
   if (redis.embedded && !redis.isGuest) {
-    await store.ledger.cancel(id, 'cancelled')
+    await store.ledger.cancel(id, 'cancelled', { actor: 'cli', reason: flags.reason ?? null })
     const results = resultsOf(config, flags)
     return endHere({ place, id, results, again: again(place, id, flags), cli, signal })
   }
-  await producer.cancel(id, { org })
+  await producer.cancel(id, { org, by: 'cli', reason: flags.reason })
   if ((await hasWorker(store)) === false) {
     screen.say(`No worker is at work for org "${org}": the request ends as soon as one is.`)
   }

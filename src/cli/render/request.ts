@@ -1,3 +1,4 @@
+import type { SignedAct } from '../../shared/ledger/signed.ts'
 import { totalOf } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
 import type { Paint } from '../paint.ts'
@@ -27,7 +28,9 @@ export function requestTable(
     ...pauses.map((sentence) => ['Paused', paint('yellow', sentence)] as const),
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${sourceWords(request.source)}`],
-    ['Submitted', view.submittedAt],
+    ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],
+    view.approvedBy && ['Approved', actWords(view.approvedBy)],
+    view.cancelledBy && ['Cancelled', actWords(view.cancelledBy)],
     receipt && ['Finished', receipt.finishedAt],
     request.reason === null ? null : ['Reason', request.reason],
     plan && [
@@ -57,6 +60,10 @@ export function requestTable(
     more(receipt?.ingestJobs.length ?? 0),
   ]
   return columns(rows.filter((row) => row !== null))
+}
+
+function actWords({ actor, at, reason }: SignedAct): string {
+  return `${at} by ${actor}${reason === null ? '' : `: ${reason}`}`
 }
 
 const SHOWN_JOBS = 10

@@ -18,18 +18,19 @@ export async function consent(
   const { flags, cli, facts, request, producer } = session
   const { screen } = cli
   const { org, id } = request
-  if (view.plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
-  if (flags.yes && !flags.acceptUnchecked) assertChecked(view.plan)
-  const text = question(view.plan, view.request, orgWords(facts.identity))
+  const { plan } = view
+  if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
+  if (flags.yes && !flags.acceptUnchecked) assertChecked(plan)
+  const text = question(plan, view.request, orgWords(facts.identity))
   if (flags.yes) screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
   const answer = flags.yes ? 'yes' : await answerTo(text, session, patiently)
   try {
     switch (answer) {
       case 'yes':
-        await patiently(() => producer.approve(id, { org }))
+        await patiently(() => producer.approve(id, { org, by: 'cli', plan: plan.sha256 }))
         return true
       case 'no':
-        await patiently(() => producer.decline(id, { org }))
+        await patiently(() => producer.decline(id, { org, by: 'cli' }))
         return false
       case 'elsewhere':
         screen.say('\nThe request was approved or cancelled elsewhere meanwhile.')

@@ -76,7 +76,7 @@ async function cancel(session: Session): Promise<ExitCode> {
   const patiently = patience(cli.screen, lost)
   cli.screen.say('\nCancelling the request …')
   try {
-    await patiently(() => producer.cancel(id, { org }))
+    await patiently(() => producer.cancel(id, { org, by: 'cli' }))
   } catch (error) {
     if (!(error instanceof AlreadyOverError)) throw error
   }

@@ -24,8 +24,18 @@ export const listQuery = z.strictObject({
   cursor: z.string().max(500).optional(),
 })
 
-/** Why something is done, for the audit log. */
+/** Why something is done, for receipt and audit log. */
 export const actionBody = z.strictObject({ reason: z.string().max(1000).optional() })
+
+export const approvalBody = actionBody.extend({
+  plan: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'sha256 of the plan that was looked at: where another one waits, it is not approved.',
+    ),
+})
 
 export const RESULT_FILE_NAMES = [
   'failed.csv',

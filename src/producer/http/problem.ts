@@ -5,7 +5,12 @@ import { troubleOf } from '../../shared/redis/trouble.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
 import { type FieldProblem, InvalidRequestError } from '../../shared/request-problems.ts'
 import { ConflictError } from '../../shared/submit.ts'
-import { AlreadyOverError, NotWaitingError, UnknownRequestError } from '../producer.ts'
+import {
+  AlreadyOverError,
+  NotWaitingError,
+  PlanChangedError,
+  UnknownRequestError,
+} from '../producer.ts'
 import { RETRY_AFTER_SECONDS } from './limits.ts'
 import type { DenialCode } from './rights.ts'
 
@@ -96,6 +101,7 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   if (
     error instanceof ConflictError ||
     error instanceof NotWaitingError ||
+    error instanceof PlanChangedError ||
     error instanceof AlreadyOverError
   ) {
     return answer(409, error.code, error)

@@ -6,6 +6,7 @@ import {
   planSchema,
   receiptSchema,
 } from '../../shared/ledger/record.ts'
+import { signedActSchema } from '../../shared/ledger/signed.ts'
 import { STATUSES } from '../../shared/receipt.ts'
 import { storedSchema } from '../../shared/request.ts'
 import type { RequestView } from '../producer.ts'
@@ -29,6 +30,8 @@ export const viewSchema = z.object({
     .string()
     .nullable()
     .describe('The name of the key of whoever submitted it; null where it came without one.'),
+  approvedBy: signedActSchema.nullable().describe('Who let its parked plan go ahead.'),
+  cancelledBy: signedActSchema.nullable().describe('Who cancelled it or turned its plan down.'),
   request: storedSchema.describe('As it was understood: defaults filled in, without the ids.'),
   content: contentSchema
     .nullable()

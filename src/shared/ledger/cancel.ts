@@ -1,6 +1,7 @@
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
+import { SIGN, type Signature, signatureArgs } from './signed.ts'
 
 /**
  * Why a request is to end before its time. The flag `cancel:<id>` holds the word: raised first of
@@ -15,11 +16,11 @@ export type StopReason = (typeof STOP_REASONS)[number]
 // Of a request that has its receipt there is nothing to cancel, and no flag may be left behind.
 const CANCEL = script(
   'cancel',
-  `
+  `${SIGN}
 if redis.call('HEXISTS', KEYS[1], 'request') == 0 then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'over' end
 redis.call('HDEL', KEYS[1], '')
-redis.call('SET', KEYS[2], ARGV[1], 'NX')
+if redis.call('SET', KEYS[2], ARGV[1], 'NX') then sign(KEYS[1], 'cancelledBy', ARGV[2], ARGV[3]) end
 return 'cancelling'
 `,
 )
@@ -33,19 +34,21 @@ export async function cancel(
   keys: OrgKeys,
   id: string,
   reason: 'cancelled' | 'deadline' | 'not-approved',
+  by?: Signature,
 ): Promise<'cancelling' | 'over' | 'unknown'> {
-  const answer = await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], [reason])
+  const args = [reason, ...signatureArgs(by)]
+  const answer = await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], args)
   return oneOf(answer, ['cancelling', 'over', 'unknown'])
 }
 
 const DECLINE = script(
   'decline',
-  `
+  `${SIGN}
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if status ~= 'awaiting-approval' then return 'not-waiting' end
 redis.call('HDEL', KEYS[1], '')
-redis.call('SET', KEYS[2], 'declined', 'NX')
+if redis.call('SET', KEYS[2], 'declined', 'NX') then sign(KEYS[1], 'cancelledBy', ARGV[1], ARGV[2]) end
 return 'declined'
 `,
 )
@@ -55,8 +58,10 @@ export async function decline(
   redis: RedisClient,
   keys: OrgKeys,
   id: string,
+  by?: Signature,
 ): Promise<'declined' | 'not-waiting' | 'unknown'> {
-  const answer = await runScript(redis, DECLINE, [keys.request(id), keys.cancel(id)], [])
+  const args = signatureArgs(by)
+  const answer = await runScript(redis, DECLINE, [keys.request(id), keys.cancel(id)], args)
   return oneOf(answer, ['declined', 'not-waiting', 'unknown'])
 }
 

@@ -1,7 +1,7 @@
 import type { JobInsert } from '../queues/insert.ts'
 import type { RedisClient } from '../redis.ts'
 import { type Acceptance, acceptor, type Submission } from './accept.ts'
-import { approve } from './approve.ts'
+import { type Approval, approve } from './approve.ts'
 import { type Begun, beginPlanning, type JobLock } from './begin-planning.ts'
 import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
@@ -26,6 +26,7 @@ import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes 
 import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
 import { type Settlement, settle } from './settle.ts'
+import type { Signature } from './signed.ts'
 import { forgiveOrder, forgivePlanning, handBackOrder, handBackPlanning } from './starts.ts'
 import { type Taken, takeOrder } from './take-order.ts'
 
@@ -46,8 +47,11 @@ export interface Ledger {
   planned(entry: Planned): Promise<PlanEntered>
   /** Whether a file is as the first planning attempt found it. */
   pinSource(entry: { id: string; lot: string; pin: SourcePin }): Promise<'same' | 'other' | 'stale'>
-  approve(id: string): Promise<'approved' | 'not-waiting' | 'unknown'>
-  decline(id: string): Promise<'declined' | 'not-waiting' | 'unknown'>
+  approve(
+    id: string,
+    approval?: Approval,
+  ): Promise<'approved' | 'not-waiting' | 'other-plan' | 'unknown'>
+  decline(id: string, by?: Signature): Promise<'declined' | 'not-waiting' | 'unknown'>
   takeOrder(order: string, lock: JobLock): Promise<Taken>
   handBackOrder(order: string, lock: JobLock): Promise<void>
   /** Whoever lost its lock and lives has not crashed. */
@@ -86,6 +90,7 @@ export interface Ledger {
   cancel(
     id: string,
     reason: 'cancelled' | 'deadline' | 'not-approved',
+    by?: Signature,
   ): Promise<'cancelling' | 'over' | 'unknown'>
   /** Of each request why it is to end before its time, null where it is not. */
   stopReasons(ids: readonly string[]): Promise<readonly (StopReason | null)[]>
@@ -117,8 +122,8 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     forgivePlanning: (id) => forgivePlanning(redis, keys, id),
     pinSource: (entry) => pinSource(redis, keys, entry),
     planned: (entry) => planned(redis, keys, entry),
-    approve: (id) => approve(redis, keys, id),
-    decline: (id) => decline(redis, keys, id),
+    approve: (id, approval) => approve(redis, keys, id, approval),
+    decline: (id, by) => decline(redis, keys, id, by),
     takeOrder: (order, lock) => takeOrder(redis, keys, order, lock),
     handBackOrder: (order, lock) => handBackOrder(redis, keys, order, lock),
     forgiveOrder: (order) => forgiveOrder(redis, keys, order),
@@ -136,7 +141,7 @@ export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
     openChunks: (id) => openChunks(redis, keys, id),
     outcomes: (id) => outcomes(redis, keys, id),
     ingestOrder: (order) => ingestOrder(redis, keys, order),
-    cancel: (id, reason) => cancel(redis, keys, id, reason),
+    cancel: (id, reason, by) => cancel(redis, keys, id, reason, by),
     stopReasons: (ids) => stopReasons(redis, keys, ids),
     pause: (abort) => pause(redis, keys, abort),
     resume: () => resume(redis, keys),

@@ -16,6 +16,7 @@ import {
   type StoredRequest,
 } from '../request.ts'
 import type { SourceContent } from '../source-file.ts'
+import { parseSignedAct, type SignedAct, signedActSchema } from './signed.ts'
 
 /**
  * What the ledger holds, parsed: nothing that comes out of Redis is believed unread. Fields that a
@@ -121,6 +122,10 @@ export const receiptSchema: z.ZodType<Receipt> = z.object({
   outcome: outcomeSchema.nullable(),
   failures: z.record(z.string(), count),
   ingestJobs: z.array(jobLineSchema),
+  // Receipts of before have none of these.
+  submittedBy: z.string().nullable().default(null),
+  approvedBy: signedActSchema.nullable().default(null),
+  cancelledBy: signedActSchema.nullable().default(null),
   error: receiptErrorSchema.nullable(),
 })
 const statusSchema = z.enum([...LIVE_STATUSES, ...TERMINAL_STATUSES])
@@ -133,6 +138,10 @@ export interface RequestRecord {
   readonly submittedAt: number
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
   readonly submittedBy: string | null
+  /** Who let the parked plan go ahead; null where nobody had to. */
+  readonly approvedBy: SignedAct | null
+  /** Who cancelled it or turned its plan down; null where nobody did. */
+  readonly cancelledBy: SignedAct | null
   /** What held that caller then; null where nothing did. */
   readonly limits: CallerLimits | null
   readonly staged: Staged | null
@@ -155,6 +164,8 @@ export const RECORD_FIELDS = [
   'status',
   'submittedAt',
   'submittedBy',
+  'approvedBy',
+  'cancelledBy',
   'limits',
   'staged',
   'content',
@@ -173,6 +184,8 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     status: statusSchema.parse(fields.status),
     submittedAt: z.coerce.number().int().parse(fields.submittedAt),
     submittedBy: fields.submittedBy ?? null,
+    approvedBy: parseSignedAct(fields.approvedBy),
+    cancelledBy: parseSignedAct(fields.cancelledBy),
     limits: parseOptional(callerLimitsSchema, fields.limits),
     staged: parseOptional(stagedSchema, fields.staged),
     content: parseOptional(contentSchema, fields.content),

@@ -53,5 +53,8 @@ export const receipt: Receipt = {
   outcome: { deleted: 997_900, alreadyGone: 100, failed: 1000, unprocessed: 0 },
   failures: { DELETE_FAILED: 900, UNABLE_TO_LOCK_ROW: 100 },
   ingestJobs: [{ id: '7505f0000000001AAA', state: 'JobComplete', records: 999_000, attempt: 1 }],
+  submittedBy: null,
+  approvedBy: null,
+  cancelledBy: null,
   error: null,
 }

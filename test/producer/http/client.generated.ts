@@ -37,7 +37,7 @@ export interface paths {
   "/v1/deletion-requests/{id}/approve": {
     /**
      * Approve a plan
-     * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated.
+     * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.
      */
     post: operations["approveDeletionRequest"];
   };
@@ -176,6 +176,20 @@ export interface components {
           records: number;
           attempt: number;
         }[];
+      /** @default null */
+      submittedBy: string | null;
+      /** @default null */
+      approvedBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @default null */
+      cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
       error: {
         code: string;
         message: string;
@@ -301,6 +315,18 @@ export interface components {
       submittedAt: string;
       /** @description The name of the key of whoever submitted it; null where it came without one. */
       submittedBy: string | null;
+      /** @description Who let its parked plan go ahead. */
+      approvedBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @description Who cancelled it or turned its plan down. */
+      cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
       /** @description As it was understood: defaults filled in, without the ids. */
       request: components["schemas"]["StoredRequest"];
       /** @description Which bytes its source held: of a file null until it is planned. */
@@ -349,6 +375,11 @@ export interface components {
     };
     Action: {
       reason?: string;
+    };
+    Approval: {
+      reason?: string;
+      /** @description sha256 of the plan that was looked at: where another one waits, it is not approved. */
+      plan?: string;
     };
   };
   responses: never;
@@ -704,7 +735,7 @@ export interface operations {
   };
   /**
    * Approve a plan
-   * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated.
+   * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.
    */
   approveDeletionRequest: {
     parameters: {
@@ -721,10 +752,11 @@ export interface operations {
       content: {
         /**
          * @example {
-         *   "reason": "Checked."
+         *   "reason": "Checked.",
+         *   "plan": "7d1a54127b222502f5b79b5fb0803061152a44f92b37e23c6527baf665d4da9a"
          * }
          */
-        "application/json": components["schemas"]["Action"];
+        "application/json": components["schemas"]["Approval"];
       };
     };
     responses: {
@@ -835,7 +867,7 @@ export interface operations {
       content: {
         /**
          * @example {
-         *   "reason": "Checked."
+         *   "reason": "Withdrawn."
          * }
          */
         "application/json": components["schemas"]["Action"];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startRedis } from '../../helpers/redis.ts'
-import { chunkRef, ingestOrder, openLedger, receipt, settlement } from './setup.ts'
+import { chunkRef, ingestOrder, openLedger, PLAN, receipt, settlement } from './setup.ts'
 
 const server = await startRedis({ after })
 const ORDERS = [ingestOrder('order-a', [chunkRef('R1', 0)])]
@@ -80,4 +80,35 @@ test('of approving and turning down at once, one holds', async (t) => {
     assert.equal((await ledger.openChunks('R1')).size, approvesFirst ? 1 : 0)
     assert.equal((await ledger.ingestOrder('order-a')) === null, !approvesFirst)
   }
+})
+
+test('only the plan that was looked at is approved', async (t) => {
+  const { ledger, parked } = openLedger(t, server)
+  await parked('R1', ORDERS)
+  assert.equal(await ledger.approve('R1', { plan: 'c'.repeat(64) }), 'other-plan')
+  assert.equal((await ledger.load('R1'))?.status, 'awaiting-approval')
+  assert.equal(await ledger.approve('R1', { plan: PLAN.sha256 }), 'approved')
+  assert.equal(await ledger.approve('R1', { plan: 'c'.repeat(64) }), 'other-plan')
+})
+
+test('who approved stands in the record, and whoever repeats it does not', async (t) => {
+  const { redis, ledger, parked } = openLedger(t, server)
+  await parked('R1', ORDERS)
+  assert.equal((await ledger.load('R1'))?.approvedBy, null)
+  await ledger.approve('R1', { by: { actor: 'crm', reason: 'Looked at "it".' } })
+  await ledger.approve('R1', { by: { actor: 'other', reason: null } })
+  const { approvedBy } = (await ledger.load('R1')) ?? {}
+  const at = approvedBy?.at ?? ''
+  assert.deepEqual(approvedBy, { actor: 'crm', at, reason: 'Looked at "it".' })
+  const [seconds] = await redis.time()
+  assert.ok(Math.abs(Date.parse(at) / 1000 - Number(seconds)) < 60, at)
+})
+
+test('who turned a plan down stands in the record', async (t) => {
+  const { ledger, parked } = openLedger(t, server)
+  await parked('R1', ORDERS)
+  await ledger.decline('R1', { actor: 'cli', reason: null })
+  await ledger.cancel('R1', 'cancelled', { actor: 'late', reason: null })
+  const { cancelledBy } = (await ledger.load('R1')) ?? {}
+  assert.deepEqual([cancelledBy?.actor, cancelledBy?.reason], ['cli', null])
 })

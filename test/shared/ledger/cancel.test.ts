@@ -40,3 +40,14 @@ test('of many requests each has its own reason, and a newer word means as much',
   assert.deepEqual(await ledger.stopReasons(['a', 'b', 'c']), ['cancelled', null, 'cancelled'])
   assert.deepEqual(await ledger.stopReasons([]), [])
 })
+
+test('who cancels stands in the record; where time ran out nobody does', async (t) => {
+  const { ledger, submit } = openLedger(t, server)
+  for (const id of ['a', 'b']) await submit(id)
+  await ledger.cancel('a', 'cancelled', { actor: 'crm', reason: 'Withdrawn.' })
+  await ledger.cancel('b', 'deadline')
+  await ledger.cancel('b', 'cancelled', { actor: 'crm', reason: null })
+  const { cancelledBy } = (await ledger.load('a')) ?? {}
+  assert.deepEqual([cancelledBy?.actor, cancelledBy?.reason], ['crm', 'Withdrawn.'])
+  assert.equal((await ledger.load('b'))?.cancelledBy, null)
+})

@@ -153,6 +153,9 @@ export function receipt(id: string, status: Receipt['status'] = 'completed'): Re
     outcome: { deleted: 30, alreadyGone: 0, failed: 0, unprocessed: 0 },
     failures: {},
     ingestJobs: [],
+    submittedBy: null,
+    approvedBy: null,
+    cancelledBy: null,
     error: null,
   }
 }

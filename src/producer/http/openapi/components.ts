@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { outcomeSchema, planSchema, receiptSchema } from '../../../shared/ledger/record.ts'
 import { requestJsonSchema, storedSchema } from '../../../shared/request.ts'
-import { actionBody } from '../parameters.ts'
+import { actionBody, approvalBody } from '../parameters.ts'
 import { pageSchema, problemSchema, viewSchema } from '../schemas.ts'
 
 /** JSON, as far as a document is concerned. */
@@ -12,7 +12,9 @@ export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name
 /** The schemas that parse, as JSON Schema: what is written here cannot be another contract. */
 export function componentSchemas(): Record<string, Json> {
   const { $schema: _, ...request } = requestJsonSchema()
-  return { DeletionRequest: request, ...answers(), Action: schemaOf(actionBody, 'input') }
+  const Action = schemaOf(actionBody, 'input')
+  const Approval = schemaOf(approvalBody, 'input')
+  return { DeletionRequest: request, ...answers(), Action, Approval }
 }
 
 /** A schema with a name of its own is referred to by it wherever it is used. */

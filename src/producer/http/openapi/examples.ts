@@ -39,6 +39,8 @@ export const acceptedExample: RequestView = {
   stopping: null,
   submittedAt: '2026-11-23T09:15:00.000Z',
   submittedBy: 'crm',
+  approvedBy: null,
+  cancelledBy: null,
   request,
   content: {
     bytes: 41,
@@ -77,6 +79,9 @@ export const completedExample: RequestView = {
     outcome: { deleted: 2, alreadyGone: 0, failed: 0, unprocessed: 0 },
     failures: {},
     ingestJobs: [{ id: '7505g00000ExPunAAF', state: 'JobComplete', records: 2, attempt: 1 }],
+    submittedBy: 'crm',
+    approvedBy: null,
+    cancelledBy: null,
     error: null,
   },
 }

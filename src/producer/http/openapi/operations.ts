@@ -93,19 +93,20 @@ function look(): Json {
 }
 
 function actions(): { approve: Json; cancel: Json } {
-  const body = {
+  const body = (name: string, example: object) => ({
     required: false,
-    content: { 'application/json': { schema: ref('Action'), example: { reason: 'Checked.' } } },
-  }
-  const common = { tags: TAGS, parameters: [ID, ...orgParameter()], requestBody: body }
+    content: { 'application/json': { schema: ref(name), example } },
+  })
+  const common = { tags: TAGS, parameters: [ID, ...orgParameter()] }
   const faults = problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
   return {
     approve: {
       operationId: 'approveDeletionRequest',
       summary: 'Approve a plan',
       description:
-        'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated.',
+        'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.',
       ...common,
+      requestBody: body('Approval', { reason: 'Checked.', plan: completedExample.plan?.sha256 }),
       responses: {
         200: json('Approved.', 'Request', { ...acceptedExample, status: 'deleting' }),
         ...faults,
@@ -117,6 +118,7 @@ function actions(): { approve: Json; cancel: Json } {
       description:
         'From now on nothing more of it is sent, and its ingest jobs at work are aborted; the receipt tells what was deleted until then. Turns down a plan that awaits approval. Needs the role `approve`, or the key that submitted it. May be repeated.',
       ...common,
+      requestBody: body('Action', { reason: 'Withdrawn.' }),
       responses: {
         202: json('It is being ended.', 'Request', { ...acceptedExample, stopping: 'cancelled' }),
         ...faults,

@@ -3,7 +3,7 @@ import type { RequestView } from '../../producer.ts'
 import { type AuditEntry, audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import type { ApiKey } from '../keys.ts'
-import { actionBody, idIn, orgQuery, parseFields } from '../parameters.ts'
+import { actionBody, approvalBody, idIn, orgQuery, parseFields } from '../parameters.ts'
 import { type Denial, type ExistingRequest, mayApprove, mayCancel } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
@@ -16,7 +16,14 @@ interface Action {
   readonly may: (key: ApiKey, request: ExistingRequest) => Denial | null
   /** Else it was done before, and to repeat it is harmless. */
   readonly changes: (view: RequestView) => boolean
-  readonly act: (service: Service, view: RequestView) => Promise<void>
+  readonly act: (service: Service, view: RequestView, signed: Signed) => Promise<void>
+}
+
+/** Who acts and why, and of which plan. */
+interface Signed {
+  readonly by: string
+  readonly reason?: string | undefined
+  readonly plan?: string | undefined
 }
 
 const ACTIONS: readonly Action[] = [
@@ -25,7 +32,8 @@ const ACTIONS: readonly Action[] = [
     status: 200,
     may: mayApprove,
     changes: ({ status }) => status === 'awaiting-approval',
-    act: ({ producer }, { id, org }) => producer.approve(id, { org }),
+    act: ({ producer }, { id, org }, { plan, ...signed }) =>
+      producer.approve(id, { org, ...signed, ...(plan === undefined ? {} : { plan }) }),
   },
   {
     // Not over yet: workers have to end what is at work in Salesforce.
@@ -33,7 +41,7 @@ const ACTIONS: readonly Action[] = [
     status: 202,
     may: mayCancel,
     changes: ({ stopping }) => stopping === null,
-    act: ({ producer }, { id, org }) => producer.cancel(id, { org }),
+    act: ({ producer }, { id, org }, { by, reason }) => producer.cancel(id, { org, by, reason }),
   },
 ]
 
@@ -56,13 +64,13 @@ async function act(
   const { callers, log, patience } = service
   const key = callers.of(request)
   const { org } = parseFields(orgQuery, request.query)
-  const { reason = null } = reasonIn(request.body)
+  const said = bodyOf(name, request.body)
   const id = idIn(request.params)
-  const entry = { action: name, org, id, reason }
+  const entry = { action: name, org, id, reason: said.reason ?? null }
   try {
     const before = await find(service, key, { org, id })
     assertAllowed(may(key, existing(before)))
-    const acted = act(service, before).then(() => {
+    const acted = act(service, before, { by: key.name, ...said }).then(() => {
       if (changes(before)) audit(log, request, key, { ...entry, id: before.id })
     })
     await soon(patience, acted)
@@ -74,6 +82,7 @@ async function act(
 }
 
 /** Most send no body. */
-function reasonIn(body: unknown): { reason?: string | undefined } {
-  return body === undefined ? {} : parseFields(actionBody, body)
+function bodyOf(action: Action['name'], body: unknown): Omit<Signed, 'by'> {
+  if (body === undefined) return {}
+  return action === 'approve' ? parseFields(approvalBody, body) : parseFields(actionBody, body)
 }
