@@ -4,6 +4,7 @@
 // nothing else, and the base images are made here under the pinned names. Takes some minutes and
 // 5 GB of disk; leaves nothing behind. No part of npm test.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
@@ -15,6 +16,7 @@ import {
   checkConfinement,
   checkDeletion,
   checkHandOver,
+  checkNetworks,
   checkPrometheus,
   checkWaysIn,
 } from './stack/checks.ts'
@@ -62,12 +64,14 @@ try {
   say(`The image is built: ${megabytes(Number(size) - Number(base))} MB on top of its base.`)
 
   const key = await makeKey(stack)
+  await makePassword()
   await stack.compose('up', '--detach', '--scale', 'worker=3', ...SERVICES)
   const all = await stack.healthy(120)
   say(`${all.length} containers run, ${all.filter(({ health }) => health).length} say healthy.`)
 
   say(await checkConfinement(stack))
   say(await checkWaysIn(stack))
+  say(await checkNetworks(stack))
   const api = apiOf(`http://127.0.0.1:${producerPort}`, key)
   say(await checkDeletion(api, stack, FIRST))
   say(await checkPrometheus(`http://127.0.0.1:${prometheusPort}`, stack, FIRST))
@@ -130,9 +134,17 @@ async function makeKey({ docker }: Stack): Promise<string> {
   const flags = ['--roles', 'admin', '--org', '*', '--object', '*', '--json']
   const said = await docker('run', '--rm', 'expunge:0.1.0', 'key', 'me', ...flags)
   const { key, entry } = z.object({ key: z.string(), entry: z.unknown() }).parse(JSON.parse(said))
-  const file = join(checkout, 'deploy/compose/secrets/producer/keys.yaml')
-  await writeFile(file, JSON.stringify(entry))
-  await chown(file, 1000, 1000)
-  await chmod(file, 0o400)
+  await writeSecret('producer/keys.yaml', JSON.stringify(entry))
   return key
+}
+
+async function makePassword(): Promise<void> {
+  await writeSecret('redis/url', `redis://:${randomBytes(32).toString('hex')}@redis:6379\n`)
+}
+
+async function writeSecret(name: string, content: string): Promise<void> {
+  const file = join(checkout, 'deploy/compose/secrets', name)
+  await writeFile(file, content)
+  await chown(file, 1000, 1000)
+  await chmod(file, 0o440)
 }

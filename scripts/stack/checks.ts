@@ -35,12 +35,35 @@ export async function checkConfinement(stack: Stack): Promise<string> {
 const ASK_READINESS =
   "fetch('http://127.0.0.1:9464/readyz').then((answer) => answer.text()).then(console.log)"
 
+const REDIS_CLI = 'redis-cli --no-auth-warning -u "$(cat /run/secrets/redis/url)"'
+
+/** Prometheus reaches the metrics, and neither it nor anything else of its networks Redis. */
+export async function checkNetworks(stack: Stack): Promise<string> {
+  const [redis] = await stack.containers('redis')
+  const [address = ''] = redis?.addresses ?? []
+  const [prometheus] = await stack.containers('prometheus')
+  assert.ok(prometheus)
+  const connect = (target: string) =>
+    stack
+      .docker('exec', prometheus.name, 'timeout', '3', 'bash', '-c', `: < /dev/tcp/${target}`)
+      .then(
+        () => true,
+        () => false,
+      )
+  assert.equal(await connect('worker/9464'), true)
+  assert.equal(await connect('redis/6379'), false)
+  assert.equal(await connect(`${address}/6379`), false)
+  return 'Prometheus reaches the workers, and cannot reach Redis'
+}
+
 /** The ways in that docs/operations.md tells whoever is woken at night. */
 export async function checkWaysIn({ compose }: Stack): Promise<string> {
   const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
   assert.ok(page.includes(`docker compose exec worker node -e "${ASK_READINESS}"`))
   assert.equal(await compose('exec', '-T', 'worker', 'node', '-e', ASK_READINESS), 'ready')
-  assert.equal(await compose('exec', '-T', 'redis', 'redis-cli', 'PING'), 'PONG')
+  assert.ok(page.includes(`docker compose exec redis sh -c '${REDIS_CLI} …'`))
+  assert.equal(await compose('exec', '-T', 'redis', 'sh', '-c', `${REDIS_CLI} PING`), 'PONG')
+  assert.match(await compose('exec', '-T', 'redis', 'redis-cli', 'PING'), /NOAUTH/)
   const findings = await compose('run', '--rm', '-T', 'cli', 'doctor')
   assert.match(findings, /Results +\/results$/m)
   return 'The ways in of the runbooks lead in: readiness, redis-cli, doctor'
@@ -90,8 +113,10 @@ export async function checkPrometheus(
   stack: Stack,
   records: number,
 ): Promise<string> {
-  const names = new Map(
-    (await stack.containers()).map(({ address, name }) => [`${address}:9464`, name]),
+  const names = new Map<string, string>(
+    (await stack.containers()).flatMap(({ addresses, name }) =>
+      addresses.map((address) => [`${address}:9464`, name] as const),
+    ),
   )
   const up = await eventually('four targets are up', 60, async () => {
     const targets = await samples(prometheus, 'up == 1')

@@ -41,7 +41,8 @@ export interface Container {
   readonly health: string | null
   /** What the last check said. */
   readonly checked: string
-  readonly address: string
+  /** One in each of its networks. */
+  readonly addresses: readonly string[]
 }
 
 /** The compose file of a checkout with its profile `sandbox`, on one engine. */
@@ -110,6 +111,6 @@ function container(found: z.infer<typeof inspected>[number]): Container {
     exitCode: State.ExitCode,
     health: State.Health?.Status ?? null,
     checked: State.Health?.Log?.at(-1)?.Output ?? '',
-    address: Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? '',
+    addresses: Object.values(NetworkSettings.Networks).map(({ IPAddress }) => IPAddress),
   }
 }

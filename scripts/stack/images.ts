@@ -42,7 +42,8 @@ const REDIS: StandIn = {
   changes: ['WORKDIR /data', 'USER redis', 'CMD ["redis-server"]'],
   furnish: async (root) => {
     await mkdir(join(root, 'data'))
-    await run(['chroot', root, 'chown', 'redis:redis', '/data'])
+    // As in the published image, where the user `redis` has these numbers.
+    await run(['chroot', root, 'chown', '999:1000', '/data'])
   },
 }
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
-import { stat } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
@@ -21,12 +24,15 @@ const service = z.object({
   volumes: strings.default([]),
   cap_drop: strings.default([]),
   stop_grace_period: z.string().optional(),
+  networks: strings,
+  user: z.string().optional(),
 })
 const composeSchema = z.object({
   services: z.record(z.string(), service.partial({ command: true })),
   volumes: z.record(z.string(), z.null()),
+  networks: z.record(z.string(), z.object({ internal: z.boolean().default(false) })),
 })
-const { services, volumes } = composeSchema.parse(await yamlOf('docker-compose.yml'))
+const { services, volumes, networks } = composeSchema.parse(await yamlOf('docker-compose.yml'))
 const OURS = ['producer', 'worker', 'cli', 'sandbox']
 const dockerfile = await textOf('Dockerfile')
 
@@ -78,6 +84,85 @@ test('nothing listens to the world, and our containers have no capability', () =
     if (OURS.includes(name)) assert.deepEqual(cap_drop, ['ALL'], name)
   }
   assert.deepEqual(services['redis']?.ports, [])
+  assert.deepEqual(services['redis']?.cap_drop, ['ALL'])
+  // Not the root that its image would start as.
+  assert.match(services['redis']?.user ?? '', /^[1-9]\d*:1000$/)
+})
+
+/** Services that a service shares a network with, and so can reach. */
+function reachedBy(name: string): readonly string[] {
+  const own = services[name]?.networks ?? []
+  return Object.entries(services)
+    .filter(([other, { networks }]) => other !== name && networks.some((one) => own.includes(one)))
+    .map(([other]) => other)
+    .sort()
+}
+
+test('only Expunge reaches Redis, and Redis reaches nothing else', () => {
+  assert.deepEqual(reachedBy('redis'), ['cli', 'producer', 'worker'])
+  for (const name of services['redis']?.networks ?? []) {
+    assert.equal(networks[name]?.internal, true, name)
+  }
+})
+
+test('dashboards reach the metrics alone, and Grafana not even these', () => {
+  assert.deepEqual(reachedBy('grafana'), ['prometheus'])
+  assert.deepEqual(reachedBy('prometheus'), ['grafana', 'producer', 'worker'])
+  const shared = services['prometheus']?.networks.filter((name) =>
+    services['worker']?.networks.includes(name),
+  )
+  assert.deepEqual(shared, ['metrics'])
+  assert.equal(networks['metrics']?.internal, true)
+})
+
+test('what publishes a port or calls Salesforce has a network that leads out', () => {
+  const leadsOut = (name: string) =>
+    services[name]?.networks.some((network) => networks[network]?.internal === false)
+  for (const [name, { ports, environment }] of Object.entries(services)) {
+    const needsIt = ports.length > 0 || 'SALESFORCE_LOGIN_URL' in environment
+    if (needsIt) assert.ok(leadsOut(name), name)
+    for (const network of services[name]?.networks ?? []) assert.ok(network in networks, network)
+  }
+})
+
+test('Redis has a password of the operator and no other, and starts with none missing', async (t) => {
+  const { command } = services['redis'] ?? {}
+  const [shell, flag, start = ''] = Array.isArray(command) ? command : []
+  assert.deepEqual([shell, flag], ['sh', '-c'])
+  assert.doesNotMatch(
+    await textOf('docker-compose.yml'),
+    /requirepass (?!\\1)|redis:\/\/:(?!PASSWORD|\\\()/,
+  )
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-compose-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const script = start
+    .replaceAll('$$', '$')
+    .replaceAll('/run/secrets/redis/url', join(folder, 'url'))
+    .replaceAll('/tmp/redis.conf', join(folder, 'redis.conf'))
+    .replace('exec redis-server', 'echo started')
+  const run = async (url: string) => {
+    await writeFile(join(folder, 'url'), url)
+    return spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  }
+  for (const url of [
+    '',
+    'redis://redis:6379',
+    'redis://:@redis:6379',
+    'redis://:x@elsewhere:6379',
+  ]) {
+    const { status, stdout } = await run(url)
+    assert.equal(status, 1, url)
+    assert.match(stdout, /^Expected redis:\/\/:PASSWORD@redis:6379/)
+  }
+  const { status, stdout } = await run('redis://:s3cret@redis:6379\n')
+  assert.deepEqual([status, stdout.startsWith('started ')], [0, true])
+  assert.equal(await readFile(join(folder, 'redis.conf'), 'utf8'), 'requirepass s3cret\n')
+  assert.equal((await stat(join(folder, 'redis.conf'))).mode & 0o777, 0o600)
+  for (const name of ['producer', 'worker', 'cli']) {
+    assert.equal(services[name]?.environment['REDIS_URL_FILE'], '/run/secrets/redis/url')
+    const mounts = services[name]?.volumes ?? []
+    assert.ok(mounts.includes('./deploy/compose/secrets/redis:/run/secrets/redis:ro'), name)
+  }
 })
 
 test('who is stopped has the time that the promise takes', () => {
@@ -89,10 +174,10 @@ test('who is stopped has the time that the promise takes', () => {
 
 test('Redis keeps what it has, and refuses what it has no room for', () => {
   const { command } = services['redis'] ?? {}
-  assert.ok(typeof command === 'string')
-  assert.match(command, /--appendonly yes\b/)
-  assert.match(command, /--maxmemory \d+[mg]b\b/)
-  assert.match(command, /--maxmemory-policy noeviction\b/)
+  const [, , start = ''] = Array.isArray(command) ? command : []
+  assert.match(start, /--appendonly yes\b/)
+  assert.match(start, /--maxmemory \d+[mg]b\b/)
+  assert.match(start, /--maxmemory-policy noeviction\b/)
 })
 
 test('Grafana finds datasource and dashboards where they are mounted, and opens the first', async () => {
@@ -152,7 +237,7 @@ test('the settings of the profile `sandbox` are those of the sandbox, and valid'
   const config = await loadConfig(
     {
       ...Object.fromEntries(settings),
-      REDIS_URL: services['worker']?.environment['REDIS_URL'] ?? '',
+      REDIS_URL: 'redis://:password@redis:6379',
       EXPUNGE_CONFIG: path('deploy/compose/config/expunge.yaml'),
     },
     { redis: 'required', salesforce: 'required' },

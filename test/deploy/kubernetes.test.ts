@@ -228,6 +228,64 @@ test('what is scraped through a ServiceMonitor bears the job names that the aler
   assert.deepEqual(jobs.sort(), ['expunge-producer', 'expunge-worker'])
 })
 
+const peer = z.strictObject({
+  namespaceSelector: z.object({ matchLabels: labels.optional() }).optional(),
+  podSelector: z
+    .object({
+      matchExpressions: z.tuple([
+        z.object({ key: z.string(), operator: z.literal('In'), values: z.array(z.string()) }),
+      ]),
+    })
+    .optional(),
+})
+const policy = z.object({
+  metadata: names,
+  spec: z.object({
+    podSelector: z.object({ matchLabels: labels }),
+    policyTypes: z.tuple([z.literal('Ingress')]),
+    ingress: z.array(
+      z.object({
+        from: z.tuple([peer]),
+        ports: z.array(
+          z.object({ protocol: z.literal('TCP'), port: z.union([z.string(), z.number()]) }),
+        ),
+      }),
+    ),
+  }),
+})
+
+test('metrics are for the monitoring namespace, and Redis for producers and workers alone', () => {
+  const policies = new Map(
+    base
+      .filter(({ kind }) => kind === 'NetworkPolicy')
+      .map((object) => policy.parse(object))
+      .map(({ metadata, spec }) => [metadata.name, spec] as const),
+  )
+  assert.deepEqual([...policies.keys()].sort(), [
+    'expunge-producer',
+    'expunge-redis',
+    'expunge-worker',
+  ])
+  const monitoring = { 'kubernetes.io/metadata.name': 'monitoring' }
+  for (const { metadata, spec } of deployments) {
+    const found = policies.get(metadata.name)
+    assert.deepEqual(found?.podSelector.matchLabels, spec.selector.matchLabels)
+    const ports = found?.ingress.flatMap(({ ports }) => ports.map(({ port }) => port)) ?? []
+    const declared = spec.template.spec.containers[0].ports.map(({ name }) => name)
+    assert.deepEqual(ports.sort(), declared.sort())
+    const metrics = found?.ingress.find(({ ports }) => ports[0]?.port === 'metrics')
+    assert.deepEqual(metrics?.from[0], { namespaceSelector: { matchLabels: monitoring } })
+  }
+  const redis = policies.get('expunge-redis')
+  assert.deepEqual(redis?.podSelector.matchLabels, { 'app.kubernetes.io/name': 'redis' })
+  assert.equal(redis?.ingress.length, 1)
+  assert.deepEqual(redis?.ingress[0]?.from[0].podSelector?.matchExpressions[0], {
+    key: 'app.kubernetes.io/name',
+    operator: 'In',
+    values: ['expunge-producer', 'expunge-worker', 'redis'],
+  })
+})
+
 test('every manifest is faultless YAML', async () => {
   for (const path of await manifestFiles()) {
     for (const document of parseAllDocuments(await textOf(path), { merge: true })) {
