@@ -27,11 +27,23 @@ export function isIn([network, bits]: Network, address: string): boolean {
 /**
  * Whether an address is one of the public internet. All others lead, or may lead, to this machine,
  * its network or its cloud's: loopback, private, link-local, carrier-grade NAT, multicast, reserved
- * and the like, and the IPv6 forms that carry an IPv4 address within (mapped, NAT64, 6to4, Teredo).
+ * and the like, and the IPv6 forms that carry an IPv4 address within: mapped, compatible, translated, NAT64
+ * by its well-known prefixes, 6to4, Teredo and ISATAP. What a network's own NAT64 or 6rd prefix carries
+ * cannot be told from any other address.
  */
 export function isPublic(address: string): boolean {
   const parsed = ipaddr.parse(address)
   if (parsed.range() !== 'unicast') return false
   // What the table knows nothing of counts as unicast there: ::127.0.0.1 for one.
-  return parsed.kind() === 'ipv4' || parsed.match(GLOBAL_UNICAST_V6)
+  if (!(parsed instanceof ipaddr.IPv6)) return true
+  return parsed.match(GLOBAL_UNICAST_V6) && !isIsatap(parsed)
+}
+
+/**
+ * ISATAP hides an IPv4 address in the last 32 bits under any prefix, and so in no range: it is known
+ * by the 32 bits before them, of which two are flags that may be set or not (RFC 5214, section 6.1).
+ */
+function isIsatap({ parts }: InstanceType<typeof ipaddr.IPv6>): boolean {
+  const [high = 0, low = 0] = parts.slice(4)
+  return (high & 0xfcff) === 0 && low === 0x5efe
 }

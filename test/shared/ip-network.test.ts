@@ -89,6 +89,26 @@ test('no IPv4 address is public in the clothes of IPv6', () => {
   )
 })
 
+test('nor by ISATAP, whose prefix may be any that is public', () => {
+  const bits = (count: bigint) => fc.bigInt({ min: 0n, max: (1n << count) - 1n })
+  const flags = fc.constantFrom(0x0000n, 0x0100n, 0x0200n, 0x0300n)
+  fc.assert(
+    fc.property(bits(61n), flags, bits(32n), bits(32n), (rest, high, value, other) => {
+      const prefix = (1n << 125n) + (rest << 64n)
+      const isatap = prefix + (high << 48n) + (0x5efen << 32n) + value
+      assert.equal(isPublic(textV6(isatap)), false, textV6(isatap))
+      // The same prefix with an interface of another kind is as public as the prefix is.
+      fc.pre(other !== 0x5efen && (other & 0xfcffffffn) !== 0x5efen)
+      const plain = prefix + (other << 32n) + value
+      assert.equal(isPublic(textV6(plain)), isPublic(textV6(prefix + (1n << 63n))))
+    }),
+    { numRuns: 2000 },
+  )
+  for (const address of ['2606:4700::5efe:169.254.169.254', '2606:4700::200:5efe:10.0.0.1']) {
+    assert.equal(isPublic(address), false, address)
+  }
+})
+
 test('what is in none of the ranges is public, and in IPv6 only what is given out', () => {
   const isListed = (address: string, ranges: Record<string, string>) =>
     Object.values(ranges).some((cidr) => {
