@@ -46,7 +46,7 @@ export async function startFleet(t: Scope): Promise<Fleet> {
   const receiver = await startReceiver(t)
   const env = {
     REDIS_URL: redis.url,
-    EXPUNGE_CONFIG: await configure(folder, sandbox),
+    EXPUNGE_CONFIG: await configure(folder, sandbox, receiver),
     EXPUNGE_RESULTS: join(folder, 'results'),
     EXPUNGE_METRICS_PORT: '0',
     EXPUNGE_HTTP_PORT: '0',
@@ -65,7 +65,7 @@ export async function startFleet(t: Scope): Promise<Fleet> {
   return { redis, sandbox, apis, pages: Object.values(targets).flat(), receiver, prometheus }
 }
 
-async function configure(folder: string, sandbox: Sandbox): Promise<string> {
+async function configure(folder: string, sandbox: Sandbox, receiver: string): Promise<string> {
   const secrets = join(folder, 'secrets')
   await writeFile(secrets, `${'0123456789abcdef'.repeat(2)}\n`, { mode: 0o600 })
   const salesforce = {
@@ -76,7 +76,10 @@ async function configure(folder: string, sandbox: Sandbox): Promise<string> {
   const path = join(folder, 'expunge.yaml')
   const text = stringify({
     orgs: { default: { salesforce } },
-    callbacks: { secretsFile: secrets, allow: ['127.0.0.1'] },
+    callbacks: {
+      receivers: { test: { url: receiver, secretsFile: secrets } },
+      allow: ['127.0.0.1'],
+    },
     worker: { resendMs: 100 },
   })
   await writeFile(path, text, { mode: 0o600 })

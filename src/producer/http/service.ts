@@ -1,3 +1,4 @@
+import type { Receiver } from '../../shared/config/callbacks.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { ResultsStore } from '../../shared/results.ts'
@@ -11,6 +12,8 @@ export interface Service {
   readonly producer: Producer
   /** Directories under which `file` sources may be read here, so that their bytes are known at once. */
   readonly fileRoots: readonly string[]
+  /** Whom callbacks may be meant for; null where this process is not told. */
+  readonly receivers: readonly Receiver[] | null
   readonly orgs: Orgs
   readonly results: ResultsStore
   readonly callers: Callers

@@ -74,6 +74,7 @@ export async function startService(
       {
         producer,
         fileRoots: config.files.roots,
+        receivers: config.callbacks?.receivers ?? null,
         orgs,
         results,
         callers,

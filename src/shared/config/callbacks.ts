@@ -1,17 +1,27 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ConfigProblem } from '../errors.ts'
 import { type Network, parseNetwork } from '../ip-network.ts'
-import { HOST } from './network.ts'
+import { canonicalHost, HOST } from './network.ts'
 import { type Form, Settings } from './settings.ts'
+import { compareNarrowness, matches, URL_PATTERN, type UrlPattern } from './url-pattern.ts'
 import type { YamlSection } from './yaml-section.ts'
 
 /** Callbacks tell a caller's server how its request goes. */
 export interface CallbackConfig {
-  /** Absolute: one secret a line. Only workers read it, and again for each callback. */
-  readonly secretsFile: string
+  /** Whom callbacks are sent to; a URL that none of them matches is not called. */
+  readonly receivers: readonly Receiver[]
   /** Where callbacks may go beside the public internet. */
   readonly allow: readonly Allowance[]
   /** Milliseconds for one callback, from the name's lookup to the end of the answer. */
   readonly timeoutMs: number
+}
+
+/** Who has a secret of their own, so that nobody else can sign what they are told. */
+export interface Receiver {
+  readonly name: string
+  readonly url: UrlPattern
+  /** Absolute: one secret a line. Only workers read it, and again for each callback. */
+  readonly secretsFile: string
 }
 
 /** A host that the operator vouches for by name, or the addresses of a network. */
@@ -26,20 +36,41 @@ export function readCallbacks(
   problems: ConfigProblem[],
 ): CallbackConfig | null {
   const settings = new Settings([section], problems)
-  const secretsFile = settings.path('secretsFile')
+  const receivers = readReceivers(section.section('receivers'), problems)
   const allow = section.has('allow') ? settings.list('allow', ALLOWANCE) : []
   const timeoutMs = settings.integer('timeoutMs', { fallback: 10_000, min: 100, max: 60_000 })
   if (!given) return null
-  if (secretsFile === undefined) {
-    settings.refuse(settings.nameOf('secretsFile'), 'missing; expected a file, one secret a line.')
-    return null
+  if (!section.has('receivers')) {
+    const message = 'missing; expected receivers by name, each with url and secretsFile.'
+    settings.refuse(settings.nameOf('receivers'), message)
   }
-  return { secretsFile, allow, timeoutMs }
+  return { receivers, allow, timeoutMs }
 }
 
-/** A host's name as URLs have it: in lower case, without the root's dot. */
-export function canonicalHost(name: string): string {
-  return name.toLowerCase().replace(/\.$/, '')
+function readReceivers(section: YamlSection, problems: ConfigProblem[]): readonly Receiver[] {
+  const found: Receiver[] = []
+  for (const [name, own] of section.sections()) {
+    const settings = new Settings([own], problems)
+    const url = settings.required('url', URL_PATTERN)
+    const secretsFile = settings.path('secretsFile')
+    if (secretsFile === undefined) {
+      settings.refuse(own.nameOf('secretsFile'), 'missing; expected a file, one secret a line.')
+    }
+    const twin = found.find((other) => url !== undefined && isDeepStrictEqual(other.url, url))
+    if (twin !== undefined) {
+      settings.refuse(own.nameOf('url'), `the same as that of ${twin.name}.`)
+    }
+    if (url !== undefined && secretsFile !== undefined) found.push({ name, url, secretsFile })
+  }
+  return found
+}
+
+/** Of the receivers that a URL matches the one that is named most narrowly; null: none is for it. */
+export function receiverOf(url: string, receivers: readonly Receiver[]): Receiver | null {
+  const parsed = URL.parse(url)
+  if (parsed === null) return null
+  const matching = receivers.filter((receiver) => matches(receiver.url, parsed))
+  return matching.toSorted((a, b) => compareNarrowness(b.url, a.url))[0] ?? null
 }
 
 const ALLOWANCE: Form<Allowance> = {

@@ -11,6 +11,11 @@ export interface HostAndPort {
 
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/
 
+/** A host's name as URLs have it: in lower case, without the root's dot. */
+export function canonicalHost(name: string): string {
+  return name.toLowerCase().replace(/\.$/, '')
+}
+
 /** Where a server listens. */
 export const HOST: Form<string> = {
   expected: 'a host name or an address, without scheme and port',

@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq'
-import type { CallbackConfig } from '../../shared/config/callbacks.ts'
+import { type CallbackConfig, type Receiver, receiverOf } from '../../shared/config/callbacks.ts'
 import { ExpungeError } from '../../shared/errors.ts'
 import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -30,7 +30,7 @@ export interface CallbackDeps {
 /** Where callbacks may go, and what they are signed with. */
 export interface Callbacks {
   readonly config: CallbackConfig
-  readonly secrets: CallbackSecrets
+  readonly secrets: ReadonlyMap<Receiver, CallbackSecrets>
 }
 
 /** @throws ConfigError where the secrets cannot be used */
@@ -39,7 +39,10 @@ export async function openCallbacks(
   log: Logger,
 ): Promise<Callbacks | null> {
   if (config === null) return null
-  return { config, secrets: await openCallbackSecrets(config.secretsFile, log) }
+  const secrets = config.receivers.map(
+    async (receiver) => [receiver, await openCallbackSecrets(receiver, log)] as const,
+  )
+  return { config, secrets: new Map(await Promise.all(secrets)) }
 }
 
 /** The receiver was not there; BullMQ tries again, ever later. */
@@ -107,11 +110,17 @@ async function post(
   { clock, signal }: Context,
 ): Promise<Posted> {
   if (callbacks === null) {
-    const reason = 'no callbacks are configured here (callbacks.secretsFile)'
+    const reason = 'no callbacks are configured here (callbacks.receivers)'
     return { result: 'refused-address', reason }
   }
-  const { allow, timeoutMs } = callbacks.config
-  const secrets = await callbacks.secrets.current()
+  const { allow, timeoutMs, receivers } = callbacks.config
+  const receiver = receiverOf(url, receivers)
+  const known = receiver && callbacks.secrets.get(receiver)
+  if (!known) {
+    const reason = `no receiver of callbacks.receivers is for ${URL.parse(url)?.origin}`
+    return { result: 'refused-address', reason }
+  }
+  const secrets = await known.current()
   return postCallback(url, event, { allow, timeoutMs, secrets, clock, signal })
 }
 

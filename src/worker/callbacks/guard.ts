@@ -1,6 +1,7 @@
 import { lookup as dnsLookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
-import { type Allowance, canonicalHost } from '../../shared/config/callbacks.ts'
+import type { Allowance } from '../../shared/config/callbacks.ts'
+import { canonicalHost } from '../../shared/config/network.ts'
 import { ExpungeError } from '../../shared/errors.ts'
 import { isIn, isPublic } from '../../shared/ip-network.ts'
 

@@ -93,7 +93,7 @@ async function send(
     'content-type': 'application/json',
     'content-length': String(Buffer.byteLength(body)),
     'user-agent': version === undefined ? 'expunge' : `expunge/${version}`,
-    ...signatureHeaders(body, secrets, clock.now()),
+    ...signatureHeaders({ url, event: eventId(event), body }, secrets, clock.now()),
   }
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const open = url.protocol === 'https:' ? httpsRequest : httpRequest
@@ -106,6 +106,11 @@ async function send(
   const posted = judge(response, clock.now())
   await readToTheEnd(response)
   return posted
+}
+
+/** The same for each try, so that a receiver knows what it has seen. Of header characters alone. */
+function eventId({ org, id, status }: CallbackEvent): string {
+  return `${org}/${id}/${status}`
 }
 
 function judge({ statusCode: status = 0, headers }: IncomingMessage, now: number): Posted {

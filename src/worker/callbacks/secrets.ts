@@ -1,12 +1,15 @@
+import type { Receiver } from '../../shared/config/callbacks.ts'
 import { ConfigError, codeOf, messageOf } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { readSecretFile } from '../../shared/secret-file.ts'
 
-/** What callbacks are signed with. */
+/** What the callbacks to one receiver are signed with. */
 export interface CallbackSecrets {
   /** As the file says now; where it cannot be used, as it said last. */
   current(): Promise<readonly string[]>
 }
+
+type SecretsOf = Pick<Receiver, 'name' | 'secretsFile'>
 
 /** Shorter ones could be guessed by whoever has seen one callback. */
 const SHORTEST = 32
@@ -14,23 +17,30 @@ const SHORTEST = 32
 const MOST = 5
 
 /** @throws {ConfigError} where the file cannot be used to begin with; no secret in it */
-export async function openCallbackSecrets(path: string, log: Logger): Promise<CallbackSecrets> {
-  let latest = await readSecrets(path)
+export async function openCallbackSecrets(
+  receiver: SecretsOf,
+  log: Logger,
+): Promise<CallbackSecrets> {
+  let latest = await readSecrets(receiver)
   return {
     current: async () => {
       try {
-        latest = await readSecrets(path)
+        latest = await readSecrets(receiver)
       } catch (error) {
-        log.error({ problem: messageOf(error) }, 'callbacks are signed with the secrets before')
+        const problem = messageOf(error)
+        log.error(
+          { receiver: receiver.name, problem },
+          'Callbacks are signed with the secrets before.',
+        )
       }
       return latest
     },
   }
 }
 
-async function readSecrets(path: string): Promise<readonly string[]> {
+async function readSecrets({ name, secretsFile: path }: SecretsOf): Promise<readonly string[]> {
   const refuse = (message: string) =>
-    new ConfigError([{ setting: `callbacks.secretsFile (${path})`, message }])
+    new ConfigError([{ setting: `callbacks.receivers.${name}.secretsFile (${path})`, message }])
   const text = await readSecretFile(path).catch((error: unknown) => {
     throw refuse(`the file cannot be read (${codeOf(error) ?? 'unknown error'}).`)
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
+import { URL_PATTERN } from '../../../src/shared/config/url-pattern.ts'
 import type { OrgStore } from '../../../src/shared/org-store.ts'
 import { bodyHash, parseRequest, toStored } from '../../../src/shared/request.ts'
 import { linesOf, outcome, receiptOf, statusReached } from '../../helpers/deletion.ts'
@@ -106,6 +107,23 @@ describe('submitting', () => {
     assertProblem(await idle.call(PATH, { json: body({}, late.org) }), 500, 'INTERNAL_ERROR')
     const own = await startApi(t, quiet, { redis })
     assert.equal((await own.call(PATH, { json: body({ id: 'own' }) })).status, 202)
+  })
+
+  test('takes no callback for which there is no receiver, as JSON and as CSV', async (t) => {
+    const url = URL_PATTERN.parse('https://hooks.example.com/expunge')
+    assert.ok(url !== undefined)
+    const receivers = [{ name: 'crm', url, secretsFile: '/none' }]
+    const callbacks = { receivers, allow: [], timeoutMs: 1000 }
+    const told = await startApi(t, { ...quiet, config: { ...quiet.config, callbacks } }, { redis })
+    const post = (callbackUrl: string) => told.call(PATH, { json: body({ callbackUrl }) })
+    assert.equal((await post('https://hooks.example.com/expunge?token=t')).status, 202)
+    const refused = await post('https://evil.example/expunge?token=hidden')
+    assertProblem(refused, 422, 'INVALID_REQUEST')
+    assert.deepEqual(fieldsOf(refused), ['callbackUrl'])
+    assert.doesNotMatch(refused.text, /hidden/)
+    const query = `${PATH}?org=${quiet.org}&object=Contact&callbackUrl=https://evil.example/`
+    const csv = await told.call(query, { body: 'Id\n', headers: { 'Content-Type': 'text/csv' } })
+    assertProblem(csv, 422, 'INVALID_REQUEST')
   })
 
   test('leaves a line in the audit log with the reason, and none where it changed nothing', async () => {

@@ -53,7 +53,13 @@ test('its complete file is read as it says', async (t) => {
     keys: join(folder, 'secrets/http-keys.yaml'),
   })
   assert.deepEqual([config.retentionDays, config.maxPlans], [90, 2])
-  assert.equal(config.callbacks?.secretsFile, join(folder, 'secrets/callbacks'))
+  assert.deepEqual(
+    config.callbacks?.receivers.map(({ name, secretsFile }) => [name, secretsFile]),
+    [
+      ['crm', join(folder, 'secrets/callbacks-crm')],
+      ['shops', join(folder, 'secrets/callbacks-shops')],
+    ],
+  )
   assert.deepEqual([config.callbacks?.allow.length, config.callbacks?.timeoutMs], [2, 5000])
 })
 

@@ -9,6 +9,7 @@ import { after, test } from 'node:test'
 import type { Job } from 'bullmq'
 import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/clock.ts'
+import { URL_PATTERN } from '../../../src/shared/config/url-pattern.ts'
 import { orderCallbacks } from '../../../src/worker/callbacks/outbox.ts'
 import { signatureHeaders } from '../../../src/worker/callbacks/sign.ts'
 import { hurried } from '../../helpers/clock.ts'
@@ -61,12 +62,22 @@ async function startCaller(
 }
 
 /** A world whose workers may call back on loopback. */
-async function startCallingWorld(t: Scope): Promise<World & { work(): Promise<unknown> }> {
+async function startCallingWorld(
+  t: Scope,
+  callers: readonly { readonly url: string; readonly secret?: string }[] = [],
+): Promise<World & { work(): Promise<unknown> }> {
   const world = await startWorld(t, { redis, clock: hurried })
-  const secretsFile = join(world.folder, 'callback-secrets')
-  await writeFile(secretsFile, `${SECRET}\n`, { mode: 0o600 })
+  const receivers = await Promise.all(
+    callers.map(async ({ url: text, secret = SECRET }, n) => {
+      const secretsFile = join(world.folder, `callback-secrets-${n}`)
+      await writeFile(secretsFile, `${secret}\n`, { mode: 0o600 })
+      const url = URL_PATTERN.parse(text)
+      assert.ok(url !== undefined, text)
+      return { name: `caller-${n}`, url, secretsFile }
+    }),
+  )
   const allow = [{ kind: 'host', host: '127.0.0.1' }] as const
-  const callbacks = { secretsFile, allow, timeoutMs: 5000 }
+  const callbacks = { receivers, allow, timeoutMs: 5000 }
   return { ...world, work: () => world.startWorker({ callbacks }) }
 }
 
@@ -74,9 +85,9 @@ const statusesOf = (told: readonly Told[]) => told.map(({ body }) => JSON.parse(
 
 test('a caller is told of every status, signed, and of the receipt with the last', async (t) => {
   const caller = await startCaller(t)
-  const world = await startCallingWorld(t)
+  const world = await startCallingWorld(t, [caller])
   await world.work()
-  const id = await submitIds(world, ids18(20), { callbackUrl: caller.url })
+  const id = await submitIds(world, ids18(20), { callbackUrl: `${caller.url}?token=t` })
   const receipt = await receiptOf(world, id)
   await caller.heard(4)
   assert.deepEqual(
@@ -85,20 +96,20 @@ test('a caller is told of every status, signed, and of the receipt with the last
   )
   for (const { headers, body } of caller.told) {
     const at = Number(headers['expunge-timestamp']) * 1000
-    assert.equal(
-      headers['expunge-signature'],
-      signatureHeaders(body, [SECRET], at)['expunge-signature'],
-    )
-    const event = JSON.parse(body)
-    assert.equal(event.id, id)
-    assert.equal(event.org, world.org)
-    assert.deepEqual(event.receipt, event.status === 'completed' ? receipt : undefined)
+    const told = JSON.parse(body)
+    const event = `${world.org}/${id}/${told.status}`
+    const signed = signatureHeaders({ url: new URL(caller.url), event, body }, [SECRET], at)
+    assert.equal(headers['expunge-event'], event)
+    assert.equal(headers['expunge-signature'], signed['expunge-signature'])
+    assert.equal(told.id, id)
+    assert.equal(told.org, world.org)
+    assert.deepEqual(told.receipt, told.status === 'completed' ? receipt : undefined)
   }
 })
 
 test('a caller that is not there is told later', async (t) => {
   const caller = await startCaller(t, (told) => (told.length <= 3 ? 503 : 204))
-  const world = await startCallingWorld(t)
+  const world = await startCallingWorld(t, [caller])
   await world.work()
   const id = await submitIds(world, ids18(5), { callbackUrl: caller.url, dryRun: true })
   await receiptOf(world, id)
@@ -114,12 +125,16 @@ test('a caller that is not there is told later', async (t) => {
 })
 
 test('Retry-After may only lengthen the wait, and that not for ever', async (t) => {
-  const world = await startCallingWorld(t)
-  await world.work()
   const HOUR = 3600_000
+  const patience = ['0', '3', '600', '999999'] as const
+  const callers = new Map<string, Awaited<ReturnType<typeof startCaller>>>()
+  for (const asked of patience) callers.set(asked, await startCaller(t, () => 503, asked))
+  const world = await startCallingWorld(t, [...callers.values()])
+  await world.work()
   /** The job of a callback that was answered so, once it waits for its next try. */
-  const waiting = async (retryAfter: string, age = 0) => {
-    const caller = await startCaller(t, () => 503, retryAfter)
+  const waiting = async (retryAfter: (typeof patience)[number], age = 0) => {
+    const caller = callers.get(retryAfter)
+    assert.ok(caller !== undefined)
     const id = await submitIds(world, ids18(5), { approval: 'required', callbackUrl: caller.url })
     const isIts = (job: Job) => job.data.id === id && job.data.status === 'completed'
     await world.store.orders.callback({ id, status: 'completed', at: Date.now() - age })
@@ -155,6 +170,32 @@ test('a change that is ordered twice, as after a crash, waits once', async (t) =
   assert.equal(await orderCallbacks(world.store, ctx), 1)
   assert.equal(await world.store.queues.callbacks.count(), 1)
   assert.deepEqual(await world.store.ledger.statusChanges(1), [])
+})
+
+test('each receiver is told with its own secret, and nobody else is told at all', async (t) => {
+  const [crm, shop, stranger] = [await startCaller(t), await startCaller(t), await startCaller(t)]
+  const secret = 'another secret of more than thirty-two characters'
+  const world = await startCallingWorld(t, [crm, { url: shop.url, secret }])
+  await world.work()
+  for (const { url } of [crm, shop, stranger]) {
+    const id = await submitIds(world, ids18(5), { callbackUrl: url, dryRun: true })
+    await receiptOf(world, id)
+  }
+  await Promise.all([crm.heard(3), shop.heard(3)])
+  for (const [{ url, told }, own] of [
+    [crm, SECRET],
+    [shop, secret],
+  ] as const) {
+    for (const { headers, body } of told) {
+      const event = String(headers['expunge-event'])
+      const at = Number(headers['expunge-timestamp']) * 1000
+      const signed = signatureHeaders({ url: new URL(url), event, body }, [own], at)
+      assert.equal(headers['expunge-signature'], signed['expunge-signature'])
+    }
+  }
+  const counts = () => world.metrics.registry.getSingleMetricAsString('expunge_callbacks_total')
+  while (!/result="refused-address"\} 3/.test(await counts())) await systemClock.sleep(20)
+  assert.deepEqual(stranger.told, [])
 })
 
 test('an address that is not allowed is not called, and the request ends all the same', async (t) => {

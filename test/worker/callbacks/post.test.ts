@@ -99,7 +99,13 @@ test('a callback is one POST of JSON, signed with every secret', async (t) => {
   assert.equal(one.headers['content-type'], 'application/json')
   assert.equal(one.headers['content-length'], String(Buffer.byteLength(one.body)))
   assert.equal(one.headers['user-agent'], 'expunge/1.2.3')
-  for (const [name, value] of Object.entries(signatureHeaders(one.body, SECRETS, NOW))) {
+  for (const [name, value] of Object.entries(
+    signatureHeaders(
+      { url: new URL(`${url}/hook`), event: 'default/gdpr-1/deleting', body: one.body },
+      SECRETS,
+      NOW,
+    ),
+  )) {
     assert.equal(one.headers[name], value)
   }
   await post(url)

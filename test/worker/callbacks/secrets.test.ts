@@ -7,11 +7,12 @@ import { openCallbackSecrets } from '../../../src/worker/callbacks/secrets.ts'
 import { folderOf } from '../../helpers/config.ts'
 
 const [ONE, TWO] = ['1'.repeat(32), '2'.repeat(40)] as const
+const of = (secretsFile: string) => ({ name: 'crm', secretsFile })
 const silent = createLogger({ level: 'silent' })
 
 test('secrets are the lines of the file, as they are now', async (t) => {
   const path = join(await folderOf(t, { secrets: `${ONE}\n` }), 'secrets')
-  const secrets = await openCallbackSecrets(path, silent)
+  const secrets = await openCallbackSecrets(of(path), silent)
   assert.deepEqual(await secrets.current(), [ONE])
   await writeFile(path, `\n${ONE}\r\n${TWO}\r\n\r\n`)
   assert.deepEqual(await secrets.current(), [ONE, TWO])
@@ -21,7 +22,7 @@ test('while the file cannot be used the secrets before it are', async (t) => {
   const path = join(await folderOf(t, { secrets: ONE }), 'secrets')
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
-  const secrets = await openCallbackSecrets(path, createLogger({ level: 'info', destination }))
+  const secrets = await openCallbackSecrets(of(path), createLogger({ level: 'info', destination }))
   await writeFile(path, `${TWO}\nhunter2`)
   assert.deepEqual(await secrets.current(), [ONE])
   await unlink(path)
@@ -42,9 +43,10 @@ test('a file that cannot be used to begin with is refused, and not quoted', asyn
     ['short', /32 characters or more in a line; secret 2 has 7/],
     ['many', /got 6/],
   ] as const) {
-    await assert.rejects(openCallbackSecrets(join(folder, name), silent), (error) => {
+    await assert.rejects(openCallbackSecrets(of(join(folder, name)), silent), (error) => {
       assert.ok(error instanceof Error)
       assert.match(error.message, says)
+      assert.match(error.message, /^callbacks\.receivers\.crm\.secretsFile/)
       assert.doesNotMatch(error.message, /hunter2|1111/)
       return true
     })

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { receiverOf } from '../../../shared/config/callbacks.ts'
 import { noteRequest } from '../../../shared/note.ts'
 import { explained } from '../../../shared/redis/trouble.ts'
 import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared/request.ts'
@@ -106,12 +107,20 @@ function allow(
   service: Service,
 ): DeletionRequest {
   const key = service.callers.of(request)
+  assertReceiver(wanted, service)
   try {
     assertAllowed(maySubmit(key, wanted))
   } catch (error) {
     deny(error, request, wanted, service)
   }
   return { ...wanted, maxRecords: recordLimit(key, wanted.maxRecords) }
+}
+
+/** Whoever submits would else learn only from the workers' log that nobody is told. */
+function assertReceiver({ callbackUrl }: DeletionRequest, { receivers }: Service): void {
+  if (callbackUrl === null || receivers === null || receiverOf(callbackUrl, receivers)) return
+  const message = 'expected a URL of one of callbacks.receivers in the configuration of the service'
+  throw new InvalidRequestError([{ field: 'callbackUrl', message }])
 }
 
 function deny(

@@ -1,0 +1,63 @@
+import { canonicalHost, HOST } from './network.ts'
+import type { Form } from './settings.ts'
+
+/**
+ * URLs by origin and beginning of their path: `https://hooks.example.com/expunge`, or
+ * `https://*.example.com` for all names below one.
+ */
+export interface UrlPattern {
+  readonly protocol: string
+  /** In lower case; without the `*.` of a pattern for names below it. */
+  readonly host: string
+  readonly isBelow: boolean
+  /** Empty: that of the protocol. */
+  readonly port: string
+  /** Segments of the path that a URL must begin with. */
+  readonly path: readonly string[]
+}
+
+export const URL_PATTERN: Form<UrlPattern> = {
+  expected:
+    'a URL such as https://hooks.example.com/expunge or https://*.example.com, without user, query and fragment',
+  hidden: true,
+  parse: (text) => {
+    const url = URL.parse(text)
+    if (url === null || !/^https?:$/.test(url.protocol)) return undefined
+    if (url.username !== '' || url.password !== '' || /[?#]/.test(text)) return undefined
+    const [, wildcard, name = ''] = /^(\*\.)?(.*)$/.exec(url.hostname) ?? []
+    const isName = HOST.parse(name.replace(/^\[(.*)\]$/, '$1')) !== undefined
+    if (!isName) return undefined
+    const { protocol, port } = url
+    const host = canonicalHost(name)
+    return { protocol, host, isBelow: wildcard !== undefined, port, path: segmentsOf(url) }
+  },
+}
+
+export function matches(pattern: UrlPattern, url: URL): boolean {
+  const host = canonicalHost(url.hostname)
+  const isHost = pattern.isBelow ? host.endsWith(`.${pattern.host}`) : host === pattern.host
+  const segments = segmentsOf(url)
+  // A receiver may take an encoded slash for one, and the path for another than it looks here.
+  const isPlain = pattern.path.length === 0 || !/%2f|%5c/i.test(url.pathname)
+  return (
+    isHost &&
+    isPlain &&
+    url.protocol === pattern.protocol &&
+    url.port === pattern.port &&
+    pattern.path.every((segment, at) => segments[at] === segment)
+  )
+}
+
+/** Positive where the first is narrower than the second; 0 only where they are the same to any URL. */
+export function compareNarrowness(a: UrlPattern, b: UrlPattern): number {
+  return (
+    Number(b.isBelow) - Number(a.isBelow) ||
+    a.host.length - b.host.length ||
+    a.path.length - b.path.length
+  )
+}
+
+function segmentsOf({ pathname }: URL): readonly string[] {
+  const segments = pathname.split('/').slice(1)
+  return segments.at(-1) === '' ? segments.slice(0, -1) : segments
+}
