@@ -4,6 +4,7 @@ import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { CommanderError } from 'commander'
 import { ExpungeError } from '../shared/errors.ts'
+import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
 import { EXIT, InterruptedError, LostError } from './exit.ts'
@@ -56,7 +57,8 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   if (error instanceof InterruptedError) return error.exitCode
   if (error instanceof ExpungeError) {
     say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
-    return error instanceof LostError ? EXIT.failed : EXIT.usage
+    const isLost = error instanceof LostError || error instanceof LedgerReplacedError
+    return isLost ? EXIT.failed : EXIT.usage
   }
   const stack = error instanceof Error ? error.stack : String(error)
   say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)

@@ -12,6 +12,7 @@ import { type Caller, submit } from '../shared/submit.ts'
 
 export { BudgetExceededError, type CallerLimits } from '../shared/caller-limits.ts'
 export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
+export { LedgerReplacedError } from '../shared/ledger/connection.ts'
 export type { SignedAct } from '../shared/ledger/signed.ts'
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/receipt.ts'
 export { type RedisConfig, RedisUnavailableError, RedisUnusableError } from '../shared/redis.ts'
@@ -77,7 +78,9 @@ export interface SubmitAnswer {
 
 /**
  * Takes deletion requests in and tells what became of them. Deleting is the workers' part. Where
- * Redis cannot serve now, every call fails within seconds with a RedisUnavailableError.
+ * Redis cannot serve now, every call fails within seconds with a RedisUnavailableError. Where an
+ * org's requests in Redis were replaced since its first call (Redis came back empty, or was restored
+ * from elsewhere), every call for that org fails with a LedgerReplacedError until there is another producer.
  */
 export interface Producer {
   /**

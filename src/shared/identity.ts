@@ -1,4 +1,5 @@
 import { ExpungeError } from './errors.ts'
+import { runScript, script } from './ledger/script.ts'
 import type { OrgStore } from './org-store.ts'
 import type { ResultsStore } from './results.ts'
 
@@ -15,9 +16,18 @@ export class IdentityError extends ExpungeError {
   }
 }
 
-/** Ties the keys of an org to the Salesforce org of the first login. */
-export async function claimOrg({ org, redis, ledger }: OrgStore, orgId: string): Promise<void> {
-  const owner = await claim(redis, ledger.keys.identity, orgId)
+const CLAIM = script(
+  'claim',
+  `
+redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('HGET', KEYS[1], ARGV[1])
+`,
+)
+
+/** Ties the ledger of an org to the Salesforce org of the first login. */
+export async function claimOrg(store: OrgStore, orgId: string): Promise<void> {
+  const { org } = store
+  const owner = await claim(store, 'orgId', orgId)
   if (owner === orgId) return
   throw new IdentityError(
     'OTHER_ORG',
@@ -26,12 +36,10 @@ export async function claimOrg({ org, redis, ledger }: OrgStore, orgId: string):
   )
 }
 
-/** Ties the keys of an org to the results store of the first process. */
-export async function claimResultsStore(
-  { org, redis, ledger }: OrgStore,
-  results: ResultsStore,
-): Promise<void> {
-  const owner = await claim(redis, ledger.keys.resultsStore, results.id)
+/** Ties the ledger of an org to the results store of the first process. */
+export async function claimResultsStore(store: OrgStore, results: ResultsStore): Promise<void> {
+  const { org } = store
+  const owner = await claim(store, 'results', results.id)
   if (owner === results.id) return
   throw new IdentityError(
     'OTHER_RESULTS_STORE',
@@ -40,7 +48,31 @@ export async function claimResultsStore(
   )
 }
 
-async function claim(redis: OrgStore['redis'], key: string, value: string): Promise<string> {
-  await redis.setnx(key, value)
-  return (await redis.get(key)) ?? value
+async function claim(
+  { connection, ledger }: OrgStore,
+  field: 'orgId' | 'results',
+  value: string,
+): Promise<string> {
+  const owner = await runScript(connection, CLAIM, [ledger.keys.identity], [field, value])
+  // What an error names is to be known before the next mismatch.
+  await connection.verify()
+  return String(owner)
+}
+
+const UNTIE = script(
+  'untie-results',
+  `
+if redis.call('ZCARD', KEYS[2]) > 0 then return 'kept' end
+redis.call('HDEL', KEYS[1], 'results')
+return 'untied'
+`,
+)
+
+/**
+ * Unties the ledger from its results store, for whoever alone works with it. A request that is not
+ * finished keeps the tie, for its parts lie there.
+ */
+export async function untieResultsStore({ connection, ledger }: OrgStore): Promise<void> {
+  const { identity, live } = ledger.keys
+  await runScript(connection, UNTIE, [identity, live], [])
 }

@@ -1,4 +1,5 @@
 import { systemClock } from './clock.ts'
+import { LedgerConnection } from './ledger/connection.ts'
 import { orgKeys } from './ledger/keys.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
 import { openQueues, type Queues, type WorkOrders, workOrders } from './queues.ts'
@@ -9,6 +10,8 @@ import { createStaging, type Staging } from './staging.ts'
 export interface OrgStore {
   readonly org: string
   readonly redis: RedisClient
+  /** Tells whether the ledger is still the one that this process has opened. */
+  readonly connection: LedgerConnection
   readonly ledger: Ledger
   readonly staging: Staging
   readonly queues: Queues
@@ -23,12 +26,14 @@ export function openOrgStore(
   onError: (error: Error) => void,
 ): OrgStore {
   const keys = orgKeys(org)
+  const connection = new LedgerConnection(redis, keys)
   const queues = openQueues(redis, keys, onError)
   return {
     org,
     redis,
-    ledger: createLedger(redis, keys),
-    staging: createStaging(redis, keys, systemClock.now),
+    connection,
+    ledger: createLedger(connection, keys),
+    staging: createStaging(connection, keys, systemClock.now),
     queues,
     orders: workOrders(queues, redis),
     close: () => queues.close(),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import type { LedgerConnection } from './ledger/connection.ts'
 import type { OrgKeys } from './ledger/keys.ts'
-import type { RedisClient } from './redis.ts'
+import { runScript, script } from './ledger/script.ts'
 import type { Limit } from './salesforce/org.ts'
 
 /**
@@ -16,9 +17,11 @@ const FRESH_MS = 3600_000
 
 const entrySchema = z.object({ max: z.number(), remaining: z.number(), at: z.number() })
 
+const SAVE = script('save-quota', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)
+
 /** @param now milliseconds since the epoch, by a clock that does not leap: others read it */
 export async function saveQuota(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   limits: Readonly<Partial<Record<QuotaLimit, Limit | null>>>,
   now: number,
@@ -28,7 +31,7 @@ export async function saveQuota(
     const remaining = Math.max(0, limit.remaining)
     return [name, JSON.stringify({ max: limit.max, remaining, at: now })]
   })
-  if (fields.length > 0) await redis.hset(keys.quota, ...fields)
+  if (fields.length > 0) await runScript(ledger, SAVE, [keys.quota], fields)
 }
 
 /** The limits that the hash tells of; those heard long ago, or in a newer version's words, are left out. */

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import type { LedgerConnection } from './ledger/connection.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import type { RedisClient } from './redis.ts'
 import { FRAME_BYTES, pack, StagingError, unpack } from './staging/frame.ts'
@@ -32,17 +33,18 @@ export interface FrameWriter {
   end(): Promise<{ bytes: number; sha256: string }>
 }
 
-export function createStaging(redis: RedisClient, keys: OrgKeys, now: () => number): Staging {
+export function createStaging(ledger: LedgerConnection, keys: OrgKeys, now: () => number): Staging {
+  const { redis } = ledger
   return {
-    write: (lot, chunk) => new RedisFrameWriter(redis, keys, lot, chunk, now),
+    write: (lot, chunk) => new RedisFrameWriter(ledger, keys, lot, chunk, now),
     read: (lot, chunk) => readFrames(redis, keys.frames(lot.request, lot.lot, chunk)),
-    drop: (lot) => dropLot(redis, keys, lot),
+    drop: (lot) => dropLot(ledger, keys, lot),
     lots: () => stagedLots(redis, keys),
   }
 }
 
 class RedisFrameWriter implements FrameWriter {
-  readonly #redis: RedisClient
+  readonly #ledger: LedgerConnection
   readonly #keys: OrgKeys
   readonly #lot: Lot
   readonly #chunk: number
@@ -59,8 +61,8 @@ class RedisFrameWriter implements FrameWriter {
   #frames = 0
   #sending: Promise<void> = Promise.resolve()
 
-  constructor(redis: RedisClient, keys: OrgKeys, lot: Lot, chunk: number, now: () => number) {
-    this.#redis = redis
+  constructor(ledger: LedgerConnection, keys: OrgKeys, lot: Lot, chunk: number, now: () => number) {
+    this.#ledger = ledger
     this.#keys = keys
     this.#lot = lot
     this.#chunk = chunk
@@ -107,7 +109,7 @@ class RedisFrameWriter implements FrameWriter {
 
   async #send(raw: Uint8Array): Promise<void> {
     const frame = await pack(raw)
-    await appendFrame(this.#redis, this.#keys, this.#lot, {
+    await appendFrame(this.#ledger, this.#keys, this.#lot, {
       chunk: this.#chunk,
       at: this.#frames++,
       frame,

@@ -7,6 +7,12 @@ import { unlessAborted } from '../shared/unless-aborted.ts'
 import type { Context } from './context.ts'
 import { type Loop, startLoop } from './loop.ts'
 
+/** A worker without jobs learns here that the ledger is another one by now. */
+async function show(store: OrgStore, worker: string): Promise<void> {
+  await store.connection.verify()
+  await beat(store, worker)
+}
+
 /** Leaving is a courtesy: without it the worker counts for some seconds more. */
 const LEAVE_WITHIN_MS = 500
 
@@ -16,7 +22,7 @@ export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'The worker could not show that it lives.')
   const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: BEAT_MS, onError }, (own) =>
-    unlessAborted(beat(store, worker), own.signal),
+    unlessAborted(show(store, worker), own.signal),
   )
   const gone = () =>
     endsWithin(

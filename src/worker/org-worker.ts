@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/clock.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
+import type { ExpungeError } from '../shared/errors.ts'
 import { claimOrg, claimResultsStore } from '../shared/identity.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
@@ -7,7 +8,6 @@ import type { OrgStore } from '../shared/org-store.ts'
 import type { QueueName } from '../shared/queues.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
-import type { WrongOrgError } from '../shared/salesforce/errors.ts'
 import { endsWithin } from '../shared/shutdown.ts'
 import { type Callbacks, deliverCallback } from './callbacks/deliver.ts'
 import { startPostman } from './callbacks/outbox.ts'
@@ -69,7 +69,7 @@ const SWEEP_LOCKS = 3
  * starts working. While the org cannot be reached it waits: that is the org's fault, not a
  * request's.
  *
- * @throws IdentityError, WrongOrgError: nothing was touched
+ * @throws IdentityError, WrongOrgError, LedgerReplacedError: nothing was touched
  */
 export async function startOrgWorker(
   store: OrgStore,
@@ -86,7 +86,9 @@ export async function startOrgWorker(
     await claimOrg(store, identity.orgId)
     listen(quotaListener(store))
     await shareSettings(store, parts.config, org, log)
-    log.info({ orgId: identity.orgId, instance: identity.instanceUrl }, 'Working for the org.')
+    const { generation } = await store.connection.identity()
+    const { orgId, instanceUrl: instance } = identity
+    log.info({ orgId, instance, generation }, 'Working for the org.')
     return work(store, org, parts, { salesforce, identity, ctx })
   } catch (error) {
     salesforce.close()
@@ -108,14 +110,15 @@ function work(
 ): OrgWorker {
   const { config, metrics, clock, only } = parts
   const planner = plannerDeps(store, org, parts)
-  const ingest = ingestDeps(store, parts, salesforce, ctx, (error) => {
+  const halt = (error: ExpungeError) => {
     if (trouble !== null) return
     trouble = error.message
     ctx.log.error({ err: error }, `Nothing more is done for this org: ${error.message}`)
     stop()
       .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
       .finally(() => halted.resolve(error.message))
-  })
+  }
+  const ingest = ingestDeps(store, parts, salesforce, ctx, halt)
   const common = (process: Process) => ({
     store,
     ...config.worker,
@@ -168,6 +171,7 @@ function work(
     stopped ??= stopAll()
     return stopped
   }
+  void store.connection.replaced.then(halt)
   return {
     identity,
     get active() {
@@ -203,7 +207,7 @@ function ingestDeps(
   { config, results, metrics, clock }: WorkerParts,
   salesforce: Salesforce,
   { log }: Context,
-  halt: (error: WrongOrgError) => void,
+  halt: (error: ExpungeError) => void,
 ): IngestProcessorDeps {
   const { ledger } = store
   const stopWatch = new StopWatch({ ledger, clock, log })

@@ -33,13 +33,13 @@ export function quotaListener(store: OrgStore): (quota: Quota) => void {
     due = now + HEARD_EVERY_MS
     const DailyApiRequests = { max, remaining: max - used }
     // Nothing depends on it, and whatever is wrong with Redis is told elsewhere.
-    saveQuota(store.redis, store.ledger.keys, { DailyApiRequests }, now).catch(() => {})
+    saveQuota(store.connection, store.ledger.keys, { DailyApiRequests }, now).catch(() => {})
   }
 }
 
 /** Asks for the limits, if nobody has lately. */
 export async function askForQuota(
-  { redis, ledger }: OrgStore,
+  { redis, connection, ledger }: OrgStore,
   salesforce: Pick<Salesforce, 'limits'>,
   { log, signal }: Context,
 ): Promise<void> {
@@ -49,7 +49,7 @@ export async function askForQuota(
   if (fault !== null && fault.reason !== 'quota') return
   if ((await redis.set(keys.quotaTurn, '1', 'PX', ASK_EVERY_MS, 'NX')) === null) return
   try {
-    await saveQuota(redis, keys, await salesforce.limits(signal), systemClock.now())
+    await saveQuota(connection, keys, await salesforce.limits(signal), systemClock.now())
   } catch (error) {
     if (signal.aborted || !(error instanceof SalesforceError)) throw error
     if (error.retryable) return log.debug({ err: error }, 'The limits of the org were not told.')

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq'
 import { z } from 'zod'
 import { messageOf, RefusedError } from '../shared/errors.ts'
+import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { noteRequest } from '../shared/note.ts'
 import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
@@ -38,7 +39,7 @@ export async function processRequestJob(
         throw new TypeError(`Unknown step ${JSON.stringify(data satisfies never)}`)
     }
   } catch (error) {
-    if (error instanceof ShutdownError) {
+    if (error instanceof ShutdownError || error instanceof LedgerReplacedError) {
       return job.name === PLAN ? giveBack(job, token, deps.store) : handOver(job, token)
     }
     if (error instanceof NoRoomError) {
@@ -54,6 +55,7 @@ async function enter(job: Job, token: string, deps: PlannerDeps, ctx: Context): 
   try {
     await submitOrRefuse(job, deps, ctx)
   } catch (error) {
+    if (error instanceof LedgerReplacedError) throw error
     // The caller's job options are the caller's; a failed job would be a lost request.
     ctx.log.error(
       { err: error, job: job.id },

@@ -124,7 +124,9 @@ async function withStore<T>(fleet: Fleet, work: (store: OrgStore) => Promise<T>)
 /** Workers ask for the batches only once they have run for a minute. */
 async function tellBatches(fleet: Fleet, remaining: number): Promise<void> {
   const limits = { DailyBulkApiBatches: { max: 15_000, remaining } }
-  await withStore(fleet, ({ redis, ledger }) => saveQuota(redis, ledger.keys, limits, Date.now()))
+  await withStore(fleet, ({ connection, ledger }) =>
+    saveQuota(connection, ledger.keys, limits, Date.now()),
+  )
 }
 
 /** An org that is paused, with requests that wait for it, and one that waits for approval. */

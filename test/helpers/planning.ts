@@ -22,8 +22,8 @@ export async function plannerDeps(world: World, between: Between = {}): Promise<
   const { config, store, metrics } = world
   const org = config.orgs.get(world.org)
   if (org === undefined) throw new Error(`expected an org ${world.org}`)
-  const { redis, ledger } = store
-  const staging = createStaging(redis, ledger.keys, () => Date.now())
+  const { connection, ledger } = store
+  const staging = createStaging(connection, ledger.keys, () => Date.now())
   return {
     store: {
       ...store,

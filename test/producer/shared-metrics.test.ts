@@ -137,7 +137,7 @@ describe('a producer’s page', () => {
       [`${org},quota`]: 1,
     })
     assert.deepEqual(await page.shows('salesforce_limit'), {})
-    const { redis: connection, ledger } = store
+    const { redis: client, connection, ledger } = store
     const known = { DailyApiRequests: { max: 100, remaining: -2 }, DailyBulkApiBatches: null }
     await saveQuota(connection, ledger.keys, known, Date.now())
     assert.deepEqual(await page.shows('salesforce_limit'), { [`${org},DailyApiRequests`]: 100 })
@@ -146,7 +146,7 @@ describe('a producer’s page', () => {
     })
     const old = { DailyApiRequests: { max: 100, remaining: 50 } }
     await saveQuota(connection, ledger.keys, old, Date.now() - 2 * 3600_000)
-    await connection.hset(ledger.keys.quota, 'DailyBulkApiBatches', 'of a newer version')
+    await client.hset(ledger.keys.quota, 'DailyBulkApiBatches', 'of a newer version')
     assert.deepEqual(await page.shows('salesforce_limit'), {})
   })
 

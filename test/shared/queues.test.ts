@@ -165,8 +165,8 @@ test('BullMQ’s keys and ours stay out of each other’s way', async (t) => {
   await orders.ingest(id, 'normal')
   const theirs = await redis.keys(`${keys.prefix}:*`)
   assert.ok(theirs.length > 3)
-  const { staged, requests, live, identity, resultsStore, settings, sweeper } = keys
-  const fixed = [staged, requests, live, identity, resultsStore, settings, sweeper]
+  const { staged, requests, live, identity, settings, sweeper } = keys
+  const fixed = [staged, requests, live, identity, settings, sweeper]
   const named = [keys.request, keys.open, keys.ledger, keys.cancel, keys.ingest].map((key) =>
     key(id),
   )

@@ -3,6 +3,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
+import { LedgerConnection } from '../../src/shared/ledger/connection.ts'
 import { orgKeys } from '../../src/shared/ledger/keys.ts'
 import { connectRedis, type RedisClient } from '../../src/shared/redis.ts'
 import { createStaging, FRAME_BYTES, type Lot, StagingError } from '../../src/shared/staging.ts'
@@ -16,7 +17,7 @@ function open(scope: { after(fn: () => void): void }, url = server.url, now = ()
   const redis = connectRedis({ kind: 'url', url }, 'wait', () => {})
   scope.after(() => redis.disconnect())
   const keys = orgKeys(randomUUID())
-  const staging = createStaging(redis, keys, now)
+  const staging = createStaging(new LedgerConnection(redis, keys), keys, now)
   const write = async (lot: Lot, chunk: number, bytes: Uint8Array) => {
     const writer = staging.write(lot, chunk)
     await writer.write(bytes)
@@ -103,7 +104,10 @@ test('dropping a lot leaves nothing of it and all of the others', async (t) => {
   await write(other, 0, bytes)
   await staging.drop({ ...LOT, request: 'REQ-1' })
   const left = await redis.keys(`${keys.prefix}:*`)
-  assert.deepEqual(left.sort(), [keys.frames('req-1', 'lot-2', 0), keys.staged].sort())
+  assert.deepEqual(
+    left.sort(),
+    [keys.frames('req-1', 'lot-2', 0), keys.identity, keys.staged].sort(),
+  )
   assert.deepEqual(
     (await staging.lots()).map(({ lot }) => lot),
     ['lot-2'],
@@ -111,7 +115,7 @@ test('dropping a lot leaves nothing of it and all of the others', async (t) => {
   assert.ok((await read(other, 0)).equals(bytes))
   await staging.drop(LOT)
   await staging.drop(other)
-  assert.deepEqual(await redis.keys(`${keys.prefix}:*`), [])
+  assert.deepEqual(await redis.keys(`${keys.prefix}:*`), [keys.identity])
 })
 
 test('two lots written at once do not mix', async (t) => {
@@ -204,7 +208,7 @@ test('who writes a lot that was dropped, or is another’s, is told so', async (
   await zombie.write(someBytes(5))
   await assert.rejects(zombie.end(), StagingError)
   await staging.drop(LOT)
-  assert.deepEqual(await redis.keys(`${keys.prefix}:*`), [])
+  assert.deepEqual(await redis.keys(`${keys.prefix}:*`), [keys.identity])
 
   await write(LOT, 0, someBytes(100))
   await assert.rejects(write(LOT, 0, someBytes(100)), /stage it again under another name/)
@@ -212,7 +216,7 @@ test('who writes a lot that was dropped, or is another’s, is told so', async (
 
 test('whoever writes while a lot is dropped leaves no frame that the index does not know', async (t) => {
   const { redis, keys, staging, write } = open(t)
-  const dropper = createStaging(open(t).redis, keys, () => 1_000)
+  const dropper = createStaging(new LedgerConnection(open(t).redis, keys), keys, () => 1_000)
   for (let round = 0; round < 30; round++) {
     await write(LOT, 0, someBytes(10))
     const writing = Array.from({ length: 8 }, (_, chunk) => write(LOT, chunk + 1, someBytes(1_500)))
@@ -221,7 +225,7 @@ test('whoever writes while a lot is dropped leaves no frame that the index does 
     const frames = await redis.keys(keys.frames(LOT.request, LOT.lot, 0).replace(/0$/, '*'))
     assert.equal((await staging.lots()).length, frames.length > 0 ? 1 : 0)
     await staging.drop(LOT)
-    assert.deepEqual(await redis.keys(`${keys.prefix}:*`), [])
+    assert.deepEqual(await redis.keys(`${keys.prefix}:*`), [keys.identity])
   }
 })
 

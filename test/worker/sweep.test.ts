@@ -72,7 +72,10 @@ test('frames that nobody will read are dropped, those of live requests are not',
   await statusReached(world, parked, 'awaiting-approval')
   const frames = async (request: string, lot: string, minutesAgo: number) => {
     const then = () => Date.now() - minutesAgo * 60_000
-    const writer = createStaging(store.redis, store.ledger.keys, then).write({ request, lot }, 0)
+    const writer = createStaging(store.connection, store.ledger.keys, then).write(
+      { request, lot },
+      0,
+    )
     await writer.write(Buffer.from('003000000000001'))
     await writer.end()
   }
@@ -108,9 +111,7 @@ test('once everything has settled, Redis holds the records and nothing else', as
   await worker.stop()
   const kinds = new Set((await keysOf(world)).map((key) => key.replace(/^request:.*/, 'request:*')))
   const bullmq = QUEUES.flatMap((queue) => ['events', 'meta'].map((key) => `${queue}:${key}`))
-  const own = [
-    ...['request:*', 'requests', 'identity', 'results-store', 'settings', 'sweeper', 'quota'],
-  ]
+  const own = [...['request:*', 'requests', 'identity', 'settings', 'sweeper', 'quota']]
   for (const kind of kinds) {
     assert.ok(
       [...own, ...bullmq].includes(kind) || /:(marker|stalled-check|pc|id)$/.test(kind),

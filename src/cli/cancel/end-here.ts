@@ -70,12 +70,11 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
 /** A request keeps its results in one directory; its receipt must not end up in another. */
 async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
   const { place, results: path } = ending
-  const { redis, ledger } = place.store
   const elsewhere =
     `its results are elsewhere than in ${path}. Cancel it from where it was begun, or name the ` +
     'directory with --results.'
   // Nothing is made in a folder where the command does not belong.
-  const owner = await redis.get(ledger.keys.resultsStore)
+  const owner = (await place.store.ledger.identity())?.results ?? null
   if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
   const results = await openResultsStore(path)
   try {

@@ -23,8 +23,8 @@ export async function checkResults(
     const { id } = await openResultsStore(path)
     // A server of this machine alone is tied anew by each run.
     if (redis === null) return ok(CHECK, path)
-    for (const { org, ledger, redis: client } of stores) {
-      const owner = await client.get(ledger.keys.resultsStore)
+    for (const { org, ledger } of stores) {
+      const owner = (await ledger.identity())?.results ?? null
       if (owner === null || owner === id) continue
       const found = `${path} is store ${id}, but org "${org}" in Redis uses store ${owner}`
       return fail(CHECK, found, 'Set EXPUNGE_RESULTS to the directory that all processes share.')

@@ -1,4 +1,5 @@
 import type { Producer } from '../../producer/producer.ts'
+import { untieResultsStore } from '../../shared/identity.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Status } from '../../shared/receipt.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
@@ -31,11 +32,6 @@ export async function tellOthers(
  * Unties the embedded server from the results directory of earlier runs: `./results` is another one
  * in each folder. Not while a request is unfinished, for its parts lie there.
  */
-export async function forgetResultsStore(
-  { embedded }: RedisHere,
-  { ledger, redis }: OrgStore,
-): Promise<void> {
-  if (!embedded) return
-  const live = await ledger.liveIds()
-  if (live.length === 0) await redis.del(ledger.keys.resultsStore)
+export async function forgetResultsStore({ embedded }: RedisHere, store: OrgStore): Promise<void> {
+  if (embedded) await untieResultsStore(store)
 }

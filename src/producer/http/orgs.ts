@@ -51,7 +51,7 @@ export function createOrgs({ redis, configured, results, onError }: OrgsOptions)
 }
 
 async function assertWorkedFor(redis: RedisClient, name: string): Promise<void> {
-  if ((await redis.exists(orgKeys(name).identity)) === 1) return
+  if ((await redis.hexists(orgKeys(name).identity, 'orgId')) === 1) return
   throw new HttpError(
     'UNKNOWN_ORG',
     `No org "${name}" is known here: neither this service's configuration has it, nor has a worker ever logged in to it.`,

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { BudgetExceededError } from '../../shared/caller-limits.ts'
 import { codeOf, ExpungeError, messageOf } from '../../shared/errors.ts'
+import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import { troubleOf } from '../../shared/redis/trouble.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
 import { type FieldProblem, InvalidRequestError } from '../../shared/request-problems.ts'
@@ -87,6 +88,7 @@ export function problemAnswer(error: unknown): ProblemAnswer {
         : new RedisUnavailableError(trouble, messageOf(error))
     return answer(503, trouble, { message, headers: retryAfter() })
   }
+  if (error instanceof LedgerReplacedError) return answer(503, error.code, error)
   if (error instanceof InvalidRequestError) {
     return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
   }

@@ -1,4 +1,5 @@
-import { runScript, script } from '../../shared/ledger/script.ts'
+import { effect } from '../../shared/effect.ts'
+import { bareScript, evaluateBare } from '../../shared/redis/bare-script.ts'
 import { explained } from '../../shared/redis/trouble.ts'
 import type { RedisClient } from '../../shared/redis.ts'
 import type { ApiKey } from './rights.ts'
@@ -10,7 +11,7 @@ const MINUTE_US = 60_000_000
 
 // The generic cell rate algorithm, a token bucket that is one number: the time at which the bucket
 // will be full again. The server's clock counts, for that of each producer is another.
-const TAKE = script(
+const TAKE = bareScript(
   'rate-limit',
   `
 local time = redis.call('TIME')
@@ -43,7 +44,8 @@ export function createRateLimiter(redis: RedisClient): RateLimiter {
   return async ({ name, requestsPerMinute }) => {
     const cost = Math.floor(MINUTE_US / requestsPerMinute)
     const args = [cost, requestsPerMinute]
-    const wait = await explained(() => runScript(redis, TAKE, [`${PREFIX}:${name}`], args))
+    const take = () => evaluateBare(redis, TAKE, [`${PREFIX}:${name}`], args)
+    const wait = await explained(() => effect('redis:rate-limit', take))
     return wait === 0
       ? { admitted: true }
       : { admitted: false, retryAfterSeconds: Math.ceil(Number(wait) / 1_000_000) }

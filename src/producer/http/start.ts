@@ -1,6 +1,6 @@
 import { systemClock } from '../../shared/clock.ts'
 import type { Config } from '../../shared/config.ts'
-import { ConfigError } from '../../shared/errors.ts'
+import { ConfigError, messageOf } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
@@ -89,8 +89,12 @@ export async function startService(
     closers.add(() => server.close())
     return {
       url: server.url,
-      ready: async () =>
-        redisTrouble() ?? (await soon(patience, redis.ping()).then(() => null, String)),
+      ready: async () => {
+        const trouble = redisTrouble()
+        if (trouble !== null) return trouble
+        const ledgers = orgs.known().map(({ connection }) => connection.verify())
+        return soon(patience, Promise.all([redis.ping(), ...ledgers])).then(() => null, messageOf)
+      },
       stop: () => closers.closeAll(),
     }
   } catch (error) {

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { BudgetExceededError, type CallerLimits } from '../caller-limits.ts'
 import { effect } from '../effect.ts'
 import type { JobInsert } from '../queues/insert.ts'
-import type { RedisClient } from '../redis.ts'
 import type { Staged, StoredRequest } from '../request.ts'
 import { together } from '../together.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { scoreOf } from './live.ts'
 import { TELL } from './outbox.ts'
-import { evaluate, oneOf, type Script, script } from './script.ts'
+import { evaluate, type LedgerScript, oneOf, script } from './script.ts'
 import { SPENDING } from './spending.ts'
 
 /** In one call. With more of them Redis waits while this process prepares, and the other way round. */
@@ -92,10 +92,10 @@ end
 return answers
 `
 
-const scripts = new Map<string, Script>()
+const scripts = new Map<string, LedgerScript>()
 
 /** One for each version of BullMQ's script, and one without. */
-function acceptScript(insertLua: string): Script {
+function acceptScript(insertLua: string): LedgerScript {
   const known = scripts.get(insertLua)
   if (known !== undefined) return known
   const made = script('accept', accepting(insertLua))
@@ -135,10 +135,10 @@ interface Entry {
  * It throws BudgetExceededError where the caller's budget has no room for the request's records.
  */
 export function acceptor(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
 ): (submission: Submission, order?: JobInsert | null) => Promise<Acceptance> {
-  const enter = together<Entry, unknown>(AT_ONCE, (all) => enterAll(redis, keys, all))
+  const enter = together<Entry, unknown>(AT_ONCE, (all) => enterAll(ledger, keys, all))
   return async (submission, order = null) => {
     const answer = await effect('redis:accept', () => enter({ submission, order }))
     refuseOverBudget(answer, submission)
@@ -147,7 +147,7 @@ export function acceptor(
 }
 
 async function enterAll(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   all: readonly Entry[],
 ): Promise<readonly unknown[]> {
@@ -162,7 +162,7 @@ async function enterAll(
   for (const { submission, order } of all) {
     args.push(...argsOf(submission), ...(order?.args ?? noOrder))
   }
-  const answers = await evaluate(redis, acceptScript(insert.lua), [...shared, ...own], args)
+  const answers = await evaluate(ledger, acceptScript(insert.lua), [...shared, ...own], args)
   return z.array(z.unknown()).parse(answers)
 }
 

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
@@ -33,13 +33,13 @@ export interface Approval {
  * chunks' ingest jobs.
  */
 export async function approve(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   id: string,
   { by, plan = '' }: Approval = {},
 ): Promise<'approved' | 'not-waiting' | 'other-plan' | 'unknown'> {
   const answer = await runScript(
-    redis,
+    ledger,
     APPROVE,
     [keys.request(id), keys.cancel(id), keys.outbox, keys.live],
     [id.toLowerCase(), plan, ...signatureArgs(by)],

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
@@ -44,12 +44,12 @@ export interface JobLock {
  * counts as a crash until the plan is recorded or handed back.
  */
 export async function beginPlanning(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { id, lot, lock }: { id: string; lot: string; lock: JobLock },
 ): Promise<Begun> {
   const answer = await runScript(
-    redis,
+    ledger,
     BEGIN_PLANNING,
     [keys.request(id), keys.lock(lock.queue, lock.jobId), keys.outbox, keys.live],
     [lock.token, lot, id.toLowerCase()],

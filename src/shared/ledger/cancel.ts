@@ -1,4 +1,5 @@
 import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 import { SIGN, type Signature, signatureArgs } from './signed.ts'
@@ -30,14 +31,14 @@ return 'cancelling'
  * ingest jobs at work are aborted by the workers that have them.
  */
 export async function cancel(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   id: string,
   reason: 'cancelled' | 'deadline' | 'not-approved',
   by?: Signature,
 ): Promise<'cancelling' | 'over' | 'unknown'> {
   const args = [reason, ...signatureArgs(by)]
-  const answer = await runScript(redis, CANCEL, [keys.request(id), keys.cancel(id)], args)
+  const answer = await runScript(ledger, CANCEL, [keys.request(id), keys.cancel(id)], args)
   return oneOf(answer, ['cancelling', 'over', 'unknown'])
 }
 
@@ -55,13 +56,13 @@ return 'declined'
 
 /** Raises the same flag on a parked plan, unless it was approved before: from then on it cannot be. */
 export async function decline(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   id: string,
   by?: Signature,
 ): Promise<'declined' | 'not-waiting' | 'unknown'> {
   const args = signatureArgs(by)
-  const answer = await runScript(redis, DECLINE, [keys.request(id), keys.cancel(id)], args)
+  const answer = await runScript(ledger, DECLINE, [keys.request(id), keys.cancel(id)], args)
   return oneOf(answer, ['declined', 'not-waiting', 'unknown'])
 }
 

@@ -1,5 +1,5 @@
-import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import type { Progress } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -28,24 +28,24 @@ export type Saved = 'ok' | 'lost' | 'gone'
  * no token: a worker that woke after losing its job was seen to overwrite the new owner's data.)
  */
 export async function saveCheckpoint(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { order, checkpoint, lock }: { order: string; checkpoint: string; lock: JobLock },
 ): Promise<Saved> {
-  return save(redis, keys, { order, field: 'checkpoint', value: checkpoint, lock })
+  return save(ledger, keys, { order, field: 'checkpoint', value: checkpoint, lock })
 }
 
 /** Notes how far Salesforce is, for whoever watches. */
 export async function saveProgress(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { order, progress, lock }: { order: string; progress: Progress; lock: JobLock },
 ): Promise<Saved> {
-  return save(redis, keys, { order, field: 'progress', value: JSON.stringify(progress), lock })
+  return save(ledger, keys, { order, field: 'progress', value: JSON.stringify(progress), lock })
 }
 
 async function save(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   {
     order,
@@ -55,7 +55,7 @@ async function save(
   }: { order: string; field: 'checkpoint' | 'progress'; value: string; lock: JobLock },
 ): Promise<Saved> {
   const answer = await runScript(
-    redis,
+    ledger,
     SAVE,
     [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
     [lock.token, field, value],

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -27,7 +27,7 @@ return 'ended'
  * will have it again. `gone`: it has ended before.
  */
 export async function endUnsent(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   entry: {
     order: string
@@ -36,7 +36,7 @@ export async function endUnsent(
 ): Promise<'ended' | 'taken' | 'gone'> {
   const { order, outcomes } = entry
   const answer = await runScript(
-    redis,
+    ledger,
     END_UNSENT,
     [
       keys.ingest(order),

@@ -3,6 +3,7 @@
  * orgs spread. The request id enters in lower case: ids are unique without case.
  */
 export interface OrgKeys {
+  readonly org: string
   /** BullMQ's `prefix`. */
   readonly prefix: string
   /** Hash: the request, its status, plan and receipt. */
@@ -27,10 +28,8 @@ export interface OrgKeys {
   readonly pause: string
   /** Hash: what an ingest job carries, its checkpoint, its crash count. */
   ingest(order: string): string
-  /** The org id (00D…) that these keys belong to, written once. */
+  /** Hash: the ledger's generation, and the Salesforce org and results store that it belongs to. */
   readonly identity: string
-  /** The id of the results store that all processes share, written once. */
-  readonly resultsStore: string
   /** Hash: settings that all workers of the org share. */
   readonly settings: string
   /** Hash: bucket of time → records that a caller's budget was charged with; '' is who has no key. */
@@ -60,6 +59,7 @@ export function orgKeys(org: string): OrgKeys {
   const prefix = `{expunge-${org}}`
   const key = (...parts: (string | number)[]) => [prefix, ...parts].join(':')
   return {
+    org,
     prefix,
     request: (id) => key('request', id.toLowerCase()),
     requests: key('requests'),
@@ -73,7 +73,6 @@ export function orgKeys(org: string): OrgKeys {
     pause: key('pause'),
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),
-    resultsStore: key('results-store'),
     settings: key('settings'),
     spent: (caller) => key('spent', caller ?? ''),
     unapproved: (caller) => key('unapproved', caller ?? ''),

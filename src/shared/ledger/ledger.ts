@@ -1,10 +1,10 @@
 import type { JobInsert } from '../queues/insert.ts'
-import type { RedisClient } from '../redis.ts'
 import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { type Approval, approve } from './approve.ts'
 import { type Begun, beginPlanning, type JobLock } from './begin-planning.ts'
 import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
+import type { LedgerConnection, LedgerIdentity } from './connection.ts'
 import { endUnsent } from './end-unsent.ts'
 import type { OrgKeys } from './keys.ts'
 import { follow, type Listed, list, type Place } from './list.ts'
@@ -33,7 +33,8 @@ import { type Taken, takeOrder } from './take-order.ts'
 /**
  * The book of requests of one org: what was asked, planned, sent and answered. It is the truth;
  * BullMQ's jobs are only work orders. Every change is one Lua script, atomic and safe to repeat;
- * each verb has a file beside this one that says what it does.
+ * each verb has a file beside this one that says what it does. Every verb throws LedgerReplacedError
+ * where the keys hold another ledger than the one that was opened.
  */
 export interface Ledger {
   readonly keys: OrgKeys
@@ -109,49 +110,62 @@ export interface Ledger {
   statusChanges(count: number): Promise<readonly StatusChange[]>
   statusTold(change: StatusChange): Promise<void>
 
+  /**
+   * What the ledger says of itself, null where it has no identity yet.
+   *
+   * @throws LedgerReplacedError where it is another than the one this process has opened
+   */
+  identity(): Promise<LedgerIdentity | null>
   /** The org id (00D…) that this ledger belongs to, null before the first login. */
   orgId(): Promise<string | null>
 }
 
-export function createLedger(redis: RedisClient, keys: OrgKeys): Ledger {
+export function createLedger(connection: LedgerConnection, keys: OrgKeys): Ledger {
+  const { redis } = connection
+  // Both commands are under way before either answers: it costs no round trip of its own.
+  const verified = async <T>(reading: Promise<T>): Promise<T> => {
+    const [, found] = await Promise.all([connection.verify(), reading])
+    return found
+  }
   return {
     keys,
-    accept: acceptor(redis, keys),
-    beginPlanning: (entry) => beginPlanning(redis, keys, entry),
-    handBackPlanning: (entry) => handBackPlanning(redis, keys, entry),
-    forgivePlanning: (id) => forgivePlanning(redis, keys, id),
-    pinSource: (entry) => pinSource(redis, keys, entry),
-    planned: (entry) => planned(redis, keys, entry),
-    approve: (id, approval) => approve(redis, keys, id, approval),
-    decline: (id, by) => decline(redis, keys, id, by),
-    takeOrder: (order, lock) => takeOrder(redis, keys, order, lock),
-    handBackOrder: (order, lock) => handBackOrder(redis, keys, order, lock),
-    forgiveOrder: (order) => forgiveOrder(redis, keys, order),
-    saveCheckpoint: (entry) => saveCheckpoint(redis, keys, entry),
-    saveProgress: (entry) => saveProgress(redis, keys, entry),
-    recordOutcome: (entry) => recordOutcome(redis, keys, entry),
-    numberChunks: (entry) => numberChunks(redis, keys, entry),
-    endUnsent: (entry) => endUnsent(redis, keys, entry),
-    settle: (settlement) => settle(redis, keys, settlement),
-    load: (id) => load(redis, keys, id),
+    accept: acceptor(connection, keys),
+    beginPlanning: (entry) => beginPlanning(connection, keys, entry),
+    handBackPlanning: (entry) => handBackPlanning(connection, keys, entry),
+    forgivePlanning: (id) => forgivePlanning(connection, keys, id),
+    pinSource: (entry) => pinSource(connection, keys, entry),
+    planned: (entry) => planned(connection, keys, entry),
+    approve: (id, approval) => approve(connection, keys, id, approval),
+    decline: (id, by) => decline(connection, keys, id, by),
+    takeOrder: (order, lock) => takeOrder(connection, keys, order, lock),
+    handBackOrder: (order, lock) => handBackOrder(connection, keys, order, lock),
+    forgiveOrder: (order) => forgiveOrder(connection, keys, order),
+    saveCheckpoint: (entry) => saveCheckpoint(connection, keys, entry),
+    saveProgress: (entry) => saveProgress(connection, keys, entry),
+    recordOutcome: (entry) => recordOutcome(connection, keys, entry),
+    numberChunks: (entry) => numberChunks(connection, keys, entry),
+    endUnsent: (entry) => endUnsent(connection, keys, entry),
+    settle: (settlement) => settle(connection, keys, settlement),
+    load: (id) => verified(load(redis, keys, id)),
     frame: (id) => frame(redis, keys, id),
-    list: (page) => list(redis, keys, page),
-    follow: (page) => follow(redis, keys, page),
-    liveIds: () => liveIds(redis, keys),
+    list: (page) => verified(list(redis, keys, page)),
+    follow: (page) => verified(follow(redis, keys, page)),
+    liveIds: () => verified(liveIds(redis, keys)),
     openChunks: (id) => openChunks(redis, keys, id),
     outcomes: (id) => outcomes(redis, keys, id),
     ingestOrder: (order) => ingestOrder(redis, keys, order),
-    cancel: (id, reason, by) => cancel(redis, keys, id, reason, by),
+    cancel: (id, reason, by) => cancel(connection, keys, id, reason, by),
     stopReasons: (ids) => stopReasons(redis, keys, ids),
-    pause: (abort) => pause(redis, keys, abort),
-    resume: () => resume(redis, keys),
+    pause: (abort) => pause(connection, keys, abort),
+    resume: () => resume(connection, keys),
     pauseState: () => pauseState(redis, keys),
-    raiseFault: (entry) => raiseFault(redis, keys, entry),
-    enterGate: (entry) => enterGate(redis, keys, entry),
-    clearFault: (since) => clearFault(redis, keys, since),
-    leaveGate: (by) => leaveGate(redis, keys, by),
-    statusChanges: (count) => statusChanges(redis, keys, count),
+    raiseFault: (entry) => raiseFault(connection, keys, entry),
+    enterGate: (entry) => enterGate(connection, keys, entry),
+    clearFault: (since) => clearFault(connection, keys, since),
+    leaveGate: (by) => leaveGate(connection, keys, by),
+    statusChanges: (count) => verified(statusChanges(redis, keys, count)),
     statusTold: (change) => statusTold(redis, keys, change),
-    orgId: () => redis.get(keys.identity),
+    identity: () => connection.verify(),
+    orgId: async () => (await connection.verify())?.orgId ?? null,
   }
 }

@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
@@ -15,10 +15,10 @@ return redis.call('HINCRBY', KEYS[1], 'nextChunk', ARGV[1]) - ARGV[1]
  * crash leaves unused are never given again. Null where the request is gone.
  */
 export async function numberChunks(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { id, count }: { id: string; count: number },
 ): Promise<number | null> {
-  const first = await runScript(redis, NUMBER_CHUNKS, [keys.request(id)], [count])
+  const first = await runScript(ledger, NUMBER_CHUNKS, [keys.request(id)], [count])
   return first === null ? null : Number(first)
 }

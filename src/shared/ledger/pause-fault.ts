@@ -1,4 +1,4 @@
-import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type PauseReason, type PauseState, parseState } from './pause.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -63,13 +63,13 @@ export interface RaiseEntry extends OrgFault {
  * whose calls were under way when it began, nothing but their Retry-After counts (`stands`).
  */
 export async function raiseFault(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { reason, message, afterMs, by, now }: RaiseEntry,
 ): Promise<'raised' | 'stands'> {
   const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_ASKED_MS) : 0
   const answer = await runScript(
-    redis,
+    ledger,
     RAISE,
     [keys.pause],
     [by, reason, message.slice(0, MOST_MESSAGE), now, asked],
@@ -120,11 +120,11 @@ export interface Entered {
  * may ask again, which renews the lease.
  */
 export async function enterGate(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { by, need, now }: EnterEntry,
 ): Promise<Entered> {
-  const answer = await runScript(redis, ENTER, [keys.pause], [by, need, now])
+  const answer = await runScript(ledger, ENTER, [keys.pause], [by, need, now])
   const [kind, ...fields] = Array.isArray(answer) ? answer : []
   return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
 }
@@ -142,11 +142,11 @@ return 'cleared'
 
 /** A probe has succeeded: the fault that began `since` is over. */
 export async function clearFault(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   since: number,
 ): Promise<'cleared' | 'kept'> {
-  return oneOf(await runScript(redis, CLEAR, [keys.pause], [since]), ['cleared', 'kept'])
+  return oneOf(await runScript(ledger, CLEAR, [keys.pause], [since]), ['cleared', 'kept'])
 }
 
 const LEAVE = script(
@@ -163,6 +163,10 @@ return 'ok'
 )
 
 /** The probe lets go without knowing more than before: the next one may try at once. */
-export async function leaveGate(redis: RedisClient, keys: OrgKeys, by: string): Promise<void> {
-  await runScript(redis, LEAVE, [keys.pause], [by])
+export async function leaveGate(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  by: string,
+): Promise<void> {
+  await runScript(ledger, LEAVE, [keys.pause], [by])
 }

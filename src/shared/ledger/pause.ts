@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
@@ -82,15 +83,19 @@ return 'ok'
 )
 
 /** An operator's wish: no new ingest job begins; with `abort` those that run are aborted. */
-export async function pause(redis: RedisClient, keys: OrgKeys, abort: boolean): Promise<void> {
-  await runScript(redis, PAUSE, [keys.pause], [abort ? 'abort' : 'let-run'])
+export async function pause(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  abort: boolean,
+): Promise<void> {
+  await runScript(ledger, PAUSE, [keys.pause], [abort ? 'abort' : 'let-run'])
 }
 
 const RESUME = script('resume', `return redis.call('HDEL', KEYS[1], 'operator')`)
 
 /** Takes an operator's pause back; a fault of the org stays until a probe succeeds. */
-export async function resume(redis: RedisClient, keys: OrgKeys): Promise<void> {
-  await runScript(redis, RESUME, [keys.pause], [])
+export async function resume(ledger: LedgerConnection, keys: OrgKeys): Promise<void> {
+  await runScript(ledger, RESUME, [keys.pause], [])
 }
 
 export function parseState([operator, fault]: readonly unknown[]): PauseState {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { RedisClient } from '../redis.ts'
 import type { FileState, SourceContent } from '../source-file.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { contentSchema } from './record.ts'
 import { runScript, script } from './script.ts'
@@ -27,7 +27,7 @@ const seenSchema: z.ZodType<FileState> = z.object({ bytes: z.int(), modifiedAt: 
 
 /** Whether the source is as the first attempt found it; `stale`: another attempt counts by now. */
 export async function pinSource(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { id, lot, pin }: { id: string; lot: string; pin: SourcePin },
 ): Promise<'same' | 'other' | 'stale'> {
@@ -36,7 +36,7 @@ export async function pinSource(
   const json = z
     .string()
     .nullable()
-    .parse(await runScript(redis, PIN_SOURCE, [keys.request(id)], args))
+    .parse(await runScript(ledger, PIN_SOURCE, [keys.request(id)], args))
   if (json === null) return 'stale'
   const first: unknown = JSON.parse(json)
   return isSame(pin, first) ? 'same' : 'other'

@@ -1,7 +1,7 @@
 import type { CallerLimits } from '../caller-limits.ts'
 import type { Plan } from '../receipt.ts'
-import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
@@ -83,14 +83,14 @@ export type PlanEntered = (typeof PLAN_ENTERED)[number]
  * owns the job now.
  */
 export async function planned(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   entry: Planned,
 ): Promise<PlanEntered> {
   const { id, lot, plan, orders, canary = false, next, lock } = entry
   const { caller = null, limits = null, approvalAbove = null } = entry
   const answer = await runScript(
-    redis,
+    ledger,
     PLANNED,
     [
       keys.request(id),

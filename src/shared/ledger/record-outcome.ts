@@ -1,5 +1,5 @@
-import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -73,13 +73,13 @@ export type Recorded =
  * before.
  */
 export async function recordOutcome(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   entry: { order: string; outcomes: readonly ChunkResult[]; lock: JobLock },
 ): Promise<Recorded> {
   const { order, outcomes, lock } = entry
   const answer = await runScript(
-    redis,
+    ledger,
     RECORD,
     [
       keys.ingest(order),

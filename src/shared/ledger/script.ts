@@ -1,40 +1,54 @@
-import { createHash } from 'node:crypto'
 import { effect } from '../effect.ts'
-import type { RedisClient } from '../redis.ts'
+import { bareScript, evaluateBare, type Script } from '../redis/bare-script.ts'
+import { type LedgerConnection, OTHER_LEDGER } from './connection.ts'
 
-/** One atomic change of the ledger: Lua, sent by its digest and loaded on the first call. */
-export interface Script {
-  readonly name: string
-  readonly lua: string
-  readonly sha1: string
+/** One atomic change of a ledger, which only the ledger that its caller has opened lets happen. */
+export interface LedgerScript extends Script {
+  readonly guarded: true
 }
 
-export function script(name: string, lua: string): Script {
-  return { name, lua, sha1: createHash('sha1').update(lua).digest('hex') }
+// Before every script's own text, which sees neither key nor argument of it: the last key is the
+// identity, the last argument the generation that the caller expects there.
+const HEAD = `
+do
+  local identity, expected = table.remove(KEYS), table.remove(ARGV)
+  if redis.call('HGET', identity, 'generation') ~= expected then
+    local found = redis.call('HMGET', identity, 'generation', 'orgId')
+    return redis.error_reply('${OTHER_LEDGER} [' .. (found[1] or '') .. ' ' .. (found[2] or '') .. ']')
+  end
+end
+`
+
+export function script(name: string, lua: string): LedgerScript {
+  return { ...bareScript(name, `${HEAD}${lua}`), guarded: true }
 }
 
-/** Runs a script; a server that does not know it yet (restart, failover) is sent the text. */
+/**
+ * Runs a script on the ledger that this process has opened.
+ *
+ * @throws LedgerReplacedError where another is there now; nothing was changed
+ */
 export function runScript(
-  redis: RedisClient,
-  script: Script,
+  ledger: LedgerConnection,
+  script: LedgerScript,
   keys: readonly string[],
   args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
-  return effect(`redis:${script.name}`, () => evaluate(redis, script, keys, args))
+  return effect(`redis:${script.name}`, () => evaluate(ledger, script, keys, args))
 }
 
 /** The same unannounced, for what several callers share: each announces its own. */
 export async function evaluate(
-  redis: RedisClient,
-  { lua, sha1 }: Script,
+  ledger: LedgerConnection,
+  script: LedgerScript,
   keys: readonly string[],
   args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
+  const { generation } = await ledger.identity()
   try {
-    return await redis.evalsha(sha1, keys.length, ...keys, ...args)
+    return await evaluateBare(ledger.redis, script, [...keys, ledger.key], [...args, generation])
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return redis.eval(lua, keys.length, ...keys, ...args)
+    throw ledger.mismatchIn(error) ?? error
   }
 }
 

@@ -1,5 +1,5 @@
 import type { LiveStatus, Plan, Receipt } from '../receipt.ts'
-import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -53,13 +53,13 @@ export interface Settlement {
  * (`already`). `not-due`: chunks are still open, or the status is not one of `from`.
  */
 export async function settle(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { receipt, from, plan = null, lot = '', unsent, caller = null, retentionSeconds }: Settlement,
 ): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
   const { id } = receipt
   const answer = await runScript(
-    redis,
+    ledger,
     SETTLE,
     [
       keys.request(id),

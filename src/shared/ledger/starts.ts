@@ -1,5 +1,5 @@
-import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
@@ -30,21 +30,21 @@ return 'ok'
 
 /** Gives an order back without blame: a worker that stops has not crashed. */
 export async function handBackOrder(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   order: string,
   lock: JobLock,
 ): Promise<void> {
-  await handBack(redis, keys, keys.ingest(order), 'starts', lock)
+  await handBack(ledger, keys, keys.ingest(order), 'starts', lock)
 }
 
 /** Gives a planning attempt up without blame. */
 export async function handBackPlanning(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { id, lock }: { id: string; lock: JobLock },
 ): Promise<void> {
-  await handBack(redis, keys, keys.request(id), 'plans', lock)
+  await handBack(ledger, keys, keys.request(id), 'plans', lock)
 }
 
 /**
@@ -52,29 +52,29 @@ export async function handBackPlanning(
  * still for longer than that, and lives to say so has not crashed.
  */
 export async function forgiveOrder(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   order: string,
 ): Promise<void> {
-  await runScript(redis, FORGIVE, [keys.ingest(order)], ['starts'])
+  await runScript(ledger, FORGIVE, [keys.ingest(order)], ['starts'])
 }
 
 /** The same for a planning attempt. */
 export async function forgivePlanning(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   id: string,
 ): Promise<void> {
-  await runScript(redis, FORGIVE, [keys.request(id)], ['plans'])
+  await runScript(ledger, FORGIVE, [keys.request(id)], ['plans'])
 }
 
 async function handBack(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   key: string,
   counter: 'starts' | 'plans',
   lock: JobLock,
 ): Promise<void> {
   const lockKey = keys.lock(lock.queue, lock.jobId)
-  await runScript(redis, HAND_BACK, [key, lockKey], [lock.token, counter])
+  await runScript(ledger, HAND_BACK, [key, lockKey], [lock.token, counter])
 }

@@ -1,5 +1,5 @@
-import type { RedisClient } from '../redis.ts'
 import type { JobLock } from './begin-planning.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type IngestOrder, parseIngestOrder } from './record.ts'
 import { runScript, script } from './script.ts'
@@ -35,13 +35,13 @@ export type Taken =
 
 /** Takes up an ingest order at its checkpoint. `gone`: its outcome is in the ledger already. */
 export async function takeOrder(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   order: string,
   lock: JobLock,
 ): Promise<Taken> {
   const answer = await runScript(
-    redis,
+    ledger,
     TAKE,
     [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
     [lock.token],

@@ -1,3 +1,4 @@
+import type { LedgerConnection } from '../ledger/connection.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import { oneOf, runScript, script } from '../ledger/script.ts'
 import type { RedisClient } from '../redis.ts'
@@ -68,14 +69,14 @@ return 'dropped'
  * @throws StagingError where they are not, or are others
  */
 export async function appendFrame(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   lot: Lot,
   { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number },
 ): Promise<void> {
   const key = keys.frames(lot.request, lot.lot, chunk)
   const args = [at, frame, lotName(lot), chunk, now]
-  const answer = await runScript(redis, APPEND, [key, keys.staged], args)
+  const answer = await runScript(ledger, APPEND, [key, keys.staged], args)
   if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
     throw new StagingError(
       `${key}: expected the ${at} frames that were staged, found others. ` +
@@ -90,16 +91,16 @@ export async function stagedLots(redis: RedisClient, keys: OrgKeys): Promise<rea
 }
 
 /** Drops every list of a lot; nothing to drop is fine. */
-export async function dropLot(redis: RedisClient, keys: OrgKeys, lot: Lot): Promise<void> {
+export async function dropLot(ledger: LedgerConnection, keys: OrgKeys, lot: Lot): Promise<void> {
   const name = lotName(lot)
   for (;;) {
-    const entry = await redis.hget(keys.staged, name)
+    const entry = await ledger.redis.hget(keys.staged, name)
     if (entry === null) return
     const { first, chunks } = parseEntry([name, entry])
     const lists = Array.from({ length: chunks - first }, (_, index) =>
       keys.frames(lot.request, lot.lot, first + index),
     )
-    const answer = await runScript(redis, DROP, [keys.staged, ...lists], [name, entry])
+    const answer = await runScript(ledger, DROP, [keys.staged, ...lists], [name, entry])
     if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
   }
 }

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq'
 import { type CallbackConfig, type Receiver, receiverOf } from '../../shared/config/callbacks.ts'
 import { ExpungeError } from '../../shared/errors.ts'
+import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
@@ -83,7 +84,9 @@ export async function deliverCallback(
     if (patience !== null) return putAside(job, token, patience)
     throw new CallbackFailedError(`The receiver of ${data.id}'s callbacks: ${posted.reason}.`)
   } catch (error) {
-    if (error instanceof ShutdownError) return handOver(job, token)
+    if (error instanceof ShutdownError || error instanceof LedgerReplacedError) {
+      return handOver(job, token)
+    }
     throw error
   }
 }

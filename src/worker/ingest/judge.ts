@@ -1,4 +1,5 @@
 import { messageOf } from '../../shared/errors.ts'
+import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { PauseReason } from '../../shared/ledger/pause.ts'
 import type { RetryReason } from '../../shared/metrics/labels.ts'
 import { SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
@@ -32,9 +33,10 @@ export type Judgement = {
     }
 )
 
-/** @throws NotOursError, WrongOrgError as they came: they end everything. */
+/** @throws NotOursError, WrongOrgError, LedgerReplacedError as they came: they end everything. */
 export function judge(error: unknown): Judgement {
   if (error instanceof NotOursError || error instanceof WrongOrgError) throw error
+  if (error instanceof LedgerReplacedError) throw error
   if (error instanceof SalesforceError) return judgeAnswer(error)
   const message = messageOf(error)
   if (error instanceof StagingError) {

@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
+import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import { note } from '../../shared/note.ts'
@@ -57,8 +58,11 @@ export async function processIngestJob(
     })
   } catch (error) {
     if (error instanceof WrongOrgError) deps.halt(error)
-    if (error instanceof ShutdownError || error instanceof WrongOrgError) {
-      await deps.store.ledger.handBackOrder(data.order, lock)
+    if (endsAllWork(error)) {
+      // Another ledger has nothing of ours to take back.
+      if (deps.store.connection.trouble === null) {
+        await deps.store.ledger.handBackOrder(data.order, lock)
+      }
       return handOver(job, token)
     }
     if (error instanceof NotOursError) {
@@ -72,6 +76,11 @@ export async function processIngestJob(
     throw error
   }
 }
+
+const endsAllWork = (error: unknown): boolean =>
+  error instanceof ShutdownError ||
+  error instanceof WrongOrgError ||
+  error instanceof LedgerReplacedError
 
 async function work(
   name: string,

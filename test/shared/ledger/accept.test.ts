@@ -57,13 +57,13 @@ test('a submission that is said again keeps what it staged', async (t) => {
 })
 
 test('a short list is entered with its request, stays out of what is read of it, and goes with the end', async (t) => {
-  const { ledger, redis, keys } = openLedger(t, server)
+  const { ledger, keys, connection } = openLedger(t, server)
   const staged = { lot: 'u-1', inRecord: true, bytes: 42, sha256: 'c'.repeat(64) }
   const entry = { ...submission({ id: 'R' }, 5_000), staged, frame: Buffer.from([0, 255, 10]) }
   assert.equal(await ledger.accept(entry), 'accepted')
   assert.deepEqual(await ledger.frame('r'), entry.frame)
   assert.deepEqual((await ledger.load('R'))?.staged, staged)
-  assert.deepEqual(await createStaging(redis, keys, Date.now).lots(), [])
+  assert.deepEqual(await createStaging(connection, keys, Date.now).lots(), [])
 
   const other = Buffer.from('other')
   assert.equal(await ledger.accept(entry), 'accepted')

@@ -25,7 +25,7 @@ const ORDERS = [ingestOrder('order-a', [chunkRef('R1', 0), chunkRef('R1', 1)])]
 
 test('on a cluster every step of an org keeps to one shard', async (t) => {
   const redis = await startCluster(t)
-  const { ledger, keys, grab, submit } = ledgerOf(redis, 'emea')
+  const { connection, ledger, keys, grab, submit } = ledgerOf(redis, 'emea')
   assert.equal((await inspectRedis(redis)).role, 'master')
 
   await submit('R1')
@@ -50,7 +50,7 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
   assert.equal(await ledger.settle(settlement('R1', { unsent: ['order-a'] })), 'settled')
   assert.deepEqual(await ledger.liveIds(), [])
 
-  const staging = createStaging(redis, keys, () => 1)
+  const staging = createStaging(connection, keys, () => 1)
   const lot = { request: 'R2', lot: 'upload' }
   for (const chunk of [0, 1]) {
     const writer = staging.write(lot, chunk)

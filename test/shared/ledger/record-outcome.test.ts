@@ -96,10 +96,10 @@ test('of orders that race for the end of a request, exactly one sees the last', 
   // Twice each, from two connections: a repetition must not see it again.
   const answers = await Promise.all(
     [...orders, ...orders].map((order, at) => {
-      const { redis } = clients[at % clients.length] ?? first
+      const { connection } = clients[at % clients.length] ?? first
       const lock = locks[at % orders.length] ?? assert.fail()
       const outcomes = outcomesOf(order)
-      return recordOutcome(redis, first.keys, { order: order.order, outcomes, lock })
+      return recordOutcome(connection, first.keys, { order: order.order, outcomes, lock })
     }),
   )
   const chunks = answers.flatMap((answer) => (answer.kind === 'ok' ? answer.chunks : []))

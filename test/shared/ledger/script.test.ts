@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { LedgerConnection } from '../../../src/shared/ledger/connection.ts'
 import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { createLedger } from '../../../src/shared/ledger/ledger.ts'
 import { oneOf, runScript, script } from '../../../src/shared/ledger/script.ts'
@@ -13,7 +14,8 @@ test('a server that has lost its scripts is sent them again, and the book is sti
   const own = await startRedis(t, { appendOnly: true })
   const redis = connectRedis({ kind: 'url', url: own.url }, 'wait', () => {})
   t.after(() => redis.disconnect())
-  const ledger = createLedger(redis, orgKeys('default'))
+  const keys = orgKeys('default')
+  const ledger = createLedger(new LedgerConnection(redis, keys), keys)
   assert.equal(await ledger.accept(submission({ id: 'a' })), 'accepted')
   await redis.script('FLUSH')
   assert.equal(await ledger.accept(submission({ id: 'b' })), 'accepted')
@@ -23,15 +25,18 @@ test('a server that has lost its scripts is sent them again, and the book is sti
 })
 
 test('bytes go into a script as they are', async (t) => {
-  const { redis } = openLedger(t, server)
+  const { connection } = openLedger(t, server)
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
   const length = script('length', `return #ARGV[1] .. ':' .. string.byte(ARGV[1], 256)`)
-  assert.equal(await runScript(redis, length, [], [bytes]), '256:255')
+  assert.equal(await runScript(connection, length, [], [bytes]), '256:255')
 })
 
 test('a mistake in a script reaches the caller', async (t) => {
-  const { redis } = openLedger(t, server)
-  await assert.rejects(runScript(redis, script('mistake', 'return nothing()'), [], []), /nothing/)
+  const { connection } = openLedger(t, server)
+  await assert.rejects(
+    runScript(connection, script('mistake', 'return nothing()'), [], []),
+    /nothing/,
+  )
 })
 
 test('a word that a script may not say is an error that names it', () => {

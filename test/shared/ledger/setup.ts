@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { JobLock } from '../../../src/shared/ledger/begin-planning.ts'
+import { LedgerConnection } from '../../../src/shared/ledger/connection.ts'
 import { type OrgKeys, orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { createLedger, type Ledger } from '../../../src/shared/ledger/ledger.ts'
 import type { ChunkOutcome, ChunkRef, IngestOrder } from '../../../src/shared/ledger/record.ts'
@@ -12,6 +13,7 @@ import { bodyHash, parseRequest, toStored } from '../../../src/shared/request.ts
 export interface Bundle {
   readonly redis: RedisClient
   readonly keys: OrgKeys
+  readonly connection: LedgerConnection
   readonly ledger: Ledger
   /** What BullMQ does when it gives a worker a job: the token enters the job's lock. */
   grab(lock: JobLock): Promise<JobLock>
@@ -42,7 +44,8 @@ export function openLedger(scope: Scope, server: { readonly url: string }): Bund
 
 export function ledgerOf(redis: RedisClient, org: string): Bundle {
   const keys = orgKeys(org)
-  const ledger = createLedger(redis, keys)
+  const connection = new LedgerConnection(redis, keys)
+  const ledger = createLedger(connection, keys)
   const grab = async (lock: JobLock) => {
     await redis.set(keys.lock(lock.queue, lock.jobId), lock.token)
     return lock
@@ -68,6 +71,7 @@ export function ledgerOf(redis: RedisClient, org: string): Bundle {
   return {
     redis,
     keys,
+    connection,
     ledger,
     grab,
     expire: async (lock) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash, randomUUID } from 'node:crypto'
 import { after, describe, type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/shared/clock.ts'
+import { LedgerConnection } from '../../../src/shared/ledger/connection.ts'
 import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { createLedger } from '../../../src/shared/ledger/ledger.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
@@ -18,8 +19,9 @@ const server = await startRedis(scope)
 const redis = connectRedis({ kind: 'url', url: server.url }, 'fail-fast', () => {})
 scope.after(async () => redis.disconnect())
 const keys = orgKeys(randomUUID())
-const staging = createStaging(redis, keys, systemClock.now)
-const store = { ledger: createLedger(redis, keys), staging }
+const connection = new LedgerConnection(redis, keys)
+const staging = createStaging(connection, keys, systemClock.now)
+const store = { ledger: createLedger(connection, keys), staging }
 
 async function stage(t: TestContext, bytes: Uint8Array): Promise<Staged> {
   const lot = { request: 'r1', lot: `u-${randomUUID()}` }
