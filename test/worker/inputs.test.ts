@@ -190,6 +190,22 @@ describe('an input that is refused', { concurrency: true }, () => {
     assert.deepEqual([receipt.plan?.accepted, receipt.plan?.invalid], [0, 2])
   })
 
+  const damaged: Record<string, (ids: readonly string[]) => string> = {
+    'a note with bare quotes, an id within': ([a, b]) => `Id,Note\n${a},"said "call\n${b},now""\n`,
+    'a table with other columns pasted below': ([a, b, c, d]) =>
+      `Id,ReportsToId\n${a},${b}\nReportsToId,Id\n${c},${d}\n`,
+    'a bare line end in a note': ([a, b]) => `Id,Note,City\n${a},see\n${b},x\n`,
+  }
+  for (const [what, write] of Object.entries(damaged)) {
+    test(`with ${what}, even where bad rows are to be skipped: BROKEN_CSV`, async () => {
+      const receipt = await run(write(ids18(4, 9000)), { onInvalid: 'skip' })
+      assert.equal(receipt.status, 'refused')
+      assert.equal(receipt.error?.code, 'BROKEN_CSV')
+      assert.match(receipt.error?.message ?? '', /^Line [23]: /)
+      assert.deepEqual(receipt.ingestJobs, [])
+    })
+  }
+
   for (const [what, [content, code, message]] of Object.entries(refused)) {
     test(`with ${what}: ${code}`, async () => {
       const receipt = await run(content)

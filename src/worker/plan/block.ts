@@ -64,19 +64,23 @@ export class BlockBuilder {
     return this.#count === 0 && this.#refused.length === 0
   }
 
-  /** Checks one value, without spaces and quotes around it, and takes or refuses it. */
-  check(bytes: DataView, from: number, to: number, line: number): void {
-    if (from === to) this.refuse(emptyValue(line))
-    else if (!hasIdForm(bytes, from, to)) this.#checkOther(decode(bytes, from, to), line)
-    else this.#checkId(bytes, from, to, line)
+  /**
+   * Checks one value, without spaces and quotes around it, and takes or refuses it.
+   *
+   * @returns whether it was taken
+   */
+  check(bytes: DataView, from: number, to: number, line: number): boolean {
+    if (from === to) return this.#refuse(emptyValue(line))
+    if (!hasIdForm(bytes, from, to)) return this.#checkOther(decode(bytes, from, to), line)
+    return this.#checkId(bytes, from, to, line)
   }
 
   /** The same for a value that is a string already. */
-  checkText(value: string, line: number): void {
+  checkText(value: string, line: number): boolean {
     const text = value.trim()
     const { read, written } = encoder.encodeInto(text, this.#scratch)
-    if (read === text.length) this.check(this.#scratchView, 0, written, line)
-    else this.refuse(notAnId(line, clip(text)))
+    if (read < text.length) return this.#refuse(notAnId(line, clip(text)))
+    return this.check(this.#scratchView, 0, written, line)
   }
 
   /** Takes an id that has passed all checks; `bits` are its upper-case bits. */
@@ -89,10 +93,6 @@ export class BlockBuilder {
       this.#upperCaseSeen ||= bits >> PREFIX_LENGTH !== 0
     }
     this.#count++
-  }
-
-  refuse(row: RefusedRow): void {
-    this.#refused.push(row)
   }
 
   /** The block so far, in memory of its own; the next one begins empty. */
@@ -128,19 +128,27 @@ export class BlockBuilder {
   }
 
   /** What has not the form of an id may have it without spaces that are not ASCII around it. */
-  #checkOther(value: string, line: number): void {
-    if (value.trim().length < value.length) this.checkText(value, line)
-    else this.refuse(notAnId(line, clip(value)))
+  #checkOther(value: string, line: number): boolean {
+    if (value.trim().length < value.length) return this.checkText(value, line)
+    return this.#refuse(notAnId(line, clip(value)))
   }
 
-  #checkId(bytes: DataView, from: number, to: number, line: number): void {
+  #checkId(bytes: DataView, from: number, to: number, line: number): boolean {
     const bits = caseBits(bytes, from)
     const isShort = to - from === ID_LENGTH
     if (!isShort && !hasSuffix(bytes, from, bits)) {
-      this.refuse(wrongChecksum(line, decode(bytes, from, to)))
-    } else if ((bytes.getUint32(from, true) & 0xffffff) !== this.prefix) {
-      this.refuse(otherObject(line, decode(bytes, from, to), this.#words))
-    } else this.put(bytes, from, isShort, bits)
+      return this.#refuse(wrongChecksum(line, decode(bytes, from, to)))
+    }
+    if ((bytes.getUint32(from, true) & 0xffffff) !== this.prefix) {
+      return this.#refuse(otherObject(line, decode(bytes, from, to), this.#words))
+    }
+    this.put(bytes, from, isShort, bits)
+    return true
+  }
+
+  #refuse(row: RefusedRow): false {
+    this.#refused.push(row)
+    return false
   }
 }
 

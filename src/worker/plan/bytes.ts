@@ -19,6 +19,13 @@ export function isLineEnd(byte: number | undefined): boolean {
   return byte === LF || byte === CR
 }
 
+export const MARK_BYTES = 3
+
+/** Whether a byte order mark stands there. */
+export function isMark(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf
+}
+
 export function lineTooLong(line: number): RefusedError {
   return new RefusedError(
     'LINE_TOO_LONG',

@@ -2,6 +2,13 @@ import { ID_LENGTH } from '../../shared/record-id.ts'
 import { caseBits, hasIdForm, hasSuffix } from '../id-check.ts'
 import { BLOCK_IDS, type BlockBuilder, type ScannedBlock } from './block.ts'
 import {
+  brokenCsv,
+  NEVER_CLOSED,
+  QUOTE_IN_FIELD,
+  SECOND_HEADER,
+  TEXT_BEHIND_QUOTE,
+} from './broken-csv.ts'
+import {
   CR,
   decode,
   isBlank,
@@ -12,21 +19,26 @@ import {
   QUOTE,
   viewOf,
 } from './bytes.ts'
-import { clip, otherForm } from './refused-row.ts'
+import { DELIMITERS } from './form.ts'
+import { matchNames, type WantedColumn } from './header.ts'
 
 /** Bytes of the longest row that the hot loop takes: two quotes, 18 characters, CR LF. */
 const LONGEST_ROW = 22
 
 /**
  * A text of one column: whatever stands in a line is the value, quoted or not. Ids are checked
- * where they lie in the source's bytes; no string or object is made for a row that is in order.
+ * where they lie in the source's bytes; no string or object is made for a row that is in order. A
+ * quoted value that runs over several lines is no id, so it counts as a quote that is never closed.
+ *
+ * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG
  */
 export async function* scanColumn(
   chunks: AsyncIterable<Uint8Array>,
   firstLine: number,
+  wanted: WantedColumn,
   block: BlockBuilder,
 ): AsyncGenerator<ScannedBlock> {
-  const reader = new ColumnReader(block, firstLine)
+  const reader = new ColumnReader(block, firstLine, wanted)
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; ) {
       at = reader.read(chunk, at)
@@ -39,6 +51,7 @@ export async function* scanColumn(
 
 class ColumnReader {
   readonly #block: BlockBuilder
+  readonly #wanted: WantedColumn
   #line: number
   /** The beginning of a line whose end has not come yet. */
   #carry = new Uint8Array(256)
@@ -46,8 +59,9 @@ class ColumnReader {
   /** The last byte was a CR: a LF that follows belongs to the same line end. */
   #afterCr = false
 
-  constructor(block: BlockBuilder, firstLine: number) {
+  constructor(block: BlockBuilder, firstLine: number, wanted: WantedColumn) {
     this.#block = block
+    this.#wanted = wanted
     this.#line = firstLine
   }
 
@@ -134,29 +148,41 @@ class ColumnReader {
   }
 
   #takeBare(bytes: DataView, from: number, to: number, line: number): void {
-    if (!hasIdForm(bytes, from, to) && holds(bytes, from, to, OTHER_FORM)) {
-      this.#refuse(bytes, from, to, line, 'other columns or quotes in a text of one column')
-    } else this.#block.check(bytes, from, to, line)
+    if (!hasIdForm(bytes, from, to)) assertOneField(bytes, from, to, line)
+    this.#check(bytes, from, to, line)
   }
 
   #takeQuoted(bytes: DataView, from: number, to: number, line: number): void {
-    const closed = to - from > 1 && bytes.getUint8(to - 1) === QUOTE
-    if (!closed || holds(bytes, from + 1, to - 1, QUOTES)) {
-      this.#refuse(bytes, from, to, line, 'quotes that do not enclose one value on one line')
-    } else this.#block.check(bytes, ...trim(bytes, from + 1, to - 1), line)
+    const closing = findByte(bytes, from + 1, to, QUOTE)
+    if (closing === to) throw brokenCsv(line, NEVER_CLOSED)
+    if (closing < to - 1) throw brokenCsv(line, TEXT_BEHIND_QUOTE)
+    this.#check(bytes, ...trim(bytes, from + 1, closing), line)
   }
 
-  #refuse(bytes: DataView, from: number, to: number, line: number, detail: string): void {
-    this.#block.refuse(otherForm(line, clip(decode(bytes, from, to)), detail))
+  #check(bytes: DataView, from: number, to: number, line: number): void {
+    if (this.#block.check(bytes, from, to, line)) return
+    const isHeader = matchNames([decode(bytes, from, to)], this.#wanted).length > 0
+    if (isHeader) throw brokenCsv(line, SECOND_HEADER)
   }
 }
 
-const OTHER_FORM = new TextEncoder().encode(',;\t|"')
-const QUOTES = new TextEncoder().encode('"')
+/** @throws RefusedError BROKEN_CSV where a line of one column holds separators or quotes */
+function assertOneField(bytes: DataView, from: number, to: number, line: number): void {
+  for (let at = from; at < to; at++) {
+    const byte = bytes.getUint8(at)
+    if (byte === QUOTE) throw brokenCsv(line, QUOTE_IN_FIELD)
+    if (SEPARATORS.includes(byte)) throw brokenCsv(line, SEVERAL_FIELDS)
+  }
+}
 
-function holds(bytes: DataView, from: number, to: number, wanted: Uint8Array): boolean {
-  for (let at = from; at < to; at++) if (wanted.includes(bytes.getUint8(at))) return true
-  return false
+const SEPARATORS = new TextEncoder().encode(DELIMITERS.join(''))
+const SEVERAL_FIELDS = 'expected one field as in the first row, got several'
+
+/** Where the byte stands, or `to` where it does not. */
+function findByte(bytes: DataView, from: number, to: number, wanted: number): number {
+  let at = from
+  while (at < to && bytes.getUint8(at) !== wanted) at++
+  return at
 }
 
 /** Where the line ends, or the chunk's length where it does not end in it. */

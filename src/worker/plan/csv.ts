@@ -1,58 +1,63 @@
 import { parse } from 'fast-csv'
-import { RefusedError } from '../../shared/errors.ts'
+import type { RefusedError } from '../../shared/errors.ts'
 import type { BlockBuilder, ScannedBlock } from './block.ts'
+import { brokenCsv } from './broken-csv.ts'
 import type { TableForm } from './form.ts'
+import type { WantedColumn } from './header.ts'
 import { RecordReader, type RowGroup } from './records.ts'
-import { clip, emptyValue, otherForm } from './refused-row.ts'
+import { TableGuard } from './table-guard.ts'
 
 /**
  * A CSV of several columns: fast-csv reads its rows, and the values of the Id column are checked
- * like those of a plain list.
+ * like those of a plain list. Rows that hold nothing but separators are skipped as blank lines are:
+ * spreadsheets write them below a table.
+ *
+ * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG
  */
 export async function* scanTable(
   chunks: AsyncIterable<Uint8Array>,
   form: TableForm,
+  wanted: WantedColumn,
   block: BlockBuilder,
 ): AsyncGenerator<ScannedBlock> {
   const reader = new RecordReader(form.delimiter, form.line)
-  const parser = new RowParser(form.delimiter)
-  for await (const chunk of chunks) {
-    for (const group of reader.read(chunk)) yield* takeGroup(group, parser, form, block)
+  const table: Table = {
+    parser: new RowParser(form.delimiter),
+    guard: new TableGuard(form, wanted),
+    column: form.column,
+    block,
   }
-  for (const group of reader.end()) yield* takeGroup(group, parser, form, block)
+  for await (const chunk of chunks) {
+    for (const group of reader.read(chunk)) yield* takeGroup(group, table)
+  }
+  for (const group of reader.end()) yield* takeGroup(group, table)
   if (!block.isEmpty) yield block.take()
 }
 
-async function* takeGroup(
-  { bytes, records }: RowGroup,
-  parser: RowParser,
-  form: TableForm,
-  block: BlockBuilder,
-): AsyncGenerator<ScannedBlock> {
+interface Table {
+  readonly parser: RowParser
+  readonly guard: TableGuard
+  /** Index of the Id column. */
+  readonly column: number
+  readonly block: BlockBuilder
+}
+
+async function* takeGroup({ bytes, lines }: RowGroup, table: Table): AsyncGenerator<ScannedBlock> {
+  const { parser, block } = table
   const rows = await parser.read(bytes)
-  const lines = records.filter((record) => typeof record === 'number')
   if (rows.length !== lines.length) throw unreadable(lines)
-  let next = 0
-  for (const record of records) {
-    if (typeof record === 'number') takeRow(rows[next++] ?? [], record, form, block)
-    else block.refuse(record)
+  for (const [at, row] of rows.entries()) {
+    takeRow(row, lines[at] ?? 0, table)
     if (block.isFull) yield block.take()
   }
 }
 
-function takeRow(
-  row: readonly string[],
-  line: number,
-  { column, width, delimiter }: TableForm,
-  block: BlockBuilder,
-): void {
-  const value = row[column]
-  if (row.length > width && row.slice(width).some((cell) => cell.trim() !== '')) {
-    // A delimiter too many moves another column's value, perhaps another record's id, to this one.
-    const detail = `${row.length} columns, where the first row has ${width}`
-    block.refuse(otherForm(line, clip(row.join(delimiter)), detail))
-  } else if (value === undefined) block.refuse(emptyValue(line))
-  else block.checkText(value, line)
+function takeRow(row: readonly string[], line: number, { guard, column, block }: Table): void {
+  const value = row[column] ?? ''
+  if (value.trim() === '' && row.every((cell) => cell.trim() === '')) return
+  guard.assertWidth(row, line)
+  if (block.checkText(value, line)) guard.learn(row)
+  else guard.suspect(row, line)
 }
 
 /** fast-csv, handed whole rows and asked for them back. */
@@ -80,9 +85,5 @@ class RowParser {
 }
 
 function unreadable(lines: readonly number[]): RefusedError {
-  return new RefusedError(
-    'NOT_TEXT',
-    `The CSV cannot be read between line ${lines.at(0)} and line ${lines.at(-1)}. ` +
-      'Nothing was deleted. Look for quotes that do not match, or export the Id column alone.',
-  )
+  return brokenCsv(lines.at(0) ?? 0, `the CSV cannot be read from here to line ${lines.at(-1)}`)
 }

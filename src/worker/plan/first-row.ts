@@ -10,17 +10,24 @@ export interface FirstRow {
   readonly lines: number
 }
 
-/** As everywhere, a quote opens only where a field begins; one that never closes is a character. */
-export function readFirstRow(bytes: Uint8Array, delimiters: string): FirstRow {
-  // One character a byte, so that places in the text are places in the bytes.
-  const text = Buffer.from(bytes.subarray(0, MAX_LINE_BYTES)).toString('latin1')
-  return cutRow(text, delimiters, '"') ?? cutRow(text, delimiters, '') ?? NO_ROW
+/** Null where its quotes do not match: one opens where a field begins, and encloses it whole. */
+export function readFirstRow(bytes: Uint8Array, delimiters: string): FirstRow | null {
+  return cutRow(textOf(bytes), delimiters, '"')
 }
 
-const NO_ROW: FirstRow = { cells: [''], separators: [], length: 0, lines: 1 }
+/** Which of the delimiters stand in the first row, outside quotes where these match. */
+export function separatorsIn(bytes: Uint8Array, delimiters: string): readonly string[] {
+  const text = textOf(bytes)
+  const row = cutRow(text, delimiters, '"') ?? cutRow(text, delimiters, '')
+  return row?.separators ?? []
+}
 
-/** Undefined where quotes do not match. */
-function cutRow(text: string, delimiters: string, quote: string): FirstRow | undefined {
+/** One character a byte, so that places in the text are places in the bytes. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, MAX_LINE_BYTES)).toString('latin1')
+}
+
+function cutRow(text: string, delimiters: string, quote: string): FirstRow | null {
   const cells: string[] = []
   const separators: string[] = []
   let cell = ''
@@ -38,11 +45,13 @@ function cutRow(text: string, delimiters: string, quote: string): FirstRow | und
       separators.push(char)
       cell = ''
       state = 'bare'
-    } else if (state === 'bare' && char === quote && BLANK.test(cell)) state = 'quoted'
-    else if (state === 'closed' && !BLANK.test(char)) return undefined
-    else cell += char
+    } else if (state === 'closed') {
+      if (!BLANK.test(char)) return null
+    } else if (char !== quote) cell += char
+    else if (BLANK.test(cell)) state = 'quoted'
+    else return null
   }
-  if (state === 'quoted') return undefined
+  if (state === 'quoted') return null
   const lineEnd = text.startsWith('\r\n', at) ? 2 : Math.min(1, text.length - at)
   const lines = text.slice(0, at).split(/\r\n|\r|\n/).length
   return { cells: [...cells, utf8(cell)], separators, length: at + lineEnd, lines }

@@ -1,4 +1,5 @@
-import { readFirstRow } from './first-row.ts'
+import { brokenCsv } from './broken-csv.ts'
+import { type FirstRow, readFirstRow, separatorsIn } from './first-row.ts'
 import type { Head } from './head.ts'
 import {
   ambiguousIdColumn,
@@ -38,33 +39,58 @@ export interface TableForm extends Start {
 export type Form = ColumnForm | TableForm
 
 /**
- * @throws RefusedError NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN
+ * @throws RefusedError NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, BROKEN_CSV
  */
 export function formOf(head: Head, wanted: WantedColumn): Form {
-  const { cells, separators, length, lines } = readFirstRow(head.bytes, DELIMITERS.join(''))
-  const afterHeader = { start: length, line: head.line + lines }
-  const atFirstRow = { start: 0, line: head.line }
-  if (separators.length === 0) {
-    if (matchNames(cells, wanted).length > 0) return { kind: 'column', ...afterHeader }
-    if (wanted.column === undefined && cells.every(isIdShaped)) {
-      return { kind: 'column', ...atFirstRow }
-    }
-    throw noIdColumn(cells, wanted)
-  }
-  const splits = DELIMITERS.filter((delimiter) => separators.includes(delimiter))
-    .map((delimiter) => ({ delimiter, cells: readFirstRow(head.bytes, delimiter).cells }))
-    .sort((a, b) => b.cells.length - a.cells.length)
+  const separators = separatorsIn(head.bytes, DELIMITERS.join(''))
+  const delimiters = DELIMITERS.filter((delimiter) => separators.includes(delimiter))
+  if (delimiters.length === 0) return columnForm(head, wanted)
+  const splits = splitsOf(head, delimiters)
   return (
-    tableBy(matchNames, splits, wanted, afterHeader) ??
-    tableBy(matchValues, splits, wanted, atFirstRow) ??
+    tableBy(matchNames, splits, wanted, ({ row }) => afterFirstRow(head, row)) ??
+    tableBy(matchValues, splits, wanted, () => atFirstRow(head)) ??
     refuse(splits, wanted)
   )
 }
 
+function columnForm(head: Head, wanted: WantedColumn): ColumnForm {
+  const row = readFirstRow(head.bytes, '')
+  if (row === null) throw brokenCsv(head.line, BROKEN_FIRST_ROW)
+  const { cells } = row
+  if (matchNames(cells, wanted).length > 0) return { kind: 'column', ...afterFirstRow(head, row) }
+  if (wanted.column === undefined && cells.every(isIdShaped)) {
+    return { kind: 'column', ...atFirstRow(head) }
+  }
+  throw noIdColumn(cells, wanted)
+}
+
+const BROKEN_FIRST_ROW = 'expected each quote of the first row to open or close a whole field'
+
+const atFirstRow = ({ line }: Head): Start => ({ start: 0, line })
+
+const afterFirstRow = ({ line }: Head, { length, lines }: FirstRow): Start => ({
+  start: length,
+  line: line + lines,
+})
+
 /** The first row, cut at one delimiter. */
 interface Split {
   readonly delimiter: Delimiter
-  readonly cells: readonly string[]
+  readonly row: FirstRow
+}
+
+/**
+ * The first row cut at each delimiter with which its quotes match, the one of most cells first.
+ *
+ * @throws RefusedError BROKEN_CSV where they match with none
+ */
+function splitsOf(head: Head, delimiters: readonly Delimiter[]): readonly Split[] {
+  const splits = delimiters.flatMap((delimiter) => {
+    const row = readFirstRow(head.bytes, delimiter)
+    return row === null ? [] : [{ delimiter, row }]
+  })
+  if (splits.length === 0) throw brokenCsv(head.line, BROKEN_FIRST_ROW)
+  return splits.sort((a, b) => b.row.cells.length - a.row.cells.length)
 }
 
 /** The first delimiter with which exactly one column matches. */
@@ -72,18 +98,20 @@ function tableBy(
   match: (cells: readonly string[], wanted: WantedColumn) => Matches,
   splits: readonly Split[],
   wanted: WantedColumn,
-  data: Start,
+  dataOf: (split: Split) => Start,
 ): TableForm | undefined {
-  for (const { delimiter, cells } of splits) {
+  for (const split of splits) {
+    const { cells } = split.row
     const [column, second] = match(cells, wanted)
     if (column === undefined || second !== undefined) continue
-    return { kind: 'table', delimiter, column, width: cells.length, ...data }
+    const { delimiter } = split
+    return { kind: 'table', delimiter, column, width: cells.length, ...dataOf(split) }
   }
   return undefined
 }
 
 function refuse(splits: readonly Split[], wanted: WantedColumn): never {
-  const ambiguous = splits.find(({ cells }) => matchNames(cells, wanted).length > 1)
-  if (ambiguous !== undefined) throw ambiguousIdColumn(ambiguous.cells, wanted)
-  throw noIdColumn(splits[0]?.cells ?? [], wanted)
+  const ambiguous = splits.find(({ row }) => matchNames(row.cells, wanted).length > 1)
+  if (ambiguous !== undefined) throw ambiguousIdColumn(ambiguous.row.cells, wanted)
+  throw noIdColumn(splits[0]?.row.cells ?? [], wanted)
 }

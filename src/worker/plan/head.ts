@@ -1,5 +1,14 @@
 import { RefusedError } from '../../shared/errors.ts'
-import { CR, isBlank, isLineEnd, LF, lineTooLong, MAX_LINE_BYTES } from './bytes.ts'
+import {
+  CR,
+  isBlank,
+  isLineEnd,
+  isMark,
+  LF,
+  lineTooLong,
+  MARK_BYTES,
+  MAX_LINE_BYTES,
+} from './bytes.ts'
 
 /** The beginning of a text, from its first line that is not blank. */
 export interface Head {
@@ -20,7 +29,7 @@ export async function readHead(chunks: AsyncIterator<Uint8Array>): Promise<Head>
   let { bytes, ended } = await gather(chunks, new Uint8Array(0), HEAD_BYTES)
   assertText(bytes.subarray(0, HEAD_BYTES))
   let line = 1
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3)
+  while (isMark(bytes, 0)) bytes = bytes.subarray(MARK_BYTES)
   for (;;) {
     const blank = skipBlankLines(bytes, ended)
     bytes = bytes.subarray(blank.end)

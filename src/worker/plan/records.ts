@@ -1,21 +1,18 @@
+import type { RefusedError } from '../../shared/errors.ts'
 import {
-  CR,
-  decode,
-  isBlank,
-  isLineEnd,
-  LF,
-  lineTooLong,
-  MAX_LINE_BYTES,
-  QUOTE,
-  viewOf,
-} from './bytes.ts'
-import { clip, otherForm, type RefusedRow } from './refused-row.ts'
+  brokenCsv,
+  NEVER_CLOSED,
+  QUOTE_IN_FIELD,
+  SECOND_MARK,
+  TEXT_BEHIND_QUOTE,
+} from './broken-csv.ts'
+import { CR, isBlank, isLineEnd, isMark, LF, lineTooLong, MAX_LINE_BYTES, QUOTE } from './bytes.ts'
 
 /** Whole rows of a CSV, each ended by one LF. */
 export interface RowGroup {
   readonly bytes: Uint8Array
-  /** In order: the line on which each row of `bytes` begins, and between them what was refused. */
-  readonly records: readonly (number | RefusedRow)[]
+  /** The line on which each row of `bytes` begins. */
+  readonly lines: readonly number[]
 }
 
 /**
@@ -23,9 +20,6 @@ export interface RowGroup {
  * times as many a file takes an eighth longer: the rows outlive the garbage collector's first look.
  */
 const GROUP_BYTES = 16_384
-
-/** Rows of a group: refused ones take no room in it, and must not pile up. */
-const GROUP_RECORDS = 8192
 
 /** Where in a row the reader is: so far nothing but blanks, */
 const ROW_START = 0
@@ -35,17 +29,13 @@ const UNQUOTED = 2
 const QUOTED = 3
 /** behind a quote that closes the field, or is the first of two that mean one, */
 const AFTER_QUOTE = 4
-/** behind a closed field and blanks, */
+/** or behind a closed field and blanks. */
 const AFTER_FIELD = 5
-/** behind bytes above ASCII, which to fast-csv may be spaces, after which a quote opens, */
-const UNCERTAIN = 6
-/** or behind quotes that do not match: the row goes on to the end of the line. */
-const MALFORMED = 7
 
 /**
  * Cuts the bytes of a CSV into rows before fast-csv sees them, for what it does not offer: the line
- * of each row where quotes hold line ends, a bound on the length of a row, and badly quoted rows
- * refused one by one, where fast-csv ends with an error that quotes the rest of the file.
+ * of each row where quotes hold line ends, a bound on the length of a row, and RFC 4180 to the
+ * letter, where fast-csv takes a quote within a field as a character.
  */
 export class RecordReader {
   readonly #delimiter: number
@@ -60,7 +50,7 @@ export class RecordReader {
   /** Bytes in the buffer, and where in it a row begins whose end has not come yet. */
   #length = 0
   #rowStart = 0
-  #records: (number | RefusedRow)[] = []
+  #lines: number[] = []
 
   constructor(delimiter: string, firstLine: number) {
     this.#delimiter = delimiter.charCodeAt(0)
@@ -69,7 +59,11 @@ export class RecordReader {
     for (const byte of [this.#delimiter, QUOTE, CR, LF]) this.#special[byte] = 1
   }
 
-  /** Cuts a chunk; yields groups as they fill. */
+  /**
+   * Cuts a chunk; yields groups as they fill.
+   *
+   * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG
+   */
   *read(chunk: Uint8Array): Generator<RowGroup> {
     let from = 0
     for (let at = 0; at < chunk.length; at++) {
@@ -78,8 +72,10 @@ export class RecordReader {
       if (byte === undefined) break
       if (!isLineEnd(byte)) {
         this.#afterCr = false
-        this.#state = this.#next(byte)
-        continue
+        const problem = this.#step(byte)
+        if (problem === undefined) continue
+        this.#append(chunk, from, at)
+        throw this.#broken(problem)
       }
       const endsCrLf = byte === LF && this.#afterCr
       this.#afterCr = byte === CR
@@ -95,13 +91,13 @@ export class RecordReader {
   /** The last row may lack its line end. */
   *end(): Generator<RowGroup> {
     if (!isLineEnd(this.#buffer[this.#length - 1])) this.#line++
-    if (this.#state === QUOTED) this.#state = MALFORMED
+    if (this.#state === QUOTED) throw brokenCsv(this.#firstLine, NEVER_CLOSED)
     this.#endRow(new Uint8Array(0), 0, 0)
-    if (this.#records.length > 0) yield this.#take()
+    if (this.#lines.length > 0) yield this.#take()
   }
 
   get #isFull(): boolean {
-    return this.#length >= GROUP_BYTES || this.#records.length >= GROUP_RECORDS
+    return this.#length >= GROUP_BYTES
   }
 
   #skipPlain(chunk: Uint8Array, from: number): number {
@@ -112,51 +108,45 @@ export class RecordReader {
     return at
   }
 
-  /** The state after a byte that ends no line. */
-  #next(byte: number): number {
+  /** Goes on by a byte that ends no line; returns what is wrong with it, if anything. */
+  #step(byte: number): string | undefined {
     const state = this.#state
-    if (byte === this.#delimiter && state !== QUOTED && state !== MALFORMED) return FIELD_START
-    const blank = isBlank(byte)
-    switch (state) {
-      case ROW_START:
-      case FIELD_START:
-        if (blank) return state
-        if (byte === QUOTE) return QUOTED
-        return byte < 128 ? UNQUOTED : UNCERTAIN
-      case UNCERTAIN:
-        if (byte === QUOTE) return MALFORMED
-        return blank || byte >= 128 ? UNCERTAIN : UNQUOTED
-      case QUOTED:
-        return byte === QUOTE ? AFTER_QUOTE : QUOTED
-      case AFTER_QUOTE:
-        if (byte === QUOTE) return QUOTED
-        return blank ? AFTER_FIELD : MALFORMED
-      case AFTER_FIELD:
-        return blank ? AFTER_FIELD : MALFORMED
-      default:
-        return state
+    if (state === QUOTED) {
+      if (byte === QUOTE) this.#state = AFTER_QUOTE
+    } else if (byte === this.#delimiter) this.#state = FIELD_START
+    else if (byte === QUOTE) {
+      if (state === UNQUOTED) return QUOTE_IN_FIELD
+      if (state === AFTER_FIELD) return TEXT_BEHIND_QUOTE
+      this.#state = QUOTED
+    } else if (isBlank(byte)) {
+      if (state === AFTER_QUOTE) this.#state = AFTER_FIELD
+    } else {
+      if (state === AFTER_QUOTE || state === AFTER_FIELD) return TEXT_BEHIND_QUOTE
+      this.#state = UNQUOTED
     }
+    return undefined
   }
 
   /** Ends the row whose last bytes are these. */
   #endRow(chunk: Uint8Array, from: number, to: number): void {
     this.#append(chunk, from, to)
-    if (this.#state === MALFORMED) this.#refuse()
-    else if (this.#state !== ROW_START) {
+    if (this.#state === ROW_START) this.#length = this.#rowStart
+    else {
+      if (isMark(this.#buffer, this.#rowStart)) throw this.#broken(SECOND_MARK)
       this.#append(LINE_END, 0, 1)
-      this.#records.push(this.#firstLine)
+      this.#lines.push(this.#firstLine)
       this.#rowStart = this.#length
     }
-    this.#length = this.#rowStart
     this.#firstLine = this.#line
     this.#state = ROW_START
   }
 
-  #refuse(): void {
-    const last = this.#line - 1
-    const lines = last > this.#firstLine ? ` from line ${this.#firstLine} to line ${last}` : ''
-    const value = clip(decode(viewOf(this.#buffer), this.#rowStart, this.#length))
-    this.#records.push(otherForm(this.#firstLine, value, `quotes that do not match${lines}`))
+  /** Another export pasted below is named as that, whatever else shows that it is one. */
+  #broken(problem: string): RefusedError {
+    const isOther = isMark(this.#buffer, this.#rowStart)
+    if (isOther) return brokenCsv(this.#firstLine, SECOND_MARK)
+    const from = this.#line > this.#firstLine ? `, in the row from line ${this.#firstLine} on` : ''
+    return brokenCsv(this.#line, problem + from)
   }
 
   #append(chunk: Uint8Array, from: number, to: number): void {
@@ -172,10 +162,10 @@ export class RecordReader {
   }
 
   #take(): RowGroup {
-    const group = { bytes: this.#buffer.slice(0, this.#length), records: this.#records }
+    const group = { bytes: this.#buffer.slice(0, this.#length), lines: this.#lines }
     this.#length = 0
     this.#rowStart = 0
-    this.#records = []
+    this.#lines = []
     return group
   }
 }

@@ -1,12 +1,7 @@
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/objects.ts'
 
 /** Why a row is no id that may be deleted. */
-export type RefusedReason =
-  | 'NOT_AN_ID'
-  | 'WRONG_CHECKSUM'
-  | 'OTHER_OBJECT'
-  | 'EMPTY_VALUE'
-  | 'OTHER_FORM'
+export type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
 
 export interface RefusedRow {
   /** Physical line of the text on which the row begins, from 1. */
@@ -45,10 +40,6 @@ export function otherObject(line: number, id: string, words: ObjectWords): Refus
 
 export function emptyValue(line: number): RefusedRow {
   return { line, value: '', reason: 'EMPTY_VALUE', detail: 'no value in the Id column' }
-}
-
-export function otherForm(line: number, value: string, detail: string): RefusedRow {
-  return { line, value, reason: 'OTHER_FORM', detail }
 }
 
 /**

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { id15, id18 } from '../../helpers/ids.ts'
 import { modelTable } from './model.ts'
-import { collect, cut, scanText } from './texts.ts'
+import { collect, cut, outcomeOf, scanText } from './texts.ts'
 
 const number = fc.nat(5_000_000)
 const idCell = fc.oneof(
@@ -17,6 +17,12 @@ const text = fc.string({ unit: fc.constantFrom(...'ab ,;|\t"é\n😀0'), maxLeng
 const lineEnd = fc.constantFrom('\n', '\r\n', '\r')
 const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 4 })
 
+/** The last column: now and then it is missing, or there are more. */
+const rest = fc.oneof(
+  { weight: 50, arbitrary: fc.tuple(text) },
+  { weight: 1, arbitrary: fc.array(text, { maxLength: 3 }) },
+)
+
 /** Rows as a careful exporter writes them: quoted wherever there is need, or always. */
 const table = fc
   .record({
@@ -24,7 +30,7 @@ const table = fc
     end: lineEnd,
     always: fc.boolean(),
     blanks: fc.boolean(),
-    rows: fc.array(fc.tuple(text, idCell, fc.array(text, { maxLength: 3 })), { maxLength: 40 }),
+    rows: fc.array(fc.tuple(text, idCell, rest), { maxLength: 40 }),
   })
   .map(({ delimiter, end, always, blanks, rows }) => {
     const quote = (cell: string) =>
@@ -42,16 +48,14 @@ const table = fc
       line += cells.join('').split('\n').length
       return { cells, line: start }
     })
-    return { text: written, lines, delimiter }
+    return { text: written, lines }
   })
 
 test('a table is read like a model reads it', async () => {
   await fc.assert(
-    fc.asyncProperty(table, sizes, async ({ text, lines, delimiter }, cuts) => {
-      const { refused, ...found } = await scanText(text, { sizes: cuts })
-      const told = refused.map(({ detail: _, ...rest }) => rest)
-      const expected = modelTable(lines, { column: 1, width: 3, delimiter })
-      assert.deepEqual({ ...found, refused: told }, expected)
+    fc.asyncProperty(table, sizes, async ({ text, lines }, cuts) => {
+      const expected = modelTable(lines, { column: 1, width: 3 })
+      assert.deepEqual(await outcomeOf(text, { sizes: cuts }), expected)
     }),
     { numRuns: 300 },
   )
@@ -68,70 +72,24 @@ test('whatever stands below a header, fast-csv and the reader before it agree on
       junk,
       sizes,
       async (delimiter, rows, cuts) => {
-        const { ids } = await scanText(`Id${delimiter}Name\n${rows}`, { sizes: cuts })
-        assert.ok(ids.every((id) => id === id15(1)))
+        const found = await outcomeOf(`Id${delimiter}Name\n${rows}`, { sizes: cuts })
+        assert.ok('broken' in found || found.ids.every((id) => id === id15(1)))
       },
     ),
     { numRuns: 1000 },
   )
 })
 
-test('a row with a delimiter too many is refused: its columns have moved', async () => {
-  const rows = [`Smith, Ann,${id18(1)},${id18(2)}`, `"Lee, Bob",${id18(3)},${id18(4)}`]
-  const { ids, refused } = await scanText(['Name,Account,Id', ...rows].join('\n'))
-  assert.deepEqual(ids, [id15(4)])
+test('a row without a value in the Id column is refused, and one without any value skipped', async () => {
+  const { ids, refused } = await scanText(`Name,Id\nAnn,\n,\n" ","" \n,,,\nEve,${id18(1)}\n,`)
+  assert.deepEqual(ids, [id15(1)])
   assert.deepEqual(refused, [
-    {
-      line: 2,
-      value: 'Smi… (48 characters)',
-      reason: 'OTHER_FORM',
-      detail: '4 columns, where the first row has 3',
-    },
+    { line: 2, value: '', reason: 'EMPTY_VALUE', detail: 'no value in the Id column' },
   ])
 })
 
-test('a row without a value in the Id column is refused', async () => {
-  const { ids, refused } = await scanText(`Name,Id\nAnn,\nBob\n,\nEve,${id18(1)}\n`)
-  assert.deepEqual(ids, [id15(1)])
-  assert.deepEqual(
-    refused.map(({ line, value, reason }) => [line, value, reason]),
-    [
-      [2, '', 'EMPTY_VALUE'],
-      [3, '', 'EMPTY_VALUE'],
-      [4, '', 'EMPTY_VALUE'],
-    ],
-  )
-})
-
-test('badly quoted rows are refused one by one, and the rows after them are read', async () => {
-  const text = [
-    'Id,Name',
-    `${id18(1)},"Ann"`,
-    `${id18(2)},"Bob" Lee`,
-    `${id18(3)},"Cy`,
-    `${id18(4)},"Di"`,
-    `${id18(5)},Ed`,
-    `${id18(6)},"open to the end`,
-    id18(7),
-  ].join('\n')
-  for (const size of [1, 1000]) {
-    const { ids, refused } = await scanText(text, { sizes: [size] })
-    assert.deepEqual(ids, [id15(1), id15(5)])
-    assert.deepEqual(
-      refused.map(({ line, reason, detail }) => [line, reason, detail]),
-      [
-        [3, 'OTHER_FORM', 'quotes that do not match'],
-        [4, 'OTHER_FORM', 'quotes that do not match from line 4 to line 5'],
-        [7, 'OTHER_FORM', 'quotes that do not match from line 7 to line 8'],
-      ],
-    )
-  }
-})
-
 test('rows in order survive many blocks of refused ones', async () => {
-  const rows = Array.from({ length: 30_000 }, (_, n) =>
-    n % 3 === 0 ? `${id18(n)},x` : n % 3 === 1 ? `nobody,x` : `a,"b"c`,
-  )
+  const rows = Array.from({ length: 30_000 }, (_, n) => `${n % 3 === 0 ? id18(n) : 'nobody'},x`)
   const { ids, refused } = await scanText(['Id,Name', ...rows, ''].join('\r\n'))
   assert.equal(ids.length, 10_000)
   assert.equal(refused.length, 20_000)
@@ -155,7 +113,7 @@ test('a row of 200 MB is refused without being kept, quoted or not', async () =>
 test('what the source throws comes out between rows', async () => {
   const lost = new Error('connection lost')
   async function* source() {
-    yield* cut(new TextEncoder().encode(`Id,Name\n${id18(1)},x\n`.repeat(9000)), [50_000])
+    yield* cut(new TextEncoder().encode(`Id,Name\n${`${id18(1)},x\n`.repeat(9000)}`), [50_000])
     throw lost
   }
   await assert.rejects(collect(source()), lost)

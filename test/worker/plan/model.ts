@@ -8,8 +8,13 @@ export interface Modelled {
   refused: { line: number; value: string; reason: string }[]
 }
 
+/** What is refused as a whole: the line on which a CSV is no longer one. */
+export interface Broken {
+  broken: number
+}
+
 /** A text of one column; `header` says that the first line is one. */
-export function modelColumn(text: string, header: boolean): Modelled {
+export function modelColumn(text: string, header: boolean): Modelled | Broken {
   const model: Modelled = { ids: [], short: [], refused: [] }
   let headerSeen = !header
   for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
@@ -20,9 +25,10 @@ export function modelColumn(text: string, header: boolean): Modelled {
       continue
     }
     const quoted = /^"([^"]*)"$/.exec(line)
-    if (quoted) judge(model, quoted[1] ?? '', index + 1)
-    else if (/[",;\t|]/.test(line)) refuse(model, index + 1, line, 'OTHER_FORM')
-    else judge(model, line, index + 1)
+    const value = (quoted?.[1] ?? line).trim()
+    const isHeader = ['id', 'contact id'].includes(value.toLowerCase())
+    if (isHeader || (!quoted && /[",;\t|]/.test(line))) return { broken: index + 1 }
+    judge(model, value, index + 1)
   }
   return model
 }
@@ -30,13 +36,13 @@ export function modelColumn(text: string, header: boolean): Modelled {
 /** Rows of a CSV as they were put together: cells, and the line on which each begins. */
 export function modelTable(
   rows: readonly { cells: readonly string[]; line: number }[],
-  { column, width, delimiter }: { column: number; width: number; delimiter: string },
-): Modelled {
+  { column, width }: { column: number; width: number },
+): Modelled | Broken {
   const model: Modelled = { ids: [], short: [], refused: [] }
   for (const { cells, line } of rows) {
-    if (cells.slice(width).some((cell) => cell.trim() !== '')) {
-      refuse(model, line, cells.join(delimiter), 'OTHER_FORM')
-    } else judge(model, cells[column] ?? '', line)
+    if (cells.every((cell) => cell.trim() === '')) continue
+    if (cells.length !== width) return { broken: line }
+    judge(model, cells[column] ?? '', line)
   }
   return model
 }

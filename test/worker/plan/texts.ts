@@ -1,5 +1,8 @@
+import { RefusedError } from '../../../src/shared/errors.ts'
 import type { RefusedRow } from '../../../src/worker/plan/refused-row.ts'
 import { type ScanOptions, scan } from '../../../src/worker/plan/scan.ts'
+
+import type { Broken, Modelled } from './model.ts'
 
 export const CONTACT = { name: 'Contact', prefix: '003' }
 
@@ -42,6 +45,20 @@ export async function collect(
     found.refused.push(...block.refused)
   }
   return found
+}
+
+/** What a model can be compared with: what a scan found, or the line on which the CSV broke. */
+export async function outcomeOf(
+  text: string,
+  options: Parameters<typeof scanText>[1],
+): Promise<Modelled | Broken> {
+  try {
+    const { refused, ...found } = await scanText(text, options)
+    return { ...found, refused: refused.map(({ detail: _, ...rest }) => rest) }
+  } catch (error) {
+    if (!(error instanceof RefusedError) || error.code !== 'BROKEN_CSV') throw error
+    return { broken: Number(/^Line (\d+): /.exec(error.message)?.[1]) }
+  }
 }
 
 /** Canonical bytes as strings. */

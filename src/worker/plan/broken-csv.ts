@@ -1,0 +1,38 @@
+import { RefusedError } from '../../shared/errors.ts'
+
+/**
+ * A text that is damaged as a CSV. One bad row is skipped where the request says so; a CSV that has
+ * come apart is not: what stands in the Id column below may be another column, or part of a note.
+ *
+ * @param line on which it shows, from 1
+ * @param problem what was expected and what came, without values of the source
+ */
+export function brokenCsv(line: number, problem: string): RefusedError {
+  return new RefusedError(
+    'BROKEN_CSV',
+    `Line ${line}: ${problem}. Nothing was deleted: the rows of a damaged CSV cannot be trusted, so onInvalid "skip" ` +
+      'does not skip this one. Export it again with quotes around text, or export the Id column alone.',
+  )
+}
+
+export const QUOTE_IN_FIELD =
+  'expected quotes around a whole field, got a quote within an unquoted one'
+
+export const TEXT_BEHIND_QUOTE =
+  'expected a separator or a line end behind the closing quote, got text'
+
+export const NEVER_CLOSED = 'expected the quote that opens a field in this row to be closed'
+
+export const SECOND_HEADER = 'expected a row of data, got a second header, as of another export'
+
+export const SECOND_MARK =
+  'expected a row of data, got a second byte order mark, as of another export'
+
+export function otherWidth(found: number, expected: number): string {
+  return `expected ${expected} fields as in the first row, got ${found}`
+}
+
+/** Columns are numbered from 0, and told from 1. */
+export function movedColumn(found: number, expected: number, object: string): string {
+  return `expected the id of a ${object} in column ${expected + 1}, got one in column ${found + 1}, where none was before`
+}

@@ -1,0 +1,55 @@
+import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
+import { brokenCsv, movedColumn, otherWidth, SECOND_HEADER } from './broken-csv.ts'
+import type { TableForm } from './form.ts'
+import { matchNames, type WantedColumn } from './header.ts'
+
+/**
+ * Looks at the rows of a table for signs that it is no longer the one its first row began: another
+ * number of fields, a second header, ids that have moved to another column. Two tables whose columns
+ * differ in order alone, both with ids of the object, without a header between them, look alike.
+ */
+export class TableGuard {
+  readonly #form: TableForm
+  readonly #wanted: WantedColumn
+  /** Columns beside the Id column in which ids of the object have stood, such as "Reports To". */
+  readonly #references = new Set<number>()
+
+  constructor(form: TableForm, wanted: WantedColumn) {
+    this.#form = form
+    this.#wanted = wanted
+  }
+
+  /** @throws RefusedError BROKEN_CSV */
+  assertWidth(row: readonly string[], line: number): void {
+    const { width } = this.#form
+    if (row.length !== width) throw brokenCsv(line, otherWidth(row.length, width))
+  }
+
+  /** Learns from a row whose id was taken. */
+  learn(row: readonly string[]): void {
+    for (let at = 0; at < row.length; at++) {
+      if (at === this.#form.column || this.#references.has(at)) continue
+      if (this.#isOwnId(row[at] ?? '')) this.#references.add(at)
+    }
+  }
+
+  /**
+   * Looks at a row whose id was refused.
+   *
+   * @throws RefusedError BROKEN_CSV
+   */
+  suspect(row: readonly string[], line: number): void {
+    if (matchNames(row, this.#wanted).length > 0) throw brokenCsv(line, SECOND_HEADER)
+    const { column } = this.#form
+    const moved = row.findIndex(
+      (cell, at) => at !== column && !this.#references.has(at) && this.#isOwnId(cell),
+    )
+    if (moved >= 0) throw brokenCsv(line, movedColumn(moved, column, this.#wanted.object.name))
+  }
+
+  #isOwnId(cell: string): boolean {
+    if (cell.length < ID_LENGTH) return false
+    const text = cell.trim()
+    return text.startsWith(this.#wanted.object.prefix) && canonicalId(text) !== undefined
+  }
+}
