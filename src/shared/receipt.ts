@@ -54,7 +54,17 @@ export interface IngestJobLine {
   readonly attempt: number
 }
 
-/** Why a request was refused, cancelled or failed. */
+/** A result file as it was written: what it must be as long as it lies there. */
+export interface ResultFile {
+  readonly name: string
+  /** Below its header. */
+  readonly rows: number
+  readonly bytes: number
+  /** Hex digest of the whole file. */
+  readonly sha256: string
+}
+
+/** Why a request was refused, cancelled or failed; or what its result files lack. */
 export interface ReceiptError {
   readonly code: string
   readonly message: string
@@ -97,6 +107,8 @@ export interface Receipt {
   readonly outcome: Outcome | null
   readonly failures: FailureCounts
   readonly ingestJobs: readonly IngestJobLine[]
+  /** Those that have rows, compared with plan and outcome before the request ended. */
+  readonly files: readonly ResultFile[]
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
   readonly submittedBy: string | null
   /** Who let its parked plan go ahead; null where nobody had to. */

@@ -1,19 +1,25 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Receipt } from './receipt.ts'
-import { joinParts, partsFolder, removeParts } from './results/parts.ts'
+import { codeOf } from './errors.ts'
+import type { Receipt, ResultFile } from './receipt.ts'
+import { earlierName, filesIn, moveFiles, removeFolder } from './results/folders.ts'
+import { type Joined, joinParts, partsFolder, removeParts } from './results/parts.ts'
+import { makeFolder } from './results/private.ts'
 import { replaceFile } from './results/replace-file.ts'
 import { CsvWriter, type ResultWriter } from './results/result-writer.ts'
-import { storeId } from './results/store-id.ts'
+import { onPath } from './results/store-error.ts'
+import { assertStore, storeId } from './results/store-id.ts'
 
+export type { Joined } from './results/parts.ts'
 export type { ResultWriter } from './results/result-writer.ts'
 export { csvField } from './results/result-writer.ts'
-export { ResultsStoreError } from './results/store-id.ts'
+export { ResultsStoreError } from './results/store-error.ts'
 
 /**
  * Where receipts and result files go: a directory that all processes share, with one folder a
- * request. A file appears whole or not at all (temporary name, then rename), and writing it again
- * replaces it, so that every step may be repeated.
+ * request. A file appears whole or not at all (temporary name, then rename), and only while the
+ * directory still is the store that was opened: a lost mount is an error, not an empty store.
  */
 
 /** The CSV files of a request, each with its header. */
@@ -22,8 +28,9 @@ const RESULT_FILES = {
   unprocessed: ['Id'],
   invalid: ['Line', 'Value', 'Reason'],
   deleted: ['Id'],
-} as const
-export type ResultKind = keyof typeof RESULT_FILES
+} as const satisfies Record<ResultKind, readonly string[]>
+export const RESULT_KINDS = ['failed', 'unprocessed', 'invalid', 'deleted'] as const
+export type ResultKind = (typeof RESULT_KINDS)[number]
 
 /** Kinds of which every ingest job writes a part of its own, joined when the request settles. */
 export const PART_KINDS = [
@@ -43,45 +50,91 @@ export interface ResultsStore {
   readonly id: string
   readonly directory: string
   folder(request: RequestFolder): string
-  writer(request: RequestFolder, kind: ResultKind): ResultWriter
-  /** `part` names the chunk and attempt, `<chunk>.<attempt>`. */
-  partWriter(request: RequestFolder, kind: PartKind, part: string): ResultWriter
-  /** Joins the parts in the order given. Parts that do not exist had no rows. */
-  joinParts(request: RequestFolder, parts: readonly string[]): Promise<void>
+  /**
+   * A part of a result file. Each has a name of its own, so that no other try, and no other life of
+   * the request, can replace it; it counts once the ledger names it.
+   *
+   * @param of what it is of: `<chunk>.<attempt>`, or the planning attempt
+   */
+  partWriter(request: RequestFolder, kind: ResultKind, of: string): ResultWriter
+  /** Makes the result file of one kind; see `joinParts`. */
+  joinParts(
+    request: RequestFolder,
+    kind: ResultKind,
+    parts: readonly ResultFile[],
+    options?: { readonly salvage?: boolean },
+  ): Promise<Joined>
   /** Only once the request has its receipt: a join that is repeated needs every part. */
   removeParts(request: RequestFolder): Promise<void>
   writeReceipt(receipt: Receipt): Promise<void>
   removeReceipt(request: RequestFolder): Promise<void>
+  /** Null where there is none. */
+  readReceipt(request: RequestFolder): Promise<string | null>
+  /** What lies in the request's folder now, as paths within it. */
+  files(request: RequestFolder): Promise<readonly string[]>
+  /** A name under which files of an earlier life of the request can be kept, within its org. */
+  earlierName(request: RequestFolder): string
+  moveTo(request: RequestFolder, files: readonly string[], name: string): Promise<void>
+  /** Removes a folder of an org by its name there; see `removeFolder`. */
+  remove(org: string, name: string, isStillDue: () => Promise<boolean>): Promise<void>
 }
 
 /** Opens the store and reads its id, or gives it one; the directory is made where it is missing. */
 export async function openResultsStore(directory: string): Promise<ResultsStore> {
   const root = resolve(directory)
   const id = await storeId(root)
+  const check = () => assertStore(root, id)
   const folder = ({ org, id }: RequestFolder) => join(root, org, id)
   return {
     id,
     directory: root,
     folder,
-    writer: (request, kind) => new CsvWriter(folder(request), `${kind}.csv`, RESULT_FILES[kind]),
-    partWriter: (request, kind, part) =>
-      new CsvWriter(partsFolder(folder(request)), partName(kind, part), RESULT_FILES[kind]),
-    joinParts: async (request, parts) => {
-      for (const kind of PART_KINDS) {
-        const names = parts.map((part) => partName(kind, part))
-        await joinParts(folder(request), names, `${kind}.csv`, RESULT_FILES[kind])
-      }
-    },
+    partWriter: (request, kind, of) =>
+      new CsvWriter(
+        join(partsFolder(folder(request)), `${of}.${randomBytes(6).toString('hex')}.${kind}.csv`),
+        RESULT_FILES[kind],
+        check,
+      ),
+    joinParts: (request, kind, parts, { salvage = false } = {}) =>
+      joinParts({
+        folder: folder(request),
+        name: `${kind}.csv`,
+        header: RESULT_FILES[kind],
+        parts,
+        check,
+        salvage,
+      }),
     removeParts: (request) => removeParts(folder(request)),
-    writeReceipt: async (receipt) => {
-      const path = folder(receipt)
-      await mkdir(path, { recursive: true })
-      await replaceFile(join(path, RECEIPT), `${JSON.stringify(receipt, null, 2)}\n`)
+    writeReceipt: (receipt) => {
+      const path = join(folder(receipt), RECEIPT)
+      return onPath(path, async () => {
+        await check()
+        await makeFolder(folder(receipt))
+        await replaceFile(path, `${JSON.stringify(receipt, null, 2)}\n`, check)
+      })
     },
     removeReceipt: (request) => rm(join(folder(request), RECEIPT), { force: true }),
+    readReceipt: (request) => readIfThere(join(folder(request), RECEIPT)),
+    files: (request) => filesIn(folder(request)),
+    earlierName: (request) => earlierName(folder(request)),
+    moveTo: async (request, files, name) => {
+      await check()
+      await moveFiles(folder(request), files, join(root, request.org, name))
+    },
+    remove: async (org, name, isStillDue) => {
+      await check()
+      await removeFolder(join(root, org), name, isStillDue)
+    },
   }
 }
 
 const RECEIPT = 'receipt.json'
 
-const partName = (kind: PartKind, part: string): string => `${part}.${kind}.csv`
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}

@@ -163,6 +163,7 @@ function newRecord({
     content: null,
     lot: null,
     plan: null,
+    invalid: null,
     plannedAt: null,
     canary: false,
     receipt: null,

@@ -13,6 +13,11 @@ export class ShutdownError extends Error {
   override readonly name = 'ShutdownError'
 }
 
+/** The work cannot be done now, by no fault of its own: it comes again after a while. */
+export class LaterError extends Error {
+  override readonly name = 'LaterError'
+}
+
 /** Another worker owns the job now, or has ended it: whatever we would still do, it does as well. */
 export class NotOursError extends Error {
   override readonly name = 'NotOursError'

@@ -9,11 +9,18 @@ import {
   type Plan,
   type Receipt,
   type ReceiptError,
+  type ResultFile,
   type TerminalStatus,
 } from '../shared/receipt.ts'
 import { stoppedEnding } from './stopped.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */
+
+/** A chunk that has its outcome, by its field in the ledger. */
+export interface EndedChunk {
+  readonly field: string
+  readonly outcome: ChunkOutcome
+}
 
 /** How a request ended, and from where. */
 export interface Ending {
@@ -28,8 +35,12 @@ export interface Ending {
   readonly ingestJobs?: Receipt['ingestJobs']
   /** Orders that will never be sent. */
   readonly unsent?: readonly string[]
-  /** Chunks whose parts make the result files, in their order. */
-  readonly parts?: readonly string[]
+  /** The chunks whose parts make the result files, in their order. */
+  readonly chunks?: readonly EndedChunk[]
+  /** The part of `invalid.csv`, where the record does not hold it yet. */
+  readonly invalid?: ResultFile | null
+  /** The result files as they lie there. */
+  readonly files?: readonly ResultFile[]
   /** Lots of rows that went again. */
   readonly lots?: readonly string[]
 }
@@ -56,7 +67,7 @@ export function applied(
     outcome,
     failures: chunks.reduce((sum, chunk) => addFailures(sum, chunk.failures), {}),
     ingestJobs: chunks.map(({ job }) => job).filter((job) => job !== null),
-    parts: outcomes.map(([field]) => field),
+    chunks: outcomes.map(([field, outcome]) => ({ field, outcome })),
   }
 }
 
@@ -88,6 +99,7 @@ export function toReceipt(
     outcome: ending.outcome ?? null,
     failures: ending.failures ?? {},
     ingestJobs: ending.ingestJobs ?? [],
+    files: ending.files ?? [],
     submittedBy: record.submittedBy,
     approvedBy: record.approvedBy,
     cancelledBy: record.cancelledBy,

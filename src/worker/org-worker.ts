@@ -16,6 +16,7 @@ import type { Context } from './context.ts'
 import { startRequestsWorker } from './express.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { type IngestProcessorDeps, processIngestJob } from './ingest/processor.ts'
+import { relistChunk } from './ingest/relist.ts'
 import { login } from './login.ts'
 import { startRoomMaker } from './make-room.ts'
 import { onlyFor } from './only.ts'
@@ -109,7 +110,6 @@ function work(
   { salesforce, identity, ctx }: Connected,
 ): OrgWorker {
   const { config, metrics, clock, only } = parts
-  const planner = plannerDeps(store, org, parts)
   const halt = (error: ExpungeError) => {
     if (trouble !== null) return
     trouble = error.message
@@ -119,6 +119,11 @@ function work(
       .finally(() => halted.resolve(error.message))
   }
   const ingest = ingestDeps(store, parts, salesforce, ctx, halt)
+  const relister = { ...ingest.collector, ledger: store.ledger }
+  const planner: PlannerDeps = {
+    ...plannerDeps(store, org, parts),
+    relist: (request, chunk, own) => relistChunk(request, chunk, relister, own),
+  }
   const common = (process: Process) => ({
     store,
     ...config.worker,

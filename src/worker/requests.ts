@@ -7,7 +7,7 @@ import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
 import { pinContent } from '../shared/submit/pin-content.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
-import { type Context, ShutdownError } from './context.ts'
+import { type Context, LaterError, ShutdownError } from './context.ts'
 import { giveBack, handOver, putAside } from './hand-over.ts'
 import { NoRoomError } from './plan/memory-gate.ts'
 import { type PlannerDeps, planRequest } from './plan/planner.ts'
@@ -16,6 +16,9 @@ import { settleRequest } from './settle.ts'
 
 /** How long a job that only a newer worker understands, or that met a fault, is put aside. */
 const PUT_ASIDE_MS = 10_000
+
+/** Until a request is settled that waits for its org: each try reads its parts anew. */
+const LATER_MS = 60_000
 
 /** BullMQ's side of planning, settling and the door through which plain BullMQ jobs come in. */
 export async function processRequestJob(
@@ -45,6 +48,10 @@ export async function processRequestJob(
     if (error instanceof NoRoomError) {
       ctx.log.warn({ job: job.id }, error.message)
       return putAside(job, token, PUT_ASIDE_MS)
+    }
+    if (error instanceof LaterError) {
+      ctx.log.warn({ job: job.id }, error.message)
+      return putAside(job, token, LATER_MS)
     }
     throw error
   }

@@ -3,12 +3,13 @@ import type { RequestRecord } from '../shared/ledger/record.ts'
 import { ID_VERDICTS } from '../shared/metrics/labels.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import { note, noteRequest } from '../shared/note.ts'
-import type { OrgStore } from '../shared/org-store.ts'
 import { type Plan, type Receipt, totalOf } from '../shared/receipt.ts'
 import { lotBeside, type StoredRequest } from '../shared/request.ts'
-import type { ResultsStore } from '../shared/results.ts'
+import { ResultsStoreError } from '../shared/results.ts'
 import type { Context } from './context.ts'
 import { applied, type Ending, toReceipt, unapplied } from './ending.ts'
+import { type FilingDeps, fileResults } from './file-results.ts'
+import { setAside } from './set-aside.ts'
 import { endUnsent, stopReasonOf } from './stopped.ts'
 
 /**
@@ -16,9 +17,7 @@ import { endUnsent, stopReasonOf } from './stopped.ts'
  * what was staged is dropped. Every step may be repeated; the ledger's receipt is the one that counts.
  */
 
-export interface SettleDeps {
-  readonly store: OrgStore
-  readonly results: ResultsStore
+export interface SettleDeps extends FilingDeps {
   readonly metrics: Metrics
   readonly retentionSeconds: number
 }
@@ -29,7 +28,7 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   const record = await ledger.load(id)
   if (record === null) return
   noteRequest(deps.store.org, record.request)
-  if (record.receipt !== null) return cleanUp(record, deps)
+  if (record.receipt !== null) return cleanUp(record, deps, ctx)
   const stop = await stopReasonOf(record, deps.store, ctx)
   // Whoever raised the flag may have done so since, and stands in the record.
   const now = stop === null ? record : ((await ledger.load(id)) ?? record)
@@ -80,12 +79,18 @@ export async function endRequest(
   deps: SettleDeps,
   ctx: Context,
 ): Promise<boolean> {
-  const { store, results, metrics, retentionSeconds } = deps
+  const { store, metrics, retentionSeconds } = deps
   const { id, object } = record.request
-  const folder = { org: store.org, id }
-  const receipt = toReceipt(record, ending, await store.ledger.orgId(), store.org, ctx.clock.now())
-  if (ending.parts !== undefined) await results.joinParts(folder, ending.parts)
-  await results.writeReceipt(receipt)
+  const due = await stillDue(record, ending, deps, ctx)
+  if (due !== 'due') return due === 'over'
+  const filed = await fileResults(record, ending, deps, ctx)
+  if (filed === null) {
+    await settleRequest(id, deps, ctx)
+    return true
+  }
+  const orgId = await store.ledger.orgId()
+  const receipt = toReceipt(record, { ...ending, ...filed }, orgId, store.org, ctx.clock.now())
+  await tryWriteReceipt(receipt, deps, ctx)
   const settled = await store.ledger.settle({
     receipt,
     from: ending.from,
@@ -107,7 +112,7 @@ export async function endRequest(
       if (ending.plan) countPlan(ending.plan, record.request, deps)
       noteEnd(receipt)
       ctx.log.info({ request: id, status: receipt.status, ...receipt.outcome }, 'Request settled.')
-      await cleanUp({ ...record, lot: ending.lot ?? record.lot, receipt }, deps, ending.lots)
+      await cleanUp({ ...record, lot: ending.lot ?? record.lot, receipt }, deps, ctx, ending.lots)
       return true
     case 'already':
       await settleRequest(id, deps, ctx)
@@ -115,10 +120,53 @@ export async function endRequest(
     case 'not-due':
     case 'unknown':
       ctx.log.info({ request: id, settled }, 'The request was not to be settled by us.')
-      await takeBack(record, deps)
+      await takeBack(record, deps, ctx)
       return settled === 'unknown'
     default:
       throw new TypeError(`Unknown answer ${String(settled satisfies never)}`)
+  }
+}
+
+/**
+ * Asked before a file is touched: the files may be those of whoever has ended the request, or gone
+ * on with it. What never was planned has had no other place to find its folder empty.
+ */
+async function stillDue(
+  { request: { id }, lot }: RequestRecord,
+  ending: Ending,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<'due' | 'not-due' | 'over'> {
+  const { store, results } = deps
+  const files = lot === null ? await results.files({ org: store.org, id }) : []
+  const now = await store.ledger.load(id)
+  if (now === null) return 'over'
+  if (now.receipt !== null) {
+    await cleanUp(now, deps, ctx)
+    return 'over'
+  }
+  const isOthers = ending.lot !== undefined && ending.lot !== now.lot
+  if (isOthers || !ending.from.some((status) => status === now.status)) return 'not-due'
+  if (now.lot === null) await setAside(now, files, deps, ctx)
+  return 'due'
+}
+
+/**
+ * A store that takes no receipt now holds up no end: the ledger's receipt counts, and the sweep
+ * brings it to the store. False where it is not there yet.
+ */
+async function tryWriteReceipt(
+  receipt: Receipt,
+  { results }: SettleDeps,
+  ctx: Context,
+): Promise<boolean> {
+  try {
+    await results.writeReceipt(receipt)
+    return true
+  } catch (error) {
+    if (!(error instanceof ResultsStoreError)) throw error
+    ctx.log.error({ err: error, request: receipt.id }, 'The receipt waits to be written.')
+    return false
   }
 }
 
@@ -136,28 +184,31 @@ export function countPlan(
 }
 
 /** The receipt that we wrote is not the one that counts: that one, or none, takes its place. */
-async function takeBack({ request }: RequestRecord, { store, results }: SettleDeps): Promise<void> {
+async function takeBack({ request }: RequestRecord, deps: SettleDeps, ctx: Context): Promise<void> {
   const { id } = request
+  const { store, results } = deps
   const known = await store.ledger.load(id)
-  if (known?.receipt) return results.writeReceipt(known.receipt)
-  await results.removeReceipt({ org: store.org, id })
+  if (!known?.receipt) await results.removeReceipt({ org: store.org, id })
   // What we have just removed may have been of somebody who settled it meanwhile.
-  const now = await store.ledger.load(id)
-  if (now?.receipt) await results.writeReceipt(now.receipt)
+  const now = known?.receipt ? known : await store.ledger.load(id)
+  if (now?.receipt) await tryWriteReceipt(now.receipt, deps, ctx)
 }
 
 /** What a request leaves behind once it has its receipt: parts on disk, frames in Redis. */
 async function cleanUp(
   { request, receipt, lot, staged }: RequestRecord,
-  { store, results }: SettleDeps,
+  deps: SettleDeps,
+  ctx: Context,
   lots: readonly string[] = [],
 ): Promise<void> {
-  if (receipt !== null) await results.writeReceipt(receipt)
+  const { store, results } = deps
+  const isFiled = receipt === null || (await tryWriteReceipt(receipt, deps, ctx))
   await results.removeParts({ org: store.org, id: request.id })
   if (request.deadline !== null) await store.orders.forgetStop(request.id)
   for (const name of new Set([lot, lotBeside(staged), ...lots])) {
     if (name) await store.staging.drop({ request: request.id, lot: name })
   }
+  if (isFiled) await store.ledger.filed(request.id)
 }
 
 /** BullMQ tries the job again, and then either the receipt or the whole ledger is there. */

@@ -5,6 +5,7 @@ import { lotBeside } from '../shared/request.ts'
 import type { StagedLot } from '../shared/staging.ts'
 import type { Context } from './context.ts'
 import { type Loop, startLoop } from './loop.ts'
+import { removeDueFolders } from './retention.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 import { stopReasonOf } from './stopped.ts'
 
@@ -39,7 +40,14 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
       if (isLeftOver(lot, record, now)) await staging.drop(lot)
     })
   }
+  for (const id of await ledger.unfiled()) {
+    await apart(id, ctx, async () => {
+      if ((await ledger.load(id)) === null) await ledger.filed(id)
+      else await settleRequest(id, deps, ctx)
+    })
+  }
   await forgetExpired(deps, now)
+  await removeDueFolders(deps, ctx)
 }
 
 /** Redis's own time: by a clock of ours that runs ahead, an upload on its way in would look old. */

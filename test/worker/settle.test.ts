@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { codeOf, RefusedError } from '../../src/shared/errors.ts'
+import type { PlannerDeps } from '../../src/worker/plan/planner.ts'
 import { settleRequest } from '../../src/worker/settle.ts'
 import { cleared } from '../helpers/account.ts'
 import { hurried } from '../helpers/clock.ts'
@@ -28,57 +29,71 @@ async function receiptFile({ results, org }: World, id: string): Promise<unknown
   }
 }
 
-/** A planner that turns its source down, but has lost its request to another before that. */
-async function zombie(world: World, id: string, others: () => Promise<void>): Promise<void> {
+/** When a planner that turns its source down loses its request to another. */
+const MOMENTS = ['while it reads the source', 'once it has asked whether it may end it'] as const
+
+async function zombie(
+  world: World,
+  id: string,
+  moment: (typeof MOMENTS)[number],
+  others: () => Promise<void>,
+  real?: PlannerDeps,
+): Promise<void> {
+  const [early] = MOMENTS
   const deps = await plannerDeps(world, {
     staging: async () => {
-      await others()
+      if (moment === early) await others()
       throw new RefusedError('TOO_MANY_RECORDS', 'so it seemed to the zombie')
     },
+    ledger: ({ orgId }) => ({
+      orgId: async () => {
+        if (moment !== early) await others()
+        return orgId()
+      },
+    }),
   })
-  await planByHand(world, id, deps)
+  await planByHand(world, id, real === undefined ? deps : { ...deps, results: real.results })
 }
 
-describe('a planner that has lost its request', () => {
-  test('leaves no receipt of a request that goes on', async (t) => {
-    const world = await startWorld(t, { redis })
-    const id = await submitIds(world, IDS, { approval: 'required' })
-    await zombie(world, id, async () => planByHand(world, id, await plannerDeps(world)))
-    assert.equal((await world.store.ledger.load(id))?.status, 'awaiting-approval')
-    assert.equal(await receiptFile(world, id), null)
-  })
-
-  test('leaves the receipt of whoever has ended it', async (t) => {
-    const world = await startWorld(t, { redis })
-    const id = await submitIds(world, IDS, { dryRun: true })
-    await zombie(world, id, async () => planByHand(world, id, await plannerDeps(world)))
-    const record = await world.store.ledger.load(id)
-    assert.equal(record?.status, 'planned')
-    assert.deepEqual(await receiptFile(world, id), record?.receipt)
-  })
-
-  test('does so also where that one ends it while the false receipt is taken back', async (t) => {
-    const world = await startWorld(t, { redis })
-    const id = await submitIds(world, IDS, { approval: 'required' })
-    const real = await plannerDeps(world)
-    let takenBack = 0
-    const removeReceipt: typeof real.results.removeReceipt = async (folder) => {
-      takenBack++
-      await world.store.ledger.cancel(id, 'cancelled')
-      await settleRequest(id, real, context())
-      await real.results.removeReceipt(folder)
-    }
-    const deps = await plannerDeps(world, {
-      staging: async () => {
-        await planByHand(world, id, real)
-        throw new RefusedError('TOO_MANY_RECORDS', 'so it seemed to the zombie')
-      },
+for (const moment of MOMENTS) {
+  describe(`a planner that has lost its request ${moment}`, () => {
+    test('leaves no receipt of a request that goes on', async (t) => {
+      const world = await startWorld(t, { redis })
+      const id = await submitIds(world, IDS, { approval: 'required' })
+      const plan = async () => planByHand(world, id, await plannerDeps(world))
+      await zombie(world, id, moment, plan)
+      assert.equal((await world.store.ledger.load(id))?.status, 'awaiting-approval')
+      assert.equal(await receiptFile(world, id), null)
     })
-    await planByHand(world, id, { ...deps, results: { ...deps.results, removeReceipt } })
-    const record = await world.store.ledger.load(id)
-    assert.deepEqual([takenBack, record?.status], [1, 'cancelled'])
-    assert.deepEqual(await receiptFile(world, id), record?.receipt)
+
+    test('leaves the receipt of whoever has ended it', async (t) => {
+      const world = await startWorld(t, { redis })
+      const id = await submitIds(world, IDS, { dryRun: true })
+      const plan = async () => planByHand(world, id, await plannerDeps(world))
+      await zombie(world, id, moment, plan)
+      const record = await world.store.ledger.load(id)
+      assert.equal(record?.status, 'planned')
+      assert.deepEqual(await receiptFile(world, id), record?.receipt)
+    })
   })
+}
+
+test('a false receipt that is taken back leaves that of whoever ends it meanwhile', async (t) => {
+  const world = await startWorld(t, { redis })
+  const id = await submitIds(world, IDS, { approval: 'required' })
+  const real = await plannerDeps(world)
+  let takenBack = 0
+  const removeReceipt: typeof real.results.removeReceipt = async (folder) => {
+    takenBack++
+    await world.store.ledger.cancel(id, 'cancelled')
+    await settleRequest(id, real, context())
+    await real.results.removeReceipt(folder)
+  }
+  const own = { ...real, results: { ...real.results, removeReceipt } }
+  await zombie(world, id, MOMENTS[1], () => planByHand(world, id, real), own)
+  const record = await world.store.ledger.load(id)
+  assert.deepEqual([takenBack, record?.status], [1, 'cancelled'])
+  assert.deepEqual(await receiptFile(world, id), record?.receipt)
 })
 
 test('settling again changes nothing', async (t) => {

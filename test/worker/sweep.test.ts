@@ -111,7 +111,7 @@ test('once everything has settled, Redis holds the records and nothing else', as
   await worker.stop()
   const kinds = new Set((await keysOf(world)).map((key) => key.replace(/^request:.*/, 'request:*')))
   const bullmq = QUEUES.flatMap((queue) => ['events', 'meta'].map((key) => `${queue}:${key}`))
-  const own = [...['request:*', 'requests', 'identity', 'settings', 'sweeper', 'quota']]
+  const own = [...['request:*', 'requests', 'folders', 'identity', 'settings', 'sweeper', 'quota']]
   for (const kind of kinds) {
     assert.ok(
       [...own, ...bullmq].includes(kind) || /:(marker|stalled-check|pc|id)$/.test(kind),

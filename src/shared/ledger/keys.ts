@@ -24,6 +24,10 @@ export interface OrgKeys {
   cancel(id: string): string
   /** List: changes of status that callers want to be told. */
   readonly outbox: string
+  /** Set: requests that are over, whose receipt is not known to lie in the results store yet. */
+  readonly unfiled: string
+  /** Sorted set: folders of the org in the results store, by the second when they are to go. */
+  readonly folders: string
   /** Hash: an operator's pause of the org, and the fault that pauses it. */
   readonly pause: string
   /** Hash: what an ingest job carries, its checkpoint, its crash count. */
@@ -70,6 +74,8 @@ export function orgKeys(org: string): OrgKeys {
     staged: key('staged'),
     cancel: (id) => key('cancel', id.toLowerCase()),
     outbox: key('outbox'),
+    unfiled: key('unfiled'),
+    folders: key('folders'),
     pause: key('pause'),
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),

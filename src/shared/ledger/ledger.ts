@@ -6,6 +6,7 @@ import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
 import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
 import type { LedgerConnection, LedgerIdentity } from './connection.ts'
 import { endUnsent } from './end-unsent.ts'
+import { filed, folderRemoved, foldersDue, keepFolder, unfiled } from './filing.ts'
 import type { OrgKeys } from './keys.ts'
 import { follow, type Listed, list, type Place } from './list.ts'
 import { numberChunks } from './number-chunks.ts'
@@ -71,6 +72,14 @@ export interface Ledger {
     outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
   }): Promise<'ended' | 'taken' | 'gone'>
   settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'>
+
+  /** Requests that are over, whose receipt is not known to lie in the results store yet. */
+  unfiled(): Promise<readonly string[]>
+  filed(id: string): Promise<void>
+  /** A folder of the org in the results store, by its name there, is to go after so many seconds. */
+  keepFolder(folder: string, seconds: number): Promise<void>
+  foldersDue(most: number): Promise<readonly string[]>
+  folderRemoved(folder: string): Promise<void>
 
   load(id: string): Promise<RequestRecord | null>
   /** The frame that the record holds until the request is planned or over. */
@@ -146,6 +155,11 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys): Ledge
     numberChunks: (entry) => numberChunks(connection, keys, entry),
     endUnsent: (entry) => endUnsent(connection, keys, entry),
     settle: (settlement) => settle(connection, keys, settlement),
+    unfiled: () => verified(unfiled(redis, keys)),
+    filed: (id) => filed(connection, keys, id),
+    keepFolder: (folder, seconds) => keepFolder(connection, keys, folder, seconds),
+    foldersDue: (most) => foldersDue(connection, keys, most),
+    folderRemoved: (folder) => folderRemoved(connection, keys, folder),
     load: (id) => verified(load(redis, keys, id)),
     frame: (id) => frame(redis, keys, id),
     list: (page) => verified(list(redis, keys, page)),

@@ -1,5 +1,5 @@
 import type { CallerLimits } from '../caller-limits.ts'
-import type { Plan } from '../receipt.ts'
+import type { Plan, ResultFile } from '../receipt.ts'
 import type { JobLock } from './begin-planning.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
@@ -10,7 +10,7 @@ import { oneOf, runScript, script } from './script.ts'
 import { SPENDING } from './spending.ts'
 
 // The source is never touched again, so a list that lies in the record goes from there.
-// KEYS from 8, ARGV from 12: order, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
+// KEYS from 8, ARGV from 13: order, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
 // carry rows again are numbered from `nextChunk` on.
 const PLANNED = script(
   'planned',
@@ -37,10 +37,11 @@ if perHour or perDay then
 end
 redis.call('HSET', KEYS[1], 'status', next, 'plan', ARGV[4], 'nextChunk', ARGV[5], 'canary', ARGV[6],
   'plannedAt', redis.call('TIME')[1])
+if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'invalid', ARGV[12]) end
 redis.call('HDEL', KEYS[1], 'frame')
 tell(KEYS[1], KEYS[4], next)
 stand(KEYS[5], ARGV[7], KEYS[1], next)
-local at = 12
+local at = 13
 for i = 8, #KEYS do
   redis.call('HSET', KEYS[i], 'order', ARGV[at + 1])
   for c = 1, tonumber(ARGV[at + 2]) do redis.call('HSET', KEYS[3], ARGV[at + 2 + c], ARGV[at]) end
@@ -54,6 +55,8 @@ export interface Planned {
   readonly id: string
   readonly lot: string
   readonly plan: Plan
+  /** The part of `invalid.csv` that the plan wrote. */
+  readonly invalid?: ResultFile | null
   readonly orders: readonly IngestOrder[]
   /** Whether the first chunk goes alone, and the others only once it has its outcome. */
   readonly canary?: boolean
@@ -87,7 +90,7 @@ export async function planned(
   keys: OrgKeys,
   entry: Planned,
 ): Promise<PlanEntered> {
-  const { id, lot, plan, orders, canary = false, next, lock } = entry
+  const { id, lot, plan, invalid = null, orders, canary = false, next, lock } = entry
   const { caller = null, limits = null, approvalAbove = null } = entry
   const answer = await runScript(
     ledger,
@@ -114,6 +117,7 @@ export async function planned(
       limits?.recordsPerHour ?? '',
       limits?.recordsPerDay ?? '',
       approvalAbove ?? '',
+      invalid === null ? '' : JSON.stringify(invalid),
       ...orders.flatMap((order) => [
         order.order,
         JSON.stringify(order),

@@ -6,6 +6,7 @@ import {
   type Outcome,
   type Plan,
   type Receipt,
+  type ResultFile,
   TERMINAL_STATUSES,
 } from '../receipt.ts'
 import {
@@ -77,6 +78,12 @@ const jobLineSchema: z.ZodType<IngestJobLine> = z.object({
   records: count,
   attempt: z.int().min(1),
 })
+const resultFileSchema: z.ZodType<ResultFile> = z.object({
+  name: z.string(),
+  rows: count,
+  bytes: count,
+  sha256: digest,
+})
 const receiptErrorSchema = z.object({ code: z.string(), message: z.string() })
 
 /** What became of one chunk: the sum of its verdicts, and where it travelled. */
@@ -89,8 +96,22 @@ const chunkOutcomeSchema = z.object({
   error: receiptErrorSchema.nullable(),
   /** The ids that have no verdict yet: they go again, staged in this lot. */
   resent: z.object({ lot: z.string(), count }).optional(),
+  /**
+   * Its parts of the result files, as they were written, and what listing its rows again takes.
+   * Absent where no row is to be listed.
+   */
+  listed: z
+    .object({
+      lot: z.string(),
+      doubt: z.boolean().optional(),
+      failed: resultFileSchema.optional(),
+      unprocessed: resultFileSchema.optional(),
+      deleted: resultFileSchema.optional(),
+    })
+    .optional(),
 })
 export type ChunkOutcome = Readonly<z.output<typeof chunkOutcomeSchema>>
+export type ChunkListing = NonNullable<ChunkOutcome['listed']>
 
 export const planSchema: z.ZodType<Plan> = z.object({
   read: count,
@@ -122,6 +143,7 @@ export const receiptSchema: z.ZodType<Receipt> = z.object({
   outcome: outcomeSchema.nullable(),
   failures: z.record(z.string(), count),
   ingestJobs: z.array(jobLineSchema),
+  files: z.array(resultFileSchema),
   // Receipts of before have none of these.
   submittedBy: z.string().nullable().default(null),
   approvedBy: signedActSchema.nullable().default(null),
@@ -150,6 +172,8 @@ export interface RequestRecord {
   /** The lot of the planning attempt that counts, null before the first. */
   readonly lot: string | null
   readonly plan: Plan | null
+  /** The part of `invalid.csv` that the plan wrote; null where it refused no row. */
+  readonly invalid: ResultFile | null
   /** When the plan was recorded, null before. */
   readonly plannedAt: number | null
   /** Whether the plan's first chunk goes alone, and the others only once it has its outcome. */
@@ -171,6 +195,7 @@ export const RECORD_FIELDS = [
   'content',
   'lot',
   'plan',
+  'invalid',
   'plannedAt',
   'canary',
   'receipt',
@@ -191,6 +216,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     content: parseOptional(contentSchema, fields.content),
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),
+    invalid: parseOptional(resultFileSchema, fields.invalid),
     plannedAt: fields.plannedAt === undefined ? null : Number(fields.plannedAt) * 1000,
     canary: fields.canary === '1',
     receipt: parseOptional(receiptSchema, fields.receipt),

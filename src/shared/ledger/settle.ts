@@ -1,16 +1,17 @@
 import type { LiveStatus, Plan, Receipt } from '../receipt.ts'
 import type { LedgerConnection } from './connection.ts'
+import { FILE } from './filing.ts'
 import type { OrgKeys } from './keys.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
 import { SPENDING } from './spending.ts'
 
-// KEYS from 8: ingest orders that will never be sent; what is being deleted may be sent already.
+// KEYS from 10: ingest orders that will never be sent; what is being deleted may be sent already.
 // Freeing comes first: where Redis is full, a script that has begun to write is let through, and
 // settling is what makes room.
 const SETTLE = script(
   'settle',
-  `${TELL}${SPENDING}
+  `${TELL}${SPENDING}${FILE}
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
@@ -21,12 +22,13 @@ if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return '
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
 redis.call('HDEL', KEYS[1], 'frame')
-for i = 8, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 10, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 local bucket, held = heldBy(KEYS[1])
 if bucket and status ~= 'deleting' then spend(KEYS[7], bucket, -held) end
+file(KEYS[8], KEYS[9], ARGV[1], ARGV[9], ARGV[8])
 tell(KEYS[1], KEYS[6], ARGV[2])
 return 'settled'
 `,
@@ -44,7 +46,7 @@ export interface Settlement {
   readonly unsent?: readonly string[]
   /** Whose budget gets back what the request was charged with, where nothing of it was sent. */
   readonly caller?: string | null
-  /** How long the record is kept. */
+  /** How long the record is kept, and the folder of its results. */
   readonly retentionSeconds: number
 }
 
@@ -69,6 +71,8 @@ export async function settle(
       keys.cancel(id),
       keys.outbox,
       keys.spent(caller),
+      keys.unfiled,
+      keys.folders,
       ...(unsent ?? []).map((order) => keys.ingest(order)),
     ],
     [
@@ -80,6 +84,7 @@ export async function settle(
       plan === null ? '' : JSON.stringify(plan),
       lot,
       retentionSeconds,
+      id,
     ],
   )
   return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])

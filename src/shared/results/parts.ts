@@ -1,65 +1,139 @@
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { link, open, readdir, rename, rm } from 'node:fs/promises'
+import { link, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { effect } from '../effect.ts'
 import { codeOf } from '../errors.ts'
+import type { ResultFile } from '../receipt.ts'
+import { createFile, makeFolder } from './private.ts'
 import { temporaryName } from './replace-file.ts'
 import { headerLine } from './result-writer.ts'
+import { onPath } from './store-error.ts'
 
-/** The parts of result files: one folder a request, one file a chunk and kind. */
+/** The parts of result files: one folder a request, one file for each time a chunk was collected. */
 export const partsFolder = (folder: string): string => join(folder, 'parts')
 
+export interface Joined {
+  /** The file as it lies there now; null where it has no rows. */
+  readonly file: ResultFile | null
+  /** Parts that are missing, or are not what was written. */
+  readonly broken: readonly ResultFile[]
+}
+
+export interface Joining {
+  readonly folder: string
+  readonly name: string
+  readonly header: readonly string[]
+  /** In their order, as they were written. */
+  readonly parts: readonly ResultFile[]
+  /** Makes sure that the directory still is the results store. */
+  readonly check: () => Promise<void>
+  /** Whether the file is made of the other parts where some are broken; else it is left alone. */
+  readonly salvage: boolean
+}
+
 /**
- * Joins parts, each with the header, in the order given. Parts that do not exist had no rows, and
- * without any the file stays as it is: they may have been joined and removed before.
+ * Makes a result file of its parts, each with the header. Every part is read once and compared
+ * with what was written: one that is not the same is broken.
  */
-export async function joinParts(
-  folder: string,
-  parts: readonly string[],
-  name: string,
-  header: readonly string[],
-): Promise<void> {
-  const there = new Set(await namesIn(partsFolder(folder)))
-  const found = parts.filter((part) => there.has(part))
-  if (found.length === 0) return
-  const temporary = temporaryName(join(folder, name))
+export async function joinParts(joining: Joining): Promise<Joined> {
+  const { folder, name, parts, check, salvage } = joining
+  const path = join(folder, name)
+  if (parts.length === 0) {
+    // One may lie there of a time that a restored ledger does not remember.
+    await rm(path, { force: true })
+    return { file: null, broken: [] }
+  }
+  // Of a store that is not there every part would seem lost.
+  await check()
+  await makeFolder(partsFolder(folder))
+  // Among the parts: what a crash leaves there goes with them.
+  const temporary = temporaryName(join(partsFolder(folder), name))
   try {
-    const paths = found.map((part) => join(partsFolder(folder), part))
-    await concatenate(paths, temporary, header)
-    await effect('results:join', () => rename(temporary, join(folder, name)))
+    return await onPath(path, async () => {
+      const { file, broken } = await copied(joining, temporary)
+      if (broken.length > 0) await check()
+      if (broken.length > 0 && !salvage) return { file: null, broken }
+      if (file === null) await rm(path, { force: true })
+      else {
+        await check()
+        await effect('results:join', () => rename(temporary, path))
+      }
+      return { file, broken }
+    })
   } finally {
     await rm(temporary, { force: true })
   }
 }
 
-/**
- * Removes all parts at once: whoever joins them meanwhile must find every one or none, for of some
- * it would make a file that is not whole.
- */
+/** Removes all parts at once: whoever joins them meanwhile finds every one or none. */
 export async function removeParts(folder: string): Promise<void> {
   const leaving = join(folder, 'parts.removed')
   await rm(leaving, { recursive: true, force: true })
-  await effect('results:remove-parts', () =>
-    unlessMissing(rename(partsFolder(folder), leaving), undefined),
-  )
+  await effect('results:remove-parts', () => renameIfThere(partsFolder(folder), leaving))
   await rm(leaving, { recursive: true, force: true })
 }
 
-async function concatenate(
-  paths: readonly string[],
-  target: string,
-  header: readonly string[],
-): Promise<void> {
+async function copied({ folder, name, header, parts }: Joining, target: string): Promise<Joined> {
+  const pathOf = (part: ResultFile) => join(partsFolder(folder), part.name)
+  const [only] = parts
   // Most requests have one chunk, and so one part: 5 million failures are 800 MB not copied.
-  const [only] = paths
-  if (only !== undefined && paths.length === 1 && (await linked(only, target))) return
-  await using file = await open(target, 'w')
-  await file.appendFile(headerLine(header))
-  const start = headerLine(header).length
-  for (const path of paths) {
-    for await (const block of createReadStream(path, { start })) await file.appendFile(block)
+  if (only !== undefined && parts.length === 1) {
+    if (!(await isSound(pathOf(only), only))) return { file: null, broken: parts }
+    if (await linked(pathOf(only), target)) return { file: { ...only, name }, broken: [] }
+  }
+  const broken: ResultFile[] = []
+  const start = Buffer.from(headerLine(header))
+  let whole = createHash('sha256').update(start)
+  let bytes = start.length
+  let rows = 0
+  await using file = await createFile(target)
+  await file.appendFile(start)
+  for (const part of parts) {
+    const before = whole.copy()
+    const copy = async (block: Uint8Array) => {
+      whole.update(block)
+      await file.appendFile(block)
+    }
+    if (await isSound(pathOf(part), part, copy, start.length)) {
+      bytes += part.bytes - start.length
+      rows += part.rows
+    } else {
+      broken.push(part)
+      await file.truncate(bytes)
+      whole = before
+    }
+  }
+  if (rows === 0) return { file: null, broken }
+  return { file: { name, rows, bytes, sha256: whole.digest('hex') }, broken }
+}
+
+/** Reads a part once, beginning to end; `copy` gets what stands behind its header. */
+async function isSound(
+  path: string,
+  { bytes, sha256 }: ResultFile,
+  copy: (block: Uint8Array) => Promise<void> = async () => {},
+  headerBytes = 0,
+): Promise<boolean> {
+  try {
+    const { size } = await stat(path)
+    if (size !== bytes) return false
+    const hash = createHash('sha256')
+    let skip = headerBytes
+    const blocks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: BLOCK_BYTES })
+    for await (const block of blocks) {
+      hash.update(block)
+      if (block.length > skip) await copy(block.subarray(skip))
+      skip = Math.max(0, skip - block.length)
+    }
+    return hash.digest('hex') === sha256
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
   }
 }
+
+const BLOCK_BYTES = 512 * 1024
 
 /** False where the file system has no hard links. */
 async function linked(path: string, target: string): Promise<boolean> {
@@ -71,13 +145,12 @@ async function linked(path: string, target: string): Promise<boolean> {
   }
 }
 
-const namesIn = (folder: string): Promise<readonly string[]> => unlessMissing(readdir(folder), [])
-
-async function unlessMissing<T>(work: Promise<T>, otherwise: T): Promise<T> {
+export async function renameIfThere(from: string, to: string): Promise<boolean> {
   try {
-    return await work
+    await rename(from, to)
+    return true
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return otherwise
+    if (codeOf(error) === 'ENOENT') return false
     throw error
   }
 }

@@ -1,17 +1,24 @@
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, rename, rm } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { effect } from '../effect.ts'
+import type { ResultFile } from '../receipt.ts'
+import { createFile, makeFolder } from './private.ts'
 import { temporaryName } from './replace-file.ts'
+import { onPath } from './store-error.ts'
 
-/** A CSV in the making. Without a row no file appears, and one of an earlier try is removed. */
+/** A CSV in the making. Without a row no file appears, and nothing is written at all. */
 export interface ResultWriter {
   readonly rows: number
   /** Gathers a row: values in the order of the header, one per column. */
   write(values: readonly (string | number)[]): void
   /** Writes out what has gathered, once it is worth a system call. Await it now and then. */
   drain(): Promise<void>
-  commit(): Promise<void>
-  /** Leaves nothing behind. */
+  /** Writes out the rest: what fails for want of room fails here, before the file has its name. */
+  end(): Promise<void>
+  /** Gives the file its name. Null where it has no rows. */
+  commit(): Promise<ResultFile | null>
+  /** Leaves nothing behind of what was not committed. */
   discard(): Promise<void>
 }
 
@@ -29,19 +36,22 @@ export function headerLine(header: readonly string[]): string {
 const BUFFER_CHARS = 256 * 1024
 
 export class CsvWriter implements ResultWriter {
-  readonly #folder: string
   readonly #path: string
   readonly #temporary: string
   readonly #header: readonly string[]
+  readonly #check: () => Promise<void>
+  readonly #hash: Hash = createHash('sha256')
   #buffer = ''
+  #bytes = 0
   #file: FileHandle | null = null
   rows = 0
 
-  constructor(folder: string, name: string, header: readonly string[]) {
-    this.#folder = folder
-    this.#path = join(folder, name)
-    this.#temporary = temporaryName(this.#path)
+  /** @param check makes sure that the directory still is the results store */
+  constructor(path: string, header: readonly string[], check: () => Promise<void>) {
+    this.#path = path
+    this.#temporary = temporaryName(path)
     this.#header = header
+    this.#check = check
   }
 
   write(values: readonly (string | number)[]): void {
@@ -56,19 +66,22 @@ export class CsvWriter implements ResultWriter {
     if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
   }
 
-  commit(): Promise<void> {
-    return effect('results:commit', () => this.#commit())
+  async end(): Promise<void> {
+    if (this.#buffer !== '') await this.#flush()
+    await this.#close()
   }
 
-  async #commit(): Promise<void> {
-    if (this.rows === 0) {
-      await rm(this.#path, { force: true })
-      return
-    }
-    await this.#flush()
-    await this.#file?.close()
-    this.#file = null
-    await rename(this.#temporary, this.#path)
+  async commit(): Promise<ResultFile | null> {
+    if (this.rows === 0) return null
+    await this.end()
+    await effect('results:commit', () =>
+      onPath(this.#path, async () => {
+        await this.#check()
+        await rename(this.#temporary, this.#path)
+      }),
+    )
+    const sha256 = this.#hash.digest('hex')
+    return { name: basename(this.#path), rows: this.rows, bytes: this.#bytes, sha256 }
   }
 
   async discard(): Promise<void> {
@@ -78,12 +91,26 @@ export class CsvWriter implements ResultWriter {
   }
 
   async #flush(): Promise<void> {
-    if (this.#file === null) {
-      await mkdir(this.#folder, { recursive: true })
-      this.#file = await open(this.#temporary, 'w')
-    }
-    const text = this.#buffer
+    const bytes = Buffer.from(this.#buffer)
     this.#buffer = ''
-    await this.#file.appendFile(text)
+    await onPath(this.#path, async () => {
+      this.#file ??= await this.#open()
+      await this.#file.appendFile(bytes)
+    })
+    this.#hash.update(bytes)
+    this.#bytes += bytes.length
+  }
+
+  async #open(): Promise<FileHandle> {
+    await this.#check()
+    await makeFolder(dirname(this.#path))
+    return createFile(this.#temporary)
+  }
+
+  /** What a network file system could not store is told when the file is closed. */
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    if (file !== null) await onPath(this.#path, () => file.close())
   }
 }

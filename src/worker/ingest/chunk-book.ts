@@ -1,7 +1,17 @@
-import { type ChunkOutcome, type ChunkRef, chunkField } from '../../shared/ledger/record.ts'
+import {
+  type ChunkListing,
+  type ChunkOutcome,
+  type ChunkRef,
+  chunkField,
+} from '../../shared/ledger/record.ts'
 import { NO_OUTCOME, type Verdict } from '../../shared/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
-import type { PartKind, ResultsStore, ResultWriter } from '../../shared/results.ts'
+import {
+  PART_KINDS,
+  type PartKind,
+  type ResultsStore,
+  type ResultWriter,
+} from '../../shared/results.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
 import { IdSet } from '../id-set.ts'
 
@@ -31,6 +41,7 @@ export class ChunkBook implements AsyncDisposable {
   readonly #parts: Readonly<Record<PartKind, ResultWriter>>
   readonly #staging: Staging
   readonly #keepDeleted: boolean
+  #listed: ChunkListing | undefined
 
   constructor(ref: ChunkRef, { results, org, staging, keepDeleted }: ChunkBookOptions) {
     const folder = { org, id: ref.request }
@@ -58,6 +69,11 @@ export class ChunkBook implements AsyncDisposable {
   /** Ids that no result file has mentioned. */
   get left(): number {
     return this.ref.count - this.mentioned
+  }
+
+  /** Verdicts "deleted", once what no result file has mentioned gets it too. */
+  get deletedIfRest(): number {
+    return this.#counts.deleted + this.left
   }
 
   /** Notes every id that was sent. @throws StagingError where they are not all there any more */
@@ -118,7 +134,7 @@ export class ChunkBook implements AsyncDisposable {
         await this.drain()
       }
     }
-    for (const part of Object.values(this.#parts)) await part.commit()
+    this.#listed = await commitParts(this.ref, this.#parts)
   }
 
   async #pass(ids: Uint8Array, resender: Resender | null): Promise<void> {
@@ -153,6 +169,7 @@ export class ChunkBook implements AsyncDisposable {
       failures: Object.fromEntries(this.#failures),
       job: lineOf(this.ref, job),
       error: null,
+      ...(this.#listed === undefined ? {} : { listed: this.#listed }),
     }
   }
 
@@ -160,6 +177,23 @@ export class ChunkBook implements AsyncDisposable {
     for (const set of [this.#sent, this.#judged, this.#again]) set.dispose()
     for (const part of Object.values(this.#parts)) await part.discard()
   }
+}
+
+/**
+ * Gives the parts of a chunk their names; each is written out before, so that a full disk leaves none
+ * of them. Undefined where no row is listed.
+ */
+export async function commitParts(
+  { lot, doubt }: ChunkRef,
+  parts: Readonly<Partial<Record<PartKind, ResultWriter>>>,
+): Promise<ChunkListing | undefined> {
+  for (const part of Object.values(parts)) await part.end()
+  const listed: ChunkListing = { lot, ...(doubt ? { doubt } : {}) }
+  for (const kind of PART_KINDS) {
+    const file = await parts[kind]?.commit()
+    if (file) listed[kind] = file
+  }
+  return PART_KINDS.some((kind) => kind in listed) ? listed : undefined
 }
 
 /** The ids at which `keep` is true, in their order. */

@@ -7,7 +7,7 @@ import { ChunkStager } from '../plan/stage.ts'
 import { lineOf, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { mayGoAgain, resendDelay } from './retry.ts'
-import { dropParts, endUnprocessed } from './unprocessed.ts'
+import { endUnprocessed } from './unprocessed.ts'
 
 /**
  * Rows that go again become chunks of their request like any others: staged, numbered by the
@@ -129,20 +129,16 @@ export async function sendAgain(
     ctx.log.warn({ ingestJob: job.id }, `${error.message} They are sent again.`)
   }
   const ended = await endUnprocessed(last, { error, job }, collector, ctx)
-  return [
-    ...ended,
-    ...(await Promise.all(others.map((ref) => whole(ref, order, { reason, job }, collector)))),
-  ]
+  return [...ended, ...others.map((ref) => whole(ref, order, { reason, job }, collector))]
 }
 
 /** A chunk of which no row has a verdict yet. */
-async function whole(
+function whole(
   ref: ChunkRef,
   order: IngestOrder,
   { reason, job }: { reason: ResendReason; job: { readonly id: string; readonly state: string } },
   collector: Collector,
-): Promise<CollectedChunk> {
-  await dropParts(ref, collector)
+): CollectedChunk {
   // The same frames under the next attempt: nothing has to be staged.
   const next: ChunkRef = { ...ref, ...nextAttempt(ref, false), doubt: true }
   const { again, resent } = resentAs([next], order, ref.lot)

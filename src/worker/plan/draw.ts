@@ -3,7 +3,7 @@ import { RefusedError } from '../../shared/errors.ts'
 import type { ChunkRef, RequestRecord } from '../../shared/ledger/record.ts'
 import type { DeletableObject } from '../../shared/objects.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import type { Plan } from '../../shared/receipt.ts'
+import type { Plan, ResultFile } from '../../shared/receipt.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { StoredRequest } from '../../shared/request.ts'
 import type { ResultsStore, ResultWriter } from '../../shared/results.ts'
@@ -35,6 +35,8 @@ const MOST_CHUNKS = 10_000
 export interface Draft {
   readonly plan: Plan
   readonly chunks: readonly ChunkRef[]
+  /** The part of `invalid.csv`; null where no row was refused. */
+  readonly invalid: ResultFile | null
   /** What stands against applying it, though the source was read to its end. */
   readonly objection: RefusedError | null
 }
@@ -56,7 +58,7 @@ export async function draw(
   const { request } = record
   const object = allowedObject(request, deps)
   const source = openSource(record, lot, deps)
-  const invalid = deps.results.writer({ org: deps.org.name, id: request.id }, 'invalid')
+  const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
   const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
   const stager = new ChunkStager(
     deps.store.staging,
@@ -84,7 +86,7 @@ export async function draw(
       if (stager.chunks > MOST_CHUNKS) throw tooManyChunks()
     }
     const chunks = await stager.end()
-    await invalid.commit()
+    const file = await invalid.commit()
     const plan: Plan = {
       read,
       accepted: distinct.size,
@@ -95,7 +97,7 @@ export async function draw(
       sha256: await distinct.digest(),
     }
     const objection = objectionTo(plan, request, { firstRefused: first, caseDamage: null })
-    return { plan, chunks, objection }
+    return { plan, chunks, invalid: file, objection }
   } finally {
     await invalid.discard()
   }

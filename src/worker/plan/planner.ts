@@ -5,10 +5,11 @@ import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import { orderFor, type RequestRecord } from '../../shared/ledger/record.ts'
 import { note, noteRequest } from '../../shared/note.ts'
 import { orderDue } from '../../shared/order-due.ts'
-import { isTerminal, NO_OUTCOME, type Plan } from '../../shared/receipt.ts'
+import { isTerminal, NO_OUTCOME } from '../../shared/receipt.ts'
 import { lotBeside } from '../../shared/request.ts'
 import { type Context, NotOursError } from '../context.ts'
 import type { Ending } from '../ending.ts'
+import { setAside } from '../set-aside.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../settle.ts'
 import { type Draft, type DrawDeps, draw } from './draw.ts'
 import { NoRoomError } from './memory-gate.ts'
@@ -33,6 +34,7 @@ export async function planRequest(
   if (record === null) return
   noteRequest(deps.store.org, record.request)
   const lot = `p-${randomUUID()}`
+  const files = await deps.results.files({ org: deps.store.org, id: record.request.id })
   const begun = await ledger.beginPlanning({ id, lot, lock })
   switch (begun.kind) {
     case 'not-due':
@@ -48,6 +50,7 @@ export async function planRequest(
   const attempt: Attempt = { record, lot, lock, deps, ctx }
   if (begun.crashes >= MOST_CRASHES) return end(attempt, poisoned())
   try {
+    await setAside(record, files, deps, ctx)
     await makePlan(attempt)
   } catch (error) {
     // Whoever lives to say that it failed has not crashed.
@@ -79,7 +82,7 @@ async function makePlan(attempt: Attempt): Promise<void> {
     if (isOfNoUse) await deps.store.staging.drop({ request: id, lot })
     if (error instanceof StoppedError) return settleRequest(id, deps, ctx)
     if (error instanceof RefusedError || error instanceof SourceError) {
-      return stop(attempt, error, null)
+      return stop(attempt, error, { plan: null, invalid: null })
     }
     // Whoever ended the request has dropped what we were staging.
     const now = await deps.store.ledger.load(id)
@@ -99,18 +102,18 @@ interface Attempt {
 /** What comes of the plan: its end, or its ingest jobs. */
 function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { record, ctx } = attempt
-  const { plan, objection } = draft
+  const { plan, invalid, objection } = draft
   const { request } = record
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
   note({ records: plan.accepted })
-  if (objection !== null) return stop(attempt, objection, plan)
-  if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan })
+  if (objection !== null) return stop(attempt, objection, { plan, invalid })
+  if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan, invalid })
   if (plan.accepted > 0) return apply(attempt, draft)
-  return end(attempt, { status: 'completed', error: null, plan, outcome: NO_OUTCOME })
+  return end(attempt, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
 }
 
 /** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
-async function apply(attempt: Attempt, { plan, chunks }: Draft): Promise<void> {
+async function apply(attempt: Attempt, { plan, chunks, invalid }: Draft): Promise<void> {
   const { record, lot, lock, deps, ctx } = attempt
   const { request, staged, submittedBy: caller, limits } = record
   const { store } = deps
@@ -119,12 +122,12 @@ async function apply(attempt: Attempt, { plan, chunks }: Draft): Promise<void> {
   const wanted = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
   const { approvalAbove } = deps.org
   const canary = deps.org.canary > 0 && plan.accepted > LARGE_PLAN
-  const entry = { id, lot, plan, orders, canary, lock, caller, limits, approvalAbove }
+  const entry = { id, lot, plan, invalid, orders, canary, lock, caller, limits, approvalAbove }
   const planned = await store.ledger.planned({ ...entry, next: wanted })
   if (planned === 'lost') throw new NotOursError('The lock was lost before the plan was recorded.')
   // A later attempt counts, or the request has ended meanwhile: there is nothing left to do.
   if (planned === 'stale') return
-  if (planned === 'over-budget') return stop(attempt, overBudget(limits), plan)
+  if (planned === 'over-budget') return stop(attempt, overBudget(limits), { plan, invalid })
   const next = planned === 'parked' ? 'awaiting-approval' : wanted
   countPlan(plan, request, deps)
   note({ status: next })
@@ -148,10 +151,10 @@ function overBudget(limits: CallerLimits | null): RefusedError {
 function stop(
   attempt: Attempt,
   error: RefusedError | SourceError,
-  plan: Plan | null,
+  drawn: Pick<Ending, 'plan' | 'invalid'>,
 ): Promise<void> {
   const status = error instanceof RefusedError ? 'refused' : 'failed'
-  return end(attempt, { status, error: { code: error.code, message: error.message }, plan })
+  return end(attempt, { status, error: { code: error.code, message: error.message }, ...drawn })
 }
 
 /** The request ends here, if this attempt is still the one that counts. */

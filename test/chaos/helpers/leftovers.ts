@@ -3,7 +3,7 @@ import type { RedisClient } from '../../../src/shared/redis.ts'
 
 /** What an org keeps in Redis when no request is live: its index, facts, and BullMQ's own. */
 const KEPT = [
-  /^(requests|identity|settings|sweeper|workers|quota|quota-turn)$/,
+  /^(requests|folders|identity|settings|sweeper|workers|quota|quota-turn)$/,
   /^request:[^:]+$/,
   /^[a-z-]+:(meta|events|marker|id|stalled-check)$/,
 ]

@@ -53,6 +53,7 @@ export const receipt: Receipt = {
   outcome: { deleted: 997_900, alreadyGone: 100, failed: 1000, unprocessed: 0 },
   failures: { DELETE_FAILED: 900, UNABLE_TO_LOCK_ROW: 100 },
   ingestJobs: [{ id: '7505f0000000001AAA', state: 'JobComplete', records: 999_000, attempt: 1 }],
+  files: [],
   submittedBy: null,
   approvedBy: null,
   cancelledBy: null,

@@ -176,6 +176,12 @@ export interface components {
           records: number;
           attempt: number;
         }[];
+      files: {
+          name: string;
+          rows: number;
+          bytes: number;
+          sha256: string;
+        }[];
       /** @default null */
       submittedBy: string | null;
       /** @default null */

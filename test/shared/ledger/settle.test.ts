@@ -104,10 +104,12 @@ test('nothing is left of a settled request but its record, and that for a time',
   await ledger.settle(settlement('R1', { retentionSeconds: 86_400 }))
   await expire(lock)
   await expire(orderLock('order-a'))
+  await ledger.filed('R1')
   const ttl = await redis.ttl(keys.request('R1'))
   assert.ok(ttl > 86_000 && ttl <= 86_400, `expected a day, got ${ttl} s`)
   const left = await redis.keys(`${keys.prefix}:*`)
-  assert.deepEqual(left.sort(), [keys.identity, keys.request('R1'), keys.requests].sort())
+  const kept = [keys.folders, keys.identity, keys.request('R1'), keys.requests]
+  assert.deepEqual(left.sort(), kept.sort())
 })
 
 test('a repetition does not prolong the record’s time', async (t) => {

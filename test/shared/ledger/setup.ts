@@ -157,6 +157,7 @@ export function receipt(id: string, status: Receipt['status'] = 'completed'): Re
     outcome: { deleted: 30, alreadyGone: 0, failed: 0, unprocessed: 0 },
     failures: {},
     ingestJobs: [],
+    files: [],
     submittedBy: null,
     approvedBy: null,
     cancelledBy: null,

@@ -9,10 +9,13 @@ import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/clock.ts'
 import { type ChunkRef, chunkField, type IngestOrder } from '../../../src/shared/ledger/record.ts'
 import { NO_OUTCOME, type Outcome, totalOf } from '../../../src/shared/receipt.ts'
-import { openResultsStore } from '../../../src/shared/results.ts'
+import { openResultsStore, PART_KINDS, type PartKind } from '../../../src/shared/results.ts'
+import { type FaultKind, SalesforceError } from '../../../src/shared/salesforce/errors.ts'
 import type { IngestApi, IngestJobInfo } from '../../../src/shared/salesforce/ingest.ts'
 import { type Staging, StagingError } from '../../../src/shared/staging.ts'
+import { LaterError } from '../../../src/worker/context.ts'
 import { type Collector, collect } from '../../../src/worker/ingest/collect.ts'
+import { relistChunk } from '../../../src/worker/ingest/relist.ts'
 import { type CollectedChunk, sendAgain } from '../../../src/worker/ingest/resend.ts'
 import { jobFailureOf, MOST_ATTEMPTS, pieceSize } from '../../../src/worker/ingest/retry.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
@@ -133,14 +136,15 @@ describe('collecting results', () => {
         const read = async () => {
           const chunks = await collect(job, order, collector, ctx, { excused: scene.excused })
           const parts = await Promise.all(
-            chunks.flatMap(({ ref }) =>
-              ['failed', 'unprocessed', 'deleted'].map((kind) => partOf(ref, kind)),
-            ),
+            chunks.flatMap((chunk) => PART_KINDS.map((kind) => partOf(chunk, kind))),
           )
           return {
             parts,
-            // Lot and numbers are new, for nobody knows whether those of the first try are claimed.
-            chunks: chunks.map(({ outcome: { resent, ...outcome } }) => [outcome, resent?.count]),
+            // Lot, numbers and names are new, for nobody knows whether those of the first try are claimed.
+            chunks: chunks.map(({ outcome: { resent, listed, ...outcome } }) => [
+              ...[outcome, resent?.count],
+              ...PART_KINDS.map((kind) => listed?.[kind]?.sha256),
+            ]),
             again: await Promise.all(chunks.map((chunk) => resentIds(chunk, staged))),
           }
         }
@@ -207,6 +211,72 @@ describe('collecting results', () => {
   })
 })
 
+describe('listing the rows of a chunk again', () => {
+  test('comes to what was listed first, whatever became of them', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenes, async (scene) => {
+        const { job, order, collector } = stage(scene)
+        const collected = await collect(job, order, collector, ctx, { excused: scene.excused })
+        for (const chunk of collected) {
+          const { listed, ...outcome } = chunk.outcome
+          const again = await relisted(chunk, order, collector)
+          assert.equal(again === null, listed === undefined)
+          const rows = (outcomes: CollectedChunk) =>
+            Promise.all(PART_KINDS.map(async (kind) => (await partOf(outcomes, kind)).sort()))
+          const mended = again === null ? outcome : { ...outcome, listed: again }
+          assert.deepEqual(await rows({ ...chunk, outcome: mended }), await rows(chunk))
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('believes nothing that comes to other counts', async () => {
+    const { job, order, collector } = stage(plain({ fates: ['failed', 'failed', 'deleted'] }))
+    const [chunk] = await collect(job, order, collector, ctx)
+    assert.ok(chunk)
+    const api = { ...collector.api, failedResults: () => blocks('Id,sf__Error\n', 5) }
+    assert.equal(await relisted(chunk, order, { ...collector, api }), null)
+  })
+
+  test('is not possible without the results, or without the ids that were sent', async () => {
+    const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }))
+    const [chunk] = await collect(job, order, collector, ctx)
+    assert.ok(chunk)
+    const gone = async () => {
+      throw fault('not-found')
+    }
+    const api = { ...collector.api, get: gone }
+    assert.equal(await relisted(chunk, order, { ...collector, api }), null)
+    const staging = { ...collector.staging, read: () => blocks('', 1) }
+    assert.equal(await relisted(chunk, order, { ...collector, staging }), null)
+  })
+
+  test('waits for an org that does not answer', async () => {
+    const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }))
+    const [chunk] = await collect(job, order, collector, ctx)
+    assert.ok(chunk)
+    const away = async () => {
+      throw fault('org-fault')
+    }
+    const api = { ...collector.api, get: away }
+    await assert.rejects(relisted(chunk, order, { ...collector, api }), LaterError)
+  })
+})
+
+function relisted({ ref, outcome }: CollectedChunk, order: IngestOrder, collector: Collector) {
+  const pauseState = async () => ({ operator: null, fault: null })
+  const relister = { ...collector, ledger: { ...collector.ledger, pauseState } }
+  const request = { ...order, id: ref.request }
+  return relistChunk(request, { field: chunkField(ref), outcome }, relister, ctx)
+}
+
+function fault(kind: FaultKind): SalesforceError {
+  const operation = 'get' as const
+  const fields = { code: 'HTTP_404', httpStatus: 404, transient: false, retryAfterMs: null }
+  return new SalesforceError({ kind, operation, ...fields }, 'so the test has it')
+}
+
 describe('a job that has vanished', () => {
   const JOB = { id: '7505f0000000001AAA', state: 'Vanished' }
   const vanished = { reason: 'vanished', job: JOB } as const
@@ -235,18 +305,16 @@ describe('a job that has vanished', () => {
         goes ? [next] : undefined,
       )
       const ids = staged.idsOf(ref)
-      assert.deepEqual(await partOf(ref, 'unprocessed'), goes ? [] : ids)
+      assert.deepEqual(await partOf(chunk, 'unprocessed'), goes ? [] : ids)
     }
   })
 
   test('leaves no verdict of a collection that broke off', async () => {
     const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }))
-    await collect(job, order, collector, ctx)
-    const [ref] = order.chunks
-    assert.ok(ref)
-    assert.equal((await partOf(ref, 'failed')).length, 1)
-    await sendAgain(order, vanished, collector, ctx)
-    assert.deepEqual(await partOf(ref, 'failed'), [])
+    const [before] = await collect(job, order, collector, ctx)
+    assert.equal(before?.outcome.listed?.failed?.rows, 1)
+    const [after] = await sendAgain(order, vanished, collector, ctx)
+    assert.equal(after?.outcome.listed, undefined)
   })
 })
 
@@ -333,8 +401,10 @@ async function assertAccount(chunk: CollectedChunk, expected: Expected, staged: 
   assert.deepEqual(outcome.job, {
     ...{ id: job.id, state: job.state, records: ref.count, attempt: ref.attempt },
   })
-  for (const kind of ['failed', 'unprocessed', 'deleted'] as const) {
-    assert.deepEqual((await partOf(ref, kind)).sort(), expected.parts[kind].toSorted())
+  for (const kind of PART_KINDS) {
+    const rows = await partOf(chunk, kind)
+    assert.deepEqual(rows.sort(), expected.parts[kind].toSorted())
+    assert.equal(outcome.listed?.[kind]?.rows ?? 0, rows.length)
   }
   const resent = await resentIds(chunk, staged)
   const idsIn = (doubt: boolean) =>
@@ -414,6 +484,7 @@ function stage(scene: Scene) {
     org: 'org',
     api: {
       ...NOTHING,
+      get: async () => jobOf(scene),
       failedResults: file('failedResults'),
       successfulResults: file('successfulResults'),
     },
@@ -527,9 +598,15 @@ function memory() {
 }
 
 /** The rows of a part; its header is that of the file it becomes. */
-async function partOf(ref: ChunkRef, kind: string): Promise<string[]> {
-  const path = join(folder, 'org', ref.request, 'parts', `${chunkField(ref)}.${kind}.csv`)
-  const text = await readFile(path, 'utf8').catch(() => '')
+async function partOf({ ref, outcome }: CollectedChunk, kind: PartKind): Promise<string[]> {
+  const part = outcome.listed?.[kind]
+  if (part === undefined) return []
+  const text = await readFile(join(folder, 'org', ref.request, 'parts', part.name), 'utf8')
+  const sha256 = createHash('sha256').update(text).digest('hex')
+  assert.deepEqual(
+    { bytes: Buffer.byteLength(text), sha256 },
+    { bytes: part.bytes, sha256: part.sha256 },
+  )
   return text.split('\n').slice(1, -1)
 }
 

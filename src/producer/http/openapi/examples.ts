@@ -79,6 +79,7 @@ export const completedExample: RequestView = {
     outcome: { deleted: 2, alreadyGone: 0, failed: 0, unprocessed: 0 },
     failures: {},
     ingestJobs: [{ id: '7505g00000ExPunAAF', state: 'JobComplete', records: 2, attempt: 1 }],
+    files: [],
     submittedBy: 'crm',
     approvedBy: null,
     cancelledBy: null,

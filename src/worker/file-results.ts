@@ -1,0 +1,165 @@
+import type { ChunkListing, RequestRecord } from '../shared/ledger/record.ts'
+import type { OrgStore } from '../shared/org-store.ts'
+import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../shared/receipt.ts'
+import {
+  PART_KINDS,
+  RESULT_KINDS,
+  type RequestFolder,
+  type ResultKind,
+  type ResultsStore,
+} from '../shared/results.ts'
+import type { Context } from './context.ts'
+import type { EndedChunk, Ending } from './ending.ts'
+
+/**
+ * The result files of a request that ends: joined from the parts that its chunks have written, and
+ * compared with its plan and outcome. A part that is missing or is not what was written is made
+ * again where Salesforce still has the results; else the receipt says what its files lack.
+ */
+
+/**
+ * Lists the rows of a chunk again; null where that is not possible any more.
+ *
+ * @throws LaterError where it may be possible later
+ */
+export type Relist = (
+  request: RequestRecord['request'],
+  chunk: EndedChunk,
+  ctx: Context,
+) => Promise<ChunkListing | null>
+
+export interface FilingDeps {
+  readonly store: OrgStore
+  readonly results: ResultsStore
+  /** Absent where there is no login. */
+  readonly relist?: Relist
+}
+
+export interface Filed {
+  readonly files: readonly ResultFile[]
+  readonly error: ReceiptError | null
+}
+
+/** What the files are made of, and how many rows each must have. */
+interface Account {
+  readonly folder: RequestFolder
+  readonly chunks: readonly EndedChunk[]
+  readonly invalid: ResultFile | null
+  readonly expected: Readonly<Record<ResultKind, number>>
+}
+
+/** Null where somebody else has ended the request meanwhile: then the parts have gone with it. */
+export async function fileResults(
+  record: RequestRecord,
+  ending: Ending,
+  deps: FilingDeps,
+  ctx: Context,
+): Promise<Filed | null> {
+  const account = accountOf(record, ending, deps.store.org)
+  const joined = await joinAll(account, deps.results)
+  if (joined.broken.size === 0 && lacking(account, joined.files).length === 0) {
+    return { files: joined.files, error: ending.error }
+  }
+  const now = await deps.store.ledger.load(record.request.id)
+  if (now === null || now.receipt !== null) return null
+  const mended = await relistAll(record, account, joined.broken, deps, ctx)
+  const { files } = await joinAll(mended, deps.results, { salvage: true })
+  const lacks = lacking(account, files)
+  const request = record.request.id
+  if (lacks.length === 0) {
+    ctx.log.warn({ request }, 'Parts of the result files were lost, and were collected again.')
+    return { files, error: ending.error }
+  }
+  const error = incomplete(lacks)
+  ctx.log.error({ request, code: error.code }, error.message)
+  // What stopped the request comes first; callers go by its code.
+  const { error: own } = ending
+  return {
+    files,
+    error: own === null ? error : { ...own, message: `${own.message} ${error.message}` },
+  }
+}
+
+function accountOf(record: RequestRecord, ending: Ending, org: string): Account {
+  const { chunks = [], invalid = record.invalid, plan = record.plan } = ending
+  const { failed, unprocessed, deleted } = ending.outcome ?? NO_OUTCOME
+  const isAudited = chunks.some(({ outcome }) => outcome.listed?.deleted !== undefined)
+  return {
+    folder: { org, id: record.request.id },
+    chunks,
+    invalid,
+    expected: {
+      failed,
+      unprocessed,
+      invalid: plan?.invalid ?? 0,
+      deleted: isAudited ? deleted : 0,
+    },
+  }
+}
+
+async function joinAll(
+  { folder, chunks, invalid }: Account,
+  results: ResultsStore,
+  options: { readonly salvage?: boolean } = {},
+): Promise<{ files: readonly ResultFile[]; broken: ReadonlySet<ResultFile> }> {
+  const files: ResultFile[] = []
+  const broken = new Set<ResultFile>()
+  for (const kind of RESULT_KINDS) {
+    const parts =
+      kind === 'invalid'
+        ? [invalid ?? []].flat()
+        : chunks.flatMap(({ outcome }) => outcome.listed?.[kind] ?? [])
+    const joined = await results.joinParts(folder, kind, parts, options)
+    if (joined.file !== null) files.push(joined.file)
+    for (const part of joined.broken) broken.add(part)
+  }
+  return { files, broken }
+}
+
+/** The chunks of which rows are missing, with their rows listed again as far as that is possible. */
+async function relistAll(
+  record: RequestRecord,
+  account: Account,
+  broken: ReadonlySet<ResultFile>,
+  { relist }: FilingDeps,
+  ctx: Context,
+): Promise<Account> {
+  if (relist === undefined) return account
+  const chunks: EndedChunk[] = []
+  for (const chunk of account.chunks) {
+    const { outcome, listed } = chunk.outcome
+    const isShort = PART_KINDS.some((kind) => {
+      const file = listed?.[kind]
+      if (file !== undefined && broken.has(file)) return true
+      return account.expected[kind] > 0 && (file?.rows ?? 0) !== outcome[kind]
+    })
+    const again = isShort ? await relist(record.request, chunk, ctx) : null
+    const mended = again === null ? chunk.outcome : { ...chunk.outcome, listed: again }
+    chunks.push({ ...chunk, outcome: mended })
+  }
+  return { ...account, chunks }
+}
+
+interface Lack {
+  readonly name: string
+  readonly rows: number
+  readonly expected: number
+}
+
+function lacking({ expected }: Account, files: readonly ResultFile[]): readonly Lack[] {
+  return RESULT_KINDS.flatMap((kind) => {
+    const name = `${kind}.csv`
+    const rows = files.find((file) => file.name === name)?.rows ?? 0
+    return rows === expected[kind] ? [] : [{ name, rows, expected: expected[kind] }]
+  })
+}
+
+function incomplete(lacks: readonly Lack[]): ReceiptError {
+  const each = lacks.map(({ name, rows, expected }) => `${name} lists ${rows} of ${expected} rows`)
+  return {
+    code: 'RESULTS_INCOMPLETE',
+    message:
+      `Result files are not complete: ${each.join(', ')}. What was written to the results directory was lost, ` +
+      "and could not be collected again. The outcome's counts stand; the ingest jobs' own results can be read in Salesforce for 7 days.",
+  }
+}

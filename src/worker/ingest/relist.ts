@@ -1,0 +1,132 @@
+import type { Ledger } from '../../shared/ledger/ledger.ts'
+import {
+  type ChunkListing,
+  type ChunkOutcome,
+  type ChunkRef,
+  orderFor,
+} from '../../shared/ledger/record.ts'
+import { totalOf, VERDICTS } from '../../shared/receipt.ts'
+import type { StoredRequest } from '../../shared/request.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { StagingError } from '../../shared/staging.ts'
+import { type Context, LaterError } from '../context.ts'
+import type { EndedChunk } from '../ending.ts'
+import { ChunkBook, type Resender } from './chunk-book.ts'
+import type { Collector } from './collect.ts'
+import { type Reading, readFailures, readSuccesses } from './read-results.ts'
+import { ResultFormatError } from './result-csv.ts'
+import { classOf } from './retry.ts'
+import { listChunk } from './unprocessed.ts'
+
+type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>
+
+export interface Relister extends Collector {
+  readonly ledger: Collector['ledger'] & Pick<Ledger, 'pauseState'>
+}
+
+/** A file that a proxy cut off without a word comes to other counts, once. */
+const MOST_READS = 3
+const READ_AGAIN_MS = 250
+
+/**
+ * Lists the rows of a chunk again whose part of the result files was lost: from the results of its
+ * ingest job, which Salesforce keeps for 7 days, and from what is staged, which stays until the
+ * request is over. The verdicts stand as they are in the ledger: what does not come to the same
+ * counts is not believed.
+ *
+ * @returns null where the results are gone, or come to other counts
+ * @throws LaterError where the org does not answer now
+ */
+export async function relistChunk(
+  request: Listed,
+  { field, outcome }: EndedChunk,
+  relister: Relister,
+  ctx: Context,
+): Promise<ChunkListing | null> {
+  const { listed, job } = outcome
+  if (listed === undefined) return null
+  const ref = refOf(request.id, field, outcome, listed)
+  try {
+    if (outcome.outcome.unprocessed === ref.count) {
+      return (await listChunk(ref, relister, ctx)) ?? null
+    }
+    if (job === null) return null
+    await assertAnswers(request.id, relister)
+    for (let reads = 1; reads <= MOST_READS; reads++) {
+      const found = await collectAgain(ref, job.id, request, outcome, relister, ctx)
+      if (found !== null) return found
+      await ctx.clock.sleep(READ_AGAIN_MS * reads, ctx.signal)
+    }
+    return null
+  } catch (error) {
+    ctx.signal.throwIfAborted()
+    if (error instanceof SalesforceError && error.kind === 'org-fault') {
+      throw notNow(request.id, error.message)
+    }
+    const isGone =
+      error instanceof SalesforceError ||
+      error instanceof StagingError ||
+      error instanceof ResultFormatError
+    if (!isGone) throw error
+    ctx.log.warn({ err: error, request: request.id, chunk: field }, 'Rows cannot be listed again.')
+    return null
+  }
+}
+
+/** A request waits for its org here as anywhere; a used-up quota of batches stops no reading. */
+async function assertAnswers(request: string, { ledger }: Relister): Promise<void> {
+  const { fault } = await ledger.pauseState()
+  if (fault !== null && fault.reason !== 'quota') throw notNow(request, fault.message)
+}
+
+function notNow(request: string, why: string): LaterError {
+  return new LaterError(
+    `Request ${request} lacks rows of its result files, and Salesforce cannot be asked for them now: ${why}`,
+  )
+}
+
+/** The chunk as it was sent, as far as listing it goes. */
+function refOf(
+  request: string,
+  field: string,
+  { outcome, resent }: ChunkOutcome,
+  { lot, doubt }: ChunkListing,
+): ChunkRef {
+  const [chunk = 0, attempt = 1] = field.split('.').map(Number)
+  const count = totalOf(outcome) + (resent?.count ?? 0)
+  return { request, lot, chunk, attempt, count, sha256: '', ...(doubt ? { doubt } : {}) }
+}
+
+async function collectAgain(
+  ref: ChunkRef,
+  jobId: string,
+  request: Listed,
+  known: ChunkOutcome,
+  collector: Collector,
+  ctx: Context,
+): Promise<ChunkListing | null> {
+  const job = await collector.api.get(jobId, ctx.signal)
+  const keepDeleted = known.listed?.deleted !== undefined
+  await using book = new ChunkBook(ref, { ...collector, keepDeleted })
+  await book.open()
+  // Rows that were out of tries failed for a reason that passes; none of the others did.
+  const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')
+  const reading: Reading = {
+    ...{ job, order: orderFor(ref, request), failure: null, excused: false },
+    ...{ hasTries: () => !wasOut, mayResend: () => known.resent !== undefined },
+    ...{ collector, ctx },
+  }
+  await readFailures(reading, [book])
+  // What no file mentions was deleted where failures were all that was read, or all that there were.
+  const isTold = book.deletedIfRest === known.outcome.deleted
+  if (!isTold) await readSuccesses(reading, [book])
+  const rest = isTold ? 'deleted' : known.resent === undefined ? 'unprocessed' : 'again'
+  await book.close(rest, known.resent === undefined ? null : SENT_ALREADY)
+  const { outcome, listed } = book.outcome(job)
+  return VERDICTS.every((verdict) => outcome[verdict] === known.outcome[verdict])
+    ? (listed ?? null)
+    : null
+}
+
+/** What went again has chunks of its own. */
+const SENT_ALREADY: Resender = { failed: async () => {}, unaccounted: async () => {} }

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import type { RequestRecord } from '../shared/ledger/record.ts'
+import type { OrgStore } from '../shared/org-store.ts'
+import type { ResultsStore } from '../shared/results.ts'
+import type { Context } from './context.ts'
+
+/**
+ * A request begins in an empty folder. What lies there is of an earlier life of its id: of a ledger
+ * that was lost, or of a request that is forgotten by now. It may be the only proof of what was
+ * deleted then, so it is moved aside, and leaves with its own retention.
+ */
+
+export interface SetAsideDeps {
+  readonly store: OrgStore
+  readonly results: ResultsStore
+  readonly retentionSeconds: number
+}
+
+/**
+ * Moves what is not of this life out of the folder.
+ *
+ * @param files that lay there at a time when the ledger held no word of this life's results yet. No
+ *   others are touched, so a worker that is late never moves a part of a request that has gone on.
+ */
+export async function setAside(
+  { request, lot, submittedAt }: RequestRecord,
+  files: readonly string[],
+  { store, results, retentionSeconds }: SetAsideDeps,
+  ctx: Context,
+): Promise<void> {
+  const folder = { org: store.org, id: request.id }
+  const isEnding = files.includes(RECEIPT) && (await isOurs(submittedAt, folder, results))
+  const others = files.filter((file) => {
+    if (!file.startsWith('parts/')) return !isEnding
+    // An earlier planning attempt of this life: it goes with the parts.
+    return lot === null || !file.startsWith(`parts/${lot}.`)
+  })
+  if (others.length === 0) return
+  const name = results.earlierName(folder)
+  // First of all: a folder that nobody knows of would never be removed.
+  await store.ledger.keepFolder(name, retentionSeconds)
+  await results.moveTo(folder, others, name)
+  ctx.log.warn(
+    { request: request.id, files: others.length, folder: name },
+    'The folder of the request held results of an earlier request of its id; they were moved.',
+  )
+}
+
+const RECEIPT = 'receipt.json'
+
+const receiptSchema = z.looseObject({ submittedAt: z.string() })
+
+/** A receipt of this life lies there where its end was begun and broke off. */
+async function isOurs(
+  submittedAt: number,
+  folder: { org: string; id: string },
+  results: ResultsStore,
+): Promise<boolean> {
+  const text = await results.readReceipt(folder)
+  if (text === null) return false
+  try {
+    const receipt = receiptSchema.parse(JSON.parse(text))
+    return Date.parse(receipt.submittedAt) === submittedAt
+  } catch {
+    return false
+  }
+}
