@@ -11,6 +11,7 @@ import { CsvWriter, type ResultWriter } from './results/result-writer.ts'
 import { onPath } from './results/store-error.ts'
 import { assertStore, storeId } from './results/store-id.ts'
 
+export { isAsWritten } from './results/as-written.ts'
 export type { Joined } from './results/parts.ts'
 export type { ResultWriter } from './results/result-writer.ts'
 export { csvField } from './results/result-writer.ts'

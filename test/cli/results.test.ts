@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { appendFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { shellQuoted } from '../../src/cli/commandline.ts'
@@ -34,11 +34,11 @@ test('the files of a request are listed with their rows, or one is printed', {
     ['x', 'incomplete', join(folder, 'results/default/x')],
   )
   assert.deepEqual(
-    json.files.map(({ name, rows }: { name: string; rows: number | null }) => [name, rows]),
+    json.files.map(({ name, rows, intact }: Record<string, unknown>) => [name, rows, intact]),
     [
-      ['receipt.json', null],
-      ['failed.csv', 3000],
-      ['invalid.csv', 1],
+      ['receipt.json', null, undefined],
+      ['failed.csv', 3000, true],
+      ['invalid.csv', 1, true],
     ],
   )
   const failed = await expunge(['results', 'x', '--failed'])
@@ -50,6 +50,16 @@ test('the files of a request are listed with their rows, or one is printed', {
   const none = await expunge(['results', 'x', '--unprocessed'])
   assert.deepEqual([none.code, none.stdout], [0, ''])
   assert.match(none.stderr, /No rows: nothing of request x is unprocessed/)
+
+  const path = join(folder, 'results/default/x')
+  await appendFile(join(path, 'failed.csv'), `${contactIds(3001).at(-1)},CODE,added by hand\n`)
+  await rm(join(path, 'invalid.csv'))
+  const differs = await expunge(['results', 'x'])
+  assert.equal(differs.code, 1)
+  assert.match(differs.stdout, /failed\.csv .* not what was written\n.*invalid\.csv .*not there/)
+  const refused = await expunge(['results', 'x', '--failed'])
+  assert.deepEqual([refused.code, refused.stdout], [2, ''])
+  assert.match(refused.stderr, /failed\.csv is not what was written: the receipt says 3,000 rows/)
 })
 
 test('a reader that goes away is no error', { skip }, async (t) => {
@@ -83,7 +93,7 @@ test('where there are no results it says why', { skip }, async (t) => {
   await expunge(['cancel', 'x', '--yes', '--results', 'elsewhere'])
   const lost = await expunge(['results', 'x', '--failed'])
   assert.equal(lost.code, 2)
-  assert.match(lost.stderr, /has no receipt: the results of x are elsewhere\. Name .* --results/)
+  assert.match(lost.stderr, /has no receipt: the results of x are elsewhere, .* Name .* --results/)
   const found = await expunge(['results', 'x', '--results', 'elsewhere'])
   assert.equal(found.code, 0, found.stderr)
   const other = await expunge(['results', 'x', '--org', 'emea'])

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Receipt } from '../../shared/receipt.ts'
+import { isAsWritten } from '../../shared/results.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
@@ -10,7 +11,6 @@ import { columns } from '../render/table.ts'
 import type { ResultsFlags, ResultsKind } from '../results.ts'
 import { resultFiles } from '../run/result-files.ts'
 import type { Screen } from '../screen.ts'
-import { countRows } from './count-rows.ts'
 import { visitRequest } from './visit.ts'
 
 /**
@@ -36,12 +36,13 @@ export function results(
     const files = await resultFiles(folder)
     if (!files.has('receipt.json')) {
       throw new UsageError(
-        `${folder} has no receipt: the results of ${view.id} are elsewhere. Name the directory ` +
-          'that the run or the workers write to with --results, or with EXPUNGE_RESULTS.',
+        `${folder} has no receipt: the results of ${view.id} are elsewhere, or the directory takes none ` +
+          'now and the worker log says so. Name the directory that the run or the workers write to with ' +
+          '--results, or with EXPUNGE_RESULTS.',
       )
     }
-    if (kind !== null) await print(kind, files, view.receipt, cli.screen)
-    else await list(folder, files, view.receipt, flags, cli.screen)
+    if (kind === null) return list(folder, view.receipt, flags, cli.screen)
+    await print(kind, folder, view.receipt, cli.screen)
     return EXIT.ok
   })
 }
@@ -49,17 +50,26 @@ export function results(
 /** A file without rows is not written: no rows is an answer, too. */
 async function print(
   kind: ResultsKind,
-  files: ReadonlyMap<string, string>,
+  folder: string,
   receipt: Receipt,
   screen: Screen,
 ): Promise<void> {
-  const path = files.get(`${kind}.csv`)
-  if (path !== undefined) return screen.pipe(createReadStream(path))
+  const name = `${kind}.csv`
+  const file = receipt.files.find((other) => other.name === name)
+  if (file !== undefined) {
+    const path = join(folder, name)
+    // Its rows may be what is deleted next: those of another file must not pass for them.
+    if (await isAsWritten(path, file)) return screen.pipe(createReadStream(path))
+    throw new UsageError(
+      `${path} is not what was written: the receipt says ${counted(file.rows, 'row')}, ` +
+        `${count(file.bytes)} bytes, SHA-256 ${file.sha256}. Nothing of it was printed.`,
+    )
+  }
   const expected = rowsOf(kind, receipt)
   screen.say(
     expected === 0
       ? `No rows: nothing of request ${receipt.id} is ${kind}.`
-      : `${kind}.csv was not written, though ${counted(expected, 'row')} would be in it.` +
+      : `${name} was not written, though ${counted(expected, 'row')} would be in it.` +
           (kind === 'deleted' ? ' It is where `results.deleted` is set in EXPUNGE_CONFIG.' : ''),
   )
 }
@@ -68,30 +78,33 @@ function rowsOf(kind: ResultsKind, { plan, outcome }: Receipt): number {
   return kind === 'invalid' ? (plan?.invalid ?? 0) : (outcome?.[kind] ?? 0)
 }
 
+/** The files of the receipt, each read and compared with it. */
 async function list(
   folder: string,
-  files: ReadonlyMap<string, string>,
   receipt: Receipt,
   { json }: ResultsFlags,
   screen: Screen,
-): Promise<void> {
-  const found = await Promise.all(
-    [...files].map(async ([name, path]) => {
-      return {
-        name,
-        path: resolve(path),
-        rows: name.endsWith('.csv') ? await countRows(path) : null,
-      }
+): Promise<ExitCode> {
+  const files = await Promise.all(
+    receipt.files.map(async ({ name, rows, bytes, sha256 }) => {
+      const path = join(folder, name)
+      const intact = await isAsWritten(path, { bytes, sha256 })
+      return { name, path, rows, bytes, sha256, intact }
     }),
   )
+  const code = files.every(({ intact }) => intact) ? EXIT.ok : EXIT.incomplete
   if (json) {
     const { id, org, status } = receipt
-    return screen.answer(JSON.stringify({ id, org, status, folder, files: found }, null, 2))
+    const own = { name: 'receipt.json', path: join(folder, 'receipt.json'), rows: null }
+    screen.answer(JSON.stringify({ id, org, status, folder, files: [own, ...files] }, null, 2))
+    return code
   }
-  const rows = found.map(({ name, rows }) => [
+  const rows = files.map(({ name, rows, intact }) => [
     name,
-    rows === null ? '' : count(rows),
-    rows === null ? '' : rows === 1 ? 'row' : 'rows',
+    count(rows),
+    `${rows === 1 ? 'row' : 'rows'}${intact ? '' : ': it is not there, or not what was written'}`,
   ])
-  screen.answer(`${folder}\n${columns(rows, { align: ['left', 'right', 'left'] })}`)
+  const all = [['receipt.json', '', ''], ...rows]
+  screen.answer(`${folder}\n${columns(all, { align: ['left', 'right', 'left'] })}`)
+  return code
 }

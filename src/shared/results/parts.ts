@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { link, rename, rm, stat } from 'node:fs/promises'
+import { link, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { effect } from '../effect.ts'
 import { codeOf } from '../errors.ts'
 import type { ResultFile } from '../receipt.ts'
+import { isAsWritten } from './as-written.ts'
 import { createFile, makeFolder } from './private.ts'
 import { temporaryName } from './replace-file.ts'
 import { headerLine } from './result-writer.ts'
@@ -79,7 +79,7 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
   const [only] = parts
   // Most requests have one chunk, and so one part: 5 million failures are 800 MB not copied.
   if (only !== undefined && parts.length === 1) {
-    if (!(await isSound(pathOf(only), only))) return { file: null, broken: parts }
+    if (!(await isAsWritten(pathOf(only), only))) return { file: null, broken: parts }
     if (await linked(pathOf(only), target)) return { file: { ...only, name }, broken: [] }
   }
   const broken: ResultFile[] = []
@@ -91,11 +91,11 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
   await file.appendFile(start)
   for (const part of parts) {
     const before = whole.copy()
-    const copy = async (block: Uint8Array) => {
+    const copy = behind(start.length, async (block) => {
       whole.update(block)
       await file.appendFile(block)
-    }
-    if (await isSound(pathOf(part), part, copy, start.length)) {
+    })
+    if (await isAsWritten(pathOf(part), part, copy)) {
       bytes += part.bytes - start.length
       rows += part.rows
     } else {
@@ -108,32 +108,14 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
   return { file: { name, rows, bytes, sha256: whole.digest('hex') }, broken }
 }
 
-/** Reads a part once, beginning to end; `copy` gets what stands behind its header. */
-async function isSound(
-  path: string,
-  { bytes, sha256 }: ResultFile,
-  copy: (block: Uint8Array) => Promise<void> = async () => {},
-  headerBytes = 0,
-): Promise<boolean> {
-  try {
-    const { size } = await stat(path)
-    if (size !== bytes) return false
-    const hash = createHash('sha256')
-    let skip = headerBytes
-    const blocks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: BLOCK_BYTES })
-    for await (const block of blocks) {
-      hash.update(block)
-      if (block.length > skip) await copy(block.subarray(skip))
-      skip = Math.max(0, skip - block.length)
-    }
-    return hash.digest('hex') === sha256
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
-    throw error
+/** The same bytes without the first so many, for `next`. */
+function behind(first: number, next: (block: Buffer) => Promise<void>) {
+  let skip = first
+  return async (block: Buffer) => {
+    if (block.length > skip) await next(block.subarray(skip))
+    skip = Math.max(0, skip - block.length)
   }
 }
-
-const BLOCK_BYTES = 512 * 1024
 
 /** False where the file system has no hard links. */
 async function linked(path: string, target: string): Promise<boolean> {

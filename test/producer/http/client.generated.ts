@@ -988,6 +988,10 @@ export interface operations {
     responses: {
       /** @description The file. */
       200: {
+        headers: {
+          /** @description SHA-256 of the file, as in the receipt (RFC 9530). */
+          "Repr-Digest"?: string;
+        };
         content: {
           "text/csv": string;
         };

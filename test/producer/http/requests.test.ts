@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { rm, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
 import { URL_PATTERN } from '../../../src/shared/config/url-pattern.ts'
@@ -230,9 +233,19 @@ describe('a request that workers take up', () => {
       file.text.split('\n').slice(1, -1),
       await linesOf(world, 'whole', 'invalid.csv'),
     )
+    const [listed] = view.receipt.files
+    assert.deepEqual([listed.name, listed.rows, listed.bytes], ['invalid.csv', 1, file.text.length])
+    const digest = createHash('sha256').update(file.text).digest()
+    assert.equal(listed.sha256, digest.toString('hex'))
+    assert.equal(file.headers.get('repr-digest'), `sha-256=:${digest.toString('base64')}:`)
     const missing = (name: string) => api.call(`${PATH}/whole/results/${name}?org=${world.org}`)
     assertProblem(await missing('failed.csv'), 404, 'NO_RESULT_FILE')
     assertProblem(await missing('deleted.csv'), 404, 'NO_RESULT_FILE')
+    const path = join(world.results, world.org, 'whole', 'invalid.csv')
+    await truncate(path, 30)
+    assertProblem(await missing('invalid.csv'), 503, 'RESULT_FILE_LOST')
+    await rm(path)
+    assertProblem(await missing('invalid.csv'), 503, 'RESULT_FILE_LOST')
     for (const name of ['receipt.json', '..%2finvalid.csv', '%2e%2e%2fwhole%2finvalid.csv', '.']) {
       const answer = await missing(name)
       assert.equal(answer.status, 404, name)

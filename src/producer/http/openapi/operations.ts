@@ -144,6 +144,12 @@ function results(): Json {
     responses: {
       200: {
         description: 'The file.',
+        headers: {
+          'Repr-Digest': {
+            description: 'SHA-256 of the file, as in the receipt (RFC 9530).',
+            schema: { type: 'string' },
+          },
+        },
         content: { 'text/csv': { schema: { type: 'string' }, example: failedExample } },
       },
       ...problems(400, 401, 403, 404, 409, 422, 429, 500, 503),

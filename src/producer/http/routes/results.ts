@@ -2,9 +2,10 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { codeOf } from '../../../shared/errors.ts'
+import type { ResultFile } from '../../../shared/receipt.ts'
 import { assertAllowed } from '../caller.ts'
 import { idIn, orgQuery, parseFields, resultFileIn } from '../parameters.ts'
-import { HttpError } from '../problem.ts'
+import { HttpError, retryAfter } from '../problem.ts'
 import { mayRead } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { existing, find } from './look.ts'
@@ -24,25 +25,38 @@ export function resultsRoute(app: FastifyInstance, service: Service): void {
     const view = await find(service, key, { org, id })
     assertAllowed(mayRead(key, existing(view)))
     if (view.receipt === null) throw notOverYet(view)
-    const file = await opened(join(results.folder({ org, id: view.id }), name))
-    if (file === null) throw noRows(view.id, name)
-    const { size } = await file.stat()
+    const listed = view.receipt.files.find((file) => file.name === name)
+    if (listed === undefined) throw noRows(view.id, name)
+    const file = await opened(join(results.folder({ org, id: view.id }), name), listed)
+    if (file === null) throw lost(view.id, listed)
     return reply
       .header('Content-Type', 'text/csv; charset=utf-8')
-      .header('Content-Length', size)
+      .header('Content-Length', listed.bytes)
       .header('Content-Disposition', `attachment; filename="${view.id}-${name}"`)
+      .header('Repr-Digest', `sha-256=:${Buffer.from(listed.sha256, 'hex').toString('base64')}:`)
       .send(file.createReadStream())
   })
 }
 
-/** Null where there is none: a file without rows is not written. */
-async function opened(path: string): Promise<FileHandle | null> {
+/** Null where it is not there, or is of another size than it was written with. */
+async function opened(path: string, { bytes }: ResultFile): Promise<FileHandle | null> {
   try {
-    return await open(path)
+    const file = await open(path)
+    if ((await file.stat()).size === bytes) return file
+    await file.close()
+    return null
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null
     throw error
   }
+}
+
+function lost(id: string, { name, rows, bytes }: ResultFile): HttpError {
+  return new HttpError(
+    'RESULT_FILE_LOST',
+    `${name} of request ${id} has ${rows} rows and ${bytes} bytes, and is not in the results directory of this service as it was written.`,
+    retryAfter(),
+  )
 }
 
 function notOverYet({ id, status }: { id: string; status: string }): HttpError {
