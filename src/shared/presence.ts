@@ -38,6 +38,23 @@ export async function leave({ redis, ledger }: Place, worker: string): Promise<v
   await redis.zrem(ledger.keys.workers, worker)
 }
 
+/** A sign that a `run` is at work on its request; it is no worker, for it does nobody else's work. */
+export async function giveSign({ redis, ledger }: Place, request: string): Promise<void> {
+  await redis.zadd(ledger.keys.runs, await redisNow(redis), request.toLowerCase())
+}
+
+export async function endSign({ redis, ledger }: Place, request: string): Promise<void> {
+  await redis.zrem(ledger.keys.runs, request.toLowerCase())
+}
+
+/** Whether a `run` has lately given a sign that it is at work on the request. */
+export async function isRunAtWork({ redis, ledger }: Place, request: string): Promise<boolean> {
+  const { runs } = ledger.keys
+  const now = await redisNow(redis)
+  await redis.zremrangebyscore(runs, '-inf', now - ALIVE_MS)
+  return (await redis.zscore(runs, request.toLowerCase())) !== null
+}
+
 /** Orgs that workers have worked for lately. */
 export async function orgsWorkedFor(redis: RedisClient): Promise<readonly string[]> {
   return redis.zrangebyscore(ORGS, (await redisNow(redis)) - KNOWN_MS, '+inf')

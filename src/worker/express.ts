@@ -36,14 +36,14 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
     concurrency: keptPlans + 1,
     beginsPaused: true,
     process: async (job, token, ctx) => {
-      if (job.name !== PLAN) return options.process(job, token, ctx)
+      if (job.name !== PLAN) return await options.process(job, token, ctx)
       if (isOrdinary(job) || plans === keptPlans) {
         await express.pause()
         return giveBack(job, token, options.store)
       }
       plans++
       try {
-        await options.process(job, token, ctx)
+        return await options.process(job, token, ctx)
       } finally {
         plans--
       }

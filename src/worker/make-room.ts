@@ -1,3 +1,4 @@
+import type { OrgStore } from '../shared/org-store.ts'
 import { lateTrouble } from '../shared/redis.ts'
 import type { Context } from './context.ts'
 import { type Loop, startLoop } from './loop.ts'
@@ -11,16 +12,25 @@ import { type SettleDeps, settleRequest } from './settle.ts'
 
 const LOOK_MS = 1000
 
-export function startRoomMaker(deps: SettleDeps, ctx: Context): Loop {
+export function startRoomMaker(
+  { redis }: Pick<OrgStore, 'redis'>,
+  ctx: Context,
+  makeRoom: (ctx: Context) => Promise<void>,
+): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'Room could not be made; it is tried again.')
   return startLoop(ctx, { everyMs: LOOK_MS, onError }, async (own) => {
-    if (lateTrouble(deps.store.redis) === 'REDIS_FULL') await makeRoom(deps, own)
+    if (lateTrouble(redis) === 'REDIS_FULL') await makeRoom(own)
   })
 }
 
-async function makeRoom(deps: SettleDeps, ctx: Context): Promise<void> {
-  for (const id of await deps.store.ledger.liveIds()) {
+/** Settles those of the requests that can be. */
+export async function makeRoomFrom(
+  requests: readonly string[],
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<void> {
+  for (const id of requests) {
     if (ctx.signal.aborted) return
     try {
       await settleRequest(id, deps, ctx)

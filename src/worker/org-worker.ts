@@ -5,29 +5,31 @@ import { claimOrg, claimResultsStore } from '../shared/identity.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import type { QueueName } from '../shared/queues.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
 import { endsWithin } from '../shared/shutdown.ts'
+import { type Chores, startAllRequests } from './all-requests.ts'
 import { type Callbacks, deliverCallback } from './callbacks/deliver.ts'
-import { startPostman } from './callbacks/outbox.ts'
 import { connect } from './connection.ts'
 import type { Context } from './context.ts'
-import { startRequestsWorker } from './express.ts'
-import { startHeartbeat } from './heartbeat.ts'
 import { type IngestProcessorDeps, processIngestJob } from './ingest/processor.ts'
 import { relistChunk } from './ingest/relist.ts'
+import type { Process } from './jobs-in-hand.ts'
 import { login } from './login.ts'
-import { startRoomMaker } from './make-room.ts'
-import { onlyFor } from './only.ts'
+import { startOneRequest } from './one-request/one-request.ts'
 import { OrgGate } from './org-gate.ts'
 import type { PlannerDeps } from './plan/planner.ts'
-import { type Process, type QueueWorker, startQueueWorker } from './queue-worker.ts'
 import { quotaListener, startQuotaWatch } from './quota-watch.ts'
 import { processRequestJob } from './requests.ts'
-import { shareSettings } from './settings.ts'
+import { shareSettings, supplySettings } from './settings.ts'
 import { StopWatch } from './stop-watch.ts'
-import { startSweeper } from './sweep.ts'
+
+/** One request to work on, whatever else is ordered. */
+export interface OnlyRequest {
+  readonly request: string
+  /** Whether other workers may work with the same Redis: then what they share is theirs to set. */
+  readonly amongOthers: boolean
+}
 
 /** What all orgs of a worker process share. */
 export interface WorkerParts {
@@ -39,7 +41,7 @@ export interface WorkerParts {
   /** Null where none are configured. */
   readonly callbacks: Callbacks | null
   /** The one request to work on, null where all are meant. */
-  readonly only: string | null
+  readonly only: OnlyRequest | null
 }
 
 /** The work of one org in one process. */
@@ -56,9 +58,6 @@ export interface OrgWorker {
 }
 
 const DAY_SECONDS = 24 * 3600
-
-/** Each is one short exchange with somebody else's server, which may keep it for ten seconds. */
-const CALLBACKS_AT_ONCE = 10
 
 /** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
 const HAND_OVER_WITHIN_MS = 8000
@@ -86,7 +85,8 @@ export async function startOrgWorker(
     const identity = await login(salesforce, ctx)
     await claimOrg(store, identity.orgId)
     listen(quotaListener(store))
-    await shareSettings(store, parts.config, org, log)
+    if (parts.only?.amongOthers) await supplySettings(store, parts.config, org)
+    else await shareSettings(store, parts.config, org, log)
     const { generation } = await store.connection.identity()
     const { orgId, instanceUrl: instance } = identity
     log.info({ orgId, instance, generation }, 'Working for the org.')
@@ -109,7 +109,7 @@ function work(
   parts: WorkerParts,
   { salesforce, identity, ctx }: Connected,
 ): OrgWorker {
-  const { config, metrics, clock, only } = parts
+  const { config, metrics, clock } = parts
   const halt = (error: ExpungeError) => {
     if (trouble !== null) return
     trouble = error.message
@@ -124,40 +124,26 @@ function work(
     ...plannerDeps(store, org, parts),
     relist: (request, chunk, own) => relistChunk(request, chunk, relister, own),
   }
-  const common = (process: Process) => ({
-    store,
-    ...config.worker,
-    process: only === null ? process : onlyFor(only, store, process),
-    metrics,
-    log: ctx.log,
-    clock,
-  })
-  const startIngest = (queue: QueueName, concurrency: number): QueueWorker => {
-    const process: Process = (job, token, own) => processIngestJob(job, token, queue, ingest, own)
-    return startQueueWorker({ ...common(process), queue, concurrency })
+  const chores: Chores = {
+    sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },
+    planAndSettle: (job, token, own) => processRequestJob(job, token, 'requests', planner, own),
+    ingest: (queue) => (job, token, own) => processIngestJob(job, token, queue, ingest, own),
+    windows: { 'ingest-jobs': org.maxInFlight, 'ingest-jobs-urgent': org.urgentInFlight },
   }
-
-  const workers = [
-    startRequestsWorker(
-      config.maxPlans,
-      common((job, token, own) => processRequestJob(job, token, 'requests', planner, own)),
-    ),
-    startIngest('ingest-jobs', org.maxInFlight),
-    startIngest('ingest-jobs-urgent', org.urgentInFlight),
-    startQueueWorker({
-      ...common((job, token, own) => deliverCallback(job, token, { ...parts, store }, own)),
-      queue: 'callbacks',
-      concurrency: CALLBACKS_AT_ONCE,
-    }),
-  ]
-  const intervalMs = SWEEP_LOCKS * config.worker.lockMs
-  const loops = [
-    startSweeper({ ...planner, intervalMs }, ctx),
-    startRoomMaker(planner, ctx),
-    startPostman(store, ctx),
-    startHeartbeat(store, ctx),
-    startQuotaWatch(store, salesforce, ctx, ingest.halt),
-  ]
+  const deliver: Process = (job, token, own) =>
+    deliverCallback(job, token, { ...parts, store }, own)
+  const keepQuota = () => startQuotaWatch(store, salesforce, ctx, ingest.halt)
+  const common = { store, ...config.worker, metrics, log: ctx.log, clock }
+  const { workers, loops } =
+    parts.only === null
+      ? startAllRequests(
+          { ...common, ...chores, maxPlans: config.maxPlans, deliver, keepQuota },
+          ctx,
+        )
+      : startOneRequest(
+          { ...common, ...chores, concurrency: config.maxPlans, request: parts.only.request },
+          ctx,
+        )
   let trouble: string | null = null
   const halted = Promise.withResolvers<string>()
   let stopped: Promise<void> | undefined

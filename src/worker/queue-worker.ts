@@ -1,14 +1,7 @@
-import { DelayedError, type Job, WaitingError, Worker } from 'bullmq'
-import type { Clock } from '../shared/clock.ts'
-import { codeOrNameOf } from '../shared/errors.ts'
-import type { Logger } from '../shared/logger.ts'
-import type { Metrics } from '../shared/metrics.ts'
-import { note } from '../shared/note.ts'
-import type { OrgStore } from '../shared/org-store.ts'
+import { Worker } from 'bullmq'
 import { queueTelemetry } from '../shared/queue-telemetry.ts'
-import type { QueueName } from '../shared/queues.ts'
 import { troubleOf } from '../shared/redis/trouble.ts'
-import { type Context, NotOursError, ShutdownError } from './context.ts'
+import { JobsInHand, type JobsInHandOptions } from './jobs-in-hand.ts'
 
 /**
  * BullMQ's stalled counter never resets, so that two crashes in a job's life would fail it. It is
@@ -16,20 +9,12 @@ import { type Context, NotOursError, ShutdownError } from './context.ts'
  */
 const MAX_STALLED_COUNT = 1_000_000
 
-export type Process = (job: Job, token: string, ctx: Context) => Promise<void>
-
-export interface QueueWorkerOptions {
-  readonly store: OrgStore
-  readonly queue: QueueName
+export interface QueueWorkerOptions extends JobsInHandOptions {
   readonly concurrency: number
   /** Takes nothing until `resume`, and looks for nobody's stalled jobs: another worker does. */
   readonly beginsPaused?: boolean
   readonly lockMs: number
   readonly stalledMs: number
-  readonly process: Process
-  readonly metrics: Metrics
-  readonly log: Logger
-  readonly clock: Clock
 }
 
 export interface QueueWorker {
@@ -47,40 +32,21 @@ export interface PausableWorker extends QueueWorker {
 
 /** One BullMQ worker. Each job gets a context whose signal says when to let go of it. */
 export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
-  const { store, queue, metrics, clock } = options
+  const { store, queue, metrics } = options
   const log = options.log.child({ queue })
-  const stopping = new AbortController()
-  const running = new Map<string, AbortController>()
+  const hand = new JobsInHand({ ...options, log })
 
-  const worker = new Worker(
-    queue,
-    async (job, token = '') => {
-      const own = new AbortController()
-      const id = job.id ?? ''
-      running.set(id, own)
-      const signal = AbortSignal.any([stopping.signal, own.signal])
-      try {
-        await options.process(job, token, { log: log.child({ job: id }), clock, signal })
-      } catch (error) {
-        if (error instanceof NotOursError) metrics.lockLost({ org: store.org, queue })
-        if (!isLetGo(error)) note({ error: codeOrNameOf(error) })
-        throw error
-      } finally {
-        if (running.get(id) === own) running.delete(id)
-      }
-    },
-    {
-      connection: store.redis,
-      prefix: store.ledger.keys.prefix,
-      concurrency: options.concurrency,
-      lockDuration: options.lockMs,
-      stalledInterval: options.stalledMs,
-      maxStalledCount: MAX_STALLED_COUNT,
-      autorun: options.beginsPaused !== true,
-      skipStalledCheck: options.beginsPaused === true,
-      ...queueTelemetry(),
-    },
-  )
+  const worker = new Worker(queue, (job, token = '') => hand.run(job, token), {
+    connection: store.redis,
+    prefix: store.ledger.keys.prefix,
+    concurrency: options.concurrency,
+    lockDuration: options.lockMs,
+    stalledInterval: options.stalledMs,
+    maxStalledCount: MAX_STALLED_COUNT,
+    autorun: options.beginsPaused !== true,
+    skipStalledCheck: options.beginsPaused === true,
+    ...queueTelemetry(),
+  })
   worker.on('error', (error) => {
     // The connection tells of outages, once; each queue on it would tell of every try.
     const isOutage = 'syscall' in error || troubleOf(error) !== null
@@ -91,25 +57,18 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
     metrics.jobRecovered({ org: store.org, queue })
     log.warn({ job }, 'A job was taken back from a worker that no longer keeps its lock.')
   })
-  worker.on('lockRenewalFailed', (jobs) => {
-    for (const job of jobs)
-      running.get(job)?.abort(new NotOursError('The lock could not be renewed.'))
-  })
+  worker.on('lockRenewalFailed', (jobs) => hand.lostLock(jobs))
 
   return {
     get active() {
-      return running.size
+      return hand.size
     },
     pause: () => worker.pause(true),
     resume: () => worker.resume(),
     stop: async () => {
       const closed = worker.close()
-      stopping.abort(new ShutdownError('The worker stops.'))
+      hand.letGo()
       await closed
     },
   }
 }
-
-/** By these BullMQ is told that the job comes again: nothing has gone wrong. */
-const isLetGo = (error: unknown): boolean =>
-  error instanceof WaitingError || error instanceof DelayedError

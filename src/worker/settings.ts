@@ -9,11 +9,11 @@ import type { OrgStore } from '../shared/org-store.ts'
  */
 export async function shareSettings(
   { redis, ledger, queues }: OrgStore,
-  { worker }: Config,
-  { maxInFlight, urgentInFlight }: OrgConfig,
+  config: Config,
+  org: OrgConfig,
   log: Logger,
 ): Promise<void> {
-  const ours = { maxInFlight, urgentInFlight, lockMs: worker.lockMs, stalledMs: worker.stalledMs }
+  const ours = settingsOf(config, org)
   const theirs = await redis.hgetall(ledger.keys.settings)
   for (const [setting, value] of Object.entries(ours)) {
     const before = theirs[setting]
@@ -25,6 +25,29 @@ export async function shareSettings(
     }
   }
   await redis.hset(ledger.keys.settings, ours)
-  await queues['ingest-jobs'].setGlobalConcurrency(maxInFlight)
-  await queues['ingest-jobs-urgent'].setGlobalConcurrency(urgentInFlight)
+  await queues['ingest-jobs'].setGlobalConcurrency(org.maxInFlight)
+  await queues['ingest-jobs-urgent'].setGlobalConcurrency(org.urgentInFlight)
+}
+
+/** The same for whoever comes for one request alone: what no worker has set yet, and nothing else. */
+export async function supplySettings(
+  { redis, ledger, queues }: OrgStore,
+  config: Config,
+  org: OrgConfig,
+): Promise<void> {
+  for (const [setting, value] of Object.entries(settingsOf(config, org))) {
+    await redis.hsetnx(ledger.keys.settings, setting, value)
+  }
+  const windows = [
+    [queues['ingest-jobs'], org.maxInFlight],
+    [queues['ingest-jobs-urgent'], org.urgentInFlight],
+  ] as const
+  for (const [queue, window] of windows) {
+    if ((await queue.getGlobalConcurrency()) === null) await queue.setGlobalConcurrency(window)
+  }
+}
+
+function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight }: OrgConfig) {
+  const { lockMs, stalledMs } = worker
+  return { maxInFlight, urgentInFlight, lockMs, stalledMs }
 }

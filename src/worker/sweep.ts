@@ -24,15 +24,24 @@ export interface SweepDeps extends SettleDeps {
 }
 
 export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
-  const { redis, ledger, staging } = deps.store
+  const { redis, ledger } = deps.store
   const turn = await redis.set(ledger.keys.sweeper, '1', 'PX', deps.intervalMs, 'NX')
   if (turn === null) return
-  for (const id of await ledger.liveIds()) {
-    await apart(id, ctx, async () => {
-      const record = await ledger.load(id)
-      if (record !== null) await orderAgain(record, deps, ctx)
-    })
-  }
+  for (const id of await ledger.liveIds()) await sweepRequest(id, deps, ctx)
+  await tidy(deps, ctx)
+}
+
+/** Orders what is due of one request. */
+export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
+  await apart(id, ctx, async () => {
+    const record = await deps.store.ledger.load(id)
+    if (record !== null) await orderAgain(record, deps, ctx)
+  })
+}
+
+/** Takes away what is nobody's any more. Several may do so at once. */
+export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
+  const { ledger, staging } = deps.store
   const now = await redisNow(deps)
   for (const lot of await staging.lots()) {
     await apart(lot.request, ctx, async () => {

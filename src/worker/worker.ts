@@ -21,7 +21,7 @@ import { openCallbacks } from './callbacks/deliver.ts'
 import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { ShutdownError } from './context.ts'
 import { FAILURE_CODES } from './ingest/retry.ts'
-import { type OrgWorker, startOrgWorker, type WorkerParts } from './org-worker.ts'
+import { type OnlyRequest, type OrgWorker, startOrgWorker, type WorkerParts } from './org-worker.ts'
 
 export interface WorkerOptions {
   readonly config: Config
@@ -29,8 +29,8 @@ export interface WorkerOptions {
   readonly metrics: Metrics
   readonly log: Logger
   readonly clock?: Clock
-  /** Works on this request alone, where nobody works beside it; what else is ordered is left alone. */
-  readonly only?: string
+  /** Works on this request alone; what else is ordered is left where it stands. */
+  readonly only?: OnlyRequest
 }
 
 export interface RunningWorker {

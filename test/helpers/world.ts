@@ -33,6 +33,8 @@ export interface WorkersOwn {
   readonly metrics?: Metrics
   readonly clock?: Clock
   readonly signal?: AbortSignal
+  /** To work on this request alone, beside whoever else does. */
+  readonly only?: string
 }
 
 export interface WorldOptions {
@@ -82,12 +84,13 @@ export async function startWorld(t: Scope, options: WorldOptions): Promise<World
     folder,
     results: config.results.path,
     store,
-    startWorker: async (overrides = {}, { signal, ...own } = {}) => {
+    startWorker: async (overrides = {}, { signal, only, ...own } = {}) => {
       const redis = { kind: 'url', url: options.redis.url } as const
       const parts = {
         ...{ config: { ...config, ...overrides }, redis, metrics, log },
         ...(options.clock === undefined ? {} : { clock: options.clock }),
         ...own,
+        ...(only === undefined ? {} : { only: { request: only, amongOthers: true } }),
       }
       const worker = await startWorker(parts, signal)
       closers.push(() => worker.stop())

@@ -1,4 +1,5 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
+import { isRunAtWork } from '../../shared/presence.ts'
 import type { ApproveFlags } from '../approve.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
@@ -63,10 +64,10 @@ async function tellWhatNow(
   const already = status === 'deleting' ? ' already, and is being deleted' : ''
   screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
-  if ((await hasWorker(store)) !== false) return
-  screen.say(
-    redis.embedded
-      ? 'No `expunge run` is at work here: it goes on with the next one, whatever that is for.'
-      : `No worker is at work for org "${org}": it goes on as soon as one is.`,
-  )
+  if (await isRunAtWork(store, id)) return
+  if (redis.embedded) {
+    screen.say(`No run is at work on it: run its own command again, with --id ${id}, to go on.`)
+  } else if ((await hasWorker(store)) === false) {
+    screen.say(`No worker is at work for org "${org}": it goes on as soon as one is.`)
+  }
 }

@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
+import { BEAT_MS, isRunAtWork } from '../../shared/presence.ts'
 import type { CancelFlags } from '../cancel.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
-import { type EndedView, followToReceipt, isOver } from '../follow.ts'
+import { type EndedView, follow, isOver } from '../follow.ts'
 import { type Place, visitRequest } from '../look/visit.ts'
 import { tellPauses } from '../pause/tell.ts'
 import { hasWorker } from '../redis.ts'
@@ -90,19 +91,47 @@ async function carryOut(
   const { config, org, producer, redis, store } = place
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
-  if (redis.embedded && !redis.isGuest) {
+  const results = resultsOf(config, flags)
+  const patiently = redis.isGuest ? once : patience(screen, signal)
+  const ending = { place, id, results, again: again(place, id, flags), cli, signal, patiently }
+  const run = watchRun(store, id)
+  // Only a guest can meet one: a run has the server to itself.
+  const isCarriedOut = !redis.embedded || (redis.isGuest && (await run.look()))
+  if (!isCarriedOut) {
     await store.ledger.cancel(id, 'cancelled', { actor: 'cli', reason: flags.reason ?? null })
-    const results = resultsOf(config, flags)
-    return endHere({ place, id, results, again: again(place, id, flags), cli, signal })
+    return endHere(ending)
   }
   await producer.cancel(id, { org, by: 'cli', reason: flags.reason })
-  if ((await hasWorker(store)) === false) {
+  if ((await hasWorker(store)) === false && !(await run.look())) {
     screen.say(`No worker is at work for org "${org}": the request ends as soon as one is.`)
   }
   const pauses = tellPauses(store, screen)
-  const patiently = redis.isGuest ? once : patience(screen, signal)
   const followed = { producer, request: { id, org }, signal }
-  return followToReceipt(followed, patiently, () => pauses.look())
+  const seen = await follow(followed, patiently, (view) => {
+    pauses.look()
+    return isOver(view) || (redis.embedded && run.hasEnded())
+  })
+  return isOver(seen) ? seen : endHere(ending)
+}
+
+/** Whether a run is at work on the request: it carries the cancellation out, and nobody else would. */
+function watchRun(store: Place['store'], id: string) {
+  let lookedAt = 0
+  let isAtWork = true
+  const look = async () => {
+    lookedAt = Date.now()
+    isAtWork = await isRunAtWork(store, id)
+    return isAtWork
+  }
+  return {
+    look,
+    /** As of a moment ago: looks again by the way. */
+    hasEnded: () => {
+      // Where Redis does not answer, whoever follows is told by what he looks at.
+      if (Date.now() - lookedAt > BEAT_MS) look().catch(() => {})
+      return !isAtWork
+    },
+  }
 }
 
 /** A guest does not wait for a server that may be gone for good. */

@@ -16,10 +16,10 @@ import { tellPauses } from '../pause/tell.ts'
 import { counted } from '../render/numbers.ts'
 import { commandLog } from '../run/human-log.ts'
 import { jobNames, jobsAtWork } from '../run/jobs-at-work.ts'
-import { patience } from '../run/patience.ts'
+import type { Patiently } from '../run/patience.ts'
 import { workingAlone } from '../run/prepare.ts'
 
-/** A cancellation that this process has to carry out, since nobody else works with the server. */
+/** A cancellation that this process has to carry out, since nobody else works on the request. */
 export interface EndingHere {
   readonly place: Place
   readonly id: string
@@ -29,6 +29,7 @@ export interface EndingHere {
   readonly again: string
   readonly cli: Cli
   readonly signal: AbortSignal
+  readonly patiently: Patiently
 }
 
 const DAY_SECONDS = 24 * 3600
@@ -41,7 +42,7 @@ const DAY_SECONDS = 24 * 3600
  */
 export async function endHere(ending: EndingHere): Promise<EndedView> {
   await settleUnsent(ending, await resultsOf(ending))
-  const { place, id, cli, signal } = ending
+  const { place, id, cli, signal, patiently } = ending
   const { org, producer, store } = place
   const view = await producer.inspect(id, { org })
   if (view !== null && isOver(view)) return view
@@ -54,14 +55,14 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
       redis: place.redis.config,
       metrics: createMetrics({ version: cli.version }),
       log: commandLog(screen, config.logLevel, 'cancel'),
-      only: id,
+      only: { request: id, amongOthers: false },
     },
     signal,
   )
   try {
     const pauses = tellPauses(store, screen)
     const followed = { producer, request: { id, org }, signal }
-    return await followToReceipt(followed, patience(screen, signal), () => pauses.look())
+    return await followToReceipt(followed, patiently, () => pauses.look())
   } finally {
     await worker.stop()
   }

@@ -1,31 +1,39 @@
-import type { Producer } from '../../producer/producer.ts'
 import { untieResultsStore } from '../../shared/identity.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import type { Status } from '../../shared/receipt.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
 import { visible } from '../../shared/visible.ts'
-import type { RedisHere } from '../redis.ts'
+import { commandFor } from '../commandline.ts'
+import { hasWorker, type RedisHere } from '../redis.ts'
+import { counted } from '../render/numbers.ts'
 import type { Screen } from '../screen.ts'
 
-/** Enough to look through: what is unfinished is seldom old. */
-const LOOKED_AT = 100
+const SHOWN = 5
 
-const GO_ON: readonly Status[] = ['queued', 'planning', 'deleting']
-
-/** What an earlier run left unfinished goes on as soon as a worker is there: that is no secret. */
+/**
+ * Says which other requests are unfinished and wait: this run does not go on with them. Where
+ * workers are there, none waits for a run.
+ */
 export async function tellOthers(
-  producer: Producer,
+  store: OrgStore,
   { id, org }: DeletionRequest,
-  screen: Screen,
+  { embedded }: RedisHere,
+  { say, paintSay }: Screen,
 ): Promise<void> {
-  for (const other of await producer.list({ org, count: LOOKED_AT })) {
-    if (other.id.toLowerCase() === id.toLowerCase() || !GO_ON.includes(other.status)) continue
-    const what = other.stopping === null ? 'it goes on' : 'it is ended'
-    screen.say(
-      `${screen.paintSay('yellow', '!')} Request ${other.id} (${visible(other.request.object)}, ${other.status}) ` +
-        `was begun earlier and is not finished: ${what} now, too.`,
+  if (!embedded && (await hasWorker(store)) !== false) return
+  const others = (await store.ledger.liveIds()).filter((other) => other !== id.toLowerCase())
+  const sign = paintSay('yellow', '!')
+  for (const other of others.slice(0, SHOWN)) {
+    const record = await store.ledger.load(other).catch(() => null)
+    if (record === null) continue
+    const { request, status } = record
+    const goOn = embedded ? `run its own command again, with --id ${request.id}` : 'start a worker'
+    say(
+      `${sign} Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
+        `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org })}`,
     )
   }
+  const more = others.length - SHOWN
+  if (more > 0) say(`${sign} ${counted(more, 'more request')} wait: ${commandFor('list', { org })}`)
 }
 
 /**

@@ -77,22 +77,27 @@ async function open(opening: Opening, closers: Closers): Promise<Session> {
   const known = await asSubmittedBefore(meant, flags, producer)
   const request = await asAnswered(known, flags, producer)
   await forgetResultsStore(redis, store)
-  await tellOthers(producer, request, screen)
+  await tellOthers(store, request, redis, screen)
   await claim(opening, store, facts.identity.orgId)
   const submitted = await submit({ ...opening, producer, request })
-  const startWorker = (until: AbortSignal) => start(opening, until)
+  const startWorker = (until: AbortSignal) => start(opening, request.id, until)
   const worker = await startWorker(signal)
   closers.add(() => worker.stop())
   return { ...opening, facts, producer, store, request, submitted, worker, startWorker }
 }
 
-function start({ cli, config, redis }: Opening, signal: AbortSignal): Promise<RunningWorker> {
+function start(
+  { cli, config, redis }: Opening,
+  request: string,
+  signal: AbortSignal,
+): Promise<RunningWorker> {
   return startWorker(
     {
       config: redis.embedded ? workingAlone(config) : config,
       redis: redis.config,
       metrics: createMetrics({ version: cli.version }),
       log: commandLog(cli.screen, config.logLevel, 'run'),
+      only: { request, amongOthers: !redis.embedded },
     },
     signal,
   )

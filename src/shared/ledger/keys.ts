@@ -44,6 +44,8 @@ export interface OrgKeys {
   readonly sweeper: string
   /** Sorted set: the workers by their last sign of life. */
   readonly workers: string
+  /** Sorted set: requests that a `run` works on, by its last sign of life. */
+  readonly runs: string
   /** Hash: what is left of the org's daily allowances, as last heard. */
   readonly quota: string
   /** Held once Salesforce was asked for them, until it is to be asked again. */
@@ -84,6 +86,7 @@ export function orgKeys(org: string): OrgKeys {
     unapproved: (caller) => key('unapproved', caller ?? ''),
     sweeper: key('sweeper'),
     workers: key('workers'),
+    runs: key('runs'),
     quota: key('quota'),
     quotaTurn: key('quota-turn'),
     lock: (queue, jobId) => key(queue, jobId, 'lock'),
