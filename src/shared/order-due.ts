@@ -1,8 +1,5 @@
-import type { Ledger } from './ledger/ledger.ts'
 import { chunkField, type RequestRecord } from './ledger/record.ts'
-import { BRAKE_AFTER } from './ledger/record-outcome.ts'
 import type { OrgStore } from './org-store.ts'
-import { totalOf } from './receipt.ts'
 
 /**
  * Orders whatever of a request is due: its open chunks' ingest jobs, or its end. Ordering what is
@@ -14,45 +11,26 @@ export async function orderDue({ ledger, orders }: OrgStore, id: string): Promis
   if (record?.status !== 'deleting') return
   const open = await ledger.openChunks(id)
   if (open.size === 0) return orders.settle(id)
-  for (const order of await dueOrders(record, open, ledger)) {
+  for (const order of dueOrders(record, open)) {
     await orders.ingest(order, record.request.priority)
   }
   const [stop = null] = await ledger.stopReasons([id])
   if (stop !== null) await orders.stop(id)
 }
 
-/** Orders what a canary holds back, once enough is known of it. */
-export async function orderHeldBack(store: OrgStore, id: string): Promise<void> {
-  const record = await store.ledger.load(id)
-  if (record === null || !record.canary) return
-  const own = ownOfCanary(record, await store.ledger.openChunks(id))
-  if (own !== null) await orderDue(store, id)
-}
-
 /**
- * While too little is known of a canary nothing but its own rows may be sent: those of its chunk, and
- * where they failed for a passing reason, as often as they go again.
+ * While a canary is at work nothing but its own rows may be sent: those of its chunk, and where they
+ * failed for a passing reason, as often as they go again. What it holds back is the rest of the plan:
+ * first attempts of other chunks.
  */
-async function dueOrders(
-  record: RequestRecord,
+function dueOrders(
+  { canary }: RequestRecord,
   open: ReadonlyMap<string, string>,
-  ledger: Ledger,
-): Promise<ReadonlySet<string>> {
-  const own = record.canary ? ownOfCanary(record, open) : null
-  if (own === null || own.length === 0) return new Set(open.values())
-  const outcomes = [...(await ledger.outcomes(record.request.id)).values()]
-  const verdicts = outcomes.reduce((sum, { outcome }) => sum + totalOf(outcome), 0)
-  return new Set(verdicts < BRAKE_AFTER ? own : open.values())
+): ReadonlySet<string> {
+  if (canary === 0) return new Set(open.values())
+  const isOwn = (field: string) => field === CANARY || !field.endsWith(FIRST_ATTEMPT)
+  return new Set([...open].filter(([field]) => isOwn(field)).map(([, order]) => order))
 }
 
-/** Orders of the canary's own rows; null once another chunk of the plan has been sent. */
-function ownOfCanary(
-  { plan }: RequestRecord,
-  open: ReadonlyMap<string, string>,
-): readonly string[] | null {
-  const own = new Map(open)
-  for (let chunk = 1; chunk < (plan?.chunks ?? 0); chunk++) {
-    if (!own.delete(chunkField({ chunk, attempt: 1 }))) return null
-  }
-  return [...own.values()]
-}
+const CANARY = chunkField({ chunk: 0, attempt: 1 })
+const FIRST_ATTEMPT = '.1'

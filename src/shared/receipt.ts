@@ -10,6 +10,7 @@ export interface Plan {
   readonly duplicate: number
   /** Accepted ids that came with 15 characters, so that no checksum vouches for their case. */
   readonly unchecked: number
+  /** Ingest jobs that the plan takes: ids that travel together. */
   readonly chunks: number
   /** Hex digest over the accepted 15-byte ids in ascending order, each with LF. */
   readonly sha256: string

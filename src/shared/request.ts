@@ -104,7 +104,7 @@ const bodyShape = {
     .nullable()
     .default(DEFAULT_FAILURE_RATIO)
     .describe(
-      'Past this share of failures, after 1,000 verdicts, nothing more is sent; null never stops.',
+      'Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops.',
     ),
   dryRun: z.boolean().default(false).describe('Makes the plan and deletes nothing.'),
   approval: z

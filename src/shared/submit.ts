@@ -165,7 +165,8 @@ function newRecord({
     plan: null,
     invalid: null,
     plannedAt: null,
-    canary: false,
+    canary: 0,
+    brake: null,
     receipt: null,
   }
 }

@@ -3,6 +3,7 @@ import type { ChunkOutcome, RequestRecord } from '../shared/ledger/record.ts'
 import {
   addFailures,
   addOutcomes,
+  type IngestJobLine,
   type LiveStatus,
   NO_OUTCOME,
   type Outcome,
@@ -58,17 +59,38 @@ export function applied(
   const untouched = chunks.every(({ job }) => job === null)
   const complete = outcome.failed + outcome.unprocessed === 0
   const status = complete ? 'completed' : untouched && error !== null ? 'failed' : 'incomplete'
-  // Where the stop came too late to hold anything back, the request ended by itself.
-  const isCut = stop !== null && outcome.unprocessed > 0
   return {
-    ...(isCut ? stoppedEnding(stop, record) : { status, error }),
+    ...(isCut(stop, outcome, status) ? stoppedEnding(stop, record) : { status, error }),
     from: ['deleting'],
     lots: chunks.flatMap(({ resent }) => resent?.lot ?? []),
     outcome,
     failures: chunks.reduce((sum, chunk) => addFailures(sum, chunk.failures), {}),
-    ingestJobs: chunks.map(({ job }) => job).filter((job) => job !== null),
+    ingestJobs: jobLines(chunks),
     chunks: outcomes.map(([field, outcome]) => ({ field, outcome })),
   }
+}
+
+/**
+ * Where a stop came too late to hold anything back, the request ended by itself, but for the brake:
+ * that it was pulled is to be known. An object that cannot be deleted at all says more than that.
+ */
+function isCut(
+  stop: StopReason | null,
+  { unprocessed }: Outcome,
+  status: TerminalStatus,
+): stop is StopReason {
+  return stop === 'brake' ? status !== 'failed' : stop !== null && unprocessed > 0
+}
+
+/** The ingest jobs, each once: a job may have carried several chunks. */
+function jobLines(chunks: readonly ChunkOutcome[]): readonly IngestJobLine[] {
+  const lines = new Map<string, IngestJobLine>()
+  for (const { job } of chunks) {
+    if (job === null) continue
+    const key = `${job.id} ${job.attempt}`
+    lines.set(key, { ...job, records: job.records + (lines.get(key)?.records ?? 0) })
+  }
+  return [...lines.values()]
 }
 
 /** A request that is stopped before anything of it was sent. */

@@ -1,3 +1,4 @@
+import { FALSE_ALARM } from '../shared/ledger/brake.ts'
 import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { Metrics } from '../shared/metrics.ts'
@@ -39,7 +40,7 @@ export async function stopReasonOf(
 /** How a request that was stopped ends. */
 export function stoppedEnding(
   reason: StopReason,
-  { request }: RequestRecord,
+  record: RequestRecord,
 ): { status: TerminalStatus; error: ReceiptError } {
   switch (reason) {
     case 'cancelled':
@@ -56,19 +57,25 @@ export function stoppedEnding(
         },
       }
     case 'deadline':
-      return cancelled('DEADLINE_PASSED', `Its deadline ${request.deadline} has passed.`)
+      return cancelled('DEADLINE_PASSED', `Its deadline ${record.request.deadline} has passed.`)
     case 'brake':
-      return {
-        status: 'incomplete',
-        error: {
-          code: 'TOO_MANY_FAILURES',
-          message:
-            `More than ${(request.maxFailureRatio ?? 1) * 100} % of the ids were not deleted, so no more were sent. ` +
-            'See failed.csv; raise maxFailureRatio in a new request if this was to be expected.',
-        },
-      }
+      return { status: 'incomplete', error: tooManyFailures(record) }
     default:
       throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
+  }
+}
+
+/** What was seen, and the rule by which it is too much. */
+function tooManyFailures({ request, brake }: RequestRecord): ReceiptError {
+  const allowed = `more than maxFailureRatio (${request.maxFailureRatio ?? 1}) allows`
+  const whose = brake?.by === 'canary' ? 'ids of the canary' : 'ids'
+  const seen = brake === null ? 'Too many ids' : `${brake.bad} of ${brake.rows} ${whose}`
+  const rule = brake?.by === 'ratio' ? `, beyond chance (error rate ${FALSE_ALARM})` : ''
+  return {
+    code: 'TOO_MANY_FAILURES',
+    message:
+      `${seen} were not deleted, ${allowed}${rule}, so no more were sent. ` +
+      'See failed.csv; raise maxFailureRatio in a new request if this was to be expected.',
   }
 }
 

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
-import { open } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import type { DeletionRequestInput } from '../../src/producer/producer.ts'
 import type { FaultScript, RowRules } from '../../src/sandbox/sandbox.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { assertAccount, cleared } from '../helpers/account.ts'
 import { hurried } from '../helpers/clock.ts'
 import { outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
-import { id15, ids18 } from '../helpers/ids.ts'
+import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { startWorld, type World } from '../helpers/world.ts'
@@ -17,28 +18,19 @@ import { startWorld, type World } from '../helpers/world.ts'
 const scope = inReverse(after)
 const redis = await startRedis(scope)
 
-const LARGE = 1_000_001
+const LARGE = 50_000
 const jobsOf = ({ sandbox }: World) => sandbox.referee.stats().jobs
+const rowsOf = (world: World) => jobsOf(world).map(({ rows }) => rows)
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
 
-/** A file of so many ids, of 15 characters each. */
-async function largeFile(world: World): Promise<string> {
+/** A file of so many ids, submitted. */
+async function submitLarge(
+  world: World,
+  fields: Partial<DeletionRequestInput> = {},
+  count = LARGE,
+) {
   const path = join(world.folder, 'large.csv')
-  await using file = await open(path, 'w')
-  // Numbers that differ in their last three digits only: the rest of the text is made once.
-  const block = 62 ** 3
-  for (let from = 0; from < LARGE; from += block) {
-    const count = Math.min(block, LARGE - from)
-    const head = id15(from).slice(0, 12)
-    const lines = TAILS.slice(0, count).map((tail) => head + tail)
-    await file.appendFile(`${lines.join('\n')}\n`)
-  }
-  return path
-}
-const TAILS = Array.from({ length: 62 ** 3 }, (_, n) => id15(n).slice(12))
-
-async function submitLarge(world: World, fields: { approval?: 'required' } = {}) {
-  const path = await largeFile(world)
+  await writeFile(path, `${ids18(count).join('\n')}\n`)
   const { request } = await world.producer.submit({
     ...{ org: world.org, object: 'Contact', source: { type: 'file', path }, onUnchecked: 'accept' },
     ...fields,
@@ -46,42 +38,66 @@ async function submitLarge(world: World, fields: { approval?: 'required' } = {})
   return request.id
 }
 
-describe('a plan of more than a million ids', () => {
-  const org = { maxRecords: 2_000_000, maxJobRecords: 600_000 }
-
-  test('goes on after ten thousand that were deleted', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried, org })
+describe('a plan of more than twenty thousand ids', () => {
+  test('goes on after a hundredth that was deleted', async (t) => {
+    const world = await startWorld(t, { redis, clock: hurried })
     await world.startWorker()
     const receipt = await receiptOf(world, await submitLarge(world))
     assert.deepEqual(receipt.outcome, outcome({ deleted: LARGE }))
-    const [canary, ...others] = jobsOf(world)
-    assert.deepEqual(
-      [canary?.rows, ...others.map(({ rows }) => rows).sort()],
-      [...[10_000, 390_001, 600_000]],
-    )
-    for (const other of others) assert.ok(other.createdAt >= (canary?.finishedAt ?? Infinity))
+    assert.deepEqual(rowsOf(world), [500, LARGE - 500])
+    assert.equal(receipt.plan?.chunks, 2)
+    assertAlone(world, 1)
+    await assertAccount(world, ids18(LARGE), receipt)
+    await cleared(world, receipt.id)
   })
 
-  test('stops after ten thousand of which most were not', async (t) => {
-    const rows: RowRules = { rules: [{ code: 'DELETE_FAILED', ratio: 0.9 }] }
-    const world = await startWorld(t, { redis, clock: hurried, org, sandbox: { rows } })
+  test('stops after a hundredth of which more failed than may', async (t) => {
+    const rows: RowRules = { rules: [{ code: 'DELETE_FAILED', ratio: 0.6 }] }
+    const world = await startWorld(t, { redis, clock: hurried, sandbox: { rows } })
+    await world.startWorker()
+    const id = await submitLarge(world, { maxFailureRatio: 0.1 })
+    const receipt = await receiptOf(world, id)
+    assert.deepEqual([receipt.status, receipt.error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
+    assert.match(receipt.error?.message ?? '', /^\d{3} of 500 ids of the canary were not deleted/)
+    assert.equal(receipt.outcome?.unprocessed, LARGE - 500)
+    assert.deepEqual(rowsOf(world), [500])
+    await assertAccount(world, ids18(LARGE), receipt)
+    await cleared(world, id)
+  })
+
+  test('goes on where all of it was gone before', async (t) => {
+    const rows: RowRules = { rules: [{ code: 'ENTITY_IS_DELETED' }] }
+    const world = await startWorld(t, { redis, clock: hurried, sandbox: { rows } })
     await world.startWorker()
     const receipt = await receiptOf(world, await submitLarge(world))
-    assert.deepEqual([receipt.status, receipt.error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
-    assert.equal(receipt.outcome?.unprocessed, LARGE - 10_000)
-    assert.deepEqual(
-      jobsOf(world).map(({ rows: sent }) => sent),
-      [10_000],
-    )
+    assert.deepEqual([receipt.status, receipt.error], ['completed', null])
+    assert.deepEqual(receipt.outcome, outcome({ alreadyGone: LARGE }))
   })
 
-  test('has no canary where the org wants none', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried, org: { ...org, canary: 0 } })
+  test('waits for approval, and then for its canary', async (t) => {
+    const world = await startWorld(t, { redis, clock: hurried, org: { canary: 1000 } })
     await world.startWorker()
     const id = await submitLarge(world, { approval: 'required' })
     await statusReached(world, id, 'awaiting-approval')
     const record = await world.store.ledger.load(id)
-    assert.deepEqual([record?.canary, record?.plan?.chunks], [false, 2])
+    assert.deepEqual([record?.canary, record?.plan?.chunks], [500, 2])
+    assert.deepEqual(rowsOf(world), [])
+    await world.producer.approve(id, { org: world.org })
+    assert.equal((await receiptOf(world, id)).status, 'completed')
+    assert.deepEqual(rowsOf(world), [500, LARGE - 500])
+    assertAlone(world, 1)
+  })
+
+  test('has no canary where the org wants none, nor has a smaller one', async (t) => {
+    for (const [canary, count] of [
+      [0, 20_001],
+      [10_000, 20_000],
+    ] as const) {
+      const world = await startWorld(t, { redis, clock: hurried, org: { canary } })
+      await world.startWorker()
+      assert.equal((await receiptOf(world, await submitLarge(world, {}, count))).plan?.chunks, 1)
+      assert.deepEqual(rowsOf(world), [count])
+    }
   })
 })
 
@@ -89,17 +105,16 @@ describe('a plan of more than a million ids', () => {
 async function parked(
   t: Parameters<typeof startWorld>[0],
   sandbox: { faults?: readonly FaultScript[]; rows?: RowRules },
-  count = 40,
 ) {
   const world = await startWorld(t, {
-    ...{ redis, clock: hurried, org: { maxJobRecords: count / 4 } },
+    ...{ redis, clock: hurried, org: { maxJobRecords: 10 } },
     sandbox: { queueDelayMs: 0, ...sandbox },
   })
   const worker = await world.startWorker()
-  const id = await submitIds(world, ids18(count), { approval: 'required' })
+  const id = await submitIds(world, ids18(40), { approval: 'required' })
   await statusReached(world, id, 'awaiting-approval')
-  await world.store.redis.hset(world.store.ledger.keys.request(id), 'canary', '1')
-  return { world, worker, id, ids: ids18(count) }
+  await world.store.redis.hset(world.store.ledger.keys.request(id), 'canary', 10)
+  return { world, worker, id, ids: ids18(40) }
 }
 
 describe('while a canary is at work', () => {
@@ -131,7 +146,7 @@ describe('while a canary is at work', () => {
   })
 
   test('rows of it that go again hold the others back as well', async (t) => {
-    const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', ids: ids18(3), times: 2 }] }
+    const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', ids: ids18(6), times: 2 }] }
     const { world, id, ids } = await parked(t, { rows })
     await world.producer.approve(id, { org: world.org })
     const receipt = await receiptOf(world, id)
@@ -139,7 +154,7 @@ describe('while a canary is at work', () => {
     assert.equal(receipt.status, 'completed')
     assert.deepEqual(
       jobsOf(world).map(({ rows: sent }) => sent),
-      [10, 3, 3, 10, 10, 10],
+      [10, 6, 6, 10, 10, 10],
     )
     assertAlone(world, 3)
   })
@@ -154,21 +169,21 @@ describe('while a canary is at work', () => {
     assertAlone(world, 2)
   })
 
-  test('a thousand verdicts are enough, though rows of it go again', async (t) => {
-    const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', ids: ids18(3), times: 4 }] }
-    const { world, id, ids } = await parked(t, { rows }, 4400)
+  test('it has passed once too few rows of it are left to change that', async (t) => {
+    const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', ids: ids18(5), times: 4 }] }
+    const { world, id, ids } = await parked(t, { rows })
     await world.producer.approve(id, { org: world.org })
     const receipt = await receiptOf(world, id)
     await assertAccount(world, ids, receipt)
     assertAlone(world, 1)
     const [, ...later] = jobsOf(world)
-    const again = later.filter(({ rows: sent }) => sent === 3)
+    const again = later.filter(({ rows: sent }) => sent === 5)
     assert.equal(again.length, 4)
-    const others = later.filter(({ rows: sent }) => sent === 1100)
+    const others = later.filter(({ rows: sent }) => sent === 10)
     assert.ok(others.some(({ createdAt }) => createdAt < (again.at(-1)?.createdAt ?? 0)))
   })
 
-  test('its end is enough, though nothing of it could be sent', async (t) => {
+  test('of which nothing could be sent holds the others back for good', async (t) => {
     const faults = [1, 2, 3, 4, 5].map((nth) => ({
       ...{ on: 'job' as const, nth, action: { do: 'fail' as const, code: 'Unknown' as const } },
     }))
@@ -176,8 +191,10 @@ describe('while a canary is at work', () => {
     await world.producer.approve(id, { org: world.org })
     const receipt = await receiptOf(world, id)
     await assertAccount(world, ids, receipt)
-    assert.deepEqual(receipt.outcome, outcome({ deleted: 30, unprocessed: 10 }))
-    assertAlone(world, 5)
+    assert.deepEqual(receipt.outcome, outcome({ unprocessed: 40 }))
+    assert.deepEqual([receipt.status, receipt.error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
+    assert.deepEqual(rowsOf(world), [10, 10, 10, 10, 10])
+    await cleared(world, id)
   })
 })
 

@@ -58,8 +58,8 @@ export interface Planned {
   /** The part of `invalid.csv` that the plan wrote. */
   readonly invalid?: ResultFile | null
   readonly orders: readonly IngestOrder[]
-  /** Whether the first chunk goes alone, and the others only once it has its outcome. */
-  readonly canary?: boolean
+  /** Ids of the first chunk where it goes alone, and the others only once it has passed. */
+  readonly canary?: number
   readonly next: 'deleting' | 'awaiting-approval'
   /** Whose records these are; null: of all who have no key. */
   readonly caller?: string | null
@@ -90,7 +90,7 @@ export async function planned(
   keys: OrgKeys,
   entry: Planned,
 ): Promise<PlanEntered> {
-  const { id, lot, plan, invalid = null, orders, canary = false, next, lock } = entry
+  const { id, lot, plan, invalid = null, orders, canary = 0, next, lock } = entry
   const { caller = null, limits = null, approvalAbove = null } = entry
   const answer = await runScript(
     ledger,
@@ -110,8 +110,8 @@ export async function planned(
       lot,
       next,
       JSON.stringify(plan),
-      plan.chunks,
-      canary ? 1 : 0,
+      nextChunk(orders),
+      canary,
       id.toLowerCase(),
       plan.accepted,
       limits?.recordsPerHour ?? '',
@@ -127,4 +127,10 @@ export async function planned(
     ],
   )
   return oneOf(answer, PLAN_ENTERED)
+}
+
+/** The first number that no chunk of the plan has. */
+function nextChunk(orders: readonly IngestOrder[]): number {
+  const chunks = orders.flatMap((order) => order.chunks)
+  return chunks.reduce((next, { chunk }) => Math.max(next, chunk + 1), 0)
 }

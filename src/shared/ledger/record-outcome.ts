@@ -1,26 +1,25 @@
 import type { JobLock } from './begin-planning.ts'
+import { JUDGE, RATIO } from './brake.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-/** So many verdicts before the brake may be pulled: of a few, any share says little. */
-export const BRAKE_AFTER = 1000
-
 // KEYS from 3, of each chunk: open, ledger, record and flag of its request, then the orders that
 // carry rows again. ARGV from 2, of each chunk: field, outcome, not deleted, verdicts, how many
-// orders, then field, name and JSON of each. The brake is pulled in the same step, and only while
-// something is left to hold back.
+// orders, then field, name and JSON of each. All verdicts are entered before any request is judged,
+// and in the same step.
 const RECORD = script(
   'record-outcome',
-  `
+  `${RATIO}${JUDGE}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
 if redis.call('DEL', KEYS[1]) == 0 then return {'gone'} end
-local answer, k, a = {'ok'}, 3, 2
+local chunks, requests, k, a = {}, {}, 3, 2
 while k <= #KEYS do
   local open, ledger, request, cancel = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local field, again, written = ARGV[a], tonumber(ARGV[a + 4]), 0
   if redis.call('HEXISTS', open, field) == 1 then
+    requests[request] = { open = open, cancel = cancel }
     written = redis.call('HSETNX', ledger, field, ARGV[a + 1])
     redis.call('HDEL', open, field)
     for i = 1, again do
@@ -28,17 +27,22 @@ while k <= #KEYS do
       redis.call('HSET', open, ARGV[at], ARGV[at + 1])
       redis.call('HSET', KEYS[k + 3 + i], 'order', ARGV[at + 2])
     end
-    local bad = redis.call('HINCRBY', request, 'bad', ARGV[a + 2])
-    local judged = redis.call('HINCRBY', request, 'judged', ARGV[a + 3])
-    if judged >= ${BRAKE_AFTER} and redis.call('HLEN', open) > 0 then
-      local most = cjson.decode(redis.call('HGET', request, 'request')).maxFailureRatio
-      if type(most) == 'number' and bad > most * judged then redis.call('SET', cancel, 'brake', 'NX') end
-    end
+    redis.call('HINCRBY', request, 'bad', ARGV[a + 2])
+    redis.call('HINCRBY', request, 'judged', ARGV[a + 3])
   end
-  answer[#answer + 1] = written
-  answer[#answer + 1] = redis.call('HLEN', open)
-  answer[#answer + 1] = redis.call('EXISTS', cancel)
+  chunks[#chunks + 1] = { written, redis.call('HLEN', open), cancel, request }
   k, a = k + 4 + again, a + 5 + 3 * again
+end
+for request, known in pairs(requests) do
+  known.judgement = judge(request, known.open, known.cancel)
+end
+local answer = {'ok'}
+for _, chunk in ipairs(chunks) do
+  local written, left, cancel, request = unpack(chunk)
+  answer[#answer + 1] = written
+  answer[#answer + 1] = left
+  answer[#answer + 1] = redis.call('EXISTS', cancel)
+  answer[#answer + 1] = requests[request] and requests[request].judgement == 'passed' and 1 or 0
 end
 return answer
 `,
@@ -60,6 +64,8 @@ export interface RecordedChunk {
   readonly last: boolean
   /** True where its request is to end before its time. */
   readonly stopped: boolean
+  /** True where its request's canary has passed by it: what was held back is to be ordered. */
+  readonly passed: boolean
 }
 
 export type Recorded =
@@ -95,9 +101,10 @@ export async function recordOutcome(
     kind,
     chunks: outcomes.map(({ ref }, index) => ({
       ref,
-      written: Number(flags[3 * index]) === 1,
-      last: Number(flags[3 * index + 1]) === 0,
-      stopped: Number(flags[3 * index + 2]) === 1,
+      written: Number(flags[4 * index]) === 1,
+      last: Number(flags[4 * index + 1]) === 0,
+      stopped: Number(flags[4 * index + 2]) === 1,
+      passed: Number(flags[4 * index + 3]) === 1,
     })),
   }
 }

@@ -57,13 +57,17 @@ const ingestOrderSchema = z.object({
 })
 export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
 
-/** One chunk, one ingest job; the order is named after it, so ordering it again is harmless. */
+/**
+ * One ingest job for chunks of one request, mostly for a single one. The order is named after the
+ * first, so ordering it again is harmless.
+ */
 export function orderFor(
-  chunk: ChunkRef,
+  chunks: readonly [ChunkRef, ...ChunkRef[]],
   { object, operation, priority }: Pick<IngestOrder, 'object' | 'operation' | 'priority'>,
 ): IngestOrder {
-  const order = `${chunk.request.toLowerCase()}.${chunkField(chunk)}`
-  return { order, object, operation, priority, chunks: [chunk] }
+  const [first] = chunks
+  const order = `${first.request.toLowerCase()}.${chunkField(first)}`
+  return { order, object, operation, priority, chunks: [...chunks] }
 }
 
 export const outcomeSchema: z.ZodType<Outcome> = z.object({
@@ -150,6 +154,10 @@ export const receiptSchema: z.ZodType<Receipt> = z.object({
   cancelledBy: signedActSchema.nullable().default(null),
   error: receiptErrorSchema.nullable(),
 })
+/** What pulled the brake: `bad` of `rows`, the canary's or all that had a verdict, were not deleted. */
+const brakeSchema = z.object({ by: z.enum(['canary', 'ratio']), bad: count, rows: count })
+export type Brake = Readonly<z.output<typeof brakeSchema>>
+
 const statusSchema = z.enum([...LIVE_STATUSES, ...TERMINAL_STATUSES])
 
 /** One request as the ledger knows it. Times are milliseconds since the epoch. */
@@ -176,8 +184,10 @@ export interface RequestRecord {
   readonly invalid: ResultFile | null
   /** When the plan was recorded, null before. */
   readonly plannedAt: number | null
-  /** Whether the plan's first chunk goes alone, and the others only once it has its outcome. */
-  readonly canary: boolean
+  /** Ids of the plan's first chunk while it goes alone and holds back the others; 0 where nothing does. */
+  readonly canary: number
+  /** Null where the brake was not pulled. */
+  readonly brake: Brake | null
   readonly receipt: Receipt | null
 }
 
@@ -198,6 +208,7 @@ export const RECORD_FIELDS = [
   'invalid',
   'plannedAt',
   'canary',
+  'brake',
   'receipt',
 ] as const
 export type RecordFields = Readonly<Partial<Record<(typeof RECORD_FIELDS)[number], string>>>
@@ -218,7 +229,8 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     plan: parseOptional(planSchema, fields.plan),
     invalid: parseOptional(resultFileSchema, fields.invalid),
     plannedAt: fields.plannedAt === undefined ? null : Number(fields.plannedAt) * 1000,
-    canary: fields.canary === '1',
+    canary: Number(fields.canary ?? 0),
+    brake: parseOptional(brakeSchema, fields.brake),
     receipt: parseOptional(receiptSchema, fields.receipt),
   }
 }

@@ -2,7 +2,7 @@ import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import { note } from '../../shared/note.ts'
-import { orderHeldBack } from '../../shared/order-due.ts'
+import { orderDue } from '../../shared/order-due.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { type Context, NotOursError } from '../context.ts'
 import type { CollectedChunk } from './resend.ts'
@@ -33,11 +33,12 @@ export async function enterOutcome(
   const state = job?.state ?? 'Abandoned'
   metrics.ingestJobEnded({ org, object, state })
   note({ state })
-  for (const [index, { ref, written, last, stopped }] of recorded.chunks.entries()) {
+  for (const [index, { ref, written, last, stopped, passed }] of recorded.chunks.entries()) {
     const result = results[index]
     if (written && result !== undefined) await goOn(result, object, { store, metrics }, ctx)
     if (last) await store.orders.settle(ref.request)
     else if (stopped) await store.orders.stop(ref.request)
+    else if (passed) await orderDue(store, ref.request)
   }
 }
 
@@ -65,6 +66,4 @@ async function goOn(
     ctx.log.warn({ request: ref.request, rows, ...resend }, 'Rows go again.')
   }
   for (const next of again) await orders.ingest(next.order, next.priority, resend?.delayMs)
-  // A canary is the first chunk of a plan, and whatever of its rows goes again.
-  if (ref.chunk === 0 || ref.attempt > 1) await orderHeldBack(store, ref.request)
 }

@@ -112,7 +112,7 @@ async function collectAgain(
   // Rows that were out of tries failed for a reason that passes; none of the others did.
   const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')
   const reading: Reading = {
-    ...{ job, order: orderFor(ref, request), failure: null, excused: false },
+    ...{ job, order: orderFor([ref], request), failure: null, excused: false },
     ...{ hasTries: () => !wasOut, mayResend: () => known.resent !== undefined },
     ...{ collector, ctx },
   }

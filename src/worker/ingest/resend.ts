@@ -99,7 +99,7 @@ export class RowResender implements Resender {
 /** What a chunk's outcome says of the chunks that carry its rows again. */
 export function resentAs(chunks: readonly ChunkRef[], order: IngestOrder, lot: string) {
   const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0)
-  return { again: chunks.map((chunk) => orderFor(chunk, order)), resent: { lot, count } }
+  return { again: chunks.map((chunk) => orderFor([chunk], order)), resent: { lot, count } }
 }
 
 /** How long the rows of a chunk wait before they go again. */

@@ -1,6 +1,6 @@
 import type { OrgConfig } from '../../shared/config.ts'
 import { RefusedError } from '../../shared/errors.ts'
-import type { ChunkRef, RequestRecord } from '../../shared/ledger/record.ts'
+import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { DeletableObject } from '../../shared/objects.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Plan, ResultFile } from '../../shared/receipt.ts'
@@ -14,7 +14,8 @@ import { memoryGate } from './memory-gate.ts'
 import { objectionTo } from './objection.ts'
 import type { RefusedRow } from './refused-row.ts'
 import { type ScanOptions, scan } from './scan.ts'
-import { ChunkStager, chunkLimits } from './stage.ts'
+import { idsOfJob } from './stage.ts'
+import { PlanStager, type StagedPlan } from './stage-plan.ts'
 import { stillWanted } from './still-wanted.ts'
 
 export interface DrawDeps {
@@ -32,9 +33,8 @@ export interface DrawDeps {
 const MOST_CHUNKS = 10_000
 
 /** A plan as it was drawn from the source: staged, not yet in the ledger. */
-export interface Draft {
+export interface Draft extends StagedPlan {
   readonly plan: Plan
-  readonly chunks: readonly ChunkRef[]
   /** The part of `invalid.csv`; null where no row was refused. */
   readonly invalid: ResultFile | null
   /** What stands against applying it, though the source was read to its end. */
@@ -60,10 +60,10 @@ export async function draw(
   const source = openSource(record, lot, deps)
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
   const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
-  const stager = new ChunkStager(
+  const stager = new PlanStager(
     deps.store.staging,
     { request: request.id, lot },
-    chunkLimits(deps.org, limit),
+    { job: idsOfJob(deps.org), plan: limit, canary: deps.org.canary },
   )
   const wanted = stillWanted(record, deps.store, ctx)
   const room = memoryGate(deps.store.redis, ctx)
@@ -77,15 +77,16 @@ export async function draw(
       read += block.count + block.refused.length
       first ??= block.refused[0]
       await writeRefused(block.refused, invalid)
-      const staged = distinct.size
+      const before = distinct.size
       const kept = distinct.add(block)
       if (distinct.size > limit) throw tooMany(limit)
       unchecked += kept.unchecked
-      await room(staged * ID_LENGTH)
+      await room(before * ID_LENGTH)
       await stager.write(kept.ids, ctx.signal)
       if (stager.chunks > MOST_CHUNKS) throw tooManyChunks()
     }
-    const chunks = await stager.end()
+    const staged = await stager.end(ctx.signal)
+    if (staged.jobs.length > MOST_CHUNKS) throw tooManyChunks()
     const file = await invalid.commit()
     const plan: Plan = {
       read,
@@ -93,11 +94,11 @@ export async function draw(
       invalid: invalid.rows,
       duplicate: read - invalid.rows - distinct.size,
       unchecked,
-      chunks: chunks.length,
+      chunks: staged.jobs.length,
       sha256: await distinct.digest(),
     }
     const objection = objectionTo(plan, request, { firstRefused: first, caseDamage: null })
-    return { plan, chunks, invalid: file, objection }
+    return { plan, ...staged, invalid: file, objection }
   } finally {
     await invalid.discard()
   }

@@ -13,7 +13,6 @@ import { setAside } from '../set-aside.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../settle.ts'
 import { type Draft, type DrawDeps, draw } from './draw.ts'
 import { NoRoomError } from './memory-gate.ts'
-import { LARGE_PLAN } from './stage.ts'
 import { StoppedError } from './still-wanted.ts'
 
 export type PlannerDeps = SettleDeps & DrawDeps
@@ -113,15 +112,14 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
 }
 
 /** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
-async function apply(attempt: Attempt, { plan, chunks, invalid }: Draft): Promise<void> {
+async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): Promise<void> {
   const { record, lot, lock, deps, ctx } = attempt
   const { request, staged, submittedBy: caller, limits } = record
   const { store } = deps
   const { id } = request
-  const orders = chunks.map((chunk) => orderFor(chunk, request))
+  const orders = jobs.map((chunks) => orderFor(chunks, request))
   const wanted = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
   const { approvalAbove } = deps.org
-  const canary = deps.org.canary > 0 && plan.accepted > LARGE_PLAN
   const entry = { id, lot, plan, invalid, orders, canary, lock, caller, limits, approvalAbove }
   const planned = await store.ledger.planned({ ...entry, next: wanted })
   if (planned === 'lost') throw new NotOursError('The lock was lost before the plan was recorded.')

@@ -82,26 +82,16 @@ export class ChunkStager {
   }
 }
 
-type SizeLimits = Pick<OrgConfig, 'maxJobBytes' | 'maxJobRecords' | 'canary'>
-
 /** Ids of a full chunk. */
 export interface ChunkLimits {
   readonly first: number
   readonly other: number
 }
 
-/** Above this many ids a plan sends its first chunk alone, as a canary. */
-export const LARGE_PLAN = 1_000_000
-
-/**
- * How many ids one ingest job of this org carries at most. How large a plan gets is not known when
- * its first chunk ends: that one is small wherever the request may be large enough for a canary.
- */
-export function chunkLimits(
-  { maxJobBytes, maxJobRecords, canary }: SizeLimits,
-  maxRecords: number,
-): ChunkLimits {
-  const other = Math.min(idsThatFit(maxJobBytes), maxJobRecords ?? Number.POSITIVE_INFINITY)
-  const small = canary > 0 && maxRecords > LARGE_PLAN
-  return { first: small ? Math.min(canary, other) : other, other }
+/** How many ids one ingest job of this org carries at most. */
+export function idsOfJob({
+  maxJobBytes,
+  maxJobRecords,
+}: Pick<OrgConfig, 'maxJobBytes' | 'maxJobRecords'>): number {
+  return Math.min(idsThatFit(maxJobBytes), maxJobRecords ?? Number.POSITIVE_INFINITY)
 }

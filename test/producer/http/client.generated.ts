@@ -102,7 +102,7 @@ export interface components {
        */
       maxRecords?: number | null;
       /**
-       * @description Past this share of failures, after 1,000 verdicts, nothing more is sent; null never stops.
+       * @description Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops.
        * @default 0.5
        */
       maxFailureRatio?: number | null;
@@ -256,7 +256,7 @@ export interface components {
        */
       maxRecords: number | null;
       /**
-       * @description Past this share of failures, after 1,000 verdicts, nothing more is sent; null never stops.
+       * @description Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops.
        * @default 0.5
        */
       maxFailureRatio: number | null;
@@ -513,7 +513,7 @@ export interface operations {
         onUnchecked?: "refuse" | "accept";
         /** @description Refuses a source with more records. May only lower the limit of the org. CSV only. */
         maxRecords?: number | null;
-        /** @description Past this share of failures, after 1,000 verdicts, nothing more is sent; null never stops. Default: 0.5. CSV only. */
+        /** @description Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops. Default: 0.5. CSV only. */
         maxFailureRatio?: number | null;
         /** @description Makes the plan and deletes nothing. Default: false. CSV only. */
         dryRun?: boolean;

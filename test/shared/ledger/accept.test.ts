@@ -29,7 +29,8 @@ test('a new request is queued, live and listed', async (t) => {
     plan: null,
     invalid: null,
     plannedAt: null,
-    canary: false,
+    canary: 0,
+    brake: null,
     receipt: null,
   })
   assert.deepEqual((await ledger.list({ offset: 0, count: 10 })).records, [record])

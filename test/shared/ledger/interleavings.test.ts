@@ -180,7 +180,7 @@ async function run(bundle: Bundle, model: Model, op: Op): Promise<unknown> {
   const plan = (token: number) => planLock('R1', `worker-${token}`)
   switch (op.verb) {
     case 'accept':
-      return ledger.accept(submission({ id: 'R1' }))
+      return ledger.accept(submission({ id: 'R1', maxFailureRatio: null }))
     case 'grab-plan':
       await grab(plan(op.worker))
       return undefined

@@ -14,6 +14,8 @@ import {
 
 const server = await startRedis({ after })
 
+const WRITTEN = { written: true, stopped: false, passed: false } as const
+
 /** Every chunk of an order with the same outcome. */
 function outcomesOf(order: ReturnType<typeof ingestOrder>, deleted = 10) {
   return order.chunks.map((ref) => ({ ref, outcome: chunkOutcome(deleted) }))
@@ -55,7 +57,7 @@ test('of several chunks of one request in one order, the final one is the last',
   })
   assert.deepEqual(recorded, {
     kind: 'ok',
-    chunks: order.chunks.map((ref, at) => ({ ref, written: true, last: at === 2, stopped: false })),
+    chunks: order.chunks.map((ref, at) => ({ ...WRITTEN, ref, last: at === 2 })),
   })
 })
 
@@ -147,8 +149,8 @@ test('an order of several requests enters each one’s book, and says who is don
   assert.deepEqual(await ledger.recordOutcome({ order: 'shared', outcomes, lock }), {
     kind: 'ok',
     chunks: [
-      { ref: one, written: true, last: true, stopped: false },
-      { ref: two, written: true, last: false, stopped: false },
+      { ...WRITTEN, ref: one, last: true },
+      { ...WRITTEN, ref: two, last: false },
     ],
   })
   assert.deepEqual(await ledger.outcomes('ONE'), new Map([['0.1', chunkOutcome(1)]]))

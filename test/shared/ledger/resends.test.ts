@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { type ChunkOutcome, orderFor } from '../../../src/shared/ledger/record.ts'
-import { NO_OUTCOME } from '../../../src/shared/receipt.ts'
+import { orderFor } from '../../../src/shared/ledger/record.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import {
   type Bundle,
@@ -10,20 +9,13 @@ import {
   ingestOrder,
   openLedger,
   orderLock,
-  PLAN,
   planLock,
-  submission,
 } from './setup.ts'
 
 const server = await startRedis({ after })
 
 const FIRST = chunkRef('R1', 0)
 const ORDER = ingestOrder('r1.0.1', [FIRST])
-
-/** An outcome of a chunk of so many ids of which none was deleted. */
-function allFailed(count: number): ChunkOutcome {
-  return { ...chunkOutcome(0), outcome: { ...NO_OUTCOME, failed: count } }
-}
 
 async function record(
   { ledger, grab }: Bundle,
@@ -39,12 +31,12 @@ test('rows that go again are open in the same step that ends their chunk', async
   const bundle = openLedger(t, server)
   const { ledger } = bundle
   await bundle.deleting('R1', [ORDER])
-  const again = orderFor({ ...FIRST, chunk: 7, attempt: 2, count: 4 }, ORDER)
+  const again = orderFor([{ ...FIRST, chunk: 7, attempt: 2, count: 4 }], ORDER)
   const result = { ref: FIRST, outcome: chunkOutcome(6), again: [again] }
   const recorded = await record(bundle, ORDER.order, [result])
   assert.deepEqual(recorded, {
     kind: 'ok',
-    chunks: [{ ref: FIRST, written: true, last: false, stopped: false }],
+    chunks: [{ ref: FIRST, written: true, last: false, stopped: false, passed: false }],
   })
   assert.deepEqual([...(await ledger.openChunks('R1'))], [['7.2', 'r1.7.2']])
   assert.deepEqual((await ledger.ingestOrder('r1.7.2'))?.order, again)
@@ -53,7 +45,7 @@ test('rows that go again are open in the same step that ends their chunk', async
 test('the outcome of rows that went again ends the request, and repeats nothing', async (t) => {
   const bundle = openLedger(t, server)
   await bundle.deleting('R1', [ORDER])
-  const again = orderFor({ ...FIRST, attempt: 2 }, ORDER)
+  const again = orderFor([{ ...FIRST, attempt: 2 }], ORDER)
   const first = [{ ref: FIRST, outcome: chunkOutcome(0), again: [again] }]
   await record(bundle, ORDER.order, first)
   assert.deepEqual(await record(bundle, ORDER.order, first), { kind: 'gone' })
@@ -63,50 +55,12 @@ test('the outcome of rows that went again ends the request, and repeats nothing'
   assert.equal(second.kind === 'ok' && second.chunks[0]?.last, true)
 })
 
-test('chunk numbers are given once, after those of the plan', async (t) => {
+test('chunk numbers are given once, after the highest of the plan', async (t) => {
   const { ledger, deleting } = openLedger(t, server)
-  await deleting('R1', [ORDER])
-  assert.equal(await ledger.numberChunks({ id: 'r1', count: 4 }), PLAN.chunks)
-  assert.equal(await ledger.numberChunks({ id: 'R1', count: 2 }), PLAN.chunks + 4)
+  await deleting('R1', [ORDER, ingestOrder('r1.2.1', [chunkRef('R1', 2), chunkRef('R1', 4)])])
+  assert.equal(await ledger.numberChunks({ id: 'r1', count: 4 }), 5)
+  assert.equal(await ledger.numberChunks({ id: 'R1', count: 2 }), 9)
   assert.equal(await ledger.numberChunks({ id: 'nobody', count: 2 }), null)
-})
-
-/** A request with two chunks, of which the first is judged: so many rows, so many not deleted. */
-async function judged(
-  bundle: Bundle,
-  facts: { rows: number; bad: number; maxFailureRatio?: number | null },
-) {
-  const { ledger, grab } = bundle
-  const { rows, bad, ...fields } = facts
-  await ledger.accept(submission({ id: 'R1', ...fields }))
-  const lock = await grab(planLock('R1'))
-  await ledger.beginPlanning({ id: 'R1', lot: 'lot-1', lock })
-  const orders = [ORDER, ingestOrder('r1.1.1', [chunkRef('R1', 1)])]
-  await ledger.planned({ id: 'R1', lot: 'lot-1', plan: PLAN, orders, next: 'deleting', lock })
-  const outcome = {
-    ...allFailed(bad),
-    outcome: { ...NO_OUTCOME, failed: bad, deleted: rows - bad },
-  }
-  await record(bundle, ORDER.order, [{ ref: FIRST, outcome }])
-  return (await ledger.stopReasons(['R1']))[0]
-}
-
-test('past its failure ratio, after 1,000 verdicts, a request is stopped', async (t) => {
-  const reason = (facts: Parameters<typeof judged>[1]) => judged(openLedger(t, server), facts)
-  assert.equal(await reason({ rows: 1000, bad: 501 }), 'brake')
-  assert.equal(await reason({ rows: 1000, bad: 500 }), null)
-  assert.equal(await reason({ rows: 999, bad: 999 }), null)
-  assert.equal(await reason({ rows: 1000, bad: 101, maxFailureRatio: 0.1 }), 'brake')
-  assert.equal(await reason({ rows: 1000, bad: 1, maxFailureRatio: 0 }), 'brake')
-  assert.equal(await reason({ rows: 1000, bad: 1000, maxFailureRatio: 1 }), null)
-  assert.equal(await reason({ rows: 1000, bad: 1000, maxFailureRatio: null }), null)
-})
-
-test('the last chunk pulls no brake: nothing is left to hold back', async (t) => {
-  const bundle = openLedger(t, server)
-  await bundle.deleting('R1', [ORDER])
-  const recorded = await record(bundle, ORDER.order, [{ ref: FIRST, outcome: allFailed(5000) }])
-  assert.deepEqual(recorded.kind === 'ok' && recorded.chunks[0]?.stopped, false)
 })
 
 test('whoever records an outcome learns that the request is to end', async (t) => {
@@ -119,6 +73,7 @@ test('whoever records an outcome learns that the request is to end', async (t) =
     written: true,
     last: false,
     stopped: true,
+    passed: false,
   })
 })
 

@@ -1,42 +1,13 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { to18 } from '../../../src/shared/record-id.ts'
-import type { Staging } from '../../../src/shared/staging.ts'
 import { csvBody, csvLength, toRows } from '../../../src/worker/ingest/upload.ts'
-import { ChunkStager, chunkLimits, LARGE_PLAN } from '../../../src/worker/plan/stage.ts'
+import { ChunkStager, idsOfJob } from '../../../src/worker/plan/stage.ts'
 import { id15, ids18 } from '../../helpers/ids.ts'
+import { memoryStaging } from './memory-staging.ts'
 
 const LOT = { request: 'r', lot: 'p' }
-
-/** Staging in memory: what was written is what is read. */
-function memory(): { staging: Staging; lists: Uint8Array[][] } {
-  const lists: Uint8Array[][] = []
-  const staging: Staging = {
-    write: (_lot, chunk) => {
-      const hash = createHash('sha256')
-      const blocks: Uint8Array[] = []
-      lists[chunk] = blocks
-      return {
-        write: async (bytes) => {
-          hash.update(bytes)
-          blocks.push(bytes.slice())
-        },
-        end: async () => ({
-          bytes: blocks.reduce((sum, { length }) => sum + length, 0),
-          sha256: hash.digest('hex'),
-        }),
-      }
-    },
-    read: async function* (_lot, chunk) {
-      yield* lists[chunk] ?? []
-    },
-    drop: async () => {},
-    lots: async () => [],
-  }
-  return { staging, lists }
-}
 
 /** Ids from the n-th on, as the scan hands them over. */
 const block = (from: number, count: number) =>
@@ -48,7 +19,7 @@ describe('cutting a plan into chunks', () => {
     const limit = fc.integer({ min: 1, max: 50 })
     await fc.assert(
       fc.asyncProperty(sizes, limit, limit, async (blocks, first, other) => {
-        const { staging } = memory()
+        const { staging } = memoryStaging()
         const stager = new ChunkStager(staging, LOT, { first, other })
         let total = 0
         for (const size of blocks) {
@@ -81,7 +52,7 @@ describe('cutting a plan into chunks', () => {
   })
 
   test('numbers and marks the chunks of rows that go again as it is told', async () => {
-    const { staging } = memory()
+    const { staging } = memoryStaging()
     const alike = { first: 7, attempt: 3, excused: 1, doubt: true }
     const stager = new ChunkStager(staging, LOT, { first: 2, other: 2 }, alike)
     await stager.write(block(0, 5))
@@ -99,7 +70,7 @@ describe('cutting a plan into chunks', () => {
   })
 
   test('without an id makes no chunk', async () => {
-    const { staging, lists } = memory()
+    const { staging, lists } = memoryStaging()
     const stager = new ChunkStager(staging, LOT, { first: 2, other: 2 })
     await stager.write(block(0, 0))
     assert.deepEqual(await stager.end(), [])
@@ -111,25 +82,13 @@ describe('cutting a plan into chunks', () => {
     const records = fc.option(fc.integer({ min: 1, max: 10_000_000 }))
     fc.assert(
       fc.property(bytes, records, (maxJobBytes, maxJobRecords) => {
-        const { first, other } = chunkLimits({ ...ORG, maxJobBytes, maxJobRecords }, 10)
-        assert.equal(first, other)
-        assert.ok(other >= 1)
-        assert.ok(csvLength(other) <= maxJobBytes)
-        assert.ok(maxJobRecords === null || other <= maxJobRecords)
-        assert.ok(csvLength(other + 1) > maxJobBytes || other + 1 > (maxJobRecords ?? Infinity))
+        const ids = idsOfJob({ maxJobBytes, maxJobRecords })
+        assert.ok(ids >= 1)
+        assert.ok(csvLength(ids) <= maxJobBytes)
+        assert.ok(maxJobRecords === null || ids <= maxJobRecords)
+        assert.ok(csvLength(ids + 1) > maxJobBytes || ids + 1 > (maxJobRecords ?? Infinity))
       }),
     )
-  })
-
-  test('makes the first one small only where the request may be large enough for a canary', () => {
-    const org = { ...ORG, maxJobBytes: 100_000_000 }
-    const firstOf = (canary: number, maxRecords: number, maxJobRecords: number | null = null) =>
-      chunkLimits({ ...org, canary, maxJobRecords }, maxRecords).first
-    const { other } = chunkLimits(org, LARGE_PLAN)
-    assert.equal(firstOf(10_000, LARGE_PLAN), other)
-    assert.equal(firstOf(10_000, LARGE_PLAN + 1), 10_000)
-    assert.equal(firstOf(0, LARGE_PLAN + 1), other)
-    assert.equal(firstOf(10_000, LARGE_PLAN + 1, 500), 500)
   })
 })
 
@@ -157,7 +116,7 @@ describe('the body of an upload', () => {
       'part of an id lost': (list) => list.push(...list.splice(-1).map((ids) => ids.slice(0, -4))),
     }
     for (const [what, harm] of Object.entries(damage)) {
-      const { staging, lists } = memory()
+      const { staging, lists } = memoryStaging()
       const stager = new ChunkStager(staging, LOT, { first: 100, other: 100 })
       for (let k = 0; k < 3; k++) await stager.write(block(k * 10, 10))
       const chunks = await stager.end()
@@ -171,5 +130,3 @@ describe('the body of an upload', () => {
     }
   })
 })
-
-const ORG = { maxJobBytes: 0, maxJobRecords: null, canary: 0 }

@@ -1,0 +1,71 @@
+/**
+ * The brake: when a request goes wrong. In Lua alone, so that verdicts are counted and judged in
+ * one step.
+ *
+ * The share of bad rows is above `maxFailureRatio` beyond chance where it is above it and
+ *
+ *     rows × KL(share ‖ ratio) > ln((rows + 1) / FALSE_ALARM)
+ *     KL(p ‖ q) = p ln(p / q) + (1 - p) ln((1 - p) / (1 - q))
+ *
+ * A request whose rows fail independently, with the ratio as their probability, is stopped with
+ * probability FALSE_ALARM at most, however often it is looked at: exp(rows × KL) / (rows + 1) is no
+ * more than the likelihood ratio of the rows averaged over all shares, a martingale, and Ville's
+ * inequality bounds the chance that it ever passes 1 / FALSE_ALARM. Failures that come in runs, as
+ * those of one parent's children, reach the limit sooner.
+ *
+ * At a ratio of 0.5 it takes 25 bad rows of 25, 53.4 % of 10,000 or 50.2 % of 5 million; at 0.1
+ * seven of seven or 12.1 % of 10,000; at 0 one.
+ */
+export const FALSE_ALARM = 1e-6
+
+/**
+ * Lua: `ratioOf(json)` of a stored request, 1 where it is never to be stopped; `above(bad, rows, ratio)`
+ * and `beyond(bad, rows, ratio)`, above it beyond chance.
+ */
+export const RATIO = `
+local function ratioOf(json)
+  local ratio = cjson.decode(json).maxFailureRatio
+  return type(ratio) == 'number' and ratio or 1
+end
+local function above(bad, rows, ratio)
+  -- A ratio of 0.29 of 100 rows is 28.999999999999996.
+  return bad - ratio * rows > 1e-9 * rows
+end
+local function beyond(bad, rows, ratio)
+  bad = math.min(bad, rows)
+  if not above(bad, rows, ratio) then return false end
+  if ratio == 0 then return true end
+  local share = bad / rows
+  local distance = share * math.log(share / ratio)
+  if share < 1 then distance = distance + (1 - share) * math.log((1 - share) / (1 - ratio)) end
+  return rows * distance > math.log((rows + 1) / ${FALSE_ALARM})
+end
+`
+
+/**
+ * Lua: `judge(request, open, cancel)` once verdicts have been added to the record's fields `bad` and
+ * `judged`. Pulls the brake, or lets go what the canary holds back; answers `pulled`, `passed` or nil.
+ *
+ * The field `canary` holds how many ids go alone, 0 from when they passed: while it is above 0
+ * only theirs are the verdicts. They fail as soon as more of them are bad than the ratio allows, whatever the
+ * others may come to, and pass once no more can be.
+ */
+export const JUDGE = `
+local function judge(request, open, cancel)
+  local fields = redis.call('HMGET', request, 'request', 'bad', 'judged', 'canary')
+  local ratio = ratioOf(fields[1])
+  local bad, judged, canary = tonumber(fields[2] or 0), tonumber(fields[3] or 0), tonumber(fields[4] or 0)
+  local by, rows
+  if canary > 0 and above(bad, canary, ratio) then by, rows = 'canary', canary
+  elseif redis.call('HLEN', open) > 0 and beyond(bad, judged, ratio) then by, rows = 'ratio', judged end
+  if by then
+    if redis.call('SET', cancel, 'brake', 'NX') then
+      redis.call('HSET', request, 'brake', cjson.encode({ by = by, bad = bad, rows = rows }))
+    end
+    return 'pulled'
+  end
+  if canary == 0 or above(bad + canary - judged, canary, ratio) then return nil end
+  redis.call('HSET', request, 'canary', 0)
+  return 'passed'
+end
+`
