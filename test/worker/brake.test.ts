@@ -144,3 +144,67 @@ describe('the brake is not pulled where', { concurrency: 4 }, () => {
     })
   }
 })
+
+/** Slow enough for its counters to be seen, some turns of 200 rows each. */
+const SLOW = { rowsPerSecond: 4000, queueDelayMs: 0 }
+
+/** One job of all ids, that can be looked at while it runs. */
+async function runSlowly(
+  t: Parameters<typeof startWorld>[0],
+  rows: RowRules,
+  fields: { readonly maxFailureRatio?: number } = {},
+) {
+  const world = await startWorld(t, { redis, clock: hurried, sandbox: { ...SLOW, rows } })
+  await world.startWorker()
+  const receipt = await deleteIds(world, IDS, fields)
+  await assertAccount(world, IDS, receipt)
+  await cleared(world, receipt.id)
+  return { world, receipt, states: receipt.ingestJobs.map(({ state }) => state) }
+}
+
+describe('a job at work', () => {
+  test('that goes wrong is aborted, and its request ends with it', async (t) => {
+    const rows = { rules: [{ code: 'DELETE_FAILED', ratio: 0.6 }] }
+    const { receipt, states } = await runSlowly(t, rows, { maxFailureRatio: 0.1 })
+    assert.deepEqual([receipt.status, receipt.error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
+    assert.match(receipt.error?.message ?? '', /^\d+ of \d+ ids were not deleted, more than .*0.1/)
+    assert.deepEqual(states, ['Aborted'])
+    assert.ok((receipt.outcome?.unprocessed ?? 0) > 0)
+  })
+
+  test('that finds all gone is aborted at 200 rows, perhaps at 2,000, and goes on', async (t) => {
+    const { receipt, states } = await runSlowly(t, GONE)
+    assert.deepEqual([receipt.status, receipt.error], ['completed', null])
+    assert.deepEqual(receipt.outcome, outcome({ alreadyGone: IDS.length }))
+    assert.equal(states.at(-1), 'JobComplete')
+    assert.ok(states.length <= 3, `${states}`)
+  })
+
+  test('of which rows are locked goes again, and is no failure', async (t) => {
+    const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', times: 1 }] }
+    const { receipt, states } = await runSlowly(t, rows)
+    assert.deepEqual([receipt.status, receipt.error], ['completed', null])
+    assert.deepEqual([states[0], states.at(-1)], ['Aborted', 'JobComplete'])
+  })
+
+  test('of which as many fail as may is left alone', async (t) => {
+    const rows = { rules: [{ code: 'DELETE_FAILED', ratio: 0.3 }] }
+    const { receipt, states } = await runSlowly(t, rows)
+    assert.deepEqual([receipt.status, receipt.error], ['incomplete', null])
+    assert.deepEqual(states, ['JobComplete'])
+  })
+})
+
+test('two workers: what one finds out stops the jobs of the other', async (t) => {
+  const org = { maxJobRecords: 1000, maxInFlight: 3 }
+  const rows = { rules: [{ code: 'DELETE_FAILED', ratio: 0.9 }] }
+  const options = { redis, clock: hurried, org, sandbox: { ...SLOW, rows } }
+  const world = await startWorld(t, options)
+  await world.startWorker()
+  await world.startWorker()
+  const receipt = await deleteIds(world, IDS)
+  assert.equal(receipt.error?.code, 'TOO_MANY_FAILURES')
+  assert.ok((receipt.outcome?.unprocessed ?? 0) > 0)
+  await assertAccount(world, IDS, receipt)
+  await cleared(world, receipt.id)
+})

@@ -74,6 +74,24 @@ describe('a plan of more than twenty thousand ids', () => {
     assert.deepEqual(receipt.outcome, outcome({ alreadyGone: LARGE }))
   })
 
+  test('is stopped where the canary went well and the rest does not', async (t) => {
+    const rows: RowRules = { rules: [{ code: 'DELETE_FAILED', ids: ids18(LARGE).slice(500) }] }
+    const sandbox = { rows, rowsPerSecond: 20_000, queueDelayMs: 0 }
+    const world = await startWorld(t, { redis, clock: hurried, sandbox })
+    await world.startWorker()
+    const receipt = await receiptOf(world, await submitLarge(world))
+    assert.deepEqual([receipt.status, receipt.error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
+    assert.deepEqual(
+      receipt.ingestJobs.map(({ state, records }) => [state, records]),
+      [
+        ['JobComplete', 500],
+        ['Aborted', LARGE - 500],
+      ],
+    )
+    await assertAccount(world, ids18(LARGE), receipt)
+    await cleared(world, receipt.id)
+  })
+
   test('waits for approval, and then for its canary', async (t) => {
     const world = await startWorld(t, { redis, clock: hurried, org: { canary: 1000 } })
     await world.startWorker()

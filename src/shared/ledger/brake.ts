@@ -18,6 +18,9 @@
  */
 export const FALSE_ALARM = 1e-6
 
+/** Counters that the verdicts refuted are heard again at so many times the rows. */
+const HEARD_AGAIN = 10
+
 /**
  * Lua: `ratioOf(json)` of a stored request, 1 where it is never to be stopped; `above(bad, rows, ratio)`
  * and `beyond(bad, rows, ratio)`, above it beyond chance.
@@ -67,5 +70,36 @@ local function judge(request, open, cancel)
   if canary == 0 or above(bad + canary - judged, canary, ratio) then return nil end
   redis.call('HSET', request, 'canary', 0)
   return 'passed'
+end
+`
+
+/**
+ * Lua: `word(request, processed, failed)` tells whether the counters of an ingest job say that its request
+ * goes wrong, and over how many rows; `suspect(request, order, processed, failed)` whether the job is to
+ * be aborted for it.
+ *
+ * The counters do not tell failures from records that were gone before or rows that will go again;
+ * only the result files do, and they can be read once the job has ended (Bulk API 2.0, Get Job
+ * Failed Record Results). So the counters raise a suspicion, and the verdicts decide: either they
+ * pull the brake, or what was not processed goes again. Counters that the verdicts refuted are heard
+ * again at ten times the rows, so a list of 5 million that is run a second
+ * time, all of it gone, is aborted twice after its canary. One job of a request is under suspicion at a time.
+ */
+export const SUSPECT = `
+local function word(request, processed, failed)
+  local fields = redis.call('HMGET', request, 'request', 'bad', 'judged')
+  if not fields[1] then return false, 0 end
+  local ratio, rows = ratioOf(fields[1]), tonumber(fields[3] or 0) + processed
+  local bad = tonumber(fields[2] or 0) + failed
+  return above(failed, processed, ratio) and beyond(bad, rows, ratio), rows
+end
+local function suspect(request, order, processed, failed)
+  local suspected = redis.call('HGET', request, 'suspect')
+  if suspected then return suspected == order end
+  local isBad, rows = word(request, processed, failed)
+  local refuted = tonumber(redis.call('HGET', request, 'refuted') or 0)
+  if not isBad or rows < ${HEARD_AGAIN} * refuted then return false end
+  redis.call('HSET', request, 'suspect', order)
+  return true
 end
 `

@@ -1,7 +1,6 @@
 import type { JobLock } from './begin-planning.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
-import type { Progress } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // Where Redis is full a script that has begun to write is let through: a running job has to come to its
@@ -14,8 +13,7 @@ const SAVE = script(
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
 if redis.call('HEXISTS', KEYS[1], 'order') == 0 then return 'gone' end
 redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
-if ARGV[2] == 'checkpoint' then redis.call('HSET', KEYS[1], 'starts', 1) end
+redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'starts', 1)
 return 'ok'
 `,
 )
@@ -32,33 +30,11 @@ export async function saveCheckpoint(
   keys: OrgKeys,
   { order, checkpoint, lock }: { order: string; checkpoint: string; lock: JobLock },
 ): Promise<Saved> {
-  return save(ledger, keys, { order, field: 'checkpoint', value: checkpoint, lock })
-}
-
-/** Notes how far Salesforce is, for whoever watches. */
-export async function saveProgress(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { order, progress, lock }: { order: string; progress: Progress; lock: JobLock },
-): Promise<Saved> {
-  return save(ledger, keys, { order, field: 'progress', value: JSON.stringify(progress), lock })
-}
-
-async function save(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  {
-    order,
-    field,
-    value,
-    lock,
-  }: { order: string; field: 'checkpoint' | 'progress'; value: string; lock: JobLock },
-): Promise<Saved> {
   const answer = await runScript(
     ledger,
     SAVE,
     [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
-    [lock.token, field, value],
+    [lock.token, checkpoint],
   )
   return oneOf(answer, ['ok', 'lost', 'gone'])
 }

@@ -3,7 +3,7 @@ import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { type Approval, approve } from './approve.ts'
 import { type Begun, beginPlanning, type JobLock } from './begin-planning.ts'
 import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
-import { type Saved, saveCheckpoint, saveProgress } from './checkpoint.ts'
+import { type Saved, saveCheckpoint } from './checkpoint.ts'
 import type { LedgerConnection, LedgerIdentity } from './connection.ts'
 import { endUnsent } from './end-unsent.ts'
 import { filed, folderRemoved, foldersDue, keepFolder, unfiled } from './filing.ts'
@@ -23,8 +23,9 @@ import {
 } from './pause-fault.ts'
 import { pinSource, type SourcePin } from './pin-source.ts'
 import { type PlanEntered, type Planned, planned } from './planned.ts'
+import { saveProgress } from './progress.ts'
 import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
-import type { ChunkOutcome, ChunkRef, Progress, RequestRecord } from './record.ts'
+import type { ChunkOutcome, ChunkRef, IngestOrder, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
 import { type Settlement, settle } from './settle.ts'
 import type { Signature } from './signed.ts'
@@ -59,7 +60,12 @@ export interface Ledger {
   /** Whoever lost its lock and lives has not crashed. */
   forgiveOrder(order: string): Promise<void>
   saveCheckpoint(entry: { order: string; checkpoint: string; lock: JobLock }): Promise<Saved>
-  saveProgress(entry: { order: string; progress: Progress; lock: JobLock }): Promise<Saved>
+  /** `suspect`: the job is to be aborted, for its verdicts to tell whether its request goes wrong. */
+  saveProgress(entry: {
+    order: IngestOrder
+    progress: Progress
+    lock: JobLock
+  }): Promise<Saved | 'suspect'>
   recordOutcome(entry: {
     order: string
     outcomes: readonly ChunkResult[]

@@ -1,5 +1,5 @@
 import type { JobLock } from './begin-planning.ts'
-import { JUDGE, RATIO } from './brake.ts'
+import { JUDGE, RATIO, SUSPECT } from './brake.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
@@ -8,18 +8,23 @@ import { oneOf, runScript, script } from './script.ts'
 // KEYS from 3, of each chunk: open, ledger, record and flag of its request, then the orders that
 // carry rows again. ARGV from 2, of each chunk: field, outcome, not deleted, verdicts, how many
 // orders, then field, name and JSON of each. All verdicts are entered before any request is judged,
-// and in the same step.
+// and in the same step. What the counters of the job said last is compared with them.
 const RECORD = script(
   'record-outcome',
-  `${RATIO}${JUDGE}
+  `${RATIO}${JUDGE}${SUSPECT}
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
+local progress = cjson.decode(redis.call('HGET', KEYS[1], 'progress') or '{}')
 if redis.call('DEL', KEYS[1]) == 0 then return {'gone'} end
-local chunks, requests, k, a = {}, {}, 3, 2
+local chunks, requests, isShared, k, a = {}, {}, false, 3, 2
 while k <= #KEYS do
   local open, ledger, request, cancel = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
   local field, again, written = ARGV[a], tonumber(ARGV[a + 4]), 0
   if redis.call('HEXISTS', open, field) == 1 then
-    requests[request] = { open = open, cancel = cancel }
+    local known = requests[request] or { open = open, cancel = cancel }
+    if not requests[request] then
+      known.isBad, known.rows = word(request, progress.processed or 0, progress.failed or 0)
+      requests[request] = known
+    end
     written = redis.call('HSETNX', ledger, field, ARGV[a + 1])
     redis.call('HDEL', open, field)
     for i = 1, again do
@@ -30,11 +35,17 @@ while k <= #KEYS do
     redis.call('HINCRBY', request, 'bad', ARGV[a + 2])
     redis.call('HINCRBY', request, 'judged', ARGV[a + 3])
   end
+  isShared = isShared or request ~= KEYS[5]
   chunks[#chunks + 1] = { written, redis.call('HLEN', open), cancel, request }
   k, a = k + 4 + again, a + 5 + 3 * again
 end
 for request, known in pairs(requests) do
   known.judgement = judge(request, known.open, known.cancel)
+  local isSuspect = redis.call('HGET', request, 'suspect') == KEYS[1]
+  if isSuspect then redis.call('HDEL', request, 'suspect') end
+  if (isSuspect or known.isBad and not isShared) and known.judgement ~= 'pulled' then
+    redis.call('HSET', request, 'refuted', known.rows)
+  end
 end
 local answer = {'ok'}
 for _, chunk in ipairs(chunks) do

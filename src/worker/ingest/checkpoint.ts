@@ -15,7 +15,7 @@ import { z } from 'zod'
  * reads the results knows whose wish it was.
  */
 const jobId = z.string().min(1)
-const stopped = z.enum(['requests', 'operator', 'overdue']).optional()
+const stopped = z.enum(['requests', 'operator', 'overdue', 'suspect']).optional()
 const checkpointSchema = z.discriminatedUnion('step', [
   z.strictObject({ step: z.literal('create') }),
   z.strictObject({ step: z.literal('upload'), jobId }),

@@ -29,7 +29,7 @@ export async function finish(
     return { step: 'done', results: await sendAgain(order, why, deps.collector, ctx) }
   }
   await tellGate(job, work)
-  const excused = stopped === 'operator' || stopped === 'overdue'
+  const excused = stopped !== undefined && stopped !== 'requests'
   const results = await collect(job, order, deps.collector, ctx, { excused })
   deps.events.phaseEnded('collect', (ctx.clock.now() - begun) / 1000)
   return { step: 'done', results }

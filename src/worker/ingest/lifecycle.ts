@@ -32,7 +32,7 @@ export async function runIngestJob(
   deps: LifecycleDeps,
   ctx: Context,
 ): Promise<readonly CollectedChunk[]> {
-  const stall = new StallWatch(deps.events, ctx)
+  const stall = new StallWatch(deps, ctx)
   const work: Work = { order, deps, stall, ctx }
   const patience = new Patience(RANK[start.checkpoint.step])
   let at: Step = start.checkpoint

@@ -162,11 +162,12 @@ async function poisoned(
 }
 
 function lifecycle(
-  { order, object }: IngestOrder,
+  order: IngestOrder,
   visit: Visit,
   lock: JobLock,
   { store: { org, ledger }, metrics, collector }: IngestProcessorDeps,
 ): LifecycleDeps {
+  const { object } = order
   return {
     api: collector.api,
     staging: collector.staging,
@@ -174,21 +175,24 @@ function lifecycle(
     visit,
     save: async (checkpoint) => {
       const saved = await ledger.saveCheckpoint({
-        order,
+        order: order.order,
         checkpoint: JSON.stringify(checkpoint),
         lock,
       })
       if (saved !== 'ok') throw new NotOursError(`The checkpoint was not saved: ${saved}.`)
+    },
+    saveProgress: async (progress) => {
+      const saved = await ledger.saveProgress({ order, progress, lock })
+      if (saved === 'lost' || saved === 'gone') {
+        throw new NotOursError(`Progress was not saved: ${saved}.`)
+      }
+      return saved === 'suspect'
     },
     events: {
       phaseEnded: (phase, seconds) => metrics.phaseEnded({ org, object, phase, seconds }),
       uploaded: (bytes) => metrics.uploaded({ org, object, bytes }),
       retried: (reason) => metrics.retried({ org, object, reason }),
       stalled: (change) => metrics.stalled({ org, change }),
-      progress: async (progress) => {
-        const saved = await ledger.saveProgress({ order, progress, lock })
-        if (saved !== 'ok') throw new NotOursError(`Progress was not saved: ${saved}.`)
-      },
     },
   }
 }

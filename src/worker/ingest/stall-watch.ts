@@ -1,46 +1,49 @@
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Context } from '../context.ts'
-import type { LifecycleEvents } from './step.ts'
+import type { LifecycleDeps } from './step.ts'
 
 /** Without any change for so long a job counts as stalled: reported, not touched. */
 const STALLED_AFTER_MS = 15 * 60_000
 
-/** Tells when a job stands still in Salesforce, and when it moves again. */
+/** Tells when a job stands still in Salesforce, when it moves again, and when it moves the wrong way. */
 export class StallWatch {
-  readonly #events: LifecycleEvents
+  readonly #deps: Pick<LifecycleDeps, 'events' | 'saveProgress'>
   readonly #ctx: Context
   #last = ''
   #movedAt = 0
   #stalled = false
+  #suspect = false
 
-  constructor(events: LifecycleEvents, ctx: Context) {
-    this.#events = events
+  constructor(deps: Pick<LifecycleDeps, 'events' | 'saveProgress'>, ctx: Context) {
+    this.#deps = deps
     this.#ctx = ctx
   }
 
-  async see(job: IngestJobInfo): Promise<void> {
+  /** Told of each look at the job; true where it is to be aborted because its request goes wrong. */
+  async see(job: IngestJobInfo): Promise<boolean> {
     const now = this.#ctx.clock.now()
     const seen = `${job.id} ${job.state} ${job.numberRecordsProcessed} ${job.systemModstamp ?? ''}`
     if (seen !== this.#last) {
       this.#last = seen
       this.#movedAt = now
       this.end()
-      await this.#events.progress({
+      this.#suspect = await this.#deps.saveProgress({
         processed: job.numberRecordsProcessed,
         failed: job.numberRecordsFailed,
       })
     } else if (!this.#stalled && now - this.#movedAt > STALLED_AFTER_MS) {
       this.#stalled = true
-      this.#events.stalled(1)
+      this.#deps.events.stalled(1)
       this.#ctx.log.warn(
         { ingestJob: job.id, state: job.state },
         `No progress in Salesforce for ${Math.round((now - this.#movedAt) / 60_000)} minutes; still waiting.`,
       )
     }
+    return this.#suspect
   }
 
   end(): void {
-    if (this.#stalled) this.#events.stalled(-1)
+    if (this.#stalled) this.#deps.events.stalled(-1)
     this.#stalled = false
   }
 }

@@ -17,7 +17,6 @@ export interface LifecycleEvents {
   uploaded(bytes: number): void
   retried(reason: RetryReason): void
   stalled(change: 1 | -1): void
-  progress(progress: Progress): Promise<void>
 }
 
 export interface LifecycleDeps {
@@ -28,6 +27,11 @@ export interface LifecycleDeps {
   readonly visit: Visit
   /** Saves a checkpoint; throws where the job is not ours any more. */
   save(checkpoint: Checkpoint): Promise<void>
+  /**
+   * Notes how far Salesforce is. True where the job is to be aborted, because its request seems to go
+   * wrong; throws where the job is not ours any more.
+   */
+  saveProgress(progress: Progress): Promise<boolean>
   readonly events: LifecycleEvents
 }
 

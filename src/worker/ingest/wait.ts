@@ -10,7 +10,8 @@ const LONGEST_WAIT_MS = 24 * 3600_000
 /**
  * One look at a job that Salesforce works on, after a while; the next look is the next step. A job
  * that is to stop is aborted: why is saved first, for whoever reads the results, and then the job is
- * followed to its end like any other, for an abort may come too late.
+ * followed to its end like any other, for an abort may come too late. So is a job of which too many
+ * rows fail: its results tell whether its request goes wrong.
  */
 export async function wait(at: Waiting, work: Work): Promise<Step> {
   const { deps, ctx } = work
@@ -26,9 +27,11 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
   }
   const job = await found(deps.api.get(jobId, ctx.signal))
   if (job !== null && !isTerminalState(job.state)) {
-    await work.stall.see(job)
-    return at
+    const isSuspect = await work.stall.see(job)
+    return isSuspect && stopped === undefined ? { ...at, stopped: 'suspect' } : at
   }
+  // What the counters say of failures at the end is compared with the verdicts.
+  if (job !== null && job.numberRecordsFailed > 0) await work.stall.see(job)
   deps.events.phaseEnded('wait', (now() - since) / 1000)
   const next = { step: 'collect', jobId, ...(stopped === undefined ? {} : { stopped }) } as const
   return job === null ? next : { ...next, seen: job }

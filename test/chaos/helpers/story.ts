@@ -41,8 +41,11 @@ export function request({ world, records }: Stage) {
   }
 }
 
-export async function submit(stage: Stage): Promise<void> {
-  await stage.world.producer.submit(request(stage))
+export async function submit(
+  stage: Stage,
+  fields: { readonly maxFailureRatio?: number } = {},
+): Promise<void> {
+  await stage.world.producer.submit({ ...request(stage), ...fields })
 }
 
 export function receipt({ world: { producer, org } }: Stage) {

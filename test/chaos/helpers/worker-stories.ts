@@ -1,4 +1,5 @@
 import type { Child } from './child.ts'
+import { recordsOf } from './records.ts'
 import type { Stage } from './stage.ts'
 import { MIXED, ONE_AT_A_TIME, REQUEST, receipt, type Story, submit } from './story.ts'
 import { within } from './wait.ts'
@@ -48,7 +49,26 @@ const stopping: Story = {
   },
 }
 
-export const WORKER_STORIES: readonly Story[] = [deletion, handOver, stopping]
+/** A worker that dies while it aborts a job of which a row seems to have failed, where none may. */
+const suspecting = (name: string, fate: 'failing' | 'gone'): Story => ({
+  name,
+  org: ONE_AT_A_TIME,
+  records: recordsOf({ count: 16, from: 2000, [fate]: [1] }),
+  faults: [{ on: 'job', times: 1, action: { do: 'hold', ms: 5000, afterRows: 4 } }],
+  play: async (stage) => {
+    const victim = await stage.startWorker()
+    await submit(stage, { maxFailureRatio: 0 })
+    await endOfPart(stage, victim)
+  },
+})
+
+export const WORKER_STORIES: readonly Story[] = [
+  deletion,
+  handOver,
+  stopping,
+  suspecting('brake', 'failing'),
+  suspecting('refuted', 'gone'),
+]
 
 /** Resolves once so many jobs are at work, or the worker has died. */
 async function atWork({ world: { sandbox } }: Stage, victim: Child, jobs: number): Promise<void> {

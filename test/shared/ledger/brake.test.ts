@@ -269,3 +269,72 @@ describe('a canary', () => {
     assert.equal(await standing(bundle, recorded), 'passed')
   })
 })
+
+describe('the counters of a job at work', () => {
+  /** Two jobs of ten thousand rows each. */
+  const large = (chunk: number) =>
+    ingestOrder(`r1.${chunk}.1`, [{ ...chunkRef('R1', chunk), count: 10_000 }])
+
+  async function working(bundle: Bundle) {
+    await bundle.deleting('R1', [large(0), large(1)])
+    return (chunk: number, processed: number, failed: number) =>
+      looked(bundle, chunk, processed, failed)
+  }
+
+  async function looked(
+    { ledger, grab }: Bundle,
+    chunk: number,
+    processed: number,
+    failed: number,
+  ) {
+    const order = large(chunk)
+    const lock = await grab(orderLock(order.order))
+    return ledger.saveProgress({ order, progress: { processed, failed }, lock })
+  }
+
+  test('raise a suspicion beyond chance, with what is left to hold back', async (t) => {
+    const look = await working(openLedger(t, server))
+    assert.equal(await look(0, 24, 24), 'ok')
+    assert.equal(await look(0, 10_000, 10_000), 'ok')
+    assert.equal(await look(0, 25, 25), 'suspect')
+    // Whoever died before it could save that hears it again.
+    assert.equal(await look(0, 25, 25), 'suspect')
+    assert.equal(await look(0, 9999, 26), 'suspect')
+  })
+
+  test('count together with the verdicts', async (t) => {
+    const bundle = openLedger(t, server)
+    const look = await working(bundle)
+    await record(bundle, large(0), { outcome: outcomeOf({ deleted: 500 }) })
+    assert.equal(await look(1, 500, 500), 'ok')
+    assert.equal(await look(1, 900, 900), 'suspect')
+  })
+
+  test('raise one suspicion at a time', async (t) => {
+    const bundle = openLedger(t, server)
+    const look = await working(bundle)
+    assert.equal(await look(0, 500, 500), 'suspect')
+    assert.equal(await look(1, 500, 500), 'ok')
+    await record(bundle, large(0), { outcome: outcomeOf({ deleted: 2 }) })
+    assert.equal(await look(1, 500, 500), 'ok', 'the first was refuted over 500 rows')
+    assert.equal(await look(1, 5000, 5000), 'suspect')
+  })
+
+  test('that were refuted without suspicion are not believed at once either', async (t) => {
+    const bundle = openLedger(t, server)
+    const look = await working(bundle)
+    assert.equal(await look(0, 10_000, 10_000), 'ok', 'nothing of the job is left')
+    await record(bundle, large(0), { outcome: outcomeOf({ alreadyGone: 10_000 }) })
+    assert.equal(await look(1, 9999, 9999), 'ok')
+  })
+
+  test('say nothing where they are of several requests', async (t) => {
+    const bundle = openLedger(t, server)
+    const order = ingestOrder('both', [chunkRef('R1', 0), chunkRef('R2', 0)])
+    await bundle.deleting('R1', [order])
+    await bundle.deleting('R2', [order])
+    const lock = await bundle.grab(orderLock('both'))
+    const progress = { processed: 15, failed: 15 }
+    assert.equal(await bundle.ledger.saveProgress({ order, progress, lock }), 'ok')
+  })
+})

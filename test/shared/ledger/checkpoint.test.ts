@@ -14,7 +14,7 @@ test('checkpoint and progress are saved by whoever holds the lock', async (t) =>
   const lock = await grab(orderLock('order-a'))
   const entry = { order: 'order-a', lock }
   assert.equal(await ledger.saveCheckpoint({ ...entry, checkpoint: CHECKPOINT }), 'ok')
-  assert.equal(await ledger.saveProgress({ ...entry, progress: PROGRESS }), 'ok')
+  assert.equal(await ledger.saveProgress({ ...entry, order: ORDER, progress: PROGRESS }), 'ok')
   const now = { order: ORDER, progress: PROGRESS, taken: true }
   assert.deepEqual(await ledger.ingestOrder('order-a'), now)
   const taken = await ledger.takeOrder('order-a', lock)
@@ -26,7 +26,7 @@ test('progress does not touch the crash count', async (t) => {
   await deleting('R1', [ORDER])
   const lock = await grab(orderLock('order-a'))
   await ledger.takeOrder('order-a', lock)
-  await ledger.saveProgress({ order: 'order-a', lock, progress: PROGRESS })
+  await ledger.saveProgress({ order: ORDER, lock, progress: PROGRESS })
   const taken = await ledger.takeOrder('order-a', lock)
   assert.equal(taken.kind === 'taken' && taken.crashes, 1)
 })
@@ -41,7 +41,7 @@ test('a worker whose lock is gone or another worker’s writes nothing', async (
     await lose()
     const entry = { order: 'order-a', lock: zombie }
     assert.equal(await ledger.saveCheckpoint({ ...entry, checkpoint: CHECKPOINT }), 'lost')
-    assert.equal(await ledger.saveProgress({ ...entry, progress: PROGRESS }), 'lost')
+    assert.equal(await ledger.saveProgress({ ...entry, order: ORDER, progress: PROGRESS }), 'lost')
     assert.deepEqual(await redis.hgetall(keys.ingest('order-a')), before)
   }
 })
@@ -63,7 +63,7 @@ test('an order that has ended is gone and does not come back', async (t) => {
   await ledger.recordOutcome({ order: 'order-a', outcomes, lock })
   const entry = { order: 'order-a', lock }
   assert.equal(await ledger.saveCheckpoint({ ...entry, checkpoint: CHECKPOINT }), 'gone')
-  assert.equal(await ledger.saveProgress({ ...entry, progress: PROGRESS }), 'gone')
+  assert.equal(await ledger.saveProgress({ ...entry, order: ORDER, progress: PROGRESS }), 'gone')
   assert.equal(await redis.exists(keys.ingest('order-a')), 0)
   assert.equal(await ledger.ingestOrder('order-a'), null)
 })

@@ -43,7 +43,8 @@ const VERBS: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
     ledger.saveCheckpoint({ order: 'order-a', checkpoint: '{}', lock: orderLock('order-a') }),
   saveProgress: (ledger) => {
     const progress = { processed: 1, failed: 0 }
-    return ledger.saveProgress({ order: 'order-a', progress, lock: orderLock('order-a') })
+    const order = ingestOrder('order-a', [chunkRef('R1', 0)])
+    return ledger.saveProgress({ order, progress, lock: orderLock('order-a') })
   },
   recordOutcome: (ledger) =>
     ledger.recordOutcome({

@@ -238,7 +238,11 @@ async function work(
     case 'wait':
       return ledger.saveCheckpoint({ order, checkpoint: '{"step":"wait"}', lock })
     case 'progress':
-      return ledger.saveProgress({ order, progress: { processed: 1, failed: 0 }, lock })
+      return ledger.saveProgress({
+        order: model.orderAt(op.order),
+        progress: { processed: 1, failed: 0 },
+        lock,
+      })
     case 'record': {
       const outcomes = chunks.map((ref) => ({ ref, outcome: chunkOutcome(token) }))
       const recorded = await ledger.recordOutcome({ order, outcomes, lock })

@@ -185,6 +185,25 @@ test('a job that has not ended after a day is aborted, and the rest goes again',
   ])
 })
 
+test('a job under suspicion is aborted by whoever goes on, and the rest goes again', async () => {
+  for (const [index, isAborted] of [false, true].entries()) {
+    const ids = ids18(20, 920 + 20 * index)
+    world.sandbox.faults.add({ on: 'job', times: 1, action: { do: 'hold', afterRows: 8 } })
+    const { receipt } = await resume(ids, async () => {
+      const jobId = await closed(ids)
+      await world.sandbox.referee.until(({ jobs }) => jobs.at(-1)?.processed === 8)
+      if (isAborted) await ingest.abort(jobId)
+      return { step: 'wait', jobId, since: Date.now(), stopped: 'suspect' }
+    })
+    assert.deepEqual([receipt.status, receipt.error], ['completed', null])
+    const lines = receipt.ingestJobs.map(({ state, records }) => [state, records])
+    assert.deepEqual(lines, [
+      ['Aborted', 20],
+      ['JobComplete', 12],
+    ])
+  }
+})
+
 test('a checkpoint of a newer worker is left to it: the job is put aside, not failed', async () => {
   const id = await planned(ids18(3, 1000))
   const [order = ''] = (await world.store.ledger.openChunks(id)).values()
