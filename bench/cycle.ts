@@ -3,9 +3,10 @@
  * another, with a Redis of its own. Wall time and peak memory of the run's process; the server's own
  * time is what its jobs took from the close to their end.
  *
- *   node bench/cycle.ts [ids, default 100000,1000000,5200000] [--built]
+ *   node bench/cycle.ts [ids, default 100000,1000000,5200000] [--built] [--canary]
  *
  * `--built` runs dist/ (after `npm run build`), as the published package does; else the sources.
+ * `--canary` sends one ahead, as a run does by default; else all is one job.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,6 +19,7 @@ import { expungeRun } from './peers/expunge.ts'
 import { callsOf, DIST, SOURCES, serverSeconds, startSandboxProcess } from './sandbox-process.ts'
 
 const MAIN = argv.includes('--built') ? DIST : SOURCES
+const canary = argv.includes('--canary')
 const counts = (argv[2]?.startsWith('--') ? undefined : argv[2]) ?? '100000,1000000,5200000'
 
 const CASES = {
@@ -51,7 +53,7 @@ async function runCase(
 ): Promise<void> {
   const sandbox = await startSandboxProcess(MAIN, flags)
   try {
-    const { command, env } = expungeRun(MAIN, sandbox.login, { csv, folder })
+    const { command, env } = expungeRun(MAIN, sandbox.login, { csv, folder }, { canary })
     const run = await measure(command, env)
     assertWhole(run, count)
     const stats = await sandbox.stats()

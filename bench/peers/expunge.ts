@@ -24,15 +24,22 @@ export const expungeBuilt: Peer = {
 }
 
 /** `expunge run` with an embedded Redis. `unprocessed` rows got no verdict of Salesforce's. */
-export function expungeRun(main: string, login: Login, { csv, folder }: Task): Run {
+export function expungeRun(
+  main: string,
+  login: Login,
+  { csv, folder }: Task,
+  { canary = false }: { readonly canary?: boolean } = {},
+): Run {
   const input = ['--object', 'Contact', '--csv', csv, '--max-records', '100000000']
+  // Where all rows fail the brake would rightly stop the run.
+  const brake = ['--max-failure-ratio', '1']
   const output = ['--yes', '--json', '--results', join(folder, 'results')]
   return {
-    command: [execPath, main, 'run', ...input, ...output],
+    command: [execPath, main, 'run', ...input, ...brake, ...output],
     env: {
       EXPUNGE_HOME: join(folder, 'home'),
-      // One job, as the peers send it; and where all rows fail a canary would rightly stop the run.
-      EXPUNGE_CANARY: '0',
+      // One job, as the peers send it.
+      EXPUNGE_CANARY: canary ? '10000' : '0',
       SALESFORCE_LOGIN_URL: login.url,
       SALESFORCE_CLIENT_ID: login.clientId,
       SALESFORCE_CLIENT_SECRET: login.clientSecret,
