@@ -26,7 +26,7 @@ export const OTHER_CODE = 'OTHER'
 
 /**
  * How ingest jobs end: in one of Salesforce's terminal states, `Vanished` where Salesforce does not
- * know it any more, `Abandoned` where we gave it up before it ran, `Other` for states that a later
+ * know it any more, `Abandoned` where we gave it up, `Other` for states that a later
  * version of the API brings.
  */
 export const INGEST_JOB_ENDS = [
@@ -62,6 +62,7 @@ const ROW_REASONS = [
   'missing',
   'aborted',
   'vanished',
+  'unreadable',
 ] as const
 export const RETRY_REASONS = [...STEP_REASONS, ...ROW_REASONS] as const
 export type RetryReason = (typeof RETRY_REASONS)[number]

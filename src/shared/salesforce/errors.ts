@@ -60,6 +60,14 @@ export class SalesforceError extends ExpungeError implements Fault {
   }
 }
 
+/**
+ * True where a call succeeded by its status, and what came is none of the API's answers: a page of a
+ * proxy or a maintenance screen. It counts as an outage, and yet may meet one job alone.
+ */
+export function isForeignAnswer({ kind, httpStatus, operation }: SalesforceError): boolean {
+  return kind === 'org-fault' && operation !== 'token' && httpStatus !== null && httpStatus < 300
+}
+
 /** The login led to an org other than the one configured: nothing may be sent to it. */
 export class WrongOrgError extends ExpungeError {
   readonly code = 'WRONG_ORG'

@@ -22,34 +22,34 @@ export function isKnownState(state: string): state is IngestJobState {
   return (INGEST_JOB_STATES as readonly string[]).includes(state)
 }
 
-/** An ingest job as Salesforce reports it. Create and close answer without counters: they are 0. */
+/** An ingest job as Salesforce reports it. */
 export interface IngestJobInfo {
-  /** 18 characters, prefix 750. */
+  /** 15 or 18 characters, prefix 750. */
   readonly id: string
   /** One of {@link INGEST_JOB_STATES}, or a word that a later API version brings. */
   readonly state: string
   readonly object: string
   readonly operation: string
-  readonly createdDate: string | null
   /** The last change; it stands still while a job does. */
   readonly systemModstamp: string | null
-  /** Failed ones included. */
-  readonly numberRecordsProcessed: number
-  readonly numberRecordsFailed: number
-  /** Salesforce's own repetitions of internal batches. */
-  readonly retries: number
-  /** Milliseconds. */
-  readonly totalProcessingTime: number
-  readonly apiActiveProcessingTime: number
-  readonly apexProcessingTime: number
+  /**
+   * Failed ones included. Null where the answer has no number of rows there: those of create, close
+   * and abort have none, and any other may be spoilt.
+   */
+  readonly numberRecordsProcessed: number | null
+  readonly numberRecordsFailed: number | null
   /** Why the job is Failed. */
   readonly errorMessage: string | null
 }
 
+/** A number of rows, or the same as text; null where it is anything else. */
 const count = z
-  .number()
-  .nullish()
-  .transform((value) => value ?? 0)
+  .unknown()
+  .optional()
+  .transform((value) => {
+    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+    return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : null
+  })
 const text = z
   .string()
   .nullish()
@@ -58,24 +58,24 @@ const text = z
 /** What the API returns is `state`; one page of the documentation says `status`, so both count. */
 export const ingestJobInfo: z.ZodType<IngestJobInfo> = z
   .object({
-    id: z.string().min(1),
+    id: z.string().regex(/^750[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?$/, 'expected the id of a job'),
     state: z.string().optional(),
     status: z.string().optional(),
     object: z.string(),
     operation: z.string(),
-    createdDate: text,
     systemModstamp: text,
     numberRecordsProcessed: count,
     numberRecordsFailed: count,
-    retries: count,
-    totalProcessingTime: count,
-    apiActiveProcessingTime: count,
-    apexProcessingTime: count,
     errorMessage: text,
+    // Every job of ours has these: another one's result files would be read wrongly.
+    contentType: z.literal('CSV').nullish(),
+    lineEnding: z.literal('LF').nullish(),
+    columnDelimiter: z.literal('COMMA').nullish(),
   })
   .transform(({ state, status, ...job }, context) => {
+    const { contentType: _, lineEnding: __, columnDelimiter: ___, ...info } = job
     const said = state ?? status
-    if (said !== undefined) return { ...job, state: canonicalState(said) }
+    if (said !== undefined) return { ...info, state: canonicalState(said) }
     context.addIssue({ code: 'custom', path: ['state'], message: 'expected a string' })
     return z.NEVER
   })

@@ -13,15 +13,19 @@ import { z } from 'zod'
  *
  * `stopped` is why a running job is being aborted by us: decided before it is done, so that whoever
  * reads the results knows whose wish it was.
+ *
+ * `unclosed`: the job runs, or has run, though we have not closed it. Somebody else has, or it was
+ * never ours: its counters prove nothing.
  */
 const jobId = z.string().min(1)
 const stopped = z.enum(['requests', 'operator', 'overdue', 'suspect']).optional()
+const unclosed = z.literal(true).optional()
 const checkpointSchema = z.discriminatedUnion('step', [
   z.strictObject({ step: z.literal('create') }),
   z.strictObject({ step: z.literal('upload'), jobId }),
   z.strictObject({ step: z.literal('close'), jobId }),
-  z.strictObject({ step: z.literal('wait'), jobId, since: z.int(), stopped }),
-  z.strictObject({ step: z.literal('collect'), jobId, stopped }),
+  z.strictObject({ step: z.literal('wait'), jobId, since: z.int(), stopped, unclosed }),
+  z.strictObject({ step: z.literal('collect'), jobId, stopped, unclosed }),
 ])
 
 export type Checkpoint = Readonly<z.output<typeof checkpointSchema>>

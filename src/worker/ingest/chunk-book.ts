@@ -34,10 +34,12 @@ export interface ChunkBookOptions {
 export class ChunkBook implements AsyncDisposable {
   readonly ref: ChunkRef
   readonly #sent = new IdSet()
-  readonly #judged = new IdSet()
+  /** Ids among the failures, those that go again among them. */
+  readonly #failures = new IdSet()
+  readonly #successes = new IdSet()
   readonly #again = new IdSet()
   readonly #counts: Record<Verdict, number> = { ...NO_OUTCOME }
-  readonly #failures = new Map<string, number>()
+  readonly #codes = new Map<string, number>()
   readonly #parts: Readonly<Record<PartKind, ResultWriter>>
   readonly #staging: Staging
   readonly #keepDeleted: boolean
@@ -56,9 +58,14 @@ export class ChunkBook implements AsyncDisposable {
     this.#keepDeleted = keepDeleted
   }
 
+  /** Ids that failedResults has mentioned. */
+  get failures(): number {
+    return this.#failures.size
+  }
+
   /** Ids that a result file has mentioned. */
   get mentioned(): number {
-    return this.#judged.size + this.#again.size
+    return this.#failures.size + this.#successes.size
   }
 
   /** Ids whose failure will pass: they go again. */
@@ -89,30 +96,49 @@ export class ChunkBook implements AsyncDisposable {
     )
   }
 
-  /** True for an id that was sent with this chunk and is not mentioned yet. */
+  wasSent(id: Uint8Array): boolean {
+    return this.#sent.has(id, 0)
+  }
+
+  isAmongFailures(id: Uint8Array): boolean {
+    return this.#failures.has(id, 0)
+  }
+
+  /** False where a row of either file has mentioned it before. */
   awaits(id: Uint8Array): boolean {
-    return this.#sent.has(id, 0) && !this.#judged.has(id, 0) && !this.#again.has(id, 0)
+    return this.wasSent(id) && !this.isAmongFailures(id) && !this.#successes.has(id, 0)
   }
 
   failed(id: Buffer, code: string, message: string): void {
-    this.#judged.add(id, 0)
+    this.#failures.add(id, 0)
     this.#counts.failed++
-    this.#failures.set(code, (this.#failures.get(code) ?? 0) + 1)
+    this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1)
     this.#parts.failed.write([to18(id.toString('latin1')), code, message])
   }
 
   /** An id whose failure will pass. */
   goesAgain(id: Buffer): void {
+    this.#failures.add(id, 0)
     this.#again.add(id, 0)
   }
 
   alreadyGone(id: Buffer): void {
-    this.#judged.add(id, 0)
+    this.#failures.add(id, 0)
     this.#counts.alreadyGone++
   }
 
+  /** A failure that says that an earlier attempt of ours has deleted it. */
+  deletedBefore(id: Buffer): void {
+    this.#failures.add(id, 0)
+    this.#countDeleted(id)
+  }
+
   deleted(id: Buffer): void {
-    this.#judged.add(id, 0)
+    this.#successes.add(id, 0)
+    this.#countDeleted(id)
+  }
+
+  #countDeleted(id: Buffer): void {
     this.#counts.deleted++
     if (this.#keepDeleted) this.#parts.deleted.write([to18(id.toString('latin1'))])
   }
@@ -125,12 +151,13 @@ export class ChunkBook implements AsyncDisposable {
     const { left } = this
     if (rest !== 'again') this.#counts[rest] += left
     if (resender === null) this.#counts.unprocessed += this.#again.size
-    const isListed = rest === 'unprocessed' || (rest === 'deleted' && this.#keepDeleted)
-    if (this.#again.size > 0 || (left > 0 && (isListed || rest === 'again'))) {
+    // Where deleted ids are written down, each is as it is read: then nothing is left.
+    if (this.#again.size > 0 || (left > 0 && rest !== 'deleted')) {
       for await (const ids of this.#staging.read(this.ref, this.ref.chunk)) {
         if (this.#again.size > 0) await this.#pass(this.#pick(ids, this.#again), resender)
         if (rest === 'again') await resender?.unaccounted(this.#pickUnmentioned(ids))
-        else if (isListed) this.#list(this.#pickUnmentioned(ids), this.#parts[rest])
+        else if (rest === 'unprocessed')
+          this.#list(this.#pickUnmentioned(ids), this.#parts.unprocessed)
         await this.drain()
       }
     }
@@ -147,7 +174,7 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   #pickUnmentioned(ids: Uint8Array): Uint8Array {
-    return pick(ids, (at) => !this.#judged.has(ids, at) && !this.#again.has(ids, at))
+    return pick(ids, (at) => !this.#failures.has(ids, at) && !this.#successes.has(ids, at))
   }
 
   #list(ids: Uint8Array, part: ResultWriter): void {
@@ -163,18 +190,21 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   /** The verdicts given; `job` is the one that the chunk travelled in. */
-  outcome(job: { readonly id: string; readonly state: string }): ChunkOutcome {
+  outcome(
+    job: { readonly id: string; readonly state: string },
+    error: ChunkOutcome['error'],
+  ): ChunkOutcome {
     return {
       outcome: { ...this.#counts },
-      failures: Object.fromEntries(this.#failures),
+      failures: Object.fromEntries(this.#codes),
       job: lineOf(this.ref, job),
-      error: null,
+      error,
       ...(this.#listed === undefined ? {} : { listed: this.#listed }),
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const set of [this.#sent, this.#judged, this.#again]) set.dispose()
+    for (const set of [this.#sent, this.#failures, this.#successes, this.#again]) set.dispose()
     for (const part of Object.values(this.#parts)) await part.discard()
   }
 }

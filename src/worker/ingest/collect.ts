@@ -3,16 +3,13 @@ import type { IngestOrder } from '../../shared/ledger/record.ts'
 import { NO_OUTCOME } from '../../shared/receipt.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import type { Staging } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
-import { ChunkBook, lineOf } from './chunk-book.ts'
-import {
-  mentionedIn,
-  type Reading,
-  readFailures,
-  readSuccesses,
-  readWhole,
-} from './read-results.ts'
+import { type ChunkBook, lineOf } from './chunk-book.ts'
+import { countsOf, isWhole } from './counts.ts'
+import type { Reading } from './read-results.ts'
+import { type Account, mentionedIn, reconcile } from './reconcile.ts'
 import {
   type CollectedChunk,
   delayOf,
@@ -22,6 +19,8 @@ import {
   stoppedOf,
 } from './resend.ts'
 import { jobFailureOf, mayGoAgain, pieceSize } from './retry.ts'
+import type { Refusal } from './step.ts'
+import { idsOf } from './steps.ts'
 
 /** What collecting results needs. */
 export interface Collector {
@@ -36,6 +35,16 @@ export interface Collector {
   readonly resendMs: number
 }
 
+/** What is known of a job beside what it says. */
+export interface Known {
+  /** What goes again spends no attempt: an operator's wish, or the org's fault. */
+  readonly excused?: boolean
+  /** We have not closed it, so that its counters may be of other rows than ours. */
+  readonly unclosed?: boolean
+  /** Asks for the job once more, where its counters and its files do not fit. */
+  readonly look?: () => Promise<IngestJobInfo | null>
+}
+
 /**
  * Gives every id of a terminal ingest job its verdict, or another attempt, from as few downloads as
  * tell the truth:
@@ -43,8 +52,9 @@ export interface Collector {
  * - none, where the job is complete, has processed what was sent and nothing failed;
  * - `failedResults`, where it is complete and its failures are as many as it says: whatever is not
  *   among them was deleted;
- * - `successfulResults` too in every other case: whatever neither file mentions goes again.
- *   That includes what `unprocessedrecords` lists, so that file is never needed.
+ * - `successfulResults` too in every other case, as where counters are missing or do not fit the
+ *   files: whatever neither file mentions goes again. That includes what `unprocessedrecords` lists,
+ *   so that file is never needed.
  *
  * Rows come in any order (Bulk API 2.0, Get Job Successful Record Results), so they are matched by
  * id. Counters of the job include failures. Repeating it writes the same files again.
@@ -54,67 +64,63 @@ export async function collect(
   order: IngestOrder,
   collector: Collector,
   ctx: Context,
-  { excused = false }: { readonly excused?: boolean } = {},
+  { excused = false, unclosed = false, look = async () => job }: Known = {},
 ): Promise<readonly CollectedChunk[]> {
-  const sent = order.chunks.reduce((sum, { count }) => sum + count, 0)
-  const whole = job.state === 'JobComplete' && job.numberRecordsProcessed === sent
+  const sent = idsOf(order)
+  const counts = (told: IngestJobInfo | null) =>
+    unclosed || told === null ? null : countsOf(told, sent)
+  const now = counts(job)
   if (job.errorMessage !== null) {
     ctx.log.error({ ingestJob: job.id, state: job.state }, `Salesforce: ${job.errorMessage}`)
   }
-  if (whole && job.numberRecordsFailed === 0 && !collector.keepDeleted) {
+  if (isWhole(job, now, sent) && now?.failed === 0 && !collector.keepDeleted) {
     return order.chunks.map((ref) => {
       const outcome = { ...NO_OUTCOME, deleted: ref.count }
       return { ref, outcome: { outcome, failures: {}, job: lineOf(ref, job), error: null } }
     })
   }
-  const reading = await begin(job, order, excused, collector, ctx)
+  const reading = await begin({ job, order, sent, collector, ctx }, excused)
   await using opened = new AsyncDisposableStack()
-  const books = order.chunks.map((ref) => opened.use(new ChunkBook(ref, collector)))
-  for (const book of books) await book.open()
-  await readWhole(readFailures, job.numberRecordsFailed, reading, books)
-  const told = whole && mentionedIn(books) === job.numberRecordsFailed
-  if (!told || collector.keepDeleted) {
-    await readWhole(readSuccesses, job.numberRecordsProcessed, reading, books)
-  }
-  const doubt = job.state === 'JobComplete' || mentionedIn(books) < job.numberRecordsProcessed
+  const account = await reconcile(reading, { now, ask: async () => counts(await look()) }, opened)
   const results: CollectedChunk[] = []
-  for (const book of books) results.push(await conclude(book, { told, doubt }, reading))
+  for (const book of account.books) results.push(await conclude(book, account, reading))
   return results
 }
 
 async function begin(
-  job: IngestJobInfo,
-  order: IngestOrder,
+  facts: Pick<Reading, 'job' | 'order' | 'sent' | 'collector' | 'ctx'>,
   asked: boolean,
-  collector: Collector,
-  ctx: Context,
 ): Promise<Reading> {
+  const { job, order, collector } = facts
   const failure = job.state === 'Failed' ? (jobFailureOf(job.errorMessage) ?? 'other') : null
   const excused = asked || failure === 'quota'
   // A flag that is raised later is settle's to heed.
   const stopped = await stoppedOf(order, collector)
   const hasTries = ({ ref }: ChunkBook) => failure !== 'input' && (excused || mayGoAgain(ref))
   const mayResend = (book: ChunkBook) => hasTries(book) && !stopped.has(book.ref.request)
-  return { job, order, failure, excused, hasTries, mayResend, collector, ctx }
+  return { ...facts, failure, excused, hasTries, mayResend }
 }
 
 /** The chunk's outcome, once all files are read. */
 async function conclude(
   book: ChunkBook,
-  { told, doubt }: { told: boolean; doubt: boolean },
+  account: Account,
   reading: Reading,
 ): Promise<CollectedChunk> {
   const { job, order, failure, excused, mayResend, collector } = reading
-  const rest = told ? 'deleted' : mayResend(book) ? 'again' : 'unprocessed'
+  const rest = account.restIsDeleted ? 'deleted' : mayResend(book) ? 'again' : 'unprocessed'
   const unaccounted = rest === 'again' ? book.left : 0
-  const outcomeOf = () => ({ ...book.outcome(job), error: inputError(reading) })
+  const outcomeOf = () => book.outcome(job, errorOf(book, rest, account, reading))
   if (book.passing + unaccounted === 0 || !mayResend(book)) {
     await book.close(rest, null)
     return { ref: book.ref, outcome: outcomeOf() }
   }
   const resender = await RowResender.open(
     book.ref,
-    { excused, size: pieceSize(failure, book.ref.count), doubt },
+    {
+      ...{ excused, size: pieceSize(failure, book.ref.count) },
+      doubt: isInDoubt(account, reading),
+    },
     collector,
   )
   await book.close(rest, resender)
@@ -127,15 +133,38 @@ async function conclude(
   }
 }
 
+/** Whether rows that no file mentions may have been deleted all the same. */
+function isInDoubt({ books, counts }: Account, { job }: Reading): boolean {
+  return job.state === 'JobComplete' || counts === null || mentionedIn(books) < counts.processed
+}
+
 function reasonOf({ job, failure }: Reading, unaccounted: number): ResendReason {
   if (failure !== null && failure !== 'input') return failure
   if (job.state === 'Aborted') return 'aborted'
   return unaccounted > 0 ? 'missing' : 'row'
 }
 
-/** Salesforce could not read what was sent: a defect of ours, and the receipt says so. */
-function inputError({ job, failure }: Reading): { code: string; message: string } | null {
-  if (failure !== 'input') return null
-  const message = `Salesforce refused ingest job ${job.id}: ${job.errorMessage}`
-  return { code: 'INGEST_JOB_FAILED', message }
+/** What the receipt says of the job; null where all is in order. */
+function errorOf(
+  book: ChunkBook,
+  rest: 'deleted' | 'unprocessed' | 'again',
+  { contradictions, lacking }: Account,
+  { job, failure }: Reading,
+): Refusal | null {
+  // A defect of ours.
+  if (failure === 'input') {
+    const message = `Salesforce refused ingest job ${job.id}: ${job.errorMessage}`
+    return { code: 'INGEST_JOB_FAILED', message }
+  }
+  const isLast = rest === 'unprocessed' && book.left > 0
+  const words = [...contradictions]
+  if (isLast && lacking > 0) words.push(`${lacking} rows counted that are in no result file`)
+  // Where every row goes again nothing stays of what this job said.
+  const hasVerdicts = book.mentioned > book.passing || isLast
+  if (words.length === 0 || !hasVerdicts) return null
+  const message =
+    `What Salesforce says of ingest job ${job.id} does not fit together: ${words.join(', ')}. ` +
+    'Each id has the verdict of its own row; one that is in both result files is counted as failed, ' +
+    'one that is in neither as unprocessed. Compare with the job in Salesforce.'
+  return { code: RESULTS_CONTRADICT, message }
 }

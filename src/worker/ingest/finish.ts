@@ -1,20 +1,23 @@
-import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import type { IngestOrder } from '../../shared/ledger/record.ts'
+import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors.ts'
+import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { collect } from './collect.ts'
-import { sendAgain } from './resend.ts'
+import { countsOf, isWhole } from './counts.ts'
+import { type LostJob, sendAgain } from './resend.ts'
 import { jobFailureOf } from './retry.ts'
-import type { Refusal, Step, Work } from './step.ts'
-import { found, neverRan } from './steps.ts'
+import type { Collecting, Refusal, Step, Work } from './step.ts'
+import { found, idsOf, neverRan } from './steps.ts'
 import { endUnprocessed } from './unprocessed.ts'
 
 /** The ends of an ingest job: its results, or the account of why there are none. */
 
 const VANISHED = 'Vanished'
-
-type Collecting = Extract<Step, { step: 'collect' }>
+/** Of a job that we gave up while it may run on. */
+const ABANDONED = 'Abandoned'
 
 export async function finish(
-  { jobId, seen, stopped }: Collecting,
+  { jobId, seen, since, stopped, unclosed }: Collecting,
   inDoubt: boolean,
   work: Work,
 ): Promise<Step> {
@@ -22,17 +25,41 @@ export async function finish(
   const begun = ctx.clock.now()
   await deps.visit.enter('follow')
   // Whoever tries on behalf of all must really ask.
-  const known = inDoubt || deps.visit.isProbing ? undefined : seen
+  const known = inDoubt || deps.visit.isProbing || !isAddedUp(seen, order) ? undefined : seen
   const job = known ?? (await found(deps.api.get(jobId, ctx.signal)))
-  if (job === null) {
-    const why = { reason: 'vanished', job: { id: jobId, state: VANISHED } } as const
-    return { step: 'done', results: await sendAgain(order, why, deps.collector, ctx) }
+  if (job === null) return sendLost(vanished(jobId), work)
+  const told = {
+    ...(stopped === undefined ? {} : { stopped }),
+    ...(unclosed === undefined ? {} : { unclosed }),
   }
+  // It was at its end, and now says that it runs: one of the two is not so.
+  if (!isTerminalState(job.state)) return { step: 'wait', jobId, since: since ?? begun, ...told }
   await tellGate(job, work)
   const excused = stopped !== undefined && stopped !== 'requests'
-  const results = await collect(job, order, deps.collector, ctx, { excused })
+  const look = () => found(deps.api.get(jobId, ctx.signal))
+  const results = await collect(job, order, deps.collector, ctx, { ...told, excused, look })
   deps.events.phaseEnded('collect', (ctx.clock.now() - begun) / 1000)
   return { step: 'done', results }
+}
+
+/** Counters that do not add up are asked for once more, before the result files must tell. */
+function isAddedUp(job: IngestJobInfo | undefined, order: IngestOrder): boolean {
+  const sent = idsOf(order)
+  if (job === undefined) return false
+  const counts = countsOf(job, sent)
+  return job.state === 'JobComplete' ? isWhole(job, counts, sent) : counts !== null
+}
+
+function vanished(id: string): LostJob {
+  const message = `Salesforce does not know ingest job ${id} any more; what became of its rows is not known.`
+  return {
+    ...{ reason: 'vanished', job: { id, state: VANISHED } },
+    error: { code: 'JOB_VANISHED', message },
+  }
+}
+
+async function sendLost(lost: LostJob, { order, deps, ctx }: Work): Promise<Step> {
+  return { step: 'done', results: await sendAgain(order, lost, deps.collector, ctx) }
 }
 
 /** What became of one job tells of the daily allowance that all of them share. */
@@ -48,30 +75,90 @@ async function tellGate({ state, errorMessage }: IngestJobInfo, { deps }: Work):
 /**
  * Ends a job that cannot be carried through, or is no longer wanted. What is reported as not sent
  * must not run later, so one that is not begun is aborted, and one that runs after all is followed
- * to its end.
+ * to its end, as long as anybody can tell what it does.
  */
 export async function giveUp(at: Checkpoint, why: Refusal | null, work: Work): Promise<Step> {
   const { order, deps, ctx } = work
-  if (at.step === 'wait') return at
   if (at.step !== 'create') await deps.visit.enter('follow')
-  if (at.step === 'upload' || at.step === 'close') {
-    const job = await found(deps.api.get(at.jobId, ctx.signal))
-    if (job?.state === 'Open') await found(deps.api.abort(at.jobId, ctx.signal))
-    else if (job !== null && !neverRan(job)) {
-      return { step: 'wait', jobId: at.jobId, since: ctx.clock.now() }
-    }
-  }
   if (why === null) ctx.log.info({ step: at.step }, 'Ingest job dropped: it is no longer wanted.')
   else ctx.log.error({ code: why.code, step: at.step }, `Ingest job given up: ${why.message}`)
-  const job = at.step === 'collect' ? await stateNow(at.jobId, work) : null
+  switch (at.step) {
+    case 'create':
+      break
+    case 'upload':
+    case 'close': {
+      const running = await withdraw(at, why, work)
+      if (running !== null) return running
+      break
+    }
+    case 'wait':
+      return at
+    case 'collect':
+      return endUnread(at.jobId, why, work)
+    default:
+      throw new TypeError(`Unknown checkpoint ${JSON.stringify(at satisfies never)}`)
+  }
   return {
     step: 'done',
-    results: await endUnprocessed(order, { error: why, job }, deps.collector, ctx),
+    results: await endUnprocessed(order, { error: why, job: null }, deps.collector, ctx),
   }
 }
 
+/** Aborts a job that has not begun. Where it has, or may have, the step that follows. */
+async function withdraw(
+  at: Extract<Checkpoint, { step: 'upload' | 'close' }>,
+  why: Refusal | null,
+  work: Work,
+): Promise<Step | null> {
+  const { deps, ctx } = work
+  const { jobId } = at
+  const isClosing = at.step === 'close'
+  const job = await ifUsable(found(deps.api.get(jobId, ctx.signal)))
+  if (job === 'unusable' && isClosing && why !== null) return { step: 'lose', jobId, why }
+  if (job === 'unusable' || job?.state === 'Open') {
+    await ifUsable(found(deps.api.abort(jobId, ctx.signal)))
+    return null
+  }
+  if (job === null || neverRan(job)) return null
+  const since = ctx.clock.now()
+  return { step: 'wait', jobId, since, ...(isClosing ? {} : { unclosed: true as const }) }
+}
+
 /** The job ran, though its results cannot be read: the receipt names it as it is. */
-async function stateNow(id: string, { deps, ctx }: Work): Promise<{ id: string; state: string }> {
-  const job = await found(deps.api.get(id, ctx.signal))
-  return { id, state: job?.state ?? VANISHED }
+async function endUnread(id: string, why: Refusal | null, work: Work): Promise<Step> {
+  const { order, deps, ctx } = work
+  const job = await ifUsable(found(deps.api.get(id, ctx.signal)))
+  const isTold = job !== null && job !== 'unusable'
+  // Its results cannot be read because there are none yet.
+  if (isTold && !isTerminalState(job.state) && why !== null) return { step: 'lose', jobId: id, why }
+  const state = isTold ? job.state : job === null ? VANISHED : ABANDONED
+  const ended = { error: why, job: { id, state } }
+  return { step: 'done', results: await endUnprocessed(order, ended, deps.collector, ctx) }
+}
+
+/** Sends the rows of a job again that may still run: so it is told to do no more. */
+export async function lose(id: string, why: Refusal, work: Work): Promise<Step> {
+  const { deps, ctx } = work
+  await deps.visit.enter('follow')
+  ctx.log.error({ ingestJob: id, code: why.code }, `Ingest job lost: ${why.message}`)
+  await ifUsable(found(deps.api.abort(id, ctx.signal)))
+  const message = `What became of the rows of ingest job ${id} is not known. ${why.message}`
+  return sendLost(
+    {
+      ...{ reason: 'unreadable', job: { id, state: ABANDONED } },
+      error: { code: why.code, message },
+    },
+    work,
+  )
+}
+
+/** What Salesforce says, where it says what anybody can use: to ask once more has been tried. */
+async function ifUsable<T>(call: Promise<T>): Promise<T | 'unusable'> {
+  try {
+    return await call
+  } catch (error) {
+    const isAnswer = error instanceof SalesforceError
+    if (isAnswer && (error.kind !== 'org-fault' || isForeignAnswer(error))) return 'unusable'
+    throw error
+  }
 }

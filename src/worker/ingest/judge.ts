@@ -2,7 +2,7 @@ import { messageOf } from '../../shared/errors.ts'
 import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { PauseReason } from '../../shared/ledger/pause.ts'
 import type { RetryReason } from '../../shared/metrics/labels.ts'
-import { SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
+import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { StagingError } from '../../shared/staging.ts'
 import { NotOursError } from '../context.ts'
 import { ResultFormatError } from './result-csv.ts'
@@ -30,6 +30,8 @@ export type Judgement = {
       readonly pause: PauseReason
       /** Says so of the whole org; another answer may have been an accident. */
       readonly atOnce: boolean
+      /** It may be of this job alone, and last for ever. */
+      readonly isForeign: boolean
     }
 )
 
@@ -54,7 +56,11 @@ function judgeAnswer(error: SalesforceError): Judgement {
   switch (kind) {
     case 'org-fault': {
       const reason = httpStatus === null ? 'network' : kind
-      return { kind, reason, afterMs, code, message, ...pauseOf(error) }
+      return {
+        ...{ kind, reason, afterMs, code, message },
+        ...pauseOf(error),
+        isForeign: isForeignAnswer(error),
+      }
     }
     case 'job-state':
     case 'already-uploaded':

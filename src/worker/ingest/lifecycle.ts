@@ -1,7 +1,7 @@
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Context } from '../context.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { finish, giveUp } from './finish.ts'
+import { finish, giveUp, lose } from './finish.ts'
 import { type Judgement, judge } from './judge.ts'
 import { retryDelay } from './poll.ts'
 import type { CollectedChunk } from './resend.ts'
@@ -12,6 +12,13 @@ import { wait } from './wait.ts'
 
 /** Answers that the API's description does not allow for are not retried for ever. */
 const MOST_UNEXPECTED = 5
+/** Of a job that runs: with the growing delays between them some nine minutes. */
+const MOST_UNEXPECTED_WAITING = 10
+/**
+ * Pages in place of answers pause the org like any outage. Where they never end for a job that is
+ * closed, it is treated like one that takes too long.
+ */
+const LONGEST_FOREIGN_MS = 24 * 3600_000
 
 /** How far a job is at each checkpoint: only what leads further counts as progress. */
 const RANK = { create: 0, upload: 1, close: 2, wait: 3, collect: 4 } as const
@@ -73,6 +80,8 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
       return finish(at, inDoubt, work)
     case 'give-up':
       return giveUp(at.at, at.why, work)
+    case 'lose':
+      return lose(at.jobId, at.why, work)
     default:
       throw new TypeError(`Unknown step ${JSON.stringify(at satisfies never)}`)
   }
@@ -85,7 +94,7 @@ async function save(next: Step, patience: Patience, deps: LifecycleDeps): Promis
   patience.reached(RANK[checkpoint.step])
 }
 
-/** The same step again after a while, or the end of it. A job that runs is never given up. */
+/** The same step again after a while, or the end of it. */
 async function afterFailure(
   error: unknown,
   here: Pending,
@@ -94,19 +103,46 @@ async function afterFailure(
 ): Promise<Pending> {
   const { deps, ctx } = work
   const judgement = judge(error)
-  const { kind, reason, afterMs, code, message } = judgement
-  const failures = patience.failed(kind === 'unexpected')
+  const { reason, afterMs } = judgement
+  const failures = patience.failed(judgement, ctx.clock.now())
   const isHeld = await tellGate(judgement, work)
-  const checkpoint = checkpointOf(here)
-  const hopeless = kind === 'hopeless' || patience.exhausted
-  if (hopeless && checkpoint !== null && here.step !== 'wait') {
-    return { step: 'give-up', at: checkpoint, why: { code, message } }
-  }
+  const end = endAfter(judgement, here, patience)
+  if (end !== null) return end
   ctx.log.warn({ err: error, step: here.step, failures }, 'A step failed and is tried again.')
   deps.events.retried(reason)
   if (isHeld) return here
   await ctx.clock.sleep(Math.max(afterMs, retryDelay(failures - 1, Math.random())), ctx.signal)
   return here
+}
+
+/** How a step ends that is not to be tried again; null where it is. */
+function endAfter(
+  { kind, code, message }: Judgement,
+  here: Pending,
+  patience: Patience,
+): Pending | null {
+  const at = checkpointOf(here)
+  if (at === null) return null
+  const why = { code, message }
+  // A page in place of an answer pauses the org first of all, however long: it may be everybody's.
+  const isForeign = patience.foreignMs > LONGEST_FOREIGN_MS
+  switch (at.step) {
+    case 'create':
+    case 'upload':
+    case 'close':
+      break
+    case 'wait':
+      return isForeign || patience.unexpected > MOST_UNEXPECTED_WAITING
+        ? { step: 'lose', jobId: at.jobId, why }
+        : null
+    case 'collect':
+      if (isForeign) return { step: 'lose', jobId: at.jobId, why }
+      break
+    default:
+      throw new TypeError(`Unknown checkpoint ${JSON.stringify(at satisfies never)}`)
+  }
+  const isHopeless = kind === 'hopeless' || patience.unexpected > MOST_UNEXPECTED
+  return isHopeless ? { step: 'give-up', at, why } : null
 }
 
 /** Tells whether the gate now holds the job, so that it need not wait here. */
@@ -128,24 +164,37 @@ async function tellGate(judgement: Judgement, { deps: { visit } }: Work): Promis
   }
 }
 
-/** Failures since the job was last further than ever before. */
+/** Failures since the job was last further than ever before, or answered as it should. */
 class Patience {
   #furthest: number
   #failures = 0
   #unexpected = 0
+  #foreignSince: number | null = null
+  #foreignMs = 0
 
   constructor(rank: number) {
     this.#furthest = rank
   }
 
   /** Told of each failure; tells how many there have been. */
-  failed(unexpected: boolean): number {
-    if (unexpected) this.#unexpected++
+  failed(judgement: Judgement, now: number): number {
+    const { kind } = judgement
+    if (kind === 'unexpected' || kind === 'hopeless') this.#unexpected++
+    if (kind === 'org-fault' && judgement.isForeign) {
+      this.#foreignSince ??= now
+      this.#foreignMs = now - this.#foreignSince
+    }
     return ++this.#failures
   }
 
-  get exhausted(): boolean {
-    return this.#unexpected > MOST_UNEXPECTED
+  /** Answers about the job that the API's description does not allow for. */
+  get unexpected(): number {
+    return this.#unexpected
+  }
+
+  /** For how long answers have come that are none of the API's. */
+  get foreignMs(): number {
+    return this.#foreignMs
   }
 
   reached(rank: number): void {
@@ -157,5 +206,7 @@ class Patience {
   renew(): void {
     this.#failures = 0
     this.#unexpected = 0
+    this.#foreignSince = null
+    this.#foreignMs = 0
   }
 }

@@ -7,6 +7,7 @@ import { note } from '../../shared/note.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/queues.ts'
 import { WrongOrgError } from '../../shared/salesforce/errors.ts'
+import { matchedIngest } from '../../shared/salesforce/matched-ingest.ts'
 import { type Context, NotOursError, ShutdownError } from '../context.ts'
 import { handOver, putAside } from '../hand-over.ts'
 import type { OrgGate, Visit } from '../org-gate.ts'
@@ -169,7 +170,7 @@ function lifecycle(
 ): LifecycleDeps {
   const { object } = order
   return {
-    api: collector.api,
+    api: matchedIngest(collector.api, order),
     staging: collector.staging,
     collector,
     visit,

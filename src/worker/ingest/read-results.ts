@@ -1,7 +1,9 @@
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import type { Context } from '../context.ts'
+import type { IdSet } from '../id-set.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { eachResult } from './result-csv.ts'
@@ -13,6 +15,8 @@ import { classOf, type JobFailure, parseRowError } from './retry.ts'
 export interface Reading {
   readonly job: IngestJobInfo
   readonly order: IngestOrder
+  /** Rows that it was sent. */
+  readonly sent: number
   readonly failure: JobFailure | null
   /** What goes again spends no attempt: the fault was the org's, or an operator's wish. */
   readonly excused: boolean
@@ -24,98 +28,108 @@ export interface Reading {
   readonly ctx: Context
 }
 
-/** How often a result file is read before it is believed to hold fewer rows than were counted. */
-const MOST_READS = 3
-/** Short: the slot is held meanwhile, and a worker's death in it counts against the order. */
-const READ_AGAIN_MS = 250
+/** Rows of a result file that give no verdict. */
+export interface Oddities {
+  /** Of ids that were not sent. */
+  strangers: number
+  /** Cut off, broken, or naming two records at once. */
+  unreadable: number
+  /** Of ids that are among the failures and among the successes. */
+  conflicts: number
+}
 
-/**
- * Reads a result file until as many rows are mentioned as the job has counted: one that a proxy cut
- * off without a word looks whole. Rows that Salesforce did not record are missing each time.
- */
-export async function readWhole(
-  read: (reading: Reading, books: readonly ChunkBook[]) => Promise<void>,
-  counted: number,
+/** Ids that both files have: they get no verdict from either. */
+export interface Suspects {
+  /** As an earlier reading found them. */
+  readonly known: IdSet
+  /** As this one does. */
+  readonly found: IdSet
+}
+
+/** What both files have for an id that they contradict each other about. */
+const BOTH = 'Salesforce lists it among the failures and among the successes of its ingest job.'
+
+export async function readFailures(
   reading: Reading,
   books: readonly ChunkBook[],
+  { known }: Suspects,
+  odd: Oddities,
 ): Promise<void> {
-  const { job, ctx } = reading
-  for (let reads = 1; ; reads++) {
-    await read(reading, books)
-    const rows = mentionedIn(books)
-    if (rows >= counted || reads >= MOST_READS) return
-    ctx.log.warn(
-      { ingestJob: job.id, rows, counted },
-      'The result files hold fewer rows than the ingest job has counted; the last is read again.',
-    )
-    await ctx.clock.sleep(READ_AGAIN_MS * reads, ctx.signal)
-  }
-}
-
-/** Ids that a result file has mentioned. */
-export function mentionedIn(books: readonly ChunkBook[]): number {
-  return books.reduce((sum, book) => sum + book.mentioned, 0)
-}
-
-export async function readFailures(reading: Reading, books: readonly ChunkBook[]): Promise<void> {
   const { job, order, hasTries, collector, ctx } = reading
-  if (job.state === 'JobComplete' && job.numberRecordsFailed === 0) return
   const again = new Set(books.filter(hasTries))
-  let strangers = 0
-  const visit = (id: string, error: string) => {
-    const book = bookOf(id, books)
-    if (book === undefined) {
-      strangers++
-      return
-    }
-    const { code, message } = parseRowError(error)
-    const kind = classOf(code)
-    // A hard delete of what lies in the Recycle Bin has not removed it: that is a failure.
-    if (kind === 'already-gone' && order.operation === 'delete') {
-      if (book.ref.doubt) book.deleted(scratch)
-      else book.alreadyGone(scratch)
-    } else if (kind === 'transient' && again.has(book)) book.goesAgain(scratch)
-    else book.failed(scratch, code, message)
+  const visit = (id: string, error: string, sfId: string) => {
+    const book = senderOf(id, books)
+    if (book === undefined) odd.strangers++
+    else if (sfId !== '' && !isSame(sfId, id)) odd.unreadable++
+    else if (!book.awaits(scratch)) return
+    else if (known.has(scratch, 0)) {
+      odd.conflicts++
+      book.failed(scratch, RESULTS_CONTRADICT, BOTH)
+    } else judgeFailure(book, parseRowError(error), order.operation, again.has(book))
   }
   const csv = collector.api.failedResults(job.id, ctx.signal)
-  await eachResult(csv, ['Id', 'sf__Error'], visit, () => drain(books))
-  reportStrangers(strangers, 'failedResults', job, ctx)
+  const columns = ['Id', 'sf__Error', 'sf__Id'] as const
+  const broken = await eachResult(csv, columns, visit, () => drain(books))
+  odd.unreadable += broken
+}
+
+function judgeFailure(
+  book: ChunkBook,
+  { code, message }: ReturnType<typeof parseRowError>,
+  operation: IngestOrder['operation'],
+  mayGoAgain: boolean,
+): void {
+  const kind = classOf(code)
+  // A hard delete of what lies in the Recycle Bin has not removed it: that is a failure.
+  if (kind === 'already-gone' && operation === 'delete') {
+    if (book.ref.doubt) book.deletedBefore(scratch)
+    else book.alreadyGone(scratch)
+  } else if (kind === 'transient' && mayGoAgain) book.goesAgain(scratch)
+  else book.failed(scratch, code, message)
 }
 
 export async function readSuccesses(
   { job, collector: { api }, ctx }: Reading,
   books: readonly ChunkBook[],
+  { known, found }: Suspects,
+  odd: Oddities,
 ): Promise<void> {
-  let strangers = 0
-  const visit = (id: string) => {
-    const book = bookOf(id, books)
-    if (book === undefined) strangers++
-    else book.deleted(scratch)
+  const visit = (id: string, sfId: string, created: string) => {
+    const book = senderOf(id, books)
+    if (book === undefined) odd.strangers++
+    // A delete creates nothing: the row is of another operation.
+    else if ((sfId !== '' && !isSame(sfId, id)) || created === 'true') odd.unreadable++
+    else if (book.isAmongFailures(scratch)) {
+      if (!known.has(scratch, 0)) odd.conflicts++
+      found.add(scratch, 0)
+    } else if (book.awaits(scratch)) book.deleted(scratch)
   }
-  await eachResult(api.successfulResults(job.id, ctx.signal), ['Id'], visit, () => drain(books))
-  reportStrangers(strangers, 'successfulResults', job, ctx)
+  const csv = api.successfulResults(job.id, ctx.signal)
+  const columns = ['Id', 'sf__Id', 'sf__Created'] as const
+  const broken = await eachResult(csv, columns, visit, () => drain(books))
+  odd.unreadable += broken
 }
 
 async function drain(books: readonly ChunkBook[]): Promise<void> {
   for (const book of books) await book.drain()
 }
 
-function reportStrangers(count: number, file: string, job: IngestJobInfo, ctx: Context): void {
-  if (count === 0) return
-  ctx.log.warn(
-    { ingestJob: job.id, rows: count },
-    `${file} holds rows whose ids were not sent, or that were read before; they were left out.`,
-  )
+/** Two spellings of one record: 15 or 18 characters. */
+function isSame(a: string, b: string): boolean {
+  return a === b || a.slice(0, ID_LENGTH) === b.slice(0, ID_LENGTH)
 }
 
 /** One row's id at a time passes through here; a buffer of its own each would be garbage by the million. */
 const scratch = Buffer.alloc(ID_LENGTH)
 
 /**
- * The book that awaits a verdict for this id, which is in `scratch` then. Whether it is an id at all
- * need not be asked: it is one if it was sent.
+ * The book of the chunk that this id, which is in `scratch` then, was sent with; the one that awaits
+ * its verdict, where several were. Whether it is an id at all need not be asked: it is one if it was
+ * sent.
  */
-function bookOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
-  if (scratch.write(id, 0, ID_LENGTH, 'latin1') < ID_LENGTH) return undefined
-  return books.find((book) => book.awaits(scratch))
+function senderOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
+  if (id.length !== ID_LENGTH && id.length !== ID_LENGTH + 3) return undefined
+  scratch.write(id, 0, ID_LENGTH, 'latin1')
+  if (books.length === 1) return books[0]?.wasSent(scratch) ? books[0] : undefined
+  return books.find((book) => book.awaits(scratch)) ?? books.find((book) => book.wasSent(scratch))
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import {
   type ChunkListing,
@@ -5,15 +6,17 @@ import {
   type ChunkRef,
   orderFor,
 } from '../../shared/ledger/record.ts'
-import { totalOf, VERDICTS } from '../../shared/receipt.ts'
+import { totalOf } from '../../shared/receipt.ts'
 import type { StoredRequest } from '../../shared/request.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { matchedIngest, RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import { StagingError } from '../../shared/staging.ts'
 import { type Context, LaterError } from '../context.ts'
 import type { EndedChunk } from '../ending.ts'
+import { IdSet } from '../id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
-import { type Reading, readFailures, readSuccesses } from './read-results.ts'
+import { type Oddities, type Reading, readFailures, readSuccesses } from './read-results.ts'
 import { ResultFormatError } from './result-csv.ts'
 import { classOf } from './retry.ts'
 import { listChunk } from './unprocessed.ts'
@@ -52,8 +55,10 @@ export async function relistChunk(
     }
     if (job === null) return null
     await assertAnswers(request.id, relister)
+    using suspects = new IdSet()
     for (let reads = 1; reads <= MOST_READS; reads++) {
-      const found = await collectAgain(ref, job.id, request, outcome, relister, ctx)
+      const work = { ref, jobId: job.id, request, known: outcome, suspects }
+      const found = await collectAgain(work, relister, ctx)
       if (found !== null) return found
       await ctx.clock.sleep(READ_AGAIN_MS * reads, ctx.signal)
     }
@@ -97,35 +102,45 @@ function refOf(
   return { request, lot, chunk, attempt, count, sha256: '', ...(doubt ? { doubt } : {}) }
 }
 
+interface Again {
+  readonly ref: ChunkRef
+  readonly jobId: string
+  readonly request: Listed
+  readonly known: ChunkOutcome
+  /** Ids that were in both result files, as far as earlier readings have found them. */
+  readonly suspects: IdSet
+}
+
 async function collectAgain(
-  ref: ChunkRef,
-  jobId: string,
-  request: Listed,
-  known: ChunkOutcome,
+  { ref, jobId, request, known, suspects }: Again,
   collector: Collector,
   ctx: Context,
 ): Promise<ChunkListing | null> {
-  const job = await collector.api.get(jobId, ctx.signal)
+  const job = await matchedIngest(collector.api, request).get(jobId, ctx.signal)
   const keepDeleted = known.listed?.deleted !== undefined
   await using book = new ChunkBook(ref, { ...collector, keepDeleted })
   await book.open()
   // Rows that were out of tries failed for a reason that passes; none of the others did.
   const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')
   const reading: Reading = {
-    ...{ job, order: orderFor([ref], request), failure: null, excused: false },
+    ...{ job, order: orderFor([ref], request), failure: null, excused: false, sent: ref.count },
     ...{ hasTries: () => !wasOut, mayResend: () => known.resent !== undefined },
     ...{ collector, ctx },
   }
-  await readFailures(reading, [book])
+  const odd: Oddities = { strangers: 0, unreadable: 0, conflicts: 0 }
+  const both = { known: suspects, found: suspects }
+  await readFailures(reading, [book], both, odd)
   // What no file mentions was deleted where failures were all that was read, or all that there were.
-  const isTold = book.deletedIfRest === known.outcome.deleted
-  if (!isTold) await readSuccesses(reading, [book])
+  const isTold =
+    !keepDeleted &&
+    known.failures[RESULTS_CONTRADICT] === undefined &&
+    book.deletedIfRest === known.outcome.deleted
+  if (!isTold) await readSuccesses(reading, [book], both, odd)
   const rest = isTold ? 'deleted' : known.resent === undefined ? 'unprocessed' : 'again'
   await book.close(rest, known.resent === undefined ? null : SENT_ALREADY)
-  const { outcome, listed } = book.outcome(job)
-  return VERDICTS.every((verdict) => outcome[verdict] === known.outcome[verdict])
-    ? (listed ?? null)
-    : null
+  const { outcome, failures, listed } = book.outcome(job, null)
+  const isSame = isDeepStrictEqual([outcome, failures], [known.outcome, known.failures])
+  return isSame ? (listed ?? null) : null
 }
 
 /** What went again has chunks of its own. */

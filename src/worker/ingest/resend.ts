@@ -7,6 +7,7 @@ import { ChunkStager } from '../plan/stage.ts'
 import { lineOf, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { mayGoAgain, resendDelay } from './retry.ts'
+import type { Refusal } from './step.ts'
 import { endUnprocessed } from './unprocessed.ts'
 
 /**
@@ -26,6 +27,7 @@ export type ResendReason =
   | 'missing'
   | 'aborted'
   | 'vanished'
+  | 'unreadable'
 
 /** A chunk that has its outcome, and when and why some of its rows go again. */
 export interface CollectedChunk extends ChunkResult {
@@ -107,36 +109,40 @@ export function delayOf({ attempt, excused = 0 }: ChunkRef, { resendMs }: Collec
   return resendDelay(Math.max(1, attempt - excused), resendMs, Math.random())
 }
 
+/** An ingest job of which nobody can tell what became of its rows. */
+export interface LostJob {
+  readonly reason: 'vanished' | 'unreadable'
+  readonly job: { readonly id: string; readonly state: string }
+  readonly error: Refusal
+}
+
 /**
- * Sends all rows of an ingest job again, of which nobody can tell what became of them: what is gone
- * by then was deleted by us. Chunks past their last attempt end unprocessed.
+ * Sends all rows of a lost job again: what is gone by then was deleted by us. Chunks past their last
+ * attempt end unprocessed, and say why.
  */
 export async function sendAgain(
   order: IngestOrder,
-  { reason, job }: { reason: 'vanished'; job: { readonly id: string; readonly state: string } },
+  lost: LostJob,
   collector: Collector,
   ctx: Context,
 ): Promise<readonly CollectedChunk[]> {
-  const error = {
-    code: 'JOB_VANISHED',
-    message: `Salesforce does not know ingest job ${job.id} any more; what became of its rows is not known.`,
-  }
+  const { job, error } = lost
   const stopped = await stoppedOf(order, collector)
   const isLast = (ref: ChunkRef) => stopped.has(ref.request) || !mayGoAgain(ref)
   const last = { ...order, chunks: order.chunks.filter(isLast) }
   const others = order.chunks.filter((ref) => !isLast(ref))
   if (others.length > 0) {
-    ctx.log.warn({ ingestJob: job.id }, `${error.message} They are sent again.`)
+    ctx.log.warn({ ingestJob: job.id }, `${error.message} Its rows are sent again.`)
   }
   const ended = await endUnprocessed(last, { error, job }, collector, ctx)
-  return [...ended, ...others.map((ref) => whole(ref, order, { reason, job }, collector))]
+  return [...ended, ...others.map((ref) => whole(ref, order, lost, collector))]
 }
 
 /** A chunk of which no row has a verdict yet. */
 function whole(
   ref: ChunkRef,
   order: IngestOrder,
-  { reason, job }: { reason: ResendReason; job: { readonly id: string; readonly state: string } },
+  { reason, job }: LostJob,
   collector: Collector,
 ): CollectedChunk {
   // The same frames under the next attempt: nothing has to be staged.

@@ -12,41 +12,48 @@ export class ResultFormatError extends ExpungeError {
   readonly code = 'RESULT_FORMAT'
 }
 
-/** At most three: rows come by the million, and an array for each would be as much garbage. */
-type Columns = readonly [string, string?, string?]
+/** Three, not a list: rows come by the million, and an array for each would be as much garbage. */
+type Columns = readonly [string, string, string]
 
 /**
- * Calls `visit` with the values of the named columns, in their order, for each row.
+ * Calls `visit` with the values of the named columns, in their order, for each row. Resolves with
+ * the number of rows that have not as many fields as the header: those were cut off, or broken by a
+ * stray quote, and what they say may be half of the truth.
  *
  * @param pause awaited now and then, so that whatever `visit` gathers stays bounded
+ * @throws ResultFormatError where a column is missing
  */
 export async function eachResult(
   csv: AsyncIterable<Uint8Array>,
   columns: Columns,
   visit: (first: string, second: string, third: string) => void,
   pause: () => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   let at: readonly number[] | undefined
   let width = 0
+  let broken = 0
   const row = (record: CsvRecord) => {
     if (at === undefined) {
       width = record.count
-      at = columns.flatMap((column) => column ?? []).map((column) => positionOf(column, record))
+      at = columns.map((column) => positionOf(column, record))
       return
     }
-    // The file was cut off in this row; what it says may be half of the truth.
-    if (record.count < width) return
+    if (record.count !== width) {
+      broken++
+      return
+    }
     const [first = -1, second = -1, third = -1] = at
     visit(record.text(first), record.text(second), record.text(third))
   }
   await eachRecord(csv, row, pause)
+  return broken
 }
 
 function positionOf(column: string, header: CsvRecord): number {
   const names = Array.from({ length: header.count }, (_, index) => header.text(index))
   const index = names.findIndex((name) => name.toLowerCase() === column.toLowerCase())
   if (index >= 0) return index
-  throw new ResultFormatError(
-    `A result file has no column ${column}, but ${names.map((name) => name.slice(0, 40)).join(', ')}.`,
-  )
+  // Where the first row is no header it holds what nobody may log.
+  const shown = names.map((name) => (/^[a-z_]{1,40}$/i.test(name) ? name : '…'))
+  throw new ResultFormatError(`A result file has no column ${column}, but ${shown.join(', ')}.`)
 }

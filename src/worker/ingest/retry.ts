@@ -1,5 +1,6 @@
 import type { ChunkRef } from '../../shared/ledger/record.ts'
 import { OTHER_CODE } from '../../shared/metrics/labels.ts'
+import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 
 /**
  * Which failures deserve another ingest job, when, and in which size: pure, a table.
@@ -42,6 +43,9 @@ const FAILURE_CLASSES: ReadonlyMap<string, FailureClass> = new Map(
     CANNOT_EXECUTE_FLOW_TRIGGER: 'permanent',
     MIXED_DML_OPERATION: 'permanent',
     INVALID_TYPE: 'permanent',
+
+    /** Ours: the result files say both, that the row was deleted and that it was not. */
+    [RESULTS_CONTRADICT]: 'permanent',
   } as const),
 )
 

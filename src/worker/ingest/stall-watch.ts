@@ -27,10 +27,11 @@ export class StallWatch {
       this.#last = seen
       this.#movedAt = now
       this.end()
-      this.#suspect = await this.#deps.saveProgress({
-        processed: job.numberRecordsProcessed,
-        failed: job.numberRecordsFailed,
-      })
+      const { numberRecordsProcessed: processed, numberRecordsFailed: failed } = job
+      // Counters that are missing, or cannot be its own, say nothing of how the job goes.
+      if (processed !== null && failed !== null && failed <= processed) {
+        this.#suspect = await this.#deps.saveProgress({ processed, failed })
+      }
     } else if (!this.#stalled && now - this.#movedAt > STALLED_AFTER_MS) {
       this.#stalled = true
       this.#deps.events.stalled(1)

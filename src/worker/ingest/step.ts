@@ -53,14 +53,24 @@ export interface Refusal {
 export type Step =
   | Exclude<Checkpoint, { step: 'wait' | 'collect' }>
   | Waiting
-  /** `seen` is the terminal job as the last poll found it: reading it again would cost a call. */
-  | (Extract<Checkpoint, { step: 'collect' }> & { readonly seen?: IngestJobInfo })
+  | Collecting
   /** `why` is null where the job is no longer wanted. */
   | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: Refusal | null }
+  /** Nobody can tell what becomes of the job: its rows go again. */
+  | { readonly step: 'lose'; readonly jobId: string; readonly why: Refusal }
   | { readonly step: 'done'; readonly results: readonly CollectedChunk[] }
 
 /** `abortedAt`: when Salesforce was told that the job is `stopped`; after a crash it is told again. */
 export type Waiting = Extract<Checkpoint, { step: 'wait' }> & { readonly abortedAt?: number }
+
+/**
+ * `seen` is the terminal job as the last poll found it: reading it again would cost a call. `since`
+ * is for a job that turns out to run on.
+ */
+export type Collecting = Extract<Checkpoint, { step: 'collect' }> & {
+  readonly seen?: IngestJobInfo
+  readonly since?: number
+}
 
 /** What of a step outlives this process; null where nothing does. */
 export function checkpointOf(step: Step): Checkpoint | null {
@@ -74,10 +84,11 @@ export function checkpointOf(step: Step): Checkpoint | null {
       return checkpoint
     }
     case 'collect': {
-      const { seen: _, ...checkpoint } = step
+      const { seen: _, since: __, ...checkpoint } = step
       return checkpoint
     }
     case 'give-up':
+    case 'lose':
     case 'done':
       return null
     default:

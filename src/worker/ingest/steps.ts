@@ -34,7 +34,7 @@ export async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<St
   if (stop === 'requests') return unwanted({ step: 'upload', jobId }, deps)
   const job = await found(deps.api.get(jobId, ctx.signal))
   if (job === null || neverRan(job)) return { step: 'create' }
-  if (job.state !== 'Open') return { step: 'wait', jobId, since: ctx.clock.now() }
+  if (job.state !== 'Open') return { step: 'wait', jobId, since: ctx.clock.now(), unclosed: true }
   await found(deps.api.abort(jobId, ctx.signal))
   ctx.log.info(
     { ingestJob: jobId },
@@ -84,6 +84,7 @@ export async function found(call: Promise<IngestJobInfo>): Promise<IngestJobInfo
   }
 }
 
-function idsOf(order: IngestOrder): number {
+/** Rows that an ingest job is sent. */
+export function idsOf(order: IngestOrder): number {
   return order.chunks.reduce((sum, { count }) => sum + count, 0)
 }

@@ -1,5 +1,6 @@
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
-import { isTerminalState } from '../../shared/salesforce/ingest.ts'
+import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
+import { contradiction } from '../../shared/salesforce/matched-ingest.ts'
 import { pollInterval } from './poll.ts'
 import type { Step, Waiting, Work } from './step.ts'
 import { found } from './steps.ts'
@@ -21,20 +22,40 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
   const asked = await deps.visit.enter('follow')
   const stopped = at.stopped ?? asked ?? (now() - since > LONGEST_WAIT_MS ? 'overdue' : undefined)
   if (stopped !== undefined && abortedAt === undefined) {
-    await deps.save({ step: 'wait', jobId, since, stopped })
+    await deps.save({ step: 'wait', jobId, since, stopped, ...ifUnclosed(at) })
     await abort(jobId, stopped, work)
     return { ...at, stopped, abortedAt: now() }
   }
   const job = await found(deps.api.get(jobId, ctx.signal))
   if (job !== null && !isTerminalState(job.state)) {
-    const isSuspect = await work.stall.see(job)
-    return isSuspect && stopped === undefined ? { ...at, stopped: 'suspect' } : at
+    if (job.state === 'Open') throw contradiction('get', 'the job is Open, after it was closed')
+    const isSuspect = await see(job, at, work)
+    if (stopped === undefined) return isSuspect ? { ...at, stopped: 'suspect' } : at
+    return now() - (abortedAt ?? now()) <= LONGEST_WAIT_MS ? at : stuck(at)
   }
   // What the counters say of failures at the end is compared with the verdicts.
-  if (job !== null && job.numberRecordsFailed > 0) await work.stall.see(job)
+  if (job !== null && (job.numberRecordsFailed ?? 0) > 0) await see(job, at, work)
   deps.events.phaseEnded('wait', (now() - since) / 1000)
-  const next = { step: 'collect', jobId, ...(stopped === undefined ? {} : { stopped }) } as const
-  return job === null ? next : { ...next, seen: job }
+  return {
+    ...{ step: 'collect', jobId, since, ...ifUnclosed(at) },
+    ...(stopped === undefined ? {} : { stopped }),
+    ...(job === null ? {} : { seen: job }),
+  }
+}
+
+/** The rows of a job that we have not closed may be somebody else's: how they fare is nothing to us. */
+async function see(job: IngestJobInfo, { unclosed }: Waiting, { stall }: Work): Promise<boolean> {
+  return unclosed === undefined && (await stall.see(job))
+}
+
+function ifUnclosed({ unclosed }: Waiting): Pick<Waiting, 'unclosed'> {
+  return unclosed === undefined ? {} : { unclosed }
+}
+
+/** It was told to end a day ago, and says that it runs: nobody will ever see its end. */
+function stuck(at: Waiting): Step {
+  const message = `Ingest job ${at.jobId} was aborted 24 hours ago and says that it still runs.`
+  return { step: 'lose', jobId: at.jobId, why: { code: 'JOB_STUCK', message } }
 }
 
 /** Sleeps until the next look; a job that is to stop from now on does not sleep on. */

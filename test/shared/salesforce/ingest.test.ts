@@ -58,7 +58,7 @@ test('each call is its endpoint, verb and body as documented', async (t) => {
   )
 })
 
-test('a job is read leniently: unknown fields ignored, missing counters 0, status for state', async (t) => {
+test('a job is read leniently: unknown fields ignored, missing counters null, status for state', async (t) => {
   let answer: unknown
   const { salesforce } = await setup(t, {
     [`GET ${JOBS}/${JOB}`]: (_, response) => json(response, 200, answer),
@@ -73,7 +73,7 @@ test('a job is read leniently: unknown fields ignored, missing counters 0, statu
     answer = job(over)
     const info = await salesforce.ingest.get(JOB)
     assert.equal(info.state, expected)
-    assert.deepEqual([info.numberRecordsProcessed, info.numberRecordsFailed], [0, 0])
+    assert.deepEqual([info.numberRecordsProcessed, info.numberRecordsFailed], [null, null])
     assert.equal(info.errorMessage, null)
   }
   answer = job({
@@ -89,18 +89,53 @@ test('a job is read leniently: unknown fields ignored, missing counters 0, statu
     state: 'Failed',
     object: 'Contact',
     operation: 'delete',
-    createdDate: '2026-01-02T21:33:43.000+0000',
     systemModstamp: '2026-01-02T21:33:43.000+0000',
     numberRecordsProcessed: 7,
     numberRecordsFailed: 2,
-    retries: 1,
-    totalProcessingTime: 886,
-    apiActiveProcessingTime: 0,
-    apexProcessingTime: 0,
     errorMessage: 'InvalidBatch : no',
   })
   answer = job({ state: undefined })
   await assert.rejects(salesforce.ingest.get(JOB), { code: 'UNEXPECTED_ANSWER', message: /state/ })
+})
+
+test('counters are whole numbers or text of such; anything else is none', async (t) => {
+  let answer: unknown
+  const { salesforce } = await setup(t, {
+    [`GET ${JOBS}/${JOB}`]: (_, response) => json(response, 200, answer),
+  })
+  for (const [told, expected] of [
+    [7, 7],
+    ['7', 7],
+    [0, 0],
+    [-1, null],
+    [1.5, null],
+    ['seven', null],
+    ['', null],
+    [true, null],
+    [{}, null],
+    [1e300, null],
+  ] as const) {
+    answer = job({ state: 'JobComplete', numberRecordsProcessed: told, numberRecordsFailed: told })
+    const { numberRecordsProcessed, numberRecordsFailed } = await salesforce.ingest.get(JOB)
+    assert.deepEqual([numberRecordsProcessed, numberRecordsFailed], [expected, expected])
+  }
+})
+
+test('a job whose id is none, or whose results would be in another form, is not understood', async (t) => {
+  let answer: unknown
+  const { salesforce } = await setup(t, {
+    [`GET ${JOBS}/${JOB}`]: (_, response) => json(response, 200, answer),
+  })
+  for (const over of [
+    { id: '0035f000002hMS4' },
+    { id: '750' },
+    { contentType: 'XML' },
+    { lineEnding: 'CRLF' },
+    { columnDelimiter: 'TAB' },
+  ]) {
+    answer = job({ state: 'JobComplete', ...over })
+    await assert.rejects(salesforce.ingest.get(JOB), { code: 'UNEXPECTED_ANSWER' })
+  }
 })
 
 test('only the three last states are terminal; one never heard of is not', () => {

@@ -36,6 +36,9 @@ const ctx = {
 const FATES = ['deleted', 'gone', 'locked', 'failed', 'missing', 'unprocessed', 'hidden'] as const
 type Fate = (typeof FATES)[number]
 
+/** Rows that no result file mentions. */
+const UNTOLD: readonly Fate[] = ['hidden', 'missing', 'unprocessed']
+
 /** How a job ended. */
 const ENDS = [
   { state: 'JobComplete', errorMessage: null },
@@ -279,7 +282,11 @@ function fault(kind: FaultKind): SalesforceError {
 
 describe('a job that has vanished', () => {
   const JOB = { id: '7505f0000000001AAA', state: 'Vanished' }
-  const vanished = { reason: 'vanished', job: JOB } as const
+  const vanished = {
+    reason: 'vanished',
+    job: JOB,
+    error: { code: 'JOB_VANISHED', message: 'Nobody knows.' },
+  } as const
 
   test('leaves chunks that go again whole and in doubt, unless they are at their end', async () => {
     const chunks = [
@@ -326,6 +333,7 @@ interface Expected {
   readonly again: { readonly certain: readonly string[]; readonly inDoubt: readonly string[] }
   readonly spendsNone: boolean
   readonly size: number
+  readonly error: string | null
 }
 
 function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number): Expected {
@@ -336,7 +344,10 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   const failure = end.state === 'Failed' ? (jobFailureOf(end.errorMessage) ?? 'other') : null
   const spendsNone = scene.excused || failure === 'quota'
   const isLast = ref.attempt - (ref.excused ?? 0) >= MOST_ATTEMPTS
-  const isTold = job.state === 'JobComplete' && job.numberRecordsProcessed === scene.fates.length
+  const isWhole = job.state === 'JobComplete' && job.numberRecordsProcessed === scene.fates.length
+  const isRead = job.numberRecordsFailed !== 0 || keepDeleted
+  // Strangers show that a file is not to be trusted, but only where it is read.
+  const isTold = isWhole && !keepDeleted && !(isRead && scene.strangers > 0)
   const isDoubtful = job.state === 'JobComplete' || scene.fates.includes('hidden')
   const hasTries = failure !== 'input' && (spendsNone || !isLast)
   const goesAgain = hasTries && !mark.stopped
@@ -388,7 +399,17 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
         throw new TypeError(`Unknown fate ${String(fate satisfies never)}`)
     }
   }
-  return { verdicts, parts, again, spendsNone, size: pieceSize(failure, ref.count) }
+  const rows = rowsOf(ref)
+  const left = isTold ? 0 : rows.filter(({ fate }) => UNTOLD.includes(fate)).length
+  const isLeft = left > 0 && !goesAgain
+  const passing = hasTries ? rows.filter(({ fate }) => fate === 'locked').length : 0
+  const stays =
+    rows.length - rows.filter(({ fate }) => UNTOLD.includes(fate)).length > passing || isLeft
+  const doubts = scene.strangers > 0 || (isLeft && scene.fates.includes('hidden'))
+  const contradicts = (isRead || !isWhole) && doubts && stays
+  const error =
+    failure === 'input' ? 'INGEST_JOB_FAILED' : contradicts ? 'RESULTS_CONTRADICT' : null
+  return { verdicts, parts, again, spendsNone, error, size: pieceSize(failure, ref.count) }
 }
 
 async function assertAccount(chunk: CollectedChunk, expected: Expected, staged: Staged) {
@@ -397,6 +418,7 @@ async function assertAccount(chunk: CollectedChunk, expected: Expected, staged: 
   assert.deepEqual(outcome.outcome, expected.verdicts)
   const going = [...again.certain, ...again.inDoubt]
   assert.equal(totalOf(outcome.outcome) + going.length, ref.count)
+  assert.equal(outcome.error?.code ?? null, expected.error)
   const { job } = staged
   assert.deepEqual(outcome.job, {
     ...{ id: job.id, state: job.state, records: ref.count, attempt: ref.attempt },
@@ -553,8 +575,7 @@ function jobOf({ fates, end, operation }: Scene): IngestJobInfo {
   const count = (...which: Fate[]) => fates.filter((fate) => which.includes(fate)).length
   return {
     ...{ id: '7505f0000000001AAA', ...end, object: 'Contact', operation },
-    ...{ createdDate: null, systemModstamp: null, retries: 0, totalProcessingTime: 0 },
-    ...{ apiActiveProcessingTime: 0, apexProcessingTime: 0 },
+    systemModstamp: null,
     numberRecordsProcessed: count('deleted', 'gone', 'locked', 'failed', 'hidden'),
     numberRecordsFailed: count('gone', 'locked', 'failed'),
   }

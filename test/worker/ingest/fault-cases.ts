@@ -93,7 +93,7 @@ export async function startFaultWorld(
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-function objectOf(index: number): DeletableObject {
+export function objectOf(index: number): DeletableObject {
   const prefix = `a${DIGITS[Math.floor(index / 62)]}${DIGITS[index % 62]}`
   return { name: `Case${index}__c`, prefix }
 }

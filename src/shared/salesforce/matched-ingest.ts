@@ -1,0 +1,69 @@
+import type { SalesforceError } from './errors.ts'
+import { errorFromContent } from './fault.ts'
+import type { IngestApi, IngestJobInfo } from './ingest.ts'
+import type { Operation } from './operation.ts'
+
+/** Of an answer that speaks of something else than was asked, and of result files that do. */
+export const RESULTS_CONTRADICT = 'RESULTS_CONTRADICT'
+
+/** What an ingest job was created to do. */
+export interface AskedJob {
+  readonly object: string
+  readonly operation: string
+}
+
+/**
+ * The calls of one ingest job, each answer held against what was asked: the same job, object and
+ * operation every time, Open once it was created, and not Open any more once it was closed. An
+ * answer about anything else is no basis for a verdict, least of all its counters.
+ *
+ * They throw a SalesforceError of kind `unexpected` and code `RESULTS_CONTRADICT`.
+ */
+export function matchedIngest(api: IngestApi, asked: AskedJob): IngestApi {
+  const about = (operation: Operation, jobId: string, job: IngestJobInfo) => {
+    assertMatches(operation, { ...asked, id: jobId }, job)
+    return job
+  }
+  return {
+    ...api,
+    async create(request, signal) {
+      const job = await api.create(request, signal)
+      assertMatches('create', { ...asked, id: job.id }, job)
+      if (job.state !== 'Open') throw contradiction('create', `the new job is ${job.state}`)
+      return job
+    },
+    async close(jobId, signal) {
+      const job = about('close', jobId, await api.close(jobId, signal))
+      if (job.state === 'Open') throw contradiction('close', 'the job is still Open')
+      return job
+    },
+    abort: async (jobId, signal) => about('abort', jobId, await api.abort(jobId, signal)),
+    get: async (jobId, signal) => about('get', jobId, await api.get(jobId, signal)),
+  }
+}
+
+/** The error for an answer that contradicts what was asked, or an earlier one. */
+export function contradiction(operation: Operation, text: string): SalesforceError {
+  return errorFromContent(operation, 200, { kind: 'unexpected', code: RESULTS_CONTRADICT, text })
+}
+
+function assertMatches(
+  operation: Operation,
+  asked: AskedJob & { readonly id: string },
+  told: IngestJobInfo,
+): void {
+  // Paths take ids of 15 characters, too. Names are Salesforce's own, in whatever case they come.
+  const isSame =
+    asked.id.slice(0, 15) === told.id.slice(0, 15) &&
+    asked.object.toLowerCase() === told.object.toLowerCase() &&
+    asked.operation.toLowerCase() === told.operation.toLowerCase()
+  if (isSame) return
+  throw contradiction(
+    operation,
+    `it speaks of ${wordsOf(told)}, where ${wordsOf(asked)} was asked for`,
+  )
+}
+
+function wordsOf({ id, object, operation }: AskedJob & { readonly id: string }): string {
+  return `job ${id}, ${operation} of ${object}`
+}
