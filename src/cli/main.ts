@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { CommanderError } from 'commander'
-import { ExpungeError } from '../shared/errors.ts'
+import { ExpungeError, messageOf } from '../shared/errors.ts'
 import { LedgerReplacedError } from '../shared/ledger/connection.ts'
+import { RedisUnavailableError, troubleOf } from '../shared/redis/trouble.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
 import { EXIT, InterruptedError, LostError } from './exit.ts'
@@ -59,6 +60,12 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
     say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
     const isLost = error instanceof LostError || error instanceof LedgerReplacedError
     return isLost ? EXIT.failed : EXIT.usage
+  }
+  const trouble = troubleOf(error)
+  if (trouble !== null) {
+    // Waits that are worth it have patience of their own: here nothing has begun.
+    say(`expunge: ${new RedisUnavailableError(trouble, messageOf(error)).message}`)
+    return EXIT.usage
   }
   const stack = error instanceof Error ? error.stack : String(error)
   say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)

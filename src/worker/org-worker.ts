@@ -8,6 +8,7 @@ import type { OrgStore } from '../shared/org-store.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
 import { endsWithin } from '../shared/shutdown.ts'
+import { unlessAborted } from '../shared/unless-aborted.ts'
 import { type Chores, startAllRequests } from './all-requests.ts'
 import { type Callbacks, deliverCallback } from './callbacks/deliver.ts'
 import { connect } from './connection.ts'
@@ -79,15 +80,14 @@ export async function startOrgWorker(
 ): Promise<OrgWorker> {
   const log = parts.log.child({ org: org.name })
   const ctx: Context = { log, clock: parts.clock, signal }
-  await claimResultsStore(store, parts.results)
   const { salesforce, listen } = connect(org, parts)
   try {
-    const identity = await login(salesforce, ctx)
-    await claimOrg(store, identity.orgId)
+    // All of it at once: Redis may go away at any step, and what waits for it knows no signal.
+    const { identity, generation } = await unlessAborted(
+      takeUp(store, org, parts, salesforce, ctx),
+      signal,
+    )
     listen(quotaListener(store))
-    if (parts.only?.amongOthers) await supplySettings(store, parts.config, org)
-    else await shareSettings(store, parts.config, org, log)
-    const { generation } = await store.connection.identity()
     const { orgId, instanceUrl: instance } = identity
     log.info({ orgId, instance, generation }, 'Working for the org.')
     return work(store, org, parts, { salesforce, identity, ctx })
@@ -95,6 +95,23 @@ export async function startOrgWorker(
     salesforce.close()
     throw error
   }
+}
+
+/** Everything before the first job: the keys are ours, the login is to their org, settings agree. */
+async function takeUp(
+  store: OrgStore,
+  org: OrgConfig,
+  { config, results, only }: WorkerParts,
+  salesforce: Salesforce,
+  ctx: Context,
+): Promise<{ identity: Identity; generation: string }> {
+  await claimResultsStore(store, results)
+  const identity = await login(salesforce, ctx)
+  await claimOrg(store, identity.orgId)
+  if (only?.amongOthers) await supplySettings(store, config, org)
+  else await shareSettings(store, config, org, ctx.log)
+  const { generation } = await store.connection.identity()
+  return { identity, generation }
 }
 
 interface Connected {

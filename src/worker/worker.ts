@@ -62,7 +62,7 @@ export async function startWorker(
     metrics.observe(redisReading(redis))
     // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
     warnOf(await unlessAborted(assertUsable(redis), until), log)
-    const results = await openResultsStore(config.results.path)
+    const results = await unlessAborted(openResultsStore(config.results.path), until)
     const callbacks = await openCallbacks(config.callbacks, log)
     const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
     const orgs = new Map<string, OrgWorker>()

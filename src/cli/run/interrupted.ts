@@ -1,5 +1,6 @@
-import { AlreadyOverError } from '../../producer/producer.ts'
+import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { systemClock } from '../../shared/clock.ts'
+import { endsWithin } from '../../shared/shutdown.ts'
 import { commandFor } from '../commandline.ts'
 import { type ExitCode, exitCodeOf, type InterruptedError } from '../exit.ts'
 import { followToReceipt } from '../follow.ts'
@@ -11,6 +12,8 @@ import type { Session } from './session.ts'
 
 /** How long a second Ctrl-C is waited for. */
 const GRACE_MS = 3000
+/** And how long Redis is, to tell what runs on. */
+const ANSWER_WITHIN_MS = 2000
 
 /**
  * An interrupted run hands over and says what it leaves behind. Where records are being deleted, it
@@ -28,8 +31,9 @@ export async function interrupted(
   const second = interrupts.expectSecond()
   cli.screen.say('\nInterrupted. Handing over …')
   await worker.stop()
-  const view = await producer.inspect(id, { org }).catch(() => null)
-  const jobs = await jobsAtWork(store, id).catch(() => null)
+  const [view, jobs] = await answerSoon(
+    Promise.all([producer.inspect(id, { org }), jobsAtWork(store, id)]),
+  )
   const isWaiting = view?.status === 'deleting' && interruption.exitCode === 130
   tellWhatRunsOn(session, { jobs, goOn, isWaiting })
   if (second.aborted || (isWaiting && (await abortsWithin(second, GRACE_MS)))) {
@@ -37,6 +41,14 @@ export async function interrupted(
   }
   interrupts.expectNoMore()
   throw interruption
+}
+
+/** Where Redis does not answer, nobody who wants to leave is held up by it. */
+async function answerSoon(
+  asked: Promise<[RequestView | null, readonly string[]]>,
+): Promise<[RequestView | null, readonly string[] | null]> {
+  const isThere = await endsWithin(asked, ANSWER_WITHIN_MS).catch(() => false)
+  return isThere ? asked : [null, null]
 }
 
 function tellWhatRunsOn(

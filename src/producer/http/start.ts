@@ -6,6 +6,7 @@ import type { Metrics } from '../../shared/metrics.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
 import { openResultsStore } from '../../shared/results.ts'
 import { Closers } from '../../shared/shutdown.ts'
+import { unlessAborted } from '../../shared/unless-aborted.ts'
 import { createProducer, type Producer } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
@@ -66,7 +67,7 @@ export async function startService(
     const configured = [...config.orgs.keys()]
     const orgs = createOrgs({ redis, configured, results, onError })
     closers.add(() => orgs.close())
-    for (const org of configured) await orgs.open(org)
+    for (const org of configured) await unlessAborted(orgs.open(org), signal)
     const callers = createCallers(keys, createRateLimiter(redis), patience)
     const redisTrouble = () =>
       redis.status === 'ready' ? null : `the connection is ${redis.status}`
@@ -111,9 +112,12 @@ async function connected(
   signal: AbortSignal | undefined,
 ): Promise<Producer> {
   for (;;) {
+    const connecting = createProducer({ redis, onError })
     try {
-      return await createProducer({ redis, onError })
+      return await unlessAborted(connecting, signal)
     } catch (error) {
+      // A connection that comes too late is closed again.
+      if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})
       if (!(error instanceof RedisUnavailableError)) throw error
       log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
       await systemClock.sleep(AGAIN_AFTER_MS, signal)
