@@ -6,6 +6,7 @@ import { CommanderError } from 'commander'
 import { ExpungeError, messageOf } from '../shared/errors.ts'
 import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/redis/trouble.ts'
+import { GoneError } from '../shared/submit/gone.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
 import { EXIT, InterruptedError, LostError } from './exit.ts'
@@ -59,7 +60,8 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   if (error instanceof ExpungeError) {
     say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
     const isLost = error instanceof LostError || error instanceof LedgerReplacedError
-    return isLost ? EXIT.failed : EXIT.usage
+    if (isLost) return EXIT.failed
+    return error instanceof GoneError ? EXIT.refused : EXIT.usage
   }
   const trouble = troubleOf(error)
   if (trouble !== null) {

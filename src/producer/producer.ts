@@ -18,6 +18,7 @@ export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/r
 export { type RedisConfig, RedisUnavailableError, RedisUnusableError } from '../shared/redis.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/request.ts'
 export type { RequestProgress, RequestView } from '../shared/request-view.ts'
+export { GoneError } from '../shared/submit/gone.ts'
 export { type Caller, ConflictError } from '../shared/submit.ts'
 
 /** No request of that id in that org, or none any more. */
@@ -91,6 +92,7 @@ export interface Producer {
    * @param options.limits what holds them over all of their requests in this org
    * @throws RefusedError `INVALID_REQUEST` naming every wrong field
    * @throws ConflictError where the id belongs to another request
+   * @throws GoneError where it belonged to one that has ended and whose record has expired
    * @throws BudgetExceededError where their budget has no room for the list
    */
   submit(

@@ -48,6 +48,8 @@ export interface Config {
   readonly results: { readonly kind: 'directory'; readonly path: string }
   /** How long records and files of ended requests are kept. */
   readonly retentionDays: number
+  /** How long after that their ids are known, so that none is run again. */
+  readonly idempotencyDays: number
   /** Directories, absolute, of which the `file` source may read; none: the source is off. */
   readonly files: { readonly roots: readonly string[] }
   /** Plans at once in one worker. */
@@ -119,6 +121,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     objects: readObjects(file.section('objects'), problems),
     results: { kind: 'directory', path: results.path('path', RESULTS) ?? resolve('results') },
     retentionDays: service.integer('retentionDays', { fallback: 30, min: 1, max: 3650 }),
+    idempotencyDays: service.integer('idempotencyDays', { fallback: 400, min: 0, max: 3650 }),
     files: { roots: settings(file.section('files')).paths('roots') },
     maxPlans: service.integer('maxPlans', { fallback: 4, min: 1, max: 64 }),
     maxPlanMemory: service.integer('maxPlanMemory', { fallback: 512 * MIB, min: MIB }),

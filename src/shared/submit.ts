@@ -7,6 +7,7 @@ import type { JobInsert } from './queues/insert.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from './redis/trouble.ts'
 import { bodyHash, type DeletionRequest, lotBeside, toStored } from './request.ts'
 import { differences } from './submit/differences.ts'
+import { GoneError } from './submit/gone.ts'
 import { dropQuietly, stageSource } from './submit/stage-source.ts'
 
 /** The id is taken by a request of other content. */
@@ -49,6 +50,7 @@ export interface Caller {
  * @param upload the bytes of an `upload` source
  * @param caller who submits it, where the door knows
  * @throws ConflictError where the id belongs to another request
+ * @throws GoneError where it belonged to one whose record has expired
  * @throws BudgetExceededError where the caller's budget has no room for the list
  * @throws RedisUnavailableError where Redis has no room, takes no writes or does not answer. Only
  *   where no answer came may the request be accepted all the same; the message says so.
@@ -133,6 +135,12 @@ async function answer(
     case 'conflict': {
       const record = await known(request, store)
       throw new ConflictError(store.org, record, differences(record, newRecord(submission)))
+    }
+    case 'gone': {
+      const tombstone = await store.ledger.tombstone(request.id)
+      if (tombstone === null)
+        throw new TypeError(`The ledger has lost the tombstone of ${request.id}.`)
+      throw new GoneError(store.org, submission, tombstone)
     }
     default:
       throw new TypeError(`Unknown answer ${String(acceptance satisfies never)}`)

@@ -207,6 +207,7 @@ function plannerDeps(
     fileRoots: config.files.roots,
     maxPlanMemory: config.maxPlanMemory,
     retentionSeconds: config.retentionDays * DAY_SECONDS,
+    idempotencySeconds: config.idempotencyDays * DAY_SECONDS,
   }
 }
 

@@ -30,7 +30,7 @@ export async function refuseUnread(
     submittedAt: ctx.clock.now(),
   })
   const record = await ledger.load(request.id)
-  if (record === null || entered === 'conflict') {
+  if (record === null || entered === 'conflict' || entered === 'gone') {
     ctx.log.error(
       { request: request.id },
       `A request was refused, and its id is taken: ${error.message}`,

@@ -5,6 +5,7 @@ import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { noteRequest } from '../shared/note.ts'
 import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { parseRequest, REQUEST_ID } from '../shared/request.ts'
+import { GoneError } from '../shared/submit/gone.ts'
 import { pinContent } from '../shared/submit/pin-content.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
 import { type Context, LaterError, ShutdownError } from './context.ts'
@@ -92,7 +93,7 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
     await submit(deps.store, meant, ctx.clock.now())
   } catch (error) {
     if (error instanceof RefusedError) return await refuseUnread(withId(job), error, deps, ctx)
-    if (!(error instanceof ConflictError)) throw error
+    if (!(error instanceof ConflictError || error instanceof GoneError)) throw error
     ctx.log.error({ job: job.id }, error.message)
   }
 }

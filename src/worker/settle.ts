@@ -20,6 +20,7 @@ import { endUnsent, stopReasonOf } from './stopped.ts'
 export interface SettleDeps extends FilingDeps {
   readonly metrics: Metrics
   readonly retentionSeconds: number
+  readonly idempotencySeconds: number
 }
 
 /** Settles a request whose chunks all have their outcome, or whose plan was turned down. */
@@ -79,7 +80,7 @@ export async function endRequest(
   deps: SettleDeps,
   ctx: Context,
 ): Promise<boolean> {
-  const { store, metrics, retentionSeconds } = deps
+  const { store, metrics, retentionSeconds, idempotencySeconds } = deps
   const { id, object } = record.request
   const due = await stillDue(record, ending, deps, ctx)
   if (due !== 'due') return due === 'over'
@@ -95,6 +96,7 @@ export async function endRequest(
     receipt,
     from: ending.from,
     retentionSeconds,
+    idempotencySeconds,
     caller: record.submittedBy,
     plan: ending.plan ?? null,
     ...(ending.lot === undefined ? {} : { lot: ending.lot }),

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { Redis } from 'ioredis'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
 import { contactIds, csvOf, place } from './spawn.ts'
 
@@ -43,6 +44,16 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
   )
   worker.child.kill('SIGTERM')
   assert.equal((await worker.ended).code, 0)
+
+  const client = new Redis(env.REDIS_URL)
+  t.after(() => client.disconnect())
+  await client.del('{expunge-default}:request:s-1')
+  const gone = await expunge(args, { env })
+  assert.deepEqual([gone.code, gone.stdout], [3, ''])
+  assert.match(
+    gone.stderr,
+    /^expunge: Request S-1 of org default ended completed at .*It had the same content\. It is not run again\./m,
+  )
 })
 
 test('a duration counts from the first submission: the same again is the same request', {

@@ -32,7 +32,7 @@ export async function plannerDeps(world: World, between: Between = {}): Promise<
     },
     results: await openResultsStore(world.results),
     ...{ metrics, org, objects: config.objects, fileRoots: config.files.roots },
-    ...{ maxPlanMemory: config.maxPlanMemory, retentionSeconds: 3600 },
+    ...{ maxPlanMemory: config.maxPlanMemory, retentionSeconds: 3600, idempotencySeconds: 3600 },
   }
 }
 

@@ -96,9 +96,10 @@ async function settleUnsent(
 ): Promise<void> {
   const metrics = createMetrics({ version: cli.version })
   const retentionSeconds = config.retentionDays * DAY_SECONDS
+  const idempotencySeconds = config.idempotencyDays * DAY_SECONDS
   const log = commandLog(cli.screen, config.logLevel, 'cancel')
   const ctx = { log, clock: systemClock, signal }
-  await settleRequest(id, { store, results, metrics, retentionSeconds }, ctx)
+  await settleRequest(id, { store, results, metrics, retentionSeconds, idempotencySeconds }, ctx)
 }
 
 /** As `run` would have them, for this org alone. */

@@ -5,6 +5,7 @@ import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import { troubleOf } from '../../shared/redis/trouble.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
 import { type FieldProblem, InvalidRequestError } from '../../shared/request-problems.ts'
+import { GoneError } from '../../shared/submit/gone.ts'
 import { ConflictError } from '../../shared/submit.ts'
 import {
   AlreadyOverError,
@@ -70,6 +71,8 @@ export interface Problem {
   readonly detail: string
   /** Of a request whose fields are wrong: each of them. */
   readonly errors?: readonly FieldProblem[] | undefined
+  /** Of a request whose record has expired: what is still known. */
+  readonly gone?: Pick<GoneError, 'status' | 'finishedAt' | 'sameContent'> | undefined
 }
 
 export interface ProblemAnswer {
@@ -99,6 +102,10 @@ export function problemAnswer(error: unknown): ProblemAnswer {
       message,
       headers: seconds === null ? {} : retryAfter(seconds),
     })
+  }
+  if (error instanceof GoneError) {
+    const { status, finishedAt, sameContent } = error
+    return answer(410, error.code, error, { gone: { status, finishedAt, sameContent } })
   }
   if (error instanceof UnknownRequestError) return answer(404, error.code, error)
   if (
@@ -158,7 +165,7 @@ function answer(
   status: number,
   code: string,
   { message, headers = {} }: { message: string; headers?: Readonly<Record<string, string>> },
-  more: { errors?: readonly FieldProblem[] } = {},
+  more: Pick<Problem, 'errors' | 'gone'> = {},
 ): ProblemAnswer {
   const title = STATUS_CODES[status] ?? 'Problem'
   return {

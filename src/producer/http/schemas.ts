@@ -7,7 +7,7 @@ import {
   receiptSchema,
 } from '../../shared/ledger/record.ts'
 import { signedActSchema } from '../../shared/ledger/signed.ts'
-import { STATUSES } from '../../shared/receipt.ts'
+import { STATUSES, TERMINAL_STATUSES } from '../../shared/receipt.ts'
 import { storedSchema } from '../../shared/request.ts'
 import type { RequestView } from '../producer.ts'
 import type { Problem } from './problem.ts'
@@ -73,4 +73,15 @@ export const problemSchema = z.object({
     .readonly()
     .optional()
     .describe('Of a request whose fields are wrong: each of them.'),
+  gone: z
+    .object({
+      status: z.enum(TERMINAL_STATUSES),
+      finishedAt: z.iso.datetime(),
+      sameContent: z
+        .boolean()
+        .nullable()
+        .describe('Whether it had the content of the request that came now; null: not known.'),
+    })
+    .optional()
+    .describe('Of a request whose record has expired: what is still known.'),
 }) satisfies z.ZodType<Problem>

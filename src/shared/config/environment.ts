@@ -11,6 +11,7 @@ const VARIABLES = {
     logLevel: 'LOG_LEVEL',
     maxPlans: 'EXPUNGE_MAX_PLANS',
     retentionDays: 'EXPUNGE_RETENTION_DAYS',
+    idempotencyDays: 'EXPUNGE_IDEMPOTENCY_DAYS',
   },
   results: { path: 'EXPUNGE_RESULTS' },
   http: { host: 'EXPUNGE_HTTP_HOST', port: 'EXPUNGE_HTTP_PORT' },

@@ -17,9 +17,8 @@ const AT_ONCE = 10
 /** Of one submission in the script below, before those of its plan's order. */
 const ARGS_EACH = 11
 
-// KEYS from 4: what the order's script reads, then of each submission its record and its caller's
-// spending. ARGV from 3: of each
-// submission its own, then what the order's script is given, empty strings where there is no order.
+// KEYS from 4: what the order's script reads, then of each submission its record, its caller's spending
+// and what is left of an earlier request of its id. ARGV from 3: of each submission its own, then what the order's script is given, empty strings where there is no order.
 //
 // A submission is told from another of the same request by its lot: who comes again with the lot
 // that is kept repeats itself, as ioredis does when the reply was lost. Told `existing`, it would
@@ -33,13 +32,14 @@ local requests, live, outbox = unpack(KEYS, 1, 3)
 local queue = { unpack(KEYS, 4, 3 + ARGV[1]) }
 local records, each = 3 + #queue, tonumber(ARGV[2])
 local byTime, byStatus = {}, {}
-local function enter(key, spent, id, hash, request, at, score, staged, frame, by, limits, records, callback)
+local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, callback)
   local known = redis.pcall('HGET', key, 'bodyHash')
   if known then
     if known ~= hash then return known.err or 'conflict' end
     local isRepeated = staged ~= '' and redis.call('HGET', key, 'staged') == staged
     return isRepeated and 'accepted' or 'existing'
   end
+  if redis.call('EXISTS', tombstone) == 1 then return 'gone' end
   local held = ''
   if limits ~= '' and records ~= '' then
     local may = cjson.decode(limits)
@@ -73,11 +73,12 @@ local function argsOf(n)
   local first = 3 + (n - 1) * each
   return first, first + ${ARGS_EACH - 1}, first + each - 1
 end
-local function recordOf(n) return KEYS[records + 2 * n - 1] end
+local function keysOf(n) return unpack(KEYS, records + 3 * n - 2, records + 3 * n) end
 local answers = {}
-for n = 1, (#KEYS - records) / 2 do
+for n = 1, (#KEYS - records) / 3 do
   local first, last = argsOf(n)
-  answers[n] = enter(recordOf(n), KEYS[records + 2 * n], unpack(ARGV, first, last))
+  local key, spent, tombstone = keysOf(n)
+  answers[n] = enter(key, spent, tombstone, unpack(ARGV, first, last))
 end
 if #byTime == 0 then return answers end
 redis.call('ZADD', requests, unpack(byTime))
@@ -85,7 +86,7 @@ redis.call('ZADD', live, unpack(byStatus))
 for n, answer in ipairs(answers) do
   if answer == 'entered' then
     local _, callback, last = argsOf(n)
-    if ARGV[callback] ~= '' then tell(recordOf(n), outbox, 'queued') end
+    if ARGV[callback] ~= '' then tell((keysOf(n)), outbox, 'queued') end
     answers[n] = order({ unpack(ARGV, callback + 1, last) })
   end
 end
@@ -104,7 +105,7 @@ function acceptScript(insertLua: string): LedgerScript {
 }
 
 /** `ordered` is accepted, and its plan is ordered too. */
-export type Acceptance = 'accepted' | 'ordered' | 'existing' | 'conflict'
+export type Acceptance = 'accepted' | 'ordered' | 'existing' | 'conflict' | 'gone'
 
 export interface Submission {
   readonly request: StoredRequest
@@ -128,7 +129,7 @@ interface Entry {
 
 /**
  * Enters requests as `queued`. An id that is taken changes nothing: `existing` where it is the same
- * request, `conflict` where it is another. Those that come at once are entered by one call: one by
+ * request, `conflict` where it is another, `gone` where it has ended and its record has expired. Those that come at once are entered by one call: one by
  * one, a list of ten ids with its plan's order took Redis 34 µs instead of 29, this process 38
  * instead of 30.
  *
@@ -142,7 +143,7 @@ export function acceptor(
   return async (submission, order = null) => {
     const answer = await effect('redis:accept', () => enter({ submission, order }))
     refuseOverBudget(answer, submission)
-    return oneOf(answer, ['accepted', 'ordered', 'existing', 'conflict'])
+    return oneOf(answer, ['accepted', 'ordered', 'existing', 'conflict', 'gone'])
   }
 }
 
@@ -156,6 +157,7 @@ async function enterAll(
   const own = all.flatMap(({ submission: { request, submittedBy = null } }) => [
     keys.request(request.id),
     keys.spent(submittedBy),
+    keys.tombstone(request.id),
   ])
   const noOrder = insert.args.map(() => '')
   const args: Argument[] = [insert.keys.length, ARGS_EACH + insert.args.length]

@@ -8,6 +8,8 @@ export interface OrgKeys {
   readonly prefix: string
   /** Hash: the request, its status, plan and receipt. */
   request(id: string): string
+  /** String: how a request ended, for longer than its record is kept. */
+  tombstone(id: string): string
   /** Sorted set: request ids by submission time. */
   readonly requests: string
   /** Sorted set: ids of requests that are not terminal, by status and age; what the sweep walks. */
@@ -68,6 +70,7 @@ export function orgKeys(org: string): OrgKeys {
     org,
     prefix,
     request: (id) => key('request', id.toLowerCase()),
+    tombstone: (id) => key('tombstone', id.toLowerCase()),
     requests: key('requests'),
     live: key('live'),
     open: (id) => key('open', id.toLowerCase()),

@@ -31,6 +31,7 @@ import { type Settlement, settle } from './settle.ts'
 import type { Signature } from './signed.ts'
 import { forgiveOrder, forgivePlanning, handBackOrder, handBackPlanning } from './starts.ts'
 import { type Taken, takeOrder } from './take-order.ts'
+import { type Tombstone, tombstone } from './tombstone.ts'
 
 /**
  * The book of requests of one org: what was asked, planned, sent and answered. It is the truth;
@@ -88,6 +89,8 @@ export interface Ledger {
   folderRemoved(folder: string): Promise<void>
 
   load(id: string): Promise<RequestRecord | null>
+  /** What is left of a request that has ended, also once its record has expired. */
+  tombstone(id: string): Promise<Tombstone | null>
   /** The frame that the record holds until the request is planned or over. */
   frame(id: string): Promise<Buffer | null>
   /** Newest first. */
@@ -167,6 +170,7 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys): Ledge
     foldersDue: (most) => foldersDue(connection, keys, most),
     folderRemoved: (folder) => folderRemoved(connection, keys, folder),
     load: (id) => verified(load(redis, keys, id)),
+    tombstone: (id) => tombstone(redis, keys, id),
     frame: (id) => frame(redis, keys, id),
     list: (page) => verified(list(redis, keys, page)),
     follow: (page) => verified(follow(redis, keys, page)),

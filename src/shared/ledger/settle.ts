@@ -5,13 +5,14 @@ import type { OrgKeys } from './keys.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
 import { SPENDING } from './spending.ts'
+import { BURY } from './tombstone.ts'
 
-// KEYS from 10: ingest orders that will never be sent; what is being deleted may be sent already.
+// KEYS from 11: ingest orders that will never be sent; what is being deleted may be sent already.
 // Freeing comes first: where Redis is full, a script that has begun to write is let through, and
 // settling is what makes room.
 const SETTLE = script(
   'settle',
-  `${TELL}${SPENDING}${FILE}
+  `${TELL}${SPENDING}${FILE}${BURY}
 local status = redis.call('HGET', KEYS[1], 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
@@ -22,9 +23,10 @@ if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return '
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
 redis.call('HDEL', KEYS[1], 'frame')
-for i = 10, #KEYS do redis.call('DEL', KEYS[i]) end
+for i = 11, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
+bury(KEYS[10], KEYS[1], ARGV[2], ARGV[8] + ARGV[10])
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 local bucket, held = heldBy(KEYS[1])
 if bucket and status ~= 'deleting' then spend(KEYS[7], bucket, -held) end
@@ -48,6 +50,8 @@ export interface Settlement {
   readonly caller?: string | null
   /** How long the record is kept, and the folder of its results. */
   readonly retentionSeconds: number
+  /** How long its id is known after that, so that it is not run again. */
+  readonly idempotencySeconds: number
 }
 
 /**
@@ -57,8 +61,10 @@ export interface Settlement {
 export async function settle(
   ledger: LedgerConnection,
   keys: OrgKeys,
-  { receipt, from, plan = null, lot = '', unsent, caller = null, retentionSeconds }: Settlement,
+  settlement: Settlement,
 ): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
+  const { receipt, from, plan = null, lot = '', unsent, caller = null } = settlement
+  const { retentionSeconds, idempotencySeconds } = settlement
   const { id } = receipt
   const answer = await runScript(
     ledger,
@@ -73,6 +79,7 @@ export async function settle(
       keys.spent(caller),
       keys.unfiled,
       keys.folders,
+      keys.tombstone(id),
       ...(unsent ?? []).map((order) => keys.ingest(order)),
     ],
     [
@@ -85,6 +92,7 @@ export async function settle(
       lot,
       retentionSeconds,
       id,
+      idempotencySeconds,
     ],
   )
   return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])

@@ -378,6 +378,15 @@ export interface components {
           field: string;
           message: string;
         }[];
+      /** @description Of a request whose record has expired: what is still known. */
+      gone?: {
+        /** @enum {string} */
+        status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
+        /** Format: date-time */
+        finishedAt: string;
+        /** @description Whether it had the content of the request that came now; null: not known. */
+        sameContent: boolean | null;
+      };
     };
     Action: {
       reason?: string;
@@ -609,6 +618,12 @@ export interface operations {
       };
       /** @description Conflict */
       409: {
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Gone */
+      410: {
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };

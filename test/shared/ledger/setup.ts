@@ -139,7 +139,13 @@ export function chunkOutcome(deleted: number): ChunkOutcome {
 }
 
 export function settlement(id: string, fields: Partial<Settlement> = {}): Settlement {
-  return { receipt: receipt(id), from: ['deleting'], retentionSeconds: 3600, ...fields }
+  return {
+    receipt: receipt(id),
+    from: ['deleting'],
+    retentionSeconds: 3600,
+    idempotencySeconds: 3600,
+    ...fields,
+  }
 }
 
 export function receipt(id: string, status: Receipt['status'] = 'completed'): Receipt {

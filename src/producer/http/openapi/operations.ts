@@ -39,7 +39,7 @@ function submit(): Json {
         ...json('The very same request is there already.', 'Request', completedExample),
         headers: LOCATION,
       },
-      ...problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503),
+      ...problems(400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 503),
     },
   }
 }
