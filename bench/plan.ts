@@ -27,6 +27,8 @@ const RUNS = 3
 const FILES = {
   sequential: { order: (i: number) => i, row: (id: string) => id },
   shuffled: { order: shuffled, row: (id: string) => id },
+  '15 characters': { order: (i: number) => i, row: (id: string) => id.slice(0, 15) },
+  '15 characters, shuffled': { order: shuffled, row: (id: string) => id.slice(0, 15) },
   'general CSV': { order: (i: number) => i, row: contactRow },
 }
 type FileName = keyof typeof FILES
@@ -47,6 +49,11 @@ const CASES = {
     for await (const block of scan(open(path), { object: CONTACT })) distinct.add(block)
     await distinct.digest()
   },
+  'scan, distinct, case': async (path: string) => {
+    using distinct = new Distinct({ maxPlanMemory: 2 ** 29 })
+    for await (const block of scan(open(path), { object: CONTACT })) distinct.add(block)
+    await distinct.caseDamage()
+  },
   'fast-csv alone': async (path: string) => {
     const rows = parse<string[], string[]>({ headers: false })
     rows.on('data', () => {})
@@ -58,6 +65,8 @@ type CaseName = keyof typeof CASES
 const PLAN: readonly (readonly [FileName, readonly CaseName[]])[] = [
   ['sequential', ['read', 'scan', 'scan, distinct', 'scan, distinct, digest']],
   ['shuffled', ['scan, distinct', 'scan, distinct, digest']],
+  ['15 characters', ['scan', 'scan, distinct', 'scan, distinct, case']],
+  ['15 characters, shuffled', ['scan, distinct', 'scan, distinct, case']],
   ['general CSV', ['fast-csv alone', 'scan']],
 ]
 

@@ -4,6 +4,7 @@ import {
   type Bucket,
   bucketHas,
   bytesHeld,
+  cloneBucket,
   disposeBucket,
   isList,
   LIST_LIMIT,
@@ -60,6 +61,17 @@ export class IdSet implements Disposable {
     return bucket !== undefined && bucketHas(bucket, lowOf(view, at))
   }
 
+  /** Whether it holds an id of these seven digits past the key prefix. */
+  hasHigh(high: number): boolean {
+    return this.#find(high) !== undefined
+  }
+
+  /** Whether it holds the id of its key prefix that has these digits: the high seven, the low five. */
+  hasDigits(high: number, low: number): boolean {
+    const bucket = this.#find(high)
+    return bucket !== undefined && bucketHas(bucket, low)
+  }
+
   /**
    * True where the id was not in the set before.
    *
@@ -89,6 +101,15 @@ export class IdSet implements Disposable {
       else this.#addMany(group, duplicates)
     }
     return this.#size - before
+  }
+
+  /** Another set of the same ids. */
+  clone(): IdSet {
+    const copy = new IdSet()
+    copy.#prefix = this.#prefix
+    copy.#size = this.#size
+    for (const [high, bucket] of this.#buckets) copy.#buckets.set(high, cloneBucket(bucket))
+    return copy
   }
 
   /** The ids, ascending. */

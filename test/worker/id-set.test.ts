@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { spellId } from '../../src/worker/id-set/digits.ts'
+import { highOf, lowOf, spellId } from '../../src/worker/id-set/digits.ts'
 import { IdSet } from '../../src/worker/id-set.ts'
 import { id15 } from '../helpers/ids.ts'
 
@@ -60,6 +60,30 @@ describe('a set of ids', () => {
         const probe = bytesOf([...seen])
         for (let at = 0; at < probe.length; at += 15) assert.ok(set.has(probe, at))
         assert.deepEqual([...spelled(set)], [...seen].sort())
+      }),
+    )
+  })
+
+  test('and its clone hold the same ids, and go their own ways from then on', () => {
+    fc.assert(
+      fc.property(blocks, fc.array(id, { maxLength: 100 }), (all, later) => {
+        using set = new IdSet()
+        for (const ids of all) set.addAll(bytesOf(ids), new Uint8Array(ids.length))
+        const before = [...spelled(set)]
+        using copy = set.clone()
+        set.addAll(bytesOf(later), new Uint8Array(later.length))
+        assert.deepEqual([...spelled(copy)], before)
+        assert.equal(copy.size, before.length)
+        const bytes = bytesOf(before)
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+        for (let at = 0; at < bytes.length; at += 15) {
+          assert.ok(copy.hasHigh(highOf(view, at)))
+          assert.ok(copy.hasDigits(highOf(view, at), lowOf(view, at)))
+        }
+        for (const other of later.filter((one) => !before.includes(one))) {
+          const its = new DataView(Uint8Array.from(bytesOf([other])).buffer)
+          assert.equal(copy.hasDigits(highOf(its, 0), lowOf(its, 0)), false)
+        }
       }),
     )
   })

@@ -26,6 +26,7 @@ async function run(content: string | Uint8Array, options: Options = {}): Promise
 }
 
 type Options = Pick<DeletionRequestInput, 'onInvalid' | 'onUnchecked' | 'dryRun'> & {
+  readonly object?: string
   readonly column?: string
 }
 
@@ -154,7 +155,7 @@ describe('an input that is refused', { concurrency: true }, () => {
     '100 lower-cased ids of 15 characters': [
       Array.from({ length: 100 }, (_, n) => id15(n * 40).toLowerCase()).join('\n'),
       'CASE_DAMAGED',
-      /upper-case/,
+      /upper or lower case/,
     ],
     'lower-cased ids of 18 characters': [
       ids18(3, 40).join('\n').toLowerCase(),
@@ -189,6 +190,25 @@ describe('an input that is refused', { concurrency: true }, () => {
     assert.match(receipt.error?.message ?? '', /2 other rows; the first is line 2: nob…/)
     assert.deepEqual([receipt.plan?.accepted, receipt.plan?.invalid], [0, 2])
   })
+
+  for (const [object, prefix] of [
+    ['Contact', '003'],
+    ['Lead', '00Q'],
+    ['Campaign', '701'],
+  ] as const) {
+    test(`for ${object} with 5,000 ids in upper case, even where they are accepted: CASE_DAMAGED`, async () => {
+      const ids = Array.from({ length: 5000 }, (_, n) => id15(n * 37, prefix).toUpperCase())
+      const receipt = await run(ids.join('\n'), {
+        object,
+        onUnchecked: 'accept',
+        onInvalid: 'skip',
+      })
+      assert.equal(receipt.status, 'refused')
+      assert.equal(receipt.error?.code, 'CASE_DAMAGED')
+      assert.match(receipt.error?.message ?? '', /CASESAFEID/)
+      assert.deepEqual(receipt.ingestJobs, [])
+    })
+  }
 
   const damaged: Record<string, (ids: readonly string[]) => string> = {
     'a note with bare quotes, an id within': ([a, b]) => `Id,Note\n${a},"said "call\n${b},now""\n`,

@@ -30,6 +30,10 @@ export function toBitmap(list: readonly number[]): RoaringBitmap32 {
   return new RoaringBitmap32(list)
 }
 
+export function cloneBucket(bucket: Bucket): Bucket {
+  return isList(bucket) ? bucket.slice() : bucket.clone()
+}
+
 export function disposeBucket(bucket: Bucket): void {
   if (!isList(bucket)) bucket.dispose()
 }

@@ -1,4 +1,3 @@
-import { RefusedError } from '../../shared/errors.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import { caseBits, copyId, hasIdForm, hasSuffix } from '../id-check.ts'
 import { decode, viewOf } from './bytes.ts'
@@ -28,8 +27,6 @@ export interface ScannedBlock {
 export const BLOCK_IDS = 32_768
 /** Refused rows of a full block: a source of nothing else must not pile up. */
 const BLOCK_REFUSED = 1000
-/** So many 15-character ids without one upper-case letter are no accident. */
-const CASE_SAMPLE = 100
 
 /** Gathers ids and refused rows, and checks each value on its way in. */
 export class BlockBuilder {
@@ -43,8 +40,6 @@ export class BlockBuilder {
   readonly #short = new Uint8Array(BLOCK_IDS)
   #unchecked = 0
   #refused: RefusedRow[] = []
-  #shortSeen = 0
-  #upperCaseSeen = false
 
   constructor(words: ObjectWords) {
     const [a = 0, b = 0, c = 0] = encoder.encode(words.object.prefix)
@@ -83,14 +78,12 @@ export class BlockBuilder {
     return this.check(this.#scratchView, 0, written, line)
   }
 
-  /** Takes an id that has passed all checks; `bits` are its upper-case bits. */
-  put(bytes: DataView, at: number, isShort: boolean, bits: number): void {
+  /** Takes an id that has passed all checks. */
+  put(bytes: DataView, at: number, isShort: boolean): void {
     copyId(bytes, at, this.#ids, this.#count * ID_LENGTH)
     if (isShort) {
       this.#short[this.#count] = 1
       this.#unchecked++
-      this.#shortSeen++
-      this.#upperCaseSeen ||= bits >> PREFIX_LENGTH !== 0
     }
     this.#count++
   }
@@ -111,22 +104,6 @@ export class BlockBuilder {
     return block
   }
 
-  /**
-   * Short ids carry no checksum: where something has lower-cased them all, each may now name
-   * another record.
-   *
-   * @throws RefusedError CASE_DAMAGED
-   */
-  assertCaseIntact(): void {
-    if (this.#shortSeen < CASE_SAMPLE || this.#upperCaseSeen) return
-    throw new RefusedError(
-      'CASE_DAMAGED',
-      `None of the ${this.#shortSeen} 15-character ids has an upper-case letter, so something has ` +
-        'probably changed their case, and they may name other records. Nothing was deleted. ' +
-        'Export the ids again with 18 characters.',
-    )
-  }
-
   /** What has not the form of an id may have it without spaces that are not ASCII around it. */
   #checkOther(value: string, line: number): boolean {
     if (value.trim().length < value.length) return this.checkText(value, line)
@@ -142,7 +119,7 @@ export class BlockBuilder {
     if ((bytes.getUint32(from, true) & 0xffffff) !== this.prefix) {
       return this.#refuse(otherObject(line, decode(bytes, from, to), this.#words))
     }
-    this.put(bytes, from, isShort, bits)
+    this.put(bytes, from, isShort)
     return true
   }
 
@@ -152,5 +129,4 @@ export class BlockBuilder {
   }
 }
 
-const PREFIX_LENGTH = 3
 const encoder = new TextEncoder()

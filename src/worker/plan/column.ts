@@ -101,7 +101,7 @@ class ColumnReader {
       if (quoted && bytes.getUint8(stop) !== QUOTE) break
       const end = quoted ? stop + 1 : stop
       if (!isLineEnd(bytes.getUint8(end))) break
-      block.put(bytes, start, isShort, bits)
+      block.put(bytes, start, isShort)
       this.#line++
       at = end + lineEndLength(bytes, end)
     }

@@ -2,6 +2,7 @@ import { RefusedError } from '../../shared/errors.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import { IdSet } from '../id-set.ts'
 import type { ScannedBlock } from './block.ts'
+import { caseDamageIn } from './case/case-damage.ts'
 import { digestOf } from './digest.ts'
 
 /** The ids of a block that had not come before. */
@@ -19,6 +20,9 @@ const MOST_BYTES_PER_ID = 512
 /** Tells ids apart exactly: the first occurrence of each is kept, in the source's order. */
 export class Distinct implements Disposable {
   readonly #seen = new IdSet()
+  /** How many of them are unchecked, and which: null while that is none of them, or all. */
+  #uncheckedSize = 0
+  #unchecked: IdSet | null = null
   readonly #maxBytes: number
   /** At this size the memory is reckoned again: it cannot have reached the limit before. */
   #reckonAt: number
@@ -38,17 +42,28 @@ export class Distinct implements Disposable {
    *
    * @throws RefusedError PLAN_TOO_SCATTERED
    */
-  add({ ids, count, short, unchecked }: ScannedBlock): KeptIds {
-    const duplicates = new Uint8Array(count)
-    const kept = this.#seen.addAll(ids, duplicates)
-    if (this.#seen.size > this.#reckonAt) this.#reckon()
-    if (kept === count) return { ids, count, unchecked }
-    moveTogether(ids, duplicates)
-    return {
-      ids: ids.subarray(0, kept * ID_LENGTH),
-      count: kept,
-      unchecked: unchecked === 0 ? 0 : countKept(short, duplicates),
+  add(block: ScannedBlock): KeptIds {
+    this.#tellApart(block)
+    const { ids, short } = block
+    const duplicates = new Uint8Array(block.count)
+    const count = this.#seen.addAll(ids, duplicates)
+    if (count < block.count) moveTogether(ids, duplicates)
+    const kept = ids.subarray(0, count * ID_LENGTH)
+    const isWhole = count === block.count || block.unchecked === 0
+    const unchecked = isWhole ? block.unchecked : countKept(short, duplicates)
+    this.#uncheckedSize += unchecked
+    if (unchecked > 0 && this.#unchecked !== null) {
+      const alone = uncheckedAmong(kept, unchecked, short, duplicates)
+      this.#unchecked.addAll(alone, new Uint8Array(unchecked))
     }
+    if (this.#seen.size > this.#reckonAt) this.#reckon()
+    return { ids: kept, count, unchecked }
+  }
+
+  /** Why the case of the unchecked ids cannot be trusted; null where nothing shows. */
+  async caseDamage(): Promise<RefusedError | null> {
+    if (this.#uncheckedSize === 0) return null
+    return caseDamageIn(this.#unchecked ?? this.#seen, this.#seen)
   }
 
   /**
@@ -61,10 +76,20 @@ export class Distinct implements Disposable {
   /** Frees memory that the garbage collector does not see. */
   [Symbol.dispose](): void {
     this.#seen.dispose()
+    this.#unchecked?.dispose()
+  }
+
+  /** Most lists are of one kind; the unchecked ids of others get a set of their own. */
+  #tellApart({ count, unchecked }: ScannedBlock): void {
+    if (this.#unchecked !== null) return
+    const isNone = this.#uncheckedSize === 0
+    const isAll = this.#uncheckedSize === this.#seen.size
+    if ((isNone && unchecked === 0) || (isAll && unchecked === count)) return
+    this.#unchecked = isNone ? new IdSet() : this.#seen.clone()
   }
 
   #reckon(): void {
-    const bytes = this.#seen.bytes
+    const bytes = this.#seen.bytes + (this.#unchecked?.bytes ?? 0)
     if (bytes > this.#maxBytes) throw tooScattered(this.#seen.size, bytes, this.#maxBytes)
     this.#reckonAt = this.#seen.size + Math.floor((this.#maxBytes - bytes) / MOST_BYTES_PER_ID)
   }
@@ -88,6 +113,27 @@ function countKept(short: Uint8Array, duplicates: Uint8Array): number {
   let count = 0
   for (const [i, duplicate] of duplicates.entries()) if (duplicate === 0) count += short[i] ?? 0
   return count
+}
+
+/** Those of the kept ids that came with 15 characters. */
+function uncheckedAmong(
+  kept: Uint8Array,
+  count: number,
+  short: Uint8Array,
+  duplicates: Uint8Array,
+): Uint8Array {
+  const ids = new Uint8Array(count * ID_LENGTH)
+  let from = 0
+  let to = 0
+  for (let i = 0; i < duplicates.length; i++) {
+    if (duplicates[i] === 1) continue
+    if (short[i] === 1) {
+      ids.set(kept.subarray(from, from + ID_LENGTH), to)
+      to += ID_LENGTH
+    }
+    from += ID_LENGTH
+  }
+  return ids
 }
 
 function tooScattered(size: number, bytes: number, limit: number): RefusedError {

@@ -97,7 +97,10 @@ export async function draw(
       chunks: staged.jobs.length,
       sha256: await distinct.digest(),
     }
-    const objection = objectionTo(plan, request, { firstRefused: first, caseDamage: null })
+    const objection = objectionTo(plan, request, {
+      firstRefused: first,
+      caseDamage: await distinct.caseDamage(),
+    })
     return { plan, ...staged, invalid: file, objection }
   } finally {
     await invalid.discard()

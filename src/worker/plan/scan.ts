@@ -21,7 +21,7 @@ export interface ScanOptions {
  * What throws may throw after blocks were handed out, so nothing may be deleted before the end.
  *
  * @throws RefusedError EMPTY_SOURCE, NOT_TEXT, NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, LINE_TOO_LONG,
- *   BROKEN_CSV, CASE_DAMAGED
+ *   BROKEN_CSV
  */
 export async function* scan(
   source: AsyncIterable<Uint8Array>,
@@ -35,7 +35,6 @@ export async function* scan(
     const body = bodyOf(head, form.start, chunks)
     if (form.kind === 'column') yield* scanColumn(body, form.line, options, block)
     else yield* scanTable(body, form, options, block)
-    block.assertCaseIntact()
   } finally {
     await chunks.return?.()
   }

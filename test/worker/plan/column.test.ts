@@ -108,14 +108,6 @@ test('a line of 200 MB is refused without being kept', async () => {
   assert.ok(sent < 3, `read on for ${sent} MiB`)
 })
 
-test('ids in lower case throughout are refused as damaged, once there are enough to tell', async () => {
-  const lower = Array.from({ length: 100 }, (_, n) => id15(n + 62 ** 3).toLowerCase())
-  const damaged = ['Id', ...lower].join('\n')
-  await assert.rejects(scanText(damaged), { code: 'CASE_DAMAGED', message: /100 15-character ids/ })
-  assert.equal((await scanText(damaged.slice(0, -16))).ids.length, 99)
-  assert.equal((await scanText(`${damaged}\n${id15(10)}`)).ids.length, 101)
-})
-
 test('an id of another object is told by name', async () => {
   const { refused } = await scanText(['Id', id18(1, '00Q'), id18(1, 'a0B')].join('\n'))
   assert.deepEqual(

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { ScannedBlock } from '../../../src/worker/plan/block.ts'
+import { to18 } from '../../../src/shared/record-id.ts'
 import { Distinct } from '../../../src/worker/plan/distinct.ts'
 import { id15 } from '../../helpers/ids.ts'
-import { spell, toBytes } from './texts.ts'
+import { blockOf, spell } from './texts.ts'
 
 const ROOM = { maxPlanMemory: 2 ** 29 }
 
@@ -14,15 +14,7 @@ interface Row {
   short: boolean
 }
 
-function blockOf(rows: readonly Row[]): ScannedBlock {
-  return {
-    ids: toBytes(rows.map(({ id }) => id)),
-    count: rows.length,
-    short: Uint8Array.from(rows, ({ short }) => (short ? 1 : 0)),
-    unchecked: rows.filter(({ short }) => short).length,
-    refused: [],
-  }
-}
+const textOf = ({ id, short }: Row) => (short ? id : to18(id))
 
 const row = fc.record({
   id: fc.oneof(
@@ -41,7 +33,7 @@ test('the first of equal ids is kept, in order, with its own spelling', async ()
         const first = new Map<string, Row>()
         for (const rows of blocks) {
           const expected = rows.filter((row) => !first.has(row.id) && first.set(row.id, row))
-          const kept = distinct.add(blockOf(rows))
+          const kept = distinct.add(blockOf(rows.map(textOf)))
           assert.deepEqual(
             spell(kept.ids),
             expected.map(({ id }) => id),
@@ -62,7 +54,7 @@ test('the digest does not depend on the order of the ids', async () => {
   for (const order of [ids, ids.toReversed()]) {
     using distinct = new Distinct(ROOM)
     for (let at = 0; at < order.length; at += 10_000) {
-      distinct.add(blockOf(order.slice(at, at + 10_000).map((id) => ({ id, short: false }))))
+      distinct.add(blockOf(order.slice(at, at + 10_000).map(to18)))
     }
     digests.push(await distinct.digest())
   }
@@ -82,7 +74,7 @@ test('a plan whose ids take too much memory is refused, one that fits is not', (
         id: id15((from + n) * step),
         short: false,
       }))
-      distinct.add(blockOf(rows))
+      distinct.add(blockOf(rows.map(textOf)))
     }
     return distinct.size
   }

@@ -1,4 +1,6 @@
 import { RefusedError } from '../../../src/shared/errors.ts'
+import type { ScannedBlock } from '../../../src/worker/plan/block.ts'
+import { Distinct } from '../../../src/worker/plan/distinct.ts'
 import type { RefusedRow } from '../../../src/worker/plan/refused-row.ts'
 import { type ScanOptions, scan } from '../../../src/worker/plan/scan.ts'
 
@@ -58,6 +60,25 @@ export async function outcomeOf(
   } catch (error) {
     if (!(error instanceof RefusedError) || error.code !== 'BROKEN_CSV') throw error
     return { broken: Number(/^Line (\d+): /.exec(error.message)?.[1]) }
+  }
+}
+
+/** What is said of the case of these ids, of 15 or 18 characters, read in blocks of this size. */
+export async function judge(ids: readonly string[], size: number): Promise<RefusedError | null> {
+  using distinct = new Distinct({ maxPlanMemory: 2 ** 29 })
+  for (let at = 0; at < ids.length; at += size) distinct.add(blockOf(ids.slice(at, at + size)))
+  return distinct.caseDamage()
+}
+
+/** Ids of 15 or 18 characters as a scan hands them over. */
+export function blockOf(ids: readonly string[]): ScannedBlock {
+  const short = Uint8Array.from(ids, (id) => (id.length === 15 ? 1 : 0))
+  return {
+    ids: toBytes(ids.map((id) => id.slice(0, 15))),
+    count: ids.length,
+    short,
+    unchecked: short.filter((isShort) => isShort === 1).length,
+    refused: [],
   }
 }
 

@@ -1,0 +1,145 @@
+/**
+ * What chance gives. Salesforce counts ids up in base 62: behind the ten digits come 26 upper-case
+ * and 26 lower-case letters, so at any position the letters of a run of neighbours turn from one
+ * case to the other as the run goes on. Where a run begins is chance; how long it is, is not.
+ *
+ * Evidence is a likelihood ratio, an e-value: its mean over intact lists is 1, so that one of 100,000
+ * or more comes up in at most one intact list of 100,000 (Markov's inequality), whatever their size.
+ * A mean of such numbers is one again, which is how several kinds of damage are looked for at once.
+ */
+
+/** Digits of base 62: 0 to 9, then A to Z, then a to z. */
+export const BASE = 62
+const DIGITS = 10
+const LETTERS = 26
+
+/** Case of the letters in a run. */
+export const NO_LETTER = 0
+export const UPPER = 1
+export const LOWER = 2
+export const BOTH = UPPER | LOWER
+/** One of these four. */
+export type LetterCase = number
+
+/** By digit: `UPPER`, `LOWER` or `NO_LETTER`. */
+export const CASE_OF_DIGIT = Uint8Array.from({ length: BASE }, (_, digit) =>
+  digit < DIGITS ? NO_LETTER : digit < DIGITS + LETTERS ? UPPER : LOWER,
+)
+
+/**
+ * Neighbours further apart than this belong to different runs. Less than 26, so that no run can step
+ * over all letters of one case.
+ */
+export const MOST_STEP = 16
+
+/** A longer run has letters of both cases: it covers all 26 of one, or the ten digits and more. */
+const LONGEST = DIGITS + LETTERS
+/** Sizes of a table by length: 0 to `LONGEST`, and one for all that is longer. */
+const LENGTHS = LONGEST + 2
+
+/** Shares of damaged runs that are looked for, and how much each counts. */
+const SHARES = [0.98, 0.8, 0.5, 0.25] as const
+const WEIGHTS = [0.4, 0.2, 0.2, 0.2] as const
+
+/** How likely a run that has letters, so long and begun anywhere, has them in upper case alone. */
+export function oneCaseChance(length: number): number {
+  if (length > LONGEST) return 0
+  const digitsOnly = Math.max(0, DIGITS + 1 - length)
+  return (LONGEST + 1 - length - digitsOnly) / (BASE - digitsOnly)
+}
+
+/** By share, length and case: the logarithm of how much likelier upper-cased ids give such a run. */
+const LOG_RATIOS = SHARES.map((share) =>
+  Array.from({ length: LENGTHS }, (_, length) => {
+    const chance = oneCaseChance(Math.max(1, length))
+    const rest = Math.log(1 - share)
+    return { damaged: chance === 0 ? 0 : Math.log1p(share / chance - share), other: rest }
+  }),
+)
+
+/** Runs by their length and case. */
+export class RunCounts {
+  readonly #counts = new Uint32Array(LENGTHS * 4)
+  /** By position: of the first run there, where it counts once there is a second; -1 for none. */
+  readonly #first: Int32Array
+  readonly #varies: Uint8Array
+  #size = 0
+
+  constructor(positions: number) {
+    this.#first = new Int32Array(positions).fill(-1)
+    this.#varies = new Uint8Array(positions)
+  }
+
+  /** Runs that count. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** A position with one run alone, such as that of the pod, is no evidence. */
+  add(position: number, length: number, letterCase: LetterCase): void {
+    const at = Math.min(length, LONGEST + 1) * 4 + letterCase
+    const first = this.#first[position] ?? -1
+    if (first < 0) this.#first[position] = at
+    else {
+      if (this.#varies[position] === 0) this.#count(first)
+      this.#varies[position] = 1
+      this.#count(at)
+    }
+  }
+
+  clear(): void {
+    if (this.#size > 0) this.#counts.fill(0)
+    this.#first.fill(-1)
+    this.#varies.fill(0)
+    this.#size = 0
+  }
+
+  /** How much likelier the runs are where their case was changed than by chance: 1 on average. */
+  evidence(): number {
+    return (this.#evidenceOf(UPPER) + this.#evidenceOf(LOWER)) / 2
+  }
+
+  #count(at: number): void {
+    this.#counts[at] = (this.#counts[at] ?? 0) + 1
+    this.#size++
+  }
+
+  #evidenceOf(damaged: LetterCase): number {
+    let evidence = 0
+    for (const [at, ratios] of LOG_RATIOS.entries()) {
+      let log = 0
+      for (const [length, ratio] of ratios.entries()) {
+        for (const letterCase of [UPPER, LOWER, BOTH]) {
+          const count = this.#counts[length * 4 + letterCase] ?? 0
+          if (count > 0) log += count * (letterCase === damaged ? ratio.damaged : ratio.other)
+        }
+      }
+      evidence += (WEIGHTS[at] ?? 0) * bounded(log)
+    }
+    return evidence
+  }
+}
+
+/** A step of 27 from one id to the next one steps over the letters of one case, and nothing else. */
+export const HOLE = LETTERS + 1
+/** Of holes in an intact run no more than one in so many is 26 ids long, and one in 62 begins there. */
+export const HOLE_CHANCE = 1 / (32 * BASE)
+const HOLE_SHARES = [0.9, 0.5, 0.2] as const
+
+/**
+ * The evidence of the holes in runs of neighbours, of which `missing` lack exactly the letters of one
+ * case: a run of a few hundred ids has too few runs of letters to show that its case was changed.
+ */
+export function holeEvidence(missing: number, others: number): number {
+  const evidence = HOLE_SHARES.map((share) => {
+    const damaged = Math.log(share / HOLE_CHANCE)
+    const other = Math.log((1 - share) / (1 - HOLE_CHANCE))
+    return bounded(missing * damaged + others * other)
+  })
+  return evidence.reduce((sum, one) => sum + one, 0) / HOLE_SHARES.length
+}
+
+/** Sums of millions of these stay numbers. */
+function bounded(log: number): number {
+  return Math.exp(Math.min(log, 500))
+}

@@ -1,0 +1,162 @@
+import { highOf } from '../../id-set/digits.ts'
+import type { IdSet } from '../../id-set.ts'
+import { BASE, BOTH, CASE_OF_DIGIT, type LetterCase, LOWER, NO_LETTER, UPPER } from './run-odds.ts'
+
+/**
+ * Ids that turn up as duplicates once case is ignored: the same record, listed intact and changed.
+ *
+ * Twins alone say nothing. A run of neighbours holds many (`…a` comes 26 ids after `…A`), and among
+ * very many ids some are twins by chance. So only blocks of 3,844 numbers count of which every
+ * unchecked id is the image of another id in the list: all its letters are of one case, and with
+ * some of them in the other case it is that id.
+ *
+ * One such block is enough where the other ids are of another pod, for hardly any org has two pods of
+ * 3,844 whose names differ in case alone. Within a pod they are compared with what other alphabets
+ * would give, in which the letters of one case are shifted against those of the other: to chance and
+ * to runs of neighbours, A is no more the twin of a than of q.
+ */
+
+/** The high seven digits of an id past its key prefix, and the low five. */
+interface Digits {
+  readonly high: number
+  readonly low: number
+}
+
+/** Unchecked ids that share all but their last two digits, and have letters of this case alone. */
+interface Block {
+  readonly letterCase: LetterCase
+  readonly ids: readonly Digits[]
+}
+
+const BLOCK = BASE ** 2
+const HIGH_DIGITS = 7
+const LOW_DIGITS = 5
+const LETTERS = 26
+
+/** More blocks than this tell nothing new. */
+const MOST_BLOCKS = 20_000
+/** Ids looked up with shifted alphabets, in all: half a second. */
+const LOOK_UPS = 200_000
+
+/** @returns whether more ids of `unchecked` are images of ids of `all` than chance explains */
+export function hasTwins(unchecked: IdSet, all: IdSet): boolean {
+  const blocks = blocksOf(unchecked)
+  const images = blocks.filter((block) => isOfImages(block, all, NO_SHIFT))
+  if (images.length === 0) return false
+  if (images.some((block) => isOfImages(block, all, NO_SHIFT, isOtherPod))) return true
+  const ids = blocks.reduce((sum, block) => sum + block.ids.length, 0)
+  const tries = Math.min(1000, Math.max(8, Math.floor(LOOK_UPS / ids)))
+  return images.length > mostByChance(blocks, all, tries)
+}
+
+/**
+ * Twice the most that any shifted alphabet gives, and a few more where only few were tried: chance
+ * exceeds that in at most one list of 2,500.
+ */
+function mostByChance(blocks: readonly Block[], all: IdSet, tries: number): number {
+  const random = generator()
+  let most = 0
+  for (let k = 0; k < tries; k++) {
+    const shifts = Uint8Array.from({ length: HIGH_DIGITS + LOW_DIGITS }, () => random() % LETTERS)
+    const images = blocks.filter((block) => isOfImages(block, all, shifts))
+    most = Math.max(most, images.length)
+  }
+  return 2 * most + (tries >= 1000 ? 0 : tries >= 100 ? 1 : 3)
+}
+
+const NO_SHIFT = new Uint8Array(HIGH_DIGITS + LOW_DIGITS)
+
+/** Whether every id of the block is the image of another, of one that counts. */
+function isOfImages(
+  { letterCase, ids }: Block,
+  all: IdSet,
+  shifts: Uint8Array,
+  counts = isOther,
+): boolean {
+  return ids.every((id) => {
+    const lows = spellings(id.low, LOW_DIGITS, letterCase, shifts.subarray(HIGH_DIGITS))
+    return spellings(id.high, HIGH_DIGITS, letterCase, shifts)
+      .filter((high) => all.hasHigh(high))
+      .some((high) => lows.some((low) => counts(id, { high, low }) && all.hasDigits(high, low)))
+  })
+}
+
+const isOther = (a: Digits, b: Digits) => a.high !== b.high || a.low !== b.low
+
+const isOtherPod = (a: Digits, b: Digits) => podOf(a.high) !== podOf(b.high)
+
+/** The number with each of its letters in this case or, shifted, in the other. */
+function spellings(
+  number: number,
+  digits: number,
+  letterCase: LetterCase,
+  shifts: Uint8Array,
+): readonly number[] {
+  let found = [number]
+  let rest = number
+  let unit = 1
+  for (let at = digits - 1; at >= 0; at--) {
+    const digit = rest % BASE
+    rest = Math.floor(rest / BASE)
+    if (CASE_OF_DIGIT[digit] !== NO_LETTER) {
+      const [own, other] = letterCase === UPPER ? [10, 36] : [36, 10]
+      const twin = other + ((digit - own + (shifts[at] ?? 0)) % LETTERS)
+      const step = (twin - digit) * unit
+      found = [...found, ...found.map((one) => one + step)]
+    }
+    unit *= BASE
+  }
+  return found
+}
+
+/** The blocks of which every id has letters, and all have them in one and the same case. */
+function blocksOf(ids: IdSet): readonly Block[] {
+  const blocks: Block[] = []
+  let block: { key: number; letterCase: LetterCase; ids: Digits[] } | null = null
+  const take = () => {
+    if (block?.letterCase === UPPER || block?.letterCase === LOWER) blocks.push(block)
+  }
+  let lastHigh = -1
+  for (const { head, lows } of ids.runs()) {
+    const high = highOf(head, 0)
+    const highCase = caseOf(high)
+    if (highCase === BOTH) continue
+    for (const low of lows) {
+      const key = (low / BLOCK) | 0
+      if (block === null || high !== lastHigh || key !== block.key) {
+        take()
+        if (blocks.length >= MOST_BLOCKS) return blocks
+        block = { key, letterCase: NO_LETTER, ids: [] }
+        lastHigh = high
+      }
+      if (block.letterCase === BOTH) continue
+      const own = highCase | caseOf(low)
+      block.letterCase |= own === NO_LETTER ? BOTH : own
+      block.ids.push({ high, low })
+    }
+  }
+  take()
+  return blocks
+}
+
+/** The first two of the high seven digits. */
+function podOf(high: number): number {
+  return Math.floor(high / BASE ** (HIGH_DIGITS - 2))
+}
+
+function caseOf(number: number): LetterCase {
+  let letterCase = NO_LETTER
+  for (let rest = number; rest > 0; rest = Math.floor(rest / BASE)) {
+    letterCase |= CASE_OF_DIGIT[rest % BASE] ?? NO_LETTER
+  }
+  return letterCase
+}
+
+/** The same numbers each time: a plan that is made again finds the same. */
+function generator(): () => number {
+  let state = 1
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state >>> 8
+  }
+}
