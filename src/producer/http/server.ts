@@ -6,7 +6,14 @@ import { endsWithin } from '../../shared/shutdown.ts'
 import { dashboard } from './dashboard.ts'
 import { docsRoutes } from './docs.ts'
 import { readJsonBodies } from './json-body.ts'
-import { HEADER_BYTES, HEADERS, KEEP_ALIVE_MS, PARAMETER_CHARS, type Patience } from './limits.ts'
+import {
+  HEADER_BYTES,
+  HEADERS,
+  JSON_BYTES,
+  KEEP_ALIVE_MS,
+  PARAMETER_CHARS,
+  type Patience,
+} from './limits.ts'
 import { refuseOtherMethods } from './methods.ts'
 import { observe, requestIdOf } from './observe.ts'
 import { documentedPaths } from './openapi/document.ts'
@@ -50,6 +57,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   const { patience } = service
   const app: FastifyInstance = fastify({
     genReqId: ({ headers }) => requestIdOf(headers),
+    bodyLimit: JSON_BYTES,
     requestTimeout: 0,
     connectionTimeout: patience.silentMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -74,7 +82,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   answerWithProblems(app, service.log)
   guard(app, service)
   linger(app, patience)
-  readJsonBodies(app, patience.body)
+  readJsonBodies(app, service)
   submitRoute(app, service)
   listRoute(app, service)
   lookRoute(app, service)
@@ -124,13 +132,14 @@ const HARDENING = {
 
 /**
  * A body that was not read to its end, because its call was refused, is taken in for a while: its
- * sender may not look for an answer before. Then the connection ends.
+ * sender may not look for an answer before. Then the connection takes the next call, unless its caller
+ * asked for its end: who was not told of one would send the next call into a connection that closes.
  */
 function linger(app: FastifyInstance, { lingerMs }: Patience): void {
   const last = new WeakSet<IncomingMessage>()
   app.addHook('onSend', async ({ raw }, reply) => {
     if (raw.complete) return
-    if (reply.hasHeader('connection') || !reply.raw.shouldKeepAlive) last.add(raw)
+    if (!reply.raw.shouldKeepAlive) last.add(raw)
     // Else Node ends the connection with the answer, and who still sends sees a reset in its place.
     reply.removeHeader('connection')
     reply.raw.shouldKeepAlive = true
