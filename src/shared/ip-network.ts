@@ -39,6 +39,14 @@ export function isPublic(address: string): boolean {
   return parsed.match(GLOBAL_UNICAST_V6) && !isIsatap(parsed)
 }
 
+/** What one caller is likely to have all addresses of: in IPv6 the network of 64 bits. */
+export function networkOf(address: string): string {
+  const parsed = ipaddr.process(address)
+  if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString()
+  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16))
+  return `${network.join(':')}::/64`
+}
+
 /**
  * ISATAP hides an IPv4 address in the last 32 bits under any prefix, and so in no range: it is known
  * by the 32 bits before them, of which two are flags that may be set or not (RFC 5214, section 6.1).

@@ -1,13 +1,15 @@
-import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import { OPERATIONS, PRIORITIES } from '../../shared/request.ts'
 import type { Caller } from '../../shared/submit.ts'
 import { addFacts } from './call-facts.ts'
+import { createFairShare } from './fair-share.ts'
 import type { ApiKey, KeyRing } from './keys.ts'
-import type { Patience } from './limits.ts'
+import { CALLS_PER_KEY, type Patience } from './limits.ts'
 import { DeniedError, HttpError, retryAfter } from './problem.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { type Denial, limitsOf } from './rights.ts'
 import { soon } from './soon.ts'
+import { createStrangers } from './strangers.ts'
 
 /**
  * Whoever calls a service without keys: all rights, for it listens on loopback alone. Nothing that
@@ -32,6 +34,8 @@ export interface Callers {
   readonly admit: onRequestAsyncHookHandler
   /** The same for pages in a browser, which asks its user for the key as a password. */
   readonly admitBrowser: onRequestAsyncHookHandler
+  /** Whether callers are told from one another; else there is one. */
+  readonly haveKeys: boolean
   /** Who was let in. */
   of(request: FastifyRequest): ApiKey
   /** Who submits what this key submits, as the ledger keeps it. */
@@ -44,14 +48,26 @@ export function createCallers(
   patience: Patience,
 ): Callers {
   const admitted = new WeakMap<FastifyRequest, ApiKey>()
-  const admit = async (request: FastifyRequest, scheme: Scheme) => {
+  const tooManyFailures = createStrangers()
+  const calls = createFairShare({
+    total: Number.POSITIVE_INFINITY,
+    each: CALLS_PER_KEY,
+    unit: 'calls',
+  })
+  const admit = async (request: FastifyRequest, reply: FastifyReply, scheme: Scheme) => {
     if (keys === null) {
       refuseOtherPages(request)
       admitted.set(request, LOCAL)
       return
     }
     const key = keyOf(request, keys, scheme)
+    if (key instanceof HttpError) {
+      const seconds = tooManyFailures(request.ip)
+      throw seconds === 0 ? key : tooManyWrongKeys(seconds)
+    }
     addFacts(request, { key: key.name })
+    calls.take(key.name, 1)
+    reply.raw.once('close', () => calls.give(key.name, 1))
     const admission = await soon(patience, limiter(key))
     if (!admission.admitted) {
       throw new HttpError(
@@ -63,8 +79,9 @@ export function createCallers(
     admitted.set(request, key)
   }
   return {
-    admit: (request) => admit(request, 'Bearer'),
-    admitBrowser: (request) => admit(request, 'Basic'),
+    haveKeys: keys !== null,
+    admit: (request, reply) => admit(request, reply, 'Bearer'),
+    admitBrowser: (request, reply) => admit(request, reply, 'Basic'),
     of: (request) => {
       const key = admitted.get(request)
       if (key === undefined) throw new TypeError('A route without admission has asked who calls.')
@@ -81,16 +98,20 @@ export function assertAllowed(denial: Denial | null): void {
 
 type Scheme = 'Bearer' | 'Basic'
 
-function keyOf({ headers }: FastifyRequest, keys: KeyRing, scheme: Scheme): ApiKey {
+/** The key of a call, or what is wrong with it. */
+function keyOf({ headers }: FastifyRequest, keys: KeyRing, scheme: Scheme): ApiKey | HttpError {
   const challenge = { 'WWW-Authenticate': `${scheme} realm="expunge", charset="UTF-8"` }
   const secret = secretIn(headers.authorization ?? '', scheme)
   if (secret === null) {
-    throw new HttpError('KEY_MISSING', 'Expected a key: Authorization: Bearer <key>.', challenge)
+    return new HttpError('KEY_MISSING', 'Expected a key: Authorization: Bearer <key>.', challenge)
   }
-  const key = keys.find(secret)
-  if (key === null)
-    throw new HttpError('KEY_UNKNOWN', 'This key is not valid (any more).', challenge)
-  return key
+  const unknown = new HttpError('KEY_UNKNOWN', 'This key is not valid (any more).', challenge)
+  return keys.find(secret) ?? unknown
+}
+
+function tooManyWrongKeys(seconds: number): HttpError {
+  const message = 'Too many calls without a valid key have come from this address.'
+  return new HttpError('RATE_LIMITED', message, retryAfter(seconds))
 }
 
 /** A browser's user name is of no interest: the key is the password. */

@@ -1,58 +1,79 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { messageOf } from '../../shared/errors.ts'
-import { JSON_BYTES, JSON_BYTES_AT_ONCE, type Pace } from './limits.ts'
-import { HttpError, retryAfter } from './problem.ts'
+import { createFairShare } from './fair-share.ts'
+import { jsonShape } from './json-shape.ts'
+import { JSON_BYTES_AT_ONCE, JSON_BYTES_PER_KEY, JSON_DEPTH, JSON_VALUES } from './limits.ts'
+import { HttpError } from './problem.ts'
+import type { Service } from './service.ts'
 import { steadily } from './steady-body.ts'
+import { createTurns } from './turns.ts'
 
 /**
- * Reads JSON bodies in place of Fastify's own parser, which would wait for a slow sender for ever.
- * Fastify's rules about what may stand in them stay: no `__proto__`, no `constructor.prototype`.
+ * Reads JSON bodies in place of Fastify's own parser, which would wait for a slow sender for ever,
+ * and parse whatever comes at once. Fastify's rules about what may stand in them stay: no
+ * `__proto__`, no `constructor.prototype`.
  */
-export function readJsonBodies(app: FastifyInstance, pace: Pace): void {
+export function readJsonBodies(app: FastifyInstance, service: Service): void {
+  const { callers } = service
   const parse = app.getDefaultJsonParser('error', 'error')
   const parsed = (request: FastifyRequest, text: string) =>
     new Promise<unknown>((resolve, reject) => {
       const done = (error: Error | null, body?: unknown) => (error ? reject(error) : resolve(body))
       void parse(request, text, done)
     })
-  const held = { bytes: 0 }
+  const turn = createTurns()
+  const withBody = bodyTaker(service)
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser(
     'application/json',
     async (request: FastifyRequest, payload: Readable) => {
-      const text = textIn(await taken(request, payload, pace, held))
-      // Many a client names the type of a body that it does not send.
-      if (text === '') return undefined
-      try {
-        return await parsed(request, text)
-      } catch {
-        throw new HttpError('MALFORMED_BODY', faultIn(text))
-      }
+      // Nobody was asked for a key, and nothing becomes of the body.
+      if (request.is404) return undefined
+      return withBody(request, payload, async (bytes) => {
+        await turn(callers.of(request).name)
+        const text = textIn(bytes)
+        // Many a client names the type of a body that it does not send.
+        if (text === '') return undefined
+        return parsed(request, text).catch(() => {
+          throw new HttpError('MALFORMED_BODY', faultIn(text))
+        })
+      })
     },
   )
 }
 
-async function taken(
-  { headers }: FastifyRequest,
-  payload: Readable,
-  pace: Pace,
-  held: { bytes: number },
-): Promise<Uint8Array> {
-  if (Number(headers['content-length'] ?? 0) > JSON_BYTES) throw tooLarge()
-  const blocks: Uint8Array[] = []
-  let bytes = 0
-  try {
-    for await (const block of steadily(payload, pace)) {
-      bytes += block.length
-      held.bytes += block.length
-      if (bytes > JSON_BYTES) throw tooLarge()
-      if (held.bytes > JSON_BYTES_AT_ONCE) throw noRoom()
-      blocks.push(block)
+/** Takes a body in and hands it on; until that is done, it counts as held. */
+function bodyTaker({ callers, patience }: Service) {
+  const share = createFairShare({
+    total: JSON_BYTES_AT_ONCE,
+    // One caller who is not told from others has all of it.
+    each: callers.haveKeys ? JSON_BYTES_PER_KEY : JSON_BYTES_AT_ONCE,
+    unit: 'bytes of JSON',
+  })
+  return async <T>(
+    request: FastifyRequest,
+    payload: Readable,
+    use: (body: Uint8Array) => Promise<T>,
+  ): Promise<T> => {
+    const { bodyLimit } = request.routeOptions
+    const { name } = callers.of(request)
+    if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw tooLarge(bodyLimit)
+    const look = jsonShape({ depth: JSON_DEPTH, values: JSON_VALUES })
+    const blocks: Uint8Array[] = []
+    let bytes = 0
+    try {
+      for await (const block of steadily(payload, patience.body)) {
+        if (bytes + block.length > bodyLimit) throw tooLarge(bodyLimit)
+        share.take(name, block.length)
+        bytes += block.length
+        look(block)
+        blocks.push(block)
+      }
+      return await use(Buffer.concat(blocks))
+    } finally {
+      share.give(name, bytes)
     }
-    return Buffer.concat(blocks)
-  } finally {
-    held.bytes -= bytes
   }
 }
 
@@ -64,16 +85,10 @@ function textIn(bytes: Uint8Array): string {
   }
 }
 
-/** Else a few hundred callers, each within their rights, would take all memory. */
-function noRoom(): HttpError {
-  const message = `${JSON_BYTES_AT_ONCE} bytes of JSON come in at once already.`
-  return new HttpError('TOO_MANY_UPLOADS', message, retryAfter())
-}
-
-function tooLarge(): HttpError {
+function tooLarge(bytes: number): HttpError {
   return new HttpError(
     'BODY_TOO_LARGE',
-    `Expected at most ${JSON_BYTES} bytes of JSON. More ids than 10,000 go as text/csv, of any size.`,
+    `Expected at most ${bytes} bytes of JSON. More ids than 10,000 go as text/csv, of any size.`,
   )
 }
 

@@ -1,10 +1,23 @@
 /** How much, and for how long, one caller may have of the process. */
 
-/** 10,000 ids of 255 characters, far more than ids have, and what stands around them. */
-export const JSON_BYTES = 4 * 1024 * 1024
+/**
+ * 10,000 ids of 18 characters, each in quotes on a line of its own behind 16 spaces, take 380 kB; all
+ * other fields at their longest, with every character escaped, some 60 kB.
+ */
+export const JSON_BYTES = 512 * 1024
+
+/** Of a body that only says why. */
+export const ACTION_BYTES = 16 * 1024
+
+/** A list in a request has a depth of 3; sources made of others take a few more. */
+export const JSON_DEPTH = 16
+
+/** Enough to tell how many of 10,000 ids are too many; to check more is not worth the time. */
+export const JSON_VALUES = 20_000
 
 /** Of all bodies that come in now: each is held whole until it is there. */
-export const JSON_BYTES_AT_ONCE = 16 * JSON_BYTES
+export const JSON_BYTES_AT_ONCE = 64 * 1024 * 1024
+export const JSON_BYTES_PER_KEY = JSON_BYTES_AT_ONCE / 4
 
 /** Of all header lines together; Node answers 431 past it. */
 export const HEADER_BYTES = 16 * 1024
@@ -15,6 +28,10 @@ export const PARAMETER_CHARS = 160
 
 /** Each holds two frames in memory: see staging.ts. */
 export const UPLOADS_AT_ONCE = 32
+export const UPLOADS_PER_KEY = UPLOADS_AT_ONCE / 4
+
+/** Calls of one key that are being answered: a download takes as long as its reader likes. */
+export const CALLS_PER_KEY = 256
 
 /** Between two calls over one connection; longer than the 60 s for which load balancers keep theirs. */
 export const KEEP_ALIVE_MS = 65_000

@@ -1,9 +1,9 @@
 import { endsWithin } from '../../shared/shutdown.ts'
-import { HttpError, retryAfter } from './problem.ts'
+import { createFairShare, type Shared } from './fair-share.ts'
 
 export interface Turnstile {
-  /** @throws HttpError `TOO_MANY_UPLOADS` */
-  pass<T>(work: () => Promise<T>): Promise<T>
+  /** @throws HttpError `TOO_MANY_UPLOADS`, `TOO_MANY_AT_ONCE` */
+  pass<T>(caller: string, work: () => Promise<T>): Promise<T>
   /** Resolves once all inside have left, or a while after: then they are stuck. */
   empty(): Promise<void>
 }
@@ -12,20 +12,19 @@ export interface Turnstile {
 const LEAVE_WITHIN_MS = 2_000
 
 /** Lets so many in at once; who comes then is asked to come again. */
-export function createTurnstile(places: number): Turnstile {
+export function createTurnstile(places: Shared): Turnstile {
+  const share = createFairShare(places)
   const inside = new Set<Promise<unknown>>()
   return {
-    pass: async (work) => {
-      if (inside.size >= places) {
-        const message = `${places} uploads come in at once already.`
-        throw new HttpError('TOO_MANY_UPLOADS', message, retryAfter())
-      }
+    pass: async (caller, work) => {
+      share.take(caller, 1)
       const passing = work()
       inside.add(passing)
       try {
         return await passing
       } finally {
         inside.delete(passing)
+        share.give(caller, 1)
       }
     },
     empty: async () => {

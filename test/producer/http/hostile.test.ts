@@ -80,7 +80,7 @@ function outcomeOf(answer: string): string {
   return `${status} ${code}`
 }
 
-/** A JSON string, without a word of how long it is. It has to see the answer, though it sends on. */
+/** A JSON string, without a word of how long it is. Its sender has to see the answer, though it sends on. */
 async function sentGigabyte(): Promise<string> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
@@ -97,7 +97,8 @@ async function sentGigabyte(): Promise<string> {
     ...Array(GIGABYTE / MEGABYTE).fill(chunk),
     '0\r\n\r\n',
   ]
-  await pipeline(Readable.from(body), socket)
+  // On a busy machine the connection may be ended before all is sent: by then it has been answered.
+  await pipeline(Readable.from(body), socket).catch(() => {})
   await closed
   return outcomeOf(answer)
 }
@@ -109,24 +110,28 @@ const POLLUTED = [
   '{"source":{"constructor":{"prototype":{"type":"ids"}}}}',
   '{"\\u005f_proto__":{"dryRun":false}}',
 ]
-const levels = 500_000
+const levels = 80_000
 
 const ATTACKS: Readonly<Record<string, readonly [() => Promise<string>, string]>> = {
   'a body that says it has 1 GB': [
     () => sentRaw(head(`Content-Length: ${GIGABYTE}`)),
     '413 BODY_TOO_LARGE',
   ],
-  'as many fields as fit': [
-    () => sent(PATH, jsonText(`{${Array.from({ length: 300_000 }, (_, k) => `"${k}":1`)}}`)),
+  'as many fields as are looked at': [
+    () => sent(PATH, jsonText(`{${Array.from({ length: 20_000 }, (_, k) => `"${k}":1`)}}`)),
     '422 INVALID_REQUEST',
+  ],
+  'as many fields as fit': [
+    () => sent(PATH, jsonText(`{${Array.from({ length: 40_000 }, (_, k) => `"${k}":1`)}}`)),
+    '413 BODY_TOO_LARGE',
   ],
   'deep arrays': [
     () => sent(PATH, jsonText('['.repeat(levels) + ']'.repeat(levels))),
-    '422 INVALID_REQUEST',
+    '400 BODY_TOO_DEEP',
   ],
   'deep objects': [
     () => sent(PATH, jsonText('{"a":'.repeat(levels) + 1 + '}'.repeat(levels))),
-    '422 INVALID_REQUEST',
+    '400 BODY_TOO_DEEP',
   ],
   '10,000 headers': [
     () => sentRaw(head(...Array.from({ length: 10_000 }, (_, k) => `x${k}: y`))),

@@ -90,17 +90,28 @@ describe('what is no HTTP', () => {
   })
 })
 
-test('what is refused is answered to whoever sends on, and asked for the last answer', async () => {
-  for (const line of ['Connection: close', 'Connection: keep-alive']) {
-    const text = post(JSON_TYPE, 'Transfer-Encoding: chunked').replace('Connection: close', line)
+describe('what is refused is answered to whoever sends on', () => {
+  const refused = async (connection: string) => {
+    const text = post(JSON_TYPE, 'Transfer-Encoding: chunked').replace('close', connection)
     const call = openCall(api.url, text)
     for (let k = 0; k < 5; k++) call.write(chunk('x'.repeat(1_000_000)))
     assert.match(await call.problem, /^HTTP\/1\.1 413 .*BODY_TOO_LARGE/s)
     // A connection that had ended would have taken the answer along, for all that is sent now.
     for (let k = 0; k < 50; k++) call.write(chunk('x'.repeat(1_000_000)))
     call.write('0\r\n\r\n')
-    assert.equal(await call.failed, null)
+    return call
   }
+
+  test('and asked for the last answer', async () => {
+    assert.equal(await (await refused('close')).failed, null)
+  })
+
+  test('and has a next call, over the same connection', async () => {
+    const call = await refused('keep-alive')
+    call.write(head('GET /openapi.json HTTP/1.1'))
+    assert.match(await call.answer, /HTTP\/1\.1 413 .*HTTP\/1\.1 200 /s)
+    assert.equal(await call.failed, null)
+  })
 })
 
 describe('a JSON body', () => {
@@ -125,15 +136,31 @@ describe('a JSON body', () => {
     assert.equal(Object.hasOwn(Object.prototype, 'dryRun'), false)
   })
 
-  test('however deep it nests, is only wrong', async () => {
-    const levels = 500_000
+  test('however deep it nests, is refused before it is parsed', async () => {
+    const levels = 200_000
     const deep = '['.repeat(levels) + ']'.repeat(levels)
-    assert.equal(await sentAsJson(deep), '422 INVALID_REQUEST')
-    assert.equal(
-      await sentAsJson(`{"source": {"type": "ids", "ids": ${deep}}}`),
-      '422 INVALID_REQUEST',
+    assert.equal(await sentAsJson(deep), '400 BODY_TOO_DEEP')
+    const inIds = `{"source": {"type": "ids", "ids": ${deep}}}`
+    assert.equal(await sentAsJson(inIds), '400 BODY_TOO_DEEP')
+    assert.equal(await sentAsJson('{"a":'.repeat(100_000)), '400 BODY_TOO_DEEP')
+    // With the first block, while the rest is still to come.
+    const calls = Array.from({ length: 40 }, () =>
+      openCall(api.url, post(JSON_TYPE, `Content-Length: ${JSON_BYTES}`) + '['.repeat(1_000)),
     )
-    assert.equal(await sentAsJson('{"a":'.repeat(levels)), '400 MALFORMED_BODY')
+    for (const call of calls) assert.match(await call.problem, /^HTTP\/1\.1 400 .*BODY_TOO_DEEP/s)
+    for (const call of calls) call.end()
+  })
+
+  test('however many values it has, is only wrong', async () => {
+    const ids = (n: number) => JSON.stringify({ source: { type: 'ids', ids: ids18(n) } })
+    assert.equal(await sentAsJson(ids(10_001)), '422 INVALID_REQUEST')
+    assert.equal(await sentAsJson(ids(21_000)), '413 BODY_TOO_LARGE')
+    for (const unit of ['1,', '"",', '[],', '{},', '"a":1,']) {
+      const [open, close] = unit.includes(':') ? ['{', '}'] : ['[', ']']
+      const text = `${open}${unit.repeat(19_000)}${unit.slice(0, -1)}${close}`
+      assert.equal(await sentAsJson(text), '422 INVALID_REQUEST', unit)
+      assert.equal(await sentAsJson(`{"object":"X","source":${text}}`), '422 INVALID_REQUEST', unit)
+    }
   })
 
   test('is as large as 10,000 ids with room, and no larger', async () => {

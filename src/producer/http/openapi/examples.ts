@@ -119,7 +119,7 @@ export const PROBLEM_EXAMPLES: Readonly<
       'Request gdpr-2026-000123 of org default ended completed at 2026-11-23T09:15:42.000Z, and its record has expired. It had the same content. It is not run again. Use another id for a new request.',
     gone: { status: 'completed', finishedAt: '2026-11-23T09:15:42.000Z', sameContent: true },
   },
-  413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 4194304 bytes of JSON.' },
+  413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 524288 bytes of JSON.' },
   415: {
     code: 'MEDIA_TYPE_NOT_SUPPORTED',
     detail: 'Expected a body of the type application/json, or text/csv.',

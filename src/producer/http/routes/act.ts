@@ -3,6 +3,7 @@ import type { RequestView } from '../../producer.ts'
 import { type AuditEntry, audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import type { ApiKey } from '../keys.ts'
+import { ACTION_BYTES } from '../limits.ts'
 import { actionBody, approvalBody, idIn, orgQuery, parseFields } from '../parameters.ts'
 import { type Denial, type ExistingRequest, mayApprove, mayCancel } from '../rights.ts'
 import type { Service } from '../service.ts'
@@ -49,7 +50,8 @@ const ACTIONS: readonly Action[] = [
 export function actRoutes(app: FastifyInstance, service: Service): void {
   for (const action of ACTIONS) {
     const path = `${REQUESTS_PATH}/:id/${action.name}`
-    app.post(path, { onRequest: service.callers.admit }, async (request, reply) => {
+    const options = { onRequest: service.callers.admit, bodyLimit: ACTION_BYTES }
+    app.post(path, options, async (request, reply) => {
       const view = await act(action, request, service)
       return reply.code(action.status).send(view)
     })

@@ -9,7 +9,7 @@ import type { SubmitAnswer } from '../../producer.ts'
 import { audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import { inQuery, requestOf } from '../csv-options.ts'
-import { UPLOADS_AT_ONCE } from '../limits.ts'
+import { UPLOADS_AT_ONCE, UPLOADS_PER_KEY } from '../limits.ts'
 import { ownOrgQuery, parseFields } from '../parameters.ts'
 import { HttpError } from '../problem.ts'
 import { limitsOf, maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
@@ -22,7 +22,8 @@ export const REQUESTS_PATH = '/v1/deletion-requests'
 
 /** `POST /v1/deletion-requests`: the door for JSON, and the one for a CSV of any size. */
 export function submitRoute(app: FastifyInstance, service: Service): void {
-  const uploads = createTurnstile(UPLOADS_AT_ONCE)
+  const each = service.callers.haveKeys ? UPLOADS_PER_KEY : UPLOADS_AT_ONCE
+  const uploads = createTurnstile({ total: UPLOADS_AT_ONCE, each, unit: 'uploads' })
   app.addHook('onClose', () => uploads.empty())
   void app.register((scope, _, done) => {
     // The stream itself: it goes into staging as it comes, and is never held whole.
@@ -34,7 +35,7 @@ export function submitRoute(app: FastifyInstance, service: Service): void {
     scope.post(REQUESTS_PATH, options, async (request, reply) => {
       const isCsv = mediaTypeOf(request) === 'text/csv'
       const answer = isCsv
-        ? await uploads.pass(() => submitCsv(request, service))
+        ? await uploads.pass(callers.of(request).name, () => submitCsv(request, service))
         : await submitJson(request, service, uploads)
       return tell(answer, reply)
     })
@@ -55,9 +56,10 @@ async function submitJson(
   const allowed = allow(request, wanted, service)
   await soon(service.patience, service.orgs.open(allowed.org))
   // A file that is read here takes as long as an upload of its size.
-  const { files: within = null } = limitsOf(service.callers.of(request)) ?? {}
+  const key = service.callers.of(request)
+  const { files: within = null } = limitsOf(key) ?? {}
   const meant = await (allowed.source.type === 'file'
-    ? uploads.pass(() => pinContent(allowed, { roots: service.fileRoots, within }))
+    ? uploads.pass(key.name, () => pinContent(allowed, { roots: service.fileRoots, within }))
     : allowed)
   return soon(service.patience, accept(request, meant, service))
 }

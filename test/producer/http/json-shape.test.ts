@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { jsonShape } from '../../../src/producer/http/json-shape.ts'
+import { JSON_BYTES, JSON_DEPTH, JSON_VALUES } from '../../../src/producer/http/limits.ts'
+import { HttpError } from '../../../src/producer/http/problem.ts'
+import { PRIORITIES } from '../../../src/shared/request.ts'
+import { ids18 } from '../../helpers/ids.ts'
+
+const LIMITS = { depth: 4, values: 12 }
+
+/** The code that a text is refused with, in whatever blocks it comes; null where it is not. */
+function refusalOf(text: string, cuts: readonly number[] = [], limits = LIMITS): string | null {
+  const bytes = Buffer.from(text)
+  const look = jsonShape(limits)
+  const ends = [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)
+  try {
+    let begin = 0
+    for (const end of ends) {
+      look(bytes.subarray(begin, end))
+      begin = end
+    }
+    return null
+  } catch (error) {
+    assert.ok(error instanceof HttpError, String(error))
+    return error.code
+  }
+}
+
+const depthOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null
+    ? 1 + Math.max(0, ...Object.values(value).map(depthOf))
+    : 0
+const commasOf = (value: unknown): number =>
+  typeof value === 'object' && value !== null
+    ? Math.max(0, Object.keys(value).length - 1) +
+      Object.values(value).reduce<number>((sum, inner) => sum + commasOf(inner), 0)
+    : 0
+
+test('a text is refused exactly where it is too deep or has too many values', () => {
+  const noisy = fc.string({ unit: fc.constantFrom('"', '\\', '[', '{', ',', 'a', 'ö', '😀', ']') })
+  const json = fc.jsonValue({ maxDepth: 6, noUnicodeString: false })
+  const value = fc.oneof(json, fc.array(noisy), fc.dictionary(noisy, fc.array(noisy)))
+  fc.assert(
+    fc.property(value, fc.array(fc.nat()), fc.constantFrom(0, 2), (value, cuts, indent) => {
+      const refusal = refusalOf(JSON.stringify(value, null, indent), cuts)
+      const isFine = depthOf(value) <= LIMITS.depth && commasOf(value) < LIMITS.values
+      assert.equal(refusal === null, isFine, String(refusal))
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('the first bracket too many is refused, before the rest has come', () => {
+  for (const open of ['[', '{"a":', '[{"a":']) {
+    assert.equal(refusalOf(open.repeat(JSON_DEPTH + 1), [], atWork), 'BODY_TOO_DEEP', open)
+  }
+  assert.equal(refusalOf('['.repeat(JSON_DEPTH), [], atWork), null)
+  assert.equal(refusalOf(`[${'1,'.repeat(JSON_VALUES)}`, [], atWork), 'BODY_TOO_LARGE')
+  assert.equal(refusalOf(`{${'"a":1,'.repeat(JSON_VALUES)}`, [], atWork), 'BODY_TOO_LARGE')
+  assert.equal(refusalOf(`["${'[{,'.repeat(JSON_VALUES)}\\"[[["]`, [], atWork), null)
+})
+
+const atWork = { depth: JSON_DEPTH, values: JSON_VALUES }
+
+test('the largest lawful request is within every limit, however it is written', () => {
+  const escaped = (text: string) =>
+    [...text].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+  const request = {
+    id: 'x'.repeat(128),
+    org: 'x'.repeat(64),
+    object: 'X'.repeat(80),
+    ...{ operation: 'hardDelete', priority: PRIORITIES[1], onInvalid: 'refuse' },
+    ...{ onUnchecked: 'refuse', maxRecords: 1e15, maxFailureRatio: 0.123456789012345 },
+    ...{ dryRun: false, approval: 'required', coalesce: false },
+    deadline: '2026-12-01T00:00:00.000+00:00',
+    reason: 'y'.repeat(1000),
+    labels: Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`${n}`, 'z'.repeat(255)])),
+    callbackUrl: `https://${'u'.repeat(2040)}`,
+    source: { type: 'ids', ids: ids18(10_000) },
+  }
+  const pretty = JSON.stringify(request, null, 8).replaceAll('\n', '\r\n')
+  const worst = pretty.replace('y'.repeat(1000), escaped('y'.repeat(1000)))
+  for (const text of [JSON.stringify(request), pretty, worst]) {
+    assert.equal(refusalOf(text, [], atWork), null)
+    assert.ok(Buffer.byteLength(text) <= JSON_BYTES, String(text.length))
+  }
+})
