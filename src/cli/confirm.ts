@@ -7,7 +7,7 @@ import type { Screen } from './screen.ts'
 export function assertCanConfirm(
   { yes }: { readonly yes?: true },
   { canAsk }: Screen,
-  verb: 'approve' | 'cancel',
+  verb: 'approve' | 'cancel' | 'apply',
 ): void {
   if (yes || canAsk) return
   throw new UsageError(`there is no terminal to ask on. Add --yes to ${verb} without asking.`)
@@ -17,7 +17,7 @@ export function assertCanConfirm(
 export async function confirm(
   screen: Screen,
   question: string,
-  to: 'delete' | 'cancel',
+  to: 'delete' | 'cancel' | 'apply',
 ): Promise<boolean> {
   const { signal, forget } = catchInterrupts(process)
   try {

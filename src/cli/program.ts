@@ -8,6 +8,7 @@ import { defineKey } from './key.ts'
 import { defineList } from './list.ts'
 import { shown } from './paint.ts'
 import { definePause } from './pause.ts'
+import { definePolicy } from './policy.ts'
 import { defineResults } from './results.ts'
 import { defineResume } from './resume.ts'
 import { defineRun } from './run.ts'
@@ -45,6 +46,7 @@ export function createProgram(cli: Cli): Command {
     defineResults,
     definePause,
     defineResume,
+    definePolicy,
     defineWorker,
     defineServe,
     defineKey,

@@ -161,9 +161,10 @@ export async function createProducer({
     return opened
   }
   return {
-    submit: async (input, upload, caller) => {
+    submit: async (input, upload, { submittedBy, limits } = {}) => {
       const request = parseRequest(input, Date.now())
       const store = storeOf(request.org)
+      const caller = { submittedBy, limits }
       const { record, created } = await submit(store, request, Date.now(), upload, caller)
       if (created) return { request: viewOfNew(store, record), created }
       return { request: await explained(() => viewOf(store, record)), created }

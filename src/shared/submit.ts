@@ -1,5 +1,6 @@
 import { BudgetExceededError, type CallerLimits } from './caller-limits.ts'
 import { ExpungeError, messageOf } from './errors.ts'
+import type { GuardRails } from './guard-rails.ts'
 import type { Acceptance, Submission } from './ledger/accept.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
@@ -41,6 +42,12 @@ export interface Caller {
   readonly limits?: CallerLimits | undefined
 }
 
+/** Somebody at the machine, who may have guard rails of their own for a request. */
+export interface Operator extends Caller {
+  /** What the request is held to instead of those of the org. */
+  readonly guards?: GuardRails | undefined
+}
+
 /**
  * Takes a request in: its ids are staged, it is entered into the ledger, its plan is ordered. Every
  * door leads here. A short list, the ledger's entry and the order are one step of Redis. Where they
@@ -60,7 +67,7 @@ export async function submit(
   request: DeletionRequest,
   now: number,
   upload?: AsyncIterable<Uint8Array>,
-  { submittedBy, limits }: Caller = {},
+  { submittedBy, limits, guards }: Operator = {},
 ): Promise<Submitted> {
   const intake = await stageSource(store, request, upload)
   const stored = toStored(request)
@@ -71,6 +78,7 @@ export async function submit(
     submittedAt: now,
     submittedBy,
     limits,
+    guards,
     records:
       request.source.type === 'ids' && !request.dryRun ? request.source.ids.length : undefined,
   }
@@ -157,6 +165,7 @@ async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<Req
 function newRecord({
   submittedBy,
   limits,
+  guards,
   frame: _,
   records: __,
   ...entered
@@ -167,6 +176,7 @@ function newRecord({
     approvedBy: null,
     cancelledBy: null,
     limits: limits ?? null,
+    guards: guards ?? null,
     status: 'queued',
     content: null,
     lot: null,

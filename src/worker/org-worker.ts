@@ -1,6 +1,8 @@
 import type { Clock } from '../shared/clock.ts'
+import { railsOf } from '../shared/config/guard-rails.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
 import type { ExpungeError } from '../shared/errors.ts'
+import type { GuardRails } from '../shared/guard-rails.ts'
 import { claimOrg, claimResultsStore } from '../shared/identity.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
@@ -21,6 +23,7 @@ import { startOneRequest } from './one-request/one-request.ts'
 import { OrgGate } from './org-gate.ts'
 import type { PlannerDeps } from './plan/planner.ts'
 import { quotaListener, startQuotaWatch } from './quota-watch.ts'
+import { bringRails, type SharedSettings } from './rails.ts'
 import { processRequestJob } from './requests.ts'
 import { shareSettings, supplySettings } from './settings.ts'
 import { StopWatch } from './stop-watch.ts'
@@ -31,6 +34,9 @@ export interface OnlyRequest {
   /** Whether other workers may work with the same Redis: then what they share is theirs to set. */
   readonly amongOthers: boolean
 }
+
+const settingsFrom = (only: OnlyRequest | null): SharedSettings =>
+  only === null ? 'share' : only.amongOthers ? 'leave' : 'apply'
 
 /** What all orgs of a worker process share. */
 export interface WorkerParts {
@@ -58,8 +64,6 @@ export interface OrgWorker {
   stop(): Promise<void>
 }
 
-const DAY_SECONDS = 24 * 3600
-
 /** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
 const HAND_OVER_WITHIN_MS = 8000
 /** The sweep comes every so many lock durations: a dead worker's jobs need no sweep, lost ones are rare. */
@@ -83,14 +87,14 @@ export async function startOrgWorker(
   const { salesforce, listen } = connect(org, parts)
   try {
     // All of it at once: Redis may go away at any step, and what waits for it knows no signal.
-    const { identity, generation } = await unlessAborted(
+    const { identity, rails, generation } = await unlessAborted(
       takeUp(store, org, parts, salesforce, ctx),
       signal,
     )
     listen(quotaListener(store))
     const { orgId, instanceUrl: instance } = identity
     log.info({ orgId, instance, generation }, 'Working for the org.')
-    return work(store, org, parts, { salesforce, identity, ctx })
+    return work(store, org, parts, { salesforce, identity, rails, ctx })
   } catch (error) {
     salesforce.close()
     throw error
@@ -104,19 +108,23 @@ async function takeUp(
   { config, results, only }: WorkerParts,
   salesforce: Salesforce,
   ctx: Context,
-): Promise<{ identity: Identity; generation: string }> {
+): Promise<{ identity: Identity; rails: GuardRails; generation: string }> {
   await claimResultsStore(store, results)
   const identity = await login(salesforce, ctx)
   await claimOrg(store, identity.orgId)
-  if (only?.amongOthers) await supplySettings(store, config, org)
+  const how = settingsFrom(only)
+  const rails = await bringRails(store, railsOf(config, org), how, ctx.log)
+  if (how === 'leave') await supplySettings(store, config, org)
   else await shareSettings(store, config, org, ctx.log)
   const { generation } = await store.connection.identity()
-  return { identity, generation }
+  return { identity, rails, generation }
 }
 
 interface Connected {
   readonly salesforce: Salesforce
   readonly identity: Identity
+  /** The org's guard rails when the worker started. */
+  readonly rails: GuardRails
   readonly ctx: Context
 }
 
@@ -124,7 +132,7 @@ function work(
   store: OrgStore,
   org: OrgConfig,
   parts: WorkerParts,
-  { salesforce, identity, ctx }: Connected,
+  { salesforce, identity, rails, ctx }: Connected,
 ): OrgWorker {
   const { config, metrics, clock } = parts
   const halt = (error: ExpungeError) => {
@@ -135,10 +143,10 @@ function work(
       .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
       .finally(() => halted.resolve(error.message))
   }
-  const ingest = ingestDeps(store, parts, salesforce, ctx, halt)
+  const ingest = ingestDeps(store, parts, { salesforce, rails, ctx }, halt)
   const relister = { ...ingest.collector, ledger: store.ledger }
   const planner: PlannerDeps = {
-    ...plannerDeps(store, org, parts),
+    ...plannerDeps(store, org, parts, rails),
     relist: (request, chunk, own) => relistChunk(request, chunk, relister, own),
   }
   const chores: Chores = {
@@ -197,25 +205,22 @@ function plannerDeps(
   store: OrgStore,
   org: OrgConfig,
   { config, results, metrics }: WorkerParts,
+  rails: GuardRails,
 ): PlannerDeps {
   return {
     store,
     results,
     metrics,
     org,
-    objects: config.objects,
-    fileRoots: config.files.roots,
+    rails,
     maxPlanMemory: config.maxPlanMemory,
-    retentionSeconds: config.retentionDays * DAY_SECONDS,
-    idempotencySeconds: config.idempotencyDays * DAY_SECONDS,
   }
 }
 
 function ingestDeps(
   store: OrgStore,
   { config, results, metrics, clock }: WorkerParts,
-  salesforce: Salesforce,
-  { log }: Context,
+  { salesforce, rails, ctx: { log } }: Omit<Connected, 'identity'>,
   halt: (error: ExpungeError) => void,
 ): IngestProcessorDeps {
   const { ledger } = store
@@ -223,13 +228,13 @@ function ingestDeps(
   return {
     store,
     metrics,
+    rails,
     collector: {
       org: store.org,
       api: salesforce.ingest,
       ledger,
       staging: store.staging,
       results,
-      keepDeleted: config.audit.keepDeleted,
       resendMs: config.worker.resendMs,
     },
     gate: new OrgGate({ ledger, clock, stopWatch }),

@@ -89,7 +89,8 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
         `org: this is the queue of ${deps.store.org}, the request is for ${request.org}.`,
       )
     }
-    const meant = await pinContent(request, { roots: deps.fileRoots }, ctx.signal)
+    const { rails } = (await deps.store.ledger.rails()) ?? deps
+    const meant = await pinContent(request, { roots: rails.fileRoots }, ctx.signal)
     await submit(deps.store, meant, ctx.clock.now())
   } catch (error) {
     if (error instanceof RefusedError) return await refuseUnread(withId(job), error, deps, ctx)

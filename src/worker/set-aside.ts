@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type GuardRails, retentionSeconds } from '../shared/guard-rails.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { ResultsStore } from '../shared/results.ts'
@@ -13,7 +14,8 @@ import type { Context } from './context.ts'
 export interface SetAsideDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
-  readonly retentionSeconds: number
+  /** For requests that are older than guard rails in the ledger. */
+  readonly rails: Pick<GuardRails, 'retentionDays'>
 }
 
 /**
@@ -23,9 +25,9 @@ export interface SetAsideDeps {
  *   others are touched, so a worker that is late never moves a part of a request that has gone on.
  */
 export async function setAside(
-  { request, lot, submittedAt }: RequestRecord,
+  { request, guards, lot, submittedAt }: RequestRecord,
   files: readonly string[],
-  { store, results, retentionSeconds }: SetAsideDeps,
+  { store, results, rails }: SetAsideDeps,
   ctx: Context,
 ): Promise<void> {
   const folder = { org: store.org, id: request.id }
@@ -38,7 +40,7 @@ export async function setAside(
   if (others.length === 0) return
   const name = results.earlierName(folder)
   // First of all: a folder that nobody knows of would never be removed.
-  await store.ledger.keepFolder(name, retentionSeconds)
+  await store.ledger.keepFolder(name, retentionSeconds(guards ?? rails))
   await results.moveTo(folder, others, name)
   ctx.log.warn(
     { request: request.id, files: others.length, folder: name },

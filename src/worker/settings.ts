@@ -1,6 +1,9 @@
 import type { Config, OrgConfig } from '../shared/config.ts'
+import { runScript, script } from '../shared/ledger/script.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { OrgStore } from '../shared/org-store.ts'
+
+const SHARE = script('share-settings', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)
 
 /**
  * Settings on which all workers of an org must agree live in Redis. The worker that starts last
@@ -8,7 +11,7 @@ import type { OrgStore } from '../shared/org-store.ts'
  * the first worker to look has, and a longer one would hold up everybody's recovery.
  */
 export async function shareSettings(
-  { redis, ledger, queues }: OrgStore,
+  { redis, connection, ledger, queues }: OrgStore,
   config: Config,
   org: OrgConfig,
   log: Logger,
@@ -24,7 +27,8 @@ export async function shareSettings(
       )
     }
   }
-  await redis.hset(ledger.keys.settings, ours)
+  const args = Object.entries(ours).flat()
+  await runScript(connection, SHARE, [ledger.keys.settings], args)
   await queues['ingest-jobs'].setGlobalConcurrency(org.maxInFlight)
   await queues['ingest-jobs-urgent'].setGlobalConcurrency(org.urgentInFlight)
 }

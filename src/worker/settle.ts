@@ -1,3 +1,4 @@
+import { type GuardRails, idempotencySeconds, retentionSeconds } from '../shared/guard-rails.ts'
 import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { ID_VERDICTS } from '../shared/metrics/labels.ts'
@@ -19,8 +20,8 @@ import { endUnsent, stopReasonOf } from './stopped.ts'
 
 export interface SettleDeps extends FilingDeps {
   readonly metrics: Metrics
-  readonly retentionSeconds: number
-  readonly idempotencySeconds: number
+  /** For requests that are older than guard rails in the ledger. */
+  readonly rails: Pick<GuardRails, 'retentionDays' | 'idempotencyDays'>
 }
 
 /** Settles a request whose chunks all have their outcome, or whose plan was turned down. */
@@ -80,7 +81,8 @@ export async function endRequest(
   deps: SettleDeps,
   ctx: Context,
 ): Promise<boolean> {
-  const { store, metrics, retentionSeconds, idempotencySeconds } = deps
+  const { store, metrics } = deps
+  const kept = record.guards ?? deps.rails
   const { id, object } = record.request
   const due = await stillDue(record, ending, deps, ctx)
   if (due !== 'due') return due === 'over'
@@ -95,8 +97,8 @@ export async function endRequest(
   const settled = await store.ledger.settle({
     receipt,
     from: ending.from,
-    retentionSeconds,
-    idempotencySeconds,
+    retentionSeconds: retentionSeconds(kept),
+    idempotencySeconds: idempotencySeconds(kept),
     caller: record.submittedBy,
     plan: ending.plan ?? null,
     ...(ending.lot === undefined ? {} : { lot: ending.lot }),

@@ -1,3 +1,4 @@
+import { retentionSeconds } from '../shared/guard-rails.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { isTerminal } from '../shared/receipt.ts'
@@ -77,10 +78,12 @@ async function apart(request: string, ctx: Context, step: () => Promise<void>): 
 }
 
 /** The index of requests follows their records, which expire a while after they settled. */
-async function forgetExpired({ store, retentionSeconds }: SweepDeps, now: number): Promise<void> {
+async function forgetExpired({ store, rails }: SweepDeps, now: number): Promise<void> {
   const { redis, ledger } = store
   const { keys } = ledger
-  for (const id of await redis.zrangebyscore(keys.requests, 0, now - retentionSeconds * 1000)) {
+  const kept = retentionSeconds((await ledger.rails())?.rails ?? rails)
+  const before = now - kept * 1000
+  for (const id of await redis.zrangebyscore(keys.requests, 0, before)) {
     if ((await redis.exists(keys.request(id))) === 0) await redis.zrem(keys.requests, id)
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/shared/clock.ts'
+import { railsOf } from '../../src/shared/config/guard-rails.ts'
 import type { JobLock } from '../../src/shared/ledger/begin-planning.ts'
 import type { Ledger } from '../../src/shared/ledger/ledger.ts'
 import { createLogger } from '../../src/shared/logger.ts'
@@ -31,8 +32,7 @@ export async function plannerDeps(world: World, between: Between = {}): Promise<
       staging: between.staging === undefined ? staging : interrupted(staging, between.staging),
     },
     results: await openResultsStore(world.results),
-    ...{ metrics, org, objects: config.objects, fileRoots: config.files.roots },
-    ...{ maxPlanMemory: config.maxPlanMemory, retentionSeconds: 3600, idempotencySeconds: 3600 },
+    ...{ metrics, org, rails: railsOf(config, org), maxPlanMemory: config.maxPlanMemory },
   }
 }
 

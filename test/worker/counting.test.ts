@@ -55,9 +55,10 @@ async function deadWorker(t: TestContext, world: World, id: string, step: Dying)
       orders: step === 'settle' ? { ...store.orders, settle: dies } : store.orders,
     },
     metrics,
+    rails: planner.rails,
     collector: {
       ...{ org, ledger, staging, results: planner.results, api: salesforce.ingest },
-      ...{ keepDeleted: false, resendMs: 0 },
+      resendMs: 0,
     },
     gate: new OrgGate({ ledger, clock: hurried, stopWatch }),
     halt: assert.fail,

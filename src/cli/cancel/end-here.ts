@@ -32,8 +32,6 @@ export interface EndingHere {
   readonly patiently: Patiently
 }
 
-const DAY_SECONDS = 24 * 3600
-
 /**
  * Ends a request whose flag is raised. What was never sent is ended without a login; for what may be
  * at work in Salesforce a worker is started, for this request alone.
@@ -95,11 +93,9 @@ async function settleUnsent(
   results: ResultsStore,
 ): Promise<void> {
   const metrics = createMetrics({ version: cli.version })
-  const retentionSeconds = config.retentionDays * DAY_SECONDS
-  const idempotencySeconds = config.idempotencyDays * DAY_SECONDS
   const log = commandLog(cli.screen, config.logLevel, 'cancel')
   const ctx = { log, clock: systemClock, signal }
-  await settleRequest(id, { store, results, metrics, retentionSeconds, idempotencySeconds }, ctx)
+  await settleRequest(id, { store, results, metrics, rails: config }, ctx)
 }
 
 /** As `run` would have them, for this org alone. */

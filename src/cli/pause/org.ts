@@ -10,12 +10,13 @@ import { type Place, visit } from '../look/visit.ts'
 export function visitOrg<T>(
   cli: Cli,
   named: string | undefined,
+  verb: 'pause' | 'show',
   look: (place: Place) => Promise<T>,
 ): Promise<T> {
   return visit(cli, named === undefined ? {} : { org: named }, async (place, home) => {
     if (place === null) {
       throw new UsageError(
-        `There is nothing to pause: ${home} has never had a request, and REDIS_URL is not set.`,
+        `There is nothing to ${verb}: ${home} has never had a request, and REDIS_URL is not set.`,
       )
     }
     if (!(await isKnown(place))) {

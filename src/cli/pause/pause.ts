@@ -10,7 +10,7 @@ import { visitOrg } from './org.ts'
 /** Raises the operator's pause, and says what it means for what is at work. */
 export function pause(flags: PauseFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visitOrg(cli, flags.org, async ({ store, org }) => {
+  return visitOrg(cli, flags.org, 'pause', async ({ store, org }) => {
     const before = await store.ledger.pauseState()
     await store.ledger.pause(flags.abort === true)
     const state = await store.ledger.pauseState()

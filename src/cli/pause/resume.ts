@@ -8,7 +8,7 @@ import { visitOrg } from './org.ts'
 /** Takes the operator's pause back; what a fault pauses stays paused, and is said. */
 export function resume(flags: ResumeFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visitOrg(cli, flags.org, async ({ store: { ledger }, org }) => {
+  return visitOrg(cli, flags.org, 'pause', async ({ store: { ledger }, org }) => {
     const { operator } = await ledger.pauseState()
     await ledger.resume()
     const state = await ledger.pauseState()

@@ -10,7 +10,7 @@ import type { Screen } from '../screen.ts'
 export async function ask(
   { stdin, stderr, paintSay }: Screen,
   question: string,
-  { to, signal }: { to: 'delete' | 'cancel'; signal: AbortSignal },
+  { to, signal }: { to: 'delete' | 'cancel' | 'apply'; signal: AbortSignal },
 ): Promise<boolean> {
   // Not in raw mode, so that Ctrl-C stays the signal that it is everywhere else.
   const line = createInterface({ input: stdin, output: stderr, terminal: false })

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { type Config, loadConfig, type OrgConfig } from '../../shared/config.ts'
 import { UsageError } from '../exit.ts'
-import { type Input, type RequestTerms, readInput, rootOf, toRequest } from '../input.ts'
+import { type Input, type RequestTerms, readInput, toRequest } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import type { RunFlags } from '../run.ts'
 import type { Screen } from '../screen.ts'
@@ -21,7 +21,7 @@ export async function prepare(flags: RunFlags, screen: Screen): Promise<Prepared
   assertConsent(flags, input, screen)
   const loaded = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
   for (const warning of loaded.warnings) screen.say(warning)
-  const org = limitsOf(flags, orgNamed(loaded, chooseOrg(loaded, flags.org)))
+  const org = orgNamed(loaded, chooseOrg(loaded, flags.org))
   // Always asked for: whether --yes was typed must not make it another request.
   // Where the question will be asked, it names the unchecked ids of the plan.
   const acceptUnchecked = flags.acceptUnchecked ?? (screen.canAsk && !flags.yes)
@@ -33,7 +33,7 @@ export async function prepare(flags: RunFlags, screen: Screen): Promise<Prepared
   } as const
   // Wrong fields are told now; the flags are read again when it is known who plans.
   toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
-  return { input, org, terms, config: settingsFor(flags, input, loaded, org) }
+  return { input, org, terms, config: settingsFor(flags, loaded, org) }
 }
 
 /** A question needs somebody to answer it. */
@@ -46,18 +46,11 @@ function assertConsent(flags: RunFlags, input: Input, { canAsk }: Screen): void 
   if (!canAsk) throw new UsageError(`there is no terminal to ask on. ${ways}`)
 }
 
-/** Whoever types a limit means it: the org's own is for those who don't. */
-function limitsOf({ maxRecords = 0 }: RunFlags, org: OrgConfig): OrgConfig {
-  return { ...org, maxRecords: Math.max(org.maxRecords, maxRecords) }
-}
-
-/** The folder of the file may be read, no other org is touched. */
-function settingsFor({ results }: RunFlags, input: Input, config: Config, org: OrgConfig): Config {
-  const root = rootOf(input)
+/** No other org is touched. */
+function settingsFor({ results }: RunFlags, config: Config, org: OrgConfig): Config {
   return {
     ...config,
     orgs: new Map([[org.name, org]]),
-    files: { roots: [...config.files.roots, ...(root === null ? [] : [root])] },
     results: results === undefined ? config.results : { kind: 'directory', path: resolve(results) },
   }
 }

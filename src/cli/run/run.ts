@@ -12,6 +12,7 @@ import { asAnswered, asSubmittedBefore, toRequest } from '../input.ts'
 import { enter, ownRedis, type RedisHere } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
 import type { RunFlags } from '../run.ts'
+import { guardsFor, readableFolders } from './guards.ts'
 import { commandLog } from './human-log.ts'
 import { catchInterrupts } from './interrupts.ts'
 import { logIn } from './login.ts'
@@ -69,7 +70,7 @@ async function open(opening: Opening, closers: Closers): Promise<Session> {
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
   const [facts, meant] = await Promise.all([
     logIn(org, config, screen, signal),
-    pinContent(typed, { roots: config.files.roots }, signal),
+    pinContent(typed, { roots: readableFolders(config, input) }, signal),
   ])
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
   const { producer, store, close } = await enter(redis, org.name)
@@ -79,7 +80,8 @@ async function open(opening: Opening, closers: Closers): Promise<Session> {
   await forgetResultsStore(redis, store)
   await tellOthers(store, request, redis, screen)
   await claim(opening, store, facts.identity.orgId)
-  const submitted = await submit({ ...opening, producer, request })
+  const guards = await guardsFor(opening, store)
+  const submitted = await submit({ ...opening, store, request, guards })
   const startWorker = (until: AbortSignal) => start(opening, request.id, until)
   const worker = await startWorker(signal)
   closers.add(() => worker.stop())

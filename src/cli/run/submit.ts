@@ -1,11 +1,17 @@
 import type { RequestView } from '../../producer/producer.ts'
+import type { GuardRails } from '../../shared/guard-rails.ts'
+import { explained } from '../../shared/redis/trouble.ts'
+import { viewOf, viewOfNew } from '../../shared/request-view.ts'
+import { submit as enter } from '../../shared/submit.ts'
 import { commandToGoOn } from '../commandline.ts'
 import { isOver } from '../follow.ts'
 import { nameOf } from '../input.ts'
 import { uploadOf } from '../upload.ts'
 import type { Session } from './session.ts'
 
-type Submitting = Pick<Session, 'producer' | 'request' | 'input' | 'cli' | 'signal'>
+type Submitting = Pick<Session, 'store' | 'request' | 'input' | 'cli' | 'signal'> & {
+  readonly guards: GuardRails
+}
 
 /**
  * Enters the request, or finds it as an earlier run has left it, and says how to go on with it.
@@ -13,8 +19,9 @@ type Submitting = Pick<Session, 'producer' | 'request' | 'input' | 'cli' | 'sign
  * @throws ConflictError where the id belongs to a request of other content
  */
 export async function submit({
-  producer,
+  store,
   request,
+  guards,
   input,
   cli,
   signal,
@@ -22,8 +29,11 @@ export async function submit({
   const { screen } = cli
   const upload = uploadOf(request, input)
   if (upload !== undefined) screen.say(`Reading ${nameOf(input)} …`)
-  const answer = await producer.submit(request, upload && until(signal, upload))
-  const view = answer.request
+  const bytes = upload && until(signal, upload)
+  const { record, created } = await enter(store, request, Date.now(), bytes, { guards })
+  const view = await explained(async () =>
+    created ? viewOfNew(store, record) : viewOf(store, record),
+  )
   const name = screen.paintSay('bold', request.id)
   if (isOver(view)) {
     screen.say(
@@ -31,7 +41,7 @@ export async function submit({
     )
     return view
   }
-  if (!answer.created) {
+  if (!created) {
     screen.say(`The request is known (${view.status}) and goes on where it was.`)
   }
   const goOn = commandToGoOn(cli.argv, request.id)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { BudgetExceededError, type CallerLimits } from '../caller-limits.ts'
 import { effect } from '../effect.ts'
+import type { GuardRails } from '../guard-rails.ts'
 import type { JobInsert } from '../queues/insert.ts'
 import type { Staged, StoredRequest } from '../request.ts'
 import { together } from '../together.ts'
@@ -8,6 +9,7 @@ import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { scoreOf } from './live.ts'
 import { TELL } from './outbox.ts'
+import { RAILS_FIELD } from './rails.ts'
 import { evaluate, type LedgerScript, oneOf, script } from './script.ts'
 import { SPENDING } from './spending.ts'
 
@@ -15,24 +17,26 @@ import { SPENDING } from './spending.ts'
 const AT_ONCE = 10
 
 /** Of one submission in the script below, before those of its plan's order. */
-const ARGS_EACH = 11
+const ARGS_EACH = 12
 
-// KEYS from 4: what the order's script reads, then of each submission its record, its caller's spending
+// KEYS from 5: what the order's script reads, then of each submission its record, its caller's spending
 // and what is left of an earlier request of its id. ARGV from 3: of each submission its own, then what the order's script is given, empty strings where there is no order.
 //
 // A submission is told from another of the same request by its lot: who comes again with the lot
 // that is kept repeats itself, as ioredis does when the reply was lost. Told `existing`, it would
 // drop the lot as not needed. A key that is no hash is the trouble of its own submission alone, told
-// in Redis's words. An order that fails is left to whoever gives it by itself, and hears why.
+// in Redis's words. The org's guard rails are copied into the record: whatever becomes of them, this is
+// what the request is held to. An order that fails is left to whoever gives it by itself, and hears why.
 const accepting = (insertLua: string) => `${TELL}${SPENDING}
 local function insert(KEYS, ARGV)
 ${insertLua}
 end
-local requests, live, outbox = unpack(KEYS, 1, 3)
-local queue = { unpack(KEYS, 4, 3 + ARGV[1]) }
-local records, each = 3 + #queue, tonumber(ARGV[2])
+local requests, live, outbox, settings = unpack(KEYS, 1, 4)
+local queue = { unpack(KEYS, 5, 4 + ARGV[1]) }
+local records, each = 4 + #queue, tonumber(ARGV[2])
 local byTime, byStatus = {}, {}
-local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, callback)
+local rails = redis.call('HGET', settings, '${RAILS_FIELD}') or ''
+local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, callback)
   local known = redis.pcall('HGET', key, 'bodyHash')
   if known then
     if known ~= hash then return known.err or 'conflict' end
@@ -59,6 +63,7 @@ local function enter(key, spent, tombstone, id, hash, request, at, score, staged
   note('callback', callback)
   note('limits', limits)
   note('spent', held)
+  note('guards', guards ~= '' and guards or rails)
   redis.call('HSET', key, unpack(fields))
   byTime[#byTime + 1], byTime[#byTime + 2] = at, id
   byStatus[#byStatus + 1], byStatus[#byStatus + 2] = score, id
@@ -117,6 +122,8 @@ export interface Submission {
   /** Name of the key that its caller had; absent where it came by a door without keys. */
   readonly submittedBy?: string | undefined
   readonly limits?: CallerLimits | undefined
+  /** What it is to be held to instead of the org's guard rails. */
+  readonly guards?: GuardRails | undefined
   /** How many records it is for, where that is known already: its caller's budget is charged with them. */
   readonly records?: number | undefined
 }
@@ -153,7 +160,7 @@ async function enterAll(
   all: readonly Entry[],
 ): Promise<readonly unknown[]> {
   const insert = all.find(({ order }) => order !== null)?.order ?? NO_INSERT
-  const shared = [keys.requests, keys.live, keys.outbox, ...insert.keys]
+  const shared = [keys.requests, keys.live, keys.outbox, keys.settings, ...insert.keys]
   const own = all.flatMap(({ submission: { request, submittedBy = null } }) => [
     keys.request(request.id),
     keys.spent(submittedBy),
@@ -174,7 +181,7 @@ const NO_INSERT: JobInsert = { lua: '', keys: [], args: [] }
 
 function argsOf(submission: Submission): Argument[] {
   const { request, bodyHash, staged, frame = '', submittedAt, submittedBy = '' } = submission
-  const { limits, records = '' } = submission
+  const { limits, guards, records = '' } = submission
   const { id } = request
   return [
     id.toLowerCase(),
@@ -187,6 +194,7 @@ function argsOf(submission: Submission): Argument[] {
     submittedBy,
     limits === undefined ? '' : JSON.stringify(limits),
     records,
+    guards === undefined ? '' : JSON.stringify(guards),
     request.callbackUrl === null ? '' : id,
   ]
 }

@@ -1,7 +1,9 @@
+import { type GuardRails, parseGuardRails } from '../guard-rails.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
+import { RAILS_FIELD } from './rails.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // Where Redis is full a script that has begun to write is let through: a plan that is under way has to
@@ -16,7 +18,12 @@ if status ~= 'queued' and status ~= 'planning' then return {'not-due'} end
 if status == 'queued' then tell(KEYS[1], KEYS[3], 'planning') end
 redis.call('HSET', KEYS[1], 'status', 'planning', 'lot', ARGV[2])
 stand(KEYS[4], ARGV[3], KEYS[1], 'planning')
-return {'begun', redis.call('HINCRBY', KEYS[1], 'plans', 1)}
+local guards = redis.call('HGET', KEYS[1], 'guards')
+if not guards then
+  guards = redis.call('HGET', KEYS[5], '${RAILS_FIELD}')
+  if guards then redis.call('HSET', KEYS[1], 'guards', guards) end
+end
+return {'begun', redis.call('HINCRBY', KEYS[1], 'plans', 1), guards}
 `,
 )
 
@@ -27,6 +34,8 @@ export type Begun =
       readonly kind: 'begun'
       /** How often workers died over the plan before us. */
       readonly crashes: number
+      /** What the request is held to; null where neither it nor its org has any. */
+      readonly guards: GuardRails | null
     }
 
 /** The BullMQ job that does the work, proven by the token in its lock. */
@@ -40,6 +49,8 @@ export interface JobLock {
  * Opens a planning attempt that stages under `lot`. A crashed attempt is simply followed by the
  * next one under a lot of its own; frames of the old lot are no longer anybody's.
  *
+ * A request that was accepted before its org had guard rails is held to those of the org from now on.
+ *
  * `lost`: another worker owns the job now. `not-due`: planned already, or terminal. Whoever begins
  * counts as a crash until the plan is recorded or handed back.
  */
@@ -51,10 +62,12 @@ export async function beginPlanning(
   const answer = await runScript(
     ledger,
     BEGIN_PLANNING,
-    [keys.request(id), keys.lock(lock.queue, lock.jobId), keys.outbox, keys.live],
+    [keys.request(id), keys.lock(lock.queue, lock.jobId), keys.outbox, keys.live, keys.settings],
     [lock.token, lot, id.toLowerCase()],
   )
-  const [word, begun] = Array.isArray(answer) ? answer : []
+  const [word, begun, guards] = Array.isArray(answer) ? answer : []
   const kind = oneOf(word, ['begun', 'lost', 'not-due'])
-  return kind === 'begun' ? { kind, crashes: Math.max(0, Number(begun) - 1) } : { kind }
+  if (kind !== 'begun') return { kind }
+  const crashes = Math.max(0, Number(begun) - 1)
+  return { kind, crashes, guards: typeof guards === 'string' ? parseGuardRails(guards) : null }
 }

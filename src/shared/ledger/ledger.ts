@@ -1,3 +1,4 @@
+import type { GuardRails } from '../guard-rails.ts'
 import type { JobInsert } from '../queues/insert.ts'
 import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { type Approval, approve } from './approve.ts'
@@ -24,6 +25,7 @@ import {
 import { pinSource, type SourcePin } from './pin-source.ts'
 import { type PlanEntered, type Planned, planned } from './planned.ts'
 import { saveProgress } from './progress.ts'
+import { changeRails, guardsOf, type OrgRails, orgRails, type RailsChange } from './rails.ts'
 import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes } from './read.ts'
 import type { ChunkOutcome, ChunkRef, IngestOrder, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
@@ -128,6 +130,12 @@ export interface Ledger {
   statusChanges(count: number): Promise<readonly StatusChange[]>
   statusTold(change: StatusChange): Promise<void>
 
+  /** The org's guard rails, null where no process with a configuration has worked for it yet. */
+  rails(): Promise<OrgRails | null>
+  changeRails(change: RailsChange): Promise<'changed' | 'other'>
+  /** What each of the requests is held to, where that is known. */
+  guards(ids: readonly string[]): Promise<ReadonlyMap<string, GuardRails>>
+
   /**
    * What the ledger says of itself, null where it has no identity yet.
    *
@@ -189,6 +197,9 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys): Ledge
     leaveGate: (by) => leaveGate(connection, keys, by),
     statusChanges: (count) => verified(statusChanges(redis, keys, count)),
     statusTold: (change) => statusTold(redis, keys, change),
+    rails: () => verified(orgRails(connection, keys)),
+    changeRails: (change) => changeRails(connection, keys, change),
+    guards: (ids) => verified(guardsOf(connection, keys, ids)),
     identity: () => connection.verify(),
     orgId: async () => (await connection.verify())?.orgId ?? null,
   }

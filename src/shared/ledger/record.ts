@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type CallerLimits, callerLimitsSchema } from '../caller-limits.ts'
+import { type GuardRails, guardRailsSchema } from '../guard-rails.ts'
 import {
   type IngestJobLine,
   LIVE_STATUSES,
@@ -174,6 +175,8 @@ export interface RequestRecord {
   readonly cancelledBy: SignedAct | null
   /** What held that caller then; null where nothing did. */
   readonly limits: CallerLimits | null
+  /** What the org's guard rails were when it was accepted; null where it had none yet. */
+  readonly guards: GuardRails | null
   readonly staged: Staged | null
   /** Which bytes a file held when its plan was made; null before, and of other sources. */
   readonly content: SourceContent | null
@@ -201,6 +204,7 @@ export const RECORD_FIELDS = [
   'approvedBy',
   'cancelledBy',
   'limits',
+  'guards',
   'staged',
   'content',
   'lot',
@@ -223,6 +227,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     approvedBy: parseSignedAct(fields.approvedBy),
     cancelledBy: parseSignedAct(fields.cancelledBy),
     limits: parseOptional(callerLimitsSchema, fields.limits),
+    guards: parseOptional(guardRailsSchema, fields.guards),
     staged: parseOptional(stagedSchema, fields.staged),
     content: parseOptional(contentSchema, fields.content),
     lot: fields.lot ?? null,

@@ -22,7 +22,7 @@ if not unsent and redis.call('HLEN', KEYS[3]) > 0 then return 'not-due' end
 if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return 'not-due' end
 redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
-redis.call('HDEL', KEYS[1], 'frame')
+redis.call('HDEL', KEYS[1], 'frame', 'guards')
 for i = 11, #KEYS do redis.call('DEL', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq'
+import type { GuardRails } from '../../shared/guard-rails.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
@@ -28,7 +29,10 @@ const NOT_FOR_US_MS = 30_000
 export interface IngestProcessorDeps {
   readonly store: OrgStore
   readonly metrics: Metrics
-  readonly collector: Collector
+  /** What is the same for all orders. */
+  readonly collector: Omit<Collector, 'keepDeleted'>
+  /** For requests that are older than guard rails in the ledger. */
+  readonly rails: GuardRails
   readonly gate: OrgGate
   /** Stops all work for the org: the login leads to another one by now. */
   halt(error: WrongOrgError): void
@@ -141,7 +145,18 @@ async function visitAndRun(
     // A worker that dies while the org is paused was not killed by these ids.
     deps.store.ledger.handBackOrder(order.order, lock),
   )
-  return await runIngestJob(order, start, lifecycle(order, visit, lock, deps), ctx)
+  const keepDeleted = await keepsDeleted(requests, deps)
+  const own = { ...deps, collector: { ...deps.collector, keepDeleted } }
+  return await runIngestJob(order, start, lifecycle(order, visit, lock, own), ctx)
+}
+
+/** Chunks of several requests travel together: what one of them is to have, all get. */
+async function keepsDeleted(
+  requests: readonly string[],
+  { store, rails }: IngestProcessorDeps,
+): Promise<boolean> {
+  const guards = await store.ledger.guards(requests)
+  return requests.some((request) => (guards.get(request) ?? rails).keepDeleted)
 }
 
 async function poisoned(
@@ -162,11 +177,13 @@ async function poisoned(
     : unprocessed(order, { error, job })
 }
 
+type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics'> & { readonly collector: Collector }
+
 function lifecycle(
   order: IngestOrder,
   visit: Visit,
   lock: JobLock,
-  { store: { org, ledger }, metrics, collector }: IngestProcessorDeps,
+  { store: { org, ledger }, metrics, collector }: OwnDeps,
 ): LifecycleDeps {
   const { object } = order
   return {

@@ -23,7 +23,7 @@ import { listChunk } from './unprocessed.ts'
 
 type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>
 
-export interface Relister extends Collector {
+export interface Relister extends Omit<Collector, 'keepDeleted'> {
   readonly ledger: Collector['ledger'] & Pick<Ledger, 'pauseState'>
 }
 
@@ -113,12 +113,14 @@ interface Again {
 
 async function collectAgain(
   { ref, jobId, request, known, suspects }: Again,
-  collector: Collector,
+  relister: Relister,
   ctx: Context,
 ): Promise<ChunkListing | null> {
-  const job = await matchedIngest(collector.api, request).get(jobId, ctx.signal)
+  const job = await matchedIngest(relister.api, request).get(jobId, ctx.signal)
+  // As it was listed then, whatever its org keeps by now.
   const keepDeleted = known.listed?.deleted !== undefined
-  await using book = new ChunkBook(ref, { ...collector, keepDeleted })
+  const collector = { ...relister, keepDeleted }
+  await using book = new ChunkBook(ref, collector)
   await book.open()
   // Rows that were out of tries failed for a reason that passes; none of the others did.
   const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')

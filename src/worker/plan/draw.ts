@@ -1,5 +1,6 @@
 import type { OrgConfig } from '../../shared/config.ts'
 import { RefusedError } from '../../shared/errors.ts'
+import type { GuardRails } from '../../shared/guard-rails.ts'
 import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { DeletableObject } from '../../shared/objects.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
@@ -22,9 +23,6 @@ export interface DrawDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
   readonly org: OrgConfig
-  readonly objects: ReadonlyMap<string, DeletableObject>
-  /** Directories of which the `file` source may read. */
-  readonly fileRoots: readonly string[]
   /** Bytes that telling duplicates apart may take. */
   readonly maxPlanMemory: number
 }
@@ -51,19 +49,20 @@ export interface Draft extends StagedPlan {
  */
 export async function draw(
   record: RequestRecord,
+  guards: GuardRails,
   lot: string,
   deps: DrawDeps,
   ctx: Context,
 ): Promise<Draft> {
   const { request } = record
-  const object = allowedObject(request, deps)
-  const source = openSource(record, lot, deps)
+  const object = allowedObject(request, guards, deps.org.name)
+  const source = openSource(record, lot, { store: deps.store, fileRoots: guards.fileRoots })
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
-  const limit = Math.min(request.maxRecords ?? deps.org.maxRecords, deps.org.maxRecords)
+  const limit = Math.min(request.maxRecords ?? guards.maxRecords, guards.maxRecords)
   const stager = new PlanStager(
     deps.store.staging,
     { request: request.id, lot },
-    { job: idsOfJob(deps.org), plan: limit, canary: deps.org.canary },
+    { job: idsOfJob(deps.org), plan: limit, canary: guards.canary },
   )
   const wanted = stillWanted(record, deps.store, ctx)
   const room = memoryGate(deps.store.redis, ctx)
@@ -72,7 +71,7 @@ export async function draw(
     let read = 0
     let unchecked = 0
     let first: RefusedRow | undefined
-    for await (const block of scan(source.open(ctx.signal), scanOptions(request, object, deps))) {
+    for await (const block of scan(source.open(ctx.signal), scanOptions(request, object, guards))) {
       await wanted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
@@ -110,30 +109,32 @@ export async function draw(
 function scanOptions(
   { source }: StoredRequest,
   object: DeletableObject,
-  { objects }: DrawDeps,
+  { objects }: GuardRails,
 ): ScanOptions {
   const column = 'column' in source ? source.column : undefined
-  return { object, known: [...objects.values()], ...(column === undefined ? {} : { column }) }
+  const known = Object.entries(objects).map(([name, prefix]) => ({ name, prefix }))
+  return { object, known, ...(column === undefined ? {} : { column }) }
 }
 
 function allowedObject(
   { object, operation }: StoredRequest,
-  { objects, org }: DrawDeps,
+  { objects, hardDelete }: GuardRails,
+  org: string,
 ): DeletableObject {
-  const known = objects.get(object)
-  if (known === undefined) {
+  const prefix = Object.hasOwn(objects, object) ? objects[object] : undefined
+  if (prefix === undefined) {
     throw new RefusedError(
       'UNKNOWN_OBJECT',
-      `Expected one of ${[...objects.keys()].join(', ')}, got ${object}. Other objects are added by configuration.`,
+      `Expected one of ${Object.keys(objects).join(', ')}, got ${object}. Other objects are added by configuration, and for an org that has guard rails by expunge policy --apply.`,
     )
   }
-  if (operation === 'hardDelete' && !org.hardDelete) {
+  if (operation === 'hardDelete' && !hardDelete) {
     throw new RefusedError(
       'HARD_DELETE_NOT_ALLOWED',
-      `Org "${org.name}" does not allow hardDelete: records would be gone for good. Set hardDelete: true for it in the configuration file to allow it.`,
+      `Org "${org}" does not allow hardDelete: records would be gone for good. Set hardDelete: true for it in the configuration file, and apply that by expunge policy --apply, to allow it.`,
     )
   }
-  return known
+  return { name: object, prefix }
 }
 
 async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { budgetInWords, type CallerLimits } from '../../shared/caller-limits.ts'
 import { RefusedError, SourceError } from '../../shared/errors.ts'
+import type { GuardRails } from '../../shared/guard-rails.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import { orderFor, type RequestRecord } from '../../shared/ledger/record.ts'
 import { note, noteRequest } from '../../shared/note.ts'
@@ -15,7 +16,10 @@ import { type Draft, type DrawDeps, draw } from './draw.ts'
 import { NoRoomError } from './memory-gate.ts'
 import { StoppedError } from './still-wanted.ts'
 
-export type PlannerDeps = SettleDeps & DrawDeps
+export interface PlannerDeps extends SettleDeps, DrawDeps {
+  /** The org's when the worker started, for requests that are older than guard rails in the ledger. */
+  readonly rails: GuardRails
+}
 
 /**
  * The plan of a request: open the source → scan → distinct → stage → guard → order the ingest jobs.
@@ -46,7 +50,8 @@ export async function planRequest(
       throw new TypeError(`Unknown answer ${JSON.stringify(begun satisfies never)}`)
   }
   if (record.lot !== null) await staging.drop({ request: id, lot: record.lot })
-  const attempt: Attempt = { record, lot, lock, deps, ctx }
+  const guards = begun.guards ?? deps.rails
+  const attempt: Attempt = { record: { ...record, guards }, guards, lot, lock, deps, ctx }
   if (begun.crashes >= MOST_CRASHES) return end(attempt, poisoned())
   try {
     await setAside(record, files, deps, ctx)
@@ -71,10 +76,10 @@ const poisoned = (): Pick<Ending, 'status' | 'error'> => ({
 })
 
 async function makePlan(attempt: Attempt): Promise<void> {
-  const { record, lot, deps, ctx } = attempt
+  const { record, guards, lot, deps, ctx } = attempt
   const { id } = record.request
   try {
-    await conclude(attempt, await draw(record, lot, deps, ctx))
+    await conclude(attempt, await draw(record, guards, lot, deps, ctx))
   } catch (error) {
     ctx.signal.throwIfAborted()
     const isOfNoUse = error instanceof NoRoomError || error instanceof StoppedError
@@ -92,6 +97,7 @@ async function makePlan(attempt: Attempt): Promise<void> {
 /** One try to plan a request, staged under a lot of its own. */
 interface Attempt {
   readonly record: RequestRecord
+  readonly guards: GuardRails
   readonly lot: string
   readonly lock: JobLock
   readonly deps: PlannerDeps
@@ -113,13 +119,13 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
 
 /** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
 async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): Promise<void> {
-  const { record, lot, lock, deps, ctx } = attempt
+  const { record, guards, lot, lock, deps, ctx } = attempt
   const { request, staged, submittedBy: caller, limits } = record
   const { store } = deps
   const { id } = request
   const orders = jobs.map((chunks) => orderFor(chunks, request))
   const wanted = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
-  const { approvalAbove } = deps.org
+  const { approvalAbove } = guards
   const entry = { id, lot, plan, invalid, orders, canary, lock, caller, limits, approvalAbove }
   const planned = await store.ledger.planned({ ...entry, next: wanted })
   if (planned === 'lost') throw new NotOursError('The lock was lost before the plan was recorded.')

@@ -23,6 +23,7 @@ test('a new request is queued, live and listed', async (t) => {
     approvedBy: null,
     cancelledBy: null,
     limits: null,
+    guards: null,
     staged,
     content: null,
     lot: null,

@@ -1,0 +1,87 @@
+import { railsOf } from '../../shared/config/guard-rails.ts'
+import { type GuardRails, railChanges } from '../../shared/guard-rails.ts'
+import type { OrgRails } from '../../shared/ledger/rails.ts'
+import type { Cli } from '../cli.ts'
+import { commandFor } from '../commandline.ts'
+import { assertCanConfirm, confirm } from '../confirm.ts'
+import { EXIT, type ExitCode, UsageError } from '../exit.ts'
+import type { Place } from '../look/visit.ts'
+import { visitOrg } from '../pause/org.ts'
+import type { PolicyFlags } from '../policy.ts'
+import { railsTable } from '../render/rails.ts'
+
+/**
+ * Shows the guard rails of an org; with `--apply` sets them to those of this configuration. Requests
+ * that were accepted before keep what they were accepted with.
+ */
+export function policy(flags: PolicyFlags, cli: Cli): Promise<ExitCode> {
+  if (flags.apply) assertCanConfirm(flags, cli.screen, 'apply')
+  return visitOrg(cli, flags.org, 'show', async (place) => {
+    const known = await place.store.ledger.rails()
+    const here = railsHere(place)
+    return flags.apply
+      ? apply({ place, known, here, flags, cli })
+      : show({ place, known, here, flags, cli })
+  })
+}
+
+interface Looking {
+  readonly place: Place
+  /** Null where no worker has worked for the org yet. */
+  readonly known: OrgRails | null
+  /** Null where the configuration has no such org. */
+  readonly here: GuardRails | null
+  readonly flags: PolicyFlags
+  readonly cli: Cli
+}
+
+function railsHere({ config, org }: Place): GuardRails | null {
+  const own = config.orgs.get(org)
+  return own === undefined ? null : railsOf(config, own)
+}
+
+function show({ place: { org }, known, here, flags, cli: { screen } }: Looking): ExitCode {
+  if (flags.json) {
+    const { rails = null, setBy = null } = known ?? {}
+    screen.answer(JSON.stringify({ org, rails, setBy, configuration: here }, null, 2))
+    return EXIT.ok
+  }
+  if (known === null) {
+    screen.say(`Org "${org}" has no guard rails yet: the first worker brings its own.`)
+    return EXIT.ok
+  }
+  screen.answer(railsTable(known.rails, here, screen.paintAnswer))
+  if (known.setBy !== null) screen.say(`Set by ${known.setBy.actor} at ${known.setBy.at}.`)
+  if (here !== null && railChanges(known.rails, here).length > 0) {
+    screen.say(`To set them to this configuration's: ${commandFor('policy --apply', { org })}`)
+  }
+  return EXIT.ok
+}
+
+async function apply({ place, known, here, flags, cli }: Looking): Promise<ExitCode> {
+  const { screen } = cli
+  const { org, store } = place
+  if (here === null) {
+    throw new UsageError(`--apply: the configuration has no org ${org} whose settings could count.`)
+  }
+  const changes = known === null ? [] : railChanges(known.rails, here)
+  if (known !== null && changes.length === 0) {
+    screen.say(`The guard rails of org "${org}" are those of this configuration already.`)
+    return EXIT.ok
+  }
+  screen.say(railsTable(known?.rails ?? here, here, screen.paintSay))
+  const question = `Set the guard rails of org "${org}" for all processes?`
+  if (!flags.yes && !(await confirm(screen, question, 'apply'))) {
+    screen.say('Nothing was changed.')
+    return EXIT.usage
+  }
+  const by = { actor: 'cli', reason: flags.reason ?? null }
+  if ((await store.ledger.changeRails({ from: known, to: here, by })) === 'other') {
+    throw new UsageError('somebody else has changed the guard rails meanwhile. Look at them again.')
+  }
+  if (flags.json) screen.answer(JSON.stringify({ org, rails: here }, null, 2))
+  screen.say(
+    `The guard rails of org "${org}" are set. They hold for requests accepted from now on.`,
+  )
+  return EXIT.ok
+}
