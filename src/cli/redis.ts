@@ -40,7 +40,8 @@ export async function visitRedis(
   screen: Screen,
   { stays }: { stays: boolean },
 ): Promise<RedisHere | null> {
-  if (config.redis !== null) return remote(config.redis)
+  // Looking, cancelling and approving entrust nothing more to it.
+  if (config.redis !== null) return remote({ ...config.redis, volatile: true })
   const found = await attachEmbeddedRedis({ ...embeddedOptions(config, screen), stays })
   return found === null ? null : embedded(found)
 }
@@ -62,7 +63,8 @@ function remote(config: RedisConfig): RedisHere {
 
 function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): RedisHere {
   return {
-    config: { kind: 'socket', path: server.socket },
+    // Our own: the demo's data need not outlive it, a run's has its append-only file.
+    config: { kind: 'socket', path: server.socket, volatile: true },
     shown: server.socket,
     embedded: true,
     isGuest: server.isGuest,

@@ -56,6 +56,8 @@ export class AlreadyOverError extends ExpungeError {
 export interface ProducerOptions {
   /** A `redis://` or `rediss://` URL, or how else to get there. */
   readonly redis: string | RedisConfig
+  /** Takes a server without append-only file, too: a restart of it loses requests. */
+  readonly volatile?: boolean
   /**
    * Told of connection errors, while calls fail fast with errors of their own, and of requests that
    * cannot be read and so are missing in a list.
@@ -137,17 +139,18 @@ const LOOK_EVERY_MS = 250
 /**
  * Connects a producer. Redis must be there: a submit that cannot be stored has to fail at once.
  *
- * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction
+ * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction, no append-only file
  * @throws RedisUnavailableError
  */
 export async function createProducer({
   redis: where,
+  volatile,
   onError = () => {},
 }: ProducerOptions): Promise<Producer> {
   const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
   const redis = connectRedis(config, 'fail-fast', onError)
   try {
-    await explained(() => assertUsable(redis))
+    await explained(() => assertUsable(redis, { volatile: volatile ?? config.volatile ?? false }))
   } catch (error) {
     redis.disconnect()
     throw error

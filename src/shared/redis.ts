@@ -14,7 +14,8 @@ export {
 /** One server (directly, by Sentinel or by a Unix socket) or a cluster; both speak one language. */
 export type RedisClient = Redis | Cluster
 
-export type RedisConfig =
+/** Where the server is. */
+export type RedisPlace =
   | { readonly kind: 'url'; readonly url: string }
   | { readonly kind: 'socket'; readonly path: string }
   | {
@@ -33,6 +34,11 @@ export type RedisConfig =
       readonly password?: string
       readonly tls: boolean
     }
+
+export type RedisConfig = RedisPlace & {
+  /** It may be a server that keeps no append-only file: what is entrusted to it may be lost. */
+  readonly volatile?: boolean
+}
 
 /**
  * How a connection meets an outage, or a server that refuses what it is asked. A worker waits for
@@ -69,7 +75,7 @@ function open(config: RedisConfig, patience: Patience): RedisClient {
     case 'socket':
       return server({ path: config.path })
     case 'sentinel': {
-      const { kind: _, tls, sentinels, ...sentinel } = config
+      const { kind: _, volatile: __, tls, sentinels, ...sentinel } = config
       return server({
         ...sentinel,
         sentinels: [...sentinels],

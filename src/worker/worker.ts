@@ -61,7 +61,7 @@ export async function startWorker(
     expectAll(config, metrics)
     metrics.observe(redisReading(redis))
     // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
-    warnOf(await unlessAborted(assertUsable(redis), until), log)
+    warnOf(await unlessAborted(assertUsable(redis, options.redis), until), log)
     const results = await unlessAborted(openResultsStore(config.results.path), until)
     const callbacks = await openCallbacks(config.callbacks, log)
     const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
@@ -161,7 +161,7 @@ function warnOf(facts: RedisFacts, log: Logger): void {
   }
   if (!facts.appendOnly) {
     log.warn(
-      'Redis keeps no append-only file: a restart of it would lose requests. Set appendonly to yes.',
+      'Redis keeps no append-only file, as redis.volatile allows: a restart of it loses requests, and what became of records that are being deleted.',
     )
   }
 }

@@ -22,7 +22,10 @@ export interface TestRedis {
 }
 
 export interface TestRedisOptions {
-  /** Persist to an append-only file, so that data outlives `kill` and `restart`. */
+  /**
+   * Persist to an append-only file at once, so that data outlives `kill` and `restart`. Without it there
+   * is one, as every server is to have, but nobody waits for the disk; `restart` finds nothing.
+   */
   readonly appendOnly?: boolean
   /** More of redis-server's own arguments, `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[]
@@ -97,16 +100,22 @@ async function spawnRedis(program: RedisServer, options: TestRedisOptions): Prom
       args: [
         ...['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--logfile', logFile],
         // BullMQ's delayed jobs are up to 135 ms late at the default of 10, 18 ms at 100.
-        ...['--save', '', '--hz', '100', '--appendonly', options.appendOnly ? 'yes' : 'no'],
+        ...['--save', '', '--hz', '100', '--appendonly', 'yes'],
         // With everysec a write waits in memory while a slow disk still syncs the one before it:
         // a kill at that moment loses it, which was seen once under load.
-        ...['--appendfsync', 'always'],
+        ...['--appendfsync', options.appendOnly ? 'always' : 'no'],
         ...(options.args ?? []),
       ],
     })
   const { port, first } = await onFreePort(start, logFile)
   let current = first
   const kill = (): Promise<void> => current.kill('SIGKILL')
+  // A file before Redis 7, a folder since.
+  const forget = async () => {
+    for (const name of ['appendonly.aof', 'appendonlydir']) {
+      await rm(join(folder, name), { recursive: true, force: true })
+    }
+  }
   return {
     url: `redis://127.0.0.1:${port}`,
     host: '127.0.0.1',
@@ -121,6 +130,7 @@ async function spawnRedis(program: RedisServer, options: TestRedisOptions): Prom
     },
     restart: async () => {
       await kill()
+      if (!options.appendOnly) await forget()
       current = await start(port)
     },
   }

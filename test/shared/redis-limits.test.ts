@@ -138,6 +138,23 @@ describe('a server that cannot be trusted with requests', { concurrency: true },
     await assert.rejects(assertUsable(redis), unusable(/noeviction, got volatile-lru/))
   })
 
+  test('one that keeps nothing on disk is refused, unless that is said', async (t) => {
+    const own = await startRedis(t, { args: ['--appendonly', 'no'] })
+    const { redis } = open(t, own)
+    await assert.rejects(
+      assertUsable(redis),
+      unusable(/append-only file, got none.*redis\.volatile/),
+    )
+    await assert.rejects(
+      createProducer({ redis: own.url }),
+      unusable(/volatile: true in the library/),
+    )
+    assert.equal((await assertUsable(redis, { volatile: true })).appendOnly, false)
+    await (await createProducer({ redis: own.url, volatile: true })).close()
+    const config = { kind: 'url', url: own.url, volatile: true } as const
+    await (await createProducer({ redis: config })).close()
+  })
+
   test('a wrong password is told at once to those who would wait, and is not repeated', async (t) => {
     const own = await startRedis(t, {})
     const { redis: admin } = open(t, own)

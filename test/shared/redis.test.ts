@@ -45,7 +45,7 @@ test('a real server tells what matters about it', async (t) => {
 })
 
 test('a server without limit or file says so', async (t) => {
-  const own = await startRedis(t, { args: [] })
+  const own = await startRedis(t, { args: ['--appendonly', 'no'] })
   const facts = await inspectRedis(open(t, { kind: 'url', url: own.url }).redis)
   assert.equal(facts.appendOnly, false)
   assert.equal(facts.maxMemory, 0)

@@ -56,7 +56,7 @@ async function checkServer(
   })
   closers.add(() => client.disconnect())
   try {
-    return { findings: judge(await inspectRedis(client), shown), client }
+    return { findings: judge(await inspectRedis(client), shown, config), client }
   } catch (error) {
     const found = `${shown} does not answer: ${trouble || messageOf(error)}`
     const advice = 'Check that the server runs, its address, its password and the way to it.'
@@ -67,7 +67,11 @@ async function checkServer(
 const FULL = 0.7
 
 /** What a server is like that may be trusted with requests. */
-export function judge(facts: RedisFacts, shown: string): readonly Finding[] {
+export function judge(
+  facts: RedisFacts,
+  shown: string,
+  { volatile = false }: Pick<RedisConfig, 'volatile'> = {},
+): readonly Finding[] {
   const server = `${facts.product} ${facts.version} at ${shown}`
   return [
     facts.supported
@@ -85,10 +89,10 @@ export function judge(facts: RedisFacts, shown: string): readonly Finding[] {
         ),
     facts.appendOnly
       ? ok('Redis persistence', 'append-only file is on')
-      : warn(
+      : (volatile ? warn : fail)(
           'Redis persistence',
-          'no append-only file: a restart loses requests',
-          'Set appendonly to yes.',
+          `no append-only file${volatile ? ', as redis.volatile allows' : ''}: a restart loses requests`,
+          volatile ? 'Set appendonly to yes.' : 'Set appendonly to yes, or redis.volatile: true.',
         ),
     memory(facts),
   ]

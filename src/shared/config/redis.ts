@@ -47,7 +47,9 @@ export async function readRedis(
     problems.push({ setting: 'REDIS_URL', message: MISSING })
   }
   const [redis = null] = await Promise.all(ways.map(({ read }) => read()))
-  return redis
+  // Wherever the server is named: it says what may become of its data.
+  const volatile = file.flag('volatile', false)
+  return redis !== null && volatile ? { ...redis, volatile } : redis
 }
 
 async function readUrl(settings: Settings): Promise<RedisConfig | null> {

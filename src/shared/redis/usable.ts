@@ -12,11 +12,16 @@ export class RedisUnusableError extends ExpungeError {
 /**
  * Waits until the server answers, and refuses one that cannot keep what is entrusted to it.
  *
- * @throws RedisUnusableError for a login that fails, a version too old, a replica, or eviction
+ * @param may `volatile`: the server need not keep an append-only file
+ * @throws RedisUnusableError for a login that fails, a version too old, a replica, eviction, or data
+ *   that is not on disk
  */
-export async function assertUsable(redis: Client): Promise<RedisFacts> {
+export async function assertUsable(
+  redis: Client,
+  { volatile = false }: { readonly volatile?: boolean } = {},
+): Promise<RedisFacts> {
   const facts = await unlessLoginFails(redis, inspectRedis(redis))
-  const reason = unusable(facts)
+  const reason = unusable(facts) ?? (volatile ? null : forgetful(facts))
   if (reason !== null) throw new RedisUnusableError(`Redis: ${reason}`)
   return facts
 }
@@ -38,6 +43,14 @@ function unusable({ product, version, supported, ...facts }: RedisFacts): string
     )
   }
   return null
+}
+
+function forgetful({ appendOnly }: RedisFacts): string | null {
+  return appendOnly
+    ? null
+    : 'expected an append-only file, got none (appendonly no): a restart would lose requests, and what became of records that ' +
+        'are being deleted. Set appendonly to yes (CONFIG SET, and in the configuration file of the server); or, where that may be ' +
+        'lost, say redis.volatile: true in the file that EXPUNGE_CONFIG names (volatile: true in the library).'
 }
 
 /** Whether the server drops keys one day. Without `maxmemory` the policy says nothing yet. */

@@ -17,8 +17,10 @@ const GOOD = {
   usedMemory: 512 * 1024 ** 2,
 } as const
 
-const verdicts = (facts: Parameters<typeof judge>[0]) =>
-  Object.fromEntries(judge(facts, 'redis://r').map(({ check, verdict }) => [check, verdict]))
+const verdicts = (facts: Parameters<typeof judge>[0], config?: Parameters<typeof judge>[2]) =>
+  Object.fromEntries(
+    judge(facts, 'redis://r', config).map(({ check, verdict }) => [check, verdict]),
+  )
 
 test('a Redis that keeps what it is given passes', () => {
   assert.deepEqual(new Set(Object.values(verdicts(GOOD))), new Set(['ok']))
@@ -30,7 +32,9 @@ test('what would lose requests is a warning, what cannot work is a failure', () 
   assert.equal(verdicts({ ...GOOD, evictionPolicy: 'allkeys-lru' })['Redis eviction'], 'fail')
   const unlimited = { ...GOOD, evictionPolicy: 'allkeys-lru', maxMemory: 0 }
   assert.equal(verdicts(unlimited)['Redis eviction'], 'warn')
-  assert.equal(verdicts({ ...GOOD, appendOnly: false })['Redis persistence'], 'warn')
+  assert.equal(verdicts({ ...GOOD, appendOnly: false })['Redis persistence'], 'fail')
+  const allowed = verdicts({ ...GOOD, appendOnly: false }, { volatile: true })
+  assert.equal(allowed['Redis persistence'], 'warn')
   assert.equal(verdicts({ ...GOOD, usedMemory: 800 * 1024 ** 2 })['Redis memory'], 'warn')
   assert.equal(verdicts({ ...GOOD, maxMemory: 0 })['Redis memory'], 'ok')
 })
@@ -44,6 +48,6 @@ test('an allowance is fine above a tenth, and used up at nothing', () => {
 test('every line says what was found, and below it what to do', () => {
   const lines = findingLines(judge({ ...GOOD, appendOnly: false }, 'redis://r'), plain).split('\n')
   assert.equal(lines[0], '✓ Redis              redis 7.4.1 at redis://r')
-  assert.equal(lines[3], '! Redis persistence  no append-only file: a restart loses requests')
-  assert.equal(lines[4], '                     → Set appendonly to yes.')
+  assert.equal(lines[3], '✗ Redis persistence  no append-only file: a restart loses requests')
+  assert.equal(lines[4], '                     → Set appendonly to yes, or redis.volatile: true.')
 })

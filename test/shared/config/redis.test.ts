@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseRedisUrl, showRedis } from '../../../src/shared/config/redis.ts'
+import { loadConfig } from '../../../src/shared/config.ts'
+import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 test('a Redis URL is shown without password and options', () => {
   const shown = (text: string) => parseRedisUrl(text)?.shown
@@ -37,4 +40,25 @@ test('every kind of Redis is shown without its passwords', () => {
     'm at Sentinel a:1, b:2',
   )
   assert.equal(showRedis({ kind: 'cluster', nodes, password, tls: false }), 'cluster a:1, b:2')
+})
+
+test('that its data may be lost is said in the file, wherever the server is named', async (t) => {
+  const folder = await folderOf(t, {
+    'url.yaml': 'redis: { url: redis://redis, volatile: true }\n',
+    'only.yaml': 'redis: { volatile: true }\n',
+    'not.yaml': 'redis: { url: redis://redis, volatile: false }\n',
+    'odd.yaml': 'redis: { volatile: perhaps }\n',
+  })
+  const read = async (file: string, env: Record<string, string> = {}) =>
+    (await loadConfig({ EXPUNGE_CONFIG: join(folder, file), ...env }, NOTHING_NEEDED)).redis
+  const url = { kind: 'url', url: 'redis://redis' }
+  assert.deepEqual(await read('url.yaml'), { ...url, volatile: true })
+  assert.deepEqual(await read('only.yaml', { REDIS_URL: 'redis://redis' }), {
+    ...url,
+    volatile: true,
+  })
+  assert.deepEqual(await read('not.yaml'), url)
+  assert.equal(await read('only.yaml'), null)
+  const [problem = ''] = await problemsOf({ EXPUNGE_CONFIG: join(folder, 'odd.yaml') })
+  assert.match(problem, /volatile: expected true or false/)
 })
