@@ -52,7 +52,7 @@ const CASES = {
   'scan, distinct, case': async (path: string) => {
     using distinct = new Distinct({ maxPlanMemory: 2 ** 29 })
     for await (const block of scan(open(path), { object: CONTACT })) distinct.add(block)
-    await distinct.caseDamage()
+    await distinct.caseDamage(null)
   },
   'fast-csv alone': async (path: string) => {
     const rows = parse<string[], string[]>({ headers: false })

@@ -61,6 +61,11 @@ export class IdSet implements Disposable {
     return bucket !== undefined && bucketHas(bucket, lowOf(view, at))
   }
 
+  /** The high seven digits that its ids have, each once. */
+  highs(): Iterable<number> {
+    return this.#buckets.keys()
+  }
+
   /** Whether it holds an id of these seven digits past the key prefix. */
   hasHigh(high: number): boolean {
     return this.#find(high) !== undefined

@@ -36,6 +36,11 @@ export function highOf(ids: DataView, at: number): number {
   return five * BASE_SQUARED + pairAt(ids, at + PREFIX_LENGTH + 5)
 }
 
+/** The first two of the high seven digits: the pod in which the record was created. */
+export function podOf(high: number): number {
+  return Math.floor(high / BASE ** 5)
+}
+
 /** The low five digits, below 62^5. */
 export function lowOf(ids: DataView, at: number): number {
   return fiveDigits(ids, at + HEAD_LENGTH)

@@ -60,10 +60,14 @@ export class Distinct implements Disposable {
     return { ids: kept, count, unchecked }
   }
 
-  /** Why the case of the unchecked ids cannot be trusted; null where nothing shows. */
-  async caseDamage(): Promise<RefusedError | null> {
+  /**
+   * Why the case of the unchecked ids cannot be trusted; null where nothing shows.
+   *
+   * @param orgId id of the Salesforce org; null where it is not known yet
+   */
+  async caseDamage(orgId: string | null): Promise<RefusedError | null> {
     if (this.#uncheckedSize === 0) return null
-    return caseDamageIn(this.#unchecked ?? this.#seen, this.#seen)
+    return caseDamageIn(this.#unchecked ?? this.#seen, this.#seen, orgId)
   }
 
   /**

@@ -98,7 +98,7 @@ export async function draw(
     }
     const objection = objectionTo(plan, request, {
       firstRefused: first,
-      caseDamage: await distinct.caseDamage(),
+      caseDamage: await distinct.caseDamage(await deps.store.ledger.orgId()),
     })
     return { plan, ...staged, invalid: file, objection }
   } finally {

@@ -67,7 +67,7 @@ export async function outcomeOf(
 export async function judge(ids: readonly string[], size: number): Promise<RefusedError | null> {
   using distinct = new Distinct({ maxPlanMemory: 2 ** 29 })
   for (let at = 0; at < ids.length; at += size) distinct.add(blockOf(ids.slice(at, at + size)))
-  return distinct.caseDamage()
+  return distinct.caseDamage(null)
 }
 
 /** Ids of 15 or 18 characters as a scan hands them over. */

@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
-import { highOf } from '../../id-set/digits.ts'
+import { highOf, podOf } from '../../id-set/digits.ts'
 import type { IdSet } from '../../id-set.ts'
+import { gentleRuns } from './gentle-runs.ts'
 import { PositionReader } from './position-reader.ts'
 import { BASE, holeEvidence, RunCounts } from './run-odds.ts'
 
@@ -9,13 +9,11 @@ const HIGH_DIGITS = 7
 const DIGITS = 12
 /** The pod stands in the first two. */
 const POD_DIGITS = 2
-const POD = BASE ** (HIGH_DIGITS - POD_DIGITS)
 /** The ids of a block share all but their last three digits. */
 const BLOCK_DIGITS = 3
 const BLOCK = BASE ** BLOCK_DIGITS
 /** A block with fewer runs than this has no evidence to speak of: it counts as chance has it. */
 const FEW_RUNS = 4
-const IDS_AT_ONCE = 2 ** 18
 
 /** What the parts of the evidence count: all ids, those of one pod, those of one block, and holes. */
 const WEIGHTS = { whole: 0.4, pods: 0.2, blocks: 0.15, holes: 0.25 }
@@ -29,14 +27,7 @@ const WEIGHTS = { whole: 0.4, pods: 0.2, blocks: 0.15, holes: 0.25 }
  */
 export async function caseEvidence(ids: IdSet): Promise<number> {
   const reader = new CaseReader()
-  let unyielded = 0
-  for (const { head, lows } of ids.runs()) {
-    reader.read(highOf(head, 0), lows)
-    unyielded += lows.length
-    if (unyielded < IDS_AT_ONCE) continue
-    unyielded = 0
-    await setImmediate()
-  }
+  for await (const { head, lows } of gentleRuns(ids)) reader.read(highOf(head, 0), lows)
   return reader.evidence()
 }
 
@@ -94,7 +85,7 @@ class CaseReader {
   #beginHigh(high: number): void {
     this.#endHigh()
     this.#high = high
-    const pod = Math.floor(high / POD)
+    const pod = podOf(high)
     if (pod !== this.#lastPod) {
       this.#endPod()
       this.#lastPod = pod

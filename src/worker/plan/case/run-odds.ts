@@ -26,6 +26,15 @@ export const CASE_OF_DIGIT = Uint8Array.from({ length: BASE }, (_, digit) =>
   digit < DIGITS ? NO_LETTER : digit < DIGITS + LETTERS ? UPPER : LOWER,
 )
 
+/** The case of a number's letters, written in base 62. */
+export function caseOf(number: number): LetterCase {
+  let letterCase = NO_LETTER
+  for (let rest = number; rest > 0; rest = Math.floor(rest / BASE)) {
+    letterCase |= CASE_OF_DIGIT[rest % BASE] ?? NO_LETTER
+  }
+  return letterCase
+}
+
 /**
  * Neighbours further apart than this belong to different runs. Less than 26, so that no run can step
  * over all letters of one case.

@@ -1,6 +1,17 @@
+import { setImmediate } from 'node:timers/promises'
 import { highOf } from '../../id-set/digits.ts'
 import type { IdSet } from '../../id-set.ts'
-import { BASE, BOTH, CASE_OF_DIGIT, type LetterCase, LOWER, NO_LETTER, UPPER } from './run-odds.ts'
+import { gentleRuns } from './gentle-runs.ts'
+import {
+  BASE,
+  BOTH,
+  CASE_OF_DIGIT,
+  caseOf,
+  type LetterCase,
+  LOWER,
+  NO_LETTER,
+  UPPER,
+} from './run-odds.ts'
 
 /**
  * Ids that turn up as duplicates once case is ignored: the same record, listed intact and changed.
@@ -8,12 +19,9 @@ import { BASE, BOTH, CASE_OF_DIGIT, type LetterCase, LOWER, NO_LETTER, UPPER } f
  * Twins alone say nothing. A run of neighbours holds many (`…a` comes 26 ids after `…A`), and among
  * very many ids some are twins by chance. So only blocks of 3,844 numbers count of which every
  * unchecked id is the image of another id in the list: all its letters are of one case, and with
- * some of them in the other case it is that id.
- *
- * One such block is enough where the other ids are of another pod, for hardly any org has two pods of
- * 3,844 whose names differ in case alone. Within a pod they are compared with what other alphabets
- * would give, in which the letters of one case are shifted against those of the other: to chance and
- * to runs of neighbours, A is no more the twin of a than of q.
+ * some of them in the other case it is that id. And they are compared with what other alphabets would
+ * give, in which the letters of one case are shifted against those of the other: to chance and to
+ * runs of neighbours, A is no more the twin of a than of q.
  */
 
 /** The high seven digits of an id past its key prefix, and the low five. */
@@ -39,51 +47,44 @@ const MOST_BLOCKS = 20_000
 const LOOK_UPS = 200_000
 
 /** @returns whether more ids of `unchecked` are images of ids of `all` than chance explains */
-export function hasTwins(unchecked: IdSet, all: IdSet): boolean {
-  const blocks = blocksOf(unchecked)
+export async function hasTwins(unchecked: IdSet, all: IdSet): Promise<boolean> {
+  const blocks = await blocksOf(unchecked)
   const images = blocks.filter((block) => isOfImages(block, all, NO_SHIFT))
   if (images.length === 0) return false
-  if (images.some((block) => isOfImages(block, all, NO_SHIFT, isOtherPod))) return true
   const ids = blocks.reduce((sum, block) => sum + block.ids.length, 0)
   const tries = Math.min(1000, Math.max(8, Math.floor(LOOK_UPS / ids)))
-  return images.length > mostByChance(blocks, all, tries)
+  return images.length > (await mostByChance(blocks, all, tries))
 }
 
 /**
  * Twice the most that any shifted alphabet gives, and a few more where only few were tried: chance
  * exceeds that in at most one list of 2,500.
  */
-function mostByChance(blocks: readonly Block[], all: IdSet, tries: number): number {
+async function mostByChance(blocks: readonly Block[], all: IdSet, tries: number): Promise<number> {
   const random = generator()
   let most = 0
   for (let k = 0; k < tries; k++) {
     const shifts = Uint8Array.from({ length: HIGH_DIGITS + LOW_DIGITS }, () => random() % LETTERS)
     const images = blocks.filter((block) => isOfImages(block, all, shifts))
     most = Math.max(most, images.length)
+    await setImmediate()
   }
   return 2 * most + (tries >= 1000 ? 0 : tries >= 100 ? 1 : 3)
 }
 
 const NO_SHIFT = new Uint8Array(HIGH_DIGITS + LOW_DIGITS)
 
-/** Whether every id of the block is the image of another, of one that counts. */
-function isOfImages(
-  { letterCase, ids }: Block,
-  all: IdSet,
-  shifts: Uint8Array,
-  counts = isOther,
-): boolean {
+/** Whether every id of the block is the image of another. */
+function isOfImages({ letterCase, ids }: Block, all: IdSet, shifts: Uint8Array): boolean {
   return ids.every((id) => {
     const lows = spellings(id.low, LOW_DIGITS, letterCase, shifts.subarray(HIGH_DIGITS))
     return spellings(id.high, HIGH_DIGITS, letterCase, shifts)
       .filter((high) => all.hasHigh(high))
-      .some((high) => lows.some((low) => counts(id, { high, low }) && all.hasDigits(high, low)))
+      .some((high) => lows.some((low) => isOther(id, { high, low }) && all.hasDigits(high, low)))
   })
 }
 
 const isOther = (a: Digits, b: Digits) => a.high !== b.high || a.low !== b.low
-
-const isOtherPod = (a: Digits, b: Digits) => podOf(a.high) !== podOf(b.high)
 
 /** The number with each of its letters in this case or, shifted, in the other. */
 function spellings(
@@ -110,24 +111,22 @@ function spellings(
 }
 
 /** The blocks of which every id has letters, and all have them in one and the same case. */
-function blocksOf(ids: IdSet): readonly Block[] {
+async function blocksOf(ids: IdSet): Promise<readonly Block[]> {
   const blocks: Block[] = []
-  let block: { key: number; letterCase: LetterCase; ids: Digits[] } | null = null
+  let block = emptyBlock(-1, -1, BOTH)
   const take = () => {
-    if (block?.letterCase === UPPER || block?.letterCase === LOWER) blocks.push(block)
+    if (block.letterCase === UPPER || block.letterCase === LOWER) blocks.push(block)
   }
-  let lastHigh = -1
-  for (const { head, lows } of ids.runs()) {
+  for await (const { head, lows } of gentleRuns(ids)) {
     const high = highOf(head, 0)
     const highCase = caseOf(high)
     if (highCase === BOTH) continue
     for (const low of lows) {
-      const key = (low / BLOCK) | 0
-      if (block === null || high !== lastHigh || key !== block.key) {
+      const number = (low / BLOCK) | 0
+      if (number !== block.number || high !== block.high) {
         take()
         if (blocks.length >= MOST_BLOCKS) return blocks
-        block = { key, letterCase: NO_LETTER, ids: [] }
-        lastHigh = high
+        block = emptyBlock(high, number, NO_LETTER)
       }
       if (block.letterCase === BOTH) continue
       const own = highCase | caseOf(low)
@@ -139,17 +138,16 @@ function blocksOf(ids: IdSet): readonly Block[] {
   return blocks
 }
 
-/** The first two of the high seven digits. */
-function podOf(high: number): number {
-  return Math.floor(high / BASE ** (HIGH_DIGITS - 2))
+/** A block while its ids come. */
+interface GrowingBlock {
+  readonly high: number
+  readonly number: number
+  letterCase: LetterCase
+  readonly ids: Digits[]
 }
 
-function caseOf(number: number): LetterCase {
-  let letterCase = NO_LETTER
-  for (let rest = number; rest > 0; rest = Math.floor(rest / BASE)) {
-    letterCase |= CASE_OF_DIGIT[rest % BASE] ?? NO_LETTER
-  }
-  return letterCase
+function emptyBlock(high: number, number: number, letterCase: LetterCase): GrowingBlock {
+  return { high, number, letterCase, ids: [] }
 }
 
 /** The same numbers each time: a plan that is made again finds the same. */

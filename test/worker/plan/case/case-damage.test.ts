@@ -8,10 +8,14 @@ import { id15, id18 } from '../../../helpers/ids.ts'
 import { judge } from '../texts.ts'
 
 /** Whether a list of unchecked ids, and of checked ones beside them, is refused. */
-async function isRefused(unchecked: readonly string[], checked: readonly string[] = []) {
+async function isRefused(
+  unchecked: readonly string[],
+  checked: readonly string[] = [],
+  orgId: string | null = null,
+) {
   using alone = setOf(unchecked)
   using all = setOf([...unchecked, ...checked])
-  const damage = await caseDamageIn(alone, all)
+  const damage = await caseDamageIn(alone, all, orgId)
   if (damage !== null) assert.equal(damage.code, 'CASE_DAMAGED')
   return damage !== null
 }
@@ -80,6 +84,31 @@ describe('the case of unchecked ids', () => {
       const runs = [1, 2, 3].flatMap((k) => run.map((_, n) => id15(62 ** 4 * k + start + n)))
       assert.equal(await isRefused(runs), false)
     }
+  })
+})
+
+describe('ids of a pod whose name has changed its case', () => {
+  const org = id15(1, '00D')
+
+  test('are seen where the org or other ids name it, a single one among many', async () => {
+    const ids = some(40, 1)
+    const changed = upper(id15(62 ** 3 + 5000))
+    assert.equal(await isRefused([changed]), false)
+    assert.equal(await isRefused([changed], [], org), true)
+    assert.equal(await isRefused([...ids, changed]), true)
+    assert.equal(await isRefused([changed], ids), true)
+    assert.equal(await isRefused(ids.map(upper), [], org), true)
+    assert.equal(await isRefused(ids, [], upper(org)), false, 'no letter of the others has changed')
+  })
+
+  test('are no others where their letters are of both cases', async () => {
+    const ids = some(40, 5003).map((id) => id.replace('5f', '5F'))
+    assert.equal(await isRefused(ids, [], org), false)
+  })
+
+  test('are none that come from elsewhere', async () => {
+    const ids = some(20, 1).map((id) => upper(id).replace('5F', '1N'))
+    assert.equal(await isRefused(ids, some(20, 1), org), false)
   })
 })
 
