@@ -4,6 +4,7 @@ import type { Signature } from '../shared/ledger/signed.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
 import { isTerminal, type Receipt, type Status } from '../shared/receipt.ts'
+import { openServerClock, type ServerClock } from '../shared/redis/server-clock.ts'
 import { explained } from '../shared/redis/trouble.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/request.ts'
@@ -149,8 +150,10 @@ export async function createProducer({
 }: ProducerOptions): Promise<Producer> {
   const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
   const redis = connectRedis(config, 'fail-fast', onError)
+  let clock: ServerClock
   try {
     await explained(() => assertUsable(redis, { volatile: volatile ?? config.volatile ?? false }))
+    clock = await explained(() => openServerClock(redis))
   } catch (error) {
     redis.disconnect()
     throw error
@@ -165,10 +168,10 @@ export async function createProducer({
   }
   return {
     submit: async (input, upload, { submittedBy, limits } = {}) => {
-      const request = parseRequest(input, Date.now())
+      const request = parseRequest(input, clock.now())
       const store = storeOf(request.org)
       const caller = { submittedBy, limits }
-      const { record, created } = await submit(store, request, Date.now(), upload, caller)
+      const { record, created } = await submit(store, request, clock.now(), upload, caller)
       if (created) return { request: viewOfNew(store, record), created }
       return { request: await explained(() => viewOf(store, record)), created }
     },
@@ -189,6 +192,7 @@ export async function createProducer({
     wait: (id, { org, signal } = {}) => explained(() => wait(storeOf(org), id, signal)),
     close: async () => {
       await Promise.all([...stores.values()].map((store) => store.close()))
+      clock.close()
       redis.disconnect()
     },
   }

@@ -1,10 +1,11 @@
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
-import { ALIVE_MS, redisNow } from './presence.ts'
+import { ALIVE_MS } from './presence.ts'
 import { HAND_OVER_PRIORITY, LINES, QUEUES, type QueueName } from './queues.ts'
 import { parseQuota, type QuotaLimit } from './quota.ts'
 import { LIVE_STATUSES, type LiveStatus } from './receipt.ts'
+import { redisNow } from './redis/server-clock.ts'
 import type { RedisClient } from './redis.ts'
 import type { Limit } from './salesforce/org.ts'
 

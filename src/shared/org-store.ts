@@ -1,4 +1,3 @@
-import { systemClock } from './clock.ts'
 import { LedgerConnection } from './ledger/connection.ts'
 import { orgKeys } from './ledger/keys.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
@@ -33,7 +32,7 @@ export function openOrgStore(
     redis,
     connection,
     ledger: createLedger(connection, keys),
-    staging: createStaging(connection, keys, systemClock.now),
+    staging: createStaging(connection, keys),
     queues,
     orders: workOrders(queues, redis),
     close: () => queues.close(),

@@ -1,5 +1,6 @@
 import { ORGS } from './ledger/keys.ts'
 import type { OrgStore } from './org-store.ts'
+import { redisNow } from './redis/server-clock.ts'
 import type { RedisClient } from './redis.ts'
 
 /**
@@ -13,12 +14,6 @@ export const BEAT_MS = 5_000
 export const ALIVE_MS = 15_000
 /** Without a worker for so long an org is forgotten, unless a configuration has it. */
 const KNOWN_MS = 30 * 24 * 3600_000
-
-/** The server's clock, in milliseconds since the epoch: the one that all processes share. */
-export async function redisNow(redis: RedisClient): Promise<number> {
-  const [seconds, micros] = await redis.time()
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
-}
 
 type Place = Pick<OrgStore, 'redis' | 'org' | 'ledger'>
 

@@ -33,7 +33,12 @@ export interface FrameWriter {
   end(): Promise<{ bytes: number; sha256: string }>
 }
 
-export function createStaging(ledger: LedgerConnection, keys: OrgKeys, now: () => number): Staging {
+/** @param now for tests; the time of each frame is Redis's own where absent */
+export function createStaging(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  now: (() => number) | null = null,
+): Staging {
   const { redis } = ledger
   return {
     write: (lot, chunk) => new RedisFrameWriter(ledger, keys, lot, chunk, now),
@@ -48,7 +53,7 @@ class RedisFrameWriter implements FrameWriter {
   readonly #keys: OrgKeys
   readonly #lot: Lot
   readonly #chunk: number
-  readonly #now: () => number
+  readonly #now: (() => number) | null
   readonly #hash: Hash = createHash('sha256')
   /**
    * One fills while the other is compressed and sent; fresh ones were 80 MB of garbage a plan. They
@@ -61,7 +66,13 @@ class RedisFrameWriter implements FrameWriter {
   #frames = 0
   #sending: Promise<void> = Promise.resolve()
 
-  constructor(ledger: LedgerConnection, keys: OrgKeys, lot: Lot, chunk: number, now: () => number) {
+  constructor(
+    ledger: LedgerConnection,
+    keys: OrgKeys,
+    lot: Lot,
+    chunk: number,
+    now: (() => number) | null,
+  ) {
     this.#ledger = ledger
     this.#keys = keys
     this.#lot = lot
@@ -113,7 +124,7 @@ class RedisFrameWriter implements FrameWriter {
       chunk: this.#chunk,
       at: this.#frames++,
       frame,
-      now: this.#now(),
+      now: this.#now?.() ?? null,
     })
   }
 }

@@ -2,6 +2,7 @@ import { systemClock } from '../shared/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { saveQuota } from '../shared/quota.ts'
+import { redisNow } from '../shared/redis/server-clock.ts'
 import type { Salesforce } from '../shared/salesforce/client.ts'
 import { SalesforceError, WrongOrgError } from '../shared/salesforce/errors.ts'
 import type { Quota } from '../shared/salesforce/quota.ts'
@@ -12,7 +13,7 @@ import { type Loop, startLoop } from './loop.ts'
 /**
  * Keeps what is left of the org's daily allowances in Redis, for whoever watches. Every answer tells
  * of the API calls; of the bulk batches only a call of its own does, which one worker makes now and
- * then for all. In real time, whatever the clock: other processes read it.
+ * then for all. In Redis's time, whatever the clock: other processes read it.
  */
 
 /** Written at most so often. */
@@ -33,7 +34,9 @@ export function quotaListener(store: OrgStore): (quota: Quota) => void {
     due = now + HEARD_EVERY_MS
     const DailyApiRequests = { max, remaining: max - used }
     // Nothing depends on it, and whatever is wrong with Redis is told elsewhere.
-    saveQuota(store.connection, store.ledger.keys, { DailyApiRequests }, now).catch(() => {})
+    redisNow(store.redis)
+      .then((at) => saveQuota(store.connection, store.ledger.keys, { DailyApiRequests }, at))
+      .catch(() => {})
   }
 }
 
@@ -49,7 +52,8 @@ export async function askForQuota(
   if (fault !== null && fault.reason !== 'quota') return
   if ((await redis.set(keys.quotaTurn, '1', 'PX', ASK_EVERY_MS, 'NX')) === null) return
   try {
-    await saveQuota(connection, keys, await salesforce.limits(signal), systemClock.now())
+    const limits = await salesforce.limits(signal)
+    await saveQuota(connection, keys, limits, await redisNow(redis))
   } catch (error) {
     if (signal.aborted || !(error instanceof SalesforceError)) throw error
     if (error.retryable) return log.debug({ err: error }, 'The limits of the org were not told.')

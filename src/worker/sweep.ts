@@ -2,6 +2,7 @@ import { retentionSeconds } from '../shared/guard-rails.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { isTerminal } from '../shared/receipt.ts'
+import { redisNow } from '../shared/redis/server-clock.ts'
 import { lotBeside } from '../shared/request.ts'
 import type { StagedLot } from '../shared/staging.ts'
 import type { Context } from './context.ts'
@@ -43,7 +44,7 @@ export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): P
 /** Takes away what is nobody's any more. Several may do so at once. */
 export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
-  const now = await redisNow(deps)
+  const now = await redisNow(deps.store.redis)
   for (const lot of await staging.lots()) {
     await apart(lot.request, ctx, async () => {
       const record = await ledger.load(lot.request)
@@ -58,12 +59,6 @@ export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   }
   await forgetExpired(deps, now)
   await removeDueFolders(deps, ctx)
-}
-
-/** Redis's own time: by a clock of ours that runs ahead, an upload on its way in would look old. */
-async function redisNow({ store }: SweepDeps): Promise<number> {
-  const [seconds] = await store.redis.time()
-  return Number(seconds) * 1000
 }
 
 /** One request that this version cannot read must not keep the others from being swept. */

@@ -1,9 +1,10 @@
-import { type Clock, systemClock } from '../shared/clock.ts'
+import type { Clock } from '../shared/clock.ts'
 import type { Config } from '../shared/config.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Read } from '../shared/metrics/readings.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import { openOrgStore } from '../shared/org-store.ts'
+import { openServerClock } from '../shared/redis/server-clock.ts'
 import {
   assertUsable,
   connectRedis,
@@ -28,7 +29,10 @@ export interface WorkerOptions {
   readonly redis: RedisConfig
   readonly metrics: Metrics
   readonly log: Logger
+  /** For tests; where absent all times are Redis's. */
   readonly clock?: Clock
+  /** The clock of this machine, for tests: how wrong it is must not matter. */
+  readonly machine?: Clock
   /** Works on this request alone; what else is ordered is left where it stands. */
   readonly only?: OnlyRequest
 }
@@ -44,12 +48,15 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
+/** A clock that differs by more is told: logs and certificates go by it. */
+const TOLD_FROM_MS = 5_000
+
 /** Starts working for every org of the configuration, over one connection to Redis. */
 export async function startWorker(
   options: WorkerOptions,
   signal?: AbortSignal,
 ): Promise<RunningWorker> {
-  const { config, metrics, log, clock = systemClock, only = null } = options
+  const { config, metrics, log, only = null } = options
   const closers = new Closers()
   const starting = new AbortController()
   const until = signal === undefined ? starting.signal : AbortSignal.any([signal, starting.signal])
@@ -62,6 +69,7 @@ export async function startWorker(
     metrics.observe(redisReading(redis))
     // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
     warnOf(await unlessAborted(assertUsable(redis, options.redis), until), log)
+    const clock = options.clock ?? (await sharedClock(redis, options, closers, until))
     const results = await unlessAborted(openResultsStore(config.results.path), until)
     const callbacks = await openCallbacks(config.callbacks, log)
     const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
@@ -93,6 +101,24 @@ export async function startWorker(
     await closers.closeAll()
     throw error
   }
+}
+
+/** What other processes have written is compared with Redis's time, never with this machine's. */
+async function sharedClock(
+  redis: RedisClient,
+  { machine, log }: WorkerOptions,
+  closers: Closers,
+  until: AbortSignal,
+): Promise<Clock> {
+  const clock = await unlessAborted(openServerClock(redis, machine), until)
+  closers.add(() => clock.close())
+  if (Math.abs(clock.aheadMs) > TOLD_FROM_MS) {
+    log.warn(
+      { aheadMs: clock.aheadMs },
+      'The clock of this machine is not that of Redis, whose time is used for everything. See to the time service of both.',
+    )
+  }
+  return clock
 }
 
 function expectAll({ orgs, objects }: Config, metrics: Metrics): void {

@@ -32,6 +32,8 @@ export interface World {
 export interface WorkersOwn {
   readonly metrics?: Metrics
   readonly clock?: Clock
+  /** Of its machine, which may be wrong. */
+  readonly machine?: Clock
   readonly signal?: AbortSignal
   /** To work on this request alone, beside whoever else does. */
   readonly only?: string

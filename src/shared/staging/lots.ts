@@ -30,7 +30,7 @@ export function lotName({ request, lot }: Lot): string {
 // After a broken connection ioredis sends what had no reply again, though it may have been done: the
 // same frame at the same place is that repetition. Any other length means that the lot was dropped
 // or that somebody else writes it. The index entry is part of the step, so that no frame can be left
-// that the sweep does not know.
+// that the sweep does not know. Its time is Redis's: the sweep compares it with that.
 const APPEND = script(
   'stage',
   `
@@ -44,8 +44,10 @@ if known then
   known = cjson.decode(known)
   first, chunks = math.min(first, known.first), math.max(chunks, known.chunks)
 end
+local touched = ARGV[5]
+if touched == '' then touched = string.format('%d', redis.call('TIME')[1] * 1000) end
 redis.call('HSET', KEYS[2], ARGV[3],
-  string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, ARGV[5]))
+  string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, touched))
 redis.call('RPUSH', KEYS[1], ARGV[2])
 return 'appended'
 `,
@@ -66,16 +68,17 @@ return 'dropped'
  * Appends a frame to a lot's list.
  *
  * @param entry.at how many frames are there before
+ * @param entry.now null for Redis's own time
  * @throws StagingError where they are not, or are others
  */
 export async function appendFrame(
   ledger: LedgerConnection,
   keys: OrgKeys,
   lot: Lot,
-  { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number },
+  { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number | null },
 ): Promise<void> {
   const key = keys.frames(lot.request, lot.lot, chunk)
-  const args = [at, frame, lotName(lot), chunk, now]
+  const args = [at, frame, lotName(lot), chunk, now ?? '']
   const answer = await runScript(ledger, APPEND, [key, keys.staged], args)
   if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
     throw new StagingError(
