@@ -120,7 +120,7 @@ class CaseReader {
   }
 
   #end(from: number, to: number): void {
-    for (const position of this.#positions.slice(from, to)) position.end()
+    for (let at = from; at < to; at++) this.#positions[at]?.end()
   }
 
   #holes(): number {
