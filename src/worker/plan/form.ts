@@ -33,6 +33,8 @@ export interface TableForm extends Start {
   readonly column: number
   /** Columns of the first row. */
   readonly width: number
+  /** Their names, where the first row is a header. */
+  readonly header: readonly string[]
 }
 
 /** How to read a text: decided once, on its first row. */
@@ -47,8 +49,11 @@ export function formOf(head: Head, wanted: WantedColumn): Form {
   if (delimiters.length === 0) return columnForm(head, wanted)
   const splits = splitsOf(head, delimiters)
   return (
-    tableBy(matchNames, splits, wanted, ({ row }) => afterFirstRow(head, row)) ??
-    tableBy(matchValues, splits, wanted, () => atFirstRow(head)) ??
+    tableBy(matchNames, splits, wanted, ({ row }) => ({
+      ...afterFirstRow(head, row),
+      header: row.cells,
+    })) ??
+    tableBy(matchValues, splits, wanted, () => ({ ...atFirstRow(head), header: [] })) ??
     refuse(splits, wanted)
   )
 }
@@ -98,7 +103,7 @@ function tableBy(
   match: (cells: readonly string[], wanted: WantedColumn) => Matches,
   splits: readonly Split[],
   wanted: WantedColumn,
-  dataOf: (split: Split) => Start,
+  dataOf: (split: Split) => Start & Pick<TableForm, 'header'>,
 ): TableForm | undefined {
   for (const split of splits) {
     const { cells } = split.row

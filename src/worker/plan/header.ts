@@ -29,6 +29,13 @@ export function matchValues(cells: readonly string[], { object, column }: Wanted
   return indexesWhere(cells, (cell) => ID_FORM.test(cell) && cell.startsWith(object.prefix))
 }
 
+/** Whether a row repeats the names of a header, in any order: at least half of its cells do. */
+export function repeatsHeader(cells: readonly string[], header: readonly string[]): boolean {
+  const names = new Set(header.map(fold).filter((name) => name !== ''))
+  const repeated = cells.filter((cell) => names.has(fold(cell))).length
+  return repeated > 0 && 2 * repeated >= cells.length
+}
+
 export function isIdShaped(cell: string): boolean {
   return ID_FORM.test(cell)
 }

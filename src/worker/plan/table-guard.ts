@@ -1,7 +1,7 @@
 import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
 import { brokenCsv, movedColumn, otherWidth, SECOND_HEADER } from './broken-csv.ts'
 import type { TableForm } from './form.ts'
-import { matchNames, type WantedColumn } from './header.ts'
+import { matchNames, repeatsHeader, type WantedColumn } from './header.ts'
 
 /**
  * Looks at the rows of a table for signs that it is no longer the one its first row began: another
@@ -39,8 +39,10 @@ export class TableGuard {
    * @throws RefusedError BROKEN_CSV
    */
   suspect(row: readonly string[], line: number): void {
-    if (matchNames(row, this.#wanted).length > 0) throw brokenCsv(line, SECOND_HEADER)
-    const { column } = this.#form
+    const { column, header } = this.#form
+    if (matchNames(row, this.#wanted).length > 0 || repeatsHeader(row, header)) {
+      throw brokenCsv(line, SECOND_HEADER)
+    }
     const moved = row.findIndex(
       (cell, at) => at !== column && !this.#references.has(at) && this.#isOwnId(cell),
     )

@@ -40,6 +40,12 @@ const BROKEN: readonly [what: string, text: string, line: number, problem: RegEx
   ['a bare line end in a note', `Id,Note\n${A},see\n${X}\n${B},x\n`, 3, /2 fields .*, got 1/],
   ['a second table', `Id,Name\n${A},Ann\n\nId,Name\n${B},Bob\n`, 4, /second header/],
   ['a second table in another order', `Id,Ref\n${A},${X}\nRef,ID\n${X},${B}\n`, 3, /second header/],
+  [
+    'a second table whose Id column has another name',
+    `Id,Name\n${A},x\nKey,NAME\n${B},y\n`,
+    3,
+    /second header/,
+  ],
   ['a second table below rows alone', `${A},Ann\nName,Id\nBob,${B}\n`, 2, /second header/],
   [
     'a second table with a byte order mark',
@@ -92,12 +98,20 @@ describe('a CSV is refused with', () => {
       for (const [last, form] of [
         [`"${id18(rows)}"x,y`, 'Id,Name'],
         [`${id18(rows)}`, 'Id,Name'],
+        [`"${id18(rows)}"x`, 'Id'],
+        [`${id18(rows)},y`, 'Id'],
       ] as const) {
-        const text = `${form}\n${intact}\n${last}\n${id18(rows + 1)},x\n`
+        const above = form === 'Id' ? intact.replaceAll(',"x"', '') : intact
+        const text = `${form}\n${above}\n${last}\n${id18(rows + 1)},x\n`
         await assert.rejects(scanText(text, { sizes: [65_536, 3] }), { message: line })
       }
     }
   })
+})
+
+test('a row that happens to hold a name of the header is none', async () => {
+  const { ids, refused } = await scanText(`Id,Type,City\n${A},x,y\nnobody,City,Paris\n`)
+  assert.deepEqual([ids, refused.length], [[id15(1)], 1])
 })
 
 test('ids of the object in a column that held some before do not look moved', async () => {
