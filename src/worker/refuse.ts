@@ -13,13 +13,15 @@ import { endRequest, type SettleDeps } from './settle.ts'
 /**
  * A job that came by BullMQ and cannot be read as a request still ends with a receipt: whoever
  * enqueued it looks there. What could be read of it is kept, the rest is in the message.
+ *
+ * @returns the id of the request, given or generated
  */
 export async function refuseUnread(
   data: Readonly<Record<string, unknown>>,
   error: RefusedError,
   deps: SettleDeps,
   ctx: Context,
-): Promise<void> {
+): Promise<string> {
   const { ledger, org } = deps.store
   const request = legible(data, org, ctx.clock.now())
   const hash = bodyHash({ ...request, reason: error.message }, null)
@@ -35,7 +37,7 @@ export async function refuseUnread(
       { request: request.id },
       `A request was refused, and its id is taken: ${error.message}`,
     )
-    return
+    return request.id
   }
   await endRequest(
     record,
@@ -43,6 +45,7 @@ export async function refuseUnread(
     deps,
     ctx,
   )
+  return request.id
 }
 
 function legible(data: Readonly<Record<string, unknown>>, org: string, now: number): StoredRequest {

@@ -115,7 +115,10 @@ export async function endRequest(
       // Else it was counted when it entered the ledger.
       if (ending.plan) countPlan(ending.plan, record.request, deps)
       noteEnd(receipt)
-      ctx.log.info({ request: id, status: receipt.status, ...receipt.outcome }, 'Request settled.')
+      ctx.log.info(
+        { request: id, status: receipt.status, ...receipt.outcome, ...signersOf(receipt) },
+        'Request settled.',
+      )
       await cleanUp({ ...record, lot: ending.lot ?? record.lot, receipt }, deps, ctx, ending.lots)
       return true
     case 'already':
@@ -172,6 +175,11 @@ async function tryWriteReceipt(
     ctx.log.error({ err: error, request: receipt.id }, 'The receipt waits to be written.')
     return false
   }
+}
+
+/** Whoever acted by a door without an audit log of its own, as the command line has none, is told here. */
+function signersOf({ submittedBy, approvedBy, cancelledBy }: Receipt): object {
+  return { submittedBy, approvedBy, cancelledBy }
 }
 
 function noteEnd({ status, plan, error }: Receipt): void {

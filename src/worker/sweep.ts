@@ -31,6 +31,7 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
   if (turn === null) return
   for (const id of await ledger.liveIds()) await sweepRequest(id, deps, ctx)
   await tidy(deps, ctx)
+  await forgetEndedJobs(deps)
 }
 
 /** Orders what is due of one request. */
@@ -72,12 +73,28 @@ async function apart(request: string, ctx: Context, step: () => Promise<void>): 
   }
 }
 
+const MOST_JOBS = 1000
+
+/**
+ * Our own jobs leave Redis when they end. Those of the door have the options of whoever enqueued them,
+ * and BullMQ's default keeps them for ever: they leave with the records.
+ */
+async function forgetEndedJobs(deps: SweepDeps): Promise<void> {
+  const keptMs = await retentionMs(deps)
+  for (const state of ['completed', 'failed'] as const) {
+    await deps.store.queues.requests.clean(keptMs, MOST_JOBS, state)
+  }
+}
+
+async function retentionMs({ store: { ledger }, rails }: SweepDeps): Promise<number> {
+  return retentionSeconds((await ledger.rails())?.rails ?? rails) * 1000
+}
+
 /** The index of requests follows their records, which expire a while after they settled. */
-async function forgetExpired({ store, rails }: SweepDeps, now: number): Promise<void> {
-  const { redis, ledger } = store
+async function forgetExpired(deps: SweepDeps, now: number): Promise<void> {
+  const { redis, ledger } = deps.store
   const { keys } = ledger
-  const kept = retentionSeconds((await ledger.rails())?.rails ?? rails)
-  const before = now - kept * 1000
+  const before = now - (await retentionMs(deps))
   for (const id of await redis.zrangebyscore(keys.requests, 0, before)) {
     if ((await redis.exists(keys.request(id))) === 0) await redis.zrem(keys.requests, id)
   }

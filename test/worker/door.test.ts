@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { Queue } from 'bullmq'
+import { type Job, Queue } from 'bullmq'
+import { createLogger } from '../../src/shared/logger.ts'
+import { sweep } from '../../src/worker/sweep.ts'
 import { hurried } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
+import { context, plannerDeps } from '../helpers/planning.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { startWorld } from '../helpers/world.ts'
@@ -14,7 +17,12 @@ import { startWorld } from '../helpers/world.ts'
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
-const world = await startWorld(scope, { redis, clock: hurried })
+const lines: Record<string, unknown>[] = []
+const log = createLogger({
+  level: 'info',
+  destination: { write: (line) => void lines.push(JSON.parse(line)) },
+})
+const world = await startWorld(scope, { redis, clock: hurried, log })
 await world.startWorker()
 
 const queue = new Queue('requests', {
@@ -78,6 +86,65 @@ describe('a job deletion-request', () => {
     assert.equal((await receiptOfNew('crm-47')).error?.code, 'INVALID_REQUEST')
   })
 
+  test('is written to the audit log once, like every other submission', async () => {
+    const body = request({ reason: 'Art. 17', operation: 'delete' })
+    const audited = () => lines.filter(({ audit }) => audit !== undefined)
+    await enqueue(body, 'r-audited')
+    await receiptOfNew('audited')
+    await ended(await enqueue({ ...body, id: 'audited' }, 'again'))
+    const own = audited().filter((line) => line['request'] === 'audited')
+    const { audit, door, org, job, reason, object, dryRun } = own[0] ?? {}
+    assert.deepEqual(
+      [own.length, audit, door, org, job, reason, object, dryRun],
+      [1, 'submit', 'bullmq', world.org, 'r-audited', 'Art. 17', 'Contact', false],
+    )
+  })
+
+  test('keeps nothing but the id of its request, whatever came of it', async () => {
+    const ids = { source: { type: 'ids', ids: ids18(2, 7000) } }
+    const answers = [
+      ['r-kept', request(ids), { request: 'kept', status: 'queued' }],
+      ['same', request({ ...ids, id: 'KEPT' }), { request: 'kept', status: 'completed' }],
+      ['other', request({ id: 'kept', dryRun: true }), { request: 'kept', status: 'conflict' }],
+      ['r-wrong', { ...request(ids), nonsense: 1 }, { request: 'wrong', status: 'refused' }],
+    ] as const
+    for (const [jobId, data, answer] of answers) {
+      const job = await ended(await enqueue(data, jobId))
+      await receiptOfNew(answer.request)
+      assert.deepEqual(job?.returnvalue, answer)
+      assert.deepEqual(job?.data, { request: answer.request })
+    }
+    const dumps = await Promise.all(
+      answers.map(([jobId]) => queue.getJob(jobId).then((job) => JSON.stringify(job))),
+    )
+    assert.ok(!dumps.join().includes(id18(7000).slice(0, 15)))
+  })
+
+  test('that is run again once it has ended enters nothing anew', async () => {
+    const job = await ended(await enqueue(request(), 'r-twice'))
+    await receiptOfNew('twice')
+    const before = world.sandbox.referee.stats().rowsReceived
+    await job?.retry('completed')
+    const again = await ended(job)
+    assert.deepEqual(again?.returnvalue, { request: 'twice', status: 'completed' })
+    assert.equal(world.sandbox.referee.stats().rowsReceived, before)
+  })
+
+  test('leaves Redis with the records, whatever its own options say', async () => {
+    await ended(await enqueue(request(), 'r-leaving'))
+    const { redis: client, ledger } = world.store
+    const sweepNow = async () => {
+      await client.del(ledger.keys.sweeper)
+      await sweep({ ...(await plannerDeps(world)), intervalMs: 1 }, context())
+      return queue.getJobState('r-leaving')
+    }
+    assert.equal(await sweepNow(), 'completed')
+    const before = Date.now() - 31 * 24 * 3600_000
+    await client.zadd(queue.toKey('completed'), before, 'r-leaving')
+    await client.hset(queue.toKey('r-leaving'), 'finishedOn', before)
+    assert.equal(await sweepNow(), 'unknown')
+  })
+
   test('under an id that is taken changes nothing', async () => {
     const id = await submitIds(world, ids18(3, 5000), { id: 'taken' })
     const receipt = await receiptOf(world, id)
@@ -125,6 +192,13 @@ describe('job data of a newer version', () => {
 })
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+/** The job as it is kept, once it has ended. */
+async function ended(job: Job | undefined): Promise<Job | undefined> {
+  const id = job?.id ?? ''
+  while ((await queue.getJobState(id)) !== 'completed') await pause()
+  return queue.getJob(id)
+}
 
 async function gone(jobId: string): Promise<void> {
   for (;;) {

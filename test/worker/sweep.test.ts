@@ -96,7 +96,7 @@ test('frames that nobody will read are dropped, those of live requests are not',
   assert.equal(keys.filter((key) => key.startsWith('frames:')).length, 3)
 })
 
-test('once everything has settled, Redis holds the records and nothing else', async (t) => {
+test('once everything has settled, Redis holds records and tombstones and nothing else', async (t) => {
   const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
   world.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: ids18(2, 9000) }] })
   const worker = await world.startWorker()
@@ -109,9 +109,22 @@ test('once everything has settled, Redis holds the records and nothing else', as
   ])
   for (const id of ids) await receiptOf(world, id)
   await worker.stop()
-  const kinds = new Set((await keysOf(world)).map((key) => key.replace(/^request:.*/, 'request:*')))
+  const kinds = new Set(
+    (await keysOf(world)).map((key) => key.replace(/^(request|tombstone):.*/, '$1:*')),
+  )
   const bullmq = QUEUES.flatMap((queue) => ['events', 'meta'].map((key) => `${queue}:${key}`))
-  const own = [...['request:*', 'requests', 'folders', 'identity', 'settings', 'sweeper', 'quota']]
+  const own = [
+    ...[
+      'request:*',
+      'tombstone:*',
+      'requests',
+      'folders',
+      'identity',
+      'settings',
+      'sweeper',
+      'quota',
+    ],
+  ]
   for (const kind of kinds) {
     assert.ok(
       [...own, ...bullmq].includes(kind) || /:(marker|stalled-check|pc|id)$/.test(kind),

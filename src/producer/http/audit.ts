@@ -1,29 +1,19 @@
 import type { FastifyRequest } from 'fastify'
+import { type AuditEntry, writeAudit } from '../../shared/audit.ts'
 import { BudgetExceededError } from '../../shared/caller-limits.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { ApiKey } from './keys.ts'
 import { DeniedError } from './problem.ts'
 
-/** What was changed, and why, in the caller's own words. */
-export interface AuditEntry {
-  readonly action: 'submit' | 'approve' | 'cancel'
-  readonly org: string
-  readonly id: string
-  readonly reason: string | null
-}
-
-/** The line that says who has changed what. Written once the change has been made. */
+/** The line that says who has changed what, with what finds the call. */
 export function audit(
   log: Logger,
   call: FastifyRequest,
   key: ApiKey,
-  { action, org, id, reason }: AuditEntry,
+  entry: AuditEntry,
   more: Readonly<Record<string, unknown>> = {},
 ): void {
-  log.info(
-    { audit: action, key: key.name, org, request: id, reason, ...more, ...callOf(call) },
-    WORDS[action],
-  )
+  writeAudit(log, entry, { key: key.name, ...more, ...callOf(call) })
 }
 
 /** The line that says what somebody has tried whose key is not for that, or not for so much; none for other failures. */
@@ -48,9 +38,3 @@ export function callOf({ id, ip }: FastifyRequest): {
 } {
   return { httpRequestId: id, remoteAddress: ip }
 }
-
-const WORDS = {
-  submit: 'Request submitted.',
-  approve: 'Request approved.',
-  cancel: 'Request cancelled.',
-} as const satisfies Record<AuditEntry['action'], string>

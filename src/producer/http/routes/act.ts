@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { AuditEntry } from '../../../shared/audit.ts'
 import type { RequestView } from '../../producer.ts'
-import { type AuditEntry, audit, auditDenial } from '../audit.ts'
+import { audit, auditDenial } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import type { ApiKey } from '../keys.ts'
 import { ACTION_BYTES } from '../limits.ts'
