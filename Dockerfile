@@ -27,7 +27,7 @@ ENV NODE_ENV=production \
   EXPUNGE_RESULTS=/results
 WORKDIR /app
 # A new volume takes over owner and mode of the folder that it is mounted on.
-RUN install -d -o 1000 -g 1000 -m 0750 /results
+RUN install -d -o 1000 -g 1000 -m 0700 /results
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY bin bin

@@ -1,3 +1,4 @@
+import type { GuardRails } from '../shared/guard-rails.ts'
 import type { ChunkListing, RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../shared/receipt.ts'
@@ -31,6 +32,8 @@ export type Relist = (
 export interface FilingDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
+  /** The org's own, for requests of before it had any. */
+  readonly rails: Pick<GuardRails, 'keepDeleted'>
   /** Absent where there is no login. */
   readonly relist?: Relist
 }
@@ -55,7 +58,7 @@ export async function fileResults(
   deps: FilingDeps,
   ctx: Context,
 ): Promise<Filed | null> {
-  const account = accountOf(record, ending, deps.store.org)
+  const account = accountOf(record, ending, deps)
   const joined = await joinAll(account, deps.results)
   if (joined.broken.size === 0 && lacking(account, joined.files).length === 0) {
     return { files: joined.files, error: ending.error }
@@ -80,10 +83,14 @@ export async function fileResults(
   }
 }
 
-function accountOf(record: RequestRecord, ending: Ending, org: string): Account {
+function accountOf(
+  record: RequestRecord,
+  ending: Ending,
+  { store: { org }, rails }: FilingDeps,
+): Account {
   const { chunks = [], invalid = record.invalid, plan = record.plan } = ending
   const { failed, unprocessed, deleted } = ending.outcome ?? NO_OUTCOME
-  const isAudited = chunks.some(({ outcome }) => outcome.listed?.deleted !== undefined)
+  const { keepDeleted } = record.guards ?? rails
   return {
     folder: { org, id: record.request.id },
     chunks,
@@ -92,13 +99,14 @@ function accountOf(record: RequestRecord, ending: Ending, org: string): Account 
       failed,
       unprocessed,
       invalid: plan?.invalid ?? 0,
-      deleted: isAudited ? deleted : 0,
+      // A chunk that has travelled with one of another request may list them all the same.
+      deleted: keepDeleted ? deleted : 0,
     },
   }
 }
 
 async function joinAll(
-  { folder, chunks, invalid }: Account,
+  { folder, chunks, invalid, expected }: Account,
   results: ResultsStore,
   options: { readonly salvage?: boolean } = {},
 ): Promise<{ files: readonly ResultFile[]; broken: ReadonlySet<ResultFile> }> {
@@ -109,7 +117,8 @@ async function joinAll(
       kind === 'invalid'
         ? [invalid ?? []].flat()
         : chunks.flatMap(({ outcome }) => outcome.listed?.[kind] ?? [])
-    const joined = await results.joinParts(folder, kind, parts, options)
+    const own = expected[kind] > 0 ? parts : []
+    const joined = await results.joinParts(folder, kind, own, options)
     if (joined.file !== null) files.push(joined.file)
     for (const part of joined.broken) broken.add(part)
   }

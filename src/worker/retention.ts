@@ -23,12 +23,12 @@ export async function removeDueFolders(
 ): Promise<void> {
   const { ledger, org } = store
   const failed: unknown[] = []
-  for (const folder of await ledger.foldersDue(MOST_FOLDERS)) {
+  for (const folder of await ledger.foldersDue(results.id, MOST_FOLDERS)) {
     ctx.signal.throwIfAborted()
     const isDue = async () => !(await hasRecord(store, folder))
     try {
       if (await isDue()) await results.remove(org, folder, isDue)
-      await ledger.folderRemoved(folder)
+      await ledger.folderRemoved(results.id, folder)
     } catch (error) {
       if (!(error instanceof ResultsStoreError)) throw error
       failed.push(error)

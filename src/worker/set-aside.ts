@@ -40,7 +40,7 @@ export async function setAside(
   if (others.length === 0) return
   const name = results.earlierName(folder)
   // First of all: a folder that nobody knows of would never be removed.
-  await store.ledger.keepFolder(name, retentionSeconds(guards ?? rails))
+  await store.ledger.keepFolder(results.id, name, retentionSeconds(guards ?? rails))
   await results.moveTo(folder, others, name)
   ctx.log.warn(
     { request: request.id, files: others.length, folder: name },

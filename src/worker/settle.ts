@@ -21,7 +21,7 @@ import { endUnsent, stopReasonOf } from './stopped.ts'
 export interface SettleDeps extends FilingDeps {
   readonly metrics: Metrics
   /** For requests that are older than guard rails in the ledger. */
-  readonly rails: Pick<GuardRails, 'retentionDays' | 'idempotencyDays'>
+  readonly rails: Pick<GuardRails, 'retentionDays' | 'idempotencyDays' | 'keepDeleted'>
 }
 
 /** Settles a request whose chunks all have their outcome, or whose plan was turned down. */
@@ -81,7 +81,7 @@ export async function endRequest(
   deps: SettleDeps,
   ctx: Context,
 ): Promise<boolean> {
-  const { store, metrics } = deps
+  const { store, results, metrics } = deps
   const kept = record.guards ?? deps.rails
   const { id, object } = record.request
   const due = await stillDue(record, ending, deps, ctx)
@@ -97,6 +97,7 @@ export async function endRequest(
   const settled = await store.ledger.settle({
     receipt,
     from: ending.from,
+    results: results.id,
     retentionSeconds: retentionSeconds(kept),
     idempotencySeconds: idempotencySeconds(kept),
     caller: record.submittedBy,
@@ -220,7 +221,7 @@ async function cleanUp(
   for (const name of new Set([lot, lotBeside(staged), ...lots])) {
     if (name) await store.staging.drop({ request: request.id, lot: name })
   }
-  if (isFiled) await store.ledger.filed(request.id)
+  if (isFiled) await store.ledger.filed(results.id, request.id)
 }
 
 /** BullMQ tries the job again, and then either the receipt or the whole ledger is there. */

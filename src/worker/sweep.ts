@@ -52,9 +52,9 @@ export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
       if (isLeftOver(lot, record, now)) await staging.drop(lot)
     })
   }
-  for (const id of await ledger.unfiled()) {
+  for (const id of await ledger.unfiled(deps.results.id)) {
     await apart(id, ctx, async () => {
-      if ((await ledger.load(id)) === null) await ledger.filed(id)
+      if ((await ledger.load(id)) === null) await ledger.filed(deps.results.id, id)
       else await settleRequest(id, deps, ctx)
     })
   }

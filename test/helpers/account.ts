@@ -92,14 +92,15 @@ export async function counted(
   return counts
 }
 
-/** Resolves once nothing of the request is left in Redis but its record. */
+/** Resolves once nothing of the request is left in Redis but its record and its tombstone. */
 export async function cleared({ store }: World, id: string): Promise<void> {
   const { prefix } = store.ledger.keys
   const name = id.toLowerCase()
   for (;;) {
     const keys = (await store.redis.keys(`${prefix}:*`)).map((key) => key.slice(prefix.length + 1))
     const staged = await store.staging.lots()
-    const left = keys.filter((key) => key.toLowerCase().includes(name) && key !== `request:${name}`)
+    const kept = [`request:${name}`, `tombstone:${name}`]
+    const left = keys.filter((key) => key.toLowerCase().includes(name) && !kept.includes(key))
     if (left.length === 0 && staged.every(({ request }) => request !== name)) return
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

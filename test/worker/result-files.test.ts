@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { Receipt } from '../../src/shared/receipt.ts'
-import { ResultsStoreError } from '../../src/shared/results.ts'
+import { openResultsStore, ResultsStoreError } from '../../src/shared/results.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { settleRequest } from '../../src/worker/settle.ts'
 import { sweep } from '../../src/worker/sweep.ts'
@@ -161,6 +161,26 @@ describe('a part of a result file that is lost', () => {
   })
 })
 
+test('a settler that comes late leaves the files of whoever was first', async (t) => {
+  const at = await world(t)
+  const receipt = await meanwhile(at, async (_, id) => {
+    const deps = await plannerDeps(at)
+    const { joinParts } = deps.results
+    let others = async () => {
+      others = async () => {}
+      await settleRequest(id, deps, context())
+    }
+    const late: typeof joinParts = async (...args) => {
+      await others()
+      return joinParts(...args)
+    }
+    await settleRequest(id, { ...deps, results: { ...deps.results, joinParts: late } }, context())
+  })
+  assert.equal(receipt.error, null)
+  assert.deepEqual(await provenFiles(at, receipt), { 'failed.csv': 3 })
+  assert.deepEqual((await readdir(folderOf(at, receipt.id))).sort(), ['failed.csv', 'receipt.json'])
+})
+
 describe('a folder that was used before', () => {
   /** What an earlier life of the id has left, in a ledger that is lost by now. */
   async function usedBefore(at: World, id: string, names: readonly string[]): Promise<void> {
@@ -184,7 +204,10 @@ describe('a folder that was used before', () => {
       assert.equal(await readFile(join(earlier, name, old), 'utf8'), `old ${old}`)
     }
     const { keys } = at.store.ledger
-    assert.notEqual(await at.store.redis.zscore(keys.folders, `.earlier/${name}`), null)
+    assert.notEqual(
+      await at.store.redis.zscore(keys.folders(await storeOf(at)), `.earlier/${name}`),
+      null,
+    )
   })
 
   test('is empty for one that ends before it is planned', async (t) => {
@@ -225,9 +248,9 @@ describe('a results store that takes nothing', () => {
     await planByHand(at, id, { ...deps, results: { ...deps.results, writeReceipt: full } })
     const record = await at.store.ledger.load(id)
     assert.equal(record?.status, 'planned')
-    assert.deepEqual(await at.store.ledger.unfiled(), [id.toLowerCase()])
+    assert.deepEqual(await at.store.ledger.unfiled(await storeOf(at)), [id.toLowerCase()])
     await sweep({ ...deps, intervalMs: 1 }, context())
-    assert.deepEqual(await at.store.ledger.unfiled(), [])
+    assert.deepEqual(await at.store.ledger.unfiled(await storeOf(at)), [])
     const text = await readFile(join(folderOf(at, id), 'receipt.json'), 'utf8')
     assert.deepEqual(JSON.parse(text), record?.receipt)
   })
@@ -255,6 +278,7 @@ describe('a results store that takes nothing', () => {
     const at = await world(t)
     await at.startWorker()
     await deleteIds(at, ids18(1, 2000))
+    await filed(at)
     const away = `${at.results}.away`
     await rename(at.results, away)
     await mkdir(at.results)
@@ -279,6 +303,7 @@ describe('result files', () => {
     const at = await world(t)
     const { redis: connection, ledger } = at.store
     const worker = await at.startWorker()
+    const store = await storeOf(at)
     const [over, kept, again] = await Promise.all(
       ['Over', 'kept', 'again'].map((id) => deleteIds(at, IDS, { id })),
     )
@@ -287,23 +312,27 @@ describe('result files', () => {
     await worker.stop()
     // Receipts that this ledger does not know: of one that was lost, or of another.
     await mkdir(folderOf(at, 'foreign'))
-    for (const { id } of [over, again]) await connection.zadd(ledger.keys.folders, '1', id)
+    for (const { id } of [over, again]) await connection.zadd(ledger.keys.folders(store), '1', id)
     await connection.del(ledger.keys.request(over.id), ledger.keys.sweeper)
     await sweep({ ...(await plannerDeps(at)), intervalMs: 1 }, context())
     assert.deepEqual(await readdir(join(at.results, at.org)), ['again', 'foreign', 'kept'])
-    assert.deepEqual(await connection.zrange(ledger.keys.folders, '0', '-1'), ['kept'])
+    assert.deepEqual(await connection.zrange(ledger.keys.folders(store), '0', '-1'), ['kept'])
   })
 })
 
+/** The id of its results store. */
+const storeOf = async ({ results }: World) => (await openResultsStore(results)).id
+
 /** Resolves once nothing is left to be done in the results store. */
-async function filed({ store }: World): Promise<void> {
-  while ((await store.ledger.unfiled()).length > 0) await pause()
+async function filed(at: World): Promise<void> {
+  const results = await storeOf(at)
+  while ((await at.store.ledger.unfiled(results)).length > 0) await pause()
 }
 
 /** The same where it takes a sweep. */
 async function sweepUntilFiled(at: World): Promise<void> {
   const deps = await plannerDeps(at)
-  while ((await at.store.ledger.unfiled()).length > 0) {
+  while ((await at.store.ledger.unfiled(await storeOf(at))).length > 0) {
     await at.store.redis.del(at.store.ledger.keys.sweeper)
     await sweep({ ...deps, intervalMs: 1 }, context())
     await pause()

@@ -110,15 +110,15 @@ test('once everything has settled, Redis holds records and tombstones and nothin
   for (const id of ids) await receiptOf(world, id)
   await worker.stop()
   const kinds = new Set(
-    (await keysOf(world)).map((key) => key.replace(/^(request|tombstone):.*/, '$1:*')),
+    (await keysOf(world)).map((key) => key.replace(/^(request|folders|tombstone):.*/, '$1:*')),
   )
   const bullmq = QUEUES.flatMap((queue) => ['events', 'meta'].map((key) => `${queue}:${key}`))
   const own = [
     ...[
       'request:*',
-      'tombstone:*',
       'requests',
-      'folders',
+      'folders:*',
+      'tombstone:*',
       'identity',
       'settings',
       'sweeper',

@@ -95,7 +95,8 @@ async function settleUnsent(
   const metrics = createMetrics({ version: cli.version })
   const log = commandLog(cli.screen, config.logLevel, 'cancel')
   const ctx = { log, clock: systemClock, signal }
-  await settleRequest(id, { store, results, metrics, rails: config }, ctx)
+  const rails = { ...config, keepDeleted: config.audit.keepDeleted }
+  await settleRequest(id, { store, results, metrics, rails }, ctx)
 }
 
 /** As `run` would have them, for this org alone. */

@@ -7,7 +7,8 @@ import { runScript, script } from './script.ts'
 /**
  * What is left to do in the results store for requests that are over: their receipts are to be
  * written and their parts removed (`unfiled`), and one day their folders are to be removed with
- * their records (`folders`, by that day).
+ * their records (`folders`, by that day). Both are kept for each store, by its id: an embedded server
+ * is tied to the directory of its latest run, and what it owes to one it must not do in another.
  */
 
 /**
@@ -24,15 +25,24 @@ local function file(unfiled, folders, id, folder, seconds)
 end
 `
 
-export function unfiled(redis: RedisClient, keys: OrgKeys): Promise<readonly string[]> {
-  return redis.smembers(keys.unfiled)
+export function unfiled(
+  redis: RedisClient,
+  keys: OrgKeys,
+  results: string,
+): Promise<readonly string[]> {
+  return redis.smembers(keys.unfiled(results))
 }
 
 const FILED = script('filed', `return redis.call('SREM', KEYS[1], ARGV[1])`)
 
 /** The receipt lies in the results store, and nothing else of the request is left there. */
-export async function filed(ledger: LedgerConnection, keys: OrgKeys, id: string): Promise<void> {
-  await runScript(ledger, FILED, [keys.unfiled], [id.toLowerCase()])
+export async function filed(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  results: string,
+  id: string,
+): Promise<void> {
+  await runScript(ledger, FILED, [keys.unfiled(results)], [id.toLowerCase()])
 }
 
 const KEEP = script('keep-folder', `${FILE}keep(KEYS[1], ARGV[1], ARGV[2]) return 'ok'`)
@@ -41,10 +51,11 @@ const KEEP = script('keep-folder', `${FILE}keep(KEYS[1], ARGV[1], ARGV[2]) retur
 export async function keepFolder(
   ledger: LedgerConnection,
   keys: OrgKeys,
+  results: string,
   folder: string,
   seconds: number,
 ): Promise<void> {
-  await runScript(ledger, KEEP, [keys.folders], [folder, seconds])
+  await runScript(ledger, KEEP, [keys.folders(results)], [folder, seconds])
 }
 
 const DUE = script(
@@ -56,9 +67,10 @@ const DUE = script(
 export async function foldersDue(
   ledger: LedgerConnection,
   keys: OrgKeys,
+  results: string,
   most: number,
 ): Promise<readonly string[]> {
-  return z.array(z.string()).parse(await runScript(ledger, DUE, [keys.folders], [most]))
+  return z.array(z.string()).parse(await runScript(ledger, DUE, [keys.folders(results)], [most]))
 }
 
 // A request of the same id may have ended meanwhile: then the folder has another day.
@@ -74,7 +86,8 @@ return 'ok'
 export async function folderRemoved(
   ledger: LedgerConnection,
   keys: OrgKeys,
+  results: string,
   folder: string,
 ): Promise<void> {
-  await runScript(ledger, REMOVED, [keys.folders], [folder])
+  await runScript(ledger, REMOVED, [keys.folders(results)], [folder])
 }

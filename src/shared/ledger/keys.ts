@@ -26,10 +26,10 @@ export interface OrgKeys {
   cancel(id: string): string
   /** List: changes of status that callers want to be told. */
   readonly outbox: string
-  /** Set: requests that are over, whose receipt is not known to lie in the results store yet. */
-  readonly unfiled: string
-  /** Sorted set: folders of the org in the results store, by the second when they are to go. */
-  readonly folders: string
+  /** Set: requests that are over, whose receipt is not known to lie in this results store yet. */
+  unfiled(results: string): string
+  /** Sorted set: folders of the org in this results store, by the second when they are to go. */
+  folders(results: string): string
   /** Hash: an operator's pause of the org, and the fault that pauses it. */
   readonly pause: string
   /** Hash: what an ingest job carries, its checkpoint, its crash count. */
@@ -79,8 +79,8 @@ export function orgKeys(org: string): OrgKeys {
     staged: key('staged'),
     cancel: (id) => key('cancel', id.toLowerCase()),
     outbox: key('outbox'),
-    unfiled: key('unfiled'),
-    folders: key('folders'),
+    unfiled: (results) => key('unfiled', results),
+    folders: (results) => key('folders', results),
     pause: key('pause'),
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),

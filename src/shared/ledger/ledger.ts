@@ -82,13 +82,13 @@ export interface Ledger {
   }): Promise<'ended' | 'taken' | 'gone'>
   settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'>
 
-  /** Requests that are over, whose receipt is not known to lie in the results store yet. */
-  unfiled(): Promise<readonly string[]>
-  filed(id: string): Promise<void>
-  /** A folder of the org in the results store, by its name there, is to go after so many seconds. */
-  keepFolder(folder: string, seconds: number): Promise<void>
-  foldersDue(most: number): Promise<readonly string[]>
-  folderRemoved(folder: string): Promise<void>
+  /** What there is to do in a results store, by its id: see `filing.ts`. */
+  unfiled(results: string): Promise<readonly string[]>
+  filed(results: string, id: string): Promise<void>
+  /** A folder of the org, by its name in the store, is to go after so many seconds. */
+  keepFolder(results: string, folder: string, seconds: number): Promise<void>
+  foldersDue(results: string, most: number): Promise<readonly string[]>
+  folderRemoved(results: string, folder: string): Promise<void>
 
   load(id: string): Promise<RequestRecord | null>
   /** What is left of a request that has ended, also once its record has expired. */
@@ -172,11 +172,11 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys): Ledge
     numberChunks: (entry) => numberChunks(connection, keys, entry),
     endUnsent: (entry) => endUnsent(connection, keys, entry),
     settle: (settlement) => settle(connection, keys, settlement),
-    unfiled: () => verified(unfiled(redis, keys)),
-    filed: (id) => filed(connection, keys, id),
-    keepFolder: (folder, seconds) => keepFolder(connection, keys, folder, seconds),
-    foldersDue: (most) => foldersDue(connection, keys, most),
-    folderRemoved: (folder) => folderRemoved(connection, keys, folder),
+    unfiled: (results) => verified(unfiled(redis, keys, results)),
+    filed: (results, id) => filed(connection, keys, results, id),
+    keepFolder: (results, name, seconds) => keepFolder(connection, keys, results, name, seconds),
+    foldersDue: (results, most) => foldersDue(connection, keys, results, most),
+    folderRemoved: (results, folder) => folderRemoved(connection, keys, results, folder),
     load: (id) => verified(load(redis, keys, id)),
     tombstone: (id) => tombstone(redis, keys, id),
     frame: (id) => frame(redis, keys, id),

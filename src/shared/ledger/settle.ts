@@ -48,6 +48,8 @@ export interface Settlement {
   readonly unsent?: readonly string[]
   /** Whose budget gets back what the request was charged with, where nothing of it was sent. */
   readonly caller?: string | null
+  /** Id of the results store that the receipt goes to. */
+  readonly results: string
   /** How long the record is kept, and the folder of its results. */
   readonly retentionSeconds: number
   /** How long its id is known after that, so that it is not run again. */
@@ -64,7 +66,7 @@ export async function settle(
   settlement: Settlement,
 ): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
   const { receipt, from, plan = null, lot = '', unsent, caller = null } = settlement
-  const { retentionSeconds, idempotencySeconds } = settlement
+  const { results, retentionSeconds, idempotencySeconds } = settlement
   const { id } = receipt
   const answer = await runScript(
     ledger,
@@ -77,8 +79,8 @@ export async function settle(
       keys.cancel(id),
       keys.outbox,
       keys.spent(caller),
-      keys.unfiled,
-      keys.folders,
+      keys.unfiled(results),
+      keys.folders(results),
       keys.tombstone(id),
       ...(unsent ?? []).map((order) => keys.ingest(order)),
     ],

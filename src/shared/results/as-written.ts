@@ -1,27 +1,33 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { codeOf } from '../errors.ts'
 import type { ResultFile } from '../receipt.ts'
 
 const BLOCK_BYTES = 512 * 1024
 
-/** Whether a file is what was written, to the byte. It is read once, unless its size tells already. */
+/**
+ * Whether a file is what was written, to the byte. It is read once, unless its size tells already.
+ *
+ * @param each gets the bytes in their order; they are its own until it resolves
+ */
 export async function isAsWritten(
   path: string,
   { bytes, sha256 }: Pick<ResultFile, 'bytes' | 'sha256'>,
-  each: (block: Buffer) => Promise<void> = async () => {},
+  each: (block: Uint8Array) => Promise<void> = async () => {},
 ): Promise<boolean> {
   try {
-    const { size } = await stat(path)
-    if (size !== bytes) return false
+    await using file = await open(path)
+    if ((await file.stat()).size !== bytes) return false
     const hash = createHash('sha256')
-    const blocks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: BLOCK_BYTES })
-    for await (const block of blocks) {
+    // One for all: a stream's blocks were 50 MiB of garbage for 5 million rows.
+    const buffer = new Uint8Array(Math.min(bytes, BLOCK_BYTES))
+    for (;;) {
+      const { bytesRead } = await file.read(buffer)
+      if (bytesRead === 0) return hash.digest('hex') === sha256
+      const block = buffer.subarray(0, bytesRead)
       hash.update(block)
       await each(block)
     }
-    return hash.digest('hex') === sha256
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
     throw error

@@ -109,9 +109,9 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
 }
 
 /** The same bytes without the first so many, for `next`. */
-function behind(first: number, next: (block: Buffer) => Promise<void>) {
+function behind(first: number, next: (block: Uint8Array) => Promise<void>) {
   let skip = first
-  return async (block: Buffer) => {
+  return async (block: Uint8Array) => {
     if (block.length > skip) await next(block.subarray(skip))
     skip = Math.max(0, skip - block.length)
   }

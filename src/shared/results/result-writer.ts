@@ -91,14 +91,14 @@ export class CsvWriter implements ResultWriter {
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.from(this.#buffer)
+    const text = this.#buffer
     this.#buffer = ''
     await onPath(this.#path, async () => {
       this.#file ??= await this.#open()
-      await this.#file.appendFile(bytes)
+      await this.#file.appendFile(text)
     })
-    this.#hash.update(bytes)
-    this.#bytes += bytes.length
+    this.#hash.update(text)
+    this.#bytes += Buffer.byteLength(text)
   }
 
   async #open(): Promise<FileHandle> {

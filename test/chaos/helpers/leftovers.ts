@@ -3,7 +3,7 @@ import type { RedisClient } from '../../../src/shared/redis.ts'
 
 /** What an org keeps in Redis when no request is live: its index, facts, and BullMQ's own. */
 const KEPT = [
-  /^(requests|folders|identity|settings|sweeper|workers|runs|quota|quota-turn)$/,
+  /^(requests|folders:[0-9a-f-]{36}|identity|settings|sweeper|workers|runs|quota|quota-turn)$/,
   /^(request|tombstone):[^:]+$/,
   /^[a-z-]+:(meta|events|marker|id|stalled-check)$/,
 ]

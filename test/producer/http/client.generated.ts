@@ -51,7 +51,7 @@ export interface paths {
   "/v1/deletion-requests/{id}/results/{file}": {
     /**
      * Download a result file
-     * @description Which ids got which verdict, once the request is over. A file without rows does not exist. Needs the role `read`, or the key that submitted the request.
+     * @description Which ids got which verdict, once the request is over. A file without rows does not exist; the receipt lists the others in `files`. Needs the role `read`, or the key that submitted the request.
      */
     get: operations["getResultFile"];
   };
@@ -985,7 +985,7 @@ export interface operations {
   };
   /**
    * Download a result file
-   * @description Which ids got which verdict, once the request is over. A file without rows does not exist. Needs the role `read`, or the key that submitted the request.
+   * @description Which ids got which verdict, once the request is over. A file without rows does not exist; the receipt lists the others in `files`. Needs the role `read`, or the key that submitted the request.
    */
   getResultFile: {
     parameters: {

@@ -104,11 +104,11 @@ test('nothing is left of a settled request but its record and its tombstone, for
   await ledger.settle(settlement('R1', { retentionSeconds: 86_400 }))
   await expire(lock)
   await expire(orderLock('order-a'))
-  await ledger.filed('R1')
+  await ledger.filed('store', 'R1')
   const ttl = await redis.ttl(keys.request('R1'))
   assert.ok(ttl > 86_000 && ttl <= 86_400, `expected a day, got ${ttl} s`)
   const left = await redis.keys(`${keys.prefix}:*`)
-  const kept = [keys.folders, keys.identity, keys.request('R1'), keys.requests]
+  const kept = [keys.folders('store'), keys.identity, keys.request('R1'), keys.requests]
   kept.push(keys.tombstone('R1'))
   assert.deepEqual(left.sort(), kept.sort())
 })

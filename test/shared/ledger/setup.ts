@@ -142,6 +142,7 @@ export function settlement(id: string, fields: Partial<Settlement> = {}): Settle
   return {
     receipt: receipt(id),
     from: ['deleting'],
+    results: 'store',
     retentionSeconds: 3600,
     idempotencySeconds: 3600,
     ...fields,

@@ -139,7 +139,7 @@ function results(): Json {
     tags: TAGS,
     summary: 'Download a result file',
     description:
-      'Which ids got which verdict, once the request is over. A file without rows does not exist. Needs the role `read`, or the key that submitted the request.',
+      'Which ids got which verdict, once the request is over. A file without rows does not exist; the receipt lists the others in `files`. Needs the role `read`, or the key that submitted the request.',
     parameters: [ID, file, ...orgParameter()],
     responses: {
       200: {
