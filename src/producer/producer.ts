@@ -4,6 +4,7 @@ import type { Signature } from '../shared/ledger/signed.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
 import { isTerminal, type Receipt, type Status } from '../shared/receipt.ts'
+import { type Replicated, replicatedTo } from '../shared/redis/replicated.ts'
 import { openServerClock, type ServerClock } from '../shared/redis/server-clock.ts'
 import { explained } from '../shared/redis/trouble.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
@@ -59,6 +60,12 @@ export interface ProducerOptions {
   readonly redis: string | RedisConfig
   /** Takes a server without append-only file, too: a restart of it loses requests. */
   readonly volatile?: boolean
+  /**
+   * How many replicas must have a request, an approval or a cancellation before the call resolves; 0
+   * by default. Fewer within a second: a RedisUnavailableError `REDIS_NOT_REPLICATED`, after which the
+   * same call may be repeated.
+   */
+  readonly replicas?: number
   /**
    * Told of connection errors, while calls fail fast with errors of their own, and of requests that
    * cannot be read and so are missing in a list.
@@ -137,6 +144,9 @@ export interface Producer {
 
 const LOOK_EVERY_MS = 250
 
+const MAY_BE_LOST =
+  'Whether it is kept is not known: a failover now might lose it. Repeat the same call, under the same id.'
+
 /**
  * Connects a producer. Redis must be there: a submit that cannot be stored has to fail at once.
  *
@@ -146,12 +156,15 @@ const LOOK_EVERY_MS = 250
 export async function createProducer({
   redis: where,
   volatile,
+  replicas,
   onError = () => {},
 }: ProducerOptions): Promise<Producer> {
   const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
   const redis = connectRedis(config, 'fail-fast', onError)
   let clock: ServerClock
+  let kept: Replicated
   try {
+    kept = replicatedTo(redis, replicas ?? config.replicas ?? 0, MAY_BE_LOST)
     await explained(() => assertUsable(redis, { volatile: volatile ?? config.volatile ?? false }))
     clock = await explained(() => openServerClock(redis))
   } catch (error) {
@@ -171,7 +184,10 @@ export async function createProducer({
       const request = parseRequest(input, clock.now())
       const store = storeOf(request.org)
       const caller = { submittedBy, limits }
-      const { record, created } = await submit(store, request, clock.now(), upload, caller)
+      const { record, created } = await explained(
+        () => kept(() => submit(store, request, clock.now(), upload, caller)),
+        MAY_BE_LOST,
+      )
       if (created) return { request: viewOfNew(store, record), created }
       return { request: await explained(() => viewOf(store, record)), created }
     },
@@ -184,11 +200,13 @@ export async function createProducer({
         return Promise.all(records.map((record) => viewOf(store, record)))
       }),
     approve: (id, options = {}) =>
-      explained(() => approve(storeOf(options.org), id, options.plan, signatureOf(options))),
+      explained(() =>
+        kept(() => approve(storeOf(options.org), id, options.plan, signatureOf(options))),
+      ),
     decline: (id, options = {}) =>
-      explained(() => decline(storeOf(options.org), id, signatureOf(options))),
+      explained(() => kept(() => decline(storeOf(options.org), id, signatureOf(options)))),
     cancel: (id, options = {}) =>
-      explained(() => cancel(storeOf(options.org), id, signatureOf(options))),
+      explained(() => kept(() => cancel(storeOf(options.org), id, signatureOf(options)))),
     wait: (id, { org, signal } = {}) => explained(() => wait(storeOf(org), id, signal)),
     close: async () => {
       await Promise.all([...stores.values()].map((store) => store.close()))

@@ -38,6 +38,8 @@ export type RedisPlace =
 export type RedisConfig = RedisPlace & {
   /** It may be a server that keeps no append-only file: what is entrusted to it may be lost. */
   readonly volatile?: boolean
+  /** How many replicas must have what a caller entrusts to it before the caller is answered. */
+  readonly replicas?: number
 }
 
 /**
@@ -75,7 +77,7 @@ function open(config: RedisConfig, patience: Patience): RedisClient {
     case 'socket':
       return server({ path: config.path })
     case 'sentinel': {
-      const { kind: _, volatile: __, tls, sentinels, ...sentinel } = config
+      const { kind: _, volatile: __, replicas: ___, tls, sentinels, ...sentinel } = config
       return server({
         ...sentinel,
         sentinels: [...sentinels],

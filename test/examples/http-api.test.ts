@@ -102,7 +102,13 @@ const FURTHER = {
     ALREADY_OVER: 409,
   },
   ...{ INVALID_REQUEST: 422, REDIS_AWAY: 503, REDIS_LOADING: 503, REDIS_FULL: 503 },
-  ...{ REDIS_READ_ONLY: 503, REDIS_NOT_WRITING: 503, REDIS_BUSY: 503, REDIS_LOGIN: 503 },
+  ...{
+    REDIS_READ_ONLY: 503,
+    REDIS_NOT_WRITING: 503,
+    REDIS_NOT_REPLICATED: 503,
+    REDIS_BUSY: 503,
+    REDIS_LOGIN: 503,
+  },
 } as const satisfies Record<DenialCode | RedisTrouble, number> & Record<string, number>
 
 test('the page has every code of a problem under its status, and no other', async () => {

@@ -12,7 +12,7 @@ import {
 import type { Closers } from '../../shared/shutdown.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
 import { findRedisServer } from '../embedded-redis/find-server.ts'
-import { bytes, percent } from '../render/numbers.ts'
+import { bytes, counted, percent } from '../render/numbers.ts'
 import type { Screen } from '../screen.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
@@ -70,7 +70,7 @@ const FULL = 0.7
 export function judge(
   facts: RedisFacts,
   shown: string,
-  { volatile = false }: Pick<RedisConfig, 'volatile'> = {},
+  { volatile = false, kind }: Partial<Pick<RedisConfig, 'volatile' | 'kind'>> = {},
 ): readonly Finding[] {
   const server = `${facts.product} ${facts.version} at ${shown}`
   return [
@@ -94,7 +94,25 @@ export function judge(
           `no append-only file${volatile ? ', as redis.volatile allows' : ''}: a restart loses requests`,
           volatile ? 'Set appendonly to yes.' : 'Set appendonly to yes, or redis.volatile: true.',
         ),
+    ...replication(facts, kind === 'sentinel'),
     memory(facts),
+  ]
+}
+
+/** After a failover a primary that was frozen or cut off takes writes until it learns of it. */
+function replication(
+  { replicas, needsReplicas }: RedisFacts,
+  hasSentinel: boolean,
+): readonly Finding[] {
+  if (replicas === 0 && !hasSentinel) return []
+  const found = `${counted(replicas, 'replica')} connected`
+  if (needsReplicas) return [ok('Redis replicas', `${found}, needed for writes`)]
+  return [
+    warn(
+      'Redis replicas',
+      `${found}, and min-replicas-to-write is 0: a failover may lose what was accepted`,
+      'Set min-replicas-to-write 1 and min-replicas-max-lag 10 on every server, and redis.replicas: 1.',
+    ),
   ]
 }
 

@@ -49,7 +49,18 @@ export async function readRedis(
   const [redis = null] = await Promise.all(ways.map(({ read }) => read()))
   // Wherever the server is named: it says what may become of its data.
   const volatile = file.flag('volatile', false)
-  return redis !== null && volatile ? { ...redis, volatile } : redis
+  const replicas = file.integer('replicas', { fallback: 0, min: 0, max: 10 })
+  if (redis?.kind === 'cluster' && replicas > 0) {
+    const message =
+      'is for one primary with replicas, not for a cluster. Leave it out, and set min-replicas-to-write on each shard.'
+    problems.push({ setting: section.nameOf('replicas'), message })
+  }
+  if (redis === null) return null
+  return {
+    ...redis,
+    ...(volatile ? { volatile } : {}),
+    ...(replicas > 0 ? { replicas } : {}),
+  }
 }
 
 async function readUrl(settings: Settings): Promise<RedisConfig | null> {

@@ -9,6 +9,7 @@ import { ExpungeError, messageOf } from '../errors.ts'
  * - `REDIS_FULL`: at `maxmemory`; what frees memory is still done.
  * - `REDIS_READ_ONLY`: a replica, or a primary that has become one.
  * - `REDIS_NOT_WRITING`: its disk is full or fails, or too few replicas follow it.
+ * - `REDIS_NOT_REPLICATED`: fewer replicas than asked for have what was written.
  * - `REDIS_BUSY`: a script of somebody else's holds it up.
  * - `REDIS_LOGIN`: it refuses user or password.
  */
@@ -18,6 +19,7 @@ export type RedisTrouble =
   | 'REDIS_FULL'
   | 'REDIS_READ_ONLY'
   | 'REDIS_NOT_WRITING'
+  | 'REDIS_NOT_REPLICATED'
   | 'REDIS_BUSY'
   | 'REDIS_LOGIN'
 
@@ -99,6 +101,8 @@ function wordsFor(code: RedisTrouble, detail: string): string {
       return 'Redis takes no writes: the server is a replica. Name the primary in REDIS_URL, or have Sentinel find it (configuration file).'
     case 'REDIS_NOT_WRITING':
       return `Redis takes no writes (${detail}). Look into the disk, the log and the replicas of the server.`
+    case 'REDIS_NOT_REPLICATED':
+      return `Redis did not replicate it (${detail}). Look into the replicas of the server.`
     case 'REDIS_BUSY':
       return `Redis is held up (${detail}). Try again in a while.`
     case 'REDIS_LOGIN':

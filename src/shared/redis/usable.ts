@@ -94,6 +94,10 @@ export interface RedisFacts {
   /** `noeviction` is the only policy under which nothing vanishes. */
   readonly evictionPolicy: string
   readonly appendOnly: boolean
+  /** Replicas that are connected now. */
+  readonly replicas: number
+  /** Whether it takes writes only while replicas follow it (`min-replicas-to-write`). */
+  readonly needsReplicas: boolean
   /** Bytes; 0 where no limit is set. */
   readonly maxMemory: number
   readonly usedMemory: number
@@ -114,6 +118,9 @@ export async function inspectRedis(redis: Client): Promise<RedisFacts> {
       : null,
     evictionPolicy: info.get('maxmemory_policy') ?? 'unknown',
     appendOnly: info.get('aof_enabled') === '1',
+    replicas: Number(info.get('connected_slaves') ?? 0),
+    // Told only where it is set.
+    needsReplicas: info.has('min_slaves_good_slaves'),
     maxMemory: Number(info.get('maxmemory') ?? 0),
     usedMemory: Number(info.get('used_memory') ?? 0),
   }

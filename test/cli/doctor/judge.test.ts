@@ -13,6 +13,8 @@ const GOOD = {
   primary: null,
   evictionPolicy: 'noeviction',
   appendOnly: true,
+  replicas: 0,
+  needsReplicas: false,
   maxMemory: 1024 ** 3,
   usedMemory: 512 * 1024 ** 2,
 } as const
@@ -37,6 +39,15 @@ test('what would lose requests is a warning, what cannot work is a failure', () 
   assert.equal(allowed['Redis persistence'], 'warn')
   assert.equal(verdicts({ ...GOOD, usedMemory: 800 * 1024 ** 2 })['Redis memory'], 'warn')
   assert.equal(verdicts({ ...GOOD, maxMemory: 0 })['Redis memory'], 'ok')
+})
+
+test('replicas that a primary does not need are a warning, with Sentinel before one is there too', () => {
+  const replicas = (facts: object, kind?: 'sentinel') =>
+    verdicts({ ...GOOD, ...facts }, kind === undefined ? {} : { kind })['Redis replicas']
+  assert.equal(replicas({}), undefined)
+  assert.equal(replicas({ replicas: 1 }), 'warn')
+  assert.equal(replicas({}, 'sentinel'), 'warn')
+  assert.equal(replicas({ replicas: 1, needsReplicas: true }, 'sentinel'), 'ok')
 })
 
 test('an allowance is fine above a tenth, and used up at nothing', () => {

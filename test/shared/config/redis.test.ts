@@ -62,3 +62,20 @@ test('that its data may be lost is said in the file, wherever the server is name
   const [problem = ''] = await problemsOf({ EXPUNGE_CONFIG: join(folder, 'odd.yaml') })
   assert.match(problem, /volatile: expected true or false/)
 })
+
+test('replicas are asked for beside the server, and not of a cluster', async (t) => {
+  const folder = await folderOf(t, {
+    'url.yaml': 'redis: { url: redis://redis, replicas: 1 }\n',
+    'only.yaml': 'redis: { replicas: 2 }\n',
+    'none.yaml': 'redis: { url: redis://redis, replicas: 0 }\n',
+    'cluster.yaml': 'redis: { cluster: { nodes: [a:1] }, replicas: 1 }\n',
+  })
+  const read = async (file: string, env: Record<string, string> = {}) =>
+    (await loadConfig({ EXPUNGE_CONFIG: join(folder, file), ...env }, NOTHING_NEEDED)).redis
+  const url = { kind: 'url', url: 'redis://redis' }
+  assert.deepEqual(await read('url.yaml'), { ...url, replicas: 1 })
+  assert.deepEqual(await read('only.yaml', { REDIS_URL: url.url }), { ...url, replicas: 2 })
+  assert.deepEqual(await read('none.yaml'), url)
+  const [problem = ''] = await problemsOf({ EXPUNGE_CONFIG: join(folder, 'cluster.yaml') })
+  assert.match(problem, /redis\.replicas.*for one primary with replicas, not for a cluster/)
+})
