@@ -155,6 +155,7 @@ export const receiptSchema: z.ZodType<Receipt> = z.object({
   cancelledBy: signedActSchema.nullable().default(null),
   error: receiptErrorSchema.nullable(),
 })
+
 /** What pulled the brake: `bad` of `rows`, the canary's or all that had a verdict, were not deleted. */
 const brakeSchema = z.object({ by: z.enum(['canary', 'ratio']), bad: count, rows: count })
 export type Brake = Readonly<z.output<typeof brakeSchema>>
