@@ -6,7 +6,8 @@
  *   node bench/cycle.ts [ids, default 100000,1000000,5200000] [--built] [--canary]
  *
  * `--built` runs dist/ (after `npm run build`), as the published package does; else the sources.
- * `--canary` sends one ahead, as a run does by default; else all is one job.
+ * `--canary` sends one ahead, as a run does by default, and says for how long it holds the rest back; else
+ * all is one job.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -16,7 +17,14 @@ import { z } from 'zod'
 import { writeIdFile } from './id-file.ts'
 import { type Measured, measure } from './measured-process.ts'
 import { expungeRun } from './peers/expunge.ts'
-import { callsOf, DIST, SOURCES, serverSeconds, startSandboxProcess } from './sandbox-process.ts'
+import {
+  aheadSeconds,
+  callsOf,
+  DIST,
+  SOURCES,
+  serverSeconds,
+  startSandboxProcess,
+} from './sandbox-process.ts'
 
 const MAIN = argv.includes('--built') ? DIST : SOURCES
 const canary = argv.includes('--canary')
@@ -32,7 +40,7 @@ const receiptSchema = z.object({
   outcome: z.object({ deleted: z.number(), failed: z.number() }),
 })
 
-console.log(row('case', 'ids', 'wall s', 'server s', 'beyond s', 'peak MiB', 'calls'))
+console.log(row('case', 'ids', 'wall s', 'server s', 'beyond s', 'ahead s', 'peak MiB', 'calls'))
 const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
 try {
   for (const count of counts.split(',').map(Number)) {
@@ -58,7 +66,8 @@ async function runCase(
     assertWhole(run, count)
     const stats = await sandbox.stats()
     const server = serverSeconds(stats)
-    const seconds = [run.seconds, server, run.seconds - server].map((s) => s.toFixed(2))
+    const times = [run.seconds, server, run.seconds - server, aheadSeconds(stats)]
+    const seconds = times.map((s) => s.toFixed(2))
     console.log(row(name, count, ...seconds, run.ownMiB, callsOf(stats)))
   } finally {
     await sandbox.stop()

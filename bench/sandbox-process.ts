@@ -18,6 +18,7 @@ const statsSchema = z.object({
   jobs: z.array(
     z.object({
       state: z.string(),
+      createdAt: z.number(),
       closedAt: z.number().nullable(),
       finishedAt: z.number().nullable(),
     }),
@@ -65,6 +66,12 @@ export function serverSeconds({ jobs }: Stats): number {
     closedAt === null || finishedAt === null ? 0 : finishedAt - closedAt,
   )
   return took.reduce((sum, ms) => sum + ms, 0) / 1000
+}
+
+/** Seconds by which the first job went ahead of the second; 0 where there is but one. */
+export function aheadSeconds({ jobs }: Stats): number {
+  const [first, second] = jobs.map(({ createdAt }) => createdAt).sort((a, b) => a - b)
+  return first === undefined || second === undefined ? 0 : (second - first) / 1000
 }
 
 export function callsOf({ calls }: Stats): number {
