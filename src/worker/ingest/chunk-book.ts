@@ -104,9 +104,8 @@ export class ChunkBook implements AsyncDisposable {
     return this.#failures.has(id, 0)
   }
 
-  /** False where a row of either file has mentioned it before. */
-  awaits(id: Uint8Array): boolean {
-    return this.wasSent(id) && !this.isAmongFailures(id) && !this.#successes.has(id, 0)
+  isAmongSuccesses(id: Uint8Array): boolean {
+    return this.#successes.has(id, 0)
   }
 
   failed(id: Buffer, code: string, message: string): void {

@@ -61,7 +61,8 @@ export async function readFailures(
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
     else if (sfId !== '' && !isSame(sfId, id)) odd.unreadable++
-    else if (!book.awaits(scratch)) return
+    // Salesforce lists no row twice; where a file does, the first one counts.
+    else if (book.isAmongFailures(scratch)) return
     else if (known.has(scratch, 0)) {
       odd.conflicts++
       book.failed(scratch, RESULTS_CONTRADICT, BOTH)
@@ -102,7 +103,7 @@ export async function readSuccesses(
     else if (book.isAmongFailures(scratch)) {
       if (!known.has(scratch, 0)) odd.conflicts++
       found.add(scratch, 0)
-    } else if (book.awaits(scratch)) book.deleted(scratch)
+    } else if (!book.isAmongSuccesses(scratch)) book.deleted(scratch)
   }
   const csv = api.successfulResults(job.id, ctx.signal)
   const columns = ['Id', 'sf__Id', 'sf__Created'] as const
@@ -123,13 +124,11 @@ function isSame(a: string, b: string): boolean {
 const scratch = Buffer.alloc(ID_LENGTH)
 
 /**
- * The book of the chunk that this id, which is in `scratch` then, was sent with; the one that awaits
- * its verdict, where several were. Whether it is an id at all need not be asked: it is one if it was
- * sent.
+ * The book of the chunk that this id, which is in `scratch` then, was sent with. Whether it is an id
+ * at all need not be asked: it is one if it was sent.
  */
 function senderOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
   if (id.length !== ID_LENGTH && id.length !== ID_LENGTH + 3) return undefined
   scratch.write(id, 0, ID_LENGTH, 'latin1')
-  if (books.length === 1) return books[0]?.wasSent(scratch) ? books[0] : undefined
-  return books.find((book) => book.awaits(scratch)) ?? books.find((book) => book.wasSent(scratch))
+  return books.find((book) => book.wasSent(scratch))
 }

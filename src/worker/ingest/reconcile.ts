@@ -60,8 +60,7 @@ export async function reconcile(
     const found = sets.use(new IdSet())
     const whole = isWhole(job, counts, sent)
     const both = mustReadBoth || !whole
-    const files = { both, failures: !(both && whole && counts?.failed === 0 && reads === 1) }
-    const { opened: own, ...read } = await readOnce(reading, counts, files, { known, found })
+    const { opened: own, ...read } = await readOnce(reading, counts, both, { known, found })
     const fits = read.contradictions.length === 0 && read.lacking === 0
     if (fits || (both && reads >= MOST_READS)) {
       opened.use(own)
@@ -95,7 +94,7 @@ interface Read extends Pick<Account, 'books' | 'contradictions' | 'lacking'> {
 async function readOnce(
   reading: Reading,
   counts: Counts | null,
-  files: { readonly both: boolean; readonly failures: boolean },
+  both: boolean,
   suspects: Suspects,
 ): Promise<Read> {
   const { order, collector } = reading
@@ -103,9 +102,9 @@ async function readOnce(
   await using opened = new AsyncDisposableStack()
   const books = order.chunks.map((ref) => opened.use(new ChunkBook(ref, collector)))
   for (const book of books) await book.open()
-  if (files.failures) await readFailures(reading, books, suspects, odd)
-  if (files.both) await readSuccesses(reading, books, suspects, odd)
-  return { opened: opened.move(), books, ...compared({ books, odd }, reading, counts, files.both) }
+  await readFailures(reading, books, suspects, odd)
+  if (both) await readSuccesses(reading, books, suspects, odd)
+  return { opened: opened.move(), books, ...compared({ books, odd }, reading, counts, both) }
 }
 
 /** The files against the counters. */

@@ -7,6 +7,8 @@ import { found } from './steps.ts'
 
 /** Salesforce gives up on a batch after 20 tries of 5 minutes: a day is past every honest wait. */
 const LONGEST_WAIT_MS = 24 * 3600_000
+/** An abort takes effect at once, or with the batch at work. */
+const LONGEST_ABORT_MS = 3600_000
 
 /**
  * One look at a job that Salesforce works on, after a while; the next look is the next step. A job
@@ -31,7 +33,7 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
     if (job.state === 'Open') throw contradiction('get', 'the job is Open, after it was closed')
     const isSuspect = await see(job, at, work)
     if (stopped === undefined) return isSuspect ? { ...at, stopped: 'suspect' } : at
-    return now() - (abortedAt ?? now()) <= LONGEST_WAIT_MS ? at : stuck(at)
+    return now() - (abortedAt ?? now()) <= LONGEST_ABORT_MS ? at : stuck(at)
   }
   // What the counters say of failures at the end is compared with the verdicts.
   if (job !== null && (job.numberRecordsFailed ?? 0) > 0) await see(job, at, work)
@@ -52,9 +54,9 @@ function ifUnclosed({ unclosed }: Waiting): Pick<Waiting, 'unclosed'> {
   return unclosed === undefined ? {} : { unclosed }
 }
 
-/** It was told to end a day ago, and says that it runs: nobody will ever see its end. */
+/** It was told to end, and says that it runs: nobody will ever see its end. */
 function stuck(at: Waiting): Step {
-  const message = `Ingest job ${at.jobId} was aborted 24 hours ago and says that it still runs.`
+  const message = `Ingest job ${at.jobId} was aborted an hour ago and says that it still runs.`
   return { step: 'lose', jobId: at.jobId, why: { code: 'JOB_STUCK', message } }
 }
 

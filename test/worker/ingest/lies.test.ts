@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import type { CallFault } from '../../../src/sandbox/sandbox.ts'
-import type { Receipt } from '../../../src/shared/receipt.ts'
-import { totalOf } from '../../../src/shared/receipt.ts'
-import { deleteIds, linesOf, outcome } from '../../helpers/deletion.ts'
+import { deleteIds, outcome } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import type { World } from '../../helpers/world.ts'
 import { assertNothingLeft, type FaultCase, objectOf, startFaultWorld } from './fault-cases.ts'
+import { assertHonest } from './honest.ts'
 
 /**
  * Answers that are well-formed and not so, at each call of an ingest job's life, once and for ever.
@@ -246,28 +245,6 @@ async function meetLie(
     assert.equal(receipt.status, 'incomplete')
   }
   for (const id of ids.slice(0, FAILED)) assert.ok(!referee.verdictsOf(id).includes('DELETED'))
-}
-
-/** Whatever the answers said: each id has one verdict, and none is told deleted that was not. */
-async function assertHonest(world: World, ids: readonly string[], receipt: Receipt): Promise<void> {
-  const { outcome: counts, error } = receipt
-  assert.ok(counts)
-  assert.equal(totalOf(counts), ids.length)
-  const failed = ((await linesOf(world, receipt.id, 'failed.csv')) ?? []).map((line) =>
-    line.slice(0, 18),
-  )
-  const unprocessed = (await linesOf(world, receipt.id, 'unprocessed.csv')) ?? []
-  assert.deepEqual([failed.length, unprocessed.length], [counts.failed, counts.unprocessed])
-  const listed = new Set([...failed, ...unprocessed])
-  assert.equal(listed.size, failed.length + unprocessed.length)
-  const { referee } = world.sandbox
-  const isDeleted = (id: string) => referee.verdictsOf(id).includes('DELETED')
-  for (const id of ids) assert.ok(listed.has(id) || isDeleted(id), `${id} is told deleted`)
-  for (const id of (await linesOf(world, receipt.id, 'deleted.csv')) ?? []) {
-    assert.ok(isDeleted(id) && !listed.has(id), `${id} is written down as deleted`)
-  }
-  // Whoever is told less than the truth is told so.
-  if (failed.some(isDeleted) || unprocessed.length > 0) assert.notEqual(error, null)
 }
 
 await runAll(

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import type { CallAction } from '../../../src/sandbox/sandbox.ts'
+import { leapingClock } from '../../helpers/clock.ts'
+import { outcome, receiptOf, submitIds } from '../../helpers/deletion.ts'
+import { ids18 } from '../../helpers/ids.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { inReverse } from '../../helpers/scope.ts'
+import { startWorld } from '../../helpers/world.ts'
+
+/** Jobs of which Salesforce never says again what becomes of them: they do not wait for ever. */
+
+const scope = inReverse(after)
+const redis = await startRedis(scope)
+
+const page: CallAction = { do: 'answer', status: 200, body: 'html' }
+
+/** A request whose first ingest job runs until it is aborted. */
+async function heldUp(t: { after(fn: () => Promise<void>): void }) {
+  const world = await startWorld(t, { redis, clock: leapingClock() })
+  const { faults, referee } = world.sandbox
+  faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
+  await world.startWorker()
+  const id = await submitIds(world, ids18(5))
+  const { jobs } = await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  const job = jobs[0]?.id ?? assert.fail()
+  return { world, faults, id, job }
+}
+
+describe('a running job', { concurrency: true }, () => {
+  test('of which only pages come for a day is aborted, and its rows go again', async (t) => {
+    const { world, faults, id, job } = await heldUp(t)
+    faults.add({ on: 'get', job, action: page })
+    const receipt = await receiptOf(world, id)
+    assert.deepEqual(receipt.outcome, outcome({ deleted: 5 }))
+    assert.equal(receipt.status, 'completed')
+    assert.deepEqual(
+      receipt.ingestJobs.map(({ state, attempt }) => [state, attempt]),
+      [
+        ['Abandoned', 1],
+        ['JobComplete', 2],
+      ],
+    )
+    const { jobs, jobsAtWork } = world.sandbox.referee.stats()
+    assert.deepEqual([jobs[0]?.state, jobsAtWork], ['Aborted', 0])
+  })
+
+  test('that says that it runs, an hour after it was aborted, is given up', async (t) => {
+    const { world, faults, id, job } = await heldUp(t)
+    const told = { id: job, object: 'Contact', operation: 'delete', state: 'Aborted' }
+    faults.add({
+      ...{ on: 'abort', job },
+      action: {
+        ...{ do: 'answer', status: 200, contentType: 'application/json' },
+        text: JSON.stringify(told),
+      },
+    })
+    await world.store.ledger.pause(true)
+    await world.sandbox.referee.until(({ calls }) => (calls['abort']?.received ?? 0) > 1)
+    await world.store.ledger.resume()
+    const receipt = await receiptOf(world, id)
+    assert.deepEqual(receipt.outcome, outcome({ deleted: 5 }))
+    assert.deepEqual(
+      receipt.ingestJobs.map(({ state, attempt }) => [state, attempt]),
+      [
+        ['Abandoned', 1],
+        ['JobComplete', 2],
+      ],
+    )
+  })
+
+  test('that once said that it was complete is followed to its end', async (t) => {
+    const { world, faults, id, job } = await heldUp(t)
+    faults.add({
+      ...{ on: 'get', job, times: 1 },
+      action: { do: 'lie', set: { state: 'JobComplete' }, omit: ['numberRecordsFailed'] },
+    })
+    // An operator ends it, once it has been looked at again.
+    const looks = ({ calls }: { calls: Record<string, { received: number } | undefined> }) =>
+      calls['get']?.received ?? 0
+    const before = looks(world.sandbox.referee.stats())
+    await world.sandbox.referee.until((stats) => looks(stats) > before + 2)
+    const { ledger } = world.store
+    await ledger.pause(true)
+    await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 0)
+    await ledger.resume()
+    const receipt = await receiptOf(world, id)
+    assert.deepEqual(receipt.outcome, outcome({ deleted: 5 }))
+    assert.equal(receipt.error, null)
+    assert.deepEqual(
+      receipt.ingestJobs.map(({ state }) => state),
+      ['Aborted', 'JobComplete'],
+    )
+  })
+})
+
+test('a job whose results are pages for a day is given up, and its rows go again', async (t) => {
+  const world = await startWorld(t, {
+    redis,
+    clock: leapingClock(),
+    sandbox: { rows: { rules: [{ code: 'DELETE_FAILED', ids: ids18(1) }] } },
+  })
+  const { faults, referee } = world.sandbox
+  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 50 } })
+  await world.startWorker()
+  const id = await submitIds(world, ids18(5))
+  const { jobs } = await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  faults.add({ on: 'failedResults', job: jobs[0]?.id, action: page })
+  const receipt = await receiptOf(world, id)
+  assert.deepEqual(receipt.outcome, outcome({ deleted: 4, failed: 1 }))
+  assert.deepEqual(
+    receipt.ingestJobs.map(({ state }) => state),
+    ['Abandoned', 'JobComplete'],
+  )
+})
