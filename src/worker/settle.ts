@@ -5,8 +5,8 @@ import { ID_VERDICTS } from '../shared/metrics/labels.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import { note, noteRequest } from '../shared/note.ts'
 import { type Plan, type Receipt, totalOf } from '../shared/receipt.ts'
-import { lotBeside, type StoredRequest } from '../shared/request.ts'
-import { ResultsStoreError } from '../shared/results.ts'
+import type { StoredRequest } from '../shared/request.ts'
+import { cleanUp, takeBack, tryWriteReceipt } from './clean-up.ts'
 import type { Context } from './context.ts'
 import { applied, type Ending, toReceipt, unapplied } from './ending.ts'
 import { type FilingDeps, fileResults } from './file-results.ts'
@@ -159,25 +159,6 @@ async function stillDue(
   return 'due'
 }
 
-/**
- * A store that takes no receipt now holds up no end: the ledger's receipt counts, and the sweep
- * brings it to the store. False where it is not there yet.
- */
-async function tryWriteReceipt(
-  receipt: Receipt,
-  { results }: SettleDeps,
-  ctx: Context,
-): Promise<boolean> {
-  try {
-    await results.writeReceipt(receipt)
-    return true
-  } catch (error) {
-    if (!(error instanceof ResultsStoreError)) throw error
-    ctx.log.error({ err: error, request: receipt.id }, 'The receipt waits to be written.')
-    return false
-  }
-}
-
 /** Whoever acted by a door without an audit log of its own, as the command line has none, is told here. */
 function signersOf({ submittedBy, approvedBy, cancelledBy }: Receipt): object {
   return { submittedBy, approvedBy, cancelledBy }
@@ -194,34 +175,6 @@ export function countPlan(
   { metrics, store: { org } }: Pick<SettleDeps, 'metrics' | 'store'>,
 ): void {
   for (const verdict of ID_VERDICTS) metrics.idsRead({ org, object, verdict, count: plan[verdict] })
-}
-
-/** The receipt that we wrote is not the one that counts: that one, or none, takes its place. */
-async function takeBack({ request }: RequestRecord, deps: SettleDeps, ctx: Context): Promise<void> {
-  const { id } = request
-  const { store, results } = deps
-  const known = await store.ledger.load(id)
-  if (!known?.receipt) await results.removeReceipt({ org: store.org, id })
-  // What we have just removed may have been of somebody who settled it meanwhile.
-  const now = known?.receipt ? known : await store.ledger.load(id)
-  if (now?.receipt) await tryWriteReceipt(now.receipt, deps, ctx)
-}
-
-/** What a request leaves behind once it has its receipt: parts on disk, frames in Redis. */
-async function cleanUp(
-  { request, receipt, lot, staged }: RequestRecord,
-  deps: SettleDeps,
-  ctx: Context,
-  lots: readonly string[] = [],
-): Promise<void> {
-  const { store, results } = deps
-  const isFiled = receipt === null || (await tryWriteReceipt(receipt, deps, ctx))
-  await results.removeParts({ org: store.org, id: request.id })
-  if (request.deadline !== null) await store.orders.forgetStop(request.id)
-  for (const name of new Set([lot, lotBeside(staged), ...lots])) {
-    if (name) await store.staging.drop({ request: request.id, lot: name })
-  }
-  if (isFiled) await store.ledger.filed(results.id, request.id)
 }
 
 /** BullMQ tries the job again, and then either the receipt or the whole ledger is there. */
