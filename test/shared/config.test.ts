@@ -39,6 +39,7 @@ test('without any setting every default is in place', async () => {
     ]),
     results: { kind: 'directory', path: resolve('results') },
     retentionDays: 30,
+    idempotencyDays: 400,
     files: { roots: [] },
     maxPlans: 4,
     maxPlanMemory: 536_870_912,

@@ -1,8 +1,11 @@
 import { systemClock } from '../../shared/clock.ts'
+import { railsOf } from '../../shared/config/guard-rails.ts'
 import type { Config } from '../../shared/config.ts'
 import { ConfigError, messageOf } from '../../shared/errors.ts'
+import { railChanges } from '../../shared/guard-rails.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
+import type { OrgStore } from '../../shared/org-store.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
 import { openResultsStore } from '../../shared/results.ts'
 import { Closers } from '../../shared/shutdown.ts'
@@ -67,7 +70,10 @@ export async function startService(
     const configured = [...config.orgs.keys()]
     const orgs = createOrgs({ redis, configured, results, onError })
     closers.add(() => orgs.close())
-    for (const org of configured) await unlessAborted(orgs.open(org), signal)
+    for (const org of configured) {
+      const store = await unlessAborted(orgs.open(org), signal)
+      await unlessAborted(tellRails(store, config, log), signal)
+    }
     const callers = createCallers(keys, createRateLimiter(redis), patience)
     const redisTrouble = () =>
       redis.status === 'ready' ? null : `the connection is ${redis.status}`
@@ -102,6 +108,19 @@ export async function startService(
     await closers.closeAll()
     throw error
   }
+}
+
+/** A producer often runs without what only workers need, so it changes none of them. */
+async function tellRails(store: OrgStore, config: Config, log: Logger): Promise<void> {
+  const own = config.orgs.get(store.org)
+  const known = await store.ledger.rails()
+  if (own === undefined || known === null) return
+  const changes = railChanges(known.rails, railsOf(config, own))
+  if (changes.length === 0) return
+  log.info(
+    { org: store.org, settings: changes.map(({ setting }) => setting) },
+    "Guard rails of the org differ from this configuration; the org's hold. See expunge policy.",
+  )
 }
 
 /** A process that is started together with Redis waits for it, for as long as it takes. */

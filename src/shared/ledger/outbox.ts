@@ -1,6 +1,8 @@
 import { STATUSES, type Status } from '../receipt.ts'
 import type { RedisClient } from '../redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
+import { runScript, script } from './script.ts'
 
 /**
  * Changes of status that a caller wants to be told: a list, appended by the very script that makes
@@ -45,11 +47,13 @@ export async function statusChanges(
   })
 }
 
+const TOLD = script('status-told', `return redis.call('LREM', KEYS[1], 1, ARGV[1])`)
+
 /** Takes a change away whose delivery is ordered; taking it away again is harmless. */
 export async function statusTold(
-  redis: RedisClient,
+  ledger: LedgerConnection,
   keys: OrgKeys,
   { entry }: StatusChange,
 ): Promise<void> {
-  await redis.lrem(keys.outbox, 1, entry)
+  await runScript(ledger, TOLD, [keys.outbox], [entry])
 }

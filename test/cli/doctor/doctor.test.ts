@@ -38,12 +38,13 @@ test('on a fresh machine all is well, and looking makes nothing', { skip }, asyn
 test('a wrong login, a full quota and a Redis that forgets are told apart', { skip }, async (t) => {
   const { expunge, sandbox } = await place(t)
   sandbox.configure({ remainingBulkApiBatches: 0 })
-  const env = { REDIS_URL: redis?.url ?? '', SALESFORCE_ORG_ID: sandbox.orgId }
+  const forgetful = await startRedis(t, { args: ['--appendonly', 'no'] })
+  const env = { REDIS_URL: forgetful.url, SALESFORCE_ORG_ID: sandbox.orgId }
   const first = await expunge(['doctor', '--json'], { env })
   assert.equal(first.code, 2)
   const found = byCheck(first.stdout)
   assert.equal(found['Redis']?.verdict, 'ok')
-  assert.equal(found['Redis persistence']?.verdict, 'warn')
+  assert.equal(found['Redis persistence']?.verdict, 'fail')
   assert.equal(found['Org']?.verdict, 'ok')
   assert.equal(found['Bulk batches']?.verdict, 'fail')
 

@@ -60,7 +60,7 @@ test('that its data may be lost is said in the file, wherever the server is name
   assert.deepEqual(await read('not.yaml'), url)
   assert.equal(await read('only.yaml'), null)
   const [problem = ''] = await problemsOf({ EXPUNGE_CONFIG: join(folder, 'odd.yaml') })
-  assert.match(problem, /volatile: expected true or false/)
+  assert.match(problem, /^redis\.volatile in .*: expected true or false/)
 })
 
 test('replicas are asked for beside the server, and not of a cluster', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import type { GuardRails } from '../../../src/shared/guard-rails.ts'
 import { LedgerConnection, LedgerReplacedError } from '../../../src/shared/ledger/connection.ts'
 import type { Ledger } from '../../../src/shared/ledger/ledger.ts'
 import { createStaging } from '../../../src/shared/staging.ts'
@@ -21,10 +22,20 @@ import {
 
 const server = await startRedis({ after })
 
+const RAILS: GuardRails = {
+  ...{ maxRecords: 1, approvalAbove: null, canary: 0, hardDelete: false, objects: {} },
+  ...{ fileRoots: [], retentionDays: 1, idempotencyDays: 0, keepDeleted: false },
+}
+
 const ORDER = ingestOrder('order-a', [chunkRef('R1', 0)])
 
-/** Every verb that changes something, or that others act upon. */
-const VERBS: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
+/** What is only read of a request that was loaded before, or is compared by the script that follows. */
+type Reading = 'frame' | 'openChunks' | 'outcomes' | 'ingestOrder' | 'stopReasons' | 'pauseState'
+
+/** Every other verb: those that change something, and those that others act upon. */
+const VERBS: Readonly<
+  Record<Exclude<keyof Ledger, 'keys' | Reading>, (ledger: Ledger) => Promise<unknown>>
+> = {
   accept: (ledger) => ledger.accept(submission({ id: 'R2' })),
   beginPlanning: (ledger) => ledger.beginPlanning({ id: 'R1', lot: 'x', lock: planLock('R1') }),
   handBackPlanning: (ledger) => ledger.handBackPlanning({ id: 'R1', lock: planLock('R1') }),
@@ -71,6 +82,21 @@ const VERBS: Readonly<Record<string, (ledger: Ledger) => Promise<unknown>>> = {
   follow: (ledger) => ledger.follow({ before: null, count: 1 }),
   liveIds: (ledger) => ledger.liveIds(),
   statusChanges: (ledger) => ledger.statusChanges(1),
+  statusTold: (ledger) =>
+    ledger.statusTold({ id: 'R1', status: 'planning', at: 1, entry: 'R1 planning 1' }),
+  pinSource: (ledger) => {
+    const pin = { field: 'seen', value: { bytes: 1, modifiedAt: 1 } } as const
+    return ledger.pinSource({ id: 'R1', lot: 'lot-1', pin })
+  },
+  unfiled: (ledger) => ledger.unfiled('store'),
+  filed: (ledger) => ledger.filed('store', 'R1'),
+  keepFolder: (ledger) => ledger.keepFolder('store', 'R1', 1),
+  foldersDue: (ledger) => ledger.foldersDue('store', 1),
+  folderRemoved: (ledger) => ledger.folderRemoved('store', 'R1'),
+  tombstone: (ledger) => ledger.tombstone('R1'),
+  rails: (ledger) => ledger.rails(),
+  changeRails: (ledger) => ledger.changeRails({ from: null, to: RAILS }),
+  guards: (ledger) => ledger.guards(['R1']),
   identity: (ledger) => ledger.identity(),
   orgId: (ledger) => ledger.orgId(),
 }
