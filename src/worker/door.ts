@@ -71,7 +71,7 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
     return await submitted(request, job, deps, ctx)
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error
-    return { request: await refuseUnread(data, error, deps, ctx), status: 'refused' }
+    return refuseUnread(data, error, deps, ctx)
   }
 }
 

@@ -165,10 +165,7 @@ function work(
           { ...common, ...chores, maxPlans: config.maxPlans, deliver, keepQuota },
           ctx,
         )
-      : startOneRequest(
-          { ...common, ...chores, concurrency: config.maxPlans, request: parts.only.request },
-          ctx,
-        )
+      : startOneRequest({ ...common, ...chores, concurrency: config.maxPlans, ...parts.only }, ctx)
   let trouble: string | null = null
   const halted = Promise.withResolvers<string>()
   let stopped: Promise<void> | undefined

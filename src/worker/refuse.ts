@@ -14,14 +14,14 @@ import { endRequest, type SettleDeps } from './settle.ts'
  * A job that came by BullMQ and cannot be read as a request still ends with a receipt: whoever
  * enqueued it looks there. What could be read of it is kept, the rest is in the message.
  *
- * @returns the id of the request, given or generated
+ * @returns the id of the request, given or generated, and what became of it
  */
 export async function refuseUnread(
   data: Readonly<Record<string, unknown>>,
   error: RefusedError,
   deps: SettleDeps,
   ctx: Context,
-): Promise<string> {
+): Promise<{ request: string; status: 'refused' | 'conflict' | 'gone' }> {
   const { ledger, org } = deps.store
   const request = legible(data, org, ctx.clock.now())
   const hash = bodyHash({ ...request, reason: error.message }, null)
@@ -37,7 +37,8 @@ export async function refuseUnread(
       { request: request.id },
       `A request was refused, and its id is taken: ${error.message}`,
     )
-    return request.id
+    const status = entered === 'gone' ? 'gone' : 'conflict'
+    return { request: request.id, status }
   }
   await endRequest(
     record,
@@ -45,7 +46,7 @@ export async function refuseUnread(
     deps,
     ctx,
   )
-  return request.id
+  return { request: request.id, status: 'refused' }
 }
 
 function legible(data: Readonly<Record<string, unknown>>, org: string, now: number): StoredRequest {

@@ -42,7 +42,17 @@ export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): P
   })
 }
 
-/** Takes away what is nobody's any more. Several may do so at once. */
+/** Ends the filing of a request that has ended, where a crash came between. */
+export async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
+  const { results, store } = deps
+  const { ledger } = store
+  await apart(id, ctx, async () => {
+    if ((await ledger.load(id)) === null) await ledger.filed(results.id, id)
+    else await settleRequest(id, deps, ctx)
+  })
+}
+
+/** Takes away what is nobody's any more, and ends what has ended. Several may do so at once. */
 export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
   const now = await redisNow(deps.store.redis)
@@ -52,12 +62,7 @@ export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
       if (isLeftOver(lot, record, now)) await staging.drop(lot)
     })
   }
-  for (const id of await ledger.unfiled(deps.results.id)) {
-    await apart(id, ctx, async () => {
-      if ((await ledger.load(id)) === null) await ledger.filed(deps.results.id, id)
-      else await settleRequest(id, deps, ctx)
-    })
-  }
+  for (const id of await ledger.unfiled(deps.results.id)) await fileAgain(id, deps, ctx)
   await forgetExpired(deps, now)
   await removeDueFolders(deps, ctx)
 }

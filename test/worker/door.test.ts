@@ -106,6 +106,7 @@ describe('a job deletion-request', () => {
       ['r-kept', request(ids), { request: 'kept', status: 'queued' }],
       ['same', request({ ...ids, id: 'KEPT' }), { request: 'kept', status: 'completed' }],
       ['other', request({ id: 'kept', dryRun: true }), { request: 'kept', status: 'conflict' }],
+      ['r-kept-2', { nonsense: 1, id: 'kept' }, { request: 'kept', status: 'conflict' }],
       ['r-wrong', { ...request(ids), nonsense: 1 }, { request: 'wrong', status: 'refused' }],
     ] as const
     for (const [jobId, data, answer] of answers) {

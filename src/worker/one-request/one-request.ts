@@ -2,7 +2,7 @@ import type { AtWork, Chores, IngestQueue } from '../all-requests.ts'
 import type { Context } from '../context.ts'
 import { type Loop, startLoop } from '../loop.ts'
 import { makeRoomFrom, startRoomMaker } from '../make-room.ts'
-import { type SweepDeps, sweepRequest, tidy } from '../sweep.ts'
+import { fileAgain, type SweepDeps, sweepRequest, tidy } from '../sweep.ts'
 import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
 import { startSign } from './sign.ts'
 
@@ -10,6 +10,8 @@ export interface OneRequestOptions
   extends Chores,
     Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {
   readonly request: string
+  /** Whether there may be workers: then what is nobody's is theirs to take away. */
+  readonly amongOthers: boolean
 }
 
 /**
@@ -18,7 +20,7 @@ export interface OneRequestOptions
  * with other workers is taken from them: neither their turn to sweep nor a place in line.
  */
 export function startOneRequest(
-  { request, sweeping, planAndSettle, ingest, windows, ...common }: OneRequestOptions,
+  { request, amongOthers, sweeping, planAndSettle, ingest, windows, ...common }: OneRequestOptions,
   ctx: Context,
 ): AtWork {
   const { store } = common
@@ -46,18 +48,20 @@ export function startOneRequest(
       ingestFrom('ingest-jobs-urgent'),
     ],
     loops: [
-      startOwnSweeper(id, sweeping, ctx),
+      startOwnSweeper(id, amongOthers, sweeping, ctx),
       startRoomMaker(store, ctx, (own) => makeRoomFrom([id], sweeping, own)),
       startSign(store, id, ctx),
     ],
   }
 }
 
-/** What a crash of ours left undone; and what is nobody's, for nobody else may be there to see it. */
-function startOwnSweeper(id: string, deps: SweepDeps, ctx: Context): Loop {
+/** What a crash of ours left undone; and what is nobody's, where nobody else is there to see it. */
+function startOwnSweeper(id: string, amongOthers: boolean, deps: SweepDeps, ctx: Context): Loop {
   const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
   return startLoop(ctx, { everyMs: deps.intervalMs, onError }, async (own) => {
     await sweepRequest(id, deps, own)
-    await tidy(deps, own)
+    if (!amongOthers) return tidy(deps, own)
+    const { ledger } = deps.store
+    if ((await ledger.unfiled(deps.results.id)).includes(id)) await fileAgain(id, deps, own)
   })
 }
