@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { crashPoints } from './crash-points.chaos.ts'
+import { emptied } from './emptied.chaos.ts'
 import type { Chaos } from './helpers/chaos.ts'
 import { startChild } from './helpers/child.ts'
 import { OwnScope } from './helpers/scope.ts'
 import { Tally } from './helpers/tally.ts'
-import { random } from './random.chaos.ts'
+import { random, randomOnCluster } from './random.chaos.ts'
 import { recovery } from './recovery.chaos.ts'
 import { shutdown } from './shutdown.chaos.ts'
 
@@ -22,7 +23,9 @@ const SCENARIOS: Readonly<Record<string, (chaos: Chaos) => Promise<void>>> = {
   'crash-points': crashPoints,
   shutdown,
   recovery,
+  emptied,
   random,
+  cluster: randomOnCluster,
 }
 
 const seed = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))

@@ -1,5 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { AlreadyOverError, type RequestView } from '../../../src/producer/producer.ts'
+import {
+  AlreadyOverError,
+  type DeletionRequestInput,
+  NotWaitingError,
+  type RequestView,
+} from '../../../src/producer/producer.ts'
+import { enterBy } from './doors.ts'
 import type { Errand } from './load.ts'
 import type { Place } from './place.ts'
 import type { Random } from './random.ts'
@@ -7,12 +13,14 @@ import { untilFine } from './wait.ts'
 
 /** Callers, who submit until they have an answer, and of whom some change their mind. */
 
+/** Callers at once. */
+const CALLERS = 6
 /** Requests under way at most: callers would not stop, but the run has to end. */
-const MOST_UNDER_WAY = 25
+const MOST_UNDER_WAY = 150
 /** Longer than any outage. */
 const INSIST_FOR_MS = 3 * 60_000
 
-/** Submits one after the other until the time is over; resolves with those that were accepted. */
+/** All submit until the time is over; resolves with the errands that were accepted. */
 export async function submitAll(
   errands: readonly Errand[],
   place: Place,
@@ -20,19 +28,43 @@ export async function submitAll(
   random: Random,
 ): Promise<readonly Errand[]> {
   const submitted: Errand[] = []
-  const changes: Promise<void>[] = []
-  for (const errand of errands) {
-    await delay(random.from(50, 800))
-    while (Date.now() < until && (await underWay(submitted, place)) >= MOST_UNDER_WAY) {
-      await delay(200)
+  const later: Promise<void>[] = []
+  const waiting = errands.values()
+  const caller = async () => {
+    for (const errand of waiting) {
+      await delay(random.from(20, 400))
+      while (Date.now() < until && (await place.underWay()) >= MOST_UNDER_WAY) await delay(200)
+      if (Date.now() > until) return
+      const request = asTold(errand, place)
+      await insist(() => enterBy(errand.door, { request, errand }, place))
+      submitted.push(errand)
+      later.push(...changesOfMind(errand, place))
     }
-    if (Date.now() > until) break
-    await insist(() => place.producer.submit({ ...errand.request, org: place.org }))
-    submitted.push(errand)
-    if (errand.cancelAfterMs !== null) changes.push(callOff(errand, errand.cancelAfterMs, place))
   }
-  await Promise.all(changes)
+  await Promise.all(Array.from({ length: CALLERS }, caller))
+  await Promise.all(later)
   return submitted
+}
+
+/** What is known only at the moment of submitting goes into the request. */
+function asTold(errand: Errand, { org, receiver }: Place): DeletionRequestInput {
+  const { deadlineAfterMs, callback, request } = errand
+  return {
+    ...request,
+    org,
+    ...(deadlineAfterMs === null
+      ? {}
+      : { deadline: new Date(Date.now() + deadlineAfterMs).toISOString() }),
+    ...(callback ? { callbackUrl: receiver.urlFor(request.id) } : {}),
+  }
+}
+
+function changesOfMind(errand: Errand, place: Place): readonly Promise<void>[] {
+  const { cancelAfterMs, decision, request } = errand
+  return [
+    ...(cancelAfterMs === null ? [] : [cancelLater(request.id, cancelAfterMs, place)]),
+    ...(decision === null ? [] : [decideLater(request.id, decision, place)]),
+  ]
 }
 
 /** Waits for every receipt; resolves with the requests that still have none after `ms`. */
@@ -41,40 +73,54 @@ export async function stragglers(
   place: Place,
   ms: number,
 ): Promise<readonly string[]> {
+  let open = submitted.map(({ request }) => request.id)
   return untilFine(ms, async () => {
-    const views = await viewsOf(submitted, place)
-    return submitted.flatMap(({ request }, at) =>
-      isUnderWay(views[at] ?? null)
-        ? [`${request.id} has no receipt, it is ${views[at]?.status}`]
-        : [],
+    const views = await viewsOf(open, place)
+    const isOpen = (at: number) => views[at]?.receipt === null || views[at] === null
+    const complaints = open.flatMap((id, at) =>
+      isOpen(at) ? [`${id} has no receipt, it is ${views[at]?.status}`] : [],
     )
+    open = open.filter((_, at) => isOpen(at))
+    return complaints
   })
 }
 
-async function callOff({ request }: Errand, afterMs: number, place: Place): Promise<void> {
+async function cancelLater(id: string, afterMs: number, place: Place): Promise<void> {
   await delay(afterMs)
-  await insist(async () => {
-    try {
-      await place.producer.cancel(request.id, { org: place.org })
-    } catch (error) {
-      if (!(error instanceof AlreadyOverError)) throw error
-    }
-  })
+  await insist(() => unlessOver(place.producer.cancel(id, { org: place.org })))
 }
 
-async function underWay(submitted: readonly Errand[], place: Place): Promise<number> {
-  return (await viewsOf(submitted, place)).filter(isUnderWay).length
+/** An approver looks now and then whether the plan is there, and says yes or no. */
+async function decideLater(
+  id: string,
+  decision: 'approve' | 'decline',
+  place: Place,
+): Promise<void> {
+  const { producer, org } = place
+  for (;;) {
+    await delay(300)
+    const view = await insist(() => producer.inspect(id, { org }))
+    if (view !== null && view.receipt !== null) return
+    if (view?.status !== 'awaiting-approval') continue
+    const deed = decision === 'approve' ? producer.approve : producer.cancel
+    return insist(() => unlessOver(deed(id, { org })))
+  }
 }
 
-const isUnderWay = (view: RequestView | null): boolean => view === null || view.receipt === null
+/** It ended, or was decided, a moment before: by a deadline, or by this call's first try. */
+async function unlessOver(deed: Promise<unknown>): Promise<void> {
+  try {
+    await deed
+  } catch (error) {
+    if (!(error instanceof AlreadyOverError) && !(error instanceof NotWaitingError)) throw error
+  }
+}
 
 function viewsOf(
-  submitted: readonly Errand[],
+  ids: readonly string[],
   { producer, org }: Place,
 ): Promise<readonly (RequestView | null)[]> {
-  return insist(() =>
-    Promise.all(submitted.map(({ request }) => producer.inspect(request.id, { org }))),
-  )
+  return insist(() => Promise.all(ids.map((id) => producer.inspect(id, { org }))))
 }
 
 /** Redis may be away: a caller tries again until he has his answer. */

@@ -30,10 +30,13 @@ const MOST_LINES = 400
 /** Parsing the sources is half of a short process's life. */
 const CACHE = 'NODE_COMPILE_CACHE'
 
-/** Starts one of the entries beside this file; it is killed when the scope ends. */
+/** The programs beside this file. */
+export type Entry = 'worker-process' | 'producer-process' | 'sandbox-process' | 'service-process'
+
+/** Starts one of them; it is killed when the scope ends. */
 export function startChild(
   scope: Scope,
-  entry: 'worker-process' | 'producer-process' | 'sandbox-process',
+  entry: Entry,
   env: Readonly<Record<string, string>>,
 ): Child {
   const path = join(import.meta.dirname, `${entry}.ts`)

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { connectRedis } from '../../../src/shared/redis.ts'
 import { auditRequest } from './audit.ts'
 import type { Chaos } from './chaos.ts'
 import { ageStaged, leftovers } from './leftovers.ts'
@@ -16,6 +15,7 @@ export async function judge(
 ): Promise<void> {
   let deletedAsPlanned = 0
   for (const errand of errands) {
+    tally.entered(errand.door)
     const { id } = errand.request
     const verdicts = await place.sandbox.verdictsOf(errand.records.accepted)
     deletedAsPlanned += verdicts.filter((codes) => codes.includes('DELETED')).length
@@ -56,13 +56,29 @@ async function judgeOne(
   return complaints.length === 0 ? [] : [...complaints, `its receipt: ${JSON.stringify(receipt)}`]
 }
 
+/** A callback that failed is sent again after 5 s, 10 s, 20 s. */
+const TOLD_WITHIN_MS = 90_000
+
+/** Whoever asked for it must be told how each request ended. */
+export async function toldOf(
+  errands: readonly Errand[],
+  { producer, org, receiver }: Place,
+): Promise<readonly string[]> {
+  const waiting = errands.filter(({ callback }) => callback).map(({ request }) => request.id)
+  const views = await Promise.all(waiting.map((id) => producer.inspect(id, { org })))
+  return untilFine(TOLD_WITHIN_MS, async () =>
+    waiting.flatMap((id, at) => {
+      const status = views[at]?.receipt?.status
+      return status === undefined || receiver.heard(id).has(status)
+        ? []
+        : [`${id}: nobody was told that it is ${status}`]
+    }),
+  )
+}
+
 /** Nothing is left in Redis once the sweep finds old enough what dead processes had staged. */
-export async function sweptAway({ redis, org }: Place): Promise<readonly string[]> {
-  const connection = connectRedis({ kind: 'url', url: redis.url }, 'wait', () => {})
-  try {
-    await ageStaged(connection, org)
-    return await untilFine(20_000, () => leftovers(connection, org))
-  } finally {
-    connection.disconnect()
-  }
+export async function sweptAway({ store: { redis }, org }: Place): Promise<readonly string[]> {
+  await ageStaged(redis, org)
+  // A callback that failed is there until it is sent again.
+  return untilFine(TOLD_WITHIN_MS, () => leftovers(redis, org))
 }

@@ -1,22 +1,37 @@
 import { z } from 'zod'
 import type { RedisClient } from '../../../src/shared/redis.ts'
 
-/** What an org keeps in Redis when no request is live: its index, facts, and BullMQ's own. */
+/**
+ * What an org keeps in Redis when no request is live: its index, facts, tombstones, what callers have
+ * spent, and BullMQ's own. Ended jobs of the door stay for the retention, without their ids.
+ */
 const KEPT = [
   /^(requests|folders:[0-9a-f-]{36}|identity|settings|sweeper|workers|runs|quota|quota-turn)$/,
-  /^(request|tombstone):[^:]+$/,
+  /^(request|tombstone|spent|unapproved):[^:]*$/,
   /^[a-z-]+:(meta|events|marker|id|stalled-check)$/,
+  /^requests:(completed|failed)$/,
 ]
+
+/** A job of the door, by the id that callers are told to give it. */
+const DOOR_JOB = /^requests:r-[^:]+$/
+/** What is left of its data. */
+const enteredSchema = z.strictObject({ request: z.string() })
 
 /** Keys of the org that nobody needs any more: staged ids, open chunks, orders, flags, jobs. */
 export async function leftovers(redis: RedisClient, org: string): Promise<readonly string[]> {
   const prefix = `{expunge-${org}}:`
-  const keys = await redis.keys(`${prefix}*`)
-  return keys
-    .map((key) => key.slice(prefix.length))
-    .filter((key) => !KEPT.some((kept) => kept.test(key)))
-    .sort()
-    .map((key) => `left in Redis: ${key}`)
+  const keys = (await redis.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)).sort()
+  const complaints: string[] = []
+  for (const key of keys.filter((key) => !KEPT.some((kept) => kept.test(key)))) {
+    if (!DOOR_JOB.test(key)) complaints.push(`left in Redis: ${key}`)
+    else if (await keepsIds(redis, prefix + key)) complaints.push(`ids left in Redis: ${key}`)
+  }
+  return complaints
+}
+
+async function keepsIds(redis: RedisClient, job: string): Promise<boolean> {
+  const data: unknown = JSON.parse((await redis.hget(job, 'data')) ?? 'null')
+  return !enteredSchema.safeParse(data).success
 }
 
 /** Whether the complaint is of staged ids. */

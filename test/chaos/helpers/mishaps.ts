@@ -1,8 +1,8 @@
-import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { CallAction, CallFault } from '../../../src/sandbox/fault-script.ts'
 import type { FaultScript } from '../../../src/sandbox/sandbox.ts'
-import type { TestRedis } from '../../helpers/redis.ts'
 import type { Berth, Fleet } from './fleet.ts'
+import type { Place } from './place.ts'
 import type { Random } from './random.ts'
 import type { RemoteSandbox } from './remote-sandbox.ts'
 
@@ -11,6 +11,8 @@ export interface Mishap {
   readonly name: string
   happen(): Promise<void>
 }
+
+type Lie = Extract<CallAction, { do: 'lie' }>
 
 /** Longer than the locks of the workers, which are of a second. */
 const PAST_THE_LOCK = [1500, 4000] as const
@@ -30,57 +32,108 @@ export function workerMishaps(random: Random, fleet: Fleet): readonly Mishap[] {
   ]
 }
 
-export function redisMishaps(redis: TestRedis, minutes: number): readonly Mishap[] {
-  const isAway = (seconds: number): Mishap => ({
-    name: `Redis stopped for ${seconds} s`,
-    happen: async () => {
-      process.kill(redis.pid, 'SIGSTOP')
-      await delay(seconds * 1000)
-      process.kill(redis.pid, 'SIGCONT')
+/** The HTTP service has no lock to lose: it is killed or asked to stop. */
+export function serviceMishaps(random: Random, service: Fleet): readonly Mishap[] {
+  return [
+    {
+      name: 'SIGKILL of the HTTP service',
+      happen: () => service.any(random, (berth) => berth.kill()),
     },
-  })
-  const isDown = (seconds: number): Mishap => ({
-    name: seconds === 0 ? 'Redis killed and started again' : `Redis down for ${seconds} s`,
-    happen: async () => {
-      await redis.kill()
-      await delay(seconds * 1000)
-      await redis.restart()
+    {
+      name: 'SIGTERM of the HTTP service',
+      happen: () => service.any(random, (berth) => berth.terminate('and another follows')),
     },
-  })
-  const all = [...[isDown(0), isDown(0), isDown(0)], ...[isDown(3), isAway(3)]]
-  return [...all, isAway(15), ...(minutes < 5 ? [] : [...all, isDown(15), isDown(60), isAway(60)])]
+  ]
 }
 
-export function salesforceMishaps(sandbox: RemoteSandbox, random: Random): readonly Mishap[] {
-  const calls = ['create', 'upload', 'close', 'get', 'failedResults', 'successfulResults'] as const
-  const spoil = (name: string, fault: () => FaultScript): Mishap => ({
+const CALLS = ['create', 'upload', 'close', 'get', 'failedResults', 'successfulResults'] as const
+
+const spoil =
+  (sandbox: RemoteSandbox, random: Random) =>
+  (name: string, fault: () => FaultScript): Mishap => ({
     name: `Salesforce: ${name}`,
     happen: () => sandbox.spoil({ times: random.from(1, 3), ...fault() }),
   })
+
+/** Each pauses the whole org for five seconds or more. */
+export function orgMishaps(sandbox: RemoteSandbox, random: Random): readonly Mishap[] {
+  const fault = spoil(sandbox, random)
   return [
-    spoil('503', () => ({ on: '*', action: { do: 'answer', status: 503, body: 'html' } })),
-    spoil('503, though it was done', () => ({
-      on: random.pick(calls),
+    fault('503', () => ({ on: '*', action: { do: 'answer', status: 503, body: 'html' } })),
+    fault('503, though it was done', () => ({
+      on: random.pick(CALLS),
       action: { do: 'answer', status: 503, effect: true },
     })),
-    spoil('connection reset', () => ({
-      on: random.pick(calls),
+    fault('connection reset', () => ({
+      on: random.pick(CALLS),
       action: { do: 'reset', when: random.pick(['before', 'during', 'after']) },
     })),
-    spoil('stalled call', () => ({
-      on: random.pick(calls),
+    fault('no login', () => ({ on: 'token', action: { do: 'answer', status: 503 } })),
+  ]
+}
+
+/** Each meets one ingest job, or one call. */
+export function jobMishaps(sandbox: RemoteSandbox, random: Random): readonly Mishap[] {
+  const fault = spoil(sandbox, random)
+  return [
+    { name: 'Salesforce: tokens expired', happen: () => sandbox.expireTokens() },
+    fault('stalled call', () => ({
+      on: random.pick(CALLS),
       action: { do: 'stall', ms: random.from(500, 4000), when: random.pick(['before', 'after']) },
     })),
-    spoil('no login', () => ({ on: 'token', action: { do: 'answer', status: 503 } })),
-    { name: 'Salesforce: tokens expired', happen: () => sandbox.expireTokens() },
-    spoil('job failed by locks', () => ({
+    fault('job failed by locks', () => ({
       on: 'job',
       action: { do: 'fail', code: 'TooManyLockFailure', afterRows: random.from(0, 50) },
     })),
-    spoil('job vanished', () => ({
+    fault('job vanished', () => ({
       on: 'job',
       action: { do: 'vanish', afterRows: random.from(0, 50) },
     })),
-    spoil('job held up', () => ({ on: 'job', action: { do: 'hold', ms: random.from(500, 6000) } })),
+    fault('job held up', () => ({ on: 'job', action: { do: 'hold', ms: random.from(500, 6000) } })),
+  ]
+}
+
+/** Answers that are well-formed and not so. Whatever can be found out by looking must be found out. */
+export function lyingMishaps(sandbox: RemoteSandbox, random: Random): readonly Mishap[] {
+  const fault = spoil(sandbox, random)
+  const lie = (name: string, on: CallFault['on'], told: Omit<Lie, 'do'>): Mishap =>
+    fault(`a lie: ${name}`, () => ({ on, action: { do: 'lie', ...told } }))
+  return [
+    lie('another object', random.pick(['create', 'get', 'close']), { set: { object: 'Lead' } }),
+    lie('another operation', random.pick(['create', 'get']), { set: { operation: 'insert' } }),
+    lie('another job', random.pick(['get', 'close']), { set: { id: '7505f00000ZZZZZAAA' } }),
+    lie('no state', 'get', { omit: ['state'] }),
+    lie('no counters', 'get', { omit: ['numberRecordsProcessed', 'numberRecordsFailed'] }),
+    lie('more failed than sent', 'get', { set: { numberRecordsFailed: 1_000_000 } }),
+    lie('rows missing from a file', 'failedResults', { dropRows: 1 }),
+    lie('another file', 'failedResults', { file: 'successfulResults' }),
+  ]
+}
+
+/** What an operator does while everything is at work. */
+export function operatorMishaps({ store }: Place, random: Random): readonly Mishap[] {
+  const paused = (abort: boolean): Mishap => ({
+    name: abort ? 'org paused and its jobs aborted' : 'org paused',
+    happen: async () => {
+      await store.ledger.pause(abort)
+      await delay(random.from(500, 4000))
+      await store.ledger.resume()
+    },
+  })
+  return [paused(false), paused(true)]
+}
+
+/** The disk of the results is full, or not there. */
+export function diskMishaps({ disk }: Place, random: Random): readonly Mishap[] {
+  const { mishaps } = disk
+  if (mishaps === null) return []
+  const meanwhile = async (deed: () => Promise<void>) => {
+    await deed()
+    await delay(random.from(1000, 5000))
+    await disk.heal()
+  }
+  return [
+    { name: 'results disk full', happen: () => meanwhile(mishaps.fill) },
+    { name: 'results mount gone', happen: () => meanwhile(mishaps.unmount) },
   ]
 }

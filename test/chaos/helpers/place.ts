@@ -1,50 +1,101 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Queue } from 'bullmq'
 import { createProducer, type Producer } from '../../../src/producer/producer.ts'
 import type { RowRule } from '../../../src/sandbox/sandbox.ts'
-import { startRedis, type TestRedis } from '../../helpers/redis.ts'
+import { orgKeys } from '../../../src/shared/ledger/keys.ts'
+import { type OrgStore, openOrgStore } from '../../../src/shared/org-store.ts'
+import { connectRedis } from '../../../src/shared/redis.ts'
+import { type Disk, openDisk } from './disk.ts'
+import type { Random } from './random.ts'
+import { type Receiver, startReceiver } from './receiver.ts'
 import { type RemoteSandbox, startRemoteSandbox } from './remote-sandbox.ts'
 import type { Scope } from './scope.ts'
+import type { Servers } from './servers.ts'
 
 /** Where the random chaos takes place: everything in a process of its own, but for the callers. */
 export interface Place {
   readonly org: string
-  readonly redis: TestRedis
+  readonly servers: Servers
+  /** What the org has in Redis, over a connection of its own that waits for it. */
+  readonly store: OrgStore
   readonly sandbox: RemoteSandbox
   readonly producer: Producer
+  /** The queue of requests as somebody sees it who speaks nothing but BullMQ. */
+  readonly door: Queue
+  /** URL of the HTTP service, which may be dead at any moment. */
+  readonly service: string
+  readonly receiver: Receiver
+  readonly disk: Disk
   readonly results: string
   /** Ingest jobs that may be at work at once, those of priority `high` among them. */
   readonly window: number
-  /** A worker's settings. */
+  /** Settings of a worker, and of the service. */
   readonly env: Readonly<Record<string, string>>
+  /** Requests that have no receipt yet. */
+  underWay(): Promise<number>
 }
 
 const ORG = 'chaos'
-const LIMITS = { maxJobRecords: 60, maxInFlight: 5, urgentInFlight: 2 }
+const LIMITS = { maxJobRecords: 400, maxInFlight: 8, urgentInFlight: 2 }
+const SECRET = 'of the chaos, to sign its callbacks with'
 
-export async function openPlace(scope: Scope, rules: readonly RowRule[]): Promise<Place> {
+export async function openPlace(
+  scope: Scope,
+  servers: Servers,
+  rules: readonly RowRule[],
+  random: Random,
+): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-chaos-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
-  const redis = await startRedis(scope, { appendOnly: true })
+  const onError = () => {}
   const sandbox = await startRemoteSandbox(scope, { rows: { rules }, queueDelayMs: 50 })
-  const producer = await createProducer({ redis: redis.url })
+  const producer = await createProducer({ redis: servers.config, onError })
   scope.after(() => producer.close())
+  const redis = connectRedis(servers.config, 'wait', onError)
+  scope.after(async () => redis.disconnect())
+  const store = openOrgStore(redis, ORG, onError)
+  const door = new Queue('requests', { connection: redis, prefix: orgKeys(ORG).prefix })
+  door.on('error', onError)
+  const receiver = await startReceiver(scope, random)
   const results = join(folder, 'results')
+  await mkdir(results)
+  const disk = await openDisk(scope, results)
+  const port = await freePort()
   const config = join(folder, 'expunge.json')
+  await writeFile(join(folder, 'secrets'), `${SECRET}\n`)
   const { url: loginUrl, clientId, clientSecret } = sandbox
   const settings = {
+    redis: servers.settings,
     worker: { lockMs: 1000, stalledMs: 1000, resendMs: 100 },
     metrics: { port: 0 },
-    results: { deleted: true },
+    http: { port },
+    results: { path: results, deleted: true },
+    callbacks: {
+      allow: ['127.0.0.1'],
+      receivers: { chaos: { url: receiver.origin, secretsFile: join(folder, 'secrets') } },
+    },
     ...LIMITS,
     orgs: { [ORG]: { salesforce: { loginUrl, clientId, clientSecret } } },
   }
   // What is JSON is YAML, too.
   await writeFile(config, JSON.stringify(settings))
   return {
-    ...{ org: ORG, redis, sandbox, producer, results },
+    ...{ org: ORG, servers, store, sandbox, producer, door, receiver, disk, results },
+    service: `http://127.0.0.1:${port}`,
     window: LIMITS.maxInFlight + LIMITS.urgentInFlight,
-    env: { EXPUNGE_CONFIG: config, EXPUNGE_RESULTS: results, REDIS_URL: redis.url },
+    env: { EXPUNGE_CONFIG: config },
+    underWay: () => redis.zcard(store.ledger.keys.live),
   }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const address = probe.address()
+  await new Promise((resolve) => probe.close(resolve))
+  if (address === null || typeof address === 'string') throw new TypeError('Expected a TCP port.')
+  return address.port
 }

@@ -6,6 +6,9 @@ const VERDICTS = ['deleted', 'alreadyGone', 'failed', 'unprocessed'] as const
 export class Tally {
   readonly #faults = new Map<string, number>()
   readonly #statuses = new Map<string, number>()
+  readonly #codes = new Map<string, number>()
+  readonly #doors = new Map<string, number>()
+  #approved = 0
   readonly #verdicts: Record<keyof Outcome, number> = {
     ...{ deleted: 0, alreadyGone: 0, failed: 0, unprocessed: 0 },
   }
@@ -20,12 +23,17 @@ export class Tally {
   #pointsFailed = 0
 
   fault(kind: string): void {
-    this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + 1)
+    count(this.#faults, kind)
   }
 
   point(held: boolean): void {
     this.#points++
     if (!held) this.#pointsFailed++
+  }
+
+  /** A request came in by this way. */
+  entered(door: string): void {
+    count(this.#doors, door)
   }
 
   /** Ingest jobs in Salesforce, and how many of them were at work at once. */
@@ -45,8 +53,10 @@ export class Tally {
     this.#durations.set(what, list)
   }
 
-  settled({ status, plan, outcome, ingestJobs }: Receipt): void {
-    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1)
+  settled({ status, plan, outcome, ingestJobs, error, approvedBy }: Receipt): void {
+    count(this.#statuses, status)
+    if (error !== null) count(this.#codes, error.code)
+    if (approvedBy !== null) this.#approved++
     if (outcome === null) return
     const accepted = plan?.accepted ?? 0
     const told = VERDICTS.reduce((sum, verdict) => sum + outcome[verdict], 0)
@@ -67,7 +77,10 @@ export class Tally {
       row('crash points tried', this.#points),
       row('crash points that failed', this.#pointsFailed),
       row('requests', requests),
+      ...sorted(this.#doors).map(([door, count]) => row(`requests by ${door}`, count)),
       ...sorted(this.#statuses).map(([status, count]) => row(`requests ${status}`, count)),
+      row('requests approved', this.#approved),
+      ...sorted(this.#codes).map(([code, count]) => row(`receipts with ${code}`, count)),
       ['ingest jobs of the random chaos', this.#jobs],
       row('calls that woke up too late, refused by Salesforce', this.#tooLate),
       row('ids planned', this.#planned),
@@ -82,8 +95,12 @@ export class Tally {
   }
 }
 
-function row(what: string, count: number): readonly [string, string] {
-  return [what, count.toLocaleString('en')]
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}
+
+function row(what: string, much: number): readonly [string, string] {
+  return [what, much.toLocaleString('en')]
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): [string, T][] {

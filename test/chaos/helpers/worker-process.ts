@@ -1,6 +1,7 @@
 import process from 'node:process'
 import { z } from 'zod'
 import { runWorkerProcess } from '../../../src/worker/main.ts'
+import { shiftClock } from './clocks.ts'
 import { watchEffects } from './effects.ts'
 import { endWithParent } from './orphans.ts'
 
@@ -9,6 +10,7 @@ import { endWithParent } from './orphans.ts'
 const blockSchema = z.object({ blockMs: z.number() })
 
 endWithParent()
+shiftClock(process.env)
 watchEffects(process.env)
 process.on('message', (message) => {
   // The event loop stands still: no lock is renewed, no signal heard.
