@@ -191,7 +191,7 @@ describe('traces', { concurrency: 3 }, () => {
     const failed = { do: 'fail', code: 'Unknown', message: `${ids[4]}: no` } as const
     faults.add({ on: 'job', times: 1, action: failed })
     await house.submit(contacts('one', ids))
-    const refused = await house.submit({ ...contacts('two', ids), object: ids[5] })
+    const refused = await house.submit({ ...contacts('two', ids), object: `X${ids[5]}` })
     assert.equal(refused['status'], 'refused')
     await house.stop()
     const { spans, bodies, calls } = collector
