@@ -84,11 +84,11 @@ test('planning that crashes is counted, and begins at nothing once it is handed 
     const lock = await grab(planLock('R1', worker))
     return { lock, begun: await ledger.beginPlanning({ id: 'R1', lot: `p-${worker}`, lock }) }
   }
-  assert.deepEqual((await begin('w1')).begun, { kind: 'begun', crashes: 0 })
+  assert.deepEqual((await begin('w1')).begun, { kind: 'begun', crashes: 0, guards: null })
   const second = await begin('w2')
-  assert.deepEqual(second.begun, { kind: 'begun', crashes: 1 })
+  assert.deepEqual(second.begun, { kind: 'begun', crashes: 1, guards: null })
   await ledger.handBackPlanning({ id: 'R1', lock: planLock('R1', 'somebody else') })
-  assert.deepEqual((await begin('w3')).begun, { kind: 'begun', crashes: 2 })
+  assert.deepEqual((await begin('w3')).begun, { kind: 'begun', crashes: 2, guards: null })
   await ledger.handBackPlanning({ id: 'R1', lock: planLock('R1', 'w3') })
-  assert.deepEqual((await begin('w4')).begun, { kind: 'begun', crashes: 0 })
+  assert.deepEqual((await begin('w4')).begun, { kind: 'begun', crashes: 0, guards: null })
 })
