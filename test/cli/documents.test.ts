@@ -68,6 +68,17 @@ test('every command and flag that a sentence names is one of ours', () => {
   }
 })
 
+test('every test that the page on safety names is there', async () => {
+  const page = pages.find(({ name }) => name === 'docs/safety.md')
+  const named = [...(page?.text.matchAll(/`([\w/-]+\.test\.ts)`/g) ?? [])].map(([, path]) => path)
+  assert.ok(named.length > 30)
+  const files = await readdir(new URL('test', ROOT), { recursive: true })
+  assert.deepEqual(
+    named.filter((path) => path === undefined || !files.includes(path)),
+    [],
+  )
+})
+
 test('a command that does not exist is noticed', () => {
   const parse = (line: string) => commands().parse(wordsOf(line), { from: 'user' })
   for (const line of ['drain', 'pause --now', 'status', 'list --status gone']) {
