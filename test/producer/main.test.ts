@@ -76,6 +76,19 @@ describe('a producer process', { concurrency: true }, () => {
     assert.deepEqual(await service.ended, [0, null])
   })
 
+  test('waits for a Redis that answers and takes no writes yet', async (t) => {
+    const own = await startRedis(t, { args: ['--min-replicas-to-write', '1'] })
+    const service = startServiceProcess(t, await settings(t, own))
+    const { code } = await service.logged('Waiting for Redis.')
+    assert.equal(code, 'REDIS_NOT_WRITING')
+    const redis = connectRedis({ kind: 'url', url: own.url }, 'fail-fast', () => {})
+    t.after(() => redis.disconnect())
+    await redis.config('SET', 'min-replicas-to-write', '0')
+    await service.logged(READY)
+    service.child.kill('SIGTERM')
+    assert.deepEqual(await service.ended, [0, null])
+  })
+
   test('that waits for its Redis can be told to stop', async (t) => {
     const own = await startRedis(t, {})
     await own.kill()

@@ -6,6 +6,7 @@ import { railChanges } from '../../shared/guard-rails.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
+import { explained } from '../../shared/redis/trouble.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
 import { openResultsStore } from '../../shared/results.ts'
 import { Closers } from '../../shared/shutdown.ts'
@@ -62,7 +63,7 @@ export async function startService(
   try {
     const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
     closers.add(() => keys?.close())
-    const producer = await connected(where, log, onError, signal)
+    const producer = await onceRedisServes(() => connected(where, onError, signal), log, signal)
     closers.add(() => producer.close())
     const redis = connectRedis(where, 'fail-fast', onError)
     closers.add(() => redis.disconnect())
@@ -70,9 +71,9 @@ export async function startService(
     const configured = [...config.orgs.keys()]
     const orgs = createOrgs({ redis, configured, results, onError })
     closers.add(() => orgs.close())
+    const opened = async (org: string) => tellRails(await orgs.open(org), config, log)
     for (const org of configured) {
-      const store = await unlessAborted(orgs.open(org), signal)
-      await unlessAborted(tellRails(store, config, log), signal)
+      await onceRedisServes(() => unlessAborted(opened(org), signal), log, signal)
     }
     const callers = createCallers(keys, createRateLimiter(redis), patience)
     const redisTrouble = () =>
@@ -113,7 +114,7 @@ export async function startService(
 /** A producer often runs without what only workers need, so it changes none of them. */
 async function tellRails(store: OrgStore, config: Config, log: Logger): Promise<void> {
   const own = config.orgs.get(store.org)
-  const known = await store.ledger.rails()
+  const known = await explained(() => store.ledger.rails())
   if (own === undefined || known === null) return
   const changes = railChanges(known.rails, railsOf(config, own))
   if (changes.length === 0) return
@@ -123,24 +124,38 @@ async function tellRails(store: OrgStore, config: Config, log: Logger): Promise<
   )
 }
 
-/** A process that is started together with Redis waits for it, for as long as it takes. */
-async function connected(
-  redis: RedisConfig,
+/**
+ * A process that is started together with Redis waits for it, for as long as it takes: also where it
+ * answers and takes no writes yet, as a new primary does that no replica follows.
+ */
+async function onceRedisServes<T>(
+  work: () => Promise<T>,
   log: Logger,
-  onError: (error: Error) => void,
   signal: AbortSignal | undefined,
-): Promise<Producer> {
+): Promise<T> {
   for (;;) {
-    const connecting = createProducer({ redis, onError })
     try {
-      return await unlessAborted(connecting, signal)
+      return await work()
     } catch (error) {
-      // A connection that comes too late is closed again.
-      if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})
       if (!(error instanceof RedisUnavailableError)) throw error
       log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
       await systemClock.sleep(AGAIN_AFTER_MS, signal)
     }
+  }
+}
+
+async function connected(
+  redis: RedisConfig,
+  onError: (error: Error) => void,
+  signal: AbortSignal | undefined,
+): Promise<Producer> {
+  const connecting = createProducer({ redis, onError })
+  try {
+    return await unlessAborted(connecting, signal)
+  } catch (error) {
+    // A connection that comes too late is closed again.
+    if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})
+    throw error
   }
 }
 
