@@ -162,6 +162,23 @@ describe('a result file', () => {
     )
   })
 
+  test('is still what its only part was, once that has left and the receipt is forgotten', async (t) => {
+    const { store, folder } = await setup(t)
+    const only = await part(store, ['a', 'b'], 'invalid')
+    const { file } = await store.joinParts(request, 'invalid', [only])
+    await store.removeParts(request)
+    // A failover took the end of the request back, so that it ends again.
+    for (const salvage of [false, true]) {
+      const again = await store.joinParts(request, 'invalid', [only], { salvage })
+      assert.deepEqual(again, { file, broken: [] })
+    }
+    const path = join(folder, 'invalid.csv')
+    assert.equal(sha256(await readFile(path, 'utf8')), only.sha256)
+    await appendFile(path, 'x\n')
+    const changed = await store.joinParts(request, 'invalid', [only])
+    assert.deepEqual(changed, { file: null, broken: [only] })
+  })
+
   /** What may become of a part between its commit and the end of its request. */
   const DAMAGE: Readonly<Record<string, (path: string) => Promise<void>>> = {
     missing: (path) => rm(path),

@@ -77,10 +77,14 @@ export async function removeParts(folder: string): Promise<void> {
 async function copied({ folder, name, header, parts }: Joining, target: string): Promise<Joined> {
   const pathOf = (part: ResultFile) => join(partsFolder(folder), part.name)
   const [only] = parts
+  let source = pathOf
   // Most requests have one chunk, and so one part: 5 million failures are 800 MB not copied.
   if (only !== undefined && parts.length === 1) {
-    if (!(await isAsWritten(pathOf(only), only))) return { file: null, broken: parts }
-    if (await linked(pathOf(only), target)) return { file: { ...only, name }, broken: [] }
+    // Parts go with the receipt. Where a failover took that back, what was made of them still lies there.
+    const whole = await firstAsWritten([pathOf(only), join(folder, name)], only)
+    if (whole === null) return { file: null, broken: parts }
+    if (await linked(whole, target)) return { file: { ...only, name }, broken: [] }
+    source = () => whole
   }
   const broken: ResultFile[] = []
   const start = Buffer.from(headerLine(header))
@@ -95,7 +99,7 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
       whole.update(block)
       await file.appendFile(block)
     })
-    if (await isAsWritten(pathOf(part), part, copy)) {
+    if (await isAsWritten(source(part), part, copy)) {
       bytes += part.bytes - start.length
       rows += part.rows
     } else {
@@ -106,6 +110,11 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
   }
   if (rows === 0) return { file: null, broken }
   return { file: { name, rows, bytes, sha256: whole.digest('hex') }, broken }
+}
+
+async function firstAsWritten(paths: readonly string[], file: ResultFile): Promise<string | null> {
+  for (const path of paths) if (await isAsWritten(path, file)) return path
+  return null
 }
 
 /** The same bytes without the first so many, for `next`. */
