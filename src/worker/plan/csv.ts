@@ -12,7 +12,7 @@ import { TableGuard } from './table-guard.ts'
  * like those of a plain list. Rows that hold nothing but separators are skipped as blank lines are:
  * spreadsheets write them below a table.
  *
- * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG
+ * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG, AMBIGUOUS_ID_COLUMN
  */
 export async function* scanTable(
   chunks: AsyncIterable<Uint8Array>,
@@ -56,7 +56,7 @@ function takeRow(row: readonly string[], line: number, { guard, column, block }:
   const value = row[column] ?? ''
   if (value.trim() === '' && row.every((cell) => cell.trim() === '')) return
   guard.assertWidth(row, line)
-  if (block.checkText(value, line)) guard.learn(row)
+  if (block.checkText(value, line)) guard.learn(row, line)
   else guard.suspect(row, line)
 }
 

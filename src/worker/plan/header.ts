@@ -49,6 +49,23 @@ export function ambiguousIdColumn(cells: readonly string[], wanted: WantedColumn
   return new RefusedError('AMBIGUOUS_ID_COLUMN', message)
 }
 
+/**
+ * Without a header nothing but its ids tells the Id column: a second column of them may be it as well,
+ * however late it shows. The first row may lack its own id and have that of the person reported to.
+ */
+export function twoIdColumns(
+  line: number,
+  columns: readonly [number, number],
+  object: string,
+): RefusedError {
+  const [first, second] = [Math.min(...columns) + 1, Math.max(...columns) + 1]
+  return new RefusedError(
+    'AMBIGUOUS_ID_COLUMN',
+    `Line ${line}: columns ${first} and ${second} both hold ids of a ${object}, and there is no header that says which ` +
+      'of them is meant. Nothing was deleted. Write a header line above the rows, with Id over the column that is meant.',
+  )
+}
+
 const ID_FORM = /^[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?$/
 const MOST_SHOWN = 20
 

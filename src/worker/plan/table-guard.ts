@@ -1,7 +1,7 @@
 import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
 import { brokenCsv, movedColumn, otherWidth, SECOND_HEADER } from './broken-csv.ts'
 import type { TableForm } from './form.ts'
-import { matchNames, repeatsHeader, type WantedColumn } from './header.ts'
+import { matchNames, repeatsHeader, twoIdColumns, type WantedColumn } from './header.ts'
 
 /**
  * Looks at the rows of a table for signs that it is no longer the one its first row began: another
@@ -25,11 +25,17 @@ export class TableGuard {
     if (row.length !== width) throw brokenCsv(line, otherWidth(row.length, width))
   }
 
-  /** Learns from a row whose id was taken. */
-  learn(row: readonly string[]): void {
+  /**
+   * Learns from a row whose id was taken.
+   *
+   * @throws RefusedError AMBIGUOUS_ID_COLUMN where no header tells its id from the others
+   */
+  learn(row: readonly string[], line: number): void {
+    const { column, header } = this.#form
     for (let at = 0; at < row.length; at++) {
-      if (at === this.#form.column || this.#references.has(at)) continue
-      if (this.#isOwnId(row[at] ?? '')) this.#references.add(at)
+      if (at === column || this.#references.has(at) || !this.#isOwnId(row[at] ?? '')) continue
+      if (header.length === 0) throw twoIdColumns(line, [column, at], this.#wanted.object.name)
+      this.#references.add(at)
     }
   }
 

@@ -91,6 +91,18 @@ describe('a source is refused that', () => {
     ['has Id twice in other words', 'AMBIGUOUS_ID_COLUMN', 'Contact ID;Id\n', /"Contact ID", "Id"/],
     ['has two ids a row', 'NO_ID_COLUMN', `${A},${B}\n`, /expected a header "Id"/],
     [
+      'has no header, and ids in another column further down',
+      'AMBIGUOUS_ID_COLUMN',
+      `,Ann,${A}\n${B},Bob,${A}\n`,
+      /^Line 2: columns 1 and 3 both hold ids of a Contact, .* Write a header line/,
+    ],
+    [
+      'has no header, and ids in another column before the one of the first row',
+      'AMBIGUOUS_ID_COLUMN',
+      `x,Ann,${A}\ny,Bob,${A}\n${B.slice(0, 15)},Cy,${A}\n`,
+      /^Line 3: columns 1 and 3 /,
+    ],
+    [
       'has no header but data',
       'NO_ID_COLUMN',
       'Ann,ann@example.com,555123456\n',
