@@ -45,7 +45,7 @@ async function seenOf(lists: number, make: Make): Promise<number> {
   let seen = 0
   for (let k = 0; k < lists; k++) {
     using set = setOf(make(random))
-    if ((await caseDamageIn(set, set, null)) !== null) seen++
+    if ((await caseDamageIn(set, set, { orgId: null, recased: 0 })) !== null) seen++
   }
   return seen
 }

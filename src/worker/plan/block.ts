@@ -1,6 +1,7 @@
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import { caseBits, copyId, hasIdForm, hasSuffix } from '../id-check.ts'
 import { decode, viewOf } from './bytes.ts'
+import { isRecased } from './case/recased.ts'
 import {
   clip,
   emptyValue,
@@ -21,6 +22,8 @@ export interface ScannedBlock {
   /** How many those are. */
   readonly unchecked: number
   readonly refused: readonly RefusedRow[]
+  /** How many of the refused rows are ids of 18 characters that were changed to one case. */
+  readonly recased: number
 }
 
 /** Ids of a full block: half a megabyte, large enough to sort and merge in bulk. */
@@ -40,6 +43,7 @@ export class BlockBuilder {
   readonly #short = new Uint8Array(BLOCK_IDS)
   #unchecked = 0
   #refused: RefusedRow[] = []
+  #recased = 0
 
   constructor(words: ObjectWords) {
     const [a = 0, b = 0, c = 0] = encoder.encode(words.object.prefix)
@@ -96,11 +100,13 @@ export class BlockBuilder {
       short: this.#short.slice(0, this.#count),
       unchecked: this.#unchecked,
       refused: this.#refused,
+      recased: this.#recased,
     }
     this.#short.fill(0)
     this.#count = 0
     this.#unchecked = 0
     this.#refused = []
+    this.#recased = 0
     return block
   }
 
@@ -114,7 +120,9 @@ export class BlockBuilder {
     const bits = caseBits(bytes, from)
     const isShort = to - from === ID_LENGTH
     if (!isShort && !hasSuffix(bytes, from, bits)) {
-      return this.#refuse(wrongChecksum(line, decode(bytes, from, to)))
+      const id = decode(bytes, from, to)
+      if (isRecased(id)) this.#recased++
+      return this.#refuse(wrongChecksum(line, id))
     }
     if ((bytes.getUint32(from, true) & 0xffffff) !== this.prefix) {
       return this.#refuse(otherObject(line, decode(bytes, from, to), this.#words))

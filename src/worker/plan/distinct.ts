@@ -23,6 +23,8 @@ export class Distinct implements Disposable {
   /** How many of them are unchecked, and which: null while that is none of them, or all. */
   #uncheckedSize = 0
   #unchecked: IdSet | null = null
+  /** Ids of 18 characters that were refused because the whole of them was changed to one case. */
+  #recased = 0
   readonly #maxBytes: number
   /** At this size the memory is reckoned again: it cannot have reached the limit before. */
   #reckonAt: number
@@ -44,6 +46,7 @@ export class Distinct implements Disposable {
    */
   add(block: ScannedBlock): KeptIds {
     this.#tellApart(block)
+    this.#recased += block.recased
     const { ids, short } = block
     const duplicates = new Uint8Array(block.count)
     const count = this.#seen.addAll(ids, duplicates)
@@ -67,7 +70,8 @@ export class Distinct implements Disposable {
    */
   async caseDamage(orgId: string | null): Promise<RefusedError | null> {
     if (this.#uncheckedSize === 0) return null
-    return caseDamageIn(this.#unchecked ?? this.#seen, this.#seen, orgId)
+    const unchecked = this.#unchecked ?? this.#seen
+    return caseDamageIn(unchecked, this.#seen, { orgId, recased: this.#recased })
   }
 
   /**

@@ -70,6 +70,14 @@ export async function judge(ids: readonly string[], size: number): Promise<Refus
   return distinct.caseDamage(null)
 }
 
+/** What is said of the case of the ids of a text. */
+export async function judgeText(text: string): Promise<RefusedError | null> {
+  using distinct = new Distinct({ maxPlanMemory: 2 ** 29 })
+  const source = cut(new TextEncoder().encode(text), [1 << 16])
+  for await (const block of scan(source, { object: CONTACT })) distinct.add(block)
+  return distinct.caseDamage(null)
+}
+
 /** Ids of 15 or 18 characters as a scan hands them over. */
 export function blockOf(ids: readonly string[]): ScannedBlock {
   const short = Uint8Array.from(ids, (id) => (id.length === 15 ? 1 : 0))
@@ -79,6 +87,7 @@ export function blockOf(ids: readonly string[]): ScannedBlock {
     short,
     unchecked: short.filter((isShort) => isShort === 1).length,
     refused: [],
+    recased: 0,
   }
 }
 

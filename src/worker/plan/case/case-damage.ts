@@ -7,21 +7,34 @@ import { hasTwins } from './twins.ts'
 /** Evidence that comes up in at most one intact list of 100,000. */
 const DAMAGED = 100_000
 
+/** What is known besides the ids themselves. */
+export interface Circumstances {
+  /** Id of the Salesforce org; null where it is not known yet. */
+  readonly orgId: string | null
+  /** Ids of 18 characters in the list that were changed to one case, as their checksum shows. */
+  readonly recased: number
+}
+
 /**
  * Whether the letters of unchecked ids have changed their case, so that the ids name other records.
- * Judged on the unchecked ids alone: no id that a checksum vouches for speaks for the others.
+ * Judged on the unchecked ids alone: no id that a checksum vouches for speaks for the others. One
+ * that a checksum convicts speaks against them: what changed it has changed them too.
  *
  * @param all the unchecked ids and all others of the list
- * @param orgId id of the Salesforce org; null where it is not known yet
  * @returns why they cannot be trusted, code `CASE_DAMAGED`; null where nothing shows
  */
 export async function caseDamageIn(
   unchecked: IdSet,
   all: IdSet,
-  orgId: string | null,
+  { orgId, recased }: Circumstances,
 ): Promise<RefusedError | null> {
   const { size } = unchecked
   if (size === 0) return null
+  if (recased > 0) {
+    return caseDamaged(
+      `beside ${size} ids of 15 characters, ${recased} of 18 have letters of another case than their last three characters say`,
+    )
+  }
   if ((await caseEvidence(unchecked)) >= DAMAGED) {
     return caseDamaged(`${size} ids of 15 characters have letters of one case far beyond chance`)
   }

@@ -5,7 +5,7 @@ import { to18 } from '../../../../src/shared/record-id.ts'
 import { caseDamageIn } from '../../../../src/worker/plan/case/case-damage.ts'
 import { CHANGES, LISTS, lower, seeded, setOf, upper } from '../../../helpers/id-lists.ts'
 import { id15, id18 } from '../../../helpers/ids.ts'
-import { judge } from '../texts.ts'
+import { judge, judgeText } from '../texts.ts'
 
 /** Whether a list of unchecked ids, and of checked ones beside them, is refused. */
 async function isRefused(
@@ -15,7 +15,7 @@ async function isRefused(
 ) {
   using alone = setOf(unchecked)
   using all = setOf([...unchecked, ...checked])
-  const damage = await caseDamageIn(alone, all, orgId)
+  const damage = await caseDamageIn(alone, all, { orgId, recased: 0 })
   if (damage !== null) assert.equal(damage.code, 'CASE_DAMAGED')
   return damage !== null
 }
@@ -171,4 +171,31 @@ test('ids strewn over an org are refused no more often than the stated rate', as
 test('ids of 18 characters alone are never judged', async () => {
   const ids = Array.from({ length: 500 }, (_, n) => to18(lower(id15(n * 40))))
   assert.equal(await judge([...ids, id18(1)], 100), null)
+})
+
+describe('beside unchecked ids, one of 18 characters', () => {
+  // Three letters, far too few to be judged by chance.
+  const unchecked = '0035g00001AAB12'
+  const checked = to18('0035g00001XaYbZ')
+  const judged = (id: string) => judgeText(`Id\n${unchecked}\n${id}\n${unchecked.slice(0, 14)}4\n`)
+
+  test('in one case that is not its own shows that the list was changed', async () => {
+    for (const change of [upper, lower]) {
+      const damage = await judged(change(checked))
+      assert.equal(damage?.code, 'CASE_DAMAGED')
+      assert.match(damage.message, /beside 2 ids of 15 characters, 1 of 18 have letters of another/)
+    }
+    assert.equal(await judgeText(`Id\n${lower(checked)}\n${to18(unchecked)}\n`), null)
+  })
+
+  test('that is intact, or mistyped, shows nothing', async () => {
+    assert.equal(await judged(checked), null)
+    assert.equal(await judged(to18(upper(checked.slice(0, 15)))), null)
+    for (let at = 3; at < 18; at++) {
+      for (const char of '1aA') {
+        const mistyped = checked.slice(0, at) + char + checked.slice(at + 1)
+        assert.equal(await judged(mistyped), null, mistyped)
+      }
+    }
+  })
 })
