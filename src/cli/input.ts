@@ -144,9 +144,13 @@ export function toRequest(flags: InputFlags, input: Input, terms: RequestTerms):
   )
 }
 
+/** The ledger's clock, which dates the submission, may be behind this machine's. */
+const CLOCKS_DIFFER_MS = 60_000
+
 /**
  * A duration counts from when the request was first submitted: typed again, the same command must
- * go on with the same request.
+ * go on with the same request. Whoever types a shorter one, or one where there was none, does not
+ * mean the same: the request that is known would delete longer than they say.
  */
 export async function asSubmittedBefore(
   request: DeletionRequest,
@@ -155,7 +159,10 @@ export async function asSubmittedBefore(
 ): Promise<DeletionRequest> {
   if (id === undefined || deadline?.kind !== 'in') return request
   const known = await producer.inspect(id, { org: request.org })
-  return known === null ? request : { ...request, deadline: known.request.deadline }
+  const first = known?.request.deadline ?? null
+  if (known === null || first === null) return request
+  const latest = Date.parse(known.submittedAt) + deadline.ms + CLOCKS_DIFFER_MS
+  return Date.parse(first) <= latest ? { ...request, deadline: first } : request
 }
 
 /**

@@ -63,9 +63,11 @@ test('the same command again means the deadline of the first time', async () => 
   const input = { kind: 'ids', ids: ['0035g00001AAAAA'] } as const
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   assert.ok(typed.deadline !== null)
-  const first = '2026-01-01T00:00:00.000Z'
+  const submittedAt = '2026-01-01T00:00:00.000Z'
+  // Some time passes between the command and its request: a login may have to be waited for.
+  const first = '2026-01-01T01:59:00.000Z'
   const known: RequestView = {
-    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: null, submittedAt: first },
+    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: null, submittedAt },
     ...{
       submittedBy: null,
       content: null,
@@ -79,6 +81,12 @@ test('the same command again means the deadline of the first time', async () => 
   }
   const again = await asSubmittedBefore(typed, flags, { inspect: async () => known })
   assert.equal(again.deadline, first)
+  const shorter = { ...flags, deadline: deadline('90m') }
+  const sooner = await asSubmittedBefore(typed, shorter, { inspect: async () => known })
+  assert.equal(sooner.deadline, typed.deadline, 'a shorter one is another request')
+  const unbounded = { ...known, request: { ...stored, deadline: null } }
+  const bounded = await asSubmittedBefore(typed, flags, { inspect: async () => unbounded })
+  assert.equal(bounded.deadline, typed.deadline, 'and so is one where there was none')
   const fresh = await asSubmittedBefore(typed, flags, { inspect: async () => null })
   assert.equal(fresh.deadline, typed.deadline)
 })

@@ -73,6 +73,9 @@ test('a duration counts from the first submission: the same again is the same re
   assert.equal(again.code, 0, again.stderr)
   assert.equal(JSON.parse(again.stdout).request.deadline, request.deadline)
   assert.equal((await expunge(args, { env })).code, 2)
+  const sooner = await expunge([...args.with(args.indexOf('2h'), '5m'), ...limits], { env })
+  assert.equal(sooner.code, 2, sooner.stdout)
+  assert.match(sooner.stderr, /exists in org default with other content: deadline /)
 })
 
 test('a Redis that does not answer is named, without its password', async (t) => {
