@@ -4,6 +4,7 @@ import type { Cli } from './cli.ts'
 export interface ApproveFlags {
   readonly org?: string
   readonly yes?: true
+  readonly acceptUnchecked?: true
   readonly reason?: string
   readonly json?: true
 }
@@ -17,6 +18,7 @@ export function defineApprove(program: Command, cli: Cli): void {
     .option('--org <name>', 'org, where there are several')
     .option('--reason <text>', 'kept in the receipt')
     .option('--yes', 'approve without asking; needed where there is no terminal')
+    .option('--accept-unchecked', 'with --yes: ids of 15 characters, without checksum, too')
     .option('--json', 'print the request as JSON')
     .action(async (id: string, flags: ApproveFlags) => {
       const { approve } = await import('./approve/approve.ts')

@@ -68,3 +68,26 @@ test('a terminal is asked with the number of unchecked ids', { skip: noTerminal 
   assert.equal(done.code, 0, done.stdout)
   assert.equal(sandbox.referee.stats().rowsDeleted, 9)
 })
+
+test('approving with --yes does not accept unchecked ids that nobody was asked about', {
+  skip: noTerminal,
+}, async (t) => {
+  const { sandbox, folder, start, expunge } = await place(t)
+  await writeFile(join(folder, 'ids.csv'), csvOf(MIXED))
+  const asked = start(RUN, { under })
+  await asked.saw(/3 ids have 15 characters and no checksum.*Type yes/)
+  asked.child.stdin?.write('\u0003')
+  await asked.ended
+
+  const hasty = await expunge(['approve', 'x', '--yes'])
+  assert.equal(hasty.code, 2, hasty.stdout)
+  assert.match(hasty.stderr, /3 ids in the plan have 15 characters.*Add --accept-unchecked/)
+  assert.equal(
+    JSON.parse((await expunge(['status', 'x', '--json'])).stdout).status,
+    'awaiting-approval',
+  )
+  const said = await expunge(['approve', 'x', '--yes', '--accept-unchecked'])
+  assert.equal(said.code, 0, said.stderr)
+  assert.equal((await expunge([...RUN, '--yes'])).code, 0)
+  assert.equal(sandbox.referee.stats().rowsDeleted, 9)
+})

@@ -9,6 +9,7 @@ import { type Place, visitRequest } from '../look/visit.ts'
 import { hasWorker } from '../redis.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { planTable, question } from '../render/plan.ts'
+import { assertChecked } from '../unchecked.ts'
 
 /** Shows the plan, asks, and lets it go ahead. */
 export function approve(id: string, flags: ApproveFlags, cli: Cli): Promise<ExitCode> {
@@ -44,6 +45,7 @@ async function isApproved(
   { screen }: Cli,
 ): Promise<boolean> {
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
+  assertChecked(plan, flags)
   const title = screen.paintSay('bold', 'Plan')
   screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.paintSay)}`)
   const orgId = await store.ledger.orgId()

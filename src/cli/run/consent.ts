@@ -1,10 +1,8 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import type { Plan } from '../../shared/receipt.ts'
-import { UsageError } from '../exit.ts'
 import { follow } from '../follow.ts'
-import { counted } from '../render/numbers.ts'
 import { orgWords } from '../render/org.ts'
 import { question } from '../render/plan.ts'
+import { assertChecked } from '../unchecked.ts'
 import { ask } from './ask.ts'
 import type { Patiently } from './patience.ts'
 import type { Session } from './session.ts'
@@ -20,7 +18,7 @@ export async function consent(
   const { org, id } = request
   const { plan } = view
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
-  if (flags.yes && !flags.acceptUnchecked) assertChecked(plan)
+  assertChecked(plan, flags)
   const text = question(plan, view.request, orgWords(facts.identity))
   if (flags.yes) screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
   const answer = flags.yes ? 'yes' : await answerTo(text, session, patiently)
@@ -43,19 +41,6 @@ export async function consent(
     screen.say('The request was approved or cancelled elsewhere before that.')
     return true
   }
-}
-
-/**
- * A plan that was made to be asked about may hold ids without checksum; `--yes` alone is no answer to that.
- *
- * @throws UsageError
- */
-function assertChecked({ unchecked }: Plan): void {
-  if (unchecked === 0) return
-  throw new UsageError(
-    `${counted(unchecked, 'id')} in the plan ${unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum, and --yes does not accept ` +
-      'them. Add --accept-unchecked, or leave --yes out to be asked. The request waits.',
-  )
 }
 
 /** Somebody else may approve or cancel it while the question stands: then nobody need answer. */
