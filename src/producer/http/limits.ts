@@ -33,6 +33,12 @@ export const UPLOADS_PER_KEY = UPLOADS_AT_ONCE / 4
 /** Calls of one key that are being answered: a download takes as long as its reader likes. */
 export const CALLS_PER_KEY = 256
 
+/**
+ * Pages of the list that one key reads at once. One that leaves requests out reads up to 1,000 records,
+ * 100 ms of this process: 250 at once made another key wait for 7 s.
+ */
+export const PAGES_PER_KEY = 4
+
 /** Between two calls over one connection; longer than the 60 s for which load balancers keep theirs. */
 export const KEEP_ALIVE_MS = 65_000
 

@@ -6,6 +6,7 @@ import {
   CALLS_PER_KEY,
   JSON_BYTES,
   JSON_BYTES_PER_KEY,
+  PAGES_PER_KEY,
   UPLOADS_PER_KEY,
 } from '../../../src/producer/http/limits.ts'
 import { receiptOf } from '../../helpers/deletion.ts'
@@ -106,10 +107,21 @@ describe('a key', () => {
     for (const call of calls) call.end()
     await Promise.all(calls.map(({ answer }) => answer))
     const again = Array.from({ length: CALLS_PER_KEY }, () =>
-      api.call(`${PATH}?org=${org}&limit=1`, { key: greedy }),
+      api.call(`${PATH}/among-calls?org=${org}`, { key: greedy }),
     )
     await until(t, async () => (await api.call('/openapi.json')).status === 200)
     for (const answer of await Promise.all(again)) assert.equal(answer.status, 200)
+  })
+
+  test('has so many pages of the list read at once, and gets them back', async () => {
+    const page = (key: string) => api.call(`${PATH}?org=${org}&status=failed`, { key })
+    const pages = Array.from({ length: CALLS_PER_KEY / 2 }, () => page(greedy))
+    const other = await page(modest)
+    assert.equal(other.status, 200, other.text)
+    const codes = (await Promise.all(pages)).map(({ status, json }) => json.code ?? status)
+    assert.deepEqual(new Set(codes), new Set([200, 'TOO_MANY_AT_ONCE']))
+    const again = await Promise.all(Array.from({ length: PAGES_PER_KEY }, () => page(greedy)))
+    for (const { status, text } of again) assert.equal(status, 200, text)
   })
 
   test('sends no more for a reason than a reason needs', async () => {

@@ -8,6 +8,8 @@ import { viewOf } from '../../../shared/request-view.ts'
 import type { RequestView } from '../../producer.ts'
 import { assertAllowed } from '../caller.ts'
 import { cursorAt, placeAt } from '../cursor.ts'
+import { createFairShare } from '../fair-share.ts'
+import { PAGES_PER_KEY } from '../limits.ts'
 import { listQuery, parseFields } from '../parameters.ts'
 import { type ApiKey, mayList, mayRead } from '../rights.ts'
 import type { Service } from '../service.ts'
@@ -39,16 +41,24 @@ interface Filter {
 /** `GET /v1/deletion-requests` */
 export function listRoute(app: FastifyInstance, service: Service): void {
   const { callers, orgs, patience } = service
+  const pages = createFairShare({
+    total: Number.POSITIVE_INFINITY,
+    // One caller who is not told from others keeps nobody waiting.
+    each: callers.haveKeys ? PAGES_PER_KEY : Number.POSITIVE_INFINITY,
+    unit: 'pages of the list',
+  })
   app.get(REQUESTS_PATH, { onRequest: callers.admit }, async (request): Promise<RequestPage> => {
     const filter = parseFields(listQuery, request.query)
     const from = filter.cursor === undefined ? null : placeAt(filter.cursor)
     const key = callers.of(request)
     assertAllowed(mayList(key, filter.org, filter.object ?? null))
     const store = await soon(patience, orgs.open(filter.org))
-    return soon(
-      patience,
-      explained(() => pageOf(store, filterOf(filter, key), from)),
+    pages.take(key.name, 1)
+    // Given back by the reading itself, which goes on where nobody waits for it any more.
+    const page = explained(() => pageOf(store, filterOf(filter, key), from)).finally(() =>
+      pages.give(key.name, 1),
     )
+    return soon(patience, page)
   })
 }
 
