@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { type AuditEntry, writeAudit } from '../../shared/audit.ts'
 import { BudgetExceededError } from '../../shared/caller-limits.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { type RedisTrouble, RedisUnavailableError } from '../../shared/redis/trouble.ts'
 import type { ApiKey } from './keys.ts'
 import { DeniedError } from './problem.ts'
 
@@ -16,20 +17,34 @@ export function audit(
   writeAudit(log, entry, { key: key.name, ...more, ...callOf(call) })
 }
 
-/** The line that says what somebody has tried whose key is not for that, or not for so much; none for other failures. */
-export function auditDenial(
+/** What was not made, or may not have been. Org and id are null where the call was not read so far. */
+export interface Attempt extends Omit<AuditEntry, 'org' | 'id'> {
+  readonly org: string | null
+  readonly id: string | null
+}
+
+/**
+ * The line for an attempt that failed: where the key is not for that, or not for so much, and where
+ * Redis did not say whether it was done. Who repeats the latter finds it done, so that no other line
+ * would ever say it. None for other failures.
+ */
+export function auditFailure(
   log: Logger,
   call: FastifyRequest,
   key: ApiKey,
-  { action, org, id, reason }: AuditEntry,
+  { action, org, id, reason }: Attempt,
   error: unknown,
 ): void {
-  if (!(error instanceof DeniedError || error instanceof BudgetExceededError)) return
-  log.warn(
-    { audit: action, denied: error.code, key: key.name, org, request: id, reason, ...callOf(call) },
-    'A change was denied.',
-  )
+  const who = { key: key.name, org, request: id, reason, ...callOf(call) }
+  if (error instanceof DeniedError || error instanceof BudgetExceededError) {
+    log.warn({ audit: action, denied: error.code, ...who }, 'A change was denied.')
+  } else if (error instanceof RedisUnavailableError && MAY_BE_DONE.has(error.code)) {
+    const words = 'Whether a change was made, and is kept, is not known.'
+    log.warn({ audit: action, inDoubt: error.code, ...who }, words)
+  }
 }
+
+const MAY_BE_DONE: ReadonlySet<RedisTrouble> = new Set(['REDIS_AWAY', 'REDIS_NOT_REPLICATED'])
 
 /** What finds the lines of one call, and the caller's answer. */
 export function callOf({ id, ip }: FastifyRequest): {

@@ -42,6 +42,8 @@ export interface ApiOptions {
   /** A key file's text; without one the service has no keys. */
   readonly keys?: string
   readonly host?: string
+  /** How many replicas of Redis must have a change before it is answered. */
+  readonly replicas?: number
 }
 
 interface Scope {
@@ -53,7 +55,7 @@ export const PATH = '/v1/deletion-requests'
 export async function startApi(
   t: Scope,
   world: World,
-  { redis, keys, patience, host = '127.0.0.1' }: ApiOptions,
+  { redis, keys, patience, host = '127.0.0.1', replicas = 0 }: ApiOptions,
 ): Promise<Api> {
   const log: Record<string, unknown>[] = []
   const path = join(world.folder, 'keys.yaml')
@@ -61,7 +63,7 @@ export async function startApi(
   const http = { host, port: 0, keys: keys === undefined ? null : path }
   const service = await startService({
     config: { ...world.config, http },
-    redis: { kind: 'url', url: redis.url },
+    redis: { kind: 'url', url: redis.url, replicas },
     metrics: world.metrics,
     log: loggerInto(log),
     version: '1.2.3',
@@ -72,7 +74,7 @@ export async function startApi(
   return { url: service.url, service, log, call }
 }
 
-function loggerInto(lines: Record<string, unknown>[]): Logger {
+export function loggerInto(lines: Record<string, unknown>[]): Logger {
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) }
   return createLogger({ level: 'debug', destination })
 }

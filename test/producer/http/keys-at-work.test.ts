@@ -277,6 +277,20 @@ test('a plan is approved by another key than the one that submitted it', async (
   )
 })
 
+test('to try a submission without the role leaves a line, though its body is not read', async () => {
+  const headers = { 'X-Request-Id': 'edge-denied' }
+  assert.equal(await outcomeOf('auditor', PATH, { json: body(), headers }), '403 ROLE_MISSING')
+  const lines = api.log.filter((line) => line['audit'] && line['httpRequestId'] === 'edge-denied')
+  assert.deepEqual(
+    lines.map(({ audit, key, denied, org, request }) => ({ audit, key, denied, org, request })),
+    [...[{ audit: 'submit', key: `auditor-${org}`, denied: 'ROLE_MISSING' }]].map((line) => ({
+      ...line,
+      org: null,
+      request: null,
+    })),
+  )
+})
+
 test('every call is logged with its key and what was wrong with it', async () => {
   const lineOf = async (answer: Promise<Answer>) => {
     const id = (await answer).headers.get('x-request-id')

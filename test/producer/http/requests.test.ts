@@ -3,16 +3,25 @@ import { createHash } from 'node:crypto'
 import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
+import { createCallers } from '../../../src/producer/http/caller.ts'
+import { PATIENCE } from '../../../src/producer/http/limits.ts'
+import { createOrgs } from '../../../src/producer/http/orgs.ts'
+import { createRateLimiter } from '../../../src/producer/http/rate-limit.ts'
 import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
+import { startHttpServer } from '../../../src/producer/http/server.ts'
+import type { Producer } from '../../../src/producer/producer.ts'
 import { URL_PATTERN } from '../../../src/shared/config/url-pattern.ts'
+import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import type { OrgStore } from '../../../src/shared/org-store.ts'
+import { connectRedis } from '../../../src/shared/redis.ts'
 import { bodyHash, parseRequest, toStored } from '../../../src/shared/request.ts'
+import { openResultsStore } from '../../../src/shared/results.ts'
 import { linesOf, outcome, receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { id18, ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { startWorld } from '../../helpers/world.ts'
-import { type Answer, PATH, startApi } from './api.ts'
+import { type Answer, type Api, callAt, loggerInto, PATH, startApi } from './api.ts'
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
@@ -147,6 +156,74 @@ describe('submitting', () => {
       [audit, key, org, reason, httpRequestId],
       ['submit', 'local', quiet.org, 'Art. 17 request 123', 'edge-0042'],
     )
+  })
+})
+
+/** The service of the quiet world, with a producer of the test's own. */
+async function serve(
+  t: TestContext,
+  producer: Producer,
+  log: Record<string, unknown>[],
+): Promise<string> {
+  const client = connectRedis({ kind: 'url', url: redis.url }, 'fail-fast', () => {})
+  const results = await openResultsStore(quiet.results)
+  const orgs = createOrgs({ redis: client, configured: [quiet.org], results, onError: () => {} })
+  const server = await startHttpServer(
+    {
+      ...{ producer, orgs, results, fileRoots: [], receivers: null },
+      ...{ metrics: quiet.metrics, log: loggerInto(log), version: '1.2.3', patience: PATIENCE },
+      callers: createCallers(null, createRateLimiter(client), PATIENCE),
+      redisTrouble: () => null,
+    },
+    { host: '127.0.0.1', port: 0 },
+  )
+  t.after(async () => {
+    await server.close()
+    await orgs.close()
+    client.disconnect()
+  })
+  return server.url
+}
+
+describe('the audit log', () => {
+  const linesOfIt = (log: Api['log'], id: string) =>
+    log
+      .filter(({ audit, request }) => audit !== undefined && request === id)
+      .map(({ audit, inDoubt, reason }) => ({ audit, inDoubt, reason }))
+
+  test('has an approval whose plan came to wait only after it was looked at', async (t) => {
+    await idle.call(PATH, { json: body({ id: 'raced', approval: 'required' }) })
+    const record = orgKeys(quiet.org).request('raced')
+    const { producer } = quiet
+    const inspect: Producer['inspect'] = async (id, options) => {
+      const view = await producer.inspect(id, options)
+      if (view?.status === 'queued') {
+        await quiet.store.redis.hset(record, 'status', 'awaiting-approval')
+      }
+      return view
+    }
+    const log: Record<string, unknown>[] = []
+    const url = await serve(t, { ...producer, inspect }, log)
+    const call = (path: string, json: unknown) => callAt(url, path, { json })
+    const path = `${PATH}/raced/approve?org=${quiet.org}`
+    assert.equal((await call(path, { reason: 'looked at' })).status, 200)
+    assert.equal((await call(path, { reason: 'again' })).status, 200)
+    assert.deepEqual(linesOfIt(log, 'raced'), [
+      { audit: 'approve', inDoubt: undefined, reason: 'looked at' },
+    ])
+  })
+
+  test('has what may have been done, where Redis does not say whether it is kept', async (t) => {
+    const doubting = await startApi(t, quiet, { redis, replicas: 1 })
+    const json = body({ id: 'doubted', reason: 'Art. 17' })
+    assertProblem(await doubting.call(PATH, { json }), 503, 'REDIS_NOT_REPLICATED')
+    assert.equal((await idle.call(PATH, { json })).status, 200, 'it was done')
+    const path = `${PATH}/doubted/cancel?org=${quiet.org}`
+    assertProblem(await doubting.call(path, { method: 'POST' }), 503, 'REDIS_NOT_REPLICATED')
+    assert.deepEqual(linesOfIt(doubting.log, 'doubted'), [
+      { audit: 'submit', inDoubt: 'REDIS_NOT_REPLICATED', reason: 'Art. 17' },
+      { audit: 'cancel', inDoubt: 'REDIS_NOT_REPLICATED', reason: null },
+    ])
   })
 })
 

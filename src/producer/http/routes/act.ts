@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuditEntry } from '../../../shared/audit.ts'
+import type { SignedAct } from '../../../shared/ledger/signed.ts'
 import type { RequestView } from '../../producer.ts'
-import { audit, auditDenial } from '../audit.ts'
+import { audit, auditFailure } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import type { ApiKey } from '../keys.ts'
 import { ACTION_BYTES } from '../limits.ts'
 import { actionBody, approvalBody, idIn, orgQuery, parseFields } from '../parameters.ts'
+import { DeniedError } from '../problem.ts'
 import { type Denial, type ExistingRequest, mayApprove, mayCancel } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
@@ -16,8 +18,8 @@ interface Action {
   readonly name: Exclude<AuditEntry['action'], 'submit'>
   readonly status: 200 | 202
   readonly may: (key: ApiKey, request: ExistingRequest) => Denial | null
-  /** Else it was done before, and to repeat it is harmless. */
-  readonly changes: (view: RequestView) => boolean
+  /** Whose act made it so; null before. */
+  readonly signed: (view: RequestView) => SignedAct | null
   readonly act: (service: Service, view: RequestView, signed: Signed) => Promise<void>
 }
 
@@ -33,7 +35,7 @@ const ACTIONS: readonly Action[] = [
     name: 'approve',
     status: 200,
     may: mayApprove,
-    changes: ({ status }) => status === 'awaiting-approval',
+    signed: ({ approvedBy }) => approvedBy,
     act: ({ producer }, { id, org }, { plan, ...signed }) =>
       producer.approve(id, { org, ...signed, ...(plan === undefined ? {} : { plan }) }),
   },
@@ -42,7 +44,7 @@ const ACTIONS: readonly Action[] = [
     name: 'cancel',
     status: 202,
     may: mayCancel,
-    changes: ({ stopping }) => stopping === null,
+    signed: ({ cancelledBy }) => cancelledBy,
     act: ({ producer }, { id, org }, { by, reason }) => producer.cancel(id, { org, by, reason }),
   },
 ]
@@ -60,10 +62,11 @@ export function actRoutes(app: FastifyInstance, service: Service): void {
 }
 
 async function act(
-  { name, may, changes, act }: Action,
+  action: Action,
   request: FastifyRequest,
   service: Service,
 ): Promise<RequestView> {
+  const { name, may } = action
   const { callers, log, patience } = service
   const key = callers.of(request)
   const { org } = parseFields(orgQuery, request.query)
@@ -73,15 +76,36 @@ async function act(
   try {
     const before = await find(service, key, { org, id })
     assertAllowed(may(key, existing(before)))
-    const acted = act(service, before, { by: key.name, ...said }).then(() => {
-      if (changes(before)) audit(log, request, key, { ...entry, id: before.id })
-    })
-    await soon(patience, acted)
+    await soon(patience, carryOut(action, before, said, request, service))
   } catch (error) {
-    auditDenial(log, request, key, entry, error)
+    if (error instanceof DeniedError) auditFailure(log, request, key, entry, error)
     throw error
   }
   return find(service, key, { org, id })
+}
+
+/** What was signed before is repeated, which changes nothing and leaves no line. */
+async function carryOut(
+  { name, signed, act }: Action,
+  before: RequestView,
+  said: Omit<Signed, 'by'>,
+  request: FastifyRequest,
+  service: Service,
+): Promise<void> {
+  const { callers, log, producer } = service
+  const key = callers.of(request)
+  const { id, org } = before
+  const entry = { action: name, org, id, reason: said.reason ?? null }
+  try {
+    await act(service, before, { by: key.name, ...said })
+  } catch (error) {
+    auditFailure(log, request, key, entry, error)
+    throw error
+  }
+  if (signed(before) !== null) return
+  // Looked at again: meanwhile it may have come to wait, or somebody else may have been first.
+  const after = await producer.inspect(id, { org }).catch(() => null)
+  if (after === null || signed(after)?.actor === key.name) audit(log, request, key, entry)
 }
 
 /** Most send no body. */

@@ -6,7 +6,7 @@ import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared
 import { InvalidRequestError } from '../../../shared/request-problems.ts'
 import { pinContent } from '../../../shared/submit/pin-content.ts'
 import type { SubmitAnswer } from '../../producer.ts'
-import { audit, auditDenial } from '../audit.ts'
+import { type Attempt, audit, auditFailure } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
 import { inQuery, requestOf } from '../csv-options.ts'
 import { UPLOADS_AT_ONCE, UPLOADS_PER_KEY } from '../limits.ts'
@@ -29,8 +29,14 @@ export function submitRoute(app: FastifyInstance, service: Service): void {
     // The stream itself: it goes into staging as it comes, and is never held whole.
     scope.addContentTypeParser('text/csv', async (_: FastifyRequest, payload: unknown) => payload)
     const { callers } = service
-    const mayAtAll = async (request: FastifyRequest) =>
-      assertAllowed(maySubmitSome(callers.of(request)))
+    const mayAtAll = async (request: FastifyRequest) => {
+      try {
+        assertAllowed(maySubmitSome(callers.of(request)))
+      } catch (error) {
+        // Its body is not read, so nobody knows what it was for.
+        fail(error, request, { id: null, org: null, reason: null }, service)
+      }
+    }
     const options = { onRequest: [callers.admit, mayAtAll] }
     scope.post(REQUESTS_PATH, options, async (request, reply) => {
       const isCsv = mediaTypeOf(request) === 'text/csv'
@@ -93,7 +99,7 @@ async function accept(
   const key = callers.of(request)
   noteRequest(wanted.org, wanted)
   const submitted = producer.submit(wanted, upload, callers.callerOf(key))
-  const answer = await submitted.catch((error: unknown) => deny(error, request, wanted, service))
+  const answer = await submitted.catch((error: unknown) => fail(error, request, wanted, service))
   if (answer.created) {
     const { id, org } = answer.request
     const { object, operation, dryRun, reason } = answer.request.request
@@ -113,7 +119,7 @@ function allow(
   try {
     assertAllowed(maySubmit(key, wanted))
   } catch (error) {
-    deny(error, request, wanted, service)
+    fail(error, request, wanted, service)
   }
   return { ...wanted, maxRecords: recordLimit(key, wanted.maxRecords) }
 }
@@ -125,13 +131,13 @@ function assertReceiver({ callbackUrl }: DeletionRequest, { receivers }: Service
   throw new InvalidRequestError([{ field: 'callbackUrl', message }])
 }
 
-function deny(
+function fail(
   error: unknown,
   request: FastifyRequest,
-  { id, org, reason }: DeletionRequest,
+  { id, org, reason }: Omit<Attempt, 'action'>,
   { callers, log }: Service,
 ): never {
-  auditDenial(log, request, callers.of(request), { action: 'submit', org, id, reason }, error)
+  auditFailure(log, request, callers.of(request), { action: 'submit', org, id, reason }, error)
   throw error
 }
 
