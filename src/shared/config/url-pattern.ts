@@ -37,8 +37,7 @@ export function matches(pattern: UrlPattern, url: URL): boolean {
   const host = canonicalHost(url.hostname)
   const isHost = pattern.isBelow ? host.endsWith(`.${pattern.host}`) : host === pattern.host
   const segments = segmentsOf(url)
-  // A receiver may take an encoded slash for one, and the path for another than it looks here.
-  const isPlain = pattern.path.length === 0 || !/%2f|%5c/i.test(url.pathname)
+  const isPlain = pattern.path.length === 0 || !AMBIGUOUS.test(url.pathname)
   return (
     isHost &&
     isPlain &&
@@ -47,6 +46,12 @@ export function matches(pattern: UrlPattern, url: URL): boolean {
     pattern.path.every((segment, at) => segments[at] === segment)
   )
 }
+
+/**
+ * What a receiver may take for another path than it looks here: an encoded slash for a slash, and
+ * `..;` for `..`, as servers do that strip parameters from a segment before they resolve it.
+ */
+const AMBIGUOUS = /%2f|%5c|\/(?:\.|%2e){1,2}(?:;|%3b)/i
 
 /** Positive where the first is narrower than the second; 0 only where they are the same to any URL. */
 export function compareNarrowness(a: UrlPattern, b: UrlPattern): number {
