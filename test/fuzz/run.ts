@@ -9,13 +9,13 @@ import { fuzz } from './front.ts'
 
 const plans = Number(process.env['FUZZ_PLANS'] ?? 10_000)
 const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-process.stdout.write(`FUZZ_SEED=${seed}, ${plans} plans\n`)
+process.stdout.write(`FUZZ_SEED=${seed}, some ${plans} plans\n`)
 
 await using scope = new OwnScope()
 const began = performance.now()
 const came = await fuzz(scope, { plans, seed, onProgress: (line) => process.stdout.write(line) })
 const seconds = (performance.now() - began) / 1000
 process.stdout.write(
-  `${plans} plans in ${seconds.toFixed(0)} s: ${came.planned} stood ready, ${came.refused} were refused, ` +
+  `${came.planned + came.refused} plans in ${seconds.toFixed(0)} s: ${came.planned} stood ready, ${came.refused} were refused, ` +
     'none with an id that the model does not allow.\n',
 )
