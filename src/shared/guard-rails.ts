@@ -17,8 +17,10 @@ export const guardRailsSchema = z.object({
   hardDelete: z.boolean(),
   /** The objects that may be deleted, each with the prefix of its ids. */
   objects: z.record(z.string(), z.string()),
-  /** Absolute folders of which the `file` source may read; a relative path starts at the first. */
+  /** Absolute folders of which the `file` source may read. */
   fileRoots: z.array(z.string()).readonly(),
+  /** The folder at which a relative path starts; null: nowhere, only absolute ones are read. */
+  fileBase: z.string().nullable().default(null),
   /** How long records and files of ended requests are kept. */
   retentionDays: z.int().min(1),
   /** How long, after that, the id of a request is still known as used. */
@@ -48,6 +50,7 @@ const SETTINGS: Readonly<Record<keyof GuardRails, string>> = {
   hardDelete: 'hardDelete',
   objects: 'objects',
   fileRoots: 'files.roots',
+  fileBase: 'files.roots[0]',
   retentionDays: 'retentionDays',
   idempotencyDays: 'idempotencyDays',
   keepDeleted: 'results.deleted',
@@ -55,7 +58,8 @@ const SETTINGS: Readonly<Record<keyof GuardRails, string>> = {
 
 /**
  * Of each rail the stricter one: the lower limit, the larger canary, the longer times, what both
- * allow. Where the prefixes of an object differ neither is stricter, and the first one stays.
+ * allow. Where the prefixes of an object differ neither is stricter, and the first one stays. Where
+ * they start relative paths at different folders, such a path may mean two files, and is refused.
  */
 export function strictest(a: GuardRails, b: GuardRails): GuardRails {
   return {
@@ -67,6 +71,7 @@ export function strictest(a: GuardRails, b: GuardRails): GuardRails {
       Object.entries(a.objects).filter(([name]) => Object.hasOwn(b.objects, name)),
     ),
     fileRoots: commonFolders(a.fileRoots, b.fileRoots),
+    fileBase: a.fileBase === b.fileBase ? a.fileBase : null,
     retentionDays: Math.max(a.retentionDays, b.retentionDays),
     idempotencyDays: Math.max(a.idempotencyDays, b.idempotencyDays),
     keepDeleted: a.keepDeleted || b.keepDeleted,
@@ -100,9 +105,12 @@ export interface RailChange {
   readonly after: unknown
 }
 
-/** What is different in the second. */
+/** What is different in the second. The first root is told only where the roots are the same. */
 export function railChanges(before: GuardRails, after: GuardRails): readonly RailChange[] {
-  return FIELDS.filter((field) => !isDeepStrictEqual(before[field], after[field])).map((field) => ({
+  const differs = (field: keyof GuardRails) => !isDeepStrictEqual(before[field], after[field])
+  return FIELDS.filter(
+    (field) => differs(field) && !(field === 'fileBase' && differs('fileRoots')),
+  ).map((field) => ({
     setting: SETTINGS[field],
     before: before[field],
     after: after[field],

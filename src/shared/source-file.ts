@@ -7,10 +7,12 @@ import { isAtOrUnder, isUnder } from './within.ts'
 
 /** A file that ids are read from, by whoever accepts a request and by whoever plans it. */
 export interface SourceFile {
-  /** As the request gives it; where relative, from the first root. */
+  /** As the request gives it. */
   readonly path: string
   /** Directories under which files may be read. */
   readonly roots: readonly string[]
+  /** Where a relative path starts; null: nowhere. The first root where absent. */
+  readonly base?: string | null
   /** Folders or files, absolute, beyond which whoever submitted the request may not read; null: none. */
   readonly within?: readonly string[] | null
 }
@@ -96,11 +98,11 @@ async function readBlock(file: FileHandle, path: string): Promise<Uint8Array> {
 }
 
 /** Opens the file that the path really leads to, if that is under a root. */
-async function openAllowed({ path, roots, within = null }: SourceFile): Promise<FileHandle> {
-  const [firstRoot] = roots
-  if (firstRoot === undefined || path.split(/[/\\]/).includes('..')) throw notAllowed(path, roots)
+async function openAllowed(source: SourceFile): Promise<FileHandle> {
+  const { path, roots, within = null } = source
+  if (roots.length === 0 || path.split(/[/\\]/).includes('..')) throw notAllowed(path, roots)
+  const wanted = absolute(source)
   const realRoots = await Promise.all(roots.map(realRoot))
-  const wanted = isAbsolute(path) ? resolve(path) : join(resolve(firstRoot), path)
   // Before the disk is asked: whoever may not read a folder must not learn what is in it.
   const nominal = [...roots.map((root) => resolve(root)), ...realRoots]
   if (!nominal.some((root) => isUnder(wanted, root))) throw notAllowed(path, roots)
@@ -113,6 +115,16 @@ async function openAllowed({ path, roots, within = null }: SourceFile): Promise<
   } catch (error) {
     throw error instanceof RefusedError ? error : readFailure(path, error)
   }
+}
+
+function absolute({ path, roots: [firstRoot], base = firstRoot ?? null }: SourceFile): string {
+  if (isAbsolute(path)) return resolve(path)
+  if (base !== null) return join(resolve(base), path)
+  throw new RefusedError(
+    'SOURCE_NOT_ALLOWED',
+    `${path} is relative, and the processes of the org do not agree on where such a path starts: their first ` +
+      'files.roots differ. Give the absolute path, or set the same files.roots everywhere and run expunge policy --apply.',
+  )
 }
 
 async function realRoot(root: string): Promise<string> {

@@ -102,7 +102,8 @@ async function submitted(
   const { id, object, operation, dryRun, reason } = request
   try {
     const { rails } = (await store.ledger.rails()) ?? deps
-    const meant = await pinContent(request, { roots: rails.fileRoots }, ctx.signal)
+    const places = { roots: rails.fileRoots, base: rails.fileBase }
+    const meant = await pinContent(request, places, ctx.signal)
     const { record, created } = await submit(store, meant, ctx.clock.now())
     if (created) {
       const by = { door: 'bullmq', job: job.id, object, operation, dryRun }

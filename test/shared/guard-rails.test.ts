@@ -16,6 +16,7 @@ const BASE: GuardRails = {
   hardDelete: true,
   objects: { Contact: '003', Lead: '00Q' },
   fileRoots: ['/data/in', '/exports'],
+  fileBase: '/data/in',
   retentionDays: 30,
   idempotencyDays: 400,
   keepDeleted: false,
@@ -82,6 +83,16 @@ describe('the stricter guard rails', () => {
     ])
   })
 
+  test('start relative paths nowhere, where the first folders differ', () => {
+    const swapped = { ...BASE, fileRoots: ['/exports', '/data/in'], fileBase: '/exports' }
+    const met = strictest(BASE, swapped)
+    assert.deepEqual(met, { ...BASE, fileBase: null })
+    assert.deepEqual(railChanges(BASE, met), [
+      { setting: 'files.roots[0]', before: '/data/in', after: null },
+    ])
+    assert.deepEqual(strictest(met, BASE), met)
+  })
+
   test('a folder whose name begins like a root is not under it', () => {
     const { fileRoots } = strictest(BASE, { ...BASE, fileRoots: ['/data/input', '/export'] })
     assert.deepEqual(fileRoots, [])
@@ -100,6 +111,7 @@ const rails: fc.Arbitrary<GuardRails> = fc.record({
     noNullPrototype: true,
   }),
   fileRoots: fc.uniqueArray(folder, { maxLength: 3 }),
+  fileBase: fc.option(folder),
   retentionDays: fc.integer({ min: 1, max: 5 }),
   idempotencyDays: fc.nat(5),
   keepDeleted: fc.boolean(),

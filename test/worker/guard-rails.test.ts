@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { Config, OrgConfig } from '../../src/shared/config.ts'
@@ -205,6 +205,31 @@ describe('the guard rails of a request', { concurrency: true }, () => {
     while ((await world.store.ledger.load('by-bullmq')) === null) await statusSoon()
     await refused(world, 'by-bullmq', 'TOO_MANY_RECORDS')
   })
+
+  for (const [first, second] of [
+    ['.', 'b'],
+    ['b', '.'],
+  ] as const) {
+    test(`take a relative path for no file, where workers start it at ${first} and at ${second}`, async (t) => {
+      const world = await startWorld(t, { redis, clock: hurried })
+      const { folder, org, producer } = world
+      await mkdir(join(folder, 'b'))
+      for (const place of ['.', 'b']) {
+        const text = `${['Id', ...fresh(3)].join('\n')}\n`
+        await writeFile(join(folder, place, 'ids.csv'), text)
+      }
+      for (const start of [first, second]) {
+        await world.startWorker({ files: { roots: [join(folder, start), join(folder, 'b')] } })
+      }
+      const submit = async (path: string) => {
+        const source = { type: 'file' as const, path }
+        return (await producer.submit({ org, object: 'Contact', source })).request.id
+      }
+      await refused(world, await submit('ids.csv'), 'SOURCE_NOT_ALLOWED')
+      const absolute = await submit(join(folder, 'b', 'ids.csv'))
+      assert.deepEqual((await receiptOf(world, absolute)).outcome, outcome({ deleted: 3 }))
+    })
+  }
 
   test('leave with its receipt: a record that is kept holds none', async (t) => {
     const world = await startWorld(t, { redis, clock: hurried })

@@ -24,9 +24,14 @@ export async function guardsFor(running: Running, store: OrgStore): Promise<Guar
   const { config, org, redis, input, flags } = running
   const own = railsOf(config, org)
   const rails = redis.embedded
-    ? { ...own, fileRoots: readableFolders(config, input) }
+    ? { ...own, ...readable(config, input) }
     : ((await store.ledger.rails())?.rails ?? own)
   return { ...rails, maxRecords: Math.max(rails.maxRecords, flags.maxRecords ?? 0) }
+}
+
+function readable(config: Config, input: Input): Pick<GuardRails, 'fileRoots' | 'fileBase'> {
+  const fileRoots = readableFolders(config, input)
+  return { fileRoots, fileBase: fileRoots[0] ?? null }
 }
 
 /** Folders of which this process may read, the one of the file that was typed among them. */

@@ -12,6 +12,7 @@ export function railsOf(
     ...{ retentionDays, idempotencyDays },
     objects: Object.fromEntries([...objects.values()].map(({ name, prefix }) => [name, prefix])),
     fileRoots: files.roots,
+    fileBase: files.roots[0] ?? null,
     keepDeleted: audit.keepDeleted,
   }
 }

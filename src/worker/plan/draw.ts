@@ -56,7 +56,7 @@ export async function draw(
 ): Promise<Draft> {
   const { request } = record
   const object = allowedObject(request, guards, deps.org.name)
-  const source = openSource(record, lot, { store: deps.store, fileRoots: guards.fileRoots })
+  const source = openSource(record, lot, deps.store, guards)
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
   const limit = Math.min(request.maxRecords ?? guards.maxRecords, guards.maxRecords)
   const stager = new PlanStager(

@@ -1,4 +1,5 @@
 import { SourceError } from '../../shared/errors.ts'
+import type { GuardRails } from '../../shared/guard-rails.ts'
 import type { SourcePin } from '../../shared/ledger/pin-source.ts'
 import type { RequestRecord } from '../../shared/ledger/record.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
@@ -15,7 +16,8 @@ import { stagedSource } from './staged.ts'
 export function openSource(
   { request: { id, source }, staged, limits }: RequestRecord,
   lot: string,
-  { store, fileRoots }: { readonly store: OrgStore; readonly fileRoots: readonly string[] },
+  store: OrgStore,
+  { fileRoots: roots, fileBase: base }: Pick<GuardRails, 'fileRoots' | 'fileBase'>,
 ): Source {
   switch (source.type) {
     case 'ids':
@@ -31,7 +33,7 @@ export function openSource(
       const { path, sha256 } = source
       const events = sameAtEachAttempt(path, (pin) => store.ledger.pinSource({ id, lot, pin }))
       const within = limits?.files ?? null
-      return fileSource({ path, roots: fileRoots, within, sha256, events })
+      return fileSource({ path, roots, base, within, sha256, events })
     }
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)

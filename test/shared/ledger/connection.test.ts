@@ -24,7 +24,7 @@ const server = await startRedis({ after })
 
 const RAILS: GuardRails = {
   ...{ maxRecords: 1, approvalAbove: null, canary: 0, hardDelete: false, objects: {} },
-  ...{ fileRoots: [], retentionDays: 1, idempotencyDays: 0, keepDeleted: false },
+  ...{ fileRoots: [], fileBase: null, retentionDays: 1, idempotencyDays: 0, keepDeleted: false },
 }
 
 const ORDER = ingestOrder('order-a', [chunkRef('R1', 0)])
