@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
-import { createProducer, RedisUnavailableError } from '../../src/producer/producer.ts'
+import {
+  createProducer,
+  NotWaitingError,
+  RedisUnavailableError,
+} from '../../src/producer/producer.ts'
 import { replicatedTo } from '../../src/shared/redis/replicated.ts'
 import { connectRedis, inspectRedis, type RedisClient } from '../../src/shared/redis.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -52,8 +56,11 @@ test('without the replica nobody is told that it is kept, and repeating it is ha
   await refused(producer.cancel('frozen-2'))
   // What is there already is no better known to be kept.
   await refused(producer.submit({ id: 'frozen', ...REQUEST }))
+  // Nor is what a refusal rests on.
+  await refused(producer.approve('frozen'))
   process.kill(replica.pid, 'SIGCONT')
   await followed(t)
+  await assert.rejects(producer.approve('frozen'), NotWaitingError)
   const { created, request } = await producer.submit({ id: 'frozen', ...REQUEST })
   assert.deepEqual([created, request.id], [false, 'frozen'])
 })

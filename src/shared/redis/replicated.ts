@@ -1,4 +1,5 @@
 import { Cluster } from 'ioredis'
+import { ExpungeError } from '../errors.ts'
 import type { RedisClient } from '../redis.ts'
 import { RedisUnavailableError } from './trouble.ts'
 import { RedisUnusableError } from './usable.ts'
@@ -15,7 +16,10 @@ const REPLICAS_WITHIN_MS = 1000
 const FENCE = '{expunge:fence}'
 const FENCE_SECONDS = 3600
 
-/** Does something that writes, and resolves once that is on as many replicas as asked for. */
+/**
+ * Does something that writes, and resolves once that is on as many replicas as asked for. So is what
+ * it is refused for: that a plan is approved already, by a call that a failover may still take back.
+ */
 export type Replicated = <T>(write: () => Promise<T>) => Promise<T>
 
 /**
@@ -45,15 +49,28 @@ export function replicatedTo(redis: RedisClient, replicas: number, unknown: stri
   const count = oneAfterAnother(ask)
   return async (write) => {
     const since = connection
-    const result = await write()
+    const answer = await answerOf(write)
     const counted = await count()
     const reached = since === connection ? counted : 0
-    if (reached >= replicas) return result
+    if (reached >= replicas) return answer()
     throw new RedisUnavailableError(
       'REDIS_NOT_REPLICATED',
       `${reached} of ${replicas} replicas within ${REPLICAS_WITHIN_MS / 1000} s`,
       unknown,
     )
+  }
+}
+
+/** A result, or a refusal that rests on what is there; all else is thrown at once. */
+async function answerOf<T>(write: () => Promise<T>): Promise<() => T> {
+  try {
+    const result = await write()
+    return () => result
+  } catch (error) {
+    if (!(error instanceof ExpungeError) || error instanceof RedisUnavailableError) throw error
+    return () => {
+      throw error
+    }
   }
 }
 
