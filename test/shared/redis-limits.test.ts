@@ -98,14 +98,7 @@ describe('a server that refuses writes', { concurrency: true }, () => {
   })
 
   test('a cluster is waited for, too', async (t) => {
-    const bus = String(await freePort())
-    const own = await startRedis(t, {
-      args: [
-        ...['--cluster-enabled', 'yes', '--cluster-port', bus],
-        ...['--cluster-announce-ip', '127.0.0.1'],
-      ],
-    })
-    const { redis: admin } = open(t, own)
+    const { server: own, admin } = await startNode(t)
     await admin.cluster('ADDSLOTSRANGE', 0, 16_383)
     // A node that has just started takes 2 s before it calls itself a cluster.
     while (!String(await admin.cluster('INFO')).includes('cluster_state:ok')) await pause()
@@ -119,7 +112,46 @@ describe('a server that refuses writes', { concurrency: true }, () => {
     assert.equal(await again, 'OK')
     assert.deepEqual(codesOf(errors), ['REDIS_FULL'])
   })
+
+  test('so is one node of a cluster that is away while the others answer', async (t) => {
+    const here = await startNode(t)
+    const away = await startNode(t)
+    await here.admin.cluster('ADDSLOTSRANGE', 0, 8191)
+    await away.admin.cluster('ADDSLOTSRANGE', 8192, 16_383)
+    await here.admin.call('CLUSTER', 'MEET', away.server.host, away.server.port, away.bus)
+    for (const { admin } of [here, away]) {
+      const isWhole = (info: string) => /cluster_state:ok.*known_nodes:2/s.test(info)
+      while (!isWhole(String(await admin.cluster('INFO')))) await pause()
+    }
+    const { host, port } = here.server
+    const { redis } = connect(t, { kind: 'cluster', nodes: [{ host, port }], tls: false }, 'wait')
+    const key = 'foo'
+    assert.ok(Number(await here.admin.cluster('KEYSLOT', key)) > 8191)
+    assert.equal(await redis.set(key, 'value'), 'OK')
+    await away.server.kill()
+    const again = redis.set(key, 'again')
+    // It looks for the node after each failure; by itself ioredis gives up after 16.
+    const { promise: lookedOften, resolve } = Promise.withResolvers<void>()
+    let looks = 0
+    redis.on('refresh', () => {
+      if (++looks === 20) resolve()
+    })
+    await Promise.race([again, lookedOften])
+    await away.server.restart()
+    assert.equal(await again, 'OK')
+  })
 })
+
+async function startNode(t: Scope) {
+  const bus = String(await freePort())
+  const server = await startRedis(t, {
+    args: [
+      ...['--cluster-enabled', 'yes', '--cluster-port', bus],
+      ...['--cluster-announce-ip', '127.0.0.1'],
+    ],
+  })
+  return { server, bus, admin: open(t, server).redis }
+}
 
 describe('a server that cannot be trusted with requests', { concurrency: true }, () => {
   test('a replica is refused at the start, and its primary named', async (t) => {

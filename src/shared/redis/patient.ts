@@ -82,6 +82,8 @@ export class PatientCluster extends Cluster {
   ): void {
     const trouble = refusalOf(error)
     if (trouble === null) {
+      // A node that is away is no redirection: of those ioredis follows 16, for some two seconds.
+      if (troubleOf(error) === 'REDIS_AWAY') delete ttl.value
       super.handleError(error, ttl, handlers)
       return
     }

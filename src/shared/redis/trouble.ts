@@ -55,7 +55,7 @@ const WORD = /^(?:ERR Error running script .*? -)?([A-Z]+) /s
 
 /** What ioredis says where the connection is the trouble. */
 const NO_CONNECTION =
-  /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache)/
+  /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache|Too many Cluster redirections)/
 
 /** Null where the error says nothing about the state of Redis: then it is a defect. */
 export function troubleOf(error: unknown): RedisTrouble | null {
