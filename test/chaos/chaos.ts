@@ -9,7 +9,7 @@ import type { Chaos } from './helpers/chaos.ts'
 import { startChild } from './helpers/child.ts'
 import { OwnScope } from './helpers/scope.ts'
 import { Tally } from './helpers/tally.ts'
-import { random, randomOnCluster } from './random.chaos.ts'
+import { random, randomOnCluster, randomOnSentinel } from './random.chaos.ts'
 import { recovery } from './recovery.chaos.ts'
 import { shutdown } from './shutdown.chaos.ts'
 
@@ -26,6 +26,7 @@ const SCENARIOS: Readonly<Record<string, (chaos: Chaos) => Promise<void>>> = {
   emptied,
   random,
   cluster: randomOnCluster,
+  sentinel: randomOnSentinel,
 }
 
 const seed = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))

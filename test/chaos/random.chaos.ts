@@ -3,6 +3,7 @@ import { stragglers, submitAll } from './helpers/callers.ts'
 import type { Chaos } from './helpers/chaos.ts'
 import type { Entry } from './helpers/child.ts'
 import { CLOCK_SHIFT } from './helpers/clocks.ts'
+import { sentinel } from './helpers/failover.ts'
 import { Fleet } from './helpers/fleet.ts'
 import { judge, sweptAway, toldOf } from './helpers/judge.ts'
 import { errandsOf } from './helpers/load.ts'
@@ -39,6 +40,7 @@ const SERVICE_CLOCK = [-15]
 
 export const random = (chaos: Chaos) => runOn(singleServer, chaos)
 export const randomOnCluster = (chaos: Chaos) => runOn(cluster, chaos)
+export const randomOnSentinel = (chaos: Chaos) => runOn(sentinel, chaos)
 
 async function runOn(
   start: (scope: Chaos['scope']) => Promise<Servers>,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +27,8 @@ export interface TestRedisOptions {
    * is one, as every server is to have, but nobody waits for the disk; `restart` finds nothing.
    */
   readonly appendOnly?: boolean
+  /** A configuration file of its own, so that the role that Sentinel gives it outlives a restart. */
+  readonly ownFile?: boolean
   /** More of redis-server's own arguments, `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[]
 }
@@ -92,12 +94,15 @@ export function server(): Promise<RedisServer> {
 async function spawnRedis(program: RedisServer, options: TestRedisOptions): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-test-redis-'))
   const logFile = join(folder, 'redis.log')
+  const ownFile = join(folder, 'redis.conf')
+  if (options.ownFile) await writeFile(ownFile, '')
   const start = (port: number): Promise<RedisProcess> =>
     startRedisProcess({
       server: program,
       address: { host: '127.0.0.1', port },
       logFile,
       args: [
+        ...(options.ownFile ? [ownFile] : []),
         ...['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--logfile', logFile],
         // BullMQ's delayed jobs are up to 135 ms late at the default of 10, 18 ms at 100.
         ...['--save', '', '--hz', '100', '--appendonly', 'yes'],

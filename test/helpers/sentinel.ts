@@ -6,7 +6,8 @@ import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts
 import type { RedisConfig } from '../../src/shared/redis.ts'
 import { server, type TestRedis } from './redis.ts'
 
-const NAME = 'main'
+/** What a Sentinel calls its primary. */
+export const NAME = 'main'
 /** Without an answer for so long a primary counts as gone. */
 const DOWN_AFTER_MS = 500
 
@@ -18,10 +19,24 @@ export interface TestSentinel {
   readonly port: number
   /** How to get to the primary by it. */
   readonly redis: RedisConfig
+  /** SIGKILL, and waits until the process is gone. */
+  kill(): Promise<void>
+  /** Starts it again with what it had written down. */
+  restart(): Promise<void>
 }
 
-/** A Sentinel that watches a primary alone, and is quick to give it up. */
-export async function startSentinel(t: Scope, primary: TestRedis): Promise<TestSentinel> {
+interface Watch {
+  /** Sentinels that must agree that the primary is gone. */
+  readonly quorum?: number
+  readonly downAfterMs?: number
+}
+
+/** A Sentinel that is quick to give up the primary that it watches: alone, unless told otherwise. */
+export async function startSentinel(
+  t: Scope,
+  primary: TestRedis,
+  { quorum = 1, downAfterMs = DOWN_AFTER_MS }: Watch = {},
+): Promise<TestSentinel> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-test-sentinel-'))
   const port = await freePort()
   const configuration = join(folder, 'sentinel.conf')
@@ -30,23 +45,34 @@ export async function startSentinel(t: Scope, primary: TestRedis): Promise<TestS
     `bind 127.0.0.1
 port ${port}
 dir ${JSON.stringify(folder)}
-sentinel monitor ${NAME} 127.0.0.1 ${primary.port} 1
-sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}
+sentinel monitor ${NAME} 127.0.0.1 ${primary.port} ${quorum}
+sentinel down-after-milliseconds ${NAME} ${downAfterMs}
 sentinel failover-timeout ${NAME} 5000
 `,
   )
-  const sentinel = await startRedisProcess({
-    server: await server(),
-    address: { host: '127.0.0.1', port },
-    logFile: join(folder, 'sentinel.log'),
-    args: [configuration, '--sentinel'],
-  })
+  const start = async () =>
+    startRedisProcess({
+      server: await server(),
+      address: { host: '127.0.0.1', port },
+      logFile: join(folder, 'sentinel.log'),
+      args: [configuration, '--sentinel'],
+    })
+  let sentinel = await start()
+  const kill = () => sentinel.kill('SIGKILL')
   t.after(async () => {
-    await sentinel.kill('SIGKILL')
+    await kill()
     await rm(folder, { recursive: true, force: true })
   })
   const sentinels = [{ host: '127.0.0.1', port }]
-  return { port, redis: { kind: 'sentinel', sentinels, name: NAME, tls: false } }
+  return {
+    port,
+    redis: { kind: 'sentinel', sentinels, name: NAME, tls: false },
+    kill,
+    restart: async () => {
+      await kill()
+      sentinel = await start()
+    },
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -17,6 +17,8 @@ export interface Account {
   readonly verdicts: readonly (readonly string[])[]
   /** The audit option was on: `deleted.csv` lists every deleted id. */
   readonly keepDeleted: boolean
+  /** Ids that an ingest job carried of which a failover left no trace: nobody can know their fate. */
+  readonly forgotten: ReadonlySet<string>
 }
 
 const DELETED = 'DELETED'
@@ -58,8 +60,10 @@ async function auditReceipt({ receipt, folder }: Account): Promise<string[]> {
 }
 
 /** No outcome: then nothing may have been deleted. */
-function auditUntouched({ receipt, verdicts }: Account): string[] {
-  const touched = verdicts.filter((codes) => codes.length > 0).length
+function auditUntouched({ receipt, records, verdicts, forgotten }: Account): string[] {
+  const touched = records.accepted.filter(
+    (id, at) => (verdicts[at] ?? []).length > 0 && !forgotten.has(id),
+  ).length
   return [
     ...check('status without an outcome', receipt.status, 'cancelled'),
     ...check('ids touched though there is no outcome', touched, 0),
@@ -83,7 +87,7 @@ async function auditOutcome(account: Account, outcome: Outcome): Promise<string[
     ...check('listed ids that were not planned', listed.filter((id) => !codes.has(id)).length, 0),
     ...check('status', receipt.status, statusOf(receipt, outcome)),
     ...auditPatience(receipt, outcome),
-    ...failed.flatMap((line) => auditFailure(line, codes)),
+    ...failed.flatMap((line) => auditFailure(line, codes, account)),
     ...unprocessed.flatMap((id) => auditUnprocessed(id, codes, account)),
     ...auditRest(outcome, new Set(listed), codes, account),
     ...(await auditDeleted(account, outcome, new Set(listed), codes)),
@@ -102,10 +106,15 @@ function auditPatience({ status, error, failures, ingestJobs }: Receipt, outcome
   ]
 }
 
-function auditFailure(line: string, codes: ReadonlyMap<string, readonly string[]>): string[] {
+function auditFailure(
+  line: string,
+  codes: ReadonlyMap<string, readonly string[]>,
+  { forgotten }: Account,
+): string[] {
   const [id = '', code = ''] = line.split(',')
   const told = codes.get(id) ?? []
-  if (told.includes(DELETED)) return [`${id} is told failed (${code}), but was deleted`]
+  if (told.includes(DELETED) && !forgotten.has(id))
+    return [`${id} is told failed (${code}), but was deleted`]
   return told.includes(code) ? [] : [`${id} is told failed (${code}), but was told ${told}`]
 }
 
@@ -113,9 +122,10 @@ function auditFailure(line: string, codes: ReadonlyMap<string, readonly string[]
 function auditUnprocessed(
   id: string,
   codes: ReadonlyMap<string, readonly string[]>,
-  { records, receipt }: Account,
+  { records, receipt, forgotten }: Account,
 ): string[] {
   if (
+    forgotten.has(id) ||
     receipt.ingestJobs.some(isInDoubt) ||
     !codes.get(id)?.includes(DELETED) ||
     records.missing.includes(id)

@@ -41,6 +41,7 @@ async function overHttp({ request }: Entry, { service }: Place): Promise<void> {
 }
 
 /** As the README tells those who speak nothing but BullMQ. */
-async function byJob({ request }: Entry, { door }: Place): Promise<void> {
-  await door.add('deletion-request', request, { jobId: `r-${request.id}`, attempts: 3 })
+async function byJob({ request }: Entry, { door, kept }: Place): Promise<void> {
+  const options = { jobId: `r-${request.id}`, attempts: 3 }
+  await kept(() => door.add('deletion-request', request, options))
 }

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
-import { auditRequest } from './audit.ts'
+import type { RequestView } from '../../../src/producer/producer.ts'
+import { type Account, auditRequest } from './audit.ts'
 import type { Chaos } from './chaos.ts'
+import { forgottenBy, nothingForgotten } from './forgotten.ts'
 import { ageStaged, leftovers } from './leftovers.ts'
 import type { Errand } from './load.ts'
 import type { Place } from './place.ts'
@@ -13,23 +15,35 @@ export async function judge(
   place: Place,
   { tally, fail }: Chaos,
 ): Promise<void> {
+  const { producer, org, sandbox, servers, uploads } = place
+  const views = await Promise.all(
+    errands.map(({ request: { id } }) => producer.inspect(id, { org })),
+  )
+  const receipts = views.flatMap((view) => view?.receipt ?? [])
+  const said = await sandbox.stats()
+  const forgotten = servers.forgets
+    ? await forgottenBy(said, receipts, uploads)
+    : nothingForgotten(said)
   let deletedAsPlanned = 0
-  for (const errand of errands) {
+  for (const [at, errand] of errands.entries()) {
     tally.entered(errand.door)
-    const { id } = errand.request
-    const verdicts = await place.sandbox.verdictsOf(errand.records.accepted)
+    const verdicts = await sandbox.verdictsOf(errand.records.accepted)
     deletedAsPlanned += verdicts.filter((codes) => codes.includes('DELETED')).length
-    const complaints = await judgeOne(errand, verdicts, place, tally)
-    if (complaints.length > 0) fail(`${id}: ${complaints.join('\n  ')}`)
+    const view = views[at]
+    // Whoever has no receipt was told of before.
+    if (view === null || view === undefined || view.receipt === null) continue
+    tally.settled(view.receipt)
+    const complaints = await judgeOne(errand, view, { verdicts, forgotten: forgotten.ids }, place)
+    if (complaints.length > 0) fail(`${view.id}: ${complaints.join('\n  ')}`)
   }
-  const stats = await place.sandbox.stats()
+  const { stats } = forgotten
   const violations = stats.violations.filter((violation) => !isTooLate(violation))
   tally.tooLate(stats.violations.length - violations.length)
-  const told = { ...stats, violations }
+  tally.forgot(forgotten.jobs, forgotten.sentAgain)
   for (const complaint of auditSalesforce({
-    stats: told,
+    stats: { ...stats, violations },
     deletedAsPlanned,
-    window: place.window,
+    window: servers.forgets ? Number.POSITIVE_INFINITY : place.window,
   })) {
     fail(complaint)
   }
@@ -38,18 +52,14 @@ export async function judge(
 
 async function judgeOne(
   { request, records }: Errand,
-  verdicts: readonly (readonly string[])[],
-  { producer, org, results }: Place,
-  tally: Chaos['tally'],
+  { status, receipt }: RequestView,
+  known: Pick<Account, 'verdicts' | 'forgotten'>,
+  { org, results }: Place,
 ): Promise<readonly string[]> {
-  const view = await producer.inspect(request.id, { org })
-  const receipt = view?.receipt
-  // Whoever has none was told of before.
-  if (receipt === null || receipt === undefined) return []
-  if (view?.status !== receipt.status) return [`it is ${view?.status}, its receipt differs`]
-  tally.settled(receipt)
+  if (receipt === null) return []
+  if (status !== receipt.status) return [`it is ${status}, its receipt differs`]
   const complaints = await auditRequest({
-    ...{ records, receipt, verdicts },
+    ...{ records, receipt, ...known },
     folder: join(results, org, request.id),
     keepDeleted: true,
   })

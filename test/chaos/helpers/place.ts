@@ -7,6 +7,7 @@ import { createProducer, type Producer } from '../../../src/producer/producer.ts
 import type { RowRule } from '../../../src/sandbox/sandbox.ts'
 import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { type OrgStore, openOrgStore } from '../../../src/shared/org-store.ts'
+import { type Replicated, replicatedTo } from '../../../src/shared/redis/replicated.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
 import { type Disk, openDisk } from './disk.ts'
 import type { Random } from './random.ts'
@@ -25,11 +26,15 @@ export interface Place {
   readonly producer: Producer
   /** The queue of requests as somebody sees it who speaks nothing but BullMQ. */
   readonly door: Queue
+  /** What is added by that door is answered once the replicas have it, as by every other. */
+  readonly kept: Replicated
   /** URL of the HTTP service, which may be dead at any moment. */
   readonly service: string
   readonly receiver: Receiver
   readonly disk: Disk
   readonly results: string
+  /** Folder in which the sandbox keeps each ingest job's upload, somewhere below. */
+  readonly uploads: string
   /** Ingest jobs that may be at work at once, those of priority `high` among them. */
   readonly window: number
   /** Settings of a worker, and of the service. */
@@ -51,7 +56,10 @@ export async function openPlace(
   const folder = await mkdtemp(join(tmpdir(), 'expunge-chaos-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
   const onError = () => {}
-  const sandbox = await startRemoteSandbox(scope, { rows: { rules }, queueDelayMs: 50 })
+  const uploads = join(folder, 'uploads')
+  const sandbox = await startRemoteSandbox(scope, {
+    ...{ rows: { rules }, queueDelayMs: 50, directory: uploads },
+  })
   const producer = await createProducer({ redis: servers.config, onError })
   scope.after(() => producer.close())
   const redis = connectRedis(servers.config, 'wait', onError)
@@ -59,6 +67,7 @@ export async function openPlace(
   const store = openOrgStore(redis, ORG, onError)
   const door = new Queue('requests', { connection: redis, prefix: orgKeys(ORG).prefix })
   door.on('error', onError)
+  const kept = replicatedTo(redis, servers.config.replicas ?? 0, 'The job is to be added again.')
   const receiver = await startReceiver(scope, random)
   const results = join(folder, 'results')
   await mkdir(results)
@@ -83,7 +92,19 @@ export async function openPlace(
   // What is JSON is YAML, too.
   await writeFile(config, JSON.stringify(settings))
   return {
-    ...{ org: ORG, servers, store, sandbox, producer, door, receiver, disk, results },
+    ...{
+      org: ORG,
+      servers,
+      store,
+      sandbox,
+      producer,
+      door,
+      kept,
+      receiver,
+      disk,
+      results,
+      uploads,
+    },
     service: `http://127.0.0.1:${port}`,
     window: LIMITS.maxInFlight + LIMITS.urgentInFlight,
     env: { EXPUNGE_CONFIG: config },

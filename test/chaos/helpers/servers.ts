@@ -11,6 +11,8 @@ export interface Servers {
   readonly config: RedisConfig
   /** `redis` of the configuration file. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** A failover may take away what nobody waited for, as docs/reliability.md says. */
+  readonly forgets: boolean
   /** Each ends with everything healed. */
   mishaps(minutes: number): readonly Mishap[]
 }
@@ -20,6 +22,7 @@ export async function singleServer(scope: Scope): Promise<Servers> {
   return {
     config: { kind: 'url', url: redis.url },
     settings: { url: redis.url },
+    forgets: false,
     mishaps: (minutes) => outages([redis], minutes),
   }
 }
@@ -42,6 +45,7 @@ export async function cluster(scope: Scope): Promise<Servers> {
   return {
     config: { kind: 'cluster', nodes: hosts, tls: false },
     settings: { cluster: { nodes: hosts.map(({ host, port }) => `${host}:${port}`) } },
+    forgets: false,
     mishaps: (minutes) => outages(nodes, minutes),
   }
 }

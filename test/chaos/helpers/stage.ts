@@ -119,6 +119,7 @@ async function audit(
       folder,
       verdicts,
       keepDeleted,
+      forgotten: new Set(),
     })),
     ...auditSalesforce({
       stats: referee.stats(),

@@ -16,6 +16,8 @@ export class Tally {
   #jobs = '-'
   #planned = 0
   #tooLate = 0
+  #forgotten = 0
+  #sentAgain = 0
   #givenUp = 0
   #lost = 0
   #twice = 0
@@ -44,6 +46,12 @@ export class Tally {
   /** Calls of workers that had stood still and lost their job meanwhile; all were refused. */
   tooLate(calls: number): void {
     this.#tooLate += calls
+  }
+
+  /** Ingest jobs of which a failover left no trace, and ids that were sent after a final verdict. */
+  forgot(jobs: number, sentAgain: number): void {
+    this.#forgotten += jobs
+    this.#sentAgain += sentAgain
   }
 
   /** Seconds that something took that has a bound. */
@@ -83,6 +91,8 @@ export class Tally {
       ...sorted(this.#codes).map(([code, count]) => row(`receipts with ${code}`, count)),
       ['ingest jobs of the random chaos', this.#jobs],
       row('calls that woke up too late, refused by Salesforce', this.#tooLate),
+      row('ingest jobs that a failover forgot', this.#forgotten),
+      row('ids sent after their final verdict, a failover having forgotten it', this.#sentAgain),
       row('ids planned', this.#planned),
       ...VERDICTS.map((verdict) => row(`verdicts ${verdict}`, this.#verdicts[verdict])),
       row('of them given up, five workers having died at one step', this.#givenUp),
