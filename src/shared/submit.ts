@@ -16,9 +16,12 @@ export class ConflictError extends ExpungeError {
   readonly code = 'ID_TAKEN'
   /** Names of the fields that differ, and the content of the source by its digests: never a value. */
   readonly differences: readonly string[]
+  /** What decides who may read the request that has the id. */
+  readonly known: Pick<DeletionRequest, 'org' | 'object' | 'operation'> &
+    Pick<RequestRecord, 'submittedBy'>
 
   constructor(org: string, known: RequestRecord, differing: readonly string[]) {
-    const { id, object } = known.request
+    const { id, object, operation } = known.request
     const submitted = new Date(known.submittedAt).toISOString()
     const what = differing.length === 0 ? '' : `: ${differing.join(', ')}`
     super(
@@ -26,6 +29,7 @@ export class ConflictError extends ExpungeError {
         `submitted ${submitted}). Nothing was changed. Use another id, or none.`,
     )
     this.differences = differing
+    this.known = { org, object, operation, submittedBy: known.submittedBy }
   }
 }
 

@@ -138,6 +138,18 @@ describe('a call', () => {
     assert.equal(await outcomeOf('elsewhere', `${PATH}/any?org=${org}`), '403 ORG_NOT_ALLOWED')
   })
 
+  test('under an id of others learns of their request only what its key may read', async () => {
+    const json = body({ id: 'theirs', source: { type: 'ids', ids: ids18(4, 900) } })
+    assert.equal(await outcomeOf('boss', PATH, { json }), '202')
+    const taken = async (name: (typeof names)[number]) => {
+      const answer = await api.call(PATH, { key: secrets[name], json: body({ id: 'THEIRS' }) })
+      assert.deepEqual([answer.status, answer.json.code], [409, 'ID_TAKEN'])
+      return answer.json.detail
+    }
+    assert.match(await taken('boss'), /sha256.*\(Contact, /)
+    assert.doesNotMatch(await taken('crm'), /Contact|queued|completed|bytes|sha256/)
+  })
+
   test('asks for as many records as its key allows', async () => {
     assert.equal(await outcomeOf('small', PATH, { json: body() }), '403 TOO_MANY_RECORDS')
     const csv = { body: `Id\n${ids18(3).join('\n')}`, headers: { 'Content-Type': 'text/csv' } }

@@ -5,6 +5,7 @@ import { explained } from '../../../shared/redis/trouble.ts'
 import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared/request.ts'
 import { InvalidRequestError } from '../../../shared/request-problems.ts'
 import { pinContent } from '../../../shared/submit/pin-content.ts'
+import { ConflictError } from '../../../shared/submit.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { type Attempt, audit, auditFailure } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
@@ -12,7 +13,7 @@ import { inQuery, requestOf } from '../csv-options.ts'
 import { UPLOADS_AT_ONCE, UPLOADS_PER_KEY } from '../limits.ts'
 import { ownOrgQuery, parseFields } from '../parameters.ts'
 import { HttpError } from '../problem.ts'
-import { limitsOf, maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
+import { type ApiKey, limitsOf, mayRead, maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { steadily } from '../steady-body.ts'
@@ -99,7 +100,9 @@ async function accept(
   const key = callers.of(request)
   noteRequest(wanted.org, wanted)
   const submitted = producer.submit(wanted, upload, callers.callerOf(key))
-  const answer = await submitted.catch((error: unknown) => fail(error, request, wanted, service))
+  const answer = await submitted.catch((error: unknown) =>
+    fail(unlessForeign(error, key, wanted), request, wanted, service),
+  )
   if (answer.created) {
     const { id, org } = answer.request
     const { object, operation, dryRun, reason } = answer.request.request
@@ -139,6 +142,13 @@ function fail(
 ): never {
   auditFailure(log, request, callers.of(request), { action: 'submit', org, id, reason }, error)
   throw error
+}
+
+/** Whoever may not read the request that has the id learns nothing of it but that it is there. */
+function unlessForeign(error: unknown, key: ApiKey, { id }: DeletionRequest): unknown {
+  if (!(error instanceof ConflictError) || mayRead(key, error.known) === null) return error
+  const message = `The id ${id} belongs to a request that the key ${key.name} may not read. Nothing was changed. Use another id, or none.`
+  return new HttpError('ID_TAKEN', message)
 }
 
 /** The org may stand in the query string, as everywhere, or in the body, but they must agree. */
