@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { DeletionRequestInput, Outcome, Receipt, Status } from '../../src/producer/producer.ts'
 import { NO_OUTCOME } from '../../src/shared/receipt.ts'
+import { poll } from './poll.ts'
 import type { World } from './world.ts'
 
 type Fields = Partial<Omit<DeletionRequestInput, 'org' | 'source'>>
@@ -28,18 +28,17 @@ export async function deleteIds(
 }
 
 /** The producer's own `wait` looks four times a second; tests have no time for that. */
-export async function receiptOf({ store }: World, id: string): Promise<Receipt> {
-  for (;;) {
+export function receiptOf({ store }: World, id: string): Promise<Receipt> {
+  return poll(async () => {
     const record = await store.ledger.load(id)
     if (record === null) throw new Error(`expected a request ${id}`)
-    if (record.receipt !== null) return record.receipt
-    await delay(10)
-  }
+    return record.receipt
+  })
 }
 
 /** Resolves once the request has come so far. */
 export async function statusReached({ store }: World, id: string, status: Status): Promise<void> {
-  while ((await store.ledger.load(id))?.status !== status) await delay(10)
+  await poll(async () => ((await store.ledger.load(id))?.status === status ? true : null))
 }
 
 /** The lines of a result file without its header, null where there is none. */

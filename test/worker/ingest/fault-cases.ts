@@ -3,7 +3,7 @@ import type { CallAction, FaultScript, RowRules } from '../../../src/sandbox/san
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../../../src/shared/objects.ts'
 import type { Outcome, Receipt } from '../../../src/shared/receipt.ts'
 import { leapingClock } from '../../helpers/clock.ts'
-import { outcome, receiptOf, submitIds } from '../../helpers/deletion.ts'
+import { deleteIds, outcome } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import type { TestRedis } from '../../helpers/redis.ts'
 import { startWorld, type World } from '../../helpers/world.ts'
@@ -126,12 +126,7 @@ interface Met {
  * Runs one case, and checks what must be true whatever happened: every fault did happen, every id is
  * in the receipt's account as it is in the org's own, and nothing is left open or running.
  */
-export async function meet(
-  world: World,
-  index: number,
-  one: FaultCase,
-  receive: (world: World, request: string) => Promise<Receipt> = receiptOf,
-): Promise<Met> {
+export async function meet(world: World, index: number, one: FaultCase): Promise<Met> {
   const object = objectOf(index).name
   const { referee, faults: scripts } = world.sandbox
   const added = one.faults.map((fault) => {
@@ -139,7 +134,7 @@ export async function meet(
     return scripts.add({ times: 1, ...about, ...fault }).id
   })
   const ids = idsOf(index)
-  const receipt = await receive(world, await submitIds(world, ids, { object }))
+  const receipt = await deleteIds(world, ids, { object })
 
   const missed = scripts.list().filter(({ id, fired }) => added.includes(id) && fired === 0)
   for (const id of added) scripts.remove(id)
