@@ -17,7 +17,7 @@ import { assertHonest } from './honest.ts'
  * run, `LIES_CASES` makes it longer.
  */
 
-const CASES = Number(process.env['LIES_CASES'] ?? 40)
+const CASES = Number(process.env['LIES_CASES'] ?? 15)
 const SEED = Number(process.env['LIES_SEED'] ?? Math.floor(Math.random() * 1e9))
 const PER_CASE = 20
 
