@@ -33,9 +33,18 @@ export async function leave({ redis, ledger }: Place, worker: string): Promise<v
   await redis.zrem(ledger.keys.workers, worker)
 }
 
-/** A sign that a `run` is at work on its request; it is no worker, for it does nobody else's work. */
+/**
+ * A sign that a `run` is at work on its request; it is no worker, for it does nobody else's work. Those
+ * of runs that died are forgotten by the way.
+ */
 export async function giveSign({ redis, ledger }: Place, request: string): Promise<void> {
-  await redis.zadd(ledger.keys.runs, await redisNow(redis), request.toLowerCase())
+  const { runs } = ledger.keys
+  const now = await redisNow(redis)
+  await Promise.all([
+    redis.zadd(runs, now, request.toLowerCase()),
+    redis.zremrangebyscore(runs, '-inf', now - ALIVE_MS),
+    redis.pexpire(runs, ALIVE_MS),
+  ])
 }
 
 export async function endSign({ redis, ledger }: Place, request: string): Promise<void> {

@@ -64,6 +64,19 @@ describe('a worker for one request', () => {
     assert.equal(await client.exists(ledger.keys.workers), 0)
   })
 
+  test('leaves no sign of itself in Redis where it dies, nor of others that did', async (t) => {
+    const world = await startWorld(t, { redis })
+    const { ledger, redis: client } = world.store
+    await client.zadd(ledger.keys.runs, 1, 'killed')
+    await world.startWorker({}, { only: 'own' })
+    // Whoever asks for a run forgets the dead as well: here nobody asks.
+    const signs = () => client.zrange(ledger.keys.runs, '0', '-1')
+    while (!(await signs()).includes('own')) await delay(5)
+    while ((await signs()).length > 1) await delay(5)
+    const left = await client.pttl(ledger.keys.runs)
+    assert.ok(left > 0 && left <= 15_000, `${left} ms`)
+  })
+
   test('shows that it is at work, and no longer once it has stopped', async (t) => {
     const world = await startWorld(t, { redis })
     const worker = await world.startWorker({}, { only: 'Own' })
