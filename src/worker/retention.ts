@@ -16,6 +16,9 @@ export interface RetentionDeps {
 /** In one turn, so that the sweep goes on; a turn comes every half minute. */
 const MOST_FOLDERS = 200
 
+/** One that cannot be removed comes again after so long: it must not keep the place of others. */
+const AGAIN_SECONDS = 600
+
 /** Removes the folders whose time is over. Several workers may do it at once. */
 export async function removeDueFolders(
   { store, results }: RetentionDeps,
@@ -32,6 +35,7 @@ export async function removeDueFolders(
     } catch (error) {
       if (!(error instanceof ResultsStoreError)) throw error
       failed.push(error)
+      await ledger.keepFolder(results.id, folder, AGAIN_SECONDS)
     }
   }
   const [err] = failed

@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test'
 import type { Receipt } from '../../src/shared/receipt.ts'
 import { openResultsStore, ResultsStoreError } from '../../src/shared/results.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
+import { removeDueFolders } from '../../src/worker/retention.ts'
 import { settleRequest } from '../../src/worker/settle.ts'
 import { sweep } from '../../src/worker/sweep.ts'
 import { hurried } from '../helpers/clock.ts'
@@ -318,6 +319,27 @@ describe('result files', () => {
     assert.deepEqual(await readdir(join(at.results, at.org)), ['again', 'foreign', 'kept'])
     assert.deepEqual(await connection.zrange(ledger.keys.folders(store), '0', '-1'), ['kept'])
   })
+})
+
+test('result files that cannot be removed keep no others beyond their time', async (t) => {
+  const at = await world(t)
+  const { redis: connection, ledger } = at.store
+  const deps = await plannerDeps(at)
+  const due = ledger.keys.folders(deps.results.id)
+  const stuck = Array.from({ length: 300 }, (_, n) => `stuck-${n}`)
+  await connection.zadd(due, ...stuck.flatMap((name) => [1, name]), 2, 'old')
+  await mkdir(folderOf(at, 'old'), { recursive: true })
+  const remove: typeof deps.results.remove = async (org, name, isStillDue) => {
+    if (name.startsWith('stuck')) throw new ResultsStoreError('not ours')
+    return deps.results.remove(org, name, isStillDue)
+  }
+  const sweeping = { ...deps, results: { ...deps.results, remove } }
+  for (let turns = 0; turns < 2; turns++) await removeDueFolders(sweeping, context())
+  assert.deepEqual(await readdir(join(at.results, at.org)), [])
+  const left = await connection.zrange(due, '0', '-1', 'WITHSCORES')
+  assert.equal(left.length, 2 * stuck.length)
+  const [now = 0] = (await connection.time()).map(Number)
+  for (const [at, score] of left.entries()) assert.ok(at % 2 === 0 || Number(score) > now)
 })
 
 /** The id of its results store. */
