@@ -35,7 +35,7 @@ export async function checkConfinement(stack: Stack): Promise<string> {
 const ASK_READINESS =
   "fetch('http://127.0.0.1:9464/readyz').then((answer) => answer.text()).then(console.log)"
 
-const REDIS_CLI = 'redis-cli --no-auth-warning -u "$(cat /run/secrets/redis/url)"'
+const REDIS_CLI = 'REDISCLI_AUTH="$(sed -n "s/^requirepass //p" /tmp/redis.conf)" redis-cli'
 
 /** Prometheus reaches the metrics, and neither it nor anything else of its networks Redis. */
 export async function checkNetworks(stack: Stack): Promise<string> {

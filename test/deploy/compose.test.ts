@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { loadConfig } from '../../src/shared/config.ts'
+import { connectRedis } from '../../src/shared/redis.ts'
+import { server, startRedis } from '../helpers/redis.ts'
 import { textOf, yamlOf } from './manifests.ts'
 
 const strings = z.array(z.string())
@@ -26,6 +29,7 @@ const service = z.object({
   stop_grace_period: z.string().optional(),
   networks: strings,
   user: z.string().optional(),
+  healthcheck: z.object({ test: strings.optional() }).optional(),
 })
 const composeSchema = z.object({
   services: z.record(z.string(), service.partial({ command: true })),
@@ -131,7 +135,7 @@ test('Redis has a password of the operator and no other, and starts with none mi
   assert.deepEqual([shell, flag], ['sh', '-c'])
   assert.doesNotMatch(
     await textOf('docker-compose.yml'),
-    /requirepass (?!\\1)|redis:\/\/:(?!PASSWORD|\\\()/,
+    /requirepass (?!\\1|\/\/p)|redis:\/\/:(?!PASSWORD|\\\()/,
   )
   const folder = await mkdtemp(join(tmpdir(), 'expunge-compose-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -163,6 +167,34 @@ test('Redis has a password of the operator and no other, and starts with none mi
     const mounts = services[name]?.volumes ?? []
     assert.ok(mounts.includes('./deploy/compose/secrets/redis:/run/secrets/redis:ro'), name)
   }
+})
+
+test('Redis is healthy where it answers to the password, which no list of processes shows', async (t) => {
+  const [kind, check = ''] = services['redis']?.healthcheck?.test ?? []
+  assert.equal(kind, 'CMD-SHELL')
+  const redis = await startRedis(t)
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-compose-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const { command, env } = await server()
+  const client = join(dirname(command), 'redis-cli')
+  if (!existsSync(client)) return t.skip('no redis-cli beside the server')
+  const log = join(folder, 'arguments')
+  // The server of the test has a port of its own.
+  const wrapper = `#!/bin/sh\necho "$@" >> ${log}\nexec ${client} -p ${redis.port} "$@"\n`
+  await writeFile(join(folder, 'redis-cli'), wrapper, { mode: 0o755 })
+  const conf = join(folder, 'redis.conf')
+  const healthy = async (password: string) => {
+    await writeFile(conf, `requirepass ${password}\n`)
+    const script = check.replaceAll('$$', '$').replaceAll('/tmp/redis.conf', conf)
+    const PATH = `${folder}:${process.env['PATH']}`
+    return spawnSync('sh', ['-c', script], { env: { ...process.env, ...env, PATH } }).status === 0
+  }
+  const connection = connectRedis({ kind: 'url', url: redis.url }, 'fail-fast', () => {})
+  t.after(() => connection.disconnect())
+  await connection.config('SET', 'requirepass', 's3cret')
+  assert.equal(await healthy('s3cret'), true)
+  assert.equal(await healthy('another'), false)
+  assert.doesNotMatch(await readFile(log, 'utf8'), /s3cret|another/)
 })
 
 test('who is stopped has the time that the promise takes', () => {
