@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedRedisError } from '../../src/cli/embedded-redis/errors.ts'
 import { findRedisServer } from '../../src/cli/embedded-redis/find-server.ts'
 import { type RedisProcess, startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
 import type { RedisServer } from '../../src/cli/embedded-redis/redis-version.ts'
+import { freePort } from './free-port.ts'
 
 export interface TestRedis {
   readonly url: string
@@ -155,15 +155,6 @@ async function onFreePort(
       if (triesLeft === 0 || !log.includes('Address already in use')) throw error
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('Expected a TCP port')
-  return address.port
 }
 
 function sharedRedis(url: string): TestRedis {

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
 import type { RedisConfig } from '../../src/shared/redis.ts'
+import { freePort } from './free-port.ts'
 import { server, type TestRedis } from './redis.ts'
 
 /** What a Sentinel calls its primary. */
@@ -73,13 +73,4 @@ sentinel failover-timeout ${NAME} 5000
       sentinel = await start()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('Expected a TCP port')
-  return address.port
 }

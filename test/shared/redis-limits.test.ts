@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { Queue, Worker } from 'bullmq'
 import { createProducer, RedisUnavailableError } from '../../src/producer/producer.ts'
@@ -11,6 +10,7 @@ import {
   type RedisConfig,
   RedisUnusableError,
 } from '../../src/shared/redis.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import { REFUSALS } from '../helpers/refusals.ts'
@@ -247,12 +247,4 @@ async function fill({ url }: TestRedis, keys: number): Promise<void> {
   const redis = connectRedis({ kind: 'url', url }, 'wait', () => {})
   await Promise.all(Array.from({ length: keys }, (_, k) => redis.set(`k${k}`, 'v')))
   redis.disconnect()
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : assert.fail()
 }

@@ -1,5 +1,4 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Queue } from 'bullmq'
@@ -9,6 +8,7 @@ import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { type OrgStore, openOrgStore } from '../../../src/shared/org-store.ts'
 import { type Replicated, replicatedTo } from '../../../src/shared/redis/replicated.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
+import { freePort } from '../../helpers/free-port.ts'
 import { type Disk, openDisk } from './disk.ts'
 import type { Random } from './random.ts'
 import { type Receiver, startReceiver } from './receiver.ts'
@@ -110,13 +110,4 @@ export async function openPlace(
     env: { EXPUNGE_CONFIG: config },
     underWay: () => redis.zcard(store.ledger.keys.live),
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  if (address === null || typeof address === 'string') throw new TypeError('Expected a TCP port.')
-  return address.port
 }

@@ -1,6 +1,7 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectRedis, type RedisConfig } from '../../../src/shared/redis.ts'
+import { freePort } from '../../helpers/free-port.ts'
 import { startRedis, type TestRedis } from '../../helpers/redis.ts'
 import type { Mishap } from './mishaps.ts'
 import type { Scope } from './scope.ts'
@@ -32,15 +33,17 @@ const NODES = 3
 
 /** Three primaries: the org's keys are on one of them, and nobody here knows on which. */
 export async function cluster(scope: Scope): Promise<Servers> {
+  // By itself a node takes its own port plus 10,000, which may be above 65,535.
+  const buses = await Promise.all(Array.from({ length: NODES }, () => freePort()))
   const nodes = await Promise.all(
-    Array.from({ length: NODES }, (_, n) =>
+    buses.map((bus) =>
       startRedis(scope, {
         appendOnly: true,
-        args: ['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${n}.conf`],
+        args: ['--cluster-enabled', 'yes', '--cluster-port', String(bus)],
       }),
     ),
   )
-  await join(nodes)
+  await join(nodes, buses)
   const hosts = nodes.map(({ host, port }) => ({ host, port }))
   return {
     config: { kind: 'cluster', nodes: hosts, tls: false },
@@ -51,7 +54,7 @@ export async function cluster(scope: Scope): Promise<Servers> {
 }
 
 /** Gives each node its share of the slots, and waits until all of them know all of it. */
-async function join(nodes: readonly TestRedis[]): Promise<void> {
+async function join(nodes: readonly TestRedis[], buses: readonly number[]): Promise<void> {
   const clients = nodes.map(({ url }) => connectRedis({ kind: 'url', url }, 'wait', () => {}))
   try {
     const [first] = nodes
@@ -59,7 +62,8 @@ async function join(nodes: readonly TestRedis[]): Promise<void> {
       const from = Math.ceil((n * SLOTS) / NODES)
       const to = Math.ceil(((n + 1) * SLOTS) / NODES) - 1
       await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))
-      if (first !== undefined) await client.call('CLUSTER', 'MEET', first.host, String(first.port))
+      if (first === undefined) continue
+      await client.call('CLUSTER', 'MEET', first.host, first.port, buses[0] ?? 0)
     }
     const isWhole = (info: unknown) =>
       String(info).includes('cluster_state:ok') && String(info).includes(`known_nodes:${NODES}`)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readOrgFacts } from '../../../src/shared/org-facts.ts'
@@ -8,6 +7,7 @@ import { openQueues, workOrders } from '../../../src/shared/queues.ts'
 import { memoryRatio } from '../../../src/shared/redis/memory.ts'
 import { connectRedis, inspectRedis, type RedisClient } from '../../../src/shared/redis.ts'
 import { createStaging } from '../../../src/shared/staging.ts'
+import { freePort } from '../../helpers/free-port.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import {
   chunkOutcome,
@@ -101,12 +101,4 @@ async function startCluster(t: Parameters<typeof startRedis>[0]): Promise<RedisC
   )
   t.after(async () => redis.disconnect())
   return redis
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : assert.fail()
 }
