@@ -74,6 +74,11 @@ function ofIntact({ dialect, options }: Case, rows: readonly Row[]): Expectation
     if (first === undefined) return refused('an empty text')
     if (!/^\w{15}(\w{3})?$/.test(textOf(first))) return refused('neither header nor id')
   }
+  if (cells.some(isUnchecked) && cells.some(({ kind }) => kind === 'wrong-checksum')) {
+    return refused(
+      'the case of some ids was changed, so that of the unchecked ones cannot be trusted',
+    )
+  }
   // A row without an id, and with one in another column, may be a row whose columns are swapped.
   if (rows.some((row) => looksSwapped(row, dialect))) return { kind: 'at-most', ids }
   if (invalid > 0 && options.onInvalid === 'refuse') return refused('invalid rows')
