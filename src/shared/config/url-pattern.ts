@@ -41,6 +41,8 @@ export function matches(pattern: UrlPattern, url: URL): boolean {
   return (
     isHost &&
     isPlain &&
+    // Nothing is sent to a URL with a login in it: who submits it is to learn so at once.
+    url.username + url.password === '' &&
     url.protocol === pattern.protocol &&
     url.port === pattern.port &&
     pattern.path.every((segment, at) => segments[at] === segment)

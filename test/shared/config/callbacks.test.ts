@@ -137,6 +137,9 @@ test('a URL has the receiver that is named most narrowly, whatever their order',
       ['http://crm.eu.example.com/told', 'plain'],
       ['https://[2606:4700:0::1111]/x/y', 'v6'],
       ['https://[2606:4700::1111]/y', null],
+      ['https://me@crm.eu.example.com/told', null],
+      ['https://:pw@crm.eu.example.com/told', null],
+      ['https://example.com@crm.eu.example.com/told', null],
       ['no url', null],
     ] as const) {
       assert.equal(receiverOf(url, receivers)?.name ?? null, name, url)

@@ -130,7 +130,8 @@ function allow(
 /** Whoever submits would else learn only from the workers' log that nobody is told. */
 function assertReceiver({ callbackUrl }: DeletionRequest, { receivers }: Service): void {
   if (callbackUrl === null || receivers === null || receiverOf(callbackUrl, receivers)) return
-  const message = 'expected a URL of one of callbacks.receivers in the configuration of the service'
+  const message =
+    'expected a URL without user and password, of one of callbacks.receivers in the configuration of the service'
   throw new InvalidRequestError([{ field: 'callbackUrl', message }])
 }
 
