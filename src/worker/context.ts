@@ -1,5 +1,7 @@
 import type { Clock } from '../shared/clock.ts'
+import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import type { Logger } from '../shared/logger.ts'
+import { WrongOrgError } from '../shared/salesforce/errors.ts'
 
 /** What every step gets and nothing else: where to say things, what time it is, when to stop. */
 export interface Context {
@@ -22,3 +24,9 @@ export class LaterError extends Error {
 export class NotOursError extends Error {
   override readonly name = 'NotOursError'
 }
+
+/** The worker stops, or the org or its ledger is another one: what is in hand is handed over. */
+export const endsAllWork = (error: unknown): boolean =>
+  error instanceof ShutdownError ||
+  error instanceof WrongOrgError ||
+  error instanceof LedgerReplacedError

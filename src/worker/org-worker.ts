@@ -9,6 +9,7 @@ import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
+import { WrongOrgError } from '../shared/salesforce/errors.ts'
 import { endsWithin } from '../shared/shutdown.ts'
 import { unlessAborted } from '../shared/unless-aborted.ts'
 import { type Chores, startAllRequests } from './all-requests.ts'
@@ -147,7 +148,14 @@ function work(
   const relister = { ...ingest.collector, ledger: store.ledger }
   const planner: PlannerDeps = {
     ...plannerDeps(store, org, parts, rails),
-    relist: (request, chunk, own) => relistChunk(request, chunk, relister, own),
+    relist: async (request, chunk, own) => {
+      try {
+        return await relistChunk(request, chunk, relister, own)
+      } catch (error) {
+        if (error instanceof WrongOrgError) halt(error)
+        throw error
+      }
+    },
   }
   const chores: Chores = {
     sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },

@@ -1,7 +1,6 @@
 import type { Job } from 'bullmq'
-import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
-import { type Context, LaterError, ShutdownError } from './context.ts'
+import { type Context, endsAllWork, LaterError } from './context.ts'
 import { enter } from './door.ts'
 import { giveBack, handOver, putAside } from './hand-over.ts'
 import { NoRoomError } from './plan/memory-gate.ts'
@@ -40,7 +39,7 @@ export async function processRequestJob(
         throw new TypeError(`Unknown step ${JSON.stringify(data satisfies never)}`)
     }
   } catch (error) {
-    if (error instanceof ShutdownError || error instanceof LedgerReplacedError) {
+    if (endsAllWork(error)) {
       return job.name === PLAN ? giveBack(job, token, deps.store) : handOver(job, token)
     }
     if (error instanceof NoRoomError) {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CallFault } from '../../src/sandbox/sandbox.ts'
 import { leapingClock } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
+import { planByHand, plannerDeps } from '../helpers/planning.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startWorld } from '../helpers/world.ts'
 
@@ -71,6 +74,32 @@ async function stopsInTime(t: TestContext, faultsOf: (url: string) => readonly C
   assert.equal(referee.stats().jobs.length, 2)
   assert.equal(referee.stats().deletedTwice, 0)
 }
+
+test('a worker that meets another org only when it collects lost rows again stops as well', async (t) => {
+  const [failing = ''] = ids18(1)
+  const rows = { rules: [{ code: 'DELETE_FAILED', ids: [failing] }] }
+  const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { rows } })
+  const { sandbox, store } = world
+  const id = await submitIds(world, ids18(5))
+  await planByHand(world, id, await plannerDeps(world))
+  await store.queues.requests.pause()
+  const worker = await world.startWorker()
+  while ((await store.ledger.openChunks(id)).size > 0) await delay(5)
+  await rm(join(world.results, world.org, id, 'parts'), { recursive: true })
+  for (const fault of TELLS['its answer']?.(sandbox.url) ?? []) sandbox.faults.add(fault)
+  sandbox.expireTokens()
+  await store.queues.requests.resume()
+  assert.match(await worker.halted, /00D5f0000000009EAA/)
+
+  sandbox.faults.clear()
+  await world.startWorker()
+  const { outcome: counts, files, error } = await receiptOf(world, id)
+  assert.deepEqual(counts, outcome({ deleted: 4, failed: 1 }))
+  assert.deepEqual(
+    [files.map(({ name, rows }) => [name, rows]), error],
+    [[['failed.csv', 1]], null],
+  )
+})
 
 test('a renewed login of which nobody tells the org pauses the org, and is never used', async (t) => {
   const world = await startWorld(t, { redis, clock: leapingClock() })

@@ -1,7 +1,6 @@
 import type { Job } from 'bullmq'
 import type { GuardRails } from '../../shared/guard-rails.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
-import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import { note } from '../../shared/note.ts'
@@ -9,7 +8,7 @@ import type { OrgStore } from '../../shared/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/queues.ts'
 import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { matchedIngest } from '../../shared/salesforce/matched-ingest.ts'
-import { type Context, NotOursError, ShutdownError } from '../context.ts'
+import { type Context, endsAllWork, NotOursError } from '../context.ts'
 import { handOver, putAside } from '../hand-over.ts'
 import type { OrgGate, Visit } from '../org-gate.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
@@ -81,11 +80,6 @@ export async function processIngestJob(
     throw error
   }
 }
-
-const endsAllWork = (error: unknown): boolean =>
-  error instanceof ShutdownError ||
-  error instanceof WrongOrgError ||
-  error instanceof LedgerReplacedError
 
 async function work(
   name: string,
