@@ -5,7 +5,7 @@ import { findingLines } from '../../src/cli/doctor/finding.ts'
 import { type Paint, painter, plain, shown, shownBytes } from '../../src/cli/paint.ts'
 import { orgLine, orgWords } from '../../src/cli/render/org.ts'
 import { pauseSentences } from '../../src/cli/render/pause.ts'
-import { question } from '../../src/cli/render/plan.ts'
+import { planTable, question } from '../../src/cli/render/plan.ts'
 import { requestLines, requestTable } from '../../src/cli/render/request.ts'
 import { summary } from '../../src/cli/render/summary.ts'
 import { sentences } from '../../src/cli/run/human-log.ts'
@@ -89,6 +89,13 @@ test('hostile text in any field adds no control character, colour or line to wha
       assert.doesNotMatch(shown(everything(text, plain)).replaceAll('\n', ''), UNSAFE)
     }),
   )
+})
+
+test('coloured cells of a table leave no sequence behind that would be shown escaped', () => {
+  const out = shown(planTable({ ...plan, invalid: 2, unchecked: 3 }, null, paint))
+  assert.ok(out.includes('\u001b[33m3\u001b[39m  15 characters'), out)
+  for (const text of [out, shown(everything('Art. 17', paint))])
+    assert.doesNotMatch(text, /\\u001b/)
 })
 
 test('what nobody escaped before is escaped at the last step', () => {

@@ -8,6 +8,13 @@ const NOTHING = {
   middle: '  ',
 }
 
+/**
+ * What cli-table3 adds behind a coloured cell, because it does not know our marked `ESC [ 39 ; … m`
+ * as the end of a colour. Foreign text has no sequences left here, and ours have their mark.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a colour sequence is one
+const UNMARKED = /\u001b\[\d+m/g
+
 /** Columns under each other without lines around them, as a shell's own tools print them. */
 export function columns(
   rows: readonly (readonly string[])[],
@@ -22,6 +29,7 @@ export function columns(
   table.push(...rows.map((row) => row.map(oneLine)))
   return table
     .toString()
+    .replaceAll(UNMARKED, '')
     .split('\n')
     .map((line) => line.trimEnd())
     .join('\n')
