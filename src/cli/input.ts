@@ -1,6 +1,6 @@
 import { constants, createReadStream, type Stats } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Producer } from '../producer/producer.ts'
 import { codeOf, messageOf } from '../shared/errors.ts'
@@ -98,7 +98,9 @@ async function statOf(name: string): Promise<Stats> {
 export function rootOf(input: Input): string | null {
   if (input.kind === 'file') return dirname(input.path)
   if (input.kind !== 'source' || input.source['type'] !== 'file') return null
-  return dirname(String(input.source['path']))
+  // A path that is not absolute counts from the first root, which is this one where there is no other.
+  const path = String(input.source['path'])
+  return isAbsolute(path) ? dirname(path) : resolve('')
 }
 
 /** What differs between the commands that ask for a deletion. */

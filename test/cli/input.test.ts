@@ -103,6 +103,8 @@ test('a list may be written with commas and blanks', async () => {
 test('--source is a source of the deletion request', async () => {
   const input = await read({ source: '{"type":"file","path":"/data/ids.csv"}' })
   assert.equal(rootOf(input), '/data')
+  const near = await read({ source: '{"type":"file","path":"lists/ids.csv"}' })
+  assert.equal(rootOf(near), process.cwd(), 'where the first root is what a path counts from')
   await assert.rejects(read({ source: '{"type":' }), refusal(/--source: expected JSON/))
   await assert.rejects(read({ source: '["a"]' }), refusal(/--source: expected a JSON object/))
   await assert.rejects(
