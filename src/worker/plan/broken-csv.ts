@@ -29,7 +29,9 @@ export const SECOND_MARK =
   'expected a row of data, got a second byte order mark, as of another export'
 
 export function otherWidth(found: number, expected: number): string {
-  return `expected ${expected} fields as in the first row, got ${found}`
+  const advice =
+    found === 1 ? ' (if it is a line of text below a report, remove all of these lines)' : ''
+  return `expected ${expected} fields as in the first row, got ${found}${advice}`
 }
 
 /** Columns are numbered from 0, and told from 1. */
