@@ -1,11 +1,13 @@
-import { createReadStream } from 'node:fs'
+import { dirname } from 'node:path'
 import type { DeletionRequest } from '../shared/request.ts'
+import { readSourceFile } from '../shared/source-file.ts'
 import { decompress } from '../worker/sources/decompress.ts'
 import type { Input } from './input.ts'
 
-const BLOCK_BYTES = 512 * 1024
-
-/** The bytes that go along with a request whose source is an upload, decompressed where they are not plain. */
+/**
+ * The bytes that go along with a request whose source is an upload, decompressed where they are not
+ * plain. A file that is written to meanwhile would be a list that nobody meant: that throws.
+ */
 export function uploadOf(
   { source }: DeletionRequest,
   input: Input,
@@ -13,7 +15,10 @@ export function uploadOf(
   if (source.type !== 'upload') return undefined
   switch (input.kind) {
     case 'file':
-      return decompress(createReadStream(input.path, { highWaterMark: BLOCK_BYTES }), input.name)
+      return decompress(
+        readSourceFile({ path: input.path, roots: [dirname(input.path)] }),
+        input.name,
+      )
     case 'stream':
       return decompress(input.open(), input.name)
     case 'ids':
