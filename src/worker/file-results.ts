@@ -63,9 +63,10 @@ export async function fileResults(
   if (joined.broken.size === 0 && lacking(account, joined.files).length === 0) {
     return { files: joined.files, error: ending.error }
   }
-  const now = await deps.store.ledger.load(record.request.id)
-  if (now === null || now.receipt !== null) return null
+  if (await isOver(record, deps)) return null
   const mended = await relistAll(record, account, joined.broken, deps, ctx)
+  // Collecting takes its time: files that are whole by now must not be made of parts that have gone.
+  if (await isOver(record, deps)) return null
   const { files } = await joinAll(mended, deps.results, { salvage: true })
   const lacks = lacking(account, files)
   const request = record.request.id
@@ -81,6 +82,11 @@ export async function fileResults(
     files,
     error: own === null ? error : { ...own, message: `${own.message} ${error.message}` },
   }
+}
+
+async function isOver({ request }: RequestRecord, { store }: FilingDeps): Promise<boolean> {
+  const now = await store.ledger.load(request.id)
+  return now === null || now.receipt !== null
 }
 
 function accountOf(

@@ -182,6 +182,21 @@ test('a settler that comes late leaves the files of whoever was first', async (t
   assert.deepEqual((await readdir(folderOf(at, receipt.id))).sort(), ['failed.csv', 'receipt.json'])
 })
 
+test('a settler that collects lost rows leaves the files of whoever was done before', async (t) => {
+  const at = await world(t)
+  const receipt = await meanwhile(at, async (parts, id) => {
+    await rm(first(parts))
+    const deps = await plannerDeps(at)
+    const relist = async () => {
+      await settleRequest(id, deps, context())
+      return null
+    }
+    await settleRequest(id, { ...deps, relist }, context())
+  })
+  assert.equal(receipt.error?.code, 'RESULTS_INCOMPLETE')
+  assert.deepEqual(await provenFiles(at, receipt), { 'failed.csv': 2 })
+})
+
 describe('a folder that was used before', () => {
   /** What an earlier life of the id has left, in a ledger that is lost by now. */
   async function usedBefore(at: World, id: string, names: readonly string[]): Promise<void> {
