@@ -74,24 +74,32 @@ function ofIntact({ dialect, options }: Case, rows: readonly Row[]): Expectation
     if (first === undefined) return refused('an empty text')
     if (!/^\w{15}(\w{3})?$/.test(textOf(first))) return refused('neither header nor id')
   }
-  if (cells.some(isUnchecked) && cells.some(({ kind }) => kind === 'wrong-checksum')) {
-    return refused(
-      'the case of some ids was changed, so that of the unchecked ones cannot be trusted',
-    )
-  }
   // A row without an id, and with one in another column, may be a row whose columns are swapped.
   if (rows.some((row) => looksSwapped(row, dialect))) return { kind: 'at-most', ids }
   if (invalid > 0 && options.onInvalid === 'refuse') return refused('invalid rows')
   if (invalid > 0 && ids.size === 0) return refused('nothing but invalid rows')
-  if (options.onUnchecked === 'refuse' && cells.some(isUnchecked)) return refused('unchecked ids')
+  const hasUnchecked = firstsOf(cells).some(isUnchecked)
+  if (options.onUnchecked === 'refuse' && hasUnchecked) return refused('unchecked ids')
   if (ids.size > (options.maxRecords ?? Number.POSITIVE_INFINITY))
     return refused('too many records')
-  return { kind: 'planned', ids }
+  // What changed the case of an id that has a checksum may have changed those that have none.
+  const isRecased = cells.some(({ kind }) => kind === 'wrong-checksum')
+  return { kind: hasUnchecked && isRecased ? 'at-most' : 'planned', ids }
 }
 
 function looksSwapped({ id, note }: Row, { order }: Dialect): boolean {
   if (id.kind === 'id') return false
   return order.includes('trap') || (order.includes('note') && /^\w{18}$/.test(note.trim()))
+}
+
+/** Of an id that comes in both forms the first decides. */
+function firstsOf(cells: readonly IdCell[]): readonly IdCell[] {
+  const seen = new Set<number>()
+  return cells.filter((cell) => {
+    if (cell.kind !== 'id' || seen.has(cell.n)) return false
+    seen.add(cell.n)
+    return true
+  })
 }
 
 const isUnchecked = (cell: IdCell): boolean => cell.kind === 'id' && cell.length === 15
