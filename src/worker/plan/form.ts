@@ -49,13 +49,22 @@ export function formOf(head: Head, wanted: WantedColumn): Form {
   if (delimiters.length === 0) return columnForm(head, wanted)
   const splits = splitsOf(head, delimiters)
   return (
-    tableBy(matchNames, splits, wanted, ({ row }) => ({
-      ...afterFirstRow(head, row),
-      header: row.cells,
-    })) ??
+    tableBy(matchNames, splits, wanted, ({ row }) => {
+      assertHeader(row, head.line, wanted)
+      return { ...afterFirstRow(head, row), header: row.cells }
+    }) ??
     tableBy(matchValues, splits, wanted, () => ({ ...atFirstRow(head), header: [] })) ??
     refuse(splits, wanted)
   )
+}
+
+/**
+ * Where line ends were lost the ids stand beside the header, and the table below it seems empty: that
+ * must not end as a deletion of nothing that is complete.
+ */
+function assertHeader({ cells }: FirstRow, line: number, wanted: WantedColumn): void {
+  if (matchValues(cells, { object: wanted.object }).length === 0) return
+  throw brokenCsv(line, `expected names in the header, got an id of a ${wanted.object.name}`)
 }
 
 function columnForm(head: Head, wanted: WantedColumn): ColumnForm {

@@ -33,6 +33,7 @@ const BROKEN: readonly [what: string, text: string, line: number, problem: RegEx
   ['a header with an open quote', `Id,"Name\n${A},Ann\n`, 1, /each quote of the first row/],
   ['a header whose quote closes below', `Id,"Name\n${A},"Ann"\n`, 1, /each quote of the first row/],
   ['a header of one column with an open quote', `"Id\n${A}\n`, 1, /each quote of the first row/],
+  ['ids beside the header', `Id,${A},${B}\n`, 1, /names in the header, got an id of a Contact/],
   ['a separator too many', `Name,Id\nAnn,${A}\nLee, Bob,${B}\n`, 3, /2 fields .*, got 3/],
   ['an empty field too many', `Id,Name\n${A},Ann\n${B},Bob,\n`, 3, /2 fields .*, got 3/],
   ['an empty field too many before it', `Name,Ref,Id\nLee, Bob,${X},\n`, 2, /3 fields .*, got 4/],
