@@ -32,20 +32,20 @@ export async function caseDamageIn(
   if (size === 0) return null
   if (recased > 0) {
     return caseDamaged(
-      `beside ${size} ids of 15 characters, ${recased} of 18 have letters of another case than their last three characters say`,
+      `the checksum of 18-character ids in it (${recased}) shows a changed case, so its 15-character ids (${size}) cannot be trusted`,
     )
   }
   if ((await caseEvidence(unchecked)) >= DAMAGED) {
-    return caseDamaged(`${size} ids of 15 characters have letters of one case far beyond chance`)
+    return caseDamaged(`its 15-character ids (${size}) have letters of one case far beyond chance`)
   }
   if (await comesFromChangedPod(unchecked, all, orgId)) {
     return caseDamaged(
-      `of ${size} ids of 15 characters, some name the pod of the org, or of others in the list, in another case`,
+      `some of its 15-character ids (${size}) name the pod of the org, or of others in the list, in another case`,
     )
   }
   if (await hasTwins(unchecked, all)) {
     return caseDamaged(
-      `of ${size} ids of 15 characters, some are in the list a second time, with the case of their letters changed`,
+      `some of its 15-character ids (${size}) are there a second time, with the case of their letters changed`,
     )
   }
   return null

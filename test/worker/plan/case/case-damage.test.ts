@@ -183,7 +183,10 @@ describe('beside unchecked ids, one of 18 characters', () => {
     for (const change of [upper, lower]) {
       const damage = await judged(change(checked))
       assert.equal(damage?.code, 'CASE_DAMAGED')
-      assert.match(damage.message, /beside 2 ids of 15 characters, 1 of 18 have letters of another/)
+      assert.match(
+        damage.message,
+        /the checksum of 18-character ids in it \(1\) shows a changed case, so its 15-character ids \(2\)/,
+      )
     }
     assert.equal(await judgeText(`Id\n${lower(checked)}\n${to18(unchecked)}\n`), null)
   })
