@@ -84,7 +84,7 @@ export function damagedText(rows: readonly Row[], dialect: Dialect, damage: Dama
       return withFields(rows, dialect, damage.at, (fields) => [fields.join(other)])
     }
     case 'second-header':
-      return rows.length === 0 ? null : pasted(rows, dialect, damage)
+      return pasted(rows, dialect, damage)
     case 'truncated': {
       const bytes = Buffer.from(joinLines(lines, dialect))
       return bytes.subarray(0, Math.floor(bytes.length * damage.share)).toString('utf8')
@@ -146,9 +146,11 @@ function pasted(
   rows: readonly Row[],
   dialect: Dialect,
   { at, bom }: Extract<Damage, { kind: 'second-header' }>,
-): string {
+): string | null {
   const lines = linesOf(rows, dialect)
-  const below = 1 + (at % rows.length) + (dialect.header === null ? 0 : 1)
+  const below = 1 + (at % Math.max(1, rows.length)) + (dialect.header === null ? 0 : 1)
+  // Below blank lines alone it is the first header.
+  if (rows.length === 0 || lines.slice(0, below).every((line) => line === '')) return null
   const other = { ...dialect, order: dialect.order.toReversed() }
   const header = (bom ? '\uFEFF' : '') + headerOf(other)
   const second = [header, ...rows.slice(0, 3).map((row) => lineOf(row, other))]
