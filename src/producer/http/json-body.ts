@@ -10,6 +10,12 @@ import { steadily } from './steady-body.ts'
 import { createTurns } from './turns.ts'
 
 /**
+ * Bytes that are parsed at once: 0.4 ms of work at worst, 2 ms cold. One body in a turn of the event loop would
+ * halve the rate of small requests, from 4,400 to 2,500 a second.
+ */
+const SMALL_BODY = 8192
+
+/**
  * Reads JSON bodies in place of Fastify's own parser, which would wait for a slow sender for ever,
  * and parse whatever comes at once. Fastify's rules about what may stand in them stay: no
  * `__proto__`, no `constructor.prototype`.
@@ -31,7 +37,7 @@ export function readJsonBodies(app: FastifyInstance, service: Service): void {
       // Nobody was asked for a key, and nothing becomes of the body.
       if (request.is404) return undefined
       return withBody(request, payload, async (bytes) => {
-        await turn(callers.of(request).name)
+        if (bytes.length > SMALL_BODY) await turn(callers.of(request).name)
         const text = textIn(bytes)
         // Many a client names the type of a body that it does not send.
         if (text === '') return undefined
