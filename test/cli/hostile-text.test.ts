@@ -24,22 +24,14 @@ const ESCAPED =
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const BAD = /(?!\r?\n)(?!\u001b\[(?:0|1|2|22|31|32|33|36|39)m)[\p{Cc}\p{Bidi_Control}]/u
 
+const RUN = 'run --object Contact --csv ids.csv --on-invalid skip --dry-run'.split(' ')
+
 test('what a caller wrote reaches a terminal escaped, whichever command shows it', {
   skip,
 }, async (t) => {
   const { expunge, folder } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf([...contactIds(3), '\u009d\u202e\u001b52']))
-  const run = [
-    'run',
-    '--object',
-    'Contact',
-    '--csv',
-    'ids.csv',
-    '--on-invalid',
-    'skip',
-    '--dry-run',
-  ]
-  const done = await expunge([...run, '--id', 'x', '--reason', HOSTILE], { under })
+  const done = await expunge([...RUN, '--id', 'x', '--reason', HOSTILE], { under })
   assert.equal(done.code, 0, done.stdout)
   // The cursor is hidden and shown around the bar, by sequences of its own.
   const status = await expunge(['status', 'x'], { under })
@@ -63,17 +55,7 @@ test('what a caller wrote reaches a terminal escaped, whichever command shows it
 test('JSON and files in a pipe are exact', { skip }, async (t) => {
   const { expunge, folder } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf([...contactIds(3), '\u009d\u202e\u001b52']))
-  const run = [
-    'run',
-    '--object',
-    'Contact',
-    '--csv',
-    'ids.csv',
-    '--on-invalid',
-    'skip',
-    '--dry-run',
-  ]
-  const done = await expunge([...run, '--id', 'x', '--reason', HOSTILE, '--json'])
+  const done = await expunge([...RUN, '--id', 'x', '--reason', HOSTILE, '--json'])
   assert.equal(JSON.parse(done.stdout).reason, HOSTILE)
   assert.doesNotMatch(done.stdout, BAD)
   const invalid = await expunge(['results', 'x', '--invalid'])
