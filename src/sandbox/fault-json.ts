@@ -1,7 +1,6 @@
 import {
   type CallAction,
   type FaultScript,
-  JOB_FAILURES,
   type JobAction,
   OPERATIONS,
   RESULT_FILES,
@@ -58,7 +57,7 @@ function parseCallAction(value: unknown): CallAction {
       return {
         do: 'answer',
         status: fields.required('status', fields.number('status')),
-        body: fields.oneOf('body', ['json', 'html', 'empty']),
+        body: fields.oneOf('body', ['json', 'oauth', 'html', 'empty']),
         errorCode: fields.string('errorCode'),
         message: fields.string('message'),
         text: fields.string('text'),
@@ -89,6 +88,9 @@ function parseCallAction(value: unknown): CallAction {
     case 'lie':
       return {
         do: 'lie',
+        status: fields.number('status'),
+        contentType: fields.string('contentType'),
+        headers: fields.texts('headers'),
         set: fields.object('set'),
         omit: fields.strings('omit'),
         job: fields.string('job'),
@@ -115,7 +117,7 @@ function parseJobAction(value: unknown): JobAction {
     case 'fail':
       return {
         do: 'fail',
-        code: fields.required('code', fields.oneOf('code', JOB_FAILURES)),
+        code: fields.required('code', fields.string('code')),
         message: fields.string('message'),
         afterRows,
       }

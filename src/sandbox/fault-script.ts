@@ -43,12 +43,16 @@ export type CallAction =
       /** Another answer than the call deserves; the call itself is carried out only with `effect`. */
       readonly do: 'answer'
       readonly status: number
-      /** Default `json`: the API's error array. */
-      readonly body?: 'json' | 'html' | 'empty' | undefined
+      /**
+       * Default `json`: the API's error array. `oauth`: the token endpoint's error object, of
+       * `errorCode` and `message`.
+       */
+      readonly body?: 'json' | 'oauth' | 'html' | 'empty' | undefined
       readonly errorCode?: string | undefined
       readonly message?: string | undefined
       /** Sent as it is, instead of `body`. */
       readonly text?: string | undefined
+      /** Instead of the body's own; `text` is `text/plain`, and an empty body has none. */
       readonly contentType?: string | undefined
       /** Beside those of the body: `{"Retry-After":"7"}`. */
       readonly headers?: Readonly<Record<string, string>> | undefined
@@ -94,9 +98,13 @@ export type CallAction =
        * The call is carried out, and the answer is well-formed and not so. Of a JSON answer fields
        * are `set` or left out (`omit`); of a result file the `header` is another, the first
        * `dropRows` rows are missing, or `addRows` come after its own, as they are written here.
-       * `job`: what is told is of that job. `file`: what is told is another result file.
+       * `job`: what is told is of that job. `file`: what is told is another result file. `status`,
+       * `contentType` and `headers` belong to whatever is told.
        */
       readonly do: 'lie'
+      readonly status?: number | undefined
+      readonly contentType?: string | undefined
+      readonly headers?: Readonly<Record<string, string>> | undefined
       readonly set?: Readonly<Record<string, unknown>> | undefined
       readonly omit?: readonly string[] | undefined
       readonly job?: string | undefined
@@ -120,20 +128,13 @@ export interface JobFault {
   readonly action: JobAction
 }
 
-export const JOB_FAILURES = [
-  'TooManyLockFailure',
-  'Timeout',
-  'ExceededQuota',
-  'ClientInputError',
-  'InvalidBatch',
-  'Unknown',
-] as const
-
 export type JobAction =
   | {
       /** The job becomes Failed after so many rows (default 0); the rest is unprocessed. */
       readonly do: 'fail'
-      readonly code: (typeof JOB_FAILURES)[number]
+      /** Before the colon of `errorMessage`: `TooManyLockFailure`, `Timeout`, or any other. */
+      readonly code: string
+      /** After the colon. Default: what an org says under this code, where that is known. */
       readonly message?: string | undefined
       readonly afterRows?: number | undefined
     }

@@ -2,6 +2,7 @@ import type { Call } from './call.ts'
 import { type CallAction, RESULT_FILES } from './fault-script.ts'
 import { parseJsonOrUndefined } from './fields.ts'
 import type { Reply } from './reply.ts'
+import { labelled } from './spoilt.ts'
 
 /** Answers that are well-formed and not so: the call was carried out, and something else is told. */
 
@@ -18,6 +19,10 @@ export function calledInstead(call: Call, { job, file }: Lie): Call | undefined 
 
 /** The answer with its details changed. */
 export function untrue(reply: Reply, lie: Lie): Reply {
+  return labelled(retold(reply, lie), lie)
+}
+
+function retold(reply: Reply, lie: Lie): Reply {
   switch (reply.kind) {
     case 'empty':
       return reply

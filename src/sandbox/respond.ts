@@ -17,6 +17,8 @@ export async function respond(
   reply: Reply,
   options: RespondOptions,
 ): Promise<void> {
+  if (reply.kind !== 'empty') response.setHeader('Content-Type', reply.contentType)
+  // After it: a fault script may name another content type.
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
   response.statusCode = reply.status
   if (reply.kind === 'empty') {
@@ -25,7 +27,6 @@ export async function respond(
     response.end()
     return
   }
-  response.setHeader('Content-Type', reply.contentType)
   if (reply.kind === 'text') response.setHeader('Content-Length', Buffer.byteLength(reply.text))
   const chunks = reply.kind === 'text' ? [Buffer.from(reply.text)] : reply.chunks
   if (options.cutAfter !== undefined) {

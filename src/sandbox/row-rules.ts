@@ -16,7 +16,7 @@ export interface RowRule {
   /**
    * An error code of `sf__Error`: `ENTITY_IS_DELETED` (lies in the Recycle Bin),
    * `INVALID_CROSS_REFERENCE_KEY` (unknown), `UNABLE_TO_LOCK_ROW`, `DELETE_FAILED`,
-   * `INSUFFICIENT_ACCESS_OR_READONLY`, or any other. `MISSING_FROM_RESULTS`: the row is deleted and
+   * `INSUFFICIENT_ACCESS_OR_READONLY`, `TooManyLockFailure`, or any other. `MISSING_FROM_RESULTS`: the row is deleted and
    * no result file mentions it.
    */
   readonly code: string
@@ -48,7 +48,7 @@ export class CompiledRule {
   readonly #tried: readonly IdSet[] | undefined
 
   constructor(rule: RowRule, where: string, verdicts: Verdicts) {
-    if (!/^[A-Z][A-Z_]*$/.test(rule.code)) {
+    if (!/^[A-Za-z][A-Za-z_]*$/.test(rule.code)) {
       throw new FieldError(`${where}.code: expected an error code as in sf__Error`)
     }
     this.verdict =

@@ -1,5 +1,5 @@
 import type { CallAction } from './fault-script.ts'
-import { apiError, type Reply } from './reply.ts'
+import { apiError, type Headers, json, type Reply } from './reply.ts'
 
 /** Answers whose body is not sent as it should be. */
 
@@ -7,21 +7,42 @@ type Action<Do extends CallAction['do']> = Extract<CallAction, { do: Do }>
 
 /** Another answer than the call deserves. */
 export function scripted(action: Action<'answer'>): Reply {
-  const reply = scriptedBody(action)
-  return { ...reply, headers: { ...reply.headers, ...action.headers } }
+  return labelled(scriptedBody(action), action)
+}
+
+/** What an answer says about its body, without the body. */
+interface Label {
+  readonly status?: number | undefined
+  readonly contentType?: string | undefined
+  readonly headers?: Headers | undefined
+}
+
+/** The same body under another status, content type and further headers. */
+export function labelled(reply: Reply, { status, contentType, headers }: Label): Reply {
+  const all = { ...reply.headers, ...(contentType && { 'Content-Type': contentType }), ...headers }
+  return { ...reply, status: status ?? reply.status, headers: all }
 }
 
 function scriptedBody(action: Action<'answer'>): Reply {
   const { status, body = 'json', errorCode = 'UNKNOWN_EXCEPTION' } = action
   const message = action.message ?? 'An unexpected error occurred'
   if (action.text !== undefined) {
-    const contentType = action.contentType ?? 'text/plain'
-    return { kind: 'text', status, contentType, text: action.text }
+    return { kind: 'text', status, contentType: 'text/plain', text: action.text }
   }
-  if (body === 'json') return apiError(status, errorCode, message)
-  if (body === 'empty') return { kind: 'empty', status }
-  const text = `<html><body><h1>Error ${status}</h1><pre>reason: ${message}</pre></body></html>`
-  return { kind: 'text', status, contentType: 'text/html;charset=UTF-8', text }
+  switch (body) {
+    case 'json':
+      return apiError(status, errorCode, message)
+    case 'oauth':
+      return json(status, { error: errorCode, error_description: message })
+    case 'empty':
+      return { kind: 'empty', status }
+    case 'html': {
+      const text = `<html><body><h1>Error ${status}</h1><pre>reason: ${message}</pre></body></html>`
+      return { kind: 'text', status, contentType: 'text/html;charset=UTF-8', text }
+    }
+    default:
+      throw new TypeError(`Unknown body ${JSON.stringify(body satisfies never)}`)
+  }
 }
 
 /** Ends before its end, as if that were all. */

@@ -49,6 +49,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
   INSUFFICIENT_ACCESS_OR_READONLY: 'insufficient access rights on object id',
   ENTITY_IS_LOCKED: 'the entity is locked for editing',
   SERVER_UNAVAILABLE: 'server temporarily unavailable',
+  TooManyLockFailure: 'Too many lock failure 200 Trying again later.',
   UNKNOWN_EXCEPTION: 'An unexpected error occurred',
 }
 
@@ -62,6 +63,9 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'TOO_MANY_APEX_REQUESTS',
   'UNKNOWN_EXCEPTION',
 ])
+
+/** A lock is transient wherever it is named: errors of triggers embed other errors. */
+const LOCK = /UNABLE_TO_LOCK_ROW|TooManyLockFailure/i
 
 /** The verdicts of one sandbox: the built-in ones and those that its rules brought along. */
 export class Verdicts {
@@ -94,6 +98,6 @@ export class Verdicts {
   /** True where the same row may well succeed in another job. */
   isTransient(verdict: number): boolean {
     const { code, text } = this.#verdicts[verdict & ~HIDDEN] ?? { code: '', text: '' }
-    return TRANSIENT.has(code) || text.includes('UNABLE_TO_LOCK_ROW')
+    return TRANSIENT.has(code) || LOCK.test(text)
   }
 }

@@ -46,6 +46,7 @@ export interface Json {
   readonly done: unknown
   readonly label: unknown
   readonly seen: unknown
+  readonly script: unknown
   readonly fired: unknown
   readonly error_description: unknown
   readonly instance_url: unknown

@@ -41,6 +41,20 @@ test('faults are added, listed, removed one by one and all together', async (t) 
   assert.deepEqual((await ask('GET', 'faults')).list, [])
 })
 
+test('what scripts can say is said from outside, too', async (t) => {
+  const { ask } = await controlled(t)
+  const answer = { do: 'answer', status: 201, body: 'oauth', contentType: 'a/b', effect: true }
+  const lie = { do: 'lie', status: 203, contentType: 'a/b', headers: { A: 'b' } }
+  const scripts = [
+    { on: 'upload', action: answer },
+    { on: 'get', action: lie },
+    { on: 'job', action: { do: 'fail', code: 'InternalServerError' } },
+  ]
+  await ask('POST', 'faults', scripts)
+  const { list } = await ask('GET', 'faults')
+  assert.deepEqual(JSON.parse(JSON.stringify(list.map(({ script }) => script))), scripts)
+})
+
 test('row rules are replaced', async (t) => {
   const { client, ask } = await controlled(t)
   await ask('PUT', 'rows', { rules: [{ code: 'DELETE_FAILED', ids: [id(1)] }] })

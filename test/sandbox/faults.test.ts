@@ -57,6 +57,58 @@ test('bodies are JSON, HTML, empty or any text', async (t) => {
   assert.equal((await client.rest('GET', '/limits')).status, 200)
 })
 
+test('an error of the token endpoint is one object', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const error = { errorCode: 'invalid_grant', message: 'ip restricted' }
+  const action = { do: 'answer', status: 400, body: 'oauth', ...error } as const
+  sandbox.faults.add({ on: 'token', action })
+  const { status, json } = await client.form('/services/oauth2/token', {})
+  assert.equal(status, 400)
+  assert.deepEqual(json, { error: 'invalid_grant', error_description: 'ip restricted' })
+})
+
+test('an empty answer has the content type it is told', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const type = 'text/html; charset=utf-8'
+  const answer = { do: 'answer', status: 201, body: 'empty', contentType: type } as const
+  sandbox.faults.add({ on: 'upload', times: 1, action: { ...answer, effect: true } })
+  const job = await client.create()
+  const { status, text, headers } = await client.upload(job, csv(ids(2)))
+  assert.deepEqual([status, text, headers.get('content-type')], [201, '', type])
+  assert.match((await client.upload(job, csv(ids(2)))).refusal.message, /^Found multiple/)
+})
+
+test('redirects, statuses without a name and waits of a day are answered', async (t) => {
+  const { sandbox } = await setup(t)
+  const answers = [
+    [301, 'location', 'http://127.0.0.1:9/'],
+    [420, 'x-edge', 'no route'],
+    [503, 'retry-after', '86400'],
+  ] as const
+  for (const [status, name, value] of answers) {
+    const action = { do: 'answer', status, body: 'html', headers: { [name]: value } } as const
+    sandbox.faults.add({ on: 'versions', times: 1, action })
+    const answer = await fetch(`${sandbox.url}/services/data/`, { redirect: 'manual' })
+    assert.deepEqual([answer.status, answer.headers.get(name)], [status, value])
+    assert.match(await answer.text(), /^<html>/)
+  }
+})
+
+test('a job fails with any code, and with the text that orgs give it', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const errorOf = async (fault: { code: string; message?: string }) => {
+    sandbox.faults.clear()
+    sandbox.faults.add({ on: 'job', action: { do: 'fail', ...fault } })
+    return (await client.get(await client.run(csv(ids(1))))).json.errorMessage
+  }
+  assert.equal(
+    await errorOf({ code: 'InternalServerError' }),
+    'InternalServerError : Retried more than 20 times',
+  )
+  assert.match(await errorOf({ code: 'InvalidBatch' }), /^InvalidBatch : InvalidBatch : Field name/)
+  assert.equal(await errorOf({ code: 'Novel', message: 'so far unseen' }), 'Novel : so far unseen')
+})
+
 test('a reset before an upload leaves nothing, one after it leaves the content', async (t) => {
   const { sandbox, client } = await setup(t)
   sandbox.faults.add({ on: 'upload', nth: 1, action: { do: 'reset', when: 'before' } })

@@ -59,6 +59,18 @@ describe('a lie', () => {
   })
 })
 
+test('an answer of the call itself has another status, content type and header', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const job = await client.create()
+  const label = { status: 203, contentType: 'text/plain', headers: { 'X-Proxy': 'corner' } }
+  sandbox.faults.add({ on: 'get', times: 1, action: { do: 'lie', ...label } })
+  const { status, headers, text } = await client.get(job)
+  assert.deepEqual(
+    [status, headers.get('content-type'), headers.get('x-proxy'), JSON.parse(text).id],
+    [203, 'text/plain', 'corner', job],
+  )
+})
+
 test('after a lie about an object, its ids may be sent again', async (t) => {
   const { sandbox, client } = await setup(t)
   sandbox.faults.add({ on: 'get', times: 1, action: { do: 'lie', omit: ['state'] } })

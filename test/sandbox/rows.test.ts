@@ -120,6 +120,19 @@ test('rules decide over rows: by id, by share, for the first tries', async (t) =
   assert.equal((await client.rows(third, 'successfulResults')).length, 1)
 })
 
+test('a lock failure of a row has a code in mixed case, and the row may be sent again', async (t) => {
+  const { sandbox, client } = await setup(t, {
+    rows: { rules: [{ code: 'TooManyLockFailure', times: 1 }] },
+  })
+  const first = await client.run(csv([id(1)]))
+  assert.deepEqual(await client.rows(first, 'failedResults'), [
+    ['', 'TooManyLockFailure:Too many lock failure 200 Trying again later.:--', id(1)],
+  ])
+  await client.run(csv([id(1)]))
+  const { rowsDeleted, violationCounts } = sandbox.referee.stats()
+  assert.deepEqual([rowsDeleted, violationCounts], [1, {}])
+})
+
 test('a share is met by the same records in every sandbox', async (t) => {
   const sent = ids(20_000)
   const failures = async () => {
