@@ -24,7 +24,7 @@ export interface LifecycleDeps {
   readonly staging: Staging
   readonly collector: Collector
   /** Asked before every call whether the org takes it and the job is still wanted. */
-  readonly visit: Visit
+  readonly visit: Omit<Visit, typeof Symbol.asyncDispose>
   /** Saves a checkpoint; throws where the job is not ours any more. */
   save(checkpoint: Checkpoint): Promise<void>
   /**

@@ -12,13 +12,14 @@ import { NO_OUTCOME, type Outcome, totalOf } from '../../../src/shared/receipt.t
 import { openResultsStore, PART_KINDS, type PartKind } from '../../../src/shared/results.ts'
 import { type FaultKind, SalesforceError } from '../../../src/shared/salesforce/errors.ts'
 import type { IngestApi, IngestJobInfo } from '../../../src/shared/salesforce/ingest.ts'
-import { type Staging, StagingError } from '../../../src/shared/staging.ts'
+import { StagingError } from '../../../src/shared/staging.ts'
 import { LaterError } from '../../../src/worker/context.ts'
 import { type Collector, collect } from '../../../src/worker/ingest/collect.ts'
 import { relistChunk } from '../../../src/worker/ingest/relist.ts'
 import { type CollectedChunk, sendAgain } from '../../../src/worker/ingest/resend.ts'
 import { jobFailureOf, MOST_ATTEMPTS, pieceSize } from '../../../src/worker/ingest/retry.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
+import { memoryStaging } from '../../helpers/memory-staging.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'expunge-collect-'))
 after(() => rm(folder, { recursive: true }))
@@ -477,7 +478,7 @@ type Staged = ReturnType<typeof stage>
 function stage(scene: Scene) {
   const { fates, keepDeleted, block, operation } = scene
   const asked: string[] = []
-  const { staging, put } = memory()
+  const { staging, put } = memoryStaging()
   const chunks = chunksOf(scene)
   for (const { ref, ids } of chunks) put(ref, ref.chunk, ids.map((id) => id.slice(0, 15)).join(''))
   const rows = (kind: readonly Fate[], toRow: (id: string, fate: Fate) => string) => {
@@ -579,43 +580,6 @@ function jobOf({ fates, end, operation }: Scene): IngestJobInfo {
     numberRecordsProcessed: count('deleted', 'gone', 'locked', 'failed', 'hidden'),
     numberRecordsFailed: count('gone', 'locked', 'failed'),
   }
-}
-
-/** Staging in memory. */
-function memory() {
-  const lists = new Map<string, Uint8Array[]>()
-  const listOf = (lot: { request: string; lot: string }, chunk: number): Uint8Array[] => {
-    const key = `${lot.request}:${lot.lot}:${chunk}`
-    const list = lists.get(key) ?? []
-    lists.set(key, list)
-    return list
-  }
-  const staging: Staging = {
-    write: (lot, chunk) => {
-      const list = listOf(lot, chunk)
-      assert.equal(list.length, 0, 'a list is written once')
-      const hash = createHash('sha256')
-      let length = 0
-      return {
-        write: async (bytes) => {
-          hash.update(bytes)
-          length += bytes.length
-          list.push(bytes.slice())
-        },
-        end: async () => ({ bytes: length, sha256: hash.digest('hex') }),
-      }
-    },
-    read: async function* (lot, chunk) {
-      yield* listOf(lot, chunk)
-    },
-    drop: never,
-    lots: never,
-  }
-  const put = (lot: { request: string; lot: string }, chunk: number, text: string) => {
-    for (let at = 0; at < text.length; at += 150)
-      listOf(lot, chunk).push(Buffer.from(text.slice(at, at + 150)))
-  }
-  return { staging, put }
 }
 
 /** The rows of a part; its header is that of the file it becomes. */
