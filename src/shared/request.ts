@@ -1,6 +1,7 @@
 import { hash, randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from './objects.ts'
+import { boundedText, NO_CONTROLS_QUOTES_SEPARATORS, NO_NUL, portable } from './portable-schema.ts'
 import { invalidRequest } from './request-problems.ts'
 
 /**
@@ -27,22 +28,15 @@ export const OPERATIONS = ['delete', 'hardDelete'] as const
 export type Operation = (typeof OPERATIONS)[number]
 
 /** A row of a CSV of one column: what would need quotes cannot be a record id anyway. */
-const inlineId = z
-  .string()
-  .max(255)
-  .regex(
-    /^[^\p{Cc}",;|]*$/u,
-    'expected a record id, got text with quotes, separators or control characters',
-  )
+const inlineId = boundedText(255).regex(
+  NO_CONTROLS_QUOTES_SEPARATORS,
+  'expected a record id, got text with quotes, separators or control characters',
+)
 
-const column = z.string().min(1).max(200).optional()
+const column = boundedText(200, 1).optional()
 
 /** No file system has a NUL in a name; Node would throw at the first look. */
-const filePath = z
-  .string()
-  .min(1)
-  .max(4096)
-  .regex(/^[^\0]*$/, 'expected a path without NUL')
+const filePath = boundedText(4096, 1).regex(NO_NUL, 'expected a path without NUL')
 const sha256 = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
@@ -120,7 +114,7 @@ const bodyShape = {
     .nullable()
     .default(null)
     .describe('Cancels what is not deleted by then.'),
-  reason: z.string().max(1000).nullable().default(null).describe('Kept in receipt and audit log.'),
+  reason: boundedText(1000).nullable().default(null).describe('Kept in receipt and audit log.'),
   callbackUrl: z
     .url({ protocol: /^https?$/ })
     .max(2048)
@@ -187,10 +181,7 @@ export function requestJsonSchema(): Record<string, unknown> {
     title: 'Deletion request',
     ...z.toJSONSchema(callerSchema, {
       io: 'input',
-      // To TypeScript a caller's list is read-only; in JSON Schema that means "not to be sent".
-      override: ({ jsonSchema }) => {
-        delete jsonSchema.readOnly
-      },
+      override: ({ jsonSchema }) => portable(jsonSchema),
     }),
   }
 }

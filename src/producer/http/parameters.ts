@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../shared/objects.ts'
+import { boundedText } from '../../shared/portable-schema.ts'
 import { STATUSES } from '../../shared/receipt.ts'
 import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/request.ts'
 import { invalidRequest } from '../../shared/request-problems.ts'
@@ -25,7 +26,7 @@ export const listQuery = z.strictObject({
 })
 
 /** Why something is done, for receipt and audit log. */
-export const actionBody = z.strictObject({ reason: z.string().max(1000).optional() })
+export const actionBody = z.strictObject({ reason: boundedText(1000).optional() })
 
 export const approvalBody = actionBody.extend({
   plan: z

@@ -173,12 +173,16 @@ export interface components {
       ingestJobs: {
           id: string;
           state: string;
+          /** Format: int64 */
           records: number;
+          /** Format: int64 */
           attempt: number;
         }[];
       files: {
           name: string;
+          /** Format: int64 */
           rows: number;
+          /** Format: int64 */
           bytes: number;
           sha256: string;
         }[];
@@ -202,18 +206,28 @@ export interface components {
       } | null;
     };
     Plan: {
+      /** Format: int64 */
       read: number;
+      /** Format: int64 */
       accepted: number;
+      /** Format: int64 */
       invalid: number;
+      /** Format: int64 */
       duplicate: number;
+      /** Format: int64 */
       unchecked: number;
+      /** Format: int64 */
       chunks: number;
       sha256: string;
     };
     Outcome: {
+      /** Format: int64 */
       deleted: number;
+      /** Format: int64 */
       alreadyGone: number;
+      /** Format: int64 */
       failed: number;
+      /** Format: int64 */
       unprocessed: number;
     };
     StoredRequest: {
@@ -337,6 +351,7 @@ export interface components {
       request: components["schemas"]["StoredRequest"];
       /** @description Which bytes its source held: of a file null until it is planned. */
       content: {
+        /** Format: int64 */
         bytes: number;
         sha256: string;
       } | null;
@@ -346,8 +361,12 @@ export interface components {
       progress: {
         /** @description Verdicts so far. */
         outcome: components["schemas"]["Outcome"];
-        /** @description Rows that ingest jobs at work have processed, failures included. */
+        /**
+         * Format: int64
+         * @description Rows that ingest jobs at work have processed, failures included.
+         */
         running: number;
+        /** Format: int64 */
         chunksOpen: number;
       } | null;
       /** @description The final account; null until it is over. */
@@ -368,6 +387,7 @@ export interface components {
       type: "about:blank";
       /** @description What the status means. */
       title: string;
+      /** Format: int64 */
       status: number;
       /** @description For machines: stable. */
       code: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { outcomeSchema, planSchema, receiptSchema } from '../../../shared/ledger/record.ts'
+import { portable } from '../../../shared/portable-schema.ts'
 import { requestJsonSchema, storedSchema } from '../../../shared/request.ts'
 import { actionBody, approvalBody } from '../parameters.ts'
 import { pageSchema, problemSchema, viewSchema } from '../schemas.ts'
@@ -33,7 +34,7 @@ function answers(): Record<string, Json> {
 }
 
 export function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
-  return bare(z.toJSONSchema(schema, { io }))
+  return bare(z.toJSONSchema(schema, { io, override: ({ jsonSchema }) => portable(jsonSchema) }))
 }
 
 function bare({ $schema: _, $id: __, ...schema }: Json): Json {
@@ -42,6 +43,6 @@ function bare({ $schema: _, $id: __, ...schema }: Json): Json {
 
 /** A later version may add fields to what it answers; whoever reads must not break on them. */
 function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
-  delete jsonSchema['readOnly']
+  portable(jsonSchema)
   if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
 }
