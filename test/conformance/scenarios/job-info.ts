@@ -5,16 +5,15 @@ import type { CallScenario, JobScenario } from '../scenario.ts'
 const GET = `GET ${PATH}`
 
 function reads(title: string, body: object, value: object, apiVersion = '66.0'): CallScenario {
-  return {
-    title,
-    apiVersion,
-    call: 'get',
-    exchanges: [{ request: GET, status: 200, body }],
-    gives: { value },
-  }
+  const exchanges = [{ request: GET, status: 200, body }]
+  return { title, apiVersion, call: 'get', exchanges, gives: { value } }
 }
 
 const NONE = { numberRecordsProcessed: null, numberRecordsFailed: null }
+const DOUBLED = "InvalidBatch : InvalidBatch : The 'delete' batch must contain only ids"
+
+/** A job that Salesforce works on since the clock began. */
+const WAITING = { step: 'wait', jobId: JOB, since: Date.UTC(2026, 0, 2) } as const
 
 export const JOB_INFO: readonly (CallScenario | JobScenario)[] = [
   reads(
@@ -48,21 +47,17 @@ export const JOB_INFO: readonly (CallScenario | JobScenario)[] = [
   ),
   reads(
     'Failed by InvalidBatch counts 0 and ends with its text, doubled',
-    read('Failed', 66, {
-      ...counters(0, 0),
-      errorMessage: "InvalidBatch : InvalidBatch : The 'delete' batch must contain only ids",
-    }),
+    read('Failed', 66, { ...counters(0, 0), errorMessage: DOUBLED }),
     {
       ...{ state: 'Failed', numberRecordsProcessed: 0, numberRecordsFailed: 0 },
-      errorMessage: "InvalidBatch : InvalidBatch : The 'delete' batch must contain only ids",
+      errorMessage: DOUBLED,
     },
   ),
   reads('Aborted counts what was done before', read('Aborted', 66, counters(2, 0)), {
     ...{ state: 'Aborted', numberRecordsProcessed: 2 },
   }),
   reads('counters as text are numbers', read('JobComplete', 66, counters('12', '3')), {
-    numberRecordsProcessed: 12,
-    numberRecordsFailed: 3,
+    ...{ numberRecordsProcessed: 12, numberRecordsFailed: 3 },
   }),
   reads('a state in another case is the same state', read('jobComplete', 66, counters(3, 0)), {
     state: 'JobComplete',
@@ -70,59 +65,67 @@ export const JOB_INFO: readonly (CallScenario | JobScenario)[] = [
   reads(
     'an id of 15 characters is that of the job',
     read('InProgress', 66, { id: JOB.slice(0, 15) }),
-    {
-      id: JOB.slice(0, 15),
-    },
+    { id: JOB.slice(0, 15) },
   ),
   reads(
     'a job without any date is read',
     read('JobComplete', 66, {
       ...counters(3, 0),
-      ...createdById: undefined, createdDate: undefined, systemModstamp: undefined ,
+      ...{ createdById: undefined, createdDate: undefined, systemModstamp: undefined },
     }),
     { state: 'JobComplete', systemModstamp: null },
   ),
   reads('a state that nobody knows is one', read('Queued'), { state: 'Queued' }),
   {
     title: 'an unknown state is waited out',
-    from: step: 'wait', jobId: JOB, since: Date.UTC(2026, 0, 2) ,
-    exchanges: [request: GET, status: 200, body: read('Queued') ,request: GET, status: 200, body: read('JobComplete', 66, counters(3, 0)) ,
+    from: WAITING,
+    exchanges: [
+      { request: GET, status: 200, body: read('Queued') },
+      { request: GET, status: 200, body: read('JobComplete', 66, counters(3, 0)) },
     ],
-    gives: deleted: 3 ,
+    gives: { outcome: { deleted: 3 } },
   },
   {
     title: 'counters of 0 in a complete job let its files decide, row by row',
-    from: step: 'wait', jobId: JOB, since: Date.UTC(2026, 0, 2) ,
-    exchanges: [request: GET, status: 200, body: read('JobComplete', 66, counters(0, 0)), times: 2 ,request: `${GET}/failedResults`, status: 200, body: '"sf__Id","sf__Error",Id\n' ,request: `${GET}/successfulResults`, status: 200, body: successRows(...ids18(3)) ,request: GET, status: 200, body: read('JobComplete', 66, counters(3, 0)) ,request: `${GET}/failedResults`, status: 200, body: '"sf__Id","sf__Error",Id\n' ,
+    from: WAITING,
+    exchanges: [
+      // Once by the poll, once more for counters that do not add up.
+      { request: GET, status: 200, body: read('JobComplete', 66, counters(0, 0)), times: 2 },
+      { request: `${GET}/failedResults`, status: 200, body: '"sf__Id","sf__Error",Id\n' },
+      { request: `${GET}/successfulResults`, status: 200, body: successRows(...ids18(3)) },
+      { request: GET, status: 200, body: read('JobComplete', 66, counters(3, 0)) },
+      { request: `${GET}/failedResults`, status: 200, body: '"sf__Id","sf__Error",Id\n' },
     ],
-    gives: deleted: 3 ,
+    gives: { outcome: { deleted: 3 } },
   },
   {
     title: 'a job that Salesforce knows no more goes again',
-    from: step: 'wait', jobId: JOB, since: Date.UTC(2026, 0, 2) ,
+    from: WAITING,
     exchanges: [
+      {
         request: GET,
         status: 404,
         body: fault('NOT_FOUND', 'The requested resource does not exist'),
-        times: 2,,
+        times: 2,
+      },
     ],
-    gives: again: 3, state: 'Vanished' ,
+    gives: { again: 3, state: 'Vanished' },
   },
   {
     title: 'a page with 200 in place of the job is an outage',
     call: 'get',
-    exchanges: [request: GET, status: 200, headers: HTML, body: MAINTENANCE_PAGE ],
-    gives: kind: 'org-fault', code: 'NOT_JSON', pause: 'outage', atOnce: false ,
+    exchanges: [{ request: GET, status: 200, headers: HTML, body: MAINTENANCE_PAGE }],
+    gives: { error: { kind: 'org-fault', code: 'NOT_JSON', pause: 'outage', atOnce: false } },
   },
   {
     title: 'JSON that is announced as text is JSON',
     call: 'get',
     exchanges: [
-        request: GET,
-        status: 200,
-        headers: 'content-type': 'text/html' ,
-        body: JSON.stringify(read('InProgress')),,
+      {
+        ...{ request: GET, status: 200, headers: { 'content-type': 'text/html' } },
+        body: JSON.stringify(read('InProgress')),
+      },
     ],
-    gives: state: 'InProgress' ,
+    gives: { value: { state: 'InProgress' } },
   },
 ]
