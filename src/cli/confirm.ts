@@ -1,3 +1,4 @@
+import type { Cli } from './cli.ts'
 import { UsageError } from './exit.ts'
 import { ask } from './run/ask.ts'
 import { catchInterrupts } from './run/interrupts.ts'
@@ -15,11 +16,11 @@ export function assertCanConfirm(
 
 /** The answer; Ctrl-C at the question changes nothing. */
 export async function confirm(
-  screen: Screen,
+  { screen, host }: Cli,
   question: string,
   to: 'delete' | 'cancel' | 'apply',
 ): Promise<boolean> {
-  const { signal, forget } = catchInterrupts(process)
+  const { signal, forget } = catchInterrupts(host)
   try {
     return await ask(screen, question, { to, signal })
   } finally {

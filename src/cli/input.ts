@@ -1,6 +1,7 @@
 import { constants, createReadStream, type Stats } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Producer } from '../producer/producer.ts'
 import { codeOf, messageOf } from '../shared/errors.ts'
@@ -20,7 +21,7 @@ export type Input =
   | { readonly kind: 'source'; readonly source: Readonly<Record<string, unknown>> }
 
 /** @throws UsageError naming the flag or the path */
-export async function readInput(flags: InputFlags, stdin: NodeJS.ReadStream): Promise<Input> {
+export async function readInput(flags: InputFlags, stdin: Readable): Promise<Input> {
   const { csv, ids, source, soql, column } = flags
   if (soql !== undefined) {
     throw new UsageError(

@@ -2,17 +2,9 @@ import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
-import { CommanderError } from 'commander'
-import { ExpungeError, messageOf } from '../shared/errors.ts'
-import { LedgerReplacedError } from '../shared/ledger/connection.ts'
-import { RedisUnavailableError, troubleOf } from '../shared/redis/trouble.ts'
-import { GoneError } from '../shared/submit/gone.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
-import { EXIT, InterruptedError, LostError } from './exit.ts'
-import { createProgram } from './program.ts'
-import { createScreen, type Screen } from './screen.ts'
-import { packageVersion } from './version.ts'
+import { invocation } from './invocation.ts'
 
 /** The process edge of the `expunge` command: importing this file runs it. */
 
@@ -33,43 +25,9 @@ if (import.meta.filename.endsWith('.ts')) {
   if (isPrivate) enableCompileCache(join(cache, 'compiled'))
 }
 
-const screen = createScreen(process)
-const argv = process.argv.slice(2)
-let code: number = EXIT.ok
+const { run, fail } = invocation(process.argv.slice(2), process)
 // Node would end with 1, which says "incomplete".
-process.on('uncaughtException', (error) => process.exit(exitCodeOfError(error, screen)))
-try {
-  const exit = (chosen: number) => {
-    code = chosen
-  }
-  const program = createProgram({ screen, version: packageVersion(), argv, exit })
-  await program.parseAsync(argv, { from: 'user' })
-} catch (error) {
-  code = exitCodeOfError(error, screen)
-}
+process.on('uncaughtException', (error) => process.exit(fail(error)))
+const code = await run()
 // Not left to the event loop: a handle that somebody forgot must not keep a script waiting.
 process.stdout.write('', () => process.exit(code))
-
-/** Says what went wrong, in words for whoever typed the command, and how the process ends. */
-function exitCodeOfError(error: unknown, { say, env }: Screen): number {
-  if (error instanceof CommanderError) {
-    // Commander has said it already; help and version that were asked for are no errors.
-    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-  }
-  if (error instanceof InterruptedError) return error.exitCode
-  if (error instanceof ExpungeError) {
-    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
-    const isLost = error instanceof LostError || error instanceof LedgerReplacedError
-    if (isLost) return EXIT.failed
-    return error instanceof GoneError ? EXIT.refused : EXIT.usage
-  }
-  const trouble = troubleOf(error)
-  if (trouble !== null) {
-    // Waits that are worth it have patience of their own: here nothing has begun.
-    say(`expunge: ${new RedisUnavailableError(trouble, messageOf(error)).message}`)
-    return EXIT.usage
-  }
-  const stack = error instanceof Error ? error.stack : String(error)
-  say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)
-  return EXIT.failed
-}

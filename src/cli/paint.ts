@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { styleText } from 'node:util'
 import { visible, visibleLines } from '../shared/visible.ts'
+import type { Output } from './host.ts'
 
 /** How a word may be set apart where colours are wanted. */
 export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
@@ -19,7 +20,7 @@ const ESC = '\u001b'
 const OWN_SEQUENCE = new RegExp(`${ESC}\\[(\\d+);${MARK}m`)
 
 /** Colours for a stream, where it is a terminal and NO_COLOR is not set. */
-export function painter(stream: NodeJS.WriteStream): Paint {
+export function painter(stream: Output): Paint {
   return (format, text) => {
     const [on = '', off = ''] = styleText(format, ' ', { stream }).split(' ')
     return marked(on) + text + marked(off)

@@ -33,6 +33,8 @@ export function createProgram(cli: Cli): Command {
     .showHelpAfterError('See `expunge --help`, or `expunge <command> --help`.')
     .exitOverride()
     .configureOutput({
+      writeOut: (text) => cli.host.stdout.write(text),
+      writeErr: (text) => cli.host.stderr.write(text),
       // It quotes what was typed, and a script may have typed what somebody else wrote.
       outputError: (text, write) => write(shown(`expunge: ${text.replace(/^error: /, '')}`)),
     })

@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { codeOf } from '../shared/errors.ts'
+import type { Host, Input, Output } from './host.ts'
 import { type Paint, painter, shown, shownBytes } from './paint.ts'
 
 /**
@@ -25,18 +26,17 @@ export interface Screen {
   readonly canDraw: boolean
   /** Columns of stdout; null where it is no terminal, so nothing is to be cut. */
   readonly columns: number | null
-  readonly stdin: NodeJS.ReadStream
-  readonly stderr: NodeJS.WriteStream
+  readonly stdin: Input
+  readonly stderr: Output
   /** What is drawn again and again makes way for a line, and comes back after it. */
   makeWay(draw: { hide(): void; show(): void } | null): void
 }
 
-export function createScreen(process: NodeJS.Process): Screen {
-  const { stdin, stdout, stderr, env } = process
+export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   let drawn: { hide(): void; show(): void } | null = null
   // A reader that went away (`| head`) must not end a deletion in the middle.
   for (const stream of [stdout, stderr]) stream.on('error', () => {})
-  const writing = (stream: NodeJS.WriteStream) => (text: string) => {
+  const writing = (stream: Output) => (text: string) => {
     drawn?.hide()
     stream.write(`${shown(text)}\n`)
     drawn?.show()
@@ -56,7 +56,7 @@ export function createScreen(process: NodeJS.Process): Screen {
     paintSay: painter(stderr),
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
     canDraw: stderr.isTTY === true && env['TERM'] !== 'dumb',
-    columns: stdout.isTTY ? stdout.columns : null,
+    columns: (stdout.isTTY && stdout.columns) || null,
     stdin,
     stderr,
     makeWay: (draw) => {

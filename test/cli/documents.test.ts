@@ -13,7 +13,7 @@ const pages = await Promise.all(
   NAMES.map(async (name) => ({ name, text: await readFile(new URL(name, ROOT), 'utf8') })),
 )
 
-const cli = { screen: createScreen(process), version: 'x', argv: [], exit: () => {} }
+const cli = { screen: createScreen(process), host: process, version: 'x', argv: [], exit: () => {} }
 
 /** All commands, none of which does or says anything. */
 function commands() {

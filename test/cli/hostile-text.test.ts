@@ -29,12 +29,12 @@ const RUN = 'run --object Contact --csv ids.csv --on-invalid skip --dry-run'.spl
 test('what a caller wrote reaches a terminal escaped, whichever command shows it', {
   skip,
 }, async (t) => {
-  const { expunge, folder } = await place(t)
+  const { expunge, start, folder } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf([...contactIds(3), '\u009d\u202e\u001b52']))
-  const done = await expunge([...RUN, '--id', 'x', '--reason', HOSTILE], { under })
+  const done = await start([...RUN, '--id', 'x', '--reason', HOSTILE], { under }).ended
   assert.equal(done.code, 0, done.stdout)
   // The cursor is hidden and shown around the bar, by sequences of its own.
-  const status = await expunge(['status', 'x'], { under })
+  const status = await start(['status', 'x'], { under }).ended
   assert.ok(status.stdout.includes(ESCAPED), status.stdout)
   for (const args of [
     ['status', 'x'],
@@ -47,7 +47,7 @@ test('what a caller wrote reaches a terminal escaped, whichever command shows it
     ['status', HOSTILE],
     ['status', `--${HOSTILE}`],
   ]) {
-    const { stdout } = await expunge(args, { under })
+    const { stdout } = await expunge(args, { onTerminal: true })
     assert.doesNotMatch(stdout, BAD, JSON.stringify([args, stdout]))
   }
 })

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { parseKeyFile } from '../../src/producer/http/key-file.ts'
 import { digestOf } from '../../src/producer/http/key-secret.ts'
-import { startExpunge } from './spawn.ts'
+import { runHere } from './run-here.ts'
 
-const key = (...args: readonly string[]) =>
-  startExpunge(['key', ...args], { input: '' }, tmpdir()).ended
+const key = (...args: readonly string[]) => runHere(['key', ...args], { input: '' })
 
 test('a key is told beside its entry, which the key file takes as it is', async () => {
   const [crm, ops] = await Promise.all([

@@ -2,17 +2,22 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { connectRedis } from '../../src/shared/redis.ts'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
-import { contactIds, place } from './spawn.ts'
+import { contactIds, type Place, place } from './spawn.ts'
 
 const skip = await redisUnavailable()
 
 const IDS = ['--object', 'Contact', '--ids', contactIds(1).join()]
 const COMMANDS: readonly (readonly string[])[] = [
-  ['worker'],
   ['submit', ...IDS],
   ['run', ...IDS, '--yes'],
   ['doctor'],
 ]
+
+/** How each of them ends, the worker in a process of its own. */
+function endsOf({ expunge, start }: Place, env: Readonly<Record<string, string>>) {
+  const here = COMMANDS.map((command) => expunge(command, { env }))
+  return Promise.all([start(['worker'], { env }).ended, ...here])
+}
 
 async function adminOf(t: TestContext) {
   const redis = await startRedis(t, {})
@@ -25,9 +30,9 @@ describe('a Redis that cannot be used', { skip }, () => {
   test('a replica: every command says so at once, and where the primary is', async (t) => {
     const { redis, admin } = await adminOf(t)
     await admin.call('REPLICAOF', '127.0.0.1', '1')
-    const { expunge } = await place(t)
+    const here = await place(t)
     const env = { REDIS_URL: redis.url, EXPUNGE_METRICS_PORT: '0' }
-    const ends = await Promise.all(COMMANDS.map((command) => expunge(command, { env })))
+    const ends = await endsOf(here, env)
     for (const { code, stdout, stderr } of ends) {
       assert.equal(code, 2, stderr)
       assert.match(stdout + stderr, /a replica of 127\.0\.0\.1:1/)
@@ -38,10 +43,10 @@ describe('a Redis that cannot be used', { skip }, () => {
   test('a wrong password: every command says so at once, and repeats it nowhere', async (t) => {
     const { redis, admin } = await adminOf(t)
     await admin.config('SET', 'requirepass', 'right')
-    const { expunge } = await place(t)
+    const here = await place(t)
     const url = redis.url.replace('//', '//:wr0ng-secret@')
     const env = { REDIS_URL: url, EXPUNGE_METRICS_PORT: '0' }
-    const ends = await Promise.all(COMMANDS.map((command) => expunge(command, { env })))
+    const ends = await endsOf(here, env)
     for (const { code, stdout, stderr } of ends) {
       assert.equal(code, 2, stderr)
       assert.match(stdout + stderr, /WRONGPASS/)

@@ -64,7 +64,9 @@ test('the files of a request are listed with their rows, or one is printed', {
 
 test('a reader that goes away is no error', { skip }, async (t) => {
   const ids = contactIds(30_000)
-  const { folder, expunge } = await place(t, { rows: { rules: [{ code: 'DELETE_FAILED', ids }] } })
+  const { folder, expunge, start } = await place(t, {
+    rows: { rules: [{ code: 'DELETE_FAILED', ids }] },
+  })
   await writeFile(join(folder, 'ids.csv'), csvOf(ids))
   await expunge([...RUN, '--id', 'x'])
   // The status of the shell is that of the command itself, told by way of stderr.
@@ -75,7 +77,7 @@ test('a reader that goes away is no error', { skip }, async (t) => {
       `{ ${command.map(shellQuoted).join(' ')}; echo "code $?" >&2; } | head -n 2`,
     ],
   ]
-  const { stdout, stderr } = await expunge(['results', 'x', '--failed'], { under })
+  const { stdout, stderr } = await start(['results', 'x', '--failed'], { under }).ended
   assert.equal(stderr, 'code 0\n')
   assert.equal(stdout.split('\n').length, 3)
 })

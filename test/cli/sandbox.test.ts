@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { redisUnavailable } from '../helpers/redis.ts'
+import { runHere } from './run-here.ts'
 import { startExpunge } from './spawn.ts'
 
 const skip = await redisUnavailable()
@@ -29,7 +30,7 @@ test('a port that is taken is said as such, and so is what is no port', async (t
   await once(taken, 'listening')
   const address = taken.address()
   assert.ok(typeof address === 'object' && address !== null)
-  const run = (port: string) => startExpunge(['sandbox', '--port', port], {}, tmpdir()).ended
+  const run = (port: string) => runHere(['sandbox', '--port', port])
   const busy = await run(String(address.port))
   assert.deepEqual([busy.code, busy.stdout], [2, ''])
   assert.match(busy.stderr, /^expunge: .*EADDRINUSE.* Choose another --port/)

@@ -7,14 +7,10 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { to18 } from '../../src/shared/record-id.ts'
+import { type Ended, type RunHere, runHere, surroundings } from './run-here.ts'
 
+const BEFORE = process.cwd()
 const BIN = fileURLToPath(new URL('../../bin/expunge.js', import.meta.url))
-
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
 
 export interface Running {
   readonly child: ChildProcess
@@ -30,7 +26,9 @@ export interface Place {
   readonly sandbox: Sandbox
   /** What a user would have exported. */
   readonly env: Readonly<Record<string, string>>
-  expunge(args: readonly string[], options?: RunOptions): Promise<Ended>
+  /** Runs a command to its end, in this process: it loads what a command needs only once. */
+  expunge(args: readonly string[], options?: RunHere): Promise<Ended>
+  /** Starts a process: for what is told by signals, a terminal or the process's end. */
   start(args: readonly string[], options?: RunOptions): Running
 }
 
@@ -41,7 +39,10 @@ export interface RunOptions {
   readonly under?: (command: readonly string[]) => readonly string[]
 }
 
-/** A sandbox, a folder, and the real command with the environment of a user who has both. */
+/**
+ * A sandbox, a folder, and the command with the environment of a user who has both. The working
+ * directory is the folder of the place that ran a command last: places take turns.
+ */
 export async function place(t: TestContext, options: SandboxOptions = {}): Promise<Place> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'expunge-cli-')))
   const sandbox = await startSandbox(options)
@@ -62,9 +63,14 @@ export async function place(t: TestContext, options: SandboxOptions = {}): Promi
     for (const { child } of running) child.kill('SIGKILL')
     await Promise.all([...running].map(({ ended }) => ended))
     await sandbox.close()
+    process.chdir(BEFORE)
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   })
-  return { folder, sandbox, env, start, expunge: (args, run) => start(args, run).ended }
+  const expunge = (args: readonly string[], run: RunHere = {}) => {
+    process.chdir(folder)
+    return runHere(args, { ...run, env: { ...env, ...run.env } })
+  }
+  return { folder, sandbox, env, start, expunge }
 }
 
 export function startExpunge(
@@ -116,16 +122,6 @@ async function saw(child: ChildProcess, pattern: RegExp, text: () => string): Pr
   child.once('close', end)
   look()
   await promise
-}
-
-/** Nothing of our own settings, whoever runs the tests. */
-function surroundings(): Record<string, string> {
-  const kept = ['PATH', 'HOME', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_RUNTIME_DIR', 'LANG', 'USER']
-  const there = kept.flatMap((name) => {
-    const value = process.env[name]
-    return value === undefined ? [] : [[name, value] as const]
-  })
-  return { ...Object.fromEntries(there), TERM: 'xterm-256color' }
 }
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

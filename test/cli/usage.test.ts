@@ -2,16 +2,18 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
+import { runHere } from './run-here.ts'
 import { startExpunge } from './spawn.ts'
 
 const run = (args: readonly string[], env: Record<string, string> = {}) =>
-  startExpunge(args, { env, input: '' }, tmpdir()).ended
+  runHere(args, { env, input: '' })
 
 test('help and version are answers', async () => {
   const { version } = JSON.parse(
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   )
-  assert.deepEqual(await run(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' })
+  const printed = startExpunge(['--version'], {}, tmpdir()).ended
+  assert.deepEqual(await printed, { code: 0, stdout: `${version}\n`, stderr: '' })
   const help = await run(['--help'])
   assert.equal(help.code, 0)
   assert.equal(help.stderr, '')

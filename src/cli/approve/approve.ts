@@ -42,15 +42,16 @@ async function isApproved(
   { id, plan, request }: RequestView,
   { store, org }: Place,
   flags: ApproveFlags,
-  { screen }: Cli,
+  cli: Cli,
 ): Promise<boolean> {
+  const { screen } = cli
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
   const title = screen.paintSay('bold', 'Plan')
   screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.paintSay)}`)
   const orgId = await store.ledger.orgId()
   const text = question(plan, request, `org "${org}"${orgId === null ? '' : ` (${orgId})`}`)
-  if (!flags.yes) return confirm(screen, text, 'delete')
+  if (!flags.yes) return confirm(cli, text, 'delete')
   screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
   return true
 }

@@ -55,7 +55,7 @@ async function cancelAt(
     screen.say('Nothing was changed.')
     return EXIT.usage
   }
-  const { signal, forget } = catchInterrupts(process)
+  const { signal, forget } = catchInterrupts(cli.host)
   try {
     return await conclude(cancelling, await carryOut(cancelling, signal))
   } catch (error) {
@@ -69,7 +69,8 @@ async function cancelAt(
   }
 }
 
-async function isWanted({ place: { store }, view, cli: { screen } }: Cancelling): Promise<boolean> {
+async function isWanted({ place: { store }, view, cli }: Cancelling): Promise<boolean> {
+  const { screen } = cli
   const jobs = await jobsAtWork(store, view.id)
   const abort =
     jobs.length === 0
@@ -78,7 +79,7 @@ async function isWanted({ place: { store }, view, cli: { screen } }: Cancelling)
   const kept = view.status === 'deleting' ? ' What is deleted stays deleted.' : ''
   screen.say(requestTable(view, screen.paintSay))
   return confirm(
-    screen,
+    cli,
     `Cancel request ${view.id}? Nothing more of it is sent${abort}.${kept}`,
     'cancel',
   )

@@ -21,9 +21,9 @@ const FAIL = 0.001
  * The whole way on one machine: a sandbox in a process of its own, a CSV, and `expunge run` as
  * anybody would type it; at its end the receipt is held against what the sandbox has counted.
  */
-export async function demo(flags: DemoFlags, { screen }: Cli): Promise<ExitCode> {
+export async function demo(flags: DemoFlags, { screen, host }: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
-  const { signal, expectSecond, forget } = catchInterrupts(process)
+  const { signal, expectSecond, forget } = catchInterrupts(host)
   // To the run a second Ctrl-C means something: it must live to see it.
   expectSecond()
   const closers = new Closers()

@@ -71,7 +71,7 @@ async function apply({ place, known, here, flags, cli }: Looking): Promise<ExitC
   }
   screen.say(railsTable(known?.rails ?? here, here, screen.paintSay))
   const question = `Set the guard rails of org "${org}" for all processes?`
-  if (!flags.yes && !(await confirm(screen, question, 'apply'))) {
+  if (!flags.yes && !(await confirm(cli, question, 'apply'))) {
     screen.say('Nothing was changed.')
     return EXIT.usage
   }

@@ -57,7 +57,7 @@ function bar(screen: Screen, pace: Pace, total: number): Progress {
 const WORDS = 60
 
 function blocks(progress: number, { stderr, paintSay }: Screen): string {
-  const width = Math.max(5, Math.min(40, stderr.columns - WORDS - 'Deleting '.length))
+  const width = Math.max(5, Math.min(40, (stderr.columns ?? 80) - WORDS - 'Deleting '.length))
   const full = Math.round(progress * width)
   return shown(paintSay('green', '█'.repeat(full)) + paintSay('dim', '░'.repeat(width - full)))
 }

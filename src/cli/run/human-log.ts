@@ -18,7 +18,7 @@ const SAID_AGAIN_AFTER_MS = 60_000
  * the JSON lines of a worker instead.
  */
 export function commandLog(screen: Screen, level: LogLevel, name: string): Logger {
-  if (screen.env['LOG_LEVEL']) return createLogger({ level, name })
+  if (screen.env['LOG_LEVEL']) return createLogger({ level, name, destination: screen.stderr })
   const sign = screen.paintSay('yellow', '!')
   const destination = sentences((text) => screen.say(`${sign} ${text}`), Date.now)
   return createLogger({ level: 'warn', name, destination })

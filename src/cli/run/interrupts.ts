@@ -1,4 +1,5 @@
 import { InterruptedError } from '../exit.ts'
+import type { Signals } from '../host.ts'
 
 export interface Interrupts {
   /** Aborted by the first Ctrl-C or SIGTERM, with an InterruptedError as its reason. */
@@ -15,19 +16,20 @@ export interface Interrupts {
  * The first interrupt stops in an orderly way; the next ends the process where it is, unless a
  * second Ctrl-C has a meaning of its own. SIGTERM never has: whoever sends it twice means it.
  */
-export function catchInterrupts(process: NodeJS.Process): Interrupts {
+export function catchInterrupts(signals: Signals): Interrupts {
   const first = new AbortController()
   let second: AbortController | null = null
   const onSignal = (name: 'SIGINT' | 'SIGTERM') => {
     const reason = new InterruptedError(name)
     if (!first.signal.aborted) return first.abort(reason)
     if (name === 'SIGTERM' || second === null || second.signal.aborted) {
-      process.exit(reason.exitCode)
+      signals.exit(reason.exitCode)
     }
     second.abort(reason)
   }
   const [onInt, onTerm] = [() => onSignal('SIGINT'), () => onSignal('SIGTERM')]
-  process.on('SIGINT', onInt).on('SIGTERM', onTerm)
+  signals.on('SIGINT', onInt)
+  signals.on('SIGTERM', onTerm)
   return {
     signal: first.signal,
     expectSecond: () => {
@@ -38,7 +40,8 @@ export function catchInterrupts(process: NodeJS.Process): Interrupts {
       second = null
     },
     forget: () => {
-      process.off('SIGINT', onInt).off('SIGTERM', onTerm)
+      signals.off('SIGINT', onInt)
+      signals.off('SIGTERM', onTerm)
     },
   }
 }

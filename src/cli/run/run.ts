@@ -27,9 +27,9 @@ import { submit } from './submit.ts'
  */
 export async function run(flags: RunFlags, cli: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
-  const { screen } = cli
+  const { screen, host } = cli
   const prepared = await prepare(flags, screen)
-  const interrupts = catchInterrupts(process)
+  const interrupts = catchInterrupts(host)
   const closers = new Closers()
   try {
     const redis = await ownRedis(prepared.config, screen)

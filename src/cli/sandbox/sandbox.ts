@@ -7,8 +7,8 @@ import { catchInterrupts } from '../run/interrupts.ts'
 import type { SandboxFlags } from '../sandbox.ts'
 
 /** Runs until Ctrl-C or SIGTERM, which is how it is meant to end. */
-export async function sandbox(flags: SandboxFlags, { screen }: Cli): Promise<ExitCode> {
-  const { signal, forget } = catchInterrupts(process)
+export async function sandbox(flags: SandboxFlags, { screen, host }: Cli): Promise<ExitCode> {
+  const { signal, forget } = catchInterrupts(host)
   const started = await start(flags)
   const { url, clientId, clientSecret, orgId } = started
   if (flags.json) screen.answer(JSON.stringify({ url, clientId, clientSecret, orgId }))

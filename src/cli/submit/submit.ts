@@ -52,9 +52,9 @@ async function waitFor(
   producer: Producer,
   id: string,
   org: string,
-  { screen }: Cli,
+  { screen, host }: Cli,
 ): Promise<Receipt> {
-  const { signal, forget } = catchInterrupts(process)
+  const { signal, forget } = catchInterrupts(host)
   screen.say(`Waiting for the receipt of ${id} …`)
   try {
     return await patience(screen, signal)(() => producer.wait(id, { org, signal }))

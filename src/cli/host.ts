@@ -1,0 +1,26 @@
+import type { Readable, Writable } from 'node:stream'
+
+/**
+ * What a command needs of the process around it: `process` is one. A program that runs a command
+ * within itself, as tests do, passes its own streams and environment.
+ *
+ * The working directory is the process's own in both cases.
+ */
+export interface Host extends Signals {
+  readonly env: NodeJS.ProcessEnv
+  readonly stdin: Input
+  readonly stdout: Output
+  readonly stderr: Output
+}
+
+export type Input = Readable & { readonly isTTY?: boolean }
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+
+type Listener = (name: NodeJS.Signals) => void
+
+/** Signals that ask a command to stop, and the end at once where one is repeated. */
+export interface Signals {
+  on(name: NodeJS.Signals, listener: Listener): unknown
+  off(name: NodeJS.Signals, listener: Listener): unknown
+  exit(code: number): never
+}

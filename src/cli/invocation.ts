@@ -1,0 +1,61 @@
+import { CommanderError } from 'commander'
+import { ExpungeError, messageOf } from '../shared/errors.ts'
+import { LedgerReplacedError } from '../shared/ledger/connection.ts'
+import { RedisUnavailableError, troubleOf } from '../shared/redis/trouble.ts'
+import { GoneError } from '../shared/submit/gone.ts'
+import { EXIT, InterruptedError, LostError } from './exit.ts'
+import type { Host } from './host.ts'
+import { createProgram } from './program.ts'
+import { createScreen, type Screen } from './screen.ts'
+import { packageVersion } from './version.ts'
+
+/** One call of `expunge`. */
+export interface Invocation {
+  /** Runs the command; resolves with the exit code, never rejects. */
+  run(): Promise<number>
+  /** Reports an error that reached nobody; returns the exit code. */
+  fail(error: unknown): number
+}
+
+/** @param argv as typed, without the program's own name */
+export function invocation(argv: readonly string[], host: Host): Invocation {
+  const screen = createScreen(host)
+  const run = async (): Promise<number> => {
+    let code: number = EXIT.ok
+    const exit = (chosen: number) => {
+      code = chosen
+    }
+    try {
+      const program = createProgram({ screen, host, version: packageVersion(), argv, exit })
+      await program.parseAsync(argv, { from: 'user' })
+      return code
+    } catch (error) {
+      return exitCodeOfError(error, screen)
+    }
+  }
+  return { run, fail: (error) => exitCodeOfError(error, screen) }
+}
+
+/** Says what went wrong, in words for whoever typed the command, and how the process ends. */
+function exitCodeOfError(error: unknown, { say, env }: Screen): number {
+  if (error instanceof CommanderError) {
+    // Commander has said it already; help and version that were asked for are no errors.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+  if (error instanceof InterruptedError) return error.exitCode
+  if (error instanceof ExpungeError) {
+    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
+    const isLost = error instanceof LostError || error instanceof LedgerReplacedError
+    if (isLost) return EXIT.failed
+    return error instanceof GoneError ? EXIT.refused : EXIT.usage
+  }
+  const trouble = troubleOf(error)
+  if (trouble !== null) {
+    // Waits that are worth it have patience of their own: here nothing has begun.
+    say(`expunge: ${new RedisUnavailableError(trouble, messageOf(error)).message}`)
+    return EXIT.usage
+  }
+  const stack = error instanceof Error ? error.stack : String(error)
+  say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)
+  return EXIT.failed
+}
