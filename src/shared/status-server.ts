@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 import { ConfigError, messageOf } from './errors.ts'
 
@@ -27,7 +27,7 @@ export async function startStatusServer({
   ready: () => Promise<string | null>
 }): Promise<StatusServer> {
   const server = createServer((request, response) => {
-    answer(request.url ?? '/', response, registry, ready).catch((error: unknown) => {
+    answer(request, response, registry, ready).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
     })
   })
@@ -45,12 +45,18 @@ export async function startStatusServer({
 }
 
 async function answer(
-  url: string,
+  { url = '/', method = '' }: IncomingMessage,
   response: ServerResponse,
   registry: Registry,
   ready: () => Promise<string | null>,
 ): Promise<void> {
-  switch (url.split('?', 1)[0]) {
+  const [path] = url.split('?', 1)
+  if (PATHS.has(path) && method !== 'GET' && method !== 'HEAD') {
+    response.writeHead(405, { Allow: 'GET, HEAD' })
+    response.end('Expected one of the methods GET, HEAD.\n')
+    return
+  }
+  switch (path) {
     case '/metrics':
       response.setHeader('Content-Type', registry.contentType)
       response.end(await registry.metrics())
@@ -69,6 +75,8 @@ async function answer(
       response.end('Here are /metrics, /healthz and /readyz.\n')
   }
 }
+
+const PATHS: ReadonlySet<string | undefined> = new Set(['/metrics', '/healthz', '/readyz'])
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   try {

@@ -40,6 +40,22 @@ describe('the status server', () => {
     assert.equal((await ask('/'))[0], 404)
   })
 
+  test('is for reading alone: other methods are 405 where there is a path', async (t) => {
+    const server = await startStatusServer({ ...where, registry: new Registry(), ready: always })
+    t.after(() => server.close())
+    const ask = async (method: string, path: string) => {
+      const { status, headers } = await fetch(server.url + path, { method })
+      return [status, headers.get('allow')]
+    }
+    for (const path of ['/metrics', '/healthz', '/readyz?x']) {
+      for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'QUERY']) {
+        assert.deepEqual(await ask(method, path), [405, 'GET, HEAD'], `${method} ${path}`)
+      }
+      assert.deepEqual(await ask('HEAD', path), [200, null], path)
+    }
+    assert.deepEqual(await ask('POST', '/'), [404, null])
+  })
+
   test('that cannot tell whether it is ready cuts the connection, and lives on', async (t) => {
     const registry = new Registry()
     const ready = async () => {

@@ -5,7 +5,7 @@ import type { Queue } from 'bullmq'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { QUEUES } from '../../shared/queues.ts'
 import { assertAllowed } from './caller.ts'
-import { HttpError } from './problem.ts'
+import { methodNotAllowed } from './methods.ts'
 import { reject } from './problem-replies.ts'
 import { maySeeDashboard } from './rights.ts'
 import type { Service } from './service.ts'
@@ -17,7 +17,7 @@ export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service)
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('Content-Security-Policy', CSP)
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      throw new HttpError('METHOD_NOT_ALLOWED', 'The dashboard changes nothing.', { Allow: 'GET' })
+      throw methodNotAllowed(['GET', 'HEAD'])
     }
     await callers.admitBrowser.call(app, request, reply)
     assertAllowed(maySeeDashboard(callers.of(request)))

@@ -34,8 +34,6 @@ export function readJsonBodies(app: FastifyInstance, service: Service): void {
   app.addContentTypeParser(
     'application/json',
     async (request: FastifyRequest, payload: Readable) => {
-      // Nobody was asked for a key, and nothing becomes of the body.
-      if (request.is404) return undefined
       return withBody(request, payload, async (bytes) => {
         if (bytes.length > SMALL_BODY) await turn(callers.of(request).name)
         const text = textIn(bytes)

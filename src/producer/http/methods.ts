@@ -1,22 +1,49 @@
+import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { HttpError } from './problem.ts'
 
-const METHODS = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'] as const
+/** All that Node reads, so that none of them is mistaken for a path that does not exist. */
+const REFUSABLE = METHODS.filter((method) => method !== 'CONNECT')
+
+/** Lets routes be made for every method. To be called before the first of them. */
+export function knowAllMethods(app: FastifyInstance): void {
+  for (const method of REFUSABLE) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  }
+}
 
 /** Answers 405 on these paths for the methods that they lack. To be called after their routes. */
 export function refuseOtherMethods(app: FastifyInstance, paths: readonly string[]): void {
   void app.register((scope, _, done) => {
     for (const url of paths) {
-      const isTaken = (method: (typeof METHODS)[number]) => scope.hasRoute({ method, url })
-      const allow = METHODS.filter(isTaken).join(', ')
-      const refuse = async (): Promise<never> => {
-        const message = `Expected one of the methods ${allow}.`
-        throw new HttpError('METHOD_NOT_ALLOWED', message, { Allow: allow })
-      }
-      const method = METHODS.filter((other) => !isTaken(other))
-      // Before any body is read, and whatever its type.
-      scope.route({ method, url, onRequest: refuse, handler: refuse })
+      const allowed = REFUSABLE.filter((method) => scope.hasRoute({ method, url }))
+      refuseAllBut(scope, url, allowed)
     }
     done()
+  })
+}
+
+/** The same for all of what is below these paths, which are for reading alone. */
+export function refuseWriting(app: FastifyInstance, paths: readonly string[]): void {
+  for (const path of paths) {
+    for (const url of [path, `${path}/*`]) refuseAllBut(app, url, READING)
+  }
+}
+
+const READING: readonly string[] = ['GET', 'HEAD']
+
+function refuseAllBut(app: FastifyInstance, url: string, allowed: readonly string[]): void {
+  const refuse = async () => {
+    throw methodNotAllowed(allowed)
+  }
+  const method = REFUSABLE.filter((other) => !allowed.includes(other))
+  // Before any body is read, and whatever its type.
+  app.route({ method, url, onRequest: refuse, handler: refuse })
+}
+
+export function methodNotAllowed(allowed: readonly string[]): HttpError {
+  const allow = allowed.join(', ')
+  return new HttpError('METHOD_NOT_ALLOWED', `Expected one of the methods ${allow}.`, {
+    Allow: allow,
   })
 }

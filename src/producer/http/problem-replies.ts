@@ -1,23 +1,25 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/logger.ts'
 import { callOf } from './audit.ts'
 import { addFacts } from './call-facts.ts'
-import { HttpError, type Problem, type ProblemAnswer, problemAnswer } from './problem.ts'
+import { methodNotAllowed } from './methods.ts'
+import {
+  HttpError,
+  noSuchRoute,
+  type Problem,
+  type ProblemAnswer,
+  problemAnswer,
+} from './problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /** Every failure of a call is answered with a problem, whoever has met it. */
 export function answerWithProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => reject(error, request, reply, log))
-  app.setNotFoundHandler((request, reply) =>
-    reject(
-      new HttpError('NO_SUCH_ROUTE', 'There is nothing here. See /docs for what there is.'),
-      request,
-      reply,
-      log,
-    ),
-  )
+  app.setNotFoundHandler((request, reply) => reject(noSuchRoute(), request, reply, log))
 }
 
 export function reject(
@@ -48,7 +50,17 @@ export function refuseConnection(error: Error & { code?: string }, socket: Socke
     socket.destroy()
     return
   }
-  const { problem, headers } = problemAnswer(clientError(error.code))
+  endWith(clientError(error.code), socket)
+}
+
+/** CONNECT names no path. Node ends its connection without an answer where nobody gives one. */
+export function refuseTunnel(_: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => socket.destroy())
+  endWith(methodNotAllowed(['GET', 'HEAD', 'POST']), socket)
+}
+
+function endWith(error: HttpError, socket: Duplex): void {
+  const { problem, headers } = problemAnswer(error)
   socket.end(rawAnswer(problem, headers), () => socket.destroy())
 }
 
@@ -56,6 +68,11 @@ function clientError(code: string | undefined): HttpError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return new HttpError('HEADERS_TOO_LARGE', 'The header lines are larger than is taken here.')
+    case 'HPE_INVALID_METHOD':
+      return new HttpError(
+        'MALFORMED_HTTP',
+        'Expected a method that HTTP knows, in capital letters.',
+      )
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new HttpError('TOO_SLOW', 'The header lines came too slowly.')
     default:

@@ -62,6 +62,10 @@ export class HttpError extends ExpungeError {
   }
 }
 
+export function noSuchRoute(): HttpError {
+  return new HttpError('NO_SUCH_ROUTE', 'There is nothing here. See /docs for what there is.')
+}
+
 /** The caller's key is not for that. */
 export class DeniedError extends HttpError {}
 
@@ -153,8 +157,16 @@ function frameworkProblem(error: unknown): ProblemAnswer | null {
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return say('BODY_CUT_SHORT', 'The body is not as long as its Content-Length says.')
     default:
-      return null
+      return isCallersFault(error)
+        ? say('MALFORMED_HTTP', 'The call is not one that this service can read.')
+        : null
   }
+}
+
+/** What a later version of Fastify refuses by a name that is not above is no defect of ours either. */
+function isCallersFault(error: unknown): boolean {
+  const { code, statusCode } = Object(error)
+  return String(code).startsWith('FST_') && statusCode >= 400 && statusCode < 500
 }
 
 const MEDIA_TYPES =

@@ -14,11 +14,11 @@ import {
   PARAMETER_CHARS,
   type Patience,
 } from './limits.ts'
-import { refuseOtherMethods } from './methods.ts'
+import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
 import { observe, requestIdOf } from './observe.ts'
 import { documentedPaths } from './openapi/document.ts'
-import { HttpError, retryAfter } from './problem.ts'
-import { answerWithProblems, refuseConnection, reject } from './problem-replies.ts'
+import { HttpError, noSuchRoute, retryAfter } from './problem.ts'
+import { answerWithProblems, refuseConnection, refuseTunnel, reject } from './problem-replies.ts'
 import { actRoutes } from './routes/act.ts'
 import { listRoute } from './routes/list.ts'
 import { lookRoute } from './routes/look.ts'
@@ -78,9 +78,12 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response)
   })
+  app.server.on('connect', refuseTunnel)
+  knowAllMethods(app)
   observe(app, service)
   answerWithProblems(app, service.log)
   guard(app, service)
+  refuseUnknownPaths(app)
   linger(app, patience)
   readJsonBodies(app, service)
   submitRoute(app, service)
@@ -91,6 +94,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   await docsRoutes(app, service)
   dashboard(app, service)
   refuseOtherMethods(app, ['/', '/openapi.json', ...documentedPaths()])
+  refuseWriting(app, ['/docs', '/queues'])
   return app
 }
 
@@ -112,6 +116,13 @@ function guard(app: FastifyInstance, { redisTrouble }: Service): void {
     const needsRedis = /^\/(?:v1|queues)\//.test(request.routeOptions.url ?? '')
     const trouble = needsRedis ? redisTrouble() : null
     if (trouble !== null) throw new RedisUnavailableError('REDIS_AWAY', trouble)
+  })
+}
+
+/** Before any body is read, whatever its type, and whatever Fastify thinks of the method without one. */
+function refuseUnknownPaths(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw noSuchRoute()
   })
 }
 

@@ -259,7 +259,7 @@ describe('a path', () => {
       ['DELETE', at('a'), 'GET, HEAD'],
       ['GET', `${PATH}/a/approve`, 'POST'],
       ['PATCH', `${PATH}/a/cancel`, 'POST'],
-      ['POST', `${PATH}/a/results/failed.csv`, 'GET'],
+      ['POST', `${PATH}/a/results/failed.csv`, 'GET, HEAD'],
       ['POST', '/openapi.json', 'GET, HEAD'],
       ['OPTIONS', '/', 'GET, HEAD'],
     ]
@@ -315,6 +315,13 @@ describe('a request that workers take up', () => {
     const digest = createHash('sha256').update(file.text).digest()
     assert.equal(listed.sha256, digest.toString('hex'))
     assert.equal(file.headers.get('repr-digest'), `sha-256=:${digest.toString('base64')}:`)
+    const head = await api.call(`${PATH}/WHOLE/results/invalid.csv?org=${world.org}`, {
+      method: 'HEAD',
+    })
+    assert.deepEqual([head.status, head.text], [200, ''])
+    for (const name of ['content-type', 'content-length', 'content-disposition', 'repr-digest']) {
+      assert.equal(head.headers.get(name), file.headers.get(name), name)
+    }
     const missing = (name: string) => api.call(`${PATH}/whole/results/${name}?org=${world.org}`)
     assertProblem(await missing('failed.csv'), 404, 'NO_RESULT_FILE')
     assertProblem(await missing('deleted.csv'), 404, 'NO_RESULT_FILE')

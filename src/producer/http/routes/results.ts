@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { codeOf } from '../../../shared/errors.ts'
 import type { ResultFile } from '../../../shared/receipt.ts'
 import { assertAllowed } from '../caller.ts'
@@ -15,9 +15,10 @@ import { REQUESTS_PATH } from './submit.ts'
 export function resultsRoute(app: FastifyInstance, service: Service): void {
   const { callers, results } = service
   const path = `${REQUESTS_PATH}/:id/results/:file`
-  // No HEAD: Fastify would read the whole file for it.
+  // Not Fastify's own HEAD, which would read the whole file.
   const options = { onRequest: callers.admit, exposeHeadRoute: false }
-  app.get(path, options, async (request, reply) => {
+  const method = ['GET', 'HEAD']
+  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const { org } = parseFields(orgQuery, request.query)
     const id = idIn(request.params)
     const name = resultFileIn(request.params)
@@ -29,13 +30,16 @@ export function resultsRoute(app: FastifyInstance, service: Service): void {
     if (listed === undefined) throw noRows(view.id, name)
     const file = await opened(join(results.folder({ org, id: view.id }), name), listed)
     if (file === null) throw lost(view.id, listed)
-    return reply
+    void reply
       .header('Content-Type', 'text/csv; charset=utf-8')
       .header('Content-Length', listed.bytes)
       .header('Content-Disposition', `attachment; filename="${view.id}-${name}"`)
       .header('Repr-Digest', `sha-256=:${Buffer.from(listed.sha256, 'hex').toString('base64')}:`)
-      .send(file.createReadStream())
-  })
+    if (request.method === 'GET') return reply.send(file.createReadStream())
+    await file.close()
+    return reply.send()
+  }
+  app.route({ method, url: path, ...options, handler })
 }
 
 /** Null where it is not there, or is of another size than it was written with. */
