@@ -98,5 +98,9 @@ export function codeOrNameOf(error: unknown): string {
 
 /** The text of whatever was thrown, for a log line or a receipt. */
 export function messageOf(error: unknown): string {
+  // Where a name has several addresses and none can be connected to, Node's own text is empty.
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(messageOf).join('; ')
+  }
   return error instanceof Error ? error.message : String(error)
 }

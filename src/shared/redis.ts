@@ -1,6 +1,10 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type Redis, type RedisOptions } from 'ioredis'
 import { PatientCluster, PatientRedis } from './redis/patient.ts'
+import { StrictRedis } from './redis/strict.ts'
 import type { RedisTrouble } from './redis/trouble.ts'
+
+import { redisUrlProblem } from './redis/url.ts'
+import { RedisUnusableError } from './redis/usable.ts'
 
 export { type RedisTrouble, RedisUnavailableError } from './redis/trouble.ts'
 export {
@@ -48,7 +52,11 @@ export type RedisConfig = RedisPlace & {
  */
 export type Patience = 'wait' | 'fail-fast'
 
-/** Opens a connection. Errors reach `onError`, never the process: an outage is not a crash. */
+/**
+ * Opens a connection. Errors reach `onError`, never the process: an outage is not a crash.
+ *
+ * @throws RedisUnusableError where the URL is none
+ */
 export function connectRedis(
   config: RedisConfig,
   patience: Patience,
@@ -69,11 +77,12 @@ function open(config: RedisConfig, patience: Patience): RedisClient {
   const isPatient = patience === 'wait'
   const server = (own: RedisOptions) => {
     const all = { ...shared, ...own, replyMapping: 'legacy' as const }
-    return isPatient ? new PatientRedis(all) : new Redis(all)
+    return isPatient ? new PatientRedis(all) : new StrictRedis(all)
   }
   switch (config.kind) {
     case 'url':
-      return isPatient ? new PatientRedis(config.url, shared) : new Redis(config.url, shared)
+      assertUrl(config.url)
+      return isPatient ? new PatientRedis(config.url, shared) : new StrictRedis(config.url, shared)
     case 'socket':
       return server({ path: config.path })
     case 'sentinel': {
@@ -100,6 +109,12 @@ function open(config: RedisConfig, patience: Patience): RedisClient {
     default:
       throw new TypeError(`Unknown Redis configuration ${JSON.stringify(config satisfies never)}`)
   }
+}
+
+/** A library's caller has it from a configuration of their own. */
+function assertUrl(url: string): void {
+  const problem = redisUrlProblem(url)
+  if (problem !== null) throw new RedisUnusableError(`Redis: ${problem}`)
 }
 
 interface Waiting {

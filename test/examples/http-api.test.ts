@@ -101,6 +101,9 @@ const FURTHER = {
     REDIS_NOT_REPLICATED: 503,
     REDIS_BUSY: 503,
     REDIS_LOGIN: 503,
+    REDIS_FORBIDDEN: 503,
+    REDIS_DATABASE: 503,
+    REDIS_PROTOCOL: 503,
   },
 } as const satisfies Record<DenialCode | RedisTrouble, number> & Record<string, number>
 

@@ -6,7 +6,7 @@ import { railChanges } from '../../shared/guard-rails.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import { explained } from '../../shared/redis/trouble.ts'
+import { explained, isLasting } from '../../shared/redis/trouble.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
 import { openResultsStore } from '../../shared/results.ts'
 import { Closers } from '../../shared/shutdown.ts'
@@ -137,7 +137,7 @@ async function onceRedisServes<T>(
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof RedisUnavailableError)) throw error
+      if (!(error instanceof RedisUnavailableError) || isLasting(error.code)) throw error
       log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
       await systemClock.sleep(AGAIN_AFTER_MS, signal)
     }

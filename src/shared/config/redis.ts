@@ -1,8 +1,9 @@
 import type { ConfigProblem } from '../errors.ts'
+import { parseRedisUrl, redisUrlProblem } from '../redis/url.ts'
 import type { RedisConfig } from '../redis.ts'
 import type { Environment } from './environment.ts'
 import { hostAndPort } from './network.ts'
-import { type Form, Settings } from './settings.ts'
+import { Settings } from './settings.ts'
 import type { Source } from './source.ts'
 import type { YamlSection } from './yaml-section.ts'
 
@@ -64,8 +65,10 @@ export async function readRedis(
 }
 
 async function readUrl(settings: Settings): Promise<RedisConfig | null> {
-  const url = await settings.secret('url', REDIS_URL)
-  return url === undefined ? null : { kind: 'url', url }
+  const url = await settings.secret('url')
+  const problem = url === undefined ? null : redisUrlProblem(url)
+  if (problem !== null) settings.refuse(settings.namesOf('url', 'urlFile').join(), problem)
+  return url === undefined || problem !== null ? null : { kind: 'url', url }
 }
 
 function readSocket(settings: Settings): RedisConfig | null {
@@ -100,27 +103,6 @@ async function readLogin(settings: Settings) {
     ...(password === undefined ? {} : { password }),
     tls: settings.flag('tls', false),
   }
-}
-
-const REDIS_URL: Form<string> = {
-  expected:
-    'redis://host:6379 or rediss://host:6379 (nothing but a database number behind it, signs in the password percent-encoded)',
-  hidden: true,
-  parse: (text) => parseRedisUrl(text)?.url,
-}
-
-/**
- * A Redis URL, and the same without its password and options, fit to be shown.
- *
- * @returns undefined where it is none: another scheme, no host, a path that is no database number
- */
-export function parseRedisUrl(text: string): { url: string; shown: string } | undefined {
-  if (!URL.canParse(text)) return undefined
-  const { protocol, username, password, host, hostname, pathname } = new URL(text)
-  if (protocol !== 'redis:' && protocol !== 'rediss:') return undefined
-  if (hostname === '' || !/^\/?\d*$/.test(pathname)) return undefined
-  const login = username === '' && password === '' ? '' : `${username}:***@`
-  return { url: text, shown: `${protocol}//${login}${host}${pathname}` }
 }
 
 /** Where the requests live, in words for a log line or a screen; no password in it. */

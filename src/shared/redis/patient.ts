@@ -1,6 +1,7 @@
-import { Cluster, Command, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type ClusterNode, type ClusterOptions, Command, type Redis } from 'ioredis'
 import { messageOf } from '../errors.ts'
-import { type RedisTrouble, RedisUnavailableError, troubleOf } from './trouble.ts'
+import { StrictRedis } from './strict.ts'
+import { isLasting, type RedisTrouble, RedisUnavailableError, troubleOf } from './trouble.ts'
 
 /**
  * Connections for those who wait. To ioredis only a broken connection is an outage; a server that
@@ -16,19 +17,9 @@ const QUIET_MS = 5 * AGAIN_AFTER_MS
 type Item = Parameters<Redis['handleReconnection']>[1]
 
 /** One server that is waited for: directly, by Sentinel or by a Unix socket. */
-export class PatientRedis extends Redis {
+export class PatientRedis extends StrictRedis {
   readonly #refusals = new Refusals()
   #renewedAt = 0
-
-  static {
-    // BullMQ blocks on a duplicate, which is to be as patient. The types of ioredis tie what a
-    // duplicate is to its options, so that no subclass can say this as a method.
-    Object.defineProperty(PatientRedis.prototype, 'duplicate', {
-      value(this: PatientRedis, override: RedisOptions = {}) {
-        return new PatientRedis({ ...this.options, ...override, replyMapping: 'legacy' })
-      },
-    })
-  }
 
   /** What the server refused lately, null where it takes writes. */
   get trouble(): RedisTrouble | null {
@@ -69,6 +60,23 @@ export class PatientRedis extends Redis {
 /** The same for a cluster, whose nodes are connections of its own making. */
 export class PatientCluster extends Cluster {
   readonly #refusals = new Refusals()
+  readonly #startNodes: ClusterNode[]
+
+  static {
+    // As of one server: BullMQ's own connections are to be as patient.
+    Object.defineProperty(PatientCluster.prototype, 'duplicate', {
+      value(this: PatientCluster, nodes: ClusterNode[] = [], override: ClusterOptions = {}) {
+        const redisOptions = { ...this.options.redisOptions, ...override.redisOptions }
+        const options = { ...this.options, ...override, redisOptions }
+        return new PatientCluster(nodes.length > 0 ? nodes : this.#startNodes, options)
+      },
+    })
+  }
+
+  constructor(nodes: ClusterNode[], { redisOptions, ...options }: ClusterOptions) {
+    super(nodes, { ...options, redisOptions: { ...redisOptions, replyMapping: 'legacy' } })
+    this.#startNodes = nodes
+  }
 
   /** What a node refused lately, null where all take writes. */
   get trouble(): RedisTrouble | null {
@@ -112,8 +120,8 @@ class Refusals {
   }
 }
 
-/** What a server refuses for the state that it is in; the login is another matter. */
+/** What a server refuses for the state that it is in; who may do what is another matter. */
 function refusalOf(error: Error): RedisTrouble | null {
   const trouble = troubleOf(error)
-  return trouble === 'REDIS_AWAY' || trouble === 'REDIS_LOGIN' ? null : trouble
+  return trouble === null || trouble === 'REDIS_AWAY' || isLasting(trouble) ? null : trouble
 }

@@ -1,8 +1,8 @@
-import { ExpungeError, messageOf } from '../errors.ts'
+import { codeOf, ExpungeError, messageOf } from '../errors.ts'
 
 /**
  * What is wrong with Redis itself, whatever it was asked: none of it is the fault of a command, and
- * all of it passes once somebody mends the server.
+ * all of it passes once somebody mends the server or the settings.
  *
  * - `REDIS_AWAY`: no answer, or no connection.
  * - `REDIS_LOADING`: it starts, or a replica fetches its data.
@@ -12,6 +12,9 @@ import { ExpungeError, messageOf } from '../errors.ts'
  * - `REDIS_NOT_REPLICATED`: fewer replicas than asked for have what was written.
  * - `REDIS_BUSY`: a script of somebody else's holds it up.
  * - `REDIS_LOGIN`: it refuses user or password.
+ * - `REDIS_FORBIDDEN`: its ACL denies the user a command or a key.
+ * - `REDIS_DATABASE`: it has no database of that number.
+ * - `REDIS_PROTOCOL`: TLS fails, one side speaks it and the other does not, or it is no Redis.
  */
 export type RedisTrouble =
   | 'REDIS_AWAY'
@@ -22,6 +25,21 @@ export type RedisTrouble =
   | 'REDIS_NOT_REPLICATED'
   | 'REDIS_BUSY'
   | 'REDIS_LOGIN'
+  | 'REDIS_FORBIDDEN'
+  | 'REDIS_DATABASE'
+  | 'REDIS_PROTOCOL'
+
+/** Those that no waiting ends: a process that starts says so and exits. */
+const LASTING: ReadonlySet<RedisTrouble> = new Set([
+  'REDIS_LOGIN',
+  'REDIS_FORBIDDEN',
+  'REDIS_DATABASE',
+  'REDIS_PROTOCOL',
+])
+
+export function isLasting(trouble: RedisTrouble): boolean {
+  return LASTING.has(trouble)
+}
 
 /** Redis cannot do it now. Whoever asks again later may well be served. */
 export class RedisUnavailableError extends ExpungeError {
@@ -46,7 +64,10 @@ const BY_WORD: ReadonlyMap<string, RedisTrouble> = new Map(
     BUSY: 'REDIS_BUSY',
     NOAUTH: 'REDIS_LOGIN',
     WRONGPASS: 'REDIS_LOGIN',
-    NOPERM: 'REDIS_LOGIN',
+    // Protected mode: a server without a password that was asked from another machine.
+    DENIED: 'REDIS_LOGIN',
+    NOPERM: 'REDIS_FORBIDDEN',
+    NOPROTO: 'REDIS_PROTOCOL',
   } as const),
 )
 
@@ -55,17 +76,33 @@ const WORD = /^(?:ERR Error running script .*? -)?([A-Z]+) /s
 
 /** What ioredis says where the connection is the trouble. */
 const NO_CONNECTION =
-  /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache|Too many Cluster redirections)/
+  /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes is available|Too many Cluster redirections)/
 
 /** Null where the error says nothing about the state of Redis: then it is a defect. */
 export function troubleOf(error: unknown): RedisTrouble | null {
   if (!(error instanceof Error)) return null
   if (error instanceof RedisUnavailableError) return error.code
   if (isReply(error)) return BY_WORD.get(WORD.exec(error.message)?.[1] ?? '') ?? null
-  // Of a cluster none of whose nodes could be used, the last one tells why.
   if ('lastNodeError' in error) return troubleOf(error.lastNodeError) ?? 'REDIS_AWAY'
+  if (isProtocolError(error)) return 'REDIS_PROTOCOL'
   const isAway = error.name === 'MaxRetriesPerRequestError' || NO_CONNECTION.test(error.message)
   return isAway ? 'REDIS_AWAY' : null
+}
+
+/** OpenSSL's and Node's codes where TLS or a certificate is the trouble. */
+const TLS_CODE =
+  /^(?:EPROTO|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|HOSTNAME_MISMATCH)|SELF_SIGNED|CERTIFICATE|INVALID_CA/
+
+/** Whether the other side cannot be talked to in this way, however often it is tried. */
+function isProtocolError(error: Error): boolean {
+  return error.name === 'ParserError' || TLS_CODE.test(codeOf(error) ?? '')
+}
+
+/** Of a cluster none of whose nodes could be used, why the last one could not. */
+export function reasonOf(error: unknown): unknown {
+  return error instanceof Error && 'lastNodeError' in error && error.lastNodeError instanceof Error
+    ? error.lastNodeError
+    : error
 }
 
 /** Whether the server has answered: what it refused it has not done. */
@@ -85,7 +122,7 @@ export async function explained<T>(work: () => Promise<T>, note?: string): Promi
   } catch (error) {
     const trouble = troubleOf(error)
     if (trouble === null || error instanceof RedisUnavailableError) throw error
-    throw new RedisUnavailableError(trouble, messageOf(error), note)
+    throw new RedisUnavailableError(trouble, messageOf(reasonOf(error)), note)
   }
 }
 
@@ -106,7 +143,13 @@ function wordsFor(code: RedisTrouble, detail: string): string {
     case 'REDIS_BUSY':
       return `Redis is held up (${detail}). Try again in a while.`
     case 'REDIS_LOGIN':
-      return `Redis refuses the login (${detail}). Check user and password, as in REDIS_URL, and what that user may do.`
+      return `Redis refuses the login (${detail}). Check user and password, as in REDIS_URL.`
+    case 'REDIS_FORBIDDEN':
+      return `Redis does not let this user do it (${detail}). Give the user the rights listed in docs/deployment.md; expunge doctor names those that are missing.`
+    case 'REDIS_DATABASE':
+      return `Redis refuses the database (${detail}). Name one that the server has, as in REDIS_URL=redis://host:6379/0; CONFIG GET databases tells how many.`
+    case 'REDIS_PROTOCOL':
+      return `Redis cannot be talked to (${detail}). Check host and port, and TLS: rediss:// or tls: true where the server expects it, with the ca that signed its certificate.`
     default:
       throw new TypeError(`Unknown trouble ${String(code satisfies never)}`)
   }

@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis'
 import { ExpungeError, messageOf } from '../errors.ts'
-import { troubleOf } from './trouble.ts'
+import { isLasting, RedisUnavailableError, reasonOf, troubleOf } from './trouble.ts'
 
 type Client = Redis | Cluster
 
@@ -13,14 +13,14 @@ export class RedisUnusableError extends ExpungeError {
  * Waits until the server answers, and refuses one that cannot keep what is entrusted to it.
  *
  * @param may `volatile`: the server need not keep an append-only file
- * @throws RedisUnusableError for a login that fails, a version too old, a replica, eviction, or data
+ * @throws RedisUnusableError for a connection that is refused, a version too old, a replica, eviction, or data
  *   that is not on disk
  */
 export async function assertUsable(
   redis: Client,
   { volatile = false }: { readonly volatile?: boolean } = {},
 ): Promise<RedisFacts> {
-  const facts = await unlessLoginFails(redis, inspectRedis(redis))
+  const facts = await unlessRefused(redis, inspectRedis(redis))
   const reason = unusable(facts) ?? (volatile ? null : forgetful(facts))
   if (reason !== null) throw new RedisUnusableError(`Redis: ${reason}`)
   return facts
@@ -61,25 +61,33 @@ export function mayEvict({
   return evictionPolicy !== 'noeviction' && maxMemory > 0
 }
 
-/** Waiting for a server that refuses the login would be waiting for ever. */
-async function unlessLoginFails<T>(redis: Client, work: Promise<T>): Promise<T> {
+/** Waiting for a server that refuses the connection itself would be waiting for ever. */
+async function unlessRefused<T>(redis: Client, work: Promise<T>): Promise<T> {
   const { promise: refused, reject } = Promise.withResolvers<never>()
   const onError = (error: unknown) => {
-    if (troubleOf(error) === 'REDIS_LOGIN') reject(error)
+    if (lastingIn(error) !== null) reject(error)
   }
   redis.on('error', onError)
   try {
     return await Promise.race([refused, work])
   } catch (error) {
-    if (troubleOf(error) !== 'REDIS_LOGIN') throw error
-    throw new RedisUnusableError(
-      `Redis: the login was refused (${messageOf(error)}). Check user and password, as in REDIS_URL, and what that user may do.`,
-    )
+    throw lastingIn(error) ?? error
   } finally {
     redis.off('error', onError)
     // Whichever of the two comes late concerns nobody any more.
     work.catch(() => {})
   }
+}
+
+/** The same as an error that ends the process; null for what passes. */
+function lastingIn(error: unknown): RedisUnusableError | null {
+  const trouble = troubleOf(error)
+  if (trouble === null || !isLasting(trouble)) return null
+  const told =
+    error instanceof RedisUnavailableError
+      ? error
+      : new RedisUnavailableError(trouble, messageOf(reasonOf(error)))
+  return new RedisUnusableError(told.message)
 }
 
 /** What matters about a server: version, and whether it may lose what we entrust to it. */

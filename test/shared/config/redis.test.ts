@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parseRedisUrl, showRedis } from '../../../src/shared/config/redis.ts'
+import { showRedis } from '../../../src/shared/config/redis.ts'
 import { loadConfig } from '../../../src/shared/config.ts'
+import { parseRedisUrl } from '../../../src/shared/redis/url.ts'
 import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 test('a Redis URL is shown without password and options', () => {
@@ -24,6 +25,18 @@ test('what is no Redis URL is refused', () => {
     'redis://redis/queue',
   ]) {
     assert.equal(parseRedisUrl(text), undefined, text)
+  }
+})
+
+test('options behind a Redis URL are refused by their names, with what to say instead', async () => {
+  const [problem = '', more] = await problemsOf({ REDIS_URL: 'redis://:hunter2@redis?keyPrefix=a' })
+  assert.match(problem, /^REDIS_URL: expected redis:.*the options \?keyPrefix= behind it/)
+  assert.match(problem, /redis:\/\/host:6379\/1/)
+  assert.doesNotMatch(problem, /hunter2/)
+  assert.equal(more, undefined)
+  for (const REDIS_URL of ['redis://redis\n/1', 'redis://redis#1', ' redis://redis']) {
+    const [fault = ''] = await problemsOf({ REDIS_URL })
+    assert.match(fault, /^REDIS_URL: expected redis:/, REDIS_URL)
   }
 })
 
