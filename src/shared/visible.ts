@@ -6,12 +6,13 @@
 
 /**
  * Everything that a terminal or a log viewer may act on instead of showing: C0, DEL and C1 controls,
- * bidirectional formatting, line and paragraph separators, the byte order mark.
+ * format characters (bidirectional ones, the zero-width space, the byte order mark), line and paragraph
+ * separators. Joiners stay: names in some scripts, and emoji, are written with them.
  */
-const UNSAFE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu
+const UNSAFE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 /** The same without the line feed. */
-const UNSAFE_IN_LINES = /(?!\n)[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu
+const UNSAFE_IN_LINES = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 /**
  * One line of text: each unsafe character, line feeds included, becomes its escape, as in `\u001b`.
@@ -29,7 +30,10 @@ export function visibleLines(text: string): string {
   return text.replace(UNSAFE_IN_LINES, escaped)
 }
 
-/** Every unsafe character is in the Basic Multilingual Plane: four digits are enough. */
+/** As in JSON: a character beyond the Basic Multilingual Plane is two escapes. */
 function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return character
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')
 }

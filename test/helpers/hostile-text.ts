@@ -3,7 +3,7 @@ import fc from 'fast-check'
 /** What must reach no terminal and no log raw: stated apart from the code that escapes it. */
 export const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]|\udb40[\udc01-\udc7f]/
 
 const parts = fc.constantFrom(
   '\u001b]52;c;ZXZpbA==\u0007',
@@ -24,6 +24,8 @@ const parts = fc.constantFrom(
   '\u2028',
   '\u2029',
   '\u200f',
+  '\u200b',
+  '\u{e0041}',
   '\ufeff',
   'Art. 17',
   ' ',

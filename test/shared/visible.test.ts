@@ -11,11 +11,12 @@ test('what a terminal acts on becomes its escape', () => {
   assert.equal(visible('a\u009b2J\u007fb'), 'a\\u009b2J\\u007fb')
   assert.equal(visible('\u202egnp.exe\u2066\u200f'), '\\u202egnp.exe\\u2066\\u200f')
   assert.equal(visible('a\nb\u2028c\td'), 'a\\u000ab\\u2028c\\u0009d')
+  assert.equal(visible('Id\u200b, a\u00adb\u{e0041}'), 'Id\\u200b, a\\u00adb\\udb40\\udc41')
   assert.equal(visibleLines('a\nb\rc'), 'a\nb\\u000dc')
 })
 
 test('text that only looks foreign stays as it is', () => {
-  for (const text of ['Löschung, Art. 17', '削除 👩‍👩‍👧', 'עברית', 'C:\\u001b']) {
+  for (const text of ['Löschung, Art. 17', '削除 👩‍👩‍👧', 'עברית', 'می\u200cخواهم', 'C:\\u001b']) {
     assert.equal(visible(text), text)
   }
 })
