@@ -4,6 +4,7 @@ import {
   type Dialect,
   fieldsOf,
   headerOf,
+  isBlankField,
   isBlankRow,
   joinLines,
   lineOf,
@@ -73,7 +74,7 @@ export function damagedText(rows: readonly Row[], dialect: Dialect, damage: Dama
     case 'one-field-less': {
       if (dialect.layout === 'list') return null
       // A row of which nothing is left is a blank line.
-      const isLeft = (fields: readonly string[]) => fields.some((field) => !/^(?:"")?$/.test(field))
+      const isLeft = (fields: readonly string[]) => !fields.every(isBlankField)
       return withFields(rows, dialect, damage.at, (fields) =>
         isLeft(fields.slice(0, -1)) ? fields.slice(0, -1) : [],
       )
@@ -150,7 +151,7 @@ function pasted(
   const lines = linesOf(rows, dialect)
   const below = 1 + (at % Math.max(1, rows.length)) + (dialect.header === null ? 0 : 1)
   // Below blank lines alone it is the first header.
-  if (rows.length === 0 || lines.slice(0, below).every((line) => line === '')) return null
+  if (rows.length === 0 || lines.slice(0, below).every(isBlankField)) return null
   const other = { ...dialect, order: dialect.order.toReversed() }
   const header = (bom ? '\uFEFF' : '') + headerOf(other)
   const second = [header, ...rows.slice(0, 3).map((row) => lineOf(row, other))]

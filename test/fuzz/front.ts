@@ -12,7 +12,7 @@ import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startWorld, type World } from '../helpers/world.ts'
 import { damage, damagedText } from './damage.ts'
-import { dialect } from './dialect.ts'
+import { dialect, namedColumn } from './dialect.ts'
 import { type Case, type Expectation, expectationOf, isPossible } from './expectation.ts'
 import { rows, textOf } from './meaning.ts'
 
@@ -122,19 +122,21 @@ function asPlanned(one: Trial): Trial {
 }
 
 async function requestOf(
-  { rows: all, options, way, damage: { kind } }: Trial,
+  { rows: all, options, way, dialect: style, damage: { kind } }: Trial,
   id: string,
   text: string,
   { org, folder }: World,
 ): Promise<DeletionRequestInput> {
+  const column = namedColumn(style)
+  const inColumn = column === undefined ? {} : { column }
   const common = { id, org, object: 'Contact', approval: 'required', ...options } as const
   switch (way) {
     case 'upload':
-      return { ...common, source: { type: 'upload' } }
+      return { ...common, source: { type: 'upload', ...inColumn } }
     case 'file': {
       const path = join(folder, `${id}.csv`)
       await writeFile(path, text)
-      return { ...common, source: { type: 'file', path } }
+      return { ...common, source: { type: 'file', path, ...inColumn } }
     }
     case 'ids': {
       const ids = all.map((row) => textOf(row.id))

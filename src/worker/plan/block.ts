@@ -3,7 +3,6 @@ import { caseBits, copyId, hasIdForm, hasSuffix } from '../id-check.ts'
 import { decode, viewOf } from './bytes.ts'
 import { isRecased } from './case/recased.ts'
 import {
-  clip,
   emptyValue,
   notAnId,
   type ObjectWords,
@@ -11,6 +10,7 @@ import {
   type RefusedRow,
   wrongChecksum,
 } from './refused-row.ts'
+import { trimmed } from './unseen.ts'
 
 /** What a stretch of the source holds, in its order. */
 export interface ScannedBlock {
@@ -76,9 +76,9 @@ export class BlockBuilder {
 
   /** The same for a value that is a string already. */
   checkText(value: string, line: number): boolean {
-    const text = value.trim()
+    const text = trimmed(value)
     const { read, written } = encoder.encodeInto(text, this.#scratch)
-    if (read < text.length) return this.#refuse(notAnId(line, clip(text)))
+    if (read < text.length) return this.#refuse(notAnId(line, text))
     return this.check(this.#scratchView, 0, written, line)
   }
 
@@ -110,10 +110,10 @@ export class BlockBuilder {
     return block
   }
 
-  /** What has not the form of an id may have it without spaces that are not ASCII around it. */
+  /** What has not the form of an id may have it without what cannot be seen around it. */
   #checkOther(value: string, line: number): boolean {
-    if (value.trim().length < value.length) return this.checkText(value, line)
-    return this.#refuse(notAnId(line, clip(value)))
+    if (trimmed(value).length < value.length) return this.checkText(value, line)
+    return this.#refuse(notAnId(line, value))
   }
 
   #checkId(bytes: DataView, from: number, to: number, line: number): boolean {

@@ -1,11 +1,13 @@
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import { caseBits, hasIdForm, hasSuffix } from '../id-check.ts'
+import { endOfBlankRow, SEPARATORS } from './blank-row.ts'
 import { BLOCK_IDS, type BlockBuilder, type ScannedBlock } from './block.ts'
 import {
   brokenCsv,
   NEVER_CLOSED,
   QUOTE_IN_FIELD,
   SECOND_HEADER,
+  SECOND_MARK,
   TEXT_BEHIND_QUOTE,
 } from './broken-csv.ts'
 import {
@@ -13,13 +15,13 @@ import {
   decode,
   isBlank,
   isLineEnd,
+  isMark,
   LF,
   lineTooLong,
   MAX_LINE_BYTES,
   QUOTE,
   viewOf,
 } from './bytes.ts'
-import { DELIMITERS } from './form.ts'
 import { matchNames, type WantedColumn } from './header.ts'
 
 /** Bytes of the longest row that the hot loop takes: two quotes, 18 characters, CR LF. */
@@ -128,8 +130,7 @@ class ColumnReader {
       larger.set(this.#carry.subarray(0, this.#carried))
       this.#carry = larger
     }
-    const part = new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from)
-    this.#carry.set(part, this.#carried)
+    this.#carry.set(partOf(bytes, from, to), this.#carried)
     this.#carried = length
   }
 
@@ -143,13 +144,13 @@ class ColumnReader {
     const line = this.#line++
     const [from, to] = trim(bytes, lineStart, lineStop)
     if (from === to) return
-    if (bytes.getUint8(from) === QUOTE) this.#takeQuoted(bytes, from, to, line)
-    else this.#takeBare(bytes, from, to, line)
-  }
-
-  #takeBare(bytes: DataView, from: number, to: number, line: number): void {
-    if (!hasIdForm(bytes, from, to)) assertOneField(bytes, from, to, line)
-    this.#check(bytes, from, to, line)
+    if (hasIdForm(bytes, from, to)) this.#check(bytes, from, to, line)
+    else if (isBlankRow(bytes, from, to)) return
+    else if (bytes.getUint8(from) === QUOTE) this.#takeQuoted(bytes, from, to, line)
+    else {
+      assertOneField(bytes, from, to, line)
+      this.#check(bytes, from, to, line)
+    }
   }
 
   #takeQuoted(bytes: DataView, from: number, to: number, line: number): void {
@@ -166,16 +167,32 @@ class ColumnReader {
   }
 }
 
-/** @throws RefusedError BROKEN_CSV where a line of one column holds separators or quotes */
+/**
+ * Another export pasted below is named as that, whatever else shows that it is one.
+ *
+ * @throws RefusedError BROKEN_CSV where a line of one column holds separators or quotes
+ */
 function assertOneField(bytes: DataView, from: number, to: number, line: number): void {
   for (let at = from; at < to; at++) {
-    const byte = bytes.getUint8(at)
-    if (byte === QUOTE) throw brokenCsv(line, QUOTE_IN_FIELD)
-    if (SEPARATORS.includes(byte)) throw brokenCsv(line, SEVERAL_FIELDS)
+    const problem = problemWith(bytes.getUint8(at))
+    if (problem === undefined) continue
+    throw brokenCsv(line, isMark(partOf(bytes, from, to), 0) ? SECOND_MARK : problem)
   }
 }
 
-const SEPARATORS = new TextEncoder().encode(DELIMITERS.join(''))
+function problemWith(byte: number): string | undefined {
+  if (byte === QUOTE) return QUOTE_IN_FIELD
+  return SEPARATORS.includes(byte) ? SEVERAL_FIELDS : undefined
+}
+
+function isBlankRow(bytes: DataView, from: number, to: number): boolean {
+  return endOfBlankRow(partOf(bytes, from, to), 0, to - from) >= 0
+}
+
+function partOf(bytes: DataView, from: number, to: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from)
+}
+
 const SEVERAL_FIELDS = 'expected one field as in the first row, got several'
 
 /** Where the byte stands, or `to` where it does not. */

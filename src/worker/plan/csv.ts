@@ -6,10 +6,11 @@ import type { TableForm } from './form.ts'
 import type { WantedColumn } from './header.ts'
 import { RecordReader, type RowGroup } from './records.ts'
 import { TableGuard } from './table-guard.ts'
+import { trimmed } from './unseen.ts'
 
 /**
  * A CSV of several columns: fast-csv reads its rows, and the values of the Id column are checked
- * like those of a plain list. Rows that hold nothing but separators are skipped as blank lines are:
+ * like those of a plain list. Rows of which every field is blank are skipped as blank lines are:
  * spreadsheets write them below a table.
  *
  * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG, AMBIGUOUS_ID_COLUMN
@@ -54,7 +55,7 @@ async function* takeGroup({ bytes, lines }: RowGroup, table: Table): AsyncGenera
 
 function takeRow(row: readonly string[], line: number, { guard, column, block }: Table): void {
   const value = row[column] ?? ''
-  if (value.trim() === '' && row.every((cell) => cell.trim() === '')) return
+  if (trimmed(value) === '' && row.every((cell) => trimmed(cell) === '')) return
   guard.assertWidth(row, line)
   if (block.checkText(value, line)) guard.learn(row, line)
   else guard.suspect(row, line)

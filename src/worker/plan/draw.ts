@@ -113,7 +113,7 @@ function scanOptions(
 ): ScanOptions {
   const column = 'column' in source ? source.column : undefined
   const known = Object.entries(objects).map(([name, prefix]) => ({ name, prefix }))
-  return { object, known, ...(column === undefined ? {} : { column }) }
+  return { object, known, given: source.type, ...(column === undefined ? {} : { column }) }
 }
 
 function allowedObject(

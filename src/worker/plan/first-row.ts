@@ -1,4 +1,5 @@
 import { MAX_LINE_BYTES } from './bytes.ts'
+import { trimmed } from './unseen.ts'
 
 /** The first row of a text, cut at delimiters outside quotes. */
 export interface FirstRow {
@@ -60,5 +61,5 @@ function cutRow(text: string, delimiters: string, quote: string): FirstRow | nul
 const BLANK = /^[ \t\v\f]*$/
 
 function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8').trim()
+  return trimmed(Buffer.from(latin1, 'latin1').toString('utf8'))
 }

@@ -1,5 +1,6 @@
 import { brokenCsv } from './broken-csv.ts'
-import { type FirstRow, readFirstRow, separatorsIn } from './first-row.ts'
+import type { Delimiter } from './delimiters.ts'
+import { type FirstRow, readFirstRow } from './first-row.ts'
 import type { Head } from './head.ts'
 import {
   ambiguousIdColumn,
@@ -10,13 +11,12 @@ import {
   noIdColumn,
   type WantedColumn,
 } from './header.ts'
+import { BROKEN_FIRST_ROW, delimitersOf, type Split, splitsOf } from './split.ts'
+import { fromHeaderOn, headerFurtherDown } from './title-lines.ts'
 
-export const DELIMITERS = [',', ';', '\t', '|'] as const
-export type Delimiter = (typeof DELIMITERS)[number]
-
-/** Where the first row of data begins in the head, and on which line. */
+/** The head from its first row of data on, and the line of that. */
 interface Start {
-  readonly start: number
+  readonly bytes: Uint8Array
   readonly line: number
 }
 
@@ -41,11 +41,18 @@ export interface TableForm extends Start {
 export type Form = ColumnForm | TableForm
 
 /**
+ * Titles may stand above the header where the request names its column: without that name nothing
+ * would tell a title from the header, or from data that lacks one.
+ *
  * @throws RefusedError NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, BROKEN_CSV
  */
 export function formOf(head: Head, wanted: WantedColumn): Form {
-  const separators = separatorsIn(head.bytes, DELIMITERS.join(''))
-  const delimiters = DELIMITERS.filter((delimiter) => separators.includes(delimiter))
+  const isNamed = wanted.column !== undefined
+  return formFrom((isNamed ? fromHeaderOn(head, wanted) : null) ?? head, wanted)
+}
+
+function formFrom(head: Head, wanted: WantedColumn): Form {
+  const delimiters = delimitersOf(head)
   if (delimiters.length === 0) return columnForm(head, wanted)
   const splits = splitsOf(head, delimiters)
   return (
@@ -54,7 +61,7 @@ export function formOf(head: Head, wanted: WantedColumn): Form {
       return { ...afterFirstRow(head, row), header: row.cells }
     }) ??
     tableBy(matchValues, splits, wanted, () => ({ ...atFirstRow(head), header: [] })) ??
-    refuse(splits, wanted)
+    refuse(splits, head, wanted)
   )
 }
 
@@ -63,8 +70,10 @@ export function formOf(head: Head, wanted: WantedColumn): Form {
  * must not end as a deletion of nothing that is complete.
  */
 function assertHeader({ cells }: FirstRow, line: number, wanted: WantedColumn): void {
-  if (matchValues(cells, { object: wanted.object }).length === 0) return
-  throw brokenCsv(line, `expected names in the header, got an id of a ${wanted.object.name}`)
+  const { object, given } = wanted
+  if (matchValues(cells, { object }).length === 0) return
+  const advice = given === 'upload' ? ' (curl -d takes line ends away: use --data-binary)' : ''
+  throw brokenCsv(line, `expected names in the header, got an id of a ${object.name}${advice}`)
 }
 
 function columnForm(head: Head, wanted: WantedColumn): ColumnForm {
@@ -75,37 +84,15 @@ function columnForm(head: Head, wanted: WantedColumn): ColumnForm {
   if (wanted.column === undefined && cells.every(isIdShaped)) {
     return { kind: 'column', ...atFirstRow(head) }
   }
-  throw noIdColumn(cells, wanted)
+  throw noIdColumn(cells, wanted, headerFurtherDown(head, wanted))
 }
 
-const BROKEN_FIRST_ROW = 'expected each quote of the first row to open or close a whole field'
+const atFirstRow = ({ bytes, line }: Head): Start => ({ bytes, line })
 
-const atFirstRow = ({ line }: Head): Start => ({ start: 0, line })
-
-const afterFirstRow = ({ line }: Head, { length, lines }: FirstRow): Start => ({
-  start: length,
+const afterFirstRow = ({ bytes, line }: Head, { length, lines }: FirstRow): Start => ({
+  bytes: bytes.subarray(length),
   line: line + lines,
 })
-
-/** The first row, cut at one delimiter. */
-interface Split {
-  readonly delimiter: Delimiter
-  readonly row: FirstRow
-}
-
-/**
- * The first row cut at each delimiter with which its quotes match, the one of most cells first.
- *
- * @throws RefusedError BROKEN_CSV where they match with none
- */
-function splitsOf(head: Head, delimiters: readonly Delimiter[]): readonly Split[] {
-  const splits = delimiters.flatMap((delimiter) => {
-    const row = readFirstRow(head.bytes, delimiter)
-    return row === null ? [] : [{ delimiter, row }]
-  })
-  if (splits.length === 0) throw brokenCsv(head.line, BROKEN_FIRST_ROW)
-  return splits.sort((a, b) => b.row.cells.length - a.row.cells.length)
-}
 
 /** The first delimiter with which exactly one column matches. */
 function tableBy(
@@ -124,8 +111,8 @@ function tableBy(
   return undefined
 }
 
-function refuse(splits: readonly Split[], wanted: WantedColumn): never {
+function refuse(splits: readonly Split[], head: Head, wanted: WantedColumn): never {
   const ambiguous = splits.find(({ row }) => matchNames(row.cells, wanted).length > 1)
   if (ambiguous !== undefined) throw ambiguousIdColumn(ambiguous.row.cells, wanted)
-  throw noIdColumn(splits[0]?.row.cells ?? [], wanted)
+  throw noIdColumn(splits[0]?.row.cells ?? [], wanted, headerFurtherDown(head, wanted))
 }

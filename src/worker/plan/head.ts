@@ -1,47 +1,54 @@
 import { RefusedError } from '../../shared/errors.ts'
-import {
-  CR,
-  isBlank,
-  isLineEnd,
-  isMark,
-  LF,
-  lineTooLong,
-  MARK_BYTES,
-  MAX_LINE_BYTES,
-} from './bytes.ts'
+import { endOfBlankRow } from './blank-row.ts'
+import { CR, isLineEnd, isMark, LF, lineTooLong, MARK_BYTES, MAX_LINE_BYTES } from './bytes.ts'
+import { type Delimiter, namedDelimiter } from './delimiters.ts'
+import { assertText, type Given } from './not-text.ts'
 
-/** The beginning of a text, from its first line that is not blank. */
+/** The beginning of a text, from its first row that is not blank. */
 export interface Head {
   readonly bytes: Uint8Array
   /** Number of the line that `bytes` begin with. */
   readonly line: number
+  /** The delimiter that a line above names, as in `sep=;`. */
+  readonly delimiter?: Delimiter | undefined
 }
 
-/** What is read before the form is decided; the same for every way of cutting the source. */
-const HEAD_BYTES = 65_536
+/**
+ * What is read before the form is decided; the same for every way of cutting the source. A head has
+ * at least so many bytes, or all that there are.
+ */
+export const HEAD_BYTES = 65_536
 
 /**
  * Reads at least the first line of a text, without its byte order mark.
  *
- * @throws RefusedError EMPTY_SOURCE, NOT_TEXT, LINE_TOO_LONG
+ * @throws RefusedError EMPTY_SOURCE, NOT_TEXT, LINE_TOO_LONG, NO_ID_COLUMN
  */
-export async function readHead(chunks: AsyncIterator<Uint8Array>): Promise<Head> {
+export async function readHead(chunks: AsyncIterator<Uint8Array>, given?: Given): Promise<Head> {
   let { bytes, ended } = await gather(chunks, new Uint8Array(0), HEAD_BYTES)
-  assertText(bytes.subarray(0, HEAD_BYTES))
+  assertText(bytes.subarray(0, HEAD_BYTES), given)
   let line = 1
-  while (isMark(bytes, 0)) bytes = bytes.subarray(MARK_BYTES)
+  let delimiter: Delimiter | undefined
   for (;;) {
-    const blank = skipBlankLines(bytes, ended)
+    while (isMark(bytes, 0)) bytes = bytes.subarray(MARK_BYTES)
+    const blank = skipBlankRows(bytes, ended)
     bytes = bytes.subarray(blank.end)
     line += blank.lines
-    if (ended && bytes.length === 0) throw emptySource()
-    const end = bytes.findIndex(isLineEnd)
-    if ((end < 0 ? bytes.length : end) > MAX_LINE_BYTES) throw lineTooLong(line)
-    // A CR at the very end may be the first half of CR LF.
-    if (ended || (end >= 0 && end + 1 < bytes.length) || bytes[end] === LF) return { bytes, line }
-    const more = await gather(chunks, bytes, bytes.length + HEAD_BYTES * 4)
-    bytes = more.bytes
-    ended = more.ended
+    if (isMark(bytes, 0)) continue
+    if (ended && bytes.length === 0) throw emptySource(given)
+    const end = endOfLine(bytes, ended)
+    if ((end ?? bytes.length) > MAX_LINE_BYTES) throw lineTooLong(line)
+    if (end === undefined || (!ended && bytes.length < HEAD_BYTES)) {
+      const more = await gather(chunks, bytes, bytes.length + HEAD_BYTES * 4)
+      bytes = more.bytes
+      ended = more.ended
+      continue
+    }
+    const named = delimiter === undefined ? delimiterIn(bytes.subarray(0, end)) : undefined
+    if (named === undefined) return { bytes, line, delimiter }
+    delimiter = named
+    bytes = bytes.subarray(end + lineEndLength(bytes, end))
+    line++
   }
 }
 
@@ -68,52 +75,58 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return full.length === 1 && only !== undefined ? only : Buffer.concat(full)
 }
 
-/** Where the first line begins that is not blank, or cannot yet be told to be. */
-function skipBlankLines(bytes: Uint8Array, ended: boolean): { end: number; lines: number } {
+/** Where the first row begins that is not blank, or cannot yet be told to be. */
+function skipBlankRows(bytes: Uint8Array, ended: boolean): { end: number; lines: number } {
   let end = 0
   let lines = 0
-  for (let at = 0; at < bytes.length; at++) {
-    if (isBlank(bytes[at])) continue
-    if (!isLineEnd(bytes[at])) return { end, lines }
-    if (bytes[at] === CR && at + 1 === bytes.length && !ended) return { end, lines }
-    if (bytes[at] === CR && bytes[at + 1] === LF) at++
-    end = at + 1
-    lines++
+  while (end < bytes.length) {
+    const stop = endOfBlankRow(bytes, end, bytes.length)
+    if (stop < 0) break
+    const next = stop + lineEndLength(bytes, stop)
+    // The rest of the row, or the LF of its CR, may be in the next chunk.
+    if (!ended && (stop === bytes.length || (bytes[stop] === CR && next === bytes.length))) break
+    lines += linesIn(bytes, end, next)
+    end = next
   }
-  return { end: ended ? bytes.length : end, lines }
+  return { end, lines }
 }
 
-function emptySource(): RefusedError {
+/** Line ends from one place to another. */
+function linesIn(bytes: Uint8Array, from: number, to: number): number {
+  let lines = 0
+  for (let at = from; at < to; at++) {
+    if (bytes[at] === LF || (bytes[at] === CR && bytes[at + 1] !== LF)) lines++
+  }
+  return lines
+}
+
+/** Where the first line ends; undefined where that is not at hand, or only the first half of CR LF. */
+function endOfLine(bytes: Uint8Array, ended: boolean): number | undefined {
+  const end = bytes.findIndex(isLineEnd)
+  if (end < 0) return ended ? bytes.length : undefined
+  const isWhole = ended || end + 1 < bytes.length || bytes[end] === LF
+  return isWhole || end > MAX_LINE_BYTES ? end : undefined
+}
+
+/** 0 at the end of the text, 2 for CR LF, else 1. */
+function lineEndLength(bytes: Uint8Array, at: number): number {
+  if (at >= bytes.length) return 0
+  return bytes[at] === CR && bytes[at + 1] === LF ? 2 : 1
+}
+
+/** A longer line is no `sep=`. */
+const LONGEST_SEPARATOR_LINE = 1000
+
+function delimiterIn(line: Uint8Array): Delimiter | undefined {
+  if (line.length > LONGEST_SEPARATOR_LINE) return undefined
+  return namedDelimiter(Buffer.from(line).toString('utf8'))
+}
+
+function emptySource(given: Given | undefined): RefusedError {
+  const what = given === 'upload' ? 'The upload' : 'The source'
   return new RefusedError(
     'EMPTY_SOURCE',
-    'The source is empty: expected at least a header line. Look whether the export before it failed; ' +
+    `${what} is empty: expected at least a header line. Look whether the export before it failed; ` +
       'a list that is meant to be empty has the header "Id" alone.',
   )
-}
-
-/** Magic numbers of files that are often sent by mistake, with what to do about them. */
-const MAGIC: readonly (readonly [magic: readonly number[], advice: string])[] = [
-  [[0xff, 0xfe], 'It is UTF-16: save it as UTF-8.'],
-  [[0xfe, 0xff], 'It is UTF-16: save it as UTF-8.'],
-  [[0x50, 0x4b, 3, 4], 'It is a ZIP archive or an Excel workbook: save it as CSV (UTF-8).'],
-  [[0xd0, 0xcf, 0x11, 0xe0], 'It is an old Office document: save it as CSV (UTF-8).'],
-  [[0x1f, 0x8b], 'It is compressed with gzip: decompress it first.'],
-  [[0x28, 0xb5, 0x2f, 0xfd], 'It is compressed with zstd: decompress it first.'],
-  [[0x25, 0x50, 0x44, 0x46], 'It is a PDF: export the ids as CSV.'],
-]
-
-function assertText(bytes: Uint8Array): void {
-  for (const [magic, advice] of MAGIC) {
-    if (magic.every((byte, at) => bytes[at] === byte)) throw notText(advice)
-  }
-  let controls = 0
-  for (const byte of bytes) {
-    if (byte === 0) throw notText('It holds NUL bytes: if it is UTF-16, save it as UTF-8.')
-    if (byte < 32 && !isBlank(byte) && !isLineEnd(byte)) controls++
-  }
-  if (controls * 50 > bytes.length) throw notText('It holds control characters.')
-}
-
-function notText(advice: string): RefusedError {
-  return new RefusedError('NOT_TEXT', `The source is not a text of record ids. ${advice}`)
 }

@@ -1,11 +1,18 @@
 import { RefusedError } from '../../shared/errors.ts'
 import type { DeletableObject } from '../../shared/objects.ts'
+import type { Given } from './not-text.ts'
 import { clip } from './refused-row.ts'
+import { trimmed, withUnseenSpelled } from './unseen.ts'
+
+/** Where the request names the column: reports have a title, filters and empty lines above their header. */
+export const TITLE_LINES = 20
 
 /** Which column holds the ids: the object's own Id column, or the one that the request names. */
 export interface WantedColumn {
   readonly object: DeletableObject
   readonly column?: string | undefined
+  /** How the source was given, for advice. */
+  readonly given?: Given | undefined
 }
 
 /** Columns that would do; one is what is hoped for. */
@@ -40,12 +47,41 @@ export function isIdShaped(cell: string): boolean {
   return ID_FORM.test(cell)
 }
 
-export function noIdColumn(cells: readonly string[], wanted: WantedColumn): RefusedError {
-  return new RefusedError('NO_ID_COLUMN', `No column is ${describe(wanted)}. ${found(cells)}`)
+/** @param below a line under the first that looks like the header */
+export function noIdColumn(
+  cells: readonly string[],
+  wanted: WantedColumn,
+  below: { readonly line: number; readonly column: string } | null,
+): RefusedError {
+  const message = `No column is ${describe(wanted)}. ${found(cells)} ${adviceFor(wanted, below)}`
+  return new RefusedError('NO_ID_COLUMN', message)
 }
 
+function adviceFor(
+  { column }: WantedColumn,
+  below: { readonly line: number; readonly column: string } | null,
+): string {
+  if (column !== undefined) {
+    return `It was looked for in the first ${TITLE_LINES} lines, above the first id. Check how it is spelled, and what separates the columns.`
+  }
+  if (below === null) {
+    return `Name the column with the option "column" (--column): its header is then looked for in the first ${TITLE_LINES} lines.`
+  }
+  return (
+    `Line ${below.line} holds "${show(below.column)}": where that is the header, name it with the option "column" (--column), ` +
+    'so that the lines above are passed over, or remove these.'
+  )
+}
+
+/** Names tell columns apart where they differ, be it in case; else the export has to change. */
 export function ambiguousIdColumn(cells: readonly string[], wanted: WantedColumn): RefusedError {
-  const message = `More than one column may be ${describe(wanted)}. ${found(cells)}`
+  const names = matchNames(cells, wanted).map((at) => cells[at] ?? '')
+  const unique = names.filter((name) => names.indexOf(name) === names.lastIndexOf(name))
+  const advice =
+    unique.length > 0
+      ? `Name the one that is meant with the option "column" (--column): ${unique.map((name) => `"${show(name)}"`).join(' or ')}.`
+      : `They have the same name, so the option "column" cannot tell them apart: rename or remove all but the one that is meant.`
+  const message = `More than one column may be ${describe(wanted)}. ${found(cells)} ${advice}`
   return new RefusedError('AMBIGUOUS_ID_COLUMN', message)
 }
 
@@ -79,17 +115,17 @@ function found(cells: readonly string[]): string {
   const shown = cells.slice(0, MOST_SHOWN).map((cell) => `"${show(cell)}"`)
   const more = cells.length - shown.length
   const all = more > 0 ? [...shown, `and ${more} more`] : shown
-  return `The first line holds: ${all.join(', ')}. Name the column with the option "column".`
+  return `The first line holds: ${all.join(', ')}.`
 }
 
 /** Without a header the first line is data: what does not look like a name is not shown whole. */
 function show(cell: string): string {
   const isName = cell.length <= 40 && !/@|\d{5}|\p{Cc}/u.test(cell)
-  return isName ? cell : clip(cell)
+  return isName ? withUnseenSpelled(cell) : clip(cell)
 }
 
 function fold(name: string): string {
-  return name.trim().replaceAll(/\s+/g, ' ').toLowerCase()
+  return trimmed(name).replaceAll(/\s+/g, ' ').toLowerCase()
 }
 
 function indexesWhere(cells: readonly string[], test: (cell: string) => boolean): number[] {

@@ -1,4 +1,5 @@
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/objects.ts'
+import { unseenWithin, withUnseenSpelled } from './unseen.ts'
 
 /** Why a row is no id that may be deleted. */
 export type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
@@ -20,9 +21,15 @@ export interface ObjectWords {
   readonly known?: readonly DeletableObject[]
 }
 
+/** @param value whole, without what cannot be seen around it */
 export function notAnId(line: number, value: string): RefusedRow {
-  return { line, value, reason: 'NOT_AN_ID', detail: 'not a 15- or 18-character record id' }
+  const unseen = unseenWithin(value)
+  const within = unseen.length === 0 ? '' : `: ${unseen.slice(0, MOST_TOLD).join(', ')} within`
+  const detail = `not a 15- or 18-character record id${within}`
+  return { line, value: clip(value), reason: 'NOT_AN_ID', detail }
 }
+
+const MOST_TOLD = 3
 
 export function wrongChecksum(line: number, id: string): RefusedRow {
   const detail = 'the last 3 characters do not fit the first 15: mistyped, or changed in case'
@@ -44,7 +51,7 @@ export function emptyValue(line: number): RefusedRow {
 
 /**
  * A value that may be personal data, told by its first 3 characters and its length. Control
- * characters become dots: the text ends up on terminals.
+ * characters become dots: the text ends up on terminals. Format characters are spelled out.
  */
 export function clip(value: string): string {
   const length = lengthOf(value)
@@ -52,7 +59,7 @@ export function clip(value: string): string {
     .slice(0, 3)
     .join('')
     .replaceAll(/\p{Cc}/gu, '.')
-  return `${start}${length > 3 ? '…' : ''} (${length} ${length === 1 ? 'character' : 'characters'})`
+  return `${withUnseenSpelled(start)}${length > 3 ? '…' : ''} (${length} ${length === 1 ? 'character' : 'characters'})`
 }
 
 /** Characters as people count them: a surrogate pair is one. */

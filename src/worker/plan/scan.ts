@@ -2,8 +2,10 @@ import type { DeletableObject } from '../../shared/objects.ts'
 import { BlockBuilder, type ScannedBlock } from './block.ts'
 import { scanColumn } from './column.ts'
 import { scanTable } from './csv.ts'
+import { withoutEndMark } from './end-mark.ts'
 import { formOf } from './form.ts'
-import { type Head, readHead } from './head.ts'
+import { readHead } from './head.ts'
+import type { Given } from './not-text.ts'
 
 export interface ScanOptions {
   /** The object whose ids the source holds. */
@@ -12,6 +14,8 @@ export interface ScanOptions {
   readonly known?: readonly DeletableObject[]
   /** Header of the Id column, where it is neither `Id` nor `<Object> ID`. */
   readonly column?: string
+  /** How the source was given, for advice. */
+  readonly given?: Given
 }
 
 /**
@@ -27,25 +31,24 @@ export async function* scan(
   source: AsyncIterable<Uint8Array>,
   options: ScanOptions,
 ): AsyncGenerator<ScannedBlock> {
-  const chunks = source[Symbol.asyncIterator]()
+  const chunks = withoutEndMark(source)
   try {
-    const head = await readHead(chunks)
+    const head = await readHead(chunks, options.given)
     const form = formOf(head, options)
     const block = new BlockBuilder(options)
-    const body = bodyOf(head, form.start, chunks)
+    const body = bodyOf(form.bytes, chunks)
     if (form.kind === 'column') yield* scanColumn(body, form.line, options, block)
     else yield* scanTable(body, form, options, block)
   } finally {
-    await chunks.return?.()
+    await chunks.return(undefined)
   }
 }
 
 async function* bodyOf(
-  { bytes }: Head,
-  start: number,
+  first: Uint8Array,
   chunks: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  yield bytes.subarray(start)
+  yield first
   for (;;) {
     const next = await chunks.next()
     if (next.done === true) return

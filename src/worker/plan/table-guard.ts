@@ -2,6 +2,7 @@ import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
 import { brokenCsv, movedColumn, otherWidth, SECOND_HEADER } from './broken-csv.ts'
 import type { TableForm } from './form.ts'
 import { matchNames, repeatsHeader, twoIdColumns, type WantedColumn } from './header.ts'
+import { trimmed } from './unseen.ts'
 
 /**
  * Looks at the rows of a table for signs that it is no longer the one its first row began: another
@@ -57,7 +58,7 @@ export class TableGuard {
 
   #isOwnId(cell: string): boolean {
     if (cell.length < ID_LENGTH) return false
-    const text = cell.trim()
+    const text = trimmed(cell)
     return text.startsWith(this.#wanted.object.prefix) && canonicalId(text) !== undefined
   }
 }

@@ -15,7 +15,13 @@ const value = fc.oneof(
   { weight: 1, arbitrary: number.map((n) => id18(n, '00Q')) },
   { weight: 1, arbitrary: number.map((n) => id15(n, 'a0B')) },
   { weight: 1, arbitrary: number.map((n) => id18(n).toLowerCase()) },
-  { weight: 1, arbitrary: id.map((text) => `\u00a0${text}`) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom('\u00a0', '\u200b', '\u200e\ufeff'), id)
+      .map(([unseen, text]) => unseen + text + unseen),
+  },
+  { weight: 1, arbitrary: id.map((text) => `${text.slice(0, 2)}\u200b${text.slice(2)}`) },
   {
     weight: 1,
     arbitrary: fc.constantFrom('', 'jöhn.dœ@example.com', '003', '😀 smile'),
@@ -23,15 +29,18 @@ const value = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: fc.constantFrom(...'03aZ é'), maxLength: 40 }) },
 )
 const broken = fc.oneof(
-  fc.constantFrom('003,x', '"', 'Id', '"Contact ID"', ' iD '),
-  fc.string({ unit: fc.constantFrom(...'03aZ ,;|\t"é'), maxLength: 40 }),
+  fc.constantFrom('003,x', '"', ',"', '"" ""', '\u200b""', 'Id', '"Contact ID"', ' iD '),
+  fc.string({ unit: fc.constantFrom(...'03aZ ,;|\t"é\u200b'), maxLength: 40 }),
 )
 const row = fc.oneof(
   { weight: 4, arbitrary: value },
   { weight: 2, arbitrary: value.map((text) => `"${text}"`) },
   { weight: 1, arbitrary: value.map((text) => `  ${text}\t`) },
   { weight: 1, arbitrary: value.map((text) => ` " ${text} " `) },
-  { weight: 1, arbitrary: fc.constantFrom('', '   ') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('', '   ', ',,', '"","" ;', '""', '"\u00a0"', '\u200b|'),
+  },
 )
 /** Whole texts, and some that break anywhere. */
 const rowsOfText = fc.oneof(

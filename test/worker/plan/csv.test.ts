@@ -10,8 +10,12 @@ const idCell = fc.oneof(
   { weight: 6, arbitrary: number.map((n) => id18(n)) },
   { weight: 2, arbitrary: number.map((n) => id15(n)) },
   { weight: 1, arbitrary: number.map((n) => ` ${id18(n)} `) },
+  { weight: 1, arbitrary: number.map((n) => `\u200e${id18(n)}\u200b\u00a0`) },
   { weight: 1, arbitrary: number.map((n) => id18(n, '00Q')) },
-  { weight: 1, arbitrary: fc.constantFrom('', ' ', 'jöhn@example.com', 'x'.repeat(300)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('', ' ', '\u00a0', '\u200b', 'jöhn@example.com', 'x'.repeat(300)),
+  },
 )
 const text = fc.string({ unit: fc.constantFrom(...'ab ,;|\t"é\n😀0'), maxLength: 12 })
 const lineEnd = fc.constantFrom('\n', '\r\n', '\r')

@@ -1,0 +1,72 @@
+import { canonicalId } from '../../shared/record-id.ts'
+import { brokenCsv } from './broken-csv.ts'
+import { DELIMITERS } from './delimiters.ts'
+import { type FirstRow, readFirstRow } from './first-row.ts'
+import { HEAD_BYTES, type Head } from './head.ts'
+import { matchNames, TITLE_LINES, type WantedColumn } from './header.ts'
+import { BROKEN_FIRST_ROW, delimitersOf } from './split.ts'
+
+/**
+ * The text from the row on that is the header, looked for in the first lines and above the first id of
+ * the object: nothing that somebody meant to delete is passed over. Null where no row names the column.
+ *
+ * @throws RefusedError BROKEN_CSV where quotes above the header do not match
+ */
+export function fromHeaderOn(head: Head, wanted: WantedColumn): Head | null {
+  for (const { here, row } of rowsAtTop(head)) {
+    if (row === null) throw brokenCsv(here.line, BROKEN_FIRST_ROW)
+    if (namesColumn(here, wanted)) return here
+    if (holdsId(row, wanted)) return null
+  }
+  return null
+}
+
+/** For advice where no column was named: the line further down that looks like a header. */
+export function headerFurtherDown(
+  head: Head,
+  wanted: WantedColumn,
+): { readonly line: number; readonly column: string } | null {
+  for (const { here, row } of rowsAtTop(head)) {
+    if (row === null) return null
+    const [at, second] = matchNames(row.cells, wanted)
+    const column = at === undefined ? undefined : row.cells[at]
+    if (column !== undefined && second === undefined) return { line: here.line, column }
+  }
+  return null
+}
+
+interface TopRow {
+  /** The text from this row on. */
+  readonly here: Head
+  /** The row, cut at every delimiter; null where its quotes do not match. */
+  readonly row: FirstRow | null
+}
+
+/** The rows that begin in the first lines and are at hand whole, whatever the chunks are. */
+function* rowsAtTop(head: Head): Generator<TopRow> {
+  const delimiters = head.delimiter ?? DELIMITERS.join('')
+  const isWhole = head.bytes.length < HEAD_BYTES
+  const top = head.bytes.subarray(0, HEAD_BYTES)
+  let [at, line] = [0, head.line]
+  while (at < top.length && line < head.line + TITLE_LINES) {
+    const row = readFirstRow(top.subarray(at), delimiters)
+    if (row !== null && at + row.length === top.length && !isWhole) return
+    yield { here: { ...head, bytes: head.bytes.subarray(at), line }, row }
+    if (row === null) return
+    at += row.length
+    line += row.lines
+  }
+}
+
+function namesColumn(here: Head, wanted: WantedColumn): boolean {
+  const delimiters = delimitersOf(here)
+  return (delimiters.length === 0 ? [''] : delimiters).some((delimiter) => {
+    const cells = readFirstRow(here.bytes, delimiter)?.cells ?? []
+    return matchNames(cells, wanted).length > 0
+  })
+}
+
+function holdsId({ cells }: FirstRow, { object }: WantedColumn): boolean {
+  const words = cells.flatMap((cell) => cell.split(/[^0-9A-Za-z]+/))
+  return words.some((word) => word.startsWith(object.prefix) && canonicalId(word) !== undefined)
+}

@@ -1,0 +1,68 @@
+import { isBlank } from './bytes.ts'
+
+/**
+ * Characters that take no room on a screen, or only blank room: white space of every kind, format
+ * characters (zero-width space, direction marks, byte order marks within the text) and other code
+ * points that Unicode says are not shown. They come with text that was copied from a page or a
+ * spreadsheet, and are never part of an id or of a name.
+ */
+const UNSEEN = /^[\s\p{Cf}\p{Default_Ignorable_Code_Point}]$/u
+
+function isUnseen(codePoint: number): boolean {
+  return UNSEEN.test(String.fromCodePoint(codePoint))
+}
+
+/** A value without what cannot be seen around it. */
+export function trimmed(text: string): string {
+  let from = 0
+  let to = text.length
+  while (from < to) {
+    const first = text.codePointAt(from) ?? 0
+    if (isPlain(first) || !isUnseen(first)) break
+    from += widthOf(first)
+  }
+  while (to > from) {
+    const last = codePointBefore(text, to)
+    if (isPlain(last) || !isUnseen(last)) break
+    to -= widthOf(last)
+  }
+  return text.slice(from, to)
+}
+
+/** Most values are ASCII and need no look-up. */
+const isPlain = (codePoint: number) => codePoint > 32 && codePoint < 127
+const widthOf = (codePoint: number) => (codePoint > 0xffff ? 2 : 1)
+
+function codePointBefore(text: string, to: number): number {
+  const pair = to > 1 ? (text.codePointAt(to - 2) ?? 0) : 0
+  return pair > 0xffff ? pair : text.charCodeAt(to - 1)
+}
+
+/** Format characters that stay within a value, as in `U+200B`; each once, in the text's order. */
+export function unseenWithin(text: string): readonly string[] {
+  return [...new Set(text.match(HIDDEN) ?? [])].map(nameOf)
+}
+
+/** The text with each format character spelled out, for messages. */
+export function withUnseenSpelled(text: string): string {
+  return text.replaceAll(HIDDEN, nameOf)
+}
+
+/** Blanks can be told from other text, these cannot. */
+const HIDDEN = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
+
+function nameOf(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
+}
+
+/** Bytes of the unseen character that stands there in UTF-8; 0 where another does. */
+export function unseenAt(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at] ?? 0
+  if (byte < 0x80) return isBlank(byte) ? 1 : 0
+  const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
+  const [character = '', ...more] = decoder.decode(bytes.subarray(at, at + length))
+  const isOne = more.length === 0 && character !== ''
+  return isOne && isUnseen(character.codePointAt(0) ?? 0) ? length : 0
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
