@@ -1,10 +1,9 @@
-import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/logger.ts'
 import { callOf } from './audit.ts'
 import { addFacts } from './call-facts.ts'
+import type { Patience } from './limits.ts'
 import { methodNotAllowed } from './methods.ts'
 import {
   HttpError,
@@ -45,23 +44,36 @@ export function reject(
 }
 
 /** Answers what Node itself refuses before there is a request: there is only the bare connection. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
+export function refuseConnection({ lingerMs }: Patience) {
+  return (error: Error & { code?: string }, socket: Duplex): void => {
+    if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') socket.destroy()
+    else endWith(clientError(error.code), socket, lingerMs)
   }
-  endWith(clientError(error.code), socket)
 }
 
 /** CONNECT names no path. Node ends its connection without an answer where nobody gives one. */
-export function refuseTunnel(_: IncomingMessage, socket: Duplex): void {
-  socket.on('error', () => socket.destroy())
-  endWith(methodNotAllowed(['GET', 'HEAD', 'POST']), socket)
+export function refuseTunnels(app: FastifyInstance, { lingerMs }: Patience): void {
+  app.server.on('connect', (_, socket) => {
+    endWith(methodNotAllowed(['GET', 'HEAD', 'POST']), socket, lingerMs)
+  })
 }
 
-function endWith(error: HttpError, socket: Duplex): void {
+/**
+ * Answers, and takes in for a while what still comes: a connection that is closed with bytes unread is
+ * reset, and its sender may lose the answer.
+ */
+function endWith(error: HttpError, socket: Duplex, lingerMs: number): void {
   const { problem, headers } = problemAnswer(error)
-  socket.end(rawAnswer(problem, headers), () => socket.destroy())
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  timer.unref()
+  // What comes now is for nobody: Node's parser would refuse each block of it again.
+  for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+  socket
+    .on('data', () => {})
+    .once('end', () => socket.destroy())
+    .once('error', () => socket.destroy())
+    .once('close', () => clearTimeout(timer))
+    .end(rawAnswer(problem, headers))
 }
 
 function clientError(code: string | undefined): HttpError {

@@ -18,7 +18,7 @@ import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
 import { observe, requestIdOf } from './observe.ts'
 import { documentedPaths } from './openapi/document.ts'
 import { HttpError, noSuchRoute, retryAfter } from './problem.ts'
-import { answerWithProblems, refuseConnection, refuseTunnel, reject } from './problem-replies.ts'
+import { answerWithProblems, refuseConnection, refuseTunnels, reject } from './problem-replies.ts'
 import { actRoutes } from './routes/act.ts'
 import { listRoute } from './routes/list.ts'
 import { lookRoute } from './routes/look.ts'
@@ -70,7 +70,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
     },
     routerOptions: { maxParamLength: PARAMETER_CHARS },
     return503OnClosing: false,
-    clientErrorHandler: refuseConnection,
+    clientErrorHandler: refuseConnection(patience),
     frameworkErrors: (error, request, reply) => reject(error, request, reply, service.log),
   })
   app.server.maxHeadersCount = HEADERS
@@ -78,7 +78,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response)
   })
-  app.server.on('connect', refuseTunnel)
+  refuseTunnels(app, patience)
   knowAllMethods(app)
   observe(app, service)
   answerWithProblems(app, service.log)
@@ -156,11 +156,12 @@ function linger(app: FastifyInstance, { lingerMs }: Patience): void {
     reply.raw.shouldKeepAlive = true
   })
   app.addHook('onResponse', async ({ raw }) => {
-    if (raw.complete || raw.destroyed) return
+    const end = () => last.has(raw) && raw.socket.destroySoon()
+    if (raw.complete || raw.destroyed) return void end()
     const timer = setTimeout(() => raw.destroy(), lingerMs)
     timer.unref()
     raw
-      .once('end', () => last.has(raw) && raw.socket.destroySoon())
+      .once('end', end)
       .once('end', () => clearTimeout(timer))
       .once('close', () => clearTimeout(timer))
     raw.resume()

@@ -106,6 +106,27 @@ describe('what is refused is answered to whoever sends on', () => {
     assert.equal(await (await refused('close')).failed, null)
   })
 
+  for (const [what, start, problem] of [
+    [
+      'header lines',
+      `GET ${PATH} HTTP/1.1\r\nX-Long: ${'x'.repeat(20_000)}`,
+      '431 .*HEADERS_TOO_LARGE',
+    ],
+    ['what is no HTTP', 'HELO\r\n\r\n', '400 .*MALFORMED_HTTP'],
+    [
+      'a tunnel',
+      'CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n',
+      '405 .*METHOD_NOT_ALLOWED',
+    ],
+  ] as const) {
+    test(`and sends ${what}`, async () => {
+      const call = openCall(api.url, start)
+      for (let k = 0; k < 20; k++) call.write('x'.repeat(1_000_000))
+      assert.match(await call.problem, new RegExp(`^HTTP/1\\.1 ${problem}`, 's'))
+      assert.equal(await call.failed, null)
+    })
+  }
+
   test('and has a next call, over the same connection', async () => {
     const call = await refused('keep-alive')
     call.write(head('GET /openapi.json HTTP/1.1'))
@@ -242,7 +263,7 @@ describe('an upload', () => {
     }
     const headers = { 'Content-Type': 'text/csv' }
     const path = `${PATH}?org=${org}&object=Contact&maxRecords=none`
-    const answer = await hasty.call(path, { body: endless(), headers })
+    const answer = await api.call(path, { body: endless(), headers })
     assert.deepEqual([answer.status, answer.json.code], [422, 'INVALID_REQUEST'])
   })
 
