@@ -11,6 +11,7 @@ export interface SandboxFlags {
   readonly alreadyGone?: number
   readonly locked?: number
   readonly allowHardDelete?: true
+  readonly strictFields?: true
   readonly sandboxOrg?: true
   readonly dailyBatches?: number
   readonly json?: true
@@ -31,6 +32,7 @@ export function defineSandbox(program: Command, cli: Cli): void {
     .option('--already-gone <ratio>', 'share of records that are in the Recycle Bin', ratio)
     .option('--locked <ratio>', 'share of records that are locked at the first try', ratio)
     .option('--allow-hard-delete', 'let the user delete past the Recycle Bin')
+    .option('--strict-fields', 'refuse unknown fields in JSON bodies, which an org ignores')
     .option('--sandbox-org', 'be a sandbox org; otherwise it says that it is production')
     .option('--daily-batches <n>', 'batches that are left today', wholeNumber)
     .option('--json', 'print how to log in as a line of JSON')

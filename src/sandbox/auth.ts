@@ -11,6 +11,8 @@ export interface AuthOptions {
   readonly orgId: string
   readonly userId: string
   readonly username: string
+  /** Of each token, as in `api id`. */
+  readonly scope: string
   /** From issue to expiry; use does not prolong it, so that tests can foresee it. */
   readonly tokenLifetimeMs: number
   /** What time it is, for assertions. */
@@ -56,7 +58,7 @@ export class Auth {
         this.#checkClient(basicCredentials(request) ?? form)
         return this.#grant(url)
       case JWT_BEARER:
-        this.#checkAssertion(form.get('assertion') ?? '')
+        this.#checkAssertion(form.get('assertion') ?? '', url)
         return this.#grant(url)
       case 'refresh_token':
         this.#checkRefresh(form)
@@ -74,34 +76,31 @@ export class Auth {
     return { kind: 'empty', status: 200 }
   }
 
-  /** `GET /services/oauth2/userinfo`. */
-  userinfo(url: string): Reply {
-    const { orgId, userId, username } = this.#options
-    return json(200, {
-      sub: `${url}/id/${orgId}/${userId}`,
-      user_id: userId,
-      organization_id: orgId,
-      preferred_username: username,
-      nickname: 'sandbox',
-      name: 'Sandbox Integration',
-      email: username,
-      zoneinfo: 'Europe/London',
-      user_type: 'STANDARD',
-      active: true,
-      urls: { rest: `${url}/services/data/v{version}/` },
-    })
+  /** Ends the call with 401 where its token is missing, unknown, revoked or expired. */
+  check(request: IncomingMessage): void {
+    if (this.#isValid(tokenOf(request))) return
+    refuse(401, 'INVALID_SESSION_ID', 'Session expired or invalid')
   }
 
-  /** Ends the call with 401 where its bearer token is missing, unknown, revoked or expired. */
-  check(request: IncomingMessage): void {
-    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1]
-    if ((this.#expiry.get(token ?? '') ?? 0) > Date.now()) return
-    refuse(401, 'INVALID_SESSION_ID', 'Session expired or invalid')
+  /**
+   * The identity service takes its token in the query, too (`oauth_token`), and refuses with 403 and
+   * one word of plain text: one that is not valid, and one whose scope is `api` alone.
+   */
+  checkIdentity(request: IncomingMessage, query: URLSearchParams): void {
+    const token = tokenOf(request) ?? query.get('oauth_token') ?? undefined
+    if (token === undefined) refuseIdentity('Missing_OAuth_Token')
+    if (!this.#isValid(token)) refuseIdentity('Bad_OAuth_Token')
+    const scopes = this.#options.scope.split(' ')
+    if (!IDENTITY_SCOPES.some((scope) => scopes.includes(scope))) refuseIdentity('Missing_Scope')
   }
 
   /** All tokens issued so far are worth nothing from now on. */
   expireTokens(): void {
     this.#expiry.clear()
+  }
+
+  #isValid(token: string | undefined): boolean {
+    return (this.#expiry.get(token ?? '') ?? 0) > Date.now()
   }
 
   #grant(url: string): Reply {
@@ -113,7 +112,7 @@ export class Auth {
     return json(200, {
       access_token: token,
       signature: createHmac('sha256', clientSecret).update(`${id}${issuedAt}`).digest('base64'),
-      scope: 'api refresh_token',
+      scope: this.#options.scope,
       instance_url: url,
       id,
       token_type: 'Bearer',
@@ -130,9 +129,9 @@ export class Auth {
     }
   }
 
-  #checkAssertion(assertion: string): void {
-    const { clientId, jwtPublicKey, now } = this.#options
-    const problem = assertionProblem(assertion, { clientId, publicKey: jwtPublicKey, now })
+  #checkAssertion(assertion: string, loginUrl: string): void {
+    const { clientId, jwtPublicKey: publicKey, now } = this.#options
+    const problem = assertionProblem(assertion, { clientId, publicKey, loginUrl, now })
     if (problem) throw new Refusal(denied(...problem))
   }
 
@@ -146,6 +145,17 @@ export class Auth {
     throw new Refusal(denied('invalid_grant', 'expired access/refresh token'))
   }
 }
+
+/** Those that let an app know whose token it is. */
+const IDENTITY_SCOPES = ['id', 'openid', 'profile', 'full']
+
+function refuseIdentity(text: string): never {
+  throw new Refusal({ kind: 'text', status: 403, contentType: 'text/plain', text })
+}
+
+/** `OAuth` is an older word for `Bearer`. */
+const tokenOf = ({ headers }: IncomingMessage) =>
+  /^(?:Bearer|OAuth) (.+)$/i.exec(headers.authorization ?? '')?.[1]
 
 /** Errors of the token endpoint are one object, not an array. */
 function denied(error: string, description: string): Reply {

@@ -9,11 +9,20 @@ const DELIMITER_NAMES = ['COMMA', 'BACKQUOTE', 'CARET', 'PIPE', 'SEMICOLON', 'TA
 export interface CreateRules {
   readonly objects: readonly DeletableObject[]
   readonly allowHardDelete: boolean
+  readonly strictFields: boolean
+}
+
+interface Create {
+  readonly request: JobRequest
+  /** One that the API does not name, where those are ignored. */
+  readonly unknownField: string | undefined
 }
 
 /** The body of `POST /jobs/ingest`, or the refusal it earns. */
-export function parseJobRequest(body: string, rules: CreateRules): JobRequest {
-  const { operation, ...request } = parseJson(body, readFields)
+export function parseJobRequest(body: string, rules: CreateRules): Create {
+  const { operation, unknownField, ...request } = parseJson(body, (value) =>
+    readFields(value, rules),
+  )
   if (!rules.objects.some(({ name }) => name === request.object)) {
     refuse(400, 'INVALIDENTITY', `Entity '${request.object}' is not supported by the Bulk API.`)
   }
@@ -27,7 +36,7 @@ export function parseJobRequest(body: string, rules: CreateRules): JobRequest {
       'hardDelete operation requires special user profile permission, please contact your system administrator',
     )
   }
-  return { operation, ...request }
+  return { request: { operation, ...request }, unknownField }
 }
 
 /** Parses a JSON body; what is no JSON, or not what `read` expects, is the API's parser error. */
@@ -42,16 +51,18 @@ export function parseJson<T>(body: string, read: (value: unknown) => T): T {
   }
 }
 
-function readFields(value: unknown) {
-  const fields = new Fields(value, 'job', [
-    'object',
-    'operation',
-    'contentType',
-    'columnDelimiter',
-    'lineEnding',
-    'externalIdFieldName',
-    'assignmentRuleId',
-  ])
+const KNOWN = [
+  'object',
+  'operation',
+  'contentType',
+  'columnDelimiter',
+  'lineEnding',
+  'externalIdFieldName',
+  'assignmentRuleId',
+]
+
+function readFields(value: unknown, { strictFields }: CreateRules) {
+  const fields = new Fields(value, 'job', KNOWN, { unknown: strictFields ? 'refuse' : 'ignore' })
   fields.oneOf('contentType', ['CSV'])
   return {
     object: fields.required('object', fields.string('object')),
@@ -60,5 +71,6 @@ function readFields(value: unknown) {
     columnDelimiter: fields.oneOf('columnDelimiter', DELIMITER_NAMES) ?? 'COMMA',
     externalIdFieldName: fields.string('externalIdFieldName'),
     assignmentRuleId: fields.string('assignmentRuleId'),
+    unknownField: fields.unknown,
   }
 }

@@ -5,15 +5,23 @@ export class FieldError extends Error {
 
 /** The fields of one JSON object from outside, each taken with its type or refused by name. */
 export class Fields {
+  /** The first field that is not known; only where those are ignored. */
+  readonly unknown: string | undefined
   readonly #fields: Readonly<Record<string, unknown>>
   readonly #where: string
 
-  constructor(value: unknown, where: string, known: readonly string[]) {
+  /** `unknown: 'ignore'` takes fields beside the known ones; by default they are refused. */
+  constructor(
+    value: unknown,
+    where: string,
+    known: readonly string[],
+    { unknown = 'refuse' }: { readonly unknown?: 'refuse' | 'ignore' } = {},
+  ) {
     if (!isRecord(value)) throw new FieldError(`${where}: expected an object, got ${show(value)}`)
-    const stranger = Object.keys(value).find((name) => !known.includes(name))
-    if (stranger !== undefined) {
+    this.unknown = Object.keys(value).find((name) => !known.includes(name))
+    if (this.unknown !== undefined && unknown === 'refuse') {
       throw new FieldError(
-        `${where}: unrecognized field "${stranger}"; known are ${known.join(', ')}`,
+        `${where}: unrecognized field "${this.unknown}"; known are ${known.join(', ')}`,
       )
     }
     this.#fields = value

@@ -10,6 +10,7 @@ import { parseMultipart } from './multipart.ts'
 import type { Referee } from './referee.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
 import { type ResultKind, resultFile } from './results.ts'
+import type { SandboxSettings } from './settings.ts'
 import type { Uploads } from './uploads.ts'
 import type { Verdicts } from './verdicts.ts'
 
@@ -21,7 +22,7 @@ export interface IngestDeps {
   readonly owner: Owner
   readonly runner: JobRunner
   readonly objects: readonly DeletableObject[]
-  readonly settings: { readonly shuffleResults: boolean; readonly allowHardDelete: boolean }
+  readonly settings: Pick<SandboxSettings, 'shuffleResults' | 'allowHardDelete' | 'strictFields'>
 }
 
 const NOT_TERMINATED = 'Error encountered when deleting the job because the job is not terminated'
@@ -54,14 +55,17 @@ export class IngestApi {
   /** PATCH: closes, aborts, or refuses any other wish. */
   async patch(call: Call): Promise<Reply> {
     const job = this.#find(call)
-    const state = parseJson((await call.body()).toString('utf8'), (value) => {
-      const fields = new Fields(value, 'job', ['state'])
-      return fields.required('state', fields.string('state'))
+    const unknown = this.#deps.settings.strictFields ? 'refuse' : 'ignore'
+    const [state, unknownField] = parseJson((await call.body()).toString('utf8'), (value) => {
+      const fields = new Fields(value, 'job', ['state'], { unknown })
+      return [fields.required('state', fields.string('state')), fields.unknown] as const
     })
+    const { referee } = this.#deps
+    if (unknownField) referee.violation('UNKNOWN_FIELD', `job ${job.id}: ${unknownField}`)
     if (state === 'UploadComplete') this.#close(job)
     else if (state === 'Aborted') this.#abort(job)
     else this.#refuseState(job, state)
-    this.#deps.referee.seen(job)
+    referee.seen(job)
     return json(200, patchView(job, this.#deps.owner))
   }
 
@@ -120,8 +124,10 @@ export class IngestApi {
 
   #newJob(body: string, call: Call): Job {
     const { jobs, referee, objects, settings } = this.#deps
-    const { allowHardDelete } = settings
-    const request = parseJobRequest(body, { objects, allowHardDelete })
+    const { allowHardDelete, strictFields } = settings
+    const rules = { objects, allowHardDelete, strictFields }
+    const { request, unknownField } = parseJobRequest(body, rules)
+    if (unknownField) referee.violation('UNKNOWN_FIELD', `create: ${unknownField}`)
     const job = jobs.create(request, call.route.version ?? '')
     referee.created(job)
     return job

@@ -22,15 +22,36 @@ export function getView(job: Job, owner: Owner): object {
     jobType: 'V2Ingest',
     ...contentUrl(job),
     ...format(job),
-    ...(job.state !== 'Open' && {
+    // An Open job has counters once its upload is there.
+    ...((job.state !== 'Open' || job.upload) && {
       numberRecordsProcessed: job.processed,
       numberRecordsFailed: job.failed,
     }),
     retries: 0,
-    totalProcessingTime: job.terminal ? Math.round(job.activeMs) : 0,
-    apiActiveProcessingTime: Math.round(job.activeMs),
+    ...timesOf(job),
     apexProcessingTime: 0,
+    ...(Number(job.apiVersion) >= PK_CHUNKING_FROM && { isPkChunkingSupported: false }),
     ...(job.state === 'Failed' && { errorMessage: job.errorMessage ?? '' }),
+  }
+}
+
+/** Recorded in answers of v61.0, and in none of v52.0 and before. */
+const PK_CHUNKING_FROM = 61
+
+/**
+ * Recorded jobs have more time in all than at work, and both at once while they are InProgress;
+ * where nothing was processed, as of a job that failed by its header, both are 0.
+ */
+function timesOf(job: Job): object {
+  const began = job.startedAt
+  if (began === undefined || (job.terminal && job.processed === 0)) {
+    return { totalProcessingTime: 0, apiActiveProcessingTime: 0 }
+  }
+  const active = Math.ceil(job.activeMs) + 1
+  const elapsed = (job.finishedAt ?? Date.now()) - began
+  return {
+    totalProcessingTime: Math.max(elapsed, active + 1),
+    apiActiveProcessingTime: active,
   }
 }
 

@@ -55,6 +55,7 @@ export class Job {
   failed = 0
   activeMs = 0
   closedAt: number | undefined
+  startedAt: number | undefined
   finishedAt: number | undefined
   errorMessage: string | undefined
   /** A job Failed over its CSV was never taken apart: its upload comes back as it was sent. */
@@ -98,8 +99,10 @@ export class Job {
       case 'Aborted':
         this.finishedAt = this.#modifiedAt
         return
-      case 'Open':
       case 'InProgress':
+        this.startedAt = this.#modifiedAt
+        return
+      case 'Open':
         return
       default:
         throw new TypeError(`Unknown job state ${JSON.stringify(state satisfies never)}`)

@@ -6,11 +6,16 @@ const MAX_LIFE_SECONDS = 300
 
 const AUDIENCES = ['https://login.salesforce.com', 'https://test.salesforce.com']
 
+/** Seconds since the epoch reach it in the year 5138; clients that write more mean milliseconds. */
+const MILLISECONDS_FROM = 1e11
+
 export interface AssertionRules {
   /** The consumer key that must have issued it. */
   readonly clientId: string
   /** Checks the signature where given. */
   readonly publicKey: KeyObject | undefined
+  /** An audience beside the two generic hosts. */
+  readonly loginUrl: string
   readonly now: () => number
 }
 
@@ -28,11 +33,11 @@ export function assertionProblem(
   if (claims['iss'] !== rules.clientId) {
     return ['invalid_client_id', 'client identifier invalid']
   }
-  if (!AUDIENCES.some((audience) => audience === claims['aud'])) {
+  const audience = String(claims['aud']).replace(/\/$/, '')
+  if (![...AUDIENCES, rules.loginUrl].includes(audience)) {
     return ['invalid_grant', 'audience is invalid']
   }
-  const left = typeof claims['exp'] === 'number' ? claims['exp'] - rules.now() / 1_000 : 0
-  if (left <= 0 || left > MAX_LIFE_SECONDS) return ['invalid_grant', 'expired authorization code']
+  if (!isTimely(claims['exp'], rules.now())) return ['invalid_grant', 'expired authorization code']
   if (typeof claims['sub'] !== 'string' || claims['sub'] === '') {
     return ['invalid_grant', "user hasn't approved this consumer"]
   }
@@ -41,6 +46,17 @@ export function assertionProblem(
     verify('RSA-SHA256', signed, rules.publicKey, Buffer.from(signature, 'base64url'))
     ? undefined
     : ['invalid_grant', 'invalid assertion']
+}
+
+/**
+ * Orgs take what released clients send: seconds, as a number or as text (simple-salesforce), and
+ * milliseconds. The sf CLI sends the latter, and means 300 of them: no network is that fast.
+ */
+function isTimely(exp: unknown, now: number): boolean {
+  if (typeof exp !== 'number' && typeof exp !== 'string') return false
+  const isMilliseconds = Number(exp) >= MILLISECONDS_FROM
+  const left = Number(exp) / (isMilliseconds ? 1_000 : 1) - now / 1_000
+  return left > (isMilliseconds ? -MAX_LIFE_SECONDS : 0) && left <= MAX_LIFE_SECONDS
 }
 
 const decode = (part: string) => parseJsonOrUndefined(Buffer.from(part, 'base64url'))

@@ -20,6 +20,11 @@ export interface SandboxOptions {
   /** What the Organization record says. */
   readonly isSandbox?: boolean | undefined
   readonly username?: string | undefined
+  /**
+   * Of each token. Default `api id refresh_token`. Without `id`, `openid`, `profile` or `full`,
+   * userinfo and the identity URL answer 403.
+   */
+  readonly scope?: string | undefined
   /** Over the whole org. Default 2,000,000. */
   readonly rowsPerSecond?: number | undefined
   /** UploadComplete to InProgress. Default 20. */
@@ -30,6 +35,8 @@ export interface SandboxOptions {
   readonly gzipResults?: boolean | undefined
   /** Default false: creating a hardDelete job is refused with FEATURENOTENABLED. */
   readonly allowHardDelete?: boolean | undefined
+  /** Refuse unknown fields in JSON bodies. Default false: they are ignored, as an org does. */
+  readonly strictFields?: boolean | undefined
   /** Default 112,500,000: what base64 turns into 150 MB. Past it 413. */
   readonly maxUploadBytes?: number | undefined
   /** Default 100,000. */
@@ -64,6 +71,7 @@ export function authOptions(options: SandboxOptions): AuthOptions {
     orgId: checkedOrgId(options.orgId ?? DEFAULT_ORG_ID),
     userId: USER_ID,
     username: options.username ?? 'integration@sandbox.example',
+    scope: options.scope ?? 'api id refresh_token',
     tokenLifetimeMs: options.tokenLifetimeMs ?? TWO_HOURS,
     now: options.now ?? Date.now,
   }

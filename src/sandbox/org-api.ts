@@ -1,6 +1,7 @@
 import type { Call } from './call.ts'
+import { type Identity, USER_NAME } from './identity.ts'
 import type { Allowance, Quota } from './quota.ts'
-import { json, notFound, type Reply, refuse } from './reply.ts'
+import { json, notFound, type Reply } from './reply.ts'
 import { NEWEST_VERSION, OLDEST_VERSION } from './routes.ts'
 
 /** `GET /services/data/`: the only REST resource that needs no token. */
@@ -15,6 +16,19 @@ export function versions(): Reply {
   )
 }
 
+/** `GET /services/data/vXX.X`: what there is, by name. */
+export function resources({ route, origin }: Call, { orgId, userId }: Organization): Reply {
+  const base = `/services/data/v${route.version}`
+  return json(200, {
+    identity: `${origin}/id/${orgId}/${userId}`,
+    jobs: `${base}/jobs`,
+    limits: `${base}/limits`,
+    query: `${base}/query`,
+    queryAll: `${base}/queryAll`,
+    sobjects: `${base}/sobjects`,
+  })
+}
+
 /** `GET /services/data/vXX.X/limits`. */
 export function limits(quota: Quota): Reply {
   return json(200, {
@@ -25,26 +39,13 @@ export function limits(quota: Quota): Reply {
   })
 }
 
-export interface Organization {
-  readonly orgId: string
+export interface Organization extends Identity {
   readonly isSandbox: boolean
-  readonly userId: string
-  readonly username: string
 }
 
-/** `GET /services/data/vXX.X/query`: answers about the Organization record, and nothing else. */
-export function query(call: Call, { orgId, isSandbox }: Organization): Reply {
-  const soql = call.query.get('q') ?? ''
-  const form = /^\s*SELECT\s+([\w\s,]+?)\s+FROM\s+Organization(?:\s+LIMIT\s+1)?\s*$/i
-  const columns = form.exec(soql)?.[1]?.split(/\s*,\s*/)
-  if (!columns) {
-    refuse(
-      400,
-      'MALFORMED_QUERY',
-      'The sandbox answers SELECT … FROM Organization and no other query',
-    )
-  }
-  const record: Readonly<Record<string, unknown>> = {
+/** The one record of the Organization. */
+export function organizationRecord({ orgId, isSandbox }: Organization) {
+  return {
     Id: orgId,
     Name: 'Sandbox of Expunge',
     IsSandbox: isSandbox,
@@ -53,38 +54,20 @@ export function query(call: Call, { orgId, isSandbox }: Organization): Reply {
     NamespacePrefix: null,
     TrialExpirationDate: null,
   }
-  const url = `/services/data/v${call.route.version}/sobjects/Organization/${orgId}`
-  return json(200, {
-    totalSize: 1,
-    done: true,
-    records: [{ attributes: { type: 'Organization', url }, ...picked(record, columns) }],
-  })
 }
 
-/** `GET /services/data/vXX.X/sobjects/User/{id}`: who is logged in; the org has no other user. */
-export function user(call: Call, { userId, username }: Organization): Reply {
+/** The user that is logged in; the org has no other. */
+export function userRecord({ userId, username }: Organization) {
+  return { Id: userId, Username: username, Name: USER_NAME, Email: username, IsActive: true }
+}
+
+/** `GET /services/data/vXX.X/sobjects/User/{id}`. */
+export function user(call: Call, organization: Organization): Reply {
+  const { userId } = organization
   const url = `/services/data/v${call.route.version}/sobjects/User/${userId}`
   const asked = call.route.userId ?? ''
   if (asked.slice(0, 15) !== userId.slice(0, 15)) notFound()
-  return json(200, {
-    attributes: { type: 'User', url },
-    Id: userId,
-    Username: username,
-    Name: 'Sandbox Integration',
-    Email: username,
-    IsActive: true,
-  })
-}
-
-function picked(record: Readonly<Record<string, unknown>>, columns: readonly string[]) {
-  const names = columns.map((column) => nameOf(record, column))
-  return Object.fromEntries(names.map((name) => [name, record[name]]))
-}
-
-function nameOf(record: object, column: string): string {
-  const name = Object.keys(record).find((key) => key.toLowerCase() === column.toLowerCase())
-  if (name !== undefined) return name
-  refuse(400, 'INVALID_FIELD', `No such column '${column}' on entity 'Organization'`)
+  return json(200, { attributes: { type: 'User', url }, ...userRecord(organization) })
 }
 
 const pair = (allowance: Allowance) => ({ Max: allowance.max, Remaining: allowance.remaining })

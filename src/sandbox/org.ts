@@ -38,6 +38,17 @@ export class Org {
     return verdict
   }
 
+  /** Where the record is, as a query sees it; undefined where there is none. */
+  find(id: IdNumber): 'live' | 'recycled' | undefined {
+    if (this.#purged.has(id)) return undefined
+    if (this.#recycled.has(id)) return 'recycled'
+    if (this.#rules.listed && !this.#rules.listed.has(id)) return undefined
+    // One that meets a record a few times alone says how it is, not whether it is.
+    const rule = this.#rules.rules.find((one) => one.isLasting && one.covers(id))?.verdict
+    if (rule === INVALID_CROSS_REFERENCE_KEY) return undefined
+    return rule === ENTITY_IS_DELETED ? 'recycled' : 'live'
+  }
+
   dispose(): void {
     this.#recycled.dispose()
     this.#purged.dispose()

@@ -15,6 +15,7 @@ export type ViolationCode =
   | 'NO_CONTENT_LENGTH'
   | 'RESULTS_TOO_EARLY'
   | 'SECOND_UPLOAD'
+  | 'UNKNOWN_FIELD'
   | 'UNKNOWN_STATE'
   | 'UPLOAD_TOO_LARGE'
   | 'WRONG_CONTENT_TYPE'

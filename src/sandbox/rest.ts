@@ -1,28 +1,32 @@
 import type { Auth } from './auth.ts'
 import type { Call } from './call.ts'
+import { identity, userinfo } from './identity.ts'
 import type { IngestApi } from './ingest-api.ts'
-import { limits, type Organization, query, user, versions } from './org-api.ts'
+import { limits, resources, user, versions } from './org-api.ts'
+import { type QueryDeps, query, queryJobs } from './query-api.ts'
 import type { Quota } from './quota.ts'
 import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
 
-export interface RestDeps {
+export interface RestDeps extends QueryDeps {
   readonly auth: Auth
   readonly quota: Quota
   readonly ingest: IngestApi
-  readonly organization: Organization
 }
 
 /** Carries out one call: OAuth without a token, REST with one, counted and with the usage header. */
 export async function performCall(call: Call, deps: RestDeps): Promise<Reply> {
-  const { auth } = deps
+  const { auth, organization } = deps
   switch (call.operation) {
     case 'token':
       return auth.token(call.request, await formOf(call), call.origin)
     case 'revoke':
       return auth.revoke(await formOf(call))
     case 'userinfo':
-      auth.check(call.request)
-      return auth.userinfo(call.origin)
+      auth.checkIdentity(call.request, call.query)
+      return userinfo(call.origin, organization)
+    case 'identity':
+      auth.checkIdentity(call.request, call.query)
+      return identity(call.origin, organization)
     case 'versions':
       return withUsage(versions(), deps.quota)
     default:
@@ -43,14 +47,20 @@ async function performRest(call: Call, deps: RestDeps): Promise<Reply> {
   }
 }
 
-function route(call: Call, { ingest, quota, organization }: RestDeps): Promise<Reply> | Reply {
+function route(call: Call, deps: RestDeps): Promise<Reply> | Reply {
+  const { ingest } = deps
   switch (call.operation) {
+    case 'resources':
+      return resources(call, deps.organization)
     case 'limits':
-      return limits(quota)
+      return limits(deps.quota)
     case 'query':
-      return query(call, organization)
+    case 'queryAll':
+      return query(call, deps)
+    case 'queryJob':
+      return queryJobs(call)
     case 'user':
-      return user(call, organization)
+      return user(call, deps.organization)
     case 'create':
       return ingest.create(call)
     case 'upload':

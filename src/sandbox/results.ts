@@ -107,11 +107,15 @@ function writeBlock(
 
 const QUOTE = 34
 
-/** One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, `"<value>"`. */
+/**
+ * One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, or an
+ * unprocessed row as it was uploaded.
+ */
 class RowWriter {
   readonly #kind: ResultKind
   readonly #between: Uint8Array
   readonly #created: Uint8Array
+  readonly #lineEnd: Uint8Array
   readonly #end: Uint8Array
   readonly #errorOf: (verdict: number) => ErrorText
 
@@ -120,6 +124,7 @@ class RowWriter {
     this.#kind = kind
     this.#between = Buffer.from(`"${delimiter}"`)
     this.#created = Buffer.from(`"${delimiter}"false"${delimiter}"`)
+    this.#lineEnd = Buffer.from(lineEnd(request.lineEnding))
     this.#end = Buffer.from(`"${lineEnd(request.lineEnding)}`)
     const texts: (ErrorText | undefined)[] = []
     this.#errorOf = (verdict) => {
@@ -131,6 +136,12 @@ class RowWriter {
   write(out: ByteWriter, block: BlockReader, row: number, verdict: number): void {
     const start = block.starts[row] ?? 0
     const end = block.ends[row] ?? 0
+    if (this.#kind === 'unprocessedRecords') {
+      const quotes = block.bytes[start - 1] === QUOTE ? 1 : 0
+      out.appendRange(block.bytes, start - quotes, end + quotes)
+      out.append(this.#lineEnd)
+      return
+    }
     out.appendByte(QUOTE)
     if (this.#kind === 'successfulResults') {
       appendId18(out, block.bytes, start, end)
@@ -172,7 +183,7 @@ function appendValue(
   end: number,
   verdict: number,
 ): void {
-  if (verdict === MALFORMED_ID || verdict === UNPROCESSED) {
+  if (verdict === MALFORMED_ID) {
     out.appendEscaped(bytes, start, end, bytes[start - 1] === QUOTE)
   } else out.appendRange(bytes, start, end)
 }

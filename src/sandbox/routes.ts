@@ -21,10 +21,15 @@ const FIXED: Readonly<Partial<Record<string, Methods>>> = {
   '/services/data': { GET: 'versions' },
 }
 
-/** After `/services/data/vNN.N`; JOB and USER stand for ids. Paths are case-sensitive. */
+/**
+ * After `/services/data/vNN.N`; JOB and USER stand for ids. Paths are case-sensitive, but for the
+ * unprocessed rows: the reference writes them in lower case, its prose and three clients do not.
+ */
 const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
+  '': { GET: 'resources' },
   '/limits': { GET: 'limits' },
   '/query': { GET: 'query' },
+  '/queryAll': { GET: 'queryAll' },
   '/sobjects/User/USER': { GET: 'user' },
   '/jobs/ingest': { POST: 'create', GET: 'list' },
   '/jobs/ingest/JOB': { GET: 'get', PATCH: 'patch', DELETE: 'delete' },
@@ -32,10 +37,15 @@ const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '/jobs/ingest/JOB/successfulResults': { GET: 'successfulResults' },
   '/jobs/ingest/JOB/failedResults': { GET: 'failedResults' },
   '/jobs/ingest/JOB/unprocessedrecords': { GET: 'unprocessedRecords' },
+  '/jobs/ingest/JOB/unprocessedRecords': { GET: 'unprocessedRecords' },
+  '/jobs/query': { GET: 'queryJob', POST: 'queryJob' },
 }
 
 const JOB = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
 const USER = /^\/sobjects\/User\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$/
+
+/** The `id` of a token answer. */
+const IDENTITY = /^\/id\/[0-9A-Za-z]{18}\/[0-9A-Za-z]{18}$/
 
 const NOWHERE: Route = { operation: 'unknown' }
 
@@ -47,7 +57,8 @@ export function routeOf(method: string, path: string): Route {
   const clean = path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
   const fixed = FIXED[clean]
   if (fixed) return pick(fixed, method, {})
-  const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)$/.exec(clean) ?? []
+  if (IDENTITY.test(clean)) return pick({ GET: 'identity', POST: 'identity' }, method, {})
+  const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)?$/.exec(clean) ?? []
   if (version === undefined || !isKnown(version)) return NOWHERE
   const jobId = JOB.exec(rest)?.[1]
   const userId = USER.exec(rest)?.[1]

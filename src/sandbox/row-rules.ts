@@ -65,9 +65,19 @@ export class CompiledRule {
         : Array.from({ length: within(times, 1, MAX_TIMES, `${where}.times`) }, () => new IdSet())
   }
 
-  meets(id: IdNumber): boolean {
+  get isLasting(): boolean {
+    return this.#tried === undefined
+  }
+
+  /** True where the record is one of those that the rule is for. */
+  covers(id: IdNumber): boolean {
     if (this.#ids && !this.#ids.has(id)) return false
-    if (this.#threshold < 2 ** 32 && hash(id, this.#seed) >= this.#threshold) return false
+    return this.#threshold === 2 ** 32 || hash(id, this.#seed) < this.#threshold
+  }
+
+  /** True where it decides this try; with `times` it counts it. */
+  meets(id: IdNumber): boolean {
+    if (!this.covers(id)) return false
     return this.#tried === undefined || this.#tried.some((set) => set.add(id))
   }
 }

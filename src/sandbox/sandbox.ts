@@ -110,7 +110,7 @@ function createFront(
   directory: string,
   options: SandboxOptions,
 ) {
-  const { quota, settings, org, referee, faults, runner } = back
+  const { quota, settings, org, objects, referee, faults, runner } = back
   const maxUploadBytes = options.maxUploadBytes ?? 112_500_000
   const uploads = new Uploads({ directory, maxUploadBytes }, referee)
   const ingest = new IngestApi({ ...back, uploads, owner: identity })
@@ -129,7 +129,7 @@ function createFront(
     faults,
     referee,
     settings,
-    perform: (call) => performCall(call, { auth, quota, ingest, organization }),
+    perform: (call) => performCall(call, { auth, quota, ingest, organization, org, objects }),
     control: options.control === false ? undefined : (request) => control(request, controls),
     expireTokens: controls.expireTokens,
     subjectOf: (call) => subjectOf(call, back.jobs),

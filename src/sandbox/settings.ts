@@ -14,6 +14,8 @@ export interface SandboxSettings {
   readonly gzipResults: boolean
   /** Whether the integration user has the permission "Bulk API Hard Delete". */
   readonly allowHardDelete: boolean
+  /** Unknown fields in JSON bodies are refused; otherwise they are ignored. */
+  readonly strictFields: boolean
   /** What is left of today's allowances. */
   readonly remainingApiRequests: number
   readonly remainingBulkApiBatches: number
@@ -29,6 +31,7 @@ export class Settings implements SandboxSettings {
   shuffleResults = true
   gzipResults = false
   allowHardDelete = false
+  strictFields = false
   readonly #rate: Rate
   readonly #quota: Quota
 
@@ -56,6 +59,7 @@ export class Settings implements SandboxSettings {
     this.shuffleResults = change.shuffleResults ?? this.shuffleResults
     this.gzipResults = change.gzipResults ?? this.gzipResults
     this.allowHardDelete = change.allowHardDelete ?? this.allowHardDelete
+    this.strictFields = change.strictFields ?? this.strictFields
     const { apiRequests, bulkApiBatches } = this.#quota
     apiRequests.remaining = change.remainingApiRequests ?? apiRequests.remaining
     bulkApiBatches.remaining = change.remainingBulkApiBatches ?? bulkApiBatches.remaining
@@ -69,6 +73,7 @@ export class Settings implements SandboxSettings {
       shuffleResults: this.shuffleResults,
       gzipResults: this.gzipResults,
       allowHardDelete: this.allowHardDelete,
+      strictFields: this.strictFields,
       remainingApiRequests: this.remainingApiRequests,
       remainingBulkApiBatches: this.remainingBulkApiBatches,
     }
@@ -83,6 +88,7 @@ export function parseSettings(value: unknown): SettingsChange {
     'shuffleResults',
     'gzipResults',
     'allowHardDelete',
+    'strictFields',
     'remainingApiRequests',
     'remainingBulkApiBatches',
   ])
@@ -92,6 +98,7 @@ export function parseSettings(value: unknown): SettingsChange {
     shuffleResults: fields.boolean('shuffleResults'),
     gzipResults: fields.boolean('gzipResults'),
     allowHardDelete: fields.boolean('allowHardDelete'),
+    strictFields: fields.boolean('strictFields'),
     remainingApiRequests: fields.number('remainingApiRequests'),
     remainingBulkApiBatches: fields.number('remainingBulkApiBatches'),
   }

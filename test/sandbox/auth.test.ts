@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
-import { createSign, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { setup } from './client.ts'
+import { bearer, jwt, publicKey } from './jwt.ts'
 
 const TOKEN = '/services/oauth2/token'
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-
-function jwt(claims: object, head: object = { alg: 'RS256' }): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const signed = `${part(head)}.${part(claims)}`
-  return `${signed}.${createSign('RSA-SHA256').update(signed).sign(privateKey, 'base64url')}`
-}
 
 const CLAIMS = {
   iss: 'sandbox-client',
@@ -18,11 +12,6 @@ const CLAIMS = {
   aud: 'https://login.salesforce.com',
   exp: Math.floor(Date.now() / 1_000) + 120,
 }
-
-const bearer = (assertion: string) => ({
-  grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
-  assertion,
-})
 
 test('client credentials in the form are answered with a token and no lifetime', async (t) => {
   const { sandbox, client } = await setup(t)
@@ -76,7 +65,7 @@ test('a refused token request is 400 with one object', async (t) => {
 })
 
 test('a JWT bearer assertion is checked claim by claim', async (t) => {
-  const { client } = await setup(t)
+  const { sandbox, client } = await setup(t)
   const ask = async (claims: object, head?: object) => {
     const { status, json } = await client.form(TOKEN, bearer(jwt(claims, head)))
     return status === 200 ? 'granted' : json.error_description
@@ -87,7 +76,14 @@ test('a JWT bearer assertion is checked claim by claim', async (t) => {
   assert.equal(await ask({ ...CLAIMS, aud: 'https://example.com' }), 'audience is invalid')
   assert.equal(await ask({ ...CLAIMS, exp: now - 1 }), 'expired authorization code')
   assert.equal(await ask({ ...CLAIMS, exp: now + 400 }), 'expired authorization code')
-  assert.equal(await ask({ ...CLAIMS, exp: CLAIMS.exp * 1_000 }), 'expired authorization code')
+  assert.equal(await ask({ ...CLAIMS, exp: 'soon' }), 'expired authorization code')
+  assert.equal(await ask({ ...CLAIMS, exp: String(now - 1) }), 'expired authorization code')
+  assert.equal(await ask({ ...CLAIMS, exp: (now + 400) * 1_000 }), 'expired authorization code')
+  assert.equal(await ask({ ...CLAIMS, exp: (now - 400) * 1_000 }), 'expired authorization code')
+  assert.equal(await ask({ ...CLAIMS, exp: String(now + 180) }), 'granted')
+  assert.equal(await ask({ ...CLAIMS, exp: now * 1_000 + 300 }), 'granted')
+  assert.equal(await ask({ ...CLAIMS, aud: sandbox.url }), 'granted')
+  assert.equal(await ask({ ...CLAIMS, aud: `${sandbox.url}/` }), 'granted')
   assert.equal(await ask({ ...CLAIMS, iss: 'other' }), 'client identifier invalid')
   assert.equal(await ask({ ...CLAIMS, sub: '' }), "user hasn't approved this consumer")
   assert.equal(await ask(CLAIMS, { alg: 'none' }), 'invalid assertion')
@@ -154,6 +150,44 @@ test('a missing, foreign, revoked or expired token is 401, and a new one helps',
 test('a token ends with its lifetime', async (t) => {
   const { client } = await setup(t, { tokenLifetimeMs: 0 })
   assert.equal((await client.rest('GET', '/limits')).status, 401)
+})
+
+test('a token is as good under the older scheme, OAuth', async (t) => {
+  const { client } = await setup(t)
+  const limits = (Authorization: string) =>
+    client.rest('GET', '/limits', undefined, { Authorization })
+  assert.equal((await limits(`OAuth ${client.token}`)).status, 200)
+  assert.equal((await limits(`Basic ${client.token}`)).status, 401)
+})
+
+test('the id of a token answer leads to the identity of the user', async (t) => {
+  const { sandbox, client } = await setup(t, { username: 'me@example.com' })
+  const { json: login } = await client.form(TOKEN, {
+    grant_type: 'client_credentials',
+    client_id: sandbox.clientId,
+    client_secret: sandbox.clientSecret,
+  })
+  const path = login.id.slice(sandbox.url.length)
+  const headers = { Authorization: `Bearer ${client.token}` }
+  const { json } = await client.fetch(path, { headers })
+  assert.deepEqual([json.id, json.organization_id], [login.id, sandbox.orgId])
+  assert.deepEqual([json.username, json.active], ['me@example.com', true])
+  const asked = await client.fetch(`${path}?format=json&oauth_token=${client.token}`, {})
+  assert.equal(asked.json.user_id, json.user_id)
+})
+
+test('the identity service refuses with 403 and one word, and tells no app with the scope api', async (t) => {
+  const { client } = await setup(t, { scope: 'api' })
+  for (const path of ['/services/oauth2/userinfo', '/id/00D5f0000000001EAA/0055f0000000001AAA']) {
+    const ask = async (headers: Record<string, string>) => {
+      const { status, text } = await client.fetch(path, { headers })
+      return `${status} ${text}`
+    }
+    assert.equal(await ask({}), '403 Missing_OAuth_Token')
+    assert.equal(await ask({ Authorization: 'Bearer x' }), '403 Bad_OAuth_Token')
+    assert.equal(await ask({ Authorization: `Bearer ${client.token}` }), '403 Missing_Scope')
+  }
+  assert.equal((await client.rest('GET', '/limits')).status, 200)
 })
 
 test('userinfo names user and org', async (t) => {

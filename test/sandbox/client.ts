@@ -54,6 +54,11 @@ export interface Json {
   readonly numberRecordsProcessed: unknown
   readonly organization_id: unknown
   readonly preferred_username: unknown
+  readonly username: unknown
+  readonly identity: string
+  readonly active: unknown
+  readonly totalProcessingTime: number
+  readonly apiActiveProcessingTime: number
   readonly rowsDeleted: unknown
   readonly token_type: unknown
   readonly totalSize: unknown
@@ -136,7 +141,7 @@ export class Client {
   async rows(job: string, file: ResultFile): Promise<string[][]> {
     const { text } = await this.get(job, `/${file}`)
     const [, ...lines] = text.trimEnd().split('\n')
-    return lines.map((line) => line.slice(1, -1).split('","'))
+    return lines.map((line) => line.replace(/^"(.*)"$/, '$1').split('","'))
   }
 }
 

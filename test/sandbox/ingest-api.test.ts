@@ -23,6 +23,7 @@ const COUNTERS = [
   'totalProcessingTime',
   'apiActiveProcessingTime',
   'apexProcessingTime',
+  'isPkChunkingSupported',
 ]
 
 test('a job shows other fields at create, get, close, end and in the list', async (t) => {
@@ -121,9 +122,68 @@ test('create refuses what the API refuses', async (t) => {
   assert.equal(await refusal({ ...job, operation: 'hardDelete' }), 'FEATURENOTENABLED')
   assert.equal(await refusal({ ...job, operation: 'Delete' }), 'JSON_PARSER_ERROR')
   assert.equal(await refusal({ ...job, lineEnding: 'CR' }), 'JSON_PARSER_ERROR')
-  assert.equal(await refusal({ ...job, colour: 'red' }), 'JSON_PARSER_ERROR')
   assert.equal(await refusal({ operation: 'delete' }), 'JSON_PARSER_ERROR')
   assert.equal(await refusal({ ...job, operation: 'insert' }), 'INVALIDOPERATION')
+})
+
+test('unknown fields are ignored and noted, or refused where that is set', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const fields = { object: 'Contact', operation: 'delete', dataTable: [] }
+  const created = await client.rest('POST', '/jobs/ingest', fields)
+  const patch = () =>
+    client.rest('PATCH', `/jobs/ingest/${created.json.id}`, { state: 'Aborted', reason: 'x' })
+  assert.deepEqual([created.status, 'dataTable' in created.json], [200, false])
+  sandbox.configure({ strictFields: true })
+  for (const answer of [await client.rest('POST', '/jobs/ingest', fields), await patch()]) {
+    assert.deepEqual([answer.status, answer.refusal.errorCode], [400, 'JSON_PARSER_ERROR'])
+  }
+  sandbox.configure({ strictFields: false })
+  assert.equal((await patch()).json.state, 'Aborted')
+  assert.deepEqual(sandbox.referee.stats().violationCounts, { UNKNOWN_FIELD: 2 })
+})
+
+test('an Open job has counters once its upload is there', async (t) => {
+  const { client } = await setup(t)
+  const job = await client.create()
+  const counters = async () => {
+    const { state, numberRecordsProcessed, numberRecordsFailed } = (await client.get(job)).json
+    return [state, numberRecordsProcessed, numberRecordsFailed]
+  }
+  assert.deepEqual(await counters(), ['Open', undefined, undefined])
+  await client.upload(job, csv(ids(2)))
+  assert.deepEqual(await counters(), ['Open', 0, 0])
+})
+
+test('a job takes longer in all than it is at work, and has both times while it runs', async (t) => {
+  const { sandbox, client } = await setup(t)
+  sandbox.faults.add({ on: 'job', times: 1, action: { do: 'hold', afterRows: 1 } })
+  const job = await client.create()
+  await client.upload(job, csv(ids(2)))
+  const times = async (id: string) => {
+    const { totalProcessingTime: total, apiActiveProcessingTime: active } = (await client.get(id))
+      .json
+    return { total, active }
+  }
+  assert.deepEqual(await times(job), { total: 0, active: 0 })
+  await client.patch(job, 'UploadComplete')
+  await sandbox.referee.until(({ jobs }) => jobs[0]?.processed === 1)
+  const running = await times(job)
+  assert.ok(running.active > 0 && running.total > running.active)
+  await client.patch(job, 'Aborted')
+  await sandbox.idle()
+  const { active, total } = await times(await client.run(csv(ids(2, 2))))
+  assert.ok(active > 0 && total > active)
+})
+
+test('a job that fails by its header has no times and no counts, and its error last', async (t) => {
+  const { client } = await setup(t)
+  const { text } = await client.get(await client.run(`Name\n${ids(1)[0]}\n`))
+  const fields = Object.entries(JSON.parse(text))
+  assert.deepEqual(
+    fields.filter(([name]) => COUNTERS.includes(name)).map(([, value]) => value),
+    [0, 0, 0, 0, 0, 0, false],
+  )
+  assert.deepEqual(fields.at(-1), ['errorMessage', 'InvalidBatch : Field name not found : Name'])
 })
 
 test('a second upload is refused and breaks the rules', async (t) => {
@@ -296,7 +356,9 @@ test('unknown versions, paths and spellings are 404, wrong methods 405', async (
   assert.equal(await at('v40.0/limits'), 404)
   assert.equal(await at('v69.0/limits'), 404)
   assert.equal(await at('61.0/limits'), 404)
-  assert.equal(await at(`v61.0/jobs/ingest/${job}/unprocessedRecords`), 404)
+  assert.equal(await at('v40.0'), 404)
+  assert.equal(await at(`v61.0/jobs/ingest/${job}/failedresults`), 404)
+  assert.equal(await at(`v61.0/jobs/ingest/${job}/unprocessedRecords`), 200)
   assert.equal(await at(`v61.0/jobs/ingest/${job}/unprocessedrecords`), 200)
   const wrong = await client.rest('POST', `/jobs/ingest/${job}/batches`, {})
   assert.deepEqual([wrong.status, wrong.headers.get('allow')], [405, 'PUT'])
@@ -324,16 +386,4 @@ test('the user that is logged in has a record, and no other has', async (t) => {
   )
   const other = await client.rest('GET', '/sobjects/User/005000000000009AAA')
   assert.deepEqual([other.status, other.refusal.errorCode], [404, 'NOT_FOUND'])
-})
-
-test('a query about the Organization tells production from sandbox', async (t) => {
-  const { sandbox, client } = await setup(t, { isSandbox: true })
-  const ask = (soql: string) => client.rest('GET', `/query/?q=${encodeURIComponent(soql)}`)
-  const { json } = await ask('SELECT Id, IsSandbox FROM Organization')
-  assert.equal(json.totalSize, 1)
-  const { attributes, ...record } = json.records[0] ?? { attributes: undefined }
-  assert.equal(attributes?.type, 'Organization')
-  assert.deepEqual(record, { Id: sandbox.orgId, IsSandbox: true })
-  assert.equal((await ask('SELECT Colour FROM Organization')).refusal.errorCode, 'INVALID_FIELD')
-  assert.equal((await ask('SELECT Id FROM Contact')).refusal.errorCode, 'MALFORMED_QUERY')
 })

@@ -201,6 +201,17 @@ test('an upload of another form fails the job and comes back whole', async (t) =
   })
 })
 
+test('unprocessed rows come back as they were sent, quotes and all', async (t) => {
+  const { client } = await setup(t, {
+    shuffleResults: false,
+    faults: [{ on: 'job', action: { do: 'fail', code: 'Timeout', afterRows: 1 } }],
+  })
+  const rows = ['"a ""quoted"" one"', id(1), `"${id(2)}"`, '']
+  const job = await client.run(`"Id"\n${id(0)}\n${rows.join('\n')}\n`)
+  const { text } = await client.get(job, '/unprocessedrecords')
+  assert.equal(text, `"Id"\n${rows.join('\n')}\n`)
+})
+
 test('CRLF jobs get CRLF results, and their delimiter', async (t) => {
   const { client } = await setup(t)
   const job = await client.run(`Id\r\n${id(1)}\r\n${id(2)}`, {

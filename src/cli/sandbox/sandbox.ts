@@ -39,6 +39,7 @@ async function start(flags: SandboxFlags): Promise<Sandbox> {
       rowsPerSecond: flags.rowsPerSecond,
       queueDelayMs: flags.queueDelay,
       allowHardDelete: flags.allowHardDelete,
+      strictFields: flags.strictFields,
       isSandbox: flags.sandboxOrg,
       dailyBulkApiBatches: flags.dailyBatches,
       rows: { rules: rules(flags) },

@@ -1,0 +1,118 @@
+import type { DeletableObject } from '../shared/objects.ts'
+import { ID_LENGTH, to18 } from '../shared/record-id.ts'
+import type { Call } from './call.ts'
+import { parseIdText, prefixNumber } from './id-number.ts'
+import type { Org } from './org.ts'
+import { type Organization, organizationRecord, userRecord } from './org-api.ts'
+import { apiError, json, type Reply, refuse } from './reply.ts'
+import { parseSelect, type Select } from './soql.ts'
+
+type SObject = Readonly<Record<string, unknown>>
+
+export interface QueryDeps {
+  readonly organization: Organization
+  readonly org: Pick<Org, 'find'>
+  readonly objects: readonly DeletableObject[]
+}
+
+/**
+ * `GET /services/data/vXX.X/query` and `queryAll`: the Organization, the user, and records by id,
+ * which have nothing but `Id` and `IsDeleted`. `query` leaves out what lies in the Recycle Bin. With
+ * `columns=true` it tells what the columns are, as the sf CLI asks.
+ */
+export function query(call: Call, deps: QueryDeps): Reply {
+  const select = parseSelect(call.query.get('q') ?? '')
+  const table = select && tableOf(select, deps)
+  if (!table) {
+    refuse(
+      400,
+      'MALFORMED_QUERY',
+      'The sandbox answers SELECT … FROM Organization, FROM User, and FROM its objects WHERE Id = or Id IN, and no other query',
+    )
+  }
+  const columns = select.columns.map((column) => nameOf(column, select.object, table.sample))
+  if (call.query.get('columns') === 'true') return json(200, metadata(select, table, columns))
+  const records = table.records
+    .filter((record) => call.operation === 'queryAll' || record['IsDeleted'] !== true)
+    .filter(({ IsDeleted = false }) => (select.isDeleted ?? IsDeleted) === IsDeleted)
+    .slice(0, select.limit)
+  const url = `/services/data/v${call.route.version}/sobjects/${select.object}`
+  return json(200, {
+    totalSize: records.length,
+    done: true,
+    records: records.map((record) => ({
+      attributes: { type: select.object, url: `${url}/${record['Id']}` },
+      ...Object.fromEntries(columns.map((name) => [name, record[name]])),
+    })),
+  })
+}
+
+/** `/jobs/query`: there are none, and none can be made. */
+export function queryJobs({ request }: Call): Reply {
+  if (request.method === 'GET') return json(200, { done: true, records: [], nextRecordsUrl: null })
+  const message = 'Implementation restriction: the sandbox runs no query jobs'
+  return apiError(400, 'API_ERROR', message)
+}
+
+interface Table {
+  readonly prefix: string
+  /** Has every field that a record of the object has. */
+  readonly sample: SObject
+  readonly records: readonly SObject[]
+}
+
+/** Undefined for an object that the sandbox does not know, and for records that it cannot list. */
+function tableOf({ object, ids }: Select, deps: QueryDeps): Table | undefined {
+  if (object === 'Organization') return ofOne('00D', organizationRecord(deps.organization), ids)
+  if (object === 'User') return ofOne('005', userRecord(deps.organization), ids)
+  const prefix = deps.objects.find(({ name }) => name === object)?.prefix
+  if (prefix === undefined || ids === undefined) return undefined
+  const records = [...new Set(ids)].map((id) => recordOf(id, prefix, deps.org))
+  const known = records.filter((record) => record !== undefined)
+  return { prefix, sample: { Id: '', IsDeleted: false }, records: known }
+}
+
+function ofOne(prefix: string, record: SObject, ids: Select['ids']): Table {
+  const isAsked = ids === undefined || ids.some((id) => String(record['Id']).startsWith(id))
+  return { prefix, sample: record, records: isAsked ? [record] : [] }
+}
+
+function recordOf(text: string, prefix: string, org: QueryDeps['org']): SObject | undefined {
+  const id = parseIdText(text)
+  const found = id?.prefix === prefixNumber(prefix) ? org.find(id) : undefined
+  return found && { Id: to18(text.slice(0, ID_LENGTH)), IsDeleted: found === 'recycled' }
+}
+
+function nameOf(column: string, object: string, sample: SObject): string {
+  const name = Object.keys(sample).find((key) => key.toLowerCase() === column.toLowerCase())
+  if (name !== undefined) return name
+  refuse(400, 'INVALID_FIELD', `No such column '${column}' on entity '${object}'`)
+}
+
+function metadata({ object }: Select, { prefix, sample }: Table, columns: readonly string[]) {
+  return {
+    columnMetadata: columns.map((name) => ({
+      aggregate: false,
+      apexType: typeOf(name, sample),
+      booleanType: typeof sample[name] === 'boolean',
+      columnName: name,
+      custom: false,
+      displayName: name,
+      foreignKeyName: null,
+      insertable: false,
+      joinColumns: [],
+      numberType: false,
+      textType: name !== 'Id' && typeof sample[name] !== 'boolean',
+      updatable: false,
+    })),
+    entityName: object,
+    groupBy: false,
+    idSelected: columns.includes('Id'),
+    keyPrefix: prefix,
+  }
+}
+
+function typeOf(name: string, sample: SObject): string {
+  if (name === 'Id') return 'Id'
+  return typeof sample[name] === 'boolean' ? 'Boolean' : 'String'
+}
