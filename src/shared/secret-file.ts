@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readTextFile } from './text-file.ts'
 
 /** A file that holds one secret. Whoever rotates the secret replaces its content. */
 export interface SecretFile {
@@ -7,8 +7,21 @@ export interface SecretFile {
   readonly setting: string
 }
 
-/** The secret alone; empty where the file is. @throws Node's error where it cannot be read */
+/**
+ * The secret alone; empty where the file is.
+ *
+ * @throws NotTextError, and Node's error where it cannot be read
+ */
 export async function readSecretFile(path: string): Promise<string> {
-  // Editors and `echo` end a file with a newline that is no part of the secret.
-  return (await readFile(path, 'utf8')).replace(/[\r\n]+$/, '')
+  return withoutEnd(await readTextFile(path))
+}
+
+/** Editors, `echo` and `kubectl create secret` end a secret with what is no part of it. */
+export function withoutEnd(secret: string): string {
+  return secret.trimEnd()
+}
+
+/** Passwords and the like: a second line is another secret, or no secret at all. */
+export function isOneLine(secret: string): boolean {
+  return secret !== '' && !/[\r\n]/.test(secret)
 }

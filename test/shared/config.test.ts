@@ -172,7 +172,7 @@ test('an unknown variable under our prefixes is a warning, with a suggestion whe
 
 test('a wrong proxy is refused without being shown', async () => {
   assert.deepEqual(await problemsOf({ HTTPS_PROXY: 'socks5://ada:hunter2@proxy' }), [
-    'HTTPS_PROXY: expected an http:// or https:// URL (not shown: it may hold a password).',
+    'HTTPS_PROXY: expected an http:// or https:// URL, or host:port (not shown: it may hold a password).',
   ])
 })
 
@@ -205,6 +205,6 @@ test('a secret given twice, or by a file that is missing, empty or wrong, is a p
     `REDIS_URL_FILE: the file ${path('empty')} is empty.`,
   ])
   assert.deepEqual(await problemsOf({ REDIS_URL_FILE: path('wrong') }), [
-    'REDIS_URL_FILE: expected redis://host:6379 or rediss://host:6379 (nothing but a database number behind it, signs in the password percent-encoded), got something else (not shown: it may hold a secret).',
+    'REDIS_URL_FILE: expected redis://host:6379 or rediss://host:6379 (nothing but a database number behind it, special characters in the password percent-encoded), got something else (not shown: it may hold a secret).',
   ])
 })

@@ -1,8 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { type Clock, systemClock } from '../../shared/clock.ts'
-import { ConfigError, codeOf, messageOf } from '../../shared/errors.ts'
+import { ConfigError, messageOf } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
+import { decodeText, whyUnreadable } from '../../shared/text-file.ts'
 import { type KeyEntry, parseKeyFile } from './key-file.ts'
 import { digestOf } from './key-secret.ts'
 import type { ApiKey } from './rights.ts'
@@ -36,7 +37,7 @@ export async function openKeyRing(
   const first = await look(path)
   if ('fault' in first) {
     const message =
-      `the key file cannot be read (${first.fault}). Make keys with 'expunge key NAME >> FILE', ` +
+      `the key file ${first.fault}. Make keys with 'expunge key NAME >> FILE', ` +
       'let the user of this process read them, and name that file in http.keys.'
     throw new ConfigError([{ setting: path, message }])
   }
@@ -90,7 +91,7 @@ class FileKeyRing implements KeyRing {
     const before = this.#seen
     this.#seen = now
     if ('fault' in now) {
-      if (!('fault' in before)) this.#keep(`the file cannot be read (${now.fault})`)
+      if (!('fault' in before)) this.#keep(`the file ${now.fault}`)
     } else if ('fault' in before || before.text !== now.text) {
       // Perhaps it is just being written: the next look tells.
     } else if (now.text !== this.#judged) {
@@ -125,16 +126,16 @@ interface Content {
   readonly mode: number
 }
 
-/** What a look at the file found, or why nothing. */
+/** What a look at the file found, or why nothing, to go on from `the file …`. */
 type Look = Content | { readonly fault: string }
 
 async function look(path: string): Promise<Look> {
   try {
     await using file = await open(path)
     const { mode } = await file.stat()
-    return { text: await file.readFile('utf8'), mode }
+    return { text: decodeText(await file.readFile()), mode }
   } catch (error) {
-    return { fault: codeOf(error) ?? messageOf(error) }
+    return { fault: whyUnreadable(error) }
   }
 }
 

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { ConfigProblem } from '../errors.ts'
 import type { ProxyEnv } from '../salesforce/agents.ts'
+import { proxyUrl } from '../salesforce/proxy.ts'
 import type { Variables } from './environment.ts'
 import type { Form } from './settings.ts'
 
@@ -38,10 +39,11 @@ export function hostAndPort(defaultPort: number): Form<HostAndPort> {
 /** The variables that name the proxy, in either case; the lower one counts where both are set. */
 export function readProxy(env: Variables, problems: ConfigProblem[]): ProxyEnv {
   for (const name of ['https_proxy', 'HTTPS_PROXY']) {
-    const url = env[name] || 'http://none'
+    const url = env[name]
     // The URL may hold a password, so it is not shown.
-    const message = 'expected an http:// or https:// URL (not shown: it may hold a password).'
-    if (!/^https?:/.test(URL.parse(url)?.protocol ?? '')) problems.push({ setting: name, message })
+    const message =
+      'expected an http:// or https:// URL, or host:port (not shown: it may hold a password).'
+    if (url && proxyUrl(url) === undefined) problems.push({ setting: name, message })
   }
   const names = ['https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY']
   return Object.fromEntries(names.filter((name) => env[name]).map((name) => [name, env[name]]))

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
-import { type ConfigProblem, codeOf } from '../errors.ts'
-import { readSecretFile, type SecretFile } from '../secret-file.ts'
+import type { ConfigProblem } from '../errors.ts'
+import { isOneLine, readSecretFile, type SecretFile, withoutEnd } from '../secret-file.ts'
+import { whyUnreadable } from '../text-file.ts'
 import type { Setting, Source } from './source.ts'
 
 export interface Range {
@@ -16,7 +17,10 @@ export interface Form<T> {
   readonly hidden?: boolean
 }
 
-const ANY_TEXT: Form<string> = { expected: 'text', parse: (text) => text }
+const ONE_LINE: Form<string> = {
+  expected: 'one line of text',
+  parse: (text) => (isOneLine(text) ? text : undefined),
+}
 
 /**
  * Reads typed settings from sources, the first that has the key wins. A wrong value adds a problem
@@ -96,14 +100,14 @@ export class Settings {
   }
 
   /** The value of `key`, or the content of the file that `<key>File` names. Never in a message. */
-  async secret(key: string, form: Form<string> = ANY_TEXT): Promise<string | undefined> {
+  async secret(key: string, form: Form<string> = ONE_LINE): Promise<string | undefined> {
     const [setting, another] = this.#given([key, `${key}File`])
     if (setting === undefined) return undefined
     if (another !== undefined) {
       return this.refuse(setting.name, `given twice, by ${another.name} too. Keep one of the two.`)
     }
     const plain = this.#find(key) !== undefined
-    const text = plain ? this.#textOf(setting) : await this.#contentOf(setting)
+    const text = plain ? this.#plainSecret(setting) : await this.#contentOf(setting)
     return text && this.#parse({ ...setting, text }, { ...form, hidden: true })
   }
 
@@ -125,6 +129,12 @@ export class Settings {
     return path && resolve(setting.directory, path)
   }
 
+  #plainSecret(setting: Setting): string | undefined {
+    const text = this.#textOf(setting)
+    if (text === undefined) return undefined
+    return withoutEnd(text) || this.refuse(setting.name, 'holds nothing but blanks.')
+  }
+
   async #contentOf(setting: Setting): Promise<string | undefined> {
     const text = this.#textOf(setting)
     if (text === undefined) return undefined
@@ -133,8 +143,7 @@ export class Settings {
       const content = await readSecretFile(path)
       return content === '' ? this.refuse(setting.name, `the file ${path} is empty.`) : content
     } catch (error) {
-      const code = codeOf(error) ?? 'unknown error'
-      return this.refuse(setting.name, `the file ${path} cannot be read (${code}).`)
+      return this.refuse(setting.name, `the file ${path} ${whyUnreadable(error)}.`)
     }
   }
 

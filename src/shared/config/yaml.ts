@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
-import type { ConfigProblem } from '../errors.ts'
+import { type ConfigProblem, codeOf } from '../errors.ts'
+import { readTextFile, whyUnreadable } from '../text-file.ts'
 import { CONFIG_VARIABLE, type Environment } from './environment.ts'
 import { kindOf, type Mapping, YamlSection } from './yaml-section.ts'
 
@@ -21,11 +21,11 @@ export async function readConfigFile(
 }
 
 async function readMapping(file: string, problems: ConfigProblem[]): Promise<Mapping> {
-  const content = await readFile(file, 'utf8').then(
+  const content = await readTextFile(file).then(
     (text) =>
       parseYaml(text, (where, message) => problems.push({ setting: `${file}${where}`, message })),
-    (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'ENOENT' ? 'does not exist' : `cannot be read (${error.code})`
+    (error: unknown) => {
+      const why = codeOf(error) === 'ENOENT' ? 'does not exist' : whyUnreadable(error)
       problems.push({ setting: CONFIG_VARIABLE, message: `the file ${file} ${why}.` })
       return null
     },

@@ -3,6 +3,7 @@ import { SignJWT } from 'jose'
 import { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import { ConfigError } from '../errors.ts'
+import { isOneLine } from '../secret-file.ts'
 import { readError, readJson } from './answer.ts'
 import { assertHttps, type Credentials, isRsaKey, isToken } from './credentials.ts'
 import { SalesforceError } from './errors.ts'
@@ -77,7 +78,7 @@ function secretOf(credentials: Credentials): Secret {
   switch (credentials.kind) {
     case 'client-credentials': {
       const variable = 'SALESFORCE_CLIENT_SECRET'
-      return secretFrom({ text: credentials.clientSecret, file, variable, isUsable: Boolean })
+      return secretFrom({ text: credentials.clientSecret, file, variable, isUsable: isOneLine })
     }
     case 'jwt': {
       const variable = 'SALESFORCE_JWT_KEY'

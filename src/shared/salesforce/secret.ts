@@ -1,5 +1,5 @@
-import { codeOf } from '../errors.ts'
 import { readSecretFile, type SecretFile } from '../secret-file.ts'
+import { whyUnreadable } from '../text-file.ts'
 
 /** A secret of a login, as it is when it is asked for: files are rotated under a running worker. */
 export interface Secret {
@@ -35,7 +35,7 @@ export function secretFrom({ text, file, variable, isUsable }: SecretSource): Se
         trouble = isUsable(now) ? undefined : 'holds nothing that could be used'
         if (trouble === undefined) last = now
       } catch (error) {
-        trouble = `cannot be read (${codeOf(error) ?? 'unknown error'})`
+        trouble = whyUnreadable(error)
       }
       return last
     },

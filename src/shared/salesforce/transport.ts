@@ -65,7 +65,7 @@ export function createTransport(options: TransportOptions): Transport {
   const { clock, onCall, onQuota } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const agents = createAgents(timeouts.connect, options.proxyEnv)
-  const client = createClient(agents, timeouts, options.version)
+  const client = createClient(timeouts, options.version)
 
   return {
     async exchange(exchange) {
@@ -74,29 +74,25 @@ export function createTransport(options: TransportOptions): Transport {
       const start = clock.now()
       const report = (status: string) =>
         onCall?.({ operation, status, durationMs: clock.now() - start })
-      const answer = await effect(`salesforce:${operation}`, () => open(client, exchange)).catch(
-        (error: unknown) => {
-          report(
-            signal?.aborted ? 'aborted' : error instanceof TimeoutError ? 'timeout' : 'network',
-          )
-          throw withoutSecrets(error, exchange, null)
-        },
-      )
+      const answer = await effect(`salesforce:${operation}`, () =>
+        open(client, agents, exchange),
+      ).catch((error: unknown) => {
+        report(signal?.aborted ? 'aborted' : error instanceof TimeoutError ? 'timeout' : 'network')
+        throw withoutSecrets(error, exchange, null)
+      })
       report(String(answer.status))
       const quota = parseApiUsage(answer.headers)
       if (quota) onQuota?.(quota)
       return answer
     },
     close() {
-      agents.http.destroy()
-      agents.https.destroy()
+      agents.close()
     },
   }
 }
 
-function createClient(agent: Agents, timeouts: Timeouts, version: string | undefined): Got {
+function createClient(timeouts: Timeouts, version: string | undefined): Got {
   return got.extend({
-    agent,
     timeout: {
       lookup: timeouts.connect,
       connect: timeouts.connect,
@@ -117,10 +113,11 @@ function createClient(agent: Agents, timeouts: Timeouts, version: string | undef
 }
 
 /** Everything goes through got's streams: one path for ten bytes and for a gigabyte. */
-async function open(client: Got, exchange: Exchange): Promise<Answer> {
+async function open(client: Got, agents: Agents, exchange: Exchange): Promise<Answer> {
   const { operation, method, url, token, json, form, csv, signal } = exchange
   const stream = client.stream(url, {
     method,
+    agent: agents.for(url),
     headers: {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(csv && { 'content-type': 'text/csv', 'content-length': String(csv.bytes) }),

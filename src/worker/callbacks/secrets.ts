@@ -1,7 +1,8 @@
 import type { Receiver } from '../../shared/config/callbacks.ts'
-import { ConfigError, codeOf, messageOf } from '../../shared/errors.ts'
+import { ConfigError, messageOf } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
-import { readSecretFile } from '../../shared/secret-file.ts'
+import { readSecretFile, withoutEnd } from '../../shared/secret-file.ts'
+import { whyUnreadable } from '../../shared/text-file.ts'
 
 /** What the callbacks to one receiver are signed with. */
 export interface CallbackSecrets {
@@ -42,9 +43,10 @@ async function readSecrets({ name, secretsFile: path }: SecretsOf): Promise<read
   const refuse = (message: string) =>
     new ConfigError([{ setting: `callbacks.receivers.${name}.secretsFile (${path})`, message }])
   const text = await readSecretFile(path).catch((error: unknown) => {
-    throw refuse(`the file cannot be read (${codeOf(error) ?? 'unknown error'}).`)
+    throw refuse(`the file ${whyUnreadable(error)}.`)
   })
-  const secrets = text.split(/\r?\n/).filter((line) => line !== '')
+  const lines = text.split(/\r?\n/).map(withoutEnd)
+  const secrets = lines.filter((line) => line !== '')
   const short = secrets.findIndex((secret) => secret.length < SHORTEST)
   if (short !== -1) {
     const got = `secret ${short + 1} has ${secrets[short]?.length}`
