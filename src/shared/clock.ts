@@ -8,11 +8,18 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
+/** What one timer of Node can wait, 2^31 − 1 ms. One that is longer fires after 1 ms. */
+export const LONGEST_TIMER_MS = 2_147_483_647
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: async (ms, signal) => {
+    if (Number.isNaN(ms)) throw new RangeError('Expected milliseconds to sleep, got NaN.')
     try {
-      await delay(ms, undefined, signal ? { signal } : undefined)
+      for (let rest = ms; ; rest -= LONGEST_TIMER_MS) {
+        await delay(Math.min(rest, LONGEST_TIMER_MS), undefined, signal ? { signal } : undefined)
+        if (rest <= LONGEST_TIMER_MS) return
+      }
     } catch (error) {
       // node:timers wraps the reason in an AbortError; callers compare the reason itself.
       throw signal?.aborted ? signal.reason : error

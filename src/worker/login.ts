@@ -17,11 +17,13 @@ export async function login(salesforce: Salesforce, ctx: Context): Promise<Ident
     } catch (error) {
       ctx.signal.throwIfAborted()
       if (!(error instanceof SalesforceError) || !error.retryable) throw error
-      ctx.log.error({ err: error }, `Login failed, trying again: ${messageOf(error)}`)
-      await ctx.clock.sleep(
-        Math.max(error.retryAfterMs ?? 0, retryDelay(failures, Math.random())),
-        ctx.signal,
+      const ms = Math.max(error.retryAfterMs ?? 0, retryDelay(failures, Math.random()))
+      const seconds = Math.ceil(ms / 1000)
+      ctx.log.error(
+        { err: error },
+        `Login failed, trying again in ${seconds} s: ${messageOf(error)}`,
       )
+      await ctx.clock.sleep(ms, ctx.signal)
     }
   }
 }

@@ -82,7 +82,9 @@ export class Visit implements AsyncDisposable {
       ctx.signal.throwIfAborted()
       const isFlagged = await this.#watch.isFlagged()
       if (isFlagged && need === 'start') return 'requests'
-      const { kind, state } = await ledger.enterGate({ by: this.#by, need, now: clock.now() })
+      const stopping = this.#watch.stopped.aborted
+      const entry = { by: this.#by, need, stopping, now: clock.now() }
+      const { kind, state } = await ledger.enterGate(entry)
       stopWatch.saw(state)
       const changed = stopWatch.pauseChanged
       if (kind !== 'wait') {
@@ -92,6 +94,18 @@ export class Visit implements AsyncDisposable {
       }
       if (isFirst) await this.#beginToWait(state)
       await this.#wait(state, changed)
+    }
+  }
+
+  /** Sleeps, and no longer than until the job is to stop, where it was not to before. */
+  async nap(ms: number): Promise<void> {
+    const { clock, ctx } = this.#deps
+    const { stopped } = this.#watch
+    const signal = stopped.aborted ? ctx.signal : AbortSignal.any([ctx.signal, stopped])
+    try {
+      await clock.sleep(ms, signal)
+    } catch {
+      ctx.signal.throwIfAborted()
     }
   }
 
@@ -175,14 +189,17 @@ export class Visit implements AsyncDisposable {
 
   async #wait({ operator, fault }: PauseState, changed: AbortSignal): Promise<void> {
     const { clock, ctx } = this.#deps
+    const { stopped, flagged } = this.#watch
     const isHeld = operator !== null && this.#need === 'start'
-    const until = Math.max(fault?.until ?? 0, fault?.lease ?? 0)
-    const rest = isHeld ? LONGEST_WAIT_MS : Math.max(1, until - clock.now())
+    const due = (stopped.aborted ? fault?.own : undefined) ?? fault?.until ?? 0
+    const until = isHeld ? Number.POSITIVE_INFINITY : Math.max(due, fault?.lease ?? 0)
+    const rest = Math.min(Math.max(1, until - clock.now()), LONGEST_WAIT_MS)
     const signals = [ctx.signal, changed]
-    // A job that runs must pass the gate even to be aborted.
-    if (this.#need === 'start') signals.push(this.#watch.flagged)
+    // A job that runs must pass the gate even to be aborted, though sooner than it would else.
+    if (this.#need === 'start') signals.push(flagged)
+    else if (!stopped.aborted) signals.push(stopped)
     try {
-      await clock.sleep(Math.min(rest, LONGEST_WAIT_MS), AbortSignal.any(signals))
+      await clock.sleep(rest, AbortSignal.any(signals))
     } catch {
       ctx.signal.throwIfAborted()
     }

@@ -61,7 +61,7 @@ function resultOf(collected: readonly CollectedChunk[], faults: readonly string[
 /** One chunk, staged in memory, and a life cycle around it that only the org is missing from. */
 function stage(
   { ids = IDS, operation = 'delete' }: JobScenario,
-  { salesforce }: Player,
+  { salesforce, clock }: Player,
   results: ResultsStore,
 ) {
   const { staging, put } = memoryStaging()
@@ -91,6 +91,7 @@ function stage(
         faults.push(atOnce ? `${reason}!` : reason)
         return false
       },
+      nap: (ms) => clock.sleep(ms),
       missedQuota: async () => void faults.push('quota!'),
     },
     events: { phaseEnded: () => {}, uploaded: () => {}, retried: () => {}, stalled: () => {} },

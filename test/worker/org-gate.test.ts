@@ -233,6 +233,66 @@ describe('the gate of an org', { concurrency: true }, () => {
     }
   })
 
+  test('that a server closed for an hour lets a job to be aborted try after our own delay', async (t) => {
+    const org = new Org(t)
+    const { ledger, submit } = org.bundle
+    await submit('r1')
+    const visit = org.worker()
+    const [job, other] = [visit('r1'), visit('r2')]
+    await job.enter('follow')
+    assert.equal(await job.failed({ ...OUTAGE, afterMs: 3600 * SECOND }, true), true)
+    const { fault } = await ledger.pauseState()
+    assert.equal(fault?.until, org.clock.now() + 3600 * SECOND)
+    let told: string | null = null
+    const entered = job.enter('follow').then((stop) => {
+      told = stop
+    })
+    let isOtherIn = false
+    const follows = other.enter('follow').then(() => {
+      isOtherIn = true
+    })
+    await seen(() => org.waits === 2)
+    org.clock.advance(60 * SECOND)
+    await quiet()
+    assert.deepEqual([told, isOtherIn], [null, false])
+    await ledger.cancel('r1', 'cancelled')
+    await org.until(() => told !== null)
+    await entered
+    assert.deepEqual([told, job.isProbing, isOtherIn], ['requests', true, false])
+    // It failed once more: the next try comes after the delay of a second failure, not after an hour.
+    assert.equal(await job.failed({ ...OUTAGE, afterMs: 3600 * SECOND }, true), true)
+    const again = job.enter('follow').then(() => org.clock.now())
+    const failedAt = org.clock.now()
+    await seen(() => org.waits === 3)
+    org.clock.advance(9 * SECOND)
+    await quiet()
+    assert.equal(job.isProbing, false)
+    org.clock.advance(SECOND)
+    assert.ok((await again) - failedAt <= 11 * SECOND)
+    await job.answered()
+    await org.until(() => isOtherIn)
+    await follows
+  })
+
+  test('wakes a job that naps once it is to stop, and lets it nap again after that', async (t) => {
+    const org = new Org(t)
+    const { ledger, submit } = org.bundle
+    await submit('r1')
+    const visit = org.worker()('r1')
+    let naps = 0
+    const first = visit.nap(3600 * SECOND).then(() => naps++)
+    await quiet()
+    assert.equal(naps, 0)
+    await ledger.cancel('r1', 'cancelled')
+    await org.until(() => naps === 1)
+    await first
+    const second = visit.nap(3600 * SECOND).then(() => naps++)
+    await quiet()
+    assert.equal(naps, 1)
+    org.clock.advance(3600 * SECOND)
+    await second
+  })
+
   test('lets go of whoever waits when the worker stops', async (t) => {
     const org = new Org(t)
     await org.bundle.ledger.pause(false)

@@ -2,6 +2,7 @@ import type { Config, OrgConfig } from '../../shared/config.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/connect.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { Limit } from '../../shared/salesforce/org.ts'
 import { count } from '../render/numbers.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
@@ -94,7 +95,8 @@ async function checkLimits(
       judgeLimit(name('API calls'), DailyApiRequests),
       judgeLimit(name('Bulk batches'), DailyBulkApiBatches),
     ]
-  } catch {
+  } catch (error) {
+    if (error instanceof SalesforceError && error.retryable) return [failed(name('Quotas'), error)]
     const advice = 'Give the user "View Setup and Configuration" to see them. `run` works without.'
     return [warn(name('Quotas'), 'the user may not read them', advice)]
   }

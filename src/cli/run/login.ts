@@ -48,8 +48,10 @@ async function untilReachable(
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof SalesforceError && error.transient)) throw error
-      screen.say(`${error.message}\nTrying again until it works; Ctrl-C ends it.`)
-      await systemClock.sleep(Math.max(error.retryAfterMs ?? 0, wait), signal)
+      const pause = Math.max(error.retryAfterMs ?? 0, wait)
+      const seconds = Math.ceil(pause / 1000)
+      screen.say(`${error.message}\nTrying again in ${seconds} s, until it works; Ctrl-C ends it.`)
+      await systemClock.sleep(pause, signal)
     }
   }
 }

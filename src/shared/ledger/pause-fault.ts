@@ -1,3 +1,4 @@
+import { LONGEST_SERVER_WAIT_MS } from '../retry-after.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type PauseReason, type PauseState, parseState } from './pause.ts'
@@ -11,8 +12,6 @@ import { oneOf, runScript, script } from './script.ts'
 /** A first fault holds for so long, each further one in a row for twice as long, up to the last. */
 const FIRST_MS = 5000
 const LONGEST_MS = 5 * 60_000
-/** What a server may ask for in Retry-After: a date in another year must not be believed. */
-const LONGEST_ASKED_MS = 3600_000
 
 /** A probe not heard of for so long has died, or hangs. Under `quota` it is a whole ingest job. */
 const LEASE_MS = 60_000
@@ -35,9 +34,9 @@ if fault and fault.probe ~= ARGV[1] and (fault.reason ~= 'quota' or ARGV[2] == '
 else
   local again = fault and fault.probe == ARGV[1]
   local failures = again and fault.failures + 1 or 1
-  local delay = math.min(${LONGEST_MS}, ${FIRST_MS} * 2 ^ (failures - 1))
+  local own = now + math.min(${LONGEST_MS}, ${FIRST_MS} * 2 ^ (failures - 1))
   fault = { reason = ARGV[2], message = ARGV[3], failures = failures,
-    since = again and fault.since or now, ['until'] = math.max(now + delay, asked) }
+    since = again and fault.since or now, own = own, ['until'] = math.max(own, asked) }
 end
 redis.call('HSET', KEYS[1], 'fault', cjson.encode(fault))
 return answer
@@ -67,7 +66,7 @@ export async function raiseFault(
   keys: OrgKeys,
   { reason, message, afterMs, by, now }: RaiseEntry,
 ): Promise<'raised' | 'stands'> {
-  const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_ASKED_MS) : 0
+  const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_SERVER_WAIT_MS) : 0
   const answer = await runScript(
     ledger,
     RAISE,
@@ -89,9 +88,10 @@ if held[1] and start then return {'wait', held[1], held[2]} end
 local fault = held[2] and cjson.decode(held[2])
 if not fault then return {'go', held[1], held[2]} end
 local now, quota = tonumber(ARGV[3]), fault.reason == 'quota'
+local due = ARGV[4] == 'stopping' and fault.own or fault['until']
 if fault.probe ~= ARGV[1] then
   if quota and not start then return {'go', held[1], held[2]} end
-  if now < fault['until'] then return {'wait', held[1], held[2]} end
+  if now < due then return {'wait', held[1], held[2]} end
   if fault.probe and now < fault.lease then return {'wait', held[1], held[2]} end
 end
 fault.probe = ARGV[1]
@@ -105,6 +105,11 @@ return {'probe', held[1], json}
 export interface EnterEntry {
   readonly by: string
   readonly need: PauseNeed
+  /**
+   * The ingest job is to be aborted. It need not wait as long as the server asked: an abort is what
+   * an operator waits for, and our own delay, up to five minutes, is easy on the server as well.
+   */
+  readonly stopping?: boolean
   readonly now: number
 }
 
@@ -122,9 +127,10 @@ export interface Entered {
 export async function enterGate(
   ledger: LedgerConnection,
   keys: OrgKeys,
-  { by, need, now }: EnterEntry,
+  { by, need, stopping = false, now }: EnterEntry,
 ): Promise<Entered> {
-  const answer = await runScript(ledger, ENTER, [keys.pause], [by, need, now])
+  const how = stopping ? 'stopping' : 'as-asked'
+  const answer = await runScript(ledger, ENTER, [keys.pause], [by, need, now, how])
   const [kind, ...fields] = Array.isArray(answer) ? answer : []
   return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
 }

@@ -36,6 +36,7 @@ const faultSchema = z.object({
   failures: z.number(),
   since: z.number(),
   until: z.number(),
+  own: z.number().optional(),
   probe: z.string().optional(),
   lease: z.number().optional(),
 })
@@ -57,6 +58,8 @@ export interface FaultPause {
   readonly since: number
   /** From then on somebody may try. */
   readonly until: number
+  /** The end of our own delay, where a server's Retry-After makes `until` later. */
+  readonly own?: number | undefined
   /** Who tries now, and until when that counts. */
   readonly probe?: string | undefined
   readonly lease?: number | undefined

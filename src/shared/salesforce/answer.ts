@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { Clock } from '../clock.ts'
+import { parseRetryAfter } from '../retry-after.ts'
 import type { SalesforceError } from './errors.ts'
 import { errorFromAnswer, errorFromContent } from './fault.ts'
-import { parseRetryAfter } from './retry.ts'
 import type { Answer } from './transport.ts'
 
 /** Bytes of an error body that are read: the rest of a page says nothing more. */

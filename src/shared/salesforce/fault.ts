@@ -69,8 +69,14 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
       transient,
       retryAfterMs: answer.retryAfterMs,
     },
-    `Salesforce answered ${operation} with ${answered}: ${asSentence(said || 'no text')} ${advice}`,
+    `Salesforce answered ${operation} with ${answered}: ${asSentence(said || 'no text')} ` +
+      `${patienceOf(answer.retryAfterMs)}${advice}`,
   )
+}
+
+function patienceOf(retryAfterMs: number | null): string {
+  if (retryAfterMs === null || retryAfterMs === 0) return ''
+  return `Retry-After holds calls back for ${Math.ceil(retryAfterMs / 1000)} s. `
 }
 
 function kindOf(operation: Operation, status: number, body: ErrorBody): FaultKind {

@@ -4,8 +4,8 @@ import { SalesforceError } from './errors.ts'
 /** Tries of one call, the first included. What outlasts them is the caller's to wait out. */
 const MAX_TRIES = 4
 const FIRST_DELAY_MS = 500
-/** A server that asks for more is not waited for here: the org pauses instead. */
-const MAX_RETRY_AFTER_MS = 30_000
+/** A server that asks for more is not waited for within a call: the whole org pauses instead. */
+export const LONGEST_WAIT_IN_CALL_MS = 30_000
 
 /**
  * How long to wait before try `tries` + 1, or undefined where another try is pointless or too late.
@@ -18,7 +18,7 @@ export function retryDelay(
 ): number | undefined {
   if (!error.transient || tries >= MAX_TRIES) return undefined
   if (error.retryAfterMs !== null) {
-    return error.retryAfterMs <= MAX_RETRY_AFTER_MS ? error.retryAfterMs : undefined
+    return error.retryAfterMs <= LONGEST_WAIT_IN_CALL_MS ? error.retryAfterMs : undefined
   }
   return FIRST_DELAY_MS * 2 ** (tries - 1) * (0.5 + random() / 2)
 }
@@ -41,12 +41,4 @@ export async function retrying<T>(
       await clock.sleep(delay, signal)
     }
   }
-}
-
-/** Retry-After in milliseconds, from seconds or an HTTP date; null where absent or unreadable. */
-export function parseRetryAfter(header: string | undefined, now: number): number | null {
-  if (header === undefined) return null
-  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000
-  const date = Date.parse(header)
-  return Number.isNaN(date) ? null : Math.max(0, date - now)
 }

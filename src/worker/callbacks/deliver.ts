@@ -16,8 +16,6 @@ import { type CallbackSecrets, openCallbackSecrets } from './secrets.ts'
 
 /** How long a job that only a newer worker understands is put aside. */
 const NOT_FOR_US_MS = 30_000
-/** A receiver may ask for some patience, not for days of it. */
-const LONGEST_PATIENCE_MS = 3600_000
 /** As long as the tries without a word of patience last; each that was asked for is none of them. */
 const PATIENT_FOR_MS = 12 * 3600_000
 
@@ -102,8 +100,7 @@ function patienceFor(
 ): number | null {
   if (asked === null || age > PATIENT_FOR_MS) return null
   const { delay = 0 } = typeof backoff === 'object' ? backoff : {}
-  const patience = Math.min(asked, LONGEST_PATIENCE_MS)
-  return patience > delay * 2 ** attemptsMade ? patience : null
+  return asked > delay * 2 ** attemptsMade ? asked : null
 }
 
 async function post(

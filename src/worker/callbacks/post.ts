@@ -5,7 +5,7 @@ import type { Allowance } from '../../shared/config/callbacks.ts'
 import { effect } from '../../shared/effect.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
 import type { Receipt, Status } from '../../shared/receipt.ts'
-import { parseRetryAfter } from '../../shared/salesforce/retry.ts'
+import { parseRetryAfter } from '../../shared/retry-after.ts'
 import { AddressRefusedError, type Destination, guard, type Resolve } from './guard.ts'
 import { signatureHeaders } from './sign.ts'
 

@@ -3,6 +3,7 @@ import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { PauseReason } from '../../shared/ledger/pause.ts'
 import type { RetryReason } from '../../shared/metrics/labels.ts'
 import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
+import { LONGEST_WAIT_IN_CALL_MS } from '../../shared/salesforce/retry.ts'
 import { StagingError } from '../../shared/staging.ts'
 import { NotOursError } from '../context.ts'
 import { ResultFormatError } from './result-csv.ts'
@@ -52,13 +53,16 @@ export function judge(error: unknown): Judgement {
 
 function judgeAnswer(error: SalesforceError): Judgement {
   const { kind, code, message, httpStatus } = error
-  const afterMs = error.retryAfterMs ?? 0
+  const asked = error.retryAfterMs ?? 0
+  const afterMs = kind === 'org-fault' ? asked : Math.min(asked, LONGEST_WAIT_IN_CALL_MS)
   switch (kind) {
     case 'org-fault': {
       const reason = httpStatus === null ? 'network' : kind
       return {
         ...{ kind, reason, afterMs, code, message },
         ...pauseOf(error),
+        // A wait of minutes is the org's: at the gate it is shared, said, and hears a cancel.
+        ...(asked > LONGEST_WAIT_IN_CALL_MS ? { atOnce: true } : {}),
         isForeign: isForeignAnswer(error),
       }
     }

@@ -111,7 +111,7 @@ async function afterFailure(
   ctx.log.warn({ err: error, step: here.step, failures }, 'A step failed and is tried again.')
   deps.events.retried(reason)
   if (isHeld) return here
-  await ctx.clock.sleep(Math.max(afterMs, retryDelay(failures - 1, Math.random())), ctx.signal)
+  await deps.visit.nap(Math.max(afterMs, retryDelay(failures - 1, Math.random())))
   return here
 }
 

@@ -63,13 +63,7 @@ function stuck(at: Waiting): Step {
 /** Sleeps until the next look; a job that is to stop from now on does not sleep on. */
 async function nap({ since, stopped, abortedAt }: Waiting, { deps, ctx }: Work): Promise<void> {
   if (stopped !== undefined && abortedAt === undefined) return
-  const ms = pollInterval(ctx.clock.now() - (abortedAt ?? since), Math.random())
-  if (stopped !== undefined) return ctx.clock.sleep(ms, ctx.signal)
-  try {
-    await ctx.clock.sleep(ms, AbortSignal.any([ctx.signal, deps.visit.stopped]))
-  } catch {
-    ctx.signal.throwIfAborted()
-  }
+  await deps.visit.nap(pollInterval(ctx.clock.now() - (abortedAt ?? since), Math.random()))
 }
 
 /** Too late is as good: whatever has become of the job, the next look tells. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
-import { parseRetryAfter, retryDelay, retrying } from '../../../src/shared/salesforce/retry.ts'
+import { retryDelay, retrying } from '../../../src/shared/salesforce/retry.ts'
 import { stillClock } from './fake-salesforce.ts'
 
 function fault(over: { transient?: boolean; retryAfterMs?: number | null } = {}) {
@@ -51,13 +51,4 @@ test('an abort ends the wait between two tries', async () => {
     return Promise.reject(fault())
   }
   await assert.rejects(retrying(clock, stop.signal, call), reason)
-})
-
-test('Retry-After comes as seconds or as a date', () => {
-  const now = Date.UTC(2026, 0, 2, 12, 0, 0)
-  assert.equal(parseRetryAfter('120', now), 120_000)
-  assert.equal(parseRetryAfter('Fri, 02 Jan 2026 12:00:30 GMT', now), 30_000)
-  assert.equal(parseRetryAfter('Fri, 02 Jan 2026 11:00:00 GMT', now), 0)
-  assert.equal(parseRetryAfter('soon', now), null)
-  assert.equal(parseRetryAfter(undefined, now), null)
 })

@@ -54,6 +54,23 @@ test('what Retry-After asks for is passed on', () => {
   assert.equal(judge(error).afterMs, 7000)
 })
 
+test("a wait that is too long for one call is the whole org's at once", () => {
+  const asking = (operation: Operation, status: number, retryAfterMs: number, text = '') =>
+    judge(
+      errorFromAnswer({
+        ...{ operation, status, text, retryAfterMs, redirectHost: null, secrets: [] },
+      }),
+    )
+  for (const operation of ['create', 'upload', 'close', 'get', 'token'] as const) {
+    const judgement = asking(operation, 503, 3_600_000)
+    assert.ok(judgement.kind === 'org-fault')
+    assert.deepEqual([judgement.atOnce, judgement.afterMs], [true, 3_600_000])
+  }
+  // An answer about one job holds nobody else, so neither does its wait.
+  const odd = asking('close', 400, 3_600_000, '[{"errorCode":"SOMETHING_NEW"}]')
+  assert.deepEqual([odd.kind, odd.afterMs], ['unexpected', 30_000])
+})
+
 test('an answer about the job is no fault of the org', () => {
   assert.equal(judge(answer('close', 400, 'INVALIDJOBSTATE')).kind, 'unexpected')
   assert.equal(judge(answer('create', 400, 'INVALIDENTITY')).kind, 'hopeless')

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { pauseSentences } from '../../src/cli/render/pause.ts'
+import { receiptOf, submitIds } from '../helpers/deletion.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { poll } from '../helpers/poll.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { startWorld, type World } from '../helpers/world.ts'
+
+const redis = await startRedis({ after })
+const HOUR = 3_600_000
+
+/** A day, of which an hour is believed. */
+const asksForADay = (status: number) =>
+  ({ do: 'answer', status, body: 'empty', headers: { 'Retry-After': '86400' } }) as const
+
+describe('a server that asks for a day', { concurrency: true }, () => {
+  for (const status of [429, 503]) {
+    test(`with ${status} at create pauses the org for an hour, says so, and a cancel ends it at once`, async (t) => {
+      const world = await startWorld(t, { redis })
+      const { sandbox, producer, org } = world
+      sandbox.faults.add({ on: 'create', times: 1000, action: asksForADay(status) })
+      await world.startWorker()
+      const id = await submitIds(world, ids18(3))
+      const fault = await faultOf(world)
+      const wait = fault.until - fault.since
+      assert.ok(wait > HOUR - 60_000 && wait <= HOUR, `${wait} ms`)
+      const [said = ''] = pauseSentences(org, { operator: null, fault })
+      assert.match(said, /tried again at .* UTC\. .* Retry-After holds calls back for 3600 s\./)
+      await producer.cancel(id, { org })
+      assert.equal((await receiptOf(world, id)).status, 'cancelled')
+      assert.deepEqual(
+        sandbox.faults.list().map(({ fired }) => fired),
+        [1],
+      )
+    })
+  }
+})
+
+function faultOf({ store }: World) {
+  return poll(async () => (await store.ledger.pauseState()).fault)
+}
