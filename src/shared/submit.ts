@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { BudgetExceededError, type CallerLimits } from './caller-limits.ts'
 import { ExpungeError, messageOf } from './errors.ts'
 import type { GuardRails } from './guard-rails.ts'
@@ -35,7 +36,7 @@ export class ConflictError extends ExpungeError {
 
 export interface Submitted {
   readonly record: RequestRecord
-  /** False where the same request was there already. */
+  /** False where the same request was there already, by another submission. */
   readonly created: boolean
 }
 
@@ -44,6 +45,8 @@ export interface Caller {
   /** The name of their key. */
   readonly submittedBy?: string | undefined
   readonly limits?: CallerLimits | undefined
+  /** Names this submission, where its door may bring it a second time. */
+  readonly entry?: string | undefined
 }
 
 /** Somebody at the machine, who may have guard rails of their own for a request. */
@@ -71,7 +74,7 @@ export async function submit(
   request: DeletionRequest,
   now: number,
   upload?: AsyncIterable<Uint8Array>,
-  { submittedBy, limits, guards }: Operator = {},
+  { submittedBy, limits, guards, entry }: Operator = {},
 ): Promise<Submitted> {
   const intake = await stageSource(store, request, upload)
   const stored = toStored(request)
@@ -83,6 +86,8 @@ export async function submit(
     submittedBy,
     limits,
     guards,
+    // A lost reply makes ioredis repeat the call: a submission without a lot needs a name of its own.
+    entry: entry ?? (intake.staged === null ? randomUUID() : undefined),
     records:
       request.source.type === 'ids' && !request.dryRun ? request.source.ids.length : undefined,
   }
@@ -136,6 +141,11 @@ async function answer(
     case 'accepted':
       await order(request, store, submission.submittedAt)
       return { record: newRecord(submission), created: true }
+    case 'repeated': {
+      const record = await known(request, store)
+      if (record.status === 'queued') await order(request, store, submission.submittedAt)
+      return { record, created: true }
+    }
     case 'existing': {
       const record = await known(request, store)
       const differing = differences(record, newRecord(submission))
@@ -172,6 +182,7 @@ function newRecord({
   guards,
   frame: _,
   records: __,
+  entry: ___,
   ...entered
 }: Submission): RequestRecord {
   return {

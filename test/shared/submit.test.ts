@@ -87,6 +87,36 @@ describe('submitting', () => {
     }
   })
 
+  test('of a file whose first reply was lost is one submission, and its own', async () => {
+    const store = ownStore()
+    const source = { type: 'file', path: 'ids.csv' }
+    const file = parseRequest({ id: 'R1', object: 'Contact', source }, 0)
+    const { ledger } = store
+    // As ioredis repeats a call.
+    const accept: typeof ledger.accept = async (...call) => {
+      await ledger.accept(...call)
+      return ledger.accept(...call)
+    }
+    const repeated = await submit({ ...store, ledger: { ...ledger, accept } }, file, 0)
+    assert.equal(repeated.created, true)
+    assert.equal((await submit(store, file, 0)).created, false)
+  })
+
+  test('that its door brings again keeps the first list, and drops the second', async () => {
+    const store = ownStore()
+    const ids = Array.from({ length: 10_000 }, (_, at) => `${at}`.padEnd(255, 'x'))
+    const again = () => submit(store, request(ids), 0, undefined, { entry: 'job-1' })
+    const { record } = await again()
+    const { record: same, created } = await again()
+    assert.equal(created, true)
+    assert.equal(same.staged?.lot, record.staged?.lot)
+    const lots = await store.staging.lots()
+    assert.deepEqual(
+      lots.map(({ lot }) => lot),
+      [record.staged?.lot],
+    )
+  })
+
   test('again, or under a taken id, leaves nothing staged but the first', async () => {
     const store = ownStore()
     await submit(store, request(ids18(3)), 0)

@@ -17,14 +17,15 @@ import { SPENDING } from './spending.ts'
 const AT_ONCE = 10
 
 /** Of one submission in the script below, before those of its plan's order. */
-const ARGS_EACH = 12
+const ARGS_EACH = 13
 
 // KEYS from 5: what the order's script reads, then of each submission its record, its caller's spending
 // and what is left of an earlier request of its id. ARGV from 3: of each submission its own, then what the order's script is given, empty strings where there is no order.
 //
 // A submission is told from another of the same request by its lot: who comes again with the lot
 // that is kept repeats itself, as ioredis does when the reply was lost. Told `existing`, it would
-// drop the lot as not needed. A key that is no hash is the trouble of its own submission alone, told
+// drop the lot as not needed. One without a lot, or whose door may bring it again with a new lot, is
+// told by its entry. A key that is no hash is the trouble of its own submission alone, told
 // in Redis's words. The org's guard rails are copied into the record: whatever becomes of them, this is
 // what the request is held to. An order that fails is left to whoever gives it by itself, and hears why.
 const accepting = (insertLua: string) => `${TELL}${SPENDING}
@@ -36,12 +37,13 @@ local queue = { unpack(KEYS, 5, 4 + ARGV[1]) }
 local records, each = 4 + #queue, tonumber(ARGV[2])
 local byTime, byStatus = {}, {}
 local rails = redis.call('HGET', settings, '${RAILS_FIELD}') or ''
-local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, callback)
+local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, entry, callback)
   local known = redis.pcall('HGET', key, 'bodyHash')
   if known then
     if known ~= hash then return known.err or 'conflict' end
-    local isRepeated = staged ~= '' and redis.call('HGET', key, 'staged') == staged
-    return isRepeated and 'accepted' or 'existing'
+    local lot, entered = unpack(redis.call('HMGET', key, 'staged', 'entry'))
+    if staged ~= '' and lot == staged then return 'accepted' end
+    return entry ~= '' and entered == entry and 'repeated' or 'existing'
   end
   if redis.call('EXISTS', tombstone) == 1 then return 'gone' end
   local held = ''
@@ -60,6 +62,7 @@ local function enter(key, spent, tombstone, id, hash, request, at, score, staged
   end
   note('frame', frame)
   note('submittedBy', by)
+  note('entry', entry)
   note('callback', callback)
   note('limits', limits)
   note('spent', held)
@@ -109,8 +112,12 @@ function acceptScript(insertLua: string): LedgerScript {
   return made
 }
 
-/** `ordered` is accepted, and its plan is ordered too. */
-export type Acceptance = 'accepted' | 'ordered' | 'existing' | 'conflict' | 'gone'
+/**
+ * `ordered` is accepted, and its plan is ordered too. `repeated` was entered before by the same
+ * submission, with a lot of another name or none.
+ */
+export type Acceptance = (typeof ACCEPTANCES)[number]
+const ACCEPTANCES = ['accepted', 'ordered', 'repeated', 'existing', 'conflict', 'gone'] as const
 
 export interface Submission {
   readonly request: StoredRequest
@@ -124,6 +131,8 @@ export interface Submission {
   readonly limits?: CallerLimits | undefined
   /** What it is to be held to instead of the org's guard rails. */
   readonly guards?: GuardRails | undefined
+  /** Names this submission among all of the same request, where its lot does not. */
+  readonly entry?: string | undefined
   /** How many records it is for, where that is known already: its caller's budget is charged with them. */
   readonly records?: number | undefined
 }
@@ -150,7 +159,7 @@ export function acceptor(
   return async (submission, order = null) => {
     const answer = await effect('redis:accept', () => enter({ submission, order }))
     refuseOverBudget(answer, submission)
-    return oneOf(answer, ['accepted', 'ordered', 'existing', 'conflict', 'gone'])
+    return oneOf(answer, ACCEPTANCES)
   }
 }
 
@@ -181,7 +190,7 @@ const NO_INSERT: JobInsert = { lua: '', keys: [], args: [] }
 
 function argsOf(submission: Submission): Argument[] {
   const { request, bodyHash, staged, frame = '', submittedAt, submittedBy = '' } = submission
-  const { limits, guards, records = '' } = submission
+  const { limits, guards, records = '', entry = '' } = submission
   const { id } = request
   return [
     id.toLowerCase(),
@@ -195,6 +204,7 @@ function argsOf(submission: Submission): Argument[] {
     limits === undefined ? '' : JSON.stringify(limits),
     records,
     guards === undefined ? '' : JSON.stringify(guards),
+    entry,
     request.callbackUrl === null ? '' : id,
   ]
 }
