@@ -2,9 +2,9 @@
 //
 //   REDIS_URL=redis://localhost:6379 node examples/bullmq.ts REQUEST_ID RECORD_ID...
 //
-// What does not parse ends `refused`, with a receipt; there is nobody here to be told at once. See what
-// became of it with `npx expunge status REQUEST_ID`, over HTTP, or give a `callbackUrl`.
-import { Queue } from 'bullmq'
+// The job ends once the request is accepted or refused. See what becomes of the records with
+// `npx expunge status REQUEST_ID`, over HTTP, or give a `callbackUrl`.
+import { Queue, QueueEvents } from 'bullmq'
 
 const [id, ...ids] = process.argv.slice(2)
 if (id === undefined || ids.length === 0) {
@@ -13,16 +13,24 @@ if (id === undefined || ids.length === 0) {
 }
 const org = process.env['ORG'] ?? 'default'
 
-const queue = new Queue('requests', {
+const options = {
   connection: { url: process.env['REDIS_URL'] ?? 'redis://localhost:6379' },
   prefix: `{expunge-${org}}`, // braces and all
-})
+}
+const queue = new Queue('requests', options)
+const events = new QueueEvents('requests', options)
 try {
   // Its fields are those of expunge/deletion-request.schema.json.
   const request = { org, object: 'Contact', source: { type: 'ids', ids }, reason: 'example' }
   // The job id names the request, so adding it twice is adding it once.
-  await queue.add('deletion-request', request, { jobId: `r-${id}` })
-  console.log(`enqueued ${id}`)
+  const job = await queue.add('deletion-request', request, { jobId: `r-${id}` })
+  const accepted = await job.waitUntilFinished(events)
+  console.log(`${accepted.request}: ${accepted.status}`)
+} catch (error) {
+  // `CODE: what is wrong`, and the id of its receipt
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
 } finally {
+  await events.close()
   await queue.close()
 }

@@ -2,7 +2,7 @@ import type { Logger } from './logger.ts'
 
 /** What was changed, and why, in the caller's own words. */
 export interface AuditEntry {
-  readonly action: 'submit' | 'approve' | 'cancel'
+  readonly action: 'submit' | 'refuse' | 'approve' | 'cancel'
   readonly org: string
   readonly id: string
   readonly reason: string | null
@@ -24,6 +24,7 @@ export function writeAudit(
 
 const WORDS = {
   submit: 'Request submitted.',
+  refuse: 'Request refused at the door.',
   approve: 'Request approved.',
   cancel: 'Request cancelled.',
 } as const satisfies Record<AuditEntry['action'], string>

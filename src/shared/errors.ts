@@ -23,6 +23,8 @@ export abstract class ExpungeError extends Error {
 /** Why a guard rail stopped a request before anything was deleted: status `refused`. */
 export type RefusalCode =
   | 'INVALID_REQUEST'
+  | 'UNKNOWN_JOB'
+  | 'CHILD_FAILED'
   | 'UNKNOWN_OBJECT'
   | 'HARD_DELETE_NOT_ALLOWED'
   | 'SOURCE_NOT_ALLOWED'

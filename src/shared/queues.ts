@@ -59,6 +59,17 @@ export const parseCallbackJob = (data: unknown): CallbackJob | null =>
   callbackJobSchema.safeParse(data).data ?? null
 
 /**
+ * Whether the data may be an order of a newer version, to be kept for a worker that knows it: every
+ * order has a version, and none brings ids. Whatever else is in our queues and is no order was put
+ * there by somebody else.
+ */
+export const isNewerOrder = (data: unknown): boolean => newerOrderSchema.safeParse(data).success
+const newerOrderSchema = z.looseObject({
+  v: z.int().min(JOB_VERSION),
+  source: z.undefined().optional(),
+})
+
+/**
  * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
  * jobs leave Redis when they end, so what was ordered before can be ordered again.
  */

@@ -223,10 +223,13 @@ const DEFAULTS: ReadonlyMap<string, unknown> = new Map(
   ).filter(([field]) => field !== 'object' && field !== 'source'),
 )
 
-/** Readable, sortable by time and without case, so that it can be told over the telephone. */
 function generateId(now: number): string {
-  const stamp = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
-  const tail = Array.from({ length: 6 }, () => randomInt(36).toString(36)).join('')
+  return stampedId(now, Array.from({ length: 6 }, () => randomInt(36).toString(36)).join(''))
+}
+
+/** Readable, sortable by time and without case, so that it can be told over the telephone. */
+export function stampedId(at: number, tail: string): string {
+  const stamp = new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
   return `${stamp}-${tail}`
 }
 

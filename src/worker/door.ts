@@ -1,33 +1,40 @@
 import type { Job } from 'bullmq'
-import { z } from 'zod'
 import { writeAudit } from '../shared/audit.ts'
 import { messageOf, RefusedError } from '../shared/errors.ts'
-import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { noteRequest } from '../shared/note.ts'
+import { DOOR, isNewerOrder } from '../shared/queues.ts'
 import type { Status } from '../shared/receipt.ts'
-import { type DeletionRequest, parseRequest, REQUEST_ID } from '../shared/request.ts'
+import { type DeletionRequest, parseRequest, toStored } from '../shared/request.ts'
 import { GoneError } from '../shared/submit/gone.ts'
 import { pinContent } from '../shared/submit/pin-content.ts'
 import { ConflictError, submit } from '../shared/submit.ts'
-import type { Context } from './context.ts'
-import { putAside } from './hand-over.ts'
+import { type Context, endsAllWork } from './context.ts'
+import { enteredBefore, markEntered } from './door/entered.ts'
+import { generatedId, idByJob } from './door/job-id.ts'
+import { JobRefusedError } from './door/job-refused.ts'
+import { hindranceOf } from './every-job.ts'
+import { handOver, putAside } from './hand-over.ts'
+import type { Process } from './jobs-in-hand.ts'
 import type { PlannerDeps } from './plan/planner.ts'
-import { refuseUnread } from './refuse.ts'
+import { isFields, refuseJob, type Verdict } from './refuse.ts'
 
 /** How long a job that met a fault is put aside. */
 const PUT_ASIDE_MS = 10_000
 
 /** The `returnvalue` of a job that came in by the door. */
 export interface DoorAnswer {
-  /** The id of the request. */
+  /** The id of the request, given or generated. */
   readonly request: string
-  /** Its status now; `conflict` and `gone` where the id is another request's, or was one's. */
-  readonly status: Status | 'conflict' | 'gone'
+  /** Its status now; `gone` where its record has expired since. */
+  readonly status: Status | 'gone'
 }
 
 /**
  * A request that came as a BullMQ job. From the ledger on it is like any other; its job has done its
- * part then, and keeps nothing but the request's id.
+ * part then, and keeps nothing but the request's id. Every job of somebody else's ends here, with a
+ * request in the ledger that tells of it.
+ *
+ * @throws JobRefusedError where the request was refused; its receipt is written
  */
 export async function enter(
   job: Job,
@@ -36,13 +43,14 @@ export async function enter(
   ctx: Context,
 ): Promise<DoorAnswer> {
   try {
-    const answer = (await enteredBefore(job, deps)) ?? (await submitOrRefuse(job, deps, ctx))
-    // How long the job stays is in its own options, which are the caller's: no record id may stay in it.
-    await job.updateData(enteredData(answer.request))
-    return answer
-  } catch (error) {
     ctx.signal.throwIfAborted()
-    if (error instanceof LedgerReplacedError) throw error
+    const { request, status, refusal } = await verdictOf(job, token, deps, ctx)
+    if (refusal !== null) throw new JobRefusedError(request, refusal)
+    return { request, status }
+  } catch (error) {
+    if (error instanceof JobRefusedError) throw error
+    if (endsAllWork(error) || endsAllWork(ctx.signal.reason)) return handOver(job, token)
+    ctx.signal.throwIfAborted()
     // The caller's job options are the caller's; a failed job would be a lost request.
     ctx.log.error(
       { err: error, job: job.id },
@@ -52,31 +60,54 @@ export async function enter(
   }
 }
 
-const enteredSchema = z.strictObject({ request: z.string() })
-const enteredData = (request: string): z.output<typeof enteredSchema> => ({ request })
-
-/** A worker may die between the two steps of entering, and an operator may run an ended job again. */
-async function enteredBefore(job: Job, { store }: PlannerDeps): Promise<DoorAnswer | null> {
-  const entered = enteredSchema.safeParse(job.data).data
-  if (entered === undefined) return null
-  const record = await store.ledger.load(entered.request)
-  return { request: entered.request, status: record?.status ?? 'gone' }
+/** Work on a queue that takes nothing from outside: what is no order of ours, nor a newer one, is refused. */
+export function orRefuse(
+  parse: (data: unknown) => unknown,
+  deps: PlannerDeps,
+  process: Process,
+): Process {
+  return (job, token, ctx) =>
+    parse(job.data) === null && !isNewerOrder(job.data)
+      ? enter(job, token, deps, ctx)
+      : process(job, token, ctx)
 }
 
-async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<DoorAnswer> {
-  const data = withId(job)
+async function verdictOf(
+  job: Job,
+  token: string,
+  deps: PlannerDeps,
+  ctx: Context,
+): Promise<Verdict> {
+  const before = await enteredBefore(job, deps.store)
+  if (before !== null) {
+    const record = await deps.store.ledger.load(before.request)
+    return { ...before, status: record?.status ?? 'gone' }
+  }
+  const verdict = await submitOrRefuse(job, deps, ctx)
+  await markEntered(job, token, verdict, deps.store)
+  return verdict
+}
+
+async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<Verdict> {
+  let request: DeletionRequest | null = null
   try {
-    const request = parsed(data, deps, ctx)
+    request = requestIn(job, deps, ctx)
     noteRequest(deps.store.org, request)
     return await submitted(request, job, deps, ctx)
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error
-    return refuseUnread(data, error, deps, ctx)
+    const isTaken = error instanceof ConflictError || error instanceof GoneError
+    if (!(isTaken || error instanceof RefusedError)) throw error
+    const { code, message } = error
+    return refuseJob(job, request && toStored(request), { code, message }, deps, ctx)
   }
 }
 
-function parsed(data: object, { store: { org } }: PlannerDeps, ctx: Context): DeletionRequest {
-  const request = parseRequest(data, ctx.clock.now())
+/** @throws RefusedError where the job is no deletion request for this org */
+function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): DeletionRequest {
+  assertAddressed(job)
+  const hindrance = hindranceOf(job)
+  if (hindrance !== undefined) throw hindrance
+  const request = parseRequest(withId(job), ctx.clock.now())
   if (request.source.type === 'upload') {
     throw new RefusedError(
       'INVALID_REQUEST',
@@ -92,34 +123,40 @@ function parsed(data: object, { store: { org } }: PlannerDeps, ctx: Context): De
   return request
 }
 
+function assertAddressed({ queueName, name }: Job): void {
+  if (queueName === 'requests' && name === DOOR) return
+  const came = JSON.stringify(String(name).slice(0, 100))
+  throw new RefusedError(
+    'UNKNOWN_JOB',
+    `Expected the job name ${JSON.stringify(DOOR)} in the queue "requests", got ${came} in "${queueName}".`,
+  )
+}
+
+/** The job's id names the request where its data does not; where neither does, an id is generated. */
+function withId(job: Job): unknown {
+  const data: unknown = job.data
+  if (!isFields(data) || 'id' in data) return data
+  return { ...data, id: idByJob(job) ?? generatedId(job) }
+}
+
 async function submitted(
   request: DeletionRequest,
   job: Job,
   deps: PlannerDeps,
   ctx: Context,
-): Promise<DoorAnswer> {
+): Promise<Verdict> {
   const { store } = deps
   const { id, object, operation, dryRun, reason } = request
-  try {
-    const { rails } = (await store.ledger.rails()) ?? deps
-    const places = { roots: rails.fileRoots, base: rails.fileBase }
-    const meant = await pinContent(request, places, ctx.signal)
-    const { record, created } = await submit(store, meant, ctx.clock.now())
-    if (created) {
-      const by = { door: 'bullmq', job: job.id, object, operation, dryRun }
-      writeAudit(ctx.log, { action: 'submit', org: store.org, id, reason }, by)
-    }
-    return { request: record.request.id, status: record.status }
-  } catch (error) {
-    if (!(error instanceof ConflictError || error instanceof GoneError)) throw error
-    ctx.log.error({ job: job.id, request: id, code: error.code }, error.message)
-    return { request: id, status: error instanceof GoneError ? 'gone' : 'conflict' }
+  const { rails } = (await store.ledger.rails()) ?? deps
+  const places = { roots: rails.fileRoots, base: rails.fileBase }
+  const meant = await pinContent(request, places, ctx.signal)
+  const by = { entry: generatedId(job) }
+  const { record, created } = await submit(store, meant, ctx.clock.now(), undefined, by)
+  if (created) {
+    const by = { door: 'bullmq', job: job.id, object, operation, dryRun }
+    writeAudit(ctx.log, { action: 'submit', org: store.org, id, reason }, by)
+  } else {
+    ctx.log.info({ request: id, status: record.status }, 'The request was there already.')
   }
-}
-
-/** The job id `r-<id>` names the request where its data does not. */
-function withId(job: Job): Record<string, unknown> {
-  const data = z.record(z.string(), z.unknown()).safeParse(job.data).data ?? {}
-  const named = job.id?.replace(/^r-/, '') ?? ''
-  return 'id' in data || !REQUEST_ID.test(named) ? data : { ...data, id: named }
+  return { request: record.request.id, status: record.status, refusal: null }
 }

@@ -7,6 +7,7 @@ import { claimOrg, claimResultsStore } from '../shared/identity.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
+import { parseCallbackJob, parseIngestJob } from '../shared/queues.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
 import { WrongOrgError } from '../shared/salesforce/errors.ts'
@@ -16,6 +17,7 @@ import { type Chores, startAllRequests } from './all-requests.ts'
 import { type Callbacks, deliverCallback } from './callbacks/deliver.ts'
 import { connect } from './connection.ts'
 import type { Context } from './context.ts'
+import { orRefuse } from './door.ts'
 import { type IngestProcessorDeps, processIngestJob } from './ingest/processor.ts'
 import { relistChunk } from './ingest/relist.ts'
 import type { Process } from './jobs-in-hand.ts'
@@ -160,11 +162,15 @@ function work(
   const chores: Chores = {
     sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },
     planAndSettle: (job, token, own) => processRequestJob(job, token, 'requests', planner, own),
-    ingest: (queue) => (job, token, own) => processIngestJob(job, token, queue, ingest, own),
+    ingest: (queue) =>
+      orRefuse(parseIngestJob, planner, (job, token, own) =>
+        processIngestJob(job, token, queue, ingest, own),
+      ),
     windows: { 'ingest-jobs': org.maxInFlight, 'ingest-jobs-urgent': org.urgentInFlight },
   }
-  const deliver: Process = (job, token, own) =>
-    deliverCallback(job, token, { ...parts, store }, own)
+  const deliver: Process = orRefuse(parseCallbackJob, planner, (job, token, own) =>
+    deliverCallback(job, token, { ...parts, store }, own),
+  )
   const keepQuota = () => startQuotaWatch(store, salesforce, ctx, ingest.halt)
   const common = { store, ...config.worker, metrics, log: ctx.log, clock }
   const { workers, loops } =

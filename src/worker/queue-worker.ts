@@ -1,6 +1,7 @@
-import { Worker } from 'bullmq'
 import { queueTelemetry } from '../shared/queue-telemetry.ts'
 import { troubleOf } from '../shared/redis/trouble.ts'
+import { JobRefusedError } from './door/job-refused.ts'
+import { EveryJobWorker } from './every-job.ts'
 import { JobsInHand, type JobsInHandOptions } from './jobs-in-hand.ts'
 
 /**
@@ -36,7 +37,7 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
   const log = options.log.child({ queue })
   const hand = new JobsInHand({ ...options, log })
 
-  const worker = new Worker(queue, (job, token = '') => hand.run(job, token), {
+  const worker = new EveryJobWorker(queue, (job, token = '') => hand.run(job, token), {
     connection: store.redis,
     prefix: store.ledger.keys.prefix,
     concurrency: options.concurrency,
@@ -52,7 +53,11 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
     const isOutage = 'syscall' in error || troubleOf(error) !== null
     log[isOutage ? 'debug' : 'error']({ err: error }, 'The queue is in trouble.')
   })
-  worker.on('failed', (job, error) => log.error({ err: error, job: job?.id }, 'A job failed.'))
+  worker.on('failed', (job, error) => {
+    // Whoever refused it has said so.
+    if (error instanceof JobRefusedError) return
+    log.error({ err: error, job: job?.id }, 'A job failed.')
+  })
   worker.on('stalled', (job) => {
     metrics.jobRecovered({ org: store.org, queue })
     log.warn({ job }, 'A job was taken back from a worker that no longer keeps its lock.')

@@ -1,5 +1,8 @@
-import type { RefusedError } from '../shared/errors.ts'
+import { hash } from 'node:crypto'
+import type { Job } from 'bullmq'
+import { writeAudit } from '../shared/audit.ts'
 import { OBJECT_NAME } from '../shared/objects.ts'
+import type { ReceiptError, Status } from '../shared/receipt.ts'
 import {
   bodyHash,
   parseRequest,
@@ -8,53 +11,116 @@ import {
   toStored,
 } from '../shared/request.ts'
 import type { Context } from './context.ts'
+import { generatedId, idByJob } from './door/job-id.ts'
 import { endRequest, type SettleDeps } from './settle.ts'
 
 /**
- * A job that came by BullMQ and cannot be read as a request still ends with a receipt: whoever
- * enqueued it looks there. What could be read of it is kept, the rest is in the message.
- *
- * @returns the id of the request, given or generated, and what became of it
+ * A job that came by BullMQ and cannot be taken still ends with a receipt: whoever enqueued it looks
+ * there. What could be read of it is kept, the rest is in the message. The receipt is under the id
+ * that the sender gave, or where that is none, or is another request's, under a generated one.
  */
-export async function refuseUnread(
-  data: Readonly<Record<string, unknown>>,
-  error: RefusedError,
-  deps: SettleDeps,
-  ctx: Context,
-): Promise<{ request: string; status: 'refused' | 'conflict' | 'gone' }> {
-  const { ledger, org } = deps.store
-  const request = legible(data, org, ctx.clock.now())
-  const hash = bodyHash({ ...request, reason: error.message }, null)
-  const entered = await ledger.accept({
-    request,
-    bodyHash: hash,
-    staged: null,
-    submittedAt: ctx.clock.now(),
-  })
-  const record = await ledger.load(request.id)
-  if (record === null || entered === 'conflict' || entered === 'gone') {
-    ctx.log.error(
-      { request: request.id },
-      `A request was refused, and its id is taken: ${error.message}`,
-    )
-    const status = entered === 'gone' ? 'gone' : 'conflict'
-    return { request: request.id, status }
-  }
-  await endRequest(
-    record,
-    { status: 'refused', from: ['queued'], error: { code: error.code, message: error.message } },
-    deps,
-    ctx,
-  )
-  return { request: request.id, status: 'refused' }
+
+/** What the door made of a job. `refusal` is null where its request was accepted. */
+export interface Verdict {
+  readonly request: string
+  readonly status: Status | 'gone'
+  readonly refusal: ReceiptError | null
 }
 
-function legible(data: Readonly<Record<string, unknown>>, org: string, now: number): StoredRequest {
-  const { id, object } = data
+/** Of no request that was ever accepted: it tells what was refused under a generated id. */
+const REFUSED = hash('sha256', 'refused')
+
+/**
+ * @param meant what was read, where all of it could be
+ */
+export async function refuseJob(
+  job: Job,
+  meant: StoredRequest | null,
+  refusal: ReceiptError,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<Verdict> {
+  const request = meant ?? legible(job, deps.store.org, ctx.clock.now())
+  const named = meant === null && nameIn(job) !== undefined
+  const underName = named ? await refuseUnder(request, refusal, deps, ctx) : null
+  const id = generatedId(job)
+  const verdict = underName ?? (await refuseAsGenerated({ ...request, id }, refusal, deps, ctx))
+  if (verdict.refusal !== null) tell(job, request, verdict.request, refusal, deps, ctx)
+  return verdict
+}
+
+/** Null where the id is taken: by another request, or by another one refused under it. */
+async function refuseUnder(
+  request: StoredRequest,
+  refusal: ReceiptError,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<Verdict | null> {
+  const digest = bodyHash({ ...request, reason: refusal.message }, null)
+  const entered = await end(request, digest, refusal, deps, ctx)
+  if (entered === 'conflict' || entered === 'gone') return null
+  return { request: request.id, status: 'refused', refusal }
+}
+
+/**
+ * Nobody has the id but this job. Where a request of other content is under it, that is what the job
+ * entered when it was delivered before.
+ */
+async function refuseAsGenerated(
+  request: StoredRequest,
+  refusal: ReceiptError,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<Verdict> {
+  const { id } = request
+  const entered = await end(request, REFUSED, refusal, deps, ctx)
+  const record = entered === 'conflict' ? await deps.store.ledger.load(id) : null
+  if (record !== null) return { request: id, status: record.status, refusal: null }
+  return { request: id, status: entered === 'gone' ? 'gone' : 'refused', refusal }
+}
+
+async function end(
+  request: StoredRequest,
+  digest: string,
+  error: ReceiptError,
+  deps: SettleDeps,
+  ctx: Context,
+): Promise<'ended' | 'conflict' | 'gone'> {
+  const { ledger } = deps.store
+  const submission = { request, bodyHash: digest, staged: null, submittedAt: ctx.clock.now() }
+  const entered = await ledger.accept(submission)
+  if (entered === 'conflict' || entered === 'gone') return entered
+  const record = await ledger.load(request.id)
+  if (record === null) return 'gone'
+  await endRequest(record, { status: 'refused', from: ['queued'], error }, deps, ctx)
+  return 'ended'
+}
+
+function tell(
+  job: Job,
+  { object, reason }: StoredRequest,
+  id: string,
+  { code, message }: ReceiptError,
+  { store: { org } }: SettleDeps,
+  { log }: Context,
+): void {
+  log.warn({ request: id, code }, `A job was refused: ${message}`)
+  const by = { door: 'bullmq', job: job.id, code, object }
+  writeAudit(log, { action: 'refuse', org, id, reason }, by)
+}
+
+/** What the sender named the request, where it can be the name of one. */
+function nameIn(job: Job): string | undefined {
+  const name = 'id' in fieldsOf(job) ? fieldsOf(job)['id'] : idByJob(job)
+  return typeof name === 'string' && REQUEST_ID.test(name) ? name : undefined
+}
+
+function legible(job: Job, org: string, now: number): StoredRequest {
+  const { object } = fieldsOf(job)
   return toStored(
     parseRequest(
       {
-        ...(typeof id === 'string' && REQUEST_ID.test(id) ? { id } : {}),
+        id: nameIn(job) ?? generatedId(job),
         org,
         object: typeof object === 'string' && OBJECT_NAME.test(object) ? object : 'unknown',
         source: { type: 'ids', ids: [] },
@@ -62,4 +128,13 @@ function legible(data: Readonly<Record<string, unknown>>, org: string, now: numb
       now,
     ),
   )
+}
+
+/** The fields of the job's data, none where it is no object. */
+function fieldsOf({ data }: Job): Readonly<Record<string, unknown>> {
+  return isFields(data) ? data : {}
+}
+
+export function isFields(data: unknown): data is Readonly<Record<string, unknown>> {
+  return typeof data === 'object' && data !== null && !Array.isArray(data)
 }

@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq'
-import { DOOR, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
+import { DOOR, isNewerOrder, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { type Context, endsAllWork, LaterError } from './context.ts'
 import { enter } from './door.ts'
 import { giveBack, handOver, putAside } from './hand-over.ts'
@@ -29,6 +29,7 @@ export async function processRequestJob(
     ctx.signal.throwIfAborted()
     if (job.name === DOOR) return await enter(job, token, deps, ctx)
     const data = parseRequestJob(job.data)
+    if (data === null && !isNewerOrder(job.data)) return await enter(job, token, deps, ctx)
     if (data === null) return await putAside(job, token, PUT_ASIDE_MS)
     switch (data.step) {
       case 'plan':

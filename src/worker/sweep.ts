@@ -1,6 +1,7 @@
 import { retentionSeconds } from '../shared/guard-rails.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { orderDue } from '../shared/order-due.ts'
+import { QUEUES } from '../shared/queues.ts'
 import { isTerminal } from '../shared/receipt.ts'
 import { redisNow } from '../shared/redis/server-clock.ts'
 import { lotBeside } from '../shared/request.ts'
@@ -81,13 +82,15 @@ async function apart(request: string, ctx: Context, step: () => Promise<void>): 
 const MOST_JOBS = 1000
 
 /**
- * Our own jobs leave Redis when they end. Those of the door have the options of whoever enqueued them,
- * and BullMQ's default keeps them for ever: they leave with the records.
+ * Our own jobs leave Redis when they end. Those that others enqueued, in whichever queue, have the
+ * options of whoever did, and BullMQ's default keeps them for ever: they leave with the records.
  */
 async function forgetEndedJobs(deps: SweepDeps): Promise<void> {
   const keptMs = await retentionMs(deps)
-  for (const state of ['completed', 'failed'] as const) {
-    await deps.store.queues.requests.clean(keptMs, MOST_JOBS, state)
+  for (const queue of QUEUES) {
+    for (const state of ['completed', 'failed'] as const) {
+      await deps.store.queues[queue].clean(keptMs, MOST_JOBS, state)
+    }
   }
 }
 

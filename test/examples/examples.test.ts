@@ -5,7 +5,6 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createSecret } from '../../src/producer/http/key-secret.ts'
 import { outcome, receiptOf } from '../helpers/deletion.ts'
@@ -82,18 +81,18 @@ describe('examples/bullmq.ts', () => {
     for (let k = 0; k < 2; k++) {
       const { code, stdout, stderr } = await node('bullmq.ts', 'by-bullmq', ...ids18(2, 100))
       assert.equal(code, 0, stderr)
-      assert.equal(stdout, 'enqueued by-bullmq\n')
-      await entered('by-bullmq')
+      assert.equal(stdout, 'by-bullmq: queued\n')
     }
     const { status, outcome: counted, reason } = await receiptOf(world, 'by-bullmq')
     assert.deepEqual([status, counted, reason], ['completed', outcome({ deleted: 2 }), 'example'])
   })
-})
 
-/** A worker takes it from the queue in its own time. */
-async function entered(id: string): Promise<void> {
-  while ((await world.store.ledger.load(id)) === null) await delay(10)
-}
+  test('says why a request is refused', async () => {
+    const { code, stderr } = await node('bullmq.ts', 'not an id', id18(1))
+    assert.equal(code, 1)
+    assert.match(stderr, /^INVALID_REQUEST: .*id: expected/)
+  })
+})
 
 describe('examples/curl.sh', () => {
   const curl = (id: string, key: string) =>

@@ -7,6 +7,7 @@ import { createLogger } from '../../src/shared/logger.ts'
 import { sweep } from '../../src/worker/sweep.ts'
 import { hurried } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { endedJob, GENERATED } from '../helpers/door.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
 import { context, plannerDeps } from '../helpers/planning.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -38,6 +39,7 @@ function request(fields: Record<string, unknown> = {}) {
 }
 const enqueue = (data: unknown, jobId?: string) =>
   queue.add('deletion-request', data, jobId === undefined ? {} : { jobId })
+const ended = ({ id }: Job) => endedJob(queue, id)
 
 describe('a job deletion-request', () => {
   test('is a request like any other; its job id names it', async () => {
@@ -55,7 +57,7 @@ describe('a job deletion-request', () => {
     await receiptOfNew('crm-43')
     const before = world.sandbox.referee.stats().jobs.length
     const again = await enqueue(body, 'another')
-    await gone(again.id ?? '')
+    await ended(again)
     assert.equal(world.sandbox.referee.stats().jobs.length, before)
   })
 
@@ -103,56 +105,70 @@ describe('a job deletion-request', () => {
   test('keeps nothing but the id of its request, whatever came of it', async () => {
     const ids = { source: { type: 'ids', ids: ids18(2, 7000) } }
     const answers = [
-      ['r-kept', request(ids), { request: 'kept', status: 'queued' }],
-      ['same', request({ ...ids, id: 'KEPT' }), { request: 'kept', status: 'completed' }],
-      ['other', request({ id: 'kept', dryRun: true }), { request: 'kept', status: 'conflict' }],
-      ['r-kept-2', { nonsense: 1, id: 'kept' }, { request: 'kept', status: 'conflict' }],
-      ['r-wrong', { ...request(ids), nonsense: 1 }, { request: 'wrong', status: 'refused' }],
+      ['r-kept', request(ids), 'kept', 'queued'],
+      ['same', request({ ...ids, id: 'KEPT' }), 'kept', 'completed'],
+      ['other', request({ id: 'kept', dryRun: true }), GENERATED, 'refused'],
+      ['r-kept-2', { nonsense: 1, id: 'kept' }, GENERATED, 'refused'],
+      ['r-wrong', { ...request(ids), nonsense: 1 }, 'wrong', 'refused'],
     ] as const
-    for (const [jobId, data, answer] of answers) {
+    for (const [jobId, data, name, status] of answers) {
       const job = await ended(await enqueue(data, jobId))
-      await receiptOfNew(answer.request)
-      assert.deepEqual(job?.returnvalue, answer)
-      assert.deepEqual(job?.data, { request: answer.request })
+      const { request: id } = job.returnvalue
+      await receiptOfNew(id)
+      assert.match(id, name instanceof RegExp ? name : new RegExp(`^${name}$`))
+      assert.deepEqual(job.returnvalue, { request: id, status })
+      assert.deepEqual(job.data, { request: id })
+      const kept = JSON.stringify(await world.store.redis.hgetall(queue.toKey(jobId)))
+      assert.ok(!kept.includes(id18(7000).slice(0, 15)))
     }
-    const dumps = await Promise.all(
-      answers.map(([jobId]) => queue.getJob(jobId).then((job) => JSON.stringify(job))),
-    )
-    assert.ok(!dumps.join().includes(id18(7000).slice(0, 15)))
   })
 
   test('that is run again once it has ended enters nothing anew', async () => {
     const job = await ended(await enqueue(request(), 'r-twice'))
     await receiptOfNew('twice')
     const before = world.sandbox.referee.stats().rowsReceived
-    await job?.retry('completed')
+    await job.retry('completed')
     const again = await ended(job)
-    assert.deepEqual(again?.returnvalue, { request: 'twice', status: 'completed' })
+    assert.deepEqual(again.returnvalue, { request: 'twice', status: 'completed' })
     assert.equal(world.sandbox.referee.stats().rowsReceived, before)
   })
 
   test('leaves Redis with the records, whatever its own options say', async () => {
-    await ended(await enqueue(request(), 'r-leaving'))
-    const { redis: client, ledger } = world.store
+    const { redis: client, ledger, queues } = world.store
+    const leaving = { jobId: 'r-leaving-3' }
+    const jobs = [
+      await ended(await enqueue(request(), 'r-leaving')),
+      await ended(await enqueue('nothing', 'r-leaving-2')),
+      await endedJob(queues.callbacks, (await queues.callbacks.add('strange', {}, leaving)).id),
+    ]
     const sweepNow = async () => {
       await client.del(ledger.keys.sweeper)
       await sweep({ ...(await plannerDeps(world)), intervalMs: 1 }, context())
-      return queue.getJobState('r-leaving')
+      return Promise.all(jobs.map((job) => job.getState()))
     }
-    assert.equal(await sweepNow(), 'completed')
+    const states = ['completed', 'failed', 'failed'] as const
+    assert.deepEqual(await sweepNow(), states)
     const before = Date.now() - 31 * 24 * 3600_000
-    await client.zadd(queue.toKey('completed'), before, 'r-leaving')
-    await client.hset(queue.toKey('r-leaving'), 'finishedOn', before)
-    assert.equal(await sweepNow(), 'unknown')
+    for (const [at, job] of jobs.entries()) {
+      const keyOf = (part = '') => ledger.keys.job(job.queueName, part)
+      await client.zadd(keyOf(states[at]), before, job.id ?? '')
+      await client.hset(keyOf(job.id), 'finishedOn', before)
+    }
+    assert.deepEqual(await sweepNow(), ['unknown', 'unknown', 'unknown'])
   })
 
   test('under an id that is taken changes nothing', async () => {
     const id = await submitIds(world, ids18(3, 5000), { id: 'taken' })
     const receipt = await receiptOf(world, id)
-    const conflict = await enqueue(request(), 'r-taken')
-    await gone(conflict.id ?? '')
-    const invalid = await enqueue({ nonsense: true }, 'r-taken')
-    await gone(invalid.id ?? '')
+    for (const [data, code] of [
+      [request(), 'ID_TAKEN'],
+      [{ nonsense: true }, 'INVALID_REQUEST'],
+    ] as const) {
+      const job = await ended(await enqueue(data, 'r-taken'))
+      assert.match(job.returnvalue.request, GENERATED)
+      assert.equal((await receiptOf(world, job.returnvalue.request)).error?.code, code)
+      await job.remove()
+    }
     assert.deepEqual((await world.store.ledger.load(id))?.receipt, receipt)
   })
 })
@@ -193,23 +209,6 @@ describe('job data of a newer version', () => {
 })
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
-
-/** The job as it is kept, once it has ended. */
-async function ended(job: Job | undefined): Promise<Job | undefined> {
-  const id = job?.id ?? ''
-  while ((await queue.getJobState(id)) !== 'completed') await pause()
-  return queue.getJob(id)
-}
-
-async function gone(jobId: string): Promise<void> {
-  for (;;) {
-    const state = await queue.getJobState(jobId)
-    if (state === 'completed' || state === 'unknown') break
-    assert.notEqual(state, 'failed')
-    await pause()
-  }
-  await queue.remove(jobId)
-}
 
 async function receiptOfNew(id: string) {
   while ((await world.store.ledger.load(id)) === null) await pause()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { GoneError } from '../../src/producer/producer.ts'
 import { deleteIds, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { endedJob } from '../helpers/door.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
@@ -78,13 +79,16 @@ test('is neither run nor refused anew where it ended without deleting', async ()
   await assert.rejects(submitIds(world, ids18(2, 300), { id: 'dry' }), { code: 'ID_GONE' })
 })
 
-test('by BullMQ ends its job, and nothing is run', async () => {
+test('by BullMQ is refused under another id, and nothing is run', async () => {
   await deleteIds(world, ids18(3, 400), { id: 'door' })
   await expire('door')
   const before = rowsReceived()
   const data = { org, object: 'Contact', source: { type: 'ids', ids: ids18(3, 400) } }
   const job = await store.queues.requests.add('deletion-request', data, { jobId: 'r-door' })
-  while (!(await job.isCompleted())) await new Promise((resolve) => setTimeout(resolve, 5))
+  const { failedReason, returnvalue } = await endedJob(store.queues.requests, job.id)
+  assert.match(failedReason, /^ID_GONE: .*It had the same content\./)
   assert.equal(await store.ledger.load('door'), null)
+  const refused = await store.ledger.load(returnvalue.request)
+  assert.equal(refused?.receipt?.error?.code, 'ID_GONE')
   assert.equal(rowsReceived(), before)
 })

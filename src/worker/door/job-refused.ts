@@ -1,0 +1,16 @@
+import { UnrecoverableError } from 'bullmq'
+import type { ReceiptError } from '../../shared/receipt.ts'
+
+/**
+ * Fails the job, whatever attempts its sender gave it. BullMQ keeps the message as `failedReason`
+ * and the stack beside it; where in our code it was thrown is of no use there.
+ */
+export class JobRefusedError extends UnrecoverableError {
+  readonly code: string
+
+  constructor(request: string, { code, message }: ReceiptError) {
+    super(`${code}: ${message} The receipt is under request ${request}.`)
+    this.code = code
+    this.stack = ''
+  }
+}
