@@ -12,7 +12,7 @@ import { runScript, script } from './script.ts'
 
 /**
  * - `login`: Salesforce does not let us in.
- * - `outage`: 5xx, broken connections, silence.
+ * - `outage`: 5xx, broken connections, silence, pages, refusals that nobody knows.
  * - `rate`: too many calls at once (429).
  * - `request-limit`: the day's API calls are used up.
  * - `quota`: the day's bulk batches are used up. It stops new ingest jobs only.

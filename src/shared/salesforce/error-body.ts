@@ -30,12 +30,17 @@ export function parseErrorBody(text: string): ErrorBody {
   if (parsed.success) {
     return { code: parsed.data.errorCode, message: parsed.data.message ?? '', html: false }
   }
-  const html = /^\s*</.test(text)
+  const html = isPage(text)
   // A page's title and first paragraph say what its styles and scripts don't.
   const words = html
     ? text.replace(/<(style|script)\b.*?(<\/\1>|$)/gis, ' ').replace(/<[^>]*>?/g, ' ')
     : text
   return { code: null, message: words.trim(), html }
+}
+
+/** Whether a body is HTML, as no answer of the API is: by its first character, not by its header. */
+export function isPage(text: string): boolean {
+  return /^\uFEFF?\s*</.test(text)
 }
 
 function jsonOf(text: string): unknown {

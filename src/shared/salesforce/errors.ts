@@ -7,10 +7,10 @@ import type { Operation } from './operation.ts'
  *
  * - `org-fault`: login refused, outage, quota, network, maintenance. Never the request's fault:
  *   wait and go on where you were.
- * - `not-found`: Salesforce has no such job (any more).
+ * - `not-found`: Salesforce has no such job (any more), or not for this user.
  * - `job-state`: the job is past, or not yet in, the state that the call needs. GET tells which.
  * - `already-uploaded`: the job has its one upload.
- * - `refused`: this object or operation cannot be deleted here.
+ * - `refused`: this object or operation cannot be deleted here; of a create alone.
  * - `too-large`: the upload is over Salesforce's limit.
  * - `unexpected`: an answer that the API's description does not allow for.
  */
@@ -32,6 +32,11 @@ export interface Fault {
   readonly httpStatus: number | null
   /** Another try within seconds may well succeed. */
   readonly transient: boolean
+  /**
+   * The body is a page of HTML, whatever the status: a front end, a proxy or a maintenance screen
+   * answered in place of the API. It may also mean that the host is not the org's any more.
+   */
+  readonly interposed?: boolean
   /** What the server asked for in Retry-After. */
   readonly retryAfterMs: number | null
 }
@@ -43,6 +48,7 @@ export class SalesforceError extends ExpungeError implements Fault {
   readonly operation: Operation
   readonly httpStatus: number | null
   readonly transient: boolean
+  readonly interposed: boolean
   readonly retryAfterMs: number | null
   /** True for every org fault. */
   override readonly retryable: boolean
@@ -55,6 +61,7 @@ export class SalesforceError extends ExpungeError implements Fault {
     this.operation = fault.operation
     this.httpStatus = fault.httpStatus
     this.transient = fault.transient
+    this.interposed = fault.interposed ?? false
     this.retryAfterMs = fault.retryAfterMs
     this.retryable = fault.kind === 'org-fault'
   }

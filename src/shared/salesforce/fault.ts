@@ -1,29 +1,43 @@
 import { adviceOnAnswer, adviceOnKind, adviceOnNetwork } from './advice.ts'
+import { codeSet } from './code-table.ts'
 import { type ErrorBody, parseErrorBody } from './error-body.ts'
 import { type FaultKind, SalesforceError } from './errors.ts'
 import { JOB_OPERATIONS, type Operation } from './operation.ts'
 import { redact } from './redact.ts'
+import { isAboutObject, isPassing } from './refusal.ts'
 
 /** Statuses that come and go, as other clients of this API retry them; 420 is Salesforce Edge's. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 420, 429, 500, 502, 503, 504])
 
 /** Codes that speak of the org or the service, whatever the status they come with. */
-const ORG_CODES: ReadonlySet<string> = new Set([
+const ORG_CODES = codeSet(
   'API_CURRENTLY_DISABLED',
   'API_DISABLED_FOR_ORG',
+  'CLIENT_NOT_ACCESSIBLE_FOR_USER',
   'EXCEEDEDQUOTA',
   'INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE',
-  'INVALIDSESSIONID',
+  'INVALID_OPERATION_WITH_EXPIRED_PASSWORD',
   'INVALID_SESSION_ID',
   'LIMIT_EXCEEDED',
+  'ORG_IN_MAINTENANCE',
   'ORG_LOCKED',
+  'PASSWORD_LOCKOUT',
   'REQUEST_LIMIT_EXCEEDED',
   'REQUEST_RUNNING_TOO_LONG',
   'SERVER_UNAVAILABLE',
+  'TRIAL_EXPIRED',
   'TXN_SECURITY_METERING_ERROR',
   'UNKNOWN_EXCEPTION',
   'UNSUPPORTED_API_VERSION',
-])
+)
+
+const TOO_LARGE = codeSet('EXCEEDED_MAX_SIZE_REQUEST')
+const JOB_STATE = codeSet('INVALIDJOBSTATE', 'INVALIDJOB')
+/** The job is another user's, as after a change of the user that the app runs as. */
+const JOB_OWNER = codeSet('INVALIDUSER')
+
+/** Refusals of a front end or a proxy that stay as they are. */
+const FORBIDDING: ReadonlySet<number> = new Set([401, 403, 407])
 
 const ON_A_JOB: ReadonlySet<Operation> = new Set(JOB_OPERATIONS)
 
@@ -47,7 +61,7 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
   const body = parseErrorBody(answer.text)
   const kind = kindOf(operation, status, body)
   const code = redact(body.code ?? `HTTP_${status}`, secrets)
-  const transient = TRANSIENT_STATUSES.has(status)
+  const transient = kind === 'org-fault' && isTransient(operation, status, body)
   const said =
     redirectHost === null ? redact(body.message, secrets) : `a redirect to ${redirectHost}`
   const advice = adviceOnAnswer({
@@ -67,6 +81,7 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
       operation,
       httpStatus: status,
       transient,
+      interposed: body.html,
       retryAfterMs: answer.retryAfterMs,
     },
     `Salesforce answered ${operation} with ${answered}: ${asSentence(said || 'no text')} ` +
@@ -80,20 +95,50 @@ function patienceOf(retryAfterMs: number | null): string {
 }
 
 function kindOf(operation: Operation, status: number, body: ErrorBody): FaultKind {
-  const { code, message, html } = body
-  if (status === 413 || code === 'EXCEEDED_MAX_SIZE_REQUEST') return 'too-large'
-  if (operation === 'token' || isRedirect(status)) return 'org-fault'
-  if (TRANSIENT_STATUSES.has(status) || status > 500) return 'org-fault'
-  if (status === 401 || status === 406 || status === 410) return 'org-fault'
-  if (code !== null && ORG_CODES.has(code)) return 'org-fault'
-  // A page of HTML does not come from the API, so it cannot know whether the job exists.
-  if (status === 404) return ON_A_JOB.has(operation) && !html ? 'not-found' : 'org-fault'
-  if (message.includes('Found multiple contents')) return 'already-uploaded'
-  if (code === 'INVALIDJOBSTATE' || code === 'INVALIDJOB') return 'job-state'
-  if (operation === 'remove' && message.includes('not terminated')) return 'job-state'
-  if (operation === 'create' && code !== null) return 'refused'
-  // Without JSON it is an allow-list of addresses or a proxy that forbids, not the API.
-  return status === 403 && code === null ? 'org-fault' : 'unexpected'
+  const onJob = ON_A_JOB.has(operation)
+  if (onJob && JOB_OWNER.has(body.code)) return 'not-found'
+  if (isOrgs(operation, status, body)) return 'org-fault'
+  if (status === 404) return onJob ? 'not-found' : 'org-fault'
+  if (onJob && JOB_STATE.has(body.code)) return 'job-state'
+  switch (operation) {
+    case 'create':
+      return isAboutObject(body) ? 'refused' : 'org-fault'
+    case 'upload':
+      if (status === 413 || TOO_LARGE.has(body.code)) return 'too-large'
+      return /found multiple contents/i.test(body.message) ? 'already-uploaded' : 'org-fault'
+    case 'close':
+      return 'org-fault'
+    case 'remove':
+      return /not terminated/i.test(body.message) ? 'job-state' : 'unexpected'
+    default:
+      return 'unexpected'
+  }
+}
+
+/** Whether a refusal is the org's, or of something on the way to it, whatever was called. */
+function isOrgs(operation: Operation, status: number, body: ErrorBody): boolean {
+  if (operation === 'token' || isRedirect(status)) return true
+  if (TRANSIENT_STATUSES.has(status) || status > 500) return true
+  // 413 is the one that a front end may well give in a page of its own.
+  if (operation === 'upload' && status === 413) return false
+  // A page does not come from the API, so it cannot know the job, the object or the rows.
+  if (body.html || ORG_CODES.has(body.code)) return true
+  if (status === 401 || status === 406 || status === 407 || status === 410) return true
+  if (status === 403 && isForbidden(operation, body)) return true
+  return status !== 404 && isPassing(body)
+}
+
+/** 403 is about the user or a policy. Some may create no job of this object; some read no record of the org. */
+function isForbidden(operation: Operation, body: ErrorBody): boolean {
+  if (operation === 'create') return !isAboutObject(body)
+  return ON_A_JOB.has(operation) || body.code === null
+}
+
+/** Whether another try within seconds may well succeed. */
+function isTransient(operation: Operation, status: number, body: ErrorBody): boolean {
+  if (TRANSIENT_STATUSES.has(status)) return true
+  if (operation === 'token' || isRedirect(status) || FORBIDDING.has(status)) return false
+  return body.html || isPassing(body)
 }
 
 function isRedirect(status: number): boolean {
@@ -139,11 +184,20 @@ export function errorFromNetwork(
 export function errorFromContent(
   operation: Operation,
   status: number,
-  content: { readonly kind: FaultKind; readonly code: string; readonly text: string },
+  content: {
+    readonly kind: FaultKind
+    readonly code: string
+    readonly text: string
+    /** The body is a page: something between here and the API answered, for now. */
+    readonly interposed?: boolean
+  },
 ): SalesforceError {
-  const { kind, code, text } = content
+  const { kind, code, text, interposed = false } = content
   return new SalesforceError(
-    { kind, code, operation, httpStatus: status, transient: false, retryAfterMs: null },
+    {
+      ...{ kind, code, operation, httpStatus: status, retryAfterMs: null },
+      ...{ transient: interposed, interposed },
+    },
     `Salesforce answered ${operation} with ${status}, but ${asSentence(redact(text))} ` +
       adviceOnKind(kind),
   )

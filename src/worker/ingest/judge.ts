@@ -2,6 +2,7 @@ import { messageOf } from '../../shared/errors.ts'
 import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import type { PauseReason } from '../../shared/ledger/pause.ts'
 import type { RetryReason } from '../../shared/metrics/labels.ts'
+import { CodeTable, codeSet } from '../../shared/salesforce/code-table.ts'
 import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { LONGEST_WAIT_IN_CALL_MS } from '../../shared/salesforce/retry.ts'
 import { StagingError } from '../../shared/staging.ts'
@@ -79,25 +80,28 @@ function judgeAnswer(error: SalesforceError): Judgement {
   }
 }
 
-const BY_CODE: ReadonlyMap<string, PauseReason> = new Map(
-  Object.entries({
-    REQUEST_LIMIT_EXCEEDED: 'request-limit',
-    EXCEEDEDQUOTA: 'quota',
-    INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'maintenance',
-  } as const),
-)
+const BY_CODE = new CodeTable<PauseReason>({
+  REQUEST_LIMIT_EXCEEDED: 'request-limit',
+  EXCEEDEDQUOTA: 'quota',
+  INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'maintenance',
+  ORG_IN_MAINTENANCE: 'maintenance',
+})
 
 /** Codes that speak of too much at once, though perhaps of one call only. */
-const TOO_MUCH: ReadonlySet<string> = new Set(['LIMIT_EXCEEDED', 'TXN_SECURITY_METERING_ERROR'])
+const TOO_MUCH = codeSet('LIMIT_EXCEEDED', 'TXN_SECURITY_METERING_ERROR')
 
 /** Codes by which an org says that we may not come in, whatever the status. */
-const NOT_LET_IN: ReadonlySet<string> = new Set([
+const NOT_LET_IN = codeSet(
   'API_CURRENTLY_DISABLED',
   'API_DISABLED_FOR_ORG',
-  'INVALIDSESSIONID',
+  'CLIENT_NOT_ACCESSIBLE_FOR_USER',
+  'INSUFFICIENT_ACCESS',
+  'INVALID_OPERATION_WITH_EXPIRED_PASSWORD',
   'INVALID_SESSION_ID',
   'ORG_LOCKED',
-])
+  'PASSWORD_LOCKOUT',
+  'TRIAL_EXPIRED',
+)
 
 function pauseOf({ operation, code, httpStatus, transient }: SalesforceError): {
   pause: PauseReason

@@ -1,4 +1,5 @@
 import type { IngestOrder } from '../../shared/ledger/record.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { Context } from '../context.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { finish, giveUp, lose } from './finish.ts'
@@ -57,13 +58,26 @@ export async function runIngestJob(
       } catch (error) {
         ctx.signal.throwIfAborted()
         at = await afterFailure(error, here, patience, work)
-        inDoubt = true
+        inDoubt ||= !isUntouched(error, here)
       }
     }
     return at.results
   } finally {
     stall.end()
   }
+}
+
+/**
+ * True where an upload failed and the job certainly has no data yet: no token was to be had, or
+ * Salesforce refused the call. The same job then takes the next upload, so that a refusal that lasts
+ * does not leave a row of aborted jobs behind.
+ */
+function isUntouched(error: unknown, { step }: Pending): boolean {
+  if (step !== 'upload' || !(error instanceof SalesforceError)) return false
+  const { kind, operation, httpStatus } = error
+  if (operation === 'token') return true
+  const isRefused = httpStatus !== null && httpStatus >= 400 && httpStatus < 500
+  return operation === 'upload' && kind === 'org-fault' && isRefused
 }
 
 function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {

@@ -4,6 +4,9 @@ import type { CallScenario, JobScenario } from '../scenario.ts'
 const PATCH = `PATCH ${PATH}`
 const JOB = { jobId: '7505f000000EXAMAA4' }
 
+/** An Open job that has its data. */
+const OPEN = { numberRecordsProcessed: 0, numberRecordsFailed: 0 }
+
 export const CLOSING: readonly (CallScenario | JobScenario)[] = [
   {
     title: 'UploadComplete without contentUrl, lineEnding and columnDelimiter is closed',
@@ -41,6 +44,19 @@ export const CLOSING: readonly (CallScenario | JobScenario)[] = [
       },
     ],
     gives: { outcome: { deleted: 3 } },
+  },
+  {
+    title: 'a code that nobody knows is waited out, and the same job is closed',
+    from: { step: 'close', ...JOB },
+    exchanges: [
+      { request: PATCH, status: 400, body: fault('SHARD_REBALANCING', 'No.') },
+      { request: `GET ${PATH}`, status: 200, body: read('Open', 66, OPEN) },
+      { request: PATCH, status: 403, body: fault('CLIENT_NOT_ACCESSIBLE_FOR_USER', 'Blocked.') },
+      { request: `GET ${PATH}`, status: 200, body: read('Open', 66, OPEN) },
+      { request: PATCH, status: 200, body: patched('UploadComplete') },
+      { request: `GET ${PATH}`, status: 200, body: read('JobComplete', 66, counters(3, 0)) },
+    ],
+    gives: { outcome: { deleted: 3 }, faults: ['outage', 'login'] },
   },
   {
     title: 'an abort that comes too late is said by its code',

@@ -112,10 +112,52 @@ export const JOB_INFO: readonly (CallScenario | JobScenario)[] = [
     gives: { again: 3, state: 'Vanished' },
   },
   {
-    title: 'a page with 200 in place of the job is an outage',
+    title: 'a policy that forbids to read it for a while is waited out',
+    from: WAITING,
+    exchanges: [
+      {
+        ...{ request: GET, status: 403, times: 12 },
+        body: fault('CLIENT_NOT_ACCESSIBLE_FOR_USER', 'Connected app is blocked.'),
+      },
+      { request: GET, status: 200, body: read('JobComplete', 66, counters(3, 0)) },
+    ],
+    gives: { outcome: { deleted: 3 }, faults: Array.from({ length: 12 }, () => 'login' as const) },
+  },
+  {
+    title: "a job that is another user's by now goes again",
+    from: WAITING,
+    exchanges: [
+      { request: GET, status: 403, body: fault('INVALIDUSER', 'Not your job.'), times: 2 },
+    ],
+    gives: { again: 3, state: 'Vanished' },
+  },
+  {
+    title: 'a page with 400 in place of the job is an outage',
     call: 'get',
-    exchanges: [{ request: GET, status: 200, headers: HTML, body: MAINTENANCE_PAGE }],
-    gives: { error: { kind: 'org-fault', code: 'NOT_JSON', pause: 'outage', atOnce: false } },
+    exchanges: [
+      { request: GET, status: 400, headers: HTML, body: '<h1>Bad Message 400</h1>', times: 4 },
+    ],
+    gives: { error: { kind: 'org-fault', code: 'HTTP_400', transient: true, pause: 'outage' } },
+  },
+  {
+    title: 'JSON behind a byte order mark is JSON',
+    call: 'get',
+    exchanges: [{ request: GET, status: 200, body: `\uFEFF${JSON.stringify(read('InProgress'))}` }],
+    gives: { value: { state: 'InProgress' } },
+  },
+  {
+    title: 'a page with 200 in place of the job is an outage, tried four times',
+    call: 'get',
+    exchanges: [{ request: GET, status: 200, headers: HTML, body: MAINTENANCE_PAGE, times: 4 }],
+    gives: {
+      error: {
+        kind: 'org-fault',
+        code: 'NOT_JSON',
+        transient: true,
+        pause: 'outage',
+        atOnce: false,
+      },
+    },
   },
   {
     title: 'JSON that is announced as text is JSON',

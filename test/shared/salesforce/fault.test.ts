@@ -44,13 +44,30 @@ const CASES: readonly (readonly [FaultKind, Operation, number, string | null, st
   ['already-uploaded', 'upload', 400, 'API_ERROR', 'Found multiple contents for job: 750x'],
   ['refused', 'create', 400, 'INVALIDENTITY', "Entity 'X' is not supported by the Bulk API."],
   ['refused', 'create', 400, 'FEATURENOTENABLED'],
-  ['refused', 'create', 400, 'JSON_PARSER_ERROR'],
-  ['refused', 'create', 403, 'INSUFFICIENT_ACCESS'],
+  ['refused', 'create', 400, 'InvalidEntity'],
+  ['refused', 'create', 400, 'INVALID_TYPE', "sObject type 'FlowRecord' is not supported."],
+  ['refused', 'create', 400, 'API_ERROR', 'Entity X does not support hardDelete'],
+  ['refused', 'create', 403, 'INSUFFICIENT_ACCESS', 'insufficient access rights on object id'],
+  ['org-fault', 'create', 400, 'JSON_PARSER_ERROR'],
+  ['org-fault', 'create', 400, 'SOMETHING_NEW'],
+  ['org-fault', 'create', 400, 'INVALIDJOB'],
+  ['org-fault', 'create', 400, null, '<h1>Bad Message 400</h1>'],
+  ['org-fault', 'create', 403, 'INSUFFICIENT_ACCESS'],
+  ['org-fault', 'create', 403, 'INVALID_OPERATION_WITH_EXPIRED_PASSWORD'],
+  ['org-fault', 'create', 413, null],
+  ['org-fault', 'create', 405, 'METHOD_NOT_ALLOWED'],
+  ['org-fault', 'upload', 400, 'SOMETHING_NEW'],
+  ['org-fault', 'upload', 403, 'SOMETHING_NEW'],
+  ['org-fault', 'close', 400, 'SOMETHING_NEW'],
+  ['org-fault', 'get', 403, 'SOMETHING_NEW'],
+  ['org-fault', 'get', 400, 'api_disabled_for_org'],
+  ['org-fault', 'get', 400, 'API_ERROR', 'The job is locked, try again.'],
+  ['not-found', 'get', 403, 'INVALIDUSER'],
+  ['unexpected', 'get', 400, 'SOMETHING_NEW'],
+  ['unexpected', 'organization', 403, 'INSUFFICIENT_ACCESS'],
   ['too-large', 'upload', 413, null],
   ['too-large', 'upload', 400, 'EXCEEDED_MAX_SIZE_REQUEST'],
   ['unexpected', 'get', 405, 'METHOD_NOT_ALLOWED'],
-  ['unexpected', 'create', 400, null, '<h1>Bad Message 400</h1>'],
-  ['unexpected', 'close', 400, 'SOMETHING_NEW'],
 ]
 
 for (const [kind, operation, status, code, message] of CASES) {
@@ -85,6 +102,22 @@ test('a certificate that nobody vouches for is not worth another try, a reset is
   assert.equal(broken('ECONNRESET').transient, true)
   assert.equal(broken('SELF_SIGNED_CERT_IN_CHAIN').transient, false)
   assert.match(broken('SELF_SIGNED_CERT_IN_CHAIN').message, /NODE_EXTRA_CA_CERTS/)
+})
+
+test('a lock passes within seconds, a user who is locked out does not', () => {
+  for (const message of ['The record is locked.', 'Temporarily unavailable', 'Please try again']) {
+    assert.equal(answer('create', 400, 'API_ERROR', message).transient, true, message)
+  }
+  for (const message of ['The user is locked out.', 'Your organization is locked', 'No.']) {
+    assert.equal(answer('create', 400, 'API_ERROR', message).transient, false, message)
+  }
+})
+
+test('a page says that something else than the API answered, whatever the status', () => {
+  for (const status of [400, 403, 404, 500, 503]) {
+    assert.equal(answer('get', status, null, ' <html>No.</html>').interposed, true, `${status}`)
+    assert.equal(answer('get', status, 'NOT_FOUND').interposed, false, `${status}`)
+  }
 })
 
 test('every status and body on every operation has a kind, and what is retryable is an org fault', () => {

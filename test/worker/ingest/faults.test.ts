@@ -4,6 +4,7 @@ import type { CallFault } from '../../../src/sandbox/sandbox.ts'
 import { hurried } from '../../helpers/clock.ts'
 import { deleteIds, outcome } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
+import { poll } from '../../helpers/poll.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { startWorld } from '../../helpers/world.ts'
@@ -88,19 +89,49 @@ describe('a request is not touched by a fault of the org:', () => {
   }
 })
 
-test('an upload that Salesforce will never take is given up, with nothing left behind', async () => {
-  world.sandbox.faults.clear()
-  world.sandbox.faults.add({
-    on: 'upload',
-    action: { do: 'answer', status: 400, errorCode: 'NEVER_HEARD_OF' },
+describe('an answer that does not speak of the object', () => {
+  const refusals = [
+    ['a user whose password has expired', 403, 'INVALID_OPERATION_WITH_EXPIRED_PASSWORD', 'login'],
+    ['a client that the user may not use', 403, 'CLIENT_NOT_ACCESSIBLE_FOR_USER', 'login'],
+    ['a code that nobody has heard of', 400, 'NEVER_HEARD_OF', 'outage'],
+  ] as const
+  for (const [index, [what, status, errorCode, reason]] of refusals.entries()) {
+    test(`ends none of the requests that wait, but pauses the org: ${what}`, async () => {
+      world.sandbox.faults.clear()
+      const action = { do: 'answer', status, errorCode, message: 'Not now.' } as const
+      const fault = world.sandbox.faults.add({ on: 'create', action })
+      const before = world.sandbox.referee.stats().jobs.length
+      const lists = Array.from({ length: 5 }, (_, k) => ids18(4, 6000 + index * 100 + k * 4))
+      const receipts = Promise.all(lists.map((ids) => deleteIds(world, ids, { coalesce: false })))
+      const paused = await poll(async () => (await world.store.ledger.pauseState()).fault)
+      assert.equal(paused.reason, reason)
+      assert.match(paused.message, new RegExp(`create with ${status} ${errorCode}: Not now`))
+      world.sandbox.faults.remove(fault.id)
+
+      for (const { status, outcome: counts } of await receipts) {
+        assert.equal(status, 'completed')
+        assert.deepEqual(counts, outcome({ deleted: 4 }))
+      }
+      assert.equal(world.sandbox.referee.stats().jobs.length - before, 5)
+      await poll(async () => (await world.store.ledger.pauseState()).fault === null || null)
+    })
+  }
+
+  test('to an upload leaves one ingest job, which takes it in the end', async () => {
+    world.sandbox.faults.clear()
+    world.sandbox.faults.add({
+      ...{ on: 'upload', times: 8 },
+      action: { do: 'answer', status: 400, errorCode: 'NEVER_HEARD_OF' },
+    })
+    const before = world.sandbox.referee.stats().jobs.length
+    const receipt = await deleteIds(world, ids18(5, 5000))
+    assert.equal(receipt.status, 'completed')
+    const jobs = world.sandbox.referee.stats().jobs.slice(before)
+    assert.deepEqual(
+      jobs.map(({ state }) => state),
+      ['JobComplete'],
+    )
   })
-  const before = world.sandbox.referee.stats().jobs.length
-  const receipt = await deleteIds(world, ids18(5, 5000))
-  assert.equal(receipt.status, 'failed')
-  assert.equal(receipt.error?.code, 'NEVER_HEARD_OF')
-  const jobs = world.sandbox.referee.stats().jobs.slice(before)
-  assert.ok(jobs.length <= 6, `${jobs.length} jobs were created for it`)
-  assert.deepEqual([...new Set(jobs.map(({ state }) => state))], ['Aborted'])
 })
 
 test('no attempt was spent, no rule broken, no id deleted twice', async () => {
