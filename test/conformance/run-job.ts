@@ -86,7 +86,12 @@ function stage(
     },
     visit: {
       ...{ enter: async () => null, answered: async () => {}, release: async () => {} },
-      ...{ foundQuota: async () => {}, isProbing: false, stopped: new AbortController().signal },
+      ...{
+        foundQuota: async () => {},
+        nap: (ms: number) => clock.sleep(ms),
+        isProbing: false,
+        stopped: new AbortController().signal,
+      },
       failed: async ({ reason }, atOnce) => {
         faults.push(atOnce ? `${reason}!` : reason)
         return false

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Clock } from '../clock.ts'
 import { parseRetryAfter } from '../retry-after.ts'
+import { isPage } from './error-body.ts'
 import type { SalesforceError } from './errors.ts'
 import { errorFromAnswer, errorFromContent } from './fault.ts'
 import type { Answer } from './transport.ts'
@@ -59,8 +60,8 @@ export async function readJson<T>(answer: Answer, schema: z.ZodType<T>): Promise
   if (parsed.success) return parsed.data
   const fields = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw errorFromContent(operation, status, {
-    // No request is at fault for a login that cannot be read.
-    kind: operation === 'token' ? 'org-fault' : 'unexpected',
+    // No request is at fault for a login that cannot be read, or for an org that makes no job.
+    kind: operation === 'token' || operation === 'create' ? 'org-fault' : 'unexpected',
     code: 'UNEXPECTED_ANSWER',
     text: `not in the form expected (${fields.join('; ')})`,
   })
@@ -74,19 +75,16 @@ async function readJsonText(answer: Answer): Promise<unknown> {
     if (bytes > MAX_JSON_BYTES) break
     parts.push(part)
   }
+  const text = Buffer.concat(parts).toString('utf8')
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+    return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
     // A 200 with a page in it comes from a maintenance screen or a proxy, not from the API.
     throw errorFromContent(answer.operation, answer.status, {
       kind: 'org-fault',
       code: 'NOT_JSON',
       text: `its body of ${bytes} bytes is not JSON`,
+      interposed: isPage(text),
     })
   }
-}
-
-/** Reads a body of no interest to its end, so that the connection can serve the next call. */
-export async function drain(answer: Answer): Promise<void> {
-  for await (const _ of answer.body());
 }

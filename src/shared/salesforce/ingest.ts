@@ -1,10 +1,9 @@
-import { drain } from './answer.ts'
 import { SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
 import { type IngestJobInfo, ingestJobInfo } from './job-info.ts'
 import type { Operation } from './operation.ts'
-import type { Answer } from './transport.ts'
+import { csv, drain } from './success-body.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
 export {
@@ -90,10 +89,15 @@ async function upload(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const guarded = guardLength(body)
-  const csv = { bytes: body.bytes, stream: guarded.stream }
+  const upload = { bytes: body.bytes, stream: guarded.stream }
   try {
-    const answer = await http.send({ operation: 'upload', method: 'PUT', path, csv, signal })
-    refuseForeign(answer, /html/i, 'NOT_AN_ANSWER', 'as no answer of the API is')
+    const answer = await http.send({
+      operation: 'upload',
+      method: 'PUT',
+      path,
+      csv: upload,
+      signal,
+    })
     await drain(answer)
     if (guarded.complete()) return
     throw errorFromContent('upload', answer.status, {
@@ -122,16 +126,5 @@ async function* results(
   path: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const answer = await http.send({ operation, method: 'GET', path, signal })
-  refuseForeign(answer, /html|json/i, 'NOT_CSV', 'not CSV')
-  yield* answer.body()
-}
-
-/** A success with a page in it comes from a maintenance screen or a proxy, not from the API. */
-function refuseForeign(answer: Answer, foreign: RegExp, code: string, what: string): void {
-  const type = answer.headers['content-type'] ?? ''
-  if (!foreign.test(type)) return
-  answer.discard()
-  const text = `its body is ${type}, ${what}`
-  throw errorFromContent(answer.operation, answer.status, { kind: 'org-fault', code, text })
+  yield* csv(await http.send({ operation, method: 'GET', path, signal }))
 }

@@ -67,7 +67,7 @@ test("a wait that is too long for one call is the whole org's at once", () => {
     assert.deepEqual([judgement.atOnce, judgement.afterMs], [true, 3_600_000])
   }
   // An answer about one job holds nobody else, so neither does its wait.
-  const odd = asking('close', 400, 3_600_000, '[{"errorCode":"SOMETHING_NEW"}]')
+  const odd = asking('get', 400, 3_600_000, '[{"errorCode":"SOMETHING_NEW"}]')
   assert.deepEqual([odd.kind, odd.afterMs], ['unexpected', 30_000])
 })
 
