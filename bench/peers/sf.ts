@@ -11,7 +11,7 @@ const PROGRAM = fileURLToPath(
   new URL('../node_modules/@salesforce/cli/bin/run.js', import.meta.url),
 )
 const SF = [execPath, PROGRAM]
-const QUIET = {
+export const QUIET = {
   SF_DISABLE_TELEMETRY: 'true',
   SF_SKIP_NEW_VERSION_CHECK: 'true',
   SF_AUTOUPDATE_DISABLE: 'true',

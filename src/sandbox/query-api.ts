@@ -22,6 +22,10 @@ export interface QueryDeps {
  */
 export function query(call: Call, deps: QueryDeps): Reply {
   const select = parseSelect(call.query.get('q') ?? '')
+  if (select && !isKnown(select.object, deps)) {
+    // As in an org without the feature: the sf CLI asks for ScratchOrgInfo to know a Dev Hub.
+    refuse(400, 'INVALID_TYPE', `sObject type '${select.object}' is not supported.`)
+  }
   const table = select && tableOf(select, deps)
   if (!table) {
     refuse(
@@ -61,7 +65,13 @@ interface Table {
   readonly records: readonly SObject[]
 }
 
-/** Undefined for an object that the sandbox does not know, and for records that it cannot list. */
+function isKnown(object: string, { objects }: QueryDeps): boolean {
+  return (
+    object === 'Organization' || object === 'User' || objects.some(({ name }) => name === object)
+  )
+}
+
+/** Undefined for records that the sandbox cannot list. */
 function tableOf({ object, ids }: Select, deps: QueryDeps): Table | undefined {
   if (object === 'Organization') return ofOne('00D', organizationRecord(deps.organization), ids)
   if (object === 'User') return ofOne('005', userRecord(deps.organization), ids)

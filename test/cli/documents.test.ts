@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import process from 'node:process'
 import { test } from 'node:test'
@@ -66,6 +67,14 @@ test('every command and flag that a sentence names is one of ours', () => {
       assert.ok(flags.includes(word) || word === '--help', whole)
     }
   }
+})
+
+test('every script and test that the page on compatibility names is there', () => {
+  const page = pages.find(({ name }) => name === 'docs/compatibility.md')
+  const named = [...(page?.text.matchAll(/`((?:test|bench|scripts)\/[\w/.-]*)`/g) ?? [])]
+  assert.ok(named.length > 5)
+  const missing = named.flatMap(([, path = '']) => (existsSync(new URL(path, ROOT)) ? [] : path))
+  assert.deepEqual(missing, [])
 })
 
 test('every test that the page on safety names is there', async () => {

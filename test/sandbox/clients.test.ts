@@ -152,10 +152,10 @@ test('node-sf-bulk2 uploads to the URL that the job names, and creates by multip
   assert.equal((await client.get(whole.json.id)).json.numberRecordsProcessed, 2)
 })
 
-test('jsforce 1.x asks for the identity with its token in the query', async (t) => {
+test('jsforce finds the identity in the resource map', async (t) => {
   const { sandbox, client } = await setup(t)
   const { json } = await client.rest('GET', '')
-  const path = json.identity.slice(sandbox.url.length)
-  const query = new URLSearchParams({ format: 'json', oauth_token: client.token })
-  assert.equal((await client.fetch(`${path}?${query}`, {})).json.organization_id, sandbox.orgId)
+  const headers = { Authorization: `Bearer ${client.token}` }
+  const { json: user } = await client.fetch(json.identity.slice(sandbox.url.length), { headers })
+  assert.deepEqual([user.organization_id, user.username], [sandbox.orgId, USER])
 })

@@ -90,11 +90,12 @@ test('other queries, and query jobs, are refused', async (t) => {
     'SELECT Id FROM Contact',
     "SELECT Id FROM Contact WHERE Name = 'x'",
     'SELECT COUNT() FROM Contact',
-    "SELECT Id FROM Account WHERE Id = '001000000000001'",
     '',
   ]) {
     assert.equal((await ask(soql)).refusal.errorCode, 'MALFORMED_QUERY', soql)
   }
+  const account = await ask("SELECT Id FROM Account WHERE Id = '001000000000001'")
+  assert.equal(account.refusal.errorCode, 'INVALID_TYPE')
   const fields = { operation: 'query', query: 'SELECT Id FROM Contact' }
   const { status, refusal } = await client.rest('POST', '/jobs/query', fields)
   assert.deepEqual([status, refusal.errorCode], [400, 'API_ERROR'])
