@@ -11,6 +11,7 @@ import { JOB_ERRORS } from './scenarios/job-errors.ts'
 import { JOB_INFO } from './scenarios/job-info.ts'
 import { LIMITS } from './scenarios/limits.ts'
 import { LOGINS } from './scenarios/logins.ts'
+import { MOVED } from './scenarios/moved.ts'
 import { RESULT_FILES } from './scenarios/result-files.ts'
 import { ROW_ERRORS } from './scenarios/row-errors.ts'
 import { UPLOADS } from './scenarios/upload.ts'
@@ -18,6 +19,7 @@ import { UPLOADS } from './scenarios/upload.ts'
 /** By what is asked; a new scenario needs no code, only its place in one of the lists. */
 const SCENARIOS = {
   'a login': LOGINS,
+  'an org that moves': MOVED,
   'a create': CREATING,
   'an upload': UPLOADS,
   'a close': CLOSING,

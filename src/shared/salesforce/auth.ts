@@ -35,10 +35,17 @@ export type LoginFlow = (refused: Access | undefined) => Promise<Login>
  * The login that these credentials allow. What is wrong with them without asking Salesforce is
  * thrown here, at the start.
  *
+ * @param signal ends a login under way, the waits between its tries too
  * @throws {ConfigError}
  */
-export function loginFlow(credentials: Credentials, transport: Transport, clock: Clock): LoginFlow {
+export function loginFlow(
+  credentials: Credentials,
+  transport: Transport,
+  clock: Clock,
+  signal?: AbortSignal,
+): LoginFlow {
   const secret = secretOf(credentials)
+  const shared = { transport, clock, signal, secret }
   switch (credentials.kind) {
     case 'client-credentials': {
       const url = tokenUrl(credentials.loginUrl)
@@ -47,7 +54,7 @@ export function loginFlow(credentials: Credentials, transport: Transport, clock:
         client_id: credentials.clientId,
         client_secret: clientSecret,
       })
-      return () => requestToken({ transport, clock, url, secret, form })
+      return () => requestToken({ ...shared, url, form })
     }
     case 'jwt': {
       const url = tokenUrl(credentials.loginUrl)
@@ -56,7 +63,7 @@ export function loginFlow(credentials: Credentials, transport: Transport, clock:
         grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
         assertion: await assertion(credentials, parseKey(pem), clock),
       })
-      return () => requestToken({ transport, clock, url, secret, form })
+      return () => requestToken({ ...shared, url, form })
     }
     case 'token': {
       const instanceUrl = assertHttps(credentials.instanceUrl, 'SALESFORCE_INSTANCE_URL')
@@ -128,6 +135,7 @@ async function assertion(
 interface TokenRequest {
   readonly transport: Transport
   readonly clock: Clock
+  readonly signal: AbortSignal | undefined
   readonly url: URL
   readonly secret: Secret
   /** The form that shows the secret, or what is signed with it. */
@@ -135,11 +143,17 @@ interface TokenRequest {
 }
 
 async function requestToken(request: TokenRequest): Promise<Login> {
-  const { transport, clock, url, secret } = request
-  return retrying(clock, undefined, async () => {
+  const { transport, clock, signal, url, secret } = request
+  return retrying(clock, signal, async () => {
     const text = await secret.read()
     const form = await request.form(text)
-    const answer = await transport.exchange({ operation: 'token', method: 'POST', url, form })
+    const answer = await transport.exchange({
+      operation: 'token',
+      method: 'POST',
+      url,
+      form,
+      signal,
+    })
     if (answer.status !== 200) throw await readError(answer, clock, [text], secret.advice())
     const token = await readJson(answer, tokenAnswer)
     return {

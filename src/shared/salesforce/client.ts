@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { ExpungeError } from '../errors.ts'
 import { type Login, loginFlow } from './auth.ts'
 import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'
@@ -38,6 +39,10 @@ export interface Identity {
   readonly name: string | null
 }
 
+class ClientClosedError extends ExpungeError {
+  readonly code = 'CLIENT_CLOSED'
+}
+
 /** One org of Salesforce, over one login and one pool of connections. */
 export interface Salesforce {
   readonly ingest: IngestApi
@@ -54,10 +59,15 @@ export interface Salesforce {
 export function createSalesforce(options: SalesforceOptions): Salesforce {
   const { credentials, apiVersion, expectedOrgId, clock = systemClock } = options
   const transport = createTransport({ ...options, clock })
-  const login = loginFlow(credentials, transport, clock)
+  // A login is shared, and so ends with the client rather than with any caller.
+  const closed = new AbortController()
+  const login = loginFlow(credentials, transport, clock, closed.signal)
   const ask = (fresh: Login) =>
-    orgOfToken(createHttp({ transport, session: soleSession(fresh), clock, apiVersion }))
-  const session = createSession(identifiedLogin({ login, expectedOrgId, ask }))
+    orgOfToken(
+      createHttp({ transport, session: soleSession(fresh), clock, apiVersion }),
+      closed.signal,
+    )
+  const session = createSession(identifiedLogin({ login, expectedOrgId, ask }), clock)
   const http = createHttp({ transport, session, clock, apiVersion })
 
   return {
@@ -78,6 +88,9 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
     },
     limits: (signal) => limits(http, signal),
     versions: (signal) => versions(http, signal),
-    close: () => transport.close(),
+    close: () => {
+      closed.abort(new ClientClosedError('The client of Salesforce was closed during a login.'))
+      transport.close()
+    },
   }
 }

@@ -4,6 +4,7 @@ import { readError, readJson } from './answer.ts'
 import { SalesforceError } from './errors.ts'
 import { retrying } from './retry.ts'
 import type { Access, Session } from './session.ts'
+import { stalenessOf } from './staleness.ts'
 import type { Answer, Exchange, Transport } from './transport.ts'
 
 /** A call by its path: below `/services/data/v<version>/`, or from the host where it begins with /. */
@@ -11,7 +12,10 @@ export interface Call extends Omit<Exchange, 'url' | 'token'> {
   readonly path: string
 }
 
-/** Calls with a login: a refused token is renewed once, safe verbs are repeated, errors are typed. */
+/**
+ * Calls with a login: a refused token is renewed once, so is the access to a host that the org may
+ * have left; safe verbs are repeated, errors are typed.
+ */
 export interface Http {
   /** The answer of a success, its body unread. @throws {SalesforceError} */
   send(call: Call): Promise<Answer>
@@ -35,22 +39,35 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
   }
 
   const run = <T>(call: Call, read: (answer: Answer) => Promise<T>): Promise<T> => {
+    // Any other verb may have taken effect before its answer was lost.
+    const safe = call.method === 'GET' || call.method === 'DELETE'
+    const tryWith = async (access: Access): Promise<T> => {
+      const value = await read(await once(call, access))
+      session.confirm(access)
+      return value
+    }
     let renewed = false
     const attempt = async (): Promise<T> => {
       const access = await session.access(call.signal)
       try {
-        return await read(await once(call, access))
+        return await tryWith(access)
       } catch (error) {
-        if (renewed || !isExpired(error)) throw error
+        const staleness = stalenessOf(error)
+        if (staleness === null && isAnswer(error)) session.confirm(access)
+        if (staleness === null || renewed) throw error
+        const fresh =
+          staleness === 'refused'
+            ? await session.renew(access, call.signal)
+            : await session.doubt(access, call.signal)
+        if (fresh === null) throw error
         renewed = true
-        const fresh = await session.renew(access, call.signal)
-        // An upload's stream is spent: whoever owns it begins again, with the new token.
-        if (call.csv) throw error
-        return await read(await once(call, fresh))
+        // An upload's stream is spent, and a doubtful call may have taken effect: whoever owns it
+        // begins again, with the new access. So does the next try of one that is tried again anyway.
+        const isOurs = staleness === 'refused' ? !call.csv : safe && !isTransient(error)
+        if (!isOurs) throw error
+        return await tryWith(fresh)
       }
     }
-    // Any other verb may have taken effect before its answer was lost.
-    const safe = call.method === 'GET' || call.method === 'DELETE'
     return safe ? retrying(clock, call.signal, attempt) : attempt()
   }
 
@@ -60,16 +77,11 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
   }
 }
 
-/** Refusals that a new token would meet again. */
-const NOT_THE_TOKEN = [
-  'Connected app is not attached to Agent',
-  'not valid for use with the REST API',
-]
+function isTransient(error: unknown): boolean {
+  return error instanceof SalesforceError && error.transient
+}
 
-function isExpired(error: unknown): boolean {
-  if (!(error instanceof SalesforceError)) return false
-  const { httpStatus, message } = error
-  // The userinfo endpoint says it with 403.
-  const refused = httpStatus === 401 || message.includes('Bad_OAuth_Token')
-  return refused && !NOT_THE_TOKEN.some((text) => message.includes(text))
+/** True where the API has refused the call for what it asks, so that it is there. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof SalesforceError && error.kind !== 'org-fault'
 }

@@ -36,10 +36,10 @@ export async function identify(http: Http, signal?: AbortSignal): Promise<User |
  * The org of a token, as the two places tell that know it; null where neither does. Answers in a
  * form that nobody expects tell nothing.
  */
-export async function orgOfToken(http: Http): Promise<string | null> {
+export async function orgOfToken(http: Http, signal?: AbortSignal): Promise<string | null> {
   for (const ask of [identify, organization]) {
     try {
-      const told = await ask(http)
+      const told = await ask(http, signal)
       if (told !== null) return told.orgId
     } catch (error) {
       if (!(error instanceof SalesforceError) || error.kind === 'org-fault') throw error

@@ -1,4 +1,6 @@
+import type { Clock } from '../clock.ts'
 import { unlessAborted } from '../unless-aborted.ts'
+import { SalesforceError } from './errors.ts'
 
 /** Where to call, and the token that opens it. */
 export interface Access {
@@ -19,10 +21,25 @@ export interface Session<A extends Access = Access> {
   access(signal?: AbortSignal): Promise<A>
   /**
    * A newer access than the one that was refused. Whoever comes with an old one gets what is there
-   * by now, and all who come at once share one login.
+   * by now, and all who come at once share one login. Null where a login a moment ago has given an
+   * access that nothing has accepted since: another one would fare no better.
    */
-  renew(refused: Access, signal?: AbortSignal): Promise<A>
+  renew(refused: Access, signal?: AbortSignal): Promise<A | null>
+  /**
+   * A newer access than one whose host may no longer be the org's; null where there is none. It is
+   * logged in for after a few doubts in a row, then once a minute at most.
+   */
+  doubt(doubted: Access, signal?: AbortSignal): Promise<A | null>
+  /** The API itself has answered: host and token are right. */
+  confirm(access: Access): void
 }
+
+/** One answer of a proxy, or one connection that is refused, is no reason to log in. */
+const DOUBTS = 3
+/** Between two logins for a doubt: an outage looks like an org that has moved. */
+const DOUBT_EVERY_MS = 60_000
+/** Between two logins where the first one's token is refused at once. */
+const RENEW_EVERY_MS = 10_000
 
 /**
  * @param login gets an access from Salesforce; told what was refused, where something was. It runs
@@ -30,14 +47,20 @@ export interface Session<A extends Access = Access> {
  */
 export function createSession<A extends Access>(
   login: (refused: Access | undefined) => Promise<A>,
+  clock: Clock,
 ): Session<A> {
   let current: A | undefined
   let pending: Promise<A> | undefined
+  let doubts = 0
+  let nextForDoubt = Number.NEGATIVE_INFINITY
+  /** Until then a refusal is no reason to log in again; an answer of the API ends that. */
+  let nextForRefusal = Number.NEGATIVE_INFINITY
 
   const renewed = (): Promise<A> => {
     pending ??= login(current)
       .then((access) => {
         current = access
+        doubts = 0
         return access
       })
       .finally(() => {
@@ -46,12 +69,48 @@ export function createSession<A extends Access>(
     return pending
   }
 
+  const isDoubtDue = (): boolean => {
+    const now = clock.now()
+    if (++doubts < DOUBTS || now < nextForDoubt) return false
+    nextForDoubt = now + DOUBT_EVERY_MS
+    return true
+  }
+
   return {
     access: async (signal) => current ?? unlessAborted(renewed(), signal),
     // Compared as objects: Salesforce may well hand out the same token text twice.
-    renew: async (refused, signal) =>
-      current === undefined || current === refused ? unlessAborted(renewed(), signal) : current,
+    async renew(refused, signal) {
+      if (current !== undefined && current !== refused) return current
+      if (pending === undefined && clock.now() < nextForRefusal) return null
+      const access = await unlessAborted(renewed(), signal)
+      nextForRefusal = clock.now() + RENEW_EVERY_MS
+      return access
+    },
+    async doubt(doubted, signal) {
+      if (current !== doubted) return current ?? null
+      if (pending === undefined && !isDoubtDue()) return null
+      try {
+        return await unlessAborted(renewed(), signal)
+      } catch (error) {
+        if (isNoNews(error)) return null
+        throw error
+      }
+    },
+    confirm(access) {
+      if (current !== access) return
+      doubts = 0
+      nextForRefusal = Number.NEGATIVE_INFINITY
+    },
   }
+}
+
+/**
+ * The login meets the same outage, or there is no other token to log in with: what the call itself
+ * met says more. A login that is refused, or leads to another org, is news.
+ */
+function isNoNews(error: unknown): boolean {
+  if (!(error instanceof SalesforceError)) return false
+  return error.transient || error.httpStatus === null || error.code === 'INVALID_SESSION_ID'
 }
 
 /**
@@ -59,5 +118,10 @@ export function createSession<A extends Access>(
  * use it. A refusal is handed on as it came.
  */
 export function soleSession<A extends Access>(access: A): Session<A> {
-  return { access: async () => access, renew: async () => access }
+  return {
+    access: async () => access,
+    renew: async () => null,
+    doubt: async () => null,
+    confirm: () => {},
+  }
 }

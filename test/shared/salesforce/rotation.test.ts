@@ -16,6 +16,7 @@ import {
   json,
   received,
   setup,
+  stillClock,
 } from './fake-salesforce.ts'
 
 const TOKEN_PATH = 'POST /services/oauth2/token'
@@ -108,7 +109,9 @@ test('a rotated JWT key signs from the next login on, a half-written one never',
   const [old, fresh] = [keys(), keys()]
   const path = await fileOf(t, pemOf(old))
   const signed: string[] = []
-  const { server, clock } = await setup(t, {
+  let now = Date.UTC(2026, 0, 2)
+  const clock = { ...stillClock().clock, now: () => now }
+  const { server } = await setup(t, {
     [TOKEN_PATH]: async (request, response) => {
       await received(request)
       signed.push(new URLSearchParams(request.seen.body).get('assertion') ?? '')
@@ -139,10 +142,12 @@ test('a rotated JWT key signs from the next login on, a half-written one never',
   await writeFile(path.path, pemOf(fresh).slice(0, 200))
   await assert.rejects(salesforce.ingest.get(JOB), { code: 'INVALID_SESSION_ID' })
   await writeFile(path.path, pemOf(fresh))
+  // A token that is refused as soon as it is given is not asked for again at once.
+  now += 10_000
   await salesforce.ingest.get(JOB)
-  const now = { currentDate: new Date(clock.now()) }
-  await jwtVerify(signed[1] ?? '', old.publicKey, now)
-  await jwtVerify(signed[2] ?? '', fresh.publicKey, now)
+  const at = { currentDate: new Date(now) }
+  await jwtVerify(signed[1] ?? '', old.publicKey, at)
+  await jwtVerify(signed[2] ?? '', fresh.publicKey, at)
 })
 
 test('a token is replaced in its file; the one that was refused is not shown again', async (t) => {
