@@ -53,7 +53,7 @@ function giveUp(message) {
 function runUnder(node) {
   const child = spawn(node, [SELF, ...process.argv.slice(2)], { stdio: 'inherit' })
   // A terminal sends these to the child as well: passed on, one Ctrl-C would count as two. Without
-  // a terminal they can only have been meant for us.
+  // a terminal they can only have been meant for us. SIGHUP may come twice and counts once.
   const fromTerminal = ['SIGINT', 'SIGQUIT']
   const isOnTerminal = hasTerminal()
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT']) {

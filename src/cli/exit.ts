@@ -1,5 +1,6 @@
 import { ExpungeError } from '../shared/errors.ts'
 import type { TerminalStatus } from '../shared/receipt.ts'
+import { EXIT_BY, type StopSignalName } from '../shared/stop-signal.ts'
 
 /** What a script can tell from `$?`; a published contract. */
 export const EXIT = {
@@ -41,13 +42,17 @@ export class LostError extends ExpungeError {
   readonly code = 'LOST'
 }
 
-/** Ctrl-C, or SIGTERM: the exit code is the one that shells give to that signal. */
+/** Ctrl-C, SIGTERM or a terminal that closed: the exit code is the one that shells give to that signal. */
 export class InterruptedError extends ExpungeError {
   readonly code = 'INTERRUPTED'
-  readonly exitCode: 130 | 143
+  readonly signal: StopSignalName
 
-  constructor(signal: 'SIGINT' | 'SIGTERM') {
+  constructor(signal: StopSignalName) {
     super(`Interrupted by ${signal}.`)
-    this.exitCode = signal === 'SIGINT' ? 130 : 143
+    this.signal = signal
+  }
+
+  get exitCode(): number {
+    return EXIT_BY[this.signal]
   }
 }

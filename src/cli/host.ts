@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import type { Signals } from '../shared/stop-signal.ts'
 
 /**
  * What a command needs of the process around it: `process` is one. A program that runs a command
@@ -13,14 +14,5 @@ export interface Host extends Signals {
   readonly stderr: Output
 }
 
-export type Input = Readable & { readonly isTTY?: boolean }
+export type Input = Readable & { readonly isTTY?: boolean; readonly fd?: number }
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
-
-type Listener = (name: NodeJS.Signals) => void
-
-/** Signals that ask a command to stop, and the end at once where one is repeated. */
-export interface Signals {
-  on(name: NodeJS.Signals, listener: Listener): unknown
-  off(name: NodeJS.Signals, listener: Listener): unknown
-  exit(code: number): never
-}

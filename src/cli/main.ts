@@ -2,6 +2,7 @@ import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
+import { hangUpIsIgnored } from '../shared/hang-up.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
 import { invocation } from './invocation.ts'
@@ -13,6 +14,9 @@ import { invocation } from './invocation.ts'
 // failed, the built command peaked at 174 MiB instead of 262, in no more processor time.
 setFlagsFromString('--semi-space-growth-factor=1')
 setFlagsFromString('--heap-growing-percent=20')
+
+// Node has put back the default, by which it would end here.
+if (hangUpIsIgnored(process)) process.on('SIGHUP', () => {})
 
 // Sources that run unbuilt are stripped of their types only once: a third of the start's processor
 // time and 20 MiB less. Only where nobody else may write: what is compiled there is run unseen.

@@ -63,13 +63,19 @@ test('a third ends the process at once; the flag stands, and cancel goes on', {
   assert.equal(JSON.parse(status.stdout).stopping, 'cancelled')
 })
 
-test('SIGTERM hands over without waiting for another', { skip }, async (t) => {
-  const { here, run } = await heldRun(t)
-  run.child.kill('SIGTERM')
-  const { code, stderr } = await run.ended
-  assert.equal(code, 143, stderr)
-  assert.match(stderr, /cancel: expunge cancel x\n/)
-  assert.doesNotMatch(stderr, /Ctrl-C again/)
-  const status = await here.expunge(['status', 'x', '--json'])
-  assert.equal(JSON.parse(status.stdout).stopping, null)
-})
+for (const [signal, exitCode] of [
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  test(`${signal} hands over without waiting for another`, { skip }, async (t) => {
+    const { here, run } = await heldRun(t)
+    run.child.kill(signal)
+    const { code, stderr } = await run.ended
+    assert.equal(code, exitCode, stderr)
+    assert.match(stderr, /go on: {2}expunge run .*--id x\n/)
+    assert.match(stderr, /cancel: expunge cancel x\n/)
+    assert.doesNotMatch(stderr, /Ctrl-C again/)
+    const status = await here.expunge(['status', 'x', '--json'])
+    assert.equal(JSON.parse(status.stdout).stopping, null)
+  })
+}

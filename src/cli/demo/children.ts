@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
-import { LostError } from '../exit.ts'
+import { InterruptedError, LostError } from '../exit.ts'
 
 /** The sandbox as a process of its own: its memory and its time are not the run's. */
 export interface SandboxProcess {
@@ -57,12 +57,17 @@ export async function runCommand(
   })
   // A terminal has sent the run its Ctrl-C already: twice would mean "at once".
   const pass = () => {
-    if (process.stdin.isTTY !== true) child.kill('SIGTERM')
+    const isFromTerminal = process.stdin.isTTY === true && isInterrupt(signal.reason)
+    if (!isFromTerminal) child.kill('SIGTERM')
   }
   signal.addEventListener('abort', pass, { once: true })
   const [code]: unknown[] = await once(child, 'exit')
   signal.removeEventListener('abort', pass)
   return typeof code === 'number' ? code : -1
+}
+
+function isInterrupt(reason: unknown): boolean {
+  return reason instanceof InterruptedError && reason.signal === 'SIGINT'
 }
 
 function expunge(args: readonly string[]): [command: string, args: string[]] {

@@ -1,11 +1,16 @@
 import { createInterface } from 'node:readline/promises'
+import { isatty } from 'node:tty'
+import { InterruptedError } from '../exit.ts'
+import type { Input } from '../host.ts'
 import { shown } from '../paint.ts'
 import type { Screen } from '../screen.ts'
 
 /**
- * Asks on the terminal; nothing but the whole word `yes` is a yes, the end of the input is a no.
+ * Asks on the terminal; nothing but the whole word `yes` is a yes, the end of the input is a no. Where
+ * the terminal itself was closed nobody has answered.
  *
  * @throws the signal's reason where it aborts
+ * @throws InterruptedError where the terminal is gone; its SIGHUP may come later
  */
 export async function ask(
   { stdin, stderr, paintSay }: Screen,
@@ -20,10 +25,16 @@ export async function ask(
   try {
     const prompt = shown(`${paintSay('bold', question)} Type yes to ${to}: `)
     const answer = await Promise.race([line.question(prompt, { signal }), closed])
+    if (answer === '' && isGone(stdin)) throw new InterruptedError('SIGHUP')
     return answer.trim().toLowerCase() === 'yes'
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {
     line.close()
   }
+}
+
+/** What was a terminal is none any more once that was closed. */
+function isGone({ isTTY, fd }: Input): boolean {
+  return isTTY === true && fd !== undefined && !isatty(fd)
 }

@@ -34,7 +34,7 @@ export async function interrupted(
   const [view, jobs] = await answerSoon(
     Promise.all([producer.inspect(id, { org }), jobsAtWork(store, id)]),
   )
-  const isWaiting = view?.status === 'deleting' && interruption.exitCode === 130
+  const isWaiting = view?.status === 'deleting' && interruption.signal === 'SIGINT'
   tellWhatRunsOn(session, { jobs, goOn, isWaiting })
   if (second.aborted || (isWaiting && (await abortsWithin(second, GRACE_MS)))) {
     return await cancel(session)
