@@ -28,9 +28,21 @@ export function createLogger({ level, destination, name }: LoggerOptions): Logge
       serializers: { err: (value: unknown) => present(value, []) },
       hooks: { streamWrite: maskLine },
     },
-    // Synchronous: the line that says why a process dies must be out before it does.
-    destination ?? pino.destination({ dest: 2, sync: true }),
+    destination ?? stderr(),
   )
+}
+
+/** Of lines that cannot be written, as on a full disk, so many bytes wait for better times. */
+const MOST_WAITING = 1_000_000
+
+/**
+ * Synchronous: the line that says why a process dies must be out before it does. What cannot be
+ * written, because the terminal was closed or the disk is full, must not end the work it tells of.
+ */
+function stderr(): DestinationStream {
+  const stream = pino.destination({ dest: 2, sync: true, maxLength: MOST_WAITING })
+  stream.on('error', () => {})
+  return stream
 }
 
 /** Deeper than our own objects go; below it begins a library's internal state. */

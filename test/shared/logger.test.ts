@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -182,4 +184,24 @@ test('a log that is read on a terminal holds no control character, whoever wrote
       assert.equal(last().msg, last().object)
     }),
   )
+})
+
+const FULL = '/dev/full'
+
+test('a log that cannot be written does not end the process', {
+  skip: existsSync(FULL) ? false : `no ${FULL}`,
+}, () => {
+  const logger = new URL('../../src/shared/logger.ts', import.meta.url)
+  const program = `import { createLogger } from '${logger}'
+    const log = createLogger({ level: 'info' })
+    for (let n = 0; n < 3; n++) log.info('On a full disk.')
+    setImmediate(() => console.log('alive'))`
+  const full = openSync(FULL, 'w')
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', program],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', full] },
+  )
+  closeSync(full)
+  assert.deepEqual([status, stdout], [0, 'alive\n'])
 })
