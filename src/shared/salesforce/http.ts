@@ -17,8 +17,11 @@ export interface Call extends Omit<Exchange, 'url' | 'token'> {
  * have left; safe verbs are repeated, errors are typed.
  */
 export interface Http {
-  /** The answer of a success, its body unread. @throws {SalesforceError} */
-  send(call: Call): Promise<Answer>
+  /**
+   * What `read` makes of a success. It is a part of the call: what it throws tells of the access, and
+   * is tried again, as an answer of any other status. @throws {SalesforceError}
+   */
+  read<T>(call: Call, read: (answer: Answer) => Promise<T>): Promise<T>
   /** The body of a success, checked. @throws {SalesforceError} */
   json<T>(call: Call, schema: z.ZodType<T>): Promise<T>
 }
@@ -72,7 +75,7 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
   }
 
   return {
-    send: (call) => run(call, async (answer) => answer),
+    read: run,
     json: (call, schema) => run(call, (answer) => readJson(answer, schema)),
   }
 }

@@ -3,7 +3,7 @@ import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
 import { type IngestJobInfo, ingestJobInfo } from './job-info.ts'
 import type { Operation } from './operation.ts'
-import { csv, drain } from './success-body.ts'
+import { drain, openCsv } from './success-body.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
 export {
@@ -91,19 +91,15 @@ async function upload(
   const guarded = guardLength(body)
   const upload = { bytes: body.bytes, stream: guarded.stream }
   try {
-    const answer = await http.send({
-      operation: 'upload',
-      method: 'PUT',
-      path,
-      csv: upload,
-      signal,
-    })
-    await drain(answer)
-    if (guarded.complete()) return
-    throw errorFromContent('upload', answer.status, {
-      kind: 'org-fault',
-      code: 'UPLOAD_CUT_SHORT',
-      text: 'before all of the upload was sent',
+    const call = { operation: 'upload', method: 'PUT', path, csv: upload, signal } as const
+    await http.read(call, async (answer) => {
+      await drain(answer)
+      if (guarded.complete()) return
+      throw errorFromContent('upload', answer.status, {
+        kind: 'org-fault',
+        code: 'UPLOAD_CUT_SHORT',
+        text: 'before all of the upload was sent',
+      })
     })
   } catch (error) {
     const failure = guarded.failure()
@@ -113,7 +109,7 @@ async function upload(
 
 async function remove(http: Http, path: string, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await drain(await http.send({ operation: 'remove', method: 'DELETE', path, signal }))
+    await http.read({ operation: 'remove', method: 'DELETE', path, signal }, drain)
   } catch (error) {
     if (error instanceof SalesforceError && error.kind === 'not-found') return
     throw error
@@ -126,5 +122,5 @@ async function* results(
   path: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* csv(await http.send({ operation, method: 'GET', path, signal }))
+  yield* await http.read({ operation, method: 'GET', path, signal }, openCsv)
 }

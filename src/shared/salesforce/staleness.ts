@@ -37,8 +37,8 @@ function isDoubtful(error: SalesforceError): boolean {
   // That a job is not found is the API's own answer; that there is no API is not.
   if (kind !== 'org-fault' || operation === 'token') return false
   if (code === 'UNSUPPORTED_API_VERSION') return false
-  // No connection, no such name, a certificate of another name.
-  if (httpStatus === null) return true
+  // No connection, no such name, a certificate of another name; a page of whoever is there now.
+  if (httpStatus === null || error.interposed) return true
   const isRedirect = httpStatus >= 300 && httpStatus < 400
   return isRedirect || MOVED_STATUSES.has(httpStatus) || isForeignAnswer(error)
 }

@@ -25,11 +25,28 @@ export async function drain(answer: Answer): Promise<void> {
 }
 
 /**
- * The bytes of a CSV without its byte order mark.
+ * The bytes of a CSV without its byte order mark. Its beginning is there when this resolves.
  *
- * @throws {SalesforceError} before the first of them, where the body is a page or JSON
+ * @throws {SalesforceError} where the body is a page or JSON
  */
-export async function* csv(answer: Answer): AsyncGenerator<Uint8Array, void, undefined> {
+export async function openCsv(
+  answer: Answer,
+): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
+  const bytes = csv(answer)
+  const first = await bytes.next()
+  return first.done ? bytes : after(first.value, bytes)
+}
+
+async function* after(first: Uint8Array, rest: AsyncGenerator<Uint8Array, void, undefined>) {
+  try {
+    yield first
+    yield* rest
+  } finally {
+    await rest.return()
+  }
+}
+
+async function* csv(answer: Answer): AsyncGenerator<Uint8Array, void, undefined> {
   let begin = Buffer.alloc(0)
   let isBegun = false
   for await (const bytes of answer.body()) {

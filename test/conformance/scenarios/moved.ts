@@ -40,14 +40,14 @@ export const MOVED: readonly (CallScenario | JobScenario)[] = [
     from: FOLLOWED,
     exchanges: [poll({ status: 404, headers: HTML, body: GONE, times: 3 }), ENDED],
     logins: 2,
-    gives: { outcome: { deleted: 3 }, faults: ['outage', 'outage'] },
+    gives: { outcome: { deleted: 3 } },
   },
   {
     title: 'one page with 200 between answers of the API is no reason to log in',
     from: FOLLOWED,
     exchanges: [poll({ status: 200, headers: HTML, body: NO_ROUTE }), ENDED],
     logins: 1,
-    gives: { outcome: { deleted: 3 }, faults: ['outage'] },
+    gives: { outcome: { deleted: 3 } },
   },
   {
     title: 'an expired session that is told with 403 is renewed, and the close repeated',

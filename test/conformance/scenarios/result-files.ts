@@ -90,7 +90,7 @@ export const RESULT_FILES: readonly (CallScenario | JobScenario)[] = [
   {
     title: 'a page with 200 is no result file',
     call: 'failedResults',
-    exchanges: [{ request: FAILED, status: 200, headers: HTML, body: MAINTENANCE_PAGE }],
+    exchanges: [{ request: FAILED, status: 200, times: 4, headers: HTML, body: MAINTENANCE_PAGE }],
     gives: { error: { kind: 'org-fault', code: 'NOT_CSV', judged: 'org-fault' } },
   },
   {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
 import {
+  blocks,
   type Handler,
   JOB,
   JOBS,
@@ -11,6 +12,7 @@ import {
   serve,
   setup,
   stillClock,
+  textOf,
 } from './fake-salesforce.ts'
 
 /**
@@ -20,6 +22,8 @@ import {
 
 const TOKEN_PATH = 'POST /services/oauth2/token'
 const GET = `GET ${JOBS}/${JOB}`
+const RESULTS = `GET ${JOBS}/${JOB}/failedResults`
+const UPLOAD = `PUT ${JOBS}/${JOB}/batches`
 const CREATE = `POST ${JOBS}`
 const USERINFO = 'GET /services/oauth2/userinfo'
 const OURS = '00D5f000004XZjp'
@@ -47,6 +51,7 @@ const OLD_HOSTS: Readonly<Record<string, Handler>> = {
   'has no route, 420': page(420),
   'has no route, 406': page(406),
   'is gone, 410': page(410),
+  'is down for maintenance, 503': page(503),
   'shows a page with 200': page(200),
   'shows "URL No Longer Exists"': page(404, '<h1>URL No Longer Exists</h1>'),
   'resets every connection': (request) => void request.socket.destroy(),
@@ -67,6 +72,11 @@ async function moved(t: TestContext, { old, org = OURS }: Moved) {
     [CREATE]: async (request, response) => {
       await received(request)
       json(response, 200, job())
+    },
+    [RESULTS]: (_, response) => response.writeHead(200, { 'content-type': 'text/csv' }).end('Id\n'),
+    [UPLOAD]: async (request, response) => {
+      await received(request)
+      response.writeHead(201).end()
     },
   })
   const gone = await serve(t, old === 'refuses connections' ? {} : { '*': old })
@@ -126,6 +136,20 @@ for (const [how, old] of [
     assert.deepEqual([org.logins(), org.callsAtNew()], [2, [CREATE]])
   })
 }
+
+test('a page in place of result files and of an answer to an upload is a sign as well', async (t) => {
+  const shown = page(200)
+  const results = await moved(t, { old: shown })
+  const read = () => textOf(results.salesforce.ingest.failedResults(JOB))
+  assert.equal(await read(), 'Id\n')
+  assert.deepEqual([results.logins(), results.callsAtNew()], [2, [RESULTS]])
+
+  const uploads = await moved(t, { old: shown })
+  const upload = () => uploads.salesforce.ingest.upload(JOB, { bytes: 3, stream: blocks('Id\n') })
+  for (let tries = 0; tries < 3; tries++) await assert.rejects(upload(), { code: 'NOT_AN_ANSWER' })
+  await upload()
+  assert.deepEqual([uploads.logins(), uploads.callsAtNew()], [2, [UPLOAD]])
+})
 
 test('an org that stays where it is is logged in to once a minute at most', async (t) => {
   const { clock } = stillClock()
