@@ -12,6 +12,7 @@ import { type Context, endsAllWork } from './context.ts'
 import { enteredBefore, markEntered } from './door/entered.ts'
 import { generatedId, idByJob } from './door/job-id.ts'
 import { JobRefusedError } from './door/job-refused.ts'
+import { assertRepeats } from './door/repeats.ts'
 import { hindranceOf } from './every-job.ts'
 import { handOver, putAside } from './hand-over.ts'
 import type { Process } from './jobs-in-hand.ts'
@@ -107,6 +108,7 @@ function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): Del
   assertAddressed(job)
   const hindrance = hindranceOf(job)
   if (hindrance !== undefined) throw hindrance
+  assertRepeats(job)
   const request = parseRequest(withId(job), ctx.clock.now())
   if (request.source.type === 'upload') {
     throw new RefusedError(

@@ -1,6 +1,7 @@
 import type { Job } from 'bullmq'
 import { DOOR, isNewerOrder, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
 import { type Context, endsAllWork, LaterError } from './context.ts'
+import { isWakeUp } from './door/repeats.ts'
 import { enter } from './door.ts'
 import { giveBack, handOver, putAside } from './hand-over.ts'
 import { NoRoomError } from './plan/memory-gate.ts'
@@ -27,6 +28,7 @@ export async function processRequestJob(
 ): Promise<unknown> {
   try {
     ctx.signal.throwIfAborted()
+    if (isWakeUp(job)) return null
     if (job.name === DOOR) return await enter(job, token, deps, ctx)
     const data = parseRequestJob(job.data)
     if (data === null && !isNewerOrder(job.data)) return await enter(job, token, deps, ctx)

@@ -115,6 +115,20 @@ describe('a job without an id', () => {
     await queue.removeJobScheduler('nightly')
   })
 
+  for (const [title, fields] of [
+    ['whose runs BullMQ 6 does not order', { rjk: 'deletion-request::::500' }],
+    ['of Bull', {}],
+    ['of BullMQ 5, which has lost its data', { rjk: 'd41d8cd98f00b204', data: '{}' }],
+  ] as const) {
+    test(`of a repeatable job ${title}, is refused`, async () => {
+      const id = `repeat:${title}:1796040000000`
+      const data = JSON.stringify(request())
+      await addRaw(id, { data, opts: '{"repeat":{"every":500}}', ...fields })
+      assert.match(await assertRefused(id, 'INVALID_REQUEST'), GENERATED)
+      assert.match((await endedJob(queue, id)).failedReason, /upsertJobScheduler/)
+    })
+  }
+
   test('of a Python program may have a whole number for its job id', async () => {
     await addRaw('7', { data: JSON.stringify(request()) })
     const { request: id } = (await endedJob(queue, '7')).returnvalue
@@ -177,6 +191,12 @@ describe('a job is refused, with a receipt under a generated id,', () => {
   test('of which Redis has nothing but the id', async () => {
     await client.multi().lpush(queue.toKey('wait'), '10').zadd(queue.toKey('marker'), 0, '0').exec()
     assert.match(await assertRefused('10', 'UNKNOWN_JOB'), GENERATED)
+  })
+
+  test('but no entry by which BullMQ 3 wakes its workers', async () => {
+    await client.multi().lpush(queue.toKey('wait'), '0').zadd(queue.toKey('marker'), 0, '0').exec()
+    const { returnvalue } = await endedJob(queue, '0')
+    assert.equal(returnvalue, null)
   })
 
   test('whose id belongs to another request; the log names both', async () => {
