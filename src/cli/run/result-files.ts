@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { eachResult } from '../../worker/ingest/result-csv.ts'
+import { type CsvRecord, eachRecord } from '../../worker/ingest/csv-records.ts'
 
 /** The files of a request that exist, each by its name, as paths from the working directory. */
 export async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>> {
@@ -27,17 +27,18 @@ export interface InvalidRow {
 /** Enough for the rows that are shown: a file of refused rows may be as long as its source. */
 const FIRST_BYTES = 64 * 1024
 
-/** The first rows of an `invalid.csv`. */
+/** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
 export async function firstInvalidRows(path: string, most: number): Promise<readonly InvalidRow[]> {
   const rows: InvalidRow[] = []
   const start = createReadStream(path, { end: FIRST_BYTES - 1 })
-  await eachResult(
-    start,
-    ['Line', 'Value', 'Reason'],
-    (line = '', value = '', reason = '') => {
-      if (rows.length < most) rows.push({ line, value, reason })
-    },
-    async () => {},
-  )
+  let isHeader = true
+  const row = (record: CsvRecord) => {
+    // The last row may be cut short.
+    if (!isHeader && record.count === 3 && rows.length < most) {
+      rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
+    }
+    isHeader = false
+  }
+  await eachRecord(start, row, async () => {})
   return rows
 }

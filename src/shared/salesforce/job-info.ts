@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { numberField } from './number-field.ts'
 
 /** The states of an ingest job (Bulk API 2.0 guide, Get Job Info). */
 export const INGEST_JOB_STATES = [
@@ -42,18 +43,24 @@ export interface IngestJobInfo {
   readonly errorMessage: string | null
 }
 
-/** A number of rows, or the same as text; null where it is anything else. */
+const wholeNumber = numberField.pipe(z.int().nonnegative())
+
+/** A number of rows; null where it is anything else. */
 const count = z
   .unknown()
   .optional()
-  .transform((value) => {
-    const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
-    return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : null
-  })
+  .transform((value) => wholeNumber.safeParse(value).data ?? null)
+/** What is only shown, or compared with itself; null where it is no text. */
 const text = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? null)
+  .unknown()
+  .optional()
+  .transform((value) => (typeof value === 'string' ? value : null))
+/** A form that every job of ours has: another one's result files would be read wrongly. */
+const form = (expected: string) =>
+  z
+    .string()
+    .refine((value) => value.toUpperCase() === expected, `expected ${expected}`)
+    .nullish()
 
 /** What the API returns is `state`; one page of the documentation says `status`, so both count. */
 export const ingestJobInfo: z.ZodType<IngestJobInfo> = z
@@ -67,10 +74,9 @@ export const ingestJobInfo: z.ZodType<IngestJobInfo> = z
     numberRecordsProcessed: count,
     numberRecordsFailed: count,
     errorMessage: text,
-    // Every job of ours has these: another one's result files would be read wrongly.
-    contentType: z.literal('CSV').nullish(),
-    lineEnding: z.literal('LF').nullish(),
-    columnDelimiter: z.literal('COMMA').nullish(),
+    contentType: form('CSV'),
+    lineEnding: form('LF'),
+    columnDelimiter: form('COMMA'),
   })
   .transform(({ state, status, ...job }, context) => {
     const { contentType: _, lineEnding: __, columnDelimiter: ___, ...info } = job

@@ -1,20 +1,22 @@
 import { z } from 'zod'
 import { SalesforceError } from './errors.ts'
 import type { Http } from './http.ts'
+import { numberField } from './number-field.ts'
 import { orgIdField } from './org-id.ts'
 
 /** Who the login is, and where. */
 export interface User {
   /** 18 characters, prefix 00D. */
   readonly orgId: string
-  readonly username: string
+  /** Null where the answer has none. */
+  readonly username: string | null
 }
 
 const USERINFO = '/services/oauth2/userinfo'
 
 const userinfo = z.object({
   organization_id: orgIdField,
-  preferred_username: z.string(),
+  preferred_username: z.string().nullish(),
 })
 
 /**
@@ -25,7 +27,7 @@ export async function identify(http: Http, signal?: AbortSignal): Promise<User |
   const call = { operation: 'userinfo', method: 'GET', path: USERINFO, signal } as const
   try {
     const user = await http.json(call, userinfo)
-    return { orgId: user.organization_id, username: user.preferred_username }
+    return { orgId: user.organization_id, username: user.preferred_username ?? null }
   } catch (error) {
     if (error instanceof SalesforceError && error.httpStatus === 403) return null
     throw error
@@ -113,7 +115,7 @@ export interface OrgLimits {
 }
 
 const limit = z
-  .object({ Max: z.number(), Remaining: z.number() })
+  .object({ Max: numberField, Remaining: numberField })
   .nullish()
   .transform((value) => (value ? { max: value.Max, remaining: value.Remaining } : null))
 
@@ -140,7 +142,12 @@ export interface ApiVersion {
   readonly label: string
 }
 
-const apiVersions = z.array(z.object({ version: z.string(), label: z.string() }))
+const apiVersions = z.array(
+  z.object({
+    version: z.union([z.string(), z.number().transform((version) => version.toFixed(1))]),
+    label: z.string().catch(''),
+  }),
+)
 
 export function versions(http: Http, signal?: AbortSignal): Promise<ApiVersion[]> {
   const path = '/services/data/'

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import type { IdSet } from '../id-set.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
-import { eachResult } from './result-csv.ts'
+import { eachResult, type VisitRow } from './result-csv.ts'
 import { classOf, type JobFailure, parseRowError } from './retry.ts'
 
 /** Result files into the books of the chunks whose rows they judge. */
@@ -57,7 +57,7 @@ export async function readFailures(
 ): Promise<void> {
   const { job, order, hasTries, collector, ctx } = reading
   const again = new Set(books.filter(hasTries))
-  const visit = (id: string, error: string, sfId: string) => {
+  const visit: VisitRow = (id, sfId, error) => {
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
     else if (sfId !== '' && !isSame(sfId, id)) odd.unreadable++
@@ -69,8 +69,7 @@ export async function readFailures(
     } else judgeFailure(book, parseRowError(error), order.operation, again.has(book))
   }
   const csv = collector.api.failedResults(job.id, ctx.signal)
-  const columns = ['Id', 'sf__Error', 'sf__Id'] as const
-  const broken = await eachResult(csv, columns, visit, () => drain(books))
+  const broken = await eachResult(csv, 'sf__Error', visit, () => drain(books))
   odd.unreadable += broken
 }
 
@@ -95,7 +94,7 @@ export async function readSuccesses(
   { known, found }: Suspects,
   odd: Oddities,
 ): Promise<void> {
-  const visit = (id: string, sfId: string, created: string) => {
+  const visit: VisitRow = (id, sfId, created) => {
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
     // A delete creates nothing: the row is of another operation.
@@ -106,8 +105,7 @@ export async function readSuccesses(
     } else if (!book.isAmongSuccesses(scratch)) book.deleted(scratch)
   }
   const csv = api.successfulResults(job.id, ctx.signal)
-  const columns = ['Id', 'sf__Id', 'sf__Created'] as const
-  const broken = await eachResult(csv, columns, visit, () => drain(books))
+  const broken = await eachResult(csv, 'sf__Created', visit, () => drain(books))
   odd.unreadable += broken
 }
 

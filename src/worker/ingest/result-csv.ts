@@ -2,9 +2,10 @@ import { ExpungeError } from '../../shared/errors.ts'
 import { type CsvRecord, eachRecord } from './csv-records.ts'
 
 /**
- * The result files of an ingest job, read as they arrive. Columns are found by name: their order is
- * not promised, and the echoed `Id` is the one to trust, for failures leave `sf__Id` empty (Bulk
- * API 2.0, Get Job Failed Record Results). An empty body, as of a 204, has no rows.
+ * The result files of an ingest job, read as they arrive. Columns are found by name, for their order
+ * is not promised. The echoed `Id` is the one to trust, for failures leave `sf__Id` empty (Bulk API
+ * 2.0, Get Job Failed Record Results); `sf__Id` stands in where no `Id` is echoed, or an empty one.
+ * Up to version 52 failures have no `sf__Id` at all. An empty body, as of a 204, has no rows.
  */
 
 /** A result file without the columns that the API promises. */
@@ -12,48 +13,64 @@ export class ResultFormatError extends ExpungeError {
   readonly code = 'RESULT_FORMAT'
 }
 
-/** Three, not a list: rows come by the million, and an array for each would be as much garbage. */
-type Columns = readonly [string, string, string]
+/** What a file tells of each row, by the column that only this file has. */
+export type ToldColumn = 'sf__Error' | 'sf__Created'
+
+/** Three values, not a list: rows come by the million, and an array for each would be as much garbage. */
+export type VisitRow = (id: string, sfId: string, told: string) => void
+
+interface Positions {
+  readonly id: number
+  /** -1 where the file has no such column. */
+  readonly sfId: number
+  readonly told: number
+}
 
 /**
- * Calls `visit` with the values of the named columns, in their order, for each row. Resolves with
- * the number of rows that have not as many fields as the header: those were cut off, or broken by a
- * stray quote, and what they say may be half of the truth.
+ * Calls `visit` with the id, `sf__Id` and the value of the column `told` of each row. Resolves with
+ * the number of rows that have no id, or not as many fields as the header: those were cut off, or
+ * broken by a stray quote, and what they say may be half of the truth.
  *
  * @param pause awaited now and then, so that whatever `visit` gathers stays bounded
  * @throws ResultFormatError where a column is missing
  */
 export async function eachResult(
   csv: AsyncIterable<Uint8Array>,
-  columns: Columns,
-  visit: (first: string, second: string, third: string) => void,
+  told: ToldColumn,
+  visit: VisitRow,
   pause: () => Promise<void>,
 ): Promise<number> {
-  let at: readonly number[] | undefined
+  let at: Positions | undefined
   let width = 0
   let broken = 0
   const row = (record: CsvRecord) => {
     if (at === undefined) {
       width = record.count
-      at = columns.map((column) => positionOf(column, record))
+      at = positionsOf(told, record)
       return
     }
-    if (record.count !== width) {
-      broken++
-      return
-    }
-    const [first = -1, second = -1, third = -1] = at
-    visit(record.text(first), record.text(second), record.text(third))
+    const sfId = record.text(at.sfId)
+    const id = record.text(at.id) || sfId
+    if (record.count !== width || id === '') broken++
+    else visit(id, sfId, record.text(at.told))
   }
   await eachRecord(csv, row, pause)
   return broken
 }
 
-function positionOf(column: string, header: CsvRecord): number {
+function positionsOf(told: ToldColumn, header: CsvRecord): Positions {
   const names = Array.from({ length: header.count }, (_, index) => header.text(index))
-  const index = names.findIndex((name) => name.toLowerCase() === column.toLowerCase())
-  if (index >= 0) return index
+  const lower = names.map((name) => name.toLowerCase())
+  const find = (column: string) => lower.indexOf(column.toLowerCase())
+  const sfId = find('sf__Id')
+  const positions = { id: find('Id') < 0 ? sfId : find('Id'), sfId, told: find(told) }
+  if (positions.id < 0) throw missing('Id', names)
+  if (positions.told < 0) throw missing(told, names)
+  return positions
+}
+
+function missing(column: string, names: readonly string[]): ResultFormatError {
   // Where the first row is no header it holds what nobody may log.
   const shown = names.map((name) => (/^[a-z_]{1,40}$/i.test(name) ? name : '…'))
-  throw new ResultFormatError(`A result file has no column ${column}, but ${shown.join(', ')}.`)
+  return new ResultFormatError(`A result file has no column ${column}, but ${shown.join(', ')}.`)
 }

@@ -75,6 +75,19 @@ export const JOB_INFO: readonly (CallScenario | JobScenario)[] = [
     }),
     { state: 'JobComplete', systemModstamp: null },
   ),
+  reads(
+    'text where a later release has an object is none',
+    read('Failed', 66, {
+      ...counters(0, 0),
+      ...{ systemModstamp: 1767389623000, errorMessage: { code: 'InvalidBatch' } },
+    }),
+    { state: 'Failed', systemModstamp: null, errorMessage: null },
+  ),
+  reads(
+    'the form of its files in another case is the same form',
+    read('InProgress', 66, { contentType: 'csv', lineEnding: 'lf', columnDelimiter: 'Comma' }),
+    { state: 'InProgress' },
+  ),
   reads('a state that nobody knows is one', read('Queued'), { state: 'Queued' }),
   {
     title: 'an unknown state is waited out',

@@ -53,6 +53,36 @@ export const LIMITS: readonly CallScenario[] = [
     gives: { value: { DailyApiRequests: null, DailyBulkApiBatches: null } },
   },
   {
+    title: 'limits as text are numbers',
+    call: 'limits',
+    exchanges: [
+      {
+        ...{ request: LIMITS_ANSWER, status: 200 },
+        body: {
+          DailyApiRequests: { Max: '15000', Remaining: '12' },
+          DailyBulkApiBatches: { Max: '15000', Remaining: '0' },
+        },
+      },
+    ],
+    gives: {
+      value: {
+        DailyApiRequests: { max: 15000, remaining: 12 },
+        DailyBulkApiBatches: { max: 15000, remaining: 0 },
+      },
+    },
+  },
+  {
+    title: 'versions as numbers and without labels are versions',
+    call: 'versions',
+    exchanges: [
+      {
+        ...{ request: 'GET /services/data/', status: 200 },
+        body: [{ url: '/services/data/v66.0', version: 66 }],
+      },
+    ],
+    gives: { value: [{ version: '66.0', label: '' }] },
+  },
+  {
     title: 'versions with fields of a later release are read, oldest first',
     call: 'versions',
     exchanges: [

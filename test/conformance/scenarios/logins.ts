@@ -94,6 +94,15 @@ export const LOGINS: readonly CallScenario[] = [
     gives: { value: { orgId: ORG_ID, username: 'robot@example.com' } },
   },
   {
+    title: 'userinfo without a user name tells the org all the same',
+    call: 'login',
+    exchanges: [
+      { request: USERINFO, status: 200, body: { organization_id: ORG_ID } },
+      { request: 'GET query', status: 200, body: ORGANIZATION },
+    ],
+    gives: { value: { orgId: ORG_ID, username: null, name: 'Acme' } },
+  },
+  {
     title: 'client credentials asked for at login.salesforce.com lead to the My Domain host',
     call: 'limits',
     exchanges: refused(400, 'invalid_grant', 'request not supported on this domain'),

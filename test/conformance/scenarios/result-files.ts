@@ -1,4 +1,4 @@
-import { id18, ids18 } from '../../helpers/ids.ts'
+import { id15, id18, ids18 } from '../../helpers/ids.ts'
 import {
   counters,
   failedRows,
@@ -77,6 +77,81 @@ export const RESULT_FILES: readonly (CallScenario | JobScenario)[] = [
     { body: failedRows([id18(1), 'DELETE_FAILED:case "A, B"\nand others:--']) },
     { outcome: { deleted: 2, failed: 1 }, failures: { DELETE_FAILED: 1 } },
   ),
+  oneFailed(
+    'a byte order mark is no part of the first column',
+    { body: `\uFEFF${failedRows([id18(1), GONE])}` },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'a byte order mark before a header without quotes is none either',
+    { body: `\uFEFFsf__Id,sf__Error,Id\r\n,${GONE},${id18(1)}\r\n` },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'a header in another case is the same header',
+    { body: `"SF__ID","SF__ERROR",ID\n${ROW}\n` },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'sf__Id is the id where no Id is echoed',
+    { body: `"sf__Id","sf__Error"\n"${id18(1)}","${GONE}"\n` },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'sf__Id is the id where the echoed one is empty',
+    { body: `"sf__Id","sf__Error",Id\n"${id18(1)}","${GONE}",""\n` },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'failures of v52 and before have no sf__Id',
+    { body: `"sf__Error",Id\n"${GONE}","${id18(1)}"\n` },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'ids of 15 characters are those that were sent',
+    { body: failedRows([id15(1), GONE]) },
+    ONE_GONE,
+  ),
+  oneFailed(
+    'a file that is announced as HTML is read all the same',
+    { headers: HTML, body: failedRows([id18(1), GONE]) },
+    ONE_GONE,
+  ),
+  {
+    title: 'successes without an echoed Id count by their sf__Id',
+    from: { step: 'collect', jobId: JOB },
+    exchanges: [
+      { request: `GET ${PATH}`, status: 200, body: read('Aborted', 66, counters(2, 0)) },
+      { request: FAILED, status: 200, headers: TEXT_CSV, body: failedRows() },
+      {
+        ...{ request: `GET ${PATH}/successfulResults`, status: 200, headers: TEXT_CSV },
+        body: `\uFEFF"sf__Id","sf__Created"\n"${id18(0)}","false"\n"${id18(2)}","false"\n`,
+      },
+    ],
+    gives: { outcome: { deleted: 2 }, again: 1, state: 'Aborted' },
+  },
+  {
+    title: 'another delimiter than the job has is not believed',
+    from: { step: 'collect', jobId: JOB },
+    exchanges: [
+      ...Array.from({ length: 6 }, () => [
+        { request: `GET ${PATH}`, status: 200, body: read('JobComplete', 66, counters(3, 1)) },
+        {
+          request: FAILED,
+          status: 200,
+          body: `"sf__Id";"sf__Error";Id\n"";"${GONE}";"${id18(1)}"\n`,
+        },
+      ]).flat(),
+      { request: `GET ${PATH}`, status: 200, body: read('JobComplete', 66, counters(3, 1)) },
+    ],
+    gives: { outcome: { unprocessed: 3 }, error: 'RESULT_FORMAT' },
+  },
+  {
+    title: 'JSON with 200 is no result file',
+    call: 'failedResults',
+    exchanges: [{ request: FAILED, status: 200, headers: TEXT_CSV, body: ' {"records":[]}' }],
+    gives: { error: { kind: 'org-fault', code: 'NOT_CSV', judged: 'org-fault' } },
+  },
   {
     title: 'empty files of a job of which nothing is counted send all its rows again',
     from: { step: 'collect', jobId: JOB },
