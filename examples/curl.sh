@@ -51,7 +51,7 @@ status=$(follow "$id-list")
 echo "$id-list: $status"
 
 # A CSV of any size, with the options in the query string; rows that are no ids are skipped and reported.
-api "$requests?id=$id-csv&org=$org&object=Contact&onInvalid=skip" --output /dev/null \
+api "$requests/csv?id=$id-csv&org=$org&object=Contact&onInvalid=skip" --output /dev/null \
   --header 'Content-Type: text/csv' --request POST --upload-file "$csv"
 status=$(follow "$id-csv")
 echo "$id-csv: $status"

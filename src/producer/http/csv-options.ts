@@ -27,7 +27,9 @@ function textToValue(name: string, text: unknown): unknown {
 /** `null` is how a request says "never": without a brake, for one. */
 function numberIn(text: unknown): unknown {
   if (text === 'null') return null
-  return typeof text === 'string' && /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : text
+  return typeof text === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)
+    ? Number(text)
+    : text
 }
 
 /** The problem under the name that the query string has for the field. */

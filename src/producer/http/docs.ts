@@ -8,14 +8,17 @@ export async function docsRoutes(
   app: FastifyInstance,
   { version }: { version: string },
 ): Promise<void> {
-  const text = JSON.stringify(openApiDocument({ version }))
+  const description = openApiDocument({ version })
+  const text = JSON.stringify(description)
+  // The page calls the service that it comes from, whatever its address is outside.
+  const document = JSON.parse(JSON.stringify({ ...description, servers: [{ url: '/' }] }))
   app.get('/openapi.json', async (_, reply) =>
     reply.type('application/json; charset=utf-8').send(text),
   )
   app.get('/', async (_, reply) => reply.redirect('/docs/'))
   await app.register((scope, _, done) => {
     scope.addHook('onRequest', sendWhole)
-    void scope.register(swagger, { mode: 'static', specification: { document: JSON.parse(text) } })
+    void scope.register(swagger, { mode: 'static', specification: { document } })
     void scope.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: CSP,

@@ -21,7 +21,12 @@ export const listQuery = z.strictObject({
   org,
   status: z.enum(STATUSES).optional(),
   object: z.string().regex(OBJECT_NAME, `expected ${OBJECT_NAME_FORM}`).optional(),
-  limit: z.coerce.number().pipe(z.int().min(1).max(MOST_PER_PAGE)).default(50),
+  limit: z
+    .string()
+    .regex(/^[0-9]{1,9}$/, 'expected a whole number')
+    .transform(Number)
+    .pipe(z.int().min(1).max(MOST_PER_PAGE))
+    .default(50),
   cursor: z.string().max(500).optional(),
 })
 

@@ -4,11 +4,6 @@
 // biome-ignore-all assist: generated
 
 
-/** OneOf type helpers */
-type Without<T, U> = { [P in Exclude<keyof T, keyof U>]?: never };
-type XOR<T, U> = (T | U) extends object ? (Without<T, U> & U) | (Without<U, T> & T) : T | U;
-type OneOf<T extends any[]> = T extends [infer Only] ? Only : T extends [infer A, infer B, ...infer Rest] ? OneOf<[XOR<A, B>, ...Rest]> : never;
-
 export interface paths {
   "/v1/deletion-requests": {
     /**
@@ -18,14 +13,26 @@ export interface paths {
     get: operations["listDeletionRequests"];
     /**
      * Submit a deletion request
-     * @description As JSON with up to 10,000 ids, or as a CSV of any size, whose options stand in the query string. The CSV needs
-     * a column `Id`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+     * @description As JSON, with up to 10,000 ids, or naming a file that workers can read.
      *
      * A key needs the role `submit`, and must be for the org, object, operation, priority and source; `code` says which is missing (403).
      * Its own limit of records counts like `maxRecords`. Where it has a budget of records, a list that does not fit is answered with 429
      * `BUDGET_EXCEEDED`; an upload or a file that does not fit ends `refused`.
      */
     post: operations["submitDeletionRequest"];
+  };
+  "/v1/deletion-requests/csv": {
+    /**
+     * Submit a deletion request with a CSV
+     * @description A CSV of any size, staged as it comes. The other fields of the request stand in the query string. The CSV needs
+     * a column `Id`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+     * A body without a `Content-Type` is taken as `text/csv`, and so is one of `text/plain` or `application/octet-stream`.
+     *
+     * A key needs the role `submit`, and must be for the org, object, operation, priority and source; `code` says which is missing (403).
+     * Its own limit of records counts like `maxRecords`. Where it has a budget of records, a list that does not fit is answered with 429
+     * `BUDGET_EXCEEDED`; an upload or a file that does not fit ends `refused`.
+     */
+    post: operations["uploadDeletionRequest"];
   };
   "/v1/deletion-requests/{id}": {
     /**
@@ -137,98 +144,20 @@ export interface components {
        * @default null
        */
       callbackUrl?: string | null;
-      source: OneOf<[{
-        /** @constant */
-        type: "ids";
-        ids: string[];
-      }, {
-        /** @constant */
-        type: "upload";
-        column?: string;
-      }, {
-        /** @constant */
-        type: "file";
-        path: string;
-        /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
-        sha256?: string;
-        column?: string;
-      }]>;
+      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"];
     };
-    Receipt: {
-      id: string;
-      org: string;
-      orgId: string | null;
-      object: string;
-      operation: string;
-      /** @enum {string} */
-      status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
-      submittedAt: string;
-      finishedAt: string;
-      reason: string | null;
-      plan: components["schemas"]["Plan"] | null;
-      outcome: components["schemas"]["Outcome"] | null;
-      failures: {
-        [key: string]: number;
-      };
-      ingestJobs: {
-          id: string;
-          state: string;
-          /** Format: int64 */
-          records: number;
-          /** Format: int64 */
-          attempt: number;
-        }[];
-      files: {
-          name: string;
-          /** Format: int64 */
-          rows: number;
-          /** Format: int64 */
-          bytes: number;
-          sha256: string;
-        }[];
-      /** @default null */
-      submittedBy: string | null;
-      /** @default null */
-      approvedBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      /** @default null */
-      cancelledBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      error: {
-        code: string;
-        message: string;
-      } | null;
+    IdsSource: {
+      /** @constant */
+      type: "ids";
+      ids: string[];
     };
-    Plan: {
-      /** Format: int64 */
-      read: number;
-      /** Format: int64 */
-      accepted: number;
-      /** Format: int64 */
-      invalid: number;
-      /** Format: int64 */
-      duplicate: number;
-      /** Format: int64 */
-      unchecked: number;
-      /** Format: int64 */
-      chunks: number;
-      sha256: string;
-    };
-    Outcome: {
-      /** Format: int64 */
-      deleted: number;
-      /** Format: int64 */
-      alreadyGone: number;
-      /** Format: int64 */
-      failed: number;
-      /** Format: int64 */
-      unprocessed: number;
+    FileSource: {
+      /** @constant */
+      type: "file";
+      path: string;
+      /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+      sha256?: string;
+      column?: string;
     };
     StoredRequest: {
       /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. */
@@ -305,21 +234,100 @@ export interface components {
        * @default null
        */
       callbackUrl: string | null;
-      source: OneOf<[{
-        /** @constant */
-        type: "ids";
-      }, {
-        /** @constant */
-        type: "upload";
-        column?: string;
-      }, {
-        /** @constant */
-        type: "file";
-        path: string;
-        /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
-        sha256?: string;
-        column?: string;
-      }]>;
+      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"];
+    };
+    StoredIdsSource: {
+      /** @constant */
+      type: "ids";
+    };
+    StoredUploadSource: {
+      /** @constant */
+      type: "upload";
+      column?: string;
+    };
+    StoredFileSource: {
+      /** @constant */
+      type: "file";
+      path: string;
+      /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+      sha256?: string;
+      column?: string;
+    };
+    Receipt: {
+      id: string;
+      org: string;
+      orgId: string | null;
+      object: string;
+      operation: string;
+      /** @enum {string} */
+      status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
+      submittedAt: string;
+      finishedAt: string;
+      reason: string | null;
+      plan: components["schemas"]["Plan"] | null;
+      outcome: components["schemas"]["Outcome"] | null;
+      failures: {
+        [key: string]: number;
+      };
+      ingestJobs: {
+          id: string;
+          state: string;
+          /** Format: int64 */
+          records: number;
+          /** Format: int64 */
+          attempt: number;
+        }[];
+      files: {
+          name: string;
+          /** Format: int64 */
+          rows: number;
+          /** Format: int64 */
+          bytes: number;
+          sha256: string;
+        }[];
+      /** @default null */
+      submittedBy: string | null;
+      /** @default null */
+      approvedBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @default null */
+      cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      error: {
+        code: string;
+        message: string;
+      } | null;
+    };
+    Plan: {
+      /** Format: int64 */
+      read: number;
+      /** Format: int64 */
+      accepted: number;
+      /** Format: int64 */
+      invalid: number;
+      /** Format: int64 */
+      duplicate: number;
+      /** Format: int64 */
+      unchecked: number;
+      /** Format: int64 */
+      chunks: number;
+      sha256: string;
+    };
+    Outcome: {
+      /** Format: int64 */
+      deleted: number;
+      /** Format: int64 */
+      alreadyGone: number;
+      /** Format: int64 */
+      failed: number;
+      /** Format: int64 */
+      unprocessed: number;
     };
     Request: {
       id: string;
@@ -420,7 +428,18 @@ export interface components {
   responses: never;
   parameters: never;
   requestBodies: never;
-  headers: never;
+  headers: {
+    /** @description Finds the call in the log of the service. */
+    "X-Request-Id": string;
+    /** @description Seconds after which to ask again. */
+    "Retry-After": number;
+    /** @description How to send a key. */
+    "WWW-Authenticate": string;
+    /** @description Where the request can be looked at. */
+    Location: string;
+    /** @description SHA-256 of the file, as in the receipt (RFC 9530). */
+    "Repr-Digest": string;
+  };
   pathItems: never;
 }
 
@@ -452,36 +471,55 @@ export interface operations {
     responses: {
       /** @description A page. */
       200: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/json": components["schemas"]["RequestPage"];
         };
       };
       /** @description Bad Request */
       400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unauthorized */
       401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Forbidden */
       403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Not Found */
       404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -489,8 +527,17 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -498,6 +545,9 @@ export interface operations {
       };
       /** @description Internal Server Error */
       500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -505,8 +555,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -516,8 +566,7 @@ export interface operations {
   };
   /**
    * Submit a deletion request
-   * @description As JSON with up to 10,000 ids, or as a CSV of any size, whose options stand in the query string. The CSV needs
-   * a column `Id`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+   * @description As JSON, with up to 10,000 ids, or naming a file that workers can read.
    *
    * A key needs the role `submit`, and must be for the org, object, operation, priority and source; `code` says which is missing (403).
    * Its own limit of records counts like `maxRecords`. Where it has a budget of records, a list that does not fit is answered with 429
@@ -526,38 +575,8 @@ export interface operations {
   submitDeletionRequest: {
     parameters: {
       query?: {
-        /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. CSV only. */
-        id?: string;
-        /** @description The Salesforce org, by its name. Default: default. */
+        /** @description The Salesforce org, by its name. */
         org?: string;
-        /** @description API name of the object, as in Contact. CSV only. */
-        object?: string;
-        /** @description hardDelete, past the Recycle Bin, only where the configuration of the org allows it. Default: delete. CSV only. */
-        operation?: "delete" | "hardDelete";
-        /** @description Which requests go first. Default: normal. CSV only. */
-        priority?: "high" | "normal" | "low";
-        /** @description Rows that are no such ids: refuse the request before anything is deleted, or skip and report them. Default: refuse. CSV only. */
-        onInvalid?: "refuse" | "skip";
-        /** @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way. Default: refuse. CSV only. */
-        onUnchecked?: "refuse" | "accept";
-        /** @description Refuses a source with more records. May only lower the limit of the org. CSV only. */
-        maxRecords?: number | null;
-        /** @description Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops. Default: 0.5. CSV only. */
-        maxFailureRatio?: number | null;
-        /** @description Makes the plan and deletes nothing. Default: false. CSV only. */
-        dryRun?: boolean;
-        /** @description required: the plan waits until somebody approves it. Default: auto. CSV only. */
-        approval?: "auto" | "required";
-        /** @description Whether a small request may share an ingest job with others. Default: true. CSV only. */
-        coalesce?: boolean;
-        /** @description Cancels what is not deleted by then. CSV only. */
-        deadline?: string | null;
-        /** @description Kept in receipt and audit log. CSV only. */
-        reason?: string | null;
-        /** @description Told of the receipt. CSV only. */
-        callbackUrl?: string | null;
-        /** @description Column that holds the ids; Id where absent. CSV only. */
-        column?: string;
       };
     };
     requestBody: {
@@ -577,6 +596,209 @@ export interface operations {
          * }
          */
         "application/json": components["schemas"]["DeletionRequest"];
+      };
+    };
+    responses: {
+      /** @description The very same request is there already. */
+      200: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          Location: components["headers"]["Location"];
+        };
+        content: {
+          "application/json": components["schemas"]["Request"];
+        };
+      };
+      /** @description Accepted and stored. */
+      202: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          Location: components["headers"]["Location"];
+        };
+        content: {
+          "application/json": components["schemas"]["Request"];
+        };
+      };
+      /** @description Bad Request */
+      400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Forbidden */
+      403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Not Found */
+      404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Timeout */
+      408: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Conflict */
+      409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Gone */
+      410: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Payload Too Large */
+      413: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Internal Server Error */
+      500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  /**
+   * Submit a deletion request with a CSV
+   * @description A CSV of any size, staged as it comes. The other fields of the request stand in the query string. The CSV needs
+   * a column `Id`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+   * A body without a `Content-Type` is taken as `text/csv`, and so is one of `text/plain` or `application/octet-stream`.
+   *
+   * A key needs the role `submit`, and must be for the org, object, operation, priority and source; `code` says which is missing (403).
+   * Its own limit of records counts like `maxRecords`. Where it has a budget of records, a list that does not fit is answered with 429
+   * `BUDGET_EXCEEDED`; an upload or a file that does not fit ends `refused`.
+   */
+  uploadDeletionRequest: {
+    parameters: {
+      query: {
+        /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. */
+        id?: string;
+        /** @description The Salesforce org, by its name. */
+        org?: string;
+        /** @description API name of the object, as in Contact. */
+        object: string;
+        /** @description hardDelete, past the Recycle Bin, only where the configuration of the org allows it. */
+        operation?: "delete" | "hardDelete";
+        /** @description Which requests go first. */
+        priority?: "high" | "normal" | "low";
+        /** @description Rows that are no such ids: refuse the request before anything is deleted, or skip and report them. */
+        onInvalid?: "refuse" | "skip";
+        /** @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way. */
+        onUnchecked?: "refuse" | "accept";
+        /** @description Refuses a source with more records. May only lower the limit of the org. */
+        maxRecords?: number;
+        /** @description Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops. */
+        maxFailureRatio?: number | "null";
+        /** @description Makes the plan and deletes nothing. */
+        dryRun?: boolean;
+        /** @description required: the plan waits until somebody approves it. */
+        approval?: "auto" | "required";
+        /** @description Whether a small request may share an ingest job with others. */
+        coalesce?: boolean;
+        /** @description Cancels what is not deleted by then. */
+        deadline?: string;
+        /** @description Kept in receipt and audit log. */
+        reason?: string;
+        /** @description Told of the receipt. */
+        callbackUrl?: string;
+        /** @description Column that holds the ids; Id where absent. */
+        column?: string;
+      };
+    };
+    requestBody: {
+      content: {
         /**
          * @example Id
          * 0035g00000AbCdEAAV
@@ -589,8 +811,8 @@ export interface operations {
       /** @description The very same request is there already. */
       200: {
         headers: {
-          /** @description Where the request can be looked at. */
-          Location?: string;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          Location: components["headers"]["Location"];
         };
         content: {
           "application/json": components["schemas"]["Request"];
@@ -599,8 +821,8 @@ export interface operations {
       /** @description Accepted and stored. */
       202: {
         headers: {
-          /** @description Where the request can be looked at. */
-          Location?: string;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          Location: components["headers"]["Location"];
         };
         content: {
           "application/json": components["schemas"]["Request"];
@@ -608,60 +830,82 @@ export interface operations {
       };
       /** @description Bad Request */
       400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unauthorized */
       401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Forbidden */
       403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Not Found */
       404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Request Timeout */
       408: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Conflict */
       409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Gone */
       410: {
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
-      };
-      /** @description Payload Too Large */
-      413: {
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unsupported Media Type */
       415: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -669,8 +913,17 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -678,6 +931,9 @@ export interface operations {
       };
       /** @description Internal Server Error */
       500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -685,8 +941,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -712,36 +968,55 @@ export interface operations {
     responses: {
       /** @description The request as it is now. */
       200: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/json": components["schemas"]["Request"];
         };
       };
       /** @description Bad Request */
       400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unauthorized */
       401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Forbidden */
       403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Not Found */
       404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -749,8 +1024,17 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -758,6 +1042,9 @@ export interface operations {
       };
       /** @description Internal Server Error */
       500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -765,8 +1052,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -803,60 +1090,91 @@ export interface operations {
     responses: {
       /** @description Approved. */
       200: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/json": components["schemas"]["Request"];
         };
       };
       /** @description Bad Request */
       400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unauthorized */
       401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Forbidden */
       403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Not Found */
       404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Request Timeout */
       408: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Conflict */
       409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Payload Too Large */
       413: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unsupported Media Type */
       415: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -864,8 +1182,17 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -873,6 +1200,9 @@ export interface operations {
       };
       /** @description Internal Server Error */
       500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -880,8 +1210,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -917,60 +1247,91 @@ export interface operations {
     responses: {
       /** @description It is being ended. */
       202: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/json": components["schemas"]["Request"];
         };
       };
       /** @description Bad Request */
       400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unauthorized */
       401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Forbidden */
       403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Not Found */
       404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Request Timeout */
       408: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Conflict */
       409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Payload Too Large */
       413: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unsupported Media Type */
       415: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -978,8 +1339,17 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -987,6 +1357,9 @@ export interface operations {
       };
       /** @description Internal Server Error */
       500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -994,8 +1367,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -1024,8 +1397,8 @@ export interface operations {
       /** @description The file. */
       200: {
         headers: {
-          /** @description SHA-256 of the file, as in the receipt (RFC 9530). */
-          "Repr-Digest"?: string;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Repr-Digest": components["headers"]["Repr-Digest"];
         };
         content: {
           "text/csv": string;
@@ -1033,36 +1406,55 @@ export interface operations {
       };
       /** @description Bad Request */
       400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unauthorized */
       401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Forbidden */
       403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Not Found */
       404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Conflict */
       409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
       };
       /** @description Unprocessable Entity */
       422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -1070,8 +1462,17 @@ export interface operations {
       /** @description Too Many Requests */
       429: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
@@ -1079,6 +1480,9 @@ export interface operations {
       };
       /** @description Internal Server Error */
       500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
         content: {
           "application/problem+json": components["schemas"]["Problem"];
         };
@@ -1086,8 +1490,8 @@ export interface operations {
       /** @description Service Unavailable */
       503: {
         headers: {
-          /** @description Seconds after which to ask again. */
-          "Retry-After"?: number;
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
         };
         content: {
           "application/problem+json": components["schemas"]["Problem"];

@@ -4,18 +4,25 @@ import { portable } from '../../../shared/portable-schema.ts'
 import { requestJsonSchema, storedSchema } from '../../../shared/request.ts'
 import { actionBody, approvalBody } from '../parameters.ts'
 import { pageSchema, problemSchema, viewSchema } from '../schemas.ts'
-
-/** JSON, as far as a document is concerned. */
-export type Json = Record<string, unknown>
-
-export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` })
+import type { Json } from './json.ts'
+import { withNamedSources } from './sources.ts'
 
 /** The schemas that parse, as JSON Schema: what is written here cannot be another contract. */
 export function componentSchemas(): Record<string, Json> {
   const { $schema: _, ...request } = requestJsonSchema()
-  const Action = schemaOf(actionBody, 'input')
-  const Approval = schemaOf(approvalBody, 'input')
-  return { DeletionRequest: request, ...answers(), Action, Approval }
+  // An upload has an operation of its own.
+  const submitted = withNamedSources(request, '', ['ids', 'file'])
+  const { StoredRequest = {}, ...others } = answers()
+  const stored = withNamedSources(StoredRequest, 'Stored', ['ids', 'upload', 'file'])
+  return {
+    DeletionRequest: submitted.request,
+    ...submitted.sources,
+    StoredRequest: stored.request,
+    ...stored.sources,
+    ...others,
+    Action: schemaOf(actionBody, 'input'),
+    Approval: schemaOf(approvalBody, 'input'),
+  }
 }
 
 /** A schema with a name of its own is referred to by it wherever it is used. */

@@ -1,6 +1,8 @@
-import { REQUESTS_PATH } from '../routes/submit.ts'
-import { componentSchemas, type Json } from './components.ts'
-import { operations } from './operations.ts'
+import { CSV_PATH, REQUESTS_PATH } from '../routes/submit.ts'
+import { componentSchemas } from './components.ts'
+import type { Json } from './json.ts'
+import { operations, TAG } from './operations.ts'
+import { COMPONENT_HEADERS } from './responses.ts'
 
 /** The description of the API: OpenAPI 3.1, at `/openapi.json`. */
 export function openApiDocument({ version }: { version: string }): Json {
@@ -14,11 +16,13 @@ export function openApiDocument({ version }: { version: string }): Json {
       description: ABOUT,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    servers: SERVERS,
     security: [{ key: [] }],
-    tags: [{ name: 'Deletion requests' }],
+    tags: [TAG],
     paths: paths(),
     components: {
       schemas: componentSchemas(),
+      headers: COMPONENT_HEADERS,
       securitySchemes: {
         key: {
           type: 'http',
@@ -31,10 +35,17 @@ export function openApiDocument({ version }: { version: string }): Json {
   }
 }
 
+const SERVERS = [
+  // First one that is whole: several generators put `/` before paths that begin with one.
+  { url: 'http://127.0.0.1:8080', description: 'Where `expunge serve` listens by default.' },
+  { url: '/', description: 'The service that this document comes from.' },
+]
+
 function paths(): Record<string, Json> {
-  const { submit, list, look, approve, cancel, results } = operations()
+  const { submit, upload, list, look, approve, cancel, results } = operations()
   return {
     [REQUESTS_PATH]: { post: submit, get: list },
+    [CSV_PATH]: { post: upload },
     [`${REQUESTS_PATH}/{id}`]: { get: look },
     [`${REQUESTS_PATH}/{id}/approve`]: { post: approve },
     [`${REQUESTS_PATH}/{id}/cancel`]: { post: cancel },

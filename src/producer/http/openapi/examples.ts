@@ -122,7 +122,7 @@ export const PROBLEM_EXAMPLES: Readonly<
   413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 524288 bytes of JSON.' },
   415: {
     code: 'MEDIA_TYPE_NOT_SUPPORTED',
-    detail: 'Expected a body of the type application/json, or text/csv.',
+    detail: 'Expected a body of the type application/json, or text/csv where a CSV is uploaded.',
   },
   422: {
     code: 'INVALID_REQUEST',
@@ -133,6 +133,10 @@ export const PROBLEM_EXAMPLES: Readonly<
     ],
   },
   429: { code: 'RATE_LIMITED', detail: 'The key crm has used up its 600 calls a minute.' },
+  431: {
+    code: 'HEADERS_TOO_LARGE',
+    detail: 'The header lines are larger than is taken here.',
+  },
   500: { code: 'INTERNAL_ERROR', detail: 'The service has met a defect.' },
   503: { code: 'REDIS_AWAY', detail: 'Redis does not answer. Try again.' },
 }

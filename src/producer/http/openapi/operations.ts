@@ -1,22 +1,34 @@
-import { STATUS_CODES } from 'node:http'
-import { requestJsonSchema } from '../../../shared/request.ts'
-import { listQuery, orgQuery, RESULT_FILE_NAMES } from '../parameters.ts'
-import { type Json, ref, schemaOf } from './components.ts'
+import { REQUEST_ID } from '../../../shared/request.ts'
+import { listQuery, orgQuery, ownOrgQuery, RESULT_FILE_NAMES } from '../parameters.ts'
+import { schemaOf } from './components.ts'
+import { csvParameters } from './csv-parameters.ts'
 import {
   acceptedExample,
   completedExample,
   csvExample,
   failedExample,
-  PROBLEM_EXAMPLES,
   pageExample,
   submitExample,
 } from './examples.ts'
+import { type Json, ref } from './json.ts'
+import { csv, csvContent, headers, json, problems, problemsWithBody } from './responses.ts'
 
-const TAGS = ['Deletion requests']
+export const TAG = {
+  name: 'Deletion requests',
+  description: 'What is to be deleted, and what became of it.',
+}
+const TAGS = [TAG.name]
 
 /** Every operation of the API, by its name in the document. */
 export function operations() {
-  return { submit: submit(), list: list(), look: look(), ...actions(), results: results() }
+  return {
+    submit: submit(),
+    upload: upload(),
+    list: list(),
+    look: look(),
+    ...actions(),
+    results: results(),
+  }
 }
 
 function submit(): Json {
@@ -24,35 +36,45 @@ function submit(): Json {
     operationId: 'submitDeletionRequest',
     tags: TAGS,
     summary: 'Submit a deletion request',
-    description: SUBMIT,
-    parameters: csvParameters(),
+    description: `As JSON, with up to 10,000 ids, or naming a file that workers can read.\n\n${RIGHTS}`,
+    parameters: orgParameter(ownOrgQuery),
     requestBody: {
       required: true,
-      content: {
-        'application/json': { schema: ref('DeletionRequest'), example: submitExample },
-        'text/csv': { schema: { type: 'string' }, example: csvExample },
-      },
+      content: { 'application/json': { schema: ref('DeletionRequest'), example: submitExample } },
     },
-    responses: {
-      202: { ...json('Accepted and stored.', 'Request', acceptedExample), headers: LOCATION },
-      200: {
-        ...json('The very same request is there already.', 'Request', completedExample),
-        headers: LOCATION,
-      },
-      ...problems(400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 500, 503),
-    },
+    responses: { ...submitted(), ...problemsWithBody(410, 413) },
   }
 }
 
-const SUBMIT = `As JSON with up to 10,000 ids, or as a CSV of any size, whose options stand in the query string. The CSV needs
-a column \`Id\`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+function upload(): Json {
+  return {
+    operationId: 'uploadDeletionRequest',
+    tags: TAGS,
+    summary: 'Submit a deletion request with a CSV',
+    description: `${UPLOAD}\n\n${RIGHTS}`,
+    parameters: csvParameters(),
+    requestBody: { required: true, content: csvContent(csvExample) },
+    responses: { ...submitted(), ...problemsWithBody(410) },
+  }
+}
 
-A key needs the role \`submit\`, and must be for the org, object, operation, priority and source; \`code\` says which is missing (403).
+const UPLOAD = `A CSV of any size, staged as it comes. The other fields of the request stand in the query string. The CSV needs
+a column \`Id\`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+A body without a \`Content-Type\` is taken as \`text/csv\`, and so is one of \`text/plain\` or \`application/octet-stream\`.`
+
+const RIGHTS = `A key needs the role \`submit\`, and must be for the org, object, operation, priority and source; \`code\` says which is missing (403).
 Its own limit of records counts like \`maxRecords\`. Where it has a budget of records, a list that does not fit is answered with 429
 \`BUDGET_EXCEEDED\`; an upload or a file that does not fit ends \`refused\`.`
 
-const LOCATION = {
-  Location: { description: 'Where the request can be looked at.', schema: { type: 'string' } },
+function submitted(): Json {
+  const answer = (description: string, example: object) => {
+    const response = json(description, 'Request', example)
+    return { ...response, headers: { ...Object(response['headers']), ...headers('Location') } }
+  }
+  return {
+    200: answer('The very same request is there already.', completedExample),
+    202: answer('Accepted and stored.', acceptedExample),
+  }
 }
 
 function list(): Json {
@@ -72,7 +94,7 @@ function list(): Json {
     }),
     responses: {
       200: json('A page.', 'RequestPage', pageExample),
-      ...problems(400, 401, 403, 404, 422, 429, 500, 503),
+      ...problems(),
     },
   }
 }
@@ -87,7 +109,7 @@ function look(): Json {
     parameters: [ID, ...orgParameter()],
     responses: {
       200: json('The request as it is now.', 'Request', completedExample),
-      ...problems(400, 401, 403, 404, 422, 429, 500, 503),
+      ...problems(),
     },
   }
 }
@@ -98,7 +120,7 @@ function actions(): { approve: Json; cancel: Json } {
     content: { 'application/json': { schema: ref(name), example } },
   })
   const common = { tags: TAGS, parameters: [ID, ...orgParameter()] }
-  const faults = problems(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 500, 503)
+  const faults = problemsWithBody(413)
   return {
     approve: {
       operationId: 'approveDeletionRequest',
@@ -142,17 +164,8 @@ function results(): Json {
       'Which ids got which verdict, once the request is over. A file without rows does not exist; the receipt lists the others in `files`. Needs the role `read`, or the key that submitted the request.',
     parameters: [ID, file, ...orgParameter()],
     responses: {
-      200: {
-        description: 'The file.',
-        headers: {
-          'Repr-Digest': {
-            description: 'SHA-256 of the file, as in the receipt (RFC 9530).',
-            schema: { type: 'string' },
-          },
-        },
-        content: { 'text/csv': { schema: { type: 'string' }, example: failedExample } },
-      },
-      ...problems(400, 401, 403, 404, 409, 422, 429, 500, 503),
+      200: csv('The file.', failedExample, headers('Repr-Digest')),
+      ...problems(409),
     },
   }
 }
@@ -160,25 +173,13 @@ function results(): Json {
 const ORG = 'The Salesforce org, by its name.'
 
 const ID = {
-  ...{ name: 'id', in: 'path', required: true, schema: { type: 'string' } },
+  ...{ name: 'id', in: 'path', required: true },
+  schema: { type: 'string', pattern: REQUEST_ID.source },
   description: 'The id of the request, in any case.',
 }
 
-function orgParameter(): Json[] {
-  return queryParameters(schemaOf(orgQuery, 'output')['properties'], { org: ORG })
-}
-
-/** What a JSON body has as fields, for a CSV; of these only `org` counts beside JSON too. */
-function csvParameters(): Json[] {
-  const { source: _, ...fields } = Object(requestJsonSchema()['properties'])
-  const column = { type: 'string', description: 'Column that holds the ids; Id where absent.' }
-  return Object.entries({ ...fields, column }).map(([name, schema]) => {
-    // Its default only in words: a page that fills it in would send it along with JSON too.
-    const { description = '', default: fallback = null, ...rest } = Object(schema)
-    const where = name === 'org' ? '' : ' CSV only.'
-    const otherwise = fallback === null ? '' : ` Default: ${fallback}.`
-    return { name, in: 'query', schema: rest, description: `${description}${otherwise}${where}` }
-  })
+function orgParameter(query: typeof orgQuery | typeof ownOrgQuery = orgQuery): Json[] {
+  return queryParameters(schemaOf(query, 'output')['properties'], { org: ORG })
 }
 
 function queryParameters(properties: unknown, descriptions: Record<string, string>): Json[] {
@@ -186,26 +187,4 @@ function queryParameters(properties: unknown, descriptions: Record<string, strin
     const description = descriptions[name]
     return { name, in: 'query', schema, ...(description === undefined ? {} : { description }) }
   })
-}
-
-function json(description: string, schema: string, example: unknown): Json {
-  return { description, content: { 'application/json': { schema: ref(schema), example } } }
-}
-
-function problems(...statuses: readonly number[]): Record<number, Json> {
-  return Object.fromEntries(statuses.map((status) => [status, problemResponse(status)]))
-}
-
-const MAY_COME_BACK = {
-  'Retry-After': { description: 'Seconds after which to ask again.', schema: { type: 'integer' } },
-}
-
-function problemResponse(status: number): Json {
-  const title = STATUS_CODES[status] ?? ''
-  const example = { type: 'about:blank', title, status, ...PROBLEM_EXAMPLES[status] }
-  return {
-    description: title,
-    ...(status === 429 || status === 503 ? { headers: MAY_COME_BACK } : {}),
-    content: { 'application/problem+json': { schema: ref('Problem'), example } },
-  }
 }

@@ -1,22 +1,31 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type RequestView, UnknownRequestError } from '../../producer.ts'
 import { assertAllowed } from '../caller.ts'
+import { methodNotAllowed } from '../methods.ts'
 import { idIn, orgQuery, parseFields } from '../parameters.ts'
 import { type ApiKey, type ExistingRequest, mayRead, outsideOrgs } from '../rights.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
-import { REQUESTS_PATH } from './submit.ts'
+import { CSV_PATH, REQUESTS_PATH } from './submit.ts'
 
 /** `GET …/{id}`: status, plan, progress, receipt. */
 export function lookRoute(app: FastifyInstance, service: Service): void {
   const { callers } = service
-  app.get(`${REQUESTS_PATH}/:id`, { onRequest: callers.admit }, async (request) => {
+  const options = { onRequest: callers.admit }
+  const look = async (request: FastifyRequest, id: string) => {
     const { org } = parseFields(orgQuery, request.query)
     const key = callers.of(request)
-    const view = await find(service, key, { org, id: idIn(request.params) })
+    const view = await find(service, key, { org, id })
     assertAllowed(mayRead(key, existing(view)))
     return view
-  })
+  }
+  app.get(`${REQUESTS_PATH}/:id`, options, async (request) => look(request, idIn(request.params)))
+  // A request may have the id that the path for uploads ends with.
+  app.get(CSV_PATH, options, async (request) =>
+    look(request, 'csv').catch((error: unknown) => {
+      throw error instanceof UnknownRequestError ? methodNotAllowed(['POST']) : error
+    }),
+  )
 }
 
 /** What a key's rights are about. */

@@ -20,15 +20,21 @@ import { steadily } from '../steady-body.ts'
 import { createTurnstile, type Turnstile } from '../turnstile.ts'
 
 export const REQUESTS_PATH = '/v1/deletion-requests'
+/** Where every body is a CSV. */
+export const CSV_PATH = `${REQUESTS_PATH}/csv`
 
-/** `POST /v1/deletion-requests`: the door for JSON, and the one for a CSV of any size. */
+/**
+ * `POST /v1/deletion-requests` takes JSON, and by its content type a CSV of any size.
+ * `POST /v1/deletion-requests/csv` takes a CSV alone: generated clients tell operations apart by path.
+ */
 export function submitRoute(app: FastifyInstance, service: Service): void {
   const each = service.callers.haveKeys ? UPLOADS_PER_KEY : UPLOADS_AT_ONCE
   const uploads = createTurnstile({ total: UPLOADS_AT_ONCE, each, unit: 'uploads' })
   app.addHook('onClose', () => uploads.empty())
   void app.register((scope, _, done) => {
     // The stream itself: it goes into staging as it comes, and is never held whole.
-    scope.addContentTypeParser('text/csv', async (_: FastifyRequest, payload: unknown) => payload)
+    const unread = async (_: FastifyRequest, payload: unknown) => payload
+    scope.addContentTypeParser('text/csv', unread)
     const { callers } = service
     const mayAtAll = async (request: FastifyRequest) => {
       try {
@@ -39,15 +45,30 @@ export function submitRoute(app: FastifyInstance, service: Service): void {
       }
     }
     const options = { onRequest: [callers.admit, mayAtAll] }
+    const upload = (request: FastifyRequest) =>
+      uploads.pass(callers.of(request).name, () => submitCsv(request, service))
     scope.post(REQUESTS_PATH, options, async (request, reply) => {
       const isCsv = mediaTypeOf(request) === 'text/csv'
-      const answer = isCsv
-        ? await uploads.pass(callers.of(request).name, () => submitCsv(request, service))
-        : await submitJson(request, service, uploads)
-      return tell(answer, reply)
+      const answer = isCsv ? upload(request) : submitJson(request, service, uploads)
+      return tell(await answer, reply)
+    })
+    void scope.register((csv, _, ready) => {
+      csv.removeContentTypeParser('application/json')
+      csv.addContentTypeParser(VAGUE_TYPES, unread)
+      csv.addHook('onRequest', assumeCsv)
+      csv.post(CSV_PATH, options, async (request, reply) => tell(await upload(request), reply))
+      ready()
     })
     done()
   })
+}
+
+/** Generated clients have no other for a body that is not JSON. */
+const VAGUE_TYPES = ['text/plain', 'application/octet-stream']
+
+/** Others name none at all. */
+async function assumeCsv({ raw }: FastifyRequest): Promise<void> {
+  raw.headers['content-type'] ??= 'text/csv'
 }
 
 async function submitJson(
@@ -57,7 +78,7 @@ async function submitJson(
 ): Promise<SubmitAnswer> {
   const wanted = parseRequest(withOrgOfQuery(request), Date.now())
   if (wanted.source.type === 'upload') {
-    const message = 'an upload has no bytes in JSON. Send the CSV as the body, as text/csv'
+    const message = `an upload has no bytes in JSON. Send the CSV as the body, to ${CSV_PATH}`
     throw new InvalidRequestError([{ field: 'source.type', message }])
   }
   const allowed = allow(request, wanted, service)
