@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import type { Operation } from './fault-script.ts'
 import { parseJsonOrUndefined } from './fields.ts'
 import { refuse } from './reply.ts'
 import { type Route, routeOf } from './routes.ts'
 
-/** Bodies of everything but uploads; a multipart create is the largest. */
+/** Bodies of everything but uploads, unpacked; a multipart create is the largest. */
 const MAX_BODY = 4_000_000
 
 /** One request on its way to a handler. */
@@ -15,8 +17,10 @@ export interface Call {
   readonly query: URLSearchParams
   /** `http://host:port` as the client sees it. */
   readonly origin: string
-  /** The whole body; the upload alone is streamed from `request` instead. */
+  /** The whole body, unpacked where it came as gzip; the upload alone is streamed from `request` instead. */
   body(): Promise<Buffer>
+  /** The same for a look ahead: empty where it cannot be read, which is the handler's to refuse. */
+  peek(): Promise<Buffer>
   /** A fault script wants an upload to break off after so many bytes. */
   readonly cutUploadAfter?: number | undefined
 }
@@ -30,9 +34,10 @@ export async function identify(request: IncomingMessage): Promise<Call> {
     read ??= readBody(request)
     return read
   }
-  const operation = route.operation === 'patch' ? operationOf(await body()) : route.operation
+  const peek = () => body().catch(() => Buffer.alloc(0))
+  const operation = route.operation === 'patch' ? operationOf(await peek()) : route.operation
   const origin = `http://${request.headers.host}`
-  return { operation, route, request, query: url.searchParams, origin, body }
+  return { operation, route, request, query: url.searchParams, origin, body, peek }
 }
 
 function operationOf(body: Buffer): Operation {
@@ -49,5 +54,17 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
     if (bytes <= MAX_BODY) chunks.push(chunk)
   }
   if (bytes > MAX_BODY) refuse(413, 'EXCEEDED_MAX_SIZE_REQUEST', 'Request body too large')
-  return Buffer.concat(chunks)
+  const body = Buffer.concat(chunks)
+  return request.headers['content-encoding'] === 'gzip' ? unpacked(body) : body
+}
+
+const unpack = promisify(gunzip)
+
+/** Data Loader compresses what it posts and patches, though never its CSV. */
+async function unpacked(body: Buffer): Promise<Buffer> {
+  try {
+    return await unpack(body, { maxOutputLength: MAX_BODY })
+  } catch {
+    refuse(400, 'JSON_PARSER_ERROR', 'Request body is not the gzip that it says it is')
+  }
 }

@@ -146,7 +146,7 @@ async function subjectOf(call: Call, jobs: Jobs): Promise<Subject> {
   if (job !== undefined) return { job, object: jobs.find(job)?.request.object }
   const isJson = call.request.headers['content-type']?.startsWith('application/json')
   if (call.operation !== 'create' || !isJson) return { job, object: undefined }
-  const object = parseJsonOrUndefined(await call.body())?.['object']
+  const object = parseJsonOrUndefined(await call.peek())?.['object']
   return { job, object: typeof object === 'string' ? object : undefined }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { csv, id, ids, setup } from './client.ts'
 import { bearer, jwt } from './jwt.ts'
 
@@ -109,6 +110,60 @@ describe('aiosalesforce', () => {
     assert.equal((await client.rest('DELETE', job, undefined, headers)).status, 204)
     assert.deepEqual(sandbox.referee.stats().violationCounts, {})
   })
+})
+
+test('Data Loader compresses its JSON, and ends its paths with slashes', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const send = (method: string, path: string, body: string, more: Record<string, string>) =>
+    client.fetch(`/services/data/v67.0/jobs/ingest/${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${client.token}`, ACCEPT: 'application/json', ...more },
+      body: more['Content-Encoding'] ? gzipSync(body) : body,
+    })
+  const zipped = {
+    ...{
+      'Content-Type': 'application/json',
+      'Content-Encoding': 'gzip',
+      'Accept-Encoding': 'gzip',
+    },
+    ...{ 'X-SFDC-Session': `Bearer ${client.token}` },
+  }
+  const job = JSON.stringify({ operation: 'delete', object: 'Contact', contentType: 'CSV' })
+  const created = await send('POST', '/', job, zipped)
+  assert.equal(created.status, 200)
+  const id = created.json.id
+  await send('PUT', `${id}/batches/`, csv(ids(2)), { 'Content-Type': 'text/csv' })
+  const closed = await send('PATCH', `${id}/`, '{"state":"UploadComplete"}', zipped)
+  assert.equal(closed.json.state, 'UploadComplete')
+  await sandbox.idle()
+  assert.equal((await client.get(id, '/')).json.numberRecordsProcessed, 2)
+  assert.deepEqual(sandbox.referee.stats().violationCounts, {})
+})
+
+test('a body that is not the gzip it says it is is refused', async (t) => {
+  const { client } = await setup(t)
+  const job = await client.create()
+  const headers = { 'Content-Encoding': 'gzip' }
+  for (const answer of [
+    await client.rest('POST', '/jobs/ingest', { object: 'Contact' }, headers),
+    await client.rest('PATCH', `/jobs/ingest/${job}`, { state: 'Aborted' }, headers),
+  ]) {
+    assert.deepEqual([answer.status, answer.refusal.errorCode], [400, 'JSON_PARSER_ERROR'])
+  }
+})
+
+test('the Force CLI sends its token and reads its list page by page', async (t) => {
+  const { sandbox, client } = await setup(t)
+  const headers = { Accept: 'text/csv' }
+  const fields = { object: 'Contact', operation: 'delete', lineEnding: 'LF', contentType: 'CSV' }
+  const { json } = await client.rest('POST', '/jobs/ingest', fields)
+  await client.upload(json.id, csv(ids(2)))
+  await client.patch(json.id, 'UploadComplete')
+  await sandbox.idle()
+  const { records, done } = (await client.rest('GET', '/jobs/ingest')).json
+  assert.deepEqual([records.length, done], [1, true])
+  const file = `/jobs/ingest/${json.id}/unprocessedrecords`
+  assert.equal((await client.rest('GET', file, undefined, headers)).text, 'Id\n')
 })
 
 test("Salesforce's SDK for Node.js posts its table with the job", async (t) => {
