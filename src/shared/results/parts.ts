@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { link, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { effect } from '../effect.ts'
 import { codeOf } from '../errors.ts'
 import type { ResultFile } from '../receipt.ts'
 import { isAsWritten } from './as-written.ts'
 import { createFile, makeFolder } from './private.ts'
-import { temporaryName } from './replace-file.ts'
+import { linked, renameOver, temporaryName } from './replace-file.ts'
 import { headerLine } from './result-writer.ts'
 import { onPath } from './store-error.ts'
 
@@ -57,7 +57,7 @@ export async function joinParts(joining: Joining): Promise<Joined> {
       if (file === null) await rm(path, { force: true })
       else {
         await check()
-        await effect('results:join', () => rename(temporary, path))
+        await effect('results:join', () => renameOver(temporary, path))
       }
       return { file, broken }
     })
@@ -123,16 +123,6 @@ function behind(first: number, next: (block: Uint8Array) => Promise<void>) {
   return async (block: Uint8Array) => {
     if (block.length > skip) await next(block.subarray(skip))
     skip = Math.max(0, skip - block.length)
-  }
-}
-
-/** False where the file system has no hard links. */
-async function linked(path: string, target: string): Promise<boolean> {
-  try {
-    await link(path, target)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { access, constants, link, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf, messageOf } from '../errors.ts'
 import { FILE_MODE, makeFolder } from './private.ts'
-import { temporaryName } from './replace-file.ts'
+import { linked, temporaryName } from './replace-file.ts'
 import { ResultsStoreError } from './store-error.ts'
 
 /**
@@ -12,13 +13,12 @@ import { ResultsStoreError } from './store-error.ts'
  */
 export async function storeId(root: string): Promise<string> {
   try {
-    const known = await readId(root)
-    if (known === null) {
+    if ((await readId(root)) === null) {
       await makeFolder(root)
       await nameStore(idPath(root))
     }
     await access(root, constants.W_OK)
-    return known ?? (await readFile(idPath(root), 'utf8')).trim()
+    return await idOnceWritten(root)
   } catch (error) {
     throw new ResultsStoreError(
       `The results directory ${root} cannot be used: ${messageOf(error)}. Set EXPUNGE_RESULTS to one that can be written.`,
@@ -62,11 +62,34 @@ async function readId(root: string): Promise<string | null> {
 async function nameStore(path: string): Promise<void> {
   const temporary = temporaryName(path)
   try {
-    await writeFile(temporary, `${randomUUID()}\n`, { mode: FILE_MODE })
-    await link(temporary, path)
+    await writeFile(temporary, idLine(), { mode: FILE_MODE })
+    if (!(await linked(temporary, path))) await nameWithoutLinks(path)
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+const idLine = () => `${randomUUID()}\n`
+
+/**
+ * Of two processes one makes the file here too, but it is there before it holds the id: whoever finds
+ * it without waits for the other.
+ */
+async function nameWithoutLinks(path: string): Promise<void> {
+  await writeFile(path, idLine(), { mode: FILE_MODE, flag: 'wx' })
+}
+
+/** Tries and the milliseconds between: a line of 37 bytes is on its way. */
+const TRIES = 40
+const BETWEEN_MS = 50
+
+async function idOnceWritten(root: string): Promise<string> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const id = await readId(root)
+    if (id !== null && id !== '') return id
+    await delay(BETWEEN_MS)
+  }
+  throw new Error(`${idPath(root)} is empty: a process has died while it made it. Remove that file`)
 }
