@@ -1,4 +1,4 @@
-import type { Sandbox, ViolationCode } from '../../src/sandbox/sandbox.ts'
+import type { Sandbox, ViolationCode } from '../../../src/sandbox/sandbox.ts'
 
 /** What a client is given: log in, delete these records, and tell what became of each. */
 export interface Task {

@@ -2,11 +2,13 @@ import { readdir } from 'node:fs/promises'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { measure } from '../measured-process.ts'
-import { QUIET } from '../peers/sf.ts'
-import type { Client, Facts, Task } from './interop.ts'
+import { measure } from '../../measured-process.ts'
+import { QUIET } from '../../peers/sf.ts'
+import type { Client, Facts, Task } from './client.ts'
 
-const MAIN = fileURLToPath(new URL('../node_modules/@salesforce/cli/bin/run.js', import.meta.url))
+const MAIN = fileURLToPath(
+  new URL('../../node_modules/@salesforce/cli/bin/run.js', import.meta.url),
+)
 
 const login = z.object({ orgId: z.string(), username: z.string(), instanceApiVersion: z.string() })
 const display = z.object({ id: z.string(), connectedStatus: z.string() })

@@ -1,9 +1,9 @@
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { measure } from '../measured-process.ts'
-import { accessToken } from '../sandbox-process.ts'
-import type { Client, Facts, Task } from './interop.ts'
+import { measure } from '../../measured-process.ts'
+import { accessToken } from '../../sandbox-process.ts'
+import type { Client, Facts, Task } from './client.ts'
 
 const factsSchema = z.record(z.string(), z.unknown())
 

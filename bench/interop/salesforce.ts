@@ -3,7 +3,7 @@
  * against what the sandbox did. Prints a table; exits 1 where anything differs.
  *
  *   npm --prefix bench install --ignore-scripts
- *   node bench/interop/run.ts [package, default all of them]
+ *   node bench/interop/salesforce.ts [package, default all of them]
  */
 
 import { generateKeyPairSync } from 'node:crypto'
@@ -15,8 +15,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { writeIdFile } from '../id-file.ts'
-import { CLIENTS } from './clients.ts'
-import type { Client, Facts, Task } from './interop.ts'
+import type { Client, Facts, Task } from './salesforce/client.ts'
+import { CLIENTS } from './salesforce/clients.ts'
 
 const RECORDS = 40
 /** Each fourth record of the first job is refused. */

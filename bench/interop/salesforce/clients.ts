@@ -1,4 +1,4 @@
-import type { Client, Facts, Task } from './interop.ts'
+import type { Client, Facts, Task } from './client.ts'
 import { program } from './library.ts'
 import { sfCli } from './sf.ts'
 
