@@ -22,20 +22,22 @@ function openQueue(t: TestContext) {
     await Promise.all([queue.close(), ...workers.map((worker) => worker.close())])
     connection.disconnect()
   })
-  const work = (process: Processor) => {
-    const worker = new Worker('requests', process, {
-      ...options,
-      stalledInterval: 20,
-      lockDuration: 40,
-    })
+  const work = (process: Processor, own: { stalledInterval?: number } = {}) => {
+    const worker = new Worker('requests', process, { ...options, ...own })
     workers.push(worker)
     return worker
   }
   return { queue, work }
 }
 
-const ended = (worker: Worker, event: 'completed' | 'failed') =>
-  new Promise<void>((resolve) => void worker.once(event, () => resolve()))
+/** Resolves once so many jobs have ended so. */
+const ended = (worker: Worker, event: 'completed' | 'failed', count = 1) =>
+  new Promise<void>((resolve) => {
+    let seen = 0
+    worker.on(event, () => {
+      if (++seen === count) resolve()
+    })
+  })
 
 test('what is added within a trace goes on in it, what is added outside begins none', async (t) => {
   const { collector, stop } = await traced(t)
@@ -44,10 +46,7 @@ test('what is added within a trace goes on in it, what is added outside begins n
   await within('caller', () => queue.add('settle', {}))
   assert.equal(outside.opts.telemetry, undefined)
   const worker = work(async () => {})
-  await Promise.all([
-    ended(worker, 'completed'),
-    new Promise<void>((resolve) => worker.once('drained', resolve)),
-  ])
+  await ended(worker, 'completed', 2)
   await worker.close()
   await stop()
   const { spans } = collector
@@ -66,7 +65,7 @@ test('what is added within a trace goes on in it, what is added outside begins n
 test('an idle worker leaves no span', async (t) => {
   const { collector, stop } = await traced(t)
   const { work } = openQueue(t)
-  const worker = work(async () => {})
+  const worker = work(async () => {}, { stalledInterval: 20 })
   await new Promise<void>((resolve) => void worker.once('drained', resolve))
   await worker.pause()
   await worker.resume()
