@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { poll } from '../helpers/poll.ts'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
 import { contactIds, place } from './spawn.ts'
+import { startWorkerHere } from './worker-here.ts'
 
 const skip = await redisUnavailable()
 const redis = skip === false ? await startRedis({ after }, { appendOnly: true }) : null
@@ -13,7 +15,8 @@ const submit = (id: string) => [
 ]
 
 test('a plan that awaits approval is shown, approved and carried out', { skip }, async (t) => {
-  const { expunge, start, sandbox } = await place(t)
+  const here = await place(t)
+  const { expunge, sandbox } = here
   const unknown = await expunge(['approve', 'x', '--yes'], { env })
   assert.deepEqual([unknown.code, unknown.stdout], [2, ''])
   assert.match(unknown.stderr, /^expunge: No request x: org "default" knows none/)
@@ -22,13 +25,12 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
   assert.equal(early.code, 2)
   assert.match(early.stderr, /^expunge: Request x is queued: there is no plan to approve/)
 
-  const worker = start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
-  let planned = await expunge(['status', 'x', '--json'], { env })
-  while (JSON.parse(planned.stdout).status !== 'awaiting-approval') {
-    planned = await expunge(['status', 'x', '--json'], { env })
-  }
-  worker.child.kill('SIGTERM')
-  await worker.ended
+  const stopFirst = await startWorkerHere(here, env)
+  await poll(async () => {
+    const { stdout } = await expunge(['status', 'x', '--json'], { env })
+    return JSON.parse(stdout).status === 'awaiting-approval' ? true : null
+  })
+  await stopFirst()
   const approved = await expunge(['approve', 'X', '--yes', '--json'], { env })
   assert.equal(approved.code, 0, approved.stderr)
   const view = JSON.parse(approved.stdout)
@@ -42,8 +44,9 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
   const again = await expunge(['approve', 'x', '--yes'], { env })
   assert.equal(again.code, 0, again.stderr)
   assert.match(again.stderr, /Request x is approved already/)
-  start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
+  const stopSecond = await startWorkerHere(here, env)
   const receipt = await expunge([...submit('x'), '--wait'], { env })
+  await stopSecond()
   assert.equal(receipt.code, 0, receipt.stderr)
   assert.equal(sandbox.referee.stats().rowsDeleted, 7)
   const late = await expunge(['approve', 'x', '--yes'], { env })

@@ -6,6 +6,7 @@ import { after, test } from 'node:test'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
 import { leaveRequests } from './embedded-requests.ts'
 import { contactIds, csvOf, type Place, place } from './spawn.ts'
+import { startWorkerHere } from './worker-here.ts'
 
 const skip = await redisUnavailable()
 const redis = skip === false ? await startRedis({ after }, { appendOnly: true }) : null
@@ -126,7 +127,8 @@ test('a run at work carries it out, and both show the receipt', { skip }, async 
 test('Ctrl-C ends the following alone, and a worker that comes later the request', {
   skip,
 }, async (t) => {
-  const { expunge, start, sandbox } = await place(t)
+  const here = await place(t)
+  const { expunge, start, sandbox } = here
   const submit = ['submit', '--object', 'Contact', '--ids', contactIds(5).join(), '--id', 'later']
   await expunge(submit, { env })
   const cancel = start(['cancel', 'later', '--yes'], { env })
@@ -138,11 +140,10 @@ test('Ctrl-C ends the following alone, and a worker that comes later the request
 
   const again = start(['cancel', 'later', '--yes', '--json'], { env })
   await again.saw(/No worker is at work/)
-  const worker = start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
+  const stopWorker = await startWorkerHere(here, env)
   const ended = await again.ended
   assert.equal(ended.code, 3, ended.stderr)
   assert.equal(JSON.parse(ended.stdout).status, 'cancelled')
   assert.equal(sandbox.referee.stats().jobs.length, 0)
-  worker.child.kill('SIGTERM')
-  await worker.ended
+  await stopWorker()
 })
