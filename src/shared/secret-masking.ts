@@ -16,16 +16,32 @@ const SECRET_FORMS: readonly (readonly [form: RegExp, instead: string])[] = [
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, STRUCK],
   // A key of the HTTP API.
   [/\bexpunge_[\w-]{43}/g, STRUCK],
-  [/\b(Bearer|Basic)\s+[\w.~+/=!-]{8,}/gi, `$1 ${STRUCK}`],
   // redis://user:password@host, also where the password has an unescaped @ or / in it.
   [/(:\/\/[^\s:@/]*):\S+@/g, `$1:${STRUCK}@`],
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/gs, STRUCK],
-  // A form or JSON quoted in a text: client_secret=…, "access_token":"…".
-  [
-    /((?:access_?token|refresh_?token|client_?secret|assertion|password)\\?"?\s*[=:]\s*)(?!\[redacted])(\\?")?[^\s"\\&,]+/gi,
-    `$1$2${STRUCK}`,
-  ],
 ]
+
+/** `Authorization: Bearer …`, and in prose "Basic authentication is not supported". */
+const AUTHORIZATION = /\b(Bearer|Basic)(\s+)([\w.~+/=!-]{8,})/gi
+
+/** A form or JSON quoted in a text: `client_secret=…`, `"access_token":"…"`, `password: …`. */
+const NAMED_SECRET =
+  /((?:access_?token|refresh_?token|client_?secret|assertion|password)\\?"?\s*[=:]\s*)(?!\[redacted])(\\?"|)([^\s"\\&,]+)/gi
+
+/**
+ * Words with which a sentence goes on after a colon: Salesforce says "password: The password has
+ * expired". A list, because a guess by form would let a password of letters pass.
+ */
+const PROSE = new Set(
+  (
+    'a an access and assertion authentication authorization be can cannot client contains credentials does ' +
+    'field for has have if in incorrect is it length may missing must new no not old one only or our ' +
+    'password please policy required reset secret should that the this to token too unable user value ' +
+    'was we were what when will you your'
+  ).split(' '),
+)
+/** Those with which it may end as well. */
+const VERDICTS = new Set(['expired', 'invalid', 'incorrect', 'missing', 'rejected', 'required'])
 
 /**
  * A finished line of JSON without secrets, at whatever depth they stand. JSON escapes C0 controls
@@ -43,4 +59,21 @@ function maskField(name: string, value: unknown): unknown {
 /** A text without what looks like a secret. */
 function maskText(text: string): string {
   return SECRET_FORMS.reduce((masked, [form, instead]) => masked.replace(form, instead), text)
+    .replace(AUTHORIZATION, (all, scheme: string, _, value: string, at: number, whole: string) =>
+      goesOn(value, whole.slice(at + all.length)) ? all : `${scheme} ${STRUCK}`,
+    )
+    .replace(
+      NAMED_SECRET,
+      (all, name: string, quote: string, value: string, at: number, whole: string) => {
+        const isSentence = /\w:\s+$/.test(name) && quote === ''
+        const isProse = isSentence && goesOn(value, whole.slice(at + all.length))
+        return isProse ? all : `${name}${quote}${STRUCK}`
+      },
+    )
+}
+
+/** Whether a value is a word of a sentence, by the word and by what follows it. */
+function goesOn(value: string, rest: string): boolean {
+  const word = value.toLowerCase().replace(/[.;:!?]+$/, '')
+  return VERDICTS.has(word) || (PROSE.has(word) && /^\s+[a-z]/i.test(rest))
 }

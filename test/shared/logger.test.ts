@@ -93,6 +93,35 @@ test('secrets are struck out of texts by their form, and the rest of the text st
   }
 })
 
+test("Salesforce's own sentences about secrets stay whole, and a secret in one does not", () => {
+  for (const text of [
+    'INVALID_LOGIN: password: The password has expired. Reset it.',
+    'password: Your password must not contain your name',
+    'access_token: invalid',
+    'Client Secret: must not be empty',
+    'assertion: expired',
+    'client_secret: is missing',
+    'Basic authentication is not supported; Bearer authorization is required',
+  ]) {
+    assert.equal(written((log) => log.info(text)).msg, text)
+  }
+  for (const [said, heard] of [
+    ['password: hunter2 was refused', 'password: [redacted] was refused'],
+    ['password: hunter2', 'password: [redacted]'],
+    ['password=hunter2 is wrong', 'password=[redacted] is wrong'],
+    ['"password": "hunter2 and more"', '"password": "[redacted] and more"'],
+    ['password: The password: hunter2', 'password: The password: [redacted]'],
+    // No sentence follows, so the word may be one.
+    ['password: secret', 'password: [redacted]'],
+    ['password=the', 'password=[redacted]'],
+    ['"password": "the"', '"password": "[redacted]"'],
+    ['Basic aHVudGVyMg== sent', 'Basic [redacted] sent'],
+    ['Bearer hunterhunter2.x', 'Bearer [redacted]'],
+  ] as const) {
+    assert.equal(written((log) => log.info(said)).msg, heard)
+  }
+})
+
 test('URLs, e-mail addresses and times without secrets pass', () => {
   for (const text of [
     'GET https://acme.my.salesforce.com:443/services/data/v61.0/jobs/ingest/750x',

@@ -5,7 +5,8 @@
 const SENSITIVE: readonly (readonly [form: RegExp, instead: string])[] = [
   [/\b00D[0-9A-Za-z]{9,15}![^\s"'<>&]+/g, '[token]'],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[token]'],
-  [/\bBearer\s+[^\s"'<>]+/gi, 'Bearer [token]'],
+  // In prose: "the Bearer token is invalid", "Bearer authentication failed".
+  [/\bBearer\s+(?!(?:tokens?|authentication|authorization)\b)[^\s"'<>]+/gi, 'Bearer [token]'],
   [/\/\/[^\s/@]+@/g, '//'],
   [/[^\s@"'<>]+@[^\s@"'<>]+\.[^\s@"'<>]+/g, '[address]'],
 ]

@@ -17,6 +17,12 @@ test('tokens, assertions, addresses, proxy passwords and record ids are struck o
   }
 })
 
+test('a sentence that names tokens stays whole', () => {
+  for (const text of ['The Bearer token is invalid', 'Bearer authentication failed for 750x']) {
+    assert.equal(redact(text), text)
+  }
+})
+
 test('jobs, orgs and Salesforce codes stay readable', () => {
   const text =
     'Found 7505fEXAMPLE4C2AAM in 00D5f000004XZjpEAG: REQUEST_LIMIT_EXCEEDED INVALIDJOBSTATE'
