@@ -3,6 +3,7 @@ import type { Config, OrgConfig } from '../../shared/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
 import type { OrgLimits } from '../render/plan.ts'
 import type { Screen } from '../screen.ts'
 
@@ -17,7 +18,7 @@ export interface OrgFacts {
  * Logs in before anything else begins, so that wrong credentials are told at once. An outage is
  * waited out, and said.
  *
- * @throws SalesforceError, WrongOrgError where waiting would not help
+ * @throws SalesforceError, WrongOrgError, ConfigError where waiting would not help
  */
 export async function logIn(
   org: OrgConfig,
@@ -48,6 +49,8 @@ async function untilReachable(
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof SalesforceError && error.transient)) throw error
+      const problem = proxyProblem(error)
+      if (problem !== null) throw problem
       const pause = Math.max(error.retryAfterMs ?? 0, wait)
       const seconds = Math.ceil(pause / 1000)
       screen.say(`${error.message}\nTrying again in ${seconds} s, until it works; Ctrl-C ends it.`)

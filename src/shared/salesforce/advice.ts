@@ -1,34 +1,28 @@
+import { CodeTable } from './code-table.ts'
 import type { FaultKind } from './errors.ts'
-import type { Operation } from './operation.ts'
+import type { LoginRefusal } from './login-refusal.ts'
 
 /** What to do next, by the code that Salesforce gave. */
-const BY_CODE: Readonly<Record<string, string>> = {
-  INVALID_SESSION_ID: 'Log in again; check that the user may use the API.',
-  REQUEST_LIMIT_EXCEEDED: "The org's API calls of the last 24 hours are used up: wait.",
-  EXCEEDEDQUOTA: "The org's daily allowance of bulk batches is used up: wait.",
+const BY_CODE = new CodeTable<string>({
   API_DISABLED_FOR_ORG: 'Give the user the API Enabled permission.',
-  UNSUPPORTED_API_VERSION: 'Set SALESFORCE_API_VERSION to a version that the org still serves.',
-  INVALIDENTITY: 'Check the object name and that the org has the feature licensed.',
+  CLIENT_NOT_ACCESSIBLE_FOR_USER:
+    "Assign the app to the user that it runs as, in the app's policies.",
+  EXCEEDEDQUOTA: "The org's daily allowance of bulk batches is used up: wait.",
   FEATURENOTENABLED: 'Give the user the "Bulk API Hard Delete" permission, or use delete.',
-  invalid_client: 'Check SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET.',
-  invalid_client_id: 'Check SALESFORCE_CLIENT_ID.',
-  inactive_user: 'Activate the user that the app runs as.',
-}
-
-/** The same by text: `invalid_grant` says it all in its description. */
-const BY_TEXT: readonly (readonly [text: string, advice: string])[] = [
-  [
-    'request not supported on this domain',
-    'Set SALESFORCE_LOGIN_URL to the My Domain host, https://<name>.my.salesforce.com.',
-  ],
-  ['no client credentials user enabled', "Name a run-as user in the app's policies."],
-  ['audience is invalid', 'Set SALESFORCE_JWT_AUDIENCE to the login or test host.'],
-  ["hasn't approved this consumer", "Pre-approve the user in the app's policies."],
-  ['user is locked', 'Unlock the user that the app runs as.'],
-]
-
-/** A login refused with one of these may have had an old secret. */
-const ABOUT_THE_SECRET: ReadonlySet<string> = new Set(['invalid_client', 'invalid_grant'])
+  INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'The org is read-only for now: wait.',
+  INVALIDENTITY: 'Check the object name and that the org has the feature licensed.',
+  INVALID_OPERATION_WITH_EXPIRED_PASSWORD:
+    'Reset the password of the user that the app runs as, or let it never expire.',
+  INVALID_SESSION_ID: 'Log in again; check that the user may use the API.',
+  ORG_IN_MAINTENANCE: 'The org is being looked after: wait.',
+  ORG_LOCKED: 'The org is locked: ask its owner or Salesforce.',
+  PASSWORD_LOCKOUT: 'Unlock the user that the app runs as, or wait until its lockout ends.',
+  REQUEST_LIMIT_EXCEEDED: "The org's API calls of the last 24 hours are used up: wait.",
+  TRIAL_EXPIRED: 'The org is a trial that has expired: ask its owner or Salesforce.',
+  TXN_SECURITY_METERING_ERROR:
+    'A transaction security policy of the org blocks it: ask whoever keeps these policies.',
+  UNSUPPORTED_API_VERSION: 'Set SALESFORCE_API_VERSION to a version that the org still serves.',
+})
 
 /** The same where the code is none of these. */
 const BY_KIND: Readonly<Record<FaultKind, string>> = {
@@ -45,27 +39,20 @@ const NETWORK = 'Wait and try again; check the network, HTTPS_PROXY and NO_PROXY
 const CERTIFICATE = 'Name the certificate authority of the host or proxy in NODE_EXTRA_CA_CERTS.'
 const REDIRECT =
   'Redirects are not followed, they would carry the token away: set the My Domain host.'
-const LOGIN = 'Check the credentials and the policies of the app.'
 
 /** The sentence that ends the message of a refused call. */
 export function adviceOnAnswer(answer: {
-  readonly operation: Operation
   readonly kind: FaultKind
   readonly code: string
-  readonly message: string
   readonly redirected: boolean
-  readonly transient: boolean
+  /** Of a login, unless it met an outage. */
+  readonly refusal: LoginRefusal | null
   readonly renewal?: string | undefined
 }): string {
-  const message = answer.message.toLowerCase()
-  const byText = BY_TEXT.find(([text]) => message.includes(text))
-  if (byText) return byText[1]
-  if (answer.redirected) return REDIRECT
-  if (answer.operation === 'token' && !answer.transient) {
-    const renewal = ABOUT_THE_SECRET.has(answer.code) ? (answer.renewal ?? '') : ''
-    return `${BY_CODE[answer.code] ?? LOGIN} ${renewal}`.trimEnd()
-  }
-  return BY_CODE[answer.code] ?? BY_KIND[answer.kind]
+  const { kind, code, redirected, refusal, renewal = '' } = answer
+  if (redirected) return REDIRECT
+  if (refusal === null) return BY_CODE.get(code) ?? BY_KIND[kind]
+  return `${refusal.advice} ${refusal.mayBeSecret ? renewal : ''}`.trimEnd()
 }
 
 /** The sentence that ends the message of a call that broke off. */

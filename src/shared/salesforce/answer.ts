@@ -85,6 +85,8 @@ async function readJsonText(answer: Answer): Promise<unknown> {
       code: 'NOT_JSON',
       text: `its body of ${bytes} bytes is not JSON`,
       interposed: isPage(text),
+      // A login has no other answers than JSON, so this one was not the token endpoint's.
+      transient: answer.operation === 'token' || isPage(text),
     })
   }
 }

@@ -2,7 +2,9 @@ import { adviceOnAnswer, adviceOnKind, adviceOnNetwork } from './advice.ts'
 import { codeSet } from './code-table.ts'
 import { type ErrorBody, parseErrorBody } from './error-body.ts'
 import { type FaultKind, SalesforceError } from './errors.ts'
+import { loginRefusal } from './login-refusal.ts'
 import { JOB_OPERATIONS, type Operation } from './operation.ts'
+import { proxyRefusal } from './proxy-refusal.ts'
 import { redact } from './redact.ts'
 import { isAboutObject, isPassing } from './refusal.ts'
 
@@ -36,6 +38,9 @@ const JOB_STATE = codeSet('INVALIDJOBSTATE', 'INVALIDJOB')
 /** The job is another user's, as after a change of the user that the app runs as. */
 const JOB_OWNER = codeSet('INVALIDUSER')
 
+/** Before another login where each one makes the wait longer; Salesforce counts them by the hour. */
+const LATER_MS = 5 * 60_000
+
 /** Refusals of a front end or a proxy that stay as they are. */
 const FORBIDDING: ReadonlySet<number> = new Set([401, 403, 407])
 
@@ -61,16 +66,17 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
   const body = parseErrorBody(answer.text)
   const kind = kindOf(operation, status, body)
   const code = redact(body.code ?? `HTTP_${status}`, secrets)
-  const transient = kind === 'org-fault' && isTransient(operation, status, body)
+  const isRefusal = operation === 'token' && status < 500 && !TRANSIENT_STATUSES.has(status)
+  const refusal = isRefusal ? loginRefusal(code, body.message) : null
+  const transient =
+    kind === 'org-fault' && (refusal ? refusal.passes !== null : isTransient(status, body))
   const said =
     redirectHost === null ? redact(body.message, secrets) : `a redirect to ${redirectHost}`
   const advice = adviceOnAnswer({
-    operation,
     kind,
     code,
-    message: body.message,
     redirected: isRedirect(status),
-    transient,
+    refusal,
     renewal: answer.renewal,
   })
   const answered = body.code === null ? status : `${status} ${code}`
@@ -82,7 +88,7 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
       httpStatus: status,
       transient,
       interposed: body.html,
-      retryAfterMs: answer.retryAfterMs,
+      retryAfterMs: answer.retryAfterMs ?? (refusal?.passes === 'later' ? LATER_MS : null),
     },
     `Salesforce answered ${operation} with ${answered}: ${asSentence(said || 'no text')} ` +
       `${patienceOf(answer.retryAfterMs)}${advice}`,
@@ -135,9 +141,9 @@ function isForbidden(operation: Operation, body: ErrorBody): boolean {
 }
 
 /** Whether another try within seconds may well succeed. */
-function isTransient(operation: Operation, status: number, body: ErrorBody): boolean {
-  if (TRANSIENT_STATUSES.has(status)) return true
-  if (operation === 'token' || isRedirect(status) || FORBIDDING.has(status)) return false
+function isTransient(status: number, body: ErrorBody): boolean {
+  if (TRANSIENT_STATUSES.has(status) || status > 500) return true
+  if (isRedirect(status) || FORBIDDING.has(status)) return false
   return body.html || isPassing(body)
 }
 
@@ -166,6 +172,8 @@ export function errorFromNetwork(
   broken: { readonly code: string; readonly text: string; readonly status: number | null },
 ): SalesforceError {
   const { code, text, status } = broken
+  const refused = status === null ? proxyRefusal(operation, text) : null
+  if (refused !== null) return refused
   return new SalesforceError(
     {
       kind: 'org-fault',
@@ -190,13 +198,14 @@ export function errorFromContent(
     readonly text: string
     /** The body is a page: something between here and the API answered, for now. */
     readonly interposed?: boolean
+    readonly transient?: boolean
   },
 ): SalesforceError {
-  const { kind, code, text, interposed = false } = content
+  const { kind, code, text, interposed = false, transient = interposed } = content
   return new SalesforceError(
     {
       ...{ kind, code, operation, httpStatus: status, retryAfterMs: null },
-      ...{ transient: interposed, interposed },
+      ...{ transient, interposed },
     },
     `Salesforce answered ${operation} with ${status}, but ${asSentence(redact(text))} ` +
       adviceOnKind(kind),

@@ -103,15 +103,15 @@ const NOT_LET_IN = codeSet(
   'TRIAL_EXPIRED',
 )
 
-function pauseOf({ operation, code, httpStatus, transient }: SalesforceError): {
-  pause: PauseReason
-  atOnce: boolean
-} {
+function pauseOf(error: SalesforceError): { pause: PauseReason; atOnce: boolean } {
+  const { operation, code, httpStatus, transient, retryAfterMs } = error
   const pause = BY_CODE.get(code)
   if (pause !== undefined) return { pause, atOnce: true }
   if (httpStatus === 429) return { pause: 'rate', atOnce: true }
-  if (operation === 'token' && httpStatus !== null && !transient) {
-    return { pause: 'login', atOnce: true }
+  if (operation === 'token' && httpStatus !== null && httpStatus < 500) {
+    if (!transient) return { pause: 'login', atOnce: true }
+    // Too many logins, told with 400.
+    if (retryAfterMs !== null) return { pause: 'rate', atOnce: true }
   }
   if (TOO_MUCH.has(code)) return { pause: 'rate', atOnce: false }
   // An upload meets an expired token once, and the login is renewed by then.

@@ -146,6 +146,26 @@ test('a login that meets an outage is tried again', async (t) => {
   assert.deepEqual(outcomes(), ['token 503', 'token network', 'token 200', 'get 200'])
 })
 
+test('a token endpoint that shows a page or nothing with 200 is tried again, as with 503', async (t) => {
+  for (const body of ['<html>Scheduled maintenance</html>', '']) {
+    let tries = 0
+    const { salesforce, outcomes } = await setup(t, {
+      ...getJob,
+      [TOKEN_PATH]: async (request, response) => {
+        await received(request)
+        tries += 1
+        if (tries < 3) {
+          return void response.writeHead(200, { 'content-type': 'text/html' }).end(body)
+        }
+        const instance_url = `http://${request.headers.host}`
+        json(response, 200, { access_token: TOKEN(1), instance_url })
+      },
+    })
+    await salesforce.ingest.get(JOB)
+    assert.deepEqual(outcomes(), ['token 200', 'token 200', 'token 200', 'get 200'])
+  }
+})
+
 test('a token answer without a token is an error that names the field', async (t) => {
   const { salesforce } = await setup(t, {
     [TOKEN_PATH]: (_, response) => json(response, 200, { instance_url: 'https://a.example' }),

@@ -4,10 +4,12 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { ConfigError } from '../../../src/shared/errors.ts'
+import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
+import { proxyProblem } from '../../../src/shared/salesforce/proxy-refusal.ts'
 import { JOB, JOBS, job, json, setup } from './fake-salesforce.ts'
 
 /** A proxy that keeps what it was asked for and, where told, tunnels there. */
-async function proxy(t: TestContext, tunnelTo?: number) {
+async function proxy(t: TestContext, tunnelTo?: number, status = 403) {
   const asked: { line: string; headers: Record<string, unknown> }[] = []
   const server = createServer((request, response) => {
     asked.push({ line: `${request.method} ${request.url}`, headers: request.headers })
@@ -16,7 +18,7 @@ async function proxy(t: TestContext, tunnelTo?: number) {
   server.on('connect', (request, socket) => {
     asked.push({ line: `CONNECT ${request.url}`, headers: request.headers })
     socket.on('error', () => {})
-    if (tunnelTo === undefined) return void socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    if (tunnelTo === undefined) return void socket.end(`HTTP/1.1 ${status} No\r\n\r\n`)
     const target = connect(tunnelTo, '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
       socket.pipe(target).pipe(socket)
@@ -30,6 +32,40 @@ async function proxy(t: TestContext, tunnelTo?: number) {
   const { port } = server.address() as AddressInfo
   return { asked, url: `http://proxy-user:proxy-password@127.0.0.1:${port}` }
 }
+
+for (const [status, advice] of [
+  [407, /Give a user and a password that it takes in HTTPS_PROXY/],
+  [403, /allow CONNECT to that host and port, or exempt the host in NO_PROXY/],
+] as const) {
+  test(`a proxy that answers CONNECT with ${status} is tried four times, then named as a wrong setting`, async (t) => {
+    const { asked, url } = await proxy(t, undefined, status)
+    const { salesforce } = await setup(t, {}, { credentials, proxyEnv: { HTTPS_PROXY: url } })
+    const error = await salesforce.limits().catch((reason: unknown) => reason)
+    assert.ok(error instanceof SalesforceError)
+    assert.deepEqual([error.code, error.kind, asked.length], ['PROXY_REFUSED', 'org-fault', 4])
+    const host = new URL(url).host
+    assert.ok(error.message.startsWith(`The proxy ${host} refused the call limits, a tunnel to `))
+    assert.match(error.message, new RegExp(`acme\\.my\\.salesforce\\.com:443, with ${status}\\. `))
+    assert.match(error.message, advice)
+    assert.doesNotMatch(error.message, /proxy-password|proxy-user/)
+    const problem = proxyProblem(error)
+    assert.deepEqual(
+      problem?.problems.map(({ setting }) => setting),
+      ['HTTPS_PROXY'],
+    )
+  })
+}
+
+test('a proxy that cannot reach the host is an outage', async (t) => {
+  for (const status of [502, 503, 504, 429]) {
+    const { url } = await proxy(t, undefined, status)
+    const { salesforce } = await setup(t, {}, { credentials, proxyEnv: { HTTPS_PROXY: url } })
+    const error = await salesforce.ingest.close(JOB).catch((reason: unknown) => reason)
+    assert.ok(error instanceof SalesforceError)
+    assert.deepEqual([error.code, error.transient], ['ERR_PROXY_TUNNEL', true])
+    assert.equal(proxyProblem(error), null)
+  }
+})
 
 const credentials = {
   kind: 'token',
