@@ -12,9 +12,17 @@ import { startExpunge } from './spawn.ts'
 const skip = await redisUnavailable()
 
 test('the sandbox prints how to log in, and SIGTERM ends it', async (t) => {
-  const running = startExpunge(['sandbox', '--port', '0', '--fail', '0.5'], {}, tmpdir())
+  const flags = ['--port', '0', '--fail', '0.5', '--strict-fields']
+  const running = startExpunge(['sandbox', ...flags], {}, tmpdir())
   t.after(() => running.child.kill('SIGKILL'))
+  let told = ''
+  running.child.stderr?.on('data', (block) => {
+    told += block
+  })
   await running.saw(/Ctrl-C ends it/)
+  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(told)?.[0]
+  const settings = await fetch(`${url}/__sandbox/settings`, { method: 'PATCH', body: '{}' })
+  assert.match(await settings.text(), /"strictFields":true/)
   running.child.kill('SIGTERM')
   const { code, stdout, stderr } = await running.ended
   assert.equal(code, 0, stderr)
