@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { ConfigError, messageOf } from '../../shared/errors.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
 import { endsWithin } from '../../shared/shutdown.ts'
+import { createBareConnections } from './bare-connections.ts'
 import { dashboard } from './dashboard.ts'
 import { docsRoutes } from './docs.ts'
 import { readJsonBodies } from './json-body.ts'
@@ -18,7 +19,7 @@ import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
 import { observe, requestIdOf } from './observe.ts'
 import { documentedPaths } from './openapi/document.ts'
 import { HttpError, noSuchRoute, retryAfter } from './problem.ts'
-import { answerWithProblems, refuseConnection, refuseTunnels, reject } from './problem-replies.ts'
+import { answerWithProblems, reject } from './problem-replies.ts'
 import { actRoutes } from './routes/act.ts'
 import { listRoute } from './routes/list.ts'
 import { lookRoute } from './routes/look.ts'
@@ -55,6 +56,7 @@ export async function startHttpServer(
 
 async function createApp(service: Service): Promise<FastifyInstance> {
   const { patience } = service
+  const bare = createBareConnections(patience)
   const app: FastifyInstance = fastify({
     genReqId: ({ headers }) => requestIdOf(headers),
     bodyLimit: JSON_BYTES,
@@ -70,7 +72,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
     },
     routerOptions: { maxParamLength: PARAMETER_CHARS },
     return503OnClosing: false,
-    clientErrorHandler: refuseConnection(patience),
+    clientErrorHandler: bare.refuse,
     frameworkErrors: (error, request, reply) => reject(error, request, reply, service.log),
   })
   app.server.maxHeadersCount = HEADERS
@@ -78,7 +80,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response)
   })
-  refuseTunnels(app, patience)
+  bare.watch(app)
   knowAllMethods(app)
   observe(app, service)
   answerWithProblems(app, service.log)

@@ -79,6 +79,13 @@ describe('what is no HTTP', () => {
     }
   })
 
+  test('or turns out so once it is answered, gets no second answer', async () => {
+    for (const path of [`${PATH}/%ff`, `${PATH}/none?org=${org}`]) {
+      const answer = await rawCall(api.url, head(`GET ${path} HTTP/1.1`, 'Transfer-Encoding: gzip'))
+      assert.equal(answer.split('HTTP/1.1 ').length, 2, answer)
+    }
+  })
+
   test('but expects what nobody knows, is answered all the same', async () => {
     const call = head(`GET ${PATH}?org=${org} HTTP/1.1`, 'Expect: the-unexpected')
     assert.match(await rawCall(api.url, call), /^HTTP\/1\.1 200 /)

@@ -1,0 +1,93 @@
+import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import type { Patience } from './limits.ts'
+import { methodNotAllowed } from './methods.ts'
+import { HttpError, problemAnswer } from './problem.ts'
+import { PROBLEM_TYPE } from './problem-replies.ts'
+
+/** What Node refuses before there is a request: there is only the bare connection to answer on. */
+export interface BareConnections {
+  /** For Fastify, which would answer in words of its own. */
+  readonly refuse: (error: Error & { code?: string }, socket: Duplex) => void
+  /** Listens for what is refused by no error. */
+  watch(app: FastifyInstance): void
+}
+
+export function createBareConnections({ lingerMs }: Patience): BareConnections {
+  const last = new WeakMap<Duplex, ServerResponse>()
+  return {
+    refuse: (error, socket) => {
+      if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
+        socket.destroy()
+      } else if (isUnderAnswer(last.get(socket))) {
+        close(socket, lingerMs)
+      } else {
+        close(socket, lingerMs, clientError(error.code))
+      }
+    },
+    watch: ({ server }) => {
+      server.on('request', (request, response) => last.set(request.socket, response))
+      // Names no path. Node ends its connection without an answer where nobody gives one.
+      server.on('connect', (_, socket) => {
+        close(socket, lingerMs, methodNotAllowed(['GET', 'HEAD', 'POST']))
+      })
+    },
+  }
+}
+
+/** Whether what is wrong belongs to a request that has its answer: another would be taken for the next one's. */
+function isUnderAnswer(response: ServerResponse | undefined): boolean {
+  if (response === undefined || !response.headersSent) return false
+  return !(response.writableFinished && response.req.complete && response.shouldKeepAlive)
+}
+
+/**
+ * Answers, and takes in for a while what still comes: a connection that is closed with bytes unread is
+ * reset, and its sender may lose the answer.
+ */
+function close(socket: Duplex, lingerMs: number, error?: HttpError): void {
+  const timer = setTimeout(() => socket.destroy(), lingerMs)
+  timer.unref()
+  // What comes now is for nobody: Node's parser would refuse each block of it again.
+  for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+  socket
+    .on('data', () => {})
+    .once('end', () => socket.destroy())
+    .once('error', () => socket.destroy())
+    .once('close', () => clearTimeout(timer))
+    .end(error === undefined ? undefined : rawAnswer(error))
+}
+
+function clientError(code: string | undefined): HttpError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new HttpError('HEADERS_TOO_LARGE', 'The header lines are larger than is taken here.')
+    case 'HPE_INVALID_METHOD':
+      return new HttpError(
+        'MALFORMED_HTTP',
+        'Expected a method that HTTP knows, in capital letters.',
+      )
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpError('TOO_SLOW', 'The header lines came too slowly.')
+    default:
+      return new HttpError('MALFORMED_HTTP', 'This is not HTTP/1.1.')
+  }
+}
+
+function rawAnswer(error: HttpError): string {
+  const { problem, headers } = problemAnswer(error)
+  const body = JSON.stringify(problem)
+  const lines = {
+    'Content-Type': PROBLEM_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    Connection: 'close',
+    ...headers,
+  }
+  return [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    ...Object.entries(lines).map(([name, value]) => `${name}: ${value}`),
+    '',
+    body,
+  ].join('\r\n')
+}
