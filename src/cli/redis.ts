@@ -1,7 +1,8 @@
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { type Config, showRedis } from '../shared/config.ts'
-import { ExpungeError, messageOf } from '../shared/errors.ts'
+import { ExpungeError } from '../shared/errors.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
+import { detailOf } from '../shared/redis/trouble.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../shared/redis.ts'
 import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
@@ -106,17 +107,13 @@ export async function enter(redis: RedisHere, org: string): Promise<Entrance> {
 
 /** @throws RedisUnreachableError saying where it was looked for and what went wrong */
 export async function connectProducer({ config, shown }: RedisHere): Promise<Producer> {
-  let trouble = ''
-  const onError = (error: Error) => {
-    trouble = error.message
-  }
   try {
-    return await createProducer({ redis: config, onError })
+    return await createProducer({ redis: config, onError: () => {} })
   } catch (error) {
     const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
     if (error instanceof ExpungeError && !isAway) throw error
     throw new RedisUnreachableError(
-      `Redis at ${shown} does not answer: ${trouble || messageOf(error)}. ` +
+      `Redis at ${shown} does not answer: ${detailOf(error)}. ` +
         'Check that the server runs and that REDIS_URL names it.',
     )
   }

@@ -7,6 +7,7 @@ import { isTerminal, type Receipt, type Status } from '../shared/receipt.ts'
 import { type Replicated, replicatedTo } from '../shared/redis/replicated.ts'
 import { openServerClock, type ServerClock } from '../shared/redis/server-clock.ts'
 import { explained } from '../shared/redis/trouble.ts'
+import { withReason } from '../shared/redis/why-away.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/request.ts'
 import { type RequestView, viewOf, viewOfNew } from '../shared/request-view.ts'
@@ -169,7 +170,7 @@ export async function createProducer({
     clock = await explained(() => openServerClock(redis))
   } catch (error) {
     redis.disconnect()
-    throw error
+    throw await withReason(config, error)
   }
   const stores = new Map<string, OrgStore>()
   const storeOf = (org = DEFAULT_ORG): OrgStore => {

@@ -1,10 +1,15 @@
-import { Cluster, type Redis, type RedisOptions } from 'ioredis'
+import { setImmediate } from 'node:timers/promises'
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import { codeOf } from './errors.ts'
+import { COMMAND_MS, FailFastCluster } from './redis/fail-fast-cluster.ts'
 import { PatientCluster, PatientRedis } from './redis/patient.ts'
+import { loginOf, type RedisPlace, type RedisTls, tlsOptions } from './redis/place.ts'
 import { StrictRedis } from './redis/strict.ts'
-import type { RedisTrouble } from './redis/trouble.ts'
+import { type RedisTrouble, troubleOf } from './redis/trouble.ts'
 
 import { redisUrlProblem } from './redis/url.ts'
 import { RedisUnusableError } from './redis/usable.ts'
+import { whyAway } from './redis/why-away.ts'
 
 export { type RedisTrouble, RedisUnavailableError } from './redis/trouble.ts'
 export {
@@ -17,27 +22,6 @@ export {
 
 /** One server (directly, by Sentinel or by a Unix socket) or a cluster; both speak one language. */
 export type RedisClient = Redis | Cluster
-
-/** Where the server is. */
-export type RedisPlace =
-  | { readonly kind: 'url'; readonly url: string }
-  | { readonly kind: 'socket'; readonly path: string }
-  | {
-      readonly kind: 'sentinel'
-      readonly sentinels: readonly { readonly host: string; readonly port: number }[]
-      readonly name: string
-      readonly username?: string
-      readonly password?: string
-      readonly sentinelPassword?: string
-      readonly tls: boolean
-    }
-  | {
-      readonly kind: 'cluster'
-      readonly nodes: readonly { readonly host: string; readonly port: number }[]
-      readonly username?: string
-      readonly password?: string
-      readonly tls: boolean
-    }
 
 export type RedisConfig = RedisPlace & {
   /** It may be a server that keeps no append-only file: what is entrusted to it may be lost. */
@@ -64,12 +48,39 @@ export function connectRedis(
 ): RedisClient {
   const client = open(config, patience)
   client.on('error', onError)
+  if (patience === 'wait') tellWhyAway(client, config)
   return client
 }
 
 /** What this connection was refused within the last seconds; null where all is well, or it is away. */
 export function lateTrouble(redis: RedisClient): RedisTrouble | null {
   return redis instanceof PatientRedis || redis instanceof PatientCluster ? redis.trouble : null
+}
+
+/** Who waits is told once why, also where the connection itself is closed without a word. */
+function tellWhyAway(client: RedisClient, config: RedisConfig): void {
+  let isTold = false
+  client.on('ready', () => {
+    isTold = false
+  })
+  client.on('error', (error) => {
+    isTold ||= !isVague(error)
+  })
+  const isMissed = () => client.status !== 'ready' && client.status !== 'end'
+  client.on('close', async () => {
+    if (isTold) return
+    isTold = true
+    // A connection that was ended by us is at its end only after this event.
+    await setImmediate()
+    const why = isMissed() ? await whyAway(config) : null
+    // Meanwhile it may have connected, or be needed no more.
+    if (why !== null && isMissed()) client.emit('error', why)
+  })
+}
+
+/** As a server looks that speaks TLS where we do not, or that is stuck. */
+function isVague(error: unknown): boolean {
+  return troubleOf(error) === 'REDIS_AWAY' || /^(?:ETIMEDOUT|ECONNRESET)$/.test(codeOf(error) ?? '')
 }
 
 function open(config: RedisConfig, patience: Patience): RedisClient {
@@ -82,29 +93,34 @@ function open(config: RedisConfig, patience: Patience): RedisClient {
   switch (config.kind) {
     case 'url':
       assertUrl(config.url)
-      return isPatient ? new PatientRedis(config.url, shared) : new StrictRedis(config.url, shared)
+      return isPatient
+        ? new PatientRedis(config.url, { ...shared, ...tlsOf(config.tls) })
+        : new StrictRedis(config.url, { ...shared, ...tlsOf(config.tls) })
     case 'socket':
       return server({ path: config.path })
     case 'sentinel': {
-      const { kind: _, volatile: __, replicas: ___, tls, sentinels, ...sentinel } = config
+      const { sentinels, name, username, password, sentinelPassword } = config
+      const tls = tlsOptions(config.tls)
       return server({
-        ...sentinel,
         sentinels: [...sentinels],
-        ...(tls ? { tls: {}, enableTLSForSentinelMode: true } : {}),
+        name,
+        ...loginOf(username, password),
+        ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+        // One that accepts and never answers must not keep the others from being asked.
+        sentinelCommandTimeout: SENTINEL_MS,
+        ...(tls ? { tls, enableTLSForSentinelMode: true } : {}),
+        ...(tls && config.sentinelTls !== false ? { sentinelTLS: tls } : {}),
       })
     }
     case 'cluster': {
       const { nodes, tls, username, password } = config
-      const own = {
-        redisOptions: {
-          maxRetriesPerRequest: shared.maxRetriesPerRequest,
-          connectTimeout: shared.connectTimeout,
-          ...(username === undefined ? {} : { username }),
-          ...(password === undefined ? {} : { password }),
-          ...(tls ? { tls: {} } : {}),
-        },
+      const { retryStrategy: _, ...waiting } = shared
+      const own: ClusterOptions = {
+        redisOptions: { ...waiting, ...loginOf(username, password), ...tlsOf(tls) },
+        // Node looks names up itself, for each connection; certificates are for names.
+        dnsLookup: (address, found) => found(null, address),
       }
-      return isPatient ? new PatientCluster([...nodes], own) : new Cluster([...nodes], own)
+      return isPatient ? new PatientCluster([...nodes], own) : new FailFastCluster([...nodes], own)
     }
     default:
       throw new TypeError(`Unknown Redis configuration ${JSON.stringify(config satisfies never)}`)
@@ -116,6 +132,14 @@ function assertUrl(url: string): void {
   const problem = redisUrlProblem(url)
   if (problem !== null) throw new RedisUnusableError(`Redis: ${problem}`)
 }
+
+function tlsOf(tls: boolean | RedisTls | undefined) {
+  const options = tlsOptions(tls)
+  return options === undefined ? {} : { tls: options }
+}
+
+/** For one Sentinel's answer, before the next is asked. */
+const SENTINEL_MS = 2_000
 
 interface Waiting {
   readonly maxRetriesPerRequest: number | null
@@ -143,7 +167,7 @@ function options(patience: Patience): Waiting {
         maxRetriesPerRequest: 1,
         connectTimeout: 5_000,
         // A server that is frozen, or a Sentinel that nobody answers for, must not hold a caller.
-        commandTimeout: 5_000,
+        commandTimeout: COMMAND_MS,
         retryStrategy,
       }
     default:

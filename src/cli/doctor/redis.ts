@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs'
 import { type Config, showRedis } from '../../shared/config.ts'
-import { messageOf } from '../../shared/errors.ts'
+import { ExpungeError } from '../../shared/errors.ts'
+import { type MissingRights, missingRights } from '../../shared/redis/rights.ts'
+import { detailOf, explained } from '../../shared/redis/trouble.ts'
+import { withReason } from '../../shared/redis/why-away.ts'
 import {
   connectRedis,
   inspectRedis,
@@ -8,6 +11,7 @@ import {
   type RedisClient,
   type RedisConfig,
   type RedisFacts,
+  RedisUnavailableError,
 } from '../../shared/redis.ts'
 import type { Closers } from '../../shared/shutdown.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
@@ -50,18 +54,34 @@ async function checkServer(
   shown: string,
   closers: Closers,
 ): Promise<RedisChecked> {
-  let trouble = ''
-  const client = connectRedis(config, 'fail-fast', (error) => {
-    trouble = error.message
-  })
+  const client = connectRedis(config, 'fail-fast', () => {})
   closers.add(() => client.disconnect())
   try {
-    return { findings: judge(await inspectRedis(client), shown, config), client }
+    const facts = await explained(() => inspectRedis(client))
+    const rights = judgeRights(await missingRights(client))
+    return { findings: [...judge(facts, shown, config), rights], client }
   } catch (error) {
-    const found = `${shown} does not answer: ${trouble || messageOf(error)}`
-    const advice = 'Check that the server runs, its address, its password and the way to it.'
-    return { findings: [fail('Redis', found, advice)], client: null }
+    return { findings: [unreachable(shown, await withReason(config, error))], client: null }
   }
+}
+
+function unreachable(shown: string, error: unknown): Finding {
+  const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
+  if (error instanceof ExpungeError && !isAway) return fail('Redis', `${shown}: ${error.message}`)
+  const advice = 'Check that the server runs, its address, its password and the way to it.'
+  return fail('Redis', `${shown} does not answer: ${detailOf(error)}`, advice)
+}
+
+/** What the server's ACL lets this user do. */
+export function judgeRights({ needed, useful }: MissingRights): Finding {
+  const advice = (rules: readonly string[]) =>
+    `ACL SETUSER with: ${rules.join(' ')} (see docs/deployment.md).`
+  if (needed.length > 0) {
+    const rules = [...needed, ...useful]
+    return fail('Redis rights', `the user lacks ${rules.length} of them`, advice(rules))
+  }
+  if (useful.length === 0) return ok('Redis rights', 'every command and key that is needed')
+  return warn('Redis rights', 'no worker can be counted', advice(useful))
 }
 
 const FULL = 0.7

@@ -17,6 +17,15 @@ const VARIABLES = {
   http: { host: 'EXPUNGE_HTTP_HOST', port: 'EXPUNGE_HTTP_PORT' },
   metrics: { host: 'EXPUNGE_METRICS_HOST', port: 'EXPUNGE_METRICS_PORT' },
   redis: { url: 'REDIS_URL', urlFile: 'REDIS_URL_FILE' },
+  redisTls: {
+    ca: 'REDIS_TLS_CA',
+    caFile: 'REDIS_TLS_CA_FILE',
+    cert: 'REDIS_TLS_CERT',
+    certFile: 'REDIS_TLS_CERT_FILE',
+    key: 'REDIS_TLS_KEY',
+    keyFile: 'REDIS_TLS_KEY_FILE',
+    servername: 'REDIS_TLS_SERVERNAME',
+  },
   // OpenTelemetry's own, so that one setting serves every service of a platform.
   tracing: {
     disabled: 'OTEL_SDK_DISABLED',

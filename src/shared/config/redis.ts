@@ -3,6 +3,7 @@ import { parseRedisUrl, redisUrlProblem } from '../redis/url.ts'
 import type { RedisConfig } from '../redis.ts'
 import type { Environment } from './environment.ts'
 import { hostAndPort } from './network.ts'
+import { readRedisTls, withTls } from './redis-tls.ts'
 import { Settings } from './settings.ts'
 import type { Source } from './source.ts'
 import type { YamlSection } from './yaml-section.ts'
@@ -26,6 +27,7 @@ export async function readRedis(
   const settings = (source: Source) => new Settings([source], problems)
   const variables = settings(environment.group('redis'))
   const file = settings(section)
+  const secured = new Settings([environment.group('redisTls'), section.section('tls')], problems)
   const ways = [
     { names: variables.namesOf('url', 'urlFile'), read: () => readUrl(variables) },
     { names: file.namesOf('url', 'urlFile'), read: () => readUrl(file) },
@@ -56,9 +58,10 @@ export async function readRedis(
       'is for one primary with replicas, not for a cluster. Leave it out, and set min-replicas-to-write on each shard.'
     problems.push({ setting: section.nameOf('replicas'), message })
   }
+  const tls = await readRedisTls(secured)
   if (redis === null) return null
   return {
-    ...redis,
+    ...(tls === null ? redis : withTls(redis, tls, secured)),
     ...(volatile ? { volatile } : {}),
     ...(replicas > 0 ? { replicas } : {}),
   }
@@ -84,6 +87,7 @@ async function readSentinel(settings: Settings): Promise<RedisConfig> {
     name: settings.text('name') ?? 'mymaster',
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...(await readLogin(settings)),
+    ...(settings.flag('sentinelTls', true) ? {} : { sentinelTls: false }),
   }
 }
 

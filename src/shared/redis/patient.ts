@@ -1,5 +1,6 @@
-import { Cluster, type ClusterNode, type ClusterOptions, Command, type Redis } from 'ioredis'
+import { Command, type Redis } from 'ioredis'
 import { messageOf } from '../errors.ts'
+import { BaseCluster } from './base-cluster.ts'
 import { StrictRedis } from './strict.ts'
 import { isLasting, type RedisTrouble, RedisUnavailableError, troubleOf } from './trouble.ts'
 
@@ -58,25 +59,8 @@ export class PatientRedis extends StrictRedis {
 }
 
 /** The same for a cluster, whose nodes are connections of its own making. */
-export class PatientCluster extends Cluster {
+export class PatientCluster extends BaseCluster {
   readonly #refusals = new Refusals()
-  readonly #startNodes: ClusterNode[]
-
-  static {
-    // As of one server: BullMQ's own connections are to be as patient.
-    Object.defineProperty(PatientCluster.prototype, 'duplicate', {
-      value(this: PatientCluster, nodes: ClusterNode[] = [], override: ClusterOptions = {}) {
-        const redisOptions = { ...this.options.redisOptions, ...override.redisOptions }
-        const options = { ...this.options, ...override, redisOptions }
-        return new PatientCluster(nodes.length > 0 ? nodes : this.#startNodes, options)
-      },
-    })
-  }
-
-  constructor(nodes: ClusterNode[], { redisOptions, ...options }: ClusterOptions) {
-    super(nodes, { ...options, redisOptions: { ...redisOptions, replyMapping: 'legacy' } })
-    this.#startNodes = nodes
-  }
 
   /** What a node refused lately, null where all take writes. */
   get trouble(): RedisTrouble | null {

@@ -45,10 +45,13 @@ export function isLasting(trouble: RedisTrouble): boolean {
 export class RedisUnavailableError extends ExpungeError {
   readonly code: RedisTrouble
   override readonly retryable = true
+  /** The reason alone, in the words of the server or the network. */
+  readonly detail: string
 
   constructor(code: RedisTrouble, detail: string, note = '') {
     super(`${wordsFor(code, detail)}${note === '' ? '' : ` ${note}`}`)
     this.code = code
+    this.detail = detail
   }
 }
 
@@ -105,6 +108,12 @@ export function reasonOf(error: unknown): unknown {
     : error
 }
 
+/** Why, without advice. */
+export function detailOf(error: unknown): string {
+  const reason = reasonOf(error)
+  return reason instanceof RedisUnavailableError ? reason.detail : messageOf(reason)
+}
+
 /** Whether the server has answered: what it refused it has not done. */
 export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'
@@ -122,7 +131,7 @@ export async function explained<T>(work: () => Promise<T>, note?: string): Promi
   } catch (error) {
     const trouble = troubleOf(error)
     if (trouble === null || error instanceof RedisUnavailableError) throw error
-    throw new RedisUnavailableError(trouble, messageOf(reasonOf(error)), note)
+    throw new RedisUnavailableError(trouble, detailOf(error), note)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis'
-import { ExpungeError, messageOf } from '../errors.ts'
-import { isLasting, RedisUnavailableError, reasonOf, troubleOf } from './trouble.ts'
+import { ExpungeError } from '../errors.ts'
+import { type MissingRights, missingRights } from './rights.ts'
+import { detailOf, isLasting, RedisUnavailableError, troubleOf } from './trouble.ts'
 
 type Client = Redis | Cluster
 
@@ -13,7 +14,7 @@ export class RedisUnusableError extends ExpungeError {
  * Waits until the server answers, and refuses one that cannot keep what is entrusted to it.
  *
  * @param may `volatile`: the server need not keep an append-only file
- * @throws RedisUnusableError for a connection that is refused, a version too old, a replica, eviction, or data
+ * @throws RedisUnusableError for a connection that is refused, rights that are missing, a version too old, a replica, eviction, or data
  *   that is not on disk
  */
 export async function assertUsable(
@@ -21,7 +22,8 @@ export async function assertUsable(
   { volatile = false }: { readonly volatile?: boolean } = {},
 ): Promise<RedisFacts> {
   const facts = await unlessRefused(redis, inspectRedis(redis))
-  const reason = unusable(facts) ?? (volatile ? null : forgetful(facts))
+  const reason =
+    unusable(facts) ?? (volatile ? null : forgetful(facts)) ?? denied(await missingRights(redis))
   if (reason !== null) throw new RedisUnusableError(`Redis: ${reason}`)
   return facts
 }
@@ -43,6 +45,12 @@ function unusable({ product, version, supported, ...facts }: RedisFacts): string
     )
   }
   return null
+}
+
+function denied({ needed }: MissingRights): string | null {
+  return needed.length === 0
+    ? null
+    : `its ACL denies the user what the work needs. Ask for ACL SETUSER with: ${needed.join(' ')}. docs/deployment.md lists all of it.`
 }
 
 function forgetful({ appendOnly }: RedisFacts): string | null {
@@ -80,14 +88,10 @@ async function unlessRefused<T>(redis: Client, work: Promise<T>): Promise<T> {
 }
 
 /** The same as an error that ends the process; null for what passes. */
-function lastingIn(error: unknown): RedisUnusableError | null {
+export function lastingIn(error: unknown): RedisUnusableError | null {
   const trouble = troubleOf(error)
   if (trouble === null || !isLasting(trouble)) return null
-  const told =
-    error instanceof RedisUnavailableError
-      ? error
-      : new RedisUnavailableError(trouble, messageOf(reasonOf(error)))
-  return new RedisUnusableError(told.message)
+  return new RedisUnusableError(new RedisUnavailableError(trouble, detailOf(error)).message)
 }
 
 /** What matters about a server: version, and whether it may lose what we entrust to it. */
