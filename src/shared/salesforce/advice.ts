@@ -37,6 +37,11 @@ const BY_KIND: Readonly<Record<FaultKind, string>> = {
 
 const NETWORK = 'Wait and try again; check the network, HTTPS_PROXY and NO_PROXY where it lasts.'
 const CERTIFICATE = 'Name the certificate authority of the host or proxy in NODE_EXTRA_CA_CERTS.'
+const OTHER_NAME =
+  'The certificate is of another name: the org may have moved, or a proxy answers in its place; ' +
+  'check SALESFORCE_LOGIN_URL.'
+const EXPIRED =
+  "Check this machine's clock; else the certificate of the host or proxy has to be renewed."
 const REDIRECT =
   'Redirects are not followed, they would carry the token away: set the My Domain host.'
 
@@ -57,6 +62,8 @@ export function adviceOnAnswer(answer: {
 
 /** The sentence that ends the message of a call that broke off. */
 export function adviceOnNetwork(code: string): string {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return OTHER_NAME
+  if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) return EXPIRED
   return /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code) ? CERTIFICATE : NETWORK
 }
 

@@ -120,6 +120,16 @@ test('a page says that something else than the API answered, whatever the status
   }
 })
 
+test('a certificate that is of another name, or out of date, has advice of its own', () => {
+  const broken = (code: string) =>
+    errorFromNetwork('get', 'h', { code, text: 'x', status: null }).message
+  assert.match(broken('ERR_TLS_CERT_ALTNAME_INVALID'), /may have moved.*SALESFORCE_LOGIN_URL/)
+  for (const code of ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']) {
+    assert.match(broken(code), /this machine's clock/)
+    assert.doesNotMatch(broken(code), /NODE_EXTRA_CA_CERTS/)
+  }
+})
+
 test('every status and body on every operation has a kind, and what is retryable is an org fault', () => {
   const statuses = fc.integer({ min: 300, max: 599 })
   const body = fc.oneof(
