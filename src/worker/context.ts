@@ -18,6 +18,13 @@ export class ShutdownError extends Error {
 /** The work cannot be done now, by no fault of its own: it comes again after a while. */
 export class LaterError extends Error {
   override readonly name = 'LaterError'
+  /** What a server asked for, in milliseconds; 0 where it did not. */
+  readonly afterMs: number
+
+  constructor(message: string, afterMs = 0) {
+    super(message)
+    this.afterMs = afterMs
+  }
 }
 
 /** Another worker owns the job now, or has ended it: whatever we would still do, it does as well. */

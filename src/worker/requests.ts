@@ -51,7 +51,7 @@ export async function processRequestJob(
     }
     if (error instanceof LaterError) {
       ctx.log.warn({ job: job.id }, error.message)
-      return putAside(job, token, LATER_MS)
+      return putAside(job, token, Math.max(LATER_MS, error.afterMs))
     }
     throw error
   }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { checkPause } from '../../src/cli/doctor/pause.ts'
+import { checkOrg } from '../../src/cli/doctor/salesforce.ts'
 import { pauseSentences } from '../../src/cli/render/pause.ts'
 import { receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -27,6 +29,8 @@ describe('a server that asks for a day', { concurrency: true }, () => {
       assert.ok(wait > HOUR - 60_000 && wait <= HOUR, `${wait} ms`)
       const [said = ''] = pauseSentences(org, { operator: null, fault })
       assert.match(said, /tried again at .* UTC\. .* Retry-After holds calls back for 3600 s\./)
+      const [finding] = await checkPause(world.store)
+      assert.deepEqual([finding?.verdict, finding?.found], ['fail', said])
       await producer.cancel(id, { org })
       assert.equal((await receiptOf(world, id)).status, 'cancelled')
       assert.deepEqual(
@@ -35,6 +39,17 @@ describe('a server that asks for a day', { concurrency: true }, () => {
       )
     })
   }
+})
+
+test('a server that will not tell the allowances now is not taken for a missing permission', async (t) => {
+  const { sandbox, config, org } = await startWorld(t, { redis })
+  sandbox.faults.add({ on: 'limits', times: 10, action: asksForADay(429) })
+  const own = config.orgs.get(org)
+  assert.ok(own)
+  const findings = await checkOrg(own, config, null)
+  const quotas = findings.find(({ check }) => check === 'Quotas')
+  assert.equal(quotas?.verdict, 'fail')
+  assert.match(quotas.found, /429: .* Retry-After holds calls back for 3600 s\./)
 })
 
 function faultOf({ store }: World) {

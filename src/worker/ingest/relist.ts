@@ -66,7 +66,7 @@ export async function relistChunk(
   } catch (error) {
     ctx.signal.throwIfAborted()
     if (error instanceof SalesforceError && error.kind === 'org-fault') {
-      throw notNow(request.id, error.message)
+      throw notNow(request.id, error.message, error.retryAfterMs ?? 0)
     }
     const isGone =
       error instanceof SalesforceError ||
@@ -84,9 +84,10 @@ async function assertAnswers(request: string, { ledger }: Relister): Promise<voi
   if (fault !== null && fault.reason !== 'quota') throw notNow(request, fault.message)
 }
 
-function notNow(request: string, why: string): LaterError {
+function notNow(request: string, why: string, afterMs = 0): LaterError {
   return new LaterError(
     `Request ${request} lacks rows of its result files, and Salesforce cannot be asked for them now: ${why}`,
+    afterMs,
   )
 }
 

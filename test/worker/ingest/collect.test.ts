@@ -256,15 +256,18 @@ describe('listing the rows of a chunk again', () => {
     assert.equal(await relisted(chunk, order, { ...collector, staging }), null)
   })
 
-  test('waits for an org that does not answer', async () => {
+  test('waits for an org that does not answer, as long as it asks', async () => {
     const { job, order, collector } = stage(plain({ fates: ['failed', 'deleted'] }))
     const [chunk] = await collect(job, order, collector, ctx)
     assert.ok(chunk)
     const away = async () => {
-      throw fault('org-fault')
+      throw fault('org-fault', 3_600_000)
     }
     const api = { ...collector.api, get: away }
-    await assert.rejects(relisted(chunk, order, { ...collector, api }), LaterError)
+    await assert.rejects(
+      relisted(chunk, order, { ...collector, api }),
+      (error) => error instanceof LaterError && error.afterMs === 3_600_000,
+    )
   })
 })
 
@@ -275,9 +278,9 @@ function relisted({ ref, outcome }: CollectedChunk, order: IngestOrder, collecto
   return relistChunk(request, { field: chunkField(ref), outcome }, relister, ctx)
 }
 
-function fault(kind: FaultKind): SalesforceError {
+function fault(kind: FaultKind, retryAfterMs: number | null = null): SalesforceError {
   const operation = 'get' as const
-  const fields = { code: 'HTTP_404', httpStatus: 404, transient: false, retryAfterMs: null }
+  const fields = { code: 'HTTP_404', httpStatus: 404, transient: false, retryAfterMs }
   return new SalesforceError({ kind, operation, ...fields }, 'so the test has it')
 }
 
