@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { type CallbackConfig, readCallbacks } from './config/callbacks.ts'
+import { readConfigFile } from './config/config-file.ts'
 import {
   Environment,
   type Group,
@@ -13,7 +14,6 @@ import { readRedis } from './config/redis.ts'
 import { Settings } from './config/settings.ts'
 import { stateFolder } from './config/state-folder.ts'
 import { readTracing, type TracingConfig } from './config/tracing.ts'
-import { readConfigFile } from './config/yaml.ts'
 import type { YamlSection } from './config/yaml-section.ts'
 import { ConfigError, type ConfigProblem } from './errors.ts'
 import type { DeletableObject } from './objects.ts'
