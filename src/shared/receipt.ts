@@ -41,10 +41,24 @@ export function totalOf(outcome: Outcome): number {
 /** How often each failure code was seen. */
 export type FailureCounts = Readonly<Record<string, number>>
 
+/** Of a row whose error names no code, and of further codes where there are too many. */
+export const UNKNOWN_ERROR = 'UNKNOWN_ERROR'
+
+/** Names that one account lists: codes come from Salesforce, and a receipt must stay readable. */
+const MOST_CODES = 100
+
+/** The name under which a further failure is counted, beside those that are counted already. */
+export function countedAs(code: string, counted: ReadonlyMap<string, number>): string {
+  return counted.has(code) || counted.size < MOST_CODES ? code : UNKNOWN_ERROR
+}
+
 export function addFailures(a: FailureCounts, b: FailureCounts): FailureCounts {
-  const sum: Record<string, number> = { ...a }
-  for (const [code, count] of Object.entries(b)) sum[code] = (sum[code] ?? 0) + count
-  return sum
+  const sum = new Map(Object.entries(a))
+  for (const [code, count] of Object.entries(b)) {
+    const name = countedAs(code, sum)
+    sum.set(name, (sum.get(name) ?? 0) + count)
+  }
+  return Object.fromEntries(sum)
 }
 
 /** One ingest job as a receipt lists it; `records` are those of this request in it. */

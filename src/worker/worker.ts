@@ -21,7 +21,7 @@ import { unlessAborted } from '../shared/unless-aborted.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { ShutdownError } from './context.ts'
-import { FAILURE_CODES } from './ingest/retry.ts'
+import { FAILURE_CODES } from './ingest/row-error.ts'
 import { type OnlyRequest, type OrgWorker, startOrgWorker, type WorkerParts } from './org-worker.ts'
 
 export interface WorkerOptions {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { FAILURE_CODES } from '../../src/worker/ingest/retry.ts'
+import { FAILURE_CODES } from '../../src/worker/ingest/row-error.ts'
 import { hurried } from '../helpers/clock.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { REFUSALS } from '../helpers/refusals.ts'

@@ -4,7 +4,7 @@ import {
   type ChunkRef,
   chunkField,
 } from '../../shared/ledger/record.ts'
-import { NO_OUTCOME, type Verdict } from '../../shared/receipt.ts'
+import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
 import {
   PART_KINDS,
@@ -111,7 +111,8 @@ export class ChunkBook implements AsyncDisposable {
   failed(id: Buffer, code: string, message: string): void {
     this.#failures.add(id, 0)
     this.#counts.failed++
-    this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1)
+    const name = countedAs(code, this.#codes)
+    this.#codes.set(name, (this.#codes.get(name) ?? 0) + 1)
     this.#parts.failed.write([to18(id.toString('latin1')), code, message])
   }
 

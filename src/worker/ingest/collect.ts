@@ -8,6 +8,7 @@ import type { Staging } from '../../shared/staging.ts'
 import type { Context } from '../context.ts'
 import { type ChunkBook, lineOf } from './chunk-book.ts'
 import { countsOf, isWhole } from './counts.ts'
+import { jobFailureOf } from './job-error.ts'
 import type { Reading } from './read-results.ts'
 import { type Account, mentionedIn, reconcile } from './reconcile.ts'
 import {
@@ -18,7 +19,7 @@ import {
   resentAs,
   stoppedOf,
 } from './resend.ts'
-import { jobFailureOf, mayGoAgain, pieceSize } from './retry.ts'
+import { mayGoAgain, pieceSize } from './retry.ts'
 import type { Refusal } from './step.ts'
 import { idsOf } from './steps.ts'
 

@@ -6,7 +6,7 @@ import { orderDue } from '../../shared/order-due.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { type Context, NotOursError } from '../context.ts'
 import type { CollectedChunk } from './resend.ts'
-import { codeLabel } from './retry.ts'
+import { codeLabel } from './row-error.ts'
 
 export interface EnterDeps {
   readonly store: OrgStore

@@ -6,8 +6,9 @@ import type { Context } from '../context.ts'
 import type { IdSet } from '../id-set.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
+import type { JobFailure } from './job-error.ts'
 import { eachResult, type VisitRow } from './result-csv.ts'
-import { classOf, type JobFailure, parseRowError } from './retry.ts'
+import { classOf, parseRowError } from './row-error.ts'
 
 /** Result files into the books of the chunks whose rows they judge. */
 

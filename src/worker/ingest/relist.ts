@@ -18,7 +18,7 @@ import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { type Oddities, type Reading, readFailures, readSuccesses } from './read-results.ts'
 import { ResultFormatError } from './result-csv.ts'
-import { classOf } from './retry.ts'
+import { classOf } from './row-error.ts'
 import { listChunk } from './unprocessed.ts'
 
 type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>

@@ -64,6 +64,17 @@ export const JOB_ERRORS: readonly JobScenario[] = [
       faults: ['quota!'],
     },
   ),
+  failedJob('TOO_MANY_LOCK_FAILURE goes again', 'TOO_MANY_LOCK_FAILURE : gave up', GOES_ON),
+  failedJob(
+    'EXCEEDED_QUOTA within a text goes again, and the org pauses',
+    'Batch failed: EXCEEDED_QUOTA, ApiBatchItems Limit exceeded.',
+    { ...GOES_ON, faults: ['quota!'] },
+  ),
+  failedJob(
+    'an unknown error that quotes another one goes again',
+    'ShardMoved : was InvalidBatch : retry',
+    GOES_ON,
+  ),
   failedJob('an error of a later release goes again', 'ShardMoved : try later', GOES_ON),
   refusedJob(
     'InvalidBatch is a defect, and sent no more',
@@ -73,6 +84,7 @@ export const JOB_ERRORS: readonly JobScenario[] = [
     'InvalidBatch twice over is the same',
     'InvalidBatch : InvalidBatch : Field name not found : Id',
   ),
+  refusedJob('invalid_batch in other letters is the same', 'invalid_batch: no'),
   refusedJob(
     'ClientInputError names the line ends',
     'ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is LF',

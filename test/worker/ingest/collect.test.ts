@@ -15,9 +15,10 @@ import type { IngestApi, IngestJobInfo } from '../../../src/shared/salesforce/in
 import { StagingError } from '../../../src/shared/staging.ts'
 import { LaterError } from '../../../src/worker/context.ts'
 import { type Collector, collect } from '../../../src/worker/ingest/collect.ts'
+import { jobFailureOf } from '../../../src/worker/ingest/job-error.ts'
 import { relistChunk } from '../../../src/worker/ingest/relist.ts'
 import { type CollectedChunk, sendAgain } from '../../../src/worker/ingest/resend.ts'
-import { jobFailureOf, MOST_ATTEMPTS, pieceSize } from '../../../src/worker/ingest/retry.ts'
+import { MOST_ATTEMPTS, pieceSize } from '../../../src/worker/ingest/retry.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
 import { memoryStaging } from '../../helpers/memory-staging.ts'
 

@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { jobFailureOf } from '../../../src/worker/ingest/job-error.ts'
 import { pollInterval } from '../../../src/worker/ingest/poll.ts'
 import {
-  classOf,
-  codeLabel,
-  jobFailureOf,
   MOST_ATTEMPTS,
   mayGoAgain,
-  parseRowError,
   pieceSize,
   resendDelay,
 } from '../../../src/worker/ingest/retry.ts'
+import { classOf, codeLabel, parseRowError } from '../../../src/worker/ingest/row-error.ts'
 
 describe('polling', () => {
   test('a job that ends after half a second is looked at within another quarter', () => {
@@ -43,6 +41,37 @@ describe('row errors', () => {
     assert.equal(classOf('UNABLE_TO_LOCK_ROW'), 'transient')
   })
 
+  test('a code is the same code in any spelling, and named as the table has it', () => {
+    for (const [text, code] of [
+      ['delete_failed:no', 'DELETE_FAILED'],
+      ['DeleteFailed:no', 'DELETE_FAILED'],
+      ['TooManyLockFailure:Too many lock failure 200', 'TooManyLockFailure'],
+      ['TOO_MANY_LOCK_FAILURE:200', 'TooManyLockFailure'],
+      ['RetentionHold:on hold', 'RetentionHold'],
+      ['retention_hold:on hold', 'retention_hold'],
+      ['V2_HOLD:on hold', 'V2_HOLD'],
+    ] as const) {
+      assert.equal(parseRowError(text).code, code, text)
+    }
+    assert.equal(classOf('TooManyLockFailure'), 'transient')
+  })
+
+  test('whatever a row says, its code is a short name without anything of the row', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.stringMatching(/^[A-Za-z_0-9 :,;.]{0,200}$/)),
+        (text) => {
+          const { code } = parseRowError(text)
+          assert.match(code, /^[A-Za-z][A-Za-z0-9_]{0,63}$/)
+          assert.ok(['permanent', 'transient', 'already-gone'].includes(classOf(code)))
+        },
+      ),
+    )
+    for (const text of ['0035f00000000AbAAI:no', 'A1B2C3D4E5F6G7H:no', 'jane@example.com:no']) {
+      assert.equal(parseRowError(text).code, 'UNKNOWN_ERROR', text)
+    }
+  })
+
   test('text without a code is kept whole under UNKNOWN_ERROR', () => {
     assert.deepEqual(parseRowError('something: odd'), {
       code: 'UNKNOWN_ERROR',
@@ -62,6 +91,7 @@ describe('row errors', () => {
         'LIMIT_EXCEEDED',
         'INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE',
         'TOO_MANY_APEX_REQUESTS',
+        'TooManyLockFailure',
       ],
       permanent: [
         'INVALID_CROSS_REFERENCE_KEY',
