@@ -63,6 +63,9 @@ export class Auth {
       case 'refresh_token':
         this.#checkRefresh(form)
         return this.#grant(url)
+      case 'password':
+        // Blocked by default since 2023, and not said as such.
+        return denied('invalid_grant', 'authentication failure')
       case null:
         return denied('invalid_request', 'grant type is missing')
       default:

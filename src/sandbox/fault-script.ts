@@ -2,6 +2,7 @@
 export const OPERATIONS = [
   'token',
   'revoke',
+  'soapLogin',
   'userinfo',
   'identity',
   'versions',

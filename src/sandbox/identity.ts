@@ -1,4 +1,5 @@
-import { json, type Reply } from './reply.ts'
+import type { Call } from './call.ts'
+import { json, notFound, type Reply } from './reply.ts'
 
 export const USER_NAME = 'Sandbox Integration'
 
@@ -28,7 +29,9 @@ export function userinfo(url: string, { orgId, userId, username }: Identity): Re
 }
 
 /** `GET /id/{orgId}/{userId}`: where the `id` of a token answer leads. */
-export function identity(url: string, { orgId, userId, username }: Identity): Reply {
+export function identity({ origin: url, route }: Call, owner: Identity): Reply {
+  const { orgId, userId, username } = owner
+  if (route.orgId !== orgId || route.userId !== userId) notFound()
   return json(200, {
     id: `${url}/id/${orgId}/${userId}`,
     asserted_user: true,

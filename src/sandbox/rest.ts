@@ -6,6 +6,7 @@ import { limits, resources, user, versions } from './org-api.ts'
 import { type QueryDeps, query, queryJobs } from './query-api.ts'
 import type { Quota } from './quota.ts'
 import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
+import { soapLogin } from './soap-login.ts'
 
 export interface RestDeps extends QueryDeps {
   readonly auth: Auth
@@ -21,12 +22,14 @@ export async function performCall(call: Call, deps: RestDeps): Promise<Reply> {
       return auth.token(call.request, await formOf(call), call.origin)
     case 'revoke':
       return auth.revoke(await formOf(call))
+    case 'soapLogin':
+      return soapLogin()
     case 'userinfo':
       auth.checkIdentity(call.request, call.query)
       return userinfo(call.origin, organization)
     case 'identity':
       auth.checkIdentity(call.request, call.query)
-      return identity(call.origin, organization)
+      return identity(call, organization)
     case 'versions':
       return withUsage(versions(), deps.quota)
     default:

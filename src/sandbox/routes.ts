@@ -8,6 +8,8 @@ export interface Route {
   /** A job's id as the path spells it, 15 or 18 characters. */
   readonly jobId?: string | undefined
   readonly userId?: string | undefined
+  /** Of an identity URL, beside `userId`. */
+  readonly orgId?: string | undefined
   /** The path is known, the method is not: what it takes instead. */
   readonly allow?: string | undefined
 }
@@ -45,7 +47,9 @@ const JOB = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
 const USER = /^\/sobjects\/User\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$/
 
 /** The `id` of a token answer. */
-const IDENTITY = /^\/id\/[0-9A-Za-z]{18}\/[0-9A-Za-z]{18}$/
+const IDENTITY = /^\/id\/([0-9A-Za-z]{18})\/([0-9A-Za-z]{18})$/
+/** Partner and enterprise WSDL. */
+const SOAP = /^\/services\/Soap\/[cu]\/\d\d\.0(?:\/|$)/
 
 const NOWHERE: Route = { operation: 'unknown' }
 
@@ -57,7 +61,9 @@ export function routeOf(method: string, path: string): Route {
   const clean = path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
   const fixed = FIXED[clean]
   if (fixed) return pick(fixed, method, {})
-  if (IDENTITY.test(clean)) return pick({ GET: 'identity', POST: 'identity' }, method, {})
+  const [, orgId, owner] = IDENTITY.exec(clean) ?? []
+  if (orgId) return pick({ GET: 'identity', POST: 'identity' }, method, { orgId, userId: owner })
+  if (SOAP.test(clean)) return pick({ POST: 'soapLogin' }, method, {})
   const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)?$/.exec(clean) ?? []
   if (version === undefined || !isKnown(version)) return NOWHERE
   const jobId = JOB.exec(rest)?.[1]

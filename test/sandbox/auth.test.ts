@@ -61,7 +61,26 @@ test('a refused token request is 400 with one object', async (t) => {
     error: 'invalid_request',
     error_description: 'grant type is missing',
   })
-  assert.equal((await ask({ grant_type: 'password' })).error, 'unsupported_grant_type')
+  assert.equal((await ask({ grant_type: 'device' })).error, 'unsupported_grant_type')
+})
+
+test('logins by password are refused as orgs refuse them, over OAuth and SOAP', async (t) => {
+  const { client } = await setup(t)
+  const fields = { grant_type: 'password', client_id: 'sandbox-client', username: 'u' }
+  const { status, json } = await client.form(TOKEN, fields)
+  assert.deepEqual(
+    [status, json.error, json.error_description],
+    [400, 'invalid_grant', 'authentication failure'],
+  )
+  for (const path of ['/services/Soap/u/59.0', '/services/Soap/c/61.0/00D5f0000000001']) {
+    const headers = { 'Content-Type': 'text/xml', SOAPAction: 'login' }
+    const soap = await client.fetch(path, { method: 'POST', headers, body: '<env:Envelope/>' })
+    assert.deepEqual(
+      [soap.status, soap.headers.get('content-type')],
+      [500, 'text/xml;charset=UTF-8'],
+    )
+    assert.match(soap.text, /<sf:exceptionCode>INVALID_OPERATION<.*SOAP API login\(\) is disabled/)
+  }
 })
 
 test('a JWT bearer assertion is checked claim by claim', async (t) => {
@@ -172,6 +191,8 @@ test('the id of a token answer leads to the identity of the user', async (t) => 
   const { json } = await client.fetch(path, { headers })
   assert.deepEqual([json.id, json.organization_id], [login.id, sandbox.orgId])
   assert.deepEqual([json.username, json.active], ['me@example.com', true])
+  const foreign = await client.fetch(path.replace('/005', '/006'), { headers })
+  assert.equal(foreign.status, 404)
   const asked = await client.fetch(`${path}?format=json&oauth_token=${client.token}`, {})
   assert.equal(asked.json.user_id, json.user_id)
 })

@@ -22,6 +22,8 @@ function jsforce(name: string, packageName: string): Client {
       'taken up again by id': ['JobComplete', task.next],
       'aborted job': 'Aborted',
       'session refreshed': 1,
+      'login by password':
+        'INVALID_OPERATION: SOAP API login() is disabled by default in this org.',
     }),
     permits: STREAMS,
   }

@@ -31,6 +31,7 @@ report({
   'taken up again by id': await takenUpAgain(),
   'aborted job': await abortedJob(),
   'session refreshed': await refreshed(),
+  'login by password': await loginByPassword(),
 })
 
 async function takenUpAgain() {
@@ -64,4 +65,12 @@ async function refreshed() {
   const oauth2 = { clientId, clientSecret, loginUrl: url }
   const expired = new Connection({ ...session, oauth2, refreshToken, accessToken: 'expired' })
   return (await expired.query('SELECT Id FROM Organization')).totalSize
+}
+
+async function loginByPassword() {
+  const asked = new Connection({ loginUrl: url }).login('user@example.com', 'password')
+  return asked.then(
+    () => 'let in',
+    (error) => error.message,
+  )
 }
