@@ -5,7 +5,6 @@ import { setFlagsFromString } from 'node:v8'
 import { hangUpIsIgnored } from '../shared/hang-up.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
-import { invocation } from './invocation.ts'
 
 /** The process edge of the `expunge` command: importing this file runs it. */
 
@@ -29,6 +28,8 @@ if (import.meta.filename.endsWith('.ts')) {
   if (isPrivate) enableCompileCache(join(cache, 'compiled'))
 }
 
+// Not before: what is loaded earlier is compiled anew each time.
+const { invocation } = await import('./invocation.ts')
 const { run, fail } = invocation(process.argv.slice(2), process)
 // Node would end with 1, which says "incomplete".
 process.on('uncaughtException', (error) => process.exit(fail(error)))
