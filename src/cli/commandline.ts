@@ -17,11 +17,20 @@ export function commandFor(
   return ['expunge', ...verb.split(' '), ...flags].map(shellQuoted).join(' ')
 }
 
-/** The command that goes on with a request: the one that was typed, naming it. */
-export function commandToGoOn(argv: readonly string[], id: string): string {
-  const withoutId = argv.filter(
+/**
+ * The command that goes on with a request: the one that was typed, naming the request and the directory
+ * of its results, which depends on where and with which settings it was typed.
+ *
+ * @param results absolute
+ */
+export function commandToGoOn(argv: readonly string[], id: string, results: string): string {
+  const typed = without(without(argv, '--id'), '--results')
+  return ['expunge', ...typed, '--results', results, '--id', id].map(shellQuoted).join(' ')
+}
+
+function without(argv: readonly string[], option: string): readonly string[] {
+  return argv.filter(
     (argument, at) =>
-      argument !== '--id' && argv[at - 1] !== '--id' && !argument.startsWith('--id='),
+      argument !== option && argv[at - 1] !== option && !argument.startsWith(`${option}=`),
   )
-  return ['expunge', ...withoutId, '--id', id].map(shellQuoted).join(' ')
 }

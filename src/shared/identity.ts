@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { ExpungeError } from './errors.ts'
 import { runScript, script } from './ledger/script.ts'
 import type { OrgStore } from './org-store.ts'
@@ -39,18 +40,39 @@ export async function claimOrg(store: OrgStore, orgId: string): Promise<void> {
 /** Ties the ledger of an org to the results store of the first process. */
 export async function claimResultsStore(store: OrgStore, results: ResultsStore): Promise<void> {
   const { org } = store
-  const owner = await claim(store, 'results', results.id)
+  const { identity } = store.ledger.keys
+  const answer = await runScript(
+    store.connection,
+    CLAIM_RESULTS,
+    [identity],
+    [results.id, results.directory],
+  )
+  const [owner, at] = z.tuple([z.string(), z.string().nullable()]).parse(answer)
+  // What an error names is to be known before the next mismatch.
+  await store.connection.verify()
   if (owner === results.id) return
+  const place = at === null ? `store ${owner}` : `${at}, store ${owner}`
   throw new IdentityError(
     'OTHER_RESULTS_STORE',
-    `Org "${org}" in this Redis keeps its results in store ${owner}, but ${results.directory} is store ` +
+    `Org "${org}" in this Redis keeps its results in ${place}, but ${results.directory} is store ` +
       `${results.id}. Every process must share one directory: set EXPUNGE_RESULTS to it.`,
   )
 }
 
+// Where processes name one store by different paths, the last one counts: it is for people to read.
+const CLAIM_RESULTS = script(
+  'claim-results',
+  `
+redis.call('HSETNX', KEYS[1], 'results', ARGV[1])
+local owner = redis.call('HGET', KEYS[1], 'results')
+if owner == ARGV[1] then redis.call('HSET', KEYS[1], 'resultsAt', ARGV[2]) end
+return { owner, redis.call('HGET', KEYS[1], 'resultsAt') }
+`,
+)
+
 async function claim(
   { connection, ledger }: OrgStore,
-  field: 'orgId' | 'results',
+  field: 'orgId',
   value: string,
 ): Promise<string> {
   const owner = await runScript(connection, CLAIM, [ledger.keys.identity], [field, value])
@@ -63,7 +85,7 @@ const UNTIE = script(
   'untie-results',
   `
 if redis.call('ZCARD', KEYS[2]) > 0 then return 'kept' end
-redis.call('HDEL', KEYS[1], 'results')
+redis.call('HDEL', KEYS[1], 'results', 'resultsAt')
 return 'untied'
 `,
 )

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
@@ -105,7 +105,23 @@ test('where a login is missing it says what is left to do', { skip }, async (t) 
   assert.match(status.stdout, new RegExp(`At work +${job?.id}\n`))
   const elsewhere = await here.expunge(['cancel', 'left', '--yes', '--results', 'elsewhere'])
   assert.equal(elsewhere.code, 2)
-  assert.match(elsewhere.stderr, /its results are elsewhere than in .*elsewhere\. Cancel it from/)
+  const results = join(here.folder, 'results')
+  assert.ok(elsewhere.stderr.includes(`/elsewhere. They lie in ${results}: `), elsewhere.stderr)
+  assert.match(status.stdout, new RegExp(`Results +${results}/default/left\n`))
+  const list = await here.expunge(['list'])
+  assert.ok(
+    list.stderr.includes(`Results of requests that are not over: ${results}\n`),
+    list.stderr,
+  )
+  const second = ['run', '--object', 'Contact', '--csv', 'ids.csv', '--id', 'second', '--yes']
+  const refused = await here.expunge([...second, '--results', 'elsewhere'])
+  assert.equal(refused.code, 2)
+  assert.match(
+    refused.stderr,
+    new RegExp(`Request left .* --id left --results ${results}; to end it`),
+  )
+  assert.ok(refused.stderr.includes(`go on with it with --results ${results}.`), refused.stderr)
+  await rm(join(here.folder, 'elsewhere'), { recursive: true })
   assert.equal(existsSync(join(here.folder, 'elsewhere')), false)
   assert.equal((await here.expunge(['cancel', 'left', '--yes'])).code, 3)
 })

@@ -19,14 +19,20 @@ test('a shell takes a quoted argument back as it was', {
   assert.deepEqual(echoed.split('\n').slice(0, -1), batch)
 })
 
-test('the command to go on is the one that was typed, with the id of the request', () => {
+test('the command to go on is the one that was typed, with the id of the request and where its results are', () => {
   const typed = ['run', '--object', 'Contact', '--csv', "Bob's ids.csv"]
   assert.equal(
-    commandToGoOn(typed, 'x-1'),
-    "expunge run --object Contact --csv 'Bob'\\''s ids.csv' --id x-1",
+    commandToGoOn(typed, 'x-1', '/r'),
+    "expunge run --object Contact --csv 'Bob'\\''s ids.csv' --results /r --id x-1",
   )
-  assert.equal(commandToGoOn(['run', '--id', 'old', '--yes'], 'x-1'), 'expunge run --yes --id x-1')
-  assert.equal(commandToGoOn(['run', '--id=old', '--yes'], 'x-1'), 'expunge run --yes --id x-1')
+  for (const before of [
+    ['--id', 'old', '--yes'],
+    ['--id=old', '--yes', '--results', 'r'],
+    ['--results=r', '--yes'],
+  ]) {
+    const next = commandToGoOn(['run', ...before], 'x-1', '/my r')
+    assert.equal(next, "expunge run --yes --results '/my r' --id x-1")
+  }
 })
 
 test('a command to type next names only what is not understood anyway', () => {

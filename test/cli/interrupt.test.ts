@@ -73,7 +73,7 @@ for (const [signal, exitCode] of [
     const { code, stderr } = await run.ended
     assert.equal(code, exitCode, stderr)
     assert.match(stderr, /go on: {2}expunge run .*--id x\n/)
-    assert.match(stderr, /cancel: expunge cancel x\n/)
+    assert.match(stderr, /cancel: expunge cancel x --results .*results\n/)
     assert.doesNotMatch(stderr, /Ctrl-C again/)
     const status = await here.expunge(['status', 'x', '--json'])
     assert.equal(JSON.parse(status.stdout).stopping, null)

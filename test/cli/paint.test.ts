@@ -65,7 +65,11 @@ function everything(text: string, colours: Paint): string {
   })
   log.warn({ err: new Error(text) }, 'Something is wrong.')
   return [
-    requestTable(view, colours, pauseSentences('default', { operator: null, fault }), [text]),
+    requestTable(view, colours, {
+      pauses: pauseSentences('default', { operator: null, fault }),
+      atWork: [text],
+      results: text,
+    }),
     requestLines([view, view], colours),
     summary(ended, null, colours),
     question(plan, asked, orgWords(who)),

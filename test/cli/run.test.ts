@@ -25,7 +25,10 @@ test('a run deletes what the file names, and says on stdout what became of it', 
   assert.match(stdout, /Completed: request first\.\n +Deleted +3,000/)
   assert.match(stdout, /receipt\.json +results\/default\/first\/receipt\.json/)
   assert.match(stderr, /00D5f0000000001EAA, PRODUCTION, at 127\.0\.0\.1/)
-  assert.match(stderr, /expunge run --object Contact --csv ids\.csv --yes --id first\n/)
+  assert.match(
+    stderr,
+    /expunge run --object Contact --csv ids\.csv --yes --results .*results --id first\n/,
+  )
   assert.match(stderr, /Delete 3,000 Contact records in PRODUCTION org .*\? Yes, by --yes\./)
   assert.equal(sandbox.referee.stats().rowsDeleted, 3000)
 
@@ -129,9 +132,13 @@ test('an interrupted run says what runs on, and the same command goes on with it
   assert.equal(code, 130, stderr)
   const [job] = sandbox.referee.stats().jobs
   assert.ok(stderr.includes(`1 ingest job of it may run on in Salesforce: ${job?.id}`), stderr)
-  assert.match(stderr, /go on: {2}expunge run --object Contact --csv ids\.csv --yes --id long\n/)
+  const results = join(folder, 'results')
+  const goOn = `run --object Contact --csv ids.csv --yes --results ${results} --id long`
+  assert.ok(stderr.includes(`go on:  expunge ${goOn}\n`), stderr)
+  assert.ok(stderr.includes(`  results so far: ${join(results, 'default', 'long')}\n`), stderr)
   assert.match(stderr, /look: {3}expunge status long\n/)
-  assert.match(stderr, /cancel: expunge cancel long\nCtrl-C again within 3 s cancels it, too\.\n/)
+  assert.ok(stderr.includes(`cancel: expunge cancel long --results ${results}\n`), stderr)
+  assert.match(stderr, /\nCtrl-C again within 3 s cancels it, too\.\n/)
 
   const status = await expunge(['status', 'long', '--json'])
   assert.equal(JSON.parse(status.stdout).status, 'deleting')

@@ -45,6 +45,7 @@ describe('a worker that starts', { concurrency: true }, () => {
       assert.ok(error instanceof IdentityError)
       assert.equal(error.code, 'OTHER_RESULTS_STORE')
       assert.ok(error.message.includes(path))
+      assert.ok(error.message.includes(`keeps its results in ${world.config.results.path}, store `))
       return true
     })
   })

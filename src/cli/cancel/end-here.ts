@@ -69,11 +69,13 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
 /** A request keeps its results in one directory; its receipt must not end up in another. */
 async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
   const { place, results: path } = ending
-  const elsewhere =
-    `its results are elsewhere than in ${path}. Cancel it from where it was begun, or name the ` +
-    'directory with --results.'
+  const { results: owner = null, resultsAt = null } = (await place.store.ledger.identity()) ?? {}
+  const there =
+    resultsAt === null
+      ? 'Cancel it from where it was begun, or name the directory with --results.'
+      : `They lie in ${resultsAt}: name that directory with --results.`
+  const elsewhere = `its results are elsewhere than in ${path}. ${there}`
   // Nothing is made in a folder where the command does not belong.
-  const owner = (await place.store.ledger.identity())?.results ?? null
   if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
   const results = await openResultsStore(path)
   try {

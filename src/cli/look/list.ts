@@ -1,6 +1,7 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
+import { isOver } from '../follow.ts'
 import type { ListFlags } from '../list.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { requestLines } from '../render/request.ts'
@@ -15,6 +16,7 @@ export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
     if (flags.json) screen.answer(JSON.stringify(views, null, 2))
     else if (views.length === 0) screen.say('No requests.')
     else screen.answer(requestLines(views, screen.paintAnswer))
+    if (place !== null && views.some((view) => !isOver(view))) await tellResults(place, screen)
     return EXIT.ok
   })
 }
@@ -23,6 +25,12 @@ async function tellPause({ store, org }: Place, screen: Screen): Promise<void> {
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
     screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
   }
+}
+
+/** Where to go on from: a run keeps its results in a directory of its own folder. */
+async function tellResults({ store }: Place, screen: Screen): Promise<void> {
+  const at = (await store.ledger.identity())?.resultsAt ?? null
+  if (at !== null) screen.say(`Results of requests that are not over: ${at}`)
 }
 
 const PAGE = 100

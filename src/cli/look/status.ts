@@ -1,3 +1,6 @@
+import { join } from 'node:path'
+import type { OrgStore } from '../../shared/org-store.ts'
+import type { RequestView } from '../../shared/request-view.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { isOver } from '../follow.ts'
@@ -16,9 +19,18 @@ export function status(id: string, flags: StatusFlags, cli: Cli): Promise<ExitCo
       screen.answer(JSON.stringify(view, null, 2))
       for (const sentence of pauses) screen.say(sentence)
     } else {
-      const atWork = isOver(view) ? [] : await jobsAtWork(store, view.id)
-      screen.answer(requestTable(view, screen.paintAnswer, pauses, atWork))
+      const unfinished = isOver(view) ? {} : await whereItStands(store, view)
+      screen.answer(requestTable(view, screen.paintAnswer, { pauses, ...unfinished }))
     }
     return EXIT.ok
   })
+}
+
+async function whereItStands(
+  store: OrgStore,
+  { id, org }: RequestView,
+): Promise<{ readonly atWork: readonly string[]; readonly results: string | null }> {
+  const [atWork, identity] = await Promise.all([jobsAtWork(store, id), store.ledger.identity()])
+  const at = identity?.resultsAt ?? null
+  return { atWork, results: at === null ? null : join(at, org, id) }
 }

@@ -8,17 +8,21 @@ import { STATUS_COLOUR, stoppingWords } from './status.ts'
 import { topFailures } from './summary.ts'
 import { columns } from './table.ts'
 
-/**
- * One request, all that is known of it.
- *
- * @param pauses why its org sends nothing, a sentence each
- * @param atWork ids of its ingest jobs that Salesforce has
- */
+/** What is known of a request that is not over beside its record. */
+export interface Standing {
+  /** Why its org sends nothing, a sentence each. */
+  readonly pauses?: readonly string[]
+  /** Ids of its ingest jobs that Salesforce has. */
+  readonly atWork?: readonly string[]
+  /** The folder of its results so far. */
+  readonly results?: string | null
+}
+
+/** One request, all that is known of it. */
 export function requestTable(
   view: RequestView,
   paint: Paint,
-  pauses: readonly string[] = [],
-  atWork: readonly string[] = [],
+  { pauses = [], atWork = [], results = null }: Standing = {},
 ): string {
   const { request, plan, receipt } = view
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
@@ -44,6 +48,7 @@ export function requestTable(
         `${count(outcome.failed)} failed, ${count(outcome.unprocessed)} unprocessed`,
     ],
     atWork.length === 0 ? null : ['At work', jobNames(atWork)],
+    results === null ? null : ['Results', results],
     receipt && Object.keys(receipt.failures).length > 0
       ? ['Failure codes', topFailures(receipt.failures)]
       : null,

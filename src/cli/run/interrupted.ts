@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { systemClock } from '../../shared/clock.ts'
 import { endsWithin } from '../../shared/shutdown.ts'
@@ -52,17 +53,18 @@ async function answerSoon(
 }
 
 function tellWhatRunsOn(
-  { cli, flags, request }: Session,
+  { cli, config, request }: Session,
   { jobs, goOn, isWaiting }: { jobs: readonly string[] | null; goOn: string; isWaiting: boolean },
 ): void {
   const { org } = request
-  const results = flags.results
+  const results = config.results.path
   cli.screen.say(
     [
       jobWords(jobs),
       `  go on:  ${goOn}`,
       `  look:   ${commandFor(`status ${request.id}`, { org })}`,
       `  cancel: ${commandFor(`cancel ${request.id}`, { org, results })}`,
+      `  results so far: ${join(results, org, request.id)}`,
       ...(isWaiting ? [`Ctrl-C again within ${GRACE_MS / 1000} s cancels it, too.`] : []),
     ].join('\n'),
   )

@@ -2,7 +2,7 @@ import { untieResultsStore } from '../../shared/identity.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
 import { visible } from '../../shared/visible.ts'
-import { commandFor } from '../commandline.ts'
+import { commandFor, shellQuoted } from '../commandline.ts'
 import { hasWorker, type RedisHere } from '../redis.ts'
 import { counted } from '../render/numbers.ts'
 import type { Screen } from '../screen.ts'
@@ -21,15 +21,19 @@ export async function tellOthers(
 ): Promise<void> {
   if (!embedded && (await hasWorker(store)) !== false) return
   const others = (await store.ledger.liveIds()).filter((other) => other !== id.toLowerCase())
+  const results = (await store.ledger.identity())?.resultsAt ?? undefined
   const sign = paintSay('yellow', '!')
   for (const other of others.slice(0, SHOWN)) {
     const record = await store.ledger.load(other).catch(() => null)
     if (record === null) continue
     const { request, status } = record
-    const goOn = embedded ? `run its own command again, with --id ${request.id}` : 'start a worker'
+    const again = results === undefined ? '' : ` --results ${shellQuoted(results)}`
+    const goOn = embedded
+      ? `run its own command again, with --id ${request.id}${again}`
+      : 'start a worker'
     say(
       `${sign} Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
-        `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org })}`,
+        `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org, results })}`,
     )
   }
   const more = others.length - SHOWN

@@ -7,6 +7,7 @@ import { Closers } from '../../shared/shutdown.ts'
 import { pinContent } from '../../shared/submit/pin-content.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
+import { shellQuoted } from '../commandline.ts'
 import { type ExitCode, LostError, UsageError } from '../exit.ts'
 import { asAnswered, asSubmittedBefore, toRequest } from '../input.ts'
 import { enter, ownRedis, type RedisHere } from '../redis.ts'
@@ -111,15 +112,22 @@ async function claim({ config, redis }: Opening, store: OrgStore, orgId: string)
     await claimResultsStore(store, await openResultsStore(config.results.path))
     await claimOrg(store, orgId)
   } catch (error) {
-    throw redis.embedded && error instanceof IdentityError ? withWayOut(error, config) : error
+    if (!redis.embedded || !(error instanceof IdentityError)) throw error
+    const at = (await store.ledger.identity())?.resultsAt ?? null
+    throw withWayOut(error, config, at)
   }
 }
 
 /** On one machine the way out is another folder, where on a fleet it is another setting. */
-function withWayOut(error: IdentityError, { home, results }: Prepared['config']): UsageError {
+function withWayOut(
+  error: IdentityError,
+  { home, results }: Prepared['config'],
+  at: string | null,
+): UsageError {
+  const there = at === null ? 'from where it began' : `with --results ${shellQuoted(at)}`
   const hint =
     error.code === 'OTHER_ORG'
       ? `Or set EXPUNGE_HOME to a folder for that org alone; now it is ${home}.`
-      : `A request that is not finished keeps its results elsewhere than in ${results.path}: see \`expunge list\`, and go on with it from where it began.`
+      : `A request that is not finished keeps its results elsewhere than in ${results.path}: see \`expunge list\`, and go on with it ${there}.`
   return new UsageError(`${error.message} ${hint}`)
 }

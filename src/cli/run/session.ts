@@ -51,7 +51,11 @@ export async function carryOut(session: Session): Promise<ExitCode> {
     return exitCodeOf(receipt.status)
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
-    return await interrupted(session, error, commandToGoOn(cli.argv, request.id))
+    return await interrupted(
+      session,
+      error,
+      commandToGoOn(cli.argv, request.id, session.config.results.path),
+    )
   }
 }
 

@@ -9,7 +9,7 @@ import { nameOf } from '../input.ts'
 import { uploadOf } from '../upload.ts'
 import type { Session } from './session.ts'
 
-type Submitting = Pick<Session, 'store' | 'request' | 'input' | 'cli' | 'signal'> & {
+type Submitting = Pick<Session, 'store' | 'request' | 'input' | 'config' | 'cli' | 'signal'> & {
   readonly guards: GuardRails
 }
 
@@ -23,6 +23,7 @@ export async function submit({
   request,
   guards,
   input,
+  config,
   cli,
   signal,
 }: Submitting): Promise<RequestView> {
@@ -44,7 +45,7 @@ export async function submit({
   if (!created) {
     screen.say(`The request is known (${view.status}) and goes on where it was.`)
   }
-  const goOn = commandToGoOn(cli.argv, request.id)
+  const goOn = commandToGoOn(cli.argv, request.id, config.results.path)
   screen.say(`Request ${name}. To go on after an interruption: ${goOn}`)
   return view
 }

@@ -11,6 +11,8 @@ export interface LedgerIdentity {
   readonly orgId: string | null
   /** Id of the results store of the first process. */
   readonly results: string | null
+  /** The directory of that store, as the process that opened it last names it. */
+  readonly resultsAt: string | null
 }
 
 /**
@@ -41,12 +43,14 @@ const words = ({ generation, orgId }: LedgerIdentity): string =>
 /** The word that a script's error begins with where it finds another generation. */
 export const OTHER_LEDGER = 'OTHERLEDGER'
 
+const FIELDS = ['generation', 'orgId', 'results', 'resultsAt']
+
 // Only a process that opens the ledger makes an identity, and only where there is none.
 const OPEN = bareScript(
   'open-ledger',
   `
 redis.call('HSETNX', KEYS[1], 'generation', ARGV[1])
-return redis.call('HMGET', KEYS[1], 'generation', 'orgId', 'results')
+return redis.call('HMGET', KEYS[1], ${FIELDS.map((field) => `'${field}'`).join(', ')})
 `,
 )
 
@@ -103,7 +107,7 @@ export class LedgerConnection {
    */
   async verify(): Promise<LedgerIdentity | null> {
     if (this.#trouble !== null) throw this.#trouble
-    const found = identityIn(await this.redis.hmget(this.key, 'generation', 'orgId', 'results'))
+    const found = identityIn(await this.redis.hmget(this.key, ...FIELDS))
     if (this.#kept !== null && found?.generation !== this.#kept.generation)
       throw this.#refuse(found)
     if (found !== null) this.#kept = found
@@ -116,7 +120,9 @@ export class LedgerConnection {
     if (found === null) return null
     const [, generation = '', orgId = ''] = found
     return this.#refuse(
-      generation === '' ? null : { generation, orgId: orgId || null, results: null },
+      generation === ''
+        ? null
+        : { generation, orgId: orgId || null, results: null, resultsAt: null },
     )
   }
 
@@ -142,9 +148,14 @@ export class LedgerConnection {
 const FOUND = new RegExp(`(?:^|-)${OTHER_LEDGER} \\[(\\S*) (\\S*)\\]`)
 
 function identityIn(answer: unknown): LedgerIdentity | null {
-  const [generation, orgId, results] = Array.isArray(answer) ? answer : []
+  const [generation, orgId, results, resultsAt] = Array.isArray(answer) ? answer : []
   if (typeof generation !== 'string') return null
-  return { generation, orgId: textOrNull(orgId), results: textOrNull(results) }
+  return {
+    generation,
+    orgId: textOrNull(orgId),
+    results: textOrNull(results),
+    resultsAt: textOrNull(resultsAt),
+  }
 }
 
 const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null)

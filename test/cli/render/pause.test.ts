@@ -41,7 +41,7 @@ test('a request shows that it is paused, and that it is being cancelled', () => 
       ...{ running: 0, chunksOpen: 1 },
     },
   }
-  const table = requestTable(view, plain, ['Org "default" is paused.'])
+  const table = requestTable(view, plain, { pauses: ['Org "default" is paused.'] })
   assert.match(table, /^ +Status +deleting, 10 % of 999,000, being cancelled …\n +Paused +Org "/m)
   assert.match(requestLines([view], plain), /deleting, 10 % of 999,000, being cancelled …/)
   assert.doesNotMatch(requestTable({ ...view, stopping: null }, plain), /cancelled|Paused/)
