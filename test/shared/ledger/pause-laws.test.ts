@@ -20,7 +20,12 @@ type Op =
       readonly reason: PauseReason
       readonly afterMs: number
     }
-  | { readonly verb: 'enter'; readonly by: number; readonly need: PauseNeed }
+  | {
+      readonly verb: 'enter'
+      readonly by: number
+      readonly need: PauseNeed
+      readonly stopping: boolean
+    }
   | { readonly verb: 'clear' | 'leave'; readonly by: number }
   | { readonly verb: 'pause'; readonly abort: boolean }
   | { readonly verb: 'resume' }
@@ -43,6 +48,7 @@ const anyOp: fc.Arbitrary<Op> = fc.oneof(
       verb: fc.constant('enter'),
       by,
       need: fc.constantFrom('start', 'follow'),
+      stopping: fc.boolean(),
     }),
   },
   { weight: 2, arbitrary: fc.record({ verb: fc.constantFrom('clear', 'leave'), by }) },
@@ -66,6 +72,7 @@ class Model {
     failures: number
     since: number
     until: number
+    own: number
     probe?: number
     lease?: number
   } | null = null
@@ -116,23 +123,25 @@ class Model {
       return 'stands'
     }
     const failures = isProbe ? (this.fault?.failures ?? 0) + 1 : 1
-    const delay = Math.min(5 * MINUTE, 5 * SECOND * 2 ** (failures - 1))
+    const own = this.now + Math.min(5 * MINUTE, 5 * SECOND * 2 ** (failures - 1))
     this.fault = {
       reason,
       failures,
       since: isProbe ? (this.fault?.since ?? 0) : this.now,
-      until: Math.max(this.now + delay, asked),
+      own,
+      until: Math.max(own, asked),
     }
     return 'raised'
   }
 
-  #enter({ by, need }: Extract<Op, { verb: 'enter' }>): 'go' | 'wait' | 'probe' {
+  #enter({ by, need, stopping }: Extract<Op, { verb: 'enter' }>): 'go' | 'wait' | 'probe' {
     const { fault, now } = this
     if (this.operator !== null && need === 'start') return 'wait'
     if (fault === null) return 'go'
     if (fault.probe !== by) {
       if (fault.reason === 'quota' && need === 'follow') return 'go'
-      if (now < fault.until || now < (fault.lease ?? 0)) return 'wait'
+      const due = stopping ? fault.own : fault.until
+      if (now < due || now < (fault.lease ?? 0)) return 'wait'
     }
     fault.probe = by
     fault.lease = now + (fault.reason === 'quota' ? 15 * MINUTE : MINUTE)
@@ -160,7 +169,7 @@ test('however its verbs interleave and repeat, the pause does as the model does'
           case 'raise':
             return ledger.raiseFault({ ...op, by: `${op.by}`, message: 'It is down.', now })
           case 'enter':
-            return (await ledger.enterGate({ by: `${op.by}`, need: op.need, now })).kind
+            return (await ledger.enterGate({ ...op, by: `${op.by}`, now })).kind
           case 'clear':
             return ledger.clearFault(model.triesOf(op.by))
           case 'leave':
