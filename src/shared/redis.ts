@@ -60,8 +60,9 @@ export function lateTrouble(redis: RedisClient): RedisTrouble | null {
 /** Who waits is told once why, also where the connection itself is closed without a word. */
 function tellWhyAway(client: RedisClient, config: RedisConfig): void {
   let isTold = false
+  // Later outages are the network's to tell, but for those of a cluster.
   client.on('ready', () => {
-    isTold = false
+    isTold = config.kind !== 'cluster'
   })
   client.on('error', (error) => {
     isTold ||= !isVague(error)

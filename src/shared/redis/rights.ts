@@ -8,7 +8,7 @@ type Client = Redis | Cluster
  * they could have; `K` stands for a key. docs/deployment.md lists the same as rules of an ACL.
  */
 const COMMANDS = [
-  ...['ping', 'info', 'time', 'wait 0 1', 'client setname x', 'client setinfo LIB-NAME x'],
+  ...['ping', 'info', 'time', 'wait 0 1', 'client setname x'],
   ...['eval x 1 K', 'evalsha x 1 K', 'bzpopmin K 1', 'type K', 'unlink K', 'del K', 'exists K'],
   ...['expire K 1', 'pexpire K 1', 'pexpireat K 1', 'persist K', 'ttl K', 'pttl K', 'rename K K'],
   ...['get K', 'mget K', 'set K x', 'incr K', 'incrby K 1'],
@@ -29,7 +29,7 @@ const COMMANDS = [
   ...['zrangebylex K - +', 'zrangebyscore K 0 1', 'zrem K x', 'zremrangebyrank K 0 1'],
   ...['zremrangebyscore K 0 1', 'zrevrange K 0 1', 'zrevrangebyscore K 1 0', 'zscore K x'],
 ]
-const OF_A_CLUSTER = ['cluster slots', 'cluster info']
+const OF_A_CLUSTER = ['cluster slots', 'cluster info', 'asking', 'readonly']
 /** Counts workers for `submit` and `status`, which do without. */
 const FOR_MORE = ['client list']
 
