@@ -155,6 +155,7 @@ async function submitted(
   const by = { entry: generatedId(job) }
   const { record, created } = await submit(store, meant, ctx.clock.now(), undefined, by)
   if (created) {
+    // A second delivery says it again: the first may have died before it came to this line.
     const by = { door: 'bullmq', job: job.id, object, operation, dryRun }
     writeAudit(ctx.log, { action: 'submit', org: store.org, id, reason }, by)
   } else {

@@ -13,26 +13,23 @@ export const hindranceOf = (job: Job): RefusedError | undefined => hindrances.ge
  */
 export class EveryJobWorker extends Worker {
   protected override createJob(json: JobJson, jobId: string): Job {
-    if (!isJson(json.data)) {
-      const job = super.createJob({ ...json, data: '{}' }, jobId)
-      hindrances.set(job, new RefusedError('INVALID_REQUEST', "The job's data is not JSON."))
-      return job
-    }
-    const job = super.createJob(json, jobId)
+    const job = this.#read(json, jobId)
     if (job.deferredFailure) {
       hindrances.set(job, childFailed(job.deferredFailure))
       job.deferredFailure = ''
     }
     return job
   }
-}
 
-function isJson(text: string | undefined): boolean {
-  try {
-    JSON.parse(text || '{}')
-    return true
-  } catch {
-    return false
+  #read(json: JobJson, jobId: string): Job {
+    try {
+      return super.createJob(json, jobId)
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      const job = super.createJob({ ...json, data: '{}' }, jobId)
+      hindrances.set(job, new RefusedError('INVALID_REQUEST', "The job's data is not JSON."))
+      return job
+    }
   }
 }
 
