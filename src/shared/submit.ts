@@ -180,6 +180,7 @@ function newRecord({
   submittedBy,
   limits,
   guards,
+  refusal,
   frame: _,
   records: __,
   entry: ___,
@@ -199,6 +200,7 @@ function newRecord({
     invalid: null,
     plannedAt: null,
     canary: 0,
+    refusal: refusal ?? null,
     brake: null,
     receipt: null,
   }

@@ -98,6 +98,11 @@ export function unapplied(record: RequestRecord, stop: StopReason): Ending {
   return { ...stoppedEnding(stop, record), from: ['queued', 'planning', 'awaiting-approval'] }
 }
 
+/** A request that came in to be refused. */
+export function refused(error: ReceiptError): Ending {
+  return { status: 'refused', from: ['queued', 'planning'], error }
+}
+
 /** The account of a request that ends now. */
 export function toReceipt(
   record: RequestRecord,

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { Job } from 'bullmq'
 import { writeAudit } from '../shared/audit.ts'
 import { OBJECT_NAME } from '../shared/objects.ts'
@@ -12,7 +11,7 @@ import {
 } from '../shared/request.ts'
 import type { Context } from './context.ts'
 import { generatedId, idByJob } from './door/job-id.ts'
-import { endRequest, type SettleDeps } from './settle.ts'
+import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**
  * A job that came by BullMQ and cannot be taken still ends with a receipt: whoever enqueued it looks
@@ -26,9 +25,6 @@ export interface Verdict {
   readonly status: Status | 'gone'
   readonly refusal: ReceiptError | null
 }
-
-/** Of no request that was ever accepted: it tells what was refused under a generated id. */
-const REFUSED = hash('sha256', 'refused')
 
 /**
  * @param meant what was read, where all of it could be
@@ -49,22 +45,28 @@ export async function refuseJob(
   return verdict
 }
 
-/** Null where the id is taken: by another request, or by another one refused under it. */
+/** Null where the id is taken, by another request or by another that was refused under it. */
 async function refuseUnder(
   request: StoredRequest,
   refusal: ReceiptError,
   deps: SettleDeps,
   ctx: Context,
 ): Promise<Verdict | null> {
-  const digest = bodyHash({ ...request, reason: refusal.message }, null)
-  const entered = await end(request, digest, refusal, deps, ctx)
+  const entered = await deps.store.ledger.accept({
+    request,
+    bodyHash: bodyHash({ ...request, reason: refusal.message }, null),
+    staged: null,
+    submittedAt: ctx.clock.now(),
+    refusal,
+  })
   if (entered === 'conflict' || entered === 'gone') return null
+  await settleRequest(request.id, deps, ctx)
   return { request: request.id, status: 'refused', refusal }
 }
 
 /**
- * Nobody has the id but this job. Where a request of other content is under it, that is what the job
- * entered when it was delivered before.
+ * Nobody has the id but this job: what is under it is what the job came to when it was delivered
+ * before, accepted or refused.
  */
 async function refuseAsGenerated(
   request: StoredRequest,
@@ -72,28 +74,14 @@ async function refuseAsGenerated(
   deps: SettleDeps,
   ctx: Context,
 ): Promise<Verdict> {
+  const verdict = await refuseUnder(request, refusal, deps, ctx)
+  if (verdict !== null) return verdict
   const { id } = request
-  const entered = await end(request, REFUSED, refusal, deps, ctx)
-  const record = entered === 'conflict' ? await deps.store.ledger.load(id) : null
-  if (record !== null) return { request: id, status: record.status, refusal: null }
-  return { request: id, status: entered === 'gone' ? 'gone' : 'refused', refusal }
-}
-
-async function end(
-  request: StoredRequest,
-  digest: string,
-  error: ReceiptError,
-  deps: SettleDeps,
-  ctx: Context,
-): Promise<'ended' | 'conflict' | 'gone'> {
-  const { ledger } = deps.store
-  const submission = { request, bodyHash: digest, staged: null, submittedAt: ctx.clock.now() }
-  const entered = await ledger.accept(submission)
-  if (entered === 'conflict' || entered === 'gone') return entered
-  const record = await ledger.load(request.id)
-  if (record === null) return 'gone'
-  await endRequest(record, { status: 'refused', from: ['queued'], error }, deps, ctx)
-  return 'ended'
+  await settleRequest(id, deps, ctx)
+  const record = await deps.store.ledger.load(id)
+  return record === null
+    ? { request: id, status: 'gone', refusal }
+    : { request: id, status: record.status, refusal: record.refusal }
 }
 
 function tell(

@@ -8,7 +8,7 @@ import { type Plan, type Receipt, totalOf } from '../shared/receipt.ts'
 import type { StoredRequest } from '../shared/request.ts'
 import { cleanUp, takeBack, tryWriteReceipt } from './clean-up.ts'
 import type { Context } from './context.ts'
-import { applied, type Ending, toReceipt, unapplied } from './ending.ts'
+import { applied, type Ending, refused, toReceipt, unapplied } from './ending.ts'
 import { type FilingDeps, fileResults } from './file-results.ts'
 import { setAside } from './set-aside.ts'
 import { endUnsent, stopReasonOf } from './stopped.ts'
@@ -52,6 +52,7 @@ async function endingOf(
   switch (record.status) {
     case 'queued':
     case 'planning':
+      if (record.refusal !== null) return refused(record.refusal)
       return stop === null ? null : unapplied(record, stop)
     case 'awaiting-approval': {
       if (stop === null) return null

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { FlowProducer, type JobsOptions, Queue, QueueEvents } from 'bullmq'
+import fc from 'fast-check'
 import { createLogger } from '../../src/shared/logger.ts'
+import { isNewerOrder } from '../../src/shared/queues.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf } from '../helpers/deletion.ts'
 import { endedJob, GENERATED } from '../helpers/door.ts'
@@ -294,3 +296,62 @@ describe('in a flow', () => {
     assert.equal((await receiptOf(world, 'careless')).status, 'completed')
   })
 })
+
+describe('whatever a job is,', () => {
+  const text = fc.string({ unit: 'grapheme', maxLength: 20 })
+  const near = fc.record(
+    {
+      id: fc.oneof(text, fc.constant(null)),
+      org: fc.oneof(fc.constant(world.org), text),
+      object: fc.oneof(fc.constant('Contact'), text),
+      source: fc.oneof(
+        fc.record({ type: fc.constant('ids'), ids: fc.array(text) }),
+        fc.jsonValue(),
+      ),
+      dryRun: fc.oneof(fc.boolean(), text),
+      reason: fc.oneof(text, fc.constant(null)),
+      maxRecords: fc.oneof(fc.integer(), fc.double(), fc.constant(null)),
+    },
+    { requiredKeys: [] },
+  )
+  const job = fc.record({
+    id: fc.oneof(text, fc.constant('')),
+    isNamed: fc.boolean(),
+    name: fc.oneof({ weight: 4, arbitrary: fc.constant('deletion-request') }, text),
+    data: fc
+      .oneof(
+        near.map((data) => JSON.stringify(data)),
+        fc.json(),
+        text,
+      )
+      .filter((data) => !isNewerJson(data)),
+  })
+  let added = 0
+
+  test('it ends, and names a request of the ledger that tells of it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(job, { minLength: 1, maxLength: 20 }), async (jobs) => {
+        const ids = jobs.map(({ id, isNamed }) => `${isNamed ? 'r-' : ''}${1000 + added++}${id}`)
+        for (const [at, { name, data }] of jobs.entries())
+          await addRaw(ids[at] ?? '', { name, data })
+        for (const id of ids) {
+          const { returnvalue, failedReason } = await endedJob(queue, id)
+          const record = await store.ledger.load(returnvalue.request)
+          assert.ok(record !== null, id)
+          const { code = null } = record.receipt?.error ?? {}
+          if (failedReason) assert.ok(failedReason.startsWith(`${code}: `), failedReason)
+          assert.equal(returnvalue.status === 'refused', failedReason !== undefined)
+        }
+      }),
+      { numRuns: 15, endOnFailure: true },
+    )
+  })
+})
+
+function isNewerJson(text: string): boolean {
+  try {
+    return isNewerOrder(JSON.parse(text))
+  } catch {
+    return false
+  }
+}

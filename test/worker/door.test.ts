@@ -4,16 +4,17 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { type Job, Queue } from 'bullmq'
 import { createLogger } from '../../src/shared/logger.ts'
-import { sweep } from '../../src/worker/sweep.ts'
+import { bodyHash, parseRequest, toStored } from '../../src/shared/request.ts'
+import { sweep, sweepRequest } from '../../src/worker/sweep.ts'
 import { hurried } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { endedJob, GENERATED } from '../helpers/door.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
-import { context, plannerDeps } from '../helpers/planning.ts'
+import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
 import { poll } from '../helpers/poll.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
-import { startWorld } from '../helpers/world.ts'
+import { startWorld, type World } from '../helpers/world.ts'
 
 /** Other systems submit with nothing but BullMQ: a queue, a job name, a job id, and the request. */
 
@@ -189,6 +190,31 @@ test('a job that cannot even be refused is put aside, whatever its options, and 
   await rm(blocked)
   await job?.promote()
   assert.equal((await receiptOf(own, 'odd')).plan, null)
+})
+
+describe('a request that came to be refused ends so where the worker died', () => {
+  const refusal = { code: 'UNKNOWN_JOB', message: 'Expected another job name.' }
+  const ends = {
+    'and the sweep meets it': async (own: World, id: string) => {
+      await sweepRequest(id, { ...(await plannerDeps(own)), intervalMs: 1 }, context())
+    },
+    'and it is planned': async (own: World, id: string) => {
+      await planByHand(own, id, await plannerDeps(own))
+    },
+  }
+  for (const [title, end] of Object.entries(ends)) {
+    test(title, async (t) => {
+      const own = await startWorld(t, { redis })
+      const source = { type: 'ids', ids: [] }
+      const entered = toStored(parseRequest({ id: 'half', object: 'Lead', source }, 0))
+      const digest = bodyHash(entered, null)
+      const submission = { request: entered, bodyHash: digest, staged: null, submittedAt: 0 }
+      await own.store.ledger.accept({ ...submission, refusal })
+      await end(own, 'half')
+      const { status, error } = await receiptOf(own, 'half')
+      assert.deepEqual([status, error], ['refused', refusal])
+    })
+  }
 })
 
 describe('job data of a newer version', () => {

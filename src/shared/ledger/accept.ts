@@ -3,6 +3,7 @@ import { BudgetExceededError, type CallerLimits } from '../caller-limits.ts'
 import { effect } from '../effect.ts'
 import type { GuardRails } from '../guard-rails.ts'
 import type { JobInsert } from '../queues/insert.ts'
+import type { ReceiptError } from '../receipt.ts'
 import type { Staged, StoredRequest } from '../request.ts'
 import { together } from '../together.ts'
 import type { LedgerConnection } from './connection.ts'
@@ -17,7 +18,7 @@ import { SPENDING } from './spending.ts'
 const AT_ONCE = 10
 
 /** Of one submission in the script below, before those of its plan's order. */
-const ARGS_EACH = 13
+const ARGS_EACH = 14
 
 // KEYS from 5: what the order's script reads, then of each submission its record, its caller's spending
 // and what is left of an earlier request of its id. ARGV from 3: of each submission its own, then what the order's script is given, empty strings where there is no order.
@@ -37,7 +38,7 @@ local queue = { unpack(KEYS, 5, 4 + ARGV[1]) }
 local records, each = 4 + #queue, tonumber(ARGV[2])
 local byTime, byStatus = {}, {}
 local rails = redis.call('HGET', settings, '${RAILS_FIELD}') or ''
-local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, entry, callback)
+local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, entry, refusal, callback)
   local known = redis.pcall('HGET', key, 'bodyHash')
   if known then
     if known ~= hash then return known.err or 'conflict' end
@@ -63,6 +64,7 @@ local function enter(key, spent, tombstone, id, hash, request, at, score, staged
   note('frame', frame)
   note('submittedBy', by)
   note('entry', entry)
+  note('refusal', refusal)
   note('callback', callback)
   note('limits', limits)
   note('spent', held)
@@ -133,6 +135,8 @@ export interface Submission {
   readonly guards?: GuardRails | undefined
   /** Names this submission among all of the same request, where its lot does not. */
   readonly entry?: string | undefined
+  /** Enters a request that is to end at once, so that nobody plans it meanwhile. */
+  readonly refusal?: ReceiptError | undefined
   /** How many records it is for, where that is known already: its caller's budget is charged with them. */
   readonly records?: number | undefined
 }
@@ -190,7 +194,7 @@ const NO_INSERT: JobInsert = { lua: '', keys: [], args: [] }
 
 function argsOf(submission: Submission): Argument[] {
   const { request, bodyHash, staged, frame = '', submittedAt, submittedBy = '' } = submission
-  const { limits, guards, records = '', entry = '' } = submission
+  const { limits, guards, records = '', entry = '', refusal } = submission
   const { id } = request
   return [
     id.toLowerCase(),
@@ -205,6 +209,7 @@ function argsOf(submission: Submission): Argument[] {
     records,
     guards === undefined ? '' : JSON.stringify(guards),
     entry,
+    refusal === undefined ? '' : JSON.stringify(refusal),
     request.callbackUrl === null ? '' : id,
   ]
 }

@@ -7,6 +7,7 @@ import {
   type Outcome,
   type Plan,
   type Receipt,
+  type ReceiptError,
   type ResultFile,
   TERMINAL_STATUSES,
 } from '../receipt.ts'
@@ -89,7 +90,10 @@ const resultFileSchema: z.ZodType<ResultFile> = z.object({
   bytes: count,
   sha256: digest,
 })
-const receiptErrorSchema = z.object({ code: z.string(), message: z.string() })
+const receiptErrorSchema: z.ZodType<ReceiptError> = z.object({
+  code: z.string(),
+  message: z.string(),
+})
 
 /** What became of one chunk: the sum of its verdicts, and where it travelled. */
 const chunkOutcomeSchema = z.object({
@@ -179,6 +183,8 @@ export interface RequestRecord {
   /** What the org's guard rails were when it was accepted; null where it had none yet. */
   readonly guards: GuardRails | null
   readonly staged: Staged | null
+  /** Why it is refused, where that was known as it came in: it ends without a plan. Mostly null. */
+  readonly refusal: ReceiptError | null
   /** Which bytes a file held when its plan was made; null before, and of other sources. */
   readonly content: SourceContent | null
   /** The lot of the planning attempt that counts, null before the first. */
@@ -207,6 +213,7 @@ export const RECORD_FIELDS = [
   'limits',
   'guards',
   'staged',
+  'refusal',
   'content',
   'lot',
   'plan',
@@ -230,6 +237,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     limits: parseOptional(callerLimitsSchema, fields.limits),
     guards: parseOptional(guardRailsSchema, fields.guards),
     staged: parseOptional(stagedSchema, fields.staged),
+    refusal: parseOptional(receiptErrorSchema, fields.refusal),
     content: parseOptional(contentSchema, fields.content),
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),

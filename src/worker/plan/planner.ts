@@ -36,6 +36,7 @@ export async function planRequest(
   const record = await ledger.load(id)
   if (record === null) return
   noteRequest(deps.store.org, record.request)
+  if (record.refusal !== null) return settleRequest(id, deps, ctx)
   const lot = `p-${randomUUID()}`
   const files = await deps.results.files({ org: deps.store.org, id: record.request.id })
   const begun = await ledger.beginPlanning({ id, lot, lock })

@@ -31,11 +31,19 @@ test('a new request is queued, live and listed', async (t) => {
     invalid: null,
     plannedAt: null,
     canary: 0,
+    refusal: null,
     brake: null,
     receipt: null,
   })
   assert.deepEqual((await ledger.list({ offset: 0, count: 10 })).records, [record])
   assert.deepEqual(await ledger.liveIds(), ['gdpr-1'])
+})
+
+test('a request that comes to be refused says so from the first', async (t) => {
+  const { ledger } = openLedger(t, server)
+  const refusal = { code: 'INVALID_REQUEST', message: 'object: expected a string' }
+  assert.equal(await ledger.accept({ ...submission({ id: 'r' }), refusal }), 'accepted')
+  assert.deepEqual((await ledger.load('r'))?.refusal, refusal)
 })
 
 test('the same request again is the existing one and changes nothing', async (t) => {
