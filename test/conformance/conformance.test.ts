@@ -15,11 +15,13 @@ import { MOVED } from './scenarios/moved.ts'
 import { RESULT_FILES } from './scenarios/result-files.ts'
 import { ROW_ERRORS } from './scenarios/row-errors.ts'
 import { UPLOADS } from './scenarios/upload.ts'
+import { SERVER_WAITS } from './scenarios/waits.ts'
 
 /** By what is asked; a new scenario needs no code, only its place in one of the lists. */
 const SCENARIOS = {
   'a login': LOGINS,
   'an org that moves': MOVED,
+  'a wait that a server names': SERVER_WAITS,
   'a create': CREATING,
   'an upload': UPLOADS,
   'a close': CLOSING,

@@ -4,8 +4,11 @@ import { SalesforceError } from './errors.ts'
 /** Tries of one call, the first included. What outlasts them is the caller's to wait out. */
 const MAX_TRIES = 4
 const FIRST_DELAY_MS = 500
-/** A server that asks for more is not waited for within a call: the whole org pauses instead. */
-export const LONGEST_WAIT_IN_CALL_MS = 30_000
+/**
+ * A server that asks for more is not waited for within a call, which knows nothing of a cancelled
+ * request: the whole org pauses instead.
+ */
+export const LONGEST_WAIT_IN_CALL_MS = 10_000
 
 /**
  * How long to wait before try `tries` + 1, or undefined where another try is pointless or too late.

@@ -166,6 +166,52 @@ export const LOGINS: readonly CallScenario[] = [
     },
   },
   {
+    title: 'an address that is not let in is not the secret',
+    call: 'limits',
+    exchanges: refused(400, 'invalid_grant', 'ip restricted'),
+    gives: {
+      error: {
+        ...{ kind: 'org-fault', code: 'invalid_grant', message: /login IP ranges.*login hours/ },
+        ...{ transient: false, pause: 'login', atOnce: true },
+      },
+    },
+  },
+  {
+    title: 'a user that the app may not run as names the assignment',
+    call: 'limits',
+    exchanges: refused(400, 'invalid_app_access', 'user is not admin approved to access this app'),
+    gives: {
+      error: {
+        kind: 'org-fault',
+        code: 'invalid_app_access',
+        message: /Assign the app to the user/,
+      },
+    },
+  },
+  {
+    title: 'too many logins hold everybody, and are tried once',
+    call: 'limits',
+    exchanges: refused(400, 'invalid_grant', 'login rate exceeded'),
+    logins: 1,
+    gives: {
+      error: {
+        ...{ kind: 'org-fault', code: 'invalid_grant', message: /logged in too often/ },
+        ...{ transient: true, pause: 'rate', atOnce: true },
+      },
+    },
+  },
+  {
+    title: 'a token endpoint that shows a page with 200 is an outage, tried four times',
+    call: 'create',
+    exchanges: [{ request: TOKEN, status: 200, headers: HTML, body: MAINTENANCE_PAGE, times: 4 }],
+    gives: {
+      error: {
+        ...{ kind: 'org-fault', code: 'NOT_JSON', transient: true },
+        ...{ pause: 'outage', atOnce: false },
+      },
+    },
+  },
+  {
     title: 'an expired session is renewed once, and the call repeated',
     call: 'get',
     exchanges: [

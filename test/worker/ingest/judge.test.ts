@@ -68,7 +68,7 @@ test("a wait that is too long for one call is the whole org's at once", () => {
   }
   // An answer about one job holds nobody else, so neither does its wait.
   const odd = asking('get', 400, 3_600_000, '[{"errorCode":"SOMETHING_NEW"}]')
-  assert.deepEqual([odd.kind, odd.afterMs], ['unexpected', 30_000])
+  assert.deepEqual([odd.kind, odd.afterMs], ['unexpected', 10_000])
 })
 
 test('an answer about the job is no fault of the org', () => {
