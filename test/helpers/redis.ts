@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,16 +41,16 @@ interface Scope {
 }
 
 /**
- * A real Redis for a test, in about 20 ms. One server for a file, at the top of the module:
+ * A real Redis for a test. Those without options share one for as long as the process lives: each
+ * gets it at the top of its module:
  *
  *     const redis = await startRedis({ after })
  *
- * (not inside a `before` hook: an `after` there runs at the end of the hook). One server for a
- * test that breaks it: `await startRedis(t)`.
+ * Nobody empties it: name the orgs or the prefixes of a test uniquely, never flush, never assert on
+ * all keys. With TEST_REDIS_URL it is that server, for all processes.
  *
- * With TEST_REDIS_URL all tests share that server, which nobody empties: name the orgs or the
- * prefixes of a test uniquely, never flush, never assert on all keys. Tests with options of their
- * own, and those that kill or restart, still start a server.
+ * A server of its own, in about 20 ms, for a test that breaks it, or that needs it alone: with
+ * options, if only `{}`. Not inside a `before` hook: an `after` there runs at the end of the hook.
  *
  * Without any server, a test is skipped with the reason, and fails under CI.
  */
@@ -61,7 +62,11 @@ export async function startRedis(scope: Scope, options?: TestRedisOptions): Prom
     scope.skip?.(reason)
     throw new Error(reason)
   }
-  const redis = await spawnRedis(await server(), options ?? {})
+  if (options === undefined) {
+    common ??= startCommon()
+    return common
+  }
+  const redis = await spawnRedis(await server(), options)
   scope.after(() => redis.stop())
   return redis
 }
@@ -83,6 +88,22 @@ export async function redisUnavailable(): Promise<string | false> {
   }
 }
 
+let common: Promise<TestRedis> | undefined
+
+async function startCommon(): Promise<TestRedis> {
+  const { url, folder, pid } = await spawnRedis(await server(), {})
+  // Only then: hooks of other files of this process still talk to it when this file's have run.
+  process.once('exit', () => {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended before us.
+    }
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return sharedRedis(url)
+}
+
 let found: Promise<RedisServer> | undefined
 
 /** The program, looked for once in a process. */
@@ -91,7 +112,10 @@ export function server(): Promise<RedisServer> {
   return found
 }
 
-async function spawnRedis(program: RedisServer, options: TestRedisOptions): Promise<TestRedis> {
+async function spawnRedis(
+  program: RedisServer,
+  options: TestRedisOptions,
+): Promise<TestRedis & { readonly folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-test-redis-'))
   const logFile = join(folder, 'redis.log')
   const ownFile = join(folder, 'redis.conf')
@@ -122,6 +146,7 @@ async function spawnRedis(program: RedisServer, options: TestRedisOptions): Prom
     }
   }
   return {
+    folder,
     url: `redis://127.0.0.1:${port}`,
     host: '127.0.0.1',
     port,
@@ -160,7 +185,7 @@ async function onFreePort(
 function sharedRedis(url: string): TestRedis {
   const { hostname, port } = new URL(url)
   const refuse = async (): Promise<never> => {
-    throw new Error('The server of TEST_REDIS_URL is not ours to stop: start one with options')
+    throw new Error('Others use this server: start one with options to stop or kill it')
   }
   return {
     url,

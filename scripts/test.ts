@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process'
+import { globSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+/**
+ * `npm test`: all tests. `npm test -- ingest cli/run` takes the files whose path contains a word;
+ * what begins with `--` goes to Node's test runner.
+ *
+ * Several files share a process. Each process of its own costs 0.1 to 0.5 s of processor time before
+ * the first test begins, for there are a thousand modules to load; for 230 files that was a quarter
+ * of all. Each file runs alone as well: `node --test test/cli/run.test.ts`.
+ */
+
+const ROOT = join(import.meta.dirname, '..')
+
+/** More would pay less, and leave one of the processors idle while the last one ends. */
+const FILES_A_PROCESS = 10
+
+/** They look at all that happens in the process, or change what belongs to all of it. */
+const ALONE = [
+  'test/cli/paint.test.ts',
+  'test/cli/redis-server.test.ts',
+  'test/shared/clock.test.ts',
+  'test/shared/tracing/effects.test.ts',
+  'test/shared/tracing/queues.test.ts',
+  'test/worker/inputs.test.ts',
+]
+
+const words = process.argv.slice(2)
+const options = words.filter((word) => word.startsWith('--'))
+const wanted = words.filter((word) => !options.includes(word))
+const files = globSync('test/**/*.test.ts', { cwd: ROOT })
+  .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
+  .sort()
+if (files.length === 0) throw new Error(`No test file has ${wanted.join(' or ')} in its path.`)
+
+const together = files.filter((file) => !ALONE.includes(file))
+const alone = files.filter((file) => ALONE.includes(file)).map((file) => join(ROOT, file))
+// Not below node_modules, where the runner takes no test from.
+const folder = await mkdtemp(join(tmpdir(), 'expunge-tests-'))
+const entries = [...alone, ...(await writeGroups(together))]
+// Many tests wait: for a lock to run out, a timer, a server to start.
+const atOnce = availableParallelism() + 2
+const { status } = spawnSync(
+  process.execPath,
+  ['--test', `--test-concurrency=${atOnce}`, '--test-timeout=120000', ...options, ...entries],
+  {
+    cwd: ROOT,
+    stdio: 'inherit',
+    env: { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node') },
+  },
+)
+await rm(folder, { recursive: true })
+process.exitCode = status ?? 1
+
+/** A module for each group, which imports its files. Those of one folder mostly need the same. */
+async function writeGroups(files: readonly string[]): Promise<readonly string[]> {
+  const folders = Map.groupBy(files, (file) => file.split('/')[1] ?? '')
+  const groups = [...folders]
+    .sort(([, some], [, others]) => others.length - some.length)
+    .flatMap(([name, files]) =>
+      dealt(files, Math.ceil(files.length / FILES_A_PROCESS)).map((files, at) => ({
+        path: join(folder, `${name}-${at + 1}.test.mjs`),
+        files,
+      })),
+    )
+  for (const { path, files } of groups) await writeFile(path, groupOf(files))
+  return groups.map(({ path }) => path)
+}
+
+/** Neighbours in the alphabet resemble each other in length, too: they go to different hands. */
+function dealt(files: readonly string[], hands: number): readonly (readonly string[])[] {
+  return Array.from({ length: hands }, (_, hand) => files.filter((_, at) => at % hands === hand))
+}
+
+/**
+ * The first test waits until all files are loaded: tests begin as soon as they are known, and once
+ * all known ones are over the runner calls the hooks that end what the files share.
+ */
+function groupOf(files: readonly string[]): string {
+  const urls = files.map((file) => pathToFileURL(join(ROOT, file)).href)
+  return `import { test } from 'node:test'
+const { promise, resolve } = Promise.withResolvers()
+test(${JSON.stringify(`${files.join(', ')} load`)}, async () => {
+  const errors = await promise
+  if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors)
+})
+const errors = []
+for (const url of ${JSON.stringify(urls, null, 2)}) {
+  await import(url).catch((error) => errors.push(error))
+}
+resolve(errors)
+`
+}
