@@ -16,6 +16,7 @@ export type { Joined } from './results/parts.ts'
 export type { ResultWriter } from './results/result-writer.ts'
 export { csvField } from './results/result-writer.ts'
 export { ResultsStoreError } from './results/store-error.ts'
+export { STORE_FILE } from './results/store-id.ts'
 
 /**
  * Where receipts and result files go: a directory that all processes share, with one folder a

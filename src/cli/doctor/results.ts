@@ -1,16 +1,16 @@
 import { constants, existsSync } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { access, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Config } from '../../shared/config.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import { openResultsStore } from '../../shared/results.ts'
-import { type Finding, fail, failed, ok } from './finding.ts'
+import { openResultsStore, STORE_FILE } from '../../shared/results.ts'
+import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 const CHECK = 'Results'
 
 /** Where receipts go: writable, and the same for all processes. Nothing is made that is not there. */
 export async function checkResults(
-  { results, redis }: Config,
+  { results, redis }: Pick<Config, 'results' | 'redis'>,
   stores: readonly OrgStore[],
 ): Promise<Finding> {
   const { path } = results
@@ -22,17 +22,29 @@ export async function checkResults(
     await access(path, constants.W_OK)
     const { id } = await openResultsStore(path)
     // A server of this machine alone is tied anew by each run.
-    if (redis === null) return ok(CHECK, path)
+    if (redis === null) return await asFoundOn(path)
     for (const { org, ledger } of stores) {
       const owner = (await ledger.identity())?.results ?? null
       if (owner === null || owner === id) continue
       const found = `${path} is store ${id}, but org "${org}" in Redis uses store ${owner}`
       return fail(CHECK, found, 'Set EXPUNGE_RESULTS to the directory that all processes share.')
     }
-    return ok(CHECK, path)
+    return await asFoundOn(path)
   } catch (error) {
     return failed(CHECK, error)
   }
+}
+
+/** The files of the store are made for their owner alone; SMB, exFAT and others keep no modes. */
+async function asFoundOn(path: string): Promise<Finding> {
+  const { mode } = await stat(join(path, STORE_FILE))
+  if ((mode & 0o077) === 0) return ok(CHECK, path)
+  const octal = (mode & 0o777).toString(8).padStart(4, '0')
+  return warn(
+    CHECK,
+    `${path} (others may read the files there: ${STORE_FILE} has mode ${octal})`,
+    'Result files name records: keep them on a file system with modes, or mount it for this user alone.',
+  )
 }
 
 function existing(path: string): string {

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf } from '../../shared/errors.ts'
@@ -42,8 +43,22 @@ async function prepare(path: string): Promise<string | null> {
       return 'but others may write to it and something is in it. Where all of that is yours: chmod -R go-w'
     }
   }
-  if ((folder.mode & 0o077) !== 0) await chmod(path, 0o700)
-  return null
+  return isPrivate(folder) ? null : await closeToOthers(path)
+}
+
+const isPrivate = ({ mode }: Stats): boolean => (mode & 0o077) === 0
+
+/**
+ * Some file systems keep no modes (exFAT, SMB, a Windows disk): they refuse to change one, or say that
+ * they did and change nothing.
+ */
+async function closeToOthers(path: string): Promise<string | null> {
+  const failure = await chmod(path, 0o700).then(() => null, messageOf)
+  const folder = await stat(path)
+  if (isPrivate(folder)) return null
+  const mode = (folder.mode & 0o777).toString(8).padStart(4, '0')
+  const why = failure ?? 'its file system keeps no modes'
+  return `but others may enter it (mode ${mode}), and that cannot be changed: ${why}`
 }
 
 function refusal(path: string, why: string, advice: string, cause?: unknown): EmbeddedRedisError {

@@ -46,7 +46,9 @@ export async function assertStore(root: string, id: string): Promise<void> {
   )
 }
 
-const idPath = (root: string): string => join(root, '.expunge-store')
+export const STORE_FILE = '.expunge-store'
+
+const idPath = (root: string): string => join(root, STORE_FILE)
 
 /** Null where the directory is no store, or is not there. */
 async function readId(root: string): Promise<string | null> {
