@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { ExpungeError, messageOf } from '../shared/errors.ts'
+import { codeOf, ExpungeError, messageOf } from '../shared/errors.ts'
 import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/redis/trouble.ts'
 import { GoneError } from '../shared/submit/gone.ts'
@@ -28,13 +28,19 @@ export function invocation(argv: readonly string[], host: Host): Invocation {
     try {
       const program = createProgram({ screen, host, version: packageVersion(), argv, exit })
       await program.parseAsync(argv, { from: 'user' })
-      return code
+      const lost = await screen.lostAnswer()
+      if (lost === null || code !== EXIT.ok) return code
+      screen.say(`expunge: the answer could not be written to stdout: ${lost.message}.`)
+      return EXIT.failed
     } catch (error) {
       return exitCodeOfError(error, screen)
     }
   }
   return { run, fail: (error) => exitCodeOfError(error, screen) }
 }
+
+/** A disk that is full, read only or broken is no defect of ours. */
+const DISK_TROUBLES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 
 /** Says what went wrong, in words for whoever typed the command, and how the process ends. */
 function exitCodeOfError(error: unknown, { say, env }: Screen): number {
@@ -54,6 +60,10 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
     // Waits that are worth it have patience of their own: here nothing has begun.
     say(`expunge: ${new RedisUnavailableError(trouble, messageOf(error)).message}`)
     return EXIT.usage
+  }
+  if (DISK_TROUBLES.includes(codeOf(error) ?? '')) {
+    say(`expunge: ${messageOf(error)}. Nothing more was done.`)
+    return EXIT.failed
   }
   const stack = error instanceof Error ? error.stack : String(error)
   say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)

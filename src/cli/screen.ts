@@ -17,6 +17,8 @@ export interface Screen {
    * that goes away (`| head`) has had enough.
    */
   pipe(bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** Why an answer did not reach stdout, once that has taken all: a full disk; null where all did. */
+  lostAnswer(): Promise<Error | null>
   /** Colours for either, where it is a terminal and NO_COLOR is not set. */
   readonly paintAnswer: Paint
   readonly paintSay: Paint
@@ -32,10 +34,17 @@ export interface Screen {
   makeWay(draw: { hide(): void; show(): void } | null): void
 }
 
+/** The reader of a pipe, or the terminal. */
+const GONE = ['EPIPE', 'EIO']
+
 export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   let drawn: { hide(): void; show(): void } | null = null
-  // A reader that went away (`| head`) must not end a deletion in the middle.
-  for (const stream of [stdout, stderr]) stream.on('error', () => {})
+  let lost: Error | null = null
+  // A reader or a terminal that went away (`| head`) must not end a deletion in the middle.
+  stderr.on('error', () => {})
+  stdout.on('error', (error) => {
+    if (!GONE.includes(codeOf(error) ?? '')) lost ??= error
+  })
   const writing = (stream: Output) => (text: string) => {
     drawn?.hide()
     stream.write(`${shown(text)}\n`)
@@ -48,9 +57,13 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
     pipe: async (bytes) => {
       await pipeline(stdout.isTTY ? shownBytes(bytes) : bytes, stdout, { end: false }).catch(
         (error: unknown) => {
-          if (codeOf(error) !== 'EPIPE') throw error
+          if (codeOf(error) !== 'EPIPE' && error !== stdout.errored) throw error
         },
       )
+    },
+    lostAnswer: async () => {
+      await new Promise<void>((resolve) => stdout.write('', () => resolve()))
+      return lost
     },
     paintAnswer: painter(stdout),
     paintSay: painter(stderr),

@@ -3,6 +3,7 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { z } from 'zod'
+import { messageOf } from '../../shared/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import { privateDirectory } from './private-directory.ts'
 import type { Env } from './redis-version.ts'
@@ -42,8 +43,14 @@ export async function readOwner(files: HomeFiles): Promise<Owner | null> {
 
 export async function writeOwner(files: HomeFiles, entry: Owner): Promise<void> {
   const draft = `${files.owner}.${entry.pid}`
-  await writeFile(draft, JSON.stringify(entry), { mode: 0o600 })
-  await rename(draft, files.owner)
+  try {
+    await writeFile(draft, JSON.stringify(entry), { mode: 0o600 })
+    await rename(draft, files.owner)
+  } catch (error) {
+    // Of a write that fails Node names no path.
+    const message = `The state of runs cannot be kept in ${files.home}: ${messageOf(error)}. Make room, or choose another EXPUNGE_HOME.`
+    throw new EmbeddedRedisError('EMBEDDED_REDIS_HOME', message, { cause: error })
+  }
 }
 
 export async function removeOwner(files: HomeFiles): Promise<void> {
