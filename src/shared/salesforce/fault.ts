@@ -131,7 +131,9 @@ function isOrgs(operation: Operation, status: number, body: ErrorBody): boolean 
   if (body.html || ORG_CODES.has(body.code)) return true
   if (status === 401 || status === 406 || status === 407 || status === 410) return true
   if (status === 403 && isForbidden(operation, body)) return true
-  return status !== 404 && isPassing(body)
+  // What names the job's state or the object is about that, whatever words its text has.
+  const isNamed = JOB_STATE.has(body.code) || (operation === 'create' && isAboutObject(body))
+  return status !== 404 && !isNamed && isPassing(body)
 }
 
 /** 403 is about the user or a policy. Some may create no job of this object; some read no record of the org. */

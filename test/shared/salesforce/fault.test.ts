@@ -48,6 +48,8 @@ const CASES: readonly (readonly [FaultKind, Operation, number, string | null, st
   ['refused', 'create', 400, 'INVALID_TYPE', "sObject type 'FlowRecord' is not supported."],
   ['refused', 'create', 400, 'API_ERROR', 'Entity X does not support hardDelete'],
   ['refused', 'create', 403, 'INSUFFICIENT_ACCESS', 'insufficient access rights on object id'],
+  ['refused', 'create', 400, 'INVALIDENTITY', "Entity 'Lock' is not supported by the Bulk API."],
+  ['job-state', 'abort', 400, 'INVALIDJOBSTATE', 'The job timed out, try again with another.'],
   ['org-fault', 'create', 400, 'JSON_PARSER_ERROR'],
   ['org-fault', 'create', 400, 'SOMETHING_NEW'],
   ['org-fault', 'create', 400, 'INVALIDJOB'],
