@@ -18,13 +18,15 @@ import { bentCalls, bytesOf, type Call, type Described, describedCalls } from '.
  */
 const SEED = Number(process.env['EXPUNGE_FUZZ_SEED'] ?? Date.now() % 2 ** 31)
 const RUNS = Number(process.env['EXPUNGE_FUZZ_RUNS'] ?? 30)
+/** On a machine that is busy with something else fewer calls will do; none of them counts as failed. */
+const LONGEST_MS = Number(process.env['EXPUNGE_FUZZ_MS'] ?? 60_000)
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
 const world = await startWorld(scope, { redis })
 const { org } = world
 // For bodies that are shorter than they say.
-const patience = { lingerMs: 200, body: { graceMs: 1000, silentMs: 500, bytesPerSecond: 1 } }
+const patience = { lingerMs: 500, body: { graceMs: 1000, silentMs: 500, bytesPerSecond: 1 } }
 const api = await startApi(scope, world, { redis, patience })
 const { json: document } = await api.call('/openapi.json')
 const { schemas } = document.components
@@ -144,7 +146,7 @@ test('every answer is one that the document describes, and what is refused leave
       const isDescribed = operation !== undefined && call.bent.length === 0
       if (isDescribed) assert.ok(!REFUSED_AS_WRITTEN.has(answer.status), answer.text)
     }),
-    { seed: SEED, numRuns: RUNS * described.length, endOnFailure: false },
+    { seed: SEED, numRuns: RUNS * described.length, interruptAfterTimeLimit: LONGEST_MS },
   )
 })
 

@@ -22,7 +22,8 @@ const hasty = await startApi(scope, world, {
   patience: {
     headersMs: 200,
     body: { graceMs: 300, silentMs: 200, bytesPerSecond: 100_000 },
-    lingerMs: 200,
+    // Long enough for the answer to be read before the reset, also where this process stands still.
+    lingerMs: 500,
   },
 })
 
