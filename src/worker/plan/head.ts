@@ -27,7 +27,8 @@ export const HEAD_BYTES = 65_536
 export async function readHead(chunks: AsyncIterator<Uint8Array>, given?: Given): Promise<Head> {
   let { bytes, ended } = await gather(chunks, new Uint8Array(0), HEAD_BYTES)
   assertText(bytes.subarray(0, HEAD_BYTES), given)
-  let line = 1
+  // Above a list within the request stands a header that its caller never wrote: id 1 is line 1.
+  let line = given === 'ids' ? 0 : 1
   let delimiter: Delimiter | undefined
   for (;;) {
     while (isMark(bytes, 0)) bytes = bytes.subarray(MARK_BYTES)

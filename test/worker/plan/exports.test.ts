@@ -270,6 +270,14 @@ test('what stays within a value that is no id is spelled out', async () => {
   )
 })
 
+test('lines of a list within a request are numbered by its ids', async () => {
+  const { refused } = await scanText(`Id\n${A}\nnobody\n`, { given: 'ids' })
+  assert.deepEqual(
+    refused.map(({ line }) => line),
+    [2],
+  )
+})
+
 test('ids whose case changed are seen though something unseen stands beside them', async () => {
   const ids = Array.from({ length: 300 }, (_, n) => `\u200e${id15(n * 7919).toUpperCase()}\u200b`)
   const damage = await judgeText(`Id\n${ids.join('\n')}\n`)
