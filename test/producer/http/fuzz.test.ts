@@ -22,7 +22,8 @@ const RUNS = Number(process.env['EXPUNGE_FUZZ_RUNS'] ?? 30)
 const LONGEST_MS = Number(process.env['EXPUNGE_FUZZ_MS'] ?? 60_000)
 
 const scope = inReverse(after)
-const redis = await startRedis(scope)
+// All of its keys are counted.
+const redis = await startRedis(scope, {})
 const world = await startWorld(scope, { redis })
 const { org } = world
 // For bodies that are shorter than they say.
