@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { commandFor, commandToGoOn, shellQuoted } from '../../src/cli/commandline.ts'
+import { codePoint } from '../helpers/code-point.ts'
 
 test('a shell takes a quoted argument back as it was', {
   skip: process.platform === 'win32',
 }, () => {
   const words = fc
-    .string({ unit: 'binary', maxLength: 20 })
+    .string({ unit: codePoint, maxLength: 20 })
     .filter((text) => !/[\0\r\n]/.test(text))
   const batch = fc.sample(
     words.filter((text) => text.isWellFormed()),

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { codePoint } from './code-point.ts'
 
 /** What must reach no terminal and no log raw: stated apart from the code that escapes it. */
 export const UNSAFE =
@@ -33,7 +34,7 @@ const parts = fc.constantFrom(
 
 /** Text as somebody writes it who wants a terminal to do something. */
 export const hostileText = fc
-  .array(fc.oneof(parts, fc.string({ unit: 'binary', maxLength: 4 })), {
+  .array(fc.oneof(parts, fc.string({ unit: codePoint, maxLength: 4 })), {
     minLength: 1,
     maxLength: 8,
   })

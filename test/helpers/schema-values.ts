@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { codePoint } from './code-point.ts'
 
 /** A JSON Schema, as far as the OpenAPI document uses it. */
 export interface Schema {
@@ -70,7 +71,7 @@ function textOf({ format, pattern, minLength = 0, maxLength = 60 }: Schema): fc.
       .stringMatching(new RegExp(pattern), { maxLength: 80 })
       .filter((text) => text.length >= minLength && text.isWellFormed())
   }
-  return fc.string({ unit: 'binary', minLength, maxLength: Math.min(maxLength, 60) })
+  return fc.string({ unit: codePoint, minLength, maxLength: Math.min(maxLength, 60) })
 }
 
 function objectOf(

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { openApiDocument } from '../../src/producer/http/openapi/document.ts'
 import { parseRequest, requestJsonSchema } from '../../src/shared/request.ts'
+import { codePoint } from '../helpers/code-point.ts'
 import { pythonWith, runPython } from '../helpers/python.ts'
 
 /** Every pattern of a published schema, with the paths where it stands. */
@@ -86,7 +87,7 @@ const EDGES = [
 ]
 const edgeText = fc.oneof(
   fc.string({ unit: fc.constantFrom(...EDGES), maxLength: 6 }),
-  fc.string({ unit: 'binary', maxLength: 4 }),
+  fc.string({ unit: codePoint, maxLength: 4 }),
   fc
     .tuple(
       fc.constantFrom(...EDGES),

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http'
 import fc from 'fast-check'
 import { cursorAt } from '../../../src/producer/http/cursor.ts'
+import { codePoint } from '../../helpers/code-point.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { type Schema, valuesOf } from '../../helpers/schema-values.ts'
 
@@ -135,7 +136,7 @@ const junk = fc.oneof(
     ],
     ...['[]', '{}', '__proto__', 'constructor', '%F0%9F%98%80', '%EF%BB%BF', '%E2%80%8B', '\u00e9'],
   ),
-  fc.string({ unit: 'binary', maxLength: 8 }).map(encoded),
+  fc.string({ unit: codePoint, maxLength: 8 }).map(encoded),
 )
 
 const TYPES = [

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { REQUEST_ID } from '../../../src/shared/request.ts'
 import { generatedId, idByJob } from '../../../src/worker/door/job-id.ts'
+import { codePoint } from '../../helpers/code-point.ts'
 
 test('a job id names the request unless BullMQ made it', () => {
   for (const [id, named] of [
@@ -21,7 +22,7 @@ test('a job id names the request unless BullMQ made it', () => {
 })
 
 const job = fc.record({
-  id: fc.string({ unit: 'binary' }),
+  id: fc.string({ unit: codePoint }),
   timestamp: fc.oneof(fc.integer(), fc.double(), fc.maxSafeInteger()),
   queueName: fc.constantFrom('requests', 'callbacks'),
 })
