@@ -11,7 +11,7 @@ import { openSharedMetrics } from './shared-metrics.ts'
 
 /**
  * The process edge of the HTTP service: settings from the environment, signals, health. Runs until
- * SIGTERM or SIGINT, then ends what is in flight and returns; a second signal ends it at once.
+ * SIGTERM, SIGINT or SIGHUP, then ends what is in flight and returns; a second signal ends it at once.
  *
  * @throws ConfigError, IdentityError, RedisUnusableError before anything is served
  */

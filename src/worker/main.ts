@@ -15,8 +15,8 @@ class HaltedError extends ExpungeError {
 }
 
 /**
- * The process edge of a worker: settings from the environment, signals, health. Runs until SIGTERM
- * or SIGINT, then hands over what it has in hand and returns; a second signal ends it at once.
+ * The process edge of a worker: settings from the environment, signals, health. Runs until SIGTERM,
+ * SIGINT or SIGHUP, then hands over what it has in hand and returns; a second signal ends it at once.
  *
  * @throws ConfigError, IdentityError and others before any work has begun
  */

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode, UsageError } from '../exit.ts'
 import { catchInterrupts } from '../run/interrupts.ts'
 import type { SandboxFlags } from '../sandbox.ts'
 
-/** Runs until Ctrl-C or SIGTERM, which is how it is meant to end. */
+/** Runs until Ctrl-C, SIGTERM or SIGHUP, which is how it is meant to end. */
 export async function sandbox(flags: SandboxFlags, { screen, host }: Cli): Promise<ExitCode> {
   const { signal, forget } = catchInterrupts(host)
   const started = await start(flags)
