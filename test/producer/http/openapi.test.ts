@@ -134,7 +134,7 @@ describe('a client that was generated from it', () => {
       params: { path: { id: 'by-client', file: 'invalid.csv' }, query: { org } },
       parseAs: 'text',
     })
-    assert.match(file.data ?? '', /^Line,Value,Reason\n14,/)
+    assert.match(file.data ?? '', /^Line,Value,Reason\n13,/)
   })
 
   test('sends a CSV', async () => {
