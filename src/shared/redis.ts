@@ -85,7 +85,7 @@ function isVague(error: unknown): boolean {
 }
 
 function open(config: RedisConfig, patience: Patience): RedisClient {
-  const shared = options(patience)
+  const shared = { ...options(patience), ...UNNAMED }
   const isPatient = patience === 'wait'
   const server = (own: RedisOptions) => {
     const all = { ...shared, ...own, replyMapping: 'legacy' as const }
@@ -141,6 +141,9 @@ function tlsOf(tls: boolean | RedisTls | undefined) {
 
 /** For one Sentinel's answer, before the next is asked. */
 const SENTINEL_MS = 2_000
+
+/** `CLIENT SETINFO` is one more right to give, and an entry in the log of the ACL without it. */
+const UNNAMED = { disableClientInfo: true } as const
 
 interface Waiting {
   readonly maxRetriesPerRequest: number | null

@@ -38,7 +38,7 @@ export class StrictRedis extends Redis {
   }
 }
 
-/** What ioredis sends of itself and goes on without. `CLIENT SETINFO` is unknown to Redis 6.2. */
+/** What ioredis sends of itself and goes on without. */
 function isSetUpStep(command: Item['command']): boolean {
   const step = stepOf(command)
   return step === 'SELECT' || step === 'READONLY' || step === 'CLIENT SETNAME'

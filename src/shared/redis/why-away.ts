@@ -164,6 +164,7 @@ function optionsFor(tls: object | undefined): RedisOptions & { replyMapping: 'le
     lazyConnect: true,
     retryStrategy: () => null,
     enableReadyCheck: false,
+    disableClientInfo: true,
     connectTimeout: WITHIN_MS,
     commandTimeout: WITHIN_MS,
     disconnectTimeout: 0,
