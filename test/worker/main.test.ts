@@ -111,7 +111,11 @@ async function startProcess(t: TestContext, world: World): Promise<WorkerProcess
 }
 
 function spawnWorker(t: TestContext, env: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, [FIXTURE], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [FIXTURE], {
+    // Else each of them compiles all that a worker loads.
+    env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const exit = once(child, 'exit')
