@@ -114,7 +114,7 @@ describe('a producer process', { concurrency: true }, () => {
     await first.ended
     const second = startServiceProcess(t, await settings(t, own))
     assert.deepEqual(await second.ended, [2, null])
-    assert.match(second.said(), /keeps its results in store/)
+    assert.match(second.said(), /keeps its results in .*results, store /)
   })
 
   test('holds no more of 100 MB of ids than of a few', async (t) => {
