@@ -134,6 +134,30 @@ test('a cluster is used by those of its nodes that answer', async (t) => {
   await node.restart()
 })
 
+test('a URL that names one node of several is refused, with how to name the cluster', async (t) => {
+  const info = 'redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\ncluster_enabled:1'
+  const fake = createServer((socket) => {
+    t.after(() => void socket.destroy())
+    socket.on('data', (bytes) => {
+      for (const [, name] of String(bytes).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
+        const text = name?.toLowerCase() === 'info' ? info : 'cluster_size:3'
+        const isKnown = /^(?:info|cluster)$/i.test(name ?? '')
+        socket.write(
+          isKnown ? `$${text.length}\r\n${text}\r\n` : "-ERR unknown command 'HELLO'\r\n",
+        )
+      }
+    })
+  })
+  await new Promise<void>((resolve) => fake.listen(0, '127.0.0.1', resolve))
+  t.after(() => void fake.close())
+  const address = fake.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  await assert.rejects(
+    createProducer({ redis: `redis://127.0.0.1:${address.port}` }),
+    /a node of a cluster of 3\. Name its nodes as redis\.cluster/,
+  )
+})
+
 test('a worker that waits for a cluster says why', async (t) => {
   const { errors } = open(t, clusterOf(at(dead)), 'wait')
   while (!errors.some((error) => /connect ECONNREFUSED/.test(error.message))) {

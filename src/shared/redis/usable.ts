@@ -1,4 +1,4 @@
-import type { Cluster, Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { ExpungeError } from '../errors.ts'
 import { type MissingRights, missingRights } from './rights.ts'
 import { detailOf, isLasting, RedisUnavailableError, troubleOf } from './trouble.ts'
@@ -23,7 +23,10 @@ export async function assertUsable(
 ): Promise<RedisFacts> {
   const facts = await unlessRefused(redis, inspectRedis(redis))
   const reason =
-    unusable(facts) ?? (volatile ? null : forgetful(facts)) ?? denied(await missingRights(redis))
+    unusable(facts) ??
+    (volatile ? null : forgetful(facts)) ??
+    (await scattered(redis, facts)) ??
+    denied(await missingRights(redis))
   if (reason !== null) throw new RedisUnusableError(`Redis: ${reason}`)
   return facts
 }
@@ -45,6 +48,16 @@ function unusable({ product, version, supported, ...facts }: RedisFacts): string
     )
   }
   return null
+}
+
+/** One node of several answers for the keys of others with `MOVED`, which only a cluster's client follows. */
+async function scattered(redis: Client, { isNode }: RedisFacts): Promise<string | null> {
+  if (!isNode || redis instanceof Cluster) return null
+  const state = await redis.cluster('INFO').catch(() => '')
+  const size = Number(/cluster_size:(\d+)/.exec(String(state))?.[1] ?? 1)
+  return size <= 1
+    ? null
+    : `expected one server, got a node of a cluster of ${size}. Name its nodes as redis.cluster in the file that EXPUNGE_CONFIG names.`
 }
 
 function denied({ needed }: MissingRights): string | null {
@@ -113,6 +126,8 @@ export interface RedisFacts {
   /** Bytes; 0 where no limit is set. */
   readonly maxMemory: number
   readonly usedMemory: number
+  /** Whether it is a node of a cluster, perhaps the only one. */
+  readonly isNode: boolean
 }
 
 export async function inspectRedis(redis: Client): Promise<RedisFacts> {
@@ -135,6 +150,7 @@ export async function inspectRedis(redis: Client): Promise<RedisFacts> {
     needsReplicas: info.has('min_slaves_good_slaves'),
     maxMemory: Number(info.get('maxmemory') ?? 0),
     usedMemory: Number(info.get('used_memory') ?? 0),
+    isNode: info.get('cluster_enabled') === '1',
   }
 }
 

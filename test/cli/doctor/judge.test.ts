@@ -17,6 +17,7 @@ const GOOD = {
   needsReplicas: false,
   maxMemory: 1024 ** 3,
   usedMemory: 512 * 1024 ** 2,
+  isNode: false,
 } as const
 
 const verdicts = (facts: Parameters<typeof judge>[0], config?: Parameters<typeof judge>[2]) =>
