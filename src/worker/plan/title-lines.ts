@@ -5,10 +5,11 @@ import { type FirstRow, readFirstRow } from './first-row.ts'
 import { HEAD_BYTES, type Head } from './head.ts'
 import { matchNames, TITLE_LINES, type WantedColumn } from './header.ts'
 import { BROKEN_FIRST_ROW, delimitersOf } from './split.ts'
+import { withoutUnseen } from './unseen.ts'
 
 /**
- * The text from the row on that is the header, looked for in the first lines and above the first id of
- * the object: nothing that somebody meant to delete is passed over. Null where no row names the column.
+ * The text from the row on that is the header, looked for in the first lines and above the first row of
+ * data: nothing that somebody meant to delete is passed over. Null where no row names the column.
  *
  * @throws RefusedError BROKEN_CSV where quotes above the header do not match
  */
@@ -16,7 +17,7 @@ export function fromHeaderOn(head: Head, wanted: WantedColumn): Head | null {
   for (const { here, row } of rowsAtTop(head)) {
     if (row === null) throw brokenCsv(here.line, BROKEN_FIRST_ROW)
     if (namesColumn(here, wanted)) return here
-    if (holdsId(row, wanted)) return null
+    if (isData(row, wanted)) return null
   }
   return null
 }
@@ -31,6 +32,7 @@ export function headerFurtherDown(
     const [at, second] = matchNames(row.cells, wanted)
     const column = at === undefined ? undefined : row.cells[at]
     if (column !== undefined && second === undefined) return { line: here.line, column }
+    if (isData(row, wanted)) return null
   }
   return null
 }
@@ -66,7 +68,18 @@ function namesColumn(here: Head, wanted: WantedColumn): boolean {
   })
 }
 
-function holdsId({ cells }: FirstRow, { object }: WantedColumn): boolean {
+/**
+ * Whether a row may be one of data. Nobody checks what is passed over, so a cell that has the form of an
+ * id is enough, be it damaged or of another object: its damage would stay unseen. Within a sentence
+ * only an id of the object counts, for filters name ids of others.
+ */
+function isData({ cells }: FirstRow, { object }: WantedColumn): boolean {
   const words = cells.flatMap((cell) => cell.split(/[^0-9A-Za-z]+/))
-  return words.some((word) => word.startsWith(object.prefix) && canonicalId(word) !== undefined)
+  return (
+    cells.some((cell) => LIKE_AN_ID.test(withoutUnseen(cell))) ||
+    words.some((word) => word.startsWith(object.prefix) && canonicalId(word) !== undefined)
+  )
 }
+
+/** Also without its last characters. A key prefix has a digit, few words have one so early. */
+const LIKE_AN_ID = /^(?=.{0,2}[0-9])[0-9A-Za-z]{15,18}$/

@@ -48,6 +48,11 @@ export function withUnseenSpelled(text: string): string {
   return text.replaceAll(HIDDEN, nameOf)
 }
 
+/** The text without format characters, and blanks of other kinds than the space. */
+export function withoutUnseen(text: string): string {
+  return text.replaceAll(HIDDEN, '')
+}
+
 /** Blanks can be told from other text, these cannot. */
 const HIDDEN = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 

@@ -11,6 +11,7 @@ import { judgeText, scanText } from './texts.ts'
 const A = id18(1)
 const B = id18(2)
 const X = id18(9)
+const LEAD = id18(1, '00Q')
 const both = [id15(1), id15(2)]
 
 /** Every text holds ids 1 and 2 of Contact, in that order. */
@@ -49,6 +50,10 @@ const READ: Record<string, readonly [text: string | Uint8Array, options?: Partia
   ],
   'titles above a named header of one column': [`My list\n\nKey\n${A}\n${B}\n`, { column: 'Key' }],
   'a header in line 20': [`${'title\n'.repeat(19)}Key;x\n${A};1\n${B};2\n`, { column: 'Key' }],
+  'titles that name an id of another object, and long words': [
+    `Filtered By: Account ID equals 0015f00000000G8AAI\nKontaktberichte\nDeletions2026Q3\nKey;x\n${A};1\n${B};2\n`,
+    { column: 'Key' },
+  ],
   'titles below a line that names the separator': [
     `sep=;\nMine, all of them\nKey;x\n${A};1\n${B};2\n`,
     { column: 'Key' },
@@ -144,6 +149,41 @@ const REFUSED: Record<string, Refusal> = {
     `First list: ${A}\nKey,Name\n${X},Cy\n`,
     /named "Key"/,
     { column: 'Key' },
+  ],
+  'ids of another object above a header that is named': [
+    'NO_ID_COLUMN',
+    `Lead ID,Name\n${LEAD},Ann\n\nKey,Name\n${X},Cy\n`,
+    /named "Key".* above the first id/,
+    { column: 'Key' },
+  ],
+  'ids in one case above a header that is named': [
+    'NO_ID_COLUMN',
+    `Mine\n${A.toLowerCase()}\nKey\n${id15(9)}\n`,
+    /named "Key"/,
+    { column: 'Key' },
+  ],
+  'ids with another checksum above a header that is named': [
+    'NO_ID_COLUMN',
+    `${id15(1)}ZZZ,Ann\nKey,Name\n${X},Cy\n`,
+    /named "Key"/,
+    { column: 'Key' },
+  ],
+  'ids that lost their end above a header that is named': [
+    'NO_ID_COLUMN',
+    `"${A.slice(0, 17)}",Ann\nKey,Name\n${X},Cy\n`,
+    /named "Key"/,
+    { column: 'Key' },
+  ],
+  'ids with format characters within above a header that is named': [
+    'NO_ID_COLUMN',
+    `${A.slice(0, 9)}\u200b${A.slice(9)},Ann\nKey,Name\n${X},Cy\n`,
+    /named "Key"/,
+    { column: 'Key' },
+  ],
+  'a header below ids of another object, though no column is named': [
+    'NO_ID_COLUMN',
+    `Lead ID,Name\n${LEAD},Ann\n\nId,Name\n${X},Cy\n`,
+    /Name the column with the option "column" \(--column\): its header/,
   ],
   'a named header in line 21': [
     'NO_ID_COLUMN',
