@@ -76,7 +76,7 @@ describe('a request', () => {
     assert.equal(receipt.error?.code, 'INVALID_ROWS')
     assert.equal(receipt.outcome, null)
     const [row = ''] = (await linesOf(world, receipt.id, 'invalid.csv')) ?? []
-    assert.match(row, /^4,/)
+    assert.match(row, /^3,/)
     assert.doesNotMatch(row, /jane\.doe/)
     assert.equal(jobs(), before)
   })
