@@ -18,6 +18,12 @@ export const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 export const MAX_INLINE_IDS = 10_000
 
+/**
+ * Of a request as JSON. 10,000 ids of 18 characters, each in quotes on a line of its own behind 16
+ * spaces, take 380 kB; all other fields at their longest, with every character escaped, some 60 kB.
+ */
+export const REQUEST_BYTES = 512 * 1024
+
 /** Past this share of ids that were not deleted a request is going wrong; null never stops it. */
 export const DEFAULT_FAILURE_RATIO = 0.5
 

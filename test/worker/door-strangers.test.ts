@@ -4,6 +4,7 @@ import { FlowProducer, type JobsOptions, Queue, QueueEvents } from 'bullmq'
 import fc from 'fast-check'
 import { createLogger } from '../../src/shared/logger.ts'
 import { isNewerOrder } from '../../src/shared/queues.ts'
+import { REQUEST_BYTES } from '../../src/shared/request.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf } from '../helpers/deletion.ts'
 import { endedJob, GENERATED } from '../helpers/door.ts'
@@ -181,6 +182,15 @@ describe('a job is refused, with a receipt under a generated id,', () => {
     assert.match(await assertRefused('6', 'INVALID_REQUEST'), GENERATED)
   })
 
+  test('whose data is larger than any request', async () => {
+    const largest = JSON.stringify(request({ dryRun: true })).padEnd(REQUEST_BYTES)
+    await addRaw('r-largest', { data: largest })
+    await addRaw('11', { data: `${largest} ` })
+    assert.equal((await endedJob(queue, 'r-largest')).returnvalue.request, 'largest')
+    const id = await assertRefused('11', 'INVALID_REQUEST')
+    assert.match((await receiptOf(world, id)).error?.message ?? '', /524289 bytes/)
+  })
+
   test('whose data is nested without end, or has a field that JavaScript reserves', async () => {
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
     await addRaw('8', { data: `{"object":"Contact","source":${deep}}` })
@@ -254,7 +264,7 @@ describe('whoever waits for the job', () => {
   test('hears why it is refused, and of which receipt', async () => {
     const job = await enqueue({ id: 'waited' }, { removeOnFail: true, attempts: 9 })
     await assert.rejects(job.waitUntilFinished(events), {
-      message: /^INVALID_REQUEST: .* request waited\.$/,
+      message: /^INVALID_REQUEST: .*[a-z]\. The receipt is under request waited\.$/,
     })
     assert.equal((await receiptOf(world, 'waited')).status, 'refused')
   })

@@ -1,11 +1,5 @@
 /** How much, and for how long, one caller may have of the process. */
 
-/**
- * 10,000 ids of 18 characters, each in quotes on a line of its own behind 16 spaces, take 380 kB; all
- * other fields at their longest, with every character escaped, some 60 kB.
- */
-export const JSON_BYTES = 512 * 1024
-
 /** Of a body that only says why. */
 export const ACTION_BYTES = 16 * 1024
 

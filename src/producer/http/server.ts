@@ -2,19 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { ConfigError, messageOf } from '../../shared/errors.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
+import { REQUEST_BYTES } from '../../shared/request.ts'
 import { endsWithin } from '../../shared/shutdown.ts'
 import { createBareConnections } from './bare-connections.ts'
 import { dashboard } from './dashboard.ts'
 import { docsRoutes } from './docs.ts'
 import { readJsonBodies } from './json-body.ts'
-import {
-  HEADER_BYTES,
-  HEADERS,
-  JSON_BYTES,
-  KEEP_ALIVE_MS,
-  PARAMETER_CHARS,
-  type Patience,
-} from './limits.ts'
+import { HEADER_BYTES, HEADERS, KEEP_ALIVE_MS, PARAMETER_CHARS, type Patience } from './limits.ts'
 import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
 import { observe, requestIdOf } from './observe.ts'
 import { documentedPaths } from './openapi/document.ts'
@@ -59,7 +53,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   const bare = createBareConnections(patience)
   const app: FastifyInstance = fastify({
     genReqId: ({ headers }) => requestIdOf(headers),
-    bodyLimit: JSON_BYTES,
+    bodyLimit: REQUEST_BYTES,
     requestTimeout: 0,
     connectionTimeout: patience.silentMs,
     keepAliveTimeout: KEEP_ALIVE_MS,

@@ -9,8 +9,11 @@ export class JobRefusedError extends UnrecoverableError {
   readonly code: string
 
   constructor(request: string, { code, message }: ReceiptError) {
-    super(`${code}: ${message} The receipt is under request ${request}.`)
+    super(`${code}: ${sentence(message)} The receipt is under request ${request}.`)
     this.code = code
     this.stack = ''
   }
 }
+
+/** What a field's fault is ends without a full stop. */
+const sentence = (message: string): string => (message.endsWith('.') ? message : `${message}.`)

@@ -4,11 +4,11 @@ import { createSecret } from '../../../src/producer/http/key-secret.ts'
 import {
   ACTION_BYTES,
   CALLS_PER_KEY,
-  JSON_BYTES,
   JSON_BYTES_PER_KEY,
   PAGES_PER_KEY,
   UPLOADS_PER_KEY,
 } from '../../../src/producer/http/limits.ts'
+import { REQUEST_BYTES } from '../../../src/shared/request.ts'
 import { receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -85,10 +85,10 @@ describe('a key', () => {
   })
 
   test('has a share of the JSON that comes in', async () => {
-    const json = ['Content-Type: application/json', `Content-Length: ${JSON_BYTES}`]
-    const most = JSON_BYTES_PER_KEY / JSON_BYTES
+    const json = ['Content-Type: application/json', `Content-Length: ${REQUEST_BYTES}`]
+    const most = JSON_BYTES_PER_KEY / REQUEST_BYTES
     const calls = Array.from({ length: most + 1 }, () => open(greedy, `POST ${PATH}`, ...json))
-    for (const call of calls) call.write(' '.repeat(JSON_BYTES - 1))
+    for (const call of calls) call.write(' '.repeat(REQUEST_BYTES - 1))
     const first = await Promise.race(calls.map(({ problem }) => problem))
     assert.match(first, /^HTTP\/1\.1 429 .*"TOO_MANY_AT_ONCE"/s)
     await served(modest, 'among-bodies')

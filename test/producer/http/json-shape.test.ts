@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { jsonShape } from '../../../src/producer/http/json-shape.ts'
-import { JSON_BYTES, JSON_DEPTH, JSON_VALUES } from '../../../src/producer/http/limits.ts'
+import { JSON_DEPTH, JSON_VALUES } from '../../../src/producer/http/limits.ts'
 import { HttpError } from '../../../src/producer/http/problem.ts'
-import { PRIORITIES } from '../../../src/shared/request.ts'
+import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 
 const LIMITS = { depth: 4, values: 12 }
@@ -83,6 +83,6 @@ test('the largest lawful request is within every limit, however it is written', 
   const worst = pretty.replace('y'.repeat(1000), escaped('y'.repeat(1000)))
   for (const text of [JSON.stringify(request), pretty, worst]) {
     assert.equal(refusalOf(text, [], atWork), null)
-    assert.ok(Buffer.byteLength(text) <= JSON_BYTES, String(text.length))
+    assert.ok(Buffer.byteLength(text) <= REQUEST_BYTES, String(text.length))
   }
 })

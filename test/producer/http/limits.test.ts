@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import {
-  JSON_BYTES,
-  JSON_BYTES_AT_ONCE,
-  UPLOADS_AT_ONCE,
-} from '../../../src/producer/http/limits.ts'
+import { JSON_BYTES_AT_ONCE, UPLOADS_AT_ONCE } from '../../../src/producer/http/limits.ts'
+import { REQUEST_BYTES } from '../../../src/shared/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -174,7 +171,7 @@ describe('a JSON body', () => {
     assert.equal(await sentAsJson('{"a":'.repeat(100_000)), '400 BODY_TOO_DEEP')
     // With the first block, while the rest is still to come.
     const calls = Array.from({ length: 40 }, () =>
-      openCall(api.url, post(JSON_TYPE, `Content-Length: ${JSON_BYTES}`) + '['.repeat(1_000)),
+      openCall(api.url, post(JSON_TYPE, `Content-Length: ${REQUEST_BYTES}`) + '['.repeat(1_000)),
     )
     for (const call of calls) assert.match(await call.problem, /^HTTP\/1\.1 400 .*BODY_TOO_DEEP/s)
     for (const call of calls) call.end()
@@ -196,17 +193,17 @@ describe('a JSON body', () => {
     const source = { type: 'ids', ids: ids18(10_000) }
     const full = await api.call(PATH, { json: { org, id: 'full', object: 'Contact', source } })
     assert.equal(full.status, 202, full.text)
-    assert.equal(await sentAsJson(' '.repeat(JSON_BYTES + 1)), '413 BODY_TOO_LARGE')
+    assert.equal(await sentAsJson(' '.repeat(REQUEST_BYTES + 1)), '413 BODY_TOO_LARGE')
     async function* endless() {
-      for (let k = 0; k < 100; k++) yield Buffer.alloc(JSON_BYTES / 64, ' ')
+      for (let k = 0; k < 100; k++) yield Buffer.alloc(REQUEST_BYTES / 64, ' ')
     }
     assert.equal(await sentAsJson(endless()), '413 BODY_TOO_LARGE')
   })
 
   test('finds room for itself, or is asked to come again', async (t) => {
-    const most = `"${'x'.repeat(JSON_BYTES - 1)}`
-    const held = post(JSON_TYPE, `Content-Length: ${JSON_BYTES}`)
-    const calls = Array.from({ length: JSON_BYTES_AT_ONCE / JSON_BYTES + 1 }, () =>
+    const most = `"${'x'.repeat(REQUEST_BYTES - 1)}`
+    const held = post(JSON_TYPE, `Content-Length: ${REQUEST_BYTES}`)
+    const calls = Array.from({ length: JSON_BYTES_AT_ONCE / REQUEST_BYTES + 1 }, () =>
       openCall(api.url, held),
     )
     // All but the last byte of each: one more than there is room for has come.
@@ -234,8 +231,13 @@ describe('a JSON body', () => {
     }
     const query = `${PATH}?org=${org}&object=Contact`
     const headers = { 'Content-Type': 'text/csv', 'Content-Encoding': 'gzip' }
-    const encoded = await api.call(query, { body: 'Id\n', headers })
-    assert.deepEqual([encoded.status, encoded.json.code], [415, 'MEDIA_TYPE_NOT_SUPPORTED'])
+    const json = { ...jsonHeaders, 'Content-Encoding': 'gzip' }
+    for (const encoded of [
+      await api.call(query, { body: 'Id\n', headers }),
+      await api.call(PATH, { body: '{}', headers: json }),
+    ]) {
+      assert.deepEqual([encoded.status, encoded.json.code], [415, 'MEDIA_TYPE_NOT_SUPPORTED'])
+    }
   })
 
   test('that comes too slowly is not waited for', async () => {
