@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { messageOf } from '../../shared/errors.ts'
+import { assertNotCompressed } from './content-encoding.ts'
 import { createFairShare } from './fair-share.ts'
 import { jsonShape } from './json-shape.ts'
 import { JSON_BYTES_AT_ONCE, JSON_BYTES_PER_KEY, JSON_DEPTH, JSON_VALUES } from './limits.ts'
@@ -34,6 +35,7 @@ export function readJsonBodies(app: FastifyInstance, service: Service): void {
   app.addContentTypeParser(
     'application/json',
     async (request: FastifyRequest, payload: Readable) => {
+      assertNotCompressed(request, 'JSON')
       return withBody(request, payload, async (bytes) => {
         if (bytes.length > SMALL_BODY) await turn(callers.of(request).name)
         const text = textIn(bytes)

@@ -9,6 +9,7 @@ import { ConflictError } from '../../../shared/submit.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { type Attempt, audit, auditFailure } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'
+import { assertNotCompressed } from '../content-encoding.ts'
 import { inQuery, requestOf } from '../csv-options.ts'
 import { UPLOADS_AT_ONCE, UPLOADS_PER_KEY } from '../limits.ts'
 import { ownOrgQuery, parseFields } from '../parameters.ts'
@@ -93,13 +94,7 @@ async function submitJson(
 }
 
 async function submitCsv(request: FastifyRequest, service: Service): Promise<SubmitAnswer> {
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (encoding !== 'identity') {
-    throw new HttpError(
-      'MEDIA_TYPE_NOT_SUPPORTED',
-      'Expected the CSV as it is, without a Content-Encoding.',
-    )
-  }
+  assertNotCompressed(request, 'CSV')
   const allowed = allow(request, parseCsvOptions(request.query), service)
   const { redis } = await soon(service.patience, service.orgs.open(allowed.org))
   // Before the first byte is taken: what comes later may take as long as its sender does.
