@@ -18,9 +18,13 @@ export function createBareConnections({ lingerMs }: Patience): BareConnections {
   const last = new WeakMap<Duplex, ServerResponse>()
   return {
     refuse: (error, socket) => {
+      const response = last.get(socket)
       if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
         socket.destroy()
-      } else if (isUnderAnswer(last.get(socket))) {
+      } else if (isToBeAnswered(response)) {
+        takeIn(socket)
+        response.once('close', () => close(socket, lingerMs, clientError(error.code)))
+      } else if (isUnderAnswer(response)) {
         close(socket, lingerMs)
       } else {
         close(socket, lingerMs, clientError(error.code))
@@ -36,6 +40,12 @@ export function createBareConnections({ lingerMs }: Patience): BareConnections {
   }
 }
 
+/** Whether calls that came whole wait for their answers still, over a connection that goes on: theirs come first. */
+function isToBeAnswered(response: ServerResponse | undefined): response is ServerResponse {
+  if (response === undefined) return false
+  return response.req.complete && !response.writableFinished && response.shouldKeepAlive
+}
+
 /** Whether what is wrong belongs to a request that has its answer: another would be taken for the next one's. */
 function isUnderAnswer(response: ServerResponse | undefined): boolean {
   if (response === undefined || !response.headersSent) return false
@@ -49,14 +59,17 @@ function isUnderAnswer(response: ServerResponse | undefined): boolean {
 function close(socket: Duplex, lingerMs: number, error?: HttpError): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs)
   timer.unref()
-  // What comes now is for nobody: Node's parser would refuse each block of it again.
-  for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+  takeIn(socket)
   socket
-    .on('data', () => {})
     .once('end', () => socket.destroy())
-    .once('error', () => socket.destroy())
     .once('close', () => clearTimeout(timer))
     .end(error === undefined ? undefined : rawAnswer(error))
+}
+
+/** What comes now is for nobody: Node's parser would refuse each block of it again. */
+function takeIn(socket: Duplex): void {
+  for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
+  socket.on('data', () => {}).once('error', () => socket.destroy())
 }
 
 function clientError(code: string | undefined): HttpError {

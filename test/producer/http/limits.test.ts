@@ -84,6 +84,13 @@ describe('what is no HTTP', () => {
     }
   })
 
+  test('and follows calls that wait for their answers, is answered after them', async () => {
+    const call = head(`GET ${PATH}?org=${org} HTTP/1.1`).replace('close', 'keep-alive')
+    const answers = await rawCall(api.url, `${call}${call}HELO\r\n\r\n`)
+    const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+    assert.deepEqual(statuses, ['200', '200', '400'])
+  })
+
   test('but expects what nobody knows, is answered all the same', async () => {
     const call = head(`GET ${PATH}?org=${org} HTTP/1.1`, 'Expect: the-unexpected')
     assert.match(await rawCall(api.url, call), /^HTTP\/1\.1 200 /)
