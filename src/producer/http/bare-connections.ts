@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import type { Patience } from './limits.ts'
 import { methodNotAllowed } from './methods.ts'
 import { HttpError, problemAnswer } from './problem.ts'
 import { PROBLEM_TYPE } from './problem-replies.ts'
+import type { Service } from './service.ts'
 
 /** What Node refuses before there is a request: there is only the bare connection to answer on. */
 export interface BareConnections {
@@ -14,8 +15,16 @@ export interface BareConnections {
   watch(app: FastifyInstance): void
 }
 
-export function createBareConnections({ lingerMs }: Patience): BareConnections {
+export function createBareConnections({
+  patience: { lingerMs },
+  log,
+}: Pick<Service, 'patience' | 'log'>): BareConnections {
   const last = new WeakMap<Duplex, ServerResponse>()
+  const answer = (socket: Duplex, error: HttpError) => {
+    const id = randomUUID()
+    log.info({ httpRequestId: id, code: error.code }, 'Answered what was no call.')
+    close(socket, lingerMs, rawAnswer(error, id))
+  }
   return {
     refuse: (error, socket) => {
       const response = last.get(socket)
@@ -23,18 +32,18 @@ export function createBareConnections({ lingerMs }: Patience): BareConnections {
         socket.destroy()
       } else if (isToBeAnswered(response)) {
         takeIn(socket)
-        response.once('close', () => close(socket, lingerMs, clientError(error.code)))
+        response.once('close', () => answer(socket, clientError(error.code)))
       } else if (isUnderAnswer(response)) {
         close(socket, lingerMs)
       } else {
-        close(socket, lingerMs, clientError(error.code))
+        answer(socket, clientError(error.code))
       }
     },
     watch: ({ server }) => {
       server.on('request', (request, response) => last.set(request.socket, response))
       // Names no path. Node ends its connection without an answer where nobody gives one.
       server.on('connect', (_, socket) => {
-        close(socket, lingerMs, methodNotAllowed(['GET', 'HEAD', 'POST']))
+        answer(socket, methodNotAllowed(['GET', 'HEAD', 'POST']))
       })
     },
   }
@@ -53,17 +62,17 @@ function isUnderAnswer(response: ServerResponse | undefined): boolean {
 }
 
 /**
- * Answers, and takes in for a while what still comes: a connection that is closed with bytes unread is
+ * Writes the text, and takes in for a while what still comes: a connection that is closed with bytes unread is
  * reset, and its sender may lose the answer.
  */
-function close(socket: Duplex, lingerMs: number, error?: HttpError): void {
+function close(socket: Duplex, lingerMs: number, text?: string): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs)
   timer.unref()
   takeIn(socket)
   socket
     .once('end', () => socket.destroy())
     .once('close', () => clearTimeout(timer))
-    .end(error === undefined ? undefined : rawAnswer(error))
+    .end(text)
 }
 
 /** What comes now is for nobody: Node's parser would refuse each block of it again. */
@@ -88,13 +97,14 @@ function clientError(code: string | undefined): HttpError {
   }
 }
 
-function rawAnswer(error: HttpError): string {
+function rawAnswer(error: HttpError, id: string): string {
   const { problem, headers } = problemAnswer(error)
   const body = JSON.stringify(problem)
   const lines = {
     'Content-Type': PROBLEM_TYPE,
     'Content-Length': Buffer.byteLength(body),
     Connection: 'close',
+    'X-Request-Id': id,
     ...headers,
   }
   return [

@@ -50,7 +50,7 @@ export async function startHttpServer(
 
 async function createApp(service: Service): Promise<FastifyInstance> {
   const { patience } = service
-  const bare = createBareConnections(patience)
+  const bare = createBareConnections(service)
   const app: FastifyInstance = fastify({
     genReqId: ({ headers }) => requestIdOf(headers),
     bodyLimit: REQUEST_BYTES,

@@ -67,6 +67,12 @@ describe('what is no HTTP', () => {
     assert.match(await rawCall(api.url, path), /^HTTP\/1\.1 404 .*UNKNOWN_REQUEST/s)
   })
 
+  test('is found in the log by its answer', async () => {
+    const [, id] = /X-Request-Id: (\S+)/.exec(await rawCall(api.url, 'HELO\r\n\r\n')) ?? []
+    const line = api.log.find(({ httpRequestId }) => httpRequestId === id)
+    assert.equal(line?.['code'], 'MALFORMED_HTTP')
+  })
+
   test('nor names one host', async () => {
     for (const hosts of ['', 'Host: localhost\r\nHost: evil.example\r\n']) {
       const answer = await rawCall(
