@@ -20,10 +20,10 @@ const options = {
 const queue = new Queue('requests', options)
 const events = new QueueEvents('requests', options)
 try {
-  // Its fields are those of expunge/deletion-request.schema.json.
-  const request = { org, object: 'Contact', source: { type: 'ids', ids }, reason: 'example' }
-  // The job id names the request, so adding it twice is adding it once.
-  const job = await queue.add('deletion-request', request, { jobId: `r-${id}` })
+  // Its fields are those of expunge/deletion-request.schema.json. With an id it may be added again: it is
+  // not run twice, and other content under the id is refused.
+  const request = { id, org, object: 'Contact', source: { type: 'ids', ids }, reason: 'example' }
+  const job = await queue.add('deletion-request', request)
   const accepted = await job.waitUntilFinished(events)
   console.log(`${accepted.request}: ${accepted.status}`)
 } catch (error) {

@@ -17,15 +17,16 @@ async def submit(request_id: str, record_ids: list[str]) -> int:
     # Braces and all.
     queue = Queue("requests", {"connection": url, "prefix": "{expunge-" + org + "}"})
     try:
-        # Its fields are those of expunge/deletion-request.schema.json.
+        # Its fields are those of expunge/deletion-request.schema.json. With an id it may be added
+        # again: it is not run twice, and other content under the id is refused.
         request = {
+            "id": request_id,
             "org": org,
             "object": "Contact",
             "source": {"type": "ids", "ids": record_ids},
             "reason": "example",
         }
-        # The job id names the request, so adding it twice is adding it once.
-        job = await queue.add("deletion-request", request, {"jobId": f"r-{request_id}"})
+        job = await queue.add("deletion-request", request)
         while await queue.getJobState(job.id) not in ("completed", "failed"):
             await asyncio.sleep(0.5)
         ended = await Job.fromId(queue, job.id)

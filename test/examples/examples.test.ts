@@ -81,10 +81,17 @@ describe('examples/bullmq.ts', () => {
     for (let k = 0; k < 2; k++) {
       const { code, stdout, stderr } = await node('bullmq.ts', 'by-bullmq', ...ids18(2, 100))
       assert.equal(code, 0, stderr)
-      assert.equal(stdout, 'by-bullmq: queued\n')
+      assert.match(stdout, /^by-bullmq: [a-z-]+\n$/)
     }
     const { status, outcome: counted, reason } = await receiptOf(world, 'by-bullmq')
     assert.deepEqual([status, counted, reason], ['completed', outcome({ deleted: 2 }), 'example'])
+  })
+
+  test('is told where the id is that of other records', async () => {
+    await node('bullmq.ts', 'once', id18(110))
+    const { code, stderr } = await node('bullmq.ts', 'once', id18(111))
+    assert.equal(code, 1)
+    assert.match(stderr, /^ID_TAKEN: /)
   })
 
   test('says why a request is refused', async () => {
