@@ -8,7 +8,7 @@ import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import type { JobFailure } from './job-error.ts'
 import { eachResult, type VisitRow } from './result-csv.ts'
-import { classOf, parseRowError } from './row-error.ts'
+import { classOf, type RowFailure, rowErrorReader } from './row-error.ts'
 
 /** Result files into the books of the chunks whose rows they judge. */
 
@@ -58,6 +58,7 @@ export async function readFailures(
 ): Promise<void> {
   const { job, order, hasTries, collector, ctx } = reading
   const again = new Set(books.filter(hasTries))
+  const readError = rowErrorReader()
   const visit: VisitRow = (id, sfId, error) => {
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
@@ -67,7 +68,7 @@ export async function readFailures(
     else if (known.has(scratch, 0)) {
       odd.conflicts++
       book.failed(scratch, RESULTS_CONTRADICT, BOTH)
-    } else judgeFailure(book, parseRowError(error), order.operation, again.has(book))
+    } else judgeFailure(book, readError(error), order.operation, again.has(book))
   }
   const csv = collector.api.failedResults(job.id, ctx.signal)
   const broken = await eachResult(csv, 'sf__Error', visit, () => drain(books))
@@ -76,7 +77,7 @@ export async function readFailures(
 
 function judgeFailure(
   book: ChunkBook,
-  { code, message }: ReturnType<typeof parseRowError>,
+  { code, message }: RowFailure,
   operation: IngestOrder['operation'],
   mayGoAgain: boolean,
 ): void {

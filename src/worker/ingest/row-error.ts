@@ -78,6 +78,25 @@ export function parseRowError(text: string): RowFailure {
   return { code: codeWithin(text) ?? UNKNOWN_ERROR, message: text }
 }
 
+/** Texts that are remembered: the rows of a job fail for a handful of reasons. */
+const REMEMBERED = 4
+
+/**
+ * The same for many rows, most of which say what a row before them said: comparing texts takes a
+ * tenth of the time of searching one (measured). Each file is read with a reader of its own.
+ */
+export function rowErrorReader(): (text: string) => RowFailure {
+  const known: { readonly text: string; readonly failure: RowFailure }[] = []
+  let oldest = 0
+  return (text) => {
+    for (const entry of known) if (entry.text === text) return entry.failure
+    const failure = parseRowError(text)
+    known[oldest] = { text, failure }
+    oldest = (oldest + 1) % REMEMBERED
+    return failure
+  }
+}
+
 /** A name in a receipt is no longer than this; Salesforce's longest is some 60 characters. */
 const LONGEST_CODE = 64
 

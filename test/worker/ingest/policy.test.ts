@@ -9,7 +9,12 @@ import {
   pieceSize,
   resendDelay,
 } from '../../../src/worker/ingest/retry.ts'
-import { classOf, codeLabel, parseRowError } from '../../../src/worker/ingest/row-error.ts'
+import {
+  classOf,
+  codeLabel,
+  parseRowError,
+  rowErrorReader,
+} from '../../../src/worker/ingest/row-error.ts'
 
 describe('polling', () => {
   test('a job that ends after half a second is looked at within another quarter', () => {
@@ -70,6 +75,22 @@ describe('row errors', () => {
     for (const text of ['0035f00000000AbAAI:no', 'A1B2C3D4E5F6G7H:no', 'jane@example.com:no']) {
       assert.equal(parseRowError(text).code, 'UNKNOWN_ERROR', text)
     }
+  })
+
+  test('many rows in a row are each read as if it were the only one', () => {
+    const text = fc.constantFrom(
+      'DELETE_FAILED:a',
+      'DELETE_FAILED:b',
+      'delete_failed:a',
+      ':',
+      '',
+      'x',
+    )
+    fc.assert(
+      fc.property(fc.array(fc.oneof(text, fc.string()), { maxLength: 50 }), (texts) => {
+        assert.deepEqual(texts.map(rowErrorReader()), texts.map(parseRowError))
+      }),
+    )
   })
 
   test('text without a code is kept whole under UNKNOWN_ERROR', () => {
