@@ -49,19 +49,27 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
       session.confirm(access)
       return value
     }
+    /** A login has tries of its own: to repeat the call around it would multiply them. */
+    let failedLogin: unknown
+    const login = <A>(access: Promise<A>): Promise<A> =>
+      access.catch((error: unknown) => {
+        failedLogin = error
+        throw error
+      })
     let renewed = false
     const attempt = async (): Promise<T> => {
-      const access = await session.access(call.signal)
+      const access = await login(session.access(call.signal))
       try {
         return await tryWith(access)
       } catch (error) {
         const staleness = stalenessOf(error)
         if (staleness === null && isAnswer(error)) session.confirm(access)
         if (staleness === null || renewed) throw error
-        const fresh =
+        const fresh = await login(
           staleness === 'refused'
-            ? await session.renew(access, call.signal)
-            : await session.doubt(access, call.signal)
+            ? session.renew(access, call.signal)
+            : session.doubt(access, call.signal),
+        )
         if (fresh === null) throw error
         renewed = true
         // An upload's stream is spent, and a doubtful call may have taken effect: whoever owns it
@@ -71,7 +79,8 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
         return await tryWith(fresh)
       }
     }
-    return safe ? retrying(clock, call.signal, attempt) : attempt()
+    if (!safe) return attempt()
+    return retrying(clock, call.signal, attempt, (error) => error === failedLogin)
   }
 
   return {

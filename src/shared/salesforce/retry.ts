@@ -6,9 +6,9 @@ const MAX_TRIES = 4
 const FIRST_DELAY_MS = 500
 /**
  * A server that asks for more is not waited for within a call, which knows nothing of a cancelled
- * request: the whole org pauses instead.
+ * request: its caller waits, and hears of that.
  */
-export const LONGEST_WAIT_IN_CALL_MS = 10_000
+export const LONGEST_WAIT_IN_CALL_MS = 2000
 
 /**
  * How long to wait before try `tries` + 1, or undefined where another try is pointless or too late.
@@ -29,17 +29,21 @@ export function retryDelay(
 /**
  * Runs a call that is safe to repeat. Here and not in got: got retries no streams, and its waits
  * know no injected clock.
+ *
+ * @param isFinal true of a failure that has been retried already
  */
 export async function retrying<T>(
   clock: Clock,
   signal: AbortSignal | undefined,
   call: () => Promise<T>,
+  isFinal: (error: unknown) => boolean = () => false,
 ): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await call()
     } catch (error) {
-      const delay = error instanceof SalesforceError ? retryDelay(error, tries) : undefined
+      if (!(error instanceof SalesforceError) || isFinal(error)) throw error
+      const delay = retryDelay(error, tries)
       if (delay === undefined) throw error
       await clock.sleep(delay, signal)
     }

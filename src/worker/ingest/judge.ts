@@ -4,7 +4,6 @@ import type { PauseReason } from '../../shared/ledger/pause.ts'
 import type { RetryReason } from '../../shared/metrics/labels.ts'
 import { CodeTable, codeSet } from '../../shared/salesforce/code-table.ts'
 import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
-import { LONGEST_WAIT_IN_CALL_MS } from '../../shared/salesforce/retry.ts'
 import { StagingError } from '../../shared/staging.ts'
 import { NotOursError } from '../context.ts'
 import { ResultFormatError } from './result-csv.ts'
@@ -34,8 +33,13 @@ export type Judgement = {
       readonly atOnce: boolean
       /** It may be of this job alone, and last for ever. */
       readonly isForeign: boolean
+      /** The call was refused, for good as it seems; it may be about this job alone. */
+      readonly isRefusal: boolean
     }
 )
+
+/** A wait that is longer is the org's: at the gate it is shared by all jobs, and `status` says why. */
+const LONGEST_OWN_WAIT_MS = 10_000
 
 /** @throws NotOursError, WrongOrgError, LedgerReplacedError as they came: they end everything. */
 export function judge(error: unknown): Judgement {
@@ -55,16 +59,17 @@ export function judge(error: unknown): Judgement {
 function judgeAnswer(error: SalesforceError): Judgement {
   const { kind, code, message, httpStatus } = error
   const asked = error.retryAfterMs ?? 0
-  const afterMs = kind === 'org-fault' ? asked : Math.min(asked, LONGEST_WAIT_IN_CALL_MS)
+  const afterMs = kind === 'org-fault' ? asked : Math.min(asked, LONGEST_OWN_WAIT_MS)
   switch (kind) {
     case 'org-fault': {
       const reason = httpStatus === null ? 'network' : kind
+      const pause = pauseOf(error)
       return {
         ...{ kind, reason, afterMs, code, message },
-        ...pauseOf(error),
-        // A wait of minutes is the org's: at the gate it is shared, said, and hears a cancel.
-        ...(asked > LONGEST_WAIT_IN_CALL_MS ? { atOnce: true } : {}),
+        ...pause,
+        ...(asked > LONGEST_OWN_WAIT_MS ? { atOnce: true } : {}),
         isForeign: isForeignAnswer(error),
+        isRefusal: asked === 0 && !pause.atOnce && isRefusal(error),
       }
     }
     case 'job-state':
@@ -78,6 +83,11 @@ function judgeAnswer(error: SalesforceError): Judgement {
     default:
       throw new TypeError(`Unknown kind of fault ${String(kind satisfies never)}`)
   }
+}
+
+function isRefusal({ operation, httpStatus, transient }: SalesforceError): boolean {
+  if (operation === 'token' || transient || httpStatus === null) return false
+  return httpStatus >= 400 && httpStatus < 500
 }
 
 const BY_CODE = new CodeTable<PauseReason>({

@@ -35,6 +35,12 @@ const status =
   }
 const reset: Handler = (request) => void request.socket.resetAndDestroy()
 
+const token: Handler = (request, response) =>
+  json(response, 200, {
+    access_token: TOKEN(1),
+    instance_url: `http://${request.headers.host}`,
+  })
+
 /** Accepts only the second token. */
 const secondTokenOnly: Handler = (request, response) =>
   request.headers.authorization === `Bearer ${TOKEN(2)}`
@@ -130,12 +136,38 @@ test('a POST or PATCH in doubt is never repeated', async (t) => {
   }
 })
 
+test('a GET is not repeated around a login, which has tries of its own', async (t) => {
+  const refused: Handler = (_, response) => json(response, 401, EXPIRED)
+  const { salesforce, outcomes } = await setup(t, {
+    'POST /services/oauth2/token': inTurn(token, status(503)),
+    [GET]: refused,
+  })
+  await assert.rejects(salesforce.ingest.get(JOB), { operation: 'token', httpStatus: 503 })
+  const logins = Array.from({ length: 4 }, () => 'token 503')
+  assert.deepEqual(outcomes(), ['token 200', 'get 401', ...logins])
+  await assert.rejects(salesforce.ingest.get(JOB), { operation: 'token', httpStatus: 503 })
+  assert.deepEqual(outcomes().slice(6), ['get 401', ...logins])
+})
+
+test('a first login that fails is not repeated by the GET that needs it', async (t) => {
+  const { salesforce, outcomes } = await setup(t, {
+    'POST /services/oauth2/token': status(503),
+    [GET]: found,
+  })
+  const calls = [salesforce.ingest.get(JOB), salesforce.ingest.get(JOB)]
+  for (const call of calls) await assert.rejects(call, { operation: 'token' })
+  assert.deepEqual(
+    outcomes(),
+    Array.from({ length: 4 }, () => 'token 503'),
+  )
+})
+
 test('Retry-After is waited for as asked', async (t) => {
   const { salesforce, slept } = await setup(t, {
-    [GET]: inTurn(status(503, '', { 'retry-after': '7' }), found),
+    [GET]: inTurn(status(503, '', { 'retry-after': '2' }), found),
   })
   await salesforce.ingest.get(JOB)
-  assert.deepEqual(slept, [7000])
+  assert.deepEqual(slept, [2000])
 })
 
 test('a Retry-After of an hour is left to the caller, who is told it', async (t) => {
