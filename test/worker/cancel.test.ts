@@ -18,6 +18,7 @@ import {
 } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
+import { poll } from '../helpers/poll.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { startWorld, type World } from '../helpers/world.ts'
@@ -43,6 +44,25 @@ describe('a request that is cancelled', () => {
     )
     assert.deepEqual(jobsOf(world), [])
     await cleared(world, id)
+  })
+
+  test('ends its ingest job at once, though Salesforce leaves a look at it unanswered', async (t) => {
+    const world = await startWorld(t, { redis })
+    const { faults } = world.sandbox
+    faults.add({ on: 'job', action: { do: 'hold' } })
+    const stalled = faults.add({ on: 'get', nth: 1, action: { do: 'stall' } })
+    await world.startWorker()
+    const id = await submitIds(world, IDS.slice(0, 10))
+    await poll(async () =>
+      faults.list().some((f) => f.id === stalled.id && f.fired > 0) ? true : null,
+    )
+    await world.producer.cancel(id, { org: world.org })
+    const receipt = await receiptOf(world, id)
+    assert.deepEqual([receipt.status, receipt.outcome?.unprocessed], ['cancelled', 10])
+    assert.deepEqual(
+      receipt.ingestJobs.map(({ state }) => state),
+      ['Aborted'],
+    )
   })
 
   test('while it waits for approval keeps its plan, and cannot be approved any more', async (t) => {

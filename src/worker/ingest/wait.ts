@@ -28,7 +28,8 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
     await abort(jobId, stopped, work)
     return { ...at, stopped, abortedAt: now() }
   }
-  const job = await found(deps.api.get(jobId, ctx.signal))
+  const job = await look(at, work)
+  if (job === 'interrupted') return interrupted(at, work)
   if (job !== null && !isTerminalState(job.state)) {
     if (job.state === 'Open') throw contradiction('get', 'the job is Open, after it was closed')
     const isSuspect = await see(job, at, work)
@@ -60,9 +61,33 @@ function stuck(at: Waiting): Step {
   return { step: 'lose', jobId: at.jobId, why: { code: 'JOB_STUCK', message } }
 }
 
+/** The job as it is. A server that does not answer keeps nobody from stopping a job. */
+async function look(
+  { jobId, stopped }: Waiting,
+  { deps, ctx }: Work,
+): Promise<IngestJobInfo | 'interrupted' | null> {
+  const stop = deps.visit.stopped
+  const isKnown = stopped !== undefined || stop.aborted
+  const signal = isKnown ? ctx.signal : AbortSignal.any([ctx.signal, stop])
+  try {
+    return await found(deps.api.get(jobId, signal))
+  } catch (error) {
+    if (ctx.signal.aborted || !signal.aborted) throw error
+    return 'interrupted'
+  }
+}
+
+/** No answer came, so whoever is to try on behalf of all has learned nothing. */
+async function interrupted(at: Waiting, { deps }: Work): Promise<Waiting> {
+  await deps.visit.release()
+  const asked = await deps.visit.enter('follow')
+  return asked === null ? at : { ...at, stopped: asked }
+}
+
 /** Sleeps until the next look; a job that is to stop from now on does not sleep on. */
 async function nap({ since, stopped, abortedAt }: Waiting, { deps, ctx }: Work): Promise<void> {
-  if (stopped !== undefined && abortedAt === undefined) return
+  const isToStop = stopped !== undefined || deps.visit.stopped.aborted
+  if (isToStop && abortedAt === undefined) return
   await deps.visit.nap(pollInterval(ctx.clock.now() - (abortedAt ?? since), Math.random()))
 }
 
