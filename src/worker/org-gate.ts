@@ -12,6 +12,9 @@ const IN_A_ROW = 3
 /** No wait is longer: an operator's pause has no end, and the clocks of two workers may differ. */
 const LONGEST_WAIT_MS = 5 * 60_000
 
+/** Whoever has shut the gate comes so much later to try: what it met may be a trouble of its own. */
+const GIVE_WAY_MS = 250
+
 /** Why an ingest job is to stop: all its requests are to end, or an operator wants it aborted. */
 export type Stop = 'requests' | 'operator'
 
@@ -52,6 +55,8 @@ export class Visit implements AsyncDisposable {
   readonly #watch: Watch
   readonly #by = randomUUID()
   #failures = 0
+  /** It has shut the gate, and has not got further since. */
+  #hasShut = false
   #need: PauseNeed = 'start'
   /** The fault on whose end it tries. */
   #probing: FaultPause | null = null
@@ -109,10 +114,19 @@ export class Visit implements AsyncDisposable {
     }
   }
 
-  /** The call was answered: whatever the answer was, the org is there. */
-  async answered(): Promise<void> {
-    this.#failures = 0
-    if (this.#probing?.reason !== 'quota') await this.#succeeded()
+  /**
+   * The call was answered: whatever the answer was, the org is there. That ends a pause, except one
+   * that this job has begun by what it has not got past: an upload may be refused, and be led up to
+   * by calls that are not.
+   *
+   * @param isFurther the job is past whatever failed before
+   */
+  async answered(isFurther: boolean): Promise<void> {
+    if (isFurther) {
+      this.#failures = 0
+      this.#hasShut = false
+    }
+    if (!this.#hasShut && this.#probing?.reason !== 'quota') await this.#succeeded()
   }
 
   /**
@@ -155,6 +169,7 @@ export class Visit implements AsyncDisposable {
     this.#failures = 0
     const raised = await ledger.raiseFault({ ...fault, by: this.#by, now: clock.now() })
     if (raised === 'raised') {
+      this.#hasShut = true
       ctx.log.error({ reason: fault.reason }, `The org pauses: ${fault.message}`)
     }
   }
@@ -193,7 +208,8 @@ export class Visit implements AsyncDisposable {
     const isHeld = operator !== null && this.#need === 'start'
     const due = (stopped.aborted ? fault?.own : undefined) ?? fault?.until ?? 0
     const until = isHeld ? Number.POSITIVE_INFINITY : Math.max(due, fault?.lease ?? 0)
-    const rest = Math.min(Math.max(1, until - clock.now()), LONGEST_WAIT_MS)
+    const mine = until - clock.now() + (this.#hasShut ? GIVE_WAY_MS : 0)
+    const rest = Math.min(Math.max(1, mine), LONGEST_WAIT_MS)
     const signals = [ctx.signal, changed]
     // A job that runs must pass the gate even to be aborted, though sooner than it would else.
     if (this.#need === 'start') signals.push(flagged)

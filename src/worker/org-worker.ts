@@ -18,6 +18,7 @@ import { type Callbacks, deliverCallback } from './callbacks/deliver.ts'
 import { connect } from './connection.ts'
 import type { Context } from './context.ts'
 import { orRefuse } from './door.ts'
+import { Peers } from './ingest/peers.ts'
 import { type IngestProcessorDeps, processIngestJob } from './ingest/processor.ts'
 import { relistChunk } from './ingest/relist.ts'
 import type { Process } from './jobs-in-hand.ts'
@@ -249,6 +250,7 @@ function ingestDeps(
       resendMs: config.worker.resendMs,
     },
     gate: new OrgGate({ ledger, clock, stopWatch }),
+    peers: new Peers(),
     halt,
   }
 }

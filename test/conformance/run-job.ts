@@ -6,6 +6,7 @@ import { NO_OUTCOME } from '../../src/shared/receipt.ts'
 import type { ResultsStore } from '../../src/shared/results.ts'
 import { matchedIngest } from '../../src/shared/salesforce/matched-ingest.ts'
 import { runIngestJob } from '../../src/worker/ingest/lifecycle.ts'
+import { Peers } from '../../src/worker/ingest/peers.ts'
 import type { CollectedChunk } from '../../src/worker/ingest/resend.ts'
 import type { LifecycleDeps } from '../../src/worker/ingest/step.ts'
 import { id15 } from '../helpers/ids.ts'
@@ -79,6 +80,7 @@ function stage(
   const api = matchedIngest(salesforce.ingest, order)
   const faults: string[] = []
   const deps: LifecycleDeps = {
+    peers: new Peers(),
     ...{ api, staging, save: async () => {}, saveProgress: async () => false },
     collector: {
       ...{ org: 'conformance', api, staging, results, keepDeleted: false, resendMs: 1 },

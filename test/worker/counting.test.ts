@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
 import { createSalesforce, type Salesforce } from '../../src/shared/salesforce/client.ts'
+import { Peers } from '../../src/worker/ingest/peers.ts'
 import { processIngestJob } from '../../src/worker/ingest/processor.ts'
 import { OrgGate } from '../../src/worker/org-gate.ts'
 import { settleRequest } from '../../src/worker/settle.ts'
@@ -61,6 +62,7 @@ async function deadWorker(t: TestContext, world: World, id: string, step: Dying)
       resendMs: 0,
     },
     gate: new OrgGate({ ledger, clock: hurried, stopWatch }),
+    peers: new Peers(),
     halt: assert.fail,
   }
   const death = processIngestJob(job, 'dead', 'ingest-jobs', deps, context())

@@ -60,7 +60,7 @@ class Org {
       await visit.enter('follow')
       this.calls++
       await delay(1)
-      if (!this.isDown) return visit.answered()
+      if (!this.isDown) return visit.answered(true)
       if (!(await visit.failed(OUTAGE, atOnce))) await this.clock.sleep(1)
     }
   }
@@ -117,11 +117,49 @@ describe('the gate of an org', { concurrency: true }, () => {
     }
     assert.deepEqual([await fail(), await fail()], [false, false])
     await visit.enter('follow')
-    await visit.answered()
+    await visit.answered(true)
     assert.deepEqual([await fail(), await fail()], [false, false])
     assert.equal((await org.bundle.ledger.pauseState()).fault, null)
     assert.equal(await fail(), true)
     assert.equal((await org.bundle.ledger.pauseState()).fault?.reason, 'outage')
+  })
+
+  test('lets another job try before the one that has shut it', async (t) => {
+    const org = new Org(t)
+    const visit = org.worker()
+    const [poisoned, other] = [visit('r1'), visit('r2')]
+    await poisoned.enter('start')
+    await poisoned.failed(OUTAGE, true)
+    const poisonedIn = poisoned.enter('start')
+    const otherIn = other.enter('start')
+    await seen(() => org.waits === 2)
+    org.clock.advance(5 * SECOND)
+    await otherIn
+    assert.deepEqual([poisoned.isProbing, other.isProbing], [false, true])
+    await other.answered(true)
+    org.clock.advance(SECOND)
+    await poisonedIn
+    assert.equal((await org.bundle.ledger.pauseState()).fault, null)
+  })
+
+  test('stays shut while whoever has shut it is led up to what failed, and no further', async (t) => {
+    const org = new Org(t)
+    const visit = org.worker()('r1')
+    await visit.enter('start')
+    await visit.failed(OUTAGE, true)
+    const entered = visit.enter('follow')
+    await seen(() => org.waits === 1)
+    org.clock.advance(6 * SECOND)
+    await entered
+    await visit.answered(false)
+    await visit.enter('start')
+    await visit.failed(OUTAGE, true)
+    assert.equal((await org.bundle.ledger.pauseState()).fault?.failures, 2)
+    const again = visit.enter('follow')
+    await org.until(() => visit.isProbing)
+    await again
+    await visit.answered(true)
+    assert.equal((await org.bundle.ledger.pauseState()).fault, null)
   })
 
   test('of a used-up quota opens for one whole job, and for all when that ended well', async (t) => {
@@ -140,11 +178,11 @@ describe('the gate of an org', { concurrency: true }, () => {
     await org.until(() => begun.length === 1)
     const probe = await Promise.race(entered)
     // Its steps are answered, its polls too: that says nothing of the quota.
-    await probe.answered()
+    await probe.answered(true)
     await probe.enter('start')
-    await probe.answered()
+    await probe.answered(true)
     await probe.enter('follow')
-    await probe.answered()
+    await probe.answered(true)
     org.clock.advance(60 * SECOND)
     await quiet()
     assert.equal(begun.length, 1)
@@ -267,9 +305,9 @@ describe('the gate of an org', { concurrency: true }, () => {
     org.clock.advance(9 * SECOND)
     await quiet()
     assert.equal(job.isProbing, false)
-    org.clock.advance(SECOND)
+    org.clock.advance(2 * SECOND)
     assert.ok((await again) - failedAt <= 11 * SECOND)
-    await job.answered()
+    await job.answered(true)
     await org.until(() => isOtherIn)
     await follows
   })

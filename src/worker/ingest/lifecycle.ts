@@ -4,6 +4,7 @@ import type { Context } from '../context.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { finish, giveUp, lose } from './finish.ts'
 import { type Judgement, judge } from './judge.ts'
+import type { SentStep } from './peers.ts'
 import { retryDelay } from './poll.ts'
 import type { CollectedChunk } from './resend.ts'
 import { StallWatch } from './stall-watch.ts'
@@ -49,12 +50,13 @@ export async function runIngestJob(
     while (at.step !== 'done') {
       const here: Pending = at
       try {
+        const begun = deps.peers.now()
         const next: Step = await advance(here, inDoubt, work)
-        if (next === here) patience.renew()
-        else await save(next, patience, deps)
+        tellPeers(here, next, begun, work)
+        const isFurther = await reach(next, here, patience, deps)
         at = next
         inDoubt = false
-        await deps.visit.answered()
+        await deps.visit.answered(isFurther)
       } catch (error) {
         ctx.signal.throwIfAborted()
         at = await afterFailure(error, here, patience, work)
@@ -101,11 +103,34 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
   }
 }
 
-async function save(next: Step, patience: Patience, deps: LifecycleDeps): Promise<void> {
+/** Saves the checkpoint. Tells whether the job is past whatever failed before. */
+async function reach(
+  next: Step,
+  here: Pending,
+  patience: Patience,
+  deps: LifecycleDeps,
+): Promise<boolean> {
+  if (next === here) {
+    patience.renew()
+    return true
+  }
   const checkpoint = checkpointOf(next)
-  if (checkpoint === null) return
+  if (checkpoint === null) return true
   await deps.save(checkpoint)
-  patience.reached(RANK[checkpoint.step])
+  return patience.reached(RANK[checkpoint.step])
+}
+
+/** The call that the step is for was taken, and it may be the one that another job fails at. */
+function tellPeers(here: Pending, next: Step, begun: number, { deps, order }: Work): void {
+  const to = checkpointOf(next)
+  const { step } = here
+  if (isSent(step) && to !== null && RANK[to.step] === RANK[step] + 1) {
+    deps.peers.passed(step, order, begun)
+  }
+}
+
+function isSent(step: Pending['step']): step is SentStep {
+  return step === 'create' || step === 'upload' || step === 'close'
 }
 
 /** The same step again after a while, or the end of it. */
@@ -116,9 +141,9 @@ async function afterFailure(
   work: Work,
 ): Promise<Pending> {
   const { deps, ctx } = work
-  const judgement = judge(error)
+  const judgement = unlessOwn(judge(error), here, patience, work)
   const { reason, afterMs } = judgement
-  const failures = patience.failed(judgement, ctx.clock.now())
+  const failures = patience.failed(judgement, ctx.clock.now(), deps.peers.now())
   const isHeld = await tellGate(judgement, work)
   const end = endAfter(judgement, here, patience)
   if (end !== null) return end
@@ -127,6 +152,22 @@ async function afterFailure(
   if (isHeld) return here
   await deps.visit.nap(Math.max(afterMs, retryDelay(failures - 1, Math.random())))
   return here
+}
+
+/** A refusal is none of the org's where another job has passed since this one met it first. */
+function unlessOwn(
+  judgement: Judgement,
+  { step }: Pending,
+  { since }: Patience,
+  { deps, order }: Work,
+): Judgement {
+  if (judgement.kind !== 'org-fault' || !judgement.isRefusal) return judgement
+  if (!isSent(step) || since === null || !deps.peers.havePassed(step, order, since)) {
+    return judgement
+  }
+  const { reason, afterMs, code } = judgement
+  const message = `${judgement.message} Other ingest jobs passed, so this is not about the org.`
+  return { kind: 'unexpected', reason, afterMs, code, message }
 }
 
 /** How a step ends that is not to be tried again; null where it is. */
@@ -168,7 +209,7 @@ async function tellGate(judgement: Judgement, { deps: { visit } }: Work): Promis
     }
     case 'unexpected':
     case 'hopeless':
-      await visit.answered()
+      await visit.answered(true)
       return false
     case 'internal':
       await visit.release()
@@ -185,14 +226,20 @@ class Patience {
   #unexpected = 0
   #foreignSince: number | null = null
   #foreignMs = 0
+  #since: number | null = null
 
   constructor(rank: number) {
     this.#furthest = rank
   }
 
-  /** Told of each failure; tells how many there have been. */
-  failed(judgement: Judgement, now: number): number {
+  /**
+   * Told of each failure; tells how many there have been.
+   *
+   * @param turn the moment of it, as peers count
+   */
+  failed(judgement: Judgement, now: number, turn: number): number {
     const { kind } = judgement
+    this.#since ??= turn
     if (kind === 'unexpected' || kind === 'hopeless') this.#unexpected++
     if (kind === 'org-fault' && judgement.isForeign) {
       this.#foreignSince ??= now
@@ -211,10 +258,17 @@ class Patience {
     return this.#foreignMs
   }
 
-  reached(rank: number): void {
-    if (rank <= this.#furthest) return
+  /** The moment of the first failure, as peers count; null where there has been none. */
+  get since(): number | null {
+    return this.#since
+  }
+
+  /** Tells whether that is further than ever before. */
+  reached(rank: number): boolean {
+    if (rank <= this.#furthest) return false
     this.#furthest = rank
     this.renew()
+    return true
   }
 
   renew(): void {
@@ -222,5 +276,6 @@ class Patience {
     this.#unexpected = 0
     this.#foreignSince = null
     this.#foreignMs = 0
+    this.#since = null
   }
 }

@@ -15,6 +15,7 @@ import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import type { Collector } from './collect.ts'
 import { enterOutcome } from './enter.ts'
 import { runIngestJob } from './lifecycle.ts'
+import type { Peers } from './peers.ts'
 import type { CollectedChunk } from './resend.ts'
 import type { LifecycleDeps } from './step.ts'
 import { endUnprocessed, unprocessed } from './unprocessed.ts'
@@ -33,6 +34,7 @@ export interface IngestProcessorDeps {
   /** For requests that are older than guard rails in the ledger. */
   readonly rails: GuardRails
   readonly gate: OrgGate
+  readonly peers: Peers
   /** Stops all work for the org: the login leads to another one by now. */
   halt(error: WrongOrgError): void
 }
@@ -171,13 +173,15 @@ async function poisoned(
     : unprocessed(order, { error, job })
 }
 
-type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics'> & { readonly collector: Collector }
+type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics' | 'peers'> & {
+  readonly collector: Collector
+}
 
 function lifecycle(
   order: IngestOrder,
   visit: Visit,
   lock: JobLock,
-  { store: { org, ledger }, metrics, collector }: OwnDeps,
+  { store: { org, ledger }, metrics, peers, collector }: OwnDeps,
 ): LifecycleDeps {
   const { object } = order
   return {
@@ -185,6 +189,7 @@ function lifecycle(
     staging: collector.staging,
     collector,
     visit,
+    peers,
     save: async (checkpoint) => {
       const saved = await ledger.saveCheckpoint({
         order: order.order,

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts'
 import type { Visit } from '../org-gate.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { Collector } from './collect.ts'
+import type { Peers } from './peers.ts'
 import type { CollectedChunk } from './resend.ts'
 import type { StallWatch } from './stall-watch.ts'
 
@@ -25,6 +26,8 @@ export interface LifecycleDeps {
   readonly collector: Collector
   /** Asked before every call whether the org takes it and the job is still wanted. */
   readonly visit: Omit<Visit, typeof Symbol.asyncDispose>
+  /** The other ingest jobs of the org. */
+  readonly peers: Peers
   /** Saves a checkpoint; throws where the job is not ours any more. */
   save(checkpoint: Checkpoint): Promise<void>
   /**
