@@ -51,7 +51,8 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
   worker.on('error', (error) => {
     // The connection tells of outages, once; each queue on it would tell of every try.
     const isOutage = 'syscall' in error || troubleOf(error) !== null
-    log[isOutage ? 'debug' : 'error']({ err: error }, 'The queue is in trouble.')
+    const advice = error.message.startsWith('WRONGTYPE') ? ' `expunge doctor` names the key.' : ''
+    log[isOutage ? 'debug' : 'error']({ err: error }, `The queue is in trouble.${advice}`)
   })
   worker.on('failed', (job, error) => {
     // Whoever refused it has said so.

@@ -7,6 +7,7 @@ import type { DoctorFlags } from '../doctor.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkPause } from './pause.ts'
+import { checkQueues } from './queues.ts'
 import { checkRails } from './rails.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
@@ -52,6 +53,7 @@ async function checkParts(
     ...redis.findings,
     ...(await Promise.all(orgs)).flat(),
     ...(await Promise.all(stores.map(checkPause))).flat(),
+    ...(await Promise.all(stores.map(checkQueues))).flat(),
     ...(await Promise.all(stores.map((store) => checkRails(config, store)))).flat(),
     await checkResults(config, stores),
   ]

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { checkQueues } from '../../../src/cli/doctor/queues.ts'
+import { openOrgStore } from '../../../src/shared/org-store.ts'
+import { connectRedis } from '../../../src/shared/redis.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { inReverse } from '../../helpers/scope.ts'
+
+const scope = inReverse(after)
+const { url } = await startRedis(scope)
+const client = connectRedis({ kind: 'url', url }, 'wait', () => {})
+scope.after(async () => client.disconnect())
+const store = openOrgStore(client, `queues-${process.pid}`, () => {})
+scope.after(() => store.close())
+
+test('a job that lies in the place of a key of BullMQ is named', async () => {
+  const { requests } = store.queues
+  await requests.add('deletion-request', {}, { jobId: 'r-well' })
+  assert.deepEqual(await checkQueues(store), [])
+  await assert.rejects(requests.add('deletion-request', {}, { jobId: 'prioritized', priority: 1 }))
+  const [finding, ...others] = await checkQueues(store)
+  assert.deepEqual([finding?.verdict, others], ['fail', []])
+  assert.match(finding?.advice ?? '', /DEL '\{expunge-queues-\d+\}:requests:prioritized'$/)
+  await client.del(store.ledger.keys.job('requests', 'prioritized'))
+})
