@@ -1,12 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
-import { codeOf } from './errors.ts'
 import { COMMAND_MS, FailFastCluster } from './redis/fail-fast-cluster.ts'
 import { PatientCluster, PatientRedis } from './redis/patient.ts'
 import { loginOf, type RedisPlace, type RedisTls, tlsOptions } from './redis/place.ts'
 import { StrictRedis } from './redis/strict.ts'
-import { type RedisTrouble, troubleOf } from './redis/trouble.ts'
-
+import { detailOf, isVague, type RedisTrouble, RedisUnavailableError } from './redis/trouble.ts'
 import { redisUrlProblem } from './redis/url.ts'
 import { RedisUnusableError } from './redis/usable.ts'
 import { whyAway } from './redis/why-away.ts'
@@ -57,32 +55,43 @@ export function lateTrouble(redis: RedisClient): RedisTrouble | null {
   return redis instanceof PatientRedis || redis instanceof PatientCluster ? redis.trouble : null
 }
 
-/** Who waits is told once why, also where the connection itself is closed without a word. */
+/**
+ * Who waits is told why, also where ioredis only says that there is no connection, or nothing at all.
+ * Once an outage: until the connection is ready again.
+ */
 function tellWhyAway(client: RedisClient, config: RedisConfig): void {
   let isTold = false
-  // Later outages are the network's to tell, but for those of a cluster.
-  client.on('ready', () => {
-    isTold = config.kind !== 'cluster'
-  })
-  client.on('error', (error) => {
-    isTold ||= !isVague(error)
-  })
-  const isMissed = () => client.status !== 'ready' && client.status !== 'end'
-  client.on('close', async () => {
+  let wasReady = false
+  const explain = async (seen: string) => {
     if (isTold) return
     isTold = true
     // A connection that was ended by us is at its end only after this event.
     await setImmediate()
-    const why = isMissed() ? await whyAway(config) : null
+    if (!isMissed()) return
+    const why = (await whyAway(config)) ?? new RedisUnavailableError('REDIS_AWAY', seen)
     // Meanwhile it may have connected, or be needed no more.
-    if (why !== null && isMissed()) client.emit('error', why)
+    if (isMissed()) client.emit('error', why)
+  }
+  const isMissed = () => client.status !== 'ready' && client.status !== 'end'
+  const silence = setTimeout(() => void explain('no answer yet'), SILENCE_MS).unref()
+  client.on('ready', () => {
+    clearTimeout(silence)
+    isTold = false
+    wasReady = true
   })
+  client.on('error', (error) => {
+    if (isVague(error)) void explain(detailOf(error))
+    else isTold = true
+  })
+  client.on('close', () => {
+    // What ended a connection that worked, the next one says, but for those of a cluster.
+    if (!wasReady || config.kind === 'cluster') void explain('the connection is closed')
+  })
+  client.on('end', () => clearTimeout(silence))
 }
 
-/** As a server looks that speaks TLS where we do not, or that is stuck. */
-function isVague(error: unknown): boolean {
-  return troubleOf(error) === 'REDIS_AWAY' || /^(?:ETIMEDOUT|ECONNRESET)$/.test(codeOf(error) ?? '')
-}
+/** Whoever starts is told of a server that accepts and says nothing, long before `socketTimeout`. */
+const SILENCE_MS = 5_000
 
 function open(config: RedisConfig, patience: Patience): RedisClient {
   const shared = { ...options(patience), ...UNNAMED }

@@ -4,6 +4,7 @@ import type { Logger } from '../shared/logger.ts'
 import type { Read } from '../shared/metrics/readings.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import { openOrgStore } from '../shared/org-store.ts'
+import { outageTeller } from '../shared/redis/outage-teller.ts'
 import { openServerClock } from '../shared/redis/server-clock.ts'
 import {
   assertUsable,
@@ -12,7 +13,6 @@ import {
   type RedisClient,
   type RedisConfig,
   type RedisFacts,
-  RedisUnavailableError,
 } from '../shared/redis.ts'
 import { openResultsStore } from '../shared/results.ts'
 import { Closers, closeEach } from '../shared/shutdown.ts'
@@ -60,7 +60,10 @@ export async function startWorker(
   const closers = new Closers()
   const starting = new AbortController()
   const until = signal === undefined ? starting.signal : AbortSignal.any([signal, starting.signal])
-  const { onError, onReady } = outageTeller(log)
+  const { onError, onReady, onStarted } = outageTeller(log, {
+    note: 'Work waits.',
+    isExplained: true,
+  })
   try {
     const redis = connectRedis(options.redis, 'wait', onError)
     redis.on('ready', onReady)
@@ -69,6 +72,7 @@ export async function startWorker(
     metrics.observe(redisReading(redis))
     // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
     warnOf(await unlessAborted(assertUsable(redis, options.redis), until), log)
+    onStarted()
     const clock = options.clock ?? (await sharedClock(redis, options, closers, until))
     const results = await unlessAborted(openResultsStore(config.results.path), until)
     const callbacks = await openCallbacks(config.callbacks, log)
@@ -149,31 +153,6 @@ async function allOrNone(starts: Promise<void>[], starting: AbortController): Pr
     starting.abort(new ShutdownError('The worker could not start.'))
     await Promise.allSettled(starts)
     throw error
-  }
-}
-
-/**
- * Told once each: an outage, not every try to end it; what the connection reports, not what each
- * queue on it reports again; and that Redis is back.
- */
-function outageTeller(log: Logger) {
-  const told = new WeakSet<Error>()
-  let last: string | null = null
-  return {
-    onError: (error: Error) => {
-      if (told.has(error)) return
-      told.add(error)
-      if (error instanceof RedisUnavailableError) {
-        log.warn({ code: error.code }, `${error.message} Work waits.`)
-      } else if (error.message !== last) {
-        last = error.message
-        log.error({ err: error }, 'Redis is in trouble; work waits.')
-      }
-    },
-    onReady: () => {
-      if (last !== null) log.info('Redis is back.')
-      last = null
-    },
   }
 }
 

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { createProducer } from '../../src/producer/producer.ts'
+import type { ExpungeError } from '../../src/shared/errors.ts'
+import { createLogger } from '../../src/shared/logger.ts'
+import { outageTeller } from '../../src/shared/redis/outage-teller.ts'
+import { isLasting } from '../../src/shared/redis/trouble.ts'
 import { whyAway } from '../../src/shared/redis/why-away.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../src/shared/redis.ts'
 import { freePort } from '../helpers/free-port.ts'
@@ -36,6 +40,29 @@ async function silent(t: Scope): Promise<number> {
   await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve))
   t.after(() => void tcp.close())
   const address = tcp.address()
+  return typeof address === 'object' && address !== null ? address.port : assert.fail()
+}
+
+const UNKNOWN = "-ERR unknown command 'HELLO'\r\n"
+const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`
+
+/** Answers each command by its name in lower case; with `once` a connection ends with its first answer. */
+async function answering(t: Scope, answer: (name: string) => string, { once = false } = {}) {
+  const fake = createServer((socket) => {
+    t.after(() => void socket.destroy())
+    socket.on('error', () => {})
+    socket.on('data', (bytes) => {
+      if (once) socket.end(answer(''))
+      else {
+        for (const [, name = ''] of String(bytes).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
+          socket.write(answer(name.toLowerCase()))
+        }
+      }
+    })
+  })
+  await new Promise<void>((resolve) => fake.listen(0, '127.0.0.1', resolve))
+  t.after(() => void fake.close())
+  const address = fake.address()
   return typeof address === 'object' && address !== null ? address.port : assert.fail()
 }
 
@@ -135,35 +162,93 @@ test('a cluster is used by those of its nodes that answer', async (t) => {
 })
 
 test('a URL that names one node of several is refused, with how to name the cluster', async (t) => {
-  const info = 'redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\ncluster_enabled:1'
-  const fake = createServer((socket) => {
-    t.after(() => void socket.destroy())
-    socket.on('data', (bytes) => {
-      for (const [, name] of String(bytes).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
-        const text = name?.toLowerCase() === 'info' ? info : 'cluster_size:3'
-        const isKnown = /^(?:info|cluster)$/i.test(name ?? '')
-        socket.write(
-          isKnown ? `$${text.length}\r\n${text}\r\n` : "-ERR unknown command 'HELLO'\r\n",
-        )
-      }
-    })
-  })
-  await new Promise<void>((resolve) => fake.listen(0, '127.0.0.1', resolve))
-  t.after(() => void fake.close())
-  const address = fake.address()
-  assert.ok(typeof address === 'object' && address !== null)
+  const info = bulk('redis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\ncluster_enabled:1')
+  const port = await answering(t, (name) =>
+    name === 'info' ? info : name === 'cluster' ? bulk('cluster_size:3') : UNKNOWN,
+  )
   await assert.rejects(
-    createProducer({ redis: `redis://127.0.0.1:${address.port}` }),
+    createProducer({ redis: `redis://127.0.0.1:${port}` }),
     /a node of a cluster of 3\. Name its nodes as redis\.cluster/,
   )
 })
 
-test('a worker that waits for a cluster says why', async (t) => {
-  const { errors } = open(t, clusterOf(at(dead)), 'wait')
-  while (!errors.some((error) => /connect ECONNREFUSED/.test(error.message))) {
-    await new Promise((resolve) => setTimeout(resolve, 5))
+test('a URL that names a Sentinel is refused, with how to name one', async (t) => {
+  const info = bulk('redis_version:7.0.15\r\nredis_mode:sentinel\r\ncluster_enabled:0')
+  const port = await answering(t, (name) => (name === 'info' ? info : UNKNOWN))
+  await assert.rejects(
+    createProducer({ redis: `redis://127.0.0.1:${port}`, volatile: true }),
+    /got a Sentinel\. Name it as redis\.sentinel/,
+  )
+})
+
+describe('a server that refuses every connection', () => {
+  const cases = [
+    [
+      'by protected mode',
+      '-DENIED Redis is in protected mode, no password is set.\r\n',
+      'REDIS_LOGIN',
+      /DENIED/,
+    ],
+    ['for it has too many', '-ERR max number of clients reached\r\n', 'REDIS_AWAY', /max number/],
+    [
+      'for it is a web server',
+      'HTTP/1.1 400 Bad Request\r\n\r\n',
+      'REDIS_PROTOCOL',
+      /not as a Redis/,
+    ],
+  ] as const
+  for (const [title, answer, code, reason] of cases) {
+    test(`${title}: each way to it knows whether to wait, and why`, async (t) => {
+      const warned = t.mock.method(console, 'warn', () => {})
+      const port = await answering(t, () => answer, { once: true })
+      for (const place of [
+        { kind: 'url', url: `redis://127.0.0.1:${port}` },
+        clusterOf(at(port)),
+        sentinelsOf(at(port)),
+      ] as const) {
+        const why = await whyAway(place)
+        assert.equal(why?.code, code, `${place.kind}: ${why?.message}`)
+        assert.match(why?.message ?? '', reason)
+      }
+      const redis = `redis://127.0.0.1:${port}`
+      await assert.rejects(createProducer({ redis }), (error: ExpungeError) => {
+        assert.equal(error.code, isLasting(code) ? 'REDIS_UNUSABLE' : code)
+        assert.match(error.message, reason)
+        assert.doesNotMatch(error.message, /\.\)|\.\.|report/)
+        return true
+      })
+      assert.equal(warned.mock.callCount(), 0)
+    })
   }
 })
+
+test('a Sentinel that knows no such primary is no server that loads its data', async (t) => {
+  const port = await answering(t, (name) => (name === 'sentinel' ? '*-1\r\n' : UNKNOWN))
+  const why = await whyAway(sentinelsOf(at(port)))
+  assert.equal(why?.code, 'REDIS_AWAY')
+  assert.match(why?.message ?? '', /knows no primary of the name main/)
+})
+
+for (const place of [clusterOf(at(dead)), sentinelsOf(at(dead))]) {
+  test(`a worker that waits for a ${place.kind} says why, once`, async (t) => {
+    const told: string[] = []
+    const log = createLogger({
+      name: 'test',
+      level: 'info',
+      destination: { write: (line) => void told.push(line) },
+    })
+    const teller = outageTeller(log, { note: 'Work waits.', isExplained: true })
+    let tries = 0
+    const redis = connectRedis(place, 'wait', (error) => {
+      tries += 1
+      teller.onError(error)
+    })
+    t.after(() => redis.disconnect())
+    while (told.length === 0 || tries < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+    assert.equal(told.length, 1, told.join('\n'))
+    assert.match(told[0] ?? '', /REFUSED.*Work waits\./)
+  })
+}
 
 function open(t: Scope, config: RedisConfig, patience: 'wait' | 'fail-fast') {
   const errors: Error[] = []

@@ -58,8 +58,10 @@ async function checkServer(
   closers.add(() => client.disconnect())
   try {
     const facts = await explained(() => inspectRedis(client))
-    const rights = judgeRights(await missingRights(client))
-    return { findings: [...judge(facts, shown, config), rights], client }
+    const found = judge(facts, shown, config)
+    // It knows hardly any of the commands.
+    if (facts.isSentinel) return { findings: found, client: null }
+    return { findings: [...found, judgeRights(await missingRights(client))], client }
   } catch (error) {
     return { findings: [unreachable(shown, await withReason(config, error))], client: null }
   }
@@ -93,6 +95,15 @@ export function judge(
   { volatile = false, kind }: Partial<Pick<RedisConfig, 'volatile' | 'kind'>> = {},
 ): readonly Finding[] {
   const server = `${facts.product} ${facts.version} at ${shown}`
+  if (facts.isSentinel) {
+    return [
+      fail(
+        'Redis',
+        `${server} is a Sentinel`,
+        'Name it as redis.sentinel in the configuration file.',
+      ),
+    ]
+  }
   return [
     facts.supported
       ? ok('Redis', server)

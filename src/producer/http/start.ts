@@ -6,6 +6,7 @@ import { railChanges } from '../../shared/guard-rails.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
+import { outageTeller } from '../../shared/redis/outage-teller.ts'
 import { explained, isLasting } from '../../shared/redis/trouble.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
 import { openResultsStore } from '../../shared/results.ts'
@@ -58,7 +59,12 @@ export async function startService(
       'No key file (http.keys): whoever may use this machine may do everything here. Listening on loopback alone.',
     )
   }
-  const onError = (error: Error) => log.error({ err: error }, 'Redis is in trouble.')
+  const teller = outageTeller(log, { note: 'Calls are refused meanwhile.', isExplained: false })
+  let isServing = false
+  // Until then whoever waits for Redis says why.
+  const onError = (error: Error) => {
+    if (isServing) teller.onError(error)
+  }
   const closers = new Closers()
   try {
     const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
@@ -66,6 +72,7 @@ export async function startService(
     const producer = await onceRedisServes(() => connected(where, onError, signal), log, signal)
     closers.add(() => producer.close())
     const redis = connectRedis(where, 'fail-fast', onError)
+    redis.on('ready', teller.onReady)
     closers.add(() => redis.disconnect())
     const results = await openResultsStore(config.results.path)
     const configured = [...config.orgs.keys()]
@@ -95,6 +102,8 @@ export async function startService(
       http,
     )
     closers.add(() => server.close())
+    isServing = true
+    teller.onStarted()
     return {
       url: server.url,
       ready: async () => {
@@ -133,12 +142,15 @@ async function onceRedisServes<T>(
   log: Logger,
   signal: AbortSignal | undefined,
 ): Promise<T> {
+  let told = ''
   for (;;) {
     try {
       return await work()
     } catch (error) {
       if (!(error instanceof RedisUnavailableError) || isLasting(error.code)) throw error
-      log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
+      if (error.message !== told)
+        log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
+      told = error.message
       await systemClock.sleep(AGAIN_AFTER_MS, signal)
     }
   }

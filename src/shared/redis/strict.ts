@@ -1,14 +1,14 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { messageOf } from '../errors.ts'
-import { RedisUnavailableError, troubleOf } from './trouble.ts'
+import { detailOf, RedisUnavailableError, troubleOf } from './trouble.ts'
 
 type Item = Parameters<Redis['handleReconnection']>[1]
 
 /**
  * A connection that is set up whole or not at all. ioredis goes on where the server refuses `SELECT`
  * with a warning, in database 0 and so among the requests of whoever lives there, and where it
- * refuses `CLIENT SETNAME` or `READONLY` without one. Here each of them ends the connection, at the
- * first connect and at every later one, before any other command is sent.
+ * refuses `CLIENT SETNAME` or `READONLY` without one; and what protected mode answers, it takes for
+ * the password of a server that needs none. Here each of them ends the connection, at the first
+ * connect and at every later one, before any other command is sent.
  */
 export class StrictRedis extends Redis {
   static {
@@ -23,12 +23,12 @@ export class StrictRedis extends Redis {
   }
 
   override handleReconnection(error: Error, item: Item): void {
-    if (this.condition?.handshake !== true || !isSetUpStep(item.command)) {
+    if (this.condition?.handshake !== true || !isIgnored(error, item.command)) {
       super.handleReconnection(error, item)
       return
     }
     const code = troubleOf(error) ?? 'REDIS_DATABASE'
-    const refusal = new RedisUnavailableError(code, `${stepOf(item.command)}: ${messageOf(error)}`)
+    const refusal = new RedisUnavailableError(code, `${stepOf(item.command)}: ${detailOf(error)}`)
     // The other steps are answered yet: those answers need their place in the queue, and must not
     // make the connection ready.
     this.recoverFromFatalError(error, refusal, { commandQueue: false })
@@ -39,9 +39,14 @@ export class StrictRedis extends Redis {
 }
 
 /** What ioredis sends of itself and goes on without. */
-function isSetUpStep(command: Item['command']): boolean {
+function isIgnored(error: Error, command: Item['command']): boolean {
   const step = stepOf(command)
-  return step === 'SELECT' || step === 'READONLY' || step === 'CLIENT SETNAME'
+  return (
+    step === 'SELECT' ||
+    step === 'READONLY' ||
+    step === 'CLIENT SETNAME' ||
+    error.message.startsWith('DENIED ')
+  )
 }
 
 function stepOf({ name, args }: Item['command']): string {

@@ -81,11 +81,17 @@ const WORD = /^(?:ERR Error running script .*? -)?([A-Z]+) /s
 const NO_CONNECTION =
   /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes is available|Too many Cluster redirections)/
 
+/** A server at `maxclients`, with an error that begins with no word of its own; it closes the connection. */
+const CROWDED = /^ERR max number of clients/
+
 /** Null where the error says nothing about the state of Redis: then it is a defect. */
 export function troubleOf(error: unknown): RedisTrouble | null {
   if (!(error instanceof Error)) return null
   if (error instanceof RedisUnavailableError) return error.code
-  if (isReply(error)) return BY_WORD.get(WORD.exec(error.message)?.[1] ?? '') ?? null
+  if (isReply(error)) {
+    if (CROWDED.test(error.message)) return 'REDIS_AWAY'
+    return BY_WORD.get(WORD.exec(error.message)?.[1] ?? '') ?? null
+  }
   if ('lastNodeError' in error) return troubleOf(error.lastNodeError) ?? 'REDIS_AWAY'
   if (isProtocolError(error)) return 'REDIS_PROTOCOL'
   const isAway = error.name === 'MaxRetriesPerRequestError' || NO_CONNECTION.test(error.message)
@@ -96,9 +102,12 @@ export function troubleOf(error: unknown): RedisTrouble | null {
 const TLS_CODE =
   /^(?:EPROTO|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|HOSTNAME_MISMATCH)|SELF_SIGNED|CERTIFICATE|INVALID_CA/
 
+/** What ioredis's decoder says of bytes that are no answer of a Redis, such as a web server's. */
+const UNREADABLE = /^Unknown RESP type/
+
 /** Whether the other side cannot be talked to in this way, however often it is tried. */
 function isProtocolError(error: Error): boolean {
-  return error.name === 'ParserError' || TLS_CODE.test(codeOf(error) ?? '')
+  return UNREADABLE.test(error.message) || TLS_CODE.test(codeOf(error) ?? '')
 }
 
 /** Of a cluster none of whose nodes could be used, why the last one could not. */
@@ -111,7 +120,17 @@ export function reasonOf(error: unknown): unknown {
 /** Why, without advice. */
 export function detailOf(error: unknown): string {
   const reason = reasonOf(error)
-  return reason instanceof RedisUnavailableError ? reason.detail : messageOf(reason)
+  if (reason instanceof RedisUnavailableError) return reason.detail
+  const text = messageOf(reason)
+  if (UNREADABLE.test(text)) return 'it answers, but not as a Redis does'
+  // It goes on within a sentence.
+  return text.trim().replace(/\.$/, '')
+}
+
+/** Whether it says no more than that there is no connection: a server looks like that which is stuck, or speaks TLS where we do not. */
+export function isVague(error: Error): boolean {
+  if (error instanceof RedisUnavailableError || isReply(error)) return false
+  return troubleOf(error) === 'REDIS_AWAY' || /^(?:ETIMEDOUT|ECONNRESET)$/.test(codeOf(error) ?? '')
 }
 
 /** Whether the server has answered: what it refused it has not done. */

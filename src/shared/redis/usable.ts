@@ -32,6 +32,12 @@ export async function assertUsable(
 }
 
 function unusable({ product, version, supported, ...facts }: RedisFacts): string | null {
+  if (facts.isSentinel) {
+    return (
+      'expected a server, got a Sentinel. Name it as redis.sentinel in the file that EXPUNGE_CONFIG names, ' +
+      'with the name of the primary that it watches.'
+    )
+  }
   if (!supported) {
     return `expected Redis 6.2 or newer, or Valkey 8 or newer, got ${product} ${version}. Upgrade the server.`
   }
@@ -128,6 +134,8 @@ export interface RedisFacts {
   readonly usedMemory: number
   /** Whether it is a node of a cluster, perhaps the only one. */
   readonly isNode: boolean
+  /** Whether it only tells where a server is. */
+  readonly isSentinel: boolean
 }
 
 export async function inspectRedis(redis: Client): Promise<RedisFacts> {
@@ -151,6 +159,7 @@ export async function inspectRedis(redis: Client): Promise<RedisFacts> {
     maxMemory: Number(info.get('maxmemory') ?? 0),
     usedMemory: Number(info.get('used_memory') ?? 0),
     isNode: info.get('cluster_enabled') === '1',
+    isSentinel: info.get('redis_mode') === 'sentinel',
   }
 }
 

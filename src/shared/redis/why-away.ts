@@ -91,7 +91,9 @@ async function faultsBySentinel(
   let primary: HostAndPort | null = null
   const nameOf: Question = async (redis) => {
     const answer = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', place.name)
-    if (!Array.isArray(answer)) return `knows no primary of the name ${place.name}`
+    if (!Array.isArray(answer)) {
+      throw new RedisUnavailableError('REDIS_AWAY', `knows no primary of the name ${place.name}`)
+    }
     primary = { host: String(answer[0]), port: Number(answer[1]) }
     return null
   }

@@ -18,6 +18,7 @@ const GOOD = {
   maxMemory: 1024 ** 3,
   usedMemory: 512 * 1024 ** 2,
   isNode: false,
+  isSentinel: false,
 } as const
 
 const verdicts = (facts: Parameters<typeof judge>[0], config?: Parameters<typeof judge>[2]) =>
