@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { Queue } from 'bullmq'
 import { checkQueues } from '../../../src/cli/doctor/queues.ts'
 import { openOrgStore } from '../../../src/shared/org-store.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
@@ -22,4 +23,16 @@ test('a job that lies in the place of a key of BullMQ is named', async () => {
   assert.deepEqual([finding?.verdict, others], ['fail', []])
   assert.match(finding?.advice ?? '', /DEL '\{expunge-queues-\d+\}:requests:prioritized'$/)
   await client.del(store.ledger.keys.job('requests', 'prioritized'))
+})
+
+test('jobs under a prefix without braces are named', async (t) => {
+  const prefix = store.ledger.keys.prefix.slice(1, -1)
+  const queue = new Queue('requests', { connection: { url }, prefix })
+  t.after(() => queue.close())
+  const job = await queue.add('deletion-request', {})
+  const [finding] = await checkQueues(store)
+  assert.equal(finding?.verdict, 'warn')
+  assert.match(finding?.advice ?? '', /prefix \{expunge-queues-\d+\}, braces and all/)
+  await job.remove()
+  assert.deepEqual(await checkQueues(store), [])
 })
