@@ -1,4 +1,6 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { codeOf } from '../errors.ts'
 
 /**
  * Result files name people's records, so they are their owner's alone, whatever the umask: 0600 and
@@ -7,9 +9,31 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises'
 export const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
 
-/** Makes the folder and the folders above it, as far as they are missing. */
+/**
+ * Makes the folder and the folders above it, as far as they are missing. Not by Node's own recursion:
+ * that says ENOENT of a file system that is read only, and never returns where a folder cannot be made
+ * in one that is there, and the file system calls that ENOENT.
+ */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: FOLDER_MODE })
+  const above = dirname(path)
+  try {
+    await mkdir(path, FOLDER_MODE)
+  } catch (error) {
+    if (await isFolder(path)) return
+    const isMissing = codeOf(error) === 'ENOENT' && above !== path && !(await isFolder(above))
+    if (!isMissing) throw error
+    await makeFolder(above)
+    await mkdir(path, FOLDER_MODE).catch(async (again: unknown) => {
+      if (!(await isFolder(path))) throw again
+    })
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 /** A new file, written at its end; one that is there already is an error. */

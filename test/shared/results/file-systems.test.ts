@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { makeFolder } from '../../../src/shared/results/private.ts'
 import { openResultsStore } from '../../../src/shared/results.ts'
 import { exfatDisk } from '../../helpers/exfat-disk.ts'
 import { lacking } from '../../helpers/file-system.ts'
@@ -44,6 +45,26 @@ async function useStore(directory: string): Promise<void> {
   await store.remove('default', request.id, async () => true)
   assert.deepEqual(await readdir(join(directory, 'default')), ['.earlier'])
 }
+
+test('a folder is made with those above it, side by side, and keeps what is there', async (t) => {
+  const directory = await emptyFolder(t)
+  const folder = join(directory, 'a', 'b', 'c')
+  await Promise.all(Array.from({ length: 8 }, () => makeFolder(folder)))
+  await makeFolder(folder)
+  assert.equal((await stat(folder)).mode & 0o777, 0o700)
+  await writeFile(join(directory, 'file'), '')
+  await assert.rejects(makeFolder(join(directory, 'file')), { code: 'EEXIST' })
+  await assert.rejects(makeFolder(join(directory, 'file', 'x')), { code: 'ENOTDIR' })
+})
+
+test('a folder that cannot be made is an error at once, with the reason', {
+  skip: process.platform !== 'linux',
+}, async () => {
+  await assert.rejects(makeFolder('/proc/expunge/results'), {
+    code: 'ENOENT',
+    path: '/proc/expunge',
+  })
+})
 
 test('a results store lies on a file system without hard links', async (t) => {
   for (const code of ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EIO']) {
