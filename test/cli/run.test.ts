@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { zstdCompressSync } from 'node:zlib'
@@ -37,6 +37,14 @@ test('a run deletes what the file names, and says on stdout what became of it', 
   assert.match(again.stderr, /Request first has ended already/)
   assert.equal(JSON.parse(again.stdout).outcome.deleted, 3000)
   assert.equal(sandbox.referee.stats().rowsReceived, 3000)
+
+  await rm(join(folder, 'results'), { recursive: true })
+  const lost = await expunge([...RUN, '--yes', '--id', 'first'])
+  assert.equal(lost.code, 0, lost.stderr)
+  assert.match(
+    lost.stdout,
+    /No receipt\.json in .*results\/default\/first: .* expunge status first --json\n/,
+  )
 
   const other = await expunge([...RUN, '--yes', '--id', 'first', '--reason', 'another'])
   assert.equal(other.code, 2)

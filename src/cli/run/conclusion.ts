@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { RequestView } from '../../producer/producer.ts'
 import type { Receipt } from '../../shared/receipt.ts'
 import { visible } from '../../shared/visible.ts'
+import { commandFor } from '../commandline.ts'
 import { nameOf } from '../input.ts'
 import { count } from '../render/numbers.ts'
 import { type RunFigures, summary } from '../render/summary.ts'
@@ -30,9 +31,26 @@ export async function conclude(
     json: flags.json === true,
     results: config.results.path,
     figures: figures(session, receipt, watched),
-    why: (files) => (receipt.status === 'refused' ? refusedRows(session, files) : []),
+    why: async (files) => [
+      ...(receipt.status === 'refused' ? await refusedRows(session, files) : []),
+      ...receiptElsewhere(receipt, config.results.path, files),
+    ],
   })
   return receipt
+}
+
+/** Where the directory was lost meanwhile, or is another than at the time: nobody must look for it in vain. */
+function receiptElsewhere(
+  { org, id }: Receipt,
+  results: string,
+  files: ReadonlyMap<string, string>,
+): readonly string[] {
+  if (files.has('receipt.json')) return []
+  const folder = join(results, org, id)
+  const look = commandFor(`status ${id} --json`, { org })
+  return [
+    `  No receipt.json in ${folder}: it lies elsewhere, or could not be written. To see it: ${look}`,
+  ]
 }
 
 export interface ReceiptShown {
