@@ -5,6 +5,19 @@ export function shellQuoted(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
 }
 
+/**
+ * How this program was called, so that a command that it names can be pasted: `npx` puts it on no
+ * PATH, and leaves its traces in the environment.
+ */
+export function programIn(env: NodeJS.ProcessEnv): string {
+  const isByNpx =
+    env['npm_lifecycle_event'] === 'npx' &&
+    /^['"]?expunge\b/.test(env['npm_lifecycle_script'] ?? '')
+  return isByNpx ? 'npx expunge' : 'expunge'
+}
+
+const PROGRAM = programIn(process.env)
+
 /** `expunge resume`, with the org where it is not the one that is meant anyway. */
 export function commandFor(
   verb: string,
@@ -14,7 +27,7 @@ export function commandFor(
     ...(org === undefined || org === DEFAULT_ORG ? [] : ['--org', org]),
     ...(results === undefined ? [] : ['--results', results]),
   ]
-  return ['expunge', ...verb.split(' '), ...flags].map(shellQuoted).join(' ')
+  return asTyped([...verb.split(' '), ...flags])
 }
 
 /**
@@ -25,7 +38,11 @@ export function commandFor(
  */
 export function commandToGoOn(argv: readonly string[], id: string, results: string): string {
   const typed = without(without(argv, '--id'), '--results')
-  return ['expunge', ...typed, '--results', results, '--id', id].map(shellQuoted).join(' ')
+  return asTyped([...typed, '--results', results, '--id', id])
+}
+
+function asTyped(words: readonly string[]): string {
+  return [PROGRAM, ...words.map(shellQuoted)].join(' ')
 }
 
 function without(argv: readonly string[], option: string): readonly string[] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { commandFor, commandToGoOn, shellQuoted } from '../../src/cli/commandline.ts'
+import { commandFor, commandToGoOn, programIn, shellQuoted } from '../../src/cli/commandline.ts'
 import { codePoint } from '../helpers/code-point.ts'
 
 test('a shell takes a quoted argument back as it was', {
@@ -42,4 +42,14 @@ test('a command to type next names only what is not understood anyway', () => {
     commandFor('cancel x-1', { org: 'emea', results: 'my results' }),
     "expunge cancel x-1 --org emea --results 'my results'",
   )
+})
+
+test('a command to type next begins as this one did', () => {
+  const byNpx = { npm_command: 'exec', npm_lifecycle_event: 'npx' }
+  for (const script of ["'expunge'", '"expunge"', 'expunge', 'expunge "run"']) {
+    assert.equal(programIn({ ...byNpx, npm_lifecycle_script: script }), 'npx expunge')
+  }
+  assert.equal(programIn({ ...byNpx, npm_lifecycle_script: 'node' }), 'expunge')
+  assert.equal(programIn({ npm_command: 'test', npm_lifecycle_event: 'test' }), 'expunge')
+  assert.equal(programIn({}), 'expunge')
 })
