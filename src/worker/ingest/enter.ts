@@ -63,7 +63,10 @@ async function goOn(
   if (resend !== undefined) {
     metrics.retried({ org, object, reason: resend.reason })
     const rows = outcome.resent?.count
-    ctx.log.warn({ request: ref.request, rows, ...resend }, 'Rows go again.')
+    ctx.log.warn(
+      { request: ref.request, rows, ...resend },
+      `Rows are sent again (${resend.reason}).`,
+    )
   }
   for (const next of again) await orders.ingest(next.order, next.priority, resend?.delayMs)
 }
