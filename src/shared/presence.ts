@@ -53,10 +53,11 @@ export async function endSign({ redis, ledger }: Place, request: string): Promis
 
 /** Whether a `run` has lately given a sign that it is at work on the request. */
 export async function isRunAtWork({ redis, ledger }: Place, request: string): Promise<boolean> {
-  const { runs } = ledger.keys
-  const now = await redisNow(redis)
-  await redis.zremrangebyscore(runs, '-inf', now - ALIVE_MS)
-  return (await redis.zscore(runs, request.toLowerCase())) !== null
+  const [now, sign] = await Promise.all([
+    redisNow(redis),
+    redis.zscore(ledger.keys.runs, request.toLowerCase()),
+  ])
+  return sign !== null && Number(sign) > now - ALIVE_MS
 }
 
 /** Orgs that workers have worked for lately. */

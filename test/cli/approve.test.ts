@@ -41,6 +41,11 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
   )
   assert.match(approved.stderr, /No worker is at work for org "default": it goes on as soon as/)
 
+  const status = await expunge(['status', 'x'], { env })
+  assert.match(status.stdout, /Waits +No worker is at work for org "default": .* has logged in;/)
+  const list = await expunge(['list'], { env })
+  assert.match(list.stderr, /! No worker is at work for org "default"/)
+
   const again = await expunge(['approve', 'x', '--yes'], { env })
   assert.equal(again.code, 0, again.stderr)
   assert.match(again.stderr, /Request x is approved already/)

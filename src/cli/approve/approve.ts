@@ -1,12 +1,11 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import { isRunAtWork } from '../../shared/presence.ts'
 import type { ApproveFlags } from '../approve.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
+import { nobodyAtWork } from '../look/nobody.ts'
 import { type Place, visitRequest } from '../look/visit.ts'
-import { hasWorker } from '../redis.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { planTable, question } from '../render/plan.ts'
 import { assertChecked } from '../unchecked.ts'
@@ -57,20 +56,17 @@ async function isApproved(
 }
 
 async function tellWhatNow(
-  { producer, redis, store, org }: Place,
+  place: Place,
   { id, status }: RequestView,
   flags: ApproveFlags,
   { screen }: Cli,
 ): Promise<void> {
+  const { producer, store, org } = place
   const view = await producer.inspect(id, { org })
   if (flags.json) screen.answer(JSON.stringify(view, null, 2))
   const already = status === 'deleting' ? ' already, and is being deleted' : ''
   screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
-  if (await isRunAtWork(store, id)) return
-  if (redis.embedded) {
-    screen.say(`No run is at work on it: run its own command again, with --id ${id}, to go on.`)
-  } else if ((await hasWorker(store)) === false) {
-    screen.say(`No worker is at work for org "${org}": it goes on as soon as one is.`)
-  }
+  const nobody = await nobodyAtWork(place, id)
+  if (nobody !== null) screen.say(nobody)
 }

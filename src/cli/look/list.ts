@@ -6,6 +6,7 @@ import type { ListFlags } from '../list.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { requestLines } from '../render/request.ts'
 import type { Screen } from '../screen.ts'
+import { noWorker } from './nobody.ts'
 import { type Place, visit } from './visit.ts'
 
 export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
@@ -16,7 +17,7 @@ export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
     if (flags.json) screen.answer(JSON.stringify(views, null, 2))
     else if (views.length === 0) screen.say('No requests.')
     else screen.answer(requestLines(views, screen.paintAnswer))
-    if (place !== null && views.some((view) => !isOver(view))) await tellResults(place, screen)
+    if (place !== null && views.some((view) => !isOver(view))) await tellUnfinished(place, screen)
     return EXIT.ok
   })
 }
@@ -28,7 +29,10 @@ async function tellPause({ store, org }: Place, screen: Screen): Promise<void> {
 }
 
 /** Where to go on from: a run keeps its results in a directory of its own folder. */
-async function tellResults({ store }: Place, screen: Screen): Promise<void> {
+async function tellUnfinished(place: Place, screen: Screen): Promise<void> {
+  const { store } = place
+  const nobody = await noWorker(place)
+  if (nobody !== null) screen.say(`${screen.paintSay('yellow', '!')} ${nobody}`)
   const at = (await store.ledger.identity())?.resultsAt ?? null
   if (at !== null) screen.say(`Results of requests that are not over: ${at}`)
 }

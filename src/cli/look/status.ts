@@ -8,22 +8,31 @@ import { pauseSentences } from '../render/pause.ts'
 import { requestTable } from '../render/request.ts'
 import { jobsAtWork } from '../run/jobs-at-work.ts'
 import type { StatusFlags } from '../status.ts'
+import { nobodyAtWork } from './nobody.ts'
 import { visitRequest } from './visit.ts'
 
 /** @throws UsageError where there is no such request */
 export function status(id: string, flags: StatusFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visitRequest(cli, id, flags, async ({ store, org }, view) => {
+  return visitRequest(cli, id, flags, async (place, view) => {
+    const { store, org } = place
+    const nobody = isAtRest(view) ? null : await nobodyAtWork(place, view.id)
     const pauses = isOver(view) ? [] : pauseSentences(org, await store.ledger.pauseState())
     if (flags.json) {
       screen.answer(JSON.stringify(view, null, 2))
       for (const sentence of pauses) screen.say(sentence)
+      if (nobody !== null) screen.say(nobody)
     } else {
       const unfinished = isOver(view) ? {} : await whereItStands(store, view)
-      screen.answer(requestTable(view, screen.paintAnswer, { pauses, ...unfinished }))
+      screen.answer(requestTable(view, screen.paintAnswer, { pauses, nobody, ...unfinished }))
     }
     return EXIT.ok
   })
+}
+
+/** Nothing is to happen to it, or nothing before somebody approves it. */
+function isAtRest(view: RequestView): boolean {
+  return isOver(view) || (view.status === 'awaiting-approval' && view.stopping === null)
 }
 
 async function whereItStands(

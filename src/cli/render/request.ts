@@ -12,6 +12,8 @@ import { columns } from './table.ts'
 export interface Standing {
   /** Why its org sends nothing, a sentence each. */
   readonly pauses?: readonly string[]
+  /** That nobody is there to work on it. */
+  readonly nobody?: string | null
   /** Ids of its ingest jobs that Salesforce has. */
   readonly atWork?: readonly string[]
   /** The folder of its results so far. */
@@ -22,7 +24,7 @@ export interface Standing {
 export function requestTable(
   view: RequestView,
   paint: Paint,
-  { pauses = [], atWork = [], results = null }: Standing = {},
+  { pauses = [], nobody = null, atWork = [], results = null }: Standing = {},
 ): string {
   const { request, plan, receipt } = view
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
@@ -30,6 +32,7 @@ export function requestTable(
     ['Request', paint('bold', view.id)],
     ['Status', paint(STATUS_COLOUR[view.status], view.status) + far(view)],
     ...pauses.map((sentence) => ['Paused', paint('yellow', sentence)] as const),
+    nobody === null ? null : ['Waits', paint('yellow', nobody)],
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${sourceWords(request.source)}`],
     ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],
