@@ -5,7 +5,7 @@ import { createProducer } from '../../src/producer/producer.ts'
 import type { ExpungeError } from '../../src/shared/errors.ts'
 import { createLogger } from '../../src/shared/logger.ts'
 import { outageTeller } from '../../src/shared/redis/outage-teller.ts'
-import { isLasting } from '../../src/shared/redis/trouble.ts'
+import { isLasting, troubleOf } from '../../src/shared/redis/trouble.ts'
 import { whyAway } from '../../src/shared/redis/why-away.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../src/shared/redis.ts'
 import { freePort } from '../helpers/free-port.ts'
@@ -156,8 +156,16 @@ test('a cluster is used by those of its nodes that answer', async (t) => {
   const { redis } = open(t, nodes, 'fail-fast')
   assert.equal(await redis.set('key', 'value'), 'OK')
   assert.equal(await whyAway(nodes), null)
+  // As with one server, connections that were closed are made anew before a caller is turned away.
+  const asked = redis.blpop('list', 0)
+  while (!/blocked_clients:1/.test(String(await admin.call('INFO', 'clients')))) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  await admin.call('RPUSH', 'list', 'x')
+  assert.deepEqual(await asked, ['list', 'x'])
   await node.kill()
-  await assert.rejects(redis.get('key'))
+  await assert.rejects(redis.get('key'), (error) => troubleOf(error) === 'REDIS_AWAY')
   await node.restart()
 })
 

@@ -14,6 +14,7 @@ export class FailFastCluster extends BaseCluster {
   /** What is not answered yet. */
   readonly #waiting = new Set<Command>()
   #reason: Error | null = null
+  #wasReady = false
 
   constructor(nodes: ClusterNode[], options: ClusterOptions) {
     super(nodes, options)
@@ -24,7 +25,15 @@ export class FailFastCluster extends BaseCluster {
     this.on('connect', () => {
       this.#reason = DOWN
     })
-    this.on('close', () => this.#giveUp())
+    this.on('ready', () => {
+      this.#reason = null
+      this.#wasReady = true
+    })
+    this.on('close', () => {
+      // As with one server, what was under way when a connection broke off is sent again, once.
+      if (this.#wasReady) this.#wasReady = false
+      else this.#giveUp()
+    })
   }
 
   override sendCommand(command: Command, ...rest: Rest): unknown {

@@ -50,14 +50,13 @@ export function replicatedTo(redis: RedisClient, replicas: number, unknown: stri
   return async (write) => {
     const since = connection
     const answer = await answerOf(write)
-    const counted = await count()
-    const reached = since === connection ? counted : 0
-    if (reached >= replicas) return answer()
-    throw new RedisUnavailableError(
-      'REDIS_NOT_REPLICATED',
-      `${reached} of ${replicas} replicas within ${REPLICAS_WITHIN_MS / 1000} s`,
-      unknown,
-    )
+    const reached = await count()
+    const isSame = since === connection
+    if (isSame && reached >= replicas) return answer()
+    const detail = isSame
+      ? `${reached} of ${replicas} replicas within ${REPLICAS_WITHIN_MS / 1000} s`
+      : 'the connection was lost before replicas confirmed it'
+    throw new RedisUnavailableError('REDIS_NOT_REPLICATED', detail, unknown)
   }
 }
 

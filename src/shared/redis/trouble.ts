@@ -130,7 +130,10 @@ export function detailOf(error: unknown): string {
 /** Whether it says no more than that there is no connection: a server looks like that which is stuck, or speaks TLS where we do not. */
 export function isVague(error: Error): boolean {
   if (error instanceof RedisUnavailableError || isReply(error)) return false
-  return troubleOf(error) === 'REDIS_AWAY' || /^(?:ETIMEDOUT|ECONNRESET)$/.test(codeOf(error) ?? '')
+  return (
+    troubleOf(error) === 'REDIS_AWAY' ||
+    /^(?:ETIMEDOUT|ECONNRESET|EPIPE)$/.test(codeOf(error) ?? '')
+  )
 }
 
 /** Whether the server has answered: what it refused it has not done. */
