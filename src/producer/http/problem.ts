@@ -170,7 +170,7 @@ function isCallersFault(error: unknown): boolean {
 }
 
 const MEDIA_TYPES =
-  'Expected a body of the type application/json, or text/csv where a CSV is uploaded.'
+  'Expected the header Content-Type: application/json, or text/csv where a CSV is uploaded.'
 
 function say(code: keyof typeof STATUS_OF, message: string): ProblemAnswer {
   return answer(statusOf(code), code, { message })

@@ -122,7 +122,8 @@ export const PROBLEM_EXAMPLES: Readonly<
   413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 524288 bytes of JSON.' },
   415: {
     code: 'MEDIA_TYPE_NOT_SUPPORTED',
-    detail: 'Expected a body of the type application/json, or text/csv where a CSV is uploaded.',
+    detail:
+      'Expected the header Content-Type: application/json, or text/csv where a CSV is uploaded.',
   },
   422: {
     code: 'INVALID_REQUEST',
