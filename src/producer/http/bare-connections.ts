@@ -25,14 +25,19 @@ export function createBareConnections({
     log.info({ httpRequestId: id, code: error.code }, 'Answered what was no call.')
     close(socket, lingerMs, rawAnswer(error, id))
   }
+  /** Nothing more is said where the connection ends with the answer: what follows is for nobody. */
+  const answerAfter = (response: ServerResponse, socket: Duplex, error: HttpError) => {
+    takeIn(socket)
+    if (!response.shouldKeepAlive) return
+    response.once('close', () => socket.writable && answer(socket, error))
+  }
   return {
     refuse: (error, socket) => {
       const response = last.get(socket)
       if (socket.destroyed || !socket.writable || error.code === 'ECONNRESET') {
         socket.destroy()
       } else if (isToBeAnswered(response)) {
-        takeIn(socket)
-        response.once('close', () => answer(socket, clientError(error.code)))
+        answerAfter(response, socket, clientError(error.code))
       } else if (isUnderAnswer(response)) {
         close(socket, lingerMs)
       } else {
@@ -43,16 +48,18 @@ export function createBareConnections({
       server.on('request', (request, response) => last.set(request.socket, response))
       // Names no path. Node ends its connection without an answer where nobody gives one.
       server.on('connect', (_, socket) => {
-        answer(socket, methodNotAllowed(['GET', 'HEAD', 'POST']))
+        const error = methodNotAllowed(['GET', 'HEAD', 'POST'])
+        const response = last.get(socket)
+        if (isToBeAnswered(response)) answerAfter(response, socket, error)
+        else answer(socket, error)
       })
     },
   }
 }
 
-/** Whether calls that came whole wait for their answers still, over a connection that goes on: theirs come first. */
+/** Whether calls that came whole wait for their answers still: theirs come first. */
 function isToBeAnswered(response: ServerResponse | undefined): response is ServerResponse {
-  if (response === undefined) return false
-  return response.req.complete && !response.writableFinished && response.shouldKeepAlive
+  return response?.req.complete === true && !response.writableFinished
 }
 
 /** Whether what is wrong belongs to a request that has its answer: another would be taken for the next one's. */

@@ -91,10 +91,17 @@ describe('what is no HTTP', () => {
   })
 
   test('and follows calls that wait for their answers, is answered after them', async () => {
-    const call = head(`GET ${PATH}?org=${org} HTTP/1.1`).replace('close', 'keep-alive')
-    const answers = await rawCall(api.url, `${call}${call}HELO\r\n\r\n`)
-    const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
-    assert.deepEqual(statuses, ['200', '200', '400'])
+    const last = head(`GET ${PATH}?org=${org} HTTP/1.1`)
+    const call = last.replace('close', 'keep-alive')
+    for (const [text, expected] of [
+      [`${call}${call}HELO\r\n\r\n`, ['200', '200', '400']],
+      [`${call}CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n`, ['200', '405']],
+      [`${call}${last}HELO\r\n\r\n`, ['200', '200']],
+    ] as const) {
+      const answers = await rawCall(api.url, text)
+      const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+      assert.deepEqual(statuses, expected)
+    }
   })
 
   test('but expects what nobody knows, is answered all the same', async () => {
