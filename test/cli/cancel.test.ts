@@ -108,6 +108,8 @@ test('where a login is missing it says what is left to do', { skip }, async (t) 
   const results = join(here.folder, 'results')
   assert.ok(elsewhere.stderr.includes(`/elsewhere. They lie in ${results}: `), elsewhere.stderr)
   assert.match(status.stdout, new RegExp(`Results +${results}/default/left\n`))
+  const goOn = `To go on, run its own command again, with --id left --results ${results}\n`
+  assert.ok(status.stdout.includes(goOn), status.stdout)
   const list = await here.expunge(['list'])
   assert.ok(
     list.stderr.includes(`Results of requests that are not over: ${results}\n`),

@@ -1,4 +1,5 @@
 import { isRunAtWork } from '../../shared/presence.ts'
+import { howToGoOn } from '../commandline.ts'
 import { hasWorker } from '../redis.ts'
 import type { Place } from './visit.ts'
 
@@ -7,7 +8,8 @@ export async function nobodyAtWork(place: Place, id: string): Promise<string | n
   const { redis, store } = place
   if (await isRunAtWork(store, id)) return null
   if (redis.embedded) {
-    return `No run is at work on it: run its own command again, with --id ${id}, to go on.`
+    const results = (await store.ledger.identity())?.resultsAt ?? undefined
+    return `No run is at work on it. To go on, ${howToGoOn(id, results)}`
   }
   return noWorker(place)
 }

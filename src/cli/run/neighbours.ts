@@ -2,7 +2,7 @@ import { untieResultsStore } from '../../shared/identity.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
 import { visible } from '../../shared/visible.ts'
-import { commandFor, shellQuoted } from '../commandline.ts'
+import { commandFor, howToGoOn } from '../commandline.ts'
 import { hasWorker, type RedisHere } from '../redis.ts'
 import { counted } from '../render/numbers.ts'
 import type { Screen } from '../screen.ts'
@@ -27,10 +27,7 @@ export async function tellOthers(
     const record = await store.ledger.load(other).catch(() => null)
     if (record === null) continue
     const { request, status } = record
-    const again = results === undefined ? '' : ` --results ${shellQuoted(results)}`
-    const goOn = embedded
-      ? `run its own command again, with --id ${request.id}${again}`
-      : 'start a worker'
+    const goOn = embedded ? howToGoOn(request.id, results) : 'start a worker'
     say(
       `${sign} Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
         `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org, results })}`,
