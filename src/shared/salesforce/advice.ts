@@ -24,6 +24,11 @@ const BY_CODE = new CodeTable<string>({
   UNSUPPORTED_API_VERSION: 'Set SALESFORCE_API_VERSION to a version that the org still serves.',
 })
 
+/** The same where the refusal is about the org or the user, and the code may also be about the object. */
+const BY_ORGS_CODE = new CodeTable<string>({
+  FEATURENOTENABLED: 'Give the user the API Enabled permission, in an edition that has the API.',
+})
+
 /** The same where the code is none of these. */
 const BY_KIND: Readonly<Record<FaultKind, string>> = {
   'org-fault': 'Wait and try again; check the org and the network where it lasts.',
@@ -35,6 +40,9 @@ const BY_KIND: Readonly<Record<FaultKind, string>> = {
   unexpected: 'Compare with the Bulk API 2.0 guide and report it.',
 }
 
+/** No wait ends these. */
+const FORBIDDEN =
+  "Check the user's permissions, the policies of the app and the org, and what lies between here and there."
 const NETWORK = 'Wait and try again; check the network, HTTPS_PROXY and NO_PROXY where it lasts.'
 const CERTIFICATE = 'Name the certificate authority of the host or proxy in NODE_EXTRA_CA_CERTS.'
 const OTHER_NAME =
@@ -49,14 +57,20 @@ const REDIRECT =
 export function adviceOnAnswer(answer: {
   readonly kind: FaultKind
   readonly code: string
+  /** By a 403 that does not speak of something that passes. */
+  readonly forbidden: boolean
   readonly redirected: boolean
   /** Of a login, unless it met an outage. */
   readonly refusal: LoginRefusal | null
   readonly renewal?: string | undefined
 }): string {
-  const { kind, code, redirected, refusal, renewal = '' } = answer
+  const { kind, code, forbidden, redirected, refusal, renewal = '' } = answer
   if (redirected) return REDIRECT
-  if (refusal === null) return BY_CODE.get(code) ?? BY_KIND[kind]
+  if (refusal === null) {
+    const isOrgs = kind === 'org-fault'
+    const known = (isOrgs ? BY_ORGS_CODE.get(code) : undefined) ?? BY_CODE.get(code)
+    return known ?? (isOrgs && forbidden ? FORBIDDEN : BY_KIND[kind])
+  }
   return `${refusal.advice} ${refusal.mayBeSecret ? renewal : ''}`.trimEnd()
 }
 

@@ -75,6 +75,7 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
   const advice = adviceOnAnswer({
     kind,
     code,
+    forbidden: status === 403 && !transient,
     redirected: isRedirect(status),
     refusal,
     renewal: answer.renewal,

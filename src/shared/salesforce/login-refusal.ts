@@ -44,6 +44,11 @@ const RULES: readonly Rule[] = [
     "Allow this machine's address in the profile's login IP ranges, or relax the IP restrictions in " +
       "the app's policies; look at the profile's login hours, too.",
   ],
+  [
+    /concurrent sessions|session (limit|quota)/,
+    'The user has too many sessions: wait, or give each system a user of its own.',
+    { passes: 'later' },
+  ],
   [/login hours/, "The profile's login hours forbid it now: widen them, or wait."],
   [
     /inactive org|\borg(anization)?\b.{0,20}\b(locked|inactive|suspended|expired|deleted)|trial expired/,
@@ -73,7 +78,7 @@ const RULES: readonly Rule[] = [
     "Enable the OAuth flow in the app's settings: client credentials, or JWT bearer with its certificate.",
   ],
   [
-    /audience (is invalid|validation failed)|invalid audience/,
+    /audience (is invalid|validation failed|mismatch)|invalid audience/,
     'Set SALESFORCE_JWT_AUDIENCE to the login or test host.',
   ],
   [
@@ -96,7 +101,7 @@ const RULES: readonly Rule[] = [
     'Give the user the API Enabled permission, in an edition that has the API.',
   ],
   [
-    /invalid client id|client identifier/,
+    /invalid client id|client identifier|\bapp\b.{0,20}\bnot (found|installed)/,
     'Check SALESFORCE_CLIENT_ID, and that the app belongs to this org; a new one takes ten minutes.',
   ],
   [/invalid client/, 'Check SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET.', SECRET],

@@ -99,6 +99,16 @@ test('messages end with what to do next', () => {
   }
 })
 
+test('an org without the API is not told of hard deletes', () => {
+  const text = JSON.stringify([
+    { errorCode: 'FEATURENOTENABLED', message: 'Async api not enabled' },
+  ])
+  const rest = { retryAfterMs: null, redirectHost: null, secrets: [] }
+  const { message } = errorFromAnswer({ operation: 'create', status: 400, text, ...rest })
+  assert.match(message, /API Enabled permission/)
+  assert.doesNotMatch(message, /Hard Delete/)
+})
+
 test('a certificate that nobody vouches for is not worth another try, a reset is', () => {
   const broken = (code: string) => errorFromNetwork('get', 'h', { code, text: 'x', status: null })
   assert.equal(broken('ECONNRESET').transient, true)

@@ -36,7 +36,9 @@ const REFUSALS: readonly (readonly [string, string, RegExp, isSecret?: boolean])
   ['unauthorized_client', '', /Enable the OAuth flow/],
   ['invalid_grant', 'audience is invalid', /SALESFORCE_JWT_AUDIENCE/],
   ['invalid_grant', 'Audience validation failed', /SALESFORCE_JWT_AUDIENCE/],
+  ['invalid_grant', 'invalid assertion: audience mismatch', /SALESFORCE_JWT_AUDIENCE/],
   ['invalid_grant', 'expired authorization code', /clock/],
+  ['OAUTH_EC_APP_NOT_FOUND', 'External client app is not installed in this org', /belongs to this/],
   ['invalid_grant', 'multi-factor authentication required', /multi-factor/],
   ['invalid_scope', 'no valid scopes defined', /scope `api`/],
   ['invalid_client_id', 'client identifier invalid', /SALESFORCE_CLIENT_ID/],
@@ -63,13 +65,14 @@ describe('a refused login', () => {
     })
   }
 
-  for (const [code, description] of [
-    ['invalid_grant', 'login rate exceeded'],
-    ['rate_limit_exceeded', ''],
+  for (const [code, description, advice] of [
+    ['invalid_grant', 'login rate exceeded', /logged in too often/],
+    ['rate_limit_exceeded', '', /logged in too often/],
+    ['invalid_grant', 'session quota exceeded: concurrent sessions', /too many sessions/],
   ] as const) {
     test(`by ${code} (${description || 'no description'}) is waited out for minutes, and holds all`, () => {
       const error = refusal(400, code, description)
-      assert.match(error.message, /logged in too often/)
+      assert.match(error.message, advice)
       assert.ok(!error.message.includes(RENEWAL))
       assert.deepEqual([error.transient, error.retryAfterMs], [true, 300_000])
       const judgement = judge(error)
@@ -115,6 +118,7 @@ test('an answer of the API keeps its own advice, however its code is spelt', () 
     ['OrgLocked', /ask its owner/],
     ['INVALID_OPERATION_WITH_EXPIRED_PASSWORD', /Reset the password/],
     ['ExceededQuota', /daily allowance of bulk batches/],
+    ['TXN_SECURITY_NO_ACCESS', /policies of the app and the org/],
   ] as const) {
     const text = JSON.stringify([{ errorCode: code, message: 'No.' }])
     const rest = { retryAfterMs: null, redirectHost: null, secrets: [] }
