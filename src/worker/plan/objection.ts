@@ -32,7 +32,7 @@ function invalidRows(count: number, first: RefusedRow): RefusedError {
   return new RefusedError(
     'INVALID_ROWS',
     `${count} ${count === 1 ? 'row is no id' : 'rows are no ids'} that may be deleted; the first is ${show(first)}. ` +
-      'Nothing was deleted. See invalid.csv; correct the source, or go on without them by onInvalid "skip".',
+      'Nothing was deleted. See invalid.csv; correct the source, or go on without them by onInvalid "skip" (--on-invalid skip).',
   )
 }
 
