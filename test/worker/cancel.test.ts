@@ -46,24 +46,26 @@ describe('a request that is cancelled', () => {
     await cleared(world, id)
   })
 
-  test('ends its ingest job at once, though Salesforce leaves a look at it unanswered', async (t) => {
-    const world = await startWorld(t, { redis })
-    const { faults } = world.sandbox
-    faults.add({ on: 'job', action: { do: 'hold' } })
-    const stalled = faults.add({ on: 'get', nth: 1, action: { do: 'stall' } })
-    await world.startWorker()
-    const id = await submitIds(world, IDS.slice(0, 10))
-    await poll(async () =>
-      faults.list().some((f) => f.id === stalled.id && f.fired > 0) ? true : null,
-    )
-    await world.producer.cancel(id, { org: world.org })
-    const receipt = await receiptOf(world, id)
-    assert.deepEqual([receipt.status, receipt.outcome?.unprocessed], ['cancelled', 10])
-    assert.deepEqual(
-      receipt.ingestJobs.map(({ state }) => state),
-      ['Aborted'],
-    )
-  })
+  for (const on of ['create', 'upload', 'close', 'get'] as const) {
+    test(`ends at once, though Salesforce leaves the ${on} of its ingest job unanswered`, async (t) => {
+      const world = await startWorld(t, { redis })
+      const { faults } = world.sandbox
+      faults.add({ on: 'job', action: { do: 'hold' } })
+      const stalled = faults.add({ on, nth: 1, action: { do: 'stall' } })
+      await world.startWorker()
+      const id = await submitIds(world, IDS.slice(0, 10))
+      await poll(async () =>
+        faults.list().some((fault) => fault.id === stalled.id && fault.fired > 0) ? true : null,
+      )
+      await world.producer.cancel(id, { org: world.org })
+      const receipt = await receiptOf(world, id)
+      assert.deepEqual([receipt.status, receipt.outcome?.unprocessed], ['cancelled', 10])
+      assert.deepEqual(
+        jobsOf(world).map(({ state }) => state),
+        on === 'create' ? [] : ['Aborted'],
+      )
+    })
+  }
 
   test('while it waits for approval keeps its plan, and cannot be approved any more', async (t) => {
     const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 3 } })

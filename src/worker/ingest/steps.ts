@@ -8,21 +8,29 @@ import { csvBody, csvLength } from './upload.ts'
 
 /** The steps of an ingest job until it is closed, each from a checkpoint to the next. */
 
-export async function create({ order, deps, ctx }: Work): Promise<Step> {
+export async function create(work: Work): Promise<Step> {
+  const { order, deps, ctx } = work
   const { object, operation } = order
   if (await deps.visit.enter('start')) return unwanted({ step: 'create' }, deps)
-  const job = await deps.api.create({ object, operation }, ctx.signal)
+  const job = await unlessStopped((signal) => deps.api.create({ object, operation }, signal), work)
+  // It may be there all the same: a job that stays Open never runs.
+  if (job === STOPPED) return { step: 'create' }
   ctx.log.info({ ingestJob: job.id }, 'Ingest job created.')
   note({ ingestJob: job.id })
   return { step: 'upload', jobId: job.id }
 }
 
-export async function upload(jobId: string, { order, deps, ctx }: Work): Promise<Step> {
+export async function upload(jobId: string, work: Work): Promise<Step> {
+  const { order, deps, ctx } = work
   if (await deps.visit.enter('start')) return unwanted({ step: 'upload', jobId }, deps)
   const begun = ctx.clock.now()
   const bytes = csvLength(idsOf(order))
   const stream = csvBody(order.chunks, deps.staging)
-  await deps.api.upload(jobId, { bytes, stream }, ctx.signal)
+  const sent = await unlessStopped(
+    (signal) => deps.api.upload(jobId, { bytes, stream }, signal),
+    work,
+  )
+  if (sent === STOPPED) return redoUpload(jobId, work)
   deps.events.uploaded(bytes)
   deps.events.phaseEnded('upload', (ctx.clock.now() - begun) / 1000)
   return { step: 'close', jobId }
@@ -43,10 +51,12 @@ export async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<St
   return { step: 'create' }
 }
 
-export async function close(jobId: string, { deps, ctx }: Work): Promise<Step> {
+export async function close(jobId: string, work: Work): Promise<Step> {
+  const { deps, ctx } = work
   if (await deps.visit.enter('start')) return unwanted({ step: 'close', jobId }, deps)
   const since = ctx.clock.now()
-  await deps.api.close(jobId, ctx.signal)
+  const closed = await unlessStopped((signal) => deps.api.close(jobId, signal), work)
+  if (closed === STOPPED) return redoClose(jobId, work)
   return { step: 'wait', jobId, since }
 }
 
@@ -58,6 +68,27 @@ export async function redoClose(jobId: string, { deps, ctx }: Work): Promise<Ste
   // It may have been closed, have run, and be forgotten by now.
   if (job === null) return { step: 'collect', jobId }
   return job.state === 'Open' ? { step: 'close', jobId } : { step: 'wait', jobId, since }
+}
+
+export const STOPPED = Symbol('stopped')
+
+/**
+ * A call that is given up once the job is to stop, for a server may leave it unanswered for minutes.
+ * It may have taken effect then.
+ */
+export async function unlessStopped<T>(
+  call: (signal: AbortSignal) => Promise<T>,
+  { deps: { visit }, ctx }: Work,
+): Promise<T | typeof STOPPED> {
+  const signal = AbortSignal.any([ctx.signal, visit.stopped])
+  try {
+    return await call(signal)
+  } catch (error) {
+    if (ctx.signal.aborted || !signal.aborted) throw error
+    // Whoever is to try on behalf of all has learned nothing.
+    await visit.release()
+    return STOPPED
+  }
 }
 
 /** Nobody wants the job any more, and it has not been closed. No call was made for it. */

@@ -3,7 +3,7 @@ import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ing
 import { contradiction } from '../../shared/salesforce/matched-ingest.ts'
 import { pollInterval } from './poll.ts'
 import type { Step, Waiting, Work } from './step.ts'
-import { found } from './steps.ts'
+import { found, STOPPED, unlessStopped } from './steps.ts'
 
 /** Salesforce gives up on a batch after 20 tries of 5 minutes: a day is past every honest wait. */
 const LONGEST_WAIT_MS = 24 * 3600_000
@@ -29,7 +29,8 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
     return { ...at, stopped, abortedAt: now() }
   }
   const job = await look(at, work)
-  if (job === 'interrupted') return interrupted(at, work)
+  // The flag is read again before anything is done about it; the next look does not wait for that.
+  if (job === STOPPED) return { ...at }
   if (job !== null && !isTerminalState(job.state)) {
     if (job.state === 'Open') throw contradiction('get', 'the job is Open, after it was closed')
     const isSuspect = await see(job, at, work)
@@ -61,27 +62,13 @@ function stuck(at: Waiting): Step {
   return { step: 'lose', jobId: at.jobId, why: { code: 'JOB_STUCK', message } }
 }
 
-/** The job as it is. A server that does not answer keeps nobody from stopping a job. */
-async function look(
-  { jobId, stopped }: Waiting,
-  { deps, ctx }: Work,
-): Promise<IngestJobInfo | 'interrupted' | null> {
-  const stop = deps.visit.stopped
-  const isKnown = stopped !== undefined || stop.aborted
-  const signal = isKnown ? ctx.signal : AbortSignal.any([ctx.signal, stop])
-  try {
-    return await found(deps.api.get(jobId, signal))
-  } catch (error) {
-    if (ctx.signal.aborted || !signal.aborted) throw error
-    return 'interrupted'
-  }
-}
-
-/** No answer came, so whoever is to try on behalf of all has learned nothing. */
-async function interrupted(at: Waiting, { deps }: Work): Promise<Waiting> {
-  await deps.visit.release()
-  const asked = await deps.visit.enter('follow')
-  return asked === null ? at : { ...at, stopped: asked }
+/** The job as it is, or that it is to stop from now on. */
+function look({ jobId, stopped }: Waiting, work: Work) {
+  const { deps, ctx } = work
+  const isKnown = stopped !== undefined || deps.visit.stopped.aborted
+  return isKnown
+    ? found(deps.api.get(jobId, ctx.signal))
+    : unlessStopped((signal) => found(deps.api.get(jobId, signal)), work)
 }
 
 /** Sleeps until the next look; a job that is to stop from now on does not sleep on. */
