@@ -4,10 +4,11 @@ import { openOrgStore } from '../../../src/shared/org-store.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
 import { DEFAULT_ORG, type DeletionRequestInput } from '../../../src/shared/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
+import { poll } from '../../helpers/poll.ts'
 import { stagedBytes } from '../../helpers/staged-bytes.ts'
 import { type ServiceProcess, startServiceProcess } from './process.ts'
 
-/** Callers who repeat, under the same id, what got no answer, and a service that is killed meanwhile. */
+/** Callers who repeat, under the same id, what got no answer or 503, and a service that is killed meanwhile. */
 
 const READY = 'Producer started.'
 const IDS_EACH = 10
@@ -111,7 +112,11 @@ export async function submitThroughDeath(
   await inFlight(connections, calls(requests), async (k) => {
     const body = nthRequest(k)
     const call = (url: string) => post(agent, url, body)
-    const status = untilAnswered(service, call, () => unanswered++)
+    // 503 asks the caller to repeat the call: on a slow machine Redis may answer too late for one.
+    const status = poll(async () => {
+      const status = await untilAnswered(service, call, () => unanswered++)
+      return status === 503 ? null : status
+    })
     // With this call under way: at least one gets no answer.
     if (answered >= requests / 2) death ??= service.replace()
     const answer = await status
