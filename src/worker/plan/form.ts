@@ -13,6 +13,7 @@ import {
 } from './header.ts'
 import { BROKEN_FIRST_ROW, delimitersOf, type Split, splitsOf } from './split.ts'
 import { fromHeaderOn, headerFurtherDown } from './title-lines.ts'
+import { trimmed } from './unseen.ts'
 
 /** The head from its first row of data on, and the line of that. */
 interface Start {
@@ -47,7 +48,8 @@ export type Form = ColumnForm | TableForm
  * @throws RefusedError NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, BROKEN_CSV
  */
 export function formOf(head: Head, wanted: WantedColumn): Form {
-  const isNamed = wanted.column !== undefined
+  // A column without a name has no header that tells it from a title's empty cells.
+  const isNamed = trimmed(wanted.column ?? '') !== ''
   return formFrom((isNamed ? fromHeaderOn(head, wanted) : null) ?? head, wanted)
 }
 

@@ -185,6 +185,12 @@ const REFUSED: Record<string, Refusal> = {
     `Lead ID,Name\n${LEAD},Ann\n\nId,Name\n${X},Cy\n`,
     /Name the column with the option "column" \(--column\): its header/,
   ],
+  'a title beside empty cells, where the column has no name': [
+    'NO_ID_COLUMN',
+    `Contacts\nAs of 2026,\nId,Reports To\n${A},${X}\n`,
+    /named " "/,
+    { column: ' ' },
+  ],
   'a named header in line 21': [
     'NO_ID_COLUMN',
     `${'title\n'.repeat(20)}Key;x\n${A};1\n`,
