@@ -87,12 +87,16 @@ describe('a step of the connection that the server refuses', () => {
   })
 
   test('AUTH and a command that a start needs', async (t) => {
+    await admin.config('SET', 'requirepass', 'secret')
+    t.after(() => admin.config('SET', 'requirepass', ''))
     await admin.call('ACL', 'SETUSER', 'uninformed', 'on', '>secret', '~*', '&*', '+@all', '-info')
-    for (const [login, message] of [
-      ['nobody:wrong@', /WRONGPASS/],
-      ['uninformed:secret@', /NOPERM.*info.*docs\/deployment\.md/i],
+    for (const [url, message] of [
+      [at(0, 'nobody:wrong@'), /WRONGPASS/],
+      // The database's number is sent along: that it is refused, too, is not the reason.
+      [at(3, 'nobody:wrong@'), /\(WRONGPASS/],
+      [at(0, 'uninformed:secret@'), /NOPERM.*info.*docs\/deployment\.md/i],
     ] as const) {
-      const { redis } = open(t, at(0, login), 'wait')
+      const { redis } = open(t, url, 'wait')
       await assert.rejects(assertUsable(redis), (error) => {
         assert.ok(error instanceof RedisUnusableError, String(error))
         assert.match(error.message, message)

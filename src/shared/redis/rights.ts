@@ -58,6 +58,8 @@ export async function missingRights(redis: Client): Promise<MissingRights> {
   const probe = node.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
+    // The connection that it duplicates has asked; each round trip delays every start.
+    enableReadyCheck: false,
     // What is sent again would not be within the transaction.
     autoResendUnfulfilledCommands: false,
     commandTimeout: WITHIN_MS,
@@ -70,14 +72,14 @@ export async function missingRights(redis: Client): Promise<MissingRights> {
       () => false,
     )
     if (!isThere) return { needed: [], useful: [] }
+    // Alone: outside a transaction the others would be done.
     if ((await refusals(probe, ['multi'])).length > 0) return { needed: ['+multi'], useful: [] }
-    const needed = await refusals(probe, [...COMMANDS, ...(isCluster ? OF_A_CLUSTER : [])])
-    const keys = await refusals(
-      probe,
-      KEYS.map((key) => `exists ${key}`),
-    )
-    const useful = await refusals(probe, FOR_MORE)
-    return { needed: [...new Set([...needed, ...keys])], useful }
+    const touched = KEYS.map((key) => `exists ${key}`)
+    const [needed, useful] = await Promise.all([
+      refusals(probe, [...COMMANDS, ...(isCluster ? OF_A_CLUSTER : []), ...touched]),
+      refusals(probe, FOR_MORE),
+    ])
+    return { needed, useful }
   } finally {
     probe.disconnect()
   }
@@ -93,12 +95,13 @@ async function refusals(probe: Redis, commands: readonly string[]): Promise<read
       return probe.call(name, ...args.map((arg) => (arg === 'K' ? KEY : arg)))
     }),
   )
-  return commands.flatMap((text, i) => {
+  const rules = commands.flatMap((text, i) => {
     const answer = answers[i]
     const error = answer?.status === 'rejected' ? messageOf(answer.reason) : ''
     if (!error.startsWith('NOPERM')) return []
     return /\bkeys?\b/.test(error) ? [PATTERN] : [`+${ruleOf(text)}`]
   })
+  return [...new Set(rules)]
 }
 
 /** As an ACL names a command: `client|list`. */

@@ -40,6 +40,8 @@ export class StrictRedis extends Redis {
 
 /** What ioredis sends of itself and goes on without. */
 function isIgnored(error: Error, command: Item['command']): boolean {
+  // The login, which was sent along, is refused with a reason of its own.
+  if (error.message.startsWith('NOAUTH ')) return false
   const step = stepOf(command)
   return (
     step === 'SELECT' ||
