@@ -1,5 +1,5 @@
 import type { Producer, RequestView } from '../producer/producer.ts'
-import { systemClock } from '../shared/clock.ts'
+import { systemClock } from '../shared/base/clock.ts'
 import { isTerminal, type Receipt } from '../shared/receipt.ts'
 import type { RunningWorker } from '../worker/worker.ts'
 import { LostError } from './exit.ts'

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander'
-import { codeOf, ExpungeError, messageOf } from '../shared/errors.ts'
+import { codeOf, ExpungeError, messageOf } from '../shared/base/errors.ts'
 import { LedgerReplacedError } from '../shared/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/redis/trouble.ts'
 import { GoneError } from '../shared/submit/gone.ts'

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { styleText } from 'node:util'
-import { visible, visibleLines } from '../shared/visible.ts'
+import { visible, visibleLines } from '../shared/base/visible.ts'
 import type { Output } from './host.ts'
 
 /** How a word may be set apart where colours are wanted. */

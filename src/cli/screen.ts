@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { codeOf } from '../shared/errors.ts'
+import { codeOf } from '../shared/base/errors.ts'
 import type { Host, Input, Output } from './host.ts'
 import { type Paint, painter, shown, shownBytes } from './paint.ts'
 

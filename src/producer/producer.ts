@@ -1,5 +1,5 @@
-import { systemClock } from '../shared/clock.ts'
-import { ExpungeError } from '../shared/errors.ts'
+import { systemClock } from '../shared/base/clock.ts'
+import { ExpungeError } from '../shared/base/errors.ts'
 import type { Signature } from '../shared/ledger/signed.ts'
 import { orderDue } from '../shared/order-due.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
@@ -13,8 +13,8 @@ import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/
 import { type RequestView, viewOf, viewOfNew } from '../shared/request-view.ts'
 import { type Caller, submit } from '../shared/submit.ts'
 
+export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.ts'
 export { BudgetExceededError, type CallerLimits } from '../shared/caller-limits.ts'
-export { ConfigError, ExpungeError, RefusedError } from '../shared/errors.ts'
 export { LedgerReplacedError } from '../shared/ledger/connection.ts'
 export type { SignedAct } from '../shared/ledger/signed.ts'
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/receipt.ts'

@@ -1,5 +1,6 @@
-import { messageOf } from '../shared/errors.ts'
-import type { Logger } from '../shared/logger.ts'
+import { messageOf } from '../shared/base/errors.ts'
+import type { Logger } from '../shared/base/logger.ts'
+import { sparing } from '../shared/base/sparing.ts'
 import { PAUSED_BY } from '../shared/metrics/labels.ts'
 import type { Read, Reading } from '../shared/metrics/readings.ts'
 import { type OrgFacts, readOrgFacts } from '../shared/org-facts.ts'
@@ -8,7 +9,6 @@ import type { QueueName } from '../shared/queues.ts'
 import { memoryRatio } from '../shared/redis/memory.ts'
 import { troubleOf } from '../shared/redis/trouble.ts'
 import { connectRedis, type RedisClient, type RedisConfig } from '../shared/redis.ts'
-import { sparing } from '../shared/sparing.ts'
 
 /**
  * Facts that all processes share, read from Redis when they are asked for: every producer tells the

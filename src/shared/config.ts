@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { ConfigError, type ConfigProblem } from './base/errors.ts'
 import { type CallbackConfig, readCallbacks } from './config/callbacks.ts'
 import { readConfigFile } from './config/config-file.ts'
 import {
@@ -15,7 +16,6 @@ import { Settings } from './config/settings.ts'
 import { stateFolder } from './config/state-folder.ts'
 import { readTracing, type TracingConfig } from './config/tracing.ts'
 import type { YamlSection } from './config/yaml-section.ts'
-import { ConfigError, type ConfigProblem } from './errors.ts'
 import type { DeletableObject } from './objects.ts'
 import type { RedisConfig } from './redis.ts'
 import type { ProxyEnv } from './salesforce/agents.ts'

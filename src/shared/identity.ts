@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ExpungeError } from './errors.ts'
+import { ExpungeError } from './base/errors.ts'
 import { runScript, script } from './ledger/script.ts'
 import type { OrgStore } from './org-store.ts'
 import type { ResultsStore } from './results.ts'

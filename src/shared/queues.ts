@@ -1,6 +1,6 @@
 import { type JobsOptions, Queue } from 'bullmq'
 import { z } from 'zod'
-import { effect } from './effect.ts'
+import { effect } from './base/effect.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import type { StatusChange } from './ledger/outbox.ts'
 import { queueTelemetry } from './queue-telemetry.ts'

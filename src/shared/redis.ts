@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import { redisUrlProblem } from './base/redis-url.ts'
 import { COMMAND_MS, FailFastCluster } from './redis/fail-fast-cluster.ts'
 import { PatientCluster, PatientRedis } from './redis/patient.ts'
 import { loginOf, type RedisPlace, type RedisTls, tlsOptions } from './redis/place.ts'
 import { StrictRedis } from './redis/strict.ts'
 import { detailOf, isVague, type RedisTrouble, RedisUnavailableError } from './redis/trouble.ts'
-import { redisUrlProblem } from './redis/url.ts'
 import { RedisUnusableError } from './redis/usable.ts'
 import { whyAway } from './redis/why-away.ts'
 

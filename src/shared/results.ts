@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { codeOf } from './errors.ts'
+import { codeOf } from './base/errors.ts'
 import type { Receipt, ResultFile } from './receipt.ts'
 import { earlierName, filesIn, moveFiles, removeFolder } from './results/folders.ts'
 import { type Joined, joinParts, partsFolder, removeParts } from './results/parts.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { ExpungeError, messageOf } from './base/errors.ts'
 import { BudgetExceededError, type CallerLimits } from './caller-limits.ts'
-import { ExpungeError, messageOf } from './errors.ts'
 import type { GuardRails } from './guard-rails.ts'
 import type { Acceptance, Submission } from './ledger/accept.ts'
 import type { RequestRecord } from './ledger/record.ts'

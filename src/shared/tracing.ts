@@ -1,5 +1,5 @@
+import type { Logger } from './base/logger.ts'
 import type { TracingConfig } from './config.ts'
-import type { Logger } from './logger.ts'
 
 export interface TracingOptions {
   readonly role: 'producer' | 'worker'

@@ -1,5 +1,5 @@
+import type { Context } from '../shared/base/context.ts'
 import { startPostman } from './callbacks/outbox.ts'
-import type { Context } from './context.ts'
 import { startRequestsWorker } from './express.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Process } from './jobs-in-hand.ts'

@@ -1,9 +1,9 @@
+import type { Context } from '../shared/base/context.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { Receipt } from '../shared/receipt.ts'
 import { lotBeside } from '../shared/request.ts'
 import { type ResultsStore, ResultsStoreError } from '../shared/results.ts'
-import type { Context } from './context.ts'
 
 /** What is done for a request that has its receipt: in the results store, and with what it staged. */
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../shared/clock.ts'
+import type { Clock } from '../shared/base/clock.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { Salesforce } from '../shared/salesforce/client.ts'

@@ -1,5 +1,5 @@
 import { type Job, type JobJson, Worker } from 'bullmq'
-import { RefusedError } from '../shared/errors.ts'
+import { RefusedError } from '../shared/base/errors.ts'
 import { REQUEST_BYTES } from '../shared/request.ts'
 
 const hindrances = new WeakMap<Job, RefusedError>()

@@ -1,3 +1,4 @@
+import type { Context } from '../shared/base/context.ts'
 import type { GuardRails } from '../shared/guard-rails.ts'
 import type { ChunkListing, RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
@@ -9,7 +10,6 @@ import {
   type ResultKind,
   type ResultsStore,
 } from '../shared/results.ts'
-import type { Context } from './context.ts'
 import type { EndedChunk, Ending } from './ending.ts'
 
 /**

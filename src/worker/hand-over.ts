@@ -1,5 +1,5 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
-import { effect } from '../shared/effect.ts'
+import { effect } from '../shared/base/effect.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { HAND_OVER_PRIORITY } from '../shared/queues.ts'
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '../shared/clock.ts'
+import { systemClock } from '../shared/base/clock.ts'
+import type { Context } from '../shared/base/context.ts'
+import { endsWithin } from '../shared/base/shutdown.ts'
+import { unlessAborted } from '../shared/base/unless-aborted.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { BEAT_MS, beat, leave } from '../shared/presence.ts'
-import { endsWithin } from '../shared/shutdown.ts'
-import { unlessAborted } from '../shared/unless-aborted.ts'
-import type { Context } from './context.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /** A worker without jobs learns here that the ledger is another one by now. */

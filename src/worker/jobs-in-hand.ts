@@ -1,12 +1,12 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
-import type { Clock } from '../shared/clock.ts'
-import { codeOrNameOf } from '../shared/errors.ts'
-import type { Logger } from '../shared/logger.ts'
+import type { Clock } from '../shared/base/clock.ts'
+import { type Context, NotOursError, ShutdownError } from '../shared/base/context.ts'
+import { codeOrNameOf } from '../shared/base/errors.ts'
+import type { Logger } from '../shared/base/logger.ts'
+import { note } from '../shared/base/note.ts'
 import type { Metrics } from '../shared/metrics.ts'
-import { note } from '../shared/note.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { QueueName } from '../shared/queues.ts'
-import { type Context, NotOursError, ShutdownError } from './context.ts'
 
 export type Process = (job: Job, token: string, ctx: Context) => Promise<unknown>
 

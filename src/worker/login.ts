@@ -1,8 +1,8 @@
-import { messageOf } from '../shared/errors.ts'
+import type { Context } from '../shared/base/context.ts'
+import { messageOf } from '../shared/base/errors.ts'
 import type { Identity, Salesforce } from '../shared/salesforce/client.ts'
 import { SalesforceError } from '../shared/salesforce/errors.ts'
 import { proxyProblem } from '../shared/salesforce/proxy-refusal.ts'
-import type { Context } from './context.ts'
 import { retryDelay } from './ingest/poll.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { Context } from './context.ts'
+import type { Context } from '../shared/base/context.ts'
 
 /** Something that a worker does again and again beside its jobs. */
 export interface Loop {

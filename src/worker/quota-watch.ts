@@ -1,13 +1,13 @@
-import { systemClock } from '../shared/clock.ts'
-import { messageOf } from '../shared/errors.ts'
+import { systemClock } from '../shared/base/clock.ts'
+import type { Context } from '../shared/base/context.ts'
+import { messageOf } from '../shared/base/errors.ts'
+import { unlessAborted } from '../shared/base/unless-aborted.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import { saveQuota } from '../shared/quota.ts'
 import { redisNow } from '../shared/redis/server-clock.ts'
 import type { Salesforce } from '../shared/salesforce/client.ts'
 import { SalesforceError, WrongOrgError } from '../shared/salesforce/errors.ts'
 import type { Quota } from '../shared/salesforce/quota.ts'
-import { unlessAborted } from '../shared/unless-aborted.ts'
-import type { Context } from './context.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**

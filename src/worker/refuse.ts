@@ -1,5 +1,6 @@
 import type { Job } from 'bullmq'
-import { writeAudit } from '../shared/audit.ts'
+import { writeAudit } from '../shared/base/audit.ts'
+import type { Context } from '../shared/base/context.ts'
 import { OBJECT_NAME } from '../shared/objects.ts'
 import type { ReceiptError, Status } from '../shared/receipt.ts'
 import {
@@ -9,7 +10,6 @@ import {
   type StoredRequest,
   toStored,
 } from '../shared/request.ts'
-import type { Context } from './context.ts'
 import { generatedId, idByJob } from './door/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 

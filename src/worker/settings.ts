@@ -1,6 +1,6 @@
+import type { Logger } from '../shared/base/logger.ts'
 import type { Config, OrgConfig } from '../shared/config.ts'
 import { runScript, script } from '../shared/ledger/script.ts'
-import type { Logger } from '../shared/logger.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 
 const SHARE = script('share-settings', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)

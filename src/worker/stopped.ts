@@ -1,3 +1,4 @@
+import type { Context } from '../shared/base/context.ts'
 import { FALSE_ALARM } from '../shared/ledger/brake.ts'
 import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
@@ -6,7 +7,6 @@ import type { OrgStore } from '../shared/org-store.ts'
 import type { ReceiptError, TerminalStatus } from '../shared/receipt.ts'
 import type { StoredRequest } from '../shared/request.ts'
 import type { ResultsStore } from '../shared/results.ts'
-import type { Context } from './context.ts'
 import { endUnprocessed } from './ingest/unprocessed.ts'
 
 /** Requests that end before their time: cancelled, past their deadline, or stopped by the brake. */

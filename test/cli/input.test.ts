@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { UsageError } from '../../src/cli/exit.ts'
 import { readInput, rootOf, toRequest } from '../../src/cli/input.ts'
 import type { InputFlags } from '../../src/cli/input-flags.ts'
-import { RefusedError } from '../../src/shared/errors.ts'
+import { RefusedError } from '../../src/shared/base/errors.ts'
 
 const TERMS = {
   org: 'default',

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { Clock } from '../../src/shared/clock.ts'
+import type { Clock } from '../../src/shared/base/clock.ts'
 import { createSalesforce, type Salesforce } from '../../src/shared/salesforce/client.ts'
 import type { Credentials } from '../../src/shared/salesforce/credentials.ts'
 import { type Replay, startReplay } from './replay.ts'

@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createBrotliDecompress } from 'node:zlib'
 import puppeteer, { type Browser, type Page } from 'puppeteer-core'
-import { messageOf } from '../../src/shared/errors.ts'
+import { messageOf } from '../../src/shared/base/errors.ts'
 
 interface Scope {
   after(fn: () => Promise<void>): void

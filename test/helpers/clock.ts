@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../src/shared/clock.ts'
+import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
 
 /** No sleep takes longer in the test's time; each gets its turn all the same. */
 const LONGEST_MS = 10

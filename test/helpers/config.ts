@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { ConfigError } from '../../src/shared/base/errors.ts'
 import { loadConfig, type Need } from '../../src/shared/config.ts'
-import { ConfigError } from '../../src/shared/errors.ts'
 
 export const NOTHING_NEEDED: Need = { redis: 'optional', salesforce: 'none' }
 

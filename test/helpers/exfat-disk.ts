@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { getuid } from 'node:process'
 import { promisify } from 'node:util'
 import { type Packaged, unpackDebianPackage } from '../../src/cli/embedded-redis/debian-package.ts'
-import { messageOf } from '../../src/shared/errors.ts'
+import { messageOf } from '../../src/shared/base/errors.ts'
 
 /**
  * A real file system without hard links, modes of its own and colons in names: exFAT by FUSE, of the

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { z } from 'zod'
 import { type Packaged, unpackDebianPackage } from '../../src/cli/embedded-redis/debian-package.ts'
-import { messageOf } from '../../src/shared/errors.ts'
+import { messageOf } from '../../src/shared/base/errors.ts'
 import { startMortal } from './mortal.ts'
 
 /**

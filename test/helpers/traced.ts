@@ -1,5 +1,5 @@
 import { ROOT_CONTEXT, trace } from '@opentelemetry/api'
-import { createLogger } from '../../src/shared/logger.ts'
+import { createLogger } from '../../src/shared/base/logger.ts'
 import { startTracing } from '../../src/shared/tracing.ts'
 import { type Collector, startCollector } from './collector.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { RefusedError } from '../../src/shared/errors.ts'
+import { RefusedError } from '../../src/shared/base/errors.ts'
 import {
   bodyHash,
   MAX_INLINE_IDS,

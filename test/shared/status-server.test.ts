@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { describe, test } from 'node:test'
 import { Registry } from 'prom-client'
-import { ConfigError } from '../../src/shared/errors.ts'
+import { ConfigError } from '../../src/shared/base/errors.ts'
 import { createMetrics } from '../../src/shared/metrics.ts'
 import { startStatusServer } from '../../src/shared/status-server.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { type Clock, systemClock } from '../../src/shared/clock.ts'
+import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'

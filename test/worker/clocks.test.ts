@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createProducer } from '../../src/producer/producer.ts'
-import { type Clock, systemClock } from '../../src/shared/clock.ts'
+import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
 import { openServerClock, redisNow } from '../../src/shared/redis/server-clock.ts'
 import { connectRedis } from '../../src/shared/redis.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'

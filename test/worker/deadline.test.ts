@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { systemClock } from '../../src/shared/clock.ts'
+import { systemClock } from '../../src/shared/base/clock.ts'
 import { assertAccount, cleared } from '../helpers/account.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, linesOf, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pino } from 'pino'
-import { ConfigError } from '../../src/shared/errors.ts'
+import { ConfigError } from '../../src/shared/base/errors.ts'
 import type { Identity } from '../../src/shared/salesforce/client.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../src/shared/salesforce/fault.ts'
 import { login } from '../../src/worker/login.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { ShutdownError } from '../../src/worker/context.ts'
+import { ShutdownError } from '../../src/shared/base/context.ts'
 import { NoRoomError } from '../../src/worker/plan/memory-gate.ts'
 import { planRequest } from '../../src/worker/plan/planner.ts'
 import { cleared } from '../helpers/account.ts'

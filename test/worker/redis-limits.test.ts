@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { createLogger } from '../../src/shared/logger.ts'
+import { createLogger } from '../../src/shared/base/logger.ts'
 import { openOrgStore } from '../../src/shared/org-store.ts'
 import type { WorkOrders } from '../../src/shared/queues.ts'
 import { connectRedis } from '../../src/shared/redis.ts'

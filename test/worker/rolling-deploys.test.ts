@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { type Job, Worker } from 'bullmq'
-import { createLogger } from '../../src/shared/logger.ts'
+import { createLogger } from '../../src/shared/base/logger.ts'
 import type { QueueName } from '../../src/shared/queues.ts'
 import { connectRedis } from '../../src/shared/redis.ts'
 import { attemptsSpent } from '../helpers/attempts.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { startService } from '../../src/producer/http/start.ts'
-import { createLogger } from '../../src/shared/logger.ts'
+import { createLogger } from '../../src/shared/base/logger.ts'
 import type { RedisConfig } from '../../src/shared/redis.ts'
 import { startWorker } from '../../src/worker/worker.ts'
 import { startRedis } from '../helpers/redis.ts'

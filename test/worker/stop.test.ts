@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Clock, systemClock } from '../../src/shared/clock.ts'
+import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
 import { leapingClock } from '../helpers/clock.ts'
 import { linesOf, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'

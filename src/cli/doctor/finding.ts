@@ -1,5 +1,5 @@
-import { ExpungeError, messageOf } from '../../shared/errors.ts'
-import { visible } from '../../shared/visible.ts'
+import { ExpungeError, messageOf } from '../../shared/base/errors.ts'
+import { visible } from '../../shared/base/visible.ts'
 import type { Paint } from '../paint.ts'
 
 /** One thing looked at. `warn` will do; with `fail` a deletion cannot work. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
+import { ExpungeError } from '../../shared/base/errors.ts'
+import type { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, showRedis } from '../../shared/config.ts'
-import { ExpungeError } from '../../shared/errors.ts'
 import { type MissingRights, missingRights } from '../../shared/redis/rights.ts'
 import { detailOf, explained } from '../../shared/redis/trouble.ts'
 import { withReason } from '../../shared/redis/why-away.ts'
@@ -13,7 +14,6 @@ import {
   type RedisFacts,
   RedisUnavailableError,
 } from '../../shared/redis.ts'
-import type { Closers } from '../../shared/shutdown.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
 import { findRedisServer } from '../embedded-redis/find-server.ts'
 import { bytes, counted, percent } from '../render/numbers.ts'

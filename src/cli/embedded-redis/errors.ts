@@ -1,4 +1,4 @@
-import { ExpungeError } from '../../shared/errors.ts'
+import { ExpungeError } from '../../shared/base/errors.ts'
 
 export type EmbeddedRedisErrorCode =
   /** Neither on the PATH nor from a package; the message says what to install. */

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 
 export interface Lock {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { codeOf } from '../../shared/errors.ts'
+import { codeOf } from '../../shared/base/errors.ts'
 import { askRedis, serverInfo } from './ask.ts'
 
 const run = promisify(execFile)

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/base/errors.ts'
 import type { Env } from './redis-version.ts'
 
 const run = promisify(execFile)

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { chmod, lstat, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import { distrust, isOpenToOthers } from './trusted-path.ts'
 

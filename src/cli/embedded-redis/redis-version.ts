@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/base/errors.ts'
 
 /** What the environment of a process may hold. */
 export type Env = Readonly<Record<string, string | undefined>>

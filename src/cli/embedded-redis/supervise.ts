@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import type { RedisProcess } from './redis-process.ts'
 

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { lstat, readdir, readFile, readlink, realpath } from 'node:fs/promises'
 import { join, resolve, sep } from 'node:path'
-import { codeOf } from '../../shared/errors.ts'
+import { codeOf } from '../../shared/base/errors.ts'
 
 /**
  * Whether another user of the machine decides what lies at a path. A program is run, a library is

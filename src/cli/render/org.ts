@@ -1,5 +1,5 @@
+import { visible } from '../../shared/base/visible.ts'
 import type { Identity } from '../../shared/salesforce/client.ts'
-import { visible } from '../../shared/visible.ts'
 import type { Paint } from '../paint.ts'
 
 /** `PRODUCTION`, so that nobody overlooks it. */

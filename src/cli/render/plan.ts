@@ -1,7 +1,7 @@
+import { visible } from '../../shared/base/visible.ts'
 import type { Plan } from '../../shared/receipt.ts'
 import type { StoredRequest } from '../../shared/request.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
-import { visible } from '../../shared/visible.ts'
 import type { Paint } from '../paint.ts'
 import { count, counted } from './numbers.ts'
 import { columns } from './table.ts'

@@ -1,4 +1,4 @@
-import { systemClock } from '../../shared/clock.ts'
+import { systemClock } from '../../shared/base/clock.ts'
 import type { Config, OrgConfig } from '../../shared/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/connect.ts'

@@ -1,4 +1,4 @@
-import { systemClock } from '../../shared/clock.ts'
+import { systemClock } from '../../shared/base/clock.ts'
 import { RedisUnavailableError, troubleOf } from '../../shared/redis/trouble.ts'
 import type { Screen } from '../screen.ts'
 

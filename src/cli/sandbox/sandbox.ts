@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
-import { codeOf, messageOf } from '../../shared/errors.ts'
+import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
 import { catchInterrupts } from '../run/interrupts.ts'

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/base/errors.ts'
 import { assertNotCompressed } from './content-encoding.ts'
 import { createFairShare } from './fair-share.ts'
 import { jsonShape } from './json-shape.ts'

@@ -1,9 +1,9 @@
 import { isAbsolute } from 'node:path'
+import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts'
 import { Environment } from '../../shared/config/environment.ts'
 import { type Form, Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
-import { ConfigError, type ConfigProblem } from '../../shared/errors.ts'
 import { OBJECT_NAME } from '../../shared/objects.ts'
 import {
   OPERATIONS,

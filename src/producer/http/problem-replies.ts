@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from '../../shared/logger.ts'
+import type { Logger } from '../../shared/base/logger.ts'
 import { callOf } from './audit.ts'
 import { addFacts } from './call-facts.ts'
 import { noSuchRoute, problemAnswer } from './problem.ts'

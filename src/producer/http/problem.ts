@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
+import { codeOf, ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { BudgetExceededError } from '../../shared/caller-limits.ts'
-import { codeOf, ExpungeError, messageOf } from '../../shared/errors.ts'
 import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import { troubleOf } from '../../shared/redis/trouble.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'

@@ -1,4 +1,4 @@
-import { effect } from '../../shared/effect.ts'
+import { effect } from '../../shared/base/effect.ts'
 import { bareScript, evaluateBare } from '../../shared/redis/bare-script.ts'
 import { explained } from '../../shared/redis/trouble.ts'
 import type { RedisClient } from '../../shared/redis.ts'

@@ -1,5 +1,5 @@
+import type { Logger } from '../../shared/base/logger.ts'
 import type { Receiver } from '../../shared/config/callbacks.ts'
-import type { Logger } from '../../shared/logger.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import type { Producer } from '../producer.ts'

@@ -1,5 +1,5 @@
+import { endsWithin } from '../../shared/base/shutdown.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
-import { endsWithin } from '../../shared/shutdown.ts'
 import type { Patience } from './limits.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
+import { isAtOrUnder } from '../../shared/base/within.ts'
 import type { DeletionRequest } from '../../shared/request.ts'
-import { isAtOrUnder } from '../../shared/within.ts'
 
 type Source = DeletionRequest['source']
 

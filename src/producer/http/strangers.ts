@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../../shared/clock.ts'
-import { networkOf } from '../../shared/ip-network.ts'
+import { type Clock, systemClock } from '../../shared/base/clock.ts'
+import { networkOf } from '../../shared/base/ip-network.ts'
 
 /** Calls without a valid key that one address may make: so many at once, then as many as a minute gives back. */
 const PER_MINUTE = 60

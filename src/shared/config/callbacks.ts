@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ConfigProblem } from '../errors.ts'
-import { type Network, parseNetwork } from '../ip-network.ts'
+import type { ConfigProblem } from '../base/errors.ts'
+import { type Network, parseNetwork } from '../base/ip-network.ts'
 import { canonicalHost, HOST } from './network.ts'
 import { type Form, Settings } from './settings.ts'
 import { compareNarrowness, matches, URL_PATTERN, type UrlPattern } from './url-pattern.ts'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { type ConfigProblem, codeOf } from '../errors.ts'
-import { readTextFile, whyUnreadable } from '../text-file.ts'
+import { type ConfigProblem, codeOf } from '../base/errors.ts'
+import { readTextFile, whyUnreadable } from '../base/text-file.ts'
 import { CONFIG_VARIABLE, type Environment } from './environment.ts'
 import { kindOf, type Mapping, YamlSection } from './yaml-section.ts'
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ConfigProblem } from '../errors.ts'
+import type { ConfigProblem } from '../base/errors.ts'
 import type { ProxyEnv } from '../salesforce/agents.ts'
 import { proxyUrl } from '../salesforce/proxy.ts'
 import type { Variables } from './environment.ts'

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.ts'
+import type { ConfigProblem } from '../base/errors.ts'
 import {
   BUILT_IN_OBJECTS,
   type DeletableObject,

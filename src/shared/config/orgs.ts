@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.ts'
+import type { ConfigProblem } from '../base/errors.ts'
 import { canonicalId, to18 } from '../record-id.ts'
 import { DEFAULT_ORG, ORG_NAME } from '../request.ts'
 import type { Credentials } from '../salesforce/credentials.ts'

@@ -1,5 +1,5 @@
-import type { ConfigProblem } from '../errors.ts'
-import { parseRedisUrl, redisUrlProblem } from '../redis/url.ts'
+import type { ConfigProblem } from '../base/errors.ts'
+import { parseRedisUrl, redisUrlProblem } from '../base/redis-url.ts'
 import type { RedisConfig } from '../redis.ts'
 import type { Environment } from './environment.ts'
 import { hostAndPort } from './network.ts'

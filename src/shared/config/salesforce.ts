@@ -1,4 +1,5 @@
-import { ConfigError } from '../errors.ts'
+import { ConfigError } from '../base/errors.ts'
+import type { SecretFile } from '../base/secret-file.ts'
 import {
   assertHttps,
   type Credentials,
@@ -6,7 +7,6 @@ import {
   isToken,
   jwtAudience,
 } from '../salesforce/credentials.ts'
-import type { SecretFile } from '../secret-file.ts'
 import type { Form, Settings } from './settings.ts'
 
 /** The ways to log in, each with all that it needs. */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
-import type { ConfigProblem } from '../errors.ts'
-import { isOneLine, readSecretFile, type SecretFile, withoutEnd } from '../secret-file.ts'
-import { whyUnreadable } from '../text-file.ts'
+import type { ConfigProblem } from '../base/errors.ts'
+import { isOneLine, readSecretFile, type SecretFile, withoutEnd } from '../base/secret-file.ts'
+import { whyUnreadable } from '../base/text-file.ts'
 import type { Setting, Source } from './source.ts'
 
 export interface Range {

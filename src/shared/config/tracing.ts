@@ -1,4 +1,4 @@
-import type { ConfigProblem } from '../errors.ts'
+import type { ConfigProblem } from '../base/errors.ts'
 import type { Environment } from './environment.ts'
 import { type Form, Settings } from './settings.ts'
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { ConfigProblem } from '../errors.ts'
+import type { ConfigProblem } from '../base/errors.ts'
 import type { Environment } from './environment.ts'
 import type { Setting, Source } from './source.ts'
 import { suggest } from './suggestion.ts'

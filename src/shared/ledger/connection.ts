@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { ExpungeError } from '../errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 import { bareScript, evaluateBare } from '../redis/bare-script.ts'
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'

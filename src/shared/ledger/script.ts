@@ -1,4 +1,4 @@
-import { effect } from '../effect.ts'
+import { effect } from '../base/effect.ts'
 import { bareScript, evaluateBare, type Script } from '../redis/bare-script.ts'
 import { type LedgerConnection, OTHER_LEDGER } from './connection.ts'
 

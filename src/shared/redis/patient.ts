@@ -1,5 +1,5 @@
 import { Command, type Redis } from 'ioredis'
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../base/errors.ts'
 import { BaseCluster } from './base-cluster.ts'
 import { StrictRedis } from './strict.ts'
 import { isLasting, type RedisTrouble, RedisUnavailableError, troubleOf } from './trouble.ts'

@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis'
-import { ExpungeError } from '../errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 import type { RedisClient } from '../redis.ts'
 import { RedisUnavailableError } from './trouble.ts'
 import { RedisUnusableError } from './usable.ts'

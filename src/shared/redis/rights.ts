@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
-import { messageOf } from '../errors.ts'
+import { messageOf } from '../base/errors.ts'
 
 type Client = Redis | Cluster
 

@@ -1,4 +1,4 @@
-import { codeOf, ExpungeError, messageOf } from '../errors.ts'
+import { codeOf, ExpungeError, messageOf } from '../base/errors.ts'
 
 /**
  * What is wrong with Redis itself, whatever it was asked: none of it is the fault of a command, and

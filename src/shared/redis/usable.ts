@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis'
-import { ExpungeError } from '../errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 import { type MissingRights, missingRights } from './rights.ts'
 import { detailOf, isLasting, RedisUnavailableError, troubleOf } from './trouble.ts'
 

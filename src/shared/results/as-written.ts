@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { codeOf } from '../errors.ts'
+import { codeOf } from '../base/errors.ts'
 import type { ResultFile } from '../receipt.ts'
 
 const BLOCK_BYTES = 512 * 1024

@@ -1,4 +1,4 @@
-import { ExpungeError, messageOf } from '../errors.ts'
+import { ExpungeError, messageOf } from '../base/errors.ts'
 
 /** The results directory cannot be used now: not there, full, not writable, or another store. */
 export class ResultsStoreError extends ExpungeError {

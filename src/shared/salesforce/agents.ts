@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { ConfigError } from '../errors.ts'
+import { ConfigError } from '../base/errors.ts'
 import { exemptBy, proxyUrl } from './proxy.ts'
 
 /** The variables that name the proxy, in either case, from wherever the settings come. */

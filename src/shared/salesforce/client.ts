@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../clock.ts'
-import { ExpungeError } from '../errors.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { ExpungeError } from '../base/errors.ts'
 import { type Login, loginFlow } from './auth.ts'
 import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'

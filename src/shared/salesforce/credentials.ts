@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { isIPv4 } from 'node:net'
-import { ConfigError } from '../errors.ts'
-import type { SecretFile } from '../secret-file.ts'
+import { ConfigError } from '../base/errors.ts'
+import type { SecretFile } from '../base/secret-file.ts'
 
 /**
  * How to log in to an org. Urls carry no path; secrets are plain strings that never reach a log, a

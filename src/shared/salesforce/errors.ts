@@ -1,5 +1,5 @@
-import { ExpungeError } from '../errors.ts'
-import { visible } from '../visible.ts'
+import { ExpungeError } from '../base/errors.ts'
+import { visible } from '../base/visible.ts'
 import type { Operation } from './operation.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { readError, readJson } from './answer.ts'
 import { SalesforceError } from './errors.ts'
 import { retrying } from './retry.ts'

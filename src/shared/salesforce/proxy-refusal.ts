@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts'
+import { ConfigError } from '../base/errors.ts'
 import { SalesforceError } from './errors.ts'
 import type { Operation } from './operation.ts'
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isIn, type Network, parseNetwork } from '../ip-network.ts'
+import { isIn, type Network, parseNetwork } from '../base/ip-network.ts'
 
 /**
  * `HTTPS_PROXY` and `NO_PROXY` as curl reads them. Node's own agents take an entry `salesforce.com`

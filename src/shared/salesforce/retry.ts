@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { SalesforceError } from './errors.ts'
 
 /** Tries of one call, the first included. What outlasts them is the caller's to wait out. */

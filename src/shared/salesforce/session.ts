@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import { unlessAborted } from '../unless-aborted.ts'
+import type { Clock } from '../base/clock.ts'
+import { unlessAborted } from '../base/unless-aborted.ts'
 import { SalesforceError } from './errors.ts'
 
 /** Where to call, and the token that opens it. */

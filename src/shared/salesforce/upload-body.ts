@@ -1,4 +1,4 @@
-import { ExpungeError } from '../errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 
 /** A CSV on its way to Salesforce. */
 export interface UploadBody {

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib'
-import { ExpungeError } from '../errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 
 /** One zstd frame (RFC 8878) of staged bytes. */
 

@@ -1,4 +1,4 @@
-import { ExpungeError } from '../errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 import type { Submission } from '../ledger/accept.ts'
 import type { Tombstone } from '../ledger/tombstone.ts'
 import type { TerminalStatus } from '../receipt.ts'

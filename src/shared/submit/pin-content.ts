@@ -1,4 +1,4 @@
-import { RefusedError, SourceError } from '../errors.ts'
+import { RefusedError, SourceError } from '../base/errors.ts'
 import type { DeletionRequest } from '../request.ts'
 import { contentOfFile, type SourceFile } from '../source-file.ts'
 

@@ -18,9 +18,9 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
+import { endsWithin } from '../base/shutdown.ts'
 import type { TracingConfig } from '../config.ts'
 import { setQueueTelemetry } from '../queue-telemetry.ts'
-import { endsWithin } from '../shutdown.ts'
 import type { TracingOptions } from '../tracing.ts'
 import { AsyncContext } from './context.ts'
 import { traceEffects } from './effects.ts'

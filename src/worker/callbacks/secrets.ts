@@ -1,8 +1,8 @@
+import { ConfigError, messageOf } from '../../shared/base/errors.ts'
+import type { Logger } from '../../shared/base/logger.ts'
+import { readSecretFile, withoutEnd } from '../../shared/base/secret-file.ts'
+import { whyUnreadable } from '../../shared/base/text-file.ts'
 import type { Receiver } from '../../shared/config/callbacks.ts'
-import { ConfigError, messageOf } from '../../shared/errors.ts'
-import type { Logger } from '../../shared/logger.ts'
-import { readSecretFile, withoutEnd } from '../../shared/secret-file.ts'
-import { whyUnreadable } from '../../shared/text-file.ts'
 
 /** What the callbacks to one receiver are signed with. */
 export interface CallbackSecrets {

@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq'
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 
 /** `<name>:<id>:<end>:<time zone>:<interval>`, as BullMQ up to 5.0 called what repeats. */
 const OLD_KEY_PARTS = 5

@@ -1,10 +1,10 @@
+import { type Context, NotOursError } from '../../shared/base/context.ts'
+import { note } from '../../shared/base/note.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'
-import { note } from '../../shared/note.ts'
 import { orderDue } from '../../shared/order-due.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import { type Context, NotOursError } from '../context.ts'
 import type { CollectedChunk } from './resend.ts'
 import { codeLabel } from './row-error.ts'
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { type Context, LaterError } from '../../shared/base/context.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import {
   type ChunkListing,
@@ -11,7 +12,6 @@ import type { StoredRequest } from '../../shared/request.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { matchedIngest, RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import { StagingError } from '../../shared/staging.ts'
-import { type Context, LaterError } from '../context.ts'
 import type { EndedChunk } from '../ending.ts'
 import { IdSet } from '../id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'

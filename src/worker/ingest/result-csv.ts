@@ -1,4 +1,4 @@
-import { ExpungeError } from '../../shared/errors.ts'
+import { ExpungeError } from '../../shared/base/errors.ts'
 import { type CsvRecord, eachRecord } from './csv-records.ts'
 
 /**

@@ -1,5 +1,5 @@
+import type { Context } from '../../shared/base/context.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { Context } from '../context.ts'
 import type { LifecycleDeps } from './step.ts'
 
 /** Without any change for so long a job counts as stalled: reported, not touched. */

@@ -1,5 +1,5 @@
+import { note } from '../../shared/base/note.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
-import { note } from '../../shared/note.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Checkpoint } from './checkpoint.ts'

@@ -1,3 +1,4 @@
+import type { Context } from '../../shared/base/context.ts'
 import {
   type ChunkListing,
   type ChunkRef,
@@ -8,7 +9,6 @@ import { NO_OUTCOME } from '../../shared/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
-import type { Context } from '../context.ts'
 import { commitParts, lineOf } from './chunk-book.ts'
 import type { CollectedChunk } from './resend.ts'
 import type { Refusal } from './step.ts'

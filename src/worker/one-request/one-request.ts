@@ -1,5 +1,5 @@
+import type { Context } from '../../shared/base/context.ts'
 import type { AtWork, Chores, IngestQueue } from '../all-requests.ts'
-import type { Context } from '../context.ts'
 import { type Loop, startLoop } from '../loop.ts'
 import { makeRoomFrom, startRoomMaker } from '../make-room.ts'
 import { fileAgain, type SweepDeps, sweepRequest, tidy } from '../sweep.ts'

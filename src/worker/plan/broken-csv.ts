@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 
 /**
  * A text that is damaged as a CSV. One bad row is skipped where the request says so; a CSV that has

@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 
 /** Bytes that have a meaning in delimited text. */
 const TAB = 9

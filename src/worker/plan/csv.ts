@@ -1,5 +1,5 @@
 import { parse } from 'fast-csv'
-import type { RefusedError } from '../../shared/errors.ts'
+import type { RefusedError } from '../../shared/base/errors.ts'
 import type { BlockBuilder, ScannedBlock } from './block.ts'
 import { brokenCsv } from './broken-csv.ts'
 import type { TableForm } from './form.ts'

@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 
 export const DELIMITERS = [',', ';', '\t', '|'] as const
 export type Delimiter = (typeof DELIMITERS)[number]

@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 import { ID_LENGTH } from '../../shared/record-id.ts'
 import { IdSet } from '../id-set.ts'
 import type { ScannedBlock } from './block.ts'

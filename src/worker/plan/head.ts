@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 import { endOfBlankRow } from './blank-row.ts'
 import { CR, isLineEnd, isMark, LF, lineTooLong, MARK_BYTES, MAX_LINE_BYTES } from './bytes.ts'
 import { type Delimiter, namedDelimiter } from './delimiters.ts'

@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 import type { DeletableObject } from '../../shared/objects.ts'
 import type { Given } from './not-text.ts'
 import { clip } from './refused-row.ts'

@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 import { isBlank, isLineEnd } from './bytes.ts'
 
 /** How the source of a request was given: what helps differs. */

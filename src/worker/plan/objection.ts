@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 import type { Plan } from '../../shared/receipt.ts'
 import type { StoredRequest } from '../../shared/request.ts'
 import type { RefusedRow } from './refused-row.ts'

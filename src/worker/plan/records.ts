@@ -1,4 +1,4 @@
-import type { RefusedError } from '../../shared/errors.ts'
+import type { RefusedError } from '../../shared/base/errors.ts'
 import {
   brokenCsv,
   NEVER_CLOSED,

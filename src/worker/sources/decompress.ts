@@ -1,5 +1,5 @@
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
-import { SourceError } from '../../shared/errors.ts'
+import { SourceError } from '../../shared/base/errors.ts'
 
 /** How a compressed file begins, and what reads it. */
 interface Format {

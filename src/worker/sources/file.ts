@@ -1,4 +1,4 @@
-import { SourceError } from '../../shared/errors.ts'
+import { SourceError } from '../../shared/base/errors.ts'
 import { type ReadEvents, readSourceFile, type SourceFile } from '../../shared/source-file.ts'
 import { decompress } from './decompress.ts'
 import type { Source } from './source.ts'

@@ -1,4 +1,4 @@
-import { SourceError } from '../../shared/errors.ts'
+import { SourceError } from '../../shared/base/errors.ts'
 import type { GuardRails } from '../../shared/guard-rails.ts'
 import type { SourcePin } from '../../shared/ledger/pin-source.ts'
 import type { RequestRecord } from '../../shared/ledger/record.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { SourceError } from '../../shared/errors.ts'
+import { SourceError } from '../../shared/base/errors.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Staged } from '../../shared/request.ts'

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { parseKeyFile } from '../../../src/producer/http/key-file.ts'
 import { createSecret, hashOf } from '../../../src/producer/http/key-secret.ts'
-import { ConfigError } from '../../../src/shared/errors.ts'
-import { createLogger } from '../../../src/shared/logger.ts'
+import { ConfigError } from '../../../src/shared/base/errors.ts'
+import { createLogger } from '../../../src/shared/base/logger.ts'
 
 const HASH = hashOf('one')
 const ANOTHER = hashOf('another')

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createStrangers } from '../../../src/producer/http/strangers.ts'
-import { systemClock } from '../../../src/shared/clock.ts'
+import { systemClock } from '../../../src/shared/base/clock.ts'
 
 function setup() {
   let now = 1_000_000

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { parseRedisUrl } from '../../../src/shared/base/redis-url.ts'
 import { showRedis } from '../../../src/shared/config/redis.ts'
 import { loadConfig } from '../../../src/shared/config.ts'
-import { parseRedisUrl } from '../../../src/shared/redis/url.ts'
 import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 test('a Redis URL is shown without password and options', () => {

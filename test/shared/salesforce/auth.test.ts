@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { jwtVerify } from 'jose'
-import { ConfigError } from '../../../src/shared/errors.ts'
+import { ConfigError } from '../../../src/shared/base/errors.ts'
 import type { Credentials } from '../../../src/shared/salesforce/credentials.ts'
 import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
 import {

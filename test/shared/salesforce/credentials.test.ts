@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ConfigError } from '../../../src/shared/errors.ts'
+import { ConfigError } from '../../../src/shared/base/errors.ts'
 import { assertHttps, jwtAudience } from '../../../src/shared/salesforce/credentials.ts'
 
 test('an assertion for a sandbox names test.salesforce.com, any other login.salesforce.com', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import { type Processor, Queue, Worker } from 'bullmq'
-import { note } from '../../../src/shared/note.ts'
+import { note } from '../../../src/shared/base/note.ts'
 import { queueTelemetry } from '../../../src/shared/queue-telemetry.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
 import { id18 } from '../../helpers/ids.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { LookupAddress, LookupOptions } from 'node:dns'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { isPublic, parseNetwork } from '../../../src/shared/base/ip-network.ts'
 import type { Allowance } from '../../../src/shared/config/callbacks.ts'
-import { isPublic, parseNetwork } from '../../../src/shared/ip-network.ts'
 import { AddressRefusedError, guard, type Resolve } from '../../../src/worker/callbacks/guard.ts'
 
 const host = (name: string): Allowance => ({ kind: 'host', host: name })

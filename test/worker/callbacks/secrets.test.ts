@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createLogger } from '../../../src/shared/logger.ts'
+import { createLogger } from '../../../src/shared/base/logger.ts'
 import { openCallbackSecrets } from '../../../src/worker/callbacks/secrets.ts'
 import { folderOf } from '../../helpers/config.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { RefusedError } from '../../../src/shared/errors.ts'
+import { RefusedError } from '../../../src/shared/base/errors.ts'
 import { id15, id18 } from '../../helpers/ids.ts'
 import { type Found, scanText } from './texts.ts'
 

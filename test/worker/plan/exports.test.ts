@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { RefusedError } from '../../../src/shared/errors.ts'
+import { RefusedError } from '../../../src/shared/base/errors.ts'
 import type { ScanOptions } from '../../../src/worker/plan/scan.ts'
 import { id15, id18 } from '../../helpers/ids.ts'
 import { judgeText, scanText } from './texts.ts'

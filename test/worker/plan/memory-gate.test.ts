@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { createLogger } from '../../../src/shared/logger.ts'
+import { createLogger } from '../../../src/shared/base/logger.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
 import { memoryGate, NoRoomError } from '../../../src/worker/plan/memory-gate.ts'
 import { startRedis } from '../../helpers/redis.ts'

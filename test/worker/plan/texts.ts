@@ -1,4 +1,4 @@
-import { RefusedError } from '../../../src/shared/errors.ts'
+import { RefusedError } from '../../../src/shared/base/errors.ts'
 import type { ScannedBlock } from '../../../src/worker/plan/block.ts'
 import { Distinct } from '../../../src/worker/plan/distinct.ts'
 import type { RefusedRow } from '../../../src/worker/plan/refused-row.ts'

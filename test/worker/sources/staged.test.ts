@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash, randomUUID } from 'node:crypto'
 import { after, describe, type TestContext, test } from 'node:test'
-import { systemClock } from '../../../src/shared/clock.ts'
+import { systemClock } from '../../../src/shared/base/clock.ts'
 import { LedgerConnection } from '../../../src/shared/ledger/connection.ts'
 import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { createLedger } from '../../../src/shared/ledger/ledger.ts'

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { codeOf } from '../../../shared/errors.ts'
+import { codeOf } from '../../../shared/base/errors.ts'
 import type { ResultFile } from '../../../shared/receipt.ts'
 import { assertAllowed } from '../caller.ts'
 import { idIn, orgQuery, parseFields, resultFileIn } from '../parameters.ts'

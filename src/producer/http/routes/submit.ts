@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { noteRequest } from '../../../shared/base/note.ts'
 import { receiverOf } from '../../../shared/config/callbacks.ts'
-import { noteRequest } from '../../../shared/note.ts'
 import { explained } from '../../../shared/redis/trouble.ts'
 import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared/request.ts'
 import { InvalidRequestError } from '../../../shared/request-problems.ts'

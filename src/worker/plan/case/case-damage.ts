@@ -1,4 +1,4 @@
-import { RefusedError } from '../../../shared/errors.ts'
+import { RefusedError } from '../../../shared/base/errors.ts'
 import type { IdSet } from '../../id-set.ts'
 import { caseEvidence } from './case-evidence.ts'
 import { comesFromChangedPod } from './pods.ts'

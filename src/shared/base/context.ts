@@ -1,7 +1,7 @@
-import type { Clock } from '../shared/clock.ts'
-import { LedgerReplacedError } from '../shared/ledger/connection.ts'
-import type { Logger } from '../shared/logger.ts'
-import { WrongOrgError } from '../shared/salesforce/errors.ts'
+import { LedgerReplacedError } from '../ledger/connection.ts'
+import { WrongOrgError } from '../salesforce/errors.ts'
+import type { Clock } from './clock.ts'
+import type { Logger } from './logger.ts'
 
 /** What every step gets and nothing else: where to say things, what time it is, when to stop. */
 export interface Context {

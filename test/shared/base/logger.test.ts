@@ -6,8 +6,8 @@ import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import got from 'got'
-import { createLogger, type Logger } from '../../src/shared/logger.ts'
-import { hostileText, UNSAFE } from '../helpers/hostile-text.ts'
+import { createLogger, type Logger } from '../../../src/shared/base/logger.ts'
+import { hostileText, UNSAFE } from '../../helpers/hostile-text.ts'
 
 const TOKEN = '00D5g000004MjfQ!AQEAQ.hunter2_x'
 
@@ -220,7 +220,7 @@ const FULL = '/dev/full'
 test('a log that cannot be written does not end the process', {
   skip: existsSync(FULL) ? false : `no ${FULL}`,
 }, () => {
-  const logger = new URL('../../src/shared/logger.ts', import.meta.url)
+  const logger = new URL('../../../src/shared/base/logger.ts', import.meta.url)
   const program = `import { createLogger } from '${logger}'
     const log = createLogger({ level: 'info' })
     for (let n = 0; n < 3; n++) log.info('On a full disk.')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ConfigError, RefusedError } from '../../src/shared/errors.ts'
-import { SalesforceError } from '../../src/shared/salesforce/errors.ts'
-import { visible, visibleLines } from '../../src/shared/visible.ts'
-import { hostileText, UNSAFE } from '../helpers/hostile-text.ts'
+import { ConfigError, RefusedError } from '../../../src/shared/base/errors.ts'
+import { visible, visibleLines } from '../../../src/shared/base/visible.ts'
+import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
+import { hostileText, UNSAFE } from '../../helpers/hostile-text.ts'
 
 test('what a terminal acts on becomes its escape', () => {
   assert.equal(visible('\u001b]52;c;AAAA\u0007'), '\\u001b]52;c;AAAA\\u0007')

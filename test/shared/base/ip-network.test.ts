@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isIn, isPublic, parseNetwork } from '../../src/shared/ip-network.ts'
+import { isIn, isPublic, parseNetwork } from '../../../src/shared/base/ip-network.ts'
 
 /** Where nothing is sent unasked, by what it is for. */
 const RANGES_V4 = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { together } from '../../src/shared/together.ts'
+import { together } from '../../../src/shared/base/together.ts'
 
 /** Doubles each, and notes what came in one call. */
 function doubling(most: number) {

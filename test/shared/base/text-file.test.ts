@@ -3,10 +3,10 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { loadConfig } from '../../src/shared/config.ts'
-import { readSecretFile } from '../../src/shared/secret-file.ts'
-import { decodeText, NotTextError } from '../../src/shared/text-file.ts'
-import { folderOf, NOTHING_NEEDED, problemsOf } from '../helpers/config.ts'
+import { readSecretFile } from '../../../src/shared/base/secret-file.ts'
+import { decodeText, NotTextError } from '../../../src/shared/base/text-file.ts'
+import { loadConfig } from '../../../src/shared/config.ts'
+import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 const utf16be = (text: string) => Buffer.from(text, 'utf16le').swap16()
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sparing } from '../../src/shared/sparing.ts'
+import { sparing } from '../../../src/shared/base/sparing.ts'
 
 const PATIENT = { freshMs: 60_000, withinMs: 60_000 }
 

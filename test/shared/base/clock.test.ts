@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { LONGEST_TIMER_MS, systemClock } from '../../src/shared/clock.ts'
+import { LONGEST_TIMER_MS, systemClock } from '../../../src/shared/base/clock.ts'
 
 test('a sleep of any length past the longest timer sleeps on, and ends once it is aborted', async () => {
   const warnings: Error[] = []

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Closers, closeEach } from '../../src/shared/shutdown.ts'
+import { Closers, closeEach } from '../../../src/shared/base/shutdown.ts'
 
 describe('what was opened', () => {
   test('is closed in reverse, one after the other', async () => {
