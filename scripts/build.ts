@@ -5,7 +5,7 @@ import { cp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { requestJsonSchema } from '../src/shared/request.ts'
+import { requestJsonSchema } from '../src/shared/contract/request.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
-import { to18 } from '../../src/shared/record-id.ts'
+import { to18 } from '../../src/shared/contract/record-id.ts'
 import { eventually } from './run.ts'
 
 const receiptSchema = z.object({

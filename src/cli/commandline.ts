@@ -1,4 +1,4 @@
-import { DEFAULT_ORG } from '../shared/request.ts'
+import { DEFAULT_ORG } from '../shared/contract/request.ts'
 
 /** An argument as a shell takes it back. */
 export function shellQuoted(argument: string): string {

@@ -1,6 +1,6 @@
 import { ExpungeError } from '../shared/base/errors.ts'
 import { EXIT_BY, type StopSignalName } from '../shared/base/stop-signal.ts'
-import type { TerminalStatus } from '../shared/receipt.ts'
+import type { TerminalStatus } from '../shared/contract/receipt.ts'
 
 /** What a script can tell from `$?`; a published contract. */
 export const EXIT = {

@@ -1,6 +1,6 @@
 import type { Producer, RequestView } from '../producer/producer.ts'
 import { systemClock } from '../shared/base/clock.ts'
-import { isTerminal, type Receipt } from '../shared/receipt.ts'
+import { isTerminal, type Receipt } from '../shared/contract/receipt.ts'
 import type { RunningWorker } from '../worker/worker.ts'
 import { LostError } from './exit.ts'
 import type { Patiently } from './run/patience.ts'

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { DEFAULT_ORG } from '../shared/request.ts'
+import { DEFAULT_ORG } from '../shared/contract/request.ts'
 import type { Cli } from './cli.ts'
 import { wholeNumber } from './input-flags.ts'
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { STATUSES, type Status } from '../shared/receipt.ts'
+import { STATUSES, type Status } from '../shared/contract/receipt.ts'
 import type { Cli } from './cli.ts'
 import { wholeNumber } from './input-flags.ts'
 

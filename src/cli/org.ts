@@ -1,5 +1,5 @@
 import type { Config, OrgConfig } from '../shared/config.ts'
-import { DEFAULT_ORG } from '../shared/request.ts'
+import { DEFAULT_ORG } from '../shared/contract/request.ts'
 import { UsageError } from './exit.ts'
 
 /**

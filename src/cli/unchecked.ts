@@ -1,4 +1,4 @@
-import type { Plan } from '../shared/receipt.ts'
+import type { Plan } from '../shared/contract/receipt.ts'
 import { UsageError } from './exit.ts'
 import { counted } from './render/numbers.ts'
 

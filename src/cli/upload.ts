@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
-import type { DeletionRequest } from '../shared/request.ts'
-import { readSourceFile } from '../shared/source-file.ts'
+import type { DeletionRequest } from '../shared/contract/request.ts'
+import { readSourceFile } from '../shared/contract/source-file.ts'
 import { decompress } from '../worker/sources/decompress.ts'
 import type { Input } from './input.ts'
 

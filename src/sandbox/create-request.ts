@@ -1,4 +1,4 @@
-import type { DeletableObject } from '../shared/objects.ts'
+import type { DeletableObject } from '../shared/contract/objects.ts'
 import { FieldError, Fields } from './fields.ts'
 import { type JobRequest, LINE_ENDINGS } from './job.ts'
 import { refuse } from './reply.ts'

@@ -1,4 +1,4 @@
-import { DIGIT, ID_LENGTH, SUFFIX_BYTES } from '../shared/record-id.ts'
+import { DIGIT, ID_LENGTH, SUFFIX_BYTES } from '../shared/contract/record-id.ts'
 
 /**
  * One record id as three numbers: base 62 of its key prefix (3 characters), its next 7 and its last

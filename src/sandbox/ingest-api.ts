@@ -1,4 +1,4 @@
-import type { DeletableObject } from '../shared/objects.ts'
+import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
 import { parseJobRequest, parseJson } from './create-request.ts'
 import { Fields } from './fields.ts'

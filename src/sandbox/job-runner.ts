@@ -1,4 +1,4 @@
-import type { DeletableObject } from '../shared/objects.ts'
+import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Job } from './job.ts'
 import type { Jobs } from './jobs.ts'
 import { finish, inspectUpload, type ProcessingDeps, processJob } from './processing.ts'

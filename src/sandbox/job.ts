@@ -1,4 +1,4 @@
-import { suffixOf } from '../shared/record-id.ts'
+import { suffixOf } from '../shared/contract/record-id.ts'
 import { base62 } from './id-number.ts'
 import type { Upload } from './upload.ts'
 

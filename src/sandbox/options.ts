@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { BUILT_IN_OBJECTS, type DeletableObject } from '../shared/objects.ts'
-import { canonicalId, to18 } from '../shared/record-id.ts'
+import { BUILT_IN_OBJECTS, type DeletableObject } from '../shared/contract/objects.ts'
+import { canonicalId, to18 } from '../shared/contract/record-id.ts'
 import type { AuthOptions } from './auth.ts'
 import type { FaultScript } from './fault-script.ts'
 import type { RowRules } from './row-rules.ts'

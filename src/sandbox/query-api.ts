@@ -1,5 +1,5 @@
-import type { DeletableObject } from '../shared/objects.ts'
-import { ID_LENGTH, to18 } from '../shared/record-id.ts'
+import type { DeletableObject } from '../shared/contract/objects.ts'
+import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
 import type { Call } from './call.ts'
 import { parseIdText, prefixNumber } from './id-number.ts'
 import type { Org } from './org.ts'

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { ID_LENGTH } from '../shared/record-id.ts'
+import { ID_LENGTH } from '../shared/contract/record-id.ts'
 import { BlockReader } from './block-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { suffixByte } from './id-number.ts'

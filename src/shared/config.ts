@@ -16,7 +16,7 @@ import { Settings } from './config/settings.ts'
 import { stateFolder } from './config/state-folder.ts'
 import { readTracing, type TracingConfig } from './config/tracing.ts'
 import type { YamlSection } from './config/yaml-section.ts'
-import type { DeletableObject } from './objects.ts'
+import type { DeletableObject } from './contract/objects.ts'
 import type { RedisConfig } from './redis.ts'
 import type { ProxyEnv } from './salesforce/agents.ts'
 

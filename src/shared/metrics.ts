@@ -1,4 +1,6 @@
 import type { Registry } from 'prom-client'
+import { BUILT_IN_OBJECTS } from './contract/objects.ts'
+import { type Outcome, type TerminalStatus, VERDICTS } from './contract/receipt.ts'
 import type { Role } from './metrics/definitions.ts'
 import { createInstruments, createRegistry, type Instruments } from './metrics/instruments.ts'
 import {
@@ -11,9 +13,7 @@ import {
 } from './metrics/labels.ts'
 import { createReadings, type Read } from './metrics/readings.ts'
 import { type Expected, startAtZero } from './metrics/zero.ts'
-import { BUILT_IN_OBJECTS } from './objects.ts'
 import type { QueueName } from './queues.ts'
-import { type Outcome, type TerminalStatus, VERDICTS } from './receipt.ts'
 
 /**
  * What the code says has happened; how it is counted is decided here. A counter of requests or

@@ -1,13 +1,13 @@
 import { type JobsOptions, Queue } from 'bullmq'
 import { z } from 'zod'
 import { effect } from './base/effect.ts'
+import { STATUSES } from './contract/receipt.ts'
+import type { Priority } from './contract/request.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import type { StatusChange } from './ledger/outbox.ts'
 import { queueTelemetry } from './queue-telemetry.ts'
 import { inserterOf, type JobInsert, type JobToInsert } from './queues/insert.ts'
-import { STATUSES } from './receipt.ts'
 import type { RedisClient } from './redis.ts'
-import type { Priority } from './request.ts'
 
 /**
  * The queues of one org. A job is a work order: it names what to do, never how far it is nor with

@@ -1,7 +1,3 @@
-import type { StopReason } from './ledger/cancel.ts'
-import type { RequestRecord } from './ledger/record.ts'
-import type { SignedAct } from './ledger/signed.ts'
-import type { OrgStore } from './org-store.ts'
 import {
   addOutcomes,
   NO_OUTCOME,
@@ -9,9 +5,13 @@ import {
   type Plan,
   type Receipt,
   type Status,
-} from './receipt.ts'
-import type { StoredRequest } from './request.ts'
-import type { SourceContent } from './source-file.ts'
+} from './contract/receipt.ts'
+import type { StoredRequest } from './contract/request.ts'
+import type { SourceContent } from './contract/source-file.ts'
+import type { StopReason } from './ledger/cancel.ts'
+import type { RequestRecord } from './ledger/record.ts'
+import type { SignedAct } from './ledger/signed.ts'
+import type { OrgStore } from './org-store.ts'
 
 /** How far a request is. Counts are ids; `running` is Salesforce's own count of rows it is done with. */
 export interface RequestProgress {

@@ -1,8 +1,8 @@
 import type { Context } from '../shared/base/context.ts'
+import type { Receipt } from '../shared/contract/receipt.ts'
+import { lotBeside } from '../shared/contract/request.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import type { Receipt } from '../shared/receipt.ts'
-import { lotBeside } from '../shared/request.ts'
 import { type ResultsStore, ResultsStoreError } from '../shared/results.ts'
 
 /** What is done for a request that has its receipt: in the results store, and with what it staged. */

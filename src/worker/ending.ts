@@ -1,5 +1,3 @@
-import type { StopReason } from '../shared/ledger/cancel.ts'
-import type { ChunkOutcome, RequestRecord } from '../shared/ledger/record.ts'
 import {
   addFailures,
   addOutcomes,
@@ -12,7 +10,9 @@ import {
   type ReceiptError,
   type ResultFile,
   type TerminalStatus,
-} from '../shared/receipt.ts'
+} from '../shared/contract/receipt.ts'
+import type { StopReason } from '../shared/ledger/cancel.ts'
+import type { ChunkOutcome, RequestRecord } from '../shared/ledger/record.ts'
 import { stoppedEnding } from './stopped.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */

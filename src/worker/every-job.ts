@@ -1,6 +1,6 @@
 import { type Job, type JobJson, Worker } from 'bullmq'
 import { RefusedError } from '../shared/base/errors.ts'
-import { REQUEST_BYTES } from '../shared/request.ts'
+import { REQUEST_BYTES } from '../shared/contract/request.ts'
 
 const hindrances = new WeakMap<Job, RefusedError>()
 

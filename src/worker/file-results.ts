@@ -1,8 +1,8 @@
 import type { Context } from '../shared/base/context.ts'
-import type { GuardRails } from '../shared/guard-rails.ts'
+import type { GuardRails } from '../shared/contract/guard-rails.ts'
+import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../shared/contract/receipt.ts'
 import type { ChunkListing, RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../shared/receipt.ts'
 import {
   PART_KINDS,
   RESULT_KINDS,

@@ -1,4 +1,4 @@
-import { DIGIT, ID_LENGTH, SUFFIX_BYTES } from '../shared/record-id.ts'
+import { DIGIT, ID_LENGTH, SUFFIX_BYTES } from '../shared/contract/record-id.ts'
 
 /**
  * A record id on bytes: the inner part of the loops that check ids and write them. Two characters

@@ -1,5 +1,5 @@
 import type { Logger } from '../shared/base/logger.ts'
-import { type GuardRails, railChanges, strictest } from '../shared/guard-rails.ts'
+import { type GuardRails, railChanges, strictest } from '../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 
 /**

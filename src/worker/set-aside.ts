@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Context } from '../shared/base/context.ts'
-import { type GuardRails, retentionSeconds } from '../shared/guard-rails.ts'
+import { type GuardRails, retentionSeconds } from '../shared/contract/guard-rails.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 import type { ResultsStore } from '../shared/results.ts'

@@ -1,12 +1,16 @@
 import type { Context } from '../shared/base/context.ts'
 import { note, noteRequest } from '../shared/base/note.ts'
-import { type GuardRails, idempotencySeconds, retentionSeconds } from '../shared/guard-rails.ts'
+import {
+  type GuardRails,
+  idempotencySeconds,
+  retentionSeconds,
+} from '../shared/contract/guard-rails.ts'
+import { type Plan, type Receipt, totalOf } from '../shared/contract/receipt.ts'
+import type { StoredRequest } from '../shared/contract/request.ts'
 import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import { ID_VERDICTS } from '../shared/metrics/labels.ts'
 import type { Metrics } from '../shared/metrics.ts'
-import { type Plan, type Receipt, totalOf } from '../shared/receipt.ts'
-import type { StoredRequest } from '../shared/request.ts'
 import { cleanUp, takeBack, tryWriteReceipt } from './clean-up.ts'
 import { applied, type Ending, refused, toReceipt, unapplied } from './ending.ts'
 import { type FilingDeps, fileResults } from './file-results.ts'

@@ -1,11 +1,11 @@
 import type { Context } from '../shared/base/context.ts'
+import type { ReceiptError, TerminalStatus } from '../shared/contract/receipt.ts'
+import type { StoredRequest } from '../shared/contract/request.ts'
 import { FALSE_ALARM } from '../shared/ledger/brake.ts'
 import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import type { ReceiptError, TerminalStatus } from '../shared/receipt.ts'
-import type { StoredRequest } from '../shared/request.ts'
 import type { ResultsStore } from '../shared/results.ts'
 import { endUnprocessed } from './ingest/unprocessed.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodeOf } from '../../src/cli/exit.ts'
-import { TERMINAL_STATUSES } from '../../src/shared/receipt.ts'
+import { TERMINAL_STATUSES } from '../../src/shared/contract/receipt.ts'
 
 test('every terminal status has its exit code', () => {
   const codes = Object.fromEntries(TERMINAL_STATUSES.map((status) => [status, exitCodeOf(status)]))

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
-import { to18 } from '../../src/shared/record-id.ts'
+import { to18 } from '../../src/shared/contract/record-id.ts'
 import { type Ended, type RunHere, runHere, surroundings } from './run-here.ts'
 
 const BEFORE = process.cwd()

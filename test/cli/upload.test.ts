@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { uploadOf } from '../../src/cli/upload.ts'
-import { parseRequest } from '../../src/shared/request.ts'
+import { parseRequest } from '../../src/shared/contract/request.ts'
 import { id18 } from '../helpers/ids.ts'
 
 const REQUEST = parseRequest({ object: 'Contact', source: { type: 'upload' } }, 0)

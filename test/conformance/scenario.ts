@@ -1,5 +1,5 @@
+import type { Outcome } from '../../src/shared/contract/receipt.ts'
 import type { PauseReason } from '../../src/shared/ledger/pause.ts'
-import type { Outcome } from '../../src/shared/receipt.ts'
 import type { FaultKind } from '../../src/shared/salesforce/errors.ts'
 import type { Checkpoint } from '../../src/worker/ingest/checkpoint.ts'
 import type { Judgement } from '../../src/worker/ingest/judge.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DeletionRequestInput, Outcome, Receipt, Status } from '../../src/producer/producer.ts'
-import { NO_OUTCOME } from '../../src/shared/receipt.ts'
+import { NO_OUTCOME } from '../../src/shared/contract/receipt.ts'
 import { poll } from './poll.ts'
 import type { World } from './world.ts'
 

@@ -1,4 +1,4 @@
-import { to18 } from '../../src/shared/record-id.ts'
+import { to18 } from '../../src/shared/contract/record-id.ts'
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 

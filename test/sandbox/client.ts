@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
-import { to18 } from '../../src/shared/record-id.ts'
+import { to18 } from '../../src/shared/contract/record-id.ts'
 
 /** A sandbox of the test's own, with a client that knows no more than HTTP. */
 export async function setup(t: TestContext, options: SandboxOptions = {}) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { canonicalId } from '../../src/shared/record-id.ts'
+import { canonicalId } from '../../src/shared/contract/record-id.ts'
 import { csv, ids, setup } from './client.ts'
 
 const HEAD = [

@@ -10,7 +10,7 @@ import { parseIdText } from '../../src/sandbox/id-number.ts'
 import { IdSet } from '../../src/sandbox/id-set.ts'
 import { permutation } from '../../src/sandbox/permutation.ts'
 import { receiveUpload } from '../../src/sandbox/upload.ts'
-import { canonicalId, to18 } from '../../src/shared/record-id.ts'
+import { canonicalId, to18 } from '../../src/shared/contract/record-id.ts'
 
 before(() => roaringLibraryInitialize())
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { NO_OUTCOME, type Outcome } from '../../src/shared/contract/receipt.ts'
 import type { StopReason } from '../../src/shared/ledger/cancel.ts'
 import { type ChunkOutcome, parseRecord } from '../../src/shared/ledger/record.ts'
-import { NO_OUTCOME, type Outcome } from '../../src/shared/receipt.ts'
 import { applied } from '../../src/worker/ending.ts'
 import { submission } from '../shared/ledger/setup.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { to18 } from '../../src/shared/record-id.ts'
+import { to18 } from '../../src/shared/contract/record-id.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'

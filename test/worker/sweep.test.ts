@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { NO_OUTCOME } from '../../src/shared/contract/receipt.ts'
 import { QUEUES } from '../../src/shared/queues.ts'
-import { NO_OUTCOME } from '../../src/shared/receipt.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { createStaging } from '../../src/shared/staging.ts'
 import { hurried } from '../helpers/clock.ts'

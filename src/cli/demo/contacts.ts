@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
-import { to18 } from '../../shared/record-id.ts'
+import { to18 } from '../../shared/contract/record-id.ts'
 
 /** What was written. */
 export interface Contacts {

@@ -1,6 +1,6 @@
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import type { Config } from '../../shared/config.ts'
-import { railChanges } from '../../shared/guard-rails.ts'
+import { railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { commandFor } from '../commandline.ts'
 import { railWords } from '../render/rails.ts'

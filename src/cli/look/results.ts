@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Receipt } from '../../shared/receipt.ts'
+import type { Receipt } from '../../shared/contract/receipt.ts'
 import { isAsWritten } from '../../shared/results.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'

@@ -1,5 +1,5 @@
 import { railsOf } from '../../shared/config/guard-rails.ts'
-import { type GuardRails, railChanges } from '../../shared/guard-rails.ts'
+import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgRails } from '../../shared/ledger/rails.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'

@@ -1,6 +1,6 @@
 import { visible } from '../../shared/base/visible.ts'
-import type { Plan } from '../../shared/receipt.ts'
-import type { StoredRequest } from '../../shared/request.ts'
+import type { Plan } from '../../shared/contract/receipt.ts'
+import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
 import type { Paint } from '../paint.ts'
 import { count, counted } from './numbers.ts'

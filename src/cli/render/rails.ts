@@ -1,4 +1,4 @@
-import { type GuardRails, railChanges, railsBySetting } from '../../shared/guard-rails.ts'
+import { type GuardRails, railChanges, railsBySetting } from '../../shared/contract/guard-rails.ts'
 import type { Paint } from '../paint.ts'
 import { columns } from './table.ts'
 

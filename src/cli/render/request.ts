@@ -1,5 +1,5 @@
+import { totalOf } from '../../shared/contract/receipt.ts'
 import type { SignedAct } from '../../shared/ledger/signed.ts'
-import { totalOf } from '../../shared/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
 import type { Paint } from '../paint.ts'
 import { jobNames } from '../run/jobs-at-work.ts'

@@ -1,4 +1,4 @@
-import type { Status } from '../../shared/receipt.ts'
+import type { Status } from '../../shared/contract/receipt.ts'
 import type { RequestView } from '../../shared/request-view.ts'
 import type { Format } from '../paint.ts'
 

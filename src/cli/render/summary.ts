@@ -1,5 +1,5 @@
 import { visible } from '../../shared/base/visible.ts'
-import type { FailureCounts, Receipt } from '../../shared/receipt.ts'
+import type { FailureCounts, Receipt } from '../../shared/contract/receipt.ts'
 import type { Paint } from '../paint.ts'
 import { bytes, count, counted, duration } from './numbers.ts'
 import { STATUS_COLOUR } from './status.ts'

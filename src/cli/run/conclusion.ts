@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
-import type { Receipt } from '../../shared/receipt.ts'
+import type { Receipt } from '../../shared/contract/receipt.ts'
 import { commandFor } from '../commandline.ts'
 import { nameOf } from '../input.ts'
 import { count } from '../render/numbers.ts'

@@ -1,6 +1,6 @@
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import type { Config, OrgConfig } from '../../shared/config.ts'
-import type { GuardRails } from '../../shared/guard-rails.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { type Input, rootOf } from '../input.ts'
 import type { RedisHere } from '../redis.ts'

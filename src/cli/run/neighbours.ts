@@ -1,7 +1,7 @@
 import { visible } from '../../shared/base/visible.ts'
+import type { DeletionRequest } from '../../shared/contract/request.ts'
 import { untieResultsStore } from '../../shared/identity.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import type { DeletionRequest } from '../../shared/request.ts'
 import { commandFor, howToGoOn } from '../commandline.ts'
 import { hasWorker, type RedisHere } from '../redis.ts'
 import { counted } from '../render/numbers.ts'

@@ -1,5 +1,5 @@
 import type { RequestView } from '../../producer/producer.ts'
-import type { GuardRails } from '../../shared/guard-rails.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { explained } from '../../shared/redis/trouble.ts'
 import { viewOf, viewOfNew } from '../../shared/request-view.ts'
 import { submit as enter } from '../../shared/submit.ts'

@@ -1,6 +1,6 @@
 import type { Producer } from '../../producer/producer.ts'
 import { loadConfig } from '../../shared/config.ts'
-import type { Receipt } from '../../shared/receipt.ts'
+import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/submit/pin-content.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../exit.ts'

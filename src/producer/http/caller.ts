@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
-import { OPERATIONS, PRIORITIES } from '../../shared/request.ts'
+import { OPERATIONS, PRIORITIES } from '../../shared/contract/request.ts'
 import type { Caller } from '../../shared/submit.ts'
 import { addFacts } from './call-facts.ts'
 import { createFairShare } from './fair-share.ts'

@@ -1,4 +1,4 @@
-import type { FieldProblem } from '../../shared/request-problems.ts'
+import type { FieldProblem } from '../../shared/contract/request-problems.ts'
 
 /**
  * A CSV is the body of its request, so that what a JSON request has as fields stands in the query

@@ -4,14 +4,14 @@ import { Environment } from '../../shared/config/environment.ts'
 import { type Form, Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
-import { OBJECT_NAME } from '../../shared/objects.ts'
+import { OBJECT_NAME } from '../../shared/contract/objects.ts'
 import {
   OPERATIONS,
   type Operation,
   ORG_NAME,
   PRIORITIES,
   type Priority,
-} from '../../shared/request.ts'
+} from '../../shared/contract/request.ts'
 import { parseHash } from './key-secret.ts'
 import { type ApiKey, ROLES, type Role } from './rights.ts'
 import type { SourceRights } from './source-rights.ts'

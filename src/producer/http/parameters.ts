@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../shared/objects.ts'
-import { boundedText } from '../../shared/portable-schema.ts'
-import { STATUSES } from '../../shared/receipt.ts'
-import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/request.ts'
-import { invalidRequest } from '../../shared/request-problems.ts'
+import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../shared/contract/objects.ts'
+import { boundedText } from '../../shared/contract/portable-schema.ts'
+import { STATUSES } from '../../shared/contract/receipt.ts'
+import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/contract/request.ts'
+import { invalidRequest } from '../../shared/contract/request-problems.ts'
 import { HttpError } from './problem.ts'
 
 /** What stands in paths and query strings. Unknown names are refused, as in bodies. */

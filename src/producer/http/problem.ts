@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http'
 import { codeOf, ExpungeError, messageOf } from '../../shared/base/errors.ts'
-import { BudgetExceededError } from '../../shared/caller-limits.ts'
+import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
+import { type FieldProblem, InvalidRequestError } from '../../shared/contract/request-problems.ts'
 import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
 import { troubleOf } from '../../shared/redis/trouble.ts'
 import { RedisUnavailableError } from '../../shared/redis.ts'
-import { type FieldProblem, InvalidRequestError } from '../../shared/request-problems.ts'
 import { GoneError } from '../../shared/submit/gone.ts'
 import { ConflictError } from '../../shared/submit.ts'
 import {

@@ -3,8 +3,8 @@
  * An org or object that is not the key's own is denied by name, whether it exists or not.
  */
 
-import type { CallerLimits } from '../../shared/caller-limits.ts'
-import type { DeletionRequest, Operation, Priority } from '../../shared/request.ts'
+import type { CallerLimits } from '../../shared/contract/caller-limits.ts'
+import type { DeletionRequest, Operation, Priority } from '../../shared/contract/request.ts'
 import { beyond, type SourceRights } from './source-rights.ts'
 
 /** `admin` has all the others; each counts within the key's orgs and objects. */

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { STATUSES, TERMINAL_STATUSES } from '../../shared/contract/receipt.ts'
+import { storedSchema } from '../../shared/contract/request.ts'
 import { STOP_REASONS } from '../../shared/ledger/cancel.ts'
 import {
   contentSchema,
@@ -7,8 +9,6 @@ import {
   receiptSchema,
 } from '../../shared/ledger/record.ts'
 import { signedActSchema } from '../../shared/ledger/signed.ts'
-import { STATUSES, TERMINAL_STATUSES } from '../../shared/receipt.ts'
-import { storedSchema } from '../../shared/request.ts'
 import type { RequestView } from '../producer.ts'
 import type { Problem } from './problem.ts'
 import type { RequestPage } from './routes/list.ts'

@@ -4,7 +4,7 @@ import {
   type DeletableObject,
   OBJECT_NAME,
   OBJECT_NAME_FORM,
-} from '../objects.ts'
+} from '../contract/objects.ts'
 import { type Form, Settings } from './settings.ts'
 import type { YamlSection } from './yaml-section.ts'
 

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../base/errors.ts'
-import { canonicalId, to18 } from '../record-id.ts'
-import { DEFAULT_ORG, ORG_NAME } from '../request.ts'
+import { canonicalId, to18 } from '../contract/record-id.ts'
+import { DEFAULT_ORG, ORG_NAME } from '../contract/request.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../salesforce/timeouts.ts'
 import type { Environment } from './environment.ts'

@@ -1,4 +1,4 @@
-import { type GuardRails, parseGuardRails } from '../guard-rails.ts'
+import { type GuardRails, parseGuardRails } from '../contract/guard-rails.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'

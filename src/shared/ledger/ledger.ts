@@ -1,4 +1,4 @@
-import type { GuardRails } from '../guard-rails.ts'
+import type { GuardRails } from '../contract/guard-rails.ts'
 import type { JobInsert } from '../queues/insert.ts'
 import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { type Approval, approve } from './approve.ts'

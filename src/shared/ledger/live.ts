@@ -1,4 +1,4 @@
-import { LIVE_STATUSES, type LiveStatus } from '../receipt.ts'
+import { LIVE_STATUSES, type LiveStatus } from '../contract/receipt.ts'
 
 /**
  * The live requests, in one sorted set: the score says the status first and then the age. So one

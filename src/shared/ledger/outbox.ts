@@ -1,4 +1,4 @@
-import { STATUSES, type Status } from '../receipt.ts'
+import { STATUSES, type Status } from '../contract/receipt.ts'
 import type { RedisClient } from '../redis.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'

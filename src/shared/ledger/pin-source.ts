@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { FileState, SourceContent } from '../source-file.ts'
+import type { FileState, SourceContent } from '../contract/source-file.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { contentSchema } from './record.ts'

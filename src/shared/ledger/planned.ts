@@ -1,5 +1,5 @@
-import type { CallerLimits } from '../caller-limits.ts'
-import type { Plan, ResultFile } from '../receipt.ts'
+import type { CallerLimits } from '../contract/caller-limits.ts'
+import type { Plan, ResultFile } from '../contract/receipt.ts'
 import type { JobLock } from './begin-planning.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'

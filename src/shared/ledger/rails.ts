@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type GuardRails, parseGuardRails } from '../guard-rails.ts'
+import { type GuardRails, parseGuardRails } from '../contract/guard-rails.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'

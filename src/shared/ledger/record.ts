@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { type CallerLimits, callerLimitsSchema } from '../caller-limits.ts'
-import { type GuardRails, guardRailsSchema } from '../guard-rails.ts'
+import { type CallerLimits, callerLimitsSchema } from '../contract/caller-limits.ts'
+import { type GuardRails, guardRailsSchema } from '../contract/guard-rails.ts'
 import {
   type IngestJobLine,
   LIVE_STATUSES,
@@ -10,15 +10,15 @@ import {
   type ReceiptError,
   type ResultFile,
   TERMINAL_STATUSES,
-} from '../receipt.ts'
+} from '../contract/receipt.ts'
 import {
   OPERATIONS,
   PRIORITIES,
   parseStoredRequest,
   type Staged,
   type StoredRequest,
-} from '../request.ts'
-import type { SourceContent } from '../source-file.ts'
+} from '../contract/request.ts'
+import type { SourceContent } from '../contract/source-file.ts'
 import { parseSignedAct, type SignedAct, signedActSchema } from './signed.ts'
 
 /**

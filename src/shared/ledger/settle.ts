@@ -1,4 +1,4 @@
-import type { LiveStatus, Plan, Receipt } from '../receipt.ts'
+import type { LiveStatus, Plan, Receipt } from '../contract/receipt.ts'
 import type { LedgerConnection } from './connection.ts'
 import { FILE } from './filing.ts'
 import type { OrgKeys } from './keys.ts'

@@ -1,4 +1,4 @@
-import { TERMINAL_STATUSES, type TerminalStatus } from '../receipt.ts'
+import { TERMINAL_STATUSES, type TerminalStatus } from '../contract/receipt.ts'
 import type { RedisClient } from '../redis.ts'
 import type { OrgKeys } from './keys.ts'
 

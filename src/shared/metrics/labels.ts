@@ -1,5 +1,5 @@
+import type { Verdict } from '../contract/receipt.ts'
 import { PAUSE_REASONS } from '../ledger/pause.ts'
-import type { Verdict } from '../receipt.ts'
 import { INGEST_JOB_STATES, isTerminalState } from '../salesforce/job-info.ts'
 
 /**

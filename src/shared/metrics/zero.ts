@@ -1,5 +1,5 @@
+import { TERMINAL_STATUSES } from '../contract/receipt.ts'
 import { QUEUES } from '../queues.ts'
-import { TERMINAL_STATUSES } from '../receipt.ts'
 import { OPERATIONS } from '../salesforce/operation.ts'
 import type { Instruments } from './instruments.ts'
 import {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { codeOf } from '../base/errors.ts'
-import type { ResultFile } from '../receipt.ts'
+import type { ResultFile } from '../contract/receipt.ts'
 
 const BLOCK_BYTES = 512 * 1024
 

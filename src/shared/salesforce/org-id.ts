@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { canonicalId, to18 } from '../record-id.ts'
+import { canonicalId, to18 } from '../contract/record-id.ts'
 
 /** An org id in its 18 characters, from either form; undefined where the text is none. */
 export function canonicalOrgId(text: string): string | undefined {

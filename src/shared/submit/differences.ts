@@ -1,6 +1,6 @@
+import type { Staged, StoredRequest } from '../contract/request.ts'
+import type { SourceContent } from '../contract/source-file.ts'
 import type { RequestRecord } from '../ledger/record.ts'
-import type { Staged, StoredRequest } from '../request.ts'
-import type { SourceContent } from '../source-file.ts'
 
 /** A request as it is told from another of the same id. */
 export type Identified = Pick<RequestRecord, 'request' | 'staged' | 'content'>

@@ -1,6 +1,6 @@
 import { RefusedError, SourceError } from '../base/errors.ts'
-import type { DeletionRequest } from '../request.ts'
-import { contentOfFile, type SourceFile } from '../source-file.ts'
+import type { DeletionRequest } from '../contract/request.ts'
+import { contentOfFile, type SourceFile } from '../contract/source-file.ts'
 
 /**
  * Names the bytes of a `file` source by their digest, where this process sees the file: from then on

@@ -5,7 +5,7 @@ import { effect } from '../../shared/base/effect.ts'
 import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import { parseRetryAfter } from '../../shared/base/retry-after.ts'
 import type { Allowance } from '../../shared/config/callbacks.ts'
-import type { Receipt, Status } from '../../shared/receipt.ts'
+import type { Receipt, Status } from '../../shared/contract/receipt.ts'
 import { AddressRefusedError, type Destination, guard, type Resolve } from './guard.ts'
 import { signatureHeaders } from './sign.ts'
 

@@ -1,5 +1,5 @@
 import { UnrecoverableError } from 'bullmq'
-import type { ReceiptError } from '../../shared/receipt.ts'
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 
 /**
  * Fails the job, whatever attempts its sender gave it. BullMQ keeps the message as `failedReason`

@@ -1,4 +1,4 @@
-import { DIGIT } from '../../shared/record-id.ts'
+import { DIGIT } from '../../shared/contract/record-id.ts'
 
 /**
  * The twelve characters after an id's key prefix, read as a number in base 62 and split in two: the

@@ -1,4 +1,4 @@
-import { ID_LENGTH } from '../../shared/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { highOf, lowOf, prefixOf, sameHead } from './digits.ts'
 
 /** Ids that share a head, in the order in which they stood. */

@@ -1,11 +1,11 @@
+import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
+import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,
   type ChunkRef,
   chunkField,
 } from '../../shared/ledger/record.ts'
-import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/receipt.ts'
-import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
 import {
   PART_KINDS,
   type PartKind,

@@ -1,7 +1,7 @@
 import type { Context } from '../../shared/base/context.ts'
+import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
-import { NO_OUTCOME } from '../../shared/receipt.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'

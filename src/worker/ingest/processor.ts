@@ -1,7 +1,7 @@
 import type { Job } from 'bullmq'
 import { type Context, endsAllWork, NotOursError } from '../../shared/base/context.ts'
 import { note } from '../../shared/base/note.ts'
-import type { GuardRails } from '../../shared/guard-rails.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { JobLock } from '../../shared/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
 import type { Metrics } from '../../shared/metrics.ts'

@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { IngestOrder } from '../../shared/ledger/record.ts'
-import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import type { IdSet } from '../id-set.ts'

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Context, LaterError } from '../../shared/base/context.ts'
+import { totalOf } from '../../shared/contract/receipt.ts'
+import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import {
   type ChunkListing,
@@ -7,8 +9,6 @@ import {
   type ChunkRef,
   orderFor,
 } from '../../shared/ledger/record.ts'
-import { totalOf } from '../../shared/receipt.ts'
-import type { StoredRequest } from '../../shared/request.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { matchedIngest, RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import { StagingError } from '../../shared/staging.ts'

@@ -1,5 +1,5 @@
+import { UNKNOWN_ERROR } from '../../shared/contract/receipt.ts'
 import { OTHER_CODE } from '../../shared/metrics/labels.ts'
-import { UNKNOWN_ERROR } from '../../shared/receipt.ts'
 import { CodeTable } from '../../shared/salesforce/code-table.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 

@@ -1,12 +1,12 @@
 import type { Context } from '../../shared/base/context.ts'
+import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
+import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
 import {
   type ChunkListing,
   type ChunkRef,
   chunkField,
   type IngestOrder,
 } from '../../shared/ledger/record.ts'
-import { NO_OUTCOME } from '../../shared/receipt.ts'
-import { ID_LENGTH, to18 } from '../../shared/record-id.ts'
 import type { ResultsStore } from '../../shared/results.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
 import { commitParts, lineOf } from './chunk-book.ts'

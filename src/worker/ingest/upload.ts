@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/ledger/record.ts'
-import { ID_LENGTH } from '../../shared/record-id.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
 import { caseBits, copyId, suffixOfBits } from '../id-check.ts'
 

@@ -1,4 +1,4 @@
-import { ID_LENGTH } from '../../shared/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { caseBits, copyId, hasIdForm, hasSuffix } from '../id-check.ts'
 import { decode, viewOf } from './bytes.ts'
 import { isRecased } from './case/recased.ts'

@@ -1,4 +1,4 @@
-import { ID_LENGTH } from '../../shared/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { caseBits, hasIdForm, hasSuffix } from '../id-check.ts'
 import { endOfBlankRow, SEPARATORS } from './blank-row.ts'
 import { BLOCK_IDS, type BlockBuilder, type ScannedBlock } from './block.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
-import { ID_LENGTH } from '../../shared/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { spellId } from '../id-set/digits.ts'
 import type { IdSet } from '../id-set.ts'
 

@@ -1,5 +1,5 @@
 import { RefusedError } from '../../shared/base/errors.ts'
-import { ID_LENGTH } from '../../shared/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { IdSet } from '../id-set.ts'
 import type { ScannedBlock } from './block.ts'
 import { caseDamageIn } from './case/case-damage.ts'

@@ -1,5 +1,5 @@
 import { RefusedError } from '../../shared/base/errors.ts'
-import type { DeletableObject } from '../../shared/objects.ts'
+import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Given } from './not-text.ts'
 import { clip } from './refused-row.ts'
 import { trimmed, withUnseenSpelled } from './unseen.ts'

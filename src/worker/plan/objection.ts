@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
-import type { Plan } from '../../shared/receipt.ts'
-import type { StoredRequest } from '../../shared/request.ts'
+import type { Plan } from '../../shared/contract/receipt.ts'
+import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { RefusedRow } from './refused-row.ts'
 
 /** What reading the source found besides the plan's counts. */

@@ -1,4 +1,4 @@
-import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/objects.ts'
+import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/contract/objects.ts'
 import { unseenWithin, withUnseenSpelled } from './unseen.ts'
 
 /** Why a row is no id that may be deleted. */

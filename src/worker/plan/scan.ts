@@ -1,4 +1,4 @@
-import type { DeletableObject } from '../../shared/objects.ts'
+import type { DeletableObject } from '../../shared/contract/objects.ts'
 import { BlockBuilder, type ScannedBlock } from './block.ts'
 import { scanColumn } from './column.ts'
 import { scanTable } from './csv.ts'

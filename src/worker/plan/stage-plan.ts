@@ -1,5 +1,5 @@
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/ledger/record.ts'
-import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { Lot, Staging } from '../../shared/staging.ts'
 import { CANARY_ABOVE, canaryOf } from './canary.ts'
 import { ChunkStager } from './stage.ts'

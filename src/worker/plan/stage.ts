@@ -1,6 +1,6 @@
 import type { OrgConfig } from '../../shared/config.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/ledger/record.ts'
-import { ID_LENGTH } from '../../shared/record-id.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/staging.ts'
 import { idsThatFit } from '../ingest/upload.ts'
 

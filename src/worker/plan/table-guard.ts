@@ -1,4 +1,4 @@
-import { canonicalId, ID_LENGTH } from '../../shared/record-id.ts'
+import { canonicalId, ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { brokenCsv, movedColumn, otherWidth, SECOND_HEADER } from './broken-csv.ts'
 import type { TableForm } from './form.ts'
 import { matchNames, repeatsHeader, twoIdColumns, type WantedColumn } from './header.ts'

@@ -1,4 +1,4 @@
-import { canonicalId } from '../../shared/record-id.ts'
+import { canonicalId } from '../../shared/contract/record-id.ts'
 import { brokenCsv } from './broken-csv.ts'
 import { DELIMITERS } from './delimiters.ts'
 import { type FirstRow, readFirstRow } from './first-row.ts'

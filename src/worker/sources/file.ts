@@ -1,5 +1,9 @@
 import { SourceError } from '../../shared/base/errors.ts'
-import { type ReadEvents, readSourceFile, type SourceFile } from '../../shared/source-file.ts'
+import {
+  type ReadEvents,
+  readSourceFile,
+  type SourceFile,
+} from '../../shared/contract/source-file.ts'
 import { decompress } from './decompress.ts'
 import type { Source } from './source.ts'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../shared/base/errors.ts'
+import type { Staged } from '../../shared/contract/request.ts'
 import type { Ledger } from '../../shared/ledger/ledger.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import type { Staged } from '../../shared/request.ts'
 import { StagingError, unpack } from '../../shared/staging.ts'
 import type { Source } from './source.ts'
 

@@ -1,5 +1,5 @@
-import type { Plan, Receipt } from '../../../src/shared/receipt.ts'
-import type { StoredRequest } from '../../../src/shared/request.ts'
+import type { Plan, Receipt } from '../../../src/shared/contract/receipt.ts'
+import type { StoredRequest } from '../../../src/shared/contract/request.ts'
 import type { Identity } from '../../../src/shared/salesforce/client.ts'
 
 export const plan: Plan = {

@@ -8,7 +8,7 @@ import {
   PAGES_PER_KEY,
   UPLOADS_PER_KEY,
 } from '../../../src/producer/http/limits.ts'
-import { REQUEST_BYTES } from '../../../src/shared/request.ts'
+import { REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { jsonShape } from '../../../src/producer/http/json-shape.ts'
 import { JSON_DEPTH, JSON_VALUES } from '../../../src/producer/http/limits.ts'
 import { HttpError } from '../../../src/producer/http/problem.ts'
-import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/request.ts'
+import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 
 const LIMITS = { depth: 4, values: 12 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { JSON_BYTES_AT_ONCE, UPLOADS_AT_ONCE } from '../../../src/producer/http/limits.ts'
-import { REQUEST_BYTES } from '../../../src/shared/request.ts'
+import { REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'

@@ -4,7 +4,7 @@ import { createConfig, lintFromString } from '@redocly/openapi-core'
 import spectral from '@stoplight/spectral-core'
 import rulesets from '@stoplight/spectral-rulesets'
 import { openApiDocument } from '../../../src/producer/http/openapi/document.ts'
-import { requestJsonSchema } from '../../../src/shared/request.ts'
+import { requestJsonSchema } from '../../../src/shared/contract/request.ts'
 import { pythonWith, runPython } from '../../helpers/python.ts'
 
 /** What tools that others have written find in the OpenAPI document. A warning counts as a fault. */

@@ -7,7 +7,7 @@ import { CLIENT_TYPES, clientTypes } from '../../../scripts/http-client-types.ts
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
 import * as examples from '../../../src/producer/http/openapi/examples.ts'
 import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
-import { parseRequest } from '../../../src/shared/request.ts'
+import { parseRequest } from '../../../src/shared/contract/request.ts'
 import { receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { id18, ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'

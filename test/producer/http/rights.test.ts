@@ -16,7 +16,7 @@ import {
   type Wanted,
 } from '../../../src/producer/http/rights.ts'
 import type { SourceRights } from '../../../src/producer/http/source-rights.ts'
-import { OPERATIONS, PRIORITIES } from '../../../src/shared/request.ts'
+import { OPERATIONS, PRIORITIES } from '../../../src/shared/contract/request.ts'
 
 const ORGS = ['default', 'emea', 'apac'] as const
 const OBJECTS = ['Contact', 'Lead', 'Campaign'] as const

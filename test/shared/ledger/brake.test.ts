@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
+import { NO_OUTCOME, type Outcome } from '../../../src/shared/contract/receipt.ts'
 import { FALSE_ALARM, RATIO } from '../../../src/shared/ledger/brake.ts'
 import type { ChunkOutcome } from '../../../src/shared/ledger/record.ts'
-import { NO_OUTCOME, type Outcome } from '../../../src/shared/receipt.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import {
   type Bundle,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import type { GuardRails } from '../../../src/shared/guard-rails.ts'
+import type { GuardRails } from '../../../src/shared/contract/guard-rails.ts'
 import { LedgerConnection, LedgerReplacedError } from '../../../src/shared/ledger/connection.ts'
 import type { Ledger } from '../../../src/shared/ledger/ledger.ts'
 import { createStaging } from '../../../src/shared/staging.ts'

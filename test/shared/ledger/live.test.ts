@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { LIVE_STATUSES } from '../../../src/shared/contract/receipt.ts'
 import { scoresOf, submittedAtOf } from '../../../src/shared/ledger/live.ts'
-import { LIVE_STATUSES } from '../../../src/shared/receipt.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import {
   type Bundle,

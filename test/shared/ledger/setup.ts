@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import type { Plan, Receipt } from '../../../src/shared/contract/receipt.ts'
+import { bodyHash, parseRequest, toStored } from '../../../src/shared/contract/request.ts'
 import type { JobLock } from '../../../src/shared/ledger/begin-planning.ts'
 import { LedgerConnection } from '../../../src/shared/ledger/connection.ts'
 import { type OrgKeys, orgKeys } from '../../../src/shared/ledger/keys.ts'
 import { createLedger, type Ledger } from '../../../src/shared/ledger/ledger.ts'
 import type { ChunkOutcome, ChunkRef, IngestOrder } from '../../../src/shared/ledger/record.ts'
 import type { Settlement } from '../../../src/shared/ledger/settle.ts'
-import type { Plan, Receipt } from '../../../src/shared/receipt.ts'
 import { connectRedis, type RedisClient } from '../../../src/shared/redis.ts'
-import { bodyHash, parseRequest, toStored } from '../../../src/shared/request.ts'
 
 /** A ledger of an org of its own, and the words to drive it with. */
 export interface Bundle {

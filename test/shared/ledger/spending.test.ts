@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import { BudgetExceededError, type CallerLimits } from '../../../src/shared/caller-limits.ts'
+import {
+  BudgetExceededError,
+  type CallerLimits,
+} from '../../../src/shared/contract/caller-limits.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { type Bundle, openLedger, PLAN, planLock, settlement, submission } from './setup.ts'
 

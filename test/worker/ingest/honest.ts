@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type Receipt, totalOf } from '../../../src/shared/receipt.ts'
+import { type Receipt, totalOf } from '../../../src/shared/contract/receipt.ts'
 import { linesOf } from '../../helpers/deletion.ts'
 import type { World } from '../../helpers/world.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import type { FaultScript, RowRules } from '../../../src/sandbox/sandbox.ts'
-import type { Receipt } from '../../../src/shared/receipt.ts'
+import type { Receipt } from '../../../src/shared/contract/receipt.ts'
 import { assertAccount, cleared, counted } from '../../helpers/account.ts'
 import { hurried } from '../../helpers/clock.ts'
 import { deleteIds, linesOf, outcome } from '../../helpers/deletion.ts'

@@ -1,4 +1,4 @@
-import { canonicalId } from '../../../src/shared/record-id.ts'
+import { canonicalId } from '../../../src/shared/contract/record-id.ts'
 import { CONTACT } from './texts.ts'
 
 /** The scanner's rules once more, with strings and regular expressions and without any speed. */

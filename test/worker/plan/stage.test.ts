@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { to18 } from '../../../src/shared/record-id.ts'
+import { to18 } from '../../../src/shared/contract/record-id.ts'
 import { csvBody, csvLength, toRows } from '../../../src/worker/ingest/upload.ts'
 import { ChunkStager, idsOfJob } from '../../../src/worker/plan/stage.ts'
 import { id15, ids18 } from '../../helpers/ids.ts'

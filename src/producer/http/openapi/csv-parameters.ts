@@ -1,4 +1,4 @@
-import { requestJsonSchema } from '../../../shared/request.ts'
+import { requestJsonSchema } from '../../../shared/contract/request.ts'
 import type { Json } from './json.ts'
 
 /** What a JSON request has as fields, for a CSV, whose body is the file: a query parameter each. */

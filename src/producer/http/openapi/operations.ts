@@ -1,4 +1,4 @@
-import { REQUEST_ID } from '../../../shared/request.ts'
+import { REQUEST_ID } from '../../../shared/contract/request.ts'
 import { listQuery, orgQuery, ownOrgQuery, RESULT_FILE_NAMES } from '../parameters.ts'
 import { schemaOf } from './components.ts'
 import { csvParameters } from './csv-parameters.ts'

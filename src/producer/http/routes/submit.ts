@@ -1,9 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { noteRequest } from '../../../shared/base/note.ts'
 import { receiverOf } from '../../../shared/config/callbacks.ts'
+import {
+  DEFAULT_ORG,
+  type DeletionRequest,
+  parseRequest,
+} from '../../../shared/contract/request.ts'
+import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
 import { explained } from '../../../shared/redis/trouble.ts'
-import { DEFAULT_ORG, type DeletionRequest, parseRequest } from '../../../shared/request.ts'
-import { InvalidRequestError } from '../../../shared/request-problems.ts'
 import { pinContent } from '../../../shared/submit/pin-content.ts'
 import { ConflictError } from '../../../shared/submit.ts'
 import type { SubmitAnswer } from '../../producer.ts'

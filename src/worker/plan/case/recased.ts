@@ -1,4 +1,4 @@
-import { canonicalId, ID_LENGTH, SUFFIX_BYTES } from '../../../shared/record-id.ts'
+import { canonicalId, ID_LENGTH, SUFFIX_BYTES } from '../../../shared/contract/record-id.ts'
 
 /**
  * Whether a text is an id of 18 characters that was changed to upper or lower case as a whole: its

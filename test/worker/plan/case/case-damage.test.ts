@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { to18 } from '../../../../src/shared/record-id.ts'
+import { to18 } from '../../../../src/shared/contract/record-id.ts'
 import { caseDamageIn } from '../../../../src/worker/plan/case/case-damage.ts'
 import { CHANGES, LISTS, lower, seeded, setOf, upper } from '../../../helpers/id-lists.ts'
 import { id15, id18 } from '../../../helpers/ids.ts'

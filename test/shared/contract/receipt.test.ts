@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addFailures } from '../../src/shared/receipt.ts'
+import { addFailures } from '../../../src/shared/contract/receipt.ts'
 
 const counts = fc.dictionary(
   fc.stringMatching(/^[A-Z]_[A-Z0-9]{1,3}$/),

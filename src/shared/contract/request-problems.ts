@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { RefusedError } from './base/errors.ts'
+import { RefusedError } from '../base/errors.ts'
 
 /** What is wrong with what a caller sent, field by field. */
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { RefusedError } from '../../src/shared/base/errors.ts'
+import { RefusedError } from '../../../src/shared/base/errors.ts'
 import {
   bodyHash,
   MAX_INLINE_IDS,
@@ -10,8 +10,8 @@ import {
   REQUEST_ID,
   type StoredRequest,
   toStored,
-} from '../../src/shared/request.ts'
-import { InvalidRequestError } from '../../src/shared/request-problems.ts'
+} from '../../../src/shared/contract/request.ts'
+import { InvalidRequestError } from '../../../src/shared/contract/request-problems.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 22, 5, 9)
 const FILE = { type: 'file', path: '/data/ids.csv' }

@@ -8,7 +8,7 @@ import {
   SUFFIX_BYTES,
   suffixOf,
   to18,
-} from '../../src/shared/record-id.ts'
+} from '../../../src/shared/contract/record-id.ts'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const id15 = fc.string({

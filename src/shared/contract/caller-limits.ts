@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ExpungeError } from './base/errors.ts'
+import { ExpungeError } from '../base/errors.ts'
 
 /**
  * What holds whoever submitted a request, over all of their requests. It is fixed in the request's

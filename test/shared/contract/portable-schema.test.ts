@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { openApiDocument } from '../../src/producer/http/openapi/document.ts'
-import { parseRequest, requestJsonSchema } from '../../src/shared/request.ts'
-import { codePoint } from '../helpers/code-point.ts'
-import { pythonWith, runPython } from '../helpers/python.ts'
+import { openApiDocument } from '../../../src/producer/http/openapi/document.ts'
+import { parseRequest, requestJsonSchema } from '../../../src/shared/contract/request.ts'
+import { codePoint } from '../../helpers/code-point.ts'
+import { pythonWith, runPython } from '../../helpers/python.ts'
 
 /** Every pattern of a published schema, with the paths where it stands. */
 function patternsIn(node: unknown, path = ''): (readonly [string, string])[] {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
-import { codeOf, RefusedError, SourceError } from './base/errors.ts'
-import { isAtOrUnder, isUnder } from './base/within.ts'
+import { codeOf, RefusedError, SourceError } from '../base/errors.ts'
+import { isAtOrUnder, isUnder } from '../base/within.ts'
 
 /** A file that ids are read from, by whoever accepts a request and by whoever plans it. */
 export interface SourceFile {
