@@ -1,4 +1,4 @@
-import type { Config, OrgConfig } from '../shared/config.ts'
+import type { Config, OrgConfig } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
 import { UsageError } from './exit.ts'
 

@@ -1,6 +1,6 @@
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
-import { type Config, showRedis } from '../shared/config.ts'
+import { type Config, showRedis } from '../shared/config/config.ts'
 import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
 import { detailOf } from '../shared/redis/trouble.ts'
 import { connectRedis, type RedisConfig, RedisUnavailableError } from '../shared/redis.ts'

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ExpungeError } from './base/errors.ts'
 import { runScript, script } from './ledger/script.ts'
 import type { OrgStore } from './org-store.ts'
-import type { ResultsStore } from './results.ts'
+import type { ResultsStore } from './results/results.ts'
 
 /**
  * A name in Redis stands for one Salesforce org and one results store, for ever: ids planned for

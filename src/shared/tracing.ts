@@ -1,5 +1,5 @@
 import type { Logger } from './base/logger.ts'
-import type { TracingConfig } from './config.ts'
+import type { TracingConfig } from './config/config.ts'
 
 export interface TracingOptions {
   readonly role: 'producer' | 'worker'

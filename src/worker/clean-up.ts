@@ -3,7 +3,7 @@ import type { Receipt } from '../shared/contract/receipt.ts'
 import { lotBeside } from '../shared/contract/request.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import { type ResultsStore, ResultsStoreError } from '../shared/results.ts'
+import { type ResultsStore, ResultsStoreError } from '../shared/results/results.ts'
 
 /** What is done for a request that has its receipt: in the results store, and with what it staged. */
 

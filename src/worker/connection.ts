@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/base/clock.ts'
-import type { Config, OrgConfig } from '../shared/config.ts'
+import type { Config, OrgConfig } from '../shared/config/config.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { Salesforce } from '../shared/salesforce/client.ts'
 import { connectSalesforce } from '../shared/salesforce/connect.ts'

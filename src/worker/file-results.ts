@@ -9,7 +9,7 @@ import {
   type RequestFolder,
   type ResultKind,
   type ResultsStore,
-} from '../shared/results.ts'
+} from '../shared/results/results.ts'
 import type { EndedChunk, Ending } from './ending.ts'
 
 /**

@@ -3,7 +3,7 @@ import type { Context } from '../shared/base/context.ts'
 import { type GuardRails, retentionSeconds } from '../shared/contract/guard-rails.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import type { ResultsStore } from '../shared/results.ts'
+import type { ResultsStore } from '../shared/results/results.ts'
 
 /**
  * A request begins in an empty folder. What lies there is of an earlier life of its id: of a ledger

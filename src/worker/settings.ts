@@ -1,5 +1,5 @@
 import type { Logger } from '../shared/base/logger.ts'
-import type { Config, OrgConfig } from '../shared/config.ts'
+import type { Config, OrgConfig } from '../shared/config/config.ts'
 import { runScript, script } from '../shared/ledger/script.ts'
 import type { OrgStore } from '../shared/org-store.ts'
 

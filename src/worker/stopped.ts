@@ -6,7 +6,7 @@ import type { StopReason } from '../shared/ledger/cancel.ts'
 import type { RequestRecord } from '../shared/ledger/record.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/org-store.ts'
-import type { ResultsStore } from '../shared/results.ts'
+import type { ResultsStore } from '../shared/results/results.ts'
 import { endUnprocessed } from './ingest/unprocessed.ts'
 
 /** Requests that end before their time: cancelled, past their deadline, or stopped by the brake. */

@@ -4,7 +4,7 @@ import type { Logger } from '../shared/base/logger.ts'
 import { Closers, closeEach } from '../shared/base/shutdown.ts'
 import { sparing } from '../shared/base/sparing.ts'
 import { unlessAborted } from '../shared/base/unless-aborted.ts'
-import type { Config } from '../shared/config.ts'
+import type { Config } from '../shared/config/config.ts'
 import type { Read } from '../shared/metrics/readings.ts'
 import type { Metrics } from '../shared/metrics.ts'
 import { openOrgStore } from '../shared/org-store.ts'
@@ -18,7 +18,7 @@ import {
   type RedisConfig,
   type RedisFacts,
 } from '../shared/redis.ts'
-import { openResultsStore } from '../shared/results.ts'
+import { openResultsStore } from '../shared/results/results.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'

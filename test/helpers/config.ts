@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ConfigError } from '../../src/shared/base/errors.ts'
-import { loadConfig, type Need } from '../../src/shared/config.ts'
+import { loadConfig, type Need } from '../../src/shared/config/config.ts'
 
 export const NOTHING_NEEDED: Need = { redis: 'optional', salesforce: 'none' }
 

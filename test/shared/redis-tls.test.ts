@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createProducer } from '../../src/producer/producer.ts'
-import { loadConfig } from '../../src/shared/config.ts'
+import { loadConfig } from '../../src/shared/config/config.ts'
 import {
   assertUsable,
   connectRedis,

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { createLogger } from '../../src/shared/base/logger.ts'
-import type { Config, OrgConfig } from '../../src/shared/config.ts'
+import type { Config, OrgConfig } from '../../src/shared/config/config.ts'
 import { hurried } from '../helpers/clock.ts'
 import {
   deleteIds,

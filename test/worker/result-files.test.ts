@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { Receipt } from '../../src/shared/contract/receipt.ts'
-import { openResultsStore, ResultsStoreError } from '../../src/shared/results.ts'
+import { openResultsStore, ResultsStoreError } from '../../src/shared/results/results.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { removeDueFolders } from '../../src/worker/retention.ts'
 import { settleRequest } from '../../src/worker/settle.ts'

@@ -1,5 +1,5 @@
+import type { Config } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
-import type { Config } from '../../shared/config.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { commandFor } from '../commandline.ts'

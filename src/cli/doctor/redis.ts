@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { ExpungeError } from '../../shared/base/errors.ts'
 import type { Closers } from '../../shared/base/shutdown.ts'
-import { type Config, showRedis } from '../../shared/config.ts'
+import { type Config, showRedis } from '../../shared/config/config.ts'
 import { type MissingRights, missingRights } from '../../shared/redis/rights.ts'
 import { detailOf, explained } from '../../shared/redis/trouble.ts'
 import { withReason } from '../../shared/redis/why-away.ts'

@@ -1,9 +1,9 @@
 import { constants, existsSync } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Config } from '../../shared/config.ts'
+import type { Config } from '../../shared/config/config.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
-import { openResultsStore, STORE_FILE } from '../../shared/results.ts'
+import { openResultsStore, STORE_FILE } from '../../shared/results/results.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 const CHECK = 'Results'

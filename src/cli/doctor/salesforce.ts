@@ -1,4 +1,4 @@
-import type { Config, OrgConfig } from '../../shared/config.ts'
+import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/connect.ts'

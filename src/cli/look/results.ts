@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { isAsWritten } from '../../shared/results.ts'
+import { isAsWritten } from '../../shared/results/results.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'

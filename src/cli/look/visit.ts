@@ -1,5 +1,5 @@
 import type { RequestView } from '../../producer/producer.ts'
-import { type Config, loadConfig } from '../../shared/config.ts'
+import { type Config, loadConfig } from '../../shared/config/config.ts'
 import type { Cli } from '../cli.ts'
 import { UsageError } from '../exit.ts'
 import { chooseOrg } from '../org.ts'

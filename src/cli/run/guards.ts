@@ -1,5 +1,5 @@
+import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
-import type { Config, OrgConfig } from '../../shared/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/org-store.ts'
 import { type Input, rootOf } from '../input.ts'

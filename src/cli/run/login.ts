@@ -1,5 +1,5 @@
 import { systemClock } from '../../shared/base/clock.ts'
-import type { Config, OrgConfig } from '../../shared/config.ts'
+import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Config, loadConfig, type OrgConfig } from '../../shared/config.ts'
+import { type Config, loadConfig, type OrgConfig } from '../../shared/config/config.ts'
 import { UsageError } from '../exit.ts'
 import { type Input, type RequestTerms, readInput, toRequest } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'

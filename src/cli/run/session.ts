@@ -1,5 +1,5 @@
 import type { RequestView } from '../../producer/producer.ts'
-import type { Config } from '../../shared/config.ts'
+import type { Config } from '../../shared/config/config.ts'
 import { type Receipt, totalOf } from '../../shared/contract/receipt.ts'
 import type { DeletionRequest } from '../../shared/contract/request.ts'
 import type { OrgStore } from '../../shared/org-store.ts'

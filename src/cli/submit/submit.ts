@@ -1,5 +1,5 @@
 import type { Producer } from '../../producer/producer.ts'
-import { loadConfig } from '../../shared/config.ts'
+import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/submit/pin-content.ts'
 import type { Cli } from '../cli.ts'

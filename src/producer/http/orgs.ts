@@ -4,7 +4,7 @@ import { orgKeys } from '../../shared/ledger/keys.ts'
 import { type OrgStore, openOrgStore } from '../../shared/org-store.ts'
 import { explained } from '../../shared/redis/trouble.ts'
 import type { RedisClient } from '../../shared/redis.ts'
-import type { ResultsStore } from '../../shared/results.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
 import { HttpError } from './problem.ts'
 
 /** The orgs that this Redis has. */

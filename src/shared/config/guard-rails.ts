@@ -1,5 +1,5 @@
-import type { Config } from '../config.ts'
 import type { GuardRails } from '../contract/guard-rails.ts'
+import type { Config } from './config.ts'
 import type { OrgConfig } from './orgs.ts'
 
 /** The guard rails that a configuration has for one of its orgs. */

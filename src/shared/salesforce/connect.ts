@@ -1,5 +1,5 @@
 import { ConfigError } from '../base/errors.ts'
-import type { Config, OrgConfig } from '../config.ts'
+import type { Config, OrgConfig } from '../config/config.ts'
 import { createSalesforce, type Salesforce, type SalesforceOptions } from './client.ts'
 
 /** The client of a configured org. @throws ConfigError where the org has no credentials */

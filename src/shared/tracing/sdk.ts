@@ -19,7 +19,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import { endsWithin } from '../base/shutdown.ts'
-import type { TracingConfig } from '../config.ts'
+import type { TracingConfig } from '../config/config.ts'
 import { setQueueTelemetry } from '../queue-telemetry.ts'
 import type { TracingOptions } from '../tracing.ts'
 import { AsyncContext } from './context.ts'

@@ -11,7 +11,7 @@ import {
   type PartKind,
   type ResultsStore,
   type ResultWriter,
-} from '../../shared/results.ts'
+} from '../../shared/results/results.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
 import { IdSet } from '../id-set.ts'
 

@@ -7,7 +7,7 @@ import {
   chunkField,
   type IngestOrder,
 } from '../../shared/ledger/record.ts'
-import type { ResultsStore } from '../../shared/results.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
 import { type Staging, StagingError } from '../../shared/staging.ts'
 import { commitParts, lineOf } from './chunk-book.ts'
 import type { CollectedChunk } from './resend.ts'

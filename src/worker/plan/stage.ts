@@ -1,4 +1,4 @@
-import type { OrgConfig } from '../../shared/config.ts'
+import type { OrgConfig } from '../../shared/config/config.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/ledger/record.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/staging.ts'

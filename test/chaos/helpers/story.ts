@@ -1,5 +1,5 @@
 import type { FaultScript } from '../../../src/sandbox/sandbox.ts'
-import type { OrgConfig } from '../../../src/shared/config.ts'
+import type { OrgConfig } from '../../../src/shared/config/config.ts'
 import { type Records, recordsOf } from './records.ts'
 import type { Stage } from './stage.ts'
 import { within } from './wait.ts'

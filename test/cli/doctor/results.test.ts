@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { checkResults } from '../../../src/cli/doctor/results.ts'
-import { openResultsStore } from '../../../src/shared/results.ts'
+import { openResultsStore } from '../../../src/shared/results/results.ts'
 
 test('a results directory whose file system keeps no modes is told', async (t) => {
   const path = await mkdtemp(join(tmpdir(), 'expunge-results-'))

@@ -15,7 +15,7 @@ import { bodyHash, parseRequest, toStored } from '../../../src/shared/contract/r
 import { orgKeys } from '../../../src/shared/ledger/keys.ts'
 import type { OrgStore } from '../../../src/shared/org-store.ts'
 import { connectRedis } from '../../../src/shared/redis.ts'
-import { openResultsStore } from '../../../src/shared/results.ts'
+import { openResultsStore } from '../../../src/shared/results/results.ts'
 import { linesOf, outcome, receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { id18, ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { readSecretFile } from '../../../src/shared/base/secret-file.ts'
 import { decodeText, NotTextError } from '../../../src/shared/base/text-file.ts'
-import { loadConfig } from '../../../src/shared/config.ts'
+import { loadConfig } from '../../../src/shared/config/config.ts'
 import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 const utf16be = (text: string) => Buffer.from(text, 'utf16le').swap16()

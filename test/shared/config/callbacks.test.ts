@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { isIn } from '../../../src/shared/base/ip-network.ts'
 import { receiverOf } from '../../../src/shared/config/callbacks.ts'
-import { loadConfig } from '../../../src/shared/config.ts'
+import { loadConfig } from '../../../src/shared/config/config.ts'
 import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 const fileOf = async (t: TestContext, yaml: string) =>

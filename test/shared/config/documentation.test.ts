@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { loadConfig } from '../../../src/shared/config/config.ts'
 import { KNOWN_VARIABLES } from '../../../src/shared/config/environment.ts'
-import { loadConfig } from '../../../src/shared/config.ts'
 import { folderOf } from '../../helpers/config.ts'
 
 const PAGE = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseRedisUrl } from '../../../src/shared/base/redis-url.ts'
+import { loadConfig } from '../../../src/shared/config/config.ts'
 import { showRedis } from '../../../src/shared/config/redis.ts'
-import { loadConfig } from '../../../src/shared/config.ts'
 import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 test('a Redis URL is shown without password and options', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadConfig, type TracingConfig } from '../../../src/shared/config.ts'
+import { loadConfig, type TracingConfig } from '../../../src/shared/config/config.ts'
 import { NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 const ENDPOINT = 'OTEL_EXPORTER_OTLP_ENDPOINT'

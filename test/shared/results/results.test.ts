@@ -16,11 +16,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
-import type { ResultFile } from '../../src/shared/contract/receipt.ts'
-import { openResultsStore, type ResultKind, type ResultsStore } from '../../src/shared/results.ts'
-import { inReverse } from '../helpers/scope.ts'
-import { smallDisk } from '../helpers/small-disk.ts'
-import { receipt } from './ledger/setup.ts'
+import type { ResultFile } from '../../../src/shared/contract/receipt.ts'
+import {
+  openResultsStore,
+  type ResultKind,
+  type ResultsStore,
+} from '../../../src/shared/results/results.ts'
+import { inReverse } from '../../helpers/scope.ts'
+import { smallDisk } from '../../helpers/small-disk.ts'
+import { receipt } from '../ledger/setup.ts'
 
 const request = { org: 'default', id: 'gdpr-1' }
 

@@ -1,29 +1,24 @@
 import { resolve } from 'node:path'
-import { ConfigError, type ConfigProblem } from './base/errors.ts'
-import { type CallbackConfig, readCallbacks } from './config/callbacks.ts'
-import { readConfigFile } from './config/config-file.ts'
-import {
-  Environment,
-  type Group,
-  type UnknownVariable,
-  type Variables,
-} from './config/environment.ts'
-import { HOST, readProxy } from './config/network.ts'
-import { readObjects } from './config/objects.ts'
-import { type OrgConfig, readOrgs } from './config/orgs.ts'
-import { readRedis } from './config/redis.ts'
-import { Settings } from './config/settings.ts'
-import { stateFolder } from './config/state-folder.ts'
-import { readTracing, type TracingConfig } from './config/tracing.ts'
-import type { YamlSection } from './config/yaml-section.ts'
-import type { DeletableObject } from './contract/objects.ts'
-import type { RedisConfig } from './redis.ts'
-import type { ProxyEnv } from './salesforce/agents.ts'
+import { ConfigError, type ConfigProblem } from '../base/errors.ts'
+import type { DeletableObject } from '../contract/objects.ts'
+import type { RedisConfig } from '../redis.ts'
+import type { ProxyEnv } from '../salesforce/agents.ts'
+import { type CallbackConfig, readCallbacks } from './callbacks.ts'
+import { readConfigFile } from './config-file.ts'
+import { Environment, type Group, type UnknownVariable, type Variables } from './environment.ts'
+import { HOST, readProxy } from './network.ts'
+import { readObjects } from './objects.ts'
+import { type OrgConfig, readOrgs } from './orgs.ts'
+import { readRedis } from './redis.ts'
+import { Settings } from './settings.ts'
+import { stateFolder } from './state-folder.ts'
+import { readTracing, type TracingConfig } from './tracing.ts'
+import type { YamlSection } from './yaml-section.ts'
 
-export type { CallbackConfig } from './config/callbacks.ts'
-export type { OrgConfig } from './config/orgs.ts'
-export { showRedis } from './config/redis.ts'
-export type { TracingConfig } from './config/tracing.ts'
+export type { CallbackConfig } from './callbacks.ts'
+export type { OrgConfig } from './orgs.ts'
+export { showRedis } from './redis.ts'
+export type { TracingConfig } from './tracing.ts'
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]

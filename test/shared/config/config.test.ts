@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
-import { ConfigError } from '../../src/shared/base/errors.ts'
-import { loadConfig } from '../../src/shared/config.ts'
-import { folderOf, NOTHING_NEEDED, problemsOf } from '../helpers/config.ts'
+import { ConfigError } from '../../../src/shared/base/errors.ts'
+import { loadConfig } from '../../../src/shared/config/config.ts'
+import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 test('without any setting every default is in place', async () => {
   const config = await loadConfig({ HOME: '/home/ada' }, NOTHING_NEEDED)
