@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { argv } from 'node:process'
-import { orgKeys } from '../src/shared/ledger/keys.ts'
+import { orgKeys } from '../src/shared/store/ledger/keys.ts'
 import { statusReached } from '../test/helpers/deletion.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { inReverse } from '../test/helpers/scope.ts'

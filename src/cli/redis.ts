@@ -1,9 +1,13 @@
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
 import { type Config, showRedis } from '../shared/config/config.ts'
-import { type OrgStore, openOrgStore } from '../shared/org-store.ts'
-import { detailOf } from '../shared/redis/trouble.ts'
-import { connectRedis, type RedisConfig, RedisUnavailableError } from '../shared/redis.ts'
+import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
+import {
+  connectRedis,
+  type RedisConfig,
+  RedisUnavailableError,
+} from '../shared/store/redis/redis.ts'
+import { detailOf } from '../shared/store/redis/trouble.ts'
 import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
 

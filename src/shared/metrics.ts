@@ -13,7 +13,7 @@ import {
 } from './metrics/labels.ts'
 import { createReadings, type Read } from './metrics/readings.ts'
 import { type Expected, startAtZero } from './metrics/zero.ts'
-import type { QueueName } from './queues.ts'
+import type { QueueName } from './store/queues/queues.ts'
 
 /**
  * What the code says has happened; how it is counted is decided here. A counter of requests or

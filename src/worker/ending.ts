@@ -11,8 +11,8 @@ import {
   type ResultFile,
   type TerminalStatus,
 } from '../shared/contract/receipt.ts'
-import type { StopReason } from '../shared/ledger/cancel.ts'
-import type { ChunkOutcome, RequestRecord } from '../shared/ledger/record.ts'
+import type { StopReason } from '../shared/store/ledger/cancel.ts'
+import type { ChunkOutcome, RequestRecord } from '../shared/store/ledger/record.ts'
 import { stoppedEnding } from './stopped.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */

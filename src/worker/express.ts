@@ -1,5 +1,10 @@
 import type { Job } from 'bullmq'
-import { HAND_OVER_PRIORITY, HIGH_PRIORITY, PLAN, SETTLE_PRIORITY } from '../shared/queues.ts'
+import {
+  HAND_OVER_PRIORITY,
+  HIGH_PRIORITY,
+  PLAN,
+  SETTLE_PRIORITY,
+} from '../shared/store/queues/queues.ts'
 import { giveBack } from './hand-over.ts'
 import { type QueueWorker, type QueueWorkerOptions, startQueueWorker } from './queue-worker.ts'
 

@@ -1,8 +1,6 @@
 import type { Context } from '../shared/base/context.ts'
 import type { GuardRails } from '../shared/contract/guard-rails.ts'
 import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../shared/contract/receipt.ts'
-import type { ChunkListing, RequestRecord } from '../shared/ledger/record.ts'
-import type { OrgStore } from '../shared/org-store.ts'
 import {
   PART_KINDS,
   RESULT_KINDS,
@@ -10,6 +8,8 @@ import {
   type ResultKind,
   type ResultsStore,
 } from '../shared/results/results.ts'
+import type { ChunkListing, RequestRecord } from '../shared/store/ledger/record.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
 import type { EndedChunk, Ending } from './ending.ts'
 
 /**

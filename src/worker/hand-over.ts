@@ -1,7 +1,7 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
 import { effect } from '../shared/base/effect.ts'
-import type { OrgStore } from '../shared/org-store.ts'
-import { HAND_OVER_PRIORITY } from '../shared/queues.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
+import { HAND_OVER_PRIORITY } from '../shared/store/queues/queues.ts'
 
 /** The ways to let go of a BullMQ job without an attempt spent. Each ends the processor. */
 

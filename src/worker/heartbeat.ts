@@ -3,8 +3,8 @@ import { systemClock } from '../shared/base/clock.ts'
 import type { Context } from '../shared/base/context.ts'
 import { endsWithin } from '../shared/base/shutdown.ts'
 import { unlessAborted } from '../shared/base/unless-aborted.ts'
-import type { OrgStore } from '../shared/org-store.ts'
-import { BEAT_MS, beat, leave } from '../shared/presence.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
+import { BEAT_MS, beat, leave } from '../shared/store/presence.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /** A worker without jobs learns here that the ledger is another one by now. */

@@ -5,8 +5,8 @@ import { codeOrNameOf } from '../shared/base/errors.ts'
 import type { Logger } from '../shared/base/logger.ts'
 import { note } from '../shared/base/note.ts'
 import type { Metrics } from '../shared/metrics.ts'
-import type { OrgStore } from '../shared/org-store.ts'
-import type { QueueName } from '../shared/queues.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
+import type { QueueName } from '../shared/store/queues/queues.ts'
 
 export type Process = (job: Job, token: string, ctx: Context) => Promise<unknown>
 

@@ -1,6 +1,6 @@
 import type { Context } from '../shared/base/context.ts'
-import type { OrgStore } from '../shared/org-store.ts'
-import { lateTrouble } from '../shared/redis.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
+import { lateTrouble } from '../shared/store/redis/redis.ts'
 import { type Loop, startLoop } from './loop.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../shared/base/clock.ts'
 import type { Context } from '../shared/base/context.ts'
-import type { Ledger } from '../shared/ledger/ledger.ts'
-import type { FaultPause, PauseState } from '../shared/ledger/pause.ts'
-import type { OrgFault, PauseNeed } from '../shared/ledger/pause-fault.ts'
+import type { Ledger } from '../shared/store/ledger/ledger.ts'
+import type { FaultPause, PauseState } from '../shared/store/ledger/pause.ts'
+import type { OrgFault, PauseNeed } from '../shared/store/ledger/pause-fault.ts'
 import type { StopWatch, Watch } from './stop-watch.ts'
 
 /** A step that fails so often in a row by a fault of the org is no accident: the org pauses. */

@@ -1,5 +1,5 @@
-import { queueTelemetry } from '../shared/queue-telemetry.ts'
-import { troubleOf } from '../shared/redis/trouble.ts'
+import { queueTelemetry } from '../shared/store/queue-telemetry.ts'
+import { troubleOf } from '../shared/store/redis/trouble.ts'
 import { JobRefusedError } from './door/job-refused.ts'
 import { EveryJobWorker } from './every-job.ts'
 import { JobsInHand, type JobsInHandOptions } from './jobs-in-hand.ts'

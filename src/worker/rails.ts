@@ -1,6 +1,6 @@
 import type { Logger } from '../shared/base/logger.ts'
 import { type GuardRails, railChanges, strictest } from '../shared/contract/guard-rails.ts'
-import type { OrgStore } from '../shared/org-store.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
 
 /**
  * What a worker does about the settings that its org's processes share:

@@ -1,6 +1,12 @@
 import type { Job } from 'bullmq'
 import { type Context, endsAllWork, LaterError } from '../shared/base/context.ts'
-import { DOOR, isNewerOrder, PLAN, parseRequestJob, type QueueName } from '../shared/queues.ts'
+import {
+  DOOR,
+  isNewerOrder,
+  PLAN,
+  parseRequestJob,
+  type QueueName,
+} from '../shared/store/queues/queues.ts'
 import { isWakeUp } from './door/repeats.ts'
 import { enter } from './door.ts'
 import { giveBack, handOver, putAside } from './hand-over.ts'

@@ -1,7 +1,7 @@
 import type { Logger } from '../shared/base/logger.ts'
 import type { Config, OrgConfig } from '../shared/config/config.ts'
-import { runScript, script } from '../shared/ledger/script.ts'
-import type { OrgStore } from '../shared/org-store.ts'
+import { runScript, script } from '../shared/store/ledger/script.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
 
 const SHARE = script('share-settings', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../shared/base/clock.ts'
 import type { Logger } from '../shared/base/logger.ts'
-import type { Ledger } from '../shared/ledger/ledger.ts'
-import type { PauseState } from '../shared/ledger/pause.ts'
+import type { Ledger } from '../shared/store/ledger/ledger.ts'
+import type { PauseState } from '../shared/store/ledger/pause.ts'
 
 /** A job that sleeps between two polls, for up to a minute, learns so soon that it is to stop. */
 const LOOK_MS = 500

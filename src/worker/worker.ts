@@ -7,9 +7,9 @@ import { unlessAborted } from '../shared/base/unless-aborted.ts'
 import type { Config } from '../shared/config/config.ts'
 import type { Read } from '../shared/metrics/readings.ts'
 import type { Metrics } from '../shared/metrics.ts'
-import { openOrgStore } from '../shared/org-store.ts'
-import { outageTeller } from '../shared/redis/outage-teller.ts'
-import { openServerClock } from '../shared/redis/server-clock.ts'
+import { openResultsStore } from '../shared/results/results.ts'
+import { openOrgStore } from '../shared/store/org-store.ts'
+import { outageTeller } from '../shared/store/redis/outage-teller.ts'
 import {
   assertUsable,
   connectRedis,
@@ -17,8 +17,8 @@ import {
   type RedisClient,
   type RedisConfig,
   type RedisFacts,
-} from '../shared/redis.ts'
-import { openResultsStore } from '../shared/results/results.ts'
+} from '../shared/store/redis/redis.ts'
+import { openServerClock } from '../shared/store/redis/server-clock.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'

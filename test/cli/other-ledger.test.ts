@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { connectRedis } from '../../src/shared/redis.ts'
+import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
 import { contactIds, place } from './spawn.ts'
 

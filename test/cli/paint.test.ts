@@ -11,7 +11,7 @@ import { summary } from '../../src/cli/render/summary.ts'
 import { sentences } from '../../src/cli/run/human-log.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import type { Receipt } from '../../src/shared/contract/receipt.ts'
-import type { RequestView } from '../../src/shared/request-view.ts'
+import type { RequestView } from '../../src/shared/store/request-view.ts'
 import { hostileText, UNSAFE } from '../helpers/hostile-text.ts'
 import { identity, plan, receipt, request } from './render/fixtures.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { connectRedis } from '../../src/shared/redis.ts'
+import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
 import { contactIds, type Place, place } from './spawn.ts'
 

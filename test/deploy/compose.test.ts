@@ -10,7 +10,7 @@ import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { loadConfig } from '../../src/shared/config/config.ts'
-import { connectRedis } from '../../src/shared/redis.ts'
+import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { server, startRedis } from '../helpers/redis.ts'
 import { textOf, yamlOf } from './manifests.ts'
 

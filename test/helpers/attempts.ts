@@ -1,4 +1,4 @@
-import { QUEUES } from '../../src/shared/queues.ts'
+import { QUEUES } from '../../src/shared/store/queues/queues.ts'
 import type { World } from './world.ts'
 
 /** Jobs that BullMQ saw fail or wait for another attempt, from its own journal. */

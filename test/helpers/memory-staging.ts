@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import type { Staging } from '../../src/shared/staging.ts'
+import type { Staging } from '../../src/shared/store/staging/staging.ts'
 
 interface Place {
   readonly request: string

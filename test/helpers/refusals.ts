@@ -1,6 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RedisClient } from '../../src/shared/redis.ts'
+import type { RedisClient } from '../../src/shared/store/redis/redis.ts'
 
 /** What a real server comes to refuse, and how it comes back to its senses; by the error's code. */
 export const REFUSALS = {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
-import type { RedisConfig } from '../../src/shared/redis.ts'
+import type { RedisConfig } from '../../src/shared/store/redis/redis.ts'
 import { freePort } from './free-port.ts'
 import { server, type TestRedis } from './redis.ts'
 

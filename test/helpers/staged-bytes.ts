@@ -1,4 +1,4 @@
-import type { OrgStore } from '../../src/shared/org-store.ts'
+import type { OrgStore } from '../../src/shared/store/org-store.ts'
 import { stagedSource } from '../../src/worker/sources/staged.ts'
 
 /** What a worker will read of a request, wherever it lies; empty where nothing was staged. */

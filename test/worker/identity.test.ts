@@ -4,7 +4,7 @@ import { after, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { to18 } from '../../src/shared/contract/record-id.ts'
-import { IdentityError } from '../../src/shared/identity.ts'
+import { IdentityError } from '../../src/shared/store/identity.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startWorld, type World } from '../helpers/world.ts'
 

@@ -4,12 +4,12 @@ import { after, describe, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Context, ShutdownError } from '../../src/shared/base/context.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
-import type { OrgFault } from '../../src/shared/ledger/pause-fault.ts'
+import type { OrgFault } from '../../src/shared/store/ledger/pause-fault.ts'
 import { OrgGate, type Visit } from '../../src/worker/org-gate.ts'
 import { StopWatch } from '../../src/worker/stop-watch.ts'
 import { type ManualClock, manualClock } from '../helpers/clock.ts'
 import { startRedis } from '../helpers/redis.ts'
-import { type Bundle, connect, ledgerOf } from '../shared/ledger/setup.ts'
+import { type Bundle, connect, ledgerOf } from '../shared/store/ledger/setup.ts'
 
 const server = await startRedis({ after })
 const SECOND = 1000

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
-import { BEAT_MS, isRunAtWork } from '../../shared/presence.ts'
+import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import type { CancelFlags } from '../cancel.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'

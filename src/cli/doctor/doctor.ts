@@ -1,7 +1,7 @@
 import { ConfigError } from '../../shared/base/errors.ts'
 import { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
-import { openOrgStore } from '../../shared/org-store.ts'
+import { openOrgStore } from '../../shared/store/org-store.ts'
 import type { Cli } from '../cli.ts'
 import type { DoctorFlags } from '../doctor.ts'
 import { EXIT, type ExitCode } from '../exit.ts'

@@ -1,4 +1,4 @@
-import type { OrgStore } from '../../shared/org-store.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { type Finding, fail, failed, warn } from './finding.ts'
 

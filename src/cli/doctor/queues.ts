@@ -1,5 +1,5 @@
-import type { OrgStore } from '../../shared/org-store.ts'
-import { QUEUES } from '../../shared/queues.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { QUEUES } from '../../shared/store/queues/queues.ts'
 import { type Finding, fail, failed, warn } from './finding.ts'
 
 const CHECK = 'Queues'

@@ -1,7 +1,7 @@
 import type { Config } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import { commandFor } from '../commandline.ts'
 import { railWords } from '../render/rails.ts'
 import { type Finding, failed, ok, warn } from './finding.ts'

@@ -2,9 +2,6 @@ import { existsSync } from 'node:fs'
 import { ExpungeError } from '../../shared/base/errors.ts'
 import type { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, showRedis } from '../../shared/config/config.ts'
-import { type MissingRights, missingRights } from '../../shared/redis/rights.ts'
-import { detailOf, explained } from '../../shared/redis/trouble.ts'
-import { withReason } from '../../shared/redis/why-away.ts'
 import {
   connectRedis,
   inspectRedis,
@@ -13,7 +10,10 @@ import {
   type RedisConfig,
   type RedisFacts,
   RedisUnavailableError,
-} from '../../shared/redis.ts'
+} from '../../shared/store/redis/redis.ts'
+import { type MissingRights, missingRights } from '../../shared/store/redis/rights.ts'
+import { detailOf, explained } from '../../shared/store/redis/trouble.ts'
+import { withReason } from '../../shared/store/redis/why-away.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
 import { findRedisServer } from '../embedded-redis/find-server.ts'
 import { bytes, counted, percent } from '../render/numbers.ts'

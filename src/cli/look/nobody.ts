@@ -1,4 +1,4 @@
-import { isRunAtWork } from '../../shared/presence.ts'
+import { isRunAtWork } from '../../shared/store/presence.ts'
 import { howToGoOn } from '../commandline.ts'
 import { hasWorker } from '../redis.ts'
 import type { Place } from './visit.ts'

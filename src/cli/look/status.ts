@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { OrgStore } from '../../shared/org-store.ts'
-import type { RequestView } from '../../shared/request-view.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { isOver } from '../follow.ts'

@@ -1,5 +1,5 @@
-import type { PauseState } from '../../shared/ledger/pause.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
+import type { PauseState } from '../../shared/store/ledger/pause.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import { pauseSentences } from '../render/pause.ts'
 import type { Screen } from '../screen.ts'
 

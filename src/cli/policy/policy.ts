@@ -1,6 +1,6 @@
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.ts'
-import type { OrgRails } from '../../shared/ledger/rails.ts'
+import type { OrgRails } from '../../shared/store/ledger/rails.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'

@@ -1,5 +1,5 @@
 import { visible } from '../../shared/base/visible.ts'
-import type { PauseState } from '../../shared/ledger/pause.ts'
+import type { PauseState } from '../../shared/store/ledger/pause.ts'
 import { commandFor } from '../commandline.ts'
 import { counted } from './numbers.ts'
 

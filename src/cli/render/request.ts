@@ -1,6 +1,6 @@
 import { totalOf } from '../../shared/contract/receipt.ts'
-import type { SignedAct } from '../../shared/ledger/signed.ts'
-import type { RequestView } from '../../shared/request-view.ts'
+import type { SignedAct } from '../../shared/store/ledger/signed.ts'
+import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Paint } from '../paint.ts'
 import { jobNames } from '../run/jobs-at-work.ts'
 import { count, percent } from './numbers.ts'

@@ -1,5 +1,5 @@
 import type { Status } from '../../shared/contract/receipt.ts'
-import type { RequestView } from '../../shared/request-view.ts'
+import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Format } from '../paint.ts'
 
 /** How a status is painted, wherever it is shown. */

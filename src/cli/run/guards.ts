@@ -1,7 +1,7 @@
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import { type Input, rootOf } from '../input.ts'
 import type { RedisHere } from '../redis.ts'
 

@@ -1,4 +1,4 @@
-import type { OrgStore } from '../../shared/org-store.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseCheckpoint } from '../../worker/ingest/checkpoint.ts'
 import { count } from '../render/numbers.ts'
 

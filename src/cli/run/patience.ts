@@ -1,5 +1,5 @@
 import { systemClock } from '../../shared/base/clock.ts'
-import { RedisUnavailableError, troubleOf } from '../../shared/redis/trouble.ts'
+import { RedisUnavailableError, troubleOf } from '../../shared/store/redis/trouble.ts'
 import type { Screen } from '../screen.ts'
 
 const AGAIN_AFTER_MS = 1000

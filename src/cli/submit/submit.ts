@@ -1,7 +1,7 @@
 import type { Producer } from '../../producer/producer.ts'
 import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { pinContent } from '../../shared/submit/pin-content.ts'
+import { pinContent } from '../../shared/store/intake/pin-content.ts'
 import type { Cli } from '../cli.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../exit.ts'
 import { asSubmittedBefore, readInput, toRequest } from '../input.ts'

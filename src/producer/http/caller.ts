@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import { OPERATIONS, PRIORITIES } from '../../shared/contract/request.ts'
-import type { Caller } from '../../shared/submit.ts'
+import type { Caller } from '../../shared/store/intake/submit.ts'
 import { addFacts } from './call-facts.ts'
 import { createFairShare } from './fair-share.ts'
 import type { ApiKey, KeyRing } from './keys.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
-import type { Place } from '../../shared/ledger/list.ts'
+import type { Place } from '../../shared/store/ledger/list.ts'
 
 const placeSchema = z.tuple([z.int().min(0), z.string().max(128)])
 

@@ -1,10 +1,10 @@
 import { closeEach } from '../../shared/base/shutdown.ts'
-import { claimResultsStore } from '../../shared/identity.ts'
-import { orgKeys } from '../../shared/ledger/keys.ts'
-import { type OrgStore, openOrgStore } from '../../shared/org-store.ts'
-import { explained } from '../../shared/redis/trouble.ts'
-import type { RedisClient } from '../../shared/redis.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
+import { claimResultsStore } from '../../shared/store/identity.ts'
+import { orgKeys } from '../../shared/store/ledger/keys.ts'
+import { type OrgStore, openOrgStore } from '../../shared/store/org-store.ts'
+import type { RedisClient } from '../../shared/store/redis/redis.ts'
+import { explained } from '../../shared/store/redis/trouble.ts'
 import { HttpError } from './problem.ts'
 
 /** The orgs that this Redis has. */

@@ -2,11 +2,11 @@ import { STATUS_CODES } from 'node:http'
 import { codeOf, ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
 import { type FieldProblem, InvalidRequestError } from '../../shared/contract/request-problems.ts'
-import { LedgerReplacedError } from '../../shared/ledger/connection.ts'
-import { troubleOf } from '../../shared/redis/trouble.ts'
-import { RedisUnavailableError } from '../../shared/redis.ts'
-import { GoneError } from '../../shared/submit/gone.ts'
-import { ConflictError } from '../../shared/submit.ts'
+import { GoneError } from '../../shared/store/intake/gone.ts'
+import { ConflictError } from '../../shared/store/intake/submit.ts'
+import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
+import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
+import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import {
   AlreadyOverError,
   NotWaitingError,

@@ -1,7 +1,7 @@
 import { effect } from '../../shared/base/effect.ts'
-import { bareScript, evaluateBare } from '../../shared/redis/bare-script.ts'
-import { explained } from '../../shared/redis/trouble.ts'
-import type { RedisClient } from '../../shared/redis.ts'
+import { bareScript, evaluateBare } from '../../shared/store/redis/bare-script.ts'
+import type { RedisClient } from '../../shared/store/redis/redis.ts'
+import { explained } from '../../shared/store/redis/trouble.ts'
 import type { ApiKey } from './rights.ts'
 
 /** Outside of any org: no org's name can have a colon in it. */

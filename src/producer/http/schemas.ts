@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { STATUSES, TERMINAL_STATUSES } from '../../shared/contract/receipt.ts'
 import { storedSchema } from '../../shared/contract/request.ts'
-import { STOP_REASONS } from '../../shared/ledger/cancel.ts'
+import { STOP_REASONS } from '../../shared/store/ledger/cancel.ts'
 import {
   contentSchema,
   outcomeSchema,
   planSchema,
   receiptSchema,
-} from '../../shared/ledger/record.ts'
-import { signedActSchema } from '../../shared/ledger/signed.ts'
+} from '../../shared/store/ledger/record.ts'
+import { signedActSchema } from '../../shared/store/ledger/signed.ts'
 import type { RequestView } from '../producer.ts'
 import type { Problem } from './problem.ts'
 import type { RequestPage } from './routes/list.ts'

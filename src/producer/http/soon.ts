@@ -1,5 +1,5 @@
 import { endsWithin } from '../../shared/base/shutdown.ts'
-import { RedisUnavailableError } from '../../shared/redis.ts'
+import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 import type { Patience } from './limits.ts'
 
 /**

@@ -7,11 +7,15 @@ import type { Config } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
 import type { Metrics } from '../../shared/metrics.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
-import { outageTeller } from '../../shared/redis/outage-teller.ts'
-import { explained, isLasting } from '../../shared/redis/trouble.ts'
-import { connectRedis, type RedisConfig, RedisUnavailableError } from '../../shared/redis.ts'
 import { openResultsStore } from '../../shared/results/results.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { outageTeller } from '../../shared/store/redis/outage-teller.ts'
+import {
+  connectRedis,
+  type RedisConfig,
+  RedisUnavailableError,
+} from '../../shared/store/redis/redis.ts'
+import { explained, isLasting } from '../../shared/store/redis/trouble.ts'
 import { createProducer, type Producer } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'

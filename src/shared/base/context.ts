@@ -1,5 +1,5 @@
-import { LedgerReplacedError } from '../ledger/connection.ts'
 import { WrongOrgError } from '../salesforce/errors.ts'
+import { LedgerReplacedError } from '../store/ledger/connection.ts'
 import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
 

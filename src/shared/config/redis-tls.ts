@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
-import type { RedisTls } from '../redis/place.ts'
-import type { RedisConfig } from '../redis.ts'
+import type { RedisTls } from '../store/redis/place.ts'
+import type { RedisConfig } from '../store/redis/redis.ts'
 import { HOST } from './network.ts'
 import type { Form, Settings } from './settings.ts'
 

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../base/errors.ts'
 import { parseRedisUrl, redisUrlProblem } from '../base/redis-url.ts'
-import type { RedisConfig } from '../redis.ts'
+import type { RedisConfig } from '../store/redis/redis.ts'
 import type { Environment } from './environment.ts'
 import { hostAndPort } from './network.ts'
 import { readRedisTls, withTls } from './redis-tls.ts'

@@ -1,6 +1,6 @@
 import { TERMINAL_STATUSES } from '../contract/receipt.ts'
-import { QUEUES } from '../queues.ts'
 import { OPERATIONS } from '../salesforce/operation.ts'
+import { QUEUES } from '../store/queues/queues.ts'
 import type { Instruments } from './instruments.ts'
 import {
   ID_VERDICTS,

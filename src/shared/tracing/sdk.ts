@@ -20,7 +20,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { endsWithin } from '../base/shutdown.ts'
 import type { TracingConfig } from '../config/config.ts'
-import { setQueueTelemetry } from '../queue-telemetry.ts'
+import { setQueueTelemetry } from '../store/queue-telemetry.ts'
 import type { TracingOptions } from '../tracing.ts'
 import { AsyncContext } from './context.ts'
 import { traceEffects } from './effects.ts'

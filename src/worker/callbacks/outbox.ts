@@ -1,5 +1,5 @@
 import type { Context } from '../../shared/base/context.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import { type Loop, startLoop } from '../loop.ts'
 
 /**

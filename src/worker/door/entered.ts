@@ -1,8 +1,8 @@
 import type { Job } from 'bullmq'
 import { z } from 'zod'
 import { NotOursError } from '../../shared/base/context.ts'
-import { oneOf, runScript, script } from '../../shared/ledger/script.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
+import { oneOf, runScript, script } from '../../shared/store/ledger/script.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { Verdict } from '../refuse.ts'
 
 /**

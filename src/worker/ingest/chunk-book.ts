@@ -1,18 +1,18 @@
 import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
 import {
-  type ChunkListing,
-  type ChunkOutcome,
-  type ChunkRef,
-  chunkField,
-} from '../../shared/ledger/record.ts'
-import {
   PART_KINDS,
   type PartKind,
   type ResultsStore,
   type ResultWriter,
 } from '../../shared/results/results.ts'
-import { type Staging, StagingError } from '../../shared/staging.ts'
+import {
+  type ChunkListing,
+  type ChunkOutcome,
+  type ChunkRef,
+  chunkField,
+} from '../../shared/store/ledger/record.ts'
+import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 import { IdSet } from '../id-set.ts'
 
 /** Takes the ids that go again, canonical bytes, one at a time or in a row. */

@@ -1,6 +1,6 @@
-import type { IngestOrder } from '../../shared/ledger/record.ts'
 import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors.ts'
 import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
+import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { collect } from './collect.ts'
 import { countsOf, isWhole } from './counts.ts'

@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
-import type { IngestOrder } from '../../shared/ledger/record.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { finish, giveUp, lose } from './finish.ts'
 import { type Judgement, judge } from './judge.ts'

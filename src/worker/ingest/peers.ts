@@ -1,4 +1,4 @@
-import type { IngestOrder } from '../../shared/ledger/record.ts'
+import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { Checkpoint } from './checkpoint.ts'
 
 /** The steps that each make one call that changes something in Salesforce. */

@@ -2,16 +2,16 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Context, LaterError } from '../../shared/base/context.ts'
 import { totalOf } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import type { Ledger } from '../../shared/ledger/ledger.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { matchedIngest, RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
+import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,
   type ChunkRef,
   orderFor,
-} from '../../shared/ledger/record.ts'
-import { SalesforceError } from '../../shared/salesforce/errors.ts'
-import { matchedIngest, RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import { StagingError } from '../../shared/staging.ts'
+} from '../../shared/store/ledger/record.ts'
+import { StagingError } from '../../shared/store/staging/staging.ts'
 import type { EndedChunk } from '../ending.ts'
 import { IdSet } from '../id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'

@@ -1,4 +1,4 @@
-import type { ChunkRef } from '../../shared/ledger/record.ts'
+import type { ChunkRef } from '../../shared/store/ledger/record.ts'
 import type { JobFailure } from './job-error.ts'
 
 /** Whether rows get another ingest job, when, and in which size: pure. */

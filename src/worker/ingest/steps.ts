@@ -1,7 +1,7 @@
 import { note } from '../../shared/base/note.ts'
-import type { IngestOrder } from '../../shared/ledger/record.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LifecycleDeps, Step, Work } from './step.ts'
 import { csvBody, csvLength } from './upload.ts'

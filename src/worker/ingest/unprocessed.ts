@@ -1,14 +1,14 @@
 import type { Context } from '../../shared/base/context.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
 import {
   type ChunkListing,
   type ChunkRef,
   chunkField,
   type IngestOrder,
-} from '../../shared/ledger/record.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
-import { type Staging, StagingError } from '../../shared/staging.ts'
+} from '../../shared/store/ledger/record.ts'
+import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 import { commitParts, lineOf } from './chunk-book.ts'
 import type { CollectedChunk } from './resend.ts'
 import type { Refusal } from './step.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ChunkRef } from '../../shared/ledger/record.ts'
-import { type Staging, StagingError } from '../../shared/staging.ts'
+import type { ChunkRef } from '../../shared/store/ledger/record.ts'
+import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 import { caseBits, copyId, suffixOfBits } from '../id-check.ts'
 
 /**

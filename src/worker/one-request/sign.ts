@@ -1,7 +1,7 @@
 import { systemClock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
-import { BEAT_MS, endSign, giveSign } from '../../shared/presence.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { BEAT_MS, endSign, giveSign } from '../../shared/store/presence.ts'
 import { type Loop, startLoop } from '../loop.ts'
 
 /** Shows that somebody works on this very request. In real time, whatever the clock. */

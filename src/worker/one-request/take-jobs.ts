@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { evaluate, script } from '../../shared/ledger/script.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
-import type { QueueName } from '../../shared/queues.ts'
+import { evaluate, script } from '../../shared/store/ledger/script.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { QueueName } from '../../shared/store/queues/queues.ts'
 
 // BullMQ hands out what is first in line. This takes named jobs out of the line, as BullMQ's own
 // moveToActive would (tried on 6.7): window and pause of the queue hold, a lock is set, and all others

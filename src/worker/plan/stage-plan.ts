@@ -1,6 +1,6 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ChunkRef } from '../../shared/ledger/record.ts'
-import type { Lot, Staging } from '../../shared/staging.ts'
+import type { ChunkRef } from '../../shared/store/ledger/record.ts'
+import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 import { CANARY_ABOVE, canaryOf } from './canary.ts'
 import { ChunkStager } from './stage.ts'
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../shared/base/errors.ts'
 import type { Staged } from '../../shared/contract/request.ts'
-import type { Ledger } from '../../shared/ledger/ledger.ts'
-import type { OrgStore } from '../../shared/org-store.ts'
-import { StagingError, unpack } from '../../shared/staging.ts'
+import type { Ledger } from '../../shared/store/ledger/ledger.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { StagingError, unpack } from '../../shared/store/staging/staging.ts'
 import type { Source } from './source.ts'
 
 /** Where they may lie: the request's own record, or frames beside it. */

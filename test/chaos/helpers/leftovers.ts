@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { RedisClient } from '../../../src/shared/redis.ts'
+import type { RedisClient } from '../../../src/shared/store/redis/redis.ts'
 
 /**
  * What an org keeps in Redis when no request is live: its index, facts, tombstones, what callers have

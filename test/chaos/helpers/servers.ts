@@ -1,6 +1,6 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connectRedis, type RedisConfig } from '../../../src/shared/redis.ts'
+import { connectRedis, type RedisConfig } from '../../../src/shared/store/redis/redis.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { startRedis, type TestRedis } from '../../helpers/redis.ts'
 import type { Mishap } from './mishaps.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import { createRateLimiter } from '../../../src/producer/http/rate-limit.ts'
-import { connectRedis } from '../../../src/shared/redis.ts'
+import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { startRedis } from '../../helpers/redis.ts'
 
 const server = await startRedis({ after })

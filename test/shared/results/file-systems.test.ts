@@ -9,7 +9,7 @@ import { openResultsStore } from '../../../src/shared/results/results.ts'
 import { exfatDisk } from '../../helpers/exfat-disk.ts'
 import { lacking } from '../../helpers/file-system.ts'
 import { inReverse } from '../../helpers/scope.ts'
-import { receipt } from '../ledger/setup.ts'
+import { receipt } from '../store/ledger/setup.ts'
 
 /** File systems that are mounted on machines: not all do what a disk of one's own does. */
 

@@ -24,7 +24,7 @@ import {
 } from '../../../src/shared/results/results.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { smallDisk } from '../../helpers/small-disk.ts'
-import { receipt } from '../ledger/setup.ts'
+import { receipt } from '../store/ledger/setup.ts'
 
 const request = { org: 'default', id: 'gdpr-1' }
 

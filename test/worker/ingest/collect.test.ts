@@ -9,11 +9,15 @@ import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/base/clock.ts'
 import { LaterError } from '../../../src/shared/base/context.ts'
 import { NO_OUTCOME, type Outcome, totalOf } from '../../../src/shared/contract/receipt.ts'
-import { type ChunkRef, chunkField, type IngestOrder } from '../../../src/shared/ledger/record.ts'
 import { openResultsStore, PART_KINDS, type PartKind } from '../../../src/shared/results/results.ts'
 import { type FaultKind, SalesforceError } from '../../../src/shared/salesforce/errors.ts'
 import type { IngestApi, IngestJobInfo } from '../../../src/shared/salesforce/ingest.ts'
-import { StagingError } from '../../../src/shared/staging.ts'
+import {
+  type ChunkRef,
+  chunkField,
+  type IngestOrder,
+} from '../../../src/shared/store/ledger/record.ts'
+import { StagingError } from '../../../src/shared/store/staging/staging.ts'
 import { type Collector, collect } from '../../../src/worker/ingest/collect.ts'
 import { jobFailureOf } from '../../../src/worker/ingest/job-error.ts'
 import { relistChunk } from '../../../src/worker/ingest/relist.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createLogger } from '../../../src/shared/base/logger.ts'
-import { connectRedis } from '../../../src/shared/redis.ts'
+import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { memoryGate, NoRoomError } from '../../../src/worker/plan/memory-gate.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Staging } from '../../../src/shared/staging.ts'
+import type { Staging } from '../../../src/shared/store/staging/staging.ts'
 
 /** Staging in memory: what was written is what is read. */
 export function memoryStaging(): { staging: Staging; lists: Uint8Array[][] } {

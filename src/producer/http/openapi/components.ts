@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { portable } from '../../../shared/contract/portable-schema.ts'
 import { requestJsonSchema, storedSchema } from '../../../shared/contract/request.ts'
-import { outcomeSchema, planSchema, receiptSchema } from '../../../shared/ledger/record.ts'
+import { outcomeSchema, planSchema, receiptSchema } from '../../../shared/store/ledger/record.ts'
 import { actionBody, approvalBody } from '../parameters.ts'
 import { pageSchema, problemSchema, viewSchema } from '../schemas.ts'
 import type { Json } from './json.ts'

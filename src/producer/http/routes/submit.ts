@@ -7,9 +7,9 @@ import {
   parseRequest,
 } from '../../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
-import { explained } from '../../../shared/redis/trouble.ts'
-import { pinContent } from '../../../shared/submit/pin-content.ts'
-import { ConflictError } from '../../../shared/submit.ts'
+import { pinContent } from '../../../shared/store/intake/pin-content.ts'
+import { ConflictError } from '../../../shared/store/intake/submit.ts'
+import { explained } from '../../../shared/store/redis/trouble.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { type Attempt, audit, auditFailure } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'

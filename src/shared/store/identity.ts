@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import { ExpungeError } from '../base/errors.ts'
+import type { ResultsStore } from '../results/results.ts'
+import { runScript, script } from './ledger/script.ts'
+import type { OrgStore } from './org-store.ts'
+
+/**
+ * A name in Redis stands for one Salesforce org and one results store, for ever: ids planned for
+ * one org must not be deleted in another, and a receipt must lie where everybody looks.
+ */
+export class IdentityError extends ExpungeError {
+  readonly code: 'OTHER_ORG' | 'OTHER_RESULTS_STORE'
+
+  constructor(code: 'OTHER_ORG' | 'OTHER_RESULTS_STORE', message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+const CLAIM = script(
+  'claim',
+  `
+redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('HGET', KEYS[1], ARGV[1])
+`,
+)
+
+/** Ties the ledger of an org to the Salesforce org of the first login. */
+export async function claimOrg(store: OrgStore, orgId: string): Promise<void> {
+  const { org } = store
+  const owner = await claim(store, 'orgId', orgId)
+  if (owner === orgId) return
+  throw new IdentityError(
+    'OTHER_ORG',
+    `Org "${org}" in this Redis belongs to Salesforce org ${owner}, but the login is to ${orgId}. ` +
+      'Nothing was done. Use other credentials, or another org name for the other org.',
+  )
+}
+
+/** Ties the ledger of an org to the results store of the first process. */
+export async function claimResultsStore(store: OrgStore, results: ResultsStore): Promise<void> {
+  const { org } = store
+  const { identity } = store.ledger.keys
+  const answer = await runScript(
+    store.connection,
+    CLAIM_RESULTS,
+    [identity],
+    [results.id, results.directory],
+  )
+  const [owner, at] = z.tuple([z.string(), z.string().nullable()]).parse(answer)
+  // What an error names is to be known before the next mismatch.
+  await store.connection.verify()
+  if (owner === results.id) return
+  const place = at === null ? `store ${owner}` : `${at}, store ${owner}`
+  throw new IdentityError(
+    'OTHER_RESULTS_STORE',
+    `Org "${org}" in this Redis keeps its results in ${place}, but ${results.directory} is store ` +
+      `${results.id}. Every process must share one directory: set EXPUNGE_RESULTS to it.`,
+  )
+}
+
+// Where processes name one store by different paths, the last one counts: it is for people to read.
+const CLAIM_RESULTS = script(
+  'claim-results',
+  `
+redis.call('HSETNX', KEYS[1], 'results', ARGV[1])
+local owner = redis.call('HGET', KEYS[1], 'results')
+if owner == ARGV[1] then redis.call('HSET', KEYS[1], 'resultsAt', ARGV[2]) end
+return { owner, redis.call('HGET', KEYS[1], 'resultsAt') }
+`,
+)
+
+async function claim(
+  { connection, ledger }: OrgStore,
+  field: 'orgId',
+  value: string,
+): Promise<string> {
+  const owner = await runScript(connection, CLAIM, [ledger.keys.identity], [field, value])
+  // What an error names is to be known before the next mismatch.
+  await connection.verify()
+  return String(owner)
+}
+
+const UNTIE = script(
+  'untie-results',
+  `
+if redis.call('ZCARD', KEYS[2]) > 0 then return 'kept' end
+redis.call('HDEL', KEYS[1], 'results', 'resultsAt')
+return 'untied'
+`,
+)
+
+/**
+ * Unties the ledger from its results store, for whoever alone works with it. A request that is not
+ * finished keeps the tie, for its parts lie there.
+ */
+export async function untieResultsStore({ connection, ledger }: OrgStore): Promise<void> {
+  const { identity, live } = ledger.keys
+  await runScript(connection, UNTIE, [identity, live], [])
+}

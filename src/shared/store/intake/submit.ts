@@ -1,0 +1,222 @@
+import { randomUUID } from 'node:crypto'
+import { ExpungeError, messageOf } from '../../base/errors.ts'
+import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
+import type { GuardRails } from '../../contract/guard-rails.ts'
+import { bodyHash, type DeletionRequest, lotBeside, toStored } from '../../contract/request.ts'
+import type { Acceptance, Submission } from '../ledger/accept.ts'
+import type { RequestRecord } from '../ledger/record.ts'
+import type { OrgStore } from '../org-store.ts'
+import type { JobInsert } from '../queues/insert.ts'
+import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
+import { differences } from './differences.ts'
+import { GoneError } from './gone.ts'
+import { dropQuietly, stageSource } from './stage-source.ts'
+
+/** The id is taken by a request of other content. */
+export class ConflictError extends ExpungeError {
+  readonly code = 'ID_TAKEN'
+  /** Names of the fields that differ, and the content of the source by its digests: never a value. */
+  readonly differences: readonly string[]
+  /** What decides who may read the request that has the id. */
+  readonly known: Pick<DeletionRequest, 'org' | 'object' | 'operation'> &
+    Pick<RequestRecord, 'submittedBy'>
+
+  constructor(org: string, known: RequestRecord, differing: readonly string[]) {
+    const { id, object, operation } = known.request
+    const submitted = new Date(known.submittedAt).toISOString()
+    const what = differing.length === 0 ? '' : `: ${differing.join(', ')}`
+    super(
+      `Request ${id} exists in org ${org} with other content${what} (${object}, ${known.status}, ` +
+        `submitted ${submitted}). Nothing was changed. Use another id, or none.`,
+    )
+    this.differences = differing
+    this.known = { org, object, operation, submittedBy: known.submittedBy }
+  }
+}
+
+export interface Submitted {
+  readonly record: RequestRecord
+  /** False where the same request was there already, by another submission. */
+  readonly created: boolean
+}
+
+/** Who submits a request. */
+export interface Caller {
+  /** The name of their key. */
+  readonly submittedBy?: string | undefined
+  readonly limits?: CallerLimits | undefined
+  /** Names this submission, where its door may bring it a second time. */
+  readonly entry?: string | undefined
+}
+
+/** Somebody at the machine, who may have guard rails of their own for a request. */
+export interface Operator extends Caller {
+  /** What the request is held to instead of those of the org. */
+  readonly guards?: GuardRails | undefined
+}
+
+/**
+ * Takes a request in: its ids are staged, it is entered into the ledger, its plan is ordered. Every
+ * door leads here. A short list, the ledger's entry and the order are one step of Redis. Where they
+ * are several, a crash on the way leaves nothing half-accepted: before the ledger has it the caller
+ * has no answer, after that the sweep orders its plan again.
+ *
+ * @param upload the bytes of an `upload` source
+ * @param caller who submits it, where the door knows
+ * @throws ConflictError where the id belongs to another request
+ * @throws GoneError where it belonged to one whose record has expired
+ * @throws BudgetExceededError where the caller's budget has no room for the list
+ * @throws RedisUnavailableError where Redis has no room, takes no writes or does not answer. Only
+ *   where no answer came may the request be accepted all the same; the message says so.
+ */
+export async function submit(
+  store: OrgStore,
+  request: DeletionRequest,
+  now: number,
+  upload?: AsyncIterable<Uint8Array>,
+  { submittedBy, limits, guards, entry }: Operator = {},
+): Promise<Submitted> {
+  const intake = await stageSource(store, request, upload)
+  const stored = toStored(request)
+  const submission = {
+    ...intake,
+    request: stored,
+    bodyHash: bodyHash(stored, intake.staged),
+    submittedAt: now,
+    submittedBy,
+    limits,
+    guards,
+    // A lost reply makes ioredis repeat the call: a submission without a lot needs a name of its own.
+    entry: entry ?? (intake.staged === null ? randomUUID() : undefined),
+    records:
+      request.source.type === 'ids' && !request.dryRun ? request.source.ids.length : undefined,
+  }
+  return explained(
+    async () => answer(await enter(submission, store), submission, request, store),
+    `Whether request ${request.id} was accepted is not known: submit it again under this id.`,
+  )
+}
+
+/** With a deadline the stop has to be ordered before the plan, so the plan's order is no part of it. */
+function enter(submission: Submission, store: OrgStore): Promise<Acceptance> {
+  const { id, priority, deadline } = submission.request
+  return deadline === null
+    ? store.orders.planWithin(id, priority, (order) => accept(submission, order, store))
+    : accept(submission, null, store)
+}
+
+/** A refusal leaves nothing behind; a request that was there before needs no second copy. */
+async function accept(
+  submission: Submission,
+  order: JobInsert | null,
+  store: OrgStore,
+): Promise<Acceptance> {
+  const name = lotBeside(submission.staged)
+  const lot = name === null ? null : { request: submission.request.id, lot: name }
+  let acceptance: Acceptance
+  try {
+    acceptance = await store.ledger.accept(submission, order)
+  } catch (error) {
+    if (error instanceof BudgetExceededError && lot !== null) await store.staging.drop(lot)
+    // Without an answer it may have been accepted: then these frames are the request's own.
+    const refusal = isReply(error) ? troubleOf(error) : null
+    if (refusal === null) throw error
+    if (lot !== null) await dropQuietly(lot, store)
+    throw new RedisUnavailableError(refusal, messageOf(error), 'Nothing was accepted.')
+  }
+  const isKept = acceptance === 'accepted' || acceptance === 'ordered'
+  if (!isKept && lot !== null) await store.staging.drop(lot)
+  return acceptance
+}
+
+async function answer(
+  acceptance: Acceptance,
+  submission: Submission,
+  request: DeletionRequest,
+  store: OrgStore,
+): Promise<Submitted> {
+  switch (acceptance) {
+    case 'ordered':
+      return { record: newRecord(submission), created: true }
+    case 'accepted':
+      await order(request, store, submission.submittedAt)
+      return { record: newRecord(submission), created: true }
+    case 'repeated': {
+      const record = await known(request, store)
+      if (record.status === 'queued') await order(request, store, submission.submittedAt)
+      return { record, created: true }
+    }
+    case 'existing': {
+      const record = await known(request, store)
+      const differing = differences(record, newRecord(submission))
+      if (differing.length > 0) throw new ConflictError(store.org, record, differing)
+      // Whoever repeats a submission may do so because the first could not order the plan.
+      if (record.status === 'queued') await order(request, store, submission.submittedAt)
+      return { record, created: false }
+    }
+    case 'conflict': {
+      const record = await known(request, store)
+      throw new ConflictError(store.org, record, differences(record, newRecord(submission)))
+    }
+    case 'gone': {
+      const tombstone = await store.ledger.tombstone(request.id)
+      if (tombstone === null)
+        throw new TypeError(`The ledger has lost the tombstone of ${request.id}.`)
+      throw new GoneError(store.org, submission, tombstone)
+    }
+    default:
+      throw new TypeError(`Unknown answer ${String(acceptance satisfies never)}`)
+  }
+}
+
+async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<RequestRecord> {
+  const record = await ledger.load(id)
+  if (record === null) throw new TypeError(`The ledger has lost request ${id}.`)
+  return record
+}
+
+/** As the ledger has just entered it: reading it back would be one more command for every request. */
+function newRecord({
+  submittedBy,
+  limits,
+  guards,
+  refusal,
+  frame: _,
+  records: __,
+  entry: ___,
+  ...entered
+}: Submission): RequestRecord {
+  return {
+    ...entered,
+    submittedBy: submittedBy ?? null,
+    approvedBy: null,
+    cancelledBy: null,
+    limits: limits ?? null,
+    guards: guards ?? null,
+    status: 'queued',
+    content: null,
+    lot: null,
+    plan: null,
+    invalid: null,
+    plannedAt: null,
+    canary: 0,
+    refusal: refusal ?? null,
+    brake: null,
+    receipt: null,
+  }
+}
+
+/** Once the ledger has a request it is accepted, whatever becomes of its orders: the sweep orders it. */
+async function order(
+  { id, priority, deadline }: DeletionRequest,
+  { orders }: OrgStore,
+  now: number,
+): Promise<void> {
+  try {
+    // Before the plan: once the request is over, nobody would take it back.
+    if (deadline !== null) await orders.stopAfter(id, Math.max(0, Date.parse(deadline) - now))
+    await orders.plan(id, priority)
+  } catch (error) {
+    if (troubleOf(error) === null) throw error
+  }
+}

@@ -1,0 +1,73 @@
+import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { OrgKeys } from './keys.ts'
+import { STAND } from './live.ts'
+import { TELL } from './outbox.ts'
+import { RAILS_FIELD } from './rails.ts'
+import { oneOf, runScript, script } from './script.ts'
+
+// Where Redis is full a script that has begun to write is let through: a plan that is under way has to
+// end, for its end makes room. The first write does nothing.
+const BEGIN_PLANNING = script(
+  'begin-planning',
+  `${TELL}${STAND}
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
+redis.call('HDEL', KEYS[1], '')
+local status = redis.call('HGET', KEYS[1], 'status')
+if status ~= 'queued' and status ~= 'planning' then return {'not-due'} end
+if status == 'queued' then tell(KEYS[1], KEYS[3], 'planning') end
+redis.call('HSET', KEYS[1], 'status', 'planning', 'lot', ARGV[2])
+stand(KEYS[4], ARGV[3], KEYS[1], 'planning')
+local guards = redis.call('HGET', KEYS[1], 'guards')
+if not guards then
+  guards = redis.call('HGET', KEYS[5], '${RAILS_FIELD}')
+  if guards then redis.call('HSET', KEYS[1], 'guards', guards) end
+end
+return {'begun', redis.call('HINCRBY', KEYS[1], 'plans', 1), guards}
+`,
+)
+
+export type Begun =
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'not-due' }
+  | {
+      readonly kind: 'begun'
+      /** How often workers died over the plan before us. */
+      readonly crashes: number
+      /** What the request is held to; null where neither it nor its org has any. */
+      readonly guards: GuardRails | null
+    }
+
+/** The BullMQ job that does the work, proven by the token in its lock. */
+export interface JobLock {
+  readonly queue: string
+  readonly jobId: string
+  readonly token: string
+}
+
+/**
+ * Opens a planning attempt that stages under `lot`. A crashed attempt is simply followed by the
+ * next one under a lot of its own; frames of the old lot are no longer anybody's.
+ *
+ * A request that was accepted before its org had guard rails is held to those of the org from now on.
+ *
+ * `lost`: another worker owns the job now. `not-due`: planned already, or terminal. Whoever begins
+ * counts as a crash until the plan is recorded or handed back.
+ */
+export async function beginPlanning(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  { id, lot, lock }: { id: string; lot: string; lock: JobLock },
+): Promise<Begun> {
+  const answer = await runScript(
+    ledger,
+    BEGIN_PLANNING,
+    [keys.request(id), keys.lock(lock.queue, lock.jobId), keys.outbox, keys.live, keys.settings],
+    [lock.token, lot, id.toLowerCase()],
+  )
+  const [word, begun, guards] = Array.isArray(answer) ? answer : []
+  const kind = oneOf(word, ['begun', 'lost', 'not-due'])
+  if (kind !== 'begun') return { kind }
+  const crashes = Math.max(0, Number(begun) - 1)
+  return { kind, crashes, guards: typeof guards === 'string' ? parseGuardRails(guards) : null }
+}

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto'
+import { ExpungeError } from '../../base/errors.ts'
+import { bareScript, evaluateBare } from '../redis/bare-script.ts'
+import type { RedisClient } from '../redis/redis.ts'
+import type { OrgKeys } from './keys.ts'
+
+/** What the ledger says of itself: a random generation, and whom it belongs to once that is known. */
+export interface LedgerIdentity {
+  readonly generation: string
+  /** The Salesforce org (00D…) of the first login. */
+  readonly orgId: string | null
+  /** Id of the results store of the first process. */
+  readonly results: string | null
+  /** The directory of that store, as the process that opened it last names it. */
+  readonly resultsAt: string | null
+}
+
+/**
+ * The keys hold another ledger than the one this process opened: Redis came back empty, was flushed
+ * or restored from another copy, or its name now leads elsewhere. What this process knows of its
+ * requests says nothing about the ones there, so it stops before its next effect.
+ */
+export class LedgerReplacedError extends ExpungeError {
+  readonly code = 'OTHER_LEDGER'
+  readonly expected: LedgerIdentity
+  /** Null where the keys hold no ledger at all. */
+  readonly found: LedgerIdentity | null
+
+  constructor(org: string, expected: LedgerIdentity, found: LedgerIdentity | null) {
+    super(
+      `The ledger of org "${org}" in Redis is not the one that this process opened: expected ${words(expected)}, ` +
+        `found ${found === null ? 'none (Redis came back empty, or was flushed)' : words(found)}. ` +
+        'This process does nothing more for the org. Look at what became of Redis, then start the process again.',
+    )
+    this.expected = expected
+    this.found = found
+  }
+}
+
+const words = ({ generation, orgId }: LedgerIdentity): string =>
+  `generation ${generation} of ${orgId === null ? 'no Salesforce org yet' : `Salesforce org ${orgId}`}`
+
+/** The word that a script's error begins with where it finds another generation. */
+export const OTHER_LEDGER = 'OTHERLEDGER'
+
+const FIELDS = ['generation', 'orgId', 'results', 'resultsAt']
+
+// Only a process that opens the ledger makes an identity, and only where there is none.
+const OPEN = bareScript(
+  'open-ledger',
+  `
+redis.call('HSETNX', KEYS[1], 'generation', ARGV[1])
+return redis.call('HMGET', KEYS[1], ${FIELDS.map((field) => `'${field}'`).join(', ')})
+`,
+)
+
+/**
+ * A connection to the ledger of one org, and to no other: the identity that is there when the
+ * process first needs it is kept, and every script compares it with the one that it finds.
+ */
+export class LedgerConnection {
+  readonly redis: RedisClient
+  readonly key: string
+  readonly #org: string
+  readonly #replaced = Promise.withResolvers<LedgerReplacedError>()
+  #kept: LedgerIdentity | null = null
+  #opening: Promise<LedgerIdentity> | null = null
+  #trouble: LedgerReplacedError | null = null
+
+  constructor(redis: RedisClient, { identity, org }: Pick<OrgKeys, 'identity' | 'org'>) {
+    this.redis = redis
+    this.key = identity
+    this.#org = org
+  }
+
+  /** Resolves once another ledger was found; from then on every call is refused. */
+  get replaced(): Promise<LedgerReplacedError> {
+    return this.#replaced.promise
+  }
+
+  /** The same as far as it is known now. */
+  get trouble(): LedgerReplacedError | null {
+    return this.#trouble
+  }
+
+  /**
+   * The identity that counts for this process; a ledger without one gets it.
+   *
+   * @throws LedgerReplacedError where another was found since
+   */
+  async identity(): Promise<LedgerIdentity> {
+    if (this.#trouble !== null) throw this.#trouble
+    if (this.#kept !== null) return this.#kept
+    this.#opening ??= this.#open()
+    try {
+      return await this.#opening
+    } finally {
+      this.#opening = null
+    }
+  }
+
+  /**
+   * Reads the identity and compares it, for whoever acts on what it reads without a script. Null
+   * where the ledger has none and this process has not opened it: reading makes nothing.
+   *
+   * @throws LedgerReplacedError
+   */
+  async verify(): Promise<LedgerIdentity | null> {
+    if (this.#trouble !== null) throw this.#trouble
+    const found = identityIn(await this.redis.hmget(this.key, ...FIELDS))
+    if (this.#kept !== null && found?.generation !== this.#kept.generation)
+      throw this.#refuse(found)
+    if (found !== null) this.#kept = found
+    return found
+  }
+
+  /** The error of a script that found another ledger, for good; null where it is about something else. */
+  mismatchIn(error: unknown): LedgerReplacedError | null {
+    const found = error instanceof Error ? FOUND.exec(error.message) : null
+    if (found === null) return null
+    const [, generation = '', orgId = ''] = found
+    return this.#refuse(
+      generation === ''
+        ? null
+        : { generation, orgId: orgId || null, results: null, resultsAt: null },
+    )
+  }
+
+  async #open(): Promise<LedgerIdentity> {
+    const found = identityIn(await evaluateBare(this.redis, OPEN, [this.key], [randomUUID()]))
+    if (found === null) throw new TypeError(`The ledger of org "${this.#org}" was not opened.`)
+    // A reader may have kept one meanwhile.
+    if (this.#kept !== null && found.generation !== this.#kept.generation) throw this.#refuse(found)
+    this.#kept = found
+    return found
+  }
+
+  #refuse(found: LedgerIdentity | null): LedgerReplacedError {
+    if (this.#trouble !== null) return this.#trouble
+    if (this.#kept === null) throw new TypeError('A ledger that was never opened was compared.')
+    this.#trouble = new LedgerReplacedError(this.#org, this.#kept, found)
+    this.#replaced.resolve(this.#trouble)
+    return this.#trouble
+  }
+}
+
+/** As the head of a script says it, alone or in the text that Redis 6.2 wraps a script's error in. */
+const FOUND = new RegExp(`(?:^|-)${OTHER_LEDGER} \\[(\\S*) (\\S*)\\]`)
+
+function identityIn(answer: unknown): LedgerIdentity | null {
+  const [generation, orgId, results, resultsAt] = Array.isArray(answer) ? answer : []
+  if (typeof generation !== 'string') return null
+  return {
+    generation,
+    orgId: textOrNull(orgId),
+    results: textOrNull(results),
+    resultsAt: textOrNull(resultsAt),
+  }
+}
+
+const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null)

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import type { RedisClient } from '../redis/redis.ts'
+import type { OrgKeys } from './keys.ts'
+import { readFields } from './read.ts'
+import { parseRecord, type RequestRecord } from './record.ts'
+
+/** Reading many requests at once, newest first. */
+
+/** A request's place in the index: what was submitted after it comes before it. */
+export interface Place {
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number
+  /** In lower case. */
+  readonly id: string
+}
+
+/** A record that does not parse: one that a newer version wrote, or that was damaged. */
+export interface Unreadable extends Place {
+  readonly problem: string
+}
+
+/** What a look at many requests found: one that cannot be read does not hide the others. */
+export interface Listed {
+  readonly records: readonly RequestRecord[]
+  readonly unreadable: readonly Unreadable[]
+}
+
+/** Newest first; ids whose record has expired are left out. */
+export async function list(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { offset, count }: { offset: number; count: number },
+): Promise<Listed> {
+  // To Redis a range that ends at -1 is the whole set.
+  if (count < 1) return { records: [], unreadable: [] }
+  const page = await redis.zrevrange(keys.requests, offset, offset + count - 1, 'WITHSCORES')
+  return readAll(redis, keys, pairsOf(page))
+}
+
+/**
+ * The requests that follow a place, newest first. Places do not shift when requests come in or
+ * expire, as offsets would.
+ *
+ * @param before null begins with the newest
+ * @returns `last`: from where to go on; null where nothing follows
+ */
+export async function follow(
+  redis: RedisClient,
+  keys: OrgKeys,
+  { before, count }: { before: Place | null; count: number },
+): Promise<Listed & { readonly last: Place | null }> {
+  const places = await placesAfter(redis, keys, before, count)
+  const listed = await readAll(redis, keys, places)
+  return { ...listed, last: places.length < count ? null : (places.at(-1) ?? null) }
+}
+
+/** Requests of one millisecond stand in the reverse order of their ids. */
+async function placesAfter(
+  redis: RedisClient,
+  keys: OrgKeys,
+  before: Place | null,
+  count: number,
+): Promise<readonly Place[]> {
+  const found: Place[] = []
+  const from = before === null ? '+inf' : before.submittedAt
+  for (let offset = 0; found.length < count; offset += count) {
+    const page = await redis.zrevrangebyscore(
+      ...([keys.requests, from, '-inf', 'WITHSCORES', 'LIMIT', offset, count] as const),
+    )
+    found.push(...pairsOf(page).filter((place) => before === null || isBehind(place, before)))
+    if (page.length < 2 * count) break
+  }
+  return found.slice(0, count)
+}
+
+/** Whether a page that ends at the second place leaves the first to the next page. */
+export function isBehind(place: Place, { submittedAt, id }: Place): boolean {
+  return place.submittedAt < submittedAt || (place.submittedAt === submittedAt && place.id < id)
+}
+
+function pairsOf(page: readonly string[]): readonly Place[] {
+  return page.flatMap((id, at) => (at % 2 === 0 ? [{ id, submittedAt: Number(page[at + 1]) }] : []))
+}
+
+async function readAll(
+  redis: RedisClient,
+  keys: OrgKeys,
+  places: readonly Place[],
+): Promise<Listed> {
+  const found = places.map(({ id }) => readFields(redis, keys.request(id)))
+  const records: RequestRecord[] = []
+  const unreadable: Unreadable[] = []
+  for (const [at, fields] of (await Promise.all(found)).entries()) {
+    const place = places[at]
+    if (place === undefined || fields === null) continue
+    try {
+      records.push(parseRecord(fields))
+    } catch (error) {
+      unreadable.push({ ...place, problem: problemIn(error) })
+    }
+  }
+  return { records, unreadable }
+}
+
+/** Where a record is wrong; what stands there is not said, for it may be anything. */
+function problemIn(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return 'its record is no JSON'
+  const paths = error.issues.map(({ path }) => path.join('.')).filter((path) => path !== '')
+  return `its record has unexpected values${paths.length === 0 ? '' : ` at ${paths.join(', ')}`}`
+}

@@ -1,0 +1,178 @@
+import { LONGEST_SERVER_WAIT_MS } from '../../base/retry-after.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { OrgKeys } from './keys.ts'
+import { type PauseReason, type PauseState, parseState } from './pause.ts'
+import { oneOf, runScript, script } from './script.ts'
+
+/**
+ * The life of an org's fault: raised, waited out, tried by one, cleared or raised again. Times come
+ * from the workers' clocks, in milliseconds.
+ */
+
+/** A first fault holds for so long, each further one in a row for twice as long, up to the last. */
+const FIRST_MS = 5000
+const LONGEST_MS = 5 * 60_000
+
+/** A probe not heard of for so long has died, or hangs. Under `quota` it is a whole ingest job. */
+const LEASE_MS = 60_000
+const QUOTA_LEASE_MS = 15 * 60_000
+
+const MOST_MESSAGE = 500
+
+// `quota` holds new ingest jobs only, so whatever holds every call takes its place.
+const RAISE = script(
+  'raise-fault',
+  `
+local json = redis.call('HGET', KEYS[1], 'fault')
+local fault = json and cjson.decode(json)
+local now, asked = tonumber(ARGV[4]), tonumber(ARGV[5])
+local answer = 'raised'
+if fault and fault.probe ~= ARGV[1] and (fault.reason ~= 'quota' or ARGV[2] == 'quota') then
+  if asked <= fault['until'] then return 'stands' end
+  fault['until'] = asked
+  answer = 'stands'
+else
+  local again = fault and fault.probe == ARGV[1]
+  local failures = again and fault.failures + 1 or 1
+  local own = now + math.min(${LONGEST_MS}, ${FIRST_MS} * 2 ^ (failures - 1))
+  fault = { reason = ARGV[2], message = ARGV[3], failures = failures,
+    since = again and fault.since or now, own = own, ['until'] = math.max(own, asked) }
+end
+redis.call('HSET', KEYS[1], 'fault', cjson.encode(fault))
+return answer
+`,
+)
+
+/** What an org fault says about the whole org. */
+export interface OrgFault {
+  readonly reason: PauseReason
+  readonly message: string
+  /** What the server asked for in Retry-After, 0 where it did not. */
+  readonly afterMs: number
+}
+
+export interface RaiseEntry extends OrgFault {
+  /** Who has met it: whether it is the probe is known by that. */
+  readonly by: string
+  readonly now: number
+}
+
+/**
+ * Pauses the org. Only the probe's failure makes a standing pause longer (`raised`); from others,
+ * whose calls were under way when it began, nothing but their Retry-After counts (`stands`).
+ */
+export async function raiseFault(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  { reason, message, afterMs, by, now }: RaiseEntry,
+): Promise<'raised' | 'stands'> {
+  const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_SERVER_WAIT_MS) : 0
+  const answer = await runScript(
+    ledger,
+    RAISE,
+    [keys.pause],
+    [by, reason, message.slice(0, MOST_MESSAGE), now, asked],
+  )
+  return oneOf(answer, ['raised', 'stands'])
+}
+
+/** What somebody means to do: begin or close an ingest job, or follow one that runs. */
+export type PauseNeed = 'start' | 'follow'
+
+const ENTER = script(
+  'enter-gate',
+  `
+local held = redis.call('HMGET', KEYS[1], 'operator', 'fault')
+local start = ARGV[2] == 'start'
+if held[1] and start then return {'wait', held[1], held[2]} end
+local fault = held[2] and cjson.decode(held[2])
+if not fault then return {'go', held[1], held[2]} end
+local now, quota = tonumber(ARGV[3]), fault.reason == 'quota'
+local due = ARGV[4] == 'stopping' and fault.own or fault['until']
+if fault.probe ~= ARGV[1] then
+  if quota and not start then return {'go', held[1], held[2]} end
+  if now < due then return {'wait', held[1], held[2]} end
+  if fault.probe and now < fault.lease then return {'wait', held[1], held[2]} end
+end
+fault.probe = ARGV[1]
+fault.lease = now + (quota and ${QUOTA_LEASE_MS} or ${LEASE_MS})
+local json = cjson.encode(fault)
+redis.call('HSET', KEYS[1], 'fault', json)
+return {'probe', held[1], json}
+`,
+)
+
+export interface EnterEntry {
+  readonly by: string
+  readonly need: PauseNeed
+  /**
+   * The ingest job is to be aborted. It need not wait as long as the server asked: an abort is what
+   * an operator waits for, and our own delay, up to five minutes, is easy on the server as well.
+   */
+  readonly stopping?: boolean
+  readonly now: number
+}
+
+/** `go`: nothing is in the way. `probe`: try on behalf of all. `wait`: until the state changes. */
+export interface Entered {
+  readonly kind: 'go' | 'probe' | 'wait'
+  readonly state: PauseState
+}
+
+/**
+ * Asks whether the org takes a call now. Once a fault has run out exactly one gets `probe`, over all
+ * workers; it says how that ended, or its lease runs out and the next one may try. The probe itself
+ * may ask again, which renews the lease.
+ */
+export async function enterGate(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  { by, need, stopping = false, now }: EnterEntry,
+): Promise<Entered> {
+  const how = stopping ? 'stopping' : 'as-asked'
+  const answer = await runScript(ledger, ENTER, [keys.pause], [by, need, now, how])
+  const [kind, ...fields] = Array.isArray(answer) ? answer : []
+  return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
+}
+
+// Not only the last probe's success counts: one that took longer than its lease is as good a proof.
+const CLEAR = script(
+  'clear-fault',
+  `
+local json = redis.call('HGET', KEYS[1], 'fault')
+if not json or cjson.decode(json).since ~= tonumber(ARGV[1]) then return 'kept' end
+redis.call('HDEL', KEYS[1], 'fault')
+return 'cleared'
+`,
+)
+
+/** A probe has succeeded: the fault that began `since` is over. */
+export async function clearFault(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  since: number,
+): Promise<'cleared' | 'kept'> {
+  return oneOf(await runScript(ledger, CLEAR, [keys.pause], [since]), ['cleared', 'kept'])
+}
+
+const LEAVE = script(
+  'leave-gate',
+  `
+local json = redis.call('HGET', KEYS[1], 'fault')
+local fault = json and cjson.decode(json)
+if fault and fault.probe == ARGV[1] then
+  fault.probe, fault.lease = nil, nil
+  redis.call('HSET', KEYS[1], 'fault', cjson.encode(fault))
+end
+return 'ok'
+`,
+)
+
+/** The probe lets go without knowing more than before: the next one may try at once. */
+export async function leaveGate(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  by: string,
+): Promise<void> {
+  await runScript(ledger, LEAVE, [keys.pause], [by])
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { OrgKeys } from './keys.ts'
+import { oneOf, runScript, script } from './script.ts'
+import { parseSignedAct, SIGN, type Signature, type SignedAct, signatureArgs } from './signed.ts'
+
+/** The org's guard rails, among the settings that all its processes share. */
+
+/** The field of the settings that holds them; a record's copy is its field `guards`. */
+export const RAILS_FIELD = 'rails'
+
+export interface OrgRails {
+  readonly rails: GuardRails
+  /** Who set them last by hand; null where only workers have. */
+  readonly setBy: SignedAct | null
+  /** As they lie there. */
+  readonly json: string
+}
+
+/** Null where no process with a configuration has worked for the org yet. */
+export async function orgRails(
+  { redis }: LedgerConnection,
+  { settings }: OrgKeys,
+): Promise<OrgRails | null> {
+  const [json, setBy] = await redis.hmget(settings, RAILS_FIELD, 'railsSetBy')
+  if (json === null || json === undefined) return null
+  return { rails: parseGuardRails(json), setBy: parseSignedAct(setBy ?? undefined), json }
+}
+
+const CHANGE = script(
+  'change-rails',
+  `${SIGN}
+if (redis.call('HGET', KEYS[1], '${RAILS_FIELD}') or '') ~= ARGV[1] then return 'other' end
+redis.call('HSET', KEYS[1], '${RAILS_FIELD}', ARGV[2])
+if ARGV[3] ~= '' then
+  redis.call('HDEL', KEYS[1], 'railsSetBy')
+  sign(KEYS[1], 'railsSetBy', ARGV[3], ARGV[4])
+end
+return 'changed'
+`,
+)
+
+export interface RailsChange {
+  /** What is there as the caller has read it, null where nothing was. */
+  readonly from: OrgRails | null
+  readonly to: GuardRails
+  /** Who sets them by hand. */
+  readonly by?: Signature
+}
+
+/** `other`: somebody has changed them since they were read. Requests accepted before keep theirs. */
+export async function changeRails(
+  ledger: LedgerConnection,
+  { settings }: OrgKeys,
+  { from, to, by }: RailsChange,
+): Promise<'changed' | 'other'> {
+  const args = [from?.json ?? '', JSON.stringify(to), ...signatureArgs(by)]
+  return oneOf(await runScript(ledger, CHANGE, [settings], args), ['changed', 'other'])
+}
+
+/** What each of the requests is held to; those that have none, or are gone, are left out. */
+export async function guardsOf(
+  { redis }: LedgerConnection,
+  keys: OrgKeys,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, GuardRails>> {
+  const found = await Promise.all(ids.map((id) => redis.hget(keys.request(id), 'guards')))
+  const known = z.array(z.string().nullable()).parse(found)
+  return new Map(
+    ids.flatMap((id, at) => {
+      const json = known[at] ?? null
+      return json === null ? [] : [[id, parseGuardRails(json)] as const]
+    }),
+  )
+}

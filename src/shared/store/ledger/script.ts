@@ -1,0 +1,68 @@
+import { effect } from '../../base/effect.ts'
+import { bareScript, evaluateBare, type Script } from '../redis/bare-script.ts'
+import { type LedgerConnection, OTHER_LEDGER } from './connection.ts'
+
+/** One atomic change of a ledger, which only the ledger that its caller has opened lets happen. */
+export interface LedgerScript extends Script {
+  readonly guarded: true
+}
+
+// Before every script's own text, which sees neither key nor argument of it: the last key is the
+// identity, the last argument the generation that the caller expects there.
+const HEAD = `
+do
+  local identity, expected = table.remove(KEYS), table.remove(ARGV)
+  if redis.call('HGET', identity, 'generation') ~= expected then
+    local found = redis.call('HMGET', identity, 'generation', 'orgId')
+    return redis.error_reply('${OTHER_LEDGER} [' .. (found[1] or '') .. ' ' .. (found[2] or '') .. ']')
+  end
+end
+`
+
+export function script(name: string, lua: string): LedgerScript {
+  return { ...bareScript(name, `${HEAD}${lua}`), guarded: true }
+}
+
+/**
+ * Runs a script on the ledger that this process has opened.
+ *
+ * @throws LedgerReplacedError where another is there now; nothing was changed
+ */
+export function runScript(
+  ledger: LedgerConnection,
+  script: LedgerScript,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+): Promise<unknown> {
+  return effect(`redis:${script.name}`, () => evaluate(ledger, script, keys, args))
+}
+
+/** The same unannounced, for what several callers share: each announces its own. */
+export async function evaluate(
+  ledger: LedgerConnection,
+  script: LedgerScript,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+): Promise<unknown> {
+  const { generation } = await ledger.identity()
+  try {
+    return await evaluateBare(ledger.redis, script, [...keys, ledger.key], [...args, generation])
+  } catch (error) {
+    throw ledger.mismatchIn(error) ?? error
+  }
+}
+
+/**
+ * Narrows a script's one-word answer to the words it may say.
+ *
+ * @throws TypeError where Redis answers another word: an older or newer script is at work.
+ */
+export function oneOf<const Word extends string>(answer: unknown, words: readonly Word[]): Word {
+  const found = words.find((word) => word === answer)
+  if (found === undefined) {
+    throw new TypeError(
+      `Ledger script: expected one of ${words.join(', ')}, got ${String(answer)}.`,
+    )
+  }
+  return found
+}

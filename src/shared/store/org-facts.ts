@@ -1,0 +1,149 @@
+import { LIVE_STATUSES, type LiveStatus } from '../contract/receipt.ts'
+import type { Limit } from '../salesforce/org.ts'
+import { type OrgKeys, orgKeys } from './ledger/keys.ts'
+import { scoresOf, submittedAtOf } from './ledger/live.ts'
+import { type PauseState, pauseState } from './ledger/pause.ts'
+import { ALIVE_MS } from './presence.ts'
+import { HAND_OVER_PRIORITY, LINES, QUEUES, type QueueName } from './queues/queues.ts'
+import { parseQuota, type QuotaLimit } from './quota.ts'
+import type { RedisClient } from './redis/redis.ts'
+import { redisNow } from './redis/server-clock.ts'
+
+/**
+ * How an org stands, over all processes: a few dozen small commands, none of which walks over
+ * requests or jobs, however many there are.
+ */
+export interface OrgFacts {
+  readonly org: string
+  readonly requests: ReadonlyMap<LiveStatus, Standing>
+  readonly queues: ReadonlyMap<QueueName, QueueFacts>
+  /** Ingest jobs that may be at work at once; null where no worker has said yet. */
+  readonly maxInFlight: number | null
+  readonly urgentInFlight: number | null
+  readonly pause: PauseState
+  readonly quota: ReadonlyMap<QuotaLimit, Limit>
+  readonly workers: number
+}
+
+export interface Standing {
+  readonly count: number
+  /** Since the oldest was submitted; 0 where there is none. */
+  readonly oldestSeconds: number
+}
+
+export interface QueueFacts {
+  readonly waiting: number
+  readonly active: number
+  /** Put aside until later. */
+  readonly delayed: number
+  /** Since the oldest of those that wait was ordered; 0 where none waits. */
+  readonly oldestSeconds: number
+}
+
+export async function readOrgFacts(redis: RedisClient, org: string): Promise<OrgFacts> {
+  const keys = orgKeys(org)
+  const now = await redisNow(redis)
+  const [requests, queues, limits, pause, quota, workers] = await Promise.all([
+    all(LIVE_STATUSES, (status) => standing(redis, keys, status, now)),
+    all(QUEUES, (queue) => queueFacts(redis, keys, queue, now)),
+    redis.hmget(keys.settings, 'maxInFlight', 'urgentInFlight'),
+    pauseState(redis, keys),
+    redis.hgetall(keys.quota),
+    redis.zcount(keys.workers, now - ALIVE_MS, '+inf'),
+  ])
+  const [maxInFlight, urgentInFlight] = limits.map((value) =>
+    value === null ? null : Number(value),
+  )
+  return {
+    org,
+    requests,
+    queues,
+    maxInFlight: maxInFlight ?? null,
+    urgentInFlight: urgentInFlight ?? null,
+    pause,
+    quota: parseQuota(quota, now),
+    workers,
+  }
+}
+
+async function all<Key, Value>(
+  names: readonly Key[],
+  read: (name: Key) => Promise<Value>,
+): Promise<ReadonlyMap<Key, Value>> {
+  return new Map(await Promise.all(names.map(async (name) => [name, await read(name)] as const)))
+}
+
+async function standing(
+  redis: RedisClient,
+  { live }: OrgKeys,
+  status: LiveStatus,
+  now: number,
+): Promise<Standing> {
+  const [from, to] = scoresOf(status)
+  const [count, [, score]] = await Promise.all([
+    redis.zcount(live, from, to),
+    redis.zrangebyscore(live, from, to, 'WITHSCORES', 'LIMIT', 0, 1),
+  ])
+  const oldest = score === undefined ? now : submittedAtOf(Number(score))
+  return { count, oldestSeconds: secondsBetween(oldest, now) }
+}
+
+async function queueFacts(
+  redis: RedisClient,
+  keys: OrgKeys,
+  queue: QueueName,
+  now: number,
+): Promise<QueueFacts> {
+  const [first, inLine, active, delayed] = await Promise.all([
+    redis.llen(keys.jobs(queue, 'wait')),
+    redis.zcard(keys.jobs(queue, 'prioritized')),
+    redis.llen(keys.jobs(queue, 'active')),
+    redis.zcard(keys.jobs(queue, 'delayed')),
+  ])
+  const waiting = first + inLine
+  const oldest = waiting === 0 ? now : await oldestOf(redis, keys, queue, now)
+  return { waiting, active, delayed, oldestSeconds: secondsBetween(oldest, now) }
+}
+
+/** BullMQ's score of a job in line: its priority, and behind that its number. */
+const PRIORITY_SPAN = 2 ** 32
+
+/** The scores of each line of ours, and of what callers put between them. */
+const RANGES = [...LINES, null].flatMap((priority, at): readonly Range[] => {
+  const from = ((LINES[at - 1] ?? HAND_OVER_PRIORITY) + 1) * PRIORITY_SPAN
+  if (priority === null) return [{ from, to: '+inf' }]
+  const own = priority * PRIORITY_SPAN
+  return [
+    { from, to: `(${own}` },
+    { from: own, to: `(${own + PRIORITY_SPAN}` },
+  ]
+})
+
+interface Range {
+  readonly from: number
+  readonly to: string
+}
+
+/**
+ * When the oldest waiting job was ordered: in each line the first is the oldest, and so is either end
+ * of the list that goes past all lines.
+ */
+async function oldestOf(
+  redis: RedisClient,
+  keys: OrgKeys,
+  queue: QueueName,
+  now: number,
+): Promise<number> {
+  const [wait, lines] = [keys.jobs(queue, 'wait'), keys.jobs(queue, 'prioritized')]
+  const ids = await Promise.all([
+    redis.lindex(wait, 0),
+    redis.lindex(wait, -1),
+    ...RANGES.map(({ from, to }) => redis.zrangebyscore(lines, from, to, 'LIMIT', 0, 1)),
+  ])
+  const known = ids.flat().filter((id) => id !== null)
+  const times = await Promise.all(known.map((id) => redis.hget(keys.job(queue, id), 'timestamp')))
+  // One that was taken meanwhile waits no more.
+  return Math.min(now, ...times.filter((time) => time !== null).map(Number))
+}
+
+const secondsBetween = (from: number, to: number): number => Math.max(0, to - from) / 1000

@@ -1,0 +1,40 @@
+import { LedgerConnection } from './ledger/connection.ts'
+import { orgKeys } from './ledger/keys.ts'
+import { createLedger, type Ledger } from './ledger/ledger.ts'
+import { openQueues, type Queues, type WorkOrders, workOrders } from './queues/queues.ts'
+import type { RedisClient } from './redis/redis.ts'
+import { createStaging, type Staging } from './staging/staging.ts'
+
+/** What one org has in Redis: its ledger, its queues and what is staged beside them. */
+export interface OrgStore {
+  readonly org: string
+  readonly redis: RedisClient
+  /** Tells whether the ledger is still the one that this process has opened. */
+  readonly connection: LedgerConnection
+  readonly ledger: Ledger
+  readonly staging: Staging
+  readonly queues: Queues
+  readonly orders: WorkOrders
+  /** Closes the queues; the connection stays with whoever opened it. */
+  close(): Promise<void>
+}
+
+export function openOrgStore(
+  redis: RedisClient,
+  org: string,
+  onError: (error: Error) => void,
+): OrgStore {
+  const keys = orgKeys(org)
+  const connection = new LedgerConnection(redis, keys)
+  const queues = openQueues(redis, keys, onError)
+  return {
+    org,
+    redis,
+    connection,
+    ledger: createLedger(connection, keys),
+    staging: createStaging(connection, keys),
+    queues,
+    orders: workOrders(queues, redis),
+    close: () => queues.close(),
+  }
+}

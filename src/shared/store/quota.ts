@@ -1,0 +1,57 @@
+import { z } from 'zod'
+import type { Limit } from '../salesforce/org.ts'
+import type { LedgerConnection } from './ledger/connection.ts'
+import type { OrgKeys } from './ledger/keys.ts'
+import { runScript, script } from './ledger/script.ts'
+
+/**
+ * What is left of the org's daily allowances, as workers last heard from Salesforce: a hash for
+ * whoever wants to know without asking there.
+ */
+
+export const QUOTA_LIMITS = ['DailyApiRequests', 'DailyBulkApiBatches'] as const
+export type QuotaLimit = (typeof QUOTA_LIMITS)[number]
+
+/** What was heard longer ago says nothing about now. */
+const FRESH_MS = 3600_000
+
+const entrySchema = z.object({ max: z.number(), remaining: z.number(), at: z.number() })
+
+const SAVE = script('save-quota', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)
+
+/** @param now milliseconds since the epoch, by a clock that does not leap: others read it */
+export async function saveQuota(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  limits: Readonly<Partial<Record<QuotaLimit, Limit | null>>>,
+  now: number,
+): Promise<void> {
+  const fields = Object.entries(limits).flatMap(([name, limit]) => {
+    if (limit === null || limit === undefined) return []
+    const remaining = Math.max(0, limit.remaining)
+    return [name, JSON.stringify({ max: limit.max, remaining, at: now })]
+  })
+  if (fields.length > 0) await runScript(ledger, SAVE, [keys.quota], fields)
+}
+
+/** The limits that the hash tells of; those heard long ago, or in a newer version's words, are left out. */
+export function parseQuota(
+  hash: Readonly<Record<string, string>>,
+  now: number,
+): ReadonlyMap<QuotaLimit, Limit> {
+  const found = new Map<QuotaLimit, Limit>()
+  for (const name of QUOTA_LIMITS) {
+    const { max, remaining, at } = parseEntry(hash[name]) ?? { max: 0, remaining: 0, at: 0 }
+    if (now - at < FRESH_MS) found.set(name, { max, remaining })
+  }
+  return found
+}
+
+function parseEntry(json: string | undefined): z.output<typeof entrySchema> | null {
+  if (json === undefined) return null
+  try {
+    return entrySchema.parse(JSON.parse(json))
+  } catch {
+    return null
+  }
+}

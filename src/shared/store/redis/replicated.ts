@@ -1,0 +1,92 @@
+import { Cluster } from 'ioredis'
+import { ExpungeError } from '../../base/errors.ts'
+import type { RedisClient } from './redis.ts'
+import { RedisUnavailableError } from './trouble.ts'
+import { RedisUnusableError } from './usable.ts'
+
+/**
+ * Answers only once replicas have what was written. Redis replicates after it has answered: what a
+ * primary took in just before a failover, or while it was frozen and another had been promoted, is
+ * unknown to the new one. `WAIT` tells how many replicas have a connection's last write.
+ */
+
+/** Replication takes about a round trip; who waits longer waits for a replica that is not there. */
+const REPLICAS_WITHIN_MS = 1000
+/** Written before each wait, so that the connection has a write for `WAIT` to wait for. */
+const FENCE = '{expunge:fence}'
+const FENCE_SECONDS = 3600
+
+/**
+ * Does something that writes, and resolves once that is on as many replicas as asked for. So is what
+ * it is refused for: that a plan is approved already, by a call that a failover may still take back.
+ */
+export type Replicated = <T>(write: () => Promise<T>) => Promise<T>
+
+/**
+ * @param replicas how many must have it; 0 for none
+ * @param unknown what it means that they may not, for the caller
+ * @throws RedisUnusableError for a cluster, where each key is on a connection of its own
+ */
+export function replicatedTo(redis: RedisClient, replicas: number, unknown: string): Replicated {
+  if (replicas === 0) return (write) => write()
+  if (redis instanceof Cluster) {
+    throw new RedisUnusableError(
+      'Redis: redis.replicas is for one primary with replicas, not for a cluster. Leave it out, and set min-replicas-to-write on each shard.',
+    )
+  }
+  let connection = 0
+  // A `WAIT` that is sent again on another connection counts replicas of nothing.
+  redis.on('close', () => {
+    connection++
+  })
+  const ask = async () => {
+    const [, reached] = await Promise.all([
+      redis.set(FENCE, '1', 'EX', FENCE_SECONDS),
+      redis.wait(replicas, REPLICAS_WITHIN_MS),
+    ])
+    return reached
+  }
+  const count = oneAfterAnother(ask)
+  return async (write) => {
+    const since = connection
+    const answer = await answerOf(write)
+    const reached = await count()
+    const isSame = since === connection
+    if (isSame && reached >= replicas) return answer()
+    const detail = isSame
+      ? `${reached} of ${replicas} replicas within ${REPLICAS_WITHIN_MS / 1000} s`
+      : 'the connection was lost before replicas confirmed it'
+    throw new RedisUnavailableError('REDIS_NOT_REPLICATED', detail, unknown)
+  }
+}
+
+/** A result, or a refusal that rests on what is there; all else is thrown at once. */
+async function answerOf<T>(write: () => Promise<T>): Promise<() => T> {
+  try {
+    const result = await write()
+    return () => result
+  } catch (error) {
+    if (!(error instanceof ExpungeError) || error instanceof RedisUnavailableError) throw error
+    return () => {
+      throw error
+    }
+  }
+}
+
+/**
+ * At most one call is under way, for it holds up all else on the connection; who comes meanwhile shares
+ * the next, which begins after every write that they have made.
+ */
+function oneAfterAnother<T>(ask: () => Promise<T>): () => Promise<T> {
+  let current: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | null = null
+  return () => {
+    next ??= current.then(() => {
+      next = null
+      const asked = ask()
+      current = asked.catch(() => {})
+      return asked
+    })
+    return next
+  }
+}

@@ -1,0 +1,117 @@
+import { Cluster, type Redis } from 'ioredis'
+import { messageOf } from '../../base/errors.ts'
+
+type Client = Redis | Cluster
+
+/**
+ * Every command that BullMQ's scripts, ours, and the connections themselves send, with arguments as
+ * they could have; `K` stands for a key. docs/deployment.md lists the same as rules of an ACL.
+ */
+const COMMANDS = [
+  ...['ping', 'info', 'time', 'wait 0 1', 'client setname x'],
+  ...['eval x 1 K', 'evalsha x 1 K', 'bzpopmin K 1', 'type K', 'unlink K', 'del K', 'exists K'],
+  ...['expire K 1', 'pexpire K 1', 'pexpireat K 1', 'persist K', 'ttl K', 'pttl K', 'rename K K'],
+  ...['get K', 'mget K', 'set K x', 'incr K', 'incrby K 1'],
+  ...['hdel K f', 'hexists K f', 'hget K f', 'hgetall K', 'hincrby K f 1', 'hkeys K', 'hlen K'],
+  ...['hmget K f', 'hmset K f x', 'hset K f x', 'hsetnx K f x', 'hvals K'],
+  ...['lindex K 0', 'llen K', 'lpop K', 'lpos K x', 'lpush K x', 'lrange K 0 1', 'lrem K 0 x'],
+  ...['lset K 0 x', 'ltrim K 0 1', 'rpop K', 'rpoplpush K K', 'rpush K x'],
+  ...['sadd K x', 'scard K', 'sismember K x', 'smembers K', 'srem K x'],
+  ...[
+    'xadd K * f x',
+    'xdel K 0-1',
+    'xlen K',
+    'xrange K - +',
+    'xread STREAMS K 0',
+    'xtrim K MAXLEN 0',
+  ],
+  ...['zadd K 1 x', 'zcard K', 'zcount K 0 1', 'zlexcount K - +', 'zpopmin K', 'zrange K 0 1'],
+  ...['zrangebylex K - +', 'zrangebyscore K 0 1', 'zrem K x', 'zremrangebyrank K 0 1'],
+  ...['zremrangebyscore K 0 1', 'zrevrange K 0 1', 'zrevrangebyscore K 1 0', 'zscore K x'],
+]
+const OF_A_CLUSTER = ['cluster slots', 'cluster info', 'asking', 'readonly']
+/** Counts workers for `submit` and `status`, which do without. */
+const FOR_MORE = ['client list']
+
+/** One of each kind: of an org, of BullMQ's jobs, and of all orgs together. */
+const KEYS = ['{expunge-0}:0', '{expunge-0}:requests:0', '{expunge:orgs}', '{expunge:http}:rate:0']
+const [KEY = ''] = KEYS
+const PATTERN = '~{expunge*'
+
+/** Rules for `ACL SETUSER`, such as `+hset` or `~{expunge*`. */
+export interface MissingRights {
+  /** Without these no work is done. */
+  readonly needed: readonly string[]
+  /** Without these less is told. */
+  readonly useful: readonly string[]
+}
+
+/**
+ * What the ACL denies the user of this connection. The commands are sent within `MULTI`, where the
+ * server checks each and does none, and the connection is closed instead of `EXEC`: that needs no
+ * right to `ACL DRYRUN`, which administrators alone have and Redis 6.2 does not know.
+ */
+export async function missingRights(redis: Client): Promise<MissingRights> {
+  const isCluster = redis instanceof Cluster
+  const node = isCluster ? redis.nodes('master')[0] : redis
+  if (node === undefined) return { needed: [], useful: [] }
+  const probe = node.duplicate({
+    lazyConnect: true,
+    retryStrategy: () => null,
+    // The connection that it duplicates has asked; each round trip delays every start.
+    enableReadyCheck: false,
+    // What is sent again would not be within the transaction.
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: WITHIN_MS,
+    maxRetriesPerRequest: 0,
+  })
+  probe.on('error', () => {})
+  try {
+    const isThere = await probe.connect().then(
+      () => true,
+      () => false,
+    )
+    if (!isThere) return { needed: [], useful: [] }
+    // Alone: outside a transaction the others would be done.
+    if ((await refusals(probe, ['multi'])).length > 0) return { needed: ['+multi'], useful: [] }
+    const touched = KEYS.map((key) => `exists ${key}`)
+    const [needed, useful] = await Promise.all([
+      refusals(probe, [...COMMANDS, ...(isCluster ? OF_A_CLUSTER : []), ...touched]),
+      refusals(probe, FOR_MORE),
+    ])
+    return { needed, useful }
+  } finally {
+    probe.disconnect()
+  }
+}
+
+const WITHIN_MS = 5000
+
+/** The rules that are missing for these. */
+async function refusals(probe: Redis, commands: readonly string[]): Promise<readonly string[]> {
+  const answers = await Promise.allSettled(
+    commands.map((text) => {
+      const [name = '', ...args] = text.split(' ')
+      return probe.call(name, ...args.map((arg) => (arg === 'K' ? KEY : arg)))
+    }),
+  )
+  const rules = commands.flatMap((text, i) => {
+    const answer = answers[i]
+    const error = answer?.status === 'rejected' ? messageOf(answer.reason) : ''
+    if (!error.startsWith('NOPERM')) return []
+    return /\bkeys?\b/.test(error) ? [PATTERN] : [`+${ruleOf(text)}`]
+  })
+  return [...new Set(rules)]
+}
+
+/** As an ACL names a command: `client|list`. */
+function ruleOf(text: string): string {
+  const [name = '', sub = ''] = text.split(' ')
+  return name === 'client' || name === 'cluster' ? `${name}|${sub}` : name
+}
+
+/** All rules that the work needs, for the page that lists them. */
+export function neededRules(): readonly string[] {
+  const commands = [...COMMANDS, ...OF_A_CLUSTER, ...FOR_MORE, 'multi']
+  return [PATTERN, ...commands.map((text) => `+${ruleOf(text)}`)]
+}

@@ -1,0 +1,127 @@
+import type { LedgerConnection } from '../ledger/connection.ts'
+import type { OrgKeys } from '../ledger/keys.ts'
+import { oneOf, runScript, script } from '../ledger/script.ts'
+import type { RedisClient } from '../redis/redis.ts'
+import { StagingError } from './frame.ts'
+
+/**
+ * What is staged, and the sweep's index of it: a hash with an entry a lot, `<request>:<lot>`, so that
+ * lots that nobody will read are found without a walk over all keys.
+ */
+
+export interface Lot {
+  readonly request: string
+  readonly lot: string
+}
+
+/** What an entry of the sweep's index says: the lists of a lot, and when it last grew. */
+export interface StagedLot extends Lot {
+  /** Number of its first list, and the number after its last. */
+  readonly first: number
+  readonly chunks: number
+  readonly touchedAt: number
+}
+
+/** A lot's name in the sweep's index. Neither part of it can have a colon. */
+export function lotName({ request, lot }: Lot): string {
+  return `${request.toLowerCase()}:${lot}`
+}
+
+// After a broken connection ioredis sends what had no reply again, though it may have been done: the
+// same frame at the same place is that repetition. Any other length means that the lot was dropped
+// or that somebody else writes it. The index entry is part of the step, so that no frame can be left
+// that the sweep does not know. Its time is Redis's: the sweep compares it with that.
+const APPEND = script(
+  'stage',
+  `
+local at = tonumber(ARGV[1])
+local length = redis.call('LLEN', KEYS[1])
+if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
+if length ~= at then return 'damaged' end
+local known = redis.call('HGET', KEYS[2], ARGV[3])
+local first, chunks = tonumber(ARGV[4]), tonumber(ARGV[4]) + 1
+if known then
+  known = cjson.decode(known)
+  first, chunks = math.min(first, known.first), math.max(chunks, known.chunks)
+end
+local touched = ARGV[5]
+if touched == '' then touched = string.format('%d', redis.call('TIME')[1] * 1000) end
+redis.call('HSET', KEYS[2], ARGV[3],
+  string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, touched))
+redis.call('RPUSH', KEYS[1], ARGV[2])
+return 'appended'
+`,
+)
+
+// UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
+const DROP = script(
+  'drop-lot',
+  `
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'changed' end
+for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 'dropped'
+`,
+)
+
+/**
+ * Appends a frame to a lot's list.
+ *
+ * @param entry.at how many frames are there before
+ * @param entry.now null for Redis's own time
+ * @throws StagingError where they are not, or are others
+ */
+export async function appendFrame(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  lot: Lot,
+  { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number | null },
+): Promise<void> {
+  const key = keys.frames(lot.request, lot.lot, chunk)
+  const args = [at, frame, lotName(lot), chunk, now ?? '']
+  const answer = await runScript(ledger, APPEND, [key, keys.staged], args)
+  if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
+    throw new StagingError(
+      `${key}: expected the ${at} frames that were staged, found others. ` +
+        'The lot was dropped, or somebody else writes it; stage it again under another name.',
+    )
+  }
+}
+
+/** Every lot that has frames. */
+export async function stagedLots(redis: RedisClient, keys: OrgKeys): Promise<readonly StagedLot[]> {
+  return Object.entries(await redis.hgetall(keys.staged)).map(parseEntry)
+}
+
+/** Drops every list of a lot; nothing to drop is fine. */
+export async function dropLot(ledger: LedgerConnection, keys: OrgKeys, lot: Lot): Promise<void> {
+  const name = lotName(lot)
+  for (;;) {
+    const entry = await ledger.redis.hget(keys.staged, name)
+    if (entry === null) return
+    const { first, chunks } = parseEntry([name, entry])
+    const lists = Array.from({ length: chunks - first }, (_, index) =>
+      keys.frames(lot.request, lot.lot, first + index),
+    )
+    const answer = await runScript(ledger, DROP, [keys.staged, ...lists], [name, entry])
+    if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
+  }
+}
+
+function parseEntry([name, json]: [string, string]): StagedLot {
+  const [request, lot] = name.split(':')
+  const entry: unknown = JSON.parse(json)
+  if (
+    request === undefined ||
+    lot === undefined ||
+    typeof entry !== 'object' ||
+    entry === null ||
+    !('first' in entry && typeof entry.first === 'number') ||
+    !('chunks' in entry && typeof entry.chunks === 'number') ||
+    !('touchedAt' in entry && typeof entry.touchedAt === 'number')
+  ) {
+    throw new StagingError(`The index of staged frames holds an unreadable entry ${name}.`)
+  }
+  const { first, chunks, touchedAt } = entry
+  return { request, lot, first, chunks, touchedAt }
+}

@@ -1,0 +1,147 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { LedgerConnection } from '../ledger/connection.ts'
+import type { OrgKeys } from '../ledger/keys.ts'
+import type { RedisClient } from '../redis/redis.ts'
+import { FRAME_BYTES, pack, StagingError, unpack } from './frame.ts'
+import { appendFrame, dropLot, type Lot, type StagedLot, stagedLots } from './lots.ts'
+
+export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
+
+/**
+ * Ids and uploads that wait in Redis, beside the queue: lists of zstd frames. A lot is everything
+ * that one planning attempt, or one upload, has staged; it is written by one process, read by any.
+ */
+
+/** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
+const READ_AHEAD = 2
+
+export interface Staging {
+  /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
+  write(lot: Lot, chunk: number): FrameWriter
+  /** The uncompressed bytes of a list, frame by frame, in order. */
+  read(lot: Lot, chunk: number): AsyncGenerator<Uint8Array>
+  /** Drops every list of a lot; nothing to drop is fine. */
+  drop(lot: Lot): Promise<void>
+  /** Every lot that has frames. */
+  lots(): Promise<readonly StagedLot[]>
+}
+
+export interface FrameWriter {
+  /** Takes a copy of the bytes; resolves when there is room for more. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Sends what is left; the digest and length are over all uncompressed bytes. */
+  end(): Promise<{ bytes: number; sha256: string }>
+}
+
+/** @param now for tests; the time of each frame is Redis's own where absent */
+export function createStaging(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  now: (() => number) | null = null,
+): Staging {
+  const { redis } = ledger
+  return {
+    write: (lot, chunk) => new RedisFrameWriter(ledger, keys, lot, chunk, now),
+    read: (lot, chunk) => readFrames(redis, keys.frames(lot.request, lot.lot, chunk)),
+    drop: (lot) => dropLot(ledger, keys, lot),
+    lots: () => stagedLots(redis, keys),
+  }
+}
+
+class RedisFrameWriter implements FrameWriter {
+  readonly #ledger: LedgerConnection
+  readonly #keys: OrgKeys
+  readonly #lot: Lot
+  readonly #chunk: number
+  readonly #now: (() => number) | null
+  readonly #hash: Hash = createHash('sha256')
+  /**
+   * One fills while the other is compressed and sent; fresh ones were 80 MB of garbage a plan. They
+   * grow with what comes: two full ones took most of the time that ten ids need.
+   */
+  #buffer = new Uint8Array()
+  #spare = new Uint8Array()
+  #used = 0
+  #bytes = 0
+  #frames = 0
+  #sending: Promise<void> = Promise.resolve()
+
+  constructor(
+    ledger: LedgerConnection,
+    keys: OrgKeys,
+    lot: Lot,
+    chunk: number,
+    now: (() => number) | null,
+  ) {
+    this.#ledger = ledger
+    this.#keys = keys
+    this.#lot = lot
+    this.#chunk = chunk
+    this.#now = now
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#hash.update(bytes)
+    this.#bytes += bytes.length
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + FRAME_BYTES - this.#used)
+      this.#makeRoom(this.#used + part.length)
+      this.#buffer.set(part, this.#used)
+      this.#used += part.length
+      at += part.length
+      if (this.#used === FRAME_BYTES) await this.#flush()
+    }
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#buffer.length) return
+    const larger = new Uint8Array(Math.min(FRAME_BYTES, Math.max(bytes, 2 * this.#buffer.length)))
+    larger.set(this.#buffer.subarray(0, this.#used))
+    this.#buffer = larger
+  }
+
+  async end(): Promise<{ bytes: number; sha256: string }> {
+    if (this.#used > 0) await this.#flush()
+    await this.#sending
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') }
+  }
+
+  /** One frame is compressed and sent while the next fills: order holds, memory is two frames. */
+  async #flush(): Promise<void> {
+    await this.#sending
+    const raw = this.#buffer.subarray(0, this.#used)
+    this.#buffer = this.#spare
+    this.#spare = new Uint8Array(raw.buffer)
+    this.#used = 0
+    this.#sending = this.#send(raw)
+    // The failure is met by the next write or by end(); it must not count as unhandled until then.
+    this.#sending.catch(() => {})
+  }
+
+  async #send(raw: Uint8Array): Promise<void> {
+    const frame = await pack(raw)
+    await appendFrame(this.#ledger, this.#keys, this.#lot, {
+      chunk: this.#chunk,
+      at: this.#frames++,
+      frame,
+      now: this.#now?.() ?? null,
+    })
+  }
+}
+
+async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
+  const fetch = async (at: number) => {
+    const frames = await redis.lrangeBuffer(key, at, at + READ_AHEAD - 1)
+    return Promise.all(frames.map((frame) => unpack(frame, key)))
+  }
+  let next = fetch(0)
+  for (let at = READ_AHEAD; ; at += READ_AHEAD) {
+    const frames = await next
+    const isLast = frames.length < READ_AHEAD
+    if (!isLast) next = fetch(at)
+    // A failure is met in its turn, or never if the reader stops before it.
+    next.catch(() => {})
+    yield* frames
+    if (isLast) return
+  }
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { startRedis } from '../../../helpers/redis.ts'
+import { chunkRef, ingestOrder, openLedger, orderLock, planLock } from './setup.ts'
+
+const server = await startRedis({ after })
+const ORDER = ingestOrder('r1.0.1', [chunkRef('R1', 0)])
+
+test('a worker that lost its lock and lives is not counted as a crash', async (t) => {
+  const { ledger, deleting, grab } = openLedger(t, server)
+  await deleting('R1', [ORDER])
+  const take = async (worker: string) => {
+    const taken = await ledger.takeOrder(ORDER.order, await grab(orderLock(ORDER.order, worker)))
+    return taken.kind === 'taken' && taken.crashes
+  }
+  assert.equal(await take('w1'), 0)
+  assert.equal(await take('w2'), 1)
+  await ledger.forgiveOrder(ORDER.order)
+  assert.equal(await take('w3'), 1)
+  assert.equal(await take('w4'), 2)
+})
+
+test('a planner that lost its lock and lives is not counted as a crash', async (t) => {
+  const { ledger, submit, grab } = openLedger(t, server)
+  await submit('R1')
+  const begin = async (worker: string) => {
+    const lock = await grab(planLock('R1', worker))
+    const begun = await ledger.beginPlanning({ id: 'R1', lot: `p-${worker}`, lock })
+    return begun.kind === 'begun' && begun.crashes
+  }
+  assert.equal(await begin('w1'), 0)
+  assert.equal(await begin('w2'), 1)
+  await ledger.forgivePlanning('R1')
+  assert.equal(await begin('w3'), 1)
+})
+
+test('what nobody has begun, or what is gone, has nothing to forgive', async (t) => {
+  const { redis, keys, ledger } = openLedger(t, server)
+  await ledger.forgiveOrder('nobody')
+  await ledger.forgivePlanning('nobody')
+  assert.equal(await redis.exists(keys.ingest('nobody'), keys.request('nobody')), 0)
+})

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { zstdDecompressSync } from 'node:zlib'
+import fc from 'fast-check'
+import { pack, StagingError, unpack } from '../../../../src/shared/store/staging/frame.ts'
+
+/** Where the way of packing, or the header of a frame, changes. */
+const EDGES = [0, 1, 255, 256, 1_024, 1_025, 16_384, 16_385]
+
+test('whatever is packed is unpacked, by us and by any zstd', async () => {
+  const size = fc.oneof(fc.constantFrom(...EDGES), fc.nat(2_000), fc.nat(70_000))
+  await fc.assert(
+    fc.asyncProperty(size, fc.boolean(), async (length, isNoise) => {
+      const bytes = isNoise ? randomBytes(length) : Buffer.alloc(length, 'A')
+      const frame = await pack(bytes)
+      assert.ok(bytes.equals(await unpack(frame, 'key')))
+      assert.ok(bytes.equals(zstdDecompressSync(frame)))
+    }),
+    { examples: EDGES.map((length) => [length, true]) },
+  )
+})
+
+test('a frame shares nothing with the bytes that it was made of', async () => {
+  for (const length of EDGES) {
+    const bytes = Buffer.alloc(length, 'A')
+    const frame = await pack(bytes)
+    bytes.fill('B')
+    assert.ok(Buffer.alloc(length, 'A').equals(await unpack(frame, 'key')))
+  }
+})
+
+test('what is no frame is an error that names its key', async () => {
+  const frame = await pack(Buffer.from('Id\n'))
+  for (const wrong of [Buffer.from('Id\n'), frame.subarray(0, -1), Buffer.alloc(0)]) {
+    await assert.rejects(unpack(wrong, 'frames:r'), (error) => {
+      assert.ok(error instanceof StagingError)
+      assert.match(error.message, /frames:r .*Submit the request again/)
+      return true
+    })
+  }
+})
