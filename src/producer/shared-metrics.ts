@@ -1,14 +1,14 @@
 import { messageOf } from '../shared/base/errors.ts'
 import type { Logger } from '../shared/base/logger.ts'
 import { sparing } from '../shared/base/sparing.ts'
-import { PAUSED_BY } from '../shared/metrics/labels.ts'
-import type { Read, Reading } from '../shared/metrics/readings.ts'
 import { type OrgFacts, readOrgFacts } from '../shared/store/org-facts.ts'
 import { orgsWorkedFor } from '../shared/store/presence.ts'
 import type { QueueName } from '../shared/store/queues/queues.ts'
 import { memoryRatio } from '../shared/store/redis/memory.ts'
 import { connectRedis, type RedisClient, type RedisConfig } from '../shared/store/redis/redis.ts'
 import { troubleOf } from '../shared/store/redis/trouble.ts'
+import { PAUSED_BY } from '../shared/telemetry/metrics/labels.ts'
+import type { Read, Reading } from '../shared/telemetry/metrics/readings.ts'
 
 /**
  * Facts that all processes share, read from Redis when they are asked for: every producer tells the

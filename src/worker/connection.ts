@@ -1,9 +1,9 @@
 import type { Clock } from '../shared/base/clock.ts'
 import type { Config, OrgConfig } from '../shared/config/config.ts'
-import type { Metrics } from '../shared/metrics.ts'
 import type { Salesforce } from '../shared/salesforce/client.ts'
 import { connectSalesforce } from '../shared/salesforce/connect.ts'
 import type { Quota } from '../shared/salesforce/quota.ts'
+import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
 
 /** The client of an org, and who hears what its calls cost. */
 export interface Connection {

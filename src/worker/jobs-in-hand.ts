@@ -4,9 +4,9 @@ import { type Context, NotOursError, ShutdownError } from '../shared/base/contex
 import { codeOrNameOf } from '../shared/base/errors.ts'
 import type { Logger } from '../shared/base/logger.ts'
 import { note } from '../shared/base/note.ts'
-import type { Metrics } from '../shared/metrics.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import type { QueueName } from '../shared/store/queues/queues.ts'
+import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
 
 export type Process = (job: Job, token: string, ctx: Context) => Promise<unknown>
 

@@ -4,9 +4,9 @@ import { createLogger } from '../shared/base/logger.ts'
 import { Closers } from '../shared/base/shutdown.ts'
 import { stopSignal } from '../shared/base/stop-signal.ts'
 import { loadConfig } from '../shared/config/config.ts'
-import { createMetrics } from '../shared/metrics.ts'
-import { startStatusServer } from '../shared/status-server.ts'
-import { startTracing } from '../shared/tracing.ts'
+import { createMetrics } from '../shared/telemetry/metrics/metrics.ts'
+import { startStatusServer } from '../shared/telemetry/status-server.ts'
+import { startTracing } from '../shared/telemetry/tracing/tracing.ts'
 import { startWorker } from './worker.ts'
 
 /** No org is left to work for: whoever starts the process has to see to it. */

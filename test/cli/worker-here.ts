@@ -1,6 +1,6 @@
 import { createLogger } from '../../src/shared/base/logger.ts'
 import { loadConfig } from '../../src/shared/config/config.ts'
-import { createMetrics } from '../../src/shared/metrics.ts'
+import { createMetrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { startWorker } from '../../src/worker/worker.ts'
 import type { Place } from './spawn.ts'
 

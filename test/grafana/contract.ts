@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { COUNTED, READ } from '../../src/shared/metrics/definitions.ts'
+import { COUNTED, READ } from '../../src/shared/telemetry/metrics/definitions.ts'
 
 /** What dashboards and rules may name: the published metrics, and those that come along. */
 

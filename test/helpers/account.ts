@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Receipt } from '../../src/producer/producer.ts'
 import { NO_OUTCOME, type Outcome, totalOf } from '../../src/shared/contract/receipt.ts'
-import type { Metrics } from '../../src/shared/metrics.ts'
+import type { Metrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { linesOf } from './deletion.ts'
 import type { World } from './world.ts'
 

@@ -6,9 +6,9 @@ import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandb
 import type { Clock } from '../../src/shared/base/clock.ts'
 import { createLogger, type Logger } from '../../src/shared/base/logger.ts'
 import { type Config, loadConfig, type OrgConfig } from '../../src/shared/config/config.ts'
-import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
 import { type OrgStore, openOrgStore } from '../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../src/shared/store/redis/redis.ts'
+import { createMetrics, type Metrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { type RunningWorker, startWorker } from '../../src/worker/worker.ts'
 import type { TestRedis } from './redis.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
 import { createSalesforce, type Salesforce } from '../../src/shared/salesforce/client.ts'
+import { createMetrics, type Metrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { Peers } from '../../src/worker/ingest/peers.ts'
 import { processIngestJob } from '../../src/worker/ingest/processor.ts'
 import { OrgGate } from '../../src/worker/org-gate.ts'

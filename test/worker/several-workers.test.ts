@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
+import { createMetrics, type Metrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/base/logger.ts'
-import type { Metrics } from '../../shared/metrics.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { callOf } from './audit.ts'
 import { factsOf } from './call-facts.ts'
 

@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/base/logger.ts'
 import type { Receiver } from '../../shared/config/callbacks.ts'
-import type { Metrics } from '../../shared/metrics.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { Producer } from '../producer.ts'
 import type { Callers } from './caller.ts'
 import type { Patience } from './limits.ts'

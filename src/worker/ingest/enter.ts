@@ -1,10 +1,10 @@
 import { type Context, NotOursError } from '../../shared/base/context.ts'
 import { note } from '../../shared/base/note.ts'
-import type { Metrics } from '../../shared/metrics.ts'
 import type { JobLock } from '../../shared/store/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { orderDue } from '../../shared/store/order-due.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { CollectedChunk } from './resend.ts'
 import { codeLabel } from './row-error.ts'
 

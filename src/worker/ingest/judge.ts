@@ -1,11 +1,11 @@
 import { NotOursError } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
-import type { RetryReason } from '../../shared/metrics/labels.ts'
 import { CodeTable, codeSet } from '../../shared/salesforce/code-table.ts'
 import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
 import type { PauseReason } from '../../shared/store/ledger/pause.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
+import type { RetryReason } from '../../shared/telemetry/metrics/labels.ts'
 import { ResultFormatError } from './result-csv.ts'
 
 /** What a failed step deserves. */

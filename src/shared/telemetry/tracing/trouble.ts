@@ -1,7 +1,7 @@
 import { DiagLogLevel, diag } from '@opentelemetry/api'
 import { setGlobalErrorHandler } from '@opentelemetry/core'
-import { codeOf, messageOf } from '../base/errors.ts'
-import type { Logger } from '../base/logger.ts'
+import { codeOf, messageOf } from '../../base/errors.ts'
+import type { Logger } from '../../base/logger.ts'
 
 /** A collector may be away for weeks. */
 const TELL_EVERY_MS = 10 * 60_000

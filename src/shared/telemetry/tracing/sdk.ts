@@ -18,15 +18,15 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
-import { endsWithin } from '../base/shutdown.ts'
-import type { TracingConfig } from '../config/config.ts'
-import { setQueueTelemetry } from '../store/queue-telemetry.ts'
-import type { TracingOptions } from '../tracing.ts'
+import { endsWithin } from '../../base/shutdown.ts'
+import type { TracingConfig } from '../../config/config.ts'
+import { setQueueTelemetry } from '../../store/queue-telemetry.ts'
 import { AsyncContext } from './context.ts'
 import { traceEffects } from './effects.ts'
 import { traceCalls } from './http.ts'
 import { traceNotes } from './notes.ts'
 import { tracedQueues } from './queues.ts'
+import type { TracingOptions } from './tracing.ts'
 import { deafen, hearTrouble, tellOfTrouble } from './trouble.ts'
 
 /**

@@ -5,19 +5,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
-import { type Collector, type ReceivedSpan, startCollector } from '../helpers/collector.ts'
-import { ids18 } from '../helpers/ids.ts'
-import { startRedis } from '../helpers/redis.ts'
-import { callAt, PATH, until } from '../producer/http/api.ts'
-import { startServiceProcess } from '../producer/http/process.ts'
+import { type Sandbox, startSandbox } from '../../../../src/sandbox/sandbox.ts'
+import { type Collector, type ReceivedSpan, startCollector } from '../../../helpers/collector.ts'
+import { ids18 } from '../../../helpers/ids.ts'
+import { startRedis } from '../../../helpers/redis.ts'
+import { callAt, PATH, until } from '../../../producer/http/api.ts'
+import { startServiceProcess } from '../../../producer/http/process.ts'
 
 /** The HTTP service and a worker as processes of their own, and a collector that takes their traces. */
 
 const CALLER = { trace: 'a'.repeat(32), span: 'b'.repeat(16) }
 /** The trace of a caller who wants none recorded. */
 const UNRECORDED = 'c'.repeat(32)
-const TELL_MODULES = new URL('../helpers/tell-modules.ts', import.meta.url).href
+const TELL_MODULES = new URL('../../../helpers/tell-modules.ts', import.meta.url).href
 
 interface House {
   readonly sandbox: Sandbox

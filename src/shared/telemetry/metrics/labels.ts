@@ -1,6 +1,6 @@
-import type { Verdict } from '../contract/receipt.ts'
-import { INGEST_JOB_STATES, isTerminalState } from '../salesforce/job-info.ts'
-import { PAUSE_REASONS } from '../store/ledger/pause.ts'
+import type { Verdict } from '../../contract/receipt.ts'
+import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/job-info.ts'
+import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
 
 /**
  * The closed sets behind the labels, as far as nobody else has them. A value from outside that is in

@@ -1,6 +1,6 @@
-import { TERMINAL_STATUSES } from '../contract/receipt.ts'
-import { OPERATIONS } from '../salesforce/operation.ts'
-import { QUEUES } from '../store/queues/queues.ts'
+import { TERMINAL_STATUSES } from '../../contract/receipt.ts'
+import { OPERATIONS } from '../../salesforce/operation.ts'
+import { QUEUES } from '../../store/queues/queues.ts'
 import type { Instruments } from './instruments.ts'
 import {
   ID_VERDICTS,

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type Attributes, trace } from '@opentelemetry/api'
-import { NOTE_CHANNEL, type Note } from '../base/note.ts'
+import { NOTE_CHANNEL, type Note } from '../../base/note.ts'
 import { OTHER_OBJECT } from '../metrics/labels.ts'
 import { fail } from './failure.ts'
 

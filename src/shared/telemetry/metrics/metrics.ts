@@ -1,8 +1,9 @@
 import type { Registry } from 'prom-client'
-import { BUILT_IN_OBJECTS } from './contract/objects.ts'
-import { type Outcome, type TerminalStatus, VERDICTS } from './contract/receipt.ts'
-import type { Role } from './metrics/definitions.ts'
-import { createInstruments, createRegistry, type Instruments } from './metrics/instruments.ts'
+import { BUILT_IN_OBJECTS } from '../../contract/objects.ts'
+import { type Outcome, type TerminalStatus, VERDICTS } from '../../contract/receipt.ts'
+import type { QueueName } from '../../store/queues/queues.ts'
+import type { Role } from './definitions.ts'
+import { createInstruments, createRegistry, type Instruments } from './instruments.ts'
 import {
   type IdVerdict,
   INGEST_JOB_ENDS,
@@ -10,10 +11,9 @@ import {
   OTHER_OBJECT,
   OUTCOME_LABELS,
   type RetryReason,
-} from './metrics/labels.ts'
-import { createReadings, type Read } from './metrics/readings.ts'
-import { type Expected, startAtZero } from './metrics/zero.ts'
-import type { QueueName } from './store/queues/queues.ts'
+} from './labels.ts'
+import { createReadings, type Read } from './readings.ts'
+import { type Expected, startAtZero } from './zero.ts'
 
 /**
  * What the code says has happened; how it is counted is decided here. A counter of requests or

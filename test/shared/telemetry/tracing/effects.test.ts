@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { effect } from '../../../src/shared/base/effect.ts'
-import { queueTelemetry } from '../../../src/shared/store/queue-telemetry.ts'
-import { traced, within } from '../../helpers/traced.ts'
+import { effect } from '../../../../src/shared/base/effect.ts'
+import { queueTelemetry } from '../../../../src/shared/store/queue-telemetry.ts'
+import { traced, within } from '../../../helpers/traced.ts'
 
 test('effects are spans below their work; those that repeat only where they fail', async (t) => {
   const { collector, stop } = await traced(t)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import { type Processor, Queue, Worker } from 'bullmq'
-import { note } from '../../../src/shared/base/note.ts'
-import { queueTelemetry } from '../../../src/shared/store/queue-telemetry.ts'
-import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
-import { id18 } from '../../helpers/ids.ts'
-import { startRedis } from '../../helpers/redis.ts'
-import { traced, within } from '../../helpers/traced.ts'
+import { note } from '../../../../src/shared/base/note.ts'
+import { queueTelemetry } from '../../../../src/shared/store/queue-telemetry.ts'
+import { connectRedis } from '../../../../src/shared/store/redis/redis.ts'
+import { id18 } from '../../../helpers/ids.ts'
+import { startRedis } from '../../../helpers/redis.ts'
+import { traced, within } from '../../../helpers/traced.ts'
 
 const redis = await startRedis({ after })
 

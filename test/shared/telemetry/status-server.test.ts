@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { describe, test } from 'node:test'
 import { Registry } from 'prom-client'
-import { ConfigError } from '../../src/shared/base/errors.ts'
-import { createMetrics } from '../../src/shared/metrics.ts'
-import { startStatusServer } from '../../src/shared/status-server.ts'
+import { ConfigError } from '../../../src/shared/base/errors.ts'
+import { createMetrics } from '../../../src/shared/telemetry/metrics/metrics.ts'
+import { startStatusServer } from '../../../src/shared/telemetry/status-server.ts'
 
 const where = { host: '127.0.0.1', port: 0 }
 const always = async () => null

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
-import { ConfigError, messageOf } from './base/errors.ts'
+import { ConfigError, messageOf } from '../base/errors.ts'
 
 /**
  * `/metrics`, `/healthz` and `/readyz` of one process. Health says that the process lives, and

@@ -1,5 +1,5 @@
-import type { Logger } from './base/logger.ts'
-import type { TracingConfig } from './config/config.ts'
+import type { Logger } from '../../base/logger.ts'
+import type { TracingConfig } from '../../config/config.ts'
 
 export interface TracingOptions {
   readonly role: 'producer' | 'worker'
@@ -20,7 +20,7 @@ export async function startTracing(
   options: TracingOptions,
 ): Promise<() => Promise<void>> {
   if (config === null) return async () => {}
-  const { startSdk } = await import('./tracing/sdk.ts')
+  const { startSdk } = await import('./sdk.ts')
   const stop = startSdk(config, options)
   if (stop === null) {
     options.log.warn('Another OpenTelemetry SDK runs in this process; no traces of Expunge here.')

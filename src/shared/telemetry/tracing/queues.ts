@@ -8,7 +8,7 @@ import {
   type Tracer,
 } from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
-import { DOOR, PLAN } from '../store/queues/queues.ts'
+import { DOOR, PLAN } from '../../store/queues/queues.ts'
 import { fail } from './failure.ts'
 
 /**

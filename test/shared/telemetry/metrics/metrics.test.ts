@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import type { Role } from '../../src/shared/metrics/definitions.ts'
-import type { Reading } from '../../src/shared/metrics/readings.ts'
-import { createMetrics, type Metrics } from '../../src/shared/metrics.ts'
+import type { Role } from '../../../../src/shared/telemetry/metrics/definitions.ts'
+import { createMetrics, type Metrics } from '../../../../src/shared/telemetry/metrics/metrics.ts'
+import type { Reading } from '../../../../src/shared/telemetry/metrics/readings.ts'
 
 const at = { org: 'default', object: 'Contact' }
 
@@ -68,7 +68,7 @@ async function shownBy({ registry }: Metrics): Promise<Readonly<Record<string, S
 
 /** The table of docs/metrics.md: of each metric what it says, and which process has it. */
 async function documented(): Promise<Readonly<Record<string, Shown & { by: string }>>> {
-  const page = await readFile(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
+  const page = await readFile(new URL('../../../../docs/metrics.md', import.meta.url), 'utf8')
   const rows = page.split('\n').filter((line) => line.startsWith('| `expunge_'))
   const cells = rows.map((row) => row.split('|').map((cell) => cell.trim()))
   return Object.fromEntries(
