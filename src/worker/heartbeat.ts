@@ -5,7 +5,7 @@ import { endsWithin } from '../shared/base/shutdown.ts'
 import { unlessAborted } from '../shared/base/unless-aborted.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { BEAT_MS, beat, leave } from '../shared/store/presence.ts'
-import { type Loop, startLoop } from './loop.ts'
+import { type Loop, startLoop } from './jobs/loop.ts'
 
 /** A worker without jobs learns here that the ledger is another one by now. */
 async function show(store: OrgStore, worker: string): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Context } from '../shared/base/context.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { lateTrouble } from '../shared/store/redis/redis.ts'
-import { type Loop, startLoop } from './loop.ts'
+import { type Loop, startLoop } from './jobs/loop.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**

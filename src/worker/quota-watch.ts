@@ -8,7 +8,7 @@ import type { Quota } from '../shared/salesforce/quota.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { saveQuota } from '../shared/store/quota.ts'
 import { redisNow } from '../shared/store/redis/server-clock.ts'
-import { type Loop, startLoop } from './loop.ts'
+import { type Loop, startLoop } from './jobs/loop.ts'
 
 /**
  * Keeps what is left of the org's daily allowances in Redis, for whoever watches. Every answer tells

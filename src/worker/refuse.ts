@@ -10,7 +10,7 @@ import {
   type StoredRequest,
   toStored,
 } from '../shared/contract/request.ts'
-import { generatedId, idByJob } from './door/job-id.ts'
+import { generatedId, idByJob } from './jobs/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**

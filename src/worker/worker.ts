@@ -22,7 +22,12 @@ import type { Read } from '../shared/telemetry/metrics/readings.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'
-import { type OnlyRequest, type OrgWorker, startOrgWorker, type WorkerParts } from './org-worker.ts'
+import {
+  type OnlyRequest,
+  type OrgWorker,
+  startOrgWorker,
+  type WorkerParts,
+} from './org/org-worker.ts'
 
 export interface WorkerOptions {
   readonly config: Config

@@ -1,4 +1,4 @@
-import { IdSet } from '../../src/worker/id-set.ts'
+import { IdSet } from '../../src/worker/ids/id-set.ts'
 
 /** Lists of 15-character Contact ids as real orgs give them, and what spreadsheets and SQL make of them. */
 

@@ -10,7 +10,7 @@ import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { type CallbackJob, parseCallbackJob } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { handOver, putAside } from '../hand-over.ts'
+import { handOver, putAside } from '../jobs/hand-over.ts'
 import { type CallbackEvent, type Posted, postCallback } from './post.ts'
 import { type CallbackSecrets, openCallbackSecrets } from './secrets.ts'
 

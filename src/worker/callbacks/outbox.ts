@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { type Loop, startLoop } from '../loop.ts'
+import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
  * From the ledger's outbox to the queue of callbacks. A change is taken away only once its callback

@@ -13,7 +13,7 @@ import {
   chunkField,
 } from '../../shared/store/ledger/record.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { IdSet } from '../id-set.ts'
+import { IdSet } from '../ids/id-set.ts'
 
 /** Takes the ids that go again, canonical bytes, one at a time or in a row. */
 export interface Resender {

@@ -1,4 +1,4 @@
-import { IdSet } from '../id-set.ts'
+import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook } from './chunk-book.ts'
 import { type Counts, isWhole } from './counts.ts'
 import {

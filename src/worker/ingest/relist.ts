@@ -13,7 +13,7 @@ import {
 } from '../../shared/store/ledger/record.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
 import type { EndedChunk } from '../ending.ts'
-import { IdSet } from '../id-set.ts'
+import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { type Oddities, type Reading, readFailures, readSuccesses } from './read-results.ts'

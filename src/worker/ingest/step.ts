@@ -3,7 +3,7 @@ import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts
 import type { IngestOrder, Progress } from '../../shared/store/ledger/record.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
 import type { RetryReason } from '../../shared/telemetry/metrics/labels.ts'
-import type { Visit } from '../org-gate.ts'
+import type { Visit } from '../gate/org-gate.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { Collector } from './collect.ts'
 import type { Peers } from './peers.ts'

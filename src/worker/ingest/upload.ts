@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/record.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { caseBits, copyId, suffixOfBits } from '../id-check.ts'
+import { caseBits, copyId, suffixOfBits } from '../ids/id-check.ts'
 
 /**
  * Staged chunks as the body of an upload: the header `Id`, then one 18-character id a line, LF, no

@@ -1,5 +1,5 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { caseBits, copyId, hasIdForm, hasSuffix } from '../id-check.ts'
+import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-check.ts'
 import { decode, viewOf } from './bytes.ts'
 import { isRecased } from './case/recased.ts'
 import {

@@ -1,5 +1,5 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { caseBits, hasIdForm, hasSuffix } from '../id-check.ts'
+import { caseBits, hasIdForm, hasSuffix } from '../ids/id-check.ts'
 import { endOfBlankRow, SEPARATORS } from './blank-row.ts'
 import { BLOCK_IDS, type BlockBuilder, type ScannedBlock } from './block.ts'
 import {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { spellId } from '../id-set/digits.ts'
-import type { IdSet } from '../id-set.ts'
+import { spellId } from '../ids/id-set/digits.ts'
+import type { IdSet } from '../ids/id-set.ts'
 
 const LF = 10
 /** An id and its LF. */

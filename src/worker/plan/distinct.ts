@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { IdSet } from '../id-set.ts'
+import { IdSet } from '../ids/id-set.ts'
 import type { ScannedBlock } from './block.ts'
 import { caseDamageIn } from './case/case-damage.ts'
 import { digestOf } from './digest.ts'

@@ -1,8 +1,8 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/record.ts'
 import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
+import { ChunkStager } from '../ids/chunk-stager.ts'
 import { CANARY_ABOVE, canaryOf } from './canary.ts'
-import { ChunkStager } from './stage.ts'
 
 export interface PlanLimits {
   /** Ids of one ingest job. */

@@ -1,5 +1,5 @@
 import { RefusedError } from '../../../shared/base/errors.ts'
-import type { IdSet } from '../../id-set.ts'
+import type { IdSet } from '../../ids/id-set.ts'
 import { caseEvidence } from './case-evidence.ts'
 import { comesFromChangedPod } from './pods.ts'
 import { hasTwins } from './twins.ts'

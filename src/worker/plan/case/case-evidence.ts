@@ -1,5 +1,5 @@
-import { highOf, podOf } from '../../id-set/digits.ts'
-import type { IdSet } from '../../id-set.ts'
+import { highOf, podOf } from '../../ids/id-set/digits.ts'
+import type { IdSet } from '../../ids/id-set.ts'
 import { gentleRuns } from './gentle-runs.ts'
 import { PositionReader } from './position-reader.ts'
 import { BASE, holeEvidence, RunCounts } from './run-odds.ts'

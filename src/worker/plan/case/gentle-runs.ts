@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { IdRun, IdSet } from '../../id-set.ts'
+import type { IdRun, IdSet } from '../../ids/id-set.ts'
 
 /** Some 10 ms of work: locks are renewed and others served between two such goes. */
 const IDS_AT_ONCE = 2 ** 18

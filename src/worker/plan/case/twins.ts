@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { highOf } from '../../id-set/digits.ts'
-import type { IdSet } from '../../id-set.ts'
+import { highOf } from '../../ids/id-set/digits.ts'
+import type { IdSet } from '../../ids/id-set.ts'
 import { gentleRuns } from './gentle-runs.ts'
 import {
   BASE,

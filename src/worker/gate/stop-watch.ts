@@ -1,0 +1,147 @@
+import type { Clock } from '../../shared/base/clock.ts'
+import type { Logger } from '../../shared/base/logger.ts'
+import type { Ledger } from '../../shared/store/ledger/ledger.ts'
+import type { PauseState } from '../../shared/store/ledger/pause.ts'
+
+/** A job that sleeps between two polls, for up to a minute, learns so soon that it is to stop. */
+const LOOK_MS = 500
+
+export interface StopWatchDeps {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Looks, while ingest jobs are in hand, whether one of them is to stop or the org's pause has
+ * changed, and wakes whoever sleeps. One loop for all jobs of an org in this process.
+ *
+ * It reads the flags again and again rather than be told by pub/sub: a message that is missed, while
+ * Redis or the connection is away, is missed for good, a flag is still there at the next look.
+ */
+export class StopWatch {
+  readonly #deps: StopWatchDeps
+  readonly #watches = new Set<Watch>()
+  #idle = new AbortController()
+  #pause = ''
+  #pauseChanged = new AbortController()
+
+  constructor(deps: StopWatchDeps) {
+    this.#deps = deps
+  }
+
+  /** Watches an ingest job that carries chunks of these requests, until it is disposed of. */
+  watch(requests: readonly string[]): Watch {
+    const watch: Watch = new Watch([...new Set(requests)], this.#deps.ledger, () => {
+      this.#watches.delete(watch)
+      if (this.#watches.size === 0) this.#idle.abort()
+    })
+    this.#watches.add(watch)
+    if (this.#watches.size === 1) {
+      this.#idle = new AbortController()
+      void this.#look(this.#idle.signal)
+    }
+    return watch
+  }
+
+  /** Aborts as soon as the pause is another than when last seen. */
+  get pauseChanged(): AbortSignal {
+    return this.#pauseChanged.signal
+  }
+
+  /** What somebody has read of the pause; whoever waits for a change of it goes on. */
+  saw(pause: PauseState): void {
+    for (const watch of this.#watches) watch.setAbort(pause.operator?.abort === true)
+    const seen = JSON.stringify(pause)
+    if (seen === this.#pause) return
+    this.#pause = seen
+    this.#pauseChanged.abort()
+    this.#pauseChanged = new AbortController()
+  }
+
+  async #look(idle: AbortSignal): Promise<void> {
+    const { ledger, clock, log } = this.#deps
+    let isBlind = false
+    while (!idle.aborted) {
+      try {
+        const watches = [...this.#watches]
+        const requests = [...new Set(watches.flatMap((watch) => watch.requests))]
+        const [reasons, pause] = await Promise.all([
+          ledger.stopReasons(requests),
+          ledger.pauseState(),
+        ])
+        const flagged = new Set(requests.filter((_, index) => reasons[index] !== null))
+        for (const watch of watches) watch.setFlagged(flagged)
+        this.saw(pause)
+        isBlind = false
+      } catch (error) {
+        if (!isBlind) log.warn({ err: error }, 'The flags of the jobs in hand cannot be read now.')
+        isBlind = true
+      }
+      await clock.sleep(LOOK_MS, idle).catch(() => {})
+    }
+  }
+}
+
+/** One ingest job in hand. Its signals are as the flags were last seen: raised, or not. */
+export class Watch implements Disposable {
+  readonly requests: readonly string[]
+  readonly #ledger: Ledger
+  readonly #leave: () => void
+  readonly #flagged = new Level()
+  readonly #stopped = new Level()
+  #isFlagged = false
+  #isAborted = false
+
+  constructor(requests: readonly string[], ledger: Ledger, leave: () => void) {
+    this.requests = requests
+    this.#ledger = ledger
+    this.#leave = leave
+  }
+
+  /** Raised where every request whose chunks the job carries is to end before its time. */
+  get flagged(): AbortSignal {
+    return this.#flagged.signal
+  }
+
+  /** Raised where that is so, or an operator wants the jobs that run aborted. */
+  get stopped(): AbortSignal {
+    return this.#stopped.signal
+  }
+
+  /** Reads the requests' flags now. */
+  async isFlagged(): Promise<boolean> {
+    const reasons = await this.#ledger.stopReasons(this.requests)
+    this.setFlagged(new Set(this.requests.filter((_, index) => reasons[index] !== null)))
+    return this.#isFlagged
+  }
+
+  setFlagged(flagged: ReadonlySet<string>): void {
+    this.#isFlagged = this.requests.every((request) => flagged.has(request))
+    this.#flagged.set(this.#isFlagged)
+    this.#stopped.set(this.#isFlagged || this.#isAborted)
+  }
+
+  setAbort(isAborted: boolean): void {
+    this.#isAborted = isAborted
+    this.#stopped.set(this.#isFlagged || isAborted)
+  }
+
+  [Symbol.dispose](): void {
+    this.#leave()
+  }
+}
+
+/** A signal that can be lowered again. */
+class Level {
+  #controller = new AbortController()
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  set(isRaised: boolean): void {
+    if (isRaised) this.#controller.abort()
+    else if (this.#controller.signal.aborted) this.#controller = new AbortController()
+  }
+}

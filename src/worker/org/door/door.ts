@@ -1,0 +1,165 @@
+import type { Job } from 'bullmq'
+import { writeAudit } from '../../../shared/base/audit.ts'
+import { type Context, endsAllWork } from '../../../shared/base/context.ts'
+import { messageOf, RefusedError } from '../../../shared/base/errors.ts'
+import { noteRequest } from '../../../shared/base/note.ts'
+import type { Status } from '../../../shared/contract/receipt.ts'
+import { type DeletionRequest, parseRequest, toStored } from '../../../shared/contract/request.ts'
+import { GoneError } from '../../../shared/store/intake/gone.ts'
+import { pinContent } from '../../../shared/store/intake/pin-content.ts'
+import { ConflictError, submit } from '../../../shared/store/intake/submit.ts'
+import { DOOR, isNewerOrder } from '../../../shared/store/queues/queues.ts'
+import { hindranceOf } from '../../jobs/every-job.ts'
+import { handOver, putAside } from '../../jobs/hand-over.ts'
+import { generatedId, idByJob } from '../../jobs/job-id.ts'
+import { JobRefusedError } from '../../jobs/job-refused.ts'
+import type { Process } from '../../jobs/jobs-in-hand.ts'
+import type { PlannerDeps } from '../../plan/planner.ts'
+import { isFields, refuseJob, type Verdict } from '../../refuse.ts'
+import { enteredBefore, markEntered } from './entered.ts'
+import { assertRepeats } from './repeats.ts'
+
+/** How long a job that met a fault is put aside. */
+const PUT_ASIDE_MS = 10_000
+
+/** The `returnvalue` of a job that came in by the door. */
+export interface DoorAnswer {
+  /** The id of the request, given or generated. */
+  readonly request: string
+  /** Its status now; `gone` where its record has expired since. */
+  readonly status: Status | 'gone'
+}
+
+/**
+ * A request that came as a BullMQ job. From the ledger on it is like any other; its job has done its
+ * part then, and keeps nothing but the request's id. Every job of somebody else's ends here, with a
+ * request in the ledger that tells of it.
+ *
+ * @throws JobRefusedError where the request was refused; its receipt is written
+ */
+export async function enter(
+  job: Job,
+  token: string,
+  deps: PlannerDeps,
+  ctx: Context,
+): Promise<DoorAnswer> {
+  try {
+    ctx.signal.throwIfAborted()
+    const { request, status, refusal } = await verdictOf(job, token, deps, ctx)
+    if (refusal !== null) throw new JobRefusedError(request, refusal)
+    return { request, status }
+  } catch (error) {
+    if (error instanceof JobRefusedError) throw error
+    if (endsAllWork(error) || endsAllWork(ctx.signal.reason)) return handOver(job, token)
+    ctx.signal.throwIfAborted()
+    // The caller's job options are the caller's; a failed job would be a lost request.
+    ctx.log.error(
+      { err: error, job: job.id },
+      `A request could not be entered: ${messageOf(error)}`,
+    )
+    return putAside(job, token, PUT_ASIDE_MS)
+  }
+}
+
+/** Work on a queue that takes nothing from outside: what is no order of ours, nor a newer one, is refused. */
+export function orRefuse(
+  parse: (data: unknown) => unknown,
+  deps: PlannerDeps,
+  process: Process,
+): Process {
+  return (job, token, ctx) =>
+    parse(job.data) === null && !isNewerOrder(job.data)
+      ? enter(job, token, deps, ctx)
+      : process(job, token, ctx)
+}
+
+async function verdictOf(
+  job: Job,
+  token: string,
+  deps: PlannerDeps,
+  ctx: Context,
+): Promise<Verdict> {
+  const before = await enteredBefore(job, deps.store)
+  if (before !== null) {
+    const record = await deps.store.ledger.load(before.request)
+    return { ...before, status: record?.status ?? 'gone' }
+  }
+  const verdict = await submitOrRefuse(job, deps, ctx)
+  await markEntered(job, token, verdict, deps.store)
+  return verdict
+}
+
+async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<Verdict> {
+  let request: DeletionRequest | null = null
+  try {
+    request = requestIn(job, deps, ctx)
+    noteRequest(deps.store.org, request)
+    return await submitted(request, job, deps, ctx)
+  } catch (error) {
+    const isTaken = error instanceof ConflictError || error instanceof GoneError
+    if (!(isTaken || error instanceof RefusedError)) throw error
+    const { code, message } = error
+    return refuseJob(job, request && toStored(request), { code, message }, deps, ctx)
+  }
+}
+
+/** @throws RefusedError where the job is no deletion request for this org */
+function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): DeletionRequest {
+  assertAddressed(job)
+  const hindrance = hindranceOf(job)
+  if (hindrance !== undefined) throw hindrance
+  assertRepeats(job)
+  const request = parseRequest(withId(job), ctx.clock.now())
+  if (request.source.type === 'upload') {
+    throw new RefusedError(
+      'INVALID_REQUEST',
+      'source.type: an upload comes through the producer, not through the queue.',
+    )
+  }
+  if (request.org !== org) {
+    throw new RefusedError(
+      'INVALID_REQUEST',
+      `org: this is the queue of ${org}, the request is for ${request.org}.`,
+    )
+  }
+  return request
+}
+
+function assertAddressed({ queueName, name }: Job): void {
+  if (queueName === 'requests' && name === DOOR) return
+  const came = JSON.stringify(String(name).slice(0, 100))
+  throw new RefusedError(
+    'UNKNOWN_JOB',
+    `Expected the job name ${JSON.stringify(DOOR)} in the queue "requests", got ${came} in "${queueName}".`,
+  )
+}
+
+/** The job's id names the request where its data does not; where neither does, an id is generated. */
+function withId(job: Job): unknown {
+  const data: unknown = job.data
+  if (!isFields(data) || 'id' in data) return data
+  return { ...data, id: idByJob(job) ?? generatedId(job) }
+}
+
+async function submitted(
+  request: DeletionRequest,
+  job: Job,
+  deps: PlannerDeps,
+  ctx: Context,
+): Promise<Verdict> {
+  const { store } = deps
+  const { id, object, operation, dryRun, reason } = request
+  const { rails } = (await store.ledger.rails()) ?? deps
+  const places = { roots: rails.fileRoots, base: rails.fileBase }
+  const meant = await pinContent(request, places, ctx.signal)
+  const by = { entry: generatedId(job) }
+  const { record, created } = await submit(store, meant, ctx.clock.now(), undefined, by)
+  if (created) {
+    // A second delivery says it again: the first may have died before it came to this line.
+    const by = { door: 'bullmq', job: job.id, object, operation, dryRun }
+    writeAudit(ctx.log, { action: 'submit', org: store.org, id, reason }, by)
+  } else {
+    ctx.log.info({ request: id, status: record.status }, 'The request was there already.')
+  }
+  return { request: record.request.id, status: record.status, refusal: null }
+}

@@ -1,0 +1,35 @@
+import type { Context } from '../../shared/base/context.ts'
+import { messageOf } from '../../shared/base/errors.ts'
+import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
+import { retryDelay } from '../ingest/poll.ts'
+
+/**
+ * The first login of a worker, however long it takes. It pauses nobody: that this worker is not let
+ * in says nothing of those that are.
+ *
+ * @throws WrongOrgError; ConfigError where a proxy refuses us
+ */
+export async function login(
+  salesforce: Pick<Salesforce, 'login'>,
+  ctx: Context,
+): Promise<Identity> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await salesforce.login(ctx.signal)
+    } catch (error) {
+      ctx.signal.throwIfAborted()
+      if (!(error instanceof SalesforceError) || !error.retryable) throw error
+      const problem = proxyProblem(error)
+      if (problem !== null) throw problem
+      const ms = Math.max(error.retryAfterMs ?? 0, retryDelay(failures, Math.random()))
+      const seconds = Math.ceil(ms / 1000)
+      ctx.log.error(
+        { err: error },
+        `Login failed, trying again in ${seconds} s: ${messageOf(error)}`,
+      )
+      await ctx.clock.sleep(ms, ctx.signal)
+    }
+  }
+}

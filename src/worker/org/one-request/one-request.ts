@@ -1,0 +1,67 @@
+import type { Context } from '../../../shared/base/context.ts'
+import { type Loop, startLoop } from '../../jobs/loop.ts'
+import { makeRoomFrom, startRoomMaker } from '../../make-room.ts'
+import { fileAgain, type SweepDeps, sweepRequest, tidy } from '../../sweep.ts'
+import type { AtWork, Chores, IngestQueue } from '../all-requests.ts'
+import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
+import { startSign } from './sign.ts'
+
+export interface OneRequestOptions
+  extends Chores,
+    Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {
+  readonly request: string
+  /** Whether there may be workers: then what is nobody's is theirs to take away. */
+  readonly amongOthers: boolean
+}
+
+/**
+ * The work of `run` and of a `cancel` that nobody else carries out: that of one request, to its end.
+ * Requests of others are neither planned nor sent, settled nor told of, and nothing that is shared
+ * with other workers is taken from them: neither their turn to sweep nor a place in line.
+ */
+export function startOneRequest(
+  { request, amongOthers, sweeping, planAndSettle, ingest, windows, ...common }: OneRequestOptions,
+  ctx: Context,
+): AtWork {
+  const { store } = common
+  const id = request.toLowerCase()
+  // A settle for each of its names; see WorkOrders.
+  const ordersOfRequest = ['s', 'c', 'd', 'p'].map((step) => `${step}-${id}`)
+  const openOrders = async () => [...new Set((await store.ledger.openChunks(id)).values())]
+  const ingestFrom = (queue: IngestQueue) =>
+    startOwnJobs(
+      { ...common, queue, process: ingest(queue), concurrency: windows[queue], names: openOrders },
+      ctx,
+    )
+  return {
+    workers: [
+      startOwnJobs(
+        {
+          ...common,
+          queue: 'requests',
+          process: planAndSettle,
+          names: async () => ordersOfRequest,
+        },
+        ctx,
+      ),
+      ingestFrom('ingest-jobs'),
+      ingestFrom('ingest-jobs-urgent'),
+    ],
+    loops: [
+      startOwnSweeper(id, amongOthers, sweeping, ctx),
+      startRoomMaker(store, ctx, (own) => makeRoomFrom([id], sweeping, own)),
+      startSign(store, id, ctx),
+    ],
+  }
+}
+
+/** What a crash of ours left undone; and what is nobody's, where nobody else is there to see it. */
+function startOwnSweeper(id: string, amongOthers: boolean, deps: SweepDeps, ctx: Context): Loop {
+  const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
+  return startLoop(ctx, { everyMs: deps.intervalMs, onError }, async (own) => {
+    await sweepRequest(id, deps, own)
+    if (!amongOthers) return tidy(deps, own)
+    const { ledger } = deps.store
+    if ((await ledger.unfiled(deps.results.id)).includes(id)) await fileAgain(id, deps, own)
+  })
+}

@@ -1,0 +1,256 @@
+import type { Clock } from '../../shared/base/clock.ts'
+import type { Context } from '../../shared/base/context.ts'
+import type { ExpungeError } from '../../shared/base/errors.ts'
+import type { Logger } from '../../shared/base/logger.ts'
+import { endsWithin } from '../../shared/base/shutdown.ts'
+import { unlessAborted } from '../../shared/base/unless-aborted.ts'
+import type { Config, OrgConfig } from '../../shared/config/config.ts'
+import { railsOf } from '../../shared/config/guard-rails.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
+import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import { WrongOrgError } from '../../shared/salesforce/errors.ts'
+import { claimOrg, claimResultsStore } from '../../shared/store/identity.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { parseCallbackJob, parseIngestJob } from '../../shared/store/queues/queues.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
+import { type Callbacks, deliverCallback } from '../callbacks/deliver.ts'
+import { OrgGate } from '../gate/org-gate.ts'
+import { StopWatch } from '../gate/stop-watch.ts'
+import { Peers } from '../ingest/peers.ts'
+import { type IngestProcessorDeps, processIngestJob } from '../ingest/processor.ts'
+import { relistChunk } from '../ingest/relist.ts'
+import type { Process } from '../jobs/jobs-in-hand.ts'
+import type { PlannerDeps } from '../plan/planner.ts'
+import { quotaListener, startQuotaWatch } from '../quota-watch.ts'
+import { type Chores, startAllRequests } from './all-requests.ts'
+import { connect } from './connection.ts'
+import { orRefuse } from './door/door.ts'
+import { login } from './login.ts'
+import { startOneRequest } from './one-request/one-request.ts'
+import { bringRails, type SharedSettings } from './rails.ts'
+import { processRequestJob } from './requests.ts'
+import { shareSettings, supplySettings } from './settings.ts'
+
+/** One request to work on, whatever else is ordered. */
+export interface OnlyRequest {
+  readonly request: string
+  /** Whether other workers may work with the same Redis: then what they share is theirs to set. */
+  readonly amongOthers: boolean
+}
+
+const settingsFrom = (only: OnlyRequest | null): SharedSettings =>
+  only === null ? 'share' : only.amongOthers ? 'leave' : 'apply'
+
+/** What all orgs of a worker process share. */
+export interface WorkerParts {
+  readonly config: Config
+  readonly results: ResultsStore
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly clock: Clock
+  /** Null where none are configured. */
+  readonly callbacks: Callbacks | null
+  /** The one request to work on, null where all are meant. */
+  readonly only: OnlyRequest | null
+}
+
+/** The work of one org in one process. */
+export interface OrgWorker {
+  readonly identity: Identity
+  /** Jobs in hand. */
+  readonly active: number
+  /** Why it has stopped by itself; null while it works. */
+  readonly trouble: string | null
+  /** Resolves with the same once it has let go of everything. */
+  readonly halted: Promise<string>
+  /** Hands over what is in hand; another worker goes on with it. */
+  stop(): Promise<void>
+}
+
+/** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
+const HAND_OVER_WITHIN_MS = 8000
+/** The sweep comes every so many lock durations: a dead worker's jobs need no sweep, lost ones are rare. */
+const SWEEP_LOCKS = 3
+
+/**
+ * Logs in, makes sure that this is the org and the results store that the keys belong to, and
+ * starts working. While the org cannot be reached it waits: that is the org's fault, not a
+ * request's.
+ *
+ * @throws IdentityError, WrongOrgError, LedgerReplacedError: nothing was touched
+ */
+export async function startOrgWorker(
+  store: OrgStore,
+  org: OrgConfig,
+  parts: WorkerParts,
+  signal: AbortSignal,
+): Promise<OrgWorker> {
+  const log = parts.log.child({ org: org.name })
+  const ctx: Context = { log, clock: parts.clock, signal }
+  const { salesforce, listen } = connect(org, parts)
+  try {
+    // All of it at once: Redis may go away at any step, and what waits for it knows no signal.
+    const { identity, rails, generation } = await unlessAborted(
+      takeUp(store, org, parts, salesforce, ctx),
+      signal,
+    )
+    listen(quotaListener(store))
+    const { orgId, instanceUrl: instance } = identity
+    log.info({ orgId, instance, generation }, 'Working for the org.')
+    return work(store, org, parts, { salesforce, identity, rails, ctx })
+  } catch (error) {
+    salesforce.close()
+    throw error
+  }
+}
+
+/** Everything before the first job: the keys are ours, the login is to their org, settings agree. */
+async function takeUp(
+  store: OrgStore,
+  org: OrgConfig,
+  { config, results, only }: WorkerParts,
+  salesforce: Salesforce,
+  ctx: Context,
+): Promise<{ identity: Identity; rails: GuardRails; generation: string }> {
+  await claimResultsStore(store, results)
+  const identity = await login(salesforce, ctx)
+  await claimOrg(store, identity.orgId)
+  const how = settingsFrom(only)
+  const rails = await bringRails(store, railsOf(config, org), how, ctx.log)
+  if (how === 'leave') await supplySettings(store, config, org)
+  else await shareSettings(store, config, org, ctx.log)
+  const { generation } = await store.connection.identity()
+  return { identity, rails, generation }
+}
+
+interface Connected {
+  readonly salesforce: Salesforce
+  readonly identity: Identity
+  /** The org's guard rails when the worker started. */
+  readonly rails: GuardRails
+  readonly ctx: Context
+}
+
+function work(
+  store: OrgStore,
+  org: OrgConfig,
+  parts: WorkerParts,
+  { salesforce, identity, rails, ctx }: Connected,
+): OrgWorker {
+  const { config, metrics, clock } = parts
+  const halt = (error: ExpungeError) => {
+    if (trouble !== null) return
+    trouble = error.message
+    ctx.log.error({ err: error }, `Nothing more is done for this org: ${error.message}`)
+    stop()
+      .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
+      .finally(() => halted.resolve(error.message))
+  }
+  const ingest = ingestDeps(store, parts, { salesforce, rails, ctx }, halt)
+  const relister = { ...ingest.collector, ledger: store.ledger }
+  const planner: PlannerDeps = {
+    ...plannerDeps(store, org, parts, rails),
+    relist: async (request, chunk, own) => {
+      try {
+        return await relistChunk(request, chunk, relister, own)
+      } catch (error) {
+        if (error instanceof WrongOrgError) halt(error)
+        throw error
+      }
+    },
+  }
+  const chores: Chores = {
+    sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },
+    planAndSettle: (job, token, own) => processRequestJob(job, token, 'requests', planner, own),
+    ingest: (queue) =>
+      orRefuse(parseIngestJob, planner, (job, token, own) =>
+        processIngestJob(job, token, queue, ingest, own),
+      ),
+    windows: { 'ingest-jobs': org.maxInFlight, 'ingest-jobs-urgent': org.urgentInFlight },
+  }
+  const deliver: Process = orRefuse(parseCallbackJob, planner, (job, token, own) =>
+    deliverCallback(job, token, { ...parts, store }, own),
+  )
+  const keepQuota = () => startQuotaWatch(store, salesforce, ctx, ingest.halt)
+  const common = { store, ...config.worker, metrics, log: ctx.log, clock }
+  const { workers, loops } =
+    parts.only === null
+      ? startAllRequests(
+          { ...common, ...chores, maxPlans: config.maxPlans, deliver, keepQuota },
+          ctx,
+        )
+      : startOneRequest({ ...common, ...chores, concurrency: config.maxPlans, ...parts.only }, ctx)
+  let trouble: string | null = null
+  const halted = Promise.withResolvers<string>()
+  let stopped: Promise<void> | undefined
+  const stopAll = async () => {
+    for (const loop of loops) loop.stop()
+    const ended = loops.map((loop) => loop.ended)
+    const all = Promise.all([...ended, ...workers.map((worker) => worker.stop())])
+    if (!(await endsWithin(all, HAND_OVER_WITHIN_MS))) {
+      ctx.log.error(
+        'Jobs in hand could not be handed over: Redis does not answer. They go on elsewhere once their locks expire.',
+      )
+    }
+    salesforce.close()
+  }
+  const stop = () => {
+    stopped ??= stopAll()
+    return stopped
+  }
+  void store.connection.replaced.then(halt)
+  return {
+    identity,
+    get active() {
+      return workers.reduce((sum, worker) => sum + worker.active, 0)
+    },
+    get trouble() {
+      return trouble
+    },
+    halted: halted.promise,
+    stop,
+  }
+}
+
+function plannerDeps(
+  store: OrgStore,
+  org: OrgConfig,
+  { config, results, metrics }: WorkerParts,
+  rails: GuardRails,
+): PlannerDeps {
+  return {
+    store,
+    results,
+    metrics,
+    org,
+    rails,
+    maxPlanMemory: config.maxPlanMemory,
+  }
+}
+
+function ingestDeps(
+  store: OrgStore,
+  { config, results, metrics, clock }: WorkerParts,
+  { salesforce, rails, ctx: { log } }: Omit<Connected, 'identity'>,
+  halt: (error: ExpungeError) => void,
+): IngestProcessorDeps {
+  const { ledger } = store
+  const stopWatch = new StopWatch({ ledger, clock, log })
+  return {
+    store,
+    metrics,
+    rails,
+    collector: {
+      org: store.org,
+      api: salesforce.ingest,
+      ledger,
+      staging: store.staging,
+      results,
+      resendMs: config.worker.resendMs,
+    },
+    gate: new OrgGate({ ledger, clock, stopWatch }),
+    peers: new Peers(),
+    halt,
+  }
+}

@@ -1,0 +1,64 @@
+import type { Job } from 'bullmq'
+import { type Context, endsAllWork, LaterError } from '../../shared/base/context.ts'
+import {
+  DOOR,
+  isNewerOrder,
+  PLAN,
+  parseRequestJob,
+  type QueueName,
+} from '../../shared/store/queues/queues.ts'
+import { giveBack, handOver, putAside } from '../jobs/hand-over.ts'
+import { NoRoomError } from '../plan/memory-gate.ts'
+import { type PlannerDeps, planRequest } from '../plan/planner.ts'
+import { settleRequest } from '../settle.ts'
+import { enter } from './door/door.ts'
+import { isWakeUp } from './door/repeats.ts'
+
+/** How long a job that only a newer worker understands, or that met a fault, is put aside. */
+const PUT_ASIDE_MS = 10_000
+
+/** Until a request is settled that waits for its org: each try reads its parts anew. */
+const LATER_MS = 60_000
+
+/**
+ * BullMQ's side of planning, settling and the door through which plain BullMQ jobs come in.
+ *
+ * @returns what the job's `returnvalue` is to be: a DoorAnswer, or nothing
+ */
+export async function processRequestJob(
+  job: Job,
+  token: string,
+  queue: QueueName,
+  deps: PlannerDeps,
+  ctx: Context,
+): Promise<unknown> {
+  try {
+    ctx.signal.throwIfAborted()
+    if (isWakeUp(job)) return null
+    if (job.name === DOOR) return await enter(job, token, deps, ctx)
+    const data = parseRequestJob(job.data)
+    if (data === null && !isNewerOrder(job.data)) return await enter(job, token, deps, ctx)
+    if (data === null) return await putAside(job, token, PUT_ASIDE_MS)
+    switch (data.step) {
+      case 'plan':
+        return await planRequest(data.id, { queue, jobId: job.id ?? '', token }, deps, ctx)
+      case 'settle':
+        return await settleRequest(data.id, deps, ctx)
+      default:
+        throw new TypeError(`Unknown step ${JSON.stringify(data satisfies never)}`)
+    }
+  } catch (error) {
+    if (endsAllWork(error)) {
+      return job.name === PLAN ? giveBack(job, token, deps.store) : handOver(job, token)
+    }
+    if (error instanceof NoRoomError) {
+      ctx.log.warn({ job: job.id }, error.message)
+      return putAside(job, token, PUT_ASIDE_MS)
+    }
+    if (error instanceof LaterError) {
+      ctx.log.warn({ job: job.id }, error.message)
+      return putAside(job, token, Math.max(LATER_MS, error.afterMs))
+    }
+    throw error
+  }
+}
