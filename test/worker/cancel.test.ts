@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test'
 import { AlreadyOverError, UnknownRequestError } from '../../src/producer/producer.ts'
 import { NO_OUTCOME, totalOf } from '../../src/shared/contract/receipt.ts'
 import type { ChunkOutcome } from '../../src/shared/store/ledger/record.ts'
-import { settleRequest } from '../../src/worker/settle.ts'
+import { settleRequest } from '../../src/worker/end/settle.ts'
 import { assertAccount, cleared, recordsCounted } from '../helpers/account.ts'
 import { hurried } from '../helpers/clock.ts'
 import {

@@ -1,6 +1,7 @@
 import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors.ts'
 import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
+import { endUnprocessed } from '../end/unprocessed.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { collect } from './collect.ts'
 import { countsOf, isWhole } from './counts.ts'
@@ -8,7 +9,6 @@ import { jobFailureOf } from './job-error.ts'
 import { type LostJob, sendAgain } from './resend.ts'
 import type { Collecting, Refusal, Step, Work } from './step.ts'
 import { found, idsOf, neverRan } from './steps.ts'
-import { endUnprocessed } from './unprocessed.ts'
 
 /** The ends of an ingest job: its results, or the account of why there are none. */
 

@@ -9,6 +9,7 @@ import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
+import { endUnprocessed, unprocessed } from '../end/unprocessed.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, putAside } from '../jobs/hand-over.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
@@ -18,7 +19,6 @@ import { runIngestJob } from './lifecycle.ts'
 import type { Peers } from './peers.ts'
 import type { CollectedChunk } from './resend.ts'
 import type { LifecycleDeps } from './step.ts'
-import { endUnprocessed, unprocessed } from './unprocessed.ts'
 
 /** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */
 const MOST_CRASHES = 5

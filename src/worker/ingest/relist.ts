@@ -12,14 +12,14 @@ import {
   orderFor,
 } from '../../shared/store/ledger/record.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
-import type { EndedChunk } from '../ending.ts'
+import type { EndedChunk } from '../end/ending.ts'
+import { listChunk } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { type Oddities, type Reading, readFailures, readSuccesses } from './read-results.ts'
 import { ResultFormatError } from './result-csv.ts'
 import { classOf } from './row-error.ts'
-import { listChunk } from './unprocessed.ts'
 
 type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>
 

@@ -3,12 +3,12 @@ import type { Context } from '../../shared/base/context.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
 import { type ChunkRef, type IngestOrder, orderFor } from '../../shared/store/ledger/record.ts'
 import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
+import { endUnprocessed } from '../end/unprocessed.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
 import { lineOf, type Resender } from './chunk-book.ts'
 import type { Collector } from './collect.ts'
 import { mayGoAgain, resendDelay } from './retry.ts'
 import type { Refusal } from './step.ts'
-import { endUnprocessed } from './unprocessed.ts'
 
 /**
  * Rows that go again become chunks of their request like any others: staged, numbered by the

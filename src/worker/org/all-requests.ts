@@ -1,6 +1,5 @@
 import type { Context } from '../../shared/base/context.ts'
 import { startPostman } from '../callbacks/outbox.ts'
-import { startHeartbeat } from '../heartbeat.ts'
 import { startRequestsWorker } from '../jobs/express.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { Loop } from '../jobs/loop.ts'
@@ -9,8 +8,9 @@ import {
   type QueueWorkerOptions,
   startQueueWorker,
 } from '../jobs/queue-worker.ts'
-import { makeRoomFrom, startRoomMaker } from '../make-room.ts'
-import { type SweepDeps, startSweeper } from '../sweep.ts'
+import { startHeartbeat } from '../upkeep/heartbeat.ts'
+import { makeRoomFrom, startRoomMaker } from '../upkeep/make-room.ts'
+import { type SweepDeps, startSweeper } from '../upkeep/sweep.ts'
 
 export type IngestQueue = 'ingest-jobs' | 'ingest-jobs-urgent'
 

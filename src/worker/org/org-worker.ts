@@ -22,7 +22,7 @@ import { type IngestProcessorDeps, processIngestJob } from '../ingest/processor.
 import { relistChunk } from '../ingest/relist.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { PlannerDeps } from '../plan/planner.ts'
-import { quotaListener, startQuotaWatch } from '../quota-watch.ts'
+import { quotaListener, startQuotaWatch } from '../upkeep/quota-watch.ts'
 import { type Chores, startAllRequests } from './all-requests.ts'
 import { connect } from './connection.ts'
 import { orRefuse } from './door/door.ts'

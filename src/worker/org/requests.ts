@@ -7,10 +7,10 @@ import {
   parseRequestJob,
   type QueueName,
 } from '../../shared/store/queues/queues.ts'
+import { settleRequest } from '../end/settle.ts'
 import { giveBack, handOver, putAside } from '../jobs/hand-over.ts'
 import { NoRoomError } from '../plan/memory-gate.ts'
 import { type PlannerDeps, planRequest } from '../plan/planner.ts'
-import { settleRequest } from '../settle.ts'
 import { enter } from './door/door.ts'
 import { isWakeUp } from './door/repeats.ts'
 

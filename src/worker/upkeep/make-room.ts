@@ -1,8 +1,8 @@
-import type { Context } from '../shared/base/context.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
-import { lateTrouble } from '../shared/store/redis/redis.ts'
-import { type Loop, startLoop } from './jobs/loop.ts'
-import { type SettleDeps, settleRequest } from './settle.ts'
+import type { Context } from '../../shared/base/context.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { lateTrouble } from '../../shared/store/redis/redis.ts'
+import { type SettleDeps, settleRequest } from '../end/settle.ts'
+import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
  * Where Redis is full, BullMQ can neither hand out an order nor take one, and the sweep cannot get

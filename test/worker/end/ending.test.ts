@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { NO_OUTCOME, type Outcome } from '../../src/shared/contract/receipt.ts'
-import type { StopReason } from '../../src/shared/store/ledger/cancel.ts'
-import { type ChunkOutcome, parseRecord } from '../../src/shared/store/ledger/record.ts'
-import { applied } from '../../src/worker/ending.ts'
-import { submission } from '../shared/store/ledger/setup.ts'
+import { NO_OUTCOME, type Outcome } from '../../../src/shared/contract/receipt.ts'
+import type { StopReason } from '../../../src/shared/store/ledger/cancel.ts'
+import { type ChunkOutcome, parseRecord } from '../../../src/shared/store/ledger/record.ts'
+import { applied } from '../../../src/worker/end/ending.ts'
+import { submission } from '../../shared/store/ledger/setup.ts'
 
 /** A request that is being deleted; `brake` as the ledger has noted it. */
 function recordOf(brake: object | null = null) {

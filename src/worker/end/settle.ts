@@ -1,16 +1,16 @@
-import type { Context } from '../shared/base/context.ts'
-import { note, noteRequest } from '../shared/base/note.ts'
+import type { Context } from '../../shared/base/context.ts'
+import { note, noteRequest } from '../../shared/base/note.ts'
 import {
   type GuardRails,
   idempotencySeconds,
   retentionSeconds,
-} from '../shared/contract/guard-rails.ts'
-import { type Plan, type Receipt, totalOf } from '../shared/contract/receipt.ts'
-import type { StoredRequest } from '../shared/contract/request.ts'
-import type { StopReason } from '../shared/store/ledger/cancel.ts'
-import type { RequestRecord } from '../shared/store/ledger/record.ts'
-import { ID_VERDICTS } from '../shared/telemetry/metrics/labels.ts'
-import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
+} from '../../shared/contract/guard-rails.ts'
+import { type Plan, type Receipt, totalOf } from '../../shared/contract/receipt.ts'
+import type { StoredRequest } from '../../shared/contract/request.ts'
+import type { StopReason } from '../../shared/store/ledger/cancel.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import { ID_VERDICTS } from '../../shared/telemetry/metrics/labels.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { cleanUp, takeBack, tryWriteReceipt } from './clean-up.ts'
 import { applied, type Ending, refused, toReceipt, unapplied } from './ending.ts'
 import { type FilingDeps, fileResults } from './file-results.ts'

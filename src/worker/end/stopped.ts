@@ -1,13 +1,13 @@
-import type { Context } from '../shared/base/context.ts'
-import type { ReceiptError, TerminalStatus } from '../shared/contract/receipt.ts'
-import type { StoredRequest } from '../shared/contract/request.ts'
-import type { ResultsStore } from '../shared/results/results.ts'
-import { FALSE_ALARM } from '../shared/store/ledger/brake.ts'
-import type { StopReason } from '../shared/store/ledger/cancel.ts'
-import type { RequestRecord } from '../shared/store/ledger/record.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
-import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
-import { endUnprocessed } from './ingest/unprocessed.ts'
+import type { Context } from '../../shared/base/context.ts'
+import type { ReceiptError, TerminalStatus } from '../../shared/contract/receipt.ts'
+import type { StoredRequest } from '../../shared/contract/request.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
+import { FALSE_ALARM } from '../../shared/store/ledger/brake.ts'
+import type { StopReason } from '../../shared/store/ledger/cancel.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
+import { endUnprocessed } from './unprocessed.ts'
 
 /** Requests that end before their time: cancelled, past their deadline, or stopped by the brake. */
 

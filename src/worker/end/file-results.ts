@@ -1,15 +1,15 @@
-import type { Context } from '../shared/base/context.ts'
-import type { GuardRails } from '../shared/contract/guard-rails.ts'
-import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../shared/contract/receipt.ts'
+import type { Context } from '../../shared/base/context.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import { NO_OUTCOME, type ReceiptError, type ResultFile } from '../../shared/contract/receipt.ts'
 import {
   PART_KINDS,
   RESULT_KINDS,
   type RequestFolder,
   type ResultKind,
   type ResultsStore,
-} from '../shared/results/results.ts'
-import type { ChunkListing, RequestRecord } from '../shared/store/ledger/record.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
+} from '../../shared/results/results.ts'
+import type { ChunkListing, RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { EndedChunk, Ending } from './ending.ts'
 
 /**

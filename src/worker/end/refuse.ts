@@ -1,16 +1,16 @@
 import type { Job } from 'bullmq'
-import { writeAudit } from '../shared/base/audit.ts'
-import type { Context } from '../shared/base/context.ts'
-import { OBJECT_NAME } from '../shared/contract/objects.ts'
-import type { ReceiptError, Status } from '../shared/contract/receipt.ts'
+import { writeAudit } from '../../shared/base/audit.ts'
+import type { Context } from '../../shared/base/context.ts'
+import { OBJECT_NAME } from '../../shared/contract/objects.ts'
+import type { ReceiptError, Status } from '../../shared/contract/receipt.ts'
 import {
   bodyHash,
   parseRequest,
   REQUEST_ID,
   type StoredRequest,
   toStored,
-} from '../shared/contract/request.ts'
-import { generatedId, idByJob } from './jobs/job-id.ts'
+} from '../../shared/contract/request.ts'
+import { generatedId, idByJob } from '../jobs/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**

@@ -9,9 +9,9 @@ import {
   type IngestOrder,
 } from '../../shared/store/ledger/record.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { commitParts, lineOf } from './chunk-book.ts'
-import type { CollectedChunk } from './resend.ts'
-import type { Refusal } from './step.ts'
+import { commitParts, lineOf } from '../ingest/chunk-book.ts'
+import type { CollectedChunk } from '../ingest/resend.ts'
+import type { Refusal } from '../ingest/step.ts'
 
 /** What listing ids needs. */
 export interface Lister {

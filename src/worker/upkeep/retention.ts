@@ -1,6 +1,6 @@
-import type { Context } from '../shared/base/context.ts'
-import { type ResultsStore, ResultsStoreError } from '../shared/results/results.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
+import type { Context } from '../../shared/base/context.ts'
+import { type ResultsStore, ResultsStoreError } from '../../shared/results/results.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 
 /**
  * Result files leave with the record of their request. Its end has noted when; so no folder is

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { Context } from '../shared/base/context.ts'
-import { type GuardRails, retentionSeconds } from '../shared/contract/guard-rails.ts'
-import type { ResultsStore } from '../shared/results/results.ts'
-import type { RequestRecord } from '../shared/store/ledger/record.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
+import type { Context } from '../../shared/base/context.ts'
+import { type GuardRails, retentionSeconds } from '../../shared/contract/guard-rails.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
 
 /**
  * A request begins in an empty folder. What lies there is of an earlier life of its id: of a ledger

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { NO_OUTCOME } from '../../src/shared/contract/receipt.ts'
-import { createSalesforce } from '../../src/shared/salesforce/client.ts'
-import { QUEUES } from '../../src/shared/store/queues/queues.ts'
-import { createStaging } from '../../src/shared/store/staging/staging.ts'
-import { hurried } from '../helpers/clock.ts'
-import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
-import { ids18 } from '../helpers/ids.ts'
-import { startRedis } from '../helpers/redis.ts'
-import { startWorld, type World } from '../helpers/world.ts'
+import { NO_OUTCOME } from '../../../src/shared/contract/receipt.ts'
+import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
+import { QUEUES } from '../../../src/shared/store/queues/queues.ts'
+import { createStaging } from '../../../src/shared/store/staging/staging.ts'
+import { hurried } from '../../helpers/clock.ts'
+import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../../helpers/deletion.ts'
+import { ids18 } from '../../helpers/ids.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { startWorld, type World } from '../../helpers/world.ts'
 
 const redis = await startRedis({ after })
 

@@ -10,9 +10,9 @@ import {
   type ReceiptError,
   type ResultFile,
   type TerminalStatus,
-} from '../shared/contract/receipt.ts'
-import type { StopReason } from '../shared/store/ledger/cancel.ts'
-import type { ChunkOutcome, RequestRecord } from '../shared/store/ledger/record.ts'
+} from '../../shared/contract/receipt.ts'
+import type { StopReason } from '../../shared/store/ledger/cancel.ts'
+import type { ChunkOutcome, RequestRecord } from '../../shared/store/ledger/record.ts'
 import { stoppedEnding } from './stopped.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '../shared/base/clock.ts'
-import type { Context } from '../shared/base/context.ts'
-import { endsWithin } from '../shared/base/shutdown.ts'
-import { unlessAborted } from '../shared/base/unless-aborted.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
-import { BEAT_MS, beat, leave } from '../shared/store/presence.ts'
-import { type Loop, startLoop } from './jobs/loop.ts'
+import { systemClock } from '../../shared/base/clock.ts'
+import type { Context } from '../../shared/base/context.ts'
+import { endsWithin } from '../../shared/base/shutdown.ts'
+import { unlessAborted } from '../../shared/base/unless-aborted.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { BEAT_MS, beat, leave } from '../../shared/store/presence.ts'
+import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /** A worker without jobs learns here that the ledger is another one by now. */
 async function show(store: OrgStore, worker: string): Promise<void> {
