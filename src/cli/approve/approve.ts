@@ -1,7 +1,7 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import type { ApproveFlags } from '../approve.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
+import type { ApproveFlags } from '../commands/approve.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { nobodyAtWork } from '../look/nobody.ts'

@@ -1,7 +1,7 @@
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
+import type { PauseFlags } from '../commands/pause.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
-import type { PauseFlags } from '../pause.ts'
 import { counted } from '../render/numbers.ts'
 import { moment } from '../render/pause.ts'
 import { jobNames, orgJobsAtWork } from '../run/jobs-at-work.ts'

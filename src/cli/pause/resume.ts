@@ -1,8 +1,8 @@
 import type { Cli } from '../cli.ts'
+import type { ResumeFlags } from '../commands/resume.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { duration } from '../render/numbers.ts'
 import { pauseSentences } from '../render/pause.ts'
-import type { ResumeFlags } from '../resume.ts'
 import { visitOrg } from './org.ts'
 
 /** Takes the operator's pause back; what a fault pauses stays paused, and is said. */

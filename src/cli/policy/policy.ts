@@ -3,11 +3,11 @@ import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.
 import type { OrgRails } from '../../shared/store/ledger/rails.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
+import type { PolicyFlags } from '../commands/policy.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
 import type { Place } from '../look/visit.ts'
 import { visitOrg } from '../pause/org.ts'
-import type { PolicyFlags } from '../policy.ts'
 import { railsTable } from '../render/rails.ts'
 
 /**

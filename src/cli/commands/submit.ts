@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import type { Cli } from './cli.ts'
-import { type InputFlags, withInputFlags } from './input-flags.ts'
+import type { Cli } from '../cli.ts'
+import { type InputFlags, withInputFlags } from '../input-flags.ts'
 
 export interface SubmitFlags extends InputFlags {
   readonly approval?: 'auto' | 'required'
@@ -26,7 +26,7 @@ export function defineSubmit(program: Command, cli: Cli): void {
     .option('--wait', 'wait for the receipt; the exit code is that of `run`')
     .option('--json', 'print the request, or with --wait the receipt, as JSON')
     .action(async (flags: SubmitFlags) => {
-      const { submit } = await import('./submit/submit.ts')
+      const { submit } = await import('../submit/submit.ts')
       cli.exit(await submit(flags, cli))
     })
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface PolicyFlags {
   readonly org?: string
@@ -20,7 +20,7 @@ export function definePolicy(program: Command, cli: Cli): void {
     .option('--yes', 'apply without asking; needed where there is no terminal')
     .option('--json', 'print them, and nothing else, on stdout')
     .action(async (flags: PolicyFlags) => {
-      const { policy } = await import('./policy/policy.ts')
+      const { policy } = await import('../policy/policy.ts')
       cli.exit(await policy(flags, cli))
     })
 }

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { DEFAULT_ORG } from '../shared/contract/request.ts'
-import type { Cli } from './cli.ts'
-import { wholeNumber } from './input-flags.ts'
+import { DEFAULT_ORG } from '../../shared/contract/request.ts'
+import type { Cli } from '../cli.ts'
+import { wholeNumber } from '../input-flags.ts'
 
 interface KeyFlags {
   readonly roles: readonly string[]
@@ -38,8 +38,8 @@ export function defineKey(program: Command, cli: Cli): void {
 }
 
 async function makeKey(name: string, flags: KeyFlags, { screen }: Cli): Promise<void> {
-  const { createSecret, hashOf } = await import('../producer/http/key-secret.ts')
-  const { parseKeyFile } = await import('../producer/http/key-file.ts')
+  const { createSecret, hashOf } = await import('../../producer/http/key-secret.ts')
+  const { parseKeyFile } = await import('../../producer/http/key-file.ts')
   const key = createSecret()
   const entry = { [name]: { hash: hashOf(key), ...rightsOf(flags) } }
   const yaml = await yamlOf(entry)

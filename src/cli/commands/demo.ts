@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
-import { wholeNumber } from './input-flags.ts'
+import type { Cli } from '../cli.ts'
+import { wholeNumber } from '../input-flags.ts'
 
 export interface DemoFlags {
   readonly rows: number
@@ -15,7 +15,7 @@ export function defineDemo(program: Command, cli: Cli): void {
     .option('--rows <n>', 'rows of the CSV', wholeNumber, 1_000_000)
     .option('--rows-per-second <n>', 'how fast the sandbox deletes', wholeNumber, 150_000)
     .action(async (flags: DemoFlags) => {
-      const { demo } = await import('./demo/demo.ts')
+      const { demo } = await import('../demo/demo.ts')
       cli.exit(await demo(flags, cli))
     })
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
-import { STATUSES, type Status } from '../shared/contract/receipt.ts'
-import type { Cli } from './cli.ts'
-import { wholeNumber } from './input-flags.ts'
+import { STATUSES, type Status } from '../../shared/contract/receipt.ts'
+import type { Cli } from '../cli.ts'
+import { wholeNumber } from '../input-flags.ts'
 
 export interface ListFlags {
   readonly org?: string
@@ -20,7 +20,7 @@ export function defineList(program: Command, cli: Cli): void {
     .option('--limit <n>', 'at most so many', wholeNumber, 20)
     .option('--json', 'as JSON')
     .action(async (flags: ListFlags) => {
-      const { list } = await import('./look/list.ts')
+      const { list } = await import('../look/list.ts')
       cli.exit(await list(flags, cli))
     })
 }

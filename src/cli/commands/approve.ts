@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface ApproveFlags {
   readonly org?: string
@@ -21,7 +21,7 @@ export function defineApprove(program: Command, cli: Cli): void {
     .option('--accept-unchecked', 'with --yes: ids of 15 characters, without checksum, too')
     .option('--json', 'print the request as JSON')
     .action(async (id: string, flags: ApproveFlags) => {
-      const { approve } = await import('./approve/approve.ts')
+      const { approve } = await import('../approve/approve.ts')
       cli.exit(await approve(id, flags, cli))
     })
 }

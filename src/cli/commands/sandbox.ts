@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Cli } from './cli.ts'
-import { ratio, wholeNumber } from './input-flags.ts'
+import type { Cli } from '../cli.ts'
+import { ratio, wholeNumber } from '../input-flags.ts'
 
 export interface SandboxFlags {
   readonly host: string
@@ -37,7 +37,7 @@ export function defineSandbox(program: Command, cli: Cli): void {
     .option('--daily-batches <n>', 'batches that are left today', wholeNumber)
     .option('--json', 'print how to log in as a line of JSON')
     .action(async (flags: SandboxFlags) => {
-      const { sandbox } = await import('./sandbox/sandbox.ts')
+      const { sandbox } = await import('../sandbox/sandbox.ts')
       cli.exit(await sandbox(flags, cli))
     })
 }

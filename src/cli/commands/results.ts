@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface ResultsFlags {
   readonly org?: string
@@ -28,7 +28,7 @@ export function defineResults(program: Command, cli: Cli): void {
     command.addOption(new Option(`--${kind}`, words).conflicts(others))
   }
   command.action(async (id: string, flags: ResultsFlags) => {
-    const { results } = await import('./look/results.ts')
+    const { results } = await import('../look/results.ts')
     cli.exit(await results(id, KINDS.find((kind) => flags[kind]) ?? null, flags, cli))
   })
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface DoctorFlags {
   readonly json?: true
@@ -12,7 +12,7 @@ export function defineDoctor(program: Command, cli: Cli): void {
     .description('check settings, Redis, login, quotas and the results directory')
     .option('--json', 'as JSON')
     .action(async (flags: DoctorFlags) => {
-      const { doctor } = await import('./doctor/doctor.ts')
+      const { doctor } = await import('../doctor/doctor.ts')
       cli.exit(await doctor(flags, cli))
     })
 }

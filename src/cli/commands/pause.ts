@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface PauseFlags {
   readonly org?: string
@@ -16,7 +16,7 @@ export function definePause(program: Command, cli: Cli): void {
     .option('--abort', 'abort those at work, too; their rows are sent again on `resume`')
     .option('--json', 'print what pauses the org as JSON')
     .action(async (flags: PauseFlags) => {
-      const { pause } = await import('./pause/pause.ts')
+      const { pause } = await import('../pause/pause.ts')
       cli.exit(await pause(flags, cli))
     })
 }

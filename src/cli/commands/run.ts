@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
-import { type InputFlags, withInputFlags } from './input-flags.ts'
+import type { Cli } from '../cli.ts'
+import { type InputFlags, withInputFlags } from '../input-flags.ts'
 
 export interface RunFlags extends InputFlags {
   readonly yes?: true
@@ -18,7 +18,7 @@ export function defineRun(program: Command, cli: Cli): void {
     .option('--results <dir>', 'where receipt and result files go (default: ./results)')
     .option('--json', 'print the receipt, and nothing else, on stdout')
     .action(async (flags: RunFlags) => {
-      const { run } = await import('./run/run.ts')
+      const { run } = await import('../run/run.ts')
       cli.exit(await run(flags, cli))
     })
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface CancelFlags {
   readonly org?: string
@@ -21,7 +21,7 @@ export function defineCancel(program: Command, cli: Cli): void {
     .option('--results <dir>', 'where the `run` that began it keeps its results, if told so')
     .option('--json', 'print the receipt, and nothing else, on stdout')
     .action(async (id: string, flags: CancelFlags) => {
-      const { cancel } = await import('./cancel/cancel.ts')
+      const { cancel } = await import('../cancel/cancel.ts')
       cli.exit(await cancel(id, flags, cli))
     })
 }

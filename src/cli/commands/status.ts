@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface StatusFlags {
   readonly org?: string
@@ -15,7 +15,7 @@ export function defineStatus(program: Command, cli: Cli): void {
     .option('--org <name>', 'org, where there are several')
     .option('--json', 'as JSON')
     .action(async (id: string, flags: StatusFlags) => {
-      const { status } = await import('./look/status.ts')
+      const { status } = await import('../look/status.ts')
       cli.exit(await status(id, flags, cli))
     })
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cli } from './cli.ts'
+import type { Cli } from '../cli.ts'
 
 export interface ResumeFlags {
   readonly org?: string
@@ -14,7 +14,7 @@ export function defineResume(program: Command, cli: Cli): void {
     .option('--org <name>', 'org, where there are several')
     .option('--json', 'print what still pauses the org as JSON')
     .action(async (flags: ResumeFlags) => {
-      const { resume } = await import('./pause/resume.ts')
+      const { resume } = await import('../pause/resume.ts')
       cli.exit(await resume(flags, cli))
     })
 }
