@@ -2,8 +2,8 @@ import { systemClock } from '../shared/base/clock.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
 import { isTerminal, type Receipt, type Status } from '../shared/contract/receipt.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
+import type { Signature } from '../shared/contract/signed-act.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
-import type { Signature } from '../shared/store/ledger/signed.ts'
 import { orderDue } from '../shared/store/order-due.ts'
 import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/store/redis/redis.ts'
@@ -17,10 +17,10 @@ export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.t
 export { BudgetExceededError, type CallerLimits } from '../shared/contract/caller-limits.ts'
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/contract/receipt.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/contract/request.ts'
+export type { SignedAct } from '../shared/contract/signed-act.ts'
 export { GoneError } from '../shared/store/intake/gone.ts'
 export { type Caller, ConflictError } from '../shared/store/intake/submit.ts'
 export { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
-export type { SignedAct } from '../shared/store/ledger/signed.ts'
 export {
   type RedisConfig,
   RedisUnavailableError,

@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type { JobRequest } from './job.ts'
 import { ROWS_PER_BATCH } from './quota.ts'
 
 /** One stored CSV and the map of it that was drawn while it came in. */
@@ -21,7 +20,7 @@ export interface Upload {
 export interface Receiving {
   readonly body: AsyncIterable<Uint8Array>
   readonly file: string
-  readonly lineEnding: JobRequest['lineEnding']
+  readonly lineEnding: 'LF' | 'CRLF'
   readonly maxBytes: number
   /** Stop dead after so many bytes: a fault script's wish. */
   readonly cutAfter?: number | undefined
@@ -70,7 +69,7 @@ class UploadMap {
   #lineEndingIsRight = true
   #hasCarriageReturn = false
 
-  constructor(lineEnding: JobRequest['lineEnding']) {
+  constructor(lineEnding: 'LF' | 'CRLF') {
     this.#crlf = lineEnding === 'CRLF'
   }
 

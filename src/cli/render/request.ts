@@ -1,5 +1,5 @@
 import { totalOf } from '../../shared/contract/receipt.ts'
-import type { SignedAct } from '../../shared/store/ledger/signed.ts'
+import type { SignedAct } from '../../shared/contract/signed-act.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Paint } from '../paint.ts'
 import { jobNames } from '../run/jobs-at-work.ts'

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { STATUSES, TERMINAL_STATUSES } from '../../shared/contract/receipt.ts'
 import { storedSchema } from '../../shared/contract/request.ts'
+import { signedActSchema } from '../../shared/contract/signed-act.ts'
 import { STOP_REASONS } from '../../shared/store/ledger/cancel.ts'
 import {
   contentSchema,
@@ -8,7 +9,6 @@ import {
   planSchema,
   receiptSchema,
 } from '../../shared/store/ledger/record.ts'
-import { signedActSchema } from '../../shared/store/ledger/signed.ts'
 import type { RequestView } from '../producer.ts'
 import type { Problem } from './problem.ts'
 import type { RequestPage } from './routes/list.ts'

@@ -1,6 +1,5 @@
-import { WrongOrgError } from '../salesforce/errors.ts'
-import { LedgerReplacedError } from '../store/ledger/connection.ts'
 import type { Clock } from './clock.ts'
+import { WrongLedgerOrOrgError } from './errors.ts'
 import type { Logger } from './logger.ts'
 
 /** What every step gets and nothing else: where to say things, what time it is, when to stop. */
@@ -34,6 +33,4 @@ export class NotOursError extends Error {
 
 /** The worker stops, or the org or its ledger is another one: what is in hand is handed over. */
 export const endsAllWork = (error: unknown): boolean =>
-  error instanceof ShutdownError ||
-  error instanceof WrongOrgError ||
-  error instanceof LedgerReplacedError
+  error instanceof ShutdownError || error instanceof WrongLedgerOrOrgError

@@ -86,6 +86,12 @@ export class ConfigError extends ExpungeError {
   }
 }
 
+/**
+ * The org, or its ledger in Redis, is another one than this process works for: it stops before its
+ * next effect.
+ */
+export abstract class WrongLedgerOrOrgError extends ExpungeError {}
+
 /** The code of whatever was thrown, as Node gives one to what the system refuses: `ENOENT`. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && error.code !== undefined

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { ConfigError, type ConfigProblem } from '../base/errors.ts'
+import { LOG_LEVELS, type LogLevel } from '../base/logger.ts'
 import type { DeletableObject } from '../contract/objects.ts'
 import type { ProxyEnv } from '../salesforce/agents.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
@@ -19,9 +20,6 @@ export type { CallbackConfig } from './callbacks.ts'
 export type { OrgConfig } from './orgs.ts'
 export { showRedis } from './redis.ts'
 export type { TracingConfig } from './tracing.ts'
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Where a server listens; port 0 is any free one. */
 export interface Listen {

@@ -1,4 +1,4 @@
-import type { SignedAct } from '../store/ledger/signed.ts'
+import type { SignedAct } from './signed-act.ts'
 
 /** The account of a request: what the plan found, what became of every id, and the receipt. */
 

@@ -1,4 +1,4 @@
-import { ExpungeError } from '../base/errors.ts'
+import { ExpungeError, WrongLedgerOrOrgError } from '../base/errors.ts'
 import { visible } from '../base/visible.ts'
 import type { Operation } from './operation.ts'
 
@@ -76,7 +76,7 @@ export function isForeignAnswer({ kind, httpStatus, operation }: SalesforceError
 }
 
 /** The login led to an org other than the one configured: nothing may be sent to it. */
-export class WrongOrgError extends ExpungeError {
+export class WrongOrgError extends WrongLedgerOrOrgError {
   readonly code = 'WRONG_ORG'
   readonly expectedOrgId: string
   readonly actualOrgId: string

@@ -7,10 +7,10 @@ import {
   type Status,
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
+import type { SignedAct } from '../contract/signed-act.ts'
 import type { SourceContent } from '../contract/source-file.ts'
 import type { StopReason } from './ledger/cancel.ts'
 import type { RequestRecord } from './ledger/record.ts'
-import type { SignedAct } from './ledger/signed.ts'
 import type { OrgStore } from './org-store.ts'
 
 /** How far a request is. Counts are ids; `running` is Salesforce's own count of rows it is done with. */

@@ -1,5 +1,5 @@
 import type { Context } from '../../shared/base/context.ts'
-import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
+import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
 import {
@@ -8,10 +8,9 @@ import {
   chunkField,
   type IngestOrder,
 } from '../../shared/store/ledger/record.ts'
+import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { commitParts, lineOf } from '../ingest/chunk-book.ts'
-import type { CollectedChunk } from '../ingest/resend.ts'
-import type { Refusal } from '../ingest/step.ts'
+import { commitParts, lineOf } from './listing.ts'
 
 /** What listing ids needs. */
 export interface Lister {
@@ -23,7 +22,7 @@ export interface Lister {
 /** Why chunks end without having been sent, or without anybody knowing what became of them. */
 export interface Unprocessed {
   /** Null where the request was to end, which its receipt says anyway. */
-  readonly error: Refusal | null
+  readonly error: ReceiptError | null
   /** The ingest job that took them; null where none has run. */
   readonly job: { readonly id: string; readonly state: string } | null
 }
@@ -34,7 +33,7 @@ export async function endUnprocessed(
   why: Unprocessed,
   lister: Lister,
   ctx: Context,
-): Promise<readonly CollectedChunk[]> {
+): Promise<readonly ChunkResult[]> {
   const listed = new Map<ChunkRef, ChunkListing | undefined>()
   for (const ref of order.chunks) listed.set(ref, await listChunk(ref, lister, ctx))
   return unprocessed(order, why, listed)
@@ -45,7 +44,7 @@ export function unprocessed(
   order: IngestOrder,
   { error, job }: Unprocessed,
   listed: ReadonlyMap<ChunkRef, ChunkListing | undefined> = new Map(),
-): CollectedChunk[] {
+): ChunkResult[] {
   return order.chunks.map((ref) => {
     const listing = listed.get(ref)
     const outcome = {

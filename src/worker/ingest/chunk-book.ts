@@ -1,11 +1,6 @@
 import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
-import {
-  PART_KINDS,
-  type PartKind,
-  type ResultsStore,
-  type ResultWriter,
-} from '../../shared/results/results.ts'
+import type { PartKind, ResultsStore, ResultWriter } from '../../shared/results/results.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,
@@ -13,6 +8,7 @@ import {
   chunkField,
 } from '../../shared/store/ledger/record.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
+import { commitParts, lineOf } from '../end/listing.ts'
 import { IdSet } from '../ids/id-set.ts'
 
 /** Takes the ids that go again, canonical bytes, one at a time or in a row. */
@@ -209,23 +205,6 @@ export class ChunkBook implements AsyncDisposable {
   }
 }
 
-/**
- * Gives the parts of a chunk their names; each is written out before, so that a full disk leaves none
- * of them. Undefined where no row is listed.
- */
-export async function commitParts(
-  { lot, doubt }: ChunkRef,
-  parts: Readonly<Partial<Record<PartKind, ResultWriter>>>,
-): Promise<ChunkListing | undefined> {
-  for (const part of Object.values(parts)) await part.end()
-  const listed: ChunkListing = { lot, ...(doubt ? { doubt } : {}) }
-  for (const kind of PART_KINDS) {
-    const file = await parts[kind]?.commit()
-    if (file) listed[kind] = file
-  }
-  return PART_KINDS.some((kind) => kind in listed) ? listed : undefined
-}
-
 /** The ids at which `keep` is true, in their order. */
 function pick(ids: Uint8Array, keep: (at: number) => boolean): Uint8Array {
   const kept = new Uint8Array(ids.length)
@@ -236,9 +215,4 @@ function pick(ids: Uint8Array, keep: (at: number) => boolean): Uint8Array {
     to += ID_LENGTH
   }
   return kept.subarray(0, to)
-}
-
-/** How a receipt lists the ingest job of a chunk. */
-export function lineOf(ref: ChunkRef, job: { readonly id: string; readonly state: string }) {
-  return { id: job.id, state: job.state, records: ref.count, attempt: ref.attempt }
 }

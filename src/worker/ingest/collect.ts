@@ -1,40 +1,19 @@
 import type { Context } from '../../shared/base/context.ts'
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
-import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
-import type { Staging } from '../../shared/store/staging/staging.ts'
-import { type ChunkBook, lineOf } from './chunk-book.ts'
-import { countsOf, isWhole } from './counts.ts'
+import { lineOf } from '../end/listing.ts'
+import type { ChunkBook } from './chunk-book.ts'
+import type { CollectedChunk, ResendReason } from './collected-chunk.ts'
+import type { Collector } from './collector.ts'
+import { countsOf, idsOf, isWhole } from './counts.ts'
 import { jobFailureOf } from './job-error.ts'
 import type { Reading } from './read-results.ts'
 import { type Account, mentionedIn, reconcile } from './reconcile.ts'
-import {
-  type CollectedChunk,
-  delayOf,
-  type ResendReason,
-  RowResender,
-  resentAs,
-  stoppedOf,
-} from './resend.ts'
+import { delayOf, RowResender, resentAs, stoppedOf } from './resend.ts'
 import { mayGoAgain, pieceSize } from './retry.ts'
-import type { Refusal } from './step.ts'
-import { idsOf } from './steps.ts'
-
-/** What collecting results needs. */
-export interface Collector {
-  readonly org: string
-  readonly api: IngestApi
-  readonly ledger: Pick<Ledger, 'numberChunks' | 'stopReasons'>
-  readonly staging: Staging
-  readonly results: ResultsStore
-  /** The audit option: every deleted id is written to `deleted.csv`. */
-  readonly keepDeleted: boolean
-  /** Before rows go again for the first time. */
-  readonly resendMs: number
-}
 
 /** What is known of a job beside what it says. */
 export interface Known {
@@ -151,7 +130,7 @@ function errorOf(
   rest: 'deleted' | 'unprocessed' | 'again',
   { contradictions, lacking }: Account,
   { job, failure }: Reading,
-): Refusal | null {
+): ReceiptError | null {
   // A defect of ours.
   if (failure === 'input') {
     const message = `Salesforce refused ingest job ${job.id}: ${job.errorMessage}`

@@ -1,4 +1,5 @@
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 
 /** What a job says of its rows. */
 export interface Counts {
@@ -20,4 +21,9 @@ export function countsOf(job: IngestJobInfo, sent: number): Counts | null {
 /** True where a job is complete and has processed all that it was sent. */
 export function isWhole(job: IngestJobInfo, counts: Counts | null, sent: number): boolean {
   return job.state === 'JobComplete' && counts?.processed === sent
+}
+
+/** Rows that an ingest job is sent. */
+export function idsOf(order: IngestOrder): number {
+  return order.chunks.reduce((sum, { count }) => sum + count, 0)
 }

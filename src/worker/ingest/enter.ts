@@ -5,7 +5,7 @@ import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { orderDue } from '../../shared/store/order-due.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import type { CollectedChunk } from './resend.ts'
+import type { CollectedChunk } from './collected-chunk.ts'
 import { codeLabel } from './row-error.ts'
 
 export interface EnterDeps {

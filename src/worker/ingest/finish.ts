@@ -1,14 +1,15 @@
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors.ts'
 import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { collect } from './collect.ts'
-import { countsOf, isWhole } from './counts.ts'
+import { countsOf, idsOf, isWhole } from './counts.ts'
 import { jobFailureOf } from './job-error.ts'
 import { type LostJob, sendAgain } from './resend.ts'
-import type { Collecting, Refusal, Step, Work } from './step.ts'
-import { found, idsOf, neverRan } from './steps.ts'
+import type { Collecting, Step, Work } from './step.ts'
+import { found, neverRan } from './steps.ts'
 
 /** The ends of an ingest job: its results, or the account of why there are none. */
 
@@ -77,7 +78,7 @@ async function tellGate({ state, errorMessage }: IngestJobInfo, { deps }: Work):
  * must not run later, so one that is not begun is aborted, and one that runs after all is followed
  * to its end, as long as anybody can tell what it does.
  */
-export async function giveUp(at: Checkpoint, why: Refusal | null, work: Work): Promise<Step> {
+export async function giveUp(at: Checkpoint, why: ReceiptError | null, work: Work): Promise<Step> {
   const { order, deps, ctx } = work
   if (at.step !== 'create') await deps.visit.enter('follow')
   if (why === null) ctx.log.info({ step: at.step }, 'Ingest job dropped: it is no longer wanted.')
@@ -107,7 +108,7 @@ export async function giveUp(at: Checkpoint, why: Refusal | null, work: Work): P
 /** Aborts a job that has not begun. Where it has, or may have, the step that follows. */
 async function withdraw(
   at: Extract<Checkpoint, { step: 'upload' | 'close' }>,
-  why: Refusal | null,
+  why: ReceiptError | null,
   work: Work,
 ): Promise<Step | null> {
   const { deps, ctx } = work
@@ -125,7 +126,7 @@ async function withdraw(
 }
 
 /** The job ran, though its results cannot be read: the receipt names it as it is. */
-async function endUnread(id: string, why: Refusal | null, work: Work): Promise<Step> {
+async function endUnread(id: string, why: ReceiptError | null, work: Work): Promise<Step> {
   const { order, deps, ctx } = work
   const job = await ifUsable(found(deps.api.get(id, ctx.signal)))
   const isTold = job !== null && job !== 'unusable'
@@ -137,7 +138,7 @@ async function endUnread(id: string, why: Refusal | null, work: Work): Promise<S
 }
 
 /** Sends the rows of a job again that may still run: so it is told to do no more. */
-export async function lose(id: string, why: Refusal, work: Work): Promise<Step> {
+export async function lose(id: string, why: ReceiptError, work: Work): Promise<Step> {
   const { deps, ctx } = work
   await deps.visit.enter('follow')
   ctx.log.error({ ingestJob: id, code: why.code }, `Ingest job lost: ${why.message}`)

@@ -13,11 +13,11 @@ import { endUnprocessed, unprocessed } from '../end/unprocessed.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, putAside } from '../jobs/hand-over.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
-import type { Collector } from './collect.ts'
+import type { CollectedChunk } from './collected-chunk.ts'
+import type { Collector } from './collector.ts'
 import { enterOutcome } from './enter.ts'
 import { runIngestJob } from './lifecycle.ts'
 import type { Peers } from './peers.ts'
-import type { CollectedChunk } from './resend.ts'
 import type { LifecycleDeps } from './step.ts'
 
 /** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */

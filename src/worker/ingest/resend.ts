@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from '../../shared/base/context.ts'
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
 import { type ChunkRef, type IngestOrder, orderFor } from '../../shared/store/ledger/record.ts'
-import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
+import { lineOf } from '../end/listing.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
-import { lineOf, type Resender } from './chunk-book.ts'
-import type { Collector } from './collect.ts'
+import type { Resender } from './chunk-book.ts'
+import type { CollectedChunk } from './collected-chunk.ts'
+import type { Collector } from './collector.ts'
 import { mayGoAgain, resendDelay } from './retry.ts'
-import type { Refusal } from './step.ts'
 
 /**
  * Rows that go again become chunks of their request like any others: staged, numbered by the
@@ -16,23 +17,6 @@ import type { Refusal } from './step.ts'
  * ledger has recorded the outcome that names them: what a crash leaves is a lot that nobody claims,
  * and the results are read again.
  */
-
-/** Why rows go again: a label of a metric. */
-export type ResendReason =
-  | 'row'
-  | 'lock'
-  | 'timeout'
-  | 'quota'
-  | 'other'
-  | 'missing'
-  | 'aborted'
-  | 'vanished'
-  | 'unreadable'
-
-/** A chunk that has its outcome, and when and why some of its rows go again. */
-export interface CollectedChunk extends ChunkResult {
-  readonly resend?: { readonly reason: ResendReason; readonly delayMs: number }
-}
 
 /** How the rows of a chunk go again. */
 export interface ResendTerms {
@@ -113,7 +97,7 @@ export function delayOf({ attempt, excused = 0 }: ChunkRef, { resendMs }: Collec
 export interface LostJob {
   readonly reason: 'vanished' | 'unreadable'
   readonly job: { readonly id: string; readonly state: string }
-  readonly error: Refusal
+  readonly error: ReceiptError
 }
 
 /**

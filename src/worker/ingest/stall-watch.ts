@@ -1,20 +1,26 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { LifecycleDeps } from './step.ts'
+import type { Progress } from '../../shared/store/ledger/record.ts'
 
 /** Without any change for so long a job counts as stalled: reported, not touched. */
 const STALLED_AFTER_MS = 15 * 60_000
 
+export interface StallWatchDeps {
+  readonly events: { stalled(change: 1 | -1): void }
+  /** True where the job is to be aborted, because its request seems to go wrong. */
+  saveProgress(progress: Progress): Promise<boolean>
+}
+
 /** Tells when a job stands still in Salesforce, when it moves again, and when it moves the wrong way. */
 export class StallWatch {
-  readonly #deps: Pick<LifecycleDeps, 'events' | 'saveProgress'>
+  readonly #deps: StallWatchDeps
   readonly #ctx: Context
   #last = ''
   #movedAt = 0
   #stalled = false
   #suspect = false
 
-  constructor(deps: Pick<LifecycleDeps, 'events' | 'saveProgress'>, ctx: Context) {
+  constructor(deps: StallWatchDeps, ctx: Context) {
     this.#deps = deps
     this.#ctx = ctx
   }

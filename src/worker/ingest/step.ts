@@ -1,13 +1,14 @@
 import type { Context } from '../../shared/base/context.ts'
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { IngestOrder, Progress } from '../../shared/store/ledger/record.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
 import type { RetryReason } from '../../shared/telemetry/metrics/labels.ts'
 import type { Visit } from '../gate/org-gate.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { Collector } from './collect.ts'
+import type { CollectedChunk } from './collected-chunk.ts'
+import type { Collector } from './collector.ts'
 import type { Peers } from './peers.ts'
-import type { CollectedChunk } from './resend.ts'
 import type { StallWatch } from './stall-watch.ts'
 
 /** What a step of an ingest job gets, and what it leads to. */
@@ -46,21 +47,15 @@ export interface Work {
   readonly ctx: Context
 }
 
-/** Why ids could not be sent, or what became of them not be learned. */
-export interface Refusal {
-  readonly code: string
-  readonly message: string
-}
-
 /** Between two checkpoints; after a crash the last checkpoint leads here again. */
 export type Step =
   | Exclude<Checkpoint, { step: 'wait' | 'collect' }>
   | Waiting
   | Collecting
   /** `why` is null where the job is no longer wanted. */
-  | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: Refusal | null }
+  | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: ReceiptError | null }
   /** Nobody can tell what becomes of the job: its rows go again. */
-  | { readonly step: 'lose'; readonly jobId: string; readonly why: Refusal }
+  | { readonly step: 'lose'; readonly jobId: string; readonly why: ReceiptError }
   | { readonly step: 'done'; readonly results: readonly CollectedChunk[] }
 
 /** `abortedAt`: when Salesforce was told that the job is `stopped`; after a crash it is told again. */

@@ -1,10 +1,11 @@
 import { note } from '../../shared/base/note.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { IngestOrder } from '../../shared/store/ledger/record.ts'
+import { csvLength } from '../ids/csv-size.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { idsOf } from './counts.ts'
 import type { LifecycleDeps, Step, Work } from './step.ts'
-import { csvBody, csvLength } from './upload.ts'
+import { csvBody } from './upload.ts'
 
 /** The steps of an ingest job until it is closed, each from a checkpoint to the next. */
 
@@ -113,9 +114,4 @@ export async function found(call: Promise<IngestJobInfo>): Promise<IngestJobInfo
     if (error instanceof SalesforceError && error.kind === 'not-found') return null
     throw error
   }
-}
-
-/** Rows that an ingest job is sent. */
-export function idsOf(order: IngestOrder): number {
-  return order.chunks.reduce((sum, { count }) => sum + count, 0)
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuditEntry } from '../../../shared/base/audit.ts'
-import type { SignedAct } from '../../../shared/store/ledger/signed.ts'
+import type { SignedAct } from '../../../shared/contract/signed-act.ts'
 import type { RequestView } from '../../producer.ts'
 import { audit, auditFailure } from '../audit.ts'
 import { assertAllowed } from '../caller.ts'

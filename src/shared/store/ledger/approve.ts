@@ -1,9 +1,10 @@
+import type { Signature } from '../../contract/signed-act.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
-import { SIGN, type Signature, signatureArgs } from './signed.ts'
+import { SIGN, signatureArgs } from './signed.ts'
 
 const APPROVE = script(
   'approve',

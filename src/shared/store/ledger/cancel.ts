@@ -1,8 +1,9 @@
+import type { Signature } from '../../contract/signed-act.ts'
 import type { RedisClient } from '../redis/redis.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
-import { SIGN, type Signature, signatureArgs } from './signed.ts'
+import { SIGN, signatureArgs } from './signed.ts'
 
 /**
  * Why a request is to end before its time. The flag `cancel:<id>` holds the word: raised first of

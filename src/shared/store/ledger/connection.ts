@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { ExpungeError } from '../../base/errors.ts'
+import { WrongLedgerOrOrgError } from '../../base/errors.ts'
 import { bareScript, evaluateBare } from '../redis/bare-script.ts'
 import type { RedisClient } from '../redis/redis.ts'
 import type { OrgKeys } from './keys.ts'
@@ -20,7 +20,7 @@ export interface LedgerIdentity {
  * or restored from another copy, or its name now leads elsewhere. What this process knows of its
  * requests says nothing about the ones there, so it stops before its next effect.
  */
-export class LedgerReplacedError extends ExpungeError {
+export class LedgerReplacedError extends WrongLedgerOrOrgError {
   readonly code = 'OTHER_LEDGER'
   readonly expected: LedgerIdentity
   /** Null where the keys hold no ledger at all. */

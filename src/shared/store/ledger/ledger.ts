@@ -1,4 +1,5 @@
 import type { GuardRails } from '../../contract/guard-rails.ts'
+import type { Signature } from '../../contract/signed-act.ts'
 import type { JobInsert } from '../queues/insert.ts'
 import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { type Approval, approve } from './approve.ts'
@@ -30,7 +31,6 @@ import { frame, ingestOrder, liveIds, load, type OrderNow, openChunks, outcomes 
 import type { ChunkOutcome, ChunkRef, IngestOrder, Progress, RequestRecord } from './record.ts'
 import { type ChunkResult, type Recorded, recordOutcome } from './record-outcome.ts'
 import { type Settlement, settle } from './settle.ts'
-import type { Signature } from './signed.ts'
 import { forgiveOrder, forgivePlanning, handBackOrder, handBackPlanning } from './starts.ts'
 import { type Taken, takeOrder } from './take-order.ts'
 import { type Tombstone, tombstone } from './tombstone.ts'

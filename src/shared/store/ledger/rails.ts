@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
+import type { Signature, SignedAct } from '../../contract/signed-act.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
-import { parseSignedAct, SIGN, type Signature, type SignedAct, signatureArgs } from './signed.ts'
+import { parseSignedAct, SIGN, signatureArgs } from './signed.ts'
 
 /** The org's guard rails, among the settings that all its processes share. */
 

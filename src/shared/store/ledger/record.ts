@@ -18,8 +18,9 @@ import {
   type Staged,
   type StoredRequest,
 } from '../../contract/request.ts'
+import { type SignedAct, signedActSchema } from '../../contract/signed-act.ts'
 import type { SourceContent } from '../../contract/source-file.ts'
-import { parseSignedAct, type SignedAct, signedActSchema } from './signed.ts'
+import { parseSignedAct } from './signed.ts'
 
 /**
  * What the ledger holds, parsed: nothing that comes out of Redis is believed unread. Fields that a

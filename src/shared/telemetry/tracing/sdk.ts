@@ -25,8 +25,8 @@ import { AsyncContext } from './context.ts'
 import { traceEffects } from './effects.ts'
 import { traceCalls } from './http.ts'
 import { traceNotes } from './notes.ts'
+import type { TracingOptions } from './options.ts'
 import { tracedQueues } from './queues.ts'
-import type { TracingOptions } from './tracing.ts'
 import { deafen, hearTrouble, tellOfTrouble } from './trouble.ts'
 
 /**

@@ -1,13 +1,5 @@
-import type { Logger } from '../../base/logger.ts'
 import type { TracingConfig } from '../../config/config.ts'
-
-export interface TracingOptions {
-  readonly role: 'producer' | 'worker'
-  readonly version: string
-  /** API names of what may be deleted. */
-  readonly objects: Iterable<string>
-  readonly log: Logger
-}
+import type { TracingOptions } from './options.ts'
 
 /**
  * Traces what this process does from now on, so call it before queues are opened. Where none are
