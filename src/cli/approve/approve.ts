@@ -1,7 +1,6 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
-import type { ApproveFlags } from '../commands/approve.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { nobodyAtWork } from '../look/nobody.ts'
@@ -9,6 +8,14 @@ import { type Place, visitRequest } from '../look/visit.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { planTable, question } from '../render/plan.ts'
 import { assertChecked } from '../unchecked.ts'
+
+export interface ApproveFlags {
+  readonly org?: string
+  readonly yes?: true
+  readonly acceptUnchecked?: true
+  readonly reason?: string
+  readonly json?: true
+}
 
 /** Shows the plan, asks, and lets it go ahead. */
 export function approve(id: string, flags: ApproveFlags, cli: Cli): Promise<ExitCode> {

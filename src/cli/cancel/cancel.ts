@@ -3,7 +3,6 @@ import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
-import type { CancelFlags } from '../commands/cancel.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
 import { type EndedView, follow, isOver } from '../follow.ts'
@@ -17,6 +16,14 @@ import { catchInterrupts } from '../run/interrupts.ts'
 import { jobNames, jobsAtWork } from '../run/jobs-at-work.ts'
 import { isOutage, patience } from '../run/patience.ts'
 import { endHere } from './end-here.ts'
+
+export interface CancelFlags {
+  readonly org?: string
+  readonly yes?: true
+  readonly reason?: string
+  readonly results?: string
+  readonly json?: true
+}
 
 /**
  * Raises the flag and follows the request to its receipt. The workers carry it out; on an embedded

@@ -1,13 +1,6 @@
 import type { Command } from 'commander'
+import type { ApproveFlags } from '../approve/approve.ts'
 import type { Cli } from '../cli.ts'
-
-export interface ApproveFlags {
-  readonly org?: string
-  readonly yes?: true
-  readonly acceptUnchecked?: true
-  readonly reason?: string
-  readonly json?: true
-}
 
 /** `expunge approve ID`: let a plan that awaits approval go ahead. */
 export function defineApprove(program: Command, cli: Cli): void {

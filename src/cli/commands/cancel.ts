@@ -1,13 +1,6 @@
 import type { Command } from 'commander'
+import type { CancelFlags } from '../cancel/cancel.ts'
 import type { Cli } from '../cli.ts'
-
-export interface CancelFlags {
-  readonly org?: string
-  readonly yes?: true
-  readonly reason?: string
-  readonly results?: string
-  readonly json?: true
-}
 
 /** `expunge cancel ID`: end a request before its time. */
 export function defineCancel(program: Command, cli: Cli): void {

@@ -1,11 +1,7 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
+import type { DemoFlags } from '../demo/demo.ts'
 import { wholeNumber } from '../input-flags.ts'
-
-export interface DemoFlags {
-  readonly rows: number
-  readonly rowsPerSecond: number
-}
 
 /** `expunge demo`: a whole deletion on this machine, against the sandbox. */
 export function defineDemo(program: Command, cli: Cli): void {

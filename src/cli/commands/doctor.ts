@@ -1,9 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-
-export interface DoctorFlags {
-  readonly json?: true
-}
+import type { DoctorFlags } from '../doctor/doctor.ts'
 
 /** `expunge doctor`: whether everything is there that a deletion needs. */
 export function defineDoctor(program: Command, cli: Cli): void {

@@ -1,14 +1,8 @@
 import { type Command, Option } from 'commander'
-import { STATUSES, type Status } from '../../shared/contract/receipt.ts'
+import { STATUSES } from '../../shared/contract/receipt.ts'
 import type { Cli } from '../cli.ts'
 import { wholeNumber } from '../input-flags.ts'
-
-export interface ListFlags {
-  readonly org?: string
-  readonly status?: Status
-  readonly limit: number
-  readonly json?: true
-}
+import type { ListFlags } from '../look/list.ts'
 
 /** `expunge list`: the requests of an org, newest first. */
 export function defineList(program: Command, cli: Cli): void {

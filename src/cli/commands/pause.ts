@@ -1,11 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-
-export interface PauseFlags {
-  readonly org?: string
-  readonly abort?: true
-  readonly json?: true
-}
+import type { PauseFlags } from '../pause/pause.ts'
 
 /** `expunge pause`: nothing more is sent to an org until it is resumed. */
 export function definePause(program: Command, cli: Cli): void {

@@ -1,13 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-
-export interface PolicyFlags {
-  readonly org?: string
-  readonly apply?: true
-  readonly reason?: string
-  readonly yes?: true
-  readonly json?: true
-}
+import type { PolicyFlags } from '../policy/policy.ts'
 
 /** `expunge policy`: the guard rails of an org, and the only way to loosen them. */
 export function definePolicy(program: Command, cli: Cli): void {

@@ -1,18 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { Cli } from '../cli.ts'
-
-export interface ResultsFlags {
-  readonly org?: string
-  readonly results?: string
-  readonly failed?: true
-  readonly unprocessed?: true
-  readonly invalid?: true
-  readonly deleted?: true
-  readonly json?: true
-}
-
-const KINDS = ['failed', 'unprocessed', 'invalid', 'deleted'] as const
-export type ResultsKind = (typeof KINDS)[number]
+import { KINDS, type ResultsFlags } from '../look/result-flags.ts'
 
 /** `expunge results ID`: the files of a request that is over. */
 export function defineResults(program: Command, cli: Cli): void {

@@ -1,10 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-
-export interface ResumeFlags {
-  readonly org?: string
-  readonly json?: true
-}
+import type { ResumeFlags } from '../pause/resume.ts'
 
 /** `expunge resume`: takes an operator's pause back. */
 export function defineResume(program: Command, cli: Cli): void {

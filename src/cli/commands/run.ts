@@ -1,12 +1,7 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { type InputFlags, withInputFlags } from '../input-flags.ts'
-
-export interface RunFlags extends InputFlags {
-  readonly yes?: true
-  readonly results?: string
-  readonly json?: true
-}
+import { withInputFlags } from '../input-flags.ts'
+import type { RunFlags } from '../run/flags.ts'
 
 /** `expunge run`: plan, confirm and delete, in one process. */
 export function defineRun(program: Command, cli: Cli): void {

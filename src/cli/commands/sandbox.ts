@@ -1,21 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Cli } from '../cli.ts'
 import { ratio, wholeNumber } from '../input-flags.ts'
-
-export interface SandboxFlags {
-  readonly host: string
-  readonly port: number
-  readonly rowsPerSecond?: number
-  readonly queueDelay?: number
-  readonly fail?: number
-  readonly alreadyGone?: number
-  readonly locked?: number
-  readonly allowHardDelete?: true
-  readonly strictFields?: true
-  readonly sandboxOrg?: true
-  readonly dailyBatches?: number
-  readonly json?: true
-}
+import type { SandboxFlags } from '../sandbox/sandbox.ts'
 
 const DEFAULT_PORT = 8090
 

@@ -1,10 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-
-export interface StatusFlags {
-  readonly org?: string
-  readonly json?: true
-}
+import type { StatusFlags } from '../look/status.ts'
 
 /** `expunge status ID`: how far a request is. */
 export function defineStatus(program: Command, cli: Cli): void {

@@ -1,14 +1,8 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { Cli } from '../cli.ts'
-import { type InputFlags, withInputFlags } from '../input-flags.ts'
-
-export interface SubmitFlags extends InputFlags {
-  readonly approval?: 'auto' | 'required'
-  readonly callbackUrl?: string
-  readonly wait?: true
-  readonly json?: true
-}
+import { withInputFlags } from '../input-flags.ts'
+import type { SubmitFlags } from '../submit/submit.ts'
 
 /** `expunge submit`: enqueue for the workers. */
 export function defineSubmit(program: Command, cli: Cli): void {

@@ -6,12 +6,16 @@ import { Closers } from '../../shared/base/shutdown.ts'
 import { VERDICTS } from '../../shared/contract/receipt.ts'
 import type { Cli } from '../cli.ts'
 import { shellQuoted } from '../commandline.ts'
-import type { DemoFlags } from '../commands/demo.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { count, counted, duration } from '../render/numbers.ts'
 import { catchInterrupts } from '../run/interrupts.ts'
 import { runCommand, type SandboxProcess, startSandboxProcess } from './children.ts'
 import { writeContacts } from './contacts.ts'
+
+export interface DemoFlags {
+  readonly rows: number
+  readonly rowsPerSecond: number
+}
 
 /** Shares of the sandbox's records that are no plain deletions. */
 const ALREADY_GONE = 0.002

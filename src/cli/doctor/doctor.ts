@@ -3,7 +3,6 @@ import { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
 import { openOrgStore } from '../../shared/store/org-store.ts'
 import type { Cli } from '../cli.ts'
-import type { DoctorFlags } from '../commands/doctor.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkPause } from './pause.ts'
@@ -12,6 +11,10 @@ import { checkRails } from './rails.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { checkOrg } from './salesforce.ts'
+
+export interface DoctorFlags {
+  readonly json?: true
+}
 
 /** Looks at everything that a deletion needs and changes nothing. */
 export async function doctor(flags: DoctorFlags, cli: Cli): Promise<ExitCode> {

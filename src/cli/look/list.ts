@@ -1,6 +1,6 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
+import type { Status } from '../../shared/contract/receipt.ts'
 import type { Cli } from '../cli.ts'
-import type { ListFlags } from '../commands/list.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { isOver } from '../follow.ts'
 import { pauseSentences } from '../render/pause.ts'
@@ -8,6 +8,13 @@ import { requestLines } from '../render/request.ts'
 import type { Screen } from '../screen.ts'
 import { noWorker } from './nobody.ts'
 import { type Place, visit } from './visit.ts'
+
+export interface ListFlags {
+  readonly org?: string
+  readonly status?: Status
+  readonly limit: number
+  readonly json?: true
+}
 
 export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli

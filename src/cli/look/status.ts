@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Cli } from '../cli.ts'
-import type { StatusFlags } from '../commands/status.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { isOver } from '../follow.ts'
 import { pauseSentences } from '../render/pause.ts'
@@ -10,6 +9,11 @@ import { requestTable } from '../render/request.ts'
 import { jobsAtWork } from '../run/jobs-at-work.ts'
 import { nobodyAtWork } from './nobody.ts'
 import { visitRequest } from './visit.ts'
+
+export interface StatusFlags {
+  readonly org?: string
+  readonly json?: true
+}
 
 /** @throws UsageError where there is no such request */
 export function status(id: string, flags: StatusFlags, cli: Cli): Promise<ExitCode> {

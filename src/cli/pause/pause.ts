@@ -1,11 +1,16 @@
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
-import type { PauseFlags } from '../commands/pause.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { counted } from '../render/numbers.ts'
 import { moment } from '../render/pause.ts'
 import { jobNames, orgJobsAtWork } from '../run/jobs-at-work.ts'
 import { visitOrg } from './org.ts'
+
+export interface PauseFlags {
+  readonly org?: string
+  readonly abort?: true
+  readonly json?: true
+}
 
 /** Raises the operator's pause, and says what it means for what is at work. */
 export function pause(flags: PauseFlags, cli: Cli): Promise<ExitCode> {

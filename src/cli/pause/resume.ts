@@ -1,9 +1,13 @@
 import type { Cli } from '../cli.ts'
-import type { ResumeFlags } from '../commands/resume.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { duration } from '../render/numbers.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { visitOrg } from './org.ts'
+
+export interface ResumeFlags {
+  readonly org?: string
+  readonly json?: true
+}
 
 /** Takes the operator's pause back; what a fault pauses stays paused, and is said. */
 export function resume(flags: ResumeFlags, cli: Cli): Promise<ExitCode> {

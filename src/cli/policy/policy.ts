@@ -3,12 +3,19 @@ import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.
 import type { OrgRails } from '../../shared/store/ledger/rails.ts'
 import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
-import type { PolicyFlags } from '../commands/policy.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
 import type { Place } from '../look/visit.ts'
 import { visitOrg } from '../pause/org.ts'
 import { railsTable } from '../render/rails.ts'
+
+export interface PolicyFlags {
+  readonly org?: string
+  readonly apply?: true
+  readonly reason?: string
+  readonly yes?: true
+  readonly json?: true
+}
 
 /**
  * Shows the guard rails of an org; with `--apply` sets them to those of this configuration. Requests

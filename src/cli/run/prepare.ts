@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { type Config, loadConfig, type OrgConfig } from '../../shared/config/config.ts'
-import type { RunFlags } from '../commands/run.ts'
 import { UsageError } from '../exit.ts'
 import { type Input, type RequestTerms, readInput, toRequest } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import type { Screen } from '../screen.ts'
+import type { RunFlags } from './flags.ts'
 
 /** What was typed, looked at: nothing is started yet, and nothing can be wrong with it any more. */
 export interface Prepared {

@@ -2,9 +2,23 @@ import { once } from 'node:events'
 import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
 import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import type { Cli } from '../cli.ts'
-import type { SandboxFlags } from '../commands/sandbox.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
 import { catchInterrupts } from '../run/interrupts.ts'
+
+export interface SandboxFlags {
+  readonly host: string
+  readonly port: number
+  readonly rowsPerSecond?: number
+  readonly queueDelay?: number
+  readonly fail?: number
+  readonly alreadyGone?: number
+  readonly locked?: number
+  readonly allowHardDelete?: true
+  readonly strictFields?: true
+  readonly sandboxOrg?: true
+  readonly dailyBatches?: number
+  readonly json?: true
+}
 
 /** Runs until Ctrl-C, SIGTERM or SIGHUP, which is how it is meant to end. */
 export async function sandbox(flags: SandboxFlags, { screen, host }: Cli): Promise<ExitCode> {

@@ -3,15 +3,22 @@ import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/store/intake/pin-content.ts'
 import type { Cli } from '../cli.ts'
-import type { SubmitFlags } from '../commands/submit.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../exit.ts'
 import { asSubmittedBefore, readInput, toRequest } from '../input.ts'
+import type { InputFlags } from '../input-flags.ts'
 import { chooseOrg } from '../org.ts'
 import { connectProducer, ownRedis } from '../redis.ts'
 import { summary } from '../render/summary.ts'
 import { catchInterrupts } from '../run/interrupts.ts'
 import { patience } from '../run/patience.ts'
 import { uploadOf } from '../upload.ts'
+
+export interface SubmitFlags extends InputFlags {
+  readonly approval?: 'auto' | 'required'
+  readonly callbackUrl?: string
+  readonly wait?: true
+  readonly json?: true
+}
 
 /** Hands a request to the workers. The bytes of a CSV travel with it: no worker sees this disk. */
 export async function submit(flags: SubmitFlags, cli: Cli): Promise<ExitCode> {
