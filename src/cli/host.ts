@@ -9,10 +9,10 @@ import type { Signals } from '../shared/base/stop-signal.ts'
  */
 export interface Host extends Signals {
   readonly env: NodeJS.ProcessEnv
-  readonly stdin: Input
+  readonly stdin: HostInput
   readonly stdout: Output
   readonly stderr: Output
 }
 
-export type Input = Readable & { readonly isTTY?: boolean; readonly fd?: number }
+export type HostInput = Readable & { readonly isTTY?: boolean; readonly fd?: number }
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { codeOf } from '../shared/base/errors.ts'
-import type { Host, Input, Output } from './host.ts'
+import type { Host, HostInput, Output } from './host.ts'
 import { type Paint, painter, shown, shownBytes } from './paint.ts'
 
 /**
@@ -28,7 +28,7 @@ export interface Screen {
   readonly canDraw: boolean
   /** Columns of stdout; null where it is no terminal, so nothing is to be cut. */
   readonly columns: number | null
-  readonly stdin: Input
+  readonly stdin: HostInput
   readonly stderr: Output
   /** What is drawn again and again makes way for a line, and comes back after it. */
   makeWay(draw: { hide(): void; show(): void } | null): void

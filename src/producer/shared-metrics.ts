@@ -8,7 +8,7 @@ import { memoryRatio } from '../shared/store/redis/memory.ts'
 import { connectRedis, type RedisClient, type RedisConfig } from '../shared/store/redis/redis.ts'
 import { troubleOf } from '../shared/store/redis/trouble.ts'
 import { PAUSED_BY } from '../shared/telemetry/metrics/labels.ts'
-import type { Read, Reading } from '../shared/telemetry/metrics/readings.ts'
+import type { GaugeReadings, ReadGauges } from '../shared/telemetry/metrics/readings.ts'
 
 /**
  * Facts that all processes share, read from Redis when they are asked for: every producer tells the
@@ -21,7 +21,7 @@ import type { Read, Reading } from '../shared/telemetry/metrics/readings.ts'
  */
 const PATIENCE = { freshMs: 2_000, withinMs: 2_000 }
 
-const DOWN: Reading = { redisUp: [{ labels: {}, value: 0 }] }
+const DOWN: GaugeReadings = { redisUp: [{ labels: {}, value: 0 }] }
 
 export interface SharedMetricsOptions {
   readonly redis: RedisConfig
@@ -33,7 +33,7 @@ export interface SharedMetricsOptions {
 }
 
 export interface SharedMetrics {
-  readonly read: Read
+  readonly read: ReadGauges
   close(): void
 }
 
@@ -55,7 +55,7 @@ async function readAll(
   redis: RedisClient,
   configured: readonly string[],
   log: Logger,
-): Promise<Reading> {
+): Promise<GaugeReadings> {
   const [memory, workedFor] = await Promise.all([memoryRatio(redis), orgsWorkedFor(redis)])
   const orgs = [...new Set([...configured, ...workedFor])]
   const facts = await Promise.all(orgs.map((org) => factsOf(redis, org, log)))
@@ -78,11 +78,11 @@ async function factsOf(redis: RedisClient, org: string, log: Logger): Promise<Or
 }
 
 /** The facts of all orgs, as samples. */
-function toReading(facts: readonly OrgFacts[]): Reading {
+function toReading(facts: readonly OrgFacts[]): GaugeReadings {
   return { ...ofRequests(facts), ...ofQueues(facts), ...ofOrgs(facts) }
 }
 
-function ofRequests(facts: readonly OrgFacts[]): Reading {
+function ofRequests(facts: readonly OrgFacts[]): GaugeReadings {
   const standings = facts.flatMap(({ org, requests }) =>
     [...requests].map(([status, standing]) => ({ labels: { org, status }, ...standing })),
   )
@@ -92,7 +92,7 @@ function ofRequests(facts: readonly OrgFacts[]): Reading {
   }
 }
 
-function ofQueues(facts: readonly OrgFacts[]): Reading {
+function ofQueues(facts: readonly OrgFacts[]): GaugeReadings {
   const all = facts.flatMap(({ org, queues }) =>
     [...queues].map(([queue, jobs]) => ({ labels: { org, queue }, jobs })),
   )
@@ -119,7 +119,7 @@ const LANES: Readonly<Record<QueueName, string | null>> = {
   callbacks: null,
 }
 
-function ofOrgs(facts: readonly OrgFacts[]): Reading {
+function ofOrgs(facts: readonly OrgFacts[]): GaugeReadings {
   const limits = facts.flatMap(({ org, quota }) =>
     [...quota].map(([limit, left]) => ({ labels: { org, limit }, ...left })),
   )

@@ -18,7 +18,7 @@ import {
 } from '../shared/store/redis/redis.ts'
 import { openServerClock } from '../shared/store/redis/server-clock.ts'
 import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
-import type { Read } from '../shared/telemetry/metrics/readings.ts'
+import type { ReadGauges } from '../shared/telemetry/metrics/readings.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'
@@ -140,7 +140,7 @@ function expectAll({ orgs, objects }: Config, metrics: Metrics): void {
 }
 
 /** Whether this worker can work with Redis; what Redis holds is the producers' to tell. */
-function redisReading(redis: RedisClient): Read {
+function redisReading(redis: RedisClient): ReadGauges {
   const pinged = sparing(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
   return async () => {
     const isUp = redis.status === 'ready' && (await pinged()) !== null

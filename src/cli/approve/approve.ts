@@ -4,7 +4,7 @@ import { commandFor } from '../commandline.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { nobodyAtWork } from '../look/nobody.ts'
-import { type Place, visitRequest } from '../look/visit.ts'
+import { type OrgHere, visitRequest } from '../look/visit.ts'
 import { pauseSentences } from '../render/pause.ts'
 import { planTable, question } from '../render/plan.ts'
 import { assertChecked } from '../unchecked.ts'
@@ -46,7 +46,7 @@ function assertWaiting({ id, status, stopping }: RequestView): void {
 
 async function isApproved(
   { id, plan, request }: RequestView,
-  { store, org }: Place,
+  { store, org }: OrgHere,
   flags: ApproveFlags,
   cli: Cli,
 ): Promise<boolean> {
@@ -63,7 +63,7 @@ async function isApproved(
 }
 
 async function tellWhatNow(
-  place: Place,
+  place: OrgHere,
   { id, status }: RequestView,
   flags: ApproveFlags,
   { screen }: Cli,

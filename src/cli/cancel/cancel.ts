@@ -6,7 +6,7 @@ import { commandFor } from '../commandline.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
 import { type EndedView, follow, isOver } from '../follow.ts'
-import { type Place, visitRequest } from '../look/visit.ts'
+import { type OrgHere, visitRequest } from '../look/visit.ts'
 import { tellPauses } from '../pause/tell.ts'
 import { hasWorker } from '../redis.ts'
 import { counted } from '../render/numbers.ts'
@@ -41,7 +41,7 @@ export async function cancel(id: string, flags: CancelFlags, cli: Cli): Promise<
 
 /** One request, and what was typed of it. */
 interface Cancelling {
-  readonly place: Place
+  readonly place: OrgHere
   readonly view: RequestView
   readonly flags: CancelFlags
   readonly cli: Cli
@@ -123,7 +123,7 @@ async function carryOut(
 }
 
 /** Whether a run is at work on the request: it carries the cancellation out, and nobody else would. */
-function watchRun(store: Place['store'], id: string) {
+function watchRun(store: OrgHere['store'], id: string) {
   let lookedAt = 0
   let isAtWork = true
   const look = async () => {
@@ -145,16 +145,16 @@ function watchRun(store: Place['store'], id: string) {
 /** A guest does not wait for a server that may be gone for good. */
 const once = <T>(step: () => Promise<T>): Promise<T> => step()
 
-function goingOn(place: Place, { id }: RequestView, flags: CancelFlags): string {
+function goingOn(place: OrgHere, { id }: RequestView, flags: CancelFlags): string {
   return place.redis.embedded && !place.redis.isGuest
     ? `Not ended yet, but nothing more of it is sent. To go on: ${again(place, id, flags)}`
     : `The request is cancelled without us. To look: ${commandFor(`status ${id}`, { org: place.org })}`
 }
 
-const again = ({ org }: Place, id: string, { results }: CancelFlags): string =>
+const again = ({ org }: OrgHere, id: string, { results }: CancelFlags): string =>
   commandFor(`cancel ${id}`, { org, results })
 
-const resultsOf = ({ results }: Place['config'], flags: CancelFlags): string =>
+const resultsOf = ({ results }: OrgHere['config'], flags: CancelFlags): string =>
   flags.results === undefined ? results.path : resolve(flags.results)
 
 async function conclude(

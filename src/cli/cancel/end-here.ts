@@ -10,7 +10,7 @@ import { startWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
 import { UsageError } from '../exit.ts'
 import { type EndedView, followToReceipt, isOver } from '../follow.ts'
-import type { Place } from '../look/visit.ts'
+import type { OrgHere } from '../look/visit.ts'
 import { orgNamed } from '../org.ts'
 import { tellPauses } from '../pause/tell.ts'
 import { counted } from '../render/numbers.ts'
@@ -21,7 +21,7 @@ import { workingAlone } from '../run/prepare.ts'
 
 /** A cancellation that this process has to carry out, since nobody else works on the request. */
 export interface EndingHere {
-  readonly place: Place
+  readonly place: OrgHere
   readonly id: string
   /** Absolute: where the `run` that began the request keeps its results. */
   readonly results: string

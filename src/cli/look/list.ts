@@ -7,7 +7,7 @@ import { pauseSentences } from '../render/pause.ts'
 import { requestLines } from '../render/request.ts'
 import type { Screen } from '../screen.ts'
 import { noWorker } from './nobody.ts'
-import { type Place, visit } from './visit.ts'
+import { type OrgHere, visit } from './visit.ts'
 
 export interface ListFlags {
   readonly org?: string
@@ -29,14 +29,14 @@ export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
   })
 }
 
-async function tellPause({ store, org }: Place, screen: Screen): Promise<void> {
+async function tellPause({ store, org }: OrgHere, screen: Screen): Promise<void> {
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
     screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
   }
 }
 
 /** Where to go on from: a run keeps its results in a directory of its own folder. */
-async function tellUnfinished(place: Place, screen: Screen): Promise<void> {
+async function tellUnfinished(place: OrgHere, screen: Screen): Promise<void> {
   const { store } = place
   const nobody = await noWorker(place)
   if (nobody !== null) screen.say(`${screen.paintSay('yellow', '!')} ${nobody}`)

@@ -6,14 +6,14 @@ import { chooseOrg } from '../org.ts'
 import { type Entrance, enter, type RedisHere, visitRedis } from '../redis.ts'
 
 /** Where requests are: a Redis, and one org in it. */
-export interface Place extends Entrance {
+export interface OrgHere extends Entrance {
   readonly config: Config
   readonly redis: RedisHere
   readonly org: string
 }
 
 /** What a visitor finds; null where this machine never had a request. */
-export type Visit<T> = (place: Place | null, home: string) => Promise<T>
+export type OrgVisit<T> = (place: OrgHere | null, home: string) => Promise<T>
 
 export interface VisitOptions {
   /** As named by `--org`. */
@@ -26,7 +26,7 @@ export interface VisitOptions {
 export async function visit<T>(
   { screen }: Cli,
   { org, stays = false }: VisitOptions,
-  look: Visit<T>,
+  look: OrgVisit<T>,
 ): Promise<T> {
   const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'none' })
   const redis = await visitRedis(config, screen, { stays })
@@ -49,7 +49,7 @@ export function visitRequest<T>(
   cli: Cli,
   id: string,
   options: VisitOptions,
-  look: (place: Place, view: RequestView) => Promise<T>,
+  look: (place: OrgHere, view: RequestView) => Promise<T>,
 ): Promise<T> {
   return visit(cli, options, async (place, home) => {
     const view = place === null ? null : await place.producer.inspect(id, { org: place.org })

@@ -1,6 +1,6 @@
 import type { Cli } from '../cli.ts'
 import { UsageError } from '../exit.ts'
-import { type Place, visit } from '../look/visit.ts'
+import { type OrgHere, visit } from '../look/visit.ts'
 
 /**
  * A visit to an org that exists: a pause under a mistyped name would hold nothing up.
@@ -11,7 +11,7 @@ export function visitOrg<T>(
   cli: Cli,
   named: string | undefined,
   verb: 'pause' | 'show',
-  look: (place: Place) => Promise<T>,
+  look: (place: OrgHere) => Promise<T>,
 ): Promise<T> {
   return visit(cli, named === undefined ? {} : { org: named }, async (place, home) => {
     if (place === null) {
@@ -29,7 +29,7 @@ export function visitOrg<T>(
   })
 }
 
-async function isKnown({ config, org, store: { ledger, redis } }: Place): Promise<boolean> {
+async function isKnown({ config, org, store: { ledger, redis } }: OrgHere): Promise<boolean> {
   if (config.orgs.has(org)) return true
   const { identity, requests } = ledger.keys
   return (await redis.exists(identity, requests)) > 0

@@ -5,7 +5,7 @@ import type { Cli } from '../cli.ts'
 import { commandFor } from '../commandline.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit.ts'
-import type { Place } from '../look/visit.ts'
+import type { OrgHere } from '../look/visit.ts'
 import { visitOrg } from '../pause/org.ts'
 import { railsTable } from '../render/rails.ts'
 
@@ -33,7 +33,7 @@ export function policy(flags: PolicyFlags, cli: Cli): Promise<ExitCode> {
 }
 
 interface Looking {
-  readonly place: Place
+  readonly place: OrgHere
   /** Null where no worker has worked for the org yet. */
   readonly known: OrgRails | null
   /** Null where the configuration has no such org. */
@@ -42,7 +42,7 @@ interface Looking {
   readonly cli: Cli
 }
 
-function railsHere({ config, org }: Place): GuardRails | null {
+function railsHere({ config, org }: OrgHere): GuardRails | null {
   const own = config.orgs.get(org)
   return own === undefined ? null : railsOf(config, own)
 }

@@ -1,12 +1,10 @@
 import { visible } from '../../shared/base/visible.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import type { Salesforce } from '../../shared/salesforce/client.ts'
+import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import type { Paint } from '../paint.ts'
 import { count, counted } from './numbers.ts'
 import { columns } from './table.ts'
-
-export type OrgLimits = Awaited<ReturnType<Salesforce['limits']>>
 
 /** Rows that Salesforce puts into one of its batches (Bulk API 2.0, Bulk API Limits). */
 const BATCH_ROWS = 10_000

@@ -5,7 +5,7 @@ import { count, duration, percent } from './numbers.ts'
 import { Pace } from './pace.ts'
 
 /** Shows how far a deletion is. */
-export interface Progress {
+export interface ProgressDisplay {
   /** Records with a verdict, or processed by an ingest job at work. */
   see(done: number, at: number): void
   stop(): void
@@ -21,13 +21,13 @@ export function progressWords(pace: Pace, total: number): string {
 }
 
 /** A bar where it can be drawn, lines now and then where it can't, nothing where `quiet`. */
-export function showProgress(screen: Screen, total: number, quiet: boolean): Progress {
+export function showProgress(screen: Screen, total: number, quiet: boolean): ProgressDisplay {
   const pace = new Pace(total)
   if (screen.canDraw) return bar(screen, pace, total)
   return quiet ? { see: () => {}, stop: () => {} } : lines(screen, pace, total)
 }
 
-function bar(screen: Screen, pace: Pace, total: number): Progress {
+function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   const drawn = new SingleBar({
     stream: screen.stderr,
     format: 'Deleting {bar} {words}',
@@ -64,7 +64,7 @@ function blocks(progress: number, { stderr, paintSay }: Screen): string {
 
 const LINE_EVERY_MS = 10_000
 
-function lines(screen: Screen, pace: Pace, total: number): Progress {
+function lines(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   let last: number | null = null
   return {
     see: (done, at) => {

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
 import { InterruptedError } from '../exit.ts'
-import type { Input } from '../host.ts'
+import type { HostInput } from '../host.ts'
 import { shown } from '../paint.ts'
 import type { Screen } from '../screen.ts'
 
@@ -35,6 +35,6 @@ export async function ask(
 }
 
 /** What was a terminal is none any more once that was closed. */
-function isGone({ isTTY, fd }: Input): boolean {
+function isGone({ isTTY, fd }: HostInput): boolean {
   return isTTY === true && fd !== undefined && !isatty(fd)
 }

@@ -11,10 +11,10 @@ import { conclude, type Watched } from './conclusion.ts'
 import { consent } from './consent.ts'
 import { interrupted } from './interrupted.ts'
 import { type Patiently, patience } from './patience.ts'
-import type { Session } from './session.ts'
+import type { RunSession } from './session.ts'
 
 /** From the submitted request to its receipt, or to the word on how to go on. */
-export async function carryOut(session: Session): Promise<ExitCode> {
+export async function carryOut(session: RunSession): Promise<ExitCode> {
   const { cli, interrupts, request, signal } = session
   const patiently = patience(cli.screen, signal)
   interrupts.expectSecond()
@@ -32,7 +32,7 @@ export async function carryOut(session: Session): Promise<ExitCode> {
 }
 
 /** The plan is shown and asked about once; what was approved before is only watched. */
-async function decide(session: Session, patiently: Patiently): Promise<Receipt> {
+async function decide(session: RunSession, patiently: Patiently): Promise<Receipt> {
   const { submitted } = session
   if (isOver(submitted)) return conclude(session, submitted, null)
   const planned = await follow(
@@ -49,7 +49,7 @@ async function decide(session: Session, patiently: Patiently): Promise<Receipt> 
   return conclude(session, watched.view, watched)
 }
 
-function showPlan({ cli, facts, flags }: Session, { plan, status }: RequestView): void {
+function showPlan({ cli, facts, flags }: RunSession, { plan, status }: RequestView): void {
   const { screen } = cli
   if (plan === null || status === 'failed') return
   const paint = flags.json ? screen.paintSay : screen.paintAnswer
@@ -58,7 +58,7 @@ function showPlan({ cli, facts, flags }: Session, { plan, status }: RequestView)
 }
 
 async function watch(
-  session: Session,
+  session: RunSession,
   { plan }: RequestView,
   patiently: Patiently,
 ): Promise<Watched> {

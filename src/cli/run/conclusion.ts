@@ -8,7 +8,7 @@ import { count } from '../render/numbers.ts'
 import { type RunFigures, summary } from '../render/summary.ts'
 import type { Screen } from '../screen.ts'
 import { firstInvalidRows, resultFiles } from './result-files.ts'
-import type { Session } from './session.ts'
+import type { RunSession } from './session.ts'
 
 /** A deletion that this process looked on at, to its end. */
 export interface Watched {
@@ -21,7 +21,7 @@ const SHOWN_ROWS = 10
 
 /** Shows how it ended, and of a refusal the rows that are to blame. */
 export async function conclude(
-  session: Session,
+  session: RunSession,
   { receipt }: RequestView,
   watched: Watched | null,
 ): Promise<Receipt> {
@@ -80,7 +80,7 @@ export async function showReceipt(
 
 /** Nobody asks how fast a refusal was, or a receipt of yesterday. */
 function figures(
-  { startedAt }: Session,
+  { startedAt }: RunSession,
   { status }: Receipt,
   watched: Watched | null,
 ): RunFigures | null {
@@ -95,7 +95,7 @@ function figures(
 
 /** The first refused rows, so that nobody has to open a file to see what is wrong with it. */
 async function refusedRows(
-  { input }: Session,
+  { input }: RunSession,
   files: ReadonlyMap<string, string>,
 ): Promise<readonly string[]> {
   const path = files.get('invalid.csv')

@@ -5,11 +5,11 @@ import { question } from '../render/plan.ts'
 import { assertChecked } from '../unchecked.ts'
 import { ask } from './ask.ts'
 import type { Patiently } from './patience.ts'
-import type { Session } from './session.ts'
+import type { RunSession } from './session.ts'
 
 /** Approves the plan or turns it down, as answered. False where nothing is going to be deleted. */
 export async function consent(
-  session: Session,
+  session: RunSession,
   view: RequestView,
   patiently: Patiently,
 ): Promise<boolean> {
@@ -46,7 +46,7 @@ export async function consent(
 /** Somebody else may approve or cancel it while the question stands: then nobody need answer. */
 async function answerTo(
   text: string,
-  session: Session,
+  session: RunSession,
   patiently: Patiently,
 ): Promise<'yes' | 'no' | 'elsewhere'> {
   const settled = new AbortController()

@@ -9,7 +9,7 @@ import { counted } from '../render/numbers.ts'
 import { conclude } from './conclusion.ts'
 import { jobNames, jobsAtWork } from './jobs-at-work.ts'
 import { patience } from './patience.ts'
-import type { Session } from './session.ts'
+import type { RunSession } from './session.ts'
 
 /** How long a second Ctrl-C is waited for. */
 const GRACE_MS = 3000
@@ -23,7 +23,7 @@ const ANSWER_WITHIN_MS = 2000
  * @throws the interruption, where the request is left as it is
  */
 export async function interrupted(
-  session: Session,
+  session: RunSession,
   interruption: InterruptedError,
   goOn: string,
 ): Promise<ExitCode> {
@@ -53,7 +53,7 @@ async function answerSoon(
 }
 
 function tellWhatRunsOn(
-  { cli, config, request }: Session,
+  { cli, config, request }: RunSession,
   { jobs, goOn, isWaiting }: { jobs: readonly string[] | null; goOn: string; isWaiting: boolean },
 ): void {
   const { org } = request
@@ -84,7 +84,7 @@ async function abortsWithin(signal: AbortSignal, ms: number): Promise<boolean> {
 }
 
 /** Raises the flag and works until the request has its receipt. */
-async function cancel(session: Session): Promise<ExitCode> {
+async function cancel(session: RunSession): Promise<ExitCode> {
   const { cli, lost, producer, request } = session
   const { id, org } = request
   const patiently = patience(cli.screen, lost)

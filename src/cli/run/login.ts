@@ -3,12 +3,12 @@ import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
-import type { OrgLimits } from '../render/plan.ts'
 import type { Screen } from '../screen.ts'
 
 /** The org as it is before anything is done to it. */
-export interface OrgFacts {
+export interface OrgAtStart {
   readonly identity: Identity
   /** Null where the user may not read them. */
   readonly limits: OrgLimits | null
@@ -25,7 +25,7 @@ export async function logIn(
   config: Config,
   screen: Screen,
   signal: AbortSignal,
-): Promise<OrgFacts> {
+): Promise<OrgAtStart> {
   const salesforce = connectSalesforce(org, config)
   try {
     const identity = await untilReachable(salesforce, screen, signal)

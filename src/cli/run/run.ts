@@ -20,7 +20,7 @@ import { catchInterrupts } from './interrupts.ts'
 import { logIn } from './login.ts'
 import { forgetResultsStore, tellOthers } from './neighbours.ts'
 import { type Prepared, prepare, workingAlone } from './prepare.ts'
-import type { Session } from './session.ts'
+import type { RunSession } from './session.ts'
 import { submit } from './submit.ts'
 
 /**
@@ -57,7 +57,7 @@ function gone({ lost }: RedisHere): AbortSignal {
 }
 
 type Opening = Omit<
-  Session,
+  RunSession,
   'facts' | 'producer' | 'store' | 'request' | 'submitted' | 'worker' | 'startWorker'
 > &
   Prepared & { readonly redis: RedisHere }
@@ -66,7 +66,7 @@ type Opening = Omit<
  * Logs in, so that the org can be shown, submits the request, and starts the worker that will do it
  * all. In that order: a request that is another than the known one of its id must not set it going.
  */
-async function open(opening: Opening, closers: Closers): Promise<Session> {
+async function open(opening: Opening, closers: Closers): Promise<RunSession> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
   const { screen } = cli
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })

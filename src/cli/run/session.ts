@@ -8,16 +8,16 @@ import type { Followed } from '../follow.ts'
 import type { Input } from '../input.ts'
 import type { RunFlags } from './flags.ts'
 import type { Interrupts } from './interrupts.ts'
-import type { OrgFacts } from './login.ts'
+import type { OrgAtStart } from './login.ts'
 
 /** A run that has everything it needs. */
-export interface Session extends Followed {
+export interface RunSession extends Followed {
   readonly flags: RunFlags
   readonly cli: Cli
   readonly input: Input
   readonly config: Config
   readonly store: OrgStore
-  readonly facts: OrgFacts
+  readonly facts: OrgAtStart
   readonly request: DeletionRequest
   /** As it was when it was submitted: new, or known from before. */
   readonly submitted: RequestView

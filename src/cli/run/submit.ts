@@ -7,9 +7,9 @@ import { commandToGoOn } from '../commandline.ts'
 import { isOver } from '../follow.ts'
 import { nameOf } from '../input.ts'
 import { uploadOf } from '../upload.ts'
-import type { Session } from './session.ts'
+import type { RunSession } from './session.ts'
 
-type Submitting = Pick<Session, 'store' | 'request' | 'input' | 'config' | 'cli' | 'signal'> & {
+type Submitting = Pick<RunSession, 'store' | 'request' | 'input' | 'config' | 'cli' | 'signal'> & {
   readonly guards: GuardRails
 }
 

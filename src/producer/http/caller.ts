@@ -4,7 +4,7 @@ import type { Caller } from '../../shared/store/intake/submit.ts'
 import { addFacts } from './call-facts.ts'
 import { createFairShare } from './fair-share.ts'
 import type { ApiKey, KeyRing } from './keys.ts'
-import { CALLS_PER_KEY, type Patience } from './limits.ts'
+import { CALLS_PER_KEY, type HttpTimeouts } from './limits.ts'
 import { DeniedError, HttpError, retryAfter } from './problem.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { type Denial, limitsOf } from './rights.ts'
@@ -45,7 +45,7 @@ export interface Callers {
 export function createCallers(
   keys: KeyRing | null,
   limiter: RateLimiter,
-  patience: Patience,
+  patience: HttpTimeouts,
 ): Callers {
   const admitted = new WeakMap<FastifyRequest, ApiKey>()
   const tooManyFailures = createStrangers()

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts'
 import { Environment } from '../../shared/config/environment.ts'
-import { type Form, Settings } from '../../shared/config/settings.ts'
+import { Settings, type ValueForm } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
@@ -92,7 +92,7 @@ function readScope(
   section: YamlSection,
   settings: Settings,
   key: string,
-  form: Form<string>,
+  form: ValueForm<string>,
 ): readonly string[] | '*' {
   const all = section.get(key)
   return all !== undefined && 'text' in all && all.text === '*' ? '*' : settings.list(key, form)
@@ -146,40 +146,40 @@ function refuseTwins(
 
 export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 
-const ROLE: Form<Role> = {
+const ROLE: ValueForm<Role> = {
   expected: ROLES.join(', ').replace(/, (\w+)$/, ' or $1'),
   parse: (text) => ROLES.find((role) => role === text),
 }
 
-const OPERATION: Form<Operation> = {
+const OPERATION: ValueForm<Operation> = {
   expected: OPERATIONS.join(' or '),
   parse: (text) => OPERATIONS.find((operation) => operation === text),
 }
 
-const PRIORITY: Form<Priority> = {
+const PRIORITY: ValueForm<Priority> = {
   expected: PRIORITIES.join(', ').replace(/, (\w+)$/, ' or $1'),
   parse: (text) => PRIORITIES.find((priority) => priority === text),
 }
 
-const EVERY: Form<'*'> = { expected: '"*"', parse: (text) => (text === '*' ? '*' : undefined) }
+const EVERY: ValueForm<'*'> = { expected: '"*"', parse: (text) => (text === '*' ? '*' : undefined) }
 
-const PLACE: Form<string> = {
+const PLACE: ValueForm<string> = {
   expected:
     'the absolute path of a folder or file ("*" without a list for every root of the workers)',
   parse: (text) => (isAbsolute(text) && !text.split('/').includes('..') ? text : undefined),
 }
 
-const ORG: Form<string> = {
+const ORG: ValueForm<string> = {
   expected: 'the name of an org ("*" without a list for all of them)',
   parse: (text) => (ORG_NAME.test(text) ? text : undefined),
 }
 
-const OBJECT: Form<string> = {
+const OBJECT: ValueForm<string> = {
   expected: 'the API name of an object ("*" without a list for all of them)',
   parse: (text) => (OBJECT_NAME.test(text) ? text : undefined),
 }
 
-const HASH: Form<Buffer> = {
+const HASH: ValueForm<Buffer> = {
   expected: 'sha256: and 64 digits of lower-case hexadecimal, as `expunge key` prints them',
   hidden: true,
   parse: parseHash,

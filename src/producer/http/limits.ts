@@ -40,7 +40,7 @@ export const KEEP_ALIVE_MS = 65_000
 export const RETRY_AFTER_SECONDS = 5
 
 /** How slow the sender of a body may be. */
-export interface Pace {
+export interface MinimumRate {
   /** In all, on top of what the bytes that came have earned. */
   readonly graceMs: number
   /** Between two blocks. */
@@ -49,10 +49,10 @@ export interface Pace {
 }
 
 /** How long is waited, in milliseconds. */
-export interface Patience {
+export interface HttpTimeouts {
   /** Before the last header line is there. */
   readonly headersMs: number
-  readonly body: Pace
+  readonly body: MinimumRate
   /** Without a byte in either direction, also where a caller does not fetch what was asked for. */
   readonly silentMs: number
   /** For the rest of a body that nobody reads, so that its sender sees the answer. */
@@ -63,7 +63,7 @@ export interface Patience {
   readonly drainMs: number
 }
 
-export const PATIENCE: Patience = {
+export const HTTP_TIMEOUTS: HttpTimeouts = {
   headersMs: 10_000,
   body: { graceMs: 15_000, silentMs: 15_000, bytesPerSecond: 2_000 },
   silentMs: 60_000,

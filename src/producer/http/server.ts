@@ -8,7 +8,13 @@ import { createBareConnections } from './bare-connections.ts'
 import { dashboard } from './dashboard.ts'
 import { docsRoutes } from './docs.ts'
 import { readJsonBodies } from './json-body.ts'
-import { HEADER_BYTES, HEADERS, KEEP_ALIVE_MS, PARAMETER_CHARS, type Patience } from './limits.ts'
+import {
+  HEADER_BYTES,
+  HEADERS,
+  type HttpTimeouts,
+  KEEP_ALIVE_MS,
+  PARAMETER_CHARS,
+} from './limits.ts'
 import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
 import { observe, requestIdOf } from './observe.ts'
 import { documentedPaths } from './openapi/document.ts'
@@ -142,7 +148,7 @@ const HARDENING = {
  * sender may not look for an answer before. Then the connection takes the next call, unless its caller
  * asked for its end: who was not told of one would send the next call into a connection that closes.
  */
-function linger(app: FastifyInstance, { lingerMs }: Patience): void {
+function linger(app: FastifyInstance, { lingerMs }: HttpTimeouts): void {
   const last = new WeakSet<IncomingMessage>()
   app.addHook('onSend', async ({ raw }, reply) => {
     if (raw.complete) return

@@ -4,7 +4,7 @@ import type { ResultsStore } from '../../shared/results/results.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { Producer } from '../producer.ts'
 import type { Callers } from './caller.ts'
-import type { Patience } from './limits.ts'
+import type { HttpTimeouts } from './limits.ts'
 import type { Orgs } from './orgs.ts'
 
 /** What the routes work with. */
@@ -20,7 +20,7 @@ export interface Service {
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
-  readonly patience: Patience
+  readonly patience: HttpTimeouts
   /** Null where Redis can be asked, else what is wrong. */
   readonly redisTrouble: () => string | null
 }

@@ -1,6 +1,6 @@
 import { endsWithin } from '../../shared/base/shutdown.ts'
 import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
-import type { Patience } from './limits.ts'
+import type { HttpTimeouts } from './limits.ts'
 
 /**
  * Waits for Redis no longer than a caller should: one that answers this late will not answer the
@@ -9,7 +9,7 @@ import type { Patience } from './limits.ts'
  * @throws RedisUnavailableError `REDIS_AWAY`
  */
 export async function soon<T>(
-  { redisMs }: Pick<Patience, 'redisMs'>,
+  { redisMs }: Pick<HttpTimeouts, 'redisMs'>,
   work: Promise<T>,
 ): Promise<T> {
   if (await endsWithin(work, redisMs)) return work

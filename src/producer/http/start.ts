@@ -19,7 +19,7 @@ import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { createProducer, type Producer } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
-import { PATIENCE, type Patience } from './limits.ts'
+import { HTTP_TIMEOUTS, type HttpTimeouts } from './limits.ts'
 import { createOrgs } from './orgs.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { startHttpServer } from './server.ts'
@@ -31,7 +31,7 @@ export interface ServiceOptions {
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
-  readonly patience?: Patience
+  readonly patience?: HttpTimeouts
 }
 
 export interface RunningService {
@@ -52,7 +52,7 @@ const AGAIN_AFTER_MS = 1_000
  * @throws ConfigError, IdentityError, RedisUnusableError
  */
 export async function startService(
-  { config, redis: where, metrics, log, version, patience = PATIENCE }: ServiceOptions,
+  { config, redis: where, metrics, log, version, patience = HTTP_TIMEOUTS }: ServiceOptions,
   signal?: AbortSignal,
 ): Promise<RunningService> {
   const { http } = config

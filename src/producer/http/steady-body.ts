@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { endsWithin } from '../../shared/base/shutdown.ts'
-import type { Pace } from './limits.ts'
+import type { MinimumRate } from './limits.ts'
 import { HttpError } from './problem.ts'
 
 /**
@@ -12,7 +12,7 @@ import { HttpError } from './problem.ts'
  */
 export async function* steadily(
   body: Readable,
-  { graceMs, silentMs, bytesPerSecond }: Pace,
+  { graceMs, silentMs, bytesPerSecond }: MinimumRate,
 ): AsyncGenerator<Uint8Array> {
   const blocks = body.iterator({ destroyOnReturn: false })
   let bytes = 0

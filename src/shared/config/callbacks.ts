@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ConfigProblem } from '../base/errors.ts'
 import { type Network, parseNetwork } from '../base/ip-network.ts'
 import { canonicalHost, HOST } from './network.ts'
-import { type Form, Settings } from './settings.ts'
+import { Settings, type ValueForm } from './settings.ts'
 import { compareNarrowness, matches, URL_PATTERN, type UrlPattern } from './url-pattern.ts'
 import type { YamlSection } from './yaml-section.ts'
 
@@ -73,7 +73,7 @@ export function receiverOf(url: string, receivers: readonly Receiver[]): Receive
   return matching.toSorted((a, b) => compareNarrowness(b.url, a.url))[0] ?? null
 }
 
-const ALLOWANCE: Form<Allowance> = {
+const ALLOWANCE: ValueForm<Allowance> = {
   expected: 'a host name, an address or a network such as 10.20.0.0/16, without scheme and port',
   parse: (text) => {
     const network = parseNetwork(text)

@@ -6,7 +6,12 @@ import type { ProxyEnv } from '../salesforce/agents.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { type CallbackConfig, readCallbacks } from './callbacks.ts'
 import { readConfigFile } from './config-file.ts'
-import { Environment, type Group, type UnknownVariable, type Variables } from './environment.ts'
+import {
+  Environment,
+  type UnknownVariable,
+  type VariableGroup,
+  type Variables,
+} from './environment.ts'
 import { HOST, readProxy } from './network.ts'
 import { readObjects } from './objects.ts'
 import { type OrgConfig, readOrgs } from './orgs.ts'
@@ -101,7 +106,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   // What stands in a broken file must not be called missing.
   const { redis, salesforce } = problems.length > 0 ? NOTHING : need
 
-  const settings = (section: YamlSection, group?: Group) =>
+  const settings = (section: YamlSection, group?: VariableGroup) =>
     new Settings([...(group ? [environment.group(group)] : []), section], problems)
   const service = settings(file, 'service')
   const results = settings(file.section('results'), 'results')

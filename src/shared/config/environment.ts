@@ -1,4 +1,4 @@
-import type { Setting, Source } from './source.ts'
+import type { Setting, SettingSource } from './source.ts'
 import { suggest } from './suggestion.ts'
 
 /** Environment variables as they are handed in; nothing here reads the process. */
@@ -62,7 +62,7 @@ const VARIABLES = {
   },
 } as const satisfies Record<string, Record<string, string>>
 
-export type Group = keyof typeof VARIABLES
+export type VariableGroup = keyof typeof VARIABLES
 
 export const CONFIG_VARIABLE = 'EXPUNGE_CONFIG'
 
@@ -86,7 +86,7 @@ export class Environment {
     return (Object.hasOwn(this.#variables, name) && this.#variables[name]) || undefined
   }
 
-  group(group: Group): Source {
+  group(group: VariableGroup): SettingSource {
     const names = new Map<string, string>(Object.entries(VARIABLES[group]))
     const nameOf = (key: string) => names.get(key) ?? key
     return {
@@ -102,7 +102,7 @@ export class Environment {
   }
 
   /** Names of the variables of a group that are set. */
-  given(group: Group): readonly string[] {
+  given(group: VariableGroup): readonly string[] {
     return Object.values(VARIABLES[group]).filter((name) => this.lookup(name) !== undefined)
   }
 

@@ -3,7 +3,7 @@ import type { ConfigProblem } from '../base/errors.ts'
 import type { ProxyEnv } from '../salesforce/agents.ts'
 import { proxyUrl } from '../salesforce/proxy.ts'
 import type { Variables } from './environment.ts'
-import type { Form } from './settings.ts'
+import type { ValueForm } from './settings.ts'
 
 export interface HostAndPort {
   readonly host: string
@@ -18,13 +18,13 @@ export function canonicalHost(name: string): string {
 }
 
 /** Where a server listens. */
-export const HOST: Form<string> = {
+export const HOST: ValueForm<string> = {
   expected: 'a host name or an address, without scheme and port',
   parse: (text) => (isIP(text) !== 0 || HOST_NAME.test(text) ? text : undefined),
 }
 
 /** A server to connect to: `host`, `host:6379` or `[::1]:6379`. */
-export function hostAndPort(defaultPort: number): Form<HostAndPort> {
+export function hostAndPort(defaultPort: number): ValueForm<HostAndPort> {
   return {
     expected: `a host, or host:port (${defaultPort} where absent)`,
     parse: (text) => {

@@ -5,10 +5,10 @@ import {
   OBJECT_NAME,
   OBJECT_NAME_FORM,
 } from '../contract/objects.ts'
-import { type Form, Settings } from './settings.ts'
+import { Settings, type ValueForm } from './settings.ts'
 import type { YamlSection } from './yaml-section.ts'
 
-const PREFIX: Form<string> = {
+const PREFIX: ValueForm<string> = {
   expected: 'the three letters or digits that begin every id of the object',
   parse: (text) => (/^[0-9A-Za-z]{3}$/.test(text) ? text : undefined),
 }

@@ -5,7 +5,7 @@ import type { Credentials } from '../salesforce/credentials.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from '../salesforce/timeouts.ts'
 import type { Environment } from './environment.ts'
 import { knowKeys, readCredentials } from './salesforce.ts'
-import { type Form, Settings } from './settings.ts'
+import { Settings, type ValueForm } from './settings.ts'
 import type { YamlSection } from './yaml-section.ts'
 
 /** One Salesforce org: how to log in, and how much may be asked of it. */
@@ -133,7 +133,7 @@ function faultOfName(name: string, orgs: ReadonlyMap<string, unknown>): string |
   return twin && `differs from ${twin} only in case.`
 }
 
-const ORG_ID: Form<string> = {
+const ORG_ID: ValueForm<string> = {
   expected: "an org's id, 15 or 18 characters that begin with 00D",
   parse: (text) => {
     const id = text.startsWith('00D') ? canonicalId(text) : undefined
@@ -141,7 +141,7 @@ const ORG_ID: Form<string> = {
   },
 }
 
-const API_VERSION: Form<string> = {
+const API_VERSION: ValueForm<string> = {
   expected: 'a version of the API from 41.0 on, where Bulk API 2.0 began',
   parse: (text) => {
     const [, number] = /^(\d{2,3})(?:\.0)?$/.exec(text) ?? []

@@ -3,9 +3,9 @@ import { createSecureContext } from 'node:tls'
 import type { RedisTls } from '../store/redis/place.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { HOST } from './network.ts'
-import type { Form, Settings } from './settings.ts'
+import type { Settings, ValueForm } from './settings.ts'
 
-const CERTIFICATES: Form<string> = {
+const CERTIFICATES: ValueForm<string> = {
   expected: 'one certificate or more, as PEM',
   parse: (text) => {
     const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
@@ -13,7 +13,7 @@ const CERTIFICATES: Form<string> = {
   },
 }
 
-const KEY: Form<string> = {
+const KEY: ValueForm<string> = {
   expected: 'a private key as PEM, without passphrase',
   parse: (text) => (isUsable({ key: text }) ? text : undefined),
 }

@@ -5,7 +5,7 @@ import type { Environment } from './environment.ts'
 import { hostAndPort } from './network.ts'
 import { readRedisTls, withTls } from './redis-tls.ts'
 import { Settings } from './settings.ts'
-import type { Source } from './source.ts'
+import type { SettingSource } from './source.ts'
 import type { YamlSection } from './yaml-section.ts'
 
 const MISSING =
@@ -24,7 +24,7 @@ export async function readRedis(
   need: 'required' | 'optional',
   problems: ConfigProblem[],
 ): Promise<RedisConfig | null> {
-  const settings = (source: Source) => new Settings([source], problems)
+  const settings = (source: SettingSource) => new Settings([source], problems)
   const variables = settings(environment.group('redis'))
   const file = settings(section)
   const secured = new Settings([environment.group('redisTls'), section.section('tls')], problems)

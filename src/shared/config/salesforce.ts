@@ -7,7 +7,7 @@ import {
   isToken,
   jwtAudience,
 } from '../salesforce/credentials.ts'
-import type { Form, Settings } from './settings.ts'
+import type { Settings, ValueForm } from './settings.ts'
 
 /** The ways to log in, each with all that it needs. */
 const WAYS = [
@@ -147,12 +147,12 @@ function refuseSharedHost(settings: Settings, loginUrl: string): void {
   settings.refuse(nameOf(settings, 'loginUrl'), message)
 }
 
-const RSA_KEY: Form<string> = {
+const RSA_KEY: ValueForm<string> = {
   expected: 'an RSA private key of 2048 bits or more, as PEM without passphrase',
   parse: (text) => (isRsaKey(text) ? text : undefined),
 }
 
-const TOKEN: Form<string> = {
+const TOKEN: ValueForm<string> = {
   expected: 'one line of text without spaces',
   parse: (text) => (isToken(text) ? text : undefined),
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { ConfigProblem } from '../base/errors.ts'
 import { isOneLine, readSecretFile, type SecretFile, withoutEnd } from '../base/secret-file.ts'
 import { whyUnreadable } from '../base/text-file.ts'
-import type { Setting, Source } from './source.ts'
+import type { Setting, SettingSource } from './source.ts'
 
 export interface Range {
   readonly min: number
@@ -10,14 +10,14 @@ export interface Range {
 }
 
 /** What a value must be, in words for people and as a parser that gives undefined for all else. */
-export interface Form<T> {
+export interface ValueForm<T> {
   readonly expected: string
   readonly parse: (text: string) => T | undefined
   /** True where a wrong value may hold a secret and is not shown. */
   readonly hidden?: boolean
 }
 
-const ONE_LINE: Form<string> = {
+const ONE_LINE: ValueForm<string> = {
   expected: 'one line of text',
   parse: (text) => (isOneLine(text) ? text : undefined),
 }
@@ -28,10 +28,10 @@ const ONE_LINE: Form<string> = {
  * throw in the end where there are problems.
  */
 export class Settings {
-  readonly #sources: readonly Source[]
+  readonly #sources: readonly SettingSource[]
   readonly #problems: ConfigProblem[]
 
-  constructor(sources: readonly Source[], problems: ConfigProblem[]) {
+  constructor(sources: readonly SettingSource[], problems: ConfigProblem[]) {
     this.#sources = sources
     this.#problems = problems
   }
@@ -54,12 +54,12 @@ export class Settings {
     return setting && this.#textOf(setting)
   }
 
-  parsed<T>(key: string, form: Form<T>): T | undefined {
+  parsed<T>(key: string, form: ValueForm<T>): T | undefined {
     const setting = this.#find(key)
     return setting && this.#parse(setting, form)
   }
 
-  required<T>(key: string, form: Form<T>): T | undefined {
+  required<T>(key: string, form: ValueForm<T>): T | undefined {
     if (this.#find(key) !== undefined) return this.parsed(key, form)
     return this.refuse(this.nameOf(key), `missing; expected ${form.expected}.`)
   }
@@ -92,7 +92,7 @@ export class Settings {
   }
 
   /** A list that must have an element. */
-  list<T>(key: string, form: Form<T>): readonly T[] {
+  list<T>(key: string, form: ValueForm<T>): readonly T[] {
     if (!this.#sources.some((source) => source.list(key)?.length)) {
       this.refuse(this.nameOf(key), `missing; expected a list, each ${form.expected}.`)
     }
@@ -100,7 +100,7 @@ export class Settings {
   }
 
   /** The value of `key`, or the content of the file that `<key>File` names. Never in a message. */
-  async secret(key: string, form: Form<string> = ONE_LINE): Promise<string | undefined> {
+  async secret(key: string, form: ValueForm<string> = ONE_LINE): Promise<string | undefined> {
     const [setting, another] = this.#given([key, `${key}File`])
     if (setting === undefined) return undefined
     if (another !== undefined) {
@@ -167,7 +167,7 @@ export class Settings {
     return 'text' in setting ? setting.text : this.refuse(setting.name, setting.fault)
   }
 
-  #parse<T>(setting: Setting, form: Form<T>): T | undefined {
+  #parse<T>(setting: Setting, form: ValueForm<T>): T | undefined {
     const text = this.#textOf(setting)
     if (text === undefined) return undefined
     const value = form.parse(text)
@@ -177,7 +177,7 @@ export class Settings {
   }
 }
 
-function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: Range): Form<number> {
+function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: Range): ValueForm<number> {
   const upTo = max === Number.MAX_SAFE_INTEGER ? `, ${min} or more` : ` from ${min} to ${max}`
   return {
     expected: `a whole number${upTo}`,

@@ -11,7 +11,7 @@ export type Setting = { readonly name: string; readonly directory: string } & (
 )
 
 /** Settings by key, the same key in both places: `maxInFlight`. An empty value is not given. */
-export interface Source {
+export interface SettingSource {
   get(key: string): Setting | undefined
   /** The elements of a list. An environment has none. */
   list(key: string): readonly Setting[] | undefined

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../base/errors.ts'
 import type { Environment } from './environment.ts'
-import { type Form, Settings } from './settings.ts'
+import { Settings, type ValueForm } from './settings.ts'
 
 const SAMPLERS = [
   'always_on',
@@ -46,17 +46,17 @@ export function readTracing(
   return { endpoint: own ? url.href : below(url, 'v1/traces'), sampler, ratio }
 }
 
-const OTLP: Form<'otlp'> = {
+const OTLP: ValueForm<'otlp'> = {
   expected: 'otlp or none',
   parse: (text) => (text.trim().toLowerCase() === 'otlp' ? 'otlp' : undefined),
 }
 
-const PROTOBUF: Form<string> = {
+const PROTOBUF: ValueForm<string> = {
   expected: 'http/protobuf, the one protocol that Expunge speaks (port 4318 of most collectors)',
   parse: (text) => (text === 'http/protobuf' ? text : undefined),
 }
 
-const ENDPOINT: Form<URL> = {
+const ENDPOINT: ValueForm<URL> = {
   expected:
     'an http:// or https:// URL without user, password, query and fragment; what authenticates goes into OTEL_EXPORTER_OTLP_HEADERS',
   hidden: true,
@@ -67,7 +67,7 @@ const ENDPOINT: Form<URL> = {
   },
 }
 
-const RATIO: Form<number> = {
+const RATIO: ValueForm<number> = {
   expected: 'a number from 0 to 1',
   parse: (text) => {
     const ratio = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN

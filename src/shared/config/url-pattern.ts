@@ -1,5 +1,5 @@
 import { canonicalHost, HOST } from './network.ts'
-import type { Form } from './settings.ts'
+import type { ValueForm } from './settings.ts'
 
 /**
  * URLs by origin and beginning of their path: `https://hooks.example.com/expunge`, or
@@ -16,7 +16,7 @@ export interface UrlPattern {
   readonly path: readonly string[]
 }
 
-export const URL_PATTERN: Form<UrlPattern> = {
+export const URL_PATTERN: ValueForm<UrlPattern> = {
   expected:
     'a URL such as https://hooks.example.com/expunge or https://*.example.com, without user, query and fragment',
   hidden: true,

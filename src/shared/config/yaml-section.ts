@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { ConfigProblem } from '../base/errors.ts'
 import type { Environment } from './environment.ts'
-import type { Setting, Source } from './source.ts'
+import type { Setting, SettingSource } from './source.ts'
 import { suggest } from './suggestion.ts'
 
 /** A mapping of the file: every scalar in it is text. */
@@ -20,7 +20,7 @@ const VARIABLE = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/
  * One mapping of the configuration file. It remembers which keys it was asked for, so that the keys
  * nobody knows can be named at the end without a second list of them.
  */
-export class YamlSection implements Source {
+export class YamlSection implements SettingSource {
   readonly #file: File
   readonly #path: string
   readonly #mapping: Mapping

@@ -1,6 +1,6 @@
 import { ExpungeError, WrongLedgerOrOrgError } from '../base/errors.ts'
 import { visible } from '../base/visible.ts'
-import type { Operation } from './operation.ts'
+import type { ApiOperation } from './operation.ts'
 
 /**
  * What a failed call means to whoever made it.
@@ -27,7 +27,7 @@ export interface Fault {
   readonly kind: FaultKind
   /** Salesforce's errorCode, OAuth's error, Node's network code, or `HTTP_<status>`. */
   readonly code: string
-  readonly operation: Operation
+  readonly operation: ApiOperation
   /** Null where no answer came. */
   readonly httpStatus: number | null
   /** Another try within seconds may well succeed. */
@@ -45,7 +45,7 @@ export interface Fault {
 export class SalesforceError extends ExpungeError implements Fault {
   readonly kind: FaultKind
   readonly code: string
-  readonly operation: Operation
+  readonly operation: ApiOperation
   readonly httpStatus: number | null
   readonly transient: boolean
   readonly interposed: boolean

@@ -3,7 +3,7 @@ import { codeSet } from './code-table.ts'
 import { type ErrorBody, parseErrorBody } from './error-body.ts'
 import { type FaultKind, SalesforceError } from './errors.ts'
 import { loginRefusal } from './login-refusal.ts'
-import { JOB_OPERATIONS, type Operation } from './operation.ts'
+import { type ApiOperation, JOB_OPERATIONS } from './operation.ts'
 import { proxyRefusal } from './proxy-refusal.ts'
 import { redact } from './redact.ts'
 import { isAboutObject, isPassing } from './refusal.ts'
@@ -44,11 +44,11 @@ const LATER_MS = 5 * 60_000
 /** Refusals of a front end or a proxy that stay as they are. */
 const FORBIDDING: ReadonlySet<number> = new Set([401, 403, 407])
 
-const ON_A_JOB: ReadonlySet<Operation> = new Set(JOB_OPERATIONS)
+const ON_A_JOB: ReadonlySet<ApiOperation> = new Set(JOB_OPERATIONS)
 
 /** An answer that is no success, read. */
 export interface ErrorAnswer {
-  readonly operation: Operation
+  readonly operation: ApiOperation
   readonly status: number
   readonly text: string
   readonly retryAfterMs: number | null
@@ -101,7 +101,7 @@ function patienceOf(retryAfterMs: number | null): string {
   return `Retry-After holds calls back for ${Math.ceil(retryAfterMs / 1000)} s. `
 }
 
-function kindOf(operation: Operation, status: number, body: ErrorBody): FaultKind {
+function kindOf(operation: ApiOperation, status: number, body: ErrorBody): FaultKind {
   const onJob = ON_A_JOB.has(operation)
   if (onJob && JOB_OWNER.has(body.code)) return 'not-found'
   if (isOrgs(operation, status, body)) return 'org-fault'
@@ -123,7 +123,7 @@ function kindOf(operation: Operation, status: number, body: ErrorBody): FaultKin
 }
 
 /** Whether a refusal is the org's, or of something on the way to it, whatever was called. */
-function isOrgs(operation: Operation, status: number, body: ErrorBody): boolean {
+function isOrgs(operation: ApiOperation, status: number, body: ErrorBody): boolean {
   if (operation === 'token' || isRedirect(status)) return true
   if (TRANSIENT_STATUSES.has(status) || status > 500) return true
   // 413 is the one that a front end may well give in a page of its own.
@@ -138,7 +138,7 @@ function isOrgs(operation: Operation, status: number, body: ErrorBody): boolean 
 }
 
 /** 403 is about the user or a policy. Some may create no job of this object; some read no record of the org. */
-function isForbidden(operation: Operation, body: ErrorBody): boolean {
+function isForbidden(operation: ApiOperation, body: ErrorBody): boolean {
   if (operation === 'create') return !isAboutObject(body)
   return ON_A_JOB.has(operation) || body.code === null
 }
@@ -170,7 +170,7 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
 
 /** The typed error for a call that got no answer, or whose answer broke off. */
 export function errorFromNetwork(
-  operation: Operation,
+  operation: ApiOperation,
   host: string,
   broken: { readonly code: string; readonly text: string; readonly status: number | null },
 ): SalesforceError {
@@ -193,7 +193,7 @@ export function errorFromNetwork(
 
 /** The typed error for a success that carries something else than the API describes. */
 export function errorFromContent(
-  operation: Operation,
+  operation: ApiOperation,
   status: number,
   content: {
     readonly kind: FaultKind

@@ -2,7 +2,7 @@ import { SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
 import { type IngestJobInfo, ingestJobInfo } from './job-info.ts'
-import type { Operation } from './operation.ts'
+import type { ApiOperation } from './operation.ts'
 import { drain, openCsv } from './success-body.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
@@ -52,7 +52,7 @@ const JOBS = 'jobs/ingest'
 export function ingestApi(http: Http): IngestApi {
   const path = (jobId: string, rest = '') => `${JOBS}/${encodeURIComponent(jobId)}${rest}`
 
-  const setState = (operation: Operation, jobId: string, state: string, signal?: AbortSignal) =>
+  const setState = (operation: ApiOperation, jobId: string, state: string, signal?: AbortSignal) =>
     http.json(
       { operation, method: 'PATCH', path: path(jobId), json: { state }, signal },
       ingestJobInfo,
@@ -118,7 +118,7 @@ async function remove(http: Http, path: string, signal: AbortSignal | undefined)
 
 async function* results(
   http: Http,
-  operation: Operation,
+  operation: ApiOperation,
   path: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {

@@ -1,7 +1,7 @@
 import type { SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { IngestApi, IngestJobInfo } from './ingest.ts'
-import type { Operation } from './operation.ts'
+import type { ApiOperation } from './operation.ts'
 
 /** Of an answer that speaks of something else than was asked, and of result files that do. */
 export const RESULTS_CONTRADICT = 'RESULTS_CONTRADICT'
@@ -20,7 +20,7 @@ export interface AskedJob {
  * They throw a SalesforceError of kind `unexpected` and code `RESULTS_CONTRADICT`.
  */
 export function matchedIngest(api: IngestApi, asked: AskedJob): IngestApi {
-  const about = (operation: Operation, jobId: string, job: IngestJobInfo) => {
+  const about = (operation: ApiOperation, jobId: string, job: IngestJobInfo) => {
     assertMatches(operation, { ...asked, id: jobId }, job)
     return job
   }
@@ -43,12 +43,12 @@ export function matchedIngest(api: IngestApi, asked: AskedJob): IngestApi {
 }
 
 /** The error for an answer that contradicts what was asked, or an earlier one. */
-export function contradiction(operation: Operation, text: string): SalesforceError {
+export function contradiction(operation: ApiOperation, text: string): SalesforceError {
   return errorFromContent(operation, 200, { kind: 'unexpected', code: RESULTS_CONTRADICT, text })
 }
 
 function assertMatches(
-  operation: Operation,
+  operation: ApiOperation,
   asked: AskedJob & { readonly id: string },
   told: IngestJobInfo,
 ): void {

@@ -23,4 +23,4 @@ export const OPERATIONS = [
   'create',
   ...JOB_OPERATIONS,
 ] as const
-export type Operation = (typeof OPERATIONS)[number]
+export type ApiOperation = (typeof OPERATIONS)[number]

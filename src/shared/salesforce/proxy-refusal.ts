@@ -1,6 +1,6 @@
 import { ConfigError } from '../base/errors.ts'
 import { SalesforceError } from './errors.ts'
-import type { Operation } from './operation.ts'
+import type { ApiOperation } from './operation.ts'
 
 /** The code of a call whose proxy opens no tunnel, and will not until somebody changes something. */
 const PROXY_REFUSED = 'PROXY_REFUSED'
@@ -15,7 +15,7 @@ const PASSING: ReadonlySet<number> = new Set([408, 429])
  * The typed error for a tunnel that a proxy has refused with 4xx; null for every other break. Tried
  * again within the call, as a proxy's user directory may be away for a moment.
  */
-export function proxyRefusal(operation: Operation, text: string): SalesforceError | null {
+export function proxyRefusal(operation: ApiOperation, text: string): SalesforceError | null {
   const [, target, proxy = '', digits] = TUNNEL.exec(text) ?? []
   const status = Number(digits)
   if (!(status >= 400 && status < 500) || PASSING.has(status)) return null

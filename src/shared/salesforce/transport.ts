@@ -6,13 +6,13 @@ import { codeOf, messageOf } from '../base/errors.ts'
 import { type Agents, createAgents, type ProxyEnv } from './agents.ts'
 import { readBeforeFailing } from './early-answer.ts'
 import { errorFromNetwork } from './fault.ts'
-import type { Operation } from './operation.ts'
+import type { ApiOperation } from './operation.ts'
 import { parseApiUsage, type Quota } from './quota.ts'
 import { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
 
 /** One HTTP call. */
 export interface Exchange {
-  readonly operation: Operation
+  readonly operation: ApiOperation
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly url: URL
   readonly token?: string | undefined
@@ -25,7 +25,7 @@ export interface Exchange {
 
 /** An answer of any status: its head is here, its body is still to be read. */
 export interface Answer {
-  readonly operation: Operation
+  readonly operation: ApiOperation
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly host: string
@@ -37,7 +37,7 @@ export interface Answer {
 
 /** What one call cost, for metrics. */
 export interface CallReport {
-  readonly operation: Operation
+  readonly operation: ApiOperation
   /** The HTTP status, or why there was none: `network`, `timeout`, `aborted`. */
   readonly status: string
   /** Until the head of the answer, in milliseconds. */

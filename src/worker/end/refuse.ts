@@ -20,7 +20,7 @@ import { type SettleDeps, settleRequest } from './settle.ts'
  */
 
 /** What the door made of a job. `refusal` is null where its request was accepted. */
-export interface Verdict {
+export interface JobVerdict {
   readonly request: string
   readonly status: Status | 'gone'
   readonly refusal: ReceiptError | null
@@ -35,7 +35,7 @@ export async function refuseJob(
   refusal: ReceiptError,
   deps: SettleDeps,
   ctx: Context,
-): Promise<Verdict> {
+): Promise<JobVerdict> {
   const request = meant ?? legible(job, deps.store.org, ctx.clock.now())
   const named = meant === null && nameIn(job) !== undefined
   const underName = named ? await refuseUnder(request, refusal, deps, ctx) : null
@@ -51,7 +51,7 @@ async function refuseUnder(
   refusal: ReceiptError,
   deps: SettleDeps,
   ctx: Context,
-): Promise<Verdict | null> {
+): Promise<JobVerdict | null> {
   const entered = await deps.store.ledger.accept({
     request,
     bodyHash: bodyHash({ ...request, reason: refusal.message }, null),
@@ -73,7 +73,7 @@ async function refuseAsGenerated(
   refusal: ReceiptError,
   deps: SettleDeps,
   ctx: Context,
-): Promise<Verdict> {
+): Promise<JobVerdict> {
   const verdict = await refuseUnder(request, refusal, deps, ctx)
   if (verdict !== null) return verdict
   const { id } = request

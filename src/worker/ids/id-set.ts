@@ -12,7 +12,7 @@ import {
   toBitmap,
 } from './id-set/bucket.ts'
 import { highOf, lowOf, prefixOf, spellHead } from './id-set/digits.ts'
-import { expectPrefix, type Group, groupByHead } from './id-set/grouping.ts'
+import { expectPrefix, groupByHead, type HeadGroup } from './id-set/grouping.ts'
 import { ascends, sortTogether } from './id-set/order.ts'
 
 // Bitmaps are WebAssembly, compiled in the background: none may be made before that is done.
@@ -173,19 +173,19 @@ export class IdSet implements Disposable {
     return true
   }
 
-  #addEach({ high, lows, positions }: Group, duplicates: Uint8Array): void {
+  #addEach({ high, lows, positions }: HeadGroup, duplicates: Uint8Array): void {
     for (let i = 0; i < lows.length; i++) {
       if (!this.#addOne(high, lows[i] ?? 0)) duplicates[positions[i] ?? 0] = 1
     }
   }
 
-  #addMany({ high, lows, positions }: Group, duplicates: Uint8Array): void {
+  #addMany({ high, lows, positions }: HeadGroup, duplicates: Uint8Array): void {
     const values = ascends(lows) ? lows : sortAndFlag(lows, positions, duplicates)
     if (isDense(values)) this.#merge({ high, lows: values, positions }, duplicates)
     else this.#addEach({ high, lows: values, positions }, duplicates)
   }
 
-  #merge({ high, lows, positions }: Group, duplicates: Uint8Array): void {
+  #merge({ high, lows, positions }: HeadGroup, duplicates: Uint8Array): void {
     const added = new RoaringBitmap32(lows)
     const bucket = this.#find(high)
     if (bucket === undefined) {

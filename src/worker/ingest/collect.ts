@@ -10,7 +10,7 @@ import type { CollectedChunk, ResendReason } from './collected-chunk.ts'
 import type { Collector } from './collector.ts'
 import { countsOf, idsOf, isWhole } from './counts.ts'
 import { jobFailureOf } from './job-error.ts'
-import type { Reading } from './read-results.ts'
+import type { ResultsReading } from './read-results.ts'
 import { type Account, mentionedIn, reconcile } from './reconcile.ts'
 import { delayOf, RowResender, resentAs, stoppedOf } from './resend.ts'
 import { mayGoAgain, pieceSize } from './retry.ts'
@@ -68,9 +68,9 @@ export async function collect(
 }
 
 async function begin(
-  facts: Pick<Reading, 'job' | 'order' | 'sent' | 'collector' | 'ctx'>,
+  facts: Pick<ResultsReading, 'job' | 'order' | 'sent' | 'collector' | 'ctx'>,
   asked: boolean,
-): Promise<Reading> {
+): Promise<ResultsReading> {
   const { job, order, collector } = facts
   const failure = job.state === 'Failed' ? (jobFailureOf(job.errorMessage) ?? 'other') : null
   const excused = asked || failure === 'quota'
@@ -85,7 +85,7 @@ async function begin(
 async function conclude(
   book: ChunkBook,
   account: Account,
-  reading: Reading,
+  reading: ResultsReading,
 ): Promise<CollectedChunk> {
   const { job, order, failure, excused, mayResend, collector } = reading
   const rest = account.restIsDeleted ? 'deleted' : mayResend(book) ? 'again' : 'unprocessed'
@@ -114,11 +114,11 @@ async function conclude(
 }
 
 /** Whether rows that no file mentions may have been deleted all the same. */
-function isInDoubt({ books, counts }: Account, { job }: Reading): boolean {
+function isInDoubt({ books, counts }: Account, { job }: ResultsReading): boolean {
   return job.state === 'JobComplete' || counts === null || mentionedIn(books) < counts.processed
 }
 
-function reasonOf({ job, failure }: Reading, unaccounted: number): ResendReason {
+function reasonOf({ job, failure }: ResultsReading, unaccounted: number): ResendReason {
   if (failure !== null && failure !== 'input') return failure
   if (job.state === 'Aborted') return 'aborted'
   return unaccounted > 0 ? 'missing' : 'row'
@@ -129,7 +129,7 @@ function errorOf(
   book: ChunkBook,
   rest: 'deleted' | 'unprocessed' | 'again',
   { contradictions, lacking }: Account,
-  { job, failure }: Reading,
+  { job, failure }: ResultsReading,
 ): ReceiptError | null {
   // A defect of ours.
   if (failure === 'input') {

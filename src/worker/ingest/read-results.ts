@@ -13,7 +13,7 @@ import { classOf, type RowFailure, rowErrorReader } from './row-error.ts'
 /** Result files into the books of the chunks whose rows they judge. */
 
 /** One ingest job whose results are read. */
-export interface Reading {
+export interface ResultsReading {
   readonly job: IngestJobInfo
   readonly order: IngestOrder
   /** Rows that it was sent. */
@@ -51,7 +51,7 @@ export interface Suspects {
 const BOTH = 'Salesforce lists it among the failures and among the successes of its ingest job.'
 
 export async function readFailures(
-  reading: Reading,
+  reading: ResultsReading,
   books: readonly ChunkBook[],
   { known }: Suspects,
   odd: Oddities,
@@ -91,7 +91,7 @@ function judgeFailure(
 }
 
 export async function readSuccesses(
-  { job, collector: { api }, ctx }: Reading,
+  { job, collector: { api }, ctx }: ResultsReading,
   books: readonly ChunkBook[],
   { known, found }: Suspects,
   odd: Oddities,

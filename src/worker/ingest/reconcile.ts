@@ -3,7 +3,7 @@ import { ChunkBook } from './chunk-book.ts'
 import { type Counts, isWhole } from './counts.ts'
 import {
   type Oddities,
-  type Reading,
+  type ResultsReading,
   readFailures,
   readSuccesses,
   type Suspects,
@@ -47,7 +47,7 @@ const READ_AGAIN_MS = 250
  * @param opened takes the books
  */
 export async function reconcile(
-  reading: Reading,
+  reading: ResultsReading,
   counters: Counters,
   opened: AsyncDisposableStack,
 ): Promise<Account> {
@@ -92,7 +92,7 @@ interface Read extends Pick<Account, 'books' | 'contradictions' | 'lacking'> {
 
 /** The files from their beginning, into new books. */
 async function readOnce(
-  reading: Reading,
+  reading: ResultsReading,
   counts: Counts | null,
   both: boolean,
   suspects: Suspects,
@@ -110,7 +110,7 @@ async function readOnce(
 /** The files against the counters. */
 function compared(
   { books, odd }: { readonly books: readonly ChunkBook[]; readonly odd: Oddities },
-  { job, sent }: Reading,
+  { job, sent }: ResultsReading,
   counts: Counts | null,
   both: boolean,
 ): Pick<Read, 'contradictions' | 'lacking'> {

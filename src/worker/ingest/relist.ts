@@ -17,7 +17,7 @@ import { listChunk } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
-import { type Oddities, type Reading, readFailures, readSuccesses } from './read-results.ts'
+import { type Oddities, type ResultsReading, readFailures, readSuccesses } from './read-results.ts'
 import { ResultFormatError } from './result-csv.ts'
 import { classOf } from './row-error.ts'
 
@@ -125,7 +125,7 @@ async function collectAgain(
   await book.open()
   // Rows that were out of tries failed for a reason that passes; none of the others did.
   const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')
-  const reading: Reading = {
+  const reading: ResultsReading = {
     ...{ job, order: orderFor([ref], request), failure: null, excused: false, sent: ref.count },
     ...{ hasTries: () => !wasOut, mayResend: () => known.resent !== undefined },
     ...{ collector, ctx },

@@ -39,7 +39,7 @@ export interface TableForm extends Start {
 }
 
 /** How to read a text: decided once, on its first row. */
-export type Form = ColumnForm | TableForm
+export type TextForm = ColumnForm | TableForm
 
 /**
  * Titles may stand above the header where the request names its column: without that name nothing
@@ -47,13 +47,13 @@ export type Form = ColumnForm | TableForm
  *
  * @throws RefusedError NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, BROKEN_CSV
  */
-export function formOf(head: Head, wanted: WantedColumn): Form {
+export function formOf(head: Head, wanted: WantedColumn): TextForm {
   // A column without a name has no header that tells it from a title's empty cells.
   const isNamed = trimmed(wanted.column ?? '') !== ''
   return formFrom((isNamed ? fromHeaderOn(head, wanted) : null) ?? head, wanted)
 }
 
-function formFrom(head: Head, wanted: WantedColumn): Form {
+function formFrom(head: Head, wanted: WantedColumn): TextForm {
   const delimiters = delimitersOf(head)
   if (delimiters.length === 0) return columnForm(head, wanted)
   const splits = splitsOf(head, delimiters)

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hashOf } from '../../../src/producer/http/key-secret.ts'
-import { PATIENCE, type Patience } from '../../../src/producer/http/limits.ts'
+import { HTTP_TIMEOUTS, type HttpTimeouts } from '../../../src/producer/http/limits.ts'
 import { type RunningService, startService } from '../../../src/producer/http/start.ts'
 import { createLogger, type Logger } from '../../../src/shared/base/logger.ts'
 import type { TestRedis } from '../../helpers/redis.ts'
@@ -38,7 +38,7 @@ export interface Answer {
 export interface ApiOptions {
   readonly redis: TestRedis
   /** Where it is not to be as patient as it would be. */
-  readonly patience?: Partial<Patience>
+  readonly patience?: Partial<HttpTimeouts>
   /** A key file's text; without one the service has no keys. */
   readonly keys?: string
   readonly host?: string
@@ -67,7 +67,7 @@ export async function startApi(
     metrics: world.metrics,
     log: loggerInto(log),
     version: '1.2.3',
-    patience: { ...PATIENCE, redisMs: 10_000, ...patience },
+    patience: { ...HTTP_TIMEOUTS, redisMs: 10_000, ...patience },
   })
   t.after(() => service.stop())
   const call = (path: string, options: CallOptions = {}) => callAt(service.url, path, options)

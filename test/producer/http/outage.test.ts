@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { PATIENCE } from '../../../src/producer/http/limits.ts'
+import { HTTP_TIMEOUTS } from '../../../src/producer/http/limits.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -11,7 +11,7 @@ const scope = inReverse(after)
 const redis = await startRedis(scope, { appendOnly: true })
 const world = await startWorld(scope, { redis })
 const { org } = world
-const api = await startApi(scope, world, { redis, patience: { redisMs: PATIENCE.redisMs } })
+const api = await startApi(scope, world, { redis, patience: { redisMs: HTTP_TIMEOUTS.redisMs } })
 
 const json = (id: string) => ({
   id,

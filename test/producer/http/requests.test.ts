@@ -4,7 +4,7 @@ import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createCallers } from '../../../src/producer/http/caller.ts'
-import { PATIENCE } from '../../../src/producer/http/limits.ts'
+import { HTTP_TIMEOUTS } from '../../../src/producer/http/limits.ts'
 import { createOrgs } from '../../../src/producer/http/orgs.ts'
 import { createRateLimiter } from '../../../src/producer/http/rate-limit.ts'
 import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
@@ -171,8 +171,13 @@ async function serve(
   const server = await startHttpServer(
     {
       ...{ producer, orgs, results, fileRoots: [], receivers: null },
-      ...{ metrics: quiet.metrics, log: loggerInto(log), version: '1.2.3', patience: PATIENCE },
-      callers: createCallers(null, createRateLimiter(client), PATIENCE),
+      ...{
+        metrics: quiet.metrics,
+        log: loggerInto(log),
+        version: '1.2.3',
+        patience: HTTP_TIMEOUTS,
+      },
+      callers: createCallers(null, createRateLimiter(client), HTTP_TIMEOUTS),
       redisTrouble: () => null,
     },
     { host: '127.0.0.1', port: 0 },

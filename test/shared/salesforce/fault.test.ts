@@ -3,9 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FaultKind } from '../../../src/shared/salesforce/errors.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
-import { OPERATIONS, type Operation } from '../../../src/shared/salesforce/operation.ts'
+import { type ApiOperation, OPERATIONS } from '../../../src/shared/salesforce/operation.ts'
 
-function answer(operation: Operation, status: number, code: string | null, message = '') {
+function answer(operation: ApiOperation, status: number, code: string | null, message = '') {
   const text = code === null ? message : JSON.stringify([{ errorCode: code, message }])
   return errorFromAnswer({
     operation,
@@ -17,7 +17,7 @@ function answer(operation: Operation, status: number, code: string | null, messa
   })
 }
 
-const CASES: readonly (readonly [FaultKind, Operation, number, string | null, string?])[] = [
+const CASES: readonly (readonly [FaultKind, ApiOperation, number, string | null, string?])[] = [
   ['org-fault', 'get', 401, 'INVALID_SESSION_ID', 'Session expired or invalid'],
   ['org-fault', 'create', 403, 'REQUEST_LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.'],
   ['org-fault', 'create', 400, 'EXCEEDEDQUOTA'],

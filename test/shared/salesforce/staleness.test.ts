@@ -5,12 +5,12 @@ import {
   errorFromContent,
   errorFromNetwork,
 } from '../../../src/shared/salesforce/fault.ts'
-import type { Operation } from '../../../src/shared/salesforce/operation.ts'
+import type { ApiOperation } from '../../../src/shared/salesforce/operation.ts'
 import { type Staleness, stalenessOf } from '../../../src/shared/salesforce/staleness.ts'
 
 const PAGE = '<html><h1>Hello</h1></html>'
 
-function answer(status: number, said: string, operation: Operation = 'get') {
+function answer(status: number, said: string, operation: ApiOperation = 'get') {
   const text = said.startsWith('<')
     ? said
     : JSON.stringify([{ errorCode: said, message: 'Of some kind.' }])
@@ -18,7 +18,7 @@ function answer(status: number, said: string, operation: Operation = 'get') {
   return errorFromAnswer({ operation, status, text: said === '' ? '' : text, ...rest })
 }
 
-const broken = (code: string, operation: Operation = 'get') =>
+const broken = (code: string, operation: ApiOperation = 'get') =>
   errorFromNetwork(operation, 'host', { code, text: 'It broke.', status: null })
 
 const CASES: Readonly<Record<string, readonly [error: unknown, Staleness | null]>> = {

@@ -3,17 +3,17 @@ import { describe, test } from 'node:test'
 import { NotOursError } from '../../../src/shared/base/context.ts'
 import { type SalesforceError, WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
-import type { Operation } from '../../../src/shared/salesforce/operation.ts'
+import type { ApiOperation } from '../../../src/shared/salesforce/operation.ts'
 import type { PauseReason } from '../../../src/shared/store/ledger/pause.ts'
 import { judge } from '../../../src/worker/ingest/judge.ts'
 
-function answer(operation: Operation, status: number, errorCode?: string): SalesforceError {
+function answer(operation: ApiOperation, status: number, errorCode?: string): SalesforceError {
   const text = errorCode === undefined ? '' : JSON.stringify([{ errorCode, message: 'No.' }])
   const rest = { retryAfterMs: null, redirectHost: null, secrets: [] }
   return errorFromAnswer({ operation, status, text, ...rest })
 }
 
-const broken = (operation: Operation) =>
+const broken = (operation: ApiOperation) =>
   errorFromNetwork(operation, 'host', { code: 'ECONNRESET', text: 'reset', status: null })
 
 /** What a fault of the org says of all its jobs, and whether one such answer is enough to say so. */
@@ -55,7 +55,7 @@ test('what Retry-After asks for is passed on', () => {
 })
 
 test("a wait that is too long for one call is the whole org's at once", () => {
-  const asking = (operation: Operation, status: number, retryAfterMs: number, text = '') =>
+  const asking = (operation: ApiOperation, status: number, retryAfterMs: number, text = '') =>
     judge(
       errorFromAnswer({
         ...{ operation, status, text, retryAfterMs, redirectHost: null, secrets: [] },

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
-import { isBehind, type Place, type Unreadable } from '../../../shared/store/ledger/list.ts'
+import { isBehind, type ListPosition, type Unreadable } from '../../../shared/store/ledger/list.ts'
 import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
 import { explained, troubleOf } from '../../../shared/store/redis/trouble.ts'
@@ -62,7 +62,11 @@ export function listRoute(app: FastifyInstance, service: Service): void {
   })
 }
 
-async function pageOf(store: OrgStore, filter: Filter, from: Place | null): Promise<RequestPage> {
+async function pageOf(
+  store: OrgStore,
+  filter: Filter,
+  from: ListPosition | null,
+): Promise<RequestPage> {
   const count = filter.isSelective ? Math.max(filter.limit, READ_AT_ONCE) : filter.limit
   const found: RequestRecord[] = []
   const unreadable: Unreadable[] = []
@@ -102,7 +106,7 @@ async function viewOrProblem(
   }
 }
 
-function placeOf(record: RequestRecord | undefined): Place | null {
+function placeOf(record: RequestRecord | undefined): ListPosition | null {
   return record === undefined
     ? null
     : { submittedAt: record.submittedAt, id: record.request.id.toLowerCase() }

@@ -10,7 +10,7 @@ import type { LedgerConnection, LedgerIdentity } from './connection.ts'
 import { endUnsent } from './end-unsent.ts'
 import { filed, folderRemoved, foldersDue, keepFolder, unfiled } from './filing.ts'
 import type { OrgKeys } from './keys.ts'
-import { follow, type Listed, list, type Place } from './list.ts'
+import { follow, type Listed, type ListPosition, list } from './list.ts'
 import { numberChunks } from './number-chunks.ts'
 import { type StatusChange, statusChanges, statusTold } from './outbox.ts'
 import { type PauseState, pause, pauseState, resume } from './pause.ts'
@@ -99,9 +99,9 @@ export interface Ledger {
   list(page: { offset: number; count: number }): Promise<Listed>
   /** The same from a place on, which new requests do not shift. */
   follow(page: {
-    before: Place | null
+    before: ListPosition | null
     count: number
-  }): Promise<Listed & { readonly last: Place | null }>
+  }): Promise<Listed & { readonly last: ListPosition | null }>
   liveIds(): Promise<readonly string[]>
   openChunks(id: string): Promise<ReadonlyMap<string, string>>
   outcomes(id: string): Promise<ReadonlyMap<string, ChunkOutcome>>

@@ -7,7 +7,7 @@ import { parseRecord, type RequestRecord } from './record.ts'
 /** Reading many requests at once, newest first. */
 
 /** A request's place in the index: what was submitted after it comes before it. */
-export interface Place {
+export interface ListPosition {
   /** Milliseconds since the epoch. */
   readonly submittedAt: number
   /** In lower case. */
@@ -15,7 +15,7 @@ export interface Place {
 }
 
 /** A record that does not parse: one that a newer version wrote, or that was damaged. */
-export interface Unreadable extends Place {
+export interface Unreadable extends ListPosition {
   readonly problem: string
 }
 
@@ -47,8 +47,8 @@ export async function list(
 export async function follow(
   redis: RedisClient,
   keys: OrgKeys,
-  { before, count }: { before: Place | null; count: number },
-): Promise<Listed & { readonly last: Place | null }> {
+  { before, count }: { before: ListPosition | null; count: number },
+): Promise<Listed & { readonly last: ListPosition | null }> {
   const places = await placesAfter(redis, keys, before, count)
   const listed = await readAll(redis, keys, places)
   return { ...listed, last: places.length < count ? null : (places.at(-1) ?? null) }
@@ -58,10 +58,10 @@ export async function follow(
 async function placesAfter(
   redis: RedisClient,
   keys: OrgKeys,
-  before: Place | null,
+  before: ListPosition | null,
   count: number,
-): Promise<readonly Place[]> {
-  const found: Place[] = []
+): Promise<readonly ListPosition[]> {
+  const found: ListPosition[] = []
   const from = before === null ? '+inf' : before.submittedAt
   for (let offset = 0; found.length < count; offset += count) {
     const page = await redis.zrevrangebyscore(
@@ -74,18 +74,18 @@ async function placesAfter(
 }
 
 /** Whether a page that ends at the second place leaves the first to the next page. */
-export function isBehind(place: Place, { submittedAt, id }: Place): boolean {
+export function isBehind(place: ListPosition, { submittedAt, id }: ListPosition): boolean {
   return place.submittedAt < submittedAt || (place.submittedAt === submittedAt && place.id < id)
 }
 
-function pairsOf(page: readonly string[]): readonly Place[] {
+function pairsOf(page: readonly string[]): readonly ListPosition[] {
   return page.flatMap((id, at) => (at % 2 === 0 ? [{ id, submittedAt: Number(page[at + 1]) }] : []))
 }
 
 async function readAll(
   redis: RedisClient,
   keys: OrgKeys,
-  places: readonly Place[],
+  places: readonly ListPosition[],
 ): Promise<Listed> {
   const found = places.map(({ id }) => readFields(redis, keys.request(id)))
   const records: RequestRecord[] = []

@@ -32,7 +32,7 @@ export type RedisConfig = RedisPlace & {
  * How a connection meets an outage, or a server that refuses what it is asked. A worker waits for
  * as long as it takes and then goes on; a caller who submits wants to know at once.
  */
-export type Patience = 'wait' | 'fail-fast'
+export type OnOutage = 'wait' | 'fail-fast'
 
 /**
  * Opens a connection. Errors reach `onError`, never the process: an outage is not a crash.
@@ -41,7 +41,7 @@ export type Patience = 'wait' | 'fail-fast'
  */
 export function connectRedis(
   config: RedisConfig,
-  patience: Patience,
+  patience: OnOutage,
   onError: (error: Error) => void,
 ): RedisClient {
   const client = open(config, patience)
@@ -93,7 +93,7 @@ function tellWhyAway(client: RedisClient, config: RedisConfig): void {
 /** Whoever starts is told of a server that accepts and says nothing, long before `socketTimeout`. */
 const SILENCE_MS = 5_000
 
-function open(config: RedisConfig, patience: Patience): RedisClient {
+function open(config: RedisConfig, patience: OnOutage): RedisClient {
   const shared = { ...options(patience), ...UNNAMED }
   const isPatient = patience === 'wait'
   const server = (own: RedisOptions) => {
@@ -162,7 +162,7 @@ interface Waiting {
   readonly retryStrategy: (times: number) => number
 }
 
-function options(patience: Patience): Waiting {
+function options(patience: OnOutage): Waiting {
   const retryStrategy = (times: number) => Math.min(times * 100, 2000)
   switch (patience) {
     case 'wait':

@@ -4,14 +4,14 @@
  */
 
 /** Which process has it on its page. */
-export type Role = 'worker' | 'producer'
+export type MetricsRole = 'worker' | 'producer'
 
 interface Definition<Type extends string, Label extends string> {
   readonly name: string
   readonly type: Type
   readonly help: string
   readonly labels: readonly Label[]
-  readonly by: readonly Role[]
+  readonly by: readonly MetricsRole[]
 }
 export type CounterDefinition<Label extends string = string> = Definition<'counter', Label>
 export type GaugeDefinition<Label extends string = string> = Definition<'gauge', Label>
@@ -187,7 +187,7 @@ function counter<const Label extends string>(
   name: string,
   labels: readonly Label[],
   help: string,
-  by: readonly Role[] = WORKER,
+  by: readonly MetricsRole[] = WORKER,
 ): CounterDefinition<Label> {
   return { name, type: 'counter', labels, help, by }
 }
@@ -196,7 +196,7 @@ function gauge<const Label extends string>(
   name: string,
   labels: readonly Label[],
   help: string,
-  by: readonly Role[] = WORKER,
+  by: readonly MetricsRole[] = WORKER,
 ): GaugeDefinition<Label> {
   return { name, type: 'gauge', labels, help, by }
 }
@@ -205,7 +205,7 @@ function reading<const Label extends string = never>(
   name: string,
   labels: readonly Label[],
   help: string,
-  by: readonly Role[] = PRODUCER,
+  by: readonly MetricsRole[] = PRODUCER,
 ): GaugeDefinition<Label> {
   return gauge(name, labels, help, by)
 }
@@ -215,7 +215,7 @@ function histogram<const Label extends string>(
   labels: readonly Label[],
   help: string,
   buckets: readonly number[],
-  by: readonly Role[] = WORKER,
+  by: readonly MetricsRole[] = WORKER,
 ): HistogramDefinition<Label> {
   return { name, type: 'histogram', labels, help, buckets, by }
 }

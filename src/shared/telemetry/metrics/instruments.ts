@@ -4,7 +4,7 @@ import {
   type CounterDefinition,
   type GaugeDefinition,
   type HistogramDefinition,
-  type Role,
+  type MetricsRole,
 } from './definitions.ts'
 
 /** What counts: one instrument for each definition. */
@@ -25,7 +25,7 @@ export function createRegistry(): Registry {
  * @param role whose page it is; null where one process is both. What is not of this role can be
  *   counted all the same, and is on no page.
  */
-export function createInstruments(registry: Registry, role: Role | null) {
+export function createInstruments(registry: Registry, role: MetricsRole | null) {
   const registers = registersFor(registry, role)
   const counter = <Label extends string>(definition: CounterDefinition<Label>) => {
     const { name, help, labels } = definition
@@ -65,7 +65,7 @@ export function createInstruments(registry: Registry, role: Role | null) {
 /** Where an instrument of this definition is to be seen. */
 export function registersFor(
   registry: Registry,
-  role: Role | null,
-): (definition: { readonly by: readonly Role[] }) => Registry[] {
+  role: MetricsRole | null,
+): (definition: { readonly by: readonly MetricsRole[] }) => Registry[] {
   return ({ by }) => (role === null || by.includes(role) ? [registry] : [])
 }

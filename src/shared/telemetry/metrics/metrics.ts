@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import { BUILT_IN_OBJECTS } from '../../contract/objects.ts'
 import { type Outcome, type TerminalStatus, VERDICTS } from '../../contract/receipt.ts'
 import type { QueueName } from '../../store/queues/queues.ts'
-import type { Role } from './definitions.ts'
+import type { MetricsRole } from './definitions.ts'
 import { createInstruments, createRegistry, type Instruments } from './instruments.ts'
 import {
   type IdVerdict,
@@ -12,7 +12,7 @@ import {
   OUTCOME_LABELS,
   type RetryReason,
 } from './labels.ts'
-import { createReadings, type Read } from './readings.ts'
+import { createReadings, type ReadGauges } from './readings.ts'
 import { type Expected, startAtZero } from './zero.ts'
 
 /**
@@ -25,7 +25,7 @@ export interface Metrics {
   /** Gives everything that is to be expected its 0. Objects other than these are all counted as one. */
   expect(expected: Expected): void
   /** Says where to look, at each scrape, what is not counted but read. */
-  observe(read: Read): void
+  observe(read: ReadGauges): void
   requestEnded(facts: {
     org: string
     object: string
@@ -56,7 +56,7 @@ export interface Metrics {
 export interface MetricsOptions {
   readonly version: string
   /** Leaves off the page what is the other's to tell. Absent: one process is both. */
-  readonly role?: Role
+  readonly role?: MetricsRole
 }
 
 export function createMetrics({ version, role }: MetricsOptions): Metrics {

@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from 'prom-client'
-import { READ, type Role } from './definitions.ts'
+import { type MetricsRole, READ } from './definitions.ts'
 import { registersFor } from './instruments.ts'
 
 /** Gauges that are looked up at each scrape, all of them from one reading. */
@@ -13,18 +13,21 @@ export interface Sample<Label extends string = string> {
 }
 
 /** What was read. A gauge that is absent has no series until it is read again. */
-export type Reading = { readonly [Key in Readable]?: readonly Sample<LabelOf<Key>>[] }
+export type GaugeReadings = { readonly [Key in Readable]?: readonly Sample<LabelOf<Key>>[] }
 
 /** Called for each gauge of a scrape, so it is to answer all of them at once. It never rejects. */
-export type Read = () => Promise<Reading>
+export type ReadGauges = () => Promise<GaugeReadings>
 
 /** Nobody has connected to Redis yet. */
-const NOTHING: Reading = { redisUp: [{ labels: {}, value: 0 }] }
+const NOTHING: GaugeReadings = { redisUp: [{ labels: {}, value: 0 }] }
 
 /** @returns says where to look from now on */
-export function createReadings(registry: Registry, role: Role | null): (read: Read) => void {
+export function createReadings(
+  registry: Registry,
+  role: MetricsRole | null,
+): (read: ReadGauges) => void {
   const registers = registersFor(registry, role)
-  let current: Read = async () => NOTHING
+  let current: ReadGauges = async () => NOTHING
   const observe = (key: Readable) => {
     const { name, help, labels } = READ[key]
     const gauge = new Gauge<string>({

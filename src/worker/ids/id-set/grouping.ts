@@ -2,7 +2,7 @@ import { ID_LENGTH } from '../../../shared/contract/record-id.ts'
 import { highOf, lowOf, prefixOf, sameHead } from './digits.ts'
 
 /** Ids that share a head, in the order in which they stood. */
-export interface Group {
+export interface HeadGroup {
   readonly high: number
   readonly lows: Uint32Array
   /** Where each stood among all. */
@@ -14,7 +14,7 @@ export interface Group {
  *
  * @throws RangeError where one has another key prefix
  */
-export function groupByHead(ids: DataView, count: number, prefix: number): readonly Group[] {
+export function groupByHead(ids: DataView, count: number, prefix: number): readonly HeadGroup[] {
   const lows = new Uint32Array(count)
   const groupOf = new Uint32Array(count)
   const groups = new Map<number, number>()
@@ -39,7 +39,11 @@ export function expectPrefix(prefix: number, expected: number): void {
   throw new RangeError('A set holds the ids of one object; this id has another key prefix.')
 }
 
-function part(highs: readonly number[], lows: Uint32Array, groupOf: Uint32Array): readonly Group[] {
+function part(
+  highs: readonly number[],
+  lows: Uint32Array,
+  groupOf: Uint32Array,
+): readonly HeadGroup[] {
   const positions = new Uint32Array(lows.length)
   const [only] = highs
   if (highs.length === 1 && only !== undefined) {

@@ -9,7 +9,7 @@ import { GoneError } from '../../../shared/store/intake/gone.ts'
 import { pinContent } from '../../../shared/store/intake/pin-content.ts'
 import { ConflictError, submit } from '../../../shared/store/intake/submit.ts'
 import { DOOR, isNewerOrder } from '../../../shared/store/queues/queues.ts'
-import { isFields, refuseJob, type Verdict } from '../../end/refuse.ts'
+import { isFields, type JobVerdict, refuseJob } from '../../end/refuse.ts'
 import { hindranceOf } from '../../jobs/every-job.ts'
 import { handOver, putAside } from '../../jobs/hand-over.ts'
 import { generatedId, idByJob } from '../../jobs/job-id.ts'
@@ -78,7 +78,7 @@ async function verdictOf(
   token: string,
   deps: PlannerDeps,
   ctx: Context,
-): Promise<Verdict> {
+): Promise<JobVerdict> {
   const before = await enteredBefore(job, deps.store)
   if (before !== null) {
     const record = await deps.store.ledger.load(before.request)
@@ -89,7 +89,7 @@ async function verdictOf(
   return verdict
 }
 
-async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<Verdict> {
+async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promise<JobVerdict> {
   let request: DeletionRequest | null = null
   try {
     request = requestIn(job, deps, ctx)
@@ -146,7 +146,7 @@ async function submitted(
   job: Job,
   deps: PlannerDeps,
   ctx: Context,
-): Promise<Verdict> {
+): Promise<JobVerdict> {
   const { store } = deps
   const { id, object, operation, dryRun, reason } = request
   const { rails } = (await store.ledger.rails()) ?? deps

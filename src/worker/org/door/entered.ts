@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { NotOursError } from '../../../shared/base/context.ts'
 import { oneOf, runScript, script } from '../../../shared/store/ledger/script.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
-import type { Verdict } from '../../end/refuse.ts'
+import type { JobVerdict } from '../../end/refuse.ts'
 
 /**
  * What became of a job of the door, kept in a field of the job's own hash that no sender writes: the
@@ -50,7 +50,7 @@ return 'ok'
 export async function markEntered(
   job: Job,
   token: string,
-  { request, status, refusal }: Verdict,
+  { request, status, refusal }: JobVerdict,
   { connection, ledger: { keys } }: OrgStore,
 ): Promise<void> {
   const [queue, id] = [job.queueName, job.id ?? '']

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import type { Place } from '../../../../src/shared/store/ledger/list.ts'
+import type { ListPosition } from '../../../../src/shared/store/ledger/list.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { openLedger, submission } from './setup.ts'
 
@@ -19,7 +19,7 @@ test('pages by place have every request once, newest first, whatever their numbe
           await ledger.accept(submission({ id }, submittedAt))
         }
         const seen: string[] = []
-        let before: Place | null = null
+        let before: ListPosition | null = null
         do {
           const page = await ledger.follow({ before, count })
           assert.ok(page.records.length <= count)

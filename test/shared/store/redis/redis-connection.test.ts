@@ -5,7 +5,7 @@ import { createProducer } from '../../../../src/producer/producer.ts'
 import {
   assertUsable,
   connectRedis,
-  type Patience,
+  type OnOutage,
   type RedisClient,
   RedisUnavailableError,
   RedisUnusableError,
@@ -21,7 +21,7 @@ interface Scope {
   after(fn: () => void | Promise<void>): void
 }
 
-function open(t: Scope, url: string, patience: Patience) {
+function open(t: Scope, url: string, patience: OnOutage) {
   const errors: Error[] = []
   const redis = connectRedis({ kind: 'url', url }, patience, (error) => errors.push(error))
   t.after(() => redis.disconnect())

@@ -6,7 +6,7 @@ import {
   assertUsable,
   connectRedis,
   lateTrouble,
-  type Patience,
+  type OnOutage,
   type RedisConfig,
   RedisUnusableError,
 } from '../../../../src/shared/store/redis/redis.ts'
@@ -20,11 +20,11 @@ interface Scope {
 }
 
 /** A connection, and what it reported. */
-function open(t: Scope, { url }: { url: string }, patience: Patience = 'wait') {
+function open(t: Scope, { url }: { url: string }, patience: OnOutage = 'wait') {
   return connect(t, { kind: 'url', url }, patience)
 }
 
-function connect(t: Scope, config: RedisConfig, patience: Patience) {
+function connect(t: Scope, config: RedisConfig, patience: OnOutage) {
   const errors: Error[] = []
   const redis = connectRedis(config, patience, (error) => errors.push(error))
   t.after(() => redis.disconnect())

@@ -8,7 +8,7 @@ import {
   assertUsable,
   connectRedis,
   inspectRedis,
-  type Patience,
+  type OnOutage,
   type RedisConfig,
   RedisUnusableError,
 } from '../../../../src/shared/store/redis/redis.ts'
@@ -21,7 +21,7 @@ interface Scope {
 }
 
 /** A connection, and the errors that it reported. */
-function open(t: Scope, config: RedisConfig, patience: Patience = 'wait') {
+function open(t: Scope, config: RedisConfig, patience: OnOutage = 'wait') {
   const errors: Error[] = []
   const redis = connectRedis(config, patience, (error) => errors.push(error))
   t.after(() => redis.disconnect())

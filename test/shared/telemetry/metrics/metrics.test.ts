@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import type { Role } from '../../../../src/shared/telemetry/metrics/definitions.ts'
+import type { MetricsRole } from '../../../../src/shared/telemetry/metrics/definitions.ts'
 import { createMetrics, type Metrics } from '../../../../src/shared/telemetry/metrics/metrics.ts'
-import type { Reading } from '../../../../src/shared/telemetry/metrics/readings.ts'
+import type { GaugeReadings } from '../../../../src/shared/telemetry/metrics/readings.ts'
 
 const at = { org: 'default', object: 'Contact' }
 
 /** Everything that can be read, once. */
-const READING: Required<Reading> = {
+const READING: Required<GaugeReadings> = {
   requests: [{ labels: { org: 'default', status: 'queued' }, value: 3 }],
   oldestRequest: [{ labels: { org: 'default', status: 'queued' }, value: 60 }],
   inFlight: [{ labels: { org: 'default', lane: 'bulk' }, value: 2 }],
@@ -24,7 +24,7 @@ const READING: Required<Reading> = {
 }
 
 /** Everything once. */
-function exercised(role?: Role): Metrics {
+function exercised(role?: MetricsRole): Metrics {
   const metrics = createMetrics({ version: '1.2.3', ...(role === undefined ? {} : { role }) })
   metrics.requestEnded({ ...at, status: 'completed', seconds: 3 })
   metrics.idsRead({ ...at, verdict: 'accepted', count: 10 })
