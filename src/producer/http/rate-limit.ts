@@ -13,15 +13,16 @@ const MINUTE_US = 60_000_000
 // will be full again. The server's clock counts, for that of each producer is another.
 const TAKE = bareScript(
   'rate-limit',
+  { keys: ['bucket'], args: ['interval', 'burst'] },
   `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local cost, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local cost, burst = tonumber(interval), tonumber(burst)
+local full = math.max(tonumber(redis.call('GET', bucket) or 0), now)
 local wait = full - now - cost * (burst - 1)
 if wait > 0 then return wait end
 full = full + cost
-redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
+redis.call('SET', bucket, string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000))
 return 0
 `,
 )
@@ -43,8 +44,8 @@ export type RateLimiter = (key: Pick<ApiKey, 'name' | 'requestsPerMinute'>) => P
 export function createRateLimiter(redis: RedisClient): RateLimiter {
   return async ({ name, requestsPerMinute }) => {
     const cost = Math.floor(MINUTE_US / requestsPerMinute)
-    const args = [cost, requestsPerMinute]
-    const take = () => evaluateBare(redis, TAKE, [`${PREFIX}:${name}`], args)
+    const given = { bucket: `${PREFIX}:${name}`, interval: cost, burst: requestsPerMinute }
+    const take = () => evaluateBare(redis, TAKE, given)
     const wait = await explained(() => effect('redis:rate-limit', take))
     return wait === 0
       ? { admitted: true }

@@ -19,9 +19,10 @@ export class IdentityError extends ExpungeError {
 
 const CLAIM = script(
   'claim',
+  { keys: ['identity'], args: ['field', 'value'] },
   `
-redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('HSETNX', identity, field, value)
+return redis.call('HGET', identity, field)
 `,
 )
 
@@ -41,12 +42,11 @@ export async function claimOrg(store: OrgStore, orgId: string): Promise<void> {
 export async function claimResultsStore(store: OrgStore, results: ResultsStore): Promise<void> {
   const { org } = store
   const { identity } = store.ledger.keys
-  const answer = await runScript(
-    store.connection,
-    CLAIM_RESULTS,
-    [identity],
-    [results.id, results.directory],
-  )
+  const answer = await runScript(store.connection, CLAIM_RESULTS, {
+    identity,
+    results: results.id,
+    directory: results.directory,
+  })
   const [owner, at] = z.tuple([z.string(), z.string().nullable()]).parse(answer)
   // What an error names is to be known before the next mismatch.
   await store.connection.verify()
@@ -62,11 +62,12 @@ export async function claimResultsStore(store: OrgStore, results: ResultsStore):
 // Where processes name one store by different paths, the last one counts: it is for people to read.
 const CLAIM_RESULTS = script(
   'claim-results',
+  { keys: ['identity'], args: ['results', 'directory'] },
   `
-redis.call('HSETNX', KEYS[1], 'results', ARGV[1])
-local owner = redis.call('HGET', KEYS[1], 'results')
-if owner == ARGV[1] then redis.call('HSET', KEYS[1], 'resultsAt', ARGV[2]) end
-return { owner, redis.call('HGET', KEYS[1], 'resultsAt') }
+redis.call('HSETNX', identity, 'results', results)
+local owner = redis.call('HGET', identity, 'results')
+if owner == results then redis.call('HSET', identity, 'resultsAt', directory) end
+return { owner, redis.call('HGET', identity, 'resultsAt') }
 `,
 )
 
@@ -75,7 +76,7 @@ async function claim(
   field: 'orgId',
   value: string,
 ): Promise<string> {
-  const owner = await runScript(connection, CLAIM, [ledger.keys.identity], [field, value])
+  const owner = await runScript(connection, CLAIM, { identity: ledger.keys.identity, field, value })
   // What an error names is to be known before the next mismatch.
   await connection.verify()
   return String(owner)
@@ -83,9 +84,10 @@ async function claim(
 
 const UNTIE = script(
   'untie-results',
+  { keys: ['identity', 'live'] },
   `
-if redis.call('ZCARD', KEYS[2]) > 0 then return 'kept' end
-redis.call('HDEL', KEYS[1], 'results', 'resultsAt')
+if redis.call('ZCARD', live) > 0 then return 'kept' end
+redis.call('HDEL', identity, 'results', 'resultsAt')
 return 'untied'
 `,
 )
@@ -96,5 +98,5 @@ return 'untied'
  */
 export async function untieResultsStore({ connection, ledger }: OrgStore): Promise<void> {
   const { identity, live } = ledger.keys
-  await runScript(connection, UNTIE, [identity, live], [])
+  await runScript(connection, UNTIE, { identity, live })
 }

@@ -17,7 +17,11 @@ const FRESH_MS = 3600_000
 
 const entrySchema = z.object({ max: z.number(), remaining: z.number(), at: z.number() })
 
-const SAVE = script('save-quota', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)
+const SAVE = script(
+  'save-quota',
+  { keys: ['quota'], args: ['...fields'] },
+  `return redis.call('HSET', quota, unpack(fields))`,
+)
 
 /** @param now milliseconds since the epoch, by a clock that does not leap: others read it */
 export async function saveQuota(
@@ -31,7 +35,7 @@ export async function saveQuota(
     const remaining = Math.max(0, limit.remaining)
     return [name, JSON.stringify({ max: limit.max, remaining, at: now })]
   })
-  if (fields.length > 0) await runScript(ledger, SAVE, [keys.quota], fields)
+  if (fields.length > 0) await runScript(ledger, SAVE, { quota: keys.quota, fields })
 }
 
 /** The limits that the hash tells of; those heard long ago, or in a newer version's words, are left out. */

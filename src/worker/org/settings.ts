@@ -3,7 +3,11 @@ import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import { runScript, script } from '../../shared/store/ledger/script.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 
-const SHARE = script('share-settings', `return redis.call('HSET', KEYS[1], unpack(ARGV))`)
+const SHARE = script(
+  'share-settings',
+  { keys: ['settings'], args: ['...fields'] },
+  `return redis.call('HSET', settings, unpack(fields))`,
+)
 
 /**
  * Settings on which all workers of an org must agree live in Redis. The worker that starts last
@@ -27,8 +31,8 @@ export async function shareSettings(
       )
     }
   }
-  const args = Object.entries(ours).flat()
-  await runScript(connection, SHARE, [ledger.keys.settings], args)
+  const fields = Object.entries(ours).flat()
+  await runScript(connection, SHARE, { settings: ledger.keys.settings, fields })
   await queues['ingest-jobs'].setGlobalConcurrency(org.maxInFlight)
   await queues['ingest-jobs-urgent'].setGlobalConcurrency(org.urgentInFlight)
 }

@@ -6,6 +6,7 @@ import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { ReceiptError } from '../../contract/receipt.ts'
 import type { Staged, StoredRequest } from '../../contract/request.ts'
 import type { JobInsert } from '../queues/insert.ts'
+import type { Argument } from '../redis/bare-script.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { scoreOf } from './live.ts'
@@ -20,8 +21,9 @@ const AT_ONCE = 10
 /** Of one submission in the script below, before those of its plan's order. */
 const ARGS_EACH = 14
 
-// KEYS from 5: what the order's script reads, then of each submission its record, its caller's spending
-// and what is left of an earlier request of its id. ARGV from 3: of each submission its own, then what the order's script is given, empty strings where there is no order.
+// `others`: the keys of the order's script, then of each submission its record, its caller's spending and
+// what is left of an earlier request of its id. `given`: of each submission its own arguments, then
+// those of the order's script, empty strings where there is no order.
 //
 // A submission is told from another of the same request by its lot: who comes again with the lot
 // that is kept repeats itself, as ioredis does when the reply was lost. Told `existing`, it would
@@ -33,9 +35,8 @@ const accepting = (insertLua: string) => `${TELL}${SPENDING}
 local function insert(KEYS, ARGV)
 ${insertLua}
 end
-local requests, live, outbox, settings = unpack(KEYS, 1, 4)
-local queue = { unpack(KEYS, 5, 4 + ARGV[1]) }
-local records, each = 4 + #queue, tonumber(ARGV[2])
+local queue = { unpack(others, 1, queueKeys) }
+local records, each = #queue, tonumber(argsEach)
 local byTime, byStatus = {}, {}
 local rails = redis.call('HGET', settings, '${RAILS_FIELD}') or ''
 local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, entry, refusal, callback)
@@ -80,15 +81,15 @@ local function order(args)
   return done and type(job) == 'string' and 'ordered' or 'accepted'
 end
 local function argsOf(n)
-  local first = 3 + (n - 1) * each
+  local first = 1 + (n - 1) * each
   return first, first + ${ARGS_EACH - 1}, first + each - 1
 end
-local function keysOf(n) return unpack(KEYS, records + 3 * n - 2, records + 3 * n) end
+local function keysOf(n) return unpack(others, records + 3 * n - 2, records + 3 * n) end
 local answers = {}
-for n = 1, (#KEYS - records) / 3 do
+for n = 1, (#others - records) / 3 do
   local first, last = argsOf(n)
   local key, spent, tombstone = keysOf(n)
-  answers[n] = enter(key, spent, tombstone, unpack(ARGV, first, last))
+  answers[n] = enter(key, spent, tombstone, unpack(given, first, last))
 end
 if #byTime == 0 then return answers end
 redis.call('ZADD', requests, unpack(byTime))
@@ -96,20 +97,30 @@ redis.call('ZADD', live, unpack(byStatus))
 for n, answer in ipairs(answers) do
   if answer == 'entered' then
     local _, callback, last = argsOf(n)
-    if ARGV[callback] ~= '' then tell((keysOf(n)), outbox, 'queued') end
-    answers[n] = order({ unpack(ARGV, callback + 1, last) })
+    if given[callback] ~= '' then tell((keysOf(n)), outbox, 'queued') end
+    answers[n] = order({ unpack(given, callback + 1, last) })
   end
 end
 return answers
 `
 
-const scripts = new Map<string, LedgerScript>()
+const ACCEPT_TAKES = {
+  keys: ['requests', 'live', 'outbox', 'settings', '...others'],
+  args: ['queueKeys', 'argsEach', '...given'],
+} as const
+
+type AcceptScript = LedgerScript<
+  (typeof ACCEPT_TAKES.keys)[number],
+  (typeof ACCEPT_TAKES.args)[number]
+>
+
+const scripts = new Map<string, AcceptScript>()
 
 /** One for each version of BullMQ's script, and one without. */
-function acceptScript(insertLua: string): LedgerScript {
+function acceptScript(insertLua: string): AcceptScript {
   const known = scripts.get(insertLua)
   if (known !== undefined) return known
-  const made = script('accept', accepting(insertLua))
+  const made = script('accept', ACCEPT_TAKES, accepting(insertLua))
   scripts.set(insertLua, made)
   return made
 }
@@ -173,22 +184,27 @@ async function enterAll(
   all: readonly Entry[],
 ): Promise<readonly unknown[]> {
   const insert = all.find(({ order }) => order !== null)?.order ?? NO_INSERT
-  const shared = [keys.requests, keys.live, keys.outbox, keys.settings, ...insert.keys]
   const own = all.flatMap(({ submission: { request, submittedBy = null } }) => [
     keys.request(request.id),
     keys.spent(submittedBy),
     keys.tombstone(request.id),
   ])
   const noOrder = insert.args.map(() => '')
-  const args: Argument[] = [insert.keys.length, ARGS_EACH + insert.args.length]
-  for (const { submission, order } of all) {
-    args.push(...argsOf(submission), ...(order?.args ?? noOrder))
-  }
-  const answers = await evaluate(ledger, acceptScript(insert.lua), [...shared, ...own], args)
+  const answers = await evaluate(ledger, acceptScript(insert.lua), {
+    requests: keys.requests,
+    live: keys.live,
+    outbox: keys.outbox,
+    settings: keys.settings,
+    others: [...insert.keys, ...own],
+    queueKeys: insert.keys.length,
+    argsEach: ARGS_EACH + insert.args.length,
+    given: all.flatMap(({ submission, order }) => [
+      ...argsOf(submission),
+      ...(order?.args ?? noOrder),
+    ]),
+  })
   return z.array(z.unknown()).parse(answers)
 }
-
-type Argument = string | number | Buffer
 
 const NO_INSERT: JobInsert = { lua: '', keys: [], args: [] }
 

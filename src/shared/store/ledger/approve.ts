@@ -8,17 +8,18 @@ import { SIGN, signatureArgs } from './signed.ts'
 
 const APPROVE = script(
   'approve',
+  { keys: ['request', 'cancel', 'outbox', 'live'], args: ['id', 'digest', 'actor', 'reason'] },
   `${TELL}${STAND}${SIGN}
-local status, plan = unpack(redis.call('HMGET', KEYS[1], 'status', 'plan'))
+local status, plan = unpack(redis.call('HMGET', request, 'status', 'plan'))
 if not status then return 'unknown' end
 if status ~= 'awaiting-approval' and status ~= 'deleting' then return 'not-waiting' end
-if ARGV[2] ~= '' and cjson.decode(plan).sha256 ~= ARGV[2] then return 'other-plan' end
+if digest ~= '' and cjson.decode(plan).sha256 ~= digest then return 'other-plan' end
 if status == 'deleting' then return 'approved' end
-if redis.call('EXISTS', KEYS[2]) == 1 then return 'not-waiting' end
-redis.call('HSET', KEYS[1], 'status', 'deleting')
-sign(KEYS[1], 'approvedBy', ARGV[3], ARGV[4])
-stand(KEYS[4], ARGV[1], KEYS[1], 'deleting')
-tell(KEYS[1], KEYS[3], 'deleting')
+if redis.call('EXISTS', cancel) == 1 then return 'not-waiting' end
+redis.call('HSET', request, 'status', 'deleting')
+sign(request, 'approvedBy', actor, reason)
+stand(live, id, request, 'deleting')
+tell(request, outbox, 'deleting')
 return 'approved'
 `,
 )
@@ -39,11 +40,14 @@ export async function approve(
   id: string,
   { by, plan = '' }: Approval = {},
 ): Promise<'approved' | 'not-waiting' | 'other-plan' | 'unknown'> {
-  const answer = await runScript(
-    ledger,
-    APPROVE,
-    [keys.request(id), keys.cancel(id), keys.outbox, keys.live],
-    [id.toLowerCase(), plan, ...signatureArgs(by)],
-  )
+  const answer = await runScript(ledger, APPROVE, {
+    request: keys.request(id),
+    cancel: keys.cancel(id),
+    outbox: keys.outbox,
+    live: keys.live,
+    id: id.toLowerCase(),
+    digest: plan,
+    ...signatureArgs(by),
+  })
   return oneOf(answer, ['approved', 'not-waiting', 'other-plan', 'unknown'])
 }

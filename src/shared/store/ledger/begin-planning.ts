@@ -10,20 +10,21 @@ import { oneOf, runScript, script } from './script.ts'
 // end, for its end makes room. The first write does nothing.
 const BEGIN_PLANNING = script(
   'begin-planning',
+  { keys: ['request', 'lock', 'outbox', 'live', 'settings'], args: ['token', 'lot', 'id'] },
   `${TELL}${STAND}
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
-redis.call('HDEL', KEYS[1], '')
-local status = redis.call('HGET', KEYS[1], 'status')
+if redis.call('GET', lock) ~= token then return {'lost'} end
+redis.call('HDEL', request, '')
+local status = redis.call('HGET', request, 'status')
 if status ~= 'queued' and status ~= 'planning' then return {'not-due'} end
-if status == 'queued' then tell(KEYS[1], KEYS[3], 'planning') end
-redis.call('HSET', KEYS[1], 'status', 'planning', 'lot', ARGV[2])
-stand(KEYS[4], ARGV[3], KEYS[1], 'planning')
-local guards = redis.call('HGET', KEYS[1], 'guards')
+if status == 'queued' then tell(request, outbox, 'planning') end
+redis.call('HSET', request, 'status', 'planning', 'lot', lot)
+stand(live, id, request, 'planning')
+local guards = redis.call('HGET', request, 'guards')
 if not guards then
-  guards = redis.call('HGET', KEYS[5], '${RAILS_FIELD}')
-  if guards then redis.call('HSET', KEYS[1], 'guards', guards) end
+  guards = redis.call('HGET', settings, '${RAILS_FIELD}')
+  if guards then redis.call('HSET', request, 'guards', guards) end
 end
-return {'begun', redis.call('HINCRBY', KEYS[1], 'plans', 1), guards}
+return {'begun', redis.call('HINCRBY', request, 'plans', 1), guards}
 `,
 )
 
@@ -59,12 +60,16 @@ export async function beginPlanning(
   keys: OrgKeys,
   { id, lot, lock }: { id: string; lot: string; lock: JobLock },
 ): Promise<Begun> {
-  const answer = await runScript(
-    ledger,
-    BEGIN_PLANNING,
-    [keys.request(id), keys.lock(lock.queue, lock.jobId), keys.outbox, keys.live, keys.settings],
-    [lock.token, lot, id.toLowerCase()],
-  )
+  const answer = await runScript(ledger, BEGIN_PLANNING, {
+    request: keys.request(id),
+    lock: keys.lock(lock.queue, lock.jobId),
+    outbox: keys.outbox,
+    live: keys.live,
+    settings: keys.settings,
+    token: lock.token,
+    lot,
+    id: id.toLowerCase(),
+  })
   const [word, begun, guards] = Array.isArray(answer) ? answer : []
   const kind = oneOf(word, ['begun', 'lost', 'not-due'])
   if (kind !== 'begun') return { kind }

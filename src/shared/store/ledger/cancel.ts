@@ -18,11 +18,12 @@ export type StopReason = (typeof STOP_REASONS)[number]
 // Of a request that has its receipt there is nothing to cancel, and no flag may be left behind.
 const CANCEL = script(
   'cancel',
+  { keys: ['request', 'cancel'], args: ['word', 'actor', 'reason'] },
   `${SIGN}
-if redis.call('HEXISTS', KEYS[1], 'request') == 0 then return 'unknown' end
-if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'over' end
-redis.call('HDEL', KEYS[1], '')
-if redis.call('SET', KEYS[2], ARGV[1], 'NX') then sign(KEYS[1], 'cancelledBy', ARGV[2], ARGV[3]) end
+if redis.call('HEXISTS', request, 'request') == 0 then return 'unknown' end
+if redis.call('HEXISTS', request, 'receipt') == 1 then return 'over' end
+redis.call('HDEL', request, '')
+if redis.call('SET', cancel, word, 'NX') then sign(request, 'cancelledBy', actor, reason) end
 return 'cancelling'
 `,
 )
@@ -38,19 +39,24 @@ export async function cancel(
   reason: 'cancelled' | 'deadline' | 'not-approved',
   by?: Signature,
 ): Promise<'cancelling' | 'over' | 'unknown'> {
-  const args = [reason, ...signatureArgs(by)]
-  const answer = await runScript(ledger, CANCEL, [keys.request(id), keys.cancel(id)], args)
+  const answer = await runScript(ledger, CANCEL, {
+    request: keys.request(id),
+    cancel: keys.cancel(id),
+    word: reason,
+    ...signatureArgs(by),
+  })
   return oneOf(answer, ['cancelling', 'over', 'unknown'])
 }
 
 const DECLINE = script(
   'decline',
+  { keys: ['request', 'cancel'], args: ['actor', 'reason'] },
   `${SIGN}
-local status = redis.call('HGET', KEYS[1], 'status')
+local status = redis.call('HGET', request, 'status')
 if not status then return 'unknown' end
 if status ~= 'awaiting-approval' then return 'not-waiting' end
-redis.call('HDEL', KEYS[1], '')
-if redis.call('SET', KEYS[2], 'declined', 'NX') then sign(KEYS[1], 'cancelledBy', ARGV[1], ARGV[2]) end
+redis.call('HDEL', request, '')
+if redis.call('SET', cancel, 'declined', 'NX') then sign(request, 'cancelledBy', actor, reason) end
 return 'declined'
 `,
 )
@@ -62,8 +68,11 @@ export async function decline(
   id: string,
   by?: Signature,
 ): Promise<'declined' | 'not-waiting' | 'unknown'> {
-  const args = signatureArgs(by)
-  const answer = await runScript(ledger, DECLINE, [keys.request(id), keys.cancel(id)], args)
+  const answer = await runScript(ledger, DECLINE, {
+    request: keys.request(id),
+    cancel: keys.cancel(id),
+    ...signatureArgs(by),
+  })
   return oneOf(answer, ['declined', 'not-waiting', 'unknown'])
 }
 

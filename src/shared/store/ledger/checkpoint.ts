@@ -9,11 +9,12 @@ import { oneOf, runScript, script } from './script.ts'
 // Who saves a checkpoint is the first to start from it: its own death there counts, too.
 const SAVE = script(
   'save',
+  { keys: ['ingest', 'lock'], args: ['token', 'checkpoint'] },
   `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
-if redis.call('HEXISTS', KEYS[1], 'order') == 0 then return 'gone' end
-redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'starts', 1)
+if redis.call('GET', lock) ~= token then return 'lost' end
+if redis.call('HEXISTS', ingest, 'order') == 0 then return 'gone' end
+redis.call('HDEL', ingest, '')
+redis.call('HSET', ingest, 'checkpoint', checkpoint, 'starts', 1)
 return 'ok'
 `,
 )
@@ -30,11 +31,11 @@ export async function saveCheckpoint(
   keys: OrgKeys,
   { order, checkpoint, lock }: { order: string; checkpoint: string; lock: JobLock },
 ): Promise<Saved> {
-  const answer = await runScript(
-    ledger,
-    SAVE,
-    [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
-    [lock.token, checkpoint],
-  )
+  const answer = await runScript(ledger, SAVE, {
+    ingest: keys.ingest(order),
+    lock: keys.lock(lock.queue, lock.jobId),
+    token: lock.token,
+    checkpoint,
+  })
   return oneOf(answer, ['ok', 'lost', 'gone'])
 }

@@ -48,9 +48,10 @@ const FIELDS = ['generation', 'orgId', 'results', 'resultsAt']
 // Only a process that opens the ledger makes an identity, and only where there is none.
 const OPEN = bareScript(
   'open-ledger',
+  { keys: ['identity'], args: ['generation'] },
   `
-redis.call('HSETNX', KEYS[1], 'generation', ARGV[1])
-return redis.call('HMGET', KEYS[1], ${FIELDS.map((field) => `'${field}'`).join(', ')})
+redis.call('HSETNX', identity, 'generation', generation)
+return redis.call('HMGET', identity, ${FIELDS.map((field) => `'${field}'`).join(', ')})
 `,
 )
 
@@ -127,7 +128,9 @@ export class LedgerConnection {
   }
 
   async #open(): Promise<LedgerIdentity> {
-    const found = identityIn(await evaluateBare(this.redis, OPEN, [this.key], [randomUUID()]))
+    const found = identityIn(
+      await evaluateBare(this.redis, OPEN, { identity: this.key, generation: randomUUID() }),
+    )
     if (found === null) throw new TypeError(`The ledger of org "${this.#org}" was not opened.`)
     // A reader may have kept one meanwhile.
     if (this.#kept !== null && found.generation !== this.#kept.generation) throw this.#refuse(found)

@@ -4,18 +4,20 @@ import { type ChunkOutcome, type ChunkRef, chunkField } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // A worker that has taken the order, even one that died since, may have made an ingest job of it:
-// then only a worker may end it. KEYS from 2: open and ledger of each chunk's request.
+// then only a worker may end it. `chunks`: open and
+// ledger of each chunk's request; `outcomes`: its field and outcome.
 const END_UNSENT = script(
   'end-unsent',
+  { keys: ['ingest', '...chunks'], args: ['...outcomes'] },
   `
-local order = redis.call('HMGET', KEYS[1], 'order', 'checkpoint', 'starts')
+local order = redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts')
 if not order[1] then return 'gone' end
 if order[2] or tonumber(order[3] or '0') > 0 then return 'taken' end
-redis.call('DEL', KEYS[1])
-for c = 1, #ARGV / 2 do
-  local open, ledger, field = KEYS[2 * c], KEYS[1 + 2 * c], ARGV[2 * c - 1]
+redis.call('DEL', ingest)
+for c = 1, #outcomes / 2 do
+  local open, ledger, field = chunks[2 * c - 1], chunks[2 * c], outcomes[2 * c - 1]
   if redis.call('HDEL', open, field) == 1 then
-    redis.call('HSETNX', ledger, field, ARGV[2 * c])
+    redis.call('HSETNX', ledger, field, outcomes[2 * c])
   end
 end
 return 'ended'
@@ -35,14 +37,10 @@ export async function endUnsent(
   },
 ): Promise<'ended' | 'taken' | 'gone'> {
   const { order, outcomes } = entry
-  const answer = await runScript(
-    ledger,
-    END_UNSENT,
-    [
-      keys.ingest(order),
-      ...outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
-    ],
-    outcomes.flatMap(({ ref, outcome }) => [chunkField(ref), JSON.stringify(outcome)]),
-  )
+  const answer = await runScript(ledger, END_UNSENT, {
+    ingest: keys.ingest(order),
+    chunks: outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
+    outcomes: outcomes.flatMap(({ ref, outcome }) => [chunkField(ref), JSON.stringify(outcome)]),
+  })
   return oneOf(answer, ['ended', 'taken', 'gone'])
 }

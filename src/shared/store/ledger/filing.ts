@@ -33,7 +33,11 @@ export function unfiled(
   return redis.smembers(keys.unfiled(results))
 }
 
-const FILED = script('filed', `return redis.call('SREM', KEYS[1], ARGV[1])`)
+const FILED = script(
+  'filed',
+  { keys: ['unfiled'], args: ['id'] },
+  `return redis.call('SREM', unfiled, id)`,
+)
 
 /** The receipt lies in the results store, and nothing else of the request is left there. */
 export async function filed(
@@ -42,10 +46,14 @@ export async function filed(
   results: string,
   id: string,
 ): Promise<void> {
-  await runScript(ledger, FILED, [keys.unfiled(results)], [id.toLowerCase()])
+  await runScript(ledger, FILED, { unfiled: keys.unfiled(results), id: id.toLowerCase() })
 }
 
-const KEEP = script('keep-folder', `${FILE}keep(KEYS[1], ARGV[1], ARGV[2]) return 'ok'`)
+const KEEP = script(
+  'keep-folder',
+  { keys: ['folders'], args: ['folder', 'seconds'] },
+  `${FILE}keep(folders, folder, seconds) return 'ok'`,
+)
 
 /** A folder of the org, by its name there, is to be removed so many seconds from now. */
 export async function keepFolder(
@@ -55,12 +63,13 @@ export async function keepFolder(
   folder: string,
   seconds: number,
 ): Promise<void> {
-  await runScript(ledger, KEEP, [keys.folders(results)], [folder, seconds])
+  await runScript(ledger, KEEP, { folders: keys.folders(results), folder, seconds })
 }
 
 const DUE = script(
   'folders-due',
-  `return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1], 'LIMIT', 0, ARGV[1])`,
+  { keys: ['folders'], args: ['most'] },
+  `return redis.call('ZRANGEBYSCORE', folders, '-inf', redis.call('TIME')[1], 'LIMIT', 0, most)`,
 )
 
 /** Folders that are to be removed by now, the longest due first. */
@@ -70,15 +79,17 @@ export async function foldersDue(
   results: string,
   most: number,
 ): Promise<readonly string[]> {
-  return z.array(z.string()).parse(await runScript(ledger, DUE, [keys.folders(results)], [most]))
+  const due = await runScript(ledger, DUE, { folders: keys.folders(results), most })
+  return z.array(z.string()).parse(due)
 }
 
 // A request of the same id may have ended meanwhile: then the folder has another day.
 const REMOVED = script(
   'folder-removed',
+  { keys: ['folders'], args: ['folder'] },
   `
-local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if score and tonumber(score) <= tonumber(redis.call('TIME')[1]) then redis.call('ZREM', KEYS[1], ARGV[1]) end
+local score = redis.call('ZSCORE', folders, folder)
+if score and tonumber(score) <= tonumber(redis.call('TIME')[1]) then redis.call('ZREM', folders, folder) end
 return 'ok'
 `,
 )
@@ -89,5 +100,5 @@ export async function folderRemoved(
   results: string,
   folder: string,
 ): Promise<void> {
-  await runScript(ledger, REMOVED, [keys.folders(results)], [folder])
+  await runScript(ledger, REMOVED, { folders: keys.folders(results), folder })
 }

@@ -4,9 +4,10 @@ import { runScript, script } from './script.ts'
 
 const NUMBER_CHUNKS = script(
   'number-chunks',
+  { keys: ['request'], args: ['count'] },
   `
-if redis.call('HEXISTS', KEYS[1], 'request') == 0 then return false end
-return redis.call('HINCRBY', KEYS[1], 'nextChunk', ARGV[1]) - ARGV[1]
+if redis.call('HEXISTS', request, 'request') == 0 then return false end
+return redis.call('HINCRBY', request, 'nextChunk', count) - count
 `,
 )
 
@@ -19,6 +20,6 @@ export async function numberChunks(
   keys: OrgKeys,
   { id, count }: { id: string; count: number },
 ): Promise<number | null> {
-  const first = await runScript(ledger, NUMBER_CHUNKS, [keys.request(id)], [count])
+  const first = await runScript(ledger, NUMBER_CHUNKS, { request: keys.request(id), count })
   return first === null ? null : Number(first)
 }

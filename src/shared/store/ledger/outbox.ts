@@ -47,7 +47,11 @@ export async function statusChanges(
   })
 }
 
-const TOLD = script('status-told', `return redis.call('LREM', KEYS[1], 1, ARGV[1])`)
+const TOLD = script(
+  'status-told',
+  { keys: ['outbox'], args: ['entry'] },
+  `return redis.call('LREM', outbox, 1, entry)`,
+)
 
 /** Takes a change away whose delivery is ordered; taking it away again is harmless. */
 export async function statusTold(
@@ -55,5 +59,5 @@ export async function statusTold(
   keys: OrgKeys,
   { entry }: StatusChange,
 ): Promise<void> {
-  await runScript(ledger, TOLD, [keys.outbox], [entry])
+  await runScript(ledger, TOLD, { outbox: keys.outbox, entry })
 }

@@ -22,23 +22,24 @@ const MOST_MESSAGE = 500
 // `quota` holds new ingest jobs only, so whatever holds every call takes its place.
 const RAISE = script(
   'raise-fault',
+  { keys: ['pause'], args: ['by', 'reason', 'message', 'at', 'retryAt'] },
   `
-local json = redis.call('HGET', KEYS[1], 'fault')
+local json = redis.call('HGET', pause, 'fault')
 local fault = json and cjson.decode(json)
-local now, asked = tonumber(ARGV[4]), tonumber(ARGV[5])
+local now, asked = tonumber(at), tonumber(retryAt)
 local answer = 'raised'
-if fault and fault.probe ~= ARGV[1] and (fault.reason ~= 'quota' or ARGV[2] == 'quota') then
+if fault and fault.probe ~= by and (fault.reason ~= 'quota' or reason == 'quota') then
   if asked <= fault['until'] then return 'stands' end
   fault['until'] = asked
   answer = 'stands'
 else
-  local again = fault and fault.probe == ARGV[1]
+  local again = fault and fault.probe == by
   local failures = again and fault.failures + 1 or 1
   local own = now + math.min(${LONGEST_MS}, ${FIRST_MS} * 2 ^ (failures - 1))
-  fault = { reason = ARGV[2], message = ARGV[3], failures = failures,
+  fault = { reason = reason, message = message, failures = failures,
     since = again and fault.since or now, own = own, ['until'] = math.max(own, asked) }
 end
-redis.call('HSET', KEYS[1], 'fault', cjson.encode(fault))
+redis.call('HSET', pause, 'fault', cjson.encode(fault))
 return answer
 `,
 )
@@ -67,12 +68,14 @@ export async function raiseFault(
   { reason, message, afterMs, by, now }: RaiseEntry,
 ): Promise<'raised' | 'stands'> {
   const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_SERVER_WAIT_MS) : 0
-  const answer = await runScript(
-    ledger,
-    RAISE,
-    [keys.pause],
-    [by, reason, message.slice(0, MOST_MESSAGE), now, asked],
-  )
+  const answer = await runScript(ledger, RAISE, {
+    pause: keys.pause,
+    by,
+    reason,
+    message: message.slice(0, MOST_MESSAGE),
+    at: now,
+    retryAt: asked,
+  })
   return oneOf(answer, ['raised', 'stands'])
 }
 
@@ -81,23 +84,24 @@ export type PauseNeed = 'start' | 'follow'
 
 const ENTER = script(
   'enter-gate',
+  { keys: ['pause'], args: ['by', 'need', 'at', 'how'] },
   `
-local held = redis.call('HMGET', KEYS[1], 'operator', 'fault')
-local start = ARGV[2] == 'start'
+local held = redis.call('HMGET', pause, 'operator', 'fault')
+local start = need == 'start'
 if held[1] and start then return {'wait', held[1], held[2]} end
 local fault = held[2] and cjson.decode(held[2])
 if not fault then return {'go', held[1], held[2]} end
-local now, quota = tonumber(ARGV[3]), fault.reason == 'quota'
-local due = ARGV[4] == 'stopping' and fault.own or fault['until']
-if fault.probe ~= ARGV[1] then
+local now, quota = tonumber(at), fault.reason == 'quota'
+local due = how == 'stopping' and fault.own or fault['until']
+if fault.probe ~= by then
   if quota and not start then return {'go', held[1], held[2]} end
   if now < due then return {'wait', held[1], held[2]} end
   if fault.probe and now < fault.lease then return {'wait', held[1], held[2]} end
 end
-fault.probe = ARGV[1]
+fault.probe = by
 fault.lease = now + (quota and ${QUOTA_LEASE_MS} or ${LEASE_MS})
 local json = cjson.encode(fault)
-redis.call('HSET', KEYS[1], 'fault', json)
+redis.call('HSET', pause, 'fault', json)
 return {'probe', held[1], json}
 `,
 )
@@ -130,7 +134,7 @@ export async function enterGate(
   { by, need, stopping = false, now }: EnterEntry,
 ): Promise<Entered> {
   const how = stopping ? 'stopping' : 'as-asked'
-  const answer = await runScript(ledger, ENTER, [keys.pause], [by, need, now, how])
+  const answer = await runScript(ledger, ENTER, { pause: keys.pause, by, need, at: now, how })
   const [kind, ...fields] = Array.isArray(answer) ? answer : []
   return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
 }
@@ -138,10 +142,11 @@ export async function enterGate(
 // Not only the last probe's success counts: one that took longer than its lease is as good a proof.
 const CLEAR = script(
   'clear-fault',
+  { keys: ['pause'], args: ['since'] },
   `
-local json = redis.call('HGET', KEYS[1], 'fault')
-if not json or cjson.decode(json).since ~= tonumber(ARGV[1]) then return 'kept' end
-redis.call('HDEL', KEYS[1], 'fault')
+local json = redis.call('HGET', pause, 'fault')
+if not json or cjson.decode(json).since ~= tonumber(since) then return 'kept' end
+redis.call('HDEL', pause, 'fault')
 return 'cleared'
 `,
 )
@@ -152,17 +157,19 @@ export async function clearFault(
   keys: OrgKeys,
   since: number,
 ): Promise<'cleared' | 'kept'> {
-  return oneOf(await runScript(ledger, CLEAR, [keys.pause], [since]), ['cleared', 'kept'])
+  const answer = await runScript(ledger, CLEAR, { pause: keys.pause, since })
+  return oneOf(answer, ['cleared', 'kept'])
 }
 
 const LEAVE = script(
   'leave-gate',
+  { keys: ['pause'], args: ['by'] },
   `
-local json = redis.call('HGET', KEYS[1], 'fault')
+local json = redis.call('HGET', pause, 'fault')
 local fault = json and cjson.decode(json)
-if fault and fault.probe == ARGV[1] then
+if fault and fault.probe == by then
   fault.probe, fault.lease = nil, nil
-  redis.call('HSET', KEYS[1], 'fault', cjson.encode(fault))
+  redis.call('HSET', pause, 'fault', cjson.encode(fault))
 end
 return 'ok'
 `,
@@ -174,5 +181,5 @@ export async function leaveGate(
   keys: OrgKeys,
   by: string,
 ): Promise<void> {
-  await runScript(ledger, LEAVE, [keys.pause], [by])
+  await runScript(ledger, LEAVE, { pause: keys.pause, by })
 }

@@ -72,15 +72,16 @@ export async function pauseState(redis: RedisClient, keys: OrgKeys): Promise<Pau
 // Once asked for, aborting stays: another operator's plain pause must not undo it halfway.
 const PAUSE = script(
   'pause',
+  { keys: ['pause'], args: ['mode'] },
   `
-local known = redis.call('HGET', KEYS[1], 'operator')
+local known = redis.call('HGET', pause, 'operator')
 local operator = known and cjson.decode(known)
 if not operator then
   local time = redis.call('TIME')
   operator = { abort = false, since = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) }
 end
-operator.abort = operator.abort or ARGV[1] == 'abort'
-redis.call('HSET', KEYS[1], 'operator', cjson.encode(operator))
+operator.abort = operator.abort or mode == 'abort'
+redis.call('HSET', pause, 'operator', cjson.encode(operator))
 return 'ok'
 `,
 )
@@ -91,14 +92,14 @@ export async function pause(
   keys: OrgKeys,
   abort: boolean,
 ): Promise<void> {
-  await runScript(ledger, PAUSE, [keys.pause], [abort ? 'abort' : 'let-run'])
+  await runScript(ledger, PAUSE, { pause: keys.pause, mode: abort ? 'abort' : 'let-run' })
 }
 
-const RESUME = script('resume', `return redis.call('HDEL', KEYS[1], 'operator')`)
+const RESUME = script('resume', { keys: ['pause'] }, `return redis.call('HDEL', pause, 'operator')`)
 
 /** Takes an operator's pause back; a fault of the org stays until a probe succeeds. */
 export async function resume(ledger: LedgerConnection, keys: OrgKeys): Promise<void> {
-  await runScript(ledger, RESUME, [keys.pause], [])
+  await runScript(ledger, RESUME, { pause: keys.pause })
 }
 
 export function parseState([operator, fault]: readonly unknown[]): PauseState {

@@ -8,10 +8,11 @@ import { runScript, script } from './script.ts'
 // The first attempt's word stays; a later one is told what it was.
 const PIN_SOURCE = script(
   'pin-source',
+  { keys: ['request'], args: ['lot', 'field', 'value'] },
   `
-if redis.call('HGET', KEYS[1], 'lot') ~= ARGV[1] then return nil end
-redis.call('HSETNX', KEYS[1], ARGV[2], ARGV[3])
-return redis.call('HGET', KEYS[1], ARGV[2])
+if redis.call('HGET', request, 'lot') ~= lot then return nil end
+redis.call('HSETNX', request, field, value)
+return redis.call('HGET', request, field)
 `,
 )
 
@@ -32,11 +33,11 @@ export async function pinSource(
   { id, lot, pin }: { id: string; lot: string; pin: SourcePin },
 ): Promise<'same' | 'other' | 'stale'> {
   const { field, value } = pin
-  const args = [lot, field, JSON.stringify(value)]
+  const given = { request: keys.request(id), lot, field, value: JSON.stringify(value) }
   const json = z
     .string()
     .nullable()
-    .parse(await runScript(ledger, PIN_SOURCE, [keys.request(id)], args))
+    .parse(await runScript(ledger, PIN_SOURCE, given))
   if (json === null) return 'stale'
   const first: unknown = JSON.parse(json)
   return isSame(pin, first) ? 'same' : 'other'

@@ -10,42 +10,60 @@ import { oneOf, runScript, script } from './script.ts'
 import { SPENDING } from './spending.ts'
 
 // The source is never touched again, so a list that lies in the record goes from there.
-// KEYS from 8, ARGV from 13: order, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
+// `orders`: of each its name, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
 // carry rows again are numbered from `nextChunk` on.
 const PLANNED = script(
   'planned',
+  {
+    keys: ['request', 'lock', 'open', 'outbox', 'live', 'spent', 'unapproved', '...ingests'],
+    args: [
+      'token',
+      'lot',
+      'wanted',
+      'plan',
+      'nextChunk',
+      'canary',
+      'id',
+      'accepted',
+      'hourly',
+      'daily',
+      'approvalAbove',
+      'invalid',
+      '...orders',
+    ],
+  },
   `${TELL}${STAND}${SPENDING}
-if redis.call('HGET', KEYS[1], 'lot') ~= ARGV[2] then return 'stale' end
-local status = redis.call('HGET', KEYS[1], 'status')
+if redis.call('HGET', request, 'lot') ~= lot then return 'stale' end
+local status = redis.call('HGET', request, 'status')
 if status ~= 'planning' then
-  if redis.call('HEXISTS', KEYS[1], 'plan') == 0 then return 'stale' end
-  return status == 'awaiting-approval' and ARGV[3] == 'deleting' and 'parked' or 'ok'
+  if redis.call('HEXISTS', request, 'plan') == 0 then return 'stale' end
+  return status == 'awaiting-approval' and wanted == 'deleting' and 'parked' or 'ok'
 end
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
-local records, now = tonumber(ARGV[8]), thisBucket()
-local bucket, held = heldBy(KEYS[1])
-local perHour, perDay = tonumber(ARGV[9]), tonumber(ARGV[10])
-if records > held and waitFor(KEYS[6], records - held, perHour, perDay) ~= 0 then return 'over-budget' end
-local next, answer = ARGV[3], 'ok'
-if next == 'deleting' and ARGV[11] ~= '' then
-  if waitFor(KEYS[7], records, nil, tonumber(ARGV[11])) == 0 then spend(KEYS[7], now, records)
+if redis.call('GET', lock) ~= token then return 'lost' end
+local records, now = tonumber(accepted), thisBucket()
+local bucket, held = heldBy(request)
+local perHour, perDay = tonumber(hourly), tonumber(daily)
+if records > held and waitFor(spent, records - held, perHour, perDay) ~= 0 then return 'over-budget' end
+local next, answer = wanted, 'ok'
+if next == 'deleting' and approvalAbove ~= '' then
+  if waitFor(unapproved, records, nil, tonumber(approvalAbove)) == 0 then spend(unapproved, now, records)
   else next, answer = 'awaiting-approval', 'parked' end
 end
 if perHour or perDay then
-  spend(KEYS[6], bucket or now, records - held)
-  redis.call('HSET', KEYS[1], 'spent', (bucket or now) .. ' ' .. ARGV[8])
+  spend(spent, bucket or now, records - held)
+  redis.call('HSET', request, 'spent', (bucket or now) .. ' ' .. accepted)
 end
-redis.call('HSET', KEYS[1], 'status', next, 'plan', ARGV[4], 'nextChunk', ARGV[5], 'canary', ARGV[6],
+redis.call('HSET', request, 'status', next, 'plan', plan, 'nextChunk', nextChunk, 'canary', canary,
   'plannedAt', redis.call('TIME')[1])
-if ARGV[12] ~= '' then redis.call('HSET', KEYS[1], 'invalid', ARGV[12]) end
-redis.call('HDEL', KEYS[1], 'frame')
-tell(KEYS[1], KEYS[4], next)
-stand(KEYS[5], ARGV[7], KEYS[1], next)
-local at = 13
-for i = 8, #KEYS do
-  redis.call('HSET', KEYS[i], 'order', ARGV[at + 1])
-  for c = 1, tonumber(ARGV[at + 2]) do redis.call('HSET', KEYS[3], ARGV[at + 2 + c], ARGV[at]) end
-  at = at + 3 + tonumber(ARGV[at + 2])
+if invalid ~= '' then redis.call('HSET', request, 'invalid', invalid) end
+redis.call('HDEL', request, 'frame')
+tell(request, outbox, next)
+stand(live, id, request, next)
+local at = 1
+for _, ingest in ipairs(ingests) do
+  redis.call('HSET', ingest, 'order', orders[at + 1])
+  for c = 1, tonumber(orders[at + 2]) do redis.call('HSET', open, orders[at + 2 + c], orders[at]) end
+  at = at + 3 + tonumber(orders[at + 2])
 end
 return answer
 `,
@@ -92,40 +110,34 @@ export async function planned(
 ): Promise<PlanEntered> {
   const { id, lot, plan, invalid = null, orders, canary = 0, next, lock } = entry
   const { caller = null, limits = null, approvalAbove = null } = entry
-  const answer = await runScript(
-    ledger,
-    PLANNED,
-    [
-      keys.request(id),
-      keys.lock(lock.queue, lock.jobId),
-      keys.open(id),
-      keys.outbox,
-      keys.live,
-      keys.spent(caller),
-      keys.unapproved(caller),
-      ...orders.map(({ order }) => keys.ingest(order)),
-    ],
-    [
-      lock.token,
-      lot,
-      next,
-      JSON.stringify(plan),
-      nextChunk(orders),
-      canary,
-      id.toLowerCase(),
-      plan.accepted,
-      limits?.recordsPerHour ?? '',
-      limits?.recordsPerDay ?? '',
-      approvalAbove ?? '',
-      invalid === null ? '' : JSON.stringify(invalid),
-      ...orders.flatMap((order) => [
-        order.order,
-        JSON.stringify(order),
-        order.chunks.length,
-        ...order.chunks.map(chunkField),
-      ]),
-    ],
-  )
+  const answer = await runScript(ledger, PLANNED, {
+    request: keys.request(id),
+    lock: keys.lock(lock.queue, lock.jobId),
+    open: keys.open(id),
+    outbox: keys.outbox,
+    live: keys.live,
+    spent: keys.spent(caller),
+    unapproved: keys.unapproved(caller),
+    ingests: orders.map(({ order }) => keys.ingest(order)),
+    token: lock.token,
+    lot,
+    wanted: next,
+    plan: JSON.stringify(plan),
+    nextChunk: nextChunk(orders),
+    canary,
+    id: id.toLowerCase(),
+    accepted: plan.accepted,
+    hourly: limits?.recordsPerHour ?? '',
+    daily: limits?.recordsPerDay ?? '',
+    approvalAbove: approvalAbove ?? '',
+    invalid: invalid === null ? '' : JSON.stringify(invalid),
+    orders: orders.flatMap((order) => [
+      order.order,
+      JSON.stringify(order),
+      order.chunks.length,
+      ...order.chunks.map(chunkField),
+    ]),
+  })
   return oneOf(answer, PLAN_ENTERED)
 }
 

@@ -5,18 +5,19 @@ import type { OrgKeys } from './keys.ts'
 import type { IngestOrder, Progress } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// As in `save`, the first write does nothing. KEYS[3] is the request's record, where all chunks of the
+// As in `save`, the first write does nothing. `requests` is the request's record, where all chunks of the
 // job are of one request: of several, the counters do not tell whose rows failed.
 const SAVE_PROGRESS = script(
   'progress',
+  { keys: ['ingest', 'lock', '...requests'], args: ['token', 'json', 'records'] },
   `${RATIO}${SUSPECT}
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
-if redis.call('HEXISTS', KEYS[1], 'order') == 0 then return 'gone' end
-redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], 'progress', ARGV[2])
-local progress = cjson.decode(ARGV[2])
-if not KEYS[3] or progress.processed >= tonumber(ARGV[3]) then return 'ok' end
-return suspect(KEYS[3], KEYS[1], progress.processed, progress.failed) and 'suspect' or 'ok'
+if redis.call('GET', lock) ~= token then return 'lost' end
+if redis.call('HEXISTS', ingest, 'order') == 0 then return 'gone' end
+redis.call('HDEL', ingest, '')
+redis.call('HSET', ingest, 'progress', json)
+local progress = cjson.decode(json)
+if not requests[1] or progress.processed >= tonumber(records) then return 'ok' end
+return suspect(requests[1], ingest, progress.processed, progress.failed) and 'suspect' or 'ok'
 `,
 )
 
@@ -32,11 +33,13 @@ export async function saveProgress(
   const [request, ...others] = new Set(order.chunks.map((chunk) => chunk.request))
   const own = request === undefined || others.length > 0 ? [] : [keys.request(request)]
   const records = order.chunks.reduce((sum, { count }) => sum + count, 0)
-  const answer = await runScript(
-    ledger,
-    SAVE_PROGRESS,
-    [keys.ingest(order.order), keys.lock(lock.queue, lock.jobId), ...own],
-    [lock.token, JSON.stringify(progress), records],
-  )
+  const answer = await runScript(ledger, SAVE_PROGRESS, {
+    ingest: keys.ingest(order.order),
+    lock: keys.lock(lock.queue, lock.jobId),
+    requests: own,
+    token: lock.token,
+    json: JSON.stringify(progress),
+    records,
+  })
   return oneOf(answer, ['ok', 'suspect', 'lost', 'gone'])
 }

@@ -31,12 +31,13 @@ export async function orgRails(
 
 const CHANGE = script(
   'change-rails',
+  { keys: ['settings'], args: ['from', 'to', 'actor', 'reason'] },
   `${SIGN}
-if (redis.call('HGET', KEYS[1], '${RAILS_FIELD}') or '') ~= ARGV[1] then return 'other' end
-redis.call('HSET', KEYS[1], '${RAILS_FIELD}', ARGV[2])
-if ARGV[3] ~= '' then
-  redis.call('HDEL', KEYS[1], 'railsSetBy')
-  sign(KEYS[1], 'railsSetBy', ARGV[3], ARGV[4])
+if (redis.call('HGET', settings, '${RAILS_FIELD}') or '') ~= from then return 'other' end
+redis.call('HSET', settings, '${RAILS_FIELD}', to)
+if actor ~= '' then
+  redis.call('HDEL', settings, 'railsSetBy')
+  sign(settings, 'railsSetBy', actor, reason)
 end
 return 'changed'
 `,
@@ -56,8 +57,13 @@ export async function changeRails(
   { settings }: OrgKeys,
   { from, to, by }: RailsChange,
 ): Promise<'changed' | 'other'> {
-  const args = [from?.json ?? '', JSON.stringify(to), ...signatureArgs(by)]
-  return oneOf(await runScript(ledger, CHANGE, [settings], args), ['changed', 'other'])
+  const answer = await runScript(ledger, CHANGE, {
+    settings,
+    from: from?.json ?? '',
+    to: JSON.stringify(to),
+    ...signatureArgs(by),
+  })
+  return oneOf(answer, ['changed', 'other'])
 }
 
 /** What each of the requests is held to; those that have none, or are gone, are left out. */

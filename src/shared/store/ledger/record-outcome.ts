@@ -5,43 +5,44 @@ import type { OrgKeys } from './keys.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// KEYS from 3, of each chunk: open, ledger, record and flag of its request, then the orders that
-// carry rows again. ARGV from 2, of each chunk: field, outcome, not deleted, verdicts, how many
+// `chunkKeys`, of each chunk: open, ledger, record and flag of its request, then the orders that
+// carry rows again. `chunkArgs`, of each chunk: field, outcome, not deleted, verdicts, how many
 // orders, then field, name and JSON of each. All verdicts are entered before any request is judged,
 // and in the same step. What the counters of the job said last is compared with them.
 const RECORD = script(
   'record-outcome',
+  { keys: ['ingest', 'lock', '...chunkKeys'], args: ['token', '...chunkArgs'] },
   `${RATIO}${JUDGE}${SUSPECT}
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
-local progress = cjson.decode(redis.call('HGET', KEYS[1], 'progress') or '{}')
-if redis.call('DEL', KEYS[1]) == 0 then return {'gone'} end
-local chunks, requests, isShared, k, a = {}, {}, false, 3, 2
-while k <= #KEYS do
-  local open, ledger, request, cancel = KEYS[k], KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
-  local field, again, written = ARGV[a], tonumber(ARGV[a + 4]), 0
+if redis.call('GET', lock) ~= token then return {'lost'} end
+local progress = cjson.decode(redis.call('HGET', ingest, 'progress') or '{}')
+if redis.call('DEL', ingest) == 0 then return {'gone'} end
+local chunks, requests, isShared, k, a = {}, {}, false, 1, 1
+while k <= #chunkKeys do
+  local open, ledger, request, cancel = unpack(chunkKeys, k, k + 3)
+  local field, again, written = chunkArgs[a], tonumber(chunkArgs[a + 4]), 0
   if redis.call('HEXISTS', open, field) == 1 then
     local known = requests[request] or { open = open, cancel = cancel }
     if not requests[request] then
       known.isBad, known.rows = word(request, progress.processed or 0, progress.failed or 0)
       requests[request] = known
     end
-    written = redis.call('HSETNX', ledger, field, ARGV[a + 1])
+    written = redis.call('HSETNX', ledger, field, chunkArgs[a + 1])
     redis.call('HDEL', open, field)
     for i = 1, again do
       local at = a + 5 + 3 * (i - 1)
-      redis.call('HSET', open, ARGV[at], ARGV[at + 1])
-      redis.call('HSET', KEYS[k + 3 + i], 'order', ARGV[at + 2])
+      redis.call('HSET', open, chunkArgs[at], chunkArgs[at + 1])
+      redis.call('HSET', chunkKeys[k + 3 + i], 'order', chunkArgs[at + 2])
     end
-    redis.call('HINCRBY', request, 'bad', ARGV[a + 2])
-    redis.call('HINCRBY', request, 'judged', ARGV[a + 3])
+    redis.call('HINCRBY', request, 'bad', chunkArgs[a + 2])
+    redis.call('HINCRBY', request, 'judged', chunkArgs[a + 3])
   end
-  isShared = isShared or request ~= KEYS[5]
+  isShared = isShared or request ~= chunkKeys[3]
   chunks[#chunks + 1] = { written, redis.call('HLEN', open), cancel, request }
   k, a = k + 4 + again, a + 5 + 3 * again
 end
 for request, known in pairs(requests) do
   known.judgement = judge(request, known.open, known.cancel)
-  local isSuspect = redis.call('HGET', request, 'suspect') == KEYS[1]
+  local isSuspect = redis.call('HGET', request, 'suspect') == ingest
   if isSuspect then redis.call('HDEL', request, 'suspect') end
   if (isSuspect or known.isBad and not isShared) and known.judgement ~= 'pulled' then
     redis.call('HSET', request, 'refuted', known.rows)
@@ -95,16 +96,13 @@ export async function recordOutcome(
   entry: { order: string; outcomes: readonly ChunkResult[]; lock: JobLock },
 ): Promise<Recorded> {
   const { order, outcomes, lock } = entry
-  const answer = await runScript(
-    ledger,
-    RECORD,
-    [
-      keys.ingest(order),
-      keys.lock(lock.queue, lock.jobId),
-      ...outcomes.flatMap((result) => chunkKeys(keys, result)),
-    ],
-    [lock.token, ...outcomes.flatMap(chunkArgs)],
-  )
+  const answer = await runScript(ledger, RECORD, {
+    ingest: keys.ingest(order),
+    lock: keys.lock(lock.queue, lock.jobId),
+    chunkKeys: outcomes.flatMap((result) => chunkKeys(keys, result)),
+    token: lock.token,
+    chunkArgs: outcomes.flatMap(chunkArgs),
+  })
   const [word, ...flags] = Array.isArray(answer) ? answer : []
   const kind = oneOf(word, ['ok', 'lost', 'gone'])
   if (kind !== 'ok') return { kind }

@@ -1,9 +1,17 @@
 import { effect } from '../../base/effect.ts'
-import { bareScript, evaluateBare, type Script } from '../redis/bare-script.ts'
+import {
+  bareScript,
+  evaluateLists,
+  listsOf,
+  type Script,
+  type ScriptValues,
+  type Takes,
+} from '../redis/bare-script.ts'
 import { type LedgerConnection, OTHER_LEDGER } from './connection.ts'
 
 /** One atomic change of a ledger, which only the ledger that its caller has opened lets happen. */
-export interface LedgerScript extends Script {
+export interface LedgerScript<Key extends string = string, Arg extends string = string>
+  extends Script<Key, Arg> {
   readonly guarded: true
 }
 
@@ -19,8 +27,12 @@ do
 end
 `
 
-export function script(name: string, lua: string): LedgerScript {
-  return { ...bareScript(name, `${HEAD}${lua}`), guarded: true }
+export function script<const Key extends string, const Arg extends string = never>(
+  name: string,
+  takes: Takes<Key, Arg>,
+  lua: string,
+): LedgerScript<Key, Arg> {
+  return { ...bareScript(name, takes, lua, HEAD), guarded: true }
 }
 
 /**
@@ -28,25 +40,27 @@ export function script(name: string, lua: string): LedgerScript {
  *
  * @throws LedgerReplacedError where another is there now; nothing was changed
  */
-export function runScript(
+export function runScript<Key extends string, Arg extends string>(
   ledger: LedgerConnection,
-  script: LedgerScript,
-  keys: readonly string[],
-  args: readonly (string | number | Buffer)[],
+  script: LedgerScript<Key, Arg>,
+  given: ScriptValues<Key, Arg>,
 ): Promise<unknown> {
-  return effect(`redis:${script.name}`, () => evaluate(ledger, script, keys, args))
+  return effect(`redis:${script.name}`, () => evaluate(ledger, script, given))
 }
 
 /** The same unannounced, for what several callers share: each announces its own. */
-export async function evaluate(
+export async function evaluate<Key extends string, Arg extends string>(
   ledger: LedgerConnection,
-  script: LedgerScript,
-  keys: readonly string[],
-  args: readonly (string | number | Buffer)[],
+  script: LedgerScript<Key, Arg>,
+  given: ScriptValues<Key, Arg>,
 ): Promise<unknown> {
   const { generation } = await ledger.identity()
+  const { keys, args } = listsOf(script.takes, given)
   try {
-    return await evaluateBare(ledger.redis, script, [...keys, ledger.key], [...args, generation])
+    return await evaluateLists(ledger.redis, script, {
+      keys: [...keys, ledger.key],
+      args: [...args, generation],
+    })
   } catch (error) {
     throw ledger.mismatchIn(error) ?? error
   }

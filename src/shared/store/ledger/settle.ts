@@ -7,31 +7,58 @@ import { oneOf, runScript, script } from './script.ts'
 import { SPENDING } from './spending.ts'
 import { BURY } from './tombstone.ts'
 
-// KEYS from 11: ingest orders that will never be sent; what is being deleted may be sent already.
+// `orders`: ingest orders that will never be sent; what is being deleted may be sent already.
 // Freeing comes first: where Redis is full, a script that has begun to write is let through, and
 // settling is what makes room.
 const SETTLE = script(
   'settle',
+  {
+    keys: [
+      'request',
+      'live',
+      'open',
+      'ledger',
+      'cancel',
+      'outbox',
+      'spent',
+      'unfiled',
+      'folders',
+      'tombstone',
+      '...orders',
+    ],
+    args: [
+      'id',
+      'ending',
+      'receipt',
+      'from',
+      'unsentToo',
+      'plan',
+      'lot',
+      'retention',
+      'folder',
+      'idempotency',
+    ],
+  },
   `${TELL}${SPENDING}${FILE}${BURY}
-local status = redis.call('HGET', KEYS[1], 'status')
+local status = redis.call('HGET', request, 'status')
 if not status then return 'unknown' end
-if redis.call('HEXISTS', KEYS[1], 'receipt') == 1 then return 'already' end
-if not string.find(ARGV[4], '|' .. status .. '|', 1, true) then return 'not-due' end
-local unsent = ARGV[5] == 'drop' and status ~= 'deleting'
-if not unsent and redis.call('HLEN', KEYS[3]) > 0 then return 'not-due' end
-if ARGV[7] ~= '' and redis.call('HGET', KEYS[1], 'lot') ~= ARGV[7] then return 'not-due' end
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('DEL', KEYS[3], KEYS[4], KEYS[5])
-redis.call('HDEL', KEYS[1], 'frame', 'guards')
-for i = 11, #KEYS do redis.call('DEL', KEYS[i]) end
-redis.call('HSET', KEYS[1], 'status', ARGV[2], 'receipt', ARGV[3])
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'plan', ARGV[6]) end
-bury(KEYS[10], KEYS[1], ARGV[2], ARGV[8] + ARGV[10])
-redis.call('EXPIRE', KEYS[1], ARGV[8])
-local bucket, held = heldBy(KEYS[1])
-if bucket and status ~= 'deleting' then spend(KEYS[7], bucket, -held) end
-file(KEYS[8], KEYS[9], ARGV[1], ARGV[9], ARGV[8])
-tell(KEYS[1], KEYS[6], ARGV[2])
+if redis.call('HEXISTS', request, 'receipt') == 1 then return 'already' end
+if not string.find(from, '|' .. status .. '|', 1, true) then return 'not-due' end
+local unsent = unsentToo == 'drop' and status ~= 'deleting'
+if not unsent and redis.call('HLEN', open) > 0 then return 'not-due' end
+if lot ~= '' and redis.call('HGET', request, 'lot') ~= lot then return 'not-due' end
+redis.call('ZREM', live, id)
+redis.call('DEL', open, ledger, cancel)
+redis.call('HDEL', request, 'frame', 'guards')
+for _, order in ipairs(orders) do redis.call('DEL', order) end
+redis.call('HSET', request, 'status', ending, 'receipt', receipt)
+if plan ~= '' then redis.call('HSET', request, 'plan', plan) end
+bury(tombstone, request, ending, retention + idempotency)
+redis.call('EXPIRE', request, retention)
+local bucket, held = heldBy(request)
+if bucket and status ~= 'deleting' then spend(spent, bucket, -held) end
+file(unfiled, folders, id, folder, retention)
+tell(request, outbox, ending)
 return 'settled'
 `,
 )
@@ -68,34 +95,28 @@ export async function settle(
   const { receipt, from, plan = null, lot = '', unsent, caller = null } = settlement
   const { results, retentionSeconds, idempotencySeconds } = settlement
   const { id } = receipt
-  const answer = await runScript(
-    ledger,
-    SETTLE,
-    [
-      keys.request(id),
-      keys.live,
-      keys.open(id),
-      keys.ledger(id),
-      keys.cancel(id),
-      keys.outbox,
-      keys.spent(caller),
-      keys.unfiled(results),
-      keys.folders(results),
-      keys.tombstone(id),
-      ...(unsent ?? []).map((order) => keys.ingest(order)),
-    ],
-    [
-      id.toLowerCase(),
-      receipt.status,
-      JSON.stringify(receipt),
-      `|${from.join('|')}|`,
-      unsent === undefined ? 'keep' : 'drop',
-      plan === null ? '' : JSON.stringify(plan),
-      lot,
-      retentionSeconds,
-      id,
-      idempotencySeconds,
-    ],
-  )
+  const answer = await runScript(ledger, SETTLE, {
+    request: keys.request(id),
+    live: keys.live,
+    open: keys.open(id),
+    ledger: keys.ledger(id),
+    cancel: keys.cancel(id),
+    outbox: keys.outbox,
+    spent: keys.spent(caller),
+    unfiled: keys.unfiled(results),
+    folders: keys.folders(results),
+    tombstone: keys.tombstone(id),
+    orders: (unsent ?? []).map((order) => keys.ingest(order)),
+    id: id.toLowerCase(),
+    ending: receipt.status,
+    receipt: JSON.stringify(receipt),
+    from: `|${from.join('|')}|`,
+    unsentToo: unsent === undefined ? 'keep' : 'drop',
+    plan: plan === null ? '' : JSON.stringify(plan),
+    lot,
+    retention: retentionSeconds,
+    folder: id,
+    idempotency: idempotencySeconds,
+  })
   return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])
 }

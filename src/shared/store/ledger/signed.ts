@@ -15,8 +15,8 @@ end
 `
 
 /** The arguments that the script's `sign` is given. */
-export function signatureArgs(by: Signature | null | undefined): readonly [string, string] {
-  return [by?.actor ?? '', by?.reason ?? '']
+export function signatureArgs(by: Signature | null | undefined) {
+  return { actor: by?.actor ?? '', reason: by?.reason ?? '' }
 }
 
 const storedSchema = z.object({

@@ -10,9 +10,10 @@ import { runScript, script } from './script.ts'
 
 const HAND_BACK = script(
   'hand-back',
+  { keys: ['begun', 'lock'], args: ['token', 'counter'] },
   `
-if redis.call('GET', KEYS[2]) == ARGV[1] and redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.call('HSET', KEYS[1], ARGV[2], 0)
+if redis.call('GET', lock) == token and redis.call('EXISTS', begun) == 1 then
+  redis.call('HSET', begun, counter, 0)
 end
 return 'ok'
 `,
@@ -21,9 +22,10 @@ return 'ok'
 // The lock is another's by now: only our own start is taken back.
 const FORGIVE = script(
   'forgive',
+  { keys: ['begun'], args: ['counter'] },
   `
-local count = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
-if count > 0 then redis.call('HSET', KEYS[1], ARGV[1], count - 1) end
+local count = tonumber(redis.call('HGET', begun, counter) or '0')
+if count > 0 then redis.call('HSET', begun, counter, count - 1) end
 return 'ok'
 `,
 )
@@ -56,7 +58,7 @@ export async function forgiveOrder(
   keys: OrgKeys,
   order: string,
 ): Promise<void> {
-  await runScript(ledger, FORGIVE, [keys.ingest(order)], ['starts'])
+  await runScript(ledger, FORGIVE, { begun: keys.ingest(order), counter: 'starts' })
 }
 
 /** The same for a planning attempt. */
@@ -65,7 +67,7 @@ export async function forgivePlanning(
   keys: OrgKeys,
   id: string,
 ): Promise<void> {
-  await runScript(ledger, FORGIVE, [keys.request(id)], ['plans'])
+  await runScript(ledger, FORGIVE, { begun: keys.request(id), counter: 'plans' })
 }
 
 async function handBack(
@@ -75,6 +77,6 @@ async function handBack(
   counter: 'starts' | 'plans',
   lock: JobLock,
 ): Promise<void> {
-  const lockKey = keys.lock(lock.queue, lock.jobId)
-  await runScript(ledger, HAND_BACK, [key, lockKey], [lock.token, counter])
+  const { queue, jobId, token } = lock
+  await runScript(ledger, HAND_BACK, { begun: key, lock: keys.lock(queue, jobId), token, counter })
 }

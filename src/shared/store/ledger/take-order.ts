@@ -8,14 +8,15 @@ import { runScript, script } from './script.ts'
 // Waiting is not counted: it lasts for hours, and deploys would add up.
 const TAKE = script(
   'take-order',
+  { keys: ['ingest', 'lock'], args: ['token'] },
   `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return {'lost'} end
-local order = redis.call('HGET', KEYS[1], 'order')
+if redis.call('GET', lock) ~= token then return {'lost'} end
+local order = redis.call('HGET', ingest, 'order')
 if not order then return {'gone'} end
-local checkpoint = redis.call('HGET', KEYS[1], 'checkpoint') or ''
+local checkpoint = redis.call('HGET', ingest, 'checkpoint') or ''
 local starts = 0
 if checkpoint == '' or cjson.decode(checkpoint).step ~= 'wait' then
-  starts = redis.call('HINCRBY', KEYS[1], 'starts', 1)
+  starts = redis.call('HINCRBY', ingest, 'starts', 1)
 end
 return {'taken', order, checkpoint, starts}
 `,
@@ -40,12 +41,11 @@ export async function takeOrder(
   order: string,
   lock: JobLock,
 ): Promise<Taken> {
-  const answer = await runScript(
-    ledger,
-    TAKE,
-    [keys.ingest(order), keys.lock(lock.queue, lock.jobId)],
-    [lock.token],
-  )
+  const answer = await runScript(ledger, TAKE, {
+    ingest: keys.ingest(order),
+    lock: keys.lock(lock.queue, lock.jobId),
+    token: lock.token,
+  })
   const [kind, json, checkpoint, starts] = Array.isArray(answer) ? answer : []
   if (kind === 'lost' || kind === 'gone') return { kind }
   return {

@@ -1,24 +1,94 @@
 import { createHash } from 'node:crypto'
 import type { RedisClient } from './redis.ts'
 
+/**
+ * Lua scripts with named keys and arguments. A script says what it takes, its text reads these names
+ * as local variables, and a call gives a value for each. The last key or argument may be a list,
+ * written `...names`; in Lua it is a table.
+ */
+export interface Takes<Key extends string = string, Arg extends string = string> {
+  readonly keys: readonly Key[]
+  readonly args?: readonly Arg[]
+}
+
 /** One atomic change: Lua, sent by its digest and loaded on the first call. */
-export interface Script {
+export interface Script<Key extends string = string, Arg extends string = string> {
   readonly name: string
+  readonly takes: Takes<Key, Arg>
   readonly lua: string
   readonly sha1: string
 }
 
-/** A script that belongs to no ledger: those of a ledger are made by `ledger/script.ts`. */
-export function bareScript(name: string, lua: string): Script {
-  return { name, lua, sha1: createHash('sha1').update(lua).digest('hex') }
+export type Argument = string | number | Buffer
+
+type Named<Name extends string, Value> = {
+  readonly [One in Name as One extends `...${infer List}` ? List : One]: One extends `...${string}`
+    ? readonly Value[]
+    : Value
+}
+
+/** What a call gives a script: a value for each of its names. */
+export type ScriptValues<Key extends string, Arg extends string> = Named<Key, string> &
+  Named<Arg, Argument>
+
+/**
+ * A script that belongs to no ledger: those of a ledger are made by `ledger/script.ts`.
+ *
+ * @param head Lua that runs before the names are known
+ */
+export function bareScript<const Key extends string, const Arg extends string = never>(
+  name: string,
+  takes: Takes<Key, Arg>,
+  body: string,
+  head = '',
+): Script<Key, Arg> {
+  const locals = `${localsFrom('KEYS', takes.keys)}${localsFrom('ARGV', takes.args ?? [])}`
+  const lua = `${head}${locals}${body}`
+  return { name, takes, lua, sha1: createHash('sha1').update(lua).digest('hex') }
+}
+
+/** `local request, live = unpack(KEYS, 1, 2)`, and a loop for a list: `unpack` takes 8,000 at most. */
+function localsFrom(table: 'KEYS' | 'ARGV', names: readonly string[]): string {
+  const single = names.filter((name) => !name.startsWith('...'))
+  const list = names.find((name) => name.startsWith('...'))?.slice(3)
+  const count = single.length
+  return [
+    count === 0 ? '' : `local ${single.join(', ')} = unpack(${table}, 1, ${count})\n`,
+    list === undefined
+      ? ''
+      : `local ${list} = {}\nfor i = ${count + 1}, #${table} do ${list}[i - ${count}] = ${table}[i] end\n`,
+  ].join('')
 }
 
 /** Runs a script; a server that does not know it yet (restart, failover) is sent the text. */
-export async function evaluateBare(
+export function evaluateBare<Key extends string, Arg extends string>(
   redis: RedisClient,
-  { lua, sha1 }: Script,
-  keys: readonly string[],
-  args: readonly (string | number | Buffer)[],
+  script: Script<Key, Arg>,
+  given: ScriptValues<Key, Arg>,
+): Promise<unknown> {
+  return evaluateLists(redis, script, listsOf(script.takes, given))
+}
+
+interface Lists {
+  readonly keys: readonly string[]
+  readonly args: readonly Argument[]
+}
+
+/** The values in the order of their names, as EVAL takes them. */
+export function listsOf<Key extends string, Arg extends string>(
+  { keys, args = [] }: Takes<Key, Arg>,
+  given: ScriptValues<Key, Arg>,
+): Lists {
+  const values = new Map<string, Argument | readonly Argument[]>(Object.entries(given))
+  const inOrder = (names: readonly string[]) =>
+    names.flatMap((name) => values.get(name.replace('...', '')) ?? [])
+  return { keys: inOrder(keys).map(String), args: inOrder(args) }
+}
+
+export async function evaluateLists(
+  redis: RedisClient,
+  { lua, sha1 }: Pick<Script, 'lua' | 'sha1'>,
+  { keys, args }: Lists,
 ): Promise<unknown> {
   try {
     return await redis.evalsha(sha1, keys.length, ...keys, ...args)

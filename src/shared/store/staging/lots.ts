@@ -33,22 +33,23 @@ export function lotName({ request, lot }: Lot): string {
 // that the sweep does not know. Its time is Redis's: the sweep compares it with that.
 const APPEND = script(
   'stage',
+  { keys: ['frames', 'staged'], args: ['place', 'frame', 'name', 'chunk', 'now'] },
   `
-local at = tonumber(ARGV[1])
-local length = redis.call('LLEN', KEYS[1])
-if length == at + 1 and redis.call('LINDEX', KEYS[1], at) == ARGV[2] then return 'appended' end
+local at = tonumber(place)
+local length = redis.call('LLEN', frames)
+if length == at + 1 and redis.call('LINDEX', frames, at) == frame then return 'appended' end
 if length ~= at then return 'damaged' end
-local known = redis.call('HGET', KEYS[2], ARGV[3])
-local first, chunks = tonumber(ARGV[4]), tonumber(ARGV[4]) + 1
+local known = redis.call('HGET', staged, name)
+local first, chunks = tonumber(chunk), tonumber(chunk) + 1
 if known then
   known = cjson.decode(known)
   first, chunks = math.min(first, known.first), math.max(chunks, known.chunks)
 end
-local touched = ARGV[5]
+local touched = now
 if touched == '' then touched = string.format('%d', redis.call('TIME')[1] * 1000) end
-redis.call('HSET', KEYS[2], ARGV[3],
+redis.call('HSET', staged, name,
   string.format('{"first":%d,"chunks":%d,"touchedAt":%s}', first, chunks, touched))
-redis.call('RPUSH', KEYS[1], ARGV[2])
+redis.call('RPUSH', frames, frame)
 return 'appended'
 `,
 )
@@ -56,10 +57,11 @@ return 'appended'
 // UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
 const DROP = script(
   'drop-lot',
+  { keys: ['staged', '...lists'], args: ['name', 'entry'] },
   `
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'changed' end
-for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
-redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('HGET', staged, name) ~= entry then return 'changed' end
+for _, list in ipairs(lists) do redis.call('UNLINK', list) end
+redis.call('HDEL', staged, name)
 return 'dropped'
 `,
 )
@@ -78,8 +80,15 @@ export async function appendFrame(
   { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number | null },
 ): Promise<void> {
   const key = keys.frames(lot.request, lot.lot, chunk)
-  const args = [at, frame, lotName(lot), chunk, now ?? '']
-  const answer = await runScript(ledger, APPEND, [key, keys.staged], args)
+  const answer = await runScript(ledger, APPEND, {
+    frames: key,
+    staged: keys.staged,
+    place: at,
+    frame,
+    name: lotName(lot),
+    chunk,
+    now: now ?? '',
+  })
   if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
     throw new StagingError(
       `${key}: expected the ${at} frames that were staged, found others. ` +
@@ -103,7 +112,7 @@ export async function dropLot(ledger: LedgerConnection, keys: OrgKeys, lot: Lot)
     const lists = Array.from({ length: chunks - first }, (_, index) =>
       keys.frames(lot.request, lot.lot, first + index),
     )
-    const answer = await runScript(ledger, DROP, [keys.staged, ...lists], [name, entry])
+    const answer = await runScript(ledger, DROP, { staged: keys.staged, lists, name, entry })
     if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
   }
 }

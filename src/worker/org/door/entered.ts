@@ -33,10 +33,11 @@ export async function enteredBefore(
 // does nothing. BullMQ fills `returnvalue` of jobs that complete; one that fails has it from here.
 const ENTERED = script(
   'entered',
+  { keys: ['job', 'lock'], args: ['token', 'entry', 'data', 'answer'] },
   `
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 'lost' end
-redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], '${FIELD}', ARGV[2], 'data', ARGV[3], 'returnvalue', ARGV[4])
+if redis.call('GET', lock) ~= token then return 'lost' end
+redis.call('HDEL', job, '')
+redis.call('HSET', job, '${FIELD}', entry, 'data', data, 'returnvalue', answer)
 return 'ok'
 `,
 )
@@ -55,17 +56,14 @@ export async function markEntered(
 ): Promise<void> {
   const [queue, id] = [job.queueName, job.id ?? '']
   const entered: Entered = { request, refusal }
-  const answer = await runScript(
-    connection,
-    ENTERED,
-    [keys.job(queue, id), keys.lock(queue, id)],
-    [
-      token,
-      JSON.stringify(entered),
-      JSON.stringify({ request }),
-      JSON.stringify({ request, status }),
-    ],
-  )
+  const answer = await runScript(connection, ENTERED, {
+    job: keys.job(queue, id),
+    lock: keys.lock(queue, id),
+    token,
+    entry: JSON.stringify(entered),
+    data: JSON.stringify({ request }),
+    answer: JSON.stringify({ request, status }),
+  })
   if (oneOf(answer, ['ok', 'lost']) === 'lost')
     throw new NotOursError('Another worker has the job.')
 }

@@ -10,12 +10,14 @@ import type { QueueName } from '../../../shared/store/queues/queues.ts'
 //
 // A delayed job's score is its time in milliseconds * 4096 and a counter.
 //
-// KEYS: wait, prioritized, delayed, active, meta. ARGV: prefix of the job keys, token, lock in
-// milliseconds, jobs at most, then job ids.
+// `prefix` is that of the job keys.
 const TAKE_JOBS = script(
   'take-jobs',
+  {
+    keys: ['wait', 'prioritized', 'delayed', 'active', 'meta'],
+    args: ['prefix', 'token', 'lockMs', 'most', '...ids'],
+  },
   `
-local wait, prioritized, delayed, active, meta = unpack(KEYS, 1, 5)
 local paused, window = unpack(redis.call('HMGET', meta, 'paused', 'concurrency'))
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
@@ -29,14 +31,14 @@ local function outOfLine(id)
     or (isDue(id) and redis.call('ZREM', delayed, id) == 1)
 end
 local taken = {}
-for at = 5, #ARGV do
-  if #taken == tonumber(ARGV[4]) then break end
-  local id, job = ARGV[at], ARGV[1] .. ARGV[at]
+for _, id in ipairs(ids) do
+  if #taken == tonumber(most) then break end
+  local job = prefix .. id
   if redis.call('EXISTS', job) == 1 and redis.call('EXISTS', job .. ':lock') == 0 then
     local isLeft = redis.call('LPOS', active, id)
     if isLeft or outOfLine(id) then
       if not isLeft then redis.call('LPUSH', active, id) end
-      redis.call('SET', job .. ':lock', ARGV[2], 'PX', ARGV[3])
+      redis.call('SET', job .. ':lock', token, 'PX', lockMs)
       redis.call('HSET', job, 'processedOn', string.format('%.0f', now), 'delay', 0)
       redis.call('HINCRBY', job, 'ats', 1)
       taken[#taken + 1] = { id, isLeft and 'left' or 'waiting' }
@@ -67,18 +69,18 @@ export async function takeJobs(
   { queue, token, lockMs, most, ids }: TakeEntry,
 ): Promise<readonly TakenJob[]> {
   if (most < 1 || ids.length === 0) return []
-  const answer = await evaluate(
-    connection,
-    TAKE_JOBS,
-    [
-      keys.jobs(queue, 'wait'),
-      keys.jobs(queue, 'prioritized'),
-      keys.jobs(queue, 'delayed'),
-      keys.jobs(queue, 'active'),
-      keys.job(queue, 'meta'),
-    ],
-    [keys.job(queue, ''), token, lockMs, most, ...ids],
-  )
+  const answer = await evaluate(connection, TAKE_JOBS, {
+    wait: keys.jobs(queue, 'wait'),
+    prioritized: keys.jobs(queue, 'prioritized'),
+    delayed: keys.jobs(queue, 'delayed'),
+    active: keys.jobs(queue, 'active'),
+    meta: keys.job(queue, 'meta'),
+    prefix: keys.job(queue, ''),
+    token,
+    lockMs,
+    most,
+    ids,
+  })
   return takenSchema.parse(answer).map(([id, from]) => ({ id, wasLeft: from === 'left' }))
 }
 

@@ -27,14 +27,32 @@ test('a server that has lost its scripts is sent them again, and the book is sti
 test('bytes go into a script as they are', async (t) => {
   const { connection } = openLedger(t, server)
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-  const length = script('length', `return #ARGV[1] .. ':' .. string.byte(ARGV[1], 256)`)
-  assert.equal(await runScript(connection, length, [], [bytes]), '256:255')
+  const length = script(
+    'length',
+    { keys: [], args: ['bytes'] },
+    `return #bytes .. ':' .. string.byte(bytes, 256)`,
+  )
+  assert.equal(await runScript(connection, length, { bytes }), '256:255')
+})
+
+test('a script reads its keys and arguments by name, lists among them', async (t) => {
+  const { connection } = openLedger(t, server)
+  const all = script(
+    'all',
+    { keys: ['first', '...others'], args: ['word', '...words'] },
+    `return { first, #others, others[2], word, #words, words[9000] }`,
+  )
+  const words = Array.from({ length: 9000 }, (_, index) => `w${index}`)
+  assert.deepEqual(
+    await runScript(connection, all, { first: '{t}1', others: ['{t}2', '{t}3'], word: 'a', words }),
+    ['{t}1', 2, '{t}3', 'a', 9000, 'w8999'],
+  )
 })
 
 test('a mistake in a script reaches the caller', async (t) => {
   const { connection } = openLedger(t, server)
   await assert.rejects(
-    runScript(connection, script('mistake', 'return nothing()'), [], []),
+    runScript(connection, script('mistake', { keys: [] }, 'return nothing()'), {}),
     /nothing/,
   )
 })
