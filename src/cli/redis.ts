@@ -25,7 +25,7 @@ export interface RedisHere {
   close(): Promise<void>
 }
 
-export class RedisUnreachableError extends ExpungeError {
+class RedisUnreachableError extends ExpungeError {
   readonly code = 'REDIS_UNREACHABLE'
 }
 

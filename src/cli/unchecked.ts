@@ -3,7 +3,7 @@ import { UsageError } from './exit.ts'
 import { counted } from './render/numbers.ts'
 
 /** How somebody was asked, or was not. */
-export interface Consent {
+interface Consent {
   readonly yes?: true
   readonly acceptUnchecked?: true
 }

@@ -23,7 +23,7 @@ const PATIENCE = { freshMs: 2_000, withinMs: 2_000 }
 
 const DOWN: GaugeReadings = { redisUp: [{ labels: {}, value: 0 }] }
 
-export interface SharedMetricsOptions {
+interface SharedMetricsOptions {
   readonly redis: RedisConfig
   /** Orgs of the configuration. Others are known once a worker has worked for them. */
   readonly configured: readonly string[]
@@ -32,7 +32,7 @@ export interface SharedMetricsOptions {
   readonly patience?: typeof PATIENCE
 }
 
-export interface SharedMetrics {
+interface SharedMetrics {
   readonly read: ReadGauges
   close(): void
 }

@@ -6,7 +6,7 @@ import { refuse } from './reply.ts'
 const OPERATIONS = ['insert', 'update', 'upsert', 'delete', 'hardDelete'] as const
 const DELIMITER_NAMES = ['COMMA', 'BACKQUOTE', 'CARET', 'PIPE', 'SEMICOLON', 'TAB'] as const
 
-export interface CreateRules {
+interface CreateRules {
   readonly objects: readonly DeletableObject[]
   readonly allowHardDelete: boolean
   readonly strictFields: boolean

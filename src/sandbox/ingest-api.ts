@@ -14,7 +14,7 @@ import type { SandboxSettings } from './settings.ts'
 import type { Uploads } from './uploads.ts'
 import type { Verdicts } from './verdicts.ts'
 
-export interface IngestDeps {
+interface IngestDeps {
   readonly jobs: Jobs
   readonly referee: Referee
   readonly verdicts: Verdicts

@@ -3,7 +3,7 @@ import type { Job } from './job.ts'
 import type { Jobs } from './jobs.ts'
 import { finish, inspectUpload, type ProcessingDeps, processJob } from './processing.ts'
 
-export type JobRunnerDeps = Omit<ProcessingDeps, 'prefixOf' | 'vanish' | 'signal'> & {
+type JobRunnerDeps = Omit<ProcessingDeps, 'prefixOf' | 'vanish' | 'signal'> & {
   readonly jobs: Jobs
   readonly objects: readonly DeletableObject[]
 }

@@ -37,7 +37,7 @@ export interface JobRequest {
 }
 
 /** Where the one upload of a job stands. */
-export type Content =
+type Content =
   | { readonly kind: 'none' }
   | { readonly kind: 'receiving' }
   | { readonly kind: 'stored'; readonly upload: Upload }

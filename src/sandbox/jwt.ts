@@ -9,7 +9,7 @@ const AUDIENCES = ['https://login.salesforce.com', 'https://test.salesforce.com'
 /** Seconds since the epoch reach it in the year 5138; clients that write more mean milliseconds. */
 const MILLISECONDS_FROM = 1e11
 
-export interface AssertionRules {
+interface AssertionRules {
   /** The consumer key that must have issued it. */
   readonly clientId: string
   /** Checks the signature where given. */

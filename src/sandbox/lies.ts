@@ -6,7 +6,7 @@ import { labelled } from './spoilt.ts'
 
 /** Answers that are well-formed and not so: the call was carried out, and something else is told. */
 
-export type Lie = Extract<CallAction, { do: 'lie' }>
+type Lie = Extract<CallAction, { do: 'lie' }>
 
 const RESULTS: readonly string[] = RESULT_FILES
 

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Reply } from './reply.ts'
 
-export interface RespondOptions {
+interface RespondOptions {
   /** The client takes gzip and the sandbox is set to send it. */
   readonly gzip: boolean
   /** Break the connection after so many bytes of the body. */

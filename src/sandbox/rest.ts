@@ -8,7 +8,7 @@ import type { Quota } from './quota.ts'
 import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
 import { soapLogin } from './soap-login.ts'
 
-export interface RestDeps extends QueryDeps {
+interface RestDeps extends QueryDeps {
   readonly auth: Auth
   readonly quota: Quota
   readonly ingest: IngestApi

@@ -11,7 +11,7 @@ import { DELETED, MALFORMED_ID, OBJECT, UNPROCESSED, VALUE, type Verdicts } from
 
 export type ResultKind = 'successfulResults' | 'failedResults' | 'unprocessedRecords'
 
-export interface ResultOptions {
+interface ResultOptions {
   readonly shuffle: boolean
   readonly verdicts: Verdicts
 }

@@ -40,7 +40,7 @@ export interface CompiledRules {
   readonly rules: readonly CompiledRule[]
 }
 
-export class CompiledRule {
+class CompiledRule {
   readonly verdict: number
   readonly #ids: IdSet | undefined
   readonly #threshold: number

@@ -10,7 +10,7 @@ import { closed, respond } from './respond.ts'
 import { pausing, scripted, shortened } from './spoilt.ts'
 import { UploadCut } from './upload.ts'
 
-export interface ServerDeps {
+interface ServerDeps {
   readonly faults: Faults
   readonly referee: Referee
   readonly settings: { readonly gzipResults: boolean }

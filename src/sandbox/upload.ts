@@ -17,7 +17,7 @@ export interface Upload {
   readonly hasCarriageReturn: boolean
 }
 
-export interface Receiving {
+interface Receiving {
   readonly body: AsyncIterable<Uint8Array>
   readonly file: string
   readonly lineEnding: 'LF' | 'CRLF'

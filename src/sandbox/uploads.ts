@@ -9,7 +9,7 @@ import { receiveUpload, type Upload } from './upload.ts'
 /** What a careful client sends at most: 100 MB raw, which base64 turns into less than 150 MB. */
 const CAREFUL_BYTES = 100_000_000
 
-export interface UploadRules {
+interface UploadRules {
   readonly directory: string
   readonly maxUploadBytes: number
 }

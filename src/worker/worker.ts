@@ -29,7 +29,7 @@ import {
   type WorkerParts,
 } from './org/org-worker.ts'
 
-export interface WorkerOptions {
+interface WorkerOptions {
   readonly config: Config
   readonly redis: RedisConfig
   readonly metrics: Metrics

@@ -20,7 +20,7 @@ import type { Patiently } from '../run/patience.ts'
 import { workingAlone } from '../run/prepare.ts'
 
 /** A cancellation that this process has to carry out, since nobody else works on the request. */
-export interface EndingHere {
+interface EndingHere {
   readonly place: OrgHere
   readonly id: string
   /** Absolute: where the `run` that began the request keeps its results. */

@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises'
 import { to18 } from '../../shared/contract/record-id.ts'
 
 /** What was written. */
-export interface Contacts {
+interface Contacts {
   readonly rows: number
   readonly invalid: number
   readonly duplicate: number

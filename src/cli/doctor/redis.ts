@@ -20,7 +20,7 @@ import { bytes, counted, percent } from '../render/numbers.ts'
 import type { Screen } from '../screen.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
-export interface RedisChecked {
+interface RedisChecked {
   readonly findings: readonly Finding[]
   /** Null where there is none to ask (yet). */
   readonly client: RedisClient | null
@@ -75,7 +75,7 @@ function unreachable(shown: string, error: unknown): Finding {
 }
 
 /** What the server's ACL lets this user do. */
-export function judgeRights({ needed, useful }: MissingRights): Finding {
+function judgeRights({ needed, useful }: MissingRights): Finding {
   const advice = (rules: readonly string[]) =>
     `ACL SETUSER with: ${rules.join(' ')} (see docs/deployment.md).`
   if (needed.length > 0) {

@@ -36,7 +36,7 @@ export interface EmbeddedRedis {
   stop(): Promise<void>
 }
 
-export interface EmbeddedRedisOptions {
+interface EmbeddedRedisOptions {
   /** The folder of the data, the socket and the log; `EXPUNGE_HOME` of the configuration. */
   readonly home: string
   readonly env: Env

@@ -1,6 +1,6 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
 
-export type EmbeddedRedisErrorCode =
+type EmbeddedRedisErrorCode =
   /** Neither on the PATH nor from a package; the message says what to install. */
   | 'REDIS_SERVER_NOT_FOUND'
   /** Another process owns this home. */

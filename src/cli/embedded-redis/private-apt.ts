@@ -10,7 +10,7 @@ const run = promisify(execFile)
 /** Milliseconds: a slow line, and the wait for another process that downloads. */
 export const PATIENCE = 300_000
 
-export interface PrivateApt {
+interface PrivateApt {
   /** Gives what went wrong. */
   update(): Promise<string[]>
   /** Unpacks the package and, unless it is to be alone, whatever it needs that this machine lacks. */

@@ -13,9 +13,9 @@ export interface OrgHere extends Entrance {
 }
 
 /** What a visitor finds; null where this machine never had a request. */
-export type OrgVisit<T> = (place: OrgHere | null, home: string) => Promise<T>
+type OrgVisit<T> = (place: OrgHere | null, home: string) => Promise<T>
 
-export interface VisitOptions {
+interface VisitOptions {
   /** As named by `--org`. */
   readonly org?: string
   /** The visit may be long: see `visitRedis`. */

@@ -4,7 +4,7 @@ import { pauseSentences } from '../render/pause.ts'
 import type { Screen } from '../screen.ts'
 
 /** Says why nothing moves, to somebody who looks on. */
-export interface PauseTeller {
+interface PauseTeller {
   /** Looks, and returns at once. */
   look(): void
 }

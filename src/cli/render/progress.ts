@@ -5,7 +5,7 @@ import { count, duration, percent } from './numbers.ts'
 import { Pace } from './pace.ts'
 
 /** Shows how far a deletion is. */
-export interface ProgressDisplay {
+interface ProgressDisplay {
   /** Records with a verdict, or processed by an ingest job at work. */
   see(done: number, at: number): void
   stop(): void

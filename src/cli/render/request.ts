@@ -9,7 +9,7 @@ import { topFailures } from './summary.ts'
 import { columns } from './table.ts'
 
 /** What is known of a request that is not over beside its record. */
-export interface Standing {
+interface Standing {
   /** Why its org sends nothing, a sentence each. */
   readonly pauses?: readonly string[]
   /** That nobody is there to work on it. */

@@ -53,7 +53,7 @@ function receiptElsewhere(
   ]
 }
 
-export interface ReceiptShown {
+interface ReceiptShown {
   readonly json: boolean
   /** The results directory. */
   readonly results: string

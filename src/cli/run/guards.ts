@@ -6,7 +6,7 @@ import { type Input, rootOf } from '../input.ts'
 import type { RedisHere } from '../redis.ts'
 
 /** What a run has that bears upon its guard rails. */
-export interface Running {
+interface Running {
   readonly config: Config
   readonly org: OrgConfig
   readonly redis: Pick<RedisHere, 'embedded'>

@@ -18,7 +18,7 @@ function shown(path: string): string {
   return short === '' || short.startsWith('..') ? path : short
 }
 
-export interface InvalidRow {
+interface InvalidRow {
   readonly line: string
   readonly value: string
   readonly reason: string

@@ -8,7 +8,7 @@ import { PROBLEM_TYPE } from './problem-replies.ts'
 import type { Service } from './service.ts'
 
 /** What Node refuses before there is a request: there is only the bare connection to answer on. */
-export interface BareConnections {
+interface BareConnections {
   /** For Fastify, which would answer in words of its own. */
   readonly refuse: (error: Error & { code?: string }, socket: Duplex) => void
   /** Listens for what is refused by no error. */

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 
 /** What a call turns out to be on its way, for its line in the log. */
-export interface CallFacts {
+interface CallFacts {
   /** The name of the key that it bears. */
   readonly key?: string
   /** Of the problem that it was answered with. */

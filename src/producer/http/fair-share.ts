@@ -1,7 +1,7 @@
 import { HttpError, retryAfter } from './problem.ts'
 
 /** Something of which there is only so much, and of which one caller never gets all. */
-export interface FairShare {
+interface FairShare {
   /** @throws HttpError `TOO_MANY_UPLOADS` where all of it is taken, `TOO_MANY_AT_ONCE` the caller's share */
   take(caller: string, amount: number): void
   give(caller: string, amount: number): void

@@ -1,7 +1,7 @@
 import { HttpError } from './problem.ts'
 
 /** How much structure a JSON text may have. */
-export interface ShapeLimits {
+interface ShapeLimits {
   /** Arrays and objects within one another. */
   readonly depth: number
   /** Elements and members of all of them, as far as commas tell. */

@@ -19,7 +19,7 @@ export interface Orgs {
   close(): Promise<void>
 }
 
-export interface OrgsOptions {
+interface OrgsOptions {
   readonly redis: RedisClient
   /** Orgs of the configuration. Others are known once a worker has worked for them. */
   readonly configured: readonly string[]

@@ -15,7 +15,7 @@ export const orgQuery = z.strictObject({ org })
 /** Where a body may name the org too. */
 export const ownOrgQuery = z.strictObject({ org: orgName.optional() })
 
-export const MOST_PER_PAGE = 100
+const MOST_PER_PAGE = 100
 
 export const listQuery = z.strictObject({
   org,

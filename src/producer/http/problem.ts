@@ -17,7 +17,7 @@ import { RETRY_AFTER_SECONDS } from './limits.ts'
 import type { DenialCode } from './rights.ts'
 
 /** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
-export type HttpCode = DenialCode | keyof typeof STATUS_OF
+type HttpCode = DenialCode | keyof typeof STATUS_OF
 
 /** Listed in docs/http-api.md. */
 export const STATUS_OF = {
@@ -82,7 +82,7 @@ export interface Problem {
   readonly gone?: Pick<GoneError, 'status' | 'finishedAt' | 'sameContent'> | undefined
 }
 
-export interface ProblemAnswer {
+interface ProblemAnswer {
   readonly problem: Problem
   readonly headers: Readonly<Record<string, string>>
 }

@@ -28,7 +28,7 @@ return 0
 )
 
 /** Whether a call may go ahead; if not, whole seconds after which another may (`Retry-After`). */
-export type Admission =
+type Admission =
   | { readonly admitted: true }
   | { readonly admitted: false; readonly retryAfterSeconds: number }
 

@@ -27,7 +27,7 @@ import { resultsRoute } from './routes/results.ts'
 import { submitRoute } from './routes/submit.ts'
 import type { Service } from './service.ts'
 
-export interface HttpServer {
+interface HttpServer {
   /** Where it listens; the port is the real one where 0 was asked for. */
   readonly url: string
   /** Takes nothing new, lets what is in flight end, and cuts off what takes too long. */

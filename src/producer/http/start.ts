@@ -25,7 +25,7 @@ import { createRateLimiter } from './rate-limit.ts'
 import { startHttpServer } from './server.ts'
 import { soon } from './soon.ts'
 
-export interface ServiceOptions {
+interface ServiceOptions {
   readonly config: Config
   readonly redis: RedisConfig
   readonly metrics: Metrics

@@ -21,7 +21,7 @@ export abstract class ExpungeError extends Error {
 }
 
 /** Why a guard rail stopped a request before anything was deleted: status `refused`. */
-export type RefusalCode =
+type RefusalCode =
   | 'INVALID_REQUEST'
   | 'UNKNOWN_JOB'
   | 'CHILD_FAILED'
@@ -54,7 +54,7 @@ export class RefusedError extends ExpungeError {
 }
 
 /** Why no plan could be made of a source that no guard rail objects to: status `failed`. */
-export type SourceFailureCode =
+type SourceFailureCode =
   | 'SOURCE_NOT_FOUND'
   | 'SOURCE_NOT_READABLE'
   | 'SOURCE_CHANGED'

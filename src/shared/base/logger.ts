@@ -6,7 +6,7 @@ export type { Logger } from 'pino'
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export interface LoggerOptions {
+interface LoggerOptions {
   readonly level: LogLevel
   /** Where the lines go: stderr unless given, for stdout belongs to what a command answers. */
   readonly destination?: DestinationStream

@@ -43,7 +43,7 @@ export function listenForStops(
 }
 
 /** How a process is told to stop: once to come to an end, twice to end at once. */
-export interface StopSignal {
+interface StopSignal {
   readonly signal: AbortSignal
   readonly requested: Promise<void>
   forget(): void

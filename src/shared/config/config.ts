@@ -27,7 +27,7 @@ export { showRedis } from './redis.ts'
 export type { TracingConfig } from './tracing.ts'
 
 /** Where a server listens; port 0 is any free one. */
-export interface Listen {
+interface Listen {
   readonly host: string
   readonly port: number
 }

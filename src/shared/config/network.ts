@@ -5,7 +5,7 @@ import { proxyUrl } from '../salesforce/proxy.ts'
 import type { Variables } from './environment.ts'
 import type { ValueForm } from './settings.ts'
 
-export interface HostAndPort {
+interface HostAndPort {
   readonly host: string
   readonly port: number
 }

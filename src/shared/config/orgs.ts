@@ -43,7 +43,7 @@ const SMALLEST_JOB = 22
 const LARGEST_JOB = 100_000_000
 
 /** What every org is compiled from. */
-export interface OrgSources {
+interface OrgSources {
   readonly environment: Environment
   readonly file: YamlSection
   readonly salesforce: 'required' | 'none'

@@ -4,7 +4,7 @@ import { isOneLine, readSecretFile, type SecretFile, withoutEnd } from '../base/
 import { whyUnreadable } from '../base/text-file.ts'
 import type { Setting, SettingSource } from './source.ts'
 
-export interface Range {
+interface Range {
   readonly min: number
   readonly max?: number
 }

@@ -98,7 +98,7 @@ export const railsBySetting = (rails: GuardRails): readonly (readonly [string, u
   FIELDS.map((field) => [SETTINGS[field], rails[field]])
 
 /** One guard rail that is not the same in two places. */
-export interface RailChange {
+interface RailChange {
   /** As in the configuration file. */
   readonly setting: string
   readonly before: unknown

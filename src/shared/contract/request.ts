@@ -25,7 +25,7 @@ export const MAX_INLINE_IDS = 10_000
 export const REQUEST_BYTES = 512 * 1024
 
 /** Past this share of ids that were not deleted a request is going wrong; null never stops it. */
-export const DEFAULT_FAILURE_RATIO = 0.5
+const DEFAULT_FAILURE_RATIO = 0.5
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const
 export type Priority = (typeof PRIORITIES)[number]

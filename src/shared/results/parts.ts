@@ -20,7 +20,7 @@ export interface Joined {
   readonly broken: readonly ResultFile[]
 }
 
-export interface Joining {
+interface Joining {
   readonly folder: string
   readonly name: string
   readonly header: readonly string[]

@@ -4,7 +4,7 @@ import { createSalesforce, type Salesforce, type SalesforceOptions } from './cli
 import type { Credentials } from './credentials.ts'
 
 /** What is configured of an org's connection. */
-export interface Connection extends Pick<SalesforceOptions, 'apiVersion' | 'timeouts'> {
+interface Connection extends Pick<SalesforceOptions, 'apiVersion' | 'timeouts'> {
   readonly name: string
   /** Null where the process never talks to Salesforce. */
   readonly credentials: Credentials | null

@@ -47,7 +47,7 @@ const FORBIDDING: ReadonlySet<number> = new Set([401, 403, 407])
 const ON_A_JOB: ReadonlySet<ApiOperation> = new Set(JOB_OPERATIONS)
 
 /** An answer that is no success, read. */
-export interface ErrorAnswer {
+interface ErrorAnswer {
   readonly operation: ApiOperation
   readonly status: number
   readonly text: string

@@ -8,7 +8,7 @@ import { stalenessOf } from './staleness.ts'
 import type { Answer, Exchange, Transport } from './transport.ts'
 
 /** A call by its path: below `/services/data/v<version>/`, or from the host where it begins with /. */
-export interface Call extends Omit<Exchange, 'url' | 'token'> {
+interface Call extends Omit<Exchange, 'url' | 'token'> {
   readonly path: string
 }
 
@@ -26,7 +26,7 @@ export interface Http {
   json<T>(call: Call, schema: z.ZodType<T>): Promise<T>
 }
 
-export interface HttpOptions {
+interface HttpOptions {
   readonly transport: Transport
   readonly session: Session
   readonly clock: Clock

@@ -8,7 +8,7 @@ import type { Access, IdentifiedAccess } from './session.ts'
  * worker, a sandbox refreshed, an answer come from somewhere else: each login says anew whose it is.
  */
 
-export interface IdentifiedLoginOptions {
+interface IdentifiedLoginOptions {
   readonly login: LoginFlow
   /** 15 or 18 characters; the first login decides where there is none. */
   readonly expectedOrgId: string | undefined

@@ -7,7 +7,7 @@ import type { ApiOperation } from './operation.ts'
 export const RESULTS_CONTRADICT = 'RESULTS_CONTRADICT'
 
 /** What an ingest job was created to do. */
-export interface AskedJob {
+interface AskedJob {
   readonly object: string
   readonly operation: string
 }

@@ -5,7 +5,7 @@ import { numberField } from './number-field.ts'
 import { orgIdField } from './org-id.ts'
 
 /** Who the login is, and where. */
-export interface User {
+interface User {
   /** 18 characters, prefix 00D. */
   readonly orgId: string
   /** Null where the answer has none. */
@@ -51,7 +51,7 @@ export async function orgOfToken(http: Http, signal?: AbortSignal): Promise<stri
 }
 
 /** The org as it describes itself. */
-export interface Organization {
+interface Organization {
   readonly orgId: string
   readonly name: string
   readonly isSandbox: boolean

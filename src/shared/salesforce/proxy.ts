@@ -16,7 +16,7 @@ export function proxyUrl(text: string): string | undefined {
 }
 
 /** Whether a call goes there without the proxy. */
-export type IsExempt = (url: URL) => boolean
+type IsExempt = (url: URL) => boolean
 
 /**
  * @param list `NO_PROXY`: names, addresses and networks, by commas or blanks. A name stands for its

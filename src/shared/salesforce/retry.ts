@@ -8,7 +8,7 @@ const FIRST_DELAY_MS = 500
  * A server that asks for more is not waited for within a call, which knows nothing of a cancelled
  * request: its caller waits, and hears of that.
  */
-export const LONGEST_WAIT_IN_CALL_MS = 2000
+const LONGEST_WAIT_IN_CALL_MS = 2000
 
 /**
  * How long to wait before try `tries` + 1, or undefined where another try is pointless or too late.

@@ -9,7 +9,7 @@ export interface Secret {
   advice(): string
 }
 
-export interface SecretSource {
+interface SecretSource {
   /** As it was at the start. */
   readonly text: string
   readonly file: SecretFile | undefined

@@ -20,7 +20,7 @@ export class UploadLengthError extends ExpungeError {
 }
 
 /** A body under guard, and what became of it. */
-export interface GuardedBody {
+interface GuardedBody {
   readonly stream: AsyncGenerator<Uint8Array, void, undefined>
   /** The error that the body itself raised, where it did. */
   failure(): { readonly error: unknown } | undefined

@@ -25,13 +25,13 @@ export interface OrgFacts {
   readonly workers: number
 }
 
-export interface Standing {
+interface Standing {
   readonly count: number
   /** Since the oldest was submitted; 0 where there is none. */
   readonly oldestSeconds: number
 }
 
-export interface QueueFacts {
+interface QueueFacts {
   readonly waiting: number
   readonly active: number
   /** Put aside until later. */

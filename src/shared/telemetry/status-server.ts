@@ -7,7 +7,7 @@ import { ConfigError, messageOf } from '../base/errors.ts'
  * `/metrics`, `/healthz` and `/readyz` of one process. Health says that the process lives, and
  * does not fail when Redis is away: restarting it would not bring Redis back. Readiness does.
  */
-export interface StatusServer {
+interface StatusServer {
   /** Where it listens; the port is the real one where 0 was asked for. */
   readonly url: string
   close(): Promise<void>

@@ -19,7 +19,7 @@ const NOT_FOR_US_MS = 30_000
 /** As long as the tries without a word of patience last; each that was asked for is none of them. */
 const PATIENT_FOR_MS = 12 * 3600_000
 
-export interface CallbackDeps {
+interface CallbackDeps {
   readonly store: OrgStore
   readonly metrics: Metrics
   /** Null where no callbacks are configured: then none is sent. */

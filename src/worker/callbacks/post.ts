@@ -23,7 +23,6 @@ export interface CallbackEvent {
 
 /** The label of `expunge_callbacks_total`. */
 export const CALLBACK_RESULTS = ['delivered', 'refused-address', 'rejected', 'unavailable'] as const
-export type CallbackResult = (typeof CALLBACK_RESULTS)[number]
 
 /** How a callback went. Only `unavailable` may go better another time. */
 export type Posted =

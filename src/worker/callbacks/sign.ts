@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto'
 
 /** What happened: `<org>/<request>/<status>`, the same for each try. */
-export const EVENT_HEADER = 'expunge-event'
+const EVENT_HEADER = 'expunge-event'
 /** Unix time in seconds at which a callback was sent. */
-export const TIMESTAMP_HEADER = 'expunge-timestamp'
+const TIMESTAMP_HEADER = 'expunge-timestamp'
 /** `v1=<hex>`, one for each secret, separated by commas. */
-export const SIGNATURE_HEADER = 'expunge-signature'
+const SIGNATURE_HEADER = 'expunge-signature'
 
 /** What a signature vouches for, with the time at which it was made. */
-export interface Signed {
+interface Signed {
   /** Whom it is for. Query and fragment are left out: a receiver knows its own address without them. */
   readonly url: URL
   readonly event: string

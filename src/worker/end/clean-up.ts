@@ -7,7 +7,7 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 
 /** What is done for a request that has its receipt: in the results store, and with what it staged. */
 
-export interface CleanUpDeps {
+interface CleanUpDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
 }

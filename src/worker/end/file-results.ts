@@ -23,7 +23,7 @@ import type { EndedChunk, Ending } from './ending.ts'
  *
  * @throws LaterError where it may be possible later
  */
-export type Relist = (
+type Relist = (
   request: RequestRecord['request'],
   chunk: EndedChunk,
   ctx: Context,
@@ -38,7 +38,7 @@ export interface FilingDeps {
   readonly relist?: Relist
 }
 
-export interface Filed {
+interface Filed {
   readonly files: readonly ResultFile[]
   readonly error: ReceiptError | null
 }

@@ -11,7 +11,7 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
  * deleted then, so it is moved aside, and leaves with its own retention.
  */
 
-export interface SetAsideDeps {
+interface SetAsideDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
   /** For requests that are older than guard rails in the ledger. */

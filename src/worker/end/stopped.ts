@@ -11,7 +11,7 @@ import { endUnprocessed } from './unprocessed.ts'
 
 /** Requests that end before their time: cancelled, past their deadline, or stopped by the brake. */
 
-export interface EndUnsentDeps {
+interface EndUnsentDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
   readonly metrics: Metrics

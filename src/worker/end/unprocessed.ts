@@ -13,14 +13,14 @@ import { type Staging, StagingError } from '../../shared/store/staging/staging.t
 import { commitParts, lineOf } from './listing.ts'
 
 /** What listing ids needs. */
-export interface Lister {
+interface Lister {
   readonly org: string
   readonly staging: Staging
   readonly results: ResultsStore
 }
 
 /** Why chunks end without having been sent, or without anybody knowing what became of them. */
-export interface Unprocessed {
+interface Unprocessed {
   /** Null where the request was to end, which its receipt says anyway. */
   readonly error: ReceiptError | null
   /** The ingest job that took them; null where none has run. */

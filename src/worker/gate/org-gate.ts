@@ -16,7 +16,7 @@ const LONGEST_WAIT_MS = 5 * 60_000
 const GIVE_WAY_MS = 250
 
 /** Why an ingest job is to stop: all its requests are to end, or an operator wants it aborted. */
-export type Stop = 'requests' | 'operator'
+type Stop = 'requests' | 'operator'
 
 /**
  * The gate of an org, before which every ingest job waits in its slot while the org is paused, over
@@ -38,7 +38,7 @@ export class OrgGate {
   }
 }
 
-export interface GateDeps {
+interface GateDeps {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly stopWatch: StopWatch

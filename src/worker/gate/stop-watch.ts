@@ -6,7 +6,7 @@ import type { PauseState } from '../../shared/store/ledger/pause.ts'
 /** A job that sleeps between two polls, for up to a minute, learns so soon that it is to stop. */
 const LOOK_MS = 500
 
-export interface StopWatchDeps {
+interface StopWatchDeps {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly log: Logger

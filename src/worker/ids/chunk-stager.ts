@@ -83,7 +83,7 @@ export class ChunkStager {
 }
 
 /** Ids of a full chunk. */
-export interface ChunkLimits {
+interface ChunkLimits {
   readonly first: number
   readonly other: number
 }

@@ -19,7 +19,7 @@ export interface Resender {
   unaccounted(ids: Uint8Array): Promise<void>
 }
 
-export interface ChunkBookOptions {
+interface ChunkBookOptions {
   readonly org: string
   readonly staging: Staging
   readonly results: ResultsStore

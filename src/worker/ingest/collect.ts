@@ -16,7 +16,7 @@ import { delayOf, RowResender, resentAs, stoppedOf } from './resend.ts'
 import { mayGoAgain, pieceSize } from './retry.ts'
 
 /** What is known of a job beside what it says. */
-export interface Known {
+interface Known {
   /** What goes again spends no attempt: an operator's wish, or the org's fault. */
   readonly excused?: boolean
   /** We have not closed it, so that its counters may be of other rows than ours. */

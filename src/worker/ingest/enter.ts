@@ -8,7 +8,7 @@ import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { CollectedChunk } from './collected-chunk.ts'
 import { codeLabel } from './row-error.ts'
 
-export interface EnterDeps {
+interface EnterDeps {
   readonly store: OrgStore
   readonly metrics: Metrics
 }

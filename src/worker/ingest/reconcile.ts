@@ -30,7 +30,7 @@ export interface Account {
 }
 
 /** A job's counters, and how to ask for them again. */
-export interface Counters {
+interface Counters {
   readonly now: Counts | null
   ask(): Promise<Counts | null>
 }

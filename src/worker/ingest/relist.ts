@@ -23,7 +23,7 @@ import { classOf } from './row-error.ts'
 
 type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>
 
-export interface Relister extends Omit<Collector, 'keepDeleted'> {
+interface Relister extends Omit<Collector, 'keepDeleted'> {
   readonly ledger: Collector['ledger'] & Pick<Ledger, 'pauseState'>
 }
 

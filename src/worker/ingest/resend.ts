@@ -19,7 +19,7 @@ import { mayGoAgain, resendDelay } from './retry.ts'
  */
 
 /** How the rows of a chunk go again. */
-export interface ResendTerms {
+interface ResendTerms {
   /** The attempt was no fault of the rows and spends none. */
   readonly excused: boolean
   /** Ids of one new chunk at most. */

@@ -14,7 +14,7 @@ export class ResultFormatError extends ExpungeError {
 }
 
 /** What a file tells of each row, by the column that only this file has. */
-export type ToldColumn = 'sf__Error' | 'sf__Created'
+type ToldColumn = 'sf__Error' | 'sf__Created'
 
 /** Three values, not a list: rows come by the million, and an array for each would be as much garbage. */
 export type VisitRow = (id: string, sfId: string, told: string) => void

@@ -7,7 +7,7 @@ import { OTHER_CODE } from '../../shared/telemetry/metrics/labels.ts'
  * What a row's error says about another try. Codes are those that Salesforce writes before the
  * first colon of `sf__Error` (SOAP API, StatusCode; Bulk API 2.0, Get Job Failed Record Results).
  */
-export type FailureClass = 'already-gone' | 'transient' | 'permanent'
+type FailureClass = 'already-gone' | 'transient' | 'permanent'
 
 const LOCK_FAILURE = 'TooManyLockFailure'
 

@@ -5,7 +5,7 @@ import type { Progress } from '../../shared/store/ledger/record.ts'
 /** Without any change for so long a job counts as stalled: reported, not touched. */
 const STALLED_AFTER_MS = 15 * 60_000
 
-export interface StallWatchDeps {
+interface StallWatchDeps {
   readonly events: { stalled(change: 1 | -1): void }
   /** True where the job is to be aborted, because its request seems to go wrong. */
   saveProgress(progress: Progress): Promise<boolean>

@@ -14,7 +14,7 @@ import type { StallWatch } from './stall-watch.ts'
 /** What a step of an ingest job gets, and what it leads to. */
 
 /** What happens around an ingest job and is nobody's decision here: counted, shown, remembered. */
-export interface LifecycleEvents {
+interface LifecycleEvents {
   phaseEnded(phase: 'upload' | 'wait' | 'collect', seconds: number): void
   uploaded(bytes: number): void
   retried(reason: RetryReason): void

@@ -7,7 +7,7 @@ export interface Loop {
   readonly ended: Promise<void>
 }
 
-export interface LoopOptions {
+interface LoopOptions {
   /** From the end of a step to the beginning of the next. */
   readonly everyMs: number
   /** The first step, too, comes only after that; else it comes at once. */

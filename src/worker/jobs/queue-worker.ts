@@ -25,7 +25,7 @@ export interface QueueWorker {
   stop(): Promise<void>
 }
 
-export interface PausableWorker extends QueueWorker {
+interface PausableWorker extends QueueWorker {
   /** Takes no new job; those in hand go on. */
   pause(): Promise<void>
   resume(): Promise<void>

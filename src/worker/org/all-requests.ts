@@ -29,7 +29,7 @@ export interface AtWork {
   readonly loops: readonly Loop[]
 }
 
-export interface AllRequestsOptions
+interface AllRequestsOptions
   extends Chores,
     Omit<QueueWorkerOptions, 'queue' | 'process' | 'concurrency' | 'beginsPaused'> {
   readonly maxPlans: number

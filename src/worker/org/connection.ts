@@ -6,7 +6,7 @@ import type { Quota } from '../../shared/salesforce/quota.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
 /** The client of an org, and who hears what its calls cost. */
-export interface Connection {
+interface Connection {
   readonly salesforce: Salesforce
   /** Who is told of the quota from now on: before the org is known to be ours nobody is. */
   listen(listener: (quota: Quota) => void): void

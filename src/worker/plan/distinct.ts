@@ -6,7 +6,7 @@ import { caseDamageIn } from './case/case-damage.ts'
 import { digestOf } from './digest.ts'
 
 /** The ids of a block that had not come before. */
-export interface KeptIds {
+interface KeptIds {
   /** Canonical ids of 15 bytes, in the source's order; in the memory of the block they came from. */
   readonly ids: Uint8Array
   readonly count: number

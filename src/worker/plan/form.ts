@@ -22,7 +22,7 @@ interface Start {
 }
 
 /** A text of one column. */
-export interface ColumnForm extends Start {
+interface ColumnForm extends Start {
   readonly kind: 'column'
 }
 
@@ -39,7 +39,7 @@ export interface TableForm extends Start {
 }
 
 /** How to read a text: decided once, on its first row. */
-export type TextForm = ColumnForm | TableForm
+type TextForm = ColumnForm | TableForm
 
 /**
  * Titles may stand above the header where the request names its column: without that name nothing

@@ -4,7 +4,7 @@ import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { RefusedRow } from './refused-row.ts'
 
 /** What reading the source found besides the plan's counts. */
-export interface Findings {
+interface Findings {
   /** The first row that is no id, where there is one. */
   readonly firstRefused: RefusedRow | undefined
   /** Why the case of the unchecked ids' letters cannot be trusted; null where it can. */

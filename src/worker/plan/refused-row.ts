@@ -2,7 +2,7 @@ import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/contract/ob
 import { unseenWithin, withUnseenSpelled } from './unseen.ts'
 
 /** Why a row is no id that may be deleted. */
-export type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
+type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
 
 export interface RefusedRow {
   /** Physical line of the text on which the row begins, from 1. */

@@ -7,7 +7,7 @@ import {
 import { decompress } from './decompress.ts'
 import type { Source } from './source.ts'
 
-export interface FileSourceOptions extends SourceFile {
+interface FileSourceOptions extends SourceFile {
   /** Hex digest of the bytes that the request is about, where it is known. */
   readonly sha256?: string | undefined
   readonly events?: ReadEvents

@@ -8,7 +8,7 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
  * another that shares the directory.
  */
 
-export interface RetentionDeps {
+interface RetentionDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
 }

@@ -8,7 +8,7 @@ import { FRAME_BYTES, pack } from '../staging/frame.ts'
 import type { Lot } from '../staging/staging.ts'
 
 /** Where the bytes of a source are that the worker is to find in Redis. */
-export interface Intake {
+interface Intake {
   /** Null where the worker opens the source itself. */
   readonly staged: Staged | null
   /** Not yet in Redis: the one frame that is entered with its request's record. */

@@ -34,7 +34,7 @@ export class ConflictError extends ExpungeError {
   }
 }
 
-export interface Submitted {
+interface Submitted {
   readonly record: RequestRecord
   /** False where the same request was there already, by another submission. */
   readonly created: boolean
@@ -50,7 +50,7 @@ export interface Caller {
 }
 
 /** Somebody at the machine, who may have guard rails of their own for a request. */
-export interface Operator extends Caller {
+interface Operator extends Caller {
   /** What the request is held to instead of those of the org. */
   readonly guards?: GuardRails | undefined
 }

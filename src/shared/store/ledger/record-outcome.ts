@@ -68,7 +68,7 @@ export interface ChunkResult {
   readonly again?: readonly IngestOrder[]
 }
 
-export interface RecordedChunk {
+interface RecordedChunk {
   readonly ref: ChunkRef
   /** False where an earlier run had written it: then nothing may be counted again. */
   readonly written: boolean

@@ -163,7 +163,7 @@ export const receiptSchema: z.ZodType<Receipt> = z.object({
 
 /** What pulled the brake: `bad` of `rows`, the canary's or all that had a verdict, were not deleted. */
 const brakeSchema = z.object({ by: z.enum(['canary', 'ratio']), bad: count, rows: count })
-export type Brake = Readonly<z.output<typeof brakeSchema>>
+type Brake = Readonly<z.output<typeof brakeSchema>>
 
 const statusSchema = z.enum([...LIVE_STATUSES, ...TERMINAL_STATUSES])
 

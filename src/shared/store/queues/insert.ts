@@ -33,7 +33,7 @@ export interface JobToInsert {
  * Has `act` add a job. It is given null where the script is not at hand, which is until BullMQ has
  * met the server: the job is to be added by a call of its own then.
  */
-export type Inserter = <Answer>(
+type Inserter = <Answer>(
   job: JobToInsert,
   act: (insert: JobInsert | null) => Promise<Answer>,
 ) => Promise<Answer>

@@ -46,8 +46,8 @@ const callbackJobSchema = z.object({
   at: z.number(),
 })
 
-export type RequestJob = z.output<typeof requestJobSchema>
-export type IngestJobOrder = z.output<typeof ingestJobSchema>
+type RequestJob = z.output<typeof requestJobSchema>
+type IngestJobOrder = z.output<typeof ingestJobSchema>
 export type CallbackJob = z.output<typeof callbackJobSchema>
 
 /** Null where the data is of a version or step that this worker does not know. */

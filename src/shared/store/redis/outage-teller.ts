@@ -9,7 +9,7 @@ import {
 } from './trouble.ts'
 
 /** What a process that outlives an outage of Redis says about it. */
-export interface OutageTeller {
+interface OutageTeller {
   readonly onError: (error: Error) => void
   readonly onReady: () => void
   /** What no waiting ends is told from now on: before, it ends the process, which says so itself. */

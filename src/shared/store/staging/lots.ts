@@ -23,7 +23,7 @@ export interface StagedLot extends Lot {
 }
 
 /** A lot's name in the sweep's index. Neither part of it can have a colon. */
-export function lotName({ request, lot }: Lot): string {
+function lotName({ request, lot }: Lot): string {
   return `${request.toLowerCase()}:${lot}`
 }
 

@@ -53,7 +53,7 @@ export interface Metrics {
   httpAnswered(facts: { route: string; method: string; status: number; seconds: number }): void
 }
 
-export interface MetricsOptions {
+interface MetricsOptions {
   readonly version: string
   /** Leaves off the page what is the other's to tell. Absent: one process is both. */
   readonly role?: MetricsRole

@@ -7,7 +7,7 @@ import { registersFor } from './instruments.ts'
 type Readable = keyof typeof READ
 type LabelOf<Key extends Readable> = (typeof READ)[Key]['labels'][number]
 
-export interface Sample<Label extends string = string> {
+interface Sample<Label extends string = string> {
   readonly labels: Readonly<Record<Label, string>>
   readonly value: number
 }

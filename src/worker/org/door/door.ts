@@ -23,7 +23,7 @@ import { assertRepeats } from './repeats.ts'
 const PUT_ASIDE_MS = 10_000
 
 /** The `returnvalue` of a job that came in by the door. */
-export interface DoorAnswer {
+interface DoorAnswer {
   /** The id of the request, given or generated. */
   readonly request: string
   /** Its status now; `gone` where its record has expired since. */

@@ -6,9 +6,7 @@ import type { AtWork, Chores, IngestQueue } from '../all-requests.ts'
 import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
 import { startSign } from './sign.ts'
 
-export interface OneRequestOptions
-  extends Chores,
-    Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {
+interface OneRequestOptions extends Chores, Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {
   readonly request: string
   /** Whether there may be workers: then what is nobody's is theirs to take away. */
   readonly amongOthers: boolean

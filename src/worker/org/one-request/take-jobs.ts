@@ -49,7 +49,7 @@ return taken
 `,
 )
 
-export interface TakeEntry {
+interface TakeEntry {
   readonly queue: QueueName
   readonly token: string
   readonly lockMs: number
@@ -57,7 +57,7 @@ export interface TakeEntry {
   readonly ids: readonly string[]
 }
 
-export interface TakenJob {
+interface TakenJob {
   readonly id: string
   /** Whether a worker that died had it. */
   readonly wasLeft: boolean

@@ -8,7 +8,7 @@ import { hasTwins } from './twins.ts'
 const DAMAGED = 100_000
 
 /** What is known besides the ids themselves. */
-export interface Circumstances {
+interface Circumstances {
   /** Id of the Salesforce org; null where it is not known yet. */
   readonly orgId: string | null
   /** Ids of 18 characters in the list that were changed to one case, as their checksum shows. */

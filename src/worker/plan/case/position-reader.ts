@@ -1,7 +1,7 @@
 import { BASE, CASE_OF_DIGIT, HOLE, type LetterCase, MOST_STEP, NO_LETTER } from './run-odds.ts'
 
 /** Told of each run of neighbours at a position. */
-export type OnRun = (length: number, letterCase: LetterCase) => void
+type OnRun = (length: number, letterCase: LetterCase) => void
 
 /** How the ids of a list are split into runs at one position, in ascending order. */
 export class PositionReader {
