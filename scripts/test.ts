@@ -23,9 +23,9 @@ const FILES_A_PROCESS = 10
 const ALONE = [
   'test/cli/paint.test.ts',
   'test/cli/redis-server.test.ts',
-  'test/shared/clock.test.ts',
-  'test/shared/tracing/effects.test.ts',
-  'test/shared/tracing/queues.test.ts',
+  'test/shared/base/clock.test.ts',
+  'test/shared/telemetry/tracing/effects.test.ts',
+  'test/shared/telemetry/tracing/queues.test.ts',
   'test/worker/inputs.test.ts',
 ]
 
