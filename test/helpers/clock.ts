@@ -3,12 +3,17 @@ import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
 /** No sleep takes longer in the test's time; each gets its turn all the same. */
 const LONGEST_MS = 10
 
+export interface LeapingClock extends Clock {
+  /** It is so much later at once, for everybody. */
+  leap(ms: number): void
+}
+
 /**
  * Nobody waits long, and time passes all the same: a sleep of an hour takes 10 ms, and then it is an
  * hour later for everybody. It follows that time runs ahead while anything sleeps, as a worker's
  * sweep does: hours in a second, if nothing is to be waited for.
  */
-export function leapingClock(): Clock {
+export function leapingClock(): LeapingClock {
   let ahead = 0
   const now = () => systemClock.now() + Math.ceil(ahead)
   return {
@@ -17,6 +22,9 @@ export function leapingClock(): Clock {
       const end = now() + ms
       await systemClock.sleep(Math.min(ms, LONGEST_MS), signal)
       ahead += Math.max(0, end - now())
+    },
+    leap: (ms) => {
+      ahead += ms
     },
   }
 }
