@@ -18,7 +18,9 @@ const options = {
   prefix: `{expunge-${org}}`, // braces and all
 }
 const queue = new Queue('requests', options)
-const events = new QueueEvents('requests', options)
+// All events since the first: by default it misses the end of a job that ends before it listens, and these
+// jobs end within milliseconds.
+const events = new QueueEvents('requests', { ...options, lastEventId: '0' })
 try {
   // Its fields are those of expunge/deletion-request.schema.json. With an id it may be added again: it is
   // not run twice, and other content under the id is refused.

@@ -38,6 +38,8 @@ async function run(command: string, args: readonly string[], env: Record<string,
     cwd: world.folder,
     env: { PATH: process.env['PATH'], ORG: world.org, REDIS_URL: redis.url, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // One that waits for ever fails its test, and does not keep this process from ending.
+    timeout: 60_000,
   })
   const [ended, stdout, stderr] = await Promise.all([
     once(child, 'close'),

@@ -28,7 +28,7 @@ await world.startWorker()
 
 const common = { connection: { url: redis.url }, prefix: `{expunge-${world.org}}` }
 const queue = new Queue('requests', common)
-const events = new QueueEvents('requests', common)
+const events = new QueueEvents('requests', { ...common, lastEventId: '0' })
 const flows = new FlowProducer(common)
 for (const part of [queue, events, flows]) scope.after(() => part.close())
 

@@ -82,7 +82,7 @@ const checks = {
   events: async () => {
     if (isBull) return (await add(request())).finished()
     if (library?.QueueEvents === undefined) return NONE
-    const events = new library.QueueEvents('requests', { connection, prefix })
+    const events = new library.QueueEvents('requests', { connection, prefix, lastEventId: '0' })
     await events.waitUntilReady()
     const job = await add(request())
     const answer = await job.waitUntilFinished(events, WITHIN_MS)
