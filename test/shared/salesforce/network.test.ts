@@ -10,7 +10,10 @@ import { blocks, type Handler, JOB, JOBS, job, json, setup } from './fake-salesf
 
 /** The network at its worst: every case is an org fault that says what broke and where to look. */
 
-const timeouts = { connect: 100, response: 150, idle: 150 }
+/** Where silence is what is tested. */
+const SHORT = { connect: 100, response: 150, idle: 150 }
+/** Where an answer is: a slow machine must not pass for silence. */
+const LONG = { connect: 20_000, response: 20_000, idle: 20_000 }
 
 /** Of a client that holds a token for this host. */
 async function failureAt(
@@ -23,7 +26,7 @@ async function failureAt(
     instanceUrl,
     accessToken: '00D5f000004XZjp!given.token',
   } as const
-  const { salesforce } = await setup(t, {}, { credentials, timeouts, ...options })
+  const { salesforce } = await setup(t, {}, { credentials, timeouts: LONG, ...options })
   return failureOf(salesforce.ingest.close(JOB))
 }
 
@@ -54,7 +57,7 @@ async function listen(t: TestContext, server: Server): Promise<number> {
 const silent = (t: TestContext) => listen(t, createServer())
 
 test('a host that has no address', async (t) => {
-  const { code, message } = await failureAt(t, 'https://acme.invalid')
+  const { code, message } = await failureAt(t, 'https://acme.invalid', { timeouts: SHORT })
   // Without a network there is nobody to say that there is no such name.
   assert.ok(['ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT'].includes(code), code)
   assert.match(message, /close to acme\.invalid broke off.*check the network/)
@@ -75,7 +78,9 @@ test('a certificate that nobody vouches for', async (t) => {
 })
 
 test('silence where TLS should begin', async (t) => {
-  const { code } = await failureAt(t, `https://127.0.0.1:${await silent(t)}`)
+  const { code } = await failureAt(t, `https://127.0.0.1:${await silent(t)}`, {
+    timeouts: SHORT,
+  })
   assert.equal(code, 'ETIMEDOUT')
 })
 
@@ -96,6 +101,7 @@ for (const [what, proxyPort, code] of [
     const HTTPS_PROXY = `http://user:hunter2@127.0.0.1:${await proxyPort(t)}`
     const error = await failureAt(t, 'https://acme.my.salesforce.com', {
       proxyEnv: { HTTPS_PROXY },
+      ...(proxyPort === silent ? { timeouts: SHORT } : {}),
     })
     assert.match(error.code, new RegExp(code))
     assert.match(error.message, /HTTPS_PROXY and NO_PROXY/)
@@ -191,7 +197,11 @@ const PARTS: Readonly<Record<string, readonly [Handler, code: string]>> = {
 for (const [what, [handler, code]] of Object.entries(PARTS)) {
   test(`a result file ${what} throws, it never just ends`, async (t) => {
     const path = `GET ${JOBS}/${JOB}/failedResults`
-    const { salesforce } = await setup(t, { [path]: handler }, { timeouts })
+    const { salesforce } = await setup(
+      t,
+      { [path]: handler },
+      { timeouts: code === 'ETIMEDOUT' ? SHORT : LONG },
+    )
     const read = async () => {
       for await (const _ of salesforce.ingest.failedResults(JOB));
     }
@@ -207,7 +217,7 @@ for (const [what, handler] of [
   ['is read and never answered', (request) => void request.resume()],
 ] as const satisfies readonly (readonly [string, Handler])[]) {
   test(`an upload that ${what} is given up after the silence allowed`, async (t) => {
-    const { salesforce, outcomes } = await setup(t, { [PUT]: handler }, { timeouts })
+    const { salesforce, outcomes } = await setup(t, { [PUT]: handler }, { timeouts: SHORT })
     const bytes = 64 << 20
     const stream = blocks(...Array<string>(64).fill('x'.repeat(1 << 20)))
     const { code } = await failureOf(salesforce.ingest.upload(JOB, { bytes, stream }))
