@@ -1,44 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { FlowProducer, type JobsOptions, Queue, QueueEvents } from 'bullmq'
+import { FlowProducer, type JobsOptions, QueueEvents } from 'bullmq'
 import fc from 'fast-check'
-import { createLogger } from '../../src/shared/base/logger.ts'
 import { REQUEST_BYTES } from '../../src/shared/contract/request.ts'
 import { isNewerOrder } from '../../src/shared/store/queues/queues.ts'
-import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf } from '../helpers/deletion.ts'
-import { endedJob, GENERATED } from '../helpers/door.ts'
-import { id18, ids18 } from '../helpers/ids.ts'
+import { endedJob, GENERATED, startDoor } from '../helpers/door.ts'
+import { ids18 } from '../helpers/ids.ts'
 import { poll } from '../helpers/poll.ts'
-import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
-import { startWorld } from '../helpers/world.ts'
 
 /** Whatever others put into our queues leaves a trace: a request that runs, or one that is refused. */
 
 const scope = inReverse(after)
-const redis = await startRedis(scope)
-const lines: Record<string, unknown>[] = []
-const log = createLogger({
-  level: 'info',
-  destination: { write: (line) => void lines.push(JSON.parse(line)) },
-})
-const world = await startWorld(scope, { redis, clock: hurried, log })
-await world.startWorker()
-
-const common = { connection: { url: redis.url }, prefix: `{expunge-${world.org}}` }
-const queue = new Queue('requests', common)
+const { lines, world, options: common, queue, request } = await startDoor(scope)
 const events = new QueueEvents('requests', { ...common, lastEventId: '0' })
 const flows = new FlowProducer(common)
-for (const part of [queue, events, flows]) scope.after(() => part.close())
+for (const part of [events, flows]) scope.after(() => part.close())
 
 const { store } = world
 const client = store.redis
-let used = 0
-const request = (fields: Record<string, unknown> = {}) => {
-  const source = { type: 'ids', ids: [id18(used++), id18(used++)] }
-  return { org: world.org, object: 'Contact', source, ...fields }
-}
 const enqueue = (data: unknown, options: JobsOptions = {}) =>
   queue.add('deletion-request', data, options)
 const rowsReceived = () => world.sandbox.referee.stats().rowsReceived

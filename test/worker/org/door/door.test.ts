@@ -2,43 +2,22 @@ import assert from 'node:assert/strict'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { type Job, Queue } from 'bullmq'
-import { createLogger } from '../../../../src/shared/base/logger.ts'
+import type { Job } from 'bullmq'
 import { bodyHash, parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
 import { sweep, sweepRequest } from '../../../../src/worker/upkeep/sweep.ts'
 import { hurried } from '../../../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../../../helpers/deletion.ts'
-import { endedJob, GENERATED } from '../../../helpers/door.ts'
+import { endedJob, GENERATED, startDoor } from '../../../helpers/door.ts'
 import { id18, ids18 } from '../../../helpers/ids.ts'
 import { context, planByHand, plannerDeps } from '../../../helpers/planning.ts'
 import { poll } from '../../../helpers/poll.ts'
-import { startRedis } from '../../../helpers/redis.ts'
 import { inReverse } from '../../../helpers/scope.ts'
 import { startWorld, type World } from '../../../helpers/world.ts'
 
 /** Other systems submit with nothing but BullMQ: a queue, a job name, a job id, and the request. */
 
 const scope = inReverse(after)
-const redis = await startRedis(scope)
-const lines: Record<string, unknown>[] = []
-const log = createLogger({
-  level: 'info',
-  destination: { write: (line) => void lines.push(JSON.parse(line)) },
-})
-const world = await startWorld(scope, { redis, clock: hurried, log })
-await world.startWorker()
-
-const queue = new Queue('requests', {
-  connection: { url: redis.url },
-  prefix: `{expunge-${world.org}}`,
-})
-scope.after(() => queue.close())
-
-let used = 0
-function request(fields: Record<string, unknown> = {}) {
-  const source = { type: 'ids', ids: [id18(used++), id18(used++)] }
-  return { org: world.org, object: 'Contact', source, ...fields }
-}
+const { redis, lines, world, queue, request } = await startDoor(scope)
 const enqueue = (data: unknown, jobId?: string) =>
   queue.add('deletion-request', data, jobId === undefined ? {} : { jobId })
 const ended = ({ id }: Job) => endedJob(queue, id)
