@@ -76,7 +76,7 @@ function refuse(model: Modelled, line: number, value: string, reason: string): v
     .slice(0, 3)
     .join('')
     .replace(/\p{Cc}/gu, '.')
-    .replace('\u200b', 'U+200B')
+    .replaceAll('\u200b', 'U+200B')
   const unit = characters.length === 1 ? 'character' : 'characters'
   const shown = `${start}${characters.length > 3 ? '…' : ''} (${characters.length} ${unit})`
   model.refused.push({ line, value: shown, reason })
