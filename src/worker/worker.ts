@@ -6,7 +6,7 @@ import { sparing } from '../shared/base/sparing.ts'
 import { unlessAborted } from '../shared/base/unless-aborted.ts'
 import type { Config } from '../shared/config/config.ts'
 import { openResultsStore } from '../shared/results/results.ts'
-import { openOrgStore } from '../shared/store/org-store.ts'
+import { openStores } from '../shared/store/org-store.ts'
 import { outageTeller } from '../shared/store/redis/outage-teller.ts'
 import {
   assertUsable,
@@ -83,16 +83,12 @@ export async function startWorker(
     const callbacks = await openCallbacks(config.callbacks, log)
     const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
     const orgs = new Map<string, OrgWorker>()
-    const stores = new Map(
-      [...config.orgs.keys()].map((name) => [name, openOrgStore(redis, name, onError)]),
-    )
-    closers.add(() => closeEach(stores.values(), (store) => store.close()))
+    const stores = openStores(redis, onError)
+    closers.add(() => stores.close())
     // At once, not one after the other: each may take seconds where Redis does not answer.
     closers.add(() => closeEach(orgs.values(), (worker) => worker.stop()))
     const starts = [...config.orgs.values()].map(async (org) => {
-      const store = stores.get(org.name)
-      if (store === undefined) throw new TypeError(`Org ${org.name} goes by another name.`)
-      orgs.set(org.name, await startOrgWorker(store, org, parts, until))
+      orgs.set(org.name, await startOrgWorker(stores.of(org.name), org, parts, until))
     })
     await allOrNone(starts, starting)
     return {

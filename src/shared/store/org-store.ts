@@ -1,3 +1,4 @@
+import { closeEach } from '../base/shutdown.ts'
 import { LedgerConnection } from './ledger/connection.ts'
 import { orgKeys } from './ledger/keys.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
@@ -36,5 +37,26 @@ export function openOrgStore(
     queues,
     orders: workOrders(queues, redis),
     close: () => queues.close(),
+  }
+}
+
+/** The stores of all orgs that a process works with, over one connection. */
+export type Stores = ReturnType<typeof openStores>
+
+export function openStores(redis: RedisClient, onError: (error: Error) => void) {
+  const stores = new Map<string, OrgStore>()
+  return {
+    redis,
+    /** Opens the store of the org when it is first asked for. */
+    of(org: string): OrgStore {
+      const known = stores.get(org)
+      if (known !== undefined) return known
+      const opened = openOrgStore(redis, org, onError)
+      stores.set(org, opened)
+      return opened
+    },
+    opened: (): readonly OrgStore[] => [...stores.values()],
+    /** Closes all queues; the connection stays with whoever opened it. */
+    close: () => closeEach(stores.values(), (store) => store.close()),
   }
 }
