@@ -1,5 +1,5 @@
 import { ExpungeError } from '../shared/base/errors.ts'
-import { EXIT_BY, type StopSignalName } from '../shared/base/stop-signal.ts'
+import { EXIT_BY, type StopSignalName } from '../shared/base/shutdown.ts'
 import type { TerminalStatus } from '../shared/contract/receipt.ts'
 
 /** What a script can tell from `$?`; a published contract. */

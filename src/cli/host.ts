@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
-import type { Signals } from '../shared/base/stop-signal.ts'
+import type { Signals } from '../shared/base/shutdown.ts'
 
 /**
  * What a command needs of the process around it: `process` is one. A program that runs a command

@@ -2,7 +2,7 @@ import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
-import { hangUpIsIgnored } from '../shared/base/hang-up.ts'
+import { hangUpIsIgnored } from '../shared/base/shutdown.ts'
 import { cacheFolder } from './embedded-redis/cache-folder.ts'
 import { privateDirectory } from './embedded-redis/private-directory.ts'
 

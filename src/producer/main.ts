@@ -1,7 +1,6 @@
 import process from 'node:process'
 import { createLogger } from '../shared/base/logger.ts'
-import { Closers } from '../shared/base/shutdown.ts'
-import { stopSignal } from '../shared/base/stop-signal.ts'
+import { Closers, stopSignal } from '../shared/base/shutdown.ts'
 import { loadConfig } from '../shared/config/config.ts'
 import { createMetrics } from '../shared/telemetry/metrics/metrics.ts'
 import { startStatusServer } from '../shared/telemetry/status-server.ts'

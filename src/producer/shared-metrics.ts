@@ -1,6 +1,6 @@
+import { cachedRead } from '../shared/base/cached-read.ts'
 import { messageOf } from '../shared/base/errors.ts'
 import type { Logger } from '../shared/base/logger.ts'
-import { sparing } from '../shared/base/sparing.ts'
 import { type OrgFacts, readOrgFacts } from '../shared/store/org-facts.ts'
 import { orgsWorkedFor } from '../shared/store/presence.ts'
 import type { QueueName } from '../shared/store/queues/queues.ts'
@@ -47,7 +47,7 @@ export function openSharedMetrics({
   const redis = connectRedis(where, 'fail-fast', (error) => {
     log.debug({ err: error }, 'Redis is in trouble.')
   })
-  const read = sparing(() => readAll(redis, configured, log), patience)
+  const read = cachedRead(() => readAll(redis, configured, log), patience)
   return { read: async () => (await read()) ?? DOWN, close: () => redis.disconnect() }
 }
 

@@ -1,9 +1,9 @@
+import { cachedRead } from '../shared/base/cached-read.ts'
 import type { Clock } from '../shared/base/clock.ts'
 import { ShutdownError } from '../shared/base/context.ts'
 import type { Logger } from '../shared/base/logger.ts'
+import { raceAbort } from '../shared/base/race.ts'
 import { Closers, closeEach } from '../shared/base/shutdown.ts'
-import { sparing } from '../shared/base/sparing.ts'
-import { unlessAborted } from '../shared/base/unless-aborted.ts'
 import type { Config } from '../shared/config/config.ts'
 import { openResultsStore } from '../shared/results/results.ts'
 import { openStores } from '../shared/store/org-store.ts'
@@ -76,10 +76,10 @@ export async function startWorker(
     expectAll(config, metrics)
     metrics.observe(redisReading(redis))
     // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
-    warnOf(await unlessAborted(assertUsable(redis, options.redis), until), log)
+    warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
     onStarted()
     const clock = options.clock ?? (await sharedClock(redis, options, closers, until))
-    const results = await unlessAborted(openResultsStore(config.results.path), until)
+    const results = await raceAbort(openResultsStore(config.results.path), until)
     const callbacks = await openCallbacks(config.callbacks, log)
     const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
     const orgs = new Map<string, OrgWorker>()
@@ -115,7 +115,7 @@ async function sharedClock(
   closers: Closers,
   until: AbortSignal,
 ): Promise<Clock> {
-  const clock = await unlessAborted(openServerClock(redis, machine), until)
+  const clock = await raceAbort(openServerClock(redis, machine), until)
   closers.add(() => clock.close())
   if (Math.abs(clock.aheadMs) > TOLD_FROM_MS) {
     log.warn(
@@ -137,7 +137,7 @@ function expectAll({ orgs, objects }: Config, metrics: Metrics): void {
 
 /** Whether this worker can work with Redis; what Redis holds is the producers' to tell. */
 function redisReading(redis: RedisClient): ReadGauges {
-  const pinged = sparing(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
+  const pinged = cachedRead(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
   return async () => {
     const isUp = redis.status === 'ready' && (await pinged()) !== null
     // A replica, or a server without a disk, answers and yet stops all work.

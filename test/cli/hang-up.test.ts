@@ -62,7 +62,7 @@ test('a question whose terminal closes is not answered', { skip }, async (t) => 
   assert.deepEqual([status, stopping], ['awaiting-approval', null])
 })
 
-const LOOK = `import('${new URL('../../src/shared/base/hang-up.ts', import.meta.url)}').then(({ hangUpIsIgnored }) =>
+const LOOK = `import('${new URL('../../src/shared/base/shutdown.ts', import.meta.url)}').then(({ hangUpIsIgnored }) =>
   process.stdout.write(String(hangUpIsIgnored(process))))`
 const node = quoted([process.execPath, '--eval', LOOK])
 

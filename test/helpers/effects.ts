@@ -1,5 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-import { EFFECT_CHANNEL, type Effect } from '../../src/shared/base/effect.ts'
+import { EFFECT_CHANNEL, type Effect } from '../../src/shared/base/trace.ts'
 
 /** What the process announces from now to the end of a test: `before <name>` and `after <name>`. */
 export function listen(t: { after(fn: () => void): void }): string[] {

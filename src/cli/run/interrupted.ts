@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { systemClock } from '../../shared/base/clock.ts'
-import { endsWithin } from '../../shared/base/shutdown.ts'
+import { endsWithin } from '../../shared/base/race.ts'
 import { commandFor } from '../commandline.ts'
 import { type ExitCode, exitCodeOf, type InterruptedError } from '../exit.ts'
 import { followToReceipt } from '../follow.ts'

@@ -1,4 +1,4 @@
-import { listenForStops, type Signals } from '../../shared/base/stop-signal.ts'
+import { listenForStops, type Signals } from '../../shared/base/shutdown.ts'
 import { InterruptedError } from '../exit.ts'
 
 export interface Interrupts {

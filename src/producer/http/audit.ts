@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { type AuditEntry, writeAudit } from '../../shared/base/audit.ts'
 import type { Logger } from '../../shared/base/logger.ts'
+import { type AuditEntry, writeAudit } from '../../shared/base/logger.ts'
 import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
 import { type RedisTrouble, RedisUnavailableError } from '../../shared/store/redis/trouble.ts'
 import type { ApiKey } from './keys.ts'

@@ -1,4 +1,4 @@
-import { effect } from '../../shared/base/effect.ts'
+import { effect } from '../../shared/base/trace.ts'
 import { bareScript, evaluateBare } from '../../shared/store/redis/bare-script.ts'
 import type { RedisClient } from '../../shared/store/redis/redis.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
-import { endsWithin } from '../../shared/base/shutdown.ts'
+import { endsWithin } from '../../shared/base/race.ts'
 import { REQUEST_BYTES } from '../../shared/contract/request.ts'
 import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 import { createBareConnections } from './bare-connections.ts'

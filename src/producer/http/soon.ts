@@ -1,4 +1,4 @@
-import { endsWithin } from '../../shared/base/shutdown.ts'
+import { endsWithin } from '../../shared/base/race.ts'
 import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 import type { HttpTimeouts } from './limits.ts'
 

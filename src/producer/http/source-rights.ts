@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
-import { isAtOrUnder } from '../../shared/base/within.ts'
 import type { DeletionRequest } from '../../shared/contract/request.ts'
+import { isAtOrUnder } from '../../shared/contract/source-file.ts'
 
 type Source = DeletionRequest['source']
 

@@ -1,8 +1,8 @@
 import { systemClock } from '../../shared/base/clock.ts'
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
+import { raceAbort } from '../../shared/base/race.ts'
 import { Closers } from '../../shared/base/shutdown.ts'
-import { unlessAborted } from '../../shared/base/unless-aborted.ts'
 import type { Config } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
@@ -84,7 +84,7 @@ export async function startService(
     closers.add(() => orgs.close())
     const opened = async (org: string) => tellRails(await orgs.open(org), config, log)
     for (const org of configured) {
-      await onceRedisServes(() => unlessAborted(opened(org), signal), log, signal)
+      await onceRedisServes(() => raceAbort(opened(org), signal), log, signal)
     }
     const callers = createCallers(keys, createRateLimiter(redis), patience)
     const redisTrouble = () =>
@@ -167,7 +167,7 @@ async function connected(
 ): Promise<Producer> {
   const connecting = createProducer({ redis, onError })
   try {
-    return await unlessAborted(connecting, signal)
+    return await raceAbort(connecting, signal)
   } catch (error) {
     // A connection that comes too late is closed again.
     if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { endsWithin } from '../../shared/base/shutdown.ts'
+import { endsWithin } from '../../shared/base/race.ts'
 import type { MinimumRate } from './limits.ts'
 import { HttpError } from './problem.ts'
 

@@ -1,4 +1,4 @@
-import { endsWithin } from '../../shared/base/shutdown.ts'
+import { endsWithin } from '../../shared/base/race.ts'
 import { createFairShare, type Shared } from './fair-share.ts'
 
 export interface Turnstile {

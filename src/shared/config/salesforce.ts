@@ -1,5 +1,5 @@
 import { ConfigError } from '../base/errors.ts'
-import type { SecretFile } from '../base/secret-file.ts'
+import type { SecretFile } from '../base/text-file.ts'
 import {
   assertHttps,
   type Credentials,

@@ -1,7 +1,12 @@
 import { resolve } from 'node:path'
 import type { ConfigProblem } from '../base/errors.ts'
-import { isOneLine, readSecretFile, type SecretFile, withoutEnd } from '../base/secret-file.ts'
-import { whyUnreadable } from '../base/text-file.ts'
+import {
+  isOneLine,
+  readSecretFile,
+  type SecretFile,
+  whyUnreadable,
+  withoutEnd,
+} from '../base/text-file.ts'
 import type { Setting, SettingSource } from './source.ts'
 
 interface Range {

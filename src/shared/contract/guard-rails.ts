@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { isAtOrUnder } from '../base/within.ts'
+import { isAtOrUnder } from './source-file.ts'
 
 /**
  * What guards the deletions of an org, whichever process plans, sends or accounts for them. The org's

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { codeOf, RefusedError, SourceError } from '../base/errors.ts'
-import { isAtOrUnder, isUnder } from '../base/within.ts'
 
 /** A file that ids are read from, by whoever accepts a request and by whoever plans it. */
 export interface SourceFile {
@@ -180,4 +179,14 @@ function changed(path: string): SourceError {
     'SOURCE_CHANGED',
     `${path} changed while it was read. Nothing was deleted. Submit it again when it is written to its end.`,
   )
+}
+
+/** Whether an absolute path lies under a folder, by its name alone: links are not followed. */
+function isUnder(path: string, folder: string): boolean {
+  const way = relative(folder, path)
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
+}
+
+export function isAtOrUnder(path: string, place: string): boolean {
+  return relative(place, path) === '' || isUnder(path, place)
 }

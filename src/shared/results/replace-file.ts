@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, lstat, rename, rm, writeFile } from 'node:fs/promises'
-import { effect } from '../base/effect.ts'
 import { codeOf } from '../base/errors.ts'
+import { effect } from '../base/trace.ts'
 import { FILE_MODE } from './private.ts'
 
 /** Beside the file, so that the rename stays on one file system. */

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { effect } from '../base/effect.ts'
+import { effect } from '../base/trace.ts'
 import type { ResultFile } from '../contract/receipt.ts'
 import { createFile, makeFolder } from './private.ts'
 import { temporaryName } from './replace-file.ts'

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
+import { parseRetryAfter } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { parseRetryAfter } from '../base/retry-after.ts'
 import { isPage } from './error-body.ts'
 import type { SalesforceError } from './errors.ts'
 import { errorFromAnswer, errorFromContent } from './fault.ts'

@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { ConfigError } from '../base/errors.ts'
-import type { SecretFile } from '../base/secret-file.ts'
+import type { SecretFile } from '../base/text-file.ts'
 
 /**
  * How to log in to an org. Urls carry no path; secrets are plain strings that never reach a log, a

@@ -1,5 +1,4 @@
-import { readSecretFile, type SecretFile } from '../base/secret-file.ts'
-import { whyUnreadable } from '../base/text-file.ts'
+import { readSecretFile, type SecretFile, whyUnreadable } from '../base/text-file.ts'
 
 /** A secret of a login, as it is when it is asked for: files are rotated under a running worker. */
 export interface Secret {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { unlessAborted } from '../base/unless-aborted.ts'
+import { raceAbort } from '../base/race.ts'
 import { SalesforceError } from './errors.ts'
 
 /** Where to call, and the token that opens it. */
@@ -77,12 +77,12 @@ export function createSession<A extends Access>(
   }
 
   return {
-    access: async (signal) => current ?? unlessAborted(renewed(), signal),
+    access: async (signal) => current ?? raceAbort(renewed(), signal),
     // Compared as objects: Salesforce may well hand out the same token text twice.
     async renew(refused, signal) {
       if (current !== undefined && current !== refused) return current
       if (pending === undefined && clock.now() < nextForRefusal) return null
-      const access = await unlessAborted(renewed(), signal)
+      const access = await raceAbort(renewed(), signal)
       nextForRefusal = clock.now() + RENEW_EVERY_MS
       return access
     },
@@ -90,7 +90,7 @@ export function createSession<A extends Access>(
       if (current !== doubted) return current ?? null
       if (pending === undefined && !isDoubtDue()) return null
       try {
-        return await unlessAborted(renewed(), signal)
+        return await raceAbort(renewed(), signal)
       } catch (error) {
         if (isNoNews(error)) return null
         throw error

@@ -2,7 +2,7 @@ import type { Job } from 'bullmq'
 import { type Context, ShutdownError } from '../../shared/base/context.ts'
 import { ExpungeError } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
-import { note } from '../../shared/base/note.ts'
+import { addFacts } from '../../shared/base/trace.ts'
 import { type CallbackConfig, type Receiver, receiverOf } from '../../shared/config/callbacks.ts'
 import { isTerminal } from '../../shared/contract/receipt.ts'
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
@@ -60,7 +60,7 @@ export async function deliverCallback(
   const data = parseCallbackJob(job.data)
   if (data === null) return putAside(job, token, NOT_FOR_US_MS)
   const { store, metrics } = deps
-  note({ org: store.org, requests: [data.id], status: data.status })
+  addFacts({ org: store.org, requests: [data.id], status: data.status })
   try {
     const record = await store.ledger.load(data.id)
     if (record === null || record.request.callbackUrl === null) return

@@ -1,7 +1,6 @@
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
-import { readSecretFile, withoutEnd } from '../../shared/base/secret-file.ts'
-import { whyUnreadable } from '../../shared/base/text-file.ts'
+import { readSecretFile, whyUnreadable, withoutEnd } from '../../shared/base/text-file.ts'
 import type { Receiver } from '../../shared/config/callbacks.ts'
 
 /** What the callbacks to one receiver are signed with. */

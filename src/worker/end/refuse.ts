@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq'
-import { writeAudit } from '../../shared/base/audit.ts'
 import type { Context } from '../../shared/base/context.ts'
+import { writeAudit } from '../../shared/base/logger.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
 import type { ReceiptError, Status } from '../../shared/contract/receipt.ts'
 import {

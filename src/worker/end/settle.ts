@@ -1,5 +1,5 @@
 import type { Context } from '../../shared/base/context.ts'
-import { note, noteRequest } from '../../shared/base/note.ts'
+import { addFacts, addRequestFacts } from '../../shared/base/trace.ts'
 import {
   type GuardRails,
   idempotencySeconds,
@@ -33,7 +33,7 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   const { ledger } = deps.store
   const record = await ledger.load(id)
   if (record === null) return
-  noteRequest(deps.store.org, record.request)
+  addRequestFacts(deps.store.org, record.request)
   if (record.receipt !== null) return cleanUp(record, deps, ctx)
   const stop = await stopReasonOf(record, deps.store, ctx)
   // Whoever raised the flag may have done so since, and stands in the record.
@@ -170,7 +170,7 @@ function signersOf({ submittedBy, approvedBy, cancelledBy }: Receipt): object {
 }
 
 function noteEnd({ status, plan, error }: Receipt): void {
-  note({ status, records: plan?.accepted, error: error?.code })
+  addFacts({ status, records: plan?.accepted, error: error?.code })
 }
 
 /** Counts the rows of a plan that has just entered the ledger: a plan that came to nothing is none. */

@@ -1,5 +1,5 @@
 import { type Context, NotOursError } from '../../shared/base/context.ts'
-import { note } from '../../shared/base/note.ts'
+import { addFacts } from '../../shared/base/trace.ts'
 import type { JobLock } from '../../shared/store/ledger/begin-planning.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { orderDue } from '../../shared/store/order-due.ts'
@@ -32,7 +32,7 @@ export async function enterOutcome(
   const job = results.find(({ outcome }) => outcome.job !== null)?.outcome.job
   const state = job?.state ?? 'Abandoned'
   metrics.ingestJobEnded({ org, object, state })
-  note({ state })
+  addFacts({ state })
   for (const [index, { ref, written, last, stopped, passed }] of recorded.chunks.entries()) {
     const result = results[index]
     if (written && result !== undefined) await goOn(result, object, { store, metrics }, ctx)

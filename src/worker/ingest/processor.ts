@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq'
 import { type Context, endsAllWork, NotOursError } from '../../shared/base/context.ts'
-import { note } from '../../shared/base/note.ts'
+import { addFacts } from '../../shared/base/trace.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { matchedIngest } from '../../shared/salesforce/matched-ingest.ts'
@@ -126,7 +126,7 @@ function noteOrder(
   const records = chunks.reduce((sum, { count }) => sum + count, 0)
   const ingestJob = 'jobId' in checkpoint ? { ingestJob: checkpoint.jobId } : {}
   const requests = chunks.map(({ request }) => request)
-  note({ org, requests, object, operation, order, records, ...ingestJob })
+  addFacts({ org, requests, object, operation, order, records, ...ingestJob })
 }
 
 async function visitAndRun(

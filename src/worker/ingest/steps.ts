@@ -1,4 +1,4 @@
-import { note } from '../../shared/base/note.ts'
+import { addFacts } from '../../shared/base/trace.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { csvLength } from '../ids/csv-size.ts'
@@ -17,7 +17,7 @@ export async function create(work: Work): Promise<Step> {
   // It may be there all the same: a job that stays Open never runs.
   if (job === STOPPED) return { step: 'create' }
   ctx.log.info({ ingestJob: job.id }, 'Ingest job created.')
-  note({ ingestJob: job.id })
+  addFacts({ ingestJob: job.id })
   return { step: 'upload', jobId: job.id }
 }
 

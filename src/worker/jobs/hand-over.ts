@@ -1,5 +1,5 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
-import { effect } from '../../shared/base/effect.ts'
+import { effect } from '../../shared/base/trace.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { HAND_OVER_PRIORITY } from '../../shared/store/queues/queues.ts'
 

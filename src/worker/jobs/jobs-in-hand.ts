@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/base/clock.ts'
 import { type Context, NotOursError, ShutdownError } from '../../shared/base/context.ts'
 import { codeOrNameOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
-import { note } from '../../shared/base/note.ts'
+import { addFacts } from '../../shared/base/trace.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { QueueName } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
@@ -43,7 +43,7 @@ export class JobsInHand {
       return await process(job, token, { log: log.child({ job: id }), clock, signal })
     } catch (error) {
       if (error instanceof NotOursError) metrics.lockLost({ org: store.org, queue })
-      if (!isLetGo(error)) note({ error: codeOrNameOf(error) })
+      if (!isLetGo(error)) addFacts({ error: codeOrNameOf(error) })
       throw error
     } finally {
       if (this.#running.get(id) === own) this.#running.delete(id)

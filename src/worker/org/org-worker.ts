@@ -2,8 +2,7 @@ import type { Clock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import type { ExpungeError } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
-import { endsWithin } from '../../shared/base/shutdown.ts'
-import { unlessAborted } from '../../shared/base/unless-aborted.ts'
+import { endsWithin, raceAbort } from '../../shared/base/race.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
@@ -91,7 +90,7 @@ export async function startOrgWorker(
   const { salesforce, listen } = connect(org, parts)
   try {
     // All of it at once: Redis may go away at any step, and what waits for it knows no signal.
-    const { identity, rails, generation } = await unlessAborted(
+    const { identity, rails, generation } = await raceAbort(
       takeUp(store, org, parts, salesforce, ctx),
       signal,
     )

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type Context, NotOursError } from '../../shared/base/context.ts'
 import { RefusedError, SourceError } from '../../shared/base/errors.ts'
-import { note, noteRequest } from '../../shared/base/note.ts'
+import { addFacts, addRequestFacts } from '../../shared/base/trace.ts'
 import { budgetInWords, type CallerLimits } from '../../shared/contract/caller-limits.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { isTerminal, NO_OUTCOME } from '../../shared/contract/receipt.ts'
@@ -35,7 +35,7 @@ export async function planRequest(
   const { ledger, staging } = deps.store
   const record = await ledger.load(id)
   if (record === null) return
-  noteRequest(deps.store.org, record.request)
+  addRequestFacts(deps.store.org, record.request)
   if (record.refusal !== null) return settleRequest(id, deps, ctx)
   const lot = `p-${randomUUID()}`
   const files = await deps.results.files({ org: deps.store.org, id: record.request.id })
@@ -111,7 +111,7 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { plan, invalid, objection } = draft
   const { request } = record
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
-  note({ records: plan.accepted })
+  addFacts({ records: plan.accepted })
   if (objection !== null) return stop(attempt, objection, { plan, invalid })
   if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan, invalid })
   if (plan.accepted > 0) return apply(attempt, draft)
@@ -135,7 +135,7 @@ async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): 
   if (planned === 'over-budget') return stop(attempt, overBudget(limits), { plan, invalid })
   const next = planned === 'parked' ? 'awaiting-approval' : wanted
   countPlan(plan, request, deps)
-  note({ status: next })
+  addFacts({ status: next })
   // The source is never touched again: an upload would lie there for as long as the purge takes.
   const upload = lotBeside(staged)
   if (upload !== null) await store.staging.drop({ request: id, lot: upload })

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { systemClock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
-import { endsWithin } from '../../shared/base/shutdown.ts'
-import { unlessAborted } from '../../shared/base/unless-aborted.ts'
+import { endsWithin, raceAbort } from '../../shared/base/race.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { BEAT_MS, beat, leave } from '../../shared/store/presence.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
@@ -22,7 +21,7 @@ export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'The worker could not show that it lives.')
   const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: BEAT_MS, onError }, (own) =>
-    unlessAborted(show(store, worker), own.signal),
+    raceAbort(show(store, worker), own.signal),
   )
   const gone = () =>
     endsWithin(

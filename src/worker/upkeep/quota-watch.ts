@@ -1,7 +1,7 @@
 import { systemClock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
-import { unlessAborted } from '../../shared/base/unless-aborted.ts'
+import { raceAbort } from '../../shared/base/race.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import type { Quota } from '../../shared/salesforce/quota.ts'
@@ -79,6 +79,6 @@ export function startQuotaWatch(
   return startLoop(
     { ...ctx, clock: systemClock },
     { everyMs: LOOK_EVERY_MS, waitsFirst: true, onError },
-    (own) => unlessAborted(askForQuota(store, salesforce, own), own.signal),
+    (own) => raceAbort(askForQuota(store, salesforce, own), own.signal),
   )
 }

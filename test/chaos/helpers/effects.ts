@@ -1,7 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { appendFileSync } from 'node:fs'
 import process from 'node:process'
-import { EFFECT_CHANNEL, type Effect } from '../../../src/shared/base/effect.ts'
+import { EFFECT_CHANNEL, type Effect } from '../../../src/shared/base/trace.ts'
 
 /**
  * In a child process: every outside effect is noted, and at one of them the process dies as if

@@ -2,11 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { catchInterrupts } from '../../../src/cli/run/interrupts.ts'
-import {
-  type Signals,
-  type StopSignalName,
-  stopSignal,
-} from '../../../src/shared/base/stop-signal.ts'
+import { type Signals, type StopSignalName, stopSignal } from '../../../src/shared/base/shutdown.ts'
 
 class Exited extends Error {
   readonly code: number

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { isAtOrUnder } from '../../../src/shared/base/within.ts'
 import {
   type GuardRails,
   parseGuardRails,
   railChanges,
   strictest,
 } from '../../../src/shared/contract/guard-rails.ts'
+import { isAtOrUnder } from '../../../src/shared/contract/source-file.ts'
 
 const BASE: GuardRails = {
   maxRecords: 1000,

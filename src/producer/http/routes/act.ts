@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AuditEntry } from '../../../shared/base/audit.ts'
+import type { AuditEntry } from '../../../shared/base/logger.ts'
 import type { SignedAct } from '../../../shared/contract/signed-act.ts'
 import type { RequestView } from '../../producer.ts'
 import { audit, auditFailure } from '../audit.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { noteRequest } from '../../../shared/base/note.ts'
+import { addRequestFacts } from '../../../shared/base/trace.ts'
 import { receiverOf } from '../../../shared/config/callbacks.ts'
 import {
   DEFAULT_ORG,
@@ -118,7 +118,7 @@ async function accept(
 ): Promise<SubmitAnswer> {
   const { producer, callers, log } = service
   const key = callers.of(request)
-  noteRequest(wanted.org, wanted)
+  addRequestFacts(wanted.org, wanted)
   const submitted = producer.submit(wanted, upload, callers.callerOf(key))
   const answer = await submitted.catch((error: unknown) =>
     fail(unlessForeign(error, key, wanted), request, wanted, service),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { effect } from '../../base/effect.ts'
-import { together } from '../../base/together.ts'
+import { groupCommit } from '../../base/group-commit.ts'
+import { effect } from '../../base/trace.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { ReceiptError } from '../../contract/receipt.ts'
@@ -59,17 +59,17 @@ local function enter(key, spent, tombstone, id, hash, request, at, score, staged
   end
   local fields = { 'request', request, 'bodyHash', hash, 'status', 'queued',
     'submittedAt', at, 'staged', staged }
-  local function note(field, value)
+  local function addFacts(field, value)
     if value ~= '' then fields[#fields + 1], fields[#fields + 2] = field, value end
   end
-  note('frame', frame)
-  note('submittedBy', by)
-  note('entry', entry)
-  note('refusal', refusal)
-  note('callback', callback)
-  note('limits', limits)
-  note('spent', held)
-  note('guards', guards ~= '' and guards or rails)
+  addFacts('frame', frame)
+  addFacts('submittedBy', by)
+  addFacts('entry', entry)
+  addFacts('refusal', refusal)
+  addFacts('callback', callback)
+  addFacts('limits', limits)
+  addFacts('spent', held)
+  addFacts('guards', guards ~= '' and guards or rails)
   redis.call('HSET', key, unpack(fields))
   byTime[#byTime + 1], byTime[#byTime + 2] = at, id
   byStatus[#byStatus + 1], byStatus[#byStatus + 2] = score, id
@@ -170,7 +170,7 @@ export function acceptor(
   ledger: LedgerConnection,
   keys: OrgKeys,
 ): (submission: Submission, order?: JobInsert | null) => Promise<Acceptance> {
-  const enter = together<Entry, unknown>(AT_ONCE, (all) => enterAll(ledger, keys, all))
+  const enter = groupCommit<Entry, unknown>(AT_ONCE, (all) => enterAll(ledger, keys, all))
   return async (submission, order = null) => {
     const answer = await effect('redis:accept', () => enter({ submission, order }))
     refuseOverBudget(answer, submission)

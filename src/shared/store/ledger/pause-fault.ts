@@ -1,4 +1,4 @@
-import { LONGEST_SERVER_WAIT_MS } from '../../base/retry-after.ts'
+import { LONGEST_SERVER_WAIT_MS } from '../../base/backoff.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type PauseReason, type PauseState, parseState } from './pause.ts'

@@ -1,4 +1,4 @@
-import { effect } from '../../base/effect.ts'
+import { effect } from '../../base/trace.ts'
 import {
   bareScript,
   evaluateLists,

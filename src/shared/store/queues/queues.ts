@@ -1,6 +1,6 @@
 import { type JobsOptions, Queue } from 'bullmq'
 import { z } from 'zod'
-import { effect } from '../../base/effect.ts'
+import { effect } from '../../base/trace.ts'
 import { STATUSES } from '../../contract/receipt.ts'
 import type { Priority } from '../../contract/request.ts'
 import type { OrgKeys } from '../ledger/keys.ts'

@@ -1,8 +1,8 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { type Context, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
-import { EFFECT_CHANNEL, type Effect } from '../../base/effect.ts'
 import { codeOrNameOf } from '../../base/errors.ts'
+import { EFFECT_CHANNEL, type Effect } from '../../base/trace.ts'
 import { fail } from './failure.ts'
 
 /**

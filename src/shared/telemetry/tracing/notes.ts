@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type Attributes, trace } from '@opentelemetry/api'
-import { NOTE_CHANNEL, type Note } from '../../base/note.ts'
+import { FACTS_CHANNEL, type TraceFacts } from '../../base/trace.ts'
 import { OTHER_OBJECT } from '../metrics/labels.ts'
 import { fail } from './failure.ts'
 
@@ -14,16 +14,16 @@ export function traceNotes(objects: ReadonlySet<string>): () => void {
   const listener = (message: unknown) => {
     const span = trace.getActiveSpan()
     if (span === undefined) return
-    // Published by `note` alone.
-    const facts = message as Note
+    // Published by `addFacts` alone.
+    const facts = message as TraceFacts
     span.setAttributes(attributesOf(facts, objects))
     if (facts.status === 'failed') fail(span)
   }
-  subscribe(NOTE_CHANNEL, listener)
-  return () => void unsubscribe(NOTE_CHANNEL, listener)
+  subscribe(FACTS_CHANNEL, listener)
+  return () => void unsubscribe(FACTS_CHANNEL, listener)
 }
 
-function attributesOf(facts: Note, objects: ReadonlySet<string>): Attributes {
+function attributesOf(facts: TraceFacts, objects: ReadonlySet<string>): Attributes {
   const { object, requests } = facts
   const known = object === undefined || objects.has(object) ? object : OTHER_OBJECT
   return {

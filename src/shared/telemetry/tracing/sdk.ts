@@ -18,7 +18,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
-import { endsWithin } from '../../base/shutdown.ts'
+import { endsWithin } from '../../base/race.ts'
 import type { TracingConfig } from '../../config/config.ts'
 import { setQueueTelemetry } from '../../store/queue-telemetry.ts'
 import { AsyncContext } from './context.ts'

@@ -1,8 +1,8 @@
 import type { Job } from 'bullmq'
-import { writeAudit } from '../../../shared/base/audit.ts'
 import { type Context, endsAllWork } from '../../../shared/base/context.ts'
 import { messageOf, RefusedError } from '../../../shared/base/errors.ts'
-import { noteRequest } from '../../../shared/base/note.ts'
+import { writeAudit } from '../../../shared/base/logger.ts'
+import { addRequestFacts } from '../../../shared/base/trace.ts'
 import type { Status } from '../../../shared/contract/receipt.ts'
 import { type DeletionRequest, parseRequest, toStored } from '../../../shared/contract/request.ts'
 import { GoneError } from '../../../shared/store/intake/gone.ts'
@@ -93,7 +93,7 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
   let request: DeletionRequest | null = null
   try {
     request = requestIn(job, deps, ctx)
-    noteRequest(deps.store.org, request)
+    addRequestFacts(deps.store.org, request)
     return await submitted(request, job, deps, ctx)
   } catch (error) {
     const isTaken = error instanceof ConflictError || error instanceof GoneError

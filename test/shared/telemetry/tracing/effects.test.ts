@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { effect } from '../../../../src/shared/base/effect.ts'
+import { effect } from '../../../../src/shared/base/trace.ts'
 import { queueTelemetry } from '../../../../src/shared/store/queue-telemetry.ts'
 import { traced, within } from '../../../helpers/traced.ts'
 

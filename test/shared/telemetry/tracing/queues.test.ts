@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import { type Processor, Queue, Worker } from 'bullmq'
-import { note } from '../../../../src/shared/base/note.ts'
+import { addFacts } from '../../../../src/shared/base/trace.ts'
 import { queueTelemetry } from '../../../../src/shared/store/queue-telemetry.ts'
 import { connectRedis } from '../../../../src/shared/store/redis/redis.ts'
 import { id18 } from '../../../helpers/ids.ts'
@@ -95,7 +95,7 @@ test('of a job that fails the span says so, and repeats nothing of what it says'
   const id = id18(7)
   await queue.add(`deletion of ${id}`, {}, { jobId: `r-${id}` })
   const worker = work(async () => {
-    note({ org: 'default', object: id, error: 'ENOSPC' })
+    addFacts({ org: 'default', object: id, error: 'ENOSPC' })
     throw new Error(`The record ${id} is in the way.`)
   })
   await ended(worker, 'failed')

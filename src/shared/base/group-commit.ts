@@ -10,7 +10,7 @@ interface Caller<In, Out> {
  *
  * @param act does them all; resolves with as many results, in the same order
  */
-export function together<In, Out>(
+export function groupCommit<In, Out>(
   most: number,
   act: (all: readonly In[]) => Promise<readonly Out[]>,
 ): (one: In) => Promise<Out> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { together } from '../../../src/shared/base/together.ts'
+import { groupCommit } from '../../../src/shared/base/group-commit.ts'
 
 /** Doubles each, and notes what came in one call. */
 function doubling(most: number) {
@@ -9,7 +9,7 @@ function doubling(most: number) {
     calls.push([...all])
     return all.map((one) => one * 2)
   }
-  return { calls, double: together(most, act) }
+  return { calls, double: groupCommit(most, act) }
 }
 
 test('what is asked for at once is done by one call, and each gets its own result', async () => {
@@ -27,7 +27,7 @@ test('no call does more than it may, none is empty, and nothing is left over', a
 })
 
 test('a call that fails fails for those who share it, and for nobody else', async () => {
-  const double = together<number, number>(2, async (all) => {
+  const double = groupCommit<number, number>(2, async (all) => {
     if (all.includes(0)) throw new Error('zero')
     return all.map((one) => one * 2)
   })
@@ -39,7 +39,7 @@ test('a call that fails fails for those who share it, and for nobody else', asyn
 })
 
 test('a call without a result for each is an error, not a guess', async () => {
-  const broken = together<number, number>(3, async () => [1])
+  const broken = groupCommit<number, number>(3, async () => [1])
   const answers = await Promise.allSettled([broken(1), broken(2)])
   assert.deepEqual(
     answers.map(({ status }) => status),

@@ -1,12 +1,12 @@
-import { endsWithin } from './shutdown.ts'
+import { endsWithin } from './race.ts'
 
 /**
- * Reads as seldom as will do: what was read is good for a while, one reading at a time serves
- * everybody who asks, and nobody waits for it longer than is bearable.
+ * Caches what `read` gives for `freshMs`. All who ask meanwhile share one reading, and nobody waits
+ * for it longer than `withinMs`.
  *
  * @returns null where it failed or is late; one that is late goes on, and no other is begun beside it
  */
-export function sparing<T>(
+export function cachedRead<T>(
   read: () => Promise<T>,
   { freshMs, withinMs }: { readonly freshMs: number; readonly withinMs: number },
 ): () => Promise<T | null> {

@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sparing } from '../../../src/shared/base/sparing.ts'
+import { cachedRead } from '../../../src/shared/base/cached-read.ts'
 
 const PATIENT = { freshMs: 60_000, withinMs: 60_000 }
 
 test('all who ask at once are served by one reading, and so is who asks soon after', async () => {
   let readings = 0
-  const read = sparing(async () => ++readings, PATIENT)
+  const read = cachedRead(async () => ++readings, PATIENT)
   assert.deepEqual(await Promise.all([read(), read(), read()]), [1, 1, 1])
   assert.equal(await read(), 1)
 })
 
 test('what is no longer fresh is read again', async () => {
   let readings = 0
-  const read = sparing(async () => ++readings, { ...PATIENT, freshMs: 0 })
+  const read = cachedRead(async () => ++readings, { ...PATIENT, freshMs: 0 })
   assert.deepEqual([await read(), await read()], [1, 2])
 })
 
 test('a failure is told as null, and not kept', async () => {
   let readings = 0
-  const read = sparing(async () => {
+  const read = cachedRead(async () => {
     if (++readings === 1) throw new Error('away')
     return readings
   }, PATIENT)
@@ -29,7 +29,7 @@ test('a failure is told as null, and not kept', async () => {
 test('nobody waits for what is late, and no second is begun beside it', async () => {
   const { promise, resolve } = Promise.withResolvers<number>()
   let readings = 0
-  const read = sparing(
+  const read = cachedRead(
     () => {
       readings++
       return promise

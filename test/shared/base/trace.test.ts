@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { effect } from '../../../src/shared/base/effect.ts'
+import { effect } from '../../../src/shared/base/trace.ts'
 import { listen } from '../../helpers/effects.ts'
 
 test('an effect is announced before it begins and after it ends', async (t) => {

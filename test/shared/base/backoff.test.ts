@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { LONGEST_SERVER_WAIT_MS, parseRetryAfter } from '../../../src/shared/base/retry-after.ts'
+import { LONGEST_SERVER_WAIT_MS, parseRetryAfter } from '../../../src/shared/base/backoff.ts'
 
 const NOW = Date.UTC(2026, 0, 2, 12, 0, 0)
 const HOUR = 3_600_000
