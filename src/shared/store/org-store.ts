@@ -1,4 +1,5 @@
 import { closeEach } from '../base/shutdown.ts'
+import { entrance } from './intake/enter.ts'
 import { LedgerConnection } from './ledger/connection.ts'
 import { orgKeys } from './ledger/keys.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
@@ -16,6 +17,8 @@ export interface OrgStore {
   readonly staging: Staging
   readonly queues: Queues
   readonly orders: WorkOrders
+  /** Enters a request into the ledger and orders its plan, in one step. */
+  readonly enter: ReturnType<typeof entrance>
   /** Closes the queues; the connection stays with whoever opened it. */
   close(): Promise<void>
 }
@@ -35,7 +38,8 @@ export function openOrgStore(
     ledger: createLedger(connection, keys),
     staging: createStaging(connection, keys),
     queues,
-    orders: workOrders(queues, redis),
+    orders: workOrders(queues),
+    enter: entrance(connection, keys, queues.requests),
     close: () => queues.close(),
   }
 }

@@ -52,7 +52,7 @@ async function refuseUnder(
   deps: SettleDeps,
   ctx: Context,
 ): Promise<JobVerdict | null> {
-  const entered = await deps.store.ledger.accept({
+  const entered = await deps.store.enter({
     request,
     bodyHash: bodyHash({ ...request, reason: refusal.message }, null),
     staged: null,

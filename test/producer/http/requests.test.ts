@@ -13,6 +13,7 @@ import type { Producer } from '../../../src/producer/producer.ts'
 import { URL_PATTERN } from '../../../src/shared/config/url-pattern.ts'
 import { bodyHash, parseRequest, toStored } from '../../../src/shared/contract/request.ts'
 import { openResultsStore } from '../../../src/shared/results/results.ts'
+import { acceptor } from '../../../src/shared/store/intake/enter.ts'
 import { orgKeys } from '../../../src/shared/store/ledger/keys.ts'
 import type { OrgStore } from '../../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
@@ -490,7 +491,10 @@ async function ownOrg(t: TestContext) {
 /** Into the ledger alone, as of a moment. */
 async function enter(store: OrgStore, id: string, submittedAt: number, object = 'Contact') {
   const request = toStored(parseRequest({ id, object, source: { type: 'upload' } }, 0))
-  await store.ledger.accept({
+  await acceptor(
+    store.connection,
+    store.ledger.keys,
+  )({
     request,
     bodyHash: bodyHash(request, null),
     staged: null,

@@ -1,7 +1,7 @@
 import { ExpungeError } from '../../base/errors.ts'
 import type { TerminalStatus } from '../../contract/receipt.ts'
-import type { Submission } from '../ledger/accept.ts'
 import type { Tombstone } from '../ledger/tombstone.ts'
+import type { Submission } from './enter.ts'
 
 /** The id was a request's whose record has expired: it is not run a second time. */
 export class GoneError extends ExpungeError {

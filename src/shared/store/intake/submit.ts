@@ -3,12 +3,11 @@ import { ExpungeError, messageOf } from '../../base/errors.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import { bodyHash, type DeletionRequest, lotBeside, toStored } from '../../contract/request.ts'
-import type { Acceptance, Submission } from '../ledger/accept.ts'
 import type { RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
-import type { JobInsert } from '../queues/insert.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
 import { differences } from './differences.ts'
+import type { Acceptance, Submission } from './enter.ts'
 import { GoneError } from './gone.ts'
 import { dropQuietly, stageSource } from './stage-source.ts'
 
@@ -97,25 +96,13 @@ export async function submit(
   )
 }
 
-/** With a deadline the stop has to be ordered before the plan, so the plan's order is no part of it. */
-function enter(submission: Submission, store: OrgStore): Promise<Acceptance> {
-  const { id, priority, deadline } = submission.request
-  return deadline === null
-    ? store.orders.planWithin(id, priority, (order) => accept(submission, order, store))
-    : accept(submission, null, store)
-}
-
 /** A refusal leaves nothing behind; a request that was there before needs no second copy. */
-async function accept(
-  submission: Submission,
-  order: JobInsert | null,
-  store: OrgStore,
-): Promise<Acceptance> {
+async function enter(submission: Submission, store: OrgStore): Promise<Acceptance> {
   const name = lotBeside(submission.staged)
   const lot = name === null ? null : { request: submission.request.id, lot: name }
   let acceptance: Acceptance
   try {
-    acceptance = await store.ledger.accept(submission, order)
+    acceptance = await store.enter(submission)
   } catch (error) {
     if (error instanceof BudgetExceededError && lot !== null) await store.staging.drop(lot)
     // Without an answer it may have been accepted: then these frames are the request's own.

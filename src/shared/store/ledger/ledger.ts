@@ -1,7 +1,5 @@
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { Signature } from '../../contract/signed-act.ts'
-import type { JobInsert } from '../queues/insert.ts'
-import { type Acceptance, acceptor, type Submission } from './accept.ts'
 import { type Approval, approve } from './approve.ts'
 import { type Begun, beginPlanning, type JobLock } from './begin-planning.ts'
 import { cancel, decline, type StopReason, stopReasons } from './cancel.ts'
@@ -44,8 +42,6 @@ import { type Tombstone, tombstone } from './tombstone.ts'
 export interface Ledger {
   readonly keys: OrgKeys
 
-  /** @param order has the plan ordered in the same step; then the answer is `ordered` */
-  accept(submission: Submission, order?: JobInsert | null): Promise<Acceptance>
   beginPlanning(entry: { id: string; lot: string; lock: JobLock }): Promise<Begun>
   handBackPlanning(entry: { id: string; lock: JobLock }): Promise<void>
   /** Whoever lost its lock and lives has not crashed. */
@@ -155,7 +151,6 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys): Ledge
   }
   return {
     keys,
-    accept: acceptor(connection, keys),
     beginPlanning: (entry) => beginPlanning(connection, keys, entry),
     handBackPlanning: (entry) => handBackPlanning(connection, keys, entry),
     forgivePlanning: (id) => forgivePlanning(connection, keys, id),

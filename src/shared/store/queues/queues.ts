@@ -7,7 +7,6 @@ import type { OrgKeys } from '../ledger/keys.ts'
 import type { StatusChange } from '../ledger/outbox.ts'
 import { queueTelemetry } from '../queue-telemetry.ts'
 import type { RedisClient } from '../redis/redis.ts'
-import { inserterOf, type JobInsert, type JobToInsert } from './insert.ts'
 
 /**
  * The queues of one org. A job is a work order: it names what to do, never how far it is nor with
@@ -75,12 +74,6 @@ const newerOrderSchema = z.looseObject({
  */
 export interface WorkOrders {
   plan(id: string, priority: Priority): Promise<void>
-  /** Leaves it to `act` to give the same order within a script of ours; null where it cannot. */
-  planWithin<Answer>(
-    id: string,
-    priority: Priority,
-    act: (insert: JobInsert | null) => Promise<Answer>,
-  ): Promise<Answer>
   /** @param delayMs before it may begin, so that what was locked has time to be free again */
   ingest(order: string, priority: Priority, delayMs?: number): Promise<void>
   settle(id: string): Promise<void>
@@ -130,9 +123,8 @@ export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent'
   return priority === 'high' ? 'ingest-jobs-urgent' : 'ingest-jobs'
 }
 
-export function workOrders(queues: Queues, connection: RedisClient): WorkOrders {
+export function workOrders(queues: Queues): WorkOrders {
   const v = JOB_VERSION
-  const insertInto = inserterOf(queues.requests, connection)
   const settle = (jobId: string, id: string, delay = 0) =>
     effect('order:settle', async () => {
       const data: RequestJob = { v, step: 'settle', id }
@@ -144,7 +136,6 @@ export function workOrders(queues: Queues, connection: RedisClient): WorkOrders 
         const { name, data, options } = planJob(id, priority)
         await queues.requests.add(name, data, options)
       }),
-    planWithin: (id, priority, act) => insertInto(planJob(id, priority), act),
     ingest: (order, priority, delay = 0) =>
       effect('order:ingest', async () => {
         const data: IngestJobOrder = { v, order }
@@ -171,7 +162,8 @@ export function workOrders(queues: Queues, connection: RedisClient): WorkOrders 
   }
 }
 
-function planJob(id: string, priority: Priority): JobToInsert {
+/** What `plan` adds. */
+export function planJob(id: string, priority: Priority) {
   const data: RequestJob = { v: JOB_VERSION, step: 'plan', id }
   const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
   return { name: PLAN, data, options }

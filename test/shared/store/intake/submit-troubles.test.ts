@@ -79,11 +79,11 @@ describe('a submission', { concurrency: true }, () => {
 
   test('that the ledger refuses leaves no frame behind', async (t) => {
     const { store, fill, makeRoom } = await ownStore(t)
-    const accept: typeof store.ledger.accept = async (submission) => {
+    const enter: typeof store.enter = async (submission) => {
       await fill()
-      return store.ledger.accept(submission)
+      return store.enter(submission)
     }
-    const full = { ...store, ledger: { ...store.ledger, accept } }
+    const full = { ...store, enter }
     const refused = submit(full, uploading('R1'), 0, megabytes(1))
     await assert.rejects(refused, refusedWith('REDIS_FULL', /Nothing was accepted/))
     assert.deepEqual(await store.staging.lots(), [])
@@ -93,11 +93,11 @@ describe('a submission', { concurrency: true }, () => {
 
   test('whose answer is lost may be accepted: its ids stay, and it is told how to find out', async (t) => {
     const { store } = await ownStore(t)
-    const accept: typeof store.ledger.accept = async (submission) => {
-      await store.ledger.accept(submission)
+    const enter: typeof store.enter = async (submission) => {
+      await store.enter(submission)
       throw new Error('Command timed out')
     }
-    const flaky = { ...store, ledger: { ...store.ledger, accept } }
+    const flaky = { ...store, enter }
     const source = { type: 'ids', ids: ids18(3) }
     const request = parseRequest({ id: 'R1', object: 'Contact', source }, 0)
     const lost = submit(flaky, request, 0)

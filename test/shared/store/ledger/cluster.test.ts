@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { entrance } from '../../../../src/shared/store/intake/enter.ts'
 import { readOrgFacts } from '../../../../src/shared/store/org-facts.ts'
 import { beat, orgsWorkedFor } from '../../../../src/shared/store/presence.ts'
 import { openQueues, workOrders } from '../../../../src/shared/store/queues/queues.ts'
@@ -67,12 +68,10 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
 
   const queues = openQueues(redis, keys, (error) => assert.fail(error))
   t.after(() => queues.close())
-  await workOrders(queues, redis).plan('R2', 'normal')
+  await workOrders(queues).plan('R2', 'normal')
   assert.equal((await queues.requests.getJob('p-r2'))?.data.id, 'R2')
-  const ordered = await workOrders(queues, redis).planWithin('R3', 'normal', (order) =>
-    ledger.accept(submission({ id: 'R3' }), order),
-  )
-  assert.equal(ordered, 'ordered')
+  const enter = entrance(connection, keys, queues.requests)
+  assert.equal(await enter(submission({ id: 'R3' })), 'ordered')
   assert.equal((await queues.requests.getJob('p-r3'))?.data.id, 'R3')
 
   await beat({ redis, org: 'emea', ledger }, 'worker')

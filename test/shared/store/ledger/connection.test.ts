@@ -5,7 +5,6 @@ import {
   LedgerConnection,
   LedgerReplacedError,
 } from '../../../../src/shared/store/ledger/connection.ts'
-import type { Ledger } from '../../../../src/shared/store/ledger/ledger.ts'
 import { createStaging } from '../../../../src/shared/store/staging/staging.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
@@ -24,6 +23,8 @@ import {
 } from './setup.ts'
 
 const server = await startRedis({ after })
+
+type Ledger = Bundle['ledger']
 
 const RAILS: GuardRails = {
   ...{ maxRecords: 1, approvalAbove: null, canary: 0, hardDelete: false, objects: {} },

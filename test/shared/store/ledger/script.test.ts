@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { acceptor } from '../../../../src/shared/store/intake/enter.ts'
 import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
-import { createLedger } from '../../../../src/shared/store/ledger/ledger.ts'
 import { oneOf, runScript, script } from '../../../../src/shared/store/ledger/script.ts'
 import { connectRedis } from '../../../../src/shared/store/redis/redis.ts'
 import { startRedis } from '../../../helpers/redis.ts'
@@ -15,13 +15,13 @@ test('a server that has lost its scripts is sent them again, and the book is sti
   const redis = connectRedis({ kind: 'url', url: own.url }, 'wait', () => {})
   t.after(() => redis.disconnect())
   const keys = orgKeys('default')
-  const ledger = createLedger(new LedgerConnection(redis, keys), keys)
-  assert.equal(await ledger.accept(submission({ id: 'a' })), 'accepted')
+  const accept = acceptor(new LedgerConnection(redis, keys), keys)
+  assert.equal(await accept(submission({ id: 'a' })), 'accepted')
   await redis.script('FLUSH')
-  assert.equal(await ledger.accept(submission({ id: 'b' })), 'accepted')
+  assert.equal(await accept(submission({ id: 'b' })), 'accepted')
   await own.restart()
-  assert.equal(await ledger.accept(submission({ id: 'c' })), 'accepted')
-  assert.equal(await ledger.accept(submission({ id: 'a' })), 'existing')
+  assert.equal(await accept(submission({ id: 'c' })), 'accepted')
+  assert.equal(await accept(submission({ id: 'a' })), 'existing')
 })
 
 test('bytes go into a script as they are', async (t) => {

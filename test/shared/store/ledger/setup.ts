@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Plan, Receipt } from '../../../../src/shared/contract/receipt.ts'
 import { bodyHash, parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
+import { acceptor } from '../../../../src/shared/store/intake/enter.ts'
 import type { JobLock } from '../../../../src/shared/store/ledger/begin-planning.ts'
 import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
 import { type OrgKeys, orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
@@ -18,7 +19,8 @@ export interface Bundle {
   readonly redis: RedisClient
   readonly keys: OrgKeys
   readonly connection: LedgerConnection
-  readonly ledger: Ledger
+  /** With the verb that only intake has, without an order that goes with it. */
+  readonly ledger: Ledger & { readonly accept: ReturnType<typeof acceptor> }
   /** What BullMQ does when it gives a worker a job: the token enters the job's lock. */
   grab(lock: JobLock): Promise<JobLock>
   /** What time does to the lock of a worker that no longer renews it. */
@@ -49,7 +51,7 @@ export function openLedger(scope: Scope, server: { readonly url: string }): Bund
 export function ledgerOf(redis: RedisClient, org: string): Bundle {
   const keys = orgKeys(org)
   const connection = new LedgerConnection(redis, keys)
-  const ledger = createLedger(connection, keys)
+  const ledger = { ...createLedger(connection, keys), accept: acceptor(connection, keys) }
   const grab = async (lock: JobLock) => {
     await redis.set(keys.lock(lock.queue, lock.jobId), lock.token)
     return lock

@@ -54,7 +54,7 @@ function open(t: Scope) {
       },
     }
   }
-  return { redis, keys, queues, orders: workOrders(queues, redis), taker }
+  return { redis, keys, queues, orders: workOrders(queues), taker }
 }
 
 test('an order names what to do, and no more', async (t) => {
@@ -216,7 +216,7 @@ test('closing the queues leaves the connection to whoever opened it', async (t) 
   const redis = connectRedis({ kind: 'url', url: server.url }, 'wait', () => {})
   t.after(() => redis.disconnect())
   const queues = openQueues(redis, orgKeys(randomUUID()), (error) => assert.fail(error))
-  await workOrders(queues, redis).settle('r')
+  await workOrders(queues).settle('r')
   await queues.close()
   assert.equal(await redis.ping(), 'PONG')
 })

@@ -188,7 +188,7 @@ describe('a request that came to be refused ends so where the worker died', () =
       const entered = toStored(parseRequest({ id: 'half', object: 'Lead', source }, 0))
       const digest = bodyHash(entered, null)
       const submission = { request: entered, bodyHash: digest, staged: null, submittedAt: 0 }
-      await own.store.ledger.accept({ ...submission, refusal })
+      await own.store.enter({ ...submission, refusal })
       await end(own, 'half')
       const { status, error } = await receiptOf(own, 'half')
       assert.deepEqual([status, error], ['refused', refusal])

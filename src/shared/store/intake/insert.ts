@@ -23,7 +23,7 @@ export interface JobInsert {
   readonly args: readonly (string | Buffer)[]
 }
 
-export interface JobToInsert {
+interface JobToInsert {
   readonly name: string
   readonly data: unknown
   readonly options: JobsOptions

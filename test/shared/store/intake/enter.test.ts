@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import type { JobInsert } from '../../../../src/shared/store/queues/insert.ts'
+import type { JobInsert } from '../../../../src/shared/store/intake/insert.ts'
 import { createStaging } from '../../../../src/shared/store/staging/staging.ts'
 import { startRedis } from '../../../helpers/redis.ts'
-import { openLedger, receipt, settlement, submission } from './setup.ts'
+import { openLedger, receipt, settlement, submission } from '../ledger/setup.ts'
 
 const server = await startRedis({ after })
 

@@ -1,3 +1,4 @@
+import type { Queue } from 'bullmq'
 import { z } from 'zod'
 import { groupCommit } from '../../base/group-commit.ts'
 import { effect } from '../../base/trace.ts'
@@ -5,15 +6,16 @@ import { BudgetExceededError, type CallerLimits } from '../../contract/caller-li
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { ReceiptError } from '../../contract/receipt.ts'
 import type { Staged, StoredRequest } from '../../contract/request.ts'
-import type { JobInsert } from '../queues/insert.ts'
+import type { LedgerConnection } from '../ledger/connection.ts'
+import type { OrgKeys } from '../ledger/keys.ts'
+import { scoreOf } from '../ledger/live.ts'
+import { TELL } from '../ledger/outbox.ts'
+import { RAILS_FIELD } from '../ledger/rails.ts'
+import { evaluate, type LedgerScript, oneOf, script } from '../ledger/script.ts'
+import { SPENDING } from '../ledger/spending.ts'
+import { planJob } from '../queues/queues.ts'
 import type { Argument } from '../redis/bare-script.ts'
-import type { LedgerConnection } from './connection.ts'
-import type { OrgKeys } from './keys.ts'
-import { scoreOf } from './live.ts'
-import { TELL } from './outbox.ts'
-import { RAILS_FIELD } from './rails.ts'
-import { evaluate, type LedgerScript, oneOf, script } from './script.ts'
-import { SPENDING } from './spending.ts'
+import { inserterOf, type JobInsert } from './insert.ts'
 
 /** In one call. With more of them Redis waits while this process prepares, and the other way round. */
 const AT_ONCE = 10
@@ -156,6 +158,26 @@ interface Entry {
   readonly submission: Submission
   /** Of its plan, to be given by the same step. All of an org's are for one queue, by one script. */
   readonly order: JobInsert | null
+}
+
+/**
+ * The verb by which every request comes in: it enters the request into the ledger and orders its plan,
+ * in one step of Redis. The plan is not part of it where something has to come before: with a
+ * deadline the stop is ordered first, and what came to be refused is never planned.
+ */
+export function entrance(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  requests: Queue,
+): (submission: Submission) => Promise<Acceptance> {
+  const accept = acceptor(ledger, keys)
+  const insertInto = inserterOf(requests, ledger.redis)
+  return (submission) => {
+    const { id, priority, deadline } = submission.request
+    return deadline === null && submission.refusal === undefined
+      ? insertInto(planJob(id, priority), (order) => accept(submission, order))
+      : accept(submission)
+  }
 }
 
 /**
