@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
 import type { Signature, SignedAct } from '../../contract/signed-act.ts'
+import type { RedisClient } from '../redis/redis.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -21,7 +22,7 @@ export interface OrgRails {
 
 /** Null where no process with a configuration has worked for the org yet. */
 export async function orgRails(
-  { redis }: LedgerConnection,
+  redis: RedisClient,
   { settings }: OrgKeys,
 ): Promise<OrgRails | null> {
   const [json, setBy] = await redis.hmget(settings, RAILS_FIELD, 'railsSetBy')
@@ -68,7 +69,7 @@ export async function changeRails(
 
 /** What each of the requests is held to; those that have none, or are gone, are left out. */
 export async function guardsOf(
-  { redis }: LedgerConnection,
+  redis: RedisClient,
   keys: OrgKeys,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, GuardRails>> {
