@@ -1,3 +1,4 @@
+import { backoff } from '../../shared/base/backoff.ts'
 import { systemClock } from '../../shared/base/clock.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
@@ -35,15 +36,14 @@ export async function logIn(
   }
 }
 
-const FIRST_WAIT_MS = 2000
-const LONGEST_WAIT_MS = 60_000
+const loginDelay = backoff({ first: 2000, factor: 2, cap: 60_000 })
 
 async function untilReachable(
   salesforce: Salesforce,
   screen: Screen,
   signal: AbortSignal,
 ): Promise<Identity> {
-  for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+  for (let failures = 1; ; failures++) {
     try {
       return await salesforce.login(signal)
     } catch (error) {
@@ -51,7 +51,7 @@ async function untilReachable(
       if (!(error instanceof SalesforceError && error.transient)) throw error
       const problem = proxyProblem(error)
       if (problem !== null) throw problem
-      const pause = Math.max(error.retryAfterMs ?? 0, wait)
+      const pause = Math.max(error.retryAfterMs ?? 0, loginDelay(failures))
       const seconds = Math.ceil(pause / 1000)
       screen.say(`${error.message}\nTrying again in ${seconds} s, until it works; Ctrl-C ends it.`)
       await systemClock.sleep(pause, signal)

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq'
+import { backoff } from '../../shared/base/backoff.ts'
 import { type Context, ShutdownError } from '../../shared/base/context.ts'
 import { ExpungeError } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
@@ -16,8 +17,8 @@ import { type CallbackSecrets, openCallbackSecrets } from './secrets.ts'
 
 /** How long a job that only a newer worker understands is put aside. */
 const NOT_FOR_US_MS = 30_000
-/** As long as the tries without a word of patience last; each that was asked for is none of them. */
-const PATIENT_FOR_MS = 12 * 3600_000
+/** About as long as all tries last; one that is put off for as long as the receiver asked is none. */
+const PUT_OFF_FOR_MS = 12 * 3600_000
 
 interface CallbackDeps {
   readonly store: OrgStore
@@ -44,7 +45,7 @@ export async function openCallbacks(
   return { config, secrets: new Map(await Promise.all(secrets)) }
 }
 
-/** The receiver was not there; BullMQ tries again, ever later. */
+/** The receiver did not take it; BullMQ tries again after a growing delay. */
 class CallbackFailedError extends ExpungeError {
   readonly code = 'CALLBACK_UNAVAILABLE'
   override readonly retryable = true
@@ -78,8 +79,8 @@ export async function deliverCallback(
     }
     ctx.log.warn({ request, status, ...posted }, 'The caller could not be told.')
     if (posted.result !== 'unavailable') return
-    const patience = patienceFor(job, posted.retryAfterMs, ctx.clock.now() - data.at)
-    if (patience !== null) return putAside(job, token, patience)
+    const delay = askedDelay(job, posted.retryAfterMs, ctx.clock.now() - data.at)
+    if (delay !== null) return putAside(job, token, delay)
     throw new CallbackFailedError(`The receiver of ${data.id}'s callbacks: ${posted.reason}.`)
   } catch (error) {
     if (error instanceof ShutdownError || error instanceof LedgerReplacedError) {
@@ -91,16 +92,16 @@ export async function deliverCallback(
 
 /**
  * What a receiver asked for, where that is longer than BullMQ's own wait; else null. A shorter one
- * would have us at its door without end, for a job that is put aside spends no try.
+ * would call it without end, for a job that is put aside spends no try.
  */
-function patienceFor(
-  { opts: { backoff }, attemptsMade }: Job,
+function askedDelay(
+  { opts: { backoff: terms }, attemptsMade }: Job,
   asked: number | null,
   age: number,
 ): number | null {
-  if (asked === null || age > PATIENT_FOR_MS) return null
-  const { delay = 0 } = typeof backoff === 'object' ? backoff : {}
-  return asked > delay * 2 ** attemptsMade ? asked : null
+  if (asked === null || age > PUT_OFF_FOR_MS) return null
+  const { delay: first = 0 } = typeof terms === 'object' ? terms : {}
+  return asked > backoff({ first, factor: 2 })(attemptsMade + 1) ? asked : null
 }
 
 async function post(

@@ -1,12 +1,12 @@
 import type { Context } from '../../shared/base/context.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { outageDelay } from '../../shared/salesforce/retry.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { CollectedChunk } from './collected-chunk.ts'
 import { finish, giveUp, lose } from './finish.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { SentStep } from './peers.ts'
-import { retryDelay } from './poll.ts'
 import { StallWatch } from './stall-watch.ts'
 import { checkpointOf, type LifecycleDeps, type Step, type Work } from './step.ts'
 import { close, create, redoClose, redoUpload, upload } from './steps.ts'
@@ -150,7 +150,7 @@ async function afterFailure(
   ctx.log.warn({ err: error, step: here.step, failures }, 'A step failed and is tried again.')
   deps.events.retried(reason)
   if (isHeld) return here
-  await deps.visit.nap(Math.max(afterMs, retryDelay(failures - 1, Math.random())))
+  await deps.visit.nap(Math.max(afterMs, outageDelay(failures)))
   return here
 }
 

@@ -1,3 +1,4 @@
+import { backoff } from '../../shared/base/backoff.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook } from './chunk-book.ts'
 import { type Counts, isWhole } from './counts.ts'
@@ -36,9 +37,9 @@ interface Counters {
 }
 
 /** How often the files are read before what they lack, or contradict, is believed. */
-const MOST_READS = 3
+export const MOST_READS = 3
 /** Short: the slot is held meanwhile, and a worker's death in it counts against the order. */
-const READ_AGAIN_MS = 250
+export const readAgainDelay = backoff({ first: 250 })
 
 /**
  * Where the job is complete and has processed all that was sent, `failedResults` alone will do,
@@ -72,7 +73,7 @@ export async function reconcile(
       { ingestJob: job.id, lacking, contradictions },
       'The result files do not fit what the ingest job has counted; both are read again.',
     )
-    await ctx.clock.sleep(READ_AGAIN_MS * reads, ctx.signal)
+    await ctx.clock.sleep(readAgainDelay(reads), ctx.signal)
     counts = await counters.ask()
     known = found
     if (both || reads < MOST_READS) continue

@@ -18,6 +18,7 @@ import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
 import { type Oddities, type ResultsReading, readFailures, readSuccesses } from './read-results.ts'
+import { MOST_READS, readAgainDelay } from './reconcile.ts'
 import { ResultFormatError } from './result-csv.ts'
 import { classOf } from './row-error.ts'
 
@@ -26,10 +27,6 @@ type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>
 interface Relister extends Omit<Collector, 'keepDeleted'> {
   readonly ledger: Collector['ledger'] & Pick<Ledger, 'pauseState'>
 }
-
-/** A file that a proxy cut off without a word comes to other counts, once. */
-const MOST_READS = 3
-const READ_AGAIN_MS = 250
 
 /**
  * Lists the rows of a chunk again whose part of the result files was lost: from the results of its
@@ -60,7 +57,7 @@ export async function relistChunk(
       const work = { ref, jobId: job.id, request, known: outcome, suspects }
       const found = await collectAgain(work, relister, ctx)
       if (found !== null) return found
-      await ctx.clock.sleep(READ_AGAIN_MS * reads, ctx.signal)
+      await ctx.clock.sleep(readAgainDelay(reads), ctx.signal)
     }
     return null
   } catch (error) {

@@ -90,7 +90,7 @@ export function resentAs(chunks: readonly ChunkRef[], order: IngestOrder, lot: s
 
 /** How long the rows of a chunk wait before they go again. */
 export function delayOf({ attempt, excused = 0 }: ChunkRef, { resendMs }: Collector): number {
-  return resendDelay(Math.max(1, attempt - excused), resendMs, Math.random())
+  return resendDelay(Math.max(1, attempt - excused), resendMs)
 }
 
 /** An ingest job of which nobody can tell what became of its rows. */

@@ -1,3 +1,4 @@
+import { backoff } from '../../shared/base/backoff.ts'
 import type { ChunkRef } from '../../shared/store/ledger/record.ts'
 import type { JobFailure } from './job-error.ts'
 
@@ -30,9 +31,8 @@ const LONGEST_DELAY_MS = 10 * 60_000
  * minutes, ± 20 % so that pieces of one job do not meet at the same locks again.
  *
  * @param attempts that the rows have spent
- * @param random from 0 to 1
  */
-export function resendDelay(attempts: number, firstMs: number, random: number): number {
-  const delay = Math.min(LONGEST_DELAY_MS, firstMs * 4 ** Math.min(attempts - 1, 10))
-  return Math.round(delay * (0.8 + 0.4 * random))
+export function resendDelay(attempts: number, firstMs: number, random?: number): number {
+  const delay = backoff({ first: firstMs, factor: 4, cap: LONGEST_DELAY_MS, jitter: [0.8, 1.2] })
+  return Math.round(delay(attempts, random))
 }

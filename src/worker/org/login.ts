@@ -3,7 +3,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
-import { retryDelay } from '../ingest/poll.ts'
+import { outageDelay } from '../../shared/salesforce/retry.ts'
 
 /**
  * The first login of a worker, however long it takes. It pauses nobody: that this worker is not let
@@ -15,7 +15,7 @@ export async function login(
   salesforce: Pick<Salesforce, 'login'>,
   ctx: Context,
 ): Promise<Identity> {
-  for (let failures = 0; ; failures++) {
+  for (let failures = 1; ; failures++) {
     try {
       return await salesforce.login(ctx.signal)
     } catch (error) {
@@ -23,7 +23,7 @@ export async function login(
       if (!(error instanceof SalesforceError) || !error.retryable) throw error
       const problem = proxyProblem(error)
       if (problem !== null) throw problem
-      const ms = Math.max(error.retryAfterMs ?? 0, retryDelay(failures, Math.random()))
+      const ms = Math.max(error.retryAfterMs ?? 0, outageDelay(failures))
       const seconds = Math.ceil(ms / 1000)
       ctx.log.error(
         { err: error },

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { jobFailureOf } from '../../../src/worker/ingest/job-error.ts'
-import { pollInterval } from '../../../src/worker/ingest/poll.ts'
 import {
   MOST_ATTEMPTS,
   mayGoAgain,
@@ -15,6 +14,7 @@ import {
   parseRowError,
   rowErrorReader,
 } from '../../../src/worker/ingest/row-error.ts'
+import { pollInterval } from '../../../src/worker/ingest/wait.ts'
 
 describe('polling', () => {
   test('a job that ends after half a second is looked at within another quarter', () => {

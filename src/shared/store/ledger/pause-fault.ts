@@ -1,4 +1,4 @@
-import { LONGEST_SERVER_WAIT_MS } from '../../base/backoff.ts'
+import { backoff, LONGEST_SERVER_WAIT_MS } from '../../base/backoff.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { type PauseReason, type PauseState, parseState } from './pause.ts'
@@ -9,9 +9,10 @@ import { oneOf, runScript, script } from './script.ts'
  * from the workers' clocks, in milliseconds.
  */
 
-/** A first fault holds for so long, each further one in a row for twice as long, up to the last. */
-const FIRST_MS = 5000
-const LONGEST_MS = 5 * 60_000
+/** A first fault holds for so long, each further one in a row for twice as long, up to five minutes. */
+const pauseMs = backoff({ first: 5000, factor: 2, cap: 5 * 60_000 })
+/** The same as a table in Lua; the last one is the longest. */
+const PAUSES_MS = `{${[1, 2, 3, 4, 5, 6, 7].map((failures) => pauseMs(failures)).join(', ')}}`
 
 /** A probe not heard of for so long has died, or hangs. Under `quota` it is a whole ingest job. */
 const LEASE_MS = 60_000
@@ -35,7 +36,8 @@ if fault and fault.probe ~= by and (fault.reason ~= 'quota' or reason == 'quota'
 else
   local again = fault and fault.probe == by
   local failures = again and fault.failures + 1 or 1
-  local own = now + math.min(${LONGEST_MS}, ${FIRST_MS} * 2 ^ (failures - 1))
+  local pauses = ${PAUSES_MS}
+  local own = now + pauses[math.min(failures, #pauses)]
   fault = { reason = reason, message = message, failures = failures,
     since = again and fault.since or now, own = own, ['until'] = math.max(own, asked) }
 end

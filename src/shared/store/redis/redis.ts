@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
+import { backoff } from '../../base/backoff.ts'
 import { redisUrlProblem } from '../../base/redis-url.ts'
 import { COMMAND_MS, FailFastCluster } from './fail-fast-cluster.ts'
 import { PatientCluster, PatientRedis } from './patient.ts'
@@ -163,7 +164,8 @@ interface Waiting {
 }
 
 function options(patience: OnOutage): Waiting {
-  const retryStrategy = (times: number) => Math.min(times * 100, 2000)
+  const reconnectDelay = backoff({ first: 100, cap: 2000 })
+  const retryStrategy = (times: number) => reconnectDelay(times)
   switch (patience) {
     case 'wait':
       return {
