@@ -1,5 +1,7 @@
-import type { Host } from './host.ts'
-import type { Screen } from './screen.ts'
+import { ExpungeError } from '../shared/base/errors.ts'
+import { EXIT_BY, type StopSignalName } from '../shared/base/shutdown.ts'
+import type { TerminalStatus } from '../shared/contract/receipt.ts'
+import type { Host, Screen } from './screen.ts'
 
 /** What every command is given. */
 export interface Cli {
@@ -11,4 +13,59 @@ export interface Cli {
   readonly argv: readonly string[]
   /** How the process ends once the command is done. */
   exit(code: number): void
+}
+
+/** What a script can tell from `$?`; a published contract. */
+export const EXIT = {
+  /** Completed or planned; for `submit`: accepted. */
+  ok: 0,
+  incomplete: 1,
+  /** Wrong usage, settings, credentials or surroundings: nothing was begun. */
+  usage: 2,
+  /** Refused or cancelled. */
+  refused: 3,
+  failed: 4,
+} as const
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+export function exitCodeOf(status: TerminalStatus): ExitCode {
+  switch (status) {
+    case 'completed':
+    case 'planned':
+      return EXIT.ok
+    case 'incomplete':
+      return EXIT.incomplete
+    case 'refused':
+    case 'cancelled':
+      return EXIT.refused
+    case 'failed':
+      return EXIT.failed
+    default:
+      throw new TypeError(`Unknown status ${String(status satisfies never)}`)
+  }
+}
+
+/** What was typed cannot be meant; the message says what can. */
+export class UsageError extends ExpungeError {
+  readonly code = 'USAGE'
+}
+
+/** Something that the command cannot go on without is gone. */
+export class LostError extends ExpungeError {
+  readonly code = 'LOST'
+}
+
+/** Ctrl-C, SIGTERM or a terminal that closed: the exit code is the one that shells give to that signal. */
+export class InterruptedError extends ExpungeError {
+  readonly code = 'INTERRUPTED'
+  readonly signal: StopSignalName
+
+  constructor(signal: StopSignalName) {
+    super(`Interrupted by ${signal}.`)
+    this.signal = signal
+  }
+
+  get exitCode(): number {
+    return EXIT_BY[this.signal]
+  }
 }

@@ -1,8 +1,8 @@
-import type { Cli } from './cli.ts'
-import { UsageError } from './exit.ts'
-import { ask } from './run/ask.ts'
-import { catchInterrupts } from './run/interrupts.ts'
-import type { Screen } from './screen.ts'
+import { createInterface } from 'node:readline/promises'
+import { isatty } from 'node:tty'
+import { type Cli, InterruptedError, UsageError } from './cli.ts'
+import { catchInterrupts } from './interrupts.ts'
+import { type HostInput, type Screen, shown } from './screen.ts'
 
 /** @throws UsageError where a question is due and nobody is there to answer it */
 export function assertCanConfirm(
@@ -26,4 +26,38 @@ export async function confirm(
   } finally {
     forget()
   }
+}
+
+/**
+ * Asks on the terminal; nothing but the whole word `yes` is a yes, the end of the input is a no. Where
+ * the terminal itself was closed nobody has answered.
+ *
+ * @throws the signal's reason where it aborts
+ * @throws InterruptedError where the terminal is gone; its SIGHUP may come later
+ */
+export async function ask(
+  { stdin, stderr, paintSay }: Screen,
+  question: string,
+  { to, signal }: { to: 'delete' | 'cancel' | 'apply'; signal: AbortSignal },
+): Promise<boolean> {
+  // Not in raw mode, so that Ctrl-C stays the signal that it is everywhere else.
+  const line = createInterface({ input: stdin, output: stderr, terminal: false })
+  const closed = new Promise<string>((resolve) => {
+    line.once('close', () => resolve(''))
+  })
+  try {
+    const prompt = shown(`${paintSay('bold', question)} Type yes to ${to}: `)
+    const answer = await Promise.race([line.question(prompt, { signal }), closed])
+    if (answer === '' && isGone(stdin)) throw new InterruptedError('SIGHUP')
+    return answer.trim().toLowerCase() === 'yes'
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    line.close()
+  }
+}
+
+/** What was a terminal is none any more once that was closed. */
+function isGone({ isTTY, fd }: HostInput): boolean {
+  return isTTY === true && fd !== undefined && !isatty(fd)
 }

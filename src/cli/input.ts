@@ -6,8 +6,10 @@ import { z } from 'zod'
 import type { Producer } from '../producer/producer.ts'
 import { codeOf, messageOf } from '../shared/base/errors.ts'
 import { type DeletionRequest, parseRequest } from '../shared/contract/request.ts'
+import { readSourceFile } from '../shared/contract/source-file.ts'
+import { decompress } from '../worker/sources/decompress.ts'
+import { UsageError } from './cli.ts'
 import { momentOf } from './deadline.ts'
-import { UsageError } from './exit.ts'
 import type { InputFlags } from './input-flags.ts'
 
 /** Where the ids come from, looked at before anything is started. */
@@ -214,6 +216,31 @@ export function nameOf(input: Input): string {
       return input.name
     case 'source':
       return String(input.source['path'] ?? `source ${input.source['type']}`)
+    default:
+      throw new TypeError(`Unknown input ${JSON.stringify(input satisfies never)}`)
+  }
+}
+
+/**
+ * The bytes that go along with a request whose source is an upload, decompressed where they are not
+ * plain. A file that is written to meanwhile would be a list that nobody meant: that throws.
+ */
+export function uploadOf(
+  { source }: DeletionRequest,
+  input: Input,
+): AsyncIterable<Uint8Array> | undefined {
+  if (source.type !== 'upload') return undefined
+  switch (input.kind) {
+    case 'file':
+      return decompress(
+        readSourceFile({ path: input.path, roots: [dirname(input.path)] }),
+        input.name,
+      )
+    case 'stream':
+      return decompress(input.open(), input.name)
+    case 'ids':
+    case 'source':
+      return undefined
     default:
       throw new TypeError(`Unknown input ${JSON.stringify(input satisfies never)}`)
   }

@@ -1,13 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { codeOf, ExpungeError, messageOf } from '../shared/base/errors.ts'
 import { GoneError } from '../shared/store/intake/gone.ts'
 import { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
-import { EXIT, InterruptedError, LostError } from './exit.ts'
-import type { Host } from './host.ts'
+import { EXIT, InterruptedError, LostError } from './cli.ts'
 import { createProgram } from './program.ts'
-import { createScreen, type Screen } from './screen.ts'
-import { packageVersion } from './version.ts'
+import { createScreen, type Host, type Screen } from './screen.ts'
 
 /** One call of `expunge`. */
 export interface Invocation {
@@ -68,4 +67,12 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   const stack = error instanceof Error ? error.stack : String(error)
   say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)
   return EXIT.failed
+}
+
+/** The package's own version; the file lies as far above `src/cli` as above `dist/cli`. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const manifest: unknown = JSON.parse(text)
+  const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest
+  return isManifest ? String(manifest.version) : 'unknown'
 }

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { hangUpIsIgnored } from '../shared/base/shutdown.ts'
-import { cacheFolder } from './embedded-redis/cache-folder.ts'
-import { privateDirectory } from './embedded-redis/private-directory.ts'
+import { cacheFolder, privateDirectory } from './embedded-redis/private-directory.ts'
 
 /** The process edge of the `expunge` command: importing this file runs it. */
 

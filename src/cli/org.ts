@@ -1,6 +1,114 @@
-import type { Config, OrgConfig } from '../shared/config/config.ts'
+import type { RequestView } from '../producer/producer.ts'
+import { type Config, loadConfig, type OrgConfig } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
-import { UsageError } from './exit.ts'
+import { openOrgStore } from '../shared/store/org-store.ts'
+import { connectRedis } from '../shared/store/redis/redis.ts'
+import { type Cli, UsageError } from './cli.ts'
+import { attachRedis, type CommandRedis, connectProducer } from './redis.ts'
+
+/** One org's requests, open in both ways: for those who ask, and for those who operate the org. */
+export interface OpenOrg extends Omit<Awaited<ReturnType<typeof openOrg>>, 'close'> {
+  readonly config: Config
+  readonly redis: CommandRedis
+  readonly org: string
+}
+
+interface OrgOptions {
+  /** As named by `--org`. */
+  readonly org?: string
+  /** The command may take long: see `attachRedis`. */
+  readonly stays?: boolean
+}
+
+/**
+ * Opens an org in the configured Redis, or in the one of EXPUNGE_HOME, while `act` works with it. The
+ * org is null where this machine never had a request.
+ */
+export async function withOrg<T>(
+  { screen }: Cli,
+  { org, stays = false }: OrgOptions,
+  act: (open: OpenOrg | null, home: string) => Promise<T>,
+): Promise<T> {
+  const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'none' })
+  const redis = await attachRedis(config, screen, { stays })
+  if (redis === null) return act(null, config.home)
+  try {
+    const name = chooseOrg(config, org)
+    const { close, ...opened } = await openOrg(redis, name)
+    try {
+      return await act({ ...opened, config, redis, org: name }, config.home)
+    } finally {
+      await close()
+    }
+  } finally {
+    await redis.close()
+  }
+}
+
+/** The same for one request. @throws UsageError where there is none of that id */
+export function withRequest<T>(
+  cli: Cli,
+  { id, ...options }: OrgOptions & { readonly id: string },
+  act: (open: OpenOrg, view: RequestView) => Promise<T>,
+): Promise<T> {
+  return withOrg(cli, options, async (open, home) => {
+    const view = open === null ? null : await open.producer.inspect(id, { org: open.org })
+    if (open !== null && view !== null) return act(open, view)
+    const where =
+      open === null
+        ? `${home} has never had one, and REDIS_URL is not set`
+        : `org "${open.org}" knows none of that id (any more)`
+    throw new UsageError(`No request ${id}: ${where}. See \`expunge list\`.`)
+  })
+}
+
+/**
+ * The same for an org that exists: a pause under a mistyped name would stop nothing.
+ *
+ * @throws UsageError where neither the configuration nor Redis knows the org
+ */
+export function withKnownOrg<T>(
+  cli: Cli,
+  options: OrgOptions,
+  verb: 'pause' | 'show',
+  act: (open: OpenOrg) => Promise<T>,
+): Promise<T> {
+  return withOrg(cli, options, async (open, home) => {
+    if (open === null) {
+      throw new UsageError(
+        `There is nothing to ${verb}: ${home} has never had a request, and REDIS_URL is not set.`,
+      )
+    }
+    if (!(await isKnown(open))) {
+      const known = [...open.config.orgs.keys()].join(', ')
+      throw new UsageError(
+        `--org: neither the configuration (${known}) nor Redis knows an org ${open.org}.`,
+      )
+    }
+    return act(open)
+  })
+}
+
+async function isKnown({ config, org, store: { ledger, redis } }: OpenOrg): Promise<boolean> {
+  if (config.orgs.has(org)) return true
+  const { identity, requests } = ledger.keys
+  return (await redis.exists(identity, requests)) > 0
+}
+
+/** @throws RedisUnreachableError saying which server was tried and what went wrong */
+export async function openOrg(redis: CommandRedis, org: string) {
+  const producer = await connectProducer(redis)
+  const client = connectRedis(redis.config, 'fail-fast', () => {})
+  const store = openOrgStore(client, org, () => {})
+  return {
+    producer,
+    store,
+    close: async () => {
+      await Promise.all([producer.close(), store.close()])
+      client.disconnect()
+    },
+  }
+}
 
 /**
  * The name of the org that is meant: the one named, else `default`, else the only one there is.

@@ -16,7 +16,7 @@ import { defineServe } from './commands/serve.ts'
 import { defineStatus } from './commands/status.ts'
 import { defineSubmit } from './commands/submit.ts'
 import { defineWorker } from './commands/worker.ts'
-import { shown } from './paint.ts'
+import { shown } from './screen.ts'
 
 /**
  * Every command with its flags. Only what commander needs is loaded here; a command loads the rest

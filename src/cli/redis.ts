@@ -1,18 +1,13 @@
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
 import { type Config, showRedis } from '../shared/config/config.ts'
-import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
-import {
-  connectRedis,
-  type RedisConfig,
-  RedisUnavailableError,
-} from '../shared/store/redis/redis.ts'
+import { type RedisConfig, RedisUnavailableError } from '../shared/store/redis/redis.ts'
 import { detailOf } from '../shared/store/redis/trouble.ts'
 import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
 
 /** The Redis that a command works with. */
-export interface RedisHere {
+export interface CommandRedis {
   readonly config: RedisConfig
   /** In words, without a password. */
   readonly shown: string
@@ -30,7 +25,7 @@ class RedisUnreachableError extends ExpungeError {
 }
 
 /** The configured Redis, or a server of our own that lives as long as this command. */
-export async function ownRedis(config: Config, screen: Screen): Promise<RedisHere> {
+export async function ownRedis(config: Config, screen: Screen): Promise<CommandRedis> {
   if (config.redis !== null) return remote(config.redis)
   return embedded(await startEmbeddedRedis(embeddedOptions(config, screen)))
 }
@@ -38,13 +33,13 @@ export async function ownRedis(config: Config, screen: Screen): Promise<RedisHer
 /**
  * The configured Redis, or what a `run` has or had; null where there never was one.
  *
- * @param stays for a visit that may be long
+ * @param stays for a command that may take long
  */
-export async function visitRedis(
+export async function attachRedis(
   config: Config,
   screen: Screen,
   { stays }: { stays: boolean },
-): Promise<RedisHere | null> {
+): Promise<CommandRedis | null> {
   // Looking, cancelling and approving entrust nothing more to it.
   if (config.redis !== null) return remote({ ...config.redis, volatile: true })
   const found = await attachEmbeddedRedis({ ...embeddedOptions(config, screen), stays })
@@ -55,7 +50,7 @@ function embeddedOptions({ home }: Config, screen: Screen) {
   return { home, env: screen.env, log: (line: string) => screen.say(line) }
 }
 
-function remote(config: RedisConfig): RedisHere {
+function remote(config: RedisConfig): CommandRedis {
   return {
     config,
     shown: showRedis(config),
@@ -66,7 +61,7 @@ function remote(config: RedisConfig): RedisHere {
   }
 }
 
-function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): RedisHere {
+function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): CommandRedis {
   return {
     // Our own: the demo's data need not outlive it, a run's has its append-only file.
     config: { kind: 'socket', path: server.socket, volatile: true },
@@ -78,39 +73,8 @@ function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): Redis
   }
 }
 
-/** One org's requests, by both ways in: the producer's, and the ledger's for those who operate it. */
-export interface Entrance {
-  readonly producer: Producer
-  readonly store: OrgStore
-  close(): Promise<void>
-}
-
-/** Whether a worker is connected that works for the org; null where the server does not tell. */
-export async function hasWorker({ queues }: OrgStore): Promise<boolean | null> {
-  try {
-    return (await queues.requests.getWorkersCount()) > 0
-  } catch {
-    return null
-  }
-}
-
 /** @throws RedisUnreachableError saying where it was looked for and what went wrong */
-export async function enter(redis: RedisHere, org: string): Promise<Entrance> {
-  const producer = await connectProducer(redis)
-  const client = connectRedis(redis.config, 'fail-fast', () => {})
-  const store = openOrgStore(client, org, () => {})
-  return {
-    producer,
-    store,
-    close: async () => {
-      await Promise.all([producer.close(), store.close()])
-      client.disconnect()
-    },
-  }
-}
-
-/** @throws RedisUnreachableError saying where it was looked for and what went wrong */
-export async function connectProducer({ config, shown }: RedisHere): Promise<Producer> {
+export async function connectProducer({ config, shown }: CommandRedis): Promise<Producer> {
   try {
     return await createProducer({ redis: config, onError: () => {} })
   } catch (error) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { commandFor, commandToGoOn, programIn, shellQuoted } from '../../src/cli/commandline.ts'
+import { commandFor, commandToGoOn, programIn, shellQuoted } from '../../src/cli/command-line.ts'
 import { codePoint } from '../helpers/code-point.ts'
 
 test('a shell takes a quoted argument back as it was', {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exitCodeOf } from '../../src/cli/exit.ts'
+import { exitCodeOf } from '../../src/cli/cli.ts'
 import { TERMINAL_STATUSES } from '../../src/shared/contract/receipt.ts'
 
 test('every terminal status has its exit code', () => {

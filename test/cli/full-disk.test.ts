@@ -7,9 +7,8 @@ import { PassThrough, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { homeFiles, writeOwner } from '../../src/cli/embedded-redis/home.ts'
-import type { Host } from '../../src/cli/host.ts'
 import { invocation } from '../../src/cli/invocation.ts'
-import { createScreen } from '../../src/cli/screen.ts'
+import { createScreen, type Host } from '../../src/cli/screen.ts'
 import { lacking } from '../helpers/file-system.ts'
 
 function hostWith(stdout: Writable): { readonly host: Host; stderr(): Promise<string> } {

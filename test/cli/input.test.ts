@@ -4,7 +4,7 @@ import { chmod, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { UsageError } from '../../src/cli/exit.ts'
+import { UsageError } from '../../src/cli/cli.ts'
 import { readInput, rootOf, toRequest } from '../../src/cli/input.ts'
 import type { InputFlags } from '../../src/cli/input-flags.ts'
 import { RefusedError } from '../../src/shared/base/errors.ts'

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
-import type { Host } from '../../src/cli/host.ts'
 import { invocation } from '../../src/cli/invocation.ts'
+import type { Host } from '../../src/cli/screen.ts'
 
 export interface Ended {
   readonly code: number | null

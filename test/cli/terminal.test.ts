@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { shellQuoted } from '../../src/cli/commandline.ts'
+import { shellQuoted } from '../../src/cli/command-line.ts'
 import { redisUnavailable } from '../helpers/redis.ts'
 import { contactIds, csvOf, place } from './spawn.ts'
 

@@ -3,7 +3,7 @@ import { chmod, chown, lchown, mkdir, mkdtemp, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { distrust, distrustTree } from '../../src/cli/embedded-redis/trusted-path.ts'
+import { distrust, distrustTree } from '../../src/cli/embedded-redis/private-directory.ts'
 
 const STRANGER = 12345
 const onlyRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can give a file away' }

@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { uploadOf } from '../../src/cli/upload.ts'
+import { uploadOf } from '../../src/cli/input.ts'
 import { parseRequest } from '../../src/shared/contract/request.ts'
 import { id18 } from '../helpers/ids.ts'
 

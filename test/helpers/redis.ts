@@ -3,9 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedRedisError } from '../../src/cli/embedded-redis/errors.ts'
-import { findRedisServer } from '../../src/cli/embedded-redis/find-server.ts'
+import { findRedisServer, type RedisServer } from '../../src/cli/embedded-redis/find-server.ts'
 import { type RedisProcess, startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
-import type { RedisServer } from '../../src/cli/embedded-redis/redis-version.ts'
 import { freePort } from './free-port.ts'
 
 export interface TestRedis {

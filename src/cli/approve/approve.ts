@@ -1,13 +1,11 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import type { Cli } from '../cli.ts'
-import { commandFor } from '../commandline.ts'
+import { nobodyAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
-import { nobodyAtWork } from '../look/nobody.ts'
-import { type OrgHere, visitRequest } from '../look/visit.ts'
-import { pauseSentences } from '../render/pause.ts'
-import { planTable, question } from '../render/plan.ts'
-import { assertChecked } from '../unchecked.ts'
+import { type OpenOrg, withRequest } from '../org.ts'
+import { pauseSentences } from '../render/org.ts'
+import { assertChecked, planTable, question } from '../render/plan.ts'
 
 export interface ApproveFlags {
   readonly org?: string
@@ -22,17 +20,17 @@ export function approve(id: string, flags: ApproveFlags, cli: Cli): Promise<Exit
   const { screen } = cli
   assertCanConfirm(flags, screen, 'approve')
   // The answer may take its time: others must be able to look meanwhile.
-  return visitRequest(cli, id, { ...flags, stays: true }, async (place, view) => {
+  return withRequest(cli, { id, ...flags, stays: true }, async (open, view) => {
     assertWaiting(view)
-    if (view.status === 'awaiting-approval' && !(await isApproved(view, place, flags, cli))) {
-      const turnDown = commandFor(`cancel ${view.id}`, { org: place.org })
+    if (view.status === 'awaiting-approval' && !(await isApproved(view, open, flags, cli))) {
+      const turnDown = commandFor(`cancel ${view.id}`, { org: open.org })
       screen.say(`Not approved: it still waits. To turn it down: ${turnDown}`)
       return EXIT.usage
     }
-    const { org, producer } = place
+    const { org, producer } = open
     const plan = view.plan === null ? {} : { plan: view.plan.sha256 }
     await producer.approve(view.id, { org, by: 'cli', reason: flags.reason, ...plan })
-    await tellWhatNow(place, view, flags, cli)
+    await tellWhatNow(open, view, flags, cli)
     return EXIT.ok
   })
 }
@@ -46,7 +44,7 @@ function assertWaiting({ id, status, stopping }: RequestView): void {
 
 async function isApproved(
   { id, plan, request }: RequestView,
-  { store, org }: OrgHere,
+  { store, org }: OpenOrg,
   flags: ApproveFlags,
   cli: Cli,
 ): Promise<boolean> {
@@ -63,17 +61,17 @@ async function isApproved(
 }
 
 async function tellWhatNow(
-  place: OrgHere,
+  open: OpenOrg,
   { id, status }: RequestView,
   flags: ApproveFlags,
   { screen }: Cli,
 ): Promise<void> {
-  const { producer, store, org } = place
+  const { producer, store, org } = open
   const view = await producer.inspect(id, { org })
   if (flags.json) screen.answer(JSON.stringify(view, null, 2))
   const already = status === 'deleting' ? ' already, and is being deleted' : ''
   screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
-  const nobody = await nobodyAtWork(place, id)
+  const nobody = await nobodyAtWork(open, id)
   if (nobody !== null) screen.say(nobody)
 }

@@ -1,20 +1,16 @@
 import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
-import type { Cli } from '../cli.ts'
-import { commandFor } from '../commandline.ts'
+import { hasWorker, jobsAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
-import { EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../exit.ts'
-import { type EndedView, follow, isOver } from '../follow.ts'
-import { type OrgHere, visitRequest } from '../look/visit.ts'
-import { tellPauses } from '../pause/tell.ts'
-import { hasWorker } from '../redis.ts'
-import { counted } from '../render/numbers.ts'
+import { type EndedView, follow, isOutage, isOver, patience, tellPauses } from '../follow.ts'
+import { catchInterrupts } from '../interrupts.ts'
+import { type OpenOrg, withRequest } from '../org.ts'
+import { counted, jobNames } from '../render/format.ts'
 import { requestTable } from '../render/request.ts'
-import { showReceipt } from '../run/conclusion.ts'
-import { catchInterrupts } from '../run/interrupts.ts'
-import { jobNames, jobsAtWork } from '../run/jobs-at-work.ts'
-import { isOutage, patience } from '../run/patience.ts'
+import { showReceipt } from '../run/conclude.ts'
 import { endHere } from './end-here.ts'
 
 export interface CancelFlags {
@@ -32,8 +28,8 @@ export interface CancelFlags {
 export async function cancel(id: string, flags: CancelFlags, cli: Cli): Promise<ExitCode> {
   assertCanConfirm(flags, cli.screen, 'cancel')
   for (let isFirst = true; ; isFirst = false) {
-    const code = await visitRequest(cli, id, { ...flags, stays: true }, (place, view) =>
-      cancelAt({ place, view, flags, cli }, isFirst),
+    const code = await withRequest(cli, { id, ...flags, stays: true }, (open, view) =>
+      cancelAt({ open, view, flags, cli }, isFirst),
     )
     if (code !== 'look-again') return code
   }
@@ -41,7 +37,7 @@ export async function cancel(id: string, flags: CancelFlags, cli: Cli): Promise<
 
 /** One request, and what was typed of it. */
 interface Cancelling {
-  readonly place: OrgHere
+  readonly open: OpenOrg
   readonly view: RequestView
   readonly flags: CancelFlags
   readonly cli: Cli
@@ -52,7 +48,7 @@ async function cancelAt(
   cancelling: Cancelling,
   isFirst: boolean,
 ): Promise<ExitCode | 'look-again'> {
-  const { place, view, flags, cli } = cancelling
+  const { open, view, flags, cli } = cancelling
   const { screen } = cli
   if (isOver(view)) {
     if (isFirst) screen.say(`Request ${view.id} is over: there is nothing left to cancel.`)
@@ -68,15 +64,15 @@ async function cancelAt(
   } catch (error) {
     if (error instanceof AlreadyOverError) return 'look-again'
     // The server went with the `run` that it belongs to; its data are there for the next visit.
-    if (place.redis.isGuest && isOutage(error)) return 'look-again'
-    if (error instanceof InterruptedError) screen.say(goingOn(place, view, flags))
+    if (open.redis.isGuest && isOutage(error)) return 'look-again'
+    if (error instanceof InterruptedError) screen.say(goingOn(open, view, flags))
     throw error
   } finally {
     forget()
   }
 }
 
-async function isWanted({ place: { store }, view, cli }: Cancelling): Promise<boolean> {
+async function isWanted({ open: { store }, view, cli }: Cancelling): Promise<boolean> {
   const { screen } = cli
   const jobs = await jobsAtWork(store, view.id)
   const abort =
@@ -93,15 +89,15 @@ async function isWanted({ place: { store }, view, cli }: Cancelling): Promise<bo
 }
 
 async function carryOut(
-  { place, view: { id }, flags, cli }: Cancelling,
+  { open, view: { id }, flags, cli }: Cancelling,
   signal: AbortSignal,
 ): Promise<EndedView> {
-  const { config, org, producer, redis, store } = place
+  const { config, org, producer, redis, store } = open
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
   const results = resultsOf(config, flags)
   const patiently = redis.isGuest ? once : patience(screen, signal)
-  const ending = { place, id, results, again: again(place, id, flags), cli, signal, patiently }
+  const ending = { open, id, results, again: again(open, id, flags), cli, signal, patiently }
   const run = watchRun(store, id)
   // Only a guest can meet one: a run has the server to itself.
   const isCarriedOut = !redis.embedded || (redis.isGuest && (await run.look()))
@@ -123,7 +119,7 @@ async function carryOut(
 }
 
 /** Whether a run is at work on the request: it carries the cancellation out, and nobody else would. */
-function watchRun(store: OrgHere['store'], id: string) {
+function watchRun(store: OpenOrg['store'], id: string) {
   let lookedAt = 0
   let isAtWork = true
   const look = async () => {
@@ -145,20 +141,20 @@ function watchRun(store: OrgHere['store'], id: string) {
 /** A guest does not wait for a server that may be gone for good. */
 const once = <T>(step: () => Promise<T>): Promise<T> => step()
 
-function goingOn(place: OrgHere, { id }: RequestView, flags: CancelFlags): string {
-  return place.redis.embedded && !place.redis.isGuest
-    ? `Not ended yet, but nothing more of it is sent. To go on: ${again(place, id, flags)}`
-    : `The request is cancelled without us. To look: ${commandFor(`status ${id}`, { org: place.org })}`
+function goingOn(open: OpenOrg, { id }: RequestView, flags: CancelFlags): string {
+  return open.redis.embedded && !open.redis.isGuest
+    ? `Not ended yet, but nothing more of it is sent. To go on: ${again(open, id, flags)}`
+    : `The request is cancelled without us. To look: ${commandFor(`status ${id}`, { org: open.org })}`
 }
 
-const again = ({ org }: OrgHere, id: string, { results }: CancelFlags): string =>
+const again = ({ org }: OpenOrg, id: string, { results }: CancelFlags): string =>
   commandFor(`cancel ${id}`, { org, results })
 
-const resultsOf = ({ results }: OrgHere['config'], flags: CancelFlags): string =>
+const resultsOf = ({ results }: OpenOrg['config'], flags: CancelFlags): string =>
   flags.results === undefined ? results.path : resolve(flags.results)
 
 async function conclude(
-  { place: { config }, flags, cli }: Cancelling,
+  { open: { config }, flags, cli }: Cancelling,
   { receipt }: EndedView,
 ): Promise<ExitCode> {
   const results = resultsOf(config, flags)

@@ -7,21 +7,17 @@ import { claimResultsStore, IdentityError } from '../../shared/store/identity.ts
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../worker/end/settle.ts'
 import { startWorker } from '../../worker/worker.ts'
-import type { Cli } from '../cli.ts'
-import { UsageError } from '../exit.ts'
-import { type EndedView, followToReceipt, isOver } from '../follow.ts'
-import type { OrgHere } from '../look/visit.ts'
-import { orgNamed } from '../org.ts'
-import { tellPauses } from '../pause/tell.ts'
-import { counted } from '../render/numbers.ts'
-import { commandLog } from '../run/human-log.ts'
-import { jobNames, jobsAtWork } from '../run/jobs-at-work.ts'
-import type { Patiently } from '../run/patience.ts'
+import { jobsAtWork } from '../at-work.ts'
+import { type Cli, UsageError } from '../cli.ts'
+import { type EndedView, followToReceipt, isOver, type Patiently, tellPauses } from '../follow.ts'
+import { type OpenOrg, orgNamed } from '../org.ts'
+import { commandLog } from '../own-worker.ts'
+import { counted, jobNames } from '../render/format.ts'
 import { workingAlone } from '../run/prepare.ts'
 
 /** A cancellation that this process has to carry out, since nobody else works on the request. */
 interface EndingHere {
-  readonly place: OrgHere
+  readonly open: OpenOrg
   readonly id: string
   /** Absolute: where the `run` that began the request keeps its results. */
   readonly results: string
@@ -40,8 +36,8 @@ interface EndingHere {
  */
 export async function endHere(ending: EndingHere): Promise<EndedView> {
   await settleUnsent(ending, await resultsOf(ending))
-  const { place, id, cli, signal, patiently } = ending
-  const { org, producer, store } = place
+  const { open, id, cli, signal, patiently } = ending
+  const { org, producer, store } = open
   const view = await producer.inspect(id, { org })
   if (view !== null && isOver(view)) return view
   const config = await settingsFor(ending)
@@ -50,7 +46,7 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
   const worker = await startWorker(
     {
       config,
-      redis: place.redis.config,
+      redis: open.redis.config,
       metrics: createMetrics({ version: cli.version }),
       log: commandLog(screen, config.logLevel, 'cancel'),
       only: { request: id, amongOthers: false },
@@ -68,8 +64,8 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
 
 /** A request keeps its results in one directory; its receipt must not end up in another. */
 async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
-  const { place, results: path } = ending
-  const { results: owner = null, resultsAt = null } = (await place.store.ledger.identity()) ?? {}
+  const { open, results: path } = ending
+  const { results: owner = null, resultsAt = null } = (await open.store.ledger.identity()) ?? {}
   const there =
     resultsAt === null
       ? 'Cancel it from where it was begun, or name the directory with --results.'
@@ -79,7 +75,7 @@ async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
   if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
   const results = await openResultsStore(path)
   try {
-    await claimResultsStore(place.store, results)
+    await claimResultsStore(open.store, results)
   } catch (error) {
     throw error instanceof IdentityError ? notEnded(ending, elsewhere) : error
   }
@@ -91,7 +87,7 @@ function notEnded({ id }: EndingHere, why: string): UsageError {
 }
 
 async function settleUnsent(
-  { place: { config, store }, id, cli, signal }: EndingHere,
+  { open: { config, store }, id, cli, signal }: EndingHere,
   results: ResultsStore,
 ): Promise<void> {
   const metrics = createMetrics({ version: cli.version })
@@ -103,15 +99,15 @@ async function settleUnsent(
 
 /** As `run` would have them, for this org alone. */
 async function settingsFor(ending: EndingHere): Promise<Config> {
-  const { place, id, results: path, again, cli } = ending
+  const { open, id, results: path, again, cli } = ending
   try {
     const loaded = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'required' })
-    const org = orgNamed(loaded, place.org)
+    const org = orgNamed(loaded, open.org)
     const results = { kind: 'directory', path } as const
     return workingAlone({ ...loaded, orgs: new Map([[org.name, org]]), results })
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error
-    const jobs = await jobsAtWork(place.store, id)
+    const jobs = await jobsAtWork(open.store, id)
     const what =
       jobs.length === 0
         ? 'an ingest job of it'

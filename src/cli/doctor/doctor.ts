@@ -2,15 +2,12 @@ import { ConfigError } from '../../shared/base/errors.ts'
 import { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
 import { openOrgStore } from '../../shared/store/org-store.ts'
-import type { Cli } from '../cli.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
-import { checkPause } from './pause.ts'
-import { checkQueues } from './queues.ts'
-import { checkRails } from './rails.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { checkOrg } from './salesforce.ts'
+import { checkPause, checkQueues, checkRails } from './store.ts'
 
 export interface DoctorFlags {
   readonly json?: true

@@ -1,6 +1,6 @@
 import { ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { visible } from '../../shared/base/visible.ts'
-import type { Paint } from '../paint.ts'
+import type { Paint } from '../screen.ts'
 
 /** One thing looked at. `warn` will do; with `fail` a deletion cannot work. */
 export interface Finding {

@@ -16,7 +16,7 @@ import { detailOf, explained } from '../../shared/store/redis/trouble.ts'
 import { withReason } from '../../shared/store/redis/why-away.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
 import { findRedisServer } from '../embedded-redis/find-server.ts'
-import { bytes, counted, percent } from '../render/numbers.ts'
+import { bytes, counted, percent } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 

@@ -4,7 +4,7 @@ import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { Limit } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { count } from '../render/numbers.ts'
+import { count } from '../render/format.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 

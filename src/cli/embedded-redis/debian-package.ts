@@ -1,20 +1,18 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { messageOf } from '../../shared/base/errors.ts'
-import { cacheFolder } from './cache-folder.ts'
-import { isChanged, recordChecksums } from './checksums.ts'
 import { waitForLock } from './lock.ts'
 import { lastWords, PATIENCE, privateApt } from './private-apt.ts'
-import { privateDirectory } from './private-directory.ts'
-import type { Env } from './redis-version.ts'
-import { distrustTree } from './trusted-path.ts'
+import { cacheFolder, distrustTree, privateDirectory } from './private-directory.ts'
 
 interface Options {
-  readonly env: Env
+  readonly env: NodeJS.ProcessEnv
   readonly log: (line: string) => void
 }
 interface Versioned {
@@ -154,7 +152,7 @@ async function systemName(): Promise<string> {
   return `${field('ID')}${field('VERSION_ID')}` || process.platform
 }
 
-async function hasApt(env: Env): Promise<boolean> {
+async function hasApt(env: NodeJS.ProcessEnv): Promise<boolean> {
   const answers = ['apt-get', 'dpkg-deb'].map((name) =>
     run(name, ['--version'], { env: { ...env } }),
   )
@@ -171,3 +169,38 @@ async function sweep(cache: string, folder: string): Promise<void> {
 }
 
 const problemOf = (error: unknown): { problem: string } => ({ problem: lastWords(error) })
+
+/** In the form of sha256sum(1), so that `sha256sum --check SHA256SUMS` says the same. */
+const RECORD = 'SHA256SUMS'
+
+/**
+ * Records the SHA-256 of every file of an unpacked package. apt has checked the package by the
+ * signature of its source; the record ties to that what lies in the cache later.
+ */
+export async function recordChecksums(root: string): Promise<void> {
+  const draft = join(root, `${RECORD}.${process.pid}`)
+  await writeFile(draft, await checksumsOf(root), { mode: 0o600 })
+  await rename(draft, join(root, RECORD))
+}
+
+/** Whether the files are no longer what was recorded; null where nothing was. */
+export async function isChanged(root: string): Promise<boolean | null> {
+  const recorded = await readFile(join(root, RECORD), 'utf8').catch(() => null)
+  return recorded === null ? null : recorded !== (await checksumsOf(root))
+}
+
+async function checksumsOf(root: string): Promise<string> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  const files = entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith(RECORD))
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort()
+  const lines = files.map(async (file) => `${await sha256Of(file)}  ${relative(root, file)}\n`)
+  return (await Promise.all(lines)).join('')
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file, { highWaterMark: 1024 * 1024 }), hash)
+  return hash.digest('hex')
+}

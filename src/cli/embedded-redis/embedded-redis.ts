@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { askRedis, serverInfo } from './ask.ts'
 import { EmbeddedRedisError } from './errors.ts'
-import { findRedisServer } from './find-server.ts'
+import { findRedisServer, type RedisServer } from './find-server.ts'
 import {
   type HomeFiles,
   homeFiles,
@@ -19,9 +19,7 @@ import {
 import { type Lock, tryLock } from './lock.ts'
 import { endOrphan, isAlive } from './orphan.ts'
 import { privateDirectory } from './private-directory.ts'
-import { startRedisProcess } from './redis-process.ts'
-import type { Env, RedisServer } from './redis-version.ts'
-import { type Supervised, supervise } from './supervise.ts'
+import { type Supervised, startRedisProcess, supervise } from './redis-process.ts'
 
 export interface EmbeddedRedis {
   /** Path of the Unix socket, the only place where it listens. */
@@ -39,7 +37,7 @@ export interface EmbeddedRedis {
 interface EmbeddedRedisOptions {
   /** The folder of the data, the socket and the log; `EXPUNGE_HOME` of the configuration. */
   readonly home: string
-  readonly env: Env
+  readonly env: NodeJS.ProcessEnv
   readonly log: (line: string) => void
 }
 

@@ -1,10 +1,11 @@
-import { constants } from 'node:fs'
-import { access, stat } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { constants, existsSync } from 'node:fs'
+import { access, readdir, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
-import { unpackDebianPackage } from './debian-package.ts'
-import { DEBIAN_SERVER } from './debian-server.ts'
+import { promisify } from 'node:util'
+import { messageOf } from '../../shared/base/errors.ts'
+import { type Packaged, unpackDebianPackage } from './debian-package.ts'
 import { EmbeddedRedisError } from './errors.ts'
-import { type Env, probeServer, type RedisServer } from './redis-version.ts'
 
 const PROGRAMS = ['redis-server', 'valkey-server'] as const
 
@@ -15,7 +16,7 @@ const PROGRAMS = ['redis-server', 'valkey-server'] as const
  * @throws EmbeddedRedisError REDIS_SERVER_NOT_FOUND, saying what was tried and what to install.
  */
 export async function findRedisServer(options: {
-  readonly env: Env
+  readonly env: NodeJS.ProcessEnv
   readonly log: (line: string) => void
 }): Promise<RedisServer> {
   const problems: string[] = []
@@ -63,4 +64,74 @@ function notFound(problems: readonly string[]): EmbeddedRedisError {
       '                   and REDIS_URL=redis://127.0.0.1:6379',
     ].join('\n'),
   )
+}
+
+const PACKAGES = ['redis-server', 'valkey-server'] as const
+
+/** The server as Debian and Ubuntu package it: under the name of its package. */
+export const DEBIAN_SERVER: Packaged<RedisServer> = {
+  title: 'Redis server',
+  name: 'redis',
+  packages: PACKAGES,
+  megabytes: 10,
+  find: async (root) => {
+    const libraries = await libraryFolders(root)
+    const env = libraries.length > 0 ? { LD_LIBRARY_PATH: libraries.join(delimiter) } : {}
+    const programs = PACKAGES.map((name) => join(root, 'usr/bin', name))
+    const command = programs.find((program) => existsSync(program))
+    return command === undefined
+      ? { problem: 'it brought no server' }
+      : await probeServer({ command, env, origin: root })
+  },
+}
+
+/** `usr/lib`, `lib`, and the folder of the machine's architecture in each (`x86_64-linux-gnu`). */
+async function libraryFolders(root: string): Promise<string[]> {
+  const folders: string[] = []
+  for (const folder of [join(root, 'usr/lib'), join(root, 'lib')]) {
+    const entries = await readdir(folder).catch(() => [])
+    const triplets = entries.filter((entry) => entry.includes('-linux-'))
+    folders.push(...triplets.map((triplet) => join(folder, triplet)))
+  }
+  return folders
+}
+
+export interface RedisServer {
+  /** Absolute path of the program. */
+  readonly command: string
+  readonly kind: 'redis' | 'valkey'
+  /** As the program says it, `7.0.15`. */
+  readonly version: string
+  /** What the program needs to start, on top of anything else. */
+  readonly env: { readonly LD_LIBRARY_PATH?: string }
+  /** Where it came from, for a log line. */
+  readonly origin: string
+}
+
+const run = promisify(execFile)
+
+// BullMQ 6 warns below Redis 6.2; Valkey 7.2 is too little tried with it.
+const OLDEST = { redis: [6, 2], valkey: [8, 0] } as const
+
+/** Starts the program to ask for its version: also the proof that all its libraries are there. */
+export async function probeServer(
+  candidate: Pick<RedisServer, 'command' | 'env' | 'origin'>,
+): Promise<RedisServer | { readonly problem: string }> {
+  const { command, env } = candidate
+  try {
+    const { stdout } = await run(command, ['--version'], { env: { ...env }, timeout: 10_000 })
+    const said = /^(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)/.exec(stdout)
+    if (said === null) return { problem: `${command} does not say which version it is` }
+    const [, name, major = '', minor = '', patch = ''] = said
+    const kind = name === 'Valkey' ? 'valkey' : 'redis'
+    const version = `${major}.${minor}.${patch}`
+    const [oldestMajor, oldestMinor] = OLDEST[kind]
+    const isOld =
+      Number(major) < oldestMajor || (Number(major) === oldestMajor && Number(minor) < oldestMinor)
+    return isOld
+      ? { problem: `${command} is ${name} ${version}, older than ${OLDEST[kind].join('.')}` }
+      : { ...candidate, kind, version }
+  } catch (error) {
+    return { problem: `${command} does not start: ${messageOf(error).trim()}` }
+  }
 }

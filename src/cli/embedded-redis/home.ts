@@ -6,7 +6,6 @@ import { z } from 'zod'
 import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import { privateDirectory } from './private-directory.ts'
-import type { Env } from './redis-version.ts'
 
 export interface HomeFiles {
   readonly home: string
@@ -66,7 +65,7 @@ const fits = (path: string): boolean => Buffer.byteLength(path) <= LONGEST_SOCKE
  * Where the server of this home listens: in the home, or, where that path is longer than a socket's
  * may be, in a private folder of a short name.
  */
-export async function socketPath(home: string, env: Env): Promise<string> {
+export async function socketPath(home: string, env: NodeJS.ProcessEnv): Promise<string> {
   const inHome = join(home, 'redis.sock')
   if (fits(inHome)) return inHome
   const runtime = env['XDG_RUNTIME_DIR'] ?? ''

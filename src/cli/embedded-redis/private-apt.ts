@@ -3,7 +3,6 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { messageOf } from '../../shared/base/errors.ts'
-import type { Env } from './redis-version.ts'
 
 const run = promisify(execFile)
 
@@ -18,7 +17,7 @@ interface PrivateApt {
 }
 
 /** apt with folders of its own in `room`, so that any user may run it. */
-export async function privateApt(room: string, env: Env): Promise<PrivateApt> {
+export async function privateApt(room: string, env: NodeJS.ProcessEnv): Promise<PrivateApt> {
   const settings = join(room, 'apt.conf')
   const archives = join(room, 'archives')
   await Promise.all([

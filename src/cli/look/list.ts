@@ -1,13 +1,12 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
 import type { Status } from '../../shared/contract/receipt.ts'
-import type { Cli } from '../cli.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
+import { noWorker } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { isOver } from '../follow.ts'
-import { pauseSentences } from '../render/pause.ts'
+import { type OpenOrg, withOrg } from '../org.ts'
+import { pauseSentences } from '../render/org.ts'
 import { requestLines } from '../render/request.ts'
 import type { Screen } from '../screen.ts'
-import { noWorker } from './nobody.ts'
-import { type OrgHere, visit } from './visit.ts'
 
 export interface ListFlags {
   readonly org?: string
@@ -18,27 +17,27 @@ export interface ListFlags {
 
 export function list(flags: ListFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visit(cli, flags, async (place) => {
-    const views = place === null ? [] : await matching(place.producer, place.org, flags)
-    if (place !== null) await tellPause(place, screen)
+  return withOrg(cli, flags, async (open) => {
+    const views = open === null ? [] : await matching(open.producer, open.org, flags)
+    if (open !== null) await tellPause(open, screen)
     if (flags.json) screen.answer(JSON.stringify(views, null, 2))
     else if (views.length === 0) screen.say('No requests.')
     else screen.answer(requestLines(views, screen.paintAnswer))
-    if (place !== null && views.some((view) => !isOver(view))) await tellUnfinished(place, screen)
+    if (open !== null && views.some((view) => !isOver(view))) await tellUnfinished(open, screen)
     return EXIT.ok
   })
 }
 
-async function tellPause({ store, org }: OrgHere, screen: Screen): Promise<void> {
+async function tellPause({ store, org }: OpenOrg, screen: Screen): Promise<void> {
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
     screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
   }
 }
 
 /** Where to go on from: a run keeps its results in a directory of its own folder. */
-async function tellUnfinished(place: OrgHere, screen: Screen): Promise<void> {
-  const { store } = place
-  const nobody = await noWorker(place)
+async function tellUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
+  const { store } = open
+  const nobody = await noWorker(open)
   if (nobody !== null) screen.say(`${screen.paintSay('yellow', '!')} ${nobody}`)
   const at = (await store.ledger.identity())?.resultsAt ?? null
   if (at !== null) screen.say(`Results of requests that are not over: ${at}`)

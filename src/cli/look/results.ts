@@ -2,16 +2,14 @@ import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { isAsWritten } from '../../shared/results/results.ts'
-import type { Cli } from '../cli.ts'
-import { commandFor } from '../commandline.ts'
-import { EXIT, type ExitCode, UsageError } from '../exit.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
 import { isOver } from '../follow.ts'
-import { count, counted } from '../render/numbers.ts'
-import { columns } from '../render/table.ts'
-import { resultFiles } from '../run/result-files.ts'
+import { withRequest } from '../org.ts'
+import { resultFiles } from '../receipt.ts'
+import { columns, count, counted } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
 import type { ResultsFlags, ResultsKind } from './result-flags.ts'
-import { visitRequest } from './visit.ts'
 
 /**
  * The result files of a request that is over, or the content of one.
@@ -24,7 +22,7 @@ export function results(
   flags: ResultsFlags,
   cli: Cli,
 ): Promise<ExitCode> {
-  return visitRequest(cli, id, { ...flags, stays: true }, async ({ config, org }, view) => {
+  return withRequest(cli, { id, ...flags, stays: true }, async ({ config, org }, view) => {
     if (!isOver(view)) {
       const look = commandFor(`status ${view.id}`, { org })
       throw new UsageError(

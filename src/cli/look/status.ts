@@ -1,14 +1,12 @@
 import { join } from 'node:path'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
-import type { Cli } from '../cli.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
+import { jobsAtWork, nobodyAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { isOver } from '../follow.ts'
-import { pauseSentences } from '../render/pause.ts'
+import { withRequest } from '../org.ts'
+import { pauseSentences } from '../render/org.ts'
 import { requestTable } from '../render/request.ts'
-import { jobsAtWork } from '../run/jobs-at-work.ts'
-import { nobodyAtWork } from './nobody.ts'
-import { visitRequest } from './visit.ts'
 
 export interface StatusFlags {
   readonly org?: string
@@ -18,9 +16,9 @@ export interface StatusFlags {
 /** @throws UsageError where there is no such request */
 export function status(id: string, flags: StatusFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visitRequest(cli, id, flags, async (place, view) => {
-    const { store, org } = place
-    const nobody = isAtRest(view) ? null : await nobodyAtWork(place, view.id)
+  return withRequest(cli, { ...flags, id }, async (open, view) => {
+    const { store, org } = open
+    const nobody = isAtRest(view) ? null : await nobodyAtWork(open, view.id)
     const pauses = isOver(view) ? [] : pauseSentences(org, await store.ledger.pauseState())
     if (flags.json) {
       screen.answer(JSON.stringify(view, null, 2))

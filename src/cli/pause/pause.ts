@@ -1,10 +1,9 @@
-import type { Cli } from '../cli.ts'
-import { commandFor } from '../commandline.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
-import { counted } from '../render/numbers.ts'
-import { moment } from '../render/pause.ts'
-import { jobNames, orgJobsAtWork } from '../run/jobs-at-work.ts'
-import { visitOrg } from './org.ts'
+import { orgJobsAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
+import { withKnownOrg } from '../org.ts'
+import { counted, jobNames } from '../render/format.ts'
+import { moment } from '../render/org.ts'
 
 export interface PauseFlags {
   readonly org?: string
@@ -15,7 +14,7 @@ export interface PauseFlags {
 /** Raises the operator's pause, and says what it means for what is at work. */
 export function pause(flags: PauseFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visitOrg(cli, flags.org, 'pause', async ({ store, org }) => {
+  return withKnownOrg(cli, flags, 'pause', async ({ store, org }) => {
     const before = await store.ledger.pauseState()
     await store.ledger.pause(flags.abort === true)
     const state = await store.ledger.pauseState()

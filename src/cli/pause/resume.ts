@@ -1,8 +1,7 @@
-import type { Cli } from '../cli.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
-import { duration } from '../render/numbers.ts'
-import { pauseSentences } from '../render/pause.ts'
-import { visitOrg } from './org.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { withKnownOrg } from '../org.ts'
+import { duration } from '../render/format.ts'
+import { pauseSentences } from '../render/org.ts'
 
 export interface ResumeFlags {
   readonly org?: string
@@ -12,7 +11,7 @@ export interface ResumeFlags {
 /** Takes the operator's pause back; what a fault pauses stays paused, and is said. */
 export function resume(flags: ResumeFlags, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return visitOrg(cli, flags.org, 'pause', async ({ store: { ledger }, org }) => {
+  return withKnownOrg(cli, flags, 'pause', async ({ store: { ledger }, org }) => {
     const { operator } = await ledger.pauseState()
     await ledger.resume()
     const state = await ledger.pauseState()

@@ -1,13 +1,11 @@
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgRails } from '../../shared/store/ledger/rails.ts'
-import type { Cli } from '../cli.ts'
-import { commandFor } from '../commandline.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
-import { EXIT, type ExitCode, UsageError } from '../exit.ts'
-import type { OrgHere } from '../look/visit.ts'
-import { visitOrg } from '../pause/org.ts'
-import { railsTable } from '../render/rails.ts'
+import { type OpenOrg, withKnownOrg } from '../org.ts'
+import { railsTable } from '../render/org.ts'
 
 export interface PolicyFlags {
   readonly org?: string
@@ -23,17 +21,17 @@ export interface PolicyFlags {
  */
 export function policy(flags: PolicyFlags, cli: Cli): Promise<ExitCode> {
   if (flags.apply) assertCanConfirm(flags, cli.screen, 'apply')
-  return visitOrg(cli, flags.org, 'show', async (place) => {
-    const known = await place.store.ledger.rails()
-    const here = railsHere(place)
+  return withKnownOrg(cli, flags, 'show', async (open) => {
+    const known = await open.store.ledger.rails()
+    const here = railsHere(open)
     return flags.apply
-      ? apply({ place, known, here, flags, cli })
-      : show({ place, known, here, flags, cli })
+      ? apply({ open, known, here, flags, cli })
+      : show({ open, known, here, flags, cli })
   })
 }
 
 interface Looking {
-  readonly place: OrgHere
+  readonly open: OpenOrg
   /** Null where no worker has worked for the org yet. */
   readonly known: OrgRails | null
   /** Null where the configuration has no such org. */
@@ -42,12 +40,12 @@ interface Looking {
   readonly cli: Cli
 }
 
-function railsHere({ config, org }: OrgHere): GuardRails | null {
+function railsHere({ config, org }: OpenOrg): GuardRails | null {
   const own = config.orgs.get(org)
   return own === undefined ? null : railsOf(config, own)
 }
 
-function show({ place: { org }, known, here, flags, cli: { screen } }: Looking): ExitCode {
+function show({ open: { org }, known, here, flags, cli: { screen } }: Looking): ExitCode {
   if (flags.json) {
     const { rails = null, setBy = null } = known ?? {}
     screen.answer(JSON.stringify({ org, rails, setBy, configuration: here }, null, 2))
@@ -65,9 +63,9 @@ function show({ place: { org }, known, here, flags, cli: { screen } }: Looking):
   return EXIT.ok
 }
 
-async function apply({ place, known, here, flags, cli }: Looking): Promise<ExitCode> {
+async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCode> {
   const { screen } = cli
-  const { org, store } = place
+  const { org, store } = open
   if (here === null) {
     throw new UsageError(`--apply: the configuration has no org ${org} whose settings could count.`)
   }

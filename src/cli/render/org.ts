@@ -1,6 +1,10 @@
 import { visible } from '../../shared/base/visible.ts'
+import { type GuardRails, railChanges, railsBySetting } from '../../shared/contract/guard-rails.ts'
 import type { Identity } from '../../shared/salesforce/client.ts'
-import type { Paint } from '../paint.ts'
+import type { PauseState } from '../../shared/store/ledger/pause.ts'
+import { commandFor } from '../command-line.ts'
+import type { Paint } from '../screen.ts'
+import { columns, counted } from './format.ts'
 
 /** `PRODUCTION`, so that nobody overlooks it. */
 export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {
@@ -23,5 +27,61 @@ export function orgLine(org: string, identity: Identity, paint: Paint): string {
   return (
     `Org ${paint('bold', org)}:${name} ${identity.orgId}, ${kind}, ` +
     `at ${new URL(instanceUrl).host}${user}`
+  )
+}
+
+/** The guard rails of an org; where the configuration has others, those beside them. */
+export function railsTable(rails: GuardRails, here: GuardRails | null, paint: Paint): string {
+  const others = new Map(
+    railChanges(rails, here ?? rails).map(({ setting, after }) => [setting, after]),
+  )
+  const rows = railsBySetting(rails).map(([setting, value]) =>
+    others.has(setting)
+      ? [setting, railWords(value), paint('yellow', railWords(others.get(setting)))]
+      : [setting, railWords(value), ''],
+  )
+  return columns(rows, { head: ['', 'org', others.size > 0 ? 'this configuration' : ''] })
+}
+
+/** `none`, `yes`, `1000`, `Contact 003, Lead 00Q`: as far as it fits on a line. */
+export function railWords(value: unknown): string {
+  if (value === null) return 'none'
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(', ')
+  if (typeof value !== 'object') return String(value)
+  return Object.entries(value)
+    .map(([name, prefix]) => `${name} ${prefix}`)
+    .join(', ')
+}
+
+/** `2026-11-23 22:00:08 UTC` */
+export function moment(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
+/** Why nothing is sent to an org, and what ends that; empty where it is not paused. */
+export function pauseSentences(org: string, { operator, fault }: PauseState): readonly string[] {
+  return [
+    ...(operator === null ? [] : [operatorSentence(org, operator)]),
+    ...(fault === null ? [] : [faultSentence(org, fault)]),
+  ]
+}
+
+function operatorSentence(org: string, { abort, since }: NonNullable<PauseState['operator']>) {
+  const running = abort ? 'those at work are aborted' : 'those at work go on to their end'
+  return (
+    `Org "${org}" is paused by an operator since ${moment(since)}: no new ingest job starts, ` +
+    `${running}. To go on: ${commandFor('resume', { org })}`
+  )
+}
+
+/** Nothing that waits is lost, so an operator need only know whether to do something about it. */
+function faultSentence(
+  org: string,
+  { reason, message, failures, since, until }: NonNullable<PauseState['fault']>,
+) {
+  return (
+    `Org "${org}" is paused by a fault (${reason}) since ${moment(since)}, ${counted(failures, 'failure')} ` +
+    `in a row; tried again at ${moment(until)}. ${visible(message)}`
   )
 }

@@ -2,9 +2,9 @@ import { visible } from '../../shared/base/visible.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
-import type { Paint } from '../paint.ts'
-import { count, counted } from './numbers.ts'
-import { columns } from './table.ts'
+import { UsageError } from '../cli.ts'
+import type { Paint } from '../screen.ts'
+import { columns, count, counted } from './format.ts'
 
 /** Rows that Salesforce puts into one of its batches (Bulk API 2.0, Bulk API Limits). */
 const BATCH_ROWS = 10_000
@@ -55,4 +55,23 @@ export function question(plan: Plan, request: StoredRequest, where: string): str
       : ` ${counted(plan.unchecked, 'id')} ${plan.unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum: if something ` +
         'changed the case of their letters, other records are deleted.'
   return `Delete ${records} ${how}in ${where}?${unchecked}`
+}
+
+/** How somebody was asked, or was not. */
+interface Consent {
+  readonly yes?: true
+  readonly acceptUnchecked?: true
+}
+
+/**
+ * A plan that was made to be asked about may hold ids without checksum; `--yes` alone is no answer to that.
+ *
+ * @throws UsageError
+ */
+export function assertChecked({ unchecked }: Plan, { yes, acceptUnchecked }: Consent): void {
+  if (!yes || acceptUnchecked || unchecked === 0) return
+  throw new UsageError(
+    `${counted(unchecked, 'id')} in the plan ${unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum, and --yes does not accept ` +
+      'them. Add --accept-unchecked, or leave --yes out to be asked. The request waits.',
+  )
 }

@@ -1,12 +1,8 @@
-import { totalOf } from '../../shared/contract/receipt.ts'
+import { type FailureCounts, type Status, totalOf } from '../../shared/contract/receipt.ts'
 import type { SignedAct } from '../../shared/contract/signed-act.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
-import type { Paint } from '../paint.ts'
-import { jobNames } from '../run/jobs-at-work.ts'
-import { count, percent } from './numbers.ts'
-import { STATUS_COLOUR, stoppingWords } from './status.ts'
-import { topFailures } from './summary.ts'
-import { columns } from './table.ts'
+import type { Format, Paint } from '../screen.ts'
+import { columns, count, counted, jobNames, percent } from './format.ts'
 
 /** What is known of a request that is not over beside its record. */
 interface Standing {
@@ -111,4 +107,46 @@ export function requestLines(views: readonly RequestView[], paint: Paint): strin
     head: ['REQUEST', 'STATUS', 'OBJECT', 'ACCEPTED', 'GONE', 'SUBMITTED (UTC)'],
     align: ['left', 'left', 'left', 'right', 'right', 'left'],
   })
+}
+
+/** How a status is painted, wherever it is shown. */
+export const STATUS_COLOUR: Record<Status, Format> = {
+  queued: 'dim',
+  planning: 'cyan',
+  'awaiting-approval': 'yellow',
+  deleting: 'cyan',
+  completed: 'green',
+  planned: 'green',
+  incomplete: 'yellow',
+  refused: 'red',
+  cancelled: 'yellow',
+  failed: 'red',
+}
+
+/** What happens to a request whose flag is raised. */
+export function stoppingWords(reason: NonNullable<RequestView['stopping']>): string {
+  switch (reason) {
+    case 'cancelled':
+      return 'being cancelled …'
+    case 'declined':
+      return 'being turned down …'
+    case 'not-approved':
+      return 'not approved in time, ending …'
+    case 'deadline':
+      return 'past its deadline, ending …'
+    case 'brake':
+      return 'past its failure ratio, ending …'
+    default:
+      throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
+  }
+}
+
+const SHOWN_CODES = 5
+
+/** `DELETE_FAILED 800, UNABLE_TO_LOCK_ROW 3 and 2 more codes`, the most frequent first. */
+export function topFailures(failures: FailureCounts): string {
+  const codes = Object.entries(failures).sort(([, a], [, b]) => b - a)
+  const shown = codes.slice(0, SHOWN_CODES).map(([code, times]) => `${code} ${count(times)}`)
+  const more = codes.length - shown.length
+  return more > 0 ? `${shown.join(', ')} and ${counted(more, 'more code')}` : shown.join(', ')
 }

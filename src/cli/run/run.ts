@@ -1,25 +1,29 @@
 import { messageOf } from '../../shared/base/errors.ts'
 import { Closers } from '../../shared/base/shutdown.ts'
 import { openResultsStore } from '../../shared/results/results.ts'
-import { claimOrg, claimResultsStore, IdentityError } from '../../shared/store/identity.ts'
+import {
+  claimOrg,
+  claimResultsStore,
+  IdentityError,
+  untieResultsStore,
+} from '../../shared/store/identity.ts'
 import { pinContent } from '../../shared/store/intake/pin-content.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'
-import type { Cli } from '../cli.ts'
-import { shellQuoted } from '../commandline.ts'
-import { type ExitCode, LostError, UsageError } from '../exit.ts'
+import { tellOthers } from '../at-work.ts'
+import { type Cli, type ExitCode, LostError, UsageError } from '../cli.ts'
+import { shellQuoted } from '../command-line.ts'
 import { asAnswered, asSubmittedBefore, toRequest } from '../input.ts'
-import { enter, ownRedis, type RedisHere } from '../redis.ts'
+import { catchInterrupts } from '../interrupts.ts'
+import { openOrg } from '../org.ts'
+import { commandLog } from '../own-worker.ts'
+import { type CommandRedis, ownRedis } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
 import { carryOut } from './carry-out.ts'
 import type { RunFlags } from './flags.ts'
-import { guardsFor, readableFolders } from './guards.ts'
-import { commandLog } from './human-log.ts'
-import { catchInterrupts } from './interrupts.ts'
 import { logIn } from './login.ts'
-import { forgetResultsStore, tellOthers } from './neighbours.ts'
-import { type Prepared, prepare, workingAlone } from './prepare.ts'
+import { guardsFor, type Prepared, prepare, readableFolders, workingAlone } from './prepare.ts'
 import type { RunSession } from './session.ts'
 import { submit } from './submit.ts'
 
@@ -50,7 +54,7 @@ export async function run(flags: RunFlags, cli: Cli): Promise<ExitCode> {
 }
 
 /** Aborted where the embedded server is gone for good. */
-function gone({ lost }: RedisHere): AbortSignal {
+function gone({ lost }: CommandRedis): AbortSignal {
   const controller = new AbortController()
   void lost.then((error) => controller.abort(new LostError(error.message)))
   return controller.signal
@@ -60,7 +64,7 @@ type Opening = Omit<
   RunSession,
   'facts' | 'producer' | 'store' | 'request' | 'submitted' | 'worker' | 'startWorker'
 > &
-  Prepared & { readonly redis: RedisHere }
+  Prepared & { readonly redis: CommandRedis }
 
 /**
  * Logs in, so that the org can be shown, submits the request, and starts the worker that will do it
@@ -75,11 +79,12 @@ async function open(opening: Opening, closers: Closers): Promise<RunSession> {
     pinContent(typed, { roots: readableFolders(config, input) }, signal),
   ])
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
-  const { producer, store, close } = await enter(redis, org.name)
+  const { producer, store, close } = await openOrg(redis, org.name)
   closers.add(close)
   const known = await asSubmittedBefore(meant, flags, producer)
   const request = await asAnswered(known, flags, producer)
-  await forgetResultsStore(redis, store)
+  // `./results` is another directory in each folder. Kept while a request is unfinished: its parts lie there.
+  if (redis.embedded) await untieResultsStore(store)
   await tellOthers(store, request, redis, screen)
   await claim(opening, store, facts.identity.orgId)
   const guards = await guardsFor(opening, store)

@@ -6,8 +6,8 @@ import type { RunningWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
 import type { Followed } from '../follow.ts'
 import type { Input } from '../input.ts'
+import type { Interrupts } from '../interrupts.ts'
 import type { RunFlags } from './flags.ts'
-import type { Interrupts } from './interrupts.ts'
 import type { OrgAtStart } from './login.ts'
 
 /** A run that has everything it needs. */

@@ -3,10 +3,9 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { submit as enter } from '../../shared/store/intake/submit.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
-import { commandToGoOn } from '../commandline.ts'
+import { commandToGoOn } from '../command-line.ts'
 import { isOver } from '../follow.ts'
-import { nameOf } from '../input.ts'
-import { uploadOf } from '../upload.ts'
+import { nameOf, uploadOf } from '../input.ts'
 import type { RunSession } from './session.ts'
 
 type Submitting = Pick<RunSession, 'store' | 'request' | 'input' | 'config' | 'cli' | 'signal'> & {

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
 import { codeOf, messageOf } from '../../shared/base/errors.ts'
-import type { Cli } from '../cli.ts'
-import { EXIT, type ExitCode, UsageError } from '../exit.ts'
-import { catchInterrupts } from '../run/interrupts.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { catchInterrupts } from '../interrupts.ts'
 
 export interface SandboxFlags {
   readonly host: string

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { Queue } from 'bullmq'
-import { checkQueues } from '../../../src/cli/doctor/queues.ts'
+import { checkQueues } from '../../../src/cli/doctor/store.ts'
 import { openOrgStore } from '../../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { startRedis } from '../../helpers/redis.ts'

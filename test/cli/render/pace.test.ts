@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Pace } from '../../../src/cli/render/pace.ts'
-import { progressWords } from '../../../src/cli/render/progress.ts'
+import { Pace, progressWords } from '../../../src/cli/render/progress.ts'
 
 test('the rate is that of the last half minute, and the time left follows from it', () => {
   const pace = new Pace(100_000)

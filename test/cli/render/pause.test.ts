@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { plain } from '../../../src/cli/paint.ts'
-import { pauseSentences } from '../../../src/cli/render/pause.ts'
+import { pauseSentences } from '../../../src/cli/render/org.ts'
 import { requestLines, requestTable } from '../../../src/cli/render/request.ts'
+import { plain } from '../../../src/cli/screen.ts'
 import type { RequestView } from '../../../src/producer/producer.ts'
 import { plan, request } from './fixtures.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { plain } from '../../../src/cli/paint.ts'
 import { orgWords } from '../../../src/cli/render/org.ts'
 import { batchesOf, planTable, question } from '../../../src/cli/render/plan.ts'
+import { plain } from '../../../src/cli/screen.ts'
 import { identity, plan, request } from './fixtures.ts'
 
 const limits = (remaining: number) => ({

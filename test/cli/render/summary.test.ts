@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { plain } from '../../../src/cli/paint.ts'
-import { summary, topFailures } from '../../../src/cli/render/summary.ts'
+import { summary } from '../../../src/cli/receipt.ts'
+import { topFailures } from '../../../src/cli/render/request.ts'
+import { plain } from '../../../src/cli/screen.ts'
 import { receipt } from './fixtures.ts'
 
 const figures = {

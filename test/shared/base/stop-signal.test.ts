@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
-import { catchInterrupts } from '../../../src/cli/run/interrupts.ts'
+import { catchInterrupts } from '../../../src/cli/interrupts.ts'
 import { type Signals, type StopSignalName, stopSignal } from '../../../src/shared/base/shutdown.ts'
 
 class Exited extends Error {

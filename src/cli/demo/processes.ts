@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
-import { InterruptedError, LostError } from '../exit.ts'
+import { InterruptedError, LostError } from '../cli.ts'
 
 /** The sandbox as a process of its own: its memory and its time are not the run's. */
 export interface SandboxProcess {

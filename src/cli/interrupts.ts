@@ -1,5 +1,5 @@
-import { listenForStops, type Signals } from '../../shared/base/shutdown.ts'
-import { InterruptedError } from '../exit.ts'
+import { listenForStops, type Signals } from '../shared/base/shutdown.ts'
+import { InterruptedError } from './cli.ts'
 
 export interface Interrupts {
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP, with an InterruptedError as its reason. */

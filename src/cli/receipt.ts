@@ -1,9 +1,12 @@
-import { visible } from '../../shared/base/visible.ts'
-import type { FailureCounts, Receipt } from '../../shared/contract/receipt.ts'
-import type { Paint } from '../paint.ts'
-import { bytes, count, counted, duration } from './numbers.ts'
-import { STATUS_COLOUR } from './status.ts'
-import { columns } from './table.ts'
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { visible } from '../shared/base/visible.ts'
+import type { Receipt } from '../shared/contract/receipt.ts'
+import { type CsvRecord, eachRecord } from '../worker/ingest/csv-records.ts'
+import { bytes, columns, count, duration } from './render/format.ts'
+import { STATUS_COLOUR, topFailures } from './render/request.ts'
+import type { Paint } from './screen.ts'
 
 /** What a receipt does not say: how this process fared. */
 export interface RunFigures {
@@ -49,16 +52,6 @@ function outcomeRows(
   ]
 }
 
-const SHOWN_CODES = 5
-
-/** `DELETE_FAILED 800, UNABLE_TO_LOCK_ROW 3 and 2 more codes`, the most frequent first. */
-export function topFailures(failures: FailureCounts): string {
-  const codes = Object.entries(failures).sort(([, a], [, b]) => b - a)
-  const shown = codes.slice(0, SHOWN_CODES).map(([code, times]) => `${code} ${count(times)}`)
-  const more = codes.length - shown.length
-  return more > 0 ? `${shown.join(', ')} and ${counted(more, 'more code')}` : shown.join(', ')
-}
-
 const SHOWN_JOBS = 3
 
 function jobIds({ ingestJobs }: Receipt): string {
@@ -80,4 +73,44 @@ function figureRows({ totalMs, deleting, peakMemory }: RunFigures): Row[] {
     ['Time', duration(totalMs), rate],
     ['Peak memory', bytes(peakMemory), ''],
   ]
+}
+
+/** The files of a request that exist, each by its name, as paths from the working directory. */
+export async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+  const names: readonly string[] = await readdir(folder).catch(() => [])
+  const wanted = ['receipt.json', 'failed.csv', 'unprocessed.csv', 'invalid.csv', 'deleted.csv']
+  return new Map(
+    wanted.filter((name) => names.includes(name)).map((name) => [name, shown(join(folder, name))]),
+  )
+}
+
+/** As short as it can be without becoming a riddle. */
+function shown(path: string): string {
+  const short = relative('', path)
+  return short === '' || short.startsWith('..') ? path : short
+}
+
+interface InvalidRow {
+  readonly line: string
+  readonly value: string
+  readonly reason: string
+}
+
+/** Enough for the rows that are shown: a file of refused rows may be as long as its source. */
+const FIRST_BYTES = 64 * 1024
+
+/** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
+export async function firstInvalidRows(path: string, most: number): Promise<readonly InvalidRow[]> {
+  const rows: InvalidRow[] = []
+  const start = createReadStream(path, { end: FIRST_BYTES - 1 })
+  let isHeader = true
+  const row = (record: CsvRecord) => {
+    // The last row may be cut short.
+    if (!isHeader && record.count === 3 && rows.length < most) {
+      rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
+    }
+    isHeader = false
+  }
+  await eachRecord(start, row, async () => {})
+  return rows
 }

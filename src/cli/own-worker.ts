@@ -1,9 +1,8 @@
 import type { DestinationStream } from 'pino'
 import { z } from 'zod'
-import type { LogLevel } from '../../shared/base/logger.ts'
-import { createLogger, type Logger } from '../../shared/base/logger.ts'
-import { visible } from '../../shared/base/visible.ts'
-import type { Screen } from '../screen.ts'
+import { createLogger, type Logger, type LogLevel } from '../shared/base/logger.ts'
+import { visible } from '../shared/base/visible.ts'
+import type { Screen } from './screen.ts'
 
 const lineSchema = z.object({
   msg: z.string(),

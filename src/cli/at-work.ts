@@ -1,0 +1,90 @@
+import { visible } from '../shared/base/visible.ts'
+import type { DeletionRequest } from '../shared/contract/request.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
+import { isRunAtWork } from '../shared/store/presence.ts'
+import { parseCheckpoint } from '../worker/ingest/checkpoint.ts'
+import { commandFor, howToGoOn } from './command-line.ts'
+import type { OpenOrg } from './org.ts'
+import type { CommandRedis } from './redis.ts'
+import { counted } from './render/format.ts'
+import type { Screen } from './screen.ts'
+
+/** Ids of the ingest jobs of a request that exist in Salesforce and have not been collected. */
+export async function jobsAtWork(
+  { ledger, redis }: OrgStore,
+  id: string,
+): Promise<readonly string[]> {
+  const open = await ledger.openChunks(id)
+  const keys = [...new Set(open.values())].map((order) => ledger.keys.ingest(order))
+  const saved = await Promise.all(keys.map((key) => redis.hget(key, 'checkpoint')))
+  return saved
+    .map((json) => (json ? parseCheckpoint(json) : undefined))
+    .flatMap((at) => (at !== undefined && 'jobId' in at ? [at.jobId] : []))
+}
+
+/** The same of every request of the org. */
+export async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {
+  const ids = await store.ledger.liveIds()
+  const jobs = await Promise.all(ids.map((id) => jobsAtWork(store, id)))
+  // Small requests may share one.
+  return [...new Set(jobs.flat())]
+}
+
+/** That nobody is there to work on the request, and what to do about it; null where somebody is. */
+export async function nobodyAtWork(open: OpenOrg, id: string): Promise<string | null> {
+  const { redis, store } = open
+  if (await isRunAtWork(store, id)) return null
+  if (redis.embedded) {
+    const results = (await store.ledger.identity())?.resultsAt ?? undefined
+    return `No run is at work on it. To go on, ${howToGoOn(id, results)}`
+  }
+  return noWorker(open)
+}
+
+/** The same for all requests of the org that workers are to do. */
+export async function noWorker({ org, redis, store }: OpenOrg): Promise<string | null> {
+  if (redis.embedded || (await hasWorker(store)) !== false) return null
+  return (
+    `No worker is at work for org "${org}": it goes on as soon as one is. ` +
+    'One that runs is not at work before it has logged in; its log says why it waits.'
+  )
+}
+
+const SHOWN = 5
+
+/**
+ * Says which other requests are unfinished and wait: this run does not go on with them. Where
+ * workers are there, none waits for a run.
+ */
+export async function tellOthers(
+  store: OrgStore,
+  { id, org }: DeletionRequest,
+  { embedded }: CommandRedis,
+  { say, paintSay }: Screen,
+): Promise<void> {
+  if (!embedded && (await hasWorker(store)) !== false) return
+  const others = (await store.ledger.liveIds()).filter((other) => other !== id.toLowerCase())
+  const results = (await store.ledger.identity())?.resultsAt ?? undefined
+  const sign = paintSay('yellow', '!')
+  for (const other of others.slice(0, SHOWN)) {
+    const record = await store.ledger.load(other).catch(() => null)
+    if (record === null) continue
+    const { request, status } = record
+    const goOn = embedded ? howToGoOn(request.id, results) : 'start a worker'
+    say(
+      `${sign} Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
+        `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org, results })}`,
+    )
+  }
+  const more = others.length - SHOWN
+  if (more > 0) say(`${sign} ${counted(more, 'more request')} wait: ${commandFor('list', { org })}`)
+}
+
+/** Whether a worker is connected that works for the org; null where the server does not tell. */
+export async function hasWorker({ queues }: OrgStore): Promise<boolean | null> {
+  try {
+    return (await queues.requests.getWorkersCount()) > 0
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,99 @@
+import type { Config } from '../../shared/config/config.ts'
+import { railsOf } from '../../shared/config/guard-rails.ts'
+import { railChanges } from '../../shared/contract/guard-rails.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { QUEUES } from '../../shared/store/queues/queues.ts'
+import { commandFor } from '../command-line.ts'
+import { pauseSentences, railWords } from '../render/org.ts'
+import { type Finding, fail, failed, ok, warn } from './finding.ts'
+
+const PAUSE_CHECK = 'Paused'
+
+/** What pauses the org; nothing to say where nothing does. While a fault stands, nothing is deleted. */
+export async function checkPause({ org, ledger }: OrgStore): Promise<readonly Finding[]> {
+  try {
+    const { operator, fault } = await ledger.pauseState()
+    return [
+      ...pauseSentences(org, { operator, fault: null }).map((found) =>
+        warn(PAUSE_CHECK, found, ASK),
+      ),
+      ...pauseSentences(org, { operator: null, fault }).map((found) =>
+        fail(PAUSE_CHECK, found, WAIT),
+      ),
+    ]
+  } catch (error) {
+    return [failed(PAUSE_CHECK, error)]
+  }
+}
+
+const ASK = 'Somebody wanted it so: ask before you resume.'
+const WAIT = 'It ends by itself once the org answers again.'
+
+const QUEUE_CHECK = 'Queues'
+
+/**
+ * BullMQ's own keys of a queue that hold anything but a hash. It lets a sender give a job any of these
+ * names for its id: where the key was empty, the job lies there now, and every command on it fails.
+ */
+const NAMES = [
+  ...['wait', 'paused', 'active', 'completed', 'failed', 'delayed', 'prioritized'],
+  ...['waiting-children', 'marker', 'stalled', 'stalled-check', 'limiter', 'pc', 'id', 'events'],
+  ...['repeat'],
+]
+
+/** Jobs that no worker can take; nothing to say where there are none. */
+export async function checkQueues(store: OrgStore): Promise<readonly Finding[]> {
+  try {
+    return [...(await misplaced(store)), ...(await astray(store))]
+  } catch (error) {
+    return [failed(QUEUE_CHECK, error)]
+  }
+}
+
+/** Jobs that lie where a queue keeps something else. */
+async function misplaced({ redis, ledger: { keys } }: OrgStore): Promise<readonly Finding[]> {
+  const all = QUEUES.flatMap((queue) => NAMES.map((name) => keys.job(queue, name)))
+  const types = await Promise.all(all.map((key) => redis.type(key)))
+  return all.filter((_, at) => types[at] === 'hash').map(occupied)
+}
+
+/** Jobs whose sender left out the braces of the prefix. */
+async function astray({ redis, ledger: { keys } }: OrgStore): Promise<readonly Finding[]> {
+  const queue = `${keys.prefix.replace(/[{}]/g, '')}:requests`
+  const states = ['wait', 'prioritized', 'delayed']
+  // A user who is let in to our keys alone is told nothing.
+  const types = await Promise.all(
+    states.map((state) => redis.type(`${queue}:${state}`).catch(() => 'none')),
+  )
+  if (types.every((type) => type === 'none')) return []
+  const advice = `Add them with the prefix ${keys.prefix}, braces and all (see docs/bullmq.md).`
+  return [warn(QUEUE_CHECK, `jobs wait in ${queue}, where no worker looks`, advice)]
+}
+
+function occupied(key: string): Finding {
+  const advice = `Add the job again under an id that begins with r-, after: DEL '${key}'`
+  return fail(QUEUE_CHECK, `a job was added under the id of BullMQ's own key ${key}`, advice)
+}
+
+/** Whether this configuration's guard rails are those that the org's requests are held to. */
+export async function checkRails(
+  config: Config,
+  { org, ledger }: OrgStore,
+): Promise<readonly Finding[]> {
+  const check = config.orgs.size === 1 ? 'Guard rails' : `Guard rails (${org})`
+  const own = config.orgs.get(org)
+  // On a server of this machine alone each run's configuration counts.
+  if (own === undefined || config.redis === null) return []
+  try {
+    const known = await ledger.rails()
+    if (known === null) return [ok(check, 'none in Redis yet: the first worker brings its own')]
+    const changes = railChanges(known.rails, railsOf(config, own))
+    if (changes.length === 0) return [ok(check, 'as in Redis')]
+    const advice = `Look at them with ${commandFor('policy', { org })}; --apply sets the org's to these.`
+    return changes.map(({ setting, before, after }) =>
+      warn(check, `${setting} is ${railWords(before)} in Redis, here ${railWords(after)}`, advice),
+    )
+  } catch (error) {
+    return [failed(check, error)]
+  }
+}

@@ -1,0 +1,88 @@
+import Table from 'cli-table3'
+import { oneLine } from '../screen.ts'
+
+/** Numbers as people read them, the same everywhere: no locale of a machine decides. */
+
+let whole: Intl.NumberFormat | undefined
+
+/** `999,000` */
+export function count(value: number): string {
+  // Made for the first number alone: it takes 12 to 87 ms, and most commands show none.
+  whole ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+  return whole.format(value)
+}
+
+/** `1 ingest job`, `3 ingest jobs` */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`
+}
+
+/** `0.8 s`, `42 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h` */
+export function duration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} min`
+  const hours = Math.round(seconds / 3600)
+  return `${Math.floor(hours / 24)} d ${pad(hours % 24)} h`
+}
+
+/** `143 MiB`, `1.2 GiB` */
+export function bytes(value: number): string {
+  const mebi = value / 1024 ** 2
+  return mebi < 1024 ? `${Math.round(mebi)} MiB` : `${(mebi / 1024).toFixed(1)} GiB`
+}
+
+/** `63 %`: 100 only where nothing is left. */
+export function percent(done: number, total: number): string {
+  return `${total === 0 ? 100 : Math.floor((done / total) * 100)} %`
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0')
+}
+
+const NOTHING = {
+  ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
+  ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },
+  ...{ left: '  ', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '' },
+  middle: '  ',
+}
+
+/**
+ * What cli-table3 adds behind a coloured cell, because it does not know our marked `ESC [ 39 ; … m`
+ * as the end of a colour. Foreign text has no sequences left here, and ours have their mark.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a colour sequence is one
+const UNMARKED = /\u001b\[\d+m/g
+
+/** Columns under each other without lines around them, as a shell's own tools print them. */
+export function columns(
+  rows: readonly (readonly string[])[],
+  { head, align }: { head?: readonly string[]; align?: readonly ('left' | 'right')[] } = {},
+): string {
+  const table = new Table({
+    chars: NOTHING,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    ...(head === undefined ? {} : { head: [...head] }),
+    ...(align === undefined ? {} : { colAligns: [...align] }),
+  })
+  table.push(...rows.map((row) => row.map(oneLine)))
+  return table
+    .toString()
+    .replaceAll(UNMARKED, '')
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+const SHOWN_JOBS = 5
+
+/** `750…1AAA, 750…2AAA and 3 more` */
+export function jobNames(jobs: readonly string[]): string {
+  const more = jobs.length - SHOWN_JOBS
+  return jobs.slice(0, SHOWN_JOBS).join(', ') + (more > 0 ? ` and ${count(more)} more` : '')
+}
