@@ -1,23 +1,8 @@
 import { createHmac, type KeyObject, randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { assertionProblem } from './jwt.ts'
+import type { CompleteOptions } from './options.ts'
 import { json, Refusal, type Reply, refuse } from './reply.ts'
-
-export interface AuthOptions {
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly refreshToken: string
-  readonly jwtPublicKey: KeyObject | undefined
-  readonly orgId: string
-  readonly userId: string
-  readonly username: string
-  /** Of each token, as in `api id`. */
-  readonly scope: string
-  /** From issue to expiry; use does not prolong it, so that tests can foresee it. */
-  readonly tokenLifetimeMs: number
-  /** What time it is, for assertions. */
-  readonly now: () => number
-}
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
@@ -30,10 +15,10 @@ export interface SandboxCredentials {
 
 /** The OAuth endpoints and the access tokens they issued. */
 export class Auth {
-  #options: AuthOptions
+  #options: CompleteOptions
   readonly #expiry = new Map<string, number>()
 
-  constructor(options: AuthOptions) {
+  constructor(options: CompleteOptions) {
     this.#options = options
   }
 

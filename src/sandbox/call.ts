@@ -2,9 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Operation } from './fault-script.ts'
-import { parseJsonOrUndefined } from './fields.ts'
+import { parseJsonOrUndefined } from './parse.ts'
 import { refuse } from './reply.ts'
-import { type Route, routeOf } from './routes.ts'
 
 /** Bodies of everything but uploads, unpacked; a multipart create is the largest. */
 const MAX_BODY = 4_000_000
@@ -68,3 +67,85 @@ async function unpacked(body: Buffer): Promise<Buffer> {
     refuse(400, 'JSON_PARSER_ERROR', 'Request body is not the gzip that it says it is')
   }
 }
+
+/** Where a request leads. */
+interface Route {
+  readonly operation: Operation
+  /** `61.0` of `/services/data/v61.0`. */
+  readonly version?: string | undefined
+  /** A job's id as the path spells it, 15 or 18 characters. */
+  readonly jobId?: string | undefined
+  readonly userId?: string | undefined
+  /** Of an identity URL, beside `userId`. */
+  readonly orgId?: string | undefined
+  /** The path is known, the method is not: what it takes instead. */
+  readonly allow?: string | undefined
+}
+
+type Methods = Readonly<Partial<Record<string, Operation>>>
+
+const FIXED: Readonly<Partial<Record<string, Methods>>> = {
+  '/services/oauth2/token': { POST: 'token' },
+  '/services/oauth2/revoke': { POST: 'revoke' },
+  '/services/oauth2/userinfo': { GET: 'userinfo', POST: 'userinfo' },
+  '/services/data': { GET: 'versions' },
+}
+
+/**
+ * After `/services/data/vNN.N`; JOB and USER stand for ids. Paths are case-sensitive, but for the
+ * unprocessed rows: the reference writes them in lower case, its prose and three clients do not.
+ */
+const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
+  '': { GET: 'resources' },
+  '/limits': { GET: 'limits' },
+  '/query': { GET: 'query' },
+  '/queryAll': { GET: 'queryAll' },
+  '/sobjects/User/USER': { GET: 'user' },
+  '/jobs/ingest': { POST: 'create', GET: 'list' },
+  '/jobs/ingest/JOB': { GET: 'get', PATCH: 'patch', DELETE: 'delete' },
+  '/jobs/ingest/JOB/batches': { PUT: 'upload' },
+  '/jobs/ingest/JOB/successfulResults': { GET: 'successfulResults' },
+  '/jobs/ingest/JOB/failedResults': { GET: 'failedResults' },
+  '/jobs/ingest/JOB/unprocessedrecords': { GET: 'unprocessedRecords' },
+  '/jobs/ingest/JOB/unprocessedRecords': { GET: 'unprocessedRecords' },
+  '/jobs/query': { GET: 'queryJob', POST: 'queryJob' },
+}
+
+const JOB = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
+const USER = /^\/sobjects\/User\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$/
+
+/** The `id` of a token answer. */
+const IDENTITY = /^\/id\/([0-9A-Za-z]{18})\/([0-9A-Za-z]{18})$/
+/** Partner and enterprise WSDL. */
+const SOAP = /^\/services\/Soap\/[cu]\/\d\d\.0(?:\/|$)/
+
+const NOWHERE: Route = { operation: 'unknown' }
+
+/** Bulk API 2.0 ingest exists from v41.0; v68.0 is Winter '27. */
+export const OLDEST_VERSION = 41
+export const NEWEST_VERSION = 68
+
+function routeOf(method: string, path: string): Route {
+  const clean = path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
+  const fixed = FIXED[clean]
+  if (fixed) return pick(fixed, method, {})
+  const [, orgId, owner] = IDENTITY.exec(clean) ?? []
+  if (orgId) return pick({ GET: 'identity', POST: 'identity' }, method, { orgId, userId: owner })
+  if (SOAP.test(clean)) return pick({ POST: 'soapLogin' }, method, {})
+  const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)?$/.exec(clean) ?? []
+  if (version === undefined || !isKnown(version)) return NOWHERE
+  const jobId = JOB.exec(rest)?.[1]
+  const userId = USER.exec(rest)?.[1]
+  const methods =
+    VERSIONED[rest.replace(JOB, '/jobs/ingest/JOB').replace(USER, '/sobjects/User/USER')]
+  return methods ? pick(methods, method, { version, jobId, userId }) : NOWHERE
+}
+
+function pick(methods: Methods, method: string, rest: Omit<Route, 'operation'>): Route {
+  const operation = methods[method]
+  if (operation) return { operation, ...rest }
+  return { operation: 'unknown', ...rest, allow: Object.keys(methods).join(',') }
+}
+
+const isKnown = (version: string) =>
+  Number(version) >= OLDEST_VERSION && Number(version) <= NEWEST_VERSION

@@ -15,14 +15,15 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
 import type { SandboxCredentials } from './auth.ts'
-import { parseFaultScript } from './fault-json.ts'
+import { faultScript } from './fault-script.ts'
 import type { Faults } from './faults.ts'
-import { FieldError, Fields } from './fields.ts'
+import { type RowRules, rowRules } from './org.ts'
+import { FieldError, parse, strict, text } from './parse.ts'
 import type { Referee } from './referee.ts'
 import { json, type Reply } from './reply.ts'
-import { parseRowRules, type RowRules } from './row-rules.ts'
-import { parseSettings, type SandboxSettings, type SettingsChange } from './settings.ts'
+import { type SandboxSettings, type SettingsChange, settingsChange } from './settings.ts'
 
 /** What both surfaces can do: this one over HTTP, and whoever holds the sandbox in-process. */
 export interface Controls {
@@ -74,12 +75,12 @@ async function act(
       else if (!faults.remove(argument)) return undefined
       return DONE
     case 'PUT rows':
-      controls.setRows(parseRowRules(await bodyOf(request)))
+      controls.setRows(parse(rowRules, await bodyOf(request), 'rows'))
       return DONE
     case 'PATCH settings':
-      return json(200, controls.configure(parseSettings(await bodyOf(request))))
+      return json(200, controls.configure(parse(settingsChange, await bodyOf(request), 'settings')))
     case 'PUT credentials':
-      controls.setCredentials(parseCredentials(await bodyOf(request)))
+      controls.setCredentials(parse(credentials, await bodyOf(request), 'credentials'))
       return DONE
     case 'POST expire-tokens':
       controls.expireTokens()
@@ -91,24 +92,21 @@ async function act(
 
 /** All or none: the whole list is parsed before the first is added. */
 function addFaults(body: unknown, faults: Faults) {
-  const scripts = Array.isArray(body) ? body.map(parseFaultScript) : [parseFaultScript(body)]
+  const scripts = [body].flat().map((one) => parse(faultScript, one, 'fault'))
   return scripts.map((script) => faults.add(script))
 }
 
-function parseCredentials(value: unknown): SandboxCredentials {
-  const fields = new Fields(value, 'credentials', ['clientSecret', 'jwtPublicKey'])
-  const pem = fields.string('jwtPublicKey')
-  return {
-    clientSecret: fields.string('clientSecret'),
-    jwtPublicKey: pem === undefined ? undefined : parsePublicKey(pem),
-  }
-}
+const credentials = strict({
+  clientSecret: text.optional(),
+  jwtPublicKey: text.transform(publicKey).optional(),
+})
 
-function parsePublicKey(pem: string): KeyObject {
+function publicKey(pem: string, context: z.RefinementCtx<string>): KeyObject {
   try {
     return createPublicKey(pem)
   } catch {
-    throw new FieldError('credentials.jwtPublicKey: expected a public key as PEM')
+    context.addIssue('expected a public key as PEM')
+    return z.NEVER
   }
 }
 

@@ -1,10 +1,8 @@
+import type { z } from 'zod'
 import type { DeletableObject } from '../shared/contract/objects.ts'
-import { FieldError, Fields } from './fields.ts'
-import { type JobRequest, LINE_ENDINGS } from './job.ts'
+import { DELIMITER_NAMES, type JobRequest, LINE_ENDINGS } from './jobs.ts'
+import { FieldError, object, oneOf, parse, strictly, text, unknownField } from './parse.ts'
 import { refuse } from './reply.ts'
-
-const OPERATIONS = ['insert', 'update', 'upsert', 'delete', 'hardDelete'] as const
-const DELIMITER_NAMES = ['COMMA', 'BACKQUOTE', 'CARET', 'PIPE', 'SEMICOLON', 'TAB'] as const
 
 interface CreateRules {
   readonly objects: readonly DeletableObject[]
@@ -12,37 +10,67 @@ interface CreateRules {
   readonly strictFields: boolean
 }
 
-interface Create {
-  readonly request: JobRequest
-  /** One that the API does not name, where those are ignored. */
-  readonly unknownField: string | undefined
-}
+const CREATE = object({
+  contentType: oneOf(['CSV']).optional(),
+  object: text,
+  operation: oneOf(['insert', 'update', 'upsert', 'delete', 'hardDelete']),
+  lineEnding: oneOf(LINE_ENDINGS).default('LF'),
+  columnDelimiter: oneOf(DELIMITER_NAMES).default('COMMA'),
+  externalIdFieldName: text.optional(),
+  assignmentRuleId: text.optional(),
+})
 
-/** The body of `POST /jobs/ingest`, or the refusal it earns. */
-export function parseJobRequest(body: string, rules: CreateRules): Create {
-  const { operation, unknownField, ...request } = parseJson(body, (value) =>
-    readFields(value, rules),
-  )
-  if (!rules.objects.some(({ name }) => name === request.object)) {
+/** As messages list them. */
+const CREATE_FIELDS = [
+  ...['object', 'operation', 'contentType', 'columnDelimiter', 'lineEnding'],
+  ...['externalIdFieldName', 'assignmentRuleId'],
+]
+
+/** The body of `POST /jobs/ingest` and the first field the API does not name, or a refusal. */
+export function parseJobRequest(
+  body: string,
+  { objects, allowHardDelete, strictFields }: CreateRules,
+): readonly [JobRequest, unknownField: string | undefined] {
+  const [job, unknown] = parseBody(body, CREATE, CREATE_FIELDS, strictFields)
+  const { contentType: _, operation, ...request } = job
+  if (!objects.some(({ name }) => name === request.object)) {
     refuse(400, 'INVALIDENTITY', `Entity '${request.object}' is not supported by the Bulk API.`)
   }
   if (operation !== 'delete' && operation !== 'hardDelete') {
     refuse(400, 'INVALIDOPERATION', `The sandbox imitates delete and hardDelete, not ${operation}`)
   }
-  if (operation === 'hardDelete' && !rules.allowHardDelete) {
+  if (operation === 'hardDelete' && !allowHardDelete) {
     refuse(
       400,
       'FEATURENOTENABLED',
       'hardDelete operation requires special user profile permission, please contact your system administrator',
     )
   }
-  return { request: { operation, ...request }, unknownField }
+  return [{ operation, ...request }, unknown]
 }
 
-/** Parses a JSON body; what is no JSON, or not what `read` expects, is the API's parser error. */
-export function parseJson<T>(body: string, read: (value: unknown) => T): T {
+const PATCH = object({ state: text })
+
+/** The state that the body of a PATCH asks for. */
+export function parsePatch(
+  body: string,
+  strictFields: boolean,
+): readonly [state: string, unknownField: string | undefined] {
+  const [{ state }, unknown] = parseBody(body, PATCH, ['state'], strictFields)
+  return [state, unknown]
+}
+
+/** Parses a JSON body; anything else is the API's parser error. */
+function parseBody<T>(
+  body: string,
+  schema: z.ZodType<T>,
+  known: readonly string[],
+  strictFields: boolean,
+): readonly [T, unknownField: string | undefined] {
   try {
-    return read(JSON.parse(body))
+    const value: unknown = JSON.parse(body)
+    const job = parse(strictFields ? strictly(known, schema) : schema, value, 'job')
+    return [job, unknownField(value, known)]
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof FieldError) {
       refuse(400, 'JSON_PARSER_ERROR', error.message)
@@ -51,26 +79,33 @@ export function parseJson<T>(body: string, read: (value: unknown) => T): T {
   }
 }
 
-const KNOWN = [
-  'object',
-  'operation',
-  'contentType',
-  'columnDelimiter',
-  'lineEnding',
-  'externalIdFieldName',
-  'assignmentRuleId',
-]
+/** Characters of data that a multipart create may carry. */
+const MAX_CONTENT = 100_000
 
-function readFields(value: unknown, { strictFields }: CreateRules) {
-  const fields = new Fields(value, 'job', KNOWN, { unknown: strictFields ? 'refuse' : 'ignore' })
-  fields.oneOf('contentType', ['CSV'])
-  return {
-    object: fields.required('object', fields.string('object')),
-    operation: fields.required('operation', fields.oneOf('operation', OPERATIONS)),
-    lineEnding: fields.oneOf('lineEnding', LINE_ENDINGS) ?? 'LF',
-    columnDelimiter: fields.oneOf('columnDelimiter', DELIMITER_NAMES) ?? 'COMMA',
-    externalIdFieldName: fields.string('externalIdFieldName'),
-    assignmentRuleId: fields.string('assignmentRuleId'),
-    unknownField: fields.unknown,
+/** The two parts of a multipart create: the job as JSON and its CSV. */
+export function parseMultipart(body: Buffer, contentType: string): { job: string; csv: Buffer } {
+  const boundary = /boundary="?([^";]+)"?/.exec(contentType)?.[1]
+  if (boundary === undefined) refuse(400, 'INVALIDJOB', 'Multipart request without boundary')
+  // Latin-1 keeps every byte one character, so nothing of the CSV is lost on the way.
+  const parts = body.toString('latin1').split(`--${boundary}`)
+  const job = contentOf(parts, 'job')
+  const csv = contentOf(parts, 'content')
+  if (job === undefined || csv === undefined) {
+    refuse(400, 'INVALIDJOB', 'Multipart request: expected the parts "job" and "content"')
   }
+  const content = Buffer.from(csv, 'latin1')
+  if (content.toString('utf8').length > MAX_CONTENT) {
+    refuse(413, 'EXCEEDED_MAX_SIZE_REQUEST', `Multipart data exceeds ${MAX_CONTENT} characters`)
+  }
+  return { job: Buffer.from(job, 'latin1').toString('utf8'), csv: content }
+}
+
+function contentOf(parts: readonly string[], name: string): string | undefined {
+  for (const part of parts) {
+    const [, head = '', content] = /^\r?\n([\s\S]*?)\r?\n\r?\n([\s\S]*)\r?\n$/.exec(part) ?? []
+    if (content !== undefined && new RegExp(`name="?${name}"?(?:[;\\s]|$)`, 'i').test(head)) {
+      return content.endsWith('\r') ? content.slice(0, -1) : content
+    }
+  }
+  return undefined
 }

@@ -1,5 +1,8 @@
+import { z } from 'zod'
+import { count, counts, fields, flag, oneOf, strictly, text, textFields, texts } from './parse.ts'
+
 /** What a call is for; close and abort are told apart by the state that the PATCH asks for. */
-export const OPERATIONS = [
+const OPERATIONS = [
   'token',
   'revoke',
   'soapLogin',
@@ -27,129 +30,153 @@ export const OPERATIONS = [
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 
-export const RESULT_FILES = ['successfulResults', 'failedResults', 'unprocessedRecords'] as const
+const RESULT_FILES = ['successfulResults', 'failedResults', 'unprocessedRecords'] as const
 
-/** Spoils calls. */
-export interface CallFault {
-  readonly on: Operation | '*'
-  /** Only calls about this job. */
-  readonly job?: string | undefined
-  /** Only calls that create a job of this object, or are about one. */
-  readonly object?: string | undefined
-  /** Which of the calls that match, counted from 1 since the script was added. Default: each. */
-  readonly nth?: number | readonly number[] | undefined
-  /** At most so often. Default: no limit. */
-  readonly times?: number | undefined
-  readonly action: CallAction
-}
+export const isResultFile = (operation: Operation): boolean =>
+  RESULT_FILES.some((file) => file === operation)
 
-export type CallAction =
-  | {
-      /** Another answer than the call deserves; the call itself is carried out only with `effect`. */
-      readonly do: 'answer'
-      readonly status: number
-      /**
-       * Default `json`: the API's error array. `oauth`: the token endpoint's error object, of
-       * `errorCode` and `message`.
-       */
-      readonly body?: 'json' | 'oauth' | 'html' | 'empty' | undefined
-      readonly errorCode?: string | undefined
-      readonly message?: string | undefined
-      /** Sent as it is, instead of `body`. */
-      readonly text?: string | undefined
-      /** Instead of the body's own; `text` is `text/plain`, and an empty body has none. */
-      readonly contentType?: string | undefined
-      /** Beside those of the body: `{"Retry-After":"7"}`. */
-      readonly headers?: Readonly<Record<string, string>> | undefined
-      readonly effect?: boolean | undefined
-      /** Of an upload: answers once so many bytes of its body came, and hangs up. */
-      readonly afterBytes?: number | undefined
-    }
-  | {
-      /**
-       * Resets the connection. `before`: nothing was read or done. `after`: the call was carried
-       * out, no answer. `during`: after `afterBytes` (default 1) of the answer, of an upload's body.
-       */
-      readonly do: 'reset'
-      readonly when: 'before' | 'after' | 'during'
-      readonly afterBytes?: number | undefined
-    }
-  | {
-      /**
-       * Waits `ms`, or until the client gives up: before the call is carried out (default), after
-       * it, or `during` its answer, after `afterBytes` (default 1) of the body.
-       */
-      readonly do: 'stall'
-      readonly ms?: number | undefined
-      readonly when?: 'before' | 'after' | 'during' | undefined
-      readonly afterBytes?: number | undefined
-    }
-  | {
-      /**
-       * The answer ends as if that were all: after so many rows of a result file (default: before
-       * its header) and so many bytes more (default 0).
-       */
-      readonly do: 'truncate'
-      readonly afterRows?: number | undefined
-      readonly afterBytes?: number | undefined
-    }
-  | {
-      /** Nothing is done, all connections are cut, and nobody listens on the port for `ms`. */
-      readonly do: 'outage'
-      readonly ms: number
-    }
-  | {
-      /**
-       * The call is carried out, and the answer is well-formed and not so. Of a JSON answer fields
-       * are `set` or left out (`omit`); of a result file the `header` is another, the first
-       * `dropRows` rows are missing, or `addRows` come after its own, as they are written here.
-       * `job`: what is told is of that job. `file`: what is told is another result file. `status`,
-       * `contentType` and `headers` belong to whatever is told.
-       */
-      readonly do: 'lie'
-      readonly status?: number | undefined
-      readonly contentType?: string | undefined
-      readonly headers?: Readonly<Record<string, string>> | undefined
-      readonly set?: Readonly<Record<string, unknown>> | undefined
-      readonly omit?: readonly string[] | undefined
-      readonly job?: string | undefined
-      readonly file?: (typeof RESULT_FILES)[number] | undefined
-      readonly header?: string | undefined
-      readonly dropRows?: number | undefined
-      readonly addRows?: readonly string[] | undefined
-    }
+const MOMENTS = ['before', 'after', 'during'] as const
+
+const CALL_ACTIONS = [
+  /** Another answer than the call deserves; the call itself is carried out only with `effect`. */
+  z.object({
+    do: z.literal('answer'),
+    status: count,
+    /**
+     * Default `json`: the API's error array. `oauth`: the token endpoint's error object, of
+     * `errorCode` and `message`.
+     */
+    body: oneOf(['json', 'oauth', 'html', 'empty']).optional(),
+    errorCode: text.optional(),
+    message: text.optional(),
+    /** Sent as it is, instead of `body`. */
+    text: text.optional(),
+    /** Instead of the body's own; `text` is `text/plain`, and an empty body has none. */
+    contentType: text.optional(),
+    /** Beside those of the body: `{"Retry-After":"7"}`. */
+    headers: textFields.optional(),
+    effect: flag.optional(),
+    /** Of an upload: answers once so many bytes of its body came, and hangs up. */
+    afterBytes: count.optional(),
+  }),
+  /**
+   * Resets the connection. `before`: nothing was read or done. `after`: the call was carried out, no
+   * answer. `during`: after `afterBytes` (default 1) of the answer, of an upload's body.
+   */
+  z.object({ do: z.literal('reset'), when: oneOf(MOMENTS), afterBytes: count.optional() }),
+  /**
+   * Waits `ms`, or until the client gives up: before the call is carried out (default), after it, or
+   * `during` its answer, after `afterBytes` (default 1) of the body.
+   */
+  z.object({
+    do: z.literal('stall'),
+    ms: count.optional(),
+    when: oneOf(MOMENTS).optional(),
+    afterBytes: count.optional(),
+  }),
+  /**
+   * The answer ends as if that were all: after so many rows of a result file (default: before its
+   * header) and so many bytes more (default 0).
+   */
+  z.object({
+    do: z.literal('truncate'),
+    afterRows: count.optional(),
+    afterBytes: count.optional(),
+  }),
+  /**
+   * The call is carried out, and the answer is well-formed and false. Of a JSON answer fields are
+   * `set` or left out (`omit`); of a result file the `header` is another, the first `dropRows` rows
+   * are missing, or `addRows` come after its own, as they are written here. `job`: the answer is
+   * about that job. `file`: the answer is another result file. `status`, `contentType` and `headers`
+   * belong to whatever is answered.
+   */
+  z.object({
+    do: z.literal('lie'),
+    status: count.optional(),
+    contentType: text.optional(),
+    headers: textFields.optional(),
+    set: fields.optional(),
+    omit: texts.optional(),
+    job: text.optional(),
+    file: oneOf(RESULT_FILES).optional(),
+    header: text.optional(),
+    dropRows: count.optional(),
+    addRows: texts.optional(),
+  }),
+  /** Nothing is done, all connections are cut, and nobody listens on the port for `ms`. */
+  z.object({ do: z.literal('outage'), ms: count }),
   /** All access tokens expire; this call is the first to learn it. */
-  | { readonly do: 'expireTokens' }
+  z.object({ do: z.literal('expireTokens') }),
+] as const
 
-/** Spoils the processing of jobs. */
-export interface JobFault {
-  readonly on: 'job'
-  /** Only this job. Otherwise jobs count in the order in which their processing begins. */
-  readonly job?: string | undefined
-  /** Only jobs of this object. */
-  readonly object?: string | undefined
-  readonly nth?: number | readonly number[] | undefined
-  readonly times?: number | undefined
-  readonly action: JobAction
+const JOB_ACTIONS = [
+  /** The job becomes Failed after so many rows (default 0); the rest is unprocessed. */
+  z.object({
+    do: z.literal('fail'),
+    /** Before the colon of `errorMessage`: `TooManyLockFailure`, `Timeout`, or any other. */
+    code: text,
+    /** After the colon. Default: what an org says under this code, where that is known. */
+    message: text.optional(),
+    afterRows: count.optional(),
+  }),
+  /** The job stays InProgress for `ms`, or until it is aborted, after so many rows. */
+  z.object({ do: z.literal('hold'), ms: count.optional(), afterRows: count.optional() }),
+  /** After so many rows, the job and its results are gone: 404. */
+  z.object({ do: z.literal('vanish'), afterRows: count.optional() }),
+] as const
+
+/** What any action may have: one that has no use for a field ignores it. */
+const CALL_FIELDS = [
+  ...['do', 'status', 'body', 'errorCode', 'message', 'text', 'contentType', 'effect', 'headers'],
+  ...['set', 'omit', 'job', 'file', 'header', 'dropRows', 'addRows'],
+  ...['when', 'afterBytes', 'afterRows', 'ms'],
+]
+const JOB_FIELDS = ['do', 'code', 'message', 'afterRows', 'ms']
+
+const callAction = z.discriminatedUnion('do', CALL_ACTIONS)
+const jobAction = z.discriminatedUnion('do', JOB_ACTIONS)
+
+const match = {
+  /** Only this job, or calls about it. Otherwise jobs count in the order of their processing. */
+  job: text.optional(),
+  /** Only jobs of this object, or calls that create one or are about one. */
+  object: text.optional(),
+  /** Which of those that match, counted from 1 since the script was added. Default: each. */
+  nth: counts.optional(),
+  /** At most so often. Default: no limit. */
+  times: count.optional(),
 }
 
-export type JobAction =
-  | {
-      /** The job becomes Failed after so many rows (default 0); the rest is unprocessed. */
-      readonly do: 'fail'
-      /** Before the colon of `errorMessage`: `TooManyLockFailure`, `Timeout`, or any other. */
-      readonly code: string
-      /** After the colon. Default: what an org says under this code, where that is known. */
-      readonly message?: string | undefined
-      readonly afterRows?: number | undefined
-    }
-  | {
-      /** The job stays InProgress for `ms`, or until it is aborted, after so many rows. */
-      readonly do: 'hold'
-      readonly ms?: number | undefined
-      readonly afterRows?: number | undefined
-    }
-  /** After so many rows, the job and its results are gone: 404. */
-  | { readonly do: 'vanish'; readonly afterRows?: number | undefined }
+/** Changes calls. */
+const callFault = z.object({
+  on: z.enum([...OPERATIONS, '*']),
+  ...match,
+  action: strictly(
+    CALL_FIELDS,
+    z.looseObject({ do: oneOf(CALL_ACTIONS.map(({ shape }) => shape.do.value)) }).pipe(callAction),
+  ),
+})
 
+/** Changes the processing of jobs. */
+const jobFault = z.object({
+  on: z.literal('job'),
+  ...match,
+  action: strictly(
+    JOB_FIELDS,
+    z.looseObject({ do: oneOf(JOB_ACTIONS.map(({ shape }) => shape.do.value)) }).pipe(jobAction),
+  ),
+})
+
+export const faultScript = strictly(
+  ['on', ...Object.keys(match), 'action'],
+  z
+    .looseObject({ on: oneOf([...OPERATIONS, '*', 'job']) })
+    .pipe(z.discriminatedUnion('on', [callFault, jobFault])),
+)
+
+export type CallFault = z.output<typeof callFault>
+export type JobFault = z.output<typeof jobFault>
 export type FaultScript = CallFault | JobFault
+export type CallAction = z.output<typeof callAction>
+export type JobAction = z.output<typeof jobAction>
+export type ActionOf<Do extends CallAction['do']> = Extract<CallAction, { do: Do }>

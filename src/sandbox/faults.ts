@@ -1,5 +1,5 @@
 import type { CallAction, FaultScript, JobAction, Operation } from './fault-script.ts'
-import type { Job } from './job.ts'
+import type { Job } from './jobs.ts'
 
 /** A script at work; `seen` and `fired` go on counting. */
 export interface Fault {

@@ -1,5 +1,4 @@
-import type { IdNumber } from './id-number.ts'
-import { IdSet } from './id-set.ts'
+import { type IdNumber, IdSet } from './ids.ts'
 import { DELETED, HIDDEN, type Verdicts } from './verdicts.ts'
 
 /** Which ids came, and what each was told: one compressed set a verdict, so millions stay cheap. */

@@ -1,15 +1,13 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
-import { parseJobRequest, parseJson } from './create-request.ts'
-import { Fields } from './fields.ts'
-import { JOB_STATES, type Job } from './job.ts'
+import { parseJobRequest, parseMultipart, parsePatch } from './create-request.ts'
 import type { JobRunner } from './job-runner.ts'
 import { createView, getView, listView, type Owner, patchView } from './job-views.ts'
-import type { Jobs } from './jobs.ts'
-import { parseMultipart } from './multipart.ts'
+import { JOB_STATES, type Job, type Jobs } from './jobs.ts'
 import type { Referee } from './referee.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
-import { type ResultKind, resultFile } from './results.ts'
+import type { ResultKind } from './result-rows.ts'
+import { resultFile } from './results.ts'
 import type { SandboxSettings } from './settings.ts'
 import type { Uploads } from './uploads.ts'
 import type { Verdicts } from './verdicts.ts'
@@ -55,11 +53,9 @@ export class IngestApi {
   /** PATCH: closes, aborts, or refuses any other wish. */
   async patch(call: Call): Promise<Reply> {
     const job = this.#find(call)
-    const unknown = this.#deps.settings.strictFields ? 'refuse' : 'ignore'
-    const [state, unknownField] = parseJson((await call.body()).toString('utf8'), (value) => {
-      const fields = new Fields(value, 'job', ['state'], { unknown })
-      return [fields.required('state', fields.string('state')), fields.unknown] as const
-    })
+    const { strictFields } = this.#deps.settings
+    const body = (await call.body()).toString('utf8')
+    const [state, unknownField] = parsePatch(body, strictFields)
     const { referee } = this.#deps
     if (unknownField) referee.violation('UNKNOWN_FIELD', `job ${job.id}: ${unknownField}`)
     if (state === 'UploadComplete') this.#close(job)
@@ -124,9 +120,7 @@ export class IngestApi {
 
   #newJob(body: string, call: Call): Job {
     const { jobs, referee, objects, settings } = this.#deps
-    const { allowHardDelete, strictFields } = settings
-    const rules = { objects, allowHardDelete, strictFields }
-    const { request, unknownField } = parseJobRequest(body, rules)
+    const [request, unknownField] = parseJobRequest(body, { objects, ...settings })
     if (unknownField) referee.violation('UNKNOWN_FIELD', `create: ${unknownField}`)
     const job = jobs.create(request, call.route.version ?? '')
     referee.created(job)

@@ -1,6 +1,5 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
-import type { Job } from './job.ts'
-import type { Jobs } from './jobs.ts'
+import type { Job, Jobs } from './jobs.ts'
 import { finish, inspectUpload, type ProcessingDeps, processJob } from './processing.ts'
 
 type JobRunnerDeps = Omit<ProcessingDeps, 'prefixOf' | 'vanish' | 'signal'> & {

@@ -1,4 +1,4 @@
-import type { Job } from './job.ts'
+import type { Job } from './jobs.ts'
 
 /**
  * The field sets in which the API shows a job: they differ between create, close and abort, get,

@@ -1,5 +1,125 @@
 import { rm } from 'node:fs/promises'
-import { Job, type JobRequest } from './job.ts'
+import { suffixOf } from '../shared/contract/record-id.ts'
+import { base62 } from './ids.ts'
+import type { Upload } from './upload.ts'
+
+/**
+ * An ingest job's life: Open → UploadComplete → InProgress → JobComplete | Failed, and Aborted from
+ * each of the first three.
+ */
+export const JOB_STATES = [
+  'Open',
+  'UploadComplete',
+  'InProgress',
+  'JobComplete',
+  'Failed',
+  'Aborted',
+] as const
+export type JobState = (typeof JOB_STATES)[number]
+
+export const LINE_ENDINGS = ['LF', 'CRLF'] as const
+export const DELIMITER_NAMES = ['COMMA', 'BACKQUOTE', 'CARET', 'PIPE', 'SEMICOLON', 'TAB'] as const
+export const DELIMITERS: Readonly<Record<(typeof DELIMITER_NAMES)[number], string>> = {
+  COMMA: ',',
+  BACKQUOTE: '`',
+  CARET: '^',
+  PIPE: '|',
+  SEMICOLON: ';',
+  TAB: '\t',
+}
+
+/** What the creator chose. */
+export interface JobRequest {
+  readonly object: string
+  readonly operation: 'delete' | 'hardDelete'
+  readonly lineEnding: (typeof LINE_ENDINGS)[number]
+  readonly columnDelimiter: keyof typeof DELIMITERS
+  readonly assignmentRuleId?: string | undefined
+  readonly externalIdFieldName?: string | undefined
+}
+
+/** Where the one upload of a job stands. */
+type Content =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'receiving' }
+  | { readonly kind: 'stored'; readonly upload: Upload }
+
+export class Job {
+  readonly id: string
+  readonly request: JobRequest
+  /** `61.0` of the path it was created through. */
+  readonly apiVersion: string
+  readonly createdAt = Date.now()
+  content: Content = { kind: 'none' }
+  /** One verdict a row, in upload order. */
+  verdicts = new Uint8Array(0)
+  processed = 0
+  failed = 0
+  activeMs = 0
+  closedAt: number | undefined
+  startedAt: number | undefined
+  finishedAt: number | undefined
+  errorMessage: string | undefined
+  /** A job Failed over its CSV was never taken apart: its upload comes back as it was sent. */
+  rejectedWhole = false
+  /** True once it was deleted, by its owner or by a fault. */
+  gone = false
+  #state: JobState = 'Open'
+  #modifiedAt = this.createdAt
+
+  constructor(number: number, request: JobRequest, apiVersion: string) {
+    this.id = withSuffix(`7505f0${base62(number, 9)}`)
+    this.request = request
+    this.apiVersion = apiVersion
+  }
+
+  get state(): JobState {
+    return this.#state
+  }
+
+  get modifiedAt(): number {
+    return this.#modifiedAt
+  }
+
+  get terminal(): boolean {
+    return this.finishedAt !== undefined
+  }
+
+  get upload(): Upload | undefined {
+    return this.content.kind === 'stored' ? this.content.upload : undefined
+  }
+
+  enter(state: JobState): void {
+    this.#state = state
+    this.touch()
+    switch (state) {
+      case 'UploadComplete':
+        this.closedAt = this.#modifiedAt
+        return
+      case 'JobComplete':
+      case 'Failed':
+      case 'Aborted':
+        this.finishedAt = this.#modifiedAt
+        return
+      case 'InProgress':
+        this.startedAt = this.#modifiedAt
+        return
+      case 'Open':
+        return
+      default:
+        throw new TypeError(`Unknown job state ${JSON.stringify(state satisfies never)}`)
+    }
+  }
+
+  touch(): void {
+    this.#modifiedAt = Date.now()
+  }
+}
+
+/** An 18-character id out of 15. */
+function withSuffix(id15: string): string {
+  return id15 + suffixOf(id15)
+}
 
 /** Jobs on one page of the list. */
 const PAGE = 1_000

@@ -1,5 +1,5 @@
 import { type KeyObject, verify } from 'node:crypto'
-import { parseJsonOrUndefined } from './fields.ts'
+import { parseJsonOrUndefined } from './parse.ts'
 
 /** Salesforce takes assertions that expire within minutes; sources differ between three and five. */
 const MAX_LIFE_SECONDS = 300

@@ -1,89 +1,87 @@
 import type { KeyObject } from 'node:crypto'
+import { z } from 'zod'
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../shared/contract/objects.ts'
 import { canonicalId, to18 } from '../shared/contract/record-id.ts'
-import type { AuthOptions } from './auth.ts'
-import type { FaultScript } from './fault-script.ts'
-import type { RowRules } from './row-rules.ts'
+import { faultScript } from './fault-script.ts'
+import type { RowRules } from './org.ts'
+import { count, expected, FieldError, flag, listOf, parse, text } from './parse.ts'
 
-export interface SandboxOptions {
-  /** Default 127.0.0.1: there is no access control worth the name. */
-  readonly host?: string | undefined
-  /** Default 0: a free one. */
-  readonly port?: number | undefined
-  readonly clientId?: string | undefined
-  readonly clientSecret?: string | undefined
-  readonly refreshToken?: string | undefined
-  /** Checks the signature of JWT bearer assertions; without it any signature will do. */
-  readonly jwtPublicKey?: KeyObject | undefined
-  /** 18 characters, `00D…`. */
-  readonly orgId?: string | undefined
-  /** What the Organization record says. */
-  readonly isSandbox?: boolean | undefined
-  readonly username?: string | undefined
-  /**
-   * Of each token. Default `api id refresh_token`. Without `id`, `openid`, `profile` or `full`,
-   * userinfo and the identity URL answer 403.
-   */
-  readonly scope?: string | undefined
-  /** Over the whole org. Default 2,000,000. */
-  readonly rowsPerSecond?: number | undefined
-  /** UploadComplete to InProgress. Default 20. */
-  readonly queueDelayMs?: number | undefined
-  /** Default true. */
-  readonly shuffleResults?: boolean | undefined
-  /** Compress result files for clients that accept it. Default false. */
-  readonly gzipResults?: boolean | undefined
-  /** Default false: creating a hardDelete job is refused with FEATURENOTENABLED. */
-  readonly allowHardDelete?: boolean | undefined
-  /** Refuse unknown fields in JSON bodies. Default false: they are ignored, as an org does. */
-  readonly strictFields?: boolean | undefined
-  /** Default 112,500,000: what base64 turns into 150 MB. Past it 413. */
-  readonly maxUploadBytes?: number | undefined
-  /** Default 100,000. */
-  readonly dailyApiRequests?: number | undefined
-  /** Default 15,000. */
-  readonly dailyBulkApiBatches?: number | undefined
-  /** Objects beside the built-in five. */
-  readonly objects?: readonly DeletableObject[] | undefined
-  readonly rows?: RowRules | undefined
-  readonly faults?: readonly FaultScript[] | undefined
-  /** Where uploads are kept while their job lives. Default: a temporary folder, removed on close. */
-  readonly directory?: string | undefined
-  /** From a token's issue to its expiry. Default 2 hours. */
-  readonly tokenLifetimeMs?: number | undefined
-  /** What time it is where JWT assertions are signed, for tests with a clock of their own. */
-  readonly now?: (() => number) | undefined
-  /** The control surface under `/__sandbox`. Default true. */
-  readonly control?: boolean | undefined
-}
-
-const DEFAULT_ORG_ID = to18('00D5f0000000001')
 const USER_ID = to18('0055f0000000001')
-const TWO_HOURS = 2 * 60 * 60 * 1_000
 
-/** Whom the sandbox lets in, and as whom. */
-export function authOptions(options: SandboxOptions): AuthOptions {
-  return {
-    clientId: options.clientId ?? 'sandbox-client',
-    clientSecret: options.clientSecret ?? 'sandbox-secret',
-    refreshToken: options.refreshToken ?? 'sandbox-refresh',
-    jwtPublicKey: options.jwtPublicKey,
-    orgId: checkedOrgId(options.orgId ?? DEFAULT_ORG_ID),
-    userId: USER_ID,
-    username: options.username ?? 'integration@sandbox.example',
-    scope: options.scope ?? 'api id refresh_token',
-    tokenLifetimeMs: options.tokenLifetimeMs ?? TWO_HOURS,
-    now: options.now ?? Date.now,
+const orgId = z
+  .custom<string>(
+    (value) => typeof value === 'string' && value.startsWith('00D') && canonicalId(value),
+    expected('a Salesforce id that begins with 00D'),
+  )
+  .transform((id) => to18(id.slice(0, 15)))
+
+const sandboxOptions = z
+  .object({
+    /** Default 127.0.0.1: there is no access control worth the name. */
+    host: text.default('127.0.0.1'),
+    /** Default 0: a free one. */
+    port: count.default(0),
+    clientId: text.default('sandbox-client'),
+    clientSecret: text.default('sandbox-secret'),
+    refreshToken: text.default('sandbox-refresh'),
+    /** Checks the signature of JWT bearer assertions; without it any signature will do. */
+    jwtPublicKey: z.custom<KeyObject>().optional(),
+    /** 18 characters, `00D…`. */
+    orgId: orgId.default(to18('00D5f0000000001')),
+    /** What the Organization record says. */
+    isSandbox: flag.default(false),
+    username: text.default('integration@sandbox.example'),
+    /**
+     * Of each token. Default `api id refresh_token`. Without `id`, `openid`, `profile` or `full`,
+     * userinfo and the identity URL answer 403.
+     */
+    scope: text.default('api id refresh_token'),
+    /** Over the whole org. Default 2,000,000. */
+    rowsPerSecond: count.default(2_000_000),
+    /** UploadComplete to InProgress. Default 20. */
+    queueDelayMs: count.default(20),
+    /** Default true. */
+    shuffleResults: flag.default(true),
+    /** Compress result files for clients that accept it. Default false. */
+    gzipResults: flag.default(false),
+    /** Default false: creating a hardDelete job is refused with FEATURENOTENABLED. */
+    allowHardDelete: flag.default(false),
+    /** Refuse unknown fields in JSON bodies. Default false: they are ignored, as an org does. */
+    strictFields: flag.default(false),
+    /** Default 112,500,000: what base64 turns into 150 MB. Past it 413. */
+    maxUploadBytes: count.default(112_500_000),
+    /** Default 100,000. */
+    dailyApiRequests: count.default(100_000),
+    /** Default 15,000. */
+    dailyBulkApiBatches: count.default(15_000),
+    /** Objects beside the built-in five. */
+    objects: z
+      .custom<readonly DeletableObject[]>()
+      .default([])
+      .transform((others) => [...BUILT_IN_OBJECTS, ...others]),
+    rows: z.custom<RowRules>().default({}),
+    faults: listOf(faultScript).readonly().default([]),
+    /** Where uploads are kept while their job lives. Default: a temporary folder, removed on close. */
+    directory: text.optional(),
+    /** From a token's issue to its expiry, which use does not prolong. Default 2 hours. */
+    tokenLifetimeMs: count.default(2 * 60 * 60 * 1_000),
+    /** What time it is where JWT assertions are signed, for tests with a clock of their own. */
+    now: z.custom<() => number>().default(() => Date.now),
+    /** The control surface under `/__sandbox`. Default true. */
+    control: flag.default(true),
+  })
+  .transform((options) => ({ ...options, userId: USER_ID }))
+
+export type SandboxOptions = Omit<z.input<typeof sandboxOptions>, 'faults'> & {
+  readonly faults?: z.output<typeof sandboxOptions>['faults'] | undefined
+}
+/** With the defaults of those that are not given. */
+export type CompleteOptions = Readonly<z.output<typeof sandboxOptions>>
+
+export function parseOptions(options: SandboxOptions): CompleteOptions {
+  try {
+    return parse(sandboxOptions, options, '')
+  } catch (error) {
+    throw error instanceof FieldError ? new RangeError(error.message) : error
   }
-}
-
-/** The objects whose records can be deleted. */
-export function objectsOf(options: SandboxOptions): readonly DeletableObject[] {
-  return [...BUILT_IN_OBJECTS, ...(options.objects ?? [])]
-}
-
-function checkedOrgId(text: string): string {
-  const id = canonicalId(text)
-  if (id?.startsWith('00D')) return to18(id)
-  throw new RangeError(`orgId: expected a Salesforce id that begins with 00D, got "${text}"`)
 }

@@ -1,8 +1,7 @@
-import type { Call } from './call.ts'
-import { type Identity, USER_NAME } from './identity.ts'
-import type { Allowance, Quota } from './quota.ts'
+import { type Call, NEWEST_VERSION, OLDEST_VERSION } from './call.ts'
+import type { CompleteOptions } from './options.ts'
 import { json, notFound, type Reply } from './reply.ts'
-import { NEWEST_VERSION, OLDEST_VERSION } from './routes.ts'
+import type { Allowance, Quota } from './settings.ts'
 
 /** `GET /services/data/`: the only REST resource that needs no token. */
 export function versions(): Reply {
@@ -39,10 +38,6 @@ export function limits(quota: Quota): Reply {
   })
 }
 
-export interface Organization extends Identity {
-  readonly isSandbox: boolean
-}
-
 /** The one record of the Organization. */
 export function organizationRecord({ orgId, isSandbox }: Organization) {
   return {
@@ -77,3 +72,82 @@ function label(version: number): string {
   const before = NEWEST_VERSION - version
   return `${['Winter', 'Summer', 'Spring'][before % 3]} '${27 - Math.ceil(before / 3)}`
 }
+
+const USER_NAME = 'Sandbox Integration'
+
+/** The org, and whose tokens they are: it has no other user. */
+export type Organization = Pick<CompleteOptions, 'orgId' | 'isSandbox' | 'userId' | 'username'>
+
+/** `GET /services/oauth2/userinfo` (OpenID Connect). */
+export function userinfo(url: string, { orgId, userId, username }: Organization): Reply {
+  return json(200, {
+    sub: `${url}/id/${orgId}/${userId}`,
+    user_id: userId,
+    organization_id: orgId,
+    preferred_username: username,
+    nickname: 'sandbox',
+    name: USER_NAME,
+    email: username,
+    zoneinfo: 'Europe/London',
+    user_type: 'STANDARD',
+    active: true,
+    urls: urlsOf(url),
+  })
+}
+
+/** `GET /id/{orgId}/{userId}`: where the `id` of a token answer leads. */
+export function identity({ origin: url, route }: Call, owner: Organization): Reply {
+  const { orgId, userId, username } = owner
+  if (route.orgId !== orgId || route.userId !== userId) notFound()
+  return json(200, {
+    id: `${url}/id/${orgId}/${userId}`,
+    asserted_user: true,
+    user_id: userId,
+    organization_id: orgId,
+    username,
+    nick_name: 'sandbox',
+    display_name: USER_NAME,
+    email: username,
+    timezone: 'Europe/London',
+    urls: urlsOf(url),
+    active: true,
+    user_type: 'STANDARD',
+    language: 'en_US',
+    locale: 'en_US',
+  })
+}
+
+/** `{version}` is for the client to fill in. */
+function urlsOf(url: string): object {
+  const rest = `${url}/services/data/v{version}/`
+  return { rest, sobjects: `${rest}sobjects/`, query: `${rest}query/`, custom_domain: url }
+}
+
+const CODE = 'INVALID_OPERATION'
+const MESSAGE = 'SOAP API login() is disabled by default in this org.'
+
+/**
+ * `POST /services/Soap/u/{version}`: the login by user name and password, which is the default of
+ * jsforce and simple-salesforce. New orgs refuse it with this fault (seen since November 2025).
+ */
+export function soapLogin(): Reply {
+  const detail = [
+    '<sf:UnexpectedErrorFault xsi:type="sf:UnexpectedErrorFault">',
+    `<sf:exceptionCode>${CODE}</sf:exceptionCode>`,
+    `<sf:exceptionMessage>${MESSAGE}</sf:exceptionMessage>`,
+    '</sf:UnexpectedErrorFault>',
+  ].join('')
+  const fault = [
+    `<faultcode>sf:${CODE}</faultcode>`,
+    `<faultstring>${CODE}: ${MESSAGE}</faultstring>`,
+    `<detail>${detail}</detail>`,
+  ].join('')
+  const text = `<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope ${NAMESPACES}><soapenv:Body><soapenv:Fault>${fault}</soapenv:Fault></soapenv:Body></soapenv:Envelope>`
+  return { kind: 'text', status: 500, contentType: 'text/xml;charset=UTF-8', text }
+}
+
+const NAMESPACES = [
+  'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"',
+  'xmlns:sf="urn:fault.partner.soap.sforce.com"',
+  'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+].join(' ')

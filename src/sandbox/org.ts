@@ -1,7 +1,6 @@
-import type { IdNumber } from './id-number.ts'
-import { IdSet } from './id-set.ts'
-import type { JobRequest } from './job.ts'
-import { type CompiledRules, compileRules, type RowRules } from './row-rules.ts'
+import { type IdNumber, IdSet, parseIdText } from './ids.ts'
+import type { JobRequest } from './jobs.ts'
+import { count, FieldError, listOf, oneOf, strict, text, texts } from './parse.ts'
 import {
   DELETED,
   ENTITY_IS_DELETED,
@@ -71,4 +70,141 @@ export class Org {
     this.#recycled.delete(id)
     this.#purged.add(id)
   }
+}
+
+/** Which records the org has, and what becomes of some of them. Deterministic: no dice are thrown. */
+export interface RowRules {
+  /** `all` (default): every well-formed id of a job's object is a record. `listed`: only those of `listed`. */
+  readonly exists?: 'all' | 'listed' | undefined
+  readonly listed?: Iterable<string> | undefined
+  /** The first rule that meets a row decides it. A row that none meets is deleted. */
+  readonly rules?: readonly RowRule[] | undefined
+}
+
+export interface RowRule {
+  /**
+   * An error code of `sf__Error`: `ENTITY_IS_DELETED` (lies in the Recycle Bin),
+   * `INVALID_CROSS_REFERENCE_KEY` (unknown), `UNABLE_TO_LOCK_ROW`, `DELETE_FAILED`,
+   * `INSUFFICIENT_ACCESS_OR_READONLY`, `TooManyLockFailure`, or any other. `MISSING_FROM_RESULTS`: the row is deleted and
+   * no result file mentions it.
+   */
+  readonly code: string
+  /** The records it meets. Without `ids` and `ratio`: every record. */
+  readonly ids?: Iterable<string> | undefined
+  /** The share of all records that it meets, 0 to 1, chosen by a hash of code and id. */
+  readonly ratio?: number | undefined
+  /** It meets a record only so many times: a lock that goes away. Default: always. */
+  readonly times?: number | undefined
+  /** The text between code and `:--`; `{id}` stands for the row's value. Default: the code's own. */
+  readonly message?: string | undefined
+}
+
+const MISSING_FROM_RESULTS = 'MISSING_FROM_RESULTS'
+/** Each try of an id under `times` is remembered in a set of its own. */
+const MAX_TIMES = 100
+
+/** {@link RowRules} made ready for millions of rows. */
+interface CompiledRules {
+  readonly listed: IdSet | undefined
+  readonly rules: readonly CompiledRule[]
+}
+
+class CompiledRule {
+  readonly verdict: number
+  readonly #ids: IdSet | undefined
+  readonly #threshold: number
+  readonly #seed: number
+  readonly #tried: readonly IdSet[] | undefined
+
+  constructor(rule: RowRule, where: string, verdicts: Verdicts) {
+    if (!/^[A-Za-z][A-Za-z_]*$/.test(rule.code)) {
+      throw new FieldError(`${where}.code: expected an error code as in sf__Error`)
+    }
+    this.verdict =
+      rule.code === MISSING_FROM_RESULTS
+        ? DELETED | HIDDEN
+        : verdicts.intern(rule.code, rule.message)
+    this.#ids = rule.ids === undefined ? undefined : setOf(rule.ids, `${where}.ids`)
+    this.#threshold = within(rule.ratio ?? 1, 0, 1, `${where}.ratio`) * 2 ** 32
+    this.#seed = seedOf(rule.code)
+    const times = rule.times
+    this.#tried =
+      times === undefined
+        ? undefined
+        : Array.from({ length: within(times, 1, MAX_TIMES, `${where}.times`) }, () => new IdSet())
+  }
+
+  get isLasting(): boolean {
+    return this.#tried === undefined
+  }
+
+  /** True where the record is one of those that the rule is for. */
+  covers(id: IdNumber): boolean {
+    if (this.#ids && !this.#ids.has(id)) return false
+    return this.#threshold === 2 ** 32 || hash(id, this.#seed) < this.#threshold
+  }
+
+  /** True where it decides this try; with `times` it counts it. */
+  meets(id: IdNumber): boolean {
+    if (!this.covers(id)) return false
+    return this.#tried === undefined || this.#tried.some((set) => set.add(id))
+  }
+}
+
+function compileRules(rules: RowRules, verdicts: Verdicts): CompiledRules {
+  return {
+    listed: rules.exists === 'listed' ? setOf(rules.listed ?? [], 'rows.listed') : undefined,
+    rules: (rules.rules ?? []).map(
+      (rule, at) => new CompiledRule(rule, `rows.rules[${at}]`, verdicts),
+    ),
+  }
+}
+
+/** Row rules as the control surface takes them. */
+export const rowRules = strict({
+  exists: oneOf(['all', 'listed']).optional(),
+  listed: texts.optional(),
+  rules: listOf(
+    strict({
+      code: text,
+      ids: texts.optional(),
+      ratio: count.optional(),
+      times: count.optional(),
+      message: text.optional(),
+    }),
+  ).optional(),
+})
+
+function setOf(ids: Iterable<string>, where: string): IdSet {
+  const set = new IdSet()
+  for (const text of ids) {
+    const id = parseIdText(text)
+    if (!id) throw new FieldError(`${where}: expected record ids, got ${JSON.stringify(text)}`)
+    set.add(id)
+  }
+  return set
+}
+
+function within(value: number, min: number, max: number, where: string): number {
+  if (value >= min && value <= max) return value
+  throw new FieldError(`${where}: expected ${min} to ${max}, got ${value}`)
+}
+
+function seedOf(code: string): number {
+  let seed = 0x9e3779b9
+  for (let at = 0; at < code.length; at++) seed = Math.imul(seed ^ code.charCodeAt(at), 0x01000193)
+  return seed
+}
+
+/** 32 well-mixed bits of an id (the finalizer of MurmurHash3 over its three numbers). */
+function hash(id: IdNumber, seed: number): number {
+  const top = Math.floor(id.high / 2 ** 32)
+  return mix(mix(mix(mix(seed ^ id.prefix) ^ top) ^ (id.high | 0)) ^ id.low) >>> 0
+}
+
+function mix(value: number): number {
+  let h = value
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
 }

@@ -1,15 +1,12 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
-import { BlockReader } from './block-reader.ts'
-import { headerProblem } from './csv-header.ts'
 import type { JobAction } from './fault-script.ts'
 import type { Faults } from './faults.ts'
-import type { Job } from './job.ts'
+import { DELIMITERS, type Job, type JobRequest } from './jobs.ts'
 import type { Org } from './org.ts'
-import type { Quota } from './quota.ts'
-import type { Rate } from './rate.ts'
 import type { Referee } from './referee.ts'
 import { RowEngine } from './row-engine.ts'
-import type { Upload } from './upload.ts'
+import type { Quota, Rate } from './settings.ts'
+import { BlockReader, type Upload } from './upload.ts'
 
 export interface ProcessingDeps {
   readonly org: Org
@@ -168,3 +165,20 @@ async function excuseAll(reader: BlockReader, engine: RowEngine, signal: AbortSi
 }
 
 const isRunning = (job: Job) => job.state === 'InProgress' && !job.gone
+
+/**
+ * Why Salesforce takes no row of an upload with this first line, in the words of a Failed job's
+ * errorMessage: a delete takes one column, Id, in any case. Undefined where nothing is wrong.
+ */
+function headerProblem(header: string, request: JobRequest): string | undefined {
+  const columns = columnsOf(header, DELIMITERS[request.columnDelimiter])
+  const isId = (column: string) => column.toLowerCase() === 'id'
+  const stranger = columns.find((column) => !isId(column))
+  if (!columns.some(isId)) return `InvalidBatch : Field name not found : ${stranger}`
+  if (columns.length === 1) return undefined
+  return `InvalidBatch : The '${request.operation}' batch must contain only ids`
+}
+
+function columnsOf(header: string, delimiter: string): string[] {
+  return header.split(delimiter).map((column) => column.replace(/^"(.*)"$/, '$1'))
+}

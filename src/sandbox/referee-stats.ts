@@ -1,4 +1,4 @@
-import type { Job, JobState } from './job.ts'
+import type { Job, JobState } from './jobs.ts'
 
 /** Cases kept; the counts go on. */
 export const MAX_VIOLATIONS = 1_000

@@ -1,6 +1,6 @@
 import { IdLog } from './id-log.ts'
-import { type IdNumber, parseIdText } from './id-number.ts'
-import type { Job, JobRequest } from './job.ts'
+import { type IdNumber, parseIdText } from './ids.ts'
+import type { Job, JobRequest } from './jobs.ts'
 import {
   MAX_VIOLATIONS,
   type RefereeStats,
@@ -28,7 +28,7 @@ export class Referee {
   readonly #jobs: Job[] = []
   readonly #atWork = new Set<Job>()
   readonly #unseen = new Set<Job>()
-  readonly #liedAbout = new Set<string>()
+  readonly #distrusted = new Set<string>()
   #maxJobsAtWork = 0
   #maxJobsUnseen = 0
   #violationCounts: Record<string, number> = {}
@@ -116,7 +116,7 @@ export class Referee {
   /** An id arrived in a row of this job for the first time. */
   sent(job: Job, id: IdNumber): void {
     const { operation, object } = job.request
-    if (!this.#ids[operation].sent(id) || this.#liedAbout.has(object)) return
+    if (!this.#ids[operation].sent(id) || this.#distrusted.has(object)) return
     this.violation('DUPLICATE_IN_RUN', `job ${job.id}: an id sent again after its final verdict`)
   }
 
@@ -129,9 +129,9 @@ export class Referee {
     this.#ids[job.request.operation].count(verdict)
   }
 
-  /** Nobody knows any more which verdicts on its records are true: to send them again is right. */
-  lied(object: string): void {
-    this.#liedAbout.add(object)
+  /** An answer about this object was false: from now on its records may rightly be sent again. */
+  distrust(object: string): void {
+    this.#distrusted.add(object)
   }
 
   /** Nobody can have read this id's verdict: to send it again is right. */

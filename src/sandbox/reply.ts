@@ -1,4 +1,9 @@
-/** What a handler answers; the server writes it, or a fault script spoils it. */
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+
+/** What a handler answers. The server writes it; a fault script may change it first. */
 export type Reply =
   | { readonly kind: 'empty'; readonly status: number; readonly headers?: Headers }
   | {
@@ -40,10 +45,79 @@ export class Refusal extends Error {
   }
 }
 
+/** The reply, that of a refusal included. */
+export async function answered(reply: Promise<Reply> | Reply): Promise<Reply> {
+  try {
+    return await reply
+  } catch (error) {
+    if (error instanceof Refusal) return error.reply
+    throw error
+  }
+}
+
 export function refuse(status: number, errorCode: string, message: string): never {
   throw new Refusal(apiError(status, errorCode, message))
 }
 
 export function notFound(): never {
   refuse(404, 'NOT_FOUND', 'The requested resource does not exist')
+}
+
+interface RespondOptions {
+  /** The client takes gzip and the sandbox is set to send it. */
+  readonly gzip: boolean
+  /** Break the connection after so many bytes of the body. */
+  readonly cutAfter?: number | undefined
+}
+
+/** Writes an answer, with back-pressure where it is a stream. */
+export async function respond(
+  response: ServerResponse,
+  reply: Reply,
+  options: RespondOptions,
+): Promise<void> {
+  if (reply.kind !== 'empty') response.setHeader('Content-Type', reply.contentType)
+  // After it: a fault script may name another content type.
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
+  response.statusCode = reply.status
+  if (reply.kind === 'empty') {
+    response.setHeader('Content-Length', 0)
+    if (reply.status === 204) response.removeHeader('Content-Length')
+    response.end()
+    return
+  }
+  if (reply.kind === 'text') response.setHeader('Content-Length', Buffer.byteLength(reply.text))
+  const chunks = reply.kind === 'text' ? [Buffer.from(reply.text)] : reply.chunks
+  if (options.cutAfter !== undefined) {
+    await respondCut(response, chunks, options.cutAfter)
+  } else if (reply.kind === 'text') {
+    response.end(reply.text)
+  } else if (options.gzip) {
+    response.setHeader('Content-Encoding', 'gzip')
+    await pipeline(chunks, createGzip({ level: 1 }), response)
+  } else {
+    await pipeline(chunks, response)
+  }
+}
+
+/** Sends the first bytes of a body, sees them off, and hangs up. */
+async function respondCut(
+  response: ServerResponse,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  cutAfter: number,
+): Promise<void> {
+  let left = cutAfter
+  for await (const chunk of chunks) {
+    const part = chunk.subarray(0, left)
+    left -= part.length
+    if (!response.write(part)) await Promise.race([once(response, 'drain'), closed(response)])
+    if (left <= 0 || response.destroyed) break
+  }
+  response.write('', () => response.socket?.destroy())
+  await closed(response)
+}
+
+/** Resolves when the client is gone or the answer is done. */
+export async function closed(response: ServerResponse): Promise<void> {
+  if (!response.closed) await once(response, 'close')
 }

@@ -1,12 +1,10 @@
 import type { Auth } from './auth.ts'
 import type { Call } from './call.ts'
-import { identity, userinfo } from './identity.ts'
 import type { IngestApi } from './ingest-api.ts'
-import { limits, resources, user, versions } from './org-api.ts'
+import { identity, limits, resources, soapLogin, user, userinfo, versions } from './org-api.ts'
 import { type QueryDeps, query, queryJobs } from './query-api.ts'
-import type { Quota } from './quota.ts'
 import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
-import { soapLogin } from './soap-login.ts'
+import type { Quota } from './settings.ts'
 
 interface RestDeps extends QueryDeps {
   readonly auth: Auth

@@ -1,15 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { ID_LENGTH } from '../shared/contract/record-id.ts'
-import { BlockReader } from './block-reader.ts'
-import { ByteWriter } from './byte-writer.ts'
-import { suffixByte } from './id-number.ts'
-import { DELIMITERS, type Job } from './job.ts'
-import { permutation } from './permutation.ts'
-import { ROWS_PER_BATCH } from './quota.ts'
-import type { Upload } from './upload.ts'
-import { DELETED, MALFORMED_ID, OBJECT, UNPROCESSED, VALUE, type Verdicts } from './verdicts.ts'
-
-export type ResultKind = 'successfulResults' | 'failedResults' | 'unprocessedRecords'
+import { DELIMITERS, type Job } from './jobs.ts'
+import { ByteWriter, lineEnd, type ResultKind, RowWriter } from './result-rows.ts'
+import { ROWS_PER_BATCH } from './settings.ts'
+import { BlockReader, type Upload } from './upload.ts'
+import { DELETED, UNPROCESSED, type Verdicts } from './verdicts.ts'
 
 interface ResultOptions {
   readonly shuffle: boolean
@@ -53,8 +47,6 @@ const COLUMNS: Readonly<Record<ResultKind, readonly string[]>> = {
   failedResults: ['"sf__Id"', '"sf__Error"'],
   unprocessedRecords: [],
 }
-
-const lineEnd = (ending: Job['request']['lineEnding']) => (ending === 'CRLF' ? '\r\n' : '\n')
 
 async function* rowsOf(job: Job, upload: Upload, kind: ResultKind, options: ResultOptions) {
   const verdicts = job.verdicts
@@ -105,85 +97,24 @@ function writeBlock(
   return out.finish()
 }
 
-const QUOTE = 34
-
 /**
- * One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, or an
- * unprocessed row as it was uploaded.
+ * A way through 0…length-1 that is no ascending one, from arithmetic alone: nothing is stored,
+ * whatever the length. Equal seeds give equal ways.
  */
-class RowWriter {
-  readonly #kind: ResultKind
-  readonly #between: Uint8Array
-  readonly #created: Uint8Array
-  readonly #lineEnd: Uint8Array
-  readonly #end: Uint8Array
-  readonly #errorOf: (verdict: number) => ErrorText
-
-  constructor({ request }: Job, kind: ResultKind, verdicts: Verdicts) {
-    const delimiter = DELIMITERS[request.columnDelimiter]
-    this.#kind = kind
-    this.#between = Buffer.from(`"${delimiter}"`)
-    this.#created = Buffer.from(`"${delimiter}"false"${delimiter}"`)
-    this.#lineEnd = Buffer.from(lineEnd(request.lineEnding))
-    this.#end = Buffer.from(`"${lineEnd(request.lineEnding)}`)
-    const texts: (ErrorText | undefined)[] = []
-    this.#errorOf = (verdict) => {
-      texts[verdict] ??= errorText(verdicts.text(verdict).replaceAll(OBJECT, request.object))
-      return texts[verdict]
-    }
-  }
-
-  write(out: ByteWriter, block: BlockReader, row: number, verdict: number): void {
-    const start = block.starts[row] ?? 0
-    const end = block.ends[row] ?? 0
-    if (this.#kind === 'unprocessedRecords') {
-      const quotes = block.bytes[start - 1] === QUOTE ? 1 : 0
-      out.appendRange(block.bytes, start - quotes, end + quotes)
-      out.append(this.#lineEnd)
-      return
-    }
-    out.appendByte(QUOTE)
-    if (this.#kind === 'successfulResults') {
-      appendId18(out, block.bytes, start, end)
-      out.append(this.#created)
-    } else if (this.#kind === 'failedResults') {
-      out.append(this.#between)
-      for (const [at, part] of this.#errorOf(verdict).entries()) {
-        if (at > 0) appendValue(out, block.bytes, start, end, verdict)
-        out.append(part)
-      }
-      out.append(this.#between)
-    }
-    appendValue(out, block.bytes, start, end, verdict)
-    out.append(this.#end)
-  }
+export function permutation(length: number, seed: number): (index: number) => number {
+  if (length < 2) return (index) => index
+  const step = coprimeStep(length)
+  const first = 1 + (seed % (length - 1))
+  return (index) => (first + index * step) % length
 }
 
-/** An error text, cut where the row's value stands in it. */
-type ErrorText = readonly Uint8Array[]
-
-const errorText = (text: string): ErrorText =>
-  text
-    .replaceAll('"', '""')
-    .split(VALUE)
-    .map((part) => Buffer.from(part))
-
-/** The value of a deleted row, which is a well-formed id, in its long form. */
-function appendId18(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
-  out.appendRange(bytes, start, end)
-  if (end - start > ID_LENGTH) return
-  for (let block = 0; block < 3; block++) out.appendByte(suffixByte(bytes, start, block))
+/** Near the golden section, where neighbours land far apart. */
+function coprimeStep(length: number): number {
+  let step = Math.max(1, Math.floor(length * 0.618))
+  while (gcd(step, length) !== 1) step--
+  return step
 }
 
-/** The value as it was sent. Only one that is no id can hold quotes. */
-function appendValue(
-  out: ByteWriter,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  verdict: number,
-): void {
-  if (verdict === MALFORMED_ID) {
-    out.appendEscaped(bytes, start, end, bytes[start - 1] === QUOTE)
-  } else out.appendRange(bytes, start, end)
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
 }

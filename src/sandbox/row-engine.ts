@@ -1,9 +1,8 @@
-import type { BlockReader } from './block-reader.ts'
-import { idNumber, parseId, prefixNumber } from './id-number.ts'
-import { IdSet } from './id-set.ts'
-import type { Job } from './job.ts'
+import { IdSet, idNumber, parseId, prefixNumber } from './ids.ts'
+import type { Job } from './jobs.ts'
 import type { Org } from './org.ts'
 import type { Referee } from './referee.ts'
+import type { BlockReader } from './upload.ts'
 import {
   DELETED,
   HIDDEN,

@@ -1,24 +1,22 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { roaringLibraryInitialize } from 'roaring-wasm'
-import { Auth, type AuthOptions } from './auth.ts'
+import { Auth } from './auth.ts'
 import type { Call } from './call.ts'
 import { type Controls, control } from './control.ts'
 import { Faults, type Subject } from './faults.ts'
-import { parseJsonOrUndefined } from './fields.ts'
 import { IngestApi } from './ingest-api.ts'
 import { JobRunner } from './job-runner.ts'
 import { Jobs } from './jobs.ts'
-import { authOptions, objectsOf, type SandboxOptions } from './options.ts'
+import { type CompleteOptions, parseOptions, type SandboxOptions } from './options.ts'
 import { Org } from './org.ts'
-import { Port } from './port.ts'
-import { Allowance, type Quota } from './quota.ts'
-import { Rate } from './rate.ts'
+import { parseJsonOrUndefined } from './parse.ts'
 import { Referee } from './referee.ts'
 import { performCall } from './rest.ts'
-import { createSandboxServer } from './server.ts'
-import { Settings } from './settings.ts'
+import { SandboxServer } from './server.ts'
+import { Allowance, type Quota, Rate, Settings } from './settings.ts'
 import { Uploads } from './uploads.ts'
 import { Verdicts } from './verdicts.ts'
 
@@ -26,6 +24,7 @@ export type { SandboxCredentials } from './auth.ts'
 export type { CallAction, CallFault, FaultScript, JobAction, JobFault } from './fault-script.ts'
 export type { Fault } from './faults.ts'
 export type { SandboxOptions } from './options.ts'
+export type { RowRule, RowRules } from './org.ts'
 export type { Referee } from './referee.ts'
 export type {
   CallCount,
@@ -34,7 +33,6 @@ export type {
   Violation,
   ViolationCode,
 } from './referee-stats.ts'
-export type { RowRule, RowRules } from './row-rules.ts'
 export type { SandboxSettings, SettingsChange } from './settings.ts'
 
 export interface Sandbox extends Controls {
@@ -49,29 +47,27 @@ export interface Sandbox extends Controls {
 }
 
 /** Starts a local stand-in for Salesforce's Bulk API 2.0 (ingest, delete and hardDelete). */
-export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const identity = authOptions(options)
-  const { orgId, clientId } = identity
+export async function startSandbox(given: SandboxOptions = {}): Promise<Sandbox> {
+  const options = parseOptions(given)
   // Bitmaps are WebAssembly: the first one must not be made before it is loaded.
   await roaringLibraryInitialize()
   const back = createBack(options)
   const folder = await openFolder(options.directory)
-  const front = createFront(identity, back, folder.path, options)
-  const { port, auth } = front
-  await port.open().catch(async (error: unknown) => {
+  const { server, auth, controls } = createFront(back, folder.path, options)
+  await server.open().catch(async (error: unknown) => {
     await folder.release()
     throw error
   })
   return {
-    ...front.controls,
-    url: port.url,
-    orgId,
-    clientId,
+    ...controls,
+    url: server.url,
+    orgId: options.orgId,
+    clientId: options.clientId,
     get clientSecret() {
       return auth.clientSecret
     },
     close: async () => {
-      port.close()
+      server.close()
       await back.runner.close()
       back.org.dispose()
       back.referee.dispose()
@@ -81,41 +77,37 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 }
 
 /** What is behind the API: the org and its records, its quota, its jobs, and who counts. */
-function createBack(options: SandboxOptions) {
+function createBack(options: CompleteOptions) {
   const quota: Quota = {
-    apiRequests: new Allowance(options.dailyApiRequests ?? 100_000),
-    bulkApiBatches: new Allowance(options.dailyBulkApiBatches ?? 15_000),
+    apiRequests: new Allowance(options.dailyApiRequests),
+    bulkApiBatches: new Allowance(options.dailyBulkApiBatches),
   }
-  const rate = new Rate(options.rowsPerSecond ?? 2_000_000)
-  const settings = new Settings(rate, quota)
-  settings.change(options)
+  const rate = new Rate(options.rowsPerSecond)
+  const settings = new Settings(rate, quota, options)
   const verdicts = new Verdicts()
-  const org = new Org(options.rows ?? {}, verdicts)
+  const org = new Org(options.rows, verdicts)
   const referee = new Referee(verdicts, () => ({
     apiRequests: quota.apiRequests.used,
     bulkApiBatches: quota.bulkApiBatches.used,
   }))
   const faults = new Faults()
-  for (const script of options.faults ?? []) faults.add(script)
+  for (const script of options.faults) faults.add(script)
   const jobs = new Jobs()
-  const objects = objectsOf(options)
+  const { objects } = options
   const runner = new JobRunner({ jobs, objects, org, referee, faults, quota, rate, settings })
   return { quota, settings, verdicts, org, referee, faults, jobs, objects, runner }
 }
 
 /** What a client meets: HTTP, the endpoints, the control surface. */
 function createFront(
-  identity: AuthOptions,
   back: ReturnType<typeof createBack>,
   directory: string,
-  options: SandboxOptions,
+  options: CompleteOptions,
 ) {
-  const { quota, settings, org, objects, referee, faults, runner } = back
-  const maxUploadBytes = options.maxUploadBytes ?? 112_500_000
-  const uploads = new Uploads({ directory, maxUploadBytes }, referee)
-  const ingest = new IngestApi({ ...back, uploads, owner: identity })
-  const auth = new Auth(identity)
-  const organization = { ...identity, isSandbox: options.isSandbox ?? false }
+  const { quota, settings, org, objects, referee, faults, runner, jobs } = back
+  const uploads = new Uploads({ directory, maxUploadBytes: options.maxUploadBytes }, referee)
+  const ingest = new IngestApi({ ...back, uploads, owner: options })
+  const auth = new Auth(options)
   const controls: Controls = {
     referee,
     faults,
@@ -125,19 +117,17 @@ function createFront(
     setCredentials: (credentials) => auth.accept(credentials),
     idle: () => runner.idle(),
   }
-  const server = createSandboxServer({
+  const deps = {
     faults,
     referee,
     settings,
-    perform: (call) => performCall(call, { auth, quota, ingest, organization, org, objects }),
-    control: options.control === false ? undefined : (request) => control(request, controls),
+    perform: (call: Call) =>
+      performCall(call, { auth, quota, ingest, organization: options, org, objects }),
+    control: options.control ? (request: IncomingMessage) => control(request, controls) : undefined,
     expireTokens: controls.expireTokens,
-    subjectOf: (call) => subjectOf(call, back.jobs),
-    outage: (ms) => void port.shut(ms),
-  })
-  const { host, port: number } = options
-  const port = new Port(server, { ...(host && { host }), ...(number && { port: number }) })
-  return { port, auth, controls }
+    subjectOf: (call: Call) => subjectOf(call, jobs),
+  }
+  return { server: new SandboxServer(deps, options), auth, controls }
 }
 
 /** What a call is about, as scripts may name it; a create tells its object in its body. */

@@ -1,28 +1,29 @@
-import { Fields } from './fields.ts'
-import type { Quota } from './quota.ts'
-import type { Rate } from './rate.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { z } from 'zod'
+import { count, flag, strict } from './parse.ts'
 
-/** What may change while the sandbox runs. */
-export interface SandboxSettings {
+/** What may change while the sandbox runs, as the control surface takes it. */
+export const settingsChange = strict({
   /** Rows processed a second over the whole org. */
-  readonly rowsPerSecond: number
+  rowsPerSecond: count.optional(),
   /** Between UploadComplete and InProgress. */
-  readonly queueDelayMs: number
+  queueDelayMs: count.optional(),
   /** Result files in another order than the upload's. */
-  readonly shuffleResults: boolean
+  shuffleResults: flag.optional(),
   /** Result files compressed for clients that accept it. */
-  readonly gzipResults: boolean
+  gzipResults: flag.optional(),
   /** Whether the integration user has the permission "Bulk API Hard Delete". */
-  readonly allowHardDelete: boolean
+  allowHardDelete: flag.optional(),
   /** Unknown fields in JSON bodies are refused; otherwise they are ignored. */
-  readonly strictFields: boolean
+  strictFields: flag.optional(),
   /** What is left of today's allowances. */
-  readonly remainingApiRequests: number
-  readonly remainingBulkApiBatches: number
-}
+  remainingApiRequests: count.optional(),
+  remainingBulkApiBatches: count.optional(),
+})
 
-export type SettingsChange = {
-  readonly [Name in keyof SandboxSettings]?: SandboxSettings[Name] | undefined
+export type SettingsChange = z.output<typeof settingsChange>
+export type SandboxSettings = {
+  readonly [Name in keyof SettingsChange]-?: NonNullable<SettingsChange[Name]>
 }
 
 /** The settings in force; everybody who needs one reads it here, each time anew. */
@@ -35,9 +36,10 @@ export class Settings implements SandboxSettings {
   readonly #rate: Rate
   readonly #quota: Quota
 
-  constructor(rate: Rate, quota: Quota) {
+  constructor(rate: Rate, quota: Quota, initial: SettingsChange) {
     this.#rate = rate
     this.#quota = quota
+    this.change(initial)
   }
 
   get rowsPerSecond(): number {
@@ -80,26 +82,82 @@ export class Settings implements SandboxSettings {
   }
 }
 
-/** Settings as they come over the control surface: those that are given. */
-export function parseSettings(value: unknown): SettingsChange {
-  const fields = new Fields(value, 'settings', [
-    'rowsPerSecond',
-    'queueDelayMs',
-    'shuffleResults',
-    'gzipResults',
-    'allowHardDelete',
-    'strictFields',
-    'remainingApiRequests',
-    'remainingBulkApiBatches',
-  ])
-  return {
-    rowsPerSecond: fields.number('rowsPerSecond'),
-    queueDelayMs: fields.number('queueDelayMs'),
-    shuffleResults: fields.boolean('shuffleResults'),
-    gzipResults: fields.boolean('gzipResults'),
-    allowHardDelete: fields.boolean('allowHardDelete'),
-    strictFields: fields.boolean('strictFields'),
-    remainingApiRequests: fields.number('remainingApiRequests'),
-    remainingBulkApiBatches: fields.number('remainingBulkApiBatches'),
+/** Time that was lost to a late timer and may be made good, so that the rate is kept on average. */
+const SLACK_MS = 50
+
+/** Shares a number of rows a second among all jobs of the org, first come first served. */
+export class Rate {
+  #rowsPerSecond = 0
+  #free = 0
+
+  constructor(rowsPerSecond: number) {
+    this.rowsPerSecond = rowsPerSecond
   }
+
+  get rowsPerSecond(): number {
+    return this.#rowsPerSecond
+  }
+
+  set rowsPerSecond(rows: number) {
+    if (!(rows > 0)) throw new RangeError(`rowsPerSecond: expected more than 0, got ${rows}`)
+    this.#rowsPerSecond = rows
+  }
+
+  /** Rows to take at once: about twenty turns a second, from Salesforce's 200 up. */
+  get turn(): number {
+    return Math.max(200, Math.floor(this.rowsPerSecond / 20))
+  }
+
+  /** Resolves when these rows may have been processed. */
+  async take(rows: number, signal: AbortSignal): Promise<void> {
+    const now = performance.now()
+    this.#free = Math.max(this.#free, now - SLACK_MS) + (rows / this.rowsPerSecond) * 1_000
+    const wait = this.#free - now
+    if (wait > 2) await delay(wait, undefined, { signal })
+  }
+}
+
+/** What is left of one daily allowance. */
+export class Allowance {
+  #max: number
+  #used = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** Takes one; false where none is left. */
+  take(): boolean {
+    if (this.#used >= this.#max) return false
+    this.#used++
+    return true
+  }
+
+  get max(): number {
+    return this.#max
+  }
+
+  get used(): number {
+    return this.#used
+  }
+
+  get remaining(): number {
+    return this.#max - this.#used
+  }
+
+  /** Sets what is left, the maximum growing where it must. */
+  set remaining(left: number) {
+    this.#max = Math.max(this.#max, left)
+    this.#used = this.#max - left
+  }
+}
+
+/** Rows that Salesforce puts in one internal batch, the unit of the daily batch allowance. */
+export const ROWS_PER_BATCH = 10_000
+
+export interface Quota {
+  /** Every REST call costs one. */
+  readonly apiRequests: Allowance
+  /** Every {@link ROWS_PER_BATCH} rows of a job, or part of them, cost one. */
+  readonly bulkApiBatches: Allowance
 }

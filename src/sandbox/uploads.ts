@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Call } from './call.ts'
-import type { Job } from './job.ts'
+import type { Job } from './jobs.ts'
 import type { Referee } from './referee.ts'
 import { refuse } from './reply.ts'
 import { receiveUpload, type Upload } from './upload.ts'

@@ -1,12 +1,10 @@
-import type { CallAction } from './fault-script.ts'
+import type { Call } from './call.ts'
+import { type ActionOf, isResultFile } from './fault-script.ts'
+import { parseJsonOrUndefined } from './parse.ts'
 import { apiError, type Headers, json, type Reply } from './reply.ts'
 
-/** Answers whose body is not sent as it should be. */
-
-type Action<Do extends CallAction['do']> = Extract<CallAction, { do: Do }>
-
 /** Another answer than the call deserves. */
-export function scripted(action: Action<'answer'>): Reply {
+export function scripted(action: ActionOf<'answer'>): Reply {
   return labelled(scriptedBody(action), action)
 }
 
@@ -18,12 +16,12 @@ interface Label {
 }
 
 /** The same body under another status, content type and further headers. */
-export function labelled(reply: Reply, { status, contentType, headers }: Label): Reply {
+function labelled(reply: Reply, { status, contentType, headers }: Label): Reply {
   const all = { ...reply.headers, ...(contentType && { 'Content-Type': contentType }), ...headers }
   return { ...reply, status: status ?? reply.status, headers: all }
 }
 
-function scriptedBody(action: Action<'answer'>): Reply {
+function scriptedBody(action: ActionOf<'answer'>): Reply {
   const { status, body = 'json', errorCode = 'UNKNOWN_EXCEPTION' } = action
   const message = action.message ?? 'An unexpected error occurred'
   if (action.text !== undefined) {
@@ -45,8 +43,8 @@ function scriptedBody(action: Action<'answer'>): Reply {
   }
 }
 
-/** Ends before its end, as if that were all. */
-export function shortened(reply: Reply, action: Action<'truncate'>): Reply {
+/** Ends early, as if that were all. */
+export function shortened(reply: Reply, action: ActionOf<'truncate'>): Reply {
   switch (reply.kind) {
     case 'empty':
       return reply
@@ -60,7 +58,7 @@ export function shortened(reply: Reply, action: Action<'truncate'>): Reply {
 }
 
 /** Waits once so many bytes are sent, then sends the rest. */
-export function pausing(reply: Reply, bytes: number, wait: () => Promise<unknown>): Reply {
+export function paused(reply: Reply, bytes: number, wait: () => Promise<unknown>): Reply {
   switch (reply.kind) {
     case 'empty':
       return reply
@@ -84,7 +82,7 @@ const LF = 10
 
 async function* beginning(
   chunks: Chunks,
-  { afterRows, afterBytes = 0 }: Action<'truncate'>,
+  { afterRows, afterBytes = 0 }: ActionOf<'truncate'>,
 ): AsyncGenerator<Uint8Array> {
   // The header is a line, too.
   let lines = afterRows === undefined ? 0 : afterRows + 1
@@ -114,4 +112,64 @@ async function* withPause(
     yield due ? chunk.subarray(left) : chunk
     left -= chunk.length
   }
+}
+
+/** The call whose answer is given instead; undefined where the call's own is, but for its details. */
+export function calledInstead(call: Call, { job, file }: ActionOf<'lie'>): Call | undefined {
+  if (job === undefined && file === undefined) return undefined
+  const operation = file ?? (isResultFile(call.operation) ? call.operation : 'get')
+  return { ...call, operation, route: { ...call.route, jobId: job ?? call.route.jobId } }
+}
+
+/** The answer with false details. */
+export function falsified(reply: Reply, action: ActionOf<'lie'>): Reply {
+  return labelled(withFalseBody(reply, action), action)
+}
+
+function withFalseBody(reply: Reply, action: ActionOf<'lie'>): Reply {
+  switch (reply.kind) {
+    case 'empty':
+      return reply
+    case 'text': {
+      const fields = parseJsonOrUndefined(Buffer.from(reply.text))
+      if (fields === undefined) return reply
+      return { ...reply, text: JSON.stringify(falseFields(fields, action)) }
+    }
+    case 'stream':
+      return { ...reply, chunks: falseRows(reply.chunks, action) }
+    default:
+      throw new TypeError(`Unknown reply ${JSON.stringify(reply satisfies never)}`)
+  }
+}
+
+function falseFields(
+  fields: Readonly<Record<string, unknown>>,
+  { set = {}, omit = [] }: ActionOf<'lie'>,
+): object {
+  return Object.fromEntries(
+    Object.entries({ ...fields, ...set }).filter(([name]) => !omit.includes(name)),
+  )
+}
+
+async function* falseRows(
+  chunks: AsyncIterable<Uint8Array>,
+  { header, dropRows = 0, addRows = [] }: ActionOf<'lie'>,
+): AsyncGenerator<Uint8Array> {
+  if (header !== undefined) yield Buffer.from(`${header}\n`)
+  let isInHeader = true
+  let drop = dropRows
+  for await (const chunk of chunks) {
+    let from = 0
+    while ((isInHeader || drop > 0) && from < chunk.length) {
+      const end = chunk.indexOf(LF, from)
+      const next = end < 0 ? chunk.length : end + 1
+      if (isInHeader && header === undefined) yield chunk.subarray(from, next)
+      from = next
+      if (end < 0) break
+      if (isInHeader) isInHeader = false
+      else drop--
+    }
+    yield chunk.subarray(from)
+  }
+  for (const row of addRows) yield Buffer.from(`${row}\n`)
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { csv, id, ids, setup } from './client.ts'
 
-/** Answers that are well-formed and not so. */
+/** Answers that are well-formed and false. */
 
 describe('a lie', () => {
   test('sets and leaves out fields of the answer, while the call takes effect', async (t) => {
@@ -22,14 +22,14 @@ describe('a lie', () => {
     assert.equal((await client.get(job)).json.state, 'JobComplete')
   })
 
-  test('tells of another job, its state and its results', async (t) => {
+  test('describes another job, its state and its results', async (t) => {
     const { sandbox, client } = await setup(t)
     const [one, other] = [await client.run(csv(ids(3))), await client.create()]
     sandbox.faults.add({ on: '*', job: other, action: { do: 'lie', job: one } })
     const { json } = await client.get(other)
     assert.deepEqual([json.id, json.state], [one, 'JobComplete'])
     assert.match((await client.rest('GET', `/jobs/ingest/${other}/successfulResults`)).text, /003/)
-    // An abort takes effect, and is told of the other.
+    // An abort takes effect, and its answer describes the other.
     assert.equal((await client.patch(other, 'Aborted')).json.id, one)
     sandbox.faults.clear()
     assert.equal((await client.get(other)).json.state, 'Aborted')

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+
+/** What is wrong with JSON from outside: field, expected, got. */
+export class FieldError extends Error {
+  override readonly name = 'FieldError'
+}
+
+/**
+ * Parses a value from outside.
+ *
+ * @param where what messages call it
+ * @throws {FieldError} the first thing that is wrong
+ */
+export function parse<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const { data, error } = schema.safeParse(value)
+  if (error === undefined) return data
+  const [issue] = error.issues
+  const steps = (issue?.path ?? []).map((step) =>
+    typeof step === 'number' ? `[${step}]` : `.${String(step)}`,
+  )
+  const place = `${where}${steps.join('')}`.replace(/^\./, '')
+  throw new FieldError(`${place}: ${issue?.message}`)
+}
+
+/** The message where a value is missing or not what it must be. */
+export const expected = (what: string) => ({
+  error: ({ input }: { readonly input?: unknown }) =>
+    input === undefined ? 'expected, got nothing' : `expected ${what}, got ${show(input)}`,
+})
+
+/** A value that messages name as a whole, not the part of it that is wrong. */
+const whole = <T>(what: string, schema: z.ZodType<T>) =>
+  z.custom<T>((value) => schema.safeParse(value).success, expected(what))
+
+export const text = z.string(expected('a string'))
+export const flag = z.boolean(expected('true or false'))
+/** A finite number. */
+export const count = whole('a number, 0 or more', z.number().min(0))
+export const counts = whole(
+  'a number or a list of numbers',
+  z.union([count, z.array(count).readonly()]),
+)
+export const texts = whole('a list of strings', z.array(z.string()).readonly())
+export const fields = whole('an object', z.record(z.string(), z.unknown()))
+export const textFields = whole('an object of strings', z.record(z.string(), z.string()))
+
+export const oneOf = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, expected(`one of ${values.join(', ')}`))
+
+export const listOf = <T extends z.ZodType>(schema: T) => z.array(schema, expected('a list'))
+
+/** An object; fields beside those of the shape are dropped. */
+export const object = <T extends z.ZodRawShape>(shape: T) => z.object(shape, expected('an object'))
+
+/** An object without fields beside those of the shape. */
+export const strict = <T extends z.ZodRawShape>(shape: T) =>
+  strictly(Object.keys(shape), object(shape))
+
+/** A schema of objects after a check that they have no unknown field. */
+export function strictly<T extends z.ZodType>(known: readonly string[], schema: T) {
+  const objects = z.unknown().superRefine((value, context) => {
+    const unknown = unknownField(value, known)
+    if (!isRecord(value)) context.addIssue(`expected an object, got ${show(value)}`)
+    else if (unknown !== undefined) {
+      context.addIssue(`unrecognized field "${unknown}"; known are ${known.join(', ')}`)
+    }
+  })
+  return objects.pipe(schema)
+}
+
+/** The first field of an object that is not known. */
+export function unknownField(value: unknown, known: readonly string[]): string | undefined {
+  return isRecord(value) ? Object.keys(value).find((name) => !known.includes(name)) : undefined
+}
+
+/** A JSON object out of bytes; undefined where they are none. */
+export function parseJsonOrUndefined(
+  bytes: Uint8Array,
+): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    return isRecord(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const show = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? 'nothing'

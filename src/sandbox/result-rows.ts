@@ -1,0 +1,145 @@
+import { ID_LENGTH } from '../shared/contract/record-id.ts'
+import { suffixByte } from './ids.ts'
+import { DELIMITERS, type Job } from './jobs.ts'
+import type { BlockReader } from './upload.ts'
+import { MALFORMED_ID, OBJECT, VALUE, type Verdicts } from './verdicts.ts'
+
+export type ResultKind = 'successfulResults' | 'failedResults' | 'unprocessedRecords'
+
+const QUOTE = 34
+
+export const lineEnd = (ending: Job['request']['lineEnding']) => (ending === 'CRLF' ? '\r\n' : '\n')
+
+/**
+ * One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, or an
+ * unprocessed row as it was uploaded.
+ */
+export class RowWriter {
+  readonly #kind: ResultKind
+  readonly #between: Uint8Array
+  readonly #created: Uint8Array
+  readonly #lineEnd: Uint8Array
+  readonly #end: Uint8Array
+  readonly #errorOf: (verdict: number) => ErrorText
+
+  constructor({ request }: Job, kind: ResultKind, verdicts: Verdicts) {
+    const delimiter = DELIMITERS[request.columnDelimiter]
+    this.#kind = kind
+    this.#between = Buffer.from(`"${delimiter}"`)
+    this.#created = Buffer.from(`"${delimiter}"false"${delimiter}"`)
+    this.#lineEnd = Buffer.from(lineEnd(request.lineEnding))
+    this.#end = Buffer.from(`"${lineEnd(request.lineEnding)}`)
+    const texts: (ErrorText | undefined)[] = []
+    this.#errorOf = (verdict) => {
+      texts[verdict] ??= errorText(verdicts.text(verdict).replaceAll(OBJECT, request.object))
+      return texts[verdict]
+    }
+  }
+
+  write(out: ByteWriter, block: BlockReader, row: number, verdict: number): void {
+    const start = block.starts[row] ?? 0
+    const end = block.ends[row] ?? 0
+    if (this.#kind === 'unprocessedRecords') {
+      const quotes = block.bytes[start - 1] === QUOTE ? 1 : 0
+      out.appendRange(block.bytes, start - quotes, end + quotes)
+      out.append(this.#lineEnd)
+      return
+    }
+    out.appendByte(QUOTE)
+    if (this.#kind === 'successfulResults') {
+      appendId18(out, block.bytes, start, end)
+      out.append(this.#created)
+    } else if (this.#kind === 'failedResults') {
+      out.append(this.#between)
+      for (const [at, part] of this.#errorOf(verdict).entries()) {
+        if (at > 0) appendValue(out, block.bytes, start, end, verdict)
+        out.append(part)
+      }
+      out.append(this.#between)
+    }
+    appendValue(out, block.bytes, start, end, verdict)
+    out.append(this.#end)
+  }
+}
+
+/** An error text, cut where the row's value stands in it. */
+type ErrorText = readonly Uint8Array[]
+
+const errorText = (text: string): ErrorText =>
+  text
+    .replaceAll('"', '""')
+    .split(VALUE)
+    .map((part) => Buffer.from(part))
+
+/** The value of a deleted row, which is a well-formed id, in its long form. */
+function appendId18(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
+  out.appendRange(bytes, start, end)
+  if (end - start > ID_LENGTH) return
+  for (let block = 0; block < 3; block++) out.appendByte(suffixByte(bytes, start, block))
+}
+
+/** The value as it was sent. Only one that is no id can hold quotes. */
+function appendValue(
+  out: ByteWriter,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  verdict: number,
+): void {
+  if (verdict === MALFORMED_ID) {
+    out.appendEscaped(bytes, start, end, bytes[start - 1] === QUOTE)
+  } else out.appendRange(bytes, start, end)
+}
+
+/** Bytes appended one after another; grows as it must. */
+export class ByteWriter {
+  #bytes: Uint8Array
+  #length = 0
+
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacity)
+  }
+
+  append(bytes: Uint8Array): void {
+    this.appendRange(bytes, 0, bytes.length)
+  }
+
+  // A loop over locals, not `set`: for 20 bytes the call would cost more than the copy.
+  appendRange(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start)
+    const out = this.#bytes
+    let length = this.#length
+    for (let at = start; at < end; at++) out[length++] = bytes[at] ?? 0
+    this.#length = length
+  }
+
+  /** As a value between quotes: each quote doubled, unless the source has it `doubled` already. */
+  appendEscaped(bytes: Uint8Array, start: number, end: number, doubled: boolean): void {
+    this.#reserve(2 * (end - start))
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] ?? 0
+      this.#bytes[this.#length++] = byte
+      if (byte !== QUOTE) continue
+      this.#bytes[this.#length++] = QUOTE
+      if (doubled && bytes[at + 1] === QUOTE) at++
+    }
+  }
+
+  appendByte(byte: number): void {
+    this.#reserve(1)
+    this.#bytes[this.#length++] = byte
+  }
+
+  /** What was appended, by reference: the writer is not to be used again. */
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more
+    if (needed <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+  }
+}
