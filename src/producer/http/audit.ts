@@ -6,41 +6,47 @@ import { type RedisTrouble, RedisUnavailableError } from '../../shared/store/red
 import type { ApiKey } from './keys.ts'
 import { DeniedError } from './problem.ts'
 
-/** The line that says who has changed what, with what finds the call. */
-export function audit(
-  log: Logger,
-  call: FastifyRequest,
-  key: ApiKey,
-  entry: AuditEntry,
-  more: Readonly<Record<string, unknown>> = {},
-): void {
-  writeAudit(log, entry, { key: key.name, ...more, ...callOf(call) })
-}
+type Change = Omit<AuditEntry, 'action'>
 
-/** What was not made, or may not have been. Org and id are null where the call was not read so far. */
-export interface Attempt extends Omit<AuditEntry, 'org' | 'id'> {
+/** Org and id are null where the call was not read so far. */
+export interface Attempt extends Omit<Change, 'org' | 'id'> {
   readonly org: string | null
   readonly id: string | null
 }
 
-/**
- * The line for an attempt that failed: where the key is not for that, or not for so much, and where
- * Redis did not say whether it was done. Who repeats the latter finds it done, so that no other line
- * would ever say it. None for other failures.
- */
-export function auditFailure(
+/** Writes the audit log's lines about one call. */
+export interface Auditor {
+  /** The line that says who has changed what, with what finds the call. */
+  made(change: Change, more?: Readonly<Record<string, unknown>>): void
+  /**
+   * The line for an attempt that failed: where the key is not for that, or not for so much, and where
+   * Redis did not say whether it was done. A caller who repeats the latter finds it done, so that no
+   * other line would ever say it. None for other failures.
+   */
+  failed(attempt: Attempt, error: unknown): void
+}
+
+/** @param action what the call does; null where it changes nothing, and leaves no line */
+export function auditorOf(
   log: Logger,
   call: FastifyRequest,
   key: ApiKey,
-  { action, org, id, reason }: Attempt,
-  error: unknown,
-): void {
-  const who = { key: key.name, org, request: id, reason, ...callOf(call) }
-  if (error instanceof DeniedError || error instanceof BudgetExceededError) {
-    log.warn({ audit: action, denied: error.code, ...who }, 'A change was denied.')
-  } else if (error instanceof RedisUnavailableError && MAY_BE_DONE.has(error.code)) {
-    const words = 'Whether a change was made, and is kept, is not known.'
-    log.warn({ audit: action, inDoubt: error.code, ...who }, words)
+  action: AuditEntry['action'] | null,
+): Auditor {
+  if (action === null) return { made: () => {}, failed: () => {} }
+  return {
+    made: (change, more = {}) => {
+      writeAudit(log, { action, ...change }, { key: key.name, ...more, ...callOf(call) })
+    },
+    failed: ({ org, id, reason }, error) => {
+      const who = { key: key.name, org, request: id, reason, ...callOf(call) }
+      if (error instanceof DeniedError || error instanceof BudgetExceededError) {
+        log.warn({ audit: action, denied: error.code, ...who }, 'A change was denied.')
+      } else if (error instanceof RedisUnavailableError && MAY_BE_DONE.has(error.code)) {
+        const words = 'Whether a change was made, and is kept, is not known.'
+        log.warn({ audit: action, inDoubt: error.code, ...who }, words)
+      }
+    },
   }
 }
 

@@ -16,9 +16,9 @@ interface BareConnections {
 }
 
 export function createBareConnections({
-  patience: { lingerMs },
+  timeouts: { lingerMs },
   log,
-}: Pick<Service, 'patience' | 'log'>): BareConnections {
+}: Pick<Service, 'timeouts' | 'log'>): BareConnections {
   const last = new WeakMap<Duplex, ServerResponse>()
   const answer = (socket: Duplex, error: HttpError) => {
     const id = randomUUID()

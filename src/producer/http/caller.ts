@@ -2,12 +2,20 @@ import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fa
 import { OPERATIONS, PRIORITIES } from '../../shared/contract/request.ts'
 import type { Caller } from '../../shared/store/intake/submit.ts'
 import { addFacts } from './call-facts.ts'
-import { createFairShare } from './fair-share.ts'
+import { createFairShare, type FairShare } from './fair-share.ts'
 import type { ApiKey, KeyRing } from './keys.ts'
-import { CALLS_PER_KEY, type HttpTimeouts } from './limits.ts'
-import { DeniedError, HttpError, retryAfter } from './problem.ts'
+import {
+  CALLS_PER_KEY,
+  type HttpTimeouts,
+  JSON_BYTES_AT_ONCE,
+  JSON_BYTES_PER_KEY,
+  PAGES_PER_KEY,
+  UPLOADS_AT_ONCE,
+  UPLOADS_PER_KEY,
+} from './limits.ts'
+import { HttpError, retryAfter } from './problem.ts'
 import type { RateLimiter } from './rate-limit.ts'
-import { type Denial, limitsOf } from './rights.ts'
+import { limitsOf } from './rights.ts'
 import { soon } from './soon.ts'
 import { createStrangers } from './strangers.ts'
 
@@ -34,18 +42,26 @@ export interface Callers {
   readonly admit: onRequestAsyncHookHandler
   /** The same for pages in a browser, which asks its user for the key as a password. */
   readonly admitBrowser: onRequestAsyncHookHandler
-  /** Whether callers are told from one another; else there is one. */
-  readonly haveKeys: boolean
+  /** What callers share beside their calls. */
+  readonly shares: Shares
   /** Who was let in. */
   of(request: FastifyRequest): ApiKey
   /** Who submits what this key submits, as the ledger keeps it. */
   callerOf(key: ApiKey): Caller
 }
 
+interface Shares {
+  readonly uploads: FairShare
+  /** Pages of the list. */
+  readonly pages: FairShare
+  /** Bytes of JSON bodies that are held. */
+  readonly json: FairShare
+}
+
 export function createCallers(
   keys: KeyRing | null,
   limiter: RateLimiter,
-  patience: HttpTimeouts,
+  timeouts: HttpTimeouts,
 ): Callers {
   const admitted = new WeakMap<FastifyRequest, ApiKey>()
   const tooManyFailures = createStrangers()
@@ -68,7 +84,7 @@ export function createCallers(
     addFacts(request, { key: key.name })
     calls.take(key.name, 1)
     reply.raw.once('close', () => calls.give(key.name, 1))
-    const admission = await soon(patience, limiter(key))
+    const admission = await soon(timeouts, limiter(key))
     if (!admission.admitted) {
       throw new HttpError(
         'RATE_LIMITED',
@@ -79,7 +95,7 @@ export function createCallers(
     admitted.set(request, key)
   }
   return {
-    haveKeys: keys !== null,
+    shares: sharesOf(keys !== null),
     admit: (request, reply) => admit(request, reply, 'Bearer'),
     admitBrowser: (request, reply) => admit(request, reply, 'Basic'),
     of: (request) => {
@@ -91,9 +107,15 @@ export function createCallers(
   }
 }
 
-/** @throws DeniedError with the code and words of what stands against it */
-export function assertAllowed(denial: Denial | null): void {
-  if (denial !== null) throw new DeniedError(denial.code, denial.message)
+/** Without keys all callers are one, who may have all of it. */
+function sharesOf(haveKeys: boolean): Shares {
+  const share = (unit: string, total: number, perKey: number) =>
+    createFairShare({ unit, total, each: haveKeys ? perKey : total })
+  return {
+    uploads: share('uploads', UPLOADS_AT_ONCE, UPLOADS_PER_KEY),
+    pages: share('pages of the list', Number.POSITIVE_INFINITY, PAGES_PER_KEY),
+    json: share('bytes of JSON', JSON_BYTES_AT_ONCE, JSON_BYTES_PER_KEY),
+  }
 }
 
 type Scheme = 'Bearer' | 'Basic'

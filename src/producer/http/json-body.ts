@@ -2,9 +2,8 @@ import type { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { messageOf } from '../../shared/base/errors.ts'
 import { assertNotCompressed } from './content-encoding.ts'
-import { createFairShare } from './fair-share.ts'
 import { jsonShape } from './json-shape.ts'
-import { JSON_BYTES_AT_ONCE, JSON_BYTES_PER_KEY, JSON_DEPTH, JSON_VALUES } from './limits.ts'
+import { JSON_DEPTH, JSON_VALUES } from './limits.ts'
 import { HttpError } from './problem.ts'
 import type { Service } from './service.ts'
 import { steadily } from './steady-body.ts'
@@ -50,13 +49,7 @@ export function readJsonBodies(app: FastifyInstance, service: Service): void {
 }
 
 /** Takes a body in and hands it on; until that is done, it counts as held. */
-function bodyTaker({ callers, patience }: Service) {
-  const share = createFairShare({
-    total: JSON_BYTES_AT_ONCE,
-    // One caller who is not told from others has all of it.
-    each: callers.haveKeys ? JSON_BYTES_PER_KEY : JSON_BYTES_AT_ONCE,
-    unit: 'bytes of JSON',
-  })
+function bodyTaker({ callers, timeouts }: Service) {
   return async <T>(
     request: FastifyRequest,
     payload: Readable,
@@ -69,16 +62,16 @@ function bodyTaker({ callers, patience }: Service) {
     const blocks: Uint8Array[] = []
     let bytes = 0
     try {
-      for await (const block of steadily(payload, patience.body)) {
+      for await (const block of steadily(payload, timeouts.body)) {
         if (bytes + block.length > bodyLimit) throw tooLarge(bodyLimit)
-        share.take(name, block.length)
+        callers.shares.json.take(name, block.length)
         bytes += block.length
         look(block)
         blocks.push(block)
       }
       return await use(Buffer.concat(blocks))
     } finally {
-      share.give(name, bytes)
+      callers.shares.json.give(name, bytes)
     }
   }
 }

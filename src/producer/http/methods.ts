@@ -13,7 +13,7 @@ export function knowAllMethods(app: FastifyInstance): void {
 }
 
 /** Answers 405 on these paths for the methods that they lack. To be called after their routes. */
-export function refuseOtherMethods(app: FastifyInstance, paths: readonly string[]): void {
+export function refuseOtherMethods(app: FastifyInstance, paths: Iterable<string>): void {
   void app.register((scope, _, done) => {
     for (const url of paths) {
       const allowed = REFUSABLE.filter((method) => scope.hasRoute({ method, url }))

@@ -1,7 +1,9 @@
 import { STATUS_CODES } from 'node:http'
+import { z } from 'zod'
 import { codeOf, ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
-import { type FieldProblem, InvalidRequestError } from '../../shared/contract/request-problems.ts'
+import { TERMINAL_STATUSES } from '../../shared/contract/receipt.ts'
+import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
 import { GoneError } from '../../shared/store/intake/gone.ts'
 import { ConflictError } from '../../shared/store/intake/submit.ts'
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
@@ -14,7 +16,8 @@ import {
   UnknownRequestError,
 } from '../producer.ts'
 import { RETRY_AFTER_SECONDS } from './limits.ts'
-import type { DenialCode } from './rights.ts'
+import { COMPONENTS } from './openapi/components.ts'
+import type { Denial, DenialCode } from './rights.ts'
 
 /** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
 type HttpCode = DenialCode | keyof typeof STATUS_OF
@@ -69,18 +72,39 @@ export function noSuchRoute(): HttpError {
 /** The caller's key is not for that. */
 export class DeniedError extends HttpError {}
 
-/** RFC 9457. `code` is stable, `detail` is for people. */
-export interface Problem {
-  readonly type: 'about:blank'
-  readonly title: string
-  readonly status: number
-  readonly code: string
-  readonly detail: string
-  /** Of a request whose fields are wrong: each of them. */
-  readonly errors?: readonly FieldProblem[] | undefined
-  /** Of a request whose record has expired: what is still known. */
-  readonly gone?: Pick<GoneError, 'status' | 'finishedAt' | 'sameContent'> | undefined
+/** @throws DeniedError with the code and words of what stands against it */
+export function assertAllowed(denial: Denial | null): void {
+  if (denial !== null) throw new DeniedError(denial.code, denial.message)
 }
+
+/** RFC 9457. */
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string().describe('What the status means.'),
+    status: z.int(),
+    code: z.string().describe('For machines: stable.'),
+    detail: z.string().describe('For people: what was expected, what came, what to do next.'),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .readonly()
+      .optional()
+      .describe('Of a request whose fields are wrong: each of them.'),
+    gone: z
+      .object({
+        status: z.enum(TERMINAL_STATUSES),
+        finishedAt: z.iso.datetime(),
+        sameContent: z
+          .boolean()
+          .nullable()
+          .describe('Whether it had the content of the request that came now; null: not known.'),
+      })
+      .optional()
+      .describe('Of a request whose record has expired: what is still known.'),
+  })
+  .register(COMPONENTS, { id: 'Problem' })
+
+export type Problem = z.output<typeof problemSchema>
 
 interface ProblemAnswer {
   readonly problem: Problem

@@ -16,15 +16,11 @@ import {
   PARAMETER_CHARS,
 } from './limits.ts'
 import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
+import { mountRoutes } from './mount.ts'
 import { observe, requestIdOf } from './observe.ts'
-import { documentedPaths } from './openapi/document.ts'
 import { HttpError, noSuchRoute, retryAfter } from './problem.ts'
 import { answerWithProblems, reject } from './problem-replies.ts'
-import { actRoutes } from './routes/act.ts'
-import { listRoute } from './routes/list.ts'
-import { lookRoute } from './routes/look.ts'
-import { resultsRoute } from './routes/results.ts'
-import { submitRoute } from './routes/submit.ts'
+import { ROUTES } from './routes.ts'
 import type { Service } from './service.ts'
 
 interface HttpServer {
@@ -45,7 +41,7 @@ export async function startHttpServer(
     url,
     close: async () => {
       const closed = app.close()
-      if (await endsWithin(closed, service.patience.drainMs)) return closed
+      if (await endsWithin(closed, service.timeouts.drainMs)) return closed
       // Uploads, which then leave nothing behind.
       service.log.warn('Calls that take too long are cut off.')
       app.server.closeAllConnections()
@@ -55,18 +51,18 @@ export async function startHttpServer(
 }
 
 async function createApp(service: Service): Promise<FastifyInstance> {
-  const { patience } = service
+  const { timeouts } = service
   const bare = createBareConnections(service)
   const app: FastifyInstance = fastify({
     genReqId: ({ headers }) => requestIdOf(headers),
     bodyLimit: REQUEST_BYTES,
     requestTimeout: 0,
-    connectionTimeout: patience.silentMs,
+    connectionTimeout: timeouts.silentMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
       maxHeaderSize: HEADER_BYTES,
-      headersTimeout: patience.headersMs,
-      connectionsCheckingInterval: patience.headersMs / 4,
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: timeouts.headersMs / 4,
       // Node would answer without a word of what is wrong; `guard` has one.
       requireHostHeader: false,
     },
@@ -86,16 +82,13 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   answerWithProblems(app, service.log)
   guard(app, service)
   refuseUnknownPaths(app)
-  linger(app, patience)
+  linger(app, timeouts)
   readJsonBodies(app, service)
-  submitRoute(app, service)
-  listRoute(app, service)
-  lookRoute(app, service)
-  actRoutes(app, service)
-  resultsRoute(app, service)
+  mountRoutes(app, ROUTES, service)
+  app.addHook('onClose', () => service.callers.shares.uploads.settle())
   await docsRoutes(app, service)
   dashboard(app, service)
-  refuseOtherMethods(app, ['/', '/openapi.json', ...documentedPaths()])
+  refuseOtherMethods(app, ['/', '/openapi.json'])
   refuseWriting(app, ['/docs', '/queues'])
   return app
 }

@@ -20,7 +20,7 @@ export interface Service {
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
-  readonly patience: HttpTimeouts
+  readonly timeouts: HttpTimeouts
   /** Null where Redis can be asked, else what is wrong. */
   readonly redisTrouble: () => string | null
 }

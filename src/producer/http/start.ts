@@ -31,7 +31,7 @@ interface ServiceOptions {
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
-  readonly patience?: HttpTimeouts
+  readonly timeouts?: HttpTimeouts
 }
 
 export interface RunningService {
@@ -52,7 +52,7 @@ const AGAIN_AFTER_MS = 1_000
  * @throws ConfigError, IdentityError, RedisUnusableError
  */
 export async function startService(
-  { config, redis: where, metrics, log, version, patience = HTTP_TIMEOUTS }: ServiceOptions,
+  { config, redis: where, metrics, log, version, timeouts = HTTP_TIMEOUTS }: ServiceOptions,
   signal?: AbortSignal,
 ): Promise<RunningService> {
   const { http } = config
@@ -86,7 +86,7 @@ export async function startService(
     for (const org of configured) {
       await onceRedisServes(() => raceAbort(opened(org), signal), log, signal)
     }
-    const callers = createCallers(keys, createRateLimiter(redis), patience)
+    const callers = createCallers(keys, createRateLimiter(redis), timeouts)
     const redisTrouble = () =>
       redis.status === 'ready' ? null : `the connection is ${redis.status}`
     const server = await startHttpServer(
@@ -101,7 +101,7 @@ export async function startService(
         log,
         version,
         redisTrouble,
-        patience,
+        timeouts,
       },
       http,
     )
@@ -114,7 +114,7 @@ export async function startService(
         const trouble = redisTrouble()
         if (trouble !== null) return trouble
         const ledgers = orgs.known().map(({ connection }) => connection.verify())
-        return soon(patience, Promise.all([redis.ping(), ...ledgers])).then(() => null, messageOf)
+        return soon(timeouts, Promise.all([redis.ping(), ...ledgers])).then(() => null, messageOf)
       },
       stop: () => closers.closeAll(),
     }

@@ -38,7 +38,7 @@ export interface Answer {
 export interface ApiOptions {
   readonly redis: TestRedis
   /** Where it is not to be as patient as it would be. */
-  readonly patience?: Partial<HttpTimeouts>
+  readonly timeouts?: Partial<HttpTimeouts>
   /** A key file's text; without one the service has no keys. */
   readonly keys?: string
   readonly host?: string
@@ -55,7 +55,7 @@ export const PATH = '/v1/deletion-requests'
 export async function startApi(
   t: Scope,
   world: World,
-  { redis, keys, patience, host = '127.0.0.1', replicas = 0 }: ApiOptions,
+  { redis, keys, timeouts, host = '127.0.0.1', replicas = 0 }: ApiOptions,
 ): Promise<Api> {
   const log: Record<string, unknown>[] = []
   const path = join(world.folder, 'keys.yaml')
@@ -67,7 +67,7 @@ export async function startApi(
     metrics: world.metrics,
     log: loggerInto(log),
     version: '1.2.3',
-    patience: { ...HTTP_TIMEOUTS, redisMs: 10_000, ...patience },
+    timeouts: { ...HTTP_TIMEOUTS, redisMs: 10_000, ...timeouts },
   })
   t.after(() => service.stop())
   const call = (path: string, options: CallOptions = {}) => callAt(service.url, path, options)

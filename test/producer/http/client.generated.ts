@@ -68,6 +68,14 @@ export type webhooks = Record<string, never>;
 
 export interface components {
   schemas: {
+    Action: {
+      reason?: string;
+    };
+    Approval: {
+      reason?: string;
+      /** @description sha256 of the plan that was looked at: where another one waits, it is not approved. */
+      plan?: string;
+    };
     /** Deletion request */
     DeletionRequest: {
       /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. */
@@ -146,11 +154,6 @@ export interface components {
       callbackUrl?: string | null;
       source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"];
     };
-    IdsSource: {
-      /** @constant */
-      type: "ids";
-      ids: string[];
-    };
     FileSource: {
       /** @constant */
       type: "file";
@@ -158,6 +161,186 @@ export interface components {
       /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
       sha256?: string;
       column?: string;
+    };
+    IdsSource: {
+      /** @constant */
+      type: "ids";
+      ids: string[];
+    };
+    Outcome: {
+      /** Format: int64 */
+      deleted: number;
+      /** Format: int64 */
+      alreadyGone: number;
+      /** Format: int64 */
+      failed: number;
+      /** Format: int64 */
+      unprocessed: number;
+    };
+    Plan: {
+      /** Format: int64 */
+      read: number;
+      /** Format: int64 */
+      accepted: number;
+      /** Format: int64 */
+      invalid: number;
+      /** Format: int64 */
+      duplicate: number;
+      /** Format: int64 */
+      unchecked: number;
+      /** Format: int64 */
+      chunks: number;
+      sha256: string;
+    };
+    Problem: {
+      /** @constant */
+      type: "about:blank";
+      /** @description What the status means. */
+      title: string;
+      /** Format: int64 */
+      status: number;
+      /** @description For machines: stable. */
+      code: string;
+      /** @description For people: what was expected, what came, what to do next. */
+      detail: string;
+      /** @description Of a request whose fields are wrong: each of them. */
+      errors?: {
+          field: string;
+          message: string;
+        }[];
+      /** @description Of a request whose record has expired: what is still known. */
+      gone?: {
+        /** @enum {string} */
+        status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
+        /** Format: date-time */
+        finishedAt: string;
+        /** @description Whether it had the content of the request that came now; null: not known. */
+        sameContent: boolean | null;
+      };
+    };
+    Receipt: {
+      id: string;
+      org: string;
+      orgId: string | null;
+      object: string;
+      operation: string;
+      /** @enum {string} */
+      status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
+      submittedAt: string;
+      finishedAt: string;
+      reason: string | null;
+      plan: components["schemas"]["Plan"] | null;
+      outcome: components["schemas"]["Outcome"] | null;
+      failures: {
+        [key: string]: number;
+      };
+      ingestJobs: {
+          id: string;
+          state: string;
+          /** Format: int64 */
+          records: number;
+          /** Format: int64 */
+          attempt: number;
+        }[];
+      files: {
+          name: string;
+          /** Format: int64 */
+          rows: number;
+          /** Format: int64 */
+          bytes: number;
+          sha256: string;
+        }[];
+      /** @default null */
+      submittedBy: string | null;
+      /** @default null */
+      approvedBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @default null */
+      cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      error: {
+        code: string;
+        message: string;
+      } | null;
+    };
+    Request: {
+      id: string;
+      org: string;
+      /**
+       * @description The last six of these are terminal.
+       * @enum {string}
+       */
+      status: "queued" | "planning" | "awaiting-approval" | "deleting" | "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
+      /** @description Why it is to end before its time; null where it is not, and once it is over. */
+      stopping: ("cancelled" | "declined" | "deadline" | "not-approved" | "brake") | null;
+      /** Format: date-time */
+      submittedAt: string;
+      /** @description The name of the key of whoever submitted it; null where it came without one. */
+      submittedBy: string | null;
+      /** @description Who let its parked plan go ahead. */
+      approvedBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @description Who cancelled it or turned its plan down. */
+      cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @description As it was understood: defaults filled in, without the ids. */
+      request: components["schemas"]["StoredRequest"];
+      /** @description Which bytes its source held: of a file null until it is planned. */
+      content: {
+        /** Format: int64 */
+        bytes: number;
+        sha256: string;
+      } | null;
+      /** @description What reading the source found; null before that. */
+      plan: components["schemas"]["Plan"] | null;
+      /** @description How far it is while it is deleting, else null. */
+      progress: {
+        /** @description Verdicts so far. */
+        outcome: components["schemas"]["Outcome"];
+        /**
+         * Format: int64
+         * @description Rows that ingest jobs at work have processed, failures included.
+         */
+        running: number;
+        /** Format: int64 */
+        chunksOpen: number;
+      } | null;
+      /** @description The final account; null until it is over. */
+      receipt: components["schemas"]["Receipt"] | null;
+    };
+    RequestPage: {
+      requests: components["schemas"]["Request"][];
+      /** @description Requests whose record cannot be read; they hide no others. */
+      unreadable: {
+          id: string;
+          problem: string;
+        }[];
+      /** @description The cursor of the next page; null on the last. A page may be short, or empty, before. */
+      next: string | null;
+    };
+    StoredFileSource: {
+      /** @constant */
+      type: "file";
+      path: string;
+      /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+      sha256?: string;
+      column?: string;
+    };
+    StoredIdsSource: {
+      /** @constant */
+      type: "ids";
     };
     StoredRequest: {
       /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. */
@@ -236,193 +419,10 @@ export interface components {
       callbackUrl: string | null;
       source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"];
     };
-    StoredIdsSource: {
-      /** @constant */
-      type: "ids";
-    };
     StoredUploadSource: {
       /** @constant */
       type: "upload";
       column?: string;
-    };
-    StoredFileSource: {
-      /** @constant */
-      type: "file";
-      path: string;
-      /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
-      sha256?: string;
-      column?: string;
-    };
-    Receipt: {
-      id: string;
-      org: string;
-      orgId: string | null;
-      object: string;
-      operation: string;
-      /** @enum {string} */
-      status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
-      submittedAt: string;
-      finishedAt: string;
-      reason: string | null;
-      plan: components["schemas"]["Plan"] | null;
-      outcome: components["schemas"]["Outcome"] | null;
-      failures: {
-        [key: string]: number;
-      };
-      ingestJobs: {
-          id: string;
-          state: string;
-          /** Format: int64 */
-          records: number;
-          /** Format: int64 */
-          attempt: number;
-        }[];
-      files: {
-          name: string;
-          /** Format: int64 */
-          rows: number;
-          /** Format: int64 */
-          bytes: number;
-          sha256: string;
-        }[];
-      /** @default null */
-      submittedBy: string | null;
-      /** @default null */
-      approvedBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      /** @default null */
-      cancelledBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      error: {
-        code: string;
-        message: string;
-      } | null;
-    };
-    Plan: {
-      /** Format: int64 */
-      read: number;
-      /** Format: int64 */
-      accepted: number;
-      /** Format: int64 */
-      invalid: number;
-      /** Format: int64 */
-      duplicate: number;
-      /** Format: int64 */
-      unchecked: number;
-      /** Format: int64 */
-      chunks: number;
-      sha256: string;
-    };
-    Outcome: {
-      /** Format: int64 */
-      deleted: number;
-      /** Format: int64 */
-      alreadyGone: number;
-      /** Format: int64 */
-      failed: number;
-      /** Format: int64 */
-      unprocessed: number;
-    };
-    Request: {
-      id: string;
-      org: string;
-      /**
-       * @description The last six of these are terminal.
-       * @enum {string}
-       */
-      status: "queued" | "planning" | "awaiting-approval" | "deleting" | "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
-      /** @description Why it is to end before its time; null where it is not, and once it is over. */
-      stopping: ("cancelled" | "declined" | "deadline" | "not-approved" | "brake") | null;
-      /** Format: date-time */
-      submittedAt: string;
-      /** @description The name of the key of whoever submitted it; null where it came without one. */
-      submittedBy: string | null;
-      /** @description Who let its parked plan go ahead. */
-      approvedBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      /** @description Who cancelled it or turned its plan down. */
-      cancelledBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      /** @description As it was understood: defaults filled in, without the ids. */
-      request: components["schemas"]["StoredRequest"];
-      /** @description Which bytes its source held: of a file null until it is planned. */
-      content: {
-        /** Format: int64 */
-        bytes: number;
-        sha256: string;
-      } | null;
-      /** @description What reading the source found; null before that. */
-      plan: components["schemas"]["Plan"] | null;
-      /** @description How far it is while it is deleting, else null. */
-      progress: {
-        /** @description Verdicts so far. */
-        outcome: components["schemas"]["Outcome"];
-        /**
-         * Format: int64
-         * @description Rows that ingest jobs at work have processed, failures included.
-         */
-        running: number;
-        /** Format: int64 */
-        chunksOpen: number;
-      } | null;
-      /** @description The final account; null until it is over. */
-      receipt: components["schemas"]["Receipt"] | null;
-    };
-    RequestPage: {
-      requests: components["schemas"]["Request"][];
-      /** @description Requests whose record cannot be read; they hide no others. */
-      unreadable: {
-          id: string;
-          problem: string;
-        }[];
-      /** @description The cursor of the next page; null on the last. A page may be short, or empty, before. */
-      next: string | null;
-    };
-    Problem: {
-      /** @constant */
-      type: "about:blank";
-      /** @description What the status means. */
-      title: string;
-      /** Format: int64 */
-      status: number;
-      /** @description For machines: stable. */
-      code: string;
-      /** @description For people: what was expected, what came, what to do next. */
-      detail: string;
-      /** @description Of a request whose fields are wrong: each of them. */
-      errors?: {
-          field: string;
-          message: string;
-        }[];
-      /** @description Of a request whose record has expired: what is still known. */
-      gone?: {
-        /** @enum {string} */
-        status: "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
-        /** Format: date-time */
-        finishedAt: string;
-        /** @description Whether it had the content of the request that came now; null: not known. */
-        sameContent: boolean | null;
-      };
-    };
-    Action: {
-      reason?: string;
-    };
-    Approval: {
-      reason?: string;
-      /** @description sha256 of the plan that was looked at: where another one waits, it is not approved. */
-      plan?: string;
     };
   };
   responses: never;

@@ -27,8 +27,8 @@ const redis = await startRedis(scope, {})
 const world = await startWorld(scope, { redis })
 const { org } = world
 // For bodies that are shorter than they say.
-const patience = { lingerMs: 500, body: { graceMs: 1000, silentMs: 500, bytesPerSecond: 1 } }
-const api = await startApi(scope, world, { redis, patience })
+const timeouts = { lingerMs: 500, body: { graceMs: 1000, silentMs: 500, bytesPerSecond: 1 } }
+const api = await startApi(scope, world, { redis, timeouts })
 const { json: document } = await api.call('/openapi.json')
 const { schemas } = document.components
 

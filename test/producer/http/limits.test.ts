@@ -16,7 +16,7 @@ const api = await startApi(scope, world, { redis })
 /** Waits for nobody. */
 const hasty = await startApi(scope, world, {
   redis,
-  patience: {
+  timeouts: {
     headersMs: 200,
     body: { graceMs: 300, silentMs: 200, bytesPerSecond: 100_000 },
     // Long enough for the answer to be read before the reset, also where this process stands still.
@@ -339,7 +339,7 @@ test('a body that nobody reads does not keep its connection', async () => {
 
 describe('a service that stops', () => {
   test('cuts off what takes too long, of which nothing is left', async (t) => {
-    const own = await startApi(t, world, { redis, patience: { drainMs: 200 } })
+    const own = await startApi(t, world, { redis, timeouts: { drainMs: 200 } })
     const call = openCall(own.url, csv('cut-off'))
     call.write(chunk(`Id\n${ids18(100_000).join('\n')}\n`))
     await staged(t, 'cut-off')

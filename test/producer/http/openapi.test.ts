@@ -5,8 +5,14 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import createClient from 'openapi-fetch'
 import { CLIENT_TYPES, clientTypes } from '../../../scripts/http-client-types.ts'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
-import * as examples from '../../../src/producer/http/openapi/examples.ts'
-import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
+import {
+  acceptedExample,
+  completedExample,
+  viewSchema,
+} from '../../../src/producer/http/openapi/request.ts'
+import { problemSchema } from '../../../src/producer/http/problem.ts'
+import { pageExample, pageSchema } from '../../../src/producer/http/routes/list.ts'
+import { submitExample } from '../../../src/producer/http/routes/submit.ts'
 import { parseRequest } from '../../../src/shared/contract/request.ts'
 import { receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { id18, ids18 } from '../../helpers/ids.ts'
@@ -55,7 +61,6 @@ describe('the OpenAPI document', () => {
   })
 
   test('shows examples that are what it describes', () => {
-    const { acceptedExample, completedExample, pageExample, submitExample } = examples
     assert.deepEqual(viewSchema.parse(acceptedExample), acceptedExample)
     assert.deepEqual(viewSchema.parse(completedExample), completedExample)
     assert.deepEqual(pageSchema.parse(pageExample), pageExample)

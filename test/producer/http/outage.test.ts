@@ -11,7 +11,7 @@ const scope = inReverse(after)
 const redis = await startRedis(scope, { appendOnly: true })
 const world = await startWorld(scope, { redis })
 const { org } = world
-const api = await startApi(scope, world, { redis, patience: { redisMs: HTTP_TIMEOUTS.redisMs } })
+const api = await startApi(scope, world, { redis, timeouts: { redisMs: HTTP_TIMEOUTS.redisMs } })
 
 const json = (id: string) => ({
   id,

@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createCallers } from '../../../src/producer/http/caller.ts'
 import { HTTP_TIMEOUTS } from '../../../src/producer/http/limits.ts'
+import { viewSchema } from '../../../src/producer/http/openapi/request.ts'
 import { createOrgs } from '../../../src/producer/http/orgs.ts'
+import { problemSchema } from '../../../src/producer/http/problem.ts'
 import { createRateLimiter } from '../../../src/producer/http/rate-limit.ts'
-import { pageSchema, problemSchema, viewSchema } from '../../../src/producer/http/schemas.ts'
+import { pageSchema } from '../../../src/producer/http/routes/list.ts'
 import { startHttpServer } from '../../../src/producer/http/server.ts'
 import type { Producer } from '../../../src/producer/producer.ts'
 import { URL_PATTERN } from '../../../src/shared/config/url-pattern.ts'
@@ -176,7 +178,7 @@ async function serve(
         metrics: quiet.metrics,
         log: loggerInto(log),
         version: '1.2.3',
-        patience: HTTP_TIMEOUTS,
+        timeouts: HTTP_TIMEOUTS,
       },
       callers: createCallers(null, createRateLimiter(client), HTTP_TIMEOUTS),
       redisTrouble: () => null,

@@ -1,42 +1,21 @@
 import { z } from 'zod'
 import { portable } from '../../../shared/contract/portable-schema.ts'
-import { requestJsonSchema, storedSchema } from '../../../shared/contract/request.ts'
-import { outcomeSchema, planSchema, receiptSchema } from '../../../shared/store/ledger/record.ts'
-import { actionBody, approvalBody } from '../parameters.ts'
-import { pageSchema, problemSchema, viewSchema } from '../schemas.ts'
-import type { Json } from './json.ts'
-import { withNamedSources } from './sources.ts'
 
-/** The schemas that parse, as JSON Schema: what is written here cannot be another contract. */
+/** JSON, as far as a document is concerned. */
+export type Json = Record<string, unknown>
+
+/**
+ * Schemas that have a name in the document, and are referred to by it wherever they are used. A schema
+ * that parses is registered where it is declared: what is documented cannot be another contract.
+ */
+export const COMPONENTS = z.registry<{ id: string }>()
+
+const uriOf = (id: string) => `#/components/schemas/${id}`
+
+export const ref = (id: string) => ({ $ref: uriOf(id) })
+
 export function componentSchemas(): Record<string, Json> {
-  const { $schema: _, ...request } = requestJsonSchema()
-  // An upload has an operation of its own.
-  const submitted = withNamedSources(request, '', ['ids', 'file'])
-  const { StoredRequest = {}, ...others } = answers()
-  const stored = withNamedSources(StoredRequest, 'Stored', ['ids', 'upload', 'file'])
-  return {
-    DeletionRequest: submitted.request,
-    ...submitted.sources,
-    StoredRequest: stored.request,
-    ...stored.sources,
-    ...others,
-    Action: schemaOf(actionBody, 'input'),
-    Approval: schemaOf(approvalBody, 'input'),
-  }
-}
-
-/** A schema with a name of its own is referred to by it wherever it is used. */
-function answers(): Record<string, Json> {
-  const named = z.registry<{ id: string }>()
-  named.add(receiptSchema, { id: 'Receipt' })
-  named.add(planSchema, { id: 'Plan' })
-  named.add(outcomeSchema, { id: 'Outcome' })
-  named.add(storedSchema, { id: 'StoredRequest' })
-  named.add(viewSchema, { id: 'Request' })
-  named.add(pageSchema, { id: 'RequestPage' })
-  named.add(problemSchema, { id: 'Problem' })
-  const uri = (id: string) => `#/components/schemas/${id}`
-  const { schemas } = z.toJSONSchema(named, { uri, override: openEnded })
+  const { schemas } = z.toJSONSchema(COMPONENTS, { uri: uriOf, override: openEnded })
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, bare(schema)]))
 }
 
@@ -52,4 +31,42 @@ function bare({ $schema: _, $id: __, ...schema }: Json): Json {
 function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
   portable(jsonSchema)
   if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
+}
+
+/**
+ * Gives each kind of source of a request a schema of its own: generators name classes after them, and
+ * find the right one by `type`.
+ *
+ * @param left kinds that are left out
+ * @returns the request under its name, with references, and what they refer to
+ */
+export function withNamedSources(
+  name: string,
+  request: Json,
+  { prefix = '', left = [] }: { prefix?: string; left?: readonly string[] },
+): Record<string, Json> {
+  const properties: Readonly<Record<string, Json>> = Object(request['properties'])
+  const variants = Object(properties['source']).oneOf
+  const sources = new Map<string, Json>(
+    variants.map((schema: Json) => [kindOf(schema), schema] as const),
+  )
+  for (const kind of left) sources.delete(kind)
+  const named = [...sources].map(([kind, schema]) => ({ kind, schema, id: sourceId(prefix, kind) }))
+  const mapping = Object.fromEntries(named.map(({ kind, id }) => [kind, uriOf(id)]))
+  const source = {
+    oneOf: named.map(({ id }) => ref(id)),
+    discriminator: { propertyName: 'type', mapping },
+  }
+  return {
+    [name]: { ...request, properties: { ...properties, source } },
+    ...Object.fromEntries(named.map(({ id, schema }) => [id, schema])),
+  }
+}
+
+function kindOf({ properties }: Json): string {
+  return String(Object(properties).type.const)
+}
+
+function sourceId(prefix: string, kind: string): string {
+  return `${prefix}${kind.charAt(0).toUpperCase()}${kind.slice(1)}Source`
 }

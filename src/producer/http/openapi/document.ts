@@ -1,8 +1,9 @@
-import { CSV_PATH, REQUESTS_PATH } from '../routes/submit.ts'
-import { componentSchemas } from './components.ts'
-import type { Json } from './json.ts'
-import { operations, TAG } from './operations.ts'
-import { COMPONENT_HEADERS } from './responses.ts'
+import type { Route } from '../route.ts'
+import { ROUTES } from '../routes.ts'
+import { componentSchemas, type Json, withNamedSources } from './components.ts'
+import { COMPONENT_HEADERS, problems } from './responses.ts'
+
+const SHOWN = ROUTES.filter(({ isHidden = false }) => !isHidden)
 
 /** The description of the API: OpenAPI 3.1, at `/openapi.json`. */
 export function openApiDocument({ version }: { version: string }): Json {
@@ -21,7 +22,7 @@ export function openApiDocument({ version }: { version: string }): Json {
     tags: [TAG],
     paths: paths(),
     components: {
-      schemas: componentSchemas(),
+      schemas: schemas(),
       headers: COMPONENT_HEADERS,
       securitySchemes: {
         key: {
@@ -41,21 +42,44 @@ const SERVERS = [
   { url: '/', description: 'The service that this document comes from.' },
 ]
 
+const TAG = {
+  name: 'Deletion requests',
+  description: 'What is to be deleted, and what became of it.',
+}
+
 function paths(): Record<string, Json> {
-  const { submit, upload, list, look, approve, cancel, results } = operations()
+  const byPath = Map.groupBy(SHOWN, ({ path }) => path)
+  return Object.fromEntries(
+    [...byPath].map(([path, routes]) => [
+      path,
+      Object.fromEntries(routes.map((route) => [route.method, operationOf(route)])),
+    ]),
+  )
+}
+
+function operationOf(route: Route): Json {
+  const { operationId, summary, description, parameters, body, answers } = route
+  const hasBody = body !== undefined
   return {
-    [REQUESTS_PATH]: { post: submit, get: list },
-    [CSV_PATH]: { post: upload },
-    [`${REQUESTS_PATH}/{id}`]: { get: look },
-    [`${REQUESTS_PATH}/{id}/approve`]: { post: approve },
-    [`${REQUESTS_PATH}/{id}/cancel`]: { post: cancel },
-    [`${REQUESTS_PATH}/{id}/results/{file}`]: { get: results },
+    operationId,
+    tags: [TAG.name],
+    summary,
+    description,
+    parameters,
+    ...(hasBody ? { requestBody: { required: body.isRequired, content: body.content } } : {}),
+    responses: { ...answers, ...problems(route.problems ?? [], hasBody) },
   }
 }
 
-/** The paths of the API as a router writes them. */
-export function documentedPaths(): readonly string[] {
-  return Object.keys(paths()).map((path) => path.replaceAll(/\{(\w+)\}/g, ':$1'))
+function schemas(): Record<string, Json> {
+  const { StoredRequest = {}, ...answers } = componentSchemas()
+  const bodies = SHOWN.map(({ body }) => body?.components?.() ?? {})
+  const all = Object.assign(
+    withNamedSources('StoredRequest', StoredRequest, { prefix: 'Stored' }),
+    answers,
+    ...bodies,
+  )
+  return Object.fromEntries(Object.entries<Json>(all).sort())
 }
 
 const ABOUT = `A **deletion request** names an org, an object and a source of record ids. Workers plan it first: every id is

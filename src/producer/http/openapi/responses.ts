@@ -1,12 +1,13 @@
 import { STATUS_CODES } from 'node:http'
-import { PROBLEM_EXAMPLES } from './examples.ts'
-import { type Json, ref } from './json.ts'
+import type { z } from 'zod'
+import { type Problem, problemSchema } from '../problem.ts'
+import { COMPONENTS, type Json, ref } from './components.ts'
 
 /** How operations answer, as OpenAPI has it. */
 
-export function json(description: string, schema: string, example: unknown): Json {
-  const content = { 'application/json': { schema: ref(schema), example } }
-  return { description, headers: ALWAYS, content }
+/** @param schema one of COMPONENTS */
+export function json(description: string, schema: z.ZodType, example: unknown): Json {
+  return { description, headers: ALWAYS, content: content('application/json', schema, example) }
 }
 
 export function csv(description: string, example: string, headers: Json): Json {
@@ -17,17 +18,21 @@ export function csvContent(example: string): Json {
   return { 'text/csv': { schema: { type: 'string' }, example } }
 }
 
+function content(type: string, schema: z.ZodType, example: unknown): Json {
+  const { id } = COMPONENTS.get(schema) ?? {}
+  if (id === undefined) throw new TypeError('A schema that is answered needs a name in COMPONENTS.')
+  return { [type]: { schema: ref(id), example } }
+}
+
 /** Of every operation: of HTTP itself, of the key, of the fields, and of the service. */
 const COMMON = [400, 401, 403, 404, 422, 429, 431, 500, 503]
 /** Of one that takes a body, too. */
 const WITH_BODY = [408, 409, 415]
 
-export function problems(...own: readonly number[]): Record<number, Json> {
-  return Object.fromEntries([...COMMON, ...own].map((status) => [status, problem(status)]))
-}
-
-export function problemsWithBody(...own: readonly number[]): Record<number, Json> {
-  return problems(...WITH_BODY, ...own)
+/** @param own statuses that the operation has beside these */
+export function problems(own: readonly number[], hasBody: boolean): Record<number, Json> {
+  const statuses = [...COMMON, ...(hasBody ? WITH_BODY : []), ...own]
+  return Object.fromEntries(statuses.map((status) => [status, problem(status)]))
 }
 
 function problem(status: number): Json {
@@ -36,7 +41,7 @@ function problem(status: number): Json {
   return {
     description: title,
     headers: { ...ALWAYS, ...HEADERS[status] },
-    content: { 'application/problem+json': { schema: ref('Problem'), example } },
+    content: content('application/problem+json', problemSchema, example),
   }
 }
 
@@ -66,4 +71,48 @@ const HEADERS: Readonly<Record<number, Json>> = {
   401: headers('WWW-Authenticate'),
   429: headers('Retry-After'),
   503: headers('Retry-After'),
+}
+
+/** One problem for each status that has one. */
+const PROBLEM_EXAMPLES: Readonly<Record<number, Omit<Problem, 'type' | 'title' | 'status'>>> = {
+  400: { code: 'MALFORMED_BODY', detail: 'Expected JSON, got text that is none at position 17.' },
+  401: { code: 'KEY_MISSING', detail: 'Expected a key: Authorization: Bearer <key>.' },
+  403: { code: 'ROLE_MISSING', detail: 'The key crm lacks the role "approve".' },
+  404: { code: 'UNKNOWN_REQUEST', detail: 'Org "default" knows no request gdpr-2026-000123.' },
+  405: { code: 'METHOD_NOT_ALLOWED', detail: 'Expected one of the methods GET, HEAD, POST.' },
+  408: {
+    code: 'TOO_SLOW',
+    detail: 'The body came too slowly, or not at all. Nothing was accepted.',
+  },
+  409: {
+    code: 'ID_TAKEN',
+    detail: 'Request gdpr-2026-000123 exists in org default with other content.',
+  },
+  410: {
+    code: 'ID_GONE',
+    detail:
+      'Request gdpr-2026-000123 of org default ended completed at 2026-11-23T09:15:42.000Z, and its record has expired. It had the same content. It is not run again. Use another id for a new request.',
+    gone: { status: 'completed', finishedAt: '2026-11-23T09:15:42.000Z', sameContent: true },
+  },
+  413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 524288 bytes of JSON.' },
+  415: {
+    code: 'MEDIA_TYPE_NOT_SUPPORTED',
+    detail:
+      'Expected the header Content-Type: application/json, or text/csv where a CSV is uploaded.',
+  },
+  422: {
+    code: 'INVALID_REQUEST',
+    detail: '2 fields are wrong.',
+    errors: [
+      { field: 'maxRecords', message: 'Too small: expected number to be >=1' },
+      { field: 'prioritty', message: 'unknown field' },
+    ],
+  },
+  429: { code: 'RATE_LIMITED', detail: 'The key crm has used up its 600 calls a minute.' },
+  431: {
+    code: 'HEADERS_TOO_LARGE',
+    detail: 'The header lines are larger than is taken here.',
+  },
+  500: { code: 'INTERNAL_ERROR', detail: 'The service has met a defect.' },
+  503: { code: 'REDIS_AWAY', detail: 'Redis does not answer. Try again.' },
 }

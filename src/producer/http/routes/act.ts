@@ -1,115 +1,131 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { AuditEntry } from '../../../shared/base/logger.ts'
+import { z } from 'zod'
+import { boundedText } from '../../../shared/contract/portable-schema.ts'
 import type { SignedAct } from '../../../shared/contract/signed-act.ts'
 import type { RequestView } from '../../producer.ts'
-import { audit, auditFailure } from '../audit.ts'
-import { assertAllowed } from '../caller.ts'
-import type { ApiKey } from '../keys.ts'
 import { ACTION_BYTES } from '../limits.ts'
-import { actionBody, approvalBody, idIn, orgQuery, parseFields } from '../parameters.ts'
-import { DeniedError } from '../problem.ts'
-import { type Denial, type ExistingRequest, mayApprove, mayCancel } from '../rights.ts'
+import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
+import { json } from '../openapi/responses.ts'
+import { requestPath } from '../parameters.ts'
+import { mayApprove, mayCancel } from '../rights.ts'
+import {
+  findRequest,
+  optionalBody,
+  REQUESTS_PATH,
+  type RequestCall,
+  type Route,
+  type RouteBody,
+  requestRoute,
+} from '../route.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
-import { existing, find } from './look.ts'
-import { REQUESTS_PATH } from './submit.ts'
 
-interface Action {
-  readonly name: Exclude<AuditEntry['action'], 'submit'>
+/** Why something is done, for receipt and audit log. */
+const actionBody = z.strictObject({ reason: boundedText(1000).optional() })
+
+const approvalBody = actionBody.extend({
+  plan: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'sha256 of the plan that was looked at: where another one waits, it is not approved.',
+    ),
+})
+
+export const approveRoute = actionRoute({
+  action: 'approve',
+  operationId: 'approveDeletionRequest',
+  summary: 'Approve a plan',
+  description:
+    'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.',
+  body: optionalBody('Approval', approvalBody, {
+    example: { reason: 'Checked.', plan: completedExample.plan?.sha256 },
+    maxBytes: ACTION_BYTES,
+  }),
+  status: 200,
+  answer: json('Approved.', viewSchema, { ...acceptedExample, status: 'deleting' }),
+  may: mayApprove,
+  signed: ({ approvedBy }) => approvedBy,
+  act: ({ producer }, { id, org }, { plan, ...signed }) =>
+    producer.approve(id, { org, ...signed, ...(plan === undefined ? {} : { plan }) }),
+})
+
+export const cancelRoute = actionRoute({
+  action: 'cancel',
+  operationId: 'cancelDeletionRequest',
+  summary: 'Cancel a deletion request',
+  description:
+    'From now on nothing more of it is sent, and its ingest jobs at work are aborted; the receipt tells what was deleted until then. Turns down a plan that awaits approval. Needs the role `approve`, or the key that submitted it. May be repeated.',
+  body: optionalBody('Action', actionBody, {
+    example: { reason: 'Withdrawn.' },
+    maxBytes: ACTION_BYTES,
+  }),
+  // Not over yet: workers have to end what is at work in Salesforce.
+  status: 202,
+  answer: json('It is being ended.', viewSchema, { ...acceptedExample, stopping: 'cancelled' }),
+  may: mayCancel,
+  signed: ({ cancelledBy }) => cancelledBy,
+  act: ({ producer }, { id, org }, signed) => producer.cancel(id, { org, ...signed }),
+})
+
+type Said = z.output<typeof approvalBody>
+
+interface Action
+  extends Pick<
+    Parameters<typeof requestRoute>[0],
+    'operationId' | 'summary' | 'description' | 'may'
+  > {
+  readonly action: 'approve' | 'cancel'
+  readonly body: RouteBody<Said | undefined>
   readonly status: 200 | 202
-  readonly may: (key: ApiKey, request: ExistingRequest) => Denial | null
+  readonly answer: ReturnType<typeof json>
   /** Whose act made it so; null before. */
   readonly signed: (view: RequestView) => SignedAct | null
-  readonly act: (service: Service, view: RequestView, signed: Signed) => Promise<void>
+  readonly act: (
+    service: Service,
+    view: RequestView,
+    signed: Said & { readonly by: string },
+  ) => Promise<void>
 }
 
-/** Who acts and why, and of which plan. */
-interface Signed {
-  readonly by: string
-  readonly reason?: string | undefined
-  readonly plan?: string | undefined
-}
-
-const ACTIONS: readonly Action[] = [
-  {
-    name: 'approve',
-    status: 200,
-    may: mayApprove,
-    signed: ({ approvedBy }) => approvedBy,
-    act: ({ producer }, { id, org }, { plan, ...signed }) =>
-      producer.approve(id, { org, ...signed, ...(plan === undefined ? {} : { plan }) }),
-  },
-  {
-    // Not over yet: workers have to end what is at work in Salesforce.
-    name: 'cancel',
-    status: 202,
-    may: mayCancel,
-    signed: ({ cancelledBy }) => cancelledBy,
-    act: ({ producer }, { id, org }, { by, reason }) => producer.cancel(id, { org, by, reason }),
-  },
-]
-
-/** `POST …/{id}/approve` and `POST …/{id}/cancel`: each may be repeated. */
-export function actRoutes(app: FastifyInstance, service: Service): void {
-  for (const action of ACTIONS) {
-    const path = `${REQUESTS_PATH}/:id/${action.name}`
-    const options = { onRequest: service.callers.admit, bodyLimit: ACTION_BYTES }
-    app.post(path, options, async (request, reply) => {
-      const view = await act(action, request, service)
-      return reply.code(action.status).send(view)
-    })
-  }
-}
-
-async function act(
-  action: Action,
-  request: FastifyRequest,
-  service: Service,
-): Promise<RequestView> {
-  const { name, may } = action
-  const { callers, log, patience } = service
-  const key = callers.of(request)
-  const { org } = parseFields(orgQuery, request.query)
-  const said = bodyOf(name, request.body)
-  const id = idIn(request.params)
-  const entry = { action: name, org, id, reason: said.reason ?? null }
-  try {
-    const before = await find(service, key, { org, id })
-    assertAllowed(may(key, existing(before)))
-    await soon(patience, carryOut(action, before, said, request, service))
-  } catch (error) {
-    if (error instanceof DeniedError) auditFailure(log, request, key, entry, error)
-    throw error
-  }
-  return find(service, key, { org, id })
+/** `POST …/{id}/approve` or `…/cancel`: each may be repeated. */
+function actionRoute(action: Action): Route {
+  const { action: name, status, answer } = action
+  return requestRoute({
+    method: 'post',
+    path: `${REQUESTS_PATH}/{id}/${name}`,
+    operationId: action.operationId,
+    summary: action.summary,
+    description: action.description,
+    pathParameters: requestPath,
+    body: action.body,
+    answers: { [status]: answer },
+    problems: [413],
+    may: action.may,
+    audit: name,
+    handle: async (call, service) => {
+      await soon(service.timeouts, carryOut(action, call, service))
+      return { status, body: await findRequest(service, call.key, call.view) }
+    },
+  })
 }
 
 /** What was signed before is repeated, which changes nothing and leaves no line. */
 async function carryOut(
-  { name, signed, act }: Action,
-  before: RequestView,
-  said: Omit<Signed, 'by'>,
-  request: FastifyRequest,
+  { signed, act }: Action,
+  { view, key, body, audit }: RequestCall<unknown, Said | undefined>,
   service: Service,
 ): Promise<void> {
-  const { callers, log, producer } = service
-  const key = callers.of(request)
-  const { id, org } = before
-  const entry = { action: name, org, id, reason: said.reason ?? null }
+  const { id, org } = view
+  const change = { org, id, reason: body?.reason ?? null }
   try {
-    await act(service, before, { by: key.name, ...said })
+    await act(service, view, { ...body, by: key.name })
   } catch (error) {
-    auditFailure(log, request, key, entry, error)
+    audit.failed(change, error)
     throw error
   }
-  if (signed(before) !== null) return
+  if (signed(view) !== null) return
   // Looked at again: meanwhile it may have come to wait, or somebody else may have been first.
-  const after = await producer.inspect(id, { org }).catch(() => null)
-  if (after === null || signed(after)?.actor === key.name) audit(log, request, key, entry)
-}
-
-/** Most send no body. */
-function bodyOf(action: Action['name'], body: unknown): Omit<Signed, 'by'> {
-  if (body === undefined) return {}
-  return action === 'approve' ? parseFields(approvalBody, body) : parseFields(actionBody, body)
+  const after = await service.producer.inspect(id, { org }).catch(() => null)
+  if (after === null || signed(after)?.actor === key.name) audit.made(change)
 }

@@ -1,33 +1,99 @@
-import type { FastifyInstance } from 'fastify'
-import type { z } from 'zod'
+import { z } from 'zod'
+import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../../shared/contract/objects.ts'
+import { STATUSES } from '../../../shared/contract/receipt.ts'
 import { isBehind, type ListPosition, type Unreadable } from '../../../shared/store/ledger/list.ts'
 import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
 import { explained, troubleOf } from '../../../shared/store/redis/trouble.ts'
 import { viewOf } from '../../../shared/store/request-view.ts'
 import type { RequestView } from '../../producer.ts'
-import { assertAllowed } from '../caller.ts'
 import { cursorAt, placeAt } from '../cursor.ts'
-import { createFairShare } from '../fair-share.ts'
-import { PAGES_PER_KEY } from '../limits.ts'
-import { listQuery, parseFields } from '../parameters.ts'
+import { COMPONENTS } from '../openapi/components.ts'
+import { completedExample, viewSchema } from '../openapi/request.ts'
+import { json } from '../openapi/responses.ts'
+import { orgParameter, type ParameterSet, query } from '../parameters.ts'
 import { type ApiKey, mayList, mayRead } from '../rights.ts'
-import type { Service } from '../service.ts'
+import { REQUESTS_PATH, route } from '../route.ts'
 import { soon } from '../soon.ts'
-import { REQUESTS_PATH } from './submit.ts'
 
 /** Records read for one page: a filter that nothing matches must not read a ledger of a million. */
 const MOST_READ = 1_000
 const READ_AT_ONCE = 100
 
 /** A page of an org's requests, newest first. */
-export interface RequestPage {
-  readonly requests: readonly RequestView[]
-  /** Requests whose record cannot be read; they hide no others. */
-  readonly unreadable: readonly Pick<Unreadable, 'id' | 'problem'>[]
-  /** The `cursor` of the next page; null where this is the last. A page may be short, or empty, and not be the last. */
-  readonly next: string | null
+export const pageSchema = z
+  .object({
+    requests: z.array(viewSchema).readonly(),
+    unreadable: z
+      .array(z.object({ id: z.string(), problem: z.string() }))
+      .readonly()
+      .describe('Requests whose record cannot be read; they hide no others.'),
+    next: z
+      .string()
+      .nullable()
+      .describe(
+        'The cursor of the next page; null on the last. A page may be short, or empty, before.',
+      ),
+  })
+  .register(COMPONENTS, { id: 'RequestPage' })
+
+type RequestPage = z.output<typeof pageSchema>
+
+export const pageExample: RequestPage = {
+  requests: [completedExample],
+  unreadable: [],
+  next: 'WzE3NjM4ODkzMDAwMDAsImdkcHItMjAyNi0wMDAxMjMiXQ',
 }
+
+const MOST_PER_PAGE = 100
+
+const fields = query(
+  z.strictObject({
+    org: orgParameter,
+    status: z.enum(STATUSES).optional().describe('Only requests with this status.'),
+    object: z
+      .string()
+      .regex(OBJECT_NAME, `expected ${OBJECT_NAME_FORM}`)
+      .optional()
+      .describe('Only requests for this object.'),
+    limit: z
+      .string()
+      .regex(/^[0-9]{1,9}$/, 'expected a whole number')
+      .transform(Number)
+      .pipe(z.int().min(1).max(MOST_PER_PAGE))
+      .default(50)
+      .describe('Requests in a page at most.'),
+    cursor: z.string().max(500).optional().describe('The `next` of the page before.'),
+  }),
+)
+
+const listQuery = {
+  documented: fields.documented,
+  parse: (given: unknown) => {
+    const { cursor, ...filter } = fields.parse(given)
+    return { ...filter, from: cursor === undefined ? null : placeAt(cursor) }
+  },
+} satisfies ParameterSet<unknown>
+
+export const listRoute = route({
+  method: 'get',
+  path: REQUESTS_PATH,
+  operationId: 'listDeletionRequests',
+  summary: 'List deletion requests, newest first',
+  description:
+    'Page by page: `cursor` takes the `next` of the page before. Needs the role `read`, and shows what is for the objects of the key.',
+  query: listQuery,
+  answers: { 200: json('A page.', pageSchema, pageExample) },
+  may: (key, { org, object = null }) => mayList(key, org, object),
+  handle: async ({ key, query: filter }, { callers, orgs, timeouts }) => {
+    const store = await soon(timeouts, orgs.open(filter.org))
+    // Held by the reading itself, which goes on where nobody waits for it any more.
+    const page = callers.shares.pages.use(key.name, () =>
+      explained(() => pageOf(store, filterOf(filter, key), filter.from)),
+    )
+    return { status: 200, body: await soon(timeouts, page) }
+  },
+})
 
 interface Filter {
   readonly limit: number
@@ -36,30 +102,6 @@ interface Filter {
   readonly matches: (record: RequestRecord) => boolean
   /** What a request is for that cannot be read is not known. */
   readonly showsUnreadable: boolean
-}
-
-/** `GET /v1/deletion-requests` */
-export function listRoute(app: FastifyInstance, service: Service): void {
-  const { callers, orgs, patience } = service
-  const pages = createFairShare({
-    total: Number.POSITIVE_INFINITY,
-    // One caller who is not told from others keeps nobody waiting.
-    each: callers.haveKeys ? PAGES_PER_KEY : Number.POSITIVE_INFINITY,
-    unit: 'pages of the list',
-  })
-  app.get(REQUESTS_PATH, { onRequest: callers.admit }, async (request): Promise<RequestPage> => {
-    const filter = parseFields(listQuery, request.query)
-    const from = filter.cursor === undefined ? null : placeAt(filter.cursor)
-    const key = callers.of(request)
-    assertAllowed(mayList(key, filter.org, filter.object ?? null))
-    const store = await soon(patience, orgs.open(filter.org))
-    pages.take(key.name, 1)
-    // Given back by the reading itself, which goes on where nobody waits for it any more.
-    const page = explained(() => pageOf(store, filterOf(filter, key), from)).finally(() =>
-      pages.give(key.name, 1),
-    )
-    return soon(patience, page)
-  })
 }
 
 async function pageOf(
@@ -112,7 +154,10 @@ function placeOf(record: RequestRecord | undefined): ListPosition | null {
     : { submittedAt: record.submittedAt, id: record.request.id.toLowerCase() }
 }
 
-function filterOf({ status, object, limit }: z.output<typeof listQuery>, key: ApiKey): Filter {
+function filterOf(
+  { status, object, limit }: ReturnType<typeof listQuery.parse>,
+  key: ApiKey,
+): Filter {
   const isForAll = key.objects === '*'
   return {
     limit,

@@ -1,46 +1,72 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import { codeOf } from '../../../shared/base/errors.ts'
 import type { ResultFile } from '../../../shared/contract/receipt.ts'
-import { assertAllowed } from '../caller.ts'
-import { idIn, orgQuery, parseFields, resultFileIn } from '../parameters.ts'
+import { schemaOf } from '../openapi/components.ts'
+import { csv, headers } from '../openapi/responses.ts'
+import { type ParameterSet, parameter, requestPath } from '../parameters.ts'
 import { HttpError, retryAfter } from '../problem.ts'
 import { mayRead } from '../rights.ts'
-import type { Service } from '../service.ts'
-import { existing, find } from './look.ts'
-import { REQUESTS_PATH } from './submit.ts'
+import { REQUESTS_PATH, requestRoute } from '../route.ts'
 
-/** `GET …/{id}/results/{file}`: which ids got which verdict, as the workers wrote it. */
-export function resultsRoute(app: FastifyInstance, service: Service): void {
-  const { callers, results } = service
-  const path = `${REQUESTS_PATH}/:id/results/:file`
-  // Not Fastify's own HEAD, which would read the whole file.
-  const options = { onRequest: callers.admit, exposeHeadRoute: false }
-  const method = ['GET', 'HEAD']
-  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
-    const { org } = parseFields(orgQuery, request.query)
-    const id = idIn(request.params)
-    const name = resultFileIn(request.params)
-    const key = callers.of(request)
-    const view = await find(service, key, { org, id })
-    assertAllowed(mayRead(key, existing(view)))
+const RESULT_FILES = ['failed.csv', 'unprocessed.csv', 'invalid.csv', 'deleted.csv'] as const
+
+const fileName = z
+  .enum(RESULT_FILES)
+  .describe(
+    'failed: Id, Code, Message. unprocessed: Id. invalid: Line, Value, Reason. deleted: Id, where the audit option is on.',
+  )
+const filePath = z.object({ file: fileName })
+
+const pathParameters: ParameterSet<{ id: string; file: string }> = {
+  documented: [...requestPath.documented, parameter('path', 'file', schemaOf(fileName, 'output'))],
+  parse: (given) => {
+    const { id } = requestPath.parse(given)
+    const parsed = filePath.safeParse(given)
+    if (parsed.success) return { id, ...parsed.data }
+    throw new HttpError('NO_RESULT_FILE', `Expected one of ${RESULT_FILES.join(', ')}.`)
+  },
+}
+
+/** Which ids got which verdict, as the workers wrote it. */
+export const resultsRoute = requestRoute({
+  method: 'get',
+  path: `${REQUESTS_PATH}/{id}/results/{file}`,
+  operationId: 'getResultFile',
+  summary: 'Download a result file',
+  description:
+    'Which ids got which verdict, once the request is over. A file without rows does not exist; the receipt lists the others in `files`. Needs the role `read`, or the key that submitted the request.',
+  pathParameters,
+  answers: {
+    200: csv(
+      'The file.',
+      'Id,Code,Message\n0035g00000AbCdEAAV,DELETE_FAILED,Your attempt to delete …\n',
+      headers('Repr-Digest'),
+    ),
+  },
+  problems: [409],
+  may: mayRead,
+  handle: async ({ view, path: { file: name }, request }, { results }) => {
     if (view.receipt === null) throw notOverYet(view)
     const listed = view.receipt.files.find((file) => file.name === name)
     if (listed === undefined) throw noRows(view.id, name)
-    const file = await opened(join(results.folder({ org, id: view.id }), name), listed)
+    const file = await opened(join(results.folder(view), name), listed)
     if (file === null) throw lost(view.id, listed)
-    void reply
-      .header('Content-Type', 'text/csv; charset=utf-8')
-      .header('Content-Length', listed.bytes)
-      .header('Content-Disposition', `attachment; filename="${view.id}-${name}"`)
-      .header('Repr-Digest', `sha-256=:${Buffer.from(listed.sha256, 'hex').toString('base64')}:`)
-    if (request.method === 'GET') return reply.send(file.createReadStream())
-    await file.close()
-    return reply.send()
-  }
-  app.route({ method, url: path, ...options, handler })
-}
+    const isRead = request.method === 'GET'
+    if (!isRead) await file.close()
+    return {
+      status: 200,
+      headers: {
+        'Content-Type': 'text/csv; charset=utf-8',
+        'Content-Length': listed.bytes,
+        'Content-Disposition': `attachment; filename="${view.id}-${name}"`,
+        'Repr-Digest': `sha-256=:${Buffer.from(listed.sha256, 'hex').toString('base64')}:`,
+      },
+      ...(isRead ? { body: file.createReadStream() } : {}),
+    }
+  },
+})
 
 /** Null where it is not there, or is of another size than it was written with. */
 async function opened(path: string, { bytes }: ResultFile): Promise<FileHandle | null> {

@@ -1,168 +1,181 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { addRequestFacts } from '../../../shared/base/trace.ts'
 import { receiverOf } from '../../../shared/config/callbacks.ts'
 import {
   DEFAULT_ORG,
   type DeletionRequest,
   parseRequest,
+  requestJsonSchema,
 } from '../../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
 import { pinContent } from '../../../shared/store/intake/pin-content.ts'
 import { ConflictError } from '../../../shared/store/intake/submit.ts'
 import { explained } from '../../../shared/store/redis/trouble.ts'
 import type { SubmitAnswer } from '../../producer.ts'
-import { type Attempt, audit, auditFailure } from '../audit.ts'
-import { assertAllowed } from '../caller.ts'
-import { assertNotCompressed } from '../content-encoding.ts'
-import { inQuery, requestOf } from '../csv-options.ts'
-import { UPLOADS_AT_ONCE, UPLOADS_PER_KEY } from '../limits.ts'
-import { ownOrgQuery, parseFields } from '../parameters.ts'
-import { HttpError } from '../problem.ts'
+import { type Json, ref, withNamedSources } from '../openapi/components.ts'
+import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
+import { csvContent, headers, json } from '../openapi/responses.ts'
+import { ownOrgQuery } from '../parameters.ts'
+import { assertAllowed, HttpError } from '../problem.ts'
 import { type ApiKey, limitsOf, mayRead, maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
+import { type Call, REQUESTS_PATH, type RouteAnswer, route } from '../route.ts'
 import type { Service } from '../service.ts'
 import { soon } from '../soon.ts'
 import { steadily } from '../steady-body.ts'
-import { createTurnstile, type Turnstile } from '../turnstile.ts'
+import { uploadQuery } from '../upload-query.ts'
 
-export const REQUESTS_PATH = '/v1/deletion-requests'
-/** Where every body is a CSV. */
+/** Where every body is a CSV: generated clients tell operations apart by path. */
 export const CSV_PATH = `${REQUESTS_PATH}/csv`
 
-/**
- * `POST /v1/deletion-requests` takes JSON, and by its content type a CSV of any size.
- * `POST /v1/deletion-requests/csv` takes a CSV alone: generated clients tell operations apart by path.
- */
-export function submitRoute(app: FastifyInstance, service: Service): void {
-  const each = service.callers.haveKeys ? UPLOADS_PER_KEY : UPLOADS_AT_ONCE
-  const uploads = createTurnstile({ total: UPLOADS_AT_ONCE, each, unit: 'uploads' })
-  app.addHook('onClose', () => uploads.empty())
-  void app.register((scope, _, done) => {
-    // The stream itself: it goes into staging as it comes, and is never held whole.
-    const unread = async (_: FastifyRequest, payload: unknown) => payload
-    scope.addContentTypeParser('text/csv', unread)
-    const { callers } = service
-    const mayAtAll = async (request: FastifyRequest) => {
-      try {
-        assertAllowed(maySubmitSome(callers.of(request)))
-      } catch (error) {
-        // Its body is not read, so nobody knows what it was for.
-        fail(error, request, { id: null, org: null, reason: null }, service)
-      }
-    }
-    const options = { onRequest: [callers.admit, mayAtAll] }
-    const upload = (request: FastifyRequest) =>
-      uploads.pass(callers.of(request).name, () => submitCsv(request, service))
-    scope.post(REQUESTS_PATH, options, async (request, reply) => {
-      const isCsv = mediaTypeOf(request) === 'text/csv'
-      const answer = isCsv ? upload(request) : submitJson(request, service, uploads)
-      return tell(await answer, reply)
-    })
-    void scope.register((csv, _, ready) => {
-      csv.removeContentTypeParser('application/json')
-      csv.addContentTypeParser(VAGUE_TYPES, unread)
-      csv.addHook('onRequest', assumeCsv)
-      csv.post(CSV_PATH, options, async (request, reply) => tell(await upload(request), reply))
-      ready()
-    })
-    done()
-  })
+const RIGHTS = `A key needs the role \`submit\`, and must be for the org, object, operation, priority and source; \`code\` says which is missing (403).
+Its own limit of records counts like \`maxRecords\`. Where it has a budget of records, a list that does not fit is answered with 429
+\`BUDGET_EXCEEDED\`; an upload or a file that does not fit ends \`refused\`.`
+
+const answers = {
+  200: answered('The very same request is there already.', completedExample),
+  202: answered('Accepted and stored.', acceptedExample),
 }
 
-/** Generated clients have no other for a body that is not JSON. */
-const VAGUE_TYPES = ['text/plain', 'application/octet-stream']
-
-/** Others name none at all. */
-async function assumeCsv({ raw }: FastifyRequest): Promise<void> {
-  raw.headers['content-type'] ??= 'text/csv'
+function answered(description: string, example: object): Json {
+  const response = json(description, viewSchema, example)
+  return { ...response, headers: { ...Object(response['headers']), ...headers('Location') } }
 }
 
-async function submitJson(
-  request: FastifyRequest,
+export const uploadRoute = route({
+  method: 'post',
+  path: CSV_PATH,
+  operationId: 'uploadDeletionRequest',
+  summary: 'Submit a deletion request with a CSV',
+  description: `A CSV of any size, staged as it comes. The other fields of the request stand in the query string. The CSV needs
+a column \`Id\`, or is a bare list; other columns are ignored. A CSV that breaks off, or comes too slowly, leaves nothing behind.
+A body without a \`Content-Type\` is taken as \`text/csv\`, and so is one of \`text/plain\` or \`application/octet-stream\`.\n\n${RIGHTS}`,
+  query: uploadQuery,
+  body: {
+    type: 'text/csv',
+    content: csvContent('Id\n0035g00000AbCdEAAV\n0035g00000AbCdFAAV\n'),
+    isRequired: true,
+    parse: () => undefined,
+  },
+  answers,
+  problems: [410],
+  mayAtAll: maySubmitSome,
+  audit: 'submit',
+  handle: (call, service) =>
+    service.callers.shares.uploads.use(call.key.name, async () =>
+      answerOf(await upload(call, service)),
+    ),
+})
+
+export const submitExample = {
+  id: 'gdpr-2026-000123',
+  object: 'Contact',
+  source: { type: 'ids', ids: ['0035g00000AbCdEAAV', '0035g00000AbCdFAAV'] },
+  reason: 'Art. 17 request 123',
+} as const
+
+/** Takes JSON, and by its content type a CSV. */
+export const submitRoute = route({
+  method: 'post',
+  path: REQUESTS_PATH,
+  operationId: 'submitDeletionRequest',
+  summary: 'Submit a deletion request',
+  description: `As JSON, with up to 10,000 ids, or naming a file that workers can read.\n\n${RIGHTS}`,
+  query: ownOrgQuery,
+  body: {
+    type: 'application/json',
+    content: { 'application/json': { schema: ref('DeletionRequest'), example: submitExample } },
+    isRequired: true,
+    components: () => {
+      const { $schema: _, ...request } = requestJsonSchema()
+      return withNamedSources('DeletionRequest', request, { left: ['upload'] })
+    },
+    parse: (body) => body,
+  },
+  csvRoute: uploadRoute,
+  answers,
+  problems: [410, 413],
+  mayAtAll: maySubmitSome,
+  audit: 'submit',
+  handle: async (call, service) => answerOf(await submit(call, service)),
+})
+
+async function submit(
+  call: Call<{ org?: string | undefined }, unknown>,
   service: Service,
-  uploads: Turnstile,
 ): Promise<SubmitAnswer> {
-  const wanted = parseRequest(withOrgOfQuery(request), Date.now())
+  const wanted = parseRequest(withOrg(call.body, call.query.org), Date.now())
   if (wanted.source.type === 'upload') {
     const message = `an upload has no bytes in JSON. Send the CSV as the body, to ${CSV_PATH}`
     throw new InvalidRequestError([{ field: 'source.type', message }])
   }
-  const allowed = allow(request, wanted, service)
-  await soon(service.patience, service.orgs.open(allowed.org))
+  const allowed = allow(call, wanted, service)
+  const { callers, fileRoots: roots, orgs, timeouts } = service
+  await soon(timeouts, orgs.open(allowed.org))
   // A file that is read here takes as long as an upload of its size.
-  const key = service.callers.of(request)
-  const { files: within = null } = limitsOf(key) ?? {}
+  const { files: within = null } = limitsOf(call.key) ?? {}
   const meant = await (allowed.source.type === 'file'
-    ? uploads.pass(key.name, () => pinContent(allowed, { roots: service.fileRoots, within }))
+    ? callers.shares.uploads.use(call.key.name, () => pinContent(allowed, { roots, within }))
     : allowed)
-  return soon(service.patience, accept(request, meant, service))
+  return soon(timeouts, accept(call, meant, service))
 }
 
-async function submitCsv(request: FastifyRequest, service: Service): Promise<SubmitAnswer> {
-  assertNotCompressed(request, 'CSV')
-  const allowed = allow(request, parseCsvOptions(request.query), service)
-  const { redis } = await soon(service.patience, service.orgs.open(allowed.org))
+async function upload(call: Call<DeletionRequest>, service: Service): Promise<SubmitAnswer> {
+  const { orgs, timeouts } = service
+  const allowed = allow(call, call.query, service)
+  const { redis } = await soon(timeouts, orgs.open(allowed.org))
   // Before the first byte is taken: what comes later may take as long as its sender does.
   await soon(
-    service.patience,
+    timeouts,
     explained(() => redis.ping()),
   )
-  return accept(request, allowed, service, steadily(request.raw, service.patience.body))
+  return accept(call, allowed, service, steadily(call.request.raw, timeouts.body))
 }
+
+type Submitting = Pick<Call<unknown>, 'key' | 'audit'>
 
 /** Once the producer has answered, the request is stored, whatever becomes of this process. */
 async function accept(
-  request: FastifyRequest,
+  { key, audit }: Submitting,
   wanted: DeletionRequest,
-  service: Service,
-  upload?: AsyncIterable<Uint8Array>,
+  { producer, callers }: Service,
+  bytes?: AsyncIterable<Uint8Array>,
 ): Promise<SubmitAnswer> {
-  const { producer, callers, log } = service
-  const key = callers.of(request)
   addRequestFacts(wanted.org, wanted)
-  const submitted = producer.submit(wanted, upload, callers.callerOf(key))
-  const answer = await submitted.catch((error: unknown) =>
-    fail(unlessForeign(error, key, wanted), request, wanted, service),
-  )
-  if (answer.created) {
-    const { id, org } = answer.request
-    const { object, operation, dryRun, reason } = answer.request.request
-    audit(log, request, key, { action: 'submit', org, id, reason }, { object, operation, dryRun })
+  try {
+    const answer = await producer.submit(wanted, bytes, callers.callerOf(key))
+    if (answer.created) {
+      const { object, operation, dryRun, reason } = answer.request.request
+      audit.made({ ...answer.request, reason }, { object, operation, dryRun })
+    }
+    return answer
+  } catch (thrown) {
+    const error = unlessForeign(thrown, key, wanted)
+    audit.failed(wanted, error)
+    throw error
   }
-  return answer
 }
 
 /** A key's own limit counts like one that the request sets itself. */
 function allow(
-  request: FastifyRequest,
+  { key, audit }: Submitting,
   wanted: DeletionRequest,
-  service: Service,
+  { receivers }: Service,
 ): DeletionRequest {
-  const key = service.callers.of(request)
-  assertReceiver(wanted, service)
+  assertReceiver(wanted, receivers)
   try {
     assertAllowed(maySubmit(key, wanted))
   } catch (error) {
-    fail(error, request, wanted, service)
+    audit.failed(wanted, error)
+    throw error
   }
   return { ...wanted, maxRecords: recordLimit(key, wanted.maxRecords) }
 }
 
 /** Whoever submits would else learn only from the workers' log that nobody is told. */
-function assertReceiver({ callbackUrl }: DeletionRequest, { receivers }: Service): void {
+function assertReceiver({ callbackUrl }: DeletionRequest, receivers: Service['receivers']): void {
   if (callbackUrl === null || receivers === null || receiverOf(callbackUrl, receivers)) return
   const message =
     'expected a URL without user and password, of one of callbacks.receivers in the configuration of the service'
   throw new InvalidRequestError([{ field: 'callbackUrl', message }])
-}
-
-function fail(
-  error: unknown,
-  request: FastifyRequest,
-  { id, org, reason }: Omit<Attempt, 'action'>,
-  { callers, log }: Service,
-): never {
-  auditFailure(log, request, callers.of(request), { action: 'submit', org, id, reason }, error)
-  throw error
 }
 
 /** Whoever may not read the request that has the id learns nothing of it but that it is there. */
@@ -173,8 +186,7 @@ function unlessForeign(error: unknown, key: ApiKey, { id }: DeletionRequest): un
 }
 
 /** The org may stand in the query string, as everywhere, or in the body, but they must agree. */
-function withOrgOfQuery({ body, query }: FastifyRequest): unknown {
-  const { org } = parseFields(ownOrgQuery, query)
+function withOrg(body: unknown, org: string | undefined): unknown {
   if (org === undefined || typeof body !== 'object' || body === null) return body
   if ('org' in body && body.org !== org) {
     const message = `the query string says "${org}", the body another org`
@@ -183,27 +195,10 @@ function withOrgOfQuery({ body, query }: FastifyRequest): unknown {
   return { ...body, org }
 }
 
-function parseCsvOptions(query: unknown): DeletionRequest {
-  try {
-    const fields = typeof query === 'object' && query !== null ? { ...query } : {}
-    return parseRequest(requestOf(fields), Date.now())
-  } catch (error) {
-    if (!(error instanceof InvalidRequestError)) throw error
-    throw new InvalidRequestError(error.problems.map(inQuery), error.count)
-  }
-}
-
-function tell({ request, created }: SubmitAnswer, reply: FastifyReply): FastifyReply {
-  return reply
-    .code(created ? 202 : 200)
-    .header('Location', locationOf(request))
-    .send(request)
+function answerOf({ request, created }: SubmitAnswer): RouteAnswer {
+  return { status: created ? 202 : 200, headers: { Location: locationOf(request) }, body: request }
 }
 
 function locationOf({ id, org }: { id: string; org: string }): string {
   return `${REQUESTS_PATH}/${id}${org === DEFAULT_ORG ? '' : `?org=${org}`}`
-}
-
-function mediaTypeOf({ headers }: FastifyRequest): string {
-  return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }

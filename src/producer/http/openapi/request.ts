@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { STATUSES } from '../../../shared/contract/receipt.ts'
+import { storedSchema } from '../../../shared/contract/request.ts'
+import { signedActSchema } from '../../../shared/contract/signed-act.ts'
+import { STOP_REASONS } from '../../../shared/store/ledger/cancel.ts'
+import {
+  contentSchema,
+  outcomeSchema,
+  planSchema,
+  receiptSchema,
+} from '../../../shared/store/ledger/record.ts'
+import type { RequestView } from '../../producer.ts'
+import { COMPONENTS } from './components.ts'
+
+/** A request as the API answers with it. The compiler holds it against what is sent, tests against what came. */
+
+receiptSchema.register(COMPONENTS, { id: 'Receipt' })
+planSchema.register(COMPONENTS, { id: 'Plan' })
+outcomeSchema.register(COMPONENTS, { id: 'Outcome' })
+storedSchema.register(COMPONENTS, { id: 'StoredRequest' })
+
+const count = z.int().min(0)
+
+export const viewSchema = z
+  .object({
+    id: z.string(),
+    org: z.string(),
+    status: z.enum(STATUSES).describe('The last six of these are terminal.'),
+    stopping: z
+      .enum(STOP_REASONS)
+      .nullable()
+      .describe('Why it is to end before its time; null where it is not, and once it is over.'),
+    submittedAt: z.iso.datetime(),
+    submittedBy: z
+      .string()
+      .nullable()
+      .describe('The name of the key of whoever submitted it; null where it came without one.'),
+    approvedBy: signedActSchema.nullable().describe('Who let its parked plan go ahead.'),
+    cancelledBy: signedActSchema.nullable().describe('Who cancelled it or turned its plan down.'),
+    request: storedSchema.describe('As it was understood: defaults filled in, without the ids.'),
+    content: contentSchema
+      .nullable()
+      .describe('Which bytes its source held: of a file null until it is planned.'),
+    plan: planSchema.nullable().describe('What reading the source found; null before that.'),
+    progress: z
+      .object({
+        outcome: outcomeSchema.describe('Verdicts so far.'),
+        running: count.describe('Rows that ingest jobs at work have processed, failures included.'),
+        chunksOpen: count,
+      })
+      .nullable()
+      .describe('How far it is while it is deleting, else null.'),
+    receipt: receiptSchema.nullable().describe('The final account; null until it is over.'),
+  })
+  .register(COMPONENTS, { id: 'Request' }) satisfies z.ZodType<RequestView>
+
+/** Examples; tests hold each against the schema. */
+
+const request: RequestView['request'] = {
+  id: 'gdpr-2026-000123',
+  org: 'default',
+  object: 'Contact',
+  operation: 'delete',
+  source: { type: 'ids' },
+  priority: 'normal',
+  onInvalid: 'refuse',
+  onUnchecked: 'refuse',
+  maxRecords: null,
+  maxFailureRatio: 0.5,
+  dryRun: false,
+  approval: 'auto',
+  coalesce: true,
+  deadline: null,
+  reason: 'Art. 17 request 123',
+  callbackUrl: null,
+}
+
+export const acceptedExample: RequestView = {
+  id: request.id,
+  org: request.org,
+  status: 'queued',
+  stopping: null,
+  submittedAt: '2026-11-23T09:15:00.000Z',
+  submittedBy: 'crm',
+  approvedBy: null,
+  cancelledBy: null,
+  request,
+  content: {
+    bytes: 41,
+    sha256: '2b1ce6a4a3e7e9b1b27d9c8a1c1f5a0e6f3d4c5b6a79808f9e8d7c6b5a493827',
+  },
+  plan: null,
+  progress: null,
+  receipt: null,
+}
+
+const plan: RequestView['plan'] = {
+  read: 2,
+  accepted: 2,
+  invalid: 0,
+  duplicate: 0,
+  unchecked: 0,
+  chunks: 1,
+  sha256: '7d1a54127b222502f5b79b5fb0803061152a44f92b37e23c6527baf665d4da9a',
+}
+
+export const completedExample: RequestView = {
+  ...acceptedExample,
+  status: 'completed',
+  plan,
+  receipt: {
+    id: request.id,
+    org: request.org,
+    orgId: '00D5g000004MjfQEAS',
+    object: request.object,
+    operation: request.operation,
+    status: 'completed',
+    submittedAt: acceptedExample.submittedAt,
+    finishedAt: '2026-11-23T09:15:42.000Z',
+    reason: request.reason,
+    plan,
+    outcome: { deleted: 2, alreadyGone: 0, failed: 0, unprocessed: 0 },
+    failures: {},
+    ingestJobs: [{ id: '7505g00000ExPunAAF', state: 'JobComplete', records: 2, attempt: 1 }],
+    files: [],
+    submittedBy: 'crm',
+    approvedBy: null,
+    cancelledBy: null,
+    error: null,
+  },
+}

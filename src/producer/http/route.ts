@@ -1,0 +1,210 @@
+import type { FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import type { AuditEntry } from '../../shared/base/logger.ts'
+import { type RequestView, UnknownRequestError } from '../producer.ts'
+import { type Auditor, auditorOf } from './audit.ts'
+import { assertNotCompressed } from './content-encoding.ts'
+import { type Json, ref, schemaOf } from './openapi/components.ts'
+import { orgQuery, type ParameterSet, parseFields } from './parameters.ts'
+import { assertAllowed, DeniedError } from './problem.ts'
+import { type ApiKey, type Denial, type ExistingRequest, outsideOrgs } from './rights.ts'
+import type { Service } from './service.ts'
+import { soon } from './soon.ts'
+
+/**
+ * A route of the API is one record. What Fastify serves, which methods its path refuses, who may call
+ * it, its lines in the audit log and its operation in the OpenAPI document all follow from it.
+ */
+
+export const REQUESTS_PATH = '/v1/deletion-requests'
+
+interface Operation {
+  readonly method: 'get' | 'post'
+  /** As OpenAPI writes it, with `{id}`. */
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly description: string
+  /** By status; the problems that every route may answer with are added. */
+  readonly answers: Readonly<Record<number, Json>>
+  /** Statuses of further problems. */
+  readonly problems?: readonly number[]
+  /** Served, but not in the document. */
+  readonly isHidden?: boolean
+}
+
+/** What a route takes as its body. */
+export interface RouteBody<T> {
+  /** JSON is parsed; a CSV stays the stream that it is. */
+  readonly type: 'application/json' | 'text/csv'
+  /** For the document. */
+  readonly content: Json
+  readonly isRequired: boolean
+  /** Schemas that `content` refers to. */
+  readonly components?: () => Readonly<Record<string, Json>>
+  /** As many bytes as a deletion request where absent. */
+  readonly maxBytes?: number
+  readonly parse: (body: unknown) => T
+}
+
+/** A JSON body that may be left out. */
+export function optionalBody<T>(
+  name: string,
+  schema: z.ZodType<T>,
+  { example, maxBytes }: { example: unknown; maxBytes: number },
+): RouteBody<T | undefined> {
+  return {
+    type: 'application/json',
+    content: { 'application/json': { schema: ref(name), example } },
+    isRequired: false,
+    components: () => ({ [name]: schemaOf(schema, 'input') }),
+    maxBytes,
+    parse: (body) => (body === undefined ? undefined : parseFields(schema, body)),
+  }
+}
+
+export interface Call<Query, Body = undefined> {
+  readonly key: ApiKey
+  readonly query: Query
+  readonly body: Body | undefined
+  readonly request: FastifyRequest
+  readonly audit: Auditor
+}
+
+export interface RouteAnswer {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string | number>>
+  readonly body?: unknown
+}
+
+/** A record of a route whose types are nobody else's business. */
+export interface Route extends Operation {
+  readonly parameters: readonly Json[]
+  readonly body?: RouteBody<unknown>
+  /** Which route a call is for whose body is a CSV, where that is another one. */
+  readonly csvRoute?: Route
+  /** Asked before a body is read. @throws DeniedError */
+  readonly admit: (request: FastifyRequest, service: Service) => void
+  readonly answer: (request: FastifyRequest, service: Service) => Promise<RouteAnswer>
+}
+
+interface RouteRecord<Query, Body> extends Operation {
+  readonly query: ParameterSet<Query>
+  readonly body?: RouteBody<Body>
+  readonly csvRoute?: Route
+  /** What stands against a key, whatever the call says: asked before a body is read. */
+  readonly mayAtAll?: (key: ApiKey) => Denial | null
+  readonly may?: (key: ApiKey, query: Query) => Denial | null
+  /** What it changes, as the audit log calls it; nothing where absent. */
+  readonly audit?: AuditEntry['action']
+  readonly handle: (call: Call<Query, Body>, service: Service) => Promise<RouteAnswer>
+}
+
+export function route<Query, Body = undefined>(record: RouteRecord<Query, Body>): Route {
+  const { mayAtAll, may, handle, ...rest } = record
+  return {
+    ...rest,
+    parameters: record.query.documented,
+    admit: (request, service) => {
+      const denial = mayAtAll?.(service.callers.of(request)) ?? null
+      if (denial === null) return
+      const error = new DeniedError(denial.code, denial.message)
+      // The body is not read, so nobody knows what the call was for.
+      const attempt = { org: null, id: null, reason: null }
+      auditorFor(record, request, service).failed(attempt, error)
+      throw error
+    },
+    answer: async (request, service) => {
+      const call = read(record, request, service)
+      assertAllowed(may?.(call.key, call.query) ?? null)
+      return handle(call, service)
+    },
+  }
+}
+
+interface RequestRecord<Path, Body> extends Operation {
+  readonly pathParameters: ParameterSet<Path>
+  readonly body?: RouteBody<Body>
+  readonly may: (key: ApiKey, request: ExistingRequest) => Denial | null
+  readonly audit?: AuditEntry['action']
+  readonly handle: (call: RequestCall<Path, Body>, service: Service) => Promise<RouteAnswer>
+}
+
+export interface RequestCall<Path, Body = undefined> extends Call<{ readonly org: string }, Body> {
+  readonly path: Path
+  /** The request that the path names. */
+  readonly view: RequestView
+}
+
+/** A route below `/{id}`: about one request, which the key must be for. */
+export function requestRoute<
+  Path extends { readonly id: string },
+  Body extends { readonly reason?: string | undefined } | undefined = undefined,
+>(record: RequestRecord<Path, Body>): Route {
+  const { pathParameters, may, handle, ...rest } = record
+  return {
+    ...rest,
+    parameters: [...pathParameters.documented, ...orgQuery.documented],
+    admit: () => {},
+    answer: async (request, service) => {
+      const call = read({ ...rest, query: orgQuery }, request, service)
+      const path = pathParameters.parse(request.params)
+      const named = { org: call.query.org, id: path.id }
+      try {
+        const view = await findRequest(service, call.key, named)
+        assertAllowed(may(call.key, existing(view)))
+        return await handle({ ...call, path, view }, service)
+      } catch (error) {
+        const reason = call.body?.reason ?? null
+        if (error instanceof DeniedError) call.audit.failed({ ...named, reason }, error)
+        throw error
+      }
+    },
+  }
+}
+
+function read<Query, Body>(
+  record: Pick<RouteRecord<Query, Body>, 'query' | 'body' | 'audit'>,
+  request: FastifyRequest,
+  service: Service,
+): Call<Query, Body> {
+  if (record.body?.type === 'text/csv') assertNotCompressed(request, 'CSV')
+  return {
+    key: service.callers.of(request),
+    query: record.query.parse(request.query),
+    body: record.body?.parse(request.body),
+    request,
+    audit: auditorFor(record, request, service),
+  }
+}
+
+function auditorFor(
+  { audit }: { readonly audit?: AuditEntry['action'] },
+  request: FastifyRequest,
+  { callers, log }: Service,
+): Auditor {
+  return auditorOf(log, request, callers.of(request), audit ?? null)
+}
+
+/** What a key's rights are about. */
+function existing({ org, submittedBy, request }: RequestView): ExistingRequest {
+  const { object, operation } = request
+  return { org, submittedBy, object, operation }
+}
+
+/**
+ * The request that a caller means, before it is known whether the key is for it.
+ *
+ * @throws UnknownRequestError
+ */
+export async function findRequest(
+  { producer, orgs, timeouts }: Service,
+  key: ApiKey,
+  { org, id }: { org: string; id: string },
+): Promise<RequestView> {
+  assertAllowed(outsideOrgs(key, org))
+  await soon(timeouts, orgs.open(org))
+  const view = await soon(timeouts, producer.inspect(id, { org }))
+  if (view === null) throw new UnknownRequestError(`Org "${org}" knows no request ${id}.`)
+  return view
+}

@@ -1,0 +1,18 @@
+import type { Route } from './route.ts'
+import { approveRoute, cancelRoute } from './routes/act.ts'
+import { listRoute } from './routes/list.ts'
+import { readCsvRoute, readRoute } from './routes/read.ts'
+import { resultsRoute } from './routes/results.ts'
+import { submitRoute, uploadRoute } from './routes/submit.ts'
+
+/** The API, in the order of its document. */
+export const ROUTES: readonly Route[] = [
+  submitRoute,
+  listRoute,
+  uploadRoute,
+  readRoute,
+  readCsvRoute,
+  approveRoute,
+  cancelRoute,
+  resultsRoute,
+]

@@ -1,0 +1,83 @@
+import {
+  type DeletionRequest,
+  parseRequest,
+  requestJsonSchema,
+} from '../../shared/contract/request.ts'
+import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
+import type { Json } from './openapi/components.ts'
+import { type ParameterSet, parameter } from './parameters.ts'
+
+const COLUMN = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 200,
+  description: 'Column that holds the ids; Id where absent.',
+}
+
+/**
+ * A CSV is the body of its request, so that what a JSON request has as fields stands in the query
+ * string, where everything is text.
+ */
+export const uploadQuery: ParameterSet<DeletionRequest> = {
+  documented: documented(),
+  parse: (query) => {
+    const fields = typeof query === 'object' && query !== null ? { ...query } : {}
+    try {
+      return parseRequest(requestOf(fields), Date.now())
+    } catch (error) {
+      if (!(error instanceof InvalidRequestError)) throw error
+      const problems = error.problems.map(({ field, message }) => ({
+        field: field === 'source.column' ? 'column' : field,
+        message,
+      }))
+      throw new InvalidRequestError(problems, error.count)
+    }
+  },
+}
+
+const NUMBERS = new Set(['maxRecords', 'maxFailureRatio'])
+const FLAGS = new Set(['dryRun', 'coalesce'])
+
+/**
+ * The deletion request, its source an upload. Nothing is checked here: what is no number stays text,
+ * and the one parser of requests refuses it.
+ */
+function requestOf(query: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { column, ...options } = query
+  const fields = Object.entries(options).map(([name, text]) => [name, textToValue(name, text)])
+  const source = { type: 'upload', ...(column === undefined ? {} : { column }) }
+  // Not by assignment: a parameter named `source` must be refused, and one named __proto__ too.
+  return Object.fromEntries([...fields, ['source', 'source' in query ? query['source'] : source]])
+}
+
+function textToValue(name: string, text: unknown): unknown {
+  if (NUMBERS.has(name)) return numberIn(text)
+  if (FLAGS.has(name)) return text === 'true' ? true : text === 'false' ? false : text
+  return text
+}
+
+/** `null` is how a request says "never": without a brake, for one. */
+function numberIn(text: unknown): unknown {
+  if (text === 'null') return null
+  return typeof text === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)
+    ? Number(text)
+    : text
+}
+
+function documented(): readonly Json[] {
+  const { properties, required } = Object(requestJsonSchema())
+  const { source: _, ...fields } = properties
+  return Object.entries({ ...fields, column: COLUMN }).map(([name, schema]) =>
+    parameter('query', name, inQuery(Object(schema), name), required.includes(name)),
+  )
+}
+
+/** A query string has no null: what is absent is null, and where null is not the default it is a word. */
+function inQuery({ default: fallback, anyOf, ...rest }: Json, name: string): Json {
+  const otherwise = fallback === null || fallback === undefined ? {} : { default: fallback }
+  if (!Array.isArray(anyOf)) return { ...rest, ...otherwise }
+  const variants = anyOf.map(Object).filter(({ type }) => type !== 'null')
+  if (name === 'maxFailureRatio') variants.push({ type: 'string', enum: ['null'] })
+  const [only] = variants
+  return { ...rest, ...(variants.length === 1 ? only : { anyOf: variants }), ...otherwise }
+}
