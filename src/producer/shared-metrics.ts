@@ -3,12 +3,10 @@ import { messageOf } from '../shared/base/errors.ts'
 import type { Logger } from '../shared/base/logger.ts'
 import { type OrgFacts, readOrgFacts } from '../shared/store/org-facts.ts'
 import { orgsWorkedFor } from '../shared/store/presence.ts'
-import type { QueueName } from '../shared/store/queues/queues.ts'
-import { memoryRatio } from '../shared/store/redis/memory.ts'
+import { memoryRatio as readMemoryRatio } from '../shared/store/redis/memory.ts'
 import { connectRedis, type RedisClient, type RedisConfig } from '../shared/store/redis/redis.ts'
 import { troubleOf } from '../shared/store/redis/trouble.ts'
-import { PAUSED_BY } from '../shared/telemetry/metrics/labels.ts'
-import type { GaugeReadings, ReadGauges } from '../shared/telemetry/metrics/readings.ts'
+import type { Observe, Observed } from '../shared/telemetry/metrics/readings.ts'
 
 /**
  * Facts that all processes share, read from Redis when they are asked for: every producer tells the
@@ -21,8 +19,6 @@ import type { GaugeReadings, ReadGauges } from '../shared/telemetry/metrics/read
  */
 const PATIENCE = { freshMs: 2_000, withinMs: 2_000 }
 
-const DOWN: GaugeReadings = { redisUp: [{ labels: {}, value: 0 }] }
-
 interface SharedMetricsOptions {
   readonly redis: RedisConfig
   /** Orgs of the configuration. Others are known once a worker has worked for them. */
@@ -33,7 +29,7 @@ interface SharedMetricsOptions {
 }
 
 interface SharedMetrics {
-  readonly read: ReadGauges
+  readonly read: Observe
   close(): void
 }
 
@@ -48,22 +44,18 @@ export function openSharedMetrics({
     log.debug({ err: error }, 'Redis is in trouble.')
   })
   const read = cachedRead(() => readAll(redis, configured, log), patience)
-  return { read: async () => (await read()) ?? DOWN, close: () => redis.disconnect() }
+  return { read: async () => (await read()) ?? { redisUp: false }, close: () => redis.disconnect() }
 }
 
 async function readAll(
   redis: RedisClient,
   configured: readonly string[],
   log: Logger,
-): Promise<GaugeReadings> {
-  const [memory, workedFor] = await Promise.all([memoryRatio(redis), orgsWorkedFor(redis)])
+): Promise<Observed> {
+  const [memoryRatio, workedFor] = await Promise.all([readMemoryRatio(redis), orgsWorkedFor(redis)])
   const orgs = [...new Set([...configured, ...workedFor])]
   const facts = await Promise.all(orgs.map((org) => factsOf(redis, org, log)))
-  return {
-    redisUp: [{ labels: {}, value: 1 }],
-    redisMemory: [{ labels: {}, value: memory }],
-    ...toReading(facts.filter((one) => one !== null)),
-  }
+  return { redisUp: true, memoryRatio, orgs: facts.filter((one) => one !== null) }
 }
 
 /** Null where what the org has in Redis cannot be read; that hides no other. */
@@ -74,69 +66,5 @@ async function factsOf(redis: RedisClient, org: string, log: Logger): Promise<Or
     if (troubleOf(error) !== null) throw error
     log.warn({ err: error, org }, `The org cannot be told of in the metrics: ${messageOf(error)}`)
     return null
-  }
-}
-
-/** The facts of all orgs, as samples. */
-function toReading(facts: readonly OrgFacts[]): GaugeReadings {
-  return { ...ofRequests(facts), ...ofQueues(facts), ...ofOrgs(facts) }
-}
-
-function ofRequests(facts: readonly OrgFacts[]): GaugeReadings {
-  const standings = facts.flatMap(({ org, requests }) =>
-    [...requests].map(([status, standing]) => ({ labels: { org, status }, ...standing })),
-  )
-  return {
-    requests: standings.map(({ labels, count }) => ({ labels, value: count })),
-    oldestRequest: standings.map(({ labels, oldestSeconds }) => ({ labels, value: oldestSeconds })),
-  }
-}
-
-function ofQueues(facts: readonly OrgFacts[]): GaugeReadings {
-  const all = facts.flatMap(({ org, queues }) =>
-    [...queues].map(([queue, jobs]) => ({ labels: { org, queue }, jobs })),
-  )
-  return {
-    queueJobs: all.flatMap(({ labels, jobs: { waiting, active, delayed } }) =>
-      Object.entries({ waiting, active, delayed }).map(([state, value]) => ({
-        labels: { ...labels, state },
-        value,
-      })),
-    ),
-    oldestWaiting: all.map(({ labels, jobs }) => ({ labels, value: jobs.oldestSeconds })),
-    inFlight: all.flatMap(({ labels: { org, queue }, jobs: { active } }) => {
-      const lane = LANES[queue]
-      return lane === null ? [] : [{ labels: { org, lane }, value: active }]
-    }),
-  }
-}
-
-/** Of the queues of ingest jobs, by the name that the metrics have for each. */
-const LANES: Readonly<Record<QueueName, string | null>> = {
-  'ingest-jobs': 'bulk',
-  'ingest-jobs-urgent': 'urgent',
-  requests: null,
-  callbacks: null,
-}
-
-function ofOrgs(facts: readonly OrgFacts[]): GaugeReadings {
-  const limits = facts.flatMap(({ org, quota }) =>
-    [...quota].map(([limit, left]) => ({ labels: { org, limit }, ...left })),
-  )
-  return {
-    inFlightLimit: facts.flatMap(({ org, maxInFlight, urgentInFlight }) =>
-      Object.entries({ bulk: maxInFlight, urgent: urgentInFlight }).flatMap(([lane, value]) =>
-        value === null ? [] : [{ labels: { org, lane }, value }],
-      ),
-    ),
-    limit: limits.map(({ labels, max }) => ({ labels, value: max })),
-    limitRemaining: limits.map(({ labels, remaining }) => ({ labels, value: remaining })),
-    paused: facts.flatMap(({ org, pause: { operator, fault } }) =>
-      PAUSED_BY.map((reason) => {
-        const isPaused = reason === 'operator' ? operator !== null : fault?.reason === reason
-        return { labels: { org, reason }, value: isPaused ? 1 : 0 }
-      }),
-    ),
-    workers: facts.map(({ org, workers }) => ({ labels: { org }, value: workers })),
   }
 }

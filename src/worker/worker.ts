@@ -18,9 +18,8 @@ import {
 } from '../shared/store/redis/redis.ts'
 import { openServerClock } from '../shared/store/redis/server-clock.ts'
 import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
-import type { ReadGauges } from '../shared/telemetry/metrics/readings.ts'
+import type { Observe } from '../shared/telemetry/metrics/readings.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
-import { CALLBACK_RESULTS } from './callbacks/post.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'
 import {
   type OnlyRequest,
@@ -131,18 +130,16 @@ function expectAll({ orgs, objects }: Config, metrics: Metrics): void {
     orgs: [...orgs.keys()],
     objects: [...objects.keys()],
     failureCodes: FAILURE_CODES,
-    callbackResults: CALLBACK_RESULTS,
   })
 }
 
 /** Whether this worker can work with Redis; what Redis holds is the producers' to tell. */
-function redisReading(redis: RedisClient): ReadGauges {
+function redisReading(redis: RedisClient): Observe {
   const pinged = cachedRead(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
   return async () => {
     const isUp = redis.status === 'ready' && (await pinged()) !== null
     // A replica, or a server without a disk, answers and yet stops all work.
-    const isUsable = isUp && lateTrouble(redis) === null
-    return { redisUp: [{ labels: {}, value: isUsable ? 1 : 0 }] }
+    return { redisUp: isUp && lateTrouble(redis) === null }
   }
 }
 

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { COUNTED, READ } from '../../src/shared/telemetry/metrics/definitions.ts'
+import { createMetrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 
 /** What dashboards and rules may name: the published metrics, and those that come along. */
 
@@ -12,23 +12,23 @@ interface Known {
 /** Labels that Prometheus itself gives to what it scrapes. */
 const OF_TARGETS = ['job', 'instance']
 
-const OURS = [...Object.values(COUNTED), ...Object.values(READ)]
-const TOLD_BY_ALL = new Set(Object.values(READ).map(({ name }): string => name))
+const OURS = createMetrics({ version: '' }).defined
 
 /** Names of the published metrics. */
 export const PUBLISHED: readonly string[] = OURS.map(({ name }) => name)
 
 const KNOWN: ReadonlyMap<string, Known> = new Map([
-  ...OURS.flatMap((metric): readonly (readonly [string, Known])[] => {
-    const isShared = TOLD_BY_ALL.has(metric.name)
-    const labels = [...metric.labels, ...OF_TARGETS]
-    if (metric.type !== 'histogram') return [[metric.name, { labels, isShared }]]
-    return [
-      [`${metric.name}_bucket`, { labels: [...labels, 'le'], isShared }],
-      [`${metric.name}_sum`, { labels, isShared }],
-      [`${metric.name}_count`, { labels, isShared }],
-    ]
-  }),
+  ...OURS.flatMap(
+    ({ name, type, isRead: isShared, ...own }): readonly (readonly [string, Known])[] => {
+      const labels = [...Object.keys(own.labels), ...OF_TARGETS]
+      if (type !== 'histogram') return [[name, { labels, isShared }]]
+      return [
+        [`${name}_bucket`, { labels: [...labels, 'le'], isShared }],
+        [`${name}_sum`, { labels, isShared }],
+        [`${name}_count`, { labels, isShared }],
+      ]
+    },
+  ),
   ...defaultNames().map((name) => [name, { labels: OF_TARGETS, isShared: false }] as const),
   ['up', { labels: OF_TARGETS, isShared: false }],
   ['ALERTS', { labels: [...OF_TARGETS, 'alertname', 'alertstate'], isShared: false }],

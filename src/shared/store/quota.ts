@@ -9,7 +9,7 @@ import { runScript, script } from './ledger/script.ts'
  * whoever wants to know without asking there.
  */
 
-const QUOTA_LIMITS = ['DailyApiRequests', 'DailyBulkApiBatches'] as const
+export const QUOTA_LIMITS = ['DailyApiRequests', 'DailyBulkApiBatches'] as const
 export type QuotaLimit = (typeof QUOTA_LIMITS)[number]
 
 /** What was heard longer ago says nothing about now. */

@@ -21,9 +21,6 @@ export interface CallbackEvent {
   readonly receipt?: Receipt
 }
 
-/** The label of `expunge_callbacks_total`. */
-export const CALLBACK_RESULTS = ['delivered', 'refused-address', 'rejected', 'unavailable'] as const
-
 /** How a callback went. Only `unavailable` may go better another time. */
 export type Posted =
   | { readonly result: 'delivered'; readonly status: number }

@@ -9,7 +9,7 @@ import { type Plan, type Receipt, totalOf } from '../../shared/contract/receipt.
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { StopReason } from '../../shared/store/ledger/cancel.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
-import { ID_VERDICTS } from '../../shared/telemetry/metrics/labels.ts'
+import { ID_VERDICTS } from '../../shared/telemetry/metrics/events.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { cleanUp, takeBack, tryWriteReceipt } from './clean-up.ts'
 import { applied, type Ending, refused, toReceipt, unapplied } from './ending.ts'

@@ -5,7 +5,7 @@ import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/sa
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
 import type { PauseReason } from '../../shared/store/ledger/pause.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
-import type { RetryReason } from '../../shared/telemetry/metrics/labels.ts'
+import type { RetryReason } from '../../shared/telemetry/metrics/events.ts'
 import { ResultFormatError } from './result-csv.ts'
 
 /** What a failed step deserves. */

@@ -1,71 +1,165 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import {
-  COUNTED,
-  type CounterDefinition,
-  type GaugeDefinition,
-  type HistogramDefinition,
-  type MetricsRole,
-} from './definitions.ts'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Expected, Label } from './labels.ts'
 
-/** What counts: one instrument for each definition. */
-export type Instruments = ReturnType<typeof createInstruments>
+/** Which process has a metric on its page. */
+export type MetricsRole = 'worker' | 'producer'
 
-/** Gauges of the client that call themselves totals, which only counters are. */
-const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
+export type LabelWords = Readonly<Record<string, string | number>>
 
-/** A registry with what is known of every process. */
-export function createRegistry(): Registry {
-  const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
-  for (const name of MISNAMED) registry.removeSingleMetric(name)
-  return registry
+/** All that is said of a metric. `Words` follows from its labels: what each of them may be given. */
+export interface MetricDefinition<Words extends LabelWords = LabelWords> {
+  readonly name: string
+  readonly help: string
+  /** What it counts or measures, as docs/metrics.md names it. */
+  readonly unit: string
+  /** In the order of the page. */
+  readonly labels: { readonly [Name in keyof Words]: Label<Words[Name]> }
+  /** `worker` where absent. */
+  readonly by?: readonly MetricsRole[]
 }
 
-/**
- * @param role whose page it is; null where one process is both. What is not of this role can be
- *   counted all the same, and is on no page.
- */
-export function createInstruments(registry: Registry, role: MetricsRole | null) {
-  const registers = registersFor(registry, role)
-  const counter = <Label extends string>(definition: CounterDefinition<Label>) => {
-    const { name, help, labels } = definition
-    return new Counter({ name, help, labelNames: [...labels], registers: registers(definition) })
-  }
-  const gauge = <Label extends string>(definition: GaugeDefinition<Label>) => {
-    const { name, help, labels } = definition
-    return new Gauge({ name, help, labelNames: [...labels], registers: registers(definition) })
-  }
-  const histogram = <Label extends string>(definition: HistogramDefinition<Label>) => {
-    const { name, help, labels, buckets } = definition
-    const own = { buckets: [...buckets], registers: registers(definition) }
-    return new Histogram({ name, help, labelNames: [...labels], ...own })
-  }
-  return {
-    requestsEnded: counter(COUNTED.requestsEnded),
-    requestSeconds: histogram(COUNTED.requestSeconds),
-    idsRead: counter(COUNTED.idsRead),
-    records: counter(COUNTED.records),
-    failures: counter(COUNTED.failures),
-    ingestJobs: counter(COUNTED.ingestJobs),
-    stalled: gauge(COUNTED.stalled),
-    phaseSeconds: histogram(COUNTED.phaseSeconds),
-    uploadedBytes: counter(COUNTED.uploadedBytes),
-    retries: counter(COUNTED.retries),
-    calls: counter(COUNTED.calls),
-    callSeconds: histogram(COUNTED.callSeconds),
-    recovered: counter(COUNTED.recovered),
-    locksLost: counter(COUNTED.locksLost),
-    callbacks: counter(COUNTED.callbacks),
-    httpRequests: counter(COUNTED.httpRequests),
-    httpSeconds: histogram(COUNTED.httpSeconds),
-    buildInfo: gauge(COUNTED.buildInfo),
-  } satisfies Record<keyof typeof COUNTED, unknown>
+/** Records an event by its facts: a word for each label, and a number where it is not 1. */
+export type Recorder<Facts> = (facts: Facts) => void
+type Numbered<Words, Fact extends string> = Recorder<Words & Readonly<Record<Fact, number>>>
+
+/** `amount` is the fact that is added; 1 where absent. */
+type Adding<Words extends LabelWords, Fact extends string> = MetricDefinition<Words> & {
+  readonly amount?: Fact
 }
 
-/** Where an instrument of this definition is to be seen. */
-export function registersFor(
-  registry: Registry,
-  role: MetricsRole | null,
-): (definition: { readonly by: readonly MetricsRole[] }) => Registry[] {
-  return ({ by }) => (role === null || by.includes(role) ? [registry] : [])
+/** A metric that has its instrument. */
+export interface DefinedMetric extends MetricDefinition {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly by: readonly MetricsRole[]
+  /** It is looked up at each scrape, not counted. */
+  readonly isRead: boolean
+}
+
+export interface Sample<Words extends LabelWords = LabelWords> {
+  readonly labels: Words
+  readonly value: number
+}
+
+/** Makes an instrument of each definition, and gives back what records an event with it. */
+export class Instruments {
+  readonly defined: DefinedMetric[] = []
+  readonly #zeros: ((expected: Expected) => void)[] = []
+  readonly #registry: Registry
+  readonly #role: MetricsRole | null
+  readonly #objects: ReadonlySet<string>
+
+  /**
+   * @param role whose page it is; null where one process is both. What is not of this role can be
+   *   recorded all the same, and is on no page.
+   * @param objects names that may be shown; may grow
+   */
+  constructor(registry: Registry, role: MetricsRole | null, objects: ReadonlySet<string>) {
+    this.#registry = registry
+    this.#role = role
+    this.#objects = objects
+  }
+
+  counter<Words extends LabelWords, Fact extends string = never>(
+    definition: Adding<Words, Fact>,
+  ): Numbered<Words, Fact> {
+    return this.#adding(new Counter(this.#options('counter', definition)), definition)
+  }
+
+  gauge<Words extends LabelWords, Fact extends string = never>(
+    definition: Adding<Words, Fact>,
+  ): Numbered<Words, Fact> {
+    return this.#adding(new Gauge(this.#options('gauge', definition)), definition)
+  }
+
+  /** Of seconds. */
+  histogram<Words extends LabelWords>(
+    definition: MetricDefinition<Words> & { readonly buckets: readonly number[] },
+  ): Numbered<Words, 'seconds'> {
+    const buckets = [...definition.buckets]
+    const histogram = new Histogram({ ...this.#options('histogram', definition), buckets })
+    this.#zero(definition, (series) => histogram.zero(series))
+    // By the clocks of two machines, something may seem to have ended before it began.
+    return (facts) => histogram.observe(this.#shown(definition, facts), Math.max(0, facts.seconds))
+  }
+
+  /** A gauge whose samples are looked up at each scrape. */
+  reading<Words extends LabelWords>(
+    definition: MetricDefinition<Words>,
+    read: () => Promise<readonly Sample<Words>[]>,
+  ): void {
+    const gauge: Gauge = new Gauge({
+      ...this.#options('gauge', definition, true),
+      collect: async () => {
+        const samples = await read()
+        gauge.reset()
+        // A gauge without labels comes back as 0, which would be a value.
+        if (Object.keys(definition.labels).length === 0) gauge.remove()
+        for (const { labels, value } of samples) gauge.set(labels, value)
+      },
+    })
+  }
+
+  /** Gives every series that is to be expected its 0, so that rates see the first event of each. */
+  startAtZero(expected: Expected): void {
+    for (const zero of this.#zeros) zero(expected)
+  }
+
+  #options(type: DefinedMetric['type'], definition: MetricDefinition, isRead = false) {
+    const { name, help, labels, by = ['worker'] } = definition
+    this.defined.push({ ...definition, type, by, isRead })
+    const isOurs = this.#role === null || by.includes(this.#role)
+    return {
+      name,
+      help,
+      labelNames: Object.keys(labels),
+      registers: isOurs ? [this.#registry] : [],
+    }
+  }
+
+  #adding<Words extends LabelWords, Fact extends string>(
+    instrument: Counter | Gauge,
+    definition: Adding<Words, Fact>,
+  ): Numbered<Words, Fact> {
+    const { amount } = definition
+    this.#zero(definition, (series) => instrument.inc(series, 0))
+    return (facts) =>
+      instrument.inc(this.#shown(definition, facts), amount === undefined ? 1 : facts[amount])
+  }
+
+  #zero({ labels }: MetricDefinition, zero: (series: LabelWords) => void): void {
+    this.#zeros.push((expected) => {
+      for (const series of seriesOf(labels, expected)) zero(series)
+    })
+  }
+
+  #shown({ labels }: MetricDefinition, words: LabelWords): LabelWords {
+    const shown = Object.entries(labels).map(([name, label]) => [
+      name,
+      label.show(words[name] ?? '', this.#objects),
+    ])
+    return Object.fromEntries(shown)
+  }
+}
+
+/** Records an event with several metrics. */
+export function together<A, B>(first: Recorder<A>, second: Recorder<B>): Recorder<A & B> {
+  return (facts) => {
+    first(facts)
+    second(facts)
+  }
+}
+
+/** Every combination of the values that labels start with. */
+function seriesOf(labels: MetricDefinition['labels'], expected: Expected): readonly LabelWords[] {
+  return Object.entries(labels).reduce<readonly LabelWords[]>(
+    (all, [name, label]) =>
+      all.flatMap((series) =>
+        startsOf(label, expected).map((value) => ({ ...series, [name]: value })),
+      ),
+    [{}],
+  )
+}
+
+function startsOf({ values, expected: list }: Label, expected: Expected): readonly string[] {
+  return list === null ? values : [...expected[list], ...values]
 }

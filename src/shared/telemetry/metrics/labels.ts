@@ -1,77 +1,69 @@
-import type { Verdict } from '../../contract/receipt.ts'
-import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/job-info.ts'
-import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
+/** What a process may come to count, from its configuration and from the code's own tables. */
+export interface Expected {
+  readonly orgs: readonly string[]
+  readonly objects: readonly string[]
+  readonly failureCodes: readonly string[]
+}
 
-/**
- * The closed sets behind the labels, as far as nobody else has them. A value from outside that is in
- * none of them is counted under one word for all of its kind.
- */
+/** A label's values. `Word` is what the code passes; {@link show} makes it the value on the page. */
+export interface Label<Word extends string | number = string | number> {
+  /** Series with these values start at 0. All values, where the set is closed. */
+  readonly values: readonly string[]
+  /** What else starts at 0, before {@link values}. */
+  readonly expected: keyof Expected | null
+  readonly isClosed: boolean
+  /** @param objects the names that may be shown */
+  show(word: Word, objects: ReadonlySet<string>): string | number
+}
+
+/** A closed set: any other word is a compile error. */
+export function oneOf<const Word extends string>(...values: readonly Word[]): Label<Word> {
+  return { values, expected: null, isClosed: true, show: (word) => word }
+}
+
+/** A closed set of which the code has other words than the page. */
+export function spelled<Word extends string>(values: Readonly<Record<Word, string>>): Label<Word> {
+  return {
+    values: Object.values(values),
+    expected: null,
+    isClosed: true,
+    show: (word) => values[word],
+  }
+}
+
+/** A closed set for words from outside: what is not in it counts as `other`. */
+export function oneOfOr(other: string, values: readonly string[]): Label<string> {
+  return {
+    values: [...values, other],
+    expected: null,
+    isClosed: true,
+    show: (word) => (values.includes(word) ? word : other),
+  }
+}
+
+/** An open set: its series appear with their first event, those of `values` before. */
+export function open<Word extends string | number = string>(...values: string[]): Label<Word> {
+  return { values, expected: null, isClosed: false, show: (word) => word }
+}
+
+export const ORG: Label<string> = { ...open(), expected: 'orgs' }
 
 /** Objects that the configuration does not have; callers may write any word there. */
 export const OTHER_OBJECT = 'other'
 
-export const ID_VERDICTS = ['accepted', 'invalid', 'duplicate'] as const
-export type IdVerdict = (typeof ID_VERDICTS)[number]
-
-/** The four verdicts of a receipt, as metrics spell them. */
-export const OUTCOME_LABELS: Readonly<Record<Verdict, string>> = {
-  deleted: 'deleted',
-  alreadyGone: 'already_gone',
-  failed: 'failed',
-  unprocessed: 'unprocessed',
+export const OBJECT: Label<string> = {
+  ...open(),
+  expected: 'objects',
+  show: (word, objects) => (objects.has(word) ? word : OTHER_OBJECT),
 }
+
+/** For what also happens to objects that the configuration does not have. */
+export const OBJECT_OR_OTHER: Label<string> = { ...OBJECT, values: [OTHER_OBJECT] }
 
 /** Failure codes outside the table of those that are known. */
 export const OTHER_CODE = 'OTHER'
 
-/**
- * How ingest jobs end: in one of Salesforce's terminal states, `Vanished` where Salesforce does not
- * know it any more, `Abandoned` where we gave it up, `Other` for states that a later
- * version of the API brings.
- */
-export const INGEST_JOB_ENDS = [
-  ...INGEST_JOB_STATES.filter(isTerminalState),
-  'Vanished',
-  'Abandoned',
-  'Other',
-]
-
-export const INGEST_PHASES = ['upload', 'wait', 'collect'] as const
-export type IngestPhase = (typeof INGEST_PHASES)[number]
-
-/** Why a step is tried again. */
-const STEP_REASONS = [
-  'network',
-  'org-fault',
-  'not-found',
-  'job-state',
-  'already-uploaded',
-  'refused',
-  'too-large',
-  'unexpected',
-  'staging',
-  'internal',
-] as const
-/** Why rows go again, as chunks of the next attempt. */
-const ROW_REASONS = [
-  'row',
-  'lock',
-  'timeout',
-  'quota',
-  'other',
-  'missing',
-  'aborted',
-  'vanished',
-  'unreadable',
-] as const
-export const RETRY_REASONS = [...STEP_REASONS, ...ROW_REASONS] as const
-export type RetryReason = (typeof RETRY_REASONS)[number]
-
-/**
- * Calls that went wrong, for alerts to see their first one. All other statuses appear with it:
- * there are some hundred that a server may answer with.
- */
-export const TROUBLED_CALLS = ['401', '403', '429', '500', '503', 'network', 'timeout'] as const
-
-/** Why an org is paused. */
-export const PAUSED_BY = ['operator', ...PAUSE_REASONS] as const
+export const FAILURE_CODE: Label<string> = {
+  ...open(OTHER_CODE),
+  expected: 'failureCodes',
+}

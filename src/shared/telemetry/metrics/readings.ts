@@ -1,53 +1,183 @@
-import { Gauge, type Registry } from 'prom-client'
-import { type MetricsRole, READ } from './definitions.ts'
-import { registersFor } from './instruments.ts'
+import { LIVE_STATUSES } from '../../contract/receipt.ts'
+import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
+import type { OrgFacts } from '../../store/org-facts.ts'
+import { QUEUES, type QueueName } from '../../store/queues/queues.ts'
+import { QUOTA_LIMITS } from '../../store/quota.ts'
+import type { Instruments, LabelWords, MetricDefinition, Sample } from './instruments.ts'
+import { ORG, oneOf } from './labels.ts'
 
-/** Gauges that are looked up at each scrape, all of them from one reading. */
-
-type Readable = keyof typeof READ
-type LabelOf<Key extends Readable> = (typeof READ)[Key]['labels'][number]
-
-interface Sample<Label extends string = string> {
-  readonly labels: Readonly<Record<Label, string>>
-  readonly value: number
+/** What a process finds at a scrape. What cannot be read is absent, and then not on the page. */
+export interface Observed {
+  readonly redisUp: boolean
+  /** Share of maxmemory that is used. */
+  readonly memoryRatio?: number
+  readonly orgs?: readonly OrgFacts[]
 }
-
-/** What was read. A gauge that is absent has no series until it is read again. */
-export type GaugeReadings = { readonly [Key in Readable]?: readonly Sample<LabelOf<Key>>[] }
 
 /** Called for each gauge of a scrape, so it is to answer all of them at once. It never rejects. */
-export type ReadGauges = () => Promise<GaugeReadings>
+export type Observe = () => Promise<Observed>
 
-/** Nobody has connected to Redis yet. */
-const NOTHING: GaugeReadings = { redisUp: [{ labels: {}, value: 0 }] }
+const LANES = ['bulk', 'urgent'] as const
 
-/** @returns says where to look from now on */
-export function createReadings(
-  registry: Registry,
-  role: MetricsRole | null,
-): (read: ReadGauges) => void {
-  const registers = registersFor(registry, role)
-  let current: ReadGauges = async () => NOTHING
-  const observe = (key: Readable) => {
-    const { name, help, labels } = READ[key]
-    const gauge = new Gauge<string>({
-      name,
-      help,
-      labelNames: [...labels],
-      registers: registers(READ[key]),
-      collect: async () => {
-        const samples: readonly Sample[] = (await current())[key] ?? []
-        gauge.reset()
-        // A gauge without labels comes back as 0, which would be a value.
-        if (labels.length === 0) gauge.remove()
-        for (const sample of samples) gauge.set(sample.labels, sample.value)
-      },
-    })
-  }
-  for (const key of Object.keys(READ).filter(isReadable)) observe(key)
-  return (read) => {
-    current = read
-  }
+/** Of the queues of ingest jobs. */
+const LANE_OF: Readonly<Record<QueueName, (typeof LANES)[number] | null>> = {
+  'ingest-jobs': 'bulk',
+  'ingest-jobs-urgent': 'urgent',
+  requests: null,
+  callbacks: null,
 }
 
-const isReadable = (key: string): key is Readable => Object.hasOwn(READ, key)
+const JOB_STATES = ['waiting', 'active', 'delayed'] as const
+
+const PAUSED_BY = ['operator', ...PAUSE_REASONS] as const
+
+/** Every metric that is read at each scrape, defined once, with where its values come from. */
+export function defineReadings(define: Instruments, observe: Observe): void {
+  const ofOrgs = <Words extends LabelWords>(
+    definition: MetricDefinition<Words>,
+    samples: (facts: OrgFacts) => readonly Sample<Words>[],
+  ) =>
+    define.reading({ by: ['producer'], ...definition }, async () =>
+      ((await observe()).orgs ?? []).flatMap(samples),
+    )
+
+  ofOrgs(
+    {
+      name: 'expunge_requests',
+      help: 'Live requests.',
+      unit: 'requests',
+      labels: { org: ORG, status: oneOf(...LIVE_STATUSES) },
+    },
+    ({ org, requests }) =>
+      [...requests].map(([status, { count }]) => ({ labels: { org, status }, value: count })),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_oldest_request_seconds',
+      help: 'Since the oldest live request was submitted; 0 where there is none.',
+      unit: 'seconds',
+      labels: { org: ORG, status: oneOf(...LIVE_STATUSES) },
+    },
+    ({ org, requests }) =>
+      [...requests].map(([status, { oldestSeconds }]) => ({
+        labels: { org, status },
+        value: oldestSeconds,
+      })),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_ingest_jobs_in_flight',
+      help: 'Ingest jobs at work, over all workers.',
+      unit: 'ingest jobs',
+      labels: { org: ORG, lane: oneOf(...LANES) },
+    },
+    ({ org, queues }) =>
+      [...queues].flatMap(([queue, { active }]) => {
+        const lane = LANE_OF[queue]
+        return lane === null ? [] : [{ labels: { org, lane }, value: active }]
+      }),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_ingest_jobs_in_flight_limit',
+      help: 'Ingest jobs that may be at work at once, over all workers.',
+      unit: 'ingest jobs',
+      labels: { org: ORG, lane: oneOf(...LANES) },
+    },
+    ({ org, maxInFlight, urgentInFlight }) =>
+      LANES.flatMap((lane) => {
+        const value = lane === 'bulk' ? maxInFlight : urgentInFlight
+        return value === null ? [] : [{ labels: { org, lane }, value }]
+      }),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_salesforce_limit',
+      help: "The org's allowance of Salesforce in 24 hours.",
+      unit: 'calls, batches',
+      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+    },
+    ({ org, quota }) =>
+      [...quota].map(([limit, { max }]) => ({ labels: { org, limit }, value: max })),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_salesforce_limit_remaining',
+      help: 'What is left of it, as last heard by a worker.',
+      unit: 'calls, batches',
+      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+    },
+    ({ org, quota }) =>
+      [...quota].map(([limit, { remaining }]) => ({ labels: { org, limit }, value: remaining })),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_org_paused',
+      help: 'Whether the org is paused for this reason: 1 or 0.',
+      unit: '0 or 1',
+      labels: { org: ORG, reason: oneOf(...PAUSED_BY) },
+    },
+    ({ org, pause: { operator, fault } }) =>
+      PAUSED_BY.map((reason) => {
+        const isPaused = reason === 'operator' ? operator !== null : fault?.reason === reason
+        return { labels: { org, reason }, value: isPaused ? 1 : 0 }
+      }),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_queue_jobs',
+      help: 'Jobs in the queues, by state.',
+      unit: 'jobs',
+      labels: { org: ORG, queue: oneOf(...QUEUES), state: oneOf(...JOB_STATES) },
+    },
+    ({ org, queues }) =>
+      [...queues].flatMap(([queue, jobs]) =>
+        JOB_STATES.map((state) => ({ labels: { org, queue, state }, value: jobs[state] })),
+      ),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_queue_oldest_waiting_seconds',
+      help: 'Since the oldest waiting job was ordered; 0 where none waits.',
+      unit: 'seconds',
+      labels: { org: ORG, queue: oneOf(...QUEUES) },
+    },
+    ({ org, queues }) =>
+      [...queues].map(([queue, { oldestSeconds }]) => ({
+        labels: { org, queue },
+        value: oldestSeconds,
+      })),
+  )
+  ofOrgs(
+    {
+      name: 'expunge_workers',
+      help: 'Workers that gave a sign of life within the last seconds.',
+      unit: 'workers',
+      labels: { org: ORG },
+    },
+    ({ org, workers }) => [{ labels: { org }, value: workers }],
+  )
+  define.reading(
+    {
+      name: 'expunge_redis_up',
+      help: 'Whether Redis answers this process, and of a worker takes its writes: 1 or 0.',
+      unit: '0 or 1',
+      labels: {},
+      by: ['worker', 'producer'],
+    },
+    async () => [{ labels: {}, value: (await observe()).redisUp ? 1 : 0 }],
+  )
+  define.reading(
+    {
+      name: 'expunge_redis_memory_ratio',
+      help: 'Share of maxmemory that is used; 0 where there is no maxmemory.',
+      unit: 'ratio',
+      labels: {},
+      by: ['producer'],
+    },
+    async () => {
+      const { memoryRatio } = await observe()
+      return memoryRatio === undefined ? [] : [{ labels: {}, value: memoryRatio }]
+    },
+  )
+}

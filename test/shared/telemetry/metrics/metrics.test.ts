@@ -1,31 +1,34 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import type { MetricsRole } from '../../../../src/shared/telemetry/metrics/definitions.ts'
+import type { MetricsRole } from '../../../../src/shared/telemetry/metrics/instruments.ts'
 import { createMetrics, type Metrics } from '../../../../src/shared/telemetry/metrics/metrics.ts'
-import type { GaugeReadings } from '../../../../src/shared/telemetry/metrics/readings.ts'
+import type { Observed } from '../../../../src/shared/telemetry/metrics/readings.ts'
 
 const at = { org: 'default', object: 'Contact' }
 
-/** Everything that can be read, once. */
-const READING: Required<GaugeReadings> = {
-  requests: [{ labels: { org: 'default', status: 'queued' }, value: 3 }],
-  oldestRequest: [{ labels: { org: 'default', status: 'queued' }, value: 60 }],
-  inFlight: [{ labels: { org: 'default', lane: 'bulk' }, value: 2 }],
-  inFlightLimit: [{ labels: { org: 'default', lane: 'bulk' }, value: 10 }],
-  limit: [{ labels: { org: 'default', limit: 'DailyApiRequests' }, value: 15_000 }],
-  limitRemaining: [{ labels: { org: 'default', limit: 'DailyApiRequests' }, value: 14_000 }],
-  paused: [{ labels: { org: 'default', reason: 'operator' }, value: 1 }],
-  queueJobs: [{ labels: { org: 'default', queue: 'requests', state: 'waiting' }, value: 3 }],
-  oldestWaiting: [{ labels: { org: 'default', queue: 'requests' }, value: 60 }],
-  workers: [{ labels: { org: 'default' }, value: 2 }],
-  redisUp: [{ labels: {}, value: 1 }],
-  redisMemory: [{ labels: {}, value: 0.5 }],
+/** Everything that can be read. */
+const READING: Observed = {
+  redisUp: true,
+  memoryRatio: 0.5,
+  orgs: [
+    {
+      org: 'default',
+      requests: new Map([['queued', { count: 3, oldestSeconds: 60 }]]),
+      queues: new Map([['ingest-jobs', { waiting: 3, active: 2, delayed: 0, oldestSeconds: 60 }]]),
+      maxInFlight: 10,
+      urgentInFlight: 2,
+      pause: { operator: { abort: false, since: 0 }, fault: null },
+      quota: new Map([['DailyApiRequests', { max: 15_000, remaining: 14_000 }]]),
+      workers: 2,
+    },
+  ],
 }
 
 /** Everything once. */
 function exercised(role?: MetricsRole): Metrics {
   const metrics = createMetrics({ version: '1.2.3', ...(role === undefined ? {} : { role }) })
+  metrics.expect({ orgs: [at.org], objects: [at.object], failureCodes: [] })
   metrics.requestEnded({ ...at, status: 'completed', seconds: 3 })
   metrics.idsRead({ ...at, verdict: 'accepted', count: 10 })
   const outcome = { deleted: 5, alreadyGone: 2, failed: 2, unprocessed: 1 }
@@ -50,6 +53,9 @@ interface Shown {
   readonly labels: readonly string[]
 }
 
+const { defined } = createMetrics({ version: '' })
+const page = await readFile(new URL('../../../../docs/metrics.md', import.meta.url), 'utf8')
+
 /** What a page shows of our own metrics, by name: type and labels as they stand in the text. */
 async function shownBy({ registry }: Metrics): Promise<Readonly<Record<string, Shown>>> {
   const text = await registry.metrics()
@@ -67,8 +73,7 @@ async function shownBy({ registry }: Metrics): Promise<Readonly<Record<string, S
 }
 
 /** The table of docs/metrics.md: of each metric what it says, and which process has it. */
-async function documented(): Promise<Readonly<Record<string, Shown & { by: string }>>> {
-  const page = await readFile(new URL('../../../../docs/metrics.md', import.meta.url), 'utf8')
+function documented(): Readonly<Record<string, Shown & { by: string }>> {
   const rows = page.split('\n').filter((line) => line.startsWith('| `expunge_'))
   const cells = rows.map((row) => row.split('|').map((cell) => cell.trim()))
   return Object.fromEntries(
@@ -82,7 +87,7 @@ async function documented(): Promise<Readonly<Record<string, Shown & { by: strin
 describe('the contract', () => {
   for (const role of ['worker', 'producer'] as const) {
     test(`of a ${role} is what its page shows, no more and no less`, async () => {
-      const own = Object.entries(await documented())
+      const own = Object.entries(documented())
         .filter(([, { by }]) => by.split(', ').includes(role))
         .map(([name, { type, labels }]) => [name, { type, labels }] as const)
       assert.ok(own.length > 10)
@@ -91,14 +96,57 @@ describe('the contract', () => {
   }
 
   test('leaves no metric to nobody', async () => {
-    const all = Object.entries(await documented())
+    const all = Object.entries(documented())
     assert.deepEqual(
       Object.keys(await shownBy(exercised())).sort(),
       all.map(([name]) => name).sort(),
     )
     for (const [name, { by }] of all) assert.match(by, /^(worker|producer|worker, producer)$/, name)
   })
+
+  test('has a row of docs/metrics.md for each definition', () => {
+    for (const { name, type, labels, unit, by } of defined) {
+      const cells = [`\`${name}\``, type, Object.keys(labels).join(' '), unit, by.join(', '), '']
+      const row = `| ${cells.join(' | ')}`.replace('|  |', '| |')
+      assert.ok(page.includes(`\n${row}`), `docs/metrics.md lacks the row "${row}… |"`)
+    }
+  })
+
+  test('has every value of a closed set in a row of docs/metrics.md', () => {
+    const rows = page.split('\n').filter((line) => line.startsWith('| `'))
+    for (const { labels } of defined) {
+      for (const [label, { isClosed, values }] of Object.entries(labels)) {
+        const own = rows.filter((row) => row.startsWith(`| \`${label}\` `))
+        const isTold = own.some((row) => values.every((value) => row.includes(`\`${value}\``)))
+        const lacking = `docs/metrics.md lacks a row of ${label} with ${values.join(', ')}`
+        assert.ok(isTold || !isClosed, lacking)
+      }
+    }
+  })
 })
+
+/** Each of these words is in no closed set, so that recording it does not compile. */
+function wrongWords(metrics: Metrics): void {
+  // @ts-expect-error: no status
+  metrics.requestEnded({ ...at, status: 'levitating', seconds: 1 })
+  // @ts-expect-error: a live status
+  metrics.requestEnded({ ...at, status: 'queued', seconds: 1 })
+  // @ts-expect-error: no number of seconds
+  metrics.requestEnded({ ...at, status: 'failed' })
+  // @ts-expect-error: no verdict
+  metrics.idsRead({ ...at, verdict: 'unchecked', count: 1 })
+  // @ts-expect-error: no phase
+  metrics.phaseEnded({ ...at, phase: 'create', seconds: 1 })
+  // @ts-expect-error: no reason
+  metrics.retried({ ...at, reason: 'bored' })
+  // @ts-expect-error: no call
+  metrics.salesforceCall({ org: 'o', operation: 'read', status: '200', seconds: 1 })
+  // @ts-expect-error: no queue
+  metrics.lockLost({ org: 'o', queue: 'ingest' })
+  // @ts-expect-error: no result
+  metrics.calledBack({ org: 'o', result: 'ignored' })
+}
+void wrongWords
 
 describe('metrics', () => {
   test('count every verdict under its own label', async () => {
@@ -158,7 +206,6 @@ describe('metrics', () => {
       orgs: ['emea', 'apac'],
       objects: ['Contact', 'Account'],
       failureCodes: ['DELETE_FAILED'],
-      callbackResults: ['delivered'],
     }
     metrics.expect(expected)
     metrics.requestEnded({ org: 'emea', object: 'Account', status: 'failed', seconds: 1 })
@@ -203,7 +250,7 @@ describe('what is read at each scrape', () => {
         .filter((name) => name !== 'expunge_requests_total')
     const all = ['expunge_requests', 'expunge_workers', 'expunge_redis_up']
     assert.deepEqual(await names(), [...all, 'expunge_redis_memory_ratio'])
-    metrics.observe(async () => ({ redisUp: [{ labels: {}, value: 0 }] }))
+    metrics.observe(async () => ({ redisUp: false }))
     assert.deepEqual(await names(), ['expunge_redis_up'])
     metrics.observe(async () => READING)
     assert.equal((await names()).length, 4)

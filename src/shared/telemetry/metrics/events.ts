@@ -1,0 +1,243 @@
+import { type Outcome, TERMINAL_STATUSES, VERDICTS, type Verdict } from '../../contract/receipt.ts'
+import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/job-info.ts'
+import { OPERATIONS } from '../../salesforce/operation.ts'
+import { QUEUES } from '../../store/queues/queues.ts'
+import { type Instruments, type MetricsRole, type Recorder, together } from './instruments.ts'
+import {
+  FAILURE_CODE,
+  OBJECT,
+  OBJECT_OR_OTHER,
+  ORG,
+  oneOf,
+  oneOfOr,
+  open,
+  spelled,
+} from './labels.ts'
+
+/**
+ * Every metric that Expunge emits, each said once: its instrument, its zeros and the facts that its
+ * event takes follow from here, and a test holds docs/metrics.md to it. Names, types and labels are
+ * a published contract; labels come from closed sets or from the configuration, never from ids.
+ */
+
+/** Up to a minute in fine steps: settling small requests. Then up to days: backlogs. */
+const REQUEST_SECONDS = [
+  0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200,
+]
+const PHASE_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14_400, 43_200, 86_400]
+const CALL_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
+
+const PRODUCER: readonly MetricsRole[] = ['producer']
+const BOTH: readonly MetricsRole[] = ['worker', 'producer']
+
+/** What is found in the rows of a source. */
+export const ID_VERDICTS = ['accepted', 'invalid', 'duplicate'] as const
+
+/**
+ * How ingest jobs end: in one of Salesforce's terminal states, `Vanished` where Salesforce does not
+ * know it any more, `Abandoned` where we gave it up, `Other` for states that a later version of the
+ * API brings.
+ */
+const INGEST_JOB_ENDS = [...INGEST_JOB_STATES.filter(isTerminalState), 'Vanished', 'Abandoned']
+
+/** Why a step is tried again. */
+const STEP_REASONS = [
+  'network',
+  'org-fault',
+  'not-found',
+  'job-state',
+  'already-uploaded',
+  'refused',
+  'too-large',
+  'unexpected',
+  'staging',
+  'internal',
+] as const
+/** Why rows go again, as chunks of the next attempt. */
+const ROW_REASONS = [
+  'row',
+  'lock',
+  'timeout',
+  'quota',
+  'other',
+  'missing',
+  'aborted',
+  'vanished',
+  'unreadable',
+] as const
+const RETRY_REASONS = [...STEP_REASONS, ...ROW_REASONS] as const
+export type RetryReason = (typeof RETRY_REASONS)[number]
+
+/**
+ * Calls that went wrong, for alerts to see their first one. All other statuses appear with it:
+ * there are some hundred that a server may answer with.
+ */
+const TROUBLED_CALLS = ['401', '403', '429', '500', '503', 'network', 'timeout']
+
+/** What each process counts for itself: a method for each event. */
+export function defineEvents(define: Instruments) {
+  return {
+    requestEnded: together(
+      define.counter({
+        name: 'expunge_requests_total',
+        help: 'Requests that reached a terminal status.',
+        unit: 'requests',
+        labels: { org: ORG, object: OBJECT_OR_OTHER, status: oneOf(...TERMINAL_STATUSES) },
+      }),
+      define.histogram({
+        name: 'expunge_request_duration_seconds',
+        help: 'From submission to the terminal status.',
+        unit: 'seconds',
+        labels: { org: ORG, object: OBJECT },
+        buckets: REQUEST_SECONDS,
+      }),
+    ),
+    idsRead: define.counter({
+      name: 'expunge_ids_read_total',
+      help: 'Rows of the sources of recorded plans, by verdict.',
+      unit: 'rows',
+      labels: { org: ORG, object: OBJECT, verdict: oneOf(...ID_VERDICTS) },
+      amount: 'count',
+    }),
+    chunkEnded: forEachVerdict(
+      define.counter({
+        name: 'expunge_records_total',
+        help: 'Accepted ids by outcome.',
+        unit: 'ids',
+        labels: {
+          org: ORG,
+          object: OBJECT,
+          outcome: spelled({
+            deleted: 'deleted',
+            alreadyGone: 'already_gone',
+            failed: 'failed',
+            unprocessed: 'unprocessed',
+          }),
+        },
+        amount: 'count',
+      }),
+      define.counter({
+        name: 'expunge_record_failures_total',
+        help: 'Failed ids by code.',
+        unit: 'ids',
+        labels: { org: ORG, object: OBJECT, code: FAILURE_CODE },
+        amount: 'count',
+      }),
+    ),
+    /** `state` is Salesforce's word, or one of ours. */
+    ingestJobEnded: define.counter({
+      name: 'expunge_ingest_jobs_total',
+      help: 'Ingest jobs by the state they ended in.',
+      unit: 'ingest jobs',
+      labels: { org: ORG, object: OBJECT, state: oneOfOr('Other', INGEST_JOB_ENDS) },
+    }),
+    stalled: define.gauge({
+      name: 'expunge_ingest_jobs_stalled',
+      help: 'Ingest jobs of this worker that made no progress in Salesforce for long.',
+      unit: 'ingest jobs',
+      labels: { org: ORG },
+      amount: 'change',
+    }),
+    phaseEnded: define.histogram({
+      name: 'expunge_ingest_phase_duration_seconds',
+      help: 'How long an ingest job spent in a phase.',
+      unit: 'seconds',
+      labels: { org: ORG, object: OBJECT, phase: oneOf('upload', 'wait', 'collect') },
+      buckets: PHASE_SECONDS,
+    }),
+    uploaded: define.counter({
+      name: 'expunge_uploaded_bytes_total',
+      help: 'CSV bytes uploaded.',
+      unit: 'bytes',
+      labels: { org: ORG, object: OBJECT },
+      amount: 'bytes',
+    }),
+    retried: define.counter({
+      name: 'expunge_retries_total',
+      help: 'Steps and rows tried again.',
+      unit: 'tries',
+      labels: { org: ORG, object: OBJECT, reason: oneOf(...RETRY_REASONS) },
+    }),
+    salesforceCall: together(
+      define.counter({
+        name: 'expunge_salesforce_requests_total',
+        help: 'Calls to Salesforce.',
+        unit: 'calls',
+        labels: { org: ORG, operation: oneOf(...OPERATIONS), status: open(...TROUBLED_CALLS) },
+      }),
+      define.histogram({
+        name: 'expunge_salesforce_request_duration_seconds',
+        help: 'Calls to Salesforce, until the head of the answer.',
+        unit: 'seconds',
+        labels: { org: ORG, operation: oneOf(...OPERATIONS) },
+        buckets: CALL_SECONDS,
+      }),
+    ),
+    jobRecovered: define.counter({
+      name: 'expunge_jobs_recovered_total',
+      help: 'Jobs taken back from a worker that no longer kept their lock.',
+      unit: 'jobs',
+      labels: { org: ORG, queue: oneOf(...QUEUES) },
+    }),
+    lockLost: define.counter({
+      name: 'expunge_locks_lost_total',
+      help: 'Jobs whose lock this worker could not keep.',
+      unit: 'jobs',
+      labels: { org: ORG, queue: oneOf(...QUEUES) },
+    }),
+    calledBack: define.counter({
+      name: 'expunge_callbacks_total',
+      help: 'Callbacks sent, by how they went.',
+      unit: 'tries',
+      labels: {
+        org: ORG,
+        result: oneOf('delivered', 'refused-address', 'rejected', 'unavailable'),
+      },
+    }),
+    /** `route` is the pattern that matched, never the path: that has ids in it. */
+    httpAnswered: together(
+      define.counter({
+        name: 'expunge_http_requests_total',
+        help: 'Answers of the HTTP API.',
+        unit: 'calls',
+        labels: { route: open(), method: open(), status: open<number>() },
+        by: PRODUCER,
+      }),
+      define.histogram({
+        name: 'expunge_http_request_duration_seconds',
+        help: 'From the header of a request to the last byte of its answer.',
+        unit: 'seconds',
+        labels: { route: open(), method: open(), status: open<number>() },
+        by: PRODUCER,
+        buckets: CALL_SECONDS,
+      }),
+    ),
+    started: define.gauge({
+      name: 'expunge_build_info',
+      help: 'Always 1; the version is its label.',
+      unit: '1',
+      labels: { version: open() },
+      by: BOTH,
+    }),
+  }
+}
+
+interface At {
+  readonly org: string
+  readonly object: string
+}
+
+/** A chunk's facts are counts by verdict and by code: each is recorded on its own. */
+function forEachVerdict(
+  records: Recorder<At & { readonly outcome: Verdict; readonly count: number }>,
+  failures: Recorder<At & { readonly code: string; readonly count: number }>,
+): Recorder<
+  At & { readonly outcome: Outcome; readonly failures: Readonly<Record<string, number>> }
+> {
+  return ({ org, object, outcome, failures: codes }) => {
+    for (const verdict of VERDICTS) {
+      records({ org, object, outcome: verdict, count: outcome[verdict] })
+    }
+    for (const [code, count] of Object.entries(codes)) failures({ org, object, code, count })
+  }
+}
