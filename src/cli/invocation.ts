@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { codeOf, ExpungeError, messageOf } from '../shared/base/errors.ts'
-import { GoneError } from '../shared/store/intake/gone.ts'
+import { GoneError } from '../shared/store/intake/taken.ts'
 import { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
 import { EXIT, InterruptedError, LostError } from './cli.ts'

@@ -4,8 +4,7 @@ import { isTerminal, type Receipt, type Status } from '../shared/contract/receip
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
 import type { Signature } from '../shared/contract/signed-act.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
-import { orderDue } from '../shared/store/order-due.ts'
-import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
+import { type OrgStore, openOrgStore, orderDue } from '../shared/store/org-store.ts'
 import { assertUsable, connectRedis, type RedisConfig } from '../shared/store/redis/redis.ts'
 import { type Replicated, replicatedTo } from '../shared/store/redis/replicated.ts'
 import { openServerClock, type ServerClock } from '../shared/store/redis/server-clock.ts'
@@ -18,8 +17,8 @@ export { BudgetExceededError, type CallerLimits } from '../shared/contract/calle
 export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/contract/receipt.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/contract/request.ts'
 export type { SignedAct } from '../shared/contract/signed-act.ts'
-export { GoneError } from '../shared/store/intake/gone.ts'
-export { type Caller, ConflictError } from '../shared/store/intake/submit.ts'
+export type { Caller } from '../shared/store/intake/submit.ts'
+export { ConflictError, GoneError } from '../shared/store/intake/taken.ts'
 export { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
 export {
   type RedisConfig,

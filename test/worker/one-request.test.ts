@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { orderDue } from '../../src/shared/store/order-due.ts'
+import { orderDue } from '../../src/shared/store/org-store.ts'
 import { isRunAtWork } from '../../src/shared/store/presence.ts'
 import { takeJobs } from '../../src/worker/org/one-request/take-jobs.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'

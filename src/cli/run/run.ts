@@ -7,7 +7,7 @@ import {
   IdentityError,
   untieResultsStore,
 } from '../../shared/store/identity.ts'
-import { pinContent } from '../../shared/store/intake/pin-content.ts'
+import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { type RunningWorker, startWorker } from '../../worker/worker.ts'

@@ -1,7 +1,7 @@
 import type { Producer } from '../../producer/producer.ts'
 import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { pinContent } from '../../shared/store/intake/pin-content.ts'
+import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
 import { patience } from '../follow.ts'
 import { asSubmittedBefore, readInput, toRequest, uploadOf } from '../input.ts'

@@ -1,4 +1,4 @@
-import { queueTelemetry } from '../../shared/store/queue-telemetry.ts'
+import { queueTelemetry } from '../../shared/store/queues/queues.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import { EveryJobWorker } from './every-job.ts'
 import { JobRefusedError } from './job-refused.ts'

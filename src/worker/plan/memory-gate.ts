@@ -1,7 +1,12 @@
 import type { Context } from '../../shared/base/context.ts'
 import { ExpungeError, RefusedError } from '../../shared/base/errors.ts'
+import {
+  isFuller,
+  type Memory,
+  PLANNING_SHARE,
+  showMemory,
+} from '../../shared/store/redis/memory.ts'
 import { inspectRedis, type RedisClient } from '../../shared/store/redis/redis.ts'
-import { isFuller, type Memory, PLANNING_SHARE, showMemory } from '../../shared/store/room.ts'
 
 const LOOK_AGAIN_MS = 1000
 /** Looks, or up to twice as many, of a plan that holds staged ids itself: not all give way at once. */

@@ -1,7 +1,7 @@
 import { SourceError } from '../../shared/base/errors.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { ReadEvents } from '../../shared/contract/source-file.ts'
-import type { SourcePin } from '../../shared/store/ledger/pin-source.ts'
+import type { SourcePin } from '../../shared/store/ledger/planning.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { fileSource, otherContent } from './file.ts'

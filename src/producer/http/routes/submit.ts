@@ -7,8 +7,8 @@ import {
   requestJsonSchema,
 } from '../../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
-import { pinContent } from '../../../shared/store/intake/pin-content.ts'
-import { ConflictError } from '../../../shared/store/intake/submit.ts'
+import { pinContent } from '../../../shared/store/intake/stage-source.ts'
+import { ConflictError } from '../../../shared/store/intake/taken.ts'
 import { explained } from '../../../shared/store/redis/trouble.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { type Json, ref, withNamedSources } from '../openapi/components.ts'

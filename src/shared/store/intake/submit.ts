@@ -1,37 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { ExpungeError, messageOf } from '../../base/errors.ts'
+import { messageOf } from '../../base/errors.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import { bodyHash, type DeletionRequest, lotBeside, toStored } from '../../contract/request.ts'
 import type { RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
-import { differences } from './differences.ts'
 import type { Acceptance, Submission } from './enter.ts'
-import { GoneError } from './gone.ts'
 import { dropQuietly, stageSource } from './stage-source.ts'
-
-/** The id is taken by a request of other content. */
-export class ConflictError extends ExpungeError {
-  readonly code = 'ID_TAKEN'
-  /** Names of the fields that differ, and the content of the source by its digests: never a value. */
-  readonly differences: readonly string[]
-  /** What decides who may read the request that has the id. */
-  readonly known: Pick<DeletionRequest, 'org' | 'object' | 'operation'> &
-    Pick<RequestRecord, 'submittedBy'>
-
-  constructor(org: string, known: RequestRecord, differing: readonly string[]) {
-    const { id, object, operation } = known.request
-    const submitted = new Date(known.submittedAt).toISOString()
-    const what = differing.length === 0 ? '' : `: ${differing.join(', ')}`
-    super(
-      `Request ${id} exists in org ${org} with other content${what} (${object}, ${known.status}, ` +
-        `submitted ${submitted}). Nothing was changed. Use another id, or none.`,
-    )
-    this.differences = differing
-    this.known = { org, object, operation, submittedBy: known.submittedBy }
-  }
-}
+import { ConflictError, differences, GoneError } from './taken.ts'
 
 interface Submitted {
   readonly record: RequestRecord

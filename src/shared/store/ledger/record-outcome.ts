@@ -1,7 +1,7 @@
-import type { JobLock } from './begin-planning.ts'
 import { JUDGE, RATIO, SUSPECT } from './brake.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
+import type { JobLock } from './planning.ts'
 import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
@@ -132,4 +132,26 @@ function chunkArgs({ ref, outcome, again = [] }: ChunkResult): (string | number)
     ...[chunkField(ref), JSON.stringify(outcome), bad, bad + deleted + alreadyGone, again.length],
     ...again.flatMap((next) => [...next.chunks.map(chunkField), next.order, JSON.stringify(next)]),
   ]
+}
+
+const NUMBER_CHUNKS = script(
+  'number-chunks',
+  { keys: ['request'], args: ['count'] },
+  `
+if redis.call('HEXISTS', request, 'request') == 0 then return false end
+return redis.call('HINCRBY', request, 'nextChunk', count) - count
+`,
+)
+
+/**
+ * Sets numbers aside for chunks that carry rows again. Returns the first of them; numbers that a
+ * crash leaves unused are never given again. Null where the request is gone.
+ */
+export async function numberChunks(
+  ledger: LedgerConnection,
+  keys: OrgKeys,
+  { id, count }: { id: string; count: number },
+): Promise<number | null> {
+  const first = await runScript(ledger, NUMBER_CHUNKS, { request: keys.request(id), count })
+  return first === null ? null : Number(first)
 }

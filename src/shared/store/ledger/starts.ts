@@ -1,6 +1,6 @@
-import type { JobLock } from './begin-planning.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
+import type { JobLock } from './planning.ts'
 import { runScript, script } from './script.ts'
 
 /**

@@ -1,11 +1,10 @@
-import { type JobsOptions, Queue } from 'bullmq'
+import { type JobsOptions, Queue, type Telemetry } from 'bullmq'
 import { z } from 'zod'
 import { effect } from '../../base/trace.ts'
 import { STATUSES } from '../../contract/receipt.ts'
 import type { Priority } from '../../contract/request.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import type { StatusChange } from '../ledger/outbox.ts'
-import { queueTelemetry } from '../queue-telemetry.ts'
 import type { RedisClient } from '../redis/redis.ts'
 
 /**
@@ -69,27 +68,18 @@ const newerOrderSchema = z.looseObject({
 })
 
 /**
- * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
- * jobs leave Redis when they end, so what was ordered before can be ordered again.
+ * What BullMQ's queues and workers of this process are given, so that a job goes on in the trace of
+ * whoever ordered it. One for the process, as the channels are: the library's surface need not know.
  */
-export interface WorkOrders {
-  plan(id: string, priority: Priority): Promise<void>
-  /** @param delayMs before it may begin, so that what was locked has time to be free again */
-  ingest(order: string, priority: Priority, delayMs?: number): Promise<void>
-  settle(id: string): Promise<void>
-  /** Takes an order back that no worker has; one that a worker has stays with it. */
-  withdraw(order: string, priority: Priority): Promise<void>
-  /**
-   * Settles a request that is to end before its time. Under a name of its own: while this one ends
-   * what was not sent, the last ingest job at work may order `settle`, which must not be dropped.
-   */
-  stop(id: string): Promise<void>
-  /** The same once so much time has passed: a deadline. */
-  stopAfter(id: string, ms: number): Promise<void>
-  /** Takes that back once the request is over. */
-  forgetStop(id: string): Promise<void>
-  /** Tells the caller of a change; a request has each status once. */
-  callback(change: Pick<StatusChange, 'id' | 'status' | 'at'>): Promise<void>
+let current: Telemetry | undefined
+
+export function setQueueTelemetry(telemetry: Telemetry | undefined): void {
+  current = telemetry
+}
+
+/** As an option of a queue or worker; none where nothing is traced. */
+export function queueTelemetry(): { readonly telemetry?: Telemetry } {
+  return current === undefined ? {} : { telemetry: current }
 }
 
 export type Queues = Readonly<Record<QueueName, Queue>> & { close(): Promise<void> }
@@ -123,7 +113,13 @@ export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent'
   return priority === 'high' ? 'ingest-jobs-urgent' : 'ingest-jobs'
 }
 
-export function workOrders(queues: Queues): WorkOrders {
+/**
+ * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
+ * jobs leave Redis when they end, so what was ordered before can be ordered again.
+ */
+export type WorkOrders = ReturnType<typeof workOrders>
+
+export function workOrders(queues: Queues) {
   const v = JOB_VERSION
   const settle = (jobId: string, id: string, delay = 0) =>
     effect('order:settle', async () => {
@@ -131,29 +127,38 @@ export function workOrders(queues: Queues): WorkOrders {
       await queues.requests.add('settle', data, { ...jobOptions(jobId, SETTLE_PRIORITY), delay })
     })
   return {
-    plan: (id, priority) =>
+    plan: (id: string, priority: Priority): Promise<void> =>
       effect('order:plan', async () => {
         const { name, data, options } = planJob(id, priority)
         await queues.requests.add(name, data, options)
       }),
-    ingest: (order, priority, delay = 0) =>
+    /** @param delay before it may begin, in milliseconds, so that what was locked has time to be free again */
+    ingest: (order: string, priority: Priority, delay = 0): Promise<void> =>
       effect('order:ingest', async () => {
         const data: IngestJobOrder = { v, order }
         const options = { ...jobOptions(order, BULLMQ_PRIORITY[priority]), delay }
         await queues[laneOf(priority)].add('ingest', data, options)
       }),
-    settle: (id) => settle(`s-${id.toLowerCase()}`, id),
-    withdraw: (order, priority) =>
+    settle: (id: string): Promise<void> => settle(`s-${id.toLowerCase()}`, id),
+    /** Takes an order back that no worker has; one that a worker has stays with it. */
+    withdraw: (order: string, priority: Priority): Promise<void> =>
       effect('order:withdraw', async () => {
         await queues[laneOf(priority)].remove(order)
       }),
-    stop: (id) => settle(`c-${id.toLowerCase()}`, id),
-    stopAfter: (id, ms) => settle(`d-${id.toLowerCase()}`, id, ms),
-    forgetStop: (id) =>
+    /**
+     * Settles a request that is to end before its time. Under a name of its own: while this one ends
+     * what was not sent, the last ingest job at work may order `settle`, which must not be dropped.
+     */
+    stop: (id: string): Promise<void> => settle(`c-${id.toLowerCase()}`, id),
+    /** The same once so much time has passed: a deadline. */
+    stopAfter: (id: string, ms: number): Promise<void> => settle(`d-${id.toLowerCase()}`, id, ms),
+    /** Takes that back once the request is over. */
+    forgetStop: (id: string): Promise<void> =>
       effect('order:forget-stop', async () => {
         await queues.requests.remove(`d-${id.toLowerCase()}`)
       }),
-    callback: ({ id, status, at }) =>
+    /** Tells the caller of a change; a request has each status once. */
+    callback: ({ id, status, at }: Pick<StatusChange, 'id' | 'status' | 'at'>): Promise<void> =>
       effect('order:callback', async () => {
         const data: CallbackJob = { v, id, status, at }
         const jobId = `k-${id.toLowerCase()}-${status}`

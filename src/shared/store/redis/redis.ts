@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis'
 import { backoff } from '../../base/backoff.ts'
 import { redisUrlProblem } from '../../base/redis-url.ts'
-import { COMMAND_MS, FailFastCluster } from './fail-fast-cluster.ts'
-import { PatientCluster, PatientRedis } from './patient.ts'
+import { COMMAND_MS, FailFastCluster } from './cluster.ts'
 import { loginOf, type RedisPlace, type RedisTls, tlsOptions } from './place.ts'
+import { ResendingCluster, ResendingRedis } from './resending.ts'
 import { StrictRedis } from './strict.ts'
 import { detailOf, isVague, type RedisTrouble, RedisUnavailableError } from './trouble.ts'
 import { RedisUnusableError } from './usable.ts'
@@ -53,7 +53,7 @@ export function connectRedis(
 
 /** What this connection was refused within the last seconds; null where all is well, or it is away. */
 export function lateTrouble(redis: RedisClient): RedisTrouble | null {
-  return redis instanceof PatientRedis || redis instanceof PatientCluster ? redis.trouble : null
+  return redis instanceof ResendingRedis || redis instanceof ResendingCluster ? redis.trouble : null
 }
 
 /**
@@ -99,13 +99,13 @@ function open(config: RedisConfig, patience: OnOutage): RedisClient {
   const isPatient = patience === 'wait'
   const server = (own: RedisOptions) => {
     const all = { ...shared, ...own, replyMapping: 'legacy' as const }
-    return isPatient ? new PatientRedis(all) : new StrictRedis(all)
+    return isPatient ? new ResendingRedis(all) : new StrictRedis(all)
   }
   switch (config.kind) {
     case 'url':
       assertUrl(config.url)
       return isPatient
-        ? new PatientRedis(config.url, { ...shared, ...tlsOf(config.tls) })
+        ? new ResendingRedis(config.url, { ...shared, ...tlsOf(config.tls) })
         : new StrictRedis(config.url, { ...shared, ...tlsOf(config.tls) })
     case 'socket':
       return server({ path: config.path })
@@ -131,7 +131,9 @@ function open(config: RedisConfig, patience: OnOutage): RedisClient {
         // Node looks names up itself, for each connection; certificates are for names.
         dnsLookup: (address, found) => found(null, address),
       }
-      return isPatient ? new PatientCluster([...nodes], own) : new FailFastCluster([...nodes], own)
+      return isPatient
+        ? new ResendingCluster([...nodes], own)
+        : new FailFastCluster([...nodes], own)
     }
     default:
       throw new TypeError(`Unknown Redis configuration ${JSON.stringify(config satisfies never)}`)

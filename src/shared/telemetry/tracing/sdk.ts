@@ -20,7 +20,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { endsWithin } from '../../base/race.ts'
 import type { TracingConfig } from '../../config/config.ts'
-import { setQueueTelemetry } from '../../store/queue-telemetry.ts'
+import { setQueueTelemetry } from '../../store/queues/queues.ts'
 import { AsyncContext } from './context.ts'
 import { traceEffects } from './effects.ts'
 import { traceCalls } from './http.ts'

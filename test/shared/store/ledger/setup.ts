@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { Plan, Receipt } from '../../../../src/shared/contract/receipt.ts'
 import { bodyHash, parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
 import { acceptor } from '../../../../src/shared/store/intake/enter.ts'
-import type { JobLock } from '../../../../src/shared/store/ledger/begin-planning.ts'
 import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
 import { type OrgKeys, orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import { createLedger, type Ledger } from '../../../../src/shared/store/ledger/ledger.ts'
+import type { JobLock } from '../../../../src/shared/store/ledger/planning.ts'
 import type {
   ChunkOutcome,
   ChunkRef,

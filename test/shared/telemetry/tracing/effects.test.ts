@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { effect } from '../../../../src/shared/base/trace.ts'
-import { queueTelemetry } from '../../../../src/shared/store/queue-telemetry.ts'
+import { queueTelemetry } from '../../../../src/shared/store/queues/queues.ts'
 import { traced, within } from '../../../helpers/traced.ts'
 
 test('effects are spans below their work; those that repeat only where they fail', async (t) => {

@@ -1,6 +1,30 @@
-import type { Cluster, ClusterNode, ClusterOptions, Command } from 'ioredis'
-import { BaseCluster } from './base-cluster.ts'
+import { Cluster, type ClusterNode, type ClusterOptions, type Command } from 'ioredis'
 import { detailOf, RedisUnavailableError, troubleOf } from './trouble.ts'
+
+/** A cluster whose duplicates, on which BullMQ blocks, are of its own class. */
+export abstract class BaseCluster extends Cluster {
+  readonly #startNodes: ClusterNode[]
+
+  static {
+    // The types of ioredis tie what a duplicate is to its options, so no subclass can say it as a method.
+    Object.defineProperty(BaseCluster.prototype, 'duplicate', {
+      value(this: BaseCluster, nodes: ClusterNode[] = [], override: ClusterOptions = {}) {
+        const redisOptions = { ...this.options.redisOptions, ...override.redisOptions }
+        const kind = Object.getPrototypeOf(this).constructor
+        return new kind(nodes.length > 0 ? nodes : this.#startNodes, {
+          ...this.options,
+          ...override,
+          redisOptions,
+        })
+      },
+    })
+  }
+
+  constructor(nodes: ClusterNode[], { redisOptions, ...options }: ClusterOptions) {
+    super(nodes, { ...options, redisOptions: { ...redisOptions, replyMapping: 'legacy' } })
+    this.#startNodes = nodes
+  }
+}
 
 /** For one command of a caller who cannot wait, wherever it waits. */
 export const COMMAND_MS = 5_000

@@ -1,6 +1,6 @@
 import { Command, type Redis } from 'ioredis'
 import { messageOf } from '../../base/errors.ts'
-import { BaseCluster } from './base-cluster.ts'
+import { BaseCluster } from './cluster.ts'
 import { StrictRedis } from './strict.ts'
 import { isLasting, type RedisTrouble, RedisUnavailableError, troubleOf } from './trouble.ts'
 
@@ -18,7 +18,7 @@ const QUIET_MS = 5 * AGAIN_AFTER_MS
 type Item = Parameters<Redis['handleReconnection']>[1]
 
 /** One server that is waited for: directly, by Sentinel or by a Unix socket. */
-export class PatientRedis extends StrictRedis {
+export class ResendingRedis extends StrictRedis {
   readonly #refusals = new Refusals()
   #renewedAt = 0
 
@@ -59,7 +59,7 @@ export class PatientRedis extends StrictRedis {
 }
 
 /** The same for a cluster, whose nodes are connections of its own making. */
-export class PatientCluster extends BaseCluster {
+export class ResendingCluster extends BaseCluster {
   readonly #refusals = new Refusals()
 
   /** What a node refused lately, null where all take writes. */

@@ -1,0 +1,128 @@
+import { ExpungeError } from '../../base/errors.ts'
+import type { TerminalStatus } from '../../contract/receipt.ts'
+import type { DeletionRequest, Staged, StoredRequest } from '../../contract/request.ts'
+import type { SourceContent } from '../../contract/source-file.ts'
+import type { RequestRecord } from '../ledger/record.ts'
+import type { Tombstone } from '../ledger/tombstone.ts'
+import type { Submission } from './enter.ts'
+
+/** Why an id that is taken cannot be used: by another request, or by one that has ended long ago. */
+
+/** The id is taken by a request of other content. */
+export class ConflictError extends ExpungeError {
+  readonly code = 'ID_TAKEN'
+  /** Names of the fields that differ, and the content of the source by its digests: never a value. */
+  readonly differences: readonly string[]
+  /** What decides who may read the request that has the id. */
+  readonly known: Pick<DeletionRequest, 'org' | 'object' | 'operation'> &
+    Pick<RequestRecord, 'submittedBy'>
+
+  constructor(org: string, known: RequestRecord, differing: readonly string[]) {
+    const { id, object, operation } = known.request
+    const submitted = new Date(known.submittedAt).toISOString()
+    const what = differing.length === 0 ? '' : `: ${differing.join(', ')}`
+    super(
+      `Request ${id} exists in org ${org} with other content${what} (${object}, ${known.status}, ` +
+        `submitted ${submitted}). Nothing was changed. Use another id, or none.`,
+    )
+    this.differences = differing
+    this.known = { org, object, operation, submittedBy: known.submittedBy }
+  }
+}
+
+/** The id was a request's whose record has expired: it is not run a second time. */
+export class GoneError extends ExpungeError {
+  readonly code = 'ID_GONE'
+  readonly status: TerminalStatus
+  /** RFC 3339. */
+  readonly finishedAt: string
+  /** Whether it had the same content as the request that came now; null where that is not known. */
+  readonly sameContent: boolean | null
+
+  constructor(org: string, submission: Submission, tombstone: Tombstone) {
+    const { status } = tombstone
+    const finishedAt = new Date(tombstone.finishedAt).toISOString()
+    const sameContent = isSame(submission, tombstone)
+    super(
+      `Request ${submission.request.id} of org ${org} ended ${status} at ${finishedAt}, and its record has expired. ` +
+        `${inWords(sameContent)} It is not run again. Use another id for a new request.`,
+    )
+    this.status = status
+    this.finishedAt = finishedAt
+    this.sameContent = sameContent
+  }
+}
+
+function isSame({ bodyHash, request: { source } }: Submission, then: Tombstone): boolean | null {
+  if (bodyHash !== then.bodyHash) return false
+  if (source.type !== 'file') return true
+  if (source.sha256 === undefined || then.sha256 === null) return null
+  return source.sha256 === then.sha256
+}
+
+function inWords(sameContent: boolean | null): string {
+  if (sameContent === null) return 'Whether it had the same content is not known.'
+  return sameContent ? 'It had the same content.' : 'It had other content.'
+}
+
+/** A request as it is told from another of the same id. */
+export type Identified = Pick<RequestRecord, 'request' | 'staged' | 'content'>
+
+/**
+ * In what two requests of one id differ: names of fields, and the content of the source by its digest.
+ * Empty where they are the same. Values are never told, for they may be personal data.
+ *
+ * A file is known by its bytes, wherever it lies. Only where those of one side are unknown, because
+ * whoever submitted it did not see the file and it is not planned yet, its path has to do.
+ */
+export function differences(known: Identified, now: Identified): readonly string[] {
+  const fields = new Set([...Object.keys(known.request), ...Object.keys(now.request)])
+  const said = { known: fieldsOf(known.request), now: fieldsOf(now.request) }
+  const differing = [...fields].filter(
+    (field) =>
+      field !== 'id' && field !== 'source' && said.known.get(field) !== said.now.get(field),
+  )
+  return [...differing, ...sourceDifferences(known, now)]
+}
+
+/** Each as it is written: all of a request's own fields are words, numbers and null. */
+function fieldsOf(request: StoredRequest): ReadonlyMap<string, string> {
+  return new Map(Object.entries(request).map(([field, value]) => [field, JSON.stringify(value)]))
+}
+
+function sourceDifferences(known: Identified, now: Identified): readonly string[] {
+  const [before, after] = [known.request.source, now.request.source]
+  if (before.type !== after.type) return ['source.type']
+  const column = columnOf(before) === columnOf(after) ? [] : ['source.column']
+  const [was, is] = [contentOf(known), contentOf(now)]
+  if (was !== null && is !== null) {
+    return was.sha256 === is.sha256 ? column : [...column, otherContent(was, is)]
+  }
+  const isSamePlace = pathOf(before) === pathOf(after)
+  return isSamePlace ? column : [...column, 'source.path']
+}
+
+/** Bytes are null where only the digest was given. */
+type Content = Pick<SourceContent, 'sha256'> & { readonly bytes: number | null }
+
+/** What was planned, or else what was submitted. */
+function contentOf({ request: { source }, staged, content }: Identified): Content | null {
+  const known: SourceContent | Staged | null = content ?? staged
+  if (known !== null) return known
+  const said = source.type === 'file' ? source.sha256 : undefined
+  return said === undefined ? null : { sha256: said, bytes: null }
+}
+
+function otherContent(was: Content, is: Content): string {
+  return `the content of its source: then ${showContent(was)}, now ${showContent(is)}`
+}
+
+function showContent({ bytes, sha256 }: Content): string {
+  return bytes === null ? `sha256 ${sha256}` : `${bytes} bytes, sha256 ${sha256}`
+}
+
+const columnOf = (source: StoredRequest['source']): string | undefined =>
+  'column' in source ? source.column : undefined
+
+const pathOf = (source: StoredRequest['source']): string | undefined =>
+  'path' in source ? source.path : undefined
