@@ -11,8 +11,6 @@ export interface Cli {
   readonly version: string
   /** As typed, without the program's own name. */
   readonly argv: readonly string[]
-  /** How the process ends once the command is done. */
-  exit(code: number): void
 }
 
 /** What a script can tell from `$?`; a published contract. */

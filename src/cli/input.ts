@@ -3,14 +3,12 @@ import { access, realpath, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { z } from 'zod'
-import type { Producer } from '../producer/producer.ts'
 import { codeOf, messageOf } from '../shared/base/errors.ts'
-import { type DeletionRequest, parseRequest } from '../shared/contract/request.ts'
+import type { DeletionRequest } from '../shared/contract/request.ts'
 import { readSourceFile } from '../shared/contract/source-file.ts'
 import { decompress } from '../worker/sources/decompress.ts'
 import { UsageError } from './cli.ts'
-import { momentOf } from './deadline.ts'
-import type { InputFlags } from './input-flags.ts'
+import type { DeletionFlags } from './commands.ts'
 
 /** Where the ids come from, looked at before anything is started. */
 export type Input =
@@ -23,7 +21,7 @@ export type Input =
   | { readonly kind: 'source'; readonly source: Readonly<Record<string, unknown>> }
 
 /** @throws UsageError naming the flag or the path */
-export async function readInput(flags: InputFlags, stdin: Readable): Promise<Input> {
+export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<Input> {
   const { csv, ids, source, soql, column } = flags
   if (soql !== undefined) {
     throw new UsageError(
@@ -104,106 +102,6 @@ export function rootOf(input: Input): string | null {
   // A path that is not absolute counts from the first root, which is this one where there is no other.
   const path = String(input.source['path'])
   return isAbsolute(path) ? dirname(path) : resolve('')
-}
-
-/** What differs between the commands that ask for a deletion. */
-export interface RequestTerms {
-  readonly org: string
-  readonly approval: 'auto' | 'required'
-  readonly coalesce: boolean
-  /** Whether ids without checksum may stand in the plan: typed, or about to be asked. */
-  readonly acceptUnchecked: boolean
-  readonly callbackUrl?: string
-  /** A file is read by whoever plans; else its bytes are handed over with the request. */
-  readonly fileSeenByPlanner: boolean
-}
-
-/**
- * The request that the flags describe. The same flags give the same request, whatever is answered
- * to the question, so that running them again goes on with it.
- *
- * @throws RefusedError `INVALID_REQUEST` naming every wrong field
- */
-export function toRequest(flags: InputFlags, input: Input, terms: RequestTerms): DeletionRequest {
-  const now = Date.now()
-  return parseRequest(
-    {
-      ...(flags.id === undefined ? {} : { id: flags.id }),
-      org: terms.org,
-      object: flags.object,
-      operation: flags.hardDelete ? 'hardDelete' : 'delete',
-      source: sourceFor(input, flags.column, terms.fileSeenByPlanner),
-      priority: flags.priority,
-      onInvalid: flags.onInvalid,
-      onUnchecked: terms.acceptUnchecked ? 'accept' : 'refuse',
-      maxRecords: flags.maxRecords,
-      maxFailureRatio: flags.maxFailureRatio,
-      deadline: flags.deadline && momentOf(flags.deadline, now),
-      dryRun: flags.dryRun,
-      approval: terms.approval,
-      coalesce: terms.coalesce,
-      reason: flags.reason,
-      callbackUrl: terms.callbackUrl,
-    },
-    now,
-  )
-}
-
-/** The ledger's clock, which dates the submission, may be behind this machine's. */
-const CLOCKS_DIFFER_MS = 60_000
-
-/**
- * A duration counts from when the request was first submitted: typed again, the same command must
- * go on with the same request. Whoever types a shorter one, or one where there was none, does not
- * mean the same: the request that is known would delete longer than they say.
- */
-export async function asSubmittedBefore(
-  request: DeletionRequest,
-  { id, deadline }: InputFlags,
-  producer: Pick<Producer, 'inspect'>,
-): Promise<DeletionRequest> {
-  if (id === undefined || deadline?.kind !== 'in') return request
-  const known = await producer.inspect(id, { org: request.org })
-  const first = known?.request.deadline ?? null
-  if (known === null || first === null) return request
-  const latest = Date.parse(known.submittedAt) + deadline.ms + CLOCKS_DIFFER_MS
-  return Date.parse(first) <= latest ? { ...request, deadline: first } : request
-}
-
-/**
- * Whether unchecked ids may stand in the plan depends on whether there is a terminal to ask on: an
- * earlier run of the same request has decided that. What was typed stays.
- */
-export async function asAnswered(
-  request: DeletionRequest,
-  { id, acceptUnchecked }: InputFlags,
-  producer: Pick<Producer, 'inspect'>,
-): Promise<DeletionRequest> {
-  if (id === undefined || acceptUnchecked) return request
-  const known = await producer.inspect(id, { org: request.org })
-  return known === null ? request : { ...request, onUnchecked: known.request.onUnchecked }
-}
-
-function sourceFor(
-  input: Input,
-  column: string | undefined,
-  fileSeenByPlanner: boolean,
-): Readonly<Record<string, unknown>> {
-  const inColumn = column === undefined ? {} : { column }
-  switch (input.kind) {
-    case 'ids':
-      return { type: 'ids', ids: input.ids }
-    case 'file':
-      return fileSeenByPlanner
-        ? { type: 'file', path: input.path, ...inColumn }
-        : { type: 'upload', ...inColumn }
-    case 'stream':
-      return { type: 'upload', ...inColumn }
-    case 'source':
-      return input.source
-    default:
-      throw new TypeError(`Unknown input ${JSON.stringify(input satisfies never)}`)
-  }
 }
 
 /** What the ids are called on the screen. */

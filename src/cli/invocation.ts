@@ -4,7 +4,7 @@ import { codeOf, ExpungeError, messageOf } from '../shared/base/errors.ts'
 import { GoneError } from '../shared/store/intake/taken.ts'
 import { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
-import { EXIT, InterruptedError, LostError } from './cli.ts'
+import { EXIT, type ExitCode, InterruptedError, LostError } from './cli.ts'
 import { createProgram } from './program.ts'
 import { createScreen, type Host, type Screen } from './screen.ts'
 
@@ -20,12 +20,12 @@ export interface Invocation {
 export function invocation(argv: readonly string[], host: Host): Invocation {
   const screen = createScreen(host)
   const run = async (): Promise<number> => {
-    let code: number = EXIT.ok
-    const exit = (chosen: number) => {
+    let code: ExitCode = EXIT.ok
+    const end = (chosen: ExitCode) => {
       code = chosen
     }
     try {
-      const program = createProgram({ screen, host, version: packageVersion(), argv, exit })
+      const program = createProgram({ screen, host, version: packageVersion(), argv }, end)
       await program.parseAsync(argv, { from: 'user' })
       const lost = await screen.lostAnswer()
       if (lost === null || code !== EXIT.ok) return code

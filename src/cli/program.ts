@@ -1,28 +1,46 @@
 import { Command } from 'commander'
-import type { Cli } from './cli.ts'
-import { defineApprove } from './commands/approve.ts'
-import { defineCancel } from './commands/cancel.ts'
-import { defineDemo } from './commands/demo.ts'
-import { defineDoctor } from './commands/doctor.ts'
-import { defineKey } from './commands/key.ts'
-import { defineList } from './commands/list.ts'
-import { definePause } from './commands/pause.ts'
-import { definePolicy } from './commands/policy.ts'
-import { defineResults } from './commands/results.ts'
-import { defineResume } from './commands/resume.ts'
-import { defineRun } from './commands/run.ts'
-import { defineSandbox } from './commands/sandbox.ts'
-import { defineServe } from './commands/serve.ts'
-import { defineStatus } from './commands/status.ts'
-import { defineSubmit } from './commands/submit.ts'
-import { defineWorker } from './commands/worker.ts'
+import { type Cli, EXIT, type ExitCode } from './cli.ts'
+import { COMMANDS, type CommandName, type Flags } from './commands.ts'
+import { commanderOptions } from './options.ts'
 import { shown } from './screen.ts'
 
 /**
- * Every command with its flags. Only what commander needs is loaded here; a command loads the rest
- * itself, so that `--help` answers at once.
+ * What each command does. Loaded when it is called, so that `--help` answers at once and a command
+ * pays for its own libraries alone.
  */
-export function createProgram(cli: Cli): Command {
+const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
+  run: async (...given) => (await import('./run/run.ts')).run(...given),
+  submit: async (...given) => (await import('./commands/submit.ts')).submit(...given),
+  status: async (...given) => (await import('./commands/status.ts')).status(...given),
+  list: async (...given) => (await import('./commands/list.ts')).list(...given),
+  approve: async (...given) => (await import('./commands/approve.ts')).approve(...given),
+  cancel: async (...given) => (await import('./cancel/cancel.ts')).cancel(...given),
+  results: async (...given) => (await import('./commands/results.ts')).results(...given),
+  pause: async (...given) => (await import('./commands/pause.ts')).pause(...given),
+  resume: async (...given) => (await import('./commands/pause.ts')).resume(...given),
+  policy: async (...given) => (await import('./commands/policy.ts')).policy(...given),
+  worker: async (_, { version }) => {
+    await (await import('../worker/main.ts')).runWorkerProcess({ version })
+    return EXIT.ok
+  },
+  serve: async (_, { version }) => {
+    await (await import('../producer/main.ts')).runProducerProcess({ version })
+    return EXIT.ok
+  },
+  key: async (...given) => (await import('./commands/key.ts')).key(...given),
+  sandbox: async (...given) => (await import('./commands/sandbox.ts')).sandbox(...given),
+  demo: async (...given) => (await import('./demo/demo.ts')).demo(...given),
+  doctor: async (...given) => (await import('./doctor/doctor.ts')).doctor(...given),
+}
+
+type Action<Name extends CommandName> = (flags: Flags<Name>, cli: Cli) => Promise<ExitCode>
+
+/**
+ * All commands, to be parsed by commander.
+ *
+ * @param end told how the process is to end once a command is done
+ */
+export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command {
   const program = new Command('expunge')
     .description(
       'Deletes Salesforce records in bulk: plan first, then apply, every id accounted for.',
@@ -38,24 +56,28 @@ export function createProgram(cli: Cli): Command {
       // It quotes what was typed, and a script may have typed what somebody else wrote.
       outputError: (text, write) => write(shown(`expunge: ${text.replace(/^error: /, '')}`)),
     })
-  const define = [
-    defineRun,
-    defineSubmit,
-    defineStatus,
-    defineList,
-    defineApprove,
-    defineCancel,
-    defineResults,
-    definePause,
-    defineResume,
-    definePolicy,
-    defineWorker,
-    defineServe,
-    defineKey,
-    defineSandbox,
-    defineDemo,
-    defineDoctor,
-  ]
-  for (const add of define) add(program, cli)
+  for (const name of Object.keys(COMMANDS).filter(isCommand)) define(program, name, cli, end)
   return program
+}
+
+const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
+
+function define<Name extends CommandName>(
+  program: Command,
+  name: Name,
+  cli: Cli,
+  end: (code: ExitCode) => void,
+): void {
+  const record = COMMANDS[name]
+  const { summary, argument = {} } = record
+  const command = program.command(name).description(summary)
+  for (const [argumentName, words] of Object.entries(argument)) {
+    command.argument(`<${argumentName}>`, words)
+  }
+  for (const option of commanderOptions(record)) command.addOption(option)
+  command.action(async () => {
+    const values = Object.keys(argument).map((key, at) => [key, command.args[at]])
+    const flags = { ...command.opts<Flags<Name>>(), ...Object.fromEntries(values) }
+    end(await ACTIONS[name](flags, cli))
+  })
 }

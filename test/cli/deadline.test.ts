@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { deadline, momentOf } from '../../src/cli/deadline.ts'
-import { asSubmittedBefore, toRequest } from '../../src/cli/input.ts'
+import { deadline } from '../../src/cli/options.ts'
+import { asSubmittedBefore, momentOf, toRequest } from '../../src/cli/request.ts'
 import type { RequestView } from '../../src/producer/producer.ts'
 import { request as stored } from './render/fixtures.ts'
 

@@ -14,11 +14,11 @@ const pages = await Promise.all(
   NAMES.map(async (name) => ({ name, text: await readFile(new URL(name, ROOT), 'utf8') })),
 )
 
-const cli = { screen: createScreen(process), host: process, version: 'x', argv: [], exit: () => {} }
+const cli = { screen: createScreen(process), host: process, version: 'x', argv: [] }
 
 /** All commands, none of which does or says anything. */
 function commands() {
-  const program = createProgram(cli).configureOutput({ writeErr: () => {} })
+  const program = createProgram(cli, () => {}).configureOutput({ writeErr: () => {} })
   for (const command of program.commands) {
     command.action(() => {}).configureOutput({ writeErr: () => {} })
   }

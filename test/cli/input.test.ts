@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { UsageError } from '../../src/cli/cli.ts'
-import { readInput, rootOf, toRequest } from '../../src/cli/input.ts'
-import type { InputFlags } from '../../src/cli/input-flags.ts'
+import type { DeletionFlags } from '../../src/cli/commands.ts'
+import { readInput, rootOf } from '../../src/cli/input.ts'
+import { toRequest } from '../../src/cli/request.ts'
 import { RefusedError } from '../../src/shared/base/errors.ts'
 
 const TERMS = {
@@ -22,7 +23,7 @@ async function folder(t: TestContext): Promise<string> {
   return path
 }
 
-const read = (flags: Partial<InputFlags>) =>
+const read = (flags: Partial<DeletionFlags>) =>
   readInput({ object: 'Contact', ...flags }, process.stdin)
 
 const refusal = (pattern: RegExp) => (error: unknown) => {

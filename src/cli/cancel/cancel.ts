@@ -4,6 +4,7 @@ import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import { hasWorker, jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { type EndedView, follow, isOutage, isOver, patience, tellPauses } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
@@ -13,22 +14,14 @@ import { requestTable } from '../render/request.ts'
 import { showReceipt } from '../run/conclude.ts'
 import { endHere } from './end-here.ts'
 
-export interface CancelFlags {
-  readonly org?: string
-  readonly yes?: true
-  readonly reason?: string
-  readonly results?: string
-  readonly json?: true
-}
-
 /**
  * Raises the flag and follows the request to its receipt. The workers carry it out; on an embedded
  * server where no `run` is at work this command does so itself.
  */
-export async function cancel(id: string, flags: CancelFlags, cli: Cli): Promise<ExitCode> {
+export async function cancel(flags: Flags<'cancel'>, cli: Cli): Promise<ExitCode> {
   assertCanConfirm(flags, cli.screen, 'cancel')
   for (let isFirst = true; ; isFirst = false) {
-    const code = await withRequest(cli, { id, ...flags, stays: true }, (open, view) =>
+    const code = await withRequest(cli, { ...flags, stays: true }, (open, view) =>
       cancelAt({ open, view, flags, cli }, isFirst),
     )
     if (code !== 'look-again') return code
@@ -39,7 +32,7 @@ export async function cancel(id: string, flags: CancelFlags, cli: Cli): Promise<
 interface Cancelling {
   readonly open: OpenOrg
   readonly view: RequestView
-  readonly flags: CancelFlags
+  readonly flags: Flags<'cancel'>
   readonly cli: Cli
 }
 
@@ -141,16 +134,16 @@ function watchRun(store: OpenOrg['store'], id: string) {
 /** A guest does not wait for a server that may be gone for good. */
 const once = <T>(step: () => Promise<T>): Promise<T> => step()
 
-function goingOn(open: OpenOrg, { id }: RequestView, flags: CancelFlags): string {
+function goingOn(open: OpenOrg, { id }: RequestView, flags: Flags<'cancel'>): string {
   return open.redis.embedded && !open.redis.isGuest
     ? `Not ended yet, but nothing more of it is sent. To go on: ${again(open, id, flags)}`
     : `The request is cancelled without us. To look: ${commandFor(`status ${id}`, { org: open.org })}`
 }
 
-const again = ({ org }: OpenOrg, id: string, { results }: CancelFlags): string =>
+const again = ({ org }: OpenOrg, id: string, { results }: Flags<'cancel'>): string =>
   commandFor(`cancel ${id}`, { org, results })
 
-const resultsOf = ({ results }: OpenOrg['config'], flags: CancelFlags): string =>
+const resultsOf = ({ results }: OpenOrg['config'], flags: Flags<'cancel'>): string =>
   flags.results === undefined ? results.path : resolve(flags.results)
 
 async function conclude(

@@ -1,20 +1,70 @@
-import type { Command } from 'commander'
-import type { ApproveFlags } from '../approve/approve.ts'
-import type { Cli } from '../cli.ts'
+import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
+import { nobodyAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
+import { assertCanConfirm, confirm } from '../confirm.ts'
+import { type OpenOrg, withRequest } from '../org.ts'
+import { pauseSentences } from '../render/org.ts'
+import { assertChecked, planTable, question } from '../render/plan.ts'
 
-/** `expunge approve ID`: let a plan that awaits approval go ahead. */
-export function defineApprove(program: Command, cli: Cli): void {
-  program
-    .command('approve')
-    .description('let a plan that awaits approval go ahead')
-    .argument('<id>', 'the request')
-    .option('--org <name>', 'org, where there are several')
-    .option('--reason <text>', 'kept in the receipt')
-    .option('--yes', 'approve without asking; needed where there is no terminal')
-    .option('--accept-unchecked', 'with --yes: ids of 15 characters, without checksum, too')
-    .option('--json', 'print the request as JSON')
-    .action(async (id: string, flags: ApproveFlags) => {
-      const { approve } = await import('../approve/approve.ts')
-      cli.exit(await approve(id, flags, cli))
-    })
+/** Shows the plan, asks, and lets it go ahead. */
+export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  assertCanConfirm(flags, screen, 'approve')
+  // The answer may take its time: others must be able to look meanwhile.
+  return withRequest(cli, { ...flags, stays: true }, async (open, view) => {
+    assertWaiting(view)
+    if (view.status === 'awaiting-approval' && !(await isApproved(view, open, flags, cli))) {
+      const turnDown = commandFor(`cancel ${view.id}`, { org: open.org })
+      screen.say(`Not approved: it still waits. To turn it down: ${turnDown}`)
+      return EXIT.usage
+    }
+    const { org, producer } = open
+    const plan = view.plan === null ? {} : { plan: view.plan.sha256 }
+    await producer.approve(view.id, { org, by: 'cli', reason: flags.reason, ...plan })
+    await tellWhatNow(open, view, flags, cli)
+    return EXIT.ok
+  })
+}
+
+/** What is being deleted was approved before, and to approve it twice is harmless. */
+function assertWaiting({ id, status, stopping }: RequestView): void {
+  if (stopping === null && (status === 'awaiting-approval' || status === 'deleting')) return
+  const state = stopping === null ? status : 'being ended'
+  throw new NotWaitingError(`Request ${id} is ${state}: there is no plan to approve.`)
+}
+
+async function isApproved(
+  { id, plan, request }: RequestView,
+  { store, org }: OpenOrg,
+  flags: Flags<'approve'>,
+  cli: Cli,
+): Promise<boolean> {
+  const { screen } = cli
+  if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
+  assertChecked(plan, flags)
+  const title = screen.paintSay('bold', 'Plan')
+  screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.paintSay)}`)
+  const orgId = await store.ledger.orgId()
+  const text = question(plan, request, `org "${org}"${orgId === null ? '' : ` (${orgId})`}`)
+  if (!flags.yes) return confirm(cli, text, 'delete')
+  screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
+  return true
+}
+
+async function tellWhatNow(
+  open: OpenOrg,
+  { id, status }: RequestView,
+  flags: Flags<'approve'>,
+  { screen }: Cli,
+): Promise<void> {
+  const { producer, store, org } = open
+  const view = await producer.inspect(id, { org })
+  if (flags.json) screen.answer(JSON.stringify(view, null, 2))
+  const already = status === 'deleting' ? ' already, and is being deleted' : ''
+  screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
+  for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
+  const nobody = await nobodyAtWork(open, id)
+  if (nobody !== null) screen.say(nobody)
 }

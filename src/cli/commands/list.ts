@@ -1,20 +1,55 @@
-import { type Command, Option } from 'commander'
-import { STATUSES } from '../../shared/contract/receipt.ts'
-import type { Cli } from '../cli.ts'
-import { wholeNumber } from '../input-flags.ts'
-import type { ListFlags } from '../look/list.ts'
+import type { Producer, RequestView } from '../../producer/producer.ts'
+import { noWorker } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import type { Flags } from '../commands.ts'
+import { isOver } from '../follow.ts'
+import { type OpenOrg, withOrg } from '../org.ts'
+import { pauseSentences } from '../render/org.ts'
+import { requestLines } from '../render/request.ts'
+import type { Screen } from '../screen.ts'
 
-/** `expunge list`: the requests of an org, newest first. */
-export function defineList(program: Command, cli: Cli): void {
-  program
-    .command('list')
-    .description('the requests of an org, newest first')
-    .option('--org <name>', 'org, where there are several')
-    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
-    .option('--limit <n>', 'at most so many', wholeNumber, 20)
-    .option('--json', 'as JSON')
-    .action(async (flags: ListFlags) => {
-      const { list } = await import('../look/list.ts')
-      cli.exit(await list(flags, cli))
-    })
+export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return withOrg(cli, flags, async (open) => {
+    const views = open === null ? [] : await matching(open.producer, open.org, flags)
+    if (open !== null) await tellPause(open, screen)
+    if (flags.json) screen.answer(JSON.stringify(views, null, 2))
+    else if (views.length === 0) screen.say('No requests.')
+    else screen.answer(requestLines(views, screen.paintAnswer))
+    if (open !== null && views.some((view) => !isOver(view))) await tellUnfinished(open, screen)
+    return EXIT.ok
+  })
+}
+
+async function tellPause({ store, org }: OpenOrg, screen: Screen): Promise<void> {
+  for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
+    screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
+  }
+}
+
+/** Where to go on from: a run keeps its results in a directory of its own folder. */
+async function tellUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
+  const { store } = open
+  const nobody = await noWorker(open)
+  if (nobody !== null) screen.say(`${screen.paintSay('yellow', '!')} ${nobody}`)
+  const at = (await store.ledger.identity())?.resultsAt ?? null
+  if (at !== null) screen.say(`Results of requests that are not over: ${at}`)
+}
+
+const PAGE = 100
+
+/** Read page by page: with a status asked for, those that match may be far down. */
+async function matching(
+  producer: Producer,
+  org: string,
+  { status, limit }: Flags<'list'>,
+): Promise<readonly RequestView[]> {
+  const found: RequestView[] = []
+  for (let offset = 0; found.length < limit; offset += PAGE) {
+    const page = await producer.list({ org, offset, count: PAGE })
+    found.push(...page.filter((view) => status === undefined || view.status === status))
+    // Expired records leave gaps in a page, so only an empty one is the end.
+    if (page.length === 0) break
+  }
+  return found.slice(0, limit)
 }

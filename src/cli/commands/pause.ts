@@ -1,17 +1,54 @@
-import type { Command } from 'commander'
-import type { Cli } from '../cli.ts'
-import type { PauseFlags } from '../pause/pause.ts'
+import { orgJobsAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
+import { withKnownOrg } from '../org.ts'
+import { counted, duration, jobNames } from '../render/format.ts'
+import { moment, pauseSentences } from '../render/org.ts'
 
-/** `expunge pause`: nothing more is sent to an org until it is resumed. */
-export function definePause(program: Command, cli: Cli): void {
-  program
-    .command('pause')
-    .description('start no new ingest job in an org until `resume`')
-    .option('--org <name>', 'org, where there are several')
-    .option('--abort', 'abort those at work, too; their rows are sent again on `resume`')
-    .option('--json', 'print what pauses the org as JSON')
-    .action(async (flags: PauseFlags) => {
-      const { pause } = await import('../pause/pause.ts')
-      cli.exit(await pause(flags, cli))
-    })
+/** Raises the operator's pause, and says what it means for what is at work. */
+export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return withKnownOrg(cli, flags, 'pause', async ({ store, org }) => {
+    const before = await store.ledger.pauseState()
+    await store.ledger.pause(flags.abort === true)
+    const state = await store.ledger.pauseState()
+    if (flags.json) screen.answer(JSON.stringify(state, null, 2))
+    const since =
+      before.operator === null ? '' : ` (already since ${moment(before.operator.since)})`
+    screen.say(
+      [
+        `Org "${org}" is paused${since}: no new ingest job starts. Requests are taken in and planned.`,
+        atWork(await orgJobsAtWork(store), state.operator?.abort === true),
+        `To go on: ${commandFor('resume', { org })}`,
+      ].join('\n'),
+    )
+    return EXIT.ok
+  })
+}
+
+function atWork(jobs: readonly string[], isAbort: boolean): string {
+  if (jobs.length === 0) return 'No ingest job is at work.'
+  const names = `${counted(jobs.length, 'ingest job')} at work (${jobNames(jobs)})`
+  return isAbort
+    ? `${names}: aborted by the workers; rows not deleted until then are sent again on resume.`
+    : `${names}: they go on to their end. To abort them: --abort.`
+}
+
+/** Takes the operator's pause back; what a fault pauses stays paused, and is said. */
+export function resume(flags: Flags<'resume'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return withKnownOrg(cli, flags, 'pause', async ({ store: { ledger }, org }) => {
+    const { operator } = await ledger.pauseState()
+    await ledger.resume()
+    const state = await ledger.pauseState()
+    if (flags.json) screen.answer(JSON.stringify(state, null, 2))
+    screen.say(
+      operator === null
+        ? `Org "${org}" was not paused by an operator.`
+        : `Org "${org}" goes on, after a pause of ${duration(Date.now() - operator.since)}.`,
+    )
+    for (const sentence of pauseSentences(org, state)) screen.say(sentence)
+    return EXIT.ok
+  })
 }

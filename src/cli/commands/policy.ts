@@ -1,19 +1,85 @@
-import type { Command } from 'commander'
-import type { Cli } from '../cli.ts'
-import type { PolicyFlags } from '../policy/policy.ts'
+import { railsOf } from '../../shared/config/guard-rails.ts'
+import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.ts'
+import type { OrgRails } from '../../shared/store/ledger/rails.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
+import { assertCanConfirm, confirm } from '../confirm.ts'
+import { type OpenOrg, withKnownOrg } from '../org.ts'
+import { railsTable } from '../render/org.ts'
 
-/** `expunge policy`: the guard rails of an org, and the only way to loosen them. */
-export function definePolicy(program: Command, cli: Cli): void {
-  program
-    .command('policy')
-    .description("show an org's guard rails beside this configuration's, or set them to these")
-    .option('--org <name>', 'org, where there are several')
-    .option('--apply', "set the org's guard rails to this configuration's, looser ones too")
-    .option('--reason <text>', 'kept with the guard rails')
-    .option('--yes', 'apply without asking; needed where there is no terminal')
-    .option('--json', 'print them, and nothing else, on stdout')
-    .action(async (flags: PolicyFlags) => {
-      const { policy } = await import('../policy/policy.ts')
-      cli.exit(await policy(flags, cli))
-    })
+/**
+ * Shows the guard rails of an org; with `--apply` sets them to those of this configuration. Requests
+ * that were accepted before keep what they were accepted with.
+ */
+export function policy(flags: Flags<'policy'>, cli: Cli): Promise<ExitCode> {
+  if (flags.apply) assertCanConfirm(flags, cli.screen, 'apply')
+  return withKnownOrg(cli, flags, 'show', async (open) => {
+    const known = await open.store.ledger.rails()
+    const here = railsHere(open)
+    return flags.apply
+      ? apply({ open, known, here, flags, cli })
+      : show({ open, known, here, flags, cli })
+  })
+}
+
+interface Looking {
+  readonly open: OpenOrg
+  /** Null where no worker has worked for the org yet. */
+  readonly known: OrgRails | null
+  /** Null where the configuration has no such org. */
+  readonly here: GuardRails | null
+  readonly flags: Flags<'policy'>
+  readonly cli: Cli
+}
+
+function railsHere({ config, org }: OpenOrg): GuardRails | null {
+  const own = config.orgs.get(org)
+  return own === undefined ? null : railsOf(config, own)
+}
+
+function show({ open: { org }, known, here, flags, cli: { screen } }: Looking): ExitCode {
+  if (flags.json) {
+    const { rails = null, setBy = null } = known ?? {}
+    screen.answer(JSON.stringify({ org, rails, setBy, configuration: here }, null, 2))
+    return EXIT.ok
+  }
+  if (known === null) {
+    screen.say(`Org "${org}" has no guard rails yet: the first worker brings its own.`)
+    return EXIT.ok
+  }
+  screen.answer(railsTable(known.rails, here, screen.paintAnswer))
+  if (known.setBy !== null) screen.say(`Set by ${known.setBy.actor} at ${known.setBy.at}.`)
+  if (here !== null && railChanges(known.rails, here).length > 0) {
+    screen.say(`To set them to this configuration's: ${commandFor('policy --apply', { org })}`)
+  }
+  return EXIT.ok
+}
+
+async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCode> {
+  const { screen } = cli
+  const { org, store } = open
+  if (here === null) {
+    throw new UsageError(`--apply: the configuration has no org ${org} whose settings could count.`)
+  }
+  const changes = known === null ? [] : railChanges(known.rails, here)
+  if (known !== null && changes.length === 0) {
+    screen.say(`The guard rails of org "${org}" are those of this configuration already.`)
+    return EXIT.ok
+  }
+  screen.say(railsTable(known?.rails ?? here, here, screen.paintSay))
+  const question = `Set the guard rails of org "${org}" for all processes?`
+  if (!flags.yes && !(await confirm(cli, question, 'apply'))) {
+    screen.say('Nothing was changed.')
+    return EXIT.usage
+  }
+  const by = { actor: 'cli', reason: flags.reason ?? null }
+  if ((await store.ledger.changeRails({ from: known, to: here, by })) === 'other') {
+    throw new UsageError('somebody else has changed the guard rails meanwhile. Look at them again.')
+  }
+  if (flags.json) screen.answer(JSON.stringify({ org, rails: here }, null, 2))
+  screen.say(
+    `The guard rails of org "${org}" are set. They hold for requests accepted from now on.`,
+  )
+  return EXIT.ok
 }

@@ -1,22 +1,107 @@
-import { type Command, Option } from 'commander'
-import type { Cli } from '../cli.ts'
-import { KINDS, type ResultsFlags } from '../look/result-flags.ts'
+import { createReadStream } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Receipt } from '../../shared/contract/receipt.ts'
+import { isAsWritten } from '../../shared/results/results.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
+import { isOver } from '../follow.ts'
+import { withRequest } from '../org.ts'
+import { resultFiles } from '../receipt.ts'
+import { columns, count, counted } from '../render/format.ts'
+import type { Screen } from '../screen.ts'
 
-/** `expunge results ID`: the files of a request that is over. */
-export function defineResults(program: Command, cli: Cli): void {
-  const command = program
-    .command('results')
-    .description('the result files of a request, or the content of one')
-    .argument('<id>', 'the request')
-    .option('--org <name>', 'org, where there are several')
-    .option('--results <dir>', 'where they are (default: as EXPUNGE_RESULTS says)')
-  for (const kind of [...KINDS, 'json']) {
-    const others = [...KINDS, 'json'].filter((other) => other !== kind)
-    const words = kind === 'json' ? 'list the files as JSON' : `print ${kind}.csv`
-    command.addOption(new Option(`--${kind}`, words).conflicts(others))
-  }
-  command.action(async (id: string, flags: ResultsFlags) => {
-    const { results } = await import('../look/results.ts')
-    cli.exit(await results(id, KINDS.find((kind) => flags[kind]) ?? null, flags, cli))
+const KINDS = ['failed', 'unprocessed', 'invalid', 'deleted'] as const
+type ResultsKind = (typeof KINDS)[number]
+
+/**
+ * The result files of a request that is over, or the content of one.
+ *
+ * @throws UsageError where there are none, or none yet
+ */
+export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
+  const kind = KINDS.find((one) => flags[one]) ?? null
+  return withRequest(cli, { ...flags, stays: true }, async ({ config, org }, view) => {
+    if (!isOver(view)) {
+      const look = commandFor(`status ${view.id}`, { org })
+      throw new UsageError(
+        `Request ${view.id} is ${view.status}: its results are there once it is over. See ${look}.`,
+      )
+    }
+    const root = flags.results === undefined ? config.results.path : resolve(flags.results)
+    const folder = join(root, view.org, view.id)
+    const files = await resultFiles(folder)
+    if (!files.has('receipt.json')) {
+      throw new UsageError(
+        `${folder} has no receipt: the results of ${view.id} are elsewhere, or the directory takes none ` +
+          'now and the worker log says so. Name the directory that the run or the workers write to with ' +
+          '--results, or with EXPUNGE_RESULTS.',
+      )
+    }
+    if (kind === null) return list(folder, view.receipt, flags, cli.screen)
+    await print(kind, folder, view.receipt, cli.screen)
+    return EXIT.ok
   })
+}
+
+/** A file without rows is not written: no rows is an answer, too. */
+async function print(
+  kind: ResultsKind,
+  folder: string,
+  receipt: Receipt,
+  screen: Screen,
+): Promise<void> {
+  const name = `${kind}.csv`
+  const file = receipt.files.find((other) => other.name === name)
+  if (file !== undefined) {
+    const path = join(folder, name)
+    // Its rows may be what is deleted next: those of another file must not pass for them.
+    if (await isAsWritten(path, file)) return screen.pipe(createReadStream(path))
+    throw new UsageError(
+      `${path} is not what was written: the receipt says ${counted(file.rows, 'row')}, ` +
+        `${count(file.bytes)} bytes, SHA-256 ${file.sha256}. Nothing of it was printed.`,
+    )
+  }
+  const expected = rowsOf(kind, receipt)
+  screen.say(
+    expected === 0
+      ? `No rows: nothing of request ${receipt.id} is ${kind}.`
+      : `${name} was not written, though ${counted(expected, 'row')} would be in it.` +
+          (kind === 'deleted' ? ' It is where `results.deleted` is set in EXPUNGE_CONFIG.' : ''),
+  )
+}
+
+function rowsOf(kind: ResultsKind, { plan, outcome }: Receipt): number {
+  return kind === 'invalid' ? (plan?.invalid ?? 0) : (outcome?.[kind] ?? 0)
+}
+
+/** The files of the receipt, each read and compared with it. */
+async function list(
+  folder: string,
+  receipt: Receipt,
+  { json }: Flags<'results'>,
+  screen: Screen,
+): Promise<ExitCode> {
+  const files = await Promise.all(
+    receipt.files.map(async ({ name, rows, bytes, sha256 }) => {
+      const path = join(folder, name)
+      const intact = await isAsWritten(path, { bytes, sha256 })
+      return { name, path, rows, bytes, sha256, intact }
+    }),
+  )
+  const code = files.every(({ intact }) => intact) ? EXIT.ok : EXIT.incomplete
+  if (json) {
+    const { id, org, status } = receipt
+    const own = { name: 'receipt.json', path: join(folder, 'receipt.json'), rows: null }
+    screen.answer(JSON.stringify({ id, org, status, folder, files: [own, ...files] }, null, 2))
+    return code
+  }
+  const rows = files.map(({ name, rows, intact }) => [
+    name,
+    count(rows),
+    `${rows === 1 ? 'row' : 'rows'}${intact ? '' : ': it is not there, or not what was written'}`,
+  ])
+  const all = [['receipt.json', '', ''], ...rows]
+  screen.answer(`${folder}\n${columns(all, { align: ['left', 'right', 'left'] })}`)
+  return code
 }

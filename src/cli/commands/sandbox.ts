@@ -1,42 +1,59 @@
-import { type Command, InvalidArgumentError } from 'commander'
-import type { Cli } from '../cli.ts'
-import { ratio, wholeNumber } from '../input-flags.ts'
-import type { SandboxFlags } from '../sandbox/sandbox.ts'
+import { once } from 'node:events'
+import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
+import { codeOf, messageOf } from '../../shared/base/errors.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import type { Flags } from '../commands.ts'
+import { catchInterrupts } from '../interrupts.ts'
 
-const DEFAULT_PORT = 8090
-
-/** `expunge sandbox`: a Salesforce on this machine, to try things on. */
-export function defineSandbox(program: Command, cli: Cli): void {
-  program
-    .command('sandbox')
-    .description("a local stand-in for Salesforce's Bulk API 2.0, until Ctrl-C")
-    .option('--host <host>', 'where it listens', '127.0.0.1')
-    .option('--port <port>', 'where it listens; 0 is any free port', portNumber, DEFAULT_PORT)
-    .option('--rows-per-second <n>', 'rows that it deletes in a second', wholeNumber)
-    .option('--queue-delay <ms>', 'how long a closed job waits before it starts', milliseconds)
-    .option('--fail <ratio>', 'share of records that cannot be deleted, 0 to 1', ratio)
-    .option('--already-gone <ratio>', 'share of records that are in the Recycle Bin', ratio)
-    .option('--locked <ratio>', 'share of records that are locked at the first try', ratio)
-    .option('--allow-hard-delete', 'let the user delete past the Recycle Bin')
-    .option('--strict-fields', 'refuse unknown fields in JSON bodies, which an org ignores')
-    .option('--sandbox-org', 'be a sandbox org; otherwise it says that it is production')
-    .option('--daily-batches <n>', 'batches that are left today', wholeNumber)
-    .option('--json', 'print how to log in as a line of JSON')
-    .action(async (flags: SandboxFlags) => {
-      const { sandbox } = await import('../sandbox/sandbox.ts')
-      cli.exit(await sandbox(flags, cli))
-    })
-}
-
-function portNumber(text: string): number {
-  const port = Number(text)
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) {
-    throw new InvalidArgumentError('Expected a port from 0 to 65535.')
+/** Runs until Ctrl-C, SIGTERM or SIGHUP, which is how it is meant to end. */
+export async function sandbox(flags: Flags<'sandbox'>, { screen, host }: Cli): Promise<ExitCode> {
+  const { signal, forget } = catchInterrupts(host)
+  const started = await start(flags)
+  const { url, clientId, clientSecret, orgId } = started
+  if (flags.json) screen.answer(JSON.stringify({ url, clientId, clientSecret, orgId }))
+  else {
+    screen.answer(variables(started))
+    screen.say(`A Salesforce of your own at ${url}, org ${orgId}. Ctrl-C ends it, and it forgets.`)
   }
-  return port
+  if (!signal.aborted) await once(signal, 'abort')
+  await started.close()
+  forget()
+  return EXIT.ok
 }
 
-function milliseconds(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds.')
-  return Number(text)
+/** Lines for a shell, or for an .env file without the word `export`. */
+function variables({ url, clientId, clientSecret }: Sandbox): string {
+  return [
+    `export SALESFORCE_LOGIN_URL=${url}`,
+    `export SALESFORCE_CLIENT_ID=${clientId}`,
+    `export SALESFORCE_CLIENT_SECRET=${clientSecret}`,
+  ].join('\n')
+}
+
+async function start(flags: Flags<'sandbox'>): Promise<Sandbox> {
+  try {
+    return await startSandbox({
+      host: flags.host,
+      port: flags.port,
+      rowsPerSecond: flags.rowsPerSecond,
+      queueDelayMs: flags.queueDelay,
+      allowHardDelete: flags.allowHardDelete,
+      strictFields: flags.strictFields,
+      isSandbox: flags.sandboxOrg,
+      dailyBulkApiBatches: flags.dailyBatches,
+      rows: { rules: rules(flags) },
+    })
+  } catch (error) {
+    const code = codeOf(error)
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
+    throw new UsageError(`${messageOf(error)}. Choose another --port; 0 takes any that is free.`)
+  }
+}
+
+function rules({ fail, alreadyGone, locked }: Flags<'sandbox'>): readonly RowRule[] {
+  return [
+    ...(alreadyGone === undefined ? [] : [{ code: 'ENTITY_IS_DELETED', ratio: alreadyGone }]),
+    ...(fail === undefined ? [] : [{ code: 'DELETE_FAILED', ratio: fail }]),
+    ...(locked === undefined ? [] : [{ code: 'UNABLE_TO_LOCK_ROW', ratio: locked, times: 1 }]),
+  ]
 }

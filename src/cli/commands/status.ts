@@ -1,17 +1,43 @@
-import type { Command } from 'commander'
-import type { Cli } from '../cli.ts'
-import type { StatusFlags } from '../look/status.ts'
+import { join } from 'node:path'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { RequestView } from '../../shared/store/request-view.ts'
+import { jobsAtWork, nobodyAtWork } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import type { Flags } from '../commands.ts'
+import { isOver } from '../follow.ts'
+import { withRequest } from '../org.ts'
+import { pauseSentences } from '../render/org.ts'
+import { requestTable } from '../render/request.ts'
 
-/** `expunge status ID`: how far a request is. */
-export function defineStatus(program: Command, cli: Cli): void {
-  program
-    .command('status')
-    .description('how far a request is, or how it ended')
-    .argument('<id>', 'the request')
-    .option('--org <name>', 'org, where there are several')
-    .option('--json', 'as JSON')
-    .action(async (id: string, flags: StatusFlags) => {
-      const { status } = await import('../look/status.ts')
-      cli.exit(await status(id, flags, cli))
-    })
+/** @throws UsageError where there is no such request */
+export function status(flags: Flags<'status'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return withRequest(cli, flags, async (open, view) => {
+    const { store, org } = open
+    const nobody = isAtRest(view) ? null : await nobodyAtWork(open, view.id)
+    const pauses = isOver(view) ? [] : pauseSentences(org, await store.ledger.pauseState())
+    if (flags.json) {
+      screen.answer(JSON.stringify(view, null, 2))
+      for (const sentence of pauses) screen.say(sentence)
+      if (nobody !== null) screen.say(nobody)
+    } else {
+      const unfinished = isOver(view) ? {} : await whereItStands(store, view)
+      screen.answer(requestTable(view, screen.paintAnswer, { pauses, nobody, ...unfinished }))
+    }
+    return EXIT.ok
+  })
+}
+
+/** Nothing is to happen to it, or nothing before somebody approves it. */
+function isAtRest(view: RequestView): boolean {
+  return isOver(view) || (view.status === 'awaiting-approval' && view.stopping === null)
+}
+
+async function whereItStands(
+  store: OrgStore,
+  { id, org }: RequestView,
+): Promise<{ readonly atWork: readonly string[]; readonly results: string | null }> {
+  const [atWork, identity] = await Promise.all([jobsAtWork(store, id), store.ledger.identity()])
+  const at = identity?.resultsAt ?? null
+  return { atWork, results: at === null ? null : join(at, org, id) }
 }

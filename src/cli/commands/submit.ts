@@ -1,26 +1,67 @@
-import type { Command } from 'commander'
-import { Option } from 'commander'
-import type { Cli } from '../cli.ts'
-import { withInputFlags } from '../input-flags.ts'
-import type { SubmitFlags } from '../submit/submit.ts'
+import type { Producer } from '../../producer/producer.ts'
+import { loadConfig } from '../../shared/config/config.ts'
+import type { Receipt } from '../../shared/contract/receipt.ts'
+import { pinContent } from '../../shared/store/intake/stage-source.ts'
+import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
+import type { Flags } from '../commands.ts'
+import { patience } from '../follow.ts'
+import { readInput, uploadOf } from '../input.ts'
+import { catchInterrupts } from '../interrupts.ts'
+import { chooseOrg } from '../org.ts'
+import { summary } from '../receipt.ts'
+import { connectProducer, ownRedis } from '../redis.ts'
+import { asSubmittedBefore, toRequest } from '../request.ts'
 
-/** `expunge submit`: enqueue for the workers. */
-export function defineSubmit(program: Command, cli: Cli): void {
-  const command = program
-    .command('submit')
-    .description('enqueue a deletion for the workers; prints its id')
-  withInputFlags(command)
-    .addOption(
-      new Option('--approval <how>', 'whether somebody must approve the plan').choices([
-        'auto',
-        'required',
-      ]),
-    )
-    .option('--callback-url <url>', 'told of the receipt when there is one')
-    .option('--wait', 'wait for the receipt; the exit code is that of `run`')
-    .option('--json', 'print the request, or with --wait the receipt, as JSON')
-    .action(async (flags: SubmitFlags) => {
-      const { submit } = await import('../submit/submit.ts')
-      cli.exit(await submit(flags, cli))
-    })
+/** Hands a request to the workers. The bytes of a CSV travel with it: no worker sees this disk. */
+export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  const input = await readInput(flags, screen.stdin)
+  const config = await loadConfig(screen.env, { redis: 'required', salesforce: 'none' })
+  for (const warning of config.warnings) screen.say(warning)
+  const typed = toRequest(flags, input, {
+    org: chooseOrg(config, flags.org),
+    approval: flags.approval ?? 'auto',
+    coalesce: true,
+    acceptUnchecked: flags.acceptUnchecked === true,
+    fileSeenByPlanner: false,
+    ...(flags.callbackUrl === undefined ? {} : { callbackUrl: flags.callbackUrl }),
+  })
+  const producer = await connectProducer(await ownRedis(config, screen))
+  try {
+    const meant = await pinContent(typed, { roots: config.files.roots })
+    const request = await asSubmittedBefore(meant, flags, producer)
+    const { request: view, created } = await producer.submit(request, uploadOf(request, input))
+    if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
+    if (!flags.json) screen.answer(view.id)
+    if (!flags.wait) {
+      if (flags.json) screen.answer(JSON.stringify(view, null, 2))
+      return EXIT.ok
+    }
+    const receipt = await waitFor(producer, view.id, view.org, cli)
+    if (flags.json) screen.answer(JSON.stringify(receipt, null, 2))
+    else screen.say(summary(receipt, null, screen.paintSay))
+    return exitCodeOf(receipt.status)
+  } finally {
+    await producer.close()
+  }
+}
+
+/** The workers go on without us: an interrupt ends the waiting, nothing else. */
+async function waitFor(
+  producer: Producer,
+  id: string,
+  org: string,
+  { screen, host }: Cli,
+): Promise<Receipt> {
+  const { signal, forget } = catchInterrupts(host)
+  screen.say(`Waiting for the receipt of ${id} …`)
+  try {
+    return await patience(screen, signal)(() => producer.wait(id, { org, signal }))
+  } catch (error) {
+    if (!signal.aborted) throw error
+    screen.say(`The request goes on without us. To look: expunge status ${id}`)
+    throw signal.reason
+  } finally {
+    forget()
+  }
 }

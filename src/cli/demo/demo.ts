@@ -10,14 +10,10 @@ import { VERDICTS } from '../../shared/contract/receipt.ts'
 import { to18 } from '../../shared/contract/record-id.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { shellQuoted } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { count, counted, duration } from '../render/format.ts'
 import { runCommand, type SandboxProcess, startSandboxProcess } from './processes.ts'
-
-export interface DemoFlags {
-  readonly rows: number
-  readonly rowsPerSecond: number
-}
 
 /** Shares of the sandbox's records that are no plain deletions. */
 const ALREADY_GONE = 0.002
@@ -27,7 +23,7 @@ const FAIL = 0.001
  * The whole way on one machine: a sandbox in a process of its own, a CSV, and `expunge run` as
  * anybody would type it; at its end the receipt is held against what the sandbox has counted.
  */
-export async function demo(flags: DemoFlags, { screen, host }: Cli): Promise<ExitCode> {
+export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
   const { signal, expectSecond, forget } = catchInterrupts(host)
   // To the run a second Ctrl-C means something: it must live to see it.

@@ -3,18 +3,15 @@ import { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
 import { openOrgStore } from '../../shared/store/org-store.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import type { Flags } from '../commands.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { checkOrg } from './salesforce.ts'
 import { checkPause, checkQueues, checkRails } from './store.ts'
 
-export interface DoctorFlags {
-  readonly json?: true
-}
-
 /** Looks at everything that a deletion needs and changes nothing. */
-export async function doctor(flags: DoctorFlags, cli: Cli): Promise<ExitCode> {
+export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   const findings = [...checkNode(process.versions.node), ...(await checkAll(cli))]
   if (flags.json) screen.answer(JSON.stringify(findings, null, 2))

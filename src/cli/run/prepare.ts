@@ -4,11 +4,12 @@ import { railsOf } from '../../shared/config/guard-rails.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { UsageError } from '../cli.ts'
-import { type Input, type RequestTerms, readInput, rootOf, toRequest } from '../input.ts'
+import type { Flags } from '../commands.ts'
+import { type Input, readInput, rootOf } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import type { CommandRedis } from '../redis.ts'
+import { type RequestTerms, toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
-import type { RunFlags } from './flags.ts'
 
 /** What was typed, looked at: nothing is started yet, and nothing can be wrong with it any more. */
 export interface Prepared {
@@ -20,7 +21,7 @@ export interface Prepared {
 }
 
 /** @throws UsageError, ConfigError, RefusedError saying what to type instead */
-export async function prepare(flags: RunFlags, screen: Screen): Promise<Prepared> {
+export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prepared> {
   const input = await readInput(flags, screen.stdin)
   assertConsent(flags, input, screen)
   const loaded = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
@@ -41,7 +42,7 @@ export async function prepare(flags: RunFlags, screen: Screen): Promise<Prepared
 }
 
 /** A question needs somebody to answer it. */
-function assertConsent(flags: RunFlags, input: Input, { canAsk }: Screen): void {
+function assertConsent(flags: Flags<'run'>, input: Input, { canAsk }: Screen): void {
   if (flags.yes || flags.dryRun) return
   const ways = 'Add --yes to delete without asking, or --dry-run to see the plan.'
   if (input.kind === 'stream' && input.name === 'stdin') {
@@ -51,7 +52,7 @@ function assertConsent(flags: RunFlags, input: Input, { canAsk }: Screen): void 
 }
 
 /** No other org is touched. */
-function settingsFor({ results }: RunFlags, config: Config, org: OrgConfig): Config {
+function settingsFor({ results }: Flags<'run'>, config: Config, org: OrgConfig): Config {
   return {
     ...config,
     orgs: new Map([[org.name, org]]),

@@ -14,14 +14,14 @@ import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import { tellOthers } from '../at-work.ts'
 import { type Cli, type ExitCode, LostError, UsageError } from '../cli.ts'
 import { shellQuoted } from '../command-line.ts'
-import { asAnswered, asSubmittedBefore, toRequest } from '../input.ts'
+import type { Flags } from '../commands.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { openOrg } from '../org.ts'
 import { commandLog } from '../own-worker.ts'
 import { type CommandRedis, ownRedis } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
+import { asAnswered, asSubmittedBefore, toRequest } from '../request.ts'
 import { carryOut } from './carry-out.ts'
-import type { RunFlags } from './flags.ts'
 import { logIn } from './login.ts'
 import { guardsFor, type Prepared, prepare, readableFolders, workingAlone } from './prepare.ts'
 import type { RunSession } from './session.ts'
@@ -31,7 +31,7 @@ import { submit } from './submit.ts'
  * A whole deletion in one process: what was typed → settings → Redis → login → worker → request →
  * question → receipt. Whatever can be wrong with what was typed is told before anything is started.
  */
-export async function run(flags: RunFlags, cli: Cli): Promise<ExitCode> {
+export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
   const { screen, host } = cli
   const prepared = await prepare(flags, screen)

@@ -4,15 +4,15 @@ import type { DeletionRequest } from '../../shared/contract/request.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { RunningWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
+import type { Flags } from '../commands.ts'
 import type { Followed } from '../follow.ts'
 import type { Input } from '../input.ts'
 import type { Interrupts } from '../interrupts.ts'
-import type { RunFlags } from './flags.ts'
 import type { OrgAtStart } from './login.ts'
 
 /** A run that has everything it needs. */
 export interface RunSession extends Followed {
-  readonly flags: RunFlags
+  readonly flags: Flags<'run'>
   readonly cli: Cli
   readonly input: Input
   readonly config: Config

@@ -1,0 +1,133 @@
+import { InvalidArgumentError, Option } from 'commander'
+
+/** A command as its help shows it. */
+export interface CommandRecord {
+  readonly summary: string
+  /** Its one argument by name, with what it is. */
+  readonly argument?: Readonly<Record<string, string>>
+  /** By name, which is the flag in camel case. */
+  readonly options: Readonly<Record<string, OptionRecord>>
+}
+
+interface OptionRecord {
+  readonly summary: string
+  /** What stands for the value in help, as in `<n>`. An option without a value is a switch. */
+  readonly value?: string
+  /** @throws InvalidArgumentError saying what is expected */
+  readonly parse?: (text: string) => unknown
+  readonly choices?: readonly string[]
+  readonly default?: unknown
+  readonly required?: true
+  /** Another flag of the same meaning. */
+  readonly alias?: string
+  readonly hidden?: true
+  /** Of the options of a command that say so, one at most may be given. */
+  readonly exclusive?: true
+}
+
+/** What the action of a command is given: its argument and its options, by name. */
+export type FlagsOf<R extends CommandRecord> = ArgumentOf<R> & {
+  readonly [K in keyof R['options'] as IsAlwaysThere<R['options'][K]> extends true
+    ? K
+    : never]: ValueOf<R['options'][K]>
+} & {
+  readonly [K in keyof R['options'] as IsAlwaysThere<R['options'][K]> extends true
+    ? never
+    : K]?: ValueOf<R['options'][K]>
+}
+
+type ArgumentOf<R> = R extends { readonly argument: infer A }
+  ? { readonly [K in keyof A]: string }
+  : unknown
+type IsAlwaysThere<O> = O extends { readonly required: true } | { readonly default: unknown }
+  ? true
+  : false
+type ValueOf<O> = O extends { readonly parse: (text: string) => infer V }
+  ? V
+  : O extends { readonly choices: readonly (infer V)[] }
+    ? V
+    : O extends { readonly value: string }
+      ? string
+      : true
+
+/** The options of a command for commander. */
+export function commanderOptions({ options }: CommandRecord): readonly Option[] {
+  const exclusive = Object.keys(options).filter((name) => options[name]?.exclusive)
+  return Object.entries(options).map(([name, record]) => {
+    const option = new Option(flagsOf(name, record), record.summary)
+    if (record.parse !== undefined) option.argParser(record.parse)
+    if (record.choices !== undefined) option.choices(record.choices)
+    if (record.default !== undefined) option.default(record.default)
+    if (record.required) option.makeOptionMandatory()
+    if (record.hidden) option.hideHelp()
+    if (record.exclusive) option.conflicts(exclusive.filter((other) => other !== name))
+    return option
+  })
+}
+
+/** `--sobject, --object <name>` */
+function flagsOf(name: string, { alias, value }: OptionRecord): string {
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  return (alias === undefined ? '' : `${alias}, `) + flag + (value === undefined ? '' : ` ${value}`)
+}
+
+/** A count: 1 or more. */
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('Expected a whole number from 1.')
+  }
+  return value
+}
+
+/** A share. */
+export function ratio(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('Expected a number from 0 to 1.')
+  }
+  return value
+}
+
+export function portNumber(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) {
+    throw new InvalidArgumentError('Expected a port from 0 to 65535.')
+  }
+  return port
+}
+
+export function milliseconds(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds.')
+  return Number(text)
+}
+
+/** `a,b` */
+export function names(text: string): readonly string[] {
+  const list = text.split(',').map((name) => name.trim())
+  if (list.includes('')) throw new InvalidArgumentError('Expected names, separated by commas.')
+  return list
+}
+
+/** When a request is to end: at a moment, or so long after it is submitted. */
+export type Deadline =
+  | { readonly kind: 'at'; readonly at: string }
+  | { readonly kind: 'in'; readonly ms: number }
+
+const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 } as const
+const DURATION = /^(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?$/
+const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?$/
+
+/** `2h`, `1d12h`, `90m`, or ISO 8601; a time without zone is this machine's. */
+export function deadline(text: string): Deadline {
+  const [, d = 0, h = 0, m = 0, s = 0] = DURATION.exec(text) ?? []
+  const ms = Number(d) * UNITS.d + Number(h) * UNITS.h + Number(m) * UNITS.m + Number(s) * UNITS.s
+  if (ms > 0) return { kind: 'in', ms }
+  const at = MOMENT.test(text) ? new Date(text) : null
+  if (at === null || Number.isNaN(at.getTime())) {
+    throw new InvalidArgumentError(
+      'Expected a duration as in 90m, 2h or 1d12h, or a time as in 2026-12-01T18:00:00Z.',
+    )
+  }
+  return { kind: 'at', at: at.toISOString() }
+}
