@@ -24,7 +24,7 @@ const ALONE = [
   'test/cli/paint.test.ts',
   'test/cli/redis-server.test.ts',
   'test/shared/base/clock.test.ts',
-  'test/shared/telemetry/tracing/effects.test.ts',
+  'test/shared/telemetry/tracing/spans.test.ts',
   'test/shared/telemetry/tracing/queues.test.ts',
   'test/worker/inputs.test.ts',
 ]

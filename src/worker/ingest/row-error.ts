@@ -1,7 +1,7 @@
 import { UNKNOWN_ERROR } from '../../shared/contract/receipt.ts'
 import { CodeTable } from '../../shared/salesforce/code-table.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import { OTHER_CODE } from '../../shared/telemetry/metrics/labels.ts'
+import { OTHER_CODE } from '../../shared/telemetry/metrics/events.ts'
 
 /**
  * What a row's error says about another try. Codes are those that Salesforce writes before the

@@ -2,17 +2,8 @@ import { type Outcome, TERMINAL_STATUSES, VERDICTS, type Verdict } from '../../c
 import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/job-info.ts'
 import { OPERATIONS } from '../../salesforce/operation.ts'
 import { QUEUES } from '../../store/queues/queues.ts'
-import { type Instruments, type MetricsRole, type Recorder, together } from './instruments.ts'
-import {
-  FAILURE_CODE,
-  OBJECT,
-  OBJECT_OR_OTHER,
-  ORG,
-  oneOf,
-  oneOfOr,
-  open,
-  spelled,
-} from './labels.ts'
+import type { Instruments, MetricsRole, Recorder } from './instruments.ts'
+import { type Label, ORG, oneOf, oneOfOr, open, spelled } from './labels.ts'
 
 /**
  * Every metric that Expunge emits, each said once: its instrument, its zeros and the facts that its
@@ -29,6 +20,18 @@ const CALL_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
 const PRODUCER: readonly MetricsRole[] = ['producer']
 const BOTH: readonly MetricsRole[] = ['worker', 'producer']
+
+/** Objects that the configuration does not have; callers may write any word there. */
+export const OTHER_OBJECT = 'other'
+
+const OBJECT: Label<string> = {
+  ...open(),
+  expected: 'objects',
+  show: (word, objects) => (objects.has(word) ? word : OTHER_OBJECT),
+}
+
+/** Failure codes outside the table of those that are known. */
+export const OTHER_CODE = 'OTHER'
 
 /** What is found in the rows of a source. */
 export const ID_VERDICTS = ['accepted', 'invalid', 'duplicate'] as const
@@ -82,7 +85,12 @@ export function defineEvents(define: Instruments) {
         name: 'expunge_requests_total',
         help: 'Requests that reached a terminal status.',
         unit: 'requests',
-        labels: { org: ORG, object: OBJECT_OR_OTHER, status: oneOf(...TERMINAL_STATUSES) },
+        labels: {
+          org: ORG,
+          // Requests for unknown objects are refused, and that is to be seen.
+          object: { ...OBJECT, values: [OTHER_OBJECT] },
+          status: oneOf(...TERMINAL_STATUSES),
+        },
       }),
       define.histogram({
         name: 'expunge_request_duration_seconds',
@@ -120,7 +128,11 @@ export function defineEvents(define: Instruments) {
         name: 'expunge_record_failures_total',
         help: 'Failed ids by code.',
         unit: 'ids',
-        labels: { org: ORG, object: OBJECT, code: FAILURE_CODE },
+        labels: {
+          org: ORG,
+          object: OBJECT,
+          code: { ...open(OTHER_CODE), expected: 'failureCodes' },
+        },
         amount: 'count',
       }),
     ),
@@ -239,5 +251,13 @@ function forEachVerdict(
       records({ org, object, outcome: verdict, count: outcome[verdict] })
     }
     for (const [code, count] of Object.entries(codes)) failures({ org, object, code, count })
+  }
+}
+
+/** Records an event with several metrics. */
+function together<A, B>(first: Recorder<A>, second: Recorder<B>): Recorder<A & B> {
+  return (facts) => {
+    first(facts)
+    second(facts)
   }
 }

@@ -141,14 +141,6 @@ export class Instruments {
   }
 }
 
-/** Records an event with several metrics. */
-export function together<A, B>(first: Recorder<A>, second: Recorder<B>): Recorder<A & B> {
-  return (facts) => {
-    first(facts)
-    second(facts)
-  }
-}
-
 /** Every combination of the values that labels start with. */
 function seriesOf(labels: MetricDefinition['labels'], expected: Expected): readonly LabelWords[] {
   return Object.entries(labels).reduce<readonly LabelWords[]>(

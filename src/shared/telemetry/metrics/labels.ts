@@ -16,54 +16,26 @@ export interface Label<Word extends string | number = string | number> {
   show(word: Word, objects: ReadonlySet<string>): string | number
 }
 
-/** A closed set: any other word is a compile error. */
-export function oneOf<const Word extends string>(...values: readonly Word[]): Label<Word> {
-  return { values, expected: null, isClosed: true, show: (word) => word }
-}
-
-/** A closed set of which the code has other words than the page. */
-export function spelled<Word extends string>(values: Readonly<Record<Word, string>>): Label<Word> {
-  return {
-    values: Object.values(values),
-    expected: null,
-    isClosed: true,
-    show: (word) => values[word],
-  }
-}
-
-/** A closed set for words from outside: what is not in it counts as `other`. */
-export function oneOfOr(other: string, values: readonly string[]): Label<string> {
-  return {
-    values: [...values, other],
-    expected: null,
-    isClosed: true,
-    show: (word) => (values.includes(word) ? word : other),
-  }
-}
-
 /** An open set: its series appear with their first event, those of `values` before. */
 export function open<Word extends string | number = string>(...values: string[]): Label<Word> {
   return { values, expected: null, isClosed: false, show: (word) => word }
 }
 
+/** A closed set: any other word is a compile error. */
+export function oneOf<const Word extends string>(...values: Word[]): Label<Word> {
+  return { ...open<Word>(...values), isClosed: true }
+}
+
+/** A closed set of which the code has other words than the page. */
+export function spelled<Word extends string>(values: Readonly<Record<Word, string>>): Label<Word> {
+  const shown: string[] = Object.values(values)
+  return { ...open(...shown), isClosed: true, show: (word) => values[word] }
+}
+
+/** A closed set for words from outside: what is not in it counts as `other`. */
+export function oneOfOr(other: string, values: readonly string[]): Label<string> {
+  const show = (word: string) => (values.includes(word) ? word : other)
+  return { ...oneOf(...values, other), show }
+}
+
 export const ORG: Label<string> = { ...open(), expected: 'orgs' }
-
-/** Objects that the configuration does not have; callers may write any word there. */
-export const OTHER_OBJECT = 'other'
-
-export const OBJECT: Label<string> = {
-  ...open(),
-  expected: 'objects',
-  show: (word, objects) => (objects.has(word) ? word : OTHER_OBJECT),
-}
-
-/** For what also happens to objects that the configuration does not have. */
-export const OBJECT_OR_OTHER: Label<string> = { ...OBJECT, values: [OTHER_OBJECT] }
-
-/** Failure codes outside the table of those that are known. */
-export const OTHER_CODE = 'OTHER'
-
-export const FAILURE_CODE: Label<string> = {
-  ...open(OTHER_CODE),
-  expected: 'failureCodes',
-}

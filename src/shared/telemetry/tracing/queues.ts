@@ -9,37 +9,37 @@ import {
 } from 'bullmq'
 import { BullMQOtel } from 'bullmq-otel'
 import { DOOR, PLAN } from '../../store/queues/queues.ts'
-import { fail } from './failure.ts'
+import { markFailed } from './spans.ts'
 
 /**
- * `bullmq-otel` as our queues use it. It carries the context of whoever adds a job over to whoever
- * processes it, in the job's options; of the rest it is told less:
+ * `bullmq-otel` for our queues. It carries the trace context of whoever adds a job to whoever
+ * processes it, in the job's options. Its spans are reduced:
  *
- * - Only adding and processing leave spans. BullMQ would have them for every look into an empty
- *   queue, every renewed lock and every stalled check as well, several a second in an idle worker.
- * - What is added outside any trace begins none: the sweep orders again what is ordered already.
- * - A job's id may be a stranger's, the text of an error may quote a stranger: neither is shown.
+ * - Only adding and processing a job have spans. BullMQ would also make them for every look into an
+ *   empty queue, every renewed lock and every stalled check: several a second in an idle worker.
+ * - A job that is added outside a trace begins none: the sweep orders again what is ordered already.
+ * - A job's id and the text of an error may be a caller's words: neither is shown.
  */
 export function tracedQueues(version: string): Telemetry {
   const { tracer, contextManager } = new BullMQOtel({ tracerName: 'expunge', version })
-  return { tracer: sparing(tracer, contextManager), contextManager: forgiving(contextManager) }
+  return { tracer: onlyJobs(tracer, contextManager), contextManager: tolerant(contextManager) }
 }
 
-function sparing(tracer: Tracer, contexts: ContextManager): Tracer {
+function onlyJobs(tracer: Tracer, contexts: ContextManager): Tracer {
   return {
     startSpan: (name, options, context) => {
       const kind = options?.kind
       const isAddedWithin =
         kind === SpanKind.PRODUCER && trace.getSpan(context ?? contexts.active()) !== undefined
-      if (kind !== SpanKind.CONSUMER && !isAddedWithin) return NONE
+      if (kind !== SpanKind.CONSUMER && !isAddedWithin) return NO_SPAN
       const span = tracer.startSpan(name, options, context)
-      return discreet(span, kind === SpanKind.CONSUMER ? name : null)
+      return redacted(span, kind === SpanKind.CONSUMER ? name : null)
     },
   }
 }
 
-/** Takes everything and shows nothing; what runs within it is within whatever was around it. */
-const NONE: Span = {
+/** Records nothing, and leaves the context as it is. */
+const NO_SPAN: Span = {
   setSpanOnContext: (context) => context,
   setAttribute: () => {},
   setAttributes: () => {},
@@ -56,8 +56,8 @@ const SHOWN: ReadonlySet<string> = new Set([
 ])
 const JOB_NAMES: ReadonlySet<unknown> = new Set([PLAN, 'settle', 'ingest', 'callback', DOOR])
 
-/** @param name to which that of the job is added, as in `process requests.plan`; null to leave it */
-function discreet(span: Span, name: string | null): Span {
+/** @param name the job's name is added to it, as in `process requests.plan`; null leaves the name */
+function redacted(span: Span, name: string | null): Span {
   const own = trace.getSpan(span.setSpanOnContext(ROOT_CONTEXT))
   const isShown = ([key, value]: [string, unknown]) =>
     key === JOB_NAME ? JOB_NAMES.has(value) : SHOWN.has(key)
@@ -70,17 +70,17 @@ function discreet(span: Span, name: string | null): Span {
     setSpanOnContext: (context) => span.setSpanOnContext(context),
     setAttribute: (key, value) => setAttributes({ [key]: value }),
     setAttributes,
-    // BullMQ says so of a job that failed in earnest, and not of one that was handed over.
+    // BullMQ adds it to a job that failed, not to one that was handed over.
     addEvent: (event) => {
-      if (event === 'job failed' && own !== undefined) fail(own)
+      if (event === 'job failed' && own !== undefined) markFailed(own)
     },
-    recordException: () => own !== undefined && fail(own),
+    recordException: () => own !== undefined && markFailed(own),
     end: () => span.end(),
   }
 }
 
-/** What others put into a job's options must not keep the job from being processed. */
-function forgiving(contexts: ContextManager): ContextManager {
+/** Metadata that others put into a job's options must not keep the job from being processed. */
+function tolerant(contexts: ContextManager): ContextManager {
   return {
     with: (context, fn) => contexts.with(context, fn),
     active: () => contexts.active(),

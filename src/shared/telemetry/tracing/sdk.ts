@@ -1,6 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import { context, propagation, trace } from '@opentelemetry/api'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import {
+  type Context,
+  type ContextManager,
+  context,
+  DiagLogLevel,
+  diag,
+  propagation,
+  ROOT_CONTEXT,
+  trace,
+} from '@opentelemetry/api'
+import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import {
   defaultResource,
@@ -18,57 +28,59 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
+import { codeOf, messageOf } from '../../base/errors.ts'
+import type { Logger } from '../../base/logger.ts'
 import { endsWithin } from '../../base/race.ts'
 import type { TracingConfig } from '../../config/config.ts'
 import { setQueueTelemetry } from '../../store/queues/queues.ts'
-import { AsyncContext } from './context.ts'
-import { traceEffects } from './effects.ts'
-import { traceCalls } from './http.ts'
-import { traceNotes } from './notes.ts'
-import type { TracingOptions } from './options.ts'
 import { tracedQueues } from './queues.ts'
-import { deafen, hearTrouble, tellOfTrouble } from './trouble.ts'
+import { traceChannels } from './spans.ts'
 
 /**
- * Everything of OpenTelemetry is in this folder, and loaded only where traces are wanted. The rest
- * of Expunge tells what it does on channels and knows nothing of spans.
+ * Sets up OpenTelemetry. All of it is in this folder, and loaded only where traces are wanted; the
+ * rest of Expunge publishes what it does on channels.
  */
 
-/** Of the time that a process has to stop, the last; what a collector does not take by then is lost. */
+export interface TracingOptions {
+  readonly role: 'producer' | 'worker'
+  readonly version: string
+  /** API names of what may be deleted. */
+  readonly objects: Iterable<string>
+  readonly log: Logger
+}
+
+/** Within the time that a process has to stop; what a collector does not take by then is lost. */
 const FLUSH_WITHIN_MS = 1000
 
 /** No attribute of ours comes near it. */
 const LONGEST_VALUE = 512
 
-/** @returns what ends it; null where somebody else has set up OpenTelemetry in this process */
+/** @returns ends it; null where somebody else has set up OpenTelemetry in this process */
 export function startSdk(
   config: TracingConfig,
   options: TracingOptions,
 ): (() => Promise<void>) | null {
   const { version, log } = options
-  const tell = tellOfTrouble(log, config.endpoint)
   const provider = createProvider(config, options)
   if (!trace.setGlobalTracerProvider(provider)) return null
+  const report = exportFailureReporter(log, config.endpoint)
+  redirectDiagnostics(report)
   const contexts = new AsyncContext()
   context.setGlobalContextManager(contexts)
   // Baggage stays out: it would travel in the options of every job, and may hold personal data.
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
-  hearTrouble(tell)
   setQueueTelemetry(tracedQueues(version))
   const tracer = provider.getTracer('expunge', version)
-  const ends = [
-    traceEffects(tracer, contexts.store),
-    traceCalls(tracer, contexts.store),
-    traceNotes(new Set(options.objects)),
-  ]
+  const end = traceChannels(tracer, contexts.store, new Set(options.objects))
   return async () => {
-    for (const end of ends) end()
+    end()
     setQueueTelemetry(undefined)
-    if (!(await endsWithin(provider.shutdown().catch(tell), FLUSH_WITHIN_MS))) {
-      tell(new Error('not answered in time'))
+    if (!(await endsWithin(provider.shutdown().catch(report), FLUSH_WITHIN_MS))) {
+      report(new Error('not answered in time'))
     }
     for (const api of [trace, context, propagation]) api.disable()
-    deafen()
+    setGlobalErrorHandler(() => {})
+    diag.disable()
   }
 }
 
@@ -109,5 +121,73 @@ function samplerOf({ sampler, ratio }: TracingConfig): Sampler {
       return new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) })
     default:
       throw new TypeError(`Unknown sampler ${String(sampler satisfies never)}`)
+  }
+}
+
+/** A collector may be away for weeks. */
+const REPORT_EVERY_MS = 10 * 60_000
+
+/** Logs that traces do not arrive, at once and then rarely: work goes on without them. */
+function exportFailureReporter(log: Logger, endpoint: string): (error: unknown) => void {
+  let reportedAt = Number.NEGATIVE_INFINITY
+  return (error) => {
+    if (performance.now() - reportedAt < REPORT_EVERY_MS) return
+    reportedAt = performance.now()
+    log.warn(
+      { endpoint, reason: codeOf(error) ?? messageOf(error) },
+      'Traces do not reach their collector and are dropped; work goes on. This is said every ten minutes at most.',
+    )
+  }
+}
+
+/**
+ * Reports exports that failed and spans that were dropped. The SDK's own messages are not logged:
+ * some quote headers, which may hold secrets.
+ */
+function redirectDiagnostics(report: (error: unknown) => void): void {
+  setGlobalErrorHandler(report)
+  const ignore = () => {}
+  const warn = (message: string) => {
+    if (message.startsWith('Dropped')) report(new Error('more spans than the collector takes'))
+  }
+  const logger = { error: ignore, warn, info: ignore, debug: ignore, verbose: ignore }
+  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
+}
+
+/**
+ * OpenTelemetry's context along the asynchronous calls of Node. A class of our own because its store
+ * has to be bound to channels of `node:diagnostics_channel`, which the SDK's keeps to itself.
+ */
+class AsyncContext implements ContextManager {
+  readonly store = new AsyncLocalStorage<Context>()
+
+  active(): Context {
+    return this.store.getStore() ?? ROOT_CONTEXT
+  }
+
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    context: Context,
+    fn: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    return this.store.run(context, () => fn.apply(thisArg, args))
+  }
+
+  bind<T>(context: Context, target: T): T {
+    if (typeof target !== 'function') return target
+    const { store } = this
+    return new Proxy(target, {
+      apply: (fn, thisArg, args) => store.run(context, () => Reflect.apply(fn, thisArg, args)),
+    })
+  }
+
+  enable(): this {
+    return this
+  }
+
+  disable(): this {
+    this.store.disable()
+    return this
   }
 }

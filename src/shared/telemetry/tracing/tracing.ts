@@ -1,11 +1,11 @@
 import type { TracingConfig } from '../../config/config.ts'
-import type { TracingOptions } from './options.ts'
+import type { TracingOptions } from './sdk.ts'
 
 /**
- * Traces what this process does from now on, so call it before queues are opened. Where none are
- * wanted nothing of OpenTelemetry is loaded.
+ * Traces what this process does from now on; to be called before queues are opened. Where no traces
+ * are wanted nothing of OpenTelemetry is loaded.
  *
- * @returns what ends it: spans that are left are sent, within a second
+ * @returns ends it, and sends the spans that are left within a second
  */
 export async function startTracing(
   config: TracingConfig | null,
