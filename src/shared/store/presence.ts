@@ -37,7 +37,7 @@ export async function leave({ redis, ledger }: Place, worker: string): Promise<v
  * A sign that a `run` is at work on its request; it is no worker, for it does nobody else's work. Those
  * of runs that died are forgotten by the way.
  */
-export async function giveSign({ redis, ledger }: Place, request: string): Promise<void> {
+export async function beatRun({ redis, ledger }: Place, request: string): Promise<void> {
   const { runs } = ledger.keys
   const now = await redisNow(redis)
   await Promise.all([
@@ -47,7 +47,7 @@ export async function giveSign({ redis, ledger }: Place, request: string): Promi
   ])
 }
 
-export async function endSign({ redis, ledger }: Place, request: string): Promise<void> {
+export async function leaveRun({ redis, ledger }: Place, request: string): Promise<void> {
   await redis.zrem(ledger.keys.runs, request.toLowerCase())
 }
 

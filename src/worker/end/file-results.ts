@@ -10,7 +10,7 @@ import {
 } from '../../shared/results/results.ts'
 import type { ChunkListing, RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import type { EndedChunk, Ending } from './ending.ts'
+import type { EndedChunk, RequestEnd } from './receipt.ts'
 
 /**
  * The result files of a request that ends: joined from the parts that its chunks have written, and
@@ -54,14 +54,14 @@ interface Account {
 /** Null where somebody else has ended the request meanwhile: then the parts have gone with it. */
 export async function fileResults(
   record: RequestRecord,
-  ending: Ending,
+  end: RequestEnd,
   deps: FilingDeps,
   ctx: Context,
 ): Promise<Filed | null> {
-  const account = accountOf(record, ending, deps)
+  const account = accountOf(record, end, deps)
   const joined = await joinAll(account, deps.results)
   if (joined.broken.size === 0 && lacking(account, joined.files).length === 0) {
-    return { files: joined.files, error: ending.error }
+    return { files: joined.files, error: end.error }
   }
   if (await isOver(record, deps)) return null
   const mended = await relistAll(record, account, joined.broken, deps, ctx)
@@ -72,12 +72,12 @@ export async function fileResults(
   const request = record.request.id
   if (lacks.length === 0) {
     ctx.log.warn({ request }, 'Parts of the result files were lost, and were collected again.')
-    return { files, error: ending.error }
+    return { files, error: end.error }
   }
   const error = incomplete(lacks)
   ctx.log.error({ request, code: error.code }, error.message)
   // What stopped the request comes first; callers go by its code.
-  const { error: own } = ending
+  const { error: own } = end
   return {
     files,
     error: own === null ? error : { ...own, message: `${own.message} ${error.message}` },
@@ -91,11 +91,11 @@ async function isOver({ request }: RequestRecord, { store }: FilingDeps): Promis
 
 function accountOf(
   record: RequestRecord,
-  ending: Ending,
+  end: RequestEnd,
   { store: { org }, rails }: FilingDeps,
 ): Account {
-  const { chunks = [], invalid = record.invalid, plan = record.plan } = ending
-  const { failed, unprocessed, deleted } = ending.outcome ?? NO_OUTCOME
+  const { chunks = [], invalid = record.invalid, plan = record.plan } = end
+  const { failed, unprocessed, deleted } = end.outcome ?? NO_OUTCOME
   const { keepDeleted } = record.guards ?? rails
   return {
     folder: { org, id: record.request.id },

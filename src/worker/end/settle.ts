@@ -11,11 +11,10 @@ import type { StopReason } from '../../shared/store/ledger/cancel.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import { ID_VERDICTS } from '../../shared/telemetry/metrics/events.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { cleanUp, takeBack, tryWriteReceipt } from './clean-up.ts'
-import { applied, type Ending, refused, toReceipt, unapplied } from './ending.ts'
+import { endUnsent, stopReasonOf } from './cancel.ts'
 import { type FilingDeps, fileResults } from './file-results.ts'
-import { setAside } from './set-aside.ts'
-import { endUnsent, stopReasonOf } from './stopped.ts'
+import { cleanUp, setAside, takeBack, tryWriteReceipt } from './leftovers.ts'
+import { applied, type RequestEnd, refused, toReceipt, unapplied } from './receipt.ts'
 
 /**
  * The end of a request: outcomes become the receipt, the parts of the result files are joined, and
@@ -38,19 +37,19 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   const stop = await stopReasonOf(record, deps.store, ctx)
   // Whoever raised the flag may have done so since, and stands in the record.
   const now = stop === null ? record : ((await ledger.load(id)) ?? record)
-  const ending = await endingOf(now, stop, deps, ctx)
-  if (ending === null || (await endRequest(now, ending, deps, ctx))) return
+  const end = await endOf(now, stop, deps, ctx)
+  if (end === null || (await endRequest(now, end, deps, ctx))) return
   // Planned or approved meanwhile: the word to stop must not be lost over it.
   return settleRequest(id, deps, ctx)
 }
 
 /** How the request ends now; null where it goes on. */
-async function endingOf(
+async function endOf(
   record: RequestRecord,
   stop: StopReason | null,
   deps: SettleDeps,
   ctx: Context,
-): Promise<Ending | null> {
+): Promise<RequestEnd | null> {
   const { ledger } = deps.store
   const { id } = record.request
   switch (record.status) {
@@ -66,10 +65,10 @@ async function endingOf(
     case 'deleting': {
       if (stop !== null) await endUnsent(record, deps, ctx)
       if ((await ledger.openChunks(id)).size > 0) return null
-      const ending = applied(record, stop, await ledger.outcomes(id))
+      const end = applied(record, stop, await ledger.outcomes(id))
       // Somebody else has just settled it, and the ledger that we read was being cleared.
-      if (totalOf(ending.outcome) !== record.plan?.accepted) throw halfRead(id)
-      return ending
+      if (totalOf(end.outcome) !== record.plan?.accepted) throw halfRead(id)
+      return end
     }
     default:
       return null
@@ -82,33 +81,33 @@ async function endingOf(
  */
 export async function endRequest(
   record: RequestRecord,
-  ending: Ending,
+  end: RequestEnd,
   deps: SettleDeps,
   ctx: Context,
 ): Promise<boolean> {
   const { store, results, metrics } = deps
   const kept = record.guards ?? deps.rails
   const { id, object } = record.request
-  const due = await stillDue(record, ending, deps, ctx)
+  const due = await stillDue(record, end, deps, ctx)
   if (due !== 'due') return due === 'over'
-  const filed = await fileResults(record, ending, deps, ctx)
+  const filed = await fileResults(record, end, deps, ctx)
   if (filed === null) {
     await settleRequest(id, deps, ctx)
     return true
   }
   const orgId = await store.ledger.orgId()
-  const receipt = toReceipt(record, { ...ending, ...filed }, orgId, store.org, ctx.clock.now())
+  const receipt = toReceipt(record, { ...end, ...filed }, orgId, store.org, ctx.clock.now())
   await tryWriteReceipt(receipt, deps, ctx)
   const settled = await store.ledger.settle({
     receipt,
-    from: ending.from,
+    from: end.from,
     results: results.id,
     retentionSeconds: retentionSeconds(kept),
     idempotencySeconds: idempotencySeconds(kept),
     caller: record.submittedBy,
-    plan: ending.plan ?? null,
-    ...(ending.lot === undefined ? {} : { lot: ending.lot }),
-    ...(ending.unsent === undefined ? {} : { unsent: ending.unsent }),
+    plan: end.plan ?? null,
+    ...(end.lot === undefined ? {} : { lot: end.lot }),
+    ...(end.unsent === undefined ? {} : { unsent: end.unsent }),
   })
   switch (settled) {
     case 'settled':
@@ -119,13 +118,13 @@ export async function endRequest(
         seconds: (ctx.clock.now() - record.submittedAt) / 1000,
       })
       // Else it was counted when it entered the ledger.
-      if (ending.plan) countPlan(ending.plan, record.request, deps)
+      if (end.plan) countPlan(end.plan, record.request, deps)
       noteEnd(receipt)
       ctx.log.info(
         { request: id, status: receipt.status, ...receipt.outcome, ...signersOf(receipt) },
         'Request settled.',
       )
-      await cleanUp({ ...record, lot: ending.lot ?? record.lot, receipt }, deps, ctx, ending.lots)
+      await cleanUp({ ...record, lot: end.lot ?? record.lot, receipt }, deps, ctx, end.lots)
       return true
     case 'already':
       await settleRequest(id, deps, ctx)
@@ -146,7 +145,7 @@ export async function endRequest(
  */
 async function stillDue(
   { request: { id }, lot }: RequestRecord,
-  ending: Ending,
+  end: RequestEnd,
   deps: SettleDeps,
   ctx: Context,
 ): Promise<'due' | 'not-due' | 'over'> {
@@ -158,8 +157,8 @@ async function stillDue(
     await cleanUp(now, deps, ctx)
     return 'over'
   }
-  const isOthers = ending.lot !== undefined && ending.lot !== now.lot
-  if (isOthers || !ending.from.some((status) => status === now.status)) return 'not-due'
+  const isOthers = end.lot !== undefined && end.lot !== now.lot
+  if (isOthers || !end.from.some((status) => status === now.status)) return 'not-due'
   if (now.lot === null) await setAside(now, files, deps, ctx)
   return 'due'
 }

@@ -8,7 +8,7 @@ import {
   chunkField,
 } from '../../shared/store/ledger/record.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { commitParts, lineOf } from '../end/listing.ts'
+import { commitParts, lineOf } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 
 /** Takes the ids that go again, canonical bytes, one at a time or in a row. */

@@ -12,7 +12,7 @@ import {
   orderFor,
 } from '../../shared/store/ledger/record.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
-import type { EndedChunk } from '../end/ending.ts'
+import type { EndedChunk } from '../end/receipt.ts'
 import { listChunk } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'

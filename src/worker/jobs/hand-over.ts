@@ -1,7 +1,7 @@
 import { DelayedError, type Job, WaitingError } from 'bullmq'
 import { effect } from '../../shared/base/trace.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { HAND_OVER_PRIORITY } from '../../shared/store/queues/queues.ts'
+import { HAND_OVER_PRIORITY, type QueueName } from '../../shared/store/queues/queues.ts'
 
 /** The ways to let go of a BullMQ job without an attempt spent. Each ends the processor. */
 
@@ -21,17 +21,23 @@ export async function handOver(job: Job, token: string): Promise<never> {
  * A job of `requests` goes back to the head of its own priority. For what begins from nothing anyway: a plan
  * that a stopping worker gave up must not overtake an urgent one.
  */
-export async function giveBack(
-  job: Job,
-  token: string,
-  { redis, queues }: OrgStore,
-): Promise<never> {
+export async function giveBack(job: Job, token: string, store: OrgStore): Promise<never> {
   await effect('order:give-back', async () => {
     await job.moveToWait(token)
-    // BullMQ wakes nobody for it: without this an idle worker would notice within 5 s.
-    await redis.zadd(queues.requests.toKey('marker'), 0, '0')
+    await wakeWorkers(store, 'requests')
   })
   throw new WaitingError()
+}
+
+/**
+ * Has an idle worker look into its queue. Where a job went back to its queue, or a place in the window
+ * came free, in another way than BullMQ's own, BullMQ wakes nobody, and a worker would notice within 5 s.
+ */
+export async function wakeWorkers(
+  { redis, queues }: Pick<OrgStore, 'redis' | 'queues'>,
+  queue: QueueName,
+): Promise<void> {
+  await redis.zadd(queues[queue].toKey('marker'), 0, '0')
 }
 
 /** The job comes again after a while: it met a fault, or only a newer worker knows what it means. */

@@ -1,6 +1,5 @@
 import type { Context } from '../../shared/base/context.ts'
 import { startPostman } from '../callbacks/outbox.ts'
-import { startRequestsWorker } from '../jobs/express.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { Loop } from '../jobs/loop.ts'
 import {
@@ -8,8 +7,9 @@ import {
   type QueueWorkerOptions,
   startQueueWorker,
 } from '../jobs/queue-worker.ts'
+import { startRequestsWorker } from '../jobs/requests-worker.ts'
+import { settleToFreeMemory, startFreeingMemory } from '../upkeep/free-memory.ts'
 import { startHeartbeat } from '../upkeep/heartbeat.ts'
-import { makeRoomFrom, startRoomMaker } from '../upkeep/make-room.ts'
 import { type SweepDeps, startSweeper } from '../upkeep/sweep.ts'
 
 export type IngestQueue = 'ingest-jobs' | 'ingest-jobs-urgent'
@@ -67,8 +67,8 @@ export function startAllRequests(
     ],
     loops: [
       startSweeper(sweeping, ctx),
-      startRoomMaker(store, ctx, async (own) =>
-        makeRoomFrom(await store.ledger.liveIds(), sweeping, own),
+      startFreeingMemory(store, ctx, async (own) =>
+        settleToFreeMemory(await store.ledger.liveIds(), sweeping, own),
       ),
       startPostman(store, ctx),
       startHeartbeat(store, ctx),

@@ -23,13 +23,11 @@ import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { PlannerDeps } from '../plan/planner.ts'
 import { quotaListener, startQuotaWatch } from '../upkeep/quota-watch.ts'
 import { type Chores, startAllRequests } from './all-requests.ts'
-import { connect } from './connection.ts'
 import { orRefuse } from './door/door.ts'
-import { login } from './login.ts'
 import { startOneRequest } from './one-request/one-request.ts'
-import { bringRails, type SharedSettings } from './rails.ts'
 import { processRequestJob } from './requests.ts'
-import { shareSettings, supplySettings } from './settings.ts'
+import { connect, login } from './salesforce.ts'
+import { bringRails, type SharedSettings, shareSettings, supplySettings } from './settings.ts'
 
 /** One request to work on, whatever else is ordered. */
 export interface OnlyRequest {

@@ -11,8 +11,7 @@ import { settleRequest } from '../end/settle.ts'
 import { giveBack, handOver, putAside } from '../jobs/hand-over.ts'
 import { NoRoomError } from '../plan/memory-gate.ts'
 import { type PlannerDeps, planRequest } from '../plan/planner.ts'
-import { enter } from './door/door.ts'
-import { isWakeUp } from './door/repeats.ts'
+import { enter, isWakeUp } from './door/door.ts'
 
 /** How long a job that only a newer worker understands, or that met a fault, is put aside. */
 const PUT_ASIDE_MS = 10_000

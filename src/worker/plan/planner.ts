@@ -9,8 +9,8 @@ import { lotBeside } from '../../shared/contract/request.ts'
 import type { JobLock } from '../../shared/store/ledger/planning.ts'
 import { orderFor, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import { orderDue } from '../../shared/store/org-store.ts'
-import type { Ending } from '../end/ending.ts'
-import { setAside } from '../end/set-aside.ts'
+import { setAside } from '../end/leftovers.ts'
+import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type Draft, type DrawDeps, draw } from './draw.ts'
 import { NoRoomError } from './memory-gate.ts'
@@ -68,7 +68,7 @@ export async function planRequest(
 /** So many crashes, and the source is poison: it must not take every worker down. */
 const MOST_CRASHES = 5
 
-const poisoned = (): Pick<Ending, 'status' | 'error'> => ({
+const poisoned = (): Pick<RequestEnd, 'status' | 'error'> => ({
   status: 'failed',
   error: {
     code: 'CRASHED',
@@ -156,7 +156,7 @@ function overBudget(limits: CallerLimits | null): RefusedError {
 function stop(
   attempt: Attempt,
   error: RefusedError | SourceError,
-  drawn: Pick<Ending, 'plan' | 'invalid'>,
+  drawn: Pick<RequestEnd, 'plan' | 'invalid'>,
 ): Promise<void> {
   const status = error instanceof RefusedError ? 'refused' : 'failed'
   return end(attempt, { status, error: { code: error.code, message: error.message }, ...drawn })
@@ -165,7 +165,7 @@ function stop(
 /** The request ends here, if this attempt is still the one that counts. */
 async function end(
   { record, lot, deps, ctx }: Attempt,
-  ending: Omit<Ending, 'from' | 'lot'>,
+  end: Omit<RequestEnd, 'from' | 'lot'>,
 ): Promise<void> {
-  await endRequest(record, { ...ending, from: ['planning'], lot }, deps, ctx)
+  await endRequest(record, { ...end, from: ['planning'], lot }, deps, ctx)
 }

@@ -2,7 +2,7 @@ import type { Context } from '../../shared/base/context.ts'
 import { isTerminal } from '../../shared/contract/receipt.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { stopReasonOf } from '../end/stopped.ts'
+import { stopReasonOf } from '../end/cancel.ts'
 
 /** The request is to end before its time: what was planned of it is of no use. */
 export class StoppedError extends Error {

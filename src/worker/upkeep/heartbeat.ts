@@ -3,7 +3,7 @@ import { systemClock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import { endsWithin, raceAbort } from '../../shared/base/race.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { BEAT_MS, beat, leave } from '../../shared/store/presence.ts'
+import { BEAT_MS, beat, beatRun, leave, leaveRun } from '../../shared/store/presence.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /** A worker without jobs learns here that the ledger is another one by now. */
@@ -29,4 +29,13 @@ export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
       LEAVE_WITHIN_MS,
     )
   return { ...loop, ended: loop.ended.then(async () => void (await gone())) }
+}
+
+/** Shows that somebody works on this very request. In real time, whatever the clock. */
+export function startRunHeartbeat(store: OrgStore, request: string, ctx: Context): Loop {
+  const onError = (err: unknown) => ctx.log.debug({ err }, 'The run could not show that it lives.')
+  const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: BEAT_MS, onError }, () =>
+    beatRun(store, request),
+  )
+  return { ...loop, ended: loop.ended.then(() => leaveRun(store, request).catch(() => {})) }
 }

@@ -20,7 +20,7 @@ import { type Loop, startLoop } from '../jobs/loop.ts'
 const HEARD_EVERY_MS = 5_000
 
 /** A worker looks so often whether it is time to ask; the first time after so long. */
-const LOOK_EVERY_MS = 60_000
+const CHECK_EVERY_MS = 60_000
 const ASK_EVERY_MS = 5 * 60_000
 /** A user who may not read the limits may be given the right. */
 const ASK_AGAIN_MS = 3600_000
@@ -78,7 +78,7 @@ export function startQuotaWatch(
   }
   return startLoop(
     { ...ctx, clock: systemClock },
-    { everyMs: LOOK_EVERY_MS, waitsFirst: true, onError },
+    { everyMs: CHECK_EVERY_MS, waitsFirst: true, onError },
     (own) => raceAbort(askForQuota(store, salesforce, own), own.signal),
   )
 }

@@ -2,15 +2,15 @@ import type { Context } from '../../shared/base/context.ts'
 import { retentionSeconds } from '../../shared/contract/guard-rails.ts'
 import { isTerminal } from '../../shared/contract/receipt.ts'
 import { lotBeside } from '../../shared/contract/request.ts'
+import { type ResultsStore, ResultsStoreError } from '../../shared/results/results.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
-import { orderDue } from '../../shared/store/org-store.ts'
+import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
 import { redisNow } from '../../shared/store/redis/server-clock.ts'
 import type { StagedLot } from '../../shared/store/staging/staging.ts'
+import { stopReasonOf } from '../end/cancel.ts'
 import { type SettleDeps, settleRequest } from '../end/settle.ts'
-import { stopReasonOf } from '../end/stopped.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
-import { removeDueFolders } from './retention.ts'
 
 /**
  * What a crash left undone, ordered again. BullMQ's jobs may be lost between two steps; the ledger
@@ -37,7 +37,7 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
 
 /** Orders what is due of one request. */
 export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
-  await apart(id, ctx, async () => {
+  await perRequest(id, ctx, async () => {
     const record = await deps.store.ledger.load(id)
     if (record !== null) await orderAgain(record, deps, ctx)
   })
@@ -47,7 +47,7 @@ export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): P
 export async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
   const { results, store } = deps
   const { ledger } = store
-  await apart(id, ctx, async () => {
+  await perRequest(id, ctx, async () => {
     if ((await ledger.load(id)) === null) await ledger.filed(results.id, id)
     else await settleRequest(id, deps, ctx)
   })
@@ -58,7 +58,7 @@ export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
   const now = await redisNow(deps.store.redis)
   for (const lot of await staging.lots()) {
-    await apart(lot.request, ctx, async () => {
+    await perRequest(lot.request, ctx, async () => {
       const record = await ledger.load(lot.request)
       if (isLeftOver(lot, record, now)) await staging.drop(lot)
     })
@@ -69,7 +69,7 @@ export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
 }
 
 /** One request that this version cannot read must not keep the others from being swept. */
-async function apart(request: string, ctx: Context, step: () => Promise<void>): Promise<void> {
+async function perRequest(request: string, ctx: Context, step: () => Promise<void>): Promise<void> {
   ctx.signal.throwIfAborted()
   try {
     await step()
@@ -149,4 +149,50 @@ function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): 
 export function startSweeper(deps: SweepDeps, ctx: Context): Loop {
   const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
   return startLoop(ctx, { everyMs: deps.intervalMs, onError }, (own) => sweep(deps, own))
+}
+
+/**
+ * Result files leave with the record of their request. Its end has noted when; so no folder is
+ * removed that this ledger has not noted: receipts of a ledger that was lost stay, and those of
+ * another that shares the directory.
+ */
+
+interface RetentionDeps {
+  readonly store: OrgStore
+  readonly results: ResultsStore
+}
+
+/** In one turn, so that the sweep goes on; a turn comes every half minute. */
+const MOST_FOLDERS = 200
+
+/** One that cannot be removed comes again after so long: it must not keep the place of others. */
+const AGAIN_SECONDS = 600
+
+/** Removes the folders whose time is over. Several workers may do it at once. */
+export async function removeDueFolders(
+  { store, results }: RetentionDeps,
+  ctx: Context,
+): Promise<void> {
+  const { ledger, org } = store
+  const failed: unknown[] = []
+  for (const folder of await ledger.foldersDue(results.id, MOST_FOLDERS)) {
+    ctx.signal.throwIfAborted()
+    const isDue = async () => !(await hasRecord(store, folder))
+    try {
+      if (await isDue()) await results.remove(org, folder, isDue)
+      await ledger.folderRemoved(results.id, folder)
+    } catch (error) {
+      if (!(error instanceof ResultsStoreError)) throw error
+      failed.push(error)
+      await ledger.keepFolder(results.id, folder, AGAIN_SECONDS)
+    }
+  }
+  const [err] = failed
+  if (err === undefined) return
+  ctx.log.error({ err, folders: failed.length }, 'Result files are past their retention, and stay.')
+}
+
+/** Whether the id lives again: then its folder is the new request's. */
+async function hasRecord({ redis, ledger }: OrgStore, folder: string): Promise<boolean> {
+  return (await redis.exists(ledger.keys.request(folder))) === 1
 }

@@ -6,13 +6,13 @@ import { BudgetExceededError, type CallerLimits } from '../../contract/caller-li
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { ReceiptError } from '../../contract/receipt.ts'
 import type { Staged, StoredRequest } from '../../contract/request.ts'
+import { BUDGET } from '../ledger/budget.ts'
 import type { LedgerConnection } from '../ledger/connection.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import { scoreOf } from '../ledger/live.ts'
 import { TELL } from '../ledger/outbox.ts'
 import { RAILS_FIELD } from '../ledger/rails.ts'
 import { evaluate, type LedgerScript, oneOf, script } from '../ledger/script.ts'
-import { SPENDING } from '../ledger/spending.ts'
 import { planJob } from '../queues/queues.ts'
 import type { Argument } from '../redis/bare-script.ts'
 import { inserterOf, type JobInsert } from './insert.ts'
@@ -33,7 +33,7 @@ const ARGS_EACH = 14
 // told by its entry. A key that is no hash is the trouble of its own submission alone, told
 // in Redis's words. The org's guard rails are copied into the record: whatever becomes of them, this is
 // what the request is held to. An order that fails is left to whoever gives it by itself, and hears why.
-const accepting = (insertLua: string) => `${TELL}${SPENDING}
+const accepting = (insertLua: string) => `${TELL}${BUDGET}
 local function insert(KEYS, ARGV)
 ${insertLua}
 end

@@ -1,5 +1,6 @@
 import type { CallerLimits } from '../../contract/caller-limits.ts'
 import type { Plan, ResultFile } from '../../contract/receipt.ts'
+import { BUDGET } from './budget.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
@@ -7,7 +8,6 @@ import { TELL } from './outbox.ts'
 import type { JobLock } from './planning.ts'
 import { chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
-import { SPENDING } from './spending.ts'
 
 // The source is never touched again, so a list that lies in the record goes from there.
 // `orders`: of each its name, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
@@ -32,7 +32,7 @@ const PLANNED = script(
       '...orders',
     ],
   },
-  `${TELL}${STAND}${SPENDING}
+  `${TELL}${STAND}${BUDGET}
 if redis.call('HGET', request, 'lot') ~= lot then return 'stale' end
 local status = redis.call('HGET', request, 'status')
 if status ~= 'planning' then

@@ -1,10 +1,10 @@
 import type { LiveStatus, Plan, Receipt } from '../../contract/receipt.ts'
+import { BUDGET } from './budget.ts'
 import type { LedgerConnection } from './connection.ts'
 import { FILE } from './filing.ts'
 import type { OrgKeys } from './keys.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
-import { SPENDING } from './spending.ts'
 import { BURY } from './tombstone.ts'
 
 // `orders`: ingest orders that will never be sent; what is being deleted may be sent already.
@@ -28,7 +28,7 @@ const SETTLE = script(
     ],
     args: [
       'id',
-      'ending',
+      'finalStatus',
       'receipt',
       'from',
       'unsentToo',
@@ -39,7 +39,7 @@ const SETTLE = script(
       'idempotency',
     ],
   },
-  `${TELL}${SPENDING}${FILE}${BURY}
+  `${TELL}${BUDGET}${FILE}${BURY}
 local status = redis.call('HGET', request, 'status')
 if not status then return 'unknown' end
 if redis.call('HEXISTS', request, 'receipt') == 1 then return 'already' end
@@ -51,14 +51,14 @@ redis.call('ZREM', live, id)
 redis.call('DEL', open, ledger, cancel)
 redis.call('HDEL', request, 'frame', 'guards')
 for _, order in ipairs(orders) do redis.call('DEL', order) end
-redis.call('HSET', request, 'status', ending, 'receipt', receipt)
+redis.call('HSET', request, 'status', finalStatus, 'receipt', receipt)
 if plan ~= '' then redis.call('HSET', request, 'plan', plan) end
-bury(tombstone, request, ending, retention + idempotency)
+bury(tombstone, request, finalStatus, retention + idempotency)
 redis.call('EXPIRE', request, retention)
 local bucket, held = heldBy(request)
 if bucket and status ~= 'deleting' then spend(spent, bucket, -held) end
 file(unfiled, folders, id, folder, retention)
-tell(request, outbox, ending)
+tell(request, outbox, finalStatus)
 return 'settled'
 `,
 )
@@ -108,7 +108,7 @@ export async function settle(
     tombstone: keys.tombstone(id),
     orders: (unsent ?? []).map((order) => keys.ingest(order)),
     id: id.toLowerCase(),
-    ending: receipt.status,
+    finalStatus: receipt.status,
     receipt: JSON.stringify(receipt),
     from: `|${from.join('|')}|`,
     unsentToo: unsent === undefined ? 'keep' : 'drop',

@@ -42,12 +42,12 @@ export type OnOutage = 'wait' | 'fail-fast'
  */
 export function connectRedis(
   config: RedisConfig,
-  patience: OnOutage,
+  onOutage: OnOutage,
   onError: (error: Error) => void,
 ): RedisClient {
-  const client = open(config, patience)
+  const client = open(config, onOutage)
   client.on('error', onError)
-  if (patience === 'wait') tellWhyAway(client, config)
+  if (onOutage === 'wait') tellWhyAway(client, config)
   return client
 }
 
@@ -94,17 +94,17 @@ function tellWhyAway(client: RedisClient, config: RedisConfig): void {
 /** Whoever starts is told of a server that accepts and says nothing, long before `socketTimeout`. */
 const SILENCE_MS = 5_000
 
-function open(config: RedisConfig, patience: OnOutage): RedisClient {
-  const shared = { ...options(patience), ...UNNAMED }
-  const isPatient = patience === 'wait'
+function open(config: RedisConfig, onOutage: OnOutage): RedisClient {
+  const shared = { ...options(onOutage), ...UNNAMED }
+  const waits = onOutage === 'wait'
   const server = (own: RedisOptions) => {
     const all = { ...shared, ...own, replyMapping: 'legacy' as const }
-    return isPatient ? new ResendingRedis(all) : new StrictRedis(all)
+    return waits ? new ResendingRedis(all) : new StrictRedis(all)
   }
   switch (config.kind) {
     case 'url':
       assertUrl(config.url)
-      return isPatient
+      return waits
         ? new ResendingRedis(config.url, { ...shared, ...tlsOf(config.tls) })
         : new StrictRedis(config.url, { ...shared, ...tlsOf(config.tls) })
     case 'socket':
@@ -131,9 +131,7 @@ function open(config: RedisConfig, patience: OnOutage): RedisClient {
         // Node looks names up itself, for each connection; certificates are for names.
         dnsLookup: (address, found) => found(null, address),
       }
-      return isPatient
-        ? new ResendingCluster([...nodes], own)
-        : new FailFastCluster([...nodes], own)
+      return waits ? new ResendingCluster([...nodes], own) : new FailFastCluster([...nodes], own)
     }
     default:
       throw new TypeError(`Unknown Redis configuration ${JSON.stringify(config satisfies never)}`)
@@ -165,10 +163,10 @@ interface Waiting {
   readonly retryStrategy: (times: number) => number
 }
 
-function options(patience: OnOutage): Waiting {
+function options(onOutage: OnOutage): Waiting {
   const reconnectDelay = backoff({ first: 100, cap: 2000 })
   const retryStrategy = (times: number) => reconnectDelay(times)
-  switch (patience) {
+  switch (onOutage) {
     case 'wait':
       return {
         // BullMQ's workers insist on null: a blocked read must outlive an outage.
@@ -188,6 +186,6 @@ function options(patience: OnOutage): Waiting {
         retryStrategy,
       }
     default:
-      throw new TypeError(`Unknown patience ${String(patience satisfies never)}`)
+      throw new TypeError(`Unknown choice ${String(onOutage satisfies never)}`)
   }
 }

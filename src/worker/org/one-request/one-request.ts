@@ -1,10 +1,10 @@
 import type { Context } from '../../../shared/base/context.ts'
 import { type Loop, startLoop } from '../../jobs/loop.ts'
-import { makeRoomFrom, startRoomMaker } from '../../upkeep/make-room.ts'
+import { settleToFreeMemory, startFreeingMemory } from '../../upkeep/free-memory.ts'
+import { startRunHeartbeat } from '../../upkeep/heartbeat.ts'
 import { fileAgain, type SweepDeps, sweepRequest, tidy } from '../../upkeep/sweep.ts'
 import type { AtWork, Chores, IngestQueue } from '../all-requests.ts'
 import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
-import { startSign } from './sign.ts'
 
 interface OneRequestOptions extends Chores, Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {
   readonly request: string
@@ -47,8 +47,8 @@ export function startOneRequest(
     ],
     loops: [
       startOwnSweeper(id, amongOthers, sweeping, ctx),
-      startRoomMaker(store, ctx, (own) => makeRoomFrom([id], sweeping, own)),
-      startSign(store, id, ctx),
+      startFreeingMemory(store, ctx, (own) => settleToFreeMemory([id], sweeping, own)),
+      startRunHeartbeat(store, id, ctx),
     ],
   }
 }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { NO_OUTCOME, type Outcome } from '../../../src/shared/contract/receipt.ts'
 import type { StopReason } from '../../../src/shared/store/ledger/cancel.ts'
 import { type ChunkOutcome, parseRecord } from '../../../src/shared/store/ledger/record.ts'
-import { applied } from '../../../src/worker/end/ending.ts'
+import { applied } from '../../../src/worker/end/receipt.ts'
 import { submission } from '../../shared/store/ledger/setup.ts'
 
 /** A request that is being deleted; `brake` as the ledger has noted it. */

@@ -38,7 +38,7 @@ export async function stopReasonOf(
 }
 
 /** How a request that was stopped ends. */
-export function stoppedEnding(
+export function stoppedEnd(
   reason: StopReason,
   record: RequestRecord,
 ): { status: TerminalStatus; error: ReceiptError } {

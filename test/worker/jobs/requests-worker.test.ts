@@ -6,8 +6,8 @@ import { type OrgStore, openOrgStore } from '../../../src/shared/store/org-store
 import { PLAN } from '../../../src/shared/store/queues/queues.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { createMetrics } from '../../../src/shared/telemetry/metrics/metrics.ts'
-import { startRequestsWorker } from '../../../src/worker/jobs/express.ts'
 import { giveBack } from '../../../src/worker/jobs/hand-over.ts'
+import { startRequestsWorker } from '../../../src/worker/jobs/requests-worker.ts'
 import { hurried } from '../../helpers/clock.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -27,7 +27,7 @@ interface Scope {
 
 /** One org, and how its orders are carried out by however many workers. */
 function site(t: Scope) {
-  const store = openOrgStore(connection, `express-${process.pid}-${++sites}`, () => {})
+  const store = openOrgStore(connection, `requests-${process.pid}-${++sites}`, () => {})
   const closing = inReverse((close) => t.after(close))
   closing.after(() => store.close())
   const book = new Book()

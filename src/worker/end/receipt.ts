@@ -13,7 +13,7 @@ import {
 } from '../../shared/contract/receipt.ts'
 import type { StopReason } from '../../shared/store/ledger/cancel.ts'
 import type { ChunkOutcome, RequestRecord } from '../../shared/store/ledger/record.ts'
-import { stoppedEnding } from './stopped.ts'
+import { stoppedEnd } from './cancel.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */
 
@@ -24,7 +24,7 @@ export interface EndedChunk {
 }
 
 /** How a request ended, and from where. */
-export interface Ending {
+export interface RequestEnd {
   readonly status: TerminalStatus
   readonly from: readonly LiveStatus[]
   readonly error: ReceiptError | null
@@ -51,7 +51,7 @@ export function applied(
   record: RequestRecord,
   stop: StopReason | null,
   ledger: ReadonlyMap<string, ChunkOutcome>,
-): Ending & { readonly outcome: Outcome } {
+): RequestEnd & { readonly outcome: Outcome } {
   const outcomes = [...ledger].sort(([a], [b]) => byChunk(a, b))
   const chunks = outcomes.map(([, chunk]) => chunk)
   const outcome = chunks.reduce((sum, chunk) => addOutcomes(sum, chunk.outcome), NO_OUTCOME)
@@ -60,7 +60,7 @@ export function applied(
   const complete = outcome.failed + outcome.unprocessed === 0
   const status = complete ? 'completed' : untouched && error !== null ? 'failed' : 'incomplete'
   return {
-    ...(isCut(stop, outcome, status) ? stoppedEnding(stop, record) : { status, error }),
+    ...(isCut(stop, outcome, status) ? stoppedEnd(stop, record) : { status, error }),
     from: ['deleting'],
     lots: chunks.flatMap(({ resent }) => resent?.lot ?? []),
     outcome,
@@ -94,19 +94,19 @@ function jobLines(chunks: readonly ChunkOutcome[]): readonly IngestJobLine[] {
 }
 
 /** A request that is stopped before anything of it was sent. */
-export function unapplied(record: RequestRecord, stop: StopReason): Ending {
-  return { ...stoppedEnding(stop, record), from: ['queued', 'planning', 'awaiting-approval'] }
+export function unapplied(record: RequestRecord, stop: StopReason): RequestEnd {
+  return { ...stoppedEnd(stop, record), from: ['queued', 'planning', 'awaiting-approval'] }
 }
 
 /** A request that came in to be refused. */
-export function refused(error: ReceiptError): Ending {
+export function refused(error: ReceiptError): RequestEnd {
   return { status: 'refused', from: ['queued', 'planning'], error }
 }
 
 /** The account of a request that ends now. */
 export function toReceipt(
   record: RequestRecord,
-  ending: Ending,
+  end: RequestEnd,
   orgId: string | null,
   org: string,
   now: number,
@@ -118,19 +118,19 @@ export function toReceipt(
     orgId,
     object,
     operation,
-    status: ending.status,
+    status: end.status,
     submittedAt: new Date(record.submittedAt).toISOString(),
     finishedAt: new Date(now).toISOString(),
     reason,
-    plan: ending.plan ?? record.plan,
-    outcome: ending.outcome ?? null,
-    failures: ending.failures ?? {},
-    ingestJobs: ending.ingestJobs ?? [],
-    files: ending.files ?? [],
+    plan: end.plan ?? record.plan,
+    outcome: end.outcome ?? null,
+    failures: end.failures ?? {},
+    ingestJobs: end.ingestJobs ?? [],
+    files: end.files ?? [],
     submittedBy: record.submittedBy,
     approvedBy: record.approvedBy,
     cancelledBy: record.cancelledBy,
-    error: ending.error,
+    error: end.error,
   }
 }
 

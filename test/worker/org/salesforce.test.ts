@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { ConfigError } from '../../../src/shared/base/errors.ts'
 import type { Identity } from '../../../src/shared/salesforce/client.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
-import { login } from '../../../src/worker/org/login.ts'
+import { login } from '../../../src/worker/org/salesforce.ts'
 
 const IDENTITY: Identity = {
   ...{ orgId: '00D5f000004XZjpEAG', instanceUrl: 'https://acme.my.salesforce.com' },

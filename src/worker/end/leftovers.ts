@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import type { Context } from '../../shared/base/context.ts'
+import { type GuardRails, retentionSeconds } from '../../shared/contract/guard-rails.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { lotBeside } from '../../shared/contract/request.ts'
 import { type ResultsStore, ResultsStoreError } from '../../shared/results/results.ts'
@@ -61,4 +63,67 @@ export async function takeBack(
   // What we have just removed may have been of somebody who settled it meanwhile.
   const now = known?.receipt ? known : await store.ledger.load(id)
   if (now?.receipt) await tryWriteReceipt(now.receipt, deps, ctx)
+}
+
+/**
+ * A request begins in an empty folder. What lies there is of an earlier life of its id: of a ledger
+ * that was lost, or of a request that is forgotten by now. It may be the only proof of what was
+ * deleted then, so it is moved aside, and leaves with its own retention.
+ */
+
+interface SetAsideDeps {
+  readonly store: OrgStore
+  readonly results: ResultsStore
+  /** For requests that are older than guard rails in the ledger. */
+  readonly rails: Pick<GuardRails, 'retentionDays'>
+}
+
+/**
+ * Moves what is not of this life out of the folder.
+ *
+ * @param files that lay there at a time when the ledger held no word of this life's results yet. No
+ *   others are touched, so a worker that is late never moves a part of a request that has gone on.
+ */
+export async function setAside(
+  { request, guards, lot, submittedAt }: RequestRecord,
+  files: readonly string[],
+  { store, results, rails }: SetAsideDeps,
+  ctx: Context,
+): Promise<void> {
+  const folder = { org: store.org, id: request.id }
+  const isEnding = files.includes(RECEIPT) && (await isOurs(submittedAt, folder, results))
+  const others = files.filter((file) => {
+    if (!file.startsWith('parts/')) return !isEnding
+    // An earlier planning attempt of this life: it goes with the parts.
+    return lot === null || !file.startsWith(`parts/${lot}.`)
+  })
+  if (others.length === 0) return
+  const name = results.earlierName(folder)
+  // First of all: a folder that nobody knows of would never be removed.
+  await store.ledger.keepFolder(results.id, name, retentionSeconds(guards ?? rails))
+  await results.moveTo(folder, others, name)
+  ctx.log.warn(
+    { request: request.id, files: others.length, folder: name },
+    'The folder of the request held results of an earlier request of its id; they were moved.',
+  )
+}
+
+const RECEIPT = 'receipt.json'
+
+const receiptSchema = z.looseObject({ submittedAt: z.string() })
+
+/** A receipt of this life lies there where its end was begun and broke off. */
+async function isOurs(
+  submittedAt: number,
+  folder: { org: string; id: string },
+  results: ResultsStore,
+): Promise<boolean> {
+  const text = await results.readReceipt(folder)
+  if (text === null) return false
+  try {
+    const receipt = receiptSchema.parse(JSON.parse(text))
+    return Date.parse(receipt.submittedAt) === submittedAt
+  } catch {
+    return false
+  }
 }

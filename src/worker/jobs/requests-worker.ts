@@ -14,14 +14,19 @@ import { type QueueWorker, type QueueWorkerOptions, startQueueWorker } from './q
  * settling, cancelling, the door. So one of the plans is kept for requests of priority `high`, and
  * beside the plans there is always a slot for the rest.
  *
- * BullMQ hands out what is first in line and lets nobody choose. So the kept slots, the express,
- * take nothing while the others can take it; once these are all busy they look whether something
- * urgent waits, and only then take. What is not urgent after all, because somebody else was
- * faster, is given back to where it stood.
+ * BullMQ hands out what is first in line and lets nobody choose. So the reserved slots take nothing
+ * while the others can take it; once these are all busy they look whether something urgent waits, and
+ * only then take. What is not urgent after all, because somebody else was faster, is given back to
+ * where it stood.
+ *
+ * A queue of its own for what is urgent would not do while workers of an earlier version may run beside
+ * this one. Their sweep orders the plan of every request that is not planned yet in `requests`, where
+ * only a job of the same id tells that it is ordered: they would begin a second attempt beside the
+ * first, and each attempt makes the other's plan void.
  */
 
 /** How soon an urgent order is noticed where every other slot is busy. */
-const LOOK_MS = 250
+const CHECK_MS = 250
 
 type RequestsWorkerOptions = Omit<QueueWorkerOptions, 'queue' | 'concurrency' | 'beginsPaused'>
 
@@ -35,7 +40,7 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
   let plans = 0
 
   const main = startQueueWorker({ ...options, queue: 'requests', concurrency: ordinary })
-  const express = startQueueWorker({
+  const reserved = startQueueWorker({
     ...options,
     queue: 'requests',
     concurrency: keptPlans + 1,
@@ -43,7 +48,7 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
     process: async (job, token, ctx) => {
       if (job.name !== PLAN) return await options.process(job, token, ctx)
       if (isOrdinary(job) || plans === keptPlans) {
-        await express.pause()
+        await reserved.pause()
         return giveBack(job, token, options.store)
       }
       plans++
@@ -55,17 +60,17 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
     },
   })
 
-  const look = async () => {
-    if (main.active < ordinary) return express.pause()
+  const check = async () => {
+    if (main.active < ordinary) return reserved.pause()
     const urgent = [HAND_OVER_PRIORITY, SETTLE_PRIORITY]
     if (plans < keptPlans) urgent.push(HIGH_PRIORITY)
     const waiting = Object.values(await queue.getCountsPerPriority(urgent))
-    if (waiting.some((count) => count > 0)) await express.resume()
+    if (waiting.some((count) => count > 0)) await reserved.resume()
   }
   const watch = async () => {
     while (!stopping.signal.aborted) {
-      await clock.sleep(LOOK_MS, stopping.signal).catch(() => {})
-      await look().catch((err: unknown) => {
+      await clock.sleep(CHECK_MS, stopping.signal).catch(() => {})
+      await check().catch((err: unknown) => {
         if (!stopping.signal.aborted) log.error({ err }, 'The express cannot look and tries again.')
       })
     }
@@ -74,11 +79,11 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
 
   return {
     get active() {
-      return main.active + express.active
+      return main.active + reserved.active
     },
     stop: async () => {
       stopping.abort()
-      await Promise.all([watching, main.stop(), express.stop()])
+      await Promise.all([watching, main.stop(), reserved.stop()])
     },
   }
 }

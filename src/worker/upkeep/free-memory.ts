@@ -10,22 +10,22 @@ import { type Loop, startLoop } from '../jobs/loop.ts'
  * order, what can be settled. That needs no room, and may be done by several at once.
  */
 
-const LOOK_MS = 1000
+const CHECK_MS = 1000
 
-export function startRoomMaker(
+export function startFreeingMemory(
   { redis }: Pick<OrgStore, 'redis'>,
   ctx: Context,
   makeRoom: (ctx: Context) => Promise<void>,
 ): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'Room could not be made; it is tried again.')
-  return startLoop(ctx, { everyMs: LOOK_MS, onError }, async (own) => {
+  return startLoop(ctx, { everyMs: CHECK_MS, onError }, async (own) => {
     if (lateTrouble(redis) === 'REDIS_FULL') await makeRoom(own)
   })
 }
 
 /** Settles those of the requests that can be. */
-export async function makeRoomFrom(
+export async function settleToFreeMemory(
   requests: readonly string[],
   deps: SettleDeps,
   ctx: Context,

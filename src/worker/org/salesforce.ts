@@ -1,9 +1,14 @@
+import type { Clock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
+import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import { connectSalesforce } from '../../shared/salesforce/connect.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
+import type { Quota } from '../../shared/salesforce/quota.ts'
 import { outageDelay } from '../../shared/salesforce/retry.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
 /**
  * The first login of a worker, however long it takes. It pauses nobody: that this worker is not let
@@ -31,5 +36,31 @@ export async function login(
       )
       await ctx.clock.sleep(ms, ctx.signal)
     }
+  }
+}
+
+/** The client of an org, and who hears what its calls cost. */
+interface Connection {
+  readonly salesforce: Salesforce
+  /** Who is told of the quota from now on: before the org is known to be ours nobody is. */
+  listen(listener: (quota: Quota) => void): void
+}
+
+export function connect(
+  org: OrgConfig,
+  { config, metrics, clock }: { config: Config; metrics: Metrics; clock: Clock },
+): Connection {
+  let heard = (_: Quota): void => {}
+  const salesforce = connectSalesforce(org, config, {
+    clock,
+    onCall: ({ operation, status, durationMs }) =>
+      metrics.salesforceCall({ org: org.name, operation, status, seconds: durationMs / 1000 }),
+    onQuota: (quota) => heard(quota),
+  })
+  return {
+    salesforce,
+    listen: (listener) => {
+      heard = listener
+    },
   }
 }

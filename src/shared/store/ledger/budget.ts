@@ -18,7 +18,7 @@ const DAY = 24 * HOUR
  *   expired since takes nothing back.
  * - `heldBy(request)` → bucket and records of what the request has spent, else nil and 0.
  */
-export const SPENDING = `
+export const BUDGET = `
 local function thisBucket() return math.floor(redis.call('TIME')[1] / ${BUCKET_SECONDS}) end
 local function bucketsOf(key, now)
   local found, all = {}, redis.call('HGETALL', key)
