@@ -16,7 +16,7 @@ import { parse } from 'fast-csv'
 import { SUFFIX_BYTES } from '../src/shared/contract/record-id.ts'
 import { Distinct } from '../src/worker/plan/distinct.ts'
 import { scan } from '../src/worker/plan/scan.ts'
-import { fileSource } from '../src/worker/sources/file.ts'
+import { readFileOnce } from '../src/worker/sources/file.ts'
 
 const CONTACT = { name: 'Contact', prefix: '003' }
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -114,7 +114,7 @@ async function measure(name: CaseName, path: string): Promise<void> {
 }
 
 function open(path: string): AsyncIterable<Uint8Array> {
-  return fileSource({ path, roots: [tmpdir()] }).open()
+  return readFileOnce({ path, roots: [tmpdir()] })
 }
 
 async function writeIds(path: string, file: FileName, count: number): Promise<void> {

@@ -21,7 +21,7 @@ import { ChunkStager } from '../src/worker/ids/chunk-stager.ts'
 import { csvLength } from '../src/worker/ids/csv-size.ts'
 import { csvBody } from '../src/worker/ingest/upload.ts'
 import { scan } from '../src/worker/plan/scan.ts'
-import { fileSource } from '../src/worker/sources/file.ts'
+import { readFileOnce } from '../src/worker/sources/file.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { inReverse } from '../test/helpers/scope.ts'
 import { writeIdFile } from './id-file.ts'
@@ -73,7 +73,7 @@ async function stage(csv: string, folder: string): Promise<Staged> {
     connection.disconnect()
   })
   const stager = new ChunkStager(staging, LOT, { first: count, other: count })
-  const source = fileSource({ path: csv, roots: [folder] }).open()
+  const source = readFileOnce({ path: csv, roots: [folder] })
   for await (const block of scan(source, { object: { name: 'Contact', prefix: '003' } })) {
     await stager.write(block.ids)
   }

@@ -1,5 +1,6 @@
 import { STATUSES } from '../shared/contract/receipt.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
+import { SOURCE_TYPES, SOURCES, type SourceType } from '../shared/contract/sources/sources.ts'
 import {
   type CommandRecord,
   deadline,
@@ -16,6 +17,15 @@ const REASON = { value: '<text>', summary: 'kept in the receipt' } as const
 const JSON_OUTPUT = { summary: 'as JSON' } as const
 const RECEIPT_ONLY = { summary: 'print the receipt, and nothing else, on stdout' } as const
 
+/** Those of the kinds of source that have a flag of their own; `SourceFlags` is their type. */
+const SOURCE_OPTIONS: object = Object.fromEntries(
+  SOURCE_TYPES.flatMap((type) => {
+    const { flag } = SOURCES[type]
+    return flag === undefined ? [] : [[type, flag]]
+  }),
+)
+type SourceFlags = { readonly [Type in SourceType]?: string }
+
 /** What is to be deleted, and how. `--file` and `--sobject` are the words of Salesforce's own CLI. */
 const DELETION = {
   object: {
@@ -29,7 +39,7 @@ const DELETION = {
     value: '<path>',
     summary: 'CSV file with the record ids; - reads stdin',
   },
-  ids: { value: '<list>', summary: 'record ids, separated by commas' },
+  ...SOURCE_OPTIONS,
   source: { value: '<json>', summary: 'any source of ids, as the deletion request describes it' },
   soql: { value: '<query>', summary: '', hidden: true },
   column: { value: '<name>', summary: 'column of the CSV that holds the ids (default: Id)' },
@@ -300,4 +310,5 @@ export const COMMANDS: Readonly<Record<CommandName, CommandRecord>> = COMMAND_RE
 export type Flags<Name extends CommandName> = FlagsOf<(typeof COMMAND_RECORDS)[Name]>
 
 /** What `run` and `submit` are told of the ids to delete. */
-export type DeletionFlags = FlagsOf<{ readonly summary: string; readonly options: typeof DELETION }>
+export type DeletionFlags = SourceFlags &
+  FlagsOf<{ readonly summary: string; readonly options: typeof DELETION }>

@@ -5,58 +5,89 @@ import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { codeOf, messageOf } from '../shared/base/errors.ts'
 import type { DeletionRequest } from '../shared/contract/request.ts'
-import { readSourceFile } from '../shared/contract/source-file.ts'
+import { readSourceFile } from '../shared/contract/sources/read-file.ts'
+import {
+  kindOf,
+  SOURCE_TYPES,
+  SOURCES,
+  type SourceType,
+  storedSourceSchema,
+} from '../shared/contract/sources/sources.ts'
 import { decompress } from '../worker/sources/decompress.ts'
 import { UsageError } from './cli.ts'
 import type { DeletionFlags } from './commands.ts'
 
-/** Where the ids come from, looked at before anything is started. */
-export type Input =
-  | { readonly kind: 'ids'; readonly ids: readonly string[] }
-  /** A regular file: it can be read again after an interruption. */
-  | { readonly kind: 'file'; readonly name: string; readonly path: string }
+/** Where the ids come from, looked at before anything is started; `name` is for the screen. */
+export type Input = { readonly name: string } & (
+  | /** A regular file: it can be read again after an interruption. */
+  { readonly kind: 'file'; readonly path: string }
   /** Bytes that come once: stdin, or a pipe with a name. */
-  | { readonly kind: 'stream'; readonly name: string; open(): AsyncIterable<Uint8Array> }
+  | { readonly kind: 'stream'; open(): AsyncIterable<Uint8Array> }
   /** A source in the words of the deletion request. */
   | { readonly kind: 'source'; readonly source: Readonly<Record<string, unknown>> }
+)
+
+/** A flag that names a source, as it was typed or not. */
+interface SourceWay {
+  readonly flag: string
+  readonly text: string | undefined
+  read(text: string): Input | Promise<Input>
+}
 
 /** @throws UsageError naming the flag or the path */
 export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<Input> {
-  const { csv, ids, source, soql, column } = flags
+  const { csv, source, soql, column } = flags
   if (soql !== undefined) {
     throw new UsageError(
       '--soql: this source is not in this version yet. Export the ids to a CSV and name it with --csv.',
     )
   }
-  const given = [csv, ids, source].filter((flag) => flag !== undefined)
-  if (given.length !== 1) {
-    const what = given.length === 0 ? 'none' : 'several'
-    throw new UsageError(`Expected one of --csv, --ids and --source, got ${what}.`)
+  const ways: readonly SourceWay[] = [
+    { flag: '--csv', text: csv, read: (name) => csvInput(name, stdin) },
+    ...SOURCE_TYPES.flatMap((type) => flagOf(type, flags)),
+    { flag: '--source', text: source, read: sourceInput },
+  ]
+  const [way, second] = ways.filter(({ text }) => text !== undefined)
+  if (way?.text === undefined || second !== undefined) {
+    const names = ways.map(({ flag }) => flag).join(', ')
+    const what = way === undefined ? 'none' : 'several'
+    throw new UsageError(`Expected one of ${names.replace(/, (\S+)$/, ' and $1')}, got ${what}.`)
   }
   if (column !== undefined && csv === undefined) {
     throw new UsageError('--column names a column of --csv, which is not given.')
   }
-  if (ids !== undefined) return { kind: 'ids', ids: listOf(ids) }
-  if (source !== undefined) return { kind: 'source', source: sourceOf(source) }
-  return csv === '-' ? { kind: 'stream', name: 'stdin', open: () => stdin } : fileInput(csv ?? '')
+  return way.read(way.text)
 }
 
-function listOf(text: string): readonly string[] {
-  const ids = text
-    .split(/[\s,]+/)
-    .map((id) => id.trim())
-    .filter((id) => id !== '')
-  if (ids.length === 0) throw new UsageError('--ids: expected record ids separated by commas.')
-  return ids
+/** Of those kinds of source that have a flag of their own. */
+function flagOf(type: SourceType, flags: DeletionFlags): readonly SourceWay[] {
+  const { flag } = SOURCES[type]
+  if (flag === undefined) return []
+  const name = `--${type}`
+  const read = (text: string): Input => {
+    const source = flag.read(text)
+    if (source === undefined) throw new UsageError(`${name}: expected ${flag.expected}.`)
+    return { kind: 'source', name, source }
+  }
+  return [{ flag: name, text: flags[type], read }]
 }
 
-function sourceOf(text: string): Readonly<Record<string, unknown>> {
+function sourceInput(text: string): Input {
   const parsed = z.record(z.string(), z.unknown()).safeParse(jsonOf(text))
   if (!parsed.success) throw new UsageError('--source: expected a JSON object with a type.')
-  if (parsed.data['type'] === 'upload') {
+  const source = parsed.data
+  const type = SOURCE_TYPES.find((type) => type === source['type'])
+  if (type !== undefined && SOURCES[type].takesUpload) {
     throw new UsageError('--source: an upload has no bytes here. Use --csv <path>, or --csv -.')
   }
-  return parsed.data
+  const name = Object.values(placeOf(source)).join(' ') || `source ${source['type']}`
+  return { kind: 'source', name, source }
+}
+
+/** Nowhere, of what is no source: its request is refused. */
+function placeOf(source: unknown): Readonly<Record<string, string>> {
+  const parsed = storedSourceSchema.safeParse(source)
+  return parsed.success ? kindOf(parsed.data).place(parsed.data) : {}
 }
 
 function jsonOf(text: string): unknown {
@@ -69,7 +100,8 @@ function jsonOf(text: string): unknown {
   }
 }
 
-async function fileInput(name: string): Promise<Input> {
+async function csvInput(name: string, stdin: Readable): Promise<Input> {
+  if (name === '-') return { kind: 'stream', name: 'stdin', open: () => stdin }
   const found = await statOf(name)
   if (found.isDirectory()) {
     throw new UsageError(`--csv: ${name} is a directory. Name the file in it.`)
@@ -98,25 +130,10 @@ async function statOf(name: string): Promise<Stats> {
 /** The folder of which the planner must be allowed to read, where it is to read a file. */
 export function rootOf(input: Input): string | null {
   if (input.kind === 'file') return dirname(input.path)
-  if (input.kind !== 'source' || input.source['type'] !== 'file') return null
+  const path = input.kind === 'source' ? placeOf(input.source)['path'] : undefined
+  if (path === undefined) return null
   // A path that is not absolute counts from the first root, which is this one where there is no other.
-  const path = String(input.source['path'])
   return isAbsolute(path) ? dirname(path) : resolve('')
-}
-
-/** What the ids are called on the screen. */
-export function nameOf(input: Input): string {
-  switch (input.kind) {
-    case 'ids':
-      return '--ids'
-    case 'file':
-    case 'stream':
-      return input.name
-    case 'source':
-      return String(input.source['path'] ?? `source ${input.source['type']}`)
-    default:
-      throw new TypeError(`Unknown input ${JSON.stringify(input satisfies never)}`)
-  }
 }
 
 /**
@@ -127,7 +144,7 @@ export function uploadOf(
   { source }: DeletionRequest,
   input: Input,
 ): AsyncIterable<Uint8Array> | undefined {
-  if (source.type !== 'upload') return undefined
+  if (!kindOf(source).takesUpload) return undefined
   switch (input.kind) {
     case 'file':
       return decompress(
@@ -136,7 +153,6 @@ export function uploadOf(
       )
     case 'stream':
       return decompress(input.open(), input.name)
-    case 'ids':
     case 'source':
       return undefined
     default:

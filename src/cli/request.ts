@@ -93,8 +93,6 @@ function sourceFor(
 ): Readonly<Record<string, unknown>> {
   const inColumn = column === undefined ? {} : { column }
   switch (input.kind) {
-    case 'ids':
-      return { type: 'ids', ids: input.ids }
     case 'file':
       return fileSeenByPlanner
         ? { type: 'file', path: input.path, ...inColumn }

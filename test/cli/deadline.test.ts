@@ -60,7 +60,11 @@ test('the same command again means the deadline of the first time', async () => 
     coalesce: false,
     acceptUnchecked: false,
   } as const
-  const input = { kind: 'ids', ids: ['0035g00001AAAAA'] } as const
+  const input = {
+    kind: 'source',
+    name: '--ids',
+    source: { type: 'ids', ids: ['0035g00001AAAAA'] },
+  } as const
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   assert.ok(typed.deadline !== null)
   const submittedAt = '2026-01-01T00:00:00.000Z'

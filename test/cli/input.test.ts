@@ -95,8 +95,9 @@ test('stdin and pipes with a name are read once, as uploads', async (t) => {
 test('a list may be written with commas and blanks', async () => {
   const input = await read({ ids: ' 0035g00001AAAAA,0035g00001AAAAB ,\n0035g00001AAAAC,' })
   assert.deepEqual(input, {
-    kind: 'ids',
-    ids: ['0035g00001AAAAA', '0035g00001AAAAB', '0035g00001AAAAC'],
+    kind: 'source',
+    name: '--ids',
+    source: { type: 'ids', ids: ['0035g00001AAAAA', '0035g00001AAAAB', '0035g00001AAAAC'] },
   })
   await assert.rejects(read({ ids: ' , ' }), refusal(/--ids: expected record ids/))
 })

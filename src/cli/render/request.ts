@@ -1,5 +1,6 @@
 import { type FailureCounts, type Status, totalOf } from '../../shared/contract/receipt.ts'
 import type { SignedAct } from '../../shared/contract/signed-act.ts'
+import { wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Format, Paint } from '../screen.ts'
 import { columns, count, counted, jobNames, percent } from './format.ts'
@@ -30,7 +31,7 @@ export function requestTable(
     ...pauses.map((sentence) => ['Paused', paint('yellow', sentence)] as const),
     nobody === null ? null : ['Waits', paint('yellow', nobody)],
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
-    ['What', `${request.operation} ${request.object}, source ${sourceWords(request.source)}`],
+    ['What', `${request.operation} ${request.object}, source ${wordsFor(request.source)}`],
     ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],
     view.approvedBy && ['Approved', actWords(view.approvedBy)],
     view.cancelledBy && ['Cancelled', actWords(view.cancelledBy)],
@@ -74,10 +75,6 @@ const SHOWN_JOBS = 10
 
 function more(jobs: number): readonly [string, string] | null {
   return jobs > SHOWN_JOBS ? ['', `and ${count(jobs - SHOWN_JOBS)} more: see --json`] : null
-}
-
-function sourceWords(source: RequestView['request']['source']): string {
-  return source.type === 'file' ? `file ${source.path}` : source.type
 }
 
 /** `, 63 % of 999,000, being cancelled …` while records are being deleted. */

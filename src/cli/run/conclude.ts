@@ -3,7 +3,6 @@ import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { commandFor } from '../command-line.ts'
-import { nameOf } from '../input.ts'
 import { firstInvalidRows, type RunFigures, resultFiles, summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
@@ -103,8 +102,7 @@ async function refusedRows(
   const shown = rows
     .slice(0, SHOWN_ROWS)
     .map(
-      ({ line, value, reason }) =>
-        `  ${nameOf(input)}, line ${line}: "${visible(value)}": ${reason}`,
+      ({ line, value, reason }) => `  ${input.name}, line ${line}: "${visible(value)}": ${reason}`,
     )
   const more =
     rows.length > SHOWN_ROWS ? [`  and more: the first ${count(SHOWN_ROWS)} are shown.`] : []

@@ -5,7 +5,7 @@ import { explained } from '../../shared/store/redis/trouble.ts'
 import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
 import { commandToGoOn } from '../command-line.ts'
 import { isOver } from '../follow.ts'
-import { nameOf, uploadOf } from '../input.ts'
+import { uploadOf } from '../input.ts'
 import type { RunSession } from './session.ts'
 
 type Submitting = Pick<RunSession, 'store' | 'request' | 'input' | 'config' | 'cli' | 'signal'> & {
@@ -28,7 +28,7 @@ export async function submit({
 }: Submitting): Promise<RequestView> {
   const { screen } = cli
   const upload = uploadOf(request, input)
-  if (upload !== undefined) screen.say(`Reading ${nameOf(input)} …`)
+  if (upload !== undefined) screen.say(`Reading ${input.name} …`)
   const bytes = upload && until(signal, upload)
   const { record, created } = await enter(store, request, Date.now(), bytes, { guards })
   const view = await explained(async () =>

@@ -1,4 +1,3 @@
-import { isAbsolute } from 'node:path'
 import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts'
 import { Environment } from '../../shared/config/environment.ts'
 import { Settings, type ValueForm } from '../../shared/config/settings.ts'
@@ -12,6 +11,7 @@ import {
   PRIORITIES,
   type Priority,
 } from '../../shared/contract/request.ts'
+import { SOURCE_TYPES, SOURCES, type SourceType } from '../../shared/contract/sources/sources.ts'
 import { parseHash } from './key-secret.ts'
 import { type ApiKey, ROLES, type Role } from './rights.ts'
 import type { SourceRights } from './source-rights.ts'
@@ -104,17 +104,20 @@ function readSources(section: YamlSection, problems: ConfigProblem[]): SourceRig
   if (all === undefined || ('text' in all && all.text === '*')) return '*'
   const types = section.section('sources')
   const settings = new Settings([types], problems)
-  const rights: SourceRights = {
-    ...(settings.parsed('ids', EVERY) === undefined ? {} : { ids: '*' }),
-    ...(settings.parsed('upload', EVERY) === undefined ? {} : { upload: '*' }),
-    ...(types.has('file') ? { file: readScope(types, settings, 'file', PLACE) } : {}),
+  const scopeOf = (type: SourceType) => {
+    const { scope } = SOURCES[type]
+    if (scope === undefined) return settings.parsed(type, EVERY)
+    return types.has(type) ? readScope(types, settings, type, scope) : undefined
   }
-  if (['ids', 'upload', 'file'].some((type) => types.has(type))) return rights
-  settings.refuse(
-    section.nameOf('sources'),
-    'expected "*", or at least one of ids, upload and file.',
-  )
-  return rights
+  const rights = SOURCE_TYPES.flatMap((type) => {
+    const scope = scopeOf(type)
+    return scope === undefined ? [] : [[type, scope] as const]
+  })
+  if (!SOURCE_TYPES.some((type) => types.has(type))) {
+    const names = SOURCE_TYPES.join(', ').replace(/, (\w+)$/, ' and $1')
+    settings.refuse(section.nameOf('sources'), `expected "*", or at least one of ${names}.`)
+  }
+  return Object.fromEntries(rights)
 }
 
 /** One hash, or a list of them. */
@@ -162,12 +165,6 @@ const PRIORITY: ValueForm<Priority> = {
 }
 
 const EVERY: ValueForm<'*'> = { expected: '"*"', parse: (text) => (text === '*' ? '*' : undefined) }
-
-const PLACE: ValueForm<string> = {
-  expected:
-    'the absolute path of a folder or file ("*" without a list for every root of the workers)',
-  parse: (text) => (isAbsolute(text) && !text.split('/').includes('..') ? text : undefined),
-}
 
 const ORG: ValueForm<string> = {
   expected: 'the name of an org ("*" without a list for all of them)',

@@ -5,6 +5,7 @@
 
 import type { CallerLimits } from '../../shared/contract/caller-limits.ts'
 import type { DeletionRequest, Operation, Priority } from '../../shared/contract/request.ts'
+import { kindOf } from '../../shared/contract/sources/sources.ts'
 import { beyond, type SourceRights } from './source-rights.ts'
 
 /** `admin` has all the others; each counts within the key's orgs and objects. */
@@ -213,7 +214,7 @@ function overLimit(
   { name, maxRecords }: ApiKey,
   { source, maxRecords: most }: Wanted,
 ): Denial | null {
-  const records = source.type === 'ids' ? source.ids.length : most
+  const records = kindOf(source).count(source) ?? most
   return records === null || maxRecords === null || records <= maxRecords
     ? null
     : deny(
@@ -228,11 +229,12 @@ function overBudget(key: ApiKey, { source, dryRun }: Wanted): Denial | null {
     key.recordsPerHour ?? Number.POSITIVE_INFINITY,
     key.recordsPerDay ?? Number.POSITIVE_INFINITY,
   )
-  return dryRun || source.type !== 'ids' || source.ids.length <= budget
+  const records = kindOf(source).count(source)
+  return dryRun || records === null || records <= budget
     ? null
     : deny(
         'TOO_MANY_RECORDS',
-        `The key ${key.name} has a budget of ${budget} records, less than the ${source.ids.length} of this request.`,
+        `The key ${key.name} has a budget of ${budget} records, less than the ${records} of this request.`,
       )
 }
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
-import { isAtOrUnder } from './source-file.ts'
+import { isAtOrUnder } from './sources/read-file.ts'
 
 /**
  * What guards the deletions of an org, whichever process plans, sends or accounts for them. The org's

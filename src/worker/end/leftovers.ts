@@ -2,9 +2,8 @@ import { z } from 'zod'
 import type { Context } from '../../shared/base/context.ts'
 import { type GuardRails, retentionSeconds } from '../../shared/contract/guard-rails.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { lotBeside } from '../../shared/contract/request.ts'
 import { type ResultsStore, ResultsStoreError } from '../../shared/results/results.ts'
-import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 
 /** What is done for a request that has its receipt: in the results store, and with what it staged. */

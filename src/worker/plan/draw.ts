@@ -6,6 +6,7 @@ import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan, ResultFile } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
+import { kindOf } from '../../shared/contract/sources/sources.ts'
 import type { ResultsStore, ResultWriter } from '../../shared/results/results.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
@@ -56,7 +57,7 @@ export async function draw(
 ): Promise<Draft> {
   const { request } = record
   const object = allowedObject(request, guards, deps.org.name)
-  const source = openSource(record, lot, deps.store, guards)
+  const source = openSource({ record, lot, store: deps.store, guards, signal: ctx.signal })
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
   const limit = Math.min(request.maxRecords ?? guards.maxRecords, guards.maxRecords)
   const stager = new PlanStager(
@@ -71,7 +72,7 @@ export async function draw(
     let read = 0
     let unchecked = 0
     let first: RefusedRow | undefined
-    for await (const block of scan(source.open(ctx.signal), scanOptions(request, object, guards))) {
+    for await (const block of scan(source, scanOptions(request, object, guards))) {
       await wanted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
@@ -111,9 +112,9 @@ function scanOptions(
   object: DeletableObject,
   { objects }: GuardRails,
 ): ScanOptions {
-  const column = 'column' in source ? source.column : undefined
+  const column = 'column' in source ? { column: source.column } : {}
   const known = Object.entries(objects).map(([name, prefix]) => ({ name, prefix }))
-  return { object, known, given: source.type, ...(column === undefined ? {} : { column }) }
+  return { object, known, text: kindOf(source).text, ...column }
 }
 
 function allowedObject(

@@ -1,3 +1,4 @@
+import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
 import { brokenCsv } from './broken-csv.ts'
 import type { Delimiter } from './delimiters.ts'
 import { type FirstRow, readFirstRow } from './first-row.ts'
@@ -72,10 +73,10 @@ function formFrom(head: Head, wanted: WantedColumn): TextForm {
  * must not end as a deletion of nothing that is complete.
  */
 function assertHeader({ cells }: FirstRow, line: number, wanted: WantedColumn): void {
-  const { object, given } = wanted
+  const { object, text = PLAIN_TEXT } = wanted
   if (matchValues(cells, { object }).length === 0) return
-  const advice = given === 'upload' ? ' (curl -d takes line ends away: use --data-binary)' : ''
-  throw brokenCsv(line, `expected names in the header, got an id of a ${object.name}${advice}`)
+  const got = `got an id of a ${object.name}${text.lostLineEnds}`
+  throw brokenCsv(line, `expected names in the header, ${got}`)
 }
 
 function columnForm(head: Head, wanted: WantedColumn): ColumnForm {

@@ -1,8 +1,9 @@
 import { RefusedError } from '../../shared/base/errors.ts'
+import { PLAIN_TEXT, type SourceText } from '../../shared/contract/sources/kind.ts'
 import { endOfBlankRow } from './blank-row.ts'
 import { CR, isLineEnd, isMark, LF, lineTooLong, MARK_BYTES, MAX_LINE_BYTES } from './bytes.ts'
 import { type Delimiter, namedDelimiter } from './delimiters.ts'
-import { assertText, type Given } from './not-text.ts'
+import { assertText } from './not-text.ts'
 
 /** The beginning of a text, from its first row that is not blank. */
 export interface Head {
@@ -24,11 +25,13 @@ export const HEAD_BYTES = 65_536
  *
  * @throws RefusedError EMPTY_SOURCE, NOT_TEXT, LINE_TOO_LONG, NO_ID_COLUMN
  */
-export async function readHead(chunks: AsyncIterator<Uint8Array>, given?: Given): Promise<Head> {
+export async function readHead(
+  chunks: AsyncIterator<Uint8Array>,
+  text: SourceText = PLAIN_TEXT,
+): Promise<Head> {
   let { bytes, ended } = await gather(chunks, new Uint8Array(0), HEAD_BYTES)
-  assertText(bytes.subarray(0, HEAD_BYTES), given)
-  // Above a list within the request stands a header that its caller never wrote: id 1 is line 1.
-  let line = given === 'ids' ? 0 : 1
+  assertText(bytes.subarray(0, HEAD_BYTES), text)
+  let line: number = text.firstLine
   let delimiter: Delimiter | undefined
   for (;;) {
     while (isMark(bytes, 0)) bytes = bytes.subarray(MARK_BYTES)
@@ -36,7 +39,7 @@ export async function readHead(chunks: AsyncIterator<Uint8Array>, given?: Given)
     bytes = bytes.subarray(blank.end)
     line += blank.lines
     if (isMark(bytes, 0)) continue
-    if (ended && bytes.length === 0) throw emptySource(given)
+    if (ended && bytes.length === 0) throw emptySource(text)
     const end = endOfLine(bytes, ended)
     if ((end ?? bytes.length) > MAX_LINE_BYTES) throw lineTooLong(line)
     if (end === undefined || (!ended && bytes.length < HEAD_BYTES)) {
@@ -123,11 +126,10 @@ function delimiterIn(line: Uint8Array): Delimiter | undefined {
   return namedDelimiter(Buffer.from(line).toString('utf8'))
 }
 
-function emptySource(given: Given | undefined): RefusedError {
-  const what = given === 'upload' ? 'The upload' : 'The source'
+function emptySource({ subject }: SourceText): RefusedError {
   return new RefusedError(
     'EMPTY_SOURCE',
-    `${what} is empty: expected at least a header line. Look whether the export before it failed; ` +
+    `${subject} is empty: expected at least a header line. Look whether the export before it failed; ` +
       'a list that is meant to be empty has the header "Id" alone.',
   )
 }

@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
-import type { Given } from './not-text.ts'
+import type { SourceText } from '../../shared/contract/sources/kind.ts'
 import { clip } from './refused-row.ts'
 import { trimmed, withUnseenSpelled } from './unseen.ts'
 
@@ -11,8 +11,7 @@ export const TITLE_LINES = 20
 export interface WantedColumn {
   readonly object: DeletableObject
   readonly column?: string | undefined
-  /** How the source was given, for advice. */
-  readonly given?: Given | undefined
+  readonly text?: SourceText | undefined
 }
 
 /** Columns that would do; one is what is hoped for. */

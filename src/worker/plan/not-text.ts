@@ -1,8 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
+import type { SourceText } from '../../shared/contract/sources/kind.ts'
 import { isBlank, isLineEnd } from './bytes.ts'
-
-/** How the source of a request was given: what helps differs. */
-export type Given = 'file' | 'upload' | 'ids'
 
 /**
  * Refuses what is no text of rows by its name: each of these was taken for a list of ids by somebody.
@@ -10,17 +8,17 @@ export type Given = 'file' | 'upload' | 'ids'
  * @param bytes the first of the source
  * @throws RefusedError NOT_TEXT
  */
-export function assertText(bytes: Uint8Array, given: Given = 'file'): void {
-  const problem = problemOf(bytes, given)
+export function assertText(bytes: Uint8Array, text: SourceText): void {
+  const problem = problemOf(bytes, text)
   if (problem === undefined) return
   throw new RefusedError('NOT_TEXT', `The source is not a text of record ids. ${problem}`)
 }
 
-function problemOf(bytes: Uint8Array, given: Given): string | undefined {
+function problemOf(bytes: Uint8Array, text: SourceText): string | undefined {
   const [, format] = FORMATS.find(([magic]) => startsWith(bytes, magic)) ?? []
   if (format !== undefined) return format
   const [, compression] = COMPRESSIONS.find(([magic]) => startsWith(bytes, magic)) ?? []
-  if (compression !== undefined) return compressed(compression, given)
+  if (compression !== undefined) return compressed(compression, text)
   if (startsWith(bytes.subarray(257), latin1('ustar'))) return TAR
   const start = Buffer.from(bytes.subarray(0, 1024)).toString('latin1')
   const [, markup] = MARKUPS.find(([form]) => form.test(start)) ?? []
@@ -63,11 +61,10 @@ const COMPRESSIONS: readonly (readonly [magic: Uint8Array, name: string])[] = [
   [latin1('7z\xbc\xaf\x27\x1c'), '7-Zip'],
 ]
 
-/** A file is decompressed once before it comes here, where gzip or zstd compressed it. */
-function compressed(name: string, given: Given): string {
+function compressed(name: string, { isDecompressed }: SourceText): string {
   const isRead = name === 'gzip' || name === 'zstd'
   if (!isRead) return `It is compressed with ${name}: decompress it first.`
-  if (given === 'file') return `It is ${name} within another compression: compress it once only.`
+  if (isDecompressed) return `It is ${name} within another compression: compress it once only.`
   return `It is compressed with ${name}, and an upload is read as it comes: decompress it first.`
 }
 

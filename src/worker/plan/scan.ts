@@ -1,11 +1,11 @@
 import type { DeletableObject } from '../../shared/contract/objects.ts'
+import type { SourceText } from '../../shared/contract/sources/kind.ts'
 import { BlockBuilder, type ScannedBlock } from './block.ts'
 import { scanColumn } from './column.ts'
 import { scanTable } from './csv.ts'
 import { withoutEndMark } from './end-mark.ts'
 import { formOf } from './form.ts'
 import { readHead } from './head.ts'
-import type { Given } from './not-text.ts'
 
 export interface ScanOptions {
   /** The object whose ids the source holds. */
@@ -13,9 +13,9 @@ export interface ScanOptions {
   /** Objects that may explain an id of another one; the built-in ones where absent. */
   readonly known?: readonly DeletableObject[]
   /** Header of the Id column, where it is neither `Id` nor `<Object> ID`. */
-  readonly column?: string
-  /** How the source was given, for advice. */
-  readonly given?: Given
+  readonly column?: string | undefined
+  /** A plain text where absent. */
+  readonly text?: SourceText
 }
 
 /**
@@ -33,7 +33,7 @@ export async function* scan(
 ): AsyncGenerator<ScannedBlock> {
   const chunks = withoutEndMark(source)
   try {
-    const head = await readHead(chunks, options.given)
+    const head = await readHead(chunks, options.text)
     const form = formOf(head, options)
     const block = new BlockBuilder(options)
     const body = bodyOf(form.bytes, chunks)

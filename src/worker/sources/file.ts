@@ -3,46 +3,65 @@ import {
   type ReadEvents,
   readSourceFile,
   type SourceFile,
-} from '../../shared/contract/source-file.ts'
+} from '../../shared/contract/sources/read-file.ts'
+import type { SourcePin } from '../../shared/store/ledger/planning.ts'
 import { decompress } from './decompress.ts'
-import type { Source } from './source.ts'
+import type { SourceOf, SourceOpener } from './source.ts'
 
-interface FileSourceOptions extends SourceFile {
-  /** Hex digest of the bytes that the request is about, where it is known. */
+/** A file that the worker sees, plain or compressed with gzip or zstd. */
+export const file: SourceOpener<SourceOf<'file'>> = {
+  open: ({ path, sha256 }, { record, lot, store, guards, signal }) => {
+    const { id } = record.request
+    const within = record.limits?.files ?? null
+    const places = { roots: guards.fileRoots, base: guards.fileBase, within }
+    const pin = (pin: SourcePin) => store.ledger.pinSource({ id, lot, pin })
+    return readFileOnce({ path, ...places }, { sha256, pin }, signal)
+  },
+}
+
+/** Which bytes the file must hold. */
+interface Expected {
+  /** Hex digest of those that the request is about, where it is known. */
   readonly sha256?: string | undefined
-  readonly events?: ReadEvents
+  /** Compares what is found with what an earlier attempt found, and keeps it for a later one. */
+  readonly pin?: (pin: SourcePin) => Promise<'same' | 'other' | 'stale'>
 }
 
 /**
- * A file that the worker sees, plain or compressed with gzip or zstd.
+ * A worker may die over a plan. The attempt that follows must not plan what somebody has written to
+ * the file since: size and time of change tell before the first attempt was read to its end, the
+ * digest after that. A stale attempt comes to nothing, so it needs no check.
  *
- * Its loop throws RefusedError SOURCE_NOT_ALLOWED where the file is not under a root, and
- * SourceError where it is missing, unreadable, damaged, changes while it is read, or holds other
- * bytes than the request is about.
+ * @throws RefusedError SOURCE_NOT_ALLOWED where the file is not under a root
+ * @throws SourceError where it is missing, unreadable, damaged, changes while it is read, or holds
+ *   other bytes than the request is about
  */
-export function fileSource({ sha256, events = {}, ...file }: FileSourceOptions): Source {
-  const { path } = file
-  const checked: ReadEvents = {
-    ...events,
-    ended: async (content) => {
-      if (sha256 !== undefined && content.sha256 !== sha256) {
-        throw otherContent(
-          path,
-          `sha256 ${sha256}`,
-          `${content.bytes} bytes, sha256 ${content.sha256}`,
-        )
+export function readFileOnce(
+  source: SourceFile,
+  { sha256, pin }: Expected = {},
+  signal?: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const { path } = source
+  const assertSame = async (found: SourcePin) => {
+    if ((await pin?.(found)) !== 'other') return
+    const expected = 'the bytes that the first attempt to plan it found'
+    throw otherContent(path, expected, `${found.value.bytes} others`)
+  }
+  const events: ReadEvents = {
+    opened: (value) => assertSame({ field: 'seen', value }),
+    ended: async (value) => {
+      if (sha256 !== undefined && value.sha256 !== sha256) {
+        const found = `${value.bytes} bytes, sha256 ${value.sha256}`
+        throw otherContent(path, `sha256 ${sha256}`, found)
       }
-      await events.ended?.(content)
+      await assertSame({ field: 'content', value })
     },
   }
-  return {
-    describe: () => `file ${path}`,
-    open: (signal) => decompress(readSourceFile(file, checked, signal), path),
-  }
+  return decompress(readSourceFile(source, events, signal), path)
 }
 
 /** The file is another one than when the request was accepted, or first read. */
-export function otherContent(path: string, expected: string, found: string): SourceError {
+function otherContent(path: string, expected: string, found: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
     `${path} does not hold what was asked for: expected ${expected}, found ${found}. Nothing was deleted. ` +

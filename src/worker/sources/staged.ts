@@ -1,27 +1,32 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../shared/base/errors.ts'
-import type { Staged } from '../../shared/contract/request.ts'
+import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
+import type { Staged } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { StagingError, unpack } from '../../shared/store/staging/staging.ts'
-import type { Source } from './source.ts'
+import type { SourceOpener } from './source.ts'
 
 /** Where they may lie: the request's own record, or frames beside it. */
 type Shelf = Pick<OrgStore, 'ledger' | 'staging'>
 
-/** Bytes that were staged when the request came in: an upload, or an inline list as a CSV. */
-export function stagedSource(store: Shelf, request: string, staged: Staged): Source {
-  return {
-    describe: () => 'upload',
-    open: (signal) => read(store, request, staged, signal),
-  }
+/** What was staged when the request came in: the bytes of an upload, or a list as a CSV. */
+export const staged: SourceOpener<StoredSource> = {
+  open: (_, { record: { request, staged }, store, signal }) => {
+    if (staged !== null) return readStaged(store, request.id, staged, signal)
+    throw new SourceError(
+      'SOURCE_NOT_FOUND',
+      `Request ${request.id} was entered without its ids. Submit it again.`,
+    )
+  },
 }
 
-async function* read(
+/** @throws SourceError SOURCE_TRUNCATED where they are not all that were staged */
+export async function* readStaged(
   store: Shelf,
   request: string,
   staged: Staged,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let bytes = 0

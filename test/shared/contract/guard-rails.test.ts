@@ -7,7 +7,7 @@ import {
   railChanges,
   strictest,
 } from '../../../src/shared/contract/guard-rails.ts'
-import { isAtOrUnder } from '../../../src/shared/contract/source-file.ts'
+import { isAtOrUnder } from '../../../src/shared/contract/sources/read-file.ts'
 
 const BASE: GuardRails = {
   maxRecords: 1000,

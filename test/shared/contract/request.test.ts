@@ -3,15 +3,14 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { RefusedError } from '../../../src/shared/base/errors.ts'
 import {
-  bodyHash,
-  MAX_INLINE_IDS,
   parseRequest,
   parseStoredRequest,
-  REQUEST_ID,
   type StoredRequest,
   toStored,
 } from '../../../src/shared/contract/request.ts'
+import { REQUEST_ID } from '../../../src/shared/contract/request-id.ts'
 import { InvalidRequestError } from '../../../src/shared/contract/request-problems.ts'
+import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 22, 5, 9)
 const FILE = { type: 'file', path: '/data/ids.csv' }
@@ -160,10 +159,10 @@ test('sources: unknown types, missing parts and too many ids are refused', () =>
       { type: 'ids', ids: '003' },
       { type: 'upload', column: '' },
     ],
-    { type: 'ids', ids: Array(MAX_INLINE_IDS + 1).fill('x') },
+    { type: 'ids', ids: Array(10_001).fill('x') },
   ]
   for (const source of wrong) assert.match(problemOf({ object: 'Contact', source }), /source/)
-  const most = { type: 'ids', ids: Array(MAX_INLINE_IDS).fill('x') }
+  const most = { type: 'ids', ids: Array(10_000).fill('x') }
   assert.deepEqual(parseRequest({ object: 'Contact', source: most }, NOW).source, most)
 })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { RefusedError } from '../../../src/shared/base/errors.ts'
+import { SOURCES } from '../../../src/shared/contract/sources/sources.ts'
 import type { ScanOptions } from '../../../src/worker/plan/scan.ts'
 import { id15, id18 } from '../../helpers/ids.ts'
 import { judgeText, scanText } from './texts.ts'
@@ -260,15 +261,20 @@ const REFUSED: Record<string, Refusal> = {
     'NOT_TEXT',
     gzipSync('Id\n'),
     /upload is read as it comes/,
-    { given: 'upload' },
+    { text: SOURCES.upload.text },
   ],
   'gzip within a compressed file': [
     'NOT_TEXT',
     gzipSync('Id\n'),
     /gzip within another compression: compress it once/,
-    { given: 'file' },
+    { text: SOURCES.file.text },
   ],
-  'zstd in an upload': ['NOT_TEXT', zstdCompressSync('Id\n'), /zstd, and/, { given: 'upload' }],
+  'zstd in an upload': [
+    'NOT_TEXT',
+    zstdCompressSync('Id\n'),
+    /zstd, and/,
+    { text: SOURCES.upload.text },
+  ],
   'JSON of a request': ['NOT_TEXT', `{"ids":["${A}"]}`, /is JSON: send the ids as "ids"/],
   'JSON of ids': ['NOT_TEXT', `\ufeff[\n  "${A}",\n  "${B}"\n]`, /is JSON/],
   'a page of HTML': ['NOT_TEXT', '\n<!DOCTYPE html>\n<html><body>Login', /is an HTML page/],
@@ -278,14 +284,19 @@ const REFUSED: Record<string, Refusal> = {
     `--x7\r\nContent-Disposition: form-data; name="f"\r\n\r\nId\r\n${A}\r\n--x7--`,
     /is a multipart form/,
   ],
-  'no bytes in an upload': ['EMPTY_SOURCE', '', /^The upload is empty/, { given: 'upload' }],
+  'no bytes in an upload': [
+    'EMPTY_SOURCE',
+    '',
+    /^The upload is empty/,
+    { text: SOURCES.upload.text },
+  ],
   'a sep= line alone': ['EMPTY_SOURCE', 'sep=,\r\n', /empty/],
   'rows of commas alone': ['EMPTY_SOURCE', ',,\r\n"",\r\n\u001a', /empty/],
   'lost line ends in an upload': [
     'BROKEN_CSV',
     `Id,Name${A},Ann,${B},Bob`,
     /got an id of a Contact \(curl -d takes line ends away/,
-    { given: 'upload' },
+    { text: SOURCES.upload.text },
   ],
 }
 
@@ -317,7 +328,7 @@ test('what stays within a value that is no id is spelled out', async () => {
 })
 
 test('lines of a list within a request are numbered by its ids', async () => {
-  const { refused } = await scanText(`Id\n${A}\nnobody\n`, { given: 'ids' })
+  const { refused } = await scanText(`Id\n${A}\nnobody\n`, { text: SOURCES.ids.text })
   assert.deepEqual(
     refused.map(({ line }) => line),
     [2],

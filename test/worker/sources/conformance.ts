@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import type { Source } from '../../../src/worker/sources/source.ts'
+
+/** The bytes of one source, for whoever opens it. */
+interface Source {
+  open(signal?: AbortSignal): AsyncIterable<Uint8Array>
+}
 
 /** What a kind of source must offer to be put to the test. */
 export interface SourceUnderTest {
@@ -80,11 +84,6 @@ export function describeSource(kind: string, sources: SourceUnderTest): void {
       const before = await sources.open()
       await assert.rejects(readAll(source), error)
       assert.equal(await sources.open(), before)
-    })
-
-    test('has a name', async (t) => {
-      const source = await sources.of(t, new Uint8Array(0))
-      assert.match(source.describe(), /\w/)
     })
   })
 }

@@ -16,8 +16,13 @@ import { join, relative } from 'node:path'
 import { getuid } from 'node:process'
 import { describe, type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import { fileSource } from '../../../src/worker/sources/file.ts'
+import type { SourceFile } from '../../../src/shared/contract/sources/read-file.ts'
+import { readFileOnce } from '../../../src/worker/sources/file.ts'
 import { describeSource, readAll } from './conformance.ts'
+
+const fileSource = (source: SourceFile) => ({
+  open: (signal?: AbortSignal) => readFileOnce(source, {}, signal),
+})
 
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-file-'))

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { hash, randomUUID } from 'node:crypto'
 import { after, describe, type TestContext, test } from 'node:test'
 import { systemClock } from '../../../src/shared/base/clock.ts'
-import type { Staged } from '../../../src/shared/contract/request.ts'
 import { LedgerConnection } from '../../../src/shared/store/ledger/connection.ts'
 import { orgKeys } from '../../../src/shared/store/ledger/keys.ts'
 import { createLedger } from '../../../src/shared/store/ledger/ledger.ts'
+import type { Staged } from '../../../src/shared/store/ledger/record.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { pack } from '../../../src/shared/store/staging/frame.ts'
 import { createStaging } from '../../../src/shared/store/staging/staging.ts'
-import { stagedSource } from '../../../src/worker/sources/staged.ts'
+import { readStaged } from '../../../src/worker/sources/staged.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { describeSource, readAll } from './conformance.ts'
@@ -22,6 +22,10 @@ const keys = orgKeys(randomUUID())
 const connection = new LedgerConnection(redis, keys)
 const staging = createStaging(connection, keys, systemClock.now)
 const store = { ledger: createLedger(connection, keys), staging }
+
+const stagedSource = (from: typeof store, request: string, staged: Staged) => ({
+  open: (signal?: AbortSignal) => readStaged(from, request, staged, signal),
+})
 
 async function stage(t: TestContext, bytes: Uint8Array): Promise<Staged> {
   const lot = { request: 'r1', lot: `u-${randomUUID()}` }

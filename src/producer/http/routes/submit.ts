@@ -7,6 +7,7 @@ import {
   requestJsonSchema,
 } from '../../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
+import { kindOf, SOURCE_TYPES, SOURCES } from '../../../shared/contract/sources/sources.ts'
 import { pinContent } from '../../../shared/store/intake/stage-source.ts'
 import { ConflictError } from '../../../shared/store/intake/taken.ts'
 import { explained } from '../../../shared/store/redis/trouble.ts'
@@ -86,7 +87,8 @@ export const submitRoute = route({
     isRequired: true,
     components: () => {
       const { $schema: _, ...request } = requestJsonSchema()
-      return withNamedSources('DeletionRequest', request, { left: ['upload'] })
+      const left = SOURCE_TYPES.filter((type) => SOURCES[type].takesUpload)
+      return withNamedSources('DeletionRequest', request, { left })
     },
     parse: (body) => body,
   },
@@ -103,7 +105,7 @@ async function submit(
   service: Service,
 ): Promise<SubmitAnswer> {
   const wanted = parseRequest(withOrg(call.body, call.query.org), Date.now())
-  if (wanted.source.type === 'upload') {
+  if (kindOf(wanted.source).takesUpload) {
     const message = `an upload has no bytes in JSON. Send the CSV as the body, to ${CSV_PATH}`
     throw new InvalidRequestError([{ field: 'source.type', message }])
   }
@@ -112,7 +114,7 @@ async function submit(
   await soon(timeouts, orgs.open(allowed.org))
   // A file that is read here takes as long as an upload of its size.
   const { files: within = null } = limitsOf(call.key) ?? {}
-  const meant = await (allowed.source.type === 'file'
+  const meant = await (kindOf(allowed.source).pin !== undefined
     ? callers.shares.uploads.use(call.key.name, () => pinContent(allowed, { roots, within }))
     : allowed)
   return soon(timeouts, accept(call, meant, service))

@@ -1,7 +1,9 @@
 import { hash, randomUUID } from 'node:crypto'
 import { RefusedError, SourceError } from '../../base/errors.ts'
-import type { DeletionRequest, Staged } from '../../contract/request.ts'
-import { contentOfFile, type SourceFile } from '../../contract/source-file.ts'
+import type { DeletionRequest } from '../../contract/request.ts'
+import type { FilePlaces } from '../../contract/sources/kind.ts'
+import { kindOf } from '../../contract/sources/sources.ts'
+import type { Staged } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { isFuller, showMemory, UPLOAD_SHARE } from '../redis/memory.ts'
 import { inspectRedis } from '../redis/redis.ts'
@@ -29,24 +31,15 @@ export async function stageSource(
   upload: AsyncIterable<Uint8Array> | undefined,
 ): Promise<Intake> {
   const { id, source } = request
-  switch (source.type) {
-    case 'ids': {
-      const csv = Buffer.from(['Id', ...source.ids, ''].join('\n'))
-      return csv.length <= FRAME_BYTES
-        ? packList(csv)
-        : { staged: await stageBytes(store, id, [csv]) }
-    }
-    case 'upload':
-      if (upload === undefined) throw new TypeError('A request with an upload needs its bytes.')
-      return { staged: await stageBytes(store, id, upload) }
-    case 'file':
-      return { staged: null }
-    default:
-      throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
-  }
+  const bytes = kindOf(source).stage(source, upload)
+  if (bytes === null) return { staged: null }
+  if (!(bytes instanceof Uint8Array)) return { staged: await stageBytes(store, id, bytes) }
+  return bytes.length <= FRAME_BYTES
+    ? packList(bytes)
+    : { staged: await stageBytes(store, id, [bytes]) }
 }
 
-async function packList(csv: Buffer): Promise<Intake> {
+async function packList(csv: Uint8Array): Promise<Intake> {
   const frame = await pack(csv)
   const staged = { lot: newLot(), inRecord: true, bytes: csv.length, sha256: hash('sha256', csv) }
   return { staged, frame }
@@ -102,23 +95,21 @@ export async function dropQuietly(lot: Lot, { staging }: OrgStore): Promise<void
 }
 
 /**
- * Names the bytes of a `file` source by their digest, where this process sees the file: from then on
- * the request is about these bytes, and neither a planner nor a repeated submit takes others for them.
- * A file that cannot be read here is left to whoever plans it: it may lie on another machine.
+ * Names the content of a source by its digest, where this process can read it: from then on the
+ * request is about these bytes, and neither a planner nor a repeated submit takes others for them.
+ * What cannot be read here is left to whoever plans it: a file may lie on another machine.
  *
  * @param places where files may be read here, and by this caller
  */
 export async function pinContent(
   request: DeletionRequest,
-  places: Omit<SourceFile, 'path'>,
+  places: FilePlaces,
   signal?: AbortSignal,
 ): Promise<DeletionRequest> {
   const { source } = request
-  if (source.type !== 'file' || source.sha256 !== undefined || places.roots.length === 0)
-    return request
   try {
-    const { sha256 } = await contentOfFile({ path: source.path, ...places }, signal)
-    return { ...request, source: { ...source, sha256 } }
+    const pinned = await kindOf(source).pin?.(source, places, signal)
+    return pinned === undefined ? request : { ...request, source: pinned }
   } catch (error) {
     if (error instanceof RefusedError || error instanceof SourceError) return request
     throw error

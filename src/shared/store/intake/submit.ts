@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { messageOf } from '../../base/errors.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
-import { bodyHash, type DeletionRequest, lotBeside, toStored } from '../../contract/request.ts'
-import type { RequestRecord } from '../ledger/record.ts'
+import { type DeletionRequest, toStored } from '../../contract/request.ts'
+import { kindOf } from '../../contract/sources/sources.ts'
+import { lotBeside, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
 import type { Acceptance, Submission } from './enter.ts'
 import { dropQuietly, stageSource } from './stage-source.ts'
-import { ConflictError, differences, GoneError } from './taken.ts'
+import { bodyHash, ConflictError, differences, GoneError } from './taken.ts'
 
 interface Submitted {
   readonly record: RequestRecord
@@ -64,8 +65,7 @@ export async function submit(
     guards,
     // A lost reply makes ioredis repeat the call: a submission without a lot needs a name of its own.
     entry: entry ?? (intake.staged === null ? randomUUID() : undefined),
-    records:
-      request.source.type === 'ids' && !request.dryRun ? request.source.ids.length : undefined,
+    records: (request.dryRun ? null : kindOf(request.source).count(request.source)) ?? undefined,
   }
   return explained(
     async () => answer(await enter(submission, store), submission, request, store),

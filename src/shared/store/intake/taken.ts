@@ -1,12 +1,17 @@
+import { hash } from 'node:crypto'
 import { ExpungeError } from '../../base/errors.ts'
 import type { TerminalStatus } from '../../contract/receipt.ts'
-import type { DeletionRequest, Staged, StoredRequest } from '../../contract/request.ts'
-import type { SourceContent } from '../../contract/source-file.ts'
-import type { RequestRecord } from '../ledger/record.ts'
+import { type DeletionRequest, parseRequest, type StoredRequest } from '../../contract/request.ts'
+import type { SourceContent } from '../../contract/sources/read-file.ts'
+import { kindOf, type StoredSource } from '../../contract/sources/sources.ts'
+import type { RequestRecord, Staged } from '../ledger/record.ts'
 import type { Tombstone } from '../ledger/tombstone.ts'
 import type { Submission } from './enter.ts'
 
-/** Why an id that is taken cannot be used: by another request, or by one that has ended long ago. */
+/**
+ * What makes two requests of one id the same, and why an id that is taken cannot be used: by another
+ * request, or by one that has ended long ago.
+ */
 
 /** The id is taken by a request of other content. */
 export class ConflictError extends ExpungeError {
@@ -55,14 +60,50 @@ export class GoneError extends ExpungeError {
 
 function isSame({ bodyHash, request: { source } }: Submission, then: Tombstone): boolean | null {
   if (bodyHash !== then.bodyHash) return false
-  if (source.type !== 'file') return true
-  if (source.sha256 === undefined || then.sha256 === null) return null
-  return source.sha256 === then.sha256
+  if (Object.keys(placeOf(source)).length === 0) return true
+  const sha256 = digestOf(source)
+  return sha256 === undefined || then.sha256 === null ? null : sha256 === then.sha256
 }
 
 function inWords(sameContent: boolean | null): string {
   if (sameContent === null) return 'Whether it had the same content is not known.'
   return sameContent ? 'It had the same content.' : 'It had other content.'
+}
+
+/**
+ * Two requests with one id can only be the same where this digest is. The id itself stays out, for it
+ * is compared without case; staged bytes enter by their digest. Fields at their default stay out too:
+ * the digest must not change when a new version adds a field. So do path and bytes of a file: the path
+ * says nothing of the ids, and who submits may not see the bytes. `differences` compares those.
+ */
+export function bodyHash(request: StoredRequest, staged: Staged | null): string {
+  const { id: _id, ...body } = { ...request, source: withoutPlace(request.source) }
+  const said = Object.entries(body).filter(([field, value]) => DEFAULTS.get(field) !== value)
+  const canonical = sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })
+  return hash('sha256', JSON.stringify(canonical))
+}
+
+function withoutPlace(source: StoredSource): object {
+  const place = placeOf(source)
+  const said = Object.entries(source).filter(([field]) => !(field in place) && field !== 'sha256')
+  return Object.fromEntries(said)
+}
+
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map(
+  Object.entries(parseRequest({ object: 'Contact', source: { type: 'ids', ids: [] } }, 0)).filter(
+    ([field]) => field !== 'id' && field !== 'object' && field !== 'source',
+  ),
+)
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => [key, sortKeys(field)]),
+  )
 }
 
 /** A request as it is told from another of the same id. */
@@ -98,8 +139,9 @@ function sourceDifferences(known: Identified, now: Identified): readonly string[
   if (was !== null && is !== null) {
     return was.sha256 === is.sha256 ? column : [...column, otherContent(was, is)]
   }
-  const isSamePlace = pathOf(before) === pathOf(after)
-  return isSamePlace ? column : [...column, 'source.path']
+  const [there, here] = [placeOf(before), placeOf(after)]
+  const moved = Object.keys(there).filter((field) => there[field] !== here[field])
+  return [...column, ...moved.map((field) => `source.${field}`)]
 }
 
 /** Bytes are null where only the digest was given. */
@@ -109,7 +151,7 @@ type Content = Pick<SourceContent, 'sha256'> & { readonly bytes: number | null }
 function contentOf({ request: { source }, staged, content }: Identified): Content | null {
   const known: SourceContent | Staged | null = content ?? staged
   if (known !== null) return known
-  const said = source.type === 'file' ? source.sha256 : undefined
+  const said = digestOf(source)
   return said === undefined ? null : { sha256: said, bytes: null }
 }
 
@@ -121,8 +163,12 @@ function showContent({ bytes, sha256 }: Content): string {
   return bytes === null ? `sha256 ${sha256}` : `${bytes} bytes, sha256 ${sha256}`
 }
 
-const columnOf = (source: StoredRequest['source']): string | undefined =>
+const columnOf = (source: StoredSource): string | undefined =>
   'column' in source ? source.column : undefined
 
-const pathOf = (source: StoredRequest['source']): string | undefined =>
-  'path' in source ? source.path : undefined
+/** Of the content, where its caller or whoever took the request in has named it. */
+const digestOf = (source: StoredSource): string | undefined =>
+  'sha256' in source ? source.sha256 : undefined
+
+const placeOf = (source: StoredSource): Readonly<Record<string, string>> =>
+  kindOf(source).place(source)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
-import type { FileState, SourceContent } from '../../contract/source-file.ts'
+import type { FileState, SourceContent } from '../../contract/sources/read-file.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'

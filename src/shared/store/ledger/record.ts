@@ -15,11 +15,10 @@ import {
   OPERATIONS,
   PRIORITIES,
   parseStoredRequest,
-  type Staged,
   type StoredRequest,
 } from '../../contract/request.ts'
 import { type SignedAct, signedActSchema } from '../../contract/signed-act.ts'
-import type { SourceContent } from '../../contract/source-file.ts'
+import type { SourceContent } from '../../contract/sources/read-file.ts'
 import { parseSignedAct } from './signed.ts'
 
 /**
@@ -132,12 +131,22 @@ export const planSchema: z.ZodType<Plan> = z.object({
   chunks: count,
   sha256: digest,
 })
-const stagedSchema: z.ZodType<Staged> = z.object({
+const stagedSchema = z.object({
+  /** Names the lot of frames in staging, or at least this submission. */
   lot: z.string(),
+  /** Whether they are one frame, and that is in the request's own record. */
   inRecord: z.boolean().default(false),
   bytes: count,
+  /** Hex digest over the uncompressed bytes: part of what makes two requests the same. */
   sha256: digest,
 })
+/** Ids and bytes of a request that wait in Redis until its plan is made. */
+export type Staged = Readonly<z.output<typeof stagedSchema>>
+
+/** The lot that lies beside the request's record, and has to be dropped by itself. */
+export function lotBeside(staged: Staged | null): string | null {
+  return staged === null || staged.inRecord ? null : staged.lot
+}
 export const contentSchema: z.ZodType<SourceContent> = z.object({ bytes: count, sha256: digest })
 export const receiptSchema: z.ZodType<Receipt> = z.object({
   id: z.string(),

@@ -5,6 +5,7 @@ import { writeAudit } from '../../../shared/base/logger.ts'
 import { addRequestFacts } from '../../../shared/base/trace.ts'
 import type { Status } from '../../../shared/contract/receipt.ts'
 import { type DeletionRequest, parseRequest, toStored } from '../../../shared/contract/request.ts'
+import { kindOf } from '../../../shared/contract/sources/sources.ts'
 import { pinContent } from '../../../shared/store/intake/stage-source.ts'
 import { submit } from '../../../shared/store/intake/submit.ts'
 import { ConflictError, GoneError } from '../../../shared/store/intake/taken.ts'
@@ -108,7 +109,7 @@ function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): Del
   if (hindrance !== undefined) throw hindrance
   assertRepeats(job)
   const request = parseRequest(withId(job), ctx.clock.now())
-  if (request.source.type === 'upload') {
+  if (kindOf(request.source).takesUpload) {
     throw new RefusedError(
       'INVALID_REQUEST',
       'source.type: an upload comes through the producer, not through the queue.',

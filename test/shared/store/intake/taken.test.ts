@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseRequest, type Staged, toStored } from '../../../../src/shared/contract/request.ts'
-import type { SourceContent } from '../../../../src/shared/contract/source-file.ts'
+
+import { parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
+import type { SourceContent } from '../../../../src/shared/contract/sources/read-file.ts'
 import { differences, type Identified } from '../../../../src/shared/store/intake/taken.ts'
+import type { Staged } from '../../../../src/shared/store/ledger/record.ts'
 
 const [ONE, TWO] = ['1'.repeat(64), '2'.repeat(64)]
 

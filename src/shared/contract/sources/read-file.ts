@@ -2,18 +2,13 @@ import { createHash } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, realpath } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { codeOf, RefusedError, SourceError } from '../base/errors.ts'
+import { codeOf, RefusedError, SourceError } from '../../base/errors.ts'
+import type { FilePlaces } from './kind.ts'
 
 /** A file that ids are read from, by whoever accepts a request and by whoever plans it. */
-export interface SourceFile {
+export interface SourceFile extends FilePlaces {
   /** As the request gives it. */
   readonly path: string
-  /** Directories under which files may be read. */
-  readonly roots: readonly string[]
-  /** Where a relative path starts; null: nowhere. The first root where absent. */
-  readonly base?: string | null
-  /** Folders or files, absolute, beyond which whoever submitted the request may not read; null: none. */
-  readonly within?: readonly string[] | null
 }
 
 /** Which bytes a source held. */

@@ -1,0 +1,40 @@
+import { isAbsolute } from 'node:path'
+import { z } from 'zod'
+import { boundedText, NO_NUL } from '../portable-schema.ts'
+import { column, PLAIN_TEXT, sourceKind } from './kind.ts'
+import { contentOfFile, isAtOrUnder } from './read-file.ts'
+
+/** No file system has a NUL in a name; Node would throw at the first look. */
+const path = boundedText(4096, 1).regex(NO_NUL, 'expected a path without NUL')
+const sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
+  .optional()
+  .describe('SHA-256 of the bytes of the file. A file that holds others is not planned.')
+
+/** A file that the worker sees, under one of the roots of its org. */
+export const file = sourceKind({
+  schema: z.strictObject({ type: z.literal('file'), path, sha256, column }),
+  stored: z.object({ type: z.literal('file'), path: z.string(), sha256, column }),
+  text: PLAIN_TEXT,
+  takesUpload: false,
+  scope: {
+    expected:
+      'the absolute path of a folder or file ("*" without a list for every root of the workers)',
+    parse: (text) => (isAbsolute(text) && !text.split('/').includes('..') ? text : undefined),
+    // A relative path starts at a root of the worker, which nobody knows here.
+    holds: (places, { path }) =>
+      isAbsolute(path) &&
+      !path.split(/[/\\]/).includes('..') &&
+      places.some((place) => isAtOrUnder(path, place)),
+  },
+  toStored: (source) => source,
+  stage: () => null,
+  count: () => null,
+  place: ({ path }) => ({ path }),
+  pin: async (source, places, signal) => {
+    if (source.sha256 !== undefined || places.roots.length === 0) return source
+    const { sha256 } = await contentOfFile({ path: source.path, ...places }, signal)
+    return { ...source, sha256 }
+  },
+})

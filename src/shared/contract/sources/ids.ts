@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { boundedText, NO_CONTROLS_QUOTES_SEPARATORS } from '../portable-schema.ts'
+import { PLAIN_TEXT, sourceKind } from './kind.ts'
+
+const MAX_INLINE_IDS = 10_000
+
+/** A row of a CSV of one column: what would need quotes cannot be a record id anyway. */
+const inlineId = boundedText(255).regex(
+  NO_CONTROLS_QUOTES_SEPARATORS,
+  'expected a record id, got text with quotes, separators or control characters',
+)
+
+/** A list within the request. It is staged, so that no id stays in ledger and jobs. */
+export const ids = sourceKind({
+  schema: z.strictObject({
+    type: z.literal('ids'),
+    ids: z.array(inlineId).max(MAX_INLINE_IDS).readonly(),
+  }),
+  stored: z.object({ type: z.literal('ids') }),
+  text: { ...PLAIN_TEXT, firstLine: 0 },
+  takesUpload: false,
+  flag: {
+    value: '<list>',
+    summary: 'record ids, separated by commas',
+    expected: 'record ids separated by commas',
+    read: (text) => {
+      const ids = text.split(/[\s,]+/).filter((id) => id !== '')
+      return ids.length === 0 ? undefined : { type: 'ids' as const, ids }
+    },
+  },
+  toStored: ({ type }) => ({ type }),
+  stage: ({ ids }) => Buffer.from(['Id', ...ids, ''].join('\n')),
+  count: ({ ids }) => ids.length,
+  place: () => ({}),
+})
