@@ -3,7 +3,7 @@ import type { Clock } from '../shared/base/clock.ts'
 import { ShutdownError } from '../shared/base/context.ts'
 import type { Logger } from '../shared/base/logger.ts'
 import { raceAbort } from '../shared/base/race.ts'
-import { Closers, closeEach } from '../shared/base/shutdown.ts'
+import { closeEach } from '../shared/base/shutdown.ts'
 import type { Config } from '../shared/config/config.ts'
 import { openResultsStore } from '../shared/results/results.ts'
 import { openStores } from '../shared/store/org-store.ts'
@@ -61,49 +61,44 @@ export async function startWorker(
   signal?: AbortSignal,
 ): Promise<RunningWorker> {
   const { config, metrics, log, only = null } = options
-  const closers = new Closers()
+  await using opening = new AsyncDisposableStack()
   const starting = new AbortController()
   const until = signal === undefined ? starting.signal : AbortSignal.any([signal, starting.signal])
   const { onError, onReady, onStarted } = outageTeller(log, {
     note: 'Work waits.',
     isExplained: true,
   })
-  try {
-    const redis = connectRedis(options.redis, 'wait', onError)
-    redis.on('ready', onReady)
-    closers.add(() => redis.disconnect())
-    expectAll(config, metrics)
-    metrics.observe(redisReading(redis))
-    // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
-    warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
-    onStarted()
-    const clock = options.clock ?? (await sharedClock(redis, options, closers, until))
-    const results = await raceAbort(openResultsStore(config.results.path), until)
-    const callbacks = await openCallbacks(config.callbacks, log)
-    const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
-    const orgs = new Map<string, OrgWorker>()
-    const stores = openStores(redis, onError)
-    closers.add(() => stores.close())
-    // At once, not one after the other: each may take seconds where Redis does not answer.
-    closers.add(() => closeEach(orgs.values(), (worker) => worker.stop()))
-    const starts = [...config.orgs.values()].map(async (org) => {
-      orgs.set(org.name, await startOrgWorker(stores.of(org.name), org, parts, until))
-    })
-    await allOrNone(starts, starting)
-    return {
-      orgs,
-      halted: Promise.all([...orgs.values()].map((org) => org.halted)).then((all) => all.join(' ')),
-      ready: async () => {
-        if (redis.status !== 'ready') return 'Redis does not answer'
-        if (lateTrouble(redis) !== null) return 'Redis takes no writes'
-        return [...orgs.values()].find(({ trouble }) => trouble !== null)?.trouble ?? null
-      },
-      stop: () => closers.closeAll(),
-    }
-  } catch (error) {
-    starting.abort(new ShutdownError('The worker could not start.'))
-    await closers.closeAll()
-    throw error
+  const redis = connectRedis(options.redis, 'wait', onError)
+  redis.on('ready', onReady)
+  opening.defer(() => redis.disconnect())
+  expectAll(config, metrics)
+  metrics.observe(redisReading(redis))
+  // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
+  warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
+  onStarted()
+  const clock = options.clock ?? (await sharedClock(redis, options, opening, until))
+  const results = await raceAbort(openResultsStore(config.results.path), until)
+  const callbacks = await openCallbacks(config.callbacks, log)
+  const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
+  const orgs = new Map<string, OrgWorker>()
+  const stores = openStores(redis, onError)
+  opening.defer(() => stores.close())
+  // At once, not one after the other: each may take seconds where Redis does not answer.
+  opening.defer(() => closeEach(orgs.values(), (worker) => worker.stop()))
+  const starts = [...config.orgs.values()].map(async (org) => {
+    orgs.set(org.name, await startOrgWorker(stores.of(org.name), org, parts, until))
+  })
+  await allOrNone(starts, starting)
+  const opened = opening.move()
+  return {
+    orgs,
+    halted: Promise.all([...orgs.values()].map((org) => org.halted)).then((all) => all.join(' ')),
+    ready: async () => {
+      if (redis.status !== 'ready') return 'Redis does not answer'
+      if (lateTrouble(redis) !== null) return 'Redis takes no writes'
+      return [...orgs.values()].find(({ trouble }) => trouble !== null)?.trouble ?? null
+    },
+    stop: () => opened.disposeAsync(),
   }
 }
 
@@ -111,11 +106,11 @@ export async function startWorker(
 async function sharedClock(
   redis: RedisClient,
   { machine, log }: WorkerOptions,
-  closers: Closers,
+  opening: AsyncDisposableStack,
   until: AbortSignal,
 ): Promise<Clock> {
   const clock = await raceAbort(openServerClock(redis, machine), until)
-  closers.add(() => clock.close())
+  opening.defer(() => clock.close())
   if (Math.abs(clock.aheadMs) > TOLD_FROM_MS) {
     log.warn(
       { aheadMs: clock.aheadMs },

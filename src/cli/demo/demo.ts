@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { z } from 'zod'
-import { Closers } from '../../shared/base/shutdown.ts'
 import { VERDICTS } from '../../shared/contract/receipt.ts'
 import { to18 } from '../../shared/contract/record-id.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
@@ -28,11 +27,11 @@ export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise
   const { signal, expectSecond, forget } = catchInterrupts(host)
   // To the run a second Ctrl-C means something: it must live to see it.
   expectSecond()
-  const closers = new Closers()
+  const opened = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'expunge-demo-'))
   try {
     const home = join(folder, 'home')
-    closers.add(() => rm(home, { recursive: true, force: true }))
+    opened.defer(() => rm(home, { recursive: true, force: true }))
     const csv = join(folder, 'contacts.csv')
     const contacts = await writeContacts(csv, flags.rows)
     screen.say(
@@ -44,7 +43,7 @@ export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise
       ...['--rows-per-second', String(flags.rowsPerSecond)],
       ...['--already-gone', String(ALREADY_GONE), '--fail', String(FAIL)],
     ])
-    closers.add(() => sandbox.stop())
+    opened.defer(() => sandbox.stop())
     const results = join(folder, 'results')
     const args = [
       ...['run', '--object', 'Contact', '--csv', csv, '--on-invalid', 'skip'],
@@ -58,7 +57,7 @@ export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise
     screen.say(`Done in ${duration(Date.now() - startedAt)}. The files stay in ${folder}.`)
     return agrees ? EXIT.ok : EXIT.failed
   } finally {
-    await closers.closeAll()
+    await opened.disposeAsync()
     forget()
   }
 }

@@ -1,5 +1,4 @@
 import { ConfigError } from '../../shared/base/errors.ts'
-import { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
 import { openOrgStore } from '../../shared/store/org-store.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
@@ -20,28 +19,26 @@ export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode
 }
 
 async function checkAll({ screen }: Cli): Promise<readonly Finding[]> {
-  const closers = new Closers()
+  await using opened = new AsyncDisposableStack()
   try {
     const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
-    return await checkParts(config, { screen, closers })
+    return await checkParts(config, { screen, opened })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return error.problems.map(({ setting, message }) => fail('Settings', `${setting}: ${message}`))
-  } finally {
-    await closers.closeAll()
   }
 }
 
 async function checkParts(
   config: Config,
-  { screen, closers }: { screen: Cli['screen']; closers: Closers },
+  { screen, opened }: { screen: Cli['screen']; opened: AsyncDisposableStack },
 ): Promise<readonly Finding[]> {
-  const redis = await checkRedis(config, screen, closers)
+  const redis = await checkRedis(config, screen, opened)
   const { client } = redis
   const stores = [...config.orgs.keys()].flatMap((org) =>
     client === null ? [] : [openOrgStore(client, org, () => {})],
   )
-  for (const store of stores) closers.add(() => store.close())
+  for (const store of stores) opened.defer(() => store.close())
   const orgs = [...config.orgs.values()].map((org) =>
     checkOrg(org, config, stores.find((store) => store.org === org.name) ?? null),
   )

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { ExpungeError } from '../../shared/base/errors.ts'
-import type { Closers } from '../../shared/base/shutdown.ts'
 import { type Config, showRedis } from '../../shared/config/config.ts'
 import {
   connectRedis,
@@ -30,16 +29,16 @@ interface RedisChecked {
 export async function checkRedis(
   config: Config,
   screen: Screen,
-  closers: Closers,
+  opened: AsyncDisposableStack,
 ): Promise<RedisChecked> {
-  if (config.redis !== null) return checkServer(config.redis, showRedis(config.redis), closers)
+  if (config.redis !== null) return checkServer(config.redis, showRedis(config.redis), opened)
   const options = { home: config.home, env: screen.env, log: () => {} }
   try {
     const embedded = existsSync(config.home) ? await attachEmbeddedRedis(options) : null
     if (embedded !== null) {
-      closers.add(() => embedded.stop())
+      opened.defer(() => embedded.stop())
       const where = `${config.home} (embedded)`
-      return checkServer({ kind: 'socket', path: embedded.socket }, where, closers)
+      return checkServer({ kind: 'socket', path: embedded.socket }, where, opened)
     }
     const { version, command } = await findRedisServer(options)
     const found = `none configured: \`run\` would start ${command} ${version} in ${config.home}`
@@ -52,10 +51,10 @@ export async function checkRedis(
 async function checkServer(
   config: RedisConfig,
   shown: string,
-  closers: Closers,
+  opened: AsyncDisposableStack,
 ): Promise<RedisChecked> {
   const client = connectRedis(config, 'fail-fast', () => {})
-  closers.add(() => client.disconnect())
+  opened.defer(() => client.disconnect())
   try {
     const facts = await explained(() => inspectRedis(client))
     const found = judge(facts, shown, config)

@@ -1,5 +1,4 @@
 import { messageOf } from '../../shared/base/errors.ts'
-import { Closers } from '../../shared/base/shutdown.ts'
 import { openResultsStore } from '../../shared/results/results.ts'
 import {
   claimOrg,
@@ -36,18 +35,18 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   const { screen, host } = cli
   const prepared = await prepare(flags, screen)
   const interrupts = catchInterrupts(host)
-  const closers = new Closers()
+  const opened = new AsyncDisposableStack()
   try {
     const redis = await ownRedis(prepared.config, screen)
-    closers.add(() => redis.close())
+    opened.defer(() => redis.close())
     const lost = gone(redis)
     const signal = AbortSignal.any([interrupts.signal, lost])
     const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, startedAt }
-    return await carryOut(await open(opening, closers))
+    return await carryOut(await open(opening, opened))
   } finally {
     // How the run itself ended is what counts, and what the exit code tells.
-    await closers
-      .closeAll()
+    await opened
+      .disposeAsync()
       .catch((error) => screen.say(`Not all could be closed: ${messageOf(error)}`))
     interrupts.forget()
   }
@@ -70,7 +69,7 @@ type Opening = Omit<
  * Logs in, so that the org can be shown, submits the request, and starts the worker that will do it
  * all. In that order: a request that is another than the known one of its id must not set it going.
  */
-async function open(opening: Opening, closers: Closers): Promise<RunSession> {
+async function open(opening: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
   const { screen } = cli
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
@@ -80,7 +79,7 @@ async function open(opening: Opening, closers: Closers): Promise<RunSession> {
   ])
   screen.say(orgLine(org.name, facts.identity, screen.paintSay))
   const { producer, store, close } = await openOrg(redis, org.name)
-  closers.add(close)
+  opened.defer(close)
   const known = await asSubmittedBefore(meant, flags, producer)
   const request = await asAnswered(known, flags, producer)
   // `./results` is another directory in each folder. Kept while a request is unfinished: its parts lie there.
@@ -91,7 +90,7 @@ async function open(opening: Opening, closers: Closers): Promise<RunSession> {
   const submitted = await submit({ ...opening, store, request, guards })
   const startWorker = (until: AbortSignal) => start(opening, request.id, until)
   const worker = await startWorker(signal)
-  closers.add(() => worker.stop())
+  opened.defer(() => worker.stop())
   return { ...opening, facts, producer, store, request, submitted, worker, startWorker }
 }
 

@@ -2,7 +2,6 @@ import { systemClock } from '../../shared/base/clock.ts'
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { raceAbort } from '../../shared/base/race.ts'
-import { Closers } from '../../shared/base/shutdown.ts'
 import type { Config } from '../../shared/config/config.ts'
 import { railsOf } from '../../shared/config/guard-rails.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
@@ -69,58 +68,53 @@ export async function startService(
   const onError = (error: Error) => {
     if (isServing) teller.onError(error)
   }
-  const closers = new Closers()
-  try {
-    const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
-    closers.add(() => keys?.close())
-    const producer = await onceRedisServes(() => connected(where, onError, signal), log, signal)
-    closers.add(() => producer.close())
-    const redis = connectRedis(where, 'fail-fast', onError)
-    redis.on('ready', teller.onReady)
-    closers.add(() => redis.disconnect())
-    const results = await openResultsStore(config.results.path)
-    const configured = [...config.orgs.keys()]
-    const orgs = createOrgs({ redis, configured, results, onError })
-    closers.add(() => orgs.close())
-    const opened = async (org: string) => tellRails(await orgs.open(org), config, log)
-    for (const org of configured) {
-      await onceRedisServes(() => raceAbort(opened(org), signal), log, signal)
-    }
-    const callers = createCallers(keys, createRateLimiter(redis), timeouts)
-    const redisTrouble = () =>
-      redis.status === 'ready' ? null : `the connection is ${redis.status}`
-    const server = await startHttpServer(
-      {
-        producer,
-        fileRoots: config.files.roots,
-        receivers: config.callbacks?.receivers ?? null,
-        orgs,
-        results,
-        callers,
-        metrics,
-        log,
-        version,
-        redisTrouble,
-        timeouts,
-      },
-      http,
-    )
-    closers.add(() => server.close())
-    isServing = true
-    teller.onStarted()
-    return {
-      url: server.url,
-      ready: async () => {
-        const trouble = redisTrouble()
-        if (trouble !== null) return trouble
-        const ledgers = orgs.known().map(({ connection }) => connection.verify())
-        return soon(timeouts, Promise.all([redis.ping(), ...ledgers])).then(() => null, messageOf)
-      },
-      stop: () => closers.closeAll(),
-    }
-  } catch (error) {
-    await closers.closeAll()
-    throw error
+  await using opening = new AsyncDisposableStack()
+  const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
+  opening.defer(() => keys?.close())
+  const producer = await onceRedisServes(() => connected(where, onError, signal), log, signal)
+  opening.defer(() => producer.close())
+  const redis = connectRedis(where, 'fail-fast', onError)
+  redis.on('ready', teller.onReady)
+  opening.defer(() => redis.disconnect())
+  const results = await openResultsStore(config.results.path)
+  const configured = [...config.orgs.keys()]
+  const orgs = createOrgs({ redis, configured, results, onError })
+  opening.defer(() => orgs.close())
+  const openOrg = async (org: string) => tellRails(await orgs.open(org), config, log)
+  for (const org of configured) {
+    await onceRedisServes(() => raceAbort(openOrg(org), signal), log, signal)
+  }
+  const callers = createCallers(keys, createRateLimiter(redis), timeouts)
+  const redisTrouble = () => (redis.status === 'ready' ? null : `the connection is ${redis.status}`)
+  const server = await startHttpServer(
+    {
+      producer,
+      fileRoots: config.files.roots,
+      receivers: config.callbacks?.receivers ?? null,
+      orgs,
+      results,
+      callers,
+      metrics,
+      log,
+      version,
+      redisTrouble,
+      timeouts,
+    },
+    http,
+  )
+  opening.defer(() => server.close())
+  isServing = true
+  teller.onStarted()
+  const opened = opening.move()
+  return {
+    url: server.url,
+    ready: async () => {
+      const trouble = redisTrouble()
+      if (trouble !== null) return trouble
+      const ledgers = orgs.known().map(({ connection }) => connection.verify())
+      return soon(timeouts, Promise.all([redis.ping(), ...ledgers])).then(() => null, messageOf)
+    },
+    stop: () => opened.disposeAsync(),
   }
 }
 

@@ -110,5 +110,9 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join('; ')
   }
+  // Closing failed after something else had: Node's own text tells neither.
+  if (error instanceof SuppressedError) {
+    return `${messageOf(error.suppressed)}; ${messageOf(error.error)}`
+  }
   return error instanceof Error ? error.message : String(error)
 }

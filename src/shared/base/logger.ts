@@ -84,6 +84,9 @@ function presentError(error: Error, above: readonly unknown[]): Record<string, u
     stack: error.stack,
     ...(error.cause instanceof Error ? { cause: present(error.cause, above) } : {}),
     ...(error instanceof AggregateError ? { errors: present(error.errors, above) } : {}),
+    ...(error instanceof SuppressedError
+      ? { errors: present([error.suppressed, error.error], above) }
+      : {}),
   }
 }
 

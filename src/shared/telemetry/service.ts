@@ -1,0 +1,73 @@
+import { createLogger, type Logger } from '../base/logger.ts'
+import { type Signals, stopSignal } from '../base/shutdown.ts'
+import { type Config, loadConfig } from '../config/config.ts'
+import type { RedisConfig } from '../store/redis/redis.ts'
+import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { startStatusServer } from './status-server.ts'
+import { startTracing } from './tracing/tracing.ts'
+
+/** What a process is started with: the real one is `process`. */
+interface Host extends Signals {
+  readonly env: NodeJS.ProcessEnv
+}
+
+interface ServiceOptions {
+  readonly role: 'producer' | 'worker'
+  readonly version: string
+  /** Whether it logs in to Salesforce. */
+  readonly salesforce: 'required' | 'none'
+}
+
+/** A process that serves until it is told to stop. */
+interface Service {
+  readonly config: Config
+  readonly redis: RedisConfig
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly version: string
+  /** Aborts, and the promise resolves, once the process is to stop. */
+  readonly signal: AbortSignal
+  readonly stopRequested: Promise<void>
+  /** Closed at the end, in reverse. */
+  readonly opened: AsyncDisposableStack
+  /** Serves metrics and health. @param ready null where the work can be done, else what is missing */
+  serveStatus(ready: () => Promise<string | null>): Promise<void>
+}
+
+/**
+ * The edge of a process: settings from the environment, log, signals, traces, metrics. Runs `serve`
+ * until it returns, which it does on SIGTERM, SIGINT or SIGHUP, and closes what it has opened; a
+ * second signal ends the process at once.
+ */
+export async function runService(
+  host: Host,
+  { role, version, salesforce }: ServiceOptions,
+  serve: (service: Service) => Promise<void>,
+): Promise<void> {
+  const config = await loadConfig(host.env, { redis: 'required', salesforce })
+  const log = createLogger({ level: config.logLevel, name: role })
+  for (const warning of config.warnings) log.warn(warning)
+  const { redis } = config
+  if (redis === null) throw new TypeError('Redis is required.')
+
+  const stop = stopSignal(host)
+  const metrics = createMetrics({ version, role })
+  const opened = new AsyncDisposableStack()
+  const serveStatus: Service['serveStatus'] = async (ready) => {
+    const status = await startStatusServer({ ...config.metrics, registry: metrics.registry, ready })
+    opened.defer(() => status.close())
+    log.info({ url: status.url, version }, 'Serving /metrics, /healthz and /readyz.')
+  }
+  try {
+    const objects = config.objects.keys()
+    opened.defer(await startTracing(config.tracing, { role, version, objects, log }))
+    const parts = { config, redis, metrics, log, version, opened, serveStatus }
+    await serve({ ...parts, signal: stop.signal, stopRequested: stop.requested })
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    await opened.disposeAsync()
+    stop.forget()
+  }
+  log.info(`${role === 'worker' ? 'Worker' : 'Producer'} stopped.`)
+}
