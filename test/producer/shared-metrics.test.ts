@@ -24,7 +24,7 @@ function openPage(t: TestContext, to: TestRedis, configured: readonly string[], 
     redis: { kind: 'url', url: to.url },
     configured,
     log: createLogger({ level: 'warn', destination }),
-    patience: { freshMs: 0, withinMs: 5_000 },
+    cache: { freshMs: 0, withinMs: 5_000 },
   })
   t.after(() => shared.close())
   const { registry, observe } = createMetrics({ version: 'x', role: 'producer' })
