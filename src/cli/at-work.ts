@@ -60,24 +60,23 @@ export async function tellOthers(
   store: OrgStore,
   { id, org }: DeletionRequest,
   { embedded }: CommandRedis,
-  { say, paintSay }: Screen,
+  { warn }: Screen,
 ): Promise<void> {
   if (!embedded && (await hasWorker(store)) !== false) return
   const others = (await store.ledger.liveIds()).filter((other) => other !== id.toLowerCase())
   const results = (await store.ledger.identity())?.resultsAt ?? undefined
-  const sign = paintSay('yellow', '!')
   for (const other of others.slice(0, SHOWN)) {
     const record = await store.ledger.load(other).catch(() => null)
     if (record === null) continue
     const { request, status } = record
     const goOn = embedded ? howToGoOn(request.id, results) : 'start a worker'
-    say(
-      `${sign} Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
+    warn(
+      `Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
         `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org, results })}`,
     )
   }
   const more = others.length - SHOWN
-  if (more > 0) say(`${sign} ${counted(more, 'more request')} wait: ${commandFor('list', { org })}`)
+  if (more > 0) warn(`${counted(more, 'more request')} wait: ${commandFor('list', { org })}`)
 }
 
 /** Whether a worker is connected that works for the org; null where the server does not tell. */

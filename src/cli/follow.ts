@@ -9,31 +9,33 @@ import { LostError } from './cli.ts'
 import { pauseSentences } from './render/org.ts'
 import type { Screen } from './screen.ts'
 
-const LOOK_EVERY_MS = 200
+const POLL_MS = 200
 
+/** What a command needs to follow a request. */
 export interface Followed {
   readonly producer: Producer
   readonly request: { readonly id: string; readonly org: string }
   /** Ends the following, with its reason. */
   readonly signal: AbortSignal
-  /** Who works on it, where that is this process: if it stops by itself nobody else will. */
+  /** Sees a step through an outage of Redis, or does not. */
+  readonly retry: Retry
+  /** The worker in this process that works on it: if it stops by itself, nobody else will. */
   readonly worker?: RunningWorker
 }
 
-/** Looks at a request until `isDone` says that it has seen enough. */
+/** Reads a request again and again until `isDone`. */
 export async function follow(
-  { producer, request: { id, org }, signal, worker }: Followed,
-  patiently: Patiently,
+  { producer, request: { id, org }, signal, retry, worker }: Followed,
   isDone: (view: RequestView) => boolean,
 ): Promise<RequestView> {
   for (;;) {
     signal.throwIfAborted()
-    const view = await patiently(() => producer.inspect(id, { org }))
+    const view = await retry(() => producer.inspect(id, { org }))
     if (view === null) throw new LostError(`Redis has no request ${id} any more.`)
     if (isDone(view)) return view
     const trouble = worker?.orgs.get(org)?.trouble
     if (trouble) throw new LostError(trouble)
-    await systemClock.sleep(LOOK_EVERY_MS, signal)
+    await systemClock.sleep(POLL_MS, signal)
   }
 }
 
@@ -44,27 +46,26 @@ export function isOver(view: RequestView): view is EndedView {
   return isTerminal(view.status) && view.receipt !== null
 }
 
-/** The same to its end. */
+/** The same until the request has its receipt. */
 export async function followToReceipt(
   followed: Followed,
-  patiently: Patiently,
-  see: (view: RequestView) => void = () => {},
+  onView: (view: RequestView) => void = () => {},
 ): Promise<EndedView> {
-  const view = await follow(followed, patiently, (now) => {
-    see(now)
+  const view = await follow(followed, (now) => {
+    onView(now)
     return isOver(now)
   })
   if (!isOver(view)) throw new TypeError('A request that is over has a receipt.')
   return view
 }
 
-const AGAIN_AFTER_MS = 1000
+const RETRY_MS = 1000
 
-/** Does what is safe to repeat until Redis lets it: an outage of Redis ends nothing. */
-export type Patiently = <T>(step: () => Promise<T>) => Promise<T>
+/** Repeats a step that is safe to repeat. */
+type Retry = <T>(step: () => Promise<T>) => Promise<T>
 
-/** What is no trouble of Redis itself is thrown on. */
-export function patience(screen: Screen, signal: AbortSignal): Patiently {
+/** Repeats a step until Redis is back, and says so. Throws what is no trouble of Redis. */
+export function retryOnOutage(screen: Screen, signal: AbortSignal): Retry {
   return async (step) => {
     for (let isAway = false; ; ) {
       try {
@@ -76,13 +77,13 @@ export function patience(screen: Screen, signal: AbortSignal): Patiently {
         if (!isOutage(error)) throw error
         if (!isAway) screen.say(`${wordsOf(error)} Waiting for it; Ctrl-C ends that.`)
         isAway = true
-        await systemClock.sleep(AGAIN_AFTER_MS, signal)
+        await systemClock.sleep(RETRY_MS, signal)
       }
     }
   }
 }
 
-/** Whether it is Redis that cannot do it now; it may well do it later. */
+/** Whether Redis cannot do it now, but may do it later. */
 export function isOutage(error: unknown): boolean {
   return troubleOf(error) !== null
 }
@@ -92,23 +93,17 @@ function wordsOf(error: unknown): string {
   return isHere ? error.message : 'Redis does not answer.'
 }
 
-/** Says why nothing moves, to somebody who looks on. */
-interface PauseTeller {
-  /** Looks, and returns at once. */
-  look(): void
-}
-
-const PAUSE_LOOK_EVERY_MS = 1000
+const PAUSE_POLL_MS = 1000
 const NO_PAUSE: PauseState = { operator: null, fault: null }
 
 /**
- * Tells what pauses the org, once, and that it is over. Faults that come while we look on are told
- * by the worker that meets them.
+ * Reports each pause of the org, once, and its end. Faults that begin later are reported by the
+ * worker that meets them. To be called often: it reads Redis once a second, and returns at once.
  */
-export function tellPauses({ org, ledger }: OrgStore, screen: Screen): PauseTeller {
+export function pauseReporter({ org, ledger }: OrgStore, screen: Screen): () => void {
   let before: PauseState | null = null
-  let lookedAt = Number.NEGATIVE_INFINITY
-  const tell = (now: PauseState) => {
+  let readAt = Number.NEGATIVE_INFINITY
+  const report = (now: PauseState) => {
     const isFirst = before === null
     const known = before ?? NO_PAUSE
     before = now
@@ -116,18 +111,14 @@ export function tellPauses({ org, ledger }: OrgStore, screen: Screen): PauseTell
       operator: known.operator === null ? now.operator : null,
       fault: isFirst ? now.fault : null,
     }
-    for (const sentence of pauseSentences(org, news)) {
-      screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
-    }
+    for (const sentence of pauseSentences(org, news)) screen.warn(sentence)
     if (known.operator !== null && now.operator === null) screen.say('The org goes on: resumed.')
     if (known.fault !== null && now.fault === null) screen.say('The org goes on: it answers again.')
   }
-  return {
-    look: () => {
-      if (Date.now() - lookedAt < PAUSE_LOOK_EVERY_MS) return
-      lookedAt = Date.now()
-      // Where Redis does not answer, whoever looks on is told by what he looks at.
-      ledger.pauseState().then(tell, () => {})
-    },
+  return () => {
+    if (Date.now() - readAt < PAUSE_POLL_MS) return
+    readAt = Date.now()
+    // An outage of Redis is reported by whoever follows the request.
+    ledger.pauseState().then(report, () => {})
   }
 }

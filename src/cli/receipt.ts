@@ -1,12 +1,10 @@
-import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { visible } from '../shared/base/visible.ts'
 import type { Receipt } from '../shared/contract/receipt.ts'
-import { type CsvRecord, eachRecord } from '../worker/ingest/csv-records.ts'
 import { bytes, columns, count, duration } from './render/format.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
-import type { Paint } from './screen.ts'
+import { type Paint, type Screen, textOutput } from './screen.ts'
 
 /** What a receipt does not say: how this process fared. */
 export interface RunFigures {
@@ -90,27 +88,27 @@ function shown(path: string): string {
   return short === '' || short.startsWith('..') ? path : short
 }
 
-interface InvalidRow {
-  readonly line: string
-  readonly value: string
-  readonly reason: string
+interface ReceiptShown {
+  readonly json?: true
+  /** The results directory. */
+  readonly results: string
+  readonly figures?: RunFigures | null
+  /** Lines between the summary and the files. */
+  readonly why?: (
+    files: ReadonlyMap<string, string>,
+  ) => Promise<readonly string[]> | readonly string[]
 }
 
-/** Enough for the rows that are shown: a file of refused rows may be as long as its source. */
-const FIRST_BYTES = 64 * 1024
-
-/** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
-export async function firstInvalidRows(path: string, most: number): Promise<readonly InvalidRow[]> {
-  const rows: InvalidRow[] = []
-  const start = createReadStream(path, { end: FIRST_BYTES - 1 })
-  let isHeader = true
-  const row = (record: CsvRecord) => {
-    // The last row may be cut short.
-    if (!isHeader && record.count === 3 && rows.length < most) {
-      rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
-    }
-    isHeader = false
-  }
-  await eachRecord(start, row, async () => {})
-  return rows
+/** A receipt: alone on stdout for machines, as a table with all files for people. */
+export async function showReceipt(
+  screen: Screen,
+  receipt: Receipt,
+  { results, figures = null, why = () => [], ...output }: ReceiptShown,
+): Promise<void> {
+  const files = await resultFiles(join(results, receipt.org, receipt.id))
+  if (output.json) screen.answerJson(receipt)
+  const { write, paint } = textOutput(screen, output)
+  write(summary(receipt, figures, paint))
+  for (const line of await why(files)) write(line)
+  for (const [name, path] of files) write(`  ${name.padEnd(15)}  ${path}`)
 }

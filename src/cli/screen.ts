@@ -30,7 +30,11 @@ export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: n
 export interface Screen {
   readonly env: NodeJS.ProcessEnv
   answer(text: string): void
+  /** The answer for machines. */
+  answerJson(value: unknown): void
   say(text: string): void
+  /** The same behind a yellow sign. */
+  warn(text: string): void
   /**
    * A file to stdout: its bytes as they are, on a terminal as text that is safe to show. A reader
    * that goes away (`| head`) has had enough.
@@ -69,10 +73,15 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
     stream.write(`${shown(text)}\n`)
     drawn?.show()
   }
+  const answer = writing(stdout)
+  const say = writing(stderr)
+  const paintSay = painter(stderr)
   return {
     env,
-    answer: writing(stdout),
-    say: writing(stderr),
+    answer,
+    answerJson: (value) => answer(JSON.stringify(value, null, 2)),
+    say,
+    warn: (text) => say(`${paintSay('yellow', '!')} ${text}`),
     pipe: async (bytes) => {
       await pipeline(stdout.isTTY ? shownBytes(bytes) : bytes, stdout, { end: false }).catch(
         (error: unknown) => {
@@ -85,7 +94,7 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
       return lost
     },
     paintAnswer: painter(stdout),
-    paintSay: painter(stderr),
+    paintSay,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
     canDraw: stderr.isTTY === true && env['TERM'] !== 'dumb',
     columns: (stdout.isTTY && stdout.columns) || null,
@@ -95,6 +104,14 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
       drawn = draw
     },
   }
+}
+
+/** Where text for people goes, and its colours: to stdout, unless that is for JSON. */
+export function textOutput(
+  { answer, say, paintAnswer, paintSay }: Screen,
+  { json }: { readonly json?: true },
+) {
+  return json ? { write: say, paint: paintSay } : { write: answer, paint: paintAnswer }
 }
 
 /** How a word may be set apart where colours are wanted. */

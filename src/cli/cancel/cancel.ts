@@ -6,12 +6,19 @@ import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
-import { type EndedView, follow, isOutage, isOver, patience, tellPauses } from '../follow.ts'
+import {
+  type EndedView,
+  follow,
+  isOutage,
+  isOver,
+  pauseReporter,
+  retryOnOutage,
+} from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
+import { showReceipt } from '../receipt.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { requestTable } from '../render/request.ts'
-import { showReceipt } from '../run/conclude.ts'
 import { endHere } from './end-here.ts'
 
 /**
@@ -24,7 +31,7 @@ export async function cancel(flags: Flags<'cancel'>, cli: Cli): Promise<ExitCode
     const code = await withRequest(cli, { ...flags, stays: true }, (open, view) =>
       cancelAt({ open, view, flags, cli }, isFirst),
     )
-    if (code !== 'look-again') return code
+    if (code !== 'try-again') return code
   }
 }
 
@@ -36,11 +43,8 @@ interface Cancelling {
   readonly cli: Cli
 }
 
-/** `look-again`: something else has happened to the request or the server meanwhile. */
-async function cancelAt(
-  cancelling: Cancelling,
-  isFirst: boolean,
-): Promise<ExitCode | 'look-again'> {
+/** `try-again`: something else has happened to the request or the server meanwhile. */
+async function cancelAt(cancelling: Cancelling, isFirst: boolean): Promise<ExitCode | 'try-again'> {
   const { open, view, flags, cli } = cancelling
   const { screen } = cli
   if (isOver(view)) {
@@ -55,9 +59,9 @@ async function cancelAt(
   try {
     return await conclude(cancelling, await carryOut(cancelling, signal))
   } catch (error) {
-    if (error instanceof AlreadyOverError) return 'look-again'
+    if (error instanceof AlreadyOverError) return 'try-again'
     // The server went with the `run` that it belongs to; its data are there for the next visit.
-    if (open.redis.isGuest && isOutage(error)) return 'look-again'
+    if (open.redis.isGuest && isOutage(error)) return 'try-again'
     if (error instanceof InterruptedError) screen.say(goingOn(open, view, flags))
     throw error
   } finally {
@@ -89,8 +93,8 @@ async function carryOut(
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
   const results = resultsOf(config, flags)
-  const patiently = redis.isGuest ? once : patience(screen, signal)
-  const ending = { open, id, results, again: again(open, id, flags), cli, signal, patiently }
+  const retry = redis.isGuest ? noRetry : retryOnOutage(screen, signal)
+  const ending = { open, id, results, again: again(open, id, flags), cli, signal, retry }
   const run = watchRun(store, id)
   // Only a guest can meet one: a run has the server to itself.
   const isCarriedOut = !redis.embedded || (redis.isGuest && (await run.look()))
@@ -102,10 +106,10 @@ async function carryOut(
   if ((await hasWorker(store)) === false && !(await run.look())) {
     screen.say(`No worker is at work for org "${org}": the request ends as soon as one is.`)
   }
-  const pauses = tellPauses(store, screen)
-  const followed = { producer, request: { id, org }, signal }
-  const seen = await follow(followed, patiently, (view) => {
-    pauses.look()
+  const reportPauses = pauseReporter(store, screen)
+  const followed = { producer, request: { id, org }, signal, retry }
+  const seen = await follow(followed, (view) => {
+    reportPauses()
     return isOver(view) || (redis.embedded && run.hasEnded())
   })
   return isOver(seen) ? seen : endHere(ending)
@@ -132,7 +136,7 @@ function watchRun(store: OpenOrg['store'], id: string) {
 }
 
 /** A guest does not wait for a server that may be gone for good. */
-const once = <T>(step: () => Promise<T>): Promise<T> => step()
+const noRetry = <T>(step: () => Promise<T>): Promise<T> => step()
 
 function goingOn(open: OpenOrg, { id }: RequestView, flags: Flags<'cancel'>): string {
   return open.redis.embedded && !open.redis.isGuest
@@ -151,6 +155,6 @@ async function conclude(
   { receipt }: EndedView,
 ): Promise<ExitCode> {
   const results = resultsOf(config, flags)
-  await showReceipt(cli.screen, receipt, { json: flags.json === true, results })
+  await showReceipt(cli.screen, receipt, { ...flags, results })
   return exitCodeOf(receipt.status)
 }

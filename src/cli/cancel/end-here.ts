@@ -6,14 +6,12 @@ import { openResultsStore, type ResultsStore } from '../../shared/results/result
 import { claimResultsStore, IdentityError } from '../../shared/store/identity.ts'
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../worker/end/settle.ts'
-import { startWorker } from '../../worker/worker.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type Cli, UsageError } from '../cli.ts'
-import { type EndedView, followToReceipt, isOver, type Patiently, tellPauses } from '../follow.ts'
+import { type EndedView, type Followed, followToReceipt, isOver, pauseReporter } from '../follow.ts'
 import { type OpenOrg, orgNamed } from '../org.ts'
-import { commandLog } from '../own-worker.ts'
+import { commandLog, startOwnWorker } from '../own-worker.ts'
 import { counted, jobNames } from '../render/format.ts'
-import { workingAlone } from '../run/prepare.ts'
 
 /** A cancellation that this process has to carry out, since nobody else works on the request. */
 interface EndingHere {
@@ -25,7 +23,7 @@ interface EndingHere {
   readonly again: string
   readonly cli: Cli
   readonly signal: AbortSignal
-  readonly patiently: Patiently
+  readonly retry: Followed['retry']
 }
 
 /**
@@ -36,27 +34,19 @@ interface EndingHere {
  */
 export async function endHere(ending: EndingHere): Promise<EndedView> {
   await settleUnsent(ending, await resultsOf(ending))
-  const { open, id, cli, signal, patiently } = ending
+  const { open, id, cli, signal, retry } = ending
   const { org, producer, store } = open
   const view = await producer.inspect(id, { org })
   if (view !== null && isOver(view)) return view
   const config = await settingsFor(ending)
   await store.orders.stop(id)
-  const { screen } = cli
-  const worker = await startWorker(
-    {
-      config,
-      redis: open.redis.config,
-      metrics: createMetrics({ version: cli.version }),
-      log: commandLog(screen, config.logLevel, 'cancel'),
-      only: { request: id, amongOthers: false },
-    },
+  const worker = await startOwnWorker(
+    { cli, config, redis: open.redis, request: id, command: 'cancel' },
     signal,
   )
   try {
-    const pauses = tellPauses(store, screen)
-    const followed = { producer, request: { id, org }, signal }
-    return await followToReceipt(followed, patiently, () => pauses.look())
+    const followed = { producer, request: { id, org }, signal, retry }
+    return await followToReceipt(followed, pauseReporter(store, cli.screen))
   } finally {
     await worker.stop()
   }
@@ -91,7 +81,7 @@ async function settleUnsent(
   results: ResultsStore,
 ): Promise<void> {
   const metrics = createMetrics({ version: cli.version })
-  const log = commandLog(cli.screen, config.logLevel, 'cancel')
+  const log = commandLog(cli.screen, config, 'cancel')
   const ctx = { log, clock: systemClock, signal }
   const rails = { ...config, keepDeleted: config.audit.keepDeleted }
   await settleRequest(id, { store, results, metrics, rails }, ctx)
@@ -104,7 +94,7 @@ async function settingsFor(ending: EndingHere): Promise<Config> {
     const loaded = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'required' })
     const org = orgNamed(loaded, open.org)
     const results = { kind: 'directory', path } as const
-    return workingAlone({ ...loaded, orgs: new Map([[org.name, org]]), results })
+    return { ...loaded, orgs: new Map([[org.name, org]]), results }
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error
     const jobs = await jobsAtWork(open.store, id)

@@ -61,7 +61,7 @@ async function tellWhatNow(
 ): Promise<void> {
   const { producer, store, org } = open
   const view = await producer.inspect(id, { org })
-  if (flags.json) screen.answer(JSON.stringify(view, null, 2))
+  if (flags.json) screen.answerJson(view)
   const already = status === 'deleting' ? ' already, and is being deleted' : ''
   screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)

@@ -13,7 +13,7 @@ export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   return withOrg(cli, flags, async (open) => {
     const views = open === null ? [] : await matching(open.producer, open.org, flags)
     if (open !== null) await tellPause(open, screen)
-    if (flags.json) screen.answer(JSON.stringify(views, null, 2))
+    if (flags.json) screen.answerJson(views)
     else if (views.length === 0) screen.say('No requests.')
     else screen.answer(requestLines(views, screen.paintAnswer))
     if (open !== null && views.some((view) => !isOver(view))) await tellUnfinished(open, screen)
@@ -23,7 +23,7 @@ export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
 
 async function tellPause({ store, org }: OpenOrg, screen: Screen): Promise<void> {
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
-    screen.say(`${screen.paintSay('yellow', '!')} ${sentence}`)
+    screen.warn(sentence)
   }
 }
 
@@ -31,7 +31,7 @@ async function tellPause({ store, org }: OpenOrg, screen: Screen): Promise<void>
 async function tellUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
   const { store } = open
   const nobody = await noWorker(open)
-  if (nobody !== null) screen.say(`${screen.paintSay('yellow', '!')} ${nobody}`)
+  if (nobody !== null) screen.warn(nobody)
   const at = (await store.ledger.identity())?.resultsAt ?? null
   if (at !== null) screen.say(`Results of requests that are not over: ${at}`)
 }

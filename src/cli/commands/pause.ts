@@ -13,7 +13,7 @@ export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
     const before = await store.ledger.pauseState()
     await store.ledger.pause(flags.abort === true)
     const state = await store.ledger.pauseState()
-    if (flags.json) screen.answer(JSON.stringify(state, null, 2))
+    if (flags.json) screen.answerJson(state)
     const since =
       before.operator === null ? '' : ` (already since ${moment(before.operator.since)})`
     screen.say(
@@ -42,7 +42,7 @@ export function resume(flags: Flags<'resume'>, cli: Cli): Promise<ExitCode> {
     const { operator } = await ledger.pauseState()
     await ledger.resume()
     const state = await ledger.pauseState()
-    if (flags.json) screen.answer(JSON.stringify(state, null, 2))
+    if (flags.json) screen.answerJson(state)
     screen.say(
       operator === null
         ? `Org "${org}" was not paused by an operator.`

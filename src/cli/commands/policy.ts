@@ -41,7 +41,7 @@ function railsHere({ config, org }: OpenOrg): GuardRails | null {
 function show({ open: { org }, known, here, flags, cli: { screen } }: Looking): ExitCode {
   if (flags.json) {
     const { rails = null, setBy = null } = known ?? {}
-    screen.answer(JSON.stringify({ org, rails, setBy, configuration: here }, null, 2))
+    screen.answerJson({ org, rails, setBy, configuration: here })
     return EXIT.ok
   }
   if (known === null) {
@@ -77,7 +77,7 @@ async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCo
   if ((await store.ledger.changeRails({ from: known, to: here, by })) === 'other') {
     throw new UsageError('somebody else has changed the guard rails meanwhile. Look at them again.')
   }
-  if (flags.json) screen.answer(JSON.stringify({ org, rails: here }, null, 2))
+  if (flags.json) screen.answerJson({ org, rails: here })
   screen.say(
     `The guard rails of org "${org}" are set. They hold for requests accepted from now on.`,
   )

@@ -93,7 +93,7 @@ async function list(
   if (json) {
     const { id, org, status } = receipt
     const own = { name: 'receipt.json', path: join(folder, 'receipt.json'), rows: null }
-    screen.answer(JSON.stringify({ id, org, status, folder, files: [own, ...files] }, null, 2))
+    screen.answerJson({ id, org, status, folder, files: [own, ...files] })
     return code
   }
   const rows = files.map(({ name, rows, intact }) => [

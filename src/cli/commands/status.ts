@@ -17,7 +17,7 @@ export function status(flags: Flags<'status'>, cli: Cli): Promise<ExitCode> {
     const nobody = isAtRest(view) ? null : await nobodyAtWork(open, view.id)
     const pauses = isOver(view) ? [] : pauseSentences(org, await store.ledger.pauseState())
     if (flags.json) {
-      screen.answer(JSON.stringify(view, null, 2))
+      screen.answerJson(view)
       for (const sentence of pauses) screen.say(sentence)
       if (nobody !== null) screen.say(nobody)
     } else {

@@ -4,7 +4,7 @@ import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
 import type { Flags } from '../commands.ts'
-import { patience } from '../follow.ts'
+import { retryOnOutage } from '../follow.ts'
 import { readInput, uploadOf } from '../input.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { chooseOrg } from '../org.ts'
@@ -34,11 +34,11 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)
     if (!flags.wait) {
-      if (flags.json) screen.answer(JSON.stringify(view, null, 2))
+      if (flags.json) screen.answerJson(view)
       return EXIT.ok
     }
     const receipt = await waitFor(producer, view.id, view.org, cli)
-    if (flags.json) screen.answer(JSON.stringify(receipt, null, 2))
+    if (flags.json) screen.answerJson(receipt)
     else screen.say(summary(receipt, null, screen.paintSay))
     return exitCodeOf(receipt.status)
   } finally {
@@ -56,7 +56,7 @@ async function waitFor(
   const { signal, forget } = catchInterrupts(host)
   screen.say(`Waiting for the receipt of ${id} …`)
   try {
-    return await patience(screen, signal)(() => producer.wait(id, { org, signal }))
+    return await retryOnOutage(screen, signal)(() => producer.wait(id, { org, signal }))
   } catch (error) {
     if (!signal.aborted) throw error
     screen.say(`The request goes on without us. To look: expunge status ${id}`)

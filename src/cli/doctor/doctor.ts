@@ -13,7 +13,7 @@ import { checkPause, checkQueues, checkRails } from './store.ts'
 export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   const findings = [...checkNode(process.versions.node), ...(await checkAll(cli))]
-  if (flags.json) screen.answer(JSON.stringify(findings, null, 2))
+  if (flags.json) screen.answerJson(findings)
   else screen.answer(findingLines(findings, screen.paintAnswer))
   return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.usage : EXIT.ok
 }

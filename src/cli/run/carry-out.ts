@@ -3,22 +3,22 @@ import { type Receipt, totalOf } from '../../shared/contract/receipt.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { commandToGoOn } from '../command-line.ts'
 import { ask } from '../confirm.ts'
-import { follow, followToReceipt, isOver, type Patiently, patience, tellPauses } from '../follow.ts'
+import { follow, followToReceipt, isOver, pauseReporter } from '../follow.ts'
 import { orgWords } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 import { showProgress } from '../render/progress.ts'
 import { stoppingWords } from '../render/request.ts'
+import { textOutput } from '../screen.ts'
 import { conclude, type Watched } from './conclude.ts'
 import { interrupted } from './interrupted.ts'
 import type { RunSession } from './session.ts'
 
 /** From the submitted request to its receipt, or to the word on how to go on. */
 export async function carryOut(session: RunSession): Promise<ExitCode> {
-  const { cli, interrupts, request, signal } = session
-  const patiently = patience(cli.screen, signal)
+  const { cli, interrupts, request } = session
   interrupts.expectSecond()
   try {
-    const receipt = await decide(session, patiently)
+    const receipt = await decide(session)
     return exitCodeOf(receipt.status)
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
@@ -31,45 +31,39 @@ export async function carryOut(session: RunSession): Promise<ExitCode> {
 }
 
 /** The plan is shown and asked about once; what was approved before is only watched. */
-async function decide(session: RunSession, patiently: Patiently): Promise<Receipt> {
+async function decide(session: RunSession): Promise<Receipt> {
   const { submitted } = session
   if (isOver(submitted)) return conclude(session, submitted, null)
   const planned = await follow(
     session,
-    patiently,
     ({ status }) => status !== 'queued' && status !== 'planning',
   )
   showPlan(session, planned)
   if (isOver(planned)) return conclude(session, planned, null)
-  if (planned.status === 'awaiting-approval' && !(await consent(session, planned, patiently))) {
-    return conclude(session, await followToReceipt(session, patiently), null)
+  if (planned.status === 'awaiting-approval' && !(await consent(session, planned))) {
+    return conclude(session, await followToReceipt(session), null)
   }
-  const watched = await watch(session, planned, patiently)
+  const watched = await watch(session, planned)
   return conclude(session, watched.view, watched)
 }
 
 function showPlan({ cli, facts, flags }: RunSession, { plan, status }: RequestView): void {
   const { screen } = cli
   if (plan === null || status === 'failed') return
-  const paint = flags.json ? screen.paintSay : screen.paintAnswer
-  const write = flags.json ? screen.say : screen.answer
+  const { write, paint } = textOutput(screen, flags)
   write(`\n${paint('bold', 'Plan')}\n${planTable(plan, facts.limits, paint)}\n`)
 }
 
-async function watch(
-  session: RunSession,
-  { plan }: RequestView,
-  patiently: Patiently,
-): Promise<Watched> {
+async function watch(session: RunSession, { plan }: RequestView): Promise<Watched> {
   const { cli, flags, store } = session
   const total = plan?.accepted ?? 0
   const progress = showProgress(cli.screen, total, flags.json === true)
   const since = Date.now()
   let first: number | null = null
   let stopping: RequestView['stopping'] = null
-  const pauses = tellPauses(store, cli.screen)
+  const reportPauses = pauseReporter(store, cli.screen)
   try {
-    const view = await followToReceipt(session, patiently, (now) => {
+    const view = await followToReceipt(session, (now) => {
       if (now.progress !== null) {
         const done = totalOf(now.progress.outcome) + now.progress.running
         first ??= done
@@ -79,7 +73,7 @@ async function watch(
         stopping = now.stopping
         cli.screen.say(`The request is ${stoppingWords(stopping)}`)
       }
-      pauses.look()
+      reportPauses()
     })
     const { outcome } = view.receipt
     const done = outcome === null ? 0 : totalOf(outcome) - outcome.unprocessed
@@ -90,12 +84,8 @@ async function watch(
 }
 
 /** Approves the plan or turns it down, as answered. False where nothing is going to be deleted. */
-export async function consent(
-  session: RunSession,
-  view: RequestView,
-  patiently: Patiently,
-): Promise<boolean> {
-  const { flags, cli, facts, request, producer } = session
+export async function consent(session: RunSession, view: RequestView): Promise<boolean> {
+  const { flags, cli, facts, request, producer, retry } = session
   const { screen } = cli
   const { org, id } = request
   const { plan } = view
@@ -103,14 +93,14 @@ export async function consent(
   assertChecked(plan, flags)
   const text = question(plan, view.request, orgWords(facts.identity))
   if (flags.yes) screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
-  const answer = flags.yes ? 'yes' : await answerTo(text, session, patiently)
+  const answer = flags.yes ? 'yes' : await answerTo(text, session)
   try {
     switch (answer) {
       case 'yes':
-        await patiently(() => producer.approve(id, { org, by: 'cli', plan: plan.sha256 }))
+        await retry(() => producer.approve(id, { org, by: 'cli', plan: plan.sha256 }))
         return true
       case 'no':
-        await patiently(() => producer.decline(id, { org, by: 'cli' }))
+        await retry(() => producer.decline(id, { org, by: 'cli' }))
         return false
       case 'elsewhere':
         screen.say('\nThe request was approved or cancelled elsewhere meanwhile.')
@@ -126,17 +116,12 @@ export async function consent(
 }
 
 /** Somebody else may approve or cancel it while the question stands: then nobody need answer. */
-async function answerTo(
-  text: string,
-  session: RunSession,
-  patiently: Patiently,
-): Promise<'yes' | 'no' | 'elsewhere'> {
+async function answerTo(text: string, session: RunSession): Promise<'yes' | 'no' | 'elsewhere'> {
   const settled = new AbortController()
   const signal = AbortSignal.any([session.signal, settled.signal])
   const answered = ask(session.cli.screen, text, { to: 'delete', signal })
   const moved = follow(
     { ...session, signal },
-    patiently,
     ({ status, stopping }) => status !== 'awaiting-approval' || stopping !== null,
   )
   try {

@@ -1,11 +1,12 @@
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
+import { type CsvRecord, eachRecord } from '../../worker/ingest/csv-records.ts'
 import { commandFor } from '../command-line.ts'
-import { firstInvalidRows, type RunFigures, resultFiles, summary } from '../receipt.ts'
+import { type RunFigures, showReceipt } from '../receipt.ts'
 import { count } from '../render/format.ts'
-import type { Screen } from '../screen.ts'
 import type { RunSession } from './session.ts'
 
 /** A deletion that this process looked on at, to its end. */
@@ -26,7 +27,7 @@ export async function conclude(
   const { cli, flags, config } = session
   if (receipt === null) throw new TypeError('A request that is over has a receipt.')
   await showReceipt(cli.screen, receipt, {
-    json: flags.json === true,
+    ...flags,
     results: config.results.path,
     figures: figures(session, receipt, watched),
     why: async (files) => [
@@ -49,31 +50,6 @@ function receiptElsewhere(
   return [
     `  No receipt.json in ${folder}: it lies elsewhere, or could not be written. To see it: ${look}`,
   ]
-}
-
-interface ReceiptShown {
-  readonly json: boolean
-  /** The results directory. */
-  readonly results: string
-  readonly figures?: RunFigures | null
-  /** Lines between the summary and the files. */
-  readonly why?: (
-    files: ReadonlyMap<string, string>,
-  ) => Promise<readonly string[]> | readonly string[]
-}
-
-/** A receipt: alone on stdout for machines, as a table with all files for people. */
-export async function showReceipt(
-  screen: Screen,
-  receipt: Receipt,
-  { json, results, figures = null, why = () => [] }: ReceiptShown,
-): Promise<void> {
-  const files = await resultFiles(join(results, receipt.org, receipt.id))
-  if (json) screen.answer(JSON.stringify(receipt, null, 2))
-  const [say, paint] = json ? [screen.say, screen.paintSay] : [screen.answer, screen.paintAnswer]
-  say(summary(receipt, figures, paint))
-  for (const line of await why(files)) say(line)
-  for (const [name, path] of files) say(`  ${name.padEnd(15)}  ${path}`)
 }
 
 /** Nobody asks how fast a refusal was, or a receipt of yesterday. */
@@ -107,4 +83,29 @@ async function refusedRows(
   const more =
     rows.length > SHOWN_ROWS ? [`  and more: the first ${count(SHOWN_ROWS)} are shown.`] : []
   return [...shown, ...more]
+}
+
+interface InvalidRow {
+  readonly line: string
+  readonly value: string
+  readonly reason: string
+}
+
+/** Enough for the rows that are shown: a file of refused rows may be as long as its source. */
+const FIRST_BYTES = 64 * 1024
+
+/** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
+async function firstInvalidRows(path: string, most: number): Promise<readonly InvalidRow[]> {
+  const rows: InvalidRow[] = []
+  const start = createReadStream(path, { end: FIRST_BYTES - 1 })
+  let isHeader = true
+  const row = (record: CsvRecord) => {
+    // The last row may be cut short.
+    if (!isHeader && record.count === 3 && rows.length < most) {
+      rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
+    }
+    isHeader = false
+  }
+  await eachRecord(start, row, async () => {})
+  return rows
 }

@@ -5,7 +5,7 @@ import { endsWithin } from '../../shared/base/race.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type ExitCode, exitCodeOf, type InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
-import { followToReceipt, patience } from '../follow.ts'
+import { followToReceipt, retryOnOutage } from '../follow.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { conclude } from './conclude.ts'
 import type { RunSession } from './session.ts'
@@ -86,16 +86,16 @@ async function abortsWithin(signal: AbortSignal, ms: number): Promise<boolean> {
 async function cancel(session: RunSession): Promise<ExitCode> {
   const { cli, lost, producer, request } = session
   const { id, org } = request
-  const patiently = patience(cli.screen, lost)
+  const retry = retryOnOutage(cli.screen, lost)
   cli.screen.say('\nCancelling the request …')
   try {
-    await patiently(() => producer.cancel(id, { org, by: 'cli' }))
+    await retry(() => producer.cancel(id, { org, by: 'cli' }))
   } catch (error) {
     if (!(error instanceof AlreadyOverError)) throw error
   }
   const worker = await session.startWorker(lost)
   try {
-    const view = await followToReceipt({ producer, request, signal: lost }, patiently)
+    const view = await followToReceipt({ producer, request, signal: lost, retry })
     await conclude(session, view, null)
     return exitCodeOf(view.receipt.status)
   } finally {

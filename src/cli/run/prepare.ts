@@ -60,22 +60,6 @@ function settingsFor({ results }: Flags<'run'>, config: Config, org: OrgConfig):
   }
 }
 
-/**
- * Nobody else works with the embedded server, so what a killed run has left locked is nobody's: it is
- * taken up after seconds. A lock that is lost to a long pause costs no more than a hand-over to itself.
- */
-export function workingAlone(config: Config): Config {
-  const { lockMs, stalledMs } = config.worker
-  return {
-    ...config,
-    worker: {
-      ...config.worker,
-      lockMs: Math.min(lockMs, 5000),
-      stalledMs: Math.min(stalledMs, 1000),
-    },
-  }
-}
-
 /** What a run has that bears upon its guard rails. */
 interface Running {
   readonly config: Config

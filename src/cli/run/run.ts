@@ -8,21 +8,20 @@ import {
 } from '../../shared/store/identity.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { type RunningWorker, startWorker } from '../../worker/worker.ts'
 import { tellOthers } from '../at-work.ts'
 import { type Cli, type ExitCode, LostError, UsageError } from '../cli.ts'
 import { shellQuoted } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
+import { retryOnOutage } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { openOrg } from '../org.ts'
-import { commandLog } from '../own-worker.ts'
+import { startOwnWorker } from '../own-worker.ts'
 import { type CommandRedis, ownRedis } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
 import { asAnswered, asSubmittedBefore, toRequest } from '../request.ts'
 import { carryOut } from './carry-out.ts'
 import { logIn } from './login.ts'
-import { guardsFor, type Prepared, prepare, readableFolders, workingAlone } from './prepare.ts'
+import { guardsFor, type Prepared, prepare, readableFolders } from './prepare.ts'
 import type { RunSession } from './session.ts'
 import { submit } from './submit.ts'
 
@@ -41,7 +40,8 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
     opened.defer(() => redis.close())
     const lost = gone(redis)
     const signal = AbortSignal.any([interrupts.signal, lost])
-    const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, startedAt }
+    const retry = retryOnOutage(screen, signal)
+    const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, retry, startedAt }
     return await carryOut(await open(opening, opened))
   } finally {
     // How the run itself ended is what counts, and what the exit code tells.
@@ -88,27 +88,11 @@ async function open(opening: Opening, opened: AsyncDisposableStack): Promise<Run
   await claim(opening, store, facts.identity.orgId)
   const guards = await guardsFor(opening, store)
   const submitted = await submit({ ...opening, store, request, guards })
-  const startWorker = (until: AbortSignal) => start(opening, request.id, until)
+  const startWorker = (until: AbortSignal) =>
+    startOwnWorker({ cli, config, redis, request: request.id, command: 'run' }, until)
   const worker = await startWorker(signal)
   opened.defer(() => worker.stop())
   return { ...opening, facts, producer, store, request, submitted, worker, startWorker }
-}
-
-function start(
-  { cli, config, redis }: Opening,
-  request: string,
-  signal: AbortSignal,
-): Promise<RunningWorker> {
-  return startWorker(
-    {
-      config: redis.embedded ? workingAlone(config) : config,
-      redis: redis.config,
-      metrics: createMetrics({ version: cli.version }),
-      log: commandLog(cli.screen, config.logLevel, 'run'),
-      only: { request, amongOthers: !redis.embedded },
-    },
-    signal,
-  )
 }
 
 /** What the worker makes sure of, too: nothing is submitted to the ledger of another org. */
