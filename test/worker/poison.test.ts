@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { ShutdownError } from '../../src/shared/base/context.ts'
-import { NoRoomError } from '../../src/worker/plan/memory-gate.ts'
+import { NoMemoryError } from '../../src/worker/plan/memory.ts'
 import { planRequest } from '../../src/worker/plan/planner.ts'
 import { cleared } from '../helpers/account.ts'
 import { hurried } from '../helpers/clock.ts'
@@ -78,10 +78,10 @@ describe('a plan that is given back is no crash, however often, where', () => {
     const id = await submitIds(world, IDS)
     const deps = await plannerDeps(world, {
       staging: async () => {
-        throw new NoRoomError('Redis has no room for the plan.')
+        throw new NoMemoryError('Redis has no room for the plan.')
       },
     })
-    await giveBack(world, id, deps, context, NoRoomError)
+    await giveBack(world, id, deps, context, NoMemoryError)
   })
 
   test('the worker meets a fault of its own', async (t) => {

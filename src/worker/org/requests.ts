@@ -9,7 +9,7 @@ import {
 } from '../../shared/store/queues/queues.ts'
 import { settleRequest } from '../end/settle.ts'
 import { giveBack, handOver, putAside } from '../jobs/hand-over.ts'
-import { NoRoomError } from '../plan/memory-gate.ts'
+import { NoMemoryError } from '../plan/memory.ts'
 import { type PlannerDeps, planRequest } from '../plan/planner.ts'
 import { enter, isWakeUp } from './door/door.ts'
 
@@ -50,7 +50,7 @@ export async function processRequestJob(
     if (endsAllWork(error)) {
       return job.name === PLAN ? giveBack(job, token, deps.store) : handOver(job, token)
     }
-    if (error instanceof NoRoomError) {
+    if (error instanceof NoMemoryError) {
       ctx.log.warn({ job: job.id }, error.message)
       return putAside(job, token, PUT_ASIDE_MS)
     }

@@ -1,7 +1,7 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-check.ts'
 import { decode, viewOf } from './bytes.ts'
-import { isRecased } from './case/recased.ts'
+import { isRecased } from './case/letters.ts'
 import {
   emptyValue,
   notAnId,

@@ -1,24 +1,24 @@
 import type { Context } from '../../shared/base/context.ts'
-import { RefusedError } from '../../shared/base/errors.ts'
+import type { RefusedError } from '../../shared/base/errors.ts'
 import type { OrgConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
-import type { Plan, ResultFile } from '../../shared/contract/receipt.ts'
+import { isTerminal, type Plan, type ResultFile } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import { kindOf } from '../../shared/contract/sources/sources.ts'
 import type { ResultsStore, ResultWriter } from '../../shared/results/results.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { stopReasonOf } from '../end/cancel.ts'
 import { idsOfJob } from '../ids/chunk-stager.ts'
 import { openSource } from '../sources/open-source.ts'
 import { Distinct } from './distinct.ts'
-import { memoryGate } from './memory-gate.ts'
-import { objectionTo } from './objection.ts'
+import { allowedObject, assertChunks, assertRecords, objectionTo } from './guards.ts'
+import { waitsForMemory } from './memory.ts'
 import type { RefusedRow } from './refused-row.ts'
 import { type ScanOptions, scan } from './scan.ts'
 import { PlanStager, type StagedPlan } from './stage-plan.ts'
-import { stillWanted } from './still-wanted.ts'
 
 export interface DrawDeps {
   readonly store: OrgStore
@@ -27,9 +27,6 @@ export interface DrawDeps {
   /** Bytes that telling duplicates apart may take. */
   readonly maxPlanMemory: number
 }
-
-/** A day's allowance of Salesforce batches is 15,000, and every chunk costs at least one. */
-const MOST_CHUNKS = 10_000
 
 /** A plan as it was drawn from the source: staged, not yet in the ledger. */
 export interface Draft extends StagedPlan {
@@ -40,12 +37,17 @@ export interface Draft extends StagedPlan {
   readonly objection: RefusedError | null
 }
 
+/** The request is to end before its time: what was planned of it is of no use. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError'
+}
+
 /**
  * Reads the source to its end: every row is checked, every id is told from the others and staged.
  *
  * @throws RefusedError of a guard rail that needs no more reading
  * @throws SourceError where the source cannot be read
- * @throws NoRoomError where it has to begin again later
+ * @throws NoMemoryError where it has to begin again later
  * @throws StoppedError where the request is to end before its time
  */
 export async function draw(
@@ -66,7 +68,7 @@ export async function draw(
     { job: idsOfJob(deps.org), plan: limit, canary: guards.canary },
   )
   const wanted = stillWanted(record, deps.store, ctx)
-  const room = memoryGate(deps.store.redis, ctx)
+  const memory = waitsForMemory(deps.store.redis, ctx)
   using distinct = new Distinct(deps)
   try {
     let read = 0
@@ -79,14 +81,14 @@ export async function draw(
       await writeRefused(block.refused, invalid)
       const before = distinct.size
       const kept = distinct.add(block)
-      if (distinct.size > limit) throw tooMany(limit)
+      assertRecords(distinct.size, limit)
       unchecked += kept.unchecked
-      await room(before * ID_LENGTH)
+      await memory(before * ID_LENGTH)
       await stager.write(kept.ids, ctx.signal)
-      if (stager.chunks > MOST_CHUNKS) throw tooManyChunks()
+      assertChunks(stager.chunks)
     }
     const staged = await stager.end(ctx.signal)
-    if (staged.jobs.length > MOST_CHUNKS) throw tooManyChunks()
+    assertChunks(staged.jobs.length)
     const file = await invalid.commit()
     const plan: Plan = {
       read,
@@ -117,27 +119,6 @@ function scanOptions(
   return { object, known, text: kindOf(source).text, ...column }
 }
 
-function allowedObject(
-  { object, operation }: StoredRequest,
-  { objects, hardDelete }: GuardRails,
-  org: string,
-): DeletableObject {
-  const prefix = Object.hasOwn(objects, object) ? objects[object] : undefined
-  if (prefix === undefined) {
-    throw new RefusedError(
-      'UNKNOWN_OBJECT',
-      `Expected one of ${Object.keys(objects).join(', ')}, got ${object}. Other objects are added by configuration, and for an org that has guard rails by expunge policy --apply.`,
-    )
-  }
-  if (operation === 'hardDelete' && !hardDelete) {
-    throw new RefusedError(
-      'HARD_DELETE_NOT_ALLOWED',
-      `Org "${org}" does not allow hardDelete: records would be gone for good. Set hardDelete: true for it in the configuration file, and apply that by expunge policy --apply, to allow it.`,
-    )
-  }
-  return { name: object, prefix }
-}
-
 async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): Promise<void> {
   for (const { line, value, reason, detail } of rows) {
     writer.write([line, value, `${reason}: ${detail}`])
@@ -145,18 +126,25 @@ async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): 
   await writer.drain()
 }
 
-function tooMany(limit: number): RefusedError {
-  return new RefusedError(
-    'TOO_MANY_RECORDS',
-    `The source holds more than ${limit} records, the most that this request may delete. Nothing was deleted. ` +
-      'Split the source, or raise the limit (maxRecords, EXPUNGE_MAX_RECORDS).',
-  )
+const CHECK_EVERY_MS = 1000
+
+/** A check for between two blocks of a source, which may take hours to read; asks once a second. */
+function stillWanted(record: RequestRecord, store: OrgStore, ctx: Context): () => Promise<void> {
+  let checkAt = 0
+  return async () => {
+    ctx.signal.throwIfAborted()
+    const now = ctx.clock.now()
+    if (now < checkAt) return
+    checkAt = now + CHECK_EVERY_MS
+    const reason = await stopReasonOf(record, store, ctx)
+    if (reason !== null || (await isOver(record, store))) {
+      throw new StoppedError(`Request ${record.request.id} is to end before its time.`)
+    }
+  }
 }
 
-function tooManyChunks(): RefusedError {
-  return new RefusedError(
-    'TOO_MANY_CHUNKS',
-    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records to a job ` +
-      '(EXPUNGE_MAX_JOB_RECORDS, EXPUNGE_MAX_JOB_BYTES), or split the source.',
-  )
+/** Nobody waits for this plan to end the request: once it has ended, the flag is down again. */
+async function isOver({ request }: RequestRecord, { ledger }: OrgStore): Promise<boolean> {
+  const now = await ledger.load(request.id)
+  return now === null || isTerminal(now.status)
 }

@@ -11,9 +11,8 @@ import { orderDue } from '../../shared/store/org-store.ts'
 import { setAside } from '../end/leftovers.ts'
 import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
-import { type Draft, type DrawDeps, draw } from './draw.ts'
-import { NoRoomError } from './memory-gate.ts'
-import { StoppedError } from './still-wanted.ts'
+import { type Draft, type DrawDeps, draw, StoppedError } from './draw.ts'
+import { NoMemoryError } from './memory.ts'
 
 export interface PlannerDeps extends SettleDeps, DrawDeps {
   /** The org's when the worker started, for requests that are older than guard rails in the ledger. */
@@ -82,7 +81,7 @@ async function makePlan(attempt: Attempt): Promise<void> {
     await conclude(attempt, await draw(record, guards, lot, deps, ctx))
   } catch (error) {
     ctx.signal.throwIfAborted()
-    const isOfNoUse = error instanceof NoRoomError || error instanceof StoppedError
+    const isOfNoUse = error instanceof NoMemoryError || error instanceof StoppedError
     if (isOfNoUse) await deps.store.staging.drop({ request: id, lot })
     if (error instanceof StoppedError) return settleRequest(id, deps, ctx)
     if (error instanceof RefusedError || error instanceof SourceError) {

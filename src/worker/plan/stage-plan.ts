@@ -2,7 +2,6 @@ import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/record.ts'
 import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
-import { CANARY_ABOVE, canaryOf } from './canary.ts'
 
 export interface PlanLimits {
   /** Ids of one ingest job. */
@@ -99,3 +98,22 @@ export class PlanStager {
 }
 
 const alone = (chunk: ChunkRef): JobChunks => [chunk]
+
+/**
+ * Plans of so many ids have none: in two of Salesforce's batches they do too little harm for another
+ * ingest job, and another batch of the day's 15,000.
+ */
+export const CANARY_ABOVE = 20_000
+
+const SHARE = 0.01
+const SMALLEST = 500
+
+/**
+ * 1 % of a plan, 500 ids at least, and at most as many as the org allows.
+ *
+ * @param most of the org; 0: none
+ */
+export function canaryOf(accepted: number, most: number): number {
+  if (accepted <= CANARY_ABOVE) return 0
+  return Math.min(most, Math.max(SMALLEST, Math.ceil(accepted * SHARE)))
+}

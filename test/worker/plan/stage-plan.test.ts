@@ -2,8 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { csvBody } from '../../../src/worker/ingest/upload.ts'
-import { CANARY_ABOVE, canaryOf } from '../../../src/worker/plan/canary.ts'
-import { type PlanLimits, PlanStager } from '../../../src/worker/plan/stage-plan.ts'
+import {
+  CANARY_ABOVE,
+  canaryOf,
+  type PlanLimits,
+  PlanStager,
+} from '../../../src/worker/plan/stage-plan.ts'
 import { id15 } from '../../helpers/ids.ts'
 import { memoryStaging } from './memory-staging.ts'
 

@@ -1,8 +1,7 @@
 import { highOf, podOf } from '../../ids/id-set/digits.ts'
 import type { IdSet } from '../../ids/id-set.ts'
-import { gentleRuns } from './gentle-runs.ts'
-import { PositionReader } from './position-reader.ts'
-import { BASE, holeEvidence, RunCounts } from './run-odds.ts'
+import { BASE, runsInTurns } from './letters.ts'
+import { holeEvidence, PositionReader, RunCounts } from './runs.ts'
 
 /** Digits of an id past its key prefix: seven that a bucket of the set shares, and five. */
 const HIGH_DIGITS = 7
@@ -27,7 +26,7 @@ const WEIGHTS = { whole: 0.4, pods: 0.2, blocks: 0.15, holes: 0.25 }
  */
 export async function caseEvidence(ids: IdSet): Promise<number> {
   const reader = new CaseReader()
-  for await (const { head, lows } of gentleRuns(ids)) reader.read(highOf(head, 0), lows)
+  for await (const { head, lows } of runsInTurns(ids)) reader.read(highOf(head, 0), lows)
   return reader.evidence()
 }
 

@@ -1,17 +1,18 @@
 import { setImmediate } from 'node:timers/promises'
 import { highOf } from '../../ids/id-set/digits.ts'
 import type { IdSet } from '../../ids/id-set.ts'
-import { gentleRuns } from './gentle-runs.ts'
 import {
   BASE,
   BOTH,
   CASE_OF_DIGIT,
   caseOf,
+  LETTERS,
   type LetterCase,
   LOWER,
   NO_LETTER,
+  runsInTurns,
   UPPER,
-} from './run-odds.ts'
+} from './letters.ts'
 
 /**
  * Ids that turn up as duplicates once case is ignored: the same record, listed intact and changed.
@@ -39,7 +40,6 @@ interface Block {
 const BLOCK = BASE ** 2
 const HIGH_DIGITS = 7
 const LOW_DIGITS = 5
-const LETTERS = 26
 
 /** More blocks than this tell nothing new. */
 const MOST_BLOCKS = 20_000
@@ -117,7 +117,7 @@ async function blocksOf(ids: IdSet): Promise<readonly Block[]> {
   const take = () => {
     if (block.letterCase === UPPER || block.letterCase === LOWER) blocks.push(block)
   }
-  for await (const { head, lows } of gentleRuns(ids)) {
+  for await (const { head, lows } of runsInTurns(ids)) {
     const high = highOf(head, 0)
     const highCase = caseOf(high)
     if (highCase === BOTH) continue

@@ -1,3 +1,15 @@
+import {
+  BASE,
+  BOTH,
+  CASE_OF_DIGIT,
+  DIGITS,
+  LETTERS,
+  type LetterCase,
+  LOWER,
+  NO_LETTER,
+  UPPER,
+} from './letters.ts'
+
 /**
  * What chance gives. Salesforce counts ids up in base 62: behind the ten digits come 26 upper-case
  * and 26 lower-case letters, so at any position the letters of a run of neighbours turn from one
@@ -8,38 +20,11 @@
  * A mean of such numbers is one again, which is how several kinds of damage are looked for at once.
  */
 
-/** Digits of base 62: 0 to 9, then A to Z, then a to z. */
-export const BASE = 62
-const DIGITS = 10
-const LETTERS = 26
-
-/** Case of the letters in a run. */
-export const NO_LETTER = 0
-export const UPPER = 1
-export const LOWER = 2
-export const BOTH = UPPER | LOWER
-/** One of these four. */
-export type LetterCase = number
-
-/** By digit: `UPPER`, `LOWER` or `NO_LETTER`. */
-export const CASE_OF_DIGIT = Uint8Array.from({ length: BASE }, (_, digit) =>
-  digit < DIGITS ? NO_LETTER : digit < DIGITS + LETTERS ? UPPER : LOWER,
-)
-
-/** The case of a number's letters, written in base 62. */
-export function caseOf(number: number): LetterCase {
-  let letterCase = NO_LETTER
-  for (let rest = number; rest > 0; rest = Math.floor(rest / BASE)) {
-    letterCase |= CASE_OF_DIGIT[rest % BASE] ?? NO_LETTER
-  }
-  return letterCase
-}
-
 /**
  * Neighbours further apart than this belong to different runs. Less than 26, so that no run can step
  * over all letters of one case.
  */
-export const MOST_STEP = 16
+const MOST_STEP = 16
 
 /** A longer run has letters of both cases: it covers all 26 of one, or the ten digits and more. */
 const LONGEST = DIGITS + LETTERS
@@ -130,7 +115,7 @@ export class RunCounts {
 }
 
 /** A step of 27 from one id to the next one steps over the letters of one case, and nothing else. */
-export const HOLE = LETTERS + 1
+const HOLE = LETTERS + 1
 /** Of holes in an intact run no more than one in so many is 26 ids long, and one in 62 begins there. */
 export const HOLE_CHANCE = 1 / (32 * BASE)
 const HOLE_SHARES = [0.9, 0.5, 0.2] as const
@@ -151,4 +136,74 @@ export function holeEvidence(missing: number, others: number): number {
 /** Sums of millions of these stay numbers. */
 function bounded(log: number): number {
   return Math.exp(Math.min(log, 500))
+}
+
+/** Told of each run of neighbours at a position. */
+type OnRun = (length: number, letterCase: LetterCase) => void
+
+/** How the ids of a list are split into runs at one position, in ascending order. */
+export class PositionReader {
+  readonly #onRun: OnRun
+  #start = -1
+  #last = -1
+  #case: LetterCase = NO_LETTER
+  /** The step before the run; steps that repeat are no chance, and count twice at most. */
+  #step = -1
+  #repeats = false
+  /** Holes in runs that lack exactly the upper-case letters, the lower-case ones, or neither. */
+  lacksUpper = 0
+  lacksLower = 0
+  otherHoles = 0
+
+  constructor(onRun: OnRun) {
+    this.#onRun = onRun
+  }
+
+  /** The last number read; -1 for none. */
+  get last(): number {
+    return this.#last
+  }
+
+  /** Goes on to the next greater number; its last digit is the character at this position. */
+  next(value: number): void {
+    const step = value - this.#last
+    if (this.#last < 0) this.#begin(value, -1)
+    else if (step > 1) {
+      this.#seeHole(step)
+      if (step > MOST_STEP) {
+        this.#close()
+        this.#begin(value, step)
+      }
+    }
+    this.#last = value
+    this.#case |= CASE_OF_DIGIT[value % BASE] ?? NO_LETTER
+  }
+
+  /** Ends what was read: the next number has nothing to do with it. */
+  end(): void {
+    if (this.#last >= 0) this.#close()
+    this.#last = -1
+    this.#step = -1
+  }
+
+  #begin(value: number, step: number): void {
+    const isSingle = this.#start === this.#last
+    this.#repeats = step > 0 && isSingle && step === this.#step
+    this.#step = step
+    this.#start = value
+    this.#case = NO_LETTER
+  }
+
+  #close(): void {
+    this.#onRun(this.#last - this.#start + 1, this.#repeats ? NO_LETTER : this.#case)
+  }
+
+  #seeHole(step: number): void {
+    if (step > BASE) return
+    const digit = this.#last % BASE
+    if (step !== HOLE) this.otherHoles++
+    else if (digit === 35) this.lacksLower++
+    else if (digit === 9) this.lacksUpper++
+    else this.otherHoles++
+  }
 }

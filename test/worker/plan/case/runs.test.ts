@@ -4,15 +4,17 @@ import {
   BASE,
   BOTH,
   CASE_OF_DIGIT,
-  HOLE_CHANCE,
-  holeEvidence,
   type LetterCase,
   LOWER,
   NO_LETTER,
+  UPPER,
+} from '../../../../src/worker/plan/case/letters.ts'
+import {
+  HOLE_CHANCE,
+  holeEvidence,
   oneCaseChance,
   RunCounts,
-  UPPER,
-} from '../../../../src/worker/plan/case/run-odds.ts'
+} from '../../../../src/worker/plan/case/runs.ts'
 
 /** The letters that a run has which begins at this digit. */
 function caseOfRun(start: number, length: number): LetterCase {

@@ -8,48 +8,48 @@ import {
 } from '../../shared/store/redis/memory.ts'
 import { inspectRedis, type RedisClient } from '../../shared/store/redis/redis.ts'
 
-const LOOK_AGAIN_MS = 1000
-/** Looks, or up to twice as many, of a plan that holds staged ids itself: not all give way at once. */
-const LOOKS = 60
+const CHECK_AGAIN_MS = 1000
+/** Checks, or up to twice as many, of a plan that holds staged ids itself: not all give way at once. */
+const MOST_CHECKS = 60
 
 /** The plan gives way to others: what it has staged is to be dropped, and it begins again later. */
-export class NoRoomError extends ExpungeError {
+export class NoMemoryError extends ExpungeError {
   readonly code = 'NO_ROOM'
   override readonly retryable = true
 }
 
 /**
- * Keeps plans from filling Redis. A plan waits while others take up the room, for as long as it
- * takes before it has staged anything and for a while after: two that each hold half of the room
- * would wait for each other for ever. One that could not fit even alone is refused.
+ * Keeps plans from filling Redis. A plan that has staged nothing waits for memory as long as it takes;
+ * one that has waits for a while only, because two that each hold half of the memory would wait for
+ * each other for ever. One that could not fit even alone is refused.
  *
  * @returns what to await before more is staged, told how many bytes of ids the plan holds so far
  * @throws RefusedError STAGING_TOO_LARGE
- * @throws NoRoomError
+ * @throws NoMemoryError
  */
-export function memoryGate(
+export function waitsForMemory(
   redis: RedisClient,
   ctx: Context,
 ): (stagedBytes: number) => Promise<void> {
-  const patience = LOOKS * (1 + Math.random())
+  const most = MOST_CHECKS * (1 + Math.random())
   let waiting = false
   return async (stagedBytes) => {
-    for (let looks = 1; ; looks++) {
+    for (let checks = 1; ; checks++) {
       const { maxMemory, usedMemory } = await inspectRedis(redis)
       const memory = { maxMemory, usedMemory }
       if (!isFuller(memory, PLANNING_SHARE)) return
-      // Ids compress at least threefold: a plan this large would fill the room by itself.
+      // Ids compress at least threefold: a plan this large would fill the memory by itself.
       if (stagedBytes / 3 > maxMemory * PLANNING_SHARE) throw tooLarge(stagedBytes, maxMemory)
-      if (stagedBytes > 0 && looks > patience) throw noRoom(memory)
+      if (stagedBytes > 0 && checks > most) throw noMemory(memory)
       if (!waiting) ctx.log.warn(memory, 'Redis is nearly full; planning waits.')
       waiting = true
-      await ctx.clock.sleep(LOOK_AGAIN_MS, ctx.signal)
+      await ctx.clock.sleep(CHECK_AGAIN_MS, ctx.signal)
     }
   }
 }
 
-function noRoom(memory: Memory): NoRoomError {
-  return new NoRoomError(
+function noMemory(memory: Memory): NoMemoryError {
+  return new NoMemoryError(
     `Redis has no room for the plan: ${showMemory(memory)}. It gives way to others and begins again. ` +
       'Raise maxmemory if this goes on.',
   )

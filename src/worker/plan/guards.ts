@@ -1,7 +1,56 @@
 import { RefusedError } from '../../shared/base/errors.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { RefusedRow } from './refused-row.ts'
+
+/** The guard rails of a plan. Each refuses the request before anything is deleted. */
+
+/** @throws RefusedError UNKNOWN_OBJECT, HARD_DELETE_NOT_ALLOWED */
+export function allowedObject(
+  { object, operation }: StoredRequest,
+  { objects, hardDelete }: GuardRails,
+  org: string,
+): DeletableObject {
+  const prefix = Object.hasOwn(objects, object) ? objects[object] : undefined
+  if (prefix === undefined) {
+    throw new RefusedError(
+      'UNKNOWN_OBJECT',
+      `Expected one of ${Object.keys(objects).join(', ')}, got ${object}. Other objects are added by configuration, and for an org that has guard rails by expunge policy --apply.`,
+    )
+  }
+  if (operation === 'hardDelete' && !hardDelete) {
+    throw new RefusedError(
+      'HARD_DELETE_NOT_ALLOWED',
+      `Org "${org}" does not allow hardDelete: records would be gone for good. Set hardDelete: true for it in the configuration file, and apply that by expunge policy --apply, to allow it.`,
+    )
+  }
+  return { name: object, prefix }
+}
+
+/** @throws RefusedError TOO_MANY_RECORDS */
+export function assertRecords(count: number, limit: number): void {
+  if (count <= limit) return
+  throw new RefusedError(
+    'TOO_MANY_RECORDS',
+    `The source holds more than ${limit} records, the most that this request may delete. Nothing was deleted. ` +
+      'Split the source, or raise the limit (maxRecords, EXPUNGE_MAX_RECORDS).',
+  )
+}
+
+/** A day's allowance of Salesforce batches is 15,000, and every chunk costs at least one. */
+const MOST_CHUNKS = 10_000
+
+/** @throws RefusedError TOO_MANY_CHUNKS */
+export function assertChunks(count: number): void {
+  if (count <= MOST_CHUNKS) return
+  throw new RefusedError(
+    'TOO_MANY_CHUNKS',
+    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records to a job ` +
+      '(EXPUNGE_MAX_JOB_RECORDS, EXPUNGE_MAX_JOB_BYTES), or split the source.',
+  )
+}
 
 /** What reading the source found besides the plan's counts. */
 interface Findings {

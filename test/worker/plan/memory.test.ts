@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { createLogger } from '../../../src/shared/base/logger.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
-import { memoryGate, NoRoomError } from '../../../src/worker/plan/memory-gate.ts'
+import { NoMemoryError, waitsForMemory } from '../../../src/worker/plan/memory.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 
@@ -23,7 +23,7 @@ function gate(onWait: (waits: number) => unknown) {
     },
   }
   const { signal } = new AbortController()
-  return memoryGate(redis, { log: createLogger({ level: 'silent' }), clock, signal })
+  return waitsForMemory(redis, { log: createLogger({ level: 'silent' }), clock, signal })
 }
 
 /** An empty server uses more than this. */
@@ -63,7 +63,7 @@ test('a plan that holds ids itself gives way after that: others may wait for its
   const waiting = gate((waits) => {
     waited = waits
   })(15 * 1000)
-  await assert.rejects(waiting, (error) => error instanceof NoRoomError && error.retryable)
+  await assert.rejects(waiting, (error) => error instanceof NoMemoryError && error.retryable)
   assert.ok(waited >= 60 && waited <= 120, `${waited}`)
 })
 
