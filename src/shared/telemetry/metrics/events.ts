@@ -77,8 +77,12 @@ export type RetryReason = (typeof RETRY_REASONS)[number]
  */
 const TROUBLED_CALLS = ['401', '403', '429', '500', '503', 'network', 'timeout']
 
-/** What each process counts for itself: a method for each event. */
+/** What each process counts for itself: a method for each event. The page has them in this order. */
 export function defineEvents(define: Instruments) {
+  return { ...requestEvents(define), ...ingestEvents(define), ...processEvents(define) }
+}
+
+function requestEvents(define: Instruments) {
   return {
     requestEnded: together(
       define.counter({
@@ -136,6 +140,11 @@ export function defineEvents(define: Instruments) {
         amount: 'count',
       }),
     ),
+  }
+}
+
+function ingestEvents(define: Instruments) {
+  return {
     /** `state` is Salesforce's word, or one of ours. */
     ingestJobEnded: define.counter({
       name: 'expunge_ingest_jobs_total',
@@ -185,6 +194,11 @@ export function defineEvents(define: Instruments) {
         buckets: CALL_SECONDS,
       }),
     ),
+  }
+}
+
+function processEvents(define: Instruments) {
+  return {
     jobRecovered: define.counter({
       name: 'expunge_jobs_recovered_total',
       help: 'Jobs taken back from a worker that no longer kept their lock.',

@@ -85,7 +85,7 @@ export class Instruments {
   /** A gauge whose samples are looked up at each scrape. */
   reading<Words extends LabelWords>(
     definition: MetricDefinition<Words>,
-    read: () => Promise<readonly Sample<Words>[]>,
+    read: () => Promise<readonly Sample<NoInfer<Words>>[]>,
   ): void {
     const gauge: Gauge = new Gauge({
       ...this.#options('gauge', definition, true),

@@ -32,132 +32,133 @@ const JOB_STATES = ['waiting', 'active', 'delayed'] as const
 const PAUSED_BY = ['operator', ...PAUSE_REASONS] as const
 
 /** Every metric that is read at each scrape, defined once, with where its values come from. */
-export function defineReadings(define: Instruments, observe: Observe): void {
-  const ofOrgs = <Words extends LabelWords>(
-    definition: MetricDefinition<Words>,
-    samples: (facts: OrgFacts) => readonly Sample<Words>[],
-  ) =>
-    define.reading({ by: ['producer'], ...definition }, async () =>
-      ((await observe()).orgs ?? []).flatMap(samples),
-    )
-
-  ofOrgs(
+const READINGS = [
+  reading(
     {
       name: 'expunge_requests',
       help: 'Live requests.',
       unit: 'requests',
       labels: { org: ORG, status: oneOf(...LIVE_STATUSES) },
     },
-    ({ org, requests }) =>
+    ofOrgs(({ org, requests }) =>
       [...requests].map(([status, { count }]) => ({ labels: { org, status }, value: count })),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_oldest_request_seconds',
       help: 'Since the oldest live request was submitted; 0 where there is none.',
       unit: 'seconds',
       labels: { org: ORG, status: oneOf(...LIVE_STATUSES) },
     },
-    ({ org, requests }) =>
+    ofOrgs(({ org, requests }) =>
       [...requests].map(([status, { oldestSeconds }]) => ({
         labels: { org, status },
         value: oldestSeconds,
       })),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_ingest_jobs_in_flight',
       help: 'Ingest jobs at work, over all workers.',
       unit: 'ingest jobs',
       labels: { org: ORG, lane: oneOf(...LANES) },
     },
-    ({ org, queues }) =>
+    ofOrgs(({ org, queues }) =>
       [...queues].flatMap(([queue, { active }]) => {
         const lane = LANE_OF[queue]
         return lane === null ? [] : [{ labels: { org, lane }, value: active }]
       }),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_ingest_jobs_in_flight_limit',
       help: 'Ingest jobs that may be at work at once, over all workers.',
       unit: 'ingest jobs',
       labels: { org: ORG, lane: oneOf(...LANES) },
     },
-    ({ org, maxInFlight, urgentInFlight }) =>
+    ofOrgs(({ org, maxInFlight, urgentInFlight }) =>
       LANES.flatMap((lane) => {
         const value = lane === 'bulk' ? maxInFlight : urgentInFlight
         return value === null ? [] : [{ labels: { org, lane }, value }]
       }),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_salesforce_limit',
       help: "The org's allowance of Salesforce in 24 hours.",
       unit: 'calls, batches',
       labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
     },
-    ({ org, quota }) =>
+    ofOrgs(({ org, quota }) =>
       [...quota].map(([limit, { max }]) => ({ labels: { org, limit }, value: max })),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_salesforce_limit_remaining',
       help: 'What is left of it, as last heard by a worker.',
       unit: 'calls, batches',
       labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
     },
-    ({ org, quota }) =>
+    ofOrgs(({ org, quota }) =>
       [...quota].map(([limit, { remaining }]) => ({ labels: { org, limit }, value: remaining })),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_org_paused',
       help: 'Whether the org is paused for this reason: 1 or 0.',
       unit: '0 or 1',
       labels: { org: ORG, reason: oneOf(...PAUSED_BY) },
     },
-    ({ org, pause: { operator, fault } }) =>
+    ofOrgs(({ org, pause: { operator, fault } }) =>
       PAUSED_BY.map((reason) => {
         const isPaused = reason === 'operator' ? operator !== null : fault?.reason === reason
         return { labels: { org, reason }, value: isPaused ? 1 : 0 }
       }),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_queue_jobs',
       help: 'Jobs in the queues, by state.',
       unit: 'jobs',
       labels: { org: ORG, queue: oneOf(...QUEUES), state: oneOf(...JOB_STATES) },
     },
-    ({ org, queues }) =>
+    ofOrgs(({ org, queues }) =>
       [...queues].flatMap(([queue, jobs]) =>
         JOB_STATES.map((state) => ({ labels: { org, queue, state }, value: jobs[state] })),
       ),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_queue_oldest_waiting_seconds',
       help: 'Since the oldest waiting job was ordered; 0 where none waits.',
       unit: 'seconds',
       labels: { org: ORG, queue: oneOf(...QUEUES) },
     },
-    ({ org, queues }) =>
+    ofOrgs(({ org, queues }) =>
       [...queues].map(([queue, { oldestSeconds }]) => ({
         labels: { org, queue },
         value: oldestSeconds,
       })),
-  )
-  ofOrgs(
+    ),
+  ),
+  reading(
     {
       name: 'expunge_workers',
       help: 'Workers that gave a sign of life within the last seconds.',
       unit: 'workers',
       labels: { org: ORG },
     },
-    ({ org, workers }) => [{ labels: { org }, value: workers }],
-  )
-  define.reading(
+    ofOrgs(({ org, workers }) => [{ labels: { org }, value: workers }]),
+  ),
+  reading(
     {
       name: 'expunge_redis_up',
       help: 'Whether Redis answers this process, and of a worker takes its writes: 1 or 0.',
@@ -165,19 +166,31 @@ export function defineReadings(define: Instruments, observe: Observe): void {
       labels: {},
       by: ['worker', 'producer'],
     },
-    async () => [{ labels: {}, value: (await observe()).redisUp ? 1 : 0 }],
-  )
-  define.reading(
+    ({ redisUp }) => [{ labels: {}, value: redisUp ? 1 : 0 }],
+  ),
+  reading(
     {
       name: 'expunge_redis_memory_ratio',
       help: 'Share of maxmemory that is used; 0 where there is no maxmemory.',
       unit: 'ratio',
       labels: {},
-      by: ['producer'],
     },
-    async () => {
-      const { memoryRatio } = await observe()
-      return memoryRatio === undefined ? [] : [{ labels: {}, value: memoryRatio }]
-    },
-  )
+    ({ memoryRatio }) => (memoryRatio === undefined ? [] : [{ labels: {}, value: memoryRatio }]),
+  ),
+]
+
+export function defineReadings(define: Instruments, observe: Observe): void {
+  for (const defineReading of READINGS) defineReading(define, observe)
+}
+
+function reading<Words extends LabelWords>(
+  definition: MetricDefinition<Words>,
+  samples: (observed: Observed) => readonly Sample<NoInfer<Words>>[],
+) {
+  return (define: Instruments, observe: Observe) =>
+    define.reading({ by: ['producer'], ...definition }, async () => samples(await observe()))
+}
+
+function ofOrgs<Words>(samples: (facts: OrgFacts) => readonly Words[]) {
+  return ({ orgs = [] }: Observed) => orgs.flatMap(samples)
 }
