@@ -1,8 +1,8 @@
 import type { Outcome } from '../../src/shared/contract/receipt.ts'
 import type { FaultKind } from '../../src/shared/salesforce/errors.ts'
 import type { PauseReason } from '../../src/shared/store/ledger/pause.ts'
-import type { Checkpoint } from '../../src/worker/ingest/checkpoint.ts'
 import type { Judgement } from '../../src/worker/ingest/judge.ts'
+import type { Checkpoint } from '../../src/worker/ingest/step.ts'
 import type { Exchange } from './replay.ts'
 
 /**

@@ -5,14 +5,11 @@ import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { lineOf } from '../end/unprocessed.ts'
 import type { ChunkBook } from './chunk-book.ts'
-import type { CollectedChunk, ResendReason } from './collected-chunk.ts'
-import type { Collector } from './collector.ts'
-import { countsOf, idsOf, isWhole } from './counts.ts'
-import { jobFailureOf } from './job-error.ts'
+import type { CollectedChunk, Collector, ResendReason } from './collector.ts'
+import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
 import type { ResultsReading } from './read-results.ts'
 import { type Account, mentionedIn, reconcile } from './reconcile.ts'
-import { delayOf, RowResender, resentAs, stoppedOf } from './resend.ts'
-import { mayGoAgain, pieceSize } from './retry.ts'
+import { delayOf, mayGoAgain, pieceSize, RowResender, resentAs, stoppedOf } from './resend.ts'
 
 /** What is known of a job beside what it says. */
 interface Known {

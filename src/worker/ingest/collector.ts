@@ -1,6 +1,7 @@
 import type { ResultsStore } from '../../shared/results/results.ts'
 import type { IngestApi } from '../../shared/salesforce/ingest.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
+import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
 
 /** What collecting results needs. */
@@ -14,4 +15,21 @@ export interface Collector {
   readonly keepDeleted: boolean
   /** Before rows go again for the first time. */
   readonly resendMs: number
+}
+
+/** Why rows go again: a label of a metric. */
+export type ResendReason =
+  | 'row'
+  | 'lock'
+  | 'timeout'
+  | 'quota'
+  | 'other'
+  | 'missing'
+  | 'aborted'
+  | 'vanished'
+  | 'unreadable'
+
+/** A chunk that has its outcome, and when and why some of its rows go again. */
+export interface CollectedChunk extends ChunkResult {
+  readonly resend?: { readonly reason: ResendReason; readonly delayMs: number }
 }

@@ -3,12 +3,10 @@ import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors
 import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
-import type { Checkpoint } from './checkpoint.ts'
 import { collect } from './collect.ts'
-import { countsOf, idsOf, isWhole } from './counts.ts'
-import { jobFailureOf } from './job-error.ts'
+import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
 import { type LostJob, sendAgain } from './resend.ts'
-import type { Collecting, Step, Work } from './step.ts'
+import type { Checkpoint, Collecting, Step, Work } from './step.ts'
 import { found, neverRan } from './steps.ts'
 
 /** The ends of an ingest job: its results, or the account of why there are none. */
@@ -35,7 +33,7 @@ export async function finish(
   }
   // It was at its end, and now says that it runs: one of the two is not so.
   if (!isTerminalState(job.state)) return { step: 'wait', jobId, since: since ?? begun, ...told }
-  await tellGate(job, work)
+  await tellGateOfQuota(job, work)
   const excused = stopped !== undefined && stopped !== 'requests'
   const look = () => found(deps.api.get(jobId, ctx.signal))
   const results = await collect(job, order, deps.collector, ctx, { ...told, excused, look })
@@ -64,7 +62,10 @@ async function sendLost(lost: LostJob, { order, deps, ctx }: Work): Promise<Step
 }
 
 /** What became of one job tells of the daily allowance that all of them share. */
-async function tellGate({ state, errorMessage }: IngestJobInfo, { deps }: Work): Promise<void> {
+async function tellGateOfQuota(
+  { state, errorMessage }: IngestJobInfo,
+  { deps }: Work,
+): Promise<void> {
   if (state === 'JobComplete') return deps.visit.foundQuota()
   if (state !== 'Failed' || jobFailureOf(errorMessage) !== 'quota') return
   await deps.visit.missedQuota(

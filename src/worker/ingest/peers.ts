@@ -1,8 +1,8 @@
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
-import type { Checkpoint } from './checkpoint.ts'
 
-/** The steps that each make one call that changes something in Salesforce. */
-export type SentStep = Extract<Checkpoint['step'], 'create' | 'upload' | 'close'>
+/** The steps that each make one call that changes something in Salesforce, and where that leads. */
+const LEADS_TO = { create: 'upload', upload: 'close', close: 'wait' } as const
+type SentStep = keyof typeof LEADS_TO
 
 /**
  * How the ingest jobs that an org has at work in this process fare at the same call. A refusal that
@@ -18,6 +18,11 @@ export class Peers {
     return ++this.#turn
   }
 
+  /** A job went on from one step to another: where that is what the call of the step leads to, it passed. */
+  moved(from: string, to: string, order: IngestOrder, begun: number): void {
+    if (isSent(from) && LEADS_TO[from] === to) this.passed(from, order, begun)
+  }
+
   /** @param begun the moment before the call */
   passed(step: SentStep, order: IngestOrder, begun: number): void {
     const call = callOf(step, order)
@@ -28,12 +33,16 @@ export class Peers {
   }
 
   /** Whether another job has passed the step with a call that began after that moment. */
-  havePassed(step: SentStep, order: IngestOrder, since: number): boolean {
+  havePassed(step: string, order: IngestOrder, since: number): boolean {
     const last = this.#passed.get(callOf(step, order))
     return last !== undefined && last.order !== order.order && last.turn > since
   }
 }
 
-function callOf(step: SentStep, { object, operation }: IngestOrder): string {
+function isSent(step: string): step is SentStep {
+  return Object.hasOwn(LEADS_TO, step)
+}
+
+function callOf(step: string, { object, operation }: IngestOrder): string {
   return `${step} ${operation} ${object}`
 }

@@ -12,13 +12,12 @@ import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { endUnprocessed, unprocessed } from '../end/unprocessed.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, putAside } from '../jobs/hand-over.ts'
-import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
-import type { CollectedChunk } from './collected-chunk.ts'
-import type { Collector } from './collector.ts'
-import { enterOutcome } from './enter.ts'
+import type { CollectedChunk, Collector } from './collector.ts'
+import { enterOutcome } from './enter-outcome.ts'
 import { runIngestJob } from './lifecycle.ts'
 import type { Peers } from './peers.ts'
 import type { LifecycleDeps } from './step.ts'
+import { type Checkpoint, parseCheckpoint } from './step.ts'
 
 /** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */
 const MOST_CRASHES = 5

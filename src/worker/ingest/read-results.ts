@@ -6,7 +6,7 @@ import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import type { IdSet } from '../ids/id-set.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
-import type { JobFailure } from './job-error.ts'
+import type { JobFailure } from './job-report.ts'
 import { eachResult, type VisitRow } from './result-csv.ts'
 import { classOf, type RowFailure, rowErrorReader } from './row-error.ts'
 

@@ -1,7 +1,7 @@
 import { backoff } from '../../shared/base/backoff.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook } from './chunk-book.ts'
-import { type Counts, isWhole } from './counts.ts'
+import { type Counts, isWhole } from './job-report.ts'
 import {
   type Oddities,
   type ResultsReading,

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { backoff } from '../../shared/base/backoff.ts'
 import type { Context } from '../../shared/base/context.ts'
 import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
 import { type ChunkRef, type IngestOrder, orderFor } from '../../shared/store/ledger/record.ts'
 import { endUnprocessed, lineOf } from '../end/unprocessed.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
 import type { Resender } from './chunk-book.ts'
-import type { CollectedChunk } from './collected-chunk.ts'
-import type { Collector } from './collector.ts'
-import { mayGoAgain, resendDelay } from './retry.ts'
+import type { CollectedChunk, Collector } from './collector.ts'
+import type { JobFailure } from './job-report.ts'
 
 /**
  * Rows that go again become chunks of their request like any others: staged, numbered by the
@@ -150,4 +150,37 @@ function nextAttempt(
 ): Pick<ChunkRef, 'attempt' | 'excused'> {
   const spared = excused + (isExcused ? 1 : 0)
   return { attempt: attempt + 1, ...(spared > 0 ? { excused: spared } : {}) }
+}
+
+/** Jobs that carry an id at most, those left out that were no fault of the rows. */
+export const MOST_ATTEMPTS = 5
+
+/** Whether the rows of this chunk may go once more. */
+export function mayGoAgain({ attempt, excused = 0 }: ChunkRef): boolean {
+  return attempt - excused < MOST_ATTEMPTS
+}
+
+/** Into how many parts a job falls that failed by locks or time. */
+const PIECES = 4
+/** A batch of Salesforce: what it locks at once does not shrink much below its 200-row steps. */
+const SMALLEST_PIECE = 200
+
+/** Ids that a chunk may have which carries rows of a failed job again. */
+export function pieceSize(failure: JobFailure | null, count: number): number {
+  return failure === 'lock' || failure === 'timeout'
+    ? Math.max(SMALLEST_PIECE, Math.ceil(count / PIECES))
+    : Math.max(1, count)
+}
+
+const LONGEST_DELAY_MS = 10 * 60_000
+
+/**
+ * How long rows wait before they go again: four times as long after each attempt, up to ten
+ * minutes, ± 20 % so that pieces of one job do not meet at the same locks again.
+ *
+ * @param attempts that the rows have spent
+ */
+export function resendDelay(attempts: number, firstMs: number, random?: number): number {
+  const delay = backoff({ first: firstMs, factor: 4, cap: LONGEST_DELAY_MS, jitter: [0.8, 1.2] })
+  return Math.round(delay(attempts, random))
 }

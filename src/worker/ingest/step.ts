@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { Context } from '../../shared/base/context.ts'
 import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
@@ -5,13 +6,49 @@ import type { IngestOrder, Progress } from '../../shared/store/ledger/record.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
 import type { RetryReason } from '../../shared/telemetry/metrics/events.ts'
 import type { Visit } from '../gate/org-gate.ts'
-import type { Checkpoint } from './checkpoint.ts'
-import type { CollectedChunk } from './collected-chunk.ts'
-import type { Collector } from './collector.ts'
+import type { CollectedChunk, Collector } from './collector.ts'
 import type { Peers } from './peers.ts'
 import type { StallWatch } from './stall-watch.ts'
 
-/** What a step of an ingest job gets, and what it leads to. */
+/** The checkpoints of an ingest job, what a step gets, and what it leads to. */
+
+/**
+ * Where an ingest job stands, saved before the next outside effect; each state carries exactly its
+ * data. The invariant behind them: Salesforce runs a job only after `UploadComplete`, so whatever
+ * happened before that can be thrown away, and whatever happened after it can be read back.
+ *
+ * - `create`: nothing exists. After a crash: create again; a job that stays Open never runs.
+ * - `upload`: the job is there, its data perhaps. After a crash: abort it and create another.
+ * - `close`: the data is there. After a crash: read the state; not Open means it was closed.
+ * - `wait`: Salesforce works, since `since` (ms). After a crash: poll on.
+ * - `collect`: the job is terminal. After a crash: read the results again.
+ *
+ * `stopped` is why a running job is being aborted by us: decided before it is done, so that whoever
+ * reads the results knows whose wish it was.
+ *
+ * `unclosed`: the job runs, or has run, though we have not closed it. Somebody else has, or it was
+ * never ours: its counters prove nothing.
+ */
+const jobId = z.string().min(1)
+const stopped = z.enum(['requests', 'operator', 'overdue', 'suspect']).optional()
+const unclosed = z.literal(true).optional()
+const checkpointSchema = z.discriminatedUnion('step', [
+  z.strictObject({ step: z.literal('create') }),
+  z.strictObject({ step: z.literal('upload'), jobId }),
+  z.strictObject({ step: z.literal('close'), jobId }),
+  z.strictObject({ step: z.literal('wait'), jobId, since: z.int(), stopped, unclosed }),
+  z.strictObject({ step: z.literal('collect'), jobId, stopped, unclosed }),
+])
+
+export type Checkpoint = Readonly<z.output<typeof checkpointSchema>>
+
+/** Undefined where the checkpoint is of a newer worker: then this one hands the job back. */
+export function parseCheckpoint(json: string | null): Checkpoint | undefined {
+  return json === null ? { step: 'create' } : checkpointSchema.safeParse(JSON.parse(json)).data
+}
+
+/** How far a job is at each checkpoint: only what leads further counts as progress. */
+export const RANK = { create: 0, upload: 1, close: 2, wait: 3, collect: 4 } as const
 
 /** What happens around an ingest job and is nobody's decision here: counted, shown, remembered. */
 interface LifecycleEvents {
@@ -47,7 +84,7 @@ export interface Work {
   readonly ctx: Context
 }
 
-/** Between two checkpoints; after a crash the last checkpoint leads here again. */
+/** Where the work stands: at a checkpoint, or between two. After a crash the last checkpoint counts. */
 export type Step =
   | Exclude<Checkpoint, { step: 'wait' | 'collect' }>
   | Waiting
@@ -57,6 +94,9 @@ export type Step =
   /** Nobody can tell what becomes of the job: its rows go again. */
   | { readonly step: 'lose'; readonly jobId: string; readonly why: ReceiptError }
   | { readonly step: 'done'; readonly results: readonly CollectedChunk[] }
+
+/** A step that something is still to be done for. */
+export type Pending = Exclude<Step, { step: 'done' }>
 
 /** `abortedAt`: when Salesforce was told that the job is `stopped`; after a crash it is told again. */
 export type Waiting = Extract<Checkpoint, { step: 'wait' }> & { readonly abortedAt?: number }

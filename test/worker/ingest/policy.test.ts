@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { jobFailureOf } from '../../../src/worker/ingest/job-error.ts'
+import { jobFailureOf } from '../../../src/worker/ingest/job-report.ts'
 import {
   MOST_ATTEMPTS,
   mayGoAgain,
   pieceSize,
   resendDelay,
-} from '../../../src/worker/ingest/retry.ts'
+} from '../../../src/worker/ingest/resend.ts'
 import {
   classOf,
   codeLabel,

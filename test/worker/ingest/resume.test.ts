@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { createSalesforce, type Salesforce } from '../../../src/shared/salesforce/client.ts'
-import type { Checkpoint } from '../../../src/worker/ingest/checkpoint.ts'
+import type { Checkpoint } from '../../../src/worker/ingest/step.ts'
 import { hurried } from '../../helpers/clock.ts'
 import { linesOf, outcome, receiptOf, statusReached, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'

@@ -4,7 +4,7 @@ import type { JobLock } from '../../shared/store/ledger/planning.ts'
 import type { IngestOrder } from '../../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import type { CollectedChunk } from './collected-chunk.ts'
+import type { CollectedChunk } from './collector.ts'
 import { codeLabel } from './row-error.ts'
 
 interface EnterDeps {
