@@ -1,7 +1,8 @@
 import process from 'node:process'
+import { connectRedis } from '../shared/store/redis/redis.ts'
 import { runService } from '../shared/telemetry/service.ts'
 import { startService } from './http/start.ts'
-import { openSharedMetrics } from './shared-metrics.ts'
+import { sharedMetrics } from './shared-metrics.ts'
 
 /**
  * The process of the HTTP service. Runs until a signal asks it to stop, then ends what is in flight.
@@ -12,12 +13,15 @@ export async function runProducerProcess({ version }: { version: string }): Prom
   const options = { role: 'producer', version, salesforce: 'none' } as const
   await runService(process, options, async (service) => {
     const { config, redis, log, opened } = service
-    const shared = openSharedMetrics({ redis, configured: [...config.orgs.keys()], log })
-    opened.defer(() => shared.close())
-    service.metrics.observe(shared.read)
+    const counting = connectRedis(redis, 'fail-fast', (error) => {
+      log.debug({ err: error }, 'Redis is in trouble.')
+    })
+    opened.defer(() => counting.disconnect())
+    const configured = [...config.orgs.keys()]
+    service.metrics.observe(sharedMetrics({ redis: counting, configured, log }))
     let ready = async (): Promise<string | null> => 'not connected to Redis yet'
     await service.serveStatus(() => ready())
-    const served = await startService(service, service.signal)
+    const served = await startService({ ...service, counting }, service.signal)
     opened.defer(() => served.stop())
     ready = () => served.ready()
     log.info({ url: served.url }, 'Producer started.')

@@ -4,7 +4,7 @@ import type { Logger } from '../shared/base/logger.ts'
 import { type OrgFacts, readOrgFacts } from '../shared/store/org-facts.ts'
 import { orgsWorkedFor } from '../shared/store/presence.ts'
 import { memoryRatio } from '../shared/store/redis/memory.ts'
-import { connectRedis, type RedisClient, type RedisConfig } from '../shared/store/redis/redis.ts'
+import type { RedisClient } from '../shared/store/redis/redis.ts'
 import { troubleOf } from '../shared/store/redis/trouble.ts'
 import type { Observe, Observed } from '../shared/telemetry/metrics/readings.ts'
 
@@ -19,25 +19,24 @@ import type { Observe, Observed } from '../shared/telemetry/metrics/readings.ts'
  */
 const CACHE = { freshMs: 2_000, withinMs: 2_000 }
 
-/** Over a connection of its own: behind an upload's frames a scrape would have to wait. */
-export function openSharedMetrics({
-  redis: where,
+interface SharedMetricsOptions {
+  /** Not that of uploads: behind their frames a scrape would have to wait. */
+  readonly redis: RedisClient
+  /** Orgs of the configuration. Others are known once a worker has worked for them. */
+  readonly configured: readonly string[]
+  readonly log: Logger
+  /** For how long a reading is good, and how long it may take. */
+  readonly cache?: typeof CACHE
+}
+
+export function sharedMetrics({
+  redis,
   configured,
   log,
   cache = CACHE,
-}: {
-  redis: RedisConfig
-  /** Orgs of the configuration. Others are known once a worker has worked for them. */
-  configured: readonly string[]
-  log: Logger
-  /** For how long a reading is good, and how long it may take. */
-  cache?: typeof CACHE
-}): { readonly read: Observe; close(): void } {
-  const redis = connectRedis(where, 'fail-fast', (error) => {
-    log.debug({ err: error }, 'Redis is in trouble.')
-  })
+}: SharedMetricsOptions): Observe {
   const read = cachedRead(() => readAll(redis, configured, log), cache)
-  return { read: async () => (await read()) ?? { redisUp: false }, close: () => redis.disconnect() }
+  return async () => (await read()) ?? { redisUp: false }
 }
 
 async function readAll(

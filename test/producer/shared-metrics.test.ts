@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openSharedMetrics } from '../../src/producer/shared-metrics.ts'
+import { sharedMetrics } from '../../src/producer/shared-metrics.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import { saveQuota } from '../../src/shared/store/quota.ts'
+import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { createMetrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { hurried } from '../helpers/clock.ts'
 import { receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
@@ -20,15 +21,16 @@ const redis = await startRedis({ after })
  */
 function openPage(t: TestContext, to: TestRedis, configured: readonly string[], said?: string[]) {
   const destination = { write: (line: string) => void said?.push(String(JSON.parse(line).msg)) }
-  const shared = openSharedMetrics({
-    redis: { kind: 'url', url: to.url },
+  const client = connectRedis({ kind: 'url', url: to.url }, 'fail-fast', () => {})
+  t.after(() => client.disconnect())
+  const read = sharedMetrics({
+    redis: client,
     configured,
     log: createLogger({ level: 'warn', destination }),
     cache: { freshMs: 0, withinMs: 5_000 },
   })
-  t.after(() => shared.close())
   const { registry, observe } = createMetrics({ version: 'x', role: 'producer' })
-  observe(shared.read)
+  observe(read)
   const text = () => registry.metrics()
   const shows = async (name: string, orgs = configured) => {
     const series = (await text()).matchAll(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { startService } from '../../src/producer/http/start.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
-import type { RedisConfig } from '../../src/shared/store/redis/redis.ts'
+import { connectRedis, type RedisConfig } from '../../src/shared/store/redis/redis.ts'
 import { startWorker } from '../../src/worker/worker.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startRelay, type Weather } from '../helpers/relay.ts'
@@ -52,8 +52,11 @@ describe('told to stop while it starts and Redis is gone', { concurrency: true }
       const { config, metrics, startWorker: first } = await startWorld(t, { redis })
       await (await first()).stop()
       const parts = { config: { ...config, http: { ...config.http, port: 0 } }, metrics, log }
-      const start: Start = (where, signal) =>
-        startService({ ...parts, redis: where, version: 'test' }, signal)
+      const start: Start = (where, signal) => {
+        const counting = connectRedis(where, 'fail-fast', () => {})
+        signal.addEventListener('abort', () => counting.disconnect())
+        return startService({ ...parts, redis: where, counting, version: 'test' }, signal)
+      }
       await stopAtEachStep(start, weather, 3)
     })
   }

@@ -9,13 +9,14 @@ import { openResultsStore } from '../../shared/results/results.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { outageTeller } from '../../shared/store/redis/outage-teller.ts'
 import {
-  connectRedis,
+  type RedisClient,
   type RedisConfig,
   RedisUnavailableError,
 } from '../../shared/store/redis/redis.ts'
 import { explained, isLasting } from '../../shared/store/redis/trouble.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { createProducer, type Producer } from '../producer.ts'
+import { connectProducer, type ProducerConnection } from '../connection.ts'
+import { producerOver } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
 import { HTTP_TIMEOUTS, type HttpTimeouts } from './limits.ts'
@@ -27,6 +28,8 @@ import { soon } from './soon.ts'
 interface ServiceOptions {
   readonly config: Config
   readonly redis: RedisConfig
+  /** A second connection: what counts calls never waits behind the frames of an upload. */
+  readonly counting: RedisClient
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
@@ -51,7 +54,15 @@ const AGAIN_AFTER_MS = 1_000
  * @throws ConfigError, IdentityError, RedisUnusableError
  */
 export async function startService(
-  { config, redis: where, metrics, log, version, timeouts = HTTP_TIMEOUTS }: ServiceOptions,
+  {
+    config,
+    redis: where,
+    counting,
+    metrics,
+    log,
+    version,
+    timeouts = HTTP_TIMEOUTS,
+  }: ServiceOptions,
   signal?: AbortSignal,
 ): Promise<RunningService> {
   const { http } = config
@@ -71,24 +82,28 @@ export async function startService(
   await using opening = new AsyncDisposableStack()
   const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
   opening.defer(() => keys?.close())
-  const producer = await onceRedisServes(() => connected(where, onError, signal), log, signal)
-  opening.defer(() => producer.close())
-  const redis = connectRedis(where, 'fail-fast', onError)
+  const connecting = () => connected(where, onError, signal)
+  const connection = await onceRedisServes(connecting, log, signal)
+  opening.defer(() => connection.close())
+  const { redis, stores } = connection
   redis.on('ready', teller.onReady)
-  opening.defer(() => redis.disconnect())
   const results = await openResultsStore(config.results.path)
   const configured = [...config.orgs.keys()]
-  const orgs = createOrgs({ redis, configured, results, onError })
-  opening.defer(() => orgs.close())
+  const orgs = createOrgs({ stores, configured, results })
   const openOrg = async (org: string) => tellRails(await orgs.open(org), config, log)
   for (const org of configured) {
     await onceRedisServes(() => raceAbort(openOrg(org), signal), log, signal)
   }
-  const callers = createCallers(keys, createRateLimiter(redis), timeouts)
-  const redisTrouble = () => (redis.status === 'ready' ? null : `the connection is ${redis.status}`)
+  const counts = () => explained(() => counting.ping())
+  await onceRedisServes(() => raceAbort(counts(), signal), log, signal)
+  const callers = createCallers(keys, createRateLimiter(counting), timeouts)
+  const redisTrouble = () => {
+    const away = [redis, counting].find(({ status }) => status !== 'ready')
+    return away === undefined ? null : `the connection is ${away.status}`
+  }
   const server = await startHttpServer(
     {
-      producer,
+      producer: producerOver(connection),
       fileRoots: config.files.roots,
       receivers: config.callbacks?.receivers ?? null,
       orgs,
@@ -112,7 +127,8 @@ export async function startService(
       const trouble = redisTrouble()
       if (trouble !== null) return trouble
       const ledgers = orgs.known().map(({ connection }) => connection.verify())
-      return soon(timeouts, Promise.all([redis.ping(), ...ledgers])).then(() => null, messageOf)
+      const asked = Promise.all([redis.ping(), counting.ping(), ...ledgers])
+      return soon(timeouts, asked).then(() => null, messageOf)
     },
     stop: () => opened.disposeAsync(),
   }
@@ -158,8 +174,8 @@ async function connected(
   redis: RedisConfig,
   onError: (error: Error) => void,
   signal: AbortSignal | undefined,
-): Promise<Producer> {
-  const connecting = createProducer({ redis, onError })
+): Promise<ProducerConnection> {
+  const connecting = connectProducer({ redis, onError })
   try {
     return await raceAbort(connecting, signal)
   } catch (error) {

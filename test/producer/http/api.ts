@@ -6,6 +6,7 @@ import { hashOf } from '../../../src/producer/http/key-secret.ts'
 import { HTTP_TIMEOUTS, type HttpTimeouts } from '../../../src/producer/http/limits.ts'
 import { type RunningService, startService } from '../../../src/producer/http/start.ts'
 import { createLogger, type Logger } from '../../../src/shared/base/logger.ts'
+import { connectRedis, type RedisConfig } from '../../../src/shared/store/redis/redis.ts'
 import type { TestRedis } from '../../helpers/redis.ts'
 import type { World } from '../../helpers/world.ts'
 import { assertDocumented } from './documented.ts'
@@ -61,9 +62,13 @@ export async function startApi(
   const path = join(world.folder, 'keys.yaml')
   if (keys !== undefined) await writeFile(path, keys, { mode: 0o600 })
   const http = { host, port: 0, keys: keys === undefined ? null : path }
+  const where: RedisConfig = { kind: 'url', url: redis.url, replicas }
+  const counting = connectRedis(where, 'fail-fast', () => {})
+  t.after(async () => counting.disconnect())
   const service = await startService({
     config: { ...world.config, http },
-    redis: { kind: 'url', url: redis.url, replicas },
+    redis: where,
+    counting,
     metrics: world.metrics,
     log: loggerInto(log),
     version: '1.2.3',

@@ -18,7 +18,7 @@ import { openResultsStore } from '../../../src/shared/results/results.ts'
 import { acceptor } from '../../../src/shared/store/intake/enter.ts'
 import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
 import { orgKeys } from '../../../src/shared/store/ledger/keys.ts'
-import type { OrgStore } from '../../../src/shared/store/org-store.ts'
+import { type OrgStore, openStores } from '../../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { linesOf, outcome, receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { id18, ids18 } from '../../helpers/ids.ts'
@@ -171,7 +171,8 @@ async function serve(
 ): Promise<string> {
   const client = connectRedis({ kind: 'url', url: redis.url }, 'fail-fast', () => {})
   const results = await openResultsStore(quiet.results)
-  const orgs = createOrgs({ redis: client, configured: [quiet.org], results, onError: () => {} })
+  const stores = openStores(client, () => {})
+  const orgs = createOrgs({ stores, configured: [quiet.org], results })
   const server = await startHttpServer(
     {
       ...{ producer, orgs, results, fileRoots: [], receivers: null },
@@ -188,7 +189,7 @@ async function serve(
   )
   t.after(async () => {
     await server.close()
-    await orgs.close()
+    await stores.close()
     client.disconnect()
   })
   return server.url

@@ -1,0 +1,67 @@
+import { openStores } from '../shared/store/org-store.ts'
+import { assertUsable, connectRedis, type RedisConfig } from '../shared/store/redis/redis.ts'
+import { replicatedTo } from '../shared/store/redis/replicated.ts'
+import { openServerClock } from '../shared/store/redis/server-clock.ts'
+import { explained } from '../shared/store/redis/trouble.ts'
+import { withReason } from '../shared/store/redis/why-away.ts'
+
+export interface ProducerOptions {
+  /** A `redis://` or `rediss://` URL, or how else to get there. */
+  readonly redis: string | RedisConfig
+  /** Takes a server without append-only file, too: a restart of it loses requests. */
+  readonly volatile?: boolean
+  /**
+   * How many replicas must have a request, an approval or a cancellation before the call resolves; 0
+   * by default. Fewer within a second: a RedisUnavailableError `REDIS_NOT_REPLICATED`, after which the
+   * same call may be repeated.
+   */
+  readonly replicas?: number
+  /**
+   * Told of connection errors, while calls fail fast with errors of their own, and of requests that
+   * cannot be read and so are missing in a list.
+   */
+  readonly onError?: (error: Error) => void
+}
+
+/** A connection over which requests are stored, and the stores of the orgs behind it. */
+export type ProducerConnection = Awaited<ReturnType<typeof connectProducer>>
+
+export const MAY_BE_LOST =
+  'Whether it is kept is not known: a failover now might lose it. Repeat the same call, under the same id.'
+
+/**
+ * Redis must be there: a submit that cannot be stored has to fail at once.
+ *
+ * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction, no append-only file
+ * @throws RedisUnavailableError
+ */
+export async function connectProducer({
+  redis: where,
+  volatile,
+  replicas,
+  onError = () => {},
+}: ProducerOptions) {
+  const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
+  const redis = connectRedis(config, 'fail-fast', onError)
+  try {
+    const replicated = replicatedTo(redis, replicas ?? config.replicas ?? 0, MAY_BE_LOST)
+    await explained(() => assertUsable(redis, { volatile: volatile ?? config.volatile ?? false }))
+    const clock = await explained(() => openServerClock(redis))
+    const stores = openStores(redis, onError)
+    return {
+      redis,
+      stores,
+      clock,
+      replicated,
+      onError,
+      close: async () => {
+        await stores.close()
+        clock.close()
+        redis.disconnect()
+      },
+    }
+  } catch (error) {
+    redis.disconnect()
+    throw await withReason(config, error)
+  }
+}
