@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { type CsvRecord, eachRecord } from '../../worker/ingest/csv-records.ts'
+import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
 import { type RunFigures, showReceipt } from '../receipt.ts'
 import { count } from '../render/format.ts'
@@ -98,14 +98,17 @@ const FIRST_BYTES = 64 * 1024
 async function firstInvalidRows(path: string, most: number): Promise<readonly InvalidRow[]> {
   const rows: InvalidRow[] = []
   const start = createReadStream(path, { end: FIRST_BYTES - 1 })
+  const reader = new CsvReader({ delimiters: ',' })
+  const { record } = reader
   let isHeader = true
-  const row = (record: CsvRecord) => {
-    // The last row may be cut short.
-    if (!isHeader && record.count === 3 && rows.length < most) {
-      rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
+  for await (const _ of reader.arrivals(start)) {
+    while (reader.next()) {
+      // The last row may be cut short.
+      if (!isHeader && record.count === 3 && rows.length < most) {
+        rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
+      }
+      isHeader = false
     }
-    isHeader = false
   }
-  await eachRecord(start, row, async () => {})
   return rows
 }

@@ -1,5 +1,5 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
-import { type CsvRecord, eachRecord } from './csv-records.ts'
+import { CsvReader, type CsvRecord } from '../ids/csv-reader.ts'
 
 /**
  * The result files of an ingest job, read as they arrive. Columns are found by name, for their order
@@ -40,26 +40,32 @@ export async function eachResult(
   visit: VisitRow,
   pause: () => Promise<void>,
 ): Promise<number> {
+  const reader = new CsvReader({ delimiters: ',' })
+  const { record } = reader
   let at: Positions | undefined
   let width = 0
   let broken = 0
-  const row = (record: CsvRecord) => {
-    if (at === undefined) {
-      width = record.count
-      at = positionsOf(told, record)
-      return
+  for await (const _ of reader.arrivals(csv)) {
+    while (reader.next()) {
+      if (record.isEmpty) continue
+      if (at === undefined) {
+        width = record.count
+        at = positionsOf(told, record)
+        continue
+      }
+      const sfId = record.text(at.sfId)
+      const id = record.text(at.id) || sfId
+      const isBroken = record.count !== width || record.problem?.kind === 'text behind quote'
+      if (isBroken || id === '') broken++
+      else visit(id, sfId, record.text(at.told))
     }
-    const sfId = record.text(at.sfId)
-    const id = record.text(at.id) || sfId
-    if (record.count !== width || id === '') broken++
-    else visit(id, sfId, record.text(at.told))
+    await pause()
   }
-  await eachRecord(csv, row, pause)
   return broken
 }
 
 function positionsOf(told: ToldColumn, header: CsvRecord): Positions {
-  const names = Array.from({ length: header.count }, (_, index) => header.text(index))
+  const names = header.texts()
   const lower = names.map((name) => name.toLowerCase())
   const find = (column: string) => lower.indexOf(column.toLowerCase())
   const sfId = find('sf__Id')

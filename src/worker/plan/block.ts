@@ -1,6 +1,5 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-check.ts'
-import { decode, viewOf } from './bytes.ts'
 import { isRecased } from './case/letters.ts'
 import {
   emptyValue,
@@ -138,3 +137,14 @@ export class BlockBuilder {
 }
 
 const encoder = new TextEncoder()
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** UTF-8 as text; bytes that are none become replacement characters. */
+export function decode(bytes: DataView, from: number, to: number): string {
+  return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from))
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

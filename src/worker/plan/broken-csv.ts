@@ -15,6 +15,17 @@ export function brokenCsv(line: number, problem: string): RefusedError {
   )
 }
 
+/** A longer line, or a longer row of a CSV, is no list of ids; nothing of it is kept. */
+export const MAX_LINE_BYTES = 1_000_000
+
+export function lineTooLong(line: number): RefusedError {
+  return new RefusedError(
+    'LINE_TOO_LONG',
+    `Line ${line} is longer than ${MAX_LINE_BYTES} bytes: expected one record id a line or a CSV. ` +
+      'Nothing was deleted. Look for a quote that is never closed, or for a file of another kind.',
+  )
+}
+
 export const QUOTE_IN_FIELD =
   'expected quotes around a whole field, got a quote within an unquoted one'
 
@@ -22,6 +33,9 @@ export const TEXT_BEHIND_QUOTE =
   'expected a separator or a line end behind the closing quote, got text'
 
 export const NEVER_CLOSED = 'expected the quote that opens a field in this row to be closed'
+
+export const BROKEN_FIRST_ROW =
+  'expected each quote of the first row to open or close a whole field'
 
 export const SECOND_HEADER = 'expected a row of data, got a second header, as of another export'
 
@@ -37,4 +51,11 @@ export function otherWidth(found: number, expected: number): string {
 /** Columns are numbered from 0, and told from 1. */
 export function movedColumn(found: number, expected: number, object: string): string {
   return `expected the id of a ${object} in column ${expected + 1}, got one in column ${found + 1}, where none was before`
+}
+
+export const MARK_BYTES = 3
+
+/** Whether a byte order mark stands there. */
+export function isMark(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf
 }

@@ -1,8 +1,14 @@
 import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
-import { brokenCsv } from './broken-csv.ts'
-import type { Delimiter } from './delimiters.ts'
-import { type FirstRow, readFirstRow } from './first-row.ts'
-import type { Head } from './head.ts'
+import { BROKEN_FIRST_ROW, brokenCsv } from './broken-csv.ts'
+import {
+  type Delimiter,
+  delimitersOf,
+  type FirstRow,
+  type Head,
+  readFirstRow,
+  type Split,
+  splitsOf,
+} from './first-row.ts'
 import {
   ambiguousIdColumn,
   isIdShaped,
@@ -12,7 +18,6 @@ import {
   noIdColumn,
   type WantedColumn,
 } from './header.ts'
-import { BROKEN_FIRST_ROW, delimitersOf, type Split, splitsOf } from './split.ts'
 import { fromHeaderOn, headerFurtherDown } from './title-lines.ts'
 import { trimmed } from './unseen.ts'
 

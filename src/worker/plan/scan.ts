@@ -2,10 +2,10 @@ import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { SourceText } from '../../shared/contract/sources/kind.ts'
 import { BlockBuilder, type ScannedBlock } from './block.ts'
 import { scanColumn } from './column.ts'
-import { scanTable } from './csv.ts'
 import { withoutEndMark } from './end-mark.ts'
 import { formOf } from './form.ts'
 import { readHead } from './head.ts'
+import { scanTable } from './table.ts'
 
 export interface ScanOptions {
   /** The object whose ids the source holds. */

@@ -1,10 +1,8 @@
 import { canonicalId } from '../../shared/contract/record-id.ts'
-import { brokenCsv } from './broken-csv.ts'
-import { DELIMITERS } from './delimiters.ts'
-import { type FirstRow, readFirstRow } from './first-row.ts'
-import { HEAD_BYTES, type Head } from './head.ts'
+import { BROKEN_FIRST_ROW, brokenCsv } from './broken-csv.ts'
+import { ANY_DELIMITER, delimitersOf, type FirstRow, type Head, readFirstRow } from './first-row.ts'
+import { HEAD_BYTES } from './head.ts'
 import { matchNames, TITLE_LINES, type WantedColumn } from './header.ts'
-import { BROKEN_FIRST_ROW, delimitersOf } from './split.ts'
 import { withoutUnseen } from './unseen.ts'
 
 /**
@@ -46,7 +44,7 @@ interface TopRow {
 
 /** The rows that begin in the first lines and are at hand whole, whatever the chunks are. */
 function* rowsAtTop(head: Head): Generator<TopRow> {
-  const delimiters = head.delimiter ?? DELIMITERS.join('')
+  const delimiters = head.delimiter ?? ANY_DELIMITER
   const isWhole = head.bytes.length < HEAD_BYTES
   const top = head.bytes.subarray(0, HEAD_BYTES)
   let [at, line] = [0, head.line]

@@ -1,5 +1,3 @@
-import { isBlank } from './bytes.ts'
-
 /**
  * Characters that take no room on a screen, or only blank room: white space of every kind, format
  * characters (zero-width space, direction marks, byte order marks within the text) and other code
@@ -59,15 +57,3 @@ const HIDDEN = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}]/
 function nameOf(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
 }
-
-/** Bytes of the unseen character that stands there in UTF-8; 0 where another does. */
-export function unseenAt(bytes: Uint8Array, at: number): number {
-  const byte = bytes[at] ?? 0
-  if (byte < 0x80) return isBlank(byte) ? 1 : 0
-  const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
-  const [character = '', ...more] = decoder.decode(bytes.subarray(at, at + length))
-  const isOne = more.length === 0 && character !== ''
-  return isOne && isUnseen(character.codePointAt(0) ?? 0) ? length : 0
-}
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
