@@ -73,7 +73,7 @@ async function holders({ world }: Stage): Promise<ReadonlyMap<string, string | n
   const { redis, ledger } = world.store
   const jobs = await world.store.queues['ingest-jobs'].getActive()
   const locked = jobs.map(async ({ id = '' }) => {
-    const token = await redis.get(ledger.keys.lock('ingest-jobs', id))
+    const token = await redis.get(ledger.keys.lock({ queue: 'ingest-jobs', jobId: id }))
     return [id, token] as const
   })
   return new Map(await Promise.all(locked))

@@ -3,8 +3,8 @@ import type { Context } from '../../src/shared/base/context.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import { railsOf } from '../../src/shared/config/guard-rails.ts'
 import { openResultsStore } from '../../src/shared/results/results.ts'
+import type { JobLock } from '../../src/shared/store/ledger/keys.ts'
 import type { Ledger } from '../../src/shared/store/ledger/ledger.ts'
-import type { JobLock } from '../../src/shared/store/ledger/planning.ts'
 import { createStaging, type Staging } from '../../src/shared/store/staging/staging.ts'
 import { type PlannerDeps, planRequest } from '../../src/worker/plan/planner.ts'
 import { hurried } from './clock.ts'
@@ -59,14 +59,14 @@ export async function planByHand(
 ): Promise<void> {
   const lock = await planLock(world, id)
   await planRequest(id, lock, deps, ctx)
-  await world.store.redis.del(world.store.ledger.keys.lock(lock.queue, lock.jobId))
+  await world.store.redis.del(world.store.ledger.keys.lock(lock))
   await world.store.queues.requests.remove(lock.jobId)
 }
 
 /** The lock of a request's plan, held by this worker from now on. */
 export async function planLock({ store }: World, id: string, token = 'me'): Promise<JobLock> {
   const lock = { queue: 'requests', jobId: `p-${id.toLowerCase()}`, token }
-  await store.redis.set(store.ledger.keys.lock(lock.queue, lock.jobId), token)
+  await store.redis.set(store.ledger.keys.lock(lock), token)
   return lock
 }
 

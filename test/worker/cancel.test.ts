@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { AlreadyOverError, UnknownRequestError } from '../../src/producer/producer.ts'
 import { NO_OUTCOME, totalOf } from '../../src/shared/contract/receipt.ts'
-import type { ChunkOutcome } from '../../src/shared/store/ledger/record.ts'
+import type { ChunkOutcome } from '../../src/shared/store/ledger/chunk.ts'
 import { settleRequest } from '../../src/worker/end/settle.ts'
 import { assertAccount, cleared, recordsCounted } from '../helpers/account.ts'
 import { hurried } from '../helpers/clock.ts'
@@ -278,7 +278,7 @@ describe('a cancel that races', () => {
         endUnsent: async (entry) => {
           // It hands the order over: nobody holds the BullMQ job, and yet it is not ours to remove.
           const lock = await take(world, order)
-          await world.store.redis.del(ledger.keys.lock(lock.queue, lock.jobId))
+          await world.store.redis.del(ledger.keys.lock(lock))
           return endUnsent(entry)
         },
       }),
@@ -298,7 +298,7 @@ const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
 /** A worker that has taken an order up. */
 async function take({ store }: World, order: string) {
   const lock = { queue: 'ingest-jobs', jobId: order, token: 'other' }
-  await store.redis.set(store.ledger.keys.lock(lock.queue, lock.jobId), lock.token, 'PX', 500)
+  await store.redis.set(store.ledger.keys.lock(lock), lock.token, 'PX', 500)
   assert.equal((await store.ledger.takeOrder(order, lock)).kind, 'taken')
   return lock
 }
@@ -330,6 +330,6 @@ async function resend(
     ...{ order, outcomes: [{ ref, outcome: recorded, again }], lock },
   })
   assert.equal(entered.kind, 'ok')
-  await store.redis.del(store.ledger.keys.lock(lock.queue, lock.jobId))
+  await store.redis.del(store.ledger.keys.lock(lock))
   await store.queues['ingest-jobs'].remove(order)
 }

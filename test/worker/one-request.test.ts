@@ -21,7 +21,7 @@ async function footprint({ store }: World, id: string) {
     store.redis.hgetall(keys.request(id)),
     store.redis.hgetall(keys.job('requests', jobId)),
     store.redis.zscore(keys.jobs('requests', 'prioritized'), jobId),
-    store.redis.exists(keys.lock('requests', jobId)),
+    store.redis.exists(keys.lock({ queue: 'requests', jobId })),
   ])
 }
 

@@ -44,7 +44,12 @@ describe('an outage', { concurrency: true }, () => {
     await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
     const { ledger, redis: connection } = world.store
     const [order = ''] = (await ledger.openChunks(id)).values()
-    await connection.set(ledger.keys.lock('ingest-jobs', order), 'somebody else', 'PX', 900)
+    await connection.set(
+      ledger.keys.lock({ queue: 'ingest-jobs', jobId: order }),
+      'somebody else',
+      'PX',
+      900,
+    )
 
     const receipt = await receiptOf(world, id)
     assert.deepEqual(receipt.outcome, outcome({ deleted: 10 }))

@@ -33,7 +33,7 @@ async function die(world: World, id: string): Promise<void> {
   const writer = world.store.staging.write({ request: id, lot: lot ?? '' }, 0)
   await writer.write(Buffer.from('003000000000001'))
   await writer.end()
-  await world.store.redis.del(world.store.ledger.keys.lock(lock.queue, lock.jobId))
+  await world.store.redis.del(world.store.ledger.keys.lock(lock))
 }
 
 test('a source over which five workers died fails, and other requests go on', async (t) => {

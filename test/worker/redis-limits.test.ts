@@ -131,7 +131,7 @@ async function accountFor({ store }: World, id: string): Promise<() => Promise<v
   const { ledger, redis } = store
   const [order = ''] = (await ledger.openChunks(id)).values()
   const lock = { queue: 'ingest-jobs', jobId: order, token: 'dead' }
-  await redis.set(ledger.keys.lock(lock.queue, lock.jobId), lock.token)
+  await redis.set(ledger.keys.lock(lock), lock.token)
   const known = await ledger.ingestOrder(order)
   const [ref] = known?.order.chunks ?? []
   assert.ok(ref)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
-import type { ListPosition } from '../../shared/store/ledger/list.ts'
+import type { ListPosition } from '../../shared/store/ledger/read.ts'
 
 const placeSchema = z.tuple([z.int().min(0), z.string().max(128)])
 

@@ -9,7 +9,7 @@ import {
 import type { StoredRequest } from '../contract/request.ts'
 import type { SignedAct } from '../contract/signed-act.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
-import type { StopReason } from './ledger/cancel.ts'
+import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
 

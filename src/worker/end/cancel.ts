@@ -3,7 +3,7 @@ import type { ReceiptError, TerminalStatus } from '../../shared/contract/receipt
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
 import { FALSE_ALARM } from '../../shared/store/ledger/brake.ts'
-import type { StopReason } from '../../shared/store/ledger/cancel.ts'
+import type { StopReason } from '../../shared/store/ledger/decisions.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'

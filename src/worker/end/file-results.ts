@@ -8,7 +8,8 @@ import {
   type ResultKind,
   type ResultsStore,
 } from '../../shared/results/results.ts'
-import type { ChunkListing, RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { ChunkListing } from '../../shared/store/ledger/chunk.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { EndedChunk, RequestEnd } from './receipt.ts'
 

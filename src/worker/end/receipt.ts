@@ -11,8 +11,9 @@ import {
   type ResultFile,
   type TerminalStatus,
 } from '../../shared/contract/receipt.ts'
-import type { StopReason } from '../../shared/store/ledger/cancel.ts'
-import type { ChunkOutcome, RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { ChunkOutcome } from '../../shared/store/ledger/chunk.ts'
+import type { StopReason } from '../../shared/store/ledger/decisions.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import { stoppedEnd } from './cancel.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */

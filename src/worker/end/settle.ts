@@ -7,7 +7,7 @@ import {
 } from '../../shared/contract/guard-rails.ts'
 import { type Plan, type Receipt, totalOf } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import type { StopReason } from '../../shared/store/ledger/cancel.ts'
+import type { StopReason } from '../../shared/store/ledger/decisions.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import { ID_VERDICTS } from '../../shared/telemetry/metrics/events.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'

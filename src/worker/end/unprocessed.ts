@@ -12,7 +12,7 @@ import {
   type ChunkRef,
   chunkField,
   type IngestOrder,
-} from '../../shared/store/ledger/record.ts'
+} from '../../shared/store/ledger/chunk.ts'
 import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 

@@ -1,6 +1,6 @@
 import type { OrgConfig } from '../../shared/config/config.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ChunkRef } from '../../shared/store/ledger/record.ts'
+import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/store/staging/staging.ts'
 import { idsThatFit } from './csv-size.ts'
 

@@ -6,7 +6,7 @@ import {
   type ChunkOutcome,
   type ChunkRef,
   chunkField,
-} from '../../shared/store/ledger/record.ts'
+} from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 import { commitParts, lineOf } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'

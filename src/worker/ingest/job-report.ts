@@ -1,6 +1,6 @@
 import { CodeTable, codeKey } from '../../shared/salesforce/code-table.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { IngestOrder } from '../../shared/store/ledger/record.ts'
+import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 
 /** What an ingest job says of itself: its counters, and why it has failed. */
 

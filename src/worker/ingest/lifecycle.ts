@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
-import type { IngestOrder } from '../../shared/store/ledger/record.ts'
+import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import type { CollectedChunk } from './collector.ts'
 import { FailureCount } from './failure-count.ts'
 import { finish, giveUp, lose } from './finish.ts'

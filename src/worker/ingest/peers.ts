@@ -1,4 +1,4 @@
-import type { IngestOrder } from '../../shared/store/ledger/record.ts'
+import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 
 /** The steps that each make one call that changes something in Salesforce, and where that leads. */
 const LEADS_TO = { create: 'upload', upload: 'close', close: 'wait' } as const

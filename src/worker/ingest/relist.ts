@@ -4,13 +4,13 @@ import { totalOf } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { matchedIngest, RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,
   type ChunkRef,
   orderFor,
-} from '../../shared/store/ledger/record.ts'
+} from '../../shared/store/ledger/chunk.ts'
+import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
 import type { EndedChunk } from '../end/receipt.ts'
 import { listChunk } from '../end/unprocessed.ts'

@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { Progress } from '../../shared/store/ledger/record.ts'
+import type { Progress } from '../../shared/store/ledger/chunk.ts'
 
 /** Without any change for so long a job counts as stalled: reported, not touched. */
 const STALLED_AFTER_MS = 15 * 60_000

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ChunkRef } from '../../shared/store/ledger/record.ts'
+import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 import { HEADER, LF, ROW_BYTES } from '../ids/csv-size.ts'
 import { caseBits, copyId, suffixOfBits } from '../ids/id-check.ts'

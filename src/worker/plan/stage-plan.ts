@@ -1,5 +1,5 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ChunkRef } from '../../shared/store/ledger/record.ts'
+import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NO_OUTCOME, type Outcome } from '../../../src/shared/contract/receipt.ts'
-import type { StopReason } from '../../../src/shared/store/ledger/cancel.ts'
-import { type ChunkOutcome, parseRecord } from '../../../src/shared/store/ledger/record.ts'
+import type { ChunkOutcome } from '../../../src/shared/store/ledger/chunk.ts'
+import type { StopReason } from '../../../src/shared/store/ledger/decisions.ts'
+import { parseRecord } from '../../../src/shared/store/ledger/record.ts'
 import { applied } from '../../../src/worker/end/receipt.ts'
 import { submission } from '../../shared/store/ledger/setup.ts'
 

@@ -16,7 +16,7 @@ import {
   type ChunkRef,
   chunkField,
   type IngestOrder,
-} from '../../../src/shared/store/ledger/record.ts'
+} from '../../../src/shared/store/ledger/chunk.ts'
 import { StagingError } from '../../../src/shared/store/staging/staging.ts'
 import { collect } from '../../../src/worker/ingest/collect.ts'
 import type { CollectedChunk, Collector } from '../../../src/worker/ingest/collector.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { jobsAtWork } from '../../../src/cli/at-work.ts'
-import type { IngestOrder } from '../../../src/shared/store/ledger/record.ts'
+import type { IngestOrder } from '../../../src/shared/store/ledger/chunk.ts'
 import { Peers } from '../../../src/worker/ingest/peers.ts'
 import { hurried } from '../../helpers/clock.ts'
 import { receiptOf, submitIds } from '../../helpers/deletion.ts'

@@ -170,7 +170,7 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
 /** A worker that died while it planned. */
 async function beginPlanning({ store }: World, id: string): Promise<void> {
   const lock = { queue: 'requests', jobId: `p-${id}`, token: 'dead' }
-  await store.redis.set(store.ledger.keys.lock(lock.queue, lock.jobId), lock.token)
+  await store.redis.set(store.ledger.keys.lock(lock), lock.token)
   assert.equal((await store.ledger.beginPlanning({ id, lot: 'p-dead', lock })).kind, 'begun')
 }
 
@@ -179,7 +179,7 @@ async function accountFor({ store }: World, id: string): Promise<void> {
   const { ledger, redis } = store
   const [order = ''] = (await ledger.openChunks(id)).values()
   const lock = { queue: 'ingest-jobs', jobId: order, token: 'dead' }
-  await redis.set(ledger.keys.lock(lock.queue, lock.jobId), lock.token)
+  await redis.set(ledger.keys.lock(lock), lock.token)
   const known = await ledger.ingestOrder(order)
   const [ref] = known?.order.chunks ?? []
   assert.ok(ref)

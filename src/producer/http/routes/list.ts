@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../../shared/contract/objects.ts'
 import { STATUSES } from '../../../shared/contract/receipt.ts'
-import { isBehind, type ListPosition, type Unreadable } from '../../../shared/store/ledger/list.ts'
+import { isBehind, type ListPosition, type Unreadable } from '../../../shared/store/ledger/read.ts'
 import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
 import { explained, troubleOf } from '../../../shared/store/redis/trouble.ts'

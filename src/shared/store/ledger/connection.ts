@@ -115,6 +115,17 @@ export class LedgerConnection {
     return found
   }
 
+  /**
+   * What was read, if it is of the ledger that this process has opened. Both are under way before
+   * either is answered: it costs no round trip of its own.
+   *
+   * @throws LedgerReplacedError
+   */
+  async verified<T>(reading: Promise<T>): Promise<T> {
+    const [, found] = await Promise.all([this.verify(), reading])
+    return found
+  }
+
   /** The error of a script that found another ledger, for good; null where it is about something else. */
   mismatchIn(error: unknown): LedgerReplacedError | null {
     const found = error instanceof Error ? FOUND.exec(error.message) : null

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { RedisClient } from '../redis/redis.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
@@ -25,29 +24,11 @@ local function file(unfiled, folders, id, folder, seconds)
 end
 `
 
-export function unfiled(
-  redis: RedisClient,
-  keys: OrgKeys,
-  results: string,
-): Promise<readonly string[]> {
-  return redis.smembers(keys.unfiled(results))
-}
-
 const FILED = script(
   'filed',
   { keys: ['unfiled'], args: ['id'] },
   `return redis.call('SREM', unfiled, id)`,
 )
-
-/** The receipt lies in the results store, and nothing else of the request is left there. */
-export async function filed(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  results: string,
-  id: string,
-): Promise<void> {
-  await runScript(ledger, FILED, { unfiled: keys.unfiled(results), id: id.toLowerCase() })
-}
 
 const KEEP = script(
   'keep-folder',
@@ -55,33 +36,11 @@ const KEEP = script(
   `${FILE}keep(folders, folder, seconds) return 'ok'`,
 )
 
-/** A folder of the org, by its name there, is to be removed so many seconds from now. */
-export async function keepFolder(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  results: string,
-  folder: string,
-  seconds: number,
-): Promise<void> {
-  await runScript(ledger, KEEP, { folders: keys.folders(results), folder, seconds })
-}
-
 const DUE = script(
   'folders-due',
   { keys: ['folders'], args: ['most'] },
   `return redis.call('ZRANGEBYSCORE', folders, '-inf', redis.call('TIME')[1], 'LIMIT', 0, most)`,
 )
-
-/** Folders that are to be removed by now, the longest due first. */
-export async function foldersDue(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  results: string,
-  most: number,
-): Promise<readonly string[]> {
-  const due = await runScript(ledger, DUE, { folders: keys.folders(results), most })
-  return z.array(z.string()).parse(due)
-}
 
 // A request of the same id may have ended meanwhile: then the folder has another day.
 const REMOVED = script(
@@ -94,11 +53,32 @@ return 'ok'
 `,
 )
 
-export async function folderRemoved(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  results: string,
-  folder: string,
-): Promise<void> {
-  await runScript(ledger, REMOVED, { folders: keys.folders(results), folder })
+export function filingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  const { redis } = ledger
+  return {
+    /** The receipt lies in the results store, and nothing else of the request is left there. */
+    async filed(results: string, id: string): Promise<void> {
+      await runScript(ledger, FILED, { unfiled: keys.unfiled(results), id: id.toLowerCase() })
+    },
+
+    /** Requests whose receipt is still to be written there. */
+    async unfiled(results: string): Promise<readonly string[]> {
+      return ledger.verified(redis.smembers(keys.unfiled(results)))
+    },
+
+    /** A folder of the org, by its name there, is to be removed so many seconds from now. */
+    async keepFolder(results: string, folder: string, seconds: number): Promise<void> {
+      await runScript(ledger, KEEP, { folders: keys.folders(results), folder, seconds })
+    },
+
+    /** Folders that are to be removed by now, the longest due first. */
+    async foldersDue(results: string, most: number): Promise<readonly string[]> {
+      const due = await runScript(ledger, DUE, { folders: keys.folders(results), most })
+      return z.array(z.string()).parse(due)
+    },
+
+    async folderRemoved(results: string, folder: string): Promise<void> {
+      await runScript(ledger, REMOVED, { folders: keys.folders(results), folder })
+    },
+  }
 }

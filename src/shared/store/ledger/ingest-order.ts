@@ -1,7 +1,4 @@
 import { RATIO, SUSPECT } from './brake.ts'
-import type { LedgerConnection } from './connection.ts'
-import type { OrgKeys } from './keys.ts'
-import type { JobLock } from './planning.ts'
 import {
   type ChunkOutcome,
   type ChunkRef,
@@ -9,7 +6,9 @@ import {
   type IngestOrder,
   type Progress,
   parseIngestOrder,
-} from './record.ts'
+} from './chunk.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // Whoever takes an order counts as a crash at its checkpoint until it saves the next or hands back.
@@ -42,28 +41,6 @@ export type Taken =
       readonly crashes: number
     }
 
-/** Takes up an ingest order at its checkpoint. `gone`: its outcome is in the ledger already. */
-export async function takeOrder(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  order: string,
-  lock: JobLock,
-): Promise<Taken> {
-  const answer = await runScript(ledger, TAKE, {
-    ingest: keys.ingest(order),
-    lock: keys.lock(lock.queue, lock.jobId),
-    token: lock.token,
-  })
-  const [kind, json, checkpoint, starts] = Array.isArray(answer) ? answer : []
-  if (kind === 'lost' || kind === 'gone') return { kind }
-  return {
-    kind: 'taken',
-    order: parseIngestOrder(String(json)),
-    checkpoint: checkpoint === '' ? null : String(checkpoint),
-    crashes: Math.max(0, Number(starts) - 1),
-  }
-}
-
 // Where Redis is full a script that has begun to write is let through: a running job has to come to its
 // end, for that makes room. The first write does nothing.
 //
@@ -82,25 +59,6 @@ return 'ok'
 
 export type Saved = 'ok' | 'lost' | 'gone'
 
-/**
- * Saves where an ingest job stands, before the next outside effect. Guarded by BullMQ's lock: who
- * has lost it gets `lost`, has written nothing, and stops there. (BullMQ's own `updateData` takes
- * no token: a worker that woke after losing its job was seen to overwrite the new owner's data.)
- */
-export async function saveCheckpoint(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { order, checkpoint, lock }: { order: string; checkpoint: string; lock: JobLock },
-): Promise<Saved> {
-  const answer = await runScript(ledger, SAVE, {
-    ingest: keys.ingest(order),
-    lock: keys.lock(lock.queue, lock.jobId),
-    token: lock.token,
-    checkpoint,
-  })
-  return oneOf(answer, ['ok', 'lost', 'gone'])
-}
-
 // As in `save`, the first write does nothing. `requests` is the request's record, where all chunks of the
 // job are of one request: of several, the counters do not tell whose rows failed.
 const SAVE_PROGRESS = script(
@@ -116,29 +74,6 @@ if not requests[1] or progress.processed >= tonumber(records) then return 'ok' e
 return suspect(requests[1], ingest, progress.processed, progress.failed) and 'suspect' or 'ok'
 `,
 )
-
-/**
- * Notes how far Salesforce is, for whoever watches. `suspect`: so many rows have failed that the job
- * is to be aborted, for its verdicts to tell whether the request goes wrong.
- */
-export async function saveProgress(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { order, progress, lock }: { order: IngestOrder; progress: Progress; lock: JobLock },
-): Promise<'ok' | 'suspect' | 'lost' | 'gone'> {
-  const [request, ...others] = new Set(order.chunks.map((chunk) => chunk.request))
-  const own = request === undefined || others.length > 0 ? [] : [keys.request(request)]
-  const records = order.chunks.reduce((sum, { count }) => sum + count, 0)
-  const answer = await runScript(ledger, SAVE_PROGRESS, {
-    ingest: keys.ingest(order.order),
-    lock: keys.lock(lock.queue, lock.jobId),
-    requests: own,
-    token: lock.token,
-    json: JSON.stringify(progress),
-    records,
-  })
-  return oneOf(answer, ['ok', 'suspect', 'lost', 'gone'])
-}
 
 // A worker that has taken the order, even one that died since, may have made an ingest job of it:
 // then only a worker may end it. `chunks`: open and
@@ -161,23 +96,93 @@ return 'ended'
 `,
 )
 
-/**
- * Ends an order that no worker has taken up, with the outcomes given. `taken`: a worker has it, or
- * will have it again. `gone`: it has ended before.
- */
-export async function endUnsent(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  entry: {
-    order: string
-    outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
-  },
-): Promise<'ended' | 'taken' | 'gone'> {
-  const { order, outcomes } = entry
-  const answer = await runScript(ledger, END_UNSENT, {
-    ingest: keys.ingest(order),
-    chunks: outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
-    outcomes: outcomes.flatMap(({ ref, outcome }) => [chunkField(ref), JSON.stringify(outcome)]),
-  })
-  return oneOf(answer, ['ended', 'taken', 'gone'])
+export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /** Takes up an ingest order at its checkpoint. `gone`: its outcome is in the ledger already. */
+    async takeOrder(order: string, lock: JobLock): Promise<Taken> {
+      const answer = await runScript(ledger, TAKE, {
+        ingest: keys.ingest(order),
+        lock: keys.lock(lock),
+        token: lock.token,
+      })
+      const [kind, json, checkpoint, starts] = Array.isArray(answer) ? answer : []
+      if (kind === 'lost' || kind === 'gone') return { kind }
+      return {
+        kind: 'taken',
+        order: parseIngestOrder(String(json)),
+        checkpoint: checkpoint === '' ? null : String(checkpoint),
+        crashes: Math.max(0, Number(starts) - 1),
+      }
+    },
+
+    /**
+     * Saves where an ingest job stands, before the next outside effect. Guarded by BullMQ's lock: who
+     * has lost it gets `lost`, has written nothing, and stops there. (BullMQ's own `updateData` takes
+     * no token: a worker that woke after losing its job was seen to overwrite the new owner's data.)
+     */
+    async saveCheckpoint({
+      order,
+      checkpoint,
+      lock,
+    }: {
+      order: string
+      checkpoint: string
+      lock: JobLock
+    }): Promise<Saved> {
+      const answer = await runScript(ledger, SAVE, {
+        ingest: keys.ingest(order),
+        lock: keys.lock(lock),
+        token: lock.token,
+        checkpoint,
+      })
+      return oneOf(answer, ['ok', 'lost', 'gone'])
+    },
+
+    /**
+     * Notes how far Salesforce is, for whoever watches. `suspect`: so many rows have failed that the job
+     * is to be aborted, for its verdicts to tell whether the request goes wrong.
+     */
+    async saveProgress({
+      order,
+      progress,
+      lock,
+    }: {
+      order: IngestOrder
+      progress: Progress
+      lock: JobLock
+    }): Promise<'ok' | 'suspect' | 'lost' | 'gone'> {
+      const [request, ...others] = new Set(order.chunks.map((chunk) => chunk.request))
+      const own = request === undefined || others.length > 0 ? [] : [keys.request(request)]
+      const records = order.chunks.reduce((sum, { count }) => sum + count, 0)
+      const answer = await runScript(ledger, SAVE_PROGRESS, {
+        ingest: keys.ingest(order.order),
+        lock: keys.lock(lock),
+        requests: own,
+        token: lock.token,
+        json: JSON.stringify(progress),
+        records,
+      })
+      return oneOf(answer, ['ok', 'suspect', 'lost', 'gone'])
+    },
+
+    /**
+     * Ends an order that no worker has taken up, with the outcomes given. `taken`: a worker has it, or
+     * will have it again. `gone`: it has ended before.
+     */
+    async endUnsent(entry: {
+      order: string
+      outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
+    }): Promise<'ended' | 'taken' | 'gone'> {
+      const { order, outcomes } = entry
+      const answer = await runScript(ledger, END_UNSENT, {
+        ingest: keys.ingest(order),
+        chunks: outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
+        outcomes: outcomes.flatMap(({ ref, outcome }) => [
+          chunkField(ref),
+          JSON.stringify(outcome),
+        ]),
+      })
+      return oneOf(answer, ['ended', 'taken', 'gone'])
+    },
+  }
 }

@@ -53,11 +53,18 @@ export interface OrgKeys {
   /** Held once Salesforce was asked for them, until it is to be asked again. */
   readonly quotaTurn: string
   /** BullMQ's lock on an active job: holds the token of the worker that owns it. */
-  lock(queue: string, jobId: string): string
+  lock(job: Pick<JobLock, 'queue' | 'jobId'>): string
   /** BullMQ's jobs of one state: a list or a sorted set of job ids. */
   jobs(queue: string, state: 'wait' | 'prioritized' | 'active' | 'delayed'): string
   /** BullMQ's job: a hash. */
   job(queue: string, jobId: string): string
+}
+
+/** The BullMQ job that does the work, proven by the token in its lock. */
+export interface JobLock {
+  readonly queue: string
+  readonly jobId: string
+  readonly token: string
 }
 
 /** Sorted set: orgs by when a worker last worked for them. No org's name can have a colon in it. */
@@ -92,7 +99,7 @@ export function orgKeys(org: string): OrgKeys {
     runs: key('runs'),
     quota: key('quota'),
     quotaTurn: key('quota-turn'),
-    lock: (queue, jobId) => key(queue, jobId, 'lock'),
+    lock: ({ queue, jobId }) => key(queue, jobId, 'lock'),
     jobs: (queue, state) => key(queue, state),
     job: (queue, jobId) => key(queue, jobId),
   }

@@ -1,5 +1,4 @@
 import { STATUSES, type Status } from '../../contract/receipt.ts'
-import type { RedisClient } from '../redis/redis.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
@@ -33,31 +32,28 @@ export interface StatusChange {
   readonly entry: string
 }
 
-/** The oldest changes; entries that a newer version wrote otherwise are left where they are. */
-export async function statusChanges(
-  redis: RedisClient,
-  keys: OrgKeys,
-  count: number,
-): Promise<readonly StatusChange[]> {
-  const entries = await redis.lrange(keys.outbox, 0, count - 1)
-  return entries.flatMap((entry) => {
-    const [id = '', word, at] = entry.split(' ')
-    const status = STATUSES.find((known) => known === word)
-    return status === undefined ? [] : [{ id, status, at: Number(at), entry }]
-  })
-}
-
 const TOLD = script(
   'status-told',
   { keys: ['outbox'], args: ['entry'] },
   `return redis.call('LREM', outbox, 1, entry)`,
 )
 
-/** Takes a change away whose delivery is ordered; taking it away again is harmless. */
-export async function statusTold(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { entry }: StatusChange,
-): Promise<void> {
-  await runScript(ledger, TOLD, { outbox: keys.outbox, entry })
+export function outboxVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  const { redis } = ledger
+  return {
+    /** The oldest changes; entries that a newer version wrote otherwise are left where they are. */
+    async statusChanges(count: number): Promise<readonly StatusChange[]> {
+      const entries = await ledger.verified(redis.lrange(keys.outbox, 0, count - 1))
+      return entries.flatMap((entry) => {
+        const [id = '', word, at] = entry.split(' ')
+        const status = STATUSES.find((known) => known === word)
+        return status === undefined ? [] : [{ id, status, at: Number(at), entry }]
+      })
+    },
+
+    /** Takes a change away whose delivery is ordered; taking it away again is harmless. */
+    async statusTold({ entry }: StatusChange): Promise<void> {
+      await runScript(ledger, TOLD, { outbox: keys.outbox, entry })
+    },
+  }
 }

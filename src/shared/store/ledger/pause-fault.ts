@@ -60,27 +60,6 @@ export interface RaiseEntry extends OrgFault {
   readonly now: number
 }
 
-/**
- * Pauses the org. Only the probe's failure makes a standing pause longer (`raised`); from others,
- * whose calls were under way when it began, nothing but their Retry-After counts (`stands`).
- */
-export async function raiseFault(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { reason, message, afterMs, by, now }: RaiseEntry,
-): Promise<'raised' | 'stands'> {
-  const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_SERVER_WAIT_MS) : 0
-  const answer = await runScript(ledger, RAISE, {
-    pause: keys.pause,
-    by,
-    reason,
-    message: message.slice(0, MOST_MESSAGE),
-    at: now,
-    retryAt: asked,
-  })
-  return oneOf(answer, ['raised', 'stands'])
-}
-
 /** What somebody means to do: begin or close an ingest job, or follow one that runs. */
 export type PauseNeed = 'start' | 'follow'
 
@@ -125,22 +104,6 @@ export interface Entered {
   readonly state: PauseState
 }
 
-/**
- * Asks whether the org takes a call now. Once a fault has run out exactly one gets `probe`, over all
- * workers; it says how that ended, or its lease runs out and the next one may try. The probe itself
- * may ask again, which renews the lease.
- */
-export async function enterGate(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { by, need, stopping = false, now }: EnterEntry,
-): Promise<Entered> {
-  const how = stopping ? 'stopping' : 'as-asked'
-  const answer = await runScript(ledger, ENTER, { pause: keys.pause, by, need, at: now, how })
-  const [kind, ...fields] = Array.isArray(answer) ? answer : []
-  return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
-}
-
 // Not only the last probe's success counts: one that took longer than its lease is as good a proof.
 const CLEAR = script(
   'clear-fault',
@@ -152,16 +115,6 @@ redis.call('HDEL', pause, 'fault')
 return 'cleared'
 `,
 )
-
-/** A probe has succeeded: the fault that began `since` is over. */
-export async function clearFault(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  since: number,
-): Promise<'cleared' | 'kept'> {
-  const answer = await runScript(ledger, CLEAR, { pause: keys.pause, since })
-  return oneOf(answer, ['cleared', 'kept'])
-}
 
 const LEAVE = script(
   'leave-gate',
@@ -177,11 +130,52 @@ return 'ok'
 `,
 )
 
-/** The probe lets go without knowing more than before: the next one may try at once. */
-export async function leaveGate(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  by: string,
-): Promise<void> {
-  await runScript(ledger, LEAVE, { pause: keys.pause, by })
+export function faultVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /**
+     * Pauses the org. Only the probe's failure makes a standing pause longer (`raised`); from others,
+     * whose calls were under way when it began, nothing but their Retry-After counts (`stands`).
+     */
+    async raiseFault({
+      reason,
+      message,
+      afterMs,
+      by,
+      now,
+    }: RaiseEntry): Promise<'raised' | 'stands'> {
+      const asked = afterMs > 0 ? now + Math.min(afterMs, LONGEST_SERVER_WAIT_MS) : 0
+      const answer = await runScript(ledger, RAISE, {
+        pause: keys.pause,
+        by,
+        reason,
+        message: message.slice(0, MOST_MESSAGE),
+        at: now,
+        retryAt: asked,
+      })
+      return oneOf(answer, ['raised', 'stands'])
+    },
+
+    /**
+     * Asks whether the org takes a call now. Once a fault has run out exactly one gets `probe`, over all
+     * workers; it says how that ended, or its lease runs out and the next one may try. The probe itself
+     * may ask again, which renews the lease.
+     */
+    async enterGate({ by, need, stopping = false, now }: EnterEntry): Promise<Entered> {
+      const how = stopping ? 'stopping' : 'as-asked'
+      const answer = await runScript(ledger, ENTER, { pause: keys.pause, by, need, at: now, how })
+      const [kind, ...fields] = Array.isArray(answer) ? answer : []
+      return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
+    },
+
+    /** A probe has succeeded: the fault that began `since` is over. */
+    async clearFault(since: number): Promise<'cleared' | 'kept'> {
+      const answer = await runScript(ledger, CLEAR, { pause: keys.pause, since })
+      return oneOf(answer, ['cleared', 'kept'])
+    },
+
+    /** The probe lets go without knowing more than before: the next one may try at once. */
+    async leaveGate(by: string): Promise<void> {
+      await runScript(ledger, LEAVE, { pause: keys.pause, by })
+    },
+  }
 }

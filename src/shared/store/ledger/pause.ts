@@ -86,21 +86,7 @@ return 'ok'
 `,
 )
 
-/** An operator's wish: no new ingest job begins; with `abort` those that run are aborted. */
-export async function pause(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  abort: boolean,
-): Promise<void> {
-  await runScript(ledger, PAUSE, { pause: keys.pause, mode: abort ? 'abort' : 'let-run' })
-}
-
 const RESUME = script('resume', { keys: ['pause'] }, `return redis.call('HDEL', pause, 'operator')`)
-
-/** Takes an operator's pause back; a fault of the org stays until a probe succeeds. */
-export async function resume(ledger: LedgerConnection, keys: OrgKeys): Promise<void> {
-  await runScript(ledger, RESUME, { pause: keys.pause })
-}
 
 export function parseState([operator, fault]: readonly unknown[]): PauseState {
   return {
@@ -111,4 +97,18 @@ export function parseState([operator, fault]: readonly unknown[]): PauseState {
 
 function parseField<T>(schema: z.ZodType<T>, json: unknown): T | null {
   return typeof json === 'string' ? schema.parse(JSON.parse(json)) : null
+}
+
+export function pauseVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /** An operator's wish: no new ingest job begins; with `abort` those that run are aborted. */
+    async pause(abort: boolean): Promise<void> {
+      await runScript(ledger, PAUSE, { pause: keys.pause, mode: abort ? 'abort' : 'let-run' })
+    },
+
+    /** Takes an operator's pause back; a fault of the org stays until a probe succeeds. */
+    async resume(): Promise<void> {
+      await runScript(ledger, RESUME, { pause: keys.pause })
+    },
+  }
 }

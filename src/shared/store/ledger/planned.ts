@@ -1,12 +1,11 @@
 import type { CallerLimits } from '../../contract/caller-limits.ts'
 import type { Plan, ResultFile } from '../../contract/receipt.ts'
 import { BUDGET } from './budget.ts'
+import { chunkField, type IngestOrder } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
-import type { OrgKeys } from './keys.ts'
+import type { JobLock, OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
-import type { JobLock } from './planning.ts'
-import { chunkField, type IngestOrder } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // The source is never touched again, so a list that lies in the record goes from there.
@@ -91,58 +90,58 @@ export interface Planned {
 const PLAN_ENTERED = ['ok', 'parked', 'over-budget', 'stale', 'lost'] as const
 export type PlanEntered = (typeof PLAN_ENTERED)[number]
 
-/**
- * Records the plan, its open chunks and its ingest orders in one step. Until then nothing of the
- * request can be sent; from then on its source is never touched again.
- *
- * The caller's budget is charged with the accepted records, less what was charged when the request
- * was accepted. `over-budget`: it has no room for them, and nothing was recorded. `parked`: it would
- * have gone ahead, but with what the caller had deleted unapproved in the last 24 hours it comes to
- * more than `approvalAbove`: so a purge in many small requests waits as the same purge in one does.
- *
- * Repeating it changes nothing. `stale`: a later planning attempt counts. `lost`: another worker
- * owns the job now.
- */
-export async function planned(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  entry: Planned,
-): Promise<PlanEntered> {
-  const { id, lot, plan, invalid = null, orders, canary = 0, next, lock } = entry
-  const { caller = null, limits = null, approvalAbove = null } = entry
-  const answer = await runScript(ledger, PLANNED, {
-    request: keys.request(id),
-    lock: keys.lock(lock.queue, lock.jobId),
-    open: keys.open(id),
-    outbox: keys.outbox,
-    live: keys.live,
-    spent: keys.spent(caller),
-    unapproved: keys.unapproved(caller),
-    ingests: orders.map(({ order }) => keys.ingest(order)),
-    token: lock.token,
-    lot,
-    wanted: next,
-    plan: JSON.stringify(plan),
-    nextChunk: nextChunk(orders),
-    canary,
-    id: id.toLowerCase(),
-    accepted: plan.accepted,
-    hourly: limits?.recordsPerHour ?? '',
-    daily: limits?.recordsPerDay ?? '',
-    approvalAbove: approvalAbove ?? '',
-    invalid: invalid === null ? '' : JSON.stringify(invalid),
-    orders: orders.flatMap((order) => [
-      order.order,
-      JSON.stringify(order),
-      order.chunks.length,
-      ...order.chunks.map(chunkField),
-    ]),
-  })
-  return oneOf(answer, PLAN_ENTERED)
-}
-
 /** The first number that no chunk of the plan has. */
 function nextChunk(orders: readonly IngestOrder[]): number {
   const chunks = orders.flatMap((order) => order.chunks)
   return chunks.reduce((next, { chunk }) => Math.max(next, chunk + 1), 0)
+}
+
+export function plannedVerb(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /**
+     * Records the plan, its open chunks and its ingest orders in one step. Until then nothing of the
+     * request can be sent; from then on its source is never touched again.
+     *
+     * The caller's budget is charged with the accepted records, less what was charged when the request
+     * was accepted. `over-budget`: it has no room for them, and nothing was recorded. `parked`: it would
+     * have gone ahead, but with what the caller had deleted unapproved in the last 24 hours it comes to
+     * more than `approvalAbove`: so a purge in many small requests waits as the same purge in one does.
+     *
+     * Repeating it changes nothing. `stale`: a later planning attempt counts. `lost`: another worker
+     * owns the job now.
+     */
+    async planned(entry: Planned): Promise<PlanEntered> {
+      const { id, lot, plan, invalid = null, orders, canary = 0, next, lock } = entry
+      const { caller = null, limits = null, approvalAbove = null } = entry
+      const answer = await runScript(ledger, PLANNED, {
+        request: keys.request(id),
+        lock: keys.lock(lock),
+        open: keys.open(id),
+        outbox: keys.outbox,
+        live: keys.live,
+        spent: keys.spent(caller),
+        unapproved: keys.unapproved(caller),
+        ingests: orders.map(({ order }) => keys.ingest(order)),
+        token: lock.token,
+        lot,
+        wanted: next,
+        plan: JSON.stringify(plan),
+        nextChunk: nextChunk(orders),
+        canary,
+        id: id.toLowerCase(),
+        accepted: plan.accepted,
+        hourly: limits?.recordsPerHour ?? '',
+        daily: limits?.recordsPerDay ?? '',
+        approvalAbove: approvalAbove ?? '',
+        invalid: invalid === null ? '' : JSON.stringify(invalid),
+        orders: orders.flatMap((order) => [
+          order.order,
+          JSON.stringify(order),
+          order.chunks.length,
+          ...order.chunks.map(chunkField),
+        ]),
+      })
+      return oneOf(answer, PLAN_ENTERED)
+    },
+  }
 }

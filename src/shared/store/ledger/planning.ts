@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
 import type { FileState, SourceContent } from '../../contract/sources/read-file.ts'
 import type { LedgerConnection } from './connection.ts'
-import type { OrgKeys } from './keys.ts'
+import type { JobLock, OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
 import { RAILS_FIELD } from './rails.ts'
@@ -42,44 +42,6 @@ export type Begun =
       readonly guards: GuardRails | null
     }
 
-/** The BullMQ job that does the work, proven by the token in its lock. */
-export interface JobLock {
-  readonly queue: string
-  readonly jobId: string
-  readonly token: string
-}
-
-/**
- * Opens a planning attempt that stages under `lot`. A crashed attempt is simply followed by the
- * next one under a lot of its own; frames of the old lot are no longer anybody's.
- *
- * A request that was accepted before its org had guard rails is held to those of the org from now on.
- *
- * `lost`: another worker owns the job now. `not-due`: planned already, or terminal. Whoever begins
- * counts as a crash until the plan is recorded or handed back.
- */
-export async function beginPlanning(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { id, lot, lock }: { id: string; lot: string; lock: JobLock },
-): Promise<Begun> {
-  const answer = await runScript(ledger, BEGIN_PLANNING, {
-    request: keys.request(id),
-    lock: keys.lock(lock.queue, lock.jobId),
-    outbox: keys.outbox,
-    live: keys.live,
-    settings: keys.settings,
-    token: lock.token,
-    lot,
-    id: id.toLowerCase(),
-  })
-  const [word, begun, guards] = Array.isArray(answer) ? answer : []
-  const kind = oneOf(word, ['begun', 'lost', 'not-due'])
-  if (kind !== 'begun') return { kind }
-  const crashes = Math.max(0, Number(begun) - 1)
-  return { kind, crashes, guards: typeof guards === 'string' ? parseGuardRails(guards) : null }
-}
-
 // The first attempt's word stays; a later one is told what it was.
 const PIN_SOURCE = script(
   'pin-source',
@@ -101,23 +63,6 @@ export type SourcePin =
 
 const seenSchema: z.ZodType<FileState> = z.object({ bytes: z.int(), modifiedAt: z.number() })
 
-/** Whether the source is as the first attempt found it; `stale`: another attempt counts by now. */
-export async function pinSource(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { id, lot, pin }: { id: string; lot: string; pin: SourcePin },
-): Promise<'same' | 'other' | 'stale'> {
-  const { field, value } = pin
-  const given = { request: keys.request(id), lot, field, value: JSON.stringify(value) }
-  const json = z
-    .string()
-    .nullable()
-    .parse(await runScript(ledger, PIN_SOURCE, given))
-  if (json === null) return 'stale'
-  const first: unknown = JSON.parse(json)
-  return isSame(pin, first) ? 'same' : 'other'
-}
-
 function isSame({ field, value }: SourcePin, first: unknown): boolean {
   switch (field) {
     case 'seen': {
@@ -128,5 +73,65 @@ function isSame({ field, value }: SourcePin, first: unknown): boolean {
       return contentSchema.parse(first).sha256 === value.sha256
     default:
       throw new TypeError(`Unknown field ${String(field satisfies never)}`)
+  }
+}
+
+export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /**
+     * Opens a planning attempt that stages under `lot`. A crashed attempt is simply followed by the
+     * next one under a lot of its own; frames of the old lot are no longer anybody's.
+     *
+     * A request that was accepted before its org had guard rails is held to those of the org from now on.
+     *
+     * `lost`: another worker owns the job now. `not-due`: planned already, or terminal. Whoever begins
+     * counts as a crash until the plan is recorded or handed back.
+     */
+    async beginPlanning({
+      id,
+      lot,
+      lock,
+    }: {
+      id: string
+      lot: string
+      lock: JobLock
+    }): Promise<Begun> {
+      const answer = await runScript(ledger, BEGIN_PLANNING, {
+        request: keys.request(id),
+        lock: keys.lock(lock),
+        outbox: keys.outbox,
+        live: keys.live,
+        settings: keys.settings,
+        token: lock.token,
+        lot,
+        id: id.toLowerCase(),
+      })
+      const [word, begun, guards] = Array.isArray(answer) ? answer : []
+      const kind = oneOf(word, ['begun', 'lost', 'not-due'])
+      if (kind !== 'begun') return { kind }
+      const crashes = Math.max(0, Number(begun) - 1)
+      return { kind, crashes, guards: typeof guards === 'string' ? parseGuardRails(guards) : null }
+    },
+
+    /** Whether the source is as the first attempt found it; `stale`: another attempt counts by now. */
+    async pinSource({
+      id,
+      lot,
+      pin,
+    }: {
+      id: string
+      lot: string
+      pin: SourcePin
+    }): Promise<'same' | 'other' | 'stale'> {
+      const { field, value } = pin
+      const given = { request: keys.request(id), lot, field, value: JSON.stringify(value) }
+      const json = z
+        .string()
+        .nullable()
+        .parse(await runScript(ledger, PIN_SOURCE, given))
+      if (json === null) return 'stale'
+      const first: unknown = JSON.parse(json)
+      return isSame(pin, first) ? 'same' : 'other'
+    },
   }
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
 import type { Signature, SignedAct } from '../../contract/signed-act.ts'
-import type { RedisClient } from '../redis/redis.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -18,16 +17,6 @@ export interface OrgRails {
   readonly setBy: SignedAct | null
   /** As they lie there. */
   readonly json: string
-}
-
-/** Null where no process with a configuration has worked for the org yet. */
-export async function orgRails(
-  redis: RedisClient,
-  { settings }: OrgKeys,
-): Promise<OrgRails | null> {
-  const [json, setBy] = await redis.hmget(settings, RAILS_FIELD, 'railsSetBy')
-  if (json === null || json === undefined) return null
-  return { rails: parseGuardRails(json), setBy: parseSignedAct(setBy ?? undefined), json }
 }
 
 const CHANGE = script(
@@ -52,33 +41,39 @@ export interface RailsChange {
   readonly by?: Signature
 }
 
-/** `other`: somebody has changed them since they were read. Requests accepted before keep theirs. */
-export async function changeRails(
-  ledger: LedgerConnection,
-  { settings }: OrgKeys,
-  { from, to, by }: RailsChange,
-): Promise<'changed' | 'other'> {
-  const answer = await runScript(ledger, CHANGE, {
-    settings,
-    from: from?.json ?? '',
-    to: JSON.stringify(to),
-    ...signatureArgs(by),
-  })
-  return oneOf(answer, ['changed', 'other'])
-}
+export function railsVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  const { redis } = ledger
+  const { settings } = keys
+  return {
+    /** Null where no process with a configuration has worked for the org yet. */
+    async rails(): Promise<OrgRails | null> {
+      const [json, setBy] = await ledger.verified(redis.hmget(settings, RAILS_FIELD, 'railsSetBy'))
+      if (json === null || json === undefined) return null
+      return { rails: parseGuardRails(json), setBy: parseSignedAct(setBy ?? undefined), json }
+    },
 
-/** What each of the requests is held to; those that have none, or are gone, are left out. */
-export async function guardsOf(
-  redis: RedisClient,
-  keys: OrgKeys,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, GuardRails>> {
-  const found = await Promise.all(ids.map((id) => redis.hget(keys.request(id), 'guards')))
-  const known = z.array(z.string().nullable()).parse(found)
-  return new Map(
-    ids.flatMap((id, at) => {
-      const json = known[at] ?? null
-      return json === null ? [] : [[id, parseGuardRails(json)] as const]
-    }),
-  )
+    /** `other`: somebody has changed them since they were read. Requests accepted before keep theirs. */
+    async changeRails({ from, to, by }: RailsChange): Promise<'changed' | 'other'> {
+      const answer = await runScript(ledger, CHANGE, {
+        settings,
+        from: from?.json ?? '',
+        to: JSON.stringify(to),
+        ...signatureArgs(by),
+      })
+      return oneOf(answer, ['changed', 'other'])
+    },
+
+    /** What each of the requests is held to; those that have none, or are gone, are left out. */
+    async guards(ids: readonly string[]): Promise<ReadonlyMap<string, GuardRails>> {
+      const reading = ids.map((id) => redis.hget(keys.request(id), 'guards'))
+      const found = await ledger.verified(Promise.all(reading))
+      const known = z.array(z.string().nullable()).parse(found)
+      return new Map(
+        ids.flatMap((id, at) => {
+          const json = known[at] ?? null
+          return json === null ? [] : [[id, parseGuardRails(json)] as const]
+        }),
+      )
+    },
+  }
 }

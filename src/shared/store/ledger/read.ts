@@ -1,5 +1,5 @@
+import { z } from 'zod'
 import type { RedisClient } from '../redis/redis.ts'
-import type { OrgKeys } from './keys.ts'
 import {
   type ChunkOutcome,
   type IngestOrder,
@@ -7,22 +7,12 @@ import {
   parseChunkOutcome,
   parseIngestOrder,
   parseProgress,
-  parseRecord,
-  RECORD_FIELDS,
-  type RecordFields,
-  type RequestRecord,
-} from './record.ts'
+} from './chunk.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { OrgKeys } from './keys.ts'
+import { parseRecord, RECORD_FIELDS, type RecordFields, type RequestRecord } from './record.ts'
 
 /** Reading the ledger: no script, nothing changes. */
-
-export async function load(
-  redis: RedisClient,
-  keys: OrgKeys,
-  id: string,
-): Promise<RequestRecord | null> {
-  const fields = await readFields(redis, keys.request(id))
-  return fields === null ? null : parseRecord(fields)
-}
 
 /** The fields of a record that are there, null where it has none. */
 export async function readFields(redis: RedisClient, key: string): Promise<RecordFields | null> {
@@ -34,33 +24,6 @@ export async function readFields(redis: RedisClient, key: string): Promise<Recor
   return fields.length === 0 ? null : Object.fromEntries(fields)
 }
 
-/** The one frame of a list that its request's record holds until it is planned. */
-export async function frame(redis: RedisClient, keys: OrgKeys, id: string): Promise<Buffer | null> {
-  return redis.hgetBuffer(keys.request(id), 'frame')
-}
-
-export async function liveIds(redis: RedisClient, keys: OrgKeys): Promise<readonly string[]> {
-  return redis.zrange(keys.live, '0', '-1')
-}
-
-/** Chunks without outcome, by the ingest order that carries each. */
-export async function openChunks(
-  redis: RedisClient,
-  keys: OrgKeys,
-  id: string,
-): Promise<ReadonlyMap<string, string>> {
-  return new Map(Object.entries(await redis.hgetall(keys.open(id))))
-}
-
-export async function outcomes(
-  redis: RedisClient,
-  keys: OrgKeys,
-  id: string,
-): Promise<ReadonlyMap<string, ChunkOutcome>> {
-  const hash = await redis.hgetall(keys.ledger(id))
-  return new Map(Object.entries(hash).map(([field, json]) => [field, parseChunkOutcome(json)]))
-}
-
 /** An ingest order as it stands. */
 export interface OrderNow {
   readonly order: IngestOrder
@@ -69,18 +32,146 @@ export interface OrderNow {
   readonly taken: boolean
 }
 
-export async function ingestOrder(
+/** Reading many requests at once, newest first. */
+
+/** A request's place in the index: what was submitted after it comes before it. */
+export interface ListPosition {
+  /** Milliseconds since the epoch. */
+  readonly submittedAt: number
+  /** In lower case. */
+  readonly id: string
+}
+
+/** A record that does not parse: one that a newer version wrote, or that was damaged. */
+export interface Unreadable extends ListPosition {
+  readonly problem: string
+}
+
+/** What a look at many requests found: one that cannot be read does not hide the others. */
+export interface Listed {
+  readonly records: readonly RequestRecord[]
+  readonly unreadable: readonly Unreadable[]
+}
+
+/** Requests of one millisecond stand in the reverse order of their ids. */
+async function placesAfter(
   redis: RedisClient,
   keys: OrgKeys,
-  order: string,
-): Promise<OrderNow | null> {
-  const fields = ['order', 'progress', 'checkpoint', 'starts'] as const
-  const [json, progress, checkpoint, starts] = await redis.hmget(keys.ingest(order), ...fields)
-  return json === undefined || json === null
-    ? null
-    : {
+  before: ListPosition | null,
+  count: number,
+): Promise<readonly ListPosition[]> {
+  const found: ListPosition[] = []
+  const from = before === null ? '+inf' : before.submittedAt
+  for (let offset = 0; found.length < count; offset += count) {
+    const page = await redis.zrevrangebyscore(
+      ...([keys.requests, from, '-inf', 'WITHSCORES', 'LIMIT', offset, count] as const),
+    )
+    found.push(...pairsOf(page).filter((place) => before === null || isBehind(place, before)))
+    if (page.length < 2 * count) break
+  }
+  return found.slice(0, count)
+}
+
+/** Whether a page that ends at the second place leaves the first to the next page. */
+export function isBehind(place: ListPosition, { submittedAt, id }: ListPosition): boolean {
+  return place.submittedAt < submittedAt || (place.submittedAt === submittedAt && place.id < id)
+}
+
+function pairsOf(page: readonly string[]): readonly ListPosition[] {
+  return page.flatMap((id, at) => (at % 2 === 0 ? [{ id, submittedAt: Number(page[at + 1]) }] : []))
+}
+
+async function readAll(
+  redis: RedisClient,
+  keys: OrgKeys,
+  places: readonly ListPosition[],
+): Promise<Listed> {
+  const found = places.map(({ id }) => readFields(redis, keys.request(id)))
+  const records: RequestRecord[] = []
+  const unreadable: Unreadable[] = []
+  for (const [at, fields] of (await Promise.all(found)).entries()) {
+    const place = places[at]
+    if (place === undefined || fields === null) continue
+    try {
+      records.push(parseRecord(fields))
+    } catch (error) {
+      unreadable.push({ ...place, problem: problemIn(error) })
+    }
+  }
+  return { records, unreadable }
+}
+
+/** Where a record is wrong; what stands there is not said, for it may be anything. */
+function problemIn(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return 'its record is no JSON'
+  const paths = error.issues.map(({ path }) => path.join('.')).filter((path) => path !== '')
+  return `its record has unexpected values${paths.length === 0 ? '' : ` at ${paths.join(', ')}`}`
+}
+
+/** Every verb that only reads. What others act upon is verified; the rest follows such a reading, or a script. */
+export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  const { redis } = ledger
+  return {
+    async load(id: string): Promise<RequestRecord | null> {
+      const fields = await ledger.verified(readFields(redis, keys.request(id)))
+      return fields === null ? null : parseRecord(fields)
+    },
+
+    /** The one frame of a list that its request's record holds until it is planned. */
+    async frame(id: string): Promise<Buffer | null> {
+      return redis.hgetBuffer(keys.request(id), 'frame')
+    },
+
+    async liveIds(): Promise<readonly string[]> {
+      return ledger.verified(redis.zrange(keys.live, '0', '-1'))
+    },
+
+    /** Chunks without outcome, by the ingest order that carries each. */
+    async openChunks(id: string): Promise<ReadonlyMap<string, string>> {
+      return new Map(Object.entries(await redis.hgetall(keys.open(id))))
+    },
+
+    async outcomes(id: string): Promise<ReadonlyMap<string, ChunkOutcome>> {
+      const hash = await redis.hgetall(keys.ledger(id))
+      return new Map(Object.entries(hash).map(([field, json]) => [field, parseChunkOutcome(json)]))
+    },
+
+    async ingestOrder(order: string): Promise<OrderNow | null> {
+      const fields = ['order', 'progress', 'checkpoint', 'starts'] as const
+      const [json, progress, checkpoint, starts] = await redis.hmget(keys.ingest(order), ...fields)
+      if (json === undefined || json === null) return null
+      return {
         order: parseIngestOrder(json),
         progress: parseProgress(progress),
         taken: Boolean(checkpoint) || Number(starts ?? 0) > 0,
       }
+    },
+
+    /** Newest first; ids whose record has expired are left out. */
+    async list({ offset, count }: { offset: number; count: number }): Promise<Listed> {
+      // To Redis a range that ends at -1 is the whole set.
+      if (count < 1) return { records: [], unreadable: [] }
+      const page = redis.zrevrange(keys.requests, offset, offset + count - 1, 'WITHSCORES')
+      return readAll(redis, keys, pairsOf(await ledger.verified(page)))
+    },
+
+    /**
+     * The requests that follow a place, newest first. Places do not shift when requests come in or
+     * expire, as offsets would.
+     *
+     * @param before null begins with the newest
+     * @returns `last`: from where to go on; null where nothing follows
+     */
+    async follow({
+      before,
+      count,
+    }: {
+      before: ListPosition | null
+      count: number
+    }): Promise<Listed & { readonly last: ListPosition | null }> {
+      const places = await ledger.verified(placesAfter(redis, keys, before, count))
+      const listed = await readAll(redis, keys, places)
+      return { ...listed, last: places.length < count ? null : (places.at(-1) ?? null) }
+    },
+  }
 }

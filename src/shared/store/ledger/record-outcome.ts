@@ -1,8 +1,7 @@
 import { JUDGE, RATIO, SUSPECT } from './brake.ts'
+import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
-import type { OrgKeys } from './keys.ts'
-import type { JobLock } from './planning.ts'
-import { type ChunkOutcome, type ChunkRef, chunkField, type IngestOrder } from './record.ts'
+import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // `chunkKeys`, of each chunk: open, ledger, record and flag of its request, then the orders that
@@ -85,39 +84,6 @@ export type Recorded =
   | { readonly kind: 'gone' }
   | { readonly kind: 'ok'; readonly chunks: readonly RecordedChunk[] }
 
-/**
- * Ends an ingest order: outcomes into the ledger, chunks out of `open`, those that go again in, in
- * one step. A chunk's outcome is written once, whoever repeats it. `gone`: the order had ended
- * before.
- */
-export async function recordOutcome(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  entry: { order: string; outcomes: readonly ChunkResult[]; lock: JobLock },
-): Promise<Recorded> {
-  const { order, outcomes, lock } = entry
-  const answer = await runScript(ledger, RECORD, {
-    ingest: keys.ingest(order),
-    lock: keys.lock(lock.queue, lock.jobId),
-    chunkKeys: outcomes.flatMap((result) => chunkKeys(keys, result)),
-    token: lock.token,
-    chunkArgs: outcomes.flatMap(chunkArgs),
-  })
-  const [word, ...flags] = Array.isArray(answer) ? answer : []
-  const kind = oneOf(word, ['ok', 'lost', 'gone'])
-  if (kind !== 'ok') return { kind }
-  return {
-    kind,
-    chunks: outcomes.map(({ ref }, index) => ({
-      ref,
-      written: Number(flags[4 * index]) === 1,
-      last: Number(flags[4 * index + 1]) === 0,
-      stopped: Number(flags[4 * index + 2]) === 1,
-      passed: Number(flags[4 * index + 3]) === 1,
-    })),
-  }
-}
-
 function chunkKeys(keys: OrgKeys, { ref: { request }, again = [] }: ChunkResult): string[] {
   return [
     ...[keys.open(request), keys.ledger(request), keys.request(request), keys.cancel(request)],
@@ -143,15 +109,48 @@ return redis.call('HINCRBY', request, 'nextChunk', count) - count
 `,
 )
 
-/**
- * Sets numbers aside for chunks that carry rows again. Returns the first of them; numbers that a
- * crash leaves unused are never given again. Null where the request is gone.
- */
-export async function numberChunks(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { id, count }: { id: string; count: number },
-): Promise<number | null> {
-  const first = await runScript(ledger, NUMBER_CHUNKS, { request: keys.request(id), count })
-  return first === null ? null : Number(first)
+export function outcomeVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /**
+     * Ends an ingest order: outcomes into the ledger, chunks out of `open`, those that go again in, in
+     * one step. A chunk's outcome is written once, whoever repeats it. `gone`: the order had ended
+     * before.
+     */
+    async recordOutcome(entry: {
+      order: string
+      outcomes: readonly ChunkResult[]
+      lock: JobLock
+    }): Promise<Recorded> {
+      const { order, outcomes, lock } = entry
+      const answer = await runScript(ledger, RECORD, {
+        ingest: keys.ingest(order),
+        lock: keys.lock(lock),
+        chunkKeys: outcomes.flatMap((result) => chunkKeys(keys, result)),
+        token: lock.token,
+        chunkArgs: outcomes.flatMap(chunkArgs),
+      })
+      const [word, ...flags] = Array.isArray(answer) ? answer : []
+      const kind = oneOf(word, ['ok', 'lost', 'gone'])
+      if (kind !== 'ok') return { kind }
+      return {
+        kind,
+        chunks: outcomes.map(({ ref }, index) => ({
+          ref,
+          written: Number(flags[4 * index]) === 1,
+          last: Number(flags[4 * index + 1]) === 0,
+          stopped: Number(flags[4 * index + 2]) === 1,
+          passed: Number(flags[4 * index + 3]) === 1,
+        })),
+      }
+    },
+
+    /**
+     * Sets numbers aside for chunks that carry rows again. Returns the first of them; numbers that a
+     * crash leaves unused are never given again. Null where the request is gone.
+     */
+    async numberChunks({ id, count }: { id: string; count: number }): Promise<number | null> {
+      const first = await runScript(ledger, NUMBER_CHUNKS, { request: keys.request(id), count })
+      return first === null ? null : Number(first)
+    },
+  }
 }

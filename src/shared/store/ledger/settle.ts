@@ -83,40 +83,40 @@ export interface Settlement {
   readonly idempotencySeconds: number
 }
 
-/**
- * Gives a request its one terminal status and its receipt. Repeating it changes nothing
- * (`already`). `not-due`: chunks are still open, or the status is not one of `from`.
- */
-export async function settle(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  settlement: Settlement,
-): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
-  const { receipt, from, plan = null, lot = '', unsent, caller = null } = settlement
-  const { results, retentionSeconds, idempotencySeconds } = settlement
-  const { id } = receipt
-  const answer = await runScript(ledger, SETTLE, {
-    request: keys.request(id),
-    live: keys.live,
-    open: keys.open(id),
-    ledger: keys.ledger(id),
-    cancel: keys.cancel(id),
-    outbox: keys.outbox,
-    spent: keys.spent(caller),
-    unfiled: keys.unfiled(results),
-    folders: keys.folders(results),
-    tombstone: keys.tombstone(id),
-    orders: (unsent ?? []).map((order) => keys.ingest(order)),
-    id: id.toLowerCase(),
-    finalStatus: receipt.status,
-    receipt: JSON.stringify(receipt),
-    from: `|${from.join('|')}|`,
-    unsentToo: unsent === undefined ? 'keep' : 'drop',
-    plan: plan === null ? '' : JSON.stringify(plan),
-    lot,
-    retention: retentionSeconds,
-    folder: id,
-    idempotency: idempotencySeconds,
-  })
-  return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])
+export function settleVerb(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /**
+     * Gives a request its one terminal status and its receipt. Repeating it changes nothing
+     * (`already`). `not-due`: chunks are still open, or the status is not one of `from`.
+     */
+    async settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
+      const { receipt, from, plan = null, lot = '', unsent, caller = null } = settlement
+      const { results, retentionSeconds, idempotencySeconds } = settlement
+      const { id } = receipt
+      const answer = await runScript(ledger, SETTLE, {
+        request: keys.request(id),
+        live: keys.live,
+        open: keys.open(id),
+        ledger: keys.ledger(id),
+        cancel: keys.cancel(id),
+        outbox: keys.outbox,
+        spent: keys.spent(caller),
+        unfiled: keys.unfiled(results),
+        folders: keys.folders(results),
+        tombstone: keys.tombstone(id),
+        orders: (unsent ?? []).map((order) => keys.ingest(order)),
+        id: id.toLowerCase(),
+        finalStatus: receipt.status,
+        receipt: JSON.stringify(receipt),
+        from: `|${from.join('|')}|`,
+        unsentToo: unsent === undefined ? 'keep' : 'drop',
+        plan: plan === null ? '' : JSON.stringify(plan),
+        lot,
+        retention: retentionSeconds,
+        folder: id,
+        idempotency: idempotencySeconds,
+      })
+      return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])
+    },
+  }
 }

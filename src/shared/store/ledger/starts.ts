@@ -1,6 +1,5 @@
 import type { LedgerConnection } from './connection.ts'
-import type { OrgKeys } from './keys.ts'
-import type { JobLock } from './planning.ts'
+import type { JobLock, OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
 /**
@@ -30,46 +29,6 @@ return 'ok'
 `,
 )
 
-/** Gives an order back without blame: a worker that stops has not crashed. */
-export async function handBackOrder(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  order: string,
-  lock: JobLock,
-): Promise<void> {
-  await handBack(ledger, keys, keys.ingest(order), 'starts', lock)
-}
-
-/** Gives a planning attempt up without blame. */
-export async function handBackPlanning(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  { id, lock }: { id: string; lock: JobLock },
-): Promise<void> {
-  await handBack(ledger, keys, keys.request(id), 'plans', lock)
-}
-
-/**
- * Takes back a start that counted as a crash: whoever has lost its lock, to a Redis that stood
- * still for longer than that, and lives to say so has not crashed.
- */
-export async function forgiveOrder(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  order: string,
-): Promise<void> {
-  await runScript(ledger, FORGIVE, { begun: keys.ingest(order), counter: 'starts' })
-}
-
-/** The same for a planning attempt. */
-export async function forgivePlanning(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  id: string,
-): Promise<void> {
-  await runScript(ledger, FORGIVE, { begun: keys.request(id), counter: 'plans' })
-}
-
 async function handBack(
   ledger: LedgerConnection,
   keys: OrgKeys,
@@ -77,6 +36,33 @@ async function handBack(
   counter: 'starts' | 'plans',
   lock: JobLock,
 ): Promise<void> {
-  const { queue, jobId, token } = lock
-  await runScript(ledger, HAND_BACK, { begun: key, lock: keys.lock(queue, jobId), token, counter })
+  const { token } = lock
+  await runScript(ledger, HAND_BACK, { begun: key, lock: keys.lock(lock), token, counter })
+}
+
+export function startVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /** Gives an order back without blame: a worker that stops has not crashed. */
+    async handBackOrder(order: string, lock: JobLock): Promise<void> {
+      await handBack(ledger, keys, keys.ingest(order), 'starts', lock)
+    },
+
+    /** Gives a planning attempt up without blame. */
+    async handBackPlanning({ id, lock }: { id: string; lock: JobLock }): Promise<void> {
+      await handBack(ledger, keys, keys.request(id), 'plans', lock)
+    },
+
+    /**
+     * Takes back a start that counted as a crash: whoever has lost its lock, to a Redis that stood
+     * still for longer than that, and lives to say so has not crashed.
+     */
+    async forgiveOrder(order: string): Promise<void> {
+      await runScript(ledger, FORGIVE, { begun: keys.ingest(order), counter: 'starts' })
+    },
+
+    /** The same for a planning attempt. */
+    async forgivePlanning(id: string): Promise<void> {
+      await runScript(ledger, FORGIVE, { begun: keys.request(id), counter: 'plans' })
+    },
+  }
 }

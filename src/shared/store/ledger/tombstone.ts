@@ -1,5 +1,5 @@
 import { TERMINAL_STATUSES, type TerminalStatus } from '../../contract/receipt.ts'
-import type { RedisClient } from '../redis/redis.ts'
+import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 
 /**
@@ -36,12 +36,12 @@ end
 `
 
 /** Null where no request of that id has ended lately. */
-export async function tombstone(
-  redis: RedisClient,
+export async function readTombstone(
+  ledger: LedgerConnection,
   keys: OrgKeys,
   id: string,
 ): Promise<Tombstone | null> {
-  const text = await redis.get(keys.tombstone(id))
+  const text = await ledger.verified(ledger.redis.get(keys.tombstone(id)))
   if (text === null) return null
   const [word, seconds, bodyHash = '', sha256 = ''] = text.split(' ')
   const status = TERMINAL_STATUSES.find((known) => known === word)

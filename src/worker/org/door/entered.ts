@@ -58,7 +58,7 @@ export async function markEntered(
   const entered: Entered = { request, refusal }
   const answer = await runScript(connection, ENTERED, {
     job: keys.job(queue, id),
-    lock: keys.lock(queue, id),
+    lock: keys.lock({ queue, jobId: id }),
     token,
     entry: JSON.stringify(entered),
     data: JSON.stringify({ request }),

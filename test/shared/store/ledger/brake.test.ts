@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { NO_OUTCOME, type Outcome } from '../../../../src/shared/contract/receipt.ts'
 import { FALSE_ALARM, RATIO } from '../../../../src/shared/store/ledger/brake.ts'
-import type { ChunkOutcome } from '../../../../src/shared/store/ledger/record.ts'
+import type { ChunkOutcome } from '../../../../src/shared/store/ledger/chunk.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
   type Bundle,

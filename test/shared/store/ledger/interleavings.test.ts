@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import { chunkField, type IngestOrder } from '../../../../src/shared/store/ledger/record.ts'
+import { chunkField, type IngestOrder } from '../../../../src/shared/store/ledger/chunk.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { Model, type Op } from './model.ts'
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
-import type { ListPosition } from '../../../../src/shared/store/ledger/list.ts'
+import type { ListPosition } from '../../../../src/shared/store/ledger/read.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { openLedger, submission } from './setup.ts'
 

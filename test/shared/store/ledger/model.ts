@@ -1,4 +1,4 @@
-import { chunkField, type IngestOrder } from '../../../../src/shared/store/ledger/record.ts'
+import { chunkField, type IngestOrder } from '../../../../src/shared/store/ledger/chunk.ts'
 
 /** One step of one worker, at a moment of its own choosing: out of turn, repeated, or too late. */
 export type Op =

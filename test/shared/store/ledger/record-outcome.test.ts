@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { recordOutcome } from '../../../../src/shared/store/ledger/record-outcome.ts'
+import { outcomeVerbs } from '../../../../src/shared/store/ledger/record-outcome.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
   chunkOutcome,
@@ -101,7 +101,11 @@ test('of orders that race for the end of a request, exactly one sees the last', 
       const { connection } = clients[at % clients.length] ?? first
       const lock = locks[at % orders.length] ?? assert.fail()
       const outcomes = outcomesOf(order)
-      return recordOutcome(connection, first.keys, { order: order.order, outcomes, lock })
+      return outcomeVerbs(connection, first.keys).recordOutcome({
+        order: order.order,
+        outcomes,
+        lock,
+      })
     }),
   )
   const chunks = answers.flatMap((answer) => (answer.kind === 'ok' ? answer.chunks : []))

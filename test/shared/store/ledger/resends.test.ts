@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { orderFor } from '../../../../src/shared/store/ledger/record.ts'
+import { orderFor } from '../../../../src/shared/store/ledger/chunk.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
   type Bundle,

@@ -3,15 +3,14 @@ import type { Plan, Receipt } from '../../../../src/shared/contract/receipt.ts'
 import { parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
 import { acceptor } from '../../../../src/shared/store/intake/enter.ts'
 import { bodyHash } from '../../../../src/shared/store/intake/taken.ts'
-import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
-import { type OrgKeys, orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
-import { createLedger, type Ledger } from '../../../../src/shared/store/ledger/ledger.ts'
-import type { JobLock } from '../../../../src/shared/store/ledger/planning.ts'
 import type {
   ChunkOutcome,
   ChunkRef,
   IngestOrder,
-} from '../../../../src/shared/store/ledger/record.ts'
+} from '../../../../src/shared/store/ledger/chunk.ts'
+import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
+import { type JobLock, type OrgKeys, orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
+import { createLedger, type Ledger } from '../../../../src/shared/store/ledger/ledger.ts'
 import type { Settlement } from '../../../../src/shared/store/ledger/settle.ts'
 import { connectRedis, type RedisClient } from '../../../../src/shared/store/redis/redis.ts'
 
@@ -54,7 +53,7 @@ export function ledgerOf(redis: RedisClient, org: string): Bundle {
   const connection = new LedgerConnection(redis, keys)
   const ledger = { ...createLedger(connection, keys), accept: acceptor(connection, keys) }
   const grab = async (lock: JobLock) => {
-    await redis.set(keys.lock(lock.queue, lock.jobId), lock.token)
+    await redis.set(keys.lock(lock), lock.token)
     return lock
   }
   const submit = async (id = 'R1') => {
@@ -82,7 +81,7 @@ export function ledgerOf(redis: RedisClient, org: string): Bundle {
     ledger,
     grab,
     expire: async (lock) => {
-      await redis.del(keys.lock(lock.queue, lock.jobId))
+      await redis.del(keys.lock(lock))
     },
     submit,
     planning,

@@ -150,7 +150,7 @@ test('the lock that the ledger compares is the one that BullMQ keeps', async (t)
   await orders.ingest('Order-1', 'normal')
   for (const queue of ['requests', 'ingest-jobs'] as const) {
     const job = await taker(queue).next('token-of-mine')
-    const lock = keys.lock(queue, job?.id ?? '')
+    const lock = keys.lock({ queue, jobId: job?.id ?? '' })
     assert.equal(await redis.get(lock), 'token-of-mine')
     await job?.moveToCompleted(null, 'token-of-mine', false)
     assert.equal(await redis.exists(lock), 0)
