@@ -3,13 +3,14 @@ import type { Logger } from '../../shared/base/logger.ts'
 import { type AuditEntry, writeAudit } from '../../shared/base/logger.ts'
 import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
 import { type RedisTrouble, RedisUnavailableError } from '../../shared/store/redis/trouble.ts'
-import type { ApiKey } from './keys.ts'
-import { DeniedError } from './problem.ts'
+import type { ApiKey } from './api-key.ts'
+import { callOf } from './call-log.ts'
+import { DeniedError } from './http-error.ts'
 
 type Change = Omit<AuditEntry, 'action'>
 
 /** Org and id are null where the call was not read so far. */
-export interface Attempt extends Omit<Change, 'org' | 'id'> {
+interface Attempt extends Omit<Change, 'org' | 'id'> {
   readonly org: string | null
   readonly id: string | null
 }
@@ -51,11 +52,3 @@ export function auditorOf(
 }
 
 const MAY_BE_DONE: ReadonlySet<RedisTrouble> = new Set(['REDIS_AWAY', 'REDIS_NOT_REPLICATED'])
-
-/** What finds the lines of one call, and the caller's answer. */
-export function callOf({ id, ip }: FastifyRequest): {
-  httpRequestId: string
-  remoteAddress: string
-} {
-  return { httpRequestId: id, remoteAddress: ip }
-}

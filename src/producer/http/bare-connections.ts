@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { methodNotAllowed } from './methods.ts'
-import { HttpError, problemAnswer } from './problem.ts'
-import { PROBLEM_TYPE } from './problem-replies.ts'
+import { HttpError, methodNotAllowed } from './http-error.ts'
+import { PROBLEM_TYPE, problemAnswer } from './problem.ts'
 import type { Service } from './service.ts'
 
 /** What Node refuses before there is a request: there is only the bare connection to answer on. */

@@ -1,23 +1,21 @@
 import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import { OPERATIONS, PRIORITIES } from '../../shared/contract/request.ts'
 import type { Caller } from '../../shared/store/intake/submit.ts'
-import { addFacts } from './call-facts.ts'
+import { type ApiKey, limitsOf } from './api-key.ts'
+import { addFacts } from './call-log.ts'
 import { createFairShare, type FairShare } from './fair-share.ts'
-import type { ApiKey, KeyRing } from './keys.ts'
+import { HttpError, retryAfter } from './http-error.ts'
+import type { KeyRing } from './keys.ts'
 import {
   CALLS_PER_KEY,
-  type HttpTimeouts,
   JSON_BYTES_AT_ONCE,
   JSON_BYTES_PER_KEY,
   PAGES_PER_KEY,
   UPLOADS_AT_ONCE,
   UPLOADS_PER_KEY,
 } from './limits.ts'
-import { HttpError, retryAfter } from './problem.ts'
-import type { RateLimiter } from './rate-limit.ts'
-import { limitsOf } from './rights.ts'
-import { soon } from './soon.ts'
-import { createStrangers } from './strangers.ts'
+import { createAddressLimiter, type RateLimiter } from './rate-limit.ts'
+import { type HttpTimeouts, withinDeadline } from './timeouts.ts'
 
 /**
  * Whoever calls a service without keys: all rights, for it listens on loopback alone. Nothing that
@@ -64,7 +62,7 @@ export function createCallers(
   timeouts: HttpTimeouts,
 ): Callers {
   const admitted = new WeakMap<FastifyRequest, ApiKey>()
-  const tooManyFailures = createStrangers()
+  const tooManyFailures = createAddressLimiter()
   const calls = createFairShare({
     total: Number.POSITIVE_INFINITY,
     each: CALLS_PER_KEY,
@@ -84,7 +82,7 @@ export function createCallers(
     addFacts(request, { key: key.name })
     calls.take(key.name, 1)
     reply.raw.once('close', () => calls.give(key.name, 1))
-    const admission = await soon(timeouts, limiter(key))
+    const admission = await withinDeadline(timeouts, limiter(key))
     if (!admission.admitted) {
       throw new HttpError(
         'RATE_LIMITED',

@@ -1,5 +1,5 @@
 import { endsWithin } from '../../shared/base/race.ts'
-import { HttpError, retryAfter } from './problem.ts'
+import { HttpError, retryAfter } from './http-error.ts'
 
 /** Something of which there is only so much, and of which one caller never gets all. */
 export interface FairShare {
@@ -12,7 +12,7 @@ export interface FairShare {
   settle(): Promise<void>
 }
 
-export interface Shared {
+interface Shared {
   readonly total: number
   /** Of one caller. */
   readonly each: number

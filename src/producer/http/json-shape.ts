@@ -1,4 +1,4 @@
-import { HttpError } from './problem.ts'
+import { HttpError } from './http-error.ts'
 
 /** How much structure a JSON text may have. */
 interface ShapeLimits {

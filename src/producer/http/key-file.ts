@@ -12,9 +12,8 @@ import {
   type Priority,
 } from '../../shared/contract/request.ts'
 import { SOURCE_TYPES, SOURCES, type SourceType } from '../../shared/contract/sources/sources.ts'
+import { type ApiKey, ROLES, type Role, type SourceRights } from './api-key.ts'
 import { parseHash } from './key-secret.ts'
-import { type ApiKey, ROLES, type Role } from './rights.ts'
-import type { SourceRights } from './source-rights.ts'
 
 /** A key of the file, and the digests of the secrets that stand for it. */
 export interface KeyEntry {
@@ -147,7 +146,7 @@ function refuseTwins(
   }
 }
 
-export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 
 const ROLE: ValueForm<Role> = {
   expected: ROLES.join(', ').replace(/, (\w+)$/, ' or $1'),

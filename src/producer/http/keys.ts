@@ -4,11 +4,9 @@ import { type Clock, systemClock } from '../../shared/base/clock.ts'
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { decodeText, whyUnreadable } from '../../shared/base/text-file.ts'
+import type { ApiKey } from './api-key.ts'
 import { type KeyEntry, parseKeyFile } from './key-file.ts'
 import { digestOf } from './key-secret.ts'
-import type { ApiKey } from './rights.ts'
-
-export { type ApiKey, ROLES, type Role } from './rights.ts'
 
 /** The keys that are valid now. */
 export interface KeyRing {

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { HttpError } from './problem.ts'
+import { methodNotAllowed } from './http-error.ts'
 
 /** All that Node reads, so that none of them is mistaken for a path that does not exist. */
 const REFUSABLE = METHODS.filter((method) => method !== 'CONNECT')
@@ -39,11 +39,4 @@ function refuseAllBut(app: FastifyInstance, url: string, allowed: readonly strin
   const method = REFUSABLE.filter((other) => !allowed.includes(other))
   // Before any body is read, and whatever its type.
   app.route({ method, url, onRequest: refuse, handler: refuse })
-}
-
-export function methodNotAllowed(allowed: readonly string[]): HttpError {
-  const allow = allowed.join(', ')
-  return new HttpError('METHOD_NOT_ALLOWED', `Expected one of the methods ${allow}.`, {
-    Allow: allow,
-  })
 }

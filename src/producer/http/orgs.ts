@@ -4,7 +4,7 @@ import { orgKeys } from '../../shared/store/ledger/keys.ts'
 import type { OrgStore, Stores } from '../../shared/store/org-store.ts'
 import type { RedisClient } from '../../shared/store/redis/redis.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
-import { HttpError } from './problem.ts'
+import { HttpError } from './http-error.ts'
 
 /** The orgs that this Redis has. */
 export interface Orgs {

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/request.ts'
 import { REQUEST_ID } from '../../shared/contract/request-id.ts'
 import { invalidRequest } from '../../shared/contract/request-problems.ts'
+import { HttpError } from './http-error.ts'
 import { type Json, schemaOf } from './openapi/components.ts'
-import { HttpError } from './problem.ts'
 
 /** The parameters in the path or the query string of a route: how they are read, and how documented. */
 export interface ParameterSet<T> {

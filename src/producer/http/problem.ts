@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { codeOf, ExpungeError, messageOf } from '../../shared/base/errors.ts'
+import { codeOf, messageOf } from '../../shared/base/errors.ts'
+import type { Logger } from '../../shared/base/logger.ts'
 import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
 import { TERMINAL_STATUSES } from '../../shared/contract/receipt.ts'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
@@ -14,67 +16,9 @@ import {
   PlanChangedError,
   UnknownRequestError,
 } from '../producer.ts'
-import { RETRY_AFTER_SECONDS } from './limits.ts'
+import { addFacts, callOf } from './call-log.ts'
+import { HttpError, noSuchRoute, retryAfter, type STATUS_OF, statusOf } from './http-error.ts'
 import { COMPONENTS } from './openapi/components.ts'
-import type { Denial, DenialCode } from './rights.ts'
-
-/** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
-type HttpCode = DenialCode | keyof typeof STATUS_OF
-
-/** Listed in docs/http-api.md. */
-export const STATUS_OF = {
-  MALFORMED_HTTP: 400,
-  MALFORMED_URL: 400,
-  MALFORMED_BODY: 400,
-  BODY_TOO_DEEP: 400,
-  BODY_CUT_SHORT: 400,
-  KEY_MISSING: 401,
-  KEY_UNKNOWN: 401,
-  FOREIGN_ORIGIN: 403,
-  NO_SUCH_ROUTE: 404,
-  UNKNOWN_ORG: 404,
-  UNKNOWN_REQUEST: 404,
-  NO_RESULT_FILE: 404,
-  METHOD_NOT_ALLOWED: 405,
-  TOO_SLOW: 408,
-  ID_TAKEN: 409,
-  NOT_OVER_YET: 409,
-  BODY_TOO_LARGE: 413,
-  MEDIA_TYPE_NOT_SUPPORTED: 415,
-  RATE_LIMITED: 429,
-  TOO_MANY_AT_ONCE: 429,
-  HEADERS_TOO_LARGE: 431,
-  INTERNAL_ERROR: 500,
-  RESULT_FILE_LOST: 503,
-  TOO_MANY_UPLOADS: 503,
-  STOPPING: 503,
-} as const
-
-const DENIED = 403
-
-/** Ends a call with a problem. */
-export class HttpError extends ExpungeError {
-  readonly code: HttpCode
-  readonly headers: Readonly<Record<string, string>>
-
-  constructor(code: HttpCode, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message)
-    this.code = code
-    this.headers = headers
-  }
-}
-
-export function noSuchRoute(): HttpError {
-  return new HttpError('NO_SUCH_ROUTE', 'There is nothing here. See /docs for what there is.')
-}
-
-/** The caller's key is not for that. */
-export class DeniedError extends HttpError {}
-
-/** @throws DeniedError with the code and words of what stands against it */
-export function assertAllowed(denial: Denial | null): void {
-  if (denial !== null) throw new DeniedError(denial.code, denial.message)
-}
 
 /** RFC 9457. */
 export const problemSchema = z
@@ -149,8 +93,6 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   return frameworkProblem(error) ?? answer(500, 'INTERNAL_ERROR', { message: DEFECT })
 }
 
-export const retryAfter = (seconds = RETRY_AFTER_SECONDS) => ({ 'Retry-After': String(seconds) })
-
 const DEFECT =
   'The service has met a defect. The request id of this answer finds it in the log of the service.'
 
@@ -158,12 +100,6 @@ function fieldsInWords({ count, problems }: InvalidRequestError): string {
   const listed = problems.length
   const more = count > listed ? `, of which the first ${listed} are listed` : ''
   return count === 1 ? 'A field is wrong.' : `${count} fields are wrong${more}.`
-}
-
-const statuses: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_OF))
-
-function statusOf(code: HttpCode): number {
-  return statuses.get(code) ?? DENIED
 }
 
 /** What Fastify itself refuses, by its codes. */
@@ -210,4 +146,34 @@ function answer(
     problem: { type: 'about:blank', title, status, code, detail: message, ...more },
     headers,
   }
+}
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+/** Every failure of a call is answered with a problem, whoever has met it. */
+export function answerWithProblems(app: FastifyInstance, log: Logger): void {
+  app.setErrorHandler((error, request, reply) => reject(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) => reject(noSuchRoute(), request, reply, log))
+}
+
+export function reject(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger,
+): FastifyReply {
+  const { problem, headers } = problemAnswer(error)
+  addFacts(request, { code: problem.code })
+  if (problem.status >= 500) {
+    log.error({ err: error, code: problem.code, ...callOf(request) }, 'A call failed.')
+  }
+  return (
+    reply
+      .code(problem.status)
+      .headers(headers)
+      // Fastify refuses some calls before any hook has run.
+      .header('X-Request-Id', request.id)
+      .header('Content-Type', PROBLEM_TYPE)
+      .send(JSON.stringify(problem))
+  )
 }

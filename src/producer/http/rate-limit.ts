@@ -1,8 +1,10 @@
+import { type Clock, systemClock } from '../../shared/base/clock.ts'
+import { networkOf } from '../../shared/base/ip-network.ts'
 import { effect } from '../../shared/base/trace.ts'
 import { bareScript, evaluateBare } from '../../shared/store/redis/bare-script.ts'
 import type { RedisClient } from '../../shared/store/redis/redis.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
-import type { ApiKey } from './rights.ts'
+import type { ApiKey } from './api-key.ts'
 
 /** Outside of any org: no org's name can have a colon in it. */
 const PREFIX = '{expunge:http}:rate'
@@ -50,5 +52,36 @@ export function createRateLimiter(redis: RedisClient): RateLimiter {
     return wait === 0
       ? { admitted: true }
       : { admitted: false, retryAfterSeconds: Math.ceil(Number(wait) / 1_000_000) }
+  }
+}
+
+/** Calls without a valid key that one address may make: so many at once, then as many as a minute gives back. */
+const FAILURES_PER_MINUTE = 60
+const FAILURE_MS = 60_000 / FAILURES_PER_MINUTE
+
+/** Addresses that are remembered; beyond it those are forgotten that failed longest ago. */
+const MOST_ADDRESSES = 10_000
+
+/**
+ * Counts the calls that bear no valid key, by the address that they come from. A key has 256 bits,
+ * and nobody guesses it at any rate: what is limited is how much such calls cost everybody else. So
+ * whoever has a valid key is never counted, even where a proxy gives all callers one address.
+ *
+ * @returns counts a call; the whole seconds after which the address may try again, 0 where it still may
+ */
+export function createAddressLimiter(clock: Clock = systemClock): (address: string) => number {
+  const fullAt = new Map<string, number>()
+  return (address) => {
+    const network = networkOf(address)
+    const now = clock.now()
+    const full = Math.max(fullAt.get(network) ?? 0, now)
+    const wait = full - now - FAILURE_MS * (FAILURES_PER_MINUTE - 1)
+    if (wait > 0) return Math.ceil(wait / 1000)
+    // Deleted first, so that the map stays in the order of the last failure.
+    fullAt.delete(network)
+    fullAt.set(network, full + FAILURE_MS)
+    const [oldest] = fullAt.keys()
+    if (fullAt.size > MOST_ADDRESSES && oldest !== undefined) fullAt.delete(oldest)
+    return 0
   }
 }

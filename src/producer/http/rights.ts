@@ -3,32 +3,9 @@
  * An org or object that is not the key's own is denied by name, whether it exists or not.
  */
 
-import type { CallerLimits } from '../../shared/contract/caller-limits.ts'
 import type { DeletionRequest, Operation, Priority } from '../../shared/contract/request.ts'
-import { kindOf } from '../../shared/contract/sources/sources.ts'
-import { beyond, type SourceRights } from './source-rights.ts'
-
-/** `admin` has all the others; each counts within the key's orgs and objects. */
-export const ROLES = ['submit', 'read', 'approve', 'admin'] as const
-export type Role = (typeof ROLES)[number]
-
-/** Who calls, and what they may do. */
-export interface ApiKey {
-  readonly name: string
-  readonly roles: ReadonlySet<Role>
-  readonly orgs: readonly string[] | '*'
-  readonly objects: readonly string[] | '*'
-  readonly operations: readonly Operation[]
-  readonly sources: SourceRights | '*'
-  readonly priorities: readonly Priority[]
-  /** Of one request; null: as many as the org allows. */
-  readonly maxRecords: number | null
-  /** Of all its requests in an org within any hour; null: as many as the org allows. */
-  readonly recordsPerHour: number | null
-  /** The same within any 24 hours. */
-  readonly recordsPerDay: number | null
-  readonly requestsPerMinute: number
-}
+import { kindOf, type StoredSource, wordsFor } from '../../shared/contract/sources/sources.ts'
+import type { ApiKey, Role, SourceRights } from './api-key.ts'
 
 export type DenialCode =
   | 'ROLE_MISSING'
@@ -78,21 +55,6 @@ export function maySubmit(key: ApiKey, wanted: Wanted): Denial | null {
 /** Whether the key may submit anything at all: to be asked before a body is taken in. */
 export function maySubmitSome(key: ApiKey): Denial | null {
   return lacksRole(key, 'submit')
-}
-
-/** The `maxRecords` that a request of this key is submitted with: its own where that is lower. */
-export function recordLimit({ maxRecords }: ApiKey, asked: number | null): number | null {
-  if (asked === null || maxRecords === null) return asked ?? maxRecords
-  return Math.min(asked, maxRecords)
-}
-
-/** What of the key's rights the workers enforce; undefined where that is nothing. */
-export function limitsOf(key: ApiKey): CallerLimits | undefined {
-  const { recordsPerHour, recordsPerDay, sources } = key
-  const { file = '*' } = sources === '*' ? {} : sources
-  const files = file === '*' ? null : file
-  const isFree = recordsPerHour === null && recordsPerDay === null && files === null
-  return isFree ? undefined : { recordsPerHour, recordsPerDay, files }
 }
 
 /**
@@ -201,6 +163,15 @@ function outsideSources(
 ): Denial | null {
   const what = beyond(sources, source)
   return what === null ? null : deny('SOURCE_NOT_ALLOWED', `The key ${name} is not for ${what}.`)
+}
+
+/** What of a source is outside of the rights, in words that end a sentence; null where nothing is. */
+function beyond(rights: SourceRights | '*', source: StoredSource): string | null {
+  if (rights === '*') return null
+  const names = rights[source.type]
+  if (names === undefined) return `sources of the type "${source.type}"`
+  const isAllowed = names === '*' || kindOf(source).scope?.holds(names, source)
+  return isAllowed ? null : `the ${wordsFor(source)}`
 }
 
 function outsidePriorities({ name, priorities }: ApiKey, priority: Priority): Denial | null {

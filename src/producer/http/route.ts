@@ -2,14 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { AuditEntry } from '../../shared/base/logger.ts'
 import { type RequestView, UnknownRequestError } from '../producer.ts'
+import type { ApiKey } from './api-key.ts'
 import { type Auditor, auditorOf } from './audit.ts'
-import { assertNotCompressed } from './content-encoding.ts'
+import { assertNotCompressed } from './body.ts'
+import { assertAllowed, DeniedError } from './http-error.ts'
 import { type Json, ref, schemaOf } from './openapi/components.ts'
 import { orgQuery, type ParameterSet, parseFields } from './parameters.ts'
-import { assertAllowed, DeniedError } from './problem.ts'
-import { type ApiKey, type Denial, type ExistingRequest, outsideOrgs } from './rights.ts'
+import { type Denial, type ExistingRequest, outsideOrgs } from './rights.ts'
 import type { Service } from './service.ts'
-import { soon } from './soon.ts'
+import { withinDeadline } from './timeouts.ts'
 
 /**
  * A route of the API is one record. What Fastify serves, which methods its path refuses, who may call
@@ -203,8 +204,8 @@ export async function findRequest(
   { org, id }: { org: string; id: string },
 ): Promise<RequestView> {
   assertAllowed(outsideOrgs(key, org))
-  await soon(timeouts, orgs.open(org))
-  const view = await soon(timeouts, producer.inspect(id, { org }))
+  await withinDeadline(timeouts, orgs.open(org))
+  const view = await withinDeadline(timeouts, producer.inspect(id, { org }))
   if (view === null) throw new UnknownRequestError(`Org "${org}" knows no request ${id}.`)
   return view
 }

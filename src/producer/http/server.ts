@@ -5,23 +5,27 @@ import { endsWithin } from '../../shared/base/race.ts'
 import { REQUEST_BYTES } from '../../shared/contract/request.ts'
 import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 import { createBareConnections } from './bare-connections.ts'
+import { logCalls, requestIdOf } from './call-log.ts'
 import { dashboard } from './dashboard.ts'
 import { docsRoutes } from './docs.ts'
+import { HttpError, noSuchRoute, retryAfter } from './http-error.ts'
 import { readJsonBodies } from './json-body.ts'
-import {
-  HEADER_BYTES,
-  HEADERS,
-  type HttpTimeouts,
-  KEEP_ALIVE_MS,
-  PARAMETER_CHARS,
-} from './limits.ts'
 import { knowAllMethods, refuseOtherMethods, refuseWriting } from './methods.ts'
 import { mountRoutes } from './mount.ts'
-import { observe, requestIdOf } from './observe.ts'
-import { HttpError, noSuchRoute, retryAfter } from './problem.ts'
-import { answerWithProblems, reject } from './problem-replies.ts'
+import { answerWithProblems, reject } from './problem.ts'
 import { ROUTES } from './routes.ts'
 import type { Service } from './service.ts'
+import type { HttpTimeouts } from './timeouts.ts'
+
+/** Of all header lines together; Node answers 431 past it. */
+const HEADER_BYTES = 16 * 1024
+const HEADERS = 64
+
+/** A request id has 128 characters; the router refuses what is longer than this. */
+const PARAMETER_CHARS = 160
+
+/** Between two calls over one connection; longer than the 60 s for which load balancers keep theirs. */
+const KEEP_ALIVE_MS = 65_000
 
 interface HttpServer {
   /** Where it listens; the port is the real one where 0 was asked for. */
@@ -78,7 +82,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   })
   bare.watch(app)
   knowAllMethods(app)
-  observe(app, service)
+  logCalls(app, service)
   answerWithProblems(app, service.log)
   guard(app, service)
   refuseUnknownPaths(app)

@@ -4,8 +4,8 @@ import type { ResultsStore } from '../../shared/results/results.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { Producer } from '../producer.ts'
 import type { Callers } from './caller.ts'
-import type { HttpTimeouts } from './limits.ts'
 import type { Orgs } from './orgs.ts'
+import type { HttpTimeouts } from './timeouts.ts'
 
 /** What the routes work with. */
 export interface Service {

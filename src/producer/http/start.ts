@@ -19,11 +19,10 @@ import { connectProducer, type ProducerConnection } from '../connection.ts'
 import { producerOver } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
-import { HTTP_TIMEOUTS, type HttpTimeouts } from './limits.ts'
 import { createOrgs } from './orgs.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { startHttpServer } from './server.ts'
-import { soon } from './soon.ts'
+import { HTTP_TIMEOUTS, type HttpTimeouts, withinDeadline } from './timeouts.ts'
 
 interface ServiceOptions {
   readonly config: Config
@@ -128,7 +127,7 @@ export async function startService(
       if (trouble !== null) return trouble
       const ledgers = orgs.known().map(({ connection }) => connection.verify())
       const asked = Promise.all([redis.ping(), counting.ping(), ...ledgers])
-      return soon(timeouts, asked).then(() => null, messageOf)
+      return withinDeadline(timeouts, asked).then(() => null, messageOf)
     },
     stop: () => opened.disposeAsync(),
   }

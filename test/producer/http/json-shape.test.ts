@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { HttpError } from '../../../src/producer/http/http-error.ts'
 import { jsonShape } from '../../../src/producer/http/json-shape.ts'
 import { JSON_DEPTH, JSON_VALUES } from '../../../src/producer/http/limits.ts'
-import { HttpError } from '../../../src/producer/http/problem.ts'
 import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { HTTP_TIMEOUTS } from '../../../src/producer/http/limits.ts'
+import { HTTP_TIMEOUTS } from '../../../src/producer/http/timeouts.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'

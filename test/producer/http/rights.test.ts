@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { SourceRights } from '../../../src/producer/http/api-key.ts'
+import { type ApiKey, ROLES, type Role, recordLimit } from '../../../src/producer/http/api-key.ts'
 import {
-  type ApiKey,
   type ExistingRequest,
   mayApprove,
   mayCancel,
@@ -10,12 +11,8 @@ import {
   mayRead,
   maySeeDashboard,
   maySubmit,
-  ROLES,
-  type Role,
-  recordLimit,
   type Wanted,
 } from '../../../src/producer/http/rights.ts'
-import type { SourceRights } from '../../../src/producer/http/source-rights.ts'
 import { OPERATIONS, PRIORITIES } from '../../../src/shared/contract/request.ts'
 
 const ORGS = ['default', 'emea', 'apac'] as const

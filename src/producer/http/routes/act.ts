@@ -17,7 +17,7 @@ import {
   requestRoute,
 } from '../route.ts'
 import type { Service } from '../service.ts'
-import { soon } from '../soon.ts'
+import { withinDeadline } from '../timeouts.ts'
 
 /** Why something is done, for receipt and audit log. */
 const actionBody = z.strictObject({ reason: boundedText(1000).optional() })
@@ -104,7 +104,7 @@ function actionRoute(action: Action): Route {
     may: action.may,
     audit: name,
     handle: async (call, service) => {
-      await soon(service.timeouts, carryOut(action, call, service))
+      await withinDeadline(service.timeouts, carryOut(action, call, service))
       return { status, body: await findRequest(service, call.key, call.view) }
     },
   })

@@ -1,5 +1,5 @@
 import { UnknownRequestError } from '../../producer.ts'
-import { methodNotAllowed } from '../methods.ts'
+import { methodNotAllowed } from '../http-error.ts'
 import { completedExample, viewSchema } from '../openapi/request.ts'
 import { json } from '../openapi/responses.ts'
 import { type ParameterSet, requestPath } from '../parameters.ts'

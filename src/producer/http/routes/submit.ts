@@ -12,16 +12,17 @@ import { pinContent } from '../../../shared/store/intake/stage-source.ts'
 import { ConflictError } from '../../../shared/store/intake/taken.ts'
 import { explained } from '../../../shared/store/redis/trouble.ts'
 import type { SubmitAnswer } from '../../producer.ts'
+import { type ApiKey, limitsOf, recordLimit } from '../api-key.ts'
+import { atMinimumRate } from '../body.ts'
+import { assertAllowed, HttpError } from '../http-error.ts'
 import { type Json, ref, withNamedSources } from '../openapi/components.ts'
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
 import { csvContent, headers, json } from '../openapi/responses.ts'
 import { ownOrgQuery } from '../parameters.ts'
-import { assertAllowed, HttpError } from '../problem.ts'
-import { type ApiKey, limitsOf, mayRead, maySubmit, maySubmitSome, recordLimit } from '../rights.ts'
+import { mayRead, maySubmit, maySubmitSome } from '../rights.ts'
 import { type Call, REQUESTS_PATH, type RouteAnswer, route } from '../route.ts'
 import type { Service } from '../service.ts'
-import { soon } from '../soon.ts'
-import { steadily } from '../steady-body.ts'
+import { withinDeadline } from '../timeouts.ts'
 import { uploadQuery } from '../upload-query.ts'
 
 /** Where every body is a CSV: generated clients tell operations apart by path. */
@@ -111,25 +112,25 @@ async function submit(
   }
   const allowed = allow(call, wanted, service)
   const { callers, fileRoots: roots, orgs, timeouts } = service
-  await soon(timeouts, orgs.open(allowed.org))
+  await withinDeadline(timeouts, orgs.open(allowed.org))
   // A file that is read here takes as long as an upload of its size.
   const { files: within = null } = limitsOf(call.key) ?? {}
   const meant = await (kindOf(allowed.source).pin !== undefined
     ? callers.shares.uploads.use(call.key.name, () => pinContent(allowed, { roots, within }))
     : allowed)
-  return soon(timeouts, accept(call, meant, service))
+  return withinDeadline(timeouts, accept(call, meant, service))
 }
 
 async function upload(call: Call<DeletionRequest>, service: Service): Promise<SubmitAnswer> {
   const { orgs, timeouts } = service
   const allowed = allow(call, call.query, service)
-  const { redis } = await soon(timeouts, orgs.open(allowed.org))
+  const { redis } = await withinDeadline(timeouts, orgs.open(allowed.org))
   // Before the first byte is taken: what comes later may take as long as its sender does.
-  await soon(
+  await withinDeadline(
     timeouts,
     explained(() => redis.ping()),
   )
-  return accept(call, allowed, service, steadily(call.request.raw, timeouts.body))
+  return accept(call, allowed, service, atMinimumRate(call.request.raw, timeouts.body))
 }
 
 type Submitting = Pick<Call<unknown>, 'key' | 'audit'>

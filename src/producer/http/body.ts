@@ -1,16 +1,31 @@
 import type { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import { endsWithin } from '../../shared/base/race.ts'
-import type { MinimumRate } from './limits.ts'
-import { HttpError } from './problem.ts'
+import { HttpError } from './http-error.ts'
+import type { MinimumRate } from './timeouts.ts'
 
 /**
- * The blocks of a body as they come, from a sender who must keep pace. Only the time that we wait
- * for him counts: that Redis is slow is not his fault. Who stops reading early leaves the body as it
- * is, so that it can still be answered.
+ * Bodies are taken as they are. To be called before one is read.
+ *
+ * @throws HttpError `MEDIA_TYPE_NOT_SUPPORTED`
+ */
+export function assertNotCompressed({ headers }: FastifyRequest, what: 'CSV' | 'JSON'): void {
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding.toLowerCase() === 'identity') return
+  throw new HttpError(
+    'MEDIA_TYPE_NOT_SUPPORTED',
+    `Expected the ${what} as it is, without a Content-Encoding.`,
+  )
+}
+
+/**
+ * The blocks of a body as they come, from a sender who must keep a minimum rate. Only the time spent
+ * waiting for the sender counts, not a slow Redis. A reader that stops early leaves the body open, so
+ * that the call can still be answered.
  *
  * @throws HttpError `TOO_SLOW`, `BODY_CUT_SHORT`
  */
-export async function* steadily(
+export async function* atMinimumRate(
   body: Readable,
   { graceMs, silentMs, bytesPerSecond }: MinimumRate,
 ): AsyncGenerator<Uint8Array> {

@@ -3,11 +3,12 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/base/logger.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { callOf } from './audit.ts'
-import { factsOf } from './call-facts.ts'
 
 /** Each call leaves a line in the log and a count in the metrics; never its path or query string. */
-export function observe(app: FastifyInstance, { log, metrics }: { log: Logger; metrics: Metrics }) {
+export function logCalls(
+  app: FastifyInstance,
+  { log, metrics }: { log: Logger; metrics: Metrics },
+) {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('X-Request-Id', request.id)
   })
@@ -47,4 +48,30 @@ function methodOf({ method }: FastifyRequest): string {
 function levelOf({ method }: FastifyRequest, { statusCode }: FastifyReply) {
   if (statusCode >= 500) return 'warn'
   return statusCode < 400 && method === 'GET' ? 'debug' : 'info'
+}
+
+/** What finds the lines of one call, and the caller's answer. */
+export function callOf({ id, ip }: FastifyRequest): {
+  httpRequestId: string
+  remoteAddress: string
+} {
+  return { httpRequestId: id, remoteAddress: ip }
+}
+
+/** What a call turns out to be on its way, for its line in the log. */
+interface CallFacts {
+  /** The name of the key that it bears. */
+  readonly key?: string
+  /** Of the problem that it was answered with. */
+  readonly code?: string
+}
+
+const known = new WeakMap<FastifyRequest, CallFacts>()
+
+export function addFacts(call: FastifyRequest, facts: CallFacts): void {
+  known.set(call, { ...known.get(call), ...facts })
+}
+
+function factsOf(call: FastifyRequest): CallFacts {
+  return known.get(call) ?? {}
 }
