@@ -63,7 +63,7 @@ export function filingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
 
     /** Requests whose receipt is still to be written there. */
     async unfiled(results: string): Promise<readonly string[]> {
-      return ledger.verified(redis.smembers(keys.unfiled(results)))
+      return await ledger.verified(redis.smembers(keys.unfiled(results)))
     },
 
     /** A folder of the org, by its name there, is to be removed so many seconds from now. */

@@ -123,7 +123,7 @@ export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     async liveIds(): Promise<readonly string[]> {
-      return ledger.verified(redis.zrange(keys.live, '0', '-1'))
+      return await ledger.verified(redis.zrange(keys.live, '0', '-1'))
     },
 
     /** Chunks without outcome, by the ingest order that carries each. */
