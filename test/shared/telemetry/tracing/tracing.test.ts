@@ -17,9 +17,9 @@ import { startServiceProcess } from '../../../producer/http/process.ts'
 const CALLER = { trace: 'a'.repeat(32), span: 'b'.repeat(16) }
 /** The trace of a caller who wants none recorded. */
 const UNRECORDED = 'c'.repeat(32)
-const TELL_MODULES = new URL('../../../helpers/tell-modules.ts', import.meta.url).href
+const LOG_MODULE_LOADS = new URL('../../../helpers/log-module-loads.ts', import.meta.url).href
 
-interface House {
+interface Processes {
   readonly sandbox: Sandbox
   /** Resolves with the receipt. */
   submit(json: object, headers?: Record<string, string>): Promise<Record<string, unknown>>
@@ -36,11 +36,11 @@ async function settings(t: TestContext): Promise<Record<string, string>> {
   return { REDIS_URL: redis.url, EXPUNGE_RESULTS: join(folder, 'results') }
 }
 
-async function startHouse(
+async function startProcesses(
   t: TestContext,
   own: Record<string, string>,
   workers = own,
-): Promise<House> {
+): Promise<Processes> {
   const sandbox = await startSandbox({})
   t.after(() => sandbox.close())
   const env = {
@@ -48,7 +48,7 @@ async function startHouse(
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: sandbox.clientId,
     SALESFORCE_CLIENT_SECRET: sandbox.clientSecret,
-    NODE_OPTIONS: `--import ${TELL_MODULES}`,
+    NODE_OPTIONS: `--import ${LOG_MODULE_LOADS}`,
   }
   const service = startServiceProcess(t, { ...env, ...own })
   const worker = startServiceProcess(t, { ...env, ...workers }, 'worker')
@@ -81,7 +81,7 @@ const contacts = (id: string, ids: readonly string[]) => ({
   ...{ id, object: 'Contact', reason: 'a-reason-of-theirs' },
   source: { type: 'ids', ids },
 })
-const loaded = (house: House) => house.said().match(/"msg":"Loaded\."/g)?.length ?? 0
+const loaded = (processes: Processes) => processes.said().match(/"msg":"Loaded\."/g)?.length ?? 0
 
 /** The names of a span and of what is above it, the nearest first, up to the caller's own. */
 function lineage(span: ReceivedSpan, spans: readonly ReceivedSpan[]): string[] {
@@ -114,14 +114,14 @@ async function silentPort(t: TestContext): Promise<number> {
 describe('traces', { concurrency: 3 }, () => {
   test('three requests, one after another, to the same two processes', async (t) => {
     const collector = await startCollector(t)
-    const house = await startHouse(t, traced(collector))
-    const { status } = await house.submit(
+    const processes = await startProcesses(t, traced(collector))
+    const { status } = await processes.submit(
       contacts('one', ids18(25)),
       calledWith(CALLER.trace, '01'),
     )
-    await house.submit(contacts('alone', ids18(25, 100)))
-    await house.submit(contacts('unrecorded', ids18(5, 200)), calledWith(UNRECORDED, '00'))
-    await house.stop()
+    await processes.submit(contacts('alone', ids18(25, 100)))
+    await processes.submit(contacts('unrecorded', ids18(5, 200)), calledWith(UNRECORDED, '00'))
+    await processes.stop()
     const ofCaller = collector.spans.filter(({ traceId }) => traceId === CALLER.trace)
     const others = collector.spans.filter((span) => !ofCaller.includes(span))
 
@@ -173,7 +173,7 @@ describe('traces', { concurrency: 3 }, () => {
         ...{ ...about, ...job('requests', 'plan') },
         ...{ 'expunge.records': 25, 'expunge.status': 'deleting' },
       })
-      const [, ingestJob] = house.sandbox.referee.stats().jobs
+      const [, ingestJob] = processes.sandbox.referee.stats().jobs
       assert.deepEqual(of('process ingest-jobs.ingest').attributes, {
         ...{ ...about, ...job('ingest-jobs', 'ingest') },
         'expunge.records': 25,
@@ -191,28 +191,28 @@ describe('traces', { concurrency: 3 }, () => {
       const traces = new Set(others.map(({ traceId }) => traceId))
       assert.equal(traces.size, 1)
       assert.ok(!traces.has(UNRECORDED))
-      assert.ok(loaded(house) > 0)
+      assert.ok(loaded(processes) > 0)
     })
   })
 
   test('what fails is told by its code; no record id and no secret is in what is sent', async (t) => {
     const collector = await startCollector(t)
-    const house = await startHouse(t, {
+    const processes = await startProcesses(t, {
       ...traced(collector),
       OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20of-the-collector',
       OTEL_SERVICE_NAME: 'erasure',
     })
-    const { faults, clientSecret } = house.sandbox
+    const { faults, clientSecret } = processes.sandbox
     const ids = ids18(25)
     const message = `entity ${ids[3]} is locked`
     const answer = { do: 'answer', status: 400, errorCode: 'UNABLE_TO_LOCK_ROW', message } as const
     faults.add({ on: 'create', times: 1, action: answer })
     const failed = { do: 'fail', code: 'Unknown', message: `${ids[4]}: no` } as const
     faults.add({ on: 'job', times: 1, action: failed })
-    await house.submit(contacts('one', ids))
-    const refused = await house.submit({ ...contacts('two', ids), object: `X${ids[5]}` })
+    await processes.submit(contacts('one', ids))
+    const refused = await processes.submit({ ...contacts('two', ids), object: `X${ids[5]}` })
     assert.equal(refused['status'], 'refused')
-    await house.stop()
+    await processes.stop()
     const { spans, bodies, calls } = collector
     const creations = spans.filter(({ name }) => name === 'salesforce:create')
     assert.ok(
@@ -237,10 +237,10 @@ describe('traces', { concurrency: 3 }, () => {
   })
 
   test('without an endpoint nothing of its SDK is loaded', async (t) => {
-    const house = await startHouse(t, { OTEL_TRACES_SAMPLER: 'jaeger_remote' })
-    await house.submit(contacts('one', ids18(5)))
-    await house.stop()
-    assert.equal(loaded(house), 0)
+    const processes = await startProcesses(t, { OTEL_TRACES_SAMPLER: 'jaeger_remote' })
+    await processes.submit(contacts('one', ids18(5)))
+    await processes.stop()
+    assert.equal(loaded(processes), 0)
   })
 
   test('a collector that is away or refuses is told of once; work goes on and ends', async (t) => {
@@ -250,28 +250,28 @@ describe('traces', { concurrency: 3 }, () => {
       OTEL_EXPORTER_OTLP_HEADERS: 'x-key=the-key-of-the-collector\u0001',
     })
     // That of the service is away, that of the worker refuses; each has spans to send.
-    const house = await startHouse(t, to('http://127.0.0.1:9'), to(refusing.url))
-    const receipt = await house.submit(contacts('one', ids18(5)))
+    const processes = await startProcesses(t, to('http://127.0.0.1:9'), to(refusing.url))
+    const receipt = await processes.submit(contacts('one', ids18(5)))
     assert.equal(receipt['status'], 'completed')
-    await house.stop()
-    const told = house.said().match(/"msg":"Traces do not reach their collector/g)
-    assert.equal(told?.length, 2, house.said())
-    assert.ok(!house.said().includes('the-key-of-the-collector'))
+    await processes.stop()
+    const told = processes.said().match(/"msg":"Traces do not reach their collector/g)
+    assert.equal(told?.length, 2, processes.said())
+    assert.ok(!processes.said().includes('the-key-of-the-collector'))
   })
 
   test('one that never answers does not keep a process from ending', async (t) => {
     const port = await silentPort(t)
-    const house = await startHouse(t, {
+    const processes = await startProcesses(t, {
       ...traced({ url: `http://127.0.0.1:${port}` }),
       OTEL_EXPORTER_OTLP_TIMEOUT: '600000',
     })
-    const receipt = await house.submit(contacts('one', ids18(5)))
+    const receipt = await processes.submit(contacts('one', ids18(5)))
     assert.equal(receipt['status'], 'completed')
     // What waited for such a collector would wait for half a minute, in each of the two. The clock
     // runs from here: on a busy machine the start of the processes alone may take as long.
     const late = delay(30_000, 'late', { ref: false })
-    assert.notEqual(await Promise.race([house.stop(), late]), 'late')
-    assert.match(house.said(), /"reason":"not answered in time"/)
+    assert.notEqual(await Promise.race([processes.stop(), late]), 'late')
+    assert.match(processes.said(), /"reason":"not answered in time"/)
   })
 
   test('an endpoint that is none is refused before anything is begun', async (t) => {

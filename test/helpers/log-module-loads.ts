@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module'
 
 /**
- * For `node --import`: says of every module of OpenTelemetry that it is loaded. Not of its API,
+ * For `node --import`: logs the loading of every module of OpenTelemetry, apart from its API,
  * which is a handful of empty functions and comes with prom-client.
  */
 registerHooks({
