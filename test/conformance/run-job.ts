@@ -5,6 +5,7 @@ import { NO_OUTCOME } from '../../src/shared/contract/receipt.ts'
 import type { ResultsStore } from '../../src/shared/results/results.ts'
 import { matchedIngest } from '../../src/shared/salesforce/matched-ingest.ts'
 import type { ChunkRef, IngestOrder } from '../../src/shared/store/ledger/chunk.ts'
+import { createMetrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import type { CollectedChunk } from '../../src/worker/ingest/collector.ts'
 import { runIngestJob } from '../../src/worker/ingest/lifecycle.ts'
 import { Peers } from '../../src/worker/ingest/peers.ts'
@@ -101,7 +102,8 @@ function stage(
       nap: (ms) => clock.sleep(ms),
       missedQuota: async () => void faults.push('quota!'),
     },
-    events: { phaseEnded: () => {}, uploaded: () => {}, retried: () => {}, stalled: () => {} },
+    metrics: createMetrics({ version: 'conformance' }),
+    labels: { org: 'conformance', object: order.object },
   }
   return { order, deps, faults }
 }

@@ -3,6 +3,7 @@ import type { IngestApi } from '../../shared/salesforce/ingest.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
+import type { ResendReason } from '../../shared/telemetry/metrics/events.ts'
 
 /** What collecting results needs. */
 export interface Collector {
@@ -16,18 +17,6 @@ export interface Collector {
   /** Before rows go again for the first time. */
   readonly resendMs: number
 }
-
-/** Why rows go again: a label of a metric. */
-export type ResendReason =
-  | 'row'
-  | 'lock'
-  | 'timeout'
-  | 'quota'
-  | 'other'
-  | 'missing'
-  | 'aborted'
-  | 'vanished'
-  | 'unreadable'
 
 /** A chunk that has its outcome, and when and why some of its rows go again. */
 export interface CollectedChunk extends ChunkResult {

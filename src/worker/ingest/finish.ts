@@ -37,7 +37,8 @@ export async function finish(
   const excused = stopped !== undefined && stopped !== 'requests'
   const look = () => found(deps.api.get(jobId, ctx.signal))
   const results = await collect(job, order, deps.collector, ctx, { ...told, excused, look })
-  deps.events.phaseEnded('collect', (ctx.clock.now() - begun) / 1000)
+  const seconds = (ctx.clock.now() - begun) / 1000
+  deps.metrics.phaseEnded({ ...deps.labels, phase: 'collect', seconds })
   return { step: 'done', results }
 }
 

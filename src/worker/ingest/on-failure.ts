@@ -33,7 +33,7 @@ export async function afterFailure(
     { err: error, step: here.step, failures: count },
     'A step failed and is tried again.',
   )
-  deps.events.retried(reason)
+  deps.metrics.retried({ ...deps.labels, reason })
   if (isHeld) return here
   await deps.visit.nap(Math.max(afterMs, outageDelay(count)))
   return here

@@ -181,7 +181,6 @@ function lifecycle(
   lock: JobLock,
   { store: { org, ledger }, metrics, peers, collector }: OwnDeps,
 ): LifecycleDeps {
-  const { object } = order
   return {
     api: matchedIngest(collector.api, order),
     staging: collector.staging,
@@ -203,11 +202,7 @@ function lifecycle(
       }
       return saved === 'suspect'
     },
-    events: {
-      phaseEnded: (phase, seconds) => metrics.phaseEnded({ org, object, phase, seconds }),
-      uploaded: (bytes) => metrics.uploaded({ org, object, bytes }),
-      retried: (reason) => metrics.retried({ org, object, reason }),
-      stalled: (change) => metrics.stalled({ org, change }),
-    },
+    metrics,
+    labels: { org, object: order.object },
   }
 }

@@ -1,12 +1,14 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Progress } from '../../shared/store/ledger/chunk.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
 /** Without any change for so long a job counts as stalled: reported, not touched. */
 const STALLED_AFTER_MS = 15 * 60_000
 
 interface StallWatchDeps {
-  readonly events: { stalled(change: 1 | -1): void }
+  readonly metrics: Metrics
+  readonly labels: { readonly org: string; readonly object: string }
   /** True where the job is to be aborted, because its request seems to go wrong. */
   saveProgress(progress: Progress): Promise<boolean>
 }
@@ -40,7 +42,7 @@ export class StallWatch {
       }
     } else if (!this.#stalled && now - this.#movedAt > STALLED_AFTER_MS) {
       this.#stalled = true
-      this.#deps.events.stalled(1)
+      this.#count(1)
       this.#ctx.log.warn(
         { ingestJob: job.id, state: job.state },
         `No progress in Salesforce for ${Math.round((now - this.#movedAt) / 60_000)} minutes; still waiting.`,
@@ -50,7 +52,12 @@ export class StallWatch {
   }
 
   end(): void {
-    if (this.#stalled) this.#deps.events.stalled(-1)
+    if (this.#stalled) this.#count(-1)
     this.#stalled = false
+  }
+
+  #count(change: 1 | -1): void {
+    const { metrics, labels } = this.#deps
+    metrics.stalled({ ...labels, change })
   }
 }

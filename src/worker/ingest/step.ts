@@ -4,7 +4,7 @@ import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { IngestOrder, Progress } from '../../shared/store/ledger/chunk.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
-import type { RetryReason } from '../../shared/telemetry/metrics/events.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { Visit } from '../gate/org-gate.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
 import type { Peers } from './peers.ts'
@@ -50,14 +50,6 @@ export function parseCheckpoint(json: string | null): Checkpoint | undefined {
 /** How far a job is at each checkpoint: only what leads further counts as progress. */
 export const RANK = { create: 0, upload: 1, close: 2, wait: 3, collect: 4 } as const
 
-/** What happens around an ingest job and is nobody's decision here: counted, shown, remembered. */
-interface LifecycleEvents {
-  phaseEnded(phase: 'upload' | 'wait' | 'collect', seconds: number): void
-  uploaded(bytes: number): void
-  retried(reason: RetryReason): void
-  stalled(change: 1 | -1): void
-}
-
 export interface LifecycleDeps {
   readonly api: IngestApi
   readonly staging: Staging
@@ -73,7 +65,9 @@ export interface LifecycleDeps {
    * wrong; throws where the job is not ours any more.
    */
   saveProgress(progress: Progress): Promise<boolean>
-  readonly events: LifecycleEvents
+  readonly metrics: Metrics
+  /** Of every event of the job that is counted. */
+  readonly labels: { readonly org: string; readonly object: string }
 }
 
 /** Everything that a step works with. */

@@ -31,8 +31,10 @@ export async function upload(jobId: string, work: Work): Promise<Step> {
     work,
   )
   if (sent === STOPPED) return redoUpload(jobId, work)
-  deps.events.uploaded(bytes)
-  deps.events.phaseEnded('upload', (ctx.clock.now() - begun) / 1000)
+  const { metrics, labels } = deps
+  metrics.uploaded({ ...labels, bytes })
+  const seconds = (ctx.clock.now() - begun) / 1000
+  metrics.phaseEnded({ ...labels, phase: 'upload', seconds })
   return { step: 'close', jobId }
 }
 

@@ -56,7 +56,8 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
   }
   // What the counters say of failures at the end is compared with the verdicts.
   if (job !== null && (job.numberRecordsFailed ?? 0) > 0) await see(job, at, work)
-  deps.events.phaseEnded('wait', (now() - since) / 1000)
+  const seconds = (now() - since) / 1000
+  deps.metrics.phaseEnded({ ...deps.labels, phase: 'wait', seconds })
   return {
     ...{ step: 'collect', jobId, since, ...ifUnclosed(at) },
     ...(stopped === undefined ? {} : { stopped }),

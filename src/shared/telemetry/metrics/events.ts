@@ -68,6 +68,7 @@ const ROW_REASONS = [
   'vanished',
   'unreadable',
 ] as const
+export type ResendReason = (typeof ROW_REASONS)[number]
 const RETRY_REASONS = [...STEP_REASONS, ...ROW_REASONS] as const
 export type RetryReason = (typeof RETRY_REASONS)[number]
 
