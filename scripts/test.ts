@@ -21,7 +21,7 @@ const FILES_A_PROCESS = 10
 
 /** They look at all that happens in the process, or change what belongs to all of it. */
 const ALONE = [
-  'test/cli/paint.test.ts',
+  'test/cli/screen.test.ts',
   'test/cli/redis-server.test.ts',
   'test/shared/base/clock.test.ts',
   'test/shared/telemetry/tracing/spans.test.ts',

@@ -3,7 +3,7 @@ import type { DeletionRequest } from '../shared/contract/request.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { isRunAtWork } from '../shared/store/presence.ts'
 import { parseCheckpoint } from '../worker/ingest/step.ts'
-import { commandFor, howToGoOn } from './command-line.ts'
+import { commandFor, howToContinue } from './command-line.ts'
 import type { OpenOrg } from './org.ts'
 import type { CommandRedis } from './redis.ts'
 import { counted } from './render/format.ts'
@@ -31,18 +31,18 @@ export async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]>
 }
 
 /** That nobody is there to work on the request, and what to do about it; null where somebody is. */
-export async function nobodyAtWork(open: OpenOrg, id: string): Promise<string | null> {
+export async function whyIdle(open: OpenOrg, id: string): Promise<string | null> {
   const { redis, store } = open
   if (await isRunAtWork(store, id)) return null
   if (redis.embedded) {
     const results = (await store.ledger.identity())?.resultsAt ?? undefined
-    return `No run is at work on it. To go on, ${howToGoOn(id, results)}`
+    return `No run is at work on it. To go on, ${howToContinue(id, results)}`
   }
-  return noWorker(open)
+  return noWorkerMessage(open)
 }
 
 /** The same for all requests of the org that workers are to do. */
-export async function noWorker({ org, redis, store }: OpenOrg): Promise<string | null> {
+export async function noWorkerMessage({ org, redis, store }: OpenOrg): Promise<string | null> {
   if (redis.embedded || (await hasWorker(store)) !== false) return null
   return (
     `No worker is at work for org "${org}": it goes on as soon as one is. ` +
@@ -56,7 +56,7 @@ const SHOWN = 5
  * Says which other requests are unfinished and wait: this run does not go on with them. Where
  * workers are there, none waits for a run.
  */
-export async function tellOthers(
+export async function reportWaitingRequests(
   store: OrgStore,
   { id, org }: DeletionRequest,
   { embedded }: CommandRedis,
@@ -69,7 +69,7 @@ export async function tellOthers(
     const record = await store.ledger.load(other).catch(() => null)
     if (record === null) continue
     const { request, status } = record
-    const goOn = embedded ? howToGoOn(request.id, results) : 'start a worker'
+    const goOn = embedded ? howToContinue(request.id, results) : 'start a worker'
     warn(
       `Request ${request.id} (${visible(request.object)}, ${status}) is not finished. It waits: this run ` +
         `works on its own request alone. To go on with it, ${goOn}; to end it: ${commandFor(`cancel ${request.id}`, { org, results })}`,

@@ -36,7 +36,7 @@ export function commandFor(
  *
  * @param results absolute
  */
-export function commandToGoOn(argv: readonly string[], id: string, results: string): string {
+export function commandToContinue(argv: readonly string[], id: string, results: string): string {
   const typed = without(without(argv, '--id'), '--results')
   return asTyped([...typed, '--results', results, '--id', id])
 }
@@ -50,7 +50,7 @@ function asTyped(words: readonly string[]): string {
  *
  * @param results absolute; undefined where the ledger does not name it
  */
-export function howToGoOn(id: string, results: string | undefined): string {
+export function howToContinue(id: string, results: string | undefined): string {
   const there = results === undefined ? '' : ` --results ${shellQuoted(results)}`
   return `run its own command again, with --id ${id}${there}`
 }

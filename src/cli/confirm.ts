@@ -36,7 +36,7 @@ export async function confirm(
  * @throws InterruptedError where the terminal is gone; its SIGHUP may come later
  */
 export async function ask(
-  { stdin, stderr, paintSay }: Screen,
+  { stdin, stderr, sayStyle }: Screen,
   question: string,
   { to, signal }: { to: 'delete' | 'cancel' | 'apply'; signal: AbortSignal },
 ): Promise<boolean> {
@@ -46,7 +46,7 @@ export async function ask(
     line.once('close', () => resolve(''))
   })
   try {
-    const prompt = shown(`${paintSay('bold', question)} Type yes to ${to}: `)
+    const prompt = shown(`${sayStyle('bold', question)} Type yes to ${to}: `)
     const answer = await Promise.race([line.question(prompt, { signal }), closed])
     if (answer === '' && isGone(stdin)) throw new InterruptedError('SIGHUP')
     return answer.trim().toLowerCase() === 'yes'

@@ -4,7 +4,7 @@ import { visible } from '../shared/base/visible.ts'
 import type { Receipt } from '../shared/contract/receipt.ts'
 import { bytes, columns, count, duration } from './render/format.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
-import { type Paint, type Screen, textOutput } from './screen.ts'
+import { type Screen, type Style, textOutput } from './screen.ts'
 
 /** What a receipt does not say: how this process fared. */
 export interface RunFigures {
@@ -17,14 +17,14 @@ export interface RunFigures {
 }
 
 /** A receipt for people; `figures` where this process did the work. */
-export function summary(receipt: Receipt, figures: RunFigures | null, paint: Paint): string {
+export function summary(receipt: Receipt, figures: RunFigures | null, style: Style): string {
   const { status, outcome, error } = receipt
-  const head = paint(
+  const head = style(
     STATUS_COLOUR[status],
-    paint('bold', `${status[0]?.toUpperCase()}${status.slice(1)}`),
+    style('bold', `${status[0]?.toUpperCase()}${status.slice(1)}`),
   )
   const why = error === null ? '' : ` ${visible(error.message)}`
-  const rows = [...(outcome === null ? [] : outcomeRows(receipt, outcome, paint))]
+  const rows = [...(outcome === null ? [] : outcomeRows(receipt, outcome, style))]
   const codes = topFailures(receipt.failures)
   if (codes !== '') rows.push(['Failure codes', '', codes])
   if (receipt.ingestJobs.length > 0) rows.push(['Ingest jobs', jobCount(receipt), jobIds(receipt)])
@@ -39,11 +39,11 @@ type Row = readonly [what: string, number: string, words: string]
 function outcomeRows(
   { object }: Receipt,
   outcome: NonNullable<Receipt['outcome']>,
-  paint: Paint,
+  style: Style,
 ): Row[] {
-  const bad = (value: number) => (value === 0 ? count(value) : paint('red', count(value)))
+  const bad = (value: number) => (value === 0 ? count(value) : style('red', count(value)))
   return [
-    ['Deleted', paint('bold', count(outcome.deleted)), object],
+    ['Deleted', style('bold', count(outcome.deleted)), object],
     ['Already gone', count(outcome.alreadyGone), ''],
     ['Failed', bad(outcome.failed), ''],
     ['Unprocessed', bad(outcome.unprocessed), ''],
@@ -82,7 +82,7 @@ export async function resultFiles(folder: string): Promise<ReadonlyMap<string, s
   )
 }
 
-/** As short as it can be without becoming a riddle. */
+/** The relative path, where that is the shorter one. */
 function shown(path: string): string {
   const short = relative('', path)
   return short === '' || short.startsWith('..') ? path : short
@@ -107,8 +107,8 @@ export async function showReceipt(
 ): Promise<void> {
   const files = await resultFiles(join(results, receipt.org, receipt.id))
   if (output.json) screen.answerJson(receipt)
-  const { write, paint } = textOutput(screen, output)
-  write(summary(receipt, figures, paint))
+  const { write, style } = textOutput(screen, output)
+  write(summary(receipt, figures, style))
   for (const line of await why(files)) write(line)
   for (const [name, path] of files) write(`  ${name.padEnd(15)}  ${path}`)
 }

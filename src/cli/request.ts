@@ -59,7 +59,7 @@ const CLOCKS_DIFFER_MS = 60_000
  * go on with the same request. Whoever types a shorter one, or one where there was none, does not
  * mean the same: the request that is known would delete longer than they say.
  */
-export async function asSubmittedBefore(
+export async function withKnownDeadline(
   request: DeletionRequest,
   { id, deadline }: DeletionFlags,
   producer: Pick<Producer, 'inspect'>,
@@ -76,7 +76,7 @@ export async function asSubmittedBefore(
  * Whether unchecked ids may stand in the plan depends on whether there is a terminal to ask on: an
  * earlier run of the same request has decided that. What was typed stays.
  */
-export async function asAnswered(
+export async function withKnownAnswer(
   request: DeletionRequest,
   { id, acceptUnchecked }: DeletionFlags,
   producer: Pick<Producer, 'inspect'>,

@@ -25,7 +25,7 @@ export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: n
 /**
  * Where a command speaks. What it answers goes to stdout, so that it can be piped; what it says
  * meanwhile, logs and questions to stderr. No control character of foreign text gets out: of what
- * is written only line feeds and the colours of `paint` stay, everything else is escaped.
+ * is written only line feeds and the colours of `style` stay, everything else is escaped.
  */
 export interface Screen {
   readonly env: NodeJS.ProcessEnv
@@ -43,8 +43,8 @@ export interface Screen {
   /** Why an answer did not reach stdout, once that has taken all: a full disk; null where all did. */
   lostAnswer(): Promise<Error | null>
   /** Colours for either, where it is a terminal and NO_COLOR is not set. */
-  readonly paintAnswer: Paint
-  readonly paintSay: Paint
+  readonly answerStyle: Style
+  readonly sayStyle: Style
   /** Somebody sits there and can be asked. */
   readonly canAsk: boolean
   /** A line on stderr can be drawn again. */
@@ -54,7 +54,7 @@ export interface Screen {
   readonly stdin: HostInput
   readonly stderr: Output
   /** What is drawn again and again makes way for a line, and comes back after it. */
-  makeWay(draw: { hide(): void; show(): void } | null): void
+  setStatusLine(draw: { hide(): void; show(): void } | null): void
 }
 
 /** The reader of a pipe, or the terminal. */
@@ -75,13 +75,13 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   }
   const answer = writing(stdout)
   const say = writing(stderr)
-  const paintSay = painter(stderr)
+  const sayStyle = styler(stderr)
   return {
     env,
     answer,
     answerJson: (value) => answer(JSON.stringify(value, null, 2)),
     say,
-    warn: (text) => say(`${paintSay('yellow', '!')} ${text}`),
+    warn: (text) => say(`${sayStyle('yellow', '!')} ${text}`),
     pipe: async (bytes) => {
       await pipeline(stdout.isTTY ? shownBytes(bytes) : bytes, stdout, { end: false }).catch(
         (error: unknown) => {
@@ -93,14 +93,14 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
       await new Promise<void>((resolve) => stdout.write('', () => resolve()))
       return lost
     },
-    paintAnswer: painter(stdout),
-    paintSay,
+    answerStyle: styler(stdout),
+    sayStyle,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
     canDraw: stderr.isTTY === true && env['TERM'] !== 'dumb',
     columns: (stdout.isTTY && stdout.columns) || null,
     stdin,
     stderr,
-    makeWay: (draw) => {
+    setStatusLine: (draw) => {
       drawn = draw
     },
   }
@@ -108,18 +108,18 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
 
 /** Where text for people goes, and its colours: to stdout, unless that is for JSON. */
 export function textOutput(
-  { answer, say, paintAnswer, paintSay }: Screen,
+  { answer, say, answerStyle, sayStyle }: Screen,
   { json }: { readonly json?: true },
 ) {
-  return json ? { write: say, paint: paintSay } : { write: answer, paint: paintAnswer }
+  return json ? { write: say, style: sayStyle } : { write: answer, style: answerStyle }
 }
 
 /** How a word may be set apart where colours are wanted. */
 export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
-export type Paint = (format: Format, text: string) => string
+export type Style = (format: Format, text: string) => string
 
 /** No colours: for files, pipes and tests. */
-export const plain: Paint = (_format, text) => text
+export const plain: Style = (_format, text) => text
 
 /**
  * Random parameters of this process in each of our own colour sequences, as in `ESC [ 31 ; MARK m`.
@@ -131,7 +131,7 @@ const ESC = '\u001b'
 const OWN_SEQUENCE = new RegExp(`${ESC}\\[(\\d+);${MARK}m`)
 
 /** Colours for a stream, where it is a terminal and NO_COLOR is not set. */
-export function painter(stream: Output): Paint {
+export function styler(stream: Output): Style {
   return (format, text) => {
     const [on = '', off = ''] = styleText(format, ' ', { stream }).split(' ')
     return marked(on) + text + marked(off)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { deadline } from '../../src/cli/options.ts'
-import { asSubmittedBefore, momentOf, toRequest } from '../../src/cli/request.ts'
+import { momentOf, toRequest, withKnownDeadline } from '../../src/cli/request.ts'
 import type { RequestView } from '../../src/producer/producer.ts'
 import { request as stored } from './render/fixtures.ts'
 
@@ -83,14 +83,14 @@ test('the same command again means the deadline of the first time', async () => 
       receipt: null,
     },
   }
-  const again = await asSubmittedBefore(typed, flags, { inspect: async () => known })
+  const again = await withKnownDeadline(typed, flags, { inspect: async () => known })
   assert.equal(again.deadline, first)
   const shorter = { ...flags, deadline: deadline('90m') }
-  const sooner = await asSubmittedBefore(typed, shorter, { inspect: async () => known })
+  const sooner = await withKnownDeadline(typed, shorter, { inspect: async () => known })
   assert.equal(sooner.deadline, typed.deadline, 'a shorter one is another request')
   const unbounded = { ...known, request: { ...stored, deadline: null } }
-  const bounded = await asSubmittedBefore(typed, flags, { inspect: async () => unbounded })
+  const bounded = await withKnownDeadline(typed, flags, { inspect: async () => unbounded })
   assert.equal(bounded.deadline, typed.deadline, 'and so is one where there was none')
-  const fresh = await asSubmittedBefore(typed, flags, { inspect: async () => null })
+  const fresh = await withKnownDeadline(typed, flags, { inspect: async () => null })
   assert.equal(fresh.deadline, typed.deadline)
 })

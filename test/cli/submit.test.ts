@@ -80,9 +80,9 @@ test('a duration counts from the first submission: the same again is the same re
 
 test('a Redis that does not answer is named, without its password', async (t) => {
   const { expunge } = await place(t)
-  const nobody = { REDIS_URL: 'redis://user:hunter2@127.0.0.1:1' }
+  const unreachable = { REDIS_URL: 'redis://user:hunter2@127.0.0.1:1' }
   const args = ['submit', '--object', 'Contact', '--ids', contactIds(1).join()]
-  const { code, stdout, stderr } = await expunge(args, { env: nobody })
+  const { code, stdout, stderr } = await expunge(args, { env: unreachable })
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(
     stderr,

@@ -3,7 +3,7 @@ import { chmod, chown, lchown, mkdir, mkdtemp, rm, symlink, writeFile } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { distrust, distrustTree } from '../../src/cli/embedded-redis/private-directory.ts'
+import { untrustedInTree, untrustedReason } from '../../src/cli/embedded-redis/private-directory.ts'
 
 const STRANGER = 12345
 const onlyRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can give a file away' }
@@ -22,55 +22,64 @@ async function tree(t: TestContext) {
 test('a path of root and ourselves is trusted, in /tmp too, and so is what is not there', async (t) => {
   const { top, file } = await tree(t)
   for (const path of ['/', tmpdir(), '/usr/bin', top, file, join(top, 'missing/deep')]) {
-    assert.equal(await distrust(path), null)
+    assert.equal(await untrustedReason(path), null)
   }
 })
 
 test('a folder or file that others may write to is named with its mode', async (t) => {
   const { top, middle, file } = await tree(t)
   await chmod(file, 0o666)
-  assert.equal(await distrust(file), `${file} may be written by others (mode 0666)`)
+  assert.equal(await untrustedReason(file), `${file} may be written by others (mode 0666)`)
   await chmod(middle, 0o707)
-  assert.equal(await distrust(file), `${middle} may be written by others (mode 0707)`)
+  assert.equal(await untrustedReason(file), `${middle} may be written by others (mode 0707)`)
   assert.equal(
-    await distrust(join(middle, 'missing')),
+    await untrustedReason(join(middle, 'missing')),
     `${middle} may be written by others (mode 0707)`,
   )
   // Sticky: others may make entries, but not replace ours.
   await chmod(middle, 0o1777)
   await chmod(file, 0o644)
-  assert.equal(await distrust(file), null)
+  assert.equal(await untrustedReason(file), null)
   await chmod(top, 0o777)
-  assert.match((await distrust(file)) ?? '', /expunge-trust-\w+ may be written by others/)
+  assert.match((await untrustedReason(file)) ?? '', /expunge-trust-\w+ may be written by others/)
 })
 
 test('what belongs to another user is not trusted, nor what lies below it', onlyRoot, async (t) => {
   const { middle, file } = await tree(t)
   await chown(file, STRANGER, 0)
-  assert.equal(await distrust(file), `${file} belongs to user ${STRANGER}, neither root nor 0`)
+  assert.equal(
+    await untrustedReason(file),
+    `${file} belongs to user ${STRANGER}, neither root nor 0`,
+  )
   await chown(middle, STRANGER, 0)
-  assert.equal(await distrust(file), `${middle} belongs to user ${STRANGER}, neither root nor 0`)
+  assert.equal(
+    await untrustedReason(file),
+    `${middle} belongs to user ${STRANGER}, neither root nor 0`,
+  )
 })
 
 test('a group of others may not write, a group of our own name may', onlyRoot, async (t) => {
   const { file } = await tree(t)
   await chmod(file, 0o664)
-  assert.equal(await distrust(file), null)
+  assert.equal(await untrustedReason(file), null)
   await chown(file, 0, STRANGER)
-  assert.equal(await distrust(file), `${file} may be written by others (mode 0664)`)
+  assert.equal(await untrustedReason(file), `${file} may be written by others (mode 0664)`)
 })
 
 test('links are followed as the kernel does, and each end is looked at', async (t) => {
   const { top, middle, file } = await tree(t)
   const link = join(top, 'link')
   await symlink('middle/../middle', link)
-  assert.equal(await distrust(join(link, 'file')), null)
+  assert.equal(await untrustedReason(join(link, 'file')), null)
   await chmod(middle, 0o757)
-  assert.equal(await distrust(join(link, 'file')), `${middle} may be written by others (mode 0757)`)
+  assert.equal(
+    await untrustedReason(join(link, 'file')),
+    `${middle} may be written by others (mode 0757)`,
+  )
   await chmod(middle, 0o755)
   await symlink('round', join(top, 'round'))
-  assert.match((await distrust(join(top, 'round', 'x'))) ?? '', /more than 40 links/)
-  assert.equal(await distrust(file), null)
+  assert.match((await untrustedReason(join(top, 'round', 'x'))) ?? '', /more than 40 links/)
+  assert.equal(await untrustedReason(file), null)
 })
 
 test("another user's link in a sticky folder is not followed", onlyRoot, async (t) => {
@@ -79,21 +88,21 @@ test("another user's link in a sticky folder is not followed", onlyRoot, async (
   const link = join(top, 'link')
   await symlink(middle, link)
   await lchown(link, STRANGER, STRANGER)
-  assert.match((await distrust(join(link, 'file'))) ?? '', /link belongs to user 12345/)
+  assert.match((await untrustedReason(join(link, 'file'))) ?? '', /link belongs to user 12345/)
 })
 
 test('of a tree every file counts, and links that lead out of it', async (t) => {
   const { top, middle, file } = await tree(t)
-  assert.equal(await distrustTree(top), null)
+  assert.equal(await untrustedInTree(top), null)
   await chmod(file, 0o646)
-  assert.equal(await distrustTree(top), `${file} may be written by others (mode 0646)`)
+  assert.equal(await untrustedInTree(top), `${file} may be written by others (mode 0646)`)
   await chmod(file, 0o644)
   await symlink('/usr/bin/env', join(middle, 'out'))
   await symlink('nowhere', join(middle, 'broken'))
-  assert.equal(await distrustTree(top), null)
+  assert.equal(await untrustedInTree(top), null)
   const { top: other, file: outside } = await tree(t)
   await symlink(outside, join(middle, 'outside'))
-  assert.equal(await distrustTree(top), null)
+  assert.equal(await untrustedInTree(top), null)
   await chmod(other, 0o777)
-  assert.equal(await distrustTree(top), `${other} may be written by others (mode 0777)`)
+  assert.equal(await untrustedInTree(top), `${other} may be written by others (mode 0777)`)
 })

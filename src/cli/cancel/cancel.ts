@@ -77,7 +77,7 @@ async function isWanted({ open: { store }, view, cli }: Cancelling): Promise<boo
       ? ''
       : `; ${counted(jobs.length, 'ingest job')} at work in Salesforce (${jobNames(jobs)}) ${jobs.length === 1 ? 'is' : 'are'} aborted`
   const kept = view.status === 'deleting' ? ' What is deleted stays deleted.' : ''
-  screen.say(requestTable(view, screen.paintSay))
+  screen.say(requestTable(view, screen.sayStyle))
   return confirm(
     cli,
     `Cancel request ${view.id}? Nothing more of it is sent${abort}.${kept}`,

@@ -1,5 +1,5 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import { nobodyAtWork } from '../at-work.ts'
+import { whyIdle } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -23,7 +23,7 @@ export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
     const { org, producer } = open
     const plan = view.plan === null ? {} : { plan: view.plan.sha256 }
     await producer.approve(view.id, { org, by: 'cli', reason: flags.reason, ...plan })
-    await tellWhatNow(open, view, flags, cli)
+    await reportApproval(open, view, flags, cli)
     return EXIT.ok
   })
 }
@@ -44,16 +44,16 @@ async function isApproved(
   const { screen } = cli
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
-  const title = screen.paintSay('bold', 'Plan')
-  screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.paintSay)}`)
+  const title = screen.sayStyle('bold', 'Plan')
+  screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.sayStyle)}`)
   const orgId = await store.ledger.orgId()
   const text = question(plan, request, `org "${org}"${orgId === null ? '' : ` (${orgId})`}`)
   if (!flags.yes) return confirm(cli, text, 'delete')
-  screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
+  screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
   return true
 }
 
-async function tellWhatNow(
+async function reportApproval(
   open: OpenOrg,
   { id, status }: RequestView,
   flags: Flags<'approve'>,
@@ -65,6 +65,6 @@ async function tellWhatNow(
   const already = status === 'deleting' ? ' already, and is being deleted' : ''
   screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
-  const nobody = await nobodyAtWork(open, id)
-  if (nobody !== null) screen.say(nobody)
+  const idle = await whyIdle(open, id)
+  if (idle !== null) screen.say(idle)
 }

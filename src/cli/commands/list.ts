@@ -1,5 +1,5 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
-import { noWorker } from '../at-work.ts'
+import { noWorkerMessage } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
@@ -12,26 +12,26 @@ export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withOrg(cli, flags, async (open) => {
     const views = open === null ? [] : await matching(open.producer, open.org, flags)
-    if (open !== null) await tellPause(open, screen)
+    if (open !== null) await reportPause(open, screen)
     if (flags.json) screen.answerJson(views)
     else if (views.length === 0) screen.say('No requests.')
-    else screen.answer(requestLines(views, screen.paintAnswer))
-    if (open !== null && views.some((view) => !isOver(view))) await tellUnfinished(open, screen)
+    else screen.answer(requestLines(views, screen.answerStyle))
+    if (open !== null && views.some((view) => !isOver(view))) await reportUnfinished(open, screen)
     return EXIT.ok
   })
 }
 
-async function tellPause({ store, org }: OpenOrg, screen: Screen): Promise<void> {
+async function reportPause({ store, org }: OpenOrg, screen: Screen): Promise<void> {
   for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
     screen.warn(sentence)
   }
 }
 
 /** Where to go on from: a run keeps its results in a directory of its own folder. */
-async function tellUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
+async function reportUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
   const { store } = open
-  const nobody = await noWorker(open)
-  if (nobody !== null) screen.warn(nobody)
+  const idle = await noWorkerMessage(open)
+  if (idle !== null) screen.warn(idle)
   const at = (await store.ledger.identity())?.resultsAt ?? null
   if (at !== null) screen.say(`Results of requests that are not over: ${at}`)
 }

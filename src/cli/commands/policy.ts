@@ -48,7 +48,7 @@ function show({ open: { org }, known, here, flags, cli: { screen } }: Looking): 
     screen.say(`Org "${org}" has no guard rails yet: the first worker brings its own.`)
     return EXIT.ok
   }
-  screen.answer(railsTable(known.rails, here, screen.paintAnswer))
+  screen.answer(railsTable(known.rails, here, screen.answerStyle))
   if (known.setBy !== null) screen.say(`Set by ${known.setBy.actor} at ${known.setBy.at}.`)
   if (here !== null && railChanges(known.rails, here).length > 0) {
     screen.say(`To set them to this configuration's: ${commandFor('policy --apply', { org })}`)
@@ -67,7 +67,7 @@ async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCo
     screen.say(`The guard rails of org "${org}" are those of this configuration already.`)
     return EXIT.ok
   }
-  screen.say(railsTable(known?.rails ?? here, here, screen.paintSay))
+  screen.say(railsTable(known?.rails ?? here, here, screen.sayStyle))
   const question = `Set the guard rails of org "${org}" for all processes?`
   if (!flags.yes && !(await confirm(cli, question, 'apply'))) {
     screen.say('Nothing was changed.')

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
-import { jobsAtWork, nobodyAtWork } from '../at-work.ts'
+import { jobsAtWork, whyIdle } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
@@ -14,15 +14,15 @@ export function status(flags: Flags<'status'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withRequest(cli, flags, async (open, view) => {
     const { store, org } = open
-    const nobody = isAtRest(view) ? null : await nobodyAtWork(open, view.id)
+    const idle = isAtRest(view) ? null : await whyIdle(open, view.id)
     const pauses = isOver(view) ? [] : pauseSentences(org, await store.ledger.pauseState())
     if (flags.json) {
       screen.answerJson(view)
       for (const sentence of pauses) screen.say(sentence)
-      if (nobody !== null) screen.say(nobody)
+      if (idle !== null) screen.say(idle)
     } else {
       const unfinished = isOver(view) ? {} : await whereItStands(store, view)
-      screen.answer(requestTable(view, screen.paintAnswer, { pauses, nobody, ...unfinished }))
+      screen.answer(requestTable(view, screen.answerStyle, { pauses, idle, ...unfinished }))
     }
     return EXIT.ok
   })

@@ -10,7 +10,7 @@ import { catchInterrupts } from '../interrupts.ts'
 import { chooseOrg } from '../org.ts'
 import { summary } from '../receipt.ts'
 import { connectProducer, ownRedis } from '../redis.ts'
-import { asSubmittedBefore, toRequest } from '../request.ts'
+import { toRequest, withKnownDeadline } from '../request.ts'
 
 /** Hands a request to the workers. The bytes of a CSV travel with it: no worker sees this disk. */
 export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode> {
@@ -29,7 +29,7 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   const producer = await connectProducer(await ownRedis(config, screen))
   try {
     const meant = await pinContent(typed, { roots: config.files.roots })
-    const request = await asSubmittedBefore(meant, flags, producer)
+    const request = await withKnownDeadline(meant, flags, producer)
     const { request: view, created } = await producer.submit(request, uploadOf(request, input))
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)
@@ -39,7 +39,7 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     }
     const receipt = await waitFor(producer, view.id, view.org, cli)
     if (flags.json) screen.answerJson(receipt)
-    else screen.say(summary(receipt, null, screen.paintSay))
+    else screen.say(summary(receipt, null, screen.sayStyle))
     return exitCodeOf(receipt.status)
   } finally {
     await producer.close()

@@ -14,7 +14,7 @@ export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode
   const { screen } = cli
   const findings = [...checkNode(process.versions.node), ...(await checkAll(cli))]
   if (flags.json) screen.answerJson(findings)
-  else screen.answer(findingLines(findings, screen.paintAnswer))
+  else screen.answer(findingLines(findings, screen.answerStyle))
   return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.usage : EXIT.ok
 }
 

@@ -1,6 +1,6 @@
 import { ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { visible } from '../../shared/base/visible.ts'
-import type { Paint } from '../screen.ts'
+import type { Style } from '../screen.ts'
 
 /** One thing looked at. `warn` will do; with `fail` a deletion cannot work. */
 export interface Finding {
@@ -30,11 +30,11 @@ export function failed(check: string, error: unknown): Finding {
 const SIGN = { ok: '✓', warn: '!', fail: '✗' } as const
 const COLOUR = { ok: 'green', warn: 'yellow', fail: 'red' } as const
 
-export function findingLines(findings: readonly Finding[], paint: Paint): string {
+export function findingLines(findings: readonly Finding[], style: Style): string {
   const width = Math.max(...findings.map(({ check }) => check.length))
   return findings
     .map(({ check, verdict, found, advice }) => {
-      const line = `${paint(COLOUR[verdict], SIGN[verdict])} ${check.padEnd(width)}  ${visible(found)}`
+      const line = `${style(COLOUR[verdict], SIGN[verdict])} ${check.padEnd(width)}  ${visible(found)}`
       return advice === null ? line : `${line}\n  ${' '.repeat(width)}  → ${visible(advice)}`
     })
     .join('\n')

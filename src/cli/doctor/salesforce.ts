@@ -9,7 +9,7 @@ import { kindOfOrg, orgWords } from '../render/org.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 /** Long enough for a slow proxy; whoever asks the doctor does not want to wait out an outage. */
-const PATIENCE_MS = 30_000
+const TIMEOUT_MS = 30_000
 
 /** Login, identity, API version and what is left of today's allowances. */
 export async function checkOrg(
@@ -18,7 +18,7 @@ export async function checkOrg(
   store: OrgStore | null,
 ): Promise<readonly Finding[]> {
   const name = (check: string) => (config.orgs.size === 1 ? check : `${check} (${org.name})`)
-  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
   let salesforce: Salesforce | null = null
   try {
     salesforce = connectSalesforce(org, config)

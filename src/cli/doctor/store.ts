@@ -44,7 +44,7 @@ const NAMES = [
 /** Jobs that no worker can take; nothing to say where there are none. */
 export async function checkQueues(store: OrgStore): Promise<readonly Finding[]> {
   try {
-    return [...(await misplaced(store)), ...(await astray(store))]
+    return [...(await misplaced(store)), ...(await underWrongPrefix(store))]
   } catch (error) {
     return [failed(QUEUE_CHECK, error)]
   }
@@ -58,7 +58,10 @@ async function misplaced({ redis, ledger: { keys } }: OrgStore): Promise<readonl
 }
 
 /** Jobs whose sender left out the braces of the prefix. */
-async function astray({ redis, ledger: { keys } }: OrgStore): Promise<readonly Finding[]> {
+async function underWrongPrefix({
+  redis,
+  ledger: { keys },
+}: OrgStore): Promise<readonly Finding[]> {
   const queue = `${keys.prefix.replace(/[{}]/g, '')}:requests`
   const states = ['wait', 'prioritized', 'delayed']
   // A user who is let in to our keys alone is told nothing.

@@ -8,8 +8,8 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { messageOf } from '../../shared/base/errors.ts'
 import { waitForLock } from './lock.ts'
-import { lastWords, PATIENCE, privateApt } from './private-apt.ts'
-import { cacheFolder, distrustTree, privateDirectory } from './private-directory.ts'
+import { lastLine, privateApt, TIMEOUT_MS } from './private-apt.ts'
+import { cacheFolder, privateDirectory, untrustedInTree } from './private-directory.ts'
 
 interface Options {
   readonly env: NodeJS.ProcessEnv
@@ -59,7 +59,7 @@ export async function unpackDebianPackage<T extends Versioned>(
     return { problem: 'no apt-get and dpkg-deb here to fetch a package with' }
   }
   // Test files start side by side: on a clean machine one fetches and the others wait for it.
-  const lock = await waitForLock(`${unpacked}.lock`, Date.now() + PATIENCE)
+  const lock = await waitForLock(`${unpacked}.lock`, Date.now() + TIMEOUT_MS)
   if (lock === null) return { problem: `another process has been fetching to ${cache} for long` }
   try {
     const meanwhile = await findTrusted(program, unpacked, () => {})
@@ -67,7 +67,7 @@ export async function unpackDebianPackage<T extends Versioned>(
       ? await fetchPackage(program, options, cache, unpacked)
       : meanwhile
   } catch (error) {
-    return { problem: `the package could not be fetched: ${lastWords(error)}` }
+    return { problem: `the package could not be fetched: ${lastLine(error)}` }
   } finally {
     lock.release()
   }
@@ -79,7 +79,7 @@ async function findTrusted<T extends Versioned>(
   root: string,
   log: Options['log'],
 ): Promise<Found<T>> {
-  const wrong = (await distrustTree(root)) ?? (await changeOf(root))
+  const wrong = (await untrustedInTree(root)) ?? (await changeOf(root))
   if (wrong === null) return program.find(root)
   log(`Not used: ${wrong}.`)
   return { problem: wrong }
@@ -93,7 +93,7 @@ async function changeOf(root: string): Promise<string | null> {
 }
 
 async function fetchPackage<T extends Versioned>(
-  { title, name: folder, packages, alone = false, megabytes, find }: Packaged<T>,
+  { title, name, packages, alone = false, megabytes, find }: Packaged<T>,
   { env, log }: Options,
   cache: string,
   target: string,
@@ -102,27 +102,29 @@ async function fetchPackage<T extends Versioned>(
   log(
     `No ${title} on the PATH: fetching the system's package once, about ${megabytes} MB, to ${cache}`,
   )
-  await sweep(cache, folder)
-  const room = await mkdtemp(join(cache, `${DOWNLOAD}${folder}-`))
+  await removeLeftovers(cache, name)
+  const folder = await mkdtemp(join(cache, `${DOWNLOAD}${name}-`))
   try {
-    const apt = await privateApt(room, env)
+    const apt = await privateApt(folder, env)
     const problems = await apt.update()
-    for (const name of packages) {
-      const root = join(room, name)
-      const fetched = await apt.unpack(name, root, alone).then(() => find(root), problemOf)
+    for (const packageName of packages) {
+      const root = join(folder, packageName)
+      const fetched = await apt.unpack(packageName, root, alone).then(() => find(root), problemOf)
       if ('problem' in fetched) {
-        problems.push(`${name}: ${fetched.problem}`)
+        problems.push(`${packageName}: ${fetched.problem}`)
         continue
       }
       await recordChecksums(root)
       await rm(target, { recursive: true, force: true })
       await rename(root, target)
-      log(`Fetched ${name} ${fetched.version} in ${((Date.now() - started) / 1000).toFixed(1)} s`)
+      log(
+        `Fetched ${packageName} ${fetched.version} in ${((Date.now() - started) / 1000).toFixed(1)} s`,
+      )
       return await find(target)
     }
     return { problem: `no package served: ${problems.join('; ')}` }
   } finally {
-    await rm(room, { recursive: true, force: true })
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -160,15 +162,15 @@ async function hasApt(env: NodeJS.ProcessEnv): Promise<boolean> {
 }
 
 /** What a killed process left; ours is its only download while we hold the lock. */
-async function sweep(cache: string, folder: string): Promise<void> {
+async function removeLeftovers(cache: string, name: string): Promise<void> {
   for (const entry of await readdir(cache)) {
-    if (entry.startsWith(`${DOWNLOAD}${folder}-`)) {
+    if (entry.startsWith(`${DOWNLOAD}${name}-`)) {
       await rm(join(cache, entry), { recursive: true, force: true })
     }
   }
 }
 
-const problemOf = (error: unknown): { problem: string } => ({ problem: lastWords(error) })
+const problemOf = (error: unknown): { problem: string } => ({ problem: lastLine(error) })
 
 /** In the form of sha256sum(1), so that `sha256sum --check SHA256SUMS` says the same. */
 const RECORD = 'SHA256SUMS'

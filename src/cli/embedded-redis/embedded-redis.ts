@@ -42,7 +42,7 @@ interface EmbeddedRedisOptions {
 }
 
 // How long a visit, or a start or an end under way, may hold the home before we say so.
-const PATIENCE = 10_000
+const WAIT_MS = 10_000
 
 /**
  * Starts the Redis server of this home, which lives as long as this process and belongs to it
@@ -58,9 +58,9 @@ export async function startEmbeddedRedis(
   if (options.ephemeral === true) return await startEphemeral(options)
   const files = homeFiles(resolve(options.home))
   await privateDirectory(files.home, 'Choose another with EXPUNGE_HOME.')
-  for (const deadline = Date.now() + PATIENCE; ; await delay(25)) {
+  for (const deadline = Date.now() + WAIT_MS; ; await delay(25)) {
     const lock = tryLock(files.lock)
-    if (lock !== null) return await own(files, lock, 'run', options)
+    if (lock !== null) return await takeHome(files, lock, 'run', options)
     const owner = await readOwner(files)
     const isRun = owner?.role === 'run' && (await isAlive(owner.pid))
     if (isRun || Date.now() > deadline) throw busy(files, owner)
@@ -81,9 +81,9 @@ export async function attachEmbeddedRedis(
   const files = homeFiles(resolve(options.home))
   if (!existsSync(files.lock)) return null
   await privateDirectory(files.home, 'Choose another with EXPUNGE_HOME.')
-  for (const deadline = Date.now() + PATIENCE; ; await delay(25)) {
+  for (const deadline = Date.now() + WAIT_MS; ; await delay(25)) {
     const lock = tryLock(files.lock)
-    if (lock !== null) return await own(files, lock, options.stays ? 'run' : 'visit', options)
+    if (lock !== null) return await takeHome(files, lock, options.stays ? 'run' : 'visit', options)
     const owner = await readOwner(files)
     const reply = owner?.role === 'run' ? await ping(owner.socket) : null
     if (owner !== null && reply === 'PONG') return await guestOf(owner)
@@ -92,7 +92,7 @@ export async function attachEmbeddedRedis(
   }
 }
 
-async function own(
+async function takeHome(
   files: HomeFiles,
   lock: Lock,
   role: Owner['role'],
@@ -109,14 +109,14 @@ async function own(
     refuseOlderFormat(files, server)
     await rotateLog(files)
     const supervised = await supervise(() => startDurable(files, socket, server), options)
-    return embedded(socket, server, supervised, () => leave(files, lock))
+    return embedded(socket, server, supervised, () => releaseHome(files, lock))
   } catch (error) {
-    await leave(files, lock)
+    await releaseHome(files, lock)
     throw error
   }
 }
 
-async function leave(files: HomeFiles, lock: Lock): Promise<void> {
+async function releaseHome(files: HomeFiles, lock: Lock): Promise<void> {
   await removeOwner(files)
   lock.release()
 }

@@ -9,7 +9,7 @@ const run = promisify(execFile)
 
 // What a server with gigabytes to sync may take, and one that does not answer at all, before it is
 // killed: what it was given is in the kernel's hands by then.
-const PATIENCE = { answering: 30_000, silent: 3_000 } as const
+const TIMEOUTS_MS = { answering: 30_000, silent: 3_000 } as const
 
 /**
  * Ends a server that outlived its owner, and waits until it is gone: two servers on one append-only
@@ -31,17 +31,17 @@ export async function endOrphan(options: {
     // A stopped process takes no other signal.
     signal(pid, 'SIGCONT')
   }
-  await gone(pid, answering === undefined ? PATIENCE.silent : PATIENCE.answering)
+  await waitForEnd(pid, answering === undefined ? TIMEOUTS_MS.silent : TIMEOUTS_MS.answering)
 }
 
 const askToEnd = (socket: string): Promise<'agreed' | 'refused'> =>
-  askRedis({ path: socket }, 'SHUTDOWN', PATIENCE.answering).then(
+  askRedis({ path: socket }, 'SHUTDOWN', TIMEOUTS_MS.answering).then(
     (reply) => (reply === '' ? 'agreed' : 'refused'),
     () => 'refused',
   )
 
-async function gone(pid: number, patience: number): Promise<void> {
-  const deadline = Date.now() + patience
+async function waitForEnd(pid: number, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs
   while (await isAlive(pid)) {
     if (Date.now() > deadline) signal(pid, 'SIGKILL')
     await delay(10)

@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 const run = promisify(execFile)
 
 /** Milliseconds: a slow line, and the wait for another process that downloads. */
-export const PATIENCE = 300_000
+export const TIMEOUT_MS = 300_000
 
 interface PrivateApt {
   /** Gives what went wrong. */
@@ -16,23 +16,23 @@ interface PrivateApt {
   unpack(name: string, into: string, alone: boolean): Promise<void>
 }
 
-/** apt with folders of its own in `room`, so that any user may run it. */
-export async function privateApt(room: string, env: NodeJS.ProcessEnv): Promise<PrivateApt> {
-  const settings = join(room, 'apt.conf')
-  const archives = join(room, 'archives')
+/** apt with folders of its own in `folder`, so that any user may run it. */
+export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promise<PrivateApt> {
+  const settings = join(folder, 'apt.conf')
+  const archives = join(folder, 'archives')
   await Promise.all([
-    mkdir(join(room, 'state/lists/partial'), { recursive: true }),
+    mkdir(join(folder, 'state/lists/partial'), { recursive: true }),
     mkdir(join(archives, 'partial'), { recursive: true }),
-    writeFile(settings, aptSettings(room)),
+    writeFile(settings, aptSettings(folder)),
   ])
   const aptEnv = { ...env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
-  const options = { env: aptEnv, timeout: PATIENCE, maxBuffer: 16 * 1024 * 1024 }
+  const options = { env: aptEnv, timeout: TIMEOUT_MS, maxBuffer: 16 * 1024 * 1024 }
   return {
     update: async () => {
       // No failure yet: one broken source among the machine's many does not matter where another
       // has the package, and apt itself takes an unreachable one for a mere warning.
       const done = run('apt-get', ['-c', settings, '-qq', 'update'], options)
-      const { stderr } = await done.catch((error: unknown) => ({ stderr: lastWords(error) }))
+      const { stderr } = await done.catch((error: unknown) => ({ stderr: lastLine(error) }))
       return stderr === '' ? [] : [`apt-get update: ${stderr.trim().split('\n')[0]}`]
     },
     unpack: async (name, into, alone) => {
@@ -49,11 +49,11 @@ export async function privateApt(room: string, env: NodeJS.ProcessEnv): Promise<
 }
 
 /** Read after the machine's own settings, so that what it says of sources and proxies holds. */
-function aptSettings(room: string): string {
-  return `Dir::State "${room}/state";
-Dir::State::lists "${room}/state/lists";
-Dir::Cache "${room}";
-Dir::Cache::archives "${room}/archives";
+function aptSettings(folder: string): string {
+  return `Dir::State "${folder}/state";
+Dir::State::lists "${folder}/state/lists";
+Dir::Cache "${folder}";
+Dir::Cache::archives "${folder}/archives";
 Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 // Hooks of the machine are for its own folders.
@@ -79,7 +79,7 @@ APT::Install-Suggests "false";
 }
 
 /** The last line of what a program said before it failed. */
-export function lastWords(error: unknown): string {
+export function lastLine(error: unknown): string {
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
   return (stderr.trim() || messageOf(error)).split('\n').at(-1) ?? ''
 }

@@ -25,12 +25,12 @@ export async function privateDirectory(path: string, advice: string): Promise<vo
 
 /** @returns what is wrong with it; null where it is private now */
 async function prepare(path: string): Promise<string | null> {
-  const above = await distrust(dirname(path))
+  const above = await untrustedReason(dirname(path))
   if (above !== null) return `but ${above}`
   await mkdir(path, { recursive: true, mode: 0o700 })
   // The link itself too: in a shared /tmp somebody else may have planted one.
   const link = await lstat(path)
-  const behind = link.isSymbolicLink() ? await distrust(dirname(await realpath(path))) : null
+  const behind = link.isSymbolicLink() ? await untrustedReason(dirname(await realpath(path))) : null
   if (behind !== null) return `but ${behind}`
   const folder = await stat(path)
   const self = process.getuid?.()
@@ -84,7 +84,7 @@ const STICKY = 0o1000
  *
  * @returns what is wrong, as `/srv/shared may be written by others (mode 0777)`; null where nothing is
  */
-export async function distrust(path: string): Promise<string | null> {
+export async function untrustedReason(path: string): Promise<string | null> {
   let at: string = sep
   let ahead = namesOf(resolve(path))
   let links = 0
@@ -107,8 +107,8 @@ export async function distrust(path: string): Promise<string | null> {
 }
 
 /** The same of everything below `root`, links out of it included. */
-export async function distrustTree(root: string): Promise<string | null> {
-  const wrong = await distrust(root)
+export async function untrustedInTree(root: string): Promise<string | null> {
+  const wrong = await untrustedReason(root)
   if (wrong !== null) return wrong
   const entries = await readdir(root, { recursive: true }).catch(() => [])
   const top = entries.length === 0 ? root : await realpath(root)
@@ -126,7 +126,7 @@ export async function distrustTree(root: string): Promise<string | null> {
 async function wrongBehind(path: string, info: Stats, top: string): Promise<string | null> {
   if (!info.isSymbolicLink()) return null
   const target = await realpath(path).catch(() => null)
-  return target === null || target.startsWith(top + sep) ? null : distrust(target)
+  return target === null || target.startsWith(top + sep) ? null : untrustedReason(target)
 }
 
 /** Whether others may put entries into a folder, or change a file. */

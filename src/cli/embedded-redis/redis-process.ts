@@ -32,7 +32,7 @@ interface Launch {
 // have, by whatever death, and then the server must not outlive us.
 const UNDER_WATCH = '{ read -r _ <&3 || kill -TERM $$; } 2>/dev/null & exec "$@" 3<&-'
 
-const STOP_PATIENCE = 60_000
+const STOP_TIMEOUT_MS = 60_000
 
 /**
  * Starts a server and waits until it answers, also while it loads its append-only file. It leads
@@ -85,8 +85,8 @@ function launch(options: Launch): RedisProcess {
   }
   const stop = async (): Promise<void> => {
     child.ref()
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_PATIENCE)
-    const reply = await askRedis(options.address, 'SHUTDOWN', STOP_PATIENCE).catch(() => '-')
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+    const reply = await askRedis(options.address, 'SHUTDOWN', STOP_TIMEOUT_MS).catch(() => '-')
     if (reply !== '') child.kill('SIGTERM')
     await exited
     clearTimeout(timer)

@@ -3,7 +3,7 @@ import { type GuardRails, railChanges, railsBySetting } from '../../shared/contr
 import type { Identity } from '../../shared/salesforce/client.ts'
 import type { PauseState } from '../../shared/store/ledger/pause.ts'
 import { commandFor } from '../command-line.ts'
-import type { Paint } from '../screen.ts'
+import type { Style } from '../screen.ts'
 import { columns, counted } from './format.ts'
 
 /** `PRODUCTION`, so that nobody overlooks it. */
@@ -19,25 +19,25 @@ export function orgWords({ isSandbox, name, orgId }: Identity): string {
 }
 
 /** The line that says where all this is going to happen. */
-export function orgLine(org: string, identity: Identity, paint: Paint): string {
+export function orgLine(org: string, identity: Identity, style: Style): string {
   const { instanceUrl, username, isSandbox } = identity
-  const kind = paint(isSandbox === true ? 'green' : 'red', kindOfOrg(identity))
-  const name = identity.name === null ? '' : ` ${paint('bold', visible(identity.name))}`
+  const kind = style(isSandbox === true ? 'green' : 'red', kindOfOrg(identity))
+  const name = identity.name === null ? '' : ` ${style('bold', visible(identity.name))}`
   const user = username === null ? '' : ` as ${visible(username)}`
   return (
-    `Org ${paint('bold', org)}:${name} ${identity.orgId}, ${kind}, ` +
+    `Org ${style('bold', org)}:${name} ${identity.orgId}, ${kind}, ` +
     `at ${new URL(instanceUrl).host}${user}`
   )
 }
 
 /** The guard rails of an org; where the configuration has others, those beside them. */
-export function railsTable(rails: GuardRails, here: GuardRails | null, paint: Paint): string {
+export function railsTable(rails: GuardRails, here: GuardRails | null, style: Style): string {
   const others = new Map(
     railChanges(rails, here ?? rails).map(({ setting, after }) => [setting, after]),
   )
   const rows = railsBySetting(rails).map(([setting, value]) =>
     others.has(setting)
-      ? [setting, railWords(value), paint('yellow', railWords(others.get(setting)))]
+      ? [setting, railWords(value), style('yellow', railWords(others.get(setting)))]
       : [setting, railWords(value), ''],
   )
   return columns(rows, { head: ['', 'org', others.size > 0 ? 'this configuration' : ''] })

@@ -3,7 +3,7 @@ import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { UsageError } from '../cli.ts'
-import type { Paint } from '../screen.ts'
+import type { Style } from '../screen.ts'
 import { columns, count, counted } from './format.ts'
 
 /** Rows that Salesforce puts into one of its batches (Bulk API 2.0, Bulk API Limits). */
@@ -19,11 +19,11 @@ export function batchesOf({ accepted, chunks }: Plan): number {
  *
  * @param limits null where they could not be read, undefined where nobody asked
  */
-export function planTable(plan: Plan, limits: OrgLimits | null | undefined, paint: Paint): string {
-  const odd = (value: number) => (value === 0 ? count(value) : paint('yellow', count(value)))
+export function planTable(plan: Plan, limits: OrgLimits | null | undefined, style: Style): string {
+  const odd = (value: number) => (value === 0 ? count(value) : style('yellow', count(value)))
   const rows: readonly (readonly [string, string, string])[] = [
     ['Rows read', count(plan.read), ''],
-    ['Accepted', paint('bold', count(plan.accepted)), ''],
+    ['Accepted', style('bold', count(plan.accepted)), ''],
     ['Invalid', odd(plan.invalid), plan.invalid === 0 ? '' : 'listed in invalid.csv'],
     ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],
     ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters: no checksum'],

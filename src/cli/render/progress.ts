@@ -38,14 +38,14 @@ function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   })
   const show = () => drawn.start(total, pace.done, { words: progressWords(pace, total) })
   show()
-  screen.makeWay({ hide: () => drawn.stop(), show })
+  screen.setStatusLine({ hide: () => drawn.stop(), show })
   return {
     see: (done, at) => {
       pace.see(done, at)
       drawn.update(pace.done, { words: progressWords(pace, total) })
     },
     stop: () => {
-      screen.makeWay(null)
+      screen.setStatusLine(null)
       drawn.stop()
     },
   }
@@ -54,10 +54,10 @@ function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
 /** What the words beside the bar may take; a narrow terminal gets a short bar. */
 const WORDS = 60
 
-function blocks(progress: number, { stderr, paintSay }: Screen): string {
+function blocks(progress: number, { stderr, sayStyle }: Screen): string {
   const width = Math.max(5, Math.min(40, (stderr.columns ?? 80) - WORDS - 'Deleting '.length))
   const full = Math.round(progress * width)
-  return shown(paintSay('green', '█'.repeat(full)) + paintSay('dim', '░'.repeat(width - full)))
+  return shown(sayStyle('green', '█'.repeat(full)) + sayStyle('dim', '░'.repeat(width - full)))
 }
 
 const LINE_EVERY_MS = 10_000

@@ -2,7 +2,7 @@ import { type FailureCounts, type Status, totalOf } from '../../shared/contract/
 import type { SignedAct } from '../../shared/contract/signed-act.ts'
 import { wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
-import type { Format, Paint } from '../screen.ts'
+import type { Format, Style } from '../screen.ts'
 import { columns, count, counted, jobNames, percent } from './format.ts'
 
 /** What is known of a request that is not over beside its record. */
@@ -10,7 +10,7 @@ interface Standing {
   /** Why its org sends nothing, a sentence each. */
   readonly pauses?: readonly string[]
   /** That nobody is there to work on it. */
-  readonly nobody?: string | null
+  readonly idle?: string | null
   /** Ids of its ingest jobs that Salesforce has. */
   readonly atWork?: readonly string[]
   /** The folder of its results so far. */
@@ -20,16 +20,16 @@ interface Standing {
 /** One request, all that is known of it. */
 export function requestTable(
   view: RequestView,
-  paint: Paint,
-  { pauses = [], nobody = null, atWork = [], results = null }: Standing = {},
+  style: Style,
+  { pauses = [], idle = null, atWork = [], results = null }: Standing = {},
 ): string {
   const { request, plan, receipt } = view
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
   const rows: (readonly [string, string] | null)[] = [
-    ['Request', paint('bold', view.id)],
-    ['Status', paint(STATUS_COLOUR[view.status], view.status) + far(view)],
-    ...pauses.map((sentence) => ['Paused', paint('yellow', sentence)] as const),
-    nobody === null ? null : ['Waits', paint('yellow', nobody)],
+    ['Request', style('bold', view.id)],
+    ['Status', style(STATUS_COLOUR[view.status], view.status) + progressOf(view)],
+    ...pauses.map((sentence) => ['Paused', style('yellow', sentence)] as const),
+    idle === null ? null : ['Waits', style('yellow', idle)],
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${wordsFor(request.source)}`],
     ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],
@@ -78,7 +78,7 @@ function more(jobs: number): readonly [string, string] | null {
 }
 
 /** `, 63 % of 999,000, being cancelled …` while records are being deleted. */
-function far({ plan, progress, stopping }: RequestView): string {
+function progressOf({ plan, progress, stopping }: RequestView): string {
   const stop = stopping === null ? '' : `, ${stoppingWords(stopping)}`
   if (plan === null || progress === null) return stop
   const done = Math.min(plan.accepted, totalOf(progress.outcome) + progress.running)
@@ -86,14 +86,14 @@ function far({ plan, progress, stopping }: RequestView): string {
 }
 
 /** Many requests, a line each. */
-export function requestLines(views: readonly RequestView[], paint: Paint): string {
+export function requestLines(views: readonly RequestView[], style: Style): string {
   const rows = views.map((view) => {
     const { plan, receipt } = view
     const { outcome } = receipt ?? view.progress ?? { outcome: null }
     const gone = outcome === null ? null : outcome.deleted + outcome.alreadyGone
     return [
       view.id,
-      paint(STATUS_COLOUR[view.status], view.status) + far(view),
+      style(STATUS_COLOUR[view.status], view.status) + progressOf(view),
       view.request.object,
       plan === null ? '' : count(plan.accepted),
       gone === null ? '' : count(gone),

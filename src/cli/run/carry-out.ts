@@ -1,7 +1,7 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import { type Receipt, totalOf } from '../../shared/contract/receipt.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
-import { commandToGoOn } from '../command-line.ts'
+import { commandToContinue } from '../command-line.ts'
 import { ask } from '../confirm.ts'
 import { follow, followToReceipt, isOver, pauseReporter } from '../follow.ts'
 import { orgWords } from '../render/org.ts'
@@ -25,7 +25,7 @@ export async function carryOut(session: RunSession): Promise<ExitCode> {
     return await interrupted(
       session,
       error,
-      commandToGoOn(cli.argv, request.id, session.config.results.path),
+      commandToContinue(cli.argv, request.id, session.config.results.path),
     )
   }
 }
@@ -50,8 +50,8 @@ async function decide(session: RunSession): Promise<Receipt> {
 function showPlan({ cli, facts, flags }: RunSession, { plan, status }: RequestView): void {
   const { screen } = cli
   if (plan === null || status === 'failed') return
-  const { write, paint } = textOutput(screen, flags)
-  write(`\n${paint('bold', 'Plan')}\n${planTable(plan, facts.limits, paint)}\n`)
+  const { write, style } = textOutput(screen, flags)
+  write(`\n${style('bold', 'Plan')}\n${planTable(plan, facts.limits, style)}\n`)
 }
 
 async function watch(session: RunSession, { plan }: RequestView): Promise<Watched> {
@@ -92,7 +92,7 @@ export async function consent(session: RunSession, view: RequestView): Promise<b
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
   const text = question(plan, view.request, orgWords(facts.identity))
-  if (flags.yes) screen.say(`${screen.paintSay('bold', text)} Yes, by --yes.`)
+  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
   const answer = flags.yes ? 'yes' : await answerTo(text, session)
   try {
     switch (answer) {

@@ -35,7 +35,7 @@ export async function interrupted(
     Promise.all([producer.inspect(id, { org }), jobsAtWork(store, id)]),
   )
   const isWaiting = view?.status === 'deleting' && interruption.signal === 'SIGINT'
-  tellWhatRunsOn(session, { jobs, goOn, isWaiting })
+  reportRunningJobs(session, { jobs, goOn, isWaiting })
   if (second.aborted || (isWaiting && (await abortsWithin(second, GRACE_MS)))) {
     return await cancel(session)
   }
@@ -51,7 +51,7 @@ async function answerSoon(
   return isThere ? asked : [null, null]
 }
 
-function tellWhatRunsOn(
+function reportRunningJobs(
   { cli, config, request }: RunSession,
   { jobs, goOn, isWaiting }: { jobs: readonly string[] | null; goOn: string; isWaiting: boolean },
 ): void {

@@ -8,7 +8,7 @@ import {
 } from '../../shared/store/identity.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { tellOthers } from '../at-work.ts'
+import { reportWaitingRequests } from '../at-work.ts'
 import { type Cli, type ExitCode, LostError, UsageError } from '../cli.ts'
 import { shellQuoted } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -18,7 +18,7 @@ import { openOrg } from '../org.ts'
 import { startOwnWorker } from '../own-worker.ts'
 import { type CommandRedis, ownRedis } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
-import { asAnswered, asSubmittedBefore, toRequest } from '../request.ts'
+import { toRequest, withKnownAnswer, withKnownDeadline } from '../request.ts'
 import { carryOut } from './carry-out.ts'
 import { logIn } from './login.ts'
 import { guardsFor, type Prepared, prepare, readableFolders } from './prepare.ts'
@@ -38,11 +38,11 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   try {
     const redis = await ownRedis(prepared.config, screen)
     opened.defer(() => redis.close())
-    const lost = gone(redis)
+    const lost = lostSignal(redis)
     const signal = AbortSignal.any([interrupts.signal, lost])
     const retry = retryOnOutage(screen, signal)
     const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, retry, startedAt }
-    return await carryOut(await open(opening, opened))
+    return await carryOut(await openSession(opening, opened))
   } finally {
     // How the run itself ended is what counts, and what the exit code tells.
     await opened
@@ -53,7 +53,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
 }
 
 /** Aborted where the embedded server is gone for good. */
-function gone({ lost }: CommandRedis): AbortSignal {
+function lostSignal({ lost }: CommandRedis): AbortSignal {
   const controller = new AbortController()
   void lost.then((error) => controller.abort(new LostError(error.message)))
   return controller.signal
@@ -69,7 +69,7 @@ type Opening = Omit<
  * Logs in, so that the org can be shown, submits the request, and starts the worker that will do it
  * all. In that order: a request that is another than the known one of its id must not set it going.
  */
-async function open(opening: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
+async function openSession(opening: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
   const { screen } = cli
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
@@ -77,14 +77,14 @@ async function open(opening: Opening, opened: AsyncDisposableStack): Promise<Run
     logIn(org, config, screen, signal),
     pinContent(typed, { roots: readableFolders(config, input) }, signal),
   ])
-  screen.say(orgLine(org.name, facts.identity, screen.paintSay))
+  screen.say(orgLine(org.name, facts.identity, screen.sayStyle))
   const { producer, store, close } = await openOrg(redis, org.name)
   opened.defer(close)
-  const known = await asSubmittedBefore(meant, flags, producer)
-  const request = await asAnswered(known, flags, producer)
+  const known = await withKnownDeadline(meant, flags, producer)
+  const request = await withKnownAnswer(known, flags, producer)
   // `./results` is another directory in each folder. Kept while a request is unfinished: its parts lie there.
   if (redis.embedded) await untieResultsStore(store)
-  await tellOthers(store, request, redis, screen)
+  await reportWaitingRequests(store, request, redis, screen)
   await claim(opening, store, facts.identity.orgId)
   const guards = await guardsFor(opening, store)
   const submitted = await submit({ ...opening, store, request, guards })
@@ -103,12 +103,12 @@ async function claim({ config, redis }: Opening, store: OrgStore, orgId: string)
   } catch (error) {
     if (!redis.embedded || !(error instanceof IdentityError)) throw error
     const at = (await store.ledger.identity())?.resultsAt ?? null
-    throw withWayOut(error, config, at)
+    throw withAdvice(error, config, at)
   }
 }
 
 /** On one machine the way out is another folder, where on a fleet it is another setting. */
-function withWayOut(
+function withAdvice(
   error: IdentityError,
   { home, results }: Prepared['config'],
   at: string | null,

@@ -3,7 +3,7 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { submit as enter } from '../../shared/store/intake/submit.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
-import { commandToGoOn } from '../command-line.ts'
+import { commandToContinue } from '../command-line.ts'
 import { isOver } from '../follow.ts'
 import { uploadOf } from '../input.ts'
 import type { RunSession } from './session.ts'
@@ -34,7 +34,7 @@ export async function submit({
   const view = await explained(async () =>
     created ? viewOfNew(store, record) : viewOf(store, record),
   )
-  const name = screen.paintSay('bold', request.id)
+  const name = screen.sayStyle('bold', request.id)
   if (isOver(view)) {
     screen.say(
       `Request ${name} has ended already, at ${view.receipt.finishedAt}. Nothing is done again.`,
@@ -44,7 +44,7 @@ export async function submit({
   if (!created) {
     screen.say(`The request is known (${view.status}) and goes on where it was.`)
   }
-  const goOn = commandToGoOn(cli.argv, request.id, config.results.path)
+  const goOn = commandToContinue(cli.argv, request.id, config.results.path)
   screen.say(`Request ${name}. To go on after an interruption: ${goOn}`)
   return view
 }

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { commandFor, commandToGoOn, programIn, shellQuoted } from '../../src/cli/command-line.ts'
+import {
+  commandFor,
+  commandToContinue,
+  programIn,
+  shellQuoted,
+} from '../../src/cli/command-line.ts'
 import { codePoint } from '../helpers/code-point.ts'
 
 test('a shell takes a quoted argument back as it was', {
@@ -23,7 +28,7 @@ test('a shell takes a quoted argument back as it was', {
 test('the command to go on is the one that was typed, with the id of the request and where its results are', () => {
   const typed = ['run', '--object', 'Contact', '--csv', "Bob's ids.csv"]
   assert.equal(
-    commandToGoOn(typed, 'x-1', '/r'),
+    commandToContinue(typed, 'x-1', '/r'),
     "expunge run --object Contact --csv 'Bob'\\''s ids.csv' --results /r --id x-1",
   )
   for (const before of [
@@ -31,7 +36,7 @@ test('the command to go on is the one that was typed, with the id of the request
     ['--id=old', '--yes', '--results', 'r'],
     ['--results=r', '--yes'],
   ]) {
-    const next = commandToGoOn(['run', ...before], 'x-1', '/my r')
+    const next = commandToContinue(['run', ...before], 'x-1', '/my r')
     assert.equal(next, "expunge run --yes --results '/my r' --id x-1")
   }
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sentences } from '../../../src/cli/own-worker.ts'
+import { sentences } from '../../src/cli/own-worker.ts'
 
 test('a warning is a sentence with its cause, said once a minute', () => {
   const said: string[] = []

@@ -7,7 +7,7 @@ import { summary } from '../../src/cli/receipt.ts'
 import { orgLine, orgWords, pauseSentences } from '../../src/cli/render/org.ts'
 import { planTable, question } from '../../src/cli/render/plan.ts'
 import { requestLines, requestTable } from '../../src/cli/render/request.ts'
-import { type Paint, painter, plain, shown, shownBytes } from '../../src/cli/screen.ts'
+import { plain, type Style, shown, shownBytes, styler } from '../../src/cli/screen.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import type { Receipt } from '../../src/shared/contract/receipt.ts'
 import type { RequestView } from '../../src/shared/store/request-view.ts'
@@ -16,13 +16,13 @@ import { identity, plan, receipt, request } from './render/fixtures.ts'
 
 /** Colours without a terminal; read by Node at each call. */
 process.env['FORCE_COLOR'] = '1'
-const paint = painter(process.stderr)
+const style = styler(process.stderr)
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours as a terminal gets them
 const SGR = /\u001b\[\d+m/g
 
 /** Everything that the commands show, with one text in every field that others may fill. */
-function everything(text: string, colours: Paint): string {
+function everything(text: string, colours: Style): string {
   const ended: Receipt = {
     ...receipt,
     object: text,
@@ -79,12 +79,12 @@ function everything(text: string, colours: Paint): string {
 }
 
 test('hostile text in any field adds no control character, colour or line to what is shown', () => {
-  const harmless = shown(everything('Art. 17', paint))
+  const harmless = shown(everything('Art. 17', style))
   const colours = harmless.match(SGR) ?? []
   assert.ok(colours.length > 10)
   fc.assert(
     fc.property(hostileText, (text) => {
-      const out = shown(everything(text, paint))
+      const out = shown(everything(text, style))
       assert.doesNotMatch(out.replaceAll(SGR, '').replaceAll('\n', ''), UNSAFE)
       assert.deepEqual(out.match(SGR), colours)
       assert.equal(out.split('\n').length, harmless.split('\n').length)
@@ -95,15 +95,15 @@ test('hostile text in any field adds no control character, colour or line to wha
 })
 
 test('coloured cells of a table leave no sequence behind that would be shown escaped', () => {
-  const out = shown(planTable({ ...plan, invalid: 2, unchecked: 3 }, null, paint))
+  const out = shown(planTable({ ...plan, invalid: 2, unchecked: 3 }, null, style))
   assert.ok(out.includes('\u001b[33m3\u001b[39m  15 characters'), out)
-  for (const text of [out, shown(everything('Art. 17', paint))])
+  for (const text of [out, shown(everything('Art. 17', style))])
     assert.doesNotMatch(text, /\\u001b/)
 })
 
 test('what nobody escaped before is escaped at the last step', () => {
   assert.equal(
-    shown(`${paint('bold', 'a\u001b[31mb')} \u001b[0m\u009b2J`),
+    shown(`${style('bold', 'a\u001b[31mb')} \u001b[0m\u009b2J`),
     '\u001b[1ma\\u001b[31mb\u001b[22m \\u001b[0m\\u009b2J',
   )
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { summary } from '../../../src/cli/receipt.ts'
-import { topFailures } from '../../../src/cli/render/request.ts'
-import { plain } from '../../../src/cli/screen.ts'
-import { receipt } from './fixtures.ts'
+import { summary } from '../../src/cli/receipt.ts'
+import { topFailures } from '../../src/cli/render/request.ts'
+import { plain } from '../../src/cli/screen.ts'
+import { receipt } from './render/fixtures.ts'
 
 const figures = {
   totalMs: 8400,
