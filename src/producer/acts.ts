@@ -1,6 +1,5 @@
 import { systemClock } from '../shared/base/clock.ts'
-import { isTerminal, type Receipt } from '../shared/contract/receipt.ts'
-import type { Signature } from '../shared/contract/signed-act.ts'
+import { isTerminal, type Receipt, type Signature } from '../shared/contract/receipt.ts'
 import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 import {
   AlreadyOverError,

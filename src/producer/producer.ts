@@ -1,6 +1,5 @@
-import type { Receipt } from '../shared/contract/receipt.ts'
+import type { Receipt, Signature } from '../shared/contract/receipt.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
-import type { Signature } from '../shared/contract/signed-act.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
@@ -16,9 +15,15 @@ import { UnreadableRequestError } from './errors.ts'
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.ts'
 export { BudgetExceededError, type CallerLimits } from '../shared/contract/caller-limits.ts'
-export type { Outcome, Plan, Receipt, Status, TerminalStatus } from '../shared/contract/receipt.ts'
+export type {
+  Outcome,
+  Plan,
+  Receipt,
+  SignedAct,
+  Status,
+  TerminalStatus,
+} from '../shared/contract/receipt.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/contract/request.ts'
-export type { SignedAct } from '../shared/contract/signed-act.ts'
 export type { Caller } from '../shared/store/intake/submit.ts'
 export { ConflictError, GoneError } from '../shared/store/intake/taken.ts'
 export { LedgerReplacedError } from '../shared/store/ledger/connection.ts'

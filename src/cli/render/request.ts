@@ -1,5 +1,9 @@
-import { type FailureCounts, type Status, totalOf } from '../../shared/contract/receipt.ts'
-import type { SignedAct } from '../../shared/contract/signed-act.ts'
+import {
+  type FailureCounts,
+  type SignedAct,
+  type Status,
+  totalOf,
+} from '../../shared/contract/receipt.ts'
 import { wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Format, Style } from '../screen.ts'

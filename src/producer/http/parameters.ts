@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/request.ts'
-import { REQUEST_ID } from '../../shared/contract/request-id.ts'
+import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/contract/request.ts'
 import { invalidRequest } from '../../shared/contract/request-problems.ts'
 import { HttpError } from './http-error.ts'
 import { type Json, schemaOf } from './openapi/components.ts'

@@ -11,13 +11,6 @@ import { z } from 'zod'
  * break. The service refuses such text.
  */
 
-/** No control character (Unicode category Cc), quote or CSV separator. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it excludes.
-export const NO_CONTROLS_QUOTES_SEPARATORS = /^[^\x00-\x1f\x7f-\x9f",;|]*$/
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what it excludes.
-export const NO_NUL = /^[^\x00]*$/
-
 /** Text of so many characters, counted as JSON Schema counts them: by code point, not by UTF-16 unit. */
 export function boundedText(most: number, least = 0): z.ZodString {
   const text = least === 0 ? z.string() : z.string().min(least)

@@ -1,27 +1,37 @@
-import type { SignedAct } from './signed-act.ts'
+import { z } from 'zod'
 
 /** The account of a request: what the plan found, what became of every id, and the receipt. */
 
-/** What reading the source found. `read` = `accepted` + `invalid` + `duplicate`. */
-export interface Plan {
-  readonly read: number
-  readonly accepted: number
-  readonly invalid: number
-  readonly duplicate: number
+export const count = z.int().min(0)
+export const digest = z.string().regex(/^[0-9a-f]{64}$/)
+
+export const planSchema = z.object({
+  read: count,
+  accepted: count,
+  invalid: count,
+  duplicate: count,
   /** Accepted ids that came with 15 characters, so that no checksum vouches for their case. */
-  readonly unchecked: number
+  unchecked: count,
   /** Ingest jobs that the plan takes: ids that travel together. */
-  readonly chunks: number
+  chunks: count,
   /** Hex digest over the accepted 15-byte ids in ascending order, each with LF. */
-  readonly sha256: string
-}
+  sha256: digest,
+})
+/** What reading the source found. `read` = `accepted` + `invalid` + `duplicate`. */
+export type Plan = Readonly<z.output<typeof planSchema>>
 
 /** The four verdicts an accepted id can get; each gets one. */
 export const VERDICTS = ['deleted', 'alreadyGone', 'failed', 'unprocessed'] as const
 export type Verdict = (typeof VERDICTS)[number]
 
+export const outcomeSchema = z.object({
+  deleted: count,
+  alreadyGone: count,
+  failed: count,
+  unprocessed: count,
+} satisfies Record<Verdict, z.ZodType>)
 /** Verdicts of a chunk or a request, counted. */
-export type Outcome = Readonly<Record<Verdict, number>>
+export type Outcome = Readonly<z.output<typeof outcomeSchema>>
 
 export const NO_OUTCOME: Outcome = { deleted: 0, alreadyGone: 0, failed: 0, unprocessed: 0 }
 
@@ -62,28 +72,39 @@ export function addFailures(a: FailureCounts, b: FailureCounts): FailureCounts {
 }
 
 /** One ingest job as a receipt lists it; `records` are those of this request in it. */
-export interface IngestJobLine {
-  readonly id: string
-  readonly state: string
-  readonly records: number
-  readonly attempt: number
-}
+export const jobLineSchema = z.object({
+  id: z.string(),
+  state: z.string(),
+  records: count,
+  attempt: z.int().min(1),
+})
 
-/** A result file as it was written: what it must be as long as it lies there. */
-export interface ResultFile {
-  readonly name: string
+export const resultFileSchema = z.object({
+  name: z.string(),
   /** Below its header. */
-  readonly rows: number
-  readonly bytes: number
+  rows: count,
+  bytes: count,
   /** Hex digest of the whole file. */
-  readonly sha256: string
-}
+  sha256: digest,
+})
+/** A result file as it was written: what it must be as long as it lies there. */
+export type ResultFile = Readonly<z.output<typeof resultFileSchema>>
 
+export const receiptErrorSchema = z.object({ code: z.string(), message: z.string() })
 /** Why a request was refused, cancelled or failed; or what its result files lack. */
-export interface ReceiptError {
-  readonly code: string
-  readonly message: string
-}
+export type ReceiptError = Readonly<z.output<typeof receiptErrorSchema>>
+
+export const signedActSchema = z.object({
+  /** Name of the HTTP key, `cli`, or what a program calls itself. */
+  actor: z.string(),
+  /** RFC 3339, by the clock of Redis. */
+  at: z.string(),
+  reason: z.string().nullable(),
+})
+/** Who did something to a request that is not undone, and why. */
+export type SignedAct = Readonly<z.output<typeof signedActSchema>>
+/** Who is doing it. */
+export type Signature = Pick<SignedAct, 'actor' | 'reason'>
 
 export const TERMINAL_STATUSES = [
   'completed',
@@ -105,30 +126,32 @@ export function isTerminal(status: Status): status is TerminalStatus {
   return (TERMINAL_STATUSES as readonly Status[]).includes(status)
 }
 
-/** The final account of a request, as `receipt.json` and `--json` show it. */
-export interface Receipt {
-  readonly id: string
-  readonly org: string
-  readonly orgId: string | null
-  readonly object: string
-  readonly operation: string
-  readonly status: TerminalStatus
-  readonly submittedAt: string
-  readonly finishedAt: string
-  readonly reason: string | null
+export const receiptSchema = z.object({
+  id: z.string(),
+  org: z.string(),
+  orgId: z.string().nullable(),
+  object: z.string(),
+  operation: z.string(),
+  status: z.enum(TERMINAL_STATUSES),
+  submittedAt: z.string(),
+  finishedAt: z.string(),
+  reason: z.string().nullable(),
   /** Null where no plan could be made. */
-  readonly plan: Plan | null
+  plan: planSchema.nullable(),
   /** Null before anything was applied. */
-  readonly outcome: Outcome | null
-  readonly failures: FailureCounts
-  readonly ingestJobs: readonly IngestJobLine[]
+  outcome: outcomeSchema.nullable(),
+  failures: z.record(z.string(), count),
+  ingestJobs: z.array(jobLineSchema).readonly(),
   /** Those that have rows, compared with plan and outcome before the request ended. */
-  readonly files: readonly ResultFile[]
+  files: z.array(resultFileSchema).readonly(),
+  // Receipts of before have none of these.
   /** Name of the key of whoever submitted it; null where it came by a door without keys. */
-  readonly submittedBy: string | null
+  submittedBy: z.string().nullable().default(null),
   /** Who let its parked plan go ahead; null where nobody had to. */
-  readonly approvedBy: SignedAct | null
+  approvedBy: signedActSchema.nullable().default(null),
   /** Who cancelled it or turned its plan down; null where nobody did. */
-  readonly cancelledBy: SignedAct | null
-  readonly error: ReceiptError | null
-}
+  cancelledBy: signedActSchema.nullable().default(null),
+  error: receiptErrorSchema.nullable(),
+})
+/** The final account of a request, as `receipt.json` and `--json` show it. */
+export type Receipt = Readonly<z.output<typeof receiptSchema>>

@@ -1,7 +1,7 @@
+import { randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from './objects.ts'
 import { boundedText, portable } from './portable-schema.ts'
-import { generateId, REQUEST_ID } from './request-id.ts'
 import { invalidRequest } from './request-problems.ts'
 import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
 
@@ -9,6 +9,9 @@ import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
  * The deletion request: what a caller asks for. Its fields are a published contract; unknown fields
  * are refused, because a mistyped guard rail must not pass as no guard rail.
  */
+
+/** Unique in its org, compared without case: it names a folder, and folders may not know case. */
+export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
 /** The org of whoever names none. */
 export const DEFAULT_ORG = 'default'
@@ -133,6 +136,16 @@ export function parseRequest(input: unknown, now: number): DeletionRequest {
   const parsed = callerSchema.safeParse(input)
   if (!parsed.success) throw invalidRequest(parsed.error)
   return { ...parsed.data, id: parsed.data.id ?? generateId(now) }
+}
+
+function generateId(now: number): string {
+  return stampedId(now, Array.from({ length: 6 }, () => randomInt(36).toString(36)).join(''))
+}
+
+/** Readable, sortable by time and without case, so that it can be told over the telephone. */
+export function stampedId(at: number, tail: string): string {
+  const stamp = new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+  return `${stamp}-${tail}`
 }
 
 /** What a caller may write, as JSON Schema (draft 2020-12), for those who speak no TypeScript. */

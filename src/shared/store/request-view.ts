@@ -4,10 +4,10 @@ import {
   type Outcome,
   type Plan,
   type Receipt,
+  type SignedAct,
   type Status,
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
-import type { SignedAct } from '../contract/signed-act.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'

@@ -1,7 +1,6 @@
 import {
   addFailures,
   addOutcomes,
-  type IngestJobLine,
   type LiveStatus,
   NO_OUTCOME,
   type Outcome,
@@ -84,8 +83,8 @@ function isCut(
 }
 
 /** The ingest jobs, each once: a job may have carried several chunks. */
-function jobLines(chunks: readonly ChunkOutcome[]): readonly IngestJobLine[] {
-  const lines = new Map<string, IngestJobLine>()
+function jobLines(chunks: readonly ChunkOutcome[]): Receipt['ingestJobs'] {
+  const lines = new Map<string, Receipt['ingestJobs'][number]>()
   for (const { job } of chunks) {
     if (job === null) continue
     const key = `${job.id} ${job.attempt}`

@@ -3,8 +3,12 @@ import type { Context } from '../../shared/base/context.ts'
 import { writeAudit } from '../../shared/base/logger.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
 import type { ReceiptError, Status } from '../../shared/contract/receipt.ts'
-import { parseRequest, type StoredRequest, toStored } from '../../shared/contract/request.ts'
-import { REQUEST_ID } from '../../shared/contract/request-id.ts'
+import {
+  parseRequest,
+  REQUEST_ID,
+  type StoredRequest,
+  toStored,
+} from '../../shared/contract/request.ts'
 import { bodyHash } from '../../shared/store/intake/taken.ts'
 import { generatedId, idByJob } from '../jobs/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Job } from 'bullmq'
-import { stampedId } from '../../shared/contract/request-id.ts'
+import { stampedId } from '../../shared/contract/request.ts'
 
 /** The ids that a job of the door gives its request where the data names none. */
 

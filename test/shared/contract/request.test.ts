@@ -5,10 +5,10 @@ import { RefusedError } from '../../../src/shared/base/errors.ts'
 import {
   parseRequest,
   parseStoredRequest,
+  REQUEST_ID,
   type StoredRequest,
   toStored,
 } from '../../../src/shared/contract/request.ts'
-import { REQUEST_ID } from '../../../src/shared/contract/request-id.ts'
 import { InvalidRequestError } from '../../../src/shared/contract/request-problems.ts'
 import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { REQUEST_ID } from '../../../src/shared/contract/request-id.ts'
+import { REQUEST_ID } from '../../../src/shared/contract/request.ts'
 import { generatedId, idByJob } from '../../../src/worker/jobs/job-id.ts'
 import { codePoint } from '../../helpers/code-point.ts'
 

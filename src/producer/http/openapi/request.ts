@@ -1,10 +1,14 @@
 import { z } from 'zod'
-import { STATUSES } from '../../../shared/contract/receipt.ts'
+import {
+  outcomeSchema,
+  planSchema,
+  receiptSchema,
+  STATUSES,
+  signedActSchema,
+} from '../../../shared/contract/receipt.ts'
 import { storedSchema } from '../../../shared/contract/request.ts'
-import { signedActSchema } from '../../../shared/contract/signed-act.ts'
-import { outcomeSchema } from '../../../shared/store/ledger/chunk.ts'
 import { STOP_REASONS } from '../../../shared/store/ledger/decisions.ts'
-import { contentSchema, planSchema, receiptSchema } from '../../../shared/store/ledger/record.ts'
+import { contentSchema } from '../../../shared/store/ledger/record.ts'
 import type { RequestView } from '../../producer.ts'
 import { COMPONENTS } from './components.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { boundedText } from '../../../shared/contract/portable-schema.ts'
-import type { SignedAct } from '../../../shared/contract/signed-act.ts'
+import type { SignedAct } from '../../../shared/contract/receipt.ts'
 import type { RequestView } from '../../producer.ts'
 import { ACTION_BYTES } from '../limits.ts'
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'

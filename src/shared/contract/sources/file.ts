@@ -1,9 +1,11 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
-import { boundedText, NO_NUL } from '../portable-schema.ts'
+import { boundedText } from '../portable-schema.ts'
 import { column, PLAIN_TEXT, sourceKind } from './kind.ts'
-import { contentOfFile, isAtOrUnder } from './read-file.ts'
+import { isAtOrUnder, readSourceFile, type SourceContent } from './read-file.ts'
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what it excludes.
+const NO_NUL = /^[^\x00]*$/
 /** No file system has a NUL in a name; Node would throw at the first look. */
 const path = boundedText(4096, 1).regex(NO_NUL, 'expected a path without NUL')
 const sha256 = z
@@ -34,7 +36,11 @@ export const file = sourceKind({
   place: ({ path }) => ({ path }),
   pin: async (source, places, signal) => {
     if (source.sha256 !== undefined || places.roots.length === 0) return source
-    const { sha256 } = await contentOfFile({ path: source.path, ...places }, signal)
-    return { ...source, sha256 }
+    let pinned = source
+    const ended = async ({ sha256 }: SourceContent) => {
+      pinned = { ...source, sha256 }
+    }
+    for await (const _ of readSourceFile({ path: source.path, ...places }, { ended }, signal));
+    return pinned
   },
 })

@@ -1,8 +1,12 @@
 import { z } from 'zod'
-import { boundedText, NO_CONTROLS_QUOTES_SEPARATORS } from '../portable-schema.ts'
+import { boundedText } from '../portable-schema.ts'
 import { PLAIN_TEXT, sourceKind } from './kind.ts'
 
 const MAX_INLINE_IDS = 10_000
+
+/** No control character (Unicode category Cc), quote or CSV separator. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it excludes.
+const NO_CONTROLS_QUOTES_SEPARATORS = /^[^\x00-\x1f\x7f-\x9f",;|]*$/
 
 /** A row of a CSV of one column: what would need quotes cannot be a record id anyway. */
 const inlineId = boundedText(255).regex(

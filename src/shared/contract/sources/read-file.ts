@@ -69,17 +69,6 @@ export async function* readSourceFile(
   }
 }
 
-/** Reads a file only to know its bytes. Throws as `readSourceFile` does. */
-export async function contentOfFile(
-  file: SourceFile,
-  signal?: AbortSignal,
-): Promise<SourceContent> {
-  const { promise, resolve: tell } = Promise.withResolvers<SourceContent>()
-  const ended = async (content: SourceContent) => tell(content)
-  for await (const _ of readSourceFile(file, { ended }, signal));
-  return promise
-}
-
 async function readBlock(file: FileHandle, path: string): Promise<Uint8Array> {
   // Not from Node's pool, and not filled with zeros first: it is overwritten at once.
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)

@@ -1,14 +1,18 @@
 import { z } from 'zod'
-import type { IngestJobLine, Outcome, ReceiptError, ResultFile } from '../../contract/receipt.ts'
+import {
+  count,
+  digest,
+  jobLineSchema,
+  outcomeSchema,
+  receiptErrorSchema,
+  resultFileSchema,
+} from '../../contract/receipt.ts'
 import { OPERATIONS, PRIORITIES } from '../../contract/request.ts'
 
 /**
  * What the ledger holds of chunks and ingest orders, parsed: nothing that comes out of Redis is believed
  * unread. Fields that a newer version has added are passed over, so that two versions work side by side.
  */
-
-export const count = z.int().min(0)
-export const digest = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** Ids of one request that travel together, and how to know that none was lost on the way. */
 const chunkRefSchema = z.object({
@@ -52,29 +56,6 @@ export function orderFor(
   const order = `${first.request.toLowerCase()}.${chunkField(first)}`
   return { order, object, operation, priority, chunks: [...chunks] }
 }
-
-export const outcomeSchema: z.ZodType<Outcome> = z.object({
-  deleted: count,
-  alreadyGone: count,
-  failed: count,
-  unprocessed: count,
-})
-export const jobLineSchema: z.ZodType<IngestJobLine> = z.object({
-  id: z.string(),
-  state: z.string(),
-  records: count,
-  attempt: z.int().min(1),
-})
-export const resultFileSchema: z.ZodType<ResultFile> = z.object({
-  name: z.string(),
-  rows: count,
-  bytes: count,
-  sha256: digest,
-})
-export const receiptErrorSchema: z.ZodType<ReceiptError> = z.object({
-  code: z.string(),
-  message: z.string(),
-})
 
 /** What became of one chunk: the sum of its verdicts, and where it travelled. */
 const chunkOutcomeSchema = z.object({

@@ -1,4 +1,4 @@
-import type { Signature } from '../../contract/signed-act.ts'
+import type { Signature } from '../../contract/receipt.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'

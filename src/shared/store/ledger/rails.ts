@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
-import type { Signature, SignedAct } from '../../contract/signed-act.ts'
+import type { Signature, SignedAct } from '../../contract/receipt.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'

@@ -2,25 +2,23 @@ import { z } from 'zod'
 import { type CallerLimits, callerLimitsSchema } from '../../contract/caller-limits.ts'
 import { type GuardRails, guardRailsSchema } from '../../contract/guard-rails.ts'
 import {
+  count,
+  digest,
   LIVE_STATUSES,
   type Plan,
+  planSchema,
   type Receipt,
   type ReceiptError,
   type ResultFile,
+  receiptErrorSchema,
+  receiptSchema,
+  resultFileSchema,
+  type SignedAct,
   TERMINAL_STATUSES,
 } from '../../contract/receipt.ts'
 import { parseStoredRequest, type StoredRequest } from '../../contract/request.ts'
-import { type SignedAct, signedActSchema } from '../../contract/signed-act.ts'
 import type { SourceContent } from '../../contract/sources/read-file.ts'
-import {
-  count,
-  digest,
-  jobLineSchema,
-  outcomeSchema,
-  parseOptional,
-  receiptErrorSchema,
-  resultFileSchema,
-} from './chunk.ts'
+import { parseOptional } from './chunk.ts'
 import { parseSignedAct } from './signed.ts'
 
 /**
@@ -28,15 +26,6 @@ import { parseSignedAct } from './signed.ts'
  * newer version has added are passed over, so that two versions work side by side.
  */
 
-export const planSchema: z.ZodType<Plan> = z.object({
-  read: count,
-  accepted: count,
-  invalid: count,
-  duplicate: count,
-  unchecked: count,
-  chunks: count,
-  sha256: digest,
-})
 const stagedSchema = z.object({
   /** Names the lot of frames in staging, or at least this submission. */
   lot: z.string(),
@@ -54,28 +43,6 @@ export function lotBeside(staged: Staged | null): string | null {
   return staged === null || staged.inRecord ? null : staged.lot
 }
 export const contentSchema: z.ZodType<SourceContent> = z.object({ bytes: count, sha256: digest })
-export const receiptSchema: z.ZodType<Receipt> = z.object({
-  id: z.string(),
-  org: z.string(),
-  orgId: z.string().nullable(),
-  object: z.string(),
-  operation: z.string(),
-  status: z.enum(TERMINAL_STATUSES),
-  submittedAt: z.string(),
-  finishedAt: z.string(),
-  reason: z.string().nullable(),
-  plan: planSchema.nullable(),
-  outcome: outcomeSchema.nullable(),
-  failures: z.record(z.string(), count),
-  ingestJobs: z.array(jobLineSchema),
-  files: z.array(resultFileSchema),
-  // Receipts of before have none of these.
-  submittedBy: z.string().nullable().default(null),
-  approvedBy: signedActSchema.nullable().default(null),
-  cancelledBy: signedActSchema.nullable().default(null),
-  error: receiptErrorSchema.nullable(),
-})
-
 /** What pulled the brake: `bad` of `rows`, the canary's or all that had a verdict, were not deleted. */
 const brakeSchema = z.object({ by: z.enum(['canary', 'ratio']), bad: count, rows: count })
 type Brake = Readonly<z.output<typeof brakeSchema>>

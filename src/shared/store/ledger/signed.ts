@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Signature, SignedAct } from '../../contract/signed-act.ts'
+import type { Signature, SignedAct } from '../../contract/receipt.ts'
 
 /**
  * Lua: `sign(request, field, actor, reason)` notes who did it, once; without an actor nobody has.
