@@ -1,6 +1,6 @@
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { connectSalesforce } from '../../shared/salesforce/connect.ts'
+import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { Limit } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'

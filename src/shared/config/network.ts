@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { ConfigProblem } from '../base/errors.ts'
-import type { ProxyEnv } from '../salesforce/agents.ts'
-import { proxyUrl } from '../salesforce/proxy.ts'
+import type { ProxyEnv } from '../salesforce/connections.ts'
+import { proxyUrl } from '../salesforce/connections.ts'
 import type { Variables } from './environment.ts'
 import type { ValueForm } from './settings.ts'
 

@@ -5,10 +5,16 @@ import type { Clock } from '../base/clock.ts'
 import { ConfigError } from '../base/errors.ts'
 import { isOneLine } from '../base/text-file.ts'
 import { readError, readJson } from './answer.ts'
-import { assertHttps, type Credentials, isRsaKey, isToken } from './credentials.ts'
+import {
+  assertHttps,
+  type Credentials,
+  isRsaKey,
+  isToken,
+  type Secret,
+  secretFrom,
+} from './credentials.ts'
 import { SalesforceError } from './errors.ts'
 import { retrying } from './retry.ts'
-import { type Secret, secretFrom } from './secret.ts'
 import type { Access } from './session.ts'
 import type { Transport } from './transport.ts'
 

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts'
-import { ExpungeError } from '../base/errors.ts'
+import { ConfigError, ExpungeError } from '../base/errors.ts'
 import { type Login, loginFlow } from './auth.ts'
+import type { ProxyEnv } from './connections.ts'
 import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'
 import { assertOrg, identifiedLogin } from './identified-login.ts'
@@ -93,4 +94,32 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
       transport.close()
     },
   }
+}
+
+/** What is configured of an org's connection. */
+interface Connection extends Pick<SalesforceOptions, 'apiVersion' | 'timeouts'> {
+  readonly name: string
+  /** Null where the process never talks to Salesforce. */
+  readonly credentials: Credentials | null
+  readonly expectedOrgId: string | null
+}
+
+/** The client of a configured org. @throws ConfigError where the org has no credentials */
+export function connectSalesforce(
+  org: Connection,
+  { proxyEnv }: { readonly proxyEnv: ProxyEnv },
+  observed: Pick<SalesforceOptions, 'clock' | 'onCall' | 'onQuota'> = {},
+): Salesforce {
+  if (org.credentials === null) {
+    const message = 'expected credentials for Salesforce, got none.'
+    throw new ConfigError([{ setting: `orgs.${org.name}`, message }])
+  }
+  return createSalesforce({
+    credentials: org.credentials,
+    apiVersion: org.apiVersion,
+    expectedOrgId: org.expectedOrgId ?? undefined,
+    timeouts: org.timeouts,
+    proxyEnv,
+    ...observed,
+  })
 }

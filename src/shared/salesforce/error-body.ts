@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { codeSet } from './code-table.ts'
 
 /** What an error answer says, whichever of its forms it came in. */
 export interface ErrorBody {
@@ -49,4 +50,61 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/**
+ * What a refusal speaks of, by code and by text: the object or operation that was asked for, or
+ * something that passes. What is in neither table is about the user, a policy or the org, or is not
+ * known; it must not end a request.
+ */
+
+type Said = Pick<ErrorBody, 'code' | 'message'>
+
+/**
+ * Codes about the object or the operation (SOAP API, ExceptionCode and StatusCode; Bulk API,
+ * AsyncExceptionCode). Another try meets the same refusal until somebody changes the object, its
+ * license or the permission for the operation.
+ */
+const OBJECT_CODES = codeSet(
+  'CANNOT_DELETE',
+  'CANNOT_DELETE_MANAGED_OBJECT',
+  'DELETE_NOT_ALLOWED',
+  'EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION',
+  'FEATURENOTENABLED',
+  'INVALIDENTITY',
+  'INVALIDOPERATION',
+  'INVALID_TYPE',
+  'INVALID_TYPE_FOR_OPERATION',
+)
+
+/** The same in words, for codes that are used for everything, such as API_ERROR. */
+const OBJECT_TEXTS: readonly RegExp[] = [
+  /\b(entity|object|sobject)\b.{0,120}\b(not|n't) (be deleted|deletable|supported?)\b/i,
+  /\bdoes(n't| not) support (bulk|hard ?delete|delete)\b/i,
+  /\bhard ?delete\b.{0,80}\bpermission\b/i,
+  /\binsufficient access rights on (entity|object|sobject)\b/i,
+  // Seen for an object that only the Tooling API deletes.
+  /\bcannot specify query parameters on this resource\b/i,
+]
+
+/** Of FEATURENOTENABLED, which also says that nobody in the org, or not this user, has the API. */
+const ORG_TEXT =
+  /\bnot enabled for (this |the |your )?(org|organization|partner|user)\b|\basync api\b/i
+
+/** True where the refusal is about the object or the operation: no other try will do. */
+export function isAboutObject({ code, message }: Said): boolean {
+  if (ORG_TEXT.test(message)) return false
+  return OBJECT_CODES.has(code) || OBJECT_TEXTS.some((text) => text.test(message))
+}
+
+const PASSING_TEXT =
+  /\btemporar(il)?y unavailable\b|\bun(able|available) to (obtain|lock)\b|\block(ed)?\b|\btry again\b|\btimed? out\b|\bbusy\b/i
+
+/** Somebody has to unlock these. */
+const LOCKED_OUT = /\b(account|org|organization|password|user)\b.{0,20}\block/i
+
+/** True where the refusal is over by itself within seconds or minutes. */
+export function isPassing({ code, message }: Said): boolean {
+  const text = `${(code ?? '').replaceAll('_', ' ')}: ${message}`
+  return PASSING_TEXT.test(text) && !LOCKED_OUT.test(text)
 }

@@ -1,12 +1,10 @@
 import { adviceOnAnswer, adviceOnKind, adviceOnNetwork } from './advice.ts'
 import { codeSet } from './code-table.ts'
-import { type ErrorBody, parseErrorBody } from './error-body.ts'
-import { type FaultKind, SalesforceError } from './errors.ts'
+import { type ErrorBody, isAboutObject, isPassing, parseErrorBody } from './error-body.ts'
+import { type ApiOperation, type FaultKind, JOB_OPERATIONS, SalesforceError } from './errors.ts'
 import { loginRefusal } from './login-refusal.ts'
-import { type ApiOperation, JOB_OPERATIONS } from './operation.ts'
 import { proxyRefusal } from './proxy-refusal.ts'
 import { redact } from './redact.ts'
-import { isAboutObject, isPassing } from './refusal.ts'
 
 /** Statuses that come and go, as other clients of this API retry them; 420 is Salesforce Edge's. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 420, 429, 500, 502, 503, 504])

@@ -1,6 +1,6 @@
 import type { Login, LoginFlow } from './auth.ts'
 import { SalesforceError, WrongOrgError } from './errors.ts'
-import { canonicalOrgId } from './org-id.ts'
+import { canonicalOrgId } from './fields.ts'
 import type { Access, IdentifiedAccess } from './session.ts'
 
 /**

@@ -1,7 +1,6 @@
-import type { SalesforceError } from './errors.ts'
+import type { ApiOperation, SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { IngestApi, IngestJobInfo } from './ingest.ts'
-import type { ApiOperation } from './operation.ts'
 
 /** Of an answer that speaks of something else than was asked, and of result files that do. */
 export const RESULTS_CONTRADICT = 'RESULTS_CONTRADICT'

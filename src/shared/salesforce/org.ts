@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { SalesforceError } from './errors.ts'
+import { numberField, orgIdField } from './fields.ts'
 import type { Http } from './http.ts'
-import { numberField } from './number-field.ts'
-import { orgIdField } from './org-id.ts'
 
 /** Who the login is, and where. */
 interface User {

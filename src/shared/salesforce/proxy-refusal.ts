@@ -1,6 +1,6 @@
 import { ConfigError } from '../base/errors.ts'
+import type { ApiOperation } from './errors.ts'
 import { SalesforceError } from './errors.ts'
-import type { ApiOperation } from './operation.ts'
 
 /** The code of a call whose proxy opens no tunnel, and will not until somebody changes something. */
 const PROXY_REFUSED = 'PROXY_REFUSED'

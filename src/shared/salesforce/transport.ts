@@ -3,12 +3,16 @@ import got, { type Got, TimeoutError } from 'got'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { effect } from '../base/trace.ts'
-import { type Agents, createAgents, type ProxyEnv } from './agents.ts'
+import {
+  type Agents,
+  createAgents,
+  DEFAULT_TIMEOUTS,
+  type ProxyEnv,
+  type Timeouts,
+} from './connections.ts'
 import { readBeforeFailing } from './early-answer.ts'
+import type { ApiOperation } from './errors.ts'
 import { errorFromNetwork } from './fault.ts'
-import type { ApiOperation } from './operation.ts'
-import { parseApiUsage, type Quota } from './quota.ts'
-import { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
 
 /** One HTTP call. */
 export interface Exchange {
@@ -174,4 +178,17 @@ function toNetworkError(error: unknown): { code: string; message: string } {
   const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(messageOf(error)) ?? []
   const message = reason === undefined ? messageOf(error) : `TLS failed, ${reason}`
   return { code: codeOf(error) ?? 'ERR_UNKNOWN', message }
+}
+
+/** API calls of the org in the last 24 hours, as every answer tells. */
+export interface Quota {
+  readonly used: number
+  readonly max: number
+}
+
+/** Reads `Sforce-Limit-Info: api-usage=18/15000`; a usage per app may follow. */
+function parseApiUsage(headers: IncomingHttpHeaders): Quota | undefined {
+  const header = headers['sforce-limit-info']
+  const match = /(?:^|[^-\w])api-usage=(\d+)\/(\d+)/.exec(String(header ?? ''))
+  return match ? { used: Number(match[1]), max: Number(match[2]) } : undefined
 }

@@ -3,11 +3,11 @@ import type { Context } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { connectSalesforce } from '../../shared/salesforce/connect.ts'
+import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
-import type { Quota } from '../../shared/salesforce/quota.ts'
 import { outageDelay } from '../../shared/salesforce/retry.ts'
+import type { Quota } from '../../shared/salesforce/transport.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
 /**

@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../../../src/shared/base/clock.ts'
 import { createSalesforce, type SalesforceOptions } from '../../../src/shared/salesforce/client.ts'
-import type { Quota } from '../../../src/shared/salesforce/quota.ts'
-import type { CallReport } from '../../../src/shared/salesforce/transport.ts'
+import type { CallReport, Quota } from '../../../src/shared/salesforce/transport.ts'
 
 export const API = '/services/data/v61.0'
 export const JOBS = `${API}/jobs/ingest`

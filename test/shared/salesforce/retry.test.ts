@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ApiOperation } from '../../../src/shared/salesforce/errors.ts'
 import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
 import {
   errorFromAnswer,
   errorFromContent,
   errorFromNetwork,
 } from '../../../src/shared/salesforce/fault.ts'
-import type { ApiOperation } from '../../../src/shared/salesforce/operation.ts'
 import {
   outageDelay,
   retryDelay,

@@ -4,8 +4,8 @@ import { rm, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { jwtVerify } from 'jose'
 import type { Credentials } from '../../../src/shared/salesforce/credentials.ts'
+import { secretFrom } from '../../../src/shared/salesforce/credentials.ts'
 import { WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
-import { secretFrom } from '../../../src/shared/salesforce/secret.ts'
 import {
   EXPIRED,
   fileOf,

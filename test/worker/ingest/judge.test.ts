@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NotOursError } from '../../../src/shared/base/context.ts'
+import type { ApiOperation } from '../../../src/shared/salesforce/errors.ts'
 import { type SalesforceError, WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
-import type { ApiOperation } from '../../../src/shared/salesforce/operation.ts'
 import type { PauseReason } from '../../../src/shared/store/ledger/pause.ts'
 import { judge } from '../../../src/worker/ingest/judge.ts'
 

@@ -1,6 +1,6 @@
 import { type Outcome, TERMINAL_STATUSES, VERDICTS, type Verdict } from '../../contract/receipt.ts'
-import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/job-info.ts'
-import { OPERATIONS } from '../../salesforce/operation.ts'
+import { OPERATIONS } from '../../salesforce/errors.ts'
+import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/ingest.ts'
 import { QUEUES } from '../../store/queues/queues.ts'
 import type { Instruments, MetricsRole, Recorder } from './instruments.ts'
 import { type Label, ORG, oneOf, oneOfOr, open, spelled } from './labels.ts'

@@ -1,6 +1,12 @@
 import { z } from 'zod'
 import { canonicalId, to18 } from '../contract/record-id.ts'
 
+/** A number, or the same as text, as some gateways write it: `12` and `"12"`. */
+export const numberField: z.ZodType<number> = z.preprocess(
+  (value) => (typeof value === 'string' && /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value),
+  z.number(),
+)
+
 /** An org id in its 18 characters, from either form; undefined where the text is none. */
 export function canonicalOrgId(text: string): string | undefined {
   const id15 = canonicalId(text)
