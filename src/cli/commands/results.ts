@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { isAsWritten } from '../../shared/results/results.ts'
+import { isAsWritten } from '../../shared/results/files.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'

@@ -3,27 +3,10 @@ import { type FileHandle, rename, rm } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { effect } from '../base/trace.ts'
 import type { ResultFile } from '../contract/receipt.ts'
-import { createFile, makeFolder } from './private.ts'
-import { temporaryName } from './replace-file.ts'
-import { onPath } from './store-error.ts'
-
-/** A CSV in the making. Without a row no file appears, and nothing is written at all. */
-export interface ResultWriter {
-  readonly rows: number
-  /** Gathers a row: values in the order of the header, one per column. */
-  write(values: readonly (string | number)[]): void
-  /** Writes out what has gathered, once it is worth a system call. Await it now and then. */
-  drain(): Promise<void>
-  /** Writes out the rest: what fails for want of room fails here, before the file has its name. */
-  end(): Promise<void>
-  /** Gives the file its name. Null where it has no rows. */
-  commit(): Promise<ResultFile | null>
-  /** Leaves nothing behind of what was not committed. */
-  discard(): Promise<void>
-}
+import { createFile, makeFolder, onPath, temporaryName } from './files.ts'
 
 /** Quoted only where it must be, so that the common file stays small and plain. */
-export function csvField(value: string | number): string {
+function csvField(value: string | number): string {
   const text = String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
@@ -35,7 +18,8 @@ export function headerLine(header: readonly string[]): string {
 /** Rows are gathered to this many characters: one system call for thousands of rows. */
 const BUFFER_CHARS = 256 * 1024
 
-export class CsvWriter implements ResultWriter {
+/** A CSV in the making. Without a row no file appears, and nothing is written at all. */
+export class ResultWriter {
   readonly #path: string
   readonly #temporary: string
   readonly #header: readonly string[]
@@ -54,6 +38,7 @@ export class CsvWriter implements ResultWriter {
     this.#check = check
   }
 
+  /** Gathers a row: values in the order of the header, one per column. */
   write(values: readonly (string | number)[]): void {
     if (this.rows === 0) this.#buffer = headerLine(this.#header)
     this.rows++
@@ -62,15 +47,18 @@ export class CsvWriter implements ResultWriter {
     this.#buffer += `${line}\n`
   }
 
+  /** Writes out what has gathered, once it is worth a system call. Await it now and then. */
   async drain(): Promise<void> {
     if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
   }
 
+  /** Writes out the rest: what fails for want of room fails here, before the file has its name. */
   async end(): Promise<void> {
     if (this.#buffer !== '') await this.#flush()
     await this.#close()
   }
 
+  /** Gives the file its name. Null where it has no rows. */
   async commit(): Promise<ResultFile | null> {
     if (this.rows === 0) return null
     await this.end()
@@ -84,6 +72,7 @@ export class CsvWriter implements ResultWriter {
     return { name: basename(this.#path), rows: this.rows, bytes: this.#bytes, sha256 }
   }
 
+  /** Leaves nothing behind of what was not committed. */
   async discard(): Promise<void> {
     await this.#file?.close()
     this.#file = null

@@ -3,20 +3,18 @@ import { readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { codeOf } from '../base/errors.ts'
 import type { Receipt, ResultFile } from '../contract/receipt.ts'
-import { earlierName, filesIn, moveFiles, removeFolder } from './folders.ts'
-import { type Joined, joinParts, partsFolder, removeParts } from './parts.ts'
-import { makeFolder } from './private.ts'
-import { replaceFile } from './replace-file.ts'
-import { CsvWriter, type ResultWriter } from './result-writer.ts'
-import { onPath } from './store-error.ts'
+import { makeFolder, onPath, replaceFile } from './files.ts'
+import {
+  earlierName,
+  filesIn,
+  joinParts,
+  moveFiles,
+  partsFolder,
+  removeFolder,
+  removeParts,
+} from './request-folder.ts'
+import { ResultWriter } from './result-writer.ts'
 import { assertStore, storeId } from './store-id.ts'
-
-export { isAsWritten } from './as-written.ts'
-export type { Joined } from './parts.ts'
-export type { ResultWriter } from './result-writer.ts'
-export { csvField } from './result-writer.ts'
-export { ResultsStoreError } from './store-error.ts'
-export { STORE_FILE } from './store-id.ts'
 
 /**
  * Where receipts and result files go: a directory that all processes share, with one folder a
@@ -47,67 +45,44 @@ export interface RequestFolder {
   readonly id: string
 }
 
-export interface ResultsStore {
-  /** Identifies the store itself, so that two processes can tell that they share it. */
-  readonly id: string
-  readonly directory: string
-  folder(request: RequestFolder): string
-  /**
-   * A part of a result file. Each has a name of its own, so that no other try, and no other life of
-   * the request, can replace it; it counts once the ledger names it.
-   *
-   * @param of what it is of: `<chunk>.<attempt>`, or the planning attempt
-   */
-  partWriter(request: RequestFolder, kind: ResultKind, of: string): ResultWriter
-  /** Makes the result file of one kind; see `joinParts`. */
-  joinParts(
-    request: RequestFolder,
-    kind: ResultKind,
-    parts: readonly ResultFile[],
-    options?: { readonly salvage?: boolean },
-  ): Promise<Joined>
-  /** Only once the request has its receipt: a join that is repeated needs every part. */
-  removeParts(request: RequestFolder): Promise<void>
-  writeReceipt(receipt: Receipt): Promise<void>
-  removeReceipt(request: RequestFolder): Promise<void>
-  /** Null where there is none. */
-  readReceipt(request: RequestFolder): Promise<string | null>
-  /** What lies in the request's folder now, as paths within it. */
-  files(request: RequestFolder): Promise<readonly string[]>
-  /** A name under which files of an earlier life of the request can be kept, within its org. */
-  earlierName(request: RequestFolder): string
-  moveTo(request: RequestFolder, files: readonly string[], name: string): Promise<void>
-  /** Removes a folder of an org by its name there; see `removeFolder`. */
-  remove(org: string, name: string, isStillDue: () => Promise<boolean>): Promise<void>
-}
+export type ResultsStore = Awaited<ReturnType<typeof openResultsStore>>
 
 /** Opens the store and reads its id, or gives it one; the directory is made where it is missing. */
-export async function openResultsStore(directory: string): Promise<ResultsStore> {
+export async function openResultsStore(directory: string) {
   const root = resolve(directory)
   const id = await storeId(root)
   const check = () => assertStore(root, id)
-  const folder = ({ org, id }: RequestFolder) => join(root, org, id)
+  const folder = ({ org, id }: RequestFolder): string => join(root, org, id)
   return {
+    /** Identifies the store itself, so that two processes can tell that they share it. */
     id,
     directory: root,
     folder,
-    partWriter: (request, kind, of) =>
-      new CsvWriter(
+    /**
+     * A part of a result file. Each has a name of its own, so that no other try, and no other life
+     * of the request, can replace it; it counts once the ledger names it.
+     *
+     * @param of what it is of: `<chunk>.<attempt>`, or the planning attempt
+     */
+    partWriter: (request: RequestFolder, kind: ResultKind, of: string): ResultWriter =>
+      new ResultWriter(
         join(partsFolder(folder(request)), `${of}.${randomBytes(6).toString('hex')}.${kind}.csv`),
         RESULT_FILES[kind],
         check,
       ),
-    joinParts: (request, kind, parts, { salvage = false } = {}) =>
-      joinParts({
-        folder: folder(request),
-        name: `${kind}.csv`,
-        header: RESULT_FILES[kind],
-        parts,
-        check,
-        salvage,
-      }),
-    removeParts: (request) => removeParts(folder(request)),
-    writeReceipt: (receipt) => {
+    /** Makes the result file of one kind; see `joinParts`. */
+    joinParts: (
+      request: RequestFolder,
+      kind: ResultKind,
+      parts: readonly ResultFile[],
+      { salvage = false }: { readonly salvage?: boolean } = {},
+    ) => {
+      const [path, name, header] = [folder(request), `${kind}.csv`, RESULT_FILES[kind]]
+      return joinParts({ folder: path, name, header, parts, check, salvage })
+    },
+    /** Only once the request has its receipt: a join that is repeated needs every part. */
+    removeParts: (request: RequestFolder) => removeParts(folder(request)),
+    writeReceipt: (receipt: Receipt): Promise<void> => {
       const path = join(folder(receipt), RECEIPT)
       return onPath(path, async () => {
         await check()
@@ -115,15 +90,19 @@ export async function openResultsStore(directory: string): Promise<ResultsStore>
         await replaceFile(path, `${JSON.stringify(receipt, null, 2)}\n`, check)
       })
     },
-    removeReceipt: (request) => rm(join(folder(request), RECEIPT), { force: true }),
-    readReceipt: (request) => readIfThere(join(folder(request), RECEIPT)),
-    files: (request) => filesIn(folder(request)),
-    earlierName: (request) => earlierName(folder(request)),
-    moveTo: async (request, files, name) => {
+    removeReceipt: (request: RequestFolder) => rm(join(folder(request), RECEIPT), { force: true }),
+    /** Null where there is none. */
+    readReceipt: (request: RequestFolder) => readIfThere(join(folder(request), RECEIPT)),
+    /** What lies in the request's folder now, as paths within it. */
+    files: (request: RequestFolder) => filesIn(folder(request)),
+    /** A name under which files of an earlier life of the request can be kept, within its org. */
+    earlierName: (request: RequestFolder) => earlierName(folder(request)),
+    moveTo: async (request: RequestFolder, files: readonly string[], name: string) => {
       await check()
       await moveFiles(folder(request), files, join(root, request.org, name))
     },
-    remove: async (org, name, isStillDue) => {
+    /** Removes a folder of an org by its name there; see `removeFolder`. */
+    remove: async (org: string, name: string, isStillDue: () => Promise<boolean>) => {
       await check()
       await removeFolder(join(root, org), name, isStillDue)
     },

@@ -3,9 +3,7 @@ import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf, messageOf } from '../base/errors.ts'
-import { FILE_MODE, makeFolder } from './private.ts'
-import { linked, temporaryName } from './replace-file.ts'
-import { ResultsStoreError } from './store-error.ts'
+import { FILE_MODE, linked, makeFolder, ResultsStoreError, temporaryName } from './files.ts'
 
 /**
  * The id of the store in this directory; one without gets one, and is made where it is missing.

@@ -1,6 +1,7 @@
 import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
-import type { PartKind, ResultsStore, ResultWriter } from '../../shared/results/results.ts'
+import type { ResultWriter } from '../../shared/results/result-writer.ts'
+import type { PartKind, ResultsStore } from '../../shared/results/results.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,

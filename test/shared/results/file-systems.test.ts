@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { makeFolder } from '../../../src/shared/results/private.ts'
+import { makeFolder } from '../../../src/shared/results/files.ts'
 import { openResultsStore } from '../../../src/shared/results/results.ts'
 import { exfatDisk } from '../../helpers/exfat-disk.ts'
 import { lacking } from '../../helpers/file-system.ts'
