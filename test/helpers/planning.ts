@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/shared/base/clock.ts'
 import type { Context } from '../../src/shared/base/context.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
-import { railsOf } from '../../src/shared/config/guard-rails.ts'
+import { railsOf } from '../../src/shared/config/config.ts'
 import { openResultsStore } from '../../src/shared/results/results.ts'
 import type { JobLock } from '../../src/shared/store/ledger/keys.ts'
 import type { Ledger } from '../../src/shared/store/ledger/ledger.ts'

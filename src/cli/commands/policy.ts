@@ -1,4 +1,4 @@
-import { railsOf } from '../../shared/config/guard-rails.ts'
+import { railsOf } from '../../shared/config/config.ts'
 import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgRails } from '../../shared/store/ledger/rails.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'

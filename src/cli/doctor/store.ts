@@ -1,5 +1,4 @@
-import type { Config } from '../../shared/config/config.ts'
-import { railsOf } from '../../shared/config/guard-rails.ts'
+import { type Config, railsOf } from '../../shared/config/config.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
-import { type Config, loadConfig, type OrgConfig } from '../../shared/config/config.ts'
-import { railsOf } from '../../shared/config/guard-rails.ts'
+import { type Config, loadConfig, type OrgConfig, railsOf } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { UsageError } from '../cli.ts'

@@ -1,8 +1,9 @@
 import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts'
+import { kindOf, YamlSection } from '../../shared/config/config-file.ts'
 import { Environment } from '../../shared/config/environment.ts'
-import { Settings, type ValueForm } from '../../shared/config/settings.ts'
+import { listOf, type ValueForm, value, wholeNumber } from '../../shared/config/fields.ts'
+import { Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
-import { kindOf, YamlSection } from '../../shared/config/yaml-section.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
 import {
   OPERATIONS,
@@ -57,7 +58,7 @@ function readEntry(
   top: YamlSection,
   problems: ConfigProblem[],
 ): KeyEntry {
-  const settings = new Settings([section], problems)
+  const settings = new Settings(KEY, [section], problems)
   if (!KEY_NAME.test(name)) {
     settings.refuse(
       top.nameOf(name),
@@ -67,63 +68,66 @@ function readEntry(
   return {
     key: {
       name,
-      roles: new Set(settings.list('roles', ROLE)),
-      orgs: readScope(section, settings, 'orgs', ORG),
-      objects: readScope(section, settings, 'objects', OBJECT),
-      operations: section.has('operations') ? settings.list('operations', OPERATION) : ['delete'],
+      roles: new Set(settings.get('roles')),
+      orgs: isEvery(section, 'orgs') ? '*' : settings.get('orgs'),
+      objects: isEvery(section, 'objects') ? '*' : settings.get('objects'),
+      operations: settings.get('operations'),
       sources: readSources(section, problems),
-      priorities: section.has('priorities') ? settings.list('priorities', PRIORITY) : PRIORITIES,
-      maxRecords: settings.integer('maxRecords', { fallback: null, min: 1 }),
-      recordsPerHour: settings.integer('recordsPerHour', { fallback: null, min: 1 }),
-      recordsPerDay: settings.integer('recordsPerDay', { fallback: null, min: 1 }),
-      requestsPerMinute: settings.integer('requestsPerMinute', {
-        fallback: DEFAULT_REQUESTS_PER_MINUTE,
-        min: 1,
-        max: 60_000,
-      }),
+      priorities: settings.get('priorities'),
+      maxRecords: settings.get('maxRecords'),
+      recordsPerHour: settings.get('recordsPerHour'),
+      recordsPerDay: settings.get('recordsPerDay'),
+      requestsPerMinute: settings.get('requestsPerMinute'),
     },
-    digests: readHashes(section, settings),
+    digests: readHashes(section, settings, problems),
   }
 }
 
-/** `*`, or a list of names. */
-function readScope(
-  section: YamlSection,
-  settings: Settings,
-  key: string,
-  form: ValueForm<string>,
-): readonly string[] | '*' {
-  const all = section.get(key)
-  return all !== undefined && 'text' in all && all.text === '*' ? '*' : settings.list(key, form)
+/** `*` in place of a list of names. */
+function isEvery(section: YamlSection, key: string): boolean {
+  const given = section.get(key)
+  return given !== undefined && 'text' in given && given.text === '*'
 }
 
 /** By type: `"*"`, and for those that have names a list of them. All, where the key says nothing. */
 function readSources(section: YamlSection, problems: ConfigProblem[]): SourceRights | '*' {
-  const all = section.get('sources')
-  if (all === undefined || ('text' in all && all.text === '*')) return '*'
+  if (!section.has('sources') || isEvery(section, 'sources')) return '*'
   const types = section.section('sources')
-  const settings = new Settings([types], problems)
-  const scopeOf = (type: SourceType) => {
-    const { scope } = SOURCES[type]
-    if (scope === undefined) return settings.parsed(type, EVERY)
-    return types.has(type) ? readScope(types, settings, type, scope) : undefined
-  }
   const rights = SOURCE_TYPES.flatMap((type) => {
-    const scope = scopeOf(type)
+    const scope = readScope(type, types, problems)
     return scope === undefined ? [] : [[type, scope] as const]
   })
   if (!SOURCE_TYPES.some((type) => types.has(type))) {
     const names = SOURCE_TYPES.join(', ').replace(/, (\w+)$/, ' and $1')
-    settings.refuse(section.nameOf('sources'), `expected "*", or at least one of ${names}.`)
+    const message = `expected "*", or at least one of ${names}.`
+    problems.push({ setting: section.nameOf('sources'), message })
   }
   return Object.fromEntries(rights)
 }
 
+function readScope(
+  type: SourceType,
+  types: YamlSection,
+  problems: ConfigProblem[],
+): readonly string[] | '*' | undefined {
+  const { scope } = SOURCES[type]
+  if (scope === undefined) {
+    return new Settings({ [type]: value(EVERY).optional() }, [types], problems).get(type)
+  }
+  if (!types.has(type)) return undefined
+  if (isEvery(types, type)) return '*'
+  return new Settings({ [type]: listOf(scope) }, [types], problems).get(type)
+}
+
 /** One hash, or a list of them. */
-function readHashes(section: YamlSection, settings: Settings): readonly Buffer[] {
+function readHashes(
+  section: YamlSection,
+  settings: Settings<typeof KEY>,
+  problems: ConfigProblem[],
+): readonly Buffer[] {
   const alone = section.get('hash')
-  if (alone === undefined || 'fault' in alone) return settings.list('hash', HASH)
-  const digest = settings.required('hash', HASH)
+  if (alone === undefined || 'fault' in alone) return settings.get('hash')
+  const digest = new Settings({ hash: value(HASH) }, [section], problems).get('hash')
   return digest === undefined ? [] : [digest]
 }
 
@@ -179,4 +183,17 @@ const HASH: ValueForm<Buffer> = {
   expected: 'sha256: and 64 digits of lower-case hexadecimal, as `expunge key` prints them',
   hidden: true,
   parse: parseHash,
+}
+
+const KEY = {
+  roles: listOf(ROLE),
+  orgs: listOf(ORG),
+  objects: listOf(OBJECT),
+  operations: listOf(OPERATION).default(['delete']),
+  priorities: listOf(PRIORITY).default([...PRIORITIES]),
+  maxRecords: wholeNumber(1).nullable().default(null),
+  recordsPerHour: wholeNumber(1).nullable().default(null),
+  recordsPerDay: wholeNumber(1).nullable().default(null),
+  requestsPerMinute: wholeNumber(1, 60_000).default(DEFAULT_REQUESTS_PER_MINUTE),
+  hash: listOf(HASH),
 }

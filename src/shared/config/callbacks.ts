@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigProblem } from '../base/errors.ts'
-import { type Network, parseNetwork } from '../base/ip-network.ts'
-import { canonicalHost, HOST } from './network.ts'
-import { Settings, type ValueForm } from './settings.ts'
-import { compareNarrowness, matches, URL_PATTERN, type UrlPattern } from './url-pattern.ts'
-import type { YamlSection } from './yaml-section.ts'
+import type { YamlSection } from './config-file.ts'
+import { type Allowance, compareNarrowness, matches, type UrlPattern } from './network.ts'
+import { CALLBACKS, RECEIVER } from './schema.ts'
+import { Settings } from './settings.ts'
 
 /** Callbacks tell a caller's server how its request goes. */
 export interface CallbackConfig {
@@ -24,35 +23,28 @@ export interface Receiver {
   readonly secretsFile: string
 }
 
-/** A host that the operator vouches for by name, or the addresses of a network. */
-export type Allowance =
-  | { readonly kind: 'host'; readonly host: string }
-  | { readonly kind: 'network'; readonly network: Network }
-
 /** @returns null where the file says nothing of callbacks: then none is sent */
 export function readCallbacks(
   section: YamlSection,
   given: boolean,
   problems: ConfigProblem[],
 ): CallbackConfig | null {
-  const settings = new Settings([section], problems)
+  const settings = new Settings(CALLBACKS, [section], problems)
   const receivers = readReceivers(section.section('receivers'), problems)
-  const allow = section.has('allow') ? settings.list('allow', ALLOWANCE) : []
-  const timeoutMs = settings.integer('timeoutMs', { fallback: 10_000, min: 100, max: 60_000 })
+  const config = { receivers, ...settings.all() }
   if (!given) return null
   if (!section.has('receivers')) {
     const message = 'missing; expected receivers by name, each with url and secretsFile.'
-    settings.refuse(settings.nameOf('receivers'), message)
+    settings.refuse(section.nameOf('receivers'), message)
   }
-  return { receivers, allow, timeoutMs }
+  return config
 }
 
 function readReceivers(section: YamlSection, problems: ConfigProblem[]): readonly Receiver[] {
   const found: Receiver[] = []
   for (const [name, own] of section.sections()) {
-    const settings = new Settings([own], problems)
-    const url = settings.required('url', URL_PATTERN)
-    const secretsFile = settings.path('secretsFile')
+    const settings = new Settings(RECEIVER, [own], problems)
+    const { url, secretsFile } = settings.all()
     if (secretsFile === undefined) {
       settings.refuse(own.nameOf('secretsFile'), 'missing; expected a file, one secret a line.')
     }
@@ -71,15 +63,4 @@ export function receiverOf(url: string, receivers: readonly Receiver[]): Receive
   if (parsed === null) return null
   const matching = receivers.filter((receiver) => matches(receiver.url, parsed))
   return matching.toSorted((a, b) => compareNarrowness(b.url, a.url))[0] ?? null
-}
-
-const ALLOWANCE: ValueForm<Allowance> = {
-  expected: 'a host name, an address or a network such as 10.20.0.0/16, without scheme and port',
-  parse: (text) => {
-    const network = parseNetwork(text)
-    if (network !== undefined) return { kind: 'network', network }
-    // A name whose last part is a number is an address in an unusual notation, to URLs.
-    const isName = HOST.parse(text) !== undefined && !/(^|\.)\d+\.?$/.test(text)
-    return isName ? { kind: 'host', host: canonicalHost(text) } : undefined
-  },
 }

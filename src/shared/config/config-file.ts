@@ -1,8 +1,9 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type ConfigProblem, codeOf } from '../base/errors.ts'
 import { readTextFile, whyUnreadable } from '../base/text-file.ts'
-import { CONFIG_VARIABLE, type Environment } from './environment.ts'
-import { kindOf, type Mapping, YamlSection } from './yaml-section.ts'
+import { type Environment, suggest } from './environment.ts'
+import { CONFIG_VARIABLE } from './schema.ts'
+import type { Setting, SettingSource } from './settings.ts'
 
 /**
  * The file that EXPUNGE_CONFIG names, as its topmost section; an empty one where no file is named
@@ -40,4 +41,132 @@ async function readMapping(file: string, problems: ConfigProblem[]): Promise<Map
     problems.push({ setting: file, message })
   }
   return new Map()
+}
+
+/** A mapping of the file: every scalar in it is text. */
+export type Mapping = ReadonlyMap<unknown, unknown>
+
+interface File {
+  readonly file: string
+  readonly environment: Environment
+  readonly problems: ConfigProblem[]
+}
+
+/** A value that is one variable: the whole of it, so that no secret is patched together. */
+const VARIABLE = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/
+
+/**
+ * One mapping of the configuration file. It remembers which keys it was asked for, so that the keys
+ * nobody knows can be named at the end without a second list of them.
+ */
+export class YamlSection implements SettingSource {
+  readonly #file: File
+  readonly #path: string
+  readonly #mapping: Mapping
+  readonly #known = new Set<string>()
+  readonly #sections = new Map<string, YamlSection>()
+
+  /** @param path dotted, ends with a dot; empty for the file itself */
+  constructor(file: File, path: string, mapping: Mapping) {
+    this.#file = file
+    this.#path = path
+    this.#mapping = mapping
+  }
+
+  nameOf(key: string): string {
+    return `${this.#path}${key} in ${this.#file.file}`
+  }
+
+  shortNameOf(key: string): string {
+    return key
+  }
+
+  has(key: string): boolean {
+    return !isEmpty(this.#value(key))
+  }
+
+  get(key: string): Setting | undefined {
+    const value = this.#value(key)
+    return isEmpty(value) ? undefined : this.#setting(key, value)
+  }
+
+  list(key: string): readonly Setting[] | undefined {
+    const value = this.#value(key)
+    if (isEmpty(value)) return undefined
+    if (Array.isArray(value)) return value.map((item, i) => this.#setting(`${key}[${i}]`, item))
+    return [this.#fault(key, `expected a list, got ${kindOf(value)}.`)]
+  }
+
+  /** The mapping under a key; an empty one where there is none. */
+  section(key: string): YamlSection {
+    const known = this.#sections.get(key)
+    if (known !== undefined) return known
+    const value = this.#value(key)
+    if (!isEmpty(value) && !(value instanceof Map)) {
+      const message = `expected further settings under this name, got ${kindOf(value)}.`
+      this.#file.problems.push({ setting: this.nameOf(key), message })
+    }
+    const mapping: Mapping = value instanceof Map ? value : new Map()
+    const section = new YamlSection(this.#file, `${this.#path}${key}.`, mapping)
+    this.#sections.set(key, section)
+    return section
+  }
+
+  /** Every mapping here by its key, where the user chooses the keys: orgs and objects. */
+  sections(): readonly (readonly [key: string, section: YamlSection])[] {
+    return [...this.#mapping.keys()].map((key) => [String(key), this.section(String(key))])
+  }
+
+  /** Adds a problem for each key, here and below, that nothing has asked for. */
+  refuseUnknownKeys(): void {
+    for (const key of this.#mapping.keys()) {
+      const name = String(key)
+      if (this.#known.has(name)) continue
+      const meant = suggest(name, this.#known)
+      const message =
+        meant === undefined
+          ? `unknown; expected one of ${[...this.#known].sort().join(', ')}.`
+          : `unknown; did you mean ${meant}?`
+      this.#file.problems.push({ setting: this.nameOf(name), message })
+    }
+    for (const section of this.#sections.values()) section.refuseUnknownKeys()
+  }
+
+  #value(key: string): unknown {
+    this.#known.add(key)
+    return this.#mapping.get(key)
+  }
+
+  #setting(key: string, value: unknown): Setting {
+    if (typeof value !== 'string') {
+      return this.#fault(key, `expected a single value, got ${kindOf(value)}.`)
+    }
+    if (!value.includes('${')) return this.#text(key, value)
+    const variable = VARIABLE.exec(value)?.[1]
+    if (variable === undefined) {
+      return this.#fault(key, 'a variable must be the whole value, with nothing beside it.')
+    }
+    const text = this.#file.environment.lookup(variable)
+    return text === undefined
+      ? this.#fault(key, `the variable ${variable} is not set.`)
+      : this.#text(key, text)
+  }
+
+  #text(key: string, text: string): Setting {
+    return { name: this.nameOf(key), directory: dirname(this.#file.file), text }
+  }
+
+  #fault(key: string, fault: string): Setting {
+    return { name: this.nameOf(key), directory: dirname(this.#file.file), fault }
+  }
+}
+
+function isEmpty(value: unknown): value is undefined | null | '' {
+  return value === undefined || value === null || value === ''
+}
+
+/** What a value is, where the value itself must not be shown. */
+export function kindOf(value: unknown): string {
+  if (value instanceof Map) return 'further settings'
+  return Array.isArray(value) ? 'a list' : 'one value'
 }

@@ -1,25 +1,20 @@
-import { resolve } from 'node:path'
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
 import { ConfigError, type ConfigProblem } from '../base/errors.ts'
-import { LOG_LEVELS, type LogLevel } from '../base/logger.ts'
+import type { LogLevel } from '../base/logger.ts'
+import type { GuardRails } from '../contract/guard-rails.ts'
 import type { DeletableObject } from '../contract/objects.ts'
-import type { ProxyEnv } from '../salesforce/connections.ts'
+import { type ProxyEnv, proxyUrl } from '../salesforce/connections.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { type CallbackConfig, readCallbacks } from './callbacks.ts'
-import { readConfigFile } from './config-file.ts'
-import {
-  Environment,
-  type UnknownVariable,
-  type VariableGroup,
-  type Variables,
-} from './environment.ts'
-import { HOST, readProxy } from './network.ts'
-import { readObjects } from './objects.ts'
-import { type OrgConfig, readOrgs } from './orgs.ts'
+import { readConfigFile, type YamlSection } from './config-file.ts'
+import { Environment, type UnknownVariable, type Variables } from './environment.ts'
+import type { Fields } from './fields.ts'
+import { type OrgConfig, readObjects, readOrgs } from './orgs.ts'
 import { readRedis } from './redis.ts'
+import { FILES, HTTP, METRICS, RESULTS, SERVICE, WORKER } from './schema.ts'
 import { Settings } from './settings.ts'
-import { stateFolder } from './state-folder.ts'
 import { readTracing, type TracingConfig } from './tracing.ts'
-import type { YamlSection } from './yaml-section.ts'
 
 export type { CallbackConfig } from './callbacks.ts'
 export type { OrgConfig } from './orgs.ts'
@@ -106,34 +101,30 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   // What stands in a broken file must not be called missing.
   const { redis, salesforce } = problems.length > 0 ? NOTHING : need
 
-  const settings = (section: YamlSection, group?: VariableGroup) =>
-    new Settings([...(group ? [environment.group(group)] : []), section], problems)
-  const service = settings(file, 'service')
-  const results = settings(file.section('results'), 'results')
-  const worker = settings(file.section('worker'))
+  const settings = <F extends Fields>(fields: F, section: YamlSection) =>
+    new Settings(fields, [environment.source(fields), section], problems)
+  const service = settings(SERVICE, file)
+  const results = settings(RESULTS, file.section('results'))
+  const worker = settings(WORKER, file.section('worker'))
 
   const config: Config = {
     redis: await readRedis(environment, file.section('redis'), redis, problems),
-    home: service.path('home') ?? stateFolder(env),
+    home: service.get('home') ?? stateFolder(env),
     orgs: await readOrgs({ environment, file, salesforce, problems, warnings }),
     objects: readObjects(file.section('objects'), problems),
-    results: { kind: 'directory', path: results.path('path', RESULTS) ?? resolve('results') },
-    retentionDays: service.integer('retentionDays', { fallback: 30, min: 1, max: 3650 }),
-    idempotencyDays: service.integer('idempotencyDays', { fallback: 400, min: 0, max: 3650 }),
-    files: { roots: settings(file.section('files')).paths('roots') },
-    maxPlans: service.integer('maxPlans', { fallback: 4, min: 1, max: 64 }),
-    maxPlanMemory: service.integer('maxPlanMemory', { fallback: 512 * MIB, min: MIB }),
-    metrics: readListen(settings(file.section('metrics'), 'metrics'), 9464),
-    http: readHttp(settings(file.section('http'), 'http')),
-    logLevel: service.choice('logLevel', LOG_LEVELS, 'info'),
-    audit: { keepDeleted: results.flag('deleted', false) },
+    results: { kind: 'directory', path: results.get('path') ?? resolve('results') },
+    retentionDays: service.get('retentionDays'),
+    idempotencyDays: service.get('idempotencyDays'),
+    files: settings(FILES, file.section('files')).all(),
+    maxPlans: service.get('maxPlans'),
+    maxPlanMemory: service.get('maxPlanMemory'),
+    metrics: settings(METRICS, file.section('metrics')).all(),
+    http: settings(HTTP, file.section('http')).all(),
+    logLevel: service.get('logLevel'),
+    audit: { keepDeleted: results.get('deleted') },
     callbacks: readCallbacks(file.section('callbacks'), file.has('callbacks'), problems),
     tracing: readTracing(environment, problems),
-    worker: {
-      lockMs: worker.integer('lockMs', { fallback: 10_000, min: 1000, max: 600_000 }),
-      stalledMs: worker.integer('stalledMs', { fallback: 5000, min: 1000, max: 600_000 }),
-      resendMs: worker.integer('resendMs', { fallback: 5000, min: 0, max: 600_000 }),
-    },
+    worker: worker.all(),
     proxyEnv: readProxy(env, problems),
     warnings,
   }
@@ -146,22 +137,6 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
 }
 
 const NOTHING: Need = { redis: 'optional', salesforce: 'none' }
-
-const MIB = 1024 * 1024
-
-const RESULTS =
-  'a directory that all processes share (a bucket such as s3://bucket/prefix is not supported in this version)'
-
-function readHttp(settings: Settings): Config['http'] {
-  return { ...readListen(settings, 8080), keys: settings.path('keys') ?? null }
-}
-
-function readListen(settings: Settings, port: number): Listen {
-  return {
-    host: settings.parsed('host', HOST) ?? '127.0.0.1',
-    port: settings.integer('port', { fallback: port, min: 0, max: 65_535 }),
-  }
-}
 
 /** A variable that sets a limit for all orgs is read, and found wrong, once for each. */
 function unique(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
@@ -178,4 +153,42 @@ function mistyped(unknown: readonly UnknownVariable[]): readonly ConfigProblem[]
 function asWarning({ name, meant }: UnknownVariable): string {
   const advice = meant === undefined ? '' : ` Did you mean ${meant}?`
   return `${name}: no setting of Expunge, so it is ignored.${advice}`
+}
+
+/**
+ * The folder for what must outlive a restart and is no document of the user's: `$XDG_STATE_HOME`,
+ * else `~/.local/state` (XDG Base Directory Specification, which has relative paths ignored).
+ */
+function stateFolder(env: Variables): string {
+  const state = env['XDG_STATE_HOME'] ?? ''
+  const base = isAbsolute(state) ? state : join(env['HOME'] || homedir(), '.local', 'state')
+  return join(base, 'expunge')
+}
+
+/** The guard rails that a configuration has for one of its orgs. */
+export function railsOf(
+  { objects, files, retentionDays, idempotencyDays, audit }: Config,
+  { maxRecords, approvalAbove, canary, hardDelete }: OrgConfig,
+): GuardRails {
+  return {
+    ...{ maxRecords, approvalAbove, canary, hardDelete },
+    ...{ retentionDays, idempotencyDays },
+    objects: Object.fromEntries([...objects.values()].map(({ name, prefix }) => [name, prefix])),
+    fileRoots: files.roots,
+    fileBase: files.roots[0] ?? null,
+    keepDeleted: audit.keepDeleted,
+  }
+}
+
+/** The variables that name the proxy, in either case; the lower one counts where both are set. */
+function readProxy(env: Variables, problems: ConfigProblem[]): ProxyEnv {
+  for (const name of ['https_proxy', 'HTTPS_PROXY']) {
+    const url = env[name]
+    // The URL may hold a password, so it is not shown.
+    const message =
+      'expected an http:// or https:// URL, or host:port (not shown: it may hold a password).'
+    if (url && proxyUrl(url) === undefined) problems.push({ setting: name, message })
+  }
+  const names = ['https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY']
+  return Object.fromEntries(names.filter((name) => env[name]).map((name) => [name, env[name]]))
 }

@@ -1,76 +1,9 @@
-import type { Setting, SettingSource } from './source.ts'
-import { suggest } from './suggestion.ts'
+import { type Fields, variablesOf } from './fields.ts'
+import { KNOWN_VARIABLES } from './schema.ts'
+import type { Setting, SettingSource } from './settings.ts'
 
 /** Environment variables as they are handed in; nothing here reads the process. */
 export type Variables = Readonly<Record<string, string | undefined>>
-
-/** Every variable, by what it belongs to and by its key in the configuration file. */
-const VARIABLES = {
-  service: {
-    home: 'EXPUNGE_HOME',
-    logLevel: 'LOG_LEVEL',
-    maxPlans: 'EXPUNGE_MAX_PLANS',
-    retentionDays: 'EXPUNGE_RETENTION_DAYS',
-    idempotencyDays: 'EXPUNGE_IDEMPOTENCY_DAYS',
-  },
-  results: { path: 'EXPUNGE_RESULTS' },
-  http: { host: 'EXPUNGE_HTTP_HOST', port: 'EXPUNGE_HTTP_PORT' },
-  metrics: { host: 'EXPUNGE_METRICS_HOST', port: 'EXPUNGE_METRICS_PORT' },
-  redis: { url: 'REDIS_URL', urlFile: 'REDIS_URL_FILE' },
-  redisTls: {
-    ca: 'REDIS_TLS_CA',
-    caFile: 'REDIS_TLS_CA_FILE',
-    cert: 'REDIS_TLS_CERT',
-    certFile: 'REDIS_TLS_CERT_FILE',
-    key: 'REDIS_TLS_KEY',
-    keyFile: 'REDIS_TLS_KEY_FILE',
-    servername: 'REDIS_TLS_SERVERNAME',
-  },
-  // OpenTelemetry's own, so that one setting serves every service of a platform.
-  tracing: {
-    disabled: 'OTEL_SDK_DISABLED',
-    exporter: 'OTEL_TRACES_EXPORTER',
-    endpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
-    tracesEndpoint: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
-    protocol: 'OTEL_EXPORTER_OTLP_PROTOCOL',
-    tracesProtocol: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL',
-    sampler: 'OTEL_TRACES_SAMPLER',
-    samplerRatio: 'OTEL_TRACES_SAMPLER_ARG',
-  },
-  limits: {
-    maxJobBytes: 'EXPUNGE_MAX_JOB_BYTES',
-    maxJobRecords: 'EXPUNGE_MAX_JOB_RECORDS',
-    maxInFlight: 'EXPUNGE_MAX_IN_FLIGHT',
-    urgentInFlight: 'EXPUNGE_URGENT_IN_FLIGHT',
-    maxRecords: 'EXPUNGE_MAX_RECORDS',
-    canary: 'EXPUNGE_CANARY',
-  },
-  salesforce: {
-    loginUrl: 'SALESFORCE_LOGIN_URL',
-    clientId: 'SALESFORCE_CLIENT_ID',
-    clientSecret: 'SALESFORCE_CLIENT_SECRET',
-    clientSecretFile: 'SALESFORCE_CLIENT_SECRET_FILE',
-    username: 'SALESFORCE_USERNAME',
-    jwtKey: 'SALESFORCE_JWT_KEY',
-    jwtKeyFile: 'SALESFORCE_JWT_KEY_FILE',
-    jwtAudience: 'SALESFORCE_JWT_AUDIENCE',
-    instanceUrl: 'SALESFORCE_INSTANCE_URL',
-    accessToken: 'SALESFORCE_ACCESS_TOKEN',
-    accessTokenFile: 'SALESFORCE_ACCESS_TOKEN_FILE',
-    orgId: 'SALESFORCE_ORG_ID',
-    apiVersion: 'SALESFORCE_API_VERSION',
-  },
-} as const satisfies Record<string, Record<string, string>>
-
-export type VariableGroup = keyof typeof VARIABLES
-
-export const CONFIG_VARIABLE = 'EXPUNGE_CONFIG'
-
-/** Names of every variable that Expunge reads. */
-export const KNOWN_VARIABLES: readonly string[] = [
-  CONFIG_VARIABLE,
-  ...Object.values(VARIABLES).flatMap((group) => Object.values(group)),
-]
 
 export class Environment {
   readonly #variables: Variables
@@ -86,8 +19,9 @@ export class Environment {
     return (Object.hasOwn(this.#variables, name) && this.#variables[name]) || undefined
   }
 
-  group(group: VariableGroup): SettingSource {
-    const names = new Map<string, string>(Object.entries(VARIABLES[group]))
+  /** The fields that have a variable. */
+  source(fields: Fields): SettingSource {
+    const names = variablesOf(fields)
     const nameOf = (key: string) => names.get(key) ?? key
     return {
       get: (key): Setting | undefined => {
@@ -99,11 +33,6 @@ export class Environment {
       nameOf,
       shortNameOf: nameOf,
     }
-  }
-
-  /** Names of the variables of a group that are set. */
-  given(group: VariableGroup): readonly string[] {
-    return Object.values(VARIABLES[group]).filter((name) => this.lookup(name) !== undefined)
   }
 
   /**
@@ -133,4 +62,35 @@ function knownLike(name: string): string | undefined {
 export interface UnknownVariable {
   readonly name: string
   readonly meant: string | undefined
+}
+
+/**
+ * The word that a mistyped one was probably meant to be, compared without case; undefined where
+ * none is near. Near is one slip in three characters, three at most: past that a suggestion misleads.
+ */
+export function suggest(typed: string, words: Iterable<string>): string | undefined {
+  let nearest: string | undefined
+  let least = Math.min(3, Math.floor(typed.length / 3)) + 1
+  for (const word of words) {
+    const slips = editDistance(typed.toLowerCase(), word.toLowerCase())
+    if (slips < least) {
+      least = slips
+      nearest = word
+    }
+  }
+  return nearest
+}
+
+/** Levenshtein: how many characters to insert, drop or change. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (const [i, char] of [...a].entries()) {
+    const row = [i + 1]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (previous[j - 1] ?? 0) + (char === b[j - 1] ? 0 : 1)
+      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1))
+    }
+    previous = row
+  }
+  return previous[b.length] ?? 0
 }

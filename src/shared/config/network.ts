@@ -1,9 +1,6 @@
 import { isIP } from 'node:net'
-import type { ConfigProblem } from '../base/errors.ts'
-import type { ProxyEnv } from '../salesforce/connections.ts'
-import { proxyUrl } from '../salesforce/connections.ts'
-import type { Variables } from './environment.ts'
-import type { ValueForm } from './settings.ts'
+import { type Network, parseNetwork } from '../base/ip-network.ts'
+import type { ValueForm } from './fields.ts'
 
 interface HostAndPort {
   readonly host: string
@@ -36,15 +33,86 @@ export function hostAndPort(defaultPort: number): ValueForm<HostAndPort> {
   }
 }
 
-/** The variables that name the proxy, in either case; the lower one counts where both are set. */
-export function readProxy(env: Variables, problems: ConfigProblem[]): ProxyEnv {
-  for (const name of ['https_proxy', 'HTTPS_PROXY']) {
-    const url = env[name]
-    // The URL may hold a password, so it is not shown.
-    const message =
-      'expected an http:// or https:// URL, or host:port (not shown: it may hold a password).'
-    if (url && proxyUrl(url) === undefined) problems.push({ setting: name, message })
-  }
-  const names = ['https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY']
-  return Object.fromEntries(names.filter((name) => env[name]).map((name) => [name, env[name]]))
+/**
+ * URLs by origin and beginning of their path: `https://hooks.example.com/expunge`, or
+ * `https://*.example.com` for all names below one.
+ */
+export interface UrlPattern {
+  readonly protocol: string
+  /** In lower case; without the `*.` of a pattern for names below it. */
+  readonly host: string
+  readonly isBelow: boolean
+  /** Empty: that of the protocol. */
+  readonly port: string
+  /** Segments of the path that a URL must begin with. */
+  readonly path: readonly string[]
+}
+
+export const URL_PATTERN: ValueForm<UrlPattern> = {
+  expected:
+    'a URL such as https://hooks.example.com/expunge or https://*.example.com, without user, query and fragment',
+  hidden: true,
+  parse: (text) => {
+    const url = URL.parse(text)
+    if (url === null || !/^https?:$/.test(url.protocol)) return undefined
+    if (url.username !== '' || url.password !== '' || /[?#]/.test(text)) return undefined
+    const [, wildcard, name = ''] = /^(\*\.)?(.*)$/.exec(url.hostname) ?? []
+    const isName = HOST.parse(name.replace(/^\[(.*)\]$/, '$1')) !== undefined
+    if (!isName) return undefined
+    const { protocol, port } = url
+    const host = canonicalHost(name)
+    return { protocol, host, isBelow: wildcard !== undefined, port, path: segmentsOf(url) }
+  },
+}
+
+export function matches(pattern: UrlPattern, url: URL): boolean {
+  const host = canonicalHost(url.hostname)
+  const isHost = pattern.isBelow ? host.endsWith(`.${pattern.host}`) : host === pattern.host
+  const segments = segmentsOf(url)
+  const isPlain = pattern.path.length === 0 || !AMBIGUOUS.test(url.pathname)
+  return (
+    isHost &&
+    isPlain &&
+    // Nothing is sent to a URL with a login in it: who submits it is to learn so at once.
+    url.username + url.password === '' &&
+    url.protocol === pattern.protocol &&
+    url.port === pattern.port &&
+    pattern.path.every((segment, at) => segments[at] === segment)
+  )
+}
+
+/**
+ * What a receiver may take for another path than it looks here: an encoded slash for a slash, and
+ * `..;` for `..`, as servers do that strip parameters from a segment before they resolve it.
+ */
+const AMBIGUOUS = /%2f|%5c|\/(?:\.|%2e){1,2}(?:;|%3b)/i
+
+/** Positive where the first is narrower than the second; 0 only where they are the same to any URL. */
+export function compareNarrowness(a: UrlPattern, b: UrlPattern): number {
+  return (
+    Number(b.isBelow) - Number(a.isBelow) ||
+    a.host.length - b.host.length ||
+    a.path.length - b.path.length
+  )
+}
+
+function segmentsOf({ pathname }: URL): readonly string[] {
+  const segments = pathname.split('/').slice(1)
+  return segments.at(-1) === '' ? segments.slice(0, -1) : segments
+}
+
+/** A host that the operator vouches for by name, or the addresses of a network. */
+export type Allowance =
+  | { readonly kind: 'host'; readonly host: string }
+  | { readonly kind: 'network'; readonly network: Network }
+
+export const ALLOWANCE: ValueForm<Allowance> = {
+  expected: 'a host name, an address or a network such as 10.20.0.0/16, without scheme and port',
+  parse: (text) => {
+    const network = parseNetwork(text)
+    if (network !== undefined) return { kind: 'network', network }
+    // A name whose last part is a number is an address in an unusual notation, to URLs.
+    const isName = HOST.parse(text) !== undefined && !/(^|\.)\d+\.?$/.test(text)
+    return isName ? { kind: 'host', host: canonicalHost(text) } : undefined
+  },
 }

@@ -1,12 +1,19 @@
 import type { ConfigProblem } from '../base/errors.ts'
-import { canonicalId, to18 } from '../contract/record-id.ts'
+import {
+  BUILT_IN_OBJECTS,
+  type DeletableObject,
+  OBJECT_NAME,
+  OBJECT_NAME_FORM,
+} from '../contract/objects.ts'
 import { DEFAULT_ORG, ORG_NAME } from '../contract/request.ts'
-import { DEFAULT_TIMEOUTS, type Timeouts } from '../salesforce/connections.ts'
+import type { Timeouts } from '../salesforce/connections.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
+import type { YamlSection } from './config-file.ts'
 import type { Environment } from './environment.ts'
-import { knowKeys, readCredentials } from './salesforce.ts'
-import { Settings, type ValueForm } from './settings.ts'
-import type { YamlSection } from './yaml-section.ts'
+import { variablesOf } from './fields.ts'
+import { readCredentials } from './salesforce.ts'
+import { LIMITS, OBJECT, ORG, SALESFORCE, TIMEOUTS } from './schema.ts'
+import { Settings } from './settings.ts'
 
 /** One Salesforce org: how to log in, and how much may be asked of it. */
 export interface OrgConfig {
@@ -37,11 +44,6 @@ export interface OrgConfig {
   readonly timeouts: Timeouts
 }
 
-/** The header `Id` and one row of 18 characters, each with LF. */
-const SMALLEST_JOB = 22
-/** Salesforce takes 150 MB after base64 (Bulk API 2.0: Upload Job Data). */
-const LARGEST_JOB = 100_000_000
-
 /** What every org is compiled from. */
 interface OrgSources {
   readonly environment: Environment
@@ -59,7 +61,7 @@ export async function readOrgs(sources: OrgSources): Promise<ReadonlyMap<string,
   const { environment, file, problems } = sources
   const all = file.section('orgs')
   const sections = new Map(all.sections())
-  if (sections.size === 0 || environment.given('salesforce').length > 0) {
+  if (sections.size === 0 || givenLogin(environment).length > 0) {
     sections.set(DEFAULT_ORG, all.section(DEFAULT_ORG))
   }
   for (const name of sections.keys()) {
@@ -76,50 +78,30 @@ async function readOrg(
   section: YamlSection,
   { environment, file, salesforce, problems, warnings }: OrgSources,
 ): Promise<OrgConfig> {
-  const own = new Settings([section], problems)
-  const limits = new Settings([section, environment.group('limits'), file], problems)
+  const limits = new Settings(LIMITS, [section, environment.source(LIMITS), file], problems)
   const byVariables = name === DEFAULT_ORG && !section.has('salesforce')
   const where = byVariables ? 'SALESFORCE_*' : section.nameOf('salesforce')
-  const login = new Settings(
-    [byVariables ? environment.group('salesforce') : section.section('salesforce')],
-    problems,
-  )
+  const source = byVariables ? environment.source(SALESFORCE) : section.section('salesforce')
+  const login = new Settings(SALESFORCE, [source], problems)
   if (name === DEFAULT_ORG && !byVariables) refuseVariables(environment, where, problems)
-  knowKeys(login)
-  return {
-    name,
-    credentials:
-      salesforce === 'none' ? null : await readCredentials(login, where, (w) => warnings.push(w)),
-    expectedOrgId: login.parsed('orgId', ORG_ID) ?? null,
-    apiVersion: login.parsed('apiVersion', API_VERSION) ?? '61.0',
-    maxJobBytes: limits.integer('maxJobBytes', {
-      fallback: LARGEST_JOB,
-      min: SMALLEST_JOB,
-      max: LARGEST_JOB,
-    }),
-    maxJobRecords: limits.integer('maxJobRecords', { fallback: null, min: 1 }),
-    maxInFlight: limits.integer('maxInFlight', { fallback: 10, min: 1, max: 500 }),
-    urgentInFlight: limits.integer('urgentInFlight', { fallback: 2, min: 1, max: 500 }),
-    maxRecords: limits.integer('maxRecords', { fallback: 1_000_000, min: 1 }),
-    approvalAbove: limits.integer('approvalAbove', { fallback: null, min: 0 }),
-    canary: limits.integer('canary', { fallback: 10_000, min: 0 }),
-    hardDelete: own.flag('hardDelete', false),
-    timeouts: readTimeouts(new Settings([section.section('timeouts')], problems)),
-  }
+  const credentials =
+    salesforce === 'none' ? null : await readCredentials(login, where, (w) => warnings.push(w))
+  const expectedOrgId = login.get('orgId') ?? null
+  const apiVersion = login.get('apiVersion')
+  const org = { name, credentials, expectedOrgId, apiVersion, ...limits.all() }
+  const { hardDelete } = new Settings(ORG, [section], problems).all()
+  const timeouts = new Settings(TIMEOUTS, [section.section('timeouts')], problems).all()
+  const { connectMs: connect, responseMs: response, idleMs: idle } = timeouts
+  return { ...org, hardDelete, timeouts: { connect, response, idle } }
 }
 
-function readTimeouts(settings: Settings): Timeouts {
-  const { connect, response, idle } = DEFAULT_TIMEOUTS
-  const range = { min: 1000, max: 3_600_000 }
-  return {
-    connect: settings.integer('connectMs', { fallback: connect, ...range }),
-    response: settings.integer('responseMs', { fallback: response, ...range }),
-    idle: settings.integer('idleMs', { fallback: idle, ...range }),
-  }
+/** Names of the variables of a login that are set. */
+function givenLogin(environment: Environment): readonly string[] {
+  return [...variablesOf(SALESFORCE).values()].filter((name) => environment.lookup(name))
 }
 
 function refuseVariables(environment: Environment, where: string, problems: ConfigProblem[]): void {
-  const names = environment.given('salesforce')
+  const names = givenLogin(environment)
   if (names.length === 0) return
   const message = `the org "${DEFAULT_ORG}" has its login in ${where} too. Keep one of the two.`
   problems.push({ setting: names.join(', '), message })
@@ -133,18 +115,29 @@ function faultOfName(name: string, orgs: ReadonlyMap<string, unknown>): string |
   return twin && `differs from ${twin} only in case.`
 }
 
-const ORG_ID: ValueForm<string> = {
-  expected: "an org's id, 15 or 18 characters that begin with 00D",
-  parse: (text) => {
-    const id = text.startsWith('00D') ? canonicalId(text) : undefined
-    return id && to18(id)
-  },
-}
-
-const API_VERSION: ValueForm<string> = {
-  expected: 'a version of the API from 41.0 on, where Bulk API 2.0 began',
-  parse: (text) => {
-    const [, number] = /^(\d{2,3})(?:\.0)?$/.exec(text) ?? []
-    return Number(number) >= 41 ? `${number}.0` : undefined
-  },
+/**
+ * The objects that may be deleted, by API name: the built-in ones and those of the file. A prefix
+ * belongs to one object, or an id would not tell what it deletes.
+ */
+export function readObjects(
+  section: YamlSection,
+  problems: ConfigProblem[],
+): ReadonlyMap<string, DeletableObject> {
+  const objects = new Map(BUILT_IN_OBJECTS.map((object) => [object.name, object]))
+  for (const [name, entry] of section.sections()) {
+    const refuse = (message: string) => problems.push({ setting: section.nameOf(name), message })
+    const { prefix } = new Settings(OBJECT, [entry], problems).all()
+    if (!OBJECT_NAME.test(name)) refuse(`expected ${OBJECT_NAME_FORM}.`)
+    if (prefix === undefined) continue
+    const owner = objects.values().find((object) => object.prefix === prefix)
+    if (owner !== undefined && owner.name !== name) {
+      refuse(`the prefix ${prefix} belongs to ${owner.name}. One prefix names one object.`)
+    }
+    const builtIn = objects.get(name)
+    if (builtIn !== undefined && builtIn.prefix !== prefix) {
+      refuse(`built in, with the prefix ${builtIn.prefix}, which cannot change.`)
+    }
+    objects.set(name, { name, prefix })
+  }
+  return objects
 }

@@ -1,12 +1,11 @@
 import type { ConfigProblem } from '../base/errors.ts'
-import { parseRedisUrl, redisUrlProblem } from '../base/redis-url.ts'
+import { parseRedisUrl } from '../base/redis-url.ts'
+import type { RedisTls } from '../store/redis/place.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
+import type { YamlSection } from './config-file.ts'
 import type { Environment } from './environment.ts'
-import { hostAndPort } from './network.ts'
-import { readRedisTls, withTls } from './redis-tls.ts'
+import { CLUSTER, isUsable, REDIS, type REDIS_LOGIN, REDIS_TLS, SENTINEL } from './schema.ts'
 import { Settings } from './settings.ts'
-import type { SettingSource } from './source.ts'
-import type { YamlSection } from './yaml-section.ts'
 
 const MISSING =
   'missing. Producer and workers meet in Redis (6.2 or newer, or Valkey 8): set REDIS_URL=redis://host:6379, ' +
@@ -24,21 +23,21 @@ export async function readRedis(
   need: 'required' | 'optional',
   problems: ConfigProblem[],
 ): Promise<RedisConfig | null> {
-  const settings = (source: SettingSource) => new Settings([source], problems)
-  const variables = settings(environment.group('redis'))
-  const file = settings(section)
-  const secured = new Settings([environment.group('redisTls'), section.section('tls')], problems)
+  const variables = new Settings(REDIS, [environment.source(REDIS)], problems)
+  const file = new Settings(REDIS, [section], problems)
+  const tlsSources = [environment.source(REDIS_TLS), section.section('tls')]
+  const secured = new Settings(REDIS_TLS, tlsSources, problems)
   const ways = [
-    { names: variables.namesOf('url', 'urlFile'), read: () => readUrl(variables) },
-    { names: file.namesOf('url', 'urlFile'), read: () => readUrl(file) },
+    { names: variables.namesOf('url'), read: () => readUrl(variables) },
+    { names: file.namesOf('url'), read: () => readUrl(file) },
     { names: file.namesOf('socket'), read: async () => readSocket(file) },
     {
       names: section.has('sentinel') ? [section.nameOf('sentinel')] : [],
-      read: () => readSentinel(settings(section.section('sentinel'))),
+      read: () => readSentinel(new Settings(SENTINEL, [section.section('sentinel')], problems)),
     },
     {
       names: section.has('cluster') ? [section.nameOf('cluster')] : [],
-      read: () => readCluster(settings(section.section('cluster'))),
+      read: () => readCluster(new Settings(CLUSTER, [section.section('cluster')], problems)),
     },
   ].filter(({ names }) => names.length > 0)
 
@@ -49,10 +48,12 @@ export async function readRedis(
   if (ways.length === 0 && need === 'required') {
     problems.push({ setting: 'REDIS_URL', message: MISSING })
   }
-  const [redis = null] = await Promise.all(ways.map(({ read }) => read()))
+  const found: (RedisConfig | null)[] = []
+  for (const { read } of ways) found.push(await read())
+  const [redis = null] = found
   // Wherever the server is named: it says what may become of its data.
-  const volatile = file.flag('volatile', false)
-  const replicas = file.integer('replicas', { fallback: 0, min: 0, max: 10 })
+  const volatile = file.get('volatile')
+  const replicas = file.get('replicas')
   if (redis?.kind === 'cluster' && replicas > 0) {
     const message =
       'is for one primary with replicas, not for a cluster. Leave it out, and set min-replicas-to-write on each shard.'
@@ -67,45 +68,39 @@ export async function readRedis(
   }
 }
 
-async function readUrl(settings: Settings): Promise<RedisConfig | null> {
+async function readUrl(settings: Settings<typeof REDIS>): Promise<RedisConfig | null> {
   const url = await settings.secret('url')
-  const problem = url === undefined ? null : redisUrlProblem(url)
-  if (problem !== null) settings.refuse(settings.namesOf('url', 'urlFile').join(), problem)
-  return url === undefined || problem !== null ? null : { kind: 'url', url }
+  return url === undefined ? null : { kind: 'url', url }
 }
 
-function readSocket(settings: Settings): RedisConfig | null {
-  const path = settings.path('socket')
+function readSocket(settings: Settings<typeof REDIS>): RedisConfig | null {
+  const path = settings.get('socket')
   return path === undefined ? null : { kind: 'socket', path }
 }
 
-async function readSentinel(settings: Settings): Promise<RedisConfig> {
+async function readSentinel(settings: Settings<typeof SENTINEL>): Promise<RedisConfig> {
   const sentinelPassword = await settings.secret('sentinelPassword')
   return {
     kind: 'sentinel',
-    sentinels: settings.list('nodes', hostAndPort(26_379)),
-    name: settings.text('name') ?? 'mymaster',
+    sentinels: settings.get('nodes'),
+    name: settings.get('name'),
     ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
     ...(await readLogin(settings)),
-    ...(settings.flag('sentinelTls', true) ? {} : { sentinelTls: false }),
+    ...(settings.get('sentinelTls') ? {} : { sentinelTls: false }),
   }
 }
 
-async function readCluster(settings: Settings): Promise<RedisConfig> {
-  return {
-    kind: 'cluster',
-    nodes: settings.list('nodes', hostAndPort(6379)),
-    ...(await readLogin(settings)),
-  }
+async function readCluster(settings: Settings<typeof CLUSTER>): Promise<RedisConfig> {
+  return { kind: 'cluster', nodes: settings.get('nodes'), ...(await readLogin(settings)) }
 }
 
-async function readLogin(settings: Settings) {
-  const username = settings.text('username')
+async function readLogin(settings: Pick<Settings<typeof REDIS_LOGIN>, 'get' | 'secret'>) {
+  const username = settings.get('username')
   const password = await settings.secret('password')
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    tls: settings.flag('tls', false),
+    tls: settings.get('tls'),
   }
 }
 
@@ -127,4 +122,49 @@ export function showRedis(redis: RedisConfig): string {
 
 function showNodes(nodes: readonly { host: string; port: number }[]): string {
   return nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
+}
+
+/** How the server proves itself, and we to it, where the defaults will not do; null: they will. */
+async function readRedisTls(settings: Settings<typeof REDIS_TLS>): Promise<RedisTls | null> {
+  const ca = await settings.secret('ca')
+  const cert = await settings.secret('cert')
+  const key = await settings.secret('key')
+  const servername = settings.get('servername')
+  if (settings.namesOf(...TLS_KEYS).length === 0) return null
+  const pair = settings.namesOf('cert', 'key')
+  if (pair.length === 1) {
+    settings.refuse(pair.join(), 'given alone; expected a certificate and its key, or neither.')
+  }
+  if (cert !== undefined && key !== undefined && !isUsable({ cert, key })) {
+    settings.refuse(
+      pair.join(' and '),
+      'expected a certificate and its key, got two that do not match.',
+    )
+  }
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(servername === undefined ? {} : { servername }),
+  }
+}
+
+const TLS_KEYS = ['ca', 'cert', 'key', 'servername'] as const
+
+/** The same Redis with these settings. They are a problem where the connection is not encrypted. */
+function withTls(
+  redis: RedisConfig,
+  tls: RedisTls,
+  settings: Settings<typeof REDIS_TLS>,
+): RedisConfig {
+  const isEncrypted =
+    redis.kind === 'url' ? /^rediss:/i.test(redis.url) : redis.kind !== 'socket' && redis.tls
+  if (!isEncrypted || redis.kind === 'socket') {
+    const names = settings.namesOf(...TLS_KEYS).join(' and ')
+    const instead =
+      redis.kind === 'url' ? 'Write rediss:// in the URL' : 'Set tls: true beside the nodes'
+    settings.refuse(names, `given, but the connection to Redis is not encrypted. ${instead}.`)
+    return redis
+  }
+  return { ...redis, tls }
 }

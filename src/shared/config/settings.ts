@@ -1,44 +1,66 @@
 import { resolve } from 'node:path'
+import { z } from 'zod'
 import type { ConfigProblem } from '../base/errors.ts'
-import {
-  isOneLine,
-  readSecretFile,
-  type SecretFile,
-  whyUnreadable,
-  withoutEnd,
-} from '../base/text-file.ts'
-import type { Setting, SettingSource } from './source.ts'
-
-interface Range {
-  readonly min: number
-  readonly max?: number
-}
-
-/** What a value must be, in words for people and as a parser that gives undefined for all else. */
-export interface ValueForm<T> {
-  readonly expected: string
-  readonly parse: (text: string) => T | undefined
-  /** True where a wrong value may hold a secret and is not shown. */
-  readonly hidden?: boolean
-}
-
-const ONE_LINE: ValueForm<string> = {
-  expected: 'one line of text',
-  parse: (text) => (isOneLine(text) ? text : undefined),
-}
+import { readSecretFile, type SecretFile, whyUnreadable, withoutEnd } from '../base/text-file.ts'
+import { elementOf, type Fields, isUrl, keysOf, metaOf } from './fields.ts'
 
 /**
- * Reads typed settings from sources, the first that has the key wins. A wrong value adds a problem
- * and reads as its fallback, so that all problems come to light in one pass; whoever reads must
- * throw in the end where there are problems.
+ * A setting as its user wrote it. `name` is what messages call it: `EXPUNGE_MAX_IN_FLIGHT`, or
+ * `orgs.emea.maxInFlight in /etc/expunge.yaml`. Relative paths start at `directory`. A `fault` says
+ * why there is no usable text: it becomes a problem where the setting is read, not before.
  */
-export class Settings {
+export type Setting = { readonly name: string; readonly directory: string } & (
+  | { readonly text: string }
+  | { readonly fault: string }
+)
+
+/** Where settings come from: the environment, or a mapping of the configuration file. */
+export interface SettingSource {
+  /** An empty value is not given. */
+  get(key: string): Setting | undefined
+  /** The elements of a list. An environment has none. */
+  list(key: string): readonly Setting[] | undefined
+  /** What a user would call the key: for what is missing. */
+  nameOf(key: string): string
+  /** The same without the place, where the message names that already. */
+  shortNameOf(key: string): string
+}
+
+/** A wrong value of a field that may be absent reads as if it were. */
+type Read<F extends z.ZodType> =
+  F extends z.ZodArray<z.ZodType>
+    ? z.output<F>
+    : undefined extends z.input<F>
+      ? z.output<F>
+      : z.output<F> | undefined
+
+/**
+ * The settings of one section. First each field is looked for in the sources, of which the first
+ * that has it wins, and its origin is remembered; then its value is parsed when it is read. A wrong
+ * value adds a problem under the name of its origin and reads as its fallback, so that all problems
+ * come to light in one pass; whoever reads must throw in the end where there are problems.
+ */
+export class Settings<F extends Fields> {
+  readonly #fields: F
   readonly #sources: readonly SettingSource[]
   readonly #problems: ConfigProblem[]
+  /** By key; more than one for a list. What is not here has its default. */
+  readonly #origins = new Map<string, readonly Setting[]>()
 
-  constructor(sources: readonly SettingSource[], problems: ConfigProblem[]) {
+  constructor(fields: F, sources: readonly SettingSource[], problems: ConfigProblem[]) {
+    this.#fields = fields
     this.#sources = sources
     this.#problems = problems
+    for (const [name, field] of Object.entries(fields)) {
+      for (const key of keysOf(name, field)) {
+        // Every source is asked, for a section of the file learns its keys by being asked.
+        const found = elementOf(field)
+          ? sources.map((source) => source.list(key))
+          : sources.map((source) => source.get(key)).map((one) => one && [one])
+        const origin = found.find((one) => one !== undefined)
+        if (origin !== undefined) this.#origins.set(key, origin)
+      }
+    }
   }
 
   /** What a user would call the key. */
@@ -50,88 +72,69 @@ export class Settings {
     return this.#sources[0]?.shortNameOf(key) ?? key
   }
 
+  /** What the user called those of the fields that are given, be it by a file. */
+  namesOf(...fields: readonly (keyof F & string)[]): readonly string[] {
+    const keys = fields.flatMap((name) => [name, `${name}File`])
+    return keys.flatMap((key) => this.#origins.get(key) ?? []).map(({ name }) => name)
+  }
+
   refuse(setting: string, message: string): undefined {
     this.#problems.push({ setting, message })
   }
 
-  text(key: string): string | undefined {
-    const setting = this.#find(key)
-    return setting && this.#textOf(setting)
-  }
-
-  parsed<T>(key: string, form: ValueForm<T>): T | undefined {
-    const setting = this.#find(key)
-    return setting && this.#parse(setting, form)
-  }
-
-  required<T>(key: string, form: ValueForm<T>): T | undefined {
-    if (this.#find(key) !== undefined) return this.parsed(key, form)
-    return this.refuse(this.nameOf(key), `missing; expected ${form.expected}.`)
-  }
-
-  integer<F extends number | null>(
-    key: string,
-    { fallback, ...range }: Range & { readonly fallback: F },
-  ): number | F {
-    return this.parsed(key, wholeNumber(range)) ?? fallback
-  }
-
-  flag(key: string, fallback: boolean): boolean {
-    return this.choice(key, ['true', 'false'], fallback ? 'true' : 'false') === 'true'
-  }
-
-  choice<T extends string>(key: string, choices: readonly T[], fallback: NoInfer<T>): T {
-    const expected = choices.join(', ').replace(/, ([^,]*)$/, ' or $1')
-    const parse = (text: string) => choices.find((choice) => choice === text)
-    return this.parsed(key, { expected, parse }) ?? fallback
-  }
-
-  /** An absolute path; a relative one starts where its setting stands. */
-  path(key: string, expected = 'a path'): string | undefined {
-    const setting = this.#find(key)
-    return setting && this.#pathOf(setting, expected)
-  }
-
-  paths(key: string): readonly string[] {
-    return this.#list(key, (setting) => this.#pathOf(setting, 'a path'))
-  }
-
-  /** A list that must have an element. */
-  list<T>(key: string, form: ValueForm<T>): readonly T[] {
-    if (!this.#sources.some((source) => source.list(key)?.length)) {
-      this.refuse(this.nameOf(key), `missing; expected a list, each ${form.expected}.`)
+  get<K extends keyof F & string>(key: K): Read<F[K]>
+  get(key: keyof F & string): unknown {
+    const field = this.#fields[key] ?? z.undefined()
+    const element = elementOf(field)
+    const [origin, ...others] = this.#origins.get(key) ?? []
+    if (origin === undefined) {
+      // Not given, or a list without an element.
+      const { data, error } = field.safeParse(this.#origins.get(key))
+      if (error === undefined) return data
+      this.refuse(this.nameOf(key), error.issues.map(({ message }) => message).join(' '))
+      return element && []
     }
-    return this.#list(key, (setting) => this.#parse(setting, form))
+    if (element === undefined) {
+      return this.#parse(field, origin) ?? field.safeParse(undefined).data
+    }
+    const elements = [origin, ...others].map((one) => this.#parse(element, one))
+    return elements.filter((one) => one !== undefined)
+  }
+
+  /** All fields of the section. */
+  all(): { readonly [K in keyof F]: Read<F[K]> }
+  all(): object {
+    return Object.fromEntries(Object.keys(this.#fields).map((key) => [key, this.get(key)]))
   }
 
   /** The value of `key`, or the content of the file that `<key>File` names. Never in a message. */
-  async secret(key: string, form: ValueForm<string> = ONE_LINE): Promise<string | undefined> {
-    const [setting, another] = this.#given([key, `${key}File`])
-    if (setting === undefined) return undefined
-    if (another !== undefined) {
-      return this.refuse(setting.name, `given twice, by ${another.name} too. Keep one of the two.`)
+  async secret(key: keyof F & string): Promise<string | undefined> {
+    const [plain] = this.#origins.get(key) ?? []
+    const [byFile] = this.#origins.get(`${key}File`) ?? []
+    if (plain !== undefined && byFile !== undefined) {
+      return this.refuse(plain.name, `given twice, by ${byFile.name} too. Keep one of the two.`)
     }
-    const plain = this.#find(key) !== undefined
-    const text = plain ? this.#plainSecret(setting) : await this.#contentOf(setting)
-    return text && this.#parse({ ...setting, text }, { ...form, hidden: true })
+    const origin = plain ?? byFile
+    const field = this.#fields[key]
+    if (origin === undefined || field === undefined) return undefined
+    const text = plain ? this.#plainSecret(plain) : await this.#contentOf(origin)
+    const secret = text && this.#parse(field, { ...origin, text })
+    return typeof secret === 'string' ? secret || undefined : undefined
   }
 
   /** The file that `<key>File` names, for whoever reads the secret again later. */
-  secretFile(key: string): SecretFile | undefined {
-    const setting = this.#find(`${key}File`)
+  secretFile(key: keyof F & string): SecretFile | undefined {
+    const [setting] = this.#origins.get(`${key}File`) ?? []
     if (setting === undefined || !('text' in setting)) return undefined
     return { path: resolve(setting.directory, setting.text), setting: setting.name }
   }
 
-  /** What the user called those of the keys that are given. */
-  namesOf(...keys: readonly string[]): readonly string[] {
-    return this.#given(keys).map(({ name }) => name)
-  }
-
-  #pathOf(setting: Setting, expected: string): string | undefined {
-    const parse = (text: string) => (/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? undefined : text)
-    const path = this.#parse(setting, { expected, parse })
-    return path && resolve(setting.directory, path)
+  #parse(field: z.core.$ZodType, origin: Setting): unknown {
+    const text = this.#textOf(origin)
+    if (text === undefined) return undefined
+    const { data, error } = z.safeParse(field, metaOf(field).path ? absolute(origin, text) : text)
+    for (const { message } of error?.issues ?? []) this.refuse(origin.name, message)
+    return data
   }
 
   #plainSecret(setting: Setting): string | undefined {
@@ -152,47 +155,12 @@ export class Settings {
     }
   }
 
-  #list<T>(key: string, read: (setting: Setting) => T | undefined): readonly T[] {
-    const lists = this.#sources.map((source) => source.list(key))
-    const settings = lists.find((list) => list !== undefined) ?? []
-    return settings.map(read).filter((item) => item !== undefined)
-  }
-
-  /** Every source is asked, for a section of the file learns its keys by being asked. */
-  #find(key: string): Setting | undefined {
-    const found = this.#sources.map((source) => source.get(key))
-    return found.find((setting) => setting !== undefined)
-  }
-
-  #given(keys: readonly string[]): readonly Setting[] {
-    return keys.map((key) => this.#find(key)).filter((setting) => setting !== undefined)
-  }
-
   #textOf(setting: Setting): string | undefined {
     return 'text' in setting ? setting.text : this.refuse(setting.name, setting.fault)
   }
-
-  #parse<T>(setting: Setting, form: ValueForm<T>): T | undefined {
-    const text = this.#textOf(setting)
-    if (text === undefined) return undefined
-    const value = form.parse(text)
-    if (value !== undefined) return value
-    const got = form.hidden ? 'something else (not shown: it may hold a secret)' : quoted(text)
-    return this.refuse(setting.name, `expected ${form.expected}, got ${got}.`)
-  }
 }
 
-function wholeNumber({ min, max = Number.MAX_SAFE_INTEGER }: Range): ValueForm<number> {
-  const upTo = max === Number.MAX_SAFE_INTEGER ? `, ${min} or more` : ` from ${min} to ${max}`
-  return {
-    expected: `a whole number${upTo}`,
-    parse: (text) => {
-      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-      return value >= min && value <= max ? value : undefined
-    },
-  }
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+/** A URL stays as it is: where a path is expected, it is refused as it was written. */
+function absolute({ directory }: Setting, text: string): string {
+  return isUrl(text) ? text : resolve(directory, text)
 }

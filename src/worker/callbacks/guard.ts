@@ -2,8 +2,7 @@ import { lookup as dnsLookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { ExpungeError } from '../../shared/base/errors.ts'
 import { isIn, isPublic } from '../../shared/base/ip-network.ts'
-import type { Allowance } from '../../shared/config/callbacks.ts'
-import { canonicalHost } from '../../shared/config/network.ts'
+import { type Allowance, canonicalHost } from '../../shared/config/network.ts'
 
 /**
  * Where callbacks may go. Their URLs come from callers, and a worker stands inside of a network

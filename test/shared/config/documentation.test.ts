@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '../../../src/shared/config/config.ts'
-import { KNOWN_VARIABLES } from '../../../src/shared/config/environment.ts'
+import { KNOWN_VARIABLES } from '../../../src/shared/config/schema.ts'
 import { folderOf } from '../../helpers/config.ts'
 
 const PAGE = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')

@@ -3,7 +3,7 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isPublic, parseNetwork } from '../../../src/shared/base/ip-network.ts'
-import type { Allowance } from '../../../src/shared/config/callbacks.ts'
+import type { Allowance } from '../../../src/shared/config/network.ts'
 import { AddressRefusedError, guard, type Resolve } from '../../../src/worker/callbacks/guard.ts'
 
 const host = (name: string): Allowance => ({ kind: 'host', host: name })

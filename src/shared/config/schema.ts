@@ -1,0 +1,306 @@
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { z } from 'zod'
+import { ConfigError } from '../base/errors.ts'
+import { LOG_LEVELS } from '../base/logger.ts'
+import { redisUrlProblem } from '../base/redis-url.ts'
+import { canonicalId, to18 } from '../contract/record-id.ts'
+import { DEFAULT_TIMEOUTS } from '../salesforce/connections.ts'
+import { assertHttps, isRsaKey, isToken } from '../salesforce/credentials.ts'
+import {
+  checked,
+  choice,
+  type Fields,
+  flag,
+  listOf,
+  ONE_LINE,
+  path,
+  secret,
+  text,
+  type ValueForm,
+  value,
+  variablesOf,
+  wholeNumber,
+} from './fields.ts'
+import { ALLOWANCE, HOST, hostAndPort, URL_PATTERN } from './network.ts'
+
+/**
+ * Every setting: its form, its default, and the variable that may give it. Keys are those of the
+ * configuration file.
+ */
+
+const MIB = 1024 * 1024
+
+export const SERVICE = {
+  home: path().optional().meta({ variable: 'EXPUNGE_HOME' }),
+  logLevel: choice(LOG_LEVELS).default('info').meta({ variable: 'LOG_LEVEL' }),
+  maxPlans: wholeNumber(1, 64).default(4).meta({ variable: 'EXPUNGE_MAX_PLANS' }),
+  maxPlanMemory: wholeNumber(MIB).default(512 * MIB),
+  retentionDays: wholeNumber(1, 3650).default(30).meta({ variable: 'EXPUNGE_RETENTION_DAYS' }),
+  idempotencyDays: wholeNumber(0, 3650).default(400).meta({ variable: 'EXPUNGE_IDEMPOTENCY_DAYS' }),
+}
+
+export const RESULTS = {
+  path: path(
+    'a directory that all processes share (a bucket such as s3://bucket/prefix is not supported in this version)',
+  )
+    .optional()
+    .meta({ variable: 'EXPUNGE_RESULTS' }),
+  deleted: flag(false),
+}
+
+export const FILES = { roots: z.array(path()).default([]) }
+
+/** Port 0 is any free one. */
+const listen = (port: number, variables: `EXPUNGE_${string}`) => ({
+  host: value(HOST)
+    .default('127.0.0.1')
+    .meta({ variable: `${variables}_HOST` }),
+  port: wholeNumber(0, 65_535)
+    .default(port)
+    .meta({ variable: `${variables}_PORT` }),
+})
+
+export const HTTP = { ...listen(8080, 'EXPUNGE_HTTP'), keys: path().nullable().default(null) }
+
+export const METRICS = listen(9464, 'EXPUNGE_METRICS')
+
+export const WORKER = {
+  lockMs: wholeNumber(1000, 600_000).default(10_000),
+  stalledMs: wholeNumber(1000, 600_000).default(5000),
+  resendMs: wholeNumber(0, 600_000).default(5000),
+}
+
+/** Each URL, socket, Sentinel or cluster names a Redis; the rest says how to treat it. */
+export const REDIS = {
+  url: value(ONE_LINE)
+    .pipe(
+      checked((url, refuse) => {
+        const problem = redisUrlProblem(url)
+        return problem === null ? url : refuse(problem)
+      }),
+    )
+    .optional()
+    .meta({ secret: true, variable: 'REDIS_URL' }),
+  socket: path().optional(),
+  volatile: flag(false),
+  replicas: wholeNumber(0, 10).default(0),
+}
+
+export const REDIS_LOGIN = { username: text().optional(), password: secret(), tls: flag(false) }
+
+export const CLUSTER = { nodes: listOf(hostAndPort(6379)), ...REDIS_LOGIN }
+
+export const SENTINEL = {
+  sentinelPassword: secret(),
+  nodes: listOf(hostAndPort(26_379)),
+  name: text().default('mymaster'),
+  ...REDIS_LOGIN,
+  sentinelTls: flag(true),
+}
+
+const CERTIFICATES: ValueForm<string> = {
+  expected: 'one certificate or more, as PEM',
+  parse: (pem) => {
+    const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
+    return blocks.length > 0 && blocks.every(isCertificate) ? pem : undefined
+  },
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).serialNumber !== ''
+  } catch {
+    return false
+  }
+}
+
+/** Whether TLS takes these parts, and they fit one another. */
+export function isUsable(parts: SecureContextOptions): boolean {
+  try {
+    createSecureContext(parts)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const REDIS_TLS = {
+  ca: secret(CERTIFICATES).meta({ variable: 'REDIS_TLS_CA' }),
+  cert: secret(CERTIFICATES).meta({ variable: 'REDIS_TLS_CERT' }),
+  key: secret({
+    expected: 'a private key as PEM, without passphrase',
+    parse: (pem) => (isUsable({ key: pem }) ? pem : undefined),
+  }).meta({ variable: 'REDIS_TLS_KEY' }),
+  servername: value(HOST).optional().meta({ variable: 'REDIS_TLS_SERVERNAME' }),
+}
+
+const ENDPOINT = value({
+  expected:
+    'an http:// or https:// URL without user, password, query and fragment; what authenticates goes into OTEL_EXPORTER_OTLP_HEADERS',
+  hidden: true,
+  parse: (given) => {
+    const url = URL.parse(given)
+    const isPlain = url !== null && `${url.username}${url.password}${url.search}${url.hash}` === ''
+    return isPlain && /^https?:$/.test(url.protocol) ? url : undefined
+  },
+}).optional()
+
+const PROTOCOL = value({
+  expected: 'http/protobuf, the one protocol that Expunge speaks (port 4318 of most collectors)',
+  parse: (given) => (given === 'http/protobuf' ? given : undefined),
+}).optional()
+
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const
+
+/** OpenTelemetry's own variables, so that one setting serves every service of a platform. */
+export const TRACING = {
+  disabled: text().optional().meta({ variable: 'OTEL_SDK_DISABLED' }),
+  exporter: value({
+    expected: 'otlp or none',
+    parse: (given) => ['otlp', 'none'].find((one) => one === given.trim().toLowerCase()),
+  })
+    .optional()
+    .meta({ variable: 'OTEL_TRACES_EXPORTER' }),
+  endpoint: ENDPOINT.meta({ variable: 'OTEL_EXPORTER_OTLP_ENDPOINT' }),
+  tracesEndpoint: ENDPOINT.meta({ variable: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT' }),
+  protocol: PROTOCOL.meta({ variable: 'OTEL_EXPORTER_OTLP_PROTOCOL' }),
+  tracesProtocol: PROTOCOL.meta({ variable: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL' }),
+  sampler: choice(SAMPLERS)
+    .default('parentbased_always_on')
+    .meta({ variable: 'OTEL_TRACES_SAMPLER' }),
+  samplerRatio: value({
+    expected: 'a number from 0 to 1',
+    parse: (given) => {
+      const ratio = /^\d*\.?\d+$/.test(given) ? Number(given) : Number.NaN
+      return ratio >= 0 && ratio <= 1 ? ratio : undefined
+    },
+  })
+    .default(1)
+    .meta({ variable: 'OTEL_TRACES_SAMPLER_ARG' }),
+}
+
+/** The header `Id` and one row of 18 characters, each with LF. */
+const SMALLEST_JOB = 22
+/** Salesforce takes 150 MB after base64 (Bulk API 2.0: Upload Job Data). */
+const LARGEST_JOB = 100_000_000
+
+/** Of one org, or of all. */
+export const LIMITS = {
+  maxJobBytes: wholeNumber(SMALLEST_JOB, LARGEST_JOB)
+    .default(LARGEST_JOB)
+    .meta({ variable: 'EXPUNGE_MAX_JOB_BYTES' }),
+  maxJobRecords: wholeNumber(1)
+    .nullable()
+    .default(null)
+    .meta({ variable: 'EXPUNGE_MAX_JOB_RECORDS' }),
+  maxInFlight: wholeNumber(1, 500).default(10).meta({ variable: 'EXPUNGE_MAX_IN_FLIGHT' }),
+  urgentInFlight: wholeNumber(1, 500).default(2).meta({ variable: 'EXPUNGE_URGENT_IN_FLIGHT' }),
+  maxRecords: wholeNumber(1).default(1_000_000).meta({ variable: 'EXPUNGE_MAX_RECORDS' }),
+  approvalAbove: wholeNumber(0).nullable().default(null),
+  canary: wholeNumber(0).default(10_000).meta({ variable: 'EXPUNGE_CANARY' }),
+}
+
+export const ORG = { hardDelete: flag(false) }
+
+const milliseconds = () => wholeNumber(1000, 3_600_000)
+
+export const TIMEOUTS = {
+  connectMs: milliseconds().default(DEFAULT_TIMEOUTS.connect),
+  responseMs: milliseconds().default(DEFAULT_TIMEOUTS.response),
+  idleMs: milliseconds().default(DEFAULT_TIMEOUTS.idle),
+}
+
+const httpsUrl = () =>
+  checked<URL>((given, refuse) => {
+    try {
+      return assertHttps(given)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      return error.problems.map(({ message }) => refuse(message))[0]
+    }
+  })
+
+/** A host that a token may travel to, as in `https://acme.my.salesforce.com`. */
+const salesforceHost = () =>
+  httpsUrl().pipe(
+    z.transform((url: URL, context) => {
+      const { hostname, origin, pathname, search } = url
+      if (hostname.endsWith('.lightning.force.com')) {
+        context.addIssue(`expected https://<My Domain>.my.salesforce.com, got ${origin}.`)
+      } else if (pathname !== '/' || search !== '') {
+        context.addIssue(`expected ${origin} alone, got a path too.`)
+      }
+      return origin
+    }),
+  )
+
+export const SALESFORCE = {
+  loginUrl: salesforceHost().optional().meta({ variable: 'SALESFORCE_LOGIN_URL' }),
+  clientId: text().optional().meta({ variable: 'SALESFORCE_CLIENT_ID' }),
+  clientSecret: secret().meta({ variable: 'SALESFORCE_CLIENT_SECRET' }),
+  username: text().optional().meta({ variable: 'SALESFORCE_USERNAME' }),
+  jwtKey: secret({
+    expected: 'an RSA private key of 2048 bits or more, as PEM without passphrase',
+    parse: (pem) => (isRsaKey(pem) ? pem : undefined),
+  }).meta({ variable: 'SALESFORCE_JWT_KEY' }),
+  /** An Experience Cloud site has a path, and a closing slash would make it another audience. */
+  jwtAudience: httpsUrl()
+    .transform(({ href }) => href.replace(/\/$/, ''))
+    .optional()
+    .meta({ variable: 'SALESFORCE_JWT_AUDIENCE' }),
+  instanceUrl: salesforceHost().optional().meta({ variable: 'SALESFORCE_INSTANCE_URL' }),
+  accessToken: secret({
+    expected: 'one line of text without spaces',
+    parse: (token) => (isToken(token) ? token : undefined),
+  }).meta({ variable: 'SALESFORCE_ACCESS_TOKEN' }),
+  orgId: value({
+    expected: "an org's id, 15 or 18 characters that begin with 00D",
+    parse: (given) => {
+      const id = given.startsWith('00D') ? canonicalId(given) : undefined
+      return id && to18(id)
+    },
+  })
+    .optional()
+    .meta({ variable: 'SALESFORCE_ORG_ID' }),
+  apiVersion: value({
+    expected: 'a version of the API from 41.0 on, where Bulk API 2.0 began',
+    parse: (given) => {
+      const [, number] = /^(\d{2,3})(?:\.0)?$/.exec(given) ?? []
+      return Number(number) >= 41 ? `${number}.0` : undefined
+    },
+  })
+    .default('61.0')
+    .meta({ variable: 'SALESFORCE_API_VERSION' }),
+}
+
+export const OBJECT = {
+  prefix: value({
+    expected: 'the three letters or digits that begin every id of the object',
+    parse: (given) => (/^[0-9A-Za-z]{3}$/.test(given) ? given : undefined),
+  }),
+}
+
+export const CALLBACKS = {
+  allow: listOf(ALLOWANCE).default([]),
+  timeoutMs: wholeNumber(100, 60_000).default(10_000),
+}
+
+export const RECEIVER = { url: value(URL_PATTERN), secretsFile: path().optional() }
+
+export const CONFIG_VARIABLE = 'EXPUNGE_CONFIG'
+
+/** Names of every variable that Expunge reads. */
+export const KNOWN_VARIABLES: readonly string[] = [
+  CONFIG_VARIABLE,
+  ...[SERVICE, RESULTS, HTTP, METRICS, REDIS, REDIS_TLS, TRACING, LIMITS, SALESFORCE].flatMap(
+    (fields: Fields) => [...variablesOf(fields).values()],
+  ),
+]
