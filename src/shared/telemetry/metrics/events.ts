@@ -2,8 +2,17 @@ import { type Outcome, TERMINAL_STATUSES, VERDICTS, type Verdict } from '../../c
 import { OPERATIONS } from '../../salesforce/errors.ts'
 import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/ingest.ts'
 import { QUEUES } from '../../store/queues/queues.ts'
-import type { Instruments, MetricsRole, Recorder } from './instruments.ts'
-import { type Label, ORG, oneOf, oneOfOr, open, spelled } from './labels.ts'
+import {
+  type Instruments,
+  type Label,
+  type MetricsRole,
+  ORG,
+  oneOf,
+  oneOfOr,
+  open,
+  type Recorder,
+  spelled,
+} from './instruments.ts'
 
 /**
  * Every metric that Expunge emits, each said once: its instrument, its zeros and the facts that its

@@ -1,8 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { BUILT_IN_OBJECTS } from '../../contract/objects.ts'
 import { defineEvents } from './events.ts'
-import { type DefinedMetric, Instruments, type MetricsRole } from './instruments.ts'
-import type { Expected } from './labels.ts'
+import { type DefinedMetric, type Expected, Instruments, type MetricsRole } from './instruments.ts'
 import { defineReadings, type Observe } from './readings.ts'
 
 /**

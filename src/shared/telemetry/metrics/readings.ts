@@ -3,8 +3,14 @@ import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
 import type { OrgFacts } from '../../store/org-facts.ts'
 import { QUEUES, type QueueName } from '../../store/queues/queues.ts'
 import { QUOTA_LIMITS } from '../../store/quota.ts'
-import type { Instruments, LabelWords, MetricDefinition, Sample } from './instruments.ts'
-import { ORG, oneOf } from './labels.ts'
+import {
+  type Instruments,
+  type LabelWords,
+  type MetricDefinition,
+  ORG,
+  oneOf,
+  type Sample,
+} from './instruments.ts'
 
 /** What a process finds at a scrape. What cannot be read is absent, and then not on the page. */
 export interface Observed {
