@@ -4,7 +4,7 @@ import { RefusedError } from '../base/errors.ts'
 /** What is wrong with what a caller sent, field by field. */
 
 /** One wrong field of a request: its path as in `source.ids.0`, and what was expected. */
-export interface FieldProblem {
+interface FieldProblem {
   readonly field: string
   readonly message: string
 }

@@ -28,13 +28,13 @@ export class Distinct implements Disposable {
   /** Ids of 18 characters that were refused because the whole of them was changed to one case. */
   #recased = 0
   readonly #maxBytes: number
-  /** At this size the memory is reckoned again: it cannot have reached the limit before. */
-  #reckonAt: number
+  /** At this size the memory is measured again: it cannot have reached the limit before. */
+  #checkAt: number
 
   /** @param options `maxPlanMemory`: bytes that the ids seen so far may take */
   constructor({ maxPlanMemory }: { readonly maxPlanMemory: number }) {
     this.#maxBytes = maxPlanMemory
-    this.#reckonAt = Math.floor(maxPlanMemory / MOST_BYTES_PER_ID)
+    this.#checkAt = Math.floor(maxPlanMemory / MOST_BYTES_PER_ID)
   }
 
   get size(): number {
@@ -47,12 +47,12 @@ export class Distinct implements Disposable {
    * @throws RefusedError PLAN_TOO_SCATTERED
    */
   add(block: ScannedBlock): KeptIds {
-    this.#tellApart(block)
+    this.#setUncheckedApart(block)
     this.#recased += block.recased
     const { ids, short } = block
     const duplicates = new Uint8Array(block.count)
     const count = this.#seen.addAll(ids, duplicates)
-    if (count < block.count) moveTogether(ids, duplicates)
+    if (count < block.count) compact(ids, duplicates)
     const kept = ids.subarray(0, count * ID_LENGTH)
     const isWhole = count === block.count || block.unchecked === 0
     const unchecked = isWhole ? block.unchecked : countKept(short, duplicates)
@@ -61,7 +61,7 @@ export class Distinct implements Disposable {
       const alone = uncheckedAmong(kept, unchecked, short, duplicates)
       this.#unchecked.addAll(alone, new Uint8Array(unchecked))
     }
-    if (this.#seen.size > this.#reckonAt) this.#reckon()
+    if (this.#seen.size > this.#checkAt) this.#checkMemory()
     return { ids: kept, count, unchecked }
   }
 
@@ -88,7 +88,7 @@ export class Distinct implements Disposable {
   }
 
   /** Most lists are of one kind; the unchecked ids of others get a set of their own. */
-  #tellApart({ count, unchecked }: ScannedBlock): void {
+  #setUncheckedApart({ count, unchecked }: ScannedBlock): void {
     if (this.#unchecked !== null) return
     const isNone = this.#uncheckedSize === 0
     const isAll = this.#uncheckedSize === this.#seen.size
@@ -96,15 +96,15 @@ export class Distinct implements Disposable {
     this.#unchecked = isNone ? new IdSet() : this.#seen.clone()
   }
 
-  #reckon(): void {
+  #checkMemory(): void {
     const bytes = this.#seen.bytes + (this.#unchecked?.bytes ?? 0)
     if (bytes > this.#maxBytes) throw tooScattered(this.#seen.size, bytes, this.#maxBytes)
-    this.#reckonAt = this.#seen.size + Math.floor((this.#maxBytes - bytes) / MOST_BYTES_PER_ID)
+    this.#checkAt = this.#seen.size + Math.floor((this.#maxBytes - bytes) / MOST_BYTES_PER_ID)
   }
 }
 
 /** Moves the ids without a flag to the front, a run at a time. */
-function moveTogether(ids: Uint8Array, duplicates: Uint8Array): void {
+function compact(ids: Uint8Array, duplicates: Uint8Array): void {
   let to = 0
   let from = 0
   while (from < duplicates.length) {

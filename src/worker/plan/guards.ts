@@ -61,10 +61,10 @@ interface Findings {
 }
 
 /**
- * What stands against applying a plan whose source was read to its end; null where nothing does.
+ * Why a plan is not applied whose source was read to its end; null where it is.
  * Damage comes first: no option lifts it.
  */
-export function objectionTo(
+export function refusalOf(
   plan: Plan,
   { onInvalid, onUnchecked }: Pick<StoredRequest, 'onInvalid' | 'onUnchecked'>,
   { firstRefused, caseDamage }: Findings,

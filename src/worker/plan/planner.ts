@@ -12,10 +12,10 @@ import { orderDue } from '../../shared/store/org-store.ts'
 import { setAside } from '../end/leftovers.ts'
 import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
-import { type Draft, type DrawDeps, draw, StoppedError } from './draw.ts'
+import { type Draft, type DraftDeps, draftPlan, StoppedError } from './draft.ts'
 import { NoMemoryError } from './memory.ts'
 
-export interface PlannerDeps extends SettleDeps, DrawDeps {
+export interface PlannerDeps extends SettleDeps, DraftDeps {
   /** The org's when the worker started, for requests that are older than guard rails in the ledger. */
   readonly rails: GuardRails
 }
@@ -79,7 +79,7 @@ async function makePlan(attempt: Attempt): Promise<void> {
   const { record, guards, lot, deps, ctx } = attempt
   const { id } = record.request
   try {
-    await conclude(attempt, await draw(record, guards, lot, deps, ctx))
+    await conclude(attempt, await draftPlan(record, guards, lot, deps, ctx))
   } catch (error) {
     ctx.signal.throwIfAborted()
     const isOfNoUse = error instanceof NoMemoryError || error instanceof StoppedError
@@ -107,11 +107,11 @@ interface Attempt {
 /** What comes of the plan: its end, or its ingest jobs. */
 function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { record, ctx } = attempt
-  const { plan, invalid, objection } = draft
+  const { plan, invalid, refusal } = draft
   const { request } = record
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
   addFacts({ records: plan.accepted })
-  if (objection !== null) return stop(attempt, objection, { plan, invalid })
+  if (refusal !== null) return stop(attempt, refusal, { plan, invalid })
   if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan, invalid })
   if (plan.accepted > 0) return apply(attempt, draft)
   return end(attempt, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
@@ -155,10 +155,10 @@ function overBudget(limits: CallerLimits | null): RefusedError {
 function stop(
   attempt: Attempt,
   error: RefusedError | SourceError,
-  drawn: Pick<RequestEnd, 'plan' | 'invalid'>,
+  read: Pick<RequestEnd, 'plan' | 'invalid'>,
 ): Promise<void> {
   const status = error instanceof RefusedError ? 'refused' : 'failed'
-  return end(attempt, { status, error: { code: error.code, message: error.message }, ...drawn })
+  return end(attempt, { status, error: { code: error.code, message: error.message }, ...read })
 }
 
 /** The request ends here, if this attempt is still the one that counts. */

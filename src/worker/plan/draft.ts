@@ -15,13 +15,13 @@ import { stopReasonOf } from '../end/cancel.ts'
 import { idsOfJob } from '../ids/chunk-stager.ts'
 import { openSource } from '../sources/open-source.ts'
 import { Distinct } from './distinct.ts'
-import { allowedObject, assertChunks, assertRecords, objectionTo } from './guards.ts'
+import { allowedObject, assertChunks, assertRecords, refusalOf } from './guards.ts'
 import { waitsForMemory } from './memory.ts'
 import type { RefusedRow } from './refused-row.ts'
 import { type ScanOptions, scan } from './scan.ts'
 import { PlanStager, type StagedPlan } from './stage-plan.ts'
 
-export interface DrawDeps {
+export interface DraftDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
   readonly org: OrgConfig
@@ -29,13 +29,13 @@ export interface DrawDeps {
   readonly maxPlanMemory: number
 }
 
-/** A plan as it was drawn from the source: staged, not yet in the ledger. */
+/** A plan of which the source is read and staged, but that is not yet in the ledger. */
 export interface Draft extends StagedPlan {
   readonly plan: Plan
   /** The part of `invalid.csv`; null where no row was refused. */
   readonly invalid: ResultFile | null
-  /** What stands against applying it, though the source was read to its end. */
-  readonly objection: RefusedError | null
+  /** Why it is not applied, though the source was read to its end; null where it is. */
+  readonly refusal: RefusedError | null
 }
 
 /** The request is to end before its time: what was planned of it is of no use. */
@@ -51,11 +51,11 @@ export class StoppedError extends Error {
  * @throws NoMemoryError where it has to begin again later
  * @throws StoppedError where the request is to end before its time
  */
-export async function draw(
+export async function draftPlan(
   record: RequestRecord,
   guards: GuardRails,
   lot: string,
-  deps: DrawDeps,
+  deps: DraftDeps,
   ctx: Context,
 ): Promise<Draft> {
   const { request } = record
@@ -100,11 +100,11 @@ export async function draw(
       chunks: staged.jobs.length,
       sha256: await distinct.digest(),
     }
-    const objection = objectionTo(plan, request, {
+    const refusal = refusalOf(plan, request, {
       firstRefused: first,
       caseDamage: await distinct.caseDamage(await deps.store.ledger.orgId()),
     })
-    return { plan, ...staged, invalid: file, objection }
+    return { plan, ...staged, invalid: file, refusal }
   } finally {
     await invalid.discard()
   }
