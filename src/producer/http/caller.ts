@@ -6,14 +6,7 @@ import { addFacts } from './call-log.ts'
 import { createFairShare, type FairShare } from './fair-share.ts'
 import { HttpError, retryAfter } from './http-error.ts'
 import type { KeyRing } from './keys.ts'
-import {
-  CALLS_PER_KEY,
-  JSON_BYTES_AT_ONCE,
-  JSON_BYTES_PER_KEY,
-  PAGES_PER_KEY,
-  UPLOADS_AT_ONCE,
-  UPLOADS_PER_KEY,
-} from './limits.ts'
+import { LIMITS } from './limits.ts'
 import { createAddressLimiter, type RateLimiter } from './rate-limit.ts'
 import { type HttpTimeouts, withinDeadline } from './timeouts.ts'
 
@@ -53,7 +46,7 @@ interface Shares {
   /** Pages of the list. */
   readonly pages: FairShare
   /** Bytes of JSON bodies that are held. */
-  readonly json: FairShare
+  readonly jsonBytes: FairShare
 }
 
 export function createCallers(
@@ -63,11 +56,7 @@ export function createCallers(
 ): Callers {
   const admitted = new WeakMap<FastifyRequest, ApiKey>()
   const tooManyFailures = createAddressLimiter()
-  const calls = createFairShare({
-    total: Number.POSITIVE_INFINITY,
-    each: CALLS_PER_KEY,
-    unit: 'calls',
-  })
+  const { calls, ...shares } = sharesOf(keys !== null)
   const admit = async (request: FastifyRequest, reply: FastifyReply, scheme: Scheme) => {
     if (keys === null) {
       refuseOtherPages(request)
@@ -93,7 +82,7 @@ export function createCallers(
     admitted.set(request, key)
   }
   return {
-    shares: sharesOf(keys !== null),
+    shares,
     admit: (request, reply) => admit(request, reply, 'Bearer'),
     admitBrowser: (request, reply) => admit(request, reply, 'Basic'),
     of: (request) => {
@@ -106,13 +95,14 @@ export function createCallers(
 }
 
 /** Without keys all callers are one, who may have all of it. */
-function sharesOf(haveKeys: boolean): Shares {
-  const share = (unit: string, total: number, perKey: number) =>
+function sharesOf(haveKeys: boolean): Shares & { readonly calls: FairShare } {
+  const share = ({ unit, total, perKey }: (typeof LIMITS)[keyof Shares | 'calls']) =>
     createFairShare({ unit, total, each: haveKeys ? perKey : total })
   return {
-    uploads: share('uploads', UPLOADS_AT_ONCE, UPLOADS_PER_KEY),
-    pages: share('pages of the list', Number.POSITIVE_INFINITY, PAGES_PER_KEY),
-    json: share('bytes of JSON', JSON_BYTES_AT_ONCE, JSON_BYTES_PER_KEY),
+    calls: share(LIMITS.calls),
+    uploads: share(LIMITS.uploads),
+    pages: share(LIMITS.pages),
+    jsonBytes: share(LIMITS.jsonBytes),
   }
 }
 

@@ -38,11 +38,13 @@ const DENIED = 403
 /** Ends a call with a problem. */
 export class HttpError extends ExpungeError {
   readonly code: HttpCode
+  readonly status: number
   readonly headers: Readonly<Record<string, string>>
 
   constructor(code: HttpCode, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message)
     this.code = code
+    this.status = statuses.get(code) ?? DENIED
     this.headers = headers
   }
 }
@@ -60,10 +62,6 @@ export function assertAllowed(denial: Denial | null): void {
 }
 
 const statuses: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_OF))
-
-export function statusOf(code: HttpCode): number {
-  return statuses.get(code) ?? DENIED
-}
 
 /** After which a caller may ask again. */
 const RETRY_AFTER_SECONDS = 5

@@ -5,7 +5,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import { assertNotCompressed, atMinimumRate } from './body.ts'
 import { HttpError } from './http-error.ts'
 import { jsonShape } from './json-shape.ts'
-import { JSON_DEPTH, JSON_VALUES } from './limits.ts'
+import { LIMITS } from './limits.ts'
 import type { Service } from './service.ts'
 
 /**
@@ -57,20 +57,20 @@ function bodyTaker({ callers, timeouts }: Service) {
     const { bodyLimit } = request.routeOptions
     const { name } = callers.of(request)
     if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw tooLarge(bodyLimit)
-    const look = jsonShape({ depth: JSON_DEPTH, values: JSON_VALUES })
+    const look = jsonShape(LIMITS.json)
     const blocks: Uint8Array[] = []
     let bytes = 0
     try {
       for await (const block of atMinimumRate(payload, timeouts.body)) {
         if (bytes + block.length > bodyLimit) throw tooLarge(bodyLimit)
-        callers.shares.json.take(name, block.length)
+        callers.shares.jsonBytes.take(name, block.length)
         bytes += block.length
         look(block)
         blocks.push(block)
       }
       return await use(Buffer.concat(blocks))
     } finally {
-      callers.shares.json.give(name, bytes)
+      callers.shares.jsonBytes.give(name, bytes)
     }
   }
 }

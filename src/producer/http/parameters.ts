@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/contract/request.ts'
 import { invalidRequest } from '../../shared/contract/request-problems.ts'
 import { HttpError } from './http-error.ts'
-import { type Json, schemaOf } from './openapi/components.ts'
+import { type Json, schemaOf } from './openapi/parts.ts'
 
 /** The parameters in the path or the query string of a route: how they are read, and how documented. */
 export interface ParameterSet<T> {

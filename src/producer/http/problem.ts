@@ -1,53 +1,23 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
 import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
-import { BudgetExceededError } from '../../shared/contract/caller-limits.ts'
-import { TERMINAL_STATUSES } from '../../shared/contract/receipt.ts'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
-import { ConflictError, GoneError } from '../../shared/store/intake/taken.ts'
-import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
-import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import {
   AlreadyOverError,
+  BudgetExceededError,
+  ConflictError,
+  GoneError,
+  LedgerReplacedError,
   NotWaitingError,
   PlanChangedError,
+  RedisUnavailableError,
   UnknownRequestError,
 } from '../producer.ts'
 import { addFacts, callOf } from './call-log.ts'
-import { HttpError, noSuchRoute, retryAfter, type STATUS_OF, statusOf } from './http-error.ts'
-import { COMPONENTS } from './openapi/components.ts'
-
-/** RFC 9457. */
-export const problemSchema = z
-  .object({
-    type: z.literal('about:blank'),
-    title: z.string().describe('What the status means.'),
-    status: z.int(),
-    code: z.string().describe('For machines: stable.'),
-    detail: z.string().describe('For people: what was expected, what came, what to do next.'),
-    errors: z
-      .array(z.object({ field: z.string(), message: z.string() }))
-      .readonly()
-      .optional()
-      .describe('Of a request whose fields are wrong: each of them.'),
-    gone: z
-      .object({
-        status: z.enum(TERMINAL_STATUSES),
-        finishedAt: z.iso.datetime(),
-        sameContent: z
-          .boolean()
-          .nullable()
-          .describe('Whether it had the content of the request that came now; null: not known.'),
-      })
-      .optional()
-      .describe('Of a request whose record has expired: what is still known.'),
-  })
-  .register(COMPONENTS, { id: 'Problem' })
-
-export type Problem = z.output<typeof problemSchema>
+import { HttpError, noSuchRoute, retryAfter, STATUS_OF } from './http-error.ts'
+import type { Problem } from './openapi/parts.ts'
 
 interface ProblemAnswer {
   readonly problem: Problem
@@ -56,7 +26,7 @@ interface ProblemAnswer {
 
 /** What a caller is told of an error. What it does not know by name is a defect, and stays inside. */
 export function problemAnswer(error: unknown): ProblemAnswer {
-  if (error instanceof HttpError) return answer(statusOf(error.code), error.code, error)
+  if (error instanceof HttpError) return answer(error.status, error.code, error)
   // Also in the words of a library: the board's, for one.
   const trouble = troubleOf(error)
   if (trouble !== null) {
@@ -132,7 +102,7 @@ const MEDIA_TYPES =
   'Expected the header Content-Type: application/json, or text/csv where a CSV is uploaded.'
 
 function say(code: keyof typeof STATUS_OF, message: string): ProblemAnswer {
-  return answer(statusOf(code), code, { message })
+  return answer(STATUS_OF[code], code, { message })
 }
 
 function answer(

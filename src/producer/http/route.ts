@@ -6,11 +6,10 @@ import type { ApiKey } from './api-key.ts'
 import { type Auditor, auditorOf } from './audit.ts'
 import { assertNotCompressed } from './body.ts'
 import { assertAllowed, DeniedError } from './http-error.ts'
-import { type Json, ref, schemaOf } from './openapi/components.ts'
+import { type Json, ref, schemaOf } from './openapi/parts.ts'
 import { orgQuery, type ParameterSet, parseFields } from './parameters.ts'
 import { type Denial, type ExistingRequest, outsideOrgs } from './rights.ts'
 import type { Service } from './service.ts'
-import { withinDeadline } from './timeouts.ts'
 
 /**
  * A route of the API is one record. What Fastify serves, which methods its path refuses, who may call
@@ -199,13 +198,13 @@ function existing({ org, submittedBy, request }: RequestView): ExistingRequest {
  * @throws UnknownRequestError
  */
 export async function findRequest(
-  { producer, orgs, timeouts }: Service,
+  { producer, orgs, inTime }: Service,
   key: ApiKey,
   { org, id }: { org: string; id: string },
 ): Promise<RequestView> {
   assertAllowed(outsideOrgs(key, org))
-  await withinDeadline(timeouts, orgs.open(org))
-  const view = await withinDeadline(timeouts, producer.inspect(id, { org }))
+  await inTime(orgs.open(org))
+  const view = await inTime(producer.inspect(id, { org }))
   if (view === null) throw new UnknownRequestError(`Org "${org}" knows no request ${id}.`)
   return view
 }

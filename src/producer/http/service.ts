@@ -21,6 +21,8 @@ export interface Service {
   readonly log: Logger
   readonly version: string
   readonly timeouts: HttpTimeouts
+  /** Waits for Redis as long as a caller should, then throws RedisUnavailableError `REDIS_AWAY`. */
+  readonly inTime: <T>(work: Promise<T>) => Promise<T>
   /** Null where Redis can be asked, else what is wrong. */
   readonly redisTrouble: () => string | null
 }

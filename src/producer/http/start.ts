@@ -99,6 +99,7 @@ export async function startService(
     const away = [redis, counting].find(({ status }) => status !== 'ready')
     return away === undefined ? null : `the connection is ${away.status}`
   }
+  const inTime = <T>(work: Promise<T>) => withinDeadline(timeouts, work)
   const server = await startHttpServer(
     {
       producer: producerOver(connection),
@@ -112,6 +113,7 @@ export async function startService(
       version,
       redisTrouble,
       timeouts,
+      inTime,
     },
     http,
   )
@@ -126,7 +128,7 @@ export async function startService(
       if (trouble !== null) return trouble
       const ledgers = orgs.known().map(({ connection }) => connection.verify())
       const asked = Promise.all([redis.ping(), counting.ping(), ...ledgers])
-      return withinDeadline(timeouts, asked).then(() => null, messageOf)
+      return inTime(asked).then(() => null, messageOf)
     },
     stop: () => opened.disposeAsync(),
   }

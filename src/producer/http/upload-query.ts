@@ -4,7 +4,7 @@ import {
   requestJsonSchema,
 } from '../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
-import type { Json } from './openapi/components.ts'
+import type { Json } from './openapi/parts.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
 
 const COLUMN = {

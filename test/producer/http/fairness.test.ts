@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
-import {
-  ACTION_BYTES,
-  CALLS_PER_KEY,
-  JSON_BYTES_PER_KEY,
-  PAGES_PER_KEY,
-  UPLOADS_PER_KEY,
-} from '../../../src/producer/http/limits.ts'
+import { LIMITS } from '../../../src/producer/http/limits.ts'
 import { REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
@@ -62,7 +56,7 @@ async function served(key: string, id: string): Promise<void> {
 
 describe('a key', () => {
   test('has a share of the uploads, and leaves the others to others', async (t) => {
-    const calls = Array.from({ length: UPLOADS_PER_KEY }, (_, n) => upload(greedy, `up-${n}`))
+    const calls = Array.from({ length: LIMITS.uploads.perKey }, (_, n) => upload(greedy, `up-${n}`))
     const text = chunk(`Id\n${ids18(60_000).join('\n')}\n`)
     for (const [n, call] of calls.entries()) {
       call.write(text)
@@ -86,7 +80,7 @@ describe('a key', () => {
 
   test('has a share of the JSON that comes in', async () => {
     const json = ['Content-Type: application/json', `Content-Length: ${REQUEST_BYTES}`]
-    const most = JSON_BYTES_PER_KEY / REQUEST_BYTES
+    const most = LIMITS.jsonBytes.perKey / REQUEST_BYTES
     const calls = Array.from({ length: most + 1 }, () => open(greedy, `POST ${PATH}`, ...json))
     for (const call of calls) call.write(' '.repeat(REQUEST_BYTES - 1))
     const first = await Promise.race(calls.map(({ problem }) => problem))
@@ -98,7 +92,7 @@ describe('a key', () => {
 
   test('has so many calls at once, and gets them back however they end', async (t) => {
     const bodiless = ['Content-Type: application/json', 'Content-Length: 1']
-    const calls = Array.from({ length: CALLS_PER_KEY + 1 }, () =>
+    const calls = Array.from({ length: LIMITS.calls.perKey + 1 }, () =>
       open(greedy, `POST ${PATH}`, ...bodiless),
     )
     const first = await Promise.race(calls.map(({ problem }) => problem))
@@ -106,7 +100,7 @@ describe('a key', () => {
     await served(modest, 'among-calls')
     for (const call of calls) call.end()
     await Promise.all(calls.map(({ answer }) => answer))
-    const again = Array.from({ length: CALLS_PER_KEY }, () =>
+    const again = Array.from({ length: LIMITS.calls.perKey }, () =>
       api.call(`${PATH}/among-calls?org=${org}`, { key: greedy }),
     )
     await until(t, async () => (await api.call('/openapi.json')).status === 200)
@@ -115,19 +109,22 @@ describe('a key', () => {
 
   test('has so many pages of the list read at once, and gets them back', async () => {
     const page = (key: string) => api.call(`${PATH}?org=${org}&status=failed`, { key })
-    const pages = Array.from({ length: CALLS_PER_KEY / 2 }, () => page(greedy))
+    const pages = Array.from({ length: LIMITS.calls.perKey / 2 }, () => page(greedy))
     const other = await page(modest)
     assert.equal(other.status, 200, other.text)
     const codes = (await Promise.all(pages)).map(({ status, json }) => json.code ?? status)
     assert.deepEqual(new Set(codes), new Set([200, 'TOO_MANY_AT_ONCE']))
-    const again = await Promise.all(Array.from({ length: PAGES_PER_KEY }, () => page(greedy)))
+    const again = await Promise.all(Array.from({ length: LIMITS.pages.perKey }, () => page(greedy)))
     for (const { status, text } of again) assert.equal(status, 200, text)
   })
 
   test('sends no more for a reason than a reason needs', async () => {
     await served(greedy, 'short')
     const path = `${PATH}/short/cancel?org=${org}`
-    const long = await api.call(path, { key: greedy, json: { reason: 'x'.repeat(ACTION_BYTES) } })
+    const long = await api.call(path, {
+      key: greedy,
+      json: { reason: 'x'.repeat(LIMITS.actionBytes) },
+    })
     assert.deepEqual([long.status, long.json.code], [413, 'BODY_TOO_LARGE'])
   })
 })

@@ -3,10 +3,11 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { HttpError } from '../../../src/producer/http/http-error.ts'
 import { jsonShape } from '../../../src/producer/http/json-shape.ts'
-import { JSON_DEPTH, JSON_VALUES } from '../../../src/producer/http/limits.ts'
+import { LIMITS as SERVICE_LIMITS } from '../../../src/producer/http/limits.ts'
 import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 
+const atWork = SERVICE_LIMITS.json
 const LIMITS = { depth: 4, values: 12 }
 
 /** The code that a text is refused with, in whatever blocks it comes; null where it is not. */
@@ -53,15 +54,13 @@ test('a text is refused exactly where it is too deep or has too many values', ()
 
 test('the first bracket too many is refused, before the rest has come', () => {
   for (const open of ['[', '{"a":', '[{"a":']) {
-    assert.equal(refusalOf(open.repeat(JSON_DEPTH + 1), [], atWork), 'BODY_TOO_DEEP', open)
+    assert.equal(refusalOf(open.repeat(atWork.depth + 1), [], atWork), 'BODY_TOO_DEEP', open)
   }
-  assert.equal(refusalOf('['.repeat(JSON_DEPTH), [], atWork), null)
-  assert.equal(refusalOf(`[${'1,'.repeat(JSON_VALUES)}`, [], atWork), 'BODY_TOO_LARGE')
-  assert.equal(refusalOf(`{${'"a":1,'.repeat(JSON_VALUES)}`, [], atWork), 'BODY_TOO_LARGE')
-  assert.equal(refusalOf(`["${'[{,'.repeat(JSON_VALUES)}\\"[[["]`, [], atWork), null)
+  assert.equal(refusalOf('['.repeat(atWork.depth), [], atWork), null)
+  assert.equal(refusalOf(`[${'1,'.repeat(atWork.values)}`, [], atWork), 'BODY_TOO_LARGE')
+  assert.equal(refusalOf(`{${'"a":1,'.repeat(atWork.values)}`, [], atWork), 'BODY_TOO_LARGE')
+  assert.equal(refusalOf(`["${'[{,'.repeat(atWork.values)}\\"[[["]`, [], atWork), null)
 })
-
-const atWork = { depth: JSON_DEPTH, values: JSON_VALUES }
 
 test('the largest lawful request is within every limit, however it is written', () => {
   const escaped = (text: string) =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import { JSON_BYTES_AT_ONCE, UPLOADS_AT_ONCE } from '../../../src/producer/http/limits.ts'
+import { LIMITS } from '../../../src/producer/http/limits.ts'
 import { REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -223,7 +223,7 @@ describe('a JSON body', () => {
   test('finds room for itself, or is asked to come again', async (t) => {
     const most = `"${'x'.repeat(REQUEST_BYTES - 1)}`
     const held = post(JSON_TYPE, `Content-Length: ${REQUEST_BYTES}`)
-    const calls = Array.from({ length: JSON_BYTES_AT_ONCE / REQUEST_BYTES + 1 }, () =>
+    const calls = Array.from({ length: LIMITS.jsonBytes.total / REQUEST_BYTES + 1 }, () =>
       openCall(api.url, held),
     )
     // All but the last byte of each: one more than there is room for has come.
@@ -298,7 +298,7 @@ describe('an upload', () => {
   })
 
   test('finds room for itself, or is asked to come again', async (t) => {
-    const calls = Array.from({ length: UPLOADS_AT_ONCE }, (_, k) =>
+    const calls = Array.from({ length: LIMITS.uploads.total }, (_, k) =>
       openCall(api.url, csv(`many${k}`)),
     )
     const text = chunk(`Id\n${ids18(60_000).join('\n')}\n`)

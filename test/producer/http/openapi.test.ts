@@ -5,12 +5,12 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import createClient from 'openapi-fetch'
 import { CLIENT_TYPES, clientTypes } from '../../../scripts/http-client-types.ts'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
+import { problemSchema } from '../../../src/producer/http/openapi/parts.ts'
 import {
   acceptedExample,
   completedExample,
   viewSchema,
 } from '../../../src/producer/http/openapi/request.ts'
-import { problemSchema } from '../../../src/producer/http/problem.ts'
 import { pageExample, pageSchema } from '../../../src/producer/http/routes/list.ts'
 import { submitExample } from '../../../src/producer/http/routes/submit.ts'
 import { parseRequest } from '../../../src/shared/contract/request.ts'

@@ -4,13 +4,13 @@ import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createCallers } from '../../../src/producer/http/caller.ts'
+import { problemSchema } from '../../../src/producer/http/openapi/parts.ts'
 import { viewSchema } from '../../../src/producer/http/openapi/request.ts'
 import { createOrgs } from '../../../src/producer/http/orgs.ts'
-import { problemSchema } from '../../../src/producer/http/problem.ts'
 import { createRateLimiter } from '../../../src/producer/http/rate-limit.ts'
 import { pageSchema } from '../../../src/producer/http/routes/list.ts'
 import { startHttpServer } from '../../../src/producer/http/server.ts'
-import { HTTP_TIMEOUTS } from '../../../src/producer/http/timeouts.ts'
+import { HTTP_TIMEOUTS, withinDeadline } from '../../../src/producer/http/timeouts.ts'
 import type { Producer } from '../../../src/producer/producer.ts'
 import { URL_PATTERN } from '../../../src/shared/config/network.ts'
 import { parseRequest, toStored } from '../../../src/shared/contract/request.ts'
@@ -181,6 +181,7 @@ async function serve(
         log: loggerInto(log),
         version: '1.2.3',
         timeouts: HTTP_TIMEOUTS,
+        inTime: (work) => withinDeadline(HTTP_TIMEOUTS, work),
       },
       callers: createCallers(null, createRateLimiter(client), HTTP_TIMEOUTS),
       redisTrouble: () => null,

@@ -1,7 +1,12 @@
 import type { Route } from '../route.ts'
 import { ROUTES } from '../routes.ts'
-import { componentSchemas, type Json, withNamedSources } from './components.ts'
-import { COMPONENT_HEADERS, problems } from './responses.ts'
+import {
+  COMPONENT_HEADERS,
+  componentSchemas,
+  type Json,
+  problems,
+  withNamedSources,
+} from './parts.ts'
 
 const SHOWN = ROUTES.filter(({ isHidden = false }) => !isHidden)
 

@@ -10,7 +10,7 @@ import { storedSchema } from '../../../shared/contract/request.ts'
 import { STOP_REASONS } from '../../../shared/store/ledger/decisions.ts'
 import { contentSchema } from '../../../shared/store/ledger/record.ts'
 import type { RequestView } from '../../producer.ts'
-import { COMPONENTS } from './components.ts'
+import { COMPONENTS } from './parts.ts'
 
 /** A request as the API answers with it. The compiler holds it against what is sent, tests against what came. */
 

@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { boundedText } from '../../../shared/contract/portable-schema.ts'
 import type { SignedAct } from '../../../shared/contract/receipt.ts'
 import type { RequestView } from '../../producer.ts'
-import { ACTION_BYTES } from '../limits.ts'
+import { LIMITS } from '../limits.ts'
+import { json } from '../openapi/parts.ts'
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
-import { json } from '../openapi/responses.ts'
 import { requestPath } from '../parameters.ts'
 import { mayApprove, mayCancel } from '../rights.ts'
 import {
@@ -17,7 +17,6 @@ import {
   requestRoute,
 } from '../route.ts'
 import type { Service } from '../service.ts'
-import { withinDeadline } from '../timeouts.ts'
 
 /** Why something is done, for receipt and audit log. */
 const actionBody = z.strictObject({ reason: boundedText(1000).optional() })
@@ -40,7 +39,7 @@ export const approveRoute = actionRoute({
     'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.',
   body: optionalBody('Approval', approvalBody, {
     example: { reason: 'Checked.', plan: completedExample.plan?.sha256 },
-    maxBytes: ACTION_BYTES,
+    maxBytes: LIMITS.actionBytes,
   }),
   status: 200,
   answer: json('Approved.', viewSchema, { ...acceptedExample, status: 'deleting' }),
@@ -58,7 +57,7 @@ export const cancelRoute = actionRoute({
     'From now on nothing more of it is sent, and its ingest jobs at work are aborted; the receipt tells what was deleted until then. Turns down a plan that awaits approval. Needs the role `approve`, or the key that submitted it. May be repeated.',
   body: optionalBody('Action', actionBody, {
     example: { reason: 'Withdrawn.' },
-    maxBytes: ACTION_BYTES,
+    maxBytes: LIMITS.actionBytes,
   }),
   // Not over yet: workers have to end what is at work in Salesforce.
   status: 202,
@@ -104,7 +103,7 @@ function actionRoute(action: Action): Route {
     may: action.may,
     audit: name,
     handle: async (call, service) => {
-      await withinDeadline(service.timeouts, carryOut(action, call, service))
+      await service.inTime(carryOut(action, call, service))
       return { status, body: await findRequest(service, call.key, call.view) }
     },
   })

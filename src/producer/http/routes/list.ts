@@ -9,13 +9,11 @@ import { viewOf } from '../../../shared/store/request-view.ts'
 import type { RequestView } from '../../producer.ts'
 import type { ApiKey } from '../api-key.ts'
 import { cursorAt, placeAt } from '../cursor.ts'
-import { COMPONENTS } from '../openapi/components.ts'
+import { COMPONENTS, json } from '../openapi/parts.ts'
 import { completedExample, viewSchema } from '../openapi/request.ts'
-import { json } from '../openapi/responses.ts'
 import { orgParameter, type ParameterSet, query } from '../parameters.ts'
 import { mayList, mayRead } from '../rights.ts'
 import { REQUESTS_PATH, route } from '../route.ts'
-import { withinDeadline } from '../timeouts.ts'
 
 /** Records read for one page: a filter that nothing matches must not read a ledger of a million. */
 const MOST_READ = 1_000
@@ -86,13 +84,13 @@ export const listRoute = route({
   query: listQuery,
   answers: { 200: json('A page.', pageSchema, pageExample) },
   may: (key, { org, object = null }) => mayList(key, org, object),
-  handle: async ({ key, query: filter }, { callers, orgs, timeouts }) => {
-    const store = await withinDeadline(timeouts, orgs.open(filter.org))
+  handle: async ({ key, query: filter }, { callers, orgs, inTime }) => {
+    const store = await inTime(orgs.open(filter.org))
     // Held by the reading itself, which goes on where nobody waits for it any more.
     const page = callers.shares.pages.use(key.name, () =>
       explained(() => pageOf(store, filterOf(filter, key), filter.from)),
     )
-    return { status: 200, body: await withinDeadline(timeouts, page) }
+    return { status: 200, body: await inTime(page) }
   },
 })
 

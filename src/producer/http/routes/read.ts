@@ -1,7 +1,7 @@
 import { UnknownRequestError } from '../../producer.ts'
 import { methodNotAllowed } from '../http-error.ts'
+import { json } from '../openapi/parts.ts'
 import { completedExample, viewSchema } from '../openapi/request.ts'
-import { json } from '../openapi/responses.ts'
 import { type ParameterSet, requestPath } from '../parameters.ts'
 import { mayRead } from '../rights.ts'
 import { REQUESTS_PATH, type Route, requestRoute } from '../route.ts'

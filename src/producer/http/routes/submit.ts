@@ -15,14 +15,12 @@ import type { SubmitAnswer } from '../../producer.ts'
 import { type ApiKey, limitsOf, recordLimit } from '../api-key.ts'
 import { atMinimumRate } from '../body.ts'
 import { assertAllowed, HttpError } from '../http-error.ts'
-import { type Json, ref, withNamedSources } from '../openapi/components.ts'
+import { csvContent, headers, type Json, json, ref, withNamedSources } from '../openapi/parts.ts'
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
-import { csvContent, headers, json } from '../openapi/responses.ts'
 import { ownOrgQuery } from '../parameters.ts'
 import { mayRead, maySubmit, maySubmitSome } from '../rights.ts'
 import { type Call, REQUESTS_PATH, type RouteAnswer, route } from '../route.ts'
 import type { Service } from '../service.ts'
-import { withinDeadline } from '../timeouts.ts'
 import { uploadQuery } from '../upload-query.ts'
 
 /** Where every body is a CSV: generated clients tell operations apart by path. */
@@ -111,25 +109,22 @@ async function submit(
     throw new InvalidRequestError([{ field: 'source.type', message }])
   }
   const allowed = allow(call, wanted, service)
-  const { callers, fileRoots: roots, orgs, timeouts } = service
-  await withinDeadline(timeouts, orgs.open(allowed.org))
+  const { callers, fileRoots: roots, orgs, inTime } = service
+  await inTime(orgs.open(allowed.org))
   // A file that is read here takes as long as an upload of its size.
   const { files: within = null } = limitsOf(call.key) ?? {}
   const meant = await (kindOf(allowed.source).pin !== undefined
     ? callers.shares.uploads.use(call.key.name, () => pinContent(allowed, { roots, within }))
     : allowed)
-  return withinDeadline(timeouts, accept(call, meant, service))
+  return inTime(accept(call, meant, service))
 }
 
 async function upload(call: Call<DeletionRequest>, service: Service): Promise<SubmitAnswer> {
-  const { orgs, timeouts } = service
+  const { orgs, inTime, timeouts } = service
   const allowed = allow(call, call.query, service)
-  const { redis } = await withinDeadline(timeouts, orgs.open(allowed.org))
+  const { redis } = await inTime(orgs.open(allowed.org))
   // Before the first byte is taken: what comes later may take as long as its sender does.
-  await withinDeadline(
-    timeouts,
-    explained(() => redis.ping()),
-  )
+  await inTime(explained(() => redis.ping()))
   return accept(call, allowed, service, atMinimumRate(call.request.raw, timeouts.body))
 }
 

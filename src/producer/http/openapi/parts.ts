@@ -1,0 +1,174 @@
+import { STATUS_CODES } from 'node:http'
+import { z } from 'zod'
+import { portable } from '../../../shared/contract/portable-schema.ts'
+import { TERMINAL_STATUSES } from '../../../shared/contract/receipt.ts'
+import { PROBLEM_EXAMPLES } from './problem-examples.ts'
+
+/** What an operation is described with: schemas, answers, problems, headers. */
+
+/** JSON, as far as a document is concerned. */
+export type Json = Record<string, unknown>
+
+/**
+ * Schemas that have a name in the document, and are referred to by it wherever they are used. A schema
+ * that parses is registered where it is declared: what is documented cannot be another contract.
+ */
+export const COMPONENTS = z.registry<{ id: string }>()
+
+const uriOf = (id: string) => `#/components/schemas/${id}`
+
+export const ref = (id: string) => ({ $ref: uriOf(id) })
+
+export function componentSchemas(): Record<string, Json> {
+  const { schemas } = z.toJSONSchema(COMPONENTS, { uri: uriOf, override: openEnded })
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, bare(schema)]))
+}
+
+export function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  return bare(z.toJSONSchema(schema, { io, override: ({ jsonSchema }) => portable(jsonSchema) }))
+}
+
+function bare({ $schema: _, $id: __, ...schema }: Json): Json {
+  return schema
+}
+
+/** A later version may add fields to what it answers; whoever reads must not break on them. */
+function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
+  portable(jsonSchema)
+  if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
+}
+
+/**
+ * Gives each kind of source of a request a schema of its own: generators name classes after them, and
+ * find the right one by `type`.
+ *
+ * @param left kinds that are left out
+ * @returns the request under its name, with references, and what they refer to
+ */
+export function withNamedSources(
+  name: string,
+  request: Json,
+  { prefix = '', left = [] }: { prefix?: string; left?: readonly string[] },
+): Record<string, Json> {
+  const properties: Readonly<Record<string, Json>> = Object(request['properties'])
+  const variants = Object(properties['source']).oneOf
+  const sources = new Map<string, Json>(
+    variants.map((schema: Json) => [kindOf(schema), schema] as const),
+  )
+  for (const kind of left) sources.delete(kind)
+  const named = [...sources].map(([kind, schema]) => ({ kind, schema, id: sourceId(prefix, kind) }))
+  const mapping = Object.fromEntries(named.map(({ kind, id }) => [kind, uriOf(id)]))
+  const source = {
+    oneOf: named.map(({ id }) => ref(id)),
+    discriminator: { propertyName: 'type', mapping },
+  }
+  return {
+    [name]: { ...request, properties: { ...properties, source } },
+    ...Object.fromEntries(named.map(({ id, schema }) => [id, schema])),
+  }
+}
+
+function kindOf({ properties }: Json): string {
+  return String(Object(properties).type.const)
+}
+
+function sourceId(prefix: string, kind: string): string {
+  return `${prefix}${kind.charAt(0).toUpperCase()}${kind.slice(1)}Source`
+}
+
+/** RFC 9457. */
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string().describe('What the status means.'),
+    status: z.int(),
+    code: z.string().describe('For machines: stable.'),
+    detail: z.string().describe('For people: what was expected, what came, what to do next.'),
+    errors: z
+      .array(z.object({ field: z.string(), message: z.string() }))
+      .readonly()
+      .optional()
+      .describe('Of a request whose fields are wrong: each of them.'),
+    gone: z
+      .object({
+        status: z.enum(TERMINAL_STATUSES),
+        finishedAt: z.iso.datetime(),
+        sameContent: z
+          .boolean()
+          .nullable()
+          .describe('Whether it had the content of the request that came now; null: not known.'),
+      })
+      .optional()
+      .describe('Of a request whose record has expired: what is still known.'),
+  })
+  .register(COMPONENTS, { id: 'Problem' })
+
+export type Problem = z.output<typeof problemSchema>
+
+/** @param schema one of COMPONENTS */
+export function json(description: string, schema: z.ZodType, example: unknown): Json {
+  return { description, headers: ALWAYS, content: content('application/json', schema, example) }
+}
+
+export function csv(description: string, example: string, headers: Json): Json {
+  return { description, headers: { ...ALWAYS, ...headers }, content: csvContent(example) }
+}
+
+export function csvContent(example: string): Json {
+  return { 'text/csv': { schema: { type: 'string' }, example } }
+}
+
+function content(type: string, schema: z.ZodType, example: unknown): Json {
+  const { id } = COMPONENTS.get(schema) ?? {}
+  if (id === undefined) throw new TypeError('A schema that is answered needs a name in COMPONENTS.')
+  return { [type]: { schema: ref(id), example } }
+}
+
+/** Of every operation: of HTTP itself, of the key, of the fields, and of the service. */
+const COMMON = [400, 401, 403, 404, 422, 429, 431, 500, 503]
+/** Of one that takes a body, too. */
+const WITH_BODY = [408, 409, 415]
+
+/** @param own statuses that the operation has beside these */
+export function problems(own: readonly number[], hasBody: boolean): Record<number, Json> {
+  const statuses = [...COMMON, ...(hasBody ? WITH_BODY : []), ...own]
+  return Object.fromEntries(statuses.map((status) => [status, problem(status)]))
+}
+
+function problem(status: number): Json {
+  const title = STATUS_CODES[status] ?? ''
+  const example = { type: 'about:blank', title, status, ...PROBLEM_EXAMPLES[status] }
+  return {
+    description: title,
+    headers: { ...ALWAYS, ...HEADERS[status] },
+    content: content('application/problem+json', problemSchema, example),
+  }
+}
+
+/** Headers that several answers have, by their names in the document. */
+export const COMPONENT_HEADERS: Readonly<Record<string, Json>> = {
+  'X-Request-Id': header('Finds the call in the log of the service.'),
+  'Retry-After': {
+    description: 'Seconds after which to ask again.',
+    schema: { type: 'integer', format: 'int32' },
+  },
+  'WWW-Authenticate': header('How to send a key.'),
+  Location: header('Where the request can be looked at.'),
+  'Repr-Digest': header('SHA-256 of the file, as in the receipt (RFC 9530).'),
+}
+
+function header(description: string): Json {
+  return { description, schema: { type: 'string' } }
+}
+
+export function headers(...names: readonly (keyof typeof COMPONENT_HEADERS)[]): Json {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+}
+
+const ALWAYS = headers('X-Request-Id')
+
+const HEADERS: Readonly<Record<number, Json>> = {
+  401: headers('WWW-Authenticate'),
+  429: headers('Retry-After'),
+  503: headers('Retry-After'),
+}
