@@ -86,7 +86,6 @@ export async function counted(
   for (const { labels, value } of metric?.values ?? []) {
     if (value === 0) continue
     const key = String(labels[label])
-    if (value === 0) continue
     counts[key] = (counts[key] ?? 0) + value
   }
   return counts

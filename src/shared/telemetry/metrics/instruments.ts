@@ -123,8 +123,9 @@ export class Instruments {
     const buckets = [...definition.buckets]
     const histogram = new Histogram({ ...this.#options('histogram', definition), buckets })
     this.#zero(definition, (series) => histogram.zero(series))
+    const toSeries = this.#toSeries(definition)
     // By the clocks of two machines, something may seem to have ended before it began.
-    return (facts) => histogram.observe(this.#shown(definition, facts), Math.max(0, facts.seconds))
+    return (facts) => histogram.observe(toSeries(facts), Math.max(0, facts.seconds))
   }
 
   /** A gauge whose samples are looked up at each scrape. */
@@ -167,8 +168,8 @@ export class Instruments {
   ): Numbered<Words, Fact> {
     const { amount } = definition
     this.#zero(definition, (series) => instrument.inc(series, 0))
-    return (facts) =>
-      instrument.inc(this.#shown(definition, facts), amount === undefined ? 1 : facts[amount])
+    const toSeries = this.#toSeries(definition)
+    return (facts) => instrument.inc(toSeries(facts), amount === undefined ? 1 : facts[amount])
   }
 
   #zero({ labels }: MetricDefinition, zero: (series: LabelWords) => void): void {
@@ -177,12 +178,14 @@ export class Instruments {
     })
   }
 
-  #shown({ labels }: MetricDefinition, words: LabelWords): LabelWords {
-    const shown = Object.entries(labels).map(([name, label]) => [
-      name,
-      label.show(words[name] ?? '', this.#objects),
-    ])
-    return Object.fromEntries(shown)
+  /** Makes a series of what the code passes. */
+  #toSeries<Words extends LabelWords>({ labels }: MetricDefinition<Words>) {
+    const all: [string, Label][] = Object.entries(labels)
+    return (words: Words): LabelWords => {
+      const series: Record<string, string | number> = {}
+      for (const [name, label] of all) series[name] = label.show(words[name] ?? '', this.#objects)
+      return series
+    }
   }
 }
 
