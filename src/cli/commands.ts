@@ -17,6 +17,10 @@ const REASON = { value: '<text>', summary: 'kept in the receipt' } as const
 const JSON_OUTPUT = { summary: 'as JSON' } as const
 const RECEIPT_ONLY = { summary: 'print the receipt, and nothing else, on stdout' } as const
 
+const count = (summary: string) => ({ value: '<n>', summary, parse: wholeNumber }) as const
+const share = (summary: string) => ({ value: '<ratio>', summary, parse: ratio }) as const
+const list = (summary: string) => ({ value: '<list>', summary, parse: names }) as const
+
 /** Those of the kinds of source that have a flag of their own; `SourceFlags` is their type. */
 const SOURCE_OPTIONS: object = Object.fromEntries(
   SOURCE_TYPES.flatMap((type) => {
@@ -50,11 +54,7 @@ const DELETION = {
     choices: ['refuse', 'skip'],
   },
   acceptUnchecked: { summary: 'take ids of 15 characters, which carry no checksum' },
-  maxRecords: {
-    value: '<n>',
-    summary: 'refuse a source with more records',
-    parse: wholeNumber,
-  },
+  maxRecords: count('refuse a source with more records'),
   maxFailureRatio: {
     value: '<r>',
     summary: 'stop past this share of failures, 0 to 1',
@@ -117,7 +117,7 @@ const COMMAND_RECORDS = {
     options: {
       org: ORG,
       status: { value: '<status>', summary: 'only those', choices: STATUSES },
-      limit: { value: '<n>', summary: 'at most so many', parse: wholeNumber, default: 20 },
+      limit: { ...count('at most so many'), default: 20 },
       json: JSON_OUTPUT,
     },
   },
@@ -193,51 +193,16 @@ const COMMAND_RECORDS = {
     summary: 'make a key for the HTTP API, and its entry for the key file',
     argument: { name: 'who will use it' },
     options: {
-      roles: {
-        value: '<list>',
-        summary: 'submit, read, approve, admin; separated by commas',
-        parse: names,
-        required: true,
-      },
-      org: {
-        value: '<list>',
-        summary: 'orgs that it is for, or * for all',
-        parse: names,
-        default: [DEFAULT_ORG],
-      },
-      object: {
-        value: '<list>',
-        summary: 'objects that it is for, or * for all',
-        parse: names,
-        default: ['*'],
-      },
-      operation: { value: '<list>', summary: 'delete, hardDelete (default: delete)', parse: names },
-      source: {
-        value: '<list>',
-        summary: 'ids, upload, file, file:/FOLDER (default: all)',
-        parse: names,
-      },
-      priority: { value: '<list>', summary: 'high, normal, low (default: all)', parse: names },
-      maxRecords: {
-        value: '<n>',
-        summary: 'records that it may ask for in one request',
-        parse: wholeNumber,
-      },
-      recordsPerHour: {
-        value: '<n>',
-        summary: 'records of all its requests in any hour',
-        parse: wholeNumber,
-      },
-      recordsPerDay: {
-        value: '<n>',
-        summary: 'records of all its requests in any 24 hours',
-        parse: wholeNumber,
-      },
-      requestsPerMinute: {
-        value: '<n>',
-        summary: 'calls in a minute (default: 600)',
-        parse: wholeNumber,
-      },
+      roles: { ...list('submit, read, approve, admin; separated by commas'), required: true },
+      org: { ...list('orgs that it is for, or * for all'), default: [DEFAULT_ORG] },
+      object: { ...list('objects that it is for, or * for all'), default: ['*'] },
+      operation: list('delete, hardDelete (default: delete)'),
+      source: list('ids, upload, file, file:/FOLDER (default: all)'),
+      priority: list('high, normal, low (default: all)'),
+      maxRecords: count('records that it may ask for in one request'),
+      recordsPerHour: count('records of all its requests in any hour'),
+      recordsPerDay: count('records of all its requests in any 24 hours'),
+      requestsPerMinute: count('calls in a minute (default: 600)'),
       json: { summary: 'print key and entry as JSON' },
     },
   },
@@ -251,48 +216,27 @@ const COMMAND_RECORDS = {
         parse: portNumber,
         default: 8090,
       },
-      rowsPerSecond: {
-        value: '<n>',
-        summary: 'rows that it deletes in a second',
-        parse: wholeNumber,
-      },
+      rowsPerSecond: count('rows that it deletes in a second'),
       queueDelay: {
         value: '<ms>',
         summary: 'how long a closed job waits before it starts',
         parse: milliseconds,
       },
-      fail: {
-        value: '<ratio>',
-        summary: 'share of records that cannot be deleted, 0 to 1',
-        parse: ratio,
-      },
-      alreadyGone: {
-        value: '<ratio>',
-        summary: 'share of records that are in the Recycle Bin',
-        parse: ratio,
-      },
-      locked: {
-        value: '<ratio>',
-        summary: 'share of records that are locked at the first try',
-        parse: ratio,
-      },
+      fail: share('share of records that cannot be deleted, 0 to 1'),
+      alreadyGone: share('share of records that are in the Recycle Bin'),
+      locked: share('share of records that are locked at the first try'),
       allowHardDelete: { summary: 'let the user delete past the Recycle Bin' },
       strictFields: { summary: 'refuse unknown fields in JSON bodies, which an org ignores' },
       sandboxOrg: { summary: 'be a sandbox org; otherwise it says that it is production' },
-      dailyBatches: { value: '<n>', summary: 'batches that are left today', parse: wholeNumber },
+      dailyBatches: count('batches that are left today'),
       json: { summary: 'print how to log in as a line of JSON' },
     },
   },
   demo: {
     summary: 'a whole deletion on this machine, against the sandbox; touches nothing else',
     options: {
-      rows: { value: '<n>', summary: 'rows of the CSV', parse: wholeNumber, default: 1_000_000 },
-      rowsPerSecond: {
-        value: '<n>',
-        summary: 'how fast the sandbox deletes',
-        parse: wholeNumber,
-        default: 150_000,
-      },
+      rows: { ...count('rows of the CSV'), default: 1_000_000 },
+      rowsPerSecond: { ...count('how fast the sandbox deletes'), default: 150_000 },
     },
   },
   doctor: {

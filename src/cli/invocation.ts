@@ -9,7 +9,7 @@ import { createProgram } from './program.ts'
 import { createScreen, type Host, type Screen } from './screen.ts'
 
 /** One call of `expunge`. */
-export interface Invocation {
+interface Invocation {
   /** Runs the command; resolves with the exit code, never rejects. */
   run(): Promise<number>
   /** Reports an error that reached nobody; returns the exit code. */
@@ -70,7 +70,7 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
 }
 
 /** The package's own version; the file lies as far above `src/cli` as above `dist/cli`. */
-export function packageVersion(): string {
+function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   const manifest: unknown = JSON.parse(text)
   const isManifest = typeof manifest === 'object' && manifest !== null && 'version' in manifest

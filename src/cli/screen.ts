@@ -20,7 +20,7 @@ export interface Host extends Signals {
 }
 
 export type HostInput = Readable & { readonly isTTY?: boolean; readonly fd?: number }
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 /**
  * Where a command speaks. What it answers goes to stdout, so that it can be piped; what it says

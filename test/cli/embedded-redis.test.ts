@@ -26,7 +26,7 @@ import {
   type EmbeddedRedis,
   startEmbeddedRedis,
 } from '../../src/cli/embedded-redis/embedded-redis.ts'
-import { homeFiles } from '../../src/cli/embedded-redis/home.ts'
+import { Home } from '../../src/cli/embedded-redis/home.ts'
 import { isAlive } from '../../src/cli/embedded-redis/orphan.ts'
 import { privateDirectory } from '../../src/cli/embedded-redis/private-directory.ts'
 import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
@@ -187,7 +187,7 @@ for (const condition of ['answering', 'stopped'] as const) {
     const home = await temporaryHome(t)
     const { socket, stop } = await start(t, home)
     await stop()
-    const { log, pid } = homeFiles(home)
+    const { log, pid } = new Home(home)
     const orphan = await startRedisProcess({
       server: await server(),
       address: { path: socket },
@@ -310,12 +310,3 @@ test(
     assert.equal((await redis.lost).code, 'EMBEDDED_REDIS_FAILED')
   },
 )
-
-test('an ephemeral server leaves nothing behind', needsRedis, async () => {
-  const redis = await startEmbeddedRedis({ ...options('unused'), ephemeral: true })
-  assert.equal((await settings(redis))[1]?.[1], 'no')
-  const folder = dirname(redis.socket)
-  assert.equal(await modeOf(folder), 0o700)
-  await redis.stop()
-  assert.equal(existsSync(folder), false)
-})

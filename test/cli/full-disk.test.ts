@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { homeFiles, writeOwner } from '../../src/cli/embedded-redis/home.ts'
+import { Home } from '../../src/cli/embedded-redis/home.ts'
 import { invocation } from '../../src/cli/invocation.ts'
 import { createScreen, type Host } from '../../src/cli/screen.ts'
 import { lacking } from '../helpers/file-system.ts'
@@ -58,7 +58,7 @@ test('state that cannot be kept names its folder', async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'expunge-full-'))
   t.after(() => rm(home, { recursive: true }))
   lacking(t, 'writeFile', () => 'ENOSPC')
-  await assert.rejects(writeOwner(homeFiles(home), { pid: 1, role: 'run', socket: 's' }), {
+  await assert.rejects(new Home(home).writeOwner({ pid: 1, role: 'run', socket: 's' }), {
     code: 'EMBEDDED_REDIS_HOME',
     message: new RegExp(`${home}: ENOSPC.*EXPUNGE_HOME`),
   })

@@ -124,7 +124,7 @@ const DUPLICATE_EVERY = 2000
  * Writes a CSV of Contact ids as an export would hold them: in the order of creation, 18 characters,
  * and among them what goes wrong in real files.
  */
-export async function writeContacts(path: string, rows: number): Promise<Contacts> {
+async function writeContacts(path: string, rows: number): Promise<Contacts> {
   const file = createWriteStream(path)
   let invalid = 0
   let duplicate = 0

@@ -179,14 +179,14 @@ const RECORD = 'SHA256SUMS'
  * Records the SHA-256 of every file of an unpacked package. apt has checked the package by the
  * signature of its source; the record ties to that what lies in the cache later.
  */
-export async function recordChecksums(root: string): Promise<void> {
+async function recordChecksums(root: string): Promise<void> {
   const draft = join(root, `${RECORD}.${process.pid}`)
   await writeFile(draft, await checksumsOf(root), { mode: 0o600 })
   await rename(draft, join(root, RECORD))
 }
 
 /** Whether the files are no longer what was recorded; null where nothing was. */
-export async function isChanged(root: string): Promise<boolean | null> {
+async function isChanged(root: string): Promise<boolean | null> {
   const recorded = await readFile(join(root, RECORD), 'utf8').catch(() => null)
   return recorded === null ? null : recorded !== (await checksumsOf(root))
 }

@@ -69,7 +69,7 @@ function notFound(problems: readonly string[]): EmbeddedRedisError {
 const PACKAGES = ['redis-server', 'valkey-server'] as const
 
 /** The server as Debian and Ubuntu package it: under the name of its package. */
-export const DEBIAN_SERVER: Packaged<RedisServer> = {
+const DEBIAN_SERVER: Packaged<RedisServer> = {
   title: 'Redis server',
   name: 'redis',
   packages: PACKAGES,
@@ -114,7 +114,7 @@ const run = promisify(execFile)
 const OLDEST = { redis: [6, 2], valkey: [8, 0] } as const
 
 /** Starts the program to ask for its version: also the proof that all its libraries are there. */
-export async function probeServer(
+async function probeServer(
   candidate: Pick<RedisServer, 'command' | 'env' | 'origin'>,
 ): Promise<RedisServer | { readonly problem: string }> {
   const { command, env } = candidate

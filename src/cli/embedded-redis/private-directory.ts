@@ -130,7 +130,7 @@ async function wrongBehind(path: string, info: Stats, top: string): Promise<stri
 }
 
 /** Whether others may put entries into a folder, or change a file. */
-export async function isOpenToOthers({ mode, gid }: Stats): Promise<boolean> {
+async function isOpenToOthers({ mode, gid }: Stats): Promise<boolean> {
   if ((mode & 0o002) !== 0) return true
   return (mode & 0o020) !== 0 && !(await isGroupOfOne(gid))
 }

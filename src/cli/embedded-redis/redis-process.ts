@@ -129,22 +129,21 @@ const HEALTHY_AFTER = 60_000
  */
 export async function supervise(
   start: () => Promise<RedisProcess>,
-  options: { readonly restarts?: number; readonly log: (line: string) => void },
+  log: (line: string) => void,
 ): Promise<Supervised> {
-  const { restarts = RESTARTS, log } = options
   const { promise: lost, resolve: giveUp } = Promise.withResolvers<EmbeddedRedisError>()
   let starting = start()
   let isStopping = false
   await starting
 
   const watch = async (): Promise<void> => {
-    let left = restarts
+    let left = RESTARTS
     while (!isStopping) {
       const since = Date.now()
       // One that ends while it starts again has used a try as well.
       const how = await starting.then((redis) => redis.exited, messageOf)
       if (isStopping) return
-      if (Date.now() - since > HEALTHY_AFTER) left = restarts
+      if (Date.now() - since > HEALTHY_AFTER) left = RESTARTS
       if (left === 0) return giveUp(gone(how))
       left -= 1
       log(`The Redis server ended (${how}); starting it again.`)

@@ -84,7 +84,7 @@ async function watch(session: RunSession, { plan }: RequestView): Promise<Watche
 }
 
 /** Approves the plan or turns it down, as answered. False where nothing is going to be deleted. */
-export async function consent(session: RunSession, view: RequestView): Promise<boolean> {
+async function consent(session: RunSession, view: RequestView): Promise<boolean> {
   const { flags, cli, facts, request, producer, retry } = session
   const { screen } = cli
   const { org, id } = request
