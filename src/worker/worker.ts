@@ -21,12 +21,8 @@ import type { Metrics } from '../shared/telemetry/metrics/metrics.ts'
 import type { Observe } from '../shared/telemetry/metrics/readings.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'
-import {
-  type OnlyRequest,
-  type OrgWorker,
-  startOrgWorker,
-  type WorkerParts,
-} from './org/org-worker.ts'
+import type { OnlyRequest, WorkerParts } from './org/chores.ts'
+import { type OrgWorker, startOrgWorker } from './org/org-worker.ts'
 
 interface WorkerOptions {
   readonly config: Config

@@ -10,18 +10,8 @@ import {
 import { startRequestsWorker } from '../jobs/requests-worker.ts'
 import { settleToFreeMemory, startFreeingMemory } from '../upkeep/free-memory.ts'
 import { startHeartbeat } from '../upkeep/heartbeat.ts'
-import { type SweepDeps, startSweeper } from '../upkeep/sweep.ts'
-
-export type IngestQueue = 'ingest-jobs' | 'ingest-jobs-urgent'
-
-/** What is done of an org's work, and how much of it at once. */
-export interface Chores {
-  readonly sweeping: SweepDeps
-  readonly planAndSettle: Process
-  readonly ingest: (queue: IngestQueue) => Process
-  /** Ingest jobs at work, by their queue. */
-  readonly windows: Readonly<Record<IngestQueue, number>>
-}
+import { startSweeper } from '../upkeep/sweep.ts'
+import type { Chores, IngestQueue } from './chores.ts'
 
 /** All that is at work for an org in this process. */
 export interface AtWork {
@@ -33,8 +23,6 @@ interface AllRequestsOptions
   extends Chores,
     Omit<QueueWorkerOptions, 'queue' | 'process' | 'concurrency' | 'beginsPaused'> {
   readonly maxPlans: number
-  readonly deliver: Process
-  readonly keepQuota: () => Loop
 }
 
 /** Each is one short exchange with somebody else's server, which may keep it for ten seconds. */

@@ -1,55 +1,20 @@
-import type { Clock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import type { ExpungeError } from '../../shared/base/errors.ts'
-import type { Logger } from '../../shared/base/logger.ts'
 import { endsWithin, raceAbort } from '../../shared/base/race.ts'
-import { type Config, type OrgConfig, railsOf } from '../../shared/config/config.ts'
+import { type OrgConfig, railsOf } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { claimOrg, claimResultsStore } from '../../shared/store/identity.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { parseCallbackJob, parseIngestJob } from '../../shared/store/queues/queues.ts'
-import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { type Callbacks, deliverCallback } from '../callbacks/deliver.ts'
-import { OrgGate } from '../gate/org-gate.ts'
-import { StopWatch } from '../gate/stop-watch.ts'
-import { Peers } from '../ingest/peers.ts'
-import { type IngestProcessorDeps, processIngestJob } from '../ingest/processor.ts'
-import { relistChunk } from '../ingest/relist.ts'
-import type { Process } from '../jobs/jobs-in-hand.ts'
-import type { PlannerDeps } from '../plan/planner.ts'
-import { quotaListener, startQuotaWatch } from '../upkeep/quota-watch.ts'
-import { type Chores, startAllRequests } from './all-requests.ts'
-import { orRefuse } from './door/door.ts'
+import { quotaListener } from '../upkeep/quota-watch.ts'
+import { startAllRequests } from './all-requests.ts'
+import { type Connected, choresOf, type OnlyRequest, type WorkerParts } from './chores.ts'
 import { startOneRequest } from './one-request/one-request.ts'
-import { processRequestJob } from './requests.ts'
 import { connect, login } from './salesforce.ts'
 import { bringRails, type SharedSettings, shareSettings, supplySettings } from './settings.ts'
 
-/** One request to work on, whatever else is ordered. */
-export interface OnlyRequest {
-  readonly request: string
-  /** Whether other workers may work with the same Redis: then what they share is theirs to set. */
-  readonly amongOthers: boolean
-}
-
 const settingsFrom = (only: OnlyRequest | null): SharedSettings =>
   only === null ? 'share' : only.amongOthers ? 'leave' : 'apply'
-
-/** What all orgs of a worker process share. */
-export interface WorkerParts {
-  readonly config: Config
-  readonly results: ResultsStore
-  readonly metrics: Metrics
-  readonly log: Logger
-  readonly clock: Clock
-  /** Null where none are configured. */
-  readonly callbacks: Callbacks | null
-  /** The one request to work on, null where all are meant. */
-  readonly only: OnlyRequest | null
-}
 
 /** The work of one org in one process. */
 export interface OrgWorker {
@@ -66,9 +31,6 @@ export interface OrgWorker {
 
 /** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
 const HAND_OVER_WITHIN_MS = 8000
-/** The sweep comes every so many lock durations: a dead worker's jobs need no sweep, lost ones are rare. */
-const SWEEP_LOCKS = 3
-
 /**
  * Logs in, makes sure that this is the org and the results store that the keys belong to, and
  * starts working. While the org cannot be reached it waits: that is the org's fault, not a
@@ -120,14 +82,6 @@ async function takeUp(
   return { identity, rails, generation }
 }
 
-interface Connected {
-  readonly salesforce: Salesforce
-  readonly identity: Identity
-  /** The org's guard rails when the worker started. */
-  readonly rails: GuardRails
-  readonly ctx: Context
-}
-
 function work(
   store: OrgStore,
   org: OrgConfig,
@@ -143,40 +97,12 @@ function work(
       .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
       .finally(() => halted.resolve(error.message))
   }
-  const ingest = ingestDeps(store, parts, { salesforce, rails, ctx }, halt)
-  const relister = { ...ingest.collector, ledger: store.ledger }
-  const planner: PlannerDeps = {
-    ...plannerDeps(store, org, parts, rails),
-    relist: async (request, chunk, own) => {
-      try {
-        return await relistChunk(request, chunk, relister, own)
-      } catch (error) {
-        if (error instanceof WrongOrgError) halt(error)
-        throw error
-      }
-    },
-  }
-  const chores: Chores = {
-    sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },
-    planAndSettle: (job, token, own) => processRequestJob(job, token, 'requests', planner, own),
-    ingest: (queue) =>
-      orRefuse(parseIngestJob, planner, (job, token, own) =>
-        processIngestJob(job, token, queue, ingest, own),
-      ),
-    windows: { 'ingest-jobs': org.maxInFlight, 'ingest-jobs-urgent': org.urgentInFlight },
-  }
-  const deliver: Process = orRefuse(parseCallbackJob, planner, (job, token, own) =>
-    deliverCallback(job, token, { ...parts, store }, own),
-  )
-  const keepQuota = () => startQuotaWatch(store, salesforce, ctx, ingest.halt)
-  const common = { store, ...config.worker, metrics, log: ctx.log, clock }
+  const chores = choresOf(store, org, parts, { salesforce, identity, rails, ctx }, halt)
+  const common = { store, ...config.worker, metrics, log: ctx.log, clock, ...chores }
   const { workers, loops } =
     parts.only === null
-      ? startAllRequests(
-          { ...common, ...chores, maxPlans: config.maxPlans, deliver, keepQuota },
-          ctx,
-        )
-      : startOneRequest({ ...common, ...chores, concurrency: config.maxPlans, ...parts.only }, ctx)
+      ? startAllRequests({ ...common, maxPlans: config.maxPlans }, ctx)
+      : startOneRequest({ ...common, concurrency: config.maxPlans, ...parts.only }, ctx)
   let trouble: string | null = null
   const halted = Promise.withResolvers<string>()
   let stopped: Promise<void> | undefined
@@ -206,47 +132,5 @@ function work(
     },
     halted: halted.promise,
     stop,
-  }
-}
-
-function plannerDeps(
-  store: OrgStore,
-  org: OrgConfig,
-  { config, results, metrics }: WorkerParts,
-  rails: GuardRails,
-): PlannerDeps {
-  return {
-    store,
-    results,
-    metrics,
-    org,
-    rails,
-    maxPlanMemory: config.maxPlanMemory,
-  }
-}
-
-function ingestDeps(
-  store: OrgStore,
-  { config, results, metrics, clock }: WorkerParts,
-  { salesforce, rails, ctx: { log } }: Omit<Connected, 'identity'>,
-  halt: (error: ExpungeError) => void,
-): IngestProcessorDeps {
-  const { ledger } = store
-  const stopWatch = new StopWatch({ ledger, clock, log })
-  return {
-    store,
-    metrics,
-    rails,
-    collector: {
-      org: store.org,
-      api: salesforce.ingest,
-      ledger,
-      staging: store.staging,
-      results,
-      resendMs: config.worker.resendMs,
-    },
-    gate: new OrgGate({ ledger, clock, stopWatch }),
-    peers: new Peers(),
-    halt,
   }
 }

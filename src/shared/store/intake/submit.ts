@@ -7,7 +7,7 @@ import { kindOf } from '../../contract/sources/sources.ts'
 import { lotBeside, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
-import type { Acceptance, Submission } from './enter.ts'
+import type { Acceptance, Submission } from './accept.ts'
 import { dropQuietly, stageSource } from './stage-source.ts'
 import { bodyHash, ConflictError, differences, GoneError } from './taken.ts'
 

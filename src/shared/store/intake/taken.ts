@@ -6,7 +6,7 @@ import type { SourceContent } from '../../contract/sources/read-file.ts'
 import { kindOf, type StoredSource } from '../../contract/sources/sources.ts'
 import type { RequestRecord, Staged } from '../ledger/record.ts'
 import type { Tombstone } from '../ledger/tombstone.ts'
-import type { Submission } from './enter.ts'
+import type { Submission } from './accept.ts'
 
 /**
  * What makes two requests of one id the same, and why an id that is taken cannot be used: by another

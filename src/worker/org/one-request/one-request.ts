@@ -3,7 +3,8 @@ import { type Loop, startLoop } from '../../jobs/loop.ts'
 import { settleToFreeMemory, startFreeingMemory } from '../../upkeep/free-memory.ts'
 import { startRunHeartbeat } from '../../upkeep/heartbeat.ts'
 import { fileAgain, type SweepDeps, sweepRequest, tidy } from '../../upkeep/sweep.ts'
-import type { AtWork, Chores, IngestQueue } from '../all-requests.ts'
+import type { AtWork } from '../all-requests.ts'
+import type { Chores, IngestQueue } from '../chores.ts'
 import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
 
 interface OneRequestOptions extends Chores, Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {

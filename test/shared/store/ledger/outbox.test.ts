@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
-  chunkOutcome,
   chunkRef,
   ingestOrder,
   openLedger,
-  orderLock,
   PLAN,
   planLock,
   settlement,
@@ -18,7 +16,7 @@ const CALLED = { id: 'Req-1', callbackUrl: 'https://caller.example/done' }
 const ORDER = ingestOrder('req-1.0.1', [chunkRef('Req-1', 0)])
 
 test('every change of status of a request with a callback is noted once, in order', async (t) => {
-  const { ledger, grab } = openLedger(t, server)
+  const { ledger, grab, record } = openLedger(t, server)
   await ledger.accept(submission(CALLED))
   await ledger.accept(submission(CALLED))
   const lock = await grab(planLock('Req-1'))
@@ -29,9 +27,7 @@ test('every change of status of a request with a callback is noted once, in orde
   await ledger.planned({ ...plan, next: 'awaiting-approval' })
   await ledger.approve('req-1')
   await ledger.approve('req-1')
-  const own = await grab(orderLock(ORDER.order))
-  const outcomes = [{ ref: chunkRef('Req-1', 0), outcome: chunkOutcome(10) }]
-  await ledger.recordOutcome({ order: ORDER.order, outcomes, lock: own })
+  await record(ORDER)
   await ledger.settle(settlement('Req-1'))
   await ledger.settle(settlement('Req-1'))
 

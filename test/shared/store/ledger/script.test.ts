@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { acceptor } from '../../../../src/shared/store/intake/enter.ts'
+import { acceptor } from '../../../../src/shared/store/intake/accept.ts'
 import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import { oneOf, runScript, script } from '../../../../src/shared/store/ledger/script.ts'

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
-  type Bundle,
   chunkOutcome,
   chunkRef,
   ingestOrder,
@@ -17,17 +16,11 @@ import {
 const server = await startRedis({ after })
 const ORDER = ingestOrder('order-a', [chunkRef('R1', 0)])
 
-async function recordAll({ ledger, grab }: Bundle) {
-  const lock = await grab(orderLock('order-a'))
-  const outcomes = [{ ref: chunkRef('R1', 0), outcome: chunkOutcome(10) }]
-  await ledger.recordOutcome({ order: 'order-a', outcomes, lock })
-}
-
 test('a request without open chunks gets its status and receipt, once', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
   await bundle.deleting('R1', [ORDER])
-  await recordAll(bundle)
+  await bundle.record(ORDER)
   assert.equal(await ledger.settle(settlement('R1')), 'settled')
   const record = await ledger.load('R1')
   assert.equal(record?.status, 'completed')
@@ -76,7 +69,7 @@ test('a request that nobody knows is unknown and does not appear', async (t) => 
 test('of many who settle at once, one does', async (t) => {
   const bundle = openLedger(t, server)
   await bundle.deleting('R1', [ORDER])
-  await recordAll(bundle)
+  await bundle.record(ORDER)
   const answers = await Promise.all(
     Array.from({ length: 10 }, () => bundle.ledger.settle(settlement('R1'))),
   )
@@ -99,7 +92,7 @@ test('nothing is left of a settled request but its record and its tombstone, for
   const bundle = openLedger(t, server)
   const { ledger, redis, keys, expire } = bundle
   const lock = await bundle.deleting('R1', [ORDER])
-  await recordAll(bundle)
+  await bundle.record(ORDER)
   assert.equal(await redis.ttl(keys.request('R1')), -1)
   await ledger.settle(settlement('R1', { retentionSeconds: 86_400 }))
   await expire(lock)

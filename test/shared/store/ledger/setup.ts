@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Plan, Receipt } from '../../../../src/shared/contract/receipt.ts'
 import { parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
-import { acceptor } from '../../../../src/shared/store/intake/enter.ts'
+import { acceptor } from '../../../../src/shared/store/intake/accept.ts'
 import { bodyHash } from '../../../../src/shared/store/intake/taken.ts'
 import type {
   ChunkOutcome,
@@ -30,6 +30,8 @@ export interface Bundle {
   planning(id: string, lot?: string): Promise<JobLock>
   /** A request whose plan is made and awaits approval. */
   parked(id: string, orders: readonly IngestOrder[]): Promise<void>
+  /** A worker takes the order, and every chunk of it ends with ten ids deleted. */
+  record(order: IngestOrder): Promise<void>
   /** A request whose plan is made and applied: chunks are open, their orders wait. */
   deleting(id: string, orders: readonly IngestOrder[]): Promise<JobLock>
 }
@@ -89,6 +91,11 @@ export function ledgerOf(redis: RedisClient, org: string): Bundle {
       await planned(id, orders, 'awaiting-approval')
     },
     deleting: (id, orders) => planned(id, orders, 'deleting'),
+    record: async ({ order, chunks }) => {
+      const lock = await grab(orderLock(order))
+      const outcomes = chunks.map((ref) => ({ ref, outcome: chunkOutcome(10) }))
+      await ledger.recordOutcome({ order, outcomes, lock })
+    },
   }
 }
 

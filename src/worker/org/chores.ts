@@ -1,0 +1,134 @@
+import type { Clock } from '../../shared/base/clock.ts'
+import type { Context } from '../../shared/base/context.ts'
+import type { ExpungeError } from '../../shared/base/errors.ts'
+import type { Logger } from '../../shared/base/logger.ts'
+import type { Config, OrgConfig } from '../../shared/config/config.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import type { ResultsStore } from '../../shared/results/results.ts'
+import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
+import { WrongOrgError } from '../../shared/salesforce/errors.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { parseCallbackJob, parseIngestJob } from '../../shared/store/queues/queues.ts'
+import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
+import { type Callbacks, deliverCallback } from '../callbacks/deliver.ts'
+import { OrgGate } from '../gate/org-gate.ts'
+import { StopWatch } from '../gate/stop-watch.ts'
+import { Peers } from '../ingest/peers.ts'
+import { type IngestProcessorDeps, processIngestJob } from '../ingest/processor.ts'
+import { relistChunk } from '../ingest/relist.ts'
+import type { Process } from '../jobs/jobs-in-hand.ts'
+import type { Loop } from '../jobs/loop.ts'
+import type { PlannerDeps } from '../plan/planner.ts'
+import { startQuotaWatch } from '../upkeep/quota-watch.ts'
+import type { SweepDeps } from '../upkeep/sweep.ts'
+import { orRefuse } from './door/door.ts'
+import { processRequestJob } from './requests.ts'
+
+/** One request to work on, whatever else is ordered. */
+export interface OnlyRequest {
+  readonly request: string
+  /** Whether other workers may work with the same Redis: then what they share is theirs to set. */
+  readonly amongOthers: boolean
+}
+
+/** What all orgs of a worker process share. */
+export interface WorkerParts {
+  readonly config: Config
+  readonly results: ResultsStore
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly clock: Clock
+  /** Null where none are configured. */
+  readonly callbacks: Callbacks | null
+  /** The one request to work on, null where all are meant. */
+  readonly only: OnlyRequest | null
+}
+
+/** An org whose login succeeded. */
+export interface Connected {
+  readonly salesforce: Salesforce
+  readonly identity: Identity
+  /** The org's guard rails when the worker started. */
+  readonly rails: GuardRails
+  readonly ctx: Context
+}
+
+export type IngestQueue = 'ingest-jobs' | 'ingest-jobs-urgent'
+
+/** What is done of an org's work, and how much of it at once. */
+export interface Chores {
+  readonly sweeping: SweepDeps
+  readonly planAndSettle: Process
+  readonly ingest: (queue: IngestQueue) => Process
+  /** Ingest jobs at work, by their queue. */
+  readonly windows: Readonly<Record<IngestQueue, number>>
+  readonly deliver: Process
+  readonly keepQuota: () => Loop
+}
+
+/** The sweep comes every so many lock durations: a dead worker's jobs need no sweep, lost ones are rare. */
+const SWEEP_LOCKS = 3
+
+/** @param halt stops all work for the org: the login leads to another one by now */
+export function choresOf(
+  store: OrgStore,
+  org: OrgConfig,
+  parts: WorkerParts,
+  connected: Connected,
+  halt: (error: ExpungeError) => void,
+): Chores {
+  const { config, results, metrics } = parts
+  const { salesforce, rails, ctx } = connected
+  const ingest = ingestDeps(store, parts, connected, halt)
+  const relister = { ...ingest.collector, ledger: store.ledger }
+  const planner: PlannerDeps = {
+    ...{ store, results, metrics, org, rails, maxPlanMemory: config.maxPlanMemory },
+    relist: async (request, chunk, own) => {
+      try {
+        return await relistChunk(request, chunk, relister, own)
+      } catch (error) {
+        if (error instanceof WrongOrgError) halt(error)
+        throw error
+      }
+    },
+  }
+  return {
+    sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },
+    planAndSettle: (job, token, own) => processRequestJob(job, token, 'requests', planner, own),
+    ingest: (queue) =>
+      orRefuse(parseIngestJob, planner, (job, token, own) =>
+        processIngestJob(job, token, queue, ingest, own),
+      ),
+    windows: { 'ingest-jobs': org.maxInFlight, 'ingest-jobs-urgent': org.urgentInFlight },
+    deliver: orRefuse(parseCallbackJob, planner, (job, token, own) =>
+      deliverCallback(job, token, { ...parts, store }, own),
+    ),
+    keepQuota: () => startQuotaWatch(store, salesforce, ctx, halt),
+  }
+}
+
+function ingestDeps(
+  store: OrgStore,
+  { config, results, metrics, clock }: WorkerParts,
+  { salesforce, rails, ctx: { log } }: Connected,
+  halt: (error: ExpungeError) => void,
+): IngestProcessorDeps {
+  const { ledger } = store
+  const stopWatch = new StopWatch({ ledger, clock, log })
+  return {
+    store,
+    metrics,
+    rails,
+    collector: {
+      org: store.org,
+      api: salesforce.ingest,
+      ledger,
+      staging: store.staging,
+      results,
+      resendMs: config.worker.resendMs,
+    },
+    gate: new OrgGate({ ledger, clock, stopWatch }),
+    peers: new Peers(),
+    halt,
+  }
+}
