@@ -6,14 +6,21 @@ import {
   bytesHeld,
   cloneBucket,
   disposeBucket,
+  flagShared,
   isList,
   LIST_LIMIT,
   piecesOf,
   toBitmap,
 } from './id-set/bucket.ts'
 import { highOf, lowOf, prefixOf, spellHead } from './id-set/digits.ts'
-import { expectPrefix, groupByHead, type HeadGroup } from './id-set/grouping.ts'
-import { ascends, sortTogether } from './id-set/order.ts'
+import {
+  ascends,
+  expectPrefix,
+  groupByHead,
+  type HeadGroup,
+  isDense,
+  sortAndFlag,
+} from './id-set/grouping.ts'
 
 // Bitmaps are WebAssembly, compiled in the background: none may be made before that is done.
 await roaringLibraryInitialize()
@@ -200,53 +207,4 @@ export class IdSet implements Disposable {
     this.#size += seen.orInPlace(added).size
     added.dispose()
   }
-}
-
-/**
- * Whether ascending numbers lie close enough for a merge to be worth it: it costs as much for each
- * container of 65,536 numbers that it touches as adding several ids does. Of 5 million ids strewn
- * over 62 server blocks a merge made 18 s, adding each 9 (measured on a busy machine).
- */
-function isDense(lows: Uint32Array): boolean {
-  const containers = (((lows.at(-1) ?? 0) - (lows[0] ?? 0)) >>> 16) + 1
-  return lows.length >= 8 * containers
-}
-
-/** Sorts, keeps the first of equal numbers and flags the others. Returns those that are left. */
-function sortAndFlag(
-  lows: Uint32Array,
-  positions: Uint32Array,
-  duplicates: Uint8Array,
-): Uint32Array {
-  sortTogether(lows, positions)
-  let kept = 0
-  for (let i = 0; i < lows.length; i++) {
-    const low = lows[i] ?? 0
-    const position = positions[i] ?? 0
-    if (kept > 0 && low === lows[kept - 1]) {
-      duplicates[position] = 1
-      continue
-    }
-    lows[kept] = low
-    positions[kept] = position
-    kept++
-  }
-  return lows.subarray(0, kept)
-}
-
-/** Flags those of the ascending `values` that are in the set already. */
-function flagShared(
-  seen: RoaringBitmap32,
-  added: RoaringBitmap32,
-  values: Uint32Array,
-  positions: Uint32Array,
-  duplicates: Uint8Array,
-): void {
-  const shared = RoaringBitmap32.and(seen, added)
-  let i = 0
-  for (const low of shared.toUint32Array()) {
-    while (values[i] !== low) i++
-    duplicates[positions[i] ?? 0] = 1
-  }
-  shared.dispose()
 }

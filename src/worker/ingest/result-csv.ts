@@ -1,5 +1,5 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
-import { CsvReader, type CsvRecord } from '../ids/csv-reader.ts'
+import { CsvReader } from '../ids/csv-reader.ts'
 
 /**
  * The result files of an ingest job, read as they arrive. Columns are found by name, for their order
@@ -64,7 +64,7 @@ export async function eachResult(
   return broken
 }
 
-function positionsOf(told: ToldColumn, header: CsvRecord): Positions {
+function positionsOf(told: ToldColumn, header: CsvReader['record']): Positions {
   const names = header.texts()
   const lower = names.map((name) => name.toLowerCase())
   const find = (column: string) => lower.indexOf(column.toLowerCase())

@@ -1,7 +1,7 @@
 import { addFacts } from '../../shared/base/trace.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import { csvLength } from '../ids/csv-size.ts'
+import { csvLength } from '../ids/id-bytes.ts'
 import { idsOf } from './job-report.ts'
 import type { Checkpoint, LifecycleDeps, Step, Work } from './step.ts'
 import { csvBody } from './upload.ts'

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { HEADER, LF, ROW_BYTES } from '../ids/csv-size.ts'
-import { caseBits, copyId, suffixOfBits } from '../ids/id-check.ts'
+import { caseBits, copyId, HEADER, LF, ROW_BYTES, suffixOfBits } from '../ids/id-bytes.ts'
 
 /**
  * Staged chunks as the body of an upload: the header `Id`, then one 18-character id a line, LF, no

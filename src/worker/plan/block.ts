@@ -1,5 +1,5 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-check.ts'
+import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-bytes.ts'
 import { isRecased } from './case/letters.ts'
 import {
   emptyValue,

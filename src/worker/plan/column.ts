@@ -1,6 +1,7 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { CR, CsvReader, CsvRecord, isBlank, isLineEnd, LF, QUOTE } from '../ids/csv-reader.ts'
-import { caseBits, hasIdForm, hasSuffix } from '../ids/id-check.ts'
+import { CsvReader } from '../ids/csv-reader.ts'
+import { CR, CsvRecord, isBlank, isLineEnd, LF, QUOTE } from '../ids/csv-record.ts'
+import { caseBits, hasIdForm, hasSuffix } from '../ids/id-bytes.ts'
 import { BLOCK_IDS, type BlockBuilder, decode, type ScannedBlock, viewOf } from './block.ts'
 import {
   brokenCsv,

@@ -1,5 +1,5 @@
 import { RefusedError } from '../../shared/base/errors.ts'
-import { CsvRecord } from '../ids/csv-reader.ts'
+import { CsvRecord } from '../ids/csv-record.ts'
 import { BROKEN_FIRST_ROW, brokenCsv, MAX_LINE_BYTES } from './broken-csv.ts'
 import { trimmed } from './unseen.ts'
 

@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import type { SourceText } from '../../shared/contract/sources/kind.ts'
-import { isBlank, isLineEnd } from '../ids/csv-reader.ts'
+import { isBlank, isLineEnd } from '../ids/csv-record.ts'
 
 /**
  * Refuses what is no text of rows by its name: each of these was taken for a list of ids by somebody.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { CsvReader, CsvRecord } from '../../../src/worker/ids/csv-reader.ts'
+import { CsvReader } from '../../../src/worker/ids/csv-reader.ts'
+import { CsvRecord } from '../../../src/worker/ids/csv-record.ts'
 
 async function recordsOf(blocks: readonly Uint8Array[]): Promise<string[][]> {
   const records: string[][] = []

@@ -71,6 +71,23 @@ export function* piecesOf(bucket: Bucket): Generator<Uint32Array> {
 /** 1 MiB of numbers; spelled and hashed they keep the event loop busy for some 10 ms. */
 const PIECE = 2 ** 18
 
+/** Flags those of the ascending `values` that are in the set already. */
+export function flagShared(
+  seen: RoaringBitmap32,
+  added: RoaringBitmap32,
+  values: Uint32Array,
+  positions: Uint32Array,
+  duplicates: Uint8Array,
+): void {
+  const shared = RoaringBitmap32.and(seen, added)
+  let i = 0
+  for (const low of shared.toUint32Array()) {
+    while (values[i] !== low) i++
+    duplicates[positions[i] ?? 0] = 1
+  }
+  shared.dispose()
+}
+
 function lowerBound(list: readonly number[], low: number): number {
   let from = 0
   let to = list.length

@@ -82,3 +82,93 @@ function startsOf(groups: number, groupOf: Uint32Array): Uint32Array {
   }
   return starts
 }
+
+/**
+ * Whether ascending numbers lie close enough for a merge to be worth it: it costs as much for each
+ * container of 65,536 numbers that it touches as adding several ids does. Of 5 million ids strewn
+ * over 62 server blocks a merge made 18 s, adding each 9 (measured on a busy machine).
+ */
+export function isDense(lows: Uint32Array): boolean {
+  const containers = (((lows.at(-1) ?? 0) - (lows[0] ?? 0)) >>> 16) + 1
+  return lows.length >= 8 * containers
+}
+
+/** Sorts, keeps the first of equal numbers and flags the others. Returns those that are left. */
+export function sortAndFlag(
+  lows: Uint32Array,
+  positions: Uint32Array,
+  duplicates: Uint8Array,
+): Uint32Array {
+  sortTogether(lows, positions)
+  let kept = 0
+  for (let i = 0; i < lows.length; i++) {
+    const low = lows[i] ?? 0
+    const position = positions[i] ?? 0
+    if (kept > 0 && low === lows[kept - 1]) {
+      duplicates[position] = 1
+      continue
+    }
+    lows[kept] = low
+    positions[kept] = position
+    kept++
+  }
+  return lows.subarray(0, kept)
+}
+
+/**
+ * Sorts numbers below 2^30 and, beside them, the position each had: stable, so that among equal
+ * numbers the first stays first. Three counting passes of ten bits take 22 ns an id; a native sort
+ * of number and position packed into doubles took 75 (measured on blocks of 65,536).
+ */
+function sortTogether(values: Uint32Array, positions: Uint32Array): void {
+  const spareValues = new Uint32Array(values.length)
+  const sparePositions = new Uint32Array(values.length)
+  sortByDigit(values, positions, spareValues, sparePositions, 0)
+  sortByDigit(spareValues, sparePositions, values, positions, BITS)
+  sortByDigit(values, positions, spareValues, sparePositions, 2 * BITS)
+  values.set(spareValues)
+  positions.set(sparePositions)
+}
+
+/** Whether each number is greater than the one before it. */
+export function ascends(values: Uint32Array): boolean {
+  for (let i = 1; i < values.length; i++) if ((values[i - 1] ?? 0) >= (values[i] ?? 0)) return false
+  return true
+}
+
+const BITS = 10
+const MASK = (1 << BITS) - 1
+
+function sortByDigit(
+  values: Uint32Array,
+  positions: Uint32Array,
+  toValues: Uint32Array,
+  toPositions: Uint32Array,
+  shift: number,
+): void {
+  const starts = startsOfDigits(values, shift)
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? 0
+    const digit = (value >>> shift) & MASK
+    const to = starts[digit] ?? 0
+    starts[digit] = to + 1
+    toValues[to] = value
+    toPositions[to] = positions[i] ?? 0
+  }
+}
+
+/** Where the numbers of each digit begin once they are sorted by it. */
+function startsOfDigits(values: Uint32Array, shift: number): Uint32Array {
+  const starts = new Uint32Array(1 << BITS)
+  for (let i = 0; i < values.length; i++) {
+    const digit = ((values[i] ?? 0) >>> shift) & MASK
+    starts[digit] = (starts[digit] ?? 0) + 1
+  }
+  let start = 0
+  for (let digit = 0; digit < starts.length; digit++) {
+    const count = starts[digit] ?? 0
+    starts[digit] = start
+    start += count
+  }
+  return starts
+}
