@@ -1,7 +1,7 @@
 import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts'
 import { kindOf, YamlSection } from '../../shared/config/config-file.ts'
 import { Environment } from '../../shared/config/environment.ts'
-import { listOf, type ValueForm, value, wholeNumber } from '../../shared/config/fields.ts'
+import { field, type ValueForm } from '../../shared/config/fields.ts'
 import { Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
@@ -112,11 +112,11 @@ function readScope(
 ): readonly string[] | '*' | undefined {
   const { scope } = SOURCES[type]
   if (scope === undefined) {
-    return new Settings({ [type]: value(EVERY).optional() }, [types], problems).get(type)
+    return new Settings({ [type]: field.value(EVERY).optional() }, [types], problems).get(type)
   }
   if (!types.has(type)) return undefined
   if (isEvery(types, type)) return '*'
-  return new Settings({ [type]: listOf(scope) }, [types], problems).get(type)
+  return new Settings({ [type]: field.listOf(scope) }, [types], problems).get(type)
 }
 
 /** One hash, or a list of them. */
@@ -127,7 +127,7 @@ function readHashes(
 ): readonly Buffer[] {
   const alone = section.get('hash')
   if (alone === undefined || 'fault' in alone) return settings.get('hash')
-  const digest = new Settings({ hash: value(HASH) }, [section], problems).get('hash')
+  const digest = new Settings({ hash: field.value(HASH) }, [section], problems).get('hash')
   return digest === undefined ? [] : [digest]
 }
 
@@ -186,14 +186,14 @@ const HASH: ValueForm<Buffer> = {
 }
 
 const KEY = {
-  roles: listOf(ROLE),
-  orgs: listOf(ORG),
-  objects: listOf(OBJECT),
-  operations: listOf(OPERATION).default(['delete']),
-  priorities: listOf(PRIORITY).default([...PRIORITIES]),
-  maxRecords: wholeNumber(1).nullable().default(null),
-  recordsPerHour: wholeNumber(1).nullable().default(null),
-  recordsPerDay: wholeNumber(1).nullable().default(null),
-  requestsPerMinute: wholeNumber(1, 60_000).default(DEFAULT_REQUESTS_PER_MINUTE),
-  hash: listOf(HASH),
+  roles: field.listOf(ROLE),
+  orgs: field.listOf(ORG),
+  objects: field.listOf(OBJECT),
+  operations: field.listOf(OPERATION).default(['delete']),
+  priorities: field.listOf(PRIORITY).default([...PRIORITIES]),
+  maxRecords: field.wholeNumber(1).nullable().default(null),
+  recordsPerHour: field.wholeNumber(1).nullable().default(null),
+  recordsPerDay: field.wholeNumber(1).nullable().default(null),
+  requestsPerMinute: field.wholeNumber(1, 60_000).default(DEFAULT_REQUESTS_PER_MINUTE),
+  hash: field.listOf(HASH),
 }

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigProblem } from '../base/errors.ts'
 import type { YamlSection } from './config-file.ts'
-import { type Allowance, compareNarrowness, matches, type UrlPattern } from './network.ts'
-import { CALLBACKS, RECEIVER } from './schema.ts'
+import { type Allowance, narrowest, type UrlPattern } from './network.ts'
+import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 
 /** Callbacks tell a caller's server how its request goes. */
@@ -29,7 +29,7 @@ export function readCallbacks(
   given: boolean,
   problems: ConfigProblem[],
 ): CallbackConfig | null {
-  const settings = new Settings(CALLBACKS, [section], problems)
+  const settings = new Settings(SETTINGS.callbacks, [section], problems)
   const receivers = readReceivers(section.section('receivers'), problems)
   const config = { receivers, ...settings.all() }
   if (!given) return null
@@ -43,7 +43,7 @@ export function readCallbacks(
 function readReceivers(section: YamlSection, problems: ConfigProblem[]): readonly Receiver[] {
   const found: Receiver[] = []
   for (const [name, own] of section.sections()) {
-    const settings = new Settings(RECEIVER, [own], problems)
+    const settings = new Settings(SETTINGS.receiver, [own], problems)
     const { url, secretsFile } = settings.all()
     if (secretsFile === undefined) {
       settings.refuse(own.nameOf('secretsFile'), 'missing; expected a file, one secret a line.')
@@ -60,7 +60,5 @@ function readReceivers(section: YamlSection, problems: ConfigProblem[]): readonl
 /** Of the receivers that a URL matches the one that is named most narrowly; null: none is for it. */
 export function receiverOf(url: string, receivers: readonly Receiver[]): Receiver | null {
   const parsed = URL.parse(url)
-  if (parsed === null) return null
-  const matching = receivers.filter((receiver) => matches(receiver.url, parsed))
-  return matching.toSorted((a, b) => compareNarrowness(b.url, a.url))[0] ?? null
+  return parsed && (narrowest(parsed, receivers) ?? null)
 }

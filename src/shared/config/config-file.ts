@@ -44,7 +44,7 @@ async function readMapping(file: string, problems: ConfigProblem[]): Promise<Map
 }
 
 /** A mapping of the file: every scalar in it is text. */
-export type Mapping = ReadonlyMap<unknown, unknown>
+type Mapping = ReadonlyMap<unknown, unknown>
 
 interface File {
   readonly file: string

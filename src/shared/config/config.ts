@@ -11,15 +11,12 @@ import { readConfigFile, type YamlSection } from './config-file.ts'
 import { Environment, type UnknownVariable, type Variables } from './environment.ts'
 import type { Fields } from './fields.ts'
 import { type OrgConfig, readObjects, readOrgs } from './orgs.ts'
-import { readRedis } from './redis.ts'
-import { FILES, HTTP, METRICS, RESULTS, SERVICE, WORKER } from './schema.ts'
+import { readRedis, showRedis } from './redis.ts'
+import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 import { readTracing, type TracingConfig } from './tracing.ts'
 
-export type { CallbackConfig } from './callbacks.ts'
-export type { OrgConfig } from './orgs.ts'
-export { showRedis } from './redis.ts'
-export type { TracingConfig } from './tracing.ts'
+export { type CallbackConfig, type OrgConfig, showRedis, type TracingConfig }
 
 /** Where a server listens; port 0 is any free one. */
 interface Listen {
@@ -103,9 +100,9 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
 
   const settings = <F extends Fields>(fields: F, section: YamlSection) =>
     new Settings(fields, [environment.source(fields), section], problems)
-  const service = settings(SERVICE, file)
-  const results = settings(RESULTS, file.section('results'))
-  const worker = settings(WORKER, file.section('worker'))
+  const service = settings(SETTINGS.service, file)
+  const results = settings(SETTINGS.results, file.section('results'))
+  const worker = settings(SETTINGS.worker, file.section('worker'))
 
   const config: Config = {
     redis: await readRedis(environment, file.section('redis'), redis, problems),
@@ -115,11 +112,11 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     results: { kind: 'directory', path: results.get('path') ?? resolve('results') },
     retentionDays: service.get('retentionDays'),
     idempotencyDays: service.get('idempotencyDays'),
-    files: settings(FILES, file.section('files')).all(),
+    files: settings(SETTINGS.files, file.section('files')).all(),
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
-    metrics: settings(METRICS, file.section('metrics')).all(),
-    http: settings(HTTP, file.section('http')).all(),
+    metrics: settings(SETTINGS.metrics, file.section('metrics')).all(),
+    http: settings(SETTINGS.http, file.section('http')).all(),
     logLevel: service.get('logLevel'),
     audit: { keepDeleted: results.get('deleted') },
     callbacks: readCallbacks(file.section('callbacks'), file.has('callbacks'), problems),

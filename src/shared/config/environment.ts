@@ -1,6 +1,6 @@
-import { type Fields, variablesOf } from './fields.ts'
+import type { Fields } from './fields.ts'
 import { KNOWN_VARIABLES } from './schema.ts'
-import type { Setting, SettingSource } from './settings.ts'
+import { type Setting, type SettingSource, variablesOf } from './settings.ts'
 
 /** Environment variables as they are handed in; nothing here reads the process. */
 export type Variables = Readonly<Record<string, string | undefined>>

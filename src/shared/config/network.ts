@@ -65,7 +65,16 @@ export const URL_PATTERN: ValueForm<UrlPattern> = {
   },
 }
 
-export function matches(pattern: UrlPattern, url: URL): boolean {
+/** Of the receivers that a URL matches the one that is named most narrowly. */
+export function narrowest<T extends { readonly url: UrlPattern }>(
+  url: URL,
+  receivers: readonly T[],
+): T | undefined {
+  const matching = receivers.filter((receiver) => matches(receiver.url, url))
+  return matching.toSorted((a, b) => compareNarrowness(b.url, a.url))[0]
+}
+
+function matches(pattern: UrlPattern, url: URL): boolean {
   const host = canonicalHost(url.hostname)
   const isHost = pattern.isBelow ? host.endsWith(`.${pattern.host}`) : host === pattern.host
   const segments = segmentsOf(url)
@@ -88,7 +97,7 @@ export function matches(pattern: UrlPattern, url: URL): boolean {
 const AMBIGUOUS = /%2f|%5c|\/(?:\.|%2e){1,2}(?:;|%3b)/i
 
 /** Positive where the first is narrower than the second; 0 only where they are the same to any URL. */
-export function compareNarrowness(a: UrlPattern, b: UrlPattern): number {
+function compareNarrowness(a: UrlPattern, b: UrlPattern): number {
   return (
     Number(b.isBelow) - Number(a.isBelow) ||
     a.host.length - b.host.length ||

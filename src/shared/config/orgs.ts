@@ -10,10 +10,9 @@ import type { Timeouts } from '../salesforce/connections.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
 import type { YamlSection } from './config-file.ts'
 import type { Environment } from './environment.ts'
-import { variablesOf } from './fields.ts'
 import { readCredentials } from './salesforce.ts'
-import { LIMITS, OBJECT, ORG, SALESFORCE, TIMEOUTS } from './schema.ts'
-import { Settings } from './settings.ts'
+import { SETTINGS } from './schema.ts'
+import { Settings, variablesOf } from './settings.ts'
 
 /** One Salesforce org: how to log in, and how much may be asked of it. */
 export interface OrgConfig {
@@ -78,26 +77,32 @@ async function readOrg(
   section: YamlSection,
   { environment, file, salesforce, problems, warnings }: OrgSources,
 ): Promise<OrgConfig> {
-  const limits = new Settings(LIMITS, [section, environment.source(LIMITS), file], problems)
+  const limits = new Settings(
+    SETTINGS.limits,
+    [section, environment.source(SETTINGS.limits), file],
+    problems,
+  )
   const byVariables = name === DEFAULT_ORG && !section.has('salesforce')
   const where = byVariables ? 'SALESFORCE_*' : section.nameOf('salesforce')
-  const source = byVariables ? environment.source(SALESFORCE) : section.section('salesforce')
-  const login = new Settings(SALESFORCE, [source], problems)
+  const source = byVariables
+    ? environment.source(SETTINGS.salesforce)
+    : section.section('salesforce')
+  const login = new Settings(SETTINGS.salesforce, [source], problems)
   if (name === DEFAULT_ORG && !byVariables) refuseVariables(environment, where, problems)
   const credentials =
     salesforce === 'none' ? null : await readCredentials(login, where, (w) => warnings.push(w))
   const expectedOrgId = login.get('orgId') ?? null
   const apiVersion = login.get('apiVersion')
   const org = { name, credentials, expectedOrgId, apiVersion, ...limits.all() }
-  const { hardDelete } = new Settings(ORG, [section], problems).all()
-  const timeouts = new Settings(TIMEOUTS, [section.section('timeouts')], problems).all()
+  const { hardDelete } = new Settings(SETTINGS.org, [section], problems).all()
+  const timeouts = new Settings(SETTINGS.timeouts, [section.section('timeouts')], problems).all()
   const { connectMs: connect, responseMs: response, idleMs: idle } = timeouts
   return { ...org, hardDelete, timeouts: { connect, response, idle } }
 }
 
 /** Names of the variables of a login that are set. */
 function givenLogin(environment: Environment): readonly string[] {
-  return [...variablesOf(SALESFORCE).values()].filter((name) => environment.lookup(name))
+  return [...variablesOf(SETTINGS.salesforce).values()].filter((name) => environment.lookup(name))
 }
 
 function refuseVariables(environment: Environment, where: string, problems: ConfigProblem[]): void {
@@ -126,7 +131,7 @@ export function readObjects(
   const objects = new Map(BUILT_IN_OBJECTS.map((object) => [object.name, object]))
   for (const [name, entry] of section.sections()) {
     const refuse = (message: string) => problems.push({ setting: section.nameOf(name), message })
-    const { prefix } = new Settings(OBJECT, [entry], problems).all()
+    const { prefix } = new Settings(SETTINGS.object, [entry], problems).all()
     if (!OBJECT_NAME.test(name)) refuse(`expected ${OBJECT_NAME_FORM}.`)
     if (prefix === undefined) continue
     const owner = objects.values().find((object) => object.prefix === prefix)

@@ -4,7 +4,7 @@ import type { RedisTls } from '../store/redis/place.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import type { YamlSection } from './config-file.ts'
 import type { Environment } from './environment.ts'
-import { CLUSTER, isUsable, REDIS, type REDIS_LOGIN, REDIS_TLS, SENTINEL } from './schema.ts'
+import { isUsable, SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 
 const MISSING =
@@ -23,21 +23,23 @@ export async function readRedis(
   need: 'required' | 'optional',
   problems: ConfigProblem[],
 ): Promise<RedisConfig | null> {
-  const variables = new Settings(REDIS, [environment.source(REDIS)], problems)
-  const file = new Settings(REDIS, [section], problems)
-  const tlsSources = [environment.source(REDIS_TLS), section.section('tls')]
-  const secured = new Settings(REDIS_TLS, tlsSources, problems)
+  const variables = new Settings(SETTINGS.redis, [environment.source(SETTINGS.redis)], problems)
+  const file = new Settings(SETTINGS.redis, [section], problems)
+  const tlsSources = [environment.source(SETTINGS.redisTls), section.section('tls')]
+  const secured = new Settings(SETTINGS.redisTls, tlsSources, problems)
   const ways = [
     { names: variables.namesOf('url'), read: () => readUrl(variables) },
     { names: file.namesOf('url'), read: () => readUrl(file) },
     { names: file.namesOf('socket'), read: async () => readSocket(file) },
     {
       names: section.has('sentinel') ? [section.nameOf('sentinel')] : [],
-      read: () => readSentinel(new Settings(SENTINEL, [section.section('sentinel')], problems)),
+      read: () =>
+        readSentinel(new Settings(SETTINGS.sentinel, [section.section('sentinel')], problems)),
     },
     {
       names: section.has('cluster') ? [section.nameOf('cluster')] : [],
-      read: () => readCluster(new Settings(CLUSTER, [section.section('cluster')], problems)),
+      read: () =>
+        readCluster(new Settings(SETTINGS.cluster, [section.section('cluster')], problems)),
     },
   ].filter(({ names }) => names.length > 0)
 
@@ -68,17 +70,21 @@ export async function readRedis(
   }
 }
 
-async function readUrl(settings: Settings<typeof REDIS>): Promise<RedisConfig | null> {
+async function readUrl(
+  settings: Settings<(typeof SETTINGS)['redis']>,
+): Promise<RedisConfig | null> {
   const url = await settings.secret('url')
   return url === undefined ? null : { kind: 'url', url }
 }
 
-function readSocket(settings: Settings<typeof REDIS>): RedisConfig | null {
+function readSocket(settings: Settings<(typeof SETTINGS)['redis']>): RedisConfig | null {
   const path = settings.get('socket')
   return path === undefined ? null : { kind: 'socket', path }
 }
 
-async function readSentinel(settings: Settings<typeof SENTINEL>): Promise<RedisConfig> {
+async function readSentinel(
+  settings: Settings<(typeof SETTINGS)['sentinel']>,
+): Promise<RedisConfig> {
   const sentinelPassword = await settings.secret('sentinelPassword')
   return {
     kind: 'sentinel',
@@ -90,11 +96,14 @@ async function readSentinel(settings: Settings<typeof SENTINEL>): Promise<RedisC
   }
 }
 
-async function readCluster(settings: Settings<typeof CLUSTER>): Promise<RedisConfig> {
+async function readCluster(settings: Settings<(typeof SETTINGS)['cluster']>): Promise<RedisConfig> {
   return { kind: 'cluster', nodes: settings.get('nodes'), ...(await readLogin(settings)) }
 }
 
-async function readLogin(settings: Pick<Settings<typeof REDIS_LOGIN>, 'get' | 'secret'>) {
+/** What Sentinel and cluster have in common. */
+type RedisLogin = Pick<(typeof SETTINGS)['cluster'], 'username' | 'password' | 'tls'>
+
+async function readLogin(settings: Pick<Settings<RedisLogin>, 'get' | 'secret'>) {
   const username = settings.get('username')
   const password = await settings.secret('password')
   return {
@@ -125,7 +134,9 @@ function showNodes(nodes: readonly { host: string; port: number }[]): string {
 }
 
 /** How the server proves itself, and we to it, where the defaults will not do; null: they will. */
-async function readRedisTls(settings: Settings<typeof REDIS_TLS>): Promise<RedisTls | null> {
+async function readRedisTls(
+  settings: Settings<(typeof SETTINGS)['redisTls']>,
+): Promise<RedisTls | null> {
   const ca = await settings.secret('ca')
   const cert = await settings.secret('cert')
   const key = await settings.secret('key')
@@ -155,7 +166,7 @@ const TLS_KEYS = ['ca', 'cert', 'key', 'servername'] as const
 function withTls(
   redis: RedisConfig,
   tls: RedisTls,
-  settings: Settings<typeof REDIS_TLS>,
+  settings: Settings<(typeof SETTINGS)['redisTls']>,
 ): RedisConfig {
   const isEncrypted =
     redis.kind === 'url' ? /^rediss:/i.test(redis.url) : redis.kind !== 'socket' && redis.tls

@@ -1,9 +1,9 @@
 import type { SecretFile } from '../base/text-file.ts'
 import { type Credentials, jwtAudience } from '../salesforce/credentials.ts'
-import type { SALESFORCE } from './schema.ts'
+import type { SETTINGS } from './schema.ts'
 import type { Settings } from './settings.ts'
 
-type Login = Settings<typeof SALESFORCE>
+type Login = Settings<(typeof SETTINGS)['salesforce']>
 
 /** The ways to log in, each with all that it needs. */
 const WAYS = [

@@ -7,22 +7,9 @@ import { redisUrlProblem } from '../base/redis-url.ts'
 import { canonicalId, to18 } from '../contract/record-id.ts'
 import { DEFAULT_TIMEOUTS } from '../salesforce/connections.ts'
 import { assertHttps, isRsaKey, isToken } from '../salesforce/credentials.ts'
-import {
-  checked,
-  choice,
-  type Fields,
-  flag,
-  listOf,
-  ONE_LINE,
-  path,
-  secret,
-  text,
-  type ValueForm,
-  value,
-  variablesOf,
-  wholeNumber,
-} from './fields.ts'
+import { field, type ValueForm } from './fields.ts'
 import { ALLOWANCE, HOST, hostAndPort, URL_PATTERN } from './network.ts'
+import { variablesOf } from './settings.ts'
 
 /**
  * Every setting: its form, its default, and the variable that may give it. Keys are those of the
@@ -31,72 +18,87 @@ import { ALLOWANCE, HOST, hostAndPort, URL_PATTERN } from './network.ts'
 
 const MIB = 1024 * 1024
 
-export const SERVICE = {
-  home: path().optional().meta({ variable: 'EXPUNGE_HOME' }),
-  logLevel: choice(LOG_LEVELS).default('info').meta({ variable: 'LOG_LEVEL' }),
-  maxPlans: wholeNumber(1, 64).default(4).meta({ variable: 'EXPUNGE_MAX_PLANS' }),
-  maxPlanMemory: wholeNumber(MIB).default(512 * MIB),
-  retentionDays: wholeNumber(1, 3650).default(30).meta({ variable: 'EXPUNGE_RETENTION_DAYS' }),
-  idempotencyDays: wholeNumber(0, 3650).default(400).meta({ variable: 'EXPUNGE_IDEMPOTENCY_DAYS' }),
+const SERVICE = {
+  home: field.path().optional().meta({ variable: 'EXPUNGE_HOME' }),
+  logLevel: field.choice(LOG_LEVELS).default('info').meta({ variable: 'LOG_LEVEL' }),
+  maxPlans: field.wholeNumber(1, 64).default(4).meta({ variable: 'EXPUNGE_MAX_PLANS' }),
+  maxPlanMemory: field.wholeNumber(MIB).default(512 * MIB),
+  retentionDays: field
+    .wholeNumber(1, 3650)
+    .default(30)
+    .meta({ variable: 'EXPUNGE_RETENTION_DAYS' }),
+  idempotencyDays: field
+    .wholeNumber(0, 3650)
+    .default(400)
+    .meta({ variable: 'EXPUNGE_IDEMPOTENCY_DAYS' }),
 }
 
-export const RESULTS = {
-  path: path(
-    'a directory that all processes share (a bucket such as s3://bucket/prefix is not supported in this version)',
-  )
+const RESULTS = {
+  path: field
+    .path(
+      'a directory that all processes share (a bucket such as s3://bucket/prefix is not supported in this version)',
+    )
     .optional()
     .meta({ variable: 'EXPUNGE_RESULTS' }),
-  deleted: flag(false),
+  deleted: field.flag(false),
 }
 
-export const FILES = { roots: z.array(path()).default([]) }
+const FILES = { roots: z.array(field.path()).default([]) }
 
 /** Port 0 is any free one. */
 const listen = (port: number, variables: `EXPUNGE_${string}`) => ({
-  host: value(HOST)
+  host: field
+    .value(HOST)
     .default('127.0.0.1')
     .meta({ variable: `${variables}_HOST` }),
-  port: wholeNumber(0, 65_535)
+  port: field
+    .wholeNumber(0, 65_535)
     .default(port)
     .meta({ variable: `${variables}_PORT` }),
 })
 
-export const HTTP = { ...listen(8080, 'EXPUNGE_HTTP'), keys: path().nullable().default(null) }
+const HTTP = { ...listen(8080, 'EXPUNGE_HTTP'), keys: field.path().nullable().default(null) }
 
-export const METRICS = listen(9464, 'EXPUNGE_METRICS')
+const METRICS = listen(9464, 'EXPUNGE_METRICS')
 
-export const WORKER = {
-  lockMs: wholeNumber(1000, 600_000).default(10_000),
-  stalledMs: wholeNumber(1000, 600_000).default(5000),
-  resendMs: wholeNumber(0, 600_000).default(5000),
+const WORKER = {
+  lockMs: field.wholeNumber(1000, 600_000).default(10_000),
+  stalledMs: field.wholeNumber(1000, 600_000).default(5000),
+  resendMs: field.wholeNumber(0, 600_000).default(5000),
 }
 
 /** Each URL, socket, Sentinel or cluster names a Redis; the rest says how to treat it. */
-export const REDIS = {
-  url: value(ONE_LINE)
+const REDIS = {
+  url: field
+    .secret()
+    .unwrap()
     .pipe(
-      checked((url, refuse) => {
+      field.checked((url, refuse) => {
         const problem = redisUrlProblem(url)
         return problem === null ? url : refuse(problem)
       }),
     )
     .optional()
     .meta({ secret: true, variable: 'REDIS_URL' }),
-  socket: path().optional(),
-  volatile: flag(false),
-  replicas: wholeNumber(0, 10).default(0),
+  socket: field.path().optional(),
+  volatile: field.flag(false),
+  replicas: field.wholeNumber(0, 10).default(0),
 }
 
-export const REDIS_LOGIN = { username: text().optional(), password: secret(), tls: flag(false) }
+const REDIS_LOGIN = {
+  username: field.text().optional(),
+  password: field.secret(),
+  tls: field.flag(false),
+}
 
-export const CLUSTER = { nodes: listOf(hostAndPort(6379)), ...REDIS_LOGIN }
+const CLUSTER = { nodes: field.listOf(hostAndPort(6379)), ...REDIS_LOGIN }
 
-export const SENTINEL = {
-  sentinelPassword: secret(),
-  nodes: listOf(hostAndPort(26_379)),
-  name: text().default('mymaster'),
+const SENTINEL = {
+  sentinelPassword: field.secret(),
+  nodes: field.listOf(hostAndPort(26_379)),
+  name: field.text().default('mymaster'),
   ...REDIS_LOGIN,
-  sentinelTls: flag(true),
+  sentinelTls: field.flag(true),
 }
 
 const CERTIFICATES: ValueForm<string> = {
@@ -125,31 +127,38 @@ export function isUsable(parts: SecureContextOptions): boolean {
   }
 }
 
-export const REDIS_TLS = {
-  ca: secret(CERTIFICATES).meta({ variable: 'REDIS_TLS_CA' }),
-  cert: secret(CERTIFICATES).meta({ variable: 'REDIS_TLS_CERT' }),
-  key: secret({
-    expected: 'a private key as PEM, without passphrase',
-    parse: (pem) => (isUsable({ key: pem }) ? pem : undefined),
-  }).meta({ variable: 'REDIS_TLS_KEY' }),
-  servername: value(HOST).optional().meta({ variable: 'REDIS_TLS_SERVERNAME' }),
+const REDIS_TLS = {
+  ca: field.secret(CERTIFICATES).meta({ variable: 'REDIS_TLS_CA' }),
+  cert: field.secret(CERTIFICATES).meta({ variable: 'REDIS_TLS_CERT' }),
+  key: field
+    .secret({
+      expected: 'a private key as PEM, without passphrase',
+      parse: (pem) => (isUsable({ key: pem }) ? pem : undefined),
+    })
+    .meta({ variable: 'REDIS_TLS_KEY' }),
+  servername: field.value(HOST).optional().meta({ variable: 'REDIS_TLS_SERVERNAME' }),
 }
 
-const ENDPOINT = value({
-  expected:
-    'an http:// or https:// URL without user, password, query and fragment; what authenticates goes into OTEL_EXPORTER_OTLP_HEADERS',
-  hidden: true,
-  parse: (given) => {
-    const url = URL.parse(given)
-    const isPlain = url !== null && `${url.username}${url.password}${url.search}${url.hash}` === ''
-    return isPlain && /^https?:$/.test(url.protocol) ? url : undefined
-  },
-}).optional()
+const ENDPOINT = field
+  .value({
+    expected:
+      'an http:// or https:// URL without user, password, query and fragment; what authenticates goes into OTEL_EXPORTER_OTLP_HEADERS',
+    hidden: true,
+    parse: (given) => {
+      const url = URL.parse(given)
+      const isPlain =
+        url !== null && `${url.username}${url.password}${url.search}${url.hash}` === ''
+      return isPlain && /^https?:$/.test(url.protocol) ? url : undefined
+    },
+  })
+  .optional()
 
-const PROTOCOL = value({
-  expected: 'http/protobuf, the one protocol that Expunge speaks (port 4318 of most collectors)',
-  parse: (given) => (given === 'http/protobuf' ? given : undefined),
-}).optional()
+const PROTOCOL = field
+  .value({
+    expected: 'http/protobuf, the one protocol that Expunge speaks (port 4318 of most collectors)',
+    parse: (given) => (given === 'http/protobuf' ? given : undefined),
+  })
+  .optional()
 
 const SAMPLERS = [
   'always_on',
@@ -161,28 +170,31 @@ const SAMPLERS = [
 ] as const
 
 /** OpenTelemetry's own variables, so that one setting serves every service of a platform. */
-export const TRACING = {
-  disabled: text().optional().meta({ variable: 'OTEL_SDK_DISABLED' }),
-  exporter: value({
-    expected: 'otlp or none',
-    parse: (given) => ['otlp', 'none'].find((one) => one === given.trim().toLowerCase()),
-  })
+const TRACING = {
+  disabled: field.text().optional().meta({ variable: 'OTEL_SDK_DISABLED' }),
+  exporter: field
+    .value({
+      expected: 'otlp or none',
+      parse: (given) => ['otlp', 'none'].find((one) => one === given.trim().toLowerCase()),
+    })
     .optional()
     .meta({ variable: 'OTEL_TRACES_EXPORTER' }),
   endpoint: ENDPOINT.meta({ variable: 'OTEL_EXPORTER_OTLP_ENDPOINT' }),
   tracesEndpoint: ENDPOINT.meta({ variable: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT' }),
   protocol: PROTOCOL.meta({ variable: 'OTEL_EXPORTER_OTLP_PROTOCOL' }),
   tracesProtocol: PROTOCOL.meta({ variable: 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL' }),
-  sampler: choice(SAMPLERS)
+  sampler: field
+    .choice(SAMPLERS)
     .default('parentbased_always_on')
     .meta({ variable: 'OTEL_TRACES_SAMPLER' }),
-  samplerRatio: value({
-    expected: 'a number from 0 to 1',
-    parse: (given) => {
-      const ratio = /^\d*\.?\d+$/.test(given) ? Number(given) : Number.NaN
-      return ratio >= 0 && ratio <= 1 ? ratio : undefined
-    },
-  })
+  samplerRatio: field
+    .value({
+      expected: 'a number from 0 to 1',
+      parse: (given) => {
+        const ratio = /^\d*\.?\d+$/.test(given) ? Number(given) : Number.NaN
+        return ratio >= 0 && ratio <= 1 ? ratio : undefined
+      },
+    })
     .default(1)
     .meta({ variable: 'OTEL_TRACES_SAMPLER_ARG' }),
 }
@@ -193,33 +205,38 @@ const SMALLEST_JOB = 22
 const LARGEST_JOB = 100_000_000
 
 /** Of one org, or of all. */
-export const LIMITS = {
-  maxJobBytes: wholeNumber(SMALLEST_JOB, LARGEST_JOB)
+const LIMITS = {
+  maxJobBytes: field
+    .wholeNumber(SMALLEST_JOB, LARGEST_JOB)
     .default(LARGEST_JOB)
     .meta({ variable: 'EXPUNGE_MAX_JOB_BYTES' }),
-  maxJobRecords: wholeNumber(1)
+  maxJobRecords: field
+    .wholeNumber(1)
     .nullable()
     .default(null)
     .meta({ variable: 'EXPUNGE_MAX_JOB_RECORDS' }),
-  maxInFlight: wholeNumber(1, 500).default(10).meta({ variable: 'EXPUNGE_MAX_IN_FLIGHT' }),
-  urgentInFlight: wholeNumber(1, 500).default(2).meta({ variable: 'EXPUNGE_URGENT_IN_FLIGHT' }),
-  maxRecords: wholeNumber(1).default(1_000_000).meta({ variable: 'EXPUNGE_MAX_RECORDS' }),
-  approvalAbove: wholeNumber(0).nullable().default(null),
-  canary: wholeNumber(0).default(10_000).meta({ variable: 'EXPUNGE_CANARY' }),
+  maxInFlight: field.wholeNumber(1, 500).default(10).meta({ variable: 'EXPUNGE_MAX_IN_FLIGHT' }),
+  urgentInFlight: field
+    .wholeNumber(1, 500)
+    .default(2)
+    .meta({ variable: 'EXPUNGE_URGENT_IN_FLIGHT' }),
+  maxRecords: field.wholeNumber(1).default(1_000_000).meta({ variable: 'EXPUNGE_MAX_RECORDS' }),
+  approvalAbove: field.wholeNumber(0).nullable().default(null),
+  canary: field.wholeNumber(0).default(10_000).meta({ variable: 'EXPUNGE_CANARY' }),
 }
 
-export const ORG = { hardDelete: flag(false) }
+const ORG = { hardDelete: field.flag(false) }
 
-const milliseconds = () => wholeNumber(1000, 3_600_000)
+const milliseconds = () => field.wholeNumber(1000, 3_600_000)
 
-export const TIMEOUTS = {
+const TIMEOUTS = {
   connectMs: milliseconds().default(DEFAULT_TIMEOUTS.connect),
   responseMs: milliseconds().default(DEFAULT_TIMEOUTS.response),
   idleMs: milliseconds().default(DEFAULT_TIMEOUTS.idle),
 }
 
 const httpsUrl = () =>
-  checked<URL>((given, refuse) => {
+  field.checked<URL>((given, refuse) => {
     try {
       return assertHttps(given)
     } catch (error) {
@@ -242,65 +259,91 @@ const salesforceHost = () =>
     }),
   )
 
-export const SALESFORCE = {
+const SALESFORCE = {
   loginUrl: salesforceHost().optional().meta({ variable: 'SALESFORCE_LOGIN_URL' }),
-  clientId: text().optional().meta({ variable: 'SALESFORCE_CLIENT_ID' }),
-  clientSecret: secret().meta({ variable: 'SALESFORCE_CLIENT_SECRET' }),
-  username: text().optional().meta({ variable: 'SALESFORCE_USERNAME' }),
-  jwtKey: secret({
-    expected: 'an RSA private key of 2048 bits or more, as PEM without passphrase',
-    parse: (pem) => (isRsaKey(pem) ? pem : undefined),
-  }).meta({ variable: 'SALESFORCE_JWT_KEY' }),
+  clientId: field.text().optional().meta({ variable: 'SALESFORCE_CLIENT_ID' }),
+  clientSecret: field.secret().meta({ variable: 'SALESFORCE_CLIENT_SECRET' }),
+  username: field.text().optional().meta({ variable: 'SALESFORCE_USERNAME' }),
+  jwtKey: field
+    .secret({
+      expected: 'an RSA private key of 2048 bits or more, as PEM without passphrase',
+      parse: (pem) => (isRsaKey(pem) ? pem : undefined),
+    })
+    .meta({ variable: 'SALESFORCE_JWT_KEY' }),
   /** An Experience Cloud site has a path, and a closing slash would make it another audience. */
   jwtAudience: httpsUrl()
     .transform(({ href }) => href.replace(/\/$/, ''))
     .optional()
     .meta({ variable: 'SALESFORCE_JWT_AUDIENCE' }),
   instanceUrl: salesforceHost().optional().meta({ variable: 'SALESFORCE_INSTANCE_URL' }),
-  accessToken: secret({
-    expected: 'one line of text without spaces',
-    parse: (token) => (isToken(token) ? token : undefined),
-  }).meta({ variable: 'SALESFORCE_ACCESS_TOKEN' }),
-  orgId: value({
-    expected: "an org's id, 15 or 18 characters that begin with 00D",
-    parse: (given) => {
-      const id = given.startsWith('00D') ? canonicalId(given) : undefined
-      return id && to18(id)
-    },
-  })
+  accessToken: field
+    .secret({
+      expected: 'one line of text without spaces',
+      parse: (token) => (isToken(token) ? token : undefined),
+    })
+    .meta({ variable: 'SALESFORCE_ACCESS_TOKEN' }),
+  orgId: field
+    .value({
+      expected: "an org's id, 15 or 18 characters that begin with 00D",
+      parse: (given) => {
+        const id = given.startsWith('00D') ? canonicalId(given) : undefined
+        return id && to18(id)
+      },
+    })
     .optional()
     .meta({ variable: 'SALESFORCE_ORG_ID' }),
-  apiVersion: value({
-    expected: 'a version of the API from 41.0 on, where Bulk API 2.0 began',
-    parse: (given) => {
-      const [, number] = /^(\d{2,3})(?:\.0)?$/.exec(given) ?? []
-      return Number(number) >= 41 ? `${number}.0` : undefined
-    },
-  })
+  apiVersion: field
+    .value({
+      expected: 'a version of the API from 41.0 on, where Bulk API 2.0 began',
+      parse: (given) => {
+        const [, number] = /^(\d{2,3})(?:\.0)?$/.exec(given) ?? []
+        return Number(number) >= 41 ? `${number}.0` : undefined
+      },
+    })
     .default('61.0')
     .meta({ variable: 'SALESFORCE_API_VERSION' }),
 }
 
-export const OBJECT = {
-  prefix: value({
+const OBJECT = {
+  prefix: field.value({
     expected: 'the three letters or digits that begin every id of the object',
     parse: (given) => (/^[0-9A-Za-z]{3}$/.test(given) ? given : undefined),
   }),
 }
 
-export const CALLBACKS = {
-  allow: listOf(ALLOWANCE).default([]),
-  timeoutMs: wholeNumber(100, 60_000).default(10_000),
+const CALLBACKS = {
+  allow: field.listOf(ALLOWANCE).default([]),
+  timeoutMs: field.wholeNumber(100, 60_000).default(10_000),
 }
 
-export const RECEIVER = { url: value(URL_PATTERN), secretsFile: path().optional() }
+const RECEIVER = { url: field.value(URL_PATTERN), secretsFile: field.path().optional() }
+
+/** By section. */
+export const SETTINGS = {
+  service: SERVICE,
+  results: RESULTS,
+  http: HTTP,
+  metrics: METRICS,
+  redis: REDIS,
+  redisTls: REDIS_TLS,
+  tracing: TRACING,
+  limits: LIMITS,
+  salesforce: SALESFORCE,
+  files: FILES,
+  worker: WORKER,
+  cluster: CLUSTER,
+  sentinel: SENTINEL,
+  org: ORG,
+  timeouts: TIMEOUTS,
+  object: OBJECT,
+  callbacks: CALLBACKS,
+  receiver: RECEIVER,
+}
 
 export const CONFIG_VARIABLE = 'EXPUNGE_CONFIG'
 
 /** Names of every variable that Expunge reads. */
 export const KNOWN_VARIABLES: readonly string[] = [
   CONFIG_VARIABLE,
-  ...[SERVICE, RESULTS, HTTP, METRICS, REDIS, REDIS_TLS, TRACING, LIMITS, SALESFORCE].flatMap(
-    (fields: Fields) => [...variablesOf(fields).values()],
-  ),
+  ...Object.values(SETTINGS).flatMap((fields) => [...variablesOf(fields).values()]),
 ]

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { ConfigProblem } from '../base/errors.ts'
 import { readSecretFile, type SecretFile, whyUnreadable, withoutEnd } from '../base/text-file.ts'
-import { elementOf, type Fields, isUrl, keysOf, metaOf } from './fields.ts'
+import { type Fields, isUrl } from './fields.ts'
 
 /**
  * A setting as its user wrote it. `name` is what messages call it: `EXPUNGE_MAX_IN_FLIGHT`, or
@@ -163,4 +163,40 @@ export class Settings<F extends Fields> {
 /** A URL stays as it is: where a path is expected, it is refused as it was written. */
 function absolute({ directory }: Setting, text: string): string {
   return isUrl(text) ? text : resolve(directory, text)
+}
+
+/** The metadata of a field, that of the schemas within included. */
+function metaOf(field: z.core.$ZodType): z.GlobalMeta {
+  const inner = innerOf(field)
+  return { ...(inner && metaOf(inner)), ...z.globalRegistry.get(field) }
+}
+
+/** The schema of a list's elements. */
+function elementOf(field: z.core.$ZodType): z.core.$ZodType | undefined {
+  if (field instanceof z.ZodArray) return field.def.element
+  const inner = innerOf(field)
+  return inner && elementOf(inner)
+}
+
+function innerOf(field: z.core.$ZodType): z.core.$ZodType | undefined {
+  const isWrapper =
+    field instanceof z.ZodDefault ||
+    field instanceof z.ZodOptional ||
+    field instanceof z.ZodNullable
+  return isWrapper ? field.def.innerType : undefined
+}
+
+/** A secret may also be given by a file, under a key of its own. */
+const keysOf = (key: string, field: z.ZodType): readonly string[] =>
+  metaOf(field).secret ? [key, `${key}File`] : [key]
+
+/** The variables that may give the fields, by key. */
+export function variablesOf(fields: Fields): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(fields).flatMap(([name, field]) => {
+      const { variable } = metaOf(field)
+      if (variable === undefined) return []
+      return keysOf(name, field).map((key) => [key, key === name ? variable : `${variable}_FILE`])
+    }),
+  )
 }

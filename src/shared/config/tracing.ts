@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { ConfigProblem } from '../base/errors.ts'
 import type { Environment } from './environment.ts'
-import { TRACING } from './schema.ts'
+import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 
 /**
@@ -11,7 +11,7 @@ import { Settings } from './settings.ts'
 export interface TracingConfig {
   /** The full URL that spans are posted to. */
   readonly endpoint: string
-  readonly sampler: z.output<(typeof TRACING)['sampler']>
+  readonly sampler: z.output<(typeof SETTINGS)['tracing']['sampler']>
   /** From 0 to 1, for the samplers by ratio. */
   readonly ratio: number
 }
@@ -24,8 +24,8 @@ export function readTracing(
   environment: Environment,
   problems: ConfigProblem[],
 ): TracingConfig | null {
-  const settings = new Settings(TRACING, [environment.source(TRACING)], problems)
-  const isGiven = (key: keyof typeof TRACING) => settings.namesOf(key).length > 0
+  const settings = new Settings(SETTINGS.tracing, [environment.source(SETTINGS.tracing)], problems)
+  const isGiven = (key: keyof (typeof SETTINGS)['tracing']) => settings.namesOf(key).length > 0
   const own = isGiven('tracesEndpoint')
   const isDisabled = settings.get('disabled')?.trim().toLowerCase() === 'true'
   if (isDisabled || !(own || isGiven('endpoint'))) return null
