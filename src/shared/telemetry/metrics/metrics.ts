@@ -5,9 +5,9 @@ import { type DefinedMetric, type Expected, Instruments, type MetricsRole } from
 import { defineReadings, type Observe } from './readings.ts'
 
 /**
- * What the code says has happened; how it is counted is said in events.ts. A counter of requests
- * or records rises only after the ledger has the fact, and is told by whoever entered it there, so
- * that a repeated step is not counted twice.
+ * A method for each event; events.ts defines what it counts. A counter of requests or records rises
+ * only once the ledger has the fact: whoever wrote it there records it, so that a repeated step is
+ * not counted twice.
  */
 export interface Metrics extends Omit<ReturnType<typeof defineEvents>, 'started'> {
   readonly registry: Registry
@@ -15,7 +15,7 @@ export interface Metrics extends Omit<ReturnType<typeof defineEvents>, 'started'
   readonly defined: readonly DefinedMetric[]
   /** Gives everything that is to be expected its 0. Objects other than these are all counted as one. */
   expect(expected: Expected): void
-  /** Says where to look, at each scrape, what is not counted but read. */
+  /** Sets where the metrics of readings.ts are read from at each scrape. */
   observe(read: Observe): void
 }
 

@@ -17,7 +17,7 @@ import { EFFECT_CHANNEL, type Effect, FACTS_CHANNEL, type TraceFacts } from '../
 import { OTHER_OBJECT } from '../metrics/events.ts'
 
 /**
- * Makes spans of what this process tells on its channels: outside effects, calls of the HTTP API,
+ * Makes spans of what this process publishes on its channels: outside effects, calls of the HTTP API,
  * and facts about the work in hand.
  *
  * @param objects that may be deleted: a caller may write any word, and only these are shown
