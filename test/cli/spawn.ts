@@ -82,7 +82,7 @@ export function startExpunge(
   const child = spawn(command, rest, {
     cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...surroundings(), ...env },
+    env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...surroundings(), ...env },
   })
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

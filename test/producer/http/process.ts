@@ -27,7 +27,10 @@ export function startServiceProcess(
   env: Readonly<Record<string, string>>,
   command: 'serve' | 'worker' = 'serve',
 ): ServiceProcess {
-  const own = { EXPUNGE_HTTP_PORT: '0', EXPUNGE_METRICS_PORT: '0', ...env }
+  const own = {
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+    ...{ EXPUNGE_HTTP_PORT: '0', EXPUNGE_METRICS_PORT: '0', ...env },
+  }
   const child = spawn(process.execPath, [MAIN, command], {
     env: own,
     stdio: ['ignore', 'ignore', 'pipe'],
