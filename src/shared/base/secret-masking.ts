@@ -8,12 +8,14 @@ const STRUCK = '[redacted]'
 const SECRET_NAME =
   /(?:token|secret|password|passphrase|authorization|assertion|credentials|cookie|privatekey|jwtkey|apikey)$/
 
+/** Tokens within a text: a session of Salesforce (the org's id, `!`, the rest), a JSON Web Token. */
+const SESSION = /\b00D[0-9A-Za-z]{9,15}![^\s"'<>&]*[^\s"'<>&,;]/g
+const JSON_WEB_TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g
+
 /** Forms of secrets within a text. */
 const SECRET_FORMS: readonly (readonly [form: RegExp, instead: string])[] = [
-  // A session of Salesforce: the org's id, `!`, the rest.
-  [/\b00D[0-9A-Za-z]{9,15}![\w.]+/g, STRUCK],
-  // A JSON Web Token.
-  [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, STRUCK],
+  [SESSION, STRUCK],
+  [JSON_WEB_TOKEN, STRUCK],
   // A key of the HTTP API.
   [/\bexpunge_[\w-]{43}/g, STRUCK],
   // redis://user:password@host, also where the password has an unescaped @ or / in it.
@@ -76,4 +78,32 @@ function maskText(text: string): string {
 function goesOn(value: string, rest: string): boolean {
   const word = value.toLowerCase().replace(/[.;:!?]+$/, '')
   return VERDICTS.has(word) || (PROSE.has(word) && /^\s+[a-z]/i.test(rest))
+}
+
+/** What a server writes in an error body may quote what we sent: struck out of every message. */
+const SENSITIVE: readonly (readonly [form: RegExp, instead: string])[] = [
+  [SESSION, '[token]'],
+  [JSON_WEB_TOKEN, '[token]'],
+  // In prose: "the Bearer token is invalid", "Bearer authentication failed".
+  [/\bBearer\s+(?!(?:tokens?|authentication|authorization)\b)[^\s"'<>]+/gi, 'Bearer [token]'],
+  [/\/\/[^\s/@]+@/g, '//'],
+  [/[^\s@"'<>]+@[^\s@"'<>]+\.[^\s@"'<>]+/g, '[address]'],
+]
+
+// Anything that could be a record id, digits among its characters; jobs (750) and orgs (00D) may
+// be named.
+const RECORD_ID = /\b(?!750|00D)(?=[A-Za-z]*\d)[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?\b/g
+
+/** Longer texts are cut: an HTML page adds nothing past its first lines. */
+const MAX_LENGTH = 300
+
+/** A foreign text fit for a message: one line, clipped, without tokens, addresses or record ids. */
+export function redact(text: string, secrets: readonly string[] = []): string {
+  let clean = text
+  for (const secret of secrets) {
+    if (secret !== '') clean = clean.replaceAll(secret, '[secret]')
+  }
+  for (const [form, instead] of SENSITIVE) clean = clean.replace(form, instead)
+  clean = clean.replace(RECORD_ID, '[id]').replace(/\s+/g, ' ').trim()
+  return clean.length > MAX_LENGTH ? `${clean.slice(0, MAX_LENGTH)}…` : clean
 }

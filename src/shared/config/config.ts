@@ -4,7 +4,7 @@ import { ConfigError, type ConfigProblem } from '../base/errors.ts'
 import type { LogLevel } from '../base/logger.ts'
 import type { GuardRails } from '../contract/guard-rails.ts'
 import type { DeletableObject } from '../contract/objects.ts'
-import { type ProxyEnv, proxyUrl } from '../salesforce/connections.ts'
+import { type ProxyEnv, proxyProblems } from '../salesforce/connections.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { type CallbackConfig, readCallbacks } from './callbacks.ts'
 import { readConfigFile, type YamlSection } from './config-file.ts'
@@ -179,13 +179,7 @@ export function railsOf(
 
 /** The variables that name the proxy, in either case; the lower one counts where both are set. */
 function readProxy(env: Variables, problems: ConfigProblem[]): ProxyEnv {
-  for (const name of ['https_proxy', 'HTTPS_PROXY']) {
-    const url = env[name]
-    // The URL may hold a password, so it is not shown.
-    const message =
-      'expected an http:// or https:// URL, or host:port (not shown: it may hold a password).'
-    if (url && proxyUrl(url) === undefined) problems.push({ setting: name, message })
-  }
+  problems.push(...proxyProblems(env))
   const names = ['https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY']
   return Object.fromEntries(names.filter((name) => env[name]).map((name) => [name, env[name]]))
 }

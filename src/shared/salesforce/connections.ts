@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { isIP } from 'node:net'
-import { ConfigError } from '../base/errors.ts'
+import { ConfigError, type ConfigProblem } from '../base/errors.ts'
 import { isIn, type Network, parseNetwork } from '../base/ip-network.ts'
 
 /** The variables that name the proxy, in either case, from wherever the settings come. */
@@ -36,21 +36,25 @@ export function createAgents(connectMs: number, env: ProxyEnv = {}): Agents {
   }
 }
 
-function proxyOf(env: ProxyEnv): { HTTPS_PROXY: string } | null {
-  const named = env['https_proxy'] || env['HTTPS_PROXY']
-  if (!named) return null
-  // Node takes any text here and fails at the first call, with the proxy's password in the message.
-  const proxy = proxyUrl(named)
-  if (proxy !== undefined) return { HTTPS_PROXY: proxy }
-  throw new ConfigError([
-    { setting: 'HTTPS_PROXY', message: 'expected an http:// or https:// URL.' },
-  ])
+/** What is wrong with the variables that name the proxy; its URL may hold a password, and is not shown. */
+export function proxyProblems(env: ProxyEnv): readonly ConfigProblem[] {
+  const message =
+    'expected an http:// or https:// URL, or host:port (not shown: it may hold a password).'
+  const wrong = ['https_proxy', 'HTTPS_PROXY'].filter((setting) => {
+    const url = env[setting]
+    return url && proxyUrl(url) === undefined
+  })
+  return wrong.map((setting) => ({ setting, message }))
 }
 
-/**
- * `HTTPS_PROXY` and `NO_PROXY` as curl reads them. Node's own agents take an entry `salesforce.com`
- * for that one host and no networks, which is not what the same variable means to the tools beside.
- */
+/** Node takes any text as a proxy and fails at the first call, with its password in the message. */
+function proxyOf(env: ProxyEnv): { HTTPS_PROXY: string } | null {
+  const problems = proxyProblems(env)
+  if (problems.length > 0) throw new ConfigError(problems)
+  const named = env['https_proxy'] || env['HTTPS_PROXY']
+  const proxy = named ? proxyUrl(named) : undefined
+  return proxy === undefined ? null : { HTTPS_PROXY: proxy }
+}
 
 /** The proxy's URL; a host without scheme is one of http. Undefined where it is no URL of either. */
 export function proxyUrl(text: string): string | undefined {
@@ -61,14 +65,14 @@ export function proxyUrl(text: string): string | undefined {
     : undefined
 }
 
-/** Whether a call goes there without the proxy. */
-type IsExempt = (url: URL) => boolean
-
 /**
+ * Whether a call goes to a URL without the proxy. `NO_PROXY` is read as curl reads it: Node's own
+ * agents take an entry `salesforce.com` for that one host and no networks.
+ *
  * @param list `NO_PROXY`: names, addresses and networks, by commas or blanks. A name stands for its
  *   subdomains too, with a dot or `*.` before it or not; `host:port` for that port alone; `*` for all.
  */
-export function exemptBy(list = ''): IsExempt {
+export function exemptBy(list = ''): (url: URL) => boolean {
   const entries = list
     .split(/[\s,]+/)
     .filter((entry) => entry !== '')

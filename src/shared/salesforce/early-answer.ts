@@ -2,16 +2,16 @@ import type { Socket } from 'node:net'
 
 type Done = (error?: Error | null) => void
 
-const patient = new WeakSet<Socket>()
+const prepared = new WeakSet<Socket>()
 
 /**
- * Has a failed write wait until what the socket holds has been read. A server that refuses an
- * upload by its head answers and closes while we still send; Node takes the EPIPE of the next write
- * for the end of all and drops the answer, unread, with its 401 or 413.
+ * Makes a failed write wait until what the socket holds has been read. A server that refuses an
+ * upload by its head answers and closes while we still send. On the EPIPE of the next write Node
+ * drops the answer, unread, with its 401 or 413.
  */
 export function readBeforeFailing(socket: Socket): void {
-  if (patient.has(socket)) return
-  patient.add(socket)
+  if (prepared.has(socket)) return
+  prepared.add(socket)
   const write = socket._write.bind(socket)
   socket._write = (chunk, encoding, done) => write(chunk, encoding, later(done))
   const writev = socket._writev?.bind(socket)

@@ -1,10 +1,10 @@
+import { redact } from '../base/secret-masking.ts'
 import { adviceOnAnswer, adviceOnKind, adviceOnNetwork } from './advice.ts'
 import { codeSet } from './code-table.ts'
 import { type ErrorBody, isAboutObject, isPassing, parseErrorBody } from './error-body.ts'
 import { type ApiOperation, type FaultKind, JOB_OPERATIONS, SalesforceError } from './errors.ts'
 import { loginRefusal } from './login-refusal.ts'
 import { proxyRefusal } from './proxy-refusal.ts'
-import { redact } from './redact.ts'
 
 /** Statuses that come and go, as other clients of this API retry them; 420 is Salesforce Edge's. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 420, 429, 500, 502, 503, 504])
@@ -90,11 +90,11 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
       retryAfterMs: answer.retryAfterMs ?? (refusal?.passes === 'later' ? LATER_MS : null),
     },
     `Salesforce answered ${operation} with ${answered}: ${asSentence(said || 'no text')} ` +
-      `${patienceOf(answer.retryAfterMs)}${advice}`,
+      `${askedWait(answer.retryAfterMs)}${advice}`,
   )
 }
 
-function patienceOf(retryAfterMs: number | null): string {
+function askedWait(retryAfterMs: number | null): string {
   if (retryAfterMs === null || retryAfterMs === 0) return ''
   return `Retry-After holds calls back for ${Math.ceil(retryAfterMs / 1000)} s. `
 }

@@ -147,7 +147,7 @@ export interface IngestJobInfo {
   readonly systemModstamp: string | null
   /**
    * Failed ones included. Null where the answer has no number of rows there: those of create, close
-   * and abort have none, and any other may be spoilt.
+   * and abort have none, and any other may hold something else.
    */
   readonly numberRecordsProcessed: number | null
   readonly numberRecordsFailed: number | null
