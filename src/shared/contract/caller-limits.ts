@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { ExpungeError } from '../base/errors.ts'
 
 /**
- * What holds whoever submitted a request, over all of their requests. It is fixed in the request's
- * record when it is accepted, so that a worker enforces it without knowing any key.
+ * The limits of a caller, over all of their requests. They are fixed in the request's
+ * record when it is accepted, so that a worker enforces them without knowing any key.
  */
 export const callerLimitsSchema = z.object({
   /** Records that may be deleted in any hour; null: as many as the org allows. */

@@ -13,7 +13,7 @@ import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
 /** Unique in its org, compared without case: it names a folder, and folders may not know case. */
 export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
-/** The org of whoever names none. */
+/** The org of a request that names none. */
 export const DEFAULT_ORG = 'default'
 export const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
 

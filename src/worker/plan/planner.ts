@@ -57,7 +57,7 @@ export async function planRequest(
     await setAside(record, files, deps, ctx)
     await makePlan(attempt)
   } catch (error) {
-    // Whoever lives to say that it failed has not crashed.
+    // An attempt that reports its failure has not crashed.
     if (error instanceof NotOursError) await ledger.forgivePlanning(id)
     else await ledger.handBackPlanning({ id, lock })
     throw error
@@ -88,7 +88,7 @@ async function makePlan(attempt: Attempt): Promise<void> {
     if (error instanceof RefusedError || error instanceof SourceError) {
       return stop(attempt, error, { plan: null, invalid: null })
     }
-    // Whoever ended the request has dropped what we were staging.
+    // Where the request has ended meanwhile, its staged ids were dropped under us.
     const now = await deps.store.ledger.load(id)
     if (now !== null && !isTerminal(now.status)) throw error
   }

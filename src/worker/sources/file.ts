@@ -28,8 +28,8 @@ interface Expected {
 }
 
 /**
- * A worker may die over a plan. The attempt that follows must not plan what somebody has written to
- * the file since: size and time of change tell before the first attempt was read to its end, the
+ * A worker may die over a plan. The attempt that follows must not plan what was written to the
+ * file since: size and time of change tell before the first attempt was read to its end, the
  * digest after that. A stale attempt comes to nothing, so it needs no check.
  *
  * @throws RefusedError SOURCE_NOT_ALLOWED where the file is not under a root

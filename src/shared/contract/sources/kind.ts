@@ -54,7 +54,7 @@ interface SourceFlag<Wanted> {
   /** What stands for its value in help: `<list>`. */
   readonly value: string
   readonly summary: string
-  /** What `read` expects, for whoever typed something else. */
+  /** What `read` expects, for the error message. */
   readonly expected: string
   /** Undefined where the text is none. */
   read(text: string): Wanted | undefined
@@ -69,13 +69,13 @@ interface SourceScope<Stored> {
   holds(names: readonly string[], source: Stored): boolean
 }
 
-/** Where files may be read, by whoever asks. */
+/** Where files may be read, here and by this caller. */
 export interface FilePlaces {
   /** Directories under which files may be read. */
   readonly roots: readonly string[]
   /** Where a relative path starts; null: nowhere. The first root where absent. */
   readonly base?: string | null
-  /** Folders or files, absolute, beyond which whoever submitted the request may not read; null: none. */
+  /** Folders or files, absolute, beyond which the caller may not read; null: none. */
   readonly within?: readonly string[] | null
 }
 

@@ -5,7 +5,7 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { codeOf, RefusedError, SourceError } from '../../base/errors.ts'
 import type { FilePlaces } from './kind.ts'
 
-/** A file that ids are read from, by whoever accepts a request and by whoever plans it. */
+/** A file that ids are read from, when a request is submitted and when it is planned. */
 export interface SourceFile extends FilePlaces {
   /** As the request gives it. */
   readonly path: string
@@ -86,7 +86,7 @@ async function openAllowed(source: SourceFile): Promise<FileHandle> {
   if (roots.length === 0 || path.split(/[/\\]/).includes('..')) throw notAllowed(path, roots)
   const wanted = absolute(source)
   const realRoots = await Promise.all(roots.map(realRoot))
-  // Before the disk is asked: whoever may not read a folder must not learn what is in it.
+  // Before the disk is read: a caller who may not read a folder must not learn what is in it.
   const nominal = [...roots.map((root) => resolve(root)), ...realRoots]
   if (!nominal.some((root) => isUnder(wanted, root))) throw notAllowed(path, roots)
   try {
