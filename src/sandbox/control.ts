@@ -20,7 +20,7 @@ import type { SandboxCredentials } from './auth.ts'
 import { faultScript } from './fault-script.ts'
 import type { Faults } from './faults.ts'
 import { type RowRules, rowRules } from './org.ts'
-import { FieldError, parse, strict, text } from './parse.ts'
+import { FieldError, field, parse } from './parse.ts'
 import type { Referee } from './referee.ts'
 import { json, type Reply } from './reply.ts'
 import { type SandboxSettings, type SettingsChange, settingsChange } from './settings.ts'
@@ -96,9 +96,9 @@ function addFaults(body: unknown, faults: Faults) {
   return scripts.map((script) => faults.add(script))
 }
 
-const credentials = strict({
-  clientSecret: text.optional(),
-  jwtPublicKey: text.transform(publicKey).optional(),
+const credentials = field.strict({
+  clientSecret: field.text.optional(),
+  jwtPublicKey: field.text.transform(publicKey).optional(),
 })
 
 function publicKey(pem: string, context: z.RefinementCtx<string>): KeyObject {

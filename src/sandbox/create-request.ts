@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { DeletableObject } from '../shared/contract/objects.ts'
 import { DELIMITER_NAMES, type JobRequest, LINE_ENDINGS } from './jobs.ts'
-import { FieldError, object, oneOf, parse, strictly, text, unknownField } from './parse.ts'
+import { FieldError, field, parse, strictly, unknownField } from './parse.ts'
 import { refuse } from './reply.ts'
 
 interface CreateRules {
@@ -10,14 +10,14 @@ interface CreateRules {
   readonly strictFields: boolean
 }
 
-const CREATE = object({
-  contentType: oneOf(['CSV']).optional(),
-  object: text,
-  operation: oneOf(['insert', 'update', 'upsert', 'delete', 'hardDelete']),
-  lineEnding: oneOf(LINE_ENDINGS).default('LF'),
-  columnDelimiter: oneOf(DELIMITER_NAMES).default('COMMA'),
-  externalIdFieldName: text.optional(),
-  assignmentRuleId: text.optional(),
+const CREATE = field.object({
+  contentType: field.oneOf(['CSV']).optional(),
+  object: field.text,
+  operation: field.oneOf(['insert', 'update', 'upsert', 'delete', 'hardDelete']),
+  lineEnding: field.oneOf(LINE_ENDINGS).default('LF'),
+  columnDelimiter: field.oneOf(DELIMITER_NAMES).default('COMMA'),
+  externalIdFieldName: field.text.optional(),
+  assignmentRuleId: field.text.optional(),
 })
 
 /** As messages list them. */
@@ -49,7 +49,7 @@ export function parseJobRequest(
   return [{ operation, ...request }, unknown]
 }
 
-const PATCH = object({ state: text })
+const PATCH = field.object({ state: field.text })
 
 /** The state that the body of a PATCH asks for. */
 export function parsePatch(

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, counts, fields, flag, oneOf, strictly, text, textFields, texts } from './parse.ts'
+import { field, strictly } from './parse.ts'
 
 /** What a call is for; close and abort are told apart by the state that the PATCH asks for. */
 const OPERATIONS = [
@@ -41,38 +41,42 @@ const CALL_ACTIONS = [
   /** Another answer than the call deserves; the call itself is carried out only with `effect`. */
   z.object({
     do: z.literal('answer'),
-    status: count,
+    status: field.count,
     /**
      * Default `json`: the API's error array. `oauth`: the token endpoint's error object, of
      * `errorCode` and `message`.
      */
-    body: oneOf(['json', 'oauth', 'html', 'empty']).optional(),
-    errorCode: text.optional(),
-    message: text.optional(),
+    body: field.oneOf(['json', 'oauth', 'html', 'empty']).optional(),
+    errorCode: field.text.optional(),
+    message: field.text.optional(),
     /** Sent as it is, instead of `body`. */
-    text: text.optional(),
+    text: field.text.optional(),
     /** Instead of the body's own; `text` is `text/plain`, and an empty body has none. */
-    contentType: text.optional(),
+    contentType: field.text.optional(),
     /** Beside those of the body: `{"Retry-After":"7"}`. */
-    headers: textFields.optional(),
-    effect: flag.optional(),
+    headers: field.textFields.optional(),
+    effect: field.flag.optional(),
     /** Of an upload: answers once so many bytes of its body came, and hangs up. */
-    afterBytes: count.optional(),
+    afterBytes: field.count.optional(),
   }),
   /**
    * Resets the connection. `before`: nothing was read or done. `after`: the call was carried out, no
    * answer. `during`: after `afterBytes` (default 1) of the answer, of an upload's body.
    */
-  z.object({ do: z.literal('reset'), when: oneOf(MOMENTS), afterBytes: count.optional() }),
+  z.object({
+    do: z.literal('reset'),
+    when: field.oneOf(MOMENTS),
+    afterBytes: field.count.optional(),
+  }),
   /**
    * Waits `ms`, or until the client gives up: before the call is carried out (default), after it, or
    * `during` its answer, after `afterBytes` (default 1) of the body.
    */
   z.object({
     do: z.literal('stall'),
-    ms: count.optional(),
-    when: oneOf(MOMENTS).optional(),
-    afterBytes: count.optional(),
+    ms: field.count.optional(),
+    when: field.oneOf(MOMENTS).optional(),
+    afterBytes: field.count.optional(),
   }),
   /**
    * The answer ends as if that were all: after so many rows of a result file (default: before its
@@ -80,8 +84,8 @@ const CALL_ACTIONS = [
    */
   z.object({
     do: z.literal('truncate'),
-    afterRows: count.optional(),
-    afterBytes: count.optional(),
+    afterRows: field.count.optional(),
+    afterBytes: field.count.optional(),
   }),
   /**
    * The call is carried out, and the answer is well-formed and false. Of a JSON answer fields are
@@ -92,19 +96,19 @@ const CALL_ACTIONS = [
    */
   z.object({
     do: z.literal('lie'),
-    status: count.optional(),
-    contentType: text.optional(),
-    headers: textFields.optional(),
-    set: fields.optional(),
-    omit: texts.optional(),
-    job: text.optional(),
-    file: oneOf(RESULT_FILES).optional(),
-    header: text.optional(),
-    dropRows: count.optional(),
-    addRows: texts.optional(),
+    status: field.count.optional(),
+    contentType: field.text.optional(),
+    headers: field.textFields.optional(),
+    set: field.fields.optional(),
+    omit: field.texts.optional(),
+    job: field.text.optional(),
+    file: field.oneOf(RESULT_FILES).optional(),
+    header: field.text.optional(),
+    dropRows: field.count.optional(),
+    addRows: field.texts.optional(),
   }),
   /** Nothing is done, all connections are cut, and nobody listens on the port for `ms`. */
-  z.object({ do: z.literal('outage'), ms: count }),
+  z.object({ do: z.literal('outage'), ms: field.count }),
   /** All access tokens expire; this call is the first to learn it. */
   z.object({ do: z.literal('expireTokens') }),
 ] as const
@@ -114,15 +118,19 @@ const JOB_ACTIONS = [
   z.object({
     do: z.literal('fail'),
     /** Before the colon of `errorMessage`: `TooManyLockFailure`, `Timeout`, or any other. */
-    code: text,
+    code: field.text,
     /** After the colon. Default: what an org says under this code, where that is known. */
-    message: text.optional(),
-    afterRows: count.optional(),
+    message: field.text.optional(),
+    afterRows: field.count.optional(),
   }),
   /** The job stays InProgress for `ms`, or until it is aborted, after so many rows. */
-  z.object({ do: z.literal('hold'), ms: count.optional(), afterRows: count.optional() }),
+  z.object({
+    do: z.literal('hold'),
+    ms: field.count.optional(),
+    afterRows: field.count.optional(),
+  }),
   /** After so many rows, the job and its results are gone: 404. */
-  z.object({ do: z.literal('vanish'), afterRows: count.optional() }),
+  z.object({ do: z.literal('vanish'), afterRows: field.count.optional() }),
 ] as const
 
 /** What any action may have: one that has no use for a field ignores it. */
@@ -138,13 +146,13 @@ const jobAction = z.discriminatedUnion('do', JOB_ACTIONS)
 
 const match = {
   /** Only this job, or calls about it. Otherwise jobs count in the order of their processing. */
-  job: text.optional(),
+  job: field.text.optional(),
   /** Only jobs of this object, or calls that create one or are about one. */
-  object: text.optional(),
+  object: field.text.optional(),
   /** Which of those that match, counted from 1 since the script was added. Default: each. */
-  nth: counts.optional(),
+  nth: field.counts.optional(),
   /** At most so often. Default: no limit. */
-  times: count.optional(),
+  times: field.count.optional(),
 }
 
 /** Changes calls. */
@@ -153,7 +161,9 @@ const callFault = z.object({
   ...match,
   action: strictly(
     CALL_FIELDS,
-    z.looseObject({ do: oneOf(CALL_ACTIONS.map(({ shape }) => shape.do.value)) }).pipe(callAction),
+    z
+      .looseObject({ do: field.oneOf(CALL_ACTIONS.map(({ shape }) => shape.do.value)) })
+      .pipe(callAction),
   ),
 })
 
@@ -163,14 +173,16 @@ const jobFault = z.object({
   ...match,
   action: strictly(
     JOB_FIELDS,
-    z.looseObject({ do: oneOf(JOB_ACTIONS.map(({ shape }) => shape.do.value)) }).pipe(jobAction),
+    z
+      .looseObject({ do: field.oneOf(JOB_ACTIONS.map(({ shape }) => shape.do.value)) })
+      .pipe(jobAction),
   ),
 })
 
 export const faultScript = strictly(
   ['on', ...Object.keys(match), 'action'],
   z
-    .looseObject({ on: oneOf([...OPERATIONS, '*', 'job']) })
+    .looseObject({ on: field.oneOf([...OPERATIONS, '*', 'job']) })
     .pipe(z.discriminatedUnion('on', [callFault, jobFault])),
 )
 

@@ -15,7 +15,6 @@ export interface IdNumber {
 
 export const idNumber = (): IdNumber => ({ prefix: 0, high: 0, low: 0 })
 
-const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const FOREIGN = 255
 
 /** Reads the 15 or 18 characters at `start`; false where they are no id or the suffix is wrong. */
@@ -43,15 +42,6 @@ export function parseIdText(text: string): IdNumber | undefined {
 /** The number of a three-character key prefix. */
 export function prefixNumber(prefix: string): number {
   return digits(new TextEncoder().encode(prefix), 0, 3)
-}
-
-/** `length` base-62 digits of a number, as Salesforce counts up its ids. */
-export function base62(value: number, length: number): string {
-  let text = ''
-  for (let rest = value; text.length < length; rest = Math.floor(rest / 62)) {
-    text = DIGITS.charAt(rest % 62) + text
-  }
-  return text
 }
 
 /** The three suffix bytes of the id at `start`, by block of five characters: 0, 1 or 2. */

@@ -2,7 +2,7 @@ import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
 import { parseJobRequest, parseMultipart, parsePatch } from './create-request.ts'
 import type { JobRunner } from './job-runner.ts'
-import { createView, getView, listView, type Owner, patchView } from './job-views.ts'
+import { jobView, type Owner } from './job-views.ts'
 import { JOB_STATES, type Job, type Jobs } from './jobs.ts'
 import type { Referee } from './referee.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
@@ -42,7 +42,7 @@ export class IngestApi {
       refuse(415, 'UNSUPPORTED_MEDIA_TYPE', `Content-Type ${type} is not supported`)
     }
     const job = this.#newJob((await call.body()).toString('utf8'), call)
-    return json(200, createView(job, owner))
+    return json(200, jobView.create(job, owner))
   }
 
   async upload(call: Call): Promise<Reply> {
@@ -62,13 +62,13 @@ export class IngestApi {
     else if (state === 'Aborted') this.#abort(job)
     else this.#refuseState(job, state)
     referee.seen(job)
-    return json(200, patchView(job, this.#deps.owner))
+    return json(200, jobView.patch(job, this.#deps.owner))
   }
 
   get(call: Call): Reply {
     const job = this.#find(call)
     this.#deps.referee.seen(job)
-    return json(200, getView(job, this.#deps.owner))
+    return json(200, jobView.get(job, this.#deps.owner))
   }
 
   list(call: Call): Reply {
@@ -82,7 +82,7 @@ export class IngestApi {
     const base = `/services/data/v${call.route.version}/jobs/ingest`
     return json(200, {
       done: next === undefined,
-      records: jobs.map((job) => listView(job, this.#deps.owner)),
+      records: jobs.map((job) => jobView.list(job, this.#deps.owner)),
       nextRecordsUrl: next === undefined ? null : `${base}?queryLocator=01gR0000000opRTIAY-${next}`,
     })
   }
@@ -115,7 +115,7 @@ export class IngestApi {
     const job = this.#newJob(body, call)
     await this.#deps.uploads.store(job, csv)
     this.#close(job)
-    return json(200, createView(job, this.#deps.owner))
+    return json(200, jobView.create(job, this.#deps.owner))
   }
 
   #newJob(body: string, call: Call): Job {

@@ -8,15 +8,15 @@ export interface Owner {
   readonly userId: string
 }
 
-export function createView(job: Job, owner: Owner): object {
+function createView(job: Job, owner: Owner): object {
   return { ...head(job, owner), ...contentUrl(job), ...format(job) }
 }
 
-export function patchView(job: Job, owner: Owner): object {
+function patchView(job: Job, owner: Owner): object {
   return head(job, owner)
 }
 
-export function getView(job: Job, owner: Owner): object {
+function getView(job: Job, owner: Owner): object {
   return {
     ...head(job, owner),
     jobType: 'V2Ingest',
@@ -55,7 +55,7 @@ function timesOf(job: Job): object {
   }
 }
 
-export function listView(job: Job, owner: Owner): object {
+function listView(job: Job, owner: Owner): object {
   return { ...head(job, owner), jobType: 'V2Ingest', ...format(job), ...contentUrl(job) }
 }
 
@@ -89,3 +89,5 @@ const format = ({ request }: Job) => ({
 
 /** `2026-01-02T21:33:43.000+0000`: the offset has no colon. */
 const timestamp = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000')
+
+export const jobView = { create: createView, patch: patchView, get: getView, list: listView }

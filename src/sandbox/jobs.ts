@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises'
 import { suffixOf } from '../shared/contract/record-id.ts'
-import { base62 } from './ids.ts'
 import type { Upload } from './upload.ts'
 
 /**
@@ -114,6 +113,17 @@ export class Job {
   touch(): void {
     this.#modifiedAt = Date.now()
   }
+}
+
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** `length` base-62 digits of a number, as Salesforce counts up its ids. */
+function base62(value: number, length: number): string {
+  let text = ''
+  for (let rest = value; text.length < length; rest = Math.floor(rest / 62)) {
+    text = DIGITS.charAt(rest % 62) + text
+  }
+  return text
 }
 
 /** An 18-character id out of 15. */

@@ -4,7 +4,7 @@ import { BUILT_IN_OBJECTS, type DeletableObject } from '../shared/contract/objec
 import { canonicalId, to18 } from '../shared/contract/record-id.ts'
 import { faultScript } from './fault-script.ts'
 import type { RowRules } from './org.ts'
-import { count, expected, FieldError, flag, listOf, parse, text } from './parse.ts'
+import { expected, FieldError, field, parse } from './parse.ts'
 
 const USER_ID = to18('0055f0000000001')
 
@@ -18,57 +18,57 @@ const orgId = z
 const sandboxOptions = z
   .object({
     /** Default 127.0.0.1: there is no access control worth the name. */
-    host: text.default('127.0.0.1'),
+    host: field.text.default('127.0.0.1'),
     /** Default 0: a free one. */
-    port: count.default(0),
-    clientId: text.default('sandbox-client'),
-    clientSecret: text.default('sandbox-secret'),
-    refreshToken: text.default('sandbox-refresh'),
+    port: field.count.default(0),
+    clientId: field.text.default('sandbox-client'),
+    clientSecret: field.text.default('sandbox-secret'),
+    refreshToken: field.text.default('sandbox-refresh'),
     /** Checks the signature of JWT bearer assertions; without it any signature will do. */
     jwtPublicKey: z.custom<KeyObject>().optional(),
     /** 18 characters, `00D…`. */
     orgId: orgId.default(to18('00D5f0000000001')),
     /** What the Organization record says. */
-    isSandbox: flag.default(false),
-    username: text.default('integration@sandbox.example'),
+    isSandbox: field.flag.default(false),
+    username: field.text.default('integration@sandbox.example'),
     /**
      * Of each token. Default `api id refresh_token`. Without `id`, `openid`, `profile` or `full`,
      * userinfo and the identity URL answer 403.
      */
-    scope: text.default('api id refresh_token'),
+    scope: field.text.default('api id refresh_token'),
     /** Over the whole org. Default 2,000,000. */
-    rowsPerSecond: count.default(2_000_000),
+    rowsPerSecond: field.count.default(2_000_000),
     /** UploadComplete to InProgress. Default 20. */
-    queueDelayMs: count.default(20),
+    queueDelayMs: field.count.default(20),
     /** Default true. */
-    shuffleResults: flag.default(true),
+    shuffleResults: field.flag.default(true),
     /** Compress result files for clients that accept it. Default false. */
-    gzipResults: flag.default(false),
+    gzipResults: field.flag.default(false),
     /** Default false: creating a hardDelete job is refused with FEATURENOTENABLED. */
-    allowHardDelete: flag.default(false),
+    allowHardDelete: field.flag.default(false),
     /** Refuse unknown fields in JSON bodies. Default false: they are ignored, as an org does. */
-    strictFields: flag.default(false),
+    strictFields: field.flag.default(false),
     /** Default 112,500,000: what base64 turns into 150 MB. Past it 413. */
-    maxUploadBytes: count.default(112_500_000),
+    maxUploadBytes: field.count.default(112_500_000),
     /** Default 100,000. */
-    dailyApiRequests: count.default(100_000),
+    dailyApiRequests: field.count.default(100_000),
     /** Default 15,000. */
-    dailyBulkApiBatches: count.default(15_000),
+    dailyBulkApiBatches: field.count.default(15_000),
     /** Objects beside the built-in five. */
     objects: z
       .custom<readonly DeletableObject[]>()
       .default([])
       .transform((others) => [...BUILT_IN_OBJECTS, ...others]),
     rows: z.custom<RowRules>().default({}),
-    faults: listOf(faultScript).readonly().default([]),
+    faults: field.listOf(faultScript).readonly().default([]),
     /** Where uploads are kept while their job lives. Default: a temporary folder, removed on close. */
-    directory: text.optional(),
+    directory: field.text.optional(),
     /** From a token's issue to its expiry, which use does not prolong. Default 2 hours. */
-    tokenLifetimeMs: count.default(2 * 60 * 60 * 1_000),
+    tokenLifetimeMs: field.count.default(2 * 60 * 60 * 1_000),
     /** What time it is where JWT assertions are signed, for tests with a clock of their own. */
     now: z.custom<() => number>().default(() => Date.now),
     /** The control surface under `/__sandbox`. Default true. */
-    control: flag.default(true),
+    control: field.flag.default(true),
   })
   .transform((options) => ({ ...options, userId: USER_ID }))
 

@@ -4,7 +4,7 @@ import { json, notFound, type Reply } from './reply.ts'
 import type { Allowance, Quota } from './settings.ts'
 
 /** `GET /services/data/`: the only REST resource that needs no token. */
-export function versions(): Reply {
+function versions(): Reply {
   const count = NEWEST_VERSION - OLDEST_VERSION + 1
   return json(
     200,
@@ -16,7 +16,7 @@ export function versions(): Reply {
 }
 
 /** `GET /services/data/vXX.X`: what there is, by name. */
-export function resources({ route, origin }: Call, { orgId, userId }: Organization): Reply {
+function resources({ route, origin }: Call, { orgId, userId }: Organization): Reply {
   const base = `/services/data/v${route.version}`
   return json(200, {
     identity: `${origin}/id/${orgId}/${userId}`,
@@ -29,7 +29,7 @@ export function resources({ route, origin }: Call, { orgId, userId }: Organizati
 }
 
 /** `GET /services/data/vXX.X/limits`. */
-export function limits(quota: Quota): Reply {
+function limits(quota: Quota): Reply {
   return json(200, {
     DailyApiRequests: pair(quota.apiRequests),
     DailyBulkApiBatches: pair(quota.bulkApiBatches),
@@ -57,7 +57,7 @@ export function userRecord({ userId, username }: Organization) {
 }
 
 /** `GET /services/data/vXX.X/sobjects/User/{id}`. */
-export function user(call: Call, organization: Organization): Reply {
+function user(call: Call, organization: Organization): Reply {
   const { userId } = organization
   const url = `/services/data/v${call.route.version}/sobjects/User/${userId}`
   const asked = call.route.userId ?? ''
@@ -79,7 +79,7 @@ const USER_NAME = 'Sandbox Integration'
 export type Organization = Pick<CompleteOptions, 'orgId' | 'isSandbox' | 'userId' | 'username'>
 
 /** `GET /services/oauth2/userinfo` (OpenID Connect). */
-export function userinfo(url: string, { orgId, userId, username }: Organization): Reply {
+function userinfo(url: string, { orgId, userId, username }: Organization): Reply {
   return json(200, {
     sub: `${url}/id/${orgId}/${userId}`,
     user_id: userId,
@@ -96,7 +96,7 @@ export function userinfo(url: string, { orgId, userId, username }: Organization)
 }
 
 /** `GET /id/{orgId}/{userId}`: where the `id` of a token answer leads. */
-export function identity({ origin: url, route }: Call, owner: Organization): Reply {
+function identity({ origin: url, route }: Call, owner: Organization): Reply {
   const { orgId, userId, username } = owner
   if (route.orgId !== orgId || route.userId !== userId) notFound()
   return json(200, {
@@ -130,7 +130,7 @@ const MESSAGE = 'SOAP API login() is disabled by default in this org.'
  * `POST /services/Soap/u/{version}`: the login by user name and password, which is the default of
  * jsforce and simple-salesforce. New orgs refuse it with this fault (seen since November 2025).
  */
-export function soapLogin(): Reply {
+function soapLogin(): Reply {
   const detail = [
     '<sf:UnexpectedErrorFault xsi:type="sf:UnexpectedErrorFault">',
     `<sf:exceptionCode>${CODE}</sf:exceptionCode>`,
@@ -151,3 +151,6 @@ const NAMESPACES = [
   'xmlns:sf="urn:fault.partner.soap.sforce.com"',
   'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
 ].join(' ')
+
+/** The endpoints that tell of the org and its user. */
+export const orgApi = { versions, resources, limits, user, userinfo, identity, soapLogin }

@@ -1,6 +1,6 @@
 import { type IdNumber, IdSet, parseIdText } from './ids.ts'
 import type { JobRequest } from './jobs.ts'
-import { count, FieldError, listOf, oneOf, strict, text, texts } from './parse.ts'
+import { FieldError, field } from './parse.ts'
 import {
   DELETED,
   ENTITY_IS_DELETED,
@@ -161,18 +161,20 @@ function compileRules(rules: RowRules, verdicts: Verdicts): CompiledRules {
 }
 
 /** Row rules as the control surface takes them. */
-export const rowRules = strict({
-  exists: oneOf(['all', 'listed']).optional(),
-  listed: texts.optional(),
-  rules: listOf(
-    strict({
-      code: text,
-      ids: texts.optional(),
-      ratio: count.optional(),
-      times: count.optional(),
-      message: text.optional(),
-    }),
-  ).optional(),
+export const rowRules = field.strict({
+  exists: field.oneOf(['all', 'listed']).optional(),
+  listed: field.texts.optional(),
+  rules: field
+    .listOf(
+      field.strict({
+        code: field.text,
+        ids: field.texts.optional(),
+        ratio: field.count.optional(),
+        times: field.count.optional(),
+        message: field.text.optional(),
+      }),
+    )
+    .optional(),
 })
 
 function setOf(ids: Iterable<string>, where: string): IdSet {

@@ -32,29 +32,31 @@ export const expected = (what: string) => ({
 const whole = <T>(what: string, schema: z.ZodType<T>) =>
   z.custom<T>((value) => schema.safeParse(value).success, expected(what))
 
-export const text = z.string(expected('a string'))
-export const flag = z.boolean(expected('true or false'))
+const text = z.string(expected('a string'))
+const flag = z.boolean(expected('true or false'))
 /** A finite number. */
-export const count = whole('a number, 0 or more', z.number().min(0))
-export const counts = whole(
-  'a number or a list of numbers',
-  z.union([count, z.array(count).readonly()]),
-)
-export const texts = whole('a list of strings', z.array(z.string()).readonly())
-export const fields = whole('an object', z.record(z.string(), z.unknown()))
-export const textFields = whole('an object of strings', z.record(z.string(), z.string()))
+const count = whole('a number, 0 or more', z.number().min(0))
+const counts = whole('a number or a list of numbers', z.union([count, z.array(count).readonly()]))
+const texts = whole('a list of strings', z.array(z.string()).readonly())
+const fields = whole('an object', z.record(z.string(), z.unknown()))
+const textFields = whole('an object of strings', z.record(z.string(), z.string()))
 
-export const oneOf = <const T extends readonly string[]>(values: T) =>
+const oneOf = <const T extends readonly string[]>(values: T) =>
   z.enum(values, expected(`one of ${values.join(', ')}`))
 
-export const listOf = <T extends z.ZodType>(schema: T) => z.array(schema, expected('a list'))
+const listOf = <T extends z.ZodType>(schema: T) => z.array(schema, expected('a list'))
 
 /** An object; fields beside those of the shape are dropped. */
-export const object = <T extends z.ZodRawShape>(shape: T) => z.object(shape, expected('an object'))
+const object = <T extends z.ZodRawShape>(shape: T) => z.object(shape, expected('an object'))
 
 /** An object without fields beside those of the shape. */
-export const strict = <T extends z.ZodRawShape>(shape: T) =>
-  strictly(Object.keys(shape), object(shape))
+const strict = <T extends z.ZodRawShape>(shape: T) => strictly(Object.keys(shape), object(shape))
+
+/** Schemas of the fields of JSON from outside, with the messages of what is wrong. */
+export const field = {
+  ...{ text, flag, count, counts, texts, fields, textFields },
+  ...{ oneOf, listOf, object, strict },
+}
 
 /** A schema of objects after a check that they have no unknown field. */
 export function strictly<T extends z.ZodType>(known: readonly string[], schema: T) {

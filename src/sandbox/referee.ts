@@ -1,4 +1,3 @@
-import { IdLog } from './id-log.ts'
 import { type IdNumber, parseIdText } from './ids.ts'
 import type { Job, JobRequest } from './jobs.ts'
 import {
@@ -8,7 +7,7 @@ import {
   type Violation,
   type ViolationCode,
 } from './referee-stats.ts'
-import type { Verdicts } from './verdicts.ts'
+import { IdLog, type Verdicts } from './verdicts.ts'
 
 interface Usage {
   readonly apiRequests: number

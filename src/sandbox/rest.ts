@@ -1,9 +1,9 @@
 import type { Auth } from './auth.ts'
 import type { Call } from './call.ts'
 import type { IngestApi } from './ingest-api.ts'
-import { identity, limits, resources, soapLogin, user, userinfo, versions } from './org-api.ts'
+import { orgApi } from './org-api.ts'
 import { type QueryDeps, query, queryJobs } from './query-api.ts'
-import { apiError, notFound, Refusal, type Reply, refuse } from './reply.ts'
+import { answered, apiError, notFound, type Reply, refuse } from './reply.ts'
 import type { Quota } from './settings.ts'
 
 interface RestDeps extends QueryDeps {
@@ -21,47 +21,42 @@ export async function performCall(call: Call, deps: RestDeps): Promise<Reply> {
     case 'revoke':
       return auth.revoke(await formOf(call))
     case 'soapLogin':
-      return soapLogin()
+      return orgApi.soapLogin()
     case 'userinfo':
       auth.checkIdentity(call.request, call.query)
-      return userinfo(call.origin, organization)
+      return orgApi.userinfo(call.origin, organization)
     case 'identity':
       auth.checkIdentity(call.request, call.query)
-      return identity(call, organization)
+      return orgApi.identity(call, organization)
     case 'versions':
-      return withUsage(versions(), deps.quota)
+      return withUsage(orgApi.versions(), deps.quota)
     default:
-      return withUsage(await performRest(call, deps), deps.quota)
+      return withUsage(await answered(performRest(call, deps)), deps.quota)
   }
 }
 
 async function performRest(call: Call, deps: RestDeps): Promise<Reply> {
-  try {
-    deps.auth.check(call.request)
-    if (!deps.quota.apiRequests.take()) {
-      refuse(403, 'REQUEST_LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.')
-    }
-    return await route(call, deps)
-  } catch (error) {
-    if (error instanceof Refusal) return error.reply
-    throw error
+  deps.auth.check(call.request)
+  if (!deps.quota.apiRequests.take()) {
+    refuse(403, 'REQUEST_LIMIT_EXCEEDED', 'TotalRequests Limit exceeded.')
   }
+  return route(call, deps)
 }
 
 function route(call: Call, deps: RestDeps): Promise<Reply> | Reply {
   const { ingest } = deps
   switch (call.operation) {
     case 'resources':
-      return resources(call, deps.organization)
+      return orgApi.resources(call, deps.organization)
     case 'limits':
-      return limits(deps.quota)
+      return orgApi.limits(deps.quota)
     case 'query':
     case 'queryAll':
       return query(call, deps)
     case 'queryJob':
       return queryJobs(call)
     case 'user':
-      return user(call, deps.organization)
+      return orgApi.user(call, deps.organization)
     case 'create':
       return ingest.create(call)
     case 'upload':

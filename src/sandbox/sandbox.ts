@@ -3,37 +3,58 @@ import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { roaringLibraryInitialize } from 'roaring-wasm'
-import { Auth } from './auth.ts'
+import { Auth, type SandboxCredentials } from './auth.ts'
 import type { Call } from './call.ts'
 import { type Controls, control } from './control.ts'
-import { Faults, type Subject } from './faults.ts'
+import type { CallAction, CallFault, FaultScript, JobAction, JobFault } from './fault-script.ts'
+import { type Fault, Faults, type Subject } from './faults.ts'
 import { IngestApi } from './ingest-api.ts'
 import { JobRunner } from './job-runner.ts'
 import { Jobs } from './jobs.ts'
 import { type CompleteOptions, parseOptions, type SandboxOptions } from './options.ts'
-import { Org } from './org.ts'
+import { Org, type RowRule, type RowRules } from './org.ts'
 import { parseJsonOrUndefined } from './parse.ts'
 import { Referee } from './referee.ts'
-import { performCall } from './rest.ts'
-import { SandboxServer } from './server.ts'
-import { Allowance, type Quota, Rate, Settings } from './settings.ts'
-import { Uploads } from './uploads.ts'
-import { Verdicts } from './verdicts.ts'
-
-export type { SandboxCredentials } from './auth.ts'
-export type { CallAction, CallFault, FaultScript, JobAction, JobFault } from './fault-script.ts'
-export type { Fault } from './faults.ts'
-export type { SandboxOptions } from './options.ts'
-export type { RowRule, RowRules } from './org.ts'
-export type { Referee } from './referee.ts'
-export type {
+import type {
   CallCount,
   JobRecord,
   RefereeStats,
   Violation,
   ViolationCode,
 } from './referee-stats.ts'
-export type { SandboxSettings, SettingsChange } from './settings.ts'
+import { performCall } from './rest.ts'
+import { SandboxServer } from './server.ts'
+import {
+  Allowance,
+  type Quota,
+  Rate,
+  type SandboxSettings,
+  Settings,
+  type SettingsChange,
+} from './settings.ts'
+import { Uploads } from './uploads.ts'
+import { Verdicts } from './verdicts.ts'
+
+export type {
+  CallAction,
+  CallCount,
+  CallFault,
+  Fault,
+  FaultScript,
+  JobAction,
+  JobFault,
+  JobRecord,
+  Referee,
+  RefereeStats,
+  RowRule,
+  RowRules,
+  SandboxCredentials,
+  SandboxOptions,
+  SandboxSettings,
+  SettingsChange,
+  Violation,
+  ViolationCode,
+}
 
 export interface Sandbox extends Controls {
   /** `http://host:port`, login and instance in one. */

@@ -1,24 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
-import { count, flag, strict } from './parse.ts'
+import { field } from './parse.ts'
 
 /** What may change while the sandbox runs, as the control surface takes it. */
-export const settingsChange = strict({
+export const settingsChange = field.strict({
   /** Rows processed a second over the whole org. */
-  rowsPerSecond: count.optional(),
+  rowsPerSecond: field.count.optional(),
   /** Between UploadComplete and InProgress. */
-  queueDelayMs: count.optional(),
+  queueDelayMs: field.count.optional(),
   /** Result files in another order than the upload's. */
-  shuffleResults: flag.optional(),
+  shuffleResults: field.flag.optional(),
   /** Result files compressed for clients that accept it. */
-  gzipResults: flag.optional(),
+  gzipResults: field.flag.optional(),
   /** Whether the integration user has the permission "Bulk API Hard Delete". */
-  allowHardDelete: flag.optional(),
+  allowHardDelete: field.flag.optional(),
   /** Unknown fields in JSON bodies are refused; otherwise they are ignored. */
-  strictFields: flag.optional(),
+  strictFields: field.flag.optional(),
   /** What is left of today's allowances. */
-  remainingApiRequests: count.optional(),
-  remainingBulkApiBatches: count.optional(),
+  remainingApiRequests: field.count.optional(),
+  remainingBulkApiBatches: field.count.optional(),
 })
 
 export type SettingsChange = z.output<typeof settingsChange>
