@@ -16,6 +16,7 @@ export class CsvReader {
   readonly record: CsvRecord
   /** What is read: a chunk, or the seam between the rest of one and the beginning of the next. */
   #bytes: Buffer = Buffer.alloc(0)
+  #view = new DataView(this.#bytes.buffer, 0, 0)
   #at = 0
   #chunk: Buffer = this.#bytes
   /** Bytes of the seam that stand before the chunk; 0 where the chunk itself is read. */
@@ -31,20 +32,20 @@ export class CsvReader {
     for await (const chunk of chunks) {
       this.#add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
       yield
-      // Copied: a source may read the next chunk into the memory of this one.
-      this.#bytes = Buffer.from(this.#bytes.subarray(this.#at))
-      this.#at = 0
+      // Copied: a source may read the next chunk into the memory of this one, and it need not stay.
+      this.#use(Buffer.from(this.#bytes.subarray(this.#at)), 0)
+      this.#chunk = this.#bytes
     }
     this.#isLast = true
     yield
   }
 
-  /** What lies before it, unread; at least the bytes of a record that is not whole yet. */
-  get bytes(): Buffer {
-    return this.#bytes
+  /** The bytes that are read now. */
+  get view(): DataView {
+    return this.#view
   }
 
-  /** Where in `bytes` the next record begins. */
+  /** Where in `view` the next record begins. */
   get at(): number {
     return this.#at
   }
@@ -58,8 +59,7 @@ export class CsvReader {
   skipTo(at: number): void {
     this.#at = at
     if (this.#before === 0 || at < this.#before) return
-    this.#at -= this.#before
-    this.#bytes = this.#chunk
+    this.#use(this.#chunk, at - this.#before)
     this.#before = 0
   }
 
@@ -80,7 +80,8 @@ export class CsvReader {
     const rest = this.#bytes
     this.#chunk = chunk
     this.#before = rest.length
-    this.#bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk.subarray(0, SEAM_BYTES)])
+    const isSeam = rest.length > 0
+    this.#use(isSeam ? Buffer.concat([rest, chunk.subarray(0, SEAM_BYTES)]) : chunk, 0)
   }
 
   /** More of the chunk into the seam. False where all of it is there. */
@@ -89,8 +90,13 @@ export class CsvReader {
     const taken = this.#bytes.length - this.#before
     const rest = this.#bytes.subarray(this.#at, this.#before)
     this.#before = rest.length
-    this.#at = 0
-    this.#bytes = Buffer.concat([rest, this.#chunk.subarray(0, taken * 16)])
+    this.#use(Buffer.concat([rest, this.#chunk.subarray(0, taken * 16)]), 0)
     return true
+  }
+
+  #use(bytes: Buffer, at: number): void {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#at = at
   }
 }

@@ -37,7 +37,7 @@ export async function* scanColumn(
   const column = new Column(block, firstLine, wanted)
   for await (const _ of lines.arrivals(chunks)) {
     for (;;) {
-      lines.skipTo(column.takeRun(lines.bytes, lines.at))
+      lines.skipTo(column.takeRun(lines.view, lines.at))
       if (!block.isFull) {
         if (!lines.next()) break
         column.takeLine(lines.record.bytes)
@@ -55,8 +55,6 @@ class Column {
   readonly #block: BlockBuilder
   readonly #wanted: WantedColumn
   readonly #row = new CsvRecord({ delimiters: ANY_DELIMITER })
-  #bytes: Buffer = Buffer.alloc(0)
-  #view = viewOf(this.#bytes)
 
   constructor(block: BlockBuilder, firstLine: number, wanted: WantedColumn) {
     this.line = firstLine
@@ -68,13 +66,8 @@ class Column {
    * The hot loop: whole rows of one id each, without spaces, until something else comes or the block
    * is full. Returns how far it came.
    */
-  takeRun(text: Buffer, from: number): number {
-    if (text !== this.#bytes) {
-      this.#bytes = text
-      this.#view = viewOf(text)
-    }
+  takeRun(bytes: DataView, from: number): number {
     const block = this.#block
-    const bytes = this.#view
     const lastStart = bytes.byteLength - LONGEST_ROW
     let at = from
     while (at <= lastStart && block.count < BLOCK_IDS) {
