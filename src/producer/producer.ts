@@ -42,7 +42,7 @@ export {
   UnreadableRequestError,
 } from './errors.ts'
 
-/** Of what somebody does to a request; who and why stand in its receipt. */
+/** Of an act on a request; who and why stand in its receipt. */
 export interface ActOptions {
   readonly org?: string
   /** By a name of the caller's own; `library` where absent. */

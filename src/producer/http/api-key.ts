@@ -25,7 +25,7 @@ export interface ApiKey {
 }
 
 /**
- * The types of source that a key may name; one that is not here it may not. Those whose ids lie
+ * The types of source that a key may name; others are denied. Those whose ids lie
  * with the workers are narrowed by name: `file` by folders or files, each an absolute path.
  */
 export type SourceRights = { readonly [Type in SourceType]?: readonly string[] | '*' }

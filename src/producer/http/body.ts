@@ -43,7 +43,7 @@ export async function* atMinimumRate(
       yield block.value
     }
   } finally {
-    // Not awaited: after a sender who is too slow it ends only when the connection does.
+    // Not awaited: after a slow sender it ends only with the connection.
     blocks.return?.().catch(() => {})
   }
 }

@@ -25,7 +25,7 @@ export function logCalls(
   })
 }
 
-/** Of callers only what cannot be mistaken for anything else in a log. */
+/** Only ids that cannot be mistaken for anything else in a log are taken over. */
 const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/
 
 /** A proxy in front may have named the call already. */
@@ -40,7 +40,7 @@ function routeOf({ routeOptions }: FastifyRequest): string {
   return /^\/(?:docs|queues)(?=\/|$)/.exec(url)?.[0] ?? url
 }
 
-/** A method is the caller's word: one that HTTP does not know is none. */
+/** Callers choose the method; one that HTTP does not know must not become a label. */
 function methodOf({ method }: FastifyRequest): string {
   return METHODS.includes(method) ? method : 'other'
 }

@@ -11,8 +11,8 @@ import { createAddressLimiter, type RateLimiter } from './rate-limit.ts'
 import { type HttpTimeouts, withinDeadline } from './timeouts.ts'
 
 /**
- * Whoever calls a service without keys: all rights, for it listens on loopback alone. Nothing that
- * it submits bears its name, so that it may approve its own requests.
+ * The caller of a service without keys. It has all rights, for the service listens on loopback alone.
+ * Its requests do not bear its name, so that it may approve them itself.
  */
 const LOCAL: ApiKey = {
   name: 'local',
@@ -35,7 +35,7 @@ export interface Callers {
   readonly admitBrowser: onRequestAsyncHookHandler
   /** What callers share beside their calls. */
   readonly shares: Shares
-  /** Who was let in. */
+  /** The key of an admitted call. */
   of(request: FastifyRequest): ApiKey
   /** Who submits what this key submits, as the ledger keeps it. */
   callerOf(key: ApiKey): Caller
@@ -94,7 +94,7 @@ export function createCallers(
   }
 }
 
-/** Without keys all callers are one, who may have all of it. */
+/** Without keys all callers are one, which may have all of it. */
 function sharesOf(haveKeys: boolean): Shares & { readonly calls: FairShare } {
   const share = ({ unit, total, perKey }: (typeof LIMITS)[keyof Shares | 'calls']) =>
     createFairShare({ unit, total, each: haveKeys ? perKey : total })

@@ -1,7 +1,7 @@
 import { endsWithin } from '../../shared/base/race.ts'
 import { HttpError, retryAfter } from './http-error.ts'
 
-/** Something of which there is only so much, and of which one caller never gets all. */
+/** A limited resource of which no caller gets all. */
 export interface FairShare {
   /** @throws HttpError `TOO_MANY_UPLOADS` where all of it is taken, `TOO_MANY_AT_ONCE` the caller's share */
   take(caller: string, amount: number): void

@@ -104,8 +104,7 @@ function faultIn(text: string): string {
 
 /**
  * Lets each caller have one piece of work in a turn of the event loop. Parsing the largest body takes
- * some 20 ms; a caller who sends forty at once would else have all of them parsed before anybody
- * else's next byte is looked at.
+ * about 20 ms: forty bodies of one caller, parsed in a row, would hold up every other caller.
  */
 export function createTurns(): (caller: string) => Promise<void> {
   const last = new Map<string, Promise<void>>()

@@ -46,7 +46,7 @@ export function parseKeyFile(text: string, path: string): readonly KeyEntry[] {
   const file = { file: path, environment: new Environment({}), problems }
   const top = new YamlSection(file, '', content)
   const entries = top.sections().map(([name, section]) => readEntry(name, section, top, problems))
-  refuseTwins(entries, top, problems)
+  refuseDuplicateHashes(entries, top, problems)
   top.refuseUnknownKeys()
   if (problems.length > 0) throw new ConfigError(problems)
   return entries
@@ -131,8 +131,8 @@ function readHashes(
   return digest === undefined ? [] : [digest]
 }
 
-/** With one hash under two names nobody could tell who calls. */
-function refuseTwins(
+/** One hash under two names would not tell callers apart. */
+function refuseDuplicateHashes(
   entries: readonly KeyEntry[],
   top: YamlSection,
   problems: ConfigProblem[],

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** 256 bits: nobody guesses them, not even somebody who has their hash. */
+/** 256 bits cannot be guessed, even from their hash. */
 const SECRET_BYTES = 32
 
 /** What a key begins with, so that scanners, and our own logs, know one where it leaks. */

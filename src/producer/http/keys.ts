@@ -12,12 +12,12 @@ import { digestOf } from './key-secret.ts'
 export interface KeyRing {
   /** The key that a secret stands for; null where it stands for none, or for none any more. */
   find(secret: string): ApiKey | null
-  /** Ends the looking after the file. */
+  /** Stops following the file. */
   close(): void
 }
 
 /** A change counts once the file was read the same twice: within a second. */
-const LOOK_EVERY_MS = 500
+const READ_EVERY_MS = 500
 
 /**
  * Opens a key file and follows it. It is read twice a second rather than watched: that sees every
@@ -32,7 +32,7 @@ export async function openKeyRing(
   log: Logger,
   clock: Clock = systemClock,
 ): Promise<KeyRing> {
-  const first = await look(path)
+  const first = await readKeyFile(path)
   if ('fault' in first) {
     const message =
       `the key file ${first.fault}. Make keys with 'expunge key NAME >> FILE', ` +
@@ -50,7 +50,7 @@ class FileKeyRing implements KeyRing {
   readonly #log: Logger
   readonly #stop = new AbortController()
   #entries: readonly KeyEntry[]
-  #seen: Look
+  #seen: Reading
   /** The text that was judged last, whether it was taken over or not. */
   #judged: string
 
@@ -80,18 +80,18 @@ class FileKeyRing implements KeyRing {
   async follow(clock: Clock): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
-      await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {})
-      if (!signal.aborted) this.#take(await look(this.#path))
+      await clock.sleep(READ_EVERY_MS, signal).catch(() => {})
+      if (!signal.aborted) this.#take(await readKeyFile(this.#path))
     }
   }
 
-  #take(now: Look): void {
+  #take(now: Reading): void {
     const before = this.#seen
     this.#seen = now
     if ('fault' in now) {
       if (!('fault' in before)) this.#keep(`the file ${now.fault}`)
     } else if ('fault' in before || before.text !== now.text) {
-      // Perhaps it is just being written: the next look tells.
+      // It may just be being written: the next reading tells.
     } else if (now.text !== this.#judged) {
       this.#judged = now.text
       this.#adopt(now)
@@ -124,10 +124,10 @@ interface Content {
   readonly mode: number
 }
 
-/** What a look at the file found, or why nothing, to go on from `the file …`. */
-type Look = Content | { readonly fault: string }
+/** What a reading of the file gave, or why it failed, as a sentence goes on from `the file …`. */
+type Reading = Content | { readonly fault: string }
 
-async function look(path: string): Promise<Look> {
+async function readKeyFile(path: string): Promise<Reading> {
   try {
     await using file = await open(path)
     const { mode } = await file.stat()
@@ -137,7 +137,7 @@ async function look(path: string): Promise<Look> {
   }
 }
 
-/** Whoever can write the file can make themselves a key; reading it shows who has which rights. */
+/** A user who can write the file can add a key; one who can read it sees every key's rights. */
 function warnIfOpen(path: string, { mode }: Content, log: Logger): void {
   if ((mode & 0o006) === 0) return
   const what = (mode & 0o002) === 0 ? 'read' : 'write'

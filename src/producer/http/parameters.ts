@@ -48,7 +48,7 @@ export const ownOrgQuery = query(z.strictObject({ org: orgName.optional().descri
 const requestId = z.string().regex(REQUEST_ID).describe('The id of the request, in any case.')
 const idPath = z.object({ id: requestId })
 
-/** The request that a path names; one that cannot be is one that is not there. */
+/** The request that a path names; an id that no request can have is one that is not there. */
 export const requestPath: ParameterSet<{ id: string }> = {
   documented: [parameter('path', 'id', schemaOf(requestId, 'output'))],
   parse: (given) => {

@@ -24,7 +24,7 @@ interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What a caller is told of an error. What it does not know by name is a defect, and stays inside. */
+/** What a caller is told of an error. An unknown error is a defect, and none of it is shown. */
 export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof HttpError) return answer(error.status, error.code, error)
   // Also in the words of a library: the board's, for one.
@@ -120,7 +120,7 @@ function answer(
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
-/** Every failure of a call is answered with a problem, whoever has met it. */
+/** Answers every failure of a call with a problem. */
 export function answerWithProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => reject(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => reject(noSuchRoute(), request, reply, log))

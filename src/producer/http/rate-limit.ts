@@ -55,7 +55,7 @@ export function createRateLimiter(redis: RedisClient): RateLimiter {
   }
 }
 
-/** Calls without a valid key that one address may make: so many at once, then as many as a minute gives back. */
+/** Calls without a valid key that one address may make at once, and that a minute gives back. */
 const FAILURES_PER_MINUTE = 60
 const FAILURE_MS = 60_000 / FAILURES_PER_MINUTE
 
@@ -64,8 +64,8 @@ const MOST_ADDRESSES = 10_000
 
 /**
  * Counts the calls that bear no valid key, by the address that they come from. A key has 256 bits,
- * and nobody guesses it at any rate: what is limited is how much such calls cost everybody else. So
- * whoever has a valid key is never counted, even where a proxy gives all callers one address.
+ * and cannot be guessed at any rate: what is limited is how much such calls cost everybody else. A
+ * valid key is therefore never counted, even where a proxy gives all callers one address.
  *
  * @returns counts a call; the whole seconds after which the address may try again, 0 where it still may
  */

@@ -17,7 +17,7 @@ export type DenialCode =
   | 'TOO_MANY_RECORDS'
   | 'OWN_REQUEST'
 
-/** Why not: a code for machines, and words for whoever holds the key. */
+/** Why not: a code for machines, and words for people. */
 export interface Denial {
   readonly code: DenialCode
   readonly message: string
@@ -70,7 +70,7 @@ export function mayList(key: ApiKey, org: string, object: string | null): Denial
   )
 }
 
-/** One request with its receipt and result files: whoever submits may see what came of it. */
+/** One request with its receipt and result files; the key that submitted it may always read it. */
 export function mayRead(key: ApiKey, request: ExistingRequest): Denial | null {
   return (
     outsideOrgs(key, request.org) ??
@@ -95,7 +95,7 @@ export function mayApprove(key: ApiKey, request: ExistingRequest): Denial | null
 }
 
 /**
- * To cancel, or turn a plan down: for whoever approves plans of this object, and for who submitted
+ * To cancel, or turn a plan down: for keys that approve plans of this object, and the key that submitted
  * it. The operation does not matter: to stop a hardDelete takes no right to one.
  */
 export function mayCancel(key: ApiKey, request: ExistingRequest): Denial | null {
@@ -138,7 +138,7 @@ function lacksRole(key: ApiKey, role: Role): Denial | null {
     : deny('ROLE_MISSING', `The key ${key.name} lacks the role "${role}".`)
 }
 
-/** To be asked first: an org that is not the key's own is denied before anything is looked up. */
+/** To be asked first: an org that is not the key's own is denied before any lookup. */
 export function outsideOrgs({ name, orgs }: ApiKey, org: string): Denial | null {
   return orgs === '*' || orgs.includes(org)
     ? null

@@ -4,8 +4,8 @@ import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import { endsWithin } from '../../shared/base/race.ts'
 import { REQUEST_BYTES } from '../../shared/contract/request.ts'
 import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
-import { createBareConnections } from './bare-connections.ts'
 import { logCalls, requestIdOf } from './call-log.ts'
+import { createClientErrors } from './client-errors.ts'
 import { dashboard } from './dashboard.ts'
 import { docsRoutes } from './docs.ts'
 import { HttpError, noSuchRoute, retryAfter } from './http-error.ts'
@@ -56,7 +56,7 @@ export async function startHttpServer(
 
 async function createApp(service: Service): Promise<FastifyInstance> {
   const { timeouts } = service
-  const bare = createBareConnections(service)
+  const clientErrors = createClientErrors(service)
   const app: FastifyInstance = fastify({
     genReqId: ({ headers }) => requestIdOf(headers),
     bodyLimit: REQUEST_BYTES,
@@ -72,15 +72,15 @@ async function createApp(service: Service): Promise<FastifyInstance> {
     },
     routerOptions: { maxParamLength: PARAMETER_CHARS },
     return503OnClosing: false,
-    clientErrorHandler: bare.refuse,
+    clientErrorHandler: clientErrors.refuse,
     frameworkErrors: (error, request, reply) => reject(error, request, reply, service.log),
   })
   app.server.maxHeadersCount = HEADERS
-  // What else a caller expects may be ignored, and Node would answer without a word here too.
+  // Other expectations may be ignored; Node would answer without a problem here too.
   app.server.on('checkExpectation', (request, response) => {
     app.server.emit('request', request, response)
   })
-  bare.watch(app)
+  clientErrors.watch(app)
   knowAllMethods(app)
   logCalls(app, service)
   answerWithProblems(app, service.log)
@@ -125,7 +125,7 @@ function refuseUnknownPaths(app: FastifyInstance): void {
   })
 }
 
-/** Two names: one that a proxy in front has looked at, and one that counts here. */
+/** With two names a proxy may have checked one while the other counts here. */
 function assertOneHost({ raw }: FastifyRequest): void {
   const { length } = raw.headersDistinct['host'] ?? []
   if (length === 1 || (length === 0 && raw.httpVersion === '1.0')) return
@@ -150,7 +150,7 @@ function linger(app: FastifyInstance, { lingerMs }: HttpTimeouts): void {
   app.addHook('onSend', async ({ raw }, reply) => {
     if (raw.complete) return
     if (!reply.raw.shouldKeepAlive) last.add(raw)
-    // Else Node ends the connection with the answer, and who still sends sees a reset in its place.
+    // Else Node ends the connection with the answer, and a caller still sending sees a reset instead.
     reply.removeHeader('connection')
     reply.raw.shouldKeepAlive = true
   })

@@ -12,7 +12,7 @@ export interface Service {
   readonly producer: Producer
   /** Directories under which `file` sources may be read here, so that their bytes are known at once. */
   readonly fileRoots: readonly string[]
-  /** Whom callbacks may be meant for; null where this process is not told. */
+  /** Allowed receivers of callbacks; null where this process does not know them. */
   readonly receivers: readonly Receiver[] | null
   readonly orgs: Orgs
   readonly results: ResultsStore
@@ -23,6 +23,6 @@ export interface Service {
   readonly timeouts: HttpTimeouts
   /** Waits for Redis as long as a caller should, then throws RedisUnavailableError `REDIS_AWAY`. */
   readonly inTime: <T>(work: Promise<T>) => Promise<T>
-  /** Null where Redis can be asked, else what is wrong. */
+  /** Why Redis cannot be used now; null where it can. */
   readonly redisTrouble: () => string | null
 }

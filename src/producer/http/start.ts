@@ -1,4 +1,3 @@
-import { systemClock } from '../../shared/base/clock.ts'
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { raceAbort } from '../../shared/base/race.ts'
@@ -7,14 +6,9 @@ import { railChanges } from '../../shared/contract/guard-rails.ts'
 import { openResultsStore } from '../../shared/results/results.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { outageTeller } from '../../shared/store/redis/outage-teller.ts'
-import {
-  type RedisClient,
-  type RedisConfig,
-  RedisUnavailableError,
-} from '../../shared/store/redis/redis.ts'
-import { explained, isLasting } from '../../shared/store/redis/trouble.ts'
+import type { RedisClient, RedisConfig } from '../../shared/store/redis/redis.ts'
+import { explained } from '../../shared/store/redis/trouble.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { connectProducer, type ProducerConnection } from '../connection.ts'
 import { producerOver } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
@@ -22,6 +16,7 @@ import { createOrgs } from './orgs.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { startHttpServer } from './server.ts'
 import { HTTP_TIMEOUTS, type HttpTimeouts, withinDeadline } from './timeouts.ts'
+import { connectUnlessStopped, waitForRedis } from './wait-for-redis.ts'
 
 interface ServiceOptions {
   readonly config: Config
@@ -43,7 +38,6 @@ export interface RunningService {
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i
-const AGAIN_AFTER_MS = 1_000
 
 /**
  * Starts the HTTP service: waits for Redis, makes sure that the result files are those that the
@@ -73,15 +67,15 @@ export async function startService(
   }
   const teller = outageTeller(log, { note: 'Calls are refused meanwhile.', isExplained: false })
   let isServing = false
-  // Until then whoever waits for Redis says why.
+  // Until then `waitForRedis` says why.
   const onError = (error: Error) => {
     if (isServing) teller.onError(error)
   }
   await using opening = new AsyncDisposableStack()
   const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
   opening.defer(() => keys?.close())
-  const connecting = () => connected(where, onError, signal)
-  const connection = await onceRedisServes(connecting, log, signal)
+  const connecting = () => connectUnlessStopped(where, onError, signal)
+  const connection = await waitForRedis(connecting, log, signal)
   opening.defer(() => connection.close())
   const { redis, stores } = connection
   redis.on('ready', teller.onReady)
@@ -90,10 +84,10 @@ export async function startService(
   const orgs = createOrgs({ stores, configured, results })
   const openOrg = async (org: string) => tellRails(await orgs.open(org), config, log)
   for (const org of configured) {
-    await onceRedisServes(() => raceAbort(openOrg(org), signal), log, signal)
+    await waitForRedis(() => raceAbort(openOrg(org), signal), log, signal)
   }
   const counts = () => explained(() => counting.ping())
-  await onceRedisServes(() => raceAbort(counts(), signal), log, signal)
+  await waitForRedis(() => raceAbort(counts(), signal), log, signal)
   const callers = createCallers(keys, createRateLimiter(counting), timeouts)
   const redisTrouble = () => {
     const away = [redis, counting].find(({ status }) => status !== 'ready')
@@ -145,44 +139,6 @@ async function tellRails(store: OrgStore, config: Config, log: Logger): Promise<
     { org: store.org, settings: changes.map(({ setting }) => setting) },
     "Guard rails of the org differ from this configuration; the org's hold. See expunge policy.",
   )
-}
-
-/**
- * A process that is started together with Redis waits for it, for as long as it takes: also where it
- * answers and takes no writes yet, as a new primary does that no replica follows.
- */
-async function onceRedisServes<T>(
-  work: () => Promise<T>,
-  log: Logger,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  let told = ''
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      if (!(error instanceof RedisUnavailableError) || isLasting(error.code)) throw error
-      if (error.message !== told)
-        log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
-      told = error.message
-      await systemClock.sleep(AGAIN_AFTER_MS, signal)
-    }
-  }
-}
-
-async function connected(
-  redis: RedisConfig,
-  onError: (error: Error) => void,
-  signal: AbortSignal | undefined,
-): Promise<ProducerConnection> {
-  const connecting = connectProducer({ redis, onError })
-  try {
-    return await raceAbort(connecting, signal)
-  } catch (error) {
-    // A connection that comes too late is closed again.
-    if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})
-    throw error
-  }
 }
 
 function assertLoopback(host: string): void {

@@ -17,11 +17,11 @@ export interface HttpTimeouts {
   readonly body: MinimumRate
   /** Without a byte in either direction, also where a caller does not fetch what was asked for. */
   readonly silentMs: number
-  /** For the rest of a body that nobody reads, so that its sender sees the answer. */
+  /** How long the unread rest of a body is drained, so that its sender sees the answer. */
   readonly lingerMs: number
   /** "About a second": Redis answers within milliseconds, or something is wrong with it. */
   readonly redisMs: number
-  /** For what is in flight when the process is told to stop; orchestrators kill after 10 s or more. */
+  /** For calls in flight at a stop; orchestrators kill after 10 s or more. */
   readonly drainMs: number
 }
 
@@ -35,8 +35,8 @@ export const HTTP_TIMEOUTS: HttpTimeouts = {
 }
 
 /**
- * Waits for Redis no longer than a caller should: one that answers this late will not answer the
- * next either. What was begun goes on, and may well be done.
+ * Bounds a caller's wait for Redis: a server this late will not answer the next command in time
+ * either. The work goes on, and may well succeed.
  *
  * @throws RedisUnavailableError `REDIS_AWAY`
  */

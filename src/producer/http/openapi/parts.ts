@@ -32,7 +32,7 @@ function bare({ $schema: _, $id: __, ...schema }: Json): Json {
   return schema
 }
 
-/** A later version may add fields to what it answers; whoever reads must not break on them. */
+/** A later version may add fields to what it answers; readers must not break on them. */
 function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
   portable(jsonSchema)
   if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
@@ -126,7 +126,7 @@ function content(type: string, schema: z.ZodType, example: unknown): Json {
 
 /** Of every operation: of HTTP itself, of the key, of the fields, and of the service. */
 const COMMON = [400, 401, 403, 404, 422, 429, 431, 500, 503]
-/** Of one that takes a body, too. */
+/** Of operations with a body, too. */
 const WITH_BODY = [408, 409, 415]
 
 /** @param own statuses that the operation has beside these */

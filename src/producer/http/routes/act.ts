@@ -124,7 +124,7 @@ async function carryOut(
     throw error
   }
   if (signed(view) !== null) return
-  // Looked at again: meanwhile it may have come to wait, or somebody else may have been first.
+  // Read again: meanwhile it may have come to wait, or somebody else may have been first.
   const after = await service.producer.inspect(id, { org }).catch(() => null)
   if (after === null || signed(after)?.actor === key.name) audit.made(change)
 }

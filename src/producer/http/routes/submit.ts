@@ -168,7 +168,7 @@ function allow(
   return { ...wanted, maxRecords: recordLimit(key, wanted.maxRecords) }
 }
 
-/** Whoever submits would else learn only from the workers' log that nobody is told. */
+/** Otherwise only the workers' log would say that the callback is never made. */
 function assertReceiver({ callbackUrl }: DeletionRequest, receivers: Service['receivers']): void {
   if (callbackUrl === null || receivers === null || receiverOf(callbackUrl, receivers)) return
   const message =
@@ -176,7 +176,7 @@ function assertReceiver({ callbackUrl }: DeletionRequest, receivers: Service['re
   throw new InvalidRequestError([{ field: 'callbackUrl', message }])
 }
 
-/** Whoever may not read the request that has the id learns nothing of it but that it is there. */
+/** A key that may not read the request with that id learns only that it exists. */
 function unlessForeign(error: unknown, key: ApiKey, { id }: DeletionRequest): unknown {
   if (!(error instanceof ConflictError) || mayRead(key, error.known) === null) return error
   const message = `The id ${id} belongs to a request that the key ${key.name} may not read. Nothing was changed. Use another id, or none.`

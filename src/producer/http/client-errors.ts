@@ -6,18 +6,18 @@ import { HttpError, methodNotAllowed } from './http-error.ts'
 import { PROBLEM_TYPE, problemAnswer } from './problem.ts'
 import type { Service } from './service.ts'
 
-/** What Node refuses before there is a request: there is only the bare connection to answer on. */
-interface BareConnections {
+/** Answers what Node refuses before there is a request, on the bare connection. */
+interface ClientErrors {
   /** For Fastify, which would answer in words of its own. */
   readonly refuse: (error: Error & { code?: string }, socket: Duplex) => void
   /** Listens for what is refused by no error. */
   watch(app: FastifyInstance): void
 }
 
-export function createBareConnections({
+export function createClientErrors({
   timeouts: { lingerMs },
   log,
-}: Pick<Service, 'timeouts' | 'log'>): BareConnections {
+}: Pick<Service, 'timeouts' | 'log'>): ClientErrors {
   const last = new WeakMap<Duplex, ServerResponse>()
   const answer = (socket: Duplex, error: HttpError) => {
     const id = randomUUID()
