@@ -30,7 +30,7 @@ export async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]>
   return [...new Set(jobs.flat())]
 }
 
-/** That nobody is there to work on the request, and what to do about it; null where somebody is. */
+/** Says that no process works on the request, and what to do; null where one does. */
 export async function whyIdle(open: OpenOrg, id: string): Promise<string | null> {
   const { redis, store } = open
   if (await isRunAtWork(store, id)) return null

@@ -1,7 +1,7 @@
 import { listenForStops, type Signals } from '../shared/base/shutdown.ts'
 import { InterruptedError } from './cli.ts'
 
-export interface Interrupts {
+interface Interrupts {
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP, with an InterruptedError as its reason. */
   readonly signal: AbortSignal
   /** From now on a second Ctrl-C aborts this, and only a third ends the process. */

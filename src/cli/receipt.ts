@@ -6,11 +6,11 @@ import { bytes, columns, count, duration } from './render/format.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
 import { type Screen, type Style, textOutput } from './screen.ts'
 
-/** What a receipt does not say: how this process fared. */
-export interface RunFigures {
+/** What a receipt does not say: time and memory of this process. */
+interface RunFigures {
   /** From the start of the command, milliseconds. */
   readonly totalMs: number
-  /** Verdicts that came while this process looked on, and how long it did; null where none did. */
+  /** Verdicts while this process followed the request, and for how long; null where it followed none. */
   readonly deleting: { readonly records: number; readonly ms: number } | null
   /** Of this process, in bytes. */
   readonly peakMemory: number

@@ -5,7 +5,7 @@ import type { Input } from './input.ts'
 import type { Deadline } from './options.ts'
 
 /** What differs between the commands that ask for a deletion. */
-export interface RequestTerms {
+interface RequestTerms {
   readonly org: string
   readonly approval: 'auto' | 'required'
   readonly coalesce: boolean

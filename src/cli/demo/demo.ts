@@ -12,7 +12,7 @@ import { shellQuoted } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { count, counted, duration } from '../render/format.ts'
-import { runCommand, type SandboxProcess, startSandboxProcess } from './processes.ts'
+import { runCommand, startSandboxProcess } from './processes.ts'
 
 /** Shares of the sandbox's records that are no plain deletions. */
 const ALREADY_GONE = 0.002
@@ -75,7 +75,7 @@ const statsSchema = z.object({
 
 /** Holds the receipt against the sandbox's own books, number by number. */
 async function compare(
-  sandbox: SandboxProcess,
+  sandbox: Awaited<ReturnType<typeof startSandboxProcess>>,
   results: string,
   say: (text: string) => void,
 ): Promise<boolean> {

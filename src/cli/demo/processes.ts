@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { InterruptedError, LostError } from '../cli.ts'
 
 /** The sandbox as a process of its own: its memory and its time are not the run's. */
-export interface SandboxProcess {
+interface SandboxProcess {
   /** How to log in. */
   readonly env: Readonly<Record<string, string>>
   /** What it has counted. */

@@ -8,7 +8,7 @@ import { Home, type Owner } from './home.ts'
 import { type Lock, tryLock } from './lock.ts'
 import { endOrphan, isAlive } from './orphan.ts'
 import { privateDirectory } from './private-directory.ts'
-import { type Supervised, startRedisProcess, supervise } from './redis-process.ts'
+import { startRedisProcess, supervise } from './redis-process.ts'
 
 export interface EmbeddedRedis {
   /** Path of the Unix socket, the only place where it listens. */
@@ -122,7 +122,7 @@ const start = (home: Home, socket: string, server: RedisServer) =>
 function embedded(
   socket: string,
   { version }: RedisServer,
-  { lost, stop }: Supervised,
+  { lost, stop }: Awaited<ReturnType<typeof supervise>>,
   release: () => Promise<void>,
 ): EmbeddedRedis {
   let stopped: Promise<void> | undefined

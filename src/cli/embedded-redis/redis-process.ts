@@ -113,7 +113,7 @@ async function lastLines(file: string, count = 12): Promise<string> {
   return text.trimEnd().split('\n').slice(-count).join('\n')
 }
 
-export interface Supervised {
+interface Supervised {
   /** Resolves where the server has ended by itself and stays away. */
   readonly lost: Promise<EmbeddedRedisError>
   stop(): Promise<void>

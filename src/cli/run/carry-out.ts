@@ -13,7 +13,7 @@ import { conclude, type Watched } from './conclude.ts'
 import { interrupted } from './interrupted.ts'
 import type { RunSession } from './session.ts'
 
-/** From the submitted request to its receipt, or to the word on how to go on. */
+/** From the submitted request to its receipt, or to the command that goes on with it. */
 export async function carryOut(session: RunSession): Promise<ExitCode> {
   const { cli, interrupts, request } = session
   interrupts.expectSecond()
@@ -115,7 +115,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   }
 }
 
-/** Somebody else may approve or cancel it while the question stands: then nobody need answer. */
+/** Asks until somebody answers here, or approves or cancels the request elsewhere. */
 async function answerTo(text: string, session: RunSession): Promise<'yes' | 'no' | 'elsewhere'> {
   const settled = new AbortController()
   const signal = AbortSignal.any([session.signal, settled.signal])

@@ -5,11 +5,11 @@ import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
-import { type RunFigures, showReceipt } from '../receipt.ts'
+import { showReceipt, type summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
 import type { RunSession } from './session.ts'
 
-/** A deletion that this process looked on at, to its end. */
+/** A deletion that this process has followed to its end. */
 export interface Watched {
   readonly view: RequestView
   readonly records: number
@@ -18,7 +18,7 @@ export interface Watched {
 
 const SHOWN_ROWS = 10
 
-/** Shows how it ended, and of a refusal the rows that are to blame. */
+/** Shows how it ended, and the first rows that caused a refusal. */
 export async function conclude(
   session: RunSession,
   { receipt }: RequestView,
@@ -38,7 +38,7 @@ export async function conclude(
   return receipt
 }
 
-/** Where the directory was lost meanwhile, or is another than at the time: nobody must look for it in vain. */
+/** Says so where the receipt is not in this directory: it was lost, or was another when the request began. */
 function receiptElsewhere(
   { org, id }: Receipt,
   results: string,
@@ -52,12 +52,12 @@ function receiptElsewhere(
   ]
 }
 
-/** Nobody asks how fast a refusal was, or a receipt of yesterday. */
+/** None for a refusal, and none for a request that had ended before. */
 function figures(
   { startedAt }: RunSession,
   { status }: Receipt,
   watched: Watched | null,
-): RunFigures | null {
+): Parameters<typeof summary>[1] {
   if (watched === null && status !== 'planned') return null
   return {
     totalMs: Date.now() - startedAt,
@@ -67,7 +67,7 @@ function figures(
   }
 }
 
-/** The first refused rows, so that nobody has to open a file to see what is wrong with it. */
+/** The first refused rows, with the reasons. */
 async function refusedRows(
   { input }: RunSession,
   files: ReadonlyMap<string, string>,

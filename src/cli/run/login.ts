@@ -9,7 +9,7 @@ import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
 import type { Screen } from '../screen.ts'
 
 /** The org as it is before anything is done to it. */
-export interface OrgAtStart {
+interface OrgAtStart {
   readonly identity: Identity
   /** Null where the user may not read them. */
   readonly limits: OrgLimits | null

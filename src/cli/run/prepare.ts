@@ -7,16 +7,16 @@ import type { Flags } from '../commands.ts'
 import { type Input, readInput, rootOf } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import type { CommandRedis } from '../redis.ts'
-import { type RequestTerms, toRequest } from '../request.ts'
+import { toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
 
-/** What was typed, looked at: nothing is started yet, and nothing can be wrong with it any more. */
+/** What was typed, checked. Nothing is started yet. */
 export interface Prepared {
   readonly input: Input
   /** Of this one deletion. */
   readonly config: Config
   readonly org: OrgConfig
-  readonly terms: Omit<RequestTerms, 'fileSeenByPlanner'>
+  readonly terms: Omit<Parameters<typeof toRequest>[2], 'fileSeenByPlanner'>
 }
 
 /** @throws UsageError, ConfigError, RefusedError saying what to type instead */

@@ -1,4 +1,6 @@
+import type { RequestView } from '../../producer/producer.ts'
 import { messageOf } from '../../shared/base/errors.ts'
+import type { DeletionRequest } from '../../shared/contract/request.ts'
 import { openResultsStore } from '../../shared/results/results.ts'
 import {
   claimOrg,
@@ -7,12 +9,16 @@ import {
   untieResultsStore,
 } from '../../shared/store/identity.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
+import { submit as enter } from '../../shared/store/intake/submit.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { explained } from '../../shared/store/redis/trouble.ts'
+import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
 import { reportWaitingRequests } from '../at-work.ts'
 import { type Cli, type ExitCode, LostError, UsageError } from '../cli.ts'
-import { shellQuoted } from '../command-line.ts'
+import { commandToContinue, shellQuoted } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
-import { retryOnOutage } from '../follow.ts'
+import { isOver, retryOnOutage } from '../follow.ts'
+import { uploadOf } from '../input.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { openOrg } from '../org.ts'
 import { startOwnWorker } from '../own-worker.ts'
@@ -23,7 +29,6 @@ import { carryOut } from './carry-out.ts'
 import { logIn } from './login.ts'
 import { guardsFor, type Prepared, prepare, readableFolders } from './prepare.ts'
 import type { RunSession } from './session.ts'
-import { submit } from './submit.ts'
 
 /**
  * A whole deletion in one process: what was typed → settings → Redis → login → worker → request →
@@ -66,8 +71,8 @@ type Opening = Omit<
   Prepared & { readonly redis: CommandRedis }
 
 /**
- * Logs in, so that the org can be shown, submits the request, and starts the worker that will do it
- * all. In that order: a request that is another than the known one of its id must not set it going.
+ * Logs in and shows the org, submits the request, and starts the worker. In that order: a request that
+ * differs from the known one of the same id must not start a worker.
  */
 async function openSession(opening: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
@@ -86,8 +91,7 @@ async function openSession(opening: Opening, opened: AsyncDisposableStack): Prom
   if (redis.embedded) await untieResultsStore(store)
   await reportWaitingRequests(store, request, redis, screen)
   await claim(opening, store, facts.identity.orgId)
-  const guards = await guardsFor(opening, store)
-  const submitted = await submit({ ...opening, store, request, guards })
+  const submitted = await submit(opening, store, request)
   const startWorker = (until: AbortSignal) =>
     startOwnWorker({ cli, config, redis, request: request.id, command: 'run' }, until)
   const worker = await startWorker(signal)
@@ -107,7 +111,7 @@ async function claim({ config, redis }: Opening, store: OrgStore, orgId: string)
   }
 }
 
-/** On one machine the way out is another folder, where on a fleet it is another setting. */
+/** Adds what helps on one machine: another folder, or the directory of the earlier run. */
 function withAdvice(
   error: IdentityError,
   { home, results }: Prepared['config'],
@@ -119,4 +123,50 @@ function withAdvice(
       ? `Or set EXPUNGE_HOME to a folder for that org alone; now it is ${home}.`
       : `A request that is not finished keeps its results elsewhere than in ${results.path}: see \`expunge list\`, and go on with it ${there}.`
   return new UsageError(`${error.message} ${hint}`)
+}
+
+/**
+ * Enters the request, or finds it as an earlier run has left it, and says how to go on with it.
+ *
+ * @throws ConflictError where the id belongs to a request of other content
+ */
+async function submit(
+  opening: Opening,
+  store: OrgStore,
+  request: DeletionRequest,
+): Promise<RequestView> {
+  const { cli, config, input, signal } = opening
+  const { screen } = cli
+  const guards = await guardsFor(opening, store)
+  const upload = uploadOf(request, input)
+  if (upload !== undefined) screen.say(`Reading ${input.name} …`)
+  const bytes = upload && until(signal, upload)
+  const { record, created } = await enter(store, request, Date.now(), bytes, { guards })
+  const view = await explained(async () =>
+    created ? viewOfNew(store, record) : viewOf(store, record),
+  )
+  const name = screen.sayStyle('bold', request.id)
+  if (isOver(view)) {
+    screen.say(
+      `Request ${name} has ended already, at ${view.receipt.finishedAt}. Nothing is done again.`,
+    )
+    return view
+  }
+  if (!created) {
+    screen.say(`The request is known (${view.status}) and goes on where it was.`)
+  }
+  const goOnWith = commandToContinue(cli.argv, request.id, config.results.path)
+  screen.say(`Request ${name}. To go on after an interruption: ${goOnWith}`)
+  return view
+}
+
+/** A submission breaks off where its bytes do: nothing was accepted then. */
+async function* until(
+  signal: AbortSignal,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  for await (const block of bytes) {
+    signal.throwIfAborted()
+    yield block
+  }
 }

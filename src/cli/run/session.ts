@@ -7,8 +7,8 @@ import type { Cli } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import type { Followed } from '../follow.ts'
 import type { Input } from '../input.ts'
-import type { Interrupts } from '../interrupts.ts'
-import type { OrgAtStart } from './login.ts'
+import type { catchInterrupts } from '../interrupts.ts'
+import type { logIn } from './login.ts'
 
 /** A run that has everything it needs. */
 export interface RunSession extends Followed {
@@ -17,11 +17,12 @@ export interface RunSession extends Followed {
   readonly input: Input
   readonly config: Config
   readonly store: OrgStore
-  readonly facts: OrgAtStart
+  /** The org as it is before anything is done to it. */
+  readonly facts: Awaited<ReturnType<typeof logIn>>
   readonly request: DeletionRequest
   /** As it was when it was submitted: new, or known from before. */
   readonly submitted: RequestView
-  readonly interrupts: Interrupts
+  readonly interrupts: ReturnType<typeof catchInterrupts>
   /** Aborted where the embedded server is gone for good; `signal` is so by interrupts, too. */
   readonly lost: AbortSignal
   readonly worker: RunningWorker
