@@ -93,7 +93,7 @@ export const hindranceOf = (job: Job): RefusedError | undefined => hindrances.ge
  * data parsed that is larger than any request: 14 MB of unknown fields kept a worker from all its
  * jobs for 9 s, nearly as long as their locks last.
  */
-export class EveryJobWorker extends Worker {
+class EveryJobWorker extends Worker {
   protected override createJob(json: JobJson, jobId: string): Job {
     const job = this.#read(json, jobId)
     if (job.deferredFailure) {

@@ -29,7 +29,7 @@ return {'taken', order, checkpoint, starts}
 `,
 )
 
-export type Taken =
+type Taken =
   | { readonly kind: 'lost' }
   | { readonly kind: 'gone' }
   | {
@@ -57,7 +57,7 @@ return 'ok'
 `,
 )
 
-export type Saved = 'ok' | 'lost' | 'gone'
+type Saved = 'ok' | 'lost' | 'gone'
 
 // As in `save`, the first write does nothing. `requests` is the request's record, where all chunks of the
 // job are of one request: of several, the counters do not tell whose rows failed.

@@ -88,7 +88,7 @@ export interface Planned {
 }
 
 const PLAN_ENTERED = ['ok', 'parked', 'over-budget', 'stale', 'lost'] as const
-export type PlanEntered = (typeof PLAN_ENTERED)[number]
+type PlanEntered = (typeof PLAN_ENTERED)[number]
 
 /** The first number that no chunk of the plan has. */
 function nextChunk(orders: readonly IngestOrder[]): number {

@@ -31,7 +31,7 @@ return {'begun', redis.call('HINCRBY', request, 'plans', 1), guards}
 `,
 )
 
-export type Begun =
+type Begun =
   | { readonly kind: 'lost' }
   | { readonly kind: 'not-due' }
   | {

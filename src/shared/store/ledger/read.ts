@@ -15,7 +15,7 @@ import { parseRecord, RECORD_FIELDS, type RecordFields, type RequestRecord } fro
 /** Reading the ledger: no script, nothing changes. */
 
 /** The fields of a record that are there, null where it has none. */
-export async function readFields(redis: RedisClient, key: string): Promise<RecordFields | null> {
+async function readFields(redis: RedisClient, key: string): Promise<RecordFields | null> {
   const values = await redis.hmget(key, ...RECORD_FIELDS)
   const fields = RECORD_FIELDS.flatMap((field, at) => {
     const value = values[at]

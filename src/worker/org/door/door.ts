@@ -173,7 +173,7 @@ const OLD_KEY_PARTS = 5
  *
  * @throws RefusedError for each run that comes
  */
-export function assertRepeats({ opts, repeatJobKey, data }: Job): void {
+function assertRepeats({ opts, repeatJobKey, data }: Job): void {
   if (!('repeat' in opts) && repeatJobKey === undefined) return
   const isOld = repeatJobKey === undefined || repeatJobKey.split(':').length >= OLD_KEY_PARTS
   if (isOld || isEmpty(data)) {
