@@ -1,11 +1,7 @@
 import { isIP } from 'node:net'
 import { type Network, parseNetwork } from '../base/ip-network.ts'
+import type { HostAndPort } from '../store/redis/place.ts'
 import type { ValueForm } from './fields.ts'
-
-interface HostAndPort {
-  readonly host: string
-  readonly port: number
-}
 
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/
 
