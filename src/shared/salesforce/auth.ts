@@ -5,18 +5,13 @@ import type { Clock } from '../base/clock.ts'
 import { ConfigError } from '../base/errors.ts'
 import { isOneLine } from '../base/text-file.ts'
 import { readError, readJson } from './answer.ts'
-import {
-  assertHttps,
-  type Credentials,
-  isRsaKey,
-  isToken,
-  type Secret,
-  secretFrom,
-} from './credentials.ts'
+import { assertHttps, type Credentials, isRsaKey, isToken, secretFrom } from './credentials.ts'
 import { SalesforceError } from './errors.ts'
 import { retrying } from './retry.ts'
 import type { Access } from './session.ts'
 import type { Transport } from './transport.ts'
+
+type Secret = ReturnType<typeof secretFrom>
 
 /** Sources disagree on the ceiling of an assertion's life, 180 or 300 s: the lower is safe. */
 const ASSERTION_LIFE_S = 180

@@ -6,15 +6,7 @@ import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'
 import { assertOrg, identifiedLogin } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
-import {
-  type ApiVersion,
-  identify,
-  limits,
-  type OrgLimits,
-  organization,
-  orgOfToken,
-  versions,
-} from './org.ts'
+import { identify, limits, type OrgLimits, organization, orgOfToken, versions } from './org.ts'
 import { createSession, soleSession } from './session.ts'
 import { createTransport, type TransportOptions } from './transport.ts'
 
@@ -51,7 +43,7 @@ export interface Salesforce {
   login(signal?: AbortSignal): Promise<Identity>
   limits(signal?: AbortSignal): Promise<OrgLimits>
   /** What the org serves, oldest first. */
-  versions(signal?: AbortSignal): Promise<ApiVersion[]>
+  versions(signal?: AbortSignal): ReturnType<typeof versions>
   /** Ends every connection; calls under way fail. */
   close(): void
 }

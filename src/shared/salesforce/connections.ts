@@ -7,7 +7,7 @@ import { isIn, type Network, parseNetwork } from '../base/ip-network.ts'
 /** The variables that name the proxy, in either case, from wherever the settings come. */
 export type ProxyEnv = Readonly<Record<string, string | undefined>>
 
-export interface Agents {
+interface Agents {
   /** Those for a call there, by its protocol. */
   for(url: URL): { readonly http: HttpAgent; readonly https: HttpsAgent }
   close(): void

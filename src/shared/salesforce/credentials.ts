@@ -92,7 +92,7 @@ export function isToken(text: string): boolean {
 }
 
 /** A secret of a login, as it is when it is asked for: files are rotated under a running worker. */
-export interface Secret {
+interface Secret {
   /** Read anew where it comes from a file. What cannot be used there leaves the last one good. */
   read(): Promise<string>
   /** What to do once Salesforce has refused what was read last. Holds no secret. */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { codeSet } from './code-table.ts'
 
 /** What an error answer says, whichever of its forms it came in. */
-export interface ErrorBody {
+interface ErrorBody {
   /** Salesforce's `errorCode` or OAuth's `error`; null where the body is not Salesforce's JSON. */
   readonly code: string | null
   readonly message: string

@@ -1,10 +1,11 @@
 import { redact } from '../base/secret-masking.ts'
-import { adviceOnAnswer, adviceOnKind, adviceOnNetwork } from './advice.ts'
+import { adviceOnAnswer, adviceOnKind, adviceOnNetwork, loginRefusal } from './advice.ts'
 import { codeSet } from './code-table.ts'
-import { type ErrorBody, isAboutObject, isPassing, parseErrorBody } from './error-body.ts'
+import { isAboutObject, isPassing, parseErrorBody } from './error-body.ts'
 import { type ApiOperation, type FaultKind, JOB_OPERATIONS, SalesforceError } from './errors.ts'
-import { loginRefusal } from './login-refusal.ts'
 import { proxyRefusal } from './proxy-refusal.ts'
+
+type ErrorBody = ReturnType<typeof parseErrorBody>
 
 /** Statuses that come and go, as other clients of this API retry them; 420 is Salesforce Edge's. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 420, 429, 500, 502, 503, 504])

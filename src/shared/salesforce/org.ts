@@ -136,7 +136,7 @@ export function limits(http: Http, signal?: AbortSignal): Promise<OrgLimits> {
 }
 
 /** An API version that the org serves, as in `61.0`. */
-export interface ApiVersion {
+interface ApiVersion {
   readonly version: string
   readonly label: string
 }

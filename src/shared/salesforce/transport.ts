@@ -3,13 +3,7 @@ import got, { type Got, TimeoutError } from 'got'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { effect } from '../base/trace.ts'
-import {
-  type Agents,
-  createAgents,
-  DEFAULT_TIMEOUTS,
-  type ProxyEnv,
-  type Timeouts,
-} from './connections.ts'
+import { createAgents, DEFAULT_TIMEOUTS, type ProxyEnv, type Timeouts } from './connections.ts'
 import { readBeforeFailing } from './early-answer.ts'
 import type { ApiOperation } from './errors.ts'
 import { errorFromNetwork } from './fault.ts'
@@ -117,7 +111,11 @@ function createClient(timeouts: Timeouts, version: string | undefined): Got {
 }
 
 /** Everything goes through got's streams: one path for ten bytes and for a gigabyte. */
-async function open(client: Got, agents: Agents, exchange: Exchange): Promise<Answer> {
+async function open(
+  client: Got,
+  agents: ReturnType<typeof createAgents>,
+  exchange: Exchange,
+): Promise<Answer> {
   const { operation, method, url, token, json, form, csv, signal } = exchange
   const stream = client.stream(url, {
     method,

@@ -6,8 +6,8 @@ import { type Allowance, canonicalHost } from '../../shared/config/network.ts'
 
 /**
  * Where callbacks may go. Their URLs come from callers, and a worker stands inside of a network
- * where much trusts whoever can reach it: without a guard a caller could have it knock at any door
- * (server-side request forgery). So only public addresses are connected to, by TLS and at its usual
+ * where much trusts whoever can reach it: without a guard a caller could have it call any host
+ * there (server-side request forgery). So only public addresses are connected to, by TLS and at its usual
  * ports, unless the operator vouches for a host or a network.
  */
 
@@ -25,7 +25,7 @@ export type Resolve = (
 ) => Promise<readonly { readonly address: string; readonly family: number }[]>
 
 /** A URL that may be called, as long as the addresses to connect to come from `lookup`. */
-export interface Destination {
+interface Destination {
   readonly url: URL
   /** For the agent: what it gives is checked, and is what the agent connects to. */
   readonly lookup: LookupFunction

@@ -6,8 +6,8 @@ import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import { effect } from '../../shared/base/trace.ts'
 import type { Allowance } from '../../shared/config/network.ts'
 import type { Receipt, Status } from '../../shared/contract/receipt.ts'
-import { AddressRefusedError, type Destination, guard, type Resolve } from './guard.ts'
-import { signatureHeaders } from './sign.ts'
+import { AddressRefusedError, guard, type Resolve } from './guard.ts'
+import { signatureHeaders } from './signing.ts'
 
 /** What a callback tells: a request has reached a status. Its JSON is a published contract. */
 export interface CallbackEvent {
@@ -79,7 +79,7 @@ export async function postCallback(
 }
 
 async function send(
-  { url, lookup }: Destination,
+  { url, lookup }: ReturnType<typeof guard>,
   event: CallbackEvent,
   { secrets, clock, version }: PostOptions,
   signal: AbortSignal,

@@ -4,7 +4,7 @@ import type { Context } from '../../shared/base/context.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { FaultPause, PauseState } from '../../shared/store/ledger/pause.ts'
 import type { OrgFault, PauseNeed } from '../../shared/store/ledger/pause-fault.ts'
-import type { StopWatch, Watch } from './stop-watch.ts'
+import type { StopWatch } from './stop-watch.ts'
 
 /** A step that fails so often in a row by a fault of the org is no accident: the org pauses. */
 const IN_A_ROW = 3
@@ -52,7 +52,7 @@ interface VisitDeps extends GateDeps {
 /** One ingest job at the gate, from when it is taken up until it is let go. */
 export class Visit implements AsyncDisposable {
   readonly #deps: VisitDeps
-  readonly #watch: Watch
+  readonly #watch: ReturnType<StopWatch['watch']>
   readonly #by = randomUUID()
   #failures = 0
   /** It has shut the gate, and has not got further since. */

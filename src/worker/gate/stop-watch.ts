@@ -84,7 +84,7 @@ export class StopWatch {
 }
 
 /** One ingest job in hand. Its signals are as the flags were last seen: raised, or not. */
-export class Watch implements Disposable {
+class Watch implements Disposable {
   readonly requests: readonly string[]
   readonly #ledger: Ledger
   readonly #leave: () => void

@@ -6,7 +6,7 @@ import { endUnprocessed } from '../end/unprocessed.ts'
 import { collect } from './collect.ts'
 import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
 import { type LostJob, sendAgain } from './resend.ts'
-import type { Checkpoint, Collecting, Step, Work } from './step.ts'
+import type { Checkpoint, Step, Work } from './step.ts'
 import { found, neverRan } from './steps.ts'
 
 /** The ends of an ingest job: its results, or the account of why there are none. */
@@ -16,7 +16,7 @@ const VANISHED = 'Vanished'
 const ABANDONED = 'Abandoned'
 
 export async function finish(
-  { jobId, seen, since, stopped, unclosed }: Collecting,
+  { jobId, seen, since, stopped, unclosed }: Extract<Step, { step: 'collect' }>,
   inDoubt: boolean,
   work: Work,
 ): Promise<Step> {

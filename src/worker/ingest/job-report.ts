@@ -5,7 +5,7 @@ import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 /** What an ingest job says of itself: its counters, and why it has failed. */
 
 /** What a job says of its rows. */
-export interface Counts {
+interface Counts {
   /** Failed ones included. */
   readonly processed: number
   readonly failed: number

@@ -1,7 +1,7 @@
 import { backoff } from '../../shared/base/backoff.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook } from './chunk-book.ts'
-import { type Counts, isWhole } from './job-report.ts'
+import { type countsOf, isWhole } from './job-report.ts'
 import {
   type Oddities,
   type ResultsReading,
@@ -17,11 +17,14 @@ import {
  * never fits is told, and no id is taken for deleted on the strength of it.
  */
 
+/** Null where the job has none that can be its own. */
+type Counts = ReturnType<typeof countsOf>
+
 /** What the result files say, as far as anybody can make them fit. */
 export interface Account {
   readonly books: readonly ChunkBook[]
   /** The counters that the files were held against; null where the job has none that can be. */
-  readonly counts: Counts | null
+  readonly counts: Counts
   /** Whatever no file mentions was deleted: the counters vouch for it, and all else fits. */
   readonly restIsDeleted: boolean
   /** What does not fit, after all; empty where everything does. */
@@ -32,8 +35,8 @@ export interface Account {
 
 /** A job's counters, and how to ask for them again. */
 interface Counters {
-  readonly now: Counts | null
-  ask(): Promise<Counts | null>
+  readonly now: Counts
+  ask(): Promise<Counts>
 }
 
 /** How often the files are read before what they lack, or contradict, is believed. */
@@ -94,7 +97,7 @@ interface Read extends Pick<Account, 'books' | 'contradictions' | 'lacking'> {
 /** The files from their beginning, into new books. */
 async function readOnce(
   reading: ResultsReading,
-  counts: Counts | null,
+  counts: Counts,
   both: boolean,
   suspects: Suspects,
 ): Promise<Read> {
@@ -112,7 +115,7 @@ async function readOnce(
 function compared(
   { books, odd }: { readonly books: readonly ChunkBook[]; readonly odd: Oddities },
   { job, sent }: ResultsReading,
-  counts: Counts | null,
+  counts: Counts,
   both: boolean,
 ): Pick<Read, 'contradictions' | 'lacking'> {
   const contradictions = oddWords(odd)

@@ -93,13 +93,13 @@ export type Step =
 export type Pending = Exclude<Step, { step: 'done' }>
 
 /** `abortedAt`: when Salesforce was told that the job is `stopped`; after a crash it is told again. */
-export type Waiting = Extract<Checkpoint, { step: 'wait' }> & { readonly abortedAt?: number }
+type Waiting = Extract<Checkpoint, { step: 'wait' }> & { readonly abortedAt?: number }
 
 /**
  * `seen` is the terminal job as the last poll found it: reading it again would cost a call. `since`
  * is for a job that turns out to run on.
  */
-export type Collecting = Extract<Checkpoint, { step: 'collect' }> & {
+type Collecting = Extract<Checkpoint, { step: 'collect' }> & {
   readonly seen?: IngestJobInfo
   readonly since?: number
 }

@@ -2,8 +2,10 @@ import { jittered } from '../../shared/base/backoff.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
 import { contradiction } from '../../shared/salesforce/matched-ingest.ts'
-import type { Step, Waiting, Work } from './step.ts'
+import type { Step, Work } from './step.ts'
 import { found, STOPPED, unlessStopped } from './steps.ts'
+
+type Waiting = Extract<Step, { step: 'wait' }>
 
 const SHORTEST_INTERVAL_MS = 250
 const LONGEST_INTERVAL_MS = 60_000

@@ -1,5 +1,5 @@
 import type { Context } from '../../shared/base/context.ts'
-import { startPostman } from '../callbacks/outbox.ts'
+import { startCallbackOrders } from '../callbacks/deliver.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { Loop } from '../jobs/loop.ts'
 import {
@@ -58,7 +58,7 @@ export function startAllRequests(
       startFreeingMemory(store, ctx, async (own) =>
         settleToFreeMemory(await store.ledger.liveIds(), sweeping, own),
       ),
-      startPostman(store, ctx),
+      startCallbackOrders(store, ctx),
       startHeartbeat(store, ctx),
       keepQuota(),
     ],

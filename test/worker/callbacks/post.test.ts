@@ -11,7 +11,7 @@ import { parseNetwork } from '../../../src/shared/base/ip-network.ts'
 import type { Allowance } from '../../../src/shared/config/network.ts'
 import type { Resolve } from '../../../src/worker/callbacks/guard.ts'
 import { type PostOptions, postCallback } from '../../../src/worker/callbacks/post.ts'
-import { signatureHeaders } from '../../../src/worker/callbacks/sign.ts'
+import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
 import { selfSigned } from '../../helpers/certificate.ts'
 
 const EVENT = {

@@ -3,7 +3,7 @@ import { unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createLogger } from '../../../src/shared/base/logger.ts'
-import { openCallbackSecrets } from '../../../src/worker/callbacks/secrets.ts'
+import { openCallbackSecrets } from '../../../src/worker/callbacks/signing.ts'
 import { folderOf } from '../../helpers/config.ts'
 
 const [ONE, TWO] = ['1'.repeat(32), '2'.repeat(40)] as const

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
-import { signatureHeaders } from '../../../src/worker/callbacks/sign.ts'
+import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
 import { codePoint } from '../../helpers/code-point.ts'
 
 type Headers = Readonly<Record<string, string>>
