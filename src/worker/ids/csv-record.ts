@@ -28,7 +28,7 @@ const DELIMITER = 3
 const LINE_END = 4
 
 /** Where a record departs from RFC 4180. */
-export interface CsvProblem {
+interface CsvProblem {
   readonly kind: 'quote in field' | 'text behind quote'
   /** Bytes and line ends of the record before it. */
   readonly offset: number
@@ -93,13 +93,9 @@ export class CsvRecord {
     return this.#count === 1 && this.#starts[0] === this.#ends[0]
   }
 
-  /** All of it that is there, without its line end. */
+  /** Its bytes without the line end, as far as they are there. */
   get bytes(): Buffer {
     return this.#bytes.subarray(this.#from, this.#stop)
-  }
-
-  copy(target: Buffer, at: number): void {
-    this.#bytes.copy(target, at, this.#from, this.#stop)
   }
 
   get length(): number {
@@ -108,6 +104,10 @@ export class CsvRecord {
 
   get firstByte(): number | undefined {
     return this.#bytes[this.#from]
+  }
+
+  copy(target: Buffer, at: number): void {
+    this.#bytes.copy(target, at, this.#from, this.#stop)
   }
 
   /** Bytes of a field; at most so many characters. */
@@ -164,10 +164,8 @@ export class CsvRecord {
 
   /** Returns where the byte stands that ends the field; -1 where its closing quote is not there. */
   #readField(bytes: Buffer, start: number): number {
-    let at = start
-    let kind = this.#kindAt(bytes, at)
-    while (kind === BLANK) kind = this.#kindAt(bytes, ++at)
-    if (kind === QUOTES) return this.#readQuoted(bytes, at + 1)
+    const at = this.#skipBlanks(bytes, start)
+    if (this.#kindAt(bytes, at) === QUOTES) return this.#readQuoted(bytes, at + 1)
     const stop = this.#skipTo(bytes, at, 'quote in field')
     this.#push(start, stop, false)
     return stop
