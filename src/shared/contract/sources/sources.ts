@@ -20,12 +20,12 @@ export const storedSourceSchema = z.discriminatedUnion('type', [
 type WantedSource = z.output<typeof sourceSchema>
 export type StoredSource = z.output<typeof storedSourceSchema>
 
-/** The kind of a source, to be asked about that source. */
-export const kindOf = ({
+/** The kind of a source, to be asked about sources of that type alone. */
+export function kindOf({
   type,
-}: {
-  readonly type: SourceType
-}): SourceKind<WantedSource, StoredSource> => SOURCES[type]
+}: Pick<StoredSource, 'type'>): SourceKind<WantedSource, StoredSource> {
+  return SOURCES[type]
+}
 
 export const SOURCE_TYPES = sourceSchema.options.map(({ shape }) => shape.type.value)
 

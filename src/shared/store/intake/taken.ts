@@ -85,7 +85,9 @@ export function bodyHash(request: StoredRequest, staged: Staged | null): string 
 
 function withoutPlace(source: StoredSource): object {
   const place = placeOf(source)
-  const said = Object.entries(source).filter(([field]) => !(field in place) && field !== 'sha256')
+  const said = Object.entries(source).filter(
+    ([field]) => !Object.hasOwn(place, field) && field !== 'sha256',
+  )
   return Object.fromEntries(said)
 }
 
