@@ -1,7 +1,6 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { ConfigError, type ConfigProblem } from '../base/errors.ts'
-import type { LogLevel } from '../base/logger.ts'
 import type { GuardRails } from '../contract/guard-rails.ts'
 import type { DeletableObject } from '../contract/objects.ts'
 import { type ProxyEnv, proxyProblems } from '../salesforce/connections.ts'
@@ -13,19 +12,15 @@ import type { Fields } from './fields.ts'
 import { type OrgConfig, readObjects, readOrgs } from './orgs.ts'
 import { readRedis, showRedis } from './redis.ts'
 import { SETTINGS } from './schema.ts'
-import { Settings } from './settings.ts'
+import { Settings, type Values } from './settings.ts'
 import { readTracing, type TracingConfig } from './tracing.ts'
 
 export { type CallbackConfig, type OrgConfig, showRedis, type TracingConfig }
 
-/** Where a server listens; port 0 is any free one. */
-interface Listen {
-  readonly host: string
-  readonly port: number
-}
+type Section<Name extends keyof typeof SETTINGS> = Values<(typeof SETTINGS)[Name]>
 
 /** Settings as the rest of the program uses them: complete, checked, never changed. */
-export interface Config {
+export interface Config extends Omit<Section<'service'>, 'home'> {
   /** Null: an embedded server, where the command may start one. */
   readonly redis: RedisConfig | null
   /** Absolute: the embedded server's data. */
@@ -36,35 +31,16 @@ export interface Config {
   readonly objects: ReadonlyMap<string, DeletableObject>
   /** Where receipts and result files go; absolute, shared by all processes. */
   readonly results: { readonly kind: 'directory'; readonly path: string }
-  /** How long records and files of ended requests are kept. */
-  readonly retentionDays: number
-  /** How long after that their ids are known, so that none is run again. */
-  readonly idempotencyDays: number
-  /** Directories, absolute, of which the `file` source may read; none: the source is off. */
   readonly files: { readonly roots: readonly string[] }
-  /** Plans at once in one worker. */
-  readonly maxPlans: number
-  /** Bytes that telling duplicates apart may take in one plan. */
-  readonly maxPlanMemory: number
-  readonly metrics: Listen
-  readonly http: Listen & {
-    /** Path of the file with the API keys, absolute; null: no keys, and so loopback alone. */
-    readonly keys: string | null
-  }
-  readonly logLevel: LogLevel
+  readonly metrics: Section<'metrics'>
+  readonly http: Section<'http'>
+  readonly worker: Section<'worker'>
   /** Whether every deleted id is written to `deleted.csv`. */
   readonly audit: { readonly keepDeleted: boolean }
   /** Null: none is sent. */
   readonly callbacks: CallbackConfig | null
   /** Null: nothing is traced. */
   readonly tracing: TracingConfig | null
-  /** Milliseconds, shared by all workers: how soon a dead worker's jobs go on elsewhere. */
-  readonly worker: {
-    readonly lockMs: number
-    readonly stalledMs: number
-    /** Before rows that failed for a passing reason go again for the first time. */
-    readonly resendMs: number
-  }
   /** The variables that name the proxy, as Node's agents take them. */
   readonly proxyEnv: ProxyEnv
   /** What is odd but no reason to stop, one sentence each. */

@@ -12,10 +12,10 @@ import type { YamlSection } from './config-file.ts'
 import type { Environment } from './environment.ts'
 import { readCredentials } from './salesforce.ts'
 import { SETTINGS } from './schema.ts'
-import { Settings, variablesOf } from './settings.ts'
+import { Settings, type Values, variablesOf } from './settings.ts'
 
 /** One Salesforce org: how to log in, and how much may be asked of it. */
-export interface OrgConfig {
+export interface OrgConfig extends Values<(typeof SETTINGS)['limits']> {
   readonly name: string
   /** Null where the process never talks to Salesforce. */
   readonly credentials: Credentials | null
@@ -23,20 +23,6 @@ export interface OrgConfig {
   readonly expectedOrgId: string | null
   /** `61.0` */
   readonly apiVersion: string
-  /** Of one ingest job's CSV. */
-  readonly maxJobBytes: number
-  /** Of one ingest job; null: as many as its bytes hold. */
-  readonly maxJobRecords: number | null
-  /** Ingest jobs at work at once, over all workers. */
-  readonly maxInFlight: number
-  /** On top of them, for priority `high` alone. */
-  readonly urgentInFlight: number
-  /** Of one request. */
-  readonly maxRecords: number
-  /** Plans above so many records wait for approval, whatever the request says; null: none. */
-  readonly approvalAbove: number | null
-  /** Records of the first chunk that a large plan sends alone; 0: none. */
-  readonly canary: number
   /** Whether `hardDelete`, past the Recycle Bin, may be asked for. By the file alone. */
   readonly hardDelete: boolean
   /** How long Salesforce may be silent. By the file alone. */

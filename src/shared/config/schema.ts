@@ -21,12 +21,16 @@ const MIB = 1024 * 1024
 const SERVICE = {
   home: field.path().optional().meta({ variable: 'EXPUNGE_HOME' }),
   logLevel: field.choice(LOG_LEVELS).default('info').meta({ variable: 'LOG_LEVEL' }),
+  /** Plans at once in one worker. */
   maxPlans: field.wholeNumber(1, 64).default(4).meta({ variable: 'EXPUNGE_MAX_PLANS' }),
+  /** Bytes that telling duplicates apart may take in one plan. */
   maxPlanMemory: field.wholeNumber(MIB).default(512 * MIB),
+  /** How long records and files of ended requests are kept. */
   retentionDays: field
     .wholeNumber(1, 3650)
     .default(30)
     .meta({ variable: 'EXPUNGE_RETENTION_DAYS' }),
+  /** How long after that their ids are known, so that none is run again. */
   idempotencyDays: field
     .wholeNumber(0, 3650)
     .default(400)
@@ -43,6 +47,7 @@ const RESULTS = {
   deleted: field.flag(false),
 }
 
+/** Directories, absolute, of which the `file` source may read; none: the source is off. */
 const FILES = { roots: z.array(field.path()).default([]) }
 
 /** Port 0 is any free one. */
@@ -57,13 +62,16 @@ const listen = (port: number, variables: `EXPUNGE_${string}`) => ({
     .meta({ variable: `${variables}_PORT` }),
 })
 
+/** `keys`: path of the file with the API keys, absolute; null: no keys, and so loopback alone. */
 const HTTP = { ...listen(8080, 'EXPUNGE_HTTP'), keys: field.path().nullable().default(null) }
 
 const METRICS = listen(9464, 'EXPUNGE_METRICS')
 
+/** Milliseconds, shared by all workers: how soon a dead worker's jobs go on elsewhere. */
 const WORKER = {
   lockMs: field.wholeNumber(1000, 600_000).default(10_000),
   stalledMs: field.wholeNumber(1000, 600_000).default(5000),
+  /** Before rows that failed for a passing reason go again for the first time. */
   resendMs: field.wholeNumber(0, 600_000).default(5000),
 }
 
@@ -206,22 +214,29 @@ const LARGEST_JOB = 100_000_000
 
 /** Of one org, or of all. */
 const LIMITS = {
+  /** Of one ingest job's CSV. */
   maxJobBytes: field
     .wholeNumber(SMALLEST_JOB, LARGEST_JOB)
     .default(LARGEST_JOB)
     .meta({ variable: 'EXPUNGE_MAX_JOB_BYTES' }),
+  /** Of one ingest job; null: as many as its bytes hold. */
   maxJobRecords: field
     .wholeNumber(1)
     .nullable()
     .default(null)
     .meta({ variable: 'EXPUNGE_MAX_JOB_RECORDS' }),
+  /** Ingest jobs at work at once, over all workers. */
   maxInFlight: field.wholeNumber(1, 500).default(10).meta({ variable: 'EXPUNGE_MAX_IN_FLIGHT' }),
+  /** On top of them, for priority `high` alone. */
   urgentInFlight: field
     .wholeNumber(1, 500)
     .default(2)
     .meta({ variable: 'EXPUNGE_URGENT_IN_FLIGHT' }),
+  /** Of one request. */
   maxRecords: field.wholeNumber(1).default(1_000_000).meta({ variable: 'EXPUNGE_MAX_RECORDS' }),
+  /** Plans above so many records wait for approval, whatever the request says; null: none. */
   approvalAbove: field.wholeNumber(0).nullable().default(null),
+  /** Records of the first chunk that a large plan sends alone; 0: none. */
   canary: field.wholeNumber(0).default(10_000).meta({ variable: 'EXPUNGE_CANARY' }),
 }
 

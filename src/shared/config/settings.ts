@@ -34,6 +34,9 @@ type Read<F extends z.ZodType> =
       ? z.output<F>
       : z.output<F> | undefined
 
+/** All settings of a section, as they are read. */
+export type Values<F extends Fields> = { readonly [K in keyof F]: Read<F[K]> }
+
 /**
  * The settings of one section. First each field is looked for in the sources, of which the first
  * that has it wins, and its origin is remembered; then its value is parsed when it is read. A wrong
@@ -102,7 +105,7 @@ export class Settings<F extends Fields> {
   }
 
   /** All fields of the section. */
-  all(): { readonly [K in keyof F]: Read<F[K]> }
+  all(): Values<F>
   all(): object {
     return Object.fromEntries(Object.keys(this.#fields).map((key) => [key, this.get(key)]))
   }
