@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts'
 import { WrongLedgerOrOrgError } from './errors.ts'
 import type { Logger } from './logger.ts'
 
-/** What every step gets and nothing else: where to say things, what time it is, when to stop. */
+/** What every step gets: a log, a clock, and the signal to stop. */
 export interface Context {
   readonly log: Logger
   readonly clock: Clock
@@ -14,7 +14,7 @@ export class ShutdownError extends Error {
   override readonly name = 'ShutdownError'
 }
 
-/** The work cannot be done now, by no fault of its own: it comes again after a while. */
+/** The work cannot be done now, through no fault of its own: it is tried again later. */
 export class LaterError extends Error {
   override readonly name = 'LaterError'
   /** What a server asked for, in milliseconds; 0 where it did not. */
@@ -26,7 +26,7 @@ export class LaterError extends Error {
   }
 }
 
-/** Another worker owns the job now, or has ended it: whatever we would still do, it does as well. */
+/** Another worker owns the job now, or has ended it: this one does nothing more. */
 export class NotOursError extends Error {
   override readonly name = 'NotOursError'
 }

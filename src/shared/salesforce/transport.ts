@@ -52,7 +52,7 @@ export interface TransportOptions {
   readonly onQuota?: ((quota: Quota) => void) | undefined
 }
 
-/** HTTP as Salesforce needs it, one call at a time: no login, no retries, no judgement. */
+/** One HTTP call at a time: no login, no retries, no judgement of statuses. */
 export interface Transport {
   /** @throws {SalesforceError} where no answer came; the signal's reason where it aborted. */
   exchange(exchange: Exchange): Promise<Answer>

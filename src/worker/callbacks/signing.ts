@@ -54,9 +54,9 @@ export interface CallbackSecrets {
 
 type SecretsOf = Pick<Receiver, 'name' | 'secretsFile'>
 
-/** Shorter ones could be guessed by whoever has seen one callback. */
+/** A shorter one could be guessed from one callback. */
 const SHORTEST = 32
-/** The one in use, the one to come, and room for a mishap: each is a signature in every header. */
+/** Enough for a rotation: each secret adds a signature to every header. */
 const MOST = 5
 
 /** @throws {ConfigError} where the file cannot be used to begin with; no secret in it */

@@ -6,13 +6,13 @@ import type { FaultPause, PauseState } from '../../shared/store/ledger/pause.ts'
 import type { OrgFault, PauseNeed } from '../../shared/store/ledger/pause-fault.ts'
 import type { StopWatch } from './stop-watch.ts'
 
-/** A step that fails so often in a row by a fault of the org is no accident: the org pauses. */
+/** After so many failures in a row by a fault of the org, the org pauses. */
 const IN_A_ROW = 3
 
-/** No wait is longer: an operator's pause has no end, and the clocks of two workers may differ. */
+/** Then the state is read again: an operator's pause has no end, and workers' clocks may differ. */
 const LONGEST_WAIT_MS = 5 * 60_000
 
-/** Whoever has shut the gate comes so much later to try: what it met may be a trouble of its own. */
+/** The job that raised the fault lets others try first: what it met may concern it alone. */
 const GIVE_WAY_MS = 250
 
 /** Why an ingest job is to stop: all its requests are to end, or an operator wants it aborted. */
@@ -71,7 +71,7 @@ export class Visit implements AsyncDisposable {
     return this.#watch.stopped
   }
 
-  /** True for the one that tries on behalf of all. */
+  /** True for the probe, which tries on behalf of all. */
   get isProbing(): boolean {
     return this.#probing !== null
   }
@@ -184,7 +184,7 @@ export class Visit implements AsyncDisposable {
     })
   }
 
-  /** What was done in Salesforce must not be done again because the gate could not be told. */
+  /** A failure to tell the gate must not repeat what was done in Salesforce. */
   async #quietly(work: () => Promise<void>): Promise<boolean> {
     try {
       await work()

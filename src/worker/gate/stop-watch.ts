@@ -3,7 +3,7 @@ import type { Logger } from '../../shared/base/logger.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { PauseState } from '../../shared/store/ledger/pause.ts'
 
-/** A job that sleeps between two polls, for up to a minute, learns so soon that it is to stop. */
+/** How soon a job that sleeps between two polls, for up to a minute, is told to stop. */
 const LOOK_MS = 500
 
 interface StopWatchDeps {
@@ -13,11 +13,11 @@ interface StopWatchDeps {
 }
 
 /**
- * Looks, while ingest jobs are in hand, whether one of them is to stop or the org's pause has
- * changed, and wakes whoever sleeps. One loop for all jobs of an org in this process.
+ * While ingest jobs are in hand, polls for whether one of them is to stop or the org's pause has
+ * changed, and wakes whoever waits. One loop for all jobs of an org in this process.
  *
- * It reads the flags again and again rather than be told by pub/sub: a message that is missed, while
- * Redis or the connection is away, is missed for good, a flag is still there at the next look.
+ * Polling rather than pub/sub: a message missed while the connection is away is lost, a flag is still
+ * there at the next poll.
  */
 export class StopWatch {
   readonly #deps: StopWatchDeps
@@ -49,7 +49,7 @@ export class StopWatch {
     return this.#pauseChanged.signal
   }
 
-  /** What somebody has read of the pause; whoever waits for a change of it goes on. */
+  /** Takes a pause state that was just read; whoever waits for a change of it is woken. */
   saw(pause: PauseState): void {
     for (const watch of this.#watches) watch.setAbort(pause.operator?.abort === true)
     const seen = JSON.stringify(pause)

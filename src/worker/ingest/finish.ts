@@ -12,7 +12,7 @@ import { found, neverRan } from './steps.ts'
 /** The ends of an ingest job: its results, or the account of why there are none. */
 
 const VANISHED = 'Vanished'
-/** Of a job that we gave up while it may run on. */
+/** The state of a job that was given up while it may run on. */
 const ABANDONED = 'Abandoned'
 
 export async function finish(
@@ -23,7 +23,7 @@ export async function finish(
   const { order, deps, ctx } = work
   const begun = ctx.clock.now()
   await deps.visit.enter('follow')
-  // Whoever tries on behalf of all must really ask.
+  // A probe must really ask.
   const known = inDoubt || deps.visit.isProbing || !isAddedUp(seen, order) ? undefined : seen
   const job = known ?? (await found(deps.api.get(jobId, ctx.signal)))
   if (job === null) return sendLost(vanished(jobId), work)

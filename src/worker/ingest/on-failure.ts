@@ -5,7 +5,7 @@ import { checkpointOf, type Pending, type Work } from './step.ts'
 
 /** What follows when a step of an ingest job has failed. */
 
-/** Answers that the API's description does not allow for are not retried for ever. */
+/** Answers outside the API's description are retried so often. */
 const MOST_UNEXPECTED = 5
 /** Of a job that runs: with the growing delays between them some nine minutes. */
 const MOST_UNEXPECTED_WAITING = 10

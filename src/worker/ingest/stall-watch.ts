@@ -13,7 +13,7 @@ interface StallWatchDeps {
   saveProgress(progress: Progress): Promise<boolean>
 }
 
-/** Tells when a job stands still in Salesforce, when it moves again, and when it moves the wrong way. */
+/** Reports when a job makes no progress in Salesforce, when it does again, and when it fails too much. */
 export class StallWatch {
   readonly #deps: StallWatchDeps
   readonly #ctx: Context
