@@ -26,21 +26,14 @@ export function lineTooLong(line: number): RefusedError {
   )
 }
 
-export const QUOTE_IN_FIELD =
-  'expected quotes around a whole field, got a quote within an unquoted one'
-
-export const TEXT_BEHIND_QUOTE =
-  'expected a separator or a line end behind the closing quote, got text'
-
-export const NEVER_CLOSED = 'expected the quote that opens a field in this row to be closed'
-
-export const BROKEN_FIRST_ROW =
-  'expected each quote of the first row to open or close a whole field'
-
-export const SECOND_HEADER = 'expected a row of data, got a second header, as of another export'
-
-export const SECOND_MARK =
-  'expected a row of data, got a second byte order mark, as of another export'
+export const CSV_PROBLEMS = {
+  'quote in field': 'expected quotes around a whole field, got a quote within an unquoted one',
+  'text behind quote': 'expected a separator or a line end behind the closing quote, got text',
+  'never closed': 'expected the quote that opens a field in this row to be closed',
+  'second header': 'expected a row of data, got a second header, as of another export',
+  'second mark': 'expected a row of data, got a second byte order mark, as of another export',
+  'broken first row': 'expected each quote of the first row to open or close a whole field',
+}
 
 export function otherWidth(found: number, expected: number): string {
   const advice =

@@ -3,17 +3,7 @@ import { CsvReader } from '../ids/csv-reader.ts'
 import { CR, CsvRecord, isBlank, isLineEnd, LF, QUOTE } from '../ids/csv-record.ts'
 import { caseBits, hasIdForm, hasSuffix } from '../ids/id-bytes.ts'
 import { BLOCK_IDS, type BlockBuilder, decode, type ScannedBlock, viewOf } from './block.ts'
-import {
-  brokenCsv,
-  isMark,
-  lineTooLong,
-  MAX_LINE_BYTES,
-  NEVER_CLOSED,
-  QUOTE_IN_FIELD,
-  SECOND_HEADER,
-  SECOND_MARK,
-  TEXT_BEHIND_QUOTE,
-} from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS, isMark, lineTooLong, MAX_LINE_BYTES } from './broken-csv.ts'
 import { ANY_DELIMITER, isBlankRow } from './first-row.ts'
 import { matchNames, type WantedColumn } from './header.ts'
 
@@ -110,8 +100,8 @@ class Column {
 
   #takeQuoted(text: Buffer, line: number): void {
     const closing = text.indexOf(QUOTE, 1)
-    if (closing < 0) throw brokenCsv(line, NEVER_CLOSED)
-    if (closing < text.length - 1) throw brokenCsv(line, TEXT_BEHIND_QUOTE)
+    if (closing < 0) throw brokenCsv(line, CSV_PROBLEMS['never closed'])
+    if (closing < text.length - 1) throw brokenCsv(line, CSV_PROBLEMS['text behind quote'])
     this.#check(withoutBlanks(text.subarray(1, closing)), line)
   }
 
@@ -119,7 +109,7 @@ class Column {
     const bytes = viewOf(value)
     if (this.#block.check(bytes, 0, value.length, line)) return
     const isHeader = matchNames([decode(bytes, 0, value.length)], this.#wanted).length > 0
-    if (isHeader) throw brokenCsv(line, SECOND_HEADER)
+    if (isHeader) throw brokenCsv(line, CSV_PROBLEMS['second header'])
   }
 }
 
@@ -131,8 +121,8 @@ class Column {
 function assertOneField(text: Buffer, line: number): void {
   const mark = text.find((byte) => byte === QUOTE || SEPARATORS.includes(byte))
   if (mark === undefined) return
-  if (isMark(text, 0)) throw brokenCsv(line, SECOND_MARK)
-  throw brokenCsv(line, mark === QUOTE ? QUOTE_IN_FIELD : SEVERAL_FIELDS)
+  if (isMark(text, 0)) throw brokenCsv(line, CSV_PROBLEMS['second mark'])
+  throw brokenCsv(line, mark === QUOTE ? CSV_PROBLEMS['quote in field'] : SEVERAL_FIELDS)
 }
 
 const SEPARATORS = Buffer.from(ANY_DELIMITER)

@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import { CsvRecord } from '../ids/csv-record.ts'
-import { BROKEN_FIRST_ROW, brokenCsv, MAX_LINE_BYTES } from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS, MAX_LINE_BYTES } from './broken-csv.ts'
 import { trimmed } from './unseen.ts'
 
 export const DELIMITERS = [',', ';', '\t', '|'] as const
@@ -83,7 +83,7 @@ export function splitsOf(head: Head, delimiters: readonly Delimiter[]): readonly
     const row = readFirstRow(head.bytes, delimiter)
     return row === null ? [] : [{ delimiter, row }]
   })
-  if (splits.length === 0) throw brokenCsv(head.line, BROKEN_FIRST_ROW)
+  if (splits.length === 0) throw brokenCsv(head.line, CSV_PROBLEMS['broken first row'])
   return splits.sort((a, b) => b.row.cells.length - a.row.cells.length)
 }
 

@@ -1,5 +1,5 @@
 import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
-import { BROKEN_FIRST_ROW, brokenCsv } from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import {
   type Delimiter,
   delimitersOf,
@@ -86,7 +86,7 @@ function assertHeader({ cells }: FirstRow, line: number, wanted: WantedColumn): 
 
 function columnForm(head: Head, wanted: WantedColumn): ColumnForm {
   const row = readFirstRow(head.bytes, '')
-  if (row === null) throw brokenCsv(head.line, BROKEN_FIRST_ROW)
+  if (row === null) throw brokenCsv(head.line, CSV_PROBLEMS['broken first row'])
   const { cells } = row
   if (matchNames(cells, wanted).length > 0) return { kind: 'column', ...afterFirstRow(head, row) }
   if (wanted.column === undefined && cells.every(isIdShaped)) {

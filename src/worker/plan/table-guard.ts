@@ -1,5 +1,5 @@
 import { canonicalId, ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { brokenCsv, movedColumn, otherWidth, SECOND_HEADER } from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS, movedColumn, otherWidth } from './broken-csv.ts'
 import type { Row } from './first-row.ts'
 import type { TableForm } from './form.ts'
 import { matchNames, repeatsHeader, twoIdColumns, type WantedColumn } from './header.ts'
@@ -56,7 +56,7 @@ export class TableGuard {
     const { column, header } = this.#form
     const cells = Array.from({ length: row.count }, (_, at) => row.text(at))
     if (matchNames(cells, this.#wanted).length > 0 || repeatsHeader(cells, header)) {
-      throw brokenCsv(line, SECOND_HEADER)
+      throw brokenCsv(line, CSV_PROBLEMS['second header'])
     }
     const moved = cells.findIndex(
       (cell, at) => at !== column && !this.#references.has(at) && this.#isOwnId(cell),

@@ -3,16 +3,7 @@ import type { RefusedError } from '../../shared/base/errors.ts'
 import { CsvReader } from '../ids/csv-reader.ts'
 import { type CsvRecord, LF } from '../ids/csv-record.ts'
 import type { BlockBuilder, ScannedBlock } from './block.ts'
-import {
-  brokenCsv,
-  isMark,
-  lineTooLong,
-  MAX_LINE_BYTES,
-  NEVER_CLOSED,
-  QUOTE_IN_FIELD,
-  SECOND_MARK,
-  TEXT_BEHIND_QUOTE,
-} from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS, isMark, lineTooLong, MAX_LINE_BYTES } from './broken-csv.ts'
 import { isBlankRow, type Row } from './first-row.ts'
 import type { TableForm } from './form.ts'
 import type { WantedColumn } from './header.ts'
@@ -50,7 +41,7 @@ export async function* scanTable(
     const isLost = record.problem !== null || record.length > MAX_LINE_BYTES
     if (reader.isPending && isLost) assertSound(record, line)
   }
-  if (reader.isPending) throw brokenCsv(line, NEVER_CLOSED)
+  if (reader.isPending) throw brokenCsv(line, CSV_PROBLEMS['never closed'])
   yield* takeGeneral(general, guard, block)
   if (!block.isEmpty) yield block.take()
 }
@@ -61,19 +52,15 @@ function assertSound(record: CsvRecord, line: number): void {
   const length = problem?.offset ?? record.length
   if (length > MAX_LINE_BYTES) throw lineTooLong(line)
   // Another export pasted below is named as that, whatever else shows that it is one.
-  if (record.firstByte === MARK_START && isMark(record.bytes, 0)) throw brokenCsv(line, SECOND_MARK)
+  if (record.firstByte === MARK_START && isMark(record.bytes, 0))
+    throw brokenCsv(line, CSV_PROBLEMS['second mark'])
   if (problem === null) return
   const from = problem.lines > 0 ? `, in the row from line ${line} on` : ''
-  throw brokenCsv(line + problem.lines, PROBLEMS[problem.kind] + from)
+  throw brokenCsv(line + problem.lines, CSV_PROBLEMS[problem.kind] + from)
 }
 
 /** Of a byte order mark. */
 const MARK_START = 0xef
-
-const PROBLEMS = {
-  'quote in field': QUOTE_IN_FIELD,
-  'text behind quote': TEXT_BEHIND_QUOTE,
-}
 
 function takeRow(row: Row, line: number, guard: TableGuard, block: BlockBuilder): void {
   const value = row.text(guard.column)

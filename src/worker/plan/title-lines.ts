@@ -1,5 +1,5 @@
 import { canonicalId } from '../../shared/contract/record-id.ts'
-import { BROKEN_FIRST_ROW, brokenCsv } from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import { ANY_DELIMITER, delimitersOf, type FirstRow, type Head, readFirstRow } from './first-row.ts'
 import { HEAD_BYTES } from './head.ts'
 import { matchNames, TITLE_LINES, type WantedColumn } from './header.ts'
@@ -13,7 +13,7 @@ import { withoutUnseen } from './unseen.ts'
  */
 export function fromHeaderOn(head: Head, wanted: WantedColumn): Head | null {
   for (const { here, row } of rowsAtTop(head)) {
-    if (row === null) throw brokenCsv(here.line, BROKEN_FIRST_ROW)
+    if (row === null) throw brokenCsv(here.line, CSV_PROBLEMS['broken first row'])
     if (namesColumn(here, wanted)) return here
     if (isData(row, wanted)) return null
   }
