@@ -144,7 +144,7 @@ export class IngestApi {
   }
 
   #abort(job: Job): void {
-    // No violation: a job may well complete while somebody makes up his mind to abort it.
+    // No violation: a job may complete while a client decides to abort it.
     if (job.terminal)
       refuse(400, 'INVALIDJOBSTATE', `Aborting already ${ended(job)} Job not allowed`)
     this.#deps.runner.abort(job)

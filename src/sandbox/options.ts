@@ -17,7 +17,7 @@ const orgId = z
 
 const sandboxOptions = z
   .object({
-    /** Default 127.0.0.1: there is no access control worth the name. */
+    /** Default 127.0.0.1: access is hardly controlled. */
     host: field.text.default('127.0.0.1'),
     /** Default 0: a free one. */
     port: field.count.default(0),

@@ -72,7 +72,7 @@ export class Org {
   }
 }
 
-/** Which records the org has, and what becomes of some of them. Deterministic: no dice are thrown. */
+/** Which records the org has, and what becomes of some of them. Deterministic. */
 export interface RowRules {
   /** `all` (default): every well-formed id of a job's object is a record. `listed`: only those of `listed`. */
   readonly exists?: 'all' | 'listed' | undefined

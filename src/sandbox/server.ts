@@ -32,7 +32,7 @@ export class SandboxServer {
       void serve(request, response, deps.control, exchangeDeps)
     })
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS
-    // A slow 100 MB upload is nobody's attack here.
+    // No limit: an upload of 100 MB may be slow.
     this.#server.requestTimeout = 0
     this.#host = host
     this.#port = port
