@@ -7,7 +7,10 @@ import type { ResultsStore } from '../../shared/results/results.ts'
 import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 
-/** What is done for a request that has its receipt: in the results store, and with what it staged. */
+/**
+ * What lies beside a request: files in the results store and what it staged. It is cleaned up once the
+ * request has its receipt, and moved aside where it is of an earlier request of the same id.
+ */
 
 interface CleanUpDeps {
   readonly store: OrgStore

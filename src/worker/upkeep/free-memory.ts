@@ -6,8 +6,8 @@ import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
  * Where Redis is full, BullMQ can neither hand out an order nor take one, and the sweep cannot get
- * its turn; but only requests that are settled make room. So each worker then settles, without any
- * order, what can be settled. That needs no room, and may be done by several at once.
+ * its turn; but only settling a request frees memory. So each worker then settles, without any order,
+ * what can be settled. That takes no memory, and several workers may do it at once.
  */
 
 const CHECK_MS = 1000
@@ -15,12 +15,12 @@ const CHECK_MS = 1000
 export function startFreeingMemory(
   { redis }: Pick<OrgStore, 'redis'>,
   ctx: Context,
-  makeRoom: (ctx: Context) => Promise<void>,
+  free: (ctx: Context) => Promise<void>,
 ): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'Room could not be made; it is tried again.')
   return startLoop(ctx, { everyMs: CHECK_MS, onError }, async (own) => {
-    if (lateTrouble(redis) === 'REDIS_FULL') await makeRoom(own)
+    if (lateTrouble(redis) === 'REDIS_FULL') await free(own)
   })
 }
 

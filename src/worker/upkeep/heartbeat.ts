@@ -6,13 +6,13 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { BEAT_MS, beat, beatRun, leave, leaveRun } from '../../shared/store/presence.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
-/** A worker without jobs learns here that the ledger is another one by now. */
+/** Verifies the ledger too: a worker without jobs has no other occasion to. */
 async function show(store: OrgStore, worker: string): Promise<void> {
   await store.connection.verify()
   await beat(store, worker)
 }
 
-/** Leaving is a courtesy: without it the worker counts for some seconds more. */
+/** A worker that does not say that it leaves counts for some seconds more. */
 const LEAVE_WITHIN_MS = 500
 
 /** Shows that this worker lives. In real time, whatever the clock: Redis counts it. */

@@ -53,7 +53,7 @@ export async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Prom
   })
 }
 
-/** Takes away what is nobody's any more, and ends what has ended. Several may do so at once. */
+/** Removes what no request needs any more, and completes the filing of those that ended. Several workers may do it at once. */
 export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
   const now = await redisNow(deps.store.redis)
