@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ConfigError } from '../../src/shared/base/errors.ts'
-import { loadConfig, type Need } from '../../src/shared/config/config.ts'
+import { loadConfig } from '../../src/shared/config/config.ts'
+
+export type Need = Parameters<typeof loadConfig>[1]
 
 export const NOTHING_NEEDED: Need = { redis: 'optional', salesforce: 'none' }
 

@@ -4,7 +4,7 @@ import { maskLine } from './secret-masking.ts'
 export type { Logger } from 'pino'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-export type LogLevel = (typeof LOG_LEVELS)[number]
+type LogLevel = (typeof LOG_LEVELS)[number]
 
 interface LoggerOptions {
   readonly level: LogLevel

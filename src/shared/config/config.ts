@@ -48,7 +48,7 @@ export interface Config extends Omit<Section<'service'>, 'home'> {
 }
 
 /** What a command cannot do without. */
-export interface Need {
+interface Need {
   /** `optional`: the command starts an embedded server where no Redis is given. */
   readonly redis: 'required' | 'optional'
   /** `none`: credentials are neither asked for nor read, so their files may be absent. */

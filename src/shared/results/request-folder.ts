@@ -24,7 +24,7 @@ import { headerLine } from './result-writer.ts'
 /** One file for each time a chunk was collected. */
 export const partsFolder = (folder: string): string => join(folder, 'parts')
 
-interface Joined {
+type Joined = {
   /** The file as it lies there now; null where it has no rows. */
   readonly file: ResultFile | null
   /** Parts that are missing, or are not what was written. */

@@ -10,7 +10,7 @@ import { identify, limits, type OrgLimits, organization, orgOfToken, versions } 
 import { createSession, soleSession } from './session.ts'
 import { createTransport, type TransportOptions } from './transport.ts'
 
-export interface SalesforceOptions extends Omit<TransportOptions, 'clock'> {
+interface SalesforceOptions extends Omit<TransportOptions, 'clock'> {
   readonly credentials: Credentials
   /** As in `61.0`. */
   readonly apiVersion: string

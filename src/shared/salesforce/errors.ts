@@ -22,7 +22,7 @@ export type FaultKind =
   | 'too-large'
   | 'unexpected'
 
-export interface Fault {
+interface Fault {
   readonly kind: FaultKind
   /** Salesforce's errorCode, OAuth's error, Node's network code, or `HTTP_<status>`. */
   readonly code: string

@@ -34,7 +34,7 @@ export interface Answer {
 }
 
 /** What one call cost, for metrics. */
-export interface CallReport {
+interface CallReport {
   readonly operation: ApiOperation
   /** The HTTP status, or why there was none: `network`, `timeout`, `aborted`. */
   readonly status: string

@@ -7,7 +7,7 @@ import type { RowRule } from '../../../src/sandbox/sandbox.ts'
 import { orgKeys } from '../../../src/shared/store/ledger/keys.ts'
 import { type OrgStore, openOrgStore } from '../../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
-import { type Replicated, replicatedTo } from '../../../src/shared/store/redis/replicated.ts'
+import { replicatedTo } from '../../../src/shared/store/redis/replicated.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { type Disk, openDisk } from './disk.ts'
 import type { Random } from './random.ts'
@@ -27,7 +27,7 @@ export interface Place {
   /** The queue of requests as somebody sees it who speaks nothing but BullMQ. */
   readonly door: Queue
   /** What is added by that door is answered once the replicas have it, as by every other. */
-  readonly kept: Replicated
+  readonly kept: ReturnType<typeof replicatedTo>
   /** URL of the HTTP service, which may be dead at any moment. */
   readonly service: string
   readonly receiver: Receiver

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { loadConfig, type Need } from '../../../src/shared/config/config.ts'
-import { folderOf, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
+import { loadConfig } from '../../../src/shared/config/config.ts'
+import { folderOf, type Need, NOTHING_NEEDED, problemsOf } from '../../helpers/config.ts'
 
 type Env = Record<string, string | undefined>
 

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Need } from '../../../src/shared/config/config.ts'
 import { loadConfig } from '../../../src/shared/config/config.ts'
-import { folderOf, problemsOf } from '../../helpers/config.ts'
+import { folderOf, type Need, problemsOf } from '../../helpers/config.ts'
 
 const NEED: Need = { redis: 'optional', salesforce: 'required' }
 

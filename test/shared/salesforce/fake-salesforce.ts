@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../../../src/shared/base/clock.ts'
-import { createSalesforce, type SalesforceOptions } from '../../../src/shared/salesforce/client.ts'
-import type { CallReport, Quota } from '../../../src/shared/salesforce/transport.ts'
+import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
+import type { Quota } from '../../../src/shared/salesforce/transport.ts'
+
+export type SalesforceOptions = Parameters<typeof createSalesforce>[0]
+type CallReport = Parameters<NonNullable<SalesforceOptions['onCall']>>[0]
 
 export const API = '/services/data/v61.0'
 export const JOBS = `${API}/jobs/ingest`

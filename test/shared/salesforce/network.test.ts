@@ -4,9 +4,17 @@ import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { SalesforceOptions } from '../../../src/shared/salesforce/client.ts'
 import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
-import { blocks, type Handler, JOB, JOBS, job, json, setup } from './fake-salesforce.ts'
+import {
+  blocks,
+  type Handler,
+  JOB,
+  JOBS,
+  job,
+  json,
+  type SalesforceOptions,
+  setup,
+} from './fake-salesforce.ts'
 
 /** The network at its worst: every case is an org fault that says what broke and where to look. */
 

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  type Fault,
-  SalesforceError,
-  WrongOrgError,
-} from '../../../src/shared/salesforce/errors.ts'
+import { SalesforceError, WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
 import { type Access, createSession } from '../../../src/shared/salesforce/session.ts'
 import { stillClock } from './fake-salesforce.ts'
 
@@ -111,11 +107,12 @@ test('a hundred jobs that doubt at once cost one login', async () => {
 })
 
 test('a doubt whose login meets the outage too is no news; a refused login is', async () => {
-  const failing = (fault: Partial<Fault>) => async () => {
-    const none = { code: 'X', operation: 'token', retryAfterMs: null } as const
-    const rest = { kind: 'org-fault', httpStatus: 503, transient: true, ...none } as const
-    throw new SalesforceError({ ...rest, ...fault }, 'no')
-  }
+  const failing =
+    (fault: Partial<ConstructorParameters<typeof SalesforceError>[0]>) => async () => {
+      const none = { code: 'X', operation: 'token', retryAfterMs: null } as const
+      const rest = { kind: 'org-fault', httpStatus: 503, transient: true, ...none } as const
+      throw new SalesforceError({ ...rest, ...fault }, 'no')
+    }
   for (const [fault, isNews] of [
     [{}, false],
     [{ code: 'CERT_HAS_EXPIRED', httpStatus: null, transient: false }, false],

@@ -109,7 +109,7 @@ function sortKeys(value: unknown): unknown {
 }
 
 /** A request as it is told from another of the same id. */
-export type Identified = Pick<RequestRecord, 'request' | 'staged' | 'content'>
+type Identified = Pick<RequestRecord, 'request' | 'staged' | 'content'>
 
 /**
  * In what two requests of one id differ: names of fields, and the content of the source by its digest.

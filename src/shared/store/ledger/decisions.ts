@@ -24,7 +24,7 @@ return 'approved'
 `,
 )
 
-export interface Approval {
+type Approval = {
   readonly by?: Signature | null
   /** The digest of the plan that was looked at: another one is not approved. */
   readonly plan?: string | undefined

@@ -54,7 +54,7 @@ export interface OrgFault {
   readonly afterMs: number
 }
 
-export interface RaiseEntry extends OrgFault {
+type RaiseEntry = OrgFault & {
   /** Who has met it: whether it is the probe is known by that. */
   readonly by: string
   readonly now: number
@@ -87,7 +87,7 @@ return {'probe', held[1], json}
 `,
 )
 
-export interface EnterEntry {
+type EnterEntry = {
   readonly by: string
   readonly need: PauseNeed
   /**
@@ -99,7 +99,7 @@ export interface EnterEntry {
 }
 
 /** `go`: nothing is in the way. `probe`: try on behalf of all. `wait`: until the state changes. */
-export interface Entered {
+type Entered = {
   readonly kind: 'go' | 'probe' | 'wait'
   readonly state: PauseState
 }

@@ -68,7 +68,7 @@ return answer
 `,
 )
 
-export interface Planned {
+type Planned = {
   readonly id: string
   readonly lot: string
   readonly plan: Plan

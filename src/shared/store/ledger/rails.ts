@@ -33,7 +33,7 @@ return 'changed'
 `,
 )
 
-export interface RailsChange {
+type RailsChange = {
   /** What is there as the caller has read it, null where nothing was. */
   readonly from: OrgRails | null
   readonly to: GuardRails

@@ -25,7 +25,7 @@ async function readFields(redis: RedisClient, key: string): Promise<RecordFields
 }
 
 /** An ingest order as it stands. */
-export interface OrderNow {
+type OrderNow = {
   readonly order: IngestOrder
   readonly progress: Progress
   /** Whether a worker has it, or had it and may have made an ingest job of it. */
@@ -48,7 +48,7 @@ export interface Unreadable extends ListPosition {
 }
 
 /** What a look at many requests found: one that cannot be read does not hide the others. */
-export interface Listed {
+type Listed = {
   readonly records: readonly RequestRecord[]
   readonly unreadable: readonly Unreadable[]
 }

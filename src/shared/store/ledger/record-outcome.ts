@@ -67,7 +67,7 @@ export interface ChunkResult {
   readonly again?: readonly IngestOrder[]
 }
 
-interface RecordedChunk {
+type RecordedChunk = {
   readonly ref: ChunkRef
   /** False where an earlier run had written it: then nothing may be counted again. */
   readonly written: boolean
@@ -79,7 +79,7 @@ interface RecordedChunk {
   readonly passed: boolean
 }
 
-export type Recorded =
+type Recorded =
   | { readonly kind: 'lost' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'ok'; readonly chunks: readonly RecordedChunk[] }

@@ -63,7 +63,7 @@ return 'settled'
 `,
 )
 
-export interface Settlement {
+type Settlement = {
   readonly receipt: Receipt
   /** The statuses from which this end may be reached. */
   readonly from: readonly LiveStatus[]

@@ -33,7 +33,7 @@ export type RedisConfig = RedisPlace & {
  * How a connection meets an outage, or a server that refuses what it is asked. A worker waits for
  * as long as it takes and then goes on; a caller who submits wants to know at once.
  */
-export type OnOutage = 'wait' | 'fail-fast'
+type OnOutage = 'wait' | 'fail-fast'
 
 /**
  * Opens a connection. Errors reach `onError`, never the process: an outage is not a crash.

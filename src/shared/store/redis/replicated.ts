@@ -20,7 +20,7 @@ const FENCE_SECONDS = 3600
  * Does something that writes, and resolves once that is on as many replicas as asked for. So is what
  * it is refused for: that a plan is approved already, by a call that a failover may still take back.
  */
-export type Replicated = <T>(write: () => Promise<T>) => Promise<T>
+type Replicated = <T>(write: () => Promise<T>) => Promise<T>
 
 /**
  * @param replicas how many must have it; 0 for none

@@ -13,7 +13,7 @@ const MEASURE_EVERY_MS = 60_000
 /** A measurement is wrong by half of its round trip at most; a slow one is no improvement. */
 const SLOW_MS = 1000
 
-export interface ServerClock extends Clock {
+type ServerClock = Clock & {
   /** How far the machine's clock is ahead of Redis's, in milliseconds; negative where behind. */
   readonly aheadMs: number
   /** No more measuring. */

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import { parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
 import type { SourceContent } from '../../../../src/shared/contract/sources/read-file.ts'
-import { differences, type Identified } from '../../../../src/shared/store/intake/taken.ts'
+import { differences } from '../../../../src/shared/store/intake/taken.ts'
 import type { Staged } from '../../../../src/shared/store/ledger/record.ts'
 
 const [ONE, TWO] = ['1'.repeat(64), '2'.repeat(64)]
@@ -13,7 +13,10 @@ interface Parts {
   readonly content?: SourceContent
 }
 
-function identified(fields: object, { staged, content }: Parts = {}): Identified {
+function identified(
+  fields: object,
+  { staged, content }: Parts = {},
+): Parameters<typeof differences>[0] {
   const source = { type: 'file', path: '/a.csv' }
   const request = toStored(parseRequest({ id: 'r', object: 'Contact', source, ...fields }, 0))
   return { request, staged: staged ?? null, content: content ?? null }

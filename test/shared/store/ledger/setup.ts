@@ -11,7 +11,6 @@ import type {
 import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
 import { type JobLock, type OrgKeys, orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import { createLedger, type Ledger } from '../../../../src/shared/store/ledger/ledger.ts'
-import type { Settlement } from '../../../../src/shared/store/ledger/settle.ts'
 import { connectRedis, type RedisClient } from '../../../../src/shared/store/redis/redis.ts'
 
 /** A ledger of an org of its own, and the words to drive it with. */
@@ -150,6 +149,8 @@ export function chunkOutcome(deleted: number): ChunkOutcome {
     error: null,
   }
 }
+
+type Settlement = Parameters<Ledger['settle']>[0]
 
 export function settlement(id: string, fields: Partial<Settlement> = {}): Settlement {
   return {

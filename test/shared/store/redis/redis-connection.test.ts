@@ -5,7 +5,6 @@ import { createProducer } from '../../../../src/producer/producer.ts'
 import {
   assertUsable,
   connectRedis,
-  type OnOutage,
   type RedisClient,
   RedisUnavailableError,
   RedisUnusableError,
@@ -21,7 +20,7 @@ interface Scope {
   after(fn: () => void | Promise<void>): void
 }
 
-function open(t: Scope, url: string, patience: OnOutage) {
+function open(t: Scope, url: string, patience: 'wait' | 'fail-fast') {
   const errors: Error[] = []
   const redis = connectRedis({ kind: 'url', url }, patience, (error) => errors.push(error))
   t.after(() => redis.disconnect())

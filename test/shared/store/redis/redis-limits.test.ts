@@ -6,7 +6,6 @@ import {
   assertUsable,
   connectRedis,
   lateTrouble,
-  type OnOutage,
   type RedisConfig,
   RedisUnusableError,
 } from '../../../../src/shared/store/redis/redis.ts'
@@ -20,11 +19,11 @@ interface Scope {
 }
 
 /** A connection, and what it reported. */
-function open(t: Scope, { url }: { url: string }, patience: OnOutage = 'wait') {
+function open(t: Scope, { url }: { url: string }, patience: 'wait' | 'fail-fast' = 'wait') {
   return connect(t, { kind: 'url', url }, patience)
 }
 
-function connect(t: Scope, config: RedisConfig, patience: OnOutage) {
+function connect(t: Scope, config: RedisConfig, patience: 'wait' | 'fail-fast') {
   const errors: Error[] = []
   const redis = connectRedis(config, patience, (error) => errors.push(error))
   t.after(() => redis.disconnect())

@@ -8,7 +8,6 @@ import {
   assertUsable,
   connectRedis,
   inspectRedis,
-  type OnOutage,
   type RedisConfig,
   RedisUnusableError,
 } from '../../../../src/shared/store/redis/redis.ts'
@@ -21,7 +20,7 @@ interface Scope {
 }
 
 /** A connection, and the errors that it reported. */
-function open(t: Scope, config: RedisConfig, patience: OnOutage = 'wait') {
+function open(t: Scope, config: RedisConfig, patience: 'wait' | 'fail-fast' = 'wait') {
   const errors: Error[] = []
   const redis = connectRedis(config, patience, (error) => errors.push(error))
   t.after(() => redis.disconnect())
