@@ -13,8 +13,8 @@ import { type CallbackJob, parseCallbackJob } from '../../shared/store/queues/qu
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { handOver, putAside } from '../jobs/hand-over.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
-import { type CallbackEvent, type Posted, postCallback } from './post.ts'
-import { type CallbackSecrets, openCallbackSecrets } from './signing.ts'
+import { type CallbackEvent, postCallback } from './post.ts'
+import { openCallbackSecrets } from './signing.ts'
 
 /** How long a job that only a newer worker understands is put aside. */
 const NOT_FOR_US_MS = 30_000
@@ -29,9 +29,9 @@ interface CallbackDeps {
 }
 
 /** Where callbacks may go, and what they are signed with. */
-export interface Callbacks {
+interface Callbacks {
   readonly config: CallbackConfig
-  readonly secrets: ReadonlyMap<Receiver, CallbackSecrets>
+  readonly secrets: ReadonlyMap<Receiver, Awaited<ReturnType<typeof openCallbackSecrets>>>
 }
 
 /** @throws ConfigError where the secrets cannot be used */
@@ -110,7 +110,7 @@ async function post(
   event: CallbackEvent,
   { callbacks }: CallbackDeps,
   { clock, signal }: Context,
-): Promise<Posted> {
+): ReturnType<typeof postCallback> {
   if (callbacks === null) {
     const reason = 'no callbacks are configured here (callbacks.receivers)'
     return { result: 'refused-address', reason }

@@ -22,7 +22,7 @@ export interface CallbackEvent {
 }
 
 /** How a callback went. Only `unavailable` may go better another time. */
-export type Posted =
+type Posted =
   | { readonly result: 'delivered'; readonly status: number }
   | { readonly result: 'refused-address'; readonly reason: string }
   | { readonly result: 'rejected'; readonly status: number; readonly reason: string }
@@ -33,7 +33,7 @@ export type Posted =
       readonly retryAfterMs: number | null
     }
 
-export interface PostOptions {
+interface PostOptions {
   readonly allow: readonly Allowance[]
   /** Milliseconds for the whole exchange. */
   readonly timeoutMs: number

@@ -47,7 +47,7 @@ export function signatureHeaders(
 }
 
 /** What the callbacks to one receiver are signed with. */
-export interface CallbackSecrets {
+interface CallbackSecrets {
   /** As the file says now; where it cannot be used, as it said last. */
   current(): Promise<readonly string[]>
 }

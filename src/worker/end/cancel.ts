@@ -1,8 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
-import type { ReceiptError, TerminalStatus } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
-import { FALSE_ALARM } from '../../shared/store/ledger/brake.ts'
 import type { StopReason } from '../../shared/store/ledger/decisions.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
@@ -36,53 +34,6 @@ export async function stopReasonOf(
   const [reason = null] = await ledger.stopReasons([request.id])
   return reason
 }
-
-/** How a request that was stopped ends. */
-export function stoppedEnd(
-  reason: StopReason,
-  record: RequestRecord,
-): { status: TerminalStatus; error: ReceiptError } {
-  switch (reason) {
-    case 'cancelled':
-      return cancelled('CANCELLED', 'The request was cancelled.')
-    case 'declined':
-      return cancelled('NOT_APPROVED', 'The plan was turned down; nothing was deleted.')
-    case 'not-approved':
-      return {
-        status: 'refused',
-        error: {
-          code: 'NOT_APPROVED_IN_TIME',
-          message:
-            'The plan was not approved within 72 hours; nothing was deleted. Submit it under a new id.',
-        },
-      }
-    case 'deadline':
-      return cancelled('DEADLINE_PASSED', `Its deadline ${record.request.deadline} has passed.`)
-    case 'brake':
-      return { status: 'incomplete', error: tooManyFailures(record) }
-    default:
-      throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
-  }
-}
-
-/** What was seen, and the rule by which it is too much. */
-function tooManyFailures({ request, brake }: RequestRecord): ReceiptError {
-  const allowed = `more than maxFailureRatio (${request.maxFailureRatio ?? 1}) allows`
-  const whose = brake?.by === 'canary' ? 'ids of the canary' : 'ids'
-  const seen = brake === null ? 'Too many ids' : `${brake.bad} of ${brake.rows} ${whose}`
-  const rule = brake?.by === 'ratio' ? `, beyond chance (error rate ${FALSE_ALARM})` : ''
-  return {
-    code: 'TOO_MANY_FAILURES',
-    message:
-      `${seen} were not deleted, ${allowed}${rule}, so no more were sent. ` +
-      'See failed.csv; raise maxFailureRatio in a new request if this was to be expected.',
-  }
-}
-
-const cancelled = (code: string, message: string) => ({
-  status: 'cancelled' as const,
-  error: { code, message },
-})
 
 /**
  * Ends the orders that no worker has taken up: their ids are unprocessed. Those that a worker has,

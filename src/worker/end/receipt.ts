@@ -10,10 +10,10 @@ import {
   type ResultFile,
   type TerminalStatus,
 } from '../../shared/contract/receipt.ts'
+import { FALSE_ALARM } from '../../shared/store/ledger/brake.ts'
 import type { ChunkOutcome } from '../../shared/store/ledger/chunk.ts'
 import type { StopReason } from '../../shared/store/ledger/decisions.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
-import { stoppedEnd } from './cancel.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure. */
 
@@ -97,6 +97,53 @@ function jobLines(chunks: readonly ChunkOutcome[]): Receipt['ingestJobs'] {
 export function unapplied(record: RequestRecord, stop: StopReason): RequestEnd {
   return { ...stoppedEnd(stop, record), from: ['queued', 'planning', 'awaiting-approval'] }
 }
+
+/** How a request that was stopped ends. */
+function stoppedEnd(
+  reason: StopReason,
+  record: RequestRecord,
+): { status: TerminalStatus; error: ReceiptError } {
+  switch (reason) {
+    case 'cancelled':
+      return cancelled('CANCELLED', 'The request was cancelled.')
+    case 'declined':
+      return cancelled('NOT_APPROVED', 'The plan was turned down; nothing was deleted.')
+    case 'not-approved':
+      return {
+        status: 'refused',
+        error: {
+          code: 'NOT_APPROVED_IN_TIME',
+          message:
+            'The plan was not approved within 72 hours; nothing was deleted. Submit it under a new id.',
+        },
+      }
+    case 'deadline':
+      return cancelled('DEADLINE_PASSED', `Its deadline ${record.request.deadline} has passed.`)
+    case 'brake':
+      return { status: 'incomplete', error: tooManyFailures(record) }
+    default:
+      throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
+  }
+}
+
+/** What was seen, and the rule by which it is too much. */
+function tooManyFailures({ request, brake }: RequestRecord): ReceiptError {
+  const allowed = `more than maxFailureRatio (${request.maxFailureRatio ?? 1}) allows`
+  const whose = brake?.by === 'canary' ? 'ids of the canary' : 'ids'
+  const seen = brake === null ? 'Too many ids' : `${brake.bad} of ${brake.rows} ${whose}`
+  const rule = brake?.by === 'ratio' ? `, beyond chance (error rate ${FALSE_ALARM})` : ''
+  return {
+    code: 'TOO_MANY_FAILURES',
+    message:
+      `${seen} were not deleted, ${allowed}${rule}, so no more were sent. ` +
+      'See failed.csv; raise maxFailureRatio in a new request if this was to be expected.',
+  }
+}
+
+const cancelled = (code: string, message: string) => ({
+  status: 'cancelled' as const,
+  error: { code, message },
+})
 
 /** A request that came in to be refused. */
 export function refused(error: ReceiptError): RequestEnd {

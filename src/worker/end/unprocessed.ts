@@ -27,35 +27,30 @@ interface Unprocessed {
   readonly job: { readonly id: string; readonly state: string } | null
 }
 
-/** Every id of these chunks ends unprocessed and is listed, as far as what is staged can be read. */
+/**
+ * Every id of these chunks ends unprocessed and is listed, as far as what is staged can be read.
+ *
+ * @param lister null where making the list is what must not be tried again
+ */
 export async function endUnprocessed(
   order: IngestOrder,
-  why: Unprocessed,
-  lister: Lister,
+  { error, job }: Unprocessed,
+  lister: Lister | null,
   ctx: Context,
 ): Promise<readonly ChunkResult[]> {
-  const listed = new Map<ChunkRef, ChunkListing | undefined>()
-  for (const ref of order.chunks) listed.set(ref, await listChunk(ref, lister, ctx))
-  return unprocessed(order, why, listed)
-}
-
-/** The same without the list, where making it is what must not be tried again. */
-export function unprocessed(
-  order: IngestOrder,
-  { error, job }: Unprocessed,
-  listed: ReadonlyMap<ChunkRef, ChunkListing | undefined> = new Map(),
-): ChunkResult[] {
-  return order.chunks.map((ref) => {
-    const listing = listed.get(ref)
+  const results: ChunkResult[] = []
+  for (const ref of order.chunks) {
+    const listed = lister === null ? undefined : await listChunk(ref, lister, ctx)
     const outcome = {
       outcome: { ...NO_OUTCOME, unprocessed: ref.count },
       failures: {},
       job: job === null ? null : lineOf(ref, job),
       error,
-      ...(listing === undefined ? {} : { listed: listing }),
+      ...(listed === undefined ? {} : { listed }),
     }
-    return { ref, outcome }
-  })
+    results.push({ ref, outcome })
+  }
+  return results
 }
 
 /** Lists every id of a chunk as unprocessed; undefined where what is staged cannot be read. */

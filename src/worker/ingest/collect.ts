@@ -9,8 +9,10 @@ import type { ChunkBook } from './chunk-book.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
 import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
 import type { ResultsReading } from './read-results.ts'
-import { type Account, mentionedIn, reconcile } from './reconcile.ts'
-import { delayOf, mayGoAgain, pieceSize, RowResender, resentAs, stoppedOf } from './resend.ts'
+import { reconcile } from './reconcile.ts'
+import { mayGoAgain, pieceSize, RowResender, resendDelay, stoppedOf } from './resend.ts'
+
+type Account = Awaited<ReturnType<typeof reconcile>>
 
 /** What is known of a job beside what it says. */
 interface Known {
@@ -101,18 +103,18 @@ async function conclude(
     collector,
   )
   await book.close(rest, resender)
-  const { again, resent } = resentAs(await resender.end(), order, resender.lot)
+  const { again, resent } = await resender.end(order)
   return {
     ref: book.ref,
     outcome: { ...outcomeOf(), resent },
     again,
-    resend: { reason: reasonOf(reading, unaccounted), delayMs: delayOf(book.ref, collector) },
+    resend: { reason: reasonOf(reading, unaccounted), delayMs: resendDelay(book.ref, collector) },
   }
 }
 
 /** Whether rows that no file mentions may have been deleted all the same. */
-function isInDoubt({ books, counts }: Account, { job }: ResultsReading): boolean {
-  return job.state === 'JobComplete' || counts === null || mentionedIn(books) < counts.processed
+function isInDoubt({ counts, mentioned }: Account, { job }: ResultsReading): boolean {
+  return job.state === 'JobComplete' || counts === null || mentioned < counts.processed
 }
 
 function reasonOf({ job, failure }: ResultsReading, unaccounted: number): ResendReason {

@@ -5,11 +5,13 @@ import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import { collect } from './collect.ts'
 import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
-import { type LostJob, sendAgain } from './resend.ts'
+import { sendAgain } from './resend.ts'
 import type { Checkpoint, Step, Work } from './step.ts'
 import { found, neverRan } from './steps.ts'
 
 /** The ends of an ingest job: its results, or the account of why there are none. */
+
+type LostJob = Parameters<typeof sendAgain>[1]
 
 const VANISHED = 'Vanished'
 /** The state of a job that was given up while it may run on. */

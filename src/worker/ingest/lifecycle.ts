@@ -2,20 +2,18 @@ import type { Context } from '../../shared/base/context.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import type { CollectedChunk } from './collector.ts'
-import { FailureCount } from './failure-count.ts'
 import { finish, giveUp, lose } from './finish.ts'
-import { afterFailure } from './on-failure.ts'
+import { afterFailure, FailureCount } from './on-failure.ts'
 import { StallWatch } from './stall-watch.ts'
 import {
   type Checkpoint,
   checkpointOf,
   type LifecycleDeps,
   type Pending,
-  RANK,
   type Step,
   type Work,
 } from './step.ts'
-import { close, create, redoClose, redoUpload, upload } from './steps.ts'
+import { close, create, upload } from './steps.ts'
 import { wait } from './wait.ts'
 
 /**
@@ -34,7 +32,7 @@ export async function runIngestJob(
 ): Promise<readonly CollectedChunk[]> {
   const stall = new StallWatch(deps, ctx)
   const work: Work = { order, deps, stall, ctx }
-  const failures = new FailureCount(RANK[start.checkpoint.step])
+  const failures = new FailureCount(start.checkpoint.step)
   let at: Step = start.checkpoint
   let inDoubt = start.resumed
   try {
@@ -78,9 +76,9 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
     case 'create':
       return create(work)
     case 'upload':
-      return inDoubt ? redoUpload(at.jobId, work) : upload(at.jobId, work)
+      return upload(at.jobId, inDoubt, work)
     case 'close':
-      return inDoubt ? redoClose(at.jobId, work) : close(at.jobId, work)
+      return close(at.jobId, inDoubt, work)
     case 'wait':
       return wait(at, work)
     case 'collect':
@@ -108,5 +106,5 @@ async function reach(
   const checkpoint = checkpointOf(next)
   if (checkpoint === null) return true
   await deps.save(checkpoint)
-  return failures.reached(RANK[checkpoint.step])
+  return failures.reached(checkpoint.step)
 }

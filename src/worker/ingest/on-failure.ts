@@ -1,7 +1,6 @@
 import { outageDelay } from '../../shared/salesforce/retry.ts'
-import type { FailureCount } from './failure-count.ts'
 import { type Judgement, judge } from './judge.ts'
-import { checkpointOf, type Pending, type Work } from './step.ts'
+import { type Checkpoint, checkpointOf, type Pending, type Work } from './step.ts'
 
 /** What follows when a step of an ingest job has failed. */
 
@@ -99,5 +98,70 @@ async function tellGate(judgement: Judgement, { deps: { visit } }: Work): Promis
       return false
     default:
       throw new TypeError(`Unknown judgement ${JSON.stringify(judgement satisfies never)}`)
+  }
+}
+
+/** How far a job is at each checkpoint: only what leads further counts as progress. */
+const RANK = { create: 0, upload: 1, close: 2, wait: 3, collect: 4 } as const
+
+/** Failures since the job was last further than ever before, or answered as it should. */
+export class FailureCount {
+  #furthest: number
+  #failures = 0
+  #unexpected = 0
+  #foreignSince: number | null = null
+  #foreignMs = 0
+  #since: number | null = null
+
+  constructor(step: Checkpoint['step']) {
+    this.#furthest = RANK[step]
+  }
+
+  /**
+   * Counts a failure; returns how many there have been.
+   *
+   * @param turn the moment of it, as peers count
+   */
+  add(judgement: Judgement, now: number, turn: number): number {
+    const { kind } = judgement
+    this.#since ??= turn
+    if (kind === 'unexpected' || kind === 'hopeless') this.#unexpected++
+    if (kind === 'org-fault' && judgement.isForeign) {
+      this.#foreignSince ??= now
+      this.#foreignMs = now - this.#foreignSince
+    }
+    return ++this.#failures
+  }
+
+  /** Answers about the job that the API's description does not allow for. */
+  get unexpected(): number {
+    return this.#unexpected
+  }
+
+  /** For how long answers have come that are none of the API's. */
+  get foreignMs(): number {
+    return this.#foreignMs
+  }
+
+  /** The moment of the first failure, as peers count; null where there has been none. */
+  get since(): number | null {
+    return this.#since
+  }
+
+  /** Whether that is further than ever before; then counting begins anew. */
+  reached(step: Checkpoint['step']): boolean {
+    const rank = RANK[step]
+    if (rank <= this.#furthest) return false
+    this.#furthest = rank
+    this.reset()
+    return true
+  }
+
+  reset(): void {
+    this.#failures = 0
+    this.#unexpected = 0
+    this.#foreignSince = null
+    this.#foreignMs = 0
+    this.#since = null
   }
 }

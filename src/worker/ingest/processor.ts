@@ -9,7 +9,7 @@ import type { JobLock } from '../../shared/store/ledger/keys.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { endUnprocessed, unprocessed } from '../end/unprocessed.ts'
+import { endUnprocessed } from '../end/unprocessed.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, putAside } from '../jobs/hand-over.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
@@ -24,7 +24,7 @@ const MOST_CRASHES = 5
 /** How long a job that only a newer worker understands is put aside. */
 const NOT_FOR_US_MS = 30_000
 
-export interface IngestProcessorDeps {
+interface IngestProcessorDeps {
   readonly store: OrgStore
   readonly metrics: Metrics
   /** What is the same for all orders. */
@@ -166,9 +166,8 @@ async function poisoned(
   }
   const job = 'jobId' in checkpoint ? { id: checkpoint.jobId, state: 'Abandoned' } : null
   // Reading these very ids may be what killed the workers: to list them is tried only once.
-  return crashes === MOST_CRASHES
-    ? endUnprocessed(order, { error, job }, collector, ctx)
-    : unprocessed(order, { error, job })
+  const lister = crashes === MOST_CRASHES ? collector : null
+  return endUnprocessed(order, { error, job }, lister, ctx)
 }
 
 type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics' | 'peers'> & {

@@ -8,7 +8,7 @@ import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
 import type { JobFailure } from './job-report.ts'
 import { eachResult, type VisitRow } from './result-csv.ts'
-import { classOf, type RowFailure, rowErrorReader } from './row-error.ts'
+import { classOf, rowErrorReader } from './row-error.ts'
 
 /** Result files into the books of the chunks whose rows they judge. */
 
@@ -77,7 +77,7 @@ export async function readFailures(
 
 function judgeFailure(
   book: ChunkBook,
-  { code, message }: RowFailure,
+  { code, message }: ReturnType<ReturnType<typeof rowErrorReader>>,
   operation: IngestOrder['operation'],
   mayGoAgain: boolean,
 ): void {

@@ -21,8 +21,10 @@ import {
 type Counts = ReturnType<typeof countsOf>
 
 /** What the result files say, as far as anybody can make them fit. */
-export interface Account {
+interface Account {
   readonly books: readonly ChunkBook[]
+  /** Ids that a result file has mentioned. */
+  readonly mentioned: number
   /** The counters that the files were held against; null where the job has none that can be. */
   readonly counts: Counts
   /** Whatever no file mentions was deleted: the counters vouch for it, and all else fits. */
@@ -85,12 +87,7 @@ export async function reconcile(
   }
 }
 
-/** Ids that a result file has mentioned. */
-export function mentionedIn(books: readonly ChunkBook[]): number {
-  return books.reduce((sum, book) => sum + book.mentioned, 0)
-}
-
-interface Read extends Pick<Account, 'books' | 'contradictions' | 'lacking'> {
+interface Read extends Pick<Account, 'books' | 'mentioned' | 'contradictions' | 'lacking'> {
   readonly opened: AsyncDisposableStack
 }
 
@@ -117,9 +114,9 @@ function compared(
   { job, sent }: ResultsReading,
   counts: Counts,
   both: boolean,
-): Pick<Read, 'contradictions' | 'lacking'> {
+): Pick<Read, 'mentioned' | 'contradictions' | 'lacking'> {
   const contradictions = oddWords(odd)
-  const mentioned = mentionedIn(books)
+  const mentioned = books.reduce((sum, book) => sum + book.mentioned, 0)
   const failures = books.reduce((sum, book) => sum + book.failures, 0)
   const isComplete = job.state === 'JobComplete'
   // A job that was broken off may count rows that it leaves unprocessed.
@@ -132,7 +129,7 @@ function compared(
     }
   }
   const due = both ? (counts?.processed ?? (isComplete ? sent : 0)) : (counts?.failed ?? 0)
-  return { contradictions, lacking: Math.max(0, due - mentioned) }
+  return { mentioned, contradictions, lacking: Math.max(0, due - mentioned) }
 }
 
 function oddWords({ strangers, unreadable, conflicts }: Oddities): string[] {

@@ -28,7 +28,7 @@ interface ResendTerms {
 
 /** Stages the rows of one chunk that go again, as new chunks of the next attempt. */
 export class RowResender implements Resender {
-  readonly lot = `r-${randomUUID()}`
+  readonly #lot = `r-${randomUUID()}`
   readonly #failed: ChunkStager
   readonly #unaccounted: ChunkStager
 
@@ -53,7 +53,7 @@ export class RowResender implements Resender {
     const stager = (number: number, inDoubt: boolean) =>
       new ChunkStager(
         staging,
-        { request: parent.request, lot: this.lot },
+        { request: parent.request, lot: this.#lot },
         { first: size, other: size },
         { first: number, ...nextAttempt(parent, excused), ...(inDoubt ? { doubt: true } : {}) },
       )
@@ -70,29 +70,24 @@ export class RowResender implements Resender {
     return this.#unaccounted.write(ids)
   }
 
-  /** The new chunks. */
-  async end(): Promise<readonly ChunkRef[]> {
+  /** What the outcome of the chunk says of the new ones. */
+  async end(order: IngestOrder) {
     const chunks: ChunkRef[] = []
     for (const heap of new Set([this.#failed, this.#unaccounted])) {
       chunks.push(...(await heap.end()))
     }
-    return chunks
+    return resentAs(chunks, order, this.#lot)
   }
 }
 
 /** What a chunk's outcome says of the chunks that carry its rows again. */
-export function resentAs(chunks: readonly ChunkRef[], order: IngestOrder, lot: string) {
+function resentAs(chunks: readonly ChunkRef[], order: IngestOrder, lot: string) {
   const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0)
   return { again: chunks.map((chunk) => orderFor([chunk], order)), resent: { lot, count } }
 }
 
-/** How long the rows of a chunk wait before they go again. */
-export function delayOf({ attempt, excused = 0 }: ChunkRef, { resendMs }: Collector): number {
-  return resendDelay(Math.max(1, attempt - excused), resendMs)
-}
-
 /** An ingest job of which nobody can tell what became of its rows. */
-export interface LostJob {
+interface LostJob {
   readonly reason: 'vanished' | 'unreadable'
   readonly job: { readonly id: string; readonly state: string }
   readonly error: ReceiptError
@@ -131,7 +126,7 @@ function whole(
   const next: ChunkRef = { ...ref, ...nextAttempt(ref, false), doubt: true }
   const { again, resent } = resentAs([next], order, ref.lot)
   const outcome = { outcome: NO_OUTCOME, failures: {}, job: lineOf(ref, job), error: null, resent }
-  return { ref, outcome, again, resend: { reason, delayMs: delayOf(ref, collector) } }
+  return { ref, outcome, again, resend: { reason, delayMs: resendDelay(ref, collector) } }
 }
 
 /** Requests among those of an order that are to end before their time: none of their rows go again. */
@@ -153,7 +148,7 @@ function nextAttempt(
 }
 
 /** Jobs that carry an id at most, those left out that were no fault of the rows. */
-export const MOST_ATTEMPTS = 5
+const MOST_ATTEMPTS = 5
 
 /** Whether the rows of this chunk may go once more. */
 export function mayGoAgain({ attempt, excused = 0 }: ChunkRef): boolean {
@@ -175,12 +170,14 @@ export function pieceSize(failure: JobFailure | null, count: number): number {
 const LONGEST_DELAY_MS = 10 * 60_000
 
 /**
- * How long rows wait before they go again: four times as long after each attempt, up to ten
+ * How long rows wait before they go again: four times as long after each attempt spent, up to ten
  * minutes, ± 20 % so that pieces of one job do not meet at the same locks again.
- *
- * @param attempts that the rows have spent
  */
-export function resendDelay(attempts: number, firstMs: number, random?: number): number {
-  const delay = backoff({ first: firstMs, factor: 4, cap: LONGEST_DELAY_MS, jitter: [0.8, 1.2] })
-  return Math.round(delay(attempts, random))
+export function resendDelay(
+  { attempt, excused = 0 }: Pick<ChunkRef, 'attempt' | 'excused'>,
+  { resendMs }: Pick<Collector, 'resendMs'>,
+  random?: number,
+): number {
+  const delay = backoff({ first: resendMs, factor: 4, cap: LONGEST_DELAY_MS, jitter: [0.8, 1.2] })
+  return Math.round(delay(Math.max(1, attempt - excused), random))
 }

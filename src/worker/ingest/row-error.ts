@@ -48,7 +48,7 @@ const FAILURE_CLASSES = new CodeTable<FailureClass>({
 })
 
 /** One row's error, taken apart. */
-export interface RowFailure {
+interface RowFailure {
   readonly code: string
   readonly message: string
 }
@@ -66,7 +66,7 @@ const LOCK =
  * … first error: DELETE_FAILED, …`; only never one that says that the row is gone, for that may be
  * said of another record. A code of no table stays under its own name.
  */
-export function parseRowError(text: string): RowFailure {
+function parseRowError(text: string): RowFailure {
   const lock = LOCK.exec(text)
   if (lock !== null) {
     return { code: lock[1] === undefined ? 'UNABLE_TO_LOCK_ROW' : LOCK_FAILURE, message: text }

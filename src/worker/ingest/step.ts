@@ -47,9 +47,6 @@ export function parseCheckpoint(json: string | null): Checkpoint | undefined {
   return json === null ? { step: 'create' } : checkpointSchema.safeParse(JSON.parse(json)).data
 }
 
-/** How far a job is at each checkpoint: only what leads further counts as progress. */
-export const RANK = { create: 0, upload: 1, close: 2, wait: 3, collect: 4 } as const
-
 export interface LifecycleDeps {
   readonly api: IngestApi
   readonly staging: Staging

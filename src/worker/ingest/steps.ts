@@ -14,13 +14,14 @@ export async function create(work: Work): Promise<Step> {
   if (await deps.visit.enter('start')) return unwanted({ step: 'create' }, deps)
   const job = await unlessStopped((signal) => deps.api.create({ object, operation }, signal), work)
   // It may be there all the same: a job that stays Open never runs.
-  if (job === STOPPED) return { step: 'create' }
+  if (job === 'stopped') return { step: 'create' }
   ctx.log.info({ ingestJob: job.id }, 'Ingest job created.')
   addFacts({ ingestJob: job.id })
   return { step: 'upload', jobId: job.id }
 }
 
-export async function upload(jobId: string, work: Work): Promise<Step> {
+export async function upload(jobId: string, inDoubt: boolean, work: Work): Promise<Step> {
+  if (inDoubt) return redoUpload(jobId, work)
   const { order, deps, ctx } = work
   if (await deps.visit.enter('start')) return unwanted({ step: 'upload', jobId }, deps)
   const begun = ctx.clock.now()
@@ -30,7 +31,7 @@ export async function upload(jobId: string, work: Work): Promise<Step> {
     (signal) => deps.api.upload(jobId, { bytes, stream }, signal),
     work,
   )
-  if (sent === STOPPED) return redoUpload(jobId, work)
+  if (sent === 'stopped') return redoUpload(jobId, work)
   const { metrics, labels } = deps
   metrics.uploaded({ ...labels, bytes })
   const seconds = (ctx.clock.now() - begun) / 1000
@@ -39,7 +40,7 @@ export async function upload(jobId: string, work: Work): Promise<Step> {
 }
 
 /** Whether the data arrived cannot be known, and a job takes but one upload: begin with another. */
-export async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
+async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
   const stop = await deps.visit.enter('follow')
   if (stop === 'requests') return unwanted({ step: 'upload', jobId }, deps)
   const job = await found(deps.api.get(jobId, ctx.signal))
@@ -53,17 +54,18 @@ export async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<St
   return { step: 'create' }
 }
 
-export async function close(jobId: string, work: Work): Promise<Step> {
+export async function close(jobId: string, inDoubt: boolean, work: Work): Promise<Step> {
+  if (inDoubt) return redoClose(jobId, work)
   const { deps, ctx } = work
   if (await deps.visit.enter('start')) return unwanted({ step: 'close', jobId }, deps)
   const since = ctx.clock.now()
   const closed = await unlessStopped((signal) => deps.api.close(jobId, signal), work)
-  if (closed === STOPPED) return redoClose(jobId, work)
+  if (closed === 'stopped') return redoClose(jobId, work)
   return { step: 'wait', jobId, since }
 }
 
 /** Whether it is closed cannot be known: one that is must be followed, whatever holds new ones. */
-export async function redoClose(jobId: string, { deps, ctx }: Work): Promise<Step> {
+async function redoClose(jobId: string, { deps, ctx }: Work): Promise<Step> {
   await deps.visit.enter('follow')
   const since = ctx.clock.now()
   const job = await found(deps.api.get(jobId, ctx.signal))
@@ -72,8 +74,6 @@ export async function redoClose(jobId: string, { deps, ctx }: Work): Promise<Ste
   return job.state === 'Open' ? { step: 'close', jobId } : { step: 'wait', jobId, since }
 }
 
-export const STOPPED = Symbol('stopped')
-
 /**
  * A call that is given up once the job is to stop, for a server may leave it unanswered for minutes.
  * It may have taken effect then.
@@ -81,7 +81,7 @@ export const STOPPED = Symbol('stopped')
 export async function unlessStopped<T>(
   call: (signal: AbortSignal) => Promise<T>,
   { deps: { visit }, ctx }: Work,
-): Promise<T | typeof STOPPED> {
+): Promise<T | 'stopped'> {
   const signal = AbortSignal.any([ctx.signal, visit.stopped])
   try {
     return await call(signal)
@@ -89,7 +89,7 @@ export async function unlessStopped<T>(
     if (ctx.signal.aborted || !signal.aborted) throw error
     // Whoever is to try on behalf of all has learned nothing.
     await visit.release()
-    return STOPPED
+    return 'stopped'
   }
 }
 

@@ -3,7 +3,7 @@ import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
 import { contradiction } from '../../shared/salesforce/matched-ingest.ts'
 import type { Step, Work } from './step.ts'
-import { found, STOPPED, unlessStopped } from './steps.ts'
+import { found, unlessStopped } from './steps.ts'
 
 type Waiting = Extract<Step, { step: 'wait' }>
 
@@ -49,7 +49,7 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
   }
   const job = await look(at, work)
   // The flag is read again before anything is done about it; the next look does not wait for that.
-  if (job === STOPPED) return { ...at }
+  if (job === 'stopped') return { ...at }
   if (job !== null && !isTerminalState(job.state)) {
     if (job.state === 'Open') throw contradiction('get', 'the job is Open, after it was closed')
     const isSuspect = await see(job, at, work)

@@ -1,23 +1,12 @@
 import type { Context } from '../../shared/base/context.ts'
 import { startCallbackOrders } from '../callbacks/deliver.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
-import type { Loop } from '../jobs/loop.ts'
-import {
-  type QueueWorker,
-  type QueueWorkerOptions,
-  startQueueWorker,
-} from '../jobs/queue-worker.ts'
+import { type QueueWorkerOptions, startQueueWorker } from '../jobs/queue-worker.ts'
 import { startRequestsWorker } from '../jobs/requests-worker.ts'
-import { settleToFreeMemory, startFreeingMemory } from '../upkeep/free-memory.ts'
+import { startFreeingMemory } from '../upkeep/free-memory.ts'
 import { startHeartbeat } from '../upkeep/heartbeat.ts'
 import { startSweeper } from '../upkeep/sweep.ts'
 import type { Chores, IngestQueue } from './chores.ts'
-
-/** All that is at work for an org in this process. */
-export interface AtWork {
-  readonly workers: readonly QueueWorker[]
-  readonly loops: readonly Loop[]
-}
 
 interface AllRequestsOptions
   extends Chores,
@@ -41,7 +30,7 @@ export function startAllRequests(
     ...common
   }: AllRequestsOptions,
   ctx: Context,
-): AtWork {
+) {
   const { store } = common
   const start = (queue: IngestQueue | 'callbacks', process: Process, concurrency: number) =>
     startQueueWorker({ ...common, queue, process, concurrency })
@@ -55,9 +44,7 @@ export function startAllRequests(
     ],
     loops: [
       startSweeper(sweeping, ctx),
-      startFreeingMemory(store, ctx, async (own) =>
-        settleToFreeMemory(await store.ledger.liveIds(), sweeping, own),
-      ),
+      startFreeingMemory(() => store.ledger.liveIds(), sweeping, ctx),
       startCallbackOrders(store, ctx),
       startHeartbeat(store, ctx),
       keepQuota(),

@@ -10,11 +10,11 @@ import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseCallbackJob, parseIngestJob } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { type Callbacks, deliverCallback } from '../callbacks/deliver.ts'
+import { deliverCallback, type openCallbacks } from '../callbacks/deliver.ts'
 import { OrgGate } from '../gate/org-gate.ts'
 import { StopWatch } from '../gate/stop-watch.ts'
 import { Peers } from '../ingest/peers.ts'
-import { type IngestProcessorDeps, processIngestJob } from '../ingest/processor.ts'
+import { processIngestJob } from '../ingest/processor.ts'
 import { relistChunk } from '../ingest/relist.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { Loop } from '../jobs/loop.ts'
@@ -39,7 +39,7 @@ export interface WorkerParts {
   readonly log: Logger
   readonly clock: Clock
   /** Null where none are configured. */
-  readonly callbacks: Callbacks | null
+  readonly callbacks: Awaited<ReturnType<typeof openCallbacks>>
   /** The one request to work on, null where all are meant. */
   readonly only: OnlyRequest | null
 }
@@ -112,7 +112,7 @@ function ingestDeps(
   { config, results, metrics, clock }: WorkerParts,
   { salesforce, rails, ctx: { log } }: Connected,
   halt: (error: ExpungeError) => void,
-): IngestProcessorDeps {
+) {
   const { ledger } = store
   const stopWatch = new StopWatch({ ledger, clock, log })
   return {

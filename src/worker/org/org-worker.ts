@@ -1,20 +1,17 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { ExpungeError } from '../../shared/base/errors.ts'
 import { endsWithin, raceAbort } from '../../shared/base/race.ts'
-import { type OrgConfig, railsOf } from '../../shared/config/config.ts'
+import type { OrgConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { claimOrg, claimResultsStore } from '../../shared/store/identity.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { quotaListener } from '../upkeep/quota-watch.ts'
 import { startAllRequests } from './all-requests.ts'
-import { type Connected, choresOf, type OnlyRequest, type WorkerParts } from './chores.ts'
+import { type Connected, choresOf, type WorkerParts } from './chores.ts'
 import { startOneRequest } from './one-request/one-request.ts'
 import { connect, login } from './salesforce.ts'
-import { bringRails, type SharedSettings, shareSettings, supplySettings } from './settings.ts'
-
-const settingsFrom = (only: OnlyRequest | null): SharedSettings =>
-  only === null ? 'share' : only.amongOthers ? 'leave' : 'apply'
+import { bringSettings } from './settings.ts'
 
 /** The work of one org in one process. */
 export interface OrgWorker {
@@ -74,10 +71,7 @@ async function takeUp(
   await claimResultsStore(store, results)
   const identity = await login(salesforce, ctx)
   await claimOrg(store, identity.orgId)
-  const how = settingsFrom(only)
-  const rails = await bringRails(store, railsOf(config, org), how, ctx.log)
-  if (how === 'leave') await supplySettings(store, config, org)
-  else await shareSettings(store, config, org, ctx.log)
+  const rails = await bringSettings(store, config, org, only, ctx.log)
   const { generation } = await store.connection.identity()
   return { identity, rails, generation }
 }

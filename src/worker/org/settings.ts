@@ -1,8 +1,38 @@
 import type { Logger } from '../../shared/base/logger.ts'
-import type { Config, OrgConfig } from '../../shared/config/config.ts'
+import { type Config, type OrgConfig, railsOf } from '../../shared/config/config.ts'
 import { type GuardRails, railChanges, strictest } from '../../shared/contract/guard-rails.ts'
 import { runScript, script } from '../../shared/store/ledger/script.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { OnlyRequest } from './chores.ts'
+
+/**
+ * What a worker does about the settings that its org's processes share:
+ *
+ * - `share`: one of a fleet. It sets the windows, and may make the guard rails stricter.
+ * - `apply`: nobody works beside it, so its configuration is the org's.
+ * - `leave`: it works on one request among others' and changes nothing.
+ */
+type SharedSettings = 'share' | 'apply' | 'leave'
+
+/**
+ * Brings the settings that all processes of an org share to what this worker's configuration may make
+ * of them.
+ *
+ * @returns the guard rails that the org has from now on
+ */
+export async function bringSettings(
+  store: OrgStore,
+  config: Config,
+  org: OrgConfig,
+  only: OnlyRequest | null,
+  log: Logger,
+): Promise<GuardRails> {
+  const how = only === null ? 'share' : only.amongOthers ? 'leave' : 'apply'
+  const rails = await bringRails(store, railsOf(config, org), how, log)
+  if (how === 'leave') await supplySettings(store, config, org)
+  else await shareSettings(store, config, org, log)
+  return rails
+}
 
 const SHARE = script(
   'share-settings',
@@ -15,7 +45,7 @@ const SHARE = script(
  * sets them, and says what it changed: BullMQ's stalled check, for one, runs at whatever interval
  * the first worker to look has, and a longer one would hold up everybody's recovery.
  */
-export async function shareSettings(
+async function shareSettings(
   { redis, connection, ledger, queues }: OrgStore,
   config: Config,
   org: OrgConfig,
@@ -39,7 +69,7 @@ export async function shareSettings(
 }
 
 /** The same for whoever comes for one request alone: what no worker has set yet, and nothing else. */
-export async function supplySettings(
+async function supplySettings(
   { redis, ledger, queues }: OrgStore,
   config: Config,
   org: OrgConfig,
@@ -62,22 +92,13 @@ function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight }: OrgConf
 }
 
 /**
- * What a worker does about the settings that its org's processes share:
- *
- * - `share`: one of a fleet. It sets the windows, and may make the guard rails stricter.
- * - `apply`: nobody works beside it, so its configuration is the org's.
- * - `leave`: it works on one request among others' and changes nothing.
- */
-export type SharedSettings = 'share' | 'apply' | 'leave'
-
-/**
  * Brings a worker's guard rails to its org. Whatever is stricter than the org's takes its place, and
  * is logged; whatever is looser is refused with a warning, for only a person loosens what guards
  * other people's deletions.
  *
  * @returns the org's, as they are from now on
  */
-export async function bringRails(
+async function bringRails(
   store: OrgStore,
   ours: GuardRails,
   how: SharedSettings,

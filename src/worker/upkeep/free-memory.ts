@@ -1,5 +1,4 @@
 import type { Context } from '../../shared/base/context.ts'
-import type { OrgStore } from '../../shared/store/org-store.ts'
 import { lateTrouble } from '../../shared/store/redis/redis.ts'
 import { type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
@@ -12,20 +11,22 @@ import { type Loop, startLoop } from '../jobs/loop.ts'
 
 const CHECK_MS = 1000
 
+/** @param requests those that may be settled */
 export function startFreeingMemory(
-  { redis }: Pick<OrgStore, 'redis'>,
+  requests: () => Promise<readonly string[]>,
+  deps: SettleDeps,
   ctx: Context,
-  free: (ctx: Context) => Promise<void>,
 ): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'Room could not be made; it is tried again.')
   return startLoop(ctx, { everyMs: CHECK_MS, onError }, async (own) => {
-    if (lateTrouble(redis) === 'REDIS_FULL') await free(own)
+    if (lateTrouble(deps.store.redis) !== 'REDIS_FULL') return
+    await settleEach(await requests(), deps, own)
   })
 }
 
 /** Settles those of the requests that can be. */
-export async function settleToFreeMemory(
+async function settleEach(
   requests: readonly string[],
   deps: SettleDeps,
   ctx: Context,

@@ -44,7 +44,7 @@ export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): P
 }
 
 /** Ends the filing of a request that has ended, where a crash came between. */
-export async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
+async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
   const { results, store } = deps
   const { ledger } = store
   await perRequest(id, ctx, async () => {
@@ -54,7 +54,7 @@ export async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Prom
 }
 
 /** Removes what no request needs any more, and completes the filing of those that ended. Several workers may do it at once. */
-export async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
+async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
   const now = await redisNow(deps.store.redis)
   for (const lot of await staging.lots()) {
@@ -147,8 +147,34 @@ function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): 
 
 /** Sweeps at once, since whoever starts may follow a crash, and then at every interval. */
 export function startSweeper(deps: SweepDeps, ctx: Context): Loop {
+  return startSweeps(deps, ctx, (own) => sweep(deps, own))
+}
+
+/**
+ * The same for one request: what a crash of ours left undone; and what is nobody's, where nobody else
+ * is there to see it.
+ */
+export function startOwnSweeper(
+  id: string,
+  amongOthers: boolean,
+  deps: SweepDeps,
+  ctx: Context,
+): Loop {
+  return startSweeps(deps, ctx, async (own) => {
+    await sweepRequest(id, deps, own)
+    if (!amongOthers) return tidy(deps, own)
+    const { ledger } = deps.store
+    if ((await ledger.unfiled(deps.results.id)).includes(id)) await fileAgain(id, deps, own)
+  })
+}
+
+function startSweeps(
+  { intervalMs }: SweepDeps,
+  ctx: Context,
+  step: (ctx: Context) => Promise<void>,
+): Loop {
   const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
-  return startLoop(ctx, { everyMs: deps.intervalMs, onError }, (own) => sweep(deps, own))
+  return startLoop(ctx, { everyMs: intervalMs, onError }, step)
 }
 
 /**

@@ -10,7 +10,7 @@ import { systemClock } from '../../../src/shared/base/clock.ts'
 import { parseNetwork } from '../../../src/shared/base/ip-network.ts'
 import type { Allowance } from '../../../src/shared/config/network.ts'
 import type { Resolve } from '../../../src/worker/callbacks/guard.ts'
-import { type PostOptions, postCallback } from '../../../src/worker/callbacks/post.ts'
+import { postCallback } from '../../../src/worker/callbacks/post.ts'
 import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
 import { selfSigned } from '../../helpers/certificate.ts'
 
@@ -31,7 +31,7 @@ const allowing = (...networks: readonly string[]): readonly Allowance[] =>
   })
 const LOOPBACK = allowing('127.0.0.1')
 
-const post = (url: string, options: Partial<PostOptions> = {}) =>
+const post = (url: string, options: Partial<Parameters<typeof postCallback>[2]> = {}) =>
   postCallback(url, EVENT, {
     allow: LOOPBACK,
     timeoutMs: 5000,

@@ -22,7 +22,7 @@ import { collect } from '../../../src/worker/ingest/collect.ts'
 import type { CollectedChunk, Collector } from '../../../src/worker/ingest/collector.ts'
 import { jobFailureOf } from '../../../src/worker/ingest/job-report.ts'
 import { relistChunk } from '../../../src/worker/ingest/relist.ts'
-import { MOST_ATTEMPTS, pieceSize, sendAgain } from '../../../src/worker/ingest/resend.ts'
+import { pieceSize, sendAgain } from '../../../src/worker/ingest/resend.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
 import { memoryStaging } from '../../helpers/memory-staging.ts'
 
@@ -44,6 +44,9 @@ type Fate = (typeof FATES)[number]
 
 /** Rows that no result file mentions. */
 const UNTOLD: readonly Fate[] = ['hidden', 'missing', 'unprocessed']
+
+/** Jobs that carry an id at most. */
+const MOST_ATTEMPTS = 5
 
 /** How a job ended. */
 const ENDS = [

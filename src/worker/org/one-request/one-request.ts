@@ -1,9 +1,7 @@
 import type { Context } from '../../../shared/base/context.ts'
-import { type Loop, startLoop } from '../../jobs/loop.ts'
-import { settleToFreeMemory, startFreeingMemory } from '../../upkeep/free-memory.ts'
+import { startFreeingMemory } from '../../upkeep/free-memory.ts'
 import { startRunHeartbeat } from '../../upkeep/heartbeat.ts'
-import { fileAgain, type SweepDeps, sweepRequest, tidy } from '../../upkeep/sweep.ts'
-import type { AtWork } from '../all-requests.ts'
+import { startOwnSweeper } from '../../upkeep/sweep.ts'
 import type { Chores, IngestQueue } from '../chores.ts'
 import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
 
@@ -21,7 +19,7 @@ interface OneRequestOptions extends Chores, Omit<OwnJobsOptions, 'queue' | 'proc
 export function startOneRequest(
   { request, amongOthers, sweeping, planAndSettle, ingest, windows, ...common }: OneRequestOptions,
   ctx: Context,
-): AtWork {
+) {
   const { store } = common
   const id = request.toLowerCase()
   // A settle for each of its names; see WorkOrders.
@@ -48,19 +46,8 @@ export function startOneRequest(
     ],
     loops: [
       startOwnSweeper(id, amongOthers, sweeping, ctx),
-      startFreeingMemory(store, ctx, (own) => settleToFreeMemory([id], sweeping, own)),
+      startFreeingMemory(async () => [id], sweeping, ctx),
       startRunHeartbeat(store, id, ctx),
     ],
   }
-}
-
-/** What a crash of ours left undone; and what is nobody's, where nobody else is there to see it. */
-function startOwnSweeper(id: string, amongOthers: boolean, deps: SweepDeps, ctx: Context): Loop {
-  const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
-  return startLoop(ctx, { everyMs: deps.intervalMs, onError }, async (own) => {
-    await sweepRequest(id, deps, own)
-    if (!amongOthers) return tidy(deps, own)
-    const { ledger } = deps.store
-    if ((await ledger.unfiled(deps.results.id)).includes(id)) await fileAgain(id, deps, own)
-  })
 }
