@@ -2,7 +2,7 @@ import type { OrgConfig } from '../../shared/config/config.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/store/staging/staging.ts'
-import { idsThatFit } from './id-bytes.ts'
+import { idsThatFit } from './delete-csv.ts'
 
 /** What the chunks of one stager have in common; `first` is the number of the first. */
 type Alike = Pick<ChunkRef, 'attempt' | 'excused' | 'doubt'> & { readonly first: number }

@@ -1,10 +1,9 @@
 import { addFacts } from '../../shared/base/trace.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import { csvLength } from '../ids/id-bytes.ts'
+import { csvBody, csvLength } from '../ids/delete-csv.ts'
 import { idsOf } from './job-report.ts'
 import type { Checkpoint, LifecycleDeps, Step, Work } from './step.ts'
-import { csvBody } from './upload.ts'
 
 /** The steps of an ingest job until it is closed, each from a checkpoint to the next. */
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { csvBody } from '../../../src/worker/ingest/upload.ts'
+import { csvBody } from '../../../src/worker/ids/delete-csv.ts'
 import {
   CANARY_ABOVE,
   canaryOf,

@@ -2,12 +2,28 @@ import { createHash } from 'node:crypto'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { caseBits, copyId, HEADER, LF, ROW_BYTES, suffixOfBits } from '../ids/id-bytes.ts'
+import { caseBits, copyId, suffixOfBits } from './id-bytes.ts'
 
 /**
  * Staged chunks as the body of an upload: the header `Id`, then one 18-character id a line, LF, no
  * BOM (Bulk API 2.0: a delete's CSV may hold only the Id column). Its length is known beforehand.
  */
+
+const HEADER = new TextEncoder().encode('Id\n')
+const LF = 10
+
+/** One row: 15 characters, 3 of suffix, LF. */
+const ROW_BYTES = ID_LENGTH + 4
+
+/** Bytes of the CSV that carries so many ids. */
+export function csvLength(ids: number): number {
+  return HEADER.length + ids * ROW_BYTES
+}
+
+/** How many ids fit a CSV of so many bytes. */
+export function idsThatFit(bytes: number): number {
+  return Math.floor((bytes - HEADER.length) / ROW_BYTES)
+}
 
 /**
  * The CSV of an ingest job, block by block. A chunk's last block is held back until count and
