@@ -1,7 +1,7 @@
 import type { Call } from './call.ts'
 import { type ActionOf, isResultFile } from './fault-script.ts'
 import { parseJsonOrUndefined } from './parse.ts'
-import { apiError, type Headers, json, type Reply } from './reply.ts'
+import { apiError, json, type Reply } from './reply.ts'
 
 /** Another answer than the call deserves. */
 export function scripted(action: ActionOf<'answer'>): Reply {
@@ -12,7 +12,7 @@ export function scripted(action: ActionOf<'answer'>): Reply {
 interface Label {
   readonly status?: number | undefined
   readonly contentType?: string | undefined
-  readonly headers?: Headers | undefined
+  readonly headers?: Reply['headers']
 }
 
 /** The same body under another status, content type and further headers. */

@@ -1,6 +1,6 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
-import { parseJobRequest, parseMultipart, parsePatch } from './create-request.ts'
+import { parseJobRequest, parseMultipart, parsePatch } from './job-request.ts'
 import type { JobRunner } from './job-runner.ts'
 import { jobView, type Owner } from './job-views.ts'
 import { JOB_STATES, type Job, type Jobs } from './jobs.ts'

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { suffixOf } from '../shared/contract/record-id.ts'
+import type { JobRequest } from './job-request.ts'
 import type { Upload } from './upload.ts'
 
 /**
@@ -14,28 +15,7 @@ export const JOB_STATES = [
   'Failed',
   'Aborted',
 ] as const
-export type JobState = (typeof JOB_STATES)[number]
-
-export const LINE_ENDINGS = ['LF', 'CRLF'] as const
-export const DELIMITER_NAMES = ['COMMA', 'BACKQUOTE', 'CARET', 'PIPE', 'SEMICOLON', 'TAB'] as const
-export const DELIMITERS: Readonly<Record<(typeof DELIMITER_NAMES)[number], string>> = {
-  COMMA: ',',
-  BACKQUOTE: '`',
-  CARET: '^',
-  PIPE: '|',
-  SEMICOLON: ';',
-  TAB: '\t',
-}
-
-/** What the creator chose. */
-export interface JobRequest {
-  readonly object: string
-  readonly operation: 'delete' | 'hardDelete'
-  readonly lineEnding: (typeof LINE_ENDINGS)[number]
-  readonly columnDelimiter: keyof typeof DELIMITERS
-  readonly assignmentRuleId?: string | undefined
-  readonly externalIdFieldName?: string | undefined
-}
+type JobState = (typeof JOB_STATES)[number]
 
 /** Where the one upload of a job stands. */
 type Content =

@@ -1,13 +1,7 @@
 import { type IdNumber, IdSet, parseIdText } from './ids.ts'
-import type { JobRequest } from './jobs.ts'
+import type { JobRequest } from './job-request.ts'
 import { FieldError, field } from './parse.ts'
-import {
-  DELETED,
-  ENTITY_IS_DELETED,
-  HIDDEN,
-  INVALID_CROSS_REFERENCE_KEY,
-  type Verdicts,
-} from './verdicts.ts'
+import { HIDDEN, VERDICT, type Verdicts } from './verdicts.ts'
 
 /** The org's records: which exist, which lie in the Recycle Bin, which are purged. */
 export class Org {
@@ -28,12 +22,13 @@ export class Org {
 
   /** Deletes the record, or says why not. */
   judge(id: IdNumber, operation: JobRequest['operation']): number {
-    if (this.#purged.has(id)) return INVALID_CROSS_REFERENCE_KEY
+    if (this.#purged.has(id)) return VERDICT.INVALID_CROSS_REFERENCE_KEY
     const hard = operation === 'hardDelete'
-    if (!hard && this.#recycled.has(id)) return ENTITY_IS_DELETED
-    if (this.#rules.listed && !this.#rules.listed.has(id)) return INVALID_CROSS_REFERENCE_KEY
+    if (!hard && this.#recycled.has(id)) return VERDICT.ENTITY_IS_DELETED
+    if (this.#rules.listed && !this.#rules.listed.has(id))
+      return VERDICT.INVALID_CROSS_REFERENCE_KEY
     const verdict = this.#ruleFor(id, hard)
-    if ((verdict & ~HIDDEN) === DELETED) this.#delete(id, hard)
+    if ((verdict & ~HIDDEN) === VERDICT.DELETED) this.#delete(id, hard)
     return verdict
   }
 
@@ -44,8 +39,8 @@ export class Org {
     if (this.#rules.listed && !this.#rules.listed.has(id)) return undefined
     // One that meets a record a few times alone says how it is, not whether it is.
     const rule = this.#rules.rules.find((one) => one.isLasting && one.covers(id))?.verdict
-    if (rule === INVALID_CROSS_REFERENCE_KEY) return undefined
-    return rule === ENTITY_IS_DELETED ? 'recycled' : 'live'
+    if (rule === VERDICT.INVALID_CROSS_REFERENCE_KEY) return undefined
+    return rule === VERDICT.ENTITY_IS_DELETED ? 'recycled' : 'live'
   }
 
   dispose(): void {
@@ -56,10 +51,10 @@ export class Org {
   #ruleFor(id: IdNumber, hard: boolean): number {
     for (const rule of this.#rules.rules) {
       // What lies in the Recycle Bin can still be purged.
-      if (hard && rule.verdict === ENTITY_IS_DELETED) continue
+      if (hard && rule.verdict === VERDICT.ENTITY_IS_DELETED) continue
       if (rule.meets(id)) return rule.verdict
     }
-    return DELETED
+    return VERDICT.DELETED
   }
 
   #delete(id: IdNumber, hard: boolean): void {
@@ -122,7 +117,7 @@ class CompiledRule {
     }
     this.verdict =
       rule.code === MISSING_FROM_RESULTS
-        ? DELETED | HIDDEN
+        ? VERDICT.DELETED | HIDDEN
         : verdicts.intern(rule.code, rule.message)
     this.#ids = rule.ids === undefined ? undefined : setOf(rule.ids, `${where}.ids`)
     this.#threshold = within(rule.ratio ?? 1, 0, 1, `${where}.ratio`) * 2 ** 32

@@ -1,7 +1,4 @@
-import type { Job, JobState } from './jobs.ts'
-
-/** Cases kept; the counts go on. */
-export const MAX_VIOLATIONS = 1_000
+import type { Job } from './jobs.ts'
 
 /** What a client should never do. Recorded even where the answer is an ordinary error. */
 export type ViolationCode =
@@ -37,7 +34,7 @@ export interface JobRecord {
   readonly id: string
   readonly object: string
   readonly operation: string
-  readonly state: JobState
+  readonly state: Job['state']
   readonly uploadedBytes: number
   readonly rows: number
   readonly processed: number
@@ -70,25 +67,7 @@ export interface RefereeStats {
   readonly verdicts: Readonly<Record<string, number>>
   /** Rows that were judged and that no result file mentions. */
   readonly missingFromResults: number
-  /** How often each rule was broken, and the first {@link MAX_VIOLATIONS} cases. */
+  /** How often each rule was broken, and the first 1,000 cases. */
   readonly violationCounts: Readonly<Record<string, number>>
   readonly violations: readonly Violation[]
-}
-
-export function recordOf(job: Job): JobRecord {
-  return {
-    id: job.id,
-    object: job.request.object,
-    operation: job.request.operation,
-    state: job.state,
-    uploadedBytes: job.upload?.bytes ?? 0,
-    rows: job.upload?.rows ?? 0,
-    processed: job.processed,
-    failed: job.failed,
-    createdAt: job.createdAt,
-    closedAt: job.closedAt ?? null,
-    finishedAt: job.finishedAt ?? null,
-    errorMessage: job.errorMessage ?? null,
-    gone: job.gone,
-  }
 }

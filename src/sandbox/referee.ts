@@ -1,13 +1,10 @@
 import { type IdNumber, parseIdText } from './ids.ts'
-import type { Job, JobRequest } from './jobs.ts'
-import {
-  MAX_VIOLATIONS,
-  type RefereeStats,
-  recordOf,
-  type Violation,
-  type ViolationCode,
-} from './referee-stats.ts'
+import type { Job } from './jobs.ts'
+import type { JobRecord, RefereeStats, Violation, ViolationCode } from './referee-stats.ts'
 import { IdLog, type Verdicts } from './verdicts.ts'
+
+/** Cases of violations that are kept; the counts go on. */
+const MAX_VIOLATIONS = 1_000
 
 interface Usage {
   readonly apiRequests: number
@@ -22,7 +19,7 @@ interface Counting {
 /** Counts what was really received, and remembers every breach. */
 export class Referee {
   readonly #usage: () => Usage
-  readonly #ids: Readonly<Record<JobRequest['operation'], IdLog>>
+  readonly #ids: Readonly<Record<Job['request']['operation'], IdLog>>
   readonly #calls = new Map<string, Counting>()
   readonly #jobs: Job[] = []
   readonly #atWork = new Set<Job>()
@@ -157,6 +154,24 @@ export class Referee {
     const fresh: Counting = { received: 0, answered: {} }
     this.#calls.set(operation, fresh)
     return fresh
+  }
+}
+
+function recordOf(job: Job): JobRecord {
+  return {
+    id: job.id,
+    object: job.request.object,
+    operation: job.request.operation,
+    state: job.state,
+    uploadedBytes: job.upload?.bytes ?? 0,
+    rows: job.upload?.rows ?? 0,
+    processed: job.processed,
+    failed: job.failed,
+    createdAt: job.createdAt,
+    closedAt: job.closedAt ?? null,
+    finishedAt: job.finishedAt ?? null,
+    errorMessage: job.errorMessage ?? null,
+    gone: job.gone,
   }
 }
 

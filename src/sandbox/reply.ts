@@ -21,7 +21,7 @@ export type Reply =
       readonly headers?: Headers
     }
 
-export type Headers = Readonly<Record<string, string>>
+type Headers = Readonly<Record<string, string>>
 
 const JSON_TYPE = 'application/json;charset=UTF-8'
 

@@ -1,21 +1,29 @@
 import { ID_LENGTH } from '../shared/contract/record-id.ts'
 import { suffixByte } from './ids.ts'
-import { DELIMITERS, type Job } from './jobs.ts'
+import { DELIMITERS } from './job-request.ts'
+import type { Job } from './jobs.ts'
 import type { BlockReader } from './upload.ts'
-import { MALFORMED_ID, OBJECT, VALUE, type Verdicts } from './verdicts.ts'
+import { VERDICT, type Verdicts } from './verdicts.ts'
 
 export type ResultKind = 'successfulResults' | 'failedResults' | 'unprocessedRecords'
 
+const COLUMNS: Readonly<Record<ResultKind, readonly string[]>> = {
+  successfulResults: ['"sf__Id"', '"sf__Created"'],
+  failedResults: ['"sf__Id"', '"sf__Error"'],
+  unprocessedRecords: [],
+}
+
 const QUOTE = 34
 
-export const lineEnd = (ending: Job['request']['lineEnding']) => (ending === 'CRLF' ? '\r\n' : '\n')
+const lineEnd = (ending: Job['request']['lineEnding']) => (ending === 'CRLF' ? '\r\n' : '\n')
 
 /**
  * One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, or an
  * unprocessed row as it was uploaded.
  */
 export class RowWriter {
-  readonly #kind: ResultKind
+  readonly kind: ResultKind
+  readonly #delimiter: string
   readonly #between: Uint8Array
   readonly #created: Uint8Array
   readonly #lineEnd: Uint8Array
@@ -24,32 +32,40 @@ export class RowWriter {
 
   constructor({ request }: Job, kind: ResultKind, verdicts: Verdicts) {
     const delimiter = DELIMITERS[request.columnDelimiter]
-    this.#kind = kind
+    this.kind = kind
+    this.#delimiter = delimiter
     this.#between = Buffer.from(`"${delimiter}"`)
     this.#created = Buffer.from(`"${delimiter}"false"${delimiter}"`)
     this.#lineEnd = Buffer.from(lineEnd(request.lineEnding))
     this.#end = Buffer.from(`"${lineEnd(request.lineEnding)}`)
     const texts: (ErrorText | undefined)[] = []
     this.#errorOf = (verdict) => {
-      texts[verdict] ??= errorText(verdicts.text(verdict).replaceAll(OBJECT, request.object))
+      texts[verdict] ??= errorText(verdicts.textAround(verdict, request.object))
       return texts[verdict]
     }
+  }
+
+  /** The header: our columns, then that of the upload. */
+  header(uploaded: string): Uint8Array {
+    const columns = [...COLUMNS[this.kind], ...(uploaded === '' ? [] : [uploaded])]
+    const line = columns.join(this.#delimiter)
+    return line === '' ? new Uint8Array(0) : Buffer.concat([Buffer.from(line), this.#lineEnd])
   }
 
   write(out: ByteWriter, block: BlockReader, row: number, verdict: number): void {
     const start = block.starts[row] ?? 0
     const end = block.ends[row] ?? 0
-    if (this.#kind === 'unprocessedRecords') {
+    if (this.kind === 'unprocessedRecords') {
       const quotes = block.bytes[start - 1] === QUOTE ? 1 : 0
       out.appendRange(block.bytes, start - quotes, end + quotes)
       out.append(this.#lineEnd)
       return
     }
     out.appendByte(QUOTE)
-    if (this.#kind === 'successfulResults') {
+    if (this.kind === 'successfulResults') {
       appendId18(out, block.bytes, start, end)
       out.append(this.#created)
-    } else if (this.#kind === 'failedResults') {
+    } else if (this.kind === 'failedResults') {
       out.append(this.#between)
       for (const [at, part] of this.#errorOf(verdict).entries()) {
         if (at > 0) appendValue(out, block.bytes, start, end, verdict)
@@ -65,11 +81,8 @@ export class RowWriter {
 /** An error text, cut where the row's value stands in it. */
 type ErrorText = readonly Uint8Array[]
 
-const errorText = (text: string): ErrorText =>
-  text
-    .replaceAll('"', '""')
-    .split(VALUE)
-    .map((part) => Buffer.from(part))
+const errorText = (parts: readonly string[]): ErrorText =>
+  parts.map((part) => Buffer.from(part.replaceAll('"', '""')))
 
 /** The value of a deleted row, which is a well-formed id, in its long form. */
 function appendId18(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
@@ -86,7 +99,7 @@ function appendValue(
   end: number,
   verdict: number,
 ): void {
-  if (verdict === MALFORMED_ID) {
+  if (verdict === VERDICT.MALFORMED_ID) {
     out.appendEscaped(bytes, start, end, bytes[start - 1] === QUOTE)
   } else out.appendRange(bytes, start, end)
 }

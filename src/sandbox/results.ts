@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { DELIMITERS, type Job } from './jobs.ts'
-import { ByteWriter, lineEnd, type ResultKind, RowWriter } from './result-rows.ts'
+import type { Job } from './jobs.ts'
+import { ByteWriter, type ResultKind, RowWriter } from './result-rows.ts'
 import { ROWS_PER_BATCH } from './settings.ts'
 import { BlockReader, type Upload } from './upload.ts'
-import { DELETED, UNPROCESSED, type Verdicts } from './verdicts.ts'
+import { VERDICT, type Verdicts } from './verdicts.ts'
 
 interface ResultOptions {
   readonly shuffle: boolean
@@ -11,10 +11,10 @@ interface ResultOptions {
 }
 
 const SELECTS: Readonly<Record<ResultKind, (verdict: number) => boolean>> = {
-  successfulResults: (verdict) => verdict === DELETED,
+  successfulResults: (verdict) => verdict === VERDICT.DELETED,
   // A hidden verdict is above every visible one.
-  failedResults: (verdict) => verdict > DELETED && verdict < 0x80,
-  unprocessedRecords: (verdict) => verdict === UNPROCESSED,
+  failedResults: (verdict) => verdict > VERDICT.DELETED && verdict < 0x80,
+  unprocessedRecords: (verdict) => verdict === VERDICT.UNPROCESSED,
 }
 
 /**
@@ -31,34 +31,22 @@ export async function* resultFile(
     yield* createReadStream(upload.file)
     return
   }
-  yield headerOf(job, kind)
-  if (upload && upload.rows > 0) yield* rowsOf(job, upload, kind, options)
+  const rows = new RowWriter(job, kind, options.verdicts)
+  yield rows.header(upload?.header ?? '')
+  if (upload && upload.rows > 0) yield* rowsOf(job, upload, rows, options)
 }
 
-function headerOf({ request, upload }: Job, kind: ResultKind): Uint8Array {
-  const own = upload?.header ? [upload.header] : []
-  const columns = [...COLUMNS[kind], ...own]
-  const line = columns.join(DELIMITERS[request.columnDelimiter])
-  return Buffer.from(line === '' ? '' : line + lineEnd(request.lineEnding))
-}
-
-const COLUMNS: Readonly<Record<ResultKind, readonly string[]>> = {
-  successfulResults: ['"sf__Id"', '"sf__Created"'],
-  failedResults: ['"sf__Id"', '"sf__Error"'],
-  unprocessedRecords: [],
-}
-
-async function* rowsOf(job: Job, upload: Upload, kind: ResultKind, options: ResultOptions) {
-  const verdicts = job.verdicts
-  const rowWriter = new RowWriter(job, kind, options.verdicts)
+async function* rowsOf(job: Job, upload: Upload, rows: RowWriter, options: ResultOptions) {
+  const { verdicts } = job
+  const selects = SELECTS[rows.kind]
   const reader = await BlockReader.open(upload)
   try {
     const order = way(reader.blocks, upload.bytes, options)
     for (let turn = 0; turn < reader.blocks; turn++) {
       const block = order(turn)
-      if (!someSelected(verdicts, block, upload, SELECTS[kind])) continue
+      if (!someSelected(verdicts, block, upload, selects)) continue
       await reader.read(block)
-      yield writeBlock(reader, verdicts, rowWriter, kind, options)
+      yield writeBlock(reader, verdicts, rows, options)
     }
   } finally {
     await reader.close()
@@ -83,15 +71,14 @@ function writeBlock(
   reader: BlockReader,
   verdicts: Uint8Array,
   rows: RowWriter,
-  kind: ResultKind,
   options: ResultOptions,
 ): Uint8Array {
-  const selects = SELECTS[kind]
+  const selects = SELECTS[rows.kind]
   const out = new ByteWriter(reader.rows * 64 + 1_024)
   const order = way(reader.rows, reader.firstRow + reader.bytes.length, options)
   for (let turn = 0; turn < reader.rows; turn++) {
     const row = order(turn)
-    const verdict = verdicts[reader.firstRow + row] ?? UNPROCESSED
+    const verdict = verdicts[reader.firstRow + row] ?? VERDICT.UNPROCESSED
     if (selects(verdict)) rows.write(out, reader, row, verdict)
   }
   return out.finish()

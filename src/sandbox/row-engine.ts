@@ -3,14 +3,7 @@ import type { Job } from './jobs.ts'
 import type { Org } from './org.ts'
 import type { Referee } from './referee.ts'
 import type { BlockReader } from './upload.ts'
-import {
-  DELETED,
-  HIDDEN,
-  INVALID_ID_FIELD,
-  MALFORMED_ID,
-  MISSING_ARGUMENT,
-  UNPROCESSED,
-} from './verdicts.ts'
+import { HIDDEN, VERDICT } from './verdicts.ts'
 
 /** Judges the rows of one job, in place and without garbage. */
 export class RowEngine {
@@ -34,12 +27,12 @@ export class RowEngine {
     for (let row = from; row < to; row++) {
       const problem = this.#read(block, row)
       let verdict = problem
-      if (problem === UNPROCESSED) {
+      if (problem === VERDICT.UNPROCESSED) {
         verdict = this.#org.judge(this.#id, request.operation)
         this.#referee.judged(this.#job, this.#id, verdict)
       } else this.#referee.refused(this.#job, problem)
       verdicts[block.firstRow + row] = verdict
-      if ((verdict & ~HIDDEN) !== DELETED) this.#job.failed++
+      if ((verdict & ~HIDDEN) !== VERDICT.DELETED) this.#job.failed++
     }
     this.#job.processed += to - from
   }
@@ -66,16 +59,16 @@ export class RowEngine {
   #read(block: BlockReader, row: number): number {
     const start = block.starts[row] ?? 0
     const end = block.ends[row] ?? 0
-    if (end === start) return this.#breach('BLANK_ROW', block, row, MISSING_ARGUMENT)
+    if (end === start) return this.#breach('BLANK_ROW', block, row, VERDICT.MISSING_ARGUMENT)
     if (!parseId(block.bytes, start, end, this.#id)) {
-      return this.#breach('MALFORMED_ID', block, row, MALFORMED_ID)
+      return this.#breach('MALFORMED_ID', block, row, VERDICT.MALFORMED_ID)
     }
     if (this.#id.prefix !== this.#prefix) {
-      return this.#breach('FOREIGN_PREFIX', block, row, INVALID_ID_FIELD)
+      return this.#breach('FOREIGN_PREFIX', block, row, VERDICT.INVALID_ID_FIELD)
     }
     if (this.#seen.add(this.#id)) this.#referee.sent(this.#job, this.#id)
-    else this.#breach('DUPLICATE_IN_JOB', block, row, UNPROCESSED)
-    return UNPROCESSED
+    else this.#breach('DUPLICATE_IN_JOB', block, row, VERDICT.UNPROCESSED)
+    return VERDICT.UNPROCESSED
   }
 
   #breach<T>(code: RowBreach, block: BlockReader, row: number, verdict: T): T {

@@ -4,22 +4,24 @@ import { type IdNumber, IdSet } from './ids.ts'
  * What the row engine says about one row, one byte each. The texts are those of `sf__Error`:
  * `CODE:message:fields --` (failed record results; status codes of the platform's API).
  */
-export const UNPROCESSED = 0
-export const DELETED = 1
-export const ENTITY_IS_DELETED = 2
-export const INVALID_CROSS_REFERENCE_KEY = 3
-export const MISSING_ARGUMENT = 4
-export const MALFORMED_ID = 5
-export const INVALID_ID_FIELD = 6
+export const VERDICT = {
+  UNPROCESSED: 0,
+  DELETED: 1,
+  ENTITY_IS_DELETED: 2,
+  INVALID_CROSS_REFERENCE_KEY: 3,
+  MISSING_ARGUMENT: 4,
+  MALFORMED_ID: 5,
+  INVALID_ID_FIELD: 6,
+} as const
 
 /** Set on a verdict whose row no result file mentions. */
 export const HIDDEN = 0x80
 const CAPACITY = 0x80
 
 /** Stands for the row's value in an error text. */
-export const VALUE = '{id}'
+const VALUE = '{id}'
 /** Stands for the job's object in an error text. */
-export const OBJECT = '{object}'
+const OBJECT = '{object}'
 
 interface Verdict {
   readonly code: string
@@ -93,8 +95,10 @@ export class Verdicts {
     return this.#verdicts[verdict & ~HIDDEN]?.code ?? 'UNPROCESSED'
   }
 
-  text(verdict: number): string {
-    return this.#verdicts[verdict & ~HIDDEN]?.text ?? ''
+  /** The error text of a row of this object, cut where the row's value stands in it. */
+  textAround(verdict: number, object: string): readonly string[] {
+    const text = this.#verdicts[verdict & ~HIDDEN]?.text ?? ''
+    return text.replaceAll(OBJECT, object).split(VALUE)
   }
 
   /** True where the same row may well succeed in another job. */
@@ -132,7 +136,7 @@ export class IdLog {
     const code = verdict & ~HIDDEN
     this.count(code)
     const first = this.#setOf(code).add(id)
-    if (!first && code === DELETED) this.deletedTwice++
+    if (!first && code === VERDICT.DELETED) this.deletedTwice++
     if ((verdict & HIDDEN) !== 0) {
       this.hidden++
       this.#excused.add(id)
@@ -148,7 +152,7 @@ export class IdLog {
   }
 
   get deleted(): number {
-    return this.#counts[DELETED] ?? 0
+    return this.#counts[VERDICT.DELETED] ?? 0
   }
 
   counts(): Record<string, number> {

@@ -1,8 +1,18 @@
 import type { z } from 'zod'
 import type { DeletableObject } from '../shared/contract/objects.ts'
-import { DELIMITER_NAMES, type JobRequest, LINE_ENDINGS } from './jobs.ts'
 import { FieldError, field, parse, strictly, unknownField } from './parse.ts'
 import { refuse } from './reply.ts'
+
+export const DELIMITERS = {
+  COMMA: ',',
+  BACKQUOTE: '`',
+  CARET: '^',
+  PIPE: '|',
+  SEMICOLON: ';',
+  TAB: '\t',
+} as const
+
+const DELIMITER_NAMES = ['COMMA', 'BACKQUOTE', 'CARET', 'PIPE', 'SEMICOLON', 'TAB'] as const
 
 interface CreateRules {
   readonly objects: readonly DeletableObject[]
@@ -14,11 +24,16 @@ const CREATE = field.object({
   contentType: field.oneOf(['CSV']).optional(),
   object: field.text,
   operation: field.oneOf(['insert', 'update', 'upsert', 'delete', 'hardDelete']),
-  lineEnding: field.oneOf(LINE_ENDINGS).default('LF'),
+  lineEnding: field.oneOf(['LF', 'CRLF']).default('LF'),
   columnDelimiter: field.oneOf(DELIMITER_NAMES).default('COMMA'),
   externalIdFieldName: field.text.optional(),
   assignmentRuleId: field.text.optional(),
 })
+
+/** What the creator of a job chose. */
+export type JobRequest = Omit<z.output<typeof CREATE>, 'contentType' | 'operation'> & {
+  readonly operation: 'delete' | 'hardDelete'
+}
 
 /** As messages list them. */
 const CREATE_FIELDS = [
