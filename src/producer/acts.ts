@@ -1,12 +1,12 @@
 import { systemClock } from '../shared/base/clock.ts'
-import { isTerminal, type Receipt, type Signature } from '../shared/contract/receipt.ts'
-import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
+import { ExpungeError } from '../shared/base/errors.ts'
 import {
-  AlreadyOverError,
-  NotWaitingError,
-  PlanChangedError,
-  UnknownRequestError,
-} from './errors.ts'
+  isTerminal,
+  type Receipt,
+  type Signature,
+  type Status,
+} from '../shared/contract/receipt.ts'
+import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 
 /** What is done to a request that is there: in the ledger first, then in orders to the workers. */
 
@@ -83,4 +83,31 @@ function notWaiting(id: string): NotWaitingError {
   return new NotWaitingError(
     `Request ${id} is not awaiting approval. See \`expunge status ${id}\`.`,
   )
+}
+
+/** No request of that id in that org, or none any more. */
+export class UnknownRequestError extends ExpungeError {
+  readonly code = 'UNKNOWN_REQUEST'
+}
+
+/** The request is past the point where this could be done. */
+export class NotWaitingError extends ExpungeError {
+  readonly code = 'NOT_AWAITING_APPROVAL'
+}
+
+/** The plan that waits is not the one that was to be approved. */
+export class PlanChangedError extends ExpungeError {
+  readonly code = 'PLAN_CHANGED'
+}
+
+/** The request has its receipt: nothing of it is left to cancel. */
+export class AlreadyOverError extends ExpungeError {
+  readonly code = 'ALREADY_OVER'
+  /** Null where the record expired this very moment. */
+  readonly status: Status | null
+
+  constructor(id: string, status: Status | null) {
+    super(`Request ${id} is over (${status ?? 'expired'}): there is nothing left to cancel.`)
+    this.status = status
+  }
 }

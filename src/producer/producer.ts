@@ -1,3 +1,4 @@
+import { ExpungeError } from '../shared/base/errors.ts'
 import type { Receipt, Signature } from '../shared/contract/receipt.ts'
 import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
@@ -11,7 +12,6 @@ import {
   type ProducerConnection,
   type ProducerOptions,
 } from './connection.ts'
-import { UnreadableRequestError } from './errors.ts'
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.ts'
 export { BudgetExceededError, type CallerLimits } from '../shared/contract/caller-limits.ts'
@@ -33,14 +33,18 @@ export {
   RedisUnusableError,
 } from '../shared/store/redis/redis.ts'
 export type { RequestProgress, RequestView } from '../shared/store/request-view.ts'
-export type { ProducerOptions } from './connection.ts'
 export {
   AlreadyOverError,
   NotWaitingError,
   PlanChangedError,
   UnknownRequestError,
-  UnreadableRequestError,
-} from './errors.ts'
+} from './acts.ts'
+export type { ProducerOptions } from './connection.ts'
+
+/** What the ledger holds of a request does not parse: a newer version wrote it, or it is damaged. */
+export class UnreadableRequestError extends ExpungeError {
+  readonly code = 'UNREADABLE_REQUEST'
+}
 
 /** Of an act on a request; who and why stand in its receipt. */
 export interface ActOptions {

@@ -6,7 +6,7 @@ import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { STATUS_OF } from '../../src/producer/http/http-error.ts'
 import { createSecret } from '../../src/producer/http/key-secret.ts'
-import type { DenialCode } from '../../src/producer/http/rights.ts'
+import type { Denial } from '../../src/producer/http/rights.ts'
 import type { RedisTrouble } from '../../src/shared/store/redis/trouble.ts'
 import { outcome, receiptOf, statusReached } from '../helpers/deletion.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
@@ -105,7 +105,7 @@ const FURTHER = {
     REDIS_DATABASE: 503,
     REDIS_PROTOCOL: 503,
   },
-} as const satisfies Record<DenialCode | RedisTrouble, number> & Record<string, number>
+} as const satisfies Record<Denial['code'] | RedisTrouble, number> & Record<string, number>
 
 test('the page has every code of a problem under its status, and no other', async () => {
   const found: Record<string, number> = {}

@@ -16,7 +16,7 @@ interface Attempt extends Omit<Change, 'org' | 'id'> {
 }
 
 /** Writes the audit log's lines about one call. */
-export interface Auditor {
+interface Auditor {
   /** The line that says who has changed what, with what finds the call. */
   made(change: Change, more?: Readonly<Record<string, unknown>>): void
   /**

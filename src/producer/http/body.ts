@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import { endsWithin } from '../../shared/base/race.ts'
 import { HttpError } from './http-error.ts'
-import type { MinimumRate } from './timeouts.ts'
+import type { HttpTimeouts } from './timeouts.ts'
 
 /**
  * Bodies are taken as they are. To be called before one is read.
@@ -27,7 +27,7 @@ export function assertNotCompressed({ headers }: FastifyRequest, what: 'CSV' | '
  */
 export async function* atMinimumRate(
   body: Readable,
-  { graceMs, silentMs, bytesPerSecond }: MinimumRate,
+  { graceMs, silentMs, bytesPerSecond }: HttpTimeouts['body'],
 ): AsyncGenerator<Uint8Array> {
   const blocks = body.iterator({ destroyOnReturn: false })
   let bytes = 0

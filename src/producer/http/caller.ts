@@ -3,11 +3,11 @@ import { OPERATIONS, PRIORITIES } from '../../shared/contract/request.ts'
 import type { Caller } from '../../shared/store/intake/submit.ts'
 import { type ApiKey, limitsOf } from './api-key.ts'
 import { addFacts } from './call-log.ts'
-import { createFairShare, type FairShare } from './fair-share.ts'
+import { createFairShare } from './fair-share.ts'
 import { HttpError, retryAfter } from './http-error.ts'
-import type { KeyRing } from './keys.ts'
+import type { openKeyRing } from './keys.ts'
 import { LIMITS } from './limits.ts'
-import { createAddressLimiter, type RateLimiter } from './rate-limit.ts'
+import { createAddressLimiter, type createRateLimiter } from './rate-limit.ts'
 import { type HttpTimeouts, withinDeadline } from './timeouts.ts'
 
 /**
@@ -28,7 +28,9 @@ const LOCAL: ApiKey = {
   requestsPerMinute: Number.POSITIVE_INFINITY,
 }
 
-export interface Callers {
+type Keys = Awaited<ReturnType<typeof openKeyRing>>
+
+interface Callers {
   /** Lets a call in that bears a valid key and is within its rate. */
   readonly admit: onRequestAsyncHookHandler
   /** The same for pages in a browser, which asks its user for the key as a password. */
@@ -41,17 +43,19 @@ export interface Callers {
   callerOf(key: ApiKey): Caller
 }
 
+type Share = ReturnType<typeof createFairShare>
+
 interface Shares {
-  readonly uploads: FairShare
+  readonly uploads: Share
   /** Pages of the list. */
-  readonly pages: FairShare
+  readonly pages: Share
   /** Bytes of JSON bodies that are held. */
-  readonly jsonBytes: FairShare
+  readonly jsonBytes: Share
 }
 
 export function createCallers(
-  keys: KeyRing | null,
-  limiter: RateLimiter,
+  keys: Keys | null,
+  limiter: ReturnType<typeof createRateLimiter>,
   timeouts: HttpTimeouts,
 ): Callers {
   const admitted = new WeakMap<FastifyRequest, ApiKey>()
@@ -95,7 +99,7 @@ export function createCallers(
 }
 
 /** Without keys all callers are one, which may have all of it. */
-function sharesOf(haveKeys: boolean): Shares & { readonly calls: FairShare } {
+function sharesOf(haveKeys: boolean): Shares & { readonly calls: Share } {
   const share = ({ unit, total, perKey }: (typeof LIMITS)[keyof Shares | 'calls']) =>
     createFairShare({ unit, total, each: haveKeys ? perKey : total })
   return {
@@ -109,7 +113,7 @@ function sharesOf(haveKeys: boolean): Shares & { readonly calls: FairShare } {
 type Scheme = 'Bearer' | 'Basic'
 
 /** The key of a call, or what is wrong with it. */
-function keyOf({ headers }: FastifyRequest, keys: KeyRing, scheme: Scheme): ApiKey | HttpError {
+function keyOf({ headers }: FastifyRequest, keys: Keys, scheme: Scheme): ApiKey | HttpError {
   const challenge = { 'WWW-Authenticate': `${scheme} realm="expunge", charset="UTF-8"` }
   const secret = secretIn(headers.authorization ?? '', scheme)
   if (secret === null) {

@@ -2,7 +2,7 @@ import { endsWithin } from '../../shared/base/race.ts'
 import { HttpError, retryAfter } from './http-error.ts'
 
 /** A limited resource of which no caller gets all. */
-export interface FairShare {
+interface FairShare {
   /** @throws HttpError `TOO_MANY_UPLOADS` where all of it is taken, `TOO_MANY_AT_ONCE` the caller's share */
   take(caller: string, amount: number): void
   give(caller: string, amount: number): void

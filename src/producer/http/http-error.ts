@@ -1,8 +1,8 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
-import type { Denial, DenialCode } from './rights.ts'
+import type { Denial } from './rights.ts'
 
 /** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
-type HttpCode = DenialCode | keyof typeof STATUS_OF
+type HttpCode = Denial['code'] | keyof typeof STATUS_OF
 
 /** Listed in docs/http-api.md. */
 export const STATUS_OF = {

@@ -9,7 +9,7 @@ import { type KeyEntry, parseKeyFile } from './key-file.ts'
 import { digestOf } from './key-secret.ts'
 
 /** The keys that are valid now. */
-export interface KeyRing {
+interface KeyRing {
   /** The key that a secret stands for; null where it stands for none, or for none any more. */
   find(secret: string): ApiKey | null
   /** Stops following the file. */

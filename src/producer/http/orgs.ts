@@ -7,7 +7,7 @@ import { explained } from '../../shared/store/redis/trouble.ts'
 import { HttpError } from './http-error.ts'
 
 /** The orgs that this Redis has. */
-export interface Orgs {
+interface Orgs {
   /**
    * @throws HttpError `UNKNOWN_ORG`: what is submitted to a mistyped org would wait for ever
    * @throws IdentityError where its result files are kept elsewhere

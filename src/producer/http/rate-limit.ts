@@ -34,7 +34,7 @@ type Admission =
   | { readonly admitted: true }
   | { readonly admitted: false; readonly retryAfterSeconds: number }
 
-export type RateLimiter = (key: Pick<ApiKey, 'name' | 'requestsPerMinute'>) => Promise<Admission>
+type RateLimiter = (key: Pick<ApiKey, 'name' | 'requestsPerMinute'>) => Promise<Admission>
 
 /**
  * Counts the calls of each key, over all producers together: a minute's calls at once at most, then

@@ -7,7 +7,7 @@ import type { DeletionRequest, Operation, Priority } from '../../shared/contract
 import { kindOf, type StoredSource, wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { ApiKey, Role, SourceRights } from './api-key.ts'
 
-export type DenialCode =
+type DenialCode =
   | 'ROLE_MISSING'
   | 'ORG_NOT_ALLOWED'
   | 'OBJECT_NOT_ALLOWED'

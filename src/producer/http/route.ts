@@ -1,13 +1,12 @@
 import type { FastifyRequest } from 'fastify'
-import type { z } from 'zod'
 import type { AuditEntry } from '../../shared/base/logger.ts'
 import { type RequestView, UnknownRequestError } from '../producer.ts'
 import type { ApiKey } from './api-key.ts'
-import { type Auditor, auditorOf } from './audit.ts'
+import { auditorOf } from './audit.ts'
 import { assertNotCompressed } from './body.ts'
 import { assertAllowed, DeniedError } from './http-error.ts'
-import { type Json, ref, schemaOf } from './openapi/parts.ts'
-import { orgQuery, type ParameterSet, parseFields } from './parameters.ts'
+import type { Json } from './openapi/parts.ts'
+import { orgQuery, type ParameterSet } from './parameters.ts'
 import { type Denial, type ExistingRequest, outsideOrgs } from './rights.ts'
 import type { Service } from './service.ts'
 
@@ -34,7 +33,7 @@ interface Operation {
 }
 
 /** What a route takes as its body. */
-export interface RouteBody<T> {
+interface RouteBody<T> {
   /** JSON is parsed; a CSV stays the stream that it is. */
   readonly type: 'application/json' | 'text/csv'
   /** For the document. */
@@ -47,31 +46,15 @@ export interface RouteBody<T> {
   readonly parse: (body: unknown) => T
 }
 
-/** A JSON body that may be left out. */
-export function optionalBody<T>(
-  name: string,
-  schema: z.ZodType<T>,
-  { example, maxBytes }: { example: unknown; maxBytes: number },
-): RouteBody<T | undefined> {
-  return {
-    type: 'application/json',
-    content: { 'application/json': { schema: ref(name), example } },
-    isRequired: false,
-    components: () => ({ [name]: schemaOf(schema, 'input') }),
-    maxBytes,
-    parse: (body) => (body === undefined ? undefined : parseFields(schema, body)),
-  }
-}
-
 export interface Call<Query, Body = undefined> {
   readonly key: ApiKey
   readonly query: Query
   readonly body: Body | undefined
   readonly request: FastifyRequest
-  readonly audit: Auditor
+  readonly audit: ReturnType<typeof auditorOf>
 }
 
-export interface RouteAnswer {
+interface RouteAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string | number>>
   readonly body?: unknown
@@ -182,7 +165,7 @@ function auditorFor(
   { audit }: { readonly audit?: AuditEntry['action'] },
   request: FastifyRequest,
   { callers, log }: Service,
-): Auditor {
+) {
   return auditorOf(log, request, callers.of(request), audit ?? null)
 }
 

@@ -3,8 +3,8 @@ import type { Receiver } from '../../shared/config/callbacks.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { Producer } from '../producer.ts'
-import type { Callers } from './caller.ts'
-import type { Orgs } from './orgs.ts'
+import type { createCallers } from './caller.ts'
+import type { createOrgs } from './orgs.ts'
 import type { HttpTimeouts } from './timeouts.ts'
 
 /** What the routes work with. */
@@ -14,9 +14,9 @@ export interface Service {
   readonly fileRoots: readonly string[]
   /** Allowed receivers of callbacks; null where this process does not know them. */
   readonly receivers: readonly Receiver[] | null
-  readonly orgs: Orgs
+  readonly orgs: ReturnType<typeof createOrgs>
   readonly results: ResultsStore
-  readonly callers: Callers
+  readonly callers: ReturnType<typeof createCallers>
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string

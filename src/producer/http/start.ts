@@ -1,3 +1,4 @@
+import { systemClock } from '../../shared/base/clock.ts'
 import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { raceAbort } from '../../shared/base/race.ts'
@@ -6,9 +7,14 @@ import { railChanges } from '../../shared/contract/guard-rails.ts'
 import { openResultsStore } from '../../shared/results/results.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { outageTeller } from '../../shared/store/redis/outage-teller.ts'
-import type { RedisClient, RedisConfig } from '../../shared/store/redis/redis.ts'
-import { explained } from '../../shared/store/redis/trouble.ts'
+import {
+  type RedisClient,
+  type RedisConfig,
+  RedisUnavailableError,
+} from '../../shared/store/redis/redis.ts'
+import { explained, isLasting } from '../../shared/store/redis/trouble.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
+import { connectProducer, type ProducerConnection } from '../connection.ts'
 import { producerOver } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
@@ -16,7 +22,6 @@ import { createOrgs } from './orgs.ts'
 import { createRateLimiter } from './rate-limit.ts'
 import { startHttpServer } from './server.ts'
 import { HTTP_TIMEOUTS, type HttpTimeouts, withinDeadline } from './timeouts.ts'
-import { connectUnlessStopped, waitForRedis } from './wait-for-redis.ts'
 
 interface ServiceOptions {
   readonly config: Config
@@ -125,6 +130,46 @@ export async function startService(
       return inTime(asked).then(() => null, messageOf)
     },
     stop: () => opened.disposeAsync(),
+  }
+}
+
+const AGAIN_AFTER_MS = 1_000
+
+/**
+ * A process that starts together with Redis waits for it as long as it takes, also while it answers but
+ * takes no writes yet, as a new primary without replicas does.
+ */
+async function waitForRedis<T>(
+  work: () => Promise<T>,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  let told = ''
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof RedisUnavailableError) || isLasting(error.code)) throw error
+      if (error.message !== told)
+        log.warn({ code: error.code }, `Waiting for Redis. ${error.message}`)
+      told = error.message
+      await systemClock.sleep(AGAIN_AFTER_MS, signal)
+    }
+  }
+}
+
+/** A connection that comes after the stop is closed again. */
+async function connectUnlessStopped(
+  redis: RedisConfig,
+  onError: (error: Error) => void,
+  signal: AbortSignal | undefined,
+): Promise<ProducerConnection> {
+  const connecting = connectProducer({ redis, onError })
+  try {
+    return await raceAbort(connecting, signal)
+  } catch (error) {
+    if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})
+    throw error
   }
 }
 

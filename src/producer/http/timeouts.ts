@@ -2,7 +2,7 @@ import { endsWithin } from '../../shared/base/race.ts'
 import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 
 /** How slow the sender of a body may be. */
-export interface MinimumRate {
+interface MinimumRate {
   /** In all, on top of what the bytes that came have earned. */
   readonly graceMs: number
   /** Between two blocks. */

@@ -3,19 +3,11 @@ import { boundedText } from '../../../shared/contract/portable-schema.ts'
 import type { SignedAct } from '../../../shared/contract/receipt.ts'
 import type { RequestView } from '../../producer.ts'
 import { LIMITS } from '../limits.ts'
-import { json } from '../openapi/parts.ts'
+import { json, ref, schemaOf } from '../openapi/parts.ts'
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
-import { requestPath } from '../parameters.ts'
+import { parseFields, requestPath } from '../parameters.ts'
 import { mayApprove, mayCancel } from '../rights.ts'
-import {
-  findRequest,
-  optionalBody,
-  REQUESTS_PATH,
-  type RequestCall,
-  type Route,
-  type RouteBody,
-  requestRoute,
-} from '../route.ts'
+import { findRequest, REQUESTS_PATH, type RequestCall, type Route, requestRoute } from '../route.ts'
 import type { Service } from '../service.ts'
 
 /** Why something is done, for receipt and audit log. */
@@ -37,10 +29,11 @@ export const approveRoute = actionRoute({
   summary: 'Approve a plan',
   description:
     'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.',
-  body: optionalBody('Approval', approvalBody, {
+  body: {
+    name: 'Approval',
+    schema: approvalBody,
     example: { reason: 'Checked.', plan: completedExample.plan?.sha256 },
-    maxBytes: LIMITS.actionBytes,
-  }),
+  },
   status: 200,
   answer: json('Approved.', viewSchema, { ...acceptedExample, status: 'deleting' }),
   may: mayApprove,
@@ -55,10 +48,7 @@ export const cancelRoute = actionRoute({
   summary: 'Cancel a deletion request',
   description:
     'From now on nothing more of it is sent, and its ingest jobs at work are aborted; the receipt tells what was deleted until then. Turns down a plan that awaits approval. Needs the role `approve`, or the key that submitted it. May be repeated.',
-  body: optionalBody('Action', actionBody, {
-    example: { reason: 'Withdrawn.' },
-    maxBytes: LIMITS.actionBytes,
-  }),
+  body: { name: 'Action', schema: actionBody, example: { reason: 'Withdrawn.' } },
   // Not over yet: workers have to end what is at work in Salesforce.
   status: 202,
   answer: json('It is being ended.', viewSchema, { ...acceptedExample, stopping: 'cancelled' }),
@@ -75,7 +65,12 @@ interface Action
     'operationId' | 'summary' | 'description' | 'may'
   > {
   readonly action: 'approve' | 'cancel'
-  readonly body: RouteBody<Said | undefined>
+  /** May be left out. */
+  readonly body: {
+    readonly name: string
+    readonly schema: z.ZodType<Said>
+    readonly example: Said
+  }
   readonly status: 200 | 202
   readonly answer: ReturnType<typeof json>
   /** Whose act made it so; null before. */
@@ -89,7 +84,7 @@ interface Action
 
 /** `POST …/{id}/approve` or `…/cancel`: each may be repeated. */
 function actionRoute(action: Action): Route {
-  const { action: name, status, answer } = action
+  const { action: name, body, status, answer } = action
   return requestRoute({
     method: 'post',
     path: `${REQUESTS_PATH}/{id}/${name}`,
@@ -97,7 +92,14 @@ function actionRoute(action: Action): Route {
     summary: action.summary,
     description: action.description,
     pathParameters: requestPath,
-    body: action.body,
+    body: {
+      type: 'application/json',
+      content: { 'application/json': { schema: ref(body.name), example: body.example } },
+      isRequired: false,
+      components: () => ({ [body.name]: schemaOf(body.schema, 'input') }),
+      maxBytes: LIMITS.actionBytes,
+      parse: (given) => (given === undefined ? undefined : parseFields(body.schema, given)),
+    },
     answers: { [status]: answer },
     problems: [413],
     may: action.may,

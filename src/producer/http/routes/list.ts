@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../../shared/contract/objects.ts'
 import { STATUSES } from '../../../shared/contract/receipt.ts'
+import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
 import { isBehind, type ListPosition, type Unreadable } from '../../../shared/store/ledger/read.ts'
 import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
@@ -8,7 +9,6 @@ import { explained, troubleOf } from '../../../shared/store/redis/trouble.ts'
 import { viewOf } from '../../../shared/store/request-view.ts'
 import type { RequestView } from '../../producer.ts'
 import type { ApiKey } from '../api-key.ts'
-import { cursorAt, placeAt } from '../cursor.ts'
 import { COMPONENTS, json } from '../openapi/parts.ts'
 import { completedExample, viewSchema } from '../openapi/request.ts'
 import { orgParameter, type ParameterSet, query } from '../parameters.ts'
@@ -166,5 +166,32 @@ function filterOf(
       (object === undefined || request.object === object) &&
       mayRead(key, { ...request, submittedBy }) === null,
     showsUnreadable: isForAll,
+  }
+}
+
+const placeSchema = z.tuple([z.int().min(0), z.string().max(128)])
+
+/** A place in the list of requests as text of which callers need to know nothing. */
+export function cursorAt({ submittedAt, id }: ListPosition): string {
+  return Buffer.from(JSON.stringify([submittedAt, id])).toString('base64url')
+}
+
+/** @throws InvalidRequestError where it is none of ours */
+function placeAt(cursor: string): ListPosition {
+  const parsed = placeSchema.safeParse(jsonIn(Buffer.from(cursor, 'base64url').toString()))
+  if (!parsed.success) {
+    throw new InvalidRequestError([
+      { field: 'cursor', message: 'expected the `next` of a page before' },
+    ])
+  }
+  const [submittedAt, id] = parsed.data
+  return { submittedAt, id }
+}
+
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }

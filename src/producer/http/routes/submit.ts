@@ -19,7 +19,7 @@ import { csvContent, headers, type Json, json, ref, withNamedSources } from '../
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
 import { ownOrgQuery } from '../parameters.ts'
 import { mayRead, maySubmit, maySubmitSome } from '../rights.ts'
-import { type Call, REQUESTS_PATH, type RouteAnswer, route } from '../route.ts'
+import { type Call, REQUESTS_PATH, route } from '../route.ts'
 import type { Service } from '../service.ts'
 import { uploadQuery } from '../upload-query.ts'
 
@@ -193,7 +193,7 @@ function withOrg(body: unknown, org: string | undefined): unknown {
   return { ...body, org }
 }
 
-function answerOf({ request, created }: SubmitAnswer): RouteAnswer {
+function answerOf({ request, created }: SubmitAnswer) {
   return { status: created ? 202 : 200, headers: { Location: locationOf(request) }, body: request }
 }
 
