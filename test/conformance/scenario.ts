@@ -1,7 +1,7 @@
 import type { Outcome } from '../../src/shared/contract/receipt.ts'
 import type { FaultKind } from '../../src/shared/salesforce/errors.ts'
 import type { PauseReason } from '../../src/shared/store/ledger/pause.ts'
-import type { Judgement } from '../../src/worker/ingest/judge.ts'
+import type { judge } from '../../src/worker/ingest/judge.ts'
 import type { Checkpoint } from '../../src/worker/ingest/step.ts'
 import type { Exchange } from './replay.ts'
 
@@ -51,7 +51,7 @@ export interface CallError {
   readonly transient?: boolean
   readonly message?: RegExp
   /** What the life cycle of an ingest job makes of it. */
-  readonly judged?: Judgement['kind']
+  readonly judged?: ReturnType<typeof judge>['kind']
   /** The same for an org fault: why the org pauses, and whether one such answer is enough. */
   readonly pause?: PauseReason
   readonly atOnce?: boolean

@@ -9,7 +9,7 @@ import type { RetryReason } from '../../shared/telemetry/metrics/events.ts'
 import { ResultFormatError } from './result-csv.ts'
 
 /** What a failed step deserves. */
-export type Judgement = {
+type Judgement = {
   /** For the metric. */
   readonly reason: RetryReason
   readonly afterMs: number

@@ -1,8 +1,10 @@
 import { outageDelay } from '../../shared/salesforce/retry.ts'
-import { type Judgement, judge } from './judge.ts'
+import { judge } from './judge.ts'
 import { type Checkpoint, checkpointOf, type Pending, type Work } from './step.ts'
 
 /** What follows when a step of an ingest job has failed. */
+
+type Judgement = ReturnType<typeof judge>
 
 /** Answers outside the API's description are retried so often. */
 const MOST_UNEXPECTED = 5

@@ -1,15 +1,28 @@
+import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/contract/objects.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-bytes.ts'
 import { isRecased } from './case/letters.ts'
-import {
-  emptyValue,
-  notAnId,
-  type ObjectWords,
-  otherObject,
-  type RefusedRow,
-  wrongChecksum,
-} from './refused-row.ts'
-import { trimmed } from './unseen.ts'
+import { clip, trimmed, unseenWithin } from './unseen.ts'
+
+/** Why a row is no id that may be deleted. */
+type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
+
+export interface RefusedRow {
+  /** Physical line of the text on which the row begins, from 1. */
+  readonly line: number
+  /** Whole where it has the form of an id, else its first 3 characters and its length. */
+  readonly value: string
+  readonly reason: RefusedReason
+  /** The reason in words, without the value. */
+  readonly detail: string
+}
+
+/** The objects a request may name, and which of them this one names. */
+interface ObjectWords {
+  readonly object: DeletableObject
+  /** Objects whose names help to explain a foreign prefix. */
+  readonly known?: readonly DeletableObject[]
+}
 
 /** What a stretch of the source holds, in its order. */
 export interface ScannedBlock {
@@ -134,6 +147,34 @@ export class BlockBuilder {
     this.#refused.push(row)
     return false
   }
+}
+
+/** @param value whole, without what cannot be seen around it */
+function notAnId(line: number, value: string): RefusedRow {
+  const unseen = unseenWithin(value)
+  const within = unseen.length === 0 ? '' : `: ${unseen.slice(0, MOST_TOLD).join(', ')} within`
+  const detail = `not a 15- or 18-character record id${within}`
+  return { line, value: clip(value), reason: 'NOT_AN_ID', detail }
+}
+
+const MOST_TOLD = 3
+
+function wrongChecksum(line: number, id: string): RefusedRow {
+  const detail = 'the last 3 characters do not fit the first 15: mistyped, or changed in case'
+  return { line, value: id, reason: 'WRONG_CHECKSUM', detail }
+}
+
+function otherObject(line: number, id: string, words: ObjectWords): RefusedRow {
+  const prefix = id.slice(0, 3)
+  const other = (words.known ?? BUILT_IN_OBJECTS).find((object) => object.prefix === prefix)
+  const found = other === undefined ? prefix : `${prefix} (${other.name})`
+  const { object } = words
+  const detail = `expected the key prefix ${object.prefix} (${object.name}), got ${found}`
+  return { line, value: id, reason: 'OTHER_OBJECT', detail }
+}
+
+function emptyValue(line: number): RefusedRow {
+  return { line, value: '', reason: 'EMPTY_VALUE', detail: 'no value in the Id column' }
 }
 
 const encoder = new TextEncoder()

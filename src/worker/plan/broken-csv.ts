@@ -35,17 +35,6 @@ export const CSV_PROBLEMS = {
   'broken first row': 'expected each quote of the first row to open or close a whole field',
 }
 
-export function otherWidth(found: number, expected: number): string {
-  const advice =
-    found === 1 ? ' (if it is a line of text below a report, remove all of these lines)' : ''
-  return `expected ${expected} fields as in the first row, got ${found}${advice}`
-}
-
-/** Columns are numbered from 0, and told from 1. */
-export function movedColumn(found: number, expected: number, object: string): string {
-  return `expected the id of a ${object} in column ${expected + 1}, got one in column ${found + 1}, where none was before`
-}
-
 export const MARK_BYTES = 3
 
 /** Whether a byte order mark stands there. */

@@ -14,10 +14,10 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { stopReasonOf } from '../end/cancel.ts'
 import { idsOfJob } from '../ids/chunk-stager.ts'
 import { openSource } from '../sources/open-source.ts'
+import type { RefusedRow } from './block.ts'
 import { Distinct } from './distinct.ts'
 import { allowedObject, assertChunks, assertRecords, refusalOf } from './guards.ts'
 import { waitsForMemory } from './memory.ts'
-import type { RefusedRow } from './refused-row.ts'
 import { type ScanOptions, scan } from './scan.ts'
 import { PlanStager, type StagedPlan } from './stage-plan.ts'
 
@@ -30,7 +30,7 @@ export interface DraftDeps {
 }
 
 /** A plan of which the source is read and staged, but that is not yet in the ledger. */
-export interface Draft extends StagedPlan {
+interface Draft extends StagedPlan {
   readonly plan: Plan
   /** The part of `invalid.csv`; null where no row was refused. */
   readonly invalid: ResultFile | null

@@ -3,7 +3,7 @@ import { CsvRecord } from '../ids/csv-record.ts'
 import { brokenCsv, CSV_PROBLEMS, MAX_LINE_BYTES } from './broken-csv.ts'
 import { trimmed } from './unseen.ts'
 
-export const DELIMITERS = [',', ';', '\t', '|'] as const
+const DELIMITERS = [',', ';', '\t', '|'] as const
 export type Delimiter = (typeof DELIMITERS)[number]
 /** All of them: for rows that are read before it is known which one counts, or whichever does. */
 export const ANY_DELIMITER = DELIMITERS.join('')

@@ -1,3 +1,4 @@
+import { RefusedError } from '../../shared/base/errors.ts'
 import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
 import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import {
@@ -9,17 +10,9 @@ import {
   type Split,
   splitsOf,
 } from './first-row.ts'
-import {
-  ambiguousIdColumn,
-  isIdShaped,
-  type Matches,
-  matchNames,
-  matchValues,
-  noIdColumn,
-  type WantedColumn,
-} from './header.ts'
-import { fromHeaderOn, headerFurtherDown } from './title-lines.ts'
-import { trimmed } from './unseen.ts'
+import { matchNames, type WantedColumn } from './header.ts'
+import { fromHeaderOn, headerFurtherDown, TITLE_LINES } from './title-lines.ts'
+import { clip, trimmed, withUnseenSpelled } from './unseen.ts'
 
 /** The head from its first row of data on, and the line of that. */
 interface Start {
@@ -95,6 +88,23 @@ function columnForm(head: Head, wanted: WantedColumn): ColumnForm {
   throw noIdColumn(cells, wanted, headerFurtherDown(head, wanted))
 }
 
+/** Columns of a row without header above it that hold an id of the object. */
+function matchValues(
+  cells: readonly string[],
+  { object, column }: WantedColumn,
+): readonly number[] {
+  if (column !== undefined) return []
+  return cells.flatMap((cell, at) =>
+    isIdShaped(cell) && cell.startsWith(object.prefix) ? [at] : [],
+  )
+}
+
+function isIdShaped(cell: string): boolean {
+  return ID_FORM.test(cell)
+}
+
+const ID_FORM = /^[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?$/
+
 const atFirstRow = ({ bytes, line }: Head): Start => ({ bytes, line })
 
 const afterFirstRow = ({ bytes, line }: Head, { length, lines }: FirstRow): Start => ({
@@ -104,7 +114,7 @@ const afterFirstRow = ({ bytes, line }: Head, { length, lines }: FirstRow): Star
 
 /** The first delimiter with which exactly one column matches. */
 function tableBy(
-  match: (cells: readonly string[], wanted: WantedColumn) => Matches,
+  match: (cells: readonly string[], wanted: WantedColumn) => readonly number[],
   splits: readonly Split[],
   wanted: WantedColumn,
   dataOf: (split: Split) => Start & Pick<TableForm, 'header'>,
@@ -123,4 +133,60 @@ function refuse(splits: readonly Split[], head: Head, wanted: WantedColumn): nev
   const ambiguous = splits.find(({ row }) => matchNames(row.cells, wanted).length > 1)
   if (ambiguous !== undefined) throw ambiguousIdColumn(ambiguous.row.cells, wanted)
   throw noIdColumn(splits[0]?.row.cells ?? [], wanted, headerFurtherDown(head, wanted))
+}
+
+/** @param below a line under the first that looks like the header */
+function noIdColumn(
+  cells: readonly string[],
+  wanted: WantedColumn,
+  below: ReturnType<typeof headerFurtherDown>,
+): RefusedError {
+  const message = `No column is ${describe(wanted)}. ${found(cells)} ${adviceFor(wanted, below)}`
+  return new RefusedError('NO_ID_COLUMN', message)
+}
+
+function adviceFor({ column }: WantedColumn, below: ReturnType<typeof headerFurtherDown>): string {
+  if (column !== undefined) {
+    return `It was looked for in the first ${TITLE_LINES} lines, above the first id. Check how it is spelled, and what separates the columns.`
+  }
+  if (below === null) {
+    return `Name the column with the option "column" (--column): its header is then looked for in the first ${TITLE_LINES} lines.`
+  }
+  return (
+    `Line ${below.line} holds "${show(below.column)}": where that is the header, name it with the option "column" (--column), ` +
+    'so that the lines above are passed over, or remove these.'
+  )
+}
+
+/** Names tell columns apart where they differ, be it in case; else the export has to change. */
+function ambiguousIdColumn(cells: readonly string[], wanted: WantedColumn): RefusedError {
+  const names = matchNames(cells, wanted).map((at) => cells[at] ?? '')
+  const unique = names.filter((name) => names.indexOf(name) === names.lastIndexOf(name))
+  const advice =
+    unique.length > 0
+      ? `Name the one that is meant with the option "column" (--column): ${unique.map((name) => `"${show(name)}"`).join(' or ')}.`
+      : `They have the same name, so the option "column" cannot tell them apart: rename or remove all but the one that is meant.`
+  const message = `More than one column may be ${describe(wanted)}. ${found(cells)} ${advice}`
+  return new RefusedError('AMBIGUOUS_ID_COLUMN', message)
+}
+
+const MOST_SHOWN = 20
+
+function describe({ object, column }: WantedColumn): string {
+  return column === undefined
+    ? `the Id column: expected a header "Id" or "${object.name} ID", or a list of ids alone`
+    : `named "${show(column)}", as the request asks`
+}
+
+function found(cells: readonly string[]): string {
+  const shown = cells.slice(0, MOST_SHOWN).map((cell) => `"${show(cell)}"`)
+  const more = cells.length - shown.length
+  const all = more > 0 ? [...shown, `and ${more} more`] : shown
+  return `The first line holds: ${all.join(', ')}.`
+}
+
+/** Without a header the first line is data: what does not look like a name is not shown whole. */
+function show(cell: string): string {
+  const isName = cell.length <= 40 && !/@|\d{5}|\p{Cc}/u.test(cell)
+  return isName ? withUnseenSpelled(cell) : clip(cell)
 }

@@ -3,7 +3,7 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import type { RefusedRow } from './refused-row.ts'
+import type { RefusedRow } from './block.ts'
 
 /** The guard rails of a plan. Each refuses the request before anything is deleted. */
 

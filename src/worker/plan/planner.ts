@@ -12,7 +12,7 @@ import { orderDue } from '../../shared/store/org-store.ts'
 import { setAside } from '../end/leftovers.ts'
 import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
-import { type Draft, type DraftDeps, draftPlan, StoppedError } from './draft.ts'
+import { type DraftDeps, draftPlan, StoppedError } from './draft.ts'
 import { NoMemoryError } from './memory.ts'
 
 export interface PlannerDeps extends SettleDeps, DraftDeps {
@@ -103,6 +103,8 @@ interface Attempt {
   readonly deps: PlannerDeps
   readonly ctx: Context
 }
+
+type Draft = Awaited<ReturnType<typeof draftPlan>>
 
 /** What comes of the plan: its end, or its ingest jobs. */
 function conclude(attempt: Attempt, draft: Draft): Promise<void> {

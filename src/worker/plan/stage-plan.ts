@@ -3,7 +3,7 @@ import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
 
-export interface PlanLimits {
+interface PlanLimits {
   /** Ids of one ingest job. */
   readonly job: number
   /** Ids of the plan. */

@@ -1,8 +1,9 @@
+import { RefusedError } from '../../shared/base/errors.ts'
 import { canonicalId, ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { brokenCsv, CSV_PROBLEMS, movedColumn, otherWidth } from './broken-csv.ts'
+import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import type { Row } from './first-row.ts'
 import type { TableForm } from './form.ts'
-import { matchNames, repeatsHeader, twoIdColumns, type WantedColumn } from './header.ts'
+import { matchNames, repeatsHeader, type WantedColumn } from './header.ts'
 import { trimmed } from './unseen.ts'
 
 /**
@@ -69,4 +70,32 @@ export class TableGuard {
     const text = trimmed(cell)
     return text.startsWith(this.#wanted.object.prefix) && canonicalId(text) !== undefined
   }
+}
+
+function otherWidth(found: number, expected: number): string {
+  const advice =
+    found === 1 ? ' (if it is a line of text below a report, remove all of these lines)' : ''
+  return `expected ${expected} fields as in the first row, got ${found}${advice}`
+}
+
+/** Columns are numbered from 0, and told from 1. */
+function movedColumn(found: number, expected: number, object: string): string {
+  return `expected the id of a ${object} in column ${expected + 1}, got one in column ${found + 1}, where none was before`
+}
+
+/**
+ * Without a header nothing but its ids tells the Id column: a second column of them may be it as well,
+ * however late it shows. The first row may lack its own id and have that of the person reported to.
+ */
+function twoIdColumns(
+  line: number,
+  columns: readonly [number, number],
+  object: string,
+): RefusedError {
+  const [first, second] = [Math.min(...columns) + 1, Math.max(...columns) + 1]
+  return new RefusedError(
+    'AMBIGUOUS_ID_COLUMN',
+    `Line ${line}: columns ${first} and ${second} both hold ids of a ${object}, and there is no header that says which ` +
+      'of them is meant. Nothing was deleted. Write a header line above the rows, with Id over the column that is meant.',
+  )
 }

@@ -2,8 +2,11 @@ import { canonicalId } from '../../shared/contract/record-id.ts'
 import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import { ANY_DELIMITER, delimitersOf, type FirstRow, type Head, readFirstRow } from './first-row.ts'
 import { HEAD_BYTES } from './head.ts'
-import { matchNames, TITLE_LINES, type WantedColumn } from './header.ts'
+import { matchNames, type WantedColumn } from './header.ts'
 import { withoutUnseen } from './unseen.ts'
+
+/** Where the request names the column: reports have a title, filters and empty lines above their header. */
+export const TITLE_LINES = 20
 
 /**
  * The text from the row on that is the header, looked for in the first lines and above the first row of

@@ -57,3 +57,23 @@ const HIDDEN = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}]/
 function nameOf(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
 }
+
+/**
+ * A value that may be personal data, told by its first 3 characters and its length. Control
+ * characters become dots: the text ends up on terminals. Format characters are spelled out.
+ */
+export function clip(value: string): string {
+  const length = lengthOf(value)
+  const start = [...value.slice(0, 6)]
+    .slice(0, 3)
+    .join('')
+    .replaceAll(/\p{Cc}/gu, '.')
+  return `${withUnseenSpelled(start)}${length > 3 ? '…' : ''} (${length} ${length === 1 ? 'character' : 'characters'})`
+}
+
+/** Characters as people count them: a surrogate pair is one. */
+function lengthOf(value: string): number {
+  let length = value.length
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >> 10 === 0x37) length--
+  return length
+}

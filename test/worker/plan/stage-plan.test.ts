@@ -2,17 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { csvBody } from '../../../src/worker/ids/delete-csv.ts'
-import {
-  CANARY_ABOVE,
-  canaryOf,
-  type PlanLimits,
-  PlanStager,
-} from '../../../src/worker/plan/stage-plan.ts'
+import { CANARY_ABOVE, canaryOf, PlanStager } from '../../../src/worker/plan/stage-plan.ts'
 import { id15 } from '../../helpers/ids.ts'
 import { memoryStaging } from './memory-staging.ts'
 
 const MOST = 120_000
 const IDS = Buffer.from(Array.from({ length: MOST }, (_, n) => id15(n)).join(''))
+type PlanLimits = ConstructorParameters<typeof PlanStager>[2]
+
 const DEFAULTS: PlanLimits = { job: 5_000_000, plan: 1_000_000, canary: 10_000 }
 
 /** A plan of so many ids, handed over in blocks of so many. */

@@ -1,7 +1,6 @@
 import { RefusedError } from '../../../src/shared/base/errors.ts'
-import type { ScannedBlock } from '../../../src/worker/plan/block.ts'
+import type { RefusedRow, ScannedBlock } from '../../../src/worker/plan/block.ts'
 import { Distinct } from '../../../src/worker/plan/distinct.ts'
-import type { RefusedRow } from '../../../src/worker/plan/refused-row.ts'
 import { type ScanOptions, scan } from '../../../src/worker/plan/scan.ts'
 
 import type { Broken, Modelled } from './model.ts'
