@@ -1,8 +1,6 @@
-import type { OrgConfig } from '../../shared/config/config.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import type { FrameWriter, Lot, Staging } from '../../shared/store/staging/staging.ts'
-import { idsThatFit } from './delete-csv.ts'
 
 /** What the chunks of one stager have in common; `first` is the number of the first. */
 type Alike = Pick<ChunkRef, 'attempt' | 'excused' | 'doubt'> & { readonly first: number }
@@ -86,12 +84,4 @@ export class ChunkStager {
 interface ChunkLimits {
   readonly first: number
   readonly other: number
-}
-
-/** How many ids one ingest job of this org carries at most. */
-export function idsOfJob({
-  maxJobBytes,
-  maxJobRecords,
-}: Pick<OrgConfig, 'maxJobBytes' | 'maxJobRecords'>): number {
-  return Math.min(idsThatFit(maxJobBytes), maxJobRecords ?? Number.POSITIVE_INFINITY)
 }

@@ -1,4 +1,4 @@
-import { type CsvForm, CsvRecord } from './csv-record.ts'
+import { CsvRecord } from './csv-record.ts'
 
 /** Bytes of a chunk that are joined at first to the record that it goes on with. */
 const SEAM_BYTES = 4096
@@ -23,7 +23,7 @@ export class CsvReader {
   #before = 0
   #isLast = false
 
-  constructor(form: CsvForm) {
+  constructor(form: ConstructorParameters<typeof CsvRecord>[0]) {
     this.record = new CsvRecord(form)
   }
 

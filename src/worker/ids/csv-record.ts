@@ -35,7 +35,7 @@ interface CsvProblem {
   readonly lines: number
 }
 
-export interface CsvForm {
+interface CsvForm {
   /** Each of these characters separates fields. */
   readonly delimiters: string
   /** False where a quote is a character like others. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { OrgConfig } from '../../shared/config/config.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
@@ -20,9 +21,13 @@ export function csvLength(ids: number): number {
   return HEADER.length + ids * ROW_BYTES
 }
 
-/** How many ids fit a CSV of so many bytes. */
-export function idsThatFit(bytes: number): number {
-  return Math.floor((bytes - HEADER.length) / ROW_BYTES)
+/** How many ids one ingest job of this org carries at most. */
+export function idsOfJob({
+  maxJobBytes,
+  maxJobRecords,
+}: Pick<OrgConfig, 'maxJobBytes' | 'maxJobRecords'>): number {
+  const fitting = Math.floor((maxJobBytes - HEADER.length) / ROW_BYTES)
+  return Math.min(fitting, maxJobRecords ?? Number.POSITIVE_INFINITY)
 }
 
 /**

@@ -4,17 +4,12 @@ import {
   type Bucket,
   bucketHas,
   bytesHeld,
-  cloneBucket,
-  disposeBucket,
   flagShared,
-  isList,
   LIST_LIMIT,
   piecesOf,
-  toBitmap,
 } from './id-set/bucket.ts'
 import { highOf, lowOf, prefixOf, spellHead } from './id-set/digits.ts'
 import {
-  ascends,
   expectPrefix,
   groupByHead,
   type HeadGroup,
@@ -120,7 +115,9 @@ export class IdSet implements Disposable {
     const copy = new IdSet()
     copy.#prefix = this.#prefix
     copy.#size = this.#size
-    for (const [high, bucket] of this.#buckets) copy.#buckets.set(high, cloneBucket(bucket))
+    for (const [high, bucket] of this.#buckets) {
+      copy.#buckets.set(high, Array.isArray(bucket) ? bucket.slice() : bucket.clone())
+    }
     return copy
   }
 
@@ -136,7 +133,7 @@ export class IdSet implements Disposable {
 
   /** Gives the memory back: bitmaps live where no garbage collector looks in time. */
   dispose(): void {
-    for (const bucket of this.#buckets.values()) disposeBucket(bucket)
+    for (const bucket of this.#buckets.values()) if (!Array.isArray(bucket)) bucket.dispose()
     this.#buckets.clear()
     this.#size = 0
     this.#lastHigh = -1
@@ -172,10 +169,10 @@ export class IdSet implements Disposable {
   #addOne(high: number, low: number): boolean {
     const bucket = this.#find(high)
     if (bucket === undefined) this.#put(high, [low])
-    else if (!isList(bucket)) {
+    else if (!Array.isArray(bucket)) {
       if (!bucket.tryAdd(low)) return false
     } else if (!addToList(bucket, low)) return false
-    else if (bucket.length > LIST_LIMIT) this.#put(high, toBitmap(bucket))
+    else if (bucket.length > LIST_LIMIT) this.#put(high, new RoaringBitmap32(bucket))
     this.#size++
     return true
   }
@@ -187,7 +184,7 @@ export class IdSet implements Disposable {
   }
 
   #addMany({ high, lows, positions }: HeadGroup, duplicates: Uint8Array): void {
-    const values = ascends(lows) ? lows : sortAndFlag(lows, positions, duplicates)
+    const values = sortAndFlag(lows, positions, duplicates)
     if (isDense(values)) this.#merge({ high, lows: values, positions }, duplicates)
     else this.#addEach({ high, lows: values, positions }, duplicates)
   }
@@ -200,7 +197,7 @@ export class IdSet implements Disposable {
       this.#size += lows.length
       return
     }
-    const seen = isList(bucket) ? toBitmap(bucket) : bucket
+    const seen = Array.isArray(bucket) ? new RoaringBitmap32(bucket) : bucket
     if (seen !== bucket) this.#put(high, seen)
     if (seen.intersects(added)) flagShared(seen, added, lows, positions, duplicates)
     this.#size -= seen.size

@@ -10,12 +10,8 @@ export type Bucket = number[] | RoaringBitmap32
 /** A list no longer than this is smaller than a bitmap, and searched in a few steps. */
 export const LIST_LIMIT = 32
 
-export function isList(bucket: Bucket): bucket is number[] {
-  return Array.isArray(bucket)
-}
-
 export function bucketHas(bucket: Bucket, low: number): boolean {
-  return isList(bucket) ? bucket[lowerBound(bucket, low)] === low : bucket.has(low)
+  return Array.isArray(bucket) ? bucket[lowerBound(bucket, low)] === low : bucket.has(low)
 }
 
 /** Adds to a list that has room. True where the number is new. */
@@ -26,25 +22,13 @@ export function addToList(list: number[], low: number): boolean {
   return true
 }
 
-export function toBitmap(list: readonly number[]): RoaringBitmap32 {
-  return new RoaringBitmap32(list)
-}
-
-export function cloneBucket(bucket: Bucket): Bucket {
-  return isList(bucket) ? bucket.slice() : bucket.clone()
-}
-
-export function disposeBucket(bucket: Bucket): void {
-  if (!isList(bucket)) bucket.dispose()
-}
-
 /**
  * Bytes that a bucket holds, map entry included. The wasm heap cannot be asked, so a bitmap's share
  * is reckoned: its serialized size, a quarter more for room to grow, and 48 bytes for each
  * container, of which the serialized form has 8.
  */
 export function bytesHeld(bucket: Bucket): number {
-  if (isList(bucket)) return 110 + 8 * bucket.length
+  if (Array.isArray(bucket)) return 110 + 8 * bucket.length
   const serialized = bucket.getSerializationSizeInBytes('portable')
   const containers = Math.max(1, (serialized - 2 * bucket.size) / 8)
   return 460 + Math.ceil(serialized * 1.25 + containers * 48)
@@ -52,7 +36,7 @@ export function bytesHeld(bucket: Bucket): number {
 
 /** The numbers in ascending order, in pieces of at most `PIECE`; a piece is valid until the next. */
 export function* piecesOf(bucket: Bucket): Generator<Uint32Array> {
-  if (isList(bucket)) {
+  if (Array.isArray(bucket)) {
     yield Uint32Array.from(bucket)
     return
   }

@@ -46,15 +46,6 @@ export function lowOf(ids: DataView, at: number): number {
   return fiveDigits(ids, at + HEAD_LENGTH)
 }
 
-/** Whether two ids begin with the same ten characters. */
-export function sameHead(ids: DataView, a: number, b: number): boolean {
-  return (
-    ids.getUint32(a + 6) === ids.getUint32(b + 6) &&
-    ids.getUint32(a + 4) === ids.getUint32(b + 4) &&
-    ids.getUint32(a) === ids.getUint32(b)
-  )
-}
-
 /** The ten characters that ids of a bucket begin with, as a template of an id. */
 export function spellHead(prefix: number, high: number): DataView {
   const head = new DataView(new ArrayBuffer(HEAD_LENGTH))

@@ -1,5 +1,5 @@
 import { ID_LENGTH } from '../../../shared/contract/record-id.ts'
-import { highOf, lowOf, prefixOf, sameHead } from './digits.ts'
+import { highOf, lowOf, prefixOf } from './digits.ts'
 
 /** Ids that share a head, in the order in which they stood. */
 export interface HeadGroup {
@@ -32,6 +32,15 @@ export function groupByHead(ids: DataView, count: number, prefix: number): reado
     lows[i] = lowOf(ids, at)
   }
   return part([...groups.keys()], lows, groupOf)
+}
+
+/** Whether two ids begin with the same ten characters. */
+function sameHead(ids: DataView, a: number, b: number): boolean {
+  return (
+    ids.getUint32(a + 6) === ids.getUint32(b + 6) &&
+    ids.getUint32(a + 4) === ids.getUint32(b + 4) &&
+    ids.getUint32(a) === ids.getUint32(b)
+  )
 }
 
 export function expectPrefix(prefix: number, expected: number): void {
@@ -93,12 +102,16 @@ export function isDense(lows: Uint32Array): boolean {
   return lows.length >= 8 * containers
 }
 
-/** Sorts, keeps the first of equal numbers and flags the others. Returns those that are left. */
+/**
+ * Sorts, keeps the first of equal numbers and flags the others. Returns those that are left; all of
+ * them where they ascend already.
+ */
 export function sortAndFlag(
   lows: Uint32Array,
   positions: Uint32Array,
   duplicates: Uint8Array,
 ): Uint32Array {
+  if (ascends(lows)) return lows
   sortTogether(lows, positions)
   let kept = 0
   for (let i = 0; i < lows.length; i++) {
@@ -131,7 +144,7 @@ function sortTogether(values: Uint32Array, positions: Uint32Array): void {
 }
 
 /** Whether each number is greater than the one before it. */
-export function ascends(values: Uint32Array): boolean {
+function ascends(values: Uint32Array): boolean {
   for (let i = 1; i < values.length; i++) if ((values[i - 1] ?? 0) >= (values[i] ?? 0)) return false
   return true
 }
