@@ -12,7 +12,7 @@ import { scoreOf } from '../ledger/live.ts'
 import { TELL } from '../ledger/outbox.ts'
 import { RAILS_FIELD } from '../ledger/rails.ts'
 import type { Staged } from '../ledger/record.ts'
-import { evaluate, type LedgerScript, oneOf, script } from '../ledger/script.ts'
+import { evaluate, oneOf, script } from '../ledger/script.ts'
 import type { Argument } from '../redis/bare-script.ts'
 
 /** In one call. With more of them Redis waits while this process prepares, and the other way round. */
@@ -109,9 +109,8 @@ const ACCEPT_TAKES = {
   args: ['queueKeys', 'argsEach', '...given'],
 } as const
 
-type AcceptScript = LedgerScript<
-  (typeof ACCEPT_TAKES.keys)[number],
-  (typeof ACCEPT_TAKES.args)[number]
+type AcceptScript = ReturnType<
+  typeof script<(typeof ACCEPT_TAKES.keys)[number], (typeof ACCEPT_TAKES.args)[number]>
 >
 
 const scripts = new Map<string, AcceptScript>()

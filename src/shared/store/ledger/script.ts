@@ -1,8 +1,7 @@
 import { effect } from '../../base/trace.ts'
 import {
   bareScript,
-  evaluateLists,
-  listsOf,
+  evaluateBare,
   type Script,
   type ScriptValues,
   type Takes,
@@ -10,7 +9,7 @@ import {
 import { type LedgerConnection, OTHER_LEDGER } from './connection.ts'
 
 /** One atomic change of a ledger, which only the ledger that its caller has opened lets happen. */
-export interface LedgerScript<Key extends string = string, Arg extends string = string>
+interface LedgerScript<Key extends string = string, Arg extends string = string>
   extends Script<Key, Arg> {
   readonly guarded: true
 }
@@ -55,12 +54,8 @@ export async function evaluate<Key extends string, Arg extends string>(
   given: ScriptValues<Key, Arg>,
 ): Promise<unknown> {
   const { generation } = await ledger.identity()
-  const { keys, args } = listsOf(script.takes, given)
   try {
-    return await evaluateLists(ledger.redis, script, {
-      keys: [...keys, ledger.key],
-      args: [...args, generation],
-    })
+    return await evaluateBare(ledger.redis, script, given, { key: ledger.key, arg: generation })
   } catch (error) {
     throw ledger.mismatchIn(error) ?? error
   }

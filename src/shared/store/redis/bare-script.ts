@@ -60,36 +60,26 @@ function localsFrom(table: 'KEYS' | 'ARGV', names: readonly string[]): string {
   ].join('')
 }
 
-/** Runs a script; a server that does not know it yet (restart, failover) is sent the text. */
-export function evaluateBare<Key extends string, Arg extends string>(
+/**
+ * Runs a script; a server that does not know it yet (restart, failover) is sent the text.
+ *
+ * @param forHead the last key and argument, where the script has a head that takes them
+ */
+export async function evaluateBare<Key extends string, Arg extends string>(
   redis: RedisClient,
-  script: Script<Key, Arg>,
+  { takes, lua, sha1 }: Script<Key, Arg>,
   given: ScriptValues<Key, Arg>,
+  forHead?: { readonly key: string; readonly arg: string },
 ): Promise<unknown> {
-  return evaluateLists(redis, script, listsOf(script.takes, given))
-}
-
-interface Lists {
-  readonly keys: readonly string[]
-  readonly args: readonly Argument[]
-}
-
-/** The values in the order of their names, as EVAL takes them. */
-export function listsOf<Key extends string, Arg extends string>(
-  { keys, args = [] }: Takes<Key, Arg>,
-  given: ScriptValues<Key, Arg>,
-): Lists {
   const values = new Map<string, Argument | readonly Argument[]>(Object.entries(given))
   const inOrder = (names: readonly string[]) =>
     names.flatMap((name) => values.get(name.replace('...', '')) ?? [])
-  return { keys: inOrder(keys).map(String), args: inOrder(args) }
-}
-
-export async function evaluateLists(
-  redis: RedisClient,
-  { lua, sha1 }: Pick<Script, 'lua' | 'sha1'>,
-  { keys, args }: Lists,
-): Promise<unknown> {
+  const keys = inOrder(takes.keys).map(String)
+  const args = inOrder(takes.args ?? [])
+  if (forHead !== undefined) {
+    keys.push(forHead.key)
+    args.push(forHead.arg)
+  }
   try {
     return await redis.evalsha(sha1, keys.length, ...keys, ...args)
   } catch (error) {
