@@ -1,6 +1,6 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
-import type { FrameWriter, Lot, Staging } from '../../shared/store/staging/staging.ts'
+import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 
 /** What the chunks of one stager have in common; `first` is the number of the first. */
 type Alike = Pick<ChunkRef, 'attempt' | 'excused' | 'doubt'> & { readonly first: number }
@@ -15,7 +15,7 @@ export class ChunkStager {
   readonly #limits: ChunkLimits
   readonly #alike: Alike
   readonly #chunks: ChunkRef[] = []
-  #writer: FrameWriter | null = null
+  #writer: ReturnType<Staging['write']> | null = null
   #count = 0
 
   /**

@@ -1,7 +1,6 @@
 import type { LedgerConnection } from '../ledger/connection.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import { oneOf, runScript, script } from '../ledger/script.ts'
-import type { RedisClient } from '../redis/redis.ts'
 import { StagingError } from './frame.ts'
 
 /**
@@ -66,54 +65,53 @@ return 'dropped'
 `,
 )
 
-/**
- * Appends a frame to a lot's list.
- *
- * @param entry.at how many frames are there before
- * @param entry.now null for Redis's own time
- * @throws StagingError where they are not, or are others
- */
-export async function appendFrame(
-  ledger: LedgerConnection,
-  keys: OrgKeys,
-  lot: Lot,
-  { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number | null },
-): Promise<void> {
-  const key = keys.frames(lot.request, lot.lot, chunk)
-  const answer = await runScript(ledger, APPEND, {
-    frames: key,
-    staged: keys.staged,
-    place: at,
-    frame,
-    name: lotName(lot),
-    chunk,
-    now: now ?? '',
-  })
-  if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
-    throw new StagingError(
-      `${key}: expected the ${at} frames that were staged, found others. ` +
-        'The lot was dropped, or somebody else writes it; stage it again under another name.',
-    )
-  }
-}
+export type Lots = ReturnType<typeof lotsOf>
 
-/** Every lot that has frames. */
-export async function stagedLots(redis: RedisClient, keys: OrgKeys): Promise<readonly StagedLot[]> {
-  return Object.entries(await redis.hgetall(keys.staged)).map(parseEntry)
-}
+export function lotsOf(ledger: LedgerConnection, keys: OrgKeys) {
+  const { redis } = ledger
+  const { staged } = keys
+  return {
+    /**
+     * Appends a frame to a lot's list.
+     *
+     * @param entry.at how many frames are there before
+     * @param entry.now null for Redis's own time
+     * @throws StagingError where they are not, or are others
+     */
+    async append(
+      lot: Lot,
+      { chunk, at, frame, now }: { chunk: number; at: number; frame: Buffer; now: number | null },
+    ): Promise<void> {
+      const frames = keys.frames(lot.request, lot.lot, chunk)
+      const entry = { place: at, frame, name: lotName(lot), chunk, now: now ?? '' }
+      const answer = await runScript(ledger, APPEND, { frames, staged, ...entry })
+      if (oneOf(answer, ['appended', 'damaged']) === 'damaged') {
+        throw new StagingError(
+          `${frames}: expected the ${at} frames that were staged, found others. ` +
+            'The lot was dropped, or somebody else writes it; stage it again under another name.',
+        )
+      }
+    },
 
-/** Drops every list of a lot; nothing to drop is fine. */
-export async function dropLot(ledger: LedgerConnection, keys: OrgKeys, lot: Lot): Promise<void> {
-  const name = lotName(lot)
-  for (;;) {
-    const entry = await ledger.redis.hget(keys.staged, name)
-    if (entry === null) return
-    const { first, chunks } = parseEntry([name, entry])
-    const lists = Array.from({ length: chunks - first }, (_, index) =>
-      keys.frames(lot.request, lot.lot, first + index),
-    )
-    const answer = await runScript(ledger, DROP, { staged: keys.staged, lists, name, entry })
-    if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
+    /** Every lot that has frames. */
+    async all(): Promise<readonly StagedLot[]> {
+      return Object.entries(await redis.hgetall(staged)).map(parseEntry)
+    },
+
+    /** Drops every list of a lot; nothing to drop is fine. */
+    async drop(lot: Lot): Promise<void> {
+      const name = lotName(lot)
+      for (;;) {
+        const entry = await redis.hget(staged, name)
+        if (entry === null) return
+        const { first, chunks } = parseEntry([name, entry])
+        const lists = Array.from({ length: chunks - first }, (_, index) =>
+          keys.frames(lot.request, lot.lot, first + index),
+        )
+        const answer = await runScript(ledger, DROP, { staged, lists, name, entry })
+        if (oneOf(answer, ['dropped', 'changed']) === 'dropped') return
+      }
+    },
   }
 }
 

@@ -3,7 +3,7 @@ import type { LedgerConnection } from '../ledger/connection.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import type { RedisClient } from '../redis/redis.ts'
 import { FRAME_BYTES, pack, StagingError, unpack } from './frame.ts'
-import { appendFrame, dropLot, type Lot, type StagedLot, stagedLots } from './lots.ts'
+import { type Lot, type Lots, lotsOf, type StagedLot } from './lots.ts'
 
 export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
 
@@ -15,42 +15,29 @@ export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
 /** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
 const READ_AHEAD = 2
 
-export interface Staging {
-  /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
-  write(lot: Lot, chunk: number): FrameWriter
-  /** The uncompressed bytes of a list, frame by frame, in order. */
-  read(lot: Lot, chunk: number): AsyncGenerator<Uint8Array>
-  /** Drops every list of a lot; nothing to drop is fine. */
-  drop(lot: Lot): Promise<void>
-  /** Every lot that has frames. */
-  lots(): Promise<readonly StagedLot[]>
-}
-
-export interface FrameWriter {
-  /** Takes a copy of the bytes; resolves when there is room for more. */
-  write(bytes: Uint8Array): Promise<void>
-  /** Sends what is left; the digest and length are over all uncompressed bytes. */
-  end(): Promise<{ bytes: number; sha256: string }>
-}
+export type Staging = ReturnType<typeof createStaging>
 
 /** @param now for tests; the time of each frame is Redis's own where absent */
 export function createStaging(
   ledger: LedgerConnection,
   keys: OrgKeys,
   now: (() => number) | null = null,
-): Staging {
-  const { redis } = ledger
+) {
+  const lots = lotsOf(ledger, keys)
   return {
-    write: (lot, chunk) => new RedisFrameWriter(ledger, keys, lot, chunk, now),
-    read: (lot, chunk) => readFrames(redis, keys.frames(lot.request, lot.lot, chunk)),
-    drop: (lot) => dropLot(ledger, keys, lot),
-    lots: () => stagedLots(redis, keys),
+    /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
+    write: (lot: Lot, chunk: number): Pick<FrameWriter, 'write' | 'end'> =>
+      new FrameWriter(lots, lot, chunk, now),
+    /** The uncompressed bytes of a list, frame by frame, in order. */
+    read: (lot: Lot, chunk: number): AsyncGenerator<Uint8Array> =>
+      readFrames(ledger.redis, keys.frames(lot.request, lot.lot, chunk)),
+    drop: lots.drop,
+    lots: lots.all,
   }
 }
 
-class RedisFrameWriter implements FrameWriter {
-  readonly #ledger: LedgerConnection
-  readonly #keys: OrgKeys
+class FrameWriter {
+  readonly #lots: Lots
   readonly #lot: Lot
   readonly #chunk: number
   readonly #now: (() => number) | null
@@ -66,20 +53,14 @@ class RedisFrameWriter implements FrameWriter {
   #frames = 0
   #sending: Promise<void> = Promise.resolve()
 
-  constructor(
-    ledger: LedgerConnection,
-    keys: OrgKeys,
-    lot: Lot,
-    chunk: number,
-    now: (() => number) | null,
-  ) {
-    this.#ledger = ledger
-    this.#keys = keys
+  constructor(lots: Lots, lot: Lot, chunk: number, now: (() => number) | null) {
+    this.#lots = lots
     this.#lot = lot
     this.#chunk = chunk
     this.#now = now
   }
 
+  /** Takes a copy of the bytes; resolves when there is room for more. */
   async write(bytes: Uint8Array): Promise<void> {
     this.#hash.update(bytes)
     this.#bytes += bytes.length
@@ -100,6 +81,7 @@ class RedisFrameWriter implements FrameWriter {
     this.#buffer = larger
   }
 
+  /** Sends what is left; the digest and length are over all uncompressed bytes. */
   async end(): Promise<{ bytes: number; sha256: string }> {
     if (this.#used > 0) await this.#flush()
     await this.#sending
@@ -120,7 +102,7 @@ class RedisFrameWriter implements FrameWriter {
 
   async #send(raw: Uint8Array): Promise<void> {
     const frame = await pack(raw)
-    await appendFrame(this.#ledger, this.#keys, this.#lot, {
+    await this.#lots.append(this.#lot, {
       chunk: this.#chunk,
       at: this.#frames++,
       frame,
