@@ -5,7 +5,7 @@ import { type DeletionRequest, parseRequest, type StoredRequest } from '../../co
 import type { SourceContent } from '../../contract/sources/read-file.ts'
 import { kindOf, type StoredSource } from '../../contract/sources/sources.ts'
 import type { RequestRecord, Staged } from '../ledger/record.ts'
-import type { Tombstone } from '../ledger/tombstone.ts'
+import type { Tombstone } from '../ledger/settle.ts'
 import type { Submission } from './accept.ts'
 
 /**

@@ -11,9 +11,8 @@ import { planningVerbs } from './planning.ts'
 import { railsVerbs } from './rails.ts'
 import { readingVerbs } from './read.ts'
 import { outcomeVerbs } from './record-outcome.ts'
-import { settleVerb } from './settle.ts'
+import { endVerbs } from './settle.ts'
 import { startVerbs } from './starts.ts'
-import { readTombstone } from './tombstone.ts'
 
 /**
  * The book of requests of one org: what was asked, planned, sent and answered. It is the truth;
@@ -32,15 +31,13 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...ingestOrderVerbs(connection, keys),
     ...startVerbs(connection, keys),
     ...outcomeVerbs(connection, keys),
-    ...settleVerb(connection, keys),
+    ...endVerbs(connection, keys),
     ...filingVerbs(connection, keys),
     ...readingVerbs(connection, keys),
     ...pauseVerbs(connection, keys),
     ...faultVerbs(connection, keys),
     ...outboxVerbs(connection, keys),
     ...railsVerbs(connection, keys),
-    /** What is left of a request that has ended, also once its record has expired. */
-    tombstone: (id: string) => readTombstone(connection, keys, id),
     pauseState: () => pauseState(connection.redis, keys),
     /** What the ledger says of itself, null where it has no identity yet. */
     identity: () => connection.verify(),
