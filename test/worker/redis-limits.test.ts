@@ -3,8 +3,8 @@ import { describe, type TestContext, test } from 'node:test'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import { parseRequest } from '../../src/shared/contract/request.ts'
 import { submit } from '../../src/shared/store/intake/submit.ts'
+import type { OrgStore } from '../../src/shared/store/org-store.ts'
 import { openOrgStore } from '../../src/shared/store/org-store.ts'
-import type { WorkOrders } from '../../src/shared/store/queues/queues.ts'
 import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { attemptsSpent } from '../helpers/attempts.ts'
 import { outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
@@ -101,7 +101,7 @@ describe('under workers', { concurrency: true }, () => {
       connection.disconnect()
     })
     const refused: string[] = []
-    const plan: WorkOrders['plan'] = async (...order) => {
+    const plan: OrgStore['orders']['plan'] = async (...order) => {
       await REFUSALS.REDIS_FULL.begin(admin)
       try {
         await caller.orders.plan(...order)

@@ -6,7 +6,7 @@ import { isAtOrUnder } from './sources/read-file.ts'
  * What guards the deletions of an org, whichever process plans, sends or accounts for them. The org's
  * own lie in Redis; a request carries a copy from when it was accepted, and is held to that.
  */
-export const guardRailsSchema = z.object({
+const guardRailsSchema = z.object({
   /** Of one request. */
   maxRecords: z.int().min(1),
   /** Plans above so many records wait for approval; null: none. */

@@ -5,7 +5,7 @@ import { LedgerConnection } from './ledger/connection.ts'
 import { orgKeys } from './ledger/keys.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
 import type { RequestRecord } from './ledger/record.ts'
-import { openQueues, type Queues, type WorkOrders, workOrders } from './queues/queues.ts'
+import { openQueues, workOrders } from './queues/queues.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { createStaging, type Staging } from './staging/staging.ts'
 
@@ -17,8 +17,8 @@ export interface OrgStore {
   readonly connection: LedgerConnection
   readonly ledger: Ledger
   readonly staging: Staging
-  readonly queues: Queues
-  readonly orders: WorkOrders
+  readonly queues: ReturnType<typeof openQueues>
+  readonly orders: ReturnType<typeof workOrders>
   /** Enters a request into the ledger and orders its plan, in one step. */
   readonly enter: ReturnType<typeof entrance>
   /** Closes the queues; the connection stays with whoever opened it. */

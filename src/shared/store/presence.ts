@@ -1,4 +1,3 @@
-import { ORGS } from './ledger/keys.ts'
 import type { OrgStore } from './org-store.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
@@ -7,6 +6,9 @@ import { redisNow } from './redis/server-clock.ts'
  * Which workers live, and which orgs are worked for: sorted sets by the last sign of life, in Redis's
  * own time. Whoever dies gives no more signs; nobody has to notice.
  */
+
+/** Sorted set: orgs by when a worker last worked for them. No org's name can have a colon in it. */
+const ORGS = '{expunge:orgs}'
 
 /** How often a worker gives a sign. */
 export const BEAT_MS = 5_000

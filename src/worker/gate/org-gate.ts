@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
-import type { FaultPause, PauseState } from '../../shared/store/ledger/pause.ts'
+import type { PauseState } from '../../shared/store/ledger/pause.ts'
 import type { OrgFault, PauseNeed } from '../../shared/store/ledger/pause-fault.ts'
 import type { StopWatch } from './stop-watch.ts'
 
@@ -59,7 +59,7 @@ export class Visit implements AsyncDisposable {
   #hasShut = false
   #need: PauseNeed = 'start'
   /** The fault on whose end it tries. */
-  #probing: FaultPause | null = null
+  #probing: PauseState['fault'] = null
 
   constructor(deps: VisitDeps, requests: readonly string[]) {
     this.#deps = deps

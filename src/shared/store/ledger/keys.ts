@@ -67,9 +67,6 @@ export interface JobLock {
   readonly token: string
 }
 
-/** Sorted set: orgs by when a worker last worked for them. No org's name can have a colon in it. */
-export const ORGS = '{expunge:orgs}'
-
 export function orgKeys(org: string): OrgKeys {
   const prefix = `{expunge-${org}}`
   const key = (...parts: (string | number)[]) => [prefix, ...parts].join(':')

@@ -24,7 +24,7 @@ end
 `
 
 /** A change to be told. `at` is in milliseconds since the epoch. */
-export interface StatusChange {
+type StatusChange = {
   readonly id: string
   readonly status: Status
   readonly at: number

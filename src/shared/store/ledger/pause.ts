@@ -48,7 +48,7 @@ export interface PauseState {
   readonly fault: FaultPause | null
 }
 
-export interface FaultPause {
+interface FaultPause {
   readonly reason: PauseReason
   /** What the org or the network said, and what to do about it. */
   readonly message: string

@@ -10,12 +10,12 @@ import {
 } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
-import { parseRecord, RECORD_FIELDS, type RecordFields, type RequestRecord } from './record.ts'
+import { parseRecord, RECORD_FIELDS, type RequestRecord } from './record.ts'
 
 /** Reading the ledger: no script, nothing changes. */
 
 /** The fields of a record that are there, null where it has none. */
-async function readFields(redis: RedisClient, key: string): Promise<RecordFields | null> {
+async function readFields(redis: RedisClient, key: string) {
   const values = await redis.hmget(key, ...RECORD_FIELDS)
   const fields = RECORD_FIELDS.flatMap((field, at) => {
     const value = values[at]

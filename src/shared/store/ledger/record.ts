@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type CallerLimits, callerLimitsSchema } from '../../contract/caller-limits.ts'
-import { type GuardRails, guardRailsSchema } from '../../contract/guard-rails.ts'
+import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
 import {
   count,
   digest,
@@ -106,7 +106,7 @@ export const RECORD_FIELDS = [
   'brake',
   'receipt',
 ] as const
-export type RecordFields = Readonly<Partial<Record<(typeof RECORD_FIELDS)[number], string>>>
+type RecordFields = Readonly<Partial<Record<(typeof RECORD_FIELDS)[number], string>>>
 
 export function parseRecord(fields: RecordFields): RequestRecord {
   return {
@@ -118,7 +118,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     approvedBy: parseSignedAct(fields.approvedBy),
     cancelledBy: parseSignedAct(fields.cancelledBy),
     limits: parseOptional(callerLimitsSchema, fields.limits),
-    guards: parseOptional(guardRailsSchema, fields.guards),
+    guards: fields.guards ? parseGuardRails(fields.guards) : null,
     staged: parseOptional(stagedSchema, fields.staged),
     refusal: parseOptional(receiptErrorSchema, fields.refusal),
     content: parseOptional(contentSchema, fields.content),

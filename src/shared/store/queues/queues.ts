@@ -4,7 +4,6 @@ import { effect } from '../../base/trace.ts'
 import { STATUSES } from '../../contract/receipt.ts'
 import type { Priority } from '../../contract/request.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
-import type { StatusChange } from '../ledger/outbox.ts'
 import type { RedisClient } from '../redis/redis.ts'
 
 /**
@@ -82,7 +81,7 @@ export function queueTelemetry(): { readonly telemetry?: Telemetry } {
   return current === undefined ? {} : { telemetry: current }
 }
 
-export type Queues = Readonly<Record<QueueName, Queue>> & { close(): Promise<void> }
+type Queues = Readonly<Record<QueueName, Queue>> & { close(): Promise<void> }
 
 export function openQueues(
   connection: RedisClient,
@@ -117,8 +116,6 @@ export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent'
  * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
  * jobs leave Redis when they end, so what was ordered before can be ordered again.
  */
-export type WorkOrders = ReturnType<typeof workOrders>
-
 export function workOrders(queues: Queues) {
   const v = JOB_VERSION
   const settle = (jobId: string, id: string, delay = 0) =>
@@ -158,7 +155,7 @@ export function workOrders(queues: Queues) {
         await queues.requests.remove(`d-${id.toLowerCase()}`)
       }),
     /** Tells the caller of a change; a request has each status once. */
-    callback: ({ id, status, at }: Pick<StatusChange, 'id' | 'status' | 'at'>): Promise<void> =>
+    callback: ({ id, status, at }: Omit<CallbackJob, 'v'>): Promise<void> =>
       effect('order:callback', async () => {
         const data: CallbackJob = { v, id, status, at }
         const jobId = `k-${id.toLowerCase()}-${status}`

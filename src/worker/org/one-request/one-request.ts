@@ -22,7 +22,7 @@ export function startOneRequest(
 ) {
   const { store } = common
   const id = request.toLowerCase()
-  // A settle for each of its names; see WorkOrders.
+  // A settle for each of its names; see `workOrders`.
   const ordersOfRequest = ['s', 'c', 'd', 'p'].map((step) => `${step}-${id}`)
   const openOrders = async () => [...new Set((await store.ledger.openChunks(id)).values())]
   const ingestFrom = (queue: IngestQueue) =>
