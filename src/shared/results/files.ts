@@ -53,9 +53,9 @@ export async function makeFolder(path: string): Promise<void> {
     await mkdir(path, FOLDER_MODE)
   } catch (error) {
     if (await isFolder(path)) return
-    const isMissing = codeOf(error) === 'ENOENT' && above !== path && !(await isFolder(above))
-    if (!isMissing) throw error
-    await makeFolder(above)
+    if (codeOf(error) !== 'ENOENT' || above === path) throw error
+    // Somebody else may have made it since: then it is enough to try again.
+    if (!(await isFolder(above))) await makeFolder(above)
     await mkdir(path, FOLDER_MODE).catch(async (again: unknown) => {
       if (!(await isFolder(path))) throw again
     })

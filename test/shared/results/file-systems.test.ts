@@ -51,6 +51,12 @@ test('a folder is made with those above it, side by side, and keeps what is ther
   const folder = join(directory, 'a', 'b', 'c')
   await Promise.all(Array.from({ length: 8 }, () => makeFolder(folder)))
   await makeFolder(folder)
+  for (let round = 0; round < 30; round++) {
+    const siblings = Array.from({ length: 64 }, (_, at) =>
+      join(directory, `${round}`, 'org', `${at}`),
+    )
+    await Promise.all(siblings.map(makeFolder))
+  }
   assert.equal((await stat(folder)).mode & 0o777, 0o700)
   await writeFile(join(directory, 'file'), '')
   await assert.rejects(makeFolder(join(directory, 'file')), { code: 'EEXIST' })
