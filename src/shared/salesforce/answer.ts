@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { parseRetryAfter } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { isPage } from './error-body.ts'
@@ -52,6 +52,12 @@ async function readSome(answer: Answer): Promise<string> {
 function hostOf(location: string | undefined): string | null {
   return location !== undefined && URL.canParse(location) ? new URL(location).host : null
 }
+
+/** A number, or the same as text, as some gateways write it: `12` and `"12"`. */
+export const numberField: z.ZodType<number> = z.preprocess(
+  (value) => (typeof value === 'string' && /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value),
+  z.number(),
+)
 
 /** A JSON answer in the form expected. @throws {SalesforceError} where it is anything else. */
 export async function readJson<T>(answer: Answer, schema: z.ZodType<T>): Promise<T> {

@@ -30,7 +30,7 @@ export interface Login extends Access {
 }
 
 /** Logs in each time it is called; told the access that was refused, where one was. */
-export type LoginFlow = (refused: Access | undefined) => Promise<Login>
+type LoginFlow = (refused: Access | undefined) => Promise<Login>
 
 /**
  * The login that these credentials allow. What is wrong with them without asking Salesforce is

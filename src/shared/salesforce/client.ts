@@ -6,11 +6,11 @@ import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'
 import { assertOrg, identifiedLogin } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
-import { identify, limits, type OrgLimits, organization, orgOfToken, versions } from './org.ts'
-import { createSession, soleSession } from './session.ts'
-import { createTransport, type TransportOptions } from './transport.ts'
+import { type OrgLimits, orgApi } from './org.ts'
+import { type Access, createSession, type Session } from './session.ts'
+import { createTransport } from './transport.ts'
 
-interface SalesforceOptions extends Omit<TransportOptions, 'clock'> {
+interface SalesforceOptions extends Omit<Parameters<typeof createTransport>[0], 'clock'> {
   readonly credentials: Credentials
   /** As in `61.0`. */
   readonly apiVersion: string
@@ -43,7 +43,7 @@ export interface Salesforce {
   login(signal?: AbortSignal): Promise<Identity>
   limits(signal?: AbortSignal): Promise<OrgLimits>
   /** What the org serves, oldest first. */
-  versions(signal?: AbortSignal): ReturnType<typeof versions>
+  versions(signal?: AbortSignal): ReturnType<ReturnType<typeof orgApi>['versions']>
   /** Ends every connection; calls under way fail. */
   close(): void
 }
@@ -56,35 +56,48 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
   const closed = new AbortController()
   const login = loginFlow(credentials, transport, clock, closed.signal)
   const ask = (fresh: Login) =>
-    orgOfToken(
-      createHttp({ transport, session: soleSession(fresh), clock, apiVersion }),
+    orgApi(createHttp({ transport, session: soleSession(fresh), clock, apiVersion })).orgOfToken(
       closed.signal,
     )
   const session = createSession(identifiedLogin({ login, expectedOrgId, ask }), clock)
   const http = createHttp({ transport, session, clock, apiVersion })
+  const org = orgApi(http)
 
   return {
     ingest: ingestApi(http),
     async login(signal) {
       const { instanceUrl, orgId } = await session.access(signal)
-      const user = await identify(http, signal)
+      const user = await org.user(signal)
       if (user !== null) assertOrg(orgId, user.orgId)
-      const org = await organization(http, signal)
-      if (org !== null) assertOrg(orgId, org.orgId)
+      const told = await org.organization(signal)
+      if (told !== null) assertOrg(orgId, told.orgId)
       return {
         orgId,
         instanceUrl: instanceUrl.origin,
         username: user?.username ?? null,
-        isSandbox: org?.isSandbox ?? null,
-        name: org?.name ?? null,
+        isSandbox: told?.isSandbox ?? null,
+        name: told?.name ?? null,
       }
     },
-    limits: (signal) => limits(http, signal),
-    versions: (signal) => versions(http, signal),
+    limits: org.limits,
+    versions: org.versions,
     close: () => {
       closed.abort(new ClientClosedError('The client of Salesforce was closed during a login.'))
       transport.close()
     },
+  }
+}
+
+/**
+ * A session of one access that is not renewed: for asking whose token it is, before anybody else may
+ * use it. A refusal is handed on as it came.
+ */
+function soleSession<A extends Access>(access: A): Session<A> {
+  return {
+    access: async () => access,
+    renew: async () => null,
+    doubt: async () => null,
+    confirm: () => {},
   }
 }
 

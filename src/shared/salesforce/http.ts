@@ -1,12 +1,13 @@
 import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { readError, readJson } from './answer.ts'
-import { callWithRetries } from './retry.ts'
+import { SalesforceError } from './errors.ts'
+import { retrying, stalenessOf } from './retry.ts'
 import type { Access, Session } from './session.ts'
-import type { Answer, Exchange, Transport } from './transport.ts'
+import type { Answer, Transport } from './transport.ts'
 
 /** A call by its path: below `/services/data/v<version>/`, or from the host where it begins with /. */
-interface Call extends Omit<Exchange, 'url' | 'token'> {
+interface Call extends Omit<Parameters<Transport['exchange']>[0], 'url' | 'token'> {
   readonly path: string
 }
 
@@ -38,4 +39,64 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
   const read: Http['read'] = (call, read) =>
     callWithRetries(call, { session, clock }, async (access) => read(await once(call, access)))
   return { read, json: (call, schema) => read(call, (answer) => readJson(answer, schema)) }
+}
+
+/** What of a call decides whether it may be repeated. */
+interface Repeated {
+  readonly method: string
+  /** A stream that is spent by the first try. */
+  readonly csv?: object | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Runs a call with the session's access, as often as the policy allows. */
+function callWithRetries<T>(
+  call: Repeated,
+  { session, clock }: { readonly session: Session; readonly clock: Clock },
+  once: (access: Access) => Promise<T>,
+): Promise<T> {
+  const isSafe = call.method === 'GET' || call.method === 'DELETE'
+  const tryWith = async (access: Access): Promise<T> => {
+    const value = await once(access)
+    session.confirm(access)
+    return value
+  }
+  /** A login has tries of its own: to repeat the call around it would multiply them. */
+  let failedLogin: unknown
+  const login = <A>(access: Promise<A>): Promise<A> =>
+    access.catch((error: unknown) => {
+      failedLogin = error
+      throw error
+    })
+  let renewed = false
+  const attempt = async (): Promise<T> => {
+    const access = await login(session.access(call.signal))
+    try {
+      return await tryWith(access)
+    } catch (error) {
+      const staleness = stalenessOf(error)
+      if (staleness === null && isAnswer(error)) session.confirm(access)
+      if (staleness === null || renewed) throw error
+      const renew = staleness === 'refused' ? session.renew : session.doubt
+      const fresh = await login(renew(access, call.signal))
+      if (fresh === null) throw error
+      renewed = true
+      // An upload's stream is spent, and a doubtful call may have taken effect: whoever owns it
+      // begins again, with the new access. So does the next try of one that is tried again anyway.
+      const isOurs = staleness === 'refused' ? !call.csv : isSafe && !isTransient(error)
+      if (!isOurs) throw error
+      return await tryWith(fresh)
+    }
+  }
+  if (!isSafe) return attempt()
+  return retrying(clock, call.signal, attempt, (error) => error === failedLogin)
+}
+
+function isTransient(error: unknown): boolean {
+  return error instanceof SalesforceError && error.transient
+}
+
+/** True where the API has refused the call for what it asks, so that it is there. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof SalesforceError && error.kind !== 'org-fault'
 }

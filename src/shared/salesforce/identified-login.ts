@@ -1,7 +1,7 @@
-import type { Login, LoginFlow } from './auth.ts'
+import type { Login, loginFlow } from './auth.ts'
 import { SalesforceError, WrongOrgError } from './errors.ts'
-import { canonicalOrgId } from './fields.ts'
-import type { Access, IdentifiedAccess } from './session.ts'
+import { canonicalOrgId } from './org.ts'
+import type { Access } from './session.ts'
 
 /**
  * Logins whose org is known before the token is used. A secret may be replaced under a running
@@ -9,11 +9,17 @@ import type { Access, IdentifiedAccess } from './session.ts'
  */
 
 interface IdentifiedLoginOptions {
-  readonly login: LoginFlow
+  readonly login: ReturnType<typeof loginFlow>
   /** 15 or 18 characters; the first login decides where there is none. */
   readonly expectedOrgId: string | undefined
   /** Asks, with calls that only read, whose token this is; null where the user may not know. */
   readonly ask: (login: Login) => Promise<string | null>
+}
+
+/** One whose org is known. */
+interface IdentifiedAccess extends Access {
+  /** 18 characters. */
+  readonly orgId: string
 }
 
 /**

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { drain, openCsv } from './answer.ts'
+import { drain, numberField, openCsv } from './answer.ts'
 import type { ApiOperation } from './errors.ts'
 import { SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
-import { numberField } from './fields.ts'
 import type { Http } from './http.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 

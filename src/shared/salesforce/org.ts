@@ -1,7 +1,22 @@
 import { z } from 'zod'
+import { canonicalId, to18 } from '../contract/record-id.ts'
+import { numberField } from './answer.ts'
 import { SalesforceError } from './errors.ts'
-import { numberField, orgIdField } from './fields.ts'
 import type { Http } from './http.ts'
+
+/** An org id in its 18 characters, from either form; undefined where the text is none. */
+export function canonicalOrgId(text: string): string | undefined {
+  const id15 = canonicalId(text)
+  return id15?.startsWith('00D') ? to18(id15) : undefined
+}
+
+/** The same of a field of an answer. */
+const orgIdField: z.ZodType<string> = z.string().transform((text, context) => {
+  const orgId = canonicalOrgId(text)
+  if (orgId !== undefined) return orgId
+  context.addIssue({ code: 'custom', message: 'expected an org id, 00D…' })
+  return z.NEVER
+})
 
 /** Who the login is, and where. */
 interface User {
@@ -22,11 +37,11 @@ const userinfo = z.object({
  * Asks whose token it is (`/services/oauth2/userinfo`); null where that is not for the app to know:
  * one whose scope is `api` alone gets 403.
  */
-export async function identify(http: Http, signal?: AbortSignal): Promise<User | null> {
+async function user(http: Http, signal?: AbortSignal): Promise<User | null> {
   const call = { operation: 'userinfo', method: 'GET', path: USERINFO, signal } as const
   try {
-    const user = await http.json(call, userinfo)
-    return { orgId: user.organization_id, username: user.preferred_username ?? null }
+    const told = await http.json(call, userinfo)
+    return { orgId: told.organization_id, username: told.preferred_username ?? null }
   } catch (error) {
     if (error instanceof SalesforceError && error.httpStatus === 403) return null
     throw error
@@ -37,8 +52,8 @@ export async function identify(http: Http, signal?: AbortSignal): Promise<User |
  * The org of a token, as the two places tell that know it; null where neither does. Answers in a
  * form that nobody expects tell nothing.
  */
-export async function orgOfToken(http: Http, signal?: AbortSignal): Promise<string | null> {
-  for (const ask of [identify, organization]) {
+async function orgOfToken(http: Http, signal?: AbortSignal): Promise<string | null> {
+  for (const ask of [user, organization]) {
     try {
       const told = await ask(http, signal)
       if (told !== null) return told.orgId
@@ -77,7 +92,7 @@ const organizations = z.object({
 const SOQL = 'SELECT Id, Name, IsSandbox, InstanceName, OrganizationType FROM Organization'
 
 /** The org's own record; null where the user may not read it. */
-export async function organization(http: Http, signal?: AbortSignal): Promise<Organization | null> {
+async function organization(http: Http, signal?: AbortSignal): Promise<Organization | null> {
   const path = `query?q=${encodeURIComponent(SOQL)}`
   try {
     const call = { operation: 'organization', method: 'GET', path, signal } as const
@@ -131,7 +146,7 @@ const orgLimits = z
   }))
 
 /** What is left of today's allowances (REST API, Limits; needs View Setup and Configuration). */
-export function limits(http: Http, signal?: AbortSignal): Promise<OrgLimits> {
+function limits(http: Http, signal?: AbortSignal): Promise<OrgLimits> {
   return http.json({ operation: 'limits', method: 'GET', path: 'limits/', signal }, orgLimits)
 }
 
@@ -148,7 +163,18 @@ const apiVersions = z.array(
   }),
 )
 
-export function versions(http: Http, signal?: AbortSignal): Promise<ApiVersion[]> {
+function versions(http: Http, signal?: AbortSignal): Promise<ApiVersion[]> {
   const path = '/services/data/'
   return http.json({ operation: 'versions', method: 'GET', path, signal }, apiVersions)
+}
+
+/** What an org tells of itself and of the login. Each throws SalesforceError where it does not answer. */
+export function orgApi(http: Http) {
+  return {
+    user: (signal?: AbortSignal) => user(http, signal),
+    organization: (signal?: AbortSignal) => organization(http, signal),
+    orgOfToken: (signal?: AbortSignal) => orgOfToken(http, signal),
+    limits: (signal?: AbortSignal) => limits(http, signal),
+    versions: (signal?: AbortSignal) => versions(http, signal),
+  }
 }

@@ -1,10 +1,9 @@
 import { backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { isForeignAnswer, SalesforceError } from './errors.ts'
-import type { Access, Session } from './session.ts'
 
 /**
- * The retry policy of a call to Salesforce, all of it:
+ * The retry policy of a call to Salesforce, as `http.ts` keeps it:
  *
  * - GET, DELETE and logins are tried up to four times where the failure is transient. Any other call
  *   may have taken effect before its answer was lost, and is tried once.
@@ -63,66 +62,6 @@ export async function retrying<T>(
       await clock.sleep(delay, signal)
     }
   }
-}
-
-/** What of a call decides whether it may be repeated. */
-interface Repeated {
-  readonly method: string
-  /** A stream that is spent by the first try. */
-  readonly csv?: object | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** Runs a call with the session's access, as often as the policy allows. */
-export function callWithRetries<T>(
-  call: Repeated,
-  { session, clock }: { readonly session: Session; readonly clock: Clock },
-  once: (access: Access) => Promise<T>,
-): Promise<T> {
-  const isSafe = call.method === 'GET' || call.method === 'DELETE'
-  const tryWith = async (access: Access): Promise<T> => {
-    const value = await once(access)
-    session.confirm(access)
-    return value
-  }
-  /** A login has tries of its own: to repeat the call around it would multiply them. */
-  let failedLogin: unknown
-  const login = <A>(access: Promise<A>): Promise<A> =>
-    access.catch((error: unknown) => {
-      failedLogin = error
-      throw error
-    })
-  let renewed = false
-  const attempt = async (): Promise<T> => {
-    const access = await login(session.access(call.signal))
-    try {
-      return await tryWith(access)
-    } catch (error) {
-      const staleness = stalenessOf(error)
-      if (staleness === null && isAnswer(error)) session.confirm(access)
-      if (staleness === null || renewed) throw error
-      const renew = staleness === 'refused' ? session.renew : session.doubt
-      const fresh = await login(renew(access, call.signal))
-      if (fresh === null) throw error
-      renewed = true
-      // An upload's stream is spent, and a doubtful call may have taken effect: whoever owns it
-      // begins again, with the new access. So does the next try of one that is tried again anyway.
-      const isOurs = staleness === 'refused' ? !call.csv : isSafe && !isTransient(error)
-      if (!isOurs) throw error
-      return await tryWith(fresh)
-    }
-  }
-  if (!isSafe) return attempt()
-  return retrying(clock, call.signal, attempt, (error) => error === failedLogin)
-}
-
-function isTransient(error: unknown): boolean {
-  return error instanceof SalesforceError && error.transient
-}
-
-/** True where the API has refused the call for what it asks, so that it is there. */
-function isAnswer(error: unknown): boolean {
-  return error instanceof SalesforceError && error.kind !== 'org-fault'
 }
 
 /** Refusals that a new token would meet again. */

@@ -9,12 +9,6 @@ export interface Access {
   readonly token: string
 }
 
-/** One whose org is known. */
-export interface IdentifiedAccess extends Access {
-  /** 18 characters. */
-  readonly orgId: string
-}
-
 /** The one login that all calls of a process share. */
 export interface Session<A extends Access = Access> {
   /** The present access; the first call logs in. */
@@ -111,17 +105,4 @@ export function createSession<A extends Access>(
 function isNoNews(error: unknown): boolean {
   if (!(error instanceof SalesforceError)) return false
   return error.transient || error.httpStatus === null || error.code === 'INVALID_SESSION_ID'
-}
-
-/**
- * A session of one access that is not renewed: for asking whose token it is, before anybody else may
- * use it. A refusal is handed on as it came.
- */
-export function soleSession<A extends Access>(access: A): Session<A> {
-  return {
-    access: async () => access,
-    renew: async () => null,
-    doubt: async () => null,
-    confirm: () => {},
-  }
 }

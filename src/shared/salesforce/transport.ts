@@ -9,7 +9,7 @@ import type { ApiOperation } from './errors.ts'
 import { errorFromNetwork } from './fault.ts'
 
 /** One HTTP call. */
-export interface Exchange {
+interface Exchange {
   readonly operation: ApiOperation
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly url: URL
@@ -42,7 +42,7 @@ interface CallReport {
   readonly durationMs: number
 }
 
-export interface TransportOptions {
+interface TransportOptions {
   readonly clock: Clock
   readonly timeouts?: Partial<Timeouts> | undefined
   /** Holds HTTPS_PROXY and NO_PROXY. */
