@@ -3,7 +3,7 @@ import type { DeletionRequest } from '../shared/contract/request.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { isRunAtWork } from '../shared/store/presence.ts'
 import { parseCheckpoint } from '../worker/ingest/step.ts'
-import { commandFor, howToContinue } from './command-line.ts'
+import { commandFor, shellQuoted } from './command-line.ts'
 import type { OpenOrg } from './org.ts'
 import type { CommandRedis } from './redis.ts'
 import { counted } from './render/format.ts'
@@ -20,14 +20,6 @@ export async function jobsAtWork(
   return saved
     .map((json) => (json ? parseCheckpoint(json) : undefined))
     .flatMap((at) => (at !== undefined && 'jobId' in at ? [at.jobId] : []))
-}
-
-/** The same of every request of the org. */
-export async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {
-  const ids = await store.ledger.liveIds()
-  const jobs = await Promise.all(ids.map((id) => jobsAtWork(store, id)))
-  // Small requests may share one.
-  return [...new Set(jobs.flat())]
 }
 
 /** Says that no process works on the request, and what to do; null where one does. */
@@ -86,4 +78,14 @@ export async function hasWorker({ queues }: OrgStore): Promise<boolean | null> {
   } catch {
     return null
   }
+}
+
+/**
+ * How to go on where what was typed is not known, as after a terminal has closed.
+ *
+ * @param results absolute; undefined where the ledger does not name it
+ */
+function howToContinue(id: string, results: string | undefined): string {
+  const there = results === undefined ? '' : ` --results ${shellQuoted(results)}`
+  return `run its own command again, with --id ${id}${there}`
 }

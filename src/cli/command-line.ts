@@ -45,16 +45,6 @@ function asTyped(words: readonly string[]): string {
   return [PROGRAM, ...words.map(shellQuoted)].join(' ')
 }
 
-/**
- * The same where what was typed is not known, as after a terminal has closed.
- *
- * @param results absolute; undefined where the ledger does not name it
- */
-export function howToContinue(id: string, results: string | undefined): string {
-  const there = results === undefined ? '' : ` --results ${shellQuoted(results)}`
-  return `run its own command again, with --id ${id}${there}`
-}
-
 function without(argv: readonly string[], option: string): readonly string[] {
   return argv.filter(
     (argument, at) =>

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
 import { type Cli, InterruptedError, UsageError } from './cli.ts'
 import { catchInterrupts } from './interrupts.ts'
-import { type HostInput, type Screen, shown } from './screen.ts'
+import { type Screen, shown } from './screen.ts'
 
 /** @throws UsageError where a question is due and nobody is there to answer it */
 export function assertCanConfirm(
@@ -58,6 +58,6 @@ export async function ask(
 }
 
 /** What was a terminal is none any more once that was closed. */
-function isGone({ isTTY, fd }: HostInput): boolean {
+function isGone({ isTTY, fd }: Screen['stdin']): boolean {
   return isTTY === true && fd !== undefined && !isatty(fd)
 }

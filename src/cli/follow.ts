@@ -74,18 +74,13 @@ export function retryOnOutage(screen: Screen, signal: AbortSignal): Retry {
         return result
       } catch (error) {
         signal.throwIfAborted()
-        if (!isOutage(error)) throw error
+        if (troubleOf(error) === null) throw error
         if (!isAway) screen.say(`${wordsOf(error)} Waiting for it; Ctrl-C ends that.`)
         isAway = true
         await systemClock.sleep(RETRY_MS, signal)
       }
     }
   }
-}
-
-/** Whether Redis cannot do it now, but may do it later. */
-export function isOutage(error: unknown): boolean {
-  return troubleOf(error) !== null
 }
 
 function wordsOf(error: unknown): string {

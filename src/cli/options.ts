@@ -110,7 +110,7 @@ export function names(text: string): readonly string[] {
 }
 
 /** When a request is to end: at a moment, or so long after it is submitted. */
-export type Deadline =
+type Deadline =
   | { readonly kind: 'at'; readonly at: string }
   | { readonly kind: 'in'; readonly ms: number }
 

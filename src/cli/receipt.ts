@@ -74,7 +74,7 @@ function figureRows({ totalMs, deleting, peakMemory }: RunFigures): Row[] {
 }
 
 /** The files of a request that exist, each by its name, as paths from the working directory. */
-export async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>> {
   const names: readonly string[] = await readdir(folder).catch(() => [])
   const wanted = ['receipt.json', 'failed.csv', 'unprocessed.csv', 'invalid.csv', 'deleted.csv']
   return new Map(

@@ -2,7 +2,6 @@ import type { Producer } from '../producer/producer.ts'
 import { type DeletionRequest, parseRequest } from '../shared/contract/request.ts'
 import type { DeletionFlags } from './commands.ts'
 import type { Input } from './input.ts'
-import type { Deadline } from './options.ts'
 
 /** What differs between the commands that ask for a deletion. */
 interface RequestTerms {
@@ -107,7 +106,7 @@ function sourceFor(
 }
 
 /** The moment itself, in the form of a deletion request. */
-export function momentOf(deadline: Deadline, now: number): string {
+export function momentOf(deadline: NonNullable<DeletionFlags['deadline']>, now: number): string {
   switch (deadline.kind) {
     case 'at':
       return deadline.at

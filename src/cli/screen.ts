@@ -19,7 +19,7 @@ export interface Host extends Signals {
   readonly stderr: Output
 }
 
-export type HostInput = Readable & { readonly isTTY?: boolean; readonly fd?: number }
+type HostInput = Readable & { readonly isTTY?: boolean; readonly fd?: number }
 type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 /**
@@ -115,7 +115,7 @@ export function textOutput(
 }
 
 /** How a word may be set apart where colours are wanted. */
-export type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 export type Style = (format: Format, text: string) => string
 
 /** No colours: for files, pipes and tests. */

@@ -23,7 +23,6 @@ import { z } from 'zod'
 import { askRedis, serverInfo } from '../../src/cli/embedded-redis/ask.ts'
 import {
   attachEmbeddedRedis,
-  type EmbeddedRedis,
   startEmbeddedRedis,
 } from '../../src/cli/embedded-redis/embedded-redis.ts'
 import { Home } from '../../src/cli/embedded-redis/home.ts'
@@ -42,7 +41,7 @@ async function temporaryHome(t: TestContext): Promise<string> {
   return join(folder, 'home')
 }
 
-async function start(t: TestContext, home: string, lines: string[] = []): Promise<EmbeddedRedis> {
+async function start(t: TestContext, home: string, lines: string[] = []) {
   const log = (line: string): number => lines.push(line)
   const redis = await startEmbeddedRedis({ home, env: process.env, log })
   t.after(() => redis.stop())

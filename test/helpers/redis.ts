@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedRedisError } from '../../src/cli/embedded-redis/errors.ts'
 import { findRedisServer, type RedisServer } from '../../src/cli/embedded-redis/find-server.ts'
-import { type RedisProcess, startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
+import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
 import { freePort } from './free-port.ts'
 
 export interface TestRedis {
@@ -119,7 +119,7 @@ async function spawnRedis(
   const logFile = join(folder, 'redis.log')
   const ownFile = join(folder, 'redis.conf')
   if (options.ownFile) await writeFile(ownFile, '')
-  const start = (port: number): Promise<RedisProcess> =>
+  const start = (port: number) =>
     startRedisProcess({
       server: program,
       address: { host: '127.0.0.1', port },
@@ -167,9 +167,9 @@ async function spawnRedis(
 
 /** Between the choice of a port and the server's bind somebody else may take it. */
 async function onFreePort(
-  start: (port: number) => Promise<RedisProcess>,
+  start: (port: number) => ReturnType<typeof startRedisProcess>,
   logFile: string,
-): Promise<{ port: number; first: RedisProcess }> {
+): Promise<{ port: number; first: Awaited<ReturnType<typeof startRedisProcess>> }> {
   for (let triesLeft = 5; ; triesLeft -= 1) {
     const port = await freePort()
     try {

@@ -1,19 +1,13 @@
 import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
+import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import { hasWorker, jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
-import {
-  type EndedView,
-  follow,
-  isOutage,
-  isOver,
-  pauseReporter,
-  retryOnOutage,
-} from '../follow.ts'
+import { type EndedView, follow, isOver, pauseReporter, retryOnOutage } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
 import { showReceipt } from '../receipt.ts'
@@ -61,7 +55,7 @@ async function cancelAt(cancelling: Cancelling, isFirst: boolean): Promise<ExitC
   } catch (error) {
     if (error instanceof AlreadyOverError) return 'try-again'
     // The server went with the `run` that it belongs to; its data are there for the next visit.
-    if (open.redis.isGuest && isOutage(error)) return 'try-again'
+    if (open.redis.isGuest && troubleOf(error) !== null) return 'try-again'
     if (error instanceof InterruptedError) screen.say(goingOn(open, view, flags))
     throw error
   } finally {

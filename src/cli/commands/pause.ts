@@ -1,4 +1,5 @@
-import { orgJobsAtWork } from '../at-work.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -25,6 +26,14 @@ export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
     )
     return EXIT.ok
   })
+}
+
+/** Ids of the ingest jobs at work, of every request of the org. */
+async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {
+  const ids = await store.ledger.liveIds()
+  const jobs = await Promise.all(ids.map((id) => jobsAtWork(store, id)))
+  // Small requests may share one.
+  return [...new Set(jobs.flat())]
 }
 
 function atWork(jobs: readonly string[], isAbort: boolean): string {

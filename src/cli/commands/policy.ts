@@ -1,12 +1,14 @@
 import { railsOf } from '../../shared/config/config.ts'
-import { type GuardRails, railChanges } from '../../shared/contract/guard-rails.ts'
+import { type GuardRails, railChanges, railsBySetting } from '../../shared/contract/guard-rails.ts'
 import type { OrgRails } from '../../shared/store/ledger/rails.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { type OpenOrg, withKnownOrg } from '../org.ts'
-import { railsTable } from '../render/org.ts'
+import { columns } from '../render/format.ts'
+import { railWords } from '../render/org.ts'
+import type { Style } from '../screen.ts'
 
 /**
  * Shows the guard rails of an org; with `--apply` sets them to those of this configuration. Requests
@@ -82,4 +84,17 @@ async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCo
     `The guard rails of org "${org}" are set. They hold for requests accepted from now on.`,
   )
   return EXIT.ok
+}
+
+/** The guard rails of an org; where the configuration has others, those beside them. */
+function railsTable(rails: GuardRails, here: GuardRails | null, style: Style): string {
+  const others = new Map(
+    railChanges(rails, here ?? rails).map(({ setting, after }) => [setting, after]),
+  )
+  const rows = railsBySetting(rails).map(([setting, value]) =>
+    others.has(setting)
+      ? [setting, railWords(value), style('yellow', railWords(others.get(setting)))]
+      : [setting, railWords(value), ''],
+  )
+  return columns(rows, { head: ['', 'org', others.size > 0 ? 'this configuration' : ''] })
 }

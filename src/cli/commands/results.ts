@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { isAsWritten } from '../../shared/results/files.ts'
@@ -7,7 +7,6 @@ import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { withRequest } from '../org.ts'
-import { resultFiles } from '../receipt.ts'
 import { columns, count, counted } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
 
@@ -30,8 +29,7 @@ export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
     }
     const root = flags.results === undefined ? config.results.path : resolve(flags.results)
     const folder = join(root, view.org, view.id)
-    const files = await resultFiles(folder)
-    if (!files.has('receipt.json')) {
+    if (!existsSync(join(folder, 'receipt.json'))) {
       throw new UsageError(
         `${folder} has no receipt: the results of ${view.id} are elsewhere, or the directory takes none ` +
           'now and the worker log says so. Name the directory that the run or the workers write to with ' +

@@ -5,12 +5,12 @@ import { askRedis, serverInfo } from './ask.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import { findRedisServer, type RedisServer } from './find-server.ts'
 import { Home, type Owner } from './home.ts'
-import { type Lock, tryLock } from './lock.ts'
+import { tryLock } from './lock.ts'
 import { endOrphan, isAlive } from './orphan.ts'
 import { privateDirectory } from './private-directory.ts'
 import { startRedisProcess, supervise } from './redis-process.ts'
 
-export interface EmbeddedRedis {
+interface EmbeddedRedis {
   /** Path of the Unix socket, the only place where it listens. */
   readonly socket: string
   /** Of the server, `7.0.15`. */
@@ -76,6 +76,8 @@ export async function attachEmbeddedRedis(
     if (reply === null && Date.now() > deadline) throw busy(home, owner)
   }
 }
+
+type Lock = NonNullable<ReturnType<typeof tryLock>>
 
 async function takeHome(
   home: Home,

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 
-export interface Lock {
+interface Lock {
   release(): void
 }
 

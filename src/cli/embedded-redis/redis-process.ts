@@ -8,7 +8,7 @@ import { askRedis, type RedisAddress, serverInfo } from './ask.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import type { RedisServer } from './find-server.ts'
 
-export interface RedisProcess {
+interface RedisProcess {
   readonly pid: number
   readonly address: RedisAddress
   /** How it ended, `code 0` or `signal SIGKILL`, once it has. */

@@ -1,10 +1,9 @@
 import { visible } from '../../shared/base/visible.ts'
-import { type GuardRails, railChanges, railsBySetting } from '../../shared/contract/guard-rails.ts'
 import type { Identity } from '../../shared/salesforce/client.ts'
 import type { PauseState } from '../../shared/store/ledger/pause.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'
-import { columns, counted } from './format.ts'
+import { counted } from './format.ts'
 
 /** `PRODUCTION`, so that nobody overlooks it. */
 export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {
@@ -28,19 +27,6 @@ export function orgLine(org: string, identity: Identity, style: Style): string {
     `Org ${style('bold', org)}:${name} ${identity.orgId}, ${kind}, ` +
     `at ${new URL(instanceUrl).host}${user}`
   )
-}
-
-/** The guard rails of an org; where the configuration has others, those beside them. */
-export function railsTable(rails: GuardRails, here: GuardRails | null, style: Style): string {
-  const others = new Map(
-    railChanges(rails, here ?? rails).map(({ setting, after }) => [setting, after]),
-  )
-  const rows = railsBySetting(rails).map(([setting, value]) =>
-    others.has(setting)
-      ? [setting, railWords(value), style('yellow', railWords(others.get(setting)))]
-      : [setting, railWords(value), ''],
-  )
-  return columns(rows, { head: ['', 'org', others.size > 0 ? 'this configuration' : ''] })
 }
 
 /** `none`, `yes`, `1000`, `Contact 003, Lead 00Q`: as far as it fits on a line. */

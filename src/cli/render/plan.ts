@@ -10,7 +10,7 @@ import { columns, count, counted } from './format.ts'
 const BATCH_ROWS = 10_000
 
 /** Batches that a plan takes from the day's allowance: a part of one counts as one. */
-export function batchesOf({ accepted, chunks }: Plan): number {
+function batchesOf({ accepted, chunks }: Plan): number {
   return Math.ceil(accepted / BATCH_ROWS) + Math.max(0, chunks - 1)
 }
 

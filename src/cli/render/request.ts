@@ -6,7 +6,7 @@ import {
 } from '../../shared/contract/receipt.ts'
 import { wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
-import type { Format, Style } from '../screen.ts'
+import type { Style } from '../screen.ts'
 import { columns, count, counted, jobNames, percent } from './format.ts'
 
 /** What is known of a request that is not over beside its record. */
@@ -111,7 +111,7 @@ export function requestLines(views: readonly RequestView[], style: Style): strin
 }
 
 /** How a status is painted, wherever it is shown. */
-export const STATUS_COLOUR: Record<Status, Format> = {
+export const STATUS_COLOUR: Record<Status, Parameters<Style>[0]> = {
   queued: 'dim',
   planning: 'cyan',
   'awaiting-approval': 'yellow',

@@ -9,7 +9,7 @@ import { assertChecked, planTable, question } from '../render/plan.ts'
 import { showProgress } from '../render/progress.ts'
 import { stoppingWords } from '../render/request.ts'
 import { textOutput } from '../screen.ts'
-import { conclude, type Watched } from './conclude.ts'
+import { conclude } from './conclude.ts'
 import { interrupted } from './interrupted.ts'
 import type { RunSession } from './session.ts'
 
@@ -54,7 +54,7 @@ function showPlan({ cli, facts, flags }: RunSession, { plan, status }: RequestVi
   write(`\n${style('bold', 'Plan')}\n${planTable(plan, facts.limits, style)}\n`)
 }
 
-async function watch(session: RunSession, { plan }: RequestView): Promise<Watched> {
+async function watch(session: RunSession, { plan }: RequestView) {
   const { cli, flags, store } = session
   const total = plan?.accepted ?? 0
   const progress = showProgress(cli.screen, total, flags.json === true)

@@ -10,7 +10,7 @@ import { count } from '../render/format.ts'
 import type { RunSession } from './session.ts'
 
 /** A deletion that this process has followed to its end. */
-export interface Watched {
+interface Watched {
   readonly view: RequestView
   readonly records: number
   readonly ms: number
