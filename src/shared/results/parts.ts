@@ -1,7 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { readdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { codeOf } from '../base/errors.ts'
+import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { effect } from '../base/trace.ts'
 import type { ResultFile } from '../contract/receipt.ts'
 import {
@@ -16,10 +15,7 @@ import {
 } from './files.ts'
 import { headerLine } from './result-writer.ts'
 
-/**
- * The folder of a request: the parts of its result files, which are joined when it settles, and what
- * an earlier life of its id has left.
- */
+/** The parts of a request's result files, which are joined when it settles. */
 
 /** One file for each time a chunk was collected. */
 export const partsFolder = (folder: string): string => join(folder, 'parts')
@@ -134,66 +130,5 @@ function behind(first: number, next: (block: Uint8Array) => Promise<void>) {
   return async (block: Uint8Array) => {
     if (block.length > skip) await next(block.subarray(skip))
     skip = Math.max(0, skip - block.length)
-  }
-}
-
-/** No request has a name that begins with a dot. */
-const EARLIER = '.earlier'
-const LEAVING = '.leaving'
-
-/** The files that lie in a request's folder now, as paths within it. */
-export async function filesIn(folder: string): Promise<readonly string[]> {
-  const [own, parts] = await Promise.all([namesIn(folder), namesIn(partsFolder(folder))])
-  return [...own.filter((name) => name !== 'parts'), ...parts.map((name) => join('parts', name))]
-}
-
-/** A name, as a path within the org's folder, under which files of an earlier life can be kept. */
-export function earlierName(folder: string): string {
-  return join(EARLIER, `${basename(folder)}.${randomUUID()}`)
-}
-
-/** Moves files out of a request's folder. One that has gone meanwhile is passed over. */
-export async function moveFiles(
-  folder: string,
-  files: readonly string[],
-  target: string,
-): Promise<void> {
-  await effect('results:set-aside', () =>
-    onPath(target, async () => {
-      const folders = new Set(files.map((file) => dirname(join(target, file))))
-      for (const path of folders) await makeFolder(path)
-      for (const file of files) await renameIfThere(join(folder, file), join(target, file))
-    }),
-  )
-}
-
-/**
- * Removes a folder with all that is in it. It leaves its place in one step, so that a new life of
- * its request never meets half of it; what a crash leaves of it goes with the next try.
- *
- * @param isStillDue asked once the folder is out of its place; where it is not, it is put back
- */
-export async function removeFolder(
-  orgFolder: string,
-  name: string,
-  isStillDue: () => Promise<boolean>,
-): Promise<void> {
-  const folder = join(orgFolder, name)
-  // Beside it: on a full disk there may be no room for a folder of its own.
-  const leaving = join(orgFolder, `${LEAVING}.${basename(name)}`)
-  await onPath(folder, async () => {
-    await rm(leaving, { recursive: true, force: true })
-    const isMoved = await effect('results:remove-folder', () => renameIfThere(folder, leaving))
-    if (isMoved && !(await isStillDue())) await rename(leaving, folder)
-    else await rm(leaving, { recursive: true, force: true })
-  })
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
   }
 }

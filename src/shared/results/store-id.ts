@@ -6,17 +6,19 @@ import { codeOf, messageOf } from '../base/errors.ts'
 import { FILE_MODE, linked, makeFolder, ResultsStoreError, temporaryName } from './files.ts'
 
 /**
- * The id of the store in this directory; one without gets one, and is made where it is missing.
- * Nothing is written where it has one: a process starts on a full disk, too.
+ * The id of the store in this directory, and what makes sure that the directory still is that store.
+ * One without an id gets one, and is made where it is missing. Nothing is written where it has one: a
+ * process starts on a full disk, too.
  */
-export async function storeId(root: string): Promise<string> {
+export async function identifyStore(root: string) {
   try {
     if ((await readId(root)) === null) {
       await makeFolder(root)
       await nameStore(idPath(root))
     }
     await access(root, constants.W_OK)
-    return await idOnceWritten(root)
+    const id = await idOnceWritten(root)
+    return { id, check: () => assertStore(root, id) }
   } catch (error) {
     throw new ResultsStoreError(
       `The results directory ${root} cannot be used: ${messageOf(error)}. Set EXPUNGE_RESULTS to one that can be written.`,
@@ -31,7 +33,7 @@ export async function storeId(root: string): Promise<string> {
  *
  * @throws ResultsStoreError where it is another store, or none
  */
-export async function assertStore(root: string, id: string): Promise<void> {
+async function assertStore(root: string, id: string): Promise<void> {
   const found = await readId(root).catch((error: unknown) => {
     throw new ResultsStoreError(`Cannot read the results directory ${root}: ${messageOf(error)}`, {
       cause: error,
