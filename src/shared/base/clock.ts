@@ -9,7 +9,7 @@ export interface Clock {
 }
 
 /** What one timer of Node can wait, 2^31 − 1 ms. One that is longer fires after 1 ms. */
-export const LONGEST_TIMER_MS = 2_147_483_647
+const LONGEST_TIMER_MS = 2_147_483_647
 
 export const systemClock: Clock = {
   now: () => Date.now(),

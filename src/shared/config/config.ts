@@ -7,7 +7,7 @@ import { type ProxyEnv, proxyProblems } from '../salesforce/connections.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { type CallbackConfig, readCallbacks } from './callbacks.ts'
 import { readConfigFile, type YamlSection } from './config-file.ts'
-import { Environment, type UnknownVariable, type Variables } from './environment.ts'
+import { Environment, type Variables } from './environment.ts'
 import type { Fields } from './fields.ts'
 import { type OrgConfig, readObjects, readOrgs } from './orgs.ts'
 import { readRedis, showRedis } from './redis.ts'
@@ -117,13 +117,15 @@ function unique(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
 }
 
 /** Beside a missing setting, the variable that was probably meant to be it. */
-function mistyped(unknown: readonly UnknownVariable[]): readonly ConfigProblem[] {
+type UnknownVariables = ReturnType<Environment['unknown']>
+
+function mistyped(unknown: UnknownVariables): readonly ConfigProblem[] {
   return unknown
     .filter(({ meant }) => meant !== undefined)
     .map(({ name, meant }) => ({ setting: name, message: `unknown; did you mean ${meant}?` }))
 }
 
-function asWarning({ name, meant }: UnknownVariable): string {
+function asWarning({ name, meant }: UnknownVariables[number]): string {
   const advice = meant === undefined ? '' : ` Did you mean ${meant}?`
   return `${name}: no setting of Expunge, so it is ignored.${advice}`
 }

@@ -59,7 +59,7 @@ function knownLike(name: string): string | undefined {
   return meant && prefix + meant
 }
 
-export interface UnknownVariable {
+interface UnknownVariable {
   readonly name: string
   readonly meant: string | undefined
 }

@@ -1,9 +1,5 @@
 import { SourceError } from '../../shared/base/errors.ts'
-import {
-  type ReadEvents,
-  readSourceFile,
-  type SourceFile,
-} from '../../shared/contract/sources/read-file.ts'
+import { readSourceFile } from '../../shared/contract/sources/read-file.ts'
 import type { SourcePin } from '../../shared/store/ledger/planning.ts'
 import { decompress } from './decompress.ts'
 import type { SourceOf, SourceOpener } from './source.ts'
@@ -37,7 +33,7 @@ interface Expected {
  *   other bytes than the request is about
  */
 export function readFileOnce(
-  source: SourceFile,
+  source: Parameters<typeof readSourceFile>[0],
   { sha256, pin }: Expected = {},
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
@@ -47,7 +43,7 @@ export function readFileOnce(
     const expected = 'the bytes that the first attempt to plan it found'
     throw otherContent(path, expected, `${found.value.bytes} others`)
   }
-  const events: ReadEvents = {
+  const events: Parameters<typeof readSourceFile>[1] = {
     opened: (value) => assertSame({ field: 'seen', value }),
     ended: async (value) => {
       if (sha256 !== undefined && value.sha256 !== sha256) {

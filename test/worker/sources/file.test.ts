@@ -16,11 +16,11 @@ import { join, relative } from 'node:path'
 import { getuid } from 'node:process'
 import { describe, type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
-import type { SourceFile } from '../../../src/shared/contract/sources/read-file.ts'
+import type { readSourceFile } from '../../../src/shared/contract/sources/read-file.ts'
 import { readFileOnce } from '../../../src/worker/sources/file.ts'
 import { describeSource, readAll } from './conformance.ts'
 
-const fileSource = (source: SourceFile) => ({
+const fileSource = (source: Parameters<typeof readSourceFile>[0]) => ({
   open: (signal?: AbortSignal) => readFileOnce(source, {}, signal),
 })
 

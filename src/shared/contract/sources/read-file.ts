@@ -6,7 +6,7 @@ import { codeOf, RefusedError, SourceError } from '../../base/errors.ts'
 import type { FilePlaces } from './kind.ts'
 
 /** A file that ids are read from, when a request is submitted and when it is planned. */
-export interface SourceFile extends FilePlaces {
+interface SourceFile extends FilePlaces {
   /** As the request gives it. */
   readonly path: string
 }
@@ -26,7 +26,7 @@ export interface FileState {
 }
 
 /** Told while a file is read; what they throw ends the reading. */
-export interface ReadEvents {
+interface ReadEvents {
   opened?(state: FileState): Promise<void>
   /** After the last byte, before the reader learns that it was the last. */
   ended?(content: SourceContent): Promise<void>

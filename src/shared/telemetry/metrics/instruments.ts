@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 /** What a process may come to count, from its configuration and from the code's own tables. */
-export interface Expected {
+interface Expected {
   readonly orgs: readonly string[]
   readonly objects: readonly string[]
   readonly failureCodes: readonly string[]
@@ -73,7 +73,7 @@ type Adding<Words extends LabelWords, Fact extends string> = MetricDefinition<Wo
 }
 
 /** A metric that has its instrument. */
-export interface DefinedMetric extends MetricDefinition {
+interface DefinedMetric extends MetricDefinition {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly by: readonly MetricsRole[]
   /** It is looked up at each scrape, not counted. */

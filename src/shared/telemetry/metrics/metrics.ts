@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { BUILT_IN_OBJECTS } from '../../contract/objects.ts'
 import { defineEvents } from './events.ts'
-import { type DefinedMetric, type Expected, Instruments, type MetricsRole } from './instruments.ts'
+import { Instruments, type MetricsRole } from './instruments.ts'
 import { defineReadings, type Observe } from './readings.ts'
 
 /**
@@ -12,9 +12,9 @@ import { defineReadings, type Observe } from './readings.ts'
 export interface Metrics extends Omit<ReturnType<typeof defineEvents>, 'started'> {
   readonly registry: Registry
   /** Of all metrics. */
-  readonly defined: readonly DefinedMetric[]
+  readonly defined: readonly Instruments['defined'][number][]
   /** Gives everything that is to be expected its 0. Objects other than these are all counted as one. */
-  expect(expected: Expected): void
+  expect(expected: Parameters<Instruments['startAtZero']>[0]): void
   /** Sets where the metrics of readings.ts are read from at each scrape. */
   observe(read: Observe): void
 }

@@ -41,7 +41,7 @@ import { traceChannels } from './spans.ts'
  * rest of Expunge publishes what it does on channels.
  */
 
-export interface TracingOptions {
+interface TracingOptions {
   readonly role: 'producer' | 'worker'
   readonly version: string
   /** API names of what may be deleted. */

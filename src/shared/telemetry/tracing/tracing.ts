@@ -1,5 +1,5 @@
 import type { TracingConfig } from '../../config/config.ts'
-import type { TracingOptions } from './sdk.ts'
+import type { startSdk } from './sdk.ts'
 
 /**
  * Traces what this process does from now on; to be called before queues are opened. Where no traces
@@ -9,11 +9,11 @@ import type { TracingOptions } from './sdk.ts'
  */
 export async function startTracing(
   config: TracingConfig | null,
-  options: TracingOptions,
+  options: Parameters<typeof startSdk>[1],
 ): Promise<() => Promise<void>> {
   if (config === null) return async () => {}
-  const { startSdk } = await import('./sdk.ts')
-  const stop = startSdk(config, options)
+  const sdk = await import('./sdk.ts')
+  const stop = sdk.startSdk(config, options)
   if (stop === null) {
     options.log.warn('Another OpenTelemetry SDK runs in this process; no traces of Expunge here.')
     return async () => {}
