@@ -118,9 +118,6 @@ export function textOutput(
 type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 export type Style = (format: Format, text: string) => string
 
-/** No colours: for files, pipes and tests. */
-export const plain: Style = (_format, text) => text
-
 /**
  * Random parameters of this process in each of our own colour sequences, as in `ESC [ 31 ; MARK m`.
  * A sequence without them came with foreign text and is escaped. Groups of four digits, because

@@ -122,8 +122,7 @@ const SOAP = /^\/services\/Soap\/[cu]\/\d\d\.0(?:\/|$)/
 const NOWHERE: Route = { operation: 'unknown' }
 
 /** Bulk API 2.0 ingest exists from v41.0; v68.0 is Winter '27. */
-export const OLDEST_VERSION = 41
-export const NEWEST_VERSION = 68
+export const VERSIONS = { oldest: 41, newest: 68 } as const
 
 function routeOf(method: string, path: string): Route {
   const clean = path.replace(/\/{2,}/g, '/').replace(/\/$/, '')
@@ -148,4 +147,4 @@ function pick(methods: Methods, method: string, rest: Omit<Route, 'operation'>):
 }
 
 const isKnown = (version: string) =>
-  Number(version) >= OLDEST_VERSION && Number(version) <= NEWEST_VERSION
+  Number(version) >= VERSIONS.oldest && Number(version) <= VERSIONS.newest

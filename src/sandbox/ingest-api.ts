@@ -2,7 +2,7 @@ import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
 import { parseJobRequest, parseMultipart, parsePatch } from './job-request.ts'
 import type { JobRunner } from './job-runner.ts'
-import { jobView, type Owner } from './job-views.ts'
+import { jobView } from './job-views.ts'
 import { JOB_STATES, type Job, type Jobs } from './jobs.ts'
 import type { Referee } from './referee.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
@@ -17,7 +17,7 @@ interface IngestDeps {
   readonly referee: Referee
   readonly verdicts: Verdicts
   readonly uploads: Uploads
-  readonly owner: Owner
+  readonly owner: Parameters<typeof jobView.get>[1]
   readonly runner: JobRunner
   readonly objects: readonly DeletableObject[]
   readonly settings: Pick<SandboxSettings, 'shuffleResults' | 'allowHardDelete' | 'strictFields'>

@@ -1,10 +1,7 @@
 import type { Job } from './jobs.ts'
 
-/**
- * The field sets in which the API shows a job: they differ between create, close and abort, get,
- * and list (pages of the same names, part on Bulk API 2.0 ingest).
- */
-export interface Owner {
+/** Who created the jobs. */
+interface Owner {
   readonly userId: string
 }
 
@@ -90,4 +87,8 @@ const format = ({ request }: Job) => ({
 /** `2026-01-02T21:33:43.000+0000`: the offset has no colon. */
 const timestamp = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000')
 
+/**
+ * The field sets in which the API shows a job: they differ between create, close and abort, get,
+ * and list (pages of the same names, part on Bulk API 2.0 ingest).
+ */
 export const jobView = { create: createView, patch: patchView, get: getView, list: listView }

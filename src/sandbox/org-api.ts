@@ -1,15 +1,15 @@
-import { type Call, NEWEST_VERSION, OLDEST_VERSION } from './call.ts'
+import { type Call, VERSIONS } from './call.ts'
 import type { CompleteOptions } from './options.ts'
 import { json, notFound, type Reply } from './reply.ts'
 import type { Allowance, Quota } from './settings.ts'
 
 /** `GET /services/data/`: the only REST resource that needs no token. */
 function versions(): Reply {
-  const count = NEWEST_VERSION - OLDEST_VERSION + 1
+  const count = VERSIONS.newest - VERSIONS.oldest + 1
   return json(
     200,
     Array.from({ length: count }, (_, at) => {
-      const version = OLDEST_VERSION + at
+      const version = VERSIONS.oldest + at
       return { label: label(version), url: `/services/data/v${version}.0`, version: `${version}.0` }
     }),
   )
@@ -69,7 +69,7 @@ const pair = (allowance: Allowance) => ({ Max: allowance.max, Remaining: allowan
 
 /** v68.0 is Winter '27; three releases a year. */
 function label(version: number): string {
-  const before = NEWEST_VERSION - version
+  const before = VERSIONS.newest - version
   return `${['Winter', 'Summer', 'Spring'][before % 3]} '${27 - Math.ceil(before / 3)}`
 }
 

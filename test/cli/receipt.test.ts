@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { summary } from '../../src/cli/receipt.ts'
 import { topFailures } from '../../src/cli/render/request.ts'
-import { plain } from '../../src/cli/screen.ts'
+import { plain } from './plain.ts'
 import { receipt } from './render/fixtures.ts'
 
 const figures = {

@@ -7,11 +7,12 @@ import { summary } from '../../src/cli/receipt.ts'
 import { orgLine, orgWords, pauseSentences } from '../../src/cli/render/org.ts'
 import { planTable, question } from '../../src/cli/render/plan.ts'
 import { requestLines, requestTable } from '../../src/cli/render/request.ts'
-import { plain, type Style, shown, shownBytes, styler } from '../../src/cli/screen.ts'
+import { type Style, shown, shownBytes, styler } from '../../src/cli/screen.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import type { Receipt } from '../../src/shared/contract/receipt.ts'
 import type { RequestView } from '../../src/shared/store/request-view.ts'
 import { hostileText, UNSAFE } from '../helpers/hostile-text.ts'
+import { plain } from './plain.ts'
 import { identity, plan, receipt, request } from './render/fixtures.ts'
 
 /** Colours without a terminal; read by Node at each call. */

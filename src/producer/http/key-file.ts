@@ -17,7 +17,7 @@ import { type ApiKey, ROLES, type Role, type SourceRights } from './api-key.ts'
 import { parseHash } from './key-secret.ts'
 
 /** A key of the file, and the digests of the secrets that stand for it. */
-export interface KeyEntry {
+interface KeyEntry {
   readonly key: ApiKey
   /** More than one while a secret is replaced: the old and the new. */
   readonly digests: readonly Buffer[]

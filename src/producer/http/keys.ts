@@ -5,7 +5,7 @@ import { ConfigError, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { decodeText, whyUnreadable } from '../../shared/base/text-file.ts'
 import type { ApiKey } from './api-key.ts'
-import { type KeyEntry, parseKeyFile } from './key-file.ts'
+import { parseKeyFile } from './key-file.ts'
 import { digestOf } from './key-secret.ts'
 
 /** The keys that are valid now. */
@@ -49,12 +49,12 @@ class FileKeyRing implements KeyRing {
   readonly #path: string
   readonly #log: Logger
   readonly #stop = new AbortController()
-  #entries: readonly KeyEntry[]
+  #entries: KeyEntries
   #seen: Reading
   /** The text that was judged last, whether it was taken over or not. */
   #judged: string
 
-  constructor(path: string, entries: readonly KeyEntry[], first: Content, log: Logger) {
+  constructor(path: string, entries: KeyEntries, first: Content, log: Logger) {
     this.#path = path
     this.#log = log
     this.#entries = entries
@@ -118,6 +118,8 @@ class FileKeyRing implements KeyRing {
   }
 }
 
+type KeyEntries = ReturnType<typeof parseKeyFile>
+
 interface Content {
   readonly text: string
   /** Permissions, as in 0o600. */
@@ -144,8 +146,8 @@ function warnIfOpen(path: string, { mode }: Content, log: Logger): void {
   log.warn({ path }, `every user of this machine may ${what} the key file. Run: chmod 640`)
 }
 
-function changes(before: readonly KeyEntry[], after: readonly KeyEntry[]) {
-  const names = (entries: readonly KeyEntry[]) => new Set(entries.map(({ key }) => key.name))
+function changes(before: KeyEntries, after: KeyEntries) {
+  const names = (entries: KeyEntries) => new Set(entries.map(({ key }) => key.name))
   return {
     keys: [...names(after)],
     added: [...names(after).difference(names(before))],

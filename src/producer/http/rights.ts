@@ -33,7 +33,7 @@ export interface ExistingRequest {
 }
 
 /** What of a request decides whether a key may submit it. */
-export type Wanted = Pick<
+type Wanted = Pick<
   DeletionRequest,
   'org' | 'object' | 'operation' | 'priority' | 'source' | 'maxRecords' | 'dryRun'
 >

@@ -34,7 +34,7 @@ interface ServiceOptions {
   readonly timeouts?: HttpTimeouts
 }
 
-export interface RunningService {
+interface RunningService {
   readonly url: string
   /** Null where requests can be taken in, else what is missing. */
   ready(): Promise<string | null>

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { findingLines } from '../../../src/cli/doctor/finding.ts'
 import { judge } from '../../../src/cli/doctor/redis.ts'
 import { judgeLimit } from '../../../src/cli/doctor/salesforce.ts'
-import { plain } from '../../../src/cli/screen.ts'
+import { plain } from '../plain.ts'
 
 const GOOD = {
   product: 'redis',

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pauseSentences } from '../../../src/cli/render/org.ts'
 import { requestLines, requestTable } from '../../../src/cli/render/request.ts'
-import { plain } from '../../../src/cli/screen.ts'
 import type { RequestView } from '../../../src/producer/producer.ts'
+import { plain } from '../plain.ts'
 import { plan, request } from './fixtures.ts'
 
 const since = Date.parse('2026-11-23T22:00:00Z')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { orgWords } from '../../../src/cli/render/org.ts'
 import { planTable, question } from '../../../src/cli/render/plan.ts'
-import { plain } from '../../../src/cli/screen.ts'
+import { plain } from '../plain.ts'
 import { identity, plan, request } from './fixtures.ts'
 
 const limits = (remaining: number) => ({

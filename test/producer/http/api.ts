@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hashOf } from '../../../src/producer/http/key-secret.ts'
-import { type RunningService, startService } from '../../../src/producer/http/start.ts'
+import { startService } from '../../../src/producer/http/start.ts'
 import { HTTP_TIMEOUTS, type HttpTimeouts } from '../../../src/producer/http/timeouts.ts'
 import { createLogger, type Logger } from '../../../src/shared/base/logger.ts'
 import { connectRedis, type RedisConfig } from '../../../src/shared/store/redis/redis.ts'
@@ -14,7 +14,7 @@ import { assertDocumented } from './documented.ts'
 /** The HTTP service of a world, over a real socket. */
 export interface Api {
   readonly url: string
-  readonly service: RunningService
+  readonly service: Awaited<ReturnType<typeof startService>>
   readonly log: readonly Record<string, unknown>[]
   call(path: string, options?: CallOptions): Promise<Answer>
 }

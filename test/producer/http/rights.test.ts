@@ -11,9 +11,10 @@ import {
   mayRead,
   maySeeDashboard,
   maySubmit,
-  type Wanted,
 } from '../../../src/producer/http/rights.ts'
 import { OPERATIONS, PRIORITIES } from '../../../src/shared/contract/request.ts'
+
+type Wanted = Parameters<typeof maySubmit>[1]
 
 const ORGS = ['default', 'emea', 'apac'] as const
 const OBJECTS = ['Contact', 'Lead', 'Campaign'] as const

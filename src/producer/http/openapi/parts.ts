@@ -110,10 +110,6 @@ export function json(description: string, schema: z.ZodType, example: unknown): 
   return { description, headers: ALWAYS, content: content('application/json', schema, example) }
 }
 
-export function csv(description: string, example: string, headers: Json): Json {
-  return { description, headers: { ...ALWAYS, ...headers }, content: csvContent(example) }
-}
-
 export function csvContent(example: string): Json {
   return { 'text/csv': { schema: { type: 'string' }, example } }
 }

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { codeOf } from '../../../shared/base/errors.ts'
 import type { ResultFile } from '../../../shared/contract/receipt.ts'
 import { HttpError, retryAfter } from '../http-error.ts'
-import { csv, headers, schemaOf } from '../openapi/parts.ts'
+import { csvContent, headers, schemaOf } from '../openapi/parts.ts'
 import { type ParameterSet, parameter, requestPath } from '../parameters.ts'
 import { mayRead } from '../rights.ts'
 import { REQUESTS_PATH, requestRoute } from '../route.ts'
@@ -38,11 +38,13 @@ export const resultsRoute = requestRoute({
     'Which ids got which verdict, once the request is over. A file without rows does not exist; the receipt lists the others in `files`. Needs the role `read`, or the key that submitted the request.',
   pathParameters,
   answers: {
-    200: csv(
-      'The file.',
-      'Id,Code,Message\n0035g00000AbCdEAAV,DELETE_FAILED,Your attempt to delete …\n',
-      headers('Repr-Digest'),
-    ),
+    200: {
+      description: 'The file.',
+      headers: headers('X-Request-Id', 'Repr-Digest'),
+      content: csvContent(
+        'Id,Code,Message\n0035g00000AbCdEAAV,DELETE_FAILED,Your attempt to delete …\n',
+      ),
+    },
   },
   problems: [409],
   may: mayRead,
