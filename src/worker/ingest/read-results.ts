@@ -7,7 +7,7 @@ import type { IdSet } from '../ids/id-set.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
 import type { JobFailure } from './job-report.ts'
-import { eachResult, type VisitRow } from './result-csv.ts'
+import { eachResult } from './result-csv.ts'
 import { classOf, rowErrorReader } from './row-error.ts'
 
 /** Result files into the books of the chunks whose rows they judge. */
@@ -59,7 +59,9 @@ export async function readFailures(
   const { job, order, hasTries, collector, ctx } = reading
   const again = new Set(books.filter(hasTries))
   const readError = rowErrorReader()
-  const visit: VisitRow = (id, sfId, error) => {
+  const csv = collector.api.failedResults(job.id, ctx.signal)
+  const pause = () => drain(books)
+  const broken = await eachResult(csv, 'sf__Error', pause, (id, sfId, error) => {
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
     else if (sfId !== '' && !isSame(sfId, id)) odd.unreadable++
@@ -69,9 +71,7 @@ export async function readFailures(
       odd.conflicts++
       book.failed(scratch, RESULTS_CONTRADICT, BOTH)
     } else judgeFailure(book, readError(error), order.operation, again.has(book))
-  }
-  const csv = collector.api.failedResults(job.id, ctx.signal)
-  const broken = await eachResult(csv, 'sf__Error', visit, () => drain(books))
+  })
   odd.unreadable += broken
 }
 
@@ -96,7 +96,9 @@ export async function readSuccesses(
   { known, found }: Suspects,
   odd: Oddities,
 ): Promise<void> {
-  const visit: VisitRow = (id, sfId, created) => {
+  const csv = api.successfulResults(job.id, ctx.signal)
+  const pause = () => drain(books)
+  const broken = await eachResult(csv, 'sf__Created', pause, (id, sfId, created) => {
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
     // A delete creates nothing: the row is of another operation.
@@ -105,9 +107,7 @@ export async function readSuccesses(
       if (!known.has(scratch, 0)) odd.conflicts++
       found.add(scratch, 0)
     } else if (!book.isAmongSuccesses(scratch)) book.deleted(scratch)
-  }
-  const csv = api.successfulResults(job.id, ctx.signal)
-  const broken = await eachResult(csv, 'sf__Created', visit, () => drain(books))
+  })
   odd.unreadable += broken
 }
 

@@ -17,7 +17,7 @@ export class ResultFormatError extends ExpungeError {
 type ToldColumn = 'sf__Error' | 'sf__Created'
 
 /** Three values, not a list: rows come by the million, and an array for each would be as much garbage. */
-export type VisitRow = (id: string, sfId: string, told: string) => void
+type VisitRow = (id: string, sfId: string, told: string) => void
 
 interface Positions {
   readonly id: number
@@ -37,8 +37,8 @@ interface Positions {
 export async function eachResult(
   csv: AsyncIterable<Uint8Array>,
   told: ToldColumn,
-  visit: VisitRow,
   pause: () => Promise<void>,
+  visit: VisitRow,
 ): Promise<number> {
   const reader = new CsvReader({ delimiters: ',' })
   const { record } = reader

@@ -94,7 +94,7 @@ export function choresOf(
   }
   return {
     sweeping: { ...planner, intervalMs: SWEEP_LOCKS * config.worker.lockMs },
-    planAndSettle: (job, token, own) => processRequestJob(job, token, 'requests', planner, own),
+    planAndSettle: (job, token, own) => processRequestJob(job, token, planner, own),
     ingest: (queue) =>
       orRefuse(parseIngestJob, planner, (job, token, own) =>
         processIngestJob(job, token, queue, ingest, own),

@@ -1,12 +1,6 @@
 import type { Job } from 'bullmq'
 import { type Context, endsAllWork, LaterError } from '../../shared/base/context.ts'
-import {
-  DOOR,
-  isNewerOrder,
-  PLAN,
-  parseRequestJob,
-  type QueueName,
-} from '../../shared/store/queues/queues.ts'
+import { DOOR, isNewerOrder, PLAN, parseRequestJob } from '../../shared/store/queues/queues.ts'
 import { settleRequest } from '../end/settle.ts'
 import { giveBack, handOver, putAside } from '../jobs/hand-over.ts'
 import { NoMemoryError } from '../plan/memory.ts'
@@ -27,7 +21,6 @@ const LATER_MS = 60_000
 export async function processRequestJob(
   job: Job,
   token: string,
-  queue: QueueName,
   deps: PlannerDeps,
   ctx: Context,
 ): Promise<unknown> {
@@ -38,9 +31,10 @@ export async function processRequestJob(
     const data = parseRequestJob(job.data)
     if (data === null && !isNewerOrder(job.data)) return await enter(job, token, deps, ctx)
     if (data === null) return await putAside(job, token, PUT_ASIDE_MS)
+    const lock = { queue: 'requests', jobId: job.id ?? '', token } as const
     switch (data.step) {
       case 'plan':
-        return await planRequest(data.id, { queue, jobId: job.id ?? '', token }, deps, ctx)
+        return await planRequest(data.id, lock, deps, ctx)
       case 'settle':
         return await settleRequest(data.id, deps, ctx)
       default:

@@ -1,18 +1,20 @@
 import { SourceError } from '../../shared/base/errors.ts'
 import { readSourceFile } from '../../shared/contract/sources/read-file.ts'
+import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import type { SourcePin } from '../../shared/store/ledger/planning.ts'
 import { decompress } from './decompress.ts'
-import type { SourceOf, SourceOpener } from './source.ts'
+import type { SourceReading } from './source.ts'
 
 /** A file that the worker sees, plain or compressed with gzip or zstd. */
-export const file: SourceOpener<SourceOf<'file'>> = {
-  open: ({ path, sha256 }, { record, lot, store, guards, signal }) => {
-    const { id } = record.request
-    const within = record.limits?.files ?? null
-    const places = { roots: guards.fileRoots, base: guards.fileBase, within }
-    const pin = (pin: SourcePin) => store.ledger.pinSource({ id, lot, pin })
-    return readFileOnce({ path, ...places }, { sha256, pin }, signal)
-  },
+export function openFile(
+  { path, sha256 }: Extract<StoredSource, { readonly type: 'file' }>,
+  { record, lot, store, guards, signal }: SourceReading,
+): AsyncIterable<Uint8Array> {
+  const { id } = record.request
+  const within = record.limits?.files ?? null
+  const places = { roots: guards.fileRoots, base: guards.fileBase, within }
+  const pin = (pin: SourcePin) => store.ledger.pinSource({ id, lot, pin })
+  return readFileOnce({ path, ...places }, { sha256, pin }, signal)
 }
 
 /** Which bytes the file must hold. */

@@ -1,17 +1,20 @@
-import type { SourceType, StoredSource } from '../../shared/contract/sources/sources.ts'
-import { file } from './file.ts'
-import type { SourceOf, SourceOpener, SourceReading } from './source.ts'
-import { staged } from './staged.ts'
+import { openFile } from './file.ts'
+import type { SourceReading } from './source.ts'
+import { openStaged } from './staged.ts'
 
-const OPENERS: { readonly [Type in SourceType]: SourceOpener<SourceOf<Type>> } = {
-  ids: staged,
-  upload: staged,
-  file,
-}
-
-/** The bytes that a request's source holds, read once. */
+/**
+ * The bytes that a request's source holds: once, in order, with back-pressure. Leaving the loop early
+ * closes whatever is open; what goes wrong is thrown into the loop, the signal's reason among it.
+ */
 export function openSource(reading: SourceReading): AsyncIterable<Uint8Array> {
   const { source } = reading.record.request
-  const opener: SourceOpener<StoredSource> = OPENERS[source.type]
-  return opener.open(source, reading)
+  switch (source.type) {
+    case 'ids':
+    case 'upload':
+      return openStaged(reading)
+    case 'file':
+      return openFile(source, reading)
+    default:
+      throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
+  }
 }

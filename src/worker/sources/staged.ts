@@ -1,24 +1,25 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../shared/base/errors.ts'
-import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { Staged } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { StagingError, unpack } from '../../shared/store/staging/staging.ts'
-import type { SourceOpener } from './source.ts'
+import type { SourceReading } from './source.ts'
 
 /** Where they may lie: the request's own record, or frames beside it. */
 type Shelf = Pick<OrgStore, 'ledger' | 'staging'>
 
 /** What was staged when the request came in: the bytes of an upload, or a list as a CSV. */
-export const staged: SourceOpener<StoredSource> = {
-  open: (_, { record: { request, staged }, store, signal }) => {
-    if (staged !== null) return readStaged(store, request.id, staged, signal)
-    throw new SourceError(
-      'SOURCE_NOT_FOUND',
-      `Request ${request.id} was entered without its ids. Submit it again.`,
-    )
-  },
+export function openStaged({
+  record: { request, staged },
+  store,
+  signal,
+}: SourceReading): AsyncIterable<Uint8Array> {
+  if (staged !== null) return readStaged(store, request.id, staged, signal)
+  throw new SourceError(
+    'SOURCE_NOT_FOUND',
+    `Request ${request.id} was entered without its ids. Submit it again.`,
+  )
 }
 
 /** @throws SourceError SOURCE_TRUNCATED where they are not all that were staged */

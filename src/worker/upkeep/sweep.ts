@@ -2,7 +2,6 @@ import type { Context } from '../../shared/base/context.ts'
 import { retentionSeconds } from '../../shared/contract/guard-rails.ts'
 import { isTerminal } from '../../shared/contract/receipt.ts'
 import { ResultsStoreError } from '../../shared/results/files.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
 import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
@@ -183,11 +182,6 @@ function startSweeps(
  * another that shares the directory.
  */
 
-interface RetentionDeps {
-  readonly store: OrgStore
-  readonly results: ResultsStore
-}
-
 /** In one turn, so that the sweep goes on; a turn comes every half minute. */
 const MOST_FOLDERS = 200
 
@@ -196,7 +190,7 @@ const AGAIN_SECONDS = 600
 
 /** Removes the folders whose time is over. Several workers may do it at once. */
 export async function removeDueFolders(
-  { store, results }: RetentionDeps,
+  { store, results }: Pick<SweepDeps, 'store' | 'results'>,
   ctx: Context,
 ): Promise<void> {
   const { ledger, org } = store
