@@ -31,7 +31,7 @@ interface CallbackDeps {
 /** Where callbacks may go, and what they are signed with. */
 interface Callbacks {
   readonly config: CallbackConfig
-  readonly secrets: ReadonlyMap<Receiver, Awaited<ReturnType<typeof openCallbackSecrets>>>
+  readonly secrets: ReadonlyMap<Receiver, () => Promise<readonly string[]>>
 }
 
 /** @throws ConfigError where the secrets cannot be used */
@@ -117,12 +117,12 @@ async function post(
   }
   const { allow, timeoutMs, receivers } = callbacks.config
   const receiver = receiverOf(url, receivers)
-  const known = receiver && callbacks.secrets.get(receiver)
-  if (!known) {
+  const secretsNow = receiver && callbacks.secrets.get(receiver)
+  if (!secretsNow) {
     const reason = `no receiver of callbacks.receivers is for ${URL.parse(url)?.origin}`
     return { result: 'refused-address', reason }
   }
-  const secrets = await known.current()
+  const secrets = await secretsNow()
   return postCallback(url, event, { allow, timeoutMs, secrets, clock, signal })
 }
 

@@ -46,12 +46,6 @@ export function signatureHeaders(
   }
 }
 
-/** What the callbacks to one receiver are signed with. */
-interface CallbackSecrets {
-  /** As the file says now; where it cannot be used, as it said last. */
-  current(): Promise<readonly string[]>
-}
-
 type SecretsOf = Pick<Receiver, 'name' | 'secretsFile'>
 
 /** A shorter one could be guessed from one callback. */
@@ -59,25 +53,28 @@ const SHORTEST = 32
 /** Enough for a rotation: each secret adds a signature to every header. */
 const MOST = 5
 
-/** @throws {ConfigError} where the file cannot be used to begin with; no secret in it */
+/**
+ * What the callbacks to one receiver are signed with: as the file says now; where it cannot be used, as
+ * it said last.
+ *
+ * @throws {ConfigError} where the file cannot be used to begin with; no secret in it
+ */
 export async function openCallbackSecrets(
   receiver: SecretsOf,
   log: Logger,
-): Promise<CallbackSecrets> {
+): Promise<() => Promise<readonly string[]>> {
   let latest = await readSecrets(receiver)
-  return {
-    current: async () => {
-      try {
-        latest = await readSecrets(receiver)
-      } catch (error) {
-        const problem = messageOf(error)
-        log.error(
-          { receiver: receiver.name, problem },
-          'Callbacks are signed with the secrets before.',
-        )
-      }
-      return latest
-    },
+  return async () => {
+    try {
+      latest = await readSecrets(receiver)
+    } catch (error) {
+      const problem = messageOf(error)
+      log.error(
+        { receiver: receiver.name, problem },
+        'Callbacks are signed with the secrets before.',
+      )
+    }
+    return latest
   }
 }
 

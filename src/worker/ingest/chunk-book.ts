@@ -1,7 +1,7 @@
 import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
 import type { ResultWriter } from '../../shared/results/result-writer.ts'
-import type { PartKind, ResultsStore } from '../../shared/results/results.ts'
+import type { PartKind } from '../../shared/results/results.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,
@@ -11,6 +11,7 @@ import {
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 import { commitParts, lineOf } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
+import type { Collector } from './collector.ts'
 
 /** Takes the ids that go again, canonical bytes, one at a time or in a row. */
 export interface Resender {
@@ -18,13 +19,6 @@ export interface Resender {
   failed(ids: Uint8Array): Promise<void>
   /** Rows that no result file mentions. */
   unaccounted(ids: Uint8Array): Promise<void>
-}
-
-interface ChunkBookOptions {
-  readonly org: string
-  readonly staging: Staging
-  readonly results: ResultsStore
-  readonly keepDeleted: boolean
 }
 
 /** The account of one chunk while its results are read. Ids are canonical bytes. */
@@ -42,7 +36,10 @@ export class ChunkBook implements AsyncDisposable {
   readonly #keepDeleted: boolean
   #listed: ChunkListing | undefined
 
-  constructor(ref: ChunkRef, { results, org, staging, keepDeleted }: ChunkBookOptions) {
+  constructor(
+    ref: ChunkRef,
+    { results, org, staging, keepDeleted }: Omit<Collector, 'api' | 'ledger' | 'resendMs'>,
+  ) {
     const folder = { org, id: ref.request }
     const writer = (kind: PartKind) => results.partWriter(folder, kind, chunkField(ref))
     this.ref = ref

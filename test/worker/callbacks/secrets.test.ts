@@ -13,9 +13,9 @@ const silent = createLogger({ level: 'silent' })
 test('secrets are the lines of the file, as they are now', async (t) => {
   const path = join(await folderOf(t, { secrets: `${ONE}\n` }), 'secrets')
   const secrets = await openCallbackSecrets(of(path), silent)
-  assert.deepEqual(await secrets.current(), [ONE])
+  assert.deepEqual(await secrets(), [ONE])
   await writeFile(path, `\n${ONE}\r\n${TWO}\r\n\r\n`)
-  assert.deepEqual(await secrets.current(), [ONE, TWO])
+  assert.deepEqual(await secrets(), [ONE, TWO])
 })
 
 test('while the file cannot be used the secrets before it are', async (t) => {
@@ -24,9 +24,9 @@ test('while the file cannot be used the secrets before it are', async (t) => {
   const destination = { write: (line: string) => void lines.push(line) }
   const secrets = await openCallbackSecrets(of(path), createLogger({ level: 'info', destination }))
   await writeFile(path, `${TWO}\nhunter2`)
-  assert.deepEqual(await secrets.current(), [ONE])
+  assert.deepEqual(await secrets(), [ONE])
   await unlink(path)
-  assert.deepEqual(await secrets.current(), [ONE])
+  assert.deepEqual(await secrets(), [ONE])
   assert.match(lines.join(''), /secret 2 has 7.*ENOENT/s)
   assert.doesNotMatch(lines.join(''), /hunter2|2222/)
 })
