@@ -27,6 +27,7 @@ const parts = fc.constantFrom(
   '\u200f',
   '\u200b',
   '\u{e0041}',
+  '\u{e0002}',
   '\ufeff',
   'Art. 17',
   ' ',

@@ -7,12 +7,13 @@
 /**
  * Everything that a terminal or a log viewer may act on instead of showing: C0, DEL and C1 controls,
  * format characters (bidirectional ones, the zero-width space, the byte order mark), line and paragraph
- * separators. Joiners stay: names in some scripts, and emoji, are written with them.
+ * separators, and the whole block of tags, also where it has no characters yet. Joiners stay: names in
+ * some scripts, and emoji, are written with them.
  */
-const UNSAFE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029]/gu
+const UNSAFE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029\u{e0000}-\u{e007f}]/gu
 
 /** The same without the line feed. */
-const UNSAFE_IN_LINES = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029]/gu
+const UNSAFE_IN_LINES = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029\u{e0000}-\u{e007f}]/gu
 
 /**
  * One line of text: each unsafe character, line feeds included, becomes its escape, as in `\u001b`.
