@@ -19,38 +19,45 @@ const KNOWN_MS = 30 * 24 * 3600_000
 
 type Place = Pick<OrgStore, 'redis' | 'org' | 'ledger'>
 
-/** A sign of life. Those of workers that died are forgotten by the way. */
-export async function beat({ redis, org, ledger }: Place, worker: string): Promise<void> {
+/** A worker's sign of life. Those of workers that died are forgotten by the way. */
+export function workerSign({ redis, org, ledger }: Place, worker: string) {
   const { workers } = ledger.keys
-  const now = await redisNow(redis)
-  await Promise.all([
-    redis.zadd(ORGS, now, org),
-    redis.zadd(workers, now, worker),
-    redis.zremrangebyscore(workers, '-inf', now - ALIVE_MS),
-    redis.pexpire(workers, ALIVE_MS),
-  ])
-}
-
-export async function leave({ redis, ledger }: Place, worker: string): Promise<void> {
-  await redis.zrem(ledger.keys.workers, worker)
+  return {
+    async give(): Promise<void> {
+      const now = await redisNow(redis)
+      await Promise.all([
+        redis.zadd(ORGS, now, org),
+        redis.zadd(workers, now, worker),
+        redis.zremrangebyscore(workers, '-inf', now - ALIVE_MS),
+        redis.pexpire(workers, ALIVE_MS),
+      ])
+    },
+    async takeBack(): Promise<void> {
+      await redis.zrem(workers, worker)
+    },
+  }
 }
 
 /**
  * A sign that a `run` is at work on its request; it is no worker, for it does nobody else's work. Those
  * of runs that died are forgotten by the way.
  */
-export async function beatRun({ redis, ledger }: Place, request: string): Promise<void> {
+export function runSign({ redis, ledger }: Place, request: string) {
   const { runs } = ledger.keys
-  const now = await redisNow(redis)
-  await Promise.all([
-    redis.zadd(runs, now, request.toLowerCase()),
-    redis.zremrangebyscore(runs, '-inf', now - ALIVE_MS),
-    redis.pexpire(runs, ALIVE_MS),
-  ])
-}
-
-export async function leaveRun({ redis, ledger }: Place, request: string): Promise<void> {
-  await redis.zrem(ledger.keys.runs, request.toLowerCase())
+  const id = request.toLowerCase()
+  return {
+    async give(): Promise<void> {
+      const now = await redisNow(redis)
+      await Promise.all([
+        redis.zadd(runs, now, id),
+        redis.zremrangebyscore(runs, '-inf', now - ALIVE_MS),
+        redis.pexpire(runs, ALIVE_MS),
+      ])
+    },
+    async takeBack(): Promise<void> {
+      await redis.zrem(runs, id)
+    },
+  }
 }
 
 /** Whether a `run` has lately given a sign that it is at work on the request. */

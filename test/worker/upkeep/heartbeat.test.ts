@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openOrgStore } from '../../../src/shared/store/org-store.ts'
-import { ALIVE_MS, beat, leave, orgsWorkedFor } from '../../../src/shared/store/presence.ts'
+import { ALIVE_MS, orgsWorkedFor, workerSign } from '../../../src/shared/store/presence.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { redisNow } from '../../../src/shared/store/redis/server-clock.ts'
 import { startHeartbeat } from '../../../src/worker/upkeep/heartbeat.ts'
@@ -37,11 +37,12 @@ test('who died is forgotten, whether or not anybody is left', async () => {
   const { store, living } = open()
   const { workers } = store.ledger.keys
   await redis.zadd(workers, (await redisNow(redis)) - ALIVE_MS - 1, 'dead')
-  await beat(store, 'alive')
+  const alive = workerSign(store, 'alive')
+  await alive.give()
   assert.deepEqual(await living(), ['alive'])
   const ttl = await redis.pttl(workers)
   assert.ok(ttl > 0 && ttl <= ALIVE_MS, String(ttl))
-  await leave(store, 'alive')
+  await alive.takeBack()
   assert.deepEqual(await living(), [])
 })
 

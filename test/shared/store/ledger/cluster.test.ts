@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { entrance } from '../../../../src/shared/store/intake/enter.ts'
 import { readOrgFacts } from '../../../../src/shared/store/org-facts.ts'
-import { beat, orgsWorkedFor } from '../../../../src/shared/store/presence.ts'
+import { orgsWorkedFor, workerSign } from '../../../../src/shared/store/presence.ts'
 import { openQueues, workOrders } from '../../../../src/shared/store/queues/queues.ts'
 import { memoryRatio } from '../../../../src/shared/store/redis/memory.ts'
 import {
@@ -74,7 +74,7 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
   assert.equal(await enter(submission({ id: 'R3' })), 'ordered')
   assert.equal((await queues.requests.getJob('p-r3'))?.data.id, 'R3')
 
-  await beat({ redis, org: 'emea', ledger }, 'worker')
+  await workerSign({ redis, org: 'emea', ledger }, 'worker').give()
   const facts = await readOrgFacts(redis, 'emea')
   assert.deepEqual([facts.workers, facts.queues.get('requests')?.waiting], [1, 2])
   assert.deepEqual(await orgsWorkedFor(redis), ['emea'])
