@@ -1,6 +1,6 @@
 import { ROOT_CONTEXT, trace } from '@opentelemetry/api'
 import { createLogger } from '../../src/shared/base/logger.ts'
-import { startTracing } from '../../src/shared/telemetry/tracing/tracing.ts'
+import { startTracing } from '../../src/shared/telemetry/service.ts'
 import { type Collector, startCollector } from './collector.ts'
 
 interface Scope {

@@ -1,10 +1,10 @@
 import { createLogger, type Logger } from '../base/logger.ts'
 import { type Signals, stopSignal } from '../base/shutdown.ts'
-import { type Config, loadConfig } from '../config/config.ts'
+import { type Config, loadConfig, type TracingConfig } from '../config/config.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { startStatusServer } from './status-server.ts'
-import { startTracing } from './tracing/tracing.ts'
+import type { startSdk } from './tracing/sdk.ts'
 
 /** What a process is started with: the real one is `process`. */
 interface Host extends Signals {
@@ -70,4 +70,26 @@ export async function runService(
     stop.forget()
   }
   log.info(`${role === 'worker' ? 'Worker' : 'Producer'} stopped.`)
+}
+
+/**
+ * Traces what this process does from now on; to be called before queues are opened. Where no traces
+ * are wanted nothing of OpenTelemetry is loaded.
+ *
+ * @returns ends it, and sends the spans that are left within a second
+ */
+export async function startTracing(
+  config: TracingConfig | null,
+  options: Parameters<typeof startSdk>[1],
+): Promise<() => Promise<void>> {
+  if (config === null) return async () => {}
+  const sdk = await import('./tracing/sdk.ts')
+  const stop = sdk.startSdk(config, options)
+  if (stop === null) {
+    options.log.warn('Another OpenTelemetry SDK runs in this process; no traces of Expunge here.')
+    return async () => {}
+  }
+  const { endpoint, sampler } = config
+  options.log.info({ endpoint, sampler }, 'Tracing.')
+  return stop
 }
