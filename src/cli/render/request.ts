@@ -1,5 +1,5 @@
 import {
-  type FailureCounts,
+  type Receipt,
   type SignedAct,
   type Status,
   totalOf,
@@ -145,7 +145,7 @@ export function stoppingWords(reason: NonNullable<RequestView['stopping']>): str
 const SHOWN_CODES = 5
 
 /** `DELETE_FAILED 800, UNABLE_TO_LOCK_ROW 3 and 2 more codes`, the most frequent first. */
-export function topFailures(failures: FailureCounts): string {
+export function topFailures(failures: Receipt['failures']): string {
   const codes = Object.entries(failures).sort(([, a], [, b]) => b - a)
   const shown = codes.slice(0, SHOWN_CODES).map(([code, times]) => `${code} ${count(times)}`)
   const more = codes.length - shown.length

@@ -1,7 +1,7 @@
 import type { ResultsStore } from '../../shared/results/results.ts'
 import { claimResultsStore } from '../../shared/store/identity.ts'
 import { orgKeys } from '../../shared/store/ledger/keys.ts'
-import type { OrgStore, Stores } from '../../shared/store/org-store.ts'
+import type { OrgStore, openStores } from '../../shared/store/org-store.ts'
 import type { RedisClient } from '../../shared/store/redis/redis.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import { HttpError } from './http-error.ts'
@@ -18,7 +18,7 @@ interface Orgs {
 }
 
 interface OrgsOptions {
-  readonly stores: Stores
+  readonly stores: ReturnType<typeof openStores>
   /** Orgs of the configuration. Others are known once a worker has worked for them. */
   readonly configured: readonly string[]
   readonly results: ResultsStore

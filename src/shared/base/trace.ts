@@ -28,7 +28,7 @@ export function effect<T>(name: string, work: () => Promise<T>): Promise<T> {
  * Facts about the call or job in hand, as they become known. Never a record id, never a value of a
  * source.
  */
-export interface TraceFacts {
+interface TraceFacts {
   readonly org?: string
   /** Ids of deletion requests. */
   readonly requests?: readonly string[]

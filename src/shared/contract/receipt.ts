@@ -49,7 +49,7 @@ export function totalOf(outcome: Outcome): number {
 }
 
 /** How often each failure code was seen. */
-export type FailureCounts = Readonly<Record<string, number>>
+type FailureCounts = Readonly<Record<string, number>>
 
 /** Of a row whose error names no code, and of further codes where there are too many. */
 export const UNKNOWN_ERROR = 'UNKNOWN_ERROR'

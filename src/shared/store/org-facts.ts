@@ -1,11 +1,10 @@
 import { LIVE_STATUSES, type LiveStatus } from '../contract/receipt.ts'
-import type { Limit } from '../salesforce/org.ts'
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
 import { ALIVE_MS } from './presence.ts'
 import { HAND_OVER_PRIORITY, LINES, QUEUES, type QueueName } from './queues/queues.ts'
-import { parseQuota, type QuotaLimit } from './quota.ts'
+import { parseQuota } from './quota.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
 
@@ -21,7 +20,7 @@ export interface OrgFacts {
   readonly maxInFlight: number | null
   readonly urgentInFlight: number | null
   readonly pause: PauseState
-  readonly quota: ReadonlyMap<QuotaLimit, Limit>
+  readonly quota: ReturnType<typeof parseQuota>
   readonly workers: number
 }
 

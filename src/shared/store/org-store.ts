@@ -47,8 +47,6 @@ export function openOrgStore(
 }
 
 /** The stores of all orgs that a process works with, over one connection. */
-export type Stores = ReturnType<typeof openStores>
-
 export function openStores(redis: RedisClient, onError: (error: Error) => void) {
   const stores = new Map<string, OrgStore>()
   return {

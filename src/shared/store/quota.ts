@@ -10,7 +10,7 @@ import { runScript, script } from './ledger/script.ts'
  */
 
 export const QUOTA_LIMITS = ['DailyApiRequests', 'DailyBulkApiBatches'] as const
-export type QuotaLimit = (typeof QUOTA_LIMITS)[number]
+type QuotaLimit = (typeof QUOTA_LIMITS)[number]
 
 /** What was heard longer ago says nothing about now. */
 const FRESH_MS = 3600_000

@@ -9,7 +9,7 @@ import { isTerminal } from '../../shared/contract/receipt.ts'
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { type CallbackJob, parseCallbackJob } from '../../shared/store/queues/queues.ts'
+import { parseCallbackJob } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { handOver, putAside } from '../jobs/hand-over.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
@@ -129,7 +129,7 @@ async function post(
 /** What the caller is told: the status that was reached then, and the receipt with the last one. */
 function eventOf(
   { request, receipt }: RequestRecord,
-  { status, at }: CallbackJob,
+  { status, at }: NonNullable<ReturnType<typeof parseCallbackJob>>,
   org: string,
 ): CallbackEvent {
   return {

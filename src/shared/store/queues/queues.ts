@@ -29,7 +29,7 @@ export const PLAN = 'plan'
 export const DOOR = 'deletion-request'
 
 /** Version of the job data below. A worker hands back what is newer than itself. */
-export const JOB_VERSION = 1
+const JOB_VERSION = 1
 
 const requestJobSchema = z.discriminatedUnion('step', [
   z.object({ v: z.literal(JOB_VERSION), step: z.literal('plan'), id: z.string() }),
@@ -45,7 +45,7 @@ const callbackJobSchema = z.object({
 
 type RequestJob = z.output<typeof requestJobSchema>
 type IngestJobOrder = z.output<typeof ingestJobSchema>
-export type CallbackJob = z.output<typeof callbackJobSchema>
+type CallbackJob = z.output<typeof callbackJobSchema>
 
 /** Null where the data is of a version or step that this worker does not know. */
 export const parseRequestJob = (data: unknown): RequestJob | null =>

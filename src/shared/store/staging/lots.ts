@@ -65,8 +65,6 @@ return 'dropped'
 `,
 )
 
-export type Lots = ReturnType<typeof lotsOf>
-
 export function lotsOf(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   const { staged } = keys

@@ -3,7 +3,7 @@ import type { LedgerConnection } from '../ledger/connection.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import type { RedisClient } from '../redis/redis.ts'
 import { FRAME_BYTES, pack, StagingError, unpack } from './frame.ts'
-import { type Lot, type Lots, lotsOf, type StagedLot } from './lots.ts'
+import { type Lot, lotsOf, type StagedLot } from './lots.ts'
 
 export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
 
@@ -37,7 +37,7 @@ export function createStaging(
 }
 
 class FrameWriter {
-  readonly #lots: Lots
+  readonly #lots: ReturnType<typeof lotsOf>
   readonly #lot: Lot
   readonly #chunk: number
   readonly #now: (() => number) | null
@@ -53,7 +53,12 @@ class FrameWriter {
   #frames = 0
   #sending: Promise<void> = Promise.resolve()
 
-  constructor(lots: Lots, lot: Lot, chunk: number, now: (() => number) | null) {
+  constructor(
+    lots: ReturnType<typeof lotsOf>,
+    lot: Lot,
+    chunk: number,
+    now: (() => number) | null,
+  ) {
     this.#lots = lots
     this.#lot = lot
     this.#chunk = chunk

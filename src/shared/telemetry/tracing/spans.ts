@@ -13,7 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { codeOrNameOf } from '../../base/errors.ts'
-import { EFFECT_CHANNEL, type Effect, FACTS_CHANNEL, type TraceFacts } from '../../base/trace.ts'
+import { type addFacts, EFFECT_CHANNEL, type Effect, FACTS_CHANNEL } from '../../base/trace.ts'
 import { OTHER_OBJECT } from '../metrics/events.ts'
 
 /**
@@ -152,6 +152,8 @@ function traceCalls(tracer: Tracer, store: AsyncLocalStorage<Context>): () => vo
   })
   return () => void start.unbindStore(store)
 }
+
+type TraceFacts = Parameters<typeof addFacts>[0]
 
 /** Facts about the work in hand become attributes of its span. */
 function traceFacts(objects: ReadonlySet<string>): () => void {
