@@ -1,5 +1,5 @@
 import type { Call } from './call.ts'
-import { type ActionOf, isResultFile } from './fault-script.ts'
+import { type ActionOf, RESULT_FILES } from './fault-script.ts'
 import { parseJsonOrUndefined } from './parse.ts'
 import { apiError, json, type Reply } from './reply.ts'
 
@@ -117,7 +117,7 @@ async function* withPause(
 /** The call whose answer is given instead; undefined where the call's own is, but for its details. */
 export function calledInstead(call: Call, { job, file }: ActionOf<'lie'>): Call | undefined {
   if (job === undefined && file === undefined) return undefined
-  const operation = file ?? (isResultFile(call.operation) ? call.operation : 'get')
+  const operation = file ?? RESULT_FILES.find((own) => own === call.operation) ?? 'get'
   return { ...call, operation, route: { ...call.route, jobId: job ?? call.route.jobId } }
 }
 

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { field, strictly } from './parse.ts'
 
+export const RESULT_FILES = ['successfulResults', 'failedResults', 'unprocessedRecords'] as const
+export type ResultKind = (typeof RESULT_FILES)[number]
+
 /** What a call is for; close and abort are told apart by the state that the PATCH asks for. */
 const OPERATIONS = [
   'token',
@@ -23,17 +26,10 @@ const OPERATIONS = [
   'get',
   'list',
   'delete',
-  'successfulResults',
-  'failedResults',
-  'unprocessedRecords',
+  ...RESULT_FILES,
   'unknown',
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
-
-const RESULT_FILES = ['successfulResults', 'failedResults', 'unprocessedRecords'] as const
-
-export const isResultFile = (operation: Operation): boolean =>
-  RESULT_FILES.some((file) => file === operation)
 
 const MOMENTS = ['before', 'after', 'during'] as const
 

@@ -1,11 +1,10 @@
 import { ID_LENGTH } from '../shared/contract/record-id.ts'
+import type { ResultKind } from './fault-script.ts'
 import { suffixByte } from './ids.ts'
 import { DELIMITERS } from './job-request.ts'
 import type { Job } from './jobs.ts'
 import type { BlockReader } from './upload.ts'
 import { VERDICT, type Verdicts } from './verdicts.ts'
-
-export type ResultKind = 'successfulResults' | 'failedResults' | 'unprocessedRecords'
 
 const COLUMNS: Readonly<Record<ResultKind, readonly string[]>> = {
   successfulResults: ['"sf__Id"', '"sf__Created"'],

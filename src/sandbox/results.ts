@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
+import type { ResultKind } from './fault-script.ts'
 import type { Job } from './jobs.ts'
-import { ByteWriter, type ResultKind, RowWriter } from './result-rows.ts'
+import { ByteWriter, RowWriter } from './result-rows.ts'
 import { ROWS_PER_BATCH } from './settings.ts'
 import { BlockReader, type Upload } from './upload.ts'
 import { VERDICT, type Verdicts } from './verdicts.ts'
