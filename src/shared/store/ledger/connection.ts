@@ -5,7 +5,7 @@ import type { RedisClient } from '../redis/redis.ts'
 import type { OrgKeys } from './keys.ts'
 
 /** What the ledger says of itself: a random generation, and whom it belongs to once that is known. */
-export interface LedgerIdentity {
+type LedgerIdentity = {
   readonly generation: string
   /** The Salesforce org (00D…) of the first login. */
   readonly orgId: string | null
