@@ -46,7 +46,7 @@ const entries = [...alone, ...(await writeGroups(together))]
 const atOnce = availableParallelism() + 2
 const { status } = spawnSync(
   process.execPath,
-  ['--test', `--test-concurrency=${atOnce}`, '--test-timeout=120000', ...options, ...entries],
+  ['--test', `--test-concurrency=${atOnce}`, '--test-timeout=300000', ...options, ...entries],
   {
     cwd: ROOT,
     stdio: 'inherit',

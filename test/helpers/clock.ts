@@ -36,12 +36,17 @@ export const hurried: Clock = leapingClock()
 export interface ManualClock extends Clock {
   /** It is so much later: whoever has slept so long wakes. */
   advance(ms: number): void
+  /** How many sleep now. */
+  readonly asleep: number
 }
 
 export function manualClock(start = 1_795_000_000_000): ManualClock {
   let now = start
   const sleepers = new Set<() => void>()
   return {
+    get asleep() {
+      return sleepers.size
+    },
     now: () => now,
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {

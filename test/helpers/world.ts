@@ -123,6 +123,7 @@ async function configure(
     ...config,
     orgs: new Map([[name, { ...base, name, ...org }]]),
     files: { roots: [folder] },
-    worker: { lockMs: 2000, stalledMs: 1000, resendMs: 0 },
+    // Longer than a busy machine keeps a process waiting: who loses its lock sends its job again.
+    worker: { lockMs: 30_000, stalledMs: 1000, resendMs: 0 },
   }
 }

@@ -93,9 +93,12 @@ describe('the gate of an org', { concurrency: true }, () => {
     const known = org.calls
     assert.ok(known <= jobs.length)
     const failures = async () => (await org.bundle.ledger.pauseState()).fault?.failures
+    // The jobs, and what looks for stop flags in each worker.
+    const allAsleep = () => seen(() => org.clock.asleep === jobs.length + 2)
     for (const [probe, seconds] of [5, 10, 20, 40].entries()) {
+      await allAsleep()
       org.clock.advance(seconds * SECOND - 1)
-      await quiet()
+      await allAsleep()
       assert.equal(org.calls, known + probe)
       org.clock.advance(1)
       await seen(async () => (await failures()) === probe + 2)
@@ -303,7 +306,8 @@ describe('the gate of an org', { concurrency: true }, () => {
     const failedAt = org.clock.now()
     await seen(() => org.waits === 3)
     org.clock.advance(9 * SECOND)
-    await quiet()
+    // Both jobs, and what looks for stop flags.
+    await seen(() => org.clock.asleep === 3)
     assert.equal(job.isProbing, false)
     org.clock.advance(2 * SECOND)
     assert.ok((await again) - failedAt <= 11 * SECOND)

@@ -61,8 +61,13 @@ const aboutJob: fc.Arbitrary<Told> = fc
       omit: fc.oneof(fc.constant([]), omitted),
     }),
   })
-  // A job that runs for ever is looked at for a day: another test has the time.
-  .map((told) => (RUNNING.has(told.lie.set.state) ? { ...told, times: told.times ?? 3 } : told))
+  // A job that runs for ever is looked at for a day, and an org whose every new job has no id pauses
+  // until somebody mends it: other tests have the time.
+  .map((told) =>
+    told.on === 'create' || RUNNING.has(told.lie.set.state)
+      ? { ...told, times: told.times ?? 3 }
+      : told,
+  )
 
 /** A row about the case's own n-th id, one that was never sent, or two at once. */
 const row = (second: string) =>
