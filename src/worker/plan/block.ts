@@ -8,46 +8,46 @@ import { clip, trimmed, unseenWithin } from './unseen.ts'
 type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
 
 export interface RefusedRow {
-  /** Physical line of the text on which the row begins, from 1. */
+  /** Physical line on which the row begins, counted from 1. */
   readonly line: number
-  /** Whole where it has the form of an id, else its first 3 characters and its length. */
+  /** The whole value if it has the form of an id, else its first 3 characters and its length. */
   readonly value: string
   readonly reason: RefusedReason
   /** The reason in words, without the value. */
   readonly detail: string
 }
 
-/** The objects a request may name, and which of them this one names. */
+/** The object that the request names, and the objects it could have named. */
 interface ObjectWords {
   readonly object: DeletableObject
-  /** Objects whose names help to explain a foreign prefix. */
+  /** Objects whose names help to explain another key prefix. */
   readonly known?: readonly DeletableObject[]
 }
 
-/** What a stretch of the source holds, in its order. */
+/** One block of the source, in source order. */
 export interface ScannedBlock {
   /** `count` canonical ids of 15 bytes. */
   readonly ids: Uint8Array
   readonly count: number
-  /** 1 for each id that came with 15 characters: no checksum vouches for its case. */
+  /** 1 for each id that had 15 characters: it has no checksum that protects its case. */
   readonly short: Uint8Array
-  /** How many those are. */
+  /** Number of ids with 15 characters. */
   readonly unchecked: number
   readonly refused: readonly RefusedRow[]
-  /** How many of the refused rows are ids of 18 characters that were changed to one case. */
+  /** Number of refused rows that are ids of 18 characters changed to one case. */
   readonly recased: number
 }
 
 /** Ids of a full block: half a megabyte, large enough to sort and merge in bulk. */
 export const BLOCK_IDS = 32_768
-/** Refused rows of a full block: a source of nothing else must not pile up. */
+/** Refused rows of a full block. The limit bounds memory when every row is refused. */
 const BLOCK_REFUSED = 1000
 
-/** Gathers ids and refused rows, and checks each value on its way in. */
+/** Collects ids and refused rows, and checks each value as it arrives. */
 export class BlockBuilder {
   readonly #ids = new DataView(new ArrayBuffer(BLOCK_IDS * ID_LENGTH))
   #count = 0
-  /** Key prefix that every id must have: three bytes, the first the lowest. */
+  /** Key prefix that every id must have: three bytes, the first in the lowest byte. */
   readonly prefix: number
   readonly #words: ObjectWords
   readonly #scratch = new Uint8Array(64)
@@ -76,7 +76,7 @@ export class BlockBuilder {
   }
 
   /**
-   * Checks one value, without spaces and quotes around it, and takes or refuses it.
+   * Checks one value, without surrounding spaces and quotes, and takes or refuses it.
    *
    * @returns whether it was taken
    */
@@ -86,7 +86,7 @@ export class BlockBuilder {
     return this.#checkId(bytes, from, to, line)
   }
 
-  /** The same for a value that is a string already. */
+  /** Does the same for a string. */
   checkText(value: string, line: number): boolean {
     const text = trimmed(value)
     const { read, written } = encoder.encodeInto(text, this.#scratch)
@@ -94,7 +94,7 @@ export class BlockBuilder {
     return this.check(this.#scratchView, 0, written, line)
   }
 
-  /** Takes an id that has passed all checks. */
+  /** Takes an id that passed all checks. */
   put(bytes: DataView, at: number, isShort: boolean): void {
     copyId(bytes, at, this.#ids, this.#count * ID_LENGTH)
     if (isShort) {
@@ -104,7 +104,7 @@ export class BlockBuilder {
     this.#count++
   }
 
-  /** The block so far, in memory of its own; the next one begins empty. */
+  /** Returns the block so far in its own memory, and starts an empty one. */
   take(): ScannedBlock {
     const block: ScannedBlock = {
       ids: new Uint8Array(this.#ids.buffer).slice(0, this.#count * ID_LENGTH),
@@ -122,7 +122,7 @@ export class BlockBuilder {
     return block
   }
 
-  /** What has not the form of an id may have it without what cannot be seen around it. */
+  /** A value may have the form of an id once invisible characters around it are removed. */
   #checkOther(value: string, line: number): boolean {
     if (trimmed(value).length < value.length) return this.checkText(value, line)
     return this.#refuse(notAnId(line, value))
@@ -149,7 +149,7 @@ export class BlockBuilder {
   }
 }
 
-/** @param value whole, without what cannot be seen around it */
+/** @param value the whole value, without invisible characters around it */
 function notAnId(line: number, value: string): RefusedRow {
   const unseen = unseenWithin(value)
   const within = unseen.length === 0 ? '' : `: ${unseen.slice(0, MOST_TOLD).join(', ')} within`
@@ -183,7 +183,7 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** UTF-8 as text; bytes that are none become replacement characters. */
+/** Decodes UTF-8; invalid bytes become replacement characters. */
 export function decode(bytes: DataView, from: number, to: number): string {
   return decoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from))
 }

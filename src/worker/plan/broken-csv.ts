@@ -1,11 +1,11 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 
 /**
- * A text that is damaged as a CSV. One bad row is skipped where the request says so; a CSV that has
- * come apart is not: what stands in the Id column below may be another column, or part of a note.
+ * A damaged CSV. A request may skip single invalid rows, but not a damaged CSV: from there on, the
+ * Id column may hold another column or part of a note.
  *
- * @param line on which it shows, from 1
- * @param problem what was expected and what came, without values of the source
+ * @param line where the damage shows, counted from 1
+ * @param problem what was expected and what was found, without values of the source
  */
 export function brokenCsv(line: number, problem: string): RefusedError {
   return new RefusedError(
@@ -15,7 +15,7 @@ export function brokenCsv(line: number, problem: string): RefusedError {
   )
 }
 
-/** A longer line, or a longer row of a CSV, is no list of ids; nothing of it is kept. */
+/** A longer line or CSV row cannot be part of a list of ids. None of it is kept. */
 export const MAX_LINE_BYTES = 1_000_000
 
 export function lineTooLong(line: number): RefusedError {
@@ -37,7 +37,7 @@ export const CSV_PROBLEMS = {
 
 export const MARK_BYTES = 3
 
-/** Whether a byte order mark stands there. */
+/** Whether a byte order mark stands at this position. */
 export function isMark(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf
 }

@@ -11,9 +11,9 @@ import { matchNames, type WantedColumn } from './header.ts'
 const LONGEST_ROW = 22
 
 /**
- * A text of one column: whatever stands in a line is the value, quoted or not. Ids are checked
- * where they lie in the source's bytes; no string or object is made for a row that is in order. A
- * quoted value that runs over several lines is no id, so it counts as a quote that is never closed.
+ * Scans a text of one column: each line is the value, quoted or not. Ids are checked in place in
+ * the source's bytes; a valid row allocates no string or object. A quoted value that spans several
+ * lines is not an id, so it counts as a quote that is never closed.
  *
  * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG
  */
@@ -40,7 +40,7 @@ export async function* scanColumn(
 }
 
 class Column {
-  /** The next one. */
+  /** Number of the next line. */
   line: number
   readonly #block: BlockBuilder
   readonly #wanted: WantedColumn
@@ -53,8 +53,8 @@ class Column {
   }
 
   /**
-   * The hot loop: whole rows of one id each, without spaces, until something else comes or the block
-   * is full. Returns how far it came.
+   * The hot loop: takes whole rows of one id each, without spaces, until another kind of row comes
+   * or the block is full. Returns the position it reached.
    */
   takeRun(bytes: DataView, from: number): number {
     const block = this.#block
@@ -78,7 +78,7 @@ class Column {
     return at
   }
 
-  /** Any one line, without its end. */
+  /** Takes any line, without its line end. */
   takeLine(text: Buffer): void {
     const line = this.line++
     if (text.length > MAX_LINE_BYTES) throw lineTooLong(line)
@@ -114,9 +114,9 @@ class Column {
 }
 
 /**
- * Another export pasted below is named as that, whatever else shows that it is one.
+ * If another export was pasted below, the error says so, whatever reveals it.
  *
- * @throws RefusedError BROKEN_CSV where a line of one column holds separators or quotes
+ * @throws RefusedError BROKEN_CSV if a line of one column holds separators or quotes
  */
 function assertOneField(text: Buffer, line: number): void {
   const mark = text.find((byte) => byte === QUOTE || SEPARATORS.includes(byte))

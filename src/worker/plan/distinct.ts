@@ -7,28 +7,30 @@ import { IdSet } from '../ids/id-set.ts'
 import type { ScannedBlock } from './block.ts'
 import { caseDamageIn } from './case/case-damage.ts'
 
-/** The ids of a block that had not come before. */
+/** The ids of a block that did not occur before. */
 interface KeptIds {
-  /** Canonical ids of 15 bytes, in the source's order; in the memory of the block they came from. */
+  /** Canonical ids of 15 bytes in source order, in the memory of the block they came from. */
   readonly ids: Uint8Array
   readonly count: number
-  /** How many of them came with 15 characters. */
+  /** How many of them had 15 characters. */
   readonly unchecked: number
 }
 
-/** No id takes more than this, whatever it shares with others (measured: a list of its own, 150). */
+/**
+ * Upper bound for an id's memory, whatever it shares with others (measured: 150 for scattered ids).
+ */
 const MOST_BYTES_PER_ID = 512
 
-/** Tells ids apart exactly: the first occurrence of each is kept, in the source's order. */
+/** Deduplicates exactly: keeps the first occurrence of each id, in source order. */
 export class Distinct implements Disposable {
   readonly #seen = new IdSet()
-  /** How many of them are unchecked, and which: null while that is none of them, or all. */
+  /** Number of unchecked ids, and their set: null while none or all of the ids are unchecked. */
   #uncheckedSize = 0
   #unchecked: IdSet | null = null
-  /** Ids of 18 characters that were refused because the whole of them was changed to one case. */
+  /** Ids of 18 characters that were refused because they were changed to one case as a whole. */
   #recased = 0
   readonly #maxBytes: number
-  /** At this size the memory is measured again: it cannot have reached the limit before. */
+  /** Number of ids at which memory is measured again. It cannot reach the limit before that. */
   #checkAt: number
 
   /** @param options `maxPlanMemory`: bytes that the ids seen so far may take */
@@ -42,7 +44,7 @@ export class Distinct implements Disposable {
   }
 
   /**
-   * Drops from the block, in place, what came before.
+   * Removes ids that occurred before from the block, in place.
    *
    * @throws RefusedError PLAN_TOO_SCATTERED
    */
@@ -66,9 +68,9 @@ export class Distinct implements Disposable {
   }
 
   /**
-   * Why the case of the unchecked ids cannot be trusted; null where nothing shows.
+   * Why the case of the unchecked ids cannot be trusted; null if nothing is found.
    *
-   * @param orgId id of the Salesforce org; null where it is not known yet
+   * @param orgId id of the Salesforce org; null while it is unknown
    */
   async caseDamage(orgId: string | null): Promise<RefusedError | null> {
     if (this.#uncheckedSize === 0) return null
@@ -81,13 +83,13 @@ export class Distinct implements Disposable {
     return digestOf(this.#seen)
   }
 
-  /** Frees memory that the garbage collector does not see. */
+  /** Frees memory that the garbage collector does not manage. */
   [Symbol.dispose](): void {
     this.#seen.dispose()
     this.#unchecked?.dispose()
   }
 
-  /** Most lists are of one kind; the unchecked ids of others get a set of their own. */
+  /** Most lists are of one kind. In a mixed list, the unchecked ids get their own set. */
   #setUncheckedApart({ count, unchecked }: ScannedBlock): void {
     if (this.#unchecked !== null) return
     const isNone = this.#uncheckedSize === 0
@@ -103,7 +105,7 @@ export class Distinct implements Disposable {
   }
 }
 
-/** Moves the ids without a flag to the front, a run at a time. */
+/** Moves the ids without a flag to the front, one run at a time. */
 function compact(ids: Uint8Array, duplicates: Uint8Array): void {
   let to = 0
   let from = 0
@@ -123,7 +125,7 @@ function countKept(short: Uint8Array, duplicates: Uint8Array): number {
   return count
 }
 
-/** Those of the kept ids that came with 15 characters. */
+/** The kept ids that had 15 characters. */
 function uncheckedAmong(
   kept: Uint8Array,
   count: number,
@@ -157,10 +159,12 @@ function tooScattered(size: number, bytes: number, limit: number): RefusedError 
 const LF = 10
 /** An id and its LF. */
 const LINE_LENGTH = ID_LENGTH + 1
-/** Lines that are spelled and hashed in one go: 1 MiB, some 5 ms, so that others get their turn. */
+/**
+ * Lines written and hashed in one turn: 1 MiB, about 5 ms, so that other work can run in between.
+ */
 const LINES = 65_536
 
-/** Hex SHA-256 over the ids in ascending order of their bytes, each with LF. */
+/** Hex SHA-256 over the ids in ascending byte order, each followed by LF. */
 async function digestOf(ids: IdSet): Promise<string> {
   const hash = createHash('sha256')
   const lines = new Uint8Array(LINES * LINE_LENGTH).fill(LF)

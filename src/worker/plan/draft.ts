@@ -25,31 +25,31 @@ export interface DraftDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
   readonly org: OrgConfig
-  /** Bytes that telling duplicates apart may take. */
+  /** Bytes that deduplication may take. */
   readonly maxPlanMemory: number
 }
 
-/** A plan of which the source is read and staged, but that is not yet in the ledger. */
+/** A plan whose source is read and staged, but which is not yet in the ledger. */
 interface Draft extends StagedPlan {
   readonly plan: Plan
-  /** The part of `invalid.csv`; null where no row was refused. */
+  /** The part of `invalid.csv`; null if no row was refused. */
   readonly invalid: ResultFile | null
-  /** Why it is not applied, though the source was read to its end; null where it is. */
+  /** Why the plan is not applied although the source was read to its end; null if it is applied. */
   readonly refusal: RefusedError | null
 }
 
-/** The request is to end before its time: what was planned of it is of no use. */
+/** The request is to end early, so its plan is discarded. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError'
 }
 
 /**
- * Reads the source to its end: every row is checked, every id is told from the others and staged.
+ * Reads the source to its end: checks every row, removes duplicates and stages every id.
  *
- * @throws RefusedError of a guard rail that needs no more reading
- * @throws SourceError where the source cannot be read
- * @throws NoMemoryError where it has to begin again later
- * @throws StoppedError where the request is to end before its time
+ * @throws RefusedError from a guard rail that needs no further reading
+ * @throws SourceError if the source cannot be read
+ * @throws NoMemoryError if planning has to start again later
+ * @throws StoppedError if the request is to end early
  */
 export async function draftPlan(
   record: RequestRecord,
@@ -129,7 +129,10 @@ async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): 
 
 const CHECK_EVERY_MS = 1000
 
-/** A check for between two blocks of a source, which may take hours to read; asks once a second. */
+/**
+ * Returns a check to run between two blocks of a source, which may take hours to read. It queries
+ * the ledger once a second.
+ */
 function stillWanted(record: RequestRecord, store: OrgStore, ctx: Context): () => Promise<void> {
   let checkAt = 0
   return async () => {
@@ -144,7 +147,10 @@ function stillWanted(record: RequestRecord, store: OrgStore, ctx: Context): () =
   }
 }
 
-/** Nobody waits for this plan to end the request: once it has ended, the flag is down again. */
+/**
+ * Whether the request already ended. Its end does not wait for this plan and clears the stop flag,
+ * so the flag alone is not enough.
+ */
 async function isOver({ request }: RequestRecord, { ledger }: OrgStore): Promise<boolean> {
   const now = await ledger.load(request.id)
   return now === null || isTerminal(now.status)

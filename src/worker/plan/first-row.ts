@@ -5,41 +5,47 @@ import { trimmed } from './unseen.ts'
 
 const DELIMITERS = [',', ';', '\t', '|'] as const
 export type Delimiter = (typeof DELIMITERS)[number]
-/** All of them: for rows that are read before it is known which one counts, or whichever does. */
+/**
+ * All delimiters together: for rows read before the delimiter is known, or where it does not
+ * matter.
+ */
 export const ANY_DELIMITER = DELIMITERS.join('')
 
-/** The beginning of a text, from its first row that is not blank. */
+/** The start of a text, from its first row that is not blank. */
 export interface Head {
   readonly bytes: Uint8Array
-  /** Number of the line that `bytes` begin with. */
+  /** Line number at which `bytes` begin. */
   readonly line: number
-  /** The delimiter that a line above names, as in `sep=;`. */
+  /** The delimiter named by a line above, as in `sep=;`. */
   readonly delimiter?: Delimiter | undefined
 }
 
-/** A row of a CSV by its fields. */
+/** A CSV row as fields. */
 export interface Row {
   readonly count: number
-  /** At least the characters of a field. */
+  /** An upper bound for the field's length in characters. */
   size(index: number): number
   text(index: number): string
 }
 
-/** Whether every field is blank: spreadsheets write such rows above, between and below tables. */
+/** Whether every field is blank. Spreadsheets write such rows above, between and below tables. */
 export function isBlankRow(row: Row): boolean {
   for (let at = 0; at < row.count; at++) if (trimmed(row.text(at)) !== '') return false
   return true
 }
 
-/** The first row of a text, cut at delimiters outside quotes. */
+/** The first row of a text, split at delimiters outside quotes. */
 export interface FirstRow {
   readonly cells: readonly string[]
-  /** Bytes and lines of the row, its line end among them. */
+  /** Bytes and lines of the row, including its line end. */
   readonly length: number
   readonly lines: number
 }
 
-/** Null where its quotes do not match: one opens where a field begins, and encloses it whole. */
+/**
+ * Null if its quotes do not match: a quote must open at a field's start and enclose the whole
+ * field.
+ */
 export function readFirstRow(bytes: Uint8Array, delimiters: string): FirstRow | null {
   const record = new CsvRecord({ delimiters })
   const length = record.read(startOf(bytes), 0, true)
@@ -47,20 +53,20 @@ export function readFirstRow(bytes: Uint8Array, delimiters: string): FirstRow | 
   return { cells: record.texts().map(trimmed), length, lines: record.lines + 1 }
 }
 
-/** The first row of a text, cut at one delimiter. */
+/** The first row of a text, split at one delimiter. */
 export interface Split {
   readonly delimiter: Delimiter
   readonly row: FirstRow
 }
 
-/** The delimiters that stand in the first row, or the one that a `sep=` line names if it does. */
+/** The delimiters that occur in the first row; with a `sep=` line, only the one it names. */
 export function delimitersOf({ bytes, delimiter }: Head): readonly Delimiter[] {
   const allowed = delimiter === undefined ? DELIMITERS : [delimiter]
   const found = separatorsIn(startOf(bytes), allowed.join(''))
   return allowed.filter((one) => found.includes(one))
 }
 
-/** Outside quotes, where these match. */
+/** Separators outside quotes if the quotes match; otherwise all of them. */
 function separatorsIn(text: Buffer, delimiters: string): readonly string[] {
   const record = new CsvRecord({ delimiters })
   if (record.read(text, 0, true) >= 0 && record.problem === null) return record.separators()
@@ -74,9 +80,10 @@ function startOf(bytes: Uint8Array): Buffer {
 }
 
 /**
- * The first row cut at each delimiter with which its quotes match, the one of most cells first.
+ * The first row split at each delimiter with which its quotes match, the split with most cells
+ * first.
  *
- * @throws RefusedError BROKEN_CSV where they match with none
+ * @throws RefusedError BROKEN_CSV if the quotes match with none
  */
 export function splitsOf(head: Head, delimiters: readonly Delimiter[]): readonly Split[] {
   const splits = delimiters.flatMap((delimiter) => {
@@ -88,10 +95,10 @@ export function splitsOf(head: Head, delimiters: readonly Delimiter[]): readonly
 }
 
 /**
- * The delimiter that a first line such as `sep=;` names, as Excel writes and reads it: quoted or not,
- * perhaps with the separators of empty cells behind. Undefined where the line is another.
+ * The delimiter named by a first line such as `sep=;`, which Excel writes and reads. The line may
+ * be quoted and may end with the separators of empty cells. Undefined for any other line.
  *
- * @throws RefusedError NO_ID_COLUMN where it names a delimiter that is not read
+ * @throws RefusedError NO_ID_COLUMN if it names an unsupported delimiter
  */
 export function namedDelimiter(line: string): Delimiter | undefined {
   const named = SEPARATOR_LINE.exec(line)?.groups?.['named']

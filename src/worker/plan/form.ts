@@ -14,7 +14,7 @@ import { matchNames, type WantedColumn } from './header.ts'
 import { fromHeaderOn, headerFurtherDown, TITLE_LINES } from './title-lines.ts'
 import { clip, trimmed, withUnseenSpelled } from './unseen.ts'
 
-/** The head from its first row of data on, and the line of that. */
+/** The head from its first data row on, and the number of that line. */
 interface Start {
   readonly bytes: Uint8Array
   readonly line: number
@@ -25,29 +25,29 @@ interface ColumnForm extends Start {
   readonly kind: 'column'
 }
 
-/** Any other CSV. */
+/** Any CSV with several columns. */
 export interface TableForm extends Start {
   readonly kind: 'table'
   readonly delimiter: Delimiter
   /** Index of the Id column. */
   readonly column: number
-  /** Columns of the first row. */
+  /** Number of columns in the first row. */
   readonly width: number
-  /** Their names, where the first row is a header. */
+  /** Column names, if the first row is a header; else empty. */
   readonly header: readonly string[]
 }
 
-/** How to read a text: decided once, on its first row. */
+/** How to read a text. Decided once, from its first row. */
 type TextForm = ColumnForm | TableForm
 
 /**
- * Titles may stand above the header where the request names its column: without that name nothing
- * would tell a title from the header, or from data that lacks one.
+ * Titles may stand above the header only if the request names its column. Without that name,
+ * nothing distinguishes a title from the header or from data without one.
  *
  * @throws RefusedError NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, BROKEN_CSV
  */
 export function formOf(head: Head, wanted: WantedColumn): TextForm {
-  // A column without a name has no header that tells it from a title's empty cells.
+  // An empty column name cannot distinguish a header from the empty cells of a title line.
   const isNamed = trimmed(wanted.column ?? '') !== ''
   return formFrom((isNamed ? fromHeaderOn(head, wanted) : null) ?? head, wanted)
 }
@@ -67,8 +67,8 @@ function formFrom(head: Head, wanted: WantedColumn): TextForm {
 }
 
 /**
- * Where line ends were lost the ids stand beside the header, and the table below it seems empty: that
- * must not end as a deletion of nothing that is complete.
+ * If line ends were lost, the ids stand in the header row and the table below looks empty. That
+ * must not end as a completed deletion of nothing.
  */
 function assertHeader({ cells }: FirstRow, line: number, wanted: WantedColumn): void {
   const { object, text = PLAIN_TEXT } = wanted
@@ -88,7 +88,7 @@ function columnForm(head: Head, wanted: WantedColumn): ColumnForm {
   throw noIdColumn(cells, wanted, headerFurtherDown(head, wanted))
 }
 
-/** Columns of a row without header above it that hold an id of the object. */
+/** In a text without a header: the columns of its first row that hold an id of the object. */
 function matchValues(
   cells: readonly string[],
   { object, column }: WantedColumn,
@@ -112,7 +112,7 @@ const afterFirstRow = ({ bytes, line }: Head, { length, lines }: FirstRow): Star
   line: line + lines,
 })
 
-/** The first delimiter with which exactly one column matches. */
+/** Uses the first delimiter with which exactly one column matches. */
 function tableBy(
   match: (cells: readonly string[], wanted: WantedColumn) => readonly number[],
   splits: readonly Split[],
@@ -135,7 +135,7 @@ function refuse(splits: readonly Split[], head: Head, wanted: WantedColumn): nev
   throw noIdColumn(splits[0]?.row.cells ?? [], wanted, headerFurtherDown(head, wanted))
 }
 
-/** @param below a line under the first that looks like the header */
+/** @param below a line below the first that looks like the header */
 function noIdColumn(
   cells: readonly string[],
   wanted: WantedColumn,
@@ -158,7 +158,10 @@ function adviceFor({ column }: WantedColumn, below: ReturnType<typeof headerFurt
   )
 }
 
-/** Names tell columns apart where they differ, be it in case; else the export has to change. */
+/**
+ * A name selects a column only if it is unique, in its exact case; otherwise the export must
+ * change.
+ */
 function ambiguousIdColumn(cells: readonly string[], wanted: WantedColumn): RefusedError {
   const names = matchNames(cells, wanted).map((at) => cells[at] ?? '')
   const unique = names.filter((name) => names.indexOf(name) === names.lastIndexOf(name))
@@ -185,7 +188,9 @@ function found(cells: readonly string[]): string {
   return `The first line holds: ${all.join(', ')}.`
 }
 
-/** Without a header the first line is data: what does not look like a name is not shown whole. */
+/**
+ * Without a header the first line is data, so a value that does not look like a name is clipped.
+ */
 function show(cell: string): string {
   const isName = cell.length <= 40 && !/@|\d{5}|\p{Cc}/u.test(cell)
   return isName ? withUnseenSpelled(cell) : clip(cell)

@@ -39,7 +39,7 @@ export function assertRecords(count: number, limit: number): void {
   )
 }
 
-/** A day's allowance of Salesforce batches is 15,000, and every chunk costs at least one. */
+/** Salesforce allows 15,000 batches a day, and every chunk needs at least one. */
 const MOST_CHUNKS = 10_000
 
 /** @throws RefusedError TOO_MANY_CHUNKS */
@@ -54,15 +54,15 @@ export function assertChunks(count: number): void {
 
 /** What reading the source found besides the plan's counts. */
 interface Findings {
-  /** The first row that is no id, where there is one. */
+  /** The first row that is not an id, if any. */
   readonly firstRefused: RefusedRow | undefined
-  /** Why the case of the unchecked ids' letters cannot be trusted; null where it can. */
+  /** Why the case of the unchecked ids' letters cannot be trusted; null if it can. */
   readonly caseDamage: RefusedError | null
 }
 
 /**
- * Why a plan is not applied whose source was read to its end; null where it is.
- * Damage comes first: no option lifts it.
+ * Why a fully read plan is not applied; null if it is. Case damage is checked first, because no
+ * option overrides it.
  */
 export function refusalOf(
   plan: Plan,
@@ -85,7 +85,7 @@ function invalidRows(count: number, first: RefusedRow): RefusedError {
   )
 }
 
-/** Rows may be skipped, but a source of nothing else is the wrong file or the wrong column. */
+/** Rows may be skipped, but a source of invalid rows only is the wrong file or the wrong column. */
 function nothingAccepted(count: number, first: RefusedRow): RefusedError {
   return new RefusedError(
     'NOTHING_ACCEPTED',

@@ -12,8 +12,8 @@ import {
 import { assertText } from './not-text.ts'
 
 /**
- * What is read before the form is decided; the same for every way of cutting the source. A head has
- * at least so many bytes, or all that there are.
+ * Bytes to read before the form is decided, independent of how the source is cut into chunks. A
+ * head has at least this many bytes, or the whole text.
  */
 export const HEAD_BYTES = 65_536
 
@@ -54,7 +54,7 @@ export async function readHead(
   }
 }
 
-/** Reads until there are `wanted` bytes or no more. */
+/** Reads until it has `wanted` bytes or the source ends. */
 async function gather(
   chunks: AsyncIterator<Uint8Array>,
   start: Buffer,
@@ -71,7 +71,7 @@ async function gather(
   return { bytes: Buffer.concat(parts), ended: false }
 }
 
-/** Where the first row begins that is not blank, or cannot yet be told to be. */
+/** Where the first row begins that is not blank, or that needs more bytes to tell. */
 function skipBlankRows(bytes: Buffer, ended: boolean): { end: number; lines: number } {
   const row = new CsvRecord({ delimiters: ANY_DELIMITER })
   let end = 0
@@ -85,7 +85,7 @@ function skipBlankRows(bytes: Buffer, ended: boolean): { end: number; lines: num
   return { end, lines }
 }
 
-/** A longer line is no `sep=`. */
+/** A longer line is not a `sep=` line. */
 const LONGEST_SEPARATOR_LINE = 1000
 
 function delimiterIn(line: CsvRecord): Delimiter | undefined {

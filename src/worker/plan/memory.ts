@@ -9,21 +9,24 @@ import {
 import { inspectRedis, type RedisClient } from '../../shared/store/redis/redis.ts'
 
 const CHECK_AGAIN_MS = 1000
-/** Checks, or up to twice as many, of a plan that holds staged ids itself: not all give way at once. */
+/**
+ * Checks that a plan with staged ids waits, up to twice as many at random: not all give way at
+ * once.
+ */
 const MOST_CHECKS = 60
 
-/** The plan gives way to others: what it has staged is to be dropped, and it begins again later. */
+/** The plan gives way to others: its staged ids are dropped, and it starts again later. */
 export class NoMemoryError extends ExpungeError {
   readonly code = 'NO_ROOM'
   override readonly retryable = true
 }
 
 /**
- * Keeps plans from filling Redis. A plan that has staged nothing waits for memory as long as it takes;
- * one that has waits for a while only, because two that each hold half of the memory would wait for
- * each other for ever. One that could not fit even alone is refused.
+ * Keeps plans from filling Redis. A plan that has staged nothing waits for memory without a limit.
+ * A plan that has staged ids waits only for a while, because two plans that each hold half of the
+ * memory would otherwise deadlock. A plan that cannot fit even alone is refused.
  *
- * @returns what to await before more is staged, told how many bytes of ids the plan holds so far
+ * @returns a function to await before staging more; its argument is the bytes of ids staged so far
  * @throws RefusedError STAGING_TOO_LARGE
  * @throws NoMemoryError
  */
@@ -38,7 +41,7 @@ export function waitsForMemory(
       const { maxMemory, usedMemory } = await inspectRedis(redis)
       const memory = { maxMemory, usedMemory }
       if (!isFuller(memory, PLANNING_SHARE)) return
-      // Ids compress at least threefold: a plan this large would fill the memory by itself.
+      // Ids compress at least threefold, so a plan this large would fill the memory by itself.
       if (stagedBytes / 3 > maxMemory * PLANNING_SHARE) throw tooLarge(stagedBytes, maxMemory)
       if (stagedBytes > 0 && checks > most) throw noMemory(memory)
       if (!waiting) ctx.log.warn(memory, 'Redis is nearly full; planning waits.')

@@ -3,9 +3,10 @@ import type { SourceText } from '../../shared/contract/sources/kind.ts'
 import { isBlank, isLineEnd } from '../ids/csv-record.ts'
 
 /**
- * Refuses what is no text of rows by its name: each of these was taken for a list of ids by somebody.
+ * Refuses input that is not a text of rows and names its format. People have submitted each of
+ * these.
  *
- * @param bytes the first of the source
+ * @param bytes the start of the source
  * @throws RefusedError NOT_TEXT
  */
 export function assertText(bytes: Uint8Array, text: SourceText): void {
@@ -36,7 +37,7 @@ const UTF_16 =
 const UTF_32 = 'It is UTF-32: save it as UTF-8.'
 const TAR = 'It is a tar archive: extract the CSV from it first.'
 
-/** The longer magic numbers first: UTF-32 begins like UTF-16. */
+/** Longer magic numbers come first: UTF-32 begins like UTF-16. */
 const FORMATS: readonly (readonly [magic: Uint8Array, problem: string])[] = [
   [latin1('\xff\xfe\0\0'), UTF_32],
   [latin1('\0\0\xfe\xff'), UTF_32],
@@ -68,7 +69,7 @@ function compressed(name: string, { isDecompressed }: SourceText): string {
   return `It is compressed with ${name}, and an upload is read as it comes: decompress it first.`
 }
 
-/** Forms of text whose first characters no header or id has. */
+/** Markup whose first characters cannot begin a header or an id. */
 const MARKUPS: readonly (readonly [form: RegExp, problem: string])[] = [
   [
     /^(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*["{[\]])/,
@@ -85,7 +86,7 @@ const MARKUPS: readonly (readonly [form: RegExp, problem: string])[] = [
   ],
 ]
 
-/** So few control characters are the odd note of a column, whatever the length of the text. */
+/** This few control characters may occur in a note of some column, whatever the text's length. */
 const FEW_CONTROLS = 3
 
 function problemOfControls(bytes: Uint8Array): string | undefined {
@@ -99,7 +100,9 @@ function problemOfControls(bytes: Uint8Array): string | undefined {
   return wideText(zeros, bytes.length) ?? namedControls(zeros)
 }
 
-/** Text of two or four bytes a character without a mark: ASCII leaves zeros at the same places. */
+/**
+ * Text of two or four bytes per character without a mark: ASCII leaves zeros at fixed positions.
+ */
 function wideText(zeros: readonly number[], length: number): string | undefined {
   const isZero = zeros.map((count) => count > 0.8 * Math.floor(length / 4))
   const all = isZero.map(Number).join('')

@@ -16,14 +16,16 @@ import { type DraftDeps, draftPlan, StoppedError } from './draft.ts'
 import { NoMemoryError } from './memory.ts'
 
 export interface PlannerDeps extends SettleDeps, DraftDeps {
-  /** The org's when the worker started, for requests that are older than guard rails in the ledger. */
+  /**
+   * The org's guard rails at worker start, for requests older than the guard rails in the ledger.
+   */
   readonly rails: GuardRails
 }
 
 /**
- * The plan of a request: open the source → scan → distinct → stage → guard → order the ingest jobs.
- * The source is read once, to its end, and nothing is deleted before the whole plan is known and
- * has passed every guard rail. After a crash a new attempt begins from nothing under a new lot.
+ * Plans a request: open the source → scan → distinct → stage → guard → order the ingest jobs. The
+ * source is read once, to its end. Nothing is deleted before the whole plan is known and has passed
+ * every guard rail. After a crash, a new attempt starts over under a new lot.
  */
 export async function planRequest(
   id: string,
@@ -64,7 +66,10 @@ export async function planRequest(
   }
 }
 
-/** So many crashes, and the source is poison: it must not take every worker down. */
+/**
+ * After this many crashes the source is treated as poison, so that it cannot take every worker
+ * down.
+ */
 const MOST_CRASHES = 5
 
 const poisoned = (): Pick<RequestEnd, 'status' | 'error'> => ({
@@ -88,13 +93,13 @@ async function makePlan(attempt: Attempt): Promise<void> {
     if (error instanceof RefusedError || error instanceof SourceError) {
       return stop(attempt, error, { plan: null, invalid: null })
     }
-    // Where the request has ended meanwhile, its staged ids were dropped under us.
+    // If the request ended meanwhile, its staged ids were dropped, so the error is expected.
     const now = await deps.store.ledger.load(id)
     if (now !== null && !isTerminal(now.status)) throw error
   }
 }
 
-/** One try to plan a request, staged under a lot of its own. */
+/** One attempt to plan a request, staged under its own lot. */
 interface Attempt {
   readonly record: RequestRecord
   readonly guards: GuardRails
@@ -106,7 +111,7 @@ interface Attempt {
 
 type Draft = Awaited<ReturnType<typeof draftPlan>>
 
-/** What comes of the plan: its end, or its ingest jobs. */
+/** Ends the request, or orders its ingest jobs. */
 function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { record, ctx } = attempt
   const { plan, invalid, refusal } = draft
@@ -119,7 +124,7 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   return end(attempt, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
 }
 
-/** The plan stands: into the ledger in one step, then its ingest jobs are ordered. */
+/** Writes the plan to the ledger in one step, then orders its ingest jobs. */
 async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): Promise<void> {
   const { record, guards, lot, lock, deps, ctx } = attempt
   const { request, staged, submittedBy: caller, limits } = record
@@ -131,16 +136,16 @@ async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): 
   const entry = { id, lot, plan, invalid, orders, canary, lock, caller, limits, approvalAbove }
   const planned = await store.ledger.planned({ ...entry, next: wanted })
   if (planned === 'lost') throw new NotOursError('The lock was lost before the plan was recorded.')
-  // A later attempt counts, or the request has ended meanwhile: there is nothing left to do.
+  // A later attempt replaced this one, or the request ended meanwhile: nothing is left to do.
   if (planned === 'stale') return
   if (planned === 'over-budget') return stop(attempt, overBudget(limits), { plan, invalid })
   const next = planned === 'parked' ? 'awaiting-approval' : wanted
   countPlan(plan, request, deps)
   addFacts({ status: next })
-  // The source is never touched again: an upload would lie there for as long as the purge takes.
+  // The source is not read again. Without this, an upload would stay in Redis until the purge.
   const upload = lotBeside(staged)
   if (upload !== null) await store.staging.drop({ request: id, lot: upload })
-  // What raised the flag before the plan stood had nothing to end yet.
+  // A stop flag raised before the plan was recorded had nothing to end yet.
   return next === 'deleting' ? orderDue(store, id) : settleRequest(id, deps, ctx)
 }
 
@@ -153,7 +158,7 @@ function overBudget(limits: CallerLimits | null): RefusedError {
   )
 }
 
-/** A guard rail, or a source that could not be read: nothing was deleted. */
+/** A guard rail refused the request, or its source could not be read; nothing was deleted. */
 function stop(
   attempt: Attempt,
   error: RefusedError | SourceError,
@@ -163,7 +168,7 @@ function stop(
   return end(attempt, { status, error: { code: error.code, message: error.message }, ...read })
 }
 
-/** The request ends here, if this attempt is still the one that counts. */
+/** Ends the request if this is still the current attempt. */
 async function end(
   { record, lot, deps, ctx }: Attempt,
   end: Omit<RequestEnd, 'from' | 'lot'>,

@@ -9,19 +9,19 @@ import { scanTable } from './table.ts'
 export interface ScanOptions {
   /** The object whose ids the source holds. */
   readonly object: DeletableObject
-  /** Objects that may explain an id of another one; the built-in ones where absent. */
+  /** Objects that may explain another key prefix; defaults to the built-in ones. */
   readonly known?: readonly DeletableObject[]
-  /** Header of the Id column, where it is neither `Id` nor `<Object> ID`. */
+  /** Header of the Id column, if it is neither `Id` nor `<Object> ID`. */
   readonly column?: string | undefined
-  /** A plain text where absent. */
+  /** Defaults to a plain text. */
   readonly text?: SourceText
 }
 
 /**
- * Reads the text of a source to its end: every row becomes a canonical id or a refused row, in the
- * source's order. Rows are checked for form, checksum and key prefix; duplicates stay.
+ * Reads the text of a source to its end. Every row becomes a canonical id or a refused row, in
+ * source order. Rows are checked for form, checksum and key prefix; duplicates are kept.
  *
- * What throws may throw after blocks were handed out, so nothing may be deleted before the end.
+ * An error may come after blocks were returned, so nothing may be deleted before the end.
  *
  * @throws RefusedError EMPTY_SOURCE, NOT_TEXT, NO_ID_COLUMN, AMBIGUOUS_ID_COLUMN, LINE_TOO_LONG,
  *   BROKEN_CSV
@@ -55,10 +55,10 @@ async function* bodyOf(
   }
 }
 
-/** Ctrl-Z: DOS and CP/M programs end a text with it, once or up to the end of a block. */
+/** Ctrl-Z: DOS and CP/M programs end a text with one, or pad the last block with them. */
 const END_MARK = 0x1a
 
-/** The bytes of a text without the marks at its end; within it they stay. */
+/** Removes end marks from the end of a text; others are kept. */
 async function* withoutEndMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let held = 0
   for await (const chunk of chunks) {

@@ -4,42 +4,42 @@ import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
 
 interface PlanLimits {
-  /** Ids of one ingest job. */
+  /** Maximum ids of one ingest job. */
   readonly job: number
-  /** Ids of the plan. */
+  /** Maximum ids of the plan. */
   readonly plan: number
-  /** Ids of the canary; 0: none. */
+  /** Maximum ids of the canary; 0 for no canary. */
   readonly canary: number
 }
 
-/** What one ingest job carries. */
+/** The chunks of one ingest job. */
 type JobChunks = readonly [ChunkRef, ...ChunkRef[]]
 
 export interface StagedPlan {
   /** In the order of the ids. */
   readonly jobs: readonly JobChunks[]
-  /** Ids of the first job where it is a canary, else 0. */
+  /** Ids of the first job if it is a canary, else 0. */
   readonly canary: number
 }
 
 /**
- * Stages the ids of a plan, in their order, as chunks that each fit one ingest job, the first of
- * them a canary where the plan is large enough.
+ * Stages the ids of a plan, in order, as chunks that each fit one ingest job. In a large enough
+ * plan, the first chunk is a canary.
  *
- * How large it is shows only at its end, long after its first chunk. So the ids of which the canary
- * is taken, one in a hundred of the largest plan allowed, wait in memory, 150 kB by default; those
- * of a plan that is too small for one as well. What the canary leaves of them is a chunk of its own,
- * for which the next chunk has room in its ingest job: no job is spent on it.
+ * The plan's size is known only at its end, long after its first chunk. So the ids reserved for the
+ * canary, 1 % of the largest plan allowed, wait in memory (150 kB by default), as do all ids of a
+ * plan that is too small for a canary. Reserved ids that the canary does not use become a chunk of
+ * their own. The next chunk leaves room for them in its ingest job, so they cost no extra job.
  */
 export class PlanStager {
   readonly #staging: Staging
   readonly #lot: Lot
   readonly #limits: PlanLimits
-  /** Ids that wait for the end of a large plan. */
+  /** Ids held until the end of a large plan. */
   readonly #reserve: number
   #held: Uint8Array[] = []
   #count = 0
-  /** What follows the ids held; null while the plan may be a small one. */
+  /** Stages what follows the held ids; null while the plan may be a small one. */
   #rest: ChunkStager | null = null
 
   constructor(staging: Staging, lot: Lot, limits: PlanLimits) {
@@ -50,7 +50,7 @@ export class PlanStager {
     if (this.#reserve === 0) this.#rest = this.#stager(0, limits.job)
   }
 
-  /** Chunks that are full. */
+  /** Number of full chunks. */
   get chunks(): number {
     return this.#rest?.chunks ?? 0
   }
@@ -64,7 +64,7 @@ export class PlanStager {
     const held = Buffer.concat(this.#held)
     const reserved = this.#reserve * ID_LENGTH
     this.#held = [Uint8Array.from(held.subarray(0, reserved))]
-    // Number 1 is kept for what the canary leaves.
+    // Number 1 is reserved for the held ids that the canary does not use.
     this.#rest = this.#stager(2, this.#limits.job - this.#reserve)
     await this.#rest.write(held.subarray(reserved), signal)
   }
@@ -89,7 +89,7 @@ export class PlanStager {
     return [[canary], ...middle, ...others.map(alone)]
   }
 
-  /** @param first ids of its first chunk; 0: as many as a job takes */
+  /** @param first maximum ids of the first chunk; 0 for a whole job's */
   #stager(number: number, first: number): ChunkStager {
     const { job } = this.#limits
     const limits = { first: first > 0 ? first : job, other: job }
@@ -100,8 +100,8 @@ export class PlanStager {
 const alone = (chunk: ChunkRef): JobChunks => [chunk]
 
 /**
- * Plans of so many ids have none: in two of Salesforce's batches they do too little harm for another
- * ingest job, and another batch of the day's 15,000.
+ * Plans of up to this many ids get no canary. They fit two Salesforce batches, which is too little
+ * risk to spend another ingest job and another of the day's 15,000 batches.
  */
 export const CANARY_ABOVE = 20_000
 
@@ -109,9 +109,9 @@ const SHARE = 0.01
 const SMALLEST = 500
 
 /**
- * 1 % of a plan, 500 ids at least, and at most as many as the org allows.
+ * 1 % of a plan, at least 500 ids and at most as many as the org allows.
  *
- * @param most of the org; 0: none
+ * @param most the org's maximum; 0 for no canary
  */
 export function canaryOf(accepted: number, most: number): number {
   if (accepted <= CANARY_ABOVE) return 0

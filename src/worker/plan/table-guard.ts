@@ -7,14 +7,15 @@ import { matchNames, repeatsHeader, type WantedColumn } from './header.ts'
 import { trimmed } from './unseen.ts'
 
 /**
- * Looks at the rows of a table for signs that it is no longer the one its first row began: another
- * number of fields, a second header, ids that have moved to another column. Two tables whose columns
- * differ in order alone, both with ids of the object, without a header between them, look alike.
+ * Checks the rows of a table for signs that another table has begun: a different number of fields,
+ * a second header, or ids that moved to another column. It cannot detect a second table that
+ * differs only in column order, if both columns hold ids of the object and no header stands between
+ * the tables.
  */
 export class TableGuard {
   readonly #form: TableForm
   readonly #wanted: WantedColumn
-  /** Columns beside the Id column in which ids of the object have stood, such as "Reports To". */
+  /** Other columns in which ids of the object occurred, such as "Reports To". */
   readonly #references = new Set<number>()
 
   constructor(form: TableForm, wanted: WantedColumn) {
@@ -36,7 +37,7 @@ export class TableGuard {
   /**
    * Learns from a row whose id was taken.
    *
-   * @throws RefusedError AMBIGUOUS_ID_COLUMN where no header tells its id from the others
+   * @throws RefusedError AMBIGUOUS_ID_COLUMN if there is no header to identify the Id column
    */
   learn(row: Row, line: number): void {
     const { column, header } = this.#form
@@ -49,7 +50,7 @@ export class TableGuard {
   }
 
   /**
-   * Looks at a row whose id was refused.
+   * Checks a row whose id was refused.
    *
    * @throws RefusedError BROKEN_CSV
    */
@@ -78,14 +79,14 @@ function otherWidth(found: number, expected: number): string {
   return `expected ${expected} fields as in the first row, got ${found}${advice}`
 }
 
-/** Columns are numbered from 0, and told from 1. */
+/** Columns are counted from 0 in the code and from 1 in messages. */
 function movedColumn(found: number, expected: number, object: string): string {
   return `expected the id of a ${object} in column ${expected + 1}, got one in column ${found + 1}, where none was before`
 }
 
 /**
- * Without a header nothing but its ids tells the Id column: a second column of them may be it as well,
- * however late it shows. The first row may lack its own id and have that of the person reported to.
+ * Without a header, only its ids identify the Id column. A second column of ids makes it ambiguous,
+ * even far down: the first row may lack its own id and hold the id from "Reports To".
  */
 function twoIdColumns(
   line: number,

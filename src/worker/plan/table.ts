@@ -11,10 +11,10 @@ import { TableGuard } from './table-guard.ts'
 import { trimmed } from './unseen.ts'
 
 /**
- * A CSV of several columns. Rows are read where they lie; fast-csv reads those in the general form,
- * with quotes or line ends in their fields. The values of the Id column are checked like those of a
- * plain list. Rows of which every field is blank are skipped as blank lines are: spreadsheets write
- * them below a table.
+ * Scans a CSV of several columns. Simple rows are read in place; fast-csv reads rows with quotes or
+ * line ends in their fields. Values of the Id column are checked like those of a plain list. Rows
+ * whose fields are all blank are skipped like blank lines, because spreadsheets write them below a
+ * table.
  *
  * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG, AMBIGUOUS_ID_COLUMN
  */
@@ -51,7 +51,7 @@ function assertSound(record: CsvRecord, line: number): void {
   const { problem } = record
   const length = problem?.offset ?? record.length
   if (length > MAX_LINE_BYTES) throw lineTooLong(line)
-  // Another export pasted below is named as that, whatever else shows that it is one.
+  // If another export was pasted below, the error says so, whatever reveals it.
   if (record.firstByte === MARK_START && isMark(record.bytes, 0))
     throw brokenCsv(line, CSV_PROBLEMS['second mark'])
   if (problem === null) return
@@ -59,7 +59,7 @@ function assertSound(record: CsvRecord, line: number): void {
   throw brokenCsv(line + problem.lines, CSV_PROBLEMS[problem.kind] + from)
 }
 
-/** Of a byte order mark. */
+/** First byte of a byte order mark. */
 const MARK_START = 0xef
 
 function takeRow(row: Row, line: number, guard: TableGuard, block: BlockBuilder): void {
@@ -83,12 +83,12 @@ async function* takeGeneral(
 }
 
 /**
- * Bytes of rows that fast-csv gets in one go, for it holds the rows of a whole write. With four
- * times as many a file takes an eighth longer: the rows outlive the garbage collector's first look.
+ * Bytes of rows passed to fast-csv per write; it holds the rows of a whole write. With four times
+ * as many, a file takes an eighth longer, because the rows survive the first garbage collection.
  */
 const GENERAL_BYTES = 16_384
 
-/** Rows that fast-csv reads. Those behind the first one come with it, so that all stay in order. */
+/** Rows that fast-csv reads. Rows that follow the first one join it, so that the order is kept. */
 class GeneralRows {
   readonly #parser
   #bytes = Buffer.allocUnsafe(2 * GENERAL_BYTES)
@@ -97,13 +97,13 @@ class GeneralRows {
   #rows: GeneralRow[] = []
 
   constructor(delimiter: string) {
-    // A transform that passes nothing on: rows are at hand when the write returns, a quarter faster
-    // than by way of the readable side (17 against 14 MB/s).
+    // A transform that passes nothing on: rows are available when the write returns. This is a
+    // quarter faster than the readable side (17 against 14 MB/s).
     this.#parser = parse<string[], string[]>({ delimiter }).transform((cells: string[], done) => {
       this.#rows.push(new GeneralRow(cells, this.#lines[this.#rows.length] ?? 0))
       done()
     })
-    // Told by the write as well; without a listener it would end the process.
+    // The write reports the error as well; without a listener it would end the process.
     this.#parser.on('error', () => {})
   }
 
@@ -126,7 +126,7 @@ class GeneralRows {
     this.#lines.push(line)
   }
 
-  /** @throws RefusedError BROKEN_CSV where fast-csv cannot read on; its own error quotes the text */
+  /** @throws RefusedError BROKEN_CSV if fast-csv cannot read on; its own error quotes the text */
   async take(): Promise<readonly GeneralRow[]> {
     const bytes = this.#bytes.subarray(0, this.#length)
     this.#rows = []

@@ -5,14 +5,17 @@ import { HEAD_BYTES } from './head.ts'
 import { matchNames, type WantedColumn } from './header.ts'
 import { withoutUnseen } from './unseen.ts'
 
-/** Where the request names the column: reports have a title, filters and empty lines above their header. */
+/**
+ * If the request names the column: reports have a title, filters and empty lines above their
+ * header.
+ */
 export const TITLE_LINES = 20
 
 /**
- * The text from the row on that is the header, looked for in the first lines and above the first row of
- * data: nothing that somebody meant to delete is passed over. Null where no row names the column.
+ * The text from the header row on. The header is looked for in the first lines, above the first
+ * data row, so that no row meant for deletion is skipped. Null if no row names the column.
  *
- * @throws RefusedError BROKEN_CSV where quotes above the header do not match
+ * @throws RefusedError BROKEN_CSV if quotes above the header do not match
  */
 export function fromHeaderOn(head: Head, wanted: WantedColumn): Head | null {
   for (const { here, row } of rowsAtTop(head)) {
@@ -23,7 +26,7 @@ export function fromHeaderOn(head: Head, wanted: WantedColumn): Head | null {
   return null
 }
 
-/** For advice where no column was named: the line further down that looks like a header. */
+/** For advice if the request names no column: the line further down that looks like a header. */
 export function headerFurtherDown(
   head: Head,
   wanted: WantedColumn,
@@ -41,11 +44,14 @@ export function headerFurtherDown(
 interface TopRow {
   /** The text from this row on. */
   readonly here: Head
-  /** The row, cut at every delimiter; null where its quotes do not match. */
+  /** The row, split at every delimiter; null if its quotes do not match. */
   readonly row: FirstRow | null
 }
 
-/** The rows that begin in the first lines and are at hand whole, whatever the chunks are. */
+/**
+ * The complete rows that begin in the first lines, independent of how the source is cut into
+ * chunks.
+ */
 function* rowsAtTop(head: Head): Generator<TopRow> {
   const delimiters = head.delimiter ?? ANY_DELIMITER
   const isWhole = head.bytes.length < HEAD_BYTES
@@ -70,9 +76,9 @@ function namesColumn(here: Head, wanted: WantedColumn): boolean {
 }
 
 /**
- * Whether a row may be one of data. Nobody checks what is passed over, so a cell that has the form of an
- * id is enough, be it damaged or of another object: its damage would stay unseen. Within a sentence
- * only an id of the object counts, for filters name ids of others.
+ * Whether a row may be data. Skipped lines are not checked, so a cell in the form of an id counts
+ * even if it is damaged or of another object: nobody would notice the damage. Within a sentence
+ * only an id of the object counts, because filters name ids of other objects.
  */
 function isData({ cells }: FirstRow, { object }: WantedColumn): boolean {
   const words = cells.flatMap((cell) => cell.split(/[^0-9A-Za-z]+/))
@@ -82,5 +88,8 @@ function isData({ cells }: FirstRow, { object }: WantedColumn): boolean {
   )
 }
 
-/** Also without its last characters. A key prefix has a digit, few words have one so early. */
+/**
+ * Also matches an id that lost its last characters. A key prefix has a digit; few words start that
+ * way.
+ */
 const LIKE_AN_ID = /^(?=.{0,2}[0-9])[0-9A-Za-z]{15,18}$/

@@ -1,8 +1,8 @@
 /**
- * Characters that take no room on a screen, or only blank room: white space of every kind, format
- * characters (zero-width space, direction marks, byte order marks within the text) and other code
- * points that Unicode says are not shown. They come with text that was copied from a page or a
- * spreadsheet, and are never part of an id or of a name.
+ * Characters that are invisible or blank on screen: all white space, format characters (zero-width
+ * space, direction marks, byte order marks within the text) and other code points that Unicode
+ * marks as ignorable. Text copied from a page or spreadsheet may contain them; ids and names never
+ * do.
  */
 const UNSEEN = /^[\s\p{Cf}\p{Default_Ignorable_Code_Point}]$/u
 
@@ -10,7 +10,7 @@ function isUnseen(codePoint: number): boolean {
   return UNSEEN.test(String.fromCodePoint(codePoint))
 }
 
-/** A value without what cannot be seen around it. */
+/** A value without invisible characters around it. */
 export function trimmed(text: string): string {
   let from = 0
   let to = text.length
@@ -27,7 +27,7 @@ export function trimmed(text: string): string {
   return text.slice(from, to)
 }
 
-/** Most values are ASCII and need no look-up. */
+/** Most values are ASCII and need no lookup. */
 const isPlain = (codePoint: number) => codePoint > 32 && codePoint < 127
 const widthOf = (codePoint: number) => (codePoint > 0xffff ? 2 : 1)
 
@@ -36,7 +36,7 @@ function codePointBefore(text: string, to: number): number {
   return pair > 0xffff ? pair : text.charCodeAt(to - 1)
 }
 
-/** Format characters that stay within a value, as in `U+200B`; each once, in the text's order. */
+/** Format characters within a value, as in `U+200B`; each once, in order of appearance. */
 export function unseenWithin(text: string): readonly string[] {
   return [...new Set(text.match(HIDDEN) ?? [])].map(nameOf)
 }
@@ -46,12 +46,12 @@ export function withUnseenSpelled(text: string): string {
   return text.replaceAll(HIDDEN, nameOf)
 }
 
-/** The text without format characters, and blanks of other kinds than the space. */
+/** The text without format characters and without blanks other than the space. */
 export function withoutUnseen(text: string): string {
   return text.replaceAll(HIDDEN, '')
 }
 
-/** Blanks can be told from other text, these cannot. */
+/** Unlike ordinary blanks, these cannot be seen in a message. */
 const HIDDEN = /(?! )[\p{Zs}\p{Zl}\p{Zp}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu
 
 function nameOf(character: string): string {
@@ -59,8 +59,8 @@ function nameOf(character: string): string {
 }
 
 /**
- * A value that may be personal data, told by its first 3 characters and its length. Control
- * characters become dots: the text ends up on terminals. Format characters are spelled out.
+ * Shows a value that may be personal data by its first 3 characters and its length. Control
+ * characters become dots because the text is shown on terminals. Format characters are spelled out.
  */
 export function clip(value: string): string {
   const length = lengthOf(value)
@@ -71,7 +71,7 @@ export function clip(value: string): string {
   return `${withUnseenSpelled(start)}${length > 3 ? '…' : ''} (${length} ${length === 1 ? 'character' : 'characters'})`
 }
 
-/** Characters as people count them: a surrogate pair is one. */
+/** Counts a surrogate pair as one character. */
 function lengthOf(value: string): number {
   let length = value.length
   for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >> 10 === 0x37) length--

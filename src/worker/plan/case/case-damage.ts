@@ -13,24 +13,24 @@ import {
 } from './letters.ts'
 import { hasTwins } from './twins.ts'
 
-/** Evidence that comes up in at most one intact list of 100,000. */
+/** At most one intact list in 100,000 reaches this much evidence. */
 const DAMAGED = 100_000
 
-/** What is known besides the ids themselves. */
+/** Facts besides the ids themselves. */
 interface Circumstances {
-  /** Id of the Salesforce org; null where it is not known yet. */
+  /** Id of the Salesforce org; null while it is unknown. */
   readonly orgId: string | null
-  /** Ids of 18 characters in the list that were changed to one case, as their checksum shows. */
+  /** Ids of 18 characters in the list whose checksum shows that they were changed to one case. */
   readonly recased: number
 }
 
 /**
- * Whether the letters of unchecked ids have changed their case, so that the ids name other records.
- * Judged on the unchecked ids alone: no id that a checksum vouches for speaks for the others. One
- * that a checksum convicts speaks against them: what changed it has changed them too.
+ * Whether the letters of unchecked ids changed case, so that the ids name other records. Only the
+ * unchecked ids count: ids with a correct checksum say nothing about them. A checksum that shows a
+ * changed case counts against them, because the same change affected them too.
  *
  * @param all the unchecked ids and all others of the list
- * @returns why they cannot be trusted, code `CASE_DAMAGED`; null where nothing shows
+ * @returns why the ids cannot be trusted, code `CASE_DAMAGED`; null if nothing is found
  */
 export async function caseDamageIn(
   unchecked: IdSet,
@@ -70,14 +70,14 @@ function caseDamaged(what: string): RefusedError {
 }
 
 /**
- * Whether unchecked ids come from a pod that seems to be another one with its case changed. The two
- * characters behind the key prefix name the pod in which a record was created; the ids of an org are
- * of a few of the 3,844 there are, and that two of them differ in case alone is chance for one
- * in so many. Where all letters of such ids are of one case besides, they were changed: this shows in
- * a single id, and wherever the pod has a letter of the other case.
+ * Whether unchecked ids come from a pod that looks like another pod with its case changed. The two
+ * characters after the key prefix name the pod in which a record was created. An org's ids come
+ * from a few of the 3,844 possible pods, so two pods that differ only in case are rarely a
+ * coincidence. If all letters of such ids also have one case, the ids were changed. A single id is
+ * enough to show this, provided that the original pod has a letter of the other case.
  *
  * @param all the ids of the list, unchecked or not
- * @param orgId id of the Salesforce org, whose own pod is known; null where it is not known yet
+ * @param orgId id of the Salesforce org, whose own pod is known; null while it is unknown
  */
 async function comesFromChangedPod(
   unchecked: IdSet,
@@ -103,7 +103,7 @@ function foldOf(digit: number): number {
   return CASE_OF_DIGIT[digit] === UPPER ? digit + 26 : digit
 }
 
-/** Of all letters in the ids of the pod. */
+/** The case of all letters in the ids of one pod. */
 async function caseOfPod(ids: IdSet, pod: number): Promise<LetterCase> {
   let letterCase = 0
   for await (const { head, lows } of runsInTurns(ids)) {

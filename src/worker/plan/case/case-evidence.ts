@@ -3,26 +3,26 @@ import type { IdSet } from '../../ids/id-set.ts'
 import { BASE, runsInTurns } from './letters.ts'
 import { holeEvidence, PositionReader, RunCounts } from './runs.ts'
 
-/** Digits of an id past its key prefix: seven that a bucket of the set shares, and five. */
+/** Digits of an id after its key prefix: the ids of a bucket share the first seven; five follow. */
 const HIGH_DIGITS = 7
 const DIGITS = 12
-/** The pod stands in the first two. */
+/** The first two digits name the pod. */
 const POD_DIGITS = 2
 /** The ids of a block share all but their last three digits. */
 const BLOCK_DIGITS = 3
 const BLOCK = BASE ** BLOCK_DIGITS
-/** A block with fewer runs than this has no evidence to speak of: it counts as chance has it. */
+/** A block with fewer runs gives no usable evidence and counts as 1, the average by chance. */
 const FEW_RUNS = 4
 
-/** What the parts of the evidence count: all ids, those of one pod, those of one block, and holes. */
+/** Weights of the parts of the evidence: all ids, each pod, each block, and holes. */
 const WEIGHTS = { whole: 0.4, pods: 0.2, blocks: 0.15, holes: 0.25 }
 
 /**
- * How much likelier these ids are if the case of their letters was changed, of all or of a part, than
- * if it is intact: a number whose mean over intact lists is 1 at most.
+ * How many times likelier these ids are if the case of some or all letters was changed than if they
+ * are intact. The mean over intact lists is at most 1.
  *
- * A part whose case was changed comes to lie in pods and blocks of its own, because their letters
- * are changed too: so the ids of each pod and block are judged by themselves as well.
+ * If only part of a list was changed, that part forms its own pods and blocks, because their
+ * letters change too. So the ids of each pod and each block are also judged separately.
  */
 export async function caseEvidence(ids: IdSet): Promise<number> {
   const reader = new CaseReader()
@@ -49,7 +49,7 @@ class CaseReader {
   #lastPod = -1
   #lastBlock = -1
 
-  /** Ids in ascending order, in one or several goes of those that share their high digits. */
+  /** Reads ids in ascending order. Ids that share their high digits may arrive in several calls. */
   read(high: number, lows: Uint32Array): void {
     if (high !== this.#high) this.#beginHigh(high)
     for (const low of lows) {
@@ -68,7 +68,7 @@ class CaseReader {
     }
   }
 
-  /** Of all that was read; nothing can be read after it. */
+  /** The evidence of everything read. Nothing can be read afterwards. */
   evidence(): number {
     this.#endHigh()
     this.#endPod()
@@ -136,7 +136,7 @@ class CaseReader {
   }
 }
 
-/** The mean of numbers that come one by one; 1 of none. */
+/** Running mean; 1 if there are no numbers. */
 class Mean {
   #sum = 0
   #count = 0

@@ -4,7 +4,7 @@ import type { IdRun, IdSet } from '../../ids/id-set.ts'
 
 /** Digits of base 62: 0 to 9, then A to Z, then a to z. */
 export const BASE = 62
-/** Of the first digits none is a letter, then come so many of each case. */
+/** The first ten digits are not letters; 26 letters of each case follow. */
 export const DIGITS = 10
 export const LETTERS = 26
 
@@ -13,7 +13,7 @@ export const NO_LETTER = 0
 export const UPPER = 1
 export const LOWER = 2
 export const BOTH = UPPER | LOWER
-/** One of these four. */
+/** One of the four values above. */
 export type LetterCase = number
 
 /** By digit: `UPPER`, `LOWER` or `NO_LETTER`. */
@@ -21,7 +21,7 @@ export const CASE_OF_DIGIT = Uint8Array.from({ length: BASE }, (_, digit) =>
   digit < DIGITS ? NO_LETTER : digit < DIGITS + LETTERS ? UPPER : LOWER,
 )
 
-/** The case of a number's letters, written in base 62. */
+/** The case of the letters in a number written in base 62. */
 export function caseOf(number: number): LetterCase {
   let letterCase = NO_LETTER
   for (let rest = number; rest > 0; rest = Math.floor(rest / BASE)) {
@@ -31,9 +31,9 @@ export function caseOf(number: number): LetterCase {
 }
 
 /**
- * Whether a text is an id of 18 characters that was changed to upper or lower case as a whole: its
- * letters are of one case, and its suffix, whose own case says nothing, gives them another one. A
- * mistyped id keeps letters of both cases.
+ * Whether an id of 18 characters was changed to upper or lower case as a whole. Its letters then
+ * have one case, but its suffix, whose own case does not matter, says otherwise. A mistyped id
+ * keeps letters of both cases.
  */
 export function isRecased(id: string): boolean {
   if (id !== id.toUpperCase() && id !== id.toLowerCase()) return false
@@ -46,10 +46,10 @@ export function isRecased(id: string): boolean {
   return restored + suffix !== id && canonicalId(restored + suffix) === restored
 }
 
-/** Some 10 ms of work: locks are renewed and others served in between. */
+/** About 10 ms of work. Between two portions, locks are renewed and other work runs. */
 const IDS_AT_ONCE = 2 ** 18
 
-/** The ids, ascending, with a turn for others now and then. */
+/** The ids in ascending order. Yields to the event loop regularly. */
 export async function* runsInTurns(ids: IdSet): AsyncGenerator<IdRun> {
   let count = 0
   for (const run of ids.runs()) {

@@ -11,38 +11,48 @@ import {
 } from './letters.ts'
 
 /**
- * What chance gives. Salesforce counts ids up in base 62: behind the ten digits come 26 upper-case
- * and 26 lower-case letters, so at any position the letters of a run of neighbours turn from one
- * case to the other as the run goes on. Where a run begins is chance; how long it is, is not.
+ * What chance predicts. Salesforce counts ids up in base 62: after the ten digits come 26
+ * upper-case and 26 lower-case letters. At any position, the letters of a run of neighbouring ids
+ * therefore change from one case to the other as the run goes on. The start of a run is random; its
+ * length is not.
  *
- * Evidence is a likelihood ratio, an e-value: its mean over intact lists is 1, so that one of 100,000
- * or more comes up in at most one intact list of 100,000 (Markov's inequality), whatever their size.
- * A mean of such numbers is one again, which is how several kinds of damage are looked for at once.
+ * Evidence is a likelihood ratio (an e-value) whose mean over intact lists is 1. So evidence of
+ * 100,000 or more occurs in at most one intact list in 100,000 (Markov's inequality), whatever the
+ * list's size. A mean of such ratios is one as well, so several kinds of damage can be looked for
+ * at once.
  */
 
 /**
- * Neighbours further apart than this belong to different runs. Less than 26, so that no run can step
- * over all letters of one case.
+ * Neighbours further apart than this belong to different runs. It is below 26, so a run cannot skip
+ * all letters of one case.
  */
 const MOST_STEP = 16
 
-/** A longer run has letters of both cases: it covers all 26 of one, or the ten digits and more. */
+/**
+ * A longer run has letters of both cases: it covers all 26 of one case, or the ten digits and more.
+ */
 const LONGEST = DIGITS + LETTERS
-/** Sizes of a table by length: 0 to `LONGEST`, and one for all that is longer. */
+/** Size of a table by length: 0 to `LONGEST`, and one entry for everything longer. */
 const LENGTHS = LONGEST + 2
 
-/** Shares of damaged runs that are looked for, and how much each counts. */
+/** Shares of damaged runs to look for, and the weight of each. */
 const SHARES = [0.98, 0.8, 0.5, 0.25] as const
 const WEIGHTS = [0.4, 0.2, 0.2, 0.2] as const
 
-/** How likely a run that has letters, so long and begun anywhere, has them in upper case alone. */
+/**
+ * Probability that a run of this length that has letters, with a random start, has only upper-case
+ * ones.
+ */
 export function oneCaseChance(length: number): number {
   if (length > LONGEST) return 0
   const digitsOnly = Math.max(0, DIGITS + 1 - length)
   return (LONGEST + 1 - length - digitsOnly) / (BASE - digitsOnly)
 }
 
-/** By share, length and case: the logarithm of how much likelier upper-cased ids give such a run. */
+/**
+ * By share, length and case: the logarithm of how much likelier such a run is among upper-cased
+ * ids.
+ */
 const LOG_RATIOS = SHARES.map((share) =>
   Array.from({ length: LENGTHS }, (_, length) => {
     const chance = oneCaseChance(Math.max(1, length))
@@ -54,7 +64,9 @@ const LOG_RATIOS = SHARES.map((share) =>
 /** Runs by their length and case. */
 export class RunCounts {
   readonly #counts = new Uint32Array(LENGTHS * 4)
-  /** By position: of the first run there, where it counts once there is a second; -1 for none. */
+  /**
+   * Index of the first run at each position, which counts only once there is a second; -1 for none.
+   */
   readonly #first: Int32Array
   readonly #varies: Uint8Array
   #size = 0
@@ -64,12 +76,12 @@ export class RunCounts {
     this.#varies = new Uint8Array(positions)
   }
 
-  /** Runs that count. */
+  /** Number of runs that count. */
   get size(): number {
     return this.#size
   }
 
-  /** A position with one run alone, such as that of the pod, is no evidence. */
+  /** A position with a single run, such as that of the pod, is no evidence. */
   add(position: number, length: number, letterCase: LetterCase): void {
     const at = Math.min(length, LONGEST + 1) * 4 + letterCase
     const first = this.#first[position] ?? -1
@@ -88,7 +100,9 @@ export class RunCounts {
     this.#size = 0
   }
 
-  /** How much likelier the runs are where their case was changed than by chance: 1 on average. */
+  /**
+   * How many times likelier the runs are if their case was changed than by chance: 1 on average.
+   */
   evidence(): number {
     return (this.#evidenceOf(UPPER) + this.#evidenceOf(LOWER)) / 2
   }
@@ -114,15 +128,18 @@ export class RunCounts {
   }
 }
 
-/** A step of 27 from one id to the next one steps over the letters of one case, and nothing else. */
+/** A step of 27 from one id to the next can skip exactly the letters of one case. */
 const HOLE = LETTERS + 1
-/** Of holes in an intact run no more than one in so many is 26 ids long, and one in 62 begins there. */
+/**
+ * In an intact run, at most one hole in 32 skips 26 ids, and one in 62 of those starts at this
+ * digit.
+ */
 export const HOLE_CHANCE = 1 / (32 * BASE)
 const HOLE_SHARES = [0.9, 0.5, 0.2] as const
 
 /**
- * The evidence of the holes in runs of neighbours, of which `missing` lack exactly the letters of one
- * case: a run of a few hundred ids has too few runs of letters to show that its case was changed.
+ * The evidence of holes in runs of neighbours; `missing` of them skip exactly the letters of one
+ * case. Runs of letters alone do not show a changed case if a run has only a few hundred ids.
  */
 export function holeEvidence(missing: number, others: number): number {
   const evidence = HOLE_SHARES.map((share) => {
@@ -133,24 +150,27 @@ export function holeEvidence(missing: number, others: number): number {
   return evidence.reduce((sum, one) => sum + one, 0) / HOLE_SHARES.length
 }
 
-/** Sums of millions of these stay numbers. */
+/** Keeps sums of millions of these finite. */
 function bounded(log: number): number {
   return Math.exp(Math.min(log, 500))
 }
 
-/** Told of each run of neighbours at a position. */
+/** Called for each run of neighbours at a position. */
 type OnRun = (length: number, letterCase: LetterCase) => void
 
-/** How the ids of a list are split into runs at one position, in ascending order. */
+/** Splits the ids of a list into runs at one position, in ascending order. */
 export class PositionReader {
   readonly #onRun: OnRun
   #start = -1
   #last = -1
   #case: LetterCase = NO_LETTER
-  /** The step before the run; steps that repeat are no chance, and count twice at most. */
+  /** The step before the run. A repeated step is not random, so it counts at most twice. */
   #step = -1
   #repeats = false
-  /** Holes in runs that lack exactly the upper-case letters, the lower-case ones, or neither. */
+  /**
+   * Holes in runs that skip exactly the upper-case letters, exactly the lower-case ones, or
+   * neither.
+   */
   lacksUpper = 0
   lacksLower = 0
   otherHoles = 0
@@ -164,7 +184,7 @@ export class PositionReader {
     return this.#last
   }
 
-  /** Goes on to the next greater number; its last digit is the character at this position. */
+  /** Reads the next greater number; its last digit is the character at this position. */
   next(value: number): void {
     const step = value - this.#last
     if (this.#last < 0) this.#begin(value, -1)
@@ -179,7 +199,7 @@ export class PositionReader {
     this.#case |= CASE_OF_DIGIT[value % BASE] ?? NO_LETTER
   }
 
-  /** Ends what was read: the next number has nothing to do with it. */
+  /** Ends the current sequence; the next number is unrelated to it. */
   end(): void {
     if (this.#last >= 0) this.#close()
     this.#last = -1

@@ -15,23 +15,23 @@ import {
 } from './letters.ts'
 
 /**
- * Ids that turn up as duplicates once case is ignored: the same record, listed intact and changed.
+ * Finds ids that are duplicates once case is ignored: the same record, listed intact and changed.
  *
- * Twins alone say nothing. A run of neighbours holds many (`…a` comes 26 ids after `…A`), and among
- * very many ids some are twins by chance. So only blocks of 3,844 numbers count of which every
- * unchecked id is the image of another id in the list: all its letters are of one case, and with
- * some of them in the other case it is that id. And they are compared with what other alphabets would
- * give, in which the letters of one case are shifted against those of the other: to chance and to
- * runs of neighbours, A is no more the twin of a than of q.
+ * Twins alone prove nothing. A run of neighbours holds many (`…a` comes 26 ids after `…A`), and
+ * very many ids contain some by chance. So only blocks of 3,844 numbers count in which every
+ * unchecked id is the image of another id in the list: all its letters have one case, and changing
+ * some of them to the other case gives that id. The count is compared with other alphabets, in
+ * which the letters of one case are shifted against those of the other: by chance, and in runs of
+ * neighbours, A pairs with a no more often than with q.
  */
 
-/** The high seven digits of an id past its key prefix, and the low five. */
+/** The seven high digits of an id after its key prefix, and the five low ones. */
 interface Digits {
   readonly high: number
   readonly low: number
 }
 
-/** Unchecked ids that share all but their last two digits, and have letters of this case alone. */
+/** Unchecked ids that share all but their last two digits and have letters of this case only. */
 interface Block {
   readonly letterCase: LetterCase
   readonly ids: readonly Digits[]
@@ -41,9 +41,9 @@ const BLOCK = BASE ** 2
 const HIGH_DIGITS = 7
 const LOW_DIGITS = 5
 
-/** More blocks than this tell nothing new. */
+/** More blocks than this add no information. */
 const MOST_BLOCKS = 20_000
-/** Ids looked up with shifted alphabets, in all: half a second. */
+/** Ids looked up with shifted alphabets in total: half a second. */
 const LOOK_UPS = 200_000
 
 /** @returns whether more ids of `unchecked` are images of ids of `all` than chance explains */
@@ -57,8 +57,8 @@ export async function hasTwins(unchecked: IdSet, all: IdSet): Promise<boolean> {
 }
 
 /**
- * Twice the most that any shifted alphabet gives, and a few more where only few were tried: chance
- * exceeds that in at most one list of 2,500.
+ * Twice the highest count of any shifted alphabet, plus a few if only few were tried. By chance, at
+ * most one list in 2,500 exceeds it.
  */
 async function mostByChance(blocks: readonly Block[], all: IdSet, tries: number): Promise<number> {
   const random = generator()
@@ -74,7 +74,7 @@ async function mostByChance(blocks: readonly Block[], all: IdSet, tries: number)
 
 const NO_SHIFT = new Uint8Array(HIGH_DIGITS + LOW_DIGITS)
 
-/** Whether every id of the block is the image of another. */
+/** Whether every id of the block is the image of another id. */
 function isOfImages({ letterCase, ids }: Block, all: IdSet, shifts: Uint8Array): boolean {
   return ids.every((id) => {
     const lows = spellings(id.low, LOW_DIGITS, letterCase, shifts.subarray(HIGH_DIGITS))
@@ -110,7 +110,7 @@ function spellings(
   return found
 }
 
-/** The blocks of which every id has letters, and all have them in one and the same case. */
+/** The blocks in which every id has letters, all of one and the same case. */
 async function blocksOf(ids: IdSet): Promise<readonly Block[]> {
   const blocks: Block[] = []
   let block = emptyBlock(-1, -1, BOTH)
@@ -138,7 +138,7 @@ async function blocksOf(ids: IdSet): Promise<readonly Block[]> {
   return blocks
 }
 
-/** A block while its ids come. */
+/** A block that is being filled. */
 interface GrowingBlock {
   readonly high: number
   readonly number: number
@@ -150,7 +150,7 @@ function emptyBlock(high: number, number: number, letterCase: LetterCase): Growi
   return { high, number, letterCase, ids: [] }
 }
 
-/** The same numbers each time: a plan that is made again finds the same. */
+/** Deterministic, so that planning again finds the same. */
 function generator(): () => number {
   let state = 1
   return () => {
