@@ -2,12 +2,12 @@ import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import type { Lot, Staging } from '../../shared/store/staging/staging.ts'
 
-/** What the chunks of one stager have in common; `first` is the number of the first. */
+/** What the chunks of one stager share; `first` is the number of the first chunk. */
 type Alike = Pick<ChunkRef, 'attempt' | 'excused' | 'doubt'> & { readonly first: number }
 
 /**
- * Cuts the accepted ids, in their order, into chunks that each fit one ingest job, and stages them.
- * A chunk ends at the limit and nowhere else, so a plan has as few ingest jobs as it can have.
+ * Splits the accepted ids, in order, into chunks that each fit one ingest job, and stages them.
+ * Chunks end only at the limit, so a plan has as few ingest jobs as possible.
  */
 export class ChunkStager {
   readonly #staging: Staging
@@ -19,8 +19,8 @@ export class ChunkStager {
   #count = 0
 
   /**
-   * @param limits ids of a full chunk, at least 1: of the first one, and of all others
-   * @param alike what its chunks have in common; a plan's are of the first attempt
+   * @param limits ids of a full chunk, at least 1: of the first chunk, and of all others
+   * @param alike what its chunks share; a plan's chunks are of the first attempt
    */
   constructor(
     staging: Staging,
@@ -34,7 +34,7 @@ export class ChunkStager {
     this.#alike = alike
   }
 
-  /** Chunks that are full. */
+  /** Number of full chunks. */
   get chunks(): number {
     return this.#chunks.length
   }

@@ -1,6 +1,6 @@
 import { CsvRecord } from './csv-record.ts'
 
-/** Bytes of a chunk that are joined at first to the record that it goes on with. */
+/** Bytes of a chunk that are first joined to the unfinished record before it. */
 const SEAM_BYTES = 4096
 
 /**
@@ -14,12 +14,15 @@ const SEAM_BYTES = 4096
  */
 export class CsvReader {
   readonly record: CsvRecord
-  /** What is read: a chunk, or the seam between the rest of one and the beginning of the next. */
+  /**
+   * The bytes being read: a chunk, or the seam between the rest of one chunk and the start of the
+   * next.
+   */
   #bytes: Buffer = Buffer.alloc(0)
   #view = new DataView(this.#bytes.buffer, 0, 0)
   #at = 0
   #chunk: Buffer = this.#bytes
-  /** Bytes of the seam that stand before the chunk; 0 where the chunk itself is read. */
+  /** Bytes of the seam that precede the chunk; 0 while the chunk itself is read. */
   #before = 0
   #isLast = false
 
@@ -27,12 +30,16 @@ export class CsvReader {
     this.record = new CsvRecord(form)
   }
 
-  /** Takes the chunks, and after each gives the turn to whoever calls `next`; so at the end, too. */
+  /**
+   * Takes the chunks and yields after each one, and once more at the end, so that the caller can
+   * call `next`.
+   */
   async *arrivals(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<void> {
     for await (const chunk of chunks) {
       this.#add(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
       yield
-      // Copied: a source may read the next chunk into the memory of this one, and it need not stay.
+      // Copied, because a source may reuse this chunk's memory for the next one, and to let it be
+      // freed.
       this.#use(Buffer.from(this.#bytes.subarray(this.#at)), 0)
       this.#chunk = this.#bytes
     }
@@ -40,7 +47,7 @@ export class CsvReader {
     yield
   }
 
-  /** The bytes that are read now. */
+  /** The bytes being read. */
   get view(): DataView {
     return this.#view
   }
@@ -50,12 +57,12 @@ export class CsvReader {
     return this.#at
   }
 
-  /** Whether `record` is the beginning of one whose end has not come. */
+  /** Whether `record` is unfinished: its end has not arrived. */
   get isPending(): boolean {
     return this.#at < this.#bytes.length
   }
 
-  /** Passes over whole records. */
+  /** Skips whole records. */
   skipTo(at: number): void {
     this.#at = at
     if (this.#before === 0 || at < this.#before) return
@@ -63,7 +70,7 @@ export class CsvReader {
     this.#before = 0
   }
 
-  /** Reads the next record. False where its end has not come, or there is none. */
+  /** Reads the next record. False if its end has not arrived, or if there is none. */
   next(): boolean {
     while (this.#at < this.#bytes.length) {
       const end = this.record.read(this.#bytes, this.#at, this.#isLast)
@@ -84,7 +91,7 @@ export class CsvReader {
     this.#use(isSeam ? Buffer.concat([rest, chunk.subarray(0, SEAM_BYTES)]) : chunk, 0)
   }
 
-  /** More of the chunk into the seam. False where all of it is there. */
+  /** Joins more of the chunk to the seam. False if all of it is there. */
   #widen(): boolean {
     if (this.#before === 0 || this.#bytes.length >= this.#before + this.#chunk.length) return false
     const taken = this.#bytes.length - this.#before

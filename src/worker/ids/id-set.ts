@@ -17,12 +17,14 @@ import {
   sortAndFlag,
 } from './id-set/grouping.ts'
 
-// Bitmaps are WebAssembly, compiled in the background: none may be made before that is done.
+// Bitmaps use WebAssembly, which compiles in the background and must be ready before the first one.
 await roaringLibraryInitialize()
 
-/** Ids of a set that share their first ten characters, ascending. Valid until the next run. */
+/**
+ * Ids of a set that share their first ten characters, in ascending order. Valid until the next run.
+ */
 export interface IdRun {
-  /** The ten characters they share. */
+  /** The ten shared characters. */
   readonly head: DataView
   /** The other five, as numbers in base 62. */
   readonly lows: Uint32Array
@@ -30,18 +32,18 @@ export interface IdRun {
 
 /**
  * An exact set of canonical record ids of one object, held as compressed bitmaps: a fraction of a
- * byte an id where ids count up, 2 bytes where they are scattered in one server block. Ids are read
- * from a buffer at an offset and must be canonical; no string is made of them.
+ * byte per id for consecutive ids, 2 bytes for ids scattered in one server block. Ids are read from
+ * a buffer at an offset and must be canonical; no strings are created.
  */
 export class IdSet implements Disposable {
   readonly #buckets = new Map<number, Bucket>()
-  /** Key prefix of the first id; -1 before there is one. */
+  /** Key prefix of the first id; -1 while the set is empty. */
   #prefix = -1
   #size = 0
-  // Ids come in runs of one head, and a look-up by a double costs more than comparing it.
+  // Ids come in runs with the same head, and comparing a number is cheaper than a map lookup by it.
   #lastHigh = -1
   #last: Bucket | undefined
-  // Callers often ask for one id after the other out of the same buffer.
+  // Callers often read several ids in a row from the same buffer.
   #bytes: Uint8Array = new Uint8Array(0)
   #view = new DataView(this.#bytes.buffer)
 
@@ -49,7 +51,9 @@ export class IdSet implements Disposable {
     return this.#size
   }
 
-  /** Bytes that the set holds, reckoned bucket by bucket: some 0.03 µs for a list, 4 for a bitmap. */
+  /**
+   * Bytes that the set holds, estimated per bucket: about 0.03 µs for a list, 4 µs for a bitmap.
+   */
   get bytes(): number {
     let bytes = 0
     for (const bucket of this.#buckets.values()) bytes += bytesHeld(bucket)
@@ -63,26 +67,29 @@ export class IdSet implements Disposable {
     return bucket !== undefined && bucketHas(bucket, lowOf(view, at))
   }
 
-  /** The high seven digits that its ids have, each once. */
+  /** The distinct values of the high seven digits. */
   highs(): Iterable<number> {
     return this.#buckets.keys()
   }
 
-  /** Whether it holds an id of these seven digits past the key prefix. */
+  /** Whether it holds an id with these seven digits after the key prefix. */
   hasHigh(high: number): boolean {
     return this.#find(high) !== undefined
   }
 
-  /** Whether it holds the id of its key prefix that has these digits: the high seven, the low five. */
+  /**
+   * Whether it holds the id with these digits after its key prefix: the high seven and the low
+   * five.
+   */
   hasDigits(high: number, low: number): boolean {
     const bucket = this.#find(high)
     return bucket !== undefined && bucketHas(bucket, low)
   }
 
   /**
-   * True where the id was not in the set before.
+   * Returns true if the id is new.
    *
-   * @throws RangeError where the id belongs to another object than those before it.
+   * @throws RangeError if the id has another key prefix than those before it
    */
   add(ids: Uint8Array, at: number): boolean {
     const view = this.#viewOf(ids)
@@ -92,11 +99,11 @@ export class IdSet implements Disposable {
   }
 
   /**
-   * Adds `duplicates.length` ids and sets the flag of each that was there already, in the set or
-   * earlier among these. Returns how many are new. One by one, 5.2 million shuffled ids took 840 ms;
-   * sorted and merged block by block 250 (measured).
+   * Adds `duplicates.length` ids, sets the flag of each that was already in the set or occurs
+   * earlier among these, and returns the number of new ids. Adding 5.2 million shuffled ids one by
+   * one took 840 ms; sorting and merging them block by block takes 250 (measured).
    *
-   * @throws RangeError where the ids belong to another object than those before them.
+   * @throws RangeError if the ids have another key prefix than those before them
    */
   addAll(ids: Uint8Array, duplicates: Uint8Array): number {
     const before = this.#size
@@ -110,7 +117,7 @@ export class IdSet implements Disposable {
     return this.#size - before
   }
 
-  /** Another set of the same ids. */
+  /** A copy with the same ids. */
   clone(): IdSet {
     const copy = new IdSet()
     copy.#prefix = this.#prefix
@@ -121,7 +128,7 @@ export class IdSet implements Disposable {
     return copy
   }
 
-  /** The ids, ascending. */
+  /** The ids in ascending order. */
   *runs(): Generator<IdRun> {
     for (const high of Float64Array.from(this.#buckets.keys()).sort()) {
       const head = spellHead(this.#prefix, high)
@@ -131,7 +138,7 @@ export class IdSet implements Disposable {
     }
   }
 
-  /** Gives the memory back: bitmaps live where no garbage collector looks in time. */
+  /** Frees the memory: the garbage collector does not reclaim bitmaps in time. */
   dispose(): void {
     for (const bucket of this.#buckets.values()) if (!Array.isArray(bucket)) bucket.dispose()
     this.#buckets.clear()

@@ -13,19 +13,19 @@ import { commitParts, lineOf } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import type { Collector } from './collector.ts'
 
-/** Takes the ids that go again, canonical bytes, one at a time or in a row. */
+/** Takes the ids to retry, as canonical bytes, one or more at a time. */
 export interface Resender {
-  /** Rows that failed for a passing reason. */
+  /** Rows that failed with a transient error. */
   failed(ids: Uint8Array): Promise<void>
-  /** Rows that no result file mentions. */
+  /** Rows that no result file lists. */
   unaccounted(ids: Uint8Array): Promise<void>
 }
 
-/** The account of one chunk while its results are read. Ids are canonical bytes. */
+/** Accounts for one chunk while its results are read. Ids are canonical bytes. */
 export class ChunkBook implements AsyncDisposable {
   readonly ref: ChunkRef
   readonly #sent = new IdSet()
-  /** Ids among the failures, those that go again among them. */
+  /** Ids listed as failed, including those to retry. */
   readonly #failures = new IdSet()
   readonly #successes = new IdSet()
   readonly #again = new IdSet()
@@ -52,32 +52,32 @@ export class ChunkBook implements AsyncDisposable {
     this.#keepDeleted = keepDeleted
   }
 
-  /** Ids that failedResults has mentioned. */
+  /** Number of ids listed in failedResults. */
   get failures(): number {
     return this.#failures.size
   }
 
-  /** Ids that a result file has mentioned. */
+  /** Number of ids listed in a result file. */
   get mentioned(): number {
     return this.#failures.size + this.#successes.size
   }
 
-  /** Ids whose failure will pass: they go again. */
+  /** Number of ids that failed with a transient error and are retried. */
   get passing(): number {
     return this.#again.size
   }
 
-  /** Ids that no result file has mentioned. */
+  /** Number of ids that no result file lists. */
   get left(): number {
     return this.ref.count - this.mentioned
   }
 
-  /** Verdicts "deleted", once what no result file has mentioned gets it too. */
+  /** Verdicts "deleted" if the ids that no result file lists count as deleted too. */
   get deletedIfRest(): number {
     return this.#counts.deleted + this.left
   }
 
-  /** Notes every id that was sent. @throws StagingError where they are not all there any more */
+  /** Records every id that was sent. @throws StagingError if some are no longer staged */
   async open(): Promise<void> {
     const { request, chunk, count } = this.ref
     for await (const ids of this.#staging.read(this.ref, chunk)) {
@@ -110,7 +110,7 @@ export class ChunkBook implements AsyncDisposable {
     this.#parts.failed.write([to18(id.toString('latin1')), code, message])
   }
 
-  /** An id whose failure will pass. */
+  /** An id that failed with a transient error. */
   goesAgain(id: Buffer): void {
     this.#failures.add(id, 0)
     this.#again.add(id, 0)
@@ -121,7 +121,7 @@ export class ChunkBook implements AsyncDisposable {
     this.#counts.alreadyGone++
   }
 
-  /** A failure that says that an earlier attempt of ours has deleted it. */
+  /** A failure that means that an earlier attempt of ours deleted the record. */
   deletedBefore(id: Buffer): void {
     this.#failures.add(id, 0)
     this.#countDeleted(id)
@@ -138,14 +138,15 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   /**
-   * What no file has mentioned gets this verdict, or goes again like the rows whose failure will
-   * pass; then the parts appear. Without a resender those rows were given up, and are unprocessed.
+   * Ids that no file lists get this verdict, or are retried together with transient failures. Then
+   * the parts of the result files are committed. Without a resender, transient failures are given
+   * up and count as unprocessed.
    */
   async close(rest: 'deleted' | 'unprocessed' | 'again', resender: Resender | null): Promise<void> {
     const { left } = this
     if (rest !== 'again') this.#counts[rest] += left
     if (resender === null) this.#counts.unprocessed += this.#again.size
-    // Where deleted ids are written down, each is as it is read: then nothing is left.
+    // If deleted ids are recorded, each was recorded as it was read, so none are left.
     if (this.#again.size > 0 || (left > 0 && rest !== 'deleted')) {
       for await (const ids of this.#staging.read(this.ref, this.ref.chunk)) {
         if (this.#again.size > 0) await this.#pass(this.#pick(ids, this.#again), resender)
@@ -178,12 +179,12 @@ export class ChunkBook implements AsyncDisposable {
     }
   }
 
-  /** Writes out what has gathered. */
+  /** Writes out the buffered rows. */
   async drain(): Promise<void> {
     for (const part of Object.values(this.#parts)) await part.drain()
   }
 
-  /** The verdicts given; `job` is the one that the chunk travelled in. */
+  /** The verdicts given; `job` is the ingest job that carried the chunk. */
   outcome(
     job: { readonly id: string; readonly state: string },
     error: ChunkOutcome['error'],
@@ -203,7 +204,7 @@ export class ChunkBook implements AsyncDisposable {
   }
 }
 
-/** The ids at which `keep` is true, in their order. */
+/** The ids for which `keep` returns true, in order. */
 function pick(ids: Uint8Array, keep: (at: number) => boolean): Uint8Array {
   const kept = new Uint8Array(ids.length)
   let to = 0

@@ -14,29 +14,29 @@ import { mayGoAgain, pieceSize, RowResender, resendDelay, stoppedOf } from './re
 
 type Account = Awaited<ReturnType<typeof reconcile>>
 
-/** What is known of a job beside what it says. */
+/** Facts about a job besides what it reports. */
 interface Known {
-  /** What goes again spends no attempt: an operator's wish, or the org's fault. */
+  /** Retries spend no attempt, because an operator or the org caused them. */
   readonly excused?: boolean
-  /** We have not closed it, so that its counters may be of other rows than ours. */
+  /** We did not close the job, so its counters may include other rows. */
   readonly unclosed?: boolean
-  /** Asks for the job once more, where its counters and its files do not fit. */
+  /** Reads the job again if its counters and its files disagree. */
   readonly look?: () => Promise<IngestJobInfo | null>
 }
 
 /**
- * Gives every id of a terminal ingest job its verdict, or another attempt, from as few downloads as
- * tell the truth:
+ * Gives every id of a terminal ingest job its verdict or another attempt, with as few downloads as
+ * are safe:
  *
- * - none, where the job is complete, has processed what was sent and nothing failed;
- * - `failedResults`, where it is complete and its failures are as many as it says: whatever is not
- *   among them was deleted;
- * - `successfulResults` too in every other case, as where counters are missing or do not fit the
- *   files: whatever neither file mentions goes again. That includes what `unprocessedrecords` lists,
- *   so that file is never needed.
+ * - none if the job is complete, processed everything that was sent and nothing failed;
+ * - `failedResults` if the job is complete and its failures match its counter: every id not listed
+ *   there was deleted;
+ * - `successfulResults` too in every other case, such as missing counters or counters that disagree
+ *   with the files: ids that neither file lists are retried. They include those in
+ *   `unprocessedrecords`, so that file is never needed.
  *
  * Rows come in any order (Bulk API 2.0, Get Job Successful Record Results), so they are matched by
- * id. Counters of the job include failures. Repeating it writes the same files again.
+ * id. The job's processed counter includes failures. Calling this again writes the same files.
  */
 export async function collect(
   job: IngestJobInfo,
@@ -73,7 +73,7 @@ async function begin(
   const { job, order, collector } = facts
   const failure = job.state === 'Failed' ? (jobFailureOf(job.errorMessage) ?? 'other') : null
   const excused = asked || failure === 'quota'
-  // A flag that is raised later is settle's to heed.
+  // A stop flag raised later is handled when the request is settled.
   const stopped = await stoppedOf(order, collector)
   const hasTries = ({ ref }: ChunkBook) => failure !== 'input' && (excused || mayGoAgain(ref))
   const mayResend = (book: ChunkBook) => hasTries(book) && !stopped.has(book.ref.request)
@@ -112,7 +112,7 @@ async function conclude(
   }
 }
 
-/** Whether rows that no file mentions may have been deleted all the same. */
+/** Whether rows that no file lists may have been deleted anyway. */
 function isInDoubt({ counts, mentioned }: Account, { job }: ResultsReading): boolean {
   return job.state === 'JobComplete' || counts === null || mentioned < counts.processed
 }
@@ -123,14 +123,14 @@ function reasonOf({ job, failure }: ResultsReading, unaccounted: number): Resend
   return unaccounted > 0 ? 'missing' : 'row'
 }
 
-/** What the receipt says of the job; null where all is in order. */
+/** What the receipt says about the job; null if there is nothing to report. */
 function errorOf(
   book: ChunkBook,
   rest: 'deleted' | 'unprocessed' | 'again',
   { contradictions, lacking }: Account,
   { job, failure }: ResultsReading,
 ): ReceiptError | null {
-  // A defect of ours.
+  // A bug on our side.
   if (failure === 'input') {
     const message = `Salesforce refused ingest job ${job.id}: ${job.errorMessage}`
     return { code: 'INGEST_JOB_FAILED', message }
@@ -138,7 +138,7 @@ function errorOf(
   const isLast = rest === 'unprocessed' && book.left > 0
   const words = [...contradictions]
   if (isLast && lacking > 0) words.push(`${lacking} rows counted that are in no result file`)
-  // Where every row goes again nothing stays of what this job said.
+  // If every row is retried, no verdict depends on this job.
   const hasVerdicts = book.mentioned > book.passing || isLast
   if (words.length === 0 || !hasVerdicts) return null
   const message =

@@ -14,11 +14,11 @@ export interface Collector {
   readonly results: ResultsStore
   /** The audit option: every deleted id is written to `deleted.csv`. */
   readonly keepDeleted: boolean
-  /** Before rows go again for the first time. */
+  /** Delay before the first retry of rows. */
   readonly resendMs: number
 }
 
-/** A chunk that has its outcome, and when and why some of its rows go again. */
+/** A chunk with its outcome, and the delay and reason if some of its rows are retried. */
 export interface CollectedChunk extends ChunkResult {
   readonly resend?: { readonly reason: ResendReason; readonly delayMs: number }
 }

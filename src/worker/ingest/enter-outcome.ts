@@ -13,8 +13,8 @@ interface EnterDeps {
 }
 
 /**
- * The outcome of an ingest job into the ledger, first of all; only what was written there is
- * counted and ordered again, and the request of a last chunk is settled.
+ * Records the outcome of an ingest job in the ledger before anything else. Only what was written
+ * there is counted and retried. If it was the request's last chunk, the request is settled.
  */
 export async function enterOutcome(
   { order, object }: IngestOrder,
@@ -41,7 +41,7 @@ export async function enterOutcome(
   }
 }
 
-/** What follows from an outcome that has just become a fact. */
+/** Follows up on an outcome that was just recorded. */
 async function goOn(
   { ref, outcome, again = [], resend }: CollectedChunk,
   object: string,

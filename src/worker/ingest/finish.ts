@@ -9,12 +9,12 @@ import { sendAgain } from './resend.ts'
 import type { Checkpoint, Step, Work } from './step.ts'
 import { found, neverRan } from './steps.ts'
 
-/** The ends of an ingest job: its results, or the account of why there are none. */
+/** Ends an ingest job: reads its results, or records why there are none. */
 
 type LostJob = Parameters<typeof sendAgain>[1]
 
 const VANISHED = 'Vanished'
-/** The state of a job that was given up while it may run on. */
+/** The state of a job that was given up although it may still run. */
 const ABANDONED = 'Abandoned'
 
 export async function finish(
@@ -25,7 +25,7 @@ export async function finish(
   const { order, deps, ctx } = work
   const begun = ctx.clock.now()
   await deps.visit.enter('follow')
-  // A probe must really ask.
+  // A probe must make a real call.
   const known = inDoubt || deps.visit.isProbing || !isAddedUp(seen, order) ? undefined : seen
   const job = known ?? (await found(deps.api.get(jobId, ctx.signal)))
   if (job === null) return sendLost(vanished(jobId), work)
@@ -33,7 +33,7 @@ export async function finish(
     ...(stopped === undefined ? {} : { stopped }),
     ...(unclosed === undefined ? {} : { unclosed }),
   }
-  // It was at its end, and now says that it runs: one of the two is not so.
+  // It had ended but now says that it runs; one of the two reports is wrong.
   if (!isTerminalState(job.state)) return { step: 'wait', jobId, since: since ?? begun, ...told }
   await tellGateOfQuota(job, work)
   const excused = stopped !== undefined && stopped !== 'requests'
@@ -44,7 +44,7 @@ export async function finish(
   return { step: 'done', results }
 }
 
-/** Counters that do not add up are asked for once more, before the result files must tell. */
+/** Counters that do not add up are read once more before relying on the result files. */
 function isAddedUp(job: IngestJobInfo | undefined, order: IngestOrder): boolean {
   const sent = idsOf(order)
   if (job === undefined) return false
@@ -64,7 +64,7 @@ async function sendLost(lost: LostJob, { order, deps, ctx }: Work): Promise<Step
   return { step: 'done', results: await sendAgain(order, lost, deps.collector, ctx) }
 }
 
-/** What became of one job tells of the daily allowance that all of them share. */
+/** One job's result shows whether the daily allowance that all jobs share is used up. */
 async function tellGateOfQuota(
   { state, errorMessage }: IngestJobInfo,
   { deps }: Work,
@@ -78,9 +78,9 @@ async function tellGateOfQuota(
 }
 
 /**
- * Ends a job that cannot be carried through, or is no longer wanted. What is reported as not sent
- * must not run later, so one that is not begun is aborted, and one that runs after all is followed
- * to its end, as long as anybody can tell what it does.
+ * Ends a job that cannot continue or is no longer wanted. Rows reported as not sent must not be
+ * deleted later. So a job that has not begun is aborted, and a job that runs anyway is followed to
+ * its end, as long as its state can be read.
  */
 export async function giveUp(at: Checkpoint, why: ReceiptError | null, work: Work): Promise<Step> {
   const { order, deps, ctx } = work
@@ -109,7 +109,7 @@ export async function giveUp(at: Checkpoint, why: ReceiptError | null, work: Wor
   }
 }
 
-/** Aborts a job that has not begun. Where it has, or may have, the step that follows. */
+/** Aborts a job that has not begun. If it has begun, or may have, returns the step that follows. */
 async function withdraw(
   at: Extract<Checkpoint, { step: 'upload' | 'close' }>,
   why: ReceiptError | null,
@@ -129,19 +129,19 @@ async function withdraw(
   return { step: 'wait', jobId, since, ...(isClosing ? {} : { unclosed: true as const }) }
 }
 
-/** The job ran, though its results cannot be read: the receipt names it as it is. */
+/** The job ran but its results cannot be read: the receipt names the job's state. */
 async function endUnread(id: string, why: ReceiptError | null, work: Work): Promise<Step> {
   const { order, deps, ctx } = work
   const job = await ifUsable(found(deps.api.get(id, ctx.signal)))
   const isTold = job !== null && job !== 'unusable'
-  // Its results cannot be read because there are none yet.
+  // Its results cannot be read because the job still runs.
   if (isTold && !isTerminalState(job.state) && why !== null) return { step: 'lose', jobId: id, why }
   const state = isTold ? job.state : job === null ? VANISHED : ABANDONED
   const ended = { error: why, job: { id, state } }
   return { step: 'done', results: await endUnprocessed(order, ended, deps.collector, ctx) }
 }
 
-/** Sends the rows of a job again that may still run: so it is told to do no more. */
+/** Retries the rows of a job that may still run, so it is aborted first. */
 export async function lose(id: string, why: ReceiptError, work: Work): Promise<Step> {
   const { deps, ctx } = work
   await deps.visit.enter('follow')
@@ -157,7 +157,7 @@ export async function lose(id: string, why: ReceiptError, work: Work): Promise<S
   )
 }
 
-/** What Salesforce says, where it says what anybody can use: to ask once more has been tried. */
+/** The call's result, or `unusable` if the answer cannot be used. Retries were already tried. */
 async function ifUsable<T>(call: Promise<T>): Promise<T | 'unusable'> {
   try {
     return await call

@@ -2,18 +2,18 @@ import { CodeTable, codeKey } from '../../shared/salesforce/code-table.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 
-/** What an ingest job says of itself: its counters, and why it has failed. */
+/** What an ingest job reports: its counters, and why it failed. */
 
-/** What a job says of its rows. */
+/** The job's row counters. */
 interface Counts {
-  /** Failed ones included. */
+  /** Including failed rows. */
   readonly processed: number
   readonly failed: number
 }
 
 /**
- * The counters of a job that was sent so many rows; null where one is missing or they cannot be its
- * own: then its result files tell, row by row.
+ * The counters of a job that was sent this many rows. Null if one is missing or they are
+ * impossible; then its result files decide, row by row.
  */
 export function countsOf(job: IngestJobInfo, sent: number): Counts | null {
   const { numberRecordsProcessed: processed, numberRecordsFailed: failed } = job
@@ -21,24 +21,25 @@ export function countsOf(job: IngestJobInfo, sent: number): Counts | null {
   return failed <= processed && processed <= sent ? { processed, failed } : null
 }
 
-/** True where a job is complete and has processed all that it was sent. */
+/** True if a job is complete and processed everything that was sent. */
 export function isWhole(job: IngestJobInfo, counts: Counts | null, sent: number): boolean {
   return job.state === 'JobComplete' && counts?.processed === sent
 }
 
-/** Rows that an ingest job is sent. */
+/** Number of rows in an ingest job. */
 export function idsOf(order: IngestOrder): number {
   return order.chunks.reduce((sum, { count }) => sum + count, 0)
 }
 
 /**
  * Why an ingest job ended `Failed`, from its `errorMessage` (AsyncExceptionCode; Bulk API 2.0,
- * Errors). Null where it is not said to have failed.
+ * Errors). Null if it reports no failure.
  *
- * - `lock`, `timeout`: its batches were tried again and again; smaller jobs lock less, for shorter.
- * - `quota`: the org's daily allowance is used up, which is no fault of the rows.
- * - `input`: Salesforce does not read what was sent; the same bytes would fail again.
- * - `other`: an error of Salesforce, or one that nobody knows; the rows go again.
+ * - `lock`, `timeout`: Salesforce retried its batches repeatedly; smaller jobs lock fewer rows for
+ *   less time.
+ * - `quota`: the org's daily allowance is used up, which the rows did not cause.
+ * - `input`: Salesforce cannot read what was sent; the same bytes would fail again.
+ * - `other`: an internal Salesforce error or an unknown one; the rows are retried.
  */
 export type JobFailure = 'lock' | 'timeout' | 'quota' | 'input' | 'other'
 
@@ -55,8 +56,8 @@ const JOB_FAILURES = new CodeTable<JobFailure>({
 })
 
 /**
- * By the word before the first colon, however it is spelt; else by words within the text. Within it
- * no word counts that would end the rows: the text of an unknown error may well quote one.
+ * Matches the word before the first colon, in any spelling, else words within the text. Within the
+ * text, words that would end the rows do not count, because an unknown error may quote one.
  */
 export function jobFailureOf(errorMessage: string | null): JobFailure | null {
   if (errorMessage === null) return null

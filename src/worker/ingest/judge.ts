@@ -8,40 +8,36 @@ import { StagingError } from '../../shared/store/staging/staging.ts'
 import type { RetryReason } from '../../shared/telemetry/metrics/events.ts'
 import { ResultFormatError } from './result-csv.ts'
 
-/** What a failed step deserves. */
+/** How to react to a failed step. */
 type Judgement = {
-  /** For the metric. */
+  /** Label for the metric. */
   readonly reason: RetryReason
   readonly afterMs: number
   readonly code: string
   readonly message: string
 } & (
   | {
-      /**
-       * - `internal`: as often as it takes. A full disk must not keep what Salesforce did from being
-       *   written down.
-       * - `unexpected`: a few times. The API's description does not allow for it.
-       * - `hopeless`: another try would meet the same wall.
-       */
       readonly kind: 'internal' | 'unexpected' | 'hopeless'
     }
   | {
-      /** As often as it takes: no fault of the request. */
+      /** Retried without a limit: the request did not cause it. */
       readonly kind: 'org-fault'
       readonly pause: PauseReason
-      /** Says so of the whole org; another answer may have been an accident. */
+      /** The answer concerns the whole org; other answers may be a one-off. */
       readonly atOnce: boolean
-      /** It may be of this job alone, and last for ever. */
+      /** It may concern this job alone, and may never end. */
       readonly isForeign: boolean
-      /** The call was refused, for good as it seems; it may be about this job alone. */
+      /** The call was refused, apparently permanently; this may concern this job alone. */
       readonly isRefusal: boolean
     }
 )
 
-/** A wait that is longer is the org's: at the gate it is shared by all jobs, and `status` says why. */
+/**
+ * A longer wait belongs to the org: all jobs share it at the gate, and `status` shows the reason.
+ */
 const LONGEST_OWN_WAIT_MS = 10_000
 
-/** @throws NotOursError, WrongOrgError, LedgerReplacedError as they came: they end everything. */
+/** @throws NotOursError, WrongOrgError, LedgerReplacedError unchanged: they stop all work */
 export function judge(error: unknown): Judgement {
   if (error instanceof NotOursError || error instanceof WrongOrgError) throw error
   if (error instanceof LedgerReplacedError) throw error
@@ -97,10 +93,10 @@ const BY_CODE = new CodeTable<PauseReason>({
   ORG_IN_MAINTENANCE: 'maintenance',
 })
 
-/** Codes that speak of too much at once, though perhaps of one call only. */
+/** Codes for too many requests at once, though perhaps for one call only. */
 const TOO_MUCH = codeSet('LIMIT_EXCEEDED', 'TXN_SECURITY_METERING_ERROR')
 
-/** Codes by which an org says that we may not come in, whatever the status. */
+/** Codes by which an org denies access, whatever the status. */
 const NOT_LET_IN = codeSet(
   'API_CURRENTLY_DISABLED',
   'API_DISABLED_FOR_ORG',
@@ -120,11 +116,11 @@ function pauseOf(error: SalesforceError): { pause: PauseReason; atOnce: boolean 
   if (httpStatus === 429) return { pause: 'rate', atOnce: true }
   if (operation === 'token' && httpStatus !== null && httpStatus < 500) {
     if (!transient) return { pause: 'login', atOnce: true }
-    // Too many logins, told with 400.
+    // Too many logins, reported with status 400.
     if (retryAfterMs !== null) return { pause: 'rate', atOnce: true }
   }
   if (TOO_MUCH.has(code)) return { pause: 'rate', atOnce: false }
-  // An upload meets an expired token once, and the login is renewed by then.
+  // An upload can meet an expired token once; the login is renewed before the retry.
   const isRefused = httpStatus === 401 || httpStatus === 403 || NOT_LET_IN.has(code)
   return { pause: isRefused ? 'login' : 'outage', atOnce: false }
 }

@@ -17,12 +17,12 @@ import { close, create, upload } from './steps.ts'
 import { wait } from './wait.ts'
 
 /**
- * The life of one ingest job: create → upload → close → wait → collect, from wherever it stands.
- * Faults of the org are waited out here, in the slot that the job holds: they spend no attempt and
- * change no verdict. After any fault or crash the step is `inDoubt`: it may have taken effect.
+ * Runs one ingest job from any checkpoint: create → upload → close → wait → collect. Org faults are
+ * waited out here, in the job's slot; they spend no attempt and change no verdict. After any
+ * failure or crash the step is `inDoubt`: it may have taken effect.
  *
- * Failures are counted until the job is further than ever before. An upload that fails leads back
- * to `create`, and a create that succeeds must not make the next upload's failure the first one.
+ * Failures are counted until the job gets further than ever before. A failed upload leads back to
+ * `create`, and the create that then succeeds must not reset the count of failed uploads.
  */
 export async function runIngestJob(
   order: IngestOrder,
@@ -59,9 +59,9 @@ export async function runIngestJob(
 }
 
 /**
- * True where an upload failed and the job certainly has no data yet: no token was to be had, or
- * Salesforce refused the call. The same job then takes the next upload, so that a refusal that lasts
- * does not leave a row of aborted jobs behind.
+ * True if an upload failed and the job certainly has no data yet: no token was available, or
+ * Salesforce refused the call. The next upload then uses the same job, so that a lasting refusal
+ * does not leave many aborted jobs behind.
  */
 function isUntouched(error: unknown, { step }: Pending): boolean {
   if (step !== 'upload' || !(error instanceof SalesforceError)) return false
@@ -92,7 +92,7 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
   }
 }
 
-/** Saves the checkpoint. Tells whether the job is past whatever failed before. */
+/** Saves the checkpoint. Returns whether the job is past the step that failed before. */
 async function reach(
   next: Step,
   here: Pending,

@@ -2,21 +2,21 @@ import { outageDelay } from '../../shared/salesforce/retry.ts'
 import { judge } from './judge.ts'
 import { type Checkpoint, checkpointOf, type Pending, type Work } from './step.ts'
 
-/** What follows when a step of an ingest job has failed. */
+/** What happens after a step of an ingest job failed. */
 
 type Judgement = ReturnType<typeof judge>
 
-/** Answers outside the API's description are retried so often. */
+/** Maximum retries of answers that the API's description does not allow for. */
 const MOST_UNEXPECTED = 5
-/** Of a job that runs: with the growing delays between them some nine minutes. */
+/** The same for a running job: about nine minutes, with the growing delays in between. */
 const MOST_UNEXPECTED_WAITING = 10
 /**
- * Pages in place of answers pause the org like any outage. Where they never end for a job that is
- * closed, it is treated like one that takes too long.
+ * Pages in place of API answers pause the org like an outage. If they last this long for a closed
+ * job, the job is treated like one that takes too long.
  */
 const LONGEST_FOREIGN_MS = 24 * 3600_000
 
-/** The same step again after a while, or the end of it. */
+/** The same step again after a delay, or the step that ends the job. */
 export async function afterFailure(
   error: unknown,
   here: Pending,
@@ -40,7 +40,7 @@ export async function afterFailure(
   return here
 }
 
-/** A refusal is none of the org's where another job has passed since this one met it first. */
+/** A refusal is not the org's if another job passed the step after this one first failed. */
 function unlessOwn(
   judgement: Judgement,
   { step }: Pending,
@@ -54,7 +54,7 @@ function unlessOwn(
   return { kind: 'unexpected', reason, afterMs, code, message }
 }
 
-/** How a step ends that is not to be tried again; null where it is. */
+/** The step that ends the job if the failed step is not retried; null if it is. */
 function endAfter(
   { kind, code, message }: Judgement,
   here: Pending,
@@ -63,7 +63,7 @@ function endAfter(
   const at = checkpointOf(here)
   if (at === null) return null
   const why = { code, message }
-  // A page in place of an answer pauses the org first of all, however long: it may be everybody's.
+  // A page in place of an API answer first pauses the org for long, because it may affect all jobs.
   const isForeign = failures.foreignMs > LONGEST_FOREIGN_MS
   switch (at.step) {
     case 'create':
@@ -84,7 +84,9 @@ function endAfter(
   return isHopeless ? { step: 'give-up', at, why } : null
 }
 
-/** Tells whether the gate now holds the job, so that it need not wait here. */
+/**
+ * Reports to the gate. Returns whether the gate now holds the job, so that it need not wait here.
+ */
 async function tellGate(judgement: Judgement, { deps: { visit } }: Work): Promise<boolean> {
   switch (judgement.kind) {
     case 'org-fault': {
@@ -103,10 +105,10 @@ async function tellGate(judgement: Judgement, { deps: { visit } }: Work): Promis
   }
 }
 
-/** How far a job is at each checkpoint: only what leads further counts as progress. */
+/** Order of the checkpoints: only a higher rank counts as progress. */
 const RANK = { create: 0, upload: 1, close: 2, wait: 3, collect: 4 } as const
 
-/** Failures since the job was last further than ever before, or answered as it should. */
+/** Failures since the job last got further than before or received a proper answer. */
 export class FailureCount {
   #furthest: number
   #failures = 0
@@ -120,9 +122,9 @@ export class FailureCount {
   }
 
   /**
-   * Counts a failure; returns how many there have been.
+   * Counts a failure and returns the number so far.
    *
-   * @param turn the moment of it, as peers count
+   * @param turn the time of the failure on the peers' counter
    */
   add(judgement: Judgement, now: number, turn: number): number {
     const { kind } = judgement
@@ -140,17 +142,17 @@ export class FailureCount {
     return this.#unexpected
   }
 
-  /** For how long answers have come that are none of the API's. */
+  /** How long answers have come from something other than the API. */
   get foreignMs(): number {
     return this.#foreignMs
   }
 
-  /** The moment of the first failure, as peers count; null where there has been none. */
+  /** Time of the first failure on the peers' counter; null if there was none. */
   get since(): number | null {
     return this.#since
   }
 
-  /** Whether that is further than ever before; then counting begins anew. */
+  /** Whether the step is further than ever before; if so, counting restarts. */
   reached(step: Checkpoint['step']): boolean {
     const rank = RANK[step]
     if (rank <= this.#furthest) return false

@@ -18,29 +18,31 @@ import { runIngestJob } from './lifecycle.ts'
 import type { Peers } from './peers.ts'
 import { type Checkpoint, type LifecycleDeps, parseCheckpoint } from './step.ts'
 
-/** So many crashes at one checkpoint, and the order is poison: it must not take every worker down. */
+/**
+ * After this many crashes at one checkpoint the order is treated as poison, to protect other
+ * workers.
+ */
 const MOST_CRASHES = 5
 
-/** How long a job that only a newer worker understands is put aside. */
+/** How long to put aside a job that only a newer worker understands. */
 const NOT_FOR_US_MS = 30_000
 
 interface IngestProcessorDeps {
   readonly store: OrgStore
   readonly metrics: Metrics
-  /** What is the same for all orders. */
+  /** What all orders share. */
   readonly collector: Omit<Collector, 'keepDeleted'>
-  /** For requests that are older than guard rails in the ledger. */
+  /** For requests older than the guard rails in the ledger. */
   readonly rails: GuardRails
   readonly gate: OrgGate
   readonly peers: Peers
-  /** Stops all work for the org: the login leads to another one by now. */
+  /** Stops all work for the org, because the login now leads to another org. */
   halt(error: WrongOrgError): void
 }
 
 /**
- * BullMQ's side of an ingest job: takes the order under the job's lock, hands it over when the
- * worker stops, counts crashes, and enters the outcome. What is done in between is the life
- * cycle's.
+ * The BullMQ side of an ingest job: takes the order under the job's lock, hands it over when the
+ * worker stops, counts crashes and records the outcome. The life cycle does the work in between.
  */
 export async function processIngestJob(
   job: Job,
@@ -53,17 +55,17 @@ export async function processIngestJob(
   if (data === null) return putAside(job, token, NOT_FOR_US_MS)
   const lock = { queue, jobId: job.id ?? data.order, token }
   try {
-    // A closing worker may still be given a job; it must not begin it.
+    // A closing worker may still receive a job but must not begin it.
     ctx.signal.throwIfAborted()
     await work(data.order, lock, deps, ctx, async () => {
-      // Before the lock is given up: to be put aside is no crash, however often it happens.
+      // Before the lock is given up: putting a job aside is not a crash, however often it happens.
       await deps.store.ledger.handBackOrder(data.order, lock)
       return putAside(job, token, NOT_FOR_US_MS)
     })
   } catch (error) {
     if (error instanceof WrongOrgError) deps.halt(error)
     if (endsAllWork(error)) {
-      // Another ledger has nothing of ours to take back.
+      // If the ledger was replaced, it holds nothing of ours to hand back.
       if (deps.store.connection.trouble === null) {
         await deps.store.ledger.handBackOrder(data.order, lock)
       }
@@ -136,7 +138,7 @@ async function visitAndRun(
 ): Promise<readonly CollectedChunk[]> {
   const requests = order.chunks.map(({ request }) => request)
   await using visit = deps.gate.visit(requests, ctx, () =>
-    // A worker that dies while the org is paused was not killed by these ids.
+    // If a worker dies while the org is paused, these ids did not cause it.
     deps.store.ledger.handBackOrder(order.order, lock),
   )
   const keepDeleted = await keepsDeleted(requests, deps)
@@ -144,7 +146,7 @@ async function visitAndRun(
   return await runIngestJob(order, start, lifecycle(order, visit, lock, own), ctx)
 }
 
-/** Chunks of several requests travel together: what one of them is to have, all get. */
+/** A job carries chunks of several requests: if one of them keeps deleted ids, all do. */
 async function keepsDeleted(
   requests: readonly string[],
   { store, rails }: IngestProcessorDeps,
@@ -165,7 +167,7 @@ async function poisoned(
     message: `Workers died ${MOST_CRASHES} times while they sent these ids (step ${checkpoint.step}); they were given up. See the workers' logs.`,
   }
   const job = 'jobId' in checkpoint ? { id: checkpoint.jobId, state: 'Abandoned' } : null
-  // Reading these very ids may be what killed the workers: to list them is tried only once.
+  // Reading these ids may be what killed the workers, so listing them is tried only once.
   const lister = crashes === MOST_CRASHES ? collector : null
   return endUnprocessed(order, { error, job }, lister, ctx)
 }

@@ -10,20 +10,20 @@ import type { JobFailure } from './job-report.ts'
 import { eachResult } from './result-csv.ts'
 import { classOf, rowErrorReader } from './row-error.ts'
 
-/** Result files into the books of the chunks whose rows they judge. */
+/** Reads result files into the books of the chunks whose rows they list. */
 
-/** One ingest job whose results are read. */
+/** One ingest job whose results are being read. */
 export interface ResultsReading {
   readonly job: IngestJobInfo
   readonly order: IngestOrder
-  /** Rows that it was sent. */
+  /** Number of rows sent. */
   readonly sent: number
   readonly failure: JobFailure | null
-  /** What goes again spends no attempt: the fault was the org's, or an operator's wish. */
+  /** Retries spend no attempt, because the org or an operator caused them. */
   readonly excused: boolean
-  /** Whether another attempt would be due to rows of this chunk. */
+  /** Whether rows of this chunk have attempts left. */
   readonly hasTries: (book: ChunkBook) => boolean
-  /** Whether they go again: not where their request is to end. */
+  /** Whether they are retried: not if their request is to end. */
   readonly mayResend: (book: ChunkBook) => boolean
   readonly collector: Collector
   readonly ctx: Context
@@ -31,23 +31,23 @@ export interface ResultsReading {
 
 /** Rows of a result file that give no verdict. */
 export interface Oddities {
-  /** Of ids that were not sent. */
+  /** Rows with ids that were not sent. */
   strangers: number
-  /** Cut off, broken, or naming two records at once. */
+  /** Rows that are truncated, broken, or name two records. */
   unreadable: number
-  /** Of ids that are among the failures and among the successes. */
+  /** Ids listed among both the failures and the successes. */
   conflicts: number
 }
 
-/** Ids that both files have: they get no verdict from either. */
+/** Ids that both files list: neither file gives them a verdict. */
 export interface Suspects {
-  /** As an earlier reading found them. */
+  /** Found by an earlier reading. */
   readonly known: IdSet
-  /** As this one does. */
+  /** Found by this reading. */
   readonly found: IdSet
 }
 
-/** What both files have for an id that they contradict each other about. */
+/** Message for an id that both files list. */
 const BOTH = 'Salesforce lists it among the failures and among the successes of its ingest job.'
 
 export async function readFailures(
@@ -65,7 +65,7 @@ export async function readFailures(
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
     else if (sfId !== '' && !isSame(sfId, id)) odd.unreadable++
-    // Salesforce lists no row twice; where a file does, the first one counts.
+    // Salesforce lists no row twice. If a file does, the first one counts.
     else if (book.isAmongFailures(scratch)) return
     else if (known.has(scratch, 0)) {
       odd.conflicts++
@@ -82,7 +82,7 @@ function judgeFailure(
   mayGoAgain: boolean,
 ): void {
   const kind = classOf(code)
-  // A hard delete of what lies in the Recycle Bin has not removed it: that is a failure.
+  // A hard delete did not remove a record that is in the Recycle Bin, so this is a failure.
   if (kind === 'already-gone' && operation === 'delete') {
     if (book.ref.doubt) book.deletedBefore(scratch)
     else book.alreadyGone(scratch)
@@ -101,7 +101,7 @@ export async function readSuccesses(
   const broken = await eachResult(csv, 'sf__Created', pause, (id, sfId, created) => {
     const book = senderOf(id, books)
     if (book === undefined) odd.strangers++
-    // A delete creates nothing: the row is of another operation.
+    // A delete creates nothing, so the row belongs to another operation.
     else if ((sfId !== '' && !isSame(sfId, id)) || created === 'true') odd.unreadable++
     else if (book.isAmongFailures(scratch)) {
       if (!known.has(scratch, 0)) odd.conflicts++
@@ -115,17 +115,17 @@ async function drain(books: readonly ChunkBook[]): Promise<void> {
   for (const book of books) await book.drain()
 }
 
-/** Two spellings of one record: 15 or 18 characters. */
+/** Whether two ids name the same record, in 15 or 18 characters. */
 function isSame(a: string, b: string): boolean {
   return a === b || a.slice(0, ID_LENGTH) === b.slice(0, ID_LENGTH)
 }
 
-/** One row's id at a time passes through here; a buffer of its own each would be garbage by the million. */
+/** Holds one row's id at a time; a new buffer per row would create garbage by the million. */
 const scratch = Buffer.alloc(ID_LENGTH)
 
 /**
- * The book of the chunk that this id, which is in `scratch` then, was sent with. Whether it is an id
- * at all need not be asked: it is one if it was sent.
+ * Finds the book of the chunk that sent this id, and leaves the id in `scratch`. The form of the id
+ * need not be checked, because only ids that were sent match.
  */
 function senderOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
   if (id.length !== ID_LENGTH && id.length !== ID_LENGTH + 3) return undefined

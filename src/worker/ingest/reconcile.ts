@@ -11,46 +11,50 @@ import {
 } from './read-results.ts'
 
 /**
- * Result files are read until they agree with each other, with what was sent and with the job's
- * counters. Each may be wrong for a while, or for good: one that a proxy cut off without a word looks
- * whole, and an answer may be about another job. What does not fit is read again from the start; what
- * never fits is told, and no id is taken for deleted on the strength of it.
+ * Reads result files until they agree with each other, with what was sent and with the job's
+ * counters. Any of these may be wrong, for a while or permanently: a file truncated by a proxy
+ * looks complete, and an answer may be about another job. Files that disagree are read again from
+ * the start. A disagreement that remains is reported, and no id then counts as deleted merely
+ * because no file lists it.
  */
 
-/** Null where the job has none that can be its own. */
+/** Null if the job has no plausible counters. */
 type Counts = ReturnType<typeof countsOf>
 
-/** What the result files say, as far as anybody can make them fit. */
+/** The combined result of the files, as far as they could be reconciled. */
 interface Account {
   readonly books: readonly ChunkBook[]
-  /** Ids that a result file has mentioned. */
+  /** Number of ids listed in a result file. */
   readonly mentioned: number
-  /** The counters that the files were held against; null where the job has none that can be. */
+  /** The counters that the files were compared with; null if there are no plausible ones. */
   readonly counts: Counts
-  /** Whatever no file mentions was deleted: the counters vouch for it, and all else fits. */
+  /** Ids that no file lists were deleted: the counters confirm it, and everything else agrees. */
   readonly restIsDeleted: boolean
-  /** What does not fit, after all; empty where everything does. */
+  /** Remaining contradictions; empty if everything agrees. */
   readonly contradictions: readonly string[]
-  /** Rows that are counted and in no file. */
+  /** Number of rows counted by the job but missing from the files. */
   readonly lacking: number
 }
 
-/** A job's counters, and how to ask for them again. */
+/** A job's counters, and how to read them again. */
 interface Counters {
   readonly now: Counts
   ask(): Promise<Counts>
 }
 
-/** How often the files are read before what they lack, or contradict, is believed. */
+/** How often the files are read before missing or contradicting rows are accepted as final. */
 export const MOST_READS = 3
-/** Short: the slot is held meanwhile, and a worker's death in it counts against the order. */
+/**
+ * Short, because the slot is held meanwhile, and a worker that dies in it counts as a crash of the
+ * order.
+ */
 export const readAgainDelay = backoff({ first: 250 })
 
 /**
- * Where the job is complete and has processed all that was sent, `failedResults` alone will do,
- * unless every deleted id is to be written down.
+ * If the job is complete and processed everything that was sent, `failedResults` alone is enough,
+ * unless every deleted id must be recorded.
  *
- * @param opened takes the books
+ * @param opened takes ownership of the books
  */
 export async function reconcile(
   reading: ResultsReading,
@@ -91,7 +95,7 @@ interface Read extends Pick<Account, 'books' | 'mentioned' | 'contradictions' | 
   readonly opened: AsyncDisposableStack
 }
 
-/** The files from their beginning, into new books. */
+/** Reads the files from the start into new books. */
 async function readOnce(
   reading: ResultsReading,
   counts: Counts,
@@ -108,7 +112,7 @@ async function readOnce(
   return { opened: opened.move(), books, ...compared({ books, odd }, reading, counts, both) }
 }
 
-/** The files against the counters. */
+/** Compares the files with the counters. */
 function compared(
   { books, odd }: { readonly books: readonly ChunkBook[]; readonly odd: Oddities },
   { job, sent }: ResultsReading,
@@ -119,7 +123,7 @@ function compared(
   const mentioned = books.reduce((sum, book) => sum + book.mentioned, 0)
   const failures = books.reduce((sum, book) => sum + book.failures, 0)
   const isComplete = job.state === 'JobComplete'
-  // A job that was broken off may count rows that it leaves unprocessed.
+  // A job that was stopped early may count rows that it leaves unprocessed.
   if (isComplete && counts !== null) {
     const { processed, failed } = counts
     const successes = mentioned - failures

@@ -29,13 +29,13 @@ interface Relister extends Omit<Collector, 'keepDeleted'> {
 }
 
 /**
- * Lists the rows of a chunk again whose part of the result files was lost: from the results of its
- * ingest job, which Salesforce keeps for 7 days, and from what is staged, which stays until the
- * request is over. The verdicts stand as they are in the ledger: what does not come to the same
- * counts is not believed.
+ * Lists the rows of a chunk again after its part of the result files was lost. The rows come from
+ * the results of its ingest job, which Salesforce keeps for 7 days, and from the staged ids, which
+ * stay until the request ends. The verdicts in the ledger stand: results with other counts are
+ * rejected.
  *
- * @returns null where the results are gone, or come to other counts
- * @throws LaterError where the org does not answer now
+ * @returns null if the results are gone or give other counts
+ * @throws LaterError if the org does not answer now
  */
 export async function relistChunk(
   request: Listed,
@@ -75,7 +75,7 @@ export async function relistChunk(
   }
 }
 
-/** A request waits for its org here as anywhere; a used-up quota of batches stops no reading. */
+/** Waits for the org as in other places; a used-up batch quota does not prevent reading. */
 async function assertAnswers(request: string, { ledger }: Relister): Promise<void> {
   const { fault } = await ledger.pauseState()
   if (fault !== null && fault.reason !== 'quota') throw notNow(request, fault.message)
@@ -88,7 +88,7 @@ function notNow(request: string, why: string, afterMs = 0): LaterError {
   )
 }
 
-/** The chunk as it was sent, as far as listing it goes. */
+/** The chunk as it was sent, as far as listing needs it. */
 function refOf(
   request: string,
   field: string,
@@ -105,7 +105,7 @@ interface Again {
   readonly jobId: string
   readonly request: Listed
   readonly known: ChunkOutcome
-  /** Ids that were in both result files, as far as earlier readings have found them. */
+  /** Ids that earlier readings found in both result files. */
   readonly suspects: IdSet
 }
 
@@ -115,12 +115,12 @@ async function collectAgain(
   ctx: Context,
 ): Promise<ChunkListing | null> {
   const job = await matchedIngest(relister.api, request).get(jobId, ctx.signal)
-  // As it was listed then, whatever its org keeps by now.
+  // As it was listed then, whatever the org's setting is now.
   const keepDeleted = known.listed?.deleted !== undefined
   const collector = { ...relister, keepDeleted }
   await using book = new ChunkBook(ref, collector)
   await book.open()
-  // Rows that were out of tries failed for a reason that passes; none of the others did.
+  // If rows ran out of attempts, their error was transient; other failures never are.
   const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')
   const reading: ResultsReading = {
     ...{ job, order: orderFor([ref], request), failure: null, excused: false, sent: ref.count },
@@ -130,7 +130,8 @@ async function collectAgain(
   const odd: Oddities = { strangers: 0, unreadable: 0, conflicts: 0 }
   const both = { known: suspects, found: suspects }
   await readFailures(reading, [book], both, odd)
-  // What no file mentions was deleted where failures were all that was read, or all that there were.
+  // Ids that no file lists were deleted if only failures were read, or if failures explain the
+  // counts.
   const isTold =
     !keepDeleted &&
     known.failures[RESULTS_CONTRADICT] === undefined &&
@@ -143,5 +144,5 @@ async function collectAgain(
   return isSame ? (listed ?? null) : null
 }
 
-/** What went again has chunks of its own. */
+/** Retried rows have their own chunks. */
 const SENT_ALREADY: Resender = { failed: async () => {}, unaccounted: async () => {} }

@@ -10,35 +10,34 @@ import type { CollectedChunk, Collector } from './collector.ts'
 import type { JobFailure } from './job-report.ts'
 
 /**
- * Rows that go again become chunks of their request like any others: staged, numbered by the
- * ledger, each carried by an order of its own, of the next attempt. Nothing of it counts before the
- * ledger has recorded the outcome that names them: what a crash leaves is a lot that nobody claims,
- * and the results are read again.
+ * Retried rows become new chunks of their request: staged, numbered by the ledger, each carried by
+ * its own order of the next attempt. They count only once the ledger records the outcome that names
+ * them. A crash before that leaves an unclaimed lot, and the results are read again.
  */
 
-/** How the rows of a chunk go again. */
+/** How the rows of a chunk are retried. */
 interface ResendTerms {
-  /** The attempt was no fault of the rows and spends none. */
+  /** The rows did not cause the failure, so the attempt is not counted. */
   readonly excused: boolean
-  /** Ids of one new chunk at most. */
+  /** Maximum ids of one new chunk. */
   readonly size: number
-  /** Whether what no result file mentions may have been deleted all the same. */
+  /** Whether ids that no result file lists may have been deleted anyway. */
   readonly doubt: boolean
 }
 
-/** Stages the rows of one chunk that go again, as new chunks of the next attempt. */
+/** Stages the rows of one chunk that are retried, as new chunks of the next attempt. */
 export class RowResender implements Resender {
   readonly #lot = `r-${randomUUID()}`
   readonly #failed: ChunkStager
   readonly #unaccounted: ChunkStager
 
-  /** @throws Error where the request is gone: then its order is, too */
+  /** @throws Error if the request is gone; then its order is gone too */
   static async open(
     parent: ChunkRef,
     terms: ResendTerms,
     { ledger, staging }: Collector,
   ): Promise<RowResender> {
-    // Two heaps at most: what is in doubt must not travel with what is not.
+    // Two heaps at most: ids in doubt must not share a chunk with others.
     const heap = Math.ceil(parent.count / terms.size)
     const first = await ledger.numberChunks({ id: parent.request, count: 2 * heap })
     if (first === null) throw new Error(`Request ${parent.request} is gone.`)
@@ -70,7 +69,7 @@ export class RowResender implements Resender {
     return this.#unaccounted.write(ids)
   }
 
-  /** What the outcome of the chunk says of the new ones. */
+  /** What the chunk's outcome says about the new chunks. */
   async end(order: IngestOrder) {
     const chunks: ChunkRef[] = []
     for (const heap of new Set([this.#failed, this.#unaccounted])) {
@@ -80,13 +79,13 @@ export class RowResender implements Resender {
   }
 }
 
-/** What a chunk's outcome says of the chunks that carry its rows again. */
+/** What a chunk's outcome says about the chunks that carry its rows again. */
 function resentAs(chunks: readonly ChunkRef[], order: IngestOrder, lot: string) {
   const count = chunks.reduce((sum, chunk) => sum + chunk.count, 0)
   return { again: chunks.map((chunk) => orderFor([chunk], order)), resent: { lot, count } }
 }
 
-/** An ingest job of which nobody can tell what became of its rows. */
+/** An ingest job whose rows have an unknown fate. */
 interface LostJob {
   readonly reason: 'vanished' | 'unreadable'
   readonly job: { readonly id: string; readonly state: string }
@@ -94,8 +93,8 @@ interface LostJob {
 }
 
 /**
- * Sends all rows of a lost job again: what is gone by then was deleted by us. Chunks past their last
- * attempt end unprocessed, and say why.
+ * Retries all rows of a lost job; rows that are gone by then were deleted by us. Chunks past their
+ * last attempt end unprocessed, with the reason.
  */
 export async function sendAgain(
   order: IngestOrder,
@@ -115,21 +114,21 @@ export async function sendAgain(
   return [...ended, ...others.map((ref) => whole(ref, order, lost, collector))]
 }
 
-/** A chunk of which no row has a verdict yet. */
+/** Retries a whole chunk in which no row has a verdict yet. */
 function whole(
   ref: ChunkRef,
   order: IngestOrder,
   { reason, job }: LostJob,
   collector: Collector,
 ): CollectedChunk {
-  // The same frames under the next attempt: nothing has to be staged.
+  // Reuses the same frames under the next attempt; nothing is staged.
   const next: ChunkRef = { ...ref, ...nextAttempt(ref, false), doubt: true }
   const { again, resent } = resentAs([next], order, ref.lot)
   const outcome = { outcome: NO_OUTCOME, failures: {}, job: lineOf(ref, job), error: null, resent }
   return { ref, outcome, again, resend: { reason, delayMs: resendDelay(ref, collector) } }
 }
 
-/** Requests among those of an order that are to end before their time: none of their rows go again. */
+/** The requests of an order that are to end early: none of their rows are retried. */
 export async function stoppedOf(
   { chunks }: IngestOrder,
   { ledger }: Collector,
@@ -147,20 +146,20 @@ function nextAttempt(
   return { attempt: attempt + 1, ...(spared > 0 ? { excused: spared } : {}) }
 }
 
-/** Jobs that carry an id at most, those left out that were no fault of the rows. */
+/** Maximum jobs that carry an id, not counting those whose failure the rows did not cause. */
 const MOST_ATTEMPTS = 5
 
-/** Whether the rows of this chunk may go once more. */
+/** Whether the rows of this chunk have an attempt left. */
 export function mayGoAgain({ attempt, excused = 0 }: ChunkRef): boolean {
   return attempt - excused < MOST_ATTEMPTS
 }
 
-/** Into how many parts a job falls that failed by locks or time. */
+/** Number of parts into which a job is split that failed because of locks or time. */
 const PIECES = 4
-/** A batch of Salesforce: what it locks at once does not shrink much below its 200-row steps. */
+/** Salesforce processes a batch in steps of 200 rows; smaller pieces hardly lock less at once. */
 const SMALLEST_PIECE = 200
 
-/** Ids that a chunk may have which carries rows of a failed job again. */
+/** Maximum ids of a chunk that retries rows of a failed job. */
 export function pieceSize(failure: JobFailure | null, count: number): number {
   return failure === 'lock' || failure === 'timeout'
     ? Math.max(SMALLEST_PIECE, Math.ceil(count / PIECES))
@@ -170,8 +169,8 @@ export function pieceSize(failure: JobFailure | null, count: number): number {
 const LONGEST_DELAY_MS = 10 * 60_000
 
 /**
- * How long rows wait before they go again: four times as long after each attempt spent, up to ten
- * minutes, ± 20 % so that pieces of one job do not meet at the same locks again.
+ * Delay before rows are retried: four times as long after each counted attempt, up to ten minutes,
+ * ± 20 % so that pieces of one job do not meet at the same locks again.
  */
 export function resendDelay(
   { attempt, excused = 0 }: Pick<ChunkRef, 'attempt' | 'excused'>,

@@ -2,37 +2,38 @@ import { ExpungeError } from '../../shared/base/errors.ts'
 import { CsvReader } from '../ids/csv-reader.ts'
 
 /**
- * The result files of an ingest job, read as they arrive. Columns are found by name, for their order
- * is not promised. The echoed `Id` is the one to trust, for failures leave `sf__Id` empty (Bulk API
- * 2.0, Get Job Failed Record Results); `sf__Id` stands in where no `Id` is echoed, or an empty one.
- * Up to version 52 failures have no `sf__Id` at all. An empty body, as of a 204, has no rows.
+ * Reads the result files of an ingest job as they arrive. Columns are found by name, because their
+ * order is not guaranteed. The echoed `Id` is authoritative, because failures leave `sf__Id` empty
+ * (Bulk API 2.0, Get Job Failed Record Results); `sf__Id` is used if `Id` is missing or empty. Up
+ * to version 52, failures have no `sf__Id` at all. An empty body, such as that of a 204, has no
+ * rows.
  */
 
-/** A result file without the columns that the API promises. */
+/** A result file lacks columns that the API promises. */
 export class ResultFormatError extends ExpungeError {
   readonly code = 'RESULT_FORMAT'
 }
 
-/** What a file tells of each row, by the column that only this file has. */
+/** The column that only this kind of file has. */
 type ToldColumn = 'sf__Error' | 'sf__Created'
 
-/** Three values, not a list: rows come by the million, and an array for each would be as much garbage. */
+/** Three values instead of a list: an array for each of millions of rows would be garbage. */
 type VisitRow = (id: string, sfId: string, told: string) => void
 
 interface Positions {
   readonly id: number
-  /** -1 where the file has no such column. */
+  /** -1 if the file has no such column. */
   readonly sfId: number
   readonly told: number
 }
 
 /**
- * Calls `visit` with the id, `sf__Id` and the value of the column `told` of each row. Resolves with
- * the number of rows that have no id, or not as many fields as the header: those were cut off, or
- * broken by a stray quote, and what they say may be half of the truth.
+ * Calls `visit` with the id, the `sf__Id` and the `told` column of each row. Resolves with the
+ * number of rows that have no id or another number of fields than the header. Such rows were
+ * truncated or broken by a stray quote, so their content is unreliable.
  *
- * @param pause awaited now and then, so that whatever `visit` gathers stays bounded
- * @throws ResultFormatError where a column is missing
+ * @param pause awaited regularly, so that what `visit` collects stays bounded
+ * @throws ResultFormatError if a column is missing
  */
 export async function eachResult(
   csv: AsyncIterable<Uint8Array>,
@@ -76,7 +77,7 @@ function positionsOf(told: ToldColumn, header: CsvReader['record']): Positions {
 }
 
 function missing(column: string, names: readonly string[]): ResultFormatError {
-  // Where the first row is no header it holds what nobody may log.
+  // If the first row is not a header, it holds values that must not be logged.
   const shown = names.map((name) => (/^[a-z_]{1,40}$/i.test(name) ? name : '…'))
   return new ResultFormatError(`A result file has no column ${column}, but ${shown.join(', ')}.`)
 }

@@ -4,8 +4,8 @@ import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import { OTHER_CODE } from '../../shared/telemetry/metrics/events.ts'
 
 /**
- * What a row's error says about another try. Codes are those that Salesforce writes before the
- * first colon of `sf__Error` (SOAP API, StatusCode; Bulk API 2.0, Get Job Failed Record Results).
+ * Whether a row's error justifies a retry. Codes are those that Salesforce writes before the first
+ * colon of `sf__Error` (SOAP API, StatusCode; Bulk API 2.0, Get Job Failed Record Results).
  */
 type FailureClass = 'already-gone' | 'transient' | 'permanent'
 
@@ -24,7 +24,7 @@ const FAILURE_CLASSES = new CodeTable<FailureClass>({
   TOO_MANY_APEX_REQUESTS: 'transient',
   INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'transient',
 
-  /** The id resolves to nothing that is visible: purged, no access, or another org. */
+  /** The id resolves to no visible record: purged, no access, or another org. */
   INVALID_CROSS_REFERENCE_KEY: 'permanent',
   MALFORMED_ID: 'permanent',
   INVALID_ID_FIELD: 'permanent',
@@ -43,28 +43,28 @@ const FAILURE_CLASSES = new CodeTable<FailureClass>({
   MIXED_DML_OPERATION: 'permanent',
   INVALID_TYPE: 'permanent',
 
-  /** Ours: the result files say both, that the row was deleted and that it was not. */
+  /** Our own code: the result files list the row as deleted and as failed. */
   [RESULTS_CONTRADICT]: 'permanent',
 })
 
-/** One row's error, taken apart. */
+/** One row's error, parsed. */
 interface RowFailure {
   readonly code: string
   readonly message: string
 }
 
 /**
- * A lock anywhere in the text is a lock: triggers wrap it in errors of their own. Every failed row is
- * searched, for 0.15 µs each (measured).
+ * A lock anywhere in the text counts as a lock, because triggers wrap it in their own errors.
+ * Searching costs 0.15 µs per failed row (measured).
  */
 const LOCK =
   /unable[_ ]?to[_ ]?(?:lock[_ ]?row|obtain exclusive access)|(too[_ ]?many[_ ]?lock[_ ]?failure)/i
 
 /**
- * `CODE:message:fields --`. Messages hold colons, so only the first one separates. A code is matched
- * however it is spelt, and where none leads the text, one within it counts, as in `System.DmlException:
- * … first error: DELETE_FAILED, …`; only never one that says that the row is gone, for that may be
- * said of another record. A code of no table stays under its own name.
+ * Parses `CODE:message:fields --`. Messages contain colons, so only the first one separates. Codes
+ * match in any spelling. If the text does not start with a code, one within it counts, as in
+ * `System.DmlException: … first error: DELETE_FAILED, …`; but never a code for "already gone",
+ * which may concern another record. A code that is in no table keeps its own name.
  */
 function parseRowError(text: string): RowFailure {
   const lock = LOCK.exec(text)
@@ -78,12 +78,12 @@ function parseRowError(text: string): RowFailure {
   return { code: codeWithin(text) ?? UNKNOWN_ERROR, message: text }
 }
 
-/** Texts that are remembered: the rows of a job fail for a handful of reasons. */
+/** Number of texts remembered: the rows of a job fail for a handful of reasons. */
 const REMEMBERED = 4
 
 /**
- * The same for many rows, most of which say what one of the last few has said: that costs 0.07 µs a
- * row instead of 0.18, and 0.06 more where each text is another (measured).
+ * Does the same for many rows, most of which repeat one of the last few texts: 0.07 µs per row
+ * instead of 0.18; 0.06 more if each text is different (measured).
  */
 export function rowErrorReader(): (text: string) => RowFailure {
   const known: { readonly text: string; readonly failure: RowFailure }[] = []
@@ -97,10 +97,10 @@ export function rowErrorReader(): (text: string) => RowFailure {
   }
 }
 
-/** A name in a receipt is no longer than this; Salesforce's longest is some 60 characters. */
+/** Maximum length of a code in a receipt; Salesforce's longest has about 60 characters. */
 const LONGEST_CODE = 64
 
-/** `SOME_CODE`, `some_code` or `SomeCode`, and neither prose nor a record id: receipts will show it. */
+/** `SOME_CODE`, `some_code` or `SomeCode`, but no prose or record id, because receipts show it. */
 const CODE = /^(?:[A-Z]+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z]+(?:_[a-z0-9]+)+|(?:[A-Z][a-z]+){2,})$/
 
 function ownName(lead: string): string | undefined {
@@ -116,7 +116,7 @@ export function classOf(code: string): FailureClass {
   return FAILURE_CLASSES.get(code) ?? 'permanent'
 }
 
-/** Metrics carry only codes of the table: a label must come from a closed set. */
+/** Metrics use only codes of the table: a label needs a closed set of values. */
 export function codeLabel(code: string): string {
   return FAILURE_CLASSES.nameOf(code) ?? OTHER_CODE
 }

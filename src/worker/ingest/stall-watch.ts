@@ -3,17 +3,17 @@ import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import type { Progress } from '../../shared/store/ledger/chunk.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
-/** Without any change for so long a job counts as stalled: reported, not touched. */
+/** A job without any change for this long counts as stalled: it is reported but left alone. */
 const STALLED_AFTER_MS = 15 * 60_000
 
 interface StallWatchDeps {
   readonly metrics: Metrics
   readonly labels: { readonly org: string; readonly object: string }
-  /** True where the job is to be aborted, because its request seems to go wrong. */
+  /** True if the job is to be aborted because its request seems to go wrong. */
   saveProgress(progress: Progress): Promise<boolean>
 }
 
-/** Reports when a job makes no progress in Salesforce, when it does again, and when it fails too much. */
+/** Reports when a job stalls in Salesforce, when it resumes, and when too many of its rows fail. */
 export class StallWatch {
   readonly #deps: StallWatchDeps
   readonly #ctx: Context
@@ -27,7 +27,10 @@ export class StallWatch {
     this.#ctx = ctx
   }
 
-  /** Told of each look at the job; true where it is to be aborted because its request goes wrong. */
+  /**
+   * Call after each poll of the job. True if the job is to be aborted because its request goes
+   * wrong.
+   */
   async see(job: IngestJobInfo): Promise<boolean> {
     const now = this.#ctx.clock.now()
     const seen = `${job.id} ${job.state} ${job.numberRecordsProcessed} ${job.systemModstamp ?? ''}`
@@ -36,7 +39,7 @@ export class StallWatch {
       this.#movedAt = now
       this.end()
       const { numberRecordsProcessed: processed, numberRecordsFailed: failed } = job
-      // Counters that are missing, or cannot be its own, say nothing of how the job goes.
+      // Missing or impossible counters say nothing about the job.
       if (processed !== null && failed !== null && failed <= processed) {
         this.#suspect = await this.#deps.saveProgress({ processed, failed })
       }

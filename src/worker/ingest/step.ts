@@ -10,24 +10,24 @@ import type { CollectedChunk, Collector } from './collector.ts'
 import type { Peers } from './peers.ts'
 import type { StallWatch } from './stall-watch.ts'
 
-/** The checkpoints of an ingest job, what a step gets, and what it leads to. */
+/** The checkpoints of an ingest job, what a step receives, and what it leads to. */
 
 /**
- * Where an ingest job stands, saved before the next outside effect; each state carries exactly its
- * data. The invariant behind them: Salesforce runs a job only after `UploadComplete`, so whatever
- * happened before that can be thrown away, and whatever happened after it can be read back.
+ * Where an ingest job stands, saved before the next external effect; each state carries exactly its
+ * data. The invariant: Salesforce runs a job only after `UploadComplete`, so everything before that
+ * can be discarded, and everything after it can be read back.
  *
  * - `create`: nothing exists. After a crash: create again; a job that stays Open never runs.
- * - `upload`: the job is there, its data perhaps. After a crash: abort it and create another.
+ * - `upload`: the job exists, perhaps with its data. After a crash: abort it and create another.
  * - `close`: the data is there. After a crash: read the state; not Open means it was closed.
- * - `wait`: Salesforce works, since `since` (ms). After a crash: poll on.
+ * - `wait`: Salesforce has been working since `since` (ms). After a crash: continue polling.
  * - `collect`: the job is terminal. After a crash: read the results again.
  *
- * `stopped` is why a running job is being aborted by us: decided before it is done, so that whoever
- * reads the results knows whose wish it was.
+ * `stopped` is why we abort a running job. It is saved before the abort, so that the step that
+ * reads the results knows the reason.
  *
- * `unclosed`: the job runs, or has run, though we have not closed it. Somebody else has, or it was
- * never ours: its counters prove nothing.
+ * `unclosed`: the job runs, or ran, although we did not close it. Another client did, or the job
+ * was never ours, so its counters prove nothing.
  */
 const jobId = z.string().min(1)
 const stopped = z.enum(['requests', 'operator', 'overdue', 'suspect']).optional()
@@ -42,7 +42,7 @@ const checkpointSchema = z.discriminatedUnion('step', [
 
 export type Checkpoint = Readonly<z.output<typeof checkpointSchema>>
 
-/** Undefined where the checkpoint is of a newer worker: then this one hands the job back. */
+/** Undefined if a newer worker wrote the checkpoint; this worker then hands the job back. */
 export function parseCheckpoint(json: string | null): Checkpoint | undefined {
   return json === null ? { step: 'create' } : checkpointSchema.safeParse(JSON.parse(json)).data
 }
@@ -51,23 +51,23 @@ export interface LifecycleDeps {
   readonly api: IngestApi
   readonly staging: Staging
   readonly collector: Collector
-  /** Asked before every call whether the org takes it and the job is still wanted. */
+  /** Asked before every call: whether the org accepts calls and the job is still wanted. */
   readonly visit: Omit<Visit, typeof Symbol.asyncDispose>
   /** The other ingest jobs of the org. */
   readonly peers: Peers
-  /** Saves a checkpoint; throws where the job is not ours any more. */
+  /** Saves a checkpoint; throws if the job is no longer ours. */
   save(checkpoint: Checkpoint): Promise<void>
   /**
-   * Notes how far Salesforce is. True where the job is to be aborted, because its request seems to go
-   * wrong; throws where the job is not ours any more.
+   * Records Salesforce's progress. True if the job is to be aborted because its request seems to go
+   * wrong; throws if the job is no longer ours.
    */
   saveProgress(progress: Progress): Promise<boolean>
   readonly metrics: Metrics
-  /** Of every event of the job that is counted. */
+  /** Labels of all metrics of the job. */
   readonly labels: { readonly org: string; readonly object: string }
 }
 
-/** Everything that a step works with. */
+/** Everything that a step needs. */
 export interface Work {
   readonly order: IngestOrder
   readonly deps: LifecycleDeps
@@ -75,33 +75,38 @@ export interface Work {
   readonly ctx: Context
 }
 
-/** Where the work stands: at a checkpoint, or between two. After a crash the last checkpoint counts. */
+/**
+ * Where the work stands: at a checkpoint or between two. After a crash the last checkpoint counts.
+ */
 export type Step =
   | Exclude<Checkpoint, { step: 'wait' | 'collect' }>
   | Waiting
   | Collecting
-  /** `why` is null where the job is no longer wanted. */
+  /** `why` is null if the job is no longer wanted. */
   | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: ReceiptError | null }
-  /** Nobody can tell what becomes of the job: its rows go again. */
+  /** The fate of the job is unknown: its rows are retried. */
   | { readonly step: 'lose'; readonly jobId: string; readonly why: ReceiptError }
   | { readonly step: 'done'; readonly results: readonly CollectedChunk[] }
 
-/** A step that something is still to be done for. */
+/** A step that is not done. */
 export type Pending = Exclude<Step, { step: 'done' }>
 
-/** `abortedAt`: when Salesforce was told that the job is `stopped`; after a crash it is told again. */
+/**
+ * `abortedAt`: when we aborted the `stopped` job in Salesforce; after a crash the abort is
+ * repeated.
+ */
 type Waiting = Extract<Checkpoint, { step: 'wait' }> & { readonly abortedAt?: number }
 
 /**
- * `seen` is the terminal job as the last poll found it: reading it again would cost a call. `since`
- * is for a job that turns out to run on.
+ * `seen` is the terminal job from the last poll, kept to save a call. `since` is needed if the job
+ * turns out to be running.
  */
 type Collecting = Extract<Checkpoint, { step: 'collect' }> & {
   readonly seen?: IngestJobInfo
   readonly since?: number
 }
 
-/** What of a step outlives this process; null where nothing does. */
+/** The part of a step to save; null if there is none. */
 export function checkpointOf(step: Step): Checkpoint | null {
   switch (step.step) {
     case 'create':

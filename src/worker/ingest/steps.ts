@@ -5,14 +5,14 @@ import { csvBody, csvLength } from '../ids/delete-csv.ts'
 import { idsOf } from './job-report.ts'
 import type { Checkpoint, LifecycleDeps, Step, Work } from './step.ts'
 
-/** The steps of an ingest job until it is closed, each from a checkpoint to the next. */
+/** The steps of an ingest job until it is closed, each from one checkpoint to the next. */
 
 export async function create(work: Work): Promise<Step> {
   const { order, deps, ctx } = work
   const { object, operation } = order
   if (await deps.visit.enter('start')) return unwanted({ step: 'create' }, deps)
   const job = await unlessStopped((signal) => deps.api.create({ object, operation }, signal), work)
-  // It may be there all the same: a job that stays Open never runs.
+  // The job may exist anyway, but a job that stays Open never runs.
   if (job === 'stopped') return { step: 'create' }
   ctx.log.info({ ingestJob: job.id }, 'Ingest job created.')
   addFacts({ ingestJob: job.id })
@@ -38,7 +38,10 @@ export async function upload(jobId: string, inDoubt: boolean, work: Work): Promi
   return { step: 'close', jobId }
 }
 
-/** Whether the data arrived cannot be known, and a job takes but one upload: begin with another. */
+/**
+ * Whether the data arrived is unknown, and a job takes only one upload: start over with another
+ * job.
+ */
 async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
   const stop = await deps.visit.enter('follow')
   if (stop === 'requests') return unwanted({ step: 'upload', jobId }, deps)
@@ -63,19 +66,21 @@ export async function close(jobId: string, inDoubt: boolean, work: Work): Promis
   return { step: 'wait', jobId, since }
 }
 
-/** Whether it is closed cannot be known: one that is must be followed, whatever holds new ones. */
+/**
+ * Whether the job is closed is unknown. If it is, it must be followed even while new jobs are held.
+ */
 async function redoClose(jobId: string, { deps, ctx }: Work): Promise<Step> {
   await deps.visit.enter('follow')
   const since = ctx.clock.now()
   const job = await found(deps.api.get(jobId, ctx.signal))
-  // It may have been closed, have run, and be forgotten by now.
+  // It may have been closed, have run, and been deleted since.
   if (job === null) return { step: 'collect', jobId }
   return job.state === 'Open' ? { step: 'close', jobId } : { step: 'wait', jobId, since }
 }
 
 /**
- * A call that is given up once the job is to stop, for a server may leave it unanswered for minutes.
- * It may have taken effect then.
+ * Abandons a call once the job is to stop, because a server may leave it unanswered for minutes.
+ * The call may have taken effect.
  */
 export async function unlessStopped<T>(
   call: (signal: AbortSignal) => Promise<T>,
@@ -86,27 +91,27 @@ export async function unlessStopped<T>(
     return await call(signal)
   } catch (error) {
     if (ctx.signal.aborted || !signal.aborted) throw error
-    // Whoever is to try on behalf of all has learned nothing.
+    // A probe that was abandoned learned nothing about the org.
     await visit.release()
     return 'stopped'
   }
 }
 
-/** Nobody wants the job any more, and it has not been closed. No call was made for it. */
+/** The job is no longer wanted and was not closed. No call was made for it. */
 async function unwanted(at: Checkpoint, { visit }: LifecycleDeps): Promise<Step> {
   await visit.release()
   return { step: 'give-up', at, why: null }
 }
 
 /**
- * Aborted before anything was processed: by us, before a crash or a lost answer, or by somebody who
- * stopped it before we had closed it. Either way another job may take its place.
+ * True if the job was aborted before anything was processed: by us, before a crash or a lost
+ * answer, or by someone else before we closed it. Another job may replace it.
  */
 export function neverRan(job: IngestJobInfo): boolean {
   return job.state === 'Aborted' && job.numberRecordsProcessed === 0
 }
 
-/** Null where Salesforce knows the job no more. */
+/** Null if Salesforce no longer knows the job. */
 export async function found(call: Promise<IngestJobInfo>): Promise<IngestJobInfo | null> {
   try {
     return await call

@@ -11,10 +11,10 @@ const SHORTEST_INTERVAL_MS = 250
 const LONGEST_INTERVAL_MS = 60_000
 
 /**
- * When to look at a running ingest job again. Each look costs one of the org's daily API calls, so
- * the interval is a quarter of the job's age, ± 10 % so that the jobs of many workers do not ask in
- * step. A job of one hour costs about 85 calls, one of half a second is seen within a quarter of a
- * second.
+ * When to poll a running ingest job again. Each poll costs one of the org's daily API calls, so the
+ * interval is a quarter of the job's age, ± 10 % so that the jobs of many workers do not poll in
+ * step. A job of one hour costs about 85 calls; the end of a job of half a second is seen within a
+ * quarter of a second.
  *
  * @param ageMs since the job was closed
  * @param random from 0 to 1
@@ -24,16 +24,16 @@ export function pollInterval(ageMs: number, random = Math.random()): number {
   return Math.min(LONGEST_INTERVAL_MS, Math.max(SHORTEST_INTERVAL_MS, interval))
 }
 
-/** Salesforce gives up on a batch after 20 tries of 5 minutes: a day is past every honest wait. */
+/** Salesforce gives up on a batch after 20 tries of 5 minutes, so no working job takes a day. */
 const LONGEST_WAIT_MS = 24 * 3600_000
-/** An abort takes effect at once, or with the batch at work. */
+/** An abort takes effect at once, or after the current batch. */
 const LONGEST_ABORT_MS = 3600_000
 
 /**
- * One look at a job that Salesforce works on, after a while; the next look is the next step. A job
- * that is to stop is aborted: why is saved first, for whoever reads the results, and then the job is
- * followed to its end like any other, for an abort may come too late. So is a job of which too many
- * rows fail: its results tell whether its request goes wrong.
+ * Waits, then polls a job once; the next poll is the next step. A job that is to stop is aborted:
+ * the reason is saved first, for the step that reads the results. The job is then followed to its
+ * end, because an abort may come too late. A job in which too many rows fail is handled the same
+ * way: its results show whether its request goes wrong.
  */
 export async function wait(at: Waiting, work: Work): Promise<Step> {
   const { deps, ctx } = work
@@ -48,7 +48,8 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
     return { ...at, stopped, abortedAt: now() }
   }
   const job = await look(at, work)
-  // The flag is read again before anything is done about it; the next look does not wait for that.
+  // The stop flag is read again before anything is done about it; the next poll does not wait for
+  // that.
   if (job === 'stopped') return { ...at }
   if (job !== null && !isTerminalState(job.state)) {
     if (job.state === 'Open') throw contradiction('get', 'the job is Open, after it was closed')
@@ -56,7 +57,7 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
     if (stopped === undefined) return isSuspect ? { ...at, stopped: 'suspect' } : at
     return now() - (abortedAt ?? now()) <= LONGEST_ABORT_MS ? at : stuck(at)
   }
-  // What the counters say of failures at the end is compared with the verdicts.
+  // The final failure counter is compared with the verdicts.
   if (job !== null && (job.numberRecordsFailed ?? 0) > 0) await see(job, at, work)
   const seconds = (now() - since) / 1000
   deps.metrics.phaseEnded({ ...deps.labels, phase: 'wait', seconds })
@@ -67,7 +68,7 @@ export async function wait(at: Waiting, work: Work): Promise<Step> {
   }
 }
 
-/** The rows of a job that we have not closed may be somebody else's: how they fare is nothing to us. */
+/** The rows of a job that we did not close may not be ours, so their progress is ignored. */
 async function see(job: IngestJobInfo, { unclosed }: Waiting, { stall }: Work): Promise<boolean> {
   return unclosed === undefined && (await stall.see(job))
 }
@@ -76,13 +77,13 @@ function ifUnclosed({ unclosed }: Waiting): Pick<Waiting, 'unclosed'> {
   return unclosed === undefined ? {} : { unclosed }
 }
 
-/** It was told to end, and says that it runs: nobody will ever see its end. */
+/** It was aborted but says that it still runs: its end will never be seen. */
 function stuck(at: Waiting): Step {
   const message = `Ingest job ${at.jobId} was aborted an hour ago and says that it still runs.`
   return { step: 'lose', jobId: at.jobId, why: { code: 'JOB_STUCK', message } }
 }
 
-/** The job as it is, or that it is to stop from now on. */
+/** The job's current state, or `stopped` if it is to stop from now on. */
 function look({ jobId, stopped }: Waiting, work: Work) {
   const { deps, ctx } = work
   const isKnown = stopped !== undefined || deps.visit.stopped.aborted
@@ -91,14 +92,14 @@ function look({ jobId, stopped }: Waiting, work: Work) {
     : unlessStopped((signal) => found(deps.api.get(jobId, signal)), work)
 }
 
-/** Sleeps until the next look; a job that is to stop from now on does not sleep on. */
+/** Sleeps until the next poll, or until the job is to stop. */
 async function nap({ since, stopped, abortedAt }: Waiting, { deps, ctx }: Work): Promise<void> {
   const isToStop = stopped !== undefined || deps.visit.stopped.aborted
   if (isToStop && abortedAt === undefined) return
   await deps.visit.nap(pollInterval(ctx.clock.now() - (abortedAt ?? since)))
 }
 
-/** Too late is as good: whatever has become of the job, the next look tells. */
+/** An abort that comes too late is fine: the next poll shows what became of the job. */
 async function abort(jobId: string, stopped: string, { deps, ctx }: Work): Promise<void> {
   ctx.log.info({ ingestJob: jobId, stopped }, 'Aborting the ingest job.')
   try {

@@ -1,20 +1,21 @@
 import { RoaringBitmap32 } from 'roaring-wasm'
 
 /**
- * The low numbers of the ids that share one head. Few are a sorted list; many a compressed bitmap,
- * whose fixed cost is 380 bytes of heap and 50 of wasm memory (measured), so that a million ids
- * scattered over a million heads would take 430 MB as bitmaps and take 130 as lists.
+ * The low numbers of the ids that share one head: a sorted list if there are few, a compressed
+ * bitmap if there are many. A bitmap has a fixed cost of 380 bytes of heap and 50 of wasm memory
+ * (measured): a million ids scattered over a million heads would take 430 MB as bitmaps but take
+ * 130 MB as lists.
  */
 export type Bucket = number[] | RoaringBitmap32
 
-/** A list no longer than this is smaller than a bitmap, and searched in a few steps. */
+/** Up to this length a list is smaller than a bitmap and is searched in a few steps. */
 export const LIST_LIMIT = 32
 
 export function bucketHas(bucket: Bucket, low: number): boolean {
   return Array.isArray(bucket) ? bucket[lowerBound(bucket, low)] === low : bucket.has(low)
 }
 
-/** Adds to a list that has room. True where the number is new. */
+/** Adds to a list. Returns true if the number is new. */
 export function addToList(list: number[], low: number): boolean {
   const at = lowerBound(list, low)
   if (list[at] === low) return false
@@ -23,9 +24,9 @@ export function addToList(list: number[], low: number): boolean {
 }
 
 /**
- * Bytes that a bucket holds, map entry included. The wasm heap cannot be asked, so a bitmap's share
- * is reckoned: its serialized size, a quarter more for room to grow, and 48 bytes for each
- * container, of which the serialized form has 8.
+ * Bytes that a bucket holds, including its map entry. The wasm heap cannot be measured, so a
+ * bitmap's share is estimated: its serialized size, a quarter more for growth, and 48 bytes per
+ * container, for which the serialized form has 8.
  */
 export function bytesHeld(bucket: Bucket): number {
   if (Array.isArray(bucket)) return 110 + 8 * bucket.length
@@ -34,7 +35,10 @@ export function bytesHeld(bucket: Bucket): number {
   return 460 + Math.ceil(serialized * 1.25 + containers * 48)
 }
 
-/** The numbers in ascending order, in pieces of at most `PIECE`; a piece is valid until the next. */
+/**
+ * The numbers in ascending order, in pieces of at most `PIECE`. A piece is valid until the next
+ * one.
+ */
 export function* piecesOf(bucket: Bucket): Generator<Uint32Array> {
   if (Array.isArray(bucket)) {
     yield Uint32Array.from(bucket)
@@ -52,10 +56,10 @@ export function* piecesOf(bucket: Bucket): Generator<Uint32Array> {
   }
 }
 
-/** 1 MiB of numbers; spelled and hashed they keep the event loop busy for some 10 ms. */
+/** 1 MiB of numbers: formatting and hashing them takes about 10 ms of the event loop. */
 const PIECE = 2 ** 18
 
-/** Flags those of the ascending `values` that are in the set already. */
+/** Flags those of the ascending `values` that are already in the set. */
 export function flagShared(
   seen: RoaringBitmap32,
   added: RoaringBitmap32,

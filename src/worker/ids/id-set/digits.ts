@@ -2,18 +2,18 @@ import { DIGIT } from '../../../shared/contract/record-id.ts'
 
 /**
  * The twelve characters after an id's key prefix, read as a number in base 62 and split in two: the
- * high seven digits, which all ids of one server block share, and the low five, which fit 32 bits.
- * Digits ascend as bytes do, so ascending numbers are ascending ids.
+ * high seven digits, which all ids of one server block share, and the low five, which fit into 32
+ * bits. Digits sort like their bytes, so ascending numbers are ascending ids.
  */
 
-/** Key prefix and high digits: what the ids of one bucket have in common. */
+/** Length of the key prefix and the high digits, which the ids of one bucket share. */
 const HEAD_LENGTH = 10
 const PREFIX_LENGTH = 3
 
 const BASE = 62
 const BASE_SQUARED = BASE * BASE
 
-/** Two digits by their bytes, the first the lower; and the bytes by the digits. */
+/** Value of two digits by their bytes, the first in the low byte; and the bytes by that value. */
 const PAIR_VALUES = new Uint16Array(2 ** 16)
 const PAIR_BYTES = new Uint16Array(BASE_SQUARED)
 for (const [first, high] of DIGIT.entries()) {
@@ -30,7 +30,7 @@ export function prefixOf(ids: DataView, at: number): number {
   return ids.getUint32(at, true) & 0xffffff
 }
 
-/** The high seven digits: below 62^7, a whole number that a double holds. */
+/** The high seven digits: below 62^7, which a double holds exactly. */
 export function highOf(ids: DataView, at: number): number {
   const five = fiveDigits(ids, at + PREFIX_LENGTH)
   return five * BASE_SQUARED + pairAt(ids, at + PREFIX_LENGTH + 5)
@@ -46,7 +46,7 @@ export function lowOf(ids: DataView, at: number): number {
   return fiveDigits(ids, at + HEAD_LENGTH)
 }
 
-/** The ten characters that ids of a bucket begin with, as a template of an id. */
+/** The ten characters that the ids of a bucket begin with, as a template of an id. */
 export function spellHead(prefix: number, high: number): DataView {
   const head = new DataView(new ArrayBuffer(HEAD_LENGTH))
   head.setUint8(0, prefix)
@@ -65,7 +65,7 @@ export function spellId(head: DataView, low: number, out: DataView, at: number):
   out.setUint32(at, head.getUint32(0))
   out.setUint32(at + 4, head.getUint32(4))
   out.setUint16(at + 8, head.getUint16(8))
-  // `| 0` keeps the division among integers; below 2^30 it rounds as Math.floor does.
+  // `| 0` keeps integer arithmetic; below 2^30 it rounds like Math.floor.
   const middle = (low / BASE_SQUARED) | 0
   out.setUint8(at + 10, letter((middle / BASE_SQUARED) | 0))
   out.setUint16(at + 11, PAIR_BYTES[middle % BASE_SQUARED] ?? 0, true)
@@ -77,7 +77,7 @@ function fiveDigits(ids: DataView, at: number): number {
   return (pairAt(ids, at) * BASE_SQUARED + pairAt(ids, at + 2)) * BASE + last
 }
 
-/** The byte of the digit 0: in front, it leaves a digit its value. */
+/** The byte of the digit 0: as the leading digit it does not change the value. */
 const ZERO = 48
 
 function pairAt(ids: DataView, at: number): number {

@@ -1,18 +1,18 @@
 import { ID_LENGTH } from '../../../shared/contract/record-id.ts'
 import { highOf, lowOf, prefixOf } from './digits.ts'
 
-/** Ids that share a head, in the order in which they stood. */
+/** Ids that share a head, in their original order. */
 export interface HeadGroup {
   readonly high: number
   readonly lows: Uint32Array
-  /** Where each stood among all. */
+  /** Original position of each id. */
   readonly positions: Uint32Array
 }
 
 /**
- * Parts `count` ids by their heads.
+ * Groups `count` ids by their heads.
  *
- * @throws RangeError where one has another key prefix
+ * @throws RangeError if an id has another key prefix
  */
 export function groupByHead(ids: DataView, count: number, prefix: number): readonly HeadGroup[] {
   const lows = new Uint32Array(count)
@@ -21,7 +21,7 @@ export function groupByHead(ids: DataView, count: number, prefix: number): reado
   let group = -1
   for (let i = 0; i < count; i++) {
     const at = i * ID_LENGTH
-    // Neighbours mostly share their head, and comparing it is cheaper than looking it up.
+    // Neighbours usually share their head, and comparing it is cheaper than a lookup.
     if (group < 0 || !sameHead(ids, at - ID_LENGTH, at)) {
       expectPrefix(prefixOf(ids, at), prefix)
       const high = highOf(ids, at)
@@ -76,7 +76,7 @@ function part(
   }))
 }
 
-/** Where each group begins once its ids lie together. */
+/** The position at which each group begins. */
 function startsOf(groups: number, groupOf: Uint32Array): Uint32Array {
   const starts = new Uint32Array(groups)
   for (let i = 0; i < groupOf.length; i++) {
@@ -93,9 +93,9 @@ function startsOf(groups: number, groupOf: Uint32Array): Uint32Array {
 }
 
 /**
- * Whether ascending numbers lie close enough for a merge to be worth it: it costs as much for each
- * container of 65,536 numbers that it touches as adding several ids does. Of 5 million ids strewn
- * over 62 server blocks a merge made 18 s, adding each 9 (measured on a busy machine).
+ * Whether ascending numbers are dense enough for a merge to pay off: per container of 65,536
+ * numbers that it touches, a merge costs as much as adding several ids. Merging 5 million ids
+ * scattered over 62 server blocks took 18 s, adding each took 9 s (measured on a busy machine).
  */
 export function isDense(lows: Uint32Array): boolean {
   const containers = (((lows.at(-1) ?? 0) - (lows[0] ?? 0)) >>> 16) + 1
@@ -103,8 +103,8 @@ export function isDense(lows: Uint32Array): boolean {
 }
 
 /**
- * Sorts, keeps the first of equal numbers and flags the others. Returns those that are left; all of
- * them where they ascend already.
+ * Sorts, keeps the first of equal numbers and flags the others. Returns the numbers that remain.
+ * Numbers that are already ascending are returned as they are.
  */
 export function sortAndFlag(
   lows: Uint32Array,
@@ -129,9 +129,9 @@ export function sortAndFlag(
 }
 
 /**
- * Sorts numbers below 2^30 and, beside them, the position each had: stable, so that among equal
- * numbers the first stays first. Three counting passes of ten bits take 22 ns an id; a native sort
- * of number and position packed into doubles took 75 (measured on blocks of 65,536).
+ * Sorts numbers below 2^30 together with their positions. The sort is stable, so the first of equal
+ * numbers stays first. Three counting passes of ten bits take 22 ns per id; a native sort of number
+ * and position packed into doubles took 75 (measured on blocks of 65,536).
  */
 function sortTogether(values: Uint32Array, positions: Uint32Array): void {
   const spareValues = new Uint32Array(values.length)
@@ -170,7 +170,7 @@ function sortByDigit(
   }
 }
 
-/** Where the numbers of each digit begin once they are sorted by it. */
+/** Where the numbers of each digit begin after sorting by that digit. */
 function startsOfDigits(values: Uint32Array, shift: number): Uint32Array {
   const starts = new Uint32Array(1 << BITS)
   for (let i = 0; i < values.length; i++) {
