@@ -7,7 +7,10 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { endUnprocessed } from './unprocessed.ts'
 
-/** Requests that end before their time: cancelled, past their deadline, or stopped by the brake. */
+/**
+ * Ends requests early: those that were cancelled, are past their deadline, or were stopped by the
+ * brake.
+ */
 
 interface EndUnsentDeps {
   readonly store: OrgStore
@@ -15,10 +18,12 @@ interface EndUnsentDeps {
   readonly metrics: Metrics
 }
 
-/** A plan that nobody approves for so long is given up: what it was made of has changed by then. */
+/** A plan that is not approved within this time is given up: its source has changed by then. */
 const APPROVED_WITHIN_MS = 72 * 3600_000
 
-/** Why this request is to end now, null where it is not; time that has run out raises the flag. */
+/**
+ * Why this request is to end now; null if it is not. An expired time limit raises the stop flag.
+ */
 export async function stopReasonOf(
   { request, status, plannedAt }: RequestRecord,
   { ledger }: OrgStore,
@@ -36,9 +41,9 @@ export async function stopReasonOf(
 }
 
 /**
- * Ends the orders that no worker has taken up: their ids are unprocessed. Those that a worker has,
- * or will have back, are ended there, for an ingest job may be at work. Looks again until there are
- * no others: rows that go again may be ordered meanwhile.
+ * Ends the orders that no worker has taken: their ids are unprocessed. Orders that a worker has
+ * taken, or will take back, are ended by that worker, because an ingest job may be running. Repeats
+ * until there are no new orders, because rows may be ordered again meanwhile.
  */
 export async function endUnsent(
   { request }: RequestRecord,
@@ -68,7 +73,8 @@ async function endOrder(
   const { org, ledger, staging, orders } = store
   const found = await ledger.ingestOrder(name)
   if (found === null || found.taken) return
-  // Chunks of others travel along: the worker that takes it asks each of them.
+  // The order also carries chunks of other requests, so the worker that takes it checks each of
+  // them.
   if (found.order.chunks.some((ref) => ref.request !== request.id)) return
   const why = { error: null, job: null }
   const outcomes = await endUnprocessed(found.order, why, { org, staging, results }, ctx)

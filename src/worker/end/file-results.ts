@@ -14,15 +14,15 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { EndedChunk, RequestEnd } from './receipt.ts'
 
 /**
- * The result files of a request that ends: joined from the parts that its chunks have written, and
- * compared with its plan and outcome. A part that is missing or is not what was written is made
- * again where Salesforce still has the results; else the receipt says what its files lack.
+ * The result files of a request that ends: joined from the parts that its chunks wrote, and
+ * compared with its plan and outcome. A missing or changed part is rebuilt if Salesforce still has
+ * the results; otherwise the receipt states what the files lack.
  */
 
 /**
- * Lists the rows of a chunk again; null where that is not possible any more.
+ * Lists the rows of a chunk again; null if that is no longer possible.
  *
- * @throws LaterError where it may be possible later
+ * @throws LaterError if it may be possible later
  */
 type Relist = (
   request: RequestRecord['request'],
@@ -33,9 +33,9 @@ type Relist = (
 export interface FilingDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
-  /** The org's own, for requests of before it had any. */
+  /** The org's own guard rails, for requests older than the guard rails in the ledger. */
   readonly rails: Pick<GuardRails, 'keepDeleted'>
-  /** Absent where there is no login. */
+  /** Absent without a login. */
   readonly relist?: Relist
 }
 
@@ -44,7 +44,7 @@ interface Filed {
   readonly error: ReceiptError | null
 }
 
-/** What the files are made of, and how many rows each must have. */
+/** What the files consist of, and how many rows each must have. */
 interface Account {
   readonly folder: RequestFolder
   readonly chunks: readonly EndedChunk[]
@@ -52,7 +52,7 @@ interface Account {
   readonly expected: Readonly<Record<ResultKind, number>>
 }
 
-/** Null where somebody else has ended the request meanwhile: then the parts have gone with it. */
+/** Null if another worker ended the request meanwhile: then its parts are gone. */
 export async function fileResults(
   record: RequestRecord,
   end: RequestEnd,
@@ -66,7 +66,8 @@ export async function fileResults(
   }
   if (await isOver(record, deps)) return null
   const mended = await relistAll(record, account, joined.broken, deps, ctx)
-  // Collecting takes its time: files that are whole by now must not be made of parts that have gone.
+  // Rebuilding takes time. If another worker ended the request meanwhile, its parts are gone, and
+  // files that are complete must not be replaced.
   if (await isOver(record, deps)) return null
   const { files } = await joinAll(mended, deps.results, { salvage: true })
   const lacks = lacking(account, files)
@@ -77,7 +78,7 @@ export async function fileResults(
   }
   const error = incomplete(lacks)
   ctx.log.error({ request, code: error.code }, error.message)
-  // What stopped the request comes first; callers go by its code.
+  // The reason that the request was stopped comes first; callers rely on its code.
   const { error: own } = end
   return {
     files,
@@ -106,7 +107,7 @@ function accountOf(
       failed,
       unprocessed,
       invalid: plan?.invalid ?? 0,
-      // A chunk that has travelled with one of another request may list them all the same.
+      // A chunk that shared an ingest job with another request may list its deleted ids anyway.
       deleted: keepDeleted ? deleted : 0,
     },
   }
@@ -132,7 +133,7 @@ async function joinAll(
   return { files, broken }
 }
 
-/** The chunks of which rows are missing, with their rows listed again as far as that is possible. */
+/** Lists the rows again of chunks with missing rows, as far as possible. */
 async function relistAll(
   record: RequestRecord,
   account: Account,

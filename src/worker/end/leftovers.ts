@@ -8,8 +8,9 @@ import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.
 import type { OrgStore } from '../../shared/store/org-store.ts'
 
 /**
- * What lies beside a request: files in the results store and what it staged. It is cleaned up once the
- * request has its receipt, and moved aside where it is of an earlier request of the same id.
+ * What exists besides the record of a request: files in the results store and staged ids. It is
+ * cleaned up once the request has its receipt, and moved aside if it belongs to an earlier request
+ * with the same id.
  */
 
 interface CleanUpDeps {
@@ -18,8 +19,9 @@ interface CleanUpDeps {
 }
 
 /**
- * A store that takes no receipt now holds up no end: the ledger's receipt counts, and the sweep
- * brings it to the store. False where it is not there yet.
+ * A results store that is unavailable does not delay the end: the ledger's receipt is
+ * authoritative, and the sweep writes it to the store later. Returns false if it is not written
+ * yet.
  */
 export async function tryWriteReceipt(
   receipt: Receipt,
@@ -36,7 +38,7 @@ export async function tryWriteReceipt(
   }
 }
 
-/** What a request leaves behind once it has its receipt: parts on disk, frames in Redis. */
+/** Removes what a request leaves once it has its receipt: parts on disk, frames in Redis. */
 export async function cleanUp(
   { request, receipt, lot, staged }: RequestRecord,
   deps: CleanUpDeps,
@@ -53,7 +55,7 @@ export async function cleanUp(
   if (isFiled) await store.ledger.filed(results.id, request.id)
 }
 
-/** The receipt that we wrote is not the one that counts: that one, or none, takes its place. */
+/** The receipt that we wrote does not count: replaces it with the valid one, or removes it. */
 export async function takeBack(
   { request }: RequestRecord,
   deps: CleanUpDeps,
@@ -63,29 +65,30 @@ export async function takeBack(
   const { store, results } = deps
   const known = await store.ledger.load(id)
   if (!known?.receipt) await results.removeReceipt({ org: store.org, id })
-  // What we have just removed may have been of somebody who settled it meanwhile.
+  // The receipt that we removed may have been written by another worker that settled it meanwhile.
   const now = known?.receipt ? known : await store.ledger.load(id)
   if (now?.receipt) await tryWriteReceipt(now.receipt, deps, ctx)
 }
 
 /**
- * A request begins in an empty folder. What lies there is of an earlier life of its id: of a ledger
- * that was lost, or of a request that is forgotten by now. It may be the only proof of what was
- * deleted then, so it is moved aside, and leaves with its own retention.
+ * A request starts with an empty folder. Files in it belong to an earlier use of its id: from a
+ * lost ledger, or from a request whose record has expired. They may be the only proof of what was
+ * deleted, so they are moved aside and get their own retention.
  */
 
 interface SetAsideDeps {
   readonly store: OrgStore
   readonly results: ResultsStore
-  /** For requests that are older than guard rails in the ledger. */
+  /** For requests older than the guard rails in the ledger. */
   readonly rails: Pick<GuardRails, 'retentionDays'>
 }
 
 /**
- * Moves what is not of this life out of the folder.
+ * Moves files of an earlier use of the id out of the folder.
  *
- * @param files that lay there at a time when the ledger held no word of this life's results yet. No
- *   others are touched, so a worker that is late never moves a part of a request that has gone on.
+ * @param files that were in the folder when the ledger did not yet mention any results of this
+ *   request. No other files are moved, so a slow worker never moves a part of a request that has
+ *   progressed.
  */
 export async function setAside(
   { request, guards, lot, submittedAt }: RequestRecord,
@@ -97,12 +100,12 @@ export async function setAside(
   const isEnding = files.includes(RECEIPT) && (await isOurs(submittedAt, folder, results))
   const others = files.filter((file) => {
     if (!file.startsWith('parts/')) return !isEnding
-    // An earlier planning attempt of this life: it goes with the parts.
+    // Parts of an earlier planning attempt of this request are removed with the other parts.
     return lot === null || !file.startsWith(`parts/${lot}.`)
   })
   if (others.length === 0) return
   const name = results.earlierName(folder)
-  // First of all: a folder that nobody knows of would never be removed.
+  // Recorded first: a folder that the ledger does not know would never be removed.
   await store.ledger.keepFolder(results.id, name, retentionSeconds(guards ?? rails))
   await results.moveTo(folder, others, name)
   ctx.log.warn(
@@ -115,7 +118,7 @@ const RECEIPT = 'receipt.json'
 
 const receiptSchema = z.looseObject({ submittedAt: z.string() })
 
-/** A receipt of this life lies there where its end was begun and broke off. */
+/** Whether the receipt is this request's: its end was started but not completed. */
 async function isOurs(
   submittedAt: number,
   folder: { org: string; id: string },

@@ -15,38 +15,38 @@ import type { ChunkOutcome } from '../../shared/store/ledger/chunk.ts'
 import type { StopReason } from '../../shared/store/ledger/decisions.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 
-/** How requests end: from the outcomes of their chunks to the receipt. Pure. */
+/** How requests end: from the outcomes of their chunks to the receipt. Pure functions. */
 
-/** A chunk that has its outcome, by its field in the ledger. */
+/** A chunk with its outcome, by its field in the ledger. */
 export interface EndedChunk {
   readonly field: string
   readonly outcome: ChunkOutcome
 }
 
-/** How a request ended, and from where. */
+/** How a request ends, and from which statuses. */
 export interface RequestEnd {
   readonly status: TerminalStatus
   readonly from: readonly LiveStatus[]
   readonly error: ReceiptError | null
   readonly plan?: Plan | null
-  /** Only while this planning attempt counts. */
+  /** Applies only while this planning attempt is current. */
   readonly lot?: string
   readonly outcome?: Receipt['outcome']
   readonly failures?: Receipt['failures']
   readonly ingestJobs?: Receipt['ingestJobs']
-  /** Orders that will never be sent. */
+  /** Orders that are never sent. */
   readonly unsent?: readonly string[]
-  /** The chunks whose parts make the result files, in their order. */
+  /** The chunks whose parts make up the result files, in order. */
   readonly chunks?: readonly EndedChunk[]
-  /** The part of `invalid.csv`, where the record does not hold it yet. */
+  /** The part of `invalid.csv`, if the record does not hold it yet. */
   readonly invalid?: ResultFile | null
-  /** The result files as they lie there. */
+  /** The result files as written. */
   readonly files?: readonly ResultFile[]
-  /** Lots of rows that went again. */
+  /** Lots of retried rows. */
   readonly lots?: readonly string[]
 }
 
-/** The sum over all chunks, once every one has its outcome. */
+/** The sum over all chunks, once each has its outcome. */
 export function applied(
   record: RequestRecord,
   stop: StopReason | null,
@@ -71,8 +71,8 @@ export function applied(
 }
 
 /**
- * Where a stop came too late to hold anything back, the request ended by itself, but for the brake:
- * that it was pulled is to be known. An object that cannot be deleted at all says more than that.
+ * A stop that came too late to hold anything back does not count; the request ended by itself. The
+ * brake is the exception: it is always reported, unless the request `failed`, which says more.
  */
 function isCut(
   stop: StopReason | null,
@@ -82,7 +82,7 @@ function isCut(
   return stop === 'brake' ? status !== 'failed' : stop !== null && unprocessed > 0
 }
 
-/** The ingest jobs, each once: a job may have carried several chunks. */
+/** The ingest jobs, each once: one job may have carried several chunks. */
 function jobLines(chunks: readonly ChunkOutcome[]): Receipt['ingestJobs'] {
   const lines = new Map<string, Receipt['ingestJobs'][number]>()
   for (const { job } of chunks) {
@@ -93,7 +93,7 @@ function jobLines(chunks: readonly ChunkOutcome[]): Receipt['ingestJobs'] {
   return [...lines.values()]
 }
 
-/** A request that is stopped before anything of it was sent. */
+/** A request that is stopped before anything was sent. */
 export function unapplied(record: RequestRecord, stop: StopReason): RequestEnd {
   return { ...stoppedEnd(stop, record), from: ['queued', 'planning', 'awaiting-approval'] }
 }
@@ -126,7 +126,7 @@ function stoppedEnd(
   }
 }
 
-/** What was seen, and the rule by which it is too much. */
+/** What was observed, and the rule that it broke. */
 function tooManyFailures({ request, brake }: RequestRecord): ReceiptError {
   const allowed = `more than maxFailureRatio (${request.maxFailureRatio ?? 1}) allows`
   const whose = brake?.by === 'canary' ? 'ids of the canary' : 'ids'
@@ -145,12 +145,12 @@ const cancelled = (code: string, message: string) => ({
   error: { code, message },
 })
 
-/** A request that came in to be refused. */
+/** A request that was entered only to be refused. */
 export function refused(error: ReceiptError): RequestEnd {
   return { status: 'refused', from: ['queued', 'planning'], error }
 }
 
-/** The account of a request that ends now. */
+/** Builds the receipt of a request that ends now. */
 export function toReceipt(
   record: RequestRecord,
   end: RequestEnd,
@@ -181,7 +181,7 @@ export function toReceipt(
   }
 }
 
-/** `<chunk>.<attempt>`, both numbers: chunk 10 comes after chunk 9. */
+/** Compares `<chunk>.<attempt>` as numbers: chunk 10 comes after chunk 9. */
 function byChunk(a: string, b: string): number {
   const [chunkA = 0, attemptA = 0] = a.split('.').map(Number)
   const [chunkB = 0, attemptB = 0] = b.split('.').map(Number)

@@ -14,21 +14,19 @@ import { generatedId, idByJob } from '../jobs/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**
- * A job that came by BullMQ and cannot be taken still ends with a receipt: whoever enqueued it looks
- * there. What could be read of it is kept, the rest is in the message. The receipt is under the id
- * that the sender gave, or where that is none, or is another request's, under a generated one.
+ * A job that arrives through BullMQ and cannot be accepted still ends with a receipt, because its
+ * sender looks there. The receipt keeps what could be read; the message says the rest. It is stored
+ * under the sender's id. If there is none, or another request has it, the id is generated.
  */
 
-/** What the door made of a job. `refusal` is null where its request was accepted. */
+/** What became of an incoming job. `refusal` is null if its request was accepted. */
 export interface JobVerdict {
   readonly request: string
   readonly status: Status | 'gone'
   readonly refusal: ReceiptError | null
 }
 
-/**
- * @param meant what was read, where all of it could be
- */
+/** @param meant the request, if all of it could be read */
 export async function refuseJob(
   job: Job,
   meant: StoredRequest | null,
@@ -45,7 +43,7 @@ export async function refuseJob(
   return verdict
 }
 
-/** Null where the id is taken, by another request or by another that was refused under it. */
+/** Null if the id is taken by another request, accepted or refused. */
 async function refuseUnder(
   request: StoredRequest,
   refusal: ReceiptError,
@@ -65,8 +63,8 @@ async function refuseUnder(
 }
 
 /**
- * Nobody has the id but this job: what is under it is what the job came to when it was delivered
- * before, accepted or refused.
+ * Only this job can have the generated id. A record under it is the result of an earlier delivery
+ * of the same job, accepted or refused.
  */
 async function refuseAsGenerated(
   request: StoredRequest,
@@ -97,7 +95,7 @@ function tell(
   writeAudit(log, { action: 'refuse', org, id, reason }, by)
 }
 
-/** What the sender named the request, where it can be the name of one. */
+/** The name that the sender gave the request, if it is a valid request id. */
 function nameIn(job: Job): string | undefined {
   const name = 'id' in fieldsOf(job) ? fieldsOf(job)['id'] : idByJob(job)
   return typeof name === 'string' && REQUEST_ID.test(name) ? name : undefined
@@ -118,7 +116,7 @@ function legible(job: Job, org: string, now: number): StoredRequest {
   )
 }
 
-/** The fields of the job's data, none where it is no object. */
+/** The fields of the job's data; none if it is not an object. */
 function fieldsOf({ data }: Job): Readonly<Record<string, unknown>> {
   return isFields(data) ? data : {}
 }

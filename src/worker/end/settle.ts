@@ -17,13 +17,13 @@ import { cleanUp, setAside, takeBack, tryWriteReceipt } from './leftovers.ts'
 import { applied, type RequestEnd, refused, toReceipt, unapplied } from './receipt.ts'
 
 /**
- * The end of a request: outcomes become the receipt, the parts of the result files are joined, and
- * what was staged is dropped. Every step may be repeated; the ledger's receipt is the one that counts.
+ * Ends a request: turns outcomes into the receipt, joins the parts of the result files, and drops
+ * what was staged. Every step may be repeated; the ledger's receipt is authoritative.
  */
 
 export interface SettleDeps extends FilingDeps {
   readonly metrics: Metrics
-  /** For requests that are older than guard rails in the ledger. */
+  /** For requests older than the guard rails in the ledger. */
   readonly rails: Pick<GuardRails, 'retentionDays' | 'idempotencyDays' | 'keepDeleted'>
 }
 
@@ -35,15 +35,15 @@ export async function settleRequest(id: string, deps: SettleDeps, ctx: Context):
   addRequestFacts(deps.store.org, record.request)
   if (record.receipt !== null) return cleanUp(record, deps, ctx)
   const stop = await stopReasonOf(record, deps.store, ctx)
-  // Whoever raised the flag may have done so since, and stands in the record.
+  // The flag may have been raised since the record was read; reading it again shows who did.
   const now = stop === null ? record : ((await ledger.load(id)) ?? record)
   const end = await endOf(now, stop, deps, ctx)
   if (end === null || (await endRequest(now, end, deps, ctx))) return
-  // Planned or approved meanwhile: the word to stop must not be lost over it.
+  // It was planned or approved meanwhile. Tries again, so that the stop is not lost.
   return settleRequest(id, deps, ctx)
 }
 
-/** How the request ends now; null where it goes on. */
+/** How the request ends now; null if it continues. */
 async function endOf(
   record: RequestRecord,
   stop: StopReason | null,
@@ -66,7 +66,7 @@ async function endOf(
       if (stop !== null) await endUnsent(record, deps, ctx)
       if ((await ledger.openChunks(id)).size > 0) return null
       const end = applied(record, stop, await ledger.outcomes(id))
-      // Somebody else has just settled it, and the ledger that we read was being cleared.
+      // Another worker has just settled it, and we read a partly cleared ledger.
       if (totalOf(end.outcome) !== record.plan?.accepted) throw halfRead(id)
       return end
     }
@@ -76,8 +76,8 @@ async function endOf(
 }
 
 /**
- * Writes the receipt, gives the request its terminal status, and clears what it left in Redis. False
- * where the request has gone on meanwhile, so that this is not its end.
+ * Writes the receipt, gives the request its terminal status, and clears what it left in Redis.
+ * False if the request progressed meanwhile, so that this is not its end.
  */
 export async function endRequest(
   record: RequestRecord,
@@ -117,7 +117,7 @@ export async function endRequest(
         status: receipt.status,
         seconds: (ctx.clock.now() - record.submittedAt) / 1000,
       })
-      // Else it was counted when it entered the ledger.
+      // Otherwise the plan was counted when it entered the ledger.
       if (end.plan) countPlan(end.plan, record.request, deps)
       noteEnd(receipt)
       ctx.log.info(
@@ -140,8 +140,8 @@ export async function endRequest(
 }
 
 /**
- * Asked before a file is touched: the files may be those of whoever has ended the request, or gone
- * on with it. What never was planned has had no other place to find its folder empty.
+ * Checked before any file is touched: the files may belong to a worker that ended the request or
+ * moved it on. For a request that was never planned, this is the only place to clear its folder.
  */
 async function stillDue(
   { request: { id }, lot }: RequestRecord,
@@ -163,7 +163,7 @@ async function stillDue(
   return 'due'
 }
 
-/** Whoever acted by a door without an audit log of its own, as the command line has none, is told here. */
+/** The command line has no audit log of its own, so this log line names who acted. */
 function signersOf({ submittedBy, approvedBy, cancelledBy }: Receipt): object {
   return { submittedBy, approvedBy, cancelledBy }
 }
@@ -172,7 +172,10 @@ function noteEnd({ status, plan, error }: Receipt): void {
   addFacts({ status, records: plan?.accepted, error: error?.code })
 }
 
-/** Counts the rows of a plan that has just entered the ledger: a plan that came to nothing is none. */
+/**
+ * Counts the rows of a plan that just entered the ledger. A plan that came to nothing is not
+ * counted.
+ */
 export function countPlan(
   plan: Plan,
   { object }: StoredRequest,
@@ -181,7 +184,7 @@ export function countPlan(
   for (const verdict of ID_VERDICTS) metrics.idsRead({ org, object, verdict, count: plan[verdict] })
 }
 
-/** BullMQ tries the job again, and then either the receipt or the whole ledger is there. */
+/** BullMQ retries the job; by then either the receipt or the complete ledger can be read. */
 function halfRead(id: string): Error {
   return new Error(
     `The outcomes of request ${id} do not add up to its plan yet; nothing was settled.`,

@@ -12,25 +12,25 @@ import {
 import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
 
-/** What listing ids needs. */
+/** What is needed to list ids. */
 interface Lister {
   readonly org: string
   readonly staging: Staging
   readonly results: ResultsStore
 }
 
-/** Why chunks end without having been sent, or without anybody knowing what became of them. */
+/** Why chunks end without having been sent, or with an unknown fate. */
 interface Unprocessed {
-  /** Null where the request was to end, which its receipt says anyway. */
+  /** Null if the request was to end, which its receipt states anyway. */
   readonly error: ReceiptError | null
-  /** The ingest job that took them; null where none has run. */
+  /** The ingest job that carried them; null if none ran. */
   readonly job: { readonly id: string; readonly state: string } | null
 }
 
 /**
- * Every id of these chunks ends unprocessed and is listed, as far as what is staged can be read.
+ * Every id of these chunks ends unprocessed and is listed, as far as the staged ids can be read.
  *
- * @param lister null where making the list is what must not be tried again
+ * @param lister null if making the list must not be tried again
  */
 export async function endUnprocessed(
   order: IngestOrder,
@@ -53,7 +53,7 @@ export async function endUnprocessed(
   return results
 }
 
-/** Lists every id of a chunk as unprocessed; undefined where what is staged cannot be read. */
+/** Lists every id of a chunk as unprocessed; undefined if the staged ids cannot be read. */
 export async function listChunk(
   ref: ChunkRef,
   { results, org, staging }: Lister,
@@ -78,11 +78,14 @@ export async function listChunk(
   }
 }
 
-/** What a chunk's outcome says of its rows in the result files, and a receipt of its ingest job. */
+/**
+ * What a chunk's outcome records about its result rows, and what a receipt records about its ingest
+ * job.
+ */
 
 /**
- * Gives the parts of a chunk their names; each is written out before, so that a full disk leaves none
- * of them. Undefined where no row is listed.
+ * Commits the parts of a chunk. All of them are written out first, so that a full disk leaves none.
+ * Undefined if no row is listed.
  */
 export async function commitParts(
   { lot, doubt }: ChunkRef,

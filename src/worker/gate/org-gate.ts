@@ -6,21 +6,21 @@ import type { PauseState } from '../../shared/store/ledger/pause.ts'
 import type { OrgFault, PauseNeed } from '../../shared/store/ledger/pause-fault.ts'
 import type { StopWatch } from './stop-watch.ts'
 
-/** After so many failures in a row by a fault of the org, the org pauses. */
+/** Consecutive org faults of one job after which the org pauses. */
 const IN_A_ROW = 3
 
 /** Then the state is read again: an operator's pause has no end, and workers' clocks may differ. */
 const LONGEST_WAIT_MS = 5 * 60_000
 
-/** The job that raised the fault lets others try first: what it met may concern it alone. */
+/** The job that raised the fault lets others try first: the fault may concern it alone. */
 const GIVE_WAY_MS = 250
 
 /** Why an ingest job is to stop: all its requests are to end, or an operator wants it aborted. */
 type Stop = 'requests' | 'operator'
 
 /**
- * The gate of an org, before which every ingest job waits in its slot while the org is paused, over
- * all workers: a slot that is held is what keeps the window. Nothing that waits spends an attempt.
+ * The gate of an org. While the org is paused, every ingest job of every worker waits here in its
+ * slot, so that the window stays limited. Waiting spends no attempt.
  */
 export class OrgGate {
   readonly #deps: GateDeps
@@ -31,7 +31,8 @@ export class OrgGate {
 
   /**
    * @param requests whose chunks the ingest job carries
-   * @param onWait called when it has to wait: what kills the worker then is not the job
+   * @param onWait called when it has to wait: if the worker is killed then, this job is not the
+   *   cause
    */
   visit(requests: readonly string[], ctx: Context, onWait: () => Promise<void>): Visit {
     return new Visit({ ...this.#deps, onWait, ctx }, requests)
@@ -49,16 +50,16 @@ interface VisitDeps extends GateDeps {
   readonly ctx: Context
 }
 
-/** One ingest job at the gate, from when it is taken up until it is let go. */
+/** One ingest job at the gate, from when it is taken until it is let go. */
 export class Visit implements AsyncDisposable {
   readonly #deps: VisitDeps
   readonly #watch: ReturnType<StopWatch['watch']>
   readonly #by = randomUUID()
   #failures = 0
-  /** It has shut the gate, and has not got further since. */
+  /** This job paused the org and has not got further since. */
   #hasShut = false
   #need: PauseNeed = 'start'
-  /** The fault on whose end it tries. */
+  /** The fault for which this job is the probe. */
   #probing: PauseState['fault'] = null
 
   constructor(deps: VisitDeps, requests: readonly string[]) {
@@ -66,19 +67,20 @@ export class Visit implements AsyncDisposable {
     this.#watch = deps.stopWatch.watch(requests)
   }
 
-  /** Raised where the job is to stop, as last seen. */
+  /** Aborted if the job is to stop, as of the last check. */
   get stopped(): AbortSignal {
     return this.#watch.stopped
   }
 
-  /** True for the probe, which tries on behalf of all. */
+  /** True for the probe: the one job that tries whether a fault is over. */
   get isProbing(): boolean {
     return this.#probing !== null
   }
 
   /**
-   * Waits until the org takes a call: `start`, to begin or close an ingest job, or `follow`, to look
-   * after one that runs. Tells whether the job is to stop; one not begun is told without waiting.
+   * Waits until the org accepts a call: `start`, to begin or close an ingest job, or `follow`, to
+   * poll a running one. Returns whether the job is to stop; a job that has not begun is told
+   * without waiting.
    */
   async enter(need: PauseNeed): Promise<Stop | null> {
     const { ledger, clock, stopWatch, ctx } = this.#deps
@@ -102,7 +104,7 @@ export class Visit implements AsyncDisposable {
     }
   }
 
-  /** Sleeps, and no longer than until the job is to stop, where it was not to before. */
+  /** Sleeps, but wakes when the job is first told to stop. */
   async nap(ms: number): Promise<void> {
     const { clock, ctx } = this.#deps
     const { stopped } = this.#watch
@@ -115,11 +117,11 @@ export class Visit implements AsyncDisposable {
   }
 
   /**
-   * The call was answered: whatever the answer was, the org is there. That ends a pause, except one
-   * that this job has begun by what it has not got past: an upload may be refused, and be led up to
-   * by calls that are not.
+   * The call was answered, whatever the answer: the org is reachable. That ends a pause, unless
+   * this job began the pause and has not passed the step that failed. An upload may be refused
+   * although the calls before it succeed.
    *
-   * @param isFurther the job is past whatever failed before
+   * @param isFurther the job is past the step that failed before
    */
   async answered(isFurther: boolean): Promise<void> {
     if (isFurther) {
@@ -130,9 +132,9 @@ export class Visit implements AsyncDisposable {
   }
 
   /**
-   * The call met a fault of the org. It pauses at once where this says so of the whole org, or this
-   * was the probe; else once it was the third in a row. Tells whether the gate now holds the job, so
-   * that it need not wait on its own.
+   * The call met an org fault. The org pauses at once if the fault concerns the whole org or this
+   * was the probe; otherwise after the third in a row. Returns whether the gate now holds the job,
+   * so that it need not wait on its own.
    */
   async failed(fault: OrgFault, atOnce: boolean): Promise<boolean> {
     const isOrgs = atOnce || this.#probing !== null || ++this.#failures >= IN_A_ROW
@@ -140,7 +142,7 @@ export class Visit implements AsyncDisposable {
     return fault.reason !== 'quota' || this.#need === 'start'
   }
 
-  /** The ingest job ended well: of a `quota` pause it was the probe, and that pause ends. */
+  /** The ingest job completed: if it was the probe of a `quota` pause, that pause ends. */
   async foundQuota(): Promise<void> {
     if (this.#probing?.reason === 'quota') await this.#succeeded()
   }
@@ -150,7 +152,7 @@ export class Visit implements AsyncDisposable {
     await this.#raise({ reason: 'quota', message, afterMs: 0 })
   }
 
-  /** Lets go of the gate; whoever comes next may be the probe. */
+  /** Leaves the gate; the next job may become the probe. */
   async release(): Promise<void> {
     if (this.#probing === null) return
     this.#probing = null
@@ -165,7 +167,7 @@ export class Visit implements AsyncDisposable {
   async #raise(fault: OrgFault): Promise<void> {
     const { ledger, clock, ctx } = this.#deps
     this.#probing = null
-    // A step that fails for this job alone, while others succeed, must not hold them all the time.
+    // A step that fails for this job alone, while others succeed, must not keep pausing them.
     this.#failures = 0
     const raised = await ledger.raiseFault({ ...fault, by: this.#by, now: clock.now() })
     if (raised === 'raised') {
@@ -184,7 +186,7 @@ export class Visit implements AsyncDisposable {
     })
   }
 
-  /** A failure to tell the gate must not repeat what was done in Salesforce. */
+  /** A failure to reach the gate must not repeat calls already made to Salesforce. */
   async #quietly(work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
@@ -211,7 +213,7 @@ export class Visit implements AsyncDisposable {
     const mine = until - clock.now() + (this.#hasShut ? GIVE_WAY_MS : 0)
     const rest = Math.min(Math.max(1, mine), LONGEST_WAIT_MS)
     const signals = [ctx.signal, changed]
-    // A job that runs must pass the gate even to be aborted, though sooner than it would else.
+    // A running job must pass the gate even to be aborted, though it waits less for that.
     if (this.#need === 'start') signals.push(flagged)
     else if (!stopped.aborted) signals.push(stopped)
     try {

@@ -3,7 +3,10 @@ import type { Logger } from '../../shared/base/logger.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { PauseState } from '../../shared/store/ledger/pause.ts'
 
-/** How soon a job that sleeps between two polls, for up to a minute, is told to stop. */
+/**
+ * Poll interval; it bounds how soon a job that sleeps for up to a minute between polls is told to
+ * stop.
+ */
 const LOOK_MS = 500
 
 interface StopWatchDeps {
@@ -13,11 +16,11 @@ interface StopWatchDeps {
 }
 
 /**
- * While ingest jobs are in hand, polls for whether one of them is to stop or the org's pause has
- * changed, and wakes whoever waits. One loop for all jobs of an org in this process.
+ * While ingest jobs are in hand, polls whether one of them is to stop or the org's pause has
+ * changed, and wakes the jobs that wait. One loop for all jobs of an org in this process.
  *
- * Polling rather than pub/sub: a message missed while the connection is away is lost, a flag is still
- * there at the next poll.
+ * It polls instead of using pub/sub: a message sent during a disconnect is lost, while a flag is
+ * still set at the next poll.
  */
 export class StopWatch {
   readonly #deps: StopWatchDeps
@@ -44,12 +47,12 @@ export class StopWatch {
     return watch
   }
 
-  /** Aborts as soon as the pause is another than when last seen. */
+  /** Aborts as soon as the pause state differs from the last one seen. */
   get pauseChanged(): AbortSignal {
     return this.#pauseChanged.signal
   }
 
-  /** Takes a pause state that was just read; whoever waits for a change of it is woken. */
+  /** Takes a pause state that was just read, and wakes jobs that wait for a change. */
   saw(pause: PauseState): void {
     for (const watch of this.#watches) watch.setAbort(pause.operator?.abort === true)
     const seen = JSON.stringify(pause)
@@ -83,7 +86,7 @@ export class StopWatch {
   }
 }
 
-/** One ingest job in hand. Its signals are as the flags were last seen: raised, or not. */
+/** One ingest job in hand. Its signals reflect the flags as last seen. */
 class Watch implements Disposable {
   readonly requests: readonly string[]
   readonly #ledger: Ledger
@@ -99,12 +102,12 @@ class Watch implements Disposable {
     this.#leave = leave
   }
 
-  /** Raised where every request whose chunks the job carries is to end before its time. */
+  /** Aborted if every request whose chunks the job carries is to end early. */
   get flagged(): AbortSignal {
     return this.#flagged.signal
   }
 
-  /** Raised where that is so, or an operator wants the jobs that run aborted. */
+  /** Aborted in the same case, or if an operator wants running jobs aborted. */
   get stopped(): AbortSignal {
     return this.#stopped.signal
   }
@@ -132,7 +135,7 @@ class Watch implements Disposable {
   }
 }
 
-/** A signal that can be lowered again. */
+/** A signal that can be reset. */
 class Level {
   #controller = new AbortController()
 

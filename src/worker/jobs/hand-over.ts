@@ -3,11 +3,11 @@ import { effect } from '../../shared/base/trace.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { HAND_OVER_PRIORITY, type QueueName } from '../../shared/store/queues/queues.ts'
 
-/** The ways to let go of a BullMQ job without an attempt spent. Each ends the processor. */
+/** Ways to let go of a BullMQ job without spending an attempt. Each ends the processor. */
 
 /**
  * Another worker takes the job before anything else. `moveToDelayed(now)` was tried: it put jobs
- * behind the backlog and overran the window.
+ * behind the backlog and exceeded the window.
  */
 export async function handOver(job: Job, token: string): Promise<never> {
   await effect('order:hand-over', async () => {
@@ -18,8 +18,8 @@ export async function handOver(job: Job, token: string): Promise<never> {
 }
 
 /**
- * A job of `requests` goes back to the head of its own priority. For what begins from nothing anyway: a plan
- * that a stopping worker gave up must not overtake an urgent one.
+ * Returns a job of `requests` to the head of its own priority. For work that starts over anyway: a
+ * plan given up by a stopping worker must not overtake an urgent one.
  */
 export async function giveBack(job: Job, token: string, store: OrgStore): Promise<never> {
   await effect('order:give-back', async () => {
@@ -30,8 +30,9 @@ export async function giveBack(job: Job, token: string, store: OrgStore): Promis
 }
 
 /**
- * Has an idle worker look into its queue. Where a job went back to its queue, or a place in the window
- * came free, in another way than BullMQ's own, BullMQ wakes nobody, and a worker would notice within 5 s.
+ * Wakes an idle worker to check its queue. BullMQ does this only for its own operations; if a job
+ * returned to its queue or a place in the window became free otherwise, a worker would notice only
+ * within 5 s.
  */
 export async function wakeWorkers(
   { redis, queues }: Pick<OrgStore, 'redis' | 'queues'>,
@@ -40,7 +41,7 @@ export async function wakeWorkers(
   await redis.zadd(queues[queue].toKey('marker'), 0, '0')
 }
 
-/** The job comes again after a while: it met a fault, or only a newer worker knows what it means. */
+/** The job returns after a delay: it met a fault, or only a newer worker understands it. */
 export async function putAside(job: Job, token: string, ms: number): Promise<never> {
   await job.moveToDelayed(Date.now() + ms, token)
   throw new DelayedError()

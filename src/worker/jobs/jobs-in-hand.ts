@@ -19,7 +19,7 @@ export interface JobsInHandOptions {
   readonly clock: Clock
 }
 
-/** The jobs of one queue that this process works on: each has a signal that says when to let go. */
+/** The jobs of one queue that this process works on. Each has a signal that says when to let go. */
 export class JobsInHand {
   readonly #options: JobsInHandOptions
   readonly #stopping = new AbortController()
@@ -54,18 +54,18 @@ export class JobsInHand {
     return this.#running.has(id)
   }
 
-  /** Another worker may have these by now. */
+  /** The locks were lost; another worker may have these jobs. */
   lostLock(ids: readonly string[]): void {
     const reason = new NotOursError('The lock could not be renewed.')
     for (const id of ids) this.#running.get(id)?.abort(reason)
   }
 
-  /** Has all handed over; what is begun from now on is told so at once. */
+  /** Has all jobs handed over; jobs that begin later are told at once. */
   letGo(): void {
     this.#stopping.abort(new ShutdownError('The worker stops.'))
   }
 }
 
-/** By these BullMQ is told that the job comes again: nothing has gone wrong. */
+/** Errors by which BullMQ learns that the job returns later: nothing has failed. */
 export const isLetGo = (error: unknown): boolean =>
   error instanceof WaitingError || error instanceof DelayedError

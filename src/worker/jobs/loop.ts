@@ -1,22 +1,22 @@
 import type { Context } from '../../shared/base/context.ts'
 
-/** Something that a worker does again and again beside its jobs. */
+/** A step that a worker repeats besides its jobs. */
 export interface Loop {
   stop(): void
-  /** Resolves once a step under way has let go. */
+  /** Resolves once the running step has let go. */
   readonly ended: Promise<void>
 }
 
 interface LoopOptions {
-  /** From the end of a step to the beginning of the next. */
+  /** From the end of one step to the start of the next. */
   readonly everyMs: number
-  /** The first step, too, comes only after that; else it comes at once. */
+  /** Whether the first step also waits; otherwise it runs at once. */
   readonly waitsFirst?: boolean
-  /** Told of a step that failed; the next one comes all the same. */
+  /** Called when a step failed; the loop continues. */
   readonly onError: (error: unknown) => void
 }
 
-/** Begins a loop that ends when it is told to, or with the context. Its steps get its own signal. */
+/** Starts a loop that ends when it is stopped or its context ends. Its steps get its own signal. */
 export function startLoop(
   ctx: Context,
   { everyMs, waitsFirst = false, onError }: LoopOptions,

@@ -7,28 +7,28 @@ import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import { JobsInHand, type JobsInHandOptions } from './jobs-in-hand.ts'
 
 /**
- * BullMQ's stalled counter never resets, so that two crashes in a job's life would fail it. It is
- * set out of reach; crashes are counted in the ledger, by checkpoint.
+ * BullMQ's stalled counter never resets, so two crashes in a job's life would fail it. The limit is
+ * set out of reach; the ledger counts crashes by checkpoint instead.
  */
 const MAX_STALLED_COUNT = 1_000_000
 
 export interface QueueWorkerOptions extends JobsInHandOptions {
   readonly concurrency: number
-  /** Takes nothing until `resume`, and looks for nobody's stalled jobs: another worker does. */
+  /** Takes no job until `resume` and does not check for stalled jobs; another worker does. */
   readonly beginsPaused?: boolean
   readonly lockMs: number
   readonly stalledMs: number
 }
 
 export interface QueueWorker {
-  /** Jobs that this worker has in hand. */
+  /** Number of jobs that this worker has in hand. */
   readonly active: number
-  /** Takes no new job, has the running ones handed over, and waits until they are. */
+  /** Stops taking jobs, has the running ones handed over, and waits until they are. */
   stop(): Promise<void>
 }
 
 interface PausableWorker extends QueueWorker {
-  /** Takes no new job; those in hand go on. */
+  /** Stops taking jobs; those in hand continue. */
   pause(): Promise<void>
   resume(): Promise<void>
 }
@@ -51,13 +51,13 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
     ...queueTelemetry(),
   })
   worker.on('error', (error) => {
-    // The connection tells of outages, once; each queue on it would tell of every try.
+    // The connection reports outages once; otherwise each queue would report every retry.
     const isOutage = 'syscall' in error || troubleOf(error) !== null
     const advice = error.message.startsWith('WRONGTYPE') ? ' `expunge doctor` names the key.' : ''
     log[isOutage ? 'debug' : 'error']({ err: error }, `The queue is in trouble.${advice}`)
   })
   worker.on('failed', (job, error) => {
-    // Whoever refused it has said so.
+    // The refusal was already logged.
     if (error instanceof JobRefusedError) return
     log.error({ err: error, job: job?.id }, 'A job failed.')
   })
@@ -83,15 +83,15 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
 
 const hindrances = new WeakMap<Job, RefusedError>()
 
-/** What keeps a job from being read or run; undefined for nearly all. */
+/** What prevents a job from being read or run; undefined for nearly all jobs. */
 export const hindranceOf = (job: Job): RefusedError | undefined => hindrances.get(job)
 
 /**
- * BullMQ's worker, except that every job reaches the processor. BullMQ itself fails a parent whose
- * child has failed, and throws at data that is not JSON, over and over: as seen with 6.7, such a job
- * is taken back as stalled and thrown at again. Either way nobody would hear of the request. Nor is
- * data parsed that is larger than any request: 14 MB of unknown fields kept a worker from all its
- * jobs for 9 s, nearly as long as their locks last.
+ * BullMQ's worker, except that every job reaches the processor. BullMQ fails a parent whose child
+ * failed, and throws repeatedly for data that is not JSON: in 6.7, such a job is recovered as
+ * stalled and throws again. Either way the request would be lost silently. Data larger than any
+ * request is not parsed either: 14 MB of unknown fields kept a worker from all its jobs for 9 s,
+ * nearly as long as their locks last.
  */
 class EveryJobWorker extends Worker {
   protected override createJob(json: JobJson, jobId: string): Job {
@@ -104,7 +104,7 @@ class EveryJobWorker extends Worker {
   }
 
   #read(json: JobJson, jobId: string): Job {
-    // Redis may have a job without data.
+    // Redis may hold a job without data.
     const bytes = Buffer.byteLength(json.data || '')
     if (bytes > REQUEST_BYTES) return this.#unread(json, jobId, tooLarge(bytes))
     try {
@@ -126,7 +126,7 @@ const tooLarge = (bytes: number): string =>
   `The job's data has ${bytes} bytes, more than the ${REQUEST_BYTES} of a request. More ids than 10,000 ` +
   'go by a file, or over HTTP.'
 
-/** BullMQ names the child's key there, never what the child said. */
+/** BullMQ reports the child's key here, but not the child's error. */
 function childFailed(deferred: string): RefusedError {
   return new RefusedError(
     'CHILD_FAILED',
@@ -135,8 +135,8 @@ function childFailed(deferred: string): RefusedError {
 }
 
 /**
- * Fails the job, whatever attempts its sender gave it. BullMQ keeps the message as `failedReason`
- * and the stack beside it; where in our code it was thrown is of no use there.
+ * Fails the job at once, whatever attempts its sender configured. BullMQ keeps the message as
+ * `failedReason` and the stack beside it; a stack from our code would not help there.
  */
 export class JobRefusedError extends UnrecoverableError {
   readonly code: string
@@ -148,5 +148,5 @@ export class JobRefusedError extends UnrecoverableError {
   }
 }
 
-/** What a field's fault is ends without a full stop. */
+/** Messages about a field have no full stop; adds one. */
 const sentence = (message: string): string => (message.endsWith('.') ? message : `${message}.`)

@@ -9,28 +9,28 @@ import { giveBack } from './hand-over.ts'
 import { type QueueWorker, type QueueWorkerOptions, startQueueWorker } from './queue-worker.ts'
 
 /**
- * Works on `requests`. Plans of millions of ids take long, and a worker takes so many at once; an
- * urgent request must not wait behind them, and still less what frees memory and answers callers:
- * settling, cancelling, the door. So one of the plans is kept for requests of priority `high`, and
- * beside the plans there is always a slot for the rest.
+ * Works on `requests`. Plans of millions of ids take long, and a worker runs a limited number at
+ * once. An urgent request must not wait behind them, nor must the work that frees memory and
+ * answers callers: settling, cancelling and accepting jobs. So one plan slot is reserved for
+ * requests of priority `high`, and one more slot is always reserved for everything except plans.
  *
- * BullMQ hands out what is first in line and lets nobody choose. So the reserved slots take nothing
- * while the others can take it; once these are all busy they look whether something urgent waits, and
- * only then take. What is not urgent after all, because somebody else was faster, is given back to
- * where it stood.
+ * BullMQ hands out the first job in the queue and offers no choice. So the reserved slots take
+ * nothing while the other slots are free. Once those are all busy, the reserved slots check whether
+ * something urgent waits, and only then take a job. If the job is not urgent, because another
+ * worker was faster, it is returned to its place.
  *
- * A queue of its own for what is urgent would not do while workers of an earlier version may run beside
- * this one. Their sweep orders the plan of every request that is not planned yet in `requests`, where
- * only a job of the same id tells that it is ordered: they would begin a second attempt beside the
- * first, and each attempt makes the other's plan void.
+ * A separate queue for urgent work would fail while workers of an earlier version run beside this
+ * one. Their sweep orders the plan of every unplanned request in `requests`, where only a job of
+ * the same id shows that it is already ordered. They would begin a second attempt beside the first,
+ * and each attempt invalidates the other's plan.
  */
 
-/** How soon an urgent order is noticed where every other slot is busy. */
+/** How often to check for urgent orders while every other slot is busy. */
 const CHECK_MS = 250
 
 type RequestsWorkerOptions = Omit<QueueWorkerOptions, 'queue' | 'concurrency' | 'beginsPaused'>
 
-/** @param maxPlans plans at once; with only one, an urgent one waits for it, but nothing else does */
+/** @param maxPlans plans at once; with 1, an urgent plan waits for it, but nothing else does */
 export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOptions): QueueWorker {
   const { log, clock } = options
   const queue = options.store.queues.requests

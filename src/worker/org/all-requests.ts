@@ -14,10 +14,10 @@ interface AllRequestsOptions
   readonly maxPlans: number
 }
 
-/** Each is one short exchange with somebody else's server, which may keep it for ten seconds. */
+/** Each is one short exchange with the receiver's server, which may take up to ten seconds. */
 const CALLBACKS_AT_ONCE = 10
 
-/** Works on whatever is ordered, shares what others have to do as well, and counts as a worker. */
+/** Processes all orders, takes its share of the common upkeep, and counts as a worker. */
 export function startAllRequests(
   {
     sweeping,

@@ -24,10 +24,10 @@ import type { SweepDeps } from '../upkeep/sweep.ts'
 import { orRefuse } from './door/door.ts'
 import { processRequestJob } from './requests.ts'
 
-/** One request to work on, whatever else is ordered. */
+/** One request to work on, ignoring all other orders. */
 export interface OnlyRequest {
   readonly request: string
-  /** Whether other workers may work with the same Redis: then what they share is theirs to set. */
+  /** Whether other workers may use the same Redis: then shared settings are theirs to change. */
   readonly amongOthers: boolean
 }
 
@@ -38,9 +38,9 @@ export interface WorkerParts {
   readonly metrics: Metrics
   readonly log: Logger
   readonly clock: Clock
-  /** Null where none are configured. */
+  /** Null if none are configured. */
   readonly callbacks: Awaited<ReturnType<typeof openCallbacks>>
-  /** The one request to work on, null where all are meant. */
+  /** The only request to work on; null to work on all. */
   readonly only: OnlyRequest | null
 }
 
@@ -55,21 +55,23 @@ export interface Connected {
 
 export type IngestQueue = 'ingest-jobs' | 'ingest-jobs-urgent'
 
-/** What is done of an org's work, and how much of it at once. */
+/** The kinds of work for an org, and how much of each runs at once. */
 export interface Chores {
   readonly sweeping: SweepDeps
   readonly planAndSettle: Process
   readonly ingest: (queue: IngestQueue) => Process
-  /** Ingest jobs at work, by their queue. */
+  /** Maximum ingest jobs at once, by queue. */
   readonly windows: Readonly<Record<IngestQueue, number>>
   readonly deliver: Process
   readonly keepQuota: () => Loop
 }
 
-/** The sweep comes every so many lock durations: a dead worker's jobs need no sweep, lost ones are rare. */
+/**
+ * Lock durations between two sweeps: a dead worker's jobs need no sweep, and lost jobs are rare.
+ */
 const SWEEP_LOCKS = 3
 
-/** @param halt stops all work for the org: the login leads to another one by now */
+/** @param halt stops all work for the org, because the login now leads to another org */
 export function choresOf(
   store: OrgStore,
   org: OrgConfig,

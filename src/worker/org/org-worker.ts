@@ -13,27 +13,26 @@ import { startOneRequest } from './one-request/one-request.ts'
 import { connect, login } from './salesforce.ts'
 import { bringSettings } from './settings.ts'
 
-/** The work of one org in one process. */
+/** One process's work for one org. */
 export interface OrgWorker {
   readonly identity: Identity
-  /** Jobs in hand. */
+  /** Number of jobs in hand. */
   readonly active: number
-  /** Why it has stopped by itself; null while it works. */
+  /** Why it stopped by itself; null while it works. */
   readonly trouble: string | null
-  /** Resolves with the same once it has let go of everything. */
+  /** Resolves with the same reason once it has let go of everything. */
   readonly halted: Promise<string>
-  /** Hands over what is in hand; another worker goes on with it. */
+  /** Hands over the jobs in hand; another worker takes over. */
   stop(): Promise<void>
 }
 
-/** Orchestrators kill after 10 s or more; handing over takes milliseconds where Redis answers. */
+/** Orchestrators kill after 10 s or more; handing over takes milliseconds if Redis answers. */
 const HAND_OVER_WITHIN_MS = 8000
 /**
- * Logs in, makes sure that this is the org and the results store that the keys belong to, and
- * starts working. While the org cannot be reached it waits: that is the org's fault, not a
- * request's.
+ * Logs in, verifies that the keys belong to this org and this results store, and starts working.
+ * While the org is unreachable it waits, because no request caused that.
  *
- * @throws IdentityError, WrongOrgError, LedgerReplacedError: nothing was touched
+ * @throws IdentityError, WrongOrgError, LedgerReplacedError: nothing was changed
  */
 export async function startOrgWorker(
   store: OrgStore,
@@ -45,7 +44,8 @@ export async function startOrgWorker(
   const ctx: Context = { log, clock: parts.clock, signal }
   const { salesforce, listen } = connect(org, parts)
   try {
-    // All of it at once: Redis may go away at any step, and what waits for it knows no signal.
+    // The whole startup is one abortable step: Redis may fail at any point, and waiting for it
+    // ignores signals.
     const { identity, rails, generation } = await raceAbort(
       takeUp(store, org, parts, salesforce, ctx),
       signal,
@@ -60,7 +60,10 @@ export async function startOrgWorker(
   }
 }
 
-/** Everything before the first job: the keys are ours, the login is to their org, settings agree. */
+/**
+ * Everything before the first job: the keys are ours, the login is to their org, the settings
+ * agree.
+ */
 async function takeUp(
   store: OrgStore,
   org: OrgConfig,

@@ -7,16 +7,19 @@ import { NoMemoryError } from '../plan/memory.ts'
 import { type PlannerDeps, planRequest } from '../plan/planner.ts'
 import { enter, isWakeUp } from './door/door.ts'
 
-/** How long a job that only a newer worker understands, or that met a fault, is put aside. */
+/** How long to put aside a job that only a newer worker understands, or that met a fault. */
 const PUT_ASIDE_MS = 10_000
 
-/** Until a request is settled that waits for its org: each try reads its parts anew. */
+/**
+ * Delay until settling is retried for a request that waits for its org: each try reads its parts
+ * again.
+ */
 const LATER_MS = 60_000
 
 /**
- * BullMQ's side of planning, settling and the door through which plain BullMQ jobs come in.
+ * The BullMQ side of planning, settling and accepting plain BullMQ jobs.
  *
- * @returns what the job's `returnvalue` is to be: a DoorAnswer, or nothing
+ * @returns the job's `returnvalue`: a DoorAnswer, or nothing
  */
 export async function processRequestJob(
   job: Job,

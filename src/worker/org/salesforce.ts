@@ -11,10 +11,10 @@ import type { Quota } from '../../shared/salesforce/transport.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
 /**
- * The first login of a worker, however long it takes. It pauses nobody: that this worker is not let
- * in says nothing of those that are.
+ * The first login of a worker, retried without a limit. A failure does not pause the org, because
+ * other workers may have access.
  *
- * @throws WrongOrgError; ConfigError where a proxy refuses us
+ * @throws WrongOrgError; ConfigError if a proxy refuses us
  */
 export async function login(
   salesforce: Pick<Salesforce, 'login'>,
@@ -39,10 +39,10 @@ export async function login(
   }
 }
 
-/** The client of an org, and who hears what its calls cost. */
+/** The client of an org, and a listener for its quota. */
 interface Connection {
   readonly salesforce: Salesforce
-  /** Who is told of the quota from now on: before the org is known to be ours nobody is. */
+  /** Sets the listener. Until the org is verified to be ours, nobody listens. */
   listen(listener: (quota: Quota) => void): void
 }
 

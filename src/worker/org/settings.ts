@@ -6,19 +6,19 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { OnlyRequest } from './chores.ts'
 
 /**
- * What a worker does about the settings that its org's processes share:
+ * How a worker treats the settings that its org's processes share:
  *
- * - `share`: one of a fleet. It sets the windows, and may make the guard rails stricter.
- * - `apply`: nobody works beside it, so its configuration is the org's.
- * - `leave`: it works on one request among others' and changes nothing.
+ * - `share`: one of several workers. It sets the windows, and may make the guard rails stricter.
+ * - `apply`: no other process works for the org, so its configuration becomes the org's.
+ * - `leave`: it works on one request beside other workers and changes nothing.
  */
 type SharedSettings = 'share' | 'apply' | 'leave'
 
 /**
- * Brings the settings that all processes of an org share to what this worker's configuration may make
- * of them.
+ * Applies this worker's configuration to the settings that all processes of an org share, as far as
+ * it may.
  *
- * @returns the guard rails that the org has from now on
+ * @returns the org's guard rails from now on
  */
 export async function bringSettings(
   store: OrgStore,
@@ -41,9 +41,9 @@ const SHARE = script(
 )
 
 /**
- * Settings on which all workers of an org must agree live in Redis. The worker that starts last
- * sets them, and says what it changed: BullMQ's stalled check, for one, runs at whatever interval
- * the first worker to look has, and a longer one would hold up everybody's recovery.
+ * Settings on which all workers of an org must agree are stored in Redis. The worker that starts
+ * last sets them and logs what it changed. For example, BullMQ's stalled check runs at the interval
+ * of whichever worker checks first, so a longer interval would delay recovery for all.
  */
 async function shareSettings(
   { redis, connection, ledger, queues }: OrgStore,
@@ -68,7 +68,7 @@ async function shareSettings(
   await queues['ingest-jobs-urgent'].setGlobalConcurrency(org.urgentInFlight)
 }
 
-/** The same for whoever comes for one request alone: what no worker has set yet, and nothing else. */
+/** The same for a process that works on one request: sets only what no worker has set yet. */
 async function supplySettings(
   { redis, ledger, queues }: OrgStore,
   config: Config,
@@ -92,11 +92,11 @@ function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight }: OrgConf
 }
 
 /**
- * Brings a worker's guard rails to its org. Whatever is stricter than the org's takes its place, and
- * is logged; whatever is looser is refused with a warning, for only a person loosens what guards
- * other people's deletions.
+ * Merges a worker's guard rails with its org's. A stricter value replaces the org's and is logged.
+ * A looser value is refused with a warning, because only a person may loosen the limits for other
+ * people's deletions.
  *
- * @returns the org's, as they are from now on
+ * @returns the org's guard rails from now on
  */
 async function bringRails(
   store: OrgStore,

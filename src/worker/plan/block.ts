@@ -4,7 +4,7 @@ import { caseBits, copyId, hasIdForm, hasSuffix } from '../ids/id-bytes.ts'
 import { isRecased } from './case/letters.ts'
 import { clip, trimmed, unseenWithin } from './unseen.ts'
 
-/** Why a row is no id that may be deleted. */
+/** Why a row is not an id that may be deleted. */
 type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
 
 export interface RefusedRow {

@@ -4,14 +4,14 @@ import { type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
- * Where Redis is full, BullMQ can neither hand out an order nor take one, and the sweep cannot get
- * its turn; but only settling a request frees memory. So each worker then settles, without any order,
- * what can be settled. That takes no memory, and several workers may do it at once.
+ * While Redis is full, BullMQ can neither hand out nor take an order, and the sweep cannot get its
+ * turn, but only settling a request frees memory. So each worker then settles what can be settled,
+ * without an order. That takes no memory, and several workers may do it at once.
  */
 
 const CHECK_MS = 1000
 
-/** @param requests those that may be settled */
+/** @param requests the requests that may be settled */
 export function startFreeingMemory(
   requests: () => Promise<readonly string[]>,
   deps: SettleDeps,
@@ -25,7 +25,7 @@ export function startFreeingMemory(
   })
 }
 
-/** Settles those of the requests that can be. */
+/** Settles those of the requests that can be settled. */
 async function settleEach(
   requests: readonly string[],
   deps: SettleDeps,

@@ -6,13 +6,13 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { BEAT_MS, runSign, workerSign } from '../../shared/store/presence.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
-/** A worker that does not say that it leaves counts for some seconds more. */
+/** A worker that does not sign off is counted for a few more seconds. */
 const LEAVE_WITHIN_MS = 500
 
-/** Shows that this worker lives. In real time, whatever the clock: Redis counts it. */
+/** Shows that this worker is alive. Uses real time, because Redis expires the sign. */
 export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
   const sign = workerSign(store, randomUUID())
-  // Verifies the ledger too: a worker without jobs has no other occasion to.
+  // Also verifies the ledger: a worker without jobs would not do so otherwise.
   const show = async () => {
     await store.connection.verify()
     await sign.give()
@@ -30,7 +30,7 @@ export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
   return { ...loop, ended: loop.ended.then(async () => void (await gone())) }
 }
 
-/** Shows that somebody works on this very request. In real time, whatever the clock. */
+/** Shows that a process is working on this request. Uses real time. */
 export function startRunHeartbeat(store: OrgStore, request: string, ctx: Context): Loop {
   const sign = runSign(store, request)
   const onError = (err: unknown) => ctx.log.debug({ err }, 'The run could not show that it lives.')

@@ -11,21 +11,21 @@ import { redisNow } from '../../shared/store/redis/server-clock.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
- * Keeps what is left of the org's daily allowances in Redis, for whoever watches. Every answer tells
- * of the API calls; of the bulk batches only a call of its own does, which one worker makes now and
- * then for all. In Redis's time, whatever the clock: other processes read it.
+ * Keeps the remaining daily allowances of the org in Redis for monitoring. Every answer reports the
+ * API calls; the bulk batches need a call of their own, which one worker makes regularly for all.
+ * Times are Redis's, because other processes read them.
  */
 
-/** Written at most so often. */
+/** Minimum interval between two writes. */
 const HEARD_EVERY_MS = 5_000
 
-/** A worker looks so often whether it is time to ask; the first time after so long. */
+/** How often a worker checks whether it is time to ask. The first check comes after this delay. */
 const CHECK_EVERY_MS = 60_000
 const ASK_EVERY_MS = 5 * 60_000
-/** A user who may not read the limits may be given the right. */
+/** Retry delay after a refusal: a user who may not read the limits may be given the permission. */
 const ASK_AGAIN_MS = 3600_000
 
-/** Takes in what answers tell of the API calls. */
+/** Records the API call counts that answers report. */
 export function quotaListener(store: OrgStore): (quota: Quota) => void {
   let due = 0
   return ({ used, max }) => {
@@ -33,14 +33,14 @@ export function quotaListener(store: OrgStore): (quota: Quota) => void {
     if (now < due) return
     due = now + HEARD_EVERY_MS
     const DailyApiRequests = { max, remaining: max - used }
-    // Nothing depends on it, and whatever is wrong with Redis is told elsewhere.
+    // Nothing depends on this, and Redis problems are reported elsewhere.
     redisNow(store.redis)
       .then((at) => saveQuota(store.connection, store.ledger.keys, { DailyApiRequests }, at))
       .catch(() => {})
   }
 }
 
-/** Asks for the limits, if nobody has lately. */
+/** Reads the limits unless another worker did so recently. */
 export async function askForQuota(
   { redis, connection, ledger }: OrgStore,
   salesforce: Pick<Salesforce, 'limits'>,
@@ -48,7 +48,7 @@ export async function askForQuota(
 ): Promise<void> {
   const { keys } = ledger
   const { fault } = await ledger.pauseState()
-  // Whatever the org suffers from, a call more is no help; the batches run out without a fault.
+  // During a fault an extra call does not help; a used-up quota is the exception.
   if (fault !== null && fault.reason !== 'quota') return
   if ((await redis.set(keys.quotaTurn, '1', 'PX', ASK_EVERY_MS, 'NX')) === null) return
   try {
@@ -65,7 +65,7 @@ export async function askForQuota(
   }
 }
 
-/** @param halt stops all work for the org: the login leads to another one by now */
+/** @param halt stops all work for the org, because the login now leads to another org */
 export function startQuotaWatch(
   store: OrgStore,
   salesforce: Pick<Salesforce, 'limits'>,

@@ -12,16 +12,16 @@ import { type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
- * What a crash left undone, ordered again. BullMQ's jobs may be lost between two steps; the ledger
- * knows what is left to do. Ordering what is ordered already changes nothing, so the sweep need
- * not know whether anything was lost.
+ * Orders again what a crash left undone. BullMQ jobs may be lost between two steps, but the ledger
+ * knows what is left to do. Ordering something twice has no effect, so the sweep need not know
+ * whether anything was lost.
  */
 
-/** Frames of a lot that no record names are left this long: they may be on their way in. */
+/** How long to keep frames of a lot that no record names: they may still be being staged. */
 const UNCLAIMED_MS = 10 * 60_000
 
 export interface SweepDeps extends SettleDeps {
-  /** One worker of an org sweeps at a time; the others skip their turn. */
+  /** One worker of an org sweeps per interval; the others skip their turn. */
   readonly intervalMs: number
 }
 
@@ -34,7 +34,7 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
   await forgetEndedJobs(deps)
 }
 
-/** Orders what is due of one request. */
+/** Orders what is due for one request. */
 export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
   await perRequest(id, ctx, async () => {
     const record = await deps.store.ledger.load(id)
@@ -42,7 +42,7 @@ export async function sweepRequest(id: string, deps: SweepDeps, ctx: Context): P
   })
 }
 
-/** Ends the filing of a request that has ended, where a crash came between. */
+/** Completes the filing of an ended request that a crash interrupted. */
 async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<void> {
   const { results, store } = deps
   const { ledger } = store
@@ -52,7 +52,10 @@ async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<voi
   })
 }
 
-/** Removes what no request needs any more, and completes the filing of those that ended. Several workers may do it at once. */
+/**
+ * Removes what no request needs any more, and completes the filing of ended requests. Several
+ * workers may do this at once.
+ */
 async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
   const now = await redisNow(deps.store.redis)
@@ -67,7 +70,7 @@ async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   await removeDueFolders(deps, ctx)
 }
 
-/** One request that this version cannot read must not keep the others from being swept. */
+/** A request that this version cannot read must not stop the sweep of the others. */
 async function perRequest(request: string, ctx: Context, step: () => Promise<void>): Promise<void> {
   ctx.signal.throwIfAborted()
   try {
@@ -81,8 +84,8 @@ async function perRequest(request: string, ctx: Context, step: () => Promise<voi
 const MOST_JOBS = 1000
 
 /**
- * Our own jobs leave Redis when they end. Those that others enqueued, in whichever queue, have the
- * options of whoever did, and BullMQ's default keeps them for ever: they leave with the records.
+ * Our own jobs leave Redis when they end. Jobs that others enqueued, in any queue, have their
+ * sender's options, and BullMQ keeps them by default: they are removed when the records expire.
  */
 async function forgetEndedJobs(deps: SweepDeps): Promise<void> {
   const keptMs = await retentionMs(deps)
@@ -97,7 +100,7 @@ async function retentionMs({ store: { ledger }, rails }: SweepDeps): Promise<num
   return retentionSeconds((await ledger.rails())?.rails ?? rails) * 1000
 }
 
-/** The index of requests follows their records, which expire a while after they settled. */
+/** Removes requests from the index whose records have expired. */
 async function forgetExpired(deps: SweepDeps, now: number): Promise<void> {
   const { redis, ledger } = deps.store
   const { keys } = ledger
@@ -133,9 +136,10 @@ async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context):
 }
 
 /**
- * Frames that nobody will read: a terminal request's own, or those of a submission or a planning
- * attempt that died. A request that has ended may be submitted once more this very moment. Which
- * lots of resent rows a live request still needs only its chunks know: they stay until it ends.
+ * Whether nobody will read these frames: they belong to a terminal request, or to a submission or
+ * planning attempt that died. An unclaimed lot may belong to an id that is being submitted again
+ * right now. Only the chunks of a live request know which lots of retried rows it still needs, so
+ * those stay until it ends.
  */
 function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): boolean {
   const isClaimed =
@@ -144,14 +148,14 @@ function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): 
   return isClaimed ? isTerminal(record.status) : now - lot.touchedAt > UNCLAIMED_MS
 }
 
-/** Sweeps at once, since whoever starts may follow a crash, and then at every interval. */
+/** Sweeps at once, because this start may follow a crash, and then at every interval. */
 export function startSweeper(deps: SweepDeps, ctx: Context): Loop {
   return startSweeps(deps, ctx, (own) => sweep(deps, own))
 }
 
 /**
- * The same for one request: what a crash of ours left undone; and what is nobody's, where nobody else
- * is there to see it.
+ * The same for one request: completes what our own crash left undone. If there are no other
+ * workers, it also removes unclaimed leftovers.
  */
 export function startOwnSweeper(
   id: string,
@@ -177,18 +181,18 @@ function startSweeps(
 }
 
 /**
- * Result files leave with the record of their request. Its end has noted when; so no folder is
- * removed that this ledger has not noted: receipts of a ledger that was lost stay, and those of
- * another that shares the directory.
+ * Result files are removed with the record of their request. The ledger notes the time when the
+ * request ends, and only noted folders are removed. So receipts of a lost ledger stay, as do those
+ * of another ledger that shares the directory.
  */
 
-/** In one turn, so that the sweep goes on; a turn comes every half minute. */
+/** Maximum per sweep, so that the sweep makes progress; a sweep comes every half minute. */
 const MOST_FOLDERS = 200
 
-/** One that cannot be removed comes again after so long: it must not keep the place of others. */
+/** Retry delay for a folder that cannot be removed, so that it does not block others. */
 const AGAIN_SECONDS = 600
 
-/** Removes the folders whose time is over. Several workers may do it at once. */
+/** Removes the folders whose retention is over. Several workers may do this at once. */
 export async function removeDueFolders(
   { store, results }: Pick<SweepDeps, 'store' | 'results'>,
   ctx: Context,
@@ -212,7 +216,7 @@ export async function removeDueFolders(
   ctx.log.error({ err, folders: failed.length }, 'Result files are past their retention, and stay.')
 }
 
-/** Whether the id lives again: then its folder is the new request's. */
+/** Whether the id is in use again: then the folder belongs to the new request. */
 async function hasRecord({ redis, ledger }: OrgStore, folder: string): Promise<boolean> {
   return (await redis.exists(ledger.keys.request(folder))) === 1
 }

@@ -18,23 +18,23 @@ import { hindranceOf, JobRefusedError } from '../../jobs/queue-worker.ts'
 import type { PlannerDeps } from '../../plan/planner.ts'
 import { enteredBefore, markEntered } from './entered.ts'
 
-/** How long a job that met a fault is put aside. */
+/** How long to put aside a job that met a fault. */
 const PUT_ASIDE_MS = 10_000
 
-/** The `returnvalue` of a job that came in by the door. */
+/** The `returnvalue` of a job that arrived through BullMQ. */
 interface DoorAnswer {
-  /** The id of the request, given or generated. */
+  /** Id of the request, given or generated. */
   readonly request: string
-  /** Its status now; `gone` where its record has expired since. */
+  /** Its current status; `gone` if its record has expired. */
   readonly status: Status | 'gone'
 }
 
 /**
- * A request that came as a BullMQ job. From the ledger on it is like any other; its job has done its
- * part then, and keeps nothing but the request's id. Every job of somebody else's ends here, with a
- * request in the ledger that tells of it.
+ * Accepts a request that arrived as a BullMQ job. Once in the ledger it is like any other request;
+ * its job is finished and keeps only the request's id. Every foreign job ends here, with a request
+ * in the ledger that records it.
  *
- * @throws JobRefusedError where the request was refused; its receipt is written
+ * @throws JobRefusedError if the request was refused; its receipt is written
  */
 export async function enter(
   job: Job,
@@ -51,7 +51,8 @@ export async function enter(
     if (error instanceof JobRefusedError) throw error
     if (endsAllWork(error) || endsAllWork(ctx.signal.reason)) return handOver(job, token)
     ctx.signal.throwIfAborted()
-    // The caller's job options are the caller's; a failed job would be a lost request.
+    // The caller chose the job's options, so a failed job might not be retried: that would lose the
+    // request.
     ctx.log.error(
       { err: error, job: job.id },
       `A request could not be entered: ${messageOf(error)}`,
@@ -60,7 +61,10 @@ export async function enter(
   }
 }
 
-/** Work on a queue that takes nothing from outside: what is no order of ours, nor a newer one, is refused. */
+/**
+ * For queues that accept nothing from outside: a job that is not one of our orders, nor a newer
+ * version's, is refused.
+ */
 export function orRefuse(
   parse: (data: unknown) => unknown,
   deps: PlannerDeps,
@@ -102,7 +106,7 @@ async function submitOrRefuse(job: Job, deps: PlannerDeps, ctx: Context): Promis
   }
 }
 
-/** @throws RefusedError where the job is no deletion request for this org */
+/** @throws RefusedError if the job is not a deletion request for this org */
 function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): DeletionRequest {
   assertAddressed(job)
   const hindrance = hindranceOf(job)
@@ -133,7 +137,10 @@ function assertAddressed({ queueName, name }: Job): void {
   )
 }
 
-/** The job's id names the request where its data does not; where neither does, an id is generated. */
+/**
+ * Uses the job's id for the request if its data has none, and generates one if the job's id names
+ * none.
+ */
 function withId(job: Job): unknown {
   const data: unknown = job.data
   if (!isFields(data) || 'id' in data) return data
@@ -154,7 +161,7 @@ async function submitted(
   const by = { entry: generatedId(job) }
   const { record, created } = await submit(store, meant, ctx.clock.now(), undefined, by)
   if (created) {
-    // A second delivery says it again: the first may have died before it came to this line.
+    // A second delivery logs it again: the first may have crashed before this line.
     const by = { door: 'bullmq', job: job.id, object, operation, dryRun }
     writeAudit(ctx.log, { action: 'submit', org: store.org, id, reason }, by)
   } else {
@@ -163,15 +170,15 @@ async function submitted(
   return { request: record.request.id, status: record.status, refusal: null }
 }
 
-/** `<name>:<id>:<end>:<time zone>:<interval>`, as BullMQ up to 5.0 called what repeats. */
+/** `<name>:<id>:<end>:<time zone>:<interval>`: the keys of repeatable jobs in BullMQ up to 5.0. */
 const OLD_KEY_PARTS = 5
 
 /**
- * Refuses the repeatable jobs that Bull and BullMQ had before job schedulers: a worker of BullMQ 6
- * runs the first and forgets the rest, or repeats them without their data. Nobody would miss what
- * is never deleted.
+ * Refuses the repeatable jobs that Bull and BullMQ had before job schedulers. A BullMQ 6 worker
+ * runs the first and drops the rest, or repeats them without their data, and nobody would notice
+ * that nothing is deleted.
  *
- * @throws RefusedError for each run that comes
+ * @throws RefusedError for each run of such a job
  */
 function assertRepeats({ opts, repeatJobKey, data }: Job): void {
   if (!('repeat' in opts) && repeatJobKey === undefined) return
@@ -189,7 +196,7 @@ const isEmpty = (data: unknown): boolean =>
   typeof data === 'object' && data !== null && Object.keys(data).length === 0
 
 /**
- * An entry by which BullMQ up to 3 wakes its workers for a delayed job. It is in the list of jobs, and
- * there is no job of that id: counting begins with 1.
+ * Whether this is an entry with which BullMQ up to 3 wakes its workers for a delayed job. It is in
+ * the list of jobs, but no job has this id, because counting begins at 1.
  */
 export const isWakeUp = ({ id, name }: Job): boolean => id === '0' && !name

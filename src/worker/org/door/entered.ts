@@ -6,21 +6,21 @@ import type { OrgStore } from '../../../shared/store/org-store.ts'
 import type { JobVerdict } from '../../end/refuse.ts'
 
 /**
- * What became of a job of the door, kept in a field of the job's own hash that no sender writes: the
- * job may be delivered again, or run again by an operator, and its data is gone by then.
+ * The result of an incoming job, kept in a field of the job's hash that senders do not write. The
+ * job may be delivered again, or rerun by an operator, when its data is already gone.
  */
 
 const FIELD = 'expunge'
 
 const enteredSchema = z.object({
-  /** The id of the request. */
+  /** Id of the request. */
   request: z.string(),
-  /** Null where it was accepted. */
+  /** Null if it was accepted. */
   refusal: z.object({ code: z.string(), message: z.string() }).nullable(),
 })
 type Entered = z.output<typeof enteredSchema>
 
-/** Null where the job has not come so far. */
+/** Null if the job was not entered yet. */
 export async function enteredBefore(
   job: Job,
   { redis, ledger }: OrgStore,
@@ -29,8 +29,9 @@ export async function enteredBefore(
   return kept === null ? null : enteredSchema.parse(JSON.parse(kept))
 }
 
-// A full Redis lets a script go on that has begun to write, and this one makes room. The first write
-// does nothing. BullMQ fills `returnvalue` of jobs that complete; one that fails has it from here.
+// A full Redis lets a script continue once it has written, and this script frees memory. So the
+// first write is a no-op. BullMQ sets `returnvalue` of completed jobs; this script also sets it for
+// failed jobs.
 const ENTERED = script(
   'entered',
   { keys: ['job', 'lock'], args: ['token', 'entry', 'data', 'answer'] },
@@ -43,10 +44,10 @@ return 'ok'
 )
 
 /**
- * From now on the job keeps the request's id alone: no record id may stay in it. How long it stays is
- * in its options, which are its sender's.
+ * Reduces the job to the request's id, so that no record id stays in it. How long the job is kept
+ * depends on its sender's options.
  *
- * @throws NotOursError where another worker has the job by now
+ * @throws NotOursError if another worker has taken the job
  */
 export async function markEntered(
   job: Job,

@@ -7,14 +7,14 @@ import { type OwnJobsOptions, startOwnJobs } from './own-jobs.ts'
 
 interface OneRequestOptions extends Chores, Omit<OwnJobsOptions, 'queue' | 'process' | 'names'> {
   readonly request: string
-  /** Whether there may be workers: then what is nobody's is theirs to take away. */
+  /** Whether there may be workers: then unclaimed leftovers are theirs to clean up. */
   readonly amongOthers: boolean
 }
 
 /**
- * The work of `run` and of a `cancel` that nobody else carries out: that of one request, to its end.
- * Requests of others are neither planned nor sent, settled nor told of, and nothing that is shared
- * with other workers is taken from them: neither their turn to sweep nor a place in line.
+ * The work of `run`, and of a `cancel` that no worker carries out: one request, to its end. Other
+ * requests are not planned, sent, settled or reported. It takes nothing that workers share, neither
+ * their turn to sweep nor a place in their queues.
  */
 export function startOneRequest(
   { request, amongOthers, sweeping, planAndSettle, ingest, windows, ...common }: OneRequestOptions,
@@ -22,7 +22,7 @@ export function startOneRequest(
 ) {
   const { store } = common
   const id = request.toLowerCase()
-  // A settle for each of its names; see `workOrders`.
+  // A settle job for each of its names; see `workOrders`.
   const ordersOfRequest = ['s', 'c', 'd', 'p'].map((step) => `${step}-${id}`)
   const openOrders = async () => [...new Set((await store.ledger.openChunks(id)).values())]
   const ingestFrom = (queue: IngestQueue) =>

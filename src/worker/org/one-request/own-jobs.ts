@@ -15,16 +15,16 @@ import type { QueueWorker } from '../../jobs/queue-worker.ts'
 export interface OwnJobsOptions extends JobsInHandOptions {
   readonly concurrency: number
   readonly lockMs: number
-  /** Names of the jobs that may be taken; those that are not there are passed over. */
+  /** Names of the jobs that may be taken; names without a job are ignored. */
   readonly names: () => Promise<readonly string[]>
 }
 
-/** How soon a job is noticed that was ordered since, or has become due. In real time, as locks are. */
+/** How often to check for jobs that were added or became due. Uses real time, like locks. */
 const CHECK_MS = 100
 
 /**
- * Works on named jobs of a queue, and on no other: whoever else works on the queue, or will, finds
- * its line as it was. BullMQ's own worker takes what is first in line, whatever that is.
+ * Works only on the named jobs of a queue and leaves the rest of the queue unchanged for other
+ * workers. BullMQ's own worker takes whichever job is first.
  */
 export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker {
   const { store, queue, concurrency, lockMs, names, metrics } = options
@@ -55,7 +55,7 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
       const job: Job | undefined = await store.queues[queue].getJob(id)
       if (job !== undefined) await finish(job, token)
     } catch (error) {
-      // Without a lock that is renewed it is taken again, by whoever comes first.
+      // Its lock is not renewed, so another worker takes the job again.
       log.debug({ err: error, job: id }, 'A job could not be ended.')
     }
   }
@@ -68,7 +68,7 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
     } finally {
       renewing.abort()
       await renewed
-      // Others may wait for the place in the window.
+      // Other workers may be waiting for the place in the window.
       await wakeWorkers(store, queue)
     }
   }
@@ -91,7 +91,7 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
     }
   }
 
-  // In an outage of Redis each look fails; the connection tells of it, once.
+  // In a Redis outage each check fails; the connection reports the outage once.
   const onError = (err: unknown) => log.debug({ err }, 'The queue could not be looked at.')
   const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: CHECK_MS, onError }, look)
   return {
@@ -110,14 +110,14 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
 const asError = (error: unknown): Error =>
   error instanceof Error ? error : new Error(messageOf(error))
 
-// BullMQ hands out what is first in line. This takes named jobs out of the line, as BullMQ's own
-// moveToActive would (tried on 6.7): window and pause of the queue hold, a lock is set, and all others
-// stay where they stand. A job that is active without a lock was left by a worker that died; with the
-// lock it is ours, and no stalled check of another worker touches it.
+// BullMQ hands out the first job in the queue. This script takes named jobs out of it, as BullMQ's
+// own moveToActive would (tested with 6.7): it respects window and pause of the queue, sets a lock,
+// and leaves all other jobs in place. An active job without a lock was left by a worker that died.
+// Setting the lock makes it ours, and no other worker's stalled check touches it.
 //
-// A delayed job's score is its time in milliseconds * 4096 and a counter.
+// A delayed job's score is its time in milliseconds * 4096 plus a counter.
 //
-// `prefix` is that of the job keys.
+// `prefix` is the prefix of the job keys.
 const TAKE_JOBS = script(
   'take-jobs',
   {
@@ -166,11 +166,11 @@ interface TakeEntry {
 
 interface TakenJob {
   readonly id: string
-  /** Whether a worker that died had it. */
+  /** Whether it was left by a worker that died. */
   readonly wasLeft: boolean
 }
 
-/** Those of the jobs that nobody works on and that are due, locked with the token. */
+/** Takes those of the jobs that are due and not being worked on, and locks them with the token. */
 export async function takeJobs(
   { connection, ledger: { keys } }: OrgStore,
   { queue, token, lockMs, most, ids }: TakeEntry,
