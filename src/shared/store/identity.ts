@@ -5,8 +5,9 @@ import { runScript, script } from './ledger/script.ts'
 import type { OrgStore } from './org-store.ts'
 
 /**
- * A name in Redis stands for one Salesforce org and one results store, for ever: ids planned for
- * one org must not be deleted in another, and a receipt must lie where everybody looks.
+ * An org name in Redis belongs permanently to one Salesforce org and one results store: ids planned
+ * for one org must not be deleted in another, and all processes must find the receipts in one
+ * place.
  */
 export class IdentityError extends ExpungeError {
   readonly code: 'OTHER_ORG' | 'OTHER_RESULTS_STORE'
@@ -48,7 +49,7 @@ export async function claimResultsStore(store: OrgStore, results: ResultsStore):
     directory: results.directory,
   })
   const [owner, at] = z.tuple([z.string(), z.string().nullable()]).parse(answer)
-  // What an error names is to be known before the next mismatch.
+  // Reads the identity again, so that a later mismatch error can name it.
   await store.connection.verify()
   if (owner === results.id) return
   const place = at === null ? `store ${owner}` : `${at}, store ${owner}`
@@ -59,7 +60,7 @@ export async function claimResultsStore(store: OrgStore, results: ResultsStore):
   )
 }
 
-// Where processes name one store by different paths, the last one counts: it is for people to read.
+// If processes use different paths for one store, the last one is kept; it is only shown to people.
 const CLAIM_RESULTS = script(
   'claim-results',
   { keys: ['identity'], args: ['results', 'directory'] },
@@ -77,7 +78,7 @@ async function claim(
   value: string,
 ): Promise<string> {
   const owner = await runScript(connection, CLAIM, { identity: ledger.keys.identity, field, value })
-  // What an error names is to be known before the next mismatch.
+  // Reads the identity again, so that a later mismatch error can name it.
   await connection.verify()
   return String(owner)
 }
@@ -93,8 +94,8 @@ return 'untied'
 )
 
 /**
- * Unties the ledger from its results store, for whoever alone works with it. A request that is not
- * finished keeps the tie, for its parts lie there.
+ * Unties the ledger from its results store; for a process that has the ledger to itself. An
+ * unfinished request keeps the tie, because its parts are in that store.
  */
 export async function untieResultsStore({ connection, ledger }: OrgStore): Promise<void> {
   const { identity, live } = ledger.keys

@@ -9,14 +9,14 @@ import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
 
 /**
- * How an org stands, over all processes: a few dozen small commands, none of which walks over
- * requests or jobs, however many there are.
+ * The state of an org over all processes: a few dozen small commands, none of which iterates over
+ * requests or jobs.
  */
 export interface OrgFacts {
   readonly org: string
   readonly requests: ReadonlyMap<LiveStatus, Standing>
   readonly queues: ReadonlyMap<QueueName, QueueFacts>
-  /** Ingest jobs that may be at work at once; null where no worker has said yet. */
+  /** Maximum ingest jobs at once; null if no worker has set it yet. */
   readonly maxInFlight: number | null
   readonly urgentInFlight: number | null
   readonly pause: PauseState
@@ -26,7 +26,7 @@ export interface OrgFacts {
 
 interface Standing {
   readonly count: number
-  /** Since the oldest was submitted; 0 where there is none. */
+  /** Since the oldest was submitted; 0 if there is none. */
   readonly oldestSeconds: number
 }
 
@@ -35,7 +35,7 @@ interface QueueFacts {
   readonly active: number
   /** Put aside until later. */
   readonly delayed: number
-  /** Since the oldest of those that wait was ordered; 0 where none waits. */
+  /** Since the oldest waiting job was ordered; 0 if none waits. */
   readonly oldestSeconds: number
 }
 
@@ -104,10 +104,10 @@ async function queueFacts(
   return { waiting, active, delayed, oldestSeconds: secondsBetween(oldest, now) }
 }
 
-/** BullMQ's score of a job in line: its priority, and behind that its number. */
+/** BullMQ's score of a waiting job: its priority times this, plus a counter. */
 const PRIORITY_SPAN = 2 ** 32
 
-/** The scores of each line of ours, and of what callers put between them. */
+/** The score ranges of our priorities, and of callers' priorities in between. */
 const RANGES = [...LINES, null].flatMap((priority, at): readonly Range[] => {
   const from = ((LINES[at - 1] ?? HAND_OVER_PRIORITY) + 1) * PRIORITY_SPAN
   if (priority === null) return [{ from, to: '+inf' }]
@@ -124,8 +124,8 @@ interface Range {
 }
 
 /**
- * When the oldest waiting job was ordered: in each line the first is the oldest, and so is either end
- * of the list that goes past all lines.
+ * When the oldest waiting job was ordered: in each priority the first job is the oldest, and one
+ * end of the list of jobs that bypass priorities is the oldest there.
  */
 async function oldestOf(
   redis: RedisClient,
@@ -141,7 +141,7 @@ async function oldestOf(
   ])
   const known = ids.flat().filter((id) => id !== null)
   const times = await Promise.all(known.map((id) => redis.hget(keys.job(queue, id), 'timestamp')))
-  // One that was taken meanwhile waits no more.
+  // A job that was taken meanwhile no longer waits.
   return Math.min(now, ...times.filter((time) => time !== null).map(Number))
 }
 

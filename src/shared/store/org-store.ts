@@ -9,11 +9,11 @@ import { openQueues, workOrders } from './queues/queues.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { createStaging, type Staging } from './staging/staging.ts'
 
-/** What one org has in Redis: its ledger, its queues and what is staged beside them. */
+/** What one org has in Redis: its ledger, its queues and its staged bytes. */
 export interface OrgStore {
   readonly org: string
   readonly redis: RedisClient
-  /** Tells whether the ledger is still the one that this process has opened. */
+  /** Checks that the ledger is still the one that this process opened. */
   readonly connection: LedgerConnection
   readonly ledger: Ledger
   readonly staging: Staging
@@ -21,7 +21,7 @@ export interface OrgStore {
   readonly orders: ReturnType<typeof workOrders>
   /** Enters a request into the ledger and orders its plan, in one step. */
   readonly enter: ReturnType<typeof entrance>
-  /** Closes the queues; the connection stays with whoever opened it. */
+  /** Closes the queues; the caller closes the connection. */
   close(): Promise<void>
 }
 
@@ -51,7 +51,7 @@ export function openStores(redis: RedisClient, onError: (error: Error) => void) 
   const stores = new Map<string, OrgStore>()
   return {
     redis,
-    /** Opens the store of the org when it is first asked for. */
+    /** Opens the store of the org on first use. */
     of(org: string): OrgStore {
       const known = stores.get(org)
       if (known !== undefined) return known
@@ -60,15 +60,15 @@ export function openStores(redis: RedisClient, onError: (error: Error) => void) 
       return opened
     },
     opened: (): readonly OrgStore[] => [...stores.values()],
-    /** Closes all queues; the connection stays with whoever opened it. */
+    /** Closes all queues; the caller closes the connection. */
     close: () => closeEach(stores.values(), (store) => store.close()),
   }
 }
 
 /**
- * Orders whatever of a request is due: its open chunks' ingest jobs, or its end. Ordering what is
- * ordered already changes nothing. The flag is read after ordering, so that whoever raises it
- * meanwhile has either seen the orders or is seen here.
+ * Orders whatever is due for a request: its open chunks' ingest jobs, or its end. Ordering twice
+ * has no effect. The stop flag is read after ordering: if it is raised meanwhile, either its raiser
+ * sees the orders, or it is seen here.
  */
 export async function orderDue({ ledger, orders }: OrgStore, id: string): Promise<void> {
   const record = await ledger.load(id)
@@ -83,9 +83,8 @@ export async function orderDue({ ledger, orders }: OrgStore, id: string): Promis
 }
 
 /**
- * While a canary is at work nothing but its own rows may be sent: those of its chunk, and where they
- * failed for a passing reason, as often as they go again. What it holds back is the rest of the plan:
- * first attempts of other chunks.
+ * While a canary runs, only its own rows may be sent: those of its chunk, and their retries after
+ * transient errors. It holds back the rest of the plan: first attempts of other chunks.
  */
 function dueOrders(
   { canary }: RequestRecord,

@@ -3,23 +3,23 @@ import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
 
 /**
- * Which workers live, and which orgs are worked for: sorted sets by the last sign of life, in Redis's
- * own time. Whoever dies gives no more signs; nobody has to notice.
+ * Which workers are alive, and which orgs have workers: sorted sets by the last heartbeat, in
+ * Redis's own time. Dead workers simply stop sending heartbeats.
  */
 
-/** Sorted set: orgs by when a worker last worked for them. No org's name can have a colon in it. */
+/** Sorted set: orgs by when a worker last worked for them. No org name can contain a colon. */
 const ORGS = '{expunge:orgs}'
 
-/** How often a worker gives a sign. */
+/** Interval between a worker's heartbeats. */
 export const BEAT_MS = 5_000
-/** Without a sign for so long a worker counts as gone. */
+/** Without a heartbeat for this long a worker counts as gone. */
 export const ALIVE_MS = 15_000
-/** Without a worker for so long an org is forgotten, unless a configuration has it. */
+/** Without a worker for this long an org is forgotten, unless a configuration names it. */
 const KNOWN_MS = 30 * 24 * 3600_000
 
 type Place = Pick<OrgStore, 'redis' | 'org' | 'ledger'>
 
-/** A worker's sign of life. Those of workers that died are forgotten by the way. */
+/** A worker's heartbeat. It also removes those of dead workers. */
 export function workerSign({ redis, org, ledger }: Place, worker: string) {
   const { workers } = ledger.keys
   return {
@@ -39,8 +39,8 @@ export function workerSign({ redis, org, ledger }: Place, worker: string) {
 }
 
 /**
- * A sign that a `run` is at work on its request; it is no worker, for it does nobody else's work. Those
- * of runs that died are forgotten by the way.
+ * The heartbeat of a `run` that works on its request. A `run` is not a worker, because it works on
+ * no other request. It also removes heartbeats of dead runs.
  */
 export function runSign({ redis, ledger }: Place, request: string) {
   const { runs } = ledger.keys
@@ -60,7 +60,7 @@ export function runSign({ redis, ledger }: Place, request: string) {
   }
 }
 
-/** Whether a `run` has lately given a sign that it is at work on the request. */
+/** Whether a `run` has recently sent a heartbeat for the request. */
 export async function isRunAtWork({ redis, ledger }: Place, request: string): Promise<boolean> {
   const [now, sign] = await Promise.all([
     redisNow(redis),
@@ -69,7 +69,7 @@ export async function isRunAtWork({ redis, ledger }: Place, request: string): Pr
   return sign !== null && Number(sign) > now - ALIVE_MS
 }
 
-/** Orgs that workers have worked for lately. */
+/** Orgs that workers have recently worked for. */
 export async function orgsWorkedFor(redis: RedisClient): Promise<readonly string[]> {
   return redis.zrangebyscore(ORGS, (await redisNow(redis)) - KNOWN_MS, '+inf')
 }

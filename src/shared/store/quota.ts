@@ -5,14 +5,14 @@ import type { OrgKeys } from './ledger/keys.ts'
 import { runScript, script } from './ledger/script.ts'
 
 /**
- * What is left of the org's daily allowances, as workers last heard from Salesforce: a hash for
- * whoever wants to know without asking there.
+ * The remaining daily allowances of the org, as Salesforce last reported them: a hash, so that
+ * readers need not ask Salesforce.
  */
 
 export const QUOTA_LIMITS = ['DailyApiRequests', 'DailyBulkApiBatches'] as const
 type QuotaLimit = (typeof QUOTA_LIMITS)[number]
 
-/** What was heard longer ago says nothing about now. */
+/** Older values say nothing about the present. */
 const FRESH_MS = 3600_000
 
 const entrySchema = z.object({ max: z.number(), remaining: z.number(), at: z.number() })
@@ -23,7 +23,9 @@ const SAVE = script(
   `return redis.call('HSET', quota, unpack(fields))`,
 )
 
-/** @param now milliseconds since the epoch, by a clock that does not leap: others read it */
+/**
+ * @param now milliseconds since the epoch, from a monotonic shared clock: other processes read it
+ */
 export async function saveQuota(
   ledger: LedgerConnection,
   keys: OrgKeys,
@@ -38,7 +40,7 @@ export async function saveQuota(
   if (fields.length > 0) await runScript(ledger, SAVE, { quota: keys.quota, fields })
 }
 
-/** The limits that the hash tells of; those heard long ago, or in a newer version's words, are left out. */
+/** The limits in the hash. Old values, and values in a newer version's format, are omitted. */
 export function parseQuota(
   hash: Readonly<Record<string, string>>,
   now: number,

@@ -13,11 +13,11 @@ import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
 
-/** How far a request is. Counts are ids; `running` is Salesforce's own count of rows it is done with. */
+/** Progress of a request. Counts are ids; `running` is Salesforce's own count of processed rows. */
 export interface RequestProgress {
   /** Verdicts in the ledger. */
   readonly outcome: Outcome
-  /** Rows that ingest jobs still at work have processed, failures included. */
+  /** Rows that running ingest jobs have processed, including failures. */
   readonly running: number
   readonly chunksOpen: number
 }
@@ -27,21 +27,21 @@ export interface RequestView {
   readonly id: string
   readonly org: string
   readonly status: Status
-  /** Why it is to end before its time, null where it is not, and once it is over. */
+  /** Why it is to end early; null if it is not, or has ended. */
   readonly stopping: StopReason | null
   readonly submittedAt: string
-  /** Name of the key of whoever submitted it; null where it came by a door without keys. */
+  /** Name of the submitter's key; null if the request arrived by a way without keys. */
   readonly submittedBy: string | null
-  /** Who let its parked plan go ahead; null where nobody had to, or has yet. */
+  /** Who approved its parked plan; null if no approval was needed or given yet. */
   readonly approvedBy: SignedAct | null
-  /** Who cancelled it or turned its plan down; null where nobody has. */
+  /** Who cancelled it or turned its plan down; null if nobody did. */
   readonly cancelledBy: SignedAct | null
-  /** Of the `callbackUrl` only the origin: the rest may let whoever knows it speak to the receiver. */
+  /** Only the origin of the `callbackUrl`: the rest may allow its holder to call the receiver. */
   readonly request: StoredRequest
-  /** Which bytes the source held: of a list or upload as it came, of a file as it was planned. */
+  /** The source's content: of a list or upload as received, of a file as planned. */
   readonly content: SourceContent | null
   readonly plan: Plan | null
-  /** Null before the plan and once the receipt is there. */
+  /** Null before the plan and once there is a receipt. */
   readonly progress: RequestProgress | null
   readonly receipt: Receipt | null
 }
@@ -53,7 +53,7 @@ export async function viewOf(store: OrgStore, record: RequestRecord): Promise<Re
   return { ...viewOfNew(store, record), stopping, progress }
 }
 
-/** The same of a request that was entered this moment: nothing has become of it yet. */
+/** The same for a request that was just entered and has no progress yet. */
 export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord): RequestView {
   return {
     id: record.request.id,
@@ -77,7 +77,7 @@ function contentOf({ content, staged }: RequestRecord): SourceContent | null {
   return known && { bytes: known.bytes, sha256: known.sha256 }
 }
 
-/** Whoever submitted the request knows the URL; nobody else needs more than where it leads. */
+/** The submitter knows the URL; other readers need only its origin. */
 function withoutSecrets(request: StoredRequest): StoredRequest {
   const origin = URL.parse(request.callbackUrl ?? '')?.origin
   return origin === undefined ? request : { ...request, callbackUrl: `${origin}/***` }

@@ -15,22 +15,26 @@ import type { Staged } from '../ledger/record.ts'
 import { evaluate, oneOf, script } from '../ledger/script.ts'
 import type { Argument } from '../redis/bare-script.ts'
 
-/** In one call. With more of them Redis waits while this process prepares, and the other way round. */
+/**
+ * Submissions per call. With more, Redis idles while this process prepares the call, and vice
+ * versa.
+ */
 const AT_ONCE = 10
 
-/** Of one submission in the script below, before those of its plan's order. */
+/** Arguments of one submission in the script below, followed by those of its plan's order. */
 const ARGS_EACH = 14
 
-// `others`: the keys of the order's script, then of each submission its record, its caller's spending and
-// what is left of an earlier request of its id. `given`: of each submission its own arguments, then
-// those of the order's script, empty strings where there is no order.
+// `others`: the keys of the order's script, then for each submission its record, its caller's
+// spending and the tombstone of an earlier request with its id. `given`: for each submission its
+// own arguments, then those of the order's script, or empty strings if there is no order.
 //
-// A submission is told from another of the same request by its lot: who comes again with the lot
-// that is kept repeats itself, as ioredis does when the reply was lost. Told `existing`, it would
-// drop the lot as not needed. One without a lot, or whose door may bring it again with a new lot, is
-// told by its entry. A key that is no hash is the trouble of its own submission alone, told
-// in Redis's words. The org's guard rails are copied into the record: whatever becomes of them, this is
-// what the request is held to. An order that fails is left to whoever gives it by itself, and hears why.
+// The lot tells a submission from another one of the same request: a submission that brings the
+// stored lot is a repetition, for example by ioredis after a lost reply. The answer `existing`
+// would make it drop the lot. A submission without a lot, or one that may be repeated with a new
+// lot, is recognized by its entry. A key that is not a hash fails only its own submission, with
+// Redis's error text. The org's guard rails are copied into the record: they apply to the request
+// even if they change later. If the order fails, the caller gives it in a separate call and sees
+// the error there.
 const accepting = (insertLua: string) => `${TELL}${BUDGET}
 local function insert(KEYS, ARGV)
 ${insertLua}
@@ -115,7 +119,7 @@ type AcceptScript = ReturnType<
 
 const scripts = new Map<string, AcceptScript>()
 
-/** One for each version of BullMQ's script, and one without. */
+/** One script for each version of BullMQ's script, and one without it. */
 function acceptScript(insertLua: string): AcceptScript {
   const known = scripts.get(insertLua)
   if (known !== undefined) return known
@@ -125,10 +129,10 @@ function acceptScript(insertLua: string): AcceptScript {
 }
 
 /**
- * What BullMQ runs in Redis to add a job, for a script of ours to run within its own step: a change
- * of the ledger and the order that follows from it are one then. BullMQ tells it as it does for its
- * flows, by adding to a transaction; the text is the one that it has defined on the connection, so
- * that text and arguments are of one version.
+ * What BullMQ runs in Redis to add a job, for one of our scripts to run in its own step. A ledger
+ * change and the order that follows are then atomic. BullMQ provides it as for its flows, by adding
+ * to a transaction. The text is the one that it defined on the connection, so text and arguments
+ * are of one version.
  */
 export interface JobInsert {
   /** Lua that reads `KEYS` and `ARGV`. */
@@ -138,8 +142,8 @@ export interface JobInsert {
 }
 
 /**
- * `ordered` is accepted, and its plan is ordered too. `repeated` was entered before by the same
- * submission, with a lot of another name or none.
+ * `ordered`: accepted, and its plan is ordered too. `repeated`: the same submission entered it
+ * before, with another lot name or without a lot.
  */
 export type Acceptance = (typeof ACCEPTANCES)[number]
 const ACCEPTANCES = ['accepted', 'ordered', 'repeated', 'existing', 'conflict', 'gone'] as const
@@ -148,35 +152,37 @@ export interface Submission {
   readonly request: StoredRequest
   readonly bodyHash: string
   readonly staged: Staged | null
-  /** The bytes themselves, where `staged` says that they are in the record. */
+  /** The bytes, if `staged` says that they are in the record. */
   readonly frame?: Buffer | undefined
   readonly submittedAt: number
-  /** Name of the key that its caller had; absent where it came by a door without keys. */
+  /** Name of the caller's key; absent if the request arrived by a way without keys. */
   readonly submittedBy?: string | undefined
   readonly limits?: CallerLimits | undefined
-  /** What it is to be held to instead of the org's guard rails. */
+  /** Guard rails that apply to it instead of the org's. */
   readonly guards?: GuardRails | undefined
-  /** Names this submission among all of the same request, where its lot does not. */
+  /** Identifies this submission among all of the same request if its lot does not. */
   readonly entry?: string | undefined
   /** Enters a request that is to end at once, so that nobody plans it meanwhile. */
   readonly refusal?: ReceiptError | undefined
-  /** How many records it is for, where that is known already: its caller's budget is charged with them. */
+  /** Number of records, if already known: they are charged to its caller's budget. */
   readonly records?: number | undefined
 }
 
 interface Entry {
   readonly submission: Submission
-  /** Of its plan, to be given by the same step. All of an org's are for one queue, by one script. */
+  /**
+   * The order of its plan, given in the same step. All of an org's use one queue and one script.
+   */
   readonly order: JobInsert | null
 }
 
 /**
- * Enters requests as `queued`. An id that is taken changes nothing: `existing` where it is the same
- * request, `conflict` where it is another, `gone` where it has ended and its record has expired. Those that come at once are entered by one call: one by
- * one, a list of ten ids with its plan's order took Redis 34 µs instead of 29, this process 38
- * instead of 30.
+ * Enters requests as `queued`. A taken id changes nothing: `existing` if it is the same request,
+ * `conflict` if it is another, `gone` if it has ended and its record has expired. Concurrent
+ * submissions share one call: separately, a list of ten ids with its plan's order took Redis 34 µs
+ * instead of 29, and this process 38 µs instead of 30.
  *
- * It throws BudgetExceededError where the caller's budget has no room for the request's records.
+ * It throws BudgetExceededError if the caller's budget has no room for the request's records.
  */
 export function acceptor(
   ledger: LedgerConnection,

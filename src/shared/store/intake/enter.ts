@@ -15,9 +15,9 @@ import type { RedisClient } from '../redis/redis.ts'
 import { type Acceptance, acceptor, type JobInsert, type Submission } from './accept.ts'
 
 /**
- * The verb by which every request comes in: it enters the request into the ledger and orders its plan,
- * in one step of Redis. The plan is not part of it where something has to come before: with a
- * deadline the stop is ordered first, and what came to be refused is never planned.
+ * The verb by which every request is entered: it writes the request to the ledger and orders its
+ * plan, in one Redis step. The plan is not included if something must come first: with a deadline
+ * the stop is ordered first, and a request entered as refused is never planned.
  */
 export function entrance(
   ledger: LedgerConnection,
@@ -41,8 +41,8 @@ interface JobToInsert {
 }
 
 /**
- * Has `act` add a job. It is given null where the script is not at hand, which is until BullMQ has
- * met the server: the job is to be added by a call of its own then.
+ * Lets `act` add a job. It receives null while the script is unavailable, which is until BullMQ has
+ * contacted the server; the job must then be added by a separate call.
  */
 type Inserter = <Answer>(
   job: JobToInsert,
@@ -61,7 +61,7 @@ export function inserterOf(queue: Queue, redis: RedisClient): Inserter {
       .then((answer) => answer)
 }
 
-/** BullMQ's transaction, as far as adding a job to it goes: it keeps the command, and runs none. */
+/** Imitates BullMQ's transaction for adding a job: it records the command and runs none. */
 function recorder(
   queue: Queue,
   redis: RedisClient,
@@ -76,15 +76,15 @@ function recorder(
   return async ({ name, data, options }) => {
     recorded = null
     const added = new Job(queue, name, data, options, options.jobId).addJob(transaction)
-    // The command is told before the first wait, as a pipeline needs it.
+    // The command is set before the first await, because a pipeline needs that.
     const insert = recorded
     await added
     return insert
   }
 }
 
-// As ioredis keeps what was defined. Where another version of it, or of BullMQ, keeps it otherwise, the
-// job is added by a call of its own, which costs time and nothing else.
+// The format in which ioredis keeps defined scripts. If another version of ioredis or BullMQ
+// differs, the job is added by a separate call, which only costs time.
 const definitionSchema = z.object({ lua: z.string(), numberOfKeys: z.int() })
 
 function insertOf(

@@ -11,19 +11,19 @@ import { explained, RedisUnavailableError, troubleOf } from '../redis/trouble.ts
 import { FRAME_BYTES, pack } from '../staging/frame.ts'
 import type { Lot } from '../staging/staging.ts'
 
-/** Where the bytes of a source are that the worker is to find in Redis. */
+/** Where the worker finds the bytes of a source in Redis. */
 interface Intake {
-  /** Null where the worker opens the source itself. */
+  /** Null if the worker opens the source itself. */
   readonly staged: Staged | null
-  /** Not yet in Redis: the one frame that is entered with its request's record. */
+  /** Not yet in Redis: a single frame that is entered with its request's record. */
   readonly frame?: Buffer
 }
 
 /**
  * Brings the ids of a list, or the bytes of an upload, to Redis. A list that fits into one frame is
- * only made ready: it costs its request no call of its own, and leaves nothing to drop.
+ * only prepared: it needs no call of its own, and leaves nothing to drop.
  *
- * @throws RedisUnavailableError where Redis has no room, takes no writes or does not answer
+ * @throws RedisUnavailableError if Redis is full, refuses writes or does not answer
  */
 export async function stageSource(
   store: OrgStore,
@@ -47,7 +47,7 @@ async function packList(csv: Uint8Array): Promise<Intake> {
 
 const newLot = () => `u-${randomUUID()}`
 
-/** Bytes between two looks at how full Redis is; what is smaller is always taken. */
+/** Bytes between two checks of Redis's memory; anything smaller is always accepted. */
 const LOOK_EVERY_BYTES = 1_000_000
 
 async function stageBytes(
@@ -68,7 +68,7 @@ async function stageBytes(
     }
     return { lot: lot.lot, inRecord: false, ...(await explained(() => writer.end())) }
   } catch (error) {
-    // A frame may still be on its way; after this one none is.
+    // A frame may still be in flight; once this returns, none is.
     await writer.end().catch(() => {})
     if (troubleOf(error) !== 'REDIS_AWAY') await dropQuietly(lot, store)
     throw error
@@ -85,7 +85,7 @@ async function assertRoom({ redis }: OrgStore): Promise<void> {
   )
 }
 
-/** What cannot be dropped now is dropped by the sweep. */
+/** If it cannot be dropped now, the sweep drops it later. */
 export async function dropQuietly(lot: Lot, { staging }: OrgStore): Promise<void> {
   try {
     await staging.drop(lot)
@@ -95,11 +95,11 @@ export async function dropQuietly(lot: Lot, { staging }: OrgStore): Promise<void
 }
 
 /**
- * Names the content of a source by its digest, where this process can read it: from then on the
- * request is about these bytes, and neither a planner nor a repeated submit takes others for them.
- * What cannot be read here is left to whoever plans it: a file may lie on another machine.
+ * Pins the content of a source by its digest, if this process can read it. From then on the request
+ * refers to these bytes, and neither planning nor a repeated submit accepts others. Otherwise the
+ * planning worker reads it: a file may be on another machine.
  *
- * @param places where files may be read here, and by this caller
+ * @param places where this caller may read files on this machine
  */
 export async function pinContent(
   request: DeletionRequest,

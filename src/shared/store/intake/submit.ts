@@ -13,38 +13,38 @@ import { bodyHash, ConflictError, differences, GoneError } from './taken.ts'
 
 interface Submitted {
   readonly record: RequestRecord
-  /** False where the same request was there already, by another submission. */
+  /** False if another submission had already entered the same request. */
   readonly created: boolean
 }
 
 /** Who submits a request. */
 export interface Caller {
-  /** The name of their key. */
+  /** Name of their key. */
   readonly submittedBy?: string | undefined
   readonly limits?: CallerLimits | undefined
-  /** Names this submission, where its door may bring it a second time. */
+  /** Identifies this submission if it may be delivered twice. */
   readonly entry?: string | undefined
 }
 
-/** Somebody at the machine, who may have guard rails of their own for a request. */
+/** A user on this machine, who may set guard rails for a request. */
 interface Operator extends Caller {
-  /** What the request is held to instead of those of the org. */
+  /** Guard rails that apply to the request instead of the org's. */
   readonly guards?: GuardRails | undefined
 }
 
 /**
- * Takes a request in: its ids are staged, it is entered into the ledger, its plan is ordered. Every
- * door leads here. A short list, the ledger's entry and the order are one step of Redis. Where they
- * are several, a crash on the way leaves nothing half-accepted: before the ledger has it the caller
- * has no answer, after that the sweep orders its plan again.
+ * Accepts a request: stages its ids, enters it into the ledger and orders its plan. All ways of
+ * submitting lead here. For a short list this is one Redis step. If it takes several, a crash in
+ * between leaves nothing half accepted: before the ledger has the request, the caller has no
+ * answer; afterwards the sweep orders its plan again.
  *
  * @param upload the bytes of an `upload` source
- * @param caller who submits it, where the door knows
- * @throws ConflictError where the id belongs to another request
- * @throws GoneError where it belonged to one whose record has expired
- * @throws BudgetExceededError where the caller's budget has no room for the list
- * @throws RedisUnavailableError where Redis has no room, takes no writes or does not answer. Only
- *   where no answer came may the request be accepted all the same; the message says so.
+ * @param caller who submits it, if known
+ * @throws ConflictError if the id belongs to another request
+ * @throws GoneError if the id belonged to a request whose record has expired
+ * @throws BudgetExceededError if the caller's budget has no room for the list
+ * @throws RedisUnavailableError if Redis is full, refuses writes or does not answer. Only without
+ *   an answer may the request have been accepted anyway; the message says so.
  */
 export async function submit(
   store: OrgStore,
@@ -63,7 +63,8 @@ export async function submit(
     submittedBy,
     limits,
     guards,
-    // A lost reply makes ioredis repeat the call: a submission without a lot needs a name of its own.
+    // After a lost reply ioredis repeats the call, so a submission without a lot needs an
+    // identifier.
     entry: entry ?? (intake.staged === null ? randomUUID() : undefined),
     records: (request.dryRun ? null : kindOf(request.source).count(request.source)) ?? undefined,
   }
@@ -73,7 +74,7 @@ export async function submit(
   )
 }
 
-/** A refusal leaves nothing behind; a request that was there before needs no second copy. */
+/** A refusal leaves nothing behind; an existing request needs no second copy. */
 async function enter(submission: Submission, store: OrgStore): Promise<Acceptance> {
   const name = lotBeside(submission.staged)
   const lot = name === null ? null : { request: submission.request.id, lot: name }
@@ -82,7 +83,7 @@ async function enter(submission: Submission, store: OrgStore): Promise<Acceptanc
     acceptance = await store.enter(submission)
   } catch (error) {
     if (error instanceof BudgetExceededError && lot !== null) await store.staging.drop(lot)
-    // Without an answer it may have been accepted: then these frames are the request's own.
+    // Without an answer it may have been accepted: then these frames belong to the request.
     const refusal = isReply(error) ? troubleOf(error) : null
     if (refusal === null) throw error
     if (lot !== null) await dropQuietly(lot, store)
@@ -114,7 +115,7 @@ async function answer(
       const record = await known(request, store)
       const differing = differences(record, newRecord(submission))
       if (differing.length > 0) throw new ConflictError(store.org, record, differing)
-      // Whoever repeats a submission may do so because the first could not order the plan.
+      // The submission may be repeated because the first one could not order the plan.
       if (record.status === 'queued') await order(request, store, submission.submittedAt)
       return { record, created: false }
     }
@@ -139,7 +140,7 @@ async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<Req
   return record
 }
 
-/** As the ledger has just entered it: reading it back would be one more command for every request. */
+/** The record as just entered, without an extra read per request. */
 function newRecord({
   submittedBy,
   limits,
@@ -170,14 +171,14 @@ function newRecord({
   }
 }
 
-/** Once the ledger has a request it is accepted, whatever becomes of its orders: the sweep orders it. */
+/** Once in the ledger, a request is accepted. If ordering its plan fails, the sweep orders it. */
 async function order(
   { id, priority, deadline }: DeletionRequest,
   { orders }: OrgStore,
   now: number,
 ): Promise<void> {
   try {
-    // Before the plan: once the request is over, nobody would take it back.
+    // Before the plan: after the request has ended, nobody would withdraw this order.
     if (deadline !== null) await orders.stopAfter(id, Math.max(0, Date.parse(deadline) - now))
     await orders.plan(id, priority)
   } catch (error) {

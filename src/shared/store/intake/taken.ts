@@ -9,16 +9,16 @@ import type { Tombstone } from '../ledger/settle.ts'
 import type { Submission } from './accept.ts'
 
 /**
- * What makes two requests of one id the same, and why an id that is taken cannot be used: by another
- * request, or by one that has ended long ago.
+ * Decides whether two requests with one id are the same, and why a taken id cannot be used: it
+ * belongs to another request, or to one that ended long ago.
  */
 
-/** The id is taken by a request of other content. */
+/** The id belongs to a request with other content. */
 export class ConflictError extends ExpungeError {
   readonly code = 'ID_TAKEN'
-  /** Names of the fields that differ, and the content of the source by its digests: never a value. */
+  /** Names of the differing fields, and the source's content by digest. Never contains a value. */
   readonly differences: readonly string[]
-  /** What decides who may read the request that has the id. */
+  /** What determines who may read the request that has the id. */
   readonly known: Pick<DeletionRequest, 'org' | 'object' | 'operation'> &
     Pick<RequestRecord, 'submittedBy'>
 
@@ -35,13 +35,13 @@ export class ConflictError extends ExpungeError {
   }
 }
 
-/** The id was a request's whose record has expired: it is not run a second time. */
+/** The id belonged to a request whose record has expired: it is not run a second time. */
 export class GoneError extends ExpungeError {
   readonly code = 'ID_GONE'
   readonly status: TerminalStatus
   /** RFC 3339. */
   readonly finishedAt: string
-  /** Whether it had the same content as the request that came now; null where that is not known. */
+  /** Whether it had the same content as the new request; null if unknown. */
   readonly sameContent: boolean | null
 
   constructor(org: string, submission: Submission, tombstone: Tombstone) {
@@ -71,10 +71,11 @@ function inWords(sameContent: boolean | null): string {
 }
 
 /**
- * Two requests with one id can only be the same where this digest is. The id itself stays out, for it
- * is compared without case; staged bytes enter by their digest. Fields at their default stay out too:
- * the digest must not change when a new version adds a field. So do path and bytes of a file: the path
- * says nothing of the ids, and who submits may not see the bytes. `differences` compares those.
+ * Two requests with one id can be the same only if their digests are equal. The id is excluded
+ * because it is compared case-insensitively; staged bytes are included by their digest. Fields with
+ * default values are excluded so that the digest stays the same when a new version adds a field. So
+ * are the path and bytes of a file: the path says nothing about the ids, and the submitting process
+ * may not see the bytes. `differences` compares those.
  */
 export function bodyHash(request: StoredRequest, staged: Staged | null): string {
   const { id: _id, ...body } = { ...request, source: withoutPlace(request.source) }
@@ -108,15 +109,15 @@ function sortKeys(value: unknown): unknown {
   )
 }
 
-/** A request as it is told from another of the same id. */
+/** The parts of a request that distinguish it from another with the same id. */
 type Identified = Pick<RequestRecord, 'request' | 'staged' | 'content'>
 
 /**
- * In what two requests of one id differ: names of fields, and the content of the source by its digest.
- * Empty where they are the same. Values are never told, for they may be personal data.
+ * How two requests with one id differ: names of fields, and the source's content by digest. Empty
+ * if they are the same. Values are never included, because they may be personal data.
  *
- * A file is known by its bytes, wherever it lies. Only where those of one side are unknown, because
- * whoever submitted it did not see the file and it is not planned yet, its path has to do.
+ * A file is identified by its bytes, wherever it is. Its path is compared only if one side's bytes
+ * are unknown, because the submitting process did not see the file and it is not planned yet.
  */
 export function differences(known: Identified, now: Identified): readonly string[] {
   const fields = new Set([...Object.keys(known.request), ...Object.keys(now.request)])
@@ -128,7 +129,7 @@ export function differences(known: Identified, now: Identified): readonly string
   return [...differing, ...sourceDifferences(known, now)]
 }
 
-/** Each as it is written: all of a request's own fields are words, numbers and null. */
+/** Field values as JSON: a request's own fields are strings, numbers and null. */
 function fieldsOf(request: StoredRequest): ReadonlyMap<string, string> {
   return new Map(Object.entries(request).map(([field, value]) => [field, JSON.stringify(value)]))
 }
@@ -146,10 +147,10 @@ function sourceDifferences(known: Identified, now: Identified): readonly string[
   return [...column, ...moved.map((field) => `source.${field}`)]
 }
 
-/** Bytes are null where only the digest was given. */
+/** Bytes are null if only the digest is known. */
 type Content = Pick<SourceContent, 'sha256'> & { readonly bytes: number | null }
 
-/** What was planned, or else what was submitted. */
+/** The planned content, or else the submitted content. */
 function contentOf({ request: { source }, staged, content }: Identified): Content | null {
   const known: SourceContent | Staged | null = content ?? staged
   if (known !== null) return known
@@ -168,7 +169,7 @@ function showContent({ bytes, sha256 }: Content): string {
 const columnOf = (source: StoredSource): string | undefined =>
   'column' in source ? source.column : undefined
 
-/** Of the content, where its caller or whoever took the request in has named it. */
+/** The content's digest, if the caller or the accepting process provided it. */
 const digestOf = (source: StoredSource): string | undefined =>
   'sha256' in source ? source.sha256 : undefined
 

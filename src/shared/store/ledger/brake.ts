@@ -1,29 +1,31 @@
 /**
- * The brake: when a request goes wrong. In Lua alone, so that verdicts are counted and judged in
- * one step.
+ * The brake: detects that a request goes wrong. It is written in Lua, so that verdicts are counted
+ * and judged in one step.
  *
- * The share of bad rows is above `maxFailureRatio` beyond chance where it is above it and
+ * The share of bad rows exceeds `maxFailureRatio` beyond chance if it is higher and
  *
- *     rows × KL(share ‖ ratio) > ln((rows + 1) / FALSE_ALARM)
- *     KL(p ‖ q) = p ln(p / q) + (1 - p) ln((1 - p) / (1 - q))
+ * rows × KL(share ‖ ratio) > ln((rows + 1) / FALSE_ALARM), where
+ *
+ * KL(p ‖ q) = p ln(p / q) + (1 - p) ln((1 - p) / (1 - q)).
  *
  * A request whose rows fail independently, with the ratio as their probability, is stopped with
- * probability FALSE_ALARM at most, however often it is looked at: exp(rows × KL) / (rows + 1) is no
- * more than the likelihood ratio of the rows averaged over all shares, a martingale, and Ville's
- * inequality bounds the chance that it ever passes 1 / FALSE_ALARM. Failures that come in runs, as
- * those of one parent's children, reach the limit sooner.
+ * probability FALSE_ALARM at most, however often it is checked: exp(rows × KL) / (rows + 1) is at
+ * most the likelihood ratio of the rows averaged over all shares, which is a martingale, and
+ * Ville's inequality bounds the probability that it ever exceeds 1 / FALSE_ALARM. Failures that
+ * come in runs, such as those of one parent's children, reach the limit sooner.
  *
  * At a ratio of 0.5 it takes 25 bad rows of 25, 53.4 % of 10,000 or 50.2 % of 5 million; at 0.1
  * seven of seven or 12.1 % of 10,000; at 0 one.
  */
 export const FALSE_ALARM = 1e-6
 
-/** Counters that the verdicts refuted are heard again at so many times the rows. */
+/** Counters that the verdicts refuted count again at this many times the rows. */
 const HEARD_AGAIN = 10
 
 /**
- * Lua: `ratioOf(json)` of a stored request, 1 where it is never to be stopped; `above(bad, rows, ratio)`
- * and `beyond(bad, rows, ratio)`, above it beyond chance.
+ * Lua: `ratioOf(json)` is the ratio of a stored request, 1 if it is never to be stopped.
+ * `above(bad, rows, ratio)` tests whether the ratio is exceeded, and `beyond(bad, rows, ratio)`
+ * whether it is exceeded beyond chance.
  */
 export const RATIO = `
 local function ratioOf(json)
@@ -46,12 +48,13 @@ end
 `
 
 /**
- * Lua: `judge(request, open, cancel)` once verdicts have been added to the record's fields `bad` and
- * `judged`. Pulls the brake, or lets go what the canary holds back; answers `pulled`, `passed` or nil.
+ * Lua: `judge(request, open, cancel)`, to be called once verdicts were added to the record's fields
+ * `bad` and `judged`. Pulls the brake, or releases what the canary holds back; returns `pulled`,
+ * `passed` or nil.
  *
- * The field `canary` holds how many ids go alone, 0 from when they passed: while it is above 0
- * only theirs are the verdicts. They fail as soon as more of them are bad than the ratio allows, whatever the
- * others may come to, and pass once no more can be.
+ * The field `canary` holds the number of ids that are sent first, and 0 once they passed. While it
+ * is above 0, all verdicts are theirs. The canary fails as soon as more of them are bad than the
+ * ratio allows, whatever the rest may give, and passes once that is no longer possible.
  */
 export const JUDGE = `
 local function judge(request, open, cancel)
@@ -74,16 +77,17 @@ end
 `
 
 /**
- * Lua: `word(request, processed, failed)` tells whether the counters of an ingest job say that its request
- * goes wrong, and over how many rows; `suspect(request, order, processed, failed)` whether the job is to
- * be aborted for it.
+ * Lua: `word(request, processed, failed)` returns whether the counters of an ingest job indicate
+ * that its request goes wrong, and over how many rows. `suspect(request, order, processed, failed)`
+ * returns whether the job is to be aborted for that reason.
  *
- * The counters do not tell failures from records that were gone before or rows that will go again;
- * only the result files do, and they can be read once the job has ended (Bulk API 2.0, Get Job
- * Failed Record Results). So the counters raise a suspicion, and the verdicts decide: either they
- * pull the brake, or what was not processed goes again. Counters that the verdicts refuted are heard
- * again at ten times the rows, so a list of 5 million that is run a second
- * time, all of it gone, is aborted twice after its canary. One job of a request is under suspicion at a time.
+ * The counters do not distinguish failures from records that were already gone or rows that will be
+ * retried. Only the result files do, and they can be read only after the job has ended (Bulk API
+ * 2.0, Get Job Failed Record Results). So the counters raise a suspicion, and the verdicts decide:
+ * either they pull the brake, or unprocessed rows are sent again. Counters that the verdicts
+ * refuted count again at ten times the rows. So a list of 5 million that is run a second time, with
+ * all records gone, is aborted twice after its canary. Only one job of a request is under suspicion
+ * at a time.
  */
 export const SUSPECT = `
 local function word(request, processed, failed)

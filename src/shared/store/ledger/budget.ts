@@ -1,8 +1,8 @@
 /**
- * How many records a caller has spent, in sliding windows of Redis's own time. A hash for each
- * caller maps buckets of five minutes to records. A window counts the bucket that it cuts through in
- * full: so a budget is never exceeded in any hour or day, and comes back up to five minutes late.
- * At most 289 fields a caller, whatever the traffic.
+ * How many records a caller has spent, in sliding windows of Redis's own time. One hash per caller
+ * maps buckets of five minutes to records. A window counts the bucket that it cuts through in full,
+ * so a budget is never exceeded in any hour or day, and is restored up to five minutes late. A
+ * caller has at most 289 fields, whatever the traffic.
  */
 
 const BUCKET_SECONDS = 300
@@ -11,12 +11,13 @@ const DAY = 24 * HOUR
 
 /**
  * Lua:
- * - `thisBucket()` → the bucket of now.
- * - `waitFor(key, records, perHour, perDay)` → 0 where so many more fit, else the seconds until they
- *   do; -1 where they never fit. A limit that is nil does not count.
- * - `spend(key, bucket, records)` enters them, or takes a negative number back. A bucket that has
- *   expired since takes nothing back.
- * - `heldBy(request)` → bucket and records of what the request has spent, else nil and 0.
+ *
+ * - `thisBucket()` → the current bucket.
+ * - `waitFor(key, records, perHour, perDay)` → 0 if this many more fit, else the seconds until they
+ *   do; -1 if they never fit. A limit that is nil is ignored.
+ * - `spend(key, bucket, records)` adds them, or refunds a negative number. A bucket that has
+ *   expired refunds nothing.
+ * - `heldBy(request)` → bucket and records charged for the request, else nil and 0.
  */
 export const BUDGET = `
 local function thisBucket() return math.floor(redis.call('TIME')[1] / ${BUCKET_SECONDS}) end

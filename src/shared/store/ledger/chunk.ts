@@ -10,31 +10,34 @@ import {
 import { OPERATIONS, PRIORITIES } from '../../contract/request.ts'
 
 /**
- * What the ledger holds of chunks and ingest orders, parsed: nothing that comes out of Redis is believed
- * unread. Fields that a newer version has added are passed over, so that two versions work side by side.
+ * What the ledger stores about chunks and ingest orders. Everything read from Redis is validated.
+ * Unknown fields of a newer version are ignored, so that two versions can run side by side.
  */
 
-/** Ids of one request that travel together, and how to know that none was lost on the way. */
+/** Ids of one request that share an ingest job, with a count and digest to detect lost ones. */
 const chunkRefSchema = z.object({
   request: z.string(),
-  /** Names the planning attempt (or resend) that staged the frames. */
+  /** Identifies the planning attempt (or resend) that staged the frames. */
   lot: z.string(),
   chunk: count,
   attempt: z.int().min(1),
   count,
   /** Over the canonical ids in the order of the chunk. */
   sha256: digest,
-  /** Attempts among those made that were no fault of the rows: they spend none. */
+  /** Attempts whose failure the rows did not cause; they do not count. */
   excused: count.optional(),
   /**
-   * An earlier ingest job may have deleted these ids without our learning it: what is gone now was
-   * deleted by us.
+   * An earlier ingest job may have deleted these ids without our knowledge. An id that is gone now
+   * counts as deleted by us.
    */
   doubt: z.boolean().optional(),
 })
 export type ChunkRef = Readonly<z.output<typeof chunkRefSchema>>
 
-/** What one ingest job carries: chunks of one or more requests, all of one object and operation. */
+/**
+ * Contents of one ingest job: chunks of one or more requests, all with the same object and
+ * operation.
+ */
 const ingestOrderSchema = z.object({
   order: z.string(),
   object: z.string(),
@@ -45,8 +48,8 @@ const ingestOrderSchema = z.object({
 export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
 
 /**
- * One ingest job for chunks of one request, mostly for a single one. The order is named after the
- * first, so ordering it again is harmless.
+ * One ingest job for chunks of one request, usually for a single one. The order is named after the
+ * first chunk, so ordering it again is harmless.
  */
 export function orderFor(
   chunks: readonly [ChunkRef, ...ChunkRef[]],
@@ -57,19 +60,19 @@ export function orderFor(
   return { order, object, operation, priority, chunks: [...chunks] }
 }
 
-/** What became of one chunk: the sum of its verdicts, and where it travelled. */
+/** The result of one chunk: the sum of its verdicts, and the job that carried it. */
 const chunkOutcomeSchema = z.object({
   outcome: outcomeSchema,
   failures: z.record(z.string(), count),
-  /** Null where no ingest job ever took the chunk. */
+  /** Null if no ingest job ever carried the chunk. */
   job: jobLineSchema.nullable(),
   /** Why the chunk could not be sent at all. */
   error: receiptErrorSchema.nullable(),
-  /** The ids that have no verdict yet: they go again, staged in this lot. */
+  /** The ids that have no verdict yet: they are retried, staged in this lot. */
   resent: z.object({ lot: z.string(), count }).optional(),
   /**
-   * Its parts of the result files, as they were written, and what listing its rows again takes.
-   * Absent where no row is to be listed.
+   * Its parts of the result files, as written, and what is needed to list its rows again. Absent if
+   * no row is listed.
    */
   listed: z
     .object({
@@ -84,7 +87,7 @@ const chunkOutcomeSchema = z.object({
 export type ChunkOutcome = Readonly<z.output<typeof chunkOutcomeSchema>>
 export type ChunkListing = NonNullable<ChunkOutcome['listed']>
 
-/** How far Salesforce is with an ingest job that runs now; its counters include failures. */
+/** Salesforce's progress with a running ingest job; the processed counter includes failures. */
 const progressSchema = z.object({ processed: count, failed: count })
 export type Progress = Readonly<z.output<typeof progressSchema>>
 
@@ -95,7 +98,7 @@ export const parseChunkOutcome = (json: string): ChunkOutcome =>
 export const parseProgress = (json: string | null | undefined): Progress =>
   parseOptional(progressSchema, json) ?? { processed: 0, failed: 0 }
 
-/** Names a chunk within its request, in `open:<id>` and `ledger:<id>`. */
+/** Identifies a chunk within its request, in `open:<id>` and `ledger:<id>`. */
 export function chunkField({ chunk, attempt }: Pick<ChunkRef, 'chunk' | 'attempt'>): string {
   return `${chunk}.${attempt}`
 }

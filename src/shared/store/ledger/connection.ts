@@ -4,26 +4,26 @@ import { bareScript, evaluateBare } from '../redis/bare-script.ts'
 import type { RedisClient } from '../redis/redis.ts'
 import type { OrgKeys } from './keys.ts'
 
-/** What the ledger says of itself: a random generation, and whom it belongs to once that is known. */
+/** The ledger's identity: a random generation, and its owners once they are known. */
 type LedgerIdentity = {
   readonly generation: string
   /** The Salesforce org (00D…) of the first login. */
   readonly orgId: string | null
   /** Id of the results store of the first process. */
   readonly results: string | null
-  /** The directory of that store, as the process that opened it last names it. */
+  /** The directory of that store, as named by the process that last opened it. */
   readonly resultsAt: string | null
 }
 
 /**
  * The keys hold another ledger than the one this process opened: Redis came back empty, was flushed
- * or restored from another copy, or its name now leads elsewhere. What this process knows of its
- * requests says nothing about the ones there, so it stops before its next effect.
+ * or restored from another copy, or its name now leads to another server. What this process knows
+ * about its requests does not apply there, so it stops before its next effect.
  */
 export class LedgerReplacedError extends WrongLedgerOrOrgError {
   readonly code = 'OTHER_LEDGER'
   readonly expected: LedgerIdentity
-  /** Null where the keys hold no ledger at all. */
+  /** Null if the keys hold no ledger. */
   readonly found: LedgerIdentity | null
 
   constructor(org: string, expected: LedgerIdentity, found: LedgerIdentity | null) {
@@ -40,12 +40,12 @@ export class LedgerReplacedError extends WrongLedgerOrOrgError {
 const words = ({ generation, orgId }: LedgerIdentity): string =>
   `generation ${generation} of ${orgId === null ? 'no Salesforce org yet' : `Salesforce org ${orgId}`}`
 
-/** The word that a script's error begins with where it finds another generation. */
+/** First word of a script's error if it finds another generation. */
 export const OTHER_LEDGER = 'OTHERLEDGER'
 
 const FIELDS = ['generation', 'orgId', 'results', 'resultsAt']
 
-// Only a process that opens the ledger makes an identity, and only where there is none.
+// Only a process that opens the ledger creates an identity, and only if there is none.
 const OPEN = bareScript(
   'open-ledger',
   { keys: ['identity'], args: ['generation'] },
@@ -56,8 +56,8 @@ return redis.call('HMGET', identity, ${FIELDS.map((field) => `'${field}'`).join(
 )
 
 /**
- * A connection to the ledger of one org, and to no other: the identity that is there when the
- * process first needs it is kept, and every script compares it with the one that it finds.
+ * A connection to one particular ledger of an org. It keeps the identity found when the process
+ * first needs it, and every script compares that with the current one.
  */
 export class LedgerConnection {
   readonly redis: RedisClient
@@ -79,15 +79,15 @@ export class LedgerConnection {
     return this.#replaced.promise
   }
 
-  /** The same as far as it is known now. */
+  /** The error, if another ledger was found. */
   get trouble(): LedgerReplacedError | null {
     return this.#trouble
   }
 
   /**
-   * The identity that counts for this process; a ledger without one gets it.
+   * The identity that this process works with; a ledger without one gets it.
    *
-   * @throws LedgerReplacedError where another was found since
+   * @throws LedgerReplacedError if another one was found since
    */
   async identity(): Promise<LedgerIdentity> {
     if (this.#trouble !== null) throw this.#trouble
@@ -101,8 +101,8 @@ export class LedgerConnection {
   }
 
   /**
-   * Reads the identity and compares it, for whoever acts on what it reads without a script. Null
-   * where the ledger has none and this process has not opened it: reading makes nothing.
+   * Reads and compares the identity, for callers that act on what they read without a script. Null
+   * if the ledger has none and this process has not opened it: reading creates nothing.
    *
    * @throws LedgerReplacedError
    */
@@ -116,8 +116,8 @@ export class LedgerConnection {
   }
 
   /**
-   * What was read, if it is of the ledger that this process has opened. Both are under way before
-   * either is answered: it costs no round trip of its own.
+   * The value read, if it is from the ledger that this process opened. Both reads are sent before
+   * either is answered, so the check costs no extra round trip.
    *
    * @throws LedgerReplacedError
    */
@@ -126,7 +126,10 @@ export class LedgerConnection {
     return found
   }
 
-  /** The error of a script that found another ledger, for good; null where it is about something else. */
+  /**
+   * The error of a script that found another ledger; null for any other error. The mismatch is
+   * permanent.
+   */
   mismatchIn(error: unknown): LedgerReplacedError | null {
     const found = error instanceof Error ? FOUND.exec(error.message) : null
     if (found === null) return null
@@ -143,7 +146,7 @@ export class LedgerConnection {
       await evaluateBare(this.redis, OPEN, { identity: this.key, generation: randomUUID() }),
     )
     if (found === null) throw new TypeError(`The ledger of org "${this.#org}" was not opened.`)
-    // A reader may have kept one meanwhile.
+    // A reader may have kept an identity meanwhile.
     if (this.#kept !== null && found.generation !== this.#kept.generation) throw this.#refuse(found)
     this.#kept = found
     return found
@@ -158,7 +161,10 @@ export class LedgerConnection {
   }
 }
 
-/** As the head of a script says it, alone or in the text that Redis 6.2 wraps a script's error in. */
+/**
+ * Matches the error of a script's head, alone or wrapped in the text that Redis 6.2 adds to script
+ * errors.
+ */
 const FOUND = new RegExp(`(?:^|-)${OTHER_LEDGER} \\[(\\S*) (\\S*)\\]`)
 
 function identityIn(answer: unknown): LedgerIdentity | null {

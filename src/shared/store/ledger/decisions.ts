@@ -26,21 +26,21 @@ return 'approved'
 
 type Approval = {
   readonly by?: Signature | null
-  /** The digest of the plan that was looked at: another one is not approved. */
+  /** Digest of the plan that was reviewed; another plan is not approved. */
   readonly plan?: string | undefined
 }
 
 /**
- * Why a request is to end before its time. The flag `cancel:<id>` holds the word: raised first of
- * all, read by whoever is about to send something, lowered by settle. The first reason stays.
+ * Why a request is to end early. The flag `cancel:<id>` holds the reason. It is raised first,
+ * checked before anything is sent, and cleared by settle. The first reason is kept.
  */
 export const STOP_REASONS = ['cancelled', 'declined', 'deadline', 'not-approved', 'brake'] as const
 export type StopReason = (typeof STOP_REASONS)[number]
 
-// Where Redis is full a script that has begun to write is let through, and to cancel makes room: the
-// first write does nothing.
+// A full Redis lets a script continue once it has written, and cancelling frees memory. So the
+// first write is a no-op.
 //
-// Of a request that has its receipt there is nothing to cancel, and no flag may be left behind.
+// A request that has its receipt cannot be cancelled, and must not be left with a flag.
 const CANCEL = script(
   'cancel',
   { keys: ['request', 'cancel'], args: ['word', 'actor', 'reason'] },
@@ -70,8 +70,8 @@ export function decisionVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   return {
     /**
-     * Lets a parked plan go ahead, unless it was turned down before. Whoever calls it orders the open
-     * chunks' ingest jobs.
+     * Approves a parked plan, unless it was turned down before. The caller orders the open chunks'
+     * ingest jobs.
      */
     async approve(
       id: string,
@@ -89,7 +89,10 @@ export function decisionVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['approved', 'not-waiting', 'other-plan', 'unknown'])
     },
 
-    /** Raises the same flag on a parked plan, unless it was approved before: from then on it cannot be. */
+    /**
+     * Raises the stop flag on a parked plan, unless it was approved before; it can then no longer
+     * be approved.
+     */
     async decline(id: string, by?: Signature): Promise<'declined' | 'not-waiting' | 'unknown'> {
       const answer = await runScript(ledger, DECLINE, {
         request: keys.request(id),
@@ -100,8 +103,8 @@ export function decisionVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Raises the flag. Whoever calls it orders `stop`, so that what was never sent is ended at once;
-     * ingest jobs at work are aborted by the workers that have them.
+     * Raises the stop flag. The caller orders `stop`, so that unsent chunks are ended at once;
+     * workers abort the ingest jobs that they run.
      */
     async cancel(
       id: string,
@@ -117,7 +120,10 @@ export function decisionVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['cancelling', 'over', 'unknown'])
     },
 
-    /** Of each request why it is to end, null where it is not; a newer worker's word means as much. */
+    /**
+     * For each request, why it is to end; null if it is not. A newer worker's unknown reason counts
+     * as cancelled.
+     */
     async stopReasons(ids: readonly string[]): Promise<readonly (StopReason | null)[]> {
       if (ids.length === 0) return []
       const words = await redis.mget(ids.map((id) => keys.cancel(id)))

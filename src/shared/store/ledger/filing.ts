@@ -4,15 +4,16 @@ import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
 /**
- * What is left to do in the results store for requests that are over: their receipts are to be
- * written and their parts removed (`unfiled`), and one day their folders are to be removed with
- * their records (`folders`, by that day). Both are kept for each store, by its id: an embedded server
- * is tied to the directory of its latest run, and what it owes to one it must not do in another.
+ * Pending work in the results store for ended requests: receipts to write and parts to remove
+ * (`unfiled`), and folders to remove when their records expire (`folders`, by due time). Both are
+ * kept per store, by its id: an embedded server is tied to the directory of its latest run, and
+ * work that is due in one directory must not be done in another.
  */
 
 /**
- * Lua: `file(unfiled, folders, id, folder, seconds)` notes both for a request that ends
- * now. Its folder goes a minute after its record: while there is a record, the folder may be in use.
+ * Lua: `file(unfiled, folders, id, folder, seconds)` records both for a request that ends now. Its
+ * folder is removed a minute after its record, because the folder may be in use while the record
+ * exists.
  */
 export const FILE = `
 local function keep(folders, folder, seconds)
@@ -42,7 +43,7 @@ const DUE = script(
   `return redis.call('ZRANGEBYSCORE', folders, '-inf', redis.call('TIME')[1], 'LIMIT', 0, most)`,
 )
 
-// A request of the same id may have ended meanwhile: then the folder has another day.
+// A request with the same id may have ended meanwhile: then the folder has a later due time.
 const REMOVED = script(
   'folder-removed',
   { keys: ['folders'], args: ['folder'] },
@@ -56,22 +57,22 @@ return 'ok'
 export function filingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   return {
-    /** The receipt lies in the results store, and nothing else of the request is left there. */
+    /** The receipt is in the results store, and nothing else of the request is left to do there. */
     async filed(results: string, id: string): Promise<void> {
       await runScript(ledger, FILED, { unfiled: keys.unfiled(results), id: id.toLowerCase() })
     },
 
-    /** Requests whose receipt is still to be written there. */
+    /** Requests whose receipt is still to be written to this store. */
     async unfiled(results: string): Promise<readonly string[]> {
       return await ledger.verified(redis.smembers(keys.unfiled(results)))
     },
 
-    /** A folder of the org, by its name there, is to be removed so many seconds from now. */
+    /** Schedules a folder of the org, by name, for removal in this many seconds. */
     async keepFolder(results: string, folder: string, seconds: number): Promise<void> {
       await runScript(ledger, KEEP, { folders: keys.folders(results), folder, seconds })
     },
 
-    /** Folders that are to be removed by now, the longest due first. */
+    /** Folders due for removal, the longest due first. */
     async foldersDue(results: string, most: number): Promise<readonly string[]> {
       const due = await runScript(ledger, DUE, { folders: keys.folders(results), most })
       return z.array(z.string()).parse(due)

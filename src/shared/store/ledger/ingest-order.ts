@@ -11,8 +11,8 @@ import type { LedgerConnection } from './connection.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// Whoever takes an order counts as a crash at its checkpoint until it saves the next or hands back.
-// Waiting is not counted: it lasts for hours, and deploys would add up.
+// A worker that takes an order counts as crashed at its checkpoint until it saves the next one or
+// hands back. Waiting is not counted: it lasts for hours, and deploys would add up.
 const TAKE = script(
   'take-order',
   { keys: ['ingest', 'lock'], args: ['token'] },
@@ -35,16 +35,16 @@ type Taken =
   | {
       readonly kind: 'taken'
       readonly order: IngestOrder
-      /** JSON of the last checkpoint, null before the first. */
+      /** JSON of the last checkpoint; null before the first. */
       readonly checkpoint: string | null
-      /** How often workers died at this checkpoint before us. */
+      /** Number of workers that died at this checkpoint before. */
       readonly crashes: number
     }
 
-// Where Redis is full a script that has begun to write is let through: a running job has to come to its
-// end, for that makes room. The first write does nothing.
+// A full Redis lets a script continue once it has written, and a running job must reach its end
+// because that frees memory. So the first write is a no-op.
 //
-// Who saves a checkpoint is the first to start from it: its own death there counts, too.
+// The worker that saves a checkpoint is the first to start from it: its own death there counts too.
 const SAVE = script(
   'save',
   { keys: ['ingest', 'lock'], args: ['token', 'checkpoint'] },
@@ -59,8 +59,8 @@ return 'ok'
 
 type Saved = 'ok' | 'lost' | 'gone'
 
-// As in `save`, the first write does nothing. `requests` is the request's record, where all chunks of the
-// job are of one request: of several, the counters do not tell whose rows failed.
+// As in `save`, the first write is a no-op. `requests` is the request's record if all chunks of the
+// job belong to one request: for several, the counters do not show whose rows failed.
 const SAVE_PROGRESS = script(
   'progress',
   { keys: ['ingest', 'lock', '...requests'], args: ['token', 'json', 'records'] },
@@ -75,9 +75,9 @@ return suspect(requests[1], ingest, progress.processed, progress.failed) and 'su
 `,
 )
 
-// A worker that has taken the order, even one that died since, may have made an ingest job of it:
-// then only a worker may end it. `chunks`: open and
-// ledger of each chunk's request; `outcomes`: its field and outcome.
+// A worker that took the order, even if it died since, may have created an ingest job for it, and
+// then only a worker may end the order. `chunks`: `open` and `ledger` key of each chunk's request;
+// `outcomes`: its field and outcome.
 const END_UNSENT = script(
   'end-unsent',
   { keys: ['ingest', '...chunks'], args: ['...outcomes'] },
@@ -98,7 +98,7 @@ return 'ended'
 
 export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
-    /** Takes up an ingest order at its checkpoint. `gone`: its outcome is in the ledger already. */
+    /** Takes an ingest order at its checkpoint. `gone`: its outcome is already in the ledger. */
     async takeOrder(order: string, lock: JobLock): Promise<Taken> {
       const answer = await runScript(ledger, TAKE, {
         ingest: keys.ingest(order),
@@ -116,9 +116,10 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Saves where an ingest job stands, before the next outside effect. Guarded by BullMQ's lock: who
-     * has lost it gets `lost`, has written nothing, and stops there. (BullMQ's own `updateData` takes
-     * no token: a worker that woke after losing its job was seen to overwrite the new owner's data.)
+     * Saves where an ingest job stands, before the next external effect. Guarded by BullMQ's lock:
+     * a worker that lost the lock gets `lost`, writes nothing and stops. (BullMQ's own `updateData`
+     * takes no token: a worker that woke up after losing its job was observed to overwrite the new
+     * owner's data.)
      */
     async saveCheckpoint({
       order,
@@ -139,8 +140,8 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Notes how far Salesforce is, for whoever watches. `suspect`: so many rows have failed that the job
-     * is to be aborted, for its verdicts to tell whether the request goes wrong.
+     * Records Salesforce's progress for display. `suspect`: so many rows have failed that the job
+     * is to be aborted, so that its verdicts show whether the request goes wrong.
      */
     async saveProgress({
       order,
@@ -166,8 +167,8 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Ends an order that no worker has taken up, with the outcomes given. `taken`: a worker has it, or
-     * will have it again. `gone`: it has ended before.
+     * Ends an order that no worker has taken, with the given outcomes. `taken`: a worker has it, or
+     * will take it again. `gone`: it had already ended.
      */
     async endUnsent(entry: {
       order: string

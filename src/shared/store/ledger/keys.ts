@@ -1,6 +1,6 @@
 /**
- * Every key of one org, all under one hash tag, so that an org lives on one shard of a cluster and
- * orgs spread. The request id enters in lower case: ids are unique without case.
+ * All keys of one org share a hash tag, so that an org is on one shard of a cluster and orgs are
+ * distributed. Request ids are lower-cased, because they are unique regardless of case.
  */
 export interface OrgKeys {
   readonly org: string
@@ -8,13 +8,13 @@ export interface OrgKeys {
   readonly prefix: string
   /** Hash: the request, its status, plan and receipt. */
   request(id: string): string
-  /** String: how a request ended, for longer than its record is kept. */
+  /** String: how a request ended; kept longer than its record. */
   tombstone(id: string): string
   /** Sorted set: request ids by submission time. */
   readonly requests: string
-  /** Sorted set: ids of requests that are not terminal, by status and age; what the sweep walks. */
+  /** Sorted set: ids of live requests, by status and age; the sweep iterates over it. */
   readonly live: string
-  /** Hash: `<chunk>.<attempt>` without outcome → the chunk. */
+  /** Hash: `<chunk>.<attempt>` without outcome → the order that carries it. */
   open(id: string): string
   /** Hash: `<chunk>.<attempt>` → its outcome, written once. */
   ledger(id: string): string
@@ -22,39 +22,41 @@ export interface OrgKeys {
   frames(id: string, lot: string, chunk: number): string
   /** Hash: `<id>:<lot>` → what was staged there and when last; the sweep's index of frames. */
   readonly staged: string
-  /** Flag: the request is to end before its time. */
+  /** Flag: the request is to end early. */
   cancel(id: string): string
-  /** List: changes of status that callers want to be told. */
+  /** List: status changes to report to callers. */
   readonly outbox: string
-  /** Set: requests that are over, whose receipt is not known to lie in this results store yet. */
+  /** Set: ended requests whose receipt may not yet be in this results store. */
   unfiled(results: string): string
-  /** Sorted set: folders of the org in this results store, by the second when they are to go. */
+  /** Sorted set: folders of the org in this results store, by due time of removal in seconds. */
   folders(results: string): string
   /** Hash: an operator's pause of the org, and the fault that pauses it. */
   readonly pause: string
-  /** Hash: what an ingest job carries, its checkpoint, its crash count. */
+  /** Hash: contents of an ingest job, its checkpoint and crash count. */
   ingest(order: string): string
   /** Hash: the ledger's generation, and the Salesforce org and results store that it belongs to. */
   readonly identity: string
   /** Hash: settings that all workers of the org share. */
   readonly settings: string
-  /** Hash: bucket of time → records that a caller's budget was charged with; '' is who has no key. */
+  /**
+   * Hash: time bucket → records charged to a caller's budget; '' stands for callers without a key.
+   */
   spent(caller: string | null): string
-  /** The same of records that went ahead without anybody's approval. */
+  /** The same for records that were deleted without approval. */
   unapproved(caller: string | null): string
-  /** Held by whichever worker sweeps now. */
+  /** Held by the worker that sweeps in this interval. */
   readonly sweeper: string
-  /** Sorted set: the workers by their last sign of life. */
+  /** Sorted set: the workers by their last heartbeat. */
   readonly workers: string
-  /** Sorted set: requests that a `run` works on, by its last sign of life. */
+  /** Sorted set: requests that a `run` works on, by its last heartbeat. */
   readonly runs: string
-  /** Hash: what is left of the org's daily allowances, as last heard. */
+  /** Hash: the remaining daily allowances of the org, as last reported. */
   readonly quota: string
-  /** Held once Salesforce was asked for them, until it is to be asked again. */
+  /** Set when Salesforce was asked for them; expires when it is time to ask again. */
   readonly quotaTurn: string
   /** BullMQ's lock on an active job: holds the token of the worker that owns it. */
   lock(job: Pick<JobLock, 'queue' | 'jobId'>): string
-  /** BullMQ's jobs of one state: a list or a sorted set of job ids. */
+  /** BullMQ's jobs in one state: a list or a sorted set of job ids. */
   jobs(queue: string, state: 'wait' | 'prioritized' | 'active' | 'delayed'): string
   /** BullMQ's job: a hash. */
   job(queue: string, jobId: string): string

@@ -15,10 +15,10 @@ import { endVerbs } from './settle.ts'
 import { startVerbs } from './starts.ts'
 
 /**
- * The book of requests of one org: what was asked, planned, sent and answered. It is the truth;
- * BullMQ's jobs are only work orders. Every change is one Lua script, atomic and safe to repeat.
- * Requests come in by `OrgStore.enter`. Every verb throws LedgerReplacedError where the keys hold
- * another ledger than the one that was opened.
+ * The ledger of one org's requests: what was asked, planned, sent and answered. It is the source of
+ * truth; BullMQ's jobs are only work orders. Every change is one Lua script, atomic and safe to
+ * repeat. Requests are entered by `OrgStore.enter`. Every verb throws LedgerReplacedError if the
+ * keys hold another ledger than the one that was opened.
  */
 export type Ledger = ReturnType<typeof createLedger>
 
@@ -39,9 +39,9 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...outboxVerbs(connection, keys),
     ...railsVerbs(connection, keys),
     pauseState: () => pauseState(connection.redis, keys),
-    /** What the ledger says of itself, null where it has no identity yet. */
+    /** The ledger's identity; null if it has none yet. */
     identity: () => connection.verify(),
-    /** The org id (00D…) that this ledger belongs to, null before the first login. */
+    /** The id (00D…) of the org that this ledger belongs to; null before the first login. */
     orgId: async () => (await connection.verify())?.orgId ?? null,
   }
 }

@@ -1,17 +1,16 @@
 import { LIVE_STATUSES, type LiveStatus } from '../../contract/receipt.ts'
 
 /**
- * The live requests, in one sorted set: the score says the status first and then the age. So one
- * command moves a request on, and how many stand at a status, and since when, takes no walk over
- * them.
+ * The live requests, in one sorted set whose score combines status and age. One command changes a
+ * request's status, and counting a status or finding its oldest request needs no iteration.
  */
 
 /** Milliseconds, from 1970 to the year 2286. */
 const SPAN = 1e13
 
 /**
- * Lua: `stand(live, id, request, status)` enters a live request or moves it on. A record that is
- * damaged is the oldest of all: it must not stop the script halfway.
+ * Lua: `stand(live, id, request, status)` adds a live request or updates its status. A damaged
+ * record counts as the oldest, because it must not stop the script halfway.
  */
 export const STAND = `
 local ranks = { ${LIVE_STATUSES.map((status, rank) => `['${status}'] = ${rank}`).join(', ')} }
@@ -21,7 +20,7 @@ local function stand(live, id, request, status)
 end
 `
 
-/** What `stand` makes of a request that is just entered. */
+/** The score that `stand` gives a request that was just entered. */
 export function scoreOf(status: LiveStatus, submittedAt: number): number {
   return LIVE_STATUSES.indexOf(status) * SPAN + submittedAt
 }

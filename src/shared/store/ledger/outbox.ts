@@ -4,14 +4,14 @@ import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
 /**
- * Changes of status that a caller wants to be told: a list, appended by the very script that makes
- * the change, so that no crash comes between the two. Whoever delivers takes an entry away only once
- * its delivery is ordered; it may then be ordered, and told, twice.
+ * Status changes to report to callers: a list, appended by the script that makes the change, so
+ * that no crash can come between the two. An entry is removed only after its delivery was ordered,
+ * so it may be ordered and delivered twice.
  */
 
 /**
- * Lua: `tell(request, outbox, status)` notes a change of a request that has a callback; its field
- * `callback` holds its id. Redis's own clock orders what several processes note.
+ * Lua: `tell(request, outbox, status)` records a change of a request that has a callback; its field
+ * `callback` holds its id. Redis's clock orders the entries of several processes.
  */
 export const TELL = `
 local function tell(request, outbox, status)
@@ -23,12 +23,12 @@ local function tell(request, outbox, status)
 end
 `
 
-/** A change to be told. `at` is in milliseconds since the epoch. */
+/** A change to report. `at` is in milliseconds since the epoch. */
 type StatusChange = {
   readonly id: string
   readonly status: Status
   readonly at: number
-  /** The entry itself. */
+  /** The list entry itself. */
   readonly entry: string
 }
 
@@ -41,7 +41,7 @@ const TOLD = script(
 export function outboxVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   return {
-    /** The oldest changes; entries that a newer version wrote otherwise are left where they are. */
+    /** The oldest changes; entries in a newer version's format are left in place. */
     async statusChanges(count: number): Promise<readonly StatusChange[]> {
       const entries = await ledger.verified(redis.lrange(keys.outbox, 0, count - 1))
       return entries.flatMap((entry) => {
@@ -51,7 +51,7 @@ export function outboxVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       })
     },
 
-    /** Takes a change away whose delivery is ordered; taking it away again is harmless. */
+    /** Removes a change whose delivery was ordered; removing it again is harmless. */
     async statusTold({ entry }: StatusChange): Promise<void> {
       await runScript(ledger, TOLD, { outbox: keys.outbox, entry })
     },

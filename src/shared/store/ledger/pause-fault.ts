@@ -5,22 +5,27 @@ import { type PauseReason, type PauseState, parseState } from './pause.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 /**
- * The life of an org's fault: raised, waited out, tried by one, cleared or raised again. Times come
- * from the workers' clocks, in milliseconds.
+ * The life of an org's fault: raised, waited out, probed by one job, cleared or raised again. Times
+ * come from the workers' clocks, in milliseconds.
  */
 
-/** A first fault holds for so long, each further one in a row for twice as long, up to five minutes. */
+/**
+ * A first fault pauses for this long; each further one in a row for twice as long, up to five
+ * minutes.
+ */
 const pauseMs = backoff({ first: 5000, factor: 2, cap: 5 * 60_000 })
-/** The same as a table in Lua; the last one is the longest. */
+/** The same as a Lua table; the last entry is the longest. */
 const PAUSES_MS = `{${[1, 2, 3, 4, 5, 6, 7].map((failures) => pauseMs(failures)).join(', ')}}`
 
-/** A probe not heard of for so long has died, or hangs. Under `quota` it is a whole ingest job. */
+/**
+ * A probe silent for this long has died or hangs. Under `quota` the probe is a whole ingest job.
+ */
 const LEASE_MS = 60_000
 const QUOTA_LEASE_MS = 15 * 60_000
 
 const MOST_MESSAGE = 500
 
-// `quota` holds new ingest jobs only, so whatever holds every call takes its place.
+// `quota` holds only new ingest jobs, so a fault that holds every call replaces it.
 const RAISE = script(
   'raise-fault',
   { keys: ['pause'], args: ['by', 'reason', 'message', 'at', 'retryAt'] },
@@ -46,21 +51,21 @@ return answer
 `,
 )
 
-/** What an org fault says about the whole org. */
+/** An error that concerns the whole org. */
 export interface OrgFault {
   readonly reason: PauseReason
   readonly message: string
-  /** What the server asked for in Retry-After, 0 where it did not. */
+  /** The server's Retry-After; 0 if it sent none. */
   readonly afterMs: number
 }
 
 type RaiseEntry = OrgFault & {
-  /** Who has met it: whether it is the probe is known by that. */
+  /** Who met the fault; tells whether it was the probe. */
   readonly by: string
   readonly now: number
 }
 
-/** What somebody means to do: begin or close an ingest job, or follow one that runs. */
+/** The intended call: begin or close an ingest job, or follow a running one. */
 export type PauseNeed = 'start' | 'follow'
 
 const ENTER = script(
@@ -91,20 +96,22 @@ type EnterEntry = {
   readonly by: string
   readonly need: PauseNeed
   /**
-   * The ingest job is to be aborted. It need not wait as long as the server asked: an abort is what
-   * an operator waits for, and our own delay, up to five minutes, is easy on the server as well.
+   * The ingest job is to be aborted. It need not wait as long as the server asked, because an
+   * operator waits for the abort, and our own delay, up to five minutes, does not strain the server
+   * either.
    */
   readonly stopping?: boolean
   readonly now: number
 }
 
-/** `go`: nothing is in the way. `probe`: try on behalf of all. `wait`: until the state changes. */
+/** `go`: proceed. `probe`: try on behalf of all. `wait`: until the state changes. */
 type Entered = {
   readonly kind: 'go' | 'probe' | 'wait'
   readonly state: PauseState
 }
 
-// Not only the last probe's success counts: one that took longer than its lease is as good a proof.
+// Any success counts, not only the current probe's: one that took longer than its lease is equally
+// valid.
 const CLEAR = script(
   'clear-fault',
   { keys: ['pause'], args: ['since'] },
@@ -133,8 +140,8 @@ return 'ok'
 export function faultVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
-     * Pauses the org. Only the probe's failure makes a standing pause longer (`raised`); from others,
-     * whose calls were under way when it began, nothing but their Retry-After counts (`stands`).
+     * Pauses the org. Only a failed probe extends a standing pause (`raised`). Other calls were
+     * already under way when it began, so only their Retry-After counts (`stands`).
      */
     async raiseFault({
       reason,
@@ -156,9 +163,9 @@ export function faultVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Asks whether the org takes a call now. Once a fault has run out exactly one gets `probe`, over all
-     * workers; it says how that ended, or its lease runs out and the next one may try. The probe itself
-     * may ask again, which renews the lease.
+     * Asks whether the org accepts a call now. Once a fault has run out, exactly one job of all
+     * workers gets `probe`. It reports the result, or its lease expires and the next job may try.
+     * If the probe asks again, its lease is renewed.
      */
     async enterGate({ by, need, stopping = false, now }: EnterEntry): Promise<Entered> {
       const how = stopping ? 'stopping' : 'as-asked'
@@ -167,13 +174,13 @@ export function faultVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return { kind: oneOf(kind, ['go', 'probe', 'wait']), state: parseState(fields) }
     },
 
-    /** A probe has succeeded: the fault that began `since` is over. */
+    /** A probe succeeded: the fault that began at `since` is over. */
     async clearFault(since: number): Promise<'cleared' | 'kept'> {
       const answer = await runScript(ledger, CLEAR, { pause: keys.pause, since })
       return oneOf(answer, ['cleared', 'kept'])
     },
 
-    /** The probe lets go without knowing more than before: the next one may try at once. */
+    /** The probe leaves without a result: the next one may try at once. */
     async leaveGate(by: string): Promise<void> {
       await runScript(ledger, LEAVE, { pause: keys.pause, by })
     },

@@ -5,19 +5,11 @@ import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
 /**
- * The org's pause: a hash with two fields that know nothing of each other. `operator` is a wish,
- * and stands until it is taken back. `fault` is what Salesforce or the network did: it runs out, one
- * worker then tries (the probe), and the fault ends with its success or grows with its failure.
+ * The org's pause: a hash with two independent fields. `operator` is an operator's wish and stands
+ * until it is withdrawn. `fault` is a problem of Salesforce or the network: when it runs out, one
+ * job tries (the probe), and the fault ends if that succeeds or is extended if it fails.
  */
 
-/**
- * - `login`: Salesforce does not let us in.
- * - `outage`: 5xx, broken connections, silence, pages, refusals that nobody knows.
- * - `rate`: too many calls at once (429).
- * - `request-limit`: the day's API calls are used up.
- * - `quota`: the day's bulk batches are used up. It stops new ingest jobs only.
- * - `maintenance`: the org is read-only.
- */
 export const PAUSE_REASONS = [
   'login',
   'outage',
@@ -30,7 +22,7 @@ export type PauseReason = (typeof PAUSE_REASONS)[number]
 
 const operatorSchema = z.object({ abort: z.boolean(), since: z.number() })
 const faultSchema = z.object({
-  // A newer worker may know more reasons: whatever they are, waiting is right.
+  // A newer worker may know more reasons; waiting is right for all of them.
   reason: z.enum(PAUSE_REASONS).catch('outage'),
   message: z.string(),
   failures: z.number(),
@@ -43,24 +35,24 @@ const faultSchema = z.object({
 
 /** Times are milliseconds since the epoch. */
 export interface PauseState {
-  /** `abort`: the ingest jobs that run are aborted, too. */
+  /** `abort`: running ingest jobs are aborted too. */
   readonly operator: { readonly abort: boolean; readonly since: number } | null
   readonly fault: FaultPause | null
 }
 
 interface FaultPause {
   readonly reason: PauseReason
-  /** What the org or the network said, and what to do about it. */
+  /** What the org or the network reported, and what to do about it. */
   readonly message: string
-  /** In a row. */
+  /** Failures in a row. */
   readonly failures: number
-  /** Names the fault, too: what is known of an earlier one does not end this one. */
+  /** Also identifies the fault: news about an earlier fault does not end this one. */
   readonly since: number
-  /** From then on somebody may try. */
+  /** From this time on a job may probe. */
   readonly until: number
-  /** The end of our own delay, where a server's Retry-After makes `until` later. */
+  /** End of our own delay, if a server's Retry-After makes `until` later. */
   readonly own?: number | undefined
-  /** Who tries now, and until when that counts. */
+  /** The current probe, and when its lease ends. */
   readonly probe?: string | undefined
   readonly lease?: number | undefined
 }
@@ -69,7 +61,7 @@ export async function pauseState(redis: RedisClient, keys: OrgKeys): Promise<Pau
   return parseState(await redis.hmget(keys.pause, 'operator', 'fault'))
 }
 
-// Once asked for, aborting stays: another operator's plain pause must not undo it halfway.
+// Once requested, aborting stays: another operator's plain pause must not undo it.
 const PAUSE = script(
   'pause',
   { keys: ['pause'], args: ['mode'] },
@@ -101,12 +93,12 @@ function parseField<T>(schema: z.ZodType<T>, json: unknown): T | null {
 
 export function pauseVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
-    /** An operator's wish: no new ingest job begins; with `abort` those that run are aborted. */
+    /** An operator's pause: no new ingest job begins; with `abort`, running ones are aborted. */
     async pause(abort: boolean): Promise<void> {
       await runScript(ledger, PAUSE, { pause: keys.pause, mode: abort ? 'abort' : 'let-run' })
     },
 
-    /** Takes an operator's pause back; a fault of the org stays until a probe succeeds. */
+    /** Withdraws an operator's pause; an org fault stays until a probe succeeds. */
     async resume(): Promise<void> {
       await runScript(ledger, RESUME, { pause: keys.pause })
     },

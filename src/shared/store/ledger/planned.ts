@@ -8,9 +8,9 @@ import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// The source is never touched again, so a list that lies in the record goes from there.
-// `orders`: of each its name, its JSON, how many chunks it carries, then as many chunk fields. Chunks that
-// carry rows again are numbered from `nextChunk` on.
+// The source is not read again, so a list stored in the record is removed. `orders`: for each its
+// name, its JSON, the number of its chunks, then that many chunk fields. Chunks that retry rows are
+// numbered from `nextChunk` on.
 const PLANNED = script(
   'planned',
   {
@@ -75,14 +75,14 @@ type Planned = {
   /** The part of `invalid.csv` that the plan wrote. */
   readonly invalid?: ResultFile | null
   readonly orders: readonly IngestOrder[]
-  /** Ids of the first chunk where it goes alone, and the others only once it has passed. */
+  /** Ids of the first chunk if it is a canary: the others are sent only after it has passed. */
   readonly canary?: number
   readonly next: 'deleting' | 'awaiting-approval'
-  /** Whose records these are; null: of all who have no key. */
+  /** Whose records these are; null for all callers without a key. */
   readonly caller?: string | null
-  /** What held the caller when the request was accepted. */
+  /** The caller's limits when the request was accepted. */
   readonly limits?: CallerLimits | null
-  /** Records that a caller may have deleted in 24 hours without approval; null: any number. */
+  /** Records that a caller may have deleted in 24 hours without approval; null for no limit. */
   readonly approvalAbove?: number | null
   readonly lock: JobLock
 }
@@ -90,7 +90,7 @@ type Planned = {
 const PLAN_ENTERED = ['ok', 'parked', 'over-budget', 'stale', 'lost'] as const
 type PlanEntered = (typeof PLAN_ENTERED)[number]
 
-/** The first number that no chunk of the plan has. */
+/** The first number after the plan's chunks. */
 function nextChunk(orders: readonly IngestOrder[]): number {
   const chunks = orders.flatMap((order) => order.chunks)
   return chunks.reduce((next, { chunk }) => Math.max(next, chunk + 1), 0)
@@ -99,16 +99,17 @@ function nextChunk(orders: readonly IngestOrder[]): number {
 export function plannedVerb(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
-     * Records the plan, its open chunks and its ingest orders in one step. Until then nothing of the
-     * request can be sent; from then on its source is never touched again.
+     * Records the plan, its open chunks and its ingest orders in one step. Before it nothing of the
+     * request can be sent; after it the source is not read again.
      *
-     * The caller's budget is charged with the accepted records, less what was charged when the request
-     * was accepted. `over-budget`: it has no room for them, and nothing was recorded. `parked`: it would
-     * have gone ahead, but with what the caller had deleted unapproved in the last 24 hours it comes to
-     * more than `approvalAbove`: so a purge in many small requests waits as the same purge in one does.
+     * The caller's budget is charged with the accepted records, less what was charged when the
+     * request was accepted. `over-budget`: the budget has no room for them, and nothing was
+     * recorded. `parked`: together with what the caller had deleted without approval in the last 24
+     * hours, the plan exceeds `approvalAbove`, so it waits for approval. A purge split into many
+     * small requests therefore waits like a single large one.
      *
-     * Repeating it changes nothing. `stale`: a later planning attempt counts. `lost`: another worker
-     * owns the job now.
+     * Repeating it changes nothing. `stale`: a later planning attempt is current. `lost`: another
+     * worker owns the job now.
      */
     async planned(entry: Planned): Promise<PlanEntered> {
       const { id, lot, plan, invalid = null, orders, canary = 0, next, lock } = entry

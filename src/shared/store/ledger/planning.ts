@@ -9,8 +9,8 @@ import { RAILS_FIELD } from './rails.ts'
 import { contentSchema } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// Where Redis is full a script that has begun to write is let through: a plan that is under way has to
-// end, for its end makes room. The first write does nothing.
+// A full Redis lets a script continue once it has written, and a running plan must end because that
+// frees memory. So the first write is a no-op.
 const BEGIN_PLANNING = script(
   'begin-planning',
   { keys: ['request', 'lock', 'outbox', 'live', 'settings'], args: ['token', 'lot', 'id'] },
@@ -36,13 +36,13 @@ type Begun =
   | { readonly kind: 'not-due' }
   | {
       readonly kind: 'begun'
-      /** How often workers died over the plan before us. */
+      /** Number of workers that died on this plan before. */
       readonly crashes: number
-      /** What the request is held to; null where neither it nor its org has any. */
+      /** Guard rails of the request; null if neither it nor its org has any. */
       readonly guards: GuardRails | null
     }
 
-// The first attempt's word stays; a later one is told what it was.
+// The first attempt's value is kept; later attempts receive it.
 const PIN_SOURCE = script(
   'pin-source',
   { keys: ['request'], args: ['lot', 'field', 'value'] },
@@ -54,8 +54,8 @@ return redis.call('HGET', request, field)
 )
 
 /**
- * What the first planning attempt found at a file's path: how the file looked when it was opened, and
- * which bytes it held once it was read. An attempt that follows a crash must find the same.
+ * What the first planning attempt found at a file's path: the file's state when it was opened, and
+ * its bytes after reading. An attempt after a crash must find the same.
  */
 export type SourcePin =
   | { readonly field: 'seen'; readonly value: FileState }
@@ -79,13 +79,13 @@ function isSame({ field, value }: SourcePin, first: unknown): boolean {
 export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
-     * Opens a planning attempt that stages under `lot`. A crashed attempt is simply followed by the
-     * next one under a lot of its own; frames of the old lot are no longer anybody's.
+     * Opens a planning attempt that stages under `lot`. After a crash the next attempt uses its own
+     * lot, and nobody uses the frames of the old lot any more.
      *
-     * A request that was accepted before its org had guard rails is held to those of the org from now on.
+     * A request that was accepted before its org had guard rails gets the org's from now on.
      *
-     * `lost`: another worker owns the job now. `not-due`: planned already, or terminal. Whoever begins
-     * counts as a crash until the plan is recorded or handed back.
+     * `lost`: another worker owns the job now. `not-due`: already planned, or terminal. The worker
+     * counts as crashed until the plan is recorded or handed back.
      */
     async beginPlanning({
       id,
@@ -113,7 +113,7 @@ export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return { kind, crashes, guards: typeof guards === 'string' ? parseGuardRails(guards) : null }
     },
 
-    /** Whether the source is as the first attempt found it; `stale`: another attempt counts by now. */
+    /** Whether the source is as the first attempt found it; `stale`: another attempt is current. */
     async pinSource({
       id,
       lot,

@@ -8,14 +8,14 @@ import { parseSignedAct, SIGN, signatureArgs } from './signed.ts'
 
 /** The org's guard rails, among the settings that all its processes share. */
 
-/** The field of the settings that holds them; a record's copy is its field `guards`. */
+/** The settings field that holds them; a record's copy is in its field `guards`. */
 export const RAILS_FIELD = 'rails'
 
 export interface OrgRails {
   readonly rails: GuardRails
-  /** Who set them last by hand; null where only workers have. */
+  /** Who last set them by hand; null if only workers did. */
   readonly setBy: SignedAct | null
-  /** As they lie there. */
+  /** The stored text. */
   readonly json: string
 }
 
@@ -34,7 +34,7 @@ return 'changed'
 )
 
 type RailsChange = {
-  /** What is there as the caller has read it, null where nothing was. */
+  /** The value that the caller read; null if there was none. */
   readonly from: OrgRails | null
   readonly to: GuardRails
   /** Who sets them by hand. */
@@ -45,14 +45,14 @@ export function railsVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   const { settings } = keys
   return {
-    /** Null where no process with a configuration has worked for the org yet. */
+    /** Null if no process with a configuration has worked for the org yet. */
     async rails(): Promise<OrgRails | null> {
       const [json, setBy] = await ledger.verified(redis.hmget(settings, RAILS_FIELD, 'railsSetBy'))
       if (json === null || json === undefined) return null
       return { rails: parseGuardRails(json), setBy: parseSignedAct(setBy ?? undefined), json }
     },
 
-    /** `other`: somebody has changed them since they were read. Requests accepted before keep theirs. */
+    /** `other`: they changed since they were read. Requests accepted before keep theirs. */
     async changeRails({ from, to, by }: RailsChange): Promise<'changed' | 'other'> {
       const answer = await runScript(ledger, CHANGE, {
         settings,
@@ -63,7 +63,7 @@ export function railsVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['changed', 'other'])
     },
 
-    /** What each of the requests is held to; those that have none, or are gone, are left out. */
+    /** The guard rails of each request; requests that have none or are gone are omitted. */
     async guards(ids: readonly string[]): Promise<ReadonlyMap<string, GuardRails>> {
       const reading = ids.map((id) => redis.hget(keys.request(id), 'guards'))
       const found = await ledger.verified(Promise.all(reading))

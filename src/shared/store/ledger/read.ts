@@ -12,9 +12,9 @@ import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { parseRecord, RECORD_FIELDS, type RequestRecord } from './record.ts'
 
-/** Reading the ledger: no script, nothing changes. */
+/** Reads the ledger: no scripts, no changes. */
 
-/** The fields of a record that are there, null where it has none. */
+/** The existing fields of a record; null if it has none. */
 async function readFields(redis: RedisClient, key: string) {
   const values = await redis.hmget(key, ...RECORD_FIELDS)
   const fields = RECORD_FIELDS.flatMap((field, at) => {
@@ -24,17 +24,17 @@ async function readFields(redis: RedisClient, key: string) {
   return fields.length === 0 ? null : Object.fromEntries(fields)
 }
 
-/** An ingest order as it stands. */
+/** An ingest order and its current state. */
 type OrderNow = {
   readonly order: IngestOrder
   readonly progress: Progress
-  /** Whether a worker has it, or had it and may have made an ingest job of it. */
+  /** Whether a worker has it, or had it and may have created an ingest job for it. */
   readonly taken: boolean
 }
 
-/** Reading many requests at once, newest first. */
+/** Reads many requests at once, newest first. */
 
-/** A request's place in the index: what was submitted after it comes before it. */
+/** A request's position in the index; requests submitted later come before it. */
 export interface ListPosition {
   /** Milliseconds since the epoch. */
   readonly submittedAt: number
@@ -42,18 +42,18 @@ export interface ListPosition {
   readonly id: string
 }
 
-/** A record that does not parse: one that a newer version wrote, or that was damaged. */
+/** A record that cannot be parsed: written by a newer version, or damaged. */
 export interface Unreadable extends ListPosition {
   readonly problem: string
 }
 
-/** What a look at many requests found: one that cannot be read does not hide the others. */
+/** Result of reading many requests; one that cannot be read does not hide the others. */
 type Listed = {
   readonly records: readonly RequestRecord[]
   readonly unreadable: readonly Unreadable[]
 }
 
-/** Requests of one millisecond stand in the reverse order of their ids. */
+/** Requests of the same millisecond are in reverse order of their ids. */
 async function placesAfter(
   redis: RedisClient,
   keys: OrgKeys,
@@ -72,7 +72,7 @@ async function placesAfter(
   return found.slice(0, count)
 }
 
-/** Whether a page that ends at the second place leaves the first to the next page. */
+/** Whether the first place belongs to the page after one that ends at the second. */
 export function isBehind(place: ListPosition, { submittedAt, id }: ListPosition): boolean {
   return place.submittedAt < submittedAt || (place.submittedAt === submittedAt && place.id < id)
 }
@@ -101,14 +101,17 @@ async function readAll(
   return { records, unreadable }
 }
 
-/** Where a record is wrong; what stands there is not said, for it may be anything. */
+/** Where a record is invalid. Its values are not included, because they may be anything. */
 function problemIn(error: unknown): string {
   if (!(error instanceof z.ZodError)) return 'its record is no JSON'
   const paths = error.issues.map(({ path }) => path.join('.')).filter((path) => path !== '')
   return `its record has unexpected values${paths.length === 0 ? '' : ` at ${paths.join(', ')}`}`
 }
 
-/** Every verb that only reads. What others act upon is verified; the rest follows such a reading, or a script. */
+/**
+ * All verbs that only read. Results that callers act upon are verified; the others follow such a
+ * read or a script.
+ */
 export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   return {
@@ -117,7 +120,7 @@ export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return fields === null ? null : parseRecord(fields)
     },
 
-    /** The one frame of a list that its request's record holds until it is planned. */
+    /** The single frame of a list, which its request's record holds until it is planned. */
     async frame(id: string): Promise<Buffer | null> {
       return redis.hgetBuffer(keys.request(id), 'frame')
     },
@@ -126,7 +129,7 @@ export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return await ledger.verified(redis.zrange(keys.live, '0', '-1'))
     },
 
-    /** Chunks without outcome, by the ingest order that carries each. */
+    /** Chunks without outcome, each with the ingest order that carries it. */
     async openChunks(id: string): Promise<ReadonlyMap<string, string>> {
       return new Map(Object.entries(await redis.hgetall(keys.open(id))))
     },
@@ -147,20 +150,20 @@ export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       }
     },
 
-    /** Newest first; ids whose record has expired are left out. */
+    /** Newest first; ids whose record has expired are omitted. */
     async list({ offset, count }: { offset: number; count: number }): Promise<Listed> {
-      // To Redis a range that ends at -1 is the whole set.
+      // In Redis, a range that ends at -1 is the whole set.
       if (count < 1) return { records: [], unreadable: [] }
       const page = redis.zrevrange(keys.requests, offset, offset + count - 1, 'WITHSCORES')
       return readAll(redis, keys, pairsOf(await ledger.verified(page)))
     },
 
     /**
-     * The requests that follow a place, newest first. Places do not shift when requests come in or
-     * expire, as offsets would.
+     * The requests after a position, newest first. Unlike offsets, positions do not shift when
+     * requests are added or expire.
      *
-     * @param before null begins with the newest
-     * @returns `last`: from where to go on; null where nothing follows
+     * @param before null to begin with the newest
+     * @returns `last`: the position to continue from; null if nothing follows
      */
     async follow({
       before,

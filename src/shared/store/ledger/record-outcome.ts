@@ -4,10 +4,10 @@ import type { LedgerConnection } from './connection.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
-// `chunkKeys`, of each chunk: open, ledger, record and flag of its request, then the orders that
-// carry rows again. `chunkArgs`, of each chunk: field, outcome, not deleted, verdicts, how many
+// `chunkKeys`, for each chunk: open, ledger, record and flag of its request, then the orders that
+// retry its rows. `chunkArgs`, for each chunk: field, outcome, not deleted, verdicts, number of
 // orders, then field, name and JSON of each. All verdicts are entered before any request is judged,
-// and in the same step. What the counters of the job said last is compared with them.
+// in the same step. They are compared with the job's last counters.
 const RECORD = script(
   'record-outcome',
   { keys: ['ingest', 'lock', '...chunkKeys'], args: ['token', '...chunkArgs'] },
@@ -59,7 +59,7 @@ return answer
 `,
 )
 
-/** What became of a chunk, and what of it goes again. */
+/** The outcome of a chunk, and the orders that retry some of its rows. */
 export interface ChunkResult {
   readonly ref: ChunkRef
   readonly outcome: ChunkOutcome
@@ -69,13 +69,13 @@ export interface ChunkResult {
 
 type RecordedChunk = {
   readonly ref: ChunkRef
-  /** False where an earlier run had written it: then nothing may be counted again. */
+  /** False if an earlier run wrote it: then nothing may be counted again. */
   readonly written: boolean
-  /** True where it was the last open chunk: its request is to be settled. */
+  /** True if it was the last open chunk: its request is to be settled. */
   readonly last: boolean
-  /** True where its request is to end before its time. */
+  /** True if its request is to end early. */
   readonly stopped: boolean
-  /** True where its request's canary has passed by it: what was held back is to be ordered. */
+  /** True if this outcome made the canary pass: the held-back orders are due. */
   readonly passed: boolean
 }
 
@@ -112,9 +112,9 @@ return redis.call('HINCRBY', request, 'nextChunk', count) - count
 export function outcomeVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
-     * Ends an ingest order: outcomes into the ledger, chunks out of `open`, those that go again in, in
-     * one step. A chunk's outcome is written once, whoever repeats it. `gone`: the order had ended
-     * before.
+     * Ends an ingest order in one step: records the outcomes, removes the chunks from `open`, and
+     * adds those that are retried. A chunk's outcome is written only once. `gone`: the order had
+     * already ended.
      */
     async recordOutcome(entry: {
       order: string
@@ -145,8 +145,8 @@ export function outcomeVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Sets numbers aside for chunks that carry rows again. Returns the first of them; numbers that a
-     * crash leaves unused are never given again. Null where the request is gone.
+     * Reserves numbers for chunks that retry rows and returns the first. Numbers left unused by a
+     * crash are never reused. Null if the request is gone.
      */
     async numberChunks({ id, count }: { id: string; count: number }): Promise<number | null> {
       const first = await runScript(ledger, NUMBER_CHUNKS, { request: keys.request(id), count })

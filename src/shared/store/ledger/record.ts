@@ -22,69 +22,69 @@ import { parseOptional } from './chunk.ts'
 import { parseSignedAct } from './signed.ts'
 
 /**
- * What the ledger holds, parsed: nothing that comes out of Redis is believed unread. Fields that a
- * newer version has added are passed over, so that two versions work side by side.
+ * What the ledger stores about requests. Everything read from Redis is validated. Unknown fields of
+ * a newer version are ignored, so that two versions can run side by side.
  */
 
 const stagedSchema = z.object({
-  /** Names the lot of frames in staging, or at least this submission. */
+  /** Identifies the lot of frames in staging, or at least this submission. */
   lot: z.string(),
-  /** Whether they are one frame, and that is in the request's own record. */
+  /** Whether the bytes are a single frame in the request's own record. */
   inRecord: z.boolean().default(false),
   bytes: count,
   /** Hex digest over the uncompressed bytes: part of what makes two requests the same. */
   sha256: digest,
 })
-/** Ids and bytes of a request that wait in Redis until its plan is made. */
+/** Bytes of a request's source that wait in Redis until it is planned. */
 export type Staged = Readonly<z.output<typeof stagedSchema>>
 
-/** The lot that lies beside the request's record, and has to be dropped by itself. */
+/** The lot stored beside the request's record, which must be dropped separately. */
 export function lotBeside(staged: Staged | null): string | null {
   return staged === null || staged.inRecord ? null : staged.lot
 }
 export const contentSchema: z.ZodType<SourceContent> = z.object({ bytes: count, sha256: digest })
-/** What pulled the brake: `bad` of `rows`, the canary's or all that had a verdict, were not deleted. */
+/** What pulled the brake: `bad` of `rows`, the canary's or all with a verdict, were not deleted. */
 const brakeSchema = z.object({ by: z.enum(['canary', 'ratio']), bad: count, rows: count })
 type Brake = Readonly<z.output<typeof brakeSchema>>
 
 const statusSchema = z.enum([...LIVE_STATUSES, ...TERMINAL_STATUSES])
 
-/** One request as the ledger knows it. Times are milliseconds since the epoch. */
+/** One request as stored in the ledger. Times are milliseconds since the epoch. */
 export interface RequestRecord {
   readonly request: StoredRequest
   readonly bodyHash: string
   readonly status: z.output<typeof statusSchema>
   readonly submittedAt: number
-  /** Name of the key of whoever submitted it; null where it came by a door without keys. */
+  /** Name of the submitter's key; null if the request arrived by a way without keys. */
   readonly submittedBy: string | null
-  /** Who let the parked plan go ahead; null where nobody had to. */
+  /** Who approved the parked plan; null if no approval was needed. */
   readonly approvedBy: SignedAct | null
-  /** Who cancelled it or turned its plan down; null where nobody did. */
+  /** Who cancelled it or turned its plan down; null if nobody did. */
   readonly cancelledBy: SignedAct | null
-  /** What held that caller then; null where nothing did. */
+  /** The caller's limits at that time; null if there were none. */
   readonly limits: CallerLimits | null
-  /** What the org's guard rails were when it was accepted; null where it had none yet. */
+  /** The org's guard rails when it was accepted; null if it had none yet. */
   readonly guards: GuardRails | null
   readonly staged: Staged | null
-  /** Why it is refused, where that was known as it came in: it ends without a plan. Mostly null. */
+  /** Why it is refused, if that was known on arrival: it then ends without a plan. Usually null. */
   readonly refusal: ReceiptError | null
-  /** Which bytes a file held when its plan was made; null before, and of other sources. */
+  /** The bytes of a file when its plan was made; null before that, and for other sources. */
   readonly content: SourceContent | null
-  /** The lot of the planning attempt that counts, null before the first. */
+  /** The lot of the current planning attempt; null before the first. */
   readonly lot: string | null
   readonly plan: Plan | null
-  /** The part of `invalid.csv` that the plan wrote; null where it refused no row. */
+  /** The part of `invalid.csv` that the plan wrote; null if it refused no row. */
   readonly invalid: ResultFile | null
-  /** When the plan was recorded, null before. */
+  /** When the plan was recorded; null before. */
   readonly plannedAt: number | null
-  /** Ids of the plan's first chunk while it goes alone and holds back the others; 0 where nothing does. */
+  /** Ids of the plan's first chunk while it is a canary that holds back the others; otherwise 0. */
   readonly canary: number
-  /** Null where the brake was not pulled. */
+  /** Null if the brake was not pulled. */
   readonly brake: Brake | null
   readonly receipt: Receipt | null
 }
 
-/** The fields of a record's hash that say how its request stands; its ids are none of them. */
+/** The fields of a record's hash that describe its request, without its ids. */
 export const RECORD_FIELDS = [
   'request',
   'bodyHash',

@@ -8,13 +8,13 @@ import {
 } from '../redis/bare-script.ts'
 import { type LedgerConnection, OTHER_LEDGER } from './connection.ts'
 
-/** One atomic change of a ledger, which only the ledger that its caller has opened lets happen. */
+/** One atomic ledger change that runs only on the ledger that its caller opened. */
 interface LedgerScript<Key extends string = string, Arg extends string = string>
   extends Script<Key, Arg> {
   readonly guarded: true
 }
 
-// Before every script's own text, which sees neither key nor argument of it: the last key is the
+// Runs before every script's own text and removes its own key and argument: the last key is the
 // identity, the last argument the generation that the caller expects there.
 const HEAD = `
 do
@@ -35,9 +35,9 @@ export function script<const Key extends string, const Arg extends string = neve
 }
 
 /**
- * Runs a script on the ledger that this process has opened.
+ * Runs a script on the ledger that this process opened.
  *
- * @throws LedgerReplacedError where another is there now; nothing was changed
+ * @throws LedgerReplacedError if another one is there now; nothing was changed
  */
 export function runScript<Key extends string, Arg extends string>(
   ledger: LedgerConnection,
@@ -47,7 +47,7 @@ export function runScript<Key extends string, Arg extends string>(
   return effect(`redis:${script.name}`, () => evaluate(ledger, script, given))
 }
 
-/** The same unannounced, for what several callers share: each announces its own. */
+/** The same without an effect of its own, for a call that several callers share. */
 export async function evaluate<Key extends string, Arg extends string>(
   ledger: LedgerConnection,
   script: LedgerScript<Key, Arg>,
@@ -62,9 +62,9 @@ export async function evaluate<Key extends string, Arg extends string>(
 }
 
 /**
- * Narrows a script's one-word answer to the words it may say.
+ * Narrows a script's one-word answer to the expected words.
  *
- * @throws TypeError where Redis answers another word: an older or newer script is at work.
+ * @throws TypeError if Redis returns another word: an older or newer script is running
  */
 export function oneOf<const Word extends string>(answer: unknown, words: readonly Word[]): Word {
   const found = words.find((word) => word === answer)

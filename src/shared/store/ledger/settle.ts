@@ -13,22 +13,22 @@ import { TELL } from './outbox.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 /**
- * What is left of a request once its record has expired, so that its id is never run again: how it
- * ended, when, and which content it had. A string of some 100 bytes, written when the request ends;
- * it outlives the record.
+ * What remains of a request after its record has expired, so that its id is never run again: how it
+ * ended, when, and its content. A string of about 100 bytes, written when the request ends; it
+ * outlives the record.
  */
 export interface Tombstone {
   readonly status: TerminalStatus
   /** Milliseconds since the epoch. */
   readonly finishedAt: number
   readonly bodyHash: string
-  /** Digest of a file's bytes; null of other sources, and where the file was never seen. */
+  /** Digest of a file's bytes; null for other sources, and if the file was never seen. */
   readonly sha256: string | null
 }
 
 /**
- * Lua: `bury(tombstone, request, status, seconds)`. What a damaged record does not tell is left out:
- * the script that ends a request has begun to write by then, and must not fail.
+ * Lua: `bury(tombstone, request, status, seconds)`. Missing values of a damaged record are left
+ * out: by then the script that ends a request has begun to write and must not fail.
  */
 const BURY = `
 local function fileDigest(content, request)
@@ -45,9 +45,9 @@ local function bury(tombstone, request, status, seconds)
 end
 `
 
-// `orders`: ingest orders that will never be sent; what is being deleted may be sent already.
-// Freeing comes first: where Redis is full, a script that has begun to write is let through, and
-// settling is what makes room.
+// `orders`: ingest orders that will never be sent. In status `deleting` they may already be sent.
+// Freeing comes first: a full Redis lets a script continue once it has written, and settling frees
+// memory.
 const SETTLE = script(
   'settle',
   {
@@ -105,26 +105,28 @@ type Settlement = {
   readonly receipt: Receipt
   /** The statuses from which this end may be reached. */
   readonly from: readonly LiveStatus[]
-  /** The plan, where the record does not hold it yet (a plan that was refused or had nothing to do). */
+  /** The plan, if the record does not hold it yet (it was refused or had nothing to do). */
   readonly plan?: Plan | null
-  /** Only while this planning attempt counts. */
+  /** Applies only while this planning attempt is current. */
   readonly lot?: string
-  /** Orders to drop with their open chunks, where a plan ends before its first ingest job is ordered. */
+  /**
+   * Orders to drop with their open chunks, if a plan ends before its first ingest job is ordered.
+   */
   readonly unsent?: readonly string[]
-  /** Whose budget gets back what the request was charged with, where nothing of it was sent. */
+  /** Whose budget is refunded if nothing of the request was sent. */
   readonly caller?: string | null
-  /** Id of the results store that the receipt goes to. */
+  /** Id of the results store for the receipt. */
   readonly results: string
-  /** How long the record is kept, and the folder of its results. */
+  /** How long the record and its results folder are kept. */
   readonly retentionSeconds: number
-  /** How long its id is known after that, so that it is not run again. */
+  /** How long the id is remembered after that, so that it is not run again. */
   readonly idempotencySeconds: number
 }
 
 export function endVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
-     * Gives a request its one terminal status and its receipt. Repeating it changes nothing
+     * Gives a request its terminal status and its receipt. Repeating it changes nothing
      * (`already`). `not-due`: chunks are still open, or the status is not one of `from`.
      */
     async settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
@@ -157,7 +159,9 @@ export function endVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])
     },
 
-    /** What is left of a request that has ended, also once its record has expired; null where none has lately. */
+    /**
+     * The tombstone of an ended request, also after its record has expired; null if there is none.
+     */
     async tombstone(id: string): Promise<Tombstone | null> {
       const text = await ledger.verified(ledger.redis.get(keys.tombstone(id)))
       if (text === null) return null

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { Signature, SignedAct } from '../../contract/receipt.ts'
 
 /**
- * Lua: `sign(request, field, actor, reason)` notes who did it, once; without an actor nobody has.
+ * Lua: `sign(request, field, actor, reason)` records who acted, once. Without an actor it records
+ * nothing.
  */
 export const SIGN = `
 local function sign(request, field, actor, reason)
@@ -14,7 +15,7 @@ local function sign(request, field, actor, reason)
 end
 `
 
-/** The arguments that the script's `sign` is given. */
+/** The arguments for the script's `sign`. */
 export function signatureArgs(by: Signature | null | undefined) {
   return { actor: by?.actor ?? '', reason: by?.reason ?? '' }
 }
@@ -25,7 +26,7 @@ const storedSchema = z.object({
   reason: z.string().nullable(),
 })
 
-/** As `sign` has written it. */
+/** Parses what `sign` wrote. */
 export function parseSignedAct(json: string | undefined): SignedAct | null {
   if (json === undefined) return null
   const { actor, at, reason } = storedSchema.parse(JSON.parse(json))

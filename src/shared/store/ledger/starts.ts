@@ -3,8 +3,8 @@ import type { JobLock, OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'
 
 /**
- * Whoever begins something counts as crashed until it gets further: a counter beside what was begun,
- * `starts` in an ingest order and `plans` in a request. Here it is taken back.
+ * A worker that begins something counts as crashed until it progresses: a counter is stored beside
+ * it, `starts` in an ingest order and `plans` in a request. These verbs take the count back.
  */
 
 const HAND_BACK = script(
@@ -18,7 +18,7 @@ return 'ok'
 `,
 )
 
-// The lock is another's by now: only our own start is taken back.
+// Another worker holds the lock by now, so only our own start is taken back.
 const FORGIVE = script(
   'forgive',
   { keys: ['begun'], args: ['counter'] },
@@ -42,19 +42,19 @@ async function handBack(
 
 export function startVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   return {
-    /** Gives an order back without blame: a worker that stops has not crashed. */
+    /** Hands an order back without counting a crash: the worker only stops. */
     async handBackOrder(order: string, lock: JobLock): Promise<void> {
       await handBack(ledger, keys, keys.ingest(order), 'starts', lock)
     },
 
-    /** Gives a planning attempt up without blame. */
+    /** Gives a planning attempt up without counting a crash. */
     async handBackPlanning({ id, lock }: { id: string; lock: JobLock }): Promise<void> {
       await handBack(ledger, keys, keys.request(id), 'plans', lock)
     },
 
     /**
-     * Takes back a start that counted as a crash: whoever has lost its lock, to a Redis that stood
-     * still for longer than that, and lives to say so has not crashed.
+     * Takes back a start that counted as a crash. A worker that lost its lock, for example because
+     * Redis stalled for longer than the lock lasts, and can report it has not crashed.
      */
     async forgiveOrder(order: string): Promise<void> {
       await runScript(ledger, FORGIVE, { begun: keys.ingest(order), counter: 'starts' })

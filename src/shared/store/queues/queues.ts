@@ -7,28 +7,31 @@ import type { OrgKeys } from '../ledger/keys.ts'
 import type { RedisClient } from '../redis/redis.ts'
 
 /**
- * The queues of one org. A job is a work order: it names what to do, never how far it is nor with
- * which ids; the ledger knows that. So a job may be lost, run twice or be ordered again.
+ * The queues of one org. A job is a work order: it names what to do, but neither progress nor ids;
+ * those are in the ledger. So a job may be lost, run twice or be ordered again.
  */
 export const QUEUES = ['requests', 'ingest-jobs', 'ingest-jobs-urgent', 'callbacks'] as const
 export type QueueName = (typeof QUEUES)[number]
 
-/** Lower goes first. 0 beats all and is kept for jobs that a stopping worker hands over. */
+/**
+ * Lower goes first. 0 comes before all others and is reserved for jobs that a stopping worker hands
+ * over.
+ */
 export const HAND_OVER_PRIORITY = 0
-/** Settling frees memory and answers a caller: it goes before any planning. */
+/** Settling frees memory and answers a caller, so it precedes all planning. */
 export const SETTLE_PRIORITY = 1
 export const HIGH_PRIORITY = 2
 const BULLMQ_PRIORITY: Record<Priority, number> = { high: HIGH_PRIORITY, normal: 10, low: 100 }
-/** Those that wait in line; what is handed over goes past it. */
+/** Priorities of jobs that wait in order; jobs handed over bypass them. */
 export const LINES: readonly number[] = [SETTLE_PRIORITY, ...Object.values(BULLMQ_PRIORITY)]
 
-/** The job name of plans, the orders of `requests` that may take long. */
+/** The job name of plans: the orders of `requests` that may take long. */
 export const PLAN = 'plan'
 
-/** The job name by which other systems submit with nothing but BullMQ. */
+/** The job name by which other systems submit with BullMQ alone. */
 export const DOOR = 'deletion-request'
 
-/** Version of the job data below. A worker hands back what is newer than itself. */
+/** Version of the job data below. A worker hands back jobs of a newer version. */
 const JOB_VERSION = 1
 
 const requestJobSchema = z.discriminatedUnion('step', [
@@ -47,7 +50,7 @@ type RequestJob = z.output<typeof requestJobSchema>
 type IngestJobOrder = z.output<typeof ingestJobSchema>
 type CallbackJob = z.output<typeof callbackJobSchema>
 
-/** Null where the data is of a version or step that this worker does not know. */
+/** Null if the data is of a version or step that this worker does not know. */
 export const parseRequestJob = (data: unknown): RequestJob | null =>
   requestJobSchema.safeParse(data).data ?? null
 export const parseIngestJob = (data: unknown): IngestJobOrder | null =>
@@ -56,9 +59,8 @@ export const parseCallbackJob = (data: unknown): CallbackJob | null =>
   callbackJobSchema.safeParse(data).data ?? null
 
 /**
- * Whether the data may be an order of a newer version, to be kept for a worker that knows it: every
- * order has a version, and none brings ids. Whatever else is in our queues and is no order was put
- * there by somebody else.
+ * Whether the data may be an order of a newer version, to keep for a worker that knows it: every
+ * order has a version, and none contains ids. Any other data in our queues came from outside.
  */
 export const isNewerOrder = (data: unknown): boolean => newerOrderSchema.safeParse(data).success
 const newerOrderSchema = z.looseObject({
@@ -67,8 +69,9 @@ const newerOrderSchema = z.looseObject({
 })
 
 /**
- * What BullMQ's queues and workers of this process are given, so that a job goes on in the trace of
- * whoever ordered it. One for the process, as the channels are: the library's surface need not know.
+ * Telemetry for BullMQ's queues and workers in this process, so that a job continues its
+ * submitter's trace. It is global to the process, like the channels, so that the library's API need
+ * not know it.
  */
 let current: Telemetry | undefined
 
@@ -76,7 +79,7 @@ export function setQueueTelemetry(telemetry: Telemetry | undefined): void {
   current = telemetry
 }
 
-/** As an option of a queue or worker; none where nothing is traced. */
+/** As an option of a queue or worker; empty if tracing is off. */
 export function queueTelemetry(): { readonly telemetry?: Telemetry } {
   return current === undefined ? {} : { telemetry: current }
 }
@@ -113,8 +116,8 @@ export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent'
 }
 
 /**
- * Orders work. The job ids are derived from what is ordered, so ordering twice is ordering once;
- * jobs leave Redis when they end, so what was ordered before can be ordered again.
+ * Orders work. Job ids are derived from what is ordered, so ordering twice has no effect. Jobs
+ * leave Redis when they end, so the same work can be ordered again.
  */
 export function workOrders(queues: Queues) {
   const v = JOB_VERSION
@@ -129,7 +132,10 @@ export function workOrders(queues: Queues) {
         const { name, data, options } = planJob(id, priority)
         await queues.requests.add(name, data, options)
       }),
-    /** @param delay before it may begin, in milliseconds, so that what was locked has time to be free again */
+    /**
+     * @param delay in milliseconds before it may begin, so that locked rows have time to be
+     *   released
+     */
     ingest: (order: string, priority: Priority, delay = 0): Promise<void> =>
       effect('order:ingest', async () => {
         const data: IngestJobOrder = { v, order }
@@ -137,24 +143,24 @@ export function workOrders(queues: Queues) {
         await queues[laneOf(priority)].add('ingest', data, options)
       }),
     settle: (id: string): Promise<void> => settle(`s-${id.toLowerCase()}`, id),
-    /** Takes an order back that no worker has; one that a worker has stays with it. */
+    /** Withdraws an order that no worker has; one that a worker has stays with it. */
     withdraw: (order: string, priority: Priority): Promise<void> =>
       effect('order:withdraw', async () => {
         await queues[laneOf(priority)].remove(order)
       }),
     /**
-     * Settles a request that is to end before its time. Under a name of its own: while this one ends
-     * what was not sent, the last ingest job at work may order `settle`, which must not be dropped.
+     * Settles a request that is to end early. It has its own job id: while this job ends unsent
+     * chunks, the last running ingest job may order `settle`, which must not be dropped.
      */
     stop: (id: string): Promise<void> => settle(`c-${id.toLowerCase()}`, id),
-    /** The same once so much time has passed: a deadline. */
+    /** The same after a delay, for a deadline. */
     stopAfter: (id: string, ms: number): Promise<void> => settle(`d-${id.toLowerCase()}`, id, ms),
-    /** Takes that back once the request is over. */
+    /** Withdraws that once the request has ended. */
     forgetStop: (id: string): Promise<void> =>
       effect('order:forget-stop', async () => {
         await queues.requests.remove(`d-${id.toLowerCase()}`)
       }),
-    /** Tells the caller of a change; a request has each status once. */
+    /** Reports a change to the caller; a request has each status once. */
     callback: ({ id, status, at }: Omit<CallbackJob, 'v'>): Promise<void> =>
       effect('order:callback', async () => {
         const data: CallbackJob = { v, id, status, at }
@@ -164,22 +170,22 @@ export function workOrders(queues: Queues) {
   }
 }
 
-/** What `plan` adds. */
+/** The job that `plan` adds. */
 export function planJob(id: string, priority: Priority) {
   const data: RequestJob = { v: JOB_VERSION, step: 'plan', id }
   const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
   return { name: PLAN, data, options }
 }
 
-/** Over half a day in all: 5 s, 10 s, 20 s … */
+/** Retries for more than half a day in all: 5 s, 10 s, 20 s … */
 const CALLBACK_TRIES: JobsOptions = {
   attempts: 14,
   backoff: { type: 'exponential', delay: 5000, jitter: 0.2 },
 }
 
 /**
- * An attempt is spent only by a fault of our own (a full disk, a defect). After half a minute of
- * tries the job leaves the queue and the sweep orders it anew: no wait grows out of sight.
+ * Only a fault of our own spends an attempt (a full disk, a bug). After half a minute of retries
+ * the job leaves the queue and the sweep orders it again, so delays do not grow without limit.
  */
 function jobOptions(jobId: string, priority: number): JobsOptions {
   return {

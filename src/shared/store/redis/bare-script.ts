@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { RedisClient } from './redis.ts'
 
 /**
- * Lua scripts with named keys and arguments. A script says what it takes, its text reads these names
- * as local variables, and a call gives a value for each. The last key or argument may be a list,
- * written `...names`; in Lua it is a table.
+ * Lua scripts with named keys and arguments. A script declares what it takes, its text reads these
+ * names as local variables, and a call gives a value for each. The last key or argument may be a
+ * list, written `...names`; in Lua it is a table.
  */
 export interface Takes<Key extends string = string, Arg extends string = string> {
   readonly keys: readonly Key[]
@@ -27,14 +27,14 @@ type Named<Name extends string, Value> = {
     : Value
 }
 
-/** What a call gives a script: a value for each of its names. */
+/** Values for a call: one for each of the script's names. */
 export type ScriptValues<Key extends string, Arg extends string> = Named<Key, string> &
   Named<Arg, Argument>
 
 /**
- * A script that belongs to no ledger: those of a ledger are made by `ledger/script.ts`.
+ * A script without a ledger; ledger scripts are made by `ledger/script.ts`.
  *
- * @param head Lua that runs before the names are known
+ * @param head Lua that runs before the names are defined
  */
 export function bareScript<const Key extends string, const Arg extends string = never>(
   name: string,
@@ -47,7 +47,10 @@ export function bareScript<const Key extends string, const Arg extends string = 
   return { name, takes, lua, sha1: createHash('sha1').update(lua).digest('hex') }
 }
 
-/** `local request, live = unpack(KEYS, 1, 2)`, and a loop for a list: `unpack` takes 8,000 at most. */
+/**
+ * `local request, live = unpack(KEYS, 1, 2)`, and a loop for a list, because `unpack` takes at most
+ * 8,000.
+ */
 function localsFrom(table: 'KEYS' | 'ARGV', names: readonly string[]): string {
   const single = names.filter((name) => !name.startsWith('...'))
   const list = names.find((name) => name.startsWith('...'))?.slice(3)
@@ -61,9 +64,9 @@ function localsFrom(table: 'KEYS' | 'ARGV', names: readonly string[]): string {
 }
 
 /**
- * Runs a script; a server that does not know it yet (restart, failover) is sent the text.
+ * Runs a script. If the server does not know it yet (restart, failover), its text is sent.
  *
- * @param forHead the last key and argument, where the script has a head that takes them
+ * @param forHead the last key and argument, if the script has a head that takes them
  */
 export async function evaluateBare<Key extends string, Arg extends string>(
   redis: RedisClient,

@@ -1,12 +1,13 @@
 import { Cluster, type ClusterNode, type ClusterOptions, type Command } from 'ioredis'
 import { detailOf, RedisUnavailableError, troubleOf } from './trouble.ts'
 
-/** A cluster whose duplicates, on which BullMQ blocks, are of its own class. */
+/** A cluster whose duplicates, which BullMQ uses for blocking calls, have the same class. */
 export abstract class BaseCluster extends Cluster {
   readonly #startNodes: ClusterNode[]
 
   static {
-    // The types of ioredis tie what a duplicate is to its options, so no subclass can say it as a method.
+    // The types of ioredis tie a duplicate's type to its options, so a subclass cannot override the
+    // method.
     Object.defineProperty(BaseCluster.prototype, 'duplicate', {
       value(this: BaseCluster, nodes: ClusterNode[] = [], override: ClusterOptions = {}) {
         const redisOptions = { ...this.options.redisOptions, ...override.redisOptions }
@@ -26,16 +27,16 @@ export abstract class BaseCluster extends Cluster {
   }
 }
 
-/** For one command of a caller who cannot wait, wherever it waits. */
+/** Timeout of one command for callers that cannot wait. */
 export const COMMAND_MS = 5_000
 
 /**
- * A cluster for callers who want to know at once. To ioredis a cluster none of whose nodes answers is
- * one that still connects, and what it is asked meanwhile waits for ever; `maxRetriesPerRequest`
- * and `commandTimeout` are its nodes' alone.
+ * A cluster for callers that want an answer at once. If no node of a cluster answers, ioredis
+ * considers it as still connecting, and commands wait forever; `maxRetriesPerRequest` and
+ * `commandTimeout` apply to its nodes only.
  */
 export class FailFastCluster extends BaseCluster {
-  /** What is not answered yet. */
+  /** Commands without an answer yet. */
   readonly #waiting = new Set<Command>()
   #reason: Error | null = null
   #wasReady = false
@@ -45,7 +46,7 @@ export class FailFastCluster extends BaseCluster {
     this.on('error', (error) => {
       this.#reason = error
     })
-    // Nodes answer; unless it is ready next, what they say is that the cluster is down.
+    // Nodes answer. Unless `ready` follows, they report that the cluster is down.
     this.on('connect', () => {
       this.#reason = DOWN
     })
@@ -54,14 +55,14 @@ export class FailFastCluster extends BaseCluster {
       this.#wasReady = true
     })
     this.on('close', () => {
-      // As with one server, what was under way when a connection broke off is sent again, once.
+      // As with a single server, commands in flight when a connection breaks are sent once more.
       if (this.#wasReady) this.#wasReady = false
       else this.#giveUp()
     })
   }
 
   override sendCommand(command: Command, ...rest: Rest): unknown {
-    // Its caller was told that it was not done.
+    // Its caller was told that it failed.
     if (command.isSettled) return command.promise
     command.setTimeout(COMMAND_MS)
     this.#waiting.add(command)
@@ -70,7 +71,7 @@ export class FailFastCluster extends BaseCluster {
     return super.sendCommand(command, ...rest)
   }
 
-  /** No node is left; what is sent from now on waits for the next round. */
+  /** No node is left; later commands wait for the next round. */
   #giveUp(): void {
     const reason = this.#reason ?? 'no node of the cluster can be used'
     const error = new RedisUnavailableError(troubleOf(reason) ?? 'REDIS_AWAY', detailOf(reason))

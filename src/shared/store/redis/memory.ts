@@ -1,21 +1,21 @@
 import { Cluster, type Redis } from 'ioredis'
 
 /**
- * How full Redis may be, as shares of `maxmemory`. What is staged fills it, and only requests that
- * end make room, so the last part is kept for the work that brings them to their end.
+ * How full Redis may be, as shares of `maxmemory`. Staged bytes fill it, and only ending requests
+ * frees memory, so the last part is reserved for the work that ends them.
  */
 
-/** Above this planning waits. */
+/** Above this share planning waits. */
 export const PLANNING_SHARE = 0.7
 
 /**
- * Above this no large upload is taken in. It lies in Redis until its plan is made, and the plan
- * takes up to as much again: uploads alone must never keep every plan waiting.
+ * Above this share no large upload is accepted. An upload stays in Redis until its plan is made,
+ * and the plan takes up to as much again: uploads alone must never block every plan.
  */
 export const UPLOAD_SHARE = PLANNING_SHARE / 2
 
 export interface Memory {
-  /** Bytes; 0 where no limit is set. */
+  /** Bytes; 0 if no limit is set. */
   readonly maxMemory: number
   readonly usedMemory: number
 }
@@ -30,7 +30,7 @@ export function showMemory({ maxMemory, usedMemory }: Memory): string {
   return `${mib(usedMemory)} of maxmemory ${mib(maxMemory)} are used`
 }
 
-/** The share of `maxmemory` that is used, of a cluster its fullest shard's; 0 where there is none. */
+/** The used share of `maxmemory`, in a cluster of its fullest shard; 0 without a limit. */
 export async function memoryRatio(redis: Redis | Cluster): Promise<number> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis]
   const shares = servers.map(async (server) => {

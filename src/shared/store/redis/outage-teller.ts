@@ -8,24 +8,27 @@ import {
   troubleOf,
 } from './trouble.ts'
 
-/** What a process that outlives an outage of Redis says about it. */
+/** Logs Redis outages for a process that survives them. */
 interface OutageTeller {
   readonly onError: (error: Error) => void
   readonly onReady: () => void
-  /** What no waiting ends is told from now on: before, it ends the process, which says so itself. */
+  /**
+   * From now on lasting errors are logged too. Before that they end the process, which reports them
+   * itself.
+   */
   readonly onStarted: () => void
 }
 
 interface Told {
-  /** What trouble means for this process: `Work waits.` */
+  /** What the outage means for this process: `Work waits.` */
   readonly note: string
-  /** Whether the connection finds out why, where ioredis only says that it is closed. */
+  /** Whether the connection finds out the reason when ioredis only reports that it is closed. */
   readonly isExplained: boolean
 }
 
 /**
- * Told once each: every reason of an outage, not every try to end it; what the connection reports, not
- * what each queue on it reports again; and that Redis is back.
+ * Logs each reason of an outage once instead of every retry, each error once although every queue
+ * on the connection repeats it, and the return of Redis.
  */
 export function outageTeller(log: Logger, { note, isExplained }: Told): OutageTeller {
   const told = new Set<string>()
@@ -38,7 +41,7 @@ export function outageTeller(log: Logger, { note, isExplained }: Told): OutageTe
       const trouble = troubleOf(error)
       if (!isStarted && trouble !== null && isLasting(trouble)) return
       if (!isRefusal(error)) {
-        // "Retrying from scratch after 30ms", after 40, after 50.
+        // The delays differ: "Retrying from scratch after 30ms", 40, 50.
         const reason = detailOf(error).replace(/\d+ms/, '')
         if (told.has(reason)) return
         told.add(reason)
@@ -59,7 +62,10 @@ export function outageTeller(log: Logger, { note, isExplained }: Told): OutageTe
   }
 }
 
-/** Of a server that is connected: it comes and goes without an outage, and comes here once each time. */
+/**
+ * An error of a connected server: it comes and goes without an outage, and is reported once each
+ * time.
+ */
 function isRefusal(error: Error): boolean {
   return (
     error instanceof RedisUnavailableError && error.code !== 'REDIS_AWAY' && !isLasting(error.code)

@@ -1,11 +1,11 @@
-/** Where a Redis is, and how it is reached. */
+/** Where a Redis is, and how to reach it. */
 
 export interface HostAndPort {
   readonly host: string
   readonly port: number
 }
 
-/** PEM texts, and the name that the server's certificate is for where that is not its host. */
+/** PEM texts, and the name in the server's certificate if that is not its host. */
 export interface RedisTls {
   readonly ca?: string
   readonly cert?: string
@@ -22,7 +22,7 @@ export type RedisPlace =
   | {
       readonly kind: 'url'
       readonly url: string
-      /** For `rediss://`, where the defaults will not do. */
+      /** For `rediss://`, if the defaults do not suffice. */
       readonly tls?: RedisTls
     }
   | { readonly kind: 'socket'; readonly path: string }
@@ -31,7 +31,9 @@ export type RedisPlace =
       readonly sentinels: readonly HostAndPort[]
       readonly name: string
       readonly sentinelPassword?: string
-      /** Of the servers that Sentinel names, and of the Sentinels where they are not excepted. */
+      /**
+       * For the servers that Sentinel names, and for the Sentinels unless `sentinelTls` is false.
+       */
       readonly tls: boolean | RedisTls
       readonly sentinelTls?: boolean
     })
@@ -41,7 +43,7 @@ export type RedisPlace =
       readonly tls: boolean | RedisTls
     })
 
-/** What ioredis takes; undefined without TLS. */
+/** The option for ioredis; undefined without TLS. */
 export function tlsOptions(tls: boolean | RedisTls | undefined): RedisTls | undefined {
   return tls === true ? {} : tls || undefined
 }

@@ -19,26 +19,28 @@ export {
   RedisUnusableError,
 } from './usable.ts'
 
-/** One server (directly, by Sentinel or by a Unix socket) or a cluster; both speak one language. */
+/**
+ * One server (direct, through Sentinel or by a Unix socket) or a cluster; both have the same API.
+ */
 export type RedisClient = Redis | Cluster
 
 export type RedisConfig = RedisPlace & {
-  /** It may be a server that keeps no append-only file: what is entrusted to it may be lost. */
+  /** Allows a server without an append-only file, which may lose data. */
   readonly volatile?: boolean
-  /** How many replicas must have what a caller entrusts to it before the caller is answered. */
+  /** How many replicas must have a caller's data before the caller gets an answer. */
   readonly replicas?: number
 }
 
 /**
- * How a connection meets an outage, or a server that refuses what it is asked. A worker waits for
- * as long as it takes and then goes on; a caller who submits wants to know at once.
+ * How a connection handles an outage, or a server that refuses commands. A worker waits as long as
+ * it takes and then continues; a caller that submits wants an answer at once.
  */
 type OnOutage = 'wait' | 'fail-fast'
 
 /**
- * Opens a connection. Errors reach `onError`, never the process: an outage is not a crash.
+ * Opens a connection. Errors go to `onError` and never crash the process.
  *
- * @throws RedisUnusableError where the URL is none
+ * @throws RedisUnusableError if the URL is invalid
  */
 export function connectRedis(
   config: RedisConfig,
@@ -51,14 +53,16 @@ export function connectRedis(
   return client
 }
 
-/** What this connection was refused within the last seconds; null where all is well, or it is away. */
+/**
+ * What the server refused within the last seconds; null if nothing, or if the connection is down.
+ */
 export function lateTrouble(redis: RedisClient): RedisTrouble | null {
   return redis instanceof ResendingRedis || redis instanceof ResendingCluster ? redis.trouble : null
 }
 
 /**
- * Who waits is told why, also where ioredis only says that there is no connection, or nothing at all.
- * Once an outage: until the connection is ready again.
+ * Reports the reason of an outage to a waiting process, also if ioredis reports only a missing
+ * connection, or nothing. Reports once per outage, until the connection is ready again.
  */
 function tellWhyAway(client: RedisClient, config: RedisConfig): void {
   let isTold = false
@@ -66,11 +70,11 @@ function tellWhyAway(client: RedisClient, config: RedisConfig): void {
   const explain = async (seen: string) => {
     if (isTold) return
     isTold = true
-    // A connection that was ended by us is at its end only after this event.
+    // The status of a connection that we ended becomes `end` only after this event.
     await setImmediate()
     if (!isMissed()) return
     const why = (await whyAway(config)) ?? new RedisUnavailableError('REDIS_AWAY', seen)
-    // Meanwhile it may have connected, or be needed no more.
+    // Meanwhile it may have connected, or have been closed.
     if (isMissed()) client.emit('error', why)
   }
   const isMissed = () => client.status !== 'ready' && client.status !== 'end'
@@ -85,13 +89,13 @@ function tellWhyAway(client: RedisClient, config: RedisConfig): void {
     else isTold = true
   })
   client.on('close', () => {
-    // What ended a connection that worked, the next one says, but for those of a cluster.
+    // The next connection reports why a working one ended, except in a cluster.
     if (!wasReady || config.kind === 'cluster') void explain('the connection is closed')
   })
   client.on('end', () => clearTimeout(silence))
 }
 
-/** Whoever starts is told of a server that accepts and says nothing, long before `socketTimeout`. */
+/** Reports a server that accepts connections but stays silent, long before `socketTimeout`. */
 const SILENCE_MS = 5_000
 
 function open(config: RedisConfig, onOutage: OnOutage): RedisClient {
@@ -117,7 +121,7 @@ function open(config: RedisConfig, onOutage: OnOutage): RedisClient {
         name,
         ...loginOf(username, password),
         ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-        // One that accepts and never answers must not keep the others from being asked.
+        // A Sentinel that accepts and never answers must not prevent asking the others.
         sentinelCommandTimeout: SENTINEL_MS,
         ...(tls ? { tls, enableTLSForSentinelMode: true } : {}),
         ...(tls && config.sentinelTls !== false ? { sentinelTLS: tls } : {}),
@@ -128,7 +132,7 @@ function open(config: RedisConfig, onOutage: OnOutage): RedisClient {
       const { retryStrategy: _, ...waiting } = shared
       const own: ClusterOptions = {
         redisOptions: { ...waiting, ...loginOf(username, password), ...tlsOf(tls) },
-        // Node looks names up itself, for each connection; certificates are for names.
+        // Node resolves names itself, for each connection; certificates are issued for names.
         dnsLookup: (address, found) => found(null, address),
       }
       return waits ? new ResendingCluster([...nodes], own) : new FailFastCluster([...nodes], own)
@@ -138,7 +142,7 @@ function open(config: RedisConfig, onOutage: OnOutage): RedisClient {
   }
 }
 
-/** A library's caller has it from a configuration of their own. */
+/** A library's caller passes a URL from their own configuration. */
 function assertUrl(url: string): void {
   const problem = redisUrlProblem(url)
   if (problem !== null) throw new RedisUnusableError(`Redis: ${problem}`)
@@ -149,10 +153,12 @@ function tlsOf(tls: boolean | RedisTls | undefined) {
   return options === undefined ? {} : { tls: options }
 }
 
-/** For one Sentinel's answer, before the next is asked. */
+/** Timeout of one Sentinel before the next is asked. */
 const SENTINEL_MS = 2_000
 
-/** `CLIENT SETINFO` is one more right to give, and an entry in the log of the ACL without it. */
+/**
+ * `CLIENT SETINFO` would need another ACL permission, and without it adds an entry to the ACL log.
+ */
 const UNNAMED = { disableClientInfo: true } as const
 
 interface Waiting {
@@ -169,11 +175,11 @@ function options(onOutage: OnOutage): Waiting {
   switch (onOutage) {
     case 'wait':
       return {
-        // BullMQ's workers insist on null: a blocked read must outlive an outage.
+        // BullMQ's workers require null: a blocking read must survive an outage.
         maxRetriesPerRequest: null,
         connectTimeout: 10_000,
-        // A network that swallows everything breaks no connection for a quarter of an hour. Longer
-        // than the 10 s for which BullMQ blocks at most.
+        // A network that drops all packets breaks a connection only after a quarter of an hour.
+        // Must exceed the 10 s for which BullMQ blocks at most.
         socketTimeout: 30_000,
         retryStrategy,
       }
@@ -181,7 +187,7 @@ function options(onOutage: OnOutage): Waiting {
       return {
         maxRetriesPerRequest: 1,
         connectTimeout: 5_000,
-        // A server that is frozen, or a Sentinel that nobody answers for, must not hold a caller.
+        // A frozen server, or a Sentinel that gets no answer, must not block a caller.
         commandTimeout: COMMAND_MS,
         retryStrategy,
       }

@@ -5,27 +5,27 @@ import { RedisUnavailableError } from './trouble.ts'
 import { RedisUnusableError } from './usable.ts'
 
 /**
- * Answers only once replicas have what was written. Redis replicates after it has answered: what a
- * primary took in just before a failover, or while it was frozen and another had been promoted, is
- * unknown to the new one. `WAIT` tells how many replicas have a connection's last write.
+ * Answers only once replicas have the data. Redis replicates after it has answered: what a primary
+ * accepted just before a failover, or while it was frozen and another was promoted, is unknown to
+ * the new primary. `WAIT` returns how many replicas have a connection's last write.
  */
 
-/** Replication takes about a round trip; who waits longer waits for a replica that is not there. */
+/** Replication takes about a round trip; a longer wait means that a replica is missing. */
 const REPLICAS_WITHIN_MS = 1000
 /** Written before each wait, so that the connection has a write for `WAIT` to wait for. */
 const FENCE = '{expunge:fence}'
 const FENCE_SECONDS = 3600
 
 /**
- * Does something that writes, and resolves once that is on as many replicas as asked for. So is what
- * it is refused for: that a plan is approved already, by a call that a failover may still take back.
+ * Performs a write and resolves once enough replicas have it. Refusals wait too: the refusal
+ * "already approved" rests on data that a failover could still lose.
  */
 type Replicated = <T>(write: () => Promise<T>) => Promise<T>
 
 /**
  * @param replicas how many must have it; 0 for none
- * @param unknown what it means that they may not, for the caller
- * @throws RedisUnusableError for a cluster, where each key is on a connection of its own
+ * @param unknown message for the caller if they may not have it
+ * @throws RedisUnusableError for a cluster, where each key is on its own connection
  */
 export function replicatedTo(redis: RedisClient, replicas: number, unknown: string): Replicated {
   if (replicas === 0) return (write) => write()
@@ -35,7 +35,7 @@ export function replicatedTo(redis: RedisClient, replicas: number, unknown: stri
     )
   }
   let connection = 0
-  // A `WAIT` that is sent again on another connection counts replicas of nothing.
+  // A `WAIT` resent on another connection would count the wrong writes.
   redis.on('close', () => {
     connection++
   })
@@ -60,7 +60,7 @@ export function replicatedTo(redis: RedisClient, replicas: number, unknown: stri
   }
 }
 
-/** A result, or a refusal that rests on what is there; all else is thrown at once. */
+/** A result, or a refusal that rests on stored data; other errors are thrown at once. */
 async function answerOf<T>(write: () => Promise<T>): Promise<() => T> {
   try {
     const result = await write()
@@ -74,8 +74,8 @@ async function answerOf<T>(write: () => Promise<T>): Promise<() => T> {
 }
 
 /**
- * At most one call is under way, for it holds up all else on the connection; who comes meanwhile shares
- * the next, which begins after every write that they have made.
+ * Allows one call at a time, because it blocks everything else on the connection. Callers that
+ * arrive meanwhile share the next call, which begins after all their writes.
  */
 function oneAfterAnother<T>(ask: () => Promise<T>): () => Promise<T> {
   let current: Promise<unknown> = Promise.resolve()

@@ -5,24 +5,24 @@ import { StrictRedis } from './strict.ts'
 import { isLasting, type RedisTrouble, RedisUnavailableError, troubleOf } from './trouble.ts'
 
 /**
- * Connections for those who wait. To ioredis only a broken connection is an outage; a server that
- * is full, a replica, or without a disk answers every write with an error, and BullMQ would ask
- * again thousands of times a second. Here that is an outage too: what was refused has not been
- * done, so it is sent again after a while, for as long as it takes, and nobody above notices.
+ * Connections for processes that wait. For ioredis only a broken connection is an outage. A server
+ * that is full, a replica, or without a disk answers every write with an error, and BullMQ would
+ * retry thousands of times a second. Here that counts as an outage too: a refused command was not
+ * executed, so it is sent again after a delay, without a limit, and callers do not notice.
  */
 
 const AGAIN_AFTER_MS = 1000
-/** Refusals this far apart are told apart. */
+/** A refusal after this long a silence is reported again. */
 const QUIET_MS = 5 * AGAIN_AFTER_MS
 
 type Item = Parameters<Redis['handleReconnection']>[1]
 
-/** One server that is waited for: directly, by Sentinel or by a Unix socket. */
+/** One server with waiting: direct, through Sentinel or by a Unix socket. */
 export class ResendingRedis extends StrictRedis {
   readonly #refusals = new Refusals()
   #renewedAt = 0
 
-  /** What the server refused lately, null where it takes writes. */
+  /** What the server refused recently; null if it accepts writes. */
   get trouble(): RedisTrouble | null {
     return this.#refusals.latest
   }
@@ -30,7 +30,7 @@ export class ResendingRedis extends StrictRedis {
   override handleReconnection(error: Error, item: Item): void {
     const trouble = refusalOf(error)
     const { command } = item
-    // A part of a transaction or a pipeline means nothing without the rest.
+    // A single command of a transaction or pipeline cannot be resent alone.
     const isAlone =
       command instanceof Command && !command.inTransaction && command.pipelineIndex === undefined
     if (trouble === null || !isAlone || this.condition?.handshake === true) {
@@ -44,25 +44,25 @@ export class ResendingRedis extends StrictRedis {
     }, AGAIN_AFTER_MS)
   }
 
-  /** After a failover the name may lead elsewhere, and Sentinel may name another. */
+  /** After a failover the host name may lead elsewhere, and Sentinel may name another server. */
   #connectAnew(): void {
     if (this.status !== 'ready' || Date.now() - this.#renewedAt < AGAIN_AFTER_MS) return
     this.#renewedAt = Date.now()
     this.disconnect(true)
   }
 
-  /** A login that is refused is told, and tried again: what waits is not answered with it. */
+  /** A refused login is reported and retried; waiting commands do not fail with it. */
   override recoverFromFatalError(_commandError: Error, error: Error): void {
     this.silentEmit('error', error)
     this.disconnect(true)
   }
 }
 
-/** The same for a cluster, whose nodes are connections of its own making. */
+/** The same for a cluster, which creates the connections to its nodes itself. */
 export class ResendingCluster extends BaseCluster {
   readonly #refusals = new Refusals()
 
-  /** What a node refused lately, null where all take writes. */
+  /** What a node refused recently; null if all accept writes. */
   get trouble(): RedisTrouble | null {
     return this.#refusals.latest
   }
@@ -74,7 +74,8 @@ export class ResendingCluster extends BaseCluster {
   ): void {
     const trouble = refusalOf(error)
     if (trouble === null) {
-      // A node that is away is no redirection: of those ioredis follows 16, for some two seconds.
+      // An unreachable node is not a redirection: ioredis follows only 16 of those, for about two
+      // seconds.
       if (troubleOf(error) === 'REDIS_AWAY') delete ttl.value
       super.handleError(error, ttl, handlers)
       return
@@ -87,7 +88,7 @@ export class ResendingCluster extends BaseCluster {
   }
 }
 
-/** Refusals in a row are told once. */
+/** Reports consecutive refusals once. */
 class Refusals {
   #latest: RedisTrouble | null = null
   #at = 0
@@ -104,7 +105,7 @@ class Refusals {
   }
 }
 
-/** What a server refuses for the state that it is in; who may do what is another matter. */
+/** Refusals because of the server's state; missing permissions are handled elsewhere. */
 function refusalOf(error: Error): RedisTrouble | null {
   const trouble = troubleOf(error)
   return trouble === null || trouble === 'REDIS_AWAY' || isLasting(trouble) ? null : trouble

@@ -4,8 +4,8 @@ import { messageOf } from '../../base/errors.ts'
 type Client = Redis | Cluster
 
 /**
- * Every command that BullMQ's scripts, ours, and the connections themselves send, with arguments as
- * they could have; `K` stands for a key. docs/deployment.md lists the same as rules of an ACL.
+ * Every command that BullMQ's scripts, ours and the connections themselves send, with example
+ * arguments; `K` stands for a key. docs/deployment.md lists the same as ACL rules.
  */
 const COMMANDS = [
   ...['ping', 'info', 'time', 'wait 0 1', 'client setname x'],
@@ -30,26 +30,27 @@ const COMMANDS = [
   ...['zremrangebyscore K 0 1', 'zrevrange K 0 1', 'zrevrangebyscore K 1 0', 'zscore K x'],
 ]
 const OF_A_CLUSTER = ['cluster slots', 'cluster info', 'asking', 'readonly']
-/** Counts workers for `submit` and `status`, which do without. */
+/** Counts workers for `submit` and `status`, which also work without it. */
 const FOR_MORE = ['client list']
 
-/** One of each kind: of an org, of BullMQ's jobs, and of all orgs together. */
+/** One key of each kind: of an org, of BullMQ's jobs, and of all orgs together. */
 const KEYS = ['{expunge-0}:0', '{expunge-0}:requests:0', '{expunge:orgs}', '{expunge:http}:rate:0']
 const [KEY = ''] = KEYS
 const PATTERN = '~{expunge*'
 
 /** Rules for `ACL SETUSER`, such as `+hset` or `~{expunge*`. */
 export interface MissingRights {
-  /** Without these no work is done. */
+  /** Without these nothing works. */
   readonly needed: readonly string[]
-  /** Without these less is told. */
+  /** Without these less is reported. */
   readonly useful: readonly string[]
 }
 
 /**
  * What the ACL denies the user of this connection. The commands are sent within `MULTI`, where the
- * server checks each and does none, and the connection is closed instead of `EXEC`: that needs no
- * right to `ACL DRYRUN`, which administrators alone have and Redis 6.2 does not know.
+ * server checks each and executes none, and the connection is closed instead of sending `EXEC`.
+ * This needs no permission for `ACL DRYRUN`, which only administrators have and Redis 6.2 does not
+ * support.
  */
 export async function missingRights(redis: Client): Promise<MissingRights> {
   const isCluster = redis instanceof Cluster
@@ -58,9 +59,9 @@ export async function missingRights(redis: Client): Promise<MissingRights> {
   const probe = node.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
-    // The connection that it duplicates has asked; each round trip delays every start.
+    // The duplicated connection has already checked; each round trip delays every start.
     enableReadyCheck: false,
-    // What is sent again would not be within the transaction.
+    // Resent commands would not be in the transaction.
     autoResendUnfulfilledCommands: false,
     commandTimeout: WITHIN_MS,
     maxRetriesPerRequest: 0,
@@ -72,7 +73,7 @@ export async function missingRights(redis: Client): Promise<MissingRights> {
       () => false,
     )
     if (!isThere) return { needed: [], useful: [] }
-    // Alone: outside a transaction the others would be done.
+    // Sent first and alone: outside a transaction the other commands would be executed.
     if ((await refusals(probe, ['multi'])).length > 0) return { needed: ['+multi'], useful: [] }
     const touched = KEYS.map((key) => `exists ${key}`)
     const [needed, useful] = await Promise.all([
@@ -87,7 +88,7 @@ export async function missingRights(redis: Client): Promise<MissingRights> {
 
 const WITHIN_MS = 5000
 
-/** The rules that are missing for these. */
+/** The missing rules for these commands. */
 async function refusals(probe: Redis, commands: readonly string[]): Promise<readonly string[]> {
   const answers = await Promise.allSettled(
     commands.map((text) => {
@@ -104,7 +105,7 @@ async function refusals(probe: Redis, commands: readonly string[]): Promise<read
   return [...new Set(rules)]
 }
 
-/** As an ACL names a command: `client|list`. */
+/** The ACL name of a command, such as `client|list`. */
 function ruleOf(text: string): string {
   const [name = '', sub = ''] = text.split(' ')
   return name === 'client' || name === 'cluster' ? `${name}|${sub}` : name

@@ -2,21 +2,21 @@ import { type Clock, systemClock } from '../../base/clock.ts'
 import type { RedisClient } from './redis.ts'
 
 /**
- * Redis's time, the one that all processes share. A time that one process writes and another compares
- * (a deadline, the end of a pause, the age of a job, a signature) must come from one clock: with their
- * own, a machine whose clock is 15 minutes wrong would cut off uploads and end pauses early.
+ * Redis's time, which all processes share. A time that one process writes and another compares (a
+ * deadline, the end of a pause, the age of a job, a signature) must come from one clock. With local
+ * clocks, a machine that is 15 minutes off would reject uploads and end pauses early.
  */
 
-/** Clocks of machines drift by milliseconds in a minute; a step of one is noticed as soon. */
+/** Clocks drift by milliseconds a minute; a clock step is also noticed within this time. */
 const MEASURE_EVERY_MS = 60_000
 
-/** A measurement is wrong by half of its round trip at most; a slow one is no improvement. */
+/** A measurement is off by at most half its round trip; a slower one is no improvement. */
 const SLOW_MS = 1000
 
 type ServerClock = Clock & {
-  /** How far the machine's clock is ahead of Redis's, in milliseconds; negative where behind. */
+  /** How far the machine's clock is ahead of Redis's, in milliseconds; negative if behind. */
   readonly aheadMs: number
-  /** No more measuring. */
+  /** Stops measuring. */
   close(): void
 }
 
@@ -27,8 +27,8 @@ export async function redisNow(redis: RedisClient): Promise<number> {
 }
 
 /**
- * The machine's clock, corrected by what it differs from Redis's. Asking costs nothing: the difference
- * is measured now and then, and while Redis is away the last one holds.
+ * The machine's clock, corrected by its difference from Redis's. Reading it makes no call: the
+ * difference is measured regularly, and during an outage the last one is used.
  */
 export async function openServerClock(
   redis: RedisClient,
@@ -44,7 +44,7 @@ export async function openServerClock(
     aheadMs = Math.round((asked + answered) / 2 - server)
   }
   const again = async () => {
-    // On a connection that waits, one question may be under way for as long as an outage lasts.
+    // On a connection that waits, one measurement may be pending for a whole outage.
     if (isMeasuring) return
     isMeasuring = true
     await measure(false).catch(() => {})

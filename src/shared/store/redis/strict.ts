@@ -4,16 +4,16 @@ import { detailOf, RedisUnavailableError, troubleOf } from './trouble.ts'
 type Item = Parameters<Redis['handleReconnection']>[1]
 
 /**
- * A connection that is set up whole or not at all. ioredis goes on where the server refuses `SELECT`
- * with a warning, in database 0 and so among the requests of whoever lives there, and where it
- * refuses `CLIENT SETNAME` or `READONLY` without one; and what protected mode answers, it takes for
- * the password of a server that needs none. Here each of them ends the connection, at the first
- * connect and at every later one, before any other command is sent.
+ * A connection that is set up completely or not at all. If the server refuses `SELECT`, ioredis
+ * continues with a warning in database 0, among other users' keys; if it refuses `CLIENT SETNAME`
+ * or `READONLY`, it continues without one; and it takes the answer of protected mode for that of a
+ * server that needs no password. Here each of these ends the connection, at the first connect and
+ * every later one, before any other command is sent.
  */
 export class StrictRedis extends Redis {
   static {
-    // BullMQ blocks on a duplicate, which is to be of the same kind. The types of ioredis tie what a
-    // duplicate is to its options, so that no subclass can say this as a method.
+    // BullMQ blocks on a duplicate, which must have the same class. The types of ioredis tie a
+    // duplicate's type to its options, so a subclass cannot override the method.
     Object.defineProperty(StrictRedis.prototype, 'duplicate', {
       value(this: StrictRedis, override: RedisOptions = {}) {
         const kind = Object.getPrototypeOf(this).constructor
@@ -29,18 +29,18 @@ export class StrictRedis extends Redis {
     }
     const code = troubleOf(error) ?? 'REDIS_DATABASE'
     const refusal = new RedisUnavailableError(code, `${stepOf(item.command)}: ${detailOf(error)}`)
-    // The other steps are answered yet: those answers need their place in the queue, and must not
-    // make the connection ready.
+    // The other setup steps are still being answered. Those answers need their place in the queue
+    // and must not make the connection ready.
     this.recoverFromFatalError(error, refusal, { commandQueue: false })
     this.status = 'close'
-    // The refusal is told once; ioredis would tell of a rejected SELECT again, in the server's words.
+    // The refusal is reported once; otherwise ioredis would report the rejected SELECT again.
     item.command.resolve('OK')
   }
 }
 
-/** What ioredis sends of itself and goes on without. */
+/** Setup commands that ioredis sends itself and continues without. */
 function isIgnored(error: Error, command: Item['command']): boolean {
-  // The login, which was sent along, is refused with a reason of its own.
+  // The login was sent too and is refused with its own error.
   if (error.message.startsWith('NOAUTH ')) return false
   const step = stepOf(command)
   return (

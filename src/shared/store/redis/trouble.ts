@@ -1,20 +1,20 @@
 import { codeOf, ExpungeError, messageOf } from '../../base/errors.ts'
 
 /**
- * What is wrong with Redis itself, whatever it was asked: none of it is the fault of a command, and
- * all of it passes once somebody mends the server or the settings.
+ * Problems of Redis itself, independent of the command. All of them end once the server or the
+ * settings are fixed.
  *
  * - `REDIS_AWAY`: no answer, or no connection.
  * - `REDIS_LOADING`: it starts, or a replica fetches its data.
- * - `REDIS_FULL`: at `maxmemory`; what frees memory is still done.
+ * - `REDIS_FULL`: at `maxmemory`; commands that free memory still work.
  * - `REDIS_READ_ONLY`: a replica, or a primary that has become one.
- * - `REDIS_NOT_WRITING`: its disk is full or fails, or too few replicas follow it.
- * - `REDIS_NOT_REPLICATED`: fewer replicas than asked for have what was written.
- * - `REDIS_BUSY`: a script of somebody else's holds it up.
+ * - `REDIS_NOT_WRITING`: its disk is full or fails, or it has too few replicas.
+ * - `REDIS_NOT_REPLICATED`: fewer replicas than required have the data.
+ * - `REDIS_BUSY`: another client's script blocks it.
  * - `REDIS_LOGIN`: it refuses user or password.
  * - `REDIS_FORBIDDEN`: its ACL denies the user a command or a key.
- * - `REDIS_DATABASE`: it has no database of that number.
- * - `REDIS_PROTOCOL`: TLS fails, one side speaks it and the other does not, or it is no Redis.
+ * - `REDIS_DATABASE`: it has no database with that number.
+ * - `REDIS_PROTOCOL`: TLS fails, only one side uses it, or the server is not Redis.
  */
 export type RedisTrouble =
   | 'REDIS_AWAY'
@@ -29,7 +29,7 @@ export type RedisTrouble =
   | 'REDIS_DATABASE'
   | 'REDIS_PROTOCOL'
 
-/** Those that no waiting ends: a process that starts says so and exits. */
+/** Problems that waiting does not solve: a starting process reports them and exits. */
 const LASTING: ReadonlySet<RedisTrouble> = new Set([
   'REDIS_LOGIN',
   'REDIS_FORBIDDEN',
@@ -41,11 +41,11 @@ export function isLasting(trouble: RedisTrouble): boolean {
   return LASTING.has(trouble)
 }
 
-/** Redis cannot do it now. Whoever asks again later may well be served. */
+/** Redis cannot do it now; a later retry may succeed. */
 export class RedisUnavailableError extends ExpungeError {
   readonly code: RedisTrouble
   override readonly retryable = true
-  /** The reason alone, in the words of the server or the network. */
+  /** The reason alone, as the server or the network reported it. */
   readonly detail: string
 
   constructor(code: RedisTrouble, detail: string, note = '') {
@@ -67,24 +67,24 @@ const BY_WORD: ReadonlyMap<string, RedisTrouble> = new Map(
     BUSY: 'REDIS_BUSY',
     NOAUTH: 'REDIS_LOGIN',
     WRONGPASS: 'REDIS_LOGIN',
-    // Protected mode: a server without a password that was asked from another machine.
+    // Protected mode: a server without a password was called from another machine.
     DENIED: 'REDIS_LOGIN',
     NOPERM: 'REDIS_FORBIDDEN',
     NOPROTO: 'REDIS_PROTOCOL',
   } as const),
 )
 
-/** The word that a server's error begins with; Redis 6.2 wraps those of a script in a text. */
+/** First word of a server's error; Redis 6.2 wraps script errors in a text. */
 const WORD = /^(?:ERR Error running script .*? -)?([A-Z]+) /s
 
-/** What ioredis says where the connection is the trouble. */
+/** Messages of ioredis about a failed connection. */
 const NO_CONNECTION =
   /^(?:Connection is closed|Command timed out|Socket timeout|Stream isn't writeable|Command aborted due to connection close|All sentinels are unreachable|Failed to refresh slots cache|None of startup nodes is available|Too many Cluster redirections)/
 
-/** A server at `maxclients`, with an error that begins with no word of its own; it closes the connection. */
+/** A server at `maxclients`: its error starts with a generic word, and it closes the connection. */
 const CROWDED = /^ERR max number of clients/
 
-/** Null where the error says nothing about the state of Redis: then it is a defect. */
+/** Null if the error says nothing about the state of Redis: then it is a bug. */
 export function troubleOf(error: unknown): RedisTrouble | null {
   if (!(error instanceof Error)) return null
   if (error instanceof RedisUnavailableError) return error.code
@@ -98,36 +98,39 @@ export function troubleOf(error: unknown): RedisTrouble | null {
   return isAway ? 'REDIS_AWAY' : null
 }
 
-/** OpenSSL's and Node's codes where TLS or a certificate is the trouble. */
+/** Error codes of OpenSSL and Node for TLS or certificate problems. */
 const TLS_CODE =
   /^(?:EPROTO|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|HOSTNAME_MISMATCH)|SELF_SIGNED|CERTIFICATE|INVALID_CA/
 
-/** What ioredis's decoder says of bytes that are no answer of a Redis, such as a web server's. */
+/** ioredis's decoder error for bytes that are not a Redis reply, such as a web server's. */
 const UNREADABLE = /^Unknown RESP type/
 
-/** Whether the other side cannot be talked to in this way, however often it is tried. */
+/** Whether retries cannot help, because the other side uses another protocol. */
 function isProtocolError(error: Error): boolean {
   return UNREADABLE.test(error.message) || TLS_CODE.test(codeOf(error) ?? '')
 }
 
-/** Of a cluster none of whose nodes could be used, why the last one could not. */
+/** The error of the last node, if no node of a cluster could be used. */
 export function reasonOf(error: unknown): unknown {
   return error instanceof Error && 'lastNodeError' in error && error.lastNodeError instanceof Error
     ? error.lastNodeError
     : error
 }
 
-/** Why, without advice. */
+/** The reason, without advice. */
 export function detailOf(error: unknown): string {
   const reason = reasonOf(error)
   if (reason instanceof RedisUnavailableError) return reason.detail
   const text = messageOf(reason)
   if (UNREADABLE.test(text)) return 'it answers, but not as a Redis does'
-  // It goes on within a sentence.
+  // The text continues within a sentence.
   return text.trim().replace(/\.$/, '')
 }
 
-/** Whether it says no more than that there is no connection: a server looks like that which is stuck, or speaks TLS where we do not. */
+/**
+ * Whether the error says only that there is no connection. A server that hangs, or that expects
+ * TLS, looks the same.
+ */
 export function isVague(error: Error): boolean {
   if (error instanceof RedisUnavailableError || isReply(error)) return false
   return (
@@ -136,16 +139,16 @@ export function isVague(error: Error): boolean {
   )
 }
 
-/** Whether the server has answered: what it refused it has not done. */
+/** Whether the server replied: a refused command was not executed. */
 export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'
 }
 
 /**
- * Does something with Redis for a caller who is to understand what went wrong.
+ * Runs Redis calls for a caller who should see what went wrong.
  *
- * @param note what trouble means for this caller
- * @throws RedisUnavailableError where Redis is the trouble; all else as it came
+ * @param note what the problem means for this caller
+ * @throws RedisUnavailableError if Redis is the problem; other errors unchanged
  */
 export async function explained<T>(work: () => Promise<T>, note?: string): Promise<T> {
   try {

@@ -11,11 +11,11 @@ export class RedisUnusableError extends ExpungeError {
 }
 
 /**
- * Waits until the server answers, and refuses one that cannot keep what is entrusted to it.
+ * Waits until the server answers, and rejects one that cannot keep our data safe.
  *
  * @param may `volatile`: the server need not keep an append-only file
- * @throws RedisUnusableError for a connection that is refused, rights that are missing, a version too old, a replica, eviction, or data
- *   that is not on disk
+ * @throws RedisUnusableError for a refused connection, missing permissions, an old version, a
+ *   replica, eviction, or data that is not on disk
  */
 export async function assertUsable(
   redis: Client,
@@ -56,7 +56,9 @@ function unusable({ product, version, supported, ...facts }: RedisFacts): string
   return null
 }
 
-/** One node of several answers for the keys of others with `MOVED`, which only a cluster's client follows. */
+/**
+ * A single cluster node answers `MOVED` for other nodes' keys, which only a cluster client follows.
+ */
 async function scattered(redis: Client, { isNode }: RedisFacts): Promise<string | null> {
   if (!isNode || redis instanceof Cluster) return null
   const state = await redis.cluster('INFO').catch(() => '')
@@ -80,7 +82,7 @@ function forgetful({ appendOnly }: RedisFacts): string | null {
         'lost, say redis.volatile: true in the file that EXPUNGE_CONFIG names (volatile: true in the library).'
 }
 
-/** Whether the server drops keys one day. Without `maxmemory` the policy says nothing yet. */
+/** Whether the server may evict keys. Without `maxmemory` the policy has no effect. */
 export function mayEvict({
   evictionPolicy,
   maxMemory,
@@ -88,7 +90,7 @@ export function mayEvict({
   return evictionPolicy !== 'noeviction' && maxMemory > 0
 }
 
-/** Waiting for a server that refuses the connection itself would be waiting for ever. */
+/** Rejects at once if the server refuses the connection itself, because waiting would never end. */
 async function unlessRefused<T>(redis: Client, work: Promise<T>): Promise<T> {
   const { promise: refused, reject } = Promise.withResolvers<never>()
   const onError = (error: unknown) => {
@@ -101,40 +103,40 @@ async function unlessRefused<T>(redis: Client, work: Promise<T>): Promise<T> {
     throw lastingIn(error) ?? error
   } finally {
     redis.off('error', onError)
-    // Whichever of the two comes late concerns nobody any more.
+    // The later result of the two is ignored.
     work.catch(() => {})
   }
 }
 
-/** The same as an error that ends the process; null for what passes. */
+/** Converts a lasting problem to an error that ends the process; null for temporary ones. */
 export function lastingIn(error: unknown): RedisUnusableError | null {
   const trouble = troubleOf(error)
   if (trouble === null || !isLasting(trouble)) return null
   return new RedisUnusableError(new RedisUnavailableError(trouble, detailOf(error)).message)
 }
 
-/** What matters about a server: version, and whether it may lose what we entrust to it. */
+/** The relevant facts about a server: its version, and whether it may lose data. */
 export interface RedisFacts {
   readonly product: 'redis' | 'valkey'
   readonly version: string
   readonly supported: boolean
   /** `master` or `slave`. */
   readonly role: string
-  /** Where a replica's primary is, `host:port` as the replica knows it; null of a primary. */
+  /** Address of a replica's primary, `host:port` as the replica knows it; null for a primary. */
   readonly primary: string | null
-  /** `noeviction` is the only policy under which nothing vanishes. */
+  /** `noeviction` is the only policy that never drops keys. */
   readonly evictionPolicy: string
   readonly appendOnly: boolean
-  /** Replicas that are connected now. */
+  /** Replicas connected now. */
   readonly replicas: number
-  /** Whether it takes writes only while replicas follow it (`min-replicas-to-write`). */
+  /** Whether it accepts writes only while replicas follow it (`min-replicas-to-write`). */
   readonly needsReplicas: boolean
-  /** Bytes; 0 where no limit is set. */
+  /** Bytes; 0 if no limit is set. */
   readonly maxMemory: number
   readonly usedMemory: number
-  /** Whether it is a node of a cluster, perhaps the only one. */
+  /** Whether it is a cluster node, perhaps the only one. */
   readonly isNode: boolean
-  /** Whether it only tells where a server is. */
+  /** Whether it is a Sentinel instead of a server. */
   readonly isSentinel: boolean
 }
 
@@ -154,7 +156,7 @@ export async function inspectRedis(redis: Client): Promise<RedisFacts> {
     evictionPolicy: info.get('maxmemory_policy') ?? 'unknown',
     appendOnly: info.get('aof_enabled') === '1',
     replicas: Number(info.get('connected_slaves') ?? 0),
-    // Told only where it is set.
+    // Reported only if it is set.
     needsReplicas: info.has('min_slaves_good_slaves'),
     maxMemory: Number(info.get('maxmemory') ?? 0),
     usedMemory: Number(info.get('used_memory') ?? 0),

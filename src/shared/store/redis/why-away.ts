@@ -14,16 +14,17 @@ import {
 import { lastingIn } from './usable.ts'
 
 /**
- * Why nobody could be connected to. Of a cluster, of Sentinels, and of a server that speaks TLS where
- * we do not, ioredis says no more than that a connection is closed; here each server is asked alone.
+ * Finds out why no connection was possible. For a cluster, for Sentinels, and for a server that
+ * expects TLS when we do not use it, ioredis reports only a closed connection. Here each server is
+ * asked separately.
  */
 
-/** A server that accepts and never answers is one, too. */
+/** Timeout; a server that accepts and never answers is a fault too. */
 const WITHIN_MS = 2000
 
 type Fault = { readonly trouble: RedisTrouble; readonly detail: string }
 
-/** @returns null where there is nothing wrong (any more) */
+/** @returns null if nothing is wrong (any more) */
 export async function whyAway(place: RedisPlace): Promise<RedisUnavailableError | null> {
   const faults = await faultsOf(place)
   if (faults === null) return null
@@ -36,9 +37,9 @@ export async function whyAway(place: RedisPlace): Promise<RedisUnavailableError 
 }
 
 /**
- * The reason instead of an error that says no more than that nobody answers.
+ * Replaces an error that only says that nobody answers by its reason.
  *
- * @returns RedisUnusableError where no waiting ends it
+ * @returns RedisUnusableError if waiting does not help
  */
 export async function withReason(place: RedisPlace, error: unknown): Promise<unknown> {
   if (troubleOf(error) !== 'REDIS_AWAY') return error
@@ -46,7 +47,7 @@ export async function withReason(place: RedisPlace, error: unknown): Promise<unk
   return why === null ? error : (lastingIn(why) ?? why)
 }
 
-/** Of each server that was asked; null where one of them will do. */
+/** The fault of each server asked; null if one of them works. */
 async function faultsOf(place: RedisPlace): Promise<readonly Fault[] | null> {
   switch (place.kind) {
     case 'url': {
@@ -116,7 +117,7 @@ async function faultsBySentinel(
 const allOf = (asked: readonly (Fault | null)[]): readonly Fault[] | null =>
   asked.every((fault) => fault !== null) ? asked : null
 
-/** What is wrong with the answer; null where nothing is. */
+/** What is wrong with the answer; null if nothing is. */
 type Question = (redis: Redis) => Promise<string | null>
 
 const PING: Question = async (redis) => {
@@ -146,7 +147,7 @@ async function ask(
     return answer === null ? null : { trouble: 'REDIS_LOADING', detail: `${where} ${answer}` }
   } catch (error) {
     const reason = reported ?? error
-    // What is answered, but with an error of no known kind, is not what it is taken for.
+    // An answer with an unknown kind of error means that the server is not what we expect.
     const trouble = troubleOf(reason) ?? (isReply(reason) ? 'REDIS_PROTOCOL' : 'REDIS_AWAY')
     const isPerhaps = trouble === 'REDIS_AWAY' && (tls !== undefined || !isTimeout(reason))
     if (isPerhaps && at !== null && (await isOtherwise(at, tls))) {
@@ -176,8 +177,8 @@ function optionsFor(tls: object | undefined): RedisOptions & { replyMapping: 'le
 }
 
 /**
- * Whether it is TLS where we speak none, or none where we speak it: the one closes the connection, the
- * other waits for the rest of what it takes for a command. No login is sent.
+ * Whether the server uses TLS when we do not, or the reverse: the former closes the connection, the
+ * latter waits for the rest of what it takes for a command. No login is sent.
  */
 function isOtherwise(at: HostAndPort, tls: object | undefined): Promise<boolean> {
   return new Promise((resolve) => {

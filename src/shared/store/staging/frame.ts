@@ -4,25 +4,31 @@ import { ExpungeError } from '../../base/errors.ts'
 
 /** One zstd frame (RFC 8878) of staged bytes. */
 
-/** Uncompressed bytes of a full frame; compressed it is far below the 1 MB that a frame may have. */
+/** Uncompressed bytes of a full frame. Compressed, it is far below the maximum of 1 MB. */
 export const FRAME_BYTES = 960_000
 
-/** Up to here a frame stores the bytes as they are: to compress ten ids takes 16 µs and saves 140 bytes. */
+/**
+ * Up to this size bytes are stored uncompressed: compressing ten ids takes 16 µs and saves 140
+ * bytes.
+ */
 const STORED_BYTES = 1_024
 
-/** What is no larger is compressed here and now: to hand it to a thread takes longer. */
+/** Up to this size frames are compressed on this thread, because another thread takes longer. */
 const HERE_BYTES = 16_384
 
 const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
-/** The frame may share nothing with the bytes, which the caller may use again. */
+/** The frame never shares memory with the bytes, so the caller may reuse them. */
 export async function pack(bytes: Uint8Array): Promise<Buffer> {
   return bytes.length <= HERE_BYTES ? packHere(bytes) : compress(bytes, LEVEL_1)
 }
 
-/** Frames in Redis are not what was staged: lost, doubled or damaged. Nothing of them is sent. */
+/**
+ * The frames in Redis differ from what was staged: lost, duplicated or damaged. Nothing of them is
+ * sent.
+ */
 export class StagingError extends ExpungeError {
   readonly code = 'STAGING_DAMAGED'
 }
@@ -31,7 +37,7 @@ export class StagingError extends ExpungeError {
  * The bytes of a frame.
  *
  * @param key where it was read
- * @throws StagingError where it is none
+ * @throws StagingError if it is not a valid frame
  */
 export async function unpack(frame: Uint8Array, key: string): Promise<Uint8Array> {
   try {
@@ -49,12 +55,12 @@ function packHere(bytes: Uint8Array): Buffer {
 }
 
 const MAGIC = 0xfd2f_b528
-/** Single segment: the frame says how long its content is, in one byte or, less 256, in two. */
+/** Single segment: the frame states its content's length, in one byte or, minus 256, in two. */
 const ONE_BYTE_LENGTH = 0x20
 const TWO_BYTE_LENGTH = 0x60
 const LAST_RAW_BLOCK = 1
 
-/** A frame of one raw block: magic number, header, length, block header, and the bytes themselves. */
+/** A frame with one raw block: magic number, header, length, block header, then the bytes. */
 function store(bytes: Uint8Array): Buffer {
   const isShort = bytes.length < 256
   const frame = Buffer.allocUnsafe((isShort ? 9 : 10) + bytes.length)

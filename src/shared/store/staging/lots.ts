@@ -4,8 +4,8 @@ import { oneOf, runScript, script } from '../ledger/script.ts'
 import { StagingError } from './frame.ts'
 
 /**
- * What is staged, and the sweep's index of it: a hash with an entry a lot, `<request>:<lot>`, so that
- * lots that nobody will read are found without a walk over all keys.
+ * Staged lots and the sweep's index of them: a hash with one entry per lot, `<request>:<lot>`, so
+ * that unused lots are found without scanning all keys.
  */
 
 export interface Lot {
@@ -13,23 +13,24 @@ export interface Lot {
   readonly lot: string
 }
 
-/** What an entry of the sweep's index says: the lists of a lot, and when it last grew. */
+/** An entry of the sweep's index: the lists of a lot, and when it last grew. */
 export interface StagedLot extends Lot {
-  /** Number of its first list, and the number after its last. */
+  /** Number of its first list, and one more than that of its last. */
   readonly first: number
   readonly chunks: number
   readonly touchedAt: number
 }
 
-/** A lot's name in the sweep's index. Neither part of it can have a colon. */
+/** A lot's name in the sweep's index. Neither part can contain a colon. */
 function lotName({ request, lot }: Lot): string {
   return `${request.toLowerCase()}:${lot}`
 }
 
-// After a broken connection ioredis sends what had no reply again, though it may have been done: the
-// same frame at the same place is that repetition. Any other length means that the lot was dropped
-// or that somebody else writes it. The index entry is part of the step, so that no frame can be left
-// that the sweep does not know. Its time is Redis's: the sweep compares it with that.
+// After a broken connection ioredis resends commands without a reply, although they may have been
+// executed: the same frame at the same position is such a repetition. Any other length means that
+// the lot was dropped or that another process writes to it. The index entry is written in the same
+// step, so that the sweep knows every frame. Its time is Redis's, because the sweep compares it
+// with that.
 const APPEND = script(
   'stage',
   { keys: ['frames', 'staged'], args: ['place', 'frame', 'name', 'chunk', 'now'] },
@@ -53,7 +54,7 @@ return 'appended'
 `,
 )
 
-// UNLINK frees in the background: 100 MB of frames would hold up everybody's commands.
+// UNLINK frees memory in the background; freeing 100 MB of frames would block other commands.
 const DROP = script(
   'drop-lot',
   { keys: ['staged', '...lists'], args: ['name', 'entry'] },
@@ -72,9 +73,9 @@ export function lotsOf(ledger: LedgerConnection, keys: OrgKeys) {
     /**
      * Appends a frame to a lot's list.
      *
-     * @param entry.at how many frames are there before
+     * @param entry.at number of frames before it
      * @param entry.now null for Redis's own time
-     * @throws StagingError where they are not, or are others
+     * @throws StagingError if the list has another number of frames
      */
     async append(
       lot: Lot,
@@ -91,12 +92,12 @@ export function lotsOf(ledger: LedgerConnection, keys: OrgKeys) {
       }
     },
 
-    /** Every lot that has frames. */
+    /** All lots that have frames. */
     async all(): Promise<readonly StagedLot[]> {
       return Object.entries(await redis.hgetall(staged)).map(parseEntry)
     },
 
-    /** Drops every list of a lot; nothing to drop is fine. */
+    /** Drops every list of a lot. A missing lot is not an error. */
     async drop(lot: Lot): Promise<void> {
       const name = lotName(lot)
       for (;;) {

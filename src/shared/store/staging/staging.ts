@@ -9,15 +9,17 @@ export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
 
 /**
  * Ids and uploads that wait in Redis, beside the queue: lists of zstd frames. A lot is everything
- * that one planning attempt, or one upload, has staged; it is written by one process, read by any.
+ * that one planning attempt, or one upload, staged. One process writes it; any may read it.
  */
 
-/** Frames in one call, fetched and unpacked while the ones before are used; more only hold memory. */
+/**
+ * Frames per call, fetched and unpacked while earlier ones are used. More would only use memory.
+ */
 const READ_AHEAD = 2
 
 export type Staging = ReturnType<typeof createStaging>
 
-/** @param now for tests; the time of each frame is Redis's own where absent */
+/** @param now for tests; defaults to Redis's own time for each frame */
 export function createStaging(
   ledger: LedgerConnection,
   keys: OrgKeys,
@@ -25,7 +27,10 @@ export function createStaging(
 ) {
   const lots = lotsOf(ledger, keys)
   return {
-    /** Begins the next list of a lot. Bytes are cut into frames of one size, compressed and appended. */
+    /**
+     * Begins the next list of a lot. Bytes are cut into frames of one size, compressed and
+     * appended.
+     */
     write: (lot: Lot, chunk: number): Pick<FrameWriter, 'write' | 'end'> =>
       new FrameWriter(lots, lot, chunk, now),
     /** The uncompressed bytes of a list, frame by frame, in order. */
@@ -43,8 +48,9 @@ class FrameWriter {
   readonly #now: (() => number) | null
   readonly #hash: Hash = createHash('sha256')
   /**
-   * One fills while the other is compressed and sent; fresh ones were 80 MB of garbage a plan. They
-   * grow with what comes: two full ones took most of the time that ten ids need.
+   * One buffer fills while the other is compressed and sent; new ones per frame made 80 MB of
+   * garbage per plan. They grow as needed: two full ones took most of the time of a list of ten
+   * ids.
    */
   #buffer = new Uint8Array()
   #spare = new Uint8Array()
@@ -86,14 +92,17 @@ class FrameWriter {
     this.#buffer = larger
   }
 
-  /** Sends what is left; the digest and length are over all uncompressed bytes. */
+  /** Sends the rest. Digest and length cover all uncompressed bytes. */
   async end(): Promise<{ bytes: number; sha256: string }> {
     if (this.#used > 0) await this.#flush()
     await this.#sending
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') }
   }
 
-  /** One frame is compressed and sent while the next fills: order holds, memory is two frames. */
+  /**
+   * Compresses and sends one frame while the next one fills. This keeps the order and needs memory
+   * for two frames.
+   */
   async #flush(): Promise<void> {
     await this.#sending
     const raw = this.#buffer.subarray(0, this.#used)
@@ -101,7 +110,7 @@ class FrameWriter {
     this.#spare = new Uint8Array(raw.buffer)
     this.#used = 0
     this.#sending = this.#send(raw)
-    // The failure is met by the next write or by end(); it must not count as unhandled until then.
+    // The next write or end() reports the failure; until then it must not count as unhandled.
     this.#sending.catch(() => {})
   }
 
@@ -126,7 +135,7 @@ async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint
     const frames = await next
     const isLast = frames.length < READ_AHEAD
     if (!isLast) next = fetch(at)
-    // A failure is met in its turn, or never if the reader stops before it.
+    // The failure is reported when its turn comes, or never if the reader stops before.
     next.catch(() => {})
     yield* frames
     if (isLast) return
