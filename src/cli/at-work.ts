@@ -9,7 +9,7 @@ import type { CommandRedis } from './redis.ts'
 import { counted } from './render/format.ts'
 import type { Screen } from './screen.ts'
 
-/** Ids of the ingest jobs of a request that exist in Salesforce and have not been collected. */
+/** Ids of the ingest jobs of a request that exist in Salesforce and are not collected yet. */
 export async function jobsAtWork(
   { ledger, redis }: OrgStore,
   id: string,
@@ -22,7 +22,7 @@ export async function jobsAtWork(
     .flatMap((at) => (at !== undefined && 'jobId' in at ? [at.jobId] : []))
 }
 
-/** Says that no process works on the request, and what to do; null where one does. */
+/** Says that no process works on the request, and what to do; null if one does. */
 export async function whyIdle(open: OpenOrg, id: string): Promise<string | null> {
   const { redis, store } = open
   if (await isRunAtWork(store, id)) return null
@@ -33,7 +33,7 @@ export async function whyIdle(open: OpenOrg, id: string): Promise<string | null>
   return noWorkerMessage(open)
 }
 
-/** The same for all requests of the org that workers are to do. */
+/** The same for all requests of the org that need a worker. */
 export async function noWorkerMessage({ org, redis, store }: OpenOrg): Promise<string | null> {
   if (redis.embedded || (await hasWorker(store)) !== false) return null
   return (
@@ -45,8 +45,8 @@ export async function noWorkerMessage({ org, redis, store }: OpenOrg): Promise<s
 const SHOWN = 5
 
 /**
- * Says which other requests are unfinished and wait: this run does not go on with them. Where
- * workers are there, none waits for a run.
+ * Reports which other requests are unfinished and waiting: this run does not continue them. If
+ * there are workers, no request waits for a run.
  */
 export async function reportWaitingRequests(
   store: OrgStore,
@@ -71,7 +71,7 @@ export async function reportWaitingRequests(
   if (more > 0) warn(`${counted(more, 'more request')} wait: ${commandFor('list', { org })}`)
 }
 
-/** Whether a worker is connected that works for the org; null where the server does not tell. */
+/** Whether a worker for the org is connected; null if the server does not reveal it. */
 export async function hasWorker({ queues }: OrgStore): Promise<boolean | null> {
   try {
     return (await queues.requests.getWorkersCount()) > 0
@@ -81,9 +81,10 @@ export async function hasWorker({ queues }: OrgStore): Promise<boolean | null> {
 }
 
 /**
- * How to go on where what was typed is not known, as after a terminal has closed.
+ * How to continue when the original command line is unknown, for example after its terminal was
+ * closed.
  *
- * @param results absolute; undefined where the ledger does not name it
+ * @param results absolute; undefined if the ledger does not name it
  */
 function howToContinue(id: string, results: string | undefined): string {
   const there = results === undefined ? '' : ` --results ${shellQuoted(results)}`

@@ -3,22 +3,22 @@ import { EXIT_BY, type StopSignalName } from '../shared/base/shutdown.ts'
 import type { TerminalStatus } from '../shared/contract/receipt.ts'
 import type { Host, Screen } from './screen.ts'
 
-/** What every command is given. */
+/** What every command receives. */
 export interface Cli {
   readonly screen: Screen
-  /** For its signals; everything else of it goes through the screen. */
+  /** For its signals; everything else goes through the screen. */
   readonly host: Host
   readonly version: string
   /** As typed, without the program's own name. */
   readonly argv: readonly string[]
 }
 
-/** What a script can tell from `$?`; a published contract. */
+/** Exit codes for scripts; a published contract. */
 export const EXIT = {
   /** Completed or planned; for `submit`: accepted. */
   ok: 0,
   incomplete: 1,
-  /** Wrong usage, settings, credentials or surroundings: nothing was begun. */
+  /** Wrong usage, settings, credentials or environment: nothing was started. */
   usage: 2,
   /** Refused or cancelled. */
   refused: 3,
@@ -43,17 +43,19 @@ export function exitCodeOf(status: TerminalStatus): ExitCode {
   }
 }
 
-/** What was typed cannot be meant; the message says what can. */
+/** The command line is invalid; the message says what is valid. */
 export class UsageError extends ExpungeError {
   readonly code = 'USAGE'
 }
 
-/** Something that the command cannot go on without is gone. */
+/** Something that the command needs is gone. */
 export class LostError extends ExpungeError {
   readonly code = 'LOST'
 }
 
-/** Ctrl-C, SIGTERM or a terminal that closed: the exit code is the one that shells give to that signal. */
+/**
+ * Ctrl-C, SIGTERM or a closed terminal. The exit code is the one that shells use for the signal.
+ */
 export class InterruptedError extends ExpungeError {
   readonly code = 'INTERRUPTED'
   readonly signal: StopSignalName

@@ -1,13 +1,13 @@
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
 
-/** An argument as a shell takes it back. */
+/** Quotes an argument for a shell. */
 export function shellQuoted(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
 }
 
 /**
- * How this program was called, so that a command that it names can be pasted: `npx` puts it on no
- * PATH, and leaves its traces in the environment.
+ * How this program was called, so that printed commands can be pasted. `npx` puts it on no PATH but
+ * leaves traces in the environment.
  */
 export function programIn(env: NodeJS.ProcessEnv): string {
   const isByNpx =
@@ -18,7 +18,7 @@ export function programIn(env: NodeJS.ProcessEnv): string {
 
 const PROGRAM = programIn(process.env)
 
-/** `expunge resume`, with the org where it is not the one that is meant anyway. */
+/** `expunge resume`, with `--org` unless it is the default org. */
 export function commandFor(
   verb: string,
   { org, results }: { readonly org?: string | undefined; readonly results?: string | undefined },
@@ -31,8 +31,8 @@ export function commandFor(
 }
 
 /**
- * The command that goes on with a request: the one that was typed, naming the request and the directory
- * of its results, which depends on where and with which settings it was typed.
+ * The command that continues a request: the typed one, plus the request's id and its results
+ * directory, which otherwise depends on where and with which settings the command is called.
  *
  * @param results absolute
  */

@@ -21,7 +21,7 @@ const count = (summary: string) => ({ value: '<n>', summary, parse: wholeNumber 
 const share = (summary: string) => ({ value: '<ratio>', summary, parse: ratio }) as const
 const list = (summary: string) => ({ value: '<list>', summary, parse: names }) as const
 
-/** Those of the kinds of source that have a flag of their own; `SourceFlags` is their type. */
+/** Options of the source kinds that have their own flag; `SourceFlags` is their type. */
 const SOURCE_OPTIONS: object = Object.fromEntries(
   SOURCE_TYPES.flatMap((type) => {
     const { flag } = SOURCES[type]
@@ -30,7 +30,7 @@ const SOURCE_OPTIONS: object = Object.fromEntries(
 )
 type SourceFlags = { readonly [Type in SourceType]?: string }
 
-/** What is to be deleted, and how. `--file` and `--sobject` are the words of Salesforce's own CLI. */
+/** What to delete, and how. `--file` and `--sobject` are the names used by Salesforce's own CLI. */
 const DELETION = {
   object: {
     alias: '--sobject',
@@ -77,8 +77,8 @@ const DELETION = {
 } as const
 
 /**
- * Every command in the order of `--help`. The types of its flags are read from here, and `program.ts`
- * loads its action when it is called.
+ * Every command in the order of `--help`. The types of its flags are derived from this, and
+ * `program.ts` loads its action when it is called.
  */
 const COMMAND_RECORDS = {
   run: {
@@ -247,12 +247,12 @@ const COMMAND_RECORDS = {
 
 export type CommandName = keyof typeof COMMAND_RECORDS
 
-/** The same under one type, to define them all by. */
+/** All commands under one type, to define them in a loop. */
 export const COMMANDS: Readonly<Record<CommandName, CommandRecord>> = COMMAND_RECORDS
 
-/** What the action of a command is given. */
+/** The flags that the action of a command receives. */
 export type Flags<Name extends CommandName> = FlagsOf<(typeof COMMAND_RECORDS)[Name]>
 
-/** What `run` and `submit` are told of the ids to delete. */
+/** The flags of `run` and `submit` about the ids to delete. */
 export type DeletionFlags = SourceFlags &
   FlagsOf<{ readonly summary: string; readonly options: typeof DELETION }>

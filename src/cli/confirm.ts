@@ -4,7 +4,7 @@ import { type Cli, InterruptedError, UsageError } from './cli.ts'
 import { catchInterrupts } from './interrupts.ts'
 import { type Screen, shown } from './screen.ts'
 
-/** @throws UsageError where a question is due and nobody is there to answer it */
+/** @throws UsageError if a question is necessary but there is no terminal */
 export function assertCanConfirm(
   { yes }: { readonly yes?: true },
   { canAsk }: Screen,
@@ -29,18 +29,18 @@ export async function confirm(
 }
 
 /**
- * Asks on the terminal; nothing but the whole word `yes` is a yes, the end of the input is a no. Where
- * the terminal itself was closed nobody has answered.
+ * Asks on the terminal. Only the whole word `yes` is a yes; the end of the input is a no. If the
+ * terminal itself was closed, nobody has answered.
  *
- * @throws the signal's reason where it aborts
- * @throws InterruptedError where the terminal is gone; its SIGHUP may come later
+ * @throws the signal's reason if it aborts
+ * @throws InterruptedError if the terminal is gone; its SIGHUP may come later
  */
 export async function ask(
   { stdin, stderr, sayStyle }: Screen,
   question: string,
   { to, signal }: { to: 'delete' | 'cancel' | 'apply'; signal: AbortSignal },
 ): Promise<boolean> {
-  // Not in raw mode, so that Ctrl-C stays the signal that it is everywhere else.
+  // Not in raw mode, so that Ctrl-C remains a signal.
   const line = createInterface({ input: stdin, output: stderr, terminal: false })
   const closed = new Promise<string>((resolve) => {
     line.once('close', () => resolve(''))
@@ -57,7 +57,7 @@ export async function ask(
   }
 }
 
-/** What was a terminal is none any more once that was closed. */
+/** A closed terminal is no longer a TTY. */
 function isGone({ isTTY, fd }: Screen['stdin']): boolean {
   return isTTY === true && fd !== undefined && !isatty(fd)
 }

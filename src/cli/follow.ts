@@ -17,13 +17,13 @@ export interface Followed {
   readonly request: { readonly id: string; readonly org: string }
   /** Ends the following, with its reason. */
   readonly signal: AbortSignal
-  /** Sees a step through an outage of Redis, or does not. */
+  /** Repeats a step during a Redis outage, or does not. */
   readonly retry: Retry
-  /** The worker in this process that works on it: if it stops by itself, nobody else will. */
+  /** The worker in this process that works on it: if it stops by itself, nobody else continues. */
   readonly worker?: RunningWorker
 }
 
-/** Reads a request again and again until `isDone`. */
+/** Polls a request until `isDone`. */
 export async function follow(
   { producer, request: { id, org }, signal, retry, worker }: Followed,
   isDone: (view: RequestView) => boolean,
@@ -64,7 +64,7 @@ const RETRY_MS = 1000
 /** Repeats a step that is safe to repeat. */
 type Retry = <T>(step: () => Promise<T>) => Promise<T>
 
-/** Repeats a step until Redis is back, and says so. Throws what is no trouble of Redis. */
+/** Repeats a step until Redis is back, and reports the outage. Other errors are thrown. */
 export function retryOnOutage(screen: Screen, signal: AbortSignal): Retry {
   return async (step) => {
     for (let isAway = false; ; ) {
@@ -92,8 +92,8 @@ const PAUSE_POLL_MS = 1000
 const NO_PAUSE: PauseState = { operator: null, fault: null }
 
 /**
- * Reports each pause of the org, once, and its end. Faults that begin later are reported by the
- * worker that meets them. To be called often: it reads Redis once a second, and returns at once.
+ * Reports each pause of the org once, and its end. Faults that begin later are reported by the
+ * worker that meets them. Call it often: it reads Redis once a second and returns at once.
  */
 export function pauseReporter({ org, ledger }: OrgStore, screen: Screen): () => void {
   let before: PauseState | null = null
@@ -113,7 +113,7 @@ export function pauseReporter({ org, ledger }: OrgStore, screen: Screen): () => 
   return () => {
     if (Date.now() - readAt < PAUSE_POLL_MS) return
     readAt = Date.now()
-    // An outage of Redis is reported by whoever follows the request.
+    // An outage of Redis is reported by the code that follows the request.
     ledger.pauseState().then(report, () => {})
   }
 }

@@ -17,17 +17,17 @@ import { decompress } from '../worker/sources/decompress.ts'
 import { UsageError } from './cli.ts'
 import type { DeletionFlags } from './commands.ts'
 
-/** Where the ids come from, looked at before anything is started; `name` is for the screen. */
+/** Where the ids come from, checked before anything is started; `name` is for the screen. */
 export type Input = { readonly name: string } & (
   | /** A regular file: it can be read again after an interruption. */
   { readonly kind: 'file'; readonly path: string }
-  /** Bytes that come once: stdin, or a pipe with a name. */
+  /** Bytes that can be read only once: stdin or a named pipe. */
   | { readonly kind: 'stream'; open(): AsyncIterable<Uint8Array> }
-  /** A source in the words of the deletion request. */
+  /** A source in the form of the deletion request. */
   | { readonly kind: 'source'; readonly source: Readonly<Record<string, unknown>> }
 )
 
-/** A flag that names a source, as it was typed or not. */
+/** A flag that names a source, given or not. */
 interface SourceWay {
   readonly flag: string
   readonly text: string | undefined
@@ -59,7 +59,7 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
   return way.read(way.text)
 }
 
-/** Of those kinds of source that have a flag of their own. */
+/** The flag of a source kind, if it has one. */
 function flagOf(type: SourceType, flags: DeletionFlags): readonly SourceWay[] {
   const { flag } = SOURCES[type]
   if (flag === undefined) return []
@@ -84,7 +84,7 @@ function sourceInput(text: string): Input {
   return { kind: 'source', name, source }
 }
 
-/** Nowhere, of what is no source: its request is refused. */
+/** The place of a source; empty if it is invalid, because its request will be refused. */
 function placeOf(source: unknown): Readonly<Record<string, string>> {
   const parsed = storedSourceSchema.safeParse(source)
   return parsed.success ? kindOf(parsed.data).place(parsed.data) : {}
@@ -127,18 +127,18 @@ async function statOf(name: string): Promise<Stats> {
   }
 }
 
-/** The folder of which the planner must be allowed to read, where it is to read a file. */
+/** The folder that the planner must be allowed to read, if it reads a file. */
 export function rootOf(input: Input): string | null {
   if (input.kind === 'file') return dirname(input.path)
   const path = input.kind === 'source' ? placeOf(input.source)['path'] : undefined
   if (path === undefined) return null
-  // A path that is not absolute counts from the first root, which is this one where there is no other.
+  // A relative path is resolved against the first root, which is this one if there is no other.
   return isAbsolute(path) ? dirname(path) : resolve('')
 }
 
 /**
- * The bytes that go along with a request whose source is an upload, decompressed where they are not
- * plain. A file that is written to meanwhile would be a list that nobody meant: that throws.
+ * The bytes sent along with a request whose source is an upload, decompressed if necessary. Throws
+ * if a file is written to meanwhile, because its list would be unreliable.
  */
 export function uploadOf(
   { source }: DeletionRequest,

@@ -6,16 +6,16 @@ interface Interrupts {
   readonly signal: AbortSignal
   /** From now on a second Ctrl-C aborts this, and only a third ends the process. */
   expectSecond(): AbortSignal
-  /** The next one ends the process again. */
+  /** From now on the next interrupt ends the process again. */
   expectNoMore(): void
-  /** Gives the signals back to whoever had them. */
+  /** Stops listening for signals. */
   forget(): void
 }
 
 /**
- * The first interrupt stops in an orderly way; the next ends the process where it is, unless a
- * second Ctrl-C has a meaning of its own. SIGTERM never has: whoever sends it twice means it. A
- * terminal that closes only ever stops in an orderly way.
+ * The first interrupt stops in an orderly way; the next ends the process at once, unless a second
+ * Ctrl-C has its own meaning. A second SIGTERM always ends the process. A closed terminal always
+ * stops in an orderly way.
  */
 export function catchInterrupts(signals: Signals): Interrupts {
   const first = new AbortController()

@@ -12,7 +12,7 @@ import { createScreen, type Host, type Screen } from './screen.ts'
 interface Invocation {
   /** Runs the command; resolves with the exit code, never rejects. */
   run(): Promise<number>
-  /** Reports an error that reached nobody; returns the exit code. */
+  /** Reports an unhandled error; returns the exit code. */
   fail(error: unknown): number
 }
 
@@ -38,13 +38,13 @@ export function invocation(argv: readonly string[], host: Host): Invocation {
   return { run, fail: (error) => exitCodeOfError(error, screen) }
 }
 
-/** A disk that is full, read only or broken is no defect of ours. */
+/** A full, read-only or broken disk is not a bug of ours. */
 const DISK_TROUBLES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 
-/** Says what went wrong, in words for whoever typed the command, and how the process ends. */
+/** Reports the error to the user and returns the exit code. */
 function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   if (error instanceof CommanderError) {
-    // Commander has said it already; help and version that were asked for are no errors.
+    // Commander has already reported it; requested help and version are no errors.
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   }
   if (error instanceof InterruptedError) return error.exitCode
@@ -56,7 +56,7 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   }
   const trouble = troubleOf(error)
   if (trouble !== null) {
-    // Waits that are worth it have patience of their own: here nothing has begun.
+    // Steps worth waiting for have their own retries; here nothing has begun.
     say(`expunge: ${new RedisUnavailableError(trouble, messageOf(error)).message}`)
     return EXIT.usage
   }
@@ -69,7 +69,7 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   return EXIT.failed
 }
 
-/** The package's own version; the file lies as far above `src/cli` as above `dist/cli`. */
+/** The package's own version; package.json is equally far above `src/cli` and `dist/cli`. */
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   const manifest: unknown = JSON.parse(text)

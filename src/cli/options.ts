@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from 'commander'
 /** A command as its help shows it. */
 export interface CommandRecord {
   readonly summary: string
-  /** Its one argument by name, with what it is. */
+  /** Name and description of its one argument. */
   readonly argument?: Readonly<Record<string, string>>
   /** By name, which is the flag in camel case. */
   readonly options: Readonly<Record<string, OptionRecord>>
@@ -11,21 +11,21 @@ export interface CommandRecord {
 
 interface OptionRecord {
   readonly summary: string
-  /** What stands for the value in help, as in `<n>`. An option without a value is a switch. */
+  /** Placeholder for the value in help, such as `<n>`. An option without a value is a switch. */
   readonly value?: string
   /** @throws InvalidArgumentError saying what is expected */
   readonly parse?: (text: string) => unknown
   readonly choices?: readonly string[]
   readonly default?: unknown
   readonly required?: true
-  /** Another flag of the same meaning. */
+  /** Another flag with the same meaning. */
   readonly alias?: string
   readonly hidden?: true
-  /** Of the options of a command that say so, one at most may be given. */
+  /** At most one of a command's exclusive options may be given. */
   readonly exclusive?: true
 }
 
-/** What the action of a command is given: its argument and its options, by name. */
+/** What the action of a command receives: its argument and options, by name. */
 export type FlagsOf<R extends CommandRecord> = ArgumentOf<R> & {
   readonly [K in keyof R['options'] as IsAlwaysThere<R['options'][K]> extends true
     ? K
@@ -109,7 +109,7 @@ export function names(text: string): readonly string[] {
   return list
 }
 
-/** When a request is to end: at a moment, or so long after it is submitted. */
+/** When a request is to end: at a moment, or this long after its submission. */
 type Deadline =
   | { readonly kind: 'at'; readonly at: string }
   | { readonly kind: 'in'; readonly ms: number }
@@ -118,7 +118,7 @@ const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 } as const
 const DURATION = /^(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?$/
 const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?$/
 
-/** `2h`, `1d12h`, `90m`, or ISO 8601; a time without zone is this machine's. */
+/** `2h`, `1d12h`, `90m`, or ISO 8601; a time without a zone is local time. */
 export function deadline(text: string): Deadline {
   const [, d = 0, h = 0, m = 0, s = 0] = DURATION.exec(text) ?? []
   const ms = Number(d) * UNITS.d + Number(h) * UNITS.h + Number(m) * UNITS.m + Number(s) * UNITS.s

@@ -6,7 +6,10 @@ import { connectRedis } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
 import { attachRedis, type CommandRedis, connectProducer } from './redis.ts'
 
-/** One org's requests, open in both ways: for those who ask, and for those who operate the org. */
+/**
+ * An org opened through both interfaces: the producer for requests, and the store for operating the
+ * org.
+ */
 export interface OpenOrg extends Omit<Awaited<ReturnType<typeof openOrg>>, 'close'> {
   readonly config: Config
   readonly redis: CommandRedis
@@ -21,8 +24,8 @@ interface OrgOptions {
 }
 
 /**
- * Opens an org in the configured Redis, or in the one of EXPUNGE_HOME, while `act` works with it. The
- * org is null where this machine never had a request.
+ * Opens an org in the configured Redis, or in the one of EXPUNGE_HOME, while `act` uses it. The org
+ * is null if this machine never had a request.
  */
 export async function withOrg<T>(
   { screen }: Cli,
@@ -45,7 +48,7 @@ export async function withOrg<T>(
   }
 }
 
-/** The same for one request. @throws UsageError where there is none of that id */
+/** The same for one request. @throws UsageError if there is none with that id */
 export function withRequest<T>(
   cli: Cli,
   { id, ...options }: OrgOptions & { readonly id: string },
@@ -63,9 +66,9 @@ export function withRequest<T>(
 }
 
 /**
- * The same for an org that exists: a pause under a mistyped name would stop nothing.
+ * The same for an existing org: a pause under a mistyped name would stop nothing.
  *
- * @throws UsageError where neither the configuration nor Redis knows the org
+ * @throws UsageError if neither the configuration nor Redis knows the org
  */
 export function withKnownOrg<T>(
   cli: Cli,
@@ -95,7 +98,7 @@ async function isKnown({ config, org, store: { ledger, redis } }: OpenOrg): Prom
   return (await redis.exists(identity, requests)) > 0
 }
 
-/** @throws RedisUnreachableError saying which server was tried and what went wrong */
+/** @throws RedisUnreachableError saying which server was tried and what failed */
 export async function openOrg(redis: CommandRedis, org: string) {
   const producer = await connectProducer(redis)
   const client = connectRedis(redis.config, 'fail-fast', () => {})
@@ -111,9 +114,9 @@ export async function openOrg(redis: CommandRedis, org: string) {
 }
 
 /**
- * The name of the org that is meant: the one named, else `default`, else the only one there is.
+ * The chosen org: the named one, else `default`, else the only one.
  *
- * @throws UsageError listing the orgs where none of that leads to one
+ * @throws UsageError listing the orgs if the choice is ambiguous
  */
 export function chooseOrg({ orgs }: Pick<Config, 'orgs'>, named: string | undefined): string {
   if (named !== undefined) return named
@@ -123,7 +126,7 @@ export function chooseOrg({ orgs }: Pick<Config, 'orgs'>, named: string | undefi
   throw new UsageError(`Which org? Name one with --org: ${[...orgs.keys()].join(', ')}.`)
 }
 
-/** The settings of an org. @throws UsageError listing the orgs where the configuration has no such */
+/** The settings of an org. @throws UsageError listing the orgs if it is not configured */
 export function orgNamed({ orgs }: Pick<Config, 'orgs'>, name: string): OrgConfig {
   const org = orgs.get(name)
   if (org !== undefined) return org

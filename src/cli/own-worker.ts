@@ -13,7 +13,7 @@ interface OwnWorkerOptions {
   readonly cli: Cli
   readonly config: Config
   readonly redis: CommandRedis
-  /** The request, which it works on alone. */
+  /** The only request to work on. */
   readonly request: string
   readonly command: 'run' | 'cancel'
 }
@@ -36,8 +36,8 @@ export function startOwnWorker(
 }
 
 /**
- * Nobody else works with the embedded server, so what a killed run has left locked is nobody's: it is
- * taken up after seconds. A lock that is lost to a long pause costs no more than a hand-over to itself.
+ * Nobody else uses the embedded server, so locks left by a killed run can be taken over within
+ * seconds. A lock lost to a long pause costs only a hand-over to this worker itself.
  */
 function withShortLocks(config: Config): Config {
   const { lockMs, stalledMs } = config.worker
@@ -52,8 +52,8 @@ function withShortLocks(config: Config): Config {
 }
 
 /**
- * The worker's log inside a command for people: its warnings, as sentences. With LOG_LEVEL set, the
- * JSON lines of a worker instead.
+ * The worker's log inside a command for people: its warnings, as sentences. With LOG_LEVEL set, a
+ * worker's JSON lines instead.
  */
 export function commandLog(
   { env, stderr, warn }: Screen,
@@ -70,10 +70,10 @@ const lineSchema = z.object({
   err: z.object({ message: z.string() }).optional(),
 })
 
-/** An outage is logged at every try to connect; people need it said once. */
+/** An outage is logged at every reconnect; people need it once. */
 const REPEATED_AFTER_MS = 60_000
 
-/** Turns lines of JSON into sentences, each of which is said once a minute at most. */
+/** Converts JSON lines to sentences, each printed at most once a minute. */
 export function sentences(say: (text: string) => void, now: () => number): DestinationStream {
   const said = new Map<string, number>()
   return {

@@ -5,8 +5,8 @@ import { commanderOptions } from './options.ts'
 import { shown } from './screen.ts'
 
 /**
- * What each command does. Loaded when it is called, so that `--help` answers at once and a command
- * pays for its own libraries alone.
+ * The action of each command. Loaded when it is called, so that `--help` answers at once and a
+ * command loads only its own libraries.
  */
 const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   run: async (...given) => (await import('./run/run.ts')).run(...given),
@@ -36,9 +36,9 @@ const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
 type Action<Name extends CommandName> = (flags: Flags<Name>, cli: Cli) => Promise<ExitCode>
 
 /**
- * All commands, to be parsed by commander.
+ * All commands, for commander to parse.
  *
- * @param end told how the process is to end once a command is done
+ * @param end receives the exit code once a command is done
  */
 export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command {
   const program = new Command('expunge')
@@ -53,7 +53,7 @@ export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command 
     .configureOutput({
       writeOut: (text) => cli.host.stdout.write(text),
       writeErr: (text) => cli.host.stderr.write(text),
-      // It quotes what was typed, and a script may have typed what somebody else wrote.
+      // The error quotes the command line, which a script may have filled with foreign text.
       outputError: (text, write) => write(shown(`expunge: ${text.replace(/^error: /, '')}`)),
     })
   for (const name of Object.keys(COMMANDS).filter(isCommand)) define(program, name, cli, end)

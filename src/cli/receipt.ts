@@ -6,17 +6,20 @@ import { bytes, columns, count, duration } from './render/format.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
 import { type Screen, type Style, textOutput } from './screen.ts'
 
-/** What a receipt does not say: time and memory of this process. */
+/** Figures that a receipt lacks: time and memory of this process. */
 interface RunFigures {
-  /** From the start of the command, milliseconds. */
+  /** Milliseconds since the start of the command. */
   readonly totalMs: number
-  /** Verdicts while this process followed the request, and for how long; null where it followed none. */
+  /**
+   * Verdicts while this process followed the request, and for how long; null if it did not follow
+   * one.
+   */
   readonly deleting: { readonly records: number; readonly ms: number } | null
   /** Of this process, in bytes. */
   readonly peakMemory: number
 }
 
-/** A receipt for people; `figures` where this process did the work. */
+/** A receipt for people; with `figures` if this process did the work. */
 export function summary(receipt: Receipt, figures: RunFigures | null, style: Style): string {
   const { status, outcome, error } = receipt
   const head = style(
@@ -73,7 +76,7 @@ function figureRows({ totalMs, deleting, peakMemory }: RunFigures): Row[] {
   ]
 }
 
-/** The files of a request that exist, each by its name, as paths from the working directory. */
+/** The existing files of a request by name, as paths relative to the working directory. */
 async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>> {
   const names: readonly string[] = await readdir(folder).catch(() => [])
   const wanted = ['receipt.json', 'failed.csv', 'unprocessed.csv', 'invalid.csv', 'deleted.csv']
@@ -82,7 +85,7 @@ async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>>
   )
 }
 
-/** The relative path, where that is the shorter one. */
+/** The relative path, if the file is below the working directory. */
 function shown(path: string): string {
   const short = relative('', path)
   return short === '' || short.startsWith('..') ? path : short
@@ -99,7 +102,7 @@ interface ReceiptShown {
   ) => Promise<readonly string[]> | readonly string[]
 }
 
-/** A receipt: alone on stdout for machines, as a table with all files for people. */
+/** Shows a receipt: as JSON on stdout for machines, as a table with all files for people. */
 export async function showReceipt(
   screen: Screen,
   receipt: Receipt,

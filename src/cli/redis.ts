@@ -6,16 +6,16 @@ import { detailOf } from '../shared/store/redis/trouble.ts'
 import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
 
-/** The Redis that a command works with. */
+/** The Redis that a command uses. */
 export interface CommandRedis {
   readonly config: RedisConfig
-  /** In words, without a password. */
+  /** Its address for messages, without a password. */
   readonly shown: string
-  /** Whether it is the server of this machine's EXPUNGE_HOME, which nobody else works with. */
+  /** Whether it is the server of this machine's EXPUNGE_HOME, which nobody else uses. */
   readonly embedded: boolean
-  /** Whether it is the server of another command, which may end it at any moment. */
+  /** Whether it is the server of another command, which may end it at any time. */
   readonly isGuest: boolean
-  /** Resolves where it is gone for good. */
+  /** Resolves if it is gone for good. */
   readonly lost: Promise<ExpungeError>
   close(): Promise<void>
 }
@@ -24,14 +24,14 @@ class RedisUnreachableError extends ExpungeError {
   readonly code = 'REDIS_UNREACHABLE'
 }
 
-/** The configured Redis, or a server of our own that lives as long as this command. */
+/** The configured Redis, or our own server that ends with this command. */
 export async function ownRedis(config: Config, screen: Screen): Promise<CommandRedis> {
   if (config.redis !== null) return remote(config.redis)
   return embedded(await startEmbeddedRedis(embeddedOptions(config, screen)))
 }
 
 /**
- * The configured Redis, or what a `run` has or had; null where there never was one.
+ * The configured Redis, or the server that a `run` has or had; null if there never was one.
  *
  * @param stays for a command that may take long
  */
@@ -40,7 +40,7 @@ export async function attachRedis(
   screen: Screen,
   { stays }: { stays: boolean },
 ): Promise<CommandRedis | null> {
-  // Looking, cancelling and approving entrust nothing more to it.
+  // Commands that look, cancel or approve store no new requests there.
   if (config.redis !== null) return remote({ ...config.redis, volatile: true })
   const found = await attachEmbeddedRedis({ ...embeddedOptions(config, screen), stays })
   return found === null ? null : embedded(found)
@@ -63,7 +63,8 @@ function remote(config: RedisConfig): CommandRedis {
 
 function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): CommandRedis {
   return {
-    // Our own: the demo's data need not outlive it, a run's has its append-only file.
+    // Our own server is always accepted: a run's data is in its append-only file, and a demo's need
+    // not survive.
     config: { kind: 'socket', path: server.socket, volatile: true },
     shown: server.socket,
     embedded: true,
@@ -73,7 +74,7 @@ function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): Comma
   }
 }
 
-/** @throws RedisUnreachableError saying where it was looked for and what went wrong */
+/** @throws RedisUnreachableError saying which server was tried and what failed */
 export async function connectProducer({ config, shown }: CommandRedis): Promise<Producer> {
   try {
     return await createProducer({ redis: config, onError: () => {} })

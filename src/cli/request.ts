@@ -3,21 +3,23 @@ import { type DeletionRequest, parseRequest } from '../shared/contract/request.t
 import type { DeletionFlags } from './commands.ts'
 import type { Input } from './input.ts'
 
-/** What differs between the commands that ask for a deletion. */
+/** What differs between the commands that request a deletion. */
 interface RequestTerms {
   readonly org: string
   readonly approval: 'auto' | 'required'
   readonly coalesce: boolean
-  /** Whether ids without checksum may stand in the plan: typed, or about to be asked. */
+  /**
+   * Whether the plan may contain ids without checksum: allowed by a flag, or about to be confirmed.
+   */
   readonly acceptUnchecked: boolean
   readonly callbackUrl?: string
-  /** A file is read by whoever plans; else its bytes are handed over with the request. */
+  /** Whether the planner reads the file itself; otherwise its bytes are sent with the request. */
   readonly fileSeenByPlanner: boolean
 }
 
 /**
  * The request that the flags describe. The same flags give the same request, whatever is answered
- * to the question, so that running them again goes on with it.
+ * to the question, so that running them again continues it.
  *
  * @throws RefusedError `INVALID_REQUEST` naming every wrong field
  */
@@ -54,9 +56,9 @@ export function toRequest(
 const CLOCKS_DIFFER_MS = 60_000
 
 /**
- * A duration counts from when the request was first submitted: typed again, the same command must
- * go on with the same request. Whoever types a shorter one, or one where there was none, does not
- * mean the same: the request that is known would delete longer than they say.
+ * A duration counts from the first submission, so that the same command continues the same request.
+ * A shorter duration than before, or one where there was none, means another request: the known one
+ * would delete for longer than asked.
  */
 export async function withKnownDeadline(
   request: DeletionRequest,
@@ -72,8 +74,8 @@ export async function withKnownDeadline(
 }
 
 /**
- * Whether unchecked ids may stand in the plan depends on whether there is a terminal to ask on: an
- * earlier run of the same request has decided that. What was typed stays.
+ * Whether unchecked ids are allowed in the plan depends on whether there is a terminal to ask on;
+ * an earlier run of the same request decided that. An explicit flag takes precedence.
  */
 export async function withKnownAnswer(
   request: DeletionRequest,
@@ -105,7 +107,7 @@ function sourceFor(
   }
 }
 
-/** The moment itself, in the form of a deletion request. */
+/** The moment in the form of a deletion request. */
 export function momentOf(deadline: NonNullable<DeletionFlags['deadline']>, now: number): string {
   switch (deadline.kind) {
     case 'at':

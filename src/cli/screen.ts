@@ -7,8 +7,8 @@ import type { Signals } from '../shared/base/shutdown.ts'
 import { visible, visibleLines } from '../shared/base/visible.ts'
 
 /**
- * What a command needs of the process around it: `process` is one. A program that runs a command
- * within itself, as tests do, passes its own streams and environment.
+ * What a command needs from the process around it: `process` is one. A program that runs a command
+ * within itself, such as a test, passes its own streams and environment.
  *
  * The working directory is the process's own in both cases.
  */
@@ -23,9 +23,9 @@ type HostInput = Readable & { readonly isTTY?: boolean; readonly fd?: number }
 type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
 
 /**
- * Where a command speaks. What it answers goes to stdout, so that it can be piped; what it says
- * meanwhile, logs and questions to stderr. No control character of foreign text gets out: of what
- * is written only line feeds and the colours of `style` stay, everything else is escaped.
+ * The output of a command. Answers go to stdout, so that they can be piped; messages, logs and
+ * questions go to stderr. Control characters of foreign text are escaped: only line feeds and the
+ * colours of `style` remain.
  */
 export interface Screen {
   readonly env: NodeJS.ProcessEnv
@@ -33,37 +33,39 @@ export interface Screen {
   /** The answer for machines. */
   answerJson(value: unknown): void
   say(text: string): void
-  /** The same behind a yellow sign. */
+  /** The same after a yellow sign. */
   warn(text: string): void
   /**
-   * A file to stdout: its bytes as they are, on a terminal as text that is safe to show. A reader
-   * that goes away (`| head`) has had enough.
+   * Writes a file to stdout: its raw bytes, or on a terminal as text that is safe to show. A reader
+   * that closes early (`| head`) is not an error.
    */
   pipe(bytes: AsyncIterable<Uint8Array>): Promise<void>
-  /** Why an answer did not reach stdout, once that has taken all: a full disk; null where all did. */
+  /**
+   * Waits for stdout, then returns why an answer was lost, such as a full disk; null if none was.
+   */
   lostAnswer(): Promise<Error | null>
-  /** Colours for either, where it is a terminal and NO_COLOR is not set. */
+  /** Colours for either stream, if it is a terminal and NO_COLOR is not set. */
   readonly answerStyle: Style
   readonly sayStyle: Style
-  /** Somebody sits there and can be asked. */
+  /** Whether there is a terminal on which to ask. */
   readonly canAsk: boolean
-  /** A line on stderr can be drawn again. */
+  /** Whether a line on stderr can be redrawn. */
   readonly canDraw: boolean
-  /** Columns of stdout; null where it is no terminal, so nothing is to be cut. */
+  /** Columns of stdout; null if it is not a terminal, so that nothing is cut. */
   readonly columns: number | null
   readonly stdin: HostInput
   readonly stderr: Output
-  /** What is drawn again and again makes way for a line, and comes back after it. */
+  /** Sets a redrawn line that is hidden while other lines are printed. */
   setStatusLine(draw: { hide(): void; show(): void } | null): void
 }
 
-/** The reader of a pipe, or the terminal. */
+/** The reader of a pipe, or the terminal, is gone. */
 const GONE = ['EPIPE', 'EIO']
 
 export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   let drawn: { hide(): void; show(): void } | null = null
   let lost: Error | null = null
-  // A reader or a terminal that went away (`| head`) must not end a deletion in the middle.
+  // A reader or terminal that closes (`| head`) must not stop a running deletion.
   stderr.on('error', () => {})
   stdout.on('error', (error) => {
     if (!GONE.includes(codeOf(error) ?? '')) lost ??= error
@@ -106,7 +108,7 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   }
 }
 
-/** Where text for people goes, and its colours: to stdout, unless that is for JSON. */
+/** Where text for people goes, and its colours: stdout, unless that is for JSON. */
 export function textOutput(
   { answer, say, answerStyle, sayStyle }: Screen,
   { json }: { readonly json?: true },
@@ -114,20 +116,20 @@ export function textOutput(
   return json ? { write: say, style: sayStyle } : { write: answer, style: answerStyle }
 }
 
-/** How a word may be set apart where colours are wanted. */
+/** How a word may be formatted if colours are enabled. */
 type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
 export type Style = (format: Format, text: string) => string
 
 /**
  * Random parameters of this process in each of our own colour sequences, as in `ESC [ 31 ; MARK m`.
  * A sequence without them came with foreign text and is escaped. Groups of four digits, because
- * what measures the width of a text (ansi-regex) knows no longer ones.
+ * ansi-regex, which measures text widths, supports no longer ones.
  */
 const MARK = Array.from({ length: 3 }, () => randomInt(1000, 10_000)).join(';')
 const ESC = '\u001b'
 const OWN_SEQUENCE = new RegExp(`${ESC}\\[(\\d+);${MARK}m`)
 
-/** Colours for a stream, where it is a terminal and NO_COLOR is not set. */
+/** Colours for a stream, if it is a terminal and NO_COLOR is not set. */
 export function styler(stream: Output): Style {
   return (format, text) => {
     const [on = '', off = ''] = styleText(format, ' ', { stream }).split(' ')
@@ -139,12 +141,15 @@ function marked(sequence: string): string {
   return sequence.replace('m', `;${MARK}m`)
 }
 
-/** Text as it may go to a terminal: our own colours, line feeds, and everything else visible. */
+/**
+ * Makes text safe for a terminal: keeps our own colours and line feeds, and makes everything else
+ * visible.
+ */
 export function shown(text: string): string {
   return byPart(text, visibleLines, (code) => `${ESC}[${code}m`)
 }
 
-/** One line of it, still marked: a line feed within would forge a line. */
+/** The same for one line, still marked: a line feed within would forge a line. */
 export function oneLine(text: string): string {
   return byPart(text, visible, (code) => marked(`${ESC}[${code}m`))
 }
@@ -154,12 +159,12 @@ function byPart(
   foreign: (text: string) => string,
   own: (code: string) => string,
 ): string {
-  // With its group, split gives text and codes in turn.
+  // Because of its group, split returns text and codes alternately.
   const parts = text.split(OWN_SEQUENCE)
   return parts.map((part, at) => (at % 2 === 0 ? foreign(part) : own(part))).join('')
 }
 
-/** A file as it may go to a terminal, in blocks as they come. */
+/** Makes a file safe for a terminal, block by block. */
 export async function* shownBytes(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   for await (const block of bytes) yield shown(decoder.decode(block, { stream: true }))

@@ -16,8 +16,8 @@ import { requestTable } from '../render/request.ts'
 import { endHere } from './end-here.ts'
 
 /**
- * Raises the flag and follows the request to its receipt. The workers carry it out; on an embedded
- * server where no `run` is at work this command does so itself.
+ * Raises the stop flag and follows the request to its receipt. Workers carry the cancellation out;
+ * on an embedded server without a `run` at work, this command does so itself.
  */
 export async function cancel(flags: Flags<'cancel'>, cli: Cli): Promise<ExitCode> {
   assertCanConfirm(flags, cli.screen, 'cancel')
@@ -29,7 +29,7 @@ export async function cancel(flags: Flags<'cancel'>, cli: Cli): Promise<ExitCode
   }
 }
 
-/** One request, and what was typed of it. */
+/** One request, and the command line for it. */
 interface Cancelling {
   readonly open: OpenOrg
   readonly view: RequestView
@@ -37,7 +37,7 @@ interface Cancelling {
   readonly cli: Cli
 }
 
-/** `try-again`: something else has happened to the request or the server meanwhile. */
+/** `try-again`: the state of the request or the server changed meanwhile. */
 async function cancelAt(cancelling: Cancelling, isFirst: boolean): Promise<ExitCode | 'try-again'> {
   const { open, view, flags, cli } = cancelling
   const { screen } = cli
@@ -54,7 +54,7 @@ async function cancelAt(cancelling: Cancelling, isFirst: boolean): Promise<ExitC
     return await conclude(cancelling, await carryOut(cancelling, signal))
   } catch (error) {
     if (error instanceof AlreadyOverError) return 'try-again'
-    // The server went with the `run` that it belongs to; its data are there for the next visit.
+    // The server ended with its `run`; its data are still there for the next attempt.
     if (open.redis.isGuest && troubleOf(error) !== null) return 'try-again'
     if (error instanceof InterruptedError) screen.say(goingOn(open, view, flags))
     throw error
@@ -90,7 +90,7 @@ async function carryOut(
   const retry = redis.isGuest ? noRetry : retryOnOutage(screen, signal)
   const ending = { open, id, results, again: again(open, id, flags), cli, signal, retry }
   const run = watchRun(store, id)
-  // Only a guest can meet one: a run has the server to itself.
+  // Only a guest can meet a run, because a run has the server to itself.
   const isCarriedOut = !redis.embedded || (redis.isGuest && (await run.look()))
   if (!isCarriedOut) {
     await store.ledger.cancel(id, 'cancelled', { actor: 'cli', reason: flags.reason ?? null })
@@ -109,7 +109,7 @@ async function carryOut(
   return isOver(seen) ? seen : endHere(ending)
 }
 
-/** Whether a run is at work on the request: it carries the cancellation out, and nobody else would. */
+/** Whether a run works on the request. If so, it alone carries the cancellation out. */
 function watchRun(store: OpenOrg['store'], id: string) {
   let lookedAt = 0
   let isAtWork = true
@@ -120,9 +120,9 @@ function watchRun(store: OpenOrg['store'], id: string) {
   }
   return {
     look,
-    /** As of a moment ago: looks again by the way. */
+    /** Answers from the last check and starts a new one in the background. */
     hasEnded: () => {
-      // Where Redis does not answer, whoever follows is told by what he looks at.
+      // If Redis does not answer, the main loop reports it.
       if (Date.now() - lookedAt > BEAT_MS) look().catch(() => {})
       return !isAtWork
     },

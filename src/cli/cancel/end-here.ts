@@ -13,13 +13,13 @@ import { type OpenOrg, orgNamed } from '../org.ts'
 import { commandLog, startOwnWorker } from '../own-worker.ts'
 import { counted, jobNames } from '../render/format.ts'
 
-/** A cancellation that this process has to carry out, since nobody else works on the request. */
+/** A cancellation that this process must carry out, because nobody else works on the request. */
 interface EndingHere {
   readonly open: OpenOrg
   readonly id: string
-  /** Absolute: where the `run` that began the request keeps its results. */
+  /** Absolute path: where the `run` that began the request keeps its results. */
   readonly results: string
-  /** The command to type once more, where something is missing. */
+  /** The command to repeat if something is missing. */
   readonly again: string
   readonly cli: Cli
   readonly signal: AbortSignal
@@ -27,10 +27,10 @@ interface EndingHere {
 }
 
 /**
- * Ends a request whose flag is raised. What was never sent is ended without a login; for what may be
- * at work in Salesforce a worker is started, for this request alone.
+ * Ends a request whose stop flag is raised. Unsent chunks are ended without a login. For ingest
+ * jobs that may be running in Salesforce, a worker is started for this request alone.
  *
- * @throws UsageError saying what is left to do, where a login or the results directory is missing
+ * @throws UsageError with the remaining steps, if a login or the results directory is missing
  */
 export async function endHere(ending: EndingHere): Promise<EndedView> {
   await settleUnsent(ending, await resultsOf(ending))
@@ -52,7 +52,7 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
   }
 }
 
-/** A request keeps its results in one directory; its receipt must not end up in another. */
+/** A request keeps its results in one directory; its receipt must not be written to another. */
 async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
   const { open, results: path } = ending
   const { results: owner = null, resultsAt = null } = (await open.store.ledger.identity()) ?? {}
@@ -61,7 +61,7 @@ async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
       ? 'Cancel it from where it was begun, or name the directory with --results.'
       : `They lie in ${resultsAt}: name that directory with --results.`
   const elsewhere = `its results are elsewhere than in ${path}. ${there}`
-  // Nothing is made in a folder where the command does not belong.
+  // Creates nothing in a folder that does not belong to the request.
   if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
   const results = await openResultsStore(path)
   try {
@@ -87,7 +87,7 @@ async function settleUnsent(
   await settleRequest(id, { store, results, metrics, rails }, ctx)
 }
 
-/** As `run` would have them, for this org alone. */
+/** The settings that `run` would use, for this org alone. */
 async function settingsFor(ending: EndingHere): Promise<Config> {
   const { open, id, results: path, again, cli } = ending
   try {

@@ -8,11 +8,11 @@ import { type OpenOrg, withRequest } from '../org.ts'
 import { pauseSentences } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 
-/** Shows the plan, asks, and lets it go ahead. */
+/** Shows the plan, asks for confirmation, and approves it. */
 export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   assertCanConfirm(flags, screen, 'approve')
-  // The answer may take its time: others must be able to look meanwhile.
+  // The answer may take a while; other commands must be able to use the server meanwhile.
   return withRequest(cli, { ...flags, stays: true }, async (open, view) => {
     assertWaiting(view)
     if (view.status === 'awaiting-approval' && !(await isApproved(view, open, flags, cli))) {
@@ -28,7 +28,7 @@ export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
   })
 }
 
-/** What is being deleted was approved before, and to approve it twice is harmless. */
+/** A request that is being deleted was already approved; approving it again is harmless. */
 function assertWaiting({ id, status, stopping }: RequestView): void {
   if (stopping === null && (status === 'awaiting-approval' || status === 'deleting')) return
   const state = stopping === null ? status : 'being ended'

@@ -1,7 +1,7 @@
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 
-/** A new key of the HTTP API. Nothing keeps it but whoever reads it here. */
+/** Creates a key for the HTTP API. It is shown once and stored nowhere. */
 export async function key(
   { name, json, ...rights }: Flags<'key'>,
   { screen }: Cli,
@@ -11,13 +11,13 @@ export async function key(
   const secret = createSecret()
   const entry = { [name]: { hash: hashOf(secret), ...rightsOf(rights) } }
   const yaml = await yamlOf(entry)
-  // No key without an entry that its file can be read with.
+  // Checks that the key file's parser accepts the entry before showing the key.
   parseKeyFile(yaml, 'the new entry')
   if (json) {
     screen.answer(JSON.stringify({ name, key: secret, entry }))
     return EXIT.ok
   }
-  // Apart, so that `>> keys.yaml` takes the entry alone.
+  // Printed separately, so that `>> keys.yaml` captures only the entry.
   screen.say(`The key of ${name}, shown this once:\n\n  ${secret}\n\nIts entry for the key file:\n`)
   screen.answer(yaml)
   return EXIT.ok
@@ -34,7 +34,7 @@ async function yamlOf(entry: object): Promise<string> {
   return document.toString({ lineWidth: 0, flowCollectionPadding: false }).trimEnd()
 }
 
-/** What is not given stays out of the entry: the key file has its own defaults. */
+/** Omitted flags stay out of the entry: the key file has its own defaults. */
 function rightsOf({ roles, org, object, ...flags }: Omit<Flags<'key'>, 'name' | 'json'>) {
   const { operation: operations, source, priority: priorities, ...numbers } = flags
   const sources = source && sourcesOf(source)
@@ -49,7 +49,7 @@ function rightsOf({ roles, org, object, ...flags }: Omit<Flags<'key'>, 'name' | 
   }
 }
 
-/** `ids,file:/data` as the key file has it: names by type, `*` for all of a type. */
+/** Converts `ids,file:/data` to the key file's form: names by type, `*` for all of a type. */
 function sourcesOf(list: readonly string[]): Record<string, '*' | readonly string[]> {
   const names = list.map((entry) => /^([^:]*):?(.*)$/s.exec(entry) ?? [])
   const byType = Map.groupBy(names, ([, type = '']) => type)

@@ -27,7 +27,7 @@ async function reportPause({ store, org }: OpenOrg, screen: Screen): Promise<voi
   }
 }
 
-/** Where to go on from: a run keeps its results in a directory of its own folder. */
+/** Where to continue from: a run keeps its results in a directory relative to its own folder. */
 async function reportUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
   const { store } = open
   const idle = await noWorkerMessage(open)
@@ -38,7 +38,7 @@ async function reportUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
 
 const PAGE = 100
 
-/** Read page by page: with a status asked for, those that match may be far down. */
+/** Reads page by page: with a status filter, matching requests may be far down. */
 async function matching(
   producer: Producer,
   org: string,
@@ -48,7 +48,7 @@ async function matching(
   for (let offset = 0; found.length < limit; offset += PAGE) {
     const page = await producer.list({ org, offset, count: PAGE })
     found.push(...page.filter((view) => status === undefined || view.status === status))
-    // Expired records leave gaps in a page, so only an empty one is the end.
+    // Expired records leave gaps in a page, so only an empty page is the end.
     if (page.length === 0) break
   }
   return found.slice(0, limit)

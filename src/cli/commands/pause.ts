@@ -7,7 +7,7 @@ import { withKnownOrg } from '../org.ts'
 import { counted, duration, jobNames } from '../render/format.ts'
 import { moment, pauseSentences } from '../render/org.ts'
 
-/** Raises the operator's pause, and says what it means for what is at work. */
+/** Sets the operator's pause and reports its effect on running ingest jobs. */
 export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withKnownOrg(cli, flags, 'pause', async ({ store, org }) => {
@@ -28,11 +28,11 @@ export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
   })
 }
 
-/** Ids of the ingest jobs at work, of every request of the org. */
+/** Ids of the running ingest jobs of all requests of the org. */
 async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {
   const ids = await store.ledger.liveIds()
   const jobs = await Promise.all(ids.map((id) => jobsAtWork(store, id)))
-  // Small requests may share one.
+  // Small requests may share a job.
   return [...new Set(jobs.flat())]
 }
 
@@ -44,7 +44,7 @@ function atWork(jobs: readonly string[], isAbort: boolean): string {
     : `${names}: they go on to their end. To abort them: --abort.`
 }
 
-/** Takes the operator's pause back; what a fault pauses stays paused, and is said. */
+/** Withdraws the operator's pause. A pause by a fault remains and is reported. */
 export function resume(flags: Flags<'resume'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withKnownOrg(cli, flags, 'pause', async ({ store: { ledger }, org }) => {

@@ -11,8 +11,8 @@ import { railWords } from '../render/org.ts'
 import type { Style } from '../screen.ts'
 
 /**
- * Shows the guard rails of an org; with `--apply` sets them to those of this configuration. Requests
- * that were accepted before keep what they were accepted with.
+ * Shows the guard rails of an org; with `--apply`, sets them to those of this configuration.
+ * Requests accepted before keep theirs.
  */
 export function policy(flags: Flags<'policy'>, cli: Cli): Promise<ExitCode> {
   if (flags.apply) assertCanConfirm(flags, cli.screen, 'apply')
@@ -27,9 +27,9 @@ export function policy(flags: Flags<'policy'>, cli: Cli): Promise<ExitCode> {
 
 interface Looking {
   readonly open: OpenOrg
-  /** Null where no worker has worked for the org yet. */
+  /** Null if no worker has worked for the org yet. */
   readonly known: OrgRails | null
-  /** Null where the configuration has no such org. */
+  /** Null if the configuration does not have the org. */
   readonly here: GuardRails | null
   readonly flags: Flags<'policy'>
   readonly cli: Cli
@@ -86,7 +86,7 @@ async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCo
   return EXIT.ok
 }
 
-/** The guard rails of an org; where the configuration has others, those beside them. */
+/** The guard rails of an org, with this configuration's beside them where they differ. */
 function railsTable(rails: GuardRails, here: GuardRails | null, style: Style): string {
   const others = new Map(
     railChanges(rails, here ?? rails).map(({ setting, after }) => [setting, after]),

@@ -14,9 +14,9 @@ const KINDS = ['failed', 'unprocessed', 'invalid', 'deleted'] as const
 type ResultsKind = (typeof KINDS)[number]
 
 /**
- * The result files of a request that is over, or the content of one.
+ * Lists the result files of an ended request, or prints one.
  *
- * @throws UsageError where there are none, or none yet
+ * @throws UsageError if there are none, or none yet
  */
 export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
   const kind = KINDS.find((one) => flags[one]) ?? null
@@ -42,7 +42,7 @@ export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
   })
 }
 
-/** A file without rows is not written: no rows is an answer, too. */
+/** A file without rows is not written, so "no rows" is a valid answer. */
 async function print(
   kind: ResultsKind,
   folder: string,
@@ -53,7 +53,7 @@ async function print(
   const file = receipt.files.find((other) => other.name === name)
   if (file !== undefined) {
     const path = join(folder, name)
-    // Its rows may be what is deleted next: those of another file must not pass for them.
+    // The rows may be deleted next, so a replaced file must not be accepted.
     if (await isAsWritten(path, file)) return screen.pipe(createReadStream(path))
     throw new UsageError(
       `${path} is not what was written: the receipt says ${counted(file.rows, 'row')}, ` +

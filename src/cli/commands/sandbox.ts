@@ -5,7 +5,7 @@ import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { catchInterrupts } from '../interrupts.ts'
 
-/** Runs until Ctrl-C, SIGTERM or SIGHUP, which is how it is meant to end. */
+/** Runs until Ctrl-C, SIGTERM or SIGHUP, which is its normal end. */
 export async function sandbox(flags: Flags<'sandbox'>, { screen, host }: Cli): Promise<ExitCode> {
   const { signal, forget } = catchInterrupts(host)
   const started = await start(flags)
@@ -21,7 +21,7 @@ export async function sandbox(flags: Flags<'sandbox'>, { screen, host }: Cli): P
   return EXIT.ok
 }
 
-/** Lines for a shell, or for an .env file without the word `export`. */
+/** Lines for a shell, or, without the word `export`, for an .env file. */
 function variables({ url, clientId, clientSecret }: Sandbox): string {
   return [
     `export SALESFORCE_LOGIN_URL=${url}`,

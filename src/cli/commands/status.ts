@@ -9,7 +9,7 @@ import { withRequest } from '../org.ts'
 import { pauseSentences } from '../render/org.ts'
 import { requestTable } from '../render/request.ts'
 
-/** @throws UsageError where there is no such request */
+/** @throws UsageError if there is no such request */
 export function status(flags: Flags<'status'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withRequest(cli, flags, async (open, view) => {
@@ -28,7 +28,7 @@ export function status(flags: Flags<'status'>, cli: Cli): Promise<ExitCode> {
   })
 }
 
-/** Nothing is to happen to it, or nothing before somebody approves it. */
+/** It has ended, or waits for approval. */
 function isAtRest(view: RequestView): boolean {
   return isOver(view) || (view.status === 'awaiting-approval' && view.stopping === null)
 }

@@ -12,7 +12,10 @@ import { summary } from '../receipt.ts'
 import { connectProducer, ownRedis } from '../redis.ts'
 import { toRequest, withKnownDeadline } from '../request.ts'
 
-/** Hands a request to the workers. The bytes of a CSV travel with it: no worker sees this disk. */
+/**
+ * Submits a request to the workers, together with the bytes of a CSV, because no worker sees this
+ * disk.
+ */
 export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   const input = await readInput(flags, screen.stdin)
@@ -46,7 +49,7 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   }
 }
 
-/** The workers go on without us: an interrupt ends the waiting, nothing else. */
+/** The workers continue without this process: an interrupt ends only the waiting. */
 async function waitFor(
   producer: Producer,
   id: string,

@@ -14,18 +14,18 @@ import { catchInterrupts } from '../interrupts.ts'
 import { count, counted, duration } from '../render/format.ts'
 import { runCommand, startSandboxProcess } from './processes.ts'
 
-/** Shares of the sandbox's records that are no plain deletions. */
+/** Shares of the sandbox's records that cannot simply be deleted. */
 const ALREADY_GONE = 0.002
 const FAIL = 0.001
 
 /**
- * The whole way on one machine: a sandbox in a process of its own, a CSV, and `expunge run` as
- * anybody would type it; at its end the receipt is held against what the sandbox has counted.
+ * A complete deletion on one machine: a sandbox in its own process, a CSV, and `expunge run` as a
+ * user would type it. At the end the receipt is compared with the sandbox's counts.
  */
 export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
   const { signal, expectSecond, forget } = catchInterrupts(host)
-  // To the run a second Ctrl-C means something: it must live to see it.
+  // The run handles a second Ctrl-C itself, so this process must survive it.
   expectSecond()
   const opened = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), 'expunge-demo-'))
@@ -73,7 +73,7 @@ const statsSchema = z.object({
   violationCounts: z.record(z.string(), z.int()),
 })
 
-/** Holds the receipt against the sandbox's own books, number by number. */
+/** Compares the receipt with the sandbox's own counts, number by number. */
 async function compare(
   sandbox: Awaited<ReturnType<typeof startSandboxProcess>>,
   results: string,
@@ -107,7 +107,7 @@ async function readReceipt(folder: string): Promise<unknown> {
   return JSON.parse(await readFile(join(folder, id, 'receipt.json'), 'utf8'))
 }
 
-/** What was written. */
+/** Counts of the rows written. */
 interface Contacts {
   readonly rows: number
   readonly invalid: number
@@ -116,13 +116,13 @@ interface Contacts {
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const ROWS_AT_ONCE = 10_000
-/** One row in so many is odd, so that a demo of any size has some of each kind. */
+/** One row in this many is odd; demos of the usual size have some of each kind. */
 const INVALID_EVERY = 40_000
 const DUPLICATE_EVERY = 2000
 
 /**
- * Writes a CSV of Contact ids as an export would hold them: in the order of creation, 18 characters,
- * and among them what goes wrong in real files.
+ * Writes a CSV of Contact ids as an export would contain them: in order of creation, with 18
+ * characters, and with typical errors of real files.
  */
 async function writeContacts(path: string, rows: number): Promise<Contacts> {
   const file = createWriteStream(path)
@@ -147,7 +147,7 @@ async function writeContacts(path: string, rows: number): Promise<Contacts> {
   return { rows, invalid, duplicate }
 }
 
-/** A name where an id should be, another object's id, an id cut short. */
+/** A name instead of an id, another object's id, a truncated id. */
 const ODD_ROWS = ['Jane Example', to18('00Q5g00000Demo1'), '0035g00000Dem']
 
 function contactId(number: number): string {

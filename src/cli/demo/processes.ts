@@ -4,11 +4,11 @@ import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { InterruptedError, LostError } from '../cli.ts'
 
-/** The sandbox as a process of its own: its memory and its time are not the run's. */
+/** The sandbox in its own process, so that its memory and CPU time are not counted as the run's. */
 interface SandboxProcess {
   /** How to log in. */
   readonly env: Readonly<Record<string, string>>
-  /** What it has counted. */
+  /** Its own counts. */
   stats(): Promise<unknown>
   stop(): Promise<void>
 }
@@ -16,7 +16,7 @@ interface SandboxProcess {
 const helloSchema = z.object({ url: z.url(), clientId: z.string(), clientSecret: z.string() })
 
 export async function startSandboxProcess(args: readonly string[]): Promise<SandboxProcess> {
-  // In a group of its own: Ctrl-C on the terminal is for the run, which still talks to it.
+  // In its own process group: Ctrl-C on the terminal is for the run, which still needs the sandbox.
   const child = spawn(...expunge(['sandbox', '--port', '0', '--json', ...args]), {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -45,7 +45,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
   throw new LostError('The sandbox ended before it was ready.')
 }
 
-/** Runs a command of ours on this terminal; resolves with its exit code. */
+/** Runs one of our commands on this terminal; resolves with its exit code. */
 export async function runCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -55,7 +55,7 @@ export async function runCommand(
     stdio: 'inherit',
     env: { ...withoutSettings(process.env), ...env },
   })
-  // A terminal has sent the run its Ctrl-C already: twice would mean "at once".
+  // The terminal has already sent Ctrl-C to the run; a second signal would mean "at once".
   const pass = () => {
     const isFromTerminal = process.stdin.isTTY === true && isInterrupt(signal.reason)
     if (!isFromTerminal) child.kill('SIGTERM')
@@ -74,7 +74,7 @@ function expunge(args: readonly string[]): [command: string, args: string[]] {
   return [process.execPath, [...process.execArgv, process.argv[1] ?? '', ...args]]
 }
 
-/** A demo must not touch the Redis, the org or the folders of whoever tries it. */
+/** A demo must not touch the user's Redis, org or folders. */
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = /^(?:SALESFORCE_|EXPUNGE_|REDIS_URL|LOG_LEVEL$|HTTPS?_PROXY$)/i
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)))

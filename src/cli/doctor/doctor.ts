@@ -9,7 +9,7 @@ import { checkResults } from './results.ts'
 import { checkOrg } from './salesforce.ts'
 import { checkPause, checkQueues, checkRails } from './store.ts'
 
-/** Looks at everything that a deletion needs and changes nothing. */
+/** Checks everything that a deletion needs and changes nothing. */
 export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   const findings = [...checkNode(process.versions.node), ...(await checkAll(cli))]

@@ -2,12 +2,12 @@ import { ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Style } from '../screen.ts'
 
-/** One thing looked at. `warn` will do; with `fail` a deletion cannot work. */
+/** The result of one check. After `warn` deletions still work; after `fail` they cannot. */
 export interface Finding {
   readonly check: string
   readonly verdict: 'ok' | 'warn' | 'fail'
   readonly found: string
-  /** What to do; null where nothing is. */
+  /** What to do; null if nothing. */
   readonly advice: string | null
 }
 
@@ -21,7 +21,7 @@ export const fail = (check: string, found: string, advice: string | null = null)
   return { check, verdict: 'fail', found, advice }
 }
 
-/** A check that throws has failed; what is no error of ours keeps its name, for it is a surprise. */
+/** A check that throws has failed. An unexpected error keeps its name. */
 export function failed(check: string, error: unknown): Finding {
   const name = error instanceof Error && !(error instanceof ExpungeError) ? `${error.name}: ` : ''
   return fail(check, name + messageOf(error))

@@ -21,7 +21,7 @@ import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 interface RedisChecked {
   readonly findings: readonly Finding[]
-  /** Null where there is none to ask (yet). */
+  /** Null if there is none to query (yet). */
   readonly client: RedisClient | null
 }
 
@@ -58,7 +58,7 @@ async function checkServer(
   try {
     const facts = await explained(() => inspectRedis(client))
     const found = judge(facts, shown, config)
-    // It knows hardly any of the commands.
+    // A Sentinel supports hardly any of the commands.
     if (facts.isSentinel) return { findings: found, client: null }
     return { findings: [...found, judgeRights(await missingRights(client))], client }
   } catch (error) {
@@ -73,7 +73,7 @@ function unreachable(shown: string, error: unknown): Finding {
   return fail('Redis', `${shown} does not answer: ${detailOf(error)}`, advice)
 }
 
-/** What the server's ACL lets this user do. */
+/** What the server's ACL allows this user. */
 function judgeRights({ needed, useful }: MissingRights): Finding {
   const advice = (rules: readonly string[]) =>
     `ACL SETUSER with: ${rules.join(' ')} (see docs/deployment.md).`
@@ -87,7 +87,7 @@ function judgeRights({ needed, useful }: MissingRights): Finding {
 
 const FULL = 0.7
 
-/** What a server is like that may be trusted with requests. */
+/** Whether the server is suitable for requests. */
 export function judge(
   facts: RedisFacts,
   shown: string,
@@ -129,7 +129,7 @@ export function judge(
   ]
 }
 
-/** After a failover a primary that was frozen or cut off takes writes until it learns of it. */
+/** After a failover, a primary that was frozen or cut off accepts writes until it learns of it. */
 function replication(
   { replicas, needsReplicas }: RedisFacts,
   hasSentinel: boolean,

@@ -9,7 +9,10 @@ import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 const CHECK = 'Results'
 
-/** Where receipts go: writable, and the same for all processes. Nothing is made that is not there. */
+/**
+ * The directory for receipts: writable, and the same for all processes. Creates nothing that does
+ * not exist.
+ */
 export async function checkResults(
   { results, redis }: Pick<Config, 'results' | 'redis'>,
   stores: readonly OrgStore[],
@@ -22,7 +25,7 @@ export async function checkResults(
     }
     await access(path, constants.W_OK)
     const { id } = await openResultsStore(path)
-    // A server of this machine alone is tied anew by each run.
+    // An embedded server is tied to a new directory by each run.
     if (redis === null) return await asFoundOn(path)
     for (const { org, ledger } of stores) {
       const owner = (await ledger.identity())?.results ?? null
@@ -36,7 +39,7 @@ export async function checkResults(
   }
 }
 
-/** The files of the store are made for their owner alone; SMB, exFAT and others keep no modes. */
+/** Files of the store are created for their owner alone; SMB, exFAT and others keep no modes. */
 async function asFoundOn(path: string): Promise<Finding> {
   const { mode } = await stat(join(path, STORE_FILE))
   if ((mode & 0o077) === 0) return ok(CHECK, path)

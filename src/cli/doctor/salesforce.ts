@@ -8,10 +8,10 @@ import { count } from '../render/format.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
-/** Long enough for a slow proxy; whoever asks the doctor does not want to wait out an outage. */
+/** Long enough for a slow proxy, but too short to wait out an outage. */
 const TIMEOUT_MS = 30_000
 
-/** Login, identity, API version and what is left of today's allowances. */
+/** Login, identity, API version and the remaining daily allowances. */
 export async function checkOrg(
   org: OrgConfig,
   config: Config,

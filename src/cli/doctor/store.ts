@@ -8,7 +8,7 @@ import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 const PAUSE_CHECK = 'Paused'
 
-/** What pauses the org; nothing to say where nothing does. While a fault stands, nothing is deleted. */
+/** What pauses the org; empty if nothing does. During a fault nothing is deleted. */
 export async function checkPause({ org, ledger }: OrgStore): Promise<readonly Finding[]> {
   try {
     const { operator, fault } = await ledger.pauseState()
@@ -31,8 +31,9 @@ const WAIT = 'It ends by itself once the org answers again.'
 const QUEUE_CHECK = 'Queues'
 
 /**
- * BullMQ's own keys of a queue that hold anything but a hash. It lets a sender give a job any of these
- * names for its id: where the key was empty, the job lies there now, and every command on it fails.
+ * BullMQ's own keys of a queue that hold anything but a hash. BullMQ allows a sender to use any of
+ * these names as a job id: if the key was empty, the job is now stored there, and every command on
+ * it fails.
  */
 const NAMES = [
   ...['wait', 'paused', 'active', 'completed', 'failed', 'delayed', 'prioritized'],
@@ -40,7 +41,7 @@ const NAMES = [
   ...['repeat'],
 ]
 
-/** Jobs that no worker can take; nothing to say where there are none. */
+/** Jobs that no worker can take; empty if there are none. */
 export async function checkQueues(store: OrgStore): Promise<readonly Finding[]> {
   try {
     return [...(await misplaced(store)), ...(await underWrongPrefix(store))]
@@ -49,7 +50,7 @@ export async function checkQueues(store: OrgStore): Promise<readonly Finding[]> 
   }
 }
 
-/** Jobs that lie where a queue keeps something else. */
+/** Jobs stored where a queue keeps something else. */
 async function misplaced({ redis, ledger: { keys } }: OrgStore): Promise<readonly Finding[]> {
   const all = QUEUES.flatMap((queue) => NAMES.map((name) => keys.job(queue, name)))
   const types = await Promise.all(all.map((key) => redis.type(key)))
@@ -63,7 +64,7 @@ async function underWrongPrefix({
 }: OrgStore): Promise<readonly Finding[]> {
   const queue = `${keys.prefix.replace(/[{}]/g, '')}:requests`
   const states = ['wait', 'prioritized', 'delayed']
-  // A user who is let in to our keys alone is told nothing.
+  // A user with access to our keys only cannot see these.
   const types = await Promise.all(
     states.map((state) => redis.type(`${queue}:${state}`).catch(() => 'none')),
   )
@@ -77,14 +78,14 @@ function occupied(key: string): Finding {
   return fail(QUEUE_CHECK, `a job was added under the id of BullMQ's own key ${key}`, advice)
 }
 
-/** Whether this configuration's guard rails are those that the org's requests are held to. */
+/** Whether this configuration's guard rails are the ones in force for the org. */
 export async function checkRails(
   config: Config,
   { org, ledger }: OrgStore,
 ): Promise<readonly Finding[]> {
   const check = config.orgs.size === 1 ? 'Guard rails' : `Guard rails (${org})`
   const own = config.orgs.get(org)
-  // On a server of this machine alone each run's configuration counts.
+  // On an embedded server each run's configuration applies.
   if (own === undefined || config.redis === null) return []
   try {
     const known = await ledger.rails()

@@ -6,14 +6,14 @@ export type RedisAddress =
   | { readonly host: string; readonly port: number }
 
 /**
- * Sends one command without arguments of doubtful content and gives the reply as it came: the text
- * of a simple or bulk string, an error with its leading `-`. Empty where the server closed instead,
+ * Sends one command, whose text must be trusted, and returns the raw reply: the text of a simple or
+ * bulk string, or an error with its leading `-`. Empty if the server closed the connection instead,
  * as on SHUTDOWN.
  *
- * A bare socket and no client: a client queues, waits out a server that loads, and connects again,
- * and whoever asks here wants to know just that.
+ * Uses a plain socket instead of a client: a client queues, waits while a server loads, and
+ * reconnects, and callers want to detect exactly these states.
  *
- * @throws where nobody listens, or no answer came in time.
+ * @throws if nobody listens, or no answer came in time.
  */
 export async function askRedis(
   address: RedisAddress,
@@ -36,7 +36,7 @@ export async function askRedis(
   return await promise.finally(() => socket.destroy())
 }
 
-/** Who listens there, also while it loads; null where nobody does, or answers. */
+/** Which server listens there, even while it loads; null if none does or answers. */
 export async function serverInfo(
   address: RedisAddress,
 ): Promise<{ readonly pid: number; readonly version: string } | null> {
@@ -44,12 +44,12 @@ export async function serverInfo(
   const field = (name: string): string | undefined =>
     new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1]
   const pid = Number(field('process_id'))
-  // Valkey also claims to be the Redis whose protocol it speaks.
+  // Valkey also reports the Redis version that it is compatible with.
   const version = field('valkey_version') ?? field('redis_version')
   return pid > 0 && version !== undefined ? { pid, version } : null
 }
 
-/** Null while the reply is not all there. */
+/** Null while the reply is incomplete. */
 function parseReply(text: string): string | null {
   const bulk = /^[$=](\d+)\r\n/.exec(text)
   if (bulk !== null) {

@@ -20,19 +20,19 @@ interface Versioned {
 }
 type Found<T> = T | { readonly problem: string }
 
-/** A program that the system's packages have. */
+/** A program that the system's packages contain. */
 export interface Packaged<T extends Versioned> {
-  /** As log lines have it, `Redis server`. */
+  /** Name in log lines, such as `Redis server`. */
   readonly title: string
-  /** Of its folder in the cache, `redis`. */
+  /** Name of its folder in the cache, such as `redis`. */
   readonly name: string
-  /** The packages that have it; the first that does is taken. */
+  /** Packages that contain it; the first one that works is used. */
   readonly packages: readonly string[]
-  /** It is linked statically: what its package depends on is not needed. */
+  /** It is statically linked, so its package's dependencies are not needed. */
   readonly alone?: boolean
-  /** How much there is to fetch, in megabytes. */
+  /** Download size in megabytes. */
   readonly megabytes: number
-  /** Looks for it where a package was unpacked, and tries it. */
+  /** Looks for the program in an unpacked package and tries it. */
   find(root: string): Promise<Found<T>>
 }
 
@@ -40,10 +40,10 @@ const run = promisify(execFile)
 const DOWNLOAD = 'download-'
 
 /**
- * A program of Debian's or Ubuntu's own package, fetched and unpacked as any user into the cache.
- * It uses the machine's package sources, proxy and signing keys, but apt folders of its own: the
- * machine's lists may be missing, are often out of date, and are not ours to write. What is in the
- * cache is used only where nobody else can have changed it; else it is fetched again.
+ * A program from Debian's or Ubuntu's own package, fetched and unpacked into the cache without
+ * root. It uses the machine's package sources, proxy and signing keys, but its own apt folders: the
+ * machine's lists may be missing or out of date, and are not ours to write. The cached copy is used
+ * only if nobody else can have changed it; otherwise it is fetched again.
  */
 export async function unpackDebianPackage<T extends Versioned>(
   program: Packaged<T>,
@@ -58,7 +58,7 @@ export async function unpackDebianPackage<T extends Versioned>(
   if (!(await hasApt(options.env))) {
     return { problem: 'no apt-get and dpkg-deb here to fetch a package with' }
   }
-  // Test files start side by side: on a clean machine one fetches and the others wait for it.
+  // Test files start in parallel: on a clean machine one fetches and the others wait for it.
   const lock = await waitForLock(`${unpacked}.lock`, Date.now() + TIMEOUT_MS)
   if (lock === null) return { problem: `another process has been fetching to ${cache} for long` }
   try {
@@ -73,7 +73,7 @@ export async function unpackDebianPackage<T extends Versioned>(
   }
 }
 
-/** What is in the cache, where it is ours and as it was unpacked. */
+/** The cached program, if the cache is private and unchanged. */
 async function findTrusted<T extends Versioned>(
   program: Packaged<T>,
   root: string,
@@ -87,7 +87,8 @@ async function findTrusted<T extends Versioned>(
 
 async function changeOf(root: string): Promise<string | null> {
   const changed = await isChanged(root)
-  // A cache of an earlier version has no record: what only we could write is recorded as it is.
+  // A cache of an earlier version has no record: if only we could write to it, it is recorded as it
+  // is.
   if (changed === null && existsSync(root)) await recordChecksums(root).catch(() => {})
   return changed === true ? `${root} is not as it was unpacked` : null
 }
@@ -132,7 +133,7 @@ async function cacheDirectory({
   env,
   log,
 }: Options): Promise<string | { readonly problem: string }> {
-  // A service user may have no home at all.
+  // A service user may have no home.
   const choices = [cacheFolder(env), join(tmpdir(), `expunge-${process.getuid?.() ?? 'cache'}`)]
   const problems: string[] = []
   for (const choice of choices) {
@@ -161,7 +162,7 @@ async function hasApt(env: NodeJS.ProcessEnv): Promise<boolean> {
   return (await Promise.allSettled(answers)).every(({ status }) => status === 'fulfilled')
 }
 
-/** What a killed process left; ours is its only download while we hold the lock. */
+/** Removes what a killed process left. Only our own download can run while we hold the lock. */
 async function removeLeftovers(cache: string, name: string): Promise<void> {
   for (const entry of await readdir(cache)) {
     if (entry.startsWith(`${DOWNLOAD}${name}-`)) {
@@ -172,12 +173,12 @@ async function removeLeftovers(cache: string, name: string): Promise<void> {
 
 const problemOf = (error: unknown): { problem: string } => ({ problem: lastLine(error) })
 
-/** In the form of sha256sum(1), so that `sha256sum --check SHA256SUMS` says the same. */
+/** In the format of sha256sum(1), so that `sha256sum --check SHA256SUMS` can verify it. */
 const RECORD = 'SHA256SUMS'
 
 /**
- * Records the SHA-256 of every file of an unpacked package. apt has checked the package by the
- * signature of its source; the record ties to that what lies in the cache later.
+ * Records the SHA-256 of every file of an unpacked package. apt verified the package by the
+ * signature of its source; the record ties the cached files to it.
  */
 async function recordChecksums(root: string): Promise<void> {
   const draft = join(root, `${RECORD}.${process.pid}`)
@@ -185,7 +186,7 @@ async function recordChecksums(root: string): Promise<void> {
   await rename(draft, join(root, RECORD))
 }
 
-/** Whether the files are no longer what was recorded; null where nothing was. */
+/** Whether the files differ from the record; null if there is none. */
 async function isChanged(root: string): Promise<boolean | null> {
   const recorded = await readFile(join(root, RECORD), 'utf8').catch(() => null)
   return recorded === null ? null : recorded !== (await checksumsOf(root))

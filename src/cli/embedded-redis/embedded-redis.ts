@@ -11,33 +11,34 @@ import { privateDirectory } from './private-directory.ts'
 import { startRedisProcess, supervise } from './redis-process.ts'
 
 interface EmbeddedRedis {
-  /** Path of the Unix socket, the only place where it listens. */
+  /** Path of the Unix socket, the only place where the server listens. */
   readonly socket: string
-  /** Of the server, `7.0.15`. */
+  /** Version of the server, such as `7.0.15`. */
   readonly version: string
-  /** It belongs to another process, and may end with it at any moment. */
+  /** The server belongs to another process and may end with it at any time. */
   readonly isGuest: boolean
-  /** Resolves where the server has ended by itself and stays away. */
+  /** Resolves if the server ended by itself and cannot be restarted. */
   readonly lost: Promise<EmbeddedRedisError>
-  /** Writes everything out, waits for the end and gives the home free. Safe to repeat. */
+  /** Writes everything out, waits for the server's end and releases the home. Safe to repeat. */
   stop(): Promise<void>
 }
 
 interface EmbeddedRedisOptions {
-  /** The folder of the data, the socket and the log; `EXPUNGE_HOME` of the configuration. */
+  /** The folder of the data, the socket and the log; `EXPUNGE_HOME` in the configuration. */
   readonly home: string
   readonly env: NodeJS.ProcessEnv
   readonly log: (line: string) => void
 }
 
-// How long a visit, or a start or an end under way, may hold the home before we say so.
+// How long to wait for a visit, a start or a shutdown that holds the home before reporting an
+// error.
 const WAIT_MS = 10_000
 
 /**
- * Starts the Redis server of this home, which lives as long as this process and belongs to it
- * alone: when the process dies, by whatever signal, the server writes its data out and ends.
+ * Starts the Redis server of this home. It belongs to this process alone and ends with it: when the
+ * process dies, by whatever signal, the server writes its data out and ends.
  *
- * @throws EmbeddedRedisError EMBEDDED_REDIS_BUSY where another process owns the home,
+ * @throws EmbeddedRedisError EMBEDDED_REDIS_BUSY if another process owns the home,
  *   REDIS_SERVER_NOT_FOUND, EMBEDDED_REDIS_HOME, EMBEDDED_REDIS_FAILED.
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
@@ -53,10 +54,10 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
 }
 
 /**
- * For `status`, `list`, `cancel`: the server of a `run` that is alive, without owning it; else
- * the home's own server, until `stop`. Null where this home has never had one.
+ * For `status`, `list`, `cancel`: the server of a live `run`, without owning it; otherwise the
+ * home's own server, until `stop`. Null if this home has never had one.
  *
- * @param options.stays The visitor may be long: others become its guests instead of waiting for
+ * @param options.stays The command may take long: others become its guests instead of waiting for
  *   its end.
  * @throws EmbeddedRedisError as `startEmbeddedRedis`.
  */
@@ -72,7 +73,7 @@ export async function attachEmbeddedRedis(
     const owner = await home.readOwner()
     const reply = owner?.role === 'run' ? await ping(owner.socket) : null
     if (owner !== null && reply === 'PONG') return await guestOf(owner)
-    // A server that loads its data says so, and may take as long as it takes.
+    // A server that is loading its data says so, and may take any time.
     if (reply === null && Date.now() > deadline) throw busy(home, owner)
   }
 }
@@ -113,7 +114,7 @@ const start = (home: Home, socket: string, server: RedisServer) =>
     server,
     address: { path: socket },
     logFile: home.log,
-    // No port; no snapshots, which would only double the append-only file; never evict.
+    // No port; no snapshots, which would only duplicate the append-only file; no eviction.
     args: [
       ...['--port', '0', '--unixsocket', socket, '--unixsocketperm', '700', '--dir', home.path],
       ...['--logfile', home.log, '--pidfile', home.pid, '--daemonize', 'no', '--save', ''],
@@ -145,7 +146,7 @@ async function guestOf({ socket }: Owner): Promise<EmbeddedRedis> {
 
 const ping = (path: string): Promise<string | null> => askRedis({ path }, 'PING').catch(() => null)
 
-/** Redis 6 would not see the folder of files that Redis 7 writes, and start with nothing. */
+/** Redis 6 would not see the folder of files that Redis 7 writes, and would start empty. */
 function refuseOlderFormat(home: Home, { version, command, kind }: RedisServer): void {
   if (kind === 'valkey' || Number.parseInt(version, 10) >= 7) return
   if (!existsSync(join(home.path, 'appendonlydir'))) return

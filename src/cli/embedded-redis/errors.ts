@@ -7,7 +7,7 @@ type EmbeddedRedisErrorCode =
   | 'EMBEDDED_REDIS_BUSY'
   /** The home cannot be made private, locked or reached. */
   | 'EMBEDDED_REDIS_HOME'
-  /** The server would not start, or ended and could not be brought back. */
+  /** The server did not start, or ended and could not be restarted. */
   | 'EMBEDDED_REDIS_FAILED'
 
 export class EmbeddedRedisError extends ExpungeError {

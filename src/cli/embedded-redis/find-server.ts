@@ -11,9 +11,9 @@ const PROGRAMS = ['redis-server', 'valkey-server'] as const
 
 /**
  * Finds a server to run: on the PATH, else Debian's package, unpacked without root into the user's
- * cache (seconds and 10 MB the first time, milliseconds after).
+ * cache (seconds and 10 MB the first time, milliseconds afterwards).
  *
- * @throws EmbeddedRedisError REDIS_SERVER_NOT_FOUND, saying what was tried and what to install.
+ * @throws EmbeddedRedisError REDIS_SERVER_NOT_FOUND, with what was tried and what to install.
  */
 export async function findRedisServer(options: {
   readonly env: NodeJS.ProcessEnv
@@ -33,7 +33,7 @@ export async function findRedisServer(options: {
 }
 
 async function programsOnPath(path: string): Promise<string[]> {
-  // A relative entry would run whatever lies in the current folder.
+  // A relative entry would run a program from the current folder.
   const folders = path.split(delimiter).filter((folder) => isAbsolute(folder))
   const candidates = PROGRAMS.flatMap((name) => folders.map((folder) => join(folder, name)))
   const found: string[] = []
@@ -68,7 +68,7 @@ function notFound(problems: readonly string[]): EmbeddedRedisError {
 
 const PACKAGES = ['redis-server', 'valkey-server'] as const
 
-/** The server as Debian and Ubuntu package it: under the name of its package. */
+/** The server in Debian's and Ubuntu's packages, which is named like its package. */
 const DEBIAN_SERVER: Packaged<RedisServer> = {
   title: 'Redis server',
   name: 'redis',
@@ -85,7 +85,7 @@ const DEBIAN_SERVER: Packaged<RedisServer> = {
   },
 }
 
-/** `usr/lib`, `lib`, and the folder of the machine's architecture in each (`x86_64-linux-gnu`). */
+/** The folders of the machine's architecture (`x86_64-linux-gnu`) in `usr/lib` and `lib`. */
 async function libraryFolders(root: string): Promise<string[]> {
   const folders: string[] = []
   for (const folder of [join(root, 'usr/lib'), join(root, 'lib')]) {
@@ -100,20 +100,20 @@ export interface RedisServer {
   /** Absolute path of the program. */
   readonly command: string
   readonly kind: 'redis' | 'valkey'
-  /** As the program says it, `7.0.15`. */
+  /** The version that the program reports, such as `7.0.15`. */
   readonly version: string
-  /** What the program needs to start, on top of anything else. */
+  /** Additional environment that the program needs to start. */
   readonly env: { readonly LD_LIBRARY_PATH?: string }
-  /** Where it came from, for a log line. */
+  /** Where it was found, for log lines. */
   readonly origin: string
 }
 
 const run = promisify(execFile)
 
-// BullMQ 6 warns below Redis 6.2; Valkey 7.2 is too little tried with it.
+// BullMQ 6 warns below Redis 6.2; Valkey 7.2 is not tested enough with it.
 const OLDEST = { redis: [6, 2], valkey: [8, 0] } as const
 
-/** Starts the program to ask for its version: also the proof that all its libraries are there. */
+/** Runs the program to read its version, which also proves that all its libraries are there. */
 async function probeServer(
   candidate: Pick<RedisServer, 'command' | 'env' | 'origin'>,
 ): Promise<RedisServer | { readonly problem: string }> {

@@ -7,7 +7,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 import { privateDirectory } from './private-directory.ts'
 
-/** Who holds the lock: a run stays, and so may a `cancel`; a `status` is over in a moment. */
+/** Who holds the lock. A `run` stays, and a `cancel` may; a `status` ends within a moment. */
 const ownerSchema = z.object({
   pid: z.int().positive(),
   role: z.enum(['run', 'visit']),
@@ -15,14 +15,14 @@ const ownerSchema = z.object({
 })
 export type Owner = z.infer<typeof ownerSchema>
 
-// `sun_path` of the kernel's socket address, without its closing NUL.
+// Length of `sun_path` in the kernel's socket address, without its terminating NUL.
 const LONGEST_SOCKET_PATH = process.platform === 'darwin' ? 103 : 107
 
 const fits = (path: string): boolean => Buffer.byteLength(path) <= LONGEST_SOCKET_PATH
 
 const LARGE_LOG = 1024 * 1024
 
-/** The folder of an embedded server: its files, and who works with it. */
+/** The folder of an embedded server: its files, and which process uses it. */
 export class Home {
   readonly path: string
   readonly lock: string
@@ -42,7 +42,7 @@ export class Home {
     try {
       return ownerSchema.parse(JSON.parse(await readFile(this.#owner, 'utf8')))
     } catch {
-      // Missing, or half written by a process that was killed: the lock itself is the truth.
+      // Missing, or half written by a killed process: the lock itself is authoritative.
       return null
     }
   }
@@ -53,7 +53,7 @@ export class Home {
       await writeFile(draft, JSON.stringify(entry), { mode: 0o600 })
       await rename(draft, this.#owner)
     } catch (error) {
-      // Of a write that fails Node names no path.
+      // Node's error for a failed write names no path.
       const message = `The state of runs cannot be kept in ${this.path}: ${messageOf(error)}. Make room, or choose another EXPUNGE_HOME.`
       throw new EmbeddedRedisError('EMBEDDED_REDIS_HOME', message, { cause: error })
     }
@@ -64,8 +64,8 @@ export class Home {
   }
 
   /**
-   * Where the server listens: in the home, or, where that path is longer than a socket's may be, in a
-   * private folder of a short name.
+   * Where the server listens: in the home, or, if that path is too long for a socket, in a private
+   * folder with a short name.
    */
   async socketPath(env: NodeJS.ProcessEnv): Promise<string> {
     const inHome = join(this.path, 'redis.sock')
@@ -85,7 +85,7 @@ export class Home {
     return short
   }
 
-  /** Keeps the log and the one before it. */
+  /** Keeps the log and one predecessor. */
   async rotateLog(): Promise<void> {
     const size = await stat(this.log).then(
       (found) => found.size,

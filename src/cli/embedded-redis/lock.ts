@@ -9,21 +9,20 @@ interface Lock {
 
 const SQLITE_BUSY = 5
 
-// A lock lives as long as its connection: nothing may be collected while it is held.
+// A lock lasts as long as its connection, so it must not be garbage-collected while held.
 const held = new Set<DatabaseSync>()
 
 /**
- * Takes the lock at `path`, or gives null where another process, or another caller in this one,
- * holds it.
+ * Takes the lock at `path`; null if another process, or another caller in this one, holds it.
  *
- * An empty SQLite file, because Node has no other way to a lock of the kernel's: that one is gone
- * the moment its holder dies, however it dies. There is no stale lock to judge, no process id that
- * may have been given out again, and it holds across containers that share the folder.
+ * Uses an empty SQLite file, because Node offers no other access to kernel locks. The kernel
+ * releases the lock when its holder dies, for whatever reason. So there are no stale locks and no
+ * reused process ids to consider, and the lock works across containers that share the folder.
  */
 export function tryLock(path: string): Lock | null {
   const database = open(path)
   try {
-    // No journal file beside it: nothing is ever written.
+    // No journal file: nothing is ever written.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE')
   } catch (error) {
     database.close()
@@ -38,7 +37,7 @@ export function tryLock(path: string): Lock | null {
   }
 }
 
-/** As `tryLock`, but tries again until `deadline` (milliseconds since the epoch). */
+/** Like `tryLock`, but retries until `deadline` (milliseconds since the epoch). */
 export async function waitForLock(path: string, deadline: number): Promise<Lock | null> {
   for (;;) {
     const lock = tryLock(path)

@@ -7,14 +7,14 @@ import { askRedis, serverInfo } from './ask.ts'
 
 const run = promisify(execFile)
 
-// What a server with gigabytes to sync may take, and one that does not answer at all, before it is
-// killed: what it was given is in the kernel's hands by then.
+// Time until the server is killed: an answering one may have gigabytes to sync; the data of one
+// that does not answer is already in the kernel's hands.
 const TIMEOUTS_MS = { answering: 30_000, silent: 3_000 } as const
 
 /**
- * Ends a server that outlived its owner, and waits until it is gone: two servers on one append-only
- * file would ruin it. It is ended rather than adopted, because it has been told to end when its
- * owner died and may do so at any moment.
+ * Ends a server that outlived its owner and waits until it is gone, because two servers on one
+ * append-only file would corrupt it. It is not adopted: it was told to end when its owner died and
+ * may do so at any time.
  */
 export async function endOrphan(options: {
   readonly socket: string
@@ -28,7 +28,7 @@ export async function endOrphan(options: {
   log(`Ending the Redis server (pid ${pid}) that a killed process left behind.`)
   if (answering === undefined || (await askToEnd(socket)) === 'refused') {
     signal(pid, 'SIGTERM')
-    // A stopped process takes no other signal.
+    // A stopped process handles no other signal.
     signal(pid, 'SIGCONT')
   }
   await waitForEnd(pid, answering === undefined ? TIMEOUTS_MS.silent : TIMEOUTS_MS.answering)
@@ -48,11 +48,14 @@ async function waitForEnd(pid: number, timeoutMs: number): Promise<void> {
   }
 }
 
-/** Of a server that does not answer, stopped or hung: its own record, if that is still its pid. */
+/**
+ * For a server that does not answer, stopped or hung: the recorded pid, if it still belongs to the
+ * server.
+ */
 async function recordedPid(pidFile: string, socket: string): Promise<number | null> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''))
   if (!Number.isSafeInteger(pid) || pid <= 0) return null
-  // Pids are given out again: only a process that names our socket in its title is ours to end.
+  // Pids are reused: only a process with our socket in its command line may be ended.
   return (await commandLine(pid)).includes(socket) ? pid : null
 }
 
@@ -68,7 +71,9 @@ async function commandLine(pid: number): Promise<string> {
   }
 }
 
-/** False for a zombie too: in a container whose first process reaps nobody it would stay for ever. */
+/**
+ * Also false for a zombie: in a container whose first process reaps none, it would stay forever.
+ */
 export async function isAlive(pid: number): Promise<boolean> {
   if (!signal(pid, 0)) return false
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')
@@ -79,7 +84,7 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, name)
   } catch (error) {
-    // There, but another user's.
+    // The process exists but belongs to another user.
     return codeOf(error) === 'EPERM'
   }
 }

@@ -6,17 +6,17 @@ import { messageOf } from '../../shared/base/errors.ts'
 
 const run = promisify(execFile)
 
-/** Milliseconds: a slow line, and the wait for another process that downloads. */
+/** Milliseconds, for a slow connection and for waiting for another process that downloads. */
 export const TIMEOUT_MS = 300_000
 
 interface PrivateApt {
-  /** Gives what went wrong. */
+  /** Returns the problems that occurred. */
   update(): Promise<string[]>
-  /** Unpacks the package and, unless it is to be alone, whatever it needs that this machine lacks. */
+  /** Unpacks the package and, unless `alone`, its dependencies that this machine lacks. */
   unpack(name: string, into: string, alone: boolean): Promise<void>
 }
 
-/** apt with folders of its own in `folder`, so that any user may run it. */
+/** Runs apt with its own folders in `folder`, so that any user may run it. */
 export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promise<PrivateApt> {
   const settings = join(folder, 'apt.conf')
   const archives = join(folder, 'archives')
@@ -29,8 +29,8 @@ export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promis
   const options = { env: aptEnv, timeout: TIMEOUT_MS, maxBuffer: 16 * 1024 * 1024 }
   return {
     update: async () => {
-      // No failure yet: one broken source among the machine's many does not matter where another
-      // has the package, and apt itself takes an unreachable one for a mere warning.
+      // Not an error yet: one broken source does not matter if another has the package, and apt
+      // itself only warns about an unreachable source.
       const done = run('apt-get', ['-c', settings, '-qq', 'update'], options)
       const { stderr } = await done.catch((error: unknown) => ({ stderr: lastLine(error) }))
       return stderr === '' ? [] : [`apt-get update: ${stderr.trim().split('\n')[0]}`]
@@ -48,7 +48,7 @@ export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promis
   }
 }
 
-/** Read after the machine's own settings, so that what it says of sources and proxies holds. */
+/** Read after the machine's own settings, so that its sources and proxies apply. */
 function aptSettings(folder: string): string {
   return `Dir::State "${folder}/state";
 Dir::State::lists "${folder}/state/lists";
@@ -78,7 +78,7 @@ APT::Install-Suggests "false";
 `
 }
 
-/** The last line of what a program said before it failed. */
+/** The last line of a failed program's error output. */
 export function lastLine(error: unknown): string {
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
   return (stderr.trim() || messageOf(error)).split('\n').at(-1) ?? ''

@@ -6,12 +6,12 @@ import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
 
 /**
- * Makes `path` where it is missing and sees to it that nobody else may enter it (mode 0700), nor
- * put another folder in its place.
+ * Creates `path` if it is missing, and ensures that nobody else may enter it (mode 0700) or replace
+ * it by another folder.
  *
- * @param advice What to do where that cannot be, as the last sentence of the error.
- * @throws EmbeddedRedisError EMBEDDED_REDIS_HOME where it, or a folder on the way to it, belongs to
- *   someone else or may be written by others, or where others may have put something into it.
+ * @param advice What to do if that is impossible, as the last sentence of the error.
+ * @throws EmbeddedRedisError EMBEDDED_REDIS_HOME if it, or a folder on the way to it, belongs to
+ *   someone else or may be written by others, or if others may have put something into it.
  */
 export async function privateDirectory(path: string, advice: string): Promise<void> {
   try {
@@ -23,12 +23,12 @@ export async function privateDirectory(path: string, advice: string): Promise<vo
   }
 }
 
-/** @returns what is wrong with it; null where it is private now */
+/** @returns what is wrong with it; null if it is private now */
 async function prepare(path: string): Promise<string | null> {
   const above = await untrustedReason(dirname(path))
   if (above !== null) return `but ${above}`
   await mkdir(path, { recursive: true, mode: 0o700 })
-  // The link itself too: in a shared /tmp somebody else may have planted one.
+  // Checks the link itself too: in a shared /tmp another user may have planted one.
   const link = await lstat(path)
   const behind = link.isSymbolicLink() ? await untrustedReason(dirname(await realpath(path))) : null
   if (behind !== null) return `but ${behind}`
@@ -38,7 +38,8 @@ async function prepare(path: string): Promise<string | null> {
   if (stranger !== undefined) return `but it belongs to user ${stranger}, not ${self}`
   if (await isOpenToOthers(folder)) {
     const entries = await readdir(path)
-    // What others could write may be theirs: made private now, it would be trusted from now on.
+    // Files that others could write may be theirs. Making the folder private would make us trust
+    // them.
     if (entries.length > 0) {
       return 'but others may write to it and something is in it. Where all of that is yours: chmod -R go-w'
     }
@@ -49,8 +50,8 @@ async function prepare(path: string): Promise<string | null> {
 const isPrivate = ({ mode }: Stats): boolean => (mode & 0o077) === 0
 
 /**
- * Some file systems keep no modes (exFAT, SMB, a Windows disk): they refuse to change one, or say that
- * they did and change nothing.
+ * Some file systems keep no modes (exFAT, SMB, a Windows disk): changing one fails, or seems to
+ * succeed without an effect.
  */
 async function closeToOthers(path: string): Promise<string | null> {
   const failure = await chmod(path, 0o700).then(() => null, messageOf)
@@ -67,22 +68,23 @@ function refusal(path: string, why: string, advice: string, cause?: unknown): Em
 }
 
 /**
- * Whether another user of the machine decides what lies at a path. A program is run, a library is
- * loaded and a database is trusted by its path, so every folder from the root down matters: who may
- * write to one of them may rename what is below and put something else there. The rules are those
- * of sshd and sudo: owned by root or by us, written by nobody else; in a folder with the sticky bit,
- * such as /tmp, others may make entries but cannot touch ours.
+ * Whether another user of the machine controls what is at a path. Programs, libraries and databases
+ * are trusted by their paths, so every folder from the root down matters: whoever may write to one
+ * may rename what is below and replace it. The rules are those of sshd and sudo: owned by root or
+ * by us, and writable by nobody else; in a folder with the sticky bit, such as /tmp, others may
+ * create entries but cannot touch ours.
  */
 
-/** As many symbolic links as the kernel follows. */
+/** The kernel's limit of symbolic links to follow. */
 const MOST_LINKS = 40
 const STICKY = 0o1000
 
 /**
- * Looks at each folder and link on the way to `path`, and at what lies there. What does not exist
- * yet is not looked at: only who may write above can make it.
+ * Checks each folder and link on the way to `path`, and what is there. A missing entry is not
+ * checked: only users who may write above it can create it.
  *
- * @returns what is wrong, as `/srv/shared may be written by others (mode 0777)`; null where nothing is
+ * @returns what is wrong, such as `/srv/shared may be written by others (mode 0777)`; null if
+ *   nothing is
  */
 export async function untrustedReason(path: string): Promise<string | null> {
   let at: string = sep
@@ -106,7 +108,7 @@ export async function untrustedReason(path: string): Promise<string | null> {
   return null
 }
 
-/** The same of everything below `root`, links out of it included. */
+/** The same for everything below `root`, including links that lead out of it. */
 export async function untrustedInTree(root: string): Promise<string | null> {
   const wrong = await untrustedReason(root)
   if (wrong !== null) return wrong
@@ -122,14 +124,14 @@ export async function untrustedInTree(root: string): Promise<string | null> {
   return null
 }
 
-/** Where a link leads out of the tree, its target is looked at as a path of its own. */
+/** If a link leads out of the tree, its target is checked as a separate path. */
 async function wrongBehind(path: string, info: Stats, top: string): Promise<string | null> {
   if (!info.isSymbolicLink()) return null
   const target = await realpath(path).catch(() => null)
   return target === null || target.startsWith(top + sep) ? null : untrustedReason(target)
 }
 
-/** Whether others may put entries into a folder, or change a file. */
+/** Whether others may create entries in a folder, or change a file. */
 async function isOpenToOthers({ mode, gid }: Stats): Promise<boolean> {
   if ((mode & 0o002) !== 0) return true
   return (mode & 0o020) !== 0 && !(await isGroupOfOne(gid))
@@ -137,7 +139,7 @@ async function isOpenToOthers({ mode, gid }: Stats): Promise<boolean> {
 
 async function wrongWith(path: string, info: Stats): Promise<string | null> {
   const self = process.getuid?.()
-  // Windows has no owners of this kind, and nothing of this runs there.
+  // Windows has no such owners, and nothing of this runs there.
   if (self === undefined) return null
   if (info.uid !== 0 && info.uid !== self) {
     return `${path} belongs to user ${info.uid}, neither root nor ${self}`
@@ -149,8 +151,8 @@ async function wrongWith(path: string, info: Stats): Promise<string | null> {
 }
 
 /**
- * Debian, Fedora and others give each user a group of the same name and a umask of 002: that such a
- * group may write is harmless. Known only where user and group are in the machine's own files.
+ * Debian, Fedora and others give each user a group of the same name and a umask of 002, so a group
+ * of one may write. This is known only if user and group are in the machine's own files.
  */
 async function isGroupOfOne(gid: number): Promise<boolean> {
   if (process.platform !== 'linux') return false
@@ -188,9 +190,9 @@ function namesOf(path: string): string[] {
 }
 
 /**
- * Where Expunge keeps what it can fetch or make again: `$XDG_CACHE_HOME`, else `~/.cache` (XDG Base
- * Directory Specification, which has relative paths ignored). What lies there is run as a program,
- * so it must be a private directory before it is used.
+ * Where Expunge keeps what it can fetch or build again: `$XDG_CACHE_HOME`, else `~/.cache` (XDG
+ * Base Directory Specification, which ignores relative paths). Programs are run from there, so it
+ * must be made a private directory before use.
  */
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   const set = env['XDG_CACHE_HOME'] ?? ''

@@ -11,33 +11,33 @@ import type { RedisServer } from './find-server.ts'
 interface RedisProcess {
   readonly pid: number
   readonly address: RedisAddress
-  /** How it ended, `code 0` or `signal SIGKILL`, once it has. */
+  /** How it ended, `code 0` or `signal SIGKILL`. */
   readonly exited: Promise<string>
-  /** Waits for the end. */
+  /** Sends the signal and waits for the end. */
   kill(signal: NodeJS.Signals): Promise<void>
-  /** SHUTDOWN: the append-only file is written out and synced; then waits for the end. */
+  /** Sends SHUTDOWN, which writes and syncs the append-only file, then waits for the end. */
   stop(): Promise<void>
 }
 
 interface Launch {
   readonly server: RedisServer
-  /** Where `args` tell it to listen. */
+  /** Where `args` tell the server to listen. */
   readonly address: RedisAddress
   readonly args: readonly string[]
   readonly logFile: string
 }
 
-// The server replaces the shell, so that the child's pid is the server's own. The subshell stays
-// and reads from our pipe: a line means that the server has ended, the end of the pipe that we
-// have, by whatever death, and then the server must not outlive us.
+// The server replaces the shell, so the child's pid is the server's own. The subshell stays and
+// reads from our pipe: a line means that the server has ended; the end of the pipe means that this
+// process has died, and then the server must end.
 const UNDER_WATCH = '{ read -r _ <&3 || kill -TERM $$; } 2>/dev/null & exec "$@" 3<&-'
 
 const STOP_TIMEOUT_MS = 60_000
 
 /**
  * Starts a server and waits until it answers, also while it loads its append-only file. It leads
- * a process group of its own, so that Ctrl-C on a terminal does not reach it, and it does not keep
- * this process alive.
+ * its own process group, so that Ctrl-C on a terminal does not reach it, and it does not keep this
+ * process alive.
  *
  * @throws EmbeddedRedisError EMBEDDED_REDIS_FAILED with the last lines of its log.
  */
@@ -57,12 +57,12 @@ export async function startRedisProcess(options: Launch): Promise<RedisProcess> 
 
 function launch(options: Launch): RedisProcess {
   const { command, env } = options.server
-  // The server logs there itself, but not what it says before it has read its arguments.
+  // The server logs there itself, but not what it prints before it has read its arguments.
   const log = openSync(options.logFile, 'a', 0o600)
   const child = spawn('/bin/sh', ['-c', UNDER_WATCH, 'sh', command, ...options.args], {
     detached: true,
-    // Only what it needs: our own environment holds secrets. Redis 7.2 will not start in a locale
-    // that the machine does not have.
+    // Passes only what the server needs, because our environment holds secrets. Redis 7.2 does not
+    // start in a locale that the machine lacks.
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...env },
     stdio: ['ignore', log, log, 'pipe'],
   })
@@ -78,7 +78,7 @@ function launch(options: Launch): RedisProcess {
   child.unref()
   if (watch instanceof Socket) watch.unref()
   const kill = async (signal: NodeJS.Signals): Promise<void> => {
-    // Nothing else may keep this process until the server has ended.
+    // Keeps this process alive until the server has ended.
     child.ref()
     child.kill(signal)
     await exited
@@ -100,10 +100,13 @@ function launch(options: Launch): RedisProcess {
   }
 }
 
-/** Ready, and really ours: on a TCP port that somebody else took first, theirs would answer. */
+/**
+ * Whether the server is ready and really ours: on a TCP port taken by another server, that one
+ * would answer.
+ */
 async function answersAs({ address, pid }: RedisProcess): Promise<boolean> {
   const reply = await askRedis(address, 'PING').catch(() => '')
-  // With a password of its own it says no more than that it is there.
+  // A server with a password reveals nothing more.
   if (reply.startsWith('-NOAUTH')) return true
   return reply === 'PONG' && (await serverInfo(address))?.pid === pid
 }
@@ -114,7 +117,7 @@ async function lastLines(file: string, count = 12): Promise<string> {
 }
 
 interface Supervised {
-  /** Resolves where the server has ended by itself and stays away. */
+  /** Resolves if the server ended by itself and cannot be restarted. */
   readonly lost: Promise<EmbeddedRedisError>
   stop(): Promise<void>
 }
@@ -124,8 +127,8 @@ const HEALTHY_AFTER = 60_000
 
 /**
  * Keeps a server running until `stop`: one that ends by itself (out of memory, killed by mistake)
- * is started again on its append-only file, and clients connect again as after any outage. A third
- * end within a minute of its start is taken for good.
+ * is restarted on its append-only file, and clients reconnect as after any outage. After three
+ * restarts, the next end within a minute of a start is final.
  */
 export async function supervise(
   start: () => Promise<RedisProcess>,
@@ -140,7 +143,7 @@ export async function supervise(
     let left = RESTARTS
     while (!isStopping) {
       const since = Date.now()
-      // One that ends while it starts again has used a try as well.
+      // A server that ends while it restarts uses up a restart too.
       const how = await starting.then((redis) => redis.exited, messageOf)
       if (isStopping) return
       if (Date.now() - since > HEALTHY_AFTER) left = RESTARTS

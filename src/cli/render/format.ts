@@ -1,13 +1,13 @@
 import Table from 'cli-table3'
 import { oneLine } from '../screen.ts'
 
-/** Numbers as people read them, the same everywhere: no locale of a machine decides. */
+/** Formats numbers the same everywhere, independent of the machine's locale. */
 
 let whole: Intl.NumberFormat | undefined
 
 /** `999,000` */
 export function count(value: number): string {
-  // Made for the first number alone: it takes 12 to 87 ms, and most commands show none.
+  // Created on first use: it takes 12 to 87 ms, and most commands show no numbers.
   whole ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
   return whole.format(value)
 }
@@ -36,7 +36,7 @@ export function bytes(value: number): string {
   return mebi < 1024 ? `${Math.round(mebi)} MiB` : `${(mebi / 1024).toFixed(1)} GiB`
 }
 
-/** `63 %`: 100 only where nothing is left. */
+/** `63 %`: 100 only if nothing is left. */
 export function percent(done: number, total: number): string {
   return `${total === 0 ? 100 : Math.floor((done / total) * 100)} %`
 }
@@ -53,13 +53,14 @@ const NOTHING = {
 }
 
 /**
- * What cli-table3 adds behind a coloured cell, because it does not know our marked `ESC [ 39 ; … m`
- * as the end of a colour. Foreign text has no sequences left here, and ours have their mark.
+ * Sequences that cli-table3 adds after a coloured cell, because it does not recognize our marked
+ * `ESC [ 39 ; … m` as the end of a colour. Foreign text has no sequences left here, and ours carry
+ * their mark.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a colour sequence is one
 const UNMARKED = /\u001b\[\d+m/g
 
-/** Columns under each other without lines around them, as a shell's own tools print them. */
+/** Columns without borders, like the output of shell tools. */
 export function columns(
   rows: readonly (readonly string[])[],
   { head, align }: { head?: readonly string[]; align?: readonly ('left' | 'right')[] } = {},

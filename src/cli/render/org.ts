@@ -5,7 +5,7 @@ import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'
 import { counted } from './format.ts'
 
-/** `PRODUCTION`, so that nobody overlooks it. */
+/** `PRODUCTION` in capitals, so that nobody overlooks it. */
 export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {
   if (isSandbox === null) return 'unknown kind: it may be production'
   return isSandbox ? 'sandbox' : 'PRODUCTION'
@@ -17,7 +17,7 @@ export function orgWords({ isSandbox, name, orgId }: Identity): string {
   return name === null ? `${kind}org ${orgId}` : `${kind}org ${visible(name)} (${orgId})`
 }
 
-/** The line that says where all this is going to happen. */
+/** The line that says which org is affected. */
 export function orgLine(org: string, identity: Identity, style: Style): string {
   const { instanceUrl, username, isSandbox } = identity
   const kind = style(isSandbox === true ? 'green' : 'red', kindOfOrg(identity))
@@ -29,7 +29,7 @@ export function orgLine(org: string, identity: Identity, style: Style): string {
   )
 }
 
-/** `none`, `yes`, `1000`, `Contact 003, Lead 00Q`: as far as it fits on a line. */
+/** A guard rail's value: `none`, `yes`, `1000`, `Contact 003, Lead 00Q`. */
 export function railWords(value: unknown): string {
   if (value === null) return 'none'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
@@ -45,7 +45,7 @@ export function moment(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
-/** Why nothing is sent to an org, and what ends that; empty where it is not paused. */
+/** Why nothing is sent to an org, and what ends that; empty if it is not paused. */
 export function pauseSentences(org: string, { operator, fault }: PauseState): readonly string[] {
   return [
     ...(operator === null ? [] : [operatorSentence(org, operator)]),
@@ -61,7 +61,7 @@ function operatorSentence(org: string, { abort, since }: NonNullable<PauseState[
   )
 }
 
-/** Nothing that waits is lost, so an operator need only know whether to do something about it. */
+/** Nothing that waits is lost, so an operator only needs to know whether to act. */
 function faultSentence(
   org: string,
   { reason, message, failures, since, until }: NonNullable<PauseState['fault']>,

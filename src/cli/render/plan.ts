@@ -6,18 +6,18 @@ import { UsageError } from '../cli.ts'
 import type { Style } from '../screen.ts'
 import { columns, count, counted } from './format.ts'
 
-/** Rows that Salesforce puts into one of its batches (Bulk API 2.0, Bulk API Limits). */
+/** Rows in one of Salesforce's batches (Bulk API 2.0, Bulk API Limits). */
 const BATCH_ROWS = 10_000
 
-/** Batches that a plan takes from the day's allowance: a part of one counts as one. */
+/** Batches that a plan takes from the daily allowance: a partial batch counts as one. */
 function batchesOf({ accepted, chunks }: Plan): number {
   return Math.ceil(accepted / BATCH_ROWS) + Math.max(0, chunks - 1)
 }
 
 /**
- * The plan as a table, and beside it what it takes of the org's allowances.
+ * The plan as a table, with its share of the org's allowances.
  *
- * @param limits null where they could not be read, undefined where nobody asked
+ * @param limits null if they could not be read, undefined if they were not requested
  */
 export function planTable(plan: Plan, limits: OrgLimits | null | undefined, style: Style): string {
   const odd = (value: number) => (value === 0 ? count(value) : style('yellow', count(value)))
@@ -41,9 +41,9 @@ function allowance(plan: Plan, limits: OrgLimits | null): string {
 }
 
 /**
- * The question whose answer deletes.
+ * The question whose confirmation starts the deletion.
  *
- * @param where the org, as in `PRODUCTION org Acme (00D…)`
+ * @param where the org, such as `PRODUCTION org Acme (00D…)`
  */
 export function question(plan: Plan, request: StoredRequest, where: string): string {
   const { object, operation } = request
@@ -57,14 +57,14 @@ export function question(plan: Plan, request: StoredRequest, where: string): str
   return `Delete ${records} ${how}in ${where}?${unchecked}`
 }
 
-/** How somebody was asked, or was not. */
+/** How the user was asked, or was not. */
 interface Consent {
   readonly yes?: true
   readonly acceptUnchecked?: true
 }
 
 /**
- * A plan that was made to be asked about may hold ids without checksum; `--yes` alone is no answer to that.
+ * An unconfirmed plan may hold ids without checksum; `--yes` alone does not accept those.
  *
  * @throws UsageError
  */

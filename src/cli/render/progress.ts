@@ -2,9 +2,9 @@ import { SingleBar } from 'cli-progress'
 import { type Screen, shown } from '../screen.ts'
 import { count, duration, percent } from './format.ts'
 
-/** Shows how far a deletion is. */
+/** Shows the progress of a deletion. */
 interface ProgressDisplay {
-  /** Records with a verdict, or processed by an ingest job at work. */
+  /** Takes the number of records with a verdict, or processed by a running ingest job. */
   see(done: number, at: number): void
   stop(): void
 }
@@ -18,7 +18,7 @@ export function progressWords(pace: Pace, total: number): string {
   return words.join('  ')
 }
 
-/** A bar where it can be drawn, lines now and then where it can't, nothing where `quiet`. */
+/** A bar if the terminal can draw one, otherwise a line now and then, or nothing if `quiet`. */
 export function showProgress(screen: Screen, total: number, quiet: boolean): ProgressDisplay {
   const pace = new Pace(total)
   if (screen.canDraw) return bar(screen, pace, total)
@@ -51,7 +51,7 @@ function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   }
 }
 
-/** What the words beside the bar may take; a narrow terminal gets a short bar. */
+/** Width of the words beside the bar; a narrow terminal gets a short bar. */
 const WORDS = 60
 
 function blocks(progress: number, { stderr, sayStyle }: Screen): string {
@@ -76,10 +76,10 @@ function lines(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   }
 }
 
-/** How far back the rate looks: long enough to be steady, short enough to notice a standstill. */
+/** Time span of the rate: long enough to be steady, short enough to show a standstill. */
 const WINDOW_MS = 30_000
 
-/** How fast it goes, and for how long it will. */
+/** The rate of progress and the remaining time. */
 export class Pace {
   readonly #total: number
   #seen: { readonly done: number; readonly at: number }[] = []
@@ -88,10 +88,10 @@ export class Pace {
     this.#total = total
   }
 
-  /** Takes a count at a moment, in milliseconds; a count never falls. */
+  /** Takes a count and its time in milliseconds; counts never decrease. */
   see(done: number, at: number): void {
     this.#seen.push({ done: Math.max(done, this.done), at })
-    // The last one before the window stays: the rate is over all of it.
+    // Keeps the last one before the window, so that the rate covers all of it.
     while (this.#seen.length > 2 && at - (this.#seen[1]?.at ?? at) >= WINDOW_MS) this.#seen.shift()
   }
 
@@ -99,7 +99,7 @@ export class Pace {
     return this.#seen.at(-1)?.done ?? 0
   }
 
-  /** Records a second; null while there is nothing to tell it from. */
+  /** Records per second; null until there are two different times. */
   get rate(): number | null {
     const [first] = this.#seen
     const last = this.#seen.at(-1)
@@ -107,7 +107,7 @@ export class Pace {
     return ((last.done - first.done) / (last.at - first.at)) * 1000
   }
 
-  /** Milliseconds to go; null where nothing moves. */
+  /** Remaining milliseconds; null without progress. */
   get left(): number | null {
     const { rate } = this
     return rate === null || rate === 0 ? null : ((this.#total - this.done) / rate) * 1000

@@ -9,11 +9,11 @@ import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Style } from '../screen.ts'
 import { columns, count, counted, jobNames, percent } from './format.ts'
 
-/** What is known of a request that is not over beside its record. */
+/** Facts about an unfinished request that its record lacks. */
 interface Standing {
-  /** Why its org sends nothing, a sentence each. */
+  /** Why its org sends nothing, one sentence each. */
   readonly pauses?: readonly string[]
-  /** That nobody is there to work on it. */
+  /** Says that nobody works on it. */
   readonly idle?: string | null
   /** Ids of its ingest jobs that Salesforce has. */
   readonly atWork?: readonly string[]
@@ -21,7 +21,7 @@ interface Standing {
   readonly results?: string | null
 }
 
-/** One request, all that is known of it. */
+/** One request, with all that is known about it. */
 export function requestTable(
   view: RequestView,
   style: Style,
@@ -89,7 +89,7 @@ function progressOf({ plan, progress, stopping }: RequestView): string {
   return `, ${percent(done, plan.accepted)} of ${count(plan.accepted)}${stop}`
 }
 
-/** Many requests, a line each. */
+/** Many requests, one line each. */
 export function requestLines(views: readonly RequestView[], style: Style): string {
   const rows = views.map((view) => {
     const { plan, receipt } = view
@@ -110,7 +110,7 @@ export function requestLines(views: readonly RequestView[], style: Style): strin
   })
 }
 
-/** How a status is painted, wherever it is shown. */
+/** The colour of each status. */
 export const STATUS_COLOUR: Record<Status, Parameters<Style>[0]> = {
   queued: 'dim',
   planning: 'cyan',
@@ -124,7 +124,7 @@ export const STATUS_COLOUR: Record<Status, Parameters<Style>[0]> = {
   failed: 'red',
 }
 
-/** What happens to a request whose flag is raised. */
+/** What happens to a request whose stop flag is raised. */
 export function stoppingWords(reason: NonNullable<RequestView['stopping']>): string {
   switch (reason) {
     case 'cancelled':

@@ -13,7 +13,7 @@ import { conclude } from './conclude.ts'
 import { interrupted } from './interrupted.ts'
 import type { RunSession } from './session.ts'
 
-/** From the submitted request to its receipt, or to the command that goes on with it. */
+/** From the submitted request to its receipt, or to the command that continues it. */
 export async function carryOut(session: RunSession): Promise<ExitCode> {
   const { cli, interrupts, request } = session
   interrupts.expectSecond()
@@ -30,7 +30,7 @@ export async function carryOut(session: RunSession): Promise<ExitCode> {
   }
 }
 
-/** The plan is shown and asked about once; what was approved before is only watched. */
+/** The plan is shown and confirmed once; a request approved before is only watched. */
 async function decide(session: RunSession): Promise<Receipt> {
   const { submitted } = session
   if (isOver(submitted)) return conclude(session, submitted, null)
@@ -83,7 +83,7 @@ async function watch(session: RunSession, { plan }: RequestView) {
   }
 }
 
-/** Approves the plan or turns it down, as answered. False where nothing is going to be deleted. */
+/** Approves the plan or turns it down, as answered. False if nothing will be deleted. */
 async function consent(session: RunSession, view: RequestView): Promise<boolean> {
   const { flags, cli, facts, request, producer, retry } = session
   const { screen } = cli
@@ -115,7 +115,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   }
 }
 
-/** Asks until somebody answers here, or approves or cancels the request elsewhere. */
+/** Asks until the question is answered, or the request is approved or cancelled elsewhere. */
 async function answerTo(text: string, session: RunSession): Promise<'yes' | 'no' | 'elsewhere'> {
   const settled = new AbortController()
   const signal = AbortSignal.any([session.signal, settled.signal])

@@ -9,7 +9,7 @@ import { showReceipt, type summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
 import type { RunSession } from './session.ts'
 
-/** A deletion that this process has followed to its end. */
+/** A deletion that this process followed to its end. */
 interface Watched {
   readonly view: RequestView
   readonly records: number
@@ -38,7 +38,10 @@ export async function conclude(
   return receipt
 }
 
-/** Says so where the receipt is not in this directory: it was lost, or was another when the request began. */
+/**
+ * Says if the receipt is not in this directory: it was lost, or another directory was in use when
+ * the request began.
+ */
 function receiptElsewhere(
   { org, id }: Receipt,
   results: string,
@@ -62,7 +65,7 @@ function figures(
   return {
     totalMs: Date.now() - startedAt,
     deleting: watched === null ? null : { records: watched.records, ms: watched.ms },
-    // Kibibytes on every platform: libuv converts.
+    // Kibibytes on every platform, because libuv converts.
     peakMemory: process.resourceUsage().maxRSS * 1024,
   }
 }
@@ -91,7 +94,7 @@ interface InvalidRow {
   readonly reason: string
 }
 
-/** Enough for the rows that are shown: a file of refused rows may be as long as its source. */
+/** Enough for the rows shown: a file of refused rows may be as long as its source. */
 const FIRST_BYTES = 64 * 1024
 
 /** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
@@ -103,7 +106,7 @@ async function firstInvalidRows(path: string, most: number): Promise<readonly In
   let isHeader = true
   for await (const _ of reader.arrivals(start)) {
     while (reader.next()) {
-      // The last row may be cut short.
+      // The last row may be truncated.
       if (!isHeader && record.count === 3 && rows.length < most) {
         rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
       }

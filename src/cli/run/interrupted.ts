@@ -10,16 +10,16 @@ import { counted, jobNames } from '../render/format.ts'
 import { conclude } from './conclude.ts'
 import type { RunSession } from './session.ts'
 
-/** How long a second Ctrl-C is waited for. */
+/** How long to wait for a second Ctrl-C. */
 const GRACE_MS = 3000
-/** And how long Redis is, to tell what runs on. */
+/** How long to wait for Redis to report what still runs. */
 const ANSWER_WITHIN_MS = 2000
 
 /**
- * An interrupted run hands over and says what it leaves behind. Where records are being deleted, it
- * stays for a moment: a second Ctrl-C cancels the request, and this process sees to it.
+ * An interrupted run hands over and reports what it leaves behind. While records are being deleted
+ * it waits a moment: a second Ctrl-C cancels the request, and this process carries that out.
  *
- * @throws the interruption, where the request is left as it is
+ * @throws the interruption, if the request is left as it is
  */
 export async function interrupted(
   session: RunSession,
@@ -43,7 +43,7 @@ export async function interrupted(
   throw interruption
 }
 
-/** Where Redis does not answer, nobody who wants to leave is held up by it. */
+/** A Redis that does not answer must not delay the exit. */
 async function answerSoon(
   asked: Promise<[RequestView | null, readonly string[]]>,
 ): Promise<[RequestView | null, readonly string[] | null]> {
@@ -82,7 +82,7 @@ async function abortsWithin(signal: AbortSignal, ms: number): Promise<boolean> {
   )
 }
 
-/** Raises the flag and works until the request has its receipt. */
+/** Raises the stop flag and works until the request has its receipt. */
 async function cancel(session: RunSession): Promise<ExitCode> {
   const { cli, lost, producer, request } = session
   const { id, org } = request

@@ -8,18 +8,18 @@ import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
 import type { Screen } from '../screen.ts'
 
-/** The org as it is before anything is done to it. */
+/** The org before anything is done to it. */
 interface OrgAtStart {
   readonly identity: Identity
-  /** Null where the user may not read them. */
+  /** Null if the user may not read them. */
   readonly limits: OrgLimits | null
 }
 
 /**
- * Logs in before anything else begins, so that wrong credentials are told at once. An outage is
- * waited out, and said.
+ * Logs in before anything else begins, so that wrong credentials are reported at once. Outages are
+ * reported and waited out.
  *
- * @throws SalesforceError, WrongOrgError, ConfigError where waiting would not help
+ * @throws SalesforceError, WrongOrgError, ConfigError if waiting would not help
  */
 export async function logIn(
   org: OrgConfig,
@@ -59,7 +59,7 @@ async function untilReachable(
   }
 }
 
-/** Allowances are shown, not needed: a user without "View Setup" goes without. */
+/** Allowances are only displayed: a user without "View Setup" does not see them. */
 function unreadable(signal: AbortSignal): () => null {
   return () => {
     signal.throwIfAborted()

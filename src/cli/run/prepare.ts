@@ -10,10 +10,10 @@ import type { CommandRedis } from '../redis.ts'
 import { toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
 
-/** What was typed, checked. Nothing is started yet. */
+/** The checked command line. Nothing is started yet. */
 export interface Prepared {
   readonly input: Input
-  /** Of this one deletion. */
+  /** The settings for this one deletion. */
   readonly config: Config
   readonly org: OrgConfig
   readonly terms: Omit<Parameters<typeof toRequest>[2], 'fileSeenByPlanner'>
@@ -26,8 +26,8 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
   const loaded = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
   for (const warning of loaded.warnings) screen.say(warning)
   const org = orgNamed(loaded, chooseOrg(loaded, flags.org))
-  // Always asked for: whether --yes was typed must not make it another request.
-  // Where the question will be asked, it names the unchecked ids of the plan.
+  // Approval is always required, so that `--yes` does not make it another request. If the question
+  // will be asked, it mentions the plan's unchecked ids.
   const acceptUnchecked = flags.acceptUnchecked ?? (screen.canAsk && !flags.yes)
   const terms = {
     org: org.name,
@@ -35,12 +35,12 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
     coalesce: false,
     acceptUnchecked,
   } as const
-  // Wrong fields are told now; the flags are read again when it is known who plans.
+  // Reports wrong fields now; the flags are read again once it is known who plans.
   toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   return { input, org, terms, config: settingsFor(flags, loaded, org) }
 }
 
-/** A question needs somebody to answer it. */
+/** A question needs a terminal to be answered. */
 function assertConsent(flags: Flags<'run'>, input: Input, { canAsk }: Screen): void {
   if (flags.yes || flags.dryRun) return
   const ways = 'Add --yes to delete without asking, or --dry-run to see the plan.'
@@ -50,7 +50,7 @@ function assertConsent(flags: Flags<'run'>, input: Input, { canAsk }: Screen): v
   if (!canAsk) throw new UsageError(`there is no terminal to ask on. ${ways}`)
 }
 
-/** No other org is touched. */
+/** Restricts the configuration to this org. */
 function settingsFor({ results }: Flags<'run'>, config: Config, org: OrgConfig): Config {
   return {
     ...config,
@@ -59,7 +59,7 @@ function settingsFor({ results }: Flags<'run'>, config: Config, org: OrgConfig):
   }
 }
 
-/** What a run has that bears upon its guard rails. */
+/** What determines the guard rails of a run. */
 interface Running {
   readonly config: Config
   readonly org: OrgConfig
@@ -69,10 +69,10 @@ interface Running {
 }
 
 /**
- * What the request of a run is held to. On a Redis that others work with these are the org's own
- * guard rails, however few settings the run has; on the embedded server its configuration counts,
- * and the folder of the file that was typed. A limit that was typed is an operator's word, and may
- * be higher than the org's, for this request alone.
+ * The guard rails for a run's request. On a shared Redis these are the org's own, however few
+ * settings the run has. On the embedded server its own configuration applies, plus the folder of
+ * the given file. An explicit limit is an operator's decision and may be higher than the org's, for
+ * this request alone.
  */
 export async function guardsFor(running: Running, store: OrgStore): Promise<GuardRails> {
   const { config, org, redis, input, flags } = running
@@ -88,7 +88,7 @@ function readable(config: Config, input: Input): Pick<GuardRails, 'fileRoots' | 
   return { fileRoots, fileBase: fileRoots[0] ?? null }
 }
 
-/** Folders of which this process may read, the one of the file that was typed among them. */
+/** Folders that this process may read, including that of the given file. */
 export function readableFolders({ files }: Config, input: Input): readonly string[] {
   const root = rootOf(input)
   return root === null ? files.roots : [...files.roots, root]

@@ -31,8 +31,8 @@ import { guardsFor, type Prepared, prepare, readableFolders } from './prepare.ts
 import type { RunSession } from './session.ts'
 
 /**
- * A whole deletion in one process: what was typed → settings → Redis → login → worker → request →
- * question → receipt. Whatever can be wrong with what was typed is told before anything is started.
+ * A whole deletion in one process: command line → settings → Redis → login → worker → request →
+ * question → receipt. Every error in the command line is reported before anything is started.
  */
 export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   const startedAt = Date.now()
@@ -49,7 +49,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
     const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, retry, startedAt }
     return await carryOut(await openSession(opening, opened))
   } finally {
-    // How the run itself ended is what counts, and what the exit code tells.
+    // The result of the run itself determines the exit code.
     await opened
       .disposeAsync()
       .catch((error) => screen.say(`Not all could be closed: ${messageOf(error)}`))
@@ -57,7 +57,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   }
 }
 
-/** Aborted where the embedded server is gone for good. */
+/** Aborted if the embedded server is gone for good. */
 function lostSignal({ lost }: CommandRedis): AbortSignal {
   const controller = new AbortController()
   void lost.then((error) => controller.abort(new LostError(error.message)))
@@ -71,8 +71,8 @@ type Opening = Omit<
   Prepared & { readonly redis: CommandRedis }
 
 /**
- * Logs in and shows the org, submits the request, and starts the worker. In that order: a request that
- * differs from the known one of the same id must not start a worker.
+ * Logs in and shows the org, submits the request, and starts the worker. In that order: a request
+ * that conflicts with the known one of the same id must not start a worker.
  */
 async function openSession(opening: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
   const { cli, config, flags, input, org, redis, signal, terms } = opening
@@ -87,7 +87,8 @@ async function openSession(opening: Opening, opened: AsyncDisposableStack): Prom
   opened.defer(close)
   const known = await withKnownDeadline(meant, flags, producer)
   const request = await withKnownAnswer(known, flags, producer)
-  // `./results` is another directory in each folder. Kept while a request is unfinished: its parts lie there.
+  // `./results` differs from folder to folder. An unfinished request keeps the tie, because its
+  // parts are there.
   if (redis.embedded) await untieResultsStore(store)
   await reportWaitingRequests(store, request, redis, screen)
   await claim(opening, store, facts.identity.orgId)
@@ -99,7 +100,7 @@ async function openSession(opening: Opening, opened: AsyncDisposableStack): Prom
   return { ...opening, facts, producer, store, request, submitted, worker, startWorker }
 }
 
-/** What the worker makes sure of, too: nothing is submitted to the ledger of another org. */
+/** Makes the worker's checks beforehand: nothing is submitted to the ledger of another org. */
 async function claim({ config, redis }: Opening, store: OrgStore, orgId: string): Promise<void> {
   try {
     await claimResultsStore(store, await openResultsStore(config.results.path))
@@ -111,7 +112,7 @@ async function claim({ config, redis }: Opening, store: OrgStore, orgId: string)
   }
 }
 
-/** Adds what helps on one machine: another folder, or the directory of the earlier run. */
+/** Adds advice for a single machine: another folder, or the directory of the earlier run. */
 function withAdvice(
   error: IdentityError,
   { home, results }: Prepared['config'],
@@ -126,9 +127,9 @@ function withAdvice(
 }
 
 /**
- * Enters the request, or finds it as an earlier run has left it, and says how to go on with it.
+ * Enters the request, or finds it as an earlier run left it, and says how to continue it.
  *
- * @throws ConflictError where the id belongs to a request of other content
+ * @throws ConflictError if the id belongs to a request with other content
  */
 async function submit(
   opening: Opening,
@@ -160,7 +161,7 @@ async function submit(
   return view
 }
 
-/** A submission breaks off where its bytes do: nothing was accepted then. */
+/** Interrupting the bytes aborts the submission: nothing was accepted then. */
 async function* until(
   signal: AbortSignal,
   bytes: AsyncIterable<Uint8Array>,

@@ -10,23 +10,23 @@ import type { Input } from '../input.ts'
 import type { catchInterrupts } from '../interrupts.ts'
 import type { logIn } from './login.ts'
 
-/** A run that has everything it needs. */
+/** A run with everything that it needs. */
 export interface RunSession extends Followed {
   readonly flags: Flags<'run'>
   readonly cli: Cli
   readonly input: Input
   readonly config: Config
   readonly store: OrgStore
-  /** The org as it is before anything is done to it. */
+  /** The org before anything is done to it. */
   readonly facts: Awaited<ReturnType<typeof logIn>>
   readonly request: DeletionRequest
-  /** As it was when it was submitted: new, or known from before. */
+  /** Its state at submission: new, or known from before. */
   readonly submitted: RequestView
   readonly interrupts: ReturnType<typeof catchInterrupts>
-  /** Aborted where the embedded server is gone for good; `signal` is so by interrupts, too. */
+  /** Aborted if the embedded server is gone for good; `signal` also aborts on interrupts. */
   readonly lost: AbortSignal
   readonly worker: RunningWorker
-  /** Another one, after the first was stopped. */
+  /** Starts another worker after the first was stopped. */
   startWorker(signal: AbortSignal): Promise<RunningWorker>
   readonly startedAt: number
 }
