@@ -5,25 +5,25 @@ import { type Allowance, narrowest, type UrlPattern } from './network.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 
-/** Callbacks tell a caller's server how its request goes. */
+/** Callbacks report a request's progress to a caller's server. */
 export interface CallbackConfig {
-  /** Whom callbacks are sent to; a URL that none of them matches is not called. */
+  /** Allowed receivers; a URL that matches none is not called. */
   readonly receivers: readonly Receiver[]
-  /** Where callbacks may go beside the public internet. */
+  /** Where callbacks may go besides the public internet. */
   readonly allow: readonly Allowance[]
-  /** Milliseconds for one callback, from the name's lookup to the end of the answer. */
+  /** Milliseconds for one callback, from the DNS lookup to the end of the answer. */
   readonly timeoutMs: number
 }
 
-/** Who has a secret of their own, so that nobody else can sign what they are told. */
+/** A receiver with its own secret, so that nobody else can sign its callbacks. */
 export interface Receiver {
   readonly name: string
   readonly url: UrlPattern
-  /** Absolute: one secret a line. Only workers read it, and again for each callback. */
+  /** Absolute path: one secret per line. Only workers read it, and re-read it for each callback. */
   readonly secretsFile: string
 }
 
-/** @returns null where the file says nothing of callbacks: then none is sent */
+/** @returns null if the file has no callbacks section: then none are sent */
 export function readCallbacks(
   section: YamlSection,
   given: boolean,
@@ -57,7 +57,7 @@ function readReceivers(section: YamlSection, problems: ConfigProblem[]): readonl
   return found
 }
 
-/** Of the receivers that a URL matches the one that is named most narrowly; null: none is for it. */
+/** The most specific receiver that matches a URL; null if none does. */
 export function receiverOf(url: string, receivers: readonly Receiver[]): Receiver | null {
   const parsed = URL.parse(url)
   return parsed && (narrowest(parsed, receivers) ?? null)

@@ -6,8 +6,8 @@ import { CONFIG_VARIABLE } from './schema.ts'
 import type { Setting, SettingSource } from './settings.ts'
 
 /**
- * The file that EXPUNGE_CONFIG names, as its topmost section; an empty one where no file is named
- * or it cannot be parsed. No message quotes the file: what stands in a wrong place may be a secret.
+ * The topmost section of the file that EXPUNGE_CONFIG names; empty if no file is named or it cannot
+ * be parsed. Messages do not quote the file, because a misplaced value may be a secret.
  */
 export async function readConfigFile(
   environment: Environment,
@@ -23,7 +23,7 @@ export async function readConfigFile(
 async function readMapping(file: string, problems: ConfigProblem[]): Promise<Mapping> {
   const content = await readTextFile(file).then(
     async (text) => {
-      // Its 70 modules are loaded only where there is a file.
+      // Loads its 70 modules only if there is a file.
       const { parseYaml } = await import('./yaml.ts')
       return parseYaml(text, (where, message) =>
         problems.push({ setting: `${file}${where}`, message }),
@@ -43,7 +43,7 @@ async function readMapping(file: string, problems: ConfigProblem[]): Promise<Map
   return new Map()
 }
 
-/** A mapping of the file: every scalar in it is text. */
+/** A mapping of the file; all its scalars are text. */
 type Mapping = ReadonlyMap<unknown, unknown>
 
 interface File {
@@ -52,12 +52,12 @@ interface File {
   readonly problems: ConfigProblem[]
 }
 
-/** A value that is one variable: the whole of it, so that no secret is patched together. */
+/** A value that is entirely one variable, so that secrets cannot be assembled from parts. */
 const VARIABLE = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/
 
 /**
- * One mapping of the configuration file. It remembers which keys it was asked for, so that the keys
- * nobody knows can be named at the end without a second list of them.
+ * One mapping of the configuration file. It records which keys were requested, so that unknown keys
+ * can be reported at the end without a second list of keys.
  */
 export class YamlSection implements SettingSource {
   readonly #file: File
@@ -97,7 +97,7 @@ export class YamlSection implements SettingSource {
     return [this.#fault(key, `expected a list, got ${kindOf(value)}.`)]
   }
 
-  /** The mapping under a key; an empty one where there is none. */
+  /** The mapping under a key; empty if there is none. */
   section(key: string): YamlSection {
     const known = this.#sections.get(key)
     if (known !== undefined) return known
@@ -112,12 +112,12 @@ export class YamlSection implements SettingSource {
     return section
   }
 
-  /** Every mapping here by its key, where the user chooses the keys: orgs and objects. */
+  /** Every mapping here by its key, where users choose the keys: orgs and objects. */
   sections(): readonly (readonly [key: string, section: YamlSection])[] {
     return [...this.#mapping.keys()].map((key) => [String(key), this.section(String(key))])
   }
 
-  /** Adds a problem for each key, here and below, that nothing has asked for. */
+  /** Adds a problem for each key, here and below, that was not requested. */
   refuseUnknownKeys(): void {
     for (const key of this.#mapping.keys()) {
       const name = String(key)
@@ -165,7 +165,7 @@ function isEmpty(value: unknown): value is undefined | null | '' {
   return value === undefined || value === null || value === ''
 }
 
-/** What a value is, where the value itself must not be shown. */
+/** Describes a value that must not be shown. */
 export function kindOf(value: unknown): string {
   if (value instanceof Map) return 'further settings'
   return Array.isArray(value) ? 'a list' : 'one value'

@@ -19,17 +19,17 @@ export { type CallbackConfig, type OrgConfig, showRedis, type TracingConfig }
 
 type Section<Name extends keyof typeof SETTINGS> = Values<(typeof SETTINGS)[Name]>
 
-/** Settings as the rest of the program uses them: complete, checked, never changed. */
+/** Settings for the rest of the program: complete, validated, immutable. */
 export interface Config extends Omit<Section<'service'>, 'home'> {
-  /** Null: an embedded server, where the command may start one. */
+  /** Null: an embedded server, if the command may start one. */
   readonly redis: RedisConfig | null
-  /** Absolute: the embedded server's data. */
+  /** Absolute path: the embedded server's data. */
   readonly home: string
   /** By name; at least one. */
   readonly orgs: ReadonlyMap<string, OrgConfig>
-  /** By API name: the built-in ones and those added by the file. */
+  /** By API name: the built-in objects and those added by the file. */
   readonly objects: ReadonlyMap<string, DeletableObject>
-  /** Where receipts and result files go; absolute, shared by all processes. */
+  /** Directory of receipts and result files; absolute, shared by all processes. */
   readonly results: { readonly kind: 'directory'; readonly path: string }
   readonly files: { readonly roots: readonly string[] }
   readonly metrics: Section<'metrics'>
@@ -37,33 +37,34 @@ export interface Config extends Omit<Section<'service'>, 'home'> {
   readonly worker: Section<'worker'>
   /** Whether every deleted id is written to `deleted.csv`. */
   readonly audit: { readonly keepDeleted: boolean }
-  /** Null: none is sent. */
+  /** Null if callbacks are off. */
   readonly callbacks: CallbackConfig | null
-  /** Null: nothing is traced. */
+  /** Null if tracing is off. */
   readonly tracing: TracingConfig | null
-  /** The variables that name the proxy, as Node's agents take them. */
+  /** The proxy variables in the form of Node's agents. */
   readonly proxyEnv: ProxyEnv
-  /** What is odd but no reason to stop, one sentence each. */
+  /** Unusual settings that are no errors, one sentence each. */
   readonly warnings: readonly string[]
 }
 
-/** What a command cannot do without. */
+/** What a command requires. */
 interface Need {
-  /** `optional`: the command starts an embedded server where no Redis is given. */
+  /** `optional`: the command starts an embedded server if no Redis is given. */
   readonly redis: 'required' | 'optional'
-  /** `none`: credentials are neither asked for nor read, so their files may be absent. */
+  /** `none`: credentials are neither requested nor read, so their files may be absent. */
   readonly salesforce: 'required' | 'none'
 }
 
 /**
- * Compiles the settings from environment variables and, where EXPUNGE_CONFIG names one, a YAML file.
+ * Builds the settings from environment variables and, if EXPUNGE_CONFIG names one, a YAML file.
  *
  * A setting is taken from the first of: the org's entry in the file, the environment, the file's
  * top level, the default. So a variable overrides a file that several processes share, and an org's
- * own limit stands against a limit for all. Redis and each org's login may be given in one place
- * only. Relative paths start at the working directory, in the file at the file.
+ * own limit takes precedence over a limit for all. Redis and each org's login may be given in one
+ * place only. Relative paths start at the working directory, or, in the file, at the file's
+ * directory.
  *
- * @param env read as handed in; an empty value counts as unset
+ * @param env used as passed; an empty value counts as unset
  * @throws {ConfigError} with every problem at once, each under the name that the user wrote
  */
 export async function loadConfig(env: Variables, need: Need): Promise<Config> {
@@ -71,7 +72,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   const warnings: string[] = []
   const environment = new Environment(env)
   const file = await readConfigFile(environment, problems)
-  // What stands in a broken file must not be called missing.
+  // Settings in a broken file must not be reported as missing.
   const { redis, salesforce } = problems.length > 0 ? NOTHING : need
 
   const settings = <F extends Fields>(fields: F, section: YamlSection) =>
@@ -111,12 +112,12 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
 
 const NOTHING: Need = { redis: 'optional', salesforce: 'none' }
 
-/** A variable that sets a limit for all orgs is read, and found wrong, once for each. */
+/** A variable that sets a limit for all orgs is read, and reported, once per org. */
 function unique(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
   return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
 }
 
-/** Beside a missing setting, the variable that was probably meant to be it. */
+/** Besides a missing setting, reports the variable that was probably meant. */
 type UnknownVariables = ReturnType<Environment['unknown']>
 
 function mistyped(unknown: UnknownVariables): readonly ConfigProblem[] {
@@ -131,8 +132,8 @@ function asWarning({ name, meant }: UnknownVariables[number]): string {
 }
 
 /**
- * The folder for what must outlive a restart and is no document of the user's: `$XDG_STATE_HOME`,
- * else `~/.local/state` (XDG Base Directory Specification, which has relative paths ignored).
+ * The folder for state that must survive a restart but is not a user document: `$XDG_STATE_HOME`,
+ * else `~/.local/state` (XDG Base Directory Specification, which ignores relative paths).
  */
 function stateFolder(env: Variables): string {
   const state = env['XDG_STATE_HOME'] ?? ''
@@ -140,7 +141,7 @@ function stateFolder(env: Variables): string {
   return join(base, 'expunge')
 }
 
-/** The guard rails that a configuration has for one of its orgs. */
+/** The guard rails that a configuration defines for one of its orgs. */
 export function railsOf(
   { objects, files, retentionDays, idempotencyDays, audit }: Config,
   { maxRecords, approvalAbove, canary, hardDelete }: OrgConfig,
@@ -155,7 +156,7 @@ export function railsOf(
   }
 }
 
-/** The variables that name the proxy, in either case; the lower one counts where both are set. */
+/** The proxy variables, in upper or lower case; lower case takes precedence. */
 function readProxy(env: Variables, problems: ConfigProblem[]): ProxyEnv {
   problems.push(...proxyProblems(env))
   const names = ['https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY']

@@ -2,7 +2,7 @@ import type { Fields } from './fields.ts'
 import { KNOWN_VARIABLES } from './schema.ts'
 import { type Setting, type SettingSource, variablesOf } from './settings.ts'
 
-/** Environment variables as they are handed in; nothing here reads the process. */
+/** Environment variables as passed in; nothing here reads the process. */
 export type Variables = Readonly<Record<string, string | undefined>>
 
 export class Environment {
@@ -13,13 +13,16 @@ export class Environment {
     this.#variables = variables
   }
 
-  /** A variable's value; an empty one counts as unset, as Compose files pass what is unset. */
+  /**
+   * A variable's value; an empty one counts as unset, because Compose files pass unset variables as
+   * empty.
+   */
   lookup(name: string): string | undefined {
     this.#known.add(name)
     return (Object.hasOwn(this.#variables, name) && this.#variables[name]) || undefined
   }
 
-  /** The fields that have a variable. */
+  /** The source for fields that have a variable. */
   source(fields: Fields): SettingSource {
     const names = variablesOf(fields)
     const nameOf = (key: string) => names.get(key) ?? key
@@ -36,8 +39,8 @@ export class Environment {
   }
 
   /**
-   * Variables under our prefixes that nothing reads: the mistyped one among them would otherwise be
-   * silent. No more than a warning, because deployments keep variables of their own there.
+   * Variables with our prefixes that nothing reads, because a mistyped one would otherwise go
+   * unnoticed. They cause only a warning, because deployments keep their own variables there.
    */
   unknown(): readonly UnknownVariable[] {
     return Object.keys(this.#variables)
@@ -48,7 +51,7 @@ export class Environment {
 
 const OURS = /^(?:EXPUNGE|SALESFORCE)_/
 
-/** Only what follows the prefix is compared, or short names would all look alike. */
+/** Compares only what follows the prefix; otherwise short names would all look alike. */
 function knownLike(name: string): string | undefined {
   const [prefix = ''] = OURS.exec(name) ?? []
   const siblings = KNOWN_VARIABLES.filter((known) => known.startsWith(prefix))
@@ -65,8 +68,8 @@ interface UnknownVariable {
 }
 
 /**
- * The word that a mistyped one was probably meant to be, compared without case; undefined where
- * none is near. Near is one slip in three characters, three at most: past that a suggestion misleads.
+ * The word that a mistyped one probably means, ignoring case; undefined if none is close. Close
+ * means one mistake per three characters, at most three; beyond that suggestions mislead.
  */
 export function suggest(typed: string, words: Iterable<string>): string | undefined {
   let nearest: string | undefined
@@ -81,7 +84,7 @@ export function suggest(typed: string, words: Iterable<string>): string | undefi
   return nearest
 }
 
-/** Levenshtein: how many characters to insert, drop or change. */
+/** Levenshtein distance: the number of characters to insert, remove or change. */
 function editDistance(a: string, b: string): number {
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (const [i, char] of [...a].entries()) {

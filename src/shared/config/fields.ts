@@ -2,29 +2,29 @@ import { z } from 'zod'
 import { isOneLine } from '../base/text-file.ts'
 
 declare module 'zod' {
-  /** What the schema of a setting says beside the form of its value. */
+  /** What a setting's schema declares besides the form of its value. */
   interface GlobalMeta {
-    /** The environment variable that may give it. */
+    /** The environment variable for the setting. */
     readonly variable?: string
-    /** A path: a relative one starts where its setting stands. */
+    /** A path: relative ones start where the setting is given. */
     readonly path?: true
     /** May also be given by a file: `<key>File`, or the variable with `_FILE`. */
     readonly secret?: true
   }
 }
 
-/** The settings of one section by key: the same keys in the environment's schema and in the file. */
+/** The settings of one section by key, with the same keys for the environment and the file. */
 export type Fields = Readonly<Record<string, z.ZodType>>
 
-/** What a value must be, in words for people and as a parser that gives undefined for all else. */
+/** The form of a value: in words, and as a parser that returns undefined for invalid values. */
 export interface ValueForm<T> {
   readonly expected: string
   readonly parse: (text: string) => T | undefined
-  /** True where a wrong value may hold a secret and is not shown. */
+  /** True if a wrong value may contain a secret and is not shown. */
   readonly hidden?: boolean
 }
 
-/** A setting that must be given, unless the schema is made `optional` or has a default. */
+/** A required setting, unless the schema is made `optional` or has a default. */
 function value<T>({ expected, parse, hidden = false }: ValueForm<T>): z.ZodType<T, string> {
   return z.transform<string, T>((text, context) => {
     const parsed = text === undefined ? undefined : parse(text)
@@ -44,7 +44,7 @@ function quoted(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 }
 
-/** The same for a check that has words of its own for what is wrong. */
+/** The same for a check with its own error messages. */
 function checked<T>(
   check: (text: string, refuse: (message: string) => undefined) => T | undefined,
 ): z.ZodType<T, string> {
@@ -54,7 +54,7 @@ function checked<T>(
   })
 }
 
-/** A list that must have an element. */
+/** A list with at least one element. */
 function listOf<T>(form: ValueForm<T>) {
   const message = `missing; expected a list, each ${form.expected}.`
   return z.array(value(form), message).min(1, message)
@@ -103,5 +103,5 @@ function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   })
 }
 
-/** Schemas of settings. What they parse is text; what is not given is undefined. */
+/** Schemas of settings. They parse text; a missing setting is undefined. */
 export const field = { value, checked, listOf, text, path, secret, choice, flag, wholeNumber }

@@ -5,7 +5,7 @@ import type { ValueForm } from './fields.ts'
 
 const HOST_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?\.?$/
 
-/** A host's name as URLs have it: in lower case, without the root's dot. */
+/** A host name in the form used in URLs: lower case, without the root's dot. */
 export function canonicalHost(name: string): string {
   return name.toLowerCase().replace(/\.$/, '')
 }
@@ -30,17 +30,17 @@ export function hostAndPort(defaultPort: number): ValueForm<HostAndPort> {
 }
 
 /**
- * URLs by origin and beginning of their path: `https://hooks.example.com/expunge`, or
- * `https://*.example.com` for all names below one.
+ * URLs by origin and path prefix: `https://hooks.example.com/expunge`, or `https://*.example.com`
+ * for all names below one.
  */
 export interface UrlPattern {
   readonly protocol: string
-  /** In lower case; without the `*.` of a pattern for names below it. */
+  /** In lower case; without the `*.` of a wildcard pattern. */
   readonly host: string
   readonly isBelow: boolean
-  /** Empty: that of the protocol. */
+  /** Empty for the protocol's default port. */
   readonly port: string
-  /** Segments of the path that a URL must begin with. */
+  /** Path segments that a URL must begin with. */
   readonly path: readonly string[]
 }
 
@@ -61,7 +61,7 @@ export const URL_PATTERN: ValueForm<UrlPattern> = {
   },
 }
 
-/** Of the receivers that a URL matches the one that is named most narrowly. */
+/** The most specific receiver that matches a URL. */
 export function narrowest<T extends { readonly url: UrlPattern }>(
   url: URL,
   receivers: readonly T[],
@@ -78,7 +78,7 @@ function matches(pattern: UrlPattern, url: URL): boolean {
   return (
     isHost &&
     isPlain &&
-    // Nothing is sent to a URL with a login in it: who submits it is to learn so at once.
+    // URLs with a login are never called, so the submitter should learn this at once.
     url.username + url.password === '' &&
     url.protocol === pattern.protocol &&
     url.port === pattern.port &&
@@ -87,12 +87,14 @@ function matches(pattern: UrlPattern, url: URL): boolean {
 }
 
 /**
- * What a receiver may take for another path than it looks here: an encoded slash for a slash, and
- * `..;` for `..`, as servers do that strip parameters from a segment before they resolve it.
+ * Paths that a receiver may interpret differently: an encoded slash as a slash, and `..;` as `..`,
+ * because some servers strip parameters from a segment before they resolve it.
  */
 const AMBIGUOUS = /%2f|%5c|\/(?:\.|%2e){1,2}(?:;|%3b)/i
 
-/** Positive where the first is narrower than the second; 0 only where they are the same to any URL. */
+/**
+ * Positive if the first is more specific than the second; 0 only if they are equal for every URL.
+ */
 function compareNarrowness(a: UrlPattern, b: UrlPattern): number {
   return (
     Number(b.isBelow) - Number(a.isBelow) ||
@@ -106,7 +108,7 @@ function segmentsOf({ pathname }: URL): readonly string[] {
   return segments.at(-1) === '' ? segments.slice(0, -1) : segments
 }
 
-/** A host that the operator vouches for by name, or the addresses of a network. */
+/** A host that the operator trusts by name, or the addresses of a network. */
 export type Allowance =
   | { readonly kind: 'host'; readonly host: string }
   | { readonly kind: 'network'; readonly network: Network }
@@ -116,7 +118,7 @@ export const ALLOWANCE: ValueForm<Allowance> = {
   parse: (text) => {
     const network = parseNetwork(text)
     if (network !== undefined) return { kind: 'network', network }
-    // A name whose last part is a number is an address in an unusual notation, to URLs.
+    // In URLs, a name whose last part is a number is an address in an unusual notation.
     const isName = HOST.parse(text) !== undefined && !/(^|\.)\d+\.?$/.test(text)
     return isName ? { kind: 'host', host: canonicalHost(text) } : undefined
   },

@@ -14,22 +14,22 @@ import { readCredentials } from './salesforce.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings, type Values, variablesOf } from './settings.ts'
 
-/** One Salesforce org: how to log in, and how much may be asked of it. */
+/** One Salesforce org: its login and its limits. */
 export interface OrgConfig extends Values<(typeof SETTINGS)['limits']> {
   readonly name: string
-  /** Null where the process never talks to Salesforce. */
+  /** Null if the process never calls Salesforce. */
   readonly credentials: Credentials | null
   /** 18 characters. If set, a login to any other org is refused. */
   readonly expectedOrgId: string | null
   /** `61.0` */
   readonly apiVersion: string
-  /** Whether `hardDelete`, past the Recycle Bin, may be asked for. By the file alone. */
+  /** Whether `hardDelete`, past the Recycle Bin, is allowed. Set only in the file. */
   readonly hardDelete: boolean
-  /** How long Salesforce may be silent. By the file alone. */
+  /** How long Salesforce may be silent. Set only in the file. */
   readonly timeouts: Timeouts
 }
 
-/** What every org is compiled from. */
+/** The sources of every org's settings. */
 interface OrgSources {
   readonly environment: Environment
   readonly file: YamlSection
@@ -39,8 +39,8 @@ interface OrgSources {
 }
 
 /**
- * Every org by name: those of the file, and `default` where SALESFORCE_* variables are set or the
- * file has no org at all.
+ * All orgs by name: those of the file, plus `default` if SALESFORCE_* variables are set or the file
+ * has no org.
  */
 export async function readOrgs(sources: OrgSources): Promise<ReadonlyMap<string, OrgConfig>> {
   const { environment, file, problems } = sources
@@ -86,7 +86,7 @@ async function readOrg(
   return { ...org, hardDelete, timeouts: { connect, response, idle } }
 }
 
-/** Names of the variables of a login that are set. */
+/** Names of the login variables that are set. */
 function givenLogin(environment: Environment): readonly string[] {
   return [...variablesOf(SETTINGS.salesforce).values()].filter((name) => environment.lookup(name))
 }
@@ -100,7 +100,7 @@ function refuseVariables(environment: Environment, where: string, problems: Conf
 
 function faultOfName(name: string, orgs: ReadonlyMap<string, unknown>): string | undefined {
   if (!ORG_NAME.test(name)) return 'expected 1 to 64 letters, digits, "_" or "-" as a name.'
-  // An org's results are a folder, and folders may not know case.
+  // An org's results are a folder, and file systems may ignore case.
   const isTwin = (other: string) => other < name && other.toLowerCase() === name.toLowerCase()
   const twin = orgs.keys().find(isTwin)
   return twin && `differs from ${twin} only in case.`
@@ -108,7 +108,7 @@ function faultOfName(name: string, orgs: ReadonlyMap<string, unknown>): string |
 
 /**
  * The objects that may be deleted, by API name: the built-in ones and those of the file. A prefix
- * belongs to one object, or an id would not tell what it deletes.
+ * belongs to one object; otherwise an id would not show what it deletes.
  */
 export function readObjects(
   section: YamlSection,

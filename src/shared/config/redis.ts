@@ -12,10 +12,10 @@ const MISSING =
   'or REDIS_URL_FILE, or redis in the file that EXPUNGE_CONFIG names. `expunge run` needs none.'
 
 /**
- * Where the requests live. One answer only: two of them, even in different places, are a problem,
- * because no order of precedence should decide which ledger is the true one.
+ * The Redis that holds the requests. It may be given only once: two, even in different places, are
+ * an error, because no precedence should decide which ledger is used.
  *
- * @returns null where none is given and none is required
+ * @returns null if none is given and none is required
  */
 export async function readRedis(
   environment: Environment,
@@ -53,7 +53,7 @@ export async function readRedis(
   const found: (RedisConfig | null)[] = []
   for (const { read } of ways) found.push(await read())
   const [redis = null] = found
-  // Wherever the server is named: it says what may become of its data.
+  // Taken from the file even if a variable names the server, because it is about the data.
   const volatile = file.get('volatile')
   const replicas = file.get('replicas')
   if (redis?.kind === 'cluster' && replicas > 0) {
@@ -100,7 +100,7 @@ async function readCluster(settings: Settings<(typeof SETTINGS)['cluster']>): Pr
   return { kind: 'cluster', nodes: settings.get('nodes'), ...(await readLogin(settings)) }
 }
 
-/** What Sentinel and cluster have in common. */
+/** Settings that Sentinel and cluster share. */
 type RedisLogin = Pick<(typeof SETTINGS)['cluster'], 'username' | 'password' | 'tls'>
 
 async function readLogin(settings: Pick<Settings<RedisLogin>, 'get' | 'secret'>) {
@@ -113,7 +113,7 @@ async function readLogin(settings: Pick<Settings<RedisLogin>, 'get' | 'secret'>)
   }
 }
 
-/** Where the requests live, in words for a log line or a screen; no password in it. */
+/** The address of Redis for a log line or a screen, without a password. */
 export function showRedis(redis: RedisConfig): string {
   switch (redis.kind) {
     case 'url':
@@ -133,7 +133,7 @@ function showNodes(nodes: readonly { host: string; port: number }[]): string {
   return nodes.map(({ host, port }) => `${host}:${port}`).join(', ')
 }
 
-/** How the server proves itself, and we to it, where the defaults will not do; null: they will. */
+/** Certificates for the server and for us, if the defaults do not suffice; null if they do. */
 async function readRedisTls(
   settings: Settings<(typeof SETTINGS)['redisTls']>,
 ): Promise<RedisTls | null> {
@@ -162,7 +162,7 @@ async function readRedisTls(
 
 const TLS_KEYS = ['ca', 'cert', 'key', 'servername'] as const
 
-/** The same Redis with these settings. They are a problem where the connection is not encrypted. */
+/** The same Redis with these settings. They are an error if the connection is not encrypted. */
 function withTls(
   redis: RedisConfig,
   tls: RedisTls,

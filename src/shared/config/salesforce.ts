@@ -5,7 +5,7 @@ import type { Settings } from './settings.ts'
 
 type Login = Settings<(typeof SETTINGS)['salesforce']>
 
-/** The ways to log in, each with all that it needs. */
+/** The ways to log in, each with the keys that it needs. */
 const WAYS = [
   {
     kind: 'client-credentials',
@@ -24,8 +24,8 @@ const KEYS: readonly Key[] = [...new Set(WAYS.flatMap(({ keys }) => [...keys]))]
 /**
  * The credentials of one org, from one place.
  *
- * @param where what the user calls that place: `SALESFORCE_*`, or the section's name
- * @returns null where they are incomplete, ambiguous or wrong: then there is a problem that says so
+ * @param where name of that place for the user: `SALESFORCE_*`, or the section's name
+ * @returns null if they are incomplete, ambiguous or wrong; then a problem was added
  */
 export async function readCredentials(
   settings: Login,
@@ -110,12 +110,12 @@ async function refuseIncomplete(
     if (given.has(key)) continue
     settings.refuse(settings.nameOf(preferred(key)), `missing for ${spelled(settings, way)}.`)
   }
-  // What is given may be wrong as well, and is to be told in the same breath.
+  // The given values may be wrong too; reports that at the same time.
   await readWay(settings, way)
   return null
 }
 
-/** The way that most of what is given belongs to; of two, the one that lacks less. */
+/** The way to which most of the given keys belong; of two, the one that lacks fewer. */
 function nearest(given: ReadonlySet<Key>): Way {
   const present = ({ keys }: Way) => keys.filter((key) => given.has(key)).length
   const [first, ...others] = WAYS
@@ -129,7 +129,7 @@ function spelled(settings: Login, { title, keys }: Way): string {
   return `${title} (${keys.map((key) => settings.shortNameOf(preferred(key))).join(', ')})`
 }
 
-/** How a key is best given: a PEM text has many lines, so by its file. */
+/** The preferred key: a PEM text has many lines, so it is better given by a file. */
 function preferred(key: Key): string {
   return key === 'jwtKey' ? 'jwtKeyFile' : key
 }

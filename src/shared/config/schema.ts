@@ -12,7 +12,7 @@ import { ALLOWANCE, HOST, hostAndPort, URL_PATTERN } from './network.ts'
 import { variablesOf } from './settings.ts'
 
 /**
- * Every setting: its form, its default, and the variable that may give it. Keys are those of the
+ * Every setting: its form, its default, and its environment variable. Keys are those of the
  * configuration file.
  */
 
@@ -21,16 +21,16 @@ const MIB = 1024 * 1024
 const SERVICE = {
   home: field.path().optional().meta({ variable: 'EXPUNGE_HOME' }),
   logLevel: field.choice(LOG_LEVELS).default('info').meta({ variable: 'LOG_LEVEL' }),
-  /** Plans at once in one worker. */
+  /** Maximum plans at once in one worker. */
   maxPlans: field.wholeNumber(1, 64).default(4).meta({ variable: 'EXPUNGE_MAX_PLANS' }),
-  /** Bytes that telling duplicates apart may take in one plan. */
+  /** Bytes that deduplication may take in one plan. */
   maxPlanMemory: field.wholeNumber(MIB).default(512 * MIB),
   /** How long records and files of ended requests are kept. */
   retentionDays: field
     .wholeNumber(1, 3650)
     .default(30)
     .meta({ variable: 'EXPUNGE_RETENTION_DAYS' }),
-  /** How long after that their ids are known, so that none is run again. */
+  /** How long after that their ids are remembered, so that none is run again. */
   idempotencyDays: field
     .wholeNumber(0, 3650)
     .default(400)
@@ -47,10 +47,10 @@ const RESULTS = {
   deleted: field.flag(false),
 }
 
-/** Directories, absolute, of which the `file` source may read; none: the source is off. */
+/** Absolute directories that the `file` source may read; empty turns the source off. */
 const FILES = { roots: z.array(field.path()).default([]) }
 
-/** Port 0 is any free one. */
+/** Port 0 means any free port. */
 const listen = (port: number, variables: `EXPUNGE_${string}`) => ({
   host: field
     .value(HOST)
@@ -62,16 +62,18 @@ const listen = (port: number, variables: `EXPUNGE_${string}`) => ({
     .meta({ variable: `${variables}_PORT` }),
 })
 
-/** `keys`: path of the file with the API keys, absolute; null: no keys, and so loopback alone. */
+/**
+ * `keys`: absolute path of the file with the API keys; null: no keys, so only loopback is allowed.
+ */
 const HTTP = { ...listen(8080, 'EXPUNGE_HTTP'), keys: field.path().nullable().default(null) }
 
 const METRICS = listen(9464, 'EXPUNGE_METRICS')
 
-/** Milliseconds, shared by all workers: how soon a dead worker's jobs go on elsewhere. */
+/** Milliseconds, shared by all workers: how soon others take over a dead worker's jobs. */
 const WORKER = {
   lockMs: field.wholeNumber(1000, 600_000).default(10_000),
   stalledMs: field.wholeNumber(1000, 600_000).default(5000),
-  /** Before rows that failed for a passing reason go again for the first time. */
+  /** Delay before rows with a transient error are first retried. */
   resendMs: field.wholeNumber(0, 600_000).default(5000),
 }
 
@@ -125,7 +127,7 @@ function isCertificate(pem: string): boolean {
   }
 }
 
-/** Whether TLS takes these parts, and they fit one another. */
+/** Whether TLS accepts these parts and they match each other. */
 export function isUsable(parts: SecureContextOptions): boolean {
   try {
     createSecureContext(parts)
@@ -209,34 +211,34 @@ const TRACING = {
 
 /** The header `Id` and one row of 18 characters, each with LF. */
 const SMALLEST_JOB = 22
-/** Salesforce takes 150 MB after base64 (Bulk API 2.0: Upload Job Data). */
+/** Salesforce accepts 150 MB after base64 (Bulk API 2.0: Upload Job Data). */
 const LARGEST_JOB = 100_000_000
 
-/** Of one org, or of all. */
+/** Limits of one org, or of all. */
 const LIMITS = {
-  /** Of one ingest job's CSV. */
+  /** Bytes of one ingest job's CSV. */
   maxJobBytes: field
     .wholeNumber(SMALLEST_JOB, LARGEST_JOB)
     .default(LARGEST_JOB)
     .meta({ variable: 'EXPUNGE_MAX_JOB_BYTES' }),
-  /** Of one ingest job; null: as many as its bytes hold. */
+  /** Records of one ingest job; null for as many as its bytes hold. */
   maxJobRecords: field
     .wholeNumber(1)
     .nullable()
     .default(null)
     .meta({ variable: 'EXPUNGE_MAX_JOB_RECORDS' }),
-  /** Ingest jobs at work at once, over all workers. */
+  /** Ingest jobs at once, over all workers. */
   maxInFlight: field.wholeNumber(1, 500).default(10).meta({ variable: 'EXPUNGE_MAX_IN_FLIGHT' }),
-  /** On top of them, for priority `high` alone. */
+  /** Additional ones for priority `high` only. */
   urgentInFlight: field
     .wholeNumber(1, 500)
     .default(2)
     .meta({ variable: 'EXPUNGE_URGENT_IN_FLIGHT' }),
-  /** Of one request. */
+  /** Records of one request. */
   maxRecords: field.wholeNumber(1).default(1_000_000).meta({ variable: 'EXPUNGE_MAX_RECORDS' }),
-  /** Plans above so many records wait for approval, whatever the request says; null: none. */
+  /** Plans with more records wait for approval, whatever the request says; null for never. */
   approvalAbove: field.wholeNumber(0).nullable().default(null),
-  /** Records of the first chunk that a large plan sends alone; 0: none. */
+  /** Maximum records of a large plan's canary; 0 for no canary. */
   canary: field.wholeNumber(0).default(10_000).meta({ variable: 'EXPUNGE_CANARY' }),
 }
 
@@ -260,7 +262,7 @@ const httpsUrl = () =>
     }
   })
 
-/** A host that a token may travel to, as in `https://acme.my.salesforce.com`. */
+/** A host that a token may be sent to, such as `https://acme.my.salesforce.com`. */
 const salesforceHost = () =>
   httpsUrl().pipe(
     z.transform((url: URL, context) => {
@@ -285,7 +287,7 @@ const SALESFORCE = {
       parse: (pem) => (isRsaKey(pem) ? pem : undefined),
     })
     .meta({ variable: 'SALESFORCE_JWT_KEY' }),
-  /** An Experience Cloud site has a path, and a closing slash would make it another audience. */
+  /** An Experience Cloud site has a path, and a trailing slash would make it another audience. */
   jwtAudience: httpsUrl()
     .transform(({ href }) => href.replace(/\/$/, ''))
     .optional()
@@ -333,7 +335,7 @@ const CALLBACKS = {
 
 const RECEIVER = { url: field.value(URL_PATTERN), secretsFile: field.path().optional() }
 
-/** By section. */
+/** All settings by section. */
 export const SETTINGS = {
   service: SERVICE,
   results: RESULTS,

@@ -5,28 +5,28 @@ import { readSecretFile, type SecretFile, whyUnreadable, withoutEnd } from '../b
 import { type Fields, isUrl } from './fields.ts'
 
 /**
- * A setting as its user wrote it. `name` is what messages call it: `EXPUNGE_MAX_IN_FLIGHT`, or
+ * A setting as its user wrote it. `name` is used in messages: `EXPUNGE_MAX_IN_FLIGHT`, or
  * `orgs.emea.maxInFlight in /etc/expunge.yaml`. Relative paths start at `directory`. A `fault` says
- * why there is no usable text: it becomes a problem where the setting is read, not before.
+ * why there is no usable text; it is reported when the setting is read, not before.
  */
 export type Setting = { readonly name: string; readonly directory: string } & (
   | { readonly text: string }
   | { readonly fault: string }
 )
 
-/** Where settings come from: the environment, or a mapping of the configuration file. */
+/** A source of settings: the environment, or a mapping of the configuration file. */
 export interface SettingSource {
-  /** An empty value is not given. */
+  /** An empty value counts as not given. */
   get(key: string): Setting | undefined
-  /** The elements of a list. An environment has none. */
+  /** The elements of a list. The environment has no lists. */
   list(key: string): readonly Setting[] | undefined
-  /** What a user would call the key: for what is missing. */
+  /** The user's name for the key, used for missing settings. */
   nameOf(key: string): string
-  /** The same without the place, where the message names that already. */
+  /** The same without the place, if the message already names that. */
   shortNameOf(key: string): string
 }
 
-/** A wrong value of a field that may be absent reads as if it were. */
+/** A wrong value of an optional field is treated as absent. */
 type Read<F extends z.ZodType> =
   F extends z.ZodArray<z.ZodType>
     ? z.output<F>
@@ -34,20 +34,20 @@ type Read<F extends z.ZodType> =
       ? z.output<F>
       : z.output<F> | undefined
 
-/** All settings of a section, as they are read. */
+/** All settings of a section, as parsed. */
 export type Values<F extends Fields> = { readonly [K in keyof F]: Read<F[K]> }
 
 /**
- * The settings of one section. First each field is looked for in the sources, of which the first
- * that has it wins, and its origin is remembered; then its value is parsed when it is read. A wrong
- * value adds a problem under the name of its origin and reads as its fallback, so that all problems
- * come to light in one pass; whoever reads must throw in the end where there are problems.
+ * The settings of one section. First, each field is looked up in the sources; the first that has it
+ * wins, and its origin is recorded. Its value is parsed when it is read. A wrong value adds a
+ * problem under its origin's name and falls back to the default, so that all problems are found in
+ * one pass. The caller must throw at the end if there are problems.
  */
 export class Settings<F extends Fields> {
   readonly #fields: F
   readonly #sources: readonly SettingSource[]
   readonly #problems: ConfigProblem[]
-  /** By key; more than one for a list. What is not here has its default. */
+  /** By key; several entries for a list. A missing key has its default. */
   readonly #origins = new Map<string, readonly Setting[]>()
 
   constructor(fields: F, sources: readonly SettingSource[], problems: ConfigProblem[]) {
@@ -56,7 +56,7 @@ export class Settings<F extends Fields> {
     this.#problems = problems
     for (const [name, field] of Object.entries(fields)) {
       for (const key of keysOf(name, field)) {
-        // Every source is asked, for a section of the file learns its keys by being asked.
+        // Asks every source, because a section of the file learns its valid keys this way.
         const found = elementOf(field)
           ? sources.map((source) => source.list(key))
           : sources.map((source) => source.get(key)).map((one) => one && [one])
@@ -66,7 +66,7 @@ export class Settings<F extends Fields> {
     }
   }
 
-  /** What a user would call the key. */
+  /** The user's name for the key. */
   nameOf(key: string): string {
     return this.#sources[0]?.nameOf(key) ?? key
   }
@@ -75,7 +75,7 @@ export class Settings<F extends Fields> {
     return this.#sources[0]?.shortNameOf(key) ?? key
   }
 
-  /** What the user called those of the fields that are given, be it by a file. */
+  /** The user's names of those fields that are given, directly or by a file. */
   namesOf(...fields: readonly (keyof F & string)[]): readonly string[] {
     const keys = fields.flatMap((name) => [name, `${name}File`])
     return keys.flatMap((key) => this.#origins.get(key) ?? []).map(({ name }) => name)
@@ -110,7 +110,10 @@ export class Settings<F extends Fields> {
     return Object.fromEntries(Object.keys(this.#fields).map((key) => [key, this.get(key)]))
   }
 
-  /** The value of `key`, or the content of the file that `<key>File` names. Never in a message. */
+  /**
+   * The value of `key`, or the content of the file that `<key>File` names. Never shown in a
+   * message.
+   */
   async secret(key: keyof F & string): Promise<string | undefined> {
     const [plain] = this.#origins.get(key) ?? []
     const [byFile] = this.#origins.get(`${key}File`) ?? []
@@ -125,7 +128,7 @@ export class Settings<F extends Fields> {
     return typeof secret === 'string' ? secret || undefined : undefined
   }
 
-  /** The file that `<key>File` names, for whoever reads the secret again later. */
+  /** The file that `<key>File` names, for re-reading the secret later. */
   secretFile(key: keyof F & string): SecretFile | undefined {
     const [setting] = this.#origins.get(`${key}File`) ?? []
     if (setting === undefined || !('text' in setting)) return undefined
@@ -163,12 +166,12 @@ export class Settings<F extends Fields> {
   }
 }
 
-/** A URL stays as it is: where a path is expected, it is refused as it was written. */
+/** Leaves a URL unchanged, so that a path field refuses it as it was written. */
 function absolute({ directory }: Setting, text: string): string {
   return isUrl(text) ? text : resolve(directory, text)
 }
 
-/** The metadata of a field, that of the schemas within included. */
+/** The metadata of a field, including that of its inner schemas. */
 function metaOf(field: z.core.$ZodType): z.GlobalMeta {
   const inner = innerOf(field)
   return { ...(inner && metaOf(inner)), ...z.globalRegistry.get(field) }
@@ -189,11 +192,11 @@ function innerOf(field: z.core.$ZodType): z.core.$ZodType | undefined {
   return isWrapper ? field.def.innerType : undefined
 }
 
-/** A secret may also be given by a file, under a key of its own. */
+/** A secret may also be given by a file, under its own key. */
 const keysOf = (key: string, field: z.ZodType): readonly string[] =>
   metaOf(field).secret ? [key, `${key}File`] : [key]
 
-/** The variables that may give the fields, by key. */
+/** The environment variables of the fields, by key. */
 export function variablesOf(fields: Fields): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(fields).flatMap(([name, field]) => {

@@ -5,20 +5,21 @@ import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 
 /**
- * Where traces go and which, by OpenTelemetry's own variables. What else they say, the SDK reads
- * itself: headers (which may hold secrets), certificates, compression, timeouts, resource.
+ * Where traces are sent and which are sampled, from OpenTelemetry's own variables. The SDK reads
+ * the others itself: headers (which may contain secrets), certificates, compression, timeouts,
+ * resource.
  */
 export interface TracingConfig {
   /** The full URL that spans are posted to. */
   readonly endpoint: string
   readonly sampler: z.output<(typeof SETTINGS)['tracing']['sampler']>
-  /** From 0 to 1, for the samplers by ratio. */
+  /** From 0 to 1, for the ratio samplers. */
   readonly ratio: number
 }
 
 /**
- * @returns null where no endpoint is given or tracing is switched off: then nothing else is looked
- *   at, for a platform may set these variables for every process on it
+ * @returns null if no endpoint is given or tracing is off: then nothing else is validated, because
+ *   a platform may set these variables for all its processes
  */
 export function readTracing(
   environment: Environment,

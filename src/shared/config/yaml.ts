@@ -1,8 +1,9 @@
 import { LineCounter, parseDocument, visit, type YAMLError } from 'yaml'
 
 /**
- * The document's content, mappings as maps and scalars as text, or null where it is empty or has
- * faults. Of those `complain` is told: where (`, line 2, column 1`) and what, quoting nothing.
+ * The document's content, with mappings as maps and scalars as text; null if it is empty or has
+ * faults. Faults are passed to `complain`: where (`, line 2, column 1`) and what, without quoting
+ * the document.
  */
 export function parseYaml(
   text: string,
@@ -10,14 +11,14 @@ export function parseYaml(
 ): unknown {
   const lines = new LineCounter()
   const document = parseDocument(text, {
-    // Every scalar stays text, as in the environment: `prefix: 001` must not become the number 1.
+    // Scalars stay text, as in the environment: `prefix: 001` must not become the number 1.
     schema: 'failsafe',
     stringKeys: true,
     lineCounter: lines,
     prettyErrors: false,
     logLevel: 'error',
   })
-  // Of the parser's errors only the first: the others follow from it, by the dozen.
+  // Reports only the parser's first error, because the others usually follow from it.
   const faults = [...document.errors, ...document.warnings]
     .slice(0, 1)
     .map((error) => ({ offset: error.pos[0], message: syntaxMessage(error) }))
@@ -35,7 +36,7 @@ export function parseYaml(
   return faults.length > 0 ? null : document.toJS({ mapAsMap: true })
 }
 
-/** The parser's words, without the piece of the file that some of them end with. */
+/** The parser's message, without the piece of the file that some end with. */
 function syntaxMessage({ code, message }: YAMLError): string {
   switch (code) {
     case 'BAD_DQ_ESCAPE':

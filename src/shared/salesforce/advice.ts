@@ -1,7 +1,7 @@
 import { CodeTable } from './code-table.ts'
 import type { FaultKind } from './errors.ts'
 
-/** What to do next, by the code that Salesforce gave. */
+/** Advice by Salesforce's error code. */
 const BY_CODE = new CodeTable<string>({
   API_DISABLED_FOR_ORG: 'Give the user the API Enabled permission.',
   CLIENT_NOT_ACCESSIBLE_FOR_USER:
@@ -23,12 +23,14 @@ const BY_CODE = new CodeTable<string>({
   UNSUPPORTED_API_VERSION: 'Set SALESFORCE_API_VERSION to a version that the org still serves.',
 })
 
-/** The same where the refusal is about the org or the user, and the code may also be about the object. */
+/**
+ * Advice for refusals that concern the org or the user, where the code may also concern the object.
+ */
 const BY_ORGS_CODE = new CodeTable<string>({
   FEATURENOTENABLED: 'Give the user the API Enabled permission, in an edition that has the API.',
 })
 
-/** The same where the code is none of these. */
+/** Advice for all other codes. */
 const BY_KIND: Readonly<Record<FaultKind, string>> = {
   'org-fault': 'Wait and try again; check the org and the network where it lasts.',
   'not-found': 'The job was deleted or never existed: send its rows in a new one.',
@@ -39,7 +41,7 @@ const BY_KIND: Readonly<Record<FaultKind, string>> = {
   unexpected: 'Compare with the Bulk API 2.0 guide and report it.',
 }
 
-/** No wait ends these. */
+/** Waiting does not end these. */
 const FORBIDDEN =
   "Check the user's permissions, the policies of the app and the org, and what lies between here and there."
 const NETWORK = 'Wait and try again; check the network, HTTPS_PROXY and NO_PROXY where it lasts.'
@@ -52,14 +54,14 @@ const EXPIRED =
 const REDIRECT =
   'Redirects are not followed, they would carry the token away: set the My Domain host.'
 
-/** The sentence that ends the message of a refused call. */
+/** The last sentence of the message for a refused call. */
 export function adviceOnAnswer(answer: {
   readonly kind: FaultKind
   readonly code: string
-  /** By a 403 that does not speak of something that passes. */
+  /** A 403 that reports nothing temporary. */
   readonly forbidden: boolean
   readonly redirected: boolean
-  /** Of a login, unless it met an outage. */
+  /** Set for a refused login, unless it met an outage. */
   readonly refusal: LoginRefusal | null
   readonly renewal?: string | undefined
 }): string {
@@ -73,32 +75,27 @@ export function adviceOnAnswer(answer: {
   return `${refusal.advice} ${refusal.mayBeSecret ? renewal : ''}`.trimEnd()
 }
 
-/** The sentence that ends the message of a call that broke off. */
+/** The last sentence of the message for a call that broke off. */
 export function adviceOnNetwork(code: string): string {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return OTHER_NAME
   if (/^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/.test(code)) return EXPIRED
   return /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code) ? CERTIFICATE : NETWORK
 }
 
-/** The sentence that ends the message of an answer that makes no sense. */
+/** The last sentence of the message for an answer that makes no sense. */
 export function adviceOnKind(kind: FaultKind): string {
   return BY_KIND[kind]
 }
 
 /**
- * What a refused login means, by OAuth's code and Salesforce's description of it. `invalid_grant`
- * stands for nearly everything, and so the description decides (Salesforce Help, OAuth 2.0
- * Authorization Errors; descriptions as seen in the field).
+ * What a refused login means, by OAuth's code and Salesforce's description. `invalid_grant` is used
+ * for nearly everything, so the description decides (Salesforce Help, OAuth 2.0 Authorization
+ * Errors; descriptions as observed).
  */
 interface LoginRefusal {
   readonly advice: string
-  /** A secret that was rotated explains it. */
+  /** A rotated secret would explain it. */
   readonly mayBeSecret: boolean
-  /**
-   * - `soon`: another try within seconds may succeed.
-   * - `later`: it ends by itself, though each try makes it last longer.
-   * - null: somebody has to change something.
-   */
   readonly passes: 'soon' | 'later' | null
 }
 
@@ -106,7 +103,7 @@ type Rule = readonly [said: RegExp, advice: string, more?: Partial<LoginRefusal>
 
 const SECRET = { mayBeSecret: true } as const
 
-/** The first that fits. Matched against `<code>: <description>` without underscores. */
+/** The first match applies. Matched against `<code>: <description>` without underscores. */
 const RULES: readonly Rule[] = [
   [
     /request not supported on this domain/,
@@ -201,7 +198,7 @@ const RULES: readonly Rule[] = [
 
 const UNKNOWN = "Check the app, its policies and its user; the org's Login History has the reason."
 
-/** @param code OAuth's, or `HTTP_<status>` where the answer has none */
+/** @param code OAuth's, or `HTTP_<status>` if the answer has none */
 export function loginRefusal(code: string, description: string): LoginRefusal {
   const said = `${code}: ${description}`.toLowerCase().replaceAll('_', ' ')
   const [, advice, more] = RULES.find(([text]) => text.test(said)) ?? [null, UNKNOWN]

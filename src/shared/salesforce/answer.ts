@@ -6,15 +6,15 @@ import type { SalesforceError } from './errors.ts'
 import { errorFromAnswer, errorFromContent } from './fault.ts'
 import type { Answer } from './transport.ts'
 
-/** Bytes of an error body that are read: the rest of a page says nothing more. */
+/** Maximum bytes of an error body to read; the rest of a page adds nothing. */
 const MAX_ERROR_BYTES = 65_536
-/** Bytes of a JSON answer: the largest, the limits of an org, is some 10 KB. */
+/** Maximum bytes of a JSON answer; the largest, an org's limits, has about 10 KB. */
 const MAX_JSON_BYTES = 4 * 1024 * 1024
 
 /**
- * The typed error that an answer other than a success stands for. Reads its body.
+ * Reads an answer that is not a success and returns its typed error.
  *
- * @param renewal how a new secret gets here, where this answer may have refused one
+ * @param renewal how to provide a new secret, if this answer may have refused one
  */
 export async function readError(
   answer: Answer,
@@ -34,7 +34,7 @@ export async function readError(
   })
 }
 
-/** As much of an error body as comes: the status matters more than a body that breaks off. */
+/** Reads as much of an error body as arrives: the status matters more than a truncated body. */
 async function readSome(answer: Answer): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
@@ -44,7 +44,7 @@ async function readSome(answer: Answer): Promise<string> {
       if (text.length >= MAX_ERROR_BYTES) break
     }
   } catch {
-    // What came is enough.
+    // The part that arrived is enough.
   }
   return text
 }
@@ -53,20 +53,20 @@ function hostOf(location: string | undefined): string | null {
   return location !== undefined && URL.canParse(location) ? new URL(location).host : null
 }
 
-/** A number, or the same as text, as some gateways write it: `12` and `"12"`. */
+/** A number, or its text form, which some gateways send: `12` or `"12"`. */
 export const numberField: z.ZodType<number> = z.preprocess(
   (value) => (typeof value === 'string' && /^-?\d+(?:\.\d+)?$/.test(value) ? Number(value) : value),
   z.number(),
 )
 
-/** A JSON answer in the form expected. @throws {SalesforceError} where it is anything else. */
+/** A JSON answer in the expected form. @throws {SalesforceError} for anything else. */
 export async function readJson<T>(answer: Answer, schema: z.ZodType<T>): Promise<T> {
   const { operation, status } = answer
   const parsed = schema.safeParse(await readJsonText(answer))
   if (parsed.success) return parsed.data
   const fields = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw errorFromContent(operation, status, {
-    // No request is at fault for a login that cannot be read, or for an org that makes no job.
+    // No request causes an unreadable login answer, or an org that creates no job.
     kind: operation === 'token' || operation === 'create' ? 'org-fault' : 'unexpected',
     code: 'UNEXPECTED_ANSWER',
     text: `not in the form expected (${fields.join('; ')})`,
@@ -85,30 +85,30 @@ async function readJsonText(answer: Answer): Promise<unknown> {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch {
-    // A 200 with a page in it comes from a maintenance screen or a proxy, not from the API.
+    // A 200 with a page comes from a maintenance screen or a proxy, not from the API.
     throw errorFromContent(answer.operation, answer.status, {
       kind: 'org-fault',
       code: 'NOT_JSON',
       text: `its body of ${bytes} bytes is not JSON`,
       interposed: isPage(text),
-      // A login has no other answers than JSON, so this one was not the token endpoint's.
+      // A token endpoint answers only in JSON, so this answer came from elsewhere.
       transient: answer.operation === 'token' || isPage(text),
     })
   }
 }
 
 /**
- * The bodies of successes, judged by their status and their first characters. The header says
- * nothing: frameworks send an empty 201 with `text/html`, and CSV comes as anything.
+ * Bodies of successful answers, judged by their status and first characters. The content type is
+ * unreliable: frameworks send an empty 201 with `text/html`, and CSV comes with any type.
  */
 
-/** Characters that tell what a body is; a page may begin with blank lines. */
+/** Characters to inspect; a page may begin with blank lines. */
 const MOST_BLANKS = 1024
 
 /**
- * Reads a body of no interest to its end, so that the connection can serve the next call.
+ * Reads an unused body to its end, so that the connection can serve the next call.
  *
- * @throws {SalesforceError} where it is a page: then it was not the API that answered
+ * @throws {SalesforceError} if it is a page: then the answer is not from the API
  */
 export async function drain(answer: Answer): Promise<void> {
   let begin = Buffer.alloc(0)
@@ -120,9 +120,9 @@ export async function drain(answer: Answer): Promise<void> {
 }
 
 /**
- * The bytes of a CSV without its byte order mark. Its beginning is there when this resolves.
+ * The bytes of a CSV without its byte order mark. Resolves once the beginning has arrived.
  *
- * @throws {SalesforceError} where the body is a page or JSON
+ * @throws {SalesforceError} if the body is a page or JSON
  */
 export async function openCsv(
   answer: Answer,
@@ -171,7 +171,7 @@ function csvFrom(begin: Buffer, answer: Answer): Uint8Array {
   return text.startsWith('\uFEFF') ? begin.subarray(3) : begin
 }
 
-/** Whether these bytes are enough to tell what the body is. */
+/** Whether these bytes are enough to recognize the body. */
 function isTold(begin: Buffer): boolean {
   return begin.length >= MOST_BLANKS || /^\uFEFF?\s*[^\s\uFEFF\uFFFD]/.test(textOf(begin))
 }

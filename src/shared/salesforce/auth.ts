@@ -13,7 +13,7 @@ import type { Transport } from './transport.ts'
 
 type Secret = ReturnType<typeof secretFrom>
 
-/** Sources disagree on the ceiling of an assertion's life, 180 or 300 s: the lower is safe. */
+/** Sources disagree on the maximum lifetime of an assertion, 180 or 300 s; the lower is safe. */
 const ASSERTION_LIFE_S = 180
 
 const tokenAnswer = z.object({
@@ -23,20 +23,20 @@ const tokenAnswer = z.object({
   id: z.string().nullish(),
 })
 
-/** What a login gives. Of which org is for `identifiedLogin` to find out. */
+/** The result of a login. `identifiedLogin` determines the org. */
 export interface Login extends Access {
-  /** The identity URL, where the answer has one. */
+  /** The identity URL, if the answer has one. */
   readonly idUrl: string | null
 }
 
-/** Logs in each time it is called; told the access that was refused, where one was. */
+/** Logs in each time it is called; receives the access that was refused, if any. */
 type LoginFlow = (refused: Access | undefined) => Promise<Login>
 
 /**
- * The login that these credentials allow. What is wrong with them without asking Salesforce is
- * thrown here, at the start.
+ * The login flow for these credentials. Problems that can be detected without calling Salesforce
+ * are thrown here, at startup.
  *
- * @param signal ends a login under way, the waits between its tries too
+ * @param signal ends a login in progress, including the waits between its retries
  * @throws {ConfigError}
  */
 export function loginFlow(
@@ -75,12 +75,12 @@ export function loginFlow(
       }
     }
     default:
-      // Not as JSON: it would hold the secret.
+      // Not as JSON, which would contain the secret.
       throw new TypeError(`Unknown credentials ${String(credentials satisfies never)}`)
   }
 }
 
-/** What of the credentials is secret, as a file may give it anew. */
+/** The secret part of the credentials, which may be re-read from a file. */
 function secretOf(credentials: Credentials): Secret {
   const file = credentials.secretFile
   switch (credentials.kind) {
@@ -97,7 +97,7 @@ function secretOf(credentials: Credentials): Secret {
       return secretFrom({ text: credentials.accessToken, file, variable, isUsable: isToken })
     }
     default:
-      // Not as JSON: it would hold the secret.
+      // Not as JSON, which would contain the secret.
       throw new TypeError(`Unknown credentials ${String(credentials satisfies never)}`)
   }
 }
@@ -139,7 +139,7 @@ interface TokenRequest {
   readonly signal: AbortSignal | undefined
   readonly url: URL
   readonly secret: Secret
-  /** The form that shows the secret, or what is signed with it. */
+  /** The form with the secret, or with an assertion signed by it. */
   readonly form: (secret: string) => Promise<Record<string, string>>
 }
 

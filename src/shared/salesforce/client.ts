@@ -12,9 +12,9 @@ import { createTransport } from './transport.ts'
 
 interface SalesforceOptions extends Omit<Parameters<typeof createTransport>[0], 'clock'> {
   readonly credentials: Credentials
-  /** As in `61.0`. */
+  /** Such as `61.0`. */
   readonly apiVersion: string
-  /** 15 or 18 characters. Where set, a login to any other org is refused. */
+  /** 15 or 18 characters. If set, a login to any other org is refused. */
   readonly expectedOrgId?: string | undefined
   readonly clock?: Clock | undefined
 }
@@ -23,11 +23,11 @@ interface SalesforceOptions extends Omit<Parameters<typeof createTransport>[0], 
 export interface Identity {
   /** 18 characters, prefix 00D. */
   readonly orgId: string
-  /** Origin of the API, as in `https://acme.my.salesforce.com`. */
+  /** Origin of the API, such as `https://acme.my.salesforce.com`. */
   readonly instanceUrl: string
-  /** Null where the app may not read it. */
+  /** Null if the app may not read it. */
   readonly username: string | null
-  /** Null where the user may not read the org's record. */
+  /** Null if the user may not read the org's record. */
   readonly isSandbox: boolean | null
   readonly name: string | null
 }
@@ -36,23 +36,23 @@ class ClientClosedError extends ExpungeError {
   readonly code = 'CLIENT_CLOSED'
 }
 
-/** One org of Salesforce, over one login and one pool of connections. */
+/** One Salesforce org, with one login and one connection pool. */
 export interface Salesforce {
   readonly ingest: IngestApi
   /** @throws {WrongOrgError} @throws {SalesforceError} */
   login(signal?: AbortSignal): Promise<Identity>
   limits(signal?: AbortSignal): Promise<OrgLimits>
-  /** What the org serves, oldest first. */
+  /** API versions that the org serves, oldest first. */
   versions(signal?: AbortSignal): ReturnType<ReturnType<typeof orgApi>['versions']>
-  /** Ends every connection; calls under way fail. */
+  /** Closes every connection; calls in progress fail. */
   close(): void
 }
 
-/** @throws {ConfigError} where credentials or proxy cannot be right. */
+/** @throws {ConfigError} if the credentials or the proxy are invalid. */
 export function createSalesforce(options: SalesforceOptions): Salesforce {
   const { credentials, apiVersion, expectedOrgId, clock = systemClock } = options
   const transport = createTransport({ ...options, clock })
-  // A login is shared, and so ends with the client rather than with any caller.
+  // A login is shared, so it ends with the client and not with a caller.
   const closed = new AbortController()
   const login = loginFlow(credentials, transport, clock, closed.signal)
   const ask = (fresh: Login) =>
@@ -89,8 +89,8 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
 }
 
 /**
- * A session of one access that is not renewed: for asking whose token it is, before anybody else may
- * use it. A refusal is handed on as it came.
+ * A session with one access that is not renewed, to find out whose token it is before anything else
+ * uses it. Refusals are passed on unchanged.
  */
 function soleSession<A extends Access>(access: A): Session<A> {
   return {
@@ -101,15 +101,15 @@ function soleSession<A extends Access>(access: A): Session<A> {
   }
 }
 
-/** What is configured of an org's connection. */
+/** The configuration of an org's connection. */
 interface Connection extends Pick<SalesforceOptions, 'apiVersion' | 'timeouts'> {
   readonly name: string
-  /** Null where the process never talks to Salesforce. */
+  /** Null if the process never calls Salesforce. */
   readonly credentials: Credentials | null
   readonly expectedOrgId: string | null
 }
 
-/** The client of a configured org. @throws ConfigError where the org has no credentials */
+/** The client of a configured org. @throws ConfigError if the org has no credentials */
 export function connectSalesforce(
   org: Connection,
   { proxyEnv }: { readonly proxyEnv: ProxyEnv },

@@ -1,18 +1,18 @@
 /**
- * A code or a text in capitals, without what stands between its words. Salesforce writes the same
- * code as `EXCEEDED_QUOTA`, `EXCEEDEDQUOTA` or `ExceededQuota`, depending on which of its APIs the
- * code comes through, and in prose as words.
+ * Normalizes a code or text: capitals without separators. Salesforce writes the same code as
+ * `EXCEEDED_QUOTA`, `EXCEEDEDQUOTA` or `ExceededQuota`, depending on the API, and in prose as
+ * separate words.
  */
 export function codeKey(text: string): string {
   return text.toUpperCase().replace(/[^A-Z0-9]+/g, '')
 }
 
-/** What Salesforce's codes mean, found however they are spelt. */
+/** The meaning of Salesforce's codes, found in any spelling. */
 export class CodeTable<T> {
   readonly #values: ReadonlyMap<string, T>
   readonly #names: ReadonlyMap<string, string>
 
-  /** @param codes in the spelling that everything else uses */
+  /** @param codes in the spelling used everywhere else */
   constructor(codes: Readonly<Record<string, T>>) {
     this.#values = new Map(Object.entries(codes))
     this.#names = new Map([...this.#values.keys()].map((code) => [codeKey(code), code]))
@@ -22,9 +22,9 @@ export class CodeTable<T> {
     return [...this.#values.keys()]
   }
 
-  /** The code as the table spells it; undefined where it has no such code. */
+  /** The code in the table's spelling; undefined if the table lacks it. */
   nameOf(code: string): string | undefined {
-    // Codes come by the million, nearly always spelt as here.
+    // Codes come by the million, nearly always in this spelling.
     return this.#values.has(code) ? code : this.#names.get(codeKey(code))
   }
 
@@ -38,7 +38,7 @@ export class CodeTable<T> {
   }
 }
 
-/** The same for codes that only belong together. */
+/** A table for a plain set of codes. */
 export function codeSet(...codes: readonly string[]): CodeTable<true> {
   return new CodeTable(Object.fromEntries(codes.map((code) => [code, true] as const)))
 }

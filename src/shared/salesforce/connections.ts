@@ -4,22 +4,22 @@ import { isIP } from 'node:net'
 import { ConfigError, type ConfigProblem } from '../base/errors.ts'
 import { isIn, type Network, parseNetwork } from '../base/ip-network.ts'
 
-/** The variables that name the proxy, in either case, from wherever the settings come. */
+/** The proxy variables, in upper or lower case. */
 export type ProxyEnv = Readonly<Record<string, string | undefined>>
 
 interface Agents {
-  /** Those for a call there, by its protocol. */
+  /** The agents for a call to this URL, by protocol. */
   for(url: URL): { readonly http: HttpAgent; readonly https: HttpsAgent }
   close(): void
 }
 
 /**
- * Keep-alive agents, of which the one for https goes through HTTPS_PROXY where NO_PROXY does not
- * exempt the host. Plain http is spoken to this machine alone, so never through a proxy.
+ * Keep-alive agents. The one for https uses HTTPS_PROXY unless NO_PROXY exempts the host. Plain
+ * http is used only for this machine, so never through a proxy.
  *
- * @param connectMs limits the proxy's tunnel, and how long an unused connection is kept: well under
- *   what servers keep, so that a call seldom meets a connection that is just being closed
- * @throws {ConfigError} where the proxy's URL is none
+ * @param connectMs limits setting up the proxy's tunnel, and how long an idle connection is kept:
+ *   well below what servers use, so that a call rarely meets a connection that is being closed
+ * @throws {ConfigError} if the proxy's URL is invalid
  */
 export function createAgents(connectMs: number, env: ProxyEnv = {}): Agents {
   const shared = { keepAlive: true, timeout: connectMs }
@@ -36,7 +36,7 @@ export function createAgents(connectMs: number, env: ProxyEnv = {}): Agents {
   }
 }
 
-/** What is wrong with the variables that name the proxy; its URL may hold a password, and is not shown. */
+/** Problems of the proxy variables. The URL may contain a password and is not shown. */
 export function proxyProblems(env: ProxyEnv): readonly ConfigProblem[] {
   const message =
     'expected an http:// or https:// URL, or host:port (not shown: it may hold a password).'
@@ -47,7 +47,9 @@ export function proxyProblems(env: ProxyEnv): readonly ConfigProblem[] {
   return wrong.map((setting) => ({ setting, message }))
 }
 
-/** Node takes any text as a proxy and fails at the first call, with its password in the message. */
+/**
+ * Node accepts any text as a proxy and fails at the first call, with the password in the message.
+ */
 function proxyOf(env: ProxyEnv): { HTTPS_PROXY: string } | null {
   const problems = proxyProblems(env)
   if (problems.length > 0) throw new ConfigError(problems)
@@ -56,7 +58,9 @@ function proxyOf(env: ProxyEnv): { HTTPS_PROXY: string } | null {
   return proxy === undefined ? null : { HTTPS_PROXY: proxy }
 }
 
-/** The proxy's URL; a host without scheme is one of http. Undefined where it is no URL of either. */
+/**
+ * The proxy's URL; a host without a scheme means http. Undefined if it is neither http nor https.
+ */
 export function proxyUrl(text: string): string | undefined {
   const named = text.trim()
   const url = URL.parse(named.includes('://') ? named : `http://${named}`)
@@ -66,11 +70,12 @@ export function proxyUrl(text: string): string | undefined {
 }
 
 /**
- * Whether a call goes to a URL without the proxy. `NO_PROXY` is read as curl reads it: Node's own
- * agents take an entry `salesforce.com` for that one host and no networks.
+ * Whether calls to a URL bypass the proxy. `NO_PROXY` is interpreted like in curl; Node's own
+ * agents match `salesforce.com` for that single host and support no networks.
  *
- * @param list `NO_PROXY`: names, addresses and networks, by commas or blanks. A name stands for its
- *   subdomains too, with a dot or `*.` before it or not; `host:port` for that port alone; `*` for all.
+ * @param list `NO_PROXY`: names, addresses and networks, separated by commas or blanks. A name
+ *   includes its subdomains, with or without a leading dot or `*.`; `host:port` is for that port
+ *   only; `*` is for all.
  */
 export function exemptBy(list = ''): (url: URL) => boolean {
   const entries = list
@@ -113,15 +118,15 @@ function bare(host: string): string {
     .replace(/\.$/, '')
 }
 
-/** Milliseconds. None limits a whole upload or download: only silence does. */
+/** Milliseconds. None limits a whole upload or download; they limit only silence. */
 export interface Timeouts {
-  /** Until a connection stands, its TLS or proxy tunnel too. */
+  /** Until the connection is established, including TLS and the proxy tunnel. */
   readonly connect: number
-  /** From the end of what we send to the head of the answer. */
+  /** From the end of the request to the head of the answer. */
   readonly response: number
   /** Without a byte in either direction. */
   readonly idle: number
 }
 
-/** Salesforce cuts its own REST calls off after ten minutes; storing an upload takes it longest. */
+/** Salesforce stops its own REST calls after ten minutes; storing an upload takes longest. */
 export const DEFAULT_TIMEOUTS: Timeouts = { connect: 15_000, response: 300_000, idle: 300_000 }

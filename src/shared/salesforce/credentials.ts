@@ -4,18 +4,19 @@ import { ConfigError } from '../base/errors.ts'
 import { readSecretFile, type SecretFile, whyUnreadable } from '../base/text-file.ts'
 
 /**
- * How to log in to an org. Urls carry no path; secrets are plain strings that never reach a log, a
- * message or an error (Salesforce Help: OAuth client credentials flow, OAuth JWT bearer flow).
+ * How to log in to an org. URLs have no path. Secrets are plain strings that must never reach a
+ * log, a message or an error (Salesforce Help: OAuth client credentials flow, OAuth JWT bearer
+ * flow).
  */
 export type Credentials = Way & {
-  /** Where the secret was read, and is read anew at each login: so it can be rotated. */
+  /** The file of the secret, re-read at each login, so that it can be rotated. */
   readonly secretFile?: SecretFile | undefined
 }
 
 type Way =
   | {
       readonly kind: 'client-credentials'
-      /** The org's My Domain host: the flow is refused on login.salesforce.com. */
+      /** The org's My Domain host: login.salesforce.com refuses this flow. */
       readonly loginUrl: string
       readonly clientId: string
       readonly clientSecret: string
@@ -25,13 +26,13 @@ type Way =
       readonly loginUrl: string
       readonly clientId: string
       readonly username: string
-      /** PEM text of the RSA key whose certificate the app holds. */
+      /** PEM text of the RSA key whose certificate is registered with the app. */
       readonly privateKey: string
       /** See {@link jwtAudience}. */
       readonly audience: string
     }
   | {
-      /** A token somebody else got; it cannot be refreshed, only replaced in its file. */
+      /** A token obtained elsewhere; it cannot be refreshed, only replaced in its file. */
       readonly kind: 'token'
       readonly instanceUrl: string
       readonly accessToken: string
@@ -57,9 +58,9 @@ function isLoopback(hostname: string): boolean {
 }
 
 /**
- * The url, parsed, where a token may travel to it: https anywhere, plain http to this machine only.
+ * The parsed URL, if a token may be sent to it: https anywhere, plain http to this machine only.
  *
- * @param setting what the user calls it, for the message
+ * @param setting name of the setting, for the message
  * @throws {ConfigError}
  */
 export function assertHttps(url: string, setting = 'SALESFORCE_LOGIN_URL'): URL {
@@ -81,31 +82,31 @@ export function isRsaKey(pem: string): boolean {
     const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(pem)
     return asymmetricKeyType === 'rsa' && (asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
   } catch {
-    // Node's reason names OpenSSL's internals and helps nobody.
+    // Node's error describes OpenSSL internals and does not help users.
     return false
   }
 }
 
-/** It becomes a header: a stray space or newline would fail there, far from its cause. */
+/** The token becomes a header; a stray space or newline would fail there, far from its cause. */
 export function isToken(text: string): boolean {
   return /^[\x21-\x7e]+$/.test(text)
 }
 
-/** A secret of a login, as it is when it is asked for: files are rotated under a running worker. */
+/** A login secret, read when it is needed: files are rotated while workers run. */
 interface Secret {
-  /** Read anew where it comes from a file. What cannot be used there leaves the last one good. */
+  /** Re-read if it comes from a file. If the content is unusable, the last good secret is used. */
   read(): Promise<string>
-  /** What to do once Salesforce has refused what was read last. Holds no secret. */
+  /** What to do if Salesforce refused the last secret. Contains no secret. */
   advice(): string
 }
 
 interface SecretSource {
-  /** As it was at the start. */
+  /** The secret at startup. */
   readonly text: string
   readonly file: SecretFile | undefined
-  /** What the environment calls it: `SALESFORCE_CLIENT_SECRET`. */
+  /** Name of its environment variable, such as `SALESFORCE_CLIENT_SECRET`. */
   readonly variable: string
-  /** False for a text that can be no such secret: a file that is being written, or the wrong one. */
+  /** False for a text that cannot be such a secret: a half-written file, or the wrong one. */
   readonly isUsable: (text: string) => boolean
 }
 

@@ -5,9 +5,9 @@ type Done = (error?: Error | null) => void
 const prepared = new WeakSet<Socket>()
 
 /**
- * Makes a failed write wait until what the socket holds has been read. A server that refuses an
- * upload by its head answers and closes while we still send. On the EPIPE of the next write Node
- * drops the answer, unread, with its 401 or 413.
+ * Delays a failed write until pending input of the socket was read. A server that refuses an upload
+ * by its head answers and closes while we still send. On the EPIPE of the next write, Node would
+ * discard the unread answer, with its 401 or 413.
  */
 export function readBeforeFailing(socket: Socket): void {
   if (prepared.has(socket)) return
@@ -18,7 +18,7 @@ export function readBeforeFailing(socket: Socket): void {
   if (writev) socket._writev = (chunks, done) => writev(chunks, later(done))
 }
 
-/** Two turns: the first may end the very round of polling in which the write failed. */
+/** Two turns: the first may end the polling round in which the write failed. */
 function later(done: Done): Done {
   return (error) => {
     if (error) setImmediate(() => setImmediate(() => done(error)))

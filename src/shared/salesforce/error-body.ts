@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { codeSet } from './code-table.ts'
 
-/** What an error answer says, whichever of its forms it came in. */
+/** The content of an error answer, in whichever form it came. */
 interface ErrorBody {
-  /** Salesforce's `errorCode` or OAuth's `error`; null where the body is not Salesforce's JSON. */
+  /** Salesforce's `errorCode` or OAuth's `error`; null if the body is not Salesforce's JSON. */
   readonly code: string | null
   readonly message: string
-  /** The body was a page of HTML: a front end or a proxy answered, not the API. */
+  /** The body was an HTML page: a front end or a proxy answered, not the API. */
   readonly html: boolean
 }
 
@@ -23,8 +23,8 @@ const errorJson = z.union([
 ])
 
 /**
- * Reads an error body in any form seen in the field: an array of errors, a bare error, the OAuth
- * object, HTML, plain text, nothing at all, or any of these cut short.
+ * Parses an error body in any observed form: an array of errors, a single error, the OAuth object,
+ * HTML, plain text, nothing, or any of these truncated.
  */
 export function parseErrorBody(text: string): ErrorBody {
   const parsed = errorJson.safeParse(jsonOf(text))
@@ -32,14 +32,16 @@ export function parseErrorBody(text: string): ErrorBody {
     return { code: parsed.data.errorCode, message: parsed.data.message ?? '', html: false }
   }
   const html = isPage(text)
-  // A page's title and first paragraph say what its styles and scripts don't.
+  // Removes styles and scripts, so that a page's title and first paragraph remain.
   const words = html
     ? text.replace(/<(style|script)\b.*?(<\/\1>|$)/gis, ' ').replace(/<[^>]*>?/g, ' ')
     : text
   return { code: null, message: words.trim(), html }
 }
 
-/** Whether a body is HTML, as no answer of the API is: by its first character, not by its header. */
+/**
+ * Whether a body is HTML, which the API never sends; judged by its first character, not its header.
+ */
 export function isPage(text: string): boolean {
   return /^\uFEFF?\s*</.test(text)
 }
@@ -53,16 +55,16 @@ function jsonOf(text: string): unknown {
 }
 
 /**
- * What a refusal speaks of, by code and by text: the object or operation that was asked for, or
- * something that passes. What is in neither table is about the user, a policy or the org, or is not
- * known; it must not end a request.
+ * What a refusal concerns, by code and by text: the requested object or operation, or something
+ * temporary. Anything in neither table concerns the user, a policy or the org, or is unknown, and
+ * must not end a request.
  */
 
 type Said = Pick<ErrorBody, 'code' | 'message'>
 
 /**
  * Codes about the object or the operation (SOAP API, ExceptionCode and StatusCode; Bulk API,
- * AsyncExceptionCode). Another try meets the same refusal until somebody changes the object, its
+ * AsyncExceptionCode). A retry meets the same refusal until somebody changes the object, its
  * license or the permission for the operation.
  */
 const OBJECT_CODES = codeSet(
@@ -77,21 +79,21 @@ const OBJECT_CODES = codeSet(
   'INVALID_TYPE_FOR_OPERATION',
 )
 
-/** The same in words, for codes that are used for everything, such as API_ERROR. */
+/** The same as text, for codes used for everything, such as API_ERROR. */
 const OBJECT_TEXTS: readonly RegExp[] = [
   /\b(entity|object|sobject)\b.{0,120}\b(not|n't) (be deleted|deletable|supported?)\b/i,
   /\bdoes(n't| not) support (bulk|hard ?delete|delete)\b/i,
   /\bhard ?delete\b.{0,80}\bpermission\b/i,
   /\binsufficient access rights on (entity|object|sobject)\b/i,
-  // Seen for an object that only the Tooling API deletes.
+  // Observed for an object that only the Tooling API deletes.
   /\bcannot specify query parameters on this resource\b/i,
 ]
 
-/** Of FEATURENOTENABLED, which also says that nobody in the org, or not this user, has the API. */
+/** For FEATURENOTENABLED, which also means that the org, or this user, has no API access. */
 const ORG_TEXT =
   /\bnot enabled for (this |the |your )?(org|organization|partner|user)\b|\basync api\b/i
 
-/** True where the refusal is about the object or the operation: no other try will do. */
+/** True if the refusal concerns the object or the operation: retries cannot help. */
 export function isAboutObject({ code, message }: Said): boolean {
   if (ORG_TEXT.test(message)) return false
   return OBJECT_CODES.has(code) || OBJECT_TEXTS.some((text) => text.test(message))
@@ -103,7 +105,7 @@ const PASSING_TEXT =
 /** Somebody has to unlock these. */
 const LOCKED_OUT = /\b(account|org|organization|password|user)\b.{0,20}\block/i
 
-/** True where the refusal is over by itself within seconds or minutes. */
+/** True if the refusal ends by itself within seconds or minutes. */
 export function isPassing({ code, message }: Said): boolean {
   const text = `${(code ?? '').replaceAll('_', ' ')}: ${message}`
   return PASSING_TEXT.test(text) && !LOCKED_OUT.test(text)

@@ -2,15 +2,16 @@ import { ExpungeError, WrongLedgerOrOrgError } from '../base/errors.ts'
 import { visible } from '../base/visible.ts'
 
 /**
- * What a failed call means to whoever made it.
+ * What a failed call means to its caller.
  *
- * - `org-fault`: login refused, outage, quota, network, maintenance. Never the request's fault:
- *   wait and go on where you were.
+ * - `org-fault`: login refused, outage, quota, network, maintenance. Never caused by the request:
+ *   wait and resume.
  * - `not-found`: Salesforce has no such job (any more), or not for this user.
- * - `job-state`: the job is past, or not yet in, the state that the call needs. GET tells which.
+ * - `job-state`: the job is past, or not yet in, the state that the call needs. GET shows its
+ *   state.
  * - `already-uploaded`: the job has its one upload.
- * - `refused`: this object or operation cannot be deleted here; of a create alone.
- * - `too-large`: the upload is over Salesforce's limit.
+ * - `refused`: this object or operation cannot be deleted here; only from create.
+ * - `too-large`: the upload exceeds Salesforce's limit.
  * - `unexpected`: an answer that the API's description does not allow for.
  */
 export type FaultKind =
@@ -27,20 +28,23 @@ interface Fault {
   /** Salesforce's errorCode, OAuth's error, Node's network code, or `HTTP_<status>`. */
   readonly code: string
   readonly operation: ApiOperation
-  /** Null where no answer came. */
+  /** Null if no answer came. */
   readonly httpStatus: number | null
-  /** Another try within seconds may well succeed. */
+  /** A retry within seconds may succeed. */
   readonly transient: boolean
   /**
-   * The body is a page of HTML, whatever the status: a front end, a proxy or a maintenance screen
-   * answered in place of the API. It may also mean that the host is not the org's any more.
+   * The body is an HTML page, whatever the status: a front end, a proxy or a maintenance screen
+   * answered instead of the API. It may also mean that the host is no longer the org's.
    */
   readonly interposed?: boolean
-  /** What the server asked for in Retry-After. */
+  /** The server's Retry-After. */
   readonly retryAfterMs: number | null
 }
 
-/** A call to Salesforce that failed. It holds no request, header or cause: they hold the token. */
+/**
+ * A failed call to Salesforce. It contains no request, header or cause, because those contain the
+ * token.
+ */
 export class SalesforceError extends ExpungeError implements Fault {
   readonly kind: FaultKind
   readonly code: string
@@ -53,7 +57,7 @@ export class SalesforceError extends ExpungeError implements Fault {
   override readonly retryable: boolean
 
   constructor(fault: Fault, message: string) {
-    // A message from Salesforce is one line here: a line feed in it would forge another.
+    // Keeps a Salesforce message on one line: a line feed in it would forge another log line.
     super(visible(message))
     this.kind = fault.kind
     this.code = fault.code
@@ -67,14 +71,14 @@ export class SalesforceError extends ExpungeError implements Fault {
 }
 
 /**
- * True where a call succeeded by its status, and what came is none of the API's answers: a page of a
- * proxy or a maintenance screen. It counts as an outage, and yet may meet one job alone.
+ * True if the status says success but the content is not from the API: a page of a proxy or a
+ * maintenance screen. It counts as an outage, although it may affect one job only.
  */
 export function isForeignAnswer({ kind, httpStatus, operation }: SalesforceError): boolean {
   return kind === 'org-fault' && operation !== 'token' && httpStatus !== null && httpStatus < 300
 }
 
-/** The login led to an org other than the one configured: nothing may be sent to it. */
+/** The login led to another org than configured: nothing may be sent to it. */
 export class WrongOrgError extends WrongLedgerOrOrgError {
   readonly code = 'WRONG_ORG'
   readonly expectedOrgId: string
@@ -90,7 +94,7 @@ export class WrongOrgError extends WrongLedgerOrOrgError {
   }
 }
 
-/** The calls whose path names a job, so that 404 speaks of that job. */
+/** The calls whose path names a job, so that a 404 is about that job. */
 export const JOB_OPERATIONS = [
   'upload',
   'close',
@@ -103,8 +107,8 @@ export const JOB_OPERATIONS = [
 ] as const
 
 /**
- * The calls that the client makes, one name for each endpoint: the closed set behind the metrics'
- * label and the word that every error message uses.
+ * The client's calls, one name per endpoint: the closed set of values for the metrics' label, also
+ * used in every error message.
  */
 export const OPERATIONS = [
   'token',

@@ -7,10 +7,10 @@ import { proxyRefusal } from './proxy-refusal.ts'
 
 type ErrorBody = ReturnType<typeof parseErrorBody>
 
-/** Statuses that come and go, as other clients of this API retry them; 420 is Salesforce Edge's. */
+/** Transient statuses, as other clients of this API retry them; 420 is Salesforce Edge's. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 420, 429, 500, 502, 503, 504])
 
-/** Codes that speak of the org or the service, whatever the status they come with. */
+/** Codes that concern the org or the service, whatever their status. */
 const ORG_CODES = codeSet(
   'API_CURRENTLY_DISABLED',
   'API_DISABLED_FOR_ORG',
@@ -34,32 +34,32 @@ const ORG_CODES = codeSet(
 
 const TOO_LARGE = codeSet('EXCEEDED_MAX_SIZE_REQUEST')
 const JOB_STATE = codeSet('INVALIDJOBSTATE', 'INVALIDJOB')
-/** The job is another user's, as after a change of the user that the app runs as. */
+/** The job belongs to another user, for example after the app's run-as user changed. */
 const JOB_OWNER = codeSet('INVALIDUSER')
 
-/** Before another login where each one makes the wait longer; Salesforce counts them by the hour. */
+/** Delay before another login if each one prolongs the lockout; Salesforce counts them per hour. */
 const LATER_MS = 5 * 60_000
 
-/** Refusals of a front end or a proxy that stay as they are. */
+/** Permanent refusals by a front end or a proxy. */
 const FORBIDDING: ReadonlySet<number> = new Set([401, 403, 407])
 
 const ON_A_JOB: ReadonlySet<ApiOperation> = new Set(JOB_OPERATIONS)
 
-/** An answer that is no success, read. */
+/** A parsed answer that is not a success. */
 interface ErrorAnswer {
   readonly operation: ApiOperation
   readonly status: number
   readonly text: string
   readonly retryAfterMs: number | null
-  /** Where a redirect points. */
+  /** Target of a redirect. */
   readonly redirectHost: string | null
-  /** Struck out of the message where the answer quotes them. */
+  /** Removed from the message if the answer quotes them. */
   readonly secrets: readonly string[]
-  /** Of a login: how a new secret gets here. */
+  /** For a login: how to provide a new secret. */
   readonly renewal?: string | undefined
 }
 
-/** The typed error for an answer that is no success. */
+/** The typed error for an answer that is not a success. */
 export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
   const { operation, status, redirectHost, secrets } = answer
   const body = parseErrorBody(answer.text)
@@ -121,28 +121,31 @@ function kindOf(operation: ApiOperation, status: number, body: ErrorBody): Fault
   }
 }
 
-/** Whether a refusal is the org's, or of something on the way to it, whatever was called. */
+/** Whether a refusal comes from the org, or from something on the way to it, whatever the call. */
 function isOrgs(operation: ApiOperation, status: number, body: ErrorBody): boolean {
   if (operation === 'token' || isRedirect(status)) return true
   if (TRANSIENT_STATUSES.has(status) || status > 500) return true
-  // 413 is the one that a front end may well give in a page of its own.
+  // 413 may come from a front end with its own page.
   if (operation === 'upload' && status === 413) return false
-  // A page does not come from the API, so it cannot know the job, the object or the rows.
+  // A page does not come from the API, so it says nothing about the job, the object or the rows.
   if (body.html || ORG_CODES.has(body.code)) return true
   if (status === 401 || status === 406 || status === 407 || status === 410) return true
   if (status === 403 && isForbidden(operation, body)) return true
-  // What names the job's state or the object is about that, whatever words its text has.
+  // A code that names the job's state or the object is about that, whatever its text.
   const isNamed = JOB_STATE.has(body.code) || (operation === 'create' && isAboutObject(body))
   return status !== 404 && !isNamed && isPassing(body)
 }
 
-/** 403 is about the user or a policy. Some may create no job of this object; some read no record of the org. */
+/**
+ * A 403 concerns the user or a policy. Some users may create no job for an object; some may not
+ * read the org's record.
+ */
 function isForbidden(operation: ApiOperation, body: ErrorBody): boolean {
   if (operation === 'create') return !isAboutObject(body)
   return ON_A_JOB.has(operation) || body.code === null
 }
 
-/** Whether another try within seconds may well succeed. */
+/** Whether a retry within seconds may succeed. */
 function isTransient(status: number, body: ErrorBody): boolean {
   if (TRANSIENT_STATUSES.has(status) || status > 500) return true
   if (isRedirect(status) || FORBIDDING.has(status)) return false
@@ -167,7 +170,7 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ])
 
-/** The typed error for a call that got no answer, or whose answer broke off. */
+/** The typed error for a call without an answer, or whose answer broke off. */
 export function errorFromNetwork(
   operation: ApiOperation,
   host: string,
@@ -190,7 +193,7 @@ export function errorFromNetwork(
   )
 }
 
-/** The typed error for a success that carries something else than the API describes. */
+/** The typed error for a success with other content than the API describes. */
 export function errorFromContent(
   operation: ApiOperation,
   status: number,

@@ -6,19 +6,23 @@ import { retrying, stalenessOf } from './retry.ts'
 import type { Access, Session } from './session.ts'
 import type { Answer, Transport } from './transport.ts'
 
-/** A call by its path: below `/services/data/v<version>/`, or from the host where it begins with /. */
+/**
+ * A call by its path: below `/services/data/v<version>/`, or from the host's root if it begins with
+ * /.
+ */
 interface Call extends Omit<Parameters<Transport['exchange']>[0], 'url' | 'token'> {
   readonly path: string
 }
 
-/** Calls with a login, repeated by the policy of `retry.ts`; errors are typed. */
+/** Calls with a login, retried by the policy of `retry.ts`; errors are typed. */
 export interface Http {
   /**
-   * What `read` makes of a success. It is a part of the call: what it throws tells of the access, and
-   * is tried again, as an answer of any other status. @throws {SalesforceError}
+   * The result of `read` for a successful answer. It is part of the call: its errors are treated
+   * like an answer with another status, including retries.
+   * @throws {SalesforceError}
    */
   read<T>(call: Call, read: (answer: Answer) => Promise<T>): Promise<T>
-  /** The body of a success, checked. @throws {SalesforceError} */
+  /** The validated body of a success. @throws {SalesforceError} */
   json<T>(call: Call, schema: z.ZodType<T>): Promise<T>
 }
 
@@ -41,10 +45,10 @@ export function createHttp({ transport, session, clock, apiVersion }: HttpOption
   return { read, json: (call, schema) => read(call, (answer) => readJson(answer, schema)) }
 }
 
-/** What of a call decides whether it may be repeated. */
+/** What decides whether a call may be repeated. */
 interface Repeated {
   readonly method: string
-  /** A stream that is spent by the first try. */
+  /** A stream that the first attempt consumes. */
   readonly csv?: object | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -61,7 +65,7 @@ function callWithRetries<T>(
     session.confirm(access)
     return value
   }
-  /** A login has tries of its own: to repeat the call around it would multiply them. */
+  /** A login has its own retries; repeating the call around it would multiply them. */
   let failedLogin: unknown
   const login = <A>(access: Promise<A>): Promise<A> =>
     access.catch((error: unknown) => {
@@ -81,8 +85,9 @@ function callWithRetries<T>(
       const fresh = await login(renew(access, call.signal))
       if (fresh === null) throw error
       renewed = true
-      // An upload's stream is spent, and a doubtful call may have taken effect: whoever owns it
-      // begins again, with the new access. So does the next try of one that is tried again anyway.
+      // An upload's stream is consumed, and a doubtful call may have taken effect: its caller
+      // starts over, with the new access. So does the next attempt of a call that is retried
+      // anyway.
       const isOurs = staleness === 'refused' ? !call.csv : isSafe && !isTransient(error)
       if (!isOurs) throw error
       return await tryWith(fresh)
@@ -96,7 +101,7 @@ function isTransient(error: unknown): boolean {
   return error instanceof SalesforceError && error.transient
 }
 
-/** True where the API has refused the call for what it asks, so that it is there. */
+/** True if the API refused the call because of its content, which proves that the API is there. */
 function isAnswer(error: unknown): boolean {
   return error instanceof SalesforceError && error.kind !== 'org-fault'
 }

@@ -4,31 +4,31 @@ import { canonicalOrgId } from './org.ts'
 import type { Access } from './session.ts'
 
 /**
- * Logins whose org is known before the token is used. A secret may be replaced under a running
- * worker, a sandbox refreshed, an answer come from somewhere else: each login says anew whose it is.
+ * Logins whose org is verified before the token is used. While a worker runs, a secret may be
+ * replaced, a sandbox refreshed, or an answer may come from elsewhere, so each login is verified.
  */
 
 interface IdentifiedLoginOptions {
   readonly login: ReturnType<typeof loginFlow>
-  /** 15 or 18 characters; the first login decides where there is none. */
+  /** 15 or 18 characters; if undefined, the first login decides. */
   readonly expectedOrgId: string | undefined
-  /** Asks, with calls that only read, whose token this is; null where the user may not know. */
+  /** Finds out, with read-only calls, whose token this is; null if the user may not know. */
   readonly ask: (login: Login) => Promise<string | null>
 }
 
-/** One whose org is known. */
+/** An access with a known org. */
 interface IdentifiedAccess extends Access {
   /** 18 characters. */
   readonly orgId: string
 }
 
 /**
- * The org of a login is what its answer names: the `id` URL and the token's prefix. Where neither
- * names one, and where the token leads to a host that no login has led to before, Salesforce is
- * asked with it. All of these must agree with each other, and with the org of the logins before.
+ * The org of a login is the one named in its answer: by the `id` URL and the token's prefix. If
+ * neither names one, or if the token leads to a new host, Salesforce is asked. All of these must
+ * agree with each other, and with the org of earlier logins.
  *
- * The login throws WrongOrgError where any of them is another org than the one expected, and an org
- * fault where they disagree or nothing tells the org: such a token is never used.
+ * The login throws WrongOrgError if any of them is another org than expected, and an org fault if
+ * they disagree or none names an org: such a token is never used.
  */
 export function identifiedLogin(
   options: IdentifiedLoginOptions,
@@ -54,7 +54,7 @@ export function identifiedLogin(
   }
 }
 
-/** @throws WrongOrgError where an org is expected and this is another. */
+/** @throws WrongOrgError if another org is expected. */
 export function assertOrg(expected: string | null, actual: string): void {
   if (expected !== null && expected !== actual) throw new WrongOrgError(expected, actual)
 }
@@ -64,8 +64,8 @@ function expected(text: string): string {
 }
 
 /**
- * What a token answer says of its org: `https://login.salesforce.com/id/<org id>/<user id>`, and
- * the opaque token's `<org id>!…`. A token of another form, as a JWT, names none.
+ * The orgs named in a token answer: `https://login.salesforce.com/id/<org id>/<user id>`, and the
+ * opaque token's `<org id>!…`. Other tokens, such as a JWT, name none.
  */
 function orgsNamedBy({ idUrl, token }: Login): Set<string> {
   const names = [

@@ -7,34 +7,37 @@ import type { Http } from './http.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
 /**
- * Ingest jobs of Bulk API 2.0: one function an endpoint, no decisions. Every function throws
- * SalesforceError where Salesforce or the network says no, and the signal's reason where it aborts.
- * GET and DELETE are repeated a few times on their own; the others never are.
+ * Ingest jobs of Bulk API 2.0: one function per endpoint, without decisions. Every function throws
+ * SalesforceError if Salesforce or the network fails, and the signal's reason if it aborts. GET and
+ * DELETE are retried a few times; the others never are.
  */
 export interface IngestApi {
-  /** POST: a job in state Open. */
+  /** POST: creates a job in state Open. */
   create(
     job: { readonly object: string; readonly operation: 'delete' | 'hardDelete' },
     signal?: AbortSignal,
   ): Promise<IngestJobInfo>
   /**
-   * PUT, once in a job's life. A body that breaks off or has another length never completes in
-   * Salesforce; its own error is thrown. On 401 the login is renewed, but the body is spent: the
-   * error is thrown (INVALID_SESSION_ID, an org fault), and the next upload has the new token.
+   * PUT, once per job. Salesforce never accepts a body that breaks off or has another length; the
+   * body's own error is thrown. On 401 the login is renewed, but the body is consumed: the error is
+   * thrown (INVALID_SESSION_ID, an org fault), and the next upload uses the new token.
    */
   upload(jobId: string, body: UploadBody, signal?: AbortSignal): Promise<void>
   /** PATCH `UploadComplete`: from here on Salesforce deletes. */
   close(jobId: string, signal?: AbortSignal): Promise<IngestJobInfo>
-  /** PATCH `Aborted`: rows that are done stay done. */
+  /** PATCH `Aborted`: rows already processed stay processed. */
   abort(jobId: string, signal?: AbortSignal): Promise<IngestJobInfo>
   get(jobId: string, signal?: AbortSignal): Promise<IngestJobInfo>
-  /** DELETE the job and its results; one that is gone already counts as done. */
+  /** DELETE the job and its results; a missing job counts as success. */
   remove(jobId: string, signal?: AbortSignal): Promise<void>
-  /** CSV `sf__Id,sf__Error,Id` of rows that failed. A cut connection throws, it never just ends. */
+  /**
+   * CSV `sf__Id,sf__Error,Id` of failed rows. A broken connection throws; the stream never just
+   * ends.
+   */
   failedResults(jobId: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
-  /** CSV `sf__Id,sf__Created,Id` of rows deleted. */
+  /** CSV `sf__Id,sf__Created,Id` of deleted rows. */
   successfulResults(jobId: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
-  /** CSV `Id` of rows that a Failed or Aborted job never came to. */
+  /** CSV `Id` of rows that a Failed or Aborted job did not process. */
   unprocessedRecords(jobId: string, signal?: AbortSignal): AsyncIterable<Uint8Array>
 }
 
@@ -67,7 +70,8 @@ export function ingestApi(http: Http): IngestApi {
       results(http, 'failedResults', path(jobId, '/failedResults'), signal),
     successfulResults: (jobId, signal) =>
       results(http, 'successfulResults', path(jobId, '/successfulResults'), signal),
-    // All lower case, unlike its siblings: the reference pages and every other client agree on it.
+    // All lower case, unlike the other paths: the reference pages and all other clients agree on
+    // it.
     unprocessedRecords: (jobId, signal) =>
       results(http, 'unprocessedRecords', path(jobId, '/unprocessedrecords'), signal),
   }
@@ -129,7 +133,7 @@ type IngestJobState = (typeof INGEST_JOB_STATES)[number]
 
 const TERMINAL: ReadonlySet<string> = new Set<IngestJobState>(['JobComplete', 'Failed', 'Aborted'])
 
-/** False for states that nobody has heard of: a job in one of them is still watched. */
+/** False for unknown states: a job in one of them is still polled. */
 export function isTerminalState(state: string): boolean {
   return TERMINAL.has(state)
 }
@@ -138,15 +142,15 @@ export function isTerminalState(state: string): boolean {
 export interface IngestJobInfo {
   /** 15 or 18 characters, prefix 750. */
   readonly id: string
-  /** One of {@link INGEST_JOB_STATES}, or a word that a later API version brings. */
+  /** One of {@link INGEST_JOB_STATES}, or a new state of a later API version. */
   readonly state: string
   readonly object: string
   readonly operation: string
-  /** The last change; it stands still while a job does. */
+  /** The last change; constant while the job makes no progress. */
   readonly systemModstamp: string | null
   /**
-   * Failed ones included. Null where the answer has no number of rows there: those of create, close
-   * and abort have none, and any other may hold something else.
+   * Includes failed rows. Null if the answer has no valid number: answers of create, close and
+   * abort have none.
    */
   readonly numberRecordsProcessed: number | null
   readonly numberRecordsFailed: number | null
@@ -156,24 +160,24 @@ export interface IngestJobInfo {
 
 const wholeNumber = numberField.pipe(z.int().nonnegative())
 
-/** A number of rows; null where it is anything else. */
+/** A number of rows; null for anything else. */
 const count = z
   .unknown()
   .optional()
   .transform((value) => wholeNumber.safeParse(value).data ?? null)
-/** What is only shown, or compared with itself; null where it is no text. */
+/** Text that is only displayed or compared with itself; null if it is not text. */
 const text = z
   .unknown()
   .optional()
   .transform((value) => (typeof value === 'string' ? value : null))
-/** A form that every job of ours has: another one's result files would be read wrongly. */
+/** A property that all our jobs share; with another value, result files would be misread. */
 const form = (expected: string) =>
   z
     .string()
     .refine((value) => value.toUpperCase() === expected, `expected ${expected}`)
     .nullish()
 
-/** What the API returns is `state`; one page of the documentation says `status`, so both count. */
+/** The API returns `state`; one page of the documentation says `status`, so both are accepted. */
 const ingestJobInfo: z.ZodType<IngestJobInfo> = z
   .object({
     id: z.string().regex(/^750[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?$/, 'expected the id of a job'),
@@ -197,7 +201,7 @@ const ingestJobInfo: z.ZodType<IngestJobInfo> = z
     return z.NEVER
   })
 
-/** Salesforce's spelling, also where a state comes as `uploadComplete`. */
+/** Salesforce's spelling, also if a state comes as `uploadComplete`. */
 function canonicalState(said: string): string {
   return INGEST_JOB_STATES.find((state) => state.toLowerCase() === said.toLowerCase()) ?? said
 }

@@ -2,7 +2,7 @@ import type { ApiOperation, SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { IngestApi, IngestJobInfo } from './ingest.ts'
 
-/** Of an answer that speaks of something else than was asked, and of result files that do. */
+/** Code for answers, and result files, that are about something else than requested. */
 export const RESULTS_CONTRADICT = 'RESULTS_CONTRADICT'
 
 /** What an ingest job was created to do. */
@@ -12,9 +12,9 @@ interface AskedJob {
 }
 
 /**
- * The calls of one ingest job, each answer held against what was asked: the same job, object and
- * operation every time, Open once it was created, and not Open any more once it was closed. An
- * answer about anything else is no basis for a verdict, least of all its counters.
+ * The calls of one ingest job, each answer compared with the request: always the same job, object
+ * and operation, Open after create, and not Open after close. An answer about anything else must
+ * not lead to a verdict, least of all its counters.
  *
  * They throw a SalesforceError of kind `unexpected` and code `RESULTS_CONTRADICT`.
  */
@@ -41,7 +41,7 @@ export function matchedIngest(api: IngestApi, asked: AskedJob): IngestApi {
   }
 }
 
-/** The error for an answer that contradicts what was asked, or an earlier one. */
+/** The error for an answer that contradicts the request or an earlier answer. */
 export function contradiction(operation: ApiOperation, text: string): SalesforceError {
   return errorFromContent(operation, 200, { kind: 'unexpected', code: RESULTS_CONTRADICT, text })
 }
@@ -51,7 +51,7 @@ function assertMatches(
   asked: AskedJob & { readonly id: string },
   told: IngestJobInfo,
 ): void {
-  // Paths take ids of 15 characters, too. Names are Salesforce's own, in whatever case they come.
+  // Paths also accept ids of 15 characters. Names are Salesforce's own, in any case.
   const isSame =
     asked.id.slice(0, 15) === told.id.slice(0, 15) &&
     asked.object.toLowerCase() === told.object.toLowerCase() &&

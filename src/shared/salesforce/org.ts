@@ -4,13 +4,13 @@ import { numberField } from './answer.ts'
 import { SalesforceError } from './errors.ts'
 import type { Http } from './http.ts'
 
-/** An org id in its 18 characters, from either form; undefined where the text is none. */
+/** An org id in 18 characters, from either form; undefined if the text is not one. */
 export function canonicalOrgId(text: string): string | undefined {
   const id15 = canonicalId(text)
   return id15?.startsWith('00D') ? to18(id15) : undefined
 }
 
-/** The same of a field of an answer. */
+/** The same as the field of an answer. */
 const orgIdField: z.ZodType<string> = z.string().transform((text, context) => {
   const orgId = canonicalOrgId(text)
   if (orgId !== undefined) return orgId
@@ -18,11 +18,11 @@ const orgIdField: z.ZodType<string> = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** Who the login is, and where. */
+/** The user of the login, and its org. */
 interface User {
   /** 18 characters, prefix 00D. */
   readonly orgId: string
-  /** Null where the answer has none. */
+  /** Null if the answer has none. */
   readonly username: string | null
 }
 
@@ -34,8 +34,8 @@ const userinfo = z.object({
 })
 
 /**
- * Asks whose token it is (`/services/oauth2/userinfo`); null where that is not for the app to know:
- * one whose scope is `api` alone gets 403.
+ * Asks whose token it is (`/services/oauth2/userinfo`); null if the app may not know: with the
+ * scope `api` alone it gets 403.
  */
 async function user(http: Http, signal?: AbortSignal): Promise<User | null> {
   const call = { operation: 'userinfo', method: 'GET', path: USERINFO, signal } as const
@@ -49,8 +49,8 @@ async function user(http: Http, signal?: AbortSignal): Promise<User | null> {
 }
 
 /**
- * The org of a token, as the two places tell that know it; null where neither does. Answers in a
- * form that nobody expects tell nothing.
+ * The org of a token, from the two endpoints that know it; null if neither tells. Answers in an
+ * unexpected form are ignored.
  */
 async function orgOfToken(http: Http, signal?: AbortSignal): Promise<string | null> {
   for (const ask of [user, organization]) {
@@ -64,14 +64,14 @@ async function orgOfToken(http: Http, signal?: AbortSignal): Promise<string | nu
   return null
 }
 
-/** The org as it describes itself. */
+/** The org's own description. */
 interface Organization {
   readonly orgId: string
   readonly name: string
   readonly isSandbox: boolean
   /** `NA123`, `CS45`, … */
   readonly instanceName: string | null
-  /** The edition, as in `Enterprise Edition`. */
+  /** The edition, such as `Enterprise Edition`. */
   readonly type: string | null
 }
 
@@ -91,7 +91,7 @@ const organizations = z.object({
 
 const SOQL = 'SELECT Id, Name, IsSandbox, InstanceName, OrganizationType FROM Organization'
 
-/** The org's own record; null where the user may not read it. */
+/** The org's own record; null if the user may not read it. */
 async function organization(http: Http, signal?: AbortSignal): Promise<Organization | null> {
   const path = `query?q=${encodeURIComponent(SOQL)}`
   try {
@@ -122,7 +122,7 @@ export interface Limit {
   readonly remaining: number
 }
 
-/** The allowances that deleting draws on; null where the org does not tell. */
+/** The allowances that deleting uses; null if the org does not report them. */
 export interface OrgLimits {
   readonly DailyApiRequests: Limit | null
   readonly DailyBulkApiBatches: Limit | null
@@ -137,7 +137,7 @@ const orgLimits = z
   .object({
     DailyApiRequests: limit,
     DailyBulkApiBatches: limit,
-    /** The same by the name that older versions use. */
+    /** The same under the name used by older versions. */
     DailyBulkApiRequests: limit,
   })
   .transform(({ DailyApiRequests, DailyBulkApiBatches, DailyBulkApiRequests }) => ({
@@ -145,12 +145,12 @@ const orgLimits = z
     DailyBulkApiBatches: DailyBulkApiBatches ?? DailyBulkApiRequests,
   }))
 
-/** What is left of today's allowances (REST API, Limits; needs View Setup and Configuration). */
+/** The remaining daily allowances (REST API, Limits; needs View Setup and Configuration). */
 function limits(http: Http, signal?: AbortSignal): Promise<OrgLimits> {
   return http.json({ operation: 'limits', method: 'GET', path: 'limits/', signal }, orgLimits)
 }
 
-/** An API version that the org serves, as in `61.0`. */
+/** An API version that the org serves, such as `61.0`. */
 interface ApiVersion {
   readonly version: string
   readonly label: string
@@ -168,7 +168,7 @@ function versions(http: Http, signal?: AbortSignal): Promise<ApiVersion[]> {
   return http.json({ operation: 'versions', method: 'GET', path, signal }, apiVersions)
 }
 
-/** What an org tells of itself and of the login. Each throws SalesforceError where it does not answer. */
+/** Information about an org and the login. Each call throws SalesforceError if it fails. */
 export function orgApi(http: Http) {
   return {
     user: (signal?: AbortSignal) => user(http, signal),

@@ -2,18 +2,18 @@ import { ConfigError } from '../base/errors.ts'
 import type { ApiOperation } from './errors.ts'
 import { SalesforceError } from './errors.ts'
 
-/** The code of a call whose proxy opens no tunnel, and will not until somebody changes something. */
+/** Code of a call whose proxy refuses the tunnel, and will until somebody changes something. */
 const PROXY_REFUSED = 'PROXY_REFUSED'
 
-/** Node's words for a tunnel that was refused, without user and password. */
+/** Node's message for a refused tunnel, without user and password. */
 const TUNNEL = /tunnel to (\S+) via (\S+?)\/?: HTTP\/\d\.\d (\d{3})/
 
-/** Of the 4xx, those that say "not now": Request Timeout and Too Many Requests. */
+/** The transient 4xx statuses: Request Timeout and Too Many Requests. */
 const PASSING: ReadonlySet<number> = new Set([408, 429])
 
 /**
- * The typed error for a tunnel that a proxy has refused with 4xx; null for every other break. Tried
- * again within the call, as a proxy's user directory may be away for a moment.
+ * The typed error for a tunnel that a proxy refused with 4xx; null for any other failure. It is
+ * retried within the call, because a proxy's user directory may be briefly unavailable.
  */
 export function proxyRefusal(operation: ApiOperation, text: string): SalesforceError | null {
   const [, target, proxy = '', digits] = TUNNEL.exec(text) ?? []
@@ -40,7 +40,7 @@ function adviceOn(status: number): string {
   return 'Have the proxy allow CONNECT to that host and port, or exempt the host in NO_PROXY.'
 }
 
-/** What whoever logs in for the first time is told instead: waiting for it would not end. */
+/** Converts the error at the first login, where waiting would never end. */
 export function proxyProblem(error: unknown): ConfigError | null {
   const isOne = error instanceof SalesforceError && error.code === PROXY_REFUSED
   return isOne ? new ConfigError([{ setting: 'HTTPS_PROXY', message: error.message }]) : null

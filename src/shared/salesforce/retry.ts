@@ -3,34 +3,35 @@ import type { Clock } from '../base/clock.ts'
 import { isForeignAnswer, SalesforceError } from './errors.ts'
 
 /**
- * The retry policy of a call to Salesforce, as `http.ts` keeps it:
+ * The retry policy of a call to Salesforce, as implemented in `http.ts`:
  *
- * - GET, DELETE and logins are tried up to four times where the failure is transient. Any other call
+ * - GET, DELETE and logins are tried up to four times if the failure is transient. Any other call
  *   may have taken effect before its answer was lost, and is tried once.
- * - A refused token is renewed, once in a call. So is the access to a host that the org may have left.
- * - What outlasts that is the caller's to wait out, by `outageDelay` or at the gate of the org.
+ * - A refused token is renewed once per call. So is the access to a host that the org may have
+ *   left.
+ * - Longer failures are for the caller to wait out, by `outageDelay` or at the gate of the org.
  *
- * Here and not in got: got retries no streams, and its waits know no injected clock.
+ * Implemented here because got does not retry streams, and its waits ignore the injected clock.
  */
 
 const MOST_TRIES = 4
 const callDelay = backoff({ first: 500, factor: 2, jitter: [0.5, 1] })
 /**
- * A server that asks for more is not waited for within a call, which knows nothing of a cancelled
- * request: its caller waits, and hears of that.
+ * A longer Retry-After is not waited for within a call, which does not notice a cancelled request.
+ * The caller waits instead.
  */
 const LONGEST_WAIT_IN_CALL_MS = 2000
 
 /**
- * How long a caller waits before it tries again what failed for all tries of its calls. It grows as
- * slow as the org's own probes: a fault that meets one job alone must not use up the org's calls.
+ * Delay of a caller before it retries after all tries of its calls failed. It grows as slowly as
+ * the org's own probes: a fault that affects one job alone must not use up the org's calls.
  */
 export const outageDelay = backoff({
   ...{ first: 500, factor: 2, cap: 5 * 60_000 },
   jitter: [0.9, 1.1],
 })
 
-/** How long to wait before try `tries` + 1, or undefined where another try is pointless or too late. */
+/** The delay before try `tries` + 1; undefined if another try is pointless or too late. */
 export function retryDelay(
   { transient, retryAfterMs }: SalesforceError,
   tries: number,
@@ -44,7 +45,7 @@ export function retryDelay(
 /**
  * Runs a call that is safe to repeat.
  *
- * @param isFinal true of a failure that has been retried already
+ * @param isFinal true for a failure that was already retried
  */
 export async function retrying<T>(
   clock: Clock,
@@ -64,22 +65,24 @@ export async function retrying<T>(
   }
 }
 
-/** Refusals that a new token would meet again. */
+/** Refusals that a new token would meet as well. */
 const NOT_THE_TOKEN = [
   'Connected app is not attached to Agent',
   'not valid for use with the REST API',
 ]
 
-/** Gone, or no route to the org: what a host answers that an org has left; 420 is Salesforce Edge's. */
+/**
+ * Gone, or no route to the org: answers of a host that an org has left; 420 is Salesforce Edge's.
+ */
 const MOVED_STATUSES: ReadonlySet<number> = new Set([404, 406, 410, 420])
 
 /**
- * What a failed call says about the access it was made with; null where the answer came from the
- * API, or says nothing of host and token.
+ * What a failed call says about its access; null if the answer came from the API, or says nothing
+ * about host and token.
  *
  * - `refused`: the token is no longer accepted.
- * - `doubtful`: what answered, or did not, may no longer be the org's host. A passing trouble looks
- *   the same, so a single one proves nothing.
+ * - `doubtful`: the host may no longer be the org's. A transient problem looks the same, so a
+ *   single one proves nothing.
  */
 export function stalenessOf(error: unknown): 'refused' | 'doubtful' | null {
   if (!(error instanceof SalesforceError)) return null
@@ -89,17 +92,17 @@ export function stalenessOf(error: unknown): 'refused' | 'doubtful' | null {
 
 function isRefused({ code, httpStatus, message }: SalesforceError): boolean {
   const isSession = code.toUpperCase().replaceAll('_', '') === 'INVALIDSESSIONID'
-  // The userinfo endpoint says it with 403.
+  // The userinfo endpoint reports it with 403.
   const refused = isSession || httpStatus === 401 || message.includes('Bad_OAuth_Token')
   return refused && !NOT_THE_TOKEN.some((text) => message.includes(text))
 }
 
 function isDoubtful(error: SalesforceError): boolean {
   const { kind, code, httpStatus, operation } = error
-  // That a job is not found is the API's own answer; that there is no API is not.
+  // "Job not found" is the API's own answer; a missing API is not.
   if (kind !== 'org-fault' || operation === 'token') return false
   if (code === 'UNSUPPORTED_API_VERSION') return false
-  // No connection, no such name, a certificate of another name; a page of whoever is there now.
+  // No connection, an unknown name, a certificate for another name, or another server's page.
   if (httpStatus === null || error.interposed) return true
   const isRedirect = httpStatus >= 300 && httpStatus < 400
   return isRedirect || MOVED_STATUSES.has(httpStatus) || isForeignAnswer(error)

@@ -2,42 +2,42 @@ import type { Clock } from '../base/clock.ts'
 import { raceAbort } from '../base/race.ts'
 import { SalesforceError } from './errors.ts'
 
-/** Where to call, and the token that opens it. */
+/** The API's address and an access token for it. */
 export interface Access {
   /** Origin of the API, from the token answer: it may differ from the login host. */
   readonly instanceUrl: URL
   readonly token: string
 }
 
-/** The one login that all calls of a process share. */
+/** The login that all calls of a process share. */
 export interface Session<A extends Access = Access> {
-  /** The present access; the first call logs in. */
+  /** The current access; the first call logs in. */
   access(signal?: AbortSignal): Promise<A>
   /**
-   * A newer access than the one that was refused. Whoever comes with an old one gets what is there
-   * by now, and all who come at once share one login. Null where a login a moment ago has given an
-   * access that nothing has accepted since: another one would fare no better.
+   * A newer access than the refused one. A caller with an old access gets the current one, and
+   * concurrent callers share one login. Null if a recent login gave an access that nothing has
+   * accepted since: another login would not help.
    */
   renew(refused: Access, signal?: AbortSignal): Promise<A | null>
   /**
-   * A newer access than one whose host may no longer be the org's; null where there is none. It is
-   * logged in for after a few doubts in a row, then once a minute at most.
+   * A newer access than one whose host may no longer be the org's; null if there is none. Logs in
+   * after a few consecutive doubts, then at most once a minute.
    */
   doubt(doubted: Access, signal?: AbortSignal): Promise<A | null>
-  /** The API itself has answered: host and token are right. */
+  /** The API itself answered: host and token are right. */
   confirm(access: Access): void
 }
 
-/** One answer of a proxy, or one connection that is refused, is no reason to log in. */
+/** A single answer of a proxy, or a single refused connection, does not justify a login. */
 const DOUBTS = 3
-/** Between two logins for a doubt: an outage looks like an org that has moved. */
+/** Interval between two logins because of doubts: an outage looks like an org that has moved. */
 const DOUBT_EVERY_MS = 60_000
-/** Between two logins where the first one's token is refused at once. */
+/** Interval between two logins if the first one's token is refused at once. */
 const RENEW_EVERY_MS = 10_000
 
 /**
- * @param login gets an access from Salesforce; told what was refused, where something was. It runs
- *   under no caller's signal, for others may wait for it too.
+ * @param login gets an access from Salesforce; receives the refused one, if any. It does not use a
+ *   caller's signal, because others may wait for it too.
  */
 export function createSession<A extends Access>(
   login: (refused: Access | undefined) => Promise<A>,
@@ -47,7 +47,7 @@ export function createSession<A extends Access>(
   let pending: Promise<A> | undefined
   let doubts = 0
   let nextForDoubt = Number.NEGATIVE_INFINITY
-  /** Until then a refusal is no reason to log in again; an answer of the API ends that. */
+  /** Until then a refusal does not cause another login; an answer of the API resets this. */
   let nextForRefusal = Number.NEGATIVE_INFINITY
 
   const renewed = (): Promise<A> => {
@@ -72,7 +72,7 @@ export function createSession<A extends Access>(
 
   return {
     access: async (signal) => current ?? raceAbort(renewed(), signal),
-    // Compared as objects: Salesforce may well hand out the same token text twice.
+    // Compared as objects: Salesforce may return the same token text twice.
     async renew(refused, signal) {
       if (current !== undefined && current !== refused) return current
       if (pending === undefined && clock.now() < nextForRefusal) return null
@@ -99,8 +99,8 @@ export function createSession<A extends Access>(
 }
 
 /**
- * The login meets the same outage, or there is no other token to log in with: what the call itself
- * met says more. A login that is refused, or leads to another org, is news.
+ * The login met the same outage, or there is no other token: then the call's own error says more. A
+ * refused login, or one to another org, is reported.
  */
 function isNoNews(error: unknown): boolean {
   if (!(error instanceof SalesforceError)) return false

@@ -16,24 +16,24 @@ interface Exchange {
   readonly token?: string | undefined
   readonly json?: object | undefined
   readonly form?: Readonly<Record<string, string>> | undefined
-  /** A CSV of known length. It is read once, as fast as the socket takes it. */
+  /** A CSV of known length. It is read once, as fast as the socket accepts it. */
   readonly csv?: { readonly bytes: number; readonly stream: AsyncIterable<Uint8Array> } | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** An answer of any status: its head is here, its body is still to be read. */
+/** An answer with any status: the head has arrived, the body is still to be read. */
 export interface Answer {
   readonly operation: ApiOperation
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly host: string
-  /** The body, decompressed. Throws a SalesforceError where it breaks off. */
+  /** The body, decompressed. Throws a SalesforceError if it breaks off. */
   body(): AsyncGenerator<Uint8Array, void, undefined>
-  /** Ends the call wherever it is. */
+  /** Ends the call at any point. */
   discard(): void
 }
 
-/** What one call cost, for metrics. */
+/** Figures of one call, for metrics. */
 interface CallReport {
   readonly operation: ApiOperation
   /** The HTTP status, or why there was none: `network`, `timeout`, `aborted`. */
@@ -45,16 +45,16 @@ interface CallReport {
 interface TransportOptions {
   readonly clock: Clock
   readonly timeouts?: Partial<Timeouts> | undefined
-  /** Holds HTTPS_PROXY and NO_PROXY. */
+  /** Contains HTTPS_PROXY and NO_PROXY. */
   readonly proxyEnv?: ProxyEnv | undefined
   readonly version?: string | undefined
   readonly onCall?: ((report: CallReport) => void) | undefined
   readonly onQuota?: ((quota: Quota) => void) | undefined
 }
 
-/** One HTTP call at a time: no login, no retries, no judgement of statuses. */
+/** Single HTTP calls: no login, no retries, no interpretation of statuses. */
 export interface Transport {
-  /** @throws {SalesforceError} where no answer came; the signal's reason where it aborted. */
+  /** @throws {SalesforceError} if no answer came; the signal's reason if it aborted. */
   exchange(exchange: Exchange): Promise<Answer>
   close(): void
 }
@@ -102,15 +102,16 @@ function createClient(timeouts: Timeouts, version: string | undefined): Got {
       'user-agent': version === undefined ? 'expunge' : `expunge/${version}`,
       'accept-encoding': 'gzip',
     },
-    // A redirect could lead the token to another host.
+    // A redirect could send the token to another host.
     followRedirect: false,
-    // Statuses are judged in one place, with their bodies; calls are repeated in another.
+    // Statuses are interpreted in `answer.ts` and `fault.ts`, with their bodies; retries are in
+    // `retry.ts`.
     throwHttpErrors: false,
     retry: { limit: 0 },
   })
 }
 
-/** Everything goes through got's streams: one path for ten bytes and for a gigabyte. */
+/** Everything uses got's streams: the same path for ten bytes and for a gigabyte. */
 async function open(
   client: Got,
   agents: ReturnType<typeof createAgents>,
@@ -130,12 +131,12 @@ async function open(
     ...(signal && { signal }),
   })
   if (csv) stream.on('socket', readBeforeFailing)
-  // Without a body of ours got leaves the writable side open, waiting for one to be piped in.
+  // Without a body, got leaves the writable side open and waits for one to be piped in.
   if (!json && !form && !csv && method !== 'GET') stream.end()
   const head = await new Promise<Pick<Answer, 'headers'> & { statusCode: number }>(
     (resolve, reject) => {
       stream.once('response', resolve)
-      // It stays: an error between two reads of the body must not be uncaught.
+      // The listener stays: an error between two reads of the body must not be uncaught.
       stream.on('error', (error) => {
         reject(error)
         stream.destroy()
@@ -162,29 +163,29 @@ async function open(
   }
 }
 
-/** got's errors carry the request, and the request carries the token: none leaves this file. */
+/** got's errors contain the request, which contains the token, so none leaves this file. */
 function withoutSecrets(error: unknown, exchange: Exchange, status: number | null): unknown {
   const { signal, operation, url } = exchange
   if (signal?.aborted) return signal.reason
-  // Not all are got's own: a failed write comes as Node's.
+  // Not all are got's errors: a failed write comes as Node's.
   const { code, message: text } = toNetworkError(error)
   return errorFromNetwork(operation, url.host, { code, text, status })
 }
 
 function toNetworkError(error: unknown): { code: string; message: string } {
-  // OpenSSL's own text goes on to name its sources.
+  // OpenSSL's text continues with internal source locations.
   const [, reason] = /:SSL routines:[^:]*:([^:]+):/.exec(messageOf(error)) ?? []
   const message = reason === undefined ? messageOf(error) : `TLS failed, ${reason}`
   return { code: codeOf(error) ?? 'ERR_UNKNOWN', message }
 }
 
-/** API calls of the org in the last 24 hours, as every answer tells. */
+/** API calls of the org in the last 24 hours, as reported by every answer. */
 export interface Quota {
   readonly used: number
   readonly max: number
 }
 
-/** Reads `Sforce-Limit-Info: api-usage=18/15000`; a usage per app may follow. */
+/** Parses `Sforce-Limit-Info: api-usage=18/15000`; a usage per app may follow. */
 function parseApiUsage(headers: IncomingHttpHeaders): Quota | undefined {
   const header = headers['sforce-limit-info']
   const match = /(?:^|[^-\w])api-usage=(\d+)\/(\d+)/.exec(String(header ?? ''))

@@ -7,7 +7,7 @@ export interface UploadBody {
   readonly stream: AsyncIterable<Uint8Array>
 }
 
-/** The stream is not as long as its owner said: the rows are not those that were planned. */
+/** The stream's length differs from the announced one: the rows are not the planned ones. */
 export class UploadLengthError extends ExpungeError {
   readonly code = 'UPLOAD_LENGTH_MISMATCH'
 
@@ -19,18 +19,18 @@ export class UploadLengthError extends ExpungeError {
   }
 }
 
-/** A body under guard, and what became of it. */
+/** A checked body and its result. */
 interface GuardedBody {
   readonly stream: AsyncGenerator<Uint8Array, void, undefined>
-  /** The error that the body itself raised, where it did. */
+  /** The error that the body itself raised, if any. */
   failure(): { readonly error: unknown } | undefined
-  /** Whether every byte was handed over. */
+  /** Whether every byte was passed on. */
   complete(): boolean
 }
 
 /**
- * Passes a body on, but its last block only when the body has ended at the very byte announced:
- * up to then Content-Length keeps Salesforce from taking what it has for the whole file.
+ * Passes a body on, but holds its last block back until the body has ended at exactly the announced
+ * length. Until then Content-Length prevents Salesforce from accepting a partial file.
  */
 export function guardLength({ bytes, stream }: UploadBody): GuardedBody {
   let failure: { readonly error: unknown } | undefined
