@@ -8,7 +8,7 @@ import {
 } from '../shared/contract/receipt.ts'
 import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 
-/** What is done to a request that is there: in the ledger first, then in orders to the workers. */
+/** Actions on an existing request: first in the ledger, then as orders to the workers. */
 
 export async function approve(
   store: OrgStore,
@@ -85,25 +85,25 @@ function notWaiting(id: string): NotWaitingError {
   )
 }
 
-/** No request of that id in that org, or none any more. */
+/** The org has no request with this id, or no longer has it. */
 export class UnknownRequestError extends ExpungeError {
   readonly code = 'UNKNOWN_REQUEST'
 }
 
-/** The request is past the point where this could be done. */
+/** The request is past the point where this is possible. */
 export class NotWaitingError extends ExpungeError {
   readonly code = 'NOT_AWAITING_APPROVAL'
 }
 
-/** The plan that waits is not the one that was to be approved. */
+/** The waiting plan is not the one that was to be approved. */
 export class PlanChangedError extends ExpungeError {
   readonly code = 'PLAN_CHANGED'
 }
 
-/** The request has its receipt: nothing of it is left to cancel. */
+/** The request has its receipt: there is nothing left to cancel. */
 export class AlreadyOverError extends ExpungeError {
   readonly code = 'ALREADY_OVER'
-  /** Null where the record expired this very moment. */
+  /** Null if the record has just expired. */
   readonly status: Status | null
 
   constructor(id: string, status: Status | null) {

@@ -6,33 +6,34 @@ import { explained } from '../shared/store/redis/trouble.ts'
 import { withReason } from '../shared/store/redis/why-away.ts'
 
 export interface ProducerOptions {
-  /** A `redis://` or `rediss://` URL, or how else to get there. */
+  /** A `redis://` or `rediss://` URL, or another way to connect. */
   readonly redis: string | RedisConfig
-  /** Takes a server without append-only file, too: a restart of it loses requests. */
+  /** Also accepts a server without an append-only file, whose restart loses requests. */
   readonly volatile?: boolean
   /**
-   * How many replicas must have a request, an approval or a cancellation before the call resolves; 0
-   * by default. Fewer within a second: a RedisUnavailableError `REDIS_NOT_REPLICATED`, after which the
-   * same call may be repeated.
+   * How many replicas must have a request, an approval or a cancellation before the call resolves;
+   * 0 by default. If fewer have it within a second, the call fails with a RedisUnavailableError
+   * `REDIS_NOT_REPLICATED` and may be repeated.
    */
   readonly replicas?: number
   /**
-   * Told of connection errors, while calls fail fast with errors of their own, and of requests that
-   * cannot be read and so are missing in a list.
+   * Receives connection errors, while calls fail fast with their own errors, and errors for
+   * unreadable requests, which are missing from lists.
    */
   readonly onError?: (error: Error) => void
 }
 
-/** A connection over which requests are stored, and the stores of the orgs behind it. */
+/** A connection to the Redis that stores requests, and the stores of its orgs. */
 export type ProducerConnection = Awaited<ReturnType<typeof connectProducer>>
 
 export const MAY_BE_LOST =
   'Whether it is kept is not known: a failover now might lose it. Repeat the same call, under the same id.'
 
 /**
- * Redis must be there: a submit that cannot be stored has to fail at once.
+ * Requires a reachable Redis: a submit that cannot be stored must fail at once.
  *
- * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction, no append-only file
+ * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction,
+ *   no append-only file
  * @throws RedisUnavailableError
  */
 export async function connectProducer({

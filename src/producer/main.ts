@@ -5,7 +5,7 @@ import { startService } from './http/start.ts'
 import { sharedMetrics } from './shared-metrics.ts'
 
 /**
- * The process of the HTTP service. Runs until a signal asks it to stop, then ends what is in flight.
+ * The process of the HTTP service. Runs until a stop signal, then waits for calls in flight.
  *
  * @throws ConfigError, IdentityError, RedisUnusableError before anything is served
  */

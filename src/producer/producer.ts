@@ -41,73 +41,76 @@ export {
 } from './acts.ts'
 export type { ProducerOptions } from './connection.ts'
 
-/** What the ledger holds of a request does not parse: a newer version wrote it, or it is damaged. */
+/**
+ * The ledger's data about a request cannot be parsed: a newer version wrote it, or it is damaged.
+ */
 export class UnreadableRequestError extends ExpungeError {
   readonly code = 'UNREADABLE_REQUEST'
 }
 
-/** Of an act on a request; who and why stand in its receipt. */
+/** Options of an action on a request; the receipt names who acted and why. */
 export interface ActOptions {
   readonly org?: string
-  /** By a name of the caller's own; `library` where absent. */
+  /** Name of the actor, chosen by the caller; defaults to `library`. */
   readonly by?: string
   readonly reason?: string | undefined
 }
 
 export interface SubmitAnswer {
   readonly request: RequestView
-  /** False where the very same request was there already: a repeated submit is harmless. */
+  /** False if the same request already existed: repeating a submit is harmless. */
   readonly created: boolean
 }
 
 /**
- * Takes deletion requests in and tells what became of them. Deleting is the workers' part. Where
- * Redis cannot serve now, every call fails within seconds with a RedisUnavailableError. Where an
- * org's requests in Redis were replaced since its first call (Redis came back empty, or was restored
- * from elsewhere), every call for that org fails with a LedgerReplacedError until there is another producer.
+ * Accepts deletion requests and reports their results; workers do the deleting. While Redis is
+ * unavailable, every call fails within seconds with a RedisUnavailableError. If an org's requests
+ * in Redis were replaced since its first call (Redis came back empty, or was restored from
+ * elsewhere), every call for that org fails with a LedgerReplacedError until you create another
+ * producer.
  */
 export interface Producer {
   /**
    * Accepts a request: once it resolves, the request is stored and will reach a terminal status.
    *
    * @param upload the CSV bytes of a source `{ type: 'upload' }`
-   * @param options.submittedBy who it is for, by a name of the caller's own; kept with the request
-   * @param options.limits what holds them over all of their requests in this org
+   * @param options.submittedBy who submits it, by a name that you choose; kept with the request
+   * @param options.limits their limits over all their requests in this org
    * @throws RefusedError `INVALID_REQUEST` naming every wrong field
-   * @throws ConflictError where the id belongs to another request
-   * @throws GoneError where it belonged to one that has ended and whose record has expired
-   * @throws BudgetExceededError where their budget has no room for the list
+   * @throws ConflictError if the id belongs to another request
+   * @throws GoneError if it belonged to a request that has ended and whose record has expired
+   * @throws BudgetExceededError if their budget has no room for the list
    */
   submit(
     request: DeletionRequestInput,
     upload?: AsyncIterable<Uint8Array>,
     options?: Caller,
   ): Promise<SubmitAnswer>
-  /** Null where the org knows no such request (any more). */
+  /** Null if the org does not have the request (any more). */
   inspect(id: string, options?: { org?: string }): Promise<RequestView | null>
-  /** Newest first. `onError` is told of those that cannot be read; the others are listed. */
+  /** Newest first. `onError` receives errors for unreadable requests; the others are listed. */
   list(options?: { org?: string; offset?: number; count?: number }): Promise<readonly RequestView[]>
   /**
-   * Lets a plan that awaits approval go ahead. Repeating it is harmless.
+   * Approves a plan that awaits approval. Repeating it is harmless.
    *
-   * @param options.plan `sha256` of the plan that was looked at
-   * @throws NotWaitingError where it is not parked, or was turned down
-   * @throws PlanChangedError where another plan waits than the one named
+   * @param options.plan `sha256` of the plan that you reviewed
+   * @throws NotWaitingError if it is not parked, or was turned down
+   * @throws PlanChangedError if another plan than the named one waits
    */
   approve(id: string, options?: ActOptions & { plan?: string }): Promise<void>
   /**
-   * Turns such a plan down: nothing is deleted, the request ends `cancelled`.
+   * Turns such a plan down: nothing is deleted, and the request ends `cancelled`.
    *
-   * @throws NotWaitingError where it was approved before: then only `cancel` ends it
+   * @throws NotWaitingError if it was approved before: then only `cancel` ends it
    */
   decline(id: string, options?: ActOptions): Promise<void>
   /**
-   * Ends a request before its time, wherever it is: from now on nothing more of it is sent, and its
-   * ingest jobs at work are aborted in Salesforce. The workers carry that out; `wait` tells when
-   * they have, and what was deleted until then. Repeating it is harmless.
+   * Ends a request early, whatever its status: nothing more is sent, and its running ingest jobs
+   * are aborted in Salesforce. The workers carry that out; `wait` resolves when they have, with
+   * what was deleted until then. Repeating it is harmless.
    *
    * @throws UnknownRequestError
-   * @throws AlreadyOverError where it has its receipt
+   * @throws AlreadyOverError if it has its receipt
    */
   cancel(id: string, options?: ActOptions): Promise<void>
   /** Resolves with the receipt once the request has reached its terminal status. */
@@ -118,7 +121,8 @@ export interface Producer {
 /**
  * Connects a producer.
  *
- * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction, no append-only file
+ * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction,
+ *   no append-only file
  * @throws RedisUnavailableError
  */
 export async function createProducer(options: ProducerOptions): Promise<Producer> {

@@ -9,23 +9,23 @@ import { troubleOf } from '../shared/store/redis/trouble.ts'
 import type { Observe, Observed } from '../shared/telemetry/metrics/readings.ts'
 
 /**
- * Facts that all processes share are read from Redis at a scrape. Every producer shows the same ones,
- * so queries take the maximum. Where Redis does not answer, only that is shown.
+ * Facts that all processes share are read from Redis at a scrape. Every producer exports the same
+ * values, so queries take the maximum. If Redis does not answer, only that is exported.
  */
 
 /**
- * One reading serves several Prometheus servers. Prometheus waits for ten seconds, and the rest of
- * the page must arrive within them, too.
+ * One reading serves several Prometheus servers. Prometheus waits for ten seconds, within which the
+ * rest of the page must arrive too.
  */
 const CACHE = { freshMs: 2_000, withinMs: 2_000 }
 
 interface SharedMetricsOptions {
-  /** Not that of uploads: behind their frames a scrape would have to wait. */
+  /** Not the connection for uploads, whose frames would delay a scrape. */
   readonly redis: RedisClient
   /** Orgs of the configuration. Others are known once a worker has worked for them. */
   readonly configured: readonly string[]
   readonly log: Logger
-  /** For how long a reading is good, and how long it may take. */
+  /** How long a reading is valid, and how long it may take. */
   readonly cache?: typeof CACHE
 }
 
@@ -50,7 +50,7 @@ async function readAll(
   return { redisUp: true, memoryRatio: memory, orgs: facts.filter((one) => one !== null) }
 }
 
-/** Null where the org's keys in Redis cannot be read: the other orgs are shown all the same. */
+/** Null if the org's keys in Redis cannot be read; the other orgs are still exported. */
 async function factsOf(redis: RedisClient, org: string, log: Logger): Promise<OrgFacts | null> {
   try {
     return await readOrgFacts(redis, org)

@@ -2,11 +2,11 @@ import type { CallerLimits } from '../../shared/contract/caller-limits.ts'
 import type { Operation, Priority } from '../../shared/contract/request.ts'
 import type { SourceType } from '../../shared/contract/sources/sources.ts'
 
-/** `admin` has all the others; each counts within the key's orgs and objects. */
+/** `admin` includes all other roles; each applies within the key's orgs and objects. */
 export const ROLES = ['submit', 'read', 'approve', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
-/** Who calls, and what they may do. */
+/** A caller and their permissions. */
 export interface ApiKey {
   readonly name: string
   readonly roles: ReadonlySet<Role>
@@ -15,9 +15,9 @@ export interface ApiKey {
   readonly operations: readonly Operation[]
   readonly sources: SourceRights | '*'
   readonly priorities: readonly Priority[]
-  /** Of one request; null: as many as the org allows. */
+  /** Maximum records of one request; null for the org's limit. */
   readonly maxRecords: number | null
-  /** Of all its requests in an org within any hour; null: as many as the org allows. */
+  /** Maximum records of all its requests in an org within any hour; null for no own limit. */
   readonly recordsPerHour: number | null
   /** The same within any 24 hours. */
   readonly recordsPerDay: number | null
@@ -25,18 +25,18 @@ export interface ApiKey {
 }
 
 /**
- * The types of source that a key may name; others are denied. Those whose ids lie
- * with the workers are narrowed by name: `file` by folders or files, each an absolute path.
+ * The source types that a key may use; others are denied. Types whose ids are on the workers' side
+ * are restricted by name: `file` by folders or files, each an absolute path.
  */
 export type SourceRights = { readonly [Type in SourceType]?: readonly string[] | '*' }
 
-/** The `maxRecords` that a request of this key is submitted with: its own where that is lower. */
+/** The `maxRecords` with which a request of this key is submitted: the key's own if it is lower. */
 export function recordLimit({ maxRecords }: ApiKey, asked: number | null): number | null {
   if (asked === null || maxRecords === null) return asked ?? maxRecords
   return Math.min(asked, maxRecords)
 }
 
-/** What of the key's rights the workers enforce; undefined where that is nothing. */
+/** The key's limits that the workers enforce; undefined if there are none. */
 export function limitsOf(key: ApiKey): CallerLimits | undefined {
   const { recordsPerHour, recordsPerDay, sources } = key
   const { file = '*' } = sources === '*' ? {} : sources

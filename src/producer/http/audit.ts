@@ -9,7 +9,7 @@ import { DeniedError } from './http-error.ts'
 
 type Change = Omit<AuditEntry, 'action'>
 
-/** Org and id are null where the call was not read so far. */
+/** Org and id are null if the call was not read that far. */
 interface Attempt extends Omit<Change, 'org' | 'id'> {
   readonly org: string | null
   readonly id: string | null
@@ -17,17 +17,17 @@ interface Attempt extends Omit<Change, 'org' | 'id'> {
 
 /** Writes the audit log's lines about one call. */
 interface Auditor {
-  /** The line that says who has changed what, with what finds the call. */
+  /** The line for a change: who changed what, with the fields that identify the call. */
   made(change: Change, more?: Readonly<Record<string, unknown>>): void
   /**
-   * The line for an attempt that failed: where the key is not for that, or not for so much, and where
-   * Redis did not say whether it was done. A caller who repeats the latter finds it done, so that no
-   * other line would ever say it. None for other failures.
+   * The line for a failed attempt, in two cases: the key lacks the permission or the budget, or
+   * Redis did not confirm the change. In the latter case a repeated call would find the change
+   * already made, so no other line would record it. Other failures leave no line.
    */
   failed(attempt: Attempt, error: unknown): void
 }
 
-/** @param action what the call does; null where it changes nothing, and leaves no line */
+/** @param action what the call does; null if it changes nothing and leaves no line */
 export function auditorOf(
   log: Logger,
   call: FastifyRequest,

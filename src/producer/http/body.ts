@@ -5,7 +5,7 @@ import { HttpError } from './http-error.ts'
 import type { HttpTimeouts } from './timeouts.ts'
 
 /**
- * Bodies are taken as they are. To be called before one is read.
+ * Rejects compressed bodies. Call it before the body is read.
  *
  * @throws HttpError `MEDIA_TYPE_NOT_SUPPORTED`
  */
@@ -19,9 +19,9 @@ export function assertNotCompressed({ headers }: FastifyRequest, what: 'CSV' | '
 }
 
 /**
- * The blocks of a body as they come, from a sender who must keep a minimum rate. Only the time spent
- * waiting for the sender counts, not a slow Redis. A reader that stops early leaves the body open, so
- * that the call can still be answered.
+ * The blocks of a body as they arrive, from a sender who must keep a minimum rate. Only the time
+ * spent waiting for the sender counts, not a slow Redis. A reader that stops early leaves the body
+ * open, so that the call can still be answered.
  *
  * @throws HttpError `TOO_SLOW`, `BODY_CUT_SHORT`
  */

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from '../../shared/base/logger.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 
-/** Each call leaves a line in the log and a count in the metrics; never its path or query string. */
+/** Logs and counts each call, but never its path or query string. */
 export function logCalls(
   app: FastifyInstance,
   { log, metrics }: { log: Logger; metrics: Metrics },
@@ -25,22 +25,22 @@ export function logCalls(
   })
 }
 
-/** Only ids that cannot be mistaken for anything else in a log are taken over. */
+/** Accepts only ids that are unambiguous in a log. */
 const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/
 
-/** A proxy in front may have named the call already. */
+/** Uses the id of a proxy in front, if it sent one. */
 export function requestIdOf(headers: Readonly<Record<string, unknown>>): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
-/** The pattern of the route; the many of a page and its assets are one. */
+/** The route's pattern; all parts of a page count as one route. */
 function routeOf({ routeOptions }: FastifyRequest): string {
   const { url = 'none' } = routeOptions
   return /^\/(?:docs|queues)(?=\/|$)/.exec(url)?.[0] ?? url
 }
 
-/** Callers choose the method; one that HTTP does not know must not become a label. */
+/** Callers choose the method, so an unknown one must not become a metric label. */
 function methodOf({ method }: FastifyRequest): string {
   return METHODS.includes(method) ? method : 'other'
 }
@@ -50,7 +50,7 @@ function levelOf({ method }: FastifyRequest, { statusCode }: FastifyReply) {
   return statusCode < 400 && method === 'GET' ? 'debug' : 'info'
 }
 
-/** What finds the lines of one call, and the caller's answer. */
+/** Fields that identify one call in the log and in the caller's answer. */
 export function callOf({ id, ip }: FastifyRequest): {
   httpRequestId: string
   remoteAddress: string
@@ -58,11 +58,11 @@ export function callOf({ id, ip }: FastifyRequest): {
   return { httpRequestId: id, remoteAddress: ip }
 }
 
-/** What a call turns out to be on its way, for its line in the log. */
+/** Facts about a call for its log line, collected while it is processed. */
 interface CallFacts {
-  /** The name of the key that it bears. */
+  /** The name of the call's key. */
   readonly key?: string
-  /** Of the problem that it was answered with. */
+  /** Code of the problem in the answer. */
   readonly code?: string
 }
 

@@ -11,8 +11,8 @@ import { createAddressLimiter, type createRateLimiter } from './rate-limit.ts'
 import { type HttpTimeouts, withinDeadline } from './timeouts.ts'
 
 /**
- * The caller of a service without keys. It has all rights, for the service listens on loopback alone.
- * Its requests do not bear its name, so that it may approve them itself.
+ * The caller of a service without keys. It has all permissions, because the service listens on
+ * loopback only. Its requests do not carry its name, so it may approve them itself.
  */
 const LOCAL: ApiKey = {
   name: 'local',
@@ -31,15 +31,15 @@ const LOCAL: ApiKey = {
 type Keys = Awaited<ReturnType<typeof openKeyRing>>
 
 interface Callers {
-  /** Lets a call in that bears a valid key and is within its rate. */
+  /** Admits a call with a valid key that is within its rate limit. */
   readonly admit: onRequestAsyncHookHandler
   /** The same for pages in a browser, which asks its user for the key as a password. */
   readonly admitBrowser: onRequestAsyncHookHandler
-  /** What callers share beside their calls. */
+  /** Limited resources that callers share, besides their calls. */
   readonly shares: Shares
   /** The key of an admitted call. */
   of(request: FastifyRequest): ApiKey
-  /** Who submits what this key submits, as the ledger keeps it. */
+  /** The caller of the key's submissions, as stored in the ledger. */
   callerOf(key: ApiKey): Caller
 }
 
@@ -49,7 +49,7 @@ interface Shares {
   readonly uploads: Share
   /** Pages of the list. */
   readonly pages: Share
-  /** Bytes of JSON bodies that are held. */
+  /** Bytes of JSON bodies in memory. */
   readonly jsonBytes: Share
 }
 
@@ -98,7 +98,7 @@ export function createCallers(
   }
 }
 
-/** Without keys all callers are one, which may have all of it. */
+/** Without keys all callers count as one, which may use everything. */
 function sharesOf(haveKeys: boolean): Shares & { readonly calls: Share } {
   const share = ({ unit, total, perKey }: (typeof LIMITS)[keyof Shares | 'calls']) =>
     createFairShare({ unit, total, each: haveKeys ? perKey : total })
@@ -112,7 +112,7 @@ function sharesOf(haveKeys: boolean): Shares & { readonly calls: Share } {
 
 type Scheme = 'Bearer' | 'Basic'
 
-/** The key of a call, or what is wrong with it. */
+/** The key of a call, or the error. */
 function keyOf({ headers }: FastifyRequest, keys: Keys, scheme: Scheme): ApiKey | HttpError {
   const challenge = { 'WWW-Authenticate': `${scheme} realm="expunge", charset="UTF-8"` }
   const secret = secretIn(headers.authorization ?? '', scheme)
@@ -128,7 +128,7 @@ function tooManyWrongKeys(seconds: number): HttpError {
   return new HttpError('RATE_LIMITED', message, retryAfter(seconds))
 }
 
-/** A browser's user name is of no interest: the key is the password. */
+/** The user name is ignored: the key is the password. */
 function secretIn(authorization: string, scheme: Scheme): string | null {
   const [, bearer] = /^Bearer +([^ ]+)$/i.exec(authorization) ?? []
   if (bearer !== undefined || scheme === 'Bearer') return bearer ?? null
@@ -139,13 +139,13 @@ function secretIn(authorization: string, scheme: Scheme): string | null {
 }
 
 /**
- * Without keys any page in a browser of this machine could call, under a name of its own that leads
- * to loopback, or simply by sending a form.
+ * Without keys, any page in a browser of this machine could call the service, through its own name
+ * that resolves to loopback, or by sending a form.
  */
 function refuseOtherPages({ headers, method }: FastifyRequest): void {
   const { host = '', origin } = headers
   const site = headers['sec-fetch-site'] ?? 'none'
-  // Older browsers tell no site, but with what changes something the origin of the page.
+  // Older browsers do not send the site, but send the page's origin with changing calls.
   const isOrigin = origin === undefined || URL.parse(origin)?.host === host.toLowerCase()
   const isOurPage = isOrigin && (site === 'same-origin' || site === 'none')
   if (LOOPBACK_NAME.test(host) && (isOurPage || method === 'GET')) return

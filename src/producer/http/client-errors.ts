@@ -6,11 +6,11 @@ import { HttpError, methodNotAllowed } from './http-error.ts'
 import { PROBLEM_TYPE, problemAnswer } from './problem.ts'
 import type { Service } from './service.ts'
 
-/** Answers what Node refuses before there is a request, on the bare connection. */
+/** Answers on the bare connection what Node rejects before there is a request. */
 interface ClientErrors {
-  /** For Fastify, which would answer in words of its own. */
+  /** For Fastify, which would answer in its own format. */
   readonly refuse: (error: Error & { code?: string }, socket: Duplex) => void
-  /** Listens for what is refused by no error. */
+  /** Listens for rejections that raise no error. */
   watch(app: FastifyInstance): void
 }
 
@@ -24,7 +24,9 @@ export function createClientErrors({
     log.info({ httpRequestId: id, code: error.code }, 'Answered what was no call.')
     close(socket, lingerMs, rawAnswer(error, id))
   }
-  /** Nothing more is said where the connection ends with the answer: what follows is for nobody. */
+  /**
+   * If the connection ends with the pending answer, nothing more is sent: what follows is ignored.
+   */
   const answerAfter = (response: ServerResponse, socket: Duplex, error: HttpError) => {
     takeIn(socket)
     if (!response.shouldKeepAlive) return
@@ -45,7 +47,7 @@ export function createClientErrors({
     },
     watch: ({ server }) => {
       server.on('request', (request, response) => last.set(request.socket, response))
-      // Names no path. Node ends its connection without an answer where nobody gives one.
+      // CONNECT names no path. Without a listener Node closes its connection without an answer.
       server.on('connect', (_, socket) => {
         const error = methodNotAllowed(['GET', 'HEAD', 'POST'])
         const response = last.get(socket)
@@ -56,20 +58,23 @@ export function createClientErrors({
   }
 }
 
-/** Whether calls that came whole wait for their answers still: theirs come first. */
+/** Whether completely received calls still wait for their answers: those come first. */
 function isToBeAnswered(response: ServerResponse | undefined): response is ServerResponse {
   return response?.req.complete === true && !response.writableFinished
 }
 
-/** Whether what is wrong belongs to a request that has its answer: another would be taken for the next one's. */
+/**
+ * Whether the error belongs to a request that already has its answer: another answer would be
+ * mistaken for the next one's.
+ */
 function isUnderAnswer(response: ServerResponse | undefined): boolean {
   if (response === undefined || !response.headersSent) return false
   return !(response.writableFinished && response.req.complete && response.shouldKeepAlive)
 }
 
 /**
- * Writes the text, and takes in for a while what still comes: a connection that is closed with bytes unread is
- * reset, and its sender may lose the answer.
+ * Writes the text, and keeps reading for a while: a connection closed with unread bytes is reset,
+ * and its sender may lose the answer.
  */
 function close(socket: Duplex, lingerMs: number, text?: string): void {
   const timer = setTimeout(() => socket.destroy(), lingerMs)
@@ -81,7 +86,7 @@ function close(socket: Duplex, lingerMs: number, text?: string): void {
     .end(text)
 }
 
-/** What comes now is for nobody: Node's parser would refuse each block of it again. */
+/** Discards further input, because Node's parser would reject each block of it again. */
 function takeIn(socket: Duplex): void {
   for (const event of ['data', 'end', 'error']) socket.removeAllListeners(event)
   socket.on('data', () => {}).once('error', () => socket.destroy())

@@ -11,7 +11,7 @@ import type { Service } from './service.ts'
 
 const PATH = '/queues'
 
-/** BullMQ's jobs as bull-board shows them: for reading alone, and without record ids. */
+/** BullMQ's jobs in bull-board: read-only, and without record ids. */
 export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service): void {
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('Content-Security-Policy', CSP)
@@ -32,7 +32,7 @@ export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service)
   })
   void app.register(
     (scope, _, done) => {
-      // The board's own error handler knows nothing of problems.
+      // The board's own error handler does not answer with problems.
       scope.addHook('onRoute', (route) => {
         route.errorHandler = (error, request, reply) => void reject(error, request, reply, log)
       })
@@ -49,14 +49,17 @@ export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service)
   )
 }
 
-/** The board tells queues apart by their name, and every org has one of each. */
+/** The board distinguishes queues by their name, and every org has one of each. */
 function adapterOf(queue: Queue, org: string): BullMQAdapter {
   const adapter = new BullMQAdapter(queue, { readOnlyMode: true, prefix: `${org}: ` })
   adapter.setFormatter('data', shownOf)
   return adapter
 }
 
-/** What other systems enqueue is a whole request, with its ids, its reason and where to call back. */
+/**
+ * Fields that may be shown. A job from outside is a whole request, with its ids, its reason and its
+ * callback URL.
+ */
 const SHOWN: ReadonlySet<string> = new Set([
   ...['v', 'step', 'id', 'order', 'status', 'at'],
   ...['org', 'object', 'operation', 'priority', 'dryRun'],
@@ -69,12 +72,12 @@ function shownOf(data: unknown): Record<string, unknown> {
   )
 }
 
-/** The page asks another host for a typeface; without it the browser's own will do. */
+/** The page loads a font from another host; without it the browser's own is used. */
 const WEB_FONTS = /<link href="https:\/\/[^>]*>/g
 
 const isPage = (type: unknown): boolean => String(type).startsWith('text/html')
 
-/** The page has styles in its tags. */
+/** The page has inline styles. */
 const CSP = [
   "default-src 'none'",
   "script-src 'self'",

@@ -3,14 +3,14 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { openApiDocument } from './openapi/document.ts'
 
-/** `/openapi.json`, and a page of it for people, all of whose parts come from here. */
+/** `/openapi.json`, and an HTML page for it whose parts are all served from here. */
 export async function docsRoutes(
   app: FastifyInstance,
   { version }: { version: string },
 ): Promise<void> {
   const description = openApiDocument({ version })
   const text = JSON.stringify(description)
-  // The page calls the service that it comes from, whatever its address is outside.
+  // The page calls the service that serves it, whatever its external address.
   const document = JSON.parse(JSON.stringify({ ...description, servers: [{ url: '/' }] }))
   app.get('/openapi.json', async (_, reply) =>
     reply.type('application/json; charset=utf-8').send(text),
@@ -29,12 +29,12 @@ export async function docsRoutes(
   })
 }
 
-/** Parts and conditions may be ignored, and are not worth problems of their own. */
+/** Range and conditional headers may be ignored, and need no problems of their own. */
 async function sendWhole({ raw }: FastifyRequest): Promise<void> {
   for (const name of ['range', 'if-match', 'if-unmodified-since']) delete raw.headers[name]
 }
 
-/** Icons of the page are data URLs; all else is a file of ours. */
+/** Icons of the page are data URLs; everything else is served from here. */
 const CSP = [
   "default-src 'none'",
   "script-src 'self'",

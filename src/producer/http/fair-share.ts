@@ -1,26 +1,29 @@
 import { endsWithin } from '../../shared/base/race.ts'
 import { HttpError, retryAfter } from './http-error.ts'
 
-/** A limited resource of which no caller gets all. */
+/** A limited resource of which no caller gets everything. */
 interface FairShare {
-  /** @throws HttpError `TOO_MANY_UPLOADS` where all of it is taken, `TOO_MANY_AT_ONCE` the caller's share */
+  /**
+   * @throws HttpError `TOO_MANY_UPLOADS` if all of it is in use, `TOO_MANY_AT_ONCE` if the caller's
+   *   share is
+   */
   take(caller: string, amount: number): void
   give(caller: string, amount: number): void
-  /** Holds one for as long as the work takes. Throws as `take` does, before the work begins. */
+  /** Holds one unit during the work. Throws like `take`, before the work begins. */
   use<T>(caller: string, work: () => Promise<T>): Promise<T>
-  /** Resolves once all work in use has ended, or after a while: what is left then is stuck. */
+  /** Resolves once all work has ended, or after a while: work still running then is stuck. */
   settle(): Promise<void>
 }
 
 interface Shared {
   readonly total: number
-  /** Of one caller. */
+  /** Maximum for one caller. */
   readonly each: number
-  /** What it is, as in "32 uploads". */
+  /** Name of the unit, as in "32 uploads". */
   readonly unit: string
 }
 
-/** An upload whose connection is gone drops its frames, which takes milliseconds where Redis answers. */
+/** An upload with a lost connection drops its frames, which takes milliseconds if Redis answers. */
 const SETTLES_WITHIN_MS = 2_000
 
 export function createFairShare({ total, each, unit }: Shared): FairShare {

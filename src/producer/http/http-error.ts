@@ -1,7 +1,7 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
 import type { Denial } from './rights.ts'
 
-/** A problem of the HTTP API alone: its code, as the caller sees it, and the status that goes along. */
+/** Problem codes of the HTTP API, with their statuses. */
 type HttpCode = Denial['code'] | keyof typeof STATUS_OF
 
 /** Listed in docs/http-api.md. */
@@ -53,17 +53,17 @@ export function noSuchRoute(): HttpError {
   return new HttpError('NO_SUCH_ROUTE', 'There is nothing here. See /docs for what there is.')
 }
 
-/** The caller's key is not for that. */
+/** The caller's key lacks the permission. */
 export class DeniedError extends HttpError {}
 
-/** @throws DeniedError with the code and words of what stands against it */
+/** @throws DeniedError with the code and message of the denial */
 export function assertAllowed(denial: Denial | null): void {
   if (denial !== null) throw new DeniedError(denial.code, denial.message)
 }
 
 const statuses: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_OF))
 
-/** After which a caller may ask again. */
+/** Seconds after which a caller may retry. */
 const RETRY_AFTER_SECONDS = 5
 
 export const retryAfter = (seconds = RETRY_AFTER_SECONDS) => ({ 'Retry-After': String(seconds) })

@@ -9,15 +9,15 @@ import { LIMITS } from './limits.ts'
 import type { Service } from './service.ts'
 
 /**
- * Bytes that are parsed at once: 0.4 ms of work at worst, 2 ms cold. One body in a turn of the event loop would
- * halve the rate of small requests, from 4,400 to 2,500 a second.
+ * Bytes that are parsed at once: at worst 0.4 ms of work, 2 ms cold. Parsing one body per
+ * event-loop turn would halve the rate of small requests, from 4,400 to 2,500 a second.
  */
 const SMALL_BODY = 8192
 
 /**
- * Reads JSON bodies in place of Fastify's own parser, which would wait for a slow sender for ever,
- * and parse whatever comes at once. Fastify's rules about what may stand in them stay: no
- * `__proto__`, no `constructor.prototype`.
+ * Reads JSON bodies instead of Fastify's own parser, which would wait forever for a slow sender and
+ * parse any body at once. Fastify's rules for the content still apply: no `__proto__`, no
+ * `constructor.prototype`.
  */
 export function readJsonBodies(app: FastifyInstance, service: Service): void {
   const { callers } = service
@@ -37,7 +37,7 @@ export function readJsonBodies(app: FastifyInstance, service: Service): void {
       return withBody(request, payload, async (bytes) => {
         if (bytes.length > SMALL_BODY) await turn(callers.of(request).name)
         const text = textIn(bytes)
-        // Many a client names the type of a body that it does not send.
+        // Many clients name the type of a body that they do not send.
         if (text === '') return undefined
         return parsed(request, text).catch(() => {
           throw new HttpError('MALFORMED_BODY', faultIn(text))
@@ -47,7 +47,7 @@ export function readJsonBodies(app: FastifyInstance, service: Service): void {
   )
 }
 
-/** Takes a body in and hands it on; until that is done, it counts as held. */
+/** Receives a body and passes it on; until that is done, its bytes count as held. */
 function bodyTaker({ callers, timeouts }: Service) {
   return async <T>(
     request: FastifyRequest,
@@ -90,7 +90,9 @@ function tooLarge(bytes: number): HttpError {
   )
 }
 
-/** Where the JSON breaks off. The parser's own words quote the body, which may hold anything. */
+/**
+ * Where the JSON is invalid. The parser's own message quotes the body, which may contain anything.
+ */
 function faultIn(text: string): string {
   try {
     JSON.parse(text)
@@ -103,8 +105,8 @@ function faultIn(text: string): string {
 }
 
 /**
- * Lets each caller have one piece of work in a turn of the event loop. Parsing the largest body takes
- * about 20 ms: forty bodies of one caller, parsed in a row, would hold up every other caller.
+ * Allows each caller one piece of work per event-loop turn. Parsing the largest body takes about 20
+ * ms, so forty bodies of one caller, parsed in a row, would delay every other caller.
  */
 export function createTurns(): (caller: string) => Promise<void> {
   const last = new Map<string, Promise<void>>()

@@ -1,10 +1,10 @@
 import { HttpError } from './http-error.ts'
 
-/** How much structure a JSON text may have. */
+/** Limits for the structure of a JSON text. */
 interface ShapeLimits {
-  /** Arrays and objects within one another. */
+  /** Nesting depth of arrays and objects. */
   readonly depth: number
-  /** Elements and members of all of them, as far as commas tell. */
+  /** Elements and members in total, counted by commas. */
   readonly values: number
 }
 
@@ -13,9 +13,9 @@ const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
 
 /**
- * Looks at the bytes of a JSON text as they come and refuses what would be expensive to parse or to
- * check, whatever its size: the brackets of a text of 4 MB took 1.4 s. It neither decodes nor checks
- * the text otherwise. In UTF-8 the bytes that it looks for are part of no other character.
+ * Scans the bytes of a JSON text as they arrive and rejects what would be expensive to parse or
+ * validate, whatever its size: the brackets of a text of 4 MB took 1.4 s. It does not decode or
+ * validate otherwise. In UTF-8, the bytes it looks for never occur within other characters.
  *
  * @returns takes the next block; throws HttpError `BODY_TOO_DEEP` or `BODY_TOO_LARGE`
  */

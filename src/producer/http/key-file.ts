@@ -16,10 +16,10 @@ import { SOURCE_TYPES, SOURCES, type SourceType } from '../../shared/contract/so
 import { type ApiKey, ROLES, type Role, type SourceRights } from './api-key.ts'
 import { parseHash } from './key-secret.ts'
 
-/** A key of the file, and the digests of the secrets that stand for it. */
+/** A key of the file, and the digests of its secrets. */
 interface KeyEntry {
   readonly key: ApiKey
-  /** More than one while a secret is replaced: the old and the new. */
+  /** More than one while a secret is being replaced: the old and the new. */
   readonly digests: readonly Buffer[]
 }
 
@@ -28,8 +28,8 @@ const DEFAULT_REQUESTS_PER_MINUTE = 600
 /**
  * The keys of a file: a mapping by name, in YAML or JSON.
  *
- * @param path what messages call the file
- * @throws {ConfigError} with every problem at once, each with its place; no hash in any of them
+ * @param path name of the file in messages
+ * @throws {ConfigError} with every problem at once, each with its place; never with a hash
  */
 export function parseKeyFile(text: string, path: string): readonly KeyEntry[] {
   const problems: ConfigProblem[] = []
@@ -42,7 +42,7 @@ export function parseKeyFile(text: string, path: string): readonly KeyEntry[] {
     const message = `expected keys by name, as \`expunge key\` prints them, got ${got}.`
     throw new ConfigError([{ setting: path, message }])
   }
-  // A file of keys takes no variables: what it holds is no secret.
+  // A key file takes no variables, because it contains no secrets.
   const file = { file: path, environment: new Environment({}), problems }
   const top = new YamlSection(file, '', content)
   const entries = top.sections().map(([name, section]) => readEntry(name, section, top, problems))
@@ -89,7 +89,9 @@ function isEvery(section: YamlSection, key: string): boolean {
   return given !== undefined && 'text' in given && given.text === '*'
 }
 
-/** By type: `"*"`, and for those that have names a list of them. All, where the key says nothing. */
+/**
+ * By type: `"*"`, or a list of names for types that have them. All types if the key does not say.
+ */
 function readSources(section: YamlSection, problems: ConfigProblem[]): SourceRights | '*' {
   if (!section.has('sources') || isEvery(section, 'sources')) return '*'
   const types = section.section('sources')
@@ -131,7 +133,7 @@ function readHashes(
   return digest === undefined ? [] : [digest]
 }
 
-/** One hash under two names would not tell callers apart. */
+/** One hash under two names would not distinguish callers. */
 function refuseDuplicateHashes(
   entries: readonly KeyEntry[],
   top: YamlSection,

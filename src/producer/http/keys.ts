@@ -8,24 +8,24 @@ import type { ApiKey } from './api-key.ts'
 import { parseKeyFile } from './key-file.ts'
 import { digestOf } from './key-secret.ts'
 
-/** The keys that are valid now. */
+/** The currently valid keys. */
 interface KeyRing {
-  /** The key that a secret stands for; null where it stands for none, or for none any more. */
+  /** The key for a secret; null if there is none, or no longer one. */
   find(secret: string): ApiKey | null
   /** Stops following the file. */
   close(): void
 }
 
-/** A change counts once the file was read the same twice: within a second. */
+/** A change takes effect once the file was read the same twice: within a second. */
 const READ_EVERY_MS = 500
 
 /**
- * Opens a key file and follows it. It is read twice a second rather than watched: that sees every
- * way in which files change (in place, renamed over, a link turned elsewhere as Kubernetes does it),
- * on every file system, for a few kilobytes. A new file that is broken or gone changes nothing: the
- * keys before it stay valid, and the log says so.
+ * Opens a key file and follows it. It is read twice a second instead of watched: polling detects
+ * every way in which files change (in place, by renaming, by a changed link as in Kubernetes), on
+ * every file system, at the cost of a few kilobytes. If a new file is broken or missing, the
+ * previous keys stay valid, and an error is logged.
  *
- * @throws {ConfigError} where the file cannot be used to begin with, with all that is wrong
+ * @throws {ConfigError} if the file is unusable at startup, with all its problems
  */
 export async function openKeyRing(
   path: string,
@@ -51,7 +51,7 @@ class FileKeyRing implements KeyRing {
   readonly #stop = new AbortController()
   #entries: KeyEntries
   #seen: Reading
-  /** The text that was judged last, whether it was taken over or not. */
+  /** The text that was last evaluated, accepted or not. */
   #judged: string
 
   constructor(path: string, entries: KeyEntries, first: Content, log: Logger) {
@@ -65,7 +65,7 @@ class FileKeyRing implements KeyRing {
   find(secret: string): ApiKey | null {
     const digest = digestOf(secret)
     let found: ApiKey | null = null
-    // All are compared, wherever the right one stands: how long it takes says nothing about it.
+    // Compares all digests, so that the time does not reveal which one matches.
     for (const { key, digests } of this.#entries) {
       for (const known of digests) if (timingSafeEqual(known, digest)) found = key
     }
@@ -76,7 +76,7 @@ class FileKeyRing implements KeyRing {
     this.#stop.abort()
   }
 
-  /** Until the ring is closed. */
+  /** Runs until the ring is closed. */
   async follow(clock: Clock): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
@@ -91,7 +91,7 @@ class FileKeyRing implements KeyRing {
     if ('fault' in now) {
       if (!('fault' in before)) this.#keep(`the file ${now.fault}`)
     } else if ('fault' in before || before.text !== now.text) {
-      // It may just be being written: the next reading tells.
+      // It may still be being written; the next reading decides.
     } else if (now.text !== this.#judged) {
       this.#judged = now.text
       this.#adopt(now)
@@ -122,11 +122,14 @@ type KeyEntries = ReturnType<typeof parseKeyFile>
 
 interface Content {
   readonly text: string
-  /** Permissions, as in 0o600. */
+  /** Permissions, such as 0o600. */
   readonly mode: number
 }
 
-/** What a reading of the file gave, or why it failed, as a sentence goes on from `the file …`. */
+/**
+ * The result of reading the file, or the error as the end of a sentence that begins with
+ * `the file …`.
+ */
 type Reading = Content | { readonly fault: string }
 
 async function readKeyFile(path: string): Promise<Reading> {
@@ -139,7 +142,7 @@ async function readKeyFile(path: string): Promise<Reading> {
   }
 }
 
-/** A user who can write the file can add a key; one who can read it sees every key's rights. */
+/** Users who can write the file can add keys; users who can read it see every key's permissions. */
 function warnIfOpen(path: string, { mode }: Content, log: Logger): void {
   if ((mode & 0o006) === 0) return
   const what = (mode & 0o002) === 0 ? 'read' : 'write'

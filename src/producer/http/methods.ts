@@ -2,17 +2,17 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { methodNotAllowed } from './http-error.ts'
 
-/** All that Node reads, so that none of them is mistaken for a path that does not exist. */
+/** All methods that Node parses, so that none of them leads to a 404 for an existing path. */
 const REFUSABLE = METHODS.filter((method) => method !== 'CONNECT')
 
-/** Lets routes be made for every method. To be called before the first of them. */
+/** Allows routes for every method. Call it before the first of them is added. */
 export function knowAllMethods(app: FastifyInstance): void {
   for (const method of REFUSABLE) {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
   }
 }
 
-/** Answers 405 on these paths for the methods that they lack. To be called after their routes. */
+/** Answers 405 on these paths for methods without a route. Call it after their routes are added. */
 export function refuseOtherMethods(app: FastifyInstance, paths: Iterable<string>): void {
   void app.register((scope, _, done) => {
     for (const url of paths) {
@@ -23,7 +23,7 @@ export function refuseOtherMethods(app: FastifyInstance, paths: Iterable<string>
   })
 }
 
-/** The same for all of what is below these paths, which are for reading alone. */
+/** The same for everything below these read-only paths. */
 export function refuseWriting(app: FastifyInstance, paths: readonly string[]): void {
   for (const path of paths) {
     for (const url of [path, `${path}/*`]) refuseAllBut(app, url, READING)
@@ -37,6 +37,6 @@ function refuseAllBut(app: FastifyInstance, url: string, allowed: readonly strin
     throw methodNotAllowed(allowed)
   }
   const method = REFUSABLE.filter((other) => !allowed.includes(other))
-  // Before any body is read, and whatever its type.
+  // Before any body is read, whatever its type.
   app.route({ method, url, onRequest: refuse, handler: refuse })
 }

@@ -18,7 +18,7 @@ export function mountRoutes(
   refuseOtherMethods(app, new Set(routes.map(urlOf)))
 }
 
-/** In a scope of its own, for content types are parsed by scope. */
+/** In its own scope, because content-type parsers are registered per scope. */
 function mount(scope: FastifyInstance, route: Route, service: Service): void {
   const { body, csvRoute } = route
   if (body?.type === 'text/csv') takeCsvAlone(scope)
@@ -43,7 +43,10 @@ function mount(scope: FastifyInstance, route: Route, service: Service): void {
 
 const urlOf = ({ path }: Route): string => path.replaceAll(/\{(\w+)\}/g, ':$1')
 
-/** Generated clients have no other type for a body that is not JSON; some clients name none at all. */
+/**
+ * Generated clients have only the type octet-stream for a body that is not JSON; some clients send
+ * none.
+ */
 function takeCsvAlone(scope: FastifyInstance): void {
   scope.removeContentTypeParser('application/json')
   scope.addContentTypeParser(['text/csv', 'text/plain', 'application/octet-stream'], unread)
@@ -52,7 +55,7 @@ function takeCsvAlone(scope: FastifyInstance): void {
   })
 }
 
-/** The stream itself: it goes into staging as it comes, and is never held whole. */
+/** The stream itself: it goes into staging as it arrives and is never held as a whole. */
 const unread = async (_: FastifyRequest, payload: unknown) => payload
 
 function isCsv({ headers }: FastifyRequest): boolean {

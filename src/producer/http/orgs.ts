@@ -6,14 +6,14 @@ import type { RedisClient } from '../../shared/store/redis/redis.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import { HttpError } from './http-error.ts'
 
-/** The orgs that this Redis has. */
+/** The orgs in this Redis. */
 interface Orgs {
   /**
-   * @throws HttpError `UNKNOWN_ORG`: what is submitted to a mistyped org would wait for ever
-   * @throws IdentityError where its result files are kept elsewhere
+   * @throws HttpError `UNKNOWN_ORG`, because a request for a mistyped org would wait forever
+   * @throws IdentityError if its result files are kept elsewhere
    */
   open(name: string): Promise<OrgStore>
-  /** Those that were opened so far. */
+  /** The orgs opened so far. */
   known(): readonly OrgStore[]
 }
 

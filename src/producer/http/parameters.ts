@@ -4,14 +4,14 @@ import { invalidRequest } from '../../shared/contract/request-problems.ts'
 import { HttpError } from './http-error.ts'
 import { type Json, schemaOf } from './openapi/parts.ts'
 
-/** The parameters in the path or the query string of a route: how they are read, and how documented. */
+/** The path or query parameters of a route, with their parser and documentation. */
 export interface ParameterSet<T> {
   readonly documented: readonly Json[]
   /** @throws InvalidRequestError, HttpError */
   readonly parse: (given: unknown) => T
 }
 
-/** Unknown names are refused where the schema is strict, as in bodies. */
+/** A strict schema rejects unknown names, as in bodies. */
 export function query<T>(schema: z.ZodType<T>): ParameterSet<T> {
   const properties: Readonly<Record<string, Json>> = Object(
     schemaOf(schema, 'output')['properties'],
@@ -22,7 +22,7 @@ export function query<T>(schema: z.ZodType<T>): ParameterSet<T> {
   }
 }
 
-/** A description stands beside the schema of a parameter. */
+/** A parameter's description is placed beside its schema. */
 export function parameter(
   place: 'path' | 'query',
   name: string,
@@ -39,16 +39,16 @@ export function parameter(
 const ORG = 'The Salesforce org, by its name.'
 const orgName = z.string().regex(ORG_NAME, 'expected 1 to 64 letters, digits, "_" or "-"')
 
-/** The org that a call is about, in every query string. */
+/** The org of a call, in every query string. */
 export const orgParameter = orgName.default(DEFAULT_ORG).describe(ORG)
 export const orgQuery = query(z.strictObject({ org: orgParameter }))
-/** Where a body may name the org too. */
+/** For calls whose body may also name the org. */
 export const ownOrgQuery = query(z.strictObject({ org: orgName.optional().describe(ORG) }))
 
 const requestId = z.string().regex(REQUEST_ID).describe('The id of the request, in any case.')
 const idPath = z.object({ id: requestId })
 
-/** The request that a path names; an id that no request can have is one that is not there. */
+/** The request named by a path; an invalid id is reported as an unknown request. */
 export const requestPath: ParameterSet<{ id: string }> = {
   documented: [parameter('path', 'id', schemaOf(requestId, 'output'))],
   parse: (given) => {

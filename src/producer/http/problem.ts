@@ -24,10 +24,10 @@ interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What a caller is told of an error. An unknown error is a defect, and none of it is shown. */
+/** The answer for an error. An unknown error is a bug, and no part of it is shown. */
 export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof HttpError) return answer(error.status, error.code, error)
-  // Also in the words of a library: the board's, for one.
+  // Also in a library's words, such as the dashboard's.
   const trouble = troubleOf(error)
   if (trouble !== null) {
     const { message } =
@@ -72,7 +72,7 @@ function fieldsInWords({ count, problems }: InvalidRequestError): string {
   return count === 1 ? 'A field is wrong.' : `${count} fields are wrong${more}.`
 }
 
-/** What Fastify itself refuses, by its codes. */
+/** Errors that Fastify itself raises, by code. */
 function frameworkProblem(error: unknown): ProblemAnswer | null {
   switch (codeOf(error)) {
     case 'FST_ERR_BAD_URL':
@@ -92,7 +92,7 @@ function frameworkProblem(error: unknown): ProblemAnswer | null {
   }
 }
 
-/** What a later version of Fastify refuses by a name that is not above is no defect of ours either. */
+/** A future Fastify error with a code not listed above is not our bug either. */
 function isCallersFault(error: unknown): boolean {
   const { code, statusCode } = Object(error)
   return String(code).startsWith('FST_') && statusCode >= 400 && statusCode < 500
@@ -120,7 +120,7 @@ function answer(
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
-/** Answers every failure of a call with a problem. */
+/** Answers every failed call with a problem. */
 export function answerWithProblems(app: FastifyInstance, log: Logger): void {
   app.setErrorHandler((error, request, reply) => reject(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => reject(noSuchRoute(), request, reply, log))
@@ -141,7 +141,7 @@ export function reject(
     reply
       .code(problem.status)
       .headers(headers)
-      // Fastify refuses some calls before any hook has run.
+      // Fastify rejects some calls before any hook has run.
       .header('X-Request-Id', request.id)
       .header('Content-Type', PROBLEM_TYPE)
       .send(JSON.stringify(problem))

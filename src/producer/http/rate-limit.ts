@@ -6,13 +6,13 @@ import type { RedisClient } from '../../shared/store/redis/redis.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import type { ApiKey } from './api-key.ts'
 
-/** Outside of any org: no org's name can have a colon in it. */
+/** Outside of any org: no org name can contain a colon. */
 const PREFIX = '{expunge:http}:rate'
 
 const MINUTE_US = 60_000_000
 
-// The generic cell rate algorithm, a token bucket that is one number: the time at which the bucket
-// will be full again. The server's clock counts, for that of each producer is another.
+// The generic cell rate algorithm: a token bucket stored as one number, the time at which the
+// bucket will be full again. It uses the server's clock, because the producers' clocks differ.
 const TAKE = bareScript(
   'rate-limit',
   { keys: ['bucket'], args: ['interval', 'burst'] },
@@ -29,7 +29,7 @@ return 0
 `,
 )
 
-/** Whether a call may go ahead; if not, whole seconds after which another may (`Retry-After`). */
+/** Whether a call may proceed; if not, whole seconds until another may (`Retry-After`). */
 type Admission =
   | { readonly admitted: true }
   | { readonly admitted: false; readonly retryAfterSeconds: number }
@@ -37,11 +37,11 @@ type Admission =
 type RateLimiter = (key: Pick<ApiKey, 'name' | 'requestsPerMinute'>) => Promise<Admission>
 
 /**
- * Counts the calls of each key, over all producers together: a minute's calls at once at most, then
- * as many as the minute gives back.
+ * Counts the calls of each key over all producers: at most a minute's calls at once, then as many
+ * as the minute restores.
  *
- * The limiter throws RedisUnavailableError where Redis cannot count: then nothing can be submitted
- * or read either.
+ * The limiter throws RedisUnavailableError if Redis cannot count; nothing could be submitted or
+ * read then anyway.
  */
 export function createRateLimiter(redis: RedisClient): RateLimiter {
   return async ({ name, requestsPerMinute }) => {
@@ -55,19 +55,19 @@ export function createRateLimiter(redis: RedisClient): RateLimiter {
   }
 }
 
-/** Calls without a valid key that one address may make at once, and that a minute gives back. */
+/** Calls without a valid key that one address may make at once, restored within a minute. */
 const FAILURES_PER_MINUTE = 60
 const FAILURE_MS = 60_000 / FAILURES_PER_MINUTE
 
-/** Addresses that are remembered; beyond it those are forgotten that failed longest ago. */
+/** Addresses remembered; beyond that, those whose last failure is oldest are forgotten. */
 const MOST_ADDRESSES = 10_000
 
 /**
- * Counts the calls that bear no valid key, by the address that they come from. A key has 256 bits,
- * and cannot be guessed at any rate: what is limited is how much such calls cost everybody else. A
- * valid key is therefore never counted, even where a proxy gives all callers one address.
+ * Counts calls without a valid key by their address. A key has 256 bits and cannot be guessed at
+ * any rate; the limit bounds the cost of such calls for other callers. So calls with a valid key
+ * are never counted, even if a proxy gives all callers one address.
  *
- * @returns counts a call; the whole seconds after which the address may try again, 0 where it still may
+ * @returns counts a call; returns the whole seconds until the address may retry, 0 if it still may
  */
 export function createAddressLimiter(clock: Clock = systemClock): (address: string) => number {
   const fullAt = new Map<string, number>()
@@ -77,7 +77,7 @@ export function createAddressLimiter(clock: Clock = systemClock): (address: stri
     const full = Math.max(fullAt.get(network) ?? 0, now)
     const wait = full - now - FAILURE_MS * (FAILURES_PER_MINUTE - 1)
     if (wait > 0) return Math.ceil(wait / 1000)
-    // Deleted first, so that the map stays in the order of the last failure.
+    // Deleted first, so that the map stays ordered by the last failure.
     fullAt.delete(network)
     fullAt.set(network, full + FAILURE_MS)
     const [oldest] = fullAt.keys()

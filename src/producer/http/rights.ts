@@ -1,6 +1,6 @@
 /**
- * What a key may do. Pure functions: each tells what stands against it, or null where nothing does.
- * An org or object that is not the key's own is denied by name, whether it exists or not.
+ * What a key may do. Pure functions: each returns the denial, or null if the action is allowed. An
+ * org or object that the key does not cover is denied by name, whether it exists or not.
  */
 
 import type { DeletionRequest, Operation, Priority } from '../../shared/contract/request.ts'
@@ -17,22 +17,22 @@ type DenialCode =
   | 'TOO_MANY_RECORDS'
   | 'OWN_REQUEST'
 
-/** Why not: a code for machines, and words for people. */
+/** A denial: a code for machines, and a message for people. */
 export interface Denial {
   readonly code: DenialCode
   readonly message: string
 }
 
-/** What matters about a request that is there already. */
+/** The relevant facts about an existing request. */
 export interface ExistingRequest {
   readonly org: string
   readonly object: string
   readonly operation: Operation
-  /** Name of the key that submitted it; null where it came by another door. */
+  /** Name of the key that submitted it; null if it was submitted without a key. */
   readonly submittedBy: string | null
 }
 
-/** What of a request decides whether a key may submit it. */
+/** The fields of a request that decide whether a key may submit it. */
 type Wanted = Pick<
   DeletionRequest,
   'org' | 'object' | 'operation' | 'priority' | 'source' | 'maxRecords' | 'dryRun'
@@ -52,15 +52,15 @@ export function maySubmit(key: ApiKey, wanted: Wanted): Denial | null {
   )
 }
 
-/** Whether the key may submit anything at all: to be asked before a body is taken in. */
+/** Whether the key may submit anything at all; checked before a body is read. */
 export function maySubmitSome(key: ApiKey): Denial | null {
   return lacksRole(key, 'submit')
 }
 
 /**
- * The list of an org's requests. It shows those that the key may read.
+ * Listing an org's requests. The list contains those that the key may read.
  *
- * @param object the one that is asked for; null asks for all that the key is for
+ * @param object the requested object; null for all that the key covers
  */
 export function mayList(key: ApiKey, org: string, object: string | null): Denial | null {
   return (
@@ -70,7 +70,7 @@ export function mayList(key: ApiKey, org: string, object: string | null): Denial
   )
 }
 
-/** One request with its receipt and result files; the key that submitted it may always read it. */
+/** One request with its receipt and result files. The key that submitted it may always read it. */
 export function mayRead(key: ApiKey, request: ExistingRequest): Denial | null {
   return (
     outsideOrgs(key, request.org) ??
@@ -79,8 +79,8 @@ export function mayRead(key: ApiKey, request: ExistingRequest): Denial | null {
 }
 
 /**
- * Approval is a second pair of eyes, so no key approves what it has submitted, an `admin` neither:
- * else one stolen key would do for both.
+ * Approval requires a second person, so no key approves its own requests, not even an `admin`:
+ * otherwise one stolen key would suffice for both.
  */
 export function mayApprove(key: ApiKey, request: ExistingRequest): Denial | null {
   return (
@@ -95,8 +95,9 @@ export function mayApprove(key: ApiKey, request: ExistingRequest): Denial | null
 }
 
 /**
- * To cancel, or turn a plan down: for keys that approve plans of this object, and the key that submitted
- * it. The operation does not matter: to stop a hardDelete takes no right to one.
+ * Cancelling, or turning a plan down: allowed for keys that approve plans of this object, and for
+ * the submitting key. The operation does not matter: stopping a hardDelete needs no permission for
+ * one.
  */
 export function mayCancel(key: ApiKey, request: ExistingRequest): Denial | null {
   return (
@@ -107,7 +108,7 @@ export function mayCancel(key: ApiKey, request: ExistingRequest): Denial | null 
   )
 }
 
-/** The dashboard shows the queues of all orgs, and what waits there is for any object. */
+/** The dashboard shows the queues of all orgs, with jobs for any object. */
 export function maySeeDashboard(key: ApiKey): Denial | null {
   const { name, orgs, objects } = key
   return (
@@ -138,7 +139,7 @@ function lacksRole(key: ApiKey, role: Role): Denial | null {
     : deny('ROLE_MISSING', `The key ${key.name} lacks the role "${role}".`)
 }
 
-/** To be asked first: an org that is not the key's own is denied before any lookup. */
+/** Checked first: an org that the key does not cover is denied before any lookup. */
 export function outsideOrgs({ name, orgs }: ApiKey, org: string): Denial | null {
   return orgs === '*' || orgs.includes(org)
     ? null
@@ -165,7 +166,9 @@ function outsideSources(
   return what === null ? null : deny('SOURCE_NOT_ALLOWED', `The key ${name} is not for ${what}.`)
 }
 
-/** What of a source is outside of the rights, in words that end a sentence; null where nothing is. */
+/**
+ * The part of a source that exceeds the permissions, as the end of a sentence; null if none does.
+ */
 function beyond(rights: SourceRights | '*', source: StoredSource): string | null {
   if (rights === '*') return null
   const names = rights[source.type]
@@ -180,7 +183,9 @@ function outsidePriorities({ name, priorities }: ApiKey, priority: Priority): De
     : deny('PRIORITY_NOT_ALLOWED', `The key ${name} is not for the priority "${priority}".`)
 }
 
-/** How many a request asks for; null where only its plan tells, which `recordLimit` holds then. */
+/**
+ * Checks how many records a request asks for. If only its plan will tell, `recordLimit` applies.
+ */
 function overLimit(
   { name, maxRecords }: ApiKey,
   { source, maxRecords: most }: Wanted,
@@ -194,7 +199,7 @@ function overLimit(
       )
 }
 
-/** A list that no budget of an hour or a day holds is not worth coming again with. */
+/** A list that exceeds the whole hourly or daily budget can never be accepted. */
 function overBudget(key: ApiKey, { source, dryRun }: Wanted): Denial | null {
   const budget = Math.min(
     key.recordsPerHour ?? Number.POSITIVE_INFINITY,

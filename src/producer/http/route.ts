@@ -11,37 +11,37 @@ import { type Denial, type ExistingRequest, outsideOrgs } from './rights.ts'
 import type { Service } from './service.ts'
 
 /**
- * A route of the API is one record. What Fastify serves, which methods its path refuses, who may call
- * it, its lines in the audit log and its operation in the OpenAPI document all follow from it.
+ * Each API route is one record. Fastify's routes, the methods refused on its path, the permissions,
+ * the audit log's lines and the OpenAPI operation are all derived from it.
  */
 
 export const REQUESTS_PATH = '/v1/deletion-requests'
 
 interface Operation {
   readonly method: 'get' | 'post'
-  /** As OpenAPI writes it, with `{id}`. */
+  /** In OpenAPI's form, with `{id}`. */
   readonly path: string
   readonly operationId: string
   readonly summary: string
   readonly description: string
-  /** By status; the problems that every route may answer with are added. */
+  /** By status; the problems common to all routes are added. */
   readonly answers: Readonly<Record<number, Json>>
   /** Statuses of further problems. */
   readonly problems?: readonly number[]
-  /** Served, but not in the document. */
+  /** Served, but not documented. */
   readonly isHidden?: boolean
 }
 
-/** What a route takes as its body. */
+/** The body that a route takes. */
 interface RouteBody<T> {
-  /** JSON is parsed; a CSV stays the stream that it is. */
+  /** JSON is parsed; a CSV remains a stream. */
   readonly type: 'application/json' | 'text/csv'
   /** For the document. */
   readonly content: Json
   readonly isRequired: boolean
   /** Schemas that `content` refers to. */
   readonly components?: () => Readonly<Record<string, Json>>
-  /** As many bytes as a deletion request where absent. */
+  /** Maximum bytes; defaults to that of a deletion request. */
   readonly maxBytes?: number
   readonly parse: (body: unknown) => T
 }
@@ -60,13 +60,13 @@ interface RouteAnswer {
   readonly body?: unknown
 }
 
-/** A record of a route whose types are nobody else's business. */
+/** A route record without its specific types. */
 export interface Route extends Operation {
   readonly parameters: readonly Json[]
   readonly body?: RouteBody<unknown>
-  /** Which route a call is for whose body is a CSV, where that is another one. */
+  /** The route for calls whose body is a CSV, if it is another one. */
   readonly csvRoute?: Route
-  /** Asked before a body is read. @throws DeniedError */
+  /** Checked before a body is read. @throws DeniedError */
   readonly admit: (request: FastifyRequest, service: Service) => void
   readonly answer: (request: FastifyRequest, service: Service) => Promise<RouteAnswer>
 }
@@ -75,10 +75,10 @@ interface RouteRecord<Query, Body> extends Operation {
   readonly query: ParameterSet<Query>
   readonly body?: RouteBody<Body>
   readonly csvRoute?: Route
-  /** What stands against a key, whatever the call says: asked before a body is read. */
+  /** What denies a key whatever the call; checked before a body is read. */
   readonly mayAtAll?: (key: ApiKey) => Denial | null
   readonly may?: (key: ApiKey, query: Query) => Denial | null
-  /** What it changes, as the audit log calls it; nothing where absent. */
+  /** The change's name in the audit log; absent if nothing changes. */
   readonly audit?: AuditEntry['action']
   readonly handle: (call: Call<Query, Body>, service: Service) => Promise<RouteAnswer>
 }
@@ -92,7 +92,7 @@ export function route<Query, Body = undefined>(record: RouteRecord<Query, Body>)
       const denial = mayAtAll?.(service.callers.of(request)) ?? null
       if (denial === null) return
       const error = new DeniedError(denial.code, denial.message)
-      // The body is not read, so nobody knows what the call was for.
+      // The body was not read, so the target of the call is unknown.
       const attempt = { org: null, id: null, reason: null }
       auditorFor(record, request, service).failed(attempt, error)
       throw error
@@ -119,7 +119,7 @@ export interface RequestCall<Path, Body = undefined> extends Call<{ readonly org
   readonly view: RequestView
 }
 
-/** A route below `/{id}`: about one request, which the key must be for. */
+/** A route below `/{id}`: about one request, which the key must be allowed to access. */
 export function requestRoute<
   Path extends { readonly id: string },
   Body extends { readonly reason?: string | undefined } | undefined = undefined,
@@ -169,14 +169,14 @@ function auditorFor(
   return auditorOf(log, request, callers.of(request), audit ?? null)
 }
 
-/** What a key's rights are about. */
+/** The facts on which a key's permissions depend. */
 function existing({ org, submittedBy, request }: RequestView): ExistingRequest {
   const { object, operation } = request
   return { org, submittedBy, object, operation }
 }
 
 /**
- * The request that a caller means, before it is known whether the key is for it.
+ * Loads the named request, before it is known whether the key may access it.
  *
  * @throws UnknownRequestError
  */

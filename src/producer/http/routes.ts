@@ -5,7 +5,7 @@ import { readCsvRoute, readRoute } from './routes/read.ts'
 import { resultsRoute } from './routes/results.ts'
 import { submitRoute, uploadRoute } from './routes/submit.ts'
 
-/** The API, in the order of its document. */
+/** The API's routes, in the order of its document. */
 export const ROUTES: readonly Route[] = [
   submitRoute,
   listRoute,

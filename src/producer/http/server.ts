@@ -17,24 +17,24 @@ import { ROUTES } from './routes.ts'
 import type { Service } from './service.ts'
 import type { HttpTimeouts } from './timeouts.ts'
 
-/** Of all header lines together; Node answers 431 past it. */
+/** Maximum bytes of all header lines; beyond it Node answers 431. */
 const HEADER_BYTES = 16 * 1024
 const HEADERS = 64
 
-/** A request id has 128 characters; the router refuses what is longer than this. */
+/** A request id has at most 128 characters; the router rejects parameters longer than this. */
 const PARAMETER_CHARS = 160
 
-/** Between two calls over one connection; longer than the 60 s for which load balancers keep theirs. */
+/** Maximum idle time of a connection; longer than the 60 s of load balancers. */
 const KEEP_ALIVE_MS = 65_000
 
 interface HttpServer {
-  /** Where it listens; the port is the real one where 0 was asked for. */
+  /** Where it listens, with the actual port if 0 was requested. */
   readonly url: string
-  /** Takes nothing new, lets what is in flight end, and cuts off what takes too long. */
+  /** Accepts nothing new, waits for calls in flight, and cuts off those that take too long. */
   close(): Promise<void>
 }
 
-/** @throws ConfigError where the address cannot be listened on */
+/** @throws ConfigError if it cannot listen on the address */
 export async function startHttpServer(
   service: Service,
   { host, port }: { host: string; port: number },
@@ -46,7 +46,7 @@ export async function startHttpServer(
     close: async () => {
       const closed = app.close()
       if (await endsWithin(closed, service.timeouts.drainMs)) return closed
-      // Uploads, which then leave nothing behind.
+      // These are uploads, which then leave nothing behind.
       service.log.warn('Calls that take too long are cut off.')
       app.server.closeAllConnections()
       await closed
@@ -67,7 +67,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
       maxHeaderSize: HEADER_BYTES,
       headersTimeout: timeouts.headersMs,
       connectionsCheckingInterval: timeouts.headersMs / 4,
-      // Node would answer without a word of what is wrong; `guard` has one.
+      // Node would answer without an explanation; `guard` gives one.
       requireHostHeader: false,
     },
     routerOptions: { maxParamLength: PARAMETER_CHARS },
@@ -97,7 +97,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   return app
 }
 
-/** Nothing that cannot end well is begun: not while Redis is away, not while the process stops. */
+/** Begins nothing that cannot succeed: neither while Redis is away, nor while the process stops. */
 function guard(app: FastifyInstance, { redisTrouble }: Service): void {
   let isClosing = false
   app.addHook('preClose', async () => {
@@ -118,14 +118,17 @@ function guard(app: FastifyInstance, { redisTrouble }: Service): void {
   })
 }
 
-/** Before any body is read, whatever its type, and whatever Fastify thinks of the method without one. */
+/**
+ * Before any body is read, whatever its type, and whatever Fastify would do for the method without
+ * one.
+ */
 function refuseUnknownPaths(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     if (request.is404) throw noSuchRoute()
   })
 }
 
-/** With two names a proxy may have checked one while the other counts here. */
+/** With two Host lines, a proxy may have checked one while the other is used here. */
 function assertOneHost({ raw }: FastifyRequest): void {
   const { length } = raw.headersDistinct['host'] ?? []
   if (length === 1 || (length === 0 && raw.httpVersion === '1.0')) return
@@ -141,16 +144,17 @@ const HARDENING = {
 } as const
 
 /**
- * A body that was not read to its end, because its call was refused, is taken in for a while: its
- * sender may not look for an answer before. Then the connection takes the next call, unless its caller
- * asked for its end: who was not told of one would send the next call into a connection that closes.
+ * Drains a body that was not read to its end because its call was refused: its sender may not look
+ * for an answer before. Then the connection accepts the next call, unless its caller asked to close
+ * it: a caller that is not told of a close would send the next call into a closing connection.
  */
 function linger(app: FastifyInstance, { lingerMs }: HttpTimeouts): void {
   const last = new WeakSet<IncomingMessage>()
   app.addHook('onSend', async ({ raw }, reply) => {
     if (raw.complete) return
     if (!reply.raw.shouldKeepAlive) last.add(raw)
-    // Else Node ends the connection with the answer, and a caller still sending sees a reset instead.
+    // Otherwise Node closes the connection with the answer, and a caller that is still sending sees
+    // a reset instead.
     reply.removeHeader('connection')
     reply.raw.shouldKeepAlive = true
   })

@@ -10,9 +10,11 @@ import type { HttpTimeouts } from './timeouts.ts'
 /** What the routes work with. */
 export interface Service {
   readonly producer: Producer
-  /** Directories under which `file` sources may be read here, so that their bytes are known at once. */
+  /**
+   * Directories from which `file` sources may be read here, so that their bytes are known at once.
+   */
   readonly fileRoots: readonly string[]
-  /** Allowed receivers of callbacks; null where this process does not know them. */
+  /** Allowed receivers of callbacks; null if this process does not know them. */
   readonly receivers: readonly Receiver[] | null
   readonly orgs: ReturnType<typeof createOrgs>
   readonly results: ResultsStore
@@ -23,6 +25,6 @@ export interface Service {
   readonly timeouts: HttpTimeouts
   /** Waits for Redis as long as a caller should, then throws RedisUnavailableError `REDIS_AWAY`. */
   readonly inTime: <T>(work: Promise<T>) => Promise<T>
-  /** Why Redis cannot be used now; null where it can. */
+  /** Why Redis is unavailable now; null if it is available. */
   readonly redisTrouble: () => string | null
 }

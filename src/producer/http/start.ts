@@ -26,7 +26,7 @@ import { HTTP_TIMEOUTS, type HttpTimeouts, withinDeadline } from './timeouts.ts'
 interface ServiceOptions {
   readonly config: Config
   readonly redis: RedisConfig
-  /** A second connection: what counts calls never waits behind the frames of an upload. */
+  /** A second connection, so that counting calls never waits for the frames of an upload. */
   readonly counting: RedisClient
   readonly metrics: Metrics
   readonly log: Logger
@@ -36,17 +36,17 @@ interface ServiceOptions {
 
 interface RunningService {
   readonly url: string
-  /** Null where requests can be taken in, else what is missing. */
+  /** Null if requests can be accepted, else what is missing. */
   ready(): Promise<string | null>
-  /** Ends what is in flight first. */
+  /** Waits for calls in flight first. */
   stop(): Promise<void>
 }
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i
 
 /**
- * Starts the HTTP service: waits for Redis, makes sure that the result files are those that the
- * workers write, then listens.
+ * Starts the HTTP service: waits for Redis, verifies that its results directory is the workers',
+ * then listens.
  *
  * @throws ConfigError, IdentityError, RedisUnusableError
  */
@@ -72,7 +72,7 @@ export async function startService(
   }
   const teller = outageTeller(log, { note: 'Calls are refused meanwhile.', isExplained: false })
   let isServing = false
-  // Until then `waitForRedis` says why.
+  // Until then `waitForRedis` reports the reason.
   const onError = (error: Error) => {
     if (isServing) teller.onError(error)
   }
@@ -136,8 +136,8 @@ export async function startService(
 const AGAIN_AFTER_MS = 1_000
 
 /**
- * A process that starts together with Redis waits for it as long as it takes, also while it answers but
- * takes no writes yet, as a new primary without replicas does.
+ * A process that starts together with Redis waits for it without a limit, also while Redis answers
+ * but accepts no writes yet, such as a new primary without replicas.
  */
 async function waitForRedis<T>(
   work: () => Promise<T>,
@@ -158,7 +158,7 @@ async function waitForRedis<T>(
   }
 }
 
-/** A connection that comes after the stop is closed again. */
+/** A connection that is established after the stop is closed again. */
 async function connectUnlessStopped(
   redis: RedisConfig,
   onError: (error: Error) => void,
@@ -173,7 +173,7 @@ async function connectUnlessStopped(
   }
 }
 
-/** A producer often runs without what only workers need, so it changes none of them. */
+/** A producer often runs without settings that only workers need, so it changes no guard rails. */
 async function tellRails(store: OrgStore, config: Config, log: Logger): Promise<void> {
   const own = config.orgs.get(store.org)
   const known = await explained(() => store.ledger.rails())

@@ -3,23 +3,23 @@ import { RedisUnavailableError } from '../../shared/store/redis/redis.ts'
 
 /** How slow the sender of a body may be. */
 interface MinimumRate {
-  /** In all, on top of what the bytes that came have earned. */
+  /** In total, in addition to the time that the received bytes allow. */
   readonly graceMs: number
   /** Between two blocks. */
   readonly silentMs: number
   readonly bytesPerSecond: number
 }
 
-/** How long is waited, in milliseconds. */
+/** Timeouts in milliseconds. */
 export interface HttpTimeouts {
-  /** Before the last header line is there. */
+  /** Until the last header line has arrived. */
   readonly headersMs: number
   readonly body: MinimumRate
-  /** Without a byte in either direction, also where a caller does not fetch what was asked for. */
+  /** Without a byte in either direction, also if a caller does not read its answer. */
   readonly silentMs: number
   /** How long the unread rest of a body is drained, so that its sender sees the answer. */
   readonly lingerMs: number
-  /** "About a second": Redis answers within milliseconds, or something is wrong with it. */
+  /** About a second: Redis normally answers within milliseconds. */
   readonly redisMs: number
   /** For calls in flight at a stop; orchestrators kill after 10 s or more. */
   readonly drainMs: number
@@ -35,8 +35,8 @@ export const HTTP_TIMEOUTS: HttpTimeouts = {
 }
 
 /**
- * Bounds a caller's wait for Redis: a server this late will not answer the next command in time
- * either. The work goes on, and may well succeed.
+ * Limits a caller's wait for Redis: a server this late will not answer the next command in time
+ * either. The work continues and may still succeed.
  *
  * @throws RedisUnavailableError `REDIS_AWAY`
  */

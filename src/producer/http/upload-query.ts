@@ -15,8 +15,8 @@ const COLUMN = {
 }
 
 /**
- * A CSV is the body of its request, so that what a JSON request has as fields stands in the query
- * string, where everything is text.
+ * A CSV is the body of its request, so the fields of a JSON request are in the query string, where
+ * everything is text.
  */
 export const uploadQuery: ParameterSet<DeletionRequest> = {
   documented: documented(),
@@ -39,14 +39,14 @@ const NUMBERS = new Set(['maxRecords', 'maxFailureRatio'])
 const FLAGS = new Set(['dryRun', 'coalesce'])
 
 /**
- * The deletion request, its source an upload. Nothing is checked here: what is no number stays text,
- * and the one parser of requests refuses it.
+ * The deletion request, with an upload as its source. It is not validated here: an invalid number
+ * stays text, and the request parser rejects it.
  */
 function requestOf(query: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { column, ...options } = query
   const fields = Object.entries(options).map(([name, text]) => [name, textToValue(name, text)])
   const source = { type: 'upload', ...(column === undefined ? {} : { column }) }
-  // Not by assignment: a parameter named `source` must be refused, and one named __proto__ too.
+  // Not by assignment, so that a parameter named `source` or __proto__ is rejected.
   return Object.fromEntries([...fields, ['source', 'source' in query ? query['source'] : source]])
 }
 
@@ -56,7 +56,7 @@ function textToValue(name: string, text: unknown): unknown {
   return text
 }
 
-/** `null` is how a request says "never": without a brake, for one. */
+/** A request uses `null` for "never", for example to disable the brake. */
 function numberIn(text: unknown): unknown {
   if (text === 'null') return null
   return typeof text === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)
@@ -72,7 +72,10 @@ function documented(): readonly Json[] {
   )
 }
 
-/** A query string has no null: what is absent is null, and where null is not the default it is a word. */
+/**
+ * A query string has no null: an absent parameter is null, and if null is not the default, it is a
+ * word.
+ */
 function inQuery({ default: fallback, anyOf, ...rest }: Json, name: string): Json {
   const otherwise = fallback === null || fallback === undefined ? {} : { default: fallback }
   if (!Array.isArray(anyOf)) return { ...rest, ...otherwise }

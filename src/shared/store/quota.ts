@@ -23,9 +23,7 @@ const SAVE = script(
   `return redis.call('HSET', quota, unpack(fields))`,
 )
 
-/**
- * @param now milliseconds since the epoch, from a monotonic shared clock: other processes read it
- */
+/** @param now milliseconds since the epoch; must come from a clock that all processes share */
 export async function saveQuota(
   ledger: LedgerConnection,
   keys: OrgKeys,

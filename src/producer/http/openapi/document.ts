@@ -10,7 +10,7 @@ import {
 
 const SHOWN = ROUTES.filter(({ isHidden = false }) => !isHidden)
 
-/** The description of the API: OpenAPI 3.1, at `/openapi.json`. */
+/** The API's description: OpenAPI 3.1, at `/openapi.json`. */
 export function openApiDocument({ version }: { version: string }): Json {
   return {
     openapi: '3.1.0',
@@ -42,7 +42,7 @@ export function openApiDocument({ version }: { version: string }): Json {
 }
 
 const SERVERS = [
-  // First one that is whole: several generators put `/` before paths that begin with one.
+  // The absolute URL comes first: several generators put `/` before paths that begin with one.
   { url: 'http://127.0.0.1:8080', description: 'Where `expunge serve` listens by default.' },
   { url: '/', description: 'The service that this document comes from.' },
 ]

@@ -4,14 +4,14 @@ import { portable } from '../../../shared/contract/portable-schema.ts'
 import { TERMINAL_STATUSES } from '../../../shared/contract/receipt.ts'
 import { PROBLEM_EXAMPLES } from './problem-examples.ts'
 
-/** What an operation is described with: schemas, answers, problems, headers. */
+/** The parts of an operation's description: schemas, answers, problems, headers. */
 
-/** JSON, as far as a document is concerned. */
+/** Any JSON object of the document. */
 export type Json = Record<string, unknown>
 
 /**
- * Schemas that have a name in the document, and are referred to by it wherever they are used. A schema
- * that parses is registered where it is declared: what is documented cannot be another contract.
+ * Schemas with a name in the document, by which they are referenced everywhere. A schema is
+ * registered where it is declared for parsing, so the documentation cannot differ from it.
  */
 export const COMPONENTS = z.registry<{ id: string }>()
 
@@ -32,18 +32,18 @@ function bare({ $schema: _, $id: __, ...schema }: Json): Json {
   return schema
 }
 
-/** A later version may add fields to what it answers; readers must not break on them. */
+/** A later version may add fields to its answers; readers must not break on them. */
 function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
   portable(jsonSchema)
   if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
 }
 
 /**
- * Gives each kind of source of a request a schema of its own: generators name classes after them, and
- * find the right one by `type`.
+ * Gives each source kind of a request its own schema: generators name classes after them, and
+ * select one by `type`.
  *
  * @param left kinds that are left out
- * @returns the request under its name, with references, and what they refer to
+ * @returns the request under its name, with references, and the referenced schemas
  */
 export function withNamedSources(
   name: string,
@@ -120,12 +120,12 @@ function content(type: string, schema: z.ZodType, example: unknown): Json {
   return { [type]: { schema: ref(id), example } }
 }
 
-/** Of every operation: of HTTP itself, of the key, of the fields, and of the service. */
+/** Statuses of every operation: for HTTP itself, the key, the fields, and the service. */
 const COMMON = [400, 401, 403, 404, 422, 429, 431, 500, 503]
-/** Of operations with a body, too. */
+/** Additional statuses of operations with a body. */
 const WITH_BODY = [408, 409, 415]
 
-/** @param own statuses that the operation has beside these */
+/** @param own additional statuses of the operation */
 export function problems(own: readonly number[], hasBody: boolean): Record<number, Json> {
   const statuses = [...COMMON, ...(hasBody ? WITH_BODY : []), ...own]
   return Object.fromEntries(statuses.map((status) => [status, problem(status)]))
@@ -141,7 +141,7 @@ function problem(status: number): Json {
   }
 }
 
-/** Headers that several answers have, by their names in the document. */
+/** Headers shared by several answers, by their names in the document. */
 export const COMPONENT_HEADERS: Readonly<Record<string, Json>> = {
   'X-Request-Id': header('Finds the call in the log of the service.'),
   'Retry-After': {

@@ -1,4 +1,4 @@
-/** One problem for each status that has one. */
+/** One problem for each status that has problems. */
 export const PROBLEM_EXAMPLES: Readonly<Record<number, object>> = {
   400: { code: 'MALFORMED_BODY', detail: 'Expected JSON, got text that is none at position 17.' },
   401: { code: 'KEY_MISSING', detail: 'Expected a key: Authorization: Bearer <key>.' },

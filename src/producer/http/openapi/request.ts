@@ -12,7 +12,10 @@ import { contentSchema } from '../../../shared/store/ledger/record.ts'
 import type { RequestView } from '../../producer.ts'
 import { COMPONENTS } from './parts.ts'
 
-/** A request as the API answers with it. The compiler holds it against what is sent, tests against what came. */
+/**
+ * A request in the API's answers. The compiler checks it against the type that is sent, and tests
+ * check it against actual answers.
+ */
 
 receiptSchema.register(COMPONENTS, { id: 'Receipt' })
 planSchema.register(COMPONENTS, { id: 'Plan' })
@@ -54,7 +57,7 @@ export const viewSchema = z
   })
   .register(COMPONENTS, { id: 'Request' }) satisfies z.ZodType<RequestView>
 
-/** Examples; tests hold each against the schema. */
+/** Examples; tests validate each against its schema. */
 
 const request: RequestView['request'] = {
   id: 'gdpr-2026-000123',

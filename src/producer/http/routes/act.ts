@@ -10,7 +10,7 @@ import { mayApprove, mayCancel } from '../rights.ts'
 import { findRequest, REQUESTS_PATH, type RequestCall, type Route, requestRoute } from '../route.ts'
 import type { Service } from '../service.ts'
 
-/** Why something is done, for receipt and audit log. */
+/** The reason for an action, for the receipt and the audit log. */
 const actionBody = z.strictObject({ reason: boundedText(1000).optional() })
 
 const approvalBody = actionBody.extend({
@@ -49,7 +49,7 @@ export const cancelRoute = actionRoute({
   description:
     'From now on nothing more of it is sent, and its ingest jobs at work are aborted; the receipt tells what was deleted until then. Turns down a plan that awaits approval. Needs the role `approve`, or the key that submitted it. May be repeated.',
   body: { name: 'Action', schema: actionBody, example: { reason: 'Withdrawn.' } },
-  // Not over yet: workers have to end what is at work in Salesforce.
+  // The request has not ended yet: workers must end its ingest jobs in Salesforce.
   status: 202,
   answer: json('It is being ended.', viewSchema, { ...acceptedExample, stopping: 'cancelled' }),
   may: mayCancel,
@@ -73,7 +73,7 @@ interface Action
   }
   readonly status: 200 | 202
   readonly answer: ReturnType<typeof json>
-  /** Whose act made it so; null before. */
+  /** Who performed the action; null before it. */
   readonly signed: (view: RequestView) => SignedAct | null
   readonly act: (
     service: Service,
@@ -82,7 +82,7 @@ interface Action
   ) => Promise<void>
 }
 
-/** `POST …/{id}/approve` or `…/cancel`: each may be repeated. */
+/** `POST …/{id}/approve` or `…/cancel`: both may be repeated. */
 function actionRoute(action: Action): Route {
   const { action: name, body, status, answer } = action
   return requestRoute({
@@ -111,7 +111,7 @@ function actionRoute(action: Action): Route {
   })
 }
 
-/** What was signed before is repeated, which changes nothing and leaves no line. */
+/** Repeating an action that was already performed changes nothing and leaves no line. */
 async function carryOut(
   { signed, act }: Action,
   { view, key, body, audit }: RequestCall<unknown, Said | undefined>,
@@ -126,7 +126,8 @@ async function carryOut(
     throw error
   }
   if (signed(view) !== null) return
-  // Read again: meanwhile it may have come to wait, or somebody else may have been first.
+  // Reads the request again: it may have begun to wait meanwhile, or another caller may have been
+  // first.
   const after = await service.producer.inspect(id, { org }).catch(() => null)
   if (after === null || signed(after)?.actor === key.name) audit.made(change)
 }

@@ -15,7 +15,9 @@ import { orgParameter, type ParameterSet, query } from '../parameters.ts'
 import { mayList, mayRead } from '../rights.ts'
 import { REQUESTS_PATH, route } from '../route.ts'
 
-/** Records read for one page: a filter that nothing matches must not read a ledger of a million. */
+/**
+ * Maximum records read for one page: a filter without matches must not read a ledger of a million.
+ */
 const MOST_READ = 1_000
 const READ_AT_ONCE = 100
 
@@ -86,7 +88,7 @@ export const listRoute = route({
   may: (key, { org, object = null }) => mayList(key, org, object),
   handle: async ({ key, query: filter }, { callers, orgs, inTime }) => {
     const store = await inTime(orgs.open(filter.org))
-    // Held by the reading itself, which goes on where nobody waits for it any more.
+    // Held by the read itself, which continues even if nobody waits for it any more.
     const page = callers.shares.pages.use(key.name, () =>
       explained(() => pageOf(store, filterOf(filter, key), filter.from)),
     )
@@ -96,10 +98,10 @@ export const listRoute = route({
 
 interface Filter {
   readonly limit: number
-  /** Whether it may leave any out. */
+  /** Whether the filter may exclude requests. */
   readonly isSelective: boolean
   readonly matches: (record: RequestRecord) => boolean
-  /** What a request is for that cannot be read is not known. */
+  /** The object of an unreadable request is unknown. */
   readonly showsUnreadable: boolean
 }
 
@@ -134,7 +136,7 @@ async function pageOf(
   }
 }
 
-/** Beside the record there are its outcomes and orders, and they too may not be readable. */
+/** Besides the record, a view needs its outcomes and orders, which may be unreadable too. */
 async function viewOrProblem(
   store: OrgStore,
   record: RequestRecord,
@@ -171,12 +173,12 @@ function filterOf(
 
 const placeSchema = z.tuple([z.int().min(0), z.string().max(128)])
 
-/** A place in the list of requests as text of which callers need to know nothing. */
+/** An opaque cursor for a position in the list of requests. */
 export function cursorAt({ submittedAt, id }: ListPosition): string {
   return Buffer.from(JSON.stringify([submittedAt, id])).toString('base64url')
 }
 
-/** @throws InvalidRequestError where it is none of ours */
+/** @throws InvalidRequestError if it is not one of our cursors */
 function placeAt(cursor: string): ListPosition {
   const parsed = placeSchema.safeParse(jsonIn(Buffer.from(cursor, 'base64url').toString()))
   if (!parsed.success) {

@@ -11,7 +11,7 @@ export const readRoute = readAt(`${REQUESTS_PATH}/{id}`, requestPath)
 
 const readCsv = readAt(CSV_PATH, { documented: [], parse: () => ({ id: 'csv' }) })
 
-/** A request may have the id that the path for uploads ends with. */
+/** A request's id may be `csv`, the last part of the upload path. */
 export const readCsvRoute: Route = {
   ...readCsv,
   isHidden: true,

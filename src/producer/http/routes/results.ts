@@ -28,7 +28,7 @@ const pathParameters: ParameterSet<{ id: string; file: string }> = {
   },
 }
 
-/** Which ids got which verdict, as the workers wrote it. */
+/** Serves the result files, as the workers wrote them. */
 export const resultsRoute = requestRoute({
   method: 'get',
   path: `${REQUESTS_PATH}/{id}/results/{file}`,
@@ -69,7 +69,7 @@ export const resultsRoute = requestRoute({
   },
 })
 
-/** Null where it is not there, or is of another size than it was written with. */
+/** Null if it does not exist, or its size differs from when it was written. */
 async function opened(path: string, { bytes }: ResultFile): Promise<FileHandle | null> {
   try {
     const file = await open(path)

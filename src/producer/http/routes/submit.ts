@@ -23,7 +23,7 @@ import { type Call, REQUESTS_PATH, route } from '../route.ts'
 import type { Service } from '../service.ts'
 import { uploadQuery } from '../upload-query.ts'
 
-/** Where every body is a CSV: generated clients tell operations apart by path. */
+/** The path where every body is a CSV: generated clients distinguish operations by path. */
 export const CSV_PATH = `${REQUESTS_PATH}/csv`
 
 const RIGHTS = `A key needs the role \`submit\`, and must be for the org, object, operation, priority and source; \`code\` says which is missing (403).
@@ -72,7 +72,7 @@ export const submitExample = {
   reason: 'Art. 17 request 123',
 } as const
 
-/** Takes JSON, and by its content type a CSV. */
+/** Takes JSON, or a CSV, depending on the content type. */
 export const submitRoute = route({
   method: 'post',
   path: REQUESTS_PATH,
@@ -111,7 +111,7 @@ async function submit(
   const allowed = allow(call, wanted, service)
   const { callers, fileRoots: roots, orgs, inTime } = service
   await inTime(orgs.open(allowed.org))
-  // A file that is read here takes as long as an upload of its size.
+  // Reading a file here takes as long as an upload of its size.
   const { files: within = null } = limitsOf(call.key) ?? {}
   const meant = await (kindOf(allowed.source).pin !== undefined
     ? callers.shares.uploads.use(call.key.name, () => pinContent(allowed, { roots, within }))
@@ -123,14 +123,14 @@ async function upload(call: Call<DeletionRequest>, service: Service): Promise<Su
   const { orgs, inTime, timeouts } = service
   const allowed = allow(call, call.query, service)
   const { redis } = await inTime(orgs.open(allowed.org))
-  // Before the first byte is taken: what comes later may take as long as its sender does.
+  // Before the first byte is read: from then on the sender determines the time.
   await inTime(explained(() => redis.ping()))
   return accept(call, allowed, service, atMinimumRate(call.request.raw, timeouts.body))
 }
 
 type Submitting = Pick<Call<unknown>, 'key' | 'audit'>
 
-/** Once the producer has answered, the request is stored, whatever becomes of this process. */
+/** Once the producer has answered, the request is stored, whatever happens to this process. */
 async function accept(
   { key, audit }: Submitting,
   wanted: DeletionRequest,
@@ -152,7 +152,7 @@ async function accept(
   }
 }
 
-/** A key's own limit counts like one that the request sets itself. */
+/** A key's own limit applies like one set by the request. */
 function allow(
   { key, audit }: Submitting,
   wanted: DeletionRequest,
@@ -168,7 +168,7 @@ function allow(
   return { ...wanted, maxRecords: recordLimit(key, wanted.maxRecords) }
 }
 
-/** Otherwise only the workers' log would say that the callback is never made. */
+/** Otherwise only the workers' log would report that the callback is never made. */
 function assertReceiver({ callbackUrl }: DeletionRequest, receivers: Service['receivers']): void {
   if (callbackUrl === null || receivers === null || receiverOf(callbackUrl, receivers)) return
   const message =
@@ -176,14 +176,14 @@ function assertReceiver({ callbackUrl }: DeletionRequest, receivers: Service['re
   throw new InvalidRequestError([{ field: 'callbackUrl', message }])
 }
 
-/** A key that may not read the request with that id learns only that it exists. */
+/** A key that may not read the request with that id learns only that the id is taken. */
 function unlessForeign(error: unknown, key: ApiKey, { id }: DeletionRequest): unknown {
   if (!(error instanceof ConflictError) || mayRead(key, error.known) === null) return error
   const message = `The id ${id} belongs to a request that the key ${key.name} may not read. Nothing was changed. Use another id, or none.`
   return new HttpError('ID_TAKEN', message)
 }
 
-/** The org may stand in the query string, as everywhere, or in the body, but they must agree. */
+/** The org may be given in the query string, as everywhere, or in the body; both must agree. */
 function withOrg(body: unknown, org: string | undefined): unknown {
   if (org === undefined || typeof body !== 'object' || body === null) return body
   if ('org' in body && body.org !== org) {
