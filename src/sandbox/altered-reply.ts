@@ -3,19 +3,19 @@ import { type ActionOf, RESULT_FILES } from './fault-script.ts'
 import { parseJsonOrUndefined } from './parse.ts'
 import { apiError, json, type Reply } from './reply.ts'
 
-/** Another answer than the call deserves. */
+/** A scripted answer instead of the call's own. */
 export function scripted(action: ActionOf<'answer'>): Reply {
   return labelled(scriptedBody(action), action)
 }
 
-/** What an answer says about its body, without the body. */
+/** The parts of an answer without its body. */
 interface Label {
   readonly status?: number | undefined
   readonly contentType?: string | undefined
   readonly headers?: Reply['headers']
 }
 
-/** The same body under another status, content type and further headers. */
+/** The same body with another status, content type and additional headers. */
 function labelled(reply: Reply, { status, contentType, headers }: Label): Reply {
   const all = { ...reply.headers, ...(contentType && { 'Content-Type': contentType }), ...headers }
   return { ...reply, status: status ?? reply.status, headers: all }
@@ -43,7 +43,7 @@ function scriptedBody(action: ActionOf<'answer'>): Reply {
   }
 }
 
-/** Ends early, as if that were all. */
+/** Ends the answer early, as if it were complete. */
 export function shortened(reply: Reply, action: ActionOf<'truncate'>): Reply {
   switch (reply.kind) {
     case 'empty':
@@ -57,7 +57,7 @@ export function shortened(reply: Reply, action: ActionOf<'truncate'>): Reply {
   }
 }
 
-/** Waits once so many bytes are sent, then sends the rest. */
+/** Waits after this many bytes were sent, then sends the rest. */
 export function paused(reply: Reply, bytes: number, wait: () => Promise<unknown>): Reply {
   switch (reply.kind) {
     case 'empty':
@@ -84,7 +84,7 @@ async function* beginning(
   chunks: Chunks,
   { afterRows, afterBytes = 0 }: ActionOf<'truncate'>,
 ): AsyncGenerator<Uint8Array> {
-  // The header is a line, too.
+  // The header is a line too.
   let lines = afterRows === undefined ? 0 : afterRows + 1
   let bytes = afterBytes
   for await (const chunk of chunks) {
@@ -114,7 +114,10 @@ async function* withPause(
   }
 }
 
-/** The call whose answer is given instead; undefined where the call's own is, but for its details. */
+/**
+ * The call whose answer is given instead; undefined if the call's own answer is used, apart from
+ * details.
+ */
 export function calledInstead(call: Call, { job, file }: ActionOf<'lie'>): Call | undefined {
   if (job === undefined && file === undefined) return undefined
   const operation = file ?? RESULT_FILES.find((own) => own === call.operation) ?? 'get'

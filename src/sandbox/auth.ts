@@ -6,14 +6,14 @@ import { json, Refusal, type Reply, refuse } from './reply.ts'
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
-/** What a client has to know; what is not given stays. */
+/** New client credentials; fields that are not given stay as they are. */
 export interface SandboxCredentials {
   readonly clientSecret?: string | undefined
   /** Checks the signatures of JWT bearer assertions from now on. */
   readonly jwtPublicKey?: KeyObject | undefined
 }
 
-/** The OAuth endpoints and the access tokens they issued. */
+/** The OAuth endpoints and the access tokens that they issued. */
 export class Auth {
   #options: CompleteOptions
   readonly #expiry = new Map<string, number>()
@@ -26,7 +26,7 @@ export class Auth {
     return this.#options.clientSecret
   }
 
-  /** A rotated secret. Tokens that were issued go on. */
+  /** Rotates the secret. Issued tokens stay valid. */
   accept({ clientSecret, jwtPublicKey }: SandboxCredentials): void {
     const { clientSecret: secret, jwtPublicKey: key } = this.#options
     this.#options = {
@@ -49,7 +49,7 @@ export class Auth {
         this.#checkRefresh(form)
         return this.#grant(url)
       case 'password':
-        // Blocked by default since 2023, and not said as such.
+        // Blocked by default since 2023, but the answer does not say so.
         return denied('invalid_grant', 'authentication failure')
       case null:
         return denied('invalid_request', 'grant type is missing')
@@ -64,15 +64,15 @@ export class Auth {
     return { kind: 'empty', status: 200 }
   }
 
-  /** Ends the call with 401 where its token is missing, unknown, revoked or expired. */
+  /** Ends the call with 401 if its token is missing, unknown, revoked or expired. */
   check(request: IncomingMessage): void {
     if (this.#isValid(tokenOf(request))) return
     refuse(401, 'INVALID_SESSION_ID', 'Session expired or invalid')
   }
 
   /**
-   * The identity service takes its token in the query, too (`oauth_token`), and refuses with 403 and
-   * one word of plain text: one that is not valid, and one whose scope is `api` alone.
+   * The identity service also takes its token from the query (`oauth_token`). It refuses with 403
+   * and one word of plain text, both invalid tokens and tokens with the scope `api` alone.
    */
   checkIdentity(request: IncomingMessage, query: URLSearchParams): void {
     const token = tokenOf(request) ?? query.get('oauth_token') ?? undefined
@@ -82,7 +82,7 @@ export class Auth {
     if (!IDENTITY_SCOPES.some((scope) => scopes.includes(scope))) refuseIdentity('Missing_Scope')
   }
 
-  /** All tokens issued so far are worth nothing from now on. */
+  /** Invalidates all tokens issued so far. */
   expireTokens(): void {
     this.#expiry.clear()
   }
@@ -134,7 +134,7 @@ export class Auth {
   }
 }
 
-/** Those that let an app know whose token it is. */
+/** Scopes that let an app know whose token it has. */
 const IDENTITY_SCOPES = ['id', 'openid', 'profile', 'full']
 
 function refuseIdentity(text: string): never {

@@ -5,7 +5,7 @@ import type { Operation } from './fault-script.ts'
 import { parseJsonOrUndefined } from './parse.ts'
 import { refuse } from './reply.ts'
 
-/** Bodies of everything but uploads, unpacked; a multipart create is the largest. */
+/** Maximum bytes of all bodies except uploads, decompressed; a multipart create is the largest. */
 const MAX_BODY = 4_000_000
 
 /** One request on its way to a handler. */
@@ -16,15 +16,21 @@ export interface Call {
   readonly query: URLSearchParams
   /** `http://host:port` as the client sees it. */
   readonly origin: string
-  /** The whole body, unpacked where it came as gzip; the upload alone is streamed from `request` instead. */
+  /**
+   * The whole body, decompressed if it came as gzip; only the upload is streamed from `request`
+   * instead.
+   */
   body(): Promise<Buffer>
-  /** The same for a look ahead: empty where it cannot be read, which is the handler's to refuse. */
+  /** The same for looking ahead: empty if it cannot be read, so that the handler refuses it. */
   peek(): Promise<Buffer>
-  /** A fault script wants an upload to break off after so many bytes. */
+  /** Set by a fault script: the upload breaks off after this many bytes. */
   readonly cutUploadAfter?: number | undefined
 }
 
-/** Finds out what a request is for. A PATCH is read to its end: its state is its operation. */
+/**
+ * Determines the operation of a request. A PATCH is read to its end, because its state is its
+ * operation.
+ */
 export async function identify(request: IncomingMessage): Promise<Call> {
   const url = new URL((request.url ?? '/').replace(/^\/+/, '/'), 'http://sandbox')
   const route = routeOf(request.method ?? 'GET', url.pathname)
@@ -59,7 +65,7 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
 
 const unpack = promisify(gunzip)
 
-/** Data Loader compresses what it posts and patches, though never its CSV. */
+/** Data Loader compresses its POST and PATCH bodies, but not its CSV. */
 async function unpacked(body: Buffer): Promise<Buffer> {
   try {
     return await unpack(body, { maxOutputLength: MAX_BODY })
@@ -68,17 +74,17 @@ async function unpacked(body: Buffer): Promise<Buffer> {
   }
 }
 
-/** Where a request leads. */
+/** The target of a request. */
 interface Route {
   readonly operation: Operation
   /** `61.0` of `/services/data/v61.0`. */
   readonly version?: string | undefined
-  /** A job's id as the path spells it, 15 or 18 characters. */
+  /** A job's id as written in the path, 15 or 18 characters. */
   readonly jobId?: string | undefined
   readonly userId?: string | undefined
-  /** Of an identity URL, beside `userId`. */
+  /** Of an identity URL, besides `userId`. */
   readonly orgId?: string | undefined
-  /** The path is known, the method is not: what it takes instead. */
+  /** Set if the path is known but not the method: the allowed methods. */
   readonly allow?: string | undefined
 }
 
@@ -92,8 +98,9 @@ const FIXED: Readonly<Partial<Record<string, Methods>>> = {
 }
 
 /**
- * After `/services/data/vNN.N`; JOB and USER stand for ids. Paths are case-sensitive, but for the
- * unprocessed rows: the reference writes them in lower case, its prose and three clients do not.
+ * Paths after `/services/data/vNN.N`; JOB and USER stand for ids. Paths are case-sensitive, except
+ * for the unprocessed rows: the reference writes them in lower case, its prose and three clients do
+ * not.
  */
 const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '': { GET: 'resources' },

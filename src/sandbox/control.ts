@@ -25,14 +25,14 @@ import type { Referee } from './referee.ts'
 import { json, type Reply } from './reply.ts'
 import { type SandboxSettings, type SettingsChange, settingsChange } from './settings.ts'
 
-/** What both surfaces can do: this one over HTTP, and whoever holds the sandbox in-process. */
+/** What both interfaces can do: this one over HTTP, and code that holds the sandbox in-process. */
 export interface Controls {
   readonly referee: Referee
   readonly faults: Faults
   setRows(rules: RowRules): void
   configure(change: SettingsChange): SandboxSettings
   expireTokens(): void
-  /** Rotates what logins must show; tokens that were issued go on until they expire. */
+  /** Rotates login credentials; issued tokens stay valid until they expire. */
   setCredentials(credentials: SandboxCredentials): void
   idle(): Promise<void>
 }
@@ -90,7 +90,7 @@ async function act(
   }
 }
 
-/** All or none: the whole list is parsed before the first is added. */
+/** All or none: the whole list is parsed before the first script is added. */
 function addFaults(body: unknown, faults: Faults) {
   const scripts = [body].flat().map((one) => parse(faultScript, one, 'fault'))
   return scripts.map((script) => faults.add(script))

@@ -16,11 +16,11 @@ export interface ExchangeDeps {
   readonly perform: (call: Call) => Promise<Reply>
   readonly expireTokens: () => void
   readonly subjectOf: (call: Call) => Promise<Subject>
-  /** Shuts the port for so long. */
+  /** Closes the port for this long. */
   readonly outage: (ms: number) => void
 }
 
-/** One call and its answer, changed by a fault script where one fires. */
+/** One call and its answer, changed by a fault script if one fires. */
 export class Exchange {
   readonly #call: Call
   readonly #response: ServerResponse
@@ -74,7 +74,7 @@ export class Exchange {
     await this.#finish(scripted(action))
   }
 
-  /** The call takes effect; the answer says something else. */
+  /** The call takes effect, but its answer is false. */
   async #falsify(action: ActionOf<'lie'>, { object }: Subject): Promise<void> {
     if (object !== undefined) this.#deps.referee.distrust(object)
     const instead = calledInstead(this.#call, action)
@@ -103,14 +103,14 @@ export class Exchange {
       await respond(this.#response, paused(early, afterBytes, wait), { gzip: false })
       return
     }
-    // An unread body would hide that the client hung up.
+    // An unread body would hide that the client disconnected.
     if (ms === undefined) request.resume()
     await wait()
     if (this.#response.closed) this.#deps.referee.answered(operation, 'reset')
     else await this.#finish(early ?? (await this.#perform()))
   }
 
-  /** The call's own answer; undefined where the connection broke while it was carried out. */
+  /** The call's own answer; undefined if the connection broke while it was carried out. */
   async #perform(call = this.#call): Promise<Reply | undefined> {
     try {
       return await answered(this.#deps.perform(call))
@@ -120,7 +120,7 @@ export class Exchange {
     }
   }
 
-  // Counted before it is written: a client that has the answer finds it in the stats.
+  // Counted before it is written, so that a client with the answer finds it in the stats.
   async #finish(reply: Reply | undefined): Promise<void> {
     const { operation, request } = this.#call
     const { referee, settings } = this.#deps

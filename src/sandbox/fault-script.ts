@@ -4,7 +4,7 @@ import { field, strictly } from './parse.ts'
 export const RESULT_FILES = ['successfulResults', 'failedResults', 'unprocessedRecords'] as const
 export type ResultKind = (typeof RESULT_FILES)[number]
 
-/** What a call is for; close and abort are told apart by the state that the PATCH asks for. */
+/** The operation of a call; close and abort are distinguished by the state in the PATCH. */
 const OPERATIONS = [
   'token',
   'revoke',
@@ -34,30 +34,31 @@ export type Operation = (typeof OPERATIONS)[number]
 const MOMENTS = ['before', 'after', 'during'] as const
 
 const CALL_ACTIONS = [
-  /** Another answer than the call deserves; the call itself is carried out only with `effect`. */
+  /** Gives another answer than the call's own; the call is carried out only with `effect`. */
   z.object({
     do: z.literal('answer'),
     status: field.count,
     /**
-     * Default `json`: the API's error array. `oauth`: the token endpoint's error object, of
+     * Default `json`: the API's error array. `oauth`: the token endpoint's error object, with
      * `errorCode` and `message`.
      */
     body: field.oneOf(['json', 'oauth', 'html', 'empty']).optional(),
     errorCode: field.text.optional(),
     message: field.text.optional(),
-    /** Sent as it is, instead of `body`. */
+    /** Sent unchanged, instead of `body`. */
     text: field.text.optional(),
-    /** Instead of the body's own; `text` is `text/plain`, and an empty body has none. */
+    /** Replaces the body's own type; `text` has `text/plain`, and an empty body has none. */
     contentType: field.text.optional(),
-    /** Beside those of the body: `{"Retry-After":"7"}`. */
+    /** Added to those of the body: `{"Retry-After":"7"}`. */
     headers: field.textFields.optional(),
     effect: field.flag.optional(),
-    /** Of an upload: answers once so many bytes of its body came, and hangs up. */
+    /** For an upload: answers after this many bytes of its body, and disconnects. */
     afterBytes: field.count.optional(),
   }),
   /**
-   * Resets the connection. `before`: nothing was read or done. `after`: the call was carried out, no
-   * answer. `during`: after `afterBytes` (default 1) of the answer, of an upload's body.
+   * Resets the connection. `before`: nothing was read or done. `after`: the call was carried out,
+   * but not answered. `during`: after `afterBytes` (default 1) of the answer, or of an upload's
+   * body.
    */
   z.object({
     do: z.literal('reset'),
@@ -65,8 +66,8 @@ const CALL_ACTIONS = [
     afterBytes: field.count.optional(),
   }),
   /**
-   * Waits `ms`, or until the client gives up: before the call is carried out (default), after it, or
-   * `during` its answer, after `afterBytes` (default 1) of the body.
+   * Waits `ms`, or until the client gives up: before the call is carried out (default), after it,
+   * or `during` its answer, after `afterBytes` (default 1) of the body.
    */
   z.object({
     do: z.literal('stall'),
@@ -75,8 +76,8 @@ const CALL_ACTIONS = [
     afterBytes: field.count.optional(),
   }),
   /**
-   * The answer ends as if that were all: after so many rows of a result file (default: before its
-   * header) and so many bytes more (default 0).
+   * Truncates the answer without an error: after this many rows of a result file (default: before
+   * its header) and this many bytes more (default 0).
    */
   z.object({
     do: z.literal('truncate'),
@@ -84,11 +85,11 @@ const CALL_ACTIONS = [
     afterBytes: field.count.optional(),
   }),
   /**
-   * The call is carried out, and the answer is well-formed and false. Of a JSON answer fields are
-   * `set` or left out (`omit`); of a result file the `header` is another, the first `dropRows` rows
-   * are missing, or `addRows` come after its own, as they are written here. `job`: the answer is
-   * about that job. `file`: the answer is another result file. `status`, `contentType` and `headers`
-   * belong to whatever is answered.
+   * The call is carried out, and the answer is well-formed but false. In a JSON answer, fields are
+   * `set` or left out (`omit`). In a result file, the `header` is replaced, the first `dropRows`
+   * rows are missing, or `addRows` follow its own rows, as written here. `job`: the answer is about
+   * that job. `file`: the answer is another result file. `status`, `contentType` and `headers`
+   * apply to any answer.
    */
   z.object({
     do: z.literal('lie'),
@@ -103,33 +104,35 @@ const CALL_ACTIONS = [
     dropRows: field.count.optional(),
     addRows: field.texts.optional(),
   }),
-  /** Nothing is done, all connections are cut, and nobody listens on the port for `ms`. */
+  /** Nothing is done, all connections are closed, and the port refuses connections for `ms`. */
   z.object({ do: z.literal('outage'), ms: field.count }),
-  /** All access tokens expire; this call is the first to learn it. */
+  /** All access tokens expire, starting with this call. */
   z.object({ do: z.literal('expireTokens') }),
 ] as const
 
 const JOB_ACTIONS = [
-  /** The job becomes Failed after so many rows (default 0); the rest is unprocessed. */
+  /** The job becomes Failed after this many rows (default 0); the rest is unprocessed. */
   z.object({
     do: z.literal('fail'),
-    /** Before the colon of `errorMessage`: `TooManyLockFailure`, `Timeout`, or any other. */
+    /**
+     * The part of `errorMessage` before the colon: `TooManyLockFailure`, `Timeout`, or any other.
+     */
     code: field.text,
-    /** After the colon. Default: what an org says under this code, where that is known. */
+    /** The part after the colon. Default: an org's message for this code, if known. */
     message: field.text.optional(),
     afterRows: field.count.optional(),
   }),
-  /** The job stays InProgress for `ms`, or until it is aborted, after so many rows. */
+  /** The job stays InProgress for `ms`, or until it is aborted, after this many rows. */
   z.object({
     do: z.literal('hold'),
     ms: field.count.optional(),
     afterRows: field.count.optional(),
   }),
-  /** After so many rows, the job and its results are gone: 404. */
+  /** After this many rows, the job and its results are gone: 404. */
   z.object({ do: z.literal('vanish'), afterRows: field.count.optional() }),
 ] as const
 
-/** What any action may have: one that has no use for a field ignores it. */
+/** Fields that any action may have; an action ignores those it does not use. */
 const CALL_FIELDS = [
   ...['do', 'status', 'body', 'errorCode', 'message', 'text', 'contentType', 'effect', 'headers'],
   ...['set', 'omit', 'job', 'file', 'header', 'dropRows', 'addRows'],
@@ -145,9 +148,9 @@ const match = {
   job: field.text.optional(),
   /** Only jobs of this object, or calls that create one or are about one. */
   object: field.text.optional(),
-  /** Which of those that match, counted from 1 since the script was added. Default: each. */
+  /** Which of the matches, counted from 1 since the script was added. Default: each. */
   nth: field.counts.optional(),
-  /** At most so often. Default: no limit. */
+  /** Maximum number of times. Default: no limit. */
   times: field.count.optional(),
 }
 

@@ -1,11 +1,11 @@
 import type { CallAction, FaultScript, JobAction, Operation } from './fault-script.ts'
 import type { Job } from './jobs.ts'
 
-/** A script at work; `seen` and `fired` go on counting. */
+/** An active script; `seen` and `fired` keep counting. */
 export interface Fault {
   readonly id: string
   readonly script: FaultScript
-  /** Calls or jobs that matched, and how many of them it spoiled. */
+  /** Number of calls or jobs that matched, and on how many of them it fired. */
   readonly seen: number
   readonly fired: number
 }
@@ -29,7 +29,7 @@ export class Faults {
     return live
   }
 
-  /** False where no such script is at work. */
+  /** False if no such script is active. */
   remove(id: string): boolean {
     return this.#live.delete(id)
   }
@@ -42,7 +42,9 @@ export class Faults {
     return [...this.#live.values()].map((live) => ({ ...live }))
   }
 
-  /** What shall happen to this call: the first script that fires; all that match count it. */
+  /**
+   * The action for this call: that of the first script that fires; all matching scripts count it.
+   */
   forCall(operation: Operation, subject: Subject): CallAction | undefined {
     let action: CallAction | undefined
     for (const live of this.#live.values()) {
@@ -53,7 +55,7 @@ export class Faults {
     return action
   }
 
-  /** What shall happen to this job, in the order of the rows at which it happens. */
+  /** The actions for this job, in the order of the rows at which they apply. */
   forJob({ id, request }: Job): JobAction[] {
     const subject = { job: id, object: request.object }
     const actions: JobAction[] = []
@@ -66,7 +68,7 @@ export class Faults {
   }
 }
 
-/** What a call or a fault is about, as far as it is known. */
+/** What a call or a fault is about, as far as known. */
 export interface Subject {
   readonly job: string | undefined
   readonly object: string | undefined
@@ -76,7 +78,7 @@ const isAbout = (script: FaultScript, { job, object }: Subject) =>
   (script.job === undefined || script.job.slice(0, 15) === job?.slice(0, 15)) &&
   (script.object === undefined || script.object === object)
 
-/** Counts a match; true where the script fires on it. */
+/** Counts a match; true if the script fires on it. */
 function isDue(live: Live, mayFire: boolean): boolean {
   const { nth, times } = live.script
   live.seen++

@@ -3,7 +3,7 @@ import { DIGIT, ID_LENGTH, SUFFIX_BYTES } from '../shared/contract/record-id.ts'
 
 /**
  * One record id as three numbers: base 62 of its key prefix (3 characters), its next 7 and its last
- * 5. Parsing writes into an existing object, because millions of rows would otherwise be garbage.
+ * 5. Parsing writes into an existing object to avoid garbage for millions of rows.
  */
 export interface IdNumber {
   prefix: number
@@ -17,7 +17,7 @@ export const idNumber = (): IdNumber => ({ prefix: 0, high: 0, low: 0 })
 
 const FOREIGN = 255
 
-/** Reads the 15 or 18 characters at `start`; false where they are no id or the suffix is wrong. */
+/** Reads the 15 or 18 characters at `start`; false if they are not an id or the suffix is wrong. */
 export function parseId(bytes: Uint8Array, start: number, end: number, id: IdNumber): boolean {
   const length = end - start
   if (length !== ID_LENGTH && length !== ID_LENGTH + 3) return false
@@ -44,7 +44,7 @@ export function prefixNumber(prefix: string): number {
   return digits(new TextEncoder().encode(prefix), 0, 3)
 }
 
-/** The three suffix bytes of the id at `start`, by block of five characters: 0, 1 or 2. */
+/** One of the three suffix bytes of the id at `start`, by block of five characters: 0, 1 or 2. */
 export function suffixByte(bytes: Uint8Array, start: number, block: number): number {
   let bits = 0
   for (let k = 0; k < 5; k++) {
@@ -72,14 +72,14 @@ function hasItsSuffix(bytes: Uint8Array, start: number): boolean {
 }
 
 /**
- * A set of record ids: one compressed bitmap over the last five characters for each beginning of
- * ten. Ids that count up cost a few bits each, ids scattered in one block about two bytes; adding
+ * A set of record ids: one compressed bitmap over the last five characters for each ten-character
+ * prefix. Consecutive ids cost a few bits each, ids scattered in one block about two bytes; adding
  * takes 17 ns in order and 300 ns at random (measured).
  */
 export class IdSet {
   readonly #bitmaps = new Map<number, Map<number, RoaringBitmap32>>()
   #size = 0
-  // Rows come in runs of one beginning: remembering the last one saves two look-ups a row.
+  // Rows come in runs with one prefix: remembering the last one saves two lookups per row.
   #prefix = -1
   #high = -1
   #last: RoaringBitmap32 | undefined
@@ -92,21 +92,21 @@ export class IdSet {
     return this.#size > 0 && (this.#find(id)?.has(id.low) ?? false)
   }
 
-  /** True where the id was not in the set before. */
+  /** True if the id is new. */
   add(id: IdNumber): boolean {
     const added = (this.#find(id) ?? this.#create(id)).tryAdd(id.low)
     if (added) this.#size++
     return added
   }
 
-  /** True where the id was in the set. */
+  /** True if the id was in the set. */
   delete(id: IdNumber): boolean {
     const removed = this.#size > 0 && (this.#find(id)?.delete(id.low) ?? false)
     if (removed) this.#size--
     return removed
   }
 
-  /** Gives the memory back: bitmaps live outside the garbage collector's reach. */
+  /** Frees the memory: the garbage collector does not manage bitmaps. */
   dispose(): void {
     for (const blocks of this.#bitmaps.values()) for (const map of blocks.values()) map.dispose()
     this.#bitmaps.clear()

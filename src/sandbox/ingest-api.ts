@@ -50,7 +50,7 @@ export class IngestApi {
     return { kind: 'empty', status: 201 }
   }
 
-  /** PATCH: closes, aborts, or refuses any other wish. */
+  /** PATCH: closes, aborts, or refuses any other state. */
   async patch(call: Call): Promise<Reply> {
     const job = this.#find(call)
     const { strictFields } = this.#deps.settings
@@ -76,7 +76,7 @@ export class IngestApi {
     const locator = call.query.get('queryLocator')
     const offset = locator === null ? 0 : Number(locator.split('-')[1])
     if (!Number.isSafeInteger(offset)) refuse(400, 'INVALID_QUERY_LOCATOR', 'invalid query locator')
-    // Classic and big object jobs exist in an org, but never in this one.
+    // Classic and big object jobs exist in real orgs, but never in this one.
     const others = type !== null && type !== 'V2Ingest'
     const { jobs, next } = others ? { jobs: [], next: undefined } : this.#deps.jobs.page(offset)
     const base = `/services/data/v${call.route.version}/jobs/ingest`
@@ -144,7 +144,7 @@ export class IngestApi {
   }
 
   #abort(job: Job): void {
-    // No violation: a job may complete while a client decides to abort it.
+    // Not a violation: a job may complete while a client decides to abort it.
     if (job.terminal)
       refuse(400, 'INVALIDJOBSTATE', `Aborting already ${ended(job)} Job not allowed`)
     this.#deps.runner.abort(job)

@@ -30,18 +30,18 @@ const CREATE = field.object({
   assignmentRuleId: field.text.optional(),
 })
 
-/** What the creator of a job chose. */
+/** The options that a job was created with. */
 export type JobRequest = Omit<z.output<typeof CREATE>, 'contentType' | 'operation'> & {
   readonly operation: 'delete' | 'hardDelete'
 }
 
-/** As messages list them. */
+/** In the order used in messages. */
 const CREATE_FIELDS = [
   ...['object', 'operation', 'contentType', 'columnDelimiter', 'lineEnding'],
   ...['externalIdFieldName', 'assignmentRuleId'],
 ]
 
-/** The body of `POST /jobs/ingest` and the first field the API does not name, or a refusal. */
+/** The body of `POST /jobs/ingest` and its first field unknown to the API, or a refusal. */
 export function parseJobRequest(
   body: string,
   { objects, allowHardDelete, strictFields }: CreateRules,
@@ -66,7 +66,7 @@ export function parseJobRequest(
 
 const PATCH = field.object({ state: field.text })
 
-/** The state that the body of a PATCH asks for. */
+/** The state requested by the body of a PATCH. */
 export function parsePatch(
   body: string,
   strictFields: boolean,
@@ -94,14 +94,14 @@ function parseBody<T>(
   }
 }
 
-/** Characters of data that a multipart create may carry. */
+/** Maximum characters of data in a multipart create. */
 const MAX_CONTENT = 100_000
 
 /** The two parts of a multipart create: the job as JSON and its CSV. */
 export function parseMultipart(body: Buffer, contentType: string): { job: string; csv: Buffer } {
   const boundary = /boundary="?([^";]+)"?/.exec(contentType)?.[1]
   if (boundary === undefined) refuse(400, 'INVALIDJOB', 'Multipart request without boundary')
-  // Latin-1 keeps every byte one character, so nothing of the CSV is lost on the way.
+  // Latin-1 maps every byte to one character, so the CSV is preserved exactly.
   const parts = body.toString('latin1').split(`--${boundary}`)
   const job = contentOf(parts, 'job')
   const csv = contentOf(parts, 'content')

@@ -15,7 +15,7 @@ type JobRunnerDeps = Omit<ProcessingDeps, 'prefixOf' | 'vanish' | 'signal'> & {
   readonly objects: readonly DeletableObject[]
 }
 
-/** What goes on behind the API's back: jobs being processed, each in a task of its own. */
+/** Background processing: each job runs in its own task. */
 export class JobRunner {
   readonly #deps: ProcessingDeps
   readonly #tasks = new Set<Promise<void>>()
@@ -42,7 +42,7 @@ export class JobRunner {
   abort(job: Job): void {
     const neverClosed = job.state === 'Open'
     finish(job, 'Aborted', this.#deps)
-    // A closed job's own task sees the abort, and inspects what it had not come to.
+    // A closed job's own task notices the abort and inspects the remaining rows.
     if (neverClosed) this.#track(job, inspectUpload(job, this.#deps))
   }
 
@@ -62,7 +62,7 @@ export class JobRunner {
     this.#tasks.add(tracked)
   }
 
-  /** A job whose task broke must not look as if it were still at work. */
+  /** A job whose task failed must not look as if it were still running. */
   #broken(job: Job, error: unknown): void {
     if (this.#stop.signal.aborted || job.gone || job.terminal) return
     finish(job, 'Failed', this.#deps, `Unknown : the sandbox failed: ${error}`)
@@ -81,7 +81,7 @@ interface ProcessingDeps {
   readonly signal: AbortSignal
 }
 
-/** Carries one closed job to its terminal state. */
+/** Takes one closed job to its terminal state. */
 async function processJob(job: Job, deps: ProcessingDeps): Promise<void> {
   await delay(deps.settings.queueDelayMs, undefined, { signal: deps.signal })
   if (job.gone) return
@@ -100,7 +100,7 @@ async function processJob(job: Job, deps: ProcessingDeps): Promise<void> {
   if (isRunning(job) && !deps.signal.aborted) finish(job, 'JobComplete', deps)
 }
 
-/** Shows the referee an upload that was aborted before it was closed. */
+/** Lets the referee inspect an upload that was aborted before it was closed. */
 async function inspectUpload(job: Job, deps: ProcessingDeps): Promise<void> {
   if (job.upload) await processRows(job, job.upload, [], deps)
 }
@@ -116,7 +116,7 @@ function finish(
   referee.finished(job)
 }
 
-/** The checks that reject an upload as a whole, made when its processing begins. */
+/** Checks that reject an upload as a whole, made when its processing begins. */
 function isReadable(job: Job, upload: Upload, deps: ProcessingDeps): boolean {
   const { lineEnding } = job.request
   const problem = upload.lineEndingIsRight
@@ -130,7 +130,7 @@ function isReadable(job: Job, upload: Upload, deps: ProcessingDeps): boolean {
   return false
 }
 
-/** Goes through all rows: processes them while the job is InProgress, only inspects the rest. */
+/** Reads all rows: processes them while the job is InProgress, and only inspects the rest. */
 async function processRows(job: Job, upload: Upload, actions: JobAction[], deps: ProcessingDeps) {
   const reader = await BlockReader.open(upload)
   const engine = new RowEngine(job, deps.prefixOf(job.request.object), deps.org, deps.referee)
@@ -176,7 +176,7 @@ async function processBlock(
     row = to
   }
   engine.inspect(reader, row, reader.rows)
-  // A turn for the polls of others.
+  // Lets other calls, such as polls, run in between.
   await turn()
 }
 
@@ -196,9 +196,9 @@ async function applyFault(job: Job, action: JobAction, deps: ProcessingDeps): Pr
   }
 }
 
-/** What orgs say in the `errorMessage` of a Failed job, by its code. */
+/** Messages that orgs give in the `errorMessage` of a Failed job, by code. */
 const JOB_ERRORS: Readonly<Record<string, string>> = {
-  // The prefix stands twice in recorded answers.
+  // Recorded answers contain the prefix twice.
   InvalidBatch: 'InvalidBatch : Field name not found : Id',
   InternalServerError: 'Retried more than 20 times',
 }
@@ -207,7 +207,7 @@ function jobError({ code, message }: Extract<JobAction, { do: 'fail' }>): string
   return `${code} : ${message ?? JOB_ERRORS[code] ?? 'scripted by the sandbox'}`
 }
 
-/** How soon a held job notices that it was aborted. */
+/** How soon a held job notices an abort. */
 const HOLD_STEP_MS = 20
 
 async function hold(job: Job, ms: number, signal: AbortSignal): Promise<void> {
@@ -228,8 +228,8 @@ async function excuseAll(reader: BlockReader, engine: RowEngine, signal: AbortSi
 const isRunning = (job: Job) => job.state === 'InProgress' && !job.gone
 
 /**
- * Why Salesforce takes no row of an upload with this first line, in the words of a Failed job's
- * errorMessage: a delete takes one column, Id, in any case. Undefined where nothing is wrong.
+ * Why Salesforce rejects an upload with this first line, in the words of a Failed job's
+ * errorMessage: a delete takes one column, Id, in any case. Undefined if nothing is wrong.
  */
 function headerProblem(header: string, request: JobRequest): string | undefined {
   const columns = columnsOf(header, DELIMITERS[request.columnDelimiter])

@@ -1,6 +1,6 @@
 import type { Job } from './jobs.ts'
 
-/** Who created the jobs. */
+/** The user who created the jobs. */
 interface Owner {
   readonly userId: string
 }
@@ -19,7 +19,7 @@ function getView(job: Job, owner: Owner): object {
     jobType: 'V2Ingest',
     ...contentUrl(job),
     ...format(job),
-    // An Open job has counters once its upload is there.
+    // An Open job has counters once it has its upload.
     ...((job.state !== 'Open' || job.upload) && {
       numberRecordsProcessed: job.processed,
       numberRecordsFailed: job.failed,
@@ -36,8 +36,9 @@ function getView(job: Job, owner: Owner): object {
 const PK_CHUNKING_FROM = 61
 
 /**
- * Recorded jobs have more time in all than at work, and both at once while they are InProgress;
- * where nothing was processed, as of a job that failed by its header, both are 0.
+ * In recorded jobs the total time exceeds the active time, and both are present while they are
+ * InProgress. If nothing was processed, such as in a job that failed because of its header, both
+ * are 0.
  */
 function timesOf(job: Job): object {
   const began = job.startedAt
@@ -88,7 +89,7 @@ const format = ({ request }: Job) => ({
 const timestamp = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000')
 
 /**
- * The field sets in which the API shows a job: they differ between create, close and abort, get,
- * and list (pages of the same names, part on Bulk API 2.0 ingest).
+ * The fields that the API shows of a job: they differ between create, close and abort, get, and
+ * list (pages of the same names, part on Bulk API 2.0 ingest).
  */
 export const jobView = { create: createView, patch: patchView, get: getView, list: listView }

@@ -4,8 +4,8 @@ import type { JobRequest } from './job-request.ts'
 import type { Upload } from './upload.ts'
 
 /**
- * An ingest job's life: Open → UploadComplete → InProgress → JobComplete | Failed, and Aborted from
- * each of the first three.
+ * States of an ingest job: Open → UploadComplete → InProgress → JobComplete | Failed, and Aborted
+ * from each of the first three.
  */
 export const JOB_STATES = [
   'Open',
@@ -17,7 +17,7 @@ export const JOB_STATES = [
 ] as const
 type JobState = (typeof JOB_STATES)[number]
 
-/** Where the one upload of a job stands. */
+/** The state of a job's upload. */
 type Content =
   | { readonly kind: 'none' }
   | { readonly kind: 'receiving' }
@@ -26,11 +26,11 @@ type Content =
 export class Job {
   readonly id: string
   readonly request: JobRequest
-  /** `61.0` of the path it was created through. */
+  /** The version in the path through which it was created, such as `61.0`. */
   readonly apiVersion: string
   readonly createdAt = Date.now()
   content: Content = { kind: 'none' }
-  /** One verdict a row, in upload order. */
+  /** One verdict per row, in upload order. */
   verdicts = new Uint8Array(0)
   processed = 0
   failed = 0
@@ -39,7 +39,7 @@ export class Job {
   startedAt: number | undefined
   finishedAt: number | undefined
   errorMessage: string | undefined
-  /** A job Failed over its CSV was never taken apart: its upload comes back as it was sent. */
+  /** The job Failed because of its CSV as a whole: its upload is returned as it was sent. */
   rejectedWhole = false
   /** True once it was deleted, by its owner or by a fault. */
   gone = false
@@ -97,7 +97,7 @@ export class Job {
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** `length` base-62 digits of a number, as Salesforce counts up its ids. */
+/** `length` base-62 digits of a number, in the way that Salesforce counts up its ids. */
 function base62(value: number, length: number): string {
   let text = ''
   for (let rest = value; text.length < length; rest = Math.floor(rest / 62)) {
@@ -106,12 +106,12 @@ function base62(value: number, length: number): string {
   return text
 }
 
-/** An 18-character id out of 15. */
+/** The 18-character form of an id of 15. */
 function withSuffix(id15: string): string {
   return id15 + suffixOf(id15)
 }
 
-/** Jobs on one page of the list. */
+/** Jobs per page of the list. */
 const PAGE = 1_000
 
 /** The org's jobs, by id. */
@@ -126,7 +126,7 @@ export class Jobs {
     return job
   }
 
-  /** By 15 or 18 characters, one that is gone too; undefined where there never was one. */
+  /** By 15 or 18 characters, including deleted jobs; undefined if there never was one. */
   find(id: string): Job | undefined {
     const job = this.#jobs.get(id.slice(0, 15))
     return id.length === 15 || id === job?.id ? job : undefined
@@ -139,7 +139,7 @@ export class Jobs {
     job.verdicts = new Uint8Array(0)
   }
 
-  /** One page from `offset` on, newest first: nobody may rely on an order. */
+  /** One page from `offset` on, newest first; clients must not rely on an order. */
   page(offset: number): { jobs: Job[]; next: number | undefined } {
     const all = [...this.#jobs.values()].filter((job) => !job.gone).reverse()
     const next = offset + PAGE

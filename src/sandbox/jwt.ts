@@ -1,25 +1,30 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { parseJsonOrUndefined } from './parse.ts'
 
-/** Salesforce takes assertions that expire within minutes; sources differ between three and five. */
+/**
+ * Salesforce accepts assertions that expire within minutes; sources disagree between three and
+ * five.
+ */
 const MAX_LIFE_SECONDS = 300
 
 const AUDIENCES = ['https://login.salesforce.com', 'https://test.salesforce.com']
 
-/** Seconds since the epoch reach it in the year 5138; clients that write more mean milliseconds. */
+/** Seconds since the epoch reach this value in the year 5138; larger values are milliseconds. */
 const MILLISECONDS_FROM = 1e11
 
 interface AssertionRules {
   /** The consumer key that must have issued it. */
   readonly clientId: string
-  /** Checks the signature where given. */
+  /** Key to check the signature, if given. */
   readonly publicKey: KeyObject | undefined
-  /** An audience beside the two generic hosts. */
+  /** An audience besides the two generic hosts. */
   readonly loginUrl: string
   readonly now: () => number
 }
 
-/** Why a JWT bearer assertion is refused, as `[error, error_description]`; undefined where it holds. */
+/**
+ * Why a JWT bearer assertion is refused, as `[error, error_description]`; undefined if it is valid.
+ */
 export function assertionProblem(
   assertion: string,
   rules: AssertionRules,
@@ -49,8 +54,9 @@ export function assertionProblem(
 }
 
 /**
- * Orgs take what released clients send: seconds, as a number or as text (simple-salesforce), and
- * milliseconds. The sf CLI sends the latter, and means 300 of them: no network is that fast.
+ * Orgs accept what released clients send: seconds, as a number or as text (simple-salesforce), and
+ * milliseconds. The sf CLI sends milliseconds and sets only 300 of them, which no network could
+ * meet.
  */
 function isTimely(exp: unknown, now: number): boolean {
   if (typeof exp !== 'number' && typeof exp !== 'string') return false

@@ -17,57 +17,59 @@ const orgId = z
 
 const sandboxOptions = z
   .object({
-    /** Default 127.0.0.1: access is hardly controlled. */
+    /** Default 127.0.0.1, because access control is minimal. */
     host: field.text.default('127.0.0.1'),
-    /** Default 0: a free one. */
+    /** Default 0: any free port. */
     port: field.count.default(0),
     clientId: field.text.default('sandbox-client'),
     clientSecret: field.text.default('sandbox-secret'),
     refreshToken: field.text.default('sandbox-refresh'),
-    /** Checks the signature of JWT bearer assertions; without it any signature will do. */
+    /** Checks the signature of JWT bearer assertions; without it any signature is accepted. */
     jwtPublicKey: z.custom<KeyObject>().optional(),
     /** 18 characters, `00D…`. */
     orgId: orgId.default(to18('00D5f0000000001')),
-    /** What the Organization record says. */
+    /** Value in the Organization record. */
     isSandbox: field.flag.default(false),
     username: field.text.default('integration@sandbox.example'),
     /**
-     * Of each token. Default `api id refresh_token`. Without `id`, `openid`, `profile` or `full`,
-     * userinfo and the identity URL answer 403.
+     * Scope of each token. Default `api id refresh_token`. Without `id`, `openid`, `profile` or
+     * `full`, userinfo and the identity URL answer 403.
      */
     scope: field.text.default('api id refresh_token'),
-    /** Over the whole org. Default 2,000,000. */
+    /** For the whole org. Default 2,000,000. */
     rowsPerSecond: field.count.default(2_000_000),
-    /** UploadComplete to InProgress. Default 20. */
+    /** From UploadComplete to InProgress. Default 20. */
     queueDelayMs: field.count.default(20),
     /** Default true. */
     shuffleResults: field.flag.default(true),
-    /** Compress result files for clients that accept it. Default false. */
+    /** Compresses result files for clients that accept it. Default false. */
     gzipResults: field.flag.default(false),
     /** Default false: creating a hardDelete job is refused with FEATURENOTENABLED. */
     allowHardDelete: field.flag.default(false),
-    /** Refuse unknown fields in JSON bodies. Default false: they are ignored, as an org does. */
+    /** Refuses unknown fields in JSON bodies. Default false: they are ignored, as in an org. */
     strictFields: field.flag.default(false),
-    /** Default 112,500,000: what base64 turns into 150 MB. Past it 413. */
+    /** Default 112,500,000, which base64 turns into 150 MB. Larger uploads get 413. */
     maxUploadBytes: field.count.default(112_500_000),
     /** Default 100,000. */
     dailyApiRequests: field.count.default(100_000),
     /** Default 15,000. */
     dailyBulkApiBatches: field.count.default(15_000),
-    /** Objects beside the built-in five. */
+    /** Objects besides the built-in five. */
     objects: z
       .custom<readonly DeletableObject[]>()
       .default([])
       .transform((others) => [...BUILT_IN_OBJECTS, ...others]),
     rows: z.custom<RowRules>().default({}),
     faults: field.listOf(faultScript).readonly().default([]),
-    /** Where uploads are kept while their job lives. Default: a temporary folder, removed on close. */
+    /**
+     * Where uploads are kept while their job exists. Default: a temporary folder, removed on close.
+     */
     directory: field.text.optional(),
-    /** From a token's issue to its expiry, which use does not prolong. Default 2 hours. */
+    /** Lifetime of a token, which use does not extend. Default 2 hours. */
     tokenLifetimeMs: field.count.default(2 * 60 * 60 * 1_000),
-    /** What time it is where JWT assertions are signed, for tests with a clock of their own. */
+    /** The clock for JWT assertions, for tests with their own clock. */
     now: z.custom<() => number>().default(() => Date.now),
-    /** The control surface under `/__sandbox`. Default true. */
+    /** The control interface under `/__sandbox`. Default true. */
     control: field.flag.default(true),
   })
   .transform((options) => ({ ...options, userId: USER_ID }))
@@ -75,7 +77,7 @@ const sandboxOptions = z
 export type SandboxOptions = Omit<z.input<typeof sandboxOptions>, 'faults'> & {
   readonly faults?: z.output<typeof sandboxOptions>['faults'] | undefined
 }
-/** With the defaults of those that are not given. */
+/** With defaults for options that are not given. */
 export type CompleteOptions = Readonly<z.output<typeof sandboxOptions>>
 
 export function parseOptions(options: SandboxOptions): CompleteOptions {

@@ -15,7 +15,7 @@ function versions(): Reply {
   )
 }
 
-/** `GET /services/data/vXX.X`: what there is, by name. */
+/** `GET /services/data/vXX.X`: the available resources, by name. */
 function resources({ route, origin }: Call, { orgId, userId }: Organization): Reply {
   const base = `/services/data/v${route.version}`
   return json(200, {
@@ -38,7 +38,7 @@ function limits(quota: Quota): Reply {
   })
 }
 
-/** The one record of the Organization. */
+/** The only record of the Organization object. */
 export function organizationRecord({ orgId, isSandbox }: Organization) {
   return {
     Id: orgId,
@@ -51,7 +51,7 @@ export function organizationRecord({ orgId, isSandbox }: Organization) {
   }
 }
 
-/** The user that is logged in; the org has no other. */
+/** The user of the login; the org has no other. */
 export function userRecord({ userId, username }: Organization) {
   return { Id: userId, Username: username, Name: USER_NAME, Email: username, IsActive: true }
 }
@@ -67,7 +67,7 @@ function user(call: Call, organization: Organization): Reply {
 
 const pair = (allowance: Allowance) => ({ Max: allowance.max, Remaining: allowance.remaining })
 
-/** v68.0 is Winter '27; three releases a year. */
+/** v68.0 is Winter '27; there are three releases a year. */
 function label(version: number): string {
   const before = VERSIONS.newest - version
   return `${['Winter', 'Summer', 'Spring'][before % 3]} '${27 - Math.ceil(before / 3)}`
@@ -75,7 +75,7 @@ function label(version: number): string {
 
 const USER_NAME = 'Sandbox Integration'
 
-/** The org, and whose tokens they are: it has no other user. */
+/** The org and its only user. */
 export type Organization = Pick<CompleteOptions, 'orgId' | 'isSandbox' | 'userId' | 'username'>
 
 /** `GET /services/oauth2/userinfo` (OpenID Connect). */
@@ -95,7 +95,7 @@ function userinfo(url: string, { orgId, userId, username }: Organization): Reply
   })
 }
 
-/** `GET /id/{orgId}/{userId}`: where the `id` of a token answer leads. */
+/** `GET /id/{orgId}/{userId}`: the URL in the `id` of a token answer. */
 function identity({ origin: url, route }: Call, owner: Organization): Reply {
   const { orgId, userId, username } = owner
   if (route.orgId !== orgId || route.userId !== userId) notFound()
@@ -117,7 +117,7 @@ function identity({ origin: url, route }: Call, owner: Organization): Reply {
   })
 }
 
-/** `{version}` is for the client to fill in. */
+/** The client replaces `{version}`. */
 function urlsOf(url: string): object {
   const rest = `${url}/services/data/v{version}/`
   return { rest, sobjects: `${rest}sobjects/`, query: `${rest}query/`, custom_domain: url }
@@ -127,8 +127,8 @@ const CODE = 'INVALID_OPERATION'
 const MESSAGE = 'SOAP API login() is disabled by default in this org.'
 
 /**
- * `POST /services/Soap/u/{version}`: the login by user name and password, which is the default of
- * jsforce and simple-salesforce. New orgs refuse it with this fault (seen since November 2025).
+ * `POST /services/Soap/u/{version}`: the login by user name and password, the default of jsforce
+ * and simple-salesforce. New orgs refuse it with this fault (observed since November 2025).
  */
 function soapLogin(): Reply {
   const detail = [
@@ -152,5 +152,5 @@ const NAMESPACES = [
   'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
 ].join(' ')
 
-/** The endpoints that tell of the org and its user. */
+/** The endpoints about the org and its user. */
 export const orgApi = { versions, resources, limits, user, userinfo, identity, soapLogin }

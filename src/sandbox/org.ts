@@ -3,7 +3,7 @@ import type { JobRequest } from './job-request.ts'
 import { FieldError, field } from './parse.ts'
 import { HIDDEN, VERDICT, type Verdicts } from './verdicts.ts'
 
-/** The org's records: which exist, which lie in the Recycle Bin, which are purged. */
+/** The org's records: which exist, which are in the Recycle Bin, which are purged. */
 export class Org {
   readonly #verdicts: Verdicts
   readonly #recycled = new IdSet()
@@ -15,12 +15,12 @@ export class Org {
     this.#rules = compileRules(rules, verdicts)
   }
 
-  /** Replaces the rules; rows that were judged before keep their verdict. */
+  /** Replaces the rules; rows judged before keep their verdict. */
   setRules(rules: RowRules): void {
     this.#rules = compileRules(rules, this.#verdicts)
   }
 
-  /** Deletes the record, or says why not. */
+  /** Deletes the record, or returns why not. */
   judge(id: IdNumber, operation: JobRequest['operation']): number {
     if (this.#purged.has(id)) return VERDICT.INVALID_CROSS_REFERENCE_KEY
     const hard = operation === 'hardDelete'
@@ -32,12 +32,12 @@ export class Org {
     return verdict
   }
 
-  /** Where the record is, as a query sees it; undefined where there is none. */
+  /** The record's state as a query sees it; undefined if there is none. */
   find(id: IdNumber): 'live' | 'recycled' | undefined {
     if (this.#purged.has(id)) return undefined
     if (this.#recycled.has(id)) return 'recycled'
     if (this.#rules.listed && !this.#rules.listed.has(id)) return undefined
-    // One that meets a record a few times alone says how it is, not whether it is.
+    // A rule that is limited by `times` affects the record's state, not its existence.
     const rule = this.#rules.rules.find((one) => one.isLasting && one.covers(id))?.verdict
     if (rule === VERDICT.INVALID_CROSS_REFERENCE_KEY) return undefined
     return rule === VERDICT.ENTITY_IS_DELETED ? 'recycled' : 'live'
@@ -50,7 +50,7 @@ export class Org {
 
   #ruleFor(id: IdNumber, hard: boolean): number {
     for (const rule of this.#rules.rules) {
-      // What lies in the Recycle Bin can still be purged.
+      // A record in the Recycle Bin can still be purged.
       if (hard && rule.verdict === VERDICT.ENTITY_IS_DELETED) continue
       if (rule.meets(id)) return rule.verdict
     }
@@ -67,38 +67,43 @@ export class Org {
   }
 }
 
-/** Which records the org has, and what becomes of some of them. Deterministic. */
+/** Which records the org has, and what happens to some of them. Deterministic. */
 export interface RowRules {
-  /** `all` (default): every well-formed id of a job's object is a record. `listed`: only those of `listed`. */
+  /**
+   * `all` (default): every well-formed id of a job's object is a record. `listed`: only those in
+   * `listed`.
+   */
   readonly exists?: 'all' | 'listed' | undefined
   readonly listed?: Iterable<string> | undefined
-  /** The first rule that meets a row decides it. A row that none meets is deleted. */
+  /** The first rule that matches a row decides its verdict. A row without a match is deleted. */
   readonly rules?: readonly RowRule[] | undefined
 }
 
 export interface RowRule {
   /**
-   * An error code of `sf__Error`: `ENTITY_IS_DELETED` (lies in the Recycle Bin),
+   * An error code of `sf__Error`: `ENTITY_IS_DELETED` (in the Recycle Bin),
    * `INVALID_CROSS_REFERENCE_KEY` (unknown), `UNABLE_TO_LOCK_ROW`, `DELETE_FAILED`,
-   * `INSUFFICIENT_ACCESS_OR_READONLY`, `TooManyLockFailure`, or any other. `MISSING_FROM_RESULTS`: the row is deleted and
-   * no result file mentions it.
+   * `INSUFFICIENT_ACCESS_OR_READONLY`, `TooManyLockFailure`, or any other. `MISSING_FROM_RESULTS`:
+   * the row is deleted and no result file lists it.
    */
   readonly code: string
-  /** The records it meets. Without `ids` and `ratio`: every record. */
+  /** The records that it matches. Without `ids` and `ratio`: every record. */
   readonly ids?: Iterable<string> | undefined
-  /** The share of all records that it meets, 0 to 1, chosen by a hash of code and id. */
+  /** The share of all records that it matches, 0 to 1, chosen by a hash of code and id. */
   readonly ratio?: number | undefined
-  /** It meets a record only so many times: a lock that goes away. Default: always. */
+  /** How often it matches each record, such as a lock that goes away. Default: always. */
   readonly times?: number | undefined
-  /** The text between code and `:--`; `{id}` stands for the row's value. Default: the code's own. */
+  /**
+   * The text between code and `:--`; `{id}` stands for the row's value. Default: the code's own.
+   */
   readonly message?: string | undefined
 }
 
 const MISSING_FROM_RESULTS = 'MISSING_FROM_RESULTS'
-/** Each try of an id under `times` is remembered in a set of its own. */
+/** Each attempt of an id under `times` is remembered in its own set. */
 const MAX_TIMES = 100
 
-/** {@link RowRules} made ready for millions of rows. */
+/** {@link RowRules} compiled for millions of rows. */
 interface CompiledRules {
   readonly listed: IdSet | undefined
   readonly rules: readonly CompiledRule[]
@@ -133,13 +138,13 @@ class CompiledRule {
     return this.#tried === undefined
   }
 
-  /** True where the record is one of those that the rule is for. */
+  /** True if the rule applies to the record. */
   covers(id: IdNumber): boolean {
     if (this.#ids && !this.#ids.has(id)) return false
     return this.#threshold === 2 ** 32 || hash(id, this.#seed) < this.#threshold
   }
 
-  /** True where it decides this try; with `times` it counts it. */
+  /** True if it decides this attempt; with `times` it counts it. */
   meets(id: IdNumber): boolean {
     if (!this.covers(id)) return false
     return this.#tried === undefined || this.#tried.some((set) => set.add(id))
@@ -155,7 +160,7 @@ function compileRules(rules: RowRules, verdicts: Verdicts): CompiledRules {
   }
 }
 
-/** Row rules as the control surface takes them. */
+/** Row rules as the control interface accepts them. */
 export const rowRules = field.strict({
   exists: field.oneOf(['all', 'listed']).optional(),
   listed: field.texts.optional(),

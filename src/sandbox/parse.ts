@@ -1,15 +1,15 @@
 import { z } from 'zod'
 
-/** What is wrong with JSON from outside: field, expected, got. */
+/** An error in external JSON: field, expected, got. */
 export class FieldError extends Error {
   override readonly name = 'FieldError'
 }
 
 /**
- * Parses a value from outside.
+ * Parses an external value.
  *
- * @param where what messages call it
- * @throws {FieldError} the first thing that is wrong
+ * @param where its name in messages
+ * @throws {FieldError} for the first error
  */
 export function parse<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const { data, error } = schema.safeParse(value)
@@ -22,13 +22,13 @@ export function parse<T>(schema: z.ZodType<T>, value: unknown, where: string): T
   throw new FieldError(`${place}: ${issue?.message}`)
 }
 
-/** The message where a value is missing or not what it must be. */
+/** The message for a missing or wrong value. */
 export const expected = (what: string) => ({
   error: ({ input }: { readonly input?: unknown }) =>
     input === undefined ? 'expected, got nothing' : `expected ${what}, got ${show(input)}`,
 })
 
-/** A value that messages name as a whole, not the part of it that is wrong. */
+/** A value that messages name as a whole, not by its wrong part. */
 const whole = <T>(what: string, schema: z.ZodType<T>) =>
   z.custom<T>((value) => schema.safeParse(value).success, expected(what))
 
@@ -46,19 +46,19 @@ const oneOf = <const T extends readonly string[]>(values: T) =>
 
 const listOf = <T extends z.ZodType>(schema: T) => z.array(schema, expected('a list'))
 
-/** An object; fields beside those of the shape are dropped. */
+/** An object; fields outside the shape are dropped. */
 const object = <T extends z.ZodRawShape>(shape: T) => z.object(shape, expected('an object'))
 
-/** An object without fields beside those of the shape. */
+/** An object without fields outside the shape. */
 const strict = <T extends z.ZodRawShape>(shape: T) => strictly(Object.keys(shape), object(shape))
 
-/** Schemas of the fields of JSON from outside, with the messages of what is wrong. */
+/** Schemas for fields of external JSON, with their error messages. */
 export const field = {
   ...{ text, flag, count, counts, texts, fields, textFields },
   ...{ oneOf, listOf, object, strict },
 }
 
-/** A schema of objects after a check that they have no unknown field. */
+/** A schema of objects that first checks for unknown fields. */
 export function strictly<T extends z.ZodType>(known: readonly string[], schema: T) {
   const objects = z.unknown().superRefine((value, context) => {
     const unknown = unknownField(value, known)
@@ -70,12 +70,12 @@ export function strictly<T extends z.ZodType>(known: readonly string[], schema: 
   return objects.pipe(schema)
 }
 
-/** The first field of an object that is not known. */
+/** The first unknown field of an object. */
 export function unknownField(value: unknown, known: readonly string[]): string | undefined {
   return isRecord(value) ? Object.keys(value).find((name) => !known.includes(name)) : undefined
 }
 
-/** A JSON object out of bytes; undefined where they are none. */
+/** Parses a JSON object; undefined if the bytes are not one. */
 export function parseJsonOrUndefined(
   bytes: Uint8Array,
 ): Readonly<Record<string, unknown>> | undefined {

@@ -16,13 +16,13 @@ export interface QueryDeps {
 
 /**
  * `GET /services/data/vXX.X/query` and `queryAll`: the Organization, the user, and records by id,
- * which have nothing but `Id` and `IsDeleted`. `query` leaves out what lies in the Recycle Bin. With
- * `columns=true` it tells what the columns are, as the sf CLI asks.
+ * which have only `Id` and `IsDeleted`. `query` omits records in the Recycle Bin. With
+ * `columns=true` it describes the columns, as the sf CLI requests.
  */
 export function query(call: Call, deps: QueryDeps): Reply {
   const select = parseSelect(call.query.get('q') ?? '')
   if (select && !isKnown(select.object, deps)) {
-    // As in an org without the feature: the sf CLI asks for ScratchOrgInfo to know a Dev Hub.
+    // As in an org without the feature: the sf CLI queries ScratchOrgInfo to recognize a Dev Hub.
     refuse(400, 'INVALID_TYPE', `sObject type '${select.object}' is not supported.`)
   }
   const table = select && tableOf(select, deps)
@@ -50,7 +50,7 @@ export function query(call: Call, deps: QueryDeps): Reply {
   })
 }
 
-/** `/jobs/query`: there are none, and none can be made. */
+/** `/jobs/query`: there are no query jobs, and none can be created. */
 export function queryJobs({ request }: Call): Reply {
   if (request.method === 'GET') return json(200, { done: true, records: [], nextRecordsUrl: null })
   const message = 'Implementation restriction: the sandbox runs no query jobs'
@@ -126,12 +126,12 @@ function typeOf(name: string, sample: SObject): string {
   return typeof sample[name] === 'boolean' ? 'Boolean' : 'String'
 }
 
-/** The queries that the sandbox understands: one object, its records by id. */
+/** The supported queries: one object, its records by id. */
 interface Select {
-  /** As the query spells them. */
+  /** As written in the query. */
   readonly columns: readonly string[]
   readonly object: string
-  /** `Id = '…'` and `Id IN (…)`; undefined where the query names none. */
+  /** `Id = '…'` and `Id IN (…)`; undefined if the query names none. */
   readonly ids: readonly string[] | undefined
   /** `IsDeleted = …`. */
   readonly isDeleted: boolean | undefined
@@ -143,7 +143,7 @@ const FORM =
 const BY_ID = /^Id\s*(?:=\s*'(\w*)'|IN\s*\(([\w\s',]*)\))$/i
 const BY_DELETION = /^IsDeleted\s*=\s*(true|false)$/i
 
-/** Undefined where the query is of another form. */
+/** Undefined if the query has another form. */
 function parseSelect(soql: string): Select | undefined {
   const [, columns, object, where, limit] = FORM.exec(soql) ?? []
   if (columns === undefined || object === undefined) return undefined

@@ -1,6 +1,6 @@
 import type { Job } from './jobs.ts'
 
-/** What a client should never do. Recorded even where the answer is an ordinary error. */
+/** What a client should never do. Recorded even if the answer is an ordinary error. */
 export type ViolationCode =
   | 'BLANK_ROW'
   | 'CLOSED_WITHOUT_UPLOAD'
@@ -26,7 +26,7 @@ export interface Violation {
 
 export interface CallCount {
   readonly received: number
-  /** Answers by HTTP status; `reset` counts those that were never or not wholly written. */
+  /** Answers by HTTP status; `reset` counts those not written, or not completely. */
   readonly answered: Readonly<Record<string, number>>
 }
 
@@ -51,21 +51,21 @@ export interface RefereeStats {
   readonly apiRequests: number
   readonly bulkApiBatches: number
   readonly jobs: readonly JobRecord[]
-  /** Jobs closed and not yet terminal: now, and the most there ever were at once. */
+  /** Jobs closed and not yet terminal: currently, and the maximum at once. */
   readonly jobsAtWork: number
   readonly maxJobsAtWork: number
-  /** The same, where a job counts until a client was told that it is terminal. */
+  /** The same maximum, with a job counting until a client was told that it is terminal. */
   readonly maxJobsUnseen: number
   readonly uploadedBytes: number
   readonly rowsReceived: number
   readonly rowsDeleted: number
-  /** Ids that came again in a later job, rightly or not. */
+  /** Ids that came again in a later job, whether justified or not. */
   readonly rowsSentAgain: number
-  /** 0, or the sandbox itself is broken. */
+  /** Always 0, unless the sandbox itself has a bug. */
   readonly deletedTwice: number
   /** Verdicts given, by code, over all jobs. */
   readonly verdicts: Readonly<Record<string, number>>
-  /** Rows that were judged and that no result file mentions. */
+  /** Rows with a verdict that no result file lists. */
   readonly missingFromResults: number
   /** How often each rule was broken, and the first 1,000 cases. */
   readonly violationCounts: Readonly<Record<string, number>>

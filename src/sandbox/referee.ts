@@ -3,7 +3,7 @@ import type { Job } from './jobs.ts'
 import type { JobRecord, RefereeStats, Violation, ViolationCode } from './referee-stats.ts'
 import { IdLog, type Verdicts } from './verdicts.ts'
 
-/** Cases of violations that are kept; the counts go on. */
+/** Maximum violations kept as cases; counting continues. */
 const MAX_VIOLATIONS = 1_000
 
 interface Usage {
@@ -16,7 +16,7 @@ interface Counting {
   readonly answered: Record<string, number>
 }
 
-/** Counts what was really received, and remembers every breach. */
+/** Counts what was actually received, and records every violation. */
 export class Referee {
   readonly #usage: () => Usage
   readonly #ids: Readonly<Record<Job['request']['operation'], IdLog>>
@@ -58,14 +58,16 @@ export class Referee {
     }
   }
 
-  /** Every code that an id was ever given, `DELETED` among them; empty where none was. */
+  /** Every code that an id was ever given, including `DELETED`; empty if none was. */
   verdictsOf(text: string): readonly string[] {
     const id = parseIdText(text)
     if (!id) return []
     return [...new Set([...this.#ids.delete.codesOf(id), ...this.#ids.hardDelete.codesOf(id)])]
   }
 
-  /** Resolves as soon as the stats are as wanted; looked at after each call and change of a job. */
+  /**
+   * Resolves once the stats satisfy the check, which runs after each call and each change of a job.
+   */
   until(check: (stats: RefereeStats) => boolean): Promise<RefereeStats> {
     const stats = this.stats()
     if (check(stats)) return Promise.resolve(stats)
@@ -125,12 +127,12 @@ export class Referee {
     this.#ids[job.request.operation].count(verdict)
   }
 
-  /** An answer about this object was false: from now on its records may rightly be sent again. */
+  /** An answer about this object was false: from now on its records may be sent again. */
   distrust(object: string): void {
     this.#distrusted.add(object)
   }
 
-  /** Nobody can have read this id's verdict: to send it again is right. */
+  /** Nobody can have read this id's verdict, so sending it again is allowed. */
   excuse(job: Job, id: IdNumber): void {
     this.#ids[job.request.operation].excuse(id)
   }

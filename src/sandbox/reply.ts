@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 
-/** What a handler answers. The server writes it; a fault script may change it first. */
+/** A handler's answer. The server writes it; a fault script may change it first. */
 export type Reply =
   | { readonly kind: 'empty'; readonly status: number; readonly headers?: Headers }
   | {
@@ -29,12 +29,12 @@ export function json(status: number, body: unknown, headers: Headers = {}): Repl
   return { kind: 'text', status, contentType: JSON_TYPE, text: JSON.stringify(body), headers }
 }
 
-/** Errors of the REST API come as an array of one. */
+/** Errors of the REST API come as an array with one element. */
 export function apiError(status: number, errorCode: string, message: string): Reply {
   return json(status, [{ errorCode, message }])
 }
 
-/** Thrown where a call cannot go on; carries the answer. */
+/** Thrown to end a call with this answer. */
 export class Refusal extends Error {
   override readonly name = 'Refusal'
   readonly reply: Reply
@@ -45,7 +45,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The reply, that of a refusal included. */
+/** The reply, or that of a refusal. */
 export async function answered(reply: Promise<Reply> | Reply): Promise<Reply> {
   try {
     return await reply
@@ -64,20 +64,20 @@ export function notFound(): never {
 }
 
 interface RespondOptions {
-  /** The client takes gzip and the sandbox is set to send it. */
+  /** The client accepts gzip and the sandbox is set to send it. */
   readonly gzip: boolean
-  /** Break the connection after so many bytes of the body. */
+  /** Breaks the connection after this many bytes of the body. */
   readonly cutAfter?: number | undefined
 }
 
-/** Writes an answer, with back-pressure where it is a stream. */
+/** Writes an answer, with back-pressure if it is a stream. */
 export async function respond(
   response: ServerResponse,
   reply: Reply,
   options: RespondOptions,
 ): Promise<void> {
   if (reply.kind !== 'empty') response.setHeader('Content-Type', reply.contentType)
-  // After it: a fault script may name another content type.
+  // Set afterwards, because a fault script may set another content type.
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
   response.statusCode = reply.status
   if (reply.kind === 'empty') {
@@ -100,7 +100,7 @@ export async function respond(
   }
 }
 
-/** Sends the first bytes of a body, sees them off, and hangs up. */
+/** Sends the first bytes of a body, waits until they are sent, and disconnects. */
 async function respondCut(
   response: ServerResponse,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -117,7 +117,7 @@ async function respondCut(
   await closed(response)
 }
 
-/** Resolves when the client is gone or the answer is done. */
+/** Resolves when the client has disconnected or the answer is complete. */
 export async function closed(response: ServerResponse): Promise<void> {
   if (!response.closed) await once(response, 'close')
 }

@@ -12,7 +12,9 @@ interface RestDeps extends QueryDeps {
   readonly ingest: IngestApi
 }
 
-/** Carries out one call: OAuth without a token, REST with one, counted and with the usage header. */
+/**
+ * Carries out one call: OAuth without a token; REST with one, counted and with the usage header.
+ */
 export async function performCall(call: Call, deps: RestDeps): Promise<Reply> {
   const { auth, organization } = deps
   switch (call.operation) {

@@ -17,8 +17,8 @@ const QUOTE = 34
 const lineEnd = (ending: Job['request']['lineEnding']) => (ending === 'CRLF' ? '\r\n' : '\n')
 
 /**
- * One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, or an
- * unprocessed row as it was uploaded.
+ * One row of a result file: `"<18-character id>","false","<value>"`, `"","<error>","<value>"`, or
+ * an unprocessed row as it was uploaded.
  */
 export class RowWriter {
   readonly kind: ResultKind
@@ -44,7 +44,7 @@ export class RowWriter {
     }
   }
 
-  /** The header: our columns, then that of the upload. */
+  /** The header: the result columns, then that of the upload. */
   header(uploaded: string): Uint8Array {
     const columns = [...COLUMNS[this.kind], ...(uploaded === '' ? [] : [uploaded])]
     const line = columns.join(this.#delimiter)
@@ -77,20 +77,20 @@ export class RowWriter {
   }
 }
 
-/** An error text, cut where the row's value stands in it. */
+/** An error text, split at the row's value. */
 type ErrorText = readonly Uint8Array[]
 
 const errorText = (parts: readonly string[]): ErrorText =>
   parts.map((part) => Buffer.from(part.replaceAll('"', '""')))
 
-/** The value of a deleted row, which is a well-formed id, in its long form. */
+/** The value of a deleted row, a well-formed id, in 18 characters. */
 function appendId18(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
   out.appendRange(bytes, start, end)
   if (end - start > ID_LENGTH) return
   for (let block = 0; block < 3; block++) out.appendByte(suffixByte(bytes, start, block))
 }
 
-/** The value as it was sent. Only one that is no id can hold quotes. */
+/** The value as it was sent. Only a value that is not an id can contain quotes. */
 function appendValue(
   out: ByteWriter,
   bytes: Uint8Array,
@@ -103,7 +103,7 @@ function appendValue(
   } else out.appendRange(bytes, start, end)
 }
 
-/** Bytes appended one after another; grows as it must. */
+/** A growing byte buffer. */
 export class ByteWriter {
   #bytes: Uint8Array
   #length = 0
@@ -116,7 +116,7 @@ export class ByteWriter {
     this.appendRange(bytes, 0, bytes.length)
   }
 
-  // A loop over locals, not `set`: for 20 bytes the call would cost more than the copy.
+  // A loop over locals instead of `set`: for 20 bytes the call would cost more than the copy.
   appendRange(bytes: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start)
     const out = this.#bytes
@@ -125,7 +125,7 @@ export class ByteWriter {
     this.#length = length
   }
 
-  /** As a value between quotes: each quote doubled, unless the source has it `doubled` already. */
+  /** Appends a quoted value: doubles each quote, unless the source is already `doubled`. */
   appendEscaped(bytes: Uint8Array, start: number, end: number, doubled: boolean): void {
     this.#reserve(2 * (end - start))
     for (let at = start; at < end; at++) {
@@ -142,7 +142,7 @@ export class ByteWriter {
     this.#bytes[this.#length++] = byte
   }
 
-  /** What was appended, by reference: the writer is not to be used again. */
+  /** The appended bytes, by reference; the writer must not be used again. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
   }

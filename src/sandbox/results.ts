@@ -13,14 +13,14 @@ interface ResultOptions {
 
 const SELECTS: Readonly<Record<ResultKind, (verdict: number) => boolean>> = {
   successfulResults: (verdict) => verdict === VERDICT.DELETED,
-  // A hidden verdict is above every visible one.
+  // A hidden verdict is greater than every visible one.
   failedResults: (verdict) => verdict > VERDICT.DELETED && verdict < 0x80,
   unprocessedRecords: (verdict) => verdict === VERDICT.UNPROCESSED,
 }
 
 /**
- * One result file of a terminal job, made while it is read from the upload and one byte a row. Rows
- * come in another order than they were sent in, because nobody may rely on it.
+ * One result file of a terminal job, generated while it is read, from the upload and one byte per
+ * row. Rows come in another order than they were sent, because clients must not rely on it.
  */
 export async function* resultFile(
   job: Job,
@@ -86,8 +86,8 @@ function writeBlock(
 }
 
 /**
- * A way through 0…length-1 that is no ascending one, from arithmetic alone: nothing is stored,
- * whatever the length. Equal seeds give equal ways.
+ * A non-ascending permutation of 0…length-1, computed without storage, whatever the length. Equal
+ * seeds give equal permutations.
  */
 export function permutation(length: number, seed: number): (index: number) => number {
   if (length < 2) return (index) => index
@@ -96,7 +96,7 @@ export function permutation(length: number, seed: number): (index: number) => nu
   return (index) => (first + index * step) % length
 }
 
-/** Near the golden section, where neighbours land far apart. */
+/** Near the golden ratio, where neighbours end up far apart. */
 function coprimeStep(length: number): number {
   let step = Math.max(1, Math.floor(length * 0.618))
   while (gcd(step, length) !== 1) step--

@@ -37,12 +37,12 @@ export class RowEngine {
     this.#job.processed += to - from
   }
 
-  /** Shows the referee rows that will never be processed. */
+  /** Lets the referee inspect rows that will never be processed. */
   inspect(block: BlockReader, from: number, to: number): void {
     for (let row = from; row < to; row++) this.#read(block, row)
   }
 
-  /** Nobody will read these rows' verdicts. */
+  /** Marks rows whose verdicts nobody will read. */
   excuse(block: BlockReader): void {
     for (let row = 0; row < block.rows; row++) {
       if (parseId(block.bytes, block.starts[row] ?? 0, block.ends[row] ?? 0, this.#id)) {
@@ -55,7 +55,7 @@ export class RowEngine {
     this.#seen.dispose()
   }
 
-  /** Reads one row's id; the verdict where it has none that fits, UNPROCESSED where it has. */
+  /** Reads one row's id; returns the verdict if it has no valid id, else UNPROCESSED. */
   #read(block: BlockReader, row: number): number {
     const start = block.starts[row] ?? 0
     const end = block.ends[row] ?? 0

@@ -57,20 +57,20 @@ export type {
 }
 
 export interface Sandbox extends Controls {
-  /** `http://host:port`, login and instance in one. */
+  /** `http://host:port`, both login host and instance. */
   readonly url: string
   readonly clientId: string
-  /** The one that is accepted now. */
+  /** The currently accepted secret. */
   readonly clientSecret: string
   readonly orgId: string
-  /** Stops at once: connections are cut, jobs end where they are. */
+  /** Stops at once: connections are closed, jobs end where they are. */
   close(): Promise<void>
 }
 
 /** Starts a local stand-in for Salesforce's Bulk API 2.0 (ingest, delete and hardDelete). */
 export async function startSandbox(given: SandboxOptions = {}): Promise<Sandbox> {
   const options = parseOptions(given)
-  // Bitmaps are WebAssembly: the first one must not be made before it is loaded.
+  // Bitmaps use WebAssembly, which must be loaded before the first one.
   await roaringLibraryInitialize()
   const back = createBack(options)
   const folder = await openFolder(options.directory)
@@ -97,7 +97,7 @@ export async function startSandbox(given: SandboxOptions = {}): Promise<Sandbox>
   }
 }
 
-/** What is behind the API: the org and its records, its quota, its jobs, and who counts. */
+/** The parts behind the API: the org and its records, its quota, its jobs, and the referee. */
 function createBack(options: CompleteOptions) {
   const quota: Quota = {
     apiRequests: new Allowance(options.dailyApiRequests),
@@ -119,7 +119,7 @@ function createBack(options: CompleteOptions) {
   return { quota, settings, verdicts, org, referee, faults, jobs, objects, runner }
 }
 
-/** What a client meets: HTTP, the endpoints, the control surface. */
+/** The parts that a client uses: HTTP, the endpoints, the control interface. */
 function createFront(
   back: ReturnType<typeof createBack>,
   directory: string,
@@ -151,7 +151,7 @@ function createFront(
   return { server: new SandboxServer(deps, options), auth, controls }
 }
 
-/** What a call is about, as scripts may name it; a create tells its object in its body. */
+/** What a call is about, for matching with scripts; a create names its object in its body. */
 async function subjectOf(call: Call, jobs: Jobs): Promise<Subject> {
   const job = call.route.jobId
   if (job !== undefined) return { job, object: jobs.find(job)?.request.object }
@@ -161,7 +161,7 @@ async function subjectOf(call: Call, jobs: Jobs): Promise<Subject> {
   return { job, object: typeof object === 'string' ? object : undefined }
 }
 
-/** Uploads lie in a folder of their own, in the caller's or the system's temporary one. */
+/** Keeps uploads in their own folder, inside the caller's or the system's temporary one. */
 async function openFolder(directory = tmpdir()) {
   await mkdir(directory, { recursive: true })
   const path = await mkdtemp(join(directory, 'expunge-sandbox-'))

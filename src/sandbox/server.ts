@@ -6,20 +6,20 @@ import { Exchange, type ExchangeDeps } from './exchange.ts'
 import { answered, type Reply, respond } from './reply.ts'
 
 interface ServerDeps extends Omit<ExchangeDeps, 'outage'> {
-  /** Answers under {@link CONTROL_PATH}; undefined where the control surface is off. */
+  /** Answers under {@link CONTROL_PATH}; undefined if the control interface is off. */
   readonly control: ((request: IncomingMessage) => Promise<Reply>) | undefined
 }
 
-/** Everything below it is ours, nothing of Salesforce's. */
+/** Everything below it is the sandbox's own, not Salesforce's. */
 const CONTROL_PATH = '/__sandbox'
 
-// Clients keep connections for a while; node's default of 5 s would close them under their hands.
+// Clients keep connections for a while; node's default of 5 s would close them during use.
 const KEEP_ALIVE_MS = 65_000
 
-/** Between attempts to listen again, while another process has the port after an outage. */
+/** Interval between attempts to listen again if another process took the port during an outage. */
 const RETRY_MS = 20
 
-/** The HTTP server of the sandbox. It can be shut for a while: then connections are refused. */
+/** The HTTP server of the sandbox. It can be closed for a while: then connections are refused. */
 export class SandboxServer {
   readonly #server: Server
   readonly #host: string
@@ -55,7 +55,7 @@ export class SandboxServer {
     this.#cut()
   }
 
-  /** Cuts all connections and refuses new ones for so long. One that is shut stays as it is. */
+  /** Closes all connections and refuses new ones for this long. No effect while it is closed. */
   async #shut(ms: number): Promise<void> {
     if (!this.#server.listening) return
     this.#cut()
@@ -90,7 +90,7 @@ async function serve(
       await respond(response, await answered(control(request)), { gzip: false })
     } else await new Exchange(await identify(request), response, deps).run()
   } catch {
-    // The client hung up in the middle: there is nobody left to tell.
+    // The client disconnected, so nobody can receive an error.
     response.destroy()
   }
 }

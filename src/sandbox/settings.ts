@@ -2,21 +2,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
 import { field } from './parse.ts'
 
-/** What may change while the sandbox runs, as the control surface takes it. */
+/** Settings that may change while the sandbox runs, as the control interface accepts them. */
 export const settingsChange = field.strict({
-  /** Rows processed a second over the whole org. */
+  /** Rows processed per second over the whole org. */
   rowsPerSecond: field.count.optional(),
   /** Between UploadComplete and InProgress. */
   queueDelayMs: field.count.optional(),
-  /** Result files in another order than the upload's. */
+  /** Gives result files another order than the upload's. */
   shuffleResults: field.flag.optional(),
-  /** Result files compressed for clients that accept it. */
+  /** Compresses result files for clients that accept it. */
   gzipResults: field.flag.optional(),
   /** Whether the integration user has the permission "Bulk API Hard Delete". */
   allowHardDelete: field.flag.optional(),
-  /** Unknown fields in JSON bodies are refused; otherwise they are ignored. */
+  /** Refuses unknown fields in JSON bodies; otherwise they are ignored. */
   strictFields: field.flag.optional(),
-  /** What is left of today's allowances. */
+  /** Remaining daily allowances. */
   remainingApiRequests: field.count.optional(),
   remainingBulkApiBatches: field.count.optional(),
 })
@@ -26,7 +26,7 @@ export type SandboxSettings = {
   readonly [Name in keyof SettingsChange]-?: NonNullable<SettingsChange[Name]>
 }
 
-/** The settings in force; everybody who needs one reads it here, each time anew. */
+/** The current settings; always read here, because they may change. */
 export class Settings implements SandboxSettings {
   queueDelayMs = 20
   shuffleResults = true
@@ -54,7 +54,7 @@ export class Settings implements SandboxSettings {
     return this.#quota.bulkApiBatches.remaining
   }
 
-  /** Changes those that are given. */
+  /** Changes the given settings. */
   change(change: SettingsChange): SandboxSettings {
     this.#rate.rowsPerSecond = change.rowsPerSecond ?? this.#rate.rowsPerSecond
     this.queueDelayMs = change.queueDelayMs ?? this.queueDelayMs
@@ -82,10 +82,10 @@ export class Settings implements SandboxSettings {
   }
 }
 
-/** Time that was lost to a late timer and may be made good, so that the rate is kept on average. */
+/** Maximum time lost to a late timer that may be caught up, so that the average rate is kept. */
 const SLACK_MS = 50
 
-/** Shares a number of rows a second among all jobs of the org, first come first served. */
+/** Shares a rate of rows per second among all jobs of the org, first come first served. */
 export class Rate {
   #rowsPerSecond = 0
   #free = 0
@@ -103,7 +103,7 @@ export class Rate {
     this.#rowsPerSecond = rows
   }
 
-  /** Rows to take at once: about twenty turns a second, from Salesforce's 200 up. */
+  /** Rows to take at once: about twenty turns a second, and at least Salesforce's 200. */
   get turn(): number {
     return Math.max(200, Math.floor(this.rowsPerSecond / 20))
   }
@@ -117,7 +117,7 @@ export class Rate {
   }
 }
 
-/** What is left of one daily allowance. */
+/** The remainder of one daily allowance. */
 export class Allowance {
   #max: number
   #used = 0
@@ -126,7 +126,7 @@ export class Allowance {
     this.#max = max
   }
 
-  /** Takes one; false where none is left. */
+  /** Takes one; false if none is left. */
   take(): boolean {
     if (this.#used >= this.#max) return false
     this.#used++
@@ -145,14 +145,14 @@ export class Allowance {
     return this.#max - this.#used
   }
 
-  /** Sets what is left, the maximum growing where it must. */
+  /** Sets the remainder, and raises the maximum if necessary. */
   set remaining(left: number) {
     this.#max = Math.max(this.#max, left)
     this.#used = this.#max - left
   }
 }
 
-/** Rows that Salesforce puts in one internal batch, the unit of the daily batch allowance. */
+/** Rows in one internal Salesforce batch, the unit of the daily batch allowance. */
 export const ROWS_PER_BATCH = 10_000
 
 export interface Quota {

@@ -3,7 +3,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { ROWS_PER_BATCH } from './settings.ts'
 
-/** One stored CSV and the map of it that was drawn while it came in. */
+/** One stored CSV and its row offsets, recorded while it arrived. */
 export interface Upload {
   readonly file: string
   readonly bytes: number
@@ -12,7 +12,7 @@ export interface Upload {
   readonly rows: number
   /** Where each run of {@link ROWS_PER_BATCH} rows begins, and where the last one ends. */
   readonly offsets: readonly number[]
-  /** False where a line ends otherwise than the job says. */
+  /** False if a line ends differently than the job states. */
   readonly lineEndingIsRight: boolean
   readonly hasCarriageReturn: boolean
 }
@@ -22,7 +22,7 @@ interface Receiving {
   readonly file: string
   readonly lineEnding: 'LF' | 'CRLF'
   readonly maxBytes: number
-  /** Stop dead after so many bytes: a fault script's wish. */
+  /** Stops after this many bytes, for a fault script. */
   readonly cutAfter?: number | undefined
 }
 
@@ -30,7 +30,7 @@ export class UploadCut extends Error {
   override readonly name = 'UploadCut'
 }
 
-/** Streams a body to its file; undefined where it is longer than allowed. */
+/** Streams a body to its file; undefined if it is longer than allowed. */
 export async function receiveUpload(receiving: Receiving): Promise<Upload | undefined> {
   const map = new UploadMap(receiving.lineEnding)
   try {
@@ -48,7 +48,8 @@ async function* mapped({ body, maxBytes, cutAfter }: Receiving, map: UploadMap) 
   for await (const chunk of body) {
     map.feed(chunk)
     if (cutAfter !== undefined && map.bytes >= cutAfter) throw new UploadCut()
-    // Past the limit the rest is read and thrown away: closing at once would hide the answer.
+    // Beyond the limit the rest is read and discarded, because closing at once would hide the
+    // answer.
     if (map.bytes <= maxBytes) yield chunk
   }
 }
@@ -109,7 +110,7 @@ class UploadMap {
     return end + 1
   }
 
-  // A plain loop: 1 GB/s here, while indexOf from one 19-byte line to the next is slower.
+  // A plain loop: 1 GB/s here; indexOf from one 19-byte line to the next is slower.
   #countRows(chunk: Uint8Array, from: number): void {
     for (let at = from; at < chunk.length; at++) {
       if (chunk[at] !== LF) continue
@@ -129,15 +130,15 @@ class UploadMap {
 const QUOTE = 34
 
 /**
- * Reads an upload {@link ROWS_PER_BATCH} rows at a time, in any order. Row k of the block that was
- * read last is `bytes[starts[k]..ends[k])`, without line ending and surrounding quotes. One reader's
- * arrays are used again for each block, so memory is that of one block whatever the upload's size.
+ * Reads an upload {@link ROWS_PER_BATCH} rows at a time, in any order. Row k of the last block read
+ * is `bytes[starts[k]..ends[k])`, without line ending and surrounding quotes. The arrays are reused
+ * for each block, so memory is that of one block, whatever the upload's size.
  */
 export class BlockReader {
   readonly starts = new Int32Array(ROWS_PER_BATCH)
   readonly ends = new Int32Array(ROWS_PER_BATCH)
   bytes: Uint8Array = new Uint8Array(0)
-  /** Number of the block's first row in the upload, and how many it has. */
+  /** Number of the block's first row in the upload, and how many rows it has. */
   firstRow = 0
   rows = 0
   readonly #upload: Upload

@@ -6,7 +6,7 @@ import type { Referee } from './referee.ts'
 import { refuse } from './reply.ts'
 import { receiveUpload, type Upload } from './upload.ts'
 
-/** What a careful client sends at most: 100 MB raw, which base64 turns into less than 150 MB. */
+/** The recommended maximum for clients: 100 MB raw, which base64 turns into less than 150 MB. */
 const CAREFUL_BYTES = 100_000_000
 
 interface UploadRules {
@@ -14,7 +14,7 @@ interface UploadRules {
   readonly maxUploadBytes: number
 }
 
-/** Takes the one upload of each job, and tells the referee what was wrong with it. */
+/** Receives the one upload of each job, and reports violations to the referee. */
 export class Uploads {
   readonly #rules: UploadRules
   readonly #referee: Referee
@@ -24,7 +24,10 @@ export class Uploads {
     this.#referee = referee
   }
 
-  /** The body of `PUT /jobs/ingest/{id}/batches`. Its rows are not looked at: processing does. */
+  /**
+   * The body of `PUT /jobs/ingest/{id}/batches`. Its rows are not checked here but when they are
+   * processed.
+   */
   async receive(job: Job, call: Call): Promise<void> {
     this.#checkTurn(job)
     this.#checkHead(job, call)
@@ -104,7 +107,7 @@ export class Uploads {
     refuse(413, 'EXCEEDED_MAX_SIZE_REQUEST', `Upload exceeds ${maxUploadBytes} bytes`)
   }
 
-  /** The job may have been aborted while its upload ran: then there is nothing left to upload to. */
+  /** The job may have been aborted during its upload, so that it accepts no upload any more. */
   async #checkStillOpen(job: Job): Promise<void> {
     if (job.state === 'Open' && !job.gone) return
     if (job.upload) await rm(job.upload.file, { force: true })

@@ -1,7 +1,7 @@
 import { type IdNumber, IdSet } from './ids.ts'
 
 /**
- * What the row engine says about one row, one byte each. The texts are those of `sf__Error`:
+ * The row engine's verdict on one row, one byte each. The texts are those of `sf__Error`:
  * `CODE:message:fields --` (failed record results; status codes of the platform's API).
  */
 export const VERDICT = {
@@ -14,7 +14,7 @@ export const VERDICT = {
   INVALID_ID_FIELD: 6,
 } as const
 
-/** Set on a verdict whose row no result file mentions. */
+/** Set on a verdict whose row no result file lists. */
 export const HIDDEN = 0x80
 const CAPACITY = 0x80
 
@@ -25,7 +25,7 @@ const OBJECT = '{object}'
 
 interface Verdict {
   readonly code: string
-  /** The whole of `sf__Error`. */
+  /** The complete `sf__Error`. */
   readonly text: string
 }
 
@@ -45,7 +45,7 @@ const BUILT_IN: readonly Verdict[] = [
   },
 ]
 
-/** Messages of codes that a rule may give without a message of its own. */
+/** Messages of codes for rules without their own message. */
 const MESSAGES: Readonly<Record<string, string>> = {
   UNABLE_TO_LOCK_ROW: `unable to obtain exclusive access to this record or 1 records: ${VALUE}`,
   DELETE_FAILED:
@@ -68,14 +68,14 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'UNKNOWN_EXCEPTION',
 ])
 
-/** A lock is transient wherever it is named: errors of triggers embed other errors. */
+/** A lock is transient wherever it is named, because errors of triggers embed other errors. */
 const LOCK = /UNABLE_TO_LOCK_ROW|TooManyLockFailure/i
 
-/** The verdicts of one sandbox: the built-in ones and those that its rules brought along. */
+/** The verdicts of one sandbox: the built-in ones and those of its rules. */
 export class Verdicts {
   readonly #verdicts: Verdict[] = [...BUILT_IN]
 
-  /** The byte of a code with this message, the code's own where none is given. */
+  /** The byte of a code with this message; defaults to the code's own message. */
   intern(code: string, message?: string): number {
     const known = BUILT_IN.findIndex((verdict) => verdict.code === code)
     if (known >= 0 && message === undefined) return known
@@ -95,26 +95,32 @@ export class Verdicts {
     return this.#verdicts[verdict & ~HIDDEN]?.code ?? 'UNPROCESSED'
   }
 
-  /** The error text of a row of this object, cut where the row's value stands in it. */
+  /** The error text of a row of this object, split at the row's value. */
   textAround(verdict: number, object: string): readonly string[] {
     const text = this.#verdicts[verdict & ~HIDDEN]?.text ?? ''
     return text.replaceAll(OBJECT, object).split(VALUE)
   }
 
-  /** True where the same row may well succeed in another job. */
+  /** True if the same row may succeed in another job. */
   isTransient(verdict: number): boolean {
     const { code, text } = this.#verdicts[verdict & ~HIDDEN] ?? { code: '', text: '' }
     return TRANSIENT.has(code) || LOCK.test(text)
   }
 }
 
-/** Which ids came, and what each was told: one compressed set a verdict, so millions stay cheap. */
+/**
+ * Which ids arrived, and their verdicts: one compressed set per verdict, so millions of ids stay
+ * cheap.
+ */
 export class IdLog {
   readonly #verdicts: Verdicts
   readonly #sent = new IdSet()
   readonly #given: IdSet[] = []
   readonly #counts: number[] = []
-  /** Ids whose last final verdict no client can have read: until one can, to send them again is right. */
+  /**
+   * Ids whose last final verdict no client can have read. Until one can, sending them again is
+   * allowed.
+   */
   readonly #excused = new IdSet()
   sentAgain = 0
   deletedTwice = 0
@@ -124,7 +130,7 @@ export class IdLog {
     this.#verdicts = verdicts
   }
 
-  /** Notes an arrival; true where the id came again although it had a final verdict. */
+  /** Records an arrival; true if the id came again although it had a final verdict. */
   sent(id: IdNumber): boolean {
     if (this.#sent.add(id)) return false
     this.sentAgain++
