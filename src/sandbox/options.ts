@@ -69,7 +69,7 @@ const sandboxOptions = z
     tokenLifetimeMs: field.count.default(2 * 60 * 60 * 1_000),
     /** The clock for JWT assertions, for tests with their own clock. */
     now: z.custom<() => number>().default(() => Date.now),
-    /** The control interface under `/__sandbox`. Default true. */
+    /** The control surface under `/__sandbox`. Default true. */
     control: field.flag.default(true),
   })
   .transform((options) => ({ ...options, userId: USER_ID }))

@@ -160,7 +160,7 @@ function compileRules(rules: RowRules, verdicts: Verdicts): CompiledRules {
   }
 }
 
-/** Row rules as the control interface accepts them. */
+/** Row rules as the control surface accepts them. */
 export const rowRules = field.strict({
   exists: field.oneOf(['all', 'listed']).optional(),
   listed: field.texts.optional(),

@@ -119,7 +119,7 @@ function createBack(options: CompleteOptions) {
   return { quota, settings, verdicts, org, referee, faults, jobs, objects, runner }
 }
 
-/** The parts that a client uses: HTTP, the endpoints, the control interface. */
+/** The parts that a client uses: HTTP, the endpoints, the control surface. */
 function createFront(
   back: ReturnType<typeof createBack>,
   directory: string,

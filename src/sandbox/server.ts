@@ -6,7 +6,7 @@ import { Exchange, type ExchangeDeps } from './exchange.ts'
 import { answered, type Reply, respond } from './reply.ts'
 
 interface ServerDeps extends Omit<ExchangeDeps, 'outage'> {
-  /** Answers under {@link CONTROL_PATH}; undefined if the control interface is off. */
+  /** Answers under {@link CONTROL_PATH}; undefined if the control surface is off. */
   readonly control: ((request: IncomingMessage) => Promise<Reply>) | undefined
 }
 

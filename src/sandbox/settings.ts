@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { z } from 'zod'
 import { field } from './parse.ts'
 
-/** Settings that may change while the sandbox runs, as the control interface accepts them. */
+/** Settings that may change while the sandbox runs, as the control surface accepts them. */
 export const settingsChange = field.strict({
   /** Rows processed per second over the whole org. */
   rowsPerSecond: field.count.optional(),
