@@ -15,15 +15,15 @@ import { codeOf, ExpungeError, messageOf } from '../base/errors.ts'
 import { effect } from '../base/trace.ts'
 import type { ResultFile } from '../contract/receipt.ts'
 
-/** Files of the results store, on whatever file system it lies. */
+/** File operations of the results store, for any file system. */
 
-/** The results directory cannot be used now: not there, full, not writable, or another store. */
+/** The results directory is unusable now: missing, full, not writable, or a different store. */
 export class ResultsStoreError extends ExpungeError {
   readonly code = 'RESULTS_STORE_UNUSABLE'
   override readonly retryable = true
 }
 
-/** Names the path in the error: where a write or a close fails, Node does not. */
+/** Adds the path to the error message, which Node omits when a write or close fails. */
 export async function onPath<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -36,16 +36,16 @@ export async function onPath<T>(path: string, work: () => Promise<T>): Promise<T
 }
 
 /**
- * Result files name people's records, so they are their owner's alone, whatever the umask: 0600 and
- * 0700. Whoever shares a results directory therefore runs as one user.
+ * Result files contain record ids, so only their owner may read them, whatever the umask: 0600 and
+ * 0700. All processes that share a results directory must therefore run as one user.
  */
 export const FILE_MODE = 0o600
 const FOLDER_MODE = 0o700
 
 /**
- * Makes the folder and the folders above it, as far as they are missing. Not by Node's own recursion:
- * that says ENOENT of a file system that is read only, and never returns where a folder cannot be made
- * in one that is there, and the file system calls that ENOENT.
+ * Creates the folder and its missing parents. Not with Node's recursive mkdir: on a read-only file
+ * system that reports ENOENT, and it never returns if mkdir inside an existing folder fails with
+ * ENOENT.
  */
 export async function makeFolder(path: string): Promise<void> {
   const above = dirname(path)
@@ -54,7 +54,7 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     if (await isFolder(path)) return
     if (codeOf(error) !== 'ENOENT' || above === path) throw error
-    // Somebody else may have made it since: then it is enough to try again.
+    // Another process may have created it meanwhile: then one more try is enough.
     if (!(await isFolder(above))) await makeFolder(above)
     await mkdir(path, FOLDER_MODE).catch(async (again: unknown) => {
       if (!(await isFolder(path))) throw again
@@ -69,20 +69,20 @@ async function isFolder(path: string): Promise<boolean> {
   )
 }
 
-/** A new file, written at its end; one that is there already is an error. */
+/** Creates a file for appending; fails if it exists. */
 export function createFile(path: string): Promise<FileHandle> {
   return open(path, 'ax', FILE_MODE)
 }
 
-/** Beside the file, so that the rename stays on one file system. */
+/** In the same folder as the file, so that the rename stays on one file system. */
 export function temporaryName(path: string): string {
   return `${path}.${randomUUID()}.tmp`
 }
 
 /**
- * The file is there whole, or as it was.
+ * Replaces the file in one step: readers see the new file or the old one.
  *
- * @param check before the file takes its name; what it throws leaves the file as it was
+ * @param check called before the rename; if it throws, the old file stays
  */
 export async function replaceFile(
   path: string,
@@ -101,9 +101,9 @@ export async function replaceFile(
 }
 
 /**
- * Gives a file its name, in place of one that has it. Some network file systems rename over nothing
- * that is there (SFTP without its extension, older SMB servers): there the other one goes first. A
- * crash in between leaves none, and what is made of the ledger is made again.
+ * Renames a file over another. Some network file systems cannot rename over an existing file (SFTP
+ * without its extension, older SMB servers): there the existing file is deleted first. A crash in
+ * between leaves no file; files that are made from the ledger are made again.
  */
 export async function renameOver(from: string, to: string): Promise<void> {
   try {
@@ -116,7 +116,10 @@ export async function renameOver(from: string, to: string): Promise<void> {
   }
 }
 
-/** What file systems say that cannot rename over a file; EACCES and EPERM mean other things, too. */
+/**
+ * Error codes of file systems that cannot rename over a file. EACCES and EPERM have other causes
+ * too.
+ */
 const TAKEN = ['EEXIST', 'EPERM', 'EACCES']
 
 async function isThere(path: string): Promise<boolean> {
@@ -127,10 +130,10 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /**
- * Gives a file a second name. False where its file system has no hard links (SMB, exFAT, many of
- * FUSE), whatever that one calls it.
+ * Creates a hard link. False if the file system has no hard links (SMB, exFAT, many FUSE ones),
+ * whichever error code it reports.
  *
- * @throws EEXIST where the name is taken, and what is wrong with the disk or the path
+ * @throws EEXIST if the name is taken, and errors of the disk or the path
  */
 export async function linked(path: string, target: string): Promise<boolean> {
   try {
@@ -167,9 +170,10 @@ export async function renameIfThere(from: string, to: string): Promise<boolean> 
 const BLOCK_BYTES = 512 * 1024
 
 /**
- * Whether a file is what was written, to the byte. It is read once, unless its size tells already.
+ * Whether a file has exactly the bytes that were written. Reads it once, or not at all if the size
+ * differs.
  *
- * @param each gets the bytes in their order; they are its own until it resolves
+ * @param each gets the bytes in order; it may use the block until its promise resolves
  */
 export async function isAsWritten(
   path: string,
@@ -180,7 +184,7 @@ export async function isAsWritten(
     await using file = await open(path)
     if ((await file.stat()).size !== bytes) return false
     const hash = createHash('sha256')
-    // One for all: a stream's blocks were 50 MiB of garbage for 5 million rows.
+    // One buffer for all blocks: a stream's blocks were 50 MiB of garbage for 5 million rows.
     const buffer = new Uint8Array(Math.min(bytes, BLOCK_BYTES))
     for (;;) {
       const { bytesRead } = await file.read(buffer)

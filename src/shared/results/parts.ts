@@ -15,15 +15,15 @@ import {
 } from './files.ts'
 import { headerLine } from './result-writer.ts'
 
-/** The parts of a request's result files, which are joined when it settles. */
+/** The parts of a request's result files. They are joined when the request settles. */
 
-/** One file for each time a chunk was collected. */
+/** Has one file for each time a chunk was collected. */
 export const partsFolder = (folder: string): string => join(folder, 'parts')
 
 type Joined = {
-  /** The file as it lies there now; null where it has no rows. */
+  /** The joined file; null if it has no rows. */
   readonly file: ResultFile | null
-  /** Parts that are missing, or are not what was written. */
+  /** Parts that are missing or differ from what was written. */
   readonly broken: readonly ResultFile[]
 }
 
@@ -31,30 +31,30 @@ interface Joining {
   readonly folder: string
   readonly name: string
   readonly header: readonly string[]
-  /** In their order, as they were written. */
+  /** In the order in which they are joined. */
   readonly parts: readonly ResultFile[]
-  /** Makes sure that the directory still is the results store. */
+  /** Checks that the directory is still the results store. */
   readonly check: () => Promise<void>
-  /** Whether the file is made of the other parts where some are broken; else it is left alone. */
+  /** If parts are broken: true joins the others, false leaves the file as it is. */
   readonly salvage: boolean
 }
 
 /**
- * Makes a result file of its parts, each with the header. Every part is read once and compared
- * with what was written: one that is not the same is broken.
+ * Joins parts, each with its own header, to a result file. Reads every part once and compares it
+ * with what was written; a part that differs is broken.
  */
 export async function joinParts(joining: Joining): Promise<Joined> {
   const { folder, name, parts, check, salvage } = joining
   const path = join(folder, name)
   if (parts.length === 0) {
-    // One may lie there of a time that a restored ledger does not remember.
+    // A file may be left from a time that a restored ledger does not know.
     await rm(path, { force: true })
     return { file: null, broken: [] }
   }
-  // Of a store that is not there every part would seem lost.
+  // If the store is not mounted, every part would seem lost.
   await check()
   await makeFolder(partsFolder(folder))
-  // Among the parts: what a crash leaves there goes with them.
+  // In the parts folder: files that a crash leaves are removed with the parts.
   const temporary = temporaryName(join(partsFolder(folder), name))
   try {
     return await onPath(path, async () => {
@@ -73,7 +73,7 @@ export async function joinParts(joining: Joining): Promise<Joined> {
   }
 }
 
-/** Removes all parts at once: whoever joins them meanwhile finds every one or none. */
+/** Removes all parts in one step: a concurrent join finds all of them or none. */
 export async function removeParts(folder: string): Promise<void> {
   const leaving = join(folder, 'parts.removed')
   await rm(leaving, { recursive: true, force: true })
@@ -85,9 +85,10 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
   const pathOf = (part: ResultFile) => join(partsFolder(folder), part.name)
   const [only] = parts
   let source = pathOf
-  // Most requests have one chunk, and so one part: 5 million failures are 800 MB not copied.
+  // Most requests have one chunk and so one part: for 5 million failures this saves copying 800 MB.
   if (only !== undefined && parts.length === 1) {
-    // Parts go with the receipt. Where a failover took that back, what was made of them still lies there.
+    // Parts are removed once the receipt is written. If a Redis failover lost that, the joined file
+    // is still there.
     const whole = await firstAsWritten([pathOf(only), join(folder, name)], only)
     if (whole === null) return { file: null, broken: parts }
     if (await linked(whole, target)) return { file: { ...only, name }, broken: [] }
@@ -124,7 +125,7 @@ async function firstAsWritten(paths: readonly string[], file: ResultFile): Promi
   return null
 }
 
-/** The same bytes without the first so many, for `next`. */
+/** Passes on the bytes after the first `first` ones. */
 function behind(first: number, next: (block: Uint8Array) => Promise<void>) {
   let skip = first
   return async (block: Uint8Array) => {

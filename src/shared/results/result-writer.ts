@@ -5,7 +5,7 @@ import { effect } from '../base/trace.ts'
 import type { ResultFile } from '../contract/receipt.ts'
 import { createFile, makeFolder, onPath, temporaryName } from './files.ts'
 
-/** Quoted only where it must be, so that the common file stays small and plain. */
+/** Quotes only values that need it, to keep the usual file small. */
 function csvField(value: string | number): string {
   const text = String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
@@ -15,10 +15,10 @@ export function headerLine(header: readonly string[]): string {
   return `${header.join(',')}\n`
 }
 
-/** Rows are gathered to this many characters: one system call for thousands of rows. */
+/** Rows are buffered up to this many characters: one system call for thousands of rows. */
 const BUFFER_CHARS = 256 * 1024
 
-/** A CSV in the making. Without a row no file appears, and nothing is written at all. */
+/** Writes a CSV file. Without rows no file is created. */
 export class ResultWriter {
   readonly #path: string
   readonly #temporary: string
@@ -30,7 +30,7 @@ export class ResultWriter {
   #file: FileHandle | null = null
   rows = 0
 
-  /** @param check makes sure that the directory still is the results store */
+  /** @param check checks that the directory is still the results store */
   constructor(path: string, header: readonly string[], check: () => Promise<void>) {
     this.#path = path
     this.#temporary = temporaryName(path)
@@ -38,7 +38,7 @@ export class ResultWriter {
     this.#check = check
   }
 
-  /** Gathers a row: values in the order of the header, one per column. */
+  /** Buffers a row: one value per column, in the order of the header. */
   write(values: readonly (string | number)[]): void {
     if (this.rows === 0) this.#buffer = headerLine(this.#header)
     this.rows++
@@ -47,18 +47,20 @@ export class ResultWriter {
     this.#buffer += `${line}\n`
   }
 
-  /** Writes out what has gathered, once it is worth a system call. Await it now and then. */
+  /** Writes the buffer if it is full. Await it regularly. */
   async drain(): Promise<void> {
     if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
   }
 
-  /** Writes out the rest: what fails for want of room fails here, before the file has its name. */
+  /**
+   * Writes the rest of the buffer. If the disk is full, this fails before the file gets its name.
+   */
   async end(): Promise<void> {
     if (this.#buffer !== '') await this.#flush()
     await this.#close()
   }
 
-  /** Gives the file its name. Null where it has no rows. */
+  /** Gives the file its final name. Null if it has no rows. */
   async commit(): Promise<ResultFile | null> {
     if (this.rows === 0) return null
     await this.end()
@@ -72,7 +74,7 @@ export class ResultWriter {
     return { name: basename(this.#path), rows: this.rows, bytes: this.#bytes, sha256 }
   }
 
-  /** Leaves nothing behind of what was not committed. */
+  /** Removes the file if it was not committed. */
   async discard(): Promise<void> {
     await this.#file?.close()
     this.#file = null
@@ -96,7 +98,7 @@ export class ResultWriter {
     return createFile(this.#temporary)
   }
 
-  /** What a network file system could not store is told when the file is closed. */
+  /** A network file system may report a failed write only when the file is closed. */
   async #close(): Promise<void> {
     const file = this.#file
     this.#file = null

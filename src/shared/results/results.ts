@@ -10,12 +10,13 @@ import { ResultWriter } from './result-writer.ts'
 import { identifyStore } from './store-id.ts'
 
 /**
- * Where receipts and result files go: a directory that all processes share, with one folder a
- * request. A file appears whole or not at all (temporary name, then rename), and only while the
- * directory still is the store that was opened: a lost mount is an error, not an empty store.
+ * The results store: a directory that all processes share, with one folder per request for its
+ * receipt and result files. A file appears complete or not at all (temporary name, then rename),
+ * and only while the directory is still the store that was opened: a lost mount is an error, not an
+ * empty store.
  */
 
-/** The CSV files of a request, each with its header. */
+/** The CSV files of a request, with their headers. */
 const RESULT_FILES = {
   failed: ['Id', 'Code', 'Message'],
   unprocessed: ['Id'],
@@ -25,7 +26,7 @@ const RESULT_FILES = {
 export const RESULT_KINDS = ['failed', 'unprocessed', 'invalid', 'deleted'] as const
 export type ResultKind = (typeof RESULT_KINDS)[number]
 
-/** Kinds of which every ingest job writes a part of its own, joined when the request settles. */
+/** Kinds of which every ingest job writes a part. The parts are joined when the request settles. */
 export const PART_KINDS = [
   'failed',
   'unprocessed',
@@ -40,21 +41,21 @@ export interface RequestFolder {
 
 export type ResultsStore = Awaited<ReturnType<typeof openResultsStore>>
 
-/** Opens the store and reads its id, or gives it one; the directory is made where it is missing. */
+/** Opens the store and reads its id. Creates the directory and the id if they are missing. */
 export async function openResultsStore(directory: string) {
   const root = resolve(directory)
   const { id, check } = await identifyStore(root)
   const folder = ({ org, id }: RequestFolder): string => join(root, org, id)
   return {
-    /** Identifies the store itself, so that two processes can tell that they share it. */
+    /** Identifies the store, so that two processes can tell that they share it. */
     id,
     directory: root,
     folder,
     /**
-     * A part of a result file. Each has a name of its own, so that no other try, and no other life
-     * of the request, can replace it; it counts once the ledger names it.
+     * Writes a part of a result file. Each part has a unique name, so that no other attempt or
+     * earlier life of the request can replace it; it counts once the ledger names it.
      *
-     * @param of what it is of: `<chunk>.<attempt>`, or the planning attempt
+     * @param of what it belongs to: `<chunk>.<attempt>`, or the planning attempt
      */
     partWriter: (request: RequestFolder, kind: ResultKind, of: string): ResultWriter =>
       new ResultWriter(
@@ -72,7 +73,7 @@ export async function openResultsStore(directory: string) {
       const [path, name, header] = [folder(request), `${kind}.csv`, RESULT_FILES[kind]]
       return joinParts({ folder: path, name, header, parts, check, salvage })
     },
-    /** Only once the request has its receipt: a join that is repeated needs every part. */
+    /** Call it only once the request has its receipt: repeating a join needs every part. */
     removeParts: (request: RequestFolder) => removeParts(folder(request)),
     writeReceipt: (receipt: Receipt): Promise<void> => {
       const path = join(folder(receipt), RECEIPT)
@@ -83,17 +84,17 @@ export async function openResultsStore(directory: string) {
       })
     },
     removeReceipt: (request: RequestFolder) => rm(join(folder(request), RECEIPT), { force: true }),
-    /** Null where there is none. */
+    /** Null if there is none. */
     readReceipt: (request: RequestFolder) => readIfThere(join(folder(request), RECEIPT)),
-    /** What lies in the request's folder now, as paths within it. */
+    /** The files in the request's folder, as paths within it. */
     files: (request: RequestFolder) => filesIn(folder(request)),
-    /** A name under which files of an earlier life of the request can be kept, within its org. */
+    /** A name within the org's folder, for files of an earlier life of the request. */
     earlierName: (request: RequestFolder) => earlierName(folder(request)),
     moveTo: async (request: RequestFolder, files: readonly string[], name: string) => {
       await check()
       await moveFiles(folder(request), files, join(root, request.org, name))
     },
-    /** Removes a folder of an org by its name there; see `removeFolder`. */
+    /** Removes a folder of an org, given its name; see `removeFolder`. */
     remove: async (org: string, name: string, isStillDue: () => Promise<boolean>) => {
       await check()
       await removeFolder(join(root, org), name, isStillDue)
@@ -112,22 +113,22 @@ async function readIfThere(path: string): Promise<string | null> {
   }
 }
 
-/** No request has a name that begins with a dot. */
+/** No request id starts with a dot. */
 const EARLIER = '.earlier'
 const LEAVING = '.leaving'
 
-/** The files that lie in a request's folder now, as paths within it. */
+/** The files in a request's folder, as paths within it. */
 async function filesIn(folder: string): Promise<readonly string[]> {
   const [own, parts] = await Promise.all([namesIn(folder), namesIn(partsFolder(folder))])
   return [...own.filter((name) => name !== 'parts'), ...parts.map((name) => join('parts', name))]
 }
 
-/** A name, as a path within the org's folder, under which files of an earlier life can be kept. */
+/** A name, as a path within the org's folder, for files of an earlier life of the request. */
 function earlierName(folder: string): string {
   return join(EARLIER, `${basename(folder)}.${randomUUID()}`)
 }
 
-/** Moves files out of a request's folder. One that has gone meanwhile is passed over. */
+/** Moves files out of a request's folder. Skips files that no longer exist. */
 async function moveFiles(folder: string, files: readonly string[], target: string): Promise<void> {
   await effect('results:set-aside', () =>
     onPath(target, async () => {
@@ -139,10 +140,10 @@ async function moveFiles(folder: string, files: readonly string[], target: strin
 }
 
 /**
- * Removes a folder with all that is in it. It leaves its place in one step, so that a new life of
- * its request never meets half of it; what a crash leaves of it goes with the next try.
+ * Removes a folder and its content. It is renamed first, in one step, so that a new life of the
+ * request never finds half of it; what a crash leaves is removed by the next try.
  *
- * @param isStillDue asked once the folder is out of its place; where it is not, it is put back
+ * @param isStillDue asked after the rename; if false, the folder is put back
  */
 async function removeFolder(
   orgFolder: string,
@@ -150,7 +151,7 @@ async function removeFolder(
   isStillDue: () => Promise<boolean>,
 ): Promise<void> {
   const folder = join(orgFolder, name)
-  // Beside it: on a full disk there may be no room for a folder of its own.
+  // In the same folder: a full disk may have no room for another folder.
   const leaving = join(orgFolder, `${LEAVING}.${basename(name)}`)
   await onPath(folder, async () => {
     await rm(leaving, { recursive: true, force: true })

@@ -6,9 +6,9 @@ import { codeOf, messageOf } from '../base/errors.ts'
 import { FILE_MODE, linked, makeFolder, ResultsStoreError, temporaryName } from './files.ts'
 
 /**
- * The id of the store in this directory, and what makes sure that the directory still is that store.
- * One without an id gets one, and is made where it is missing. Nothing is written where it has one: a
- * process starts on a full disk, too.
+ * Returns the id of the store in this directory, and a check that the directory is still that
+ * store. Creates the directory and the id if they are missing. If there is an id, nothing is
+ * written, so that a process can start on a full disk.
  */
 export async function identifyStore(root: string) {
   try {
@@ -28,10 +28,10 @@ export async function identifyStore(root: string) {
 }
 
 /**
- * Makes sure that the directory still is the store that was opened. A mount that is lost leaves an
- * empty directory of the same name: what is written there is seen by nobody once the mount is back.
+ * Checks that the directory is still the store that was opened. A lost mount leaves an empty
+ * directory of the same name: files written there are hidden once the mount is back.
  *
- * @throws ResultsStoreError where it is another store, or none
+ * @throws ResultsStoreError if it is a different store or none
  */
 async function assertStore(root: string, id: string): Promise<void> {
   const found = await readId(root).catch((error: unknown) => {
@@ -50,7 +50,7 @@ export const STORE_FILE = '.expunge-store'
 
 const idPath = (root: string): string => join(root, STORE_FILE)
 
-/** Null where the directory is no store, or is not there. */
+/** Null if the directory is missing or has no id. */
 async function readId(root: string): Promise<string | null> {
   try {
     return (await readFile(idPath(root), 'utf8')).trim()
@@ -60,7 +60,7 @@ async function readId(root: string): Promise<string | null> {
   }
 }
 
-/** A link fails where the name is taken: of two processes that start at once, one names the store. */
+/** A link fails if the name is taken: of two processes that start at once, one creates the id. */
 async function nameStore(path: string): Promise<void> {
   const temporary = temporaryName(path)
   try {
@@ -76,14 +76,14 @@ async function nameStore(path: string): Promise<void> {
 const idLine = () => `${randomUUID()}\n`
 
 /**
- * Of two processes one makes the file here too, but it is there before it holds the id: whoever finds
- * it without waits for the other.
+ * Here too only one of two processes creates the file, but the file exists before it holds the id:
+ * a process that finds it empty waits.
  */
 async function nameWithoutLinks(path: string): Promise<void> {
   await writeFile(path, idLine(), { mode: FILE_MODE, flag: 'wx' })
 }
 
-/** Tries and the milliseconds between: a line of 37 bytes is on its way. */
+/** The number of tries and the milliseconds between them: 37 bytes are being written. */
 const TRIES = 40
 const BETWEEN_MS = 50
 
