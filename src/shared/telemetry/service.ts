@@ -6,7 +6,7 @@ import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { startStatusServer } from './status-server.ts'
 import type { startSdk } from './tracing/sdk.ts'
 
-/** What a process is started with: the real one is `process`. */
+/** The environment and signals of a process; in production `process`. */
 interface Host extends Signals {
   readonly env: NodeJS.ProcessEnv
 }
@@ -18,25 +18,29 @@ interface ServiceOptions {
   readonly salesforce: 'required' | 'none'
 }
 
-/** A process that serves until it is told to stop. */
+/** A process that runs until it is told to stop. */
 interface Service {
   readonly config: Config
   readonly redis: RedisConfig
   readonly metrics: Metrics
   readonly log: Logger
   readonly version: string
-  /** Aborts, and the promise resolves, once the process is to stop. */
+  /** `signal` aborts and `stopRequested` resolves once the process should stop. */
   readonly signal: AbortSignal
   readonly stopRequested: Promise<void>
-  /** Closed at the end, in reverse. */
+  /** Closed at the end, in reverse order. */
   readonly opened: AsyncDisposableStack
-  /** Serves metrics and health. @param ready null where the work can be done, else what is missing */
+  /**
+   * Serves metrics and health.
+   *
+   * @param ready null if the process can do its work, else what is missing
+   */
   serveStatus(ready: () => Promise<string | null>): Promise<void>
 }
 
 /**
- * The edge of a process: settings from the environment, log, signals, traces, metrics. Runs `serve`
- * until it returns, which it does on SIGTERM, SIGINT or SIGHUP, and closes what it has opened; a
+ * Sets up a process: settings from the environment, log, signals, traces, metrics. Runs `serve`
+ * until it returns, which it does on SIGTERM, SIGINT or SIGHUP, then closes what was opened. A
  * second signal ends the process at once.
  */
 export async function runService(
@@ -73,10 +77,9 @@ export async function runService(
 }
 
 /**
- * Traces what this process does from now on; to be called before queues are opened. Where no traces
- * are wanted nothing of OpenTelemetry is loaded.
+ * Starts tracing; call it before queues are opened. If tracing is off, OpenTelemetry is not loaded.
  *
- * @returns ends it, and sends the spans that are left within a second
+ * @returns a function that stops tracing and sends the remaining spans within a second
  */
 export async function startTracing(
   config: TracingConfig | null,

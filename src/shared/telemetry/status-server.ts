@@ -4,16 +4,16 @@ import type { Registry } from 'prom-client'
 import { ConfigError, messageOf } from '../base/errors.ts'
 
 /**
- * `/metrics`, `/healthz` and `/readyz` of one process. Health says that the process lives, and
- * does not fail when Redis is away: restarting it would not bring Redis back. Readiness does.
+ * `/metrics`, `/healthz` and `/readyz` of one process. `/healthz` reports that the process runs,
+ * and succeeds without Redis: a restart would not bring Redis back. `/readyz` fails without Redis.
  */
 interface StatusServer {
-  /** Where it listens; the port is the real one where 0 was asked for. */
+  /** Its address, with the actual port if 0 was configured. */
   readonly url: string
   close(): Promise<void>
 }
 
-/** @throws ConfigError where the address cannot be listened on */
+/** @throws ConfigError if it cannot listen on the address */
 export async function startStatusServer({
   host,
   port,
@@ -23,7 +23,7 @@ export async function startStatusServer({
   host: string
   port: number
   registry: Registry
-  /** Resolves to null where the process can do its work, else to what is missing. */
+  /** Resolves to null if the process can do its work, else to what is missing. */
   ready: () => Promise<string | null>
 }): Promise<StatusServer> {
   const server = createServer((request, response) => {

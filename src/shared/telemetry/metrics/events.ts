@@ -15,12 +15,13 @@ import {
 } from './instruments.ts'
 
 /**
- * Every metric that Expunge emits, each said once: its instrument, its zeros and the facts that its
- * event takes follow from here, and a test holds docs/metrics.md to it. Names, types and labels are
- * a published contract; labels come from closed sets or from the configuration, never from ids.
+ * Every metric that Expunge counts, defined once: its instrument, its zeros and the arguments of
+ * its event follow from here, and a test compares docs/metrics.md with it. Names, types and labels
+ * are a public contract. Label values come from closed sets or from the configuration, never from
+ * ids.
  */
 
-/** Up to a minute in fine steps: settling small requests. Then up to days: backlogs. */
+/** Fine steps up to a minute, for small requests; then up to days, for backlogs. */
 const REQUEST_SECONDS = [
   0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 43_200, 86_400, 259_200,
 ]
@@ -30,7 +31,7 @@ const CALL_SECONDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 const PRODUCER: readonly MetricsRole[] = ['producer']
 const BOTH: readonly MetricsRole[] = ['worker', 'producer']
 
-/** Objects that the configuration does not have; callers may write any word there. */
+/** Objects that are not in the configuration: callers may send any word. */
 export const OTHER_OBJECT = 'other'
 
 const OBJECT: Label<string> = {
@@ -39,20 +40,19 @@ const OBJECT: Label<string> = {
   show: (word, objects) => (objects.has(word) ? word : OTHER_OBJECT),
 }
 
-/** Failure codes outside the table of those that are known. */
+/** Failure codes that are not in the table of known ones. */
 export const OTHER_CODE = 'OTHER'
 
-/** What is found in the rows of a source. */
+/** The verdicts on the rows of a source. */
 export const ID_VERDICTS = ['accepted', 'invalid', 'duplicate'] as const
 
 /**
- * How ingest jobs end: in one of Salesforce's terminal states, `Vanished` where Salesforce does not
- * know it any more, `Abandoned` where we gave it up, `Other` for states that a later version of the
- * API brings.
+ * How ingest jobs end: in one of Salesforce's terminal states, `Vanished` if Salesforce no longer
+ * knows the job, `Abandoned` if we gave it up, `Other` for states of a later API version.
  */
 const INGEST_JOB_ENDS = [...INGEST_JOB_STATES.filter(isTerminalState), 'Vanished', 'Abandoned']
 
-/** Why a step is tried again. */
+/** Why a step is retried. */
 const STEP_REASONS = [
   'network',
   'org-fault',
@@ -65,7 +65,7 @@ const STEP_REASONS = [
   'staging',
   'internal',
 ] as const
-/** Why rows go again, as chunks of the next attempt. */
+/** Why rows are sent again, in chunks of the next attempt. */
 const ROW_REASONS = [
   'row',
   'lock',
@@ -82,12 +82,12 @@ const RETRY_REASONS = [...STEP_REASONS, ...ROW_REASONS] as const
 export type RetryReason = (typeof RETRY_REASONS)[number]
 
 /**
- * Calls that went wrong, for alerts to see their first one. All other statuses appear with it:
- * there are some hundred that a server may answer with.
+ * Failed calls: they start at 0, so that alerts see the first one. Other statuses appear with their
+ * first call: a server may answer with about a hundred.
  */
 const TROUBLED_CALLS = ['401', '403', '429', '500', '503', 'network', 'timeout']
 
-/** What each process counts for itself: a method for each event. The page has them in this order. */
+/** What each process counts: a method for each event, in the order of docs/metrics.md. */
 export function defineEvents(define: Instruments) {
   return { ...requestEvents(define), ...ingestEvents(define), ...processEvents(define) }
 }
@@ -101,7 +101,7 @@ function requestEvents(define: Instruments) {
         unit: 'requests',
         labels: {
           org: ORG,
-          // Requests for unknown objects are refused, and that is to be seen.
+          // Requests for unknown objects are refused, and counted here.
           object: { ...OBJECT, values: [OTHER_OBJECT] },
           status: oneOf(...TERMINAL_STATUSES),
         },
@@ -155,7 +155,7 @@ function requestEvents(define: Instruments) {
 
 function ingestEvents(define: Instruments) {
   return {
-    /** `state` is Salesforce's word, or one of ours. */
+    /** `state` is Salesforce's state or one of ours. */
     ingestJobEnded: define.counter({
       name: 'expunge_ingest_jobs_total',
       help: 'Ingest jobs by the state they ended in.',
@@ -230,7 +230,7 @@ function processEvents(define: Instruments) {
         result: oneOf('delivered', 'refused-address', 'rejected', 'unavailable'),
       },
     }),
-    /** `route` is the pattern that matched, never the path: that has ids in it. */
+    /** `route` is the matched pattern, never the path: a path contains ids. */
     httpAnswered: together(
       define.counter({
         name: 'expunge_http_requests_total',
@@ -263,7 +263,7 @@ interface At {
   readonly object: string
 }
 
-/** A chunk's facts are counts by verdict and by code: each is recorded on its own. */
+/** A chunk's counts by verdict and by code, each recorded separately. */
 function forEachVerdict(
   records: Recorder<At & { readonly outcome: Verdict; readonly count: number }>,
   failures: Recorder<At & { readonly code: string; readonly count: number }>,
@@ -278,7 +278,7 @@ function forEachVerdict(
   }
 }
 
-/** Records an event with several metrics. */
+/** Records an event in both metrics. */
 function together<A, B>(first: Recorder<A>, second: Recorder<B>): Recorder<A & B> {
   return (facts) => {
     first(facts)

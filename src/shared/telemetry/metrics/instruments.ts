@@ -1,17 +1,19 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
-/** What a process may come to count, from its configuration and from the code's own tables. */
+/** The label values that can occur, from the configuration and from tables in the code. */
 interface Expected {
   readonly orgs: readonly string[]
   readonly objects: readonly string[]
   readonly failureCodes: readonly string[]
 }
 
-/** A label's values. `Word` is what the code passes; {@link show} makes it the value on the page. */
+/**
+ * A label's values. `Word` is what the code passes; {@link show} turns it into the published value.
+ */
 export interface Label<Word extends string | number = string | number> {
-  /** Series with these values start at 0. All values, where the set is closed. */
+  /** Series with these values start at 0. If the set is closed, these are all values. */
   readonly values: readonly string[]
-  /** What else starts at 0, before {@link values}. */
+  /** Further values that start at 0, before {@link values}. */
   readonly expected: keyof Expected | null
   readonly isClosed: boolean
   /**
@@ -22,7 +24,7 @@ export interface Label<Word extends string | number = string | number> {
   show(word: Word, objects: ReadonlySet<string>): string | number
 }
 
-/** An open set: its series appear with their first event, those of `values` before. */
+/** An open set: series of `values` start at 0, others appear with their first event. */
 export function open<Word extends string | number = string>(...values: string[]): Label<Word> {
   return { values, expected: null, isClosed: false, show: (word) => word }
 }
@@ -32,13 +34,13 @@ export function oneOf<const Word extends string>(...values: Word[]): Label<Word>
   return { ...open<Word>(...values), isClosed: true }
 }
 
-/** A closed set of which the code has other words than the page. */
+/** A closed set whose published values differ from the words in the code. */
 export function spelled<Word extends string>(values: Readonly<Record<Word, string>>): Label<Word> {
   const shown: string[] = Object.values(values)
   return { ...open(...shown), isClosed: true, show: (word) => values[word] }
 }
 
-/** A closed set for words from outside: what is not in it counts as `other`. */
+/** A closed set for words from outside: any other word counts as `other`. */
 export function oneOfOr(other: string, values: readonly string[]): Label<string> {
   const show = (word: string) => (values.includes(word) ? word : other)
   return { ...oneOf(...values, other), show }
@@ -46,37 +48,37 @@ export function oneOfOr(other: string, values: readonly string[]): Label<string>
 
 export const ORG: Label<string> = { ...open(), expected: 'orgs' }
 
-/** Which process has a metric on its page. */
+/** The process that publishes a metric. */
 export type MetricsRole = 'worker' | 'producer'
 
 export type LabelWords = Readonly<Record<string, string | number>>
 
-/** All that is said of a metric. `Words` follows from its labels: what each of them may be given. */
+/** A metric's definition. `Words` follows from the labels: what each of them accepts. */
 export interface MetricDefinition<Words extends LabelWords = LabelWords> {
   readonly name: string
   readonly help: string
-  /** What it counts or measures, as docs/metrics.md names it. */
+  /** What it counts or measures, as in docs/metrics.md. */
   readonly unit: string
-  /** In the order of the page. */
+  /** In the order of docs/metrics.md. */
   readonly labels: { readonly [Name in keyof Words]: Label<Words[Name]> }
-  /** `worker` where absent. */
+  /** Default: `worker`. */
   readonly by?: readonly MetricsRole[]
 }
 
-/** Records an event by its facts: a word for each label, and a number where it is not 1. */
+/** Records an event: a word for each label, and a number if it is not 1. */
 export type Recorder<Facts> = (facts: Facts) => void
 type Numbered<Words, Fact extends string> = Recorder<Words & Readonly<Record<Fact, number>>>
 
-/** `amount` is the fact that is added; 1 where absent. */
+/** `amount` names the argument to add; if absent, 1 is added. */
 type Adding<Words extends LabelWords, Fact extends string> = MetricDefinition<Words> & {
   readonly amount?: Fact
 }
 
-/** A metric that has its instrument. */
+/** A metric whose instrument exists. */
 interface DefinedMetric extends MetricDefinition {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly by: readonly MetricsRole[]
-  /** It is looked up at each scrape, not counted. */
+  /** Whether it is read at each scrape instead of counted. */
   readonly isRead: boolean
 }
 
@@ -85,7 +87,7 @@ export interface Sample<Words extends LabelWords = LabelWords> {
   readonly value: number
 }
 
-/** Makes an instrument of each definition, and gives back what records an event with it. */
+/** Creates the instrument of each definition and returns the function that records an event. */
 export class Instruments {
   readonly defined: DefinedMetric[] = []
   readonly #zeros: ((expected: Expected) => void)[] = []
@@ -94,8 +96,9 @@ export class Instruments {
   readonly #objects: ReadonlySet<string>
 
   /**
-   * @param role whose page it is; null where one process is both. What is not of this role can be
-   *   recorded all the same, and is on no page.
+   * @param role the process that publishes the metrics; null if one process is both. Metrics of the
+   *   other role can be recorded, but are not published.
+   *
    * @param objects names that may be shown; may grow
    */
   constructor(registry: Registry, role: MetricsRole | null, objects: ReadonlySet<string>) {
@@ -116,7 +119,7 @@ export class Instruments {
     return this.#adding(new Gauge(this.#options('gauge', definition)), definition)
   }
 
-  /** Of seconds. */
+  /** A histogram of seconds. */
   histogram<Words extends LabelWords>(
     definition: MetricDefinition<Words> & { readonly buckets: readonly number[] },
   ): Numbered<Words, 'seconds'> {
@@ -124,11 +127,11 @@ export class Instruments {
     const histogram = new Histogram({ ...this.#options('histogram', definition), buckets })
     this.#zero(definition, (series) => histogram.zero(series))
     const toSeries = this.#toSeries(definition)
-    // By the clocks of two machines, something may seem to have ended before it began.
+    // With the clocks of two machines, an end may lie before its start.
     return (facts) => histogram.observe(toSeries(facts), Math.max(0, facts.seconds))
   }
 
-  /** A gauge whose samples are looked up at each scrape. */
+  /** A gauge whose values are read at each scrape. */
   reading<Words extends LabelWords>(
     definition: MetricDefinition<Words>,
     read: () => Promise<readonly Sample<NoInfer<Words>>[]>,
@@ -138,14 +141,14 @@ export class Instruments {
       collect: async () => {
         const samples = await read()
         gauge.reset()
-        // A gauge without labels comes back as 0, which would be a value.
+        // After a reset, a gauge without labels has the value 0.
         if (Object.keys(definition.labels).length === 0) gauge.remove()
         for (const { labels, value } of samples) gauge.set(labels, value)
       },
     })
   }
 
-  /** Gives every series that is to be expected its 0, so that rates see the first event of each. */
+  /** Sets every expected series to 0, so that rates include the first event. */
   startAtZero(expected: Expected): void {
     for (const zero of this.#zeros) zero(expected)
   }
@@ -178,7 +181,7 @@ export class Instruments {
     })
   }
 
-  /** Makes a series of what the code passes. */
+  /** Turns the words that the code passes into label values. */
   #toSeries<Words extends LabelWords>({ labels }: MetricDefinition<Words>) {
     const all: [string, Label][] = Object.entries(labels)
     return (words: Words): LabelWords => {
@@ -189,7 +192,7 @@ export class Instruments {
   }
 }
 
-/** Every combination of the values that labels start with. */
+/** Every combination of the labels' starting values. */
 function seriesOf(labels: MetricDefinition['labels'], expected: Expected): readonly LabelWords[] {
   return Object.entries(labels).reduce<readonly LabelWords[]>(
     (all, [name, label]) =>

@@ -5,23 +5,23 @@ import { Instruments, type MetricsRole } from './instruments.ts'
 import { defineReadings, type Observe } from './readings.ts'
 
 /**
- * A method for each event; events.ts defines what it counts. A counter of requests or records rises
- * only once the ledger has the fact: whoever wrote it there records it, so that a repeated step is
- * not counted twice.
+ * A method for each event; events.ts defines the metrics. A counter of requests or records rises
+ * only once the ledger has the fact: the process that wrote it records it, so that a repeated step
+ * is not counted twice.
  */
 export interface Metrics extends Omit<ReturnType<typeof defineEvents>, 'started'> {
   readonly registry: Registry
-  /** Of all metrics. */
+  /** The definitions of all metrics. */
   readonly defined: readonly Instruments['defined'][number][]
-  /** Gives everything that is to be expected its 0. Objects other than these are all counted as one. */
+  /** Sets all expected series to 0. All objects other than these count as one. */
   expect(expected: Parameters<Instruments['startAtZero']>[0]): void
-  /** Sets where the metrics of readings.ts are read from at each scrape. */
+  /** Sets the source that the metrics of readings.ts are read from at each scrape. */
   observe(read: Observe): void
 }
 
 interface MetricsOptions {
   readonly version: string
-  /** Leaves off the page what is the other's to tell. Absent: one process is both. */
+  /** Publishes only the metrics of this role. If absent, one process is both. */
   readonly role?: MetricsRole
 }
 
@@ -31,7 +31,7 @@ export function createMetrics({ version, role }: MetricsOptions): Metrics {
   const instruments = new Instruments(registry, role ?? null, objects)
   const { started, ...events } = defineEvents(instruments)
   started({ version })
-  // Nobody has connected to Redis yet.
+  // Until there is a Redis connection.
   let current: Observe = async () => ({ redisUp: false })
   defineReadings(instruments, () => current())
   return {
@@ -48,10 +48,10 @@ export function createMetrics({ version, role }: MetricsOptions): Metrics {
   }
 }
 
-/** Gauges of the client that call themselves totals, which only counters are. */
+/** Gauges of prom-client whose names end in `_total`, which only counters may. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
 
-/** A registry with what is known of every process. */
+/** A registry with the default metrics of a Node process. */
 function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

@@ -12,20 +12,20 @@ import {
   type Sample,
 } from './instruments.ts'
 
-/** What a process finds at a scrape. What cannot be read is absent, and then not on the page. */
+/** The values read at a scrape. A value that cannot be read is absent and not published. */
 export interface Observed {
   readonly redisUp: boolean
-  /** Share of maxmemory that is used. */
+  /** The used share of maxmemory. */
   readonly memoryRatio?: number
   readonly orgs?: readonly OrgFacts[]
 }
 
-/** Called for each gauge of a scrape, so it is to answer all of them at once. It never rejects. */
+/** Called for each gauge of a scrape, so one read should serve them all. Never rejects. */
 export type Observe = () => Promise<Observed>
 
 const LANES = ['bulk', 'urgent'] as const
 
-/** Of the queues of ingest jobs. */
+/** The lanes of the queues of ingest jobs. */
 const LANE_OF: Readonly<Record<QueueName, (typeof LANES)[number] | null>> = {
   'ingest-jobs': 'bulk',
   'ingest-jobs-urgent': 'urgent',
@@ -37,7 +37,7 @@ const JOB_STATES = ['waiting', 'active', 'delayed'] as const
 
 const PAUSED_BY = ['operator', ...PAUSE_REASONS] as const
 
-/** Every metric that is read at each scrape, defined once, with where its values come from. */
+/** Every metric that is read at each scrape, with the source of its values. */
 const READINGS = [
   reading(
     {

@@ -38,7 +38,7 @@ function onlyJobs(tracer: Tracer, contexts: ContextManager): Tracer {
   }
 }
 
-/** Records nothing, and leaves the context as it is. */
+/** Records nothing and leaves the context unchanged. */
 const NO_SPAN: Span = {
   setSpanOnContext: (context) => context,
   setAttribute: () => {},
@@ -70,7 +70,7 @@ function redacted(span: Span, name: string | null): Span {
     setSpanOnContext: (context) => span.setSpanOnContext(context),
     setAttribute: (key, value) => setAttributes({ [key]: value }),
     setAttributes,
-    // BullMQ adds it to a job that failed, not to one that was handed over.
+    // BullMQ adds it to a job that failed, but not to one that was handed over.
     addEvent: (event) => {
       if (event === 'job failed' && own !== undefined) markFailed(own)
     },
@@ -79,13 +79,13 @@ function redacted(span: Span, name: string | null): Span {
   }
 }
 
-/** Metadata that others put into a job's options must not keep the job from being processed. */
+/** Invalid trace metadata in a job's options must not stop the job from being processed. */
 function tolerant(contexts: ContextManager): ContextManager {
   return {
     with: (context, fn) => contexts.with(context, fn),
     active: () => contexts.active(),
     root: () => ROOT_CONTEXT,
-    // Outside a trace there is nothing to carry over.
+    // Outside a trace there is nothing to pass on.
     getMetadata: (context) =>
       trace.getSpan(context) === undefined ? '' : contexts.getMetadata(context),
     fromMetadata: (active, metadata) => {

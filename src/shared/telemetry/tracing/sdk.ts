@@ -37,25 +37,28 @@ import { tracedQueues } from './queues.ts'
 import { traceChannels } from './spans.ts'
 
 /**
- * Sets up OpenTelemetry. All of it is in this folder, and loaded only where traces are wanted; the
- * rest of Expunge publishes what it does on channels.
+ * Sets up OpenTelemetry. Only this folder uses it, and it is loaded only if tracing is on; the rest
+ * of Expunge publishes events on channels.
  */
 
 interface TracingOptions {
   readonly role: 'producer' | 'worker'
   readonly version: string
-  /** API names of what may be deleted. */
+  /** API names of the objects that may be deleted. */
   readonly objects: Iterable<string>
   readonly log: Logger
 }
 
-/** Within the time that a process has to stop; what a collector does not take by then is lost. */
+/**
+ * Shorter than the time a process has to stop. Spans that the collector has not taken by then are
+ * lost.
+ */
 const FLUSH_WITHIN_MS = 1000
 
-/** No attribute of ours comes near it. */
+/** Far longer than any of our attributes. */
 const LONGEST_VALUE = 512
 
-/** @returns ends it; null where somebody else has set up OpenTelemetry in this process */
+/** @returns a function that stops it; null if OpenTelemetry is already set up in this process */
 export function startSdk(
   config: TracingConfig,
   options: TracingOptions,
@@ -67,7 +70,7 @@ export function startSdk(
   redirectDiagnostics(report)
   const contexts = new AsyncContext()
   context.setGlobalContextManager(contexts)
-  // Baggage stays out: it would travel in the options of every job, and may hold personal data.
+  // No baggage: it would be stored in the options of every job, and may hold personal data.
   propagation.setGlobalPropagator(new W3CTraceContextPropagator())
   setQueueTelemetry(tracedQueues(version))
   const tracer = provider.getTracer('expunge', version)
@@ -98,7 +101,7 @@ function createProvider(
     resource: defaultResource().merge(ours).merge(detectResources({ detectors })),
     sampler: samplerOf(config),
     spanLimits: { attributeValueLengthLimit: LONGEST_VALUE },
-    // 2,048 spans wait at most, 512 are on their way; what is more is dropped.
+    // At most 2,048 spans wait and 512 are being sent; further ones are dropped.
     spanProcessors: [
       new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: config.endpoint }) }),
     ],
@@ -124,10 +127,10 @@ function samplerOf({ sampler, ratio }: TracingConfig): Sampler {
   }
 }
 
-/** A collector may be away for weeks. */
+/** A collector may be unreachable for weeks. */
 const REPORT_EVERY_MS = 10 * 60_000
 
-/** Logs that traces do not arrive, at once and then rarely: work goes on without them. */
+/** Logs that traces cannot be exported, at once and then rarely: the work does not depend on it. */
 function exportFailureReporter(log: Logger, endpoint: string): (error: unknown) => void {
   let reportedAt = Number.NEGATIVE_INFINITY
   return (error) => {
@@ -141,8 +144,8 @@ function exportFailureReporter(log: Logger, endpoint: string): (error: unknown) 
 }
 
 /**
- * Reports exports that failed and spans that were dropped. The SDK's own messages are not logged:
- * some quote headers, which may hold secrets.
+ * Reports failed exports and dropped spans. The SDK's own messages are not logged: some quote
+ * headers, which may hold secrets.
  */
 function redirectDiagnostics(report: (error: unknown) => void): void {
   setGlobalErrorHandler(report)
@@ -155,8 +158,8 @@ function redirectDiagnostics(report: (error: unknown) => void): void {
 }
 
 /**
- * OpenTelemetry's context along the asynchronous calls of Node. A class of our own because its store
- * has to be bound to channels of `node:diagnostics_channel`, which the SDK's keeps to itself.
+ * Keeps OpenTelemetry's context across asynchronous calls. The SDK's own class keeps its store
+ * private, but channels of `node:diagnostics_channel` must be bound to it.
  */
 class AsyncContext implements ContextManager {
   readonly store = new AsyncLocalStorage<Context>()

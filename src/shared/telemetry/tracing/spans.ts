@@ -17,11 +17,12 @@ import { type addFacts, EFFECT_CHANNEL, type Effect, FACTS_CHANNEL } from '../..
 import { OTHER_OBJECT } from '../metrics/events.ts'
 
 /**
- * Makes spans of what this process publishes on its channels: outside effects, calls of the HTTP API,
- * and facts about the work in hand.
+ * Makes spans from the events that this process publishes: outside effects, calls of the HTTP API,
+ * and facts about the current work.
  *
- * @param objects that may be deleted: a caller may write any word, and only these are shown
- * @returns ends it
+ * @param objects that may be deleted: callers may send any word, and only these are shown
+ *
+ * @returns a function that stops it
  */
 export function traceChannels(
   tracer: Tracer,
@@ -34,15 +35,15 @@ export function traceChannels(
   }
 }
 
-/** Shows the code alone: a message may quote another server's words. */
+/** Shows only the code: a message may quote another server. */
 export function markFailed(span: Span, code?: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR })
   if (code !== undefined) span.setAttribute('error.type', code)
 }
 
 /**
- * Effects whose number grows with time or size have a span only where they fail: a job of a day is
- * polled some 1,500 times, and an upload of a gigabyte staged in as many frames.
+ * Effects whose number grows with time or size get a span only if they fail: a job that takes a day
+ * is polled about 1,500 times, and an upload of a gigabyte is staged in as many frames.
  */
 const REPEATED: ReadonlySet<string> = new Set([
   'salesforce:get',
@@ -51,7 +52,7 @@ const REPEATED: ReadonlySet<string> = new Set([
   'redis:stage',
 ])
 
-/** BullMQ has a span of its own for these, the one that the job goes on from. */
+/** BullMQ makes its own spans for these, and the job continues from them. */
 const TRACED_BY_BULLMQ: ReadonlySet<string> = new Set([
   'order:plan',
   'order:ingest',
@@ -59,12 +60,12 @@ const TRACED_BY_BULLMQ: ReadonlySet<string> = new Set([
   'order:callback',
 ])
 
-/** What the channel adds to an effect once that has ended. */
+/** The channel adds these to an effect once it has ended. */
 type EndedEffect = Effect & { readonly error?: unknown; readonly result?: unknown }
 
 /**
- * A span for every outside effect, below that of the work that it belongs to. Effects outside such
- * work, as of heartbeats and the sweep, have none: a trace is a request's.
+ * A span for every outside effect, below the span of its work. Effects outside such work, for
+ * example of heartbeats and the sweep, have none: a trace belongs to a request.
  */
 function traceEffects(tracer: Tracer, store: AsyncLocalStorage<Context>): () => void {
   const channel = tracingChannel<Context | undefined, Effect>(EFFECT_CHANNEL)
@@ -115,13 +116,13 @@ function endSpan(span: Span, ended: EndedEffect): void {
 const hasFailed = (ended: EndedEffect): boolean =>
   ended.error !== undefined || (statusOf(ended.result) ?? 0) >= 400
 
-/** Of an answer of Salesforce. */
+/** The status of an answer from Salesforce. */
 function statusOf(result: unknown): number | null {
   const isAnswer = typeof result === 'object' && result !== null && 'status' in result
   return isAnswer && typeof result.status === 'number' ? result.status : null
 }
 
-/** What Fastify publishes when a call has passed every hook and its handler begins. */
+/** Fastify publishes this when a call has passed every hook and its handler starts. */
 interface HandledCall {
   readonly request: { readonly method: string; readonly headers: IncomingHttpHeaders }
   readonly reply: { readonly raw: ServerResponse }
@@ -129,9 +130,9 @@ interface HandledCall {
 }
 
 /**
- * A span for each call of the API, in the trace that the caller's `traceparent` names, else in a new
- * one. Its name is the route, without path and query. Pages have no span, and neither has a call
- * that is refused before its handler, for want of a key. A GET begins no trace: callers poll.
+ * A span for each call of the API, in the trace that the caller's `traceparent` names, else in a
+ * new one. Its name is the route, without path and query. No span for pages, nor for a call that is
+ * refused before its handler, such as one without a key. A GET starts no trace: callers poll.
  */
 function traceCalls(tracer: Tracer, store: AsyncLocalStorage<Context>): () => void {
   const { start } = tracingChannel<Context | undefined, HandledCall>('fastify.request.handler')
@@ -155,12 +156,12 @@ function traceCalls(tracer: Tracer, store: AsyncLocalStorage<Context>): () => vo
 
 type TraceFacts = Parameters<typeof addFacts>[0]
 
-/** Facts about the work in hand become attributes of its span. */
+/** Adds facts about the current work to its span as attributes. */
 function traceFacts(objects: ReadonlySet<string>): () => void {
   const listener = (message: unknown) => {
     const span = trace.getActiveSpan()
     if (span === undefined) return
-    // Published by `addFacts` alone.
+    // Only `addFacts` publishes here.
     const facts = message as TraceFacts
     span.setAttributes(attributesOf(facts, objects))
     if (facts.status === 'failed') markFailed(span)
