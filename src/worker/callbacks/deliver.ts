@@ -16,25 +16,28 @@ import { type Loop, startLoop } from '../jobs/loop.ts'
 import { type CallbackEvent, postCallback } from './post.ts'
 import { openCallbackSecrets } from './signing.ts'
 
-/** How long a job that only a newer worker understands is put aside. */
+/** How long a job that only a newer worker understands is delayed. */
 const NOT_FOR_US_MS = 30_000
-/** About as long as all tries last; one that is put off for as long as the receiver asked is none. */
+/**
+ * About as long as all tries take. A job that only waits as long as the receiver asked for spends
+ * no try.
+ */
 const PUT_OFF_FOR_MS = 12 * 3600_000
 
 interface CallbackDeps {
   readonly store: OrgStore
   readonly metrics: Metrics
-  /** Null where no callbacks are configured: then none is sent. */
+  /** Null if no callbacks are configured: then none is sent. */
   readonly callbacks: Callbacks | null
 }
 
-/** Where callbacks may go, and what they are signed with. */
+/** Where callbacks may go, and the secrets that sign them. */
 interface Callbacks {
   readonly config: CallbackConfig
   readonly secrets: ReadonlyMap<Receiver, () => Promise<readonly string[]>>
 }
 
-/** @throws ConfigError where the secrets cannot be used */
+/** @throws ConfigError if the secrets cannot be used */
 export async function openCallbacks(
   config: CallbackConfig | null,
   log: Logger,
@@ -46,13 +49,15 @@ export async function openCallbacks(
   return { config, secrets: new Map(await Promise.all(secrets)) }
 }
 
-/** The receiver did not take it; BullMQ tries again after a growing delay. */
+/** The receiver did not accept the callback; BullMQ tries again after a growing delay. */
 class CallbackFailedError extends ExpungeError {
   readonly code = 'CALLBACK_UNAVAILABLE'
   override readonly retryable = true
 }
 
-/** BullMQ's side of one callback: tells a caller's server that a request has reached a status. */
+/**
+ * Processes a callback's BullMQ job: tells the caller's server that a request has reached a status.
+ */
 export async function deliverCallback(
   job: Job,
   token: string,
@@ -92,8 +97,8 @@ export async function deliverCallback(
 }
 
 /**
- * What a receiver asked for, where that is longer than BullMQ's own wait; else null. A shorter one
- * would call it without end, for a job that is put aside spends no try.
+ * The delay that a receiver asked for, if it is longer than BullMQ's own; else null. A shorter one
+ * would call the receiver forever, because a delayed job spends no try.
  */
 function askedDelay(
   { opts: { backoff: terms }, attemptsMade }: Job,
@@ -126,7 +131,9 @@ async function post(
   return postCallback(url, event, { allow, timeoutMs, secrets, clock, signal })
 }
 
-/** What the caller is told: the status that was reached then, and the receipt with the last one. */
+/**
+ * The content of the callback: the status reached then, and the receipt if the status is terminal.
+ */
 function eventOf(
   { request, receipt }: RequestRecord,
   { status, at }: NonNullable<ReturnType<typeof parseCallbackJob>>,
@@ -142,14 +149,15 @@ function eventOf(
 }
 
 /**
- * From the ledger's outbox to the queue of callbacks. A change is taken away only once its callback
- * is ordered: a crash in between orders it again, under the same name, and at worst it is told twice.
+ * Callbacks are ordered from the ledger's outbox. A status change is removed only once its callback
+ * is in the queue: after a crash in between it is ordered again under the same name, and at worst
+ * sent twice.
  */
 
 const LOOK_EVERY_MS = 1000
 const AT_ONCE = 100
 
-/** Orders a callback for each change of status that waits; returns how many there were. */
+/** Orders a callback for each waiting status change; returns how many there were. */
 export async function orderCallbacks({ ledger, orders }: OrgStore, ctx: Context): Promise<number> {
   const changes = await ledger.statusChanges(AT_ONCE)
   for (const change of changes) {
@@ -160,7 +168,7 @@ export async function orderCallbacks({ ledger, orders }: OrgStore, ctx: Context)
   return changes.length
 }
 
-/** Does so once a second, and at once again where more is waiting. */
+/** Orders callbacks once a second, and again at once if more are waiting. */
 export function startCallbackOrders(store: OrgStore, ctx: Context): Loop {
   const onError = (err: unknown) =>
     ctx.log.error({ err }, 'Callbacks could not be ordered; they come later.')

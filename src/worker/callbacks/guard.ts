@@ -5,37 +5,39 @@ import { isIn, isPublic } from '../../shared/base/ip-network.ts'
 import { type Allowance, canonicalHost } from '../../shared/config/network.ts'
 
 /**
- * Where callbacks may go. Their URLs come from callers, and a worker stands inside of a network
- * where much trusts whoever can reach it: without a guard a caller could have it call any host
- * there (server-side request forgery). So only public addresses are connected to, by TLS and at its usual
- * ports, unless the operator vouches for a host or a network.
+ * Where callbacks may go. Callers choose the URLs, and a worker runs inside a network whose hosts
+ * often trust every client: without a guard, callers could make it call any of them (server-side
+ * request forgery). So a worker connects only to public addresses, with TLS and on its usual ports,
+ * unless the operator allows a host or a network.
  */
 
-/** The ports of HTTPS. A host that the operator names may have any. */
+/** The ports of HTTPS. A host that the operator allows may have any port. */
 const PORTS: ReadonlySet<string> = new Set(['443', '8443'])
 
-/** The callback's address is one that nothing is sent to. The message names it, and what to do. */
+/** Callbacks to this address are not allowed. The message names the address and the remedy. */
 export class AddressRefusedError extends ExpungeError {
   readonly code = 'ADDRESS_REFUSED'
 }
 
-/** All addresses of a name, as `node:dns` tells them. */
+/** All addresses of a name, in the format of `node:dns`. */
 export type Resolve = (
   host: string,
 ) => Promise<readonly { readonly address: string; readonly family: number }[]>
 
-/** A URL that may be called, as long as the addresses to connect to come from `lookup`. */
+/** A URL that may be called, provided that the addresses come from `lookup`. */
 interface Destination {
   readonly url: URL
-  /** For the agent: what it gives is checked, and is what the agent connects to. */
+  /**
+   * For the HTTP client, which must connect to the addresses that this returns: they are checked.
+   */
   readonly lookup: LookupFunction
 }
 
 const resolveByDns: Resolve = (host) => dnsLookup(host, { all: true })
 
 /**
- * @throws AddressRefusedError for what the URL alone tells; `lookup` fails with it for what the
- *   name's addresses tell
+ * @throws AddressRefusedError if the URL itself is not allowed; `lookup` fails with it if the
+ *   name's addresses are not
  */
 export function guard(
   text: string,
@@ -52,7 +54,7 @@ export function guard(
   if (!isNamed) refuseUnsafe(url, host)
   const isAllowed = (address: string) =>
     isNamed || isPublic(address) || allow.some((allowance) => covers(allowance, address))
-  // Agents look up names only: an address that stands in the URL they connect to as it is.
+  // Clients look up names only: an IP address in the URL must be checked here.
   if (isIP(host) !== 0 && !isAllowed(host)) throw notPublic(host, host)
   return { url, lookup: guardedLookup(resolve, isAllowed) }
 }
@@ -71,8 +73,8 @@ function refuseUnsafe({ protocol, port }: URL, host: string): void {
 }
 
 /**
- * One answer of the DNS is both what is checked and what is connected to: another answer a moment
- * later changes nothing. A name of which only some addresses may be connected to is refused whole.
+ * The addresses that are checked are those that are connected to: a later DNS answer changes
+ * nothing. A name is refused if any of its addresses is not allowed.
  */
 function guardedLookup(resolve: Resolve, isAllowed: (address: string) => boolean): LookupFunction {
   const checked = async (host: string) => {
@@ -105,12 +107,12 @@ function noAddress(host: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${host} has no address.`), { code: 'ENOTFOUND' })
 }
 
-/** Without the brackets of an IPv6 address. */
+/** The host, without the brackets of an IPv6 address. */
 function hostOf({ hostname }: URL): string {
   return canonicalHost(hostname.replace(/^\[(.*)\]$/, '$1'))
 }
 
-/** Whether the operator vouches for what stands in the URL itself. */
+/** Whether the operator allows the URL's host itself. */
 function names(allowance: Allowance, host: string): boolean {
   switch (allowance.kind) {
     case 'host':

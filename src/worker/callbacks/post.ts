@@ -9,19 +9,19 @@ import type { Receipt, Status } from '../../shared/contract/receipt.ts'
 import { AddressRefusedError, guard, type Resolve } from './guard.ts'
 import { signatureHeaders } from './signing.ts'
 
-/** What a callback tells: a request has reached a status. Its JSON is a published contract. */
+/** The content of a callback: a request has reached a status. Its JSON is a public contract. */
 export interface CallbackEvent {
-  /** Of the request. */
+  /** The request's id. */
   readonly id: string
   readonly org: string
   readonly status: Status
-  /** When it was reached, in ISO 8601. */
+  /** When the status was reached, in ISO 8601. */
   readonly at: string
-  /** With a terminal status. */
+  /** Only with a terminal status. */
   readonly receipt?: Receipt
 }
 
-/** How a callback went. Only `unavailable` may go better another time. */
+/** The outcome of a callback. Only `unavailable` is worth another try. */
 type Posted =
   | { readonly result: 'delivered'; readonly status: number }
   | { readonly result: 'refused-address'; readonly reason: string }
@@ -29,13 +29,13 @@ type Posted =
   | {
       readonly result: 'unavailable'
       readonly reason: string
-      /** Milliseconds that the receiver asked for in Retry-After. */
+      /** The delay that the receiver asked for in Retry-After, in milliseconds. */
       readonly retryAfterMs: number | null
     }
 
 interface PostOptions {
   readonly allow: readonly Allowance[]
-  /** Milliseconds for the whole exchange. */
+  /** For the whole exchange, in milliseconds. */
   readonly timeoutMs: number
   readonly secrets: readonly string[]
   readonly clock: Clock
@@ -44,17 +44,20 @@ interface PostOptions {
   readonly signal?: AbortSignal
 }
 
-/** Of the answer's body, which nobody wants: read so that the connection can end in order. */
+/**
+ * The part of the answer's body that is read, so that the connection can end properly. It is not
+ * used.
+ */
 const MOST_ANSWER_BYTES = 64 * 1024
 
 /**
- * Sends one callback, once. Whatever the receiver does is a result, never an error.
+ * Sends one callback, once. Whatever the receiver does is a result, not an error.
  *
- * By node's own client rather than by got: exactly one request has to go out, on a connection of its
- * own, to an address that the guard has seen, with no redirect, retry, cache or proxy in between. A
- * proxy would look the name up itself, where nobody could check.
+ * Uses Node's own client instead of got: exactly one request must be sent, on its own connection,
+ * to an address that the guard has checked, without redirect, retry, cache or proxy. A proxy would
+ * look up the name itself, unchecked.
  *
- * @throws the signal's reason where it aborts
+ * @throws the signal's reason if it aborts
  */
 export async function postCallback(
   url: string,
@@ -93,7 +96,7 @@ async function send(
   }
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const open = url.protocol === 'https:' ? httpsRequest : httpRequest
-  // Without an agent: those that are shared may go through a proxy, or to an address of before.
+  // No shared agent: it may use a proxy, or a connection to an earlier address.
   open(url, { method: 'POST', agent: false, lookup, headers, signal })
     .on('response', resolve)
     .on('error', reject)
@@ -104,7 +107,10 @@ async function send(
   return posted
 }
 
-/** The same for each try, so that a receiver knows what it has seen. Of header characters alone. */
+/**
+ * The same for each try, so that a receiver can recognise repeats. Contains only characters that
+ * are valid in a header.
+ */
 function eventId({ org, id, status }: CallbackEvent): string {
   return `${org}/${id}/${status}`
 }
@@ -120,10 +126,10 @@ function judge({ statusCode: status = 0, headers }: IncomingMessage, now: number
   return { result: 'rejected', status, reason: reason + advice }
 }
 
-/** Of the 4xx, those that say "not now": Request Timeout, Too Early, Too Many Requests. */
+/** The 4xx statuses that allow a retry: Request Timeout, Too Early, Too Many Requests. */
 const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429])
 
-/** The status has decided already, however the body ends. */
+/** The status alone decides, even if reading the body fails. */
 async function readToTheEnd(response: IncomingMessage): Promise<void> {
   let left = MOST_ANSWER_BYTES
   try {
@@ -137,7 +143,10 @@ async function readToTheEnd(response: IncomingMessage): Promise<void> {
   }
 }
 
-/** Node's words may hold addresses, but no path of the URL: there a caller's token may stand. */
+/**
+ * Node's messages may contain addresses, but not the URL's path, which may contain a caller's
+ * token.
+ */
 function wordsOf(error: unknown): string {
   return codeOf(error) ?? messageOf(error)
 }

@@ -4,27 +4,30 @@ import type { Logger } from '../../shared/base/logger.ts'
 import { readSecretFile, whyUnreadable, withoutEnd } from '../../shared/base/text-file.ts'
 import type { Receiver } from '../../shared/config/callbacks.ts'
 
-/** What happened: `<org>/<request>/<status>`, the same for each try. */
+/** The event: `<org>/<request>/<status>`, the same for each try. */
 const EVENT_HEADER = 'expunge-event'
-/** Unix time in seconds at which a callback was sent. */
+/** When the callback was sent, as Unix time in seconds. */
 const TIMESTAMP_HEADER = 'expunge-timestamp'
 /** `v1=<hex>`, one for each secret, separated by commas. */
 const SIGNATURE_HEADER = 'expunge-signature'
 
-/** What a signature vouches for, with the time at which it was made. */
+/** What is signed, together with the time of signing. */
 interface Signed {
-  /** Whom it is for. Query and fragment are left out: a receiver knows its own address without them. */
+  /**
+   * The receiver's URL. Query and fragment are not signed: a receiver knows its own address without
+   * them.
+   */
   readonly url: URL
   readonly event: string
   readonly body: string
 }
 
 /**
- * What lets a receiver know that a callback is ours, unchanged, meant for this receiver, and not sent
- * again by somebody else later: HMAC-SHA256 over the lines event, timestamp and URL, and the body. No
- * line can hold a line break, so no two callbacks sign alike. With several secrets there are several
- * signatures, of which one must match: so a secret is replaced while callbacks go on.
- * docs/callbacks.md tells receivers how to check.
+ * Headers that let a receiver check that a callback is ours, unchanged, meant for this receiver,
+ * and not sent again later by somebody else: HMAC-SHA256 over the lines event, timestamp and URL,
+ * and the body. No line can contain a line break, so different callbacks have different signed
+ * text. With several secrets there are several signatures, of which one must match, so that a
+ * secret can be replaced while callbacks are sent. docs/callbacks.md tells receivers how to check.
  *
  * @param now milliseconds since the epoch
  */
@@ -48,16 +51,16 @@ export function signatureHeaders(
 
 type SecretsOf = Pick<Receiver, 'name' | 'secretsFile'>
 
-/** A shorter one could be guessed from one callback. */
+/** From one callback, a shorter secret could be guessed. */
 const SHORTEST = 32
-/** Enough for a rotation: each secret adds a signature to every header. */
+/** Enough for a rotation: each secret adds a signature to the header. */
 const MOST = 5
 
 /**
- * What the callbacks to one receiver are signed with: as the file says now; where it cannot be used, as
- * it said last.
+ * The secrets that sign the callbacks to one receiver: the current content of the file, or the last
+ * usable one.
  *
- * @throws {ConfigError} where the file cannot be used to begin with; no secret in it
+ * @throws {ConfigError} if the file cannot be used at the start; the message contains no secret
  */
 export async function openCallbackSecrets(
   receiver: SecretsOf,
