@@ -19,8 +19,8 @@ import { openCallbackSecrets } from './signing.ts'
 /** How long a job that only a newer worker understands is delayed. */
 const NOT_FOR_US_MS = 30_000
 /**
- * About as long as all tries take. A job that only waits as long as the receiver asked for spends
- * no try.
+ * Up to this age a callback waits as long as its receiver asks, without spending a try. About as
+ * long as all tries take.
  */
 const PUT_OFF_FOR_MS = 12 * 3600_000
 

@@ -1,7 +1,7 @@
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
 import { SourceError } from '../../shared/base/errors.ts'
 
-/** How a compressed file begins, and what reads it. */
+/** The first bytes of a compressed format, and its decoder. */
 interface Format {
   readonly magic: readonly number[]
   decoder(): Gunzip | ZstdDecompress
@@ -14,10 +14,11 @@ const FORMATS: readonly Format[] = [
 const LONGEST_MAGIC = 4
 
 /**
- * Passes bytes on, decompressed where they begin like gzip or zstd, through all members. What is
- * cut short or is no member throws: a list must not end silently.
+ * Passes bytes on, decompressed through all members if they start like gzip or zstd. Throws at a
+ * truncated or invalid member: a list must not end silently.
  *
- * @param name what the bytes are called in messages
+ * @param name the name of the bytes in messages
+ *
  * @throws SourceError SOURCE_TRUNCATED
  */
 export async function* decompress(
@@ -35,7 +36,7 @@ export async function* decompress(
   }
 }
 
-/** The first chunk, or several where they are shorter than any magic number. */
+/** The first chunk, or several if they are shorter than any magic number. */
 async function readStart(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let start: Uint8Array = new Uint8Array(0)
   while (start.length < LONGEST_MAGIC) {
@@ -58,9 +59,9 @@ async function* plain(
 }
 
 /**
- * A decoder for each stretch that one decoder reads. On Node 24 the zstd decoder stops at the end of
- * a frame where the same write holds another, and the gzip decoder at padding, without an error; what
- * they leave unread would be ids lost in silence.
+ * A decoder for each stretch that one decoder reads. On Node 24 the zstd decoder stops without an
+ * error at the end of a frame if the same write holds another, and the gzip decoder at padding; ids
+ * in the unread rest would be lost silently.
  */
 async function* members(
   start: Uint8Array,
@@ -84,9 +85,9 @@ async function* members(
   }
 }
 
-/** Writes chunks to a decoder until it stops taking them. */
+/** Writes chunks to a decoder until it accepts no more. */
 class Feeder {
-  /** What the source threw. */
+  /** The error that the source threw. */
   failure: { readonly reason: unknown } | null = null
   readonly #decoder: Gunzip | ZstdDecompress
   readonly #chunks: AsyncIterator<Uint8Array>
@@ -96,7 +97,7 @@ class Feeder {
     this.#chunks = chunks
   }
 
-  /** What the decoder left unread; undefined where the source ended first. Never rejects. */
+  /** Returns what the decoder left unread; undefined if the source ended first. Never rejects. */
   async feed(start: Uint8Array): Promise<Uint8Array | undefined> {
     let chunk: Uint8Array | undefined = start
     while (chunk !== undefined) {
@@ -110,7 +111,7 @@ class Feeder {
     return undefined
   }
 
-  /** An error reaches whoever reads from the decoder. */
+  /** Errors reach the reader of the decoder. */
   #write(chunk: Uint8Array): Promise<void> {
     return new Promise((resolve) => this.#decoder.write(chunk, () => resolve()))
   }
@@ -126,7 +127,9 @@ class Feeder {
   }
 }
 
-/** Zeros may follow a member (tape archives pad with them); the next byte begins another. */
+/**
+ * Zeros may follow a member (tape archives pad with them); the next other byte starts a new member.
+ */
 async function skipPadding(
   unread: Uint8Array | undefined,
   chunks: AsyncIterator<Uint8Array>,

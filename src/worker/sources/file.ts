@@ -5,7 +5,7 @@ import type { SourcePin } from '../../shared/store/ledger/planning.ts'
 import { decompress } from './decompress.ts'
 import type { SourceReading } from './source.ts'
 
-/** A file that the worker sees, plain or compressed with gzip or zstd. */
+/** A file that the worker can read, plain or compressed with gzip or zstd. */
 export function openFile(
   { path, sha256 }: Extract<StoredSource, { readonly type: 'file' }>,
   { record, lot, store, guards, signal }: SourceReading,
@@ -17,22 +17,23 @@ export function openFile(
   return readFileOnce({ path, ...places }, { sha256, pin }, signal)
 }
 
-/** Which bytes the file must hold. */
+/** The content that the file must have. */
 interface Expected {
-  /** Hex digest of those that the request is about, where it is known. */
+  /** The hex digest of the requested content, if known. */
   readonly sha256?: string | undefined
-  /** Compares what is found with what an earlier attempt found, and keeps it for a later one. */
+  /** Compares the file with what an earlier attempt found, and saves that for later attempts. */
   readonly pin?: (pin: SourcePin) => Promise<'same' | 'other' | 'stale'>
 }
 
 /**
- * A worker may die over a plan. The attempt that follows must not plan what was written to the
- * file since: size and time of change tell before the first attempt was read to its end, the
- * digest after that. A stale attempt comes to nothing, so it needs no check.
+ * A worker may die while it plans. The next attempt must not plan content that was written to the
+ * file since: size and modification time reveal that before the first attempt has read the whole
+ * file, the digest afterwards. A stale attempt has no effect, so it needs no check.
  *
- * @throws RefusedError SOURCE_NOT_ALLOWED where the file is not under a root
- * @throws SourceError where it is missing, unreadable, damaged, changes while it is read, or holds
- *   other bytes than the request is about
+ * @throws RefusedError SOURCE_NOT_ALLOWED if the file is not under a root
+ *
+ * @throws SourceError if it is missing, unreadable or damaged, changes while it is read, or does
+ *   not have the requested content
  */
 export function readFileOnce(
   source: Parameters<typeof readSourceFile>[0],
@@ -58,7 +59,7 @@ export function readFileOnce(
   return decompress(readSourceFile(source, events, signal), path)
 }
 
-/** The file is another one than when the request was accepted, or first read. */
+/** The file differs from the one that was accepted, or first read. */
 function otherContent(path: string, expected: string, found: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',

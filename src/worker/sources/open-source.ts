@@ -3,8 +3,8 @@ import type { SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
 /**
- * The bytes that a request's source holds: once, in order, with back-pressure. Leaving the loop early
- * closes whatever is open; what goes wrong is thrown into the loop, the signal's reason among it.
+ * The bytes of a request's source: once, in order, with back-pressure. Leaving the loop early
+ * closes everything; errors, including the signal's reason, are thrown into the loop.
  */
 export function openSource(reading: SourceReading): AsyncIterable<Uint8Array> {
   const { source } = reading.record.request

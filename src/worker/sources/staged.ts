@@ -6,10 +6,10 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { StagingError, unpack } from '../../shared/store/staging/staging.ts'
 import type { SourceReading } from './source.ts'
 
-/** Where they may lie: the request's own record, or frames beside it. */
+/** Where staged bytes are: in the request's record, or in frames beside it. */
 type Shelf = Pick<OrgStore, 'ledger' | 'staging'>
 
-/** What was staged when the request came in: the bytes of an upload, or a list as a CSV. */
+/** What was staged when the request was submitted: the bytes of an upload, or a list as CSV. */
 export function openStaged({
   record: { request, staged },
   store,
@@ -22,7 +22,7 @@ export function openStaged({
   )
 }
 
-/** @throws SourceError SOURCE_TRUNCATED where they are not all that were staged */
+/** @throws SourceError SOURCE_TRUNCATED if they differ from what was staged */
 export async function* readStaged(
   store: Shelf,
   request: string,
@@ -40,7 +40,7 @@ export async function* readStaged(
       signal?.throwIfAborted()
     }
   } catch (error) {
-    // What was staged once is never staged again: to read it another time would not help.
+    // Bytes are staged only once: reading them again would not help.
     throw error instanceof StagingError ? damaged(request, staged, bytes, error) : error
   }
   if (bytes !== staged.bytes || hash.digest('hex') !== staged.sha256) {
