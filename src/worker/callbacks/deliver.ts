@@ -11,13 +11,11 @@ import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseCallbackJob } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { handOver, putAside } from '../jobs/hand-over.ts'
+import { handOver, leaveToNewer, putAside } from '../jobs/hand-over.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 import { type CallbackEvent, postCallback } from './post.ts'
 import { openCallbackSecrets } from './signing.ts'
 
-/** How long a job that only a newer worker understands is delayed. */
-const NOT_FOR_US_MS = 30_000
 /**
  * Up to this age a callback waits as long as its receiver asks, without spending a try. About as
  * long as all tries take.
@@ -65,7 +63,7 @@ export async function deliverCallback(
   ctx: Context,
 ): Promise<void> {
   const data = parseCallbackJob(job.data)
-  if (data === null) return putAside(job, token, NOT_FOR_US_MS)
+  if (data === null) return leaveToNewer(job, token)
   const { store, metrics } = deps
   addFacts({ org: store.org, requests: [data.id], status: data.status })
   try {

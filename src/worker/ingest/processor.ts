@@ -11,7 +11,7 @@ import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
-import { handOver, putAside } from '../jobs/hand-over.ts'
+import { handOver, leaveToNewer } from '../jobs/hand-over.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
 import { enterOutcome } from './enter-outcome.ts'
 import { runIngestJob } from './lifecycle.ts'
@@ -23,9 +23,6 @@ import { type Checkpoint, type LifecycleDeps, parseCheckpoint } from './step.ts'
  * workers.
  */
 const MOST_CRASHES = 5
-
-/** How long to put aside a job that only a newer worker understands. */
-const NOT_FOR_US_MS = 30_000
 
 interface IngestProcessorDeps {
   readonly store: OrgStore
@@ -52,7 +49,7 @@ export async function processIngestJob(
   ctx: Context,
 ): Promise<void> {
   const data = parseIngestJob(job.data)
-  if (data === null) return putAside(job, token, NOT_FOR_US_MS)
+  if (data === null) return leaveToNewer(job, token)
   const lock = { queue, jobId: job.id ?? data.order, token }
   try {
     // A closing worker may still receive a job but must not begin it.
@@ -60,7 +57,7 @@ export async function processIngestJob(
     await work(data.order, lock, deps, ctx, async () => {
       // Before the lock is given up: putting a job aside is not a crash, however often it happens.
       await deps.store.ledger.handBackOrder(data.order, lock)
-      return putAside(job, token, NOT_FOR_US_MS)
+      return leaveToNewer(job, token)
     })
   } catch (error) {
     if (error instanceof WrongOrgError) deps.halt(error)

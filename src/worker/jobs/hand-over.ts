@@ -41,7 +41,15 @@ export async function wakeWorkers(
   await redis.zadd(queues[queue].toKey('marker'), 0, '0')
 }
 
-/** The job returns after a delay: it met a fault, or only a newer worker understands it. */
+/** How long to leave a job that only a newer worker understands before somebody looks again. */
+const LEFT_TO_NEWER_MS = 30_000
+
+/** The job returns later: only a newer worker understands it. */
+export function leaveToNewer(job: Job, token: string): Promise<never> {
+  return putAside(job, token, LEFT_TO_NEWER_MS)
+}
+
+/** The job returns after a delay: it met a fault, or another worker is to take it. */
 export async function putAside(job: Job, token: string, ms: number): Promise<never> {
   await job.moveToDelayed(Date.now() + ms, token)
   throw new DelayedError()
