@@ -5,7 +5,7 @@ import { startService } from './http/start.ts'
 import { sharedMetrics } from './shared-metrics.ts'
 
 /**
- * The process of the HTTP service. Runs until a stop signal, then waits for calls in flight.
+ * The HTTP service process. Runs until a stop signal, then waits for calls in flight.
  *
  * @throws ConfigError, IdentityError, RedisUnusableError before anything is served
  */

@@ -3,15 +3,15 @@ import { ExpungeError } from '../shared/base/errors.ts'
 import { runService } from '../shared/telemetry/service.ts'
 import { startWorker } from './worker.ts'
 
-/** No org is left to work for: whoever starts the process has to see to it. */
+/** The work for every org has stopped. An operator has to act. */
 class HaltedError extends ExpungeError {
   readonly code = 'HALTED'
 }
 
 /**
- * The process of a worker. Runs until a signal asks it to stop, then hands over what it has in hand.
+ * The worker process. Runs until a stop signal, then hands over its current jobs.
  *
- * @throws ConfigError, IdentityError and others before any work has begun
+ * @throws ConfigError, IdentityError and others before it starts work
  */
 export async function runWorkerProcess({ version }: { version: string }): Promise<void> {
   const options = { role: 'worker', version, salesforce: 'required' } as const

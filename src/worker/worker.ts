@@ -29,29 +29,29 @@ interface WorkerOptions {
   readonly redis: RedisConfig
   readonly metrics: Metrics
   readonly log: Logger
-  /** For tests; where absent all times are Redis's. */
+  /** For tests. Default: Redis's time. */
   readonly clock?: Clock
-  /** The clock of this machine, for tests: how wrong it is must not matter. */
+  /** This machine's clock, for tests that set it wrong. */
   readonly machine?: Clock
-  /** Works on this request alone; what else is ordered is left where it stands. */
+  /** Works on this request only, and leaves all other jobs in the queue. */
   readonly only?: OnlyRequest
 }
 
 export interface RunningWorker {
   /** By org name. */
   readonly orgs: ReadonlyMap<string, OrgWorker>
-  /** Resolves with the reasons once the work for every org has stopped by itself. */
+  /** Resolves with the reasons once the work for every org has stopped on its own. */
   readonly halted: Promise<string>
-  /** Null where work can go on, else what is missing. */
+  /** Null if the worker can work, else what is missing. */
   ready(): Promise<string | null>
-  /** Jobs in hand are handed over within seconds; no attempt is spent. */
+  /** Hands over the current jobs within seconds. No attempt is spent. */
   stop(): Promise<void>
 }
 
-/** A clock that differs by more is told: logs and certificates go by it. */
+/** A larger difference between clocks is logged, because logs and certificates depend on it. */
 const TOLD_FROM_MS = 5_000
 
-/** Starts working for every org of the configuration, over one connection to Redis. */
+/** Starts a worker for every org of the configuration, over one connection to Redis. */
 export async function startWorker(
   options: WorkerOptions,
   signal?: AbortSignal,
@@ -69,7 +69,7 @@ export async function startWorker(
   opening.defer(() => redis.disconnect())
   expectAll(config, metrics)
   metrics.observe(redisReading(redis))
-  // Redis may be away for hours; whoever stops meanwhile is not kept waiting.
+  // Redis may be away for hours. A stop does not wait for it.
   warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
   onStarted()
   const clock = options.clock ?? (await sharedClock(redis, options, opening, until))
@@ -79,7 +79,7 @@ export async function startWorker(
   const orgs = new Map<string, OrgWorker>()
   const stores = openStores(redis, onError)
   opening.defer(() => stores.close())
-  // At once, not one after the other: each may take seconds where Redis does not answer.
+  // Concurrently: each may take seconds if Redis does not answer.
   opening.defer(() => closeEach(orgs.values(), (worker) => worker.stop()))
   const starts = [...config.orgs.values()].map(async (org) => {
     orgs.set(org.name, await startOrgWorker(stores.of(org.name), org, parts, until))
@@ -98,7 +98,7 @@ export async function startWorker(
   }
 }
 
-/** What other processes have written is compared with Redis's time, never with this machine's. */
+/** Times that other processes wrote are compared with Redis's time, never with this machine's. */
 async function sharedClock(
   redis: RedisClient,
   { machine, log }: WorkerOptions,
@@ -124,17 +124,17 @@ function expectAll({ orgs, objects }: Config, metrics: Metrics): void {
   })
 }
 
-/** Whether this worker can work with Redis; what Redis holds is the producers' to tell. */
+/** Whether this worker can work with Redis. Producers report what Redis holds. */
 function redisReading(redis: RedisClient): Observe {
   const pinged = cachedRead(() => redis.ping(), { freshMs: 1000, withinMs: 1000 })
   return async () => {
     const isUp = redis.status === 'ready' && (await pinged()) !== null
-    // A replica, or a server without a disk, answers and yet stops all work.
+    // A replica, or a server whose disk is full, answers pings but takes no writes.
     return { redisUp: isUp && lateTrouble(redis) === null }
   }
 }
 
-/** The first that fails stops the others, and each has ended before the failure is told. */
+/** The first failure stops the others. All have ended when it is thrown. */
 async function allOrNone(starts: Promise<void>[], starting: AbortController): Promise<void> {
   try {
     await Promise.all(starts)
@@ -145,7 +145,7 @@ async function allOrNone(starts: Promise<void>[], starting: AbortController): Pr
   }
 }
 
-/** What would lose ids or requests one day is said on every start. */
+/** Warns at every start about Redis settings that can lose ids or requests. */
 function warnOf(facts: RedisFacts, log: Logger): void {
   if (facts.evictionPolicy !== 'noeviction') {
     log.warn(

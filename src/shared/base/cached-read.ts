@@ -1,10 +1,10 @@
 import { endsWithin } from './race.ts'
 
 /**
- * Caches what `read` gives for `freshMs`. All who ask meanwhile share one reading, and nobody waits
- * for it longer than `withinMs`.
+ * Caches the result of `read` for `freshMs`. Concurrent callers share one read, and none waits longer
+ * than `withinMs`.
  *
- * @returns null where it failed or is late; one that is late goes on, and no other is begun beside it
+ * @returns null if the read failed or takes too long. A slow read continues; no second one is started.
  */
 export function cachedRead<T>(
   read: () => Promise<T>,

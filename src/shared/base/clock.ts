@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Time, handed in rather than taken, so that tests wait for nothing. */
+/** The time, injected so that tests do not have to wait. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
@@ -8,7 +8,7 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** What one timer of Node can wait, 2^31 − 1 ms. One that is longer fires after 1 ms. */
+/** The longest delay of a Node timer, 2^31 − 1 ms. A longer one fires after 1 ms. */
 const LONGEST_TIMER_MS = 2_147_483_647
 
 export const systemClock: Clock = {

@@ -2,22 +2,22 @@ import type { Clock } from './clock.ts'
 import { WrongLedgerOrOrgError } from './errors.ts'
 import type { Logger } from './logger.ts'
 
-/** What every step gets: a log, a clock, and the signal to stop. */
+/** What every step needs: a log, a clock, and the signal to stop. */
 export interface Context {
   readonly log: Logger
   readonly clock: Clock
   readonly signal: AbortSignal
 }
 
-/** The worker stops: the job is handed over at its checkpoint. */
+/** The worker is stopping: the job is handed over at its checkpoint. */
 export class ShutdownError extends Error {
   override readonly name = 'ShutdownError'
 }
 
-/** The work cannot be done now, through no fault of its own: it is tried again later. */
+/** The work cannot be done now, for a reason outside it. It is retried later. */
 export class LaterError extends Error {
   override readonly name = 'LaterError'
-  /** What a server asked for, in milliseconds; 0 where it did not. */
+  /** The wait that a server asked for, in milliseconds; 0 if it asked for none. */
   readonly afterMs: number
 
   constructor(message: string, afterMs = 0) {
@@ -26,11 +26,11 @@ export class LaterError extends Error {
   }
 }
 
-/** Another worker owns the job now, or has ended it: this one does nothing more. */
+/** Another worker owns the job now, or has finished it. This one does nothing more with it. */
 export class NotOursError extends Error {
   override readonly name = 'NotOursError'
 }
 
-/** The worker stops, or the org or its ledger is another one: what is in hand is handed over. */
+/** The worker is stopping, or the org or ledger is the wrong one: current jobs are handed over. */
 export const endsAllWork = (error: unknown): boolean =>
   error instanceof ShutdownError || error instanceof WrongLedgerOrOrgError

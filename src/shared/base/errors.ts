@@ -1,14 +1,14 @@
 import { visible, visibleLines } from './visible.ts'
 
 /**
- * The root of every error that Expunge raises on purpose: a code for machines, a flag for whoever
- * might try again, and a message for people that says what was expected, what came and where, and
- * what to do next. Never a secret, never a value that may be personal data, and no control character
- * but the line feed, because messages quote what callers and servers wrote.
+ * Base class of every error that Expunge raises on purpose: a code for programs, a flag that tells
+ * whether a retry may help, and a message for people that says what was expected, what came and
+ * where, and what to do next. A message never holds a secret or a value that may be personal data. It
+ * holds no control character but the line feed, because it may quote text from callers and servers.
  */
 export abstract class ExpungeError extends Error {
   abstract readonly code: string
-  /** False where another attempt would meet the same wall. */
+  /** False if a retry would fail in the same way. */
   readonly retryable: boolean = false
 
   constructor(message: string, options?: ErrorOptions) {
@@ -53,7 +53,7 @@ export class RefusedError extends ExpungeError {
   }
 }
 
-/** Why no plan could be made of a source that no guard rail objects to: status `failed`. */
+/** Why a source could not be read, although it passes the guard rails: status `failed`. */
 type SourceFailureCode =
   | 'SOURCE_NOT_FOUND'
   | 'SOURCE_NOT_READABLE'
@@ -69,13 +69,13 @@ export class SourceError extends ExpungeError {
   }
 }
 
-/** One wrong setting: its name as the user wrote it, what was expected, what came. */
+/** One wrong setting: its name as the user wrote it, what was expected, and what came. */
 export interface ConfigProblem {
   readonly setting: string
   readonly message: string
 }
 
-/** Every wrong setting at once: whoever mends one should not meet the next on the next start. */
+/** All wrong settings at once, so that users do not fix one only to see the next at the next start. */
 export class ConfigError extends ExpungeError {
   readonly code = 'BAD_CONFIGURATION'
   readonly problems: readonly ConfigProblem[]
@@ -87,30 +87,30 @@ export class ConfigError extends ExpungeError {
 }
 
 /**
- * The org, or its ledger in Redis, is another one than this process works for: it stops before its
- * next effect.
+ * The org, or its ledger in Redis, is not the one that this process works for. The process stops
+ * before its next effect.
  */
 export abstract class WrongLedgerOrOrgError extends ExpungeError {}
 
-/** The code of whatever was thrown, as Node gives one to what the system refuses: `ENOENT`. */
+/** The `code` of a thrown value, such as Node's `ENOENT`. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && error.code !== undefined
     ? String(error.code)
     : undefined
 }
 
-/** The same, or else what kind of error it is: never its text. */
+/** The code, or else the name of the error's class. Never its message. */
 export function codeOrNameOf(error: unknown): string {
   return codeOf(error) ?? (error instanceof Error ? error.name : 'unknown')
 }
 
-/** The text of whatever was thrown, for a log line or a receipt. */
+/** The message of a thrown value, for a log line or a receipt. */
 export function messageOf(error: unknown): string {
-  // Where a name has several addresses and none can be connected to, Node's own text is empty.
+  // If a host name has several addresses and none can be connected to, Node's message is empty.
   if (error instanceof AggregateError && error.message === '') {
     return error.errors.map(messageOf).join('; ')
   }
-  // Closing failed after something else had: Node's own text tells neither.
+  // Closing failed after another failure: Node's message tells neither.
   if (error instanceof SuppressedError) {
     return `${messageOf(error.suppressed)}; ${messageOf(error.error)}`
   }

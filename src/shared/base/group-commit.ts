@@ -5,10 +5,10 @@ interface Caller<In, Out> {
 }
 
 /**
- * Group commit: what is asked for in one turn of the event loop is done by one call, so many at a
- * time; each caller gets its own result. A call that fails fails for all who share it.
+ * Group commit: calls made in one turn of the event loop are combined into one, up to `most` at a
+ * time. Each caller gets its own result. If the combined call fails, all its callers fail.
  *
- * @param act does them all; resolves with as many results, in the same order
+ * @param act does the combined work; resolves with one result for each input, in the same order
  */
 export function groupCommit<In, Out>(
   most: number,

@@ -1,13 +1,13 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** A network that addresses may be in: `10.20.0.0/16`, or one address alone. */
+/** A network, such as `10.20.0.0/16`, or a single address. */
 export type Network = ReturnType<typeof ipaddr.parseCIDR>
 
-/** Only these are given out for the public internet (RFC 4291, section 2.4; IANA). */
+/** The only IPv6 range assigned to the public internet (RFC 4291, section 2.4; IANA). */
 const GLOBAL_UNICAST_V6 = ipaddr.parseCIDR('2000::/3')
 
-/** @returns undefined for all but an address or a CIDR, in the usual notation */
+/** @returns undefined if the text is neither an address nor a CIDR in the usual notation */
 export function parseNetwork(text: string): Network | undefined {
   const [address = '', bits, more] = text.split('/')
   const length = isIP(address) === 4 ? 32 : 128
@@ -18,28 +18,28 @@ export function parseNetwork(text: string): Network | undefined {
     : undefined
 }
 
-/** @param address as Node gives it; one of the other family is in no network of this one */
+/** @param address as Node gives it; an address of the other IP version is never in the network */
 export function isIn([network, bits]: Network, address: string): boolean {
   const parsed = ipaddr.parse(address)
   return parsed.kind() === network.kind() && parsed.match(network, bits)
 }
 
 /**
- * Whether an address is one of the public internet. All others lead, or may lead, to this machine,
- * its network or its cloud's: loopback, private, link-local, carrier-grade NAT, multicast, reserved
- * and the like, and the IPv6 forms that carry an IPv4 address within: mapped, compatible, translated, NAT64
- * by its well-known prefixes, 6to4, Teredo and ISATAP. What a network's own NAT64 or 6rd prefix carries
- * cannot be told from any other address.
+ * Whether an address belongs to the public internet. Others lead, or may lead, to this machine, its
+ * network or its cloud: loopback, private, link-local, carrier-grade NAT, multicast, reserved, and the
+ * IPv6 forms that embed an IPv4 address (mapped, compatible, translated, NAT64 by its well-known
+ * prefixes, 6to4, Teredo, ISATAP). An address under a network's own NAT64 or 6rd prefix cannot be
+ * recognized.
  */
 export function isPublic(address: string): boolean {
   const parsed = ipaddr.parse(address)
   if (parsed.range() !== 'unicast') return false
-  // What the table knows nothing of counts as unicast there: ::127.0.0.1 for one.
+  // The library's table treats unknown ranges as unicast, ::127.0.0.1 among them.
   if (!(parsed instanceof ipaddr.IPv6)) return true
   return parsed.match(GLOBAL_UNICAST_V6) && !isIsatap(parsed)
 }
 
-/** What one caller is likely to have all addresses of: in IPv6 the network of 64 bits. */
+/** The network whose addresses one caller is likely to own: for IPv6 the /64. */
 export function networkOf(address: string): string {
   const parsed = ipaddr.process(address)
   if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString()
@@ -48,8 +48,8 @@ export function networkOf(address: string): string {
 }
 
 /**
- * ISATAP hides an IPv4 address in the last 32 bits under any prefix, and so in no range: it is known
- * by the 32 bits before them, of which two are flags that may be set or not (RFC 5214, section 6.1).
+ * ISATAP embeds an IPv4 address in the last 32 bits under any prefix. The 32 bits before them identify
+ * it; two of those are flags that may be set or not (RFC 5214, section 6.1).
  */
 function isIsatap({ parts }: InstanceType<typeof ipaddr.IPv6>): boolean {
   const [high = 0, low = 0] = parts.slice(4)

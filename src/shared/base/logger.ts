@@ -8,16 +8,15 @@ type LogLevel = (typeof LOG_LEVELS)[number]
 
 interface LoggerOptions {
   readonly level: LogLevel
-  /** Where the lines go: stderr unless given, for stdout belongs to what a command answers. */
+  /** Where the lines go. Default: stderr, because stdout is for a command's output. */
   readonly destination?: DestinationStream
-  /** The process, as in `worker`. */
+  /** Name of the process, such as `worker`. */
   readonly name?: string
 }
 
 /**
- * A logger of JSON lines. Secrets are struck out of the finished line, so that fields, bindings,
- * messages and errors all pass the same gate. Record ids and what may be personal data are for
- * callers to leave out.
+ * A logger of JSON lines. Secrets are masked in the finished line, so that one place covers fields,
+ * bindings, messages and errors. Callers must not log record ids or what may be personal data.
  */
 export function createLogger({ level, destination, name }: LoggerOptions): Logger {
   return pino(
@@ -26,7 +25,7 @@ export function createLogger({ level, destination, name }: LoggerOptions): Logge
       ...(name === undefined ? {} : { name }),
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: presentFields },
-      // For a child's bindings: pino passes those by the formatter.
+      // For a child's bindings, which pino does not pass through the formatter.
       serializers: { err: (value: unknown) => present(value, []) },
       hooks: { streamWrite: maskLine },
     },
@@ -34,12 +33,12 @@ export function createLogger({ level, destination, name }: LoggerOptions): Logge
   )
 }
 
-/** Of lines that cannot be written, as on a full disk, so many bytes wait for better times. */
+/** Bytes of log lines kept in memory while they cannot be written, as on a full disk. */
 const MOST_WAITING = 1_000_000
 
 /**
- * Synchronous: the line that says why a process dies must be out before it does. What cannot be
- * written, because the terminal was closed or the disk is full, must not end the work it tells of.
+ * Synchronous, so that the line that says why a process ends is written before it ends. A line that
+ * cannot be written, because the terminal was closed or the disk is full, must not end the work.
  */
 function stderr(): DestinationStream {
   const stream = pino.destination({ dest: 2, sync: true, maxLength: MOST_WAITING })
@@ -47,7 +46,7 @@ function stderr(): DestinationStream {
   return stream
 }
 
-/** Deeper than our own objects go; below it begins a library's internal state. */
+/** Our own objects are not as deep. Anything deeper is a library's internal state. */
 const MAX_DEPTH = 8
 
 function presentFields(fields: object, above: readonly unknown[] = [fields]) {
@@ -56,7 +55,7 @@ function presentFields(fields: object, above: readonly unknown[] = [fields]) {
   )
 }
 
-/** Errors reduced to their words wherever they stand, bytes to their number. */
+/** A value fit for a log line: errors without their internal fields, bytes as their count. */
 function present(value: unknown, above: readonly unknown[]): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (above.includes(value)) return '[circular]'
@@ -73,7 +72,7 @@ function present(value: unknown, above: readonly unknown[]): unknown {
 }
 
 /**
- * An error's code, words and causes. Its other fields stay behind: that of an HTTP client holds the
+ * An error's code, message and causes. Other fields are left out: an HTTP client's error holds the
  * request with its headers and body, the response, and all options.
  */
 function presentError(error: Error, above: readonly unknown[]): Record<string, unknown> {
@@ -94,7 +93,7 @@ function isPlain(value: unknown): value is string | number {
   return typeof value === 'string' || typeof value === 'number'
 }
 
-/** What was changed, and why, in the caller's own words. */
+/** A change to a request, and the caller's reason for it. */
 export interface AuditEntry {
   readonly action: 'submit' | 'refuse' | 'approve' | 'cancel'
   readonly org: string
@@ -103,10 +102,9 @@ export interface AuditEntry {
 }
 
 /**
- * The line that says who has changed what, over whichever door. Written once the change has been
- * made.
+ * The audit line: who changed what, through which entry point. Written after the change was made.
  *
- * @param by who it was, and by which door: `key`, or `door` and the job there
+ * @param by who it was and through which entry point: `key`, or `door` and the job there
  */
 export function writeAudit(
   log: Logger,

@@ -1,6 +1,6 @@
 /**
- * Work that takes no signal, raced with one: rejects with the signal's reason as soon as it aborts.
- * The work itself goes on, and how it ends is ignored.
+ * Awaits work that takes no signal: rejects with the signal's reason as soon as it aborts. The work
+ * itself continues, and its result is ignored.
  */
 export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work
@@ -15,7 +15,7 @@ export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-/** Whether it ended in time. Real time, whatever the clock: a process that stops is being watched. */
+/** Whether the work ended in time. Real time even in tests, because a supervisor waits for a stop. */
 export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   const late = Promise.withResolvers<boolean>()
   const timer = setTimeout(late.resolve, ms, false)

@@ -1,18 +1,17 @@
-/** What a Redis URL may say: a server, a login, a database. */
+/** Redis URLs: a server, a login, a database number. */
 
 const EXPECTED =
   'expected redis://host:6379 or rediss://host:6379 (nothing but a database number behind it, special characters in the password percent-encoded)'
 
 /**
- * What is wrong with a Redis URL, without quoting it: it may hold a password. Null where it is one.
+ * What is wrong with a Redis URL, or null. The URL is not quoted, because it may hold a password.
  *
- * A query is refused. ioredis takes each of its own options there: `keyPrefix` would lead some
- * commands to other keys than the scripts, `db` and `password` would say a second time what the URL
- * says already.
+ * A query string is refused. ioredis would read any of its options from it: with `keyPrefix`, commands
+ * and scripts would use different keys; `db` and `password` may contradict the rest of the URL.
  */
 export function redisUrlProblem(text: string): string | null {
   const parsed = parseRedisUrl(text)
-  // The parser of URLs drops line breaks and tabs without a word.
+  // The URL parser silently drops line breaks and tabs.
   if (parsed === undefined || /[\s#]/.test(text)) {
     return `${EXPECTED}, got something else (not shown: it may hold a secret).`
   }
@@ -25,9 +24,9 @@ export function redisUrlProblem(text: string): string | null {
 }
 
 /**
- * A Redis URL, and the same without its password and options, fit to be shown.
+ * A Redis URL, and its form to show, without password and options.
  *
- * @returns undefined where it is none: another scheme, no host, a path that is no database number
+ * @returns undefined if it is not a Redis URL: other scheme, no host, or a path that is no number
  */
 export function parseRedisUrl(text: string): { url: string; shown: string } | undefined {
   if (!URL.canParse(text)) return undefined

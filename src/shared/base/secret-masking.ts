@@ -1,6 +1,6 @@
 import { visible } from './visible.ts'
 
-/** What a log line must not hold, known by the name of its field or by its form. */
+/** Masks secrets in log lines and messages, by the name of a field or by the form of a text. */
 
 const STRUCK = '[redacted]'
 
@@ -31,8 +31,8 @@ const NAMED_SECRET =
   /((?:access_?token|refresh_?token|client_?secret|assertion|password)\\?"?\s*[=:]\s*)(?!\[redacted])(\\?"|)([^\s"\\&,]+)/gi
 
 /**
- * Words with which a sentence goes on after a colon: Salesforce says "password: The password has
- * expired". A list, because a guess by form would let a password of letters pass.
+ * Words that may continue a sentence after a colon: Salesforce writes "password: The password has
+ * expired". A list, because a rule on the form would let a password of letters through.
  */
 const PROSE = new Set(
   (
@@ -42,12 +42,12 @@ const PROSE = new Set(
     'was we were what when will you your'
   ).split(' '),
 )
-/** Those with which it may end as well. */
+/** Words that may also end such a sentence. */
 const VERDICTS = new Set(['expired', 'invalid', 'incorrect', 'missing', 'rejected', 'required'])
 
 /**
- * A finished line of JSON without secrets, at whatever depth they stand. JSON escapes C0 controls
- * alone; the others are escaped here, for a log is read on a terminal.
+ * A finished JSON line with its secrets masked at any depth. JSON escapes only C0 controls; the other
+ * control characters are escaped here, because logs are read on terminals.
  */
 export function maskLine(line: string): string {
   return `${visible(JSON.stringify(JSON.parse(line, maskField)))}\n`
@@ -58,7 +58,7 @@ function maskField(name: string, value: unknown): unknown {
   return typeof value === 'string' ? maskText(value) : value
 }
 
-/** A text without what looks like a secret. */
+/** A text with everything that looks like a secret masked. */
 function maskText(text: string): string {
   return SECRET_FORMS.reduce((masked, [form, instead]) => masked.replace(form, instead), text)
     .replace(AUTHORIZATION, (all, scheme: string, _, value: string, at: number, whole: string) =>
@@ -74,13 +74,13 @@ function maskText(text: string): string {
     )
 }
 
-/** Whether a value is a word of a sentence, by the word and by what follows it. */
+/** Whether a value is a word in a sentence, judged by the word and what follows it. */
 function goesOn(value: string, rest: string): boolean {
   const word = value.toLowerCase().replace(/[.;:!?]+$/, '')
   return VERDICTS.has(word) || (PROSE.has(word) && /^\s+[a-z]/i.test(rest))
 }
 
-/** What a server writes in an error body may quote what we sent: struck out of every message. */
+/** A server's error body may quote what we sent, so these are removed from every message. */
 const SENSITIVE: readonly (readonly [form: RegExp, instead: string])[] = [
   [SESSION, '[token]'],
   [JSON_WEB_TOKEN, '[token]'],
@@ -90,14 +90,14 @@ const SENSITIVE: readonly (readonly [form: RegExp, instead: string])[] = [
   [/[^\s@"'<>]+@[^\s@"'<>]+\.[^\s@"'<>]+/g, '[address]'],
 ]
 
-// Anything that could be a record id, digits among its characters; jobs (750) and orgs (00D) may
-// be named.
+// Anything that could be a record id (with at least one digit). Job ids (750) and org ids (00D) may
+// be shown.
 const RECORD_ID = /\b(?!750|00D)(?=[A-Za-z]*\d)[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?\b/g
 
-/** Longer texts are cut: an HTML page adds nothing past its first lines. */
+/** Longer texts are truncated: an HTML page says nothing useful past its first lines. */
 const MAX_LENGTH = 300
 
-/** A foreign text fit for a message: one line, clipped, without tokens, addresses or record ids. */
+/** A text from outside, fit for a message: one line, truncated, without tokens, addresses, ids. */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let clean = text
   for (const secret of secrets) {

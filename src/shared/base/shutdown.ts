@@ -1,12 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 
-/** Signals that ask a process to come to an end, and the exit code that shells give to each. */
+/** Signals that ask a process to stop, each with its conventional exit code. */
 export const EXIT_BY = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 export type StopSignalName = keyof typeof EXIT_BY
 
-/** Where signals come from: `process` is one. */
+/** Where signals come from, such as `process`. */
 export interface Signals {
-  /** The parent, where it is the process's own. */
+  /** The parent's process id, if these are the signals of a real process. */
   readonly ppid?: number
   on(name: StopSignalName, listener: () => void): unknown
   off(name: StopSignalName, listener: () => void): unknown
@@ -14,12 +14,12 @@ export interface Signals {
 }
 
 /**
- * Listens to the signals that ask to stop. A terminal that closes sends SIGHUP several times, from the
- * kernel and from its shell, and a session manager sends it right behind SIGTERM: so it never counts as
- * a repetition, nor is SIGINT or SIGTERM one of it.
+ * Listens for stop signals. A closing terminal sends SIGHUP several times (kernel and shell), and a
+ * session manager sends it right after SIGTERM. Therefore SIGHUP never counts as a repeated signal, and
+ * a SIGINT or SIGTERM after it does not either.
  *
- * @param onStop told of each; `isRepeated` where SIGINT or SIGTERM came before this SIGINT or SIGTERM
- * @returns gives the signals back to whoever had them
+ * @param onStop called for each; `isRepeated` if a SIGINT or SIGTERM came before this SIGINT or SIGTERM
+ * @returns removes the listeners
  */
 export function listenForStops(
   signals: Signals,
@@ -42,7 +42,7 @@ export function listenForStops(
   }
 }
 
-/** How a process is told to stop: once to come to an end, twice to end at once. */
+/** A request to stop: the first signal asks for a clean stop, the second ends the process at once. */
 interface StopSignal {
   readonly signal: AbortSignal
   readonly requested: Promise<void>
@@ -61,13 +61,13 @@ export function stopSignal(signals: Signals): StopSignal {
 }
 
 /**
- * Whether whoever started this process wants it to outlive its terminal, as `nohup` does: SIGHUP was
- * ignored when it started. Node sets every signal back to its default before any of our code runs, so
- * its own status does not tell. On Linux two traces are left: GNU nohup puts `/dev/null`, opened for
- * writing alone, in place of a terminal as the input; and a script that ignores SIGHUP, or was started
- * by nohup itself, is our parent. Elsewhere nothing tells, and SIGHUP hands over.
+ * Whether this process was started to outlive its terminal, as with `nohup`: SIGHUP was ignored at its
+ * start. Node resets all signals before our code runs, so the process's own status does not show it.
+ * On Linux two signs remain: GNU nohup replaces a terminal as stdin by `/dev/null`, opened write-only;
+ * and the parent process, a script that ignores SIGHUP or was itself started by nohup, still ignores it.
+ * On other systems there is no sign, and SIGHUP stops the process.
  *
- * Looked at once, at the first call: a parent may end.
+ * Evaluated once, at the first call, because the parent may end.
  */
 export function hangUpIsIgnored({ ppid }: { readonly ppid?: number }): boolean {
   ignored ??= hasInputOfNohup() || (ppid !== undefined && ignoresHangUp(ppid))
@@ -76,7 +76,7 @@ export function hangUpIsIgnored({ ppid }: { readonly ppid?: number }): boolean {
 
 let ignored: boolean | undefined
 
-/** O_RDONLY is 0 in the last two bits of the flags, O_WRONLY 1. */
+/** The last two bits of the flags are 0 for O_RDONLY, 1 for O_WRONLY. */
 function hasInputOfNohup(): boolean {
   const flags = /^flags:\s*(\d+)$/m.exec(read('/proc/self/fdinfo/0'))?.[1]
   return (
@@ -86,7 +86,7 @@ function hasInputOfNohup(): boolean {
   )
 }
 
-/** SIGHUP is signal 1: the lowest bit of the mask, in hexadecimal. */
+/** SIGHUP is signal 1, the lowest bit of the hexadecimal mask. */
 function ignoresHangUp(pid: number): boolean {
   const mask = /^SigIgn:\s*[0-9a-f]*([0-9a-f])$/m.exec(read(`/proc/${pid}/status`))?.[1]
   return mask !== undefined && (Number.parseInt(mask, 16) & 1) === 1
@@ -108,7 +108,7 @@ function linkOf(path: string): string {
   }
 }
 
-/** Closes things that do not depend on each other, all at once. @throws AggregateError of all that would not close */
+/** Closes independent things concurrently. @throws AggregateError of all that failed to close */
 export async function closeEach<T>(
   things: Iterable<T>,
   close: (thing: T) => Promise<void>,

@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { codeOf } from './errors.ts'
 
-/** Files that people and tools write by hand: settings, secrets, keys. */
+/** Text files that people and tools write: settings, secrets, keys. */
 
-/** A file that is no text. The message holds nothing of its content. */
+/** The file is not text. The message quotes nothing of its content. */
 export class NotTextError extends Error {}
 
-/** @throws NotTextError, and Node's error where the file cannot be read */
+/** @throws NotTextError, or Node's error if the file cannot be read */
 export async function readTextFile(path: string): Promise<string> {
   return decodeText(await readFile(path))
 }
 
 const BOMS = [
-  // Before UTF-16, whose mark this one begins with.
+  // Before UTF-16, whose byte order mark is a prefix of this one.
   { bytes: [0xff, 0xfe, 0, 0], encoding: null },
   { bytes: [0, 0, 0xfe, 0xff], encoding: null },
   { bytes: [0xff, 0xfe], encoding: 'utf-16le' },
@@ -20,8 +20,8 @@ const BOMS = [
 ] as const
 
 /**
- * UTF-8, or UTF-16 by its byte order mark, as PowerShell and Notepad write it; the mark is no part
- * of the text.
+ * Decodes UTF-8, or UTF-16 with a byte order mark, as PowerShell and Notepad write it. The mark is
+ * removed.
  *
  * @throws NotTextError
  */
@@ -46,35 +46,35 @@ function decoded(content: Uint8Array, encoding: 'utf-8' | 'utf-16le' | 'utf-16be
   }
 }
 
-/** Why a file cannot be used, to go on from `the file …`. Holds nothing of its content. */
+/** Why a file cannot be used, to complete `the file …`. Quotes nothing of its content. */
 export function whyUnreadable(error: unknown): string {
   if (error instanceof NotTextError) return error.message
   const code = codeOf(error) ?? 'unknown error'
   return code === 'EISDIR' ? 'is a directory, not a file' : `cannot be read (${code})`
 }
 
-/** A file that holds one secret. Whoever rotates the secret replaces its content. */
+/** A file that holds one secret. Rotating the secret replaces its content. */
 export interface SecretFile {
   readonly path: string
-  /** What its user calls it: `SALESFORCE_CLIENT_SECRET_FILE`. */
+  /** The setting that names it, such as `SALESFORCE_CLIENT_SECRET_FILE`. */
   readonly setting: string
 }
 
 /**
- * The secret alone; empty where the file is.
+ * The secret, without line breaks at its end; empty if the file is.
  *
- * @throws NotTextError, and Node's error where it cannot be read
+ * @throws NotTextError, or Node's error if the file cannot be read
  */
 export async function readSecretFile(path: string): Promise<string> {
   return withoutEnd(await readTextFile(path))
 }
 
-/** Editors, `echo` and `kubectl create secret` end a secret with what is no part of it. */
+/** Editors, `echo` and `kubectl create secret` add a line break that is not part of the secret. */
 export function withoutEnd(secret: string): string {
   return secret.trimEnd()
 }
 
-/** Passwords and the like: a second line is another secret, or no secret at all. */
+/** Passwords and client secrets have one line. */
 export function isOneLine(secret: string): boolean {
   return secret !== '' && !/[\r\n]/.test(secret)
 }

@@ -1,14 +1,14 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 
 /**
- * What this process tells whoever follows its work from outside, on channels of
- * `node:diagnostics_channel`. Without a subscriber it costs nothing.
+ * Trace events of this process, on channels of `node:diagnostics_channel`. Without a subscriber they
+ * cost nothing.
  */
 
 export const EFFECT_CHANNEL = 'expunge:effect'
 export const FACTS_CHANNEL = 'expunge:note'
 
-/** What subscribers are told; `name` is one of a few, as in `redis:accept` or `salesforce:close`. */
+/** The event of an effect; `name` comes from a small set, such as `redis:accept`, `salesforce:close`. */
 export interface Effect {
   readonly name: string
 }
@@ -16,17 +16,16 @@ export interface Effect {
 const effects = tracingChannel<unknown, Effect>(EFFECT_CHANNEL)
 
 /**
- * Does work that changes something outside this process: a script in Redis, an order, a call to
- * Salesforce, a result file. It is announced before it begins and after it ends, so that traces can
- * follow it and tests can kill the process at it.
+ * Runs work that changes something outside this process: a Redis script, a BullMQ job, a call to
+ * Salesforce, a result file. Events before and after it let traces follow it, and tests kill the
+ * process at it.
  */
 export function effect<T>(name: string, work: () => Promise<T>): Promise<T> {
   return effects.hasSubscribers ? effects.tracePromise(work, { name }) : work()
 }
 
 /**
- * Facts about the call or job in hand, as they become known. Never a record id, never a value of a
- * source.
+ * Facts about the current call or job, as they become known. Never a record id or a value of a source.
  */
 interface TraceFacts {
   readonly org?: string
@@ -35,13 +34,13 @@ interface TraceFacts {
   readonly object?: string
   readonly operation?: string
   readonly records?: number | undefined
-  /** What the request came to. */
+  /** Status of the request. */
   readonly status?: string
-  /** Of the ingest job: our order, Salesforce's id (`750…`) and Salesforce's state. */
+  /** Of the ingest job: our order, Salesforce's id (`750…`), Salesforce's state. */
   readonly order?: string
   readonly ingestJob?: string
   readonly state?: string
-  /** The code of what went wrong. */
+  /** The error's code. */
   readonly error?: string | undefined
 }
 
@@ -51,7 +50,7 @@ export function addFacts(added: TraceFacts): void {
   if (facts.hasSubscribers) facts.publish(added)
 }
 
-/** That the work in hand is about one request. */
+/** Adds the facts of the request that the current work is about. */
 export function addRequestFacts(
   org: string,
   { id, object, operation }: { id: string; object: string; operation: string },

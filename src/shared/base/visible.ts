@@ -1,37 +1,36 @@
 /**
- * Foreign text made safe to show. Whatever a caller, Salesforce or a file name put into a string may
- * hold control characters, and a terminal obeys them: OSC 52 writes to the clipboard, CSI moves the
- * cursor and hides lines, bidirectional overrides reorder what is read.
+ * Makes text from outside safe to show. Text from callers, Salesforce or file names may hold control
+ * characters, and a terminal acts on them: OSC 52 writes to the clipboard, CSI moves the cursor and
+ * hides lines, bidirectional overrides reorder the text.
  */
 
 /**
- * Everything that a terminal or a log viewer may act on instead of showing: C0, DEL and C1 controls,
- * format characters (bidirectional ones, the zero-width space, the byte order mark), line and paragraph
- * separators, and the whole block of tags, also where it has no characters yet. Joiners stay: names in
- * some scripts, and emoji, are written with them.
+ * Everything that a terminal or log viewer may act on instead of showing: C0, DEL and C1 controls,
+ * format characters (bidirectional, zero-width space, byte order mark), line and paragraph separators,
+ * and the whole tag block, unassigned characters included. Joiners are kept: names in some scripts,
+ * and emoji, need them.
  */
 const UNSAFE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029\u{e0000}-\u{e007f}]/gu
 
-/** The same without the line feed. */
+/** The same, but line feeds are allowed. */
 const UNSAFE_IN_LINES = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029\u{e0000}-\u{e007f}]/gu
 
 /**
- * One line of text: each unsafe character, line feeds included, becomes its escape, as in `\u001b`.
- * For a value from outside within a sentence or a table cell, where a line feed would forge a line.
+ * One line of text: each unsafe character, line feeds included, becomes an escape such as `\u001b`. For
+ * a value within a sentence or table cell, where a line feed would forge a line.
  */
 export function visible(text: string): string {
   return text.replace(UNSAFE, escaped)
 }
 
 /**
- * The same for a text of several lines. In a JSON text the escapes mean the characters that they
- * replace, so that it parses to the same value.
+ * The same for a text of several lines. JSON text escaped in this way parses to the same value.
  */
 export function visibleLines(text: string): string {
   return text.replace(UNSAFE_IN_LINES, escaped)
 }
 
-/** As in JSON: a character beyond the Basic Multilingual Plane is two escapes. */
+/** As in JSON: a character outside the Basic Multilingual Plane becomes two escapes. */
 function escaped(character: string): string {
   return character
     .split('')

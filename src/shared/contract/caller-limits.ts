@@ -2,24 +2,24 @@ import { z } from 'zod'
 import { ExpungeError } from '../base/errors.ts'
 
 /**
- * The limits of a caller, over all of their requests. They are fixed in the request's
- * record when it is accepted, so that a worker enforces them without knowing any key.
+ * The limits of a caller, over all of their requests. They are copied into a request's record when it
+ * is accepted, so that a worker enforces them without knowing any key.
  */
 export const callerLimitsSchema = z.object({
-  /** Records that may be deleted in any hour; null: as many as the org allows. */
+  /** Records that may be deleted in any hour; null: no limit but the org's. */
   recordsPerHour: z.int().min(1).nullable(),
-  /** The same in any 24 hours. */
+  /** Records that may be deleted in any 24 hours; null: no limit but the org's. */
   recordsPerDay: z.int().min(1).nullable(),
-  /** Absolute paths of the folders or files that a `file` source may read; null: any root. */
+  /** Absolute paths of folders or files that a `file` source may read; null: any root. */
   files: z.array(z.string()).readonly().nullable(),
 })
 export type CallerLimits = Readonly<z.output<typeof callerLimitsSchema>>
 
-/** The caller's budget has no room for so many records now. Nothing was accepted. */
+/** The request would exceed the caller's budget. Nothing was accepted. */
 export class BudgetExceededError extends ExpungeError {
   readonly code = 'BUDGET_EXCEEDED'
   override readonly retryable = true
-  /** After which they fit, if nothing else is submitted; null where they never do. */
+  /** When they would fit, if nothing else is submitted; null if they never do. */
   readonly retryAfterSeconds: number | null
 
   constructor(records: number, limits: CallerLimits, retryAfterSeconds: number | null) {

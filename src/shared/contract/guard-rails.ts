@@ -3,27 +3,27 @@ import { z } from 'zod'
 import { isAtOrUnder } from './sources/read-file.ts'
 
 /**
- * What guards the deletions of an org, whichever process plans, sends or accounts for them. The org's
- * own lie in Redis; a request carries a copy from when it was accepted, and is held to that.
+ * The guard rails of an org, enforced by every process. The org's own are in Redis. A request is held
+ * to the copy that was made when it was accepted.
  */
 const guardRailsSchema = z.object({
-  /** Of one request. */
+  /** Most records of one request. */
   maxRecords: z.int().min(1),
-  /** Plans above so many records wait for approval; null: none. */
+  /** Plans with more records than this wait for approval; null: none. */
   approvalAbove: z.int().min(0).nullable(),
-  /** Records that the first chunk of a large plan has at most, which goes alone; 0: none does. */
+  /** Most records of the first chunk of a large plan, which is sent alone; 0: no such chunk. */
   canary: z.int().min(0),
-  /** Whether `hardDelete`, past the Recycle Bin, may be asked for. */
+  /** Whether `hardDelete`, which bypasses the Recycle Bin, is allowed. */
   hardDelete: z.boolean(),
-  /** The objects that may be deleted, each with the prefix of its ids. */
+  /** The objects that may be deleted, each with its key prefix. */
   objects: z.record(z.string(), z.string()),
-  /** Absolute folders of which the `file` source may read. */
+  /** Absolute paths of the folders that a `file` source may read. */
   fileRoots: z.array(z.string()).readonly(),
-  /** The folder at which a relative path starts; null: nowhere, only absolute ones are read. */
+  /** The folder that relative paths start at; null: only absolute paths are read. */
   fileBase: z.string().nullable().default(null),
-  /** How long records and files of ended requests are kept. */
+  /** How long the records and files of terminal requests are kept. */
   retentionDays: z.int().min(1),
-  /** How long, after that, the id of a request is still known as used. */
+  /** How long after that a request's id is remembered as used. */
   idempotencyDays: z.int().min(0),
   /** Whether every deleted id is written to `deleted.csv`. */
   keepDeleted: z.boolean(),
@@ -42,7 +42,7 @@ export const idempotencySeconds = ({
   idempotencyDays,
 }: Pick<GuardRails, 'idempotencyDays'>): number => idempotencyDays * DAY_SECONDS
 
-/** What each is called in the configuration. */
+/** The name of each in the configuration. */
 const SETTINGS: Readonly<Record<keyof GuardRails, string>> = {
   maxRecords: 'maxRecords',
   approvalAbove: 'approvalAbove',
@@ -57,9 +57,9 @@ const SETTINGS: Readonly<Record<keyof GuardRails, string>> = {
 }
 
 /**
- * Of each rail the stricter one: the lower limit, the larger canary, the longer times, what both
- * allow. Where the prefixes of an object differ neither is stricter, and the first one stays. Where
- * they start relative paths at different folders, such a path may mean two files, and is refused.
+ * The stricter of each: the lower limit, the larger canary, the longer times, what both allow. If the
+ * key prefixes of an object differ, neither is stricter, and the first is kept. If relative paths start
+ * at different folders, such a path could mean two files, and is refused.
  */
 export function strictest(a: GuardRails, b: GuardRails): GuardRails {
   return {
@@ -81,7 +81,7 @@ export function strictest(a: GuardRails, b: GuardRails): GuardRails {
 const lower = (a: number | null, b: number | null): number | null =>
   a === null || b === null ? (a ?? b) : Math.min(a, b)
 
-/** What lies under a folder of each, in the order of the first. */
+/** The folders that lie under a folder of both, in the order of the first. */
 function commonFolders(a: readonly string[], b: readonly string[]): readonly string[] {
   const common = a.flatMap((folder) =>
     b.some((other) => isAtOrUnder(folder, other))
@@ -93,19 +93,19 @@ function commonFolders(a: readonly string[], b: readonly string[]): readonly str
 
 const FIELDS = guardRailsSchema.keyof().options
 
-/** Each under its name in the configuration file. */
+/** Each value with its name in the configuration file. */
 export const railsBySetting = (rails: GuardRails): readonly (readonly [string, unknown])[] =>
   FIELDS.map((field) => [SETTINGS[field], rails[field]])
 
-/** One guard rail that is not the same in two places. */
+/** A guard rail with two different values. */
 interface RailChange {
-  /** As in the configuration file. */
+  /** Its name in the configuration file. */
   readonly setting: string
   readonly before: unknown
   readonly after: unknown
 }
 
-/** What is different in the second. The first root is told only where the roots are the same. */
+/** What changed from the first to the second. `fileBase` is reported only if the roots are the same. */
 export function railChanges(before: GuardRails, after: GuardRails): readonly RailChange[] {
   const differs = (field: keyof GuardRails) => !isDeepStrictEqual(before[field], after[field])
   return FIELDS.filter(

@@ -1,16 +1,16 @@
 /**
- * The objects Expunge deletes, each with its key prefix: the first three characters of every id.
- * The five are those of Salesforce's page on bulk deletion in Marketing Cloud Growth; others may be
- * added by configuration.
+ * The objects that Expunge deletes, each with its key prefix, the first three characters of its ids.
+ * The five built-in objects are those of Salesforce's page on bulk deletion in Marketing Cloud Growth.
+ * Others are added by configuration.
  */
 export interface DeletableObject {
   /** API name, as Salesforce spells it. */
   readonly name: string
-  /** Three characters that begin every id of the object. */
+  /** Key prefix: the first three characters of every id of the object. */
   readonly prefix: string
 }
 
-/** The form of an object's API name, own ones (`Invoice__c`) and those of packages included. */
+/** The form of an object's API name, custom objects (`Invoice__c`) and those of packages included. */
 export const OBJECT_NAME = /^[A-Za-z][A-Za-z0-9_]{0,79}$/
 export const OBJECT_NAME_FORM =
   'the API name of an object: 1 to 80 letters, digits and "_", the first a letter'

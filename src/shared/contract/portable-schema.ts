@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /**
- * What keeps published JSON Schemas readable for every tool.
+ * Keeps published JSON Schemas readable for every tool.
  *
  * A pattern of a published schema is compiled by whatever engine its reader has: JavaScript with and
  * without the `u` flag, Python, Java, .NET, RE2 (Go, Rust). Patterns are therefore limited to literals,

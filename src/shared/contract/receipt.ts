@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The account of a request: what the plan found, what became of every id, and the receipt. */
+/** The account of a request: its plan, the verdicts on its ids, and the receipt. */
 
 export const count = z.int().min(0)
 export const digest = z.string().regex(/^[0-9a-f]{64}$/)
@@ -10,17 +10,17 @@ export const planSchema = z.object({
   accepted: count,
   invalid: count,
   duplicate: count,
-  /** Accepted ids that came with 15 characters, so that no checksum vouches for their case. */
+  /** Accepted ids of 15 characters, which have no checksum for the case of their letters. */
   unchecked: count,
-  /** Ingest jobs that the plan takes: ids that travel together. */
+  /** Number of chunks, each sent in one ingest job. */
   chunks: count,
-  /** Hex digest over the accepted 15-byte ids in ascending order, each with LF. */
+  /** Hex SHA-256 over the accepted 15-byte ids in ascending order, each followed by LF. */
   sha256: digest,
 })
-/** What reading the source found. `read` = `accepted` + `invalid` + `duplicate`. */
+/** What the planner found in the source. `read` = `accepted` + `invalid` + `duplicate`. */
 export type Plan = Readonly<z.output<typeof planSchema>>
 
-/** The four verdicts an accepted id can get; each gets one. */
+/** The verdicts. Each accepted id gets exactly one. */
 export const VERDICTS = ['deleted', 'alreadyGone', 'failed', 'unprocessed'] as const
 export type Verdict = (typeof VERDICTS)[number]
 
@@ -30,7 +30,7 @@ export const outcomeSchema = z.object({
   failed: count,
   unprocessed: count,
 } satisfies Record<Verdict, z.ZodType>)
-/** Verdicts of a chunk or a request, counted. */
+/** Counts of the verdicts of a chunk or a request. */
 export type Outcome = Readonly<z.output<typeof outcomeSchema>>
 
 export const NO_OUTCOME: Outcome = { deleted: 0, alreadyGone: 0, failed: 0, unprocessed: 0 }
@@ -48,16 +48,16 @@ export function totalOf(outcome: Outcome): number {
   return outcome.deleted + outcome.alreadyGone + outcome.failed + outcome.unprocessed
 }
 
-/** How often each failure code was seen. */
+/** Failed rows by failure code. */
 type FailureCounts = Readonly<Record<string, number>>
 
-/** Of a row whose error names no code, and of further codes where there are too many. */
+/** The code of rows whose error names none, and of further codes once there are too many. */
 export const UNKNOWN_ERROR = 'UNKNOWN_ERROR'
 
-/** Names that one account lists: codes come from Salesforce, and a receipt must stay readable. */
+/** Most codes in one account: codes come from Salesforce, and a receipt must stay readable. */
 const MOST_CODES = 100
 
-/** The name under which a further failure is counted, beside those that are counted already. */
+/** The code to count a failure under, given those already counted. */
 export function countedAs(code: string, counted: ReadonlyMap<string, number>): string {
   return counted.has(code) || counted.size < MOST_CODES ? code : UNKNOWN_ERROR
 }
@@ -71,7 +71,7 @@ export function addFailures(a: FailureCounts, b: FailureCounts): FailureCounts {
   return Object.fromEntries(sum)
 }
 
-/** One ingest job as a receipt lists it; `records` are those of this request in it. */
+/** An ingest job in a receipt; `records` counts those of this request in it. */
 export const jobLineSchema = z.object({
   id: z.string(),
   state: z.string(),
@@ -81,29 +81,29 @@ export const jobLineSchema = z.object({
 
 export const resultFileSchema = z.object({
   name: z.string(),
-  /** Below its header. */
+  /** Without the header. */
   rows: count,
   bytes: count,
-  /** Hex digest of the whole file. */
+  /** Hex SHA-256 of the whole file. */
   sha256: digest,
 })
-/** A result file as it was written: what it must be as long as it lies there. */
+/** A result file as it was written, and as it must remain. */
 export type ResultFile = Readonly<z.output<typeof resultFileSchema>>
 
 export const receiptErrorSchema = z.object({ code: z.string(), message: z.string() })
-/** Why a request was refused, cancelled or failed; or what its result files lack. */
+/** Why a request was refused, cancelled or failed, or what is missing from its result files. */
 export type ReceiptError = Readonly<z.output<typeof receiptErrorSchema>>
 
 export const signedActSchema = z.object({
-  /** Name of the HTTP key, `cli`, or what a program calls itself. */
+  /** Name of the API key, `cli`, or the name a program gives itself. */
   actor: z.string(),
-  /** RFC 3339, by the clock of Redis. */
+  /** RFC 3339, by Redis's clock. */
   at: z.string(),
   reason: z.string().nullable(),
 })
-/** Who did something to a request that is not undone, and why. */
+/** Who acted on a request, when and why. */
 export type SignedAct = Readonly<z.output<typeof signedActSchema>>
-/** Who is doing it. */
+/** Who acts, and why. */
 export type Signature = Pick<SignedAct, 'actor' | 'reason'>
 
 export const TERMINAL_STATUSES = [
@@ -136,22 +136,22 @@ export const receiptSchema = z.object({
   submittedAt: z.string(),
   finishedAt: z.string(),
   reason: z.string().nullable(),
-  /** Null where no plan could be made. */
+  /** Null if no plan could be made. */
   plan: planSchema.nullable(),
-  /** Null before anything was applied. */
+  /** Null if nothing was applied. */
   outcome: outcomeSchema.nullable(),
   failures: z.record(z.string(), count),
   ingestJobs: z.array(jobLineSchema).readonly(),
-  /** Those that have rows, compared with plan and outcome before the request ended. */
+  /** Files with rows. Their rows were compared with plan and outcome before the request ended. */
   files: z.array(resultFileSchema).readonly(),
-  // Receipts of before have none of these.
-  /** Name of the key of whoever submitted it; null where it came by a door without keys. */
+  // Receipts of earlier versions have none of these.
+  /** Name of the API key that submitted it; null if it came without a key. */
   submittedBy: z.string().nullable().default(null),
-  /** Who let its parked plan go ahead; null where nobody had to. */
+  /** Who approved its plan; null if no approval was needed. */
   approvedBy: signedActSchema.nullable().default(null),
-  /** Who cancelled it or turned its plan down; null where nobody did. */
+  /** Who cancelled it or rejected its plan; null if nobody did. */
   cancelledBy: signedActSchema.nullable().default(null),
   error: receiptErrorSchema.nullable(),
 })
-/** The final account of a request, as `receipt.json` and `--json` show it. */
+/** The final account of a request, as in `receipt.json` and `--json`. */
 export type Receipt = Readonly<z.output<typeof receiptSchema>>

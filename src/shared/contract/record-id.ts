@@ -1,21 +1,21 @@
 /**
- * Salesforce record ids: 15 case-sensitive characters of `0-9A-Za-z`, or 18 where three more carry
- * the case of the first 15 (Bulk API 2.0 and Bulk API Developer Guide; object key prefixes).
+ * Salesforce record ids: 15 case-sensitive characters of `0-9A-Za-z`, or 18, of which the last three
+ * encode the case of the first 15 (Bulk API 2.0 and Bulk API Developer Guide; object key prefixes).
  *
  * Inside Expunge an id is always its canonical 15 bytes. The suffix is derived again when a CSV is
- * written, so an id has one spelling and two spellings of one record cannot both be sent.
+ * written. Each id has one form, so that a record cannot be sent twice under two.
  */
 
-/** Bytes of the canonical form. */
+/** Length of the canonical form in bytes. */
 export const ID_LENGTH = 15
 
 const SUFFIX_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345'
 
-/** Suffix byte by the five upper-case bits of one block of five characters. */
+/** Suffix byte for the five upper-case bits of a block of five characters. */
 export const SUFFIX_BYTES: Uint8Array = new TextEncoder().encode(SUFFIX_ALPHABET)
 
 /**
- * Value of a byte as a base-62 digit, 255 where it is no id character. Digits ascend as ASCII does
+ * Value of a byte as a base-62 digit, 255 if it is no id character. Digits ascend as in ASCII
  * (`0-9 < A-Z < a-z`), so numeric order of ids is byte order.
  */
 export const DIGIT: Uint8Array = new Uint8Array(256).fill(255)
@@ -44,8 +44,8 @@ export function to18(id15: string): string {
 }
 
 /**
- * The canonical 15 characters of an id in either form, or undefined where the text is no id: wrong
- * length, a foreign character, or a suffix that does not belong to the first 15 characters.
+ * The canonical 15 characters of an id in either form. Undefined if the text is no id: wrong length,
+ * another character, or a suffix that does not match the first 15 characters.
  */
 export function canonicalId(text: string): string | undefined {
   if (!ID_FORM.test(text)) return undefined

@@ -1,19 +1,19 @@
 import type { z } from 'zod'
 import { RefusedError } from '../base/errors.ts'
 
-/** What is wrong with what a caller sent, field by field. */
+/** Validation errors of a deletion request, field by field. */
 
-/** One wrong field of a request: its path as in `source.ids.0`, and what was expected. */
+/** One wrong field: its path, such as `source.ids.0`, and what was expected. */
 interface FieldProblem {
   readonly field: string
   readonly message: string
 }
 
-/** What a caller sent is no deletion request. */
+/** The caller's input is not a valid deletion request. */
 export class InvalidRequestError extends RefusedError {
-  /** The first of them. */
+  /** The first of the problems. */
   readonly problems: readonly FieldProblem[]
-  /** How many there are. */
+  /** The number of all problems. */
   readonly count: number
 
   constructor(problems: readonly FieldProblem[], count = problems.length) {
@@ -23,13 +23,13 @@ export class InvalidRequestError extends RefusedError {
   }
 }
 
-/** Enough for every field of a request; of 10,000 wrong ids a few will do. */
+/** Enough for every field of a request, and a few of 10,000 wrong ids. */
 const MOST_IN_A_SENTENCE = 20
 
-/** To name each of 300,000 unknown fields took 0.2 s. */
+/** Naming each of 300,000 unknown fields took 0.2 s. */
 const MOST_PROBLEMS = 100
 
-/** What zod has refused, field by field, under the names that the caller knows. */
+/** zod's issues as field problems, under the names that the caller used. */
 export function invalidRequest(error: z.ZodError): InvalidRequestError {
   const problems: FieldProblem[] = []
   let count = 0
@@ -51,7 +51,7 @@ function problem(path: readonly PropertyKey[], message: string): FieldProblem {
   return { field: pathOf(path), message }
 }
 
-/** A caller's own words are no longer than this in what is said of them. */
+/** Field names come from the caller, so they are truncated in messages. */
 const MOST_OF_A_PATH = 100
 
 function pathOf(path: readonly PropertyKey[]): string {

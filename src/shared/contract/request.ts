@@ -6,24 +6,24 @@ import { invalidRequest } from './request-problems.ts'
 import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
 
 /**
- * The deletion request: what a caller asks for. Its fields are a published contract; unknown fields
- * are refused, because a mistyped guard rail must not pass as no guard rail.
+ * The deletion request. Its fields are a published contract. Unknown fields are refused, because a
+ * misspelled guard rail must not count as none.
  */
 
-/** Unique in its org, compared without case: it names a folder, and folders may not know case. */
+/** Unique in its org, compared without case: it names a folder, and file systems may ignore case. */
 export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
-/** The org of a request that names none. */
+/** The org of requests that name none. */
 export const DEFAULT_ORG = 'default'
 export const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
- * Of a request as JSON. 10,000 ids of 18 characters, each in quotes on a line of its own behind 16
- * spaces, take 380 kB; all other fields at their longest, with every character escaped, some 60 kB.
+ * Most bytes of a request as JSON. 10,000 quoted ids of 18 characters, each on its own line indented by
+ * 16 spaces, take 380 kB. All other fields at their longest, every character escaped, take about 60 kB.
  */
 export const REQUEST_BYTES = 512 * 1024
 
-/** Past this share of ids that were not deleted a request is going wrong; null never stops it. */
+/** Share of failed ids above which a request is stopped. */
 const DEFAULT_FAILURE_RATIO = 0.5
 
 export const PRIORITIES = ['high', 'normal', 'low'] as const
@@ -112,23 +112,23 @@ const callerSchema = z.strictObject({
   source: sourceSchema,
 })
 
-/** In the ledger no source holds ids: those of a list are staged beside the queue. */
+/** The request in the ledger. Its source holds no ids: those of a list are staged. */
 export const storedSchema = z.object({
   ...bodyShape,
-  // Kept readable, whatever an older version has taken in.
+  // Without the pattern, so that requests accepted by older versions can still be read.
   object: z.string().describe(OBJECT_DESCRIPTION),
   source: storedSourceSchema,
 })
 
-/** What a caller may write: everything but `object` and `source` has a default. */
+/** A request as callers write it. Everything but `object` and `source` has a default. */
 export type DeletionRequestInput = z.input<typeof callerSchema>
-/** A request as a caller's words were understood: defaults filled in, id given or generated. */
+/** A parsed request: defaults filled in, id given or generated. */
 export type DeletionRequest = z.output<typeof callerSchema> & { readonly id: string }
 /** A request as the ledger keeps it. */
 export type StoredRequest = z.output<typeof storedSchema>
 
 /**
- * Parses what a caller sent.
+ * Parses a caller's request.
  *
  * @throws InvalidRequestError naming every wrong field at once.
  */
@@ -142,13 +142,13 @@ function generateId(now: number): string {
   return stampedId(now, Array.from({ length: 6 }, () => randomInt(36).toString(36)).join(''))
 }
 
-/** Readable, sortable by time and without case, so that it can be told over the telephone. */
+/** An id that sorts by time, without upper case, so that it can be read out over the telephone. */
 export function stampedId(at: number, tail: string): string {
   const stamp = new Date(at).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
   return `${stamp}-${tail}`
 }
 
-/** What a caller may write, as JSON Schema (draft 2020-12), for those who speak no TypeScript. */
+/** The request as JSON Schema (draft 2020-12), for callers in other languages. */
 export function requestJsonSchema(): Record<string, unknown> {
   return {
     title: 'Deletion request',
@@ -159,12 +159,12 @@ export function requestJsonSchema(): Record<string, unknown> {
   }
 }
 
-/** Parses a request that the ledger gave back. Throws where Redis holds something else. */
+/** Parses a request read from the ledger. Throws if Redis holds something else. */
 export function parseStoredRequest(json: string): StoredRequest {
   return storedSchema.parse(JSON.parse(json))
 }
 
-/** The request without its ids: what the ledger keeps and what people may see. */
+/** The request without its ids, as the ledger keeps it and as people may see it. */
 export function toStored(request: DeletionRequest): StoredRequest {
   return { ...request, source: kindOf(request.source).toStored(request.source) }
 }

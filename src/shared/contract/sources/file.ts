@@ -6,7 +6,7 @@ import { isAtOrUnder, readSourceFile, type SourceContent } from './read-file.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what it excludes.
 const NO_NUL = /^[^\x00]*$/
-/** No file system has a NUL in a name; Node would throw at the first look. */
+/** File names have no NUL. Node would throw when it opens one. */
 const path = boundedText(4096, 1).regex(NO_NUL, 'expected a path without NUL')
 const sha256 = z
   .string()
@@ -14,7 +14,7 @@ const sha256 = z
   .optional()
   .describe('SHA-256 of the bytes of the file. A file that holds others is not planned.')
 
-/** A file that the worker sees, under one of the roots of its org. */
+/** A file on the worker's machine, under one of the org's roots. */
 export const file = sourceKind({
   schema: z.strictObject({ type: z.literal('file'), path, sha256, column }),
   stored: z.object({ type: z.literal('file'), path: z.string(), sha256, column }),
@@ -24,7 +24,7 @@ export const file = sourceKind({
     expected:
       'the absolute path of a folder or file ("*" without a list for every root of the workers)',
     parse: (text) => (isAbsolute(text) && !text.split('/').includes('..') ? text : undefined),
-    // A relative path starts at a root of the worker, which nobody knows here.
+    // A relative path starts at a root of the worker, which is not known here.
     holds: (places, { path }) =>
       isAbsolute(path) &&
       !path.split(/[/\\]/).includes('..') &&

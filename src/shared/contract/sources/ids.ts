@@ -8,13 +8,13 @@ const MAX_INLINE_IDS = 10_000
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it excludes.
 const NO_CONTROLS_QUOTES_SEPARATORS = /^[^\x00-\x1f\x7f-\x9f",;|]*$/
 
-/** A row of a CSV of one column: what would need quotes cannot be a record id anyway. */
+/** Becomes a row of a one-column CSV. A value that would need quotes is no record id anyway. */
 const inlineId = boundedText(255).regex(
   NO_CONTROLS_QUOTES_SEPARATORS,
   'expected a record id, got text with quotes, separators or control characters',
 )
 
-/** A list within the request. It is staged, so that no id stays in ledger and jobs. */
+/** A list in the request. It is staged, so that no id stays in the ledger or in job data. */
 export const ids = sourceKind({
   schema: z.strictObject({
     type: z.literal('ids'),

@@ -1,85 +1,85 @@
 import type { z } from 'zod'
 import { boundedText } from '../portable-schema.ts'
 
-/** Whichever kind it is of, a source names its kind by `type`. */
+/** Every source names its kind by `type`. */
 type Typed = z.ZodType<{ readonly type: string }>
 
-/** What a kind of source answers of a source of its kind, and what is known of all of them. */
+/** A kind of source: what differs between the kinds. */
 export interface SourceKind<Wanted, Stored> {
-  /** How its text is read, and what is said of it. */
+  /** How its text is read, and named in messages. */
   readonly text: SourceText
-  /** Its bytes come beside the request, so only a caller that can hand them over may name it. */
+  /** Whether its bytes come beside the request. Only callers that can pass them may use it. */
   readonly takesUpload: boolean
-  /** The flag of the command line that names it; `--source` names each of them. */
+  /** Its own command-line flag. `--source` takes every kind. */
   readonly flag?: SourceFlag<Wanted>
-  /** By what a key may be limited to some sources of this kind. */
+  /** How an API key may be limited to some sources of this kind. */
   readonly scope?: SourceScope<Stored>
-  /** The source without its ids: what the ledger keeps and what people may see. */
+  /** The source without its ids, as the ledger keeps it and as people may see it. */
   toStored(source: Wanted): Stored
-  /** What is staged in Redis when the request is submitted; null where the worker opens the source. */
+  /** What is staged in Redis when the request is submitted; null if the worker opens the source. */
   stage(
     source: Wanted,
     upload: AsyncIterable<Uint8Array> | undefined,
   ): Uint8Array | AsyncIterable<Uint8Array> | null
-  /** How many ids it names; null where only reading it tells. */
+  /** How many ids it names; null if it must be read to know. */
   count(source: Wanted): number | null
   /**
-   * Fields that say where its content lies, each with its value. The content is known by its digest
-   * then, and requests are compared by that. Empty where the content comes with the request. A
-   * `path` is one of a file that the planner sees.
+   * The fields that locate its content, with their values. Two requests are compared by the digest of
+   * the content, not by these. Empty if the content comes with the request. A `path` is one on the
+   * planner's machine.
    */
   place(source: Stored): Readonly<Record<string, string>>
   /**
-   * The source with the digest of its content, where this process can read it.
+   * The source with the digest of its content, if this process can read it.
    *
-   * @throws RefusedError, SourceError where it cannot
+   * @throws RefusedError, SourceError if it cannot be read
    */
   pin?(source: Wanted, places: FilePlaces, signal?: AbortSignal): Promise<Wanted>
 }
 
-/** How the text of a source is read, and spoken of. */
+/** How the text of a source is read, and named in messages. */
 export interface SourceText {
-  /** At the beginning of a sentence. */
+  /** Its name at the start of a sentence. */
   readonly subject: string
-  /** Number of its first line; 0 where that is a header which the caller did not write. */
+  /** Number of its first line; 0 if that is a header that the caller did not write. */
   readonly firstLine: 0 | 1
-  /** Whether it is decompressed, once, before it is read. */
+  /** Whether gzip and zstd are decompressed (one layer). */
   readonly isDecompressed: boolean
-  /** How its line ends may have been lost, to add to a sentence; empty where that is not known. */
+  /** How its line breaks may have been lost, to add to a message; empty if no cause is known. */
   readonly lostLineEnds: string
 }
 
-/** A flag of `run` and `submit`, named by the type of source. */
+/** A flag of `run` and `submit`, named after the kind of source. */
 interface SourceFlag<Wanted> {
-  /** What stands for its value in help: `<list>`. */
+  /** Placeholder of its value in help, such as `<list>`. */
   readonly value: string
   readonly summary: string
   /** What `read` expects, for the error message. */
   readonly expected: string
-  /** Undefined where the text is none. */
+  /** Undefined if the text is not valid. */
   read(text: string): Wanted | undefined
 }
 
-/** Names, such as folders, that narrow what a key may read. */
+/** Names, such as folders, that limit what an API key may read. */
 interface SourceScope<Stored> {
   /** What a name looks like. */
   readonly expected: string
-  /** Undefined where the text is none. */
+  /** Undefined if the text is not valid. */
   parse(text: string): string | undefined
   holds(names: readonly string[], source: Stored): boolean
 }
 
-/** Where files may be read, here and by this caller. */
+/** Where this caller may read files. */
 export interface FilePlaces {
   /** Directories under which files may be read. */
   readonly roots: readonly string[]
-  /** Where a relative path starts; null: nowhere. The first root where absent. */
+  /** The folder that relative paths start at; null: none are allowed. Default: the first root. */
   readonly base?: string | null
-  /** Folders or files, absolute, beyond which the caller may not read; null: none. */
+  /** Absolute paths of the only folders or files that the caller may read; null: no limit. */
   readonly within?: readonly string[] | null
 }
 
-/** A kind of source: how a caller writes it, how the ledger keeps it, and what it answers. */
+/** Defines a kind of source: its schema for callers, its schema in the ledger, its functions. */
 export const sourceKind = <Wanted extends Typed, Stored extends Typed>(
   kind: SourceKind<z.output<Wanted>, z.output<Stored>> & {
     readonly schema: Wanted
@@ -87,7 +87,7 @@ export const sourceKind = <Wanted extends Typed, Stored extends Typed>(
   },
 ) => kind
 
-/** Header of the Id column of a CSV. */
+/** Header of the CSV column that holds the ids. */
 export const column = boundedText(200, 1).optional()
 
 export const PLAIN_TEXT: SourceText = {

@@ -5,41 +5,41 @@ import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { codeOf, RefusedError, SourceError } from '../../base/errors.ts'
 import type { FilePlaces } from './kind.ts'
 
-/** A file that ids are read from, when a request is submitted and when it is planned. */
+/** A file that ids are read from, at submission and when the request is planned. */
 interface SourceFile extends FilePlaces {
   /** As the request gives it. */
   readonly path: string
 }
 
-/** Which bytes a source held. */
+/** Size and digest of a source's content. */
 export interface SourceContent {
   readonly bytes: number
-  /** Hex digest; of a compressed file, of the bytes as they lie on the disk. */
+  /** Hex SHA-256; of a compressed file, of the compressed bytes. */
   readonly sha256: string
 }
 
-/** What tells two states of a file apart without reading it. */
+/** Tells whether a file was changed, without reading it. */
 export interface FileState {
   readonly bytes: number
   /** Milliseconds since the epoch. */
   readonly modifiedAt: number
 }
 
-/** Told while a file is read; what they throw ends the reading. */
+/** Called while a file is read. If one throws, reading ends. */
 interface ReadEvents {
   opened?(state: FileState): Promise<void>
-  /** After the last byte, before the reader learns that it was the last. */
+  /** After the last byte, before the reader sees the end. */
   ended?(content: SourceContent): Promise<void>
 }
 
 const BLOCK_BYTES = 512 * 1024
 
 /**
- * The bytes of a file under a root. They are hashed on the way: 98.8 MB cost 60 ms, a tenth of the
- * time that planning them takes.
+ * The bytes of a file under a root, hashed while they are read: 60 ms for 98.8 MB, a tenth of the time
+ * that planning them takes.
  *
- * @throws RefusedError SOURCE_NOT_ALLOWED where the file is not under a root
- * @throws SourceError where it is missing, unreadable, or changes while it is read
+ * @throws RefusedError SOURCE_NOT_ALLOWED if the file is not under a root
+ * @throws SourceError if it is missing, unreadable, or changes while it is read
  */
 export async function* readSourceFile(
   source: SourceFile,
@@ -70,7 +70,7 @@ export async function* readSourceFile(
 }
 
 async function readBlock(file: FileHandle, path: string): Promise<Uint8Array> {
-  // Not from Node's pool, and not filled with zeros first: it is overwritten at once.
+  // Neither from Node's pool nor zero-filled: it is overwritten at once.
   const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
   try {
     const { bytesRead } = await file.read(block, 0, block.length)
@@ -80,20 +80,20 @@ async function readBlock(file: FileHandle, path: string): Promise<Uint8Array> {
   }
 }
 
-/** Opens the file that the path really leads to, if that is under a root. */
+/** Opens the file that the path resolves to, if it is under a root. */
 async function openAllowed(source: SourceFile): Promise<FileHandle> {
   const { path, roots, within = null } = source
   if (roots.length === 0 || path.split(/[/\\]/).includes('..')) throw notAllowed(path, roots)
   const wanted = absolute(source)
   const realRoots = await Promise.all(roots.map(realRoot))
-  // Before the disk is read: a caller who may not read a folder must not learn what is in it.
+  // Before the disk is read, so that a caller cannot probe for files in folders they may not read.
   const nominal = [...roots.map((root) => resolve(root)), ...realRoots]
   if (!nominal.some((root) => isUnder(wanted, root))) throw notAllowed(path, roots)
   try {
     const real = await realpath(wanted)
     if (!realRoots.some((root) => isUnder(real, root))) throw notAllowed(path, roots)
     if (within !== null) await assertWithin(real, within, path)
-    // Neither a link put there since, nor a pipe that nobody writes to.
+    // Follow no link created since, and do not block on a pipe without a writer.
     return await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
     throw error instanceof RefusedError ? error : readFailure(path, error)
@@ -114,12 +114,12 @@ async function realRoot(root: string): Promise<string> {
   try {
     return await realpath(root)
   } catch {
-    // A root that does not exist holds no file; the name leads to nothing but "not found".
+    // A root that does not exist holds no file, so the path will not be found.
     return resolve(root)
   }
 }
 
-/** A link within a caller's folder may lead to another's. */
+/** Checks the resolved path too: a link in a caller's folder may lead to another's. */
 async function assertWithin(real: string, within: readonly string[], path: string): Promise<void> {
   const places = await Promise.all(within.map(realRoot))
   if (places.some((place) => isAtOrUnder(real, place))) return
@@ -130,7 +130,7 @@ async function assertWithin(real: string, within: readonly string[], path: strin
   )
 }
 
-/** The time alone does not tell: Linux dates what is written within one tick, some 4 ms, the same. */
+/** The time alone is not enough: writes within one Linux clock tick (about 4 ms) get the same time. */
 function hasChanged(before: Stats, after: Stats, length: number): boolean {
   return before.size !== length || after.size !== length || after.mtimeMs !== before.mtimeMs
 }
@@ -165,7 +165,7 @@ function changed(path: string): SourceError {
   )
 }
 
-/** Whether an absolute path lies under a folder, by its name alone: links are not followed. */
+/** Whether an absolute path lies under a folder, by its name. Links are not followed. */
 function isUnder(path: string, folder: string): boolean {
   const way = relative(folder, path)
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)

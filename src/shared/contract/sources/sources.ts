@@ -4,13 +4,13 @@ import { ids } from './ids.ts'
 import type { SourceKind } from './kind.ts'
 import { upload } from './upload.ts'
 
-/** Every kind of source, by its `type`. What differs between them is asked of the kind alone. */
+/** Every kind of source by its `type`. All that differs between kinds is defined in the kind. */
 export const SOURCES = { ids, upload, file }
 export type SourceType = keyof typeof SOURCES
 
-/** As a caller writes it. */
+/** A source as callers write it. */
 export const sourceSchema = z.discriminatedUnion('type', [ids.schema, upload.schema, file.schema])
-/** As the ledger keeps it. */
+/** A source as the ledger keeps it. */
 export const storedSourceSchema = z.discriminatedUnion('type', [
   ids.stored,
   upload.stored,
@@ -20,7 +20,7 @@ export const storedSourceSchema = z.discriminatedUnion('type', [
 type WantedSource = z.output<typeof sourceSchema>
 export type StoredSource = z.output<typeof storedSourceSchema>
 
-/** The kind of a source, to be asked about sources of that type alone. */
+/** The kind of a source. Its functions take sources of that type only. */
 export function kindOf({
   type,
 }: Pick<StoredSource, 'type'>): SourceKind<WantedSource, StoredSource> {
@@ -29,6 +29,6 @@ export function kindOf({
 
 export const SOURCE_TYPES = sourceSchema.options.map(({ shape }) => shape.type.value)
 
-/** `file /data/ids.csv`, `upload`: what a source is called. */
+/** The source in words: `file /data/ids.csv`, `upload`. */
 export const wordsFor = (source: StoredSource): string =>
   [source.type, ...Object.values(kindOf(source).place(source))].join(' ')

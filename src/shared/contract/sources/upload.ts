@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { column, PLAIN_TEXT, sourceKind } from './kind.ts'
 
-/** Bytes that the caller hands over with the request. */
+/** Bytes that the caller passes with the request. */
 export const upload = sourceKind({
   schema: z.strictObject({ type: z.literal('upload'), column }),
   stored: z.object({ type: z.literal('upload'), column }),
