@@ -115,7 +115,7 @@ test('a renewed login of which nobody tells the org pauses the org, and is never
   while ((await store.ledger.pauseState()).fault === null) await delay(5)
   const { fault } = await store.ledger.pauseState()
   assert.equal(fault?.reason, 'login')
-  assert.match(fault?.message ?? '', /does not say of which org.*It was not used/)
+  assert.match(fault?.message ?? '', /nothing says of which org.*It was not used/)
   assert.equal(sandbox.referee.stats().jobs.length, 0)
 
   for (const { id } of [nameless, ...unread]) sandbox.faults.remove(id)

@@ -6,7 +6,7 @@ import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'
 import { assertOrg, identifiedLogin } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
-import { type OrgLimits, orgApi } from './org.ts'
+import { ORGANIZATION_FACT, type OrgLimits, orgApi, USER_FACT } from './org.ts'
 import { type Access, createSession, type Session } from './session.ts'
 import { createTransport } from './transport.ts'
 
@@ -67,10 +67,12 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
     ingest: ingestApi(http),
     async login(signal) {
       const { instanceUrl, orgId } = await session.access(signal)
-      const user = await org.user(signal)
-      if (user !== null) assertOrg(orgId, user.orgId)
-      const told = await org.organization(signal)
-      if (told !== null) assertOrg(orgId, told.orgId)
+      const [user, told] = [await org.user(signal), await org.organization(signal)]
+      assertOrg(orgId, [
+        { from: 'the login', orgId },
+        ...(user === null ? [] : [{ from: USER_FACT, orgId: user.orgId }]),
+        ...(told === null ? [] : [{ from: ORGANIZATION_FACT, orgId: told.orgId }]),
+      ])
       return {
         orgId,
         instanceUrl: instanceUrl.origin,

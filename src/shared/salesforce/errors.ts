@@ -84,9 +84,11 @@ export class WrongOrgError extends WrongLedgerOrOrgError {
   readonly expectedOrgId: string
   readonly actualOrgId: string
 
-  constructor(expectedOrgId: string, actualOrgId: string) {
+  /** @param facts which part of the answers named which org */
+  constructor(expectedOrgId: string, actualOrgId: string, facts = '') {
+    const told = facts && ` (${facts})`
     super(
-      `Expected to log in to org ${expectedOrgId}, got org ${actualOrgId}. Nothing was sent. ` +
+      `Expected to log in to org ${expectedOrgId}, got org ${actualOrgId}${told}. Nothing was sent. ` +
         'Correct the credentials or SALESFORCE_ORG_ID.',
     )
     this.expectedOrgId = expectedOrgId

@@ -1,6 +1,6 @@
 import type { Login, loginFlow } from './auth.ts'
 import { SalesforceError, WrongOrgError } from './errors.ts'
-import { canonicalOrgId } from './org.ts'
+import { canonicalOrgId, type OrgFact } from './org.ts'
 import type { Access } from './session.ts'
 
 /**
@@ -13,7 +13,7 @@ interface IdentifiedLoginOptions {
   /** 15 or 18 characters; if undefined, the first login decides. */
   readonly expectedOrgId: string | undefined
   /** Finds out, with read-only calls, whose token this is; null if the user may not know. */
-  readonly ask: (login: Login) => Promise<string | null>
+  readonly ask: (login: Login) => Promise<OrgFact | null>
 }
 
 /** An access with a known org. */
@@ -40,23 +40,25 @@ export function identifiedLogin(
   return async (refused) => {
     const fresh = await login(refused)
     const { instanceUrl, token } = fresh
-    const orgs = orgsNamedBy(fresh)
-    for (const named of orgs) assertOrg(org, named)
+    const facts = factsIn(fresh)
+    assertOrg(org, facts)
     const isKnownHost = hosts.size === 0 || hosts.has(instanceUrl.origin)
-    if (orgs.size === 0 || (orgs.size === 1 && !isKnownHost)) {
+    if (facts.length === 0 || (isOneOrg(facts) && !isKnownHost)) {
       const told = await ask(fresh)
-      if (told !== null) orgs.add(told)
+      if (told !== null) facts.push(told)
     }
-    for (const named of orgs) assertOrg(org, named)
-    org = theOne(orgs)
+    assertOrg(org, facts)
+    org = theOne(facts)
     hosts.add(instanceUrl.origin)
     return { instanceUrl, token, orgId: org }
   }
 }
 
-/** @throws WrongOrgError if another org is expected. */
-export function assertOrg(expected: string | null, actual: string): void {
-  if (expected !== null && expected !== actual) throw new WrongOrgError(expected, actual)
+/** @throws WrongOrgError if any of the facts names another org than the expected one. */
+export function assertOrg(expected: string | null, facts: readonly OrgFact[]): void {
+  const other = facts.find(({ orgId }) => expected !== null && orgId !== expected)
+  if (expected === null || other === undefined) return
+  throw new WrongOrgError(expected, other.orgId, factWords(facts))
 }
 
 function expected(text: string): string {
@@ -67,27 +69,37 @@ function expected(text: string): string {
  * The orgs named in a token answer: `https://login.salesforce.com/id/<org id>/<user id>`, and the
  * opaque token's `<org id>!…`. Other tokens, such as a JWT, name none.
  */
-function orgsNamedBy({ idUrl, token }: Login): Set<string> {
-  const names = [
-    /\/id\/([0-9A-Za-z]+)\//.exec(idUrl ?? '')?.[1],
-    /^([0-9A-Za-z]+)!/.exec(token)?.[1],
-  ]
-  return new Set(names.flatMap((name) => (name && canonicalOrgId(name)) ?? []))
+function factsIn({ idUrl, token }: Login): OrgFact[] {
+  const named = [
+    ['the id URL of the answer', /\/id\/([0-9A-Za-z]+)\//.exec(idUrl ?? '')?.[1]],
+    ["the token's prefix", /^([0-9A-Za-z]+)!/.exec(token)?.[1]],
+  ] as const
+  return named.flatMap(([from, name]) => {
+    const orgId = name && canonicalOrgId(name)
+    return orgId ? [{ from, orgId }] : []
+  })
 }
 
-function theOne(orgs: ReadonlySet<string>): string {
-  const [org, other] = orgs
-  if (org === undefined) {
+const isOneOrg = (facts: readonly OrgFact[]): boolean =>
+  new Set(facts.map(({ orgId }) => orgId)).size === 1
+
+const factWords = (facts: readonly OrgFact[]): string =>
+  facts.map(({ from, orgId }) => `${from} says ${orgId}`).join(', ')
+
+function theOne(facts: readonly OrgFact[]): string {
+  const [first] = facts
+  if (first === undefined) {
     throw unusable(
       'ORG_UNKNOWN',
-      'the answer does not say of which org, and the user may read neither userinfo nor the Organization record',
+      'nothing says of which org: the answer has no id URL, the token no prefix 00D…!, and the user ' +
+        'may read neither userinfo nor the Organization record',
       'Give the app the scope `id` or `openid`, or the user the right to read the org.',
     )
   }
-  if (other === undefined) return org
+  if (isOneOrg(facts)) return first.orgId
   throw unusable(
     'ORG_AMBIGUOUS',
-    `it is said to be of org ${org} and of org ${other}`,
+    `the parts of the answer name different orgs: ${factWords(facts)}`,
     'Check SALESFORCE_LOGIN_URL and what lies between here and Salesforce.',
   )
 }

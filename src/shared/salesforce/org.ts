@@ -18,6 +18,14 @@ const orgIdField: z.ZodType<string> = z.string().transform((text, context) => {
   return z.NEVER
 })
 
+/** What one part of Salesforce's answers says about the org of a login. */
+export interface OrgFact {
+  /** Which part, for messages; such as `userinfo`. */
+  readonly from: string
+  /** 18 characters. */
+  readonly orgId: string
+}
+
 /** The user of the login, and its org. */
 interface User {
   /** 18 characters, prefix 00D. */
@@ -27,6 +35,9 @@ interface User {
 }
 
 const USERINFO = '/services/oauth2/userinfo'
+/** The two in messages about whose token it is. */
+export const USER_FACT = 'userinfo'
+export const ORGANIZATION_FACT = 'the Organization record'
 
 const userinfo = z.object({
   organization_id: orgIdField,
@@ -52,11 +63,14 @@ async function user(http: Http, signal?: AbortSignal): Promise<User | null> {
  * The org of a token, from the two endpoints that know it; null if neither tells. Answers in an
  * unexpected form are ignored.
  */
-async function orgOfToken(http: Http, signal?: AbortSignal): Promise<string | null> {
-  for (const ask of [user, organization]) {
+async function orgOfToken(http: Http, signal?: AbortSignal): Promise<OrgFact | null> {
+  for (const [from, ask] of [
+    [USER_FACT, user],
+    [ORGANIZATION_FACT, organization],
+  ] as const) {
     try {
       const told = await ask(http, signal)
-      if (told !== null) return told.orgId
+      if (told !== null) return { from, orgId: told.orgId }
     } catch (error) {
       if (!(error instanceof SalesforceError) || error.kind === 'org-fault') throw error
     }

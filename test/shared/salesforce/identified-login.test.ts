@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { describe, type TestContext, test } from 'node:test'
+import { ExpungeError } from '../../../src/shared/base/errors.ts'
+import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
 import {
   API,
   EXPIRED,
@@ -157,7 +159,7 @@ test('a first login of which two orgs are named is an org fault, and its token i
   const { get, used } = await clientOf(t, [answer])
   await assert.rejects(get(), {
     ...{ code: 'ORG_AMBIGUOUS', kind: 'org-fault' },
-    message: new RegExp(`${OTHER_18}.*${ORG_18}`),
+    message: new RegExp(`id URL of the answer says ${OTHER_18}, the token's prefix says ${ORG_18}`),
   })
   assert.deepEqual(used(answer.access_token), [])
 })
@@ -236,5 +238,57 @@ test('login refuses an org that describes itself as another', async (t) => {
   ] as readonly Record<string, Handler>[]) {
     const { salesforce } = await clientOf(t, [ours], routes)
     await assert.rejects(salesforce.login(), { code: 'WRONG_ORG', actualOrgId: OTHER_18 })
+  }
+})
+
+/** What each fact may say: nothing, our org in either form, or another one. */
+const SAYINGS = [null, ORG_18, OURS, OTHER] as const
+
+const factsSaying = SAYINGS.flatMap((id) =>
+  SAYINGS.flatMap((prefix) =>
+    SAYINGS.flatMap((user) => SAYINGS.map((record) => ({ id, prefix, user, record }))),
+  ),
+)
+
+test('a login is taken where all facts that are there agree, and refused with what each says', async (t) => {
+  let said: (typeof factsSaying)[number] = { id: null, prefix: null, user: null, record: null }
+  const routes: Readonly<Record<string, Handler>> = {
+    [TOKEN_PATH]: async (request, response) => {
+      await received(request)
+      json(response, 200, {
+        instance_url: `http://${request.headers.host}`,
+        access_token: said.prefix === null ? FIRST : `${said.prefix}!first`,
+        ...(said.id === null ? {} : { id: named(said.id) }),
+      })
+    },
+    [USERINFO]: (...args) => (said.user === null ? forbidden : userinfoOf(said.user))(...args),
+    [QUERY]: (...args) => (said.record === null ? forbidden : organizationOf(said.record))(...args),
+  }
+  const server = await serve(t, routes)
+  const credentials = {
+    kind: 'client-credentials',
+    loginUrl: server.url,
+    clientId: 'app',
+    clientSecret: 'never-told',
+  } as const
+  for (said of factsSaying) {
+    const salesforce = createSalesforce({ credentials, apiVersion: '61.0' })
+    const login = salesforce.login().finally(() => salesforce.close())
+    const orgs = new Set(Object.values(said).flatMap((org) => org?.slice(0, 15) ?? []))
+    const [only] = orgs
+    if (orgs.size === 1) {
+      const { orgId, isSandbox } = await login
+      assert.equal(orgId, only === OTHER ? OTHER_18 : ORG_18)
+      assert.equal(isSandbox, said.record === null ? null : true)
+      continue
+    }
+    await assert.rejects(login, (error) => {
+      assert.ok(error instanceof ExpungeError)
+      const codes = orgs.size === 0 ? /^ORG_UNKNOWN$/ : /^(ORG_AMBIGUOUS|WRONG_ORG)$/
+      assert.match(error.code, codes, JSON.stringify(said))
+      for (const org of orgs) assert.match(error.message, new RegExp(`says ${org}`))
+      assert.doesNotMatch(error.message, /!first|opaque|never-told/)
+      return true
+    })
   }
 })
