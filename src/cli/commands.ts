@@ -12,20 +12,48 @@ import {
   wholeNumber,
 } from './options.ts'
 
-const ORG = { value: '<name>', summary: 'org, where there are several' } as const
-const REASON = { value: '<text>', summary: 'kept in the receipt' } as const
-const JSON_OUTPUT = { summary: 'as JSON' } as const
-const RECEIPT_ONLY = { summary: 'print the receipt, and nothing else, on stdout' } as const
+const ORG = { short: '-o', value: '<name>', summary: 'org, if there are several' } as const
+const REASON = { value: '<text>', summary: 'reason to record in the receipt' } as const
+const JSON_OUTPUT = { summary: 'print JSON' } as const
+const RECEIPT_ONLY = { summary: 'print only the receipt, as JSON, on stdout' } as const
+const REQUEST = { id: 'id of the request' } as const
+const RESULTS = { value: '<dir>', summary: 'results directory (default: ./results)' } as const
 
 const count = (summary: string) => ({ value: '<n>', summary, parse: wholeNumber }) as const
 const share = (summary: string) => ({ value: '<ratio>', summary, parse: ratio }) as const
 const list = (summary: string) => ({ value: '<list>', summary, parse: names }) as const
 
+const DELETE = 'Delete records:'
+const CONTROL = 'Inspect and control:'
+const SERVICES = 'Services:'
+const SETUP = 'Setup:'
+
+const USAGE = 'wrong usage, settings or credentials; nothing was changed'
+/** Of commands that end with a receipt. */
+const RECEIPT_EXITS = {
+  0: 'completed, or planned by a dry run',
+  1: 'incomplete: some records failed or were not processed',
+  2: 'wrong usage, settings or credentials, or not confirmed',
+  3: 'refused or cancelled',
+  4: 'failed',
+  130: 'interrupted by Ctrl-C',
+} as const
+const EXITS = { 0: 'success', 2: USAGE } as const
+const CONFIRMED_EXITS = { 0: 'success', 2: 'wrong usage or settings, or not confirmed' } as const
+const SERVICE_EXITS = { 0: 'stopped by SIGTERM or Ctrl-C', 2: USAGE } as const
+
+const REDIS = ['REDIS_URL', 'EXPUNGE_HOME', 'EXPUNGE_CONFIG'] as const
+const LOGIN = [
+  ...['SALESFORCE_LOGIN_URL', 'SALESFORCE_CLIENT_ID', 'SALESFORCE_CLIENT_SECRET'],
+  ...['SALESFORCE_USERNAME', 'SALESFORCE_JWT_KEY_FILE'],
+  ...['SALESFORCE_INSTANCE_URL', 'SALESFORCE_ACCESS_TOKEN'],
+] as const
+
 /** Options of the source kinds that have their own flag; `SourceFlags` is their type. */
 const SOURCE_OPTIONS: object = Object.fromEntries(
   SOURCE_TYPES.flatMap((type) => {
     const { flag } = SOURCES[type]
-    return flag === undefined ? [] : [[type, flag]]
+    return flag === undefined ? [] : [[type, { ...flag, group: 'Records:' }]]
   }),
 )
 type SourceFlags = { readonly [Type in SourceType]?: string }
@@ -33,215 +61,371 @@ type SourceFlags = { readonly [Type in SourceType]?: string }
 /** What to delete, and how. `--file` and `--sobject` are the names used by Salesforce's own CLI. */
 const DELETION = {
   object: {
+    short: '-s',
     alias: '--sobject',
     value: '<name>',
-    summary: 'API name of the object, as in Contact',
+    summary: 'API name of the object, such as Contact',
     required: true,
+    group: 'Records:',
   },
   csv: {
+    short: '-f',
     alias: '--file',
     value: '<path>',
     summary: 'CSV file with the record ids; - reads stdin',
+    group: 'Records:',
   },
   ...SOURCE_OPTIONS,
-  source: { value: '<json>', summary: 'any source of ids, as the deletion request describes it' },
-  soql: { value: '<query>', summary: '', hidden: true },
-  column: { value: '<name>', summary: 'column of the CSV that holds the ids (default: Id)' },
-  org: { value: '<name>', summary: 'org, where the configuration file names several' },
-  onInvalid: {
-    value: '<what>',
-    summary: 'rows that are no such ids (default: refuse)',
-    choices: ['refuse', 'skip'],
+  source: { value: '<json>', summary: 'source in the JSON form of a request', group: 'Records:' },
+  soql: { value: '<query>', summary: '', hidden: true, group: 'Records:' },
+  column: {
+    value: '<name>',
+    summary: 'CSV column that contains the ids (default: Id)',
+    group: 'Records:',
   },
-  acceptUnchecked: { summary: 'take ids of 15 characters, which carry no checksum' },
-  maxRecords: count('refuse a source with more records'),
+  org: { ...ORG, group: 'Records:' },
+  onInvalid: {
+    value: '<action>',
+    summary: 'what to do about rows without a valid id (default: refuse)',
+    choices: ['refuse', 'skip'],
+    group: 'Checks and limits:',
+  },
+  acceptUnchecked: {
+    summary: 'accept 15-character ids, which have no checksum',
+    group: 'Checks and limits:',
+  },
+  maxRecords: {
+    ...count('refuse the request if it has more records'),
+    group: 'Checks and limits:',
+  },
   maxFailureRatio: {
-    value: '<r>',
-    summary: 'stop past this share of failures, 0 to 1',
-    parse: ratio,
+    ...share('stop if more than this share of records fails, 0 to 1'),
+    group: 'Checks and limits:',
   },
   deadline: {
     value: '<time>',
-    summary: 'cancel what is not deleted by then: 2h, or a time',
+    summary: 'cancel the rest after this duration (2h) or at this time (ISO 8601)',
     parse: deadline,
+    group: 'Checks and limits:',
   },
-  dryRun: { summary: 'make the plan and delete nothing' },
-  hardDelete: { summary: 'past the Recycle Bin, where the configuration allows it' },
+  dryRun: { summary: 'make the plan, but delete nothing', group: 'Checks and limits:' },
+  hardDelete: { summary: 'bypass the Recycle Bin, if the configuration allows it' },
   priority: {
     value: '<level>',
-    summary: 'which requests go first (default: normal)',
+    summary: 'order among waiting requests (default: normal)',
     choices: ['high', 'normal', 'low'],
   },
-  id: { value: '<key>', summary: 'name of the request: the same again goes on, never repeats' },
+  id: {
+    value: '<key>',
+    summary: 'idempotency key: repeating a command with it resumes the request',
+  },
   reason: REASON,
 } as const
 
 /**
- * Every command in the order of `--help`. The types of its flags are derived from this, and
- * `program.ts` loads its action when it is called.
+ * Every command in the order of `--help`. Flags, help, completion, the man page and
+ * docs/command-line.md are derived from this; `program.ts` loads an action when it is called.
  */
 const COMMAND_RECORDS = {
   run: {
-    summary: 'plan, confirm and delete, in this process; needs no Redis',
+    group: DELETE,
+    summary: 'plan, confirm and delete in this process',
+    details:
+      'Reads all ids, shows the plan, asks for confirmation, deletes the records and prints the receipt. ' +
+      'Needs no Redis and no worker. An interrupted run can be resumed.',
     options: {
       ...DELETION,
-      yes: { summary: 'delete without asking; needed where there is no terminal' },
-      results: {
-        value: '<dir>',
-        summary: 'where receipt and result files go (default: ./results)',
-      },
+      yes: { summary: 'skip the confirmation; required if there is no terminal' },
+      results: RESULTS,
       json: RECEIPT_ONLY,
     },
+    examples: [
+      ['Delete the contacts listed in a CSV file', 'run --object Contact --csv contacts.csv'],
+      ['Show the plan only', 'run --object Contact --csv contacts.csv --dry-run'],
+      [
+        'Delete from a script and keep the receipt',
+        'run -s Lead -f leads.csv --id leads-2026-11 --yes --json',
+      ],
+    ],
+    exits: RECEIPT_EXITS,
+    environment: [...LOGIN, ...REDIS],
   },
   submit: {
-    summary: 'enqueue a deletion for the workers; prints its id',
+    group: DELETE,
+    summary: 'queue a deletion for the workers and print its id',
+    details:
+      'Sends the request, with the content of a CSV file, to Redis. Workers (`expunge worker`) carry it out.',
     options: {
       ...DELETION,
       approval: {
-        value: '<how>',
-        summary: 'whether somebody must approve the plan',
+        value: '<mode>',
+        summary: 'whether somebody must approve the plan (default: auto)',
         choices: ['auto', 'required'],
       },
-      callbackUrl: { value: '<url>', summary: 'told of the receipt when there is one' },
-      wait: { summary: 'wait for the receipt; the exit code is that of `run`' },
+      callbackUrl: { value: '<url>', summary: 'URL to which the receipt is sent' },
+      wait: { short: '-w', summary: 'wait for the receipt; exit codes as for `run`' },
       json: { summary: 'print the request, or with --wait the receipt, as JSON' },
     },
+    examples: [
+      ['Queue a deletion', 'submit --object Contact --csv contacts.csv'],
+      [
+        'Queue a deletion whose plan must be approved',
+        'submit -s Contact -f contacts.csv --approval required --reason "GDPR request 123"',
+      ],
+      ['Wait for the receipt', 'submit -s Lead --ids 00Q5g00000Demo1EAB --wait'],
+    ],
+    exits: { ...RECEIPT_EXITS, 0: 'accepted; with --wait: completed, or planned by a dry run' },
+    environment: REDIS,
   },
   status: {
-    summary: 'how far a request is, or how it ended',
-    argument: { id: 'the request' },
+    group: CONTROL,
+    summary: 'show the progress or the result of a request',
+    argument: REQUEST,
     options: { org: ORG, json: JSON_OUTPUT },
+    examples: [
+      ['Show a request', 'status leads-2026-11'],
+      ['Print all that is recorded about it', 'status leads-2026-11 --json'],
+    ],
+    exits: EXITS,
+    environment: REDIS,
   },
   list: {
-    summary: 'the requests of an org, newest first',
+    group: CONTROL,
+    summary: 'list the requests of an org, newest first',
     options: {
       org: ORG,
-      status: { value: '<status>', summary: 'only those', choices: STATUSES },
-      limit: { ...count('at most so many'), default: 20 },
+      status: { value: '<status>', summary: 'only requests in this status', choices: STATUSES },
+      limit: { ...count('number of requests to list'), default: 20 },
       json: JSON_OUTPUT,
     },
+    examples: [
+      ['List the latest requests', 'list'],
+      ['List the plans that need approval', 'list --status awaiting-approval'],
+    ],
+    exits: EXITS,
+    environment: REDIS,
   },
   approve: {
-    summary: 'let a plan that awaits approval go ahead',
-    argument: { id: 'the request' },
+    group: DELETE,
+    summary: 'approve a plan, so that its records are deleted',
+    argument: REQUEST,
     options: {
       org: ORG,
       reason: REASON,
-      yes: { summary: 'approve without asking; needed where there is no terminal' },
-      acceptUnchecked: { summary: 'with --yes: ids of 15 characters, without checksum, too' },
+      yes: { summary: 'skip the confirmation; required if there is no terminal' },
+      acceptUnchecked: {
+        summary: 'with --yes: accept 15-character ids, which have no checksum',
+      },
       json: { summary: 'print the request as JSON' },
     },
+    examples: [
+      ['Show the plan and ask', 'approve leads-2026-11'],
+      ['Approve from a script', 'approve leads-2026-11 --yes --reason "Ticket 4711"'],
+    ],
+    exits: CONFIRMED_EXITS,
+    environment: REDIS,
   },
   cancel: {
-    summary: 'end a request: nothing more is sent, running ingest jobs are aborted',
-    argument: { id: 'the request' },
+    group: DELETE,
+    summary: 'cancel a request and abort its ingest jobs',
+    details: 'Sends nothing more and aborts running ingest jobs. Deleted records stay deleted.',
+    argument: REQUEST,
     options: {
       org: ORG,
       reason: REASON,
-      yes: { summary: 'cancel without asking; needed where there is no terminal' },
+      yes: { summary: 'skip the confirmation; required if there is no terminal' },
       results: {
         value: '<dir>',
-        summary: 'where the `run` that began it keeps its results, if told so',
+        summary: 'results directory of the `run`, if it was started with --results',
       },
       json: RECEIPT_ONLY,
     },
+    examples: [
+      ['Cancel a request', 'cancel leads-2026-11'],
+      ['Cancel from a script', 'cancel leads-2026-11 --yes --reason "Wrong list"'],
+    ],
+    exits: RECEIPT_EXITS,
+    environment: [...REDIS, 'EXPUNGE_RESULTS'],
   },
   results: {
-    summary: 'the result files of a request, or the content of one',
-    argument: { id: 'the request' },
+    group: CONTROL,
+    summary: 'list the result files of a request, or print one',
+    argument: REQUEST,
     options: {
       org: ORG,
-      results: { value: '<dir>', summary: 'where they are (default: as EXPUNGE_RESULTS says)' },
+      results: { value: '<dir>', summary: 'results directory (default: EXPUNGE_RESULTS)' },
       failed: { summary: 'print failed.csv', exclusive: true },
       unprocessed: { summary: 'print unprocessed.csv', exclusive: true },
       invalid: { summary: 'print invalid.csv', exclusive: true },
       deleted: { summary: 'print deleted.csv', exclusive: true },
       json: { summary: 'list the files as JSON', exclusive: true },
     },
+    examples: [
+      ['List the files', 'results leads-2026-11'],
+      [
+        'Save the records that failed, with the reasons',
+        'results leads-2026-11 --failed > failed.csv',
+      ],
+    ],
+    exits: { ...EXITS, 1: 'a file is missing or was changed' },
+    environment: [...REDIS, 'EXPUNGE_RESULTS'],
   },
   pause: {
-    summary: 'start no new ingest job in an org until `resume`',
+    group: CONTROL,
+    summary: 'stop sending ingest jobs to an org until `resume`',
     options: {
       org: ORG,
-      abort: { summary: 'abort those at work, too; their rows are sent again on `resume`' },
-      json: { summary: 'print what pauses the org as JSON' },
+      abort: { summary: 'also abort running ingest jobs; their rows are sent again on `resume`' },
+      json: { summary: 'print the state of the pause as JSON' },
     },
+    examples: [
+      ['Start no new ingest jobs', 'pause'],
+      ['Abort the running ones as well', 'pause --abort'],
+    ],
+    exits: EXITS,
+    environment: REDIS,
   },
   resume: {
-    summary: 'take `pause` back',
-    options: { org: ORG, json: { summary: 'print what still pauses the org as JSON' } },
+    group: CONTROL,
+    summary: 'end a `pause`',
+    options: { org: ORG, json: { summary: 'print the state of the pause as JSON' } },
+    examples: [['Continue after a pause', 'resume']],
+    exits: EXITS,
+    environment: REDIS,
   },
   policy: {
-    summary: "show an org's guard rails beside this configuration's, or set them to these",
+    group: CONTROL,
+    summary: "show an org's guard rails, or replace them with the configured ones",
+    details:
+      'An org keeps its guard rails (limits, approval, objects) in Redis. Requests that were accepted before ' +
+      'a change keep theirs.',
     options: {
       org: ORG,
-      apply: { summary: "set the org's guard rails to this configuration's, looser ones too" },
-      reason: { value: '<text>', summary: 'kept with the guard rails' },
-      yes: { summary: 'apply without asking; needed where there is no terminal' },
-      json: { summary: 'print them, and nothing else, on stdout' },
+      apply: { summary: 'replace them with those of this configuration, even if less strict' },
+      reason: { value: '<text>', summary: 'reason to record with the guard rails' },
+      yes: { summary: 'skip the confirmation; required if there is no terminal' },
+      json: { summary: 'print only the guard rails, as JSON, on stdout' },
     },
+    examples: [
+      ['Compare the guard rails with the configuration', 'policy'],
+      ['Replace them', 'policy --apply --yes --reason "New limit"'],
+    ],
+    exits: CONFIRMED_EXITS,
+    environment: REDIS,
   },
   worker: {
-    summary: 'work on submitted requests until SIGTERM; settings by environment',
+    group: SERVICES,
+    summary: 'process submitted requests until SIGTERM',
+    details:
+      'On SIGTERM it hands its jobs over to other workers within 10 seconds. Start as many as you like. ' +
+      'All settings: docs/configuration.md.',
     options: {},
+    examples: [['Start a worker', 'worker']],
+    exits: SERVICE_EXITS,
+    environment: [...REDIS, ...LOGIN, 'EXPUNGE_RESULTS', 'EXPUNGE_METRICS_PORT', 'LOG_LEVEL'],
   },
   serve: {
-    summary: 'take requests over HTTP until SIGTERM; settings by environment',
+    group: SERVICES,
+    summary: 'run the HTTP API until SIGTERM',
+    details:
+      'Accepts requests over HTTP. All settings: docs/configuration.md; the API: docs/http-api.md.',
     options: {},
+    examples: [['Start the service', 'serve']],
+    exits: SERVICE_EXITS,
+    environment: [
+      ...REDIS,
+      'EXPUNGE_HTTP_HOST',
+      'EXPUNGE_HTTP_PORT',
+      'EXPUNGE_METRICS_PORT',
+      'LOG_LEVEL',
+    ],
   },
   key: {
-    summary: 'make a key for the HTTP API, and its entry for the key file',
-    argument: { name: 'who will use it' },
+    group: SETUP,
+    summary: 'create a key for the HTTP API',
+    details: 'Prints the key once, and its entry for the key file (docs/api-keys.md).',
+    argument: { name: 'who will use the key' },
     options: {
       roles: { ...list('submit, read, approve, admin; separated by commas'), required: true },
-      org: { ...list('orgs that it is for, or * for all'), default: [DEFAULT_ORG] },
-      object: { ...list('objects that it is for, or * for all'), default: ['*'] },
+      org: { ...list('orgs the key may use; * for all'), short: '-o', default: [DEFAULT_ORG] },
+      object: { ...list('objects the key may delete; * for all'), short: '-s', default: ['*'] },
       operation: list('delete, hardDelete (default: delete)'),
       source: list('ids, upload, file, file:/FOLDER (default: all)'),
       priority: list('high, normal, low (default: all)'),
-      maxRecords: count('records that it may ask for in one request'),
-      recordsPerHour: count('records of all its requests in any hour'),
-      recordsPerDay: count('records of all its requests in any 24 hours'),
-      requestsPerMinute: count('calls in a minute (default: 600)'),
+      maxRecords: count('most records in one request'),
+      recordsPerHour: count('most records in any hour, over all requests'),
+      recordsPerDay: count('most records in any 24 hours, over all requests'),
+      requestsPerMinute: count('most calls in a minute (default: 600)'),
       json: { summary: 'print key and entry as JSON' },
     },
+    examples: [
+      ['Create a key and add it to the key file', 'key crm --roles submit,read >> keys.yaml'],
+      [
+        'Create a key for erasure requests of contacts only',
+        'key privacy --roles submit,read --object Contact --records-per-day 1000',
+      ],
+    ],
+    exits: EXITS,
   },
   sandbox: {
-    summary: "a local stand-in for Salesforce's Bulk API 2.0, until Ctrl-C",
+    group: SERVICES,
+    summary: "run a local simulation of Salesforce's Bulk API 2.0 until Ctrl-C",
+    details:
+      'Keeps everything in memory and never contacts Salesforce. Prints the settings to log in with.',
     options: {
-      host: { value: '<host>', summary: 'where it listens', default: '127.0.0.1' },
+      host: { value: '<host>', summary: 'address to listen on', default: '127.0.0.1' },
       port: {
         value: '<port>',
-        summary: 'where it listens; 0 is any free port',
+        summary: 'port to listen on; 0 for any free port',
         parse: portNumber,
         default: 8090,
       },
-      rowsPerSecond: count('rows that it deletes in a second'),
+      rowsPerSecond: count('rows deleted per second'),
       queueDelay: {
         value: '<ms>',
-        summary: 'how long a closed job waits before it starts',
+        summary: 'delay before a closed job starts',
         parse: milliseconds,
       },
       fail: share('share of records that cannot be deleted, 0 to 1'),
-      alreadyGone: share('share of records that are in the Recycle Bin'),
-      locked: share('share of records that are locked at the first try'),
-      allowHardDelete: { summary: 'let the user delete past the Recycle Bin' },
-      strictFields: { summary: 'refuse unknown fields in JSON bodies, which an org ignores' },
-      sandboxOrg: { summary: 'be a sandbox org; otherwise it says that it is production' },
-      dailyBatches: count('batches that are left today'),
-      json: { summary: 'print how to log in as a line of JSON' },
+      alreadyGone: share('share of records that are already in the Recycle Bin'),
+      locked: share('share of records that are locked on the first attempt'),
+      allowHardDelete: { summary: 'give the user the permission for hardDelete' },
+      strictFields: { summary: 'refuse unknown fields in JSON bodies, which Salesforce ignores' },
+      sandboxOrg: { summary: 'report a sandbox org instead of production' },
+      dailyBatches: count('batches left of the daily allowance'),
+      json: { summary: 'print the login settings as one line of JSON' },
     },
+    examples: [
+      ['Start a sandbox', 'sandbox'],
+      [
+        'Simulate a slow org in which 1 % of the records fail',
+        'sandbox --rows-per-second 2000 --fail 0.01',
+      ],
+    ],
+    exits: { 0: 'stopped by SIGTERM or Ctrl-C', 2: 'wrong usage, or the port is in use' },
   },
   demo: {
-    summary: 'a whole deletion on this machine, against the sandbox; touches nothing else',
+    group: SETUP,
+    summary: 'run a complete deletion against a local sandbox',
+    details:
+      'Writes a CSV file, starts a sandbox and a Redis server, and deletes the records. Touches nothing else.',
     options: {
-      rows: { ...count('rows of the CSV'), default: 1_000_000 },
-      rowsPerSecond: { ...count('how fast the sandbox deletes'), default: 150_000 },
+      rows: { ...count('rows in the CSV file'), default: 1_000_000 },
+      rowsPerSecond: { ...count('rows the sandbox deletes per second'), default: 150_000 },
     },
+    examples: [
+      ['Delete a million records', 'demo'],
+      ['A shorter demo', 'demo --rows 20000'],
+    ],
+    exits: { 0: 'success', 4: 'failed', 130: 'interrupted by Ctrl-C' },
   },
   doctor: {
+    group: SETUP,
     summary: 'check settings, Redis, login, quotas and the results directory',
     options: { json: JSON_OUTPUT },
+    examples: [['Check this machine', 'doctor']],
+    exits: { 0: 'deletions can run, perhaps with warnings', 2: 'a check failed' },
+    environment: [...REDIS, ...LOGIN, 'EXPUNGE_RESULTS'],
   },
 } as const satisfies Record<string, CommandRecord>
 
@@ -254,5 +438,4 @@ export const COMMANDS: Readonly<Record<CommandName, CommandRecord>> = COMMAND_RE
 export type Flags<Name extends CommandName> = FlagsOf<(typeof COMMAND_RECORDS)[Name]>
 
 /** The flags of `run` and `submit` about the ids to delete. */
-export type DeletionFlags = SourceFlags &
-  FlagsOf<{ readonly summary: string; readonly options: typeof DELETION }>
+export type DeletionFlags = SourceFlags & FlagsOf<{ readonly options: typeof DELETION }>

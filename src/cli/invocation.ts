@@ -26,7 +26,7 @@ export function invocation(argv: readonly string[], host: Host): Invocation {
     }
     try {
       const program = createProgram({ screen, host, version: packageVersion(), argv }, end)
-      await program.parseAsync(argv, { from: 'user' })
+      await program.parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
       const lost = await screen.lostAnswer()
       if (lost === null || code !== EXIT.ok) return code
       screen.say(`expunge: the answer could not be written to stdout: ${lost.message}.`)

@@ -1,16 +1,33 @@
 import { InvalidArgumentError, Option } from 'commander'
+import type { Variable } from './environment.ts'
 
 /** A command as its help shows it. */
 export interface CommandRecord {
+  /** Heading in the list of commands. */
+  readonly group: string
   readonly summary: string
+  /** More sentences for the command's own help. */
+  readonly details?: string
   /** Name and description of its one argument. */
   readonly argument?: Readonly<Record<string, string>>
   /** By name, which is the flag in camel case. */
   readonly options: Readonly<Record<string, OptionRecord>>
+  /** What each does, and its command line without the program's name. */
+  readonly examples: readonly (readonly [words: string, line: string])[]
+  /** Exit codes with their meanings. */
+  readonly exits: Readonly<Record<number, string>>
+  /** The most important environment variables that it reads. */
+  readonly environment?: readonly Variable[]
 }
 
 interface OptionRecord {
   readonly summary: string
+  /** Heading in the command's help, if not `Options:`. */
+  readonly group?: string
+  /** As in Salesforce's own CLI: `-o`. */
+  readonly short?: string
+  /** Another long flag with the same meaning. */
+  readonly alias?: string
   /** Placeholder for the value in help, such as `<n>`. An option without a value is a switch. */
   readonly value?: string
   /** @throws InvalidArgumentError saying what is expected */
@@ -18,15 +35,13 @@ interface OptionRecord {
   readonly choices?: readonly string[]
   readonly default?: unknown
   readonly required?: true
-  /** Another flag with the same meaning. */
-  readonly alias?: string
   readonly hidden?: true
   /** At most one of a command's exclusive options may be given. */
   readonly exclusive?: true
 }
 
 /** What the action of a command receives: its argument and options, by name. */
-export type FlagsOf<R extends CommandRecord> = ArgumentOf<R> & {
+export type FlagsOf<R extends Pick<CommandRecord, 'options'>> = ArgumentOf<R> & {
   readonly [K in keyof R['options'] as IsAlwaysThere<R['options'][K]> extends true
     ? K
     : never]: ValueOf<R['options'][K]>
@@ -53,22 +68,52 @@ type ValueOf<O> = O extends { readonly parse: (text: string) => infer V }
 /** The options of a command for commander. */
 export function commanderOptions({ options }: CommandRecord): readonly Option[] {
   const exclusive = Object.keys(options).filter((name) => options[name]?.exclusive)
-  return Object.entries(options).map(([name, record]) => {
-    const option = new Option(flagsOf(name, record), record.summary)
-    if (record.parse !== undefined) option.argParser(record.parse)
-    if (record.choices !== undefined) option.choices(record.choices)
-    if (record.default !== undefined) option.default(record.default)
+  return Object.entries(options).flatMap(([name, record]) => {
+    const { alias, value, summary } = record
+    const words = alias === undefined ? summary : `${summary}; also ${alias}`
+    const option = configured(new Option(flagsOf(name, record), words), record)
     if (record.required) option.makeOptionMandatory()
-    if (record.hidden) option.hideHelp()
     if (record.exclusive) option.conflicts(exclusive.filter((other) => other !== name))
-    return option
+    if (record.hidden) option.hideHelp()
+    if (record.group !== undefined) option.helpGroup(record.group)
+    if (alias === undefined) return [option]
+    const flags = value === undefined ? alias : `${alias} ${value}`
+    return [option, configured(new Alias(flags, name), record).hideHelp()]
   })
 }
 
-/** `--sobject, --object <name>` */
-function flagsOf(name: string, { alias, value }: OptionRecord): string {
-  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  return (alias === undefined ? '' : `${alias}, `) + flag + (value === undefined ? '' : ` ${value}`)
+function configured(option: Option, { parse, choices, default: value }: OptionRecord): Option {
+  if (parse !== undefined) option.argParser(parse)
+  if (choices !== undefined) option.choices(choices)
+  return value === undefined ? option : option.default(value)
+}
+
+/** A second long flag, which commander does not know: it sets the value of the first. */
+class Alias extends Option {
+  readonly #of: string
+
+  constructor(flags: string, of: string) {
+    super(flags)
+    this.#of = of
+  }
+
+  override attributeName(): string {
+    return this.#of
+  }
+}
+
+/** `-s, --object <name>` */
+function flagsOf(name: string, { short, value }: OptionRecord): string {
+  return (
+    (short === undefined ? '' : `${short}, `) +
+    flagNamed(name) +
+    (value === undefined ? '' : ` ${value}`)
+  )
+}
+
+/** `--on-invalid` for `onInvalid` */
+function flagNamed(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
 /** A count: 1 or more. */

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { type Cli, EXIT, type ExitCode } from './cli.ts'
 import { COMMANDS, type CommandName, type Flags } from './commands.ts'
-import { commanderOptions } from './options.ts'
+import { moreHelp } from './help.ts'
+import { type CommandRecord, commanderOptions } from './options.ts'
 import { shown } from './screen.ts'
 
 /**
@@ -41,14 +42,14 @@ type Action<Name extends CommandName> = (flags: Flags<Name>, cli: Cli) => Promis
  * @param end receives the exit code once a command is done
  */
 export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command {
-  const program = new Command('expunge')
+  const help = new Program('help').argument('[command]').description('show the help of a command')
+  const program = new Program('expunge')
     .description(
       'Deletes Salesforce records in bulk: plan first, then apply, every id accounted for.',
     )
-    .version(cli.version, '-V, --version')
-    .helpOption('-h, --help', 'what there is to know of a command')
-    .helpCommand(false)
-    .showHelpAfterError('See `expunge --help`, or `expunge <command> --help`.')
+    .version(cli.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .addHelpCommand(help.helpGroup('Setup:'))
     .exitOverride()
     .configureOutput({
       writeOut: (text) => cli.host.stdout.write(text),
@@ -56,8 +57,33 @@ export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command 
       // The error quotes the command line, which a script may have filled with foreign text.
       outputError: (text, write) => write(shown(`expunge: ${text.replace(/^error: /, '')}`)),
     })
+    .configureHelp({
+      // Lines up long flags, whether they have a short one or not.
+      optionTerm: ({ short, flags }) => (short === undefined ? `    ${flags}` : flags),
+    })
+    .showHelpAfterError('See `expunge --help`.')
+    .addHelpText(
+      'after',
+      '\nSee `expunge help <command>` for its options, examples, exit codes and environment.',
+    )
   for (const name of Object.keys(COMMANDS).filter(isCommand)) define(program, name, cli, end)
   return program
+}
+
+/** Reports an unknown option before a missing required one: it may be that one, mistyped. */
+class Program extends Command {
+  override createCommand(name?: string): Command {
+    return new Program(name)
+  }
+
+  override parseOptions(argv: string[]) {
+    const parsed = super.parseOptions(argv)
+    const isLeaf = this.commands.length === 0
+    if (isLeaf && parsed.unknown.length > 0) {
+      for (const option of this.options) option.makeOptionMandatory(false)
+    }
+    return parsed
+  }
 }
 
 const isCommand = (name: string): name is CommandName => Object.hasOwn(COMMANDS, name)
@@ -70,14 +96,26 @@ function define<Name extends CommandName>(
 ): void {
   const record = COMMANDS[name]
   const { summary, argument = {} } = record
-  const command = program.command(name).description(summary)
+  const command = program
+    .command(name)
+    .helpGroup(record.group)
+    .summary(summary)
+    .description(descriptionOf(record))
+    .showHelpAfterError(`See \`expunge ${name} --help\`.`)
   for (const [argumentName, words] of Object.entries(argument)) {
     command.argument(`<${argumentName}>`, words)
   }
   for (const option of commanderOptions(record)) command.addOption(option)
+  command.addHelpText('after', () => moreHelp(record, command.createHelp()))
   command.action(async () => {
     const values = Object.keys(argument).map((key, at) => [key, command.args[at]])
     const flags = { ...command.opts<Flags<Name>>(), ...Object.fromEntries(values) }
     end(await ACTIONS[name](flags, cli))
   })
+}
+
+/** The summary as a sentence, and the details. */
+function descriptionOf({ summary, details }: CommandRecord): string {
+  const sentence = `${summary[0]?.toUpperCase()}${summary.slice(1)}.`
+  return details === undefined ? sentence : `${sentence} ${details}`
 }

@@ -30,7 +30,9 @@ export async function runHere(
   args: readonly string[],
   { env, input, onTerminal: isTTY = false }: RunHere = {},
 ): Promise<Ended> {
-  if (OWN_PROCESS.includes(args[0] ?? '')) throw new Error(`Start a process for ${args[0]}.`)
+  const isHelp = args.includes('--help')
+  if (!isHelp && OWN_PROCESS.includes(args[0] ?? ''))
+    throw new Error(`Start a process for ${args[0]}.`)
   const stdin = Object.assign(new PassThrough(), { isTTY })
   const stdout = Object.assign(new Kept(), { isTTY })
   const stderr = isTTY ? stdout : Object.assign(new Kept(), { isTTY })
