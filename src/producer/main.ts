@@ -14,7 +14,7 @@ export async function runProducerProcess({ version }: { version: string }): Prom
   await runService(process, options, async (service) => {
     const { config, redis, log, opened } = service
     const counting = connectRedis(redis, 'fail-fast', (error) => {
-      log.debug({ err: error }, 'Redis is in trouble.')
+      log.debug({ err: error }, 'Redis connection error.')
     })
     opened.defer(() => counting.disconnect())
     const configured = [...config.orgs.keys()]
@@ -26,6 +26,6 @@ export async function runProducerProcess({ version }: { version: string }): Prom
     ready = () => served.ready()
     log.info({ url: served.url }, 'Producer started.')
     await service.stopRequested
-    log.info('Ending what is in flight.')
+    log.info('Waiting for calls in flight.')
   })
 }

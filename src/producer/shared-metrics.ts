@@ -56,7 +56,7 @@ async function factsOf(redis: RedisClient, org: string, log: Logger): Promise<Or
     return await readOrgFacts(redis, org)
   } catch (error) {
     if (troubleOf(error) !== null) throw error
-    log.warn({ err: error, org }, `The org cannot be told of in the metrics: ${messageOf(error)}`)
+    log.warn({ err: error, org }, `The metrics of the org cannot be read: ${messageOf(error)}`)
     return null
   }
 }

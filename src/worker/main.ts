@@ -26,6 +26,6 @@ export async function runWorkerProcess({ version }: { version: string }): Promis
     const halted = worker.halted.then((reason) => Promise.reject(new HaltedError(reason)))
     await Promise.race([service.stopRequested, halted])
     const active = [...worker.orgs.values()].reduce((sum, org) => sum + org.active, 0)
-    log.info({ active }, 'Handing over.')
+    log.info({ active }, 'Handing over the current jobs.')
   })
 }

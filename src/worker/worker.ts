@@ -110,7 +110,7 @@ async function sharedClock(
   if (Math.abs(clock.aheadMs) > TOLD_FROM_MS) {
     log.warn(
       { aheadMs: clock.aheadMs },
-      'The clock of this machine is not that of Redis, whose time is used for everything. See to the time service of both.',
+      'The clock of this machine differs from that of Redis, whose time is used for everything. Check the time service on both.',
     )
   }
   return clock
@@ -150,12 +150,12 @@ function warnOf(facts: RedisFacts, log: Logger): void {
   if (facts.evictionPolicy !== 'noeviction') {
     log.warn(
       { policy: facts.evictionPolicy },
-      'Redis would evict what was entrusted to it once maxmemory is set: set maxmemory-policy to noeviction.',
+      'Redis would evict data once maxmemory is reached. Set maxmemory-policy to noeviction.',
     )
   }
   if (!facts.appendOnly) {
     log.warn(
-      'Redis keeps no append-only file, as redis.volatile allows: a restart of it loses requests, and what became of records that are being deleted.',
+      'Redis has no append-only file, as redis.volatile allows. If Redis restarts, requests and the outcome of running deletions are lost.',
     )
   }
 }

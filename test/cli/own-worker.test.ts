@@ -9,12 +9,16 @@ test('a warning is a sentence with its cause, said once a minute', () => {
     (text) => said.push(text),
     () => now,
   )
-  const trouble = { level: 'error', msg: 'Redis is in trouble.', err: { message: 'ECONNREFUSED' } }
+  const trouble = {
+    level: 'error',
+    msg: 'Redis connection error.',
+    err: { message: 'ECONNREFUSED' },
+  }
   for (now of [0, 100, 59_999, 60_000]) log.write(`${JSON.stringify(trouble)}\n`)
   log.write(
     `${JSON.stringify({ level: 'warn', msg: 'Login failed: no.', err: { message: 'no' } })}\n`,
   )
   log.write('not JSON\n')
-  const sentence = 'Redis is in trouble. ECONNREFUSED'
+  const sentence = 'Redis connection error. ECONNREFUSED'
   assert.deepEqual(said, [sentence, sentence, 'Login failed: no.', 'not JSON'])
 })

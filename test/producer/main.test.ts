@@ -49,7 +49,7 @@ describe('a producer process', { concurrency: true }, () => {
     upload.write(chunk(`Id\n${ids18(100_000).join('\n')}\n`))
     await staged(t, own.url)
     service.child.kill('SIGTERM')
-    await service.logged('Ending what is in flight.')
+    await service.logged('Waiting for calls in flight.')
     await assert.rejects(fetch(new URL(PATH, service.url)))
     upload.write('0\r\n\r\n')
     assert.match(await upload.answer, /^HTTP\/1\.1 202 /)

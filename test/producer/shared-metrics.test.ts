@@ -171,7 +171,7 @@ describe('a producer’s page', () => {
     await store.redis.hset(store.ledger.keys.pause, 'fault', '{}')
     assert.deepEqual(await page.shows('workers'), { readable: 0 })
     assert.deepEqual(await page.shows('redis_up'), { '': 1 })
-    assert.match(said[0] ?? '', /cannot be told of/)
+    assert.match(said[0] ?? '', /The metrics of the org cannot be read/)
   })
 
   test('says nothing of what it cannot read now but that, until Redis is back', async (t) => {

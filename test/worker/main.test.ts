@@ -29,7 +29,7 @@ describe('a worker process', { concurrency: true }, () => {
     const second = await startProcess(t, world)
     const queue = world.store.queues['ingest-jobs']
     // It holds what the dead one had, and hands it over in turn.
-    await second.logged('A job was taken back from a worker that no longer keeps its lock.')
+    await second.logged('A job was taken over from a worker that no longer renews its lock.')
     second.process.kill('SIGTERM')
     const [code] = await second.ended
     assert.equal(code, 0)

@@ -64,7 +64,7 @@ describe('Redis', { concurrency: true }, () => {
       assert.deepEqual(stats.violationCounts, {})
       assert.equal(stats.deletedTwice, 0)
       assert.ok(stats.maxJobsUnseen <= WINDOW, `${stats.maxJobsUnseen} at once`)
-      const told = said.filter((line) => line.startsWith('Redis is in trouble')).length
+      const told = said.filter((line) => line.startsWith('Redis connection error')).length
       assert.ok(told <= 4, `an outage was told of ${told} times`)
     })
   }

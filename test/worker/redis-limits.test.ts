@@ -88,7 +88,7 @@ describe('under workers', { concurrency: true }, () => {
     assert.equal((await world.store.ledger.load(id))?.status, 'planning')
     await admin.config('SET', 'maxmemory', 0)
     assert.equal((await receiptOf(world, id)).status, 'completed')
-    assert.deepEqual(said, ['Redis is nearly full; planning waits.'])
+    assert.deepEqual(said, ['Redis is nearly full. Planning waits.'])
   })
 
   test('a request whose plan could not be ordered is accepted, and the sweep orders it', async (t) => {

@@ -44,7 +44,7 @@ export function auditorOf(
       if (error instanceof DeniedError || error instanceof BudgetExceededError) {
         log.warn({ audit: action, denied: error.code, ...who }, 'A change was denied.')
       } else if (error instanceof RedisUnavailableError && MAY_BE_DONE.has(error.code)) {
-        const words = 'Whether a change was made, and is kept, is not known.'
+        const words = 'It is unknown whether a change was made.'
         log.warn({ audit: action, inDoubt: error.code, ...who }, words)
       }
     },

@@ -21,7 +21,7 @@ export function logCalls(
     log[levelOf(request, reply)](line, 'Call answered.')
   })
   app.addHook('onRequestAbort', async (request) => {
-    log.info({ route: routeOf(request), ...callOf(request) }, 'The caller went away.')
+    log.info({ route: routeOf(request), ...callOf(request) }, 'The caller closed the connection.')
   })
 }
 

@@ -21,7 +21,10 @@ export function createClientErrors({
   const last = new WeakMap<Duplex, ServerResponse>()
   const answer = (socket: Duplex, error: HttpError) => {
     const id = randomUUID()
-    log.info({ httpRequestId: id, code: error.code }, 'Answered what was no call.')
+    log.info(
+      { httpRequestId: id, code: error.code },
+      'Received something that is not an HTTP request.',
+    )
     close(socket, lingerMs, rawAnswer(error, id))
   }
   /**

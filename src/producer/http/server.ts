@@ -47,7 +47,7 @@ export async function startHttpServer(
       const closed = app.close()
       if (await endsWithin(closed, service.timeouts.drainMs)) return closed
       // These are uploads, which then leave nothing behind.
-      service.log.warn('Calls that take too long are cut off.')
+      service.log.warn('Calls that took too long were closed.')
       app.server.closeAllConnections()
       await closed
     },

@@ -67,7 +67,7 @@ export async function startService(
     assertLoopback(http.host)
     log.warn(
       { host: http.host },
-      'No key file (http.keys): whoever may use this machine may do everything here. Listening on loopback alone.',
+      'No API keys are configured (http.keys): every user of this machine has full access. Listening on loopback only.',
     )
   }
   const teller = outageTeller(log, { note: 'Calls are refused meanwhile.', isExplained: false })

@@ -116,7 +116,7 @@ export function writeAudit(
 
 const WORDS = {
   submit: 'Request submitted.',
-  refuse: 'Request refused at the door.',
+  refuse: 'Request refused.',
   approve: 'Request approved.',
   cancel: 'Request cancelled.',
 } as const satisfies Record<AuditEntry['action'], string>

@@ -89,7 +89,7 @@ export async function startTracing(
   const sdk = await import('./tracing/sdk.ts')
   const stop = sdk.startSdk(config, options)
   if (stop === null) {
-    options.log.warn('Another OpenTelemetry SDK runs in this process; no traces of Expunge here.')
+    options.log.warn('Another OpenTelemetry SDK runs in this process. Expunge sends no traces.')
     return async () => {}
   }
   const { endpoint, sampler } = config

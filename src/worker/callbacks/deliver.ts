@@ -78,10 +78,10 @@ export async function deliverCallback(
     metrics.calledBack({ org: store.org, result: posted.result })
     const { id: request, status } = data
     if (posted.result === 'delivered') {
-      ctx.log.info({ request, status }, 'The caller was told.')
+      ctx.log.info({ request, status }, 'Callback sent.')
       return
     }
-    ctx.log.warn({ request, status, ...posted }, 'The caller could not be told.')
+    ctx.log.warn({ request, status, ...posted }, 'The callback could not be sent.')
     if (posted.result !== 'unavailable') return
     const delay = askedDelay(job, posted.retryAfterMs, ctx.clock.now() - data.at)
     if (delay !== null) return putAside(job, token, delay)
@@ -169,7 +169,7 @@ export async function orderCallbacks({ ledger, orders }: OrgStore, ctx: Context)
 /** Orders callbacks once a second, and again at once if more are waiting. */
 export function startCallbackOrders(store: OrgStore, ctx: Context): Loop {
   const onError = (err: unknown) =>
-    ctx.log.error({ err }, 'Callbacks could not be ordered; they come later.')
+    ctx.log.error({ err }, 'Callbacks could not be enqueued. It will be retried.')
   return startLoop(ctx, { everyMs: LOOK_EVERY_MS, onError }, async (own) => {
     let ordered = AT_ONCE
     while (ordered === AT_ONCE) ordered = await orderCallbacks(store, own)

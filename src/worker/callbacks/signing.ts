@@ -74,7 +74,7 @@ export async function openCallbackSecrets(
       const problem = messageOf(error)
       log.error(
         { receiver: receiver.name, problem },
-        'Callbacks are signed with the secrets before.',
+        'The new callback secrets cannot be used. Callbacks are signed with the previous ones.',
       )
     }
     return latest

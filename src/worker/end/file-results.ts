@@ -73,7 +73,7 @@ export async function fileResults(
   const lacks = lacking(account, files)
   const request = record.request.id
   if (lacks.length === 0) {
-    ctx.log.warn({ request }, 'Parts of the result files were lost, and were collected again.')
+    ctx.log.warn({ request }, 'Parts of the result files were lost and have been collected again.')
     return { files, error: end.error }
   }
   const error = incomplete(lacks)

@@ -33,7 +33,7 @@ export async function tryWriteReceipt(
     return true
   } catch (error) {
     if (!(error instanceof ResultsStoreError)) throw error
-    ctx.log.error({ err: error, request: receipt.id }, 'The receipt waits to be written.')
+    ctx.log.error({ err: error, request: receipt.id }, 'The receipt cannot be written yet.')
     return false
   }
 }
@@ -110,7 +110,7 @@ export async function setAside(
   await results.moveTo(folder, others, name)
   ctx.log.warn(
     { request: request.id, files: others.length, folder: name },
-    'The folder of the request held results of an earlier request of its id; they were moved.',
+    'The folder of the request held the results of an earlier request with the same id. They were moved.',
   )
 }
 

@@ -131,7 +131,7 @@ export async function endRequest(
       return true
     case 'not-due':
     case 'unknown':
-      ctx.log.info({ request: id, settled }, 'The request was not to be settled by us.')
+      ctx.log.info({ request: id, settled }, 'Another worker settles the request.')
       await takeBack(record, deps, ctx)
       return settled === 'unknown'
     default:

@@ -71,7 +71,7 @@ export async function listChunk(
     return await commitParts(ref, { unprocessed: part })
   } catch (error) {
     if (!(error instanceof StagingError)) throw error
-    ctx.log.error({ err: error, request: ref.request }, 'Unprocessed ids cannot be listed.')
+    ctx.log.error({ err: error, request: ref.request }, 'The unprocessed ids cannot be listed.')
     return undefined
   } finally {
     await part.discard()

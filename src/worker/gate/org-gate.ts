@@ -172,7 +172,7 @@ export class Visit implements AsyncDisposable {
     const raised = await ledger.raiseFault({ ...fault, by: this.#by, now: clock.now() })
     if (raised === 'raised') {
       this.#hasShut = true
-      ctx.log.error({ reason: fault.reason }, `The org pauses: ${fault.message}`)
+      ctx.log.error({ reason: fault.reason }, `Org paused: ${fault.message}`)
     }
   }
 
@@ -182,7 +182,10 @@ export class Visit implements AsyncDisposable {
     this.#probing = null
     await this.#quietly(async () => {
       if ((await this.#deps.ledger.clearFault(fault.since)) === 'kept') return
-      this.#deps.ctx.log.info({ reason: fault.reason }, 'The org answers again: the pause ends.')
+      this.#deps.ctx.log.info(
+        { reason: fault.reason },
+        'The org answers again. The pause has ended.',
+      )
     })
   }
 
@@ -192,7 +195,7 @@ export class Visit implements AsyncDisposable {
       await work()
       return true
     } catch (error) {
-      this.#deps.ctx.log.warn({ err: error }, 'The gate of the org could not be told.')
+      this.#deps.ctx.log.warn({ err: error }, 'The gate of the org could not be notified.')
       return false
     }
   }
@@ -200,7 +203,7 @@ export class Visit implements AsyncDisposable {
   async #beginToWait({ operator, fault }: PauseState): Promise<void> {
     const { ctx, onWait } = this.#deps
     const reason = operator !== null && this.#need === 'start' ? 'operator' : fault?.reason
-    ctx.log.info({ reason, until: fault?.until }, 'The org is paused: waiting.')
+    ctx.log.info({ reason, until: fault?.until }, 'The org is paused. Waiting.')
     await onWait()
   }
 

@@ -78,7 +78,8 @@ export class StopWatch {
         this.saw(pause)
         isBlind = false
       } catch (error) {
-        if (!isBlind) log.warn({ err: error }, 'The flags of the jobs in hand cannot be read now.')
+        if (!isBlind)
+          log.warn({ err: error }, 'The cancel flags of the current jobs cannot be read now.')
         isBlind = true
       }
       await clock.sleep(LOOK_MS, idle).catch(() => {})

@@ -57,7 +57,7 @@ async function goOn(
   metrics.chunkEnded({ org, object, outcome: outcome.outcome, failures })
   ctx.log.info(
     { request: ref.request, chunk: ref.chunk, attempt: ref.attempt, ...outcome.outcome },
-    'Chunk accounted for.',
+    'Outcome of a chunk recorded.',
   )
   if (resend !== undefined) {
     metrics.retried({ org, object, reason: resend.reason })

@@ -85,7 +85,7 @@ async function tellGateOfQuota(
 export async function giveUp(at: Checkpoint, why: ReceiptError | null, work: Work): Promise<Step> {
   const { order, deps, ctx } = work
   if (at.step !== 'create') await deps.visit.enter('follow')
-  if (why === null) ctx.log.info({ step: at.step }, 'Ingest job dropped: it is no longer wanted.')
+  if (why === null) ctx.log.info({ step: at.step }, 'Ingest job dropped: it is no longer needed.')
   else ctx.log.error({ code: why.code, step: at.step }, `Ingest job given up: ${why.message}`)
   switch (at.step) {
     case 'create':
@@ -147,7 +147,7 @@ export async function lose(id: string, why: ReceiptError, work: Work): Promise<S
   await deps.visit.enter('follow')
   ctx.log.error({ ingestJob: id, code: why.code }, `Ingest job lost: ${why.message}`)
   await ifUsable(found(deps.api.abort(id, ctx.signal)))
-  const message = `What became of the rows of ingest job ${id} is not known. ${why.message}`
+  const message = `The outcome of the rows of ingest job ${id} is unknown. ${why.message}`
   return sendLost(
     {
       ...{ reason: 'unreadable', job: { id, state: ABANDONED } },

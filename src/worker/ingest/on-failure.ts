@@ -32,7 +32,7 @@ export async function afterFailure(
   if (end !== null) return end
   ctx.log.warn(
     { err: error, step: here.step, failures: count },
-    'A step failed and is tried again.',
+    'A step failed and will be retried.',
   )
   deps.metrics.retried({ ...deps.labels, reason })
   if (isHeld) return here

@@ -71,7 +71,7 @@ export async function processIngestJob(
     if (error instanceof NotOursError) {
       ctx.log.warn(
         { order: data.order },
-        'The order is not ours any more; another worker goes on with it.',
+        'Another worker has taken over this order and continues it.',
       )
     } else {
       await deps.store.ledger.handBackOrder(data.order, lock)

@@ -80,7 +80,7 @@ export async function reconcile(
     const { contradictions, lacking } = read
     ctx.log.warn(
       { ingestJob: job.id, lacking, contradictions },
-      'The result files do not fit what the ingest job has counted; both are read again.',
+      'The result files do not match the counts of the ingest job. Both are read again.',
     )
     await ctx.clock.sleep(readAgainDelay(reads), ctx.signal)
     counts = await counters.ask()

@@ -70,7 +70,10 @@ export async function relistChunk(
       error instanceof StagingError ||
       error instanceof ResultFormatError
     if (!isGone) throw error
-    ctx.log.warn({ err: error, request: request.id, chunk: field }, 'Rows cannot be listed again.')
+    ctx.log.warn(
+      { err: error, request: request.id, chunk: field },
+      'The rows to resend cannot be listed.',
+    )
     return null
   }
 }

@@ -51,7 +51,7 @@ async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
   await found(deps.api.abort(jobId, ctx.signal))
   ctx.log.info(
     { ingestJob: jobId },
-    'Upload in doubt: the ingest job was aborted, another takes its place.',
+    'The state of an upload was unknown: its ingest job was aborted and is replaced by another.',
   )
   return { step: 'create' }
 }

@@ -63,7 +63,7 @@ export function startQueueWorker(options: QueueWorkerOptions): PausableWorker {
   })
   worker.on('stalled', (job) => {
     metrics.jobRecovered({ org: store.org, queue })
-    log.warn({ job }, 'A job was taken back from a worker that no longer keeps its lock.')
+    log.warn({ job }, 'A job was taken over from a worker that no longer renews its lock.')
   })
   worker.on('lockRenewalFailed', (jobs) => hand.lostLock(jobs))
 

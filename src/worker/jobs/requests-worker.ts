@@ -71,7 +71,8 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
     while (!stopping.signal.aborted) {
       await clock.sleep(CHECK_MS, stopping.signal).catch(() => {})
       await check().catch((err: unknown) => {
-        if (!stopping.signal.aborted) log.error({ err }, 'The express cannot look and tries again.')
+        if (!stopping.signal.aborted)
+          log.error({ err }, 'The queue of urgent plans cannot be read. It will be retried.')
       })
     }
   }

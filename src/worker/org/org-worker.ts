@@ -89,7 +89,7 @@ function work(
   const halt = (error: ExpungeError) => {
     if (trouble !== null) return
     trouble = error.message
-    ctx.log.error({ err: error }, `Nothing more is done for this org: ${error.message}`)
+    ctx.log.error({ err: error }, `Stopped working for this org: ${error.message}`)
     stop()
       .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
       .finally(() => halted.resolve(error.message))
@@ -109,7 +109,7 @@ function work(
     const all = Promise.all([...ended, ...workers.map((worker) => worker.stop())])
     if (!(await endsWithin(all, HAND_OVER_WITHIN_MS))) {
       ctx.log.error(
-        'Jobs in hand could not be handed over: Redis does not answer. They go on elsewhere once their locks expire.',
+        'The current jobs could not be handed over, because Redis does not answer. Other workers continue them when their locks expire.',
       )
     }
     salesforce.close()

@@ -30,10 +30,7 @@ export async function login(
       if (problem !== null) throw problem
       const ms = Math.max(error.retryAfterMs ?? 0, outageDelay(failures))
       const seconds = Math.ceil(ms / 1000)
-      ctx.log.error(
-        { err: error },
-        `Login failed, trying again in ${seconds} s: ${messageOf(error)}`,
-      )
+      ctx.log.error({ err: error }, `Login failed, retrying in ${seconds} s: ${messageOf(error)}`)
       await ctx.clock.sleep(ms, ctx.signal)
     }
   }

@@ -58,7 +58,7 @@ async function shareSettings(
     if (before !== undefined && before !== String(value)) {
       log.warn(
         { setting, before: Number(before), now: value },
-        'A setting that all workers share was changed.',
+        'A setting shared by all workers was changed.',
       )
     }
   }

@@ -44,7 +44,7 @@ export function waitsForMemory(
       // Ids compress at least threefold, so a plan this large would fill the memory by itself.
       if (stagedBytes / 3 > maxMemory * PLANNING_SHARE) throw tooLarge(stagedBytes, maxMemory)
       if (stagedBytes > 0 && checks > most) throw noMemory(memory)
-      if (!waiting) ctx.log.warn(memory, 'Redis is nearly full; planning waits.')
+      if (!waiting) ctx.log.warn(memory, 'Redis is nearly full. Planning waits.')
       waiting = true
       await ctx.clock.sleep(CHECK_AGAIN_MS, ctx.signal)
     }

@@ -18,7 +18,7 @@ export function startFreeingMemory(
   ctx: Context,
 ): Loop {
   const onError = (err: unknown) =>
-    ctx.log.error({ err }, 'Room could not be made; it is tried again.')
+    ctx.log.error({ err }, 'Records could not be deleted to free memory. It will be retried.')
   return startLoop(ctx, { everyMs: CHECK_MS, onError }, async (own) => {
     if (lateTrouble(deps.store.redis) !== 'REDIS_FULL') return
     await settleEach(await requests(), deps, own)
@@ -36,7 +36,7 @@ async function settleEach(
     try {
       await settleRequest(id, deps, ctx)
     } catch (error) {
-      ctx.log.error({ err: error, request: id }, 'A request could not be settled to make room.')
+      ctx.log.error({ err: error, request: id }, 'A request could not be settled to free memory.')
     }
   }
 }

@@ -18,7 +18,7 @@ export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
     await sign.give()
   }
   const onError = (err: unknown) =>
-    ctx.log.error({ err }, 'The worker could not show that it lives.')
+    ctx.log.error({ err }, 'The worker could not renew its heartbeat.')
   const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: BEAT_MS, onError }, (own) =>
     raceAbort(show(), own.signal),
   )
@@ -33,7 +33,7 @@ export function startHeartbeat(store: OrgStore, ctx: Context): Loop {
 /** Shows that a process is working on this request. Uses real time. */
 export function startRunHeartbeat(store: OrgStore, request: string, ctx: Context): Loop {
   const sign = runSign(store, request)
-  const onError = (err: unknown) => ctx.log.debug({ err }, 'The run could not show that it lives.')
+  const onError = (err: unknown) => ctx.log.debug({ err }, 'The run could not renew its heartbeat.')
   const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: BEAT_MS, onError }, () =>
     sign.give(),
   )

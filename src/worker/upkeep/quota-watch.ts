@@ -56,10 +56,11 @@ export async function askForQuota(
     await saveQuota(connection, keys, limits, await redisNow(redis))
   } catch (error) {
     if (signal.aborted || !(error instanceof SalesforceError)) throw error
-    if (error.retryable) return log.debug({ err: error }, 'The limits of the org were not told.')
+    if (error.retryable)
+      return log.debug({ err: error }, 'The limits of the org could not be published.')
     log.info(
       { code: error.code },
-      `The daily allowance of bulk batches is not known: ${messageOf(error)} The user needs View Setup and Configuration.`,
+      `The daily limit of bulk batches is unknown: ${messageOf(error)} The user needs the permission View Setup and Configuration.`,
     )
     await redis.set(keys.quotaTurn, '1', 'PX', ASK_AGAIN_MS)
   }
@@ -74,7 +75,7 @@ export function startQuotaWatch(
 ): Loop {
   const onError = (err: unknown) => {
     if (err instanceof WrongOrgError) return halt(err)
-    ctx.log.warn({ err }, 'The limits of the org were not asked for.')
+    ctx.log.warn({ err }, 'The limits of the org could not be read.')
   }
   return startLoop(
     { ...ctx, clock: systemClock },

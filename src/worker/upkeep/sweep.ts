@@ -77,7 +77,7 @@ async function perRequest(request: string, ctx: Context, step: () => Promise<voi
     await step()
   } catch (error) {
     ctx.signal.throwIfAborted()
-    ctx.log.error({ err: error, request }, 'The sweep failed for a request and goes on.')
+    ctx.log.error({ err: error, request }, 'The sweep failed for one request and continues.')
   }
 }
 
@@ -176,7 +176,7 @@ function startSweeps(
   ctx: Context,
   step: (ctx: Context) => Promise<void>,
 ): Loop {
-  const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and comes again.')
+  const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and will be retried.')
   return startLoop(ctx, { everyMs: intervalMs, onError }, step)
 }
 
@@ -213,7 +213,10 @@ export async function removeDueFolders(
   }
   const [err] = failed
   if (err === undefined) return
-  ctx.log.error({ err, folders: failed.length }, 'Result files are past their retention, and stay.')
+  ctx.log.error(
+    { err, folders: failed.length },
+    'Result files are past their retention and could not be deleted.',
+  )
 }
 
 /** Whether the id is in use again: then the folder belongs to the new request. */

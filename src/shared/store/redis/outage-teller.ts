@@ -49,11 +49,11 @@ export function outageTeller(log: Logger, { note, isExplained }: Told): OutageTe
       if (error instanceof RedisUnavailableError) {
         log.warn({ code: error.code }, `${error.message} ${note}`)
       } else {
-        log.error({ err: reasonOf(error) }, `Redis is in trouble. ${note}`)
+        log.error({ err: reasonOf(error) }, `Redis connection error. ${note}`)
       }
     },
     onReady: () => {
-      if (told.size > 0) log.info('Redis is back.')
+      if (told.size > 0) log.info('Connected to Redis again.')
       told.clear()
     },
     onStarted: () => {

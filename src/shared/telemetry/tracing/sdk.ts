@@ -138,7 +138,7 @@ function exportFailureReporter(log: Logger, endpoint: string): (error: unknown) 
     reportedAt = performance.now()
     log.warn(
       { endpoint, reason: codeOf(error) ?? messageOf(error) },
-      'Traces do not reach their collector and are dropped; work goes on. This is said every ten minutes at most.',
+      'Traces cannot be sent to the collector and are dropped. Work continues. This line is logged at most every ten minutes.',
     )
   }
 }

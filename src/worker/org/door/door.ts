@@ -55,7 +55,7 @@ export async function enter(
     // request.
     ctx.log.error(
       { err: error, job: job.id },
-      `A request could not be entered: ${messageOf(error)}`,
+      `A request could not be accepted: ${messageOf(error)}`,
     )
     return putAside(job, token, PUT_ASIDE_MS)
   }
@@ -165,7 +165,7 @@ async function submitted(
     const by = { door: 'bullmq', job: job.id, object, operation, dryRun }
     writeAudit(ctx.log, { action: 'submit', org: store.org, id, reason }, by)
   } else {
-    ctx.log.info({ request: id, status: record.status }, 'The request was there already.')
+    ctx.log.info({ request: id, status: record.status }, 'The request already exists.')
   }
   return { request: record.request.id, status: record.status, refusal: null }
 }

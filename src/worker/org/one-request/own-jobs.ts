@@ -56,7 +56,7 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
       if (job !== undefined) await finish(job, token)
     } catch (error) {
       // Its lock is not renewed, so another worker takes the job again.
-      log.debug({ err: error, job: id }, 'A job could not be ended.')
+      log.debug({ err: error, job: id }, 'A job could not be completed.')
     }
   }
   const finish = async (job: Job, token: string) => {
@@ -92,7 +92,7 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
   }
 
   // In a Redis outage each check fails; the connection reports the outage once.
-  const onError = (err: unknown) => log.debug({ err }, 'The queue could not be looked at.')
+  const onError = (err: unknown) => log.debug({ err }, 'The queue could not be read.')
   const loop = startLoop({ ...ctx, clock: systemClock }, { everyMs: CHECK_MS, onError }, look)
   return {
     get active() {
