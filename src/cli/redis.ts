@@ -74,10 +74,16 @@ function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): Comma
   }
 }
 
-/** @throws RedisUnreachableError saying which server was tried and what failed */
-export async function connectProducer({ config, shown }: CommandRedis): Promise<Producer> {
+/**
+ * @param objects allowed by the configuration
+ * @throws RedisUnreachableError saying which server was tried and what failed
+ */
+export async function connectProducer(
+  { config, shown }: CommandRedis,
+  objects?: readonly string[],
+): Promise<Producer> {
   try {
-    return await createProducer({ redis: config, onError: () => {} })
+    return await createProducer({ redis: config, objects, onError: () => {} })
   } catch (error) {
     const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
     if (error instanceof ExpungeError && !isAway) throw error

@@ -17,6 +17,11 @@ export interface ProducerOptions {
    */
   readonly replicas?: number
   /**
+   * API names of the objects that may be deleted in an org that no worker has worked for yet; the
+   * built-in ones by default. Afterwards the org's own guard rails apply.
+   */
+  readonly objects?: readonly string[] | undefined
+  /**
    * Receives connection errors, while calls fail fast with their own errors, and errors for
    * unreadable requests, which are missing from lists.
    */
@@ -40,6 +45,7 @@ export async function connectProducer({
   redis: where,
   volatile,
   replicas,
+  objects,
   onError = () => {},
 }: ProducerOptions) {
   const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
@@ -54,6 +60,7 @@ export async function connectProducer({
       stores,
       clock,
       replicated,
+      objects,
       onError,
       close: async () => {
         await stores.close()

@@ -15,6 +15,7 @@ import {
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.ts'
 export { BudgetExceededError, type CallerLimits } from '../shared/contract/caller-limits.ts'
+export { UnknownObjectError } from '../shared/contract/known-object.ts'
 export type {
   Outcome,
   Plan,
@@ -77,6 +78,7 @@ export interface Producer {
    * @param options.submittedBy who submits it, by a name that you choose; kept with the request
    * @param options.limits their limits over all their requests in this org
    * @throws RefusedError `INVALID_REQUEST` naming every wrong field
+   * @throws UnknownObjectError if the org does not allow the object; its case does not matter
    * @throws ConflictError if the id belongs to another request
    * @throws GoneError if it belonged to a request that has ended and whose record has expired
    * @throws BudgetExceededError if their budget has no room for the list
@@ -134,6 +136,7 @@ export function producerOver({
   stores,
   clock,
   replicated,
+  objects,
   onError,
   close,
 }: ProducerConnection): Producer {
@@ -144,7 +147,7 @@ export function producerOver({
     submit: async (input, upload, { submittedBy, limits } = {}) => {
       const request = parseRequest(input, clock.now())
       const store = storeOf(request.org)
-      const caller = { submittedBy, limits }
+      const caller = { submittedBy, limits, objects }
       const { record, created } = await change(
         () => submit(store, request, clock.now(), upload, caller),
         MAY_BE_LOST,

@@ -78,6 +78,21 @@ test('a duration counts from the first submission: the same again is the same re
   assert.match(sooner.stderr, /exists in org default with other content: deadline /)
 })
 
+test('an object that is not allowed is reported before there is a request', {
+  skip,
+}, async (t) => {
+  const { expunge } = await place(t)
+  const own = ['--ids', contactIds(1).join(), '--id', 'typo']
+  const typed = await expunge(['submit', '--object', 'Contcat', ...own], { env })
+  assert.deepEqual([typed.code, typed.stdout], [2, ''])
+  assert.match(typed.stderr, /^expunge: Unknown object Contcat\. Did you mean Contact\?/)
+  const alone = await expunge(['run', '--yes', '--object', 'Contcat', ...own])
+  assert.deepEqual([alone.code, alone.stdout], [2, ''])
+  assert.match(alone.stderr, /^expunge: Unknown object Contcat\. Did you mean Contact\?/)
+  const status = await expunge(['status', 'typo'], { env })
+  assert.match(status.stderr, /No request typo/)
+})
+
 test('a Redis that does not answer is named, without its password', async (t) => {
   const { expunge } = await place(t)
   const unreachable = { REDIS_URL: 'redis://user:hunter2@127.0.0.1:1' }

@@ -5,9 +5,13 @@ import {
   createProducer,
   NotWaitingError,
   RefusedError,
+  UnknownObjectError,
   UnknownRequestError,
 } from '../../src/producer/producer.ts'
+import { openOrgStore } from '../../src/shared/store/org-store.ts'
+import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { ids18 } from '../helpers/ids.ts'
+import { RAILS } from '../helpers/rails.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
 
@@ -44,6 +48,53 @@ describe('submit', () => {
     const again = await producer.submit({ ...body(org, 'GDPR-1'), priority: 'normal' })
     assert.equal(again.created, false)
     assert.deepEqual(again.request, first.request)
+  })
+
+  test('takes the object in any case, which is no part of the identity of a request', async () => {
+    const org = ownOrg()
+    const first = await producer.submit({ ...body(org, 'gdpr-1'), object: 'cONTACT' })
+    assert.equal(first.request.request.object, 'Contact')
+    const again = await producer.submit(body(org, 'gdpr-1'))
+    assert.deepEqual(again, { request: first.request, created: false })
+  })
+
+  test('of an object that the org does not allow leaves nothing behind', async () => {
+    const org = ownOrg()
+    const submit = (object: string) => producer.submit({ ...body(org), object })
+    const suggestions = { Contcat: 'Contact', contacts: 'Contact', FlowRecrd: 'FlowRecord' }
+    for (const [object, suggestion] of Object.entries(suggestions)) {
+      await assert.rejects(submit(object), (error) => {
+        assert.ok(error instanceof UnknownObjectError)
+        assert.match(error.message, new RegExp(`${object}\\. Did you mean ${suggestion}\\?`))
+        return error.suggestion === suggestion
+      })
+    }
+    await assert.rejects(submit('Account'), (error) => {
+      assert.ok(error instanceof UnknownObjectError)
+      assert.match(
+        error.message,
+        /^Unknown object Account\. Expected one of Contact, Lead, .*No worker/,
+      )
+      return error.suggestion === null
+    })
+    assert.deepEqual(await producer.list({ org }), [])
+  })
+
+  test("takes the objects of the org's guard rails, and before there are any those of its options", async () => {
+    const org = ownOrg()
+    const submit = (object: string, by = producer) => by.submit({ ...body(org), object })
+    const configured = await createProducer({ redis: redis.url, objects: ['Contact', 'Bill__c'] })
+    scope.after(() => configured.close())
+    const { request } = await submit('bill__C', configured)
+    assert.equal(request.request.object, 'Bill__c')
+    const connection = connectRedis({ kind: 'url', url: redis.url }, 'fail-fast', () => {})
+    const store = openOrgStore(connection, org, () => {})
+    const objects = { Contact: '003', Invoice__c: 'a01' }
+    await store.ledger.changeRails({ from: null, to: { ...RAILS, objects } })
+    await store.close()
+    connection.disconnect()
+    assert.equal((await submit('invoice__c')).request.request.object, 'Invoice__c')
+    await assert.rejects(submit('Bill__c', configured), UnknownObjectError)
   })
 
   test('of another body under the same id is a conflict', async () => {

@@ -261,17 +261,6 @@ describe('an input that is refused', { concurrency: true }, () => {
     const receipt = await world.producer.wait(request.id, { org: world.org })
     assert.equal(receipt.error?.code, 'TOO_MANY_RECORDS')
   })
-
-  test('for an object that is not known names those that are', async () => {
-    const { request } = await world.producer.submit({
-      org: world.org,
-      object: 'Contakt',
-      source: { type: 'ids', ids: fresh(1) },
-    })
-    const receipt = await world.producer.wait(request.id, { org: world.org })
-    assert.equal(receipt.error?.code, 'UNKNOWN_OBJECT')
-    assert.match(receipt.error?.message ?? '', /Contact, Lead, Campaign, MarketSegment, FlowRecord/)
-  })
 })
 
 describe('an input that cannot be read fails', () => {

@@ -29,7 +29,8 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     fileSeenByPlanner: false,
     ...(flags.callbackUrl === undefined ? {} : { callbackUrl: flags.callbackUrl }),
   })
-  const producer = await connectProducer(await ownRedis(config, screen))
+  const objects = [...config.objects.keys()]
+  const producer = await connectProducer(await ownRedis(config, screen), objects)
   try {
     const meant = await pinContent(typed, { roots: config.files.roots })
     const request = await withKnownDeadline(meant, flags, producer)

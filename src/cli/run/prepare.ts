@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type Config, loadConfig, type OrgConfig, railsOf } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import { knownObject } from '../../shared/contract/known-object.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
@@ -36,7 +37,9 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
     acceptUnchecked,
   } as const
   // Reports wrong fields now; the flags are read again once it is known who plans.
-  toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
+  const { object } = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
+  // A shared Redis knows which objects its org allows; the embedded server has only these settings.
+  if (loaded.redis === null) knownObject(object, [...loaded.objects.keys()])
   return { input, org, terms, config: settingsFor(flags, loaded, org) }
 }
 

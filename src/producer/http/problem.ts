@@ -13,6 +13,7 @@ import {
   NotWaitingError,
   PlanChangedError,
   RedisUnavailableError,
+  UnknownObjectError,
   UnknownRequestError,
 } from '../producer.ts'
 import { addFacts, callOf } from './call-log.ts'
@@ -39,6 +40,10 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof LedgerReplacedError) return answer(503, error.code, error)
   if (error instanceof InvalidRequestError) {
     return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
+  }
+  if (error instanceof UnknownObjectError) {
+    const { message } = error
+    return answer(422, error.code, error, { errors: [{ field: 'object', message }] })
   }
   if (error instanceof BudgetExceededError) {
     const { message, retryAfterSeconds: seconds } = error

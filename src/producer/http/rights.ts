@@ -3,6 +3,7 @@
  * org or object that the key does not cover is denied by name, whether it exists or not.
  */
 
+import { isSameObject } from '../../shared/contract/known-object.ts'
 import type { DeletionRequest, Operation, Priority } from '../../shared/contract/request.ts'
 import { kindOf, type StoredSource, wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { ApiKey, Role, SourceRights } from './api-key.ts'
@@ -147,7 +148,7 @@ export function outsideOrgs({ name, orgs }: ApiKey, org: string): Denial | null 
 }
 
 function outsideObjects({ name, objects }: ApiKey, object: string): Denial | null {
-  return objects === '*' || objects.includes(object)
+  return objects === '*' || objects.some((allowed) => isSameObject(allowed, object))
     ? null
     : deny('OBJECT_NOT_ALLOWED', `The key ${name} is not for the object "${object}".`)
 }

@@ -14,7 +14,7 @@ import {
 } from '../../shared/store/redis/redis.ts'
 import { explained, isLasting } from '../../shared/store/redis/trouble.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { connectProducer, type ProducerConnection } from '../connection.ts'
+import { connectProducer, type ProducerConnection, type ProducerOptions } from '../connection.ts'
 import { producerOver } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
@@ -79,7 +79,8 @@ export async function startService(
   await using opening = new AsyncDisposableStack()
   const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
   opening.defer(() => keys?.close())
-  const connecting = () => connectUnlessStopped(where, onError, signal)
+  const objects = [...config.objects.keys()]
+  const connecting = () => connectUnlessStopped({ redis: where, objects, onError }, signal)
   const connection = await waitForRedis(connecting, log, signal)
   opening.defer(() => connection.close())
   const { redis, stores } = connection
@@ -160,11 +161,10 @@ async function waitForRedis<T>(
 
 /** A connection that is established after the stop is closed again. */
 async function connectUnlessStopped(
-  redis: RedisConfig,
-  onError: (error: Error) => void,
+  options: ProducerOptions,
   signal: AbortSignal | undefined,
 ): Promise<ProducerConnection> {
-  const connecting = connectProducer({ redis, onError })
+  const connecting = connectProducer(options)
   try {
     return await raceAbort(connecting, signal)
   } catch (error) {

@@ -1,5 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import { UnknownObjectError } from '../../shared/contract/known-object.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
@@ -7,19 +8,14 @@ import type { RefusedRow } from './block.ts'
 
 /** The guard rails of a plan. Each refuses the request before anything is deleted. */
 
-/** @throws RefusedError UNKNOWN_OBJECT, HARD_DELETE_NOT_ALLOWED */
+/** @throws UnknownObjectError, RefusedError HARD_DELETE_NOT_ALLOWED */
 export function allowedObject(
   { object, operation }: StoredRequest,
   { objects, hardDelete }: GuardRails,
   org: string,
 ): DeletableObject {
   const prefix = Object.hasOwn(objects, object) ? objects[object] : undefined
-  if (prefix === undefined) {
-    throw new RefusedError(
-      'UNKNOWN_OBJECT',
-      `Expected one of ${Object.keys(objects).join(', ')}, got ${object}. Other objects are added by configuration, and for an org that has guard rails by expunge policy --apply.`,
-    )
-  }
+  if (prefix === undefined) throw new UnknownObjectError(object, Object.keys(objects))
   if (operation === 'hardDelete' && !hardDelete) {
     throw new RefusedError(
       'HARD_DELETE_NOT_ALLOWED',

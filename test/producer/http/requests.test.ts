@@ -96,6 +96,18 @@ describe('submitting', () => {
     assert.match(many.json.detail, /^10000 fields are wrong, of which the first 100/)
   })
 
+  test('of an object that the org does not allow names the one that was meant', async () => {
+    const answer = await idle.call(PATH, { json: body({ id: 'typo', object: 'Contcat' }) })
+    assertProblem(answer, 422, 'UNKNOWN_OBJECT')
+    assert.deepEqual(fieldsOf(answer), ['object'])
+    assert.match(answer.json.detail, /Did you mean Contact\?/)
+    const csv = `${PATH}/csv?org=${quiet.org}&id=typo&object=Contcat`
+    const upload = await idle.call(csv, { body: 'Id\n', headers: { 'Content-Type': 'text/csv' } })
+    assertProblem(upload, 422, 'UNKNOWN_OBJECT')
+    const read = await idle.call(`${PATH}/typo?org=${quiet.org}`)
+    assertProblem(read, 404, 'UNKNOWN_REQUEST')
+  })
+
   test('of what is no request at all is refused', async () => {
     for (const json of [null, 7, 'text', []]) {
       assertProblem(await idle.call(PATH, { json }), 422, 'INVALID_REQUEST')

@@ -92,7 +92,6 @@ describe('a request', () => {
       'refused',
       'TOO_MANY_RECORDS',
     ])
-    assert.deepEqual(await refused(fresh(1), { object: 'Account' }), ['refused', 'UNKNOWN_OBJECT'])
     assert.deepEqual(await refused([id18(1, '00Q')], {}), ['refused', 'INVALID_ROWS'])
   })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isSameObject } from '../../../shared/contract/known-object.ts'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../../shared/contract/objects.ts'
 import { STATUSES } from '../../../shared/contract/receipt.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
@@ -165,7 +166,7 @@ function filterOf(
     isSelective: !isForAll || status !== undefined || object !== undefined,
     matches: ({ status: reached, request, submittedBy }) =>
       (status === undefined || reached === status) &&
-      (object === undefined || request.object === object) &&
+      (object === undefined || isSameObject(request.object, object)) &&
       mayRead(key, { ...request, submittedBy }) === null,
     showsUnreadable: isForAll,
   }

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { messageOf } from '../../base/errors.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
+import { knownObject } from '../../contract/known-object.ts'
 import { type DeletionRequest, toStored } from '../../contract/request.ts'
 import { kindOf } from '../../contract/sources/sources.ts'
 import { lotBeside, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
 import type { Acceptance, Submission } from './accept.ts'
+import { withKnownObject } from './known-object.ts'
 import { dropQuietly, stageSource } from './stage-source.ts'
 import { bodyHash, ConflictError, differences, GoneError } from './taken.ts'
 
@@ -24,6 +26,8 @@ export interface Caller {
   readonly limits?: CallerLimits | undefined
   /** Identifies this submission if it may be delivered twice. */
   readonly entry?: string | undefined
+  /** Allowed objects by the caller's configuration, for an org that has no guard rails yet. */
+  readonly objects?: readonly string[] | undefined
 }
 
 /** A user on this machine, who may set guard rails for a request. */
@@ -40,6 +44,7 @@ interface Operator extends Caller {
  *
  * @param upload the bytes of an `upload` source
  * @param caller who submits it, if known
+ * @throws UnknownObjectError if the org does not allow the object
  * @throws ConflictError if the id belongs to another request
  * @throws GoneError if the id belonged to a request whose record has expired
  * @throws BudgetExceededError if the caller's budget has no room for the list
@@ -48,11 +53,15 @@ interface Operator extends Caller {
  */
 export async function submit(
   store: OrgStore,
-  request: DeletionRequest,
+  given: DeletionRequest,
   now: number,
   upload?: AsyncIterable<Uint8Array>,
-  { submittedBy, limits, guards, entry }: Operator = {},
+  { submittedBy, limits, guards, entry, objects }: Operator = {},
 ): Promise<Submitted> {
+  const request =
+    guards === undefined
+      ? await explained(() => withKnownObject(given, store, objects))
+      : { ...given, object: knownObject(given.object, Object.keys(guards.objects)) }
   const intake = await stageSource(store, request, upload)
   const stored = toStored(request)
   const submission = {

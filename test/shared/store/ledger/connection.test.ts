@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import type { GuardRails } from '../../../../src/shared/contract/guard-rails.ts'
 import {
   LedgerConnection,
   LedgerReplacedError,
 } from '../../../../src/shared/store/ledger/connection.ts'
 import { createStaging } from '../../../../src/shared/store/staging/staging.ts'
+import { RAILS } from '../../../helpers/rails.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
   type Bundle,
@@ -25,11 +25,6 @@ import {
 const server = await startRedis({ after })
 
 type Ledger = Bundle['ledger']
-
-const RAILS: GuardRails = {
-  ...{ maxRecords: 1, approvalAbove: null, canary: 0, hardDelete: false, objects: {} },
-  ...{ fileRoots: [], fileBase: null, retentionDays: 1, idempotencyDays: 0, keepDeleted: false },
-}
 
 const ORDER = ingestOrder('order-a', [chunkRef('R1', 0)])
 

@@ -23,6 +23,8 @@ interface Processes {
   readonly sandbox: Sandbox
   /** Resolves with the receipt. */
   submit(json: object, headers?: Record<string, string>): Promise<Record<string, unknown>>
+  /** Resolves with the status of a call that is refused. */
+  refused(json: object): Promise<number>
   /** Everything that the processes have said so far. */
   said(): string
   /** SIGTERM to both; fails where one does not end well. */
@@ -64,6 +66,7 @@ async function startProcesses(
       await until(t, async () => (await look()) !== null)
       return look()
     },
+    refused: async (json) => (await callAt(url, PATH, { json })).status,
     stop: async () => {
       for (const { child, ended, said } of [service, worker]) {
         child.kill('SIGTERM')
@@ -210,8 +213,10 @@ describe('traces', { concurrency: 3 }, () => {
     const failed = { do: 'fail', code: 'Unknown', message: `${ids[4]}: no` } as const
     faults.add({ on: 'job', times: 1, action: failed })
     await processes.submit(contacts('one', ids))
-    const refused = await processes.submit({ ...contacts('two', ids), object: `X${ids[5]}` })
+    const refused = await processes.submit({ ...contacts('two', ids), maxRecords: 1 })
     assert.equal(refused['status'], 'refused')
+    const unknown = { ...contacts('three', ids), object: `X${ids[5]}` }
+    assert.equal(await processes.refused(unknown), 422)
     await processes.stop()
     const { spans, bodies, calls } = collector
     const creations = spans.filter(({ name }) => name === 'salesforce:create')
@@ -220,8 +225,8 @@ describe('traces', { concurrency: 3 }, () => {
     )
     const ends = spans.filter(({ attributes }) => attributes['expunge.status'] === 'refused')
     assert.equal(ends.length, 1)
-    assert.equal(ends[0]?.attributes['error.type'], 'UNKNOWN_OBJECT')
-    assert.equal(ends[0]?.attributes['expunge.object'], 'other')
+    assert.equal(ends[0]?.attributes['error.type'], 'TOO_MANY_RECORDS')
+    assert.ok(spans.some(({ attributes }) => attributes['expunge.object'] === 'other'))
     assert.equal(
       spans.reduce((sum, { events }) => sum + events, 0),
       0,

@@ -65,6 +65,13 @@ describe('a job deletion-request', () => {
     assert.match(receipt.error?.message ?? '', /elsewhere/)
   })
 
+  test('for an object that the org does not allow ends refused, with a receipt', async () => {
+    await enqueue(request({ object: 'Contakt' }), 'r-crm-typo')
+    const { status, object, error } = await receiptOfNew('crm-typo')
+    assert.deepEqual([status, object, error?.code], ['refused', 'Contakt', 'UNKNOWN_OBJECT'])
+    assert.match(error?.message ?? '', /Did you mean Contact\?/)
+  })
+
   test('of an upload is refused: there are no bytes', async () => {
     await enqueue(request({ source: { type: 'upload' } }), 'r-crm-47')
     assert.equal((await receiptOfNew('crm-47')).error?.code, 'INVALID_REQUEST')
