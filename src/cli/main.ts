@@ -2,6 +2,7 @@ import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
+import '../shared/base/disposable-stack.ts'
 import { hangUpIsIgnored } from '../shared/base/shutdown.ts'
 import { cacheFolder, privateDirectory } from './embedded-redis/private-directory.ts'
 

@@ -104,6 +104,11 @@ export function codeOrNameOf(error: unknown): string {
   return codeOf(error) ?? (error instanceof Error ? error.name : 'unknown')
 }
 
+/** Node 22 has no SuppressedError; what the compiler makes instead has its name and fields. */
+export function isSuppressed(error: unknown): error is SuppressedError {
+  return error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
+}
+
 /** The message of a thrown value, for a log line or a receipt. */
 export function messageOf(error: unknown): string {
   // If a host name has several addresses and none can be connected to, Node's message is empty.
@@ -111,7 +116,7 @@ export function messageOf(error: unknown): string {
     return error.errors.map(messageOf).join('; ')
   }
   // Closing failed after another failure: Node's message tells neither.
-  if (error instanceof SuppressedError) {
+  if (isSuppressed(error)) {
     return `${messageOf(error.suppressed)}; ${messageOf(error.error)}`
   }
   return error instanceof Error ? error.message : String(error)

@@ -20,13 +20,12 @@ export function groupCommit<In, Out>(
     callers = []
     if (all.length > 0) void answerEach(all, act)
   }
-  return (one) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Out>()
-    callers.push({ one, resolve, reject })
-    if (callers.length === 1) setImmediate(go)
-    if (callers.length === most) go()
-    return promise
-  }
+  return (one) =>
+    new Promise((resolve, reject) => {
+      callers.push({ one, resolve, reject })
+      if (callers.length === 1) setImmediate(go)
+      if (callers.length === most) go()
+    })
 }
 
 async function answerEach<In, Out>(

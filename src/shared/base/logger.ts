@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import { isSuppressed } from './errors.ts'
 import { maskLine } from './secret-masking.ts'
 
 export type { Logger } from 'pino'
@@ -83,9 +84,7 @@ function presentError(error: Error, above: readonly unknown[]): Record<string, u
     stack: error.stack,
     ...(error.cause instanceof Error ? { cause: present(error.cause, above) } : {}),
     ...(error instanceof AggregateError ? { errors: present(error.errors, above) } : {}),
-    ...(error instanceof SuppressedError
-      ? { errors: present([error.suppressed, error.error], above) }
-      : {}),
+    ...(isSuppressed(error) ? { errors: present([error.suppressed, error.error], above) } : {}),
   }
 }
 

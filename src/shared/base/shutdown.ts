@@ -51,13 +51,15 @@ interface StopSignal {
 
 export function stopSignal(signals: Signals): StopSignal {
   const controller = new AbortController()
-  const { promise, resolve } = Promise.withResolvers<void>()
+  const { signal } = controller
+  const requested = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve())
+  })
   const forget = listenForStops(signals, (name, isRepeated) => {
     if (isRepeated) signals.exit(EXIT_BY[name])
     controller.abort(new Error(`Stopped by ${name}.`))
-    resolve()
   })
-  return { signal: controller.signal, requested: promise, forget }
+  return { signal, requested, forget }
 }
 
 /**

@@ -79,8 +79,10 @@ function contentOf({ content, staged }: RequestRecord): SourceContent | null {
 
 /** The submitter knows the URL; other readers need only its origin. */
 function withoutSecrets(request: StoredRequest): StoredRequest {
-  const origin = URL.parse(request.callbackUrl ?? '')?.origin
-  return origin === undefined ? request : { ...request, callbackUrl: `${origin}/***` }
+  const { callbackUrl } = request
+  return callbackUrl !== null && URL.canParse(callbackUrl)
+    ? { ...request, callbackUrl: `${new URL(callbackUrl).origin}/***` }
+    : request
 }
 
 async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProgress> {

@@ -63,7 +63,9 @@ export class LedgerConnection {
   readonly redis: RedisClient
   readonly key: string
   readonly #org: string
-  readonly #replaced = Promise.withResolvers<LedgerReplacedError>()
+  /** Resolves once another ledger was found; from then on every call is refused. */
+  readonly replaced: Promise<LedgerReplacedError>
+  #resolveReplaced: (error: LedgerReplacedError) => void = () => {}
   #kept: LedgerIdentity | null = null
   #opening: Promise<LedgerIdentity> | null = null
   #trouble: LedgerReplacedError | null = null
@@ -72,11 +74,9 @@ export class LedgerConnection {
     this.redis = redis
     this.key = identity
     this.#org = org
-  }
-
-  /** Resolves once another ledger was found; from then on every call is refused. */
-  get replaced(): Promise<LedgerReplacedError> {
-    return this.#replaced.promise
+    this.replaced = new Promise((resolve) => {
+      this.#resolveReplaced = resolve
+    })
   }
 
   /** The error, if another ledger was found. */
@@ -156,7 +156,7 @@ export class LedgerConnection {
     if (this.#trouble !== null) return this.#trouble
     if (this.#kept === null) throw new TypeError('A ledger that was never opened was compared.')
     this.#trouble = new LedgerReplacedError(this.#org, this.#kept, found)
-    this.#replaced.resolve(this.#trouble)
+    this.#resolveReplaced(this.#trouble)
     return this.#trouble
   }
 }

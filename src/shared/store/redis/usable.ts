@@ -92,10 +92,12 @@ export function mayEvict({
 
 /** Rejects at once if the server refuses the connection itself, because waiting would never end. */
 async function unlessRefused<T>(redis: Client, work: Promise<T>): Promise<T> {
-  const { promise: refused, reject } = Promise.withResolvers<never>()
-  const onError = (error: unknown) => {
-    if (lastingIn(error) !== null) reject(error)
-  }
+  let onError = (_: unknown) => {}
+  const refused = new Promise<never>((_, reject) => {
+    onError = (error) => {
+      if (lastingIn(error) !== null) reject(error)
+    }
+  })
   redis.on('error', onError)
   try {
     return await Promise.race([refused, work])

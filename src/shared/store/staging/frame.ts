@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:zlib'
+import zlib from 'node:zlib'
 import { ExpungeError } from '../../base/errors.ts'
 
 /** One zstd frame (RFC 8878) of staged bytes. */
@@ -16,13 +16,18 @@ const STORED_BYTES = 1_024
 /** Up to this size frames are compressed on this thread, because another thread takes longer. */
 const HERE_BYTES = 16_384
 
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
-const compress = promisify(zstdCompress)
-const decompress = promisify(zstdDecompress)
+const LEVEL_1 = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }
+
+// The library also runs on Node 20, which has no zstd: it stores frames uncompressed there. Only
+// workers read frames, and they need a newer Node.
+const { zstdCompress, zstdCompressSync, zstdDecompress }: Partial<typeof zlib> = zlib
+const compress = zstdCompress && promisify(zstdCompress)
+const decompress = zstdDecompress && promisify(zstdDecompress)
 
 /** The frame never shares memory with the bytes, so the caller may reuse them. */
 export async function pack(bytes: Uint8Array): Promise<Buffer> {
-  return bytes.length <= HERE_BYTES ? packHere(bytes) : compress(bytes, LEVEL_1)
+  if (bytes.length <= HERE_BYTES) return packHere(bytes)
+  return compress === undefined ? store(bytes) : compress(bytes, LEVEL_1)
 }
 
 /**
@@ -40,6 +45,7 @@ export class StagingError extends ExpungeError {
  * @throws StagingError if it is not a valid frame
  */
 export async function unpack(frame: Uint8Array, key: string): Promise<Uint8Array> {
+  if (decompress === undefined) throw new TypeError('This Node has no zstd: use 22.15 or newer.')
   try {
     return await decompress(frame, { chunkSize: FRAME_BYTES })
   } catch (cause) {
@@ -51,23 +57,35 @@ export async function unpack(frame: Uint8Array, key: string): Promise<Uint8Array
 }
 
 function packHere(bytes: Uint8Array): Buffer {
-  return bytes.length <= STORED_BYTES ? store(bytes) : zstdCompressSync(bytes, LEVEL_1)
+  const isStored = bytes.length <= STORED_BYTES || zstdCompressSync === undefined
+  return isStored ? store(bytes) : zstdCompressSync(bytes, LEVEL_1)
 }
 
 const MAGIC = 0xfd2f_b528
-/** Single segment: the frame states its content's length, in one byte or, minus 256, in two. */
+/** RFC 8878 allows no larger block. */
+const LARGEST_BLOCK = 128 * 1024
+/** Single segment: the header states the content's length, in one, two or four bytes. */
 const ONE_BYTE_LENGTH = 0x20
 const TWO_BYTE_LENGTH = 0x60
-const LAST_RAW_BLOCK = 1
+const FOUR_BYTE_LENGTH = 0xa0
 
-/** A frame with one raw block: magic number, header, length, block header, then the bytes. */
-function store(bytes: Uint8Array): Buffer {
-  const isShort = bytes.length < 256
-  const frame = Buffer.allocUnsafe((isShort ? 9 : 10) + bytes.length)
-  let at = frame.writeUInt32LE(MAGIC)
-  at = frame.writeUInt8(isShort ? ONE_BYTE_LENGTH : TWO_BYTE_LENGTH, at)
-  at = isShort ? frame.writeUInt8(bytes.length, at) : frame.writeUInt16LE(bytes.length - 256, at)
-  at = frame.writeUIntLE((bytes.length << 3) | LAST_RAW_BLOCK, at, 3)
-  frame.set(bytes, at)
-  return frame
+/** A frame of raw blocks: magic number, length, then each block with its header. */
+export function store(bytes: Uint8Array): Buffer {
+  const blocks = Math.max(1, Math.ceil(bytes.length / LARGEST_BLOCK))
+  const frame = Buffer.allocUnsafe(9 + 3 * blocks + bytes.length)
+  let at = writeLength(frame, bytes.length, frame.writeUInt32LE(MAGIC))
+  for (let block = 1; block <= blocks; block += 1) {
+    const raw = bytes.subarray((block - 1) * LARGEST_BLOCK, block * LARGEST_BLOCK)
+    at = frame.writeUIntLE((raw.length << 3) | Number(block === blocks), at, 3)
+    frame.set(raw, at)
+    at += raw.length
+  }
+  return frame.subarray(0, at)
+}
+
+function writeLength(frame: Buffer, length: number, at: number): number {
+  if (length < 256) return frame.writeUInt8(length, frame.writeUInt8(ONE_BYTE_LENGTH, at))
+  return length < 65_536 + 256
+    ? frame.writeUInt16LE(length - 256, frame.writeUInt8(TWO_BYTE_LENGTH, at))
+    : frame.writeUInt32LE(length, frame.writeUInt8(FOUR_BYTE_LENGTH, at))
 }

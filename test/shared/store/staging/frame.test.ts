@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
 import fc from 'fast-check'
-import { pack, StagingError, unpack } from '../../../../src/shared/store/staging/frame.ts'
+import {
+  FRAME_BYTES,
+  pack,
+  StagingError,
+  store,
+  unpack,
+} from '../../../../src/shared/store/staging/frame.ts'
 
 /** Where the way of packing, or the header of a frame, changes. */
 const EDGES = [0, 1, 255, 256, 1_024, 1_025, 16_384, 16_385]
@@ -19,6 +25,17 @@ test('whatever is packed is unpacked, by us and by any zstd', async () => {
     }),
     { examples: EDGES.map((length) => [length, true]) },
   )
+})
+
+test('a Node without zstd stores frames that any zstd reads', async () => {
+  const block = 128 * 1024
+  for (const length of [0, 255, 256, 65_791, 65_792, block, block + 1, 2 * block, FRAME_BYTES]) {
+    const bytes = randomBytes(length)
+    const frame = store(bytes)
+    assert.ok(bytes.equals(await unpack(frame, 'key')), `${length} bytes`)
+    assert.ok(bytes.equals(zstdDecompressSync(frame)), `${length} bytes`)
+    assert.ok(frame.length <= length + 33)
+  }
 })
 
 test('a frame shares nothing with the bytes that it was made of', async () => {
