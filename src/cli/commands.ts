@@ -12,7 +12,12 @@ import {
   wholeNumber,
 } from './options.ts'
 
-const ORG = { short: '-o', value: '<name>', summary: 'org, if there are several' } as const
+const ORG = {
+  short: '-o',
+  alias: '--target-org',
+  value: '<name>',
+  summary: 'org, by its name here or its alias in the sf CLI',
+} as const
 const REASON = { value: '<text>', summary: 'reason to record in the receipt' } as const
 const JSON_OUTPUT = { summary: 'print JSON' } as const
 const RECEIPT_ONLY = { summary: 'print only the receipt, as JSON, on stdout' } as const

@@ -1,5 +1,5 @@
 import type { RequestView } from '../producer/producer.ts'
-import { type Config, loadConfig, type OrgConfig } from '../shared/config/config.ts'
+import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
 import { openOrgStore } from '../shared/store/org-store.ts'
 import { connectRedis } from '../shared/store/redis/redis.ts'
@@ -119,7 +119,7 @@ export async function openOrg(redis: CommandRedis, org: string) {
  * @throws UsageError listing the orgs if the choice is ambiguous
  */
 export function chooseOrg({ orgs }: Pick<Config, 'orgs'>, named: string | undefined): string {
-  if (named !== undefined) return named
+  if (named !== undefined) return orgNameOf(named)
   const [only, another] = orgs.keys()
   if (orgs.has(DEFAULT_ORG) || only === undefined) return DEFAULT_ORG
   if (another === undefined) return only

@@ -91,7 +91,8 @@ async function settleUnsent(
 async function settingsFor(ending: EndingHere): Promise<Config> {
   const { open, id, results: path, again, cli } = ending
   try {
-    const loaded = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'required' })
+    const need = { redis: 'optional', salesforce: 'required', org: open.org } as const
+    const loaded = await loadConfig(cli.screen.env, need)
     const org = orgNamed(loaded, open.org)
     const results = { kind: 'directory', path } as const
     return { ...loaded, orgs: new Map([[org.name, org]]), results }

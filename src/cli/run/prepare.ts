@@ -24,7 +24,8 @@ export interface Prepared {
 export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prepared> {
   const input = await readInput(flags, screen.stdin)
   assertConsent(flags, input, screen)
-  const loaded = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
+  const need = { redis: 'optional', salesforce: 'required', org: flags.org } as const
+  const loaded = await loadConfig(screen.env, need)
   for (const warning of loaded.warnings) screen.say(warning)
   const org = orgNamed(loaded, chooseOrg(loaded, flags.org))
   // Approval is always required, so that `--yes` does not make it another request. If the question

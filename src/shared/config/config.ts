@@ -9,13 +9,13 @@ import { type CallbackConfig, readCallbacks } from './callbacks.ts'
 import { readConfigFile, type YamlSection } from './config-file.ts'
 import { Environment, type Variables } from './environment.ts'
 import type { Fields } from './fields.ts'
-import { type OrgConfig, readObjects, readOrgs } from './orgs.ts'
+import { type OrgConfig, orgNameOf, readObjects, readOrgs } from './orgs.ts'
 import { readRedis, showRedis } from './redis.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings, type Values } from './settings.ts'
 import { readTracing, type TracingConfig } from './tracing.ts'
 
-export { type CallbackConfig, type OrgConfig, showRedis, type TracingConfig }
+export { type CallbackConfig, type OrgConfig, orgNameOf, showRedis, type TracingConfig }
 
 type Section<Name extends keyof typeof SETTINGS> = Values<(typeof SETTINGS)[Name]>
 
@@ -53,6 +53,8 @@ interface Need {
   readonly redis: 'required' | 'optional'
   /** `none`: credentials are neither requested nor read, so their files may be absent. */
   readonly salesforce: 'required' | 'none'
+  /** The one org that the command is for: by name, or one of the `sf` CLI. */
+  readonly org?: string | undefined
 }
 
 /**
@@ -74,17 +76,20 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   const file = await readConfigFile(environment, problems)
   // Settings in a broken file must not be reported as missing.
   const { redis, salesforce } = problems.length > 0 ? NOTHING : need
+  const target = need.org
 
   const settings = <F extends Fields>(fields: F, section: YamlSection) =>
     new Settings(fields, [environment.source(fields), section], problems)
   const service = settings(SETTINGS.service, file)
   const results = settings(SETTINGS.results, file.section('results'))
   const worker = settings(SETTINGS.worker, file.section('worker'))
+  const home = service.get('home') ?? stateFolder(env)
+  const places = { environment, env, file, home, salesforce, target, problems, warnings }
 
   const config: Config = {
     redis: await readRedis(environment, file.section('redis'), redis, problems),
-    home: service.get('home') ?? stateFolder(env),
-    orgs: await readOrgs({ environment, file, salesforce, problems, warnings }),
+    home,
+    orgs: await readOrgs(places),
     objects: readObjects(file.section('objects'), problems),
     results: { kind: 'directory', path: results.get('path') ?? resolve('results') },
     retentionDays: service.get('retentionDays'),

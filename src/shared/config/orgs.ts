@@ -8,11 +8,13 @@ import {
 import { DEFAULT_ORG, ORG_NAME } from '../contract/request.ts'
 import type { Timeouts } from '../salesforce/connections.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
+import { SF_ORG } from '../salesforce/sf-cli.ts'
 import type { YamlSection } from './config-file.ts'
-import type { Environment } from './environment.ts'
-import { readCredentials } from './salesforce.ts'
+import type { Environment, Variables } from './environment.ts'
+import { exposureOf, loginFile, loginSource, readStoredLogin, storedLogins } from './logins.ts'
+import { hasLogin, readCredentials } from './salesforce.ts'
 import { SETTINGS } from './schema.ts'
-import { Settings, type Values, variablesOf } from './settings.ts'
+import { type SettingSource, Settings, type Values, variablesOf } from './settings.ts'
 
 /** One Salesforce org: its login and its limits. */
 export interface OrgConfig extends Values<(typeof SETTINGS)['limits']> {
@@ -32,51 +34,115 @@ export interface OrgConfig extends Values<(typeof SETTINGS)['limits']> {
 /** The sources of every org's settings. */
 interface OrgSources {
   readonly environment: Environment
+  readonly env: Variables
   readonly file: YamlSection
+  /** EXPUNGE_HOME, which has the stored logins. */
+  readonly home: string
   readonly salesforce: 'required' | 'none'
+  /** The one org that the command is for, if it names one: the login of no other is read. */
+  readonly target: string | undefined
   readonly problems: ConfigProblem[]
   readonly warnings: string[]
 }
 
 /**
- * All orgs by name: those of the file, plus `default` if SALESFORCE_* variables are set or the file
- * has no org.
+ * All orgs by name: those of the file; `default` if SALESFORCE_* variables are set; those with a
+ * stored login; else the target, as an org of the `sf` CLI; `default` if there is none at all.
  */
 export async function readOrgs(sources: OrgSources): Promise<ReadonlyMap<string, OrgConfig>> {
-  const { environment, file, problems } = sources
+  const { environment, file, home, problems, target } = sources
   const all = file.section('orgs')
   const sections = new Map(all.sections())
-  if (sections.size === 0 || givenLogin(environment).length > 0) {
-    sections.set(DEFAULT_ORG, all.section(DEFAULT_ORG))
-  }
+  const stored = new Set(await storedLogins(home))
+  const add = (name: string) => sections.set(name, sections.get(name) ?? all.section(name))
+  const isAlone = stored.size === 0 && target === undefined
+  if (hasLogin(environment) || (isAlone && givenLogin(environment).length > 0)) add(DEFAULT_ORG)
+  for (const name of stored) add(name)
+  const name = target === undefined ? undefined : orgNameOf(target)
+  if (name !== undefined && sources.salesforce === 'required') add(name)
+  if (sections.size === 0) add(DEFAULT_ORG)
   for (const name of sections.keys()) {
     const message = faultOfName(name, sections)
     if (message !== undefined) problems.push({ setting: all.nameOf(name), message })
   }
   const orgs = new Map<string, OrgConfig>()
-  for (const [name, section] of sections) orgs.set(name, await readOrg(name, section, sources))
+  for (const [one, section] of sections) {
+    const login = await loginOf(one, section, stored.has(one), sources)
+    orgs.set(one, await readOrg(one, section, login, sources))
+  }
   return orgs
+}
+
+/**
+ * The name of an org that `--target-org` names: as it is, or, for a username of the `sf` CLI, with
+ * the characters replaced that a name does not have.
+ */
+export function orgNameOf(target: string): string {
+  return SF_ORG.test(target) ? target.replaceAll(/[.@+]/g, '_').slice(0, 64) : target
+}
+
+/** Where the login of an org is. */
+interface LoginPlace {
+  /** The user's name for the place. */
+  readonly where: string
+  readonly sources: readonly SettingSource[]
+}
+
+/** The first of: the environment, the configuration file, the stored login, the `sf` CLI. */
+async function loginOf(
+  name: string,
+  section: YamlSection,
+  isStored: boolean,
+  { environment, home, target, problems, warnings, salesforce }: OrgSources,
+): Promise<LoginPlace> {
+  const variables = environment.source(SETTINGS.salesforce)
+  const isInFile = section.has('salesforce')
+  // Asks for it in any case: a section of the file learns its valid keys this way.
+  const ofFile = section.section('salesforce')
+  const where = section.nameOf('salesforce')
+  if (isInFile) {
+    if (name === DEFAULT_ORG) refuseVariables(environment, where, problems)
+    return { where, sources: [ofFile] }
+  }
+  if (name === DEFAULT_ORG && hasLogin(environment)) {
+    return { where: 'SALESFORCE_*', sources: [variables] }
+  }
+  // An org id or an API version in the environment is for `default`, wherever its login is.
+  const others = name === DEFAULT_ORG ? [variables] : []
+  if (isStored && salesforce === 'required') {
+    const file = loginFile(home, name)
+    const stored = await readStoredLogin(file)
+    if ('fault' in stored) {
+      const message = `the stored login ${stored.fault}. Store it again: expunge login --org ${name}`
+      problems.push({ setting: file, message })
+      return { where, sources: [ofFile] }
+    }
+    const exposure = await exposureOf(file)
+    if (exposure !== null) warnings.push(exposure)
+    return { where: file, sources: [...others, loginSource(stored, file)] }
+  }
+  if (name === DEFAULT_ORG) return { where: 'SALESFORCE_*', sources: [variables] }
+  if (target === undefined || orgNameOf(target) !== name) return { where, sources: [ofFile] }
+  const flag = '--target-org'
+  return { where: flag, sources: [loginSource({ salesforce: { targetOrg: target } }, flag)] }
 }
 
 async function readOrg(
   name: string,
   section: YamlSection,
-  { environment, file, salesforce, problems, warnings }: OrgSources,
+  { where, sources }: LoginPlace,
+  { environment, env, file, salesforce, target, problems, warnings }: OrgSources,
 ): Promise<OrgConfig> {
   const limits = new Settings(
     SETTINGS.limits,
     [section, environment.source(SETTINGS.limits), file],
     problems,
   )
-  const byVariables = name === DEFAULT_ORG && !section.has('salesforce')
-  const where = byVariables ? 'SALESFORCE_*' : section.nameOf('salesforce')
-  const source = byVariables
-    ? environment.source(SETTINGS.salesforce)
-    : section.section('salesforce')
-  const login = new Settings(SETTINGS.salesforce, [source], problems)
-  if (name === DEFAULT_ORG && !byVariables) refuseVariables(environment, where, problems)
+  const login = new Settings(SETTINGS.salesforce, sources, problems)
+  const isMeant = target === undefined || orgNameOf(target) === name
+  const warn = (text: string) => warnings.push(text)
   const credentials =
-    salesforce === 'none' ? null : await readCredentials(login, where, (w) => warnings.push(w))
+    salesforce === 'none' || !isMeant ? null : await readCredentials(login, where, { env, warn })
   const expectedOrgId = login.get('orgId') ?? null
   const apiVersion = login.get('apiVersion')
   const org = { name, credentials, expectedOrgId, apiVersion, ...limits.all() }

@@ -1,7 +1,8 @@
 import type { SecretFile } from '../base/text-file.ts'
 import { type Credentials, jwtAudience } from '../salesforce/credentials.ts'
-import type { SETTINGS } from './schema.ts'
-import type { Settings } from './settings.ts'
+import type { Environment, Variables } from './environment.ts'
+import { SETTINGS } from './schema.ts'
+import { type Settings, variablesOf } from './settings.ts'
 
 type Login = Settings<(typeof SETTINGS)['salesforce']>
 
@@ -14,12 +15,26 @@ const WAYS = [
   },
   { kind: 'jwt', title: 'JWT bearer', keys: ['loginUrl', 'clientId', 'username', 'jwtKey'] },
   { kind: 'token', title: 'a token that you already have', keys: ['instanceUrl', 'accessToken'] },
+  { kind: 'sf', title: 'an org of the sf CLI', keys: ['targetOrg'] },
 ] as const
 
 type Way = (typeof WAYS)[number]
 type Key = Way['keys'][number]
 
 const KEYS: readonly Key[] = [...new Set(WAYS.flatMap(({ keys }) => [...keys]))]
+
+interface CredentialsContext {
+  /** The environment for `sf`, if the login is by it. */
+  readonly env: Variables
+  readonly warn: (warning: string) => void
+}
+
+/** Whether the environment has a part of a login; an API version or an org id alone is none. */
+export function hasLogin(environment: Environment): boolean {
+  const names = variablesOf(SETTINGS.salesforce)
+  const given = [...names].filter(([, name]) => environment.lookup(name) !== undefined)
+  return given.some(([key]) => !['orgId', 'apiVersion'].includes(key))
+}
 
 /**
  * The credentials of one org, from one place.
@@ -30,11 +45,11 @@ const KEYS: readonly Key[] = [...new Set(WAYS.flatMap(({ keys }) => [...keys]))]
 export async function readCredentials(
   settings: Login,
   where: string,
-  warn: (warning: string) => void,
+  { env, warn }: CredentialsContext,
 ): Promise<Credentials | null> {
   const given = new Set(KEYS.filter((key) => settings.namesOf(key).length > 0))
   const [way, second] = WAYS.filter(({ keys }) => keys.every((key) => given.has(key)))
-  if (way === undefined) return refuseIncomplete(settings, where, given)
+  if (way === undefined) return refuseIncomplete(settings, where, given, env)
   if (second !== undefined) {
     const sets = `${spelled(settings, way)} and ${spelled(settings, second)}`
     settings.refuse(where, `two complete sets of credentials, ${sets}. Keep one of them.`)
@@ -45,10 +60,14 @@ export async function readCredentials(
     if (keys.includes(key)) continue
     warn(`${settings.namesOf(key).join(', ')}: not used; the login is by ${way.title}.`)
   }
-  return readWay(settings, way)
+  return readWay(settings, way, env)
 }
 
-async function readWay(settings: Login, { kind }: Way): Promise<Credentials | null> {
+async function readWay(
+  settings: Login,
+  { kind }: Way,
+  env: Variables,
+): Promise<Credentials | null> {
   switch (kind) {
     case 'client-credentials': {
       const loginUrl = settings.get('loginUrl')
@@ -76,6 +95,10 @@ async function readWay(settings: Login, { kind }: Way): Promise<Credentials | nu
         ? { kind, instanceUrl, accessToken, ...fileOf(settings, 'accessToken') }
         : null
     }
+    case 'sf': {
+      const targetOrg = settings.get('targetOrg')
+      return targetOrg ? { kind, targetOrg, env } : null
+    }
     default:
       throw new TypeError(`Unknown credentials ${String(kind satisfies never)}`)
   }
@@ -99,10 +122,11 @@ async function refuseIncomplete(
   settings: Login,
   where: string,
   given: ReadonlySet<Key>,
+  env: Variables,
 ): Promise<null> {
   if (given.size === 0) {
-    const ways = WAYS.map((way) => spelled(settings, way)).join(', or ')
-    settings.refuse(where, `no credentials; expected ${ways}.`)
+    const ways = WAYS.filter(({ kind }) => kind !== 'sf').map((way) => spelled(settings, way))
+    settings.refuse(where, `no credentials; expected ${ways.join(', or ')}. ${OTHER_LOGINS}`)
     return null
   }
   const way = nearest(given)
@@ -111,9 +135,12 @@ async function refuseIncomplete(
     settings.refuse(settings.nameOf(preferred(key)), `missing for ${spelled(settings, way)}.`)
   }
   // The given values may be wrong too; reports that at the same time.
-  await readWay(settings, way)
+  await readWay(settings, way, env)
   return null
 }
+
+const OTHER_LOGINS =
+  'Or store a login with `expunge login`, or name an org of the sf CLI with --target-org.'
 
 /** The way to which most of the given keys belong; of two, the one that lacks fewer. */
 function nearest(given: ReadonlySet<Key>): Way {

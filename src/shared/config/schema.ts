@@ -7,6 +7,7 @@ import { redisUrlProblem } from '../base/redis-url.ts'
 import { canonicalId, to18 } from '../contract/record-id.ts'
 import { DEFAULT_TIMEOUTS } from '../salesforce/connections.ts'
 import { assertHttps, isRsaKey, isToken } from '../salesforce/credentials.ts'
+import { SF_ORG } from '../salesforce/sf-cli.ts'
 import { field, type ValueForm } from './fields.ts'
 import { ALLOWANCE, HOST, hostAndPort, URL_PATTERN } from './network.ts'
 import { variablesOf } from './settings.ts'
@@ -299,6 +300,13 @@ const SALESFORCE = {
       parse: (token) => (isToken(token) ? token : undefined),
     })
     .meta({ variable: 'SALESFORCE_ACCESS_TOKEN' }),
+  /** Set only in the file. */
+  targetOrg: field
+    .value({
+      expected: 'an alias or username of the sf CLI: letters, digits and . _ @ + -',
+      parse: (given) => (SF_ORG.test(given) ? given : undefined),
+    })
+    .optional(),
   orgId: field
     .value({
       expected: "an org's id, 15 or 18 characters that begin with 00D",

@@ -9,6 +9,7 @@ import { assertHttps, type Credentials, isRsaKey, isToken, secretFrom } from './
 import { SalesforceError } from './errors.ts'
 import { retrying } from './retry.ts'
 import type { Access } from './session.ts'
+import { askSf, sfTokenRefused } from './sf-cli.ts'
 import type { Transport } from './transport.ts'
 
 type Secret = ReturnType<typeof secretFrom>
@@ -25,8 +26,8 @@ const tokenAnswer = z.object({
 
 /** The result of a login. `identifiedLogin` determines the org. */
 export interface Login extends Access {
-  /** The identity URL, if the answer has one. */
-  readonly idUrl: string | null
+  /** The org that came with the token, and where it was named; unchecked. Null if none was. */
+  readonly named: { readonly from: string; readonly org: string } | null
 }
 
 /** Logs in each time it is called; receives the access that was refused, if any. */
@@ -45,6 +46,7 @@ export function loginFlow(
   clock: Clock,
   signal?: AbortSignal,
 ): LoginFlow {
+  if (credentials.kind === 'sf') return (refused) => loginBySf(credentials, refused)
   const secret = secretOf(credentials)
   const shared = { transport, clock, signal, secret }
   switch (credentials.kind) {
@@ -71,7 +73,7 @@ export function loginFlow(
       return async (refused) => {
         const token = await secret.read()
         if (refused?.token === token) throw expiredToken(secret)
-        return { instanceUrl, token, idUrl: null }
+        return { instanceUrl, token, named: null }
       }
     }
     default:
@@ -80,8 +82,22 @@ export function loginFlow(
   }
 }
 
+/** `sf` keeps the token fresh, so asking it again is all that a renewal takes. */
+async function loginBySf(
+  options: Extract<Credentials, { kind: 'sf' }>,
+  refused: Access | undefined,
+): Promise<Login> {
+  const { instanceUrl, token, orgId: org } = await askSf(options)
+  if (refused?.token === token) throw sfTokenRefused(options.targetOrg)
+  return {
+    instanceUrl: new URL(assertHttps(instanceUrl, 'instanceUrl of sf').origin),
+    token,
+    named: org === undefined ? null : { from: 'sf', org },
+  }
+}
+
 /** The secret part of the credentials, which may be re-read from a file. */
-function secretOf(credentials: Credentials): Secret {
+function secretOf(credentials: Exclude<Credentials, { kind: 'sf' }>): Secret {
   const file = credentials.secretFile
   switch (credentials.kind) {
     case 'client-credentials': {
@@ -160,9 +176,14 @@ async function requestToken(request: TokenRequest): Promise<Login> {
     return {
       instanceUrl: new URL(assertHttps(token.instance_url, 'instance_url of the login').origin),
       token: token.access_token,
-      idUrl: token.id ?? null,
+      named: orgOfIdUrl(token.id ?? ''),
     }
   })
+}
+
+function orgOfIdUrl(url: string): Login['named'] {
+  const org = /\/id\/([0-9A-Za-z]+)\//.exec(url)?.[1]
+  return org === undefined ? null : { from: 'the id URL of the answer', org }
 }
 
 function expiredToken(secret: Secret): SalesforceError {

@@ -37,6 +37,13 @@ type Way =
       readonly instanceUrl: string
       readonly accessToken: string
     }
+  | {
+      /** An org that the `sf` CLI is logged in to, by alias or username. */
+      readonly kind: 'sf'
+      readonly targetOrg: string
+      /** The environment for `sf`. */
+      readonly env: Readonly<Record<string, string | undefined>>
+    }
 
 // The last form is that of sandboxes before enhanced domains: <name>--<sandbox>[.<instance>].my…
 const SANDBOX_HOST =

@@ -65,18 +65,12 @@ function expected(text: string): string {
   return canonicalOrgId(text) ?? text
 }
 
-/**
- * The orgs named in a token answer: `https://login.salesforce.com/id/<org id>/<user id>`, and the
- * opaque token's `<org id>!…`. Other tokens, such as a JWT, name none.
- */
-function factsIn({ idUrl, token }: Login): OrgFact[] {
-  const named = [
-    ['the id URL of the answer', /\/id\/([0-9A-Za-z]+)\//.exec(idUrl ?? '')?.[1]],
-    ["the token's prefix", /^([0-9A-Za-z]+)!/.exec(token)?.[1]],
-  ] as const
-  return named.flatMap(([from, name]) => {
-    const orgId = name && canonicalOrgId(name)
-    return orgId ? [{ from, orgId }] : []
+/** The orgs named by the login: beside the token, and by the opaque token's prefix, `<org id>!…`. */
+function factsIn({ named, token }: Login): OrgFact[] {
+  const prefix = /^([0-9A-Za-z]+)!/.exec(token)?.[1] ?? ''
+  return [named, { from: "the token's prefix", org: prefix }].flatMap((fact) => {
+    const orgId = canonicalOrgId(fact?.org ?? '')
+    return fact === null || orgId === undefined ? [] : [{ from: fact.from, orgId }]
   })
 }
 
