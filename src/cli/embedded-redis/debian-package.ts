@@ -106,7 +106,7 @@ async function fetchPackage<T extends Versioned>(
   await removeLeftovers(cache, name)
   const folder = await mkdtemp(join(cache, `${DOWNLOAD}${name}-`))
   try {
-    const apt = await privateApt(folder, env)
+    const apt = await privateApt(folder, packages, env)
     const problems = await apt.update()
     for (const packageName of packages) {
       const root = join(folder, packageName)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { messageOf } from '../../shared/base/errors.ts'
@@ -16,14 +16,23 @@ interface PrivateApt {
   unpack(name: string, into: string, alone: boolean): Promise<void>
 }
 
-/** Runs apt with its own folders in `folder`, so that any user may run it. */
-export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promise<PrivateApt> {
+/**
+ * Runs apt with its own folders in `folder`, so that any user may run it.
+ *
+ * @param packages what will be unpacked
+ */
+export async function privateApt(
+  folder: string,
+  packages: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<PrivateApt> {
   const settings = join(folder, 'apt.conf')
   const archives = join(folder, 'archives')
   await Promise.all([
     mkdir(join(folder, 'state/lists/partial'), { recursive: true }),
     mkdir(join(archives, 'partial'), { recursive: true }),
     writeFile(settings, aptSettings(folder)),
+    writeFile(join(folder, 'status'), await installedWithout(packages, env)),
   ])
   const aptEnv = { ...env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' }
   const options = { env: aptEnv, timeout: TIMEOUT_MS, maxBuffer: 16 * 1024 * 1024 }
@@ -37,7 +46,7 @@ export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promis
     },
     unpack: async (name, into, alone) => {
       await mkdir(into)
-      const verb = alone ? ['download'] : ['--download-only', 'install']
+      const verb = alone ? ['download'] : ['--download-only', '--fix-broken', 'install']
       await run('apt-get', ['-c', settings, '-qq', ...verb, name], { ...options, cwd: archives })
       for (const file of await readdir(archives)) {
         if (!file.endsWith('.deb')) continue
@@ -48,10 +57,32 @@ export async function privateApt(folder: string, env: NodeJS.ProcessEnv): Promis
   }
 }
 
+/**
+ * The machine's list of installed packages, without the family of those to unpack. apt leaves out
+ * what is installed, but a package that is installed may hold the program: the file `redis-server`
+ * of Debian's package of that name is only a link to a file of `redis-tools`.
+ */
+async function installedWithout(
+  packages: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  const asked = await run('apt-config', ['shell', 'FILE', 'Dir::State::status/f'], { env }).catch(
+    () => ({ stdout: '' }),
+  )
+  const [, file = '/var/lib/dpkg/status'] = /^FILE='(.+)'$/m.exec(asked.stdout) ?? []
+  const installed = await readFile(file, 'utf8').catch(() => '')
+  const families = packages.map((name) => name.split('-')[0])
+  return installed
+    .split(/\n{2,}/)
+    .filter((entry) => !families.includes(/^Package: ([^\s-]+)/m.exec(entry)?.[1]))
+    .join('\n\n')
+}
+
 /** Read after the machine's own settings, so that its sources and proxies apply. */
 function aptSettings(folder: string): string {
   return `Dir::State "${folder}/state";
 Dir::State::lists "${folder}/state/lists";
+Dir::State::status "${folder}/status";
 Dir::Cache "${folder}";
 Dir::Cache::archives "${folder}/archives";
 Dir::Cache::pkgcache "";
