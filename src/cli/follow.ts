@@ -1,13 +1,9 @@
 import type { Producer, RequestView } from '../producer/producer.ts'
 import { systemClock } from '../shared/base/clock.ts'
 import { isTerminal, type Receipt } from '../shared/contract/receipt.ts'
-import type { PauseState } from '../shared/store/ledger/pause.ts'
-import type { OrgStore } from '../shared/store/org-store.ts'
-import { RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
 import type { RunningWorker } from '../worker/worker.ts'
 import { LostError } from './cli.ts'
-import { pauseSentences } from './render/org.ts'
-import type { Screen } from './screen.ts'
+import type { Retry } from './outage.ts'
 
 const POLL_MS = 200
 
@@ -57,63 +53,4 @@ export async function followToReceipt(
   })
   if (!isOver(view)) throw new TypeError('A request that is over has a receipt.')
   return view
-}
-
-const RETRY_MS = 1000
-
-/** Repeats a step that is safe to repeat. */
-type Retry = <T>(step: () => Promise<T>) => Promise<T>
-
-/** Repeats a step until Redis is back, and reports the outage. Other errors are thrown. */
-export function retryOnOutage(screen: Screen, signal: AbortSignal): Retry {
-  return async (step) => {
-    for (let isAway = false; ; ) {
-      try {
-        const result = await step()
-        if (isAway) screen.say('Redis is back.')
-        return result
-      } catch (error) {
-        signal.throwIfAborted()
-        if (troubleOf(error) === null) throw error
-        if (!isAway) screen.say(`${wordsOf(error)} Waiting for it; Ctrl-C ends that.`)
-        isAway = true
-        await systemClock.sleep(RETRY_MS, signal)
-      }
-    }
-  }
-}
-
-function wordsOf(error: unknown): string {
-  const isHere = error instanceof RedisUnavailableError && error.code !== 'REDIS_AWAY'
-  return isHere ? error.message : 'Redis does not answer.'
-}
-
-const PAUSE_POLL_MS = 1000
-const NO_PAUSE: PauseState = { operator: null, fault: null }
-
-/**
- * Reports each pause of the org once, and its end. Faults that begin later are reported by the
- * worker that meets them. Call it often: it reads Redis once a second and returns at once.
- */
-export function pauseReporter({ org, ledger }: OrgStore, screen: Screen): () => void {
-  let before: PauseState | null = null
-  let readAt = Number.NEGATIVE_INFINITY
-  const report = (now: PauseState) => {
-    const isFirst = before === null
-    const known = before ?? NO_PAUSE
-    before = now
-    const news: PauseState = {
-      operator: known.operator === null ? now.operator : null,
-      fault: isFirst ? now.fault : null,
-    }
-    for (const sentence of pauseSentences(org, news)) screen.warn(sentence)
-    if (known.operator !== null && now.operator === null) screen.say('The org goes on: resumed.')
-    if (known.fault !== null && now.fault === null) screen.say('The org goes on: it answers again.')
-  }
-  return () => {
-    if (Date.now() - readAt < PAUSE_POLL_MS) return
-    readAt = Date.now()
-    // An outage of Redis is reported by the code that follows the request.
-    ledger.pauseState().then(report, () => {})
-  }
 }

@@ -67,20 +67,26 @@ export function commandLog(
 
 const lineSchema = z.object({
   msg: z.string(),
+  code: z.string().optional(),
+  reason: z.string().optional(),
   err: z.object({ message: z.string() }).optional(),
 })
 
 /** An outage is logged at every reconnect; people need it once. */
 const REPEATED_AFTER_MS = 60_000
 
-/** Converts JSON lines to sentences, each printed at most once a minute. */
+/**
+ * Converts JSON lines to sentences, each printed at most once a minute. A missing Redis, pauses and
+ * retried rows are left out, because the command that follows the request reports them.
+ */
 export function sentences(say: (text: string) => void, now: () => number): DestinationStream {
   const said = new Map<string, number>()
   return {
     write: (line) => {
       const { data } = lineSchema.safeParse(parsed(line))
       if (data === undefined) return say(line.trimEnd())
-      const { msg, err } = data
+      const { msg, err, code, reason } = data
+      if (code === 'REDIS_AWAY' || reason !== undefined) return
       if (now() - (said.get(msg) ?? Number.NEGATIVE_INFINITY) < REPEATED_AFTER_MS) return
       said.set(msg, now())
       say(visible(err === undefined || msg.includes(err.message) ? msg : `${msg} ${err.message}`))

@@ -5,6 +5,7 @@ import { type Caller, submit } from '../shared/store/intake/submit.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
 import { type RequestView, viewOf, viewOfNew } from '../shared/store/request-view.ts'
+import { readOrgState } from '../shared/store/waiting.ts'
 import { approve, cancel, decline, waitFor } from './acts.ts'
 import {
   connectProducer,
@@ -34,6 +35,7 @@ export {
   RedisUnusableError,
 } from '../shared/store/redis/redis.ts'
 export type { RequestProgress, RequestView } from '../shared/store/request-view.ts'
+export type { Waiting } from '../shared/store/waiting.ts'
 export {
   AlreadyOverError,
   NotWaitingError,
@@ -166,7 +168,8 @@ export function producerOver({
         const store = storeOf(org)
         const { records, unreadable } = await store.ledger.list({ offset, count })
         for (const { id, problem } of unreadable) onError(unreadableRequest(store, id, problem))
-        return Promise.all(records.map((record) => viewOf(store, record)))
+        const state = await readOrgState(store)
+        return Promise.all(records.map((record) => viewOf(store, record, state)))
       }),
     approve: (id, { org, plan, ...by } = {}) =>
       change(() => approve(storeOf(org), id, plan, signatureOf(by))),

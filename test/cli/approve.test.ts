@@ -39,12 +39,15 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
     approved.stderr,
     /Accepted +7\n[\s\S]*Delete 7 Contact records in .*\? Yes, by --yes\./,
   )
-  assert.match(approved.stderr, /No worker is at work for org "default": it goes on as soon as/)
+  assert.match(
+    approved.stderr,
+    /No worker is running for org "default"\. To start one: expunge worker/,
+  )
 
   const status = await expunge(['status', 'x'], { env })
-  assert.match(status.stdout, /Waits +No worker is at work for org "default": .* has logged in;/)
+  assert.match(status.stdout, /Waiting +No worker is running for org "default"/)
   const list = await expunge(['list'], { env })
-  assert.match(list.stderr, /! No worker is at work for org "default"/)
+  assert.match(list.stderr, /! No worker is running for org "default"/)
 
   const again = await expunge(['approve', 'x', '--yes'], { env })
   assert.equal(again.code, 0, again.stderr)

@@ -108,13 +108,10 @@ test('where a login is missing it says what is left to do', { skip }, async (t) 
   const results = join(here.folder, 'results')
   assert.ok(elsewhere.stderr.includes(`/elsewhere. They lie in ${results}: `), elsewhere.stderr)
   assert.match(status.stdout, new RegExp(`Results +${results}/default/left\n`))
-  const goOn = `To go on, run its own command again, with --id left --results ${results}\n`
+  const goOn = `To continue, run its own command again, with --id left --results ${results}.\n`
   assert.ok(status.stdout.includes(goOn), status.stdout)
   const list = await here.expunge(['list'])
-  assert.ok(
-    list.stderr.includes(`Results of requests that are not over: ${results}\n`),
-    list.stderr,
-  )
+  assert.ok(list.stderr.includes(`Results of unfinished requests: ${results}\n`), list.stderr)
   const second = ['run', '--object', 'Contact', '--csv', 'ids.csv', '--id', 'second', '--yes']
   const refused = await here.expunge([...second, '--results', 'elsewhere'])
   assert.equal(refused.code, 2)
@@ -150,14 +147,14 @@ test('Ctrl-C ends the following alone, and a worker that comes later the request
   const submit = ['submit', '--object', 'Contact', '--ids', contactIds(5).join(), '--id', 'later']
   await expunge(submit, { env })
   const cancel = start(['cancel', 'later', '--yes'], { env })
-  await cancel.saw(/No worker is at work for org "default"/)
+  await cancel.saw(/No worker is running for org "default"/)
   cancel.child.kill('SIGINT')
   const { code, stderr } = await cancel.ended
   assert.equal(code, 130, stderr)
   assert.match(stderr, /The request is cancelled without us\. To look: expunge status later/)
 
   const again = start(['cancel', 'later', '--yes', '--json'], { env })
-  await again.saw(/No worker is at work/)
+  await again.saw(/No worker is running/)
   const stopWorker = await startWorkerHere(here, env)
   const ended = await again.ended
   assert.equal(ended.code, 3, ended.stderr)

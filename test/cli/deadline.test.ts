@@ -71,7 +71,14 @@ test('the same command again means the deadline of the first time', async () => 
   // Some time passes between the command and its request: a login may have to be waited for.
   const first = '2026-01-01T01:59:00.000Z'
   const known: RequestView = {
-    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: null, submittedAt },
+    ...{
+      id: 'gdpr-1',
+      org: 'default',
+      status: 'deleting',
+      stopping: null,
+      submittedAt,
+      waiting: [],
+    },
     ...{
       submittedBy: null,
       content: null,

@@ -7,7 +7,7 @@ import { contactIds, csvOf, place } from './spawn.ts'
 
 const skip = await redisUnavailable()
 
-test('a run waits while Redis is away, says so once, and goes on', { skip }, async (t) => {
+test('a run waits while Redis is away, says why and how long, and goes on', { skip }, async (t) => {
   const redis = await startRedis(t, { appendOnly: true })
   const { folder, sandbox, start } = await place(t, {
     faults: [{ on: 'job', action: { do: 'hold', ms: 1000 } }],
@@ -18,12 +18,14 @@ test('a run waits while Redis is away, says so once, and goes on', { skip }, asy
   })
   await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
   await redis.kill()
-  await run.saw(/Redis does not answer/)
+  await run.saw(/! Redis at redis:\S+ does not answer: .* the connection was refused \(/)
   await redis.restart()
   const { code, stdout, stderr } = await run.ended
   assert.equal(code, 0, stderr)
   assert.match(stdout, /Deleted +100/)
-  assert.equal(stderr.match(/Redis does not answer/g)?.length, 1)
-  assert.match(stderr, /Redis is back/)
+  assert.match(stderr, /Attempt 1 failed; next attempt in 1 s\. Ctrl-C stops waiting\.\n/)
+  // The worker within has nothing to add.
+  assert.equal(stderr.match(/refused/g)?.length, 1)
+  assert.match(stderr, /Connected again after \d/)
   assert.equal(sandbox.referee.stats().deletedTwice, 0)
 })

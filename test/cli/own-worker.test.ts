@@ -19,6 +19,9 @@ test('a warning is a sentence with its cause, said once a minute', () => {
     `${JSON.stringify({ level: 'warn', msg: 'Login failed: no.', err: { message: 'no' } })}\n`,
   )
   log.write('not JSON\n')
+  for (const own of [{ code: 'REDIS_AWAY' }, { reason: 'outage' }]) {
+    log.write(`${JSON.stringify({ level: 'error', msg: 'Reported by the command.', ...own })}\n`)
+  }
   const sentence = 'Redis connection error. ECONNREFUSED'
   assert.deepEqual(said, [sentence, sentence, 'Login failed: no.', 'not JSON'])
 })

@@ -24,7 +24,7 @@ test('a pause is shown wherever somebody looks, until it is taken back', { skip 
   assert.match(harder.stderr, /is paused \(already since .* UTC\)/)
 
   const said =
-    /Org "default" is paused by an operator since .* those at work are aborted\. To go on/
+    /Org "default" is paused by an operator since .* running ones are aborted\. To resume/
   assert.match((await expunge(['status', 'x'], { env })).stdout, said)
   assert.match((await expunge(['status', 'x', '--json'], { env })).stderr, said)
   assert.match((await expunge(['list'], { env })).stderr, said)
@@ -74,7 +74,7 @@ test('a run of a paused org says so and waits; what runs is aborted and sent aga
   await run.saw(/Org "default" is paused by an operator/)
   assert.equal(sandbox.referee.stats().jobs.length, 0)
   await expunge(['resume'])
-  await run.saw(/The org goes on: resumed/)
+  await run.saw(/Org "default" is resumed/)
   await run.meanwhile(sandbox.referee.until(({ rowsDeleted }) => rowsDeleted === 10))
 
   const aborted = await expunge(['pause', '--abort'])

@@ -4,13 +4,15 @@ import fc from 'fast-check'
 import { findingLines } from '../../src/cli/doctor/finding.ts'
 import { sentences } from '../../src/cli/own-worker.ts'
 import { summary } from '../../src/cli/receipt.ts'
-import { orgLine, orgWords, pauseSentences } from '../../src/cli/render/org.ts'
+import { orgLine, orgWords } from '../../src/cli/render/org.ts'
 import { planTable, question } from '../../src/cli/render/plan.ts'
 import { requestLines, requestTable } from '../../src/cli/render/request.ts'
+import { waitingSentences } from '../../src/cli/render/waiting.ts'
 import { type Style, shown, shownBytes, styler } from '../../src/cli/screen.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import type { Receipt } from '../../src/shared/contract/receipt.ts'
 import type { RequestView } from '../../src/shared/store/request-view.ts'
+import { pauses } from '../../src/shared/store/waiting.ts'
 import { hostileText, UNSAFE } from '../helpers/hostile-text.ts'
 import { plain } from './plain.ts'
 import { identity, plan, receipt, request } from './render/fixtures.ts'
@@ -21,6 +23,8 @@ const style = styler(process.stderr)
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours as a terminal gets them
 const SGR = /\u001b\[\d+m/g
+
+const WHERE = { org: 'default', embedded: false }
 
 /** Everything that the commands show, with one text in every field that others may fill. */
 function everything(text: string, colours: Style): string {
@@ -43,6 +47,7 @@ function everything(text: string, colours: Style): string {
     org: 'default',
     status: 'incomplete',
     stopping: null,
+    waiting: [],
     submittedAt: receipt.submittedAt,
     submittedBy: text,
     content: null,
@@ -66,7 +71,7 @@ function everything(text: string, colours: Style): string {
   log.warn({ err: new Error(text) }, 'Something is wrong.')
   return [
     requestTable(view, colours, {
-      pauses: pauseSentences('default', { operator: null, fault }),
+      waiting: waitingSentences(pauses({ operator: null, fault }), WHERE),
       atWork: [text],
       results: text,
     }),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { checkOrg } from '../../src/cli/doctor/salesforce.ts'
-import { checkPause } from '../../src/cli/doctor/store.ts'
-import { pauseSentences } from '../../src/cli/render/org.ts'
+import { checkWaiting } from '../../src/cli/doctor/store.ts'
+import { waitingSentences } from '../../src/cli/render/waiting.ts'
+import { pauses } from '../../src/shared/store/waiting.ts'
 import { receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { poll } from '../helpers/poll.ts'
@@ -27,9 +28,11 @@ describe('a server that asks for a day', { concurrency: true }, () => {
       const fault = await faultOf(world)
       const wait = fault.until - fault.since
       assert.ok(wait > HOUR - 60_000 && wait <= HOUR, `${wait} ms`)
-      const [said = ''] = pauseSentences(org, { operator: null, fault })
-      assert.match(said, /tried again at .* UTC\. .* Retry-After holds calls back for 3600 s\./)
-      const [finding] = await checkPause(world.store)
+      const [said = ''] = waitingSentences(pauses({ operator: null, fault }), {
+        ...{ org, embedded: false },
+      })
+      assert.match(said, /next attempt at .* UTC\. .* Retry-After holds calls back for 3600 s\./)
+      const [finding] = await checkWaiting(world.store, false)
       assert.deepEqual([finding?.verdict, finding?.found], ['fail', said])
       await producer.cancel(id, { org })
       assert.equal((await receiptOf(world, id)).status, 'cancelled')

@@ -2,17 +2,19 @@ import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
-import { hasWorker, jobsAtWork } from '../at-work.ts'
+import { jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
-import { type EndedView, follow, isOver, pauseReporter, retryOnOutage } from '../follow.ts'
+import { type EndedView, follow, isOver } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
+import { retryOnOutage } from '../outage.ts'
 import { showReceipt } from '../receipt.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { requestTable } from '../render/request.ts'
+import { waitingReporter } from '../waiting-report.ts'
 import { endHere } from './end-here.ts'
 
 /**
@@ -87,7 +89,7 @@ async function carryOut(
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
   const results = resultsOf(config, flags)
-  const retry = redis.isGuest ? noRetry : retryOnOutage(screen, signal)
+  const retry = redis.isGuest ? noRetry : retryOnOutage(screen, redis, signal)
   const ending = { open, id, results, again: again(open, id, flags), cli, signal, retry }
   const run = watchRun(store, id)
   // Only a guest can meet a run, because a run has the server to itself.
@@ -97,13 +99,10 @@ async function carryOut(
     return endHere(ending)
   }
   await producer.cancel(id, { org, by: 'cli', reason: flags.reason })
-  if ((await hasWorker(store)) === false && !(await run.look())) {
-    screen.say(`No worker is at work for org "${org}": the request ends as soon as one is.`)
-  }
-  const reportPauses = pauseReporter(store, screen)
+  const report = waitingReporter(screen, { org, id, embedded: redis.embedded }, false)
   const followed = { producer, request: { id, org }, signal, retry }
   const seen = await follow(followed, (view) => {
-    reportPauses()
+    report(view)
     return isOver(view) || (redis.embedded && run.hasEnded())
   })
   return isOver(seen) ? seen : endHere(ending)

@@ -8,10 +8,11 @@ import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../worker/end/settle.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type Cli, UsageError } from '../cli.ts'
-import { type EndedView, type Followed, followToReceipt, isOver, pauseReporter } from '../follow.ts'
+import { type EndedView, type Followed, followToReceipt, isOver } from '../follow.ts'
 import { type OpenOrg, orgNamed } from '../org.ts'
 import { commandLog, startOwnWorker } from '../own-worker.ts'
 import { counted, jobNames } from '../render/format.ts'
+import { waitingReporter } from '../waiting-report.ts'
 
 /** A cancellation that this process must carry out, because nobody else works on the request. */
 interface EndingHere {
@@ -46,7 +47,10 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
   )
   try {
     const followed = { producer, request: { id, org }, signal, retry }
-    return await followToReceipt(followed, pauseReporter(store, cli.screen))
+    return await followToReceipt(
+      followed,
+      waitingReporter(cli.screen, { org, id, embedded: true }, true),
+    )
   } finally {
     await worker.stop()
   }

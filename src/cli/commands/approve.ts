@@ -1,11 +1,10 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import { whyIdle } from '../at-work.ts'
+import { whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
-import { pauseSentences } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 
 /** Shows the plan, asks for confirmation, and approves it. */
@@ -59,12 +58,10 @@ async function reportApproval(
   flags: Flags<'approve'>,
   { screen }: Cli,
 ): Promise<void> {
-  const { producer, store, org } = open
+  const { producer, org } = open
   const view = await producer.inspect(id, { org })
   if (flags.json) screen.answerJson(view)
   const already = status === 'deleting' ? ' already, and is being deleted' : ''
   screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
-  for (const sentence of pauseSentences(org, await store.ledger.pauseState())) screen.say(sentence)
-  const idle = await whyIdle(open, id)
-  if (idle !== null) screen.say(idle)
+  for (const sentence of view === null ? [] : await whyWaiting(open, view)) screen.say(sentence)
 }

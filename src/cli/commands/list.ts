@@ -1,39 +1,42 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
-import { noWorkerMessage } from '../at-work.ts'
+import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { type OpenOrg, withOrg } from '../org.ts'
-import { pauseSentences } from '../render/org.ts'
 import { requestLines } from '../render/request.ts'
+import { waitingSentences } from '../render/waiting.ts'
 import type { Screen } from '../screen.ts'
 
 export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withOrg(cli, flags, async (open) => {
     const views = open === null ? [] : await matching(open.producer, open.org, flags)
-    if (open !== null) await reportPause(open, screen)
+    if (open !== null) await reportWaiting(open, views, screen)
     if (flags.json) screen.answerJson(views)
     else if (views.length === 0) screen.say('No requests.')
     else screen.answer(requestLines(views, screen.answerStyle))
-    if (open !== null && views.some((view) => !isOver(view))) await reportUnfinished(open, screen)
+    if (open !== null && views.some((view) => !isOver(view))) await reportResults(open, screen)
     return EXIT.ok
   })
 }
 
-async function reportPause({ store, org }: OpenOrg, screen: Screen): Promise<void> {
-  for (const sentence of pauseSentences(org, await store.ledger.pauseState())) {
-    screen.warn(sentence)
-  }
+/** Pauses of the org, and that nobody works on the requests that need a worker or a run. */
+async function reportWaiting(
+  { store, org, redis: { embedded } }: OpenOrg,
+  views: readonly RequestView[],
+  screen: Screen,
+): Promise<void> {
+  const isIdle = ({ waiting }: RequestView) => waiting.some(({ reason }) => reason === 'no-worker')
+  const state = await readOrgState(store)
+  const waiting = orgWaiting({ ...state, workers: views.some(isIdle) ? 0 : 1 })
+  for (const sentence of waitingSentences(waiting, { org, embedded })) screen.warn(sentence)
 }
 
 /** Where to continue from: a run keeps its results in a directory relative to its own folder. */
-async function reportUnfinished(open: OpenOrg, screen: Screen): Promise<void> {
-  const { store } = open
-  const idle = await noWorkerMessage(open)
-  if (idle !== null) screen.warn(idle)
+async function reportResults({ store }: OpenOrg, screen: Screen): Promise<void> {
   const at = (await store.ledger.identity())?.resultsAt ?? null
-  if (at !== null) screen.say(`Results of requests that are not over: ${at}`)
+  if (at !== null) screen.say(`Results of unfinished requests: ${at}`)
 }
 
 const PAGE = 100

@@ -1,11 +1,13 @@
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { pauses } from '../../shared/store/waiting.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { withKnownOrg } from '../org.ts'
 import { counted, duration, jobNames } from '../render/format.ts'
-import { moment, pauseSentences } from '../render/org.ts'
+import { moment } from '../render/org.ts'
+import { waitingSentences } from '../render/waiting.ts'
 
 /** Sets the operator's pause and reports its effect on running ingest jobs. */
 export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
@@ -47,17 +49,23 @@ function atWork(jobs: readonly string[], isAbort: boolean): string {
 /** Withdraws the operator's pause. A pause by a fault remains and is reported. */
 export function resume(flags: Flags<'resume'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return withKnownOrg(cli, flags, 'pause', async ({ store: { ledger }, org }) => {
-    const { operator } = await ledger.pauseState()
-    await ledger.resume()
-    const state = await ledger.pauseState()
-    if (flags.json) screen.answerJson(state)
-    screen.say(
-      operator === null
-        ? `Org "${org}" was not paused by an operator.`
-        : `Org "${org}" goes on, after a pause of ${duration(Date.now() - operator.since)}.`,
-    )
-    for (const sentence of pauseSentences(org, state)) screen.say(sentence)
-    return EXIT.ok
-  })
+  return withKnownOrg(
+    cli,
+    flags,
+    'pause',
+    async ({ store: { ledger }, org, redis: { embedded } }) => {
+      const { operator } = await ledger.pauseState()
+      await ledger.resume()
+      const state = await ledger.pauseState()
+      if (flags.json) screen.answerJson(state)
+      screen.say(
+        operator === null
+          ? `Org "${org}" was not paused by an operator.`
+          : `Org "${org}" goes on, after a pause of ${duration(Date.now() - operator.since)}.`,
+      )
+      for (const sentence of waitingSentences(pauses(state), { org, embedded }))
+        screen.say(sentence)
+      return EXIT.ok
+    },
+  )
 }

@@ -1,16 +1,19 @@
-import type { Producer } from '../../producer/producer.ts'
+import type { Producer, RequestView } from '../../producer/producer.ts'
 import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
-import { retryOnOutage } from '../follow.ts'
 import { readInput, uploadOf } from '../input.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { chooseOrg } from '../org.ts'
+import { retryOnOutage } from '../outage.ts'
 import { summary } from '../receipt.ts'
-import { connectProducer, ownRedis } from '../redis.ts'
+import { type CommandRedis, connectProducer, ownRedis } from '../redis.ts'
+import { waitingSentences } from '../render/waiting.ts'
 import { toRequest, withKnownDeadline } from '../request.ts'
+import { watchToReceipt } from '../watch.ts'
 
 /**
  * Submits a request to the workers, together with the bytes of a CSV, because no worker sees this
@@ -29,8 +32,8 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     fileSeenByPlanner: false,
     ...(flags.callbackUrl === undefined ? {} : { callbackUrl: flags.callbackUrl }),
   })
-  const objects = [...config.objects.keys()]
-  const producer = await connectProducer(await ownRedis(config, screen), objects)
+  const redis = await ownRedis(config, screen)
+  const producer = await connectProducer(redis, [...config.objects.keys()])
   try {
     const meant = await pinContent(typed, { roots: config.files.roots })
     const request = await withKnownDeadline(meant, flags, producer)
@@ -39,9 +42,10 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     if (!flags.json) screen.answer(view.id)
     if (!flags.wait) {
       if (flags.json) screen.answerJson(view)
+      for (const sentence of await whyWaiting(producer, view)) screen.warn(sentence)
       return EXIT.ok
     }
-    const receipt = await waitFor(producer, view.id, view.org, cli)
+    const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
     if (flags.json) screen.answerJson(receipt)
     else screen.say(summary(receipt, null, screen.sayStyle))
     return exitCodeOf(receipt.status)
@@ -50,20 +54,40 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   }
 }
 
+/** That nobody works on it yet, for example. */
+async function whyWaiting(
+  producer: Producer,
+  { id, org }: RequestView,
+): Promise<readonly string[]> {
+  // It is accepted, whatever happens now.
+  const view = await producer.inspect(id, { org }).catch(() => null)
+  return waitingSentences(view?.waiting ?? [], { org, id, embedded: false })
+}
+
+interface WaitingFor {
+  readonly cli: Cli
+  readonly producer: Producer
+  readonly redis: CommandRedis
+  readonly quiet: boolean
+}
+
 /** The workers continue without this process: an interrupt ends only the waiting. */
 async function waitFor(
-  producer: Producer,
-  id: string,
-  org: string,
-  { screen, host }: Cli,
+  { id, org }: RequestView,
+  { cli: { screen, host }, producer, redis, quiet }: WaitingFor,
 ): Promise<Receipt> {
   const { signal, forget } = catchInterrupts(host)
+  const retry = retryOnOutage(screen, redis, signal)
   screen.say(`Waiting for the receipt of ${id} …`)
   try {
-    return await retryOnOutage(screen, signal)(() => producer.wait(id, { org, signal }))
+    const followed = { producer, request: { id, org }, signal, retry }
+    const { view } = await watchToReceipt(followed, { screen, quiet, embedded: false })
+    return view.receipt
   } catch (error) {
     if (!signal.aborted) throw error
-    screen.say(`The request goes on without us. To look: expunge status ${id}`)
+    screen.say(
+      `The request continues without this command. To look: ${commandFor(`status ${id}`, { org })}`,
+    )
     throw signal.reason
   } finally {
     forget()

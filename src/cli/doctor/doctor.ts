@@ -7,7 +7,7 @@ import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { checkOrg } from './salesforce.ts'
-import { checkPause, checkQueues, checkRails } from './store.ts'
+import { checkQueues, checkRails, checkWaiting } from './store.ts'
 
 /** Checks everything that a deletion needs and changes nothing. */
 export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
@@ -35,6 +35,7 @@ async function checkParts(
 ): Promise<readonly Finding[]> {
   const redis = await checkRedis(config, screen, opened)
   const { client } = redis
+  const embedded = config.redis === null
   const stores = [...config.orgs.keys()].flatMap((org) =>
     client === null ? [] : [openOrgStore(client, org, () => {})],
   )
@@ -46,7 +47,7 @@ async function checkParts(
     ...checkSettings(config),
     ...redis.findings,
     ...(await Promise.all(orgs)).flat(),
-    ...(await Promise.all(stores.map(checkPause))).flat(),
+    ...(await Promise.all(stores.map((store) => checkWaiting(store, embedded)))).flat(),
     ...(await Promise.all(stores.map(checkQueues))).flat(),
     ...(await Promise.all(stores.map((store) => checkRails(config, store)))).flat(),
     await checkResults(config, stores),

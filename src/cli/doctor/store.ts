@@ -2,31 +2,44 @@ import { type Config, railsOf } from '../../shared/config/config.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
+import { orgWaiting, pauses, readOrgState } from '../../shared/store/waiting.ts'
 import { commandFor } from '../command-line.ts'
-import { pauseSentences, railWords } from '../render/org.ts'
+import { railWords } from '../render/org.ts'
+import { waitingSentences } from '../render/waiting.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 const PAUSE_CHECK = 'Paused'
 
-/** What pauses the org; empty if nothing does. During a fault nothing is deleted. */
-export async function checkPause({ org, ledger }: OrgStore): Promise<readonly Finding[]> {
+/**
+ * What holds the requests of the org; empty if nothing does. During a fault nothing is deleted. On
+ * this machine's own Redis there are no workers.
+ */
+export async function checkWaiting(
+  store: OrgStore,
+  embedded: boolean,
+): Promise<readonly Finding[]> {
+  const { org } = store
   try {
-    const { operator, fault } = await ledger.pauseState()
-    return [
-      ...pauseSentences(org, { operator, fault: null }).map((found) =>
-        warn(PAUSE_CHECK, found, ASK),
-      ),
-      ...pauseSentences(org, { operator: null, fault }).map((found) =>
-        fail(PAUSE_CHECK, found, WAIT),
-      ),
-    ]
+    const state = await readOrgState(store)
+    return (embedded ? pauses(state.pause) : orgWaiting(state)).flatMap((one) => {
+      const [found = ''] = waitingSentences([one], { org, embedded })
+      switch (one.reason) {
+        case 'no-worker':
+          return [warn('Workers', found, 'Until then `submit` only stores requests.')]
+        case 'paused':
+          return [warn(PAUSE_CHECK, found, 'Ask whoever paused it before you resume.')]
+        case 'fault':
+          return [fail(PAUSE_CHECK, found, 'It ends by itself once the org answers again.')]
+        case 'approval':
+          return []
+        default:
+          throw new TypeError(`Unknown reason ${JSON.stringify(one satisfies never)}`)
+      }
+    })
   } catch (error) {
     return [failed(PAUSE_CHECK, error)]
   }
 }
-
-const ASK = 'Somebody wanted it so: ask before you resume.'
-const WAIT = 'It ends by itself once the org answers again.'
 
 const QUEUE_CHECK = 'Queues'
 

@@ -11,10 +11,8 @@ import { columns, count, counted, jobNames, percent } from './format.ts'
 
 /** Facts about an unfinished request that its record lacks. */
 interface Standing {
-  /** Why its org sends nothing, one sentence each. */
-  readonly pauses?: readonly string[]
-  /** Says that nobody works on it. */
-  readonly idle?: string | null
+  /** Why nothing happens to it, one sentence each. */
+  readonly waiting?: readonly string[]
   /** Ids of its ingest jobs that Salesforce has. */
   readonly atWork?: readonly string[]
   /** The folder of its results so far. */
@@ -25,15 +23,14 @@ interface Standing {
 export function requestTable(
   view: RequestView,
   style: Style,
-  { pauses = [], idle = null, atWork = [], results = null }: Standing = {},
+  { waiting = [], atWork = [], results = null }: Standing = {},
 ): string {
   const { request, plan, receipt } = view
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
   const rows: (readonly [string, string] | null)[] = [
     ['Request', style('bold', view.id)],
     ['Status', style(STATUS_COLOUR[view.status], view.status) + progressOf(view)],
-    ...pauses.map((sentence) => ['Paused', style('yellow', sentence)] as const),
-    idle === null ? null : ['Waits', style('yellow', idle)],
+    ...waiting.map((sentence) => ['Waiting', style('yellow', sentence)] as const),
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${wordsFor(request.source)}`],
     ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],

@@ -1,14 +1,13 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
-import { type Receipt, totalOf } from '../../shared/contract/receipt.ts'
+import type { Receipt } from '../../shared/contract/receipt.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { commandToContinue } from '../command-line.ts'
 import { ask } from '../confirm.ts'
-import { follow, followToReceipt, isOver, pauseReporter } from '../follow.ts'
+import { follow, followToReceipt, isOver } from '../follow.ts'
 import { orgWords } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
-import { showProgress } from '../render/progress.ts'
-import { stoppingWords } from '../render/request.ts'
 import { textOutput } from '../screen.ts'
+import { watchToReceipt } from '../watch.ts'
 import { conclude } from './conclude.ts'
 import { interrupted } from './interrupted.ts'
 import type { RunSession } from './session.ts'
@@ -43,7 +42,10 @@ async function decide(session: RunSession): Promise<Receipt> {
   if (planned.status === 'awaiting-approval' && !(await consent(session, planned))) {
     return conclude(session, await followToReceipt(session), null)
   }
-  const watched = await watch(session, planned)
+  const { cli, flags, redis } = session
+  const watched = await watchToReceipt(session, {
+    ...{ screen: cli.screen, quiet: flags.json === true, embedded: redis.embedded },
+  })
   return conclude(session, watched.view, watched)
 }
 
@@ -52,35 +54,6 @@ function showPlan({ cli, facts, flags }: RunSession, { plan, status }: RequestVi
   if (plan === null || status === 'failed') return
   const { write, style } = textOutput(screen, flags)
   write(`\n${style('bold', 'Plan')}\n${planTable(plan, facts.limits, style)}\n`)
-}
-
-async function watch(session: RunSession, { plan }: RequestView) {
-  const { cli, flags, store } = session
-  const total = plan?.accepted ?? 0
-  const progress = showProgress(cli.screen, total, flags.json === true)
-  const since = Date.now()
-  let first: number | null = null
-  let stopping: RequestView['stopping'] = null
-  const reportPauses = pauseReporter(store, cli.screen)
-  try {
-    const view = await followToReceipt(session, (now) => {
-      if (now.progress !== null) {
-        const done = totalOf(now.progress.outcome) + now.progress.running
-        first ??= done
-        progress.see(Math.min(done, total), Date.now())
-      }
-      if (now.stopping !== null && stopping === null) {
-        stopping = now.stopping
-        cli.screen.say(`The request is ${stoppingWords(stopping)}`)
-      }
-      reportPauses()
-    })
-    const { outcome } = view.receipt
-    const done = outcome === null ? 0 : totalOf(outcome) - outcome.unprocessed
-    return { view, records: Math.max(0, done - (first ?? 0)), ms: Date.now() - since }
-  } finally {
-    progress.stop()
-  }
 }
 
 /** Approves the plan or turns it down, as answered. False if nothing will be deleted. */

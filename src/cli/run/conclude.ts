@@ -7,14 +7,8 @@ import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
 import { showReceipt, type summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
+import type { Watched } from '../watch.ts'
 import type { RunSession } from './session.ts'
-
-/** A deletion that this process followed to its end. */
-interface Watched {
-  readonly view: RequestView
-  readonly records: number
-  readonly ms: number
-}
 
 const SHOWN_ROWS = 10
 

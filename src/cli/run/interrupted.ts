@@ -5,7 +5,8 @@ import { endsWithin } from '../../shared/base/race.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type ExitCode, exitCodeOf, type InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
-import { followToReceipt, retryOnOutage } from '../follow.ts'
+import { followToReceipt } from '../follow.ts'
+import { retryOnOutage } from '../outage.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { conclude } from './conclude.ts'
 import type { RunSession } from './session.ts'
@@ -86,7 +87,7 @@ async function abortsWithin(signal: AbortSignal, ms: number): Promise<boolean> {
 async function cancel(session: RunSession): Promise<ExitCode> {
   const { cli, lost, producer, request } = session
   const { id, org } = request
-  const retry = retryOnOutage(cli.screen, lost)
+  const retry = retryOnOutage(cli.screen, session.redis, lost)
   cli.screen.say('\nCancelling the request …')
   try {
     await retry(() => producer.cancel(id, { org, by: 'cli' }))

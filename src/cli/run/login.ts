@@ -6,6 +6,7 @@ import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
+import { outageReporter } from '../outage.ts'
 import type { Screen } from '../screen.ts'
 
 /** The org before anything is done to it. */
@@ -43,17 +44,19 @@ async function untilReachable(
   screen: Screen,
   signal: AbortSignal,
 ): Promise<Identity> {
+  const outage = outageReporter(screen, 'Salesforce')
   for (let failures = 1; ; failures++) {
     try {
-      return await salesforce.login(signal)
+      const identity = await salesforce.login(signal)
+      outage.over()
+      return identity
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof SalesforceError && error.transient)) throw error
       const problem = proxyProblem(error)
       if (problem !== null) throw problem
       const pause = Math.max(error.retryAfterMs ?? 0, loginDelay(failures))
-      const seconds = Math.ceil(pause / 1000)
-      screen.say(`${error.message}\nTrying again in ${seconds} s, until it works; Ctrl-C ends it.`)
+      outage.failed(error.message, pause)
       await systemClock.sleep(pause, signal)
     }
   }

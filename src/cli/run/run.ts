@@ -17,10 +17,11 @@ import { reportWaitingRequests } from '../at-work.ts'
 import { type Cli, type ExitCode, LostError, UsageError } from '../cli.ts'
 import { commandToContinue, shellQuoted } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
-import { isOver, retryOnOutage } from '../follow.ts'
+import { isOver } from '../follow.ts'
 import { uploadOf } from '../input.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { openOrg } from '../org.ts'
+import { retryOnOutage } from '../outage.ts'
 import { startOwnWorker } from '../own-worker.ts'
 import { type CommandRedis, ownRedis } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
@@ -45,7 +46,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
     opened.defer(() => redis.close())
     const lost = lostSignal(redis)
     const signal = AbortSignal.any([interrupts.signal, lost])
-    const retry = retryOnOutage(screen, signal)
+    const retry = retryOnOutage(screen, redis, signal)
     const opening = { ...prepared, flags, cli, redis, interrupts, lost, signal, retry, startedAt }
     return await carryOut(await openSession(opening, opened))
   } finally {

@@ -8,6 +8,7 @@ import type { Flags } from '../commands.ts'
 import type { Followed } from '../follow.ts'
 import type { Input } from '../input.ts'
 import type { catchInterrupts } from '../interrupts.ts'
+import type { CommandRedis } from '../redis.ts'
 import type { logIn } from './login.ts'
 
 /** A run with everything that it needs. */
@@ -16,6 +17,7 @@ export interface RunSession extends Followed {
   readonly cli: Cli
   readonly input: Input
   readonly config: Config
+  readonly redis: CommandRedis
   readonly store: OrgStore
   /** The org before anything is done to it. */
   readonly facts: Awaited<ReturnType<typeof logIn>>

@@ -1,3 +1,4 @@
+import { plainCause } from '../base/plain-cause.ts'
 import { redact } from '../base/secret-masking.ts'
 import { adviceOnAnswer, adviceOnKind, adviceOnNetwork, loginRefusal } from './advice.ts'
 import { codeSet } from './code-table.ts'
@@ -173,7 +174,7 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
 /** The typed error for a call without an answer, or whose answer broke off. */
 export function errorFromNetwork(
   operation: ApiOperation,
-  host: string,
+  origin: string,
   broken: { readonly code: string; readonly text: string; readonly status: number | null },
 ): SalesforceError {
   const { code, text, status } = broken
@@ -188,7 +189,8 @@ export function errorFromNetwork(
       transient: TRANSIENT_CODES.has(code),
       retryAfterMs: null,
     },
-    `The call ${operation} to ${host} broke off: ${redact(text)} (${code}). ` +
+    `${status === null ? 'No answer from' : 'The answer broke off from'} Salesforce at ${origin} to ` +
+      `the call ${operation}: ${plainCause(redact(text), code)}${text.includes(code) ? '' : `, ${code}`}. ` +
       adviceOnNetwork(code),
   )
 }

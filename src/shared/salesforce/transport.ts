@@ -169,7 +169,7 @@ function withoutSecrets(error: unknown, exchange: Exchange, status: number | nul
   if (signal?.aborted) return signal.reason
   // Not all are got's errors: a failed write comes as Node's.
   const { code, message: text } = toNetworkError(error)
-  return errorFromNetwork(operation, url.host, { code, text, status })
+  return errorFromNetwork(operation, url.origin, { code, text, status })
 }
 
 function toNetworkError(error: unknown): { code: string; message: string } {

@@ -2,7 +2,7 @@ import { LIVE_STATUSES, type LiveStatus } from '../contract/receipt.ts'
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
-import { ALIVE_MS } from './presence.ts'
+import { whoIsAtWork } from './presence.ts'
 import { HAND_OVER_PRIORITY, LINES, QUEUES, type QueueName } from './queues/queues.ts'
 import { parseQuota } from './quota.ts'
 import type { RedisClient } from './redis/redis.ts'
@@ -42,13 +42,13 @@ interface QueueFacts {
 export async function readOrgFacts(redis: RedisClient, org: string): Promise<OrgFacts> {
   const keys = orgKeys(org)
   const now = await redisNow(redis)
-  const [requests, queues, limits, pause, quota, workers] = await Promise.all([
+  const [requests, queues, limits, pause, quota, { workers }] = await Promise.all([
     all(LIVE_STATUSES, (status) => standing(redis, keys, status, now)),
     all(QUEUES, (queue) => queueFacts(redis, keys, queue, now)),
     redis.hmget(keys.settings, 'maxInFlight', 'urgentInFlight'),
     pauseState(redis, keys),
     redis.hgetall(keys.quota),
-    redis.zcount(keys.workers, now - ALIVE_MS, '+inf'),
+    whoIsAtWork(redis, keys),
   ])
   const [maxInFlight, urgentInFlight] = limits.map((value) =>
     value === null ? null : Number(value),

@@ -1,3 +1,4 @@
+import type { OrgKeys } from './ledger/keys.ts'
 import type { OrgStore } from './org-store.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
@@ -60,13 +61,26 @@ export function runSign({ redis, ledger }: Place, request: string) {
   }
 }
 
+/** Who works for an org. */
+export interface AtWork {
+  readonly workers: number
+  /** Requests, in lower case, that a `run` of their own works on. */
+  readonly runs: ReadonlySet<string>
+}
+
+/** Who has recently sent a heartbeat. A process that was killed counts for a few more seconds. */
+export async function whoIsAtWork(redis: RedisClient, keys: OrgKeys): Promise<AtWork> {
+  const alive = (await redisNow(redis)) - ALIVE_MS
+  const [workers, runs] = await Promise.all([
+    redis.zcount(keys.workers, alive, '+inf'),
+    redis.zrangebyscore(keys.runs, alive, '+inf'),
+  ])
+  return { workers, runs: new Set(runs) }
+}
+
 /** Whether a `run` has recently sent a heartbeat for the request. */
 export async function isRunAtWork({ redis, ledger }: Place, request: string): Promise<boolean> {
-  const [now, sign] = await Promise.all([
-    redisNow(redis),
-    redis.zscore(ledger.keys.runs, request.toLowerCase()),
-  ])
-  return sign !== null && Number(sign) > now - ALIVE_MS
+  return (await whoIsAtWork(redis, ledger.keys)).runs.has(request.toLowerCase())
 }
 
 /** Orgs that workers have recently worked for. */

@@ -12,6 +12,7 @@ import type { SourceContent } from '../contract/sources/read-file.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
+import { readOrgState, type Waiting, waitingOf } from './waiting.ts'
 
 /** Progress of a request. Counts are ids; `running` is Salesforce's own count of processed rows. */
 export interface RequestProgress {
@@ -29,6 +30,8 @@ export interface RequestView {
   readonly status: Status
   /** Why it is to end early; null if it is not, or has ended. */
   readonly stopping: StopReason | null
+  /** What holds it, what has to end first first; empty if it moves, and once it has ended. */
+  readonly waiting: readonly Waiting[]
   readonly submittedAt: string
   /** Name of the submitter's key; null if the request arrived by a way without keys. */
   readonly submittedBy: string | null
@@ -46,11 +49,21 @@ export interface RequestView {
   readonly receipt: Receipt | null
 }
 
-export async function viewOf(store: OrgStore, record: RequestRecord): Promise<RequestView> {
+/** @param known the state of the org, if it was read for many requests */
+export async function viewOf(
+  store: OrgStore,
+  record: RequestRecord,
+  known?: Awaited<ReturnType<typeof readOrgState>>,
+): Promise<RequestView> {
+  const fresh = viewOfNew(store, record)
+  if (record.receipt !== null) return fresh
   const { id } = record.request
-  const [stopping = null] = record.receipt === null ? await store.ledger.stopReasons([id]) : []
-  const progress = record.status === 'deleting' ? await progressOf(store, id) : null
-  return { ...viewOfNew(store, record), stopping, progress }
+  const [[stopping = null], progress, state] = await Promise.all([
+    store.ledger.stopReasons([id]),
+    record.status === 'deleting' ? progressOf(store, id) : null,
+    known ?? readOrgState(store),
+  ])
+  return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state) }
 }
 
 /** The same for a request that was just entered and has no progress yet. */
@@ -60,6 +73,7 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     org,
     status: record.status,
     stopping: null,
+    waiting: [],
     submittedAt: new Date(record.submittedAt).toISOString(),
     submittedBy: record.submittedBy,
     approvedBy: record.approvedBy,

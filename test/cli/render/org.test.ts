@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pauseSentences } from '../../../src/cli/render/org.ts'
 import { requestLines, requestTable } from '../../../src/cli/render/request.ts'
+import { waitingSentences } from '../../../src/cli/render/waiting.ts'
 import type { RequestView } from '../../../src/producer/producer.ts'
+import { orgWaiting, pauses } from '../../../src/shared/store/waiting.ts'
 import { plain } from '../plain.ts'
 import { plan, request } from './fixtures.ts'
 
@@ -16,24 +17,39 @@ const fault = {
   until: since + 40_000,
 } as const
 
-test('an org that is not paused has nothing said of it', () => {
-  assert.deepEqual(pauseSentences('default', { operator: null, fault: null }), [])
+const emea = { org: 'emea', embedded: false }
+
+test('an org with a worker and no pause holds nothing', () => {
+  assert.deepEqual(orgWaiting({ workers: 1, pause: { operator: null, fault: null } }), [])
 })
 
-test('who pauses an org is told, since when, and what ends it', () => {
-  assert.deepEqual(pauseSentences('emea', { operator, fault }), [
+test('what holds the requests of an org is told, since when, and what ends it', () => {
+  const waiting = orgWaiting({ workers: 0, pause: { operator, fault } })
+  assert.deepEqual(waitingSentences(waiting, emea), [
+    'No worker is running for org "emea". To start one: expunge worker. A worker that cannot log in does ' +
+      'not count; its log says why.',
     'Org "emea" is paused by an operator since 2026-11-23 22:00:00 UTC: no new ingest job starts, ' +
-      'those at work go on to their end. To go on: expunge resume --org emea',
-    'Org "emea" is paused by a fault (login) since 2026-11-23 22:00:00 UTC, 3 failures in a row; ' +
-      'tried again at 2026-11-23 22:00:40 UTC. Check SALESFORCE_CLIENT_SECRET.',
+      'running ones continue. To resume: expunge resume --org emea',
+    'Org "emea" is paused, because Salesforce refuses the login: 3 failed attempts since ' +
+      '2026-11-23 22:00:00 UTC, next attempt at 2026-11-23 22:00:40 UTC. Check SALESFORCE_CLIENT_SECRET.',
   ])
-  const [aborting] = pauseSentences('x', { operator: { ...operator, abort: true }, fault: null })
-  assert.match(aborting ?? '', /those at work are aborted/)
+  const aborting = pauses({ operator: { ...operator, abort: true }, fault: null })
+  assert.match(waitingSentences(aborting, emea)[0] ?? '', /running ones are aborted/)
+})
+
+test('on this machine only the own run of a request continues it', () => {
+  const [noRun] = waitingSentences([{ reason: 'no-worker' }], {
+    ...{ org: 'default', embedded: true, id: 'gdpr-1', results: '/tmp/my results' },
+  })
+  assert.equal(
+    noRun,
+    "No `run` is active for it. To continue, run its own command again, with --id gdpr-1 --results '/tmp/my results'.",
+  )
 })
 
 test('a request shows that it is paused, and that it is being cancelled', () => {
   const view: RequestView = {
-    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: 'cancelled' },
+    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: 'cancelled', waiting: [] },
     ...{ submittedAt: '2026-11-23T22:00:00.000Z', submittedBy: null },
     ...{ request, content: null, approvedBy: null, cancelledBy: null, plan, receipt: null },
     progress: {
@@ -41,8 +57,8 @@ test('a request shows that it is paused, and that it is being cancelled', () => 
       ...{ running: 0, chunksOpen: 1 },
     },
   }
-  const table = requestTable(view, plain, { pauses: ['Org "default" is paused.'] })
-  assert.match(table, /^ +Status +deleting, 10 % of 999,000, being cancelled …\n +Paused +Org "/m)
+  const table = requestTable(view, plain, { waiting: ['Org "default" is paused.'] })
+  assert.match(table, /^ +Status +deleting, 10 % of 999,000, being cancelled …\n +Waiting +Org "/m)
   assert.match(requestLines([view], plain), /deleting, 10 % of 999,000, being cancelled …/)
-  assert.doesNotMatch(requestTable({ ...view, stopping: null }, plain), /cancelled|Paused/)
+  assert.doesNotMatch(requestTable({ ...view, stopping: null }, plain), /cancelled|Waiting/)
 })

@@ -4,6 +4,11 @@
 // biome-ignore-all assist: generated
 
 
+/** OneOf type helpers */
+type Without<T, U> = { [P in Exclude<keyof T, keyof U>]?: never };
+type XOR<T, U> = (T | U) extends object ? (Without<T, U> & U) | (Without<U, T> & T) : T | U;
+type OneOf<T extends any[]> = T extends [infer Only] ? Only : T extends [infer A, infer B, ...infer Rest] ? OneOf<[XOR<A, B>, ...Rest]> : never;
+
 export interface paths {
   "/v1/deletion-requests": {
     /**
@@ -279,6 +284,8 @@ export interface components {
       status: "queued" | "planning" | "awaiting-approval" | "deleting" | "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
       /** @description Why it is to end before its time; null where it is not, and once it is over. */
       stopping: ("cancelled" | "declined" | "deadline" | "not-approved" | "brake") | null;
+      /** @description What holds it, what has to end first first; empty where it moves. Later versions may add reasons. */
+      waiting: components["schemas"]["Waiting"][];
       /** Format: date-time */
       submittedAt: string;
       /** @description The name of the key of whoever submitted it; null where it came without one. */
@@ -424,6 +431,48 @@ export interface components {
       type: "upload";
       column?: string;
     };
+    Waiting: OneOf<[{
+      /**
+       * @description Its plan waits until somebody approves it.
+       * @constant
+       */
+      reason: "approval";
+    }, {
+      /**
+       * @description No worker is running for the org.
+       * @constant
+       */
+      reason: "no-worker";
+    }, {
+      /**
+       * @description An operator has paused the org.
+       * @constant
+       */
+      reason: "paused";
+      /** Format: date-time */
+      since: string;
+      /** @description Whether running ingest jobs are aborted, too. */
+      abort: boolean;
+    }, {
+      /**
+       * @description The org cannot be used; workers try again by themselves.
+       * @constant
+       */
+      reason: "fault";
+      /** @enum {string} */
+      fault: "login" | "outage" | "rate" | "request-limit" | "quota" | "maintenance";
+      /** @description What the org or the network reported, and what to do about it. */
+      message: string;
+      /**
+       * Format: int64
+       * @description Failed attempts in a row.
+       */
+      failures: number;
+      /** Format: date-time */
+      since: string;
+      /** Format: date-time */
+      nextTryAt: string;
+    }]>;
   };
   responses: never;
   parameters: never;

@@ -189,7 +189,8 @@ test('nobody listening is an org fault that names host and code', async (t) => {
   await assert.rejects(salesforce.ingest.get(JOB), {
     code: 'ECONNREFUSED',
     kind: 'org-fault',
-    message: /get to 127\.0\.0\.1:9 broke off.*HTTPS_PROXY/,
+    message:
+      /^No answer from Salesforce at http:\/\/127\.0\.0\.1:9 to the call get: the connection was refused \(.*ECONNREFUSED.*HTTPS_PROXY/,
   })
   assert.ok(outcomes().every((outcome) => outcome === 'get network'))
   assert.deepEqual(gone.calls(), [])

@@ -68,14 +68,14 @@ test('a host that has no address', async (t) => {
   const { code, message } = await failureAt(t, 'https://acme.invalid', { timeouts: SHORT })
   // Without a network there is nobody to say that there is no such name.
   assert.ok(['ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT'].includes(code), code)
-  assert.match(message, /close to acme\.invalid broke off.*check the network/)
+  assert.match(message, /https:\/\/acme\.invalid to the call close: .*check the network/)
 })
 
 test('a port that does not speak TLS', async (t) => {
   const { server } = await setup(t)
   const { code, message } = await failureAt(t, server.url.replace('http:', 'https:'))
   assert.equal(code, 'EPROTO')
-  assert.match(message, /broke off: TLS failed, wrong version number \(EPROTO\)/)
+  assert.match(message, /to the call close: TLS failed, wrong version number, EPROTO\./)
 })
 
 test('a certificate that nobody vouches for', async (t) => {

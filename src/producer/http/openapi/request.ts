@@ -9,6 +9,7 @@ import {
 import { storedSchema } from '../../../shared/contract/request.ts'
 import { STOP_REASONS } from '../../../shared/store/ledger/decisions.ts'
 import { contentSchema } from '../../../shared/store/ledger/record.ts'
+import { waitingSchema } from '../../../shared/store/waiting.ts'
 import type { RequestView } from '../../producer.ts'
 import { COMPONENTS } from './parts.ts'
 
@@ -21,6 +22,7 @@ receiptSchema.register(COMPONENTS, { id: 'Receipt' })
 planSchema.register(COMPONENTS, { id: 'Plan' })
 outcomeSchema.register(COMPONENTS, { id: 'Outcome' })
 storedSchema.register(COMPONENTS, { id: 'StoredRequest' })
+waitingSchema.register(COMPONENTS, { id: 'Waiting' })
 
 const count = z.int().min(0)
 
@@ -33,6 +35,12 @@ export const viewSchema = z
       .enum(STOP_REASONS)
       .nullable()
       .describe('Why it is to end before its time; null where it is not, and once it is over.'),
+    waiting: z
+      .array(waitingSchema)
+      .readonly()
+      .describe(
+        'What holds it, what has to end first first; empty where it moves. Later versions may add reasons.',
+      ),
     submittedAt: z.iso.datetime(),
     submittedBy: z
       .string()
@@ -83,6 +91,7 @@ export const acceptedExample: RequestView = {
   org: request.org,
   status: 'queued',
   stopping: null,
+  waiting: [],
   submittedAt: '2026-11-23T09:15:00.000Z',
   submittedBy: 'crm',
   approvedBy: null,

@@ -8,6 +8,7 @@ import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
 import { explained, troubleOf } from '../../../shared/store/redis/trouble.ts'
 import { viewOf } from '../../../shared/store/request-view.ts'
+import { readOrgState } from '../../../shared/store/waiting.ts'
 import type { RequestView } from '../../producer.ts'
 import type { ApiKey } from '../api-key.ts'
 import { COMPONENTS, json } from '../openapi/parts.ts'
@@ -126,7 +127,8 @@ async function pageOf(
     next = cut ?? listed.last
     if (isFull || next === null) break
   }
-  const views = await Promise.all(found.map((record) => viewOrProblem(store, record)))
+  const state = await readOrgState(store)
+  const views = await Promise.all(found.map((record) => viewOrProblem(store, record, state)))
   return {
     requests: views.flatMap((view) => ('problem' in view ? [] : [view])),
     unreadable: [
@@ -141,9 +143,10 @@ async function pageOf(
 async function viewOrProblem(
   store: OrgStore,
   record: RequestRecord,
+  state: Awaited<ReturnType<typeof readOrgState>>,
 ): Promise<RequestView | Pick<Unreadable, 'id' | 'problem'>> {
   try {
-    return await viewOf(store, record)
+    return await viewOf(store, record, state)
   } catch (error) {
     if (troubleOf(error) !== null) throw error
     return { id: record.request.id, problem: 'its progress cannot be read' }

@@ -49,7 +49,8 @@ export function outageTeller(log: Logger, { note, isExplained }: Told): OutageTe
       if (error instanceof RedisUnavailableError) {
         log.warn({ code: error.code }, `${error.message} ${note}`)
       } else {
-        log.error({ err: reasonOf(error) }, `Redis connection error. ${note}`)
+        const code = trouble ?? 'REDIS_AWAY'
+        log.error({ code, err: reasonOf(error) }, `Redis connection error. ${note}`)
       }
     },
     onReady: () => {

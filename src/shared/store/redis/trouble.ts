@@ -1,4 +1,5 @@
 import { codeOf, ExpungeError, messageOf } from '../../base/errors.ts'
+import { plainCause } from '../../base/plain-cause.ts'
 
 /**
  * Problems of Redis itself, independent of the command. All of them end once the server or the
@@ -124,7 +125,7 @@ export function detailOf(error: unknown): string {
   const text = messageOf(reason)
   if (UNREADABLE.test(text)) return 'it answers, but not as a Redis does'
   // The text continues within a sentence.
-  return text.trim().replace(/\.$/, '')
+  return plainCause(text.trim().replace(/\.$/, ''))
 }
 
 /**

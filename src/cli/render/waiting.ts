@@ -1,0 +1,81 @@
+import { visible } from '../../shared/base/visible.ts'
+import type { PauseReason } from '../../shared/store/ledger/pause.ts'
+import type { Waiting } from '../../shared/store/waiting.ts'
+import { commandFor, shellQuoted } from '../command-line.ts'
+import { counted } from './format.ts'
+import { moment } from './org.ts'
+
+/** Whose work waits, to name the command that ends the waiting. */
+export interface WaitingPlace {
+  readonly org: string
+  /** Whether it is in this machine's own Redis, where only its own `run` works on a request. */
+  readonly embedded: boolean
+  /** The request; absent if it is about all of the org. */
+  readonly id?: string | undefined
+  /** Absolute path of its results; undefined if unknown. */
+  readonly results?: string | undefined
+}
+
+/** Why nothing happens, and what ends that, one sentence each. */
+export function waitingSentences(
+  waiting: readonly Waiting[],
+  place: WaitingPlace,
+): readonly string[] {
+  return waiting.map((one) => sentence(one, place))
+}
+
+function sentence(waiting: Waiting, place: WaitingPlace): string {
+  const { org, id } = place
+  switch (waiting.reason) {
+    case 'approval':
+      return `Its plan waits for approval: ${commandFor(`approve ${id}`, { org })}`
+    case 'no-worker':
+      return place.embedded ? noRun(place) : noWorker(org)
+    case 'paused': {
+      const running = waiting.abort ? 'running ones are aborted' : 'running ones continue'
+      return (
+        `Org "${org}" is paused by an operator since ${moment(Date.parse(waiting.since))}: no new ingest job ` +
+        `starts, ${running}. To resume: ${commandFor('resume', { org })}`
+      )
+    }
+    case 'fault': {
+      const { fault, failures, since, nextTryAt, message } = waiting
+      return (
+        `Org "${org}" is paused, because ${FAULTS[fault]}: ${counted(failures, 'failed attempt')} since ` +
+        `${moment(Date.parse(since))}, next attempt at ${moment(Date.parse(nextTryAt))}. ${visible(message)}`
+      )
+    }
+    default:
+      throw new TypeError(`Unknown reason ${JSON.stringify(waiting satisfies never)}`)
+  }
+}
+
+function noWorker(org: string): string {
+  return (
+    `No worker is running for org "${org}". To start one: ${commandFor('worker', {})}. ` +
+    'A worker that cannot log in does not count; its log says why.'
+  )
+}
+
+function noRun({ id, results }: WaitingPlace): string {
+  if (id === undefined) return 'No `run` is active. To continue a request, run its command again.'
+  return `No \`run\` is active for it. To continue, ${howToContinue(id, results)}.`
+}
+
+/**
+ * How to continue when the original command line is unknown, for example after its terminal was
+ * closed.
+ */
+export function howToContinue(id: string, results: string | undefined): string {
+  const there = results === undefined ? '' : ` --results ${shellQuoted(results)}`
+  return `run its own command again, with --id ${id}${there}`
+}
+
+const FAULTS: Readonly<Record<PauseReason, string>> = {
+  login: 'Salesforce refuses the login',
+  outage: 'Salesforce is unavailable',
+  rate: 'Salesforce gets too many calls at once',
+  'request-limit': "the org's daily API calls are used up",
+  quota: "the org's daily bulk batches are used up",
+  maintenance: 'the org is in maintenance',
+}

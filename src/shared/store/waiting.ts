@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { count } from '../contract/receipt.ts'
+import type { StopReason } from './ledger/decisions.ts'
+import { PAUSE_REASONS, type PauseState, pauseState } from './ledger/pause.ts'
+import type { RequestRecord } from './ledger/record.ts'
+import type { OrgStore } from './org-store.ts'
+import { type AtWork, whoIsAtWork } from './presence.ts'
+
+/** Why nothing happens to a request, and what ends that. */
+
+const moment = z.iso.datetime()
+
+export const waitingSchema = z.discriminatedUnion('reason', [
+  z.object({
+    reason: z.literal('approval').describe('Its plan waits until somebody approves it.'),
+  }),
+  z.object({
+    reason: z.literal('no-worker').describe('No worker is running for the org.'),
+  }),
+  z.object({
+    reason: z.literal('paused').describe('An operator has paused the org.'),
+    since: moment,
+    abort: z.boolean().describe('Whether running ingest jobs are aborted, too.'),
+  }),
+  z.object({
+    reason: z.literal('fault').describe('The org cannot be used; workers try again by themselves.'),
+    fault: z.enum(PAUSE_REASONS),
+    message: z.string().describe('What the org or the network reported, and what to do about it.'),
+    failures: count.describe('Failed attempts in a row.'),
+    since: moment,
+    nextTryAt: moment,
+  }),
+])
+export type Waiting = Readonly<z.output<typeof waitingSchema>>
+
+/** The facts of an org on which it depends whether its requests move. */
+interface OrgState extends AtWork {
+  readonly pause: PauseState
+}
+
+/** A few small commands, none of which iterates over requests or jobs. */
+export async function readOrgState({
+  redis,
+  ledger: { keys },
+}: Pick<OrgStore, 'redis' | 'ledger'>): Promise<OrgState> {
+  const [atWork, pause] = await Promise.all([whoIsAtWork(redis, keys), pauseState(redis, keys)])
+  return { ...atWork, pause }
+}
+
+/** All that holds a request now or at its next step, what has to end first first; often nothing. */
+export function waitingOf(
+  { request, status, receipt }: Pick<RequestRecord, 'request' | 'status' | 'receipt'>,
+  stopping: StopReason | null,
+  state: OrgState,
+): readonly Waiting[] {
+  if (receipt !== null) return []
+  const isStopping = stopping !== null
+  if (status === 'awaiting-approval' && !isStopping) return [{ reason: 'approval' }]
+  const isRun = state.runs.has(request.id.toLowerCase())
+  const held = orgWaiting({ ...state, workers: state.workers + (isRun ? 1 : 0) })
+  // An operator's pause stops nothing from being cancelled.
+  return held.filter(({ reason }) => reason !== 'paused' || !isStopping)
+}
+
+/** What holds every request of an org. */
+export function orgWaiting({ workers, pause }: Omit<OrgState, 'runs'>): readonly Waiting[] {
+  return [...(workers > 0 ? [] : [{ reason: 'no-worker' } as const]), ...pauses(pause)]
+}
+
+/** The same of its pauses alone. */
+export function pauses({ operator, fault }: PauseState): readonly Waiting[] {
+  const time = (ms: number) => new Date(ms).toISOString()
+  const held: Waiting[] = []
+  if (operator !== null) {
+    held.push({ reason: 'paused', abort: operator.abort, since: time(operator.since) })
+  }
+  if (fault !== null) {
+    const { reason, message, failures, since, until } = fault
+    held.push({
+      ...{ reason: 'fault', fault: reason, message, failures },
+      ...{ since: time(since), nextTryAt: time(until) },
+    })
+  }
+  return held
+}
