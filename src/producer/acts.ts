@@ -6,26 +6,40 @@ import {
   type Signature,
   type Status,
 } from '../shared/contract/receipt.ts'
+import { applyPlan, PlanChangedError } from '../shared/store/intake/apply.ts'
 import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 
 /** Actions on an existing request: first in the ledger, then as orders to the workers. */
 
+/** What is approved, and how. */
+interface Approval {
+  /** Digest of the plan that was reviewed; no other is approved. */
+  readonly plan?: string | undefined
+  /** Id of the request that applies the plan of a dry run. */
+  readonly as?: string | undefined
+  readonly by: Signature
+  readonly now: number
+}
+
+/** Approves a parked plan, or applies the kept plan of a dry run. Returns the request that goes on. */
 export async function approve(
   store: OrgStore,
   id: string,
-  plan: string | undefined,
-  by: Signature,
-): Promise<void> {
+  { plan, as, by, now }: Approval,
+): Promise<{ readonly id: string }> {
   const answer = await store.ledger.approve(id, { by, plan })
   switch (answer) {
     case 'approved':
-      return orderDue(store, id)
-    case 'not-waiting':
-      throw notWaiting(id)
+      await orderDue(store, id)
+      return { id }
+    case 'not-waiting': {
+      const record = await store.ledger.load(id)
+      if (record?.status !== 'planned') throw notWaiting(id)
+      const applied = await applyPlan(store, record, now, { as, plan, by })
+      return { id: applied.record.request.id }
+    }
     case 'other-plan':
-      throw new PlanChangedError(
-        `Request ${id} has another plan than the one that was to be approved. Nothing was approved. Look at its plan again.`,
-      )
+      throw new PlanChangedError(id)
     case 'unknown':
       throw unknown(store, id)
     default:
@@ -93,11 +107,6 @@ export class UnknownRequestError extends ExpungeError {
 /** The request is past the point where this is possible. */
 export class NotWaitingError extends ExpungeError {
   readonly code = 'NOT_AWAITING_APPROVAL'
-}
-
-/** The waiting plan is not the one that was to be approved. */
-export class PlanChangedError extends ExpungeError {
-  readonly code = 'PLAN_CHANGED'
 }
 
 /** The request has its receipt: there is nothing left to cancel. */

@@ -26,6 +26,11 @@ export type {
   TerminalStatus,
 } from '../shared/contract/receipt.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/contract/request.ts'
+export {
+  PlanAppliedError,
+  PlanChangedError,
+  PlanExpiredError,
+} from '../shared/store/intake/apply.ts'
 export type { Caller } from '../shared/store/intake/submit.ts'
 export { ConflictError, GoneError } from '../shared/store/intake/taken.ts'
 export { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
@@ -39,7 +44,6 @@ export type { Waiting } from '../shared/store/waiting.ts'
 export {
   AlreadyOverError,
   NotWaitingError,
-  PlanChangedError,
   UnknownRequestError,
 } from './acts.ts'
 export type { ProducerOptions } from './connection.ts'
@@ -101,7 +105,10 @@ export interface Producer {
    * @throws NotWaitingError if it is not parked, or was turned down
    * @throws PlanChangedError if another plan than the named one waits
    */
-  approve(id: string, options?: ActOptions & { plan?: string }): Promise<void>
+  approve(
+    id: string,
+    options?: ActOptions & { plan?: string; as?: string },
+  ): Promise<{ id: string }>
   /**
    * Turns such a plan down: nothing is deleted, and the request ends `cancelled`.
    *
@@ -171,8 +178,8 @@ export function producerOver({
         const state = await readOrgState(store)
         return Promise.all(records.map((record) => viewOf(store, record, state)))
       }),
-    approve: (id, { org, plan, ...by } = {}) =>
-      change(() => approve(storeOf(org), id, plan, signatureOf(by))),
+    approve: (id, { org, plan, as, ...by } = {}) =>
+      change(() => approve(storeOf(org), id, { plan, as, by: signatureOf(by), now: clock.now() })),
     decline: (id, { org, ...by } = {}) => change(() => decline(storeOf(org), id, signatureOf(by))),
     cancel: (id, { org, ...by } = {}) => change(() => cancel(storeOf(org), id, signatureOf(by))),
     wait: (id, { org, signal } = {}) => explained(() => waitFor(storeOf(org), id, signal)),

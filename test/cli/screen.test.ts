@@ -53,6 +53,8 @@ function everything(text: string, colours: Style): string {
     content: null,
     approvedBy: null,
     cancelledBy: null,
+    keptPlan: null,
+    appliesPlanOf: null,
     request: asked,
     plan,
     progress: null,

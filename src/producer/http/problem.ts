@@ -11,7 +11,9 @@ import {
   GoneError,
   LedgerReplacedError,
   NotWaitingError,
+  PlanAppliedError,
   PlanChangedError,
+  PlanExpiredError,
   RedisUnavailableError,
   UnknownObjectError,
   UnknownRequestError,
@@ -61,6 +63,8 @@ export function problemAnswer(error: unknown): ProblemAnswer {
     error instanceof ConflictError ||
     error instanceof NotWaitingError ||
     error instanceof PlanChangedError ||
+    error instanceof PlanAppliedError ||
+    error instanceof PlanExpiredError ||
     error instanceof AlreadyOverError
   ) {
     return answer(409, error.code, error)

@@ -35,7 +35,7 @@ export const uploadQuery: ParameterSet<DeletionRequest> = {
   },
 }
 
-const NUMBERS = new Set(['maxRecords', 'maxFailureRatio'])
+const NUMBERS = new Set(['maxRecords', 'maxFailureRatio', 'expectCount'])
 const FLAGS = new Set(['dryRun', 'coalesce'])
 
 /**

@@ -97,6 +97,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     files: settings(SETTINGS.files, file.section('files')).all(),
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
+    planHours: service.get('planHours'),
     metrics: settings(SETTINGS.metrics, file.section('metrics')).all(),
     http: settings(SETTINGS.http, file.section('http')).all(),
     logLevel: service.get('logLevel'),

@@ -26,6 +26,8 @@ const SERVICE = {
   maxPlans: field.wholeNumber(1, 64).default(4).meta({ variable: 'EXPUNGE_MAX_PLANS' }),
   /** Bytes that deduplication may take in one plan. */
   maxPlanMemory: field.wholeNumber(MIB).default(512 * MIB),
+  /** How many hours the plan of a dry run can be applied; 0: never. */
+  planHours: field.wholeNumber(0, 720).default(24).meta({ variable: 'EXPUNGE_PLAN_HOURS' }),
   /** How long records and files of ended requests are kept. */
   retentionDays: field
     .wholeNumber(1, 3650)

@@ -3,7 +3,9 @@ import { z } from 'zod'
 /** The account of a request: its plan, the verdicts on its ids, and the receipt. */
 
 export const count = z.int().min(0)
-export const digest = z.string().regex(/^[0-9a-f]{64}$/)
+export const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
 
 export const planSchema = z.object({
   read: count,
@@ -151,6 +153,8 @@ export const receiptSchema = z.object({
   approvedBy: signedActSchema.nullable().default(null),
   /** Who cancelled it or rejected its plan; null if nobody did. */
   cancelledBy: signedActSchema.nullable().default(null),
+  /** Id of the dry run whose plan it applied; null if it read its source itself. */
+  appliesPlanOf: z.string().nullable().default(null),
   error: receiptErrorSchema.nullable(),
 })
 /** The final account of a request, as in `receipt.json` and `--json`. */

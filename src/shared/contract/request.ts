@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from './objects.ts'
 import { boundedText, portable } from './portable-schema.ts'
+import { digest } from './receipt.ts'
 import { invalidRequest } from './request-problems.ts'
 import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
 
@@ -83,6 +84,16 @@ const bodyShape = {
     .describe(
       'Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops.',
     ),
+  expectCount: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('Refuses a plan that accepts another number of records.'),
+  expectSha256: digest
+    .nullable()
+    .default(null)
+    .describe('Refuses a plan with another sha256: that of a dry run, or of a list known before.'),
   dryRun: z.boolean().default(false).describe('Makes the plan and deletes nothing.'),
   approval: z
     .enum(['auto', 'required'])

@@ -44,6 +44,10 @@ export interface RequestView {
   /** The source's content: of a list or upload as received, of a file as planned. */
   readonly content: SourceContent | null
   readonly plan: Plan | null
+  /** Of a dry run, how long its plan can be applied, and as which request it was; else null. */
+  readonly keptPlan: { readonly until: string; readonly appliedAs: string | null } | null
+  /** Id of the dry run whose plan it applies; null if it reads its source itself. */
+  readonly appliesPlanOf: string | null
   /** Null before the plan and once there is a receipt. */
   readonly progress: RequestProgress | null
   readonly receipt: Receipt | null
@@ -81,6 +85,11 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     request: withoutSecrets(record.request),
     content: contentOf(record),
     plan: record.plan,
+    keptPlan: record.kept && {
+      until: new Date(record.kept.until).toISOString(),
+      appliedAs: record.appliedAs,
+    },
+    appliesPlanOf: record.takes?.request ?? null,
     progress: null,
     receipt: record.receipt,
   }

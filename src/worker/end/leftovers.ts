@@ -40,7 +40,7 @@ export async function tryWriteReceipt(
 
 /** Removes what a request leaves once it has its receipt: parts on disk, frames in Redis. */
 export async function cleanUp(
-  { request, receipt, lot, staged }: RequestRecord,
+  { request, receipt, lot, staged, kept }: RequestRecord,
   deps: CleanUpDeps,
   ctx: Context,
   lots: readonly string[] = [],
@@ -49,7 +49,8 @@ export async function cleanUp(
   const isFiled = receipt === null || (await tryWriteReceipt(receipt, deps, ctx))
   await results.removeParts({ org: store.org, id: request.id })
   if (request.deadline !== null) await store.orders.forgetStop(request.id)
-  for (const name of new Set([lot, lotBeside(staged), ...lots])) {
+  // The sweep drops a kept plan when its time is over.
+  for (const name of new Set([kept === null ? lot : null, lotBeside(staged), ...lots])) {
     if (name) await store.staging.drop({ request: request.id, lot: name })
   }
   if (isFiled) await store.ledger.filed(results.id, request.id)

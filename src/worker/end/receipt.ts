@@ -13,7 +13,7 @@ import {
 import { FALSE_ALARM } from '../../shared/store/ledger/brake.ts'
 import type { ChunkOutcome } from '../../shared/store/ledger/chunk.ts'
 import type { StopReason } from '../../shared/store/ledger/decisions.ts'
-import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { KeptPlan, RequestRecord } from '../../shared/store/ledger/record.ts'
 
 /** How requests end: from the outcomes of their chunks to the receipt. Pure functions. */
 
@@ -31,6 +31,8 @@ export interface RequestEnd {
   readonly plan?: Plan | null
   /** Applies only while this planning attempt is current. */
   readonly lot?: string
+  /** If the staged plan of a dry run is kept. */
+  readonly kept?: KeptPlan | null
   readonly outcome?: Receipt['outcome']
   readonly failures?: Receipt['failures']
   readonly ingestJobs?: Receipt['ingestJobs']
@@ -177,6 +179,7 @@ export function toReceipt(
     submittedBy: record.submittedBy,
     approvedBy: record.approvedBy,
     cancelledBy: record.cancelledBy,
+    appliesPlanOf: record.takes?.request ?? null,
     error: end.error,
   }
 }

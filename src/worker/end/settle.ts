@@ -106,11 +106,12 @@ export async function endRequest(
     idempotencySeconds: idempotencySeconds(kept),
     caller: record.submittedBy,
     plan: end.plan ?? null,
+    kept: end.kept ?? null,
     ...(end.lot === undefined ? {} : { lot: end.lot }),
     ...(end.unsent === undefined ? {} : { unsent: end.unsent }),
   })
   switch (settled) {
-    case 'settled':
+    case 'settled': {
       metrics.requestEnded({
         org: store.org,
         object,
@@ -124,8 +125,10 @@ export async function endRequest(
         { request: id, status: receipt.status, ...receipt.outcome, ...signersOf(receipt) },
         'Request settled.',
       )
-      await cleanUp({ ...record, lot: end.lot ?? record.lot, receipt }, deps, ctx, end.lots)
+      const ended = { lot: end.lot ?? record.lot, kept: end.kept ?? null, receipt }
+      await cleanUp({ ...record, ...ended }, deps, ctx, end.lots)
       return true
+    }
     case 'already':
       await settleRequest(id, deps, ctx)
       return true

@@ -45,6 +45,12 @@ export async function* csvBody(
   for (const chunk of chunks) yield* chunkRows(chunk, staging)
 }
 
+/** Any blocks of staged ids as such a CSV, unchecked. */
+export async function* toCsv(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield HEADER
+  for await (const ids of blocks) yield toRows(ids)
+}
+
 async function* chunkRows(chunk: ChunkRef, staging: Staging): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   let bytes = 0

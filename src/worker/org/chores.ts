@@ -84,7 +84,8 @@ export function choresOf(
   const ingest = ingestDeps(store, parts, connected, halt)
   const relister = { ...ingest.collector, ledger: store.ledger }
   const planner: PlannerDeps = {
-    ...{ store, results, metrics, org, rails, maxPlanMemory: config.maxPlanMemory },
+    ...{ store, results, metrics, org, rails },
+    ...{ maxPlanMemory: config.maxPlanMemory, planHours: config.planHours },
     relist: async (request, chunk, own) => {
       try {
         return await relistChunk(request, chunk, relister, own)

@@ -59,6 +59,7 @@ export async function draftPlan(
   ctx: Context,
 ): Promise<Draft> {
   const { request } = record
+  const taken = record.takes?.plan
   const object = allowedObject(request, guards, deps.org.name)
   const source = openSource({ record, lot, store: deps.store, guards, signal: ctx.signal })
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
@@ -96,14 +97,24 @@ export async function draftPlan(
       accepted: distinct.size,
       invalid: invalid.rows,
       duplicate: read - invalid.rows - distinct.size,
-      unchecked,
+      // Staged ids are complete; how many came without checksum, only the dry run saw.
+      unchecked: taken?.unchecked ?? unchecked,
       chunks: staged.jobs.length,
       sha256: await distinct.digest(),
     }
-    const refusal = refusalOf(plan, request, {
-      firstRefused: first,
-      caseDamage: await distinct.caseDamage(await deps.store.ledger.orgId()),
-    })
+    const onUnchecked = taken === undefined ? request.onUnchecked : 'accept'
+    const refusal = refusalOf(
+      plan,
+      { ...request, onUnchecked },
+      {
+        firstRefused: first,
+        caseDamage: await distinct.caseDamage(await deps.store.ledger.orgId()),
+        expected: [
+          { count: request.expectCount, sha256: request.expectSha256 },
+          { count: taken?.accepted ?? null, sha256: taken?.sha256 ?? null },
+        ],
+      },
+    )
     return { plan, ...staged, invalid: file, refusal }
   } finally {
     await invalid.discard()

@@ -54,6 +54,11 @@ interface Findings {
   readonly firstRefused: RefusedRow | undefined
   /** Why the case of the unchecked ids' letters cannot be trusted; null if it can. */
   readonly caseDamage: RefusedError | null
+  /** What the plan must be, as far as given: by the request, by the plan that it applies. */
+  readonly expected: readonly {
+    readonly count: number | null
+    readonly sha256: string | null
+  }[]
 }
 
 /**
@@ -63,14 +68,35 @@ interface Findings {
 export function refusalOf(
   plan: Plan,
   { onInvalid, onUnchecked }: Pick<StoredRequest, 'onInvalid' | 'onUnchecked'>,
-  { firstRefused, caseDamage }: Findings,
+  { firstRefused, caseDamage, expected }: Findings,
 ): RefusedError | null {
   if (caseDamage !== null) return caseDamage
   if (firstRefused !== undefined) {
     if (onInvalid === 'refuse') return invalidRows(plan.invalid, firstRefused)
     if (plan.accepted === 0) return nothingAccepted(plan.invalid, firstRefused)
   }
-  return plan.unchecked > 0 && onUnchecked === 'refuse' ? uncheckedIds(plan) : null
+  if (plan.unchecked > 0 && onUnchecked === 'refuse') return uncheckedIds(plan)
+  return otherPlan(plan, expected)
+}
+
+function otherPlan(
+  { accepted, sha256 }: Plan,
+  expected: Findings['expected'],
+): RefusedError | null {
+  const differs = <T>(wanted: T | null, found: T) => wanted !== null && wanted !== found
+  const differences = expected.flatMap((wanted) => [
+    ...(differs(wanted.count, accepted)
+      ? [`expected ${wanted.count} records, got ${accepted}`]
+      : []),
+    ...(differs(wanted.sha256, sha256)
+      ? [`expected the SHA-256 ${wanted.sha256}, got ${sha256}`]
+      : []),
+  ])
+  if (differences.length === 0) return null
+  return new RefusedError(
+    'OTHER_PLAN',
+    `The plan is not the expected one: ${differences.join('; ')}. Nothing was deleted. Check what the source holds, then submit it under another id.`,
+  )
 }
 
 function invalidRows(count: number, first: RefusedRow): RefusedError {

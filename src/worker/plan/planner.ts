@@ -9,6 +9,8 @@ import { orderFor } from '../../shared/store/ledger/chunk.ts'
 import type { JobLock } from '../../shared/store/ledger/keys.ts'
 import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import { orderDue } from '../../shared/store/org-store.ts'
+import { isFuller, PLANNING_SHARE } from '../../shared/store/redis/memory.ts'
+import { inspectRedis } from '../../shared/store/redis/redis.ts'
 import { setAside } from '../end/leftovers.ts'
 import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
@@ -20,6 +22,8 @@ export interface PlannerDeps extends SettleDeps, DraftDeps {
    * The org's guard rails at worker start, for requests older than the guard rails in the ledger.
    */
   readonly rails: GuardRails
+  /** How long the plan of a dry run is kept; 0: not at all. */
+  readonly planHours: number
 }
 
 /**
@@ -119,19 +123,30 @@ function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
   addFacts({ records: plan.accepted })
   if (refusal !== null) return stop(attempt, refusal, { plan, invalid })
-  if (request.dryRun) return end(attempt, { status: 'planned', error: null, plan, invalid })
+  if (request.dryRun) return endDryRun(attempt, draft)
   if (plan.accepted > 0) return apply(attempt, draft)
   return end(attempt, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
+}
+
+/** The staged ids are kept, so that exactly this plan can be applied. */
+async function endDryRun(attempt: Attempt, { plan, invalid, jobs }: Draft): Promise<void> {
+  const { deps, ctx } = attempt
+  const isTight = isFuller(await inspectRedis(deps.store.redis), PLANNING_SHARE)
+  const until = ctx.clock.now() + deps.planHours * 3_600_000
+  const lists = Math.max(0, ...jobs.flat().map(({ chunk }) => chunk + 1))
+  const kept = lists === 0 || deps.planHours === 0 || isTight ? null : { until, lists }
+  return end(attempt, { status: 'planned', error: null, plan, invalid, kept })
 }
 
 /** Writes the plan to the ledger in one step, then orders its ingest jobs. */
 async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): Promise<void> {
   const { record, guards, lot, lock, deps, ctx } = attempt
-  const { request, staged, submittedBy: caller, limits } = record
+  const { request, staged, takes, submittedBy: caller, limits } = record
   const { store } = deps
   const { id } = request
   const orders = jobs.map((chunks) => orderFor(chunks, request))
-  const wanted = request.approval === 'required' ? 'awaiting-approval' : 'deleting'
+  const isApproved = request.approval === 'auto' || record.approvedBy !== null
+  const wanted = isApproved ? 'deleting' : 'awaiting-approval'
   const { approvalAbove } = guards
   const entry = { id, lot, plan, invalid, orders, canary, lock, caller, limits, approvalAbove }
   const planned = await store.ledger.planned({ ...entry, next: wanted })
@@ -145,6 +160,7 @@ async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): 
   // The source is not read again. Without this, an upload would stay in Redis until the purge.
   const upload = lotBeside(staged)
   if (upload !== null) await store.staging.drop({ request: id, lot: upload })
+  if (takes !== null) await store.staging.drop(takes)
   // A stop flag raised before the plan was recorded had nothing to end yet.
   return next === 'deleting' ? orderDue(store, id) : settleRequest(id, deps, ctx)
 }

@@ -1,4 +1,5 @@
 import { openFile } from './file.ts'
+import { openKeptPlan } from './kept-plan.ts'
 import type { SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
@@ -7,7 +8,9 @@ import { openStaged } from './staged.ts'
  * closes everything; errors, including the signal's reason, are thrown into the loop.
  */
 export function openSource(reading: SourceReading): AsyncIterable<Uint8Array> {
-  const { source } = reading.record.request
+  const { takes, request } = reading.record
+  if (takes !== null) return openKeptPlan(takes, reading)
+  const { source } = request
   switch (source.type) {
     case 'ids':
     case 'upload':

@@ -5,6 +5,8 @@ import { ResultsStoreError } from '../../shared/results/files.ts'
 import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
+import { isFuller, PLANNING_SHARE } from '../../shared/store/redis/memory.ts'
+import { inspectRedis } from '../../shared/store/redis/redis.ts'
 import { redisNow } from '../../shared/store/redis/server-clock.ts'
 import type { StagedLot } from '../../shared/store/staging/staging.ts'
 import { stopReasonOf } from '../end/cancel.ts'
@@ -62,7 +64,9 @@ async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   for (const lot of await staging.lots()) {
     await perRequest(lot.request, ctx, async () => {
       const record = await ledger.load(lot.request)
-      if (isLeftOver(lot, record, now)) await staging.drop(lot)
+      if (isLeftOver(lot, record, now) && !(await isKept(lot, record, deps))) {
+        await staging.drop(lot)
+      }
     })
   }
   for (const id of await ledger.unfiled(deps.results.id)) await fileAgain(id, deps, ctx)
@@ -146,6 +150,23 @@ function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): 
     record !== null &&
     (record.lot === lot.lot || lotBeside(record.staged) === lot.lot || lot.lot.startsWith('r-'))
   return isClaimed ? isTerminal(record.status) : now - lot.touchedAt > UNCLAIMED_MS
+}
+
+/**
+ * Whether these are the ids of a plan that can still be applied, or that a request is about to read.
+ * Kept plans give way to work: while Redis is nearly full they are dropped.
+ */
+async function isKept(
+  { lot }: StagedLot,
+  record: RequestRecord | null,
+  { store: { ledger, redis } }: SweepDeps,
+): Promise<boolean> {
+  if (record === null || record.kept === null || record.lot !== lot) return false
+  const { kept, appliedAs } = record
+  const applying = appliedAs === null ? null : await ledger.load(appliedAs)
+  if (applying !== null) return applying.status === 'queued' || applying.status === 'planning'
+  const isDue = kept.until <= (await redisNow(redis))
+  return !isDue && !isFuller(await inspectRedis(redis), PLANNING_SHARE)
 }
 
 /** Sweeps at once, because this start may follow a crash, and then at every interval. */

@@ -23,6 +23,8 @@ export const request: StoredRequest = {
   onUnchecked: 'refuse',
   maxRecords: null,
   maxFailureRatio: null,
+  expectCount: null,
+  expectSha256: null,
   dryRun: false,
   approval: 'required',
   coalesce: false,
@@ -57,5 +59,6 @@ export const receipt: Receipt = {
   submittedBy: null,
   approvedBy: null,
   cancelledBy: null,
+  appliesPlanOf: null,
   error: null,
 }

@@ -49,7 +49,7 @@ export interface paths {
   "/v1/deletion-requests/{id}/approve": {
     /**
      * Approve a plan
-     * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.
+     * @description Lets a plan that awaits approval go ahead. Of a dry run (status `planned`), it applies the kept plan: exactly its ids are deleted by a new request, which is the answer. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.
      */
     post: operations["approveDeletionRequest"];
   };
@@ -126,6 +126,16 @@ export interface components {
        * @default 0.5
        */
       maxFailureRatio?: number | null;
+      /**
+       * @description Refuses a plan that accepts another number of records.
+       * @default null
+       */
+      expectCount?: number | null;
+      /**
+       * @description Refuses a plan with another sha256: that of a dry run, or of a list known before.
+       * @default null
+       */
+      expectSha256?: string | null;
       /**
        * @description Makes the plan and deletes nothing.
        * @default false
@@ -269,6 +279,8 @@ export interface components {
         at: string;
         reason: string | null;
       }) | null;
+      /** @default null */
+      appliesPlanOf: string | null;
       error: {
         code: string;
         message: string;
@@ -312,6 +324,14 @@ export interface components {
       } | null;
       /** @description What reading the source found; null before that. */
       plan: components["schemas"]["Plan"] | null;
+      /** @description Of a dry run: until when approving it applies its plan, and the id of the request that applied it; else null. */
+      keptPlan: ({
+        /** Format: date-time */
+        until: string;
+        appliedAs: string | null;
+      }) | null;
+      /** @description Id of the dry run whose plan it applies; null if it reads its source. */
+      appliesPlanOf: string | null;
       /** @description How far it is while it is deleting, else null. */
       progress: {
         /** @description Verdicts so far. */
@@ -393,6 +413,16 @@ export interface components {
        * @default 0.5
        */
       maxFailureRatio: number | null;
+      /**
+       * @description Refuses a plan that accepts another number of records.
+       * @default null
+       */
+      expectCount: number | null;
+      /**
+       * @description Refuses a plan with another sha256: that of a dry run, or of a list known before.
+       * @default null
+       */
+      expectSha256: string | null;
       /**
        * @description Makes the plan and deletes nothing.
        * @default false
@@ -830,6 +860,10 @@ export interface operations {
         maxRecords?: number;
         /** @description Where the share of failures is above this beyond chance, nothing more is sent and what runs is aborted; null never stops. */
         maxFailureRatio?: number | "null";
+        /** @description Refuses a plan that accepts another number of records. */
+        expectCount?: number;
+        /** @description Refuses a plan with another sha256: that of a dry run, or of a list known before. */
+        expectSha256?: string;
         /** @description Makes the plan and deletes nothing. */
         dryRun?: boolean;
         /** @description required: the plan waits until somebody approves it. */
@@ -1112,7 +1146,7 @@ export interface operations {
   };
   /**
    * Approve a plan
-   * @description Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.
+   * @description Lets a plan that awaits approval go ahead. Of a dry run (status `planned`), it applies the kept plan: exactly its ids are deleted by a new request, which is the answer. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.
    */
   approveDeletionRequest: {
     parameters: {

@@ -43,6 +43,7 @@ test('without any setting every default is in place', async () => {
     files: { roots: [] },
     maxPlans: 4,
     maxPlanMemory: 536_870_912,
+    planHours: 24,
     metrics: { host: '127.0.0.1', port: 9464 },
     http: { host: '127.0.0.1', port: 8080, keys: null },
     logLevel: 'info',

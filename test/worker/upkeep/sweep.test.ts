@@ -100,7 +100,7 @@ test('frames that nobody will read are dropped, those of live requests are not',
 test('once everything has settled, Redis holds records and tombstones and nothing else', async (t) => {
   const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
   world.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: ids18(2, 9000) }] })
-  const worker = await world.startWorker()
+  const worker = await world.startWorker({ planHours: 0 })
   const ids = await Promise.all([
     submitIds(world, ids18(30, 9000)),
     submitIds(world, [...fresh(20), 'nonsense']),

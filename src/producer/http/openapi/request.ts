@@ -53,6 +53,16 @@ export const viewSchema = z
       .nullable()
       .describe('Which bytes its source held: of a file null until it is planned.'),
     plan: planSchema.nullable().describe('What reading the source found; null before that.'),
+    keptPlan: z
+      .object({ until: z.iso.datetime(), appliedAs: z.string().nullable() })
+      .nullable()
+      .describe(
+        'Of a dry run: until when approving it applies its plan, and the id of the request that applied it; else null.',
+      ),
+    appliesPlanOf: z
+      .string()
+      .nullable()
+      .describe('Id of the dry run whose plan it applies; null if it reads its source.'),
     progress: z
       .object({
         outcome: outcomeSchema.describe('Verdicts so far.'),
@@ -78,6 +88,8 @@ const request: RequestView['request'] = {
   onUnchecked: 'refuse',
   maxRecords: null,
   maxFailureRatio: 0.5,
+  expectCount: null,
+  expectSha256: null,
   dryRun: false,
   approval: 'auto',
   coalesce: true,
@@ -96,6 +108,8 @@ export const acceptedExample: RequestView = {
   submittedBy: 'crm',
   approvedBy: null,
   cancelledBy: null,
+  keptPlan: null,
+  appliesPlanOf: null,
   request,
   content: {
     bytes: 41,
@@ -138,6 +152,7 @@ export const completedExample: RequestView = {
     submittedBy: 'crm',
     approvedBy: null,
     cancelledBy: null,
+    appliesPlanOf: null,
     error: null,
   },
 }

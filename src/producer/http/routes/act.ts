@@ -28,7 +28,7 @@ export const approveRoute = actionRoute({
   operationId: 'approveDeletionRequest',
   summary: 'Approve a plan',
   description:
-    'Lets a plan that awaits approval go ahead. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.',
+    'Lets a plan that awaits approval go ahead. Of a dry run (status `planned`), it applies the kept plan: exactly its ids are deleted by a new request, which is the answer. Needs the role `approve`, a key for the object and the operation, and another than the one that submitted it. May be repeated. Name the `plan` that you looked at, and no other is approved.',
   body: {
     name: 'Approval',
     schema: approvalBody,
@@ -54,7 +54,10 @@ export const cancelRoute = actionRoute({
   answer: json('It is being ended.', viewSchema, { ...acceptedExample, stopping: 'cancelled' }),
   may: mayCancel,
   signed: ({ cancelledBy }) => cancelledBy,
-  act: ({ producer }, { id, org }, signed) => producer.cancel(id, { org, ...signed }),
+  act: async ({ producer }, { id, org }, signed) => {
+    await producer.cancel(id, { org, ...signed })
+    return { id }
+  },
 })
 
 type Said = z.output<typeof approvalBody>
@@ -79,7 +82,7 @@ interface Action
     service: Service,
     view: RequestView,
     signed: Said & { readonly by: string },
-  ) => Promise<void>
+  ) => Promise<{ readonly id: string }>
 }
 
 /** `POST …/{id}/approve` or `…/cancel`: both may be repeated. */
@@ -105,8 +108,8 @@ function actionRoute(action: Action): Route {
     may: action.may,
     audit: name,
     handle: async (call, service) => {
-      await service.inTime(carryOut(action, call, service))
-      return { status, body: await findRequest(service, call.key, call.view) }
+      const { id } = await service.inTime(carryOut(action, call, service))
+      return { status, body: await findRequest(service, call.key, { ...call.view, id }) }
     },
   })
 }
@@ -116,18 +119,20 @@ async function carryOut(
   { signed, act }: Action,
   { view, key, body, audit }: RequestCall<unknown, Said | undefined>,
   service: Service,
-): Promise<void> {
+): Promise<{ readonly id: string }> {
   const { id, org } = view
   const change = { org, id, reason: body?.reason ?? null }
+  let done: { readonly id: string }
   try {
-    await act(service, view, { ...body, by: key.name })
+    done = await act(service, view, { ...body, by: key.name })
   } catch (error) {
     audit.failed(change, error)
     throw error
   }
-  if (signed(view) !== null) return
+  if (signed(view) !== null) return done
   // Reads the request again: it may have begun to wait meanwhile, or another caller may have been
   // first.
-  const after = await service.producer.inspect(id, { org }).catch(() => null)
-  if (after === null || signed(after)?.actor === key.name) audit.made(change)
+  const after = await service.producer.inspect(done.id, { org }).catch(() => null)
+  if (after === null || signed(after)?.actor === key.name) audit.made({ ...change, id: done.id })
+  return done
 }

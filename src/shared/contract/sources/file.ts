@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import { boundedText } from '../portable-schema.ts'
+import { digest } from '../receipt.ts'
 import { column, PLAIN_TEXT, sourceKind } from './kind.ts'
 import { isAtOrUnder, readSourceFile, type SourceContent } from './read-file.ts'
 
@@ -8,9 +9,7 @@ import { isAtOrUnder, readSourceFile, type SourceContent } from './read-file.ts'
 const NO_NUL = /^[^\x00]*$/
 /** File names have no NUL. Node would throw when it opens one. */
 const path = boundedText(4096, 1).regex(NO_NUL, 'expected a path without NUL')
-const sha256 = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case')
+const sha256 = digest
   .optional()
   .describe('SHA-256 of the bytes of the file. A file that holds others is not planned.')
 

@@ -3,7 +3,7 @@ import { groupCommit } from '../../base/group-commit.ts'
 import { effect } from '../../base/trace.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
-import type { ReceiptError } from '../../contract/receipt.ts'
+import type { ReceiptError, Signature } from '../../contract/receipt.ts'
 import type { StoredRequest } from '../../contract/request.ts'
 import { BUDGET } from '../ledger/budget.ts'
 import type { LedgerConnection } from '../ledger/connection.ts'
@@ -11,7 +11,7 @@ import type { OrgKeys } from '../ledger/keys.ts'
 import { scoreOf } from '../ledger/live.ts'
 import { TELL } from '../ledger/outbox.ts'
 import { RAILS_FIELD } from '../ledger/rails.ts'
-import type { Staged } from '../ledger/record.ts'
+import type { Staged, TakenPlan } from '../ledger/record.ts'
 import { evaluate, oneOf, script } from '../ledger/script.ts'
 import type { Argument } from '../redis/bare-script.ts'
 
@@ -22,10 +22,11 @@ import type { Argument } from '../redis/bare-script.ts'
 const AT_ONCE = 10
 
 /** Arguments of one submission in the script below, followed by those of its plan's order. */
-const ARGS_EACH = 14
+const ARGS_EACH = 17
 
 // `others`: the keys of the order's script, then for each submission its record, its caller's
-// spending and the tombstone of an earlier request with its id. `given`: for each submission its
+// spending, the tombstone of an earlier request with its id, and the record of the dry run whose plan
+// it applies (or its own). `given`: for each submission its
 // own arguments, then those of the order's script, or empty strings if there is no order.
 //
 // The lot tells a submission from another one of the same request: a submission that brings the
@@ -43,7 +44,16 @@ local queue = { unpack(others, 1, queueKeys) }
 local records, each = #queue, tonumber(argsEach)
 local byTime, byStatus = {}, {}
 local rails = redis.call('HGET', settings, '${RAILS_FIELD}') or ''
-local function enter(key, spent, tombstone, id, hash, request, at, score, staged, frame, by, limits, records, guards, entry, refusal, callback)
+local function take(planned, id, takes, instead)
+  local status, kept, applied = unpack(redis.call('HMGET', planned, 'status', 'kept', 'appliedAs'))
+  if applied and applied ~= id and applied ~= instead then return 'applied' end
+  local plan = cjson.decode(takes)
+  local name = string.lower(plan.request) .. ':' .. plan.lot
+  if status ~= 'planned' or not kept or redis.call('HEXISTS', stagedLots, name) == 0
+    or cjson.decode(kept)['until'] <= redis.call('TIME')[1] * 1000 then return 'expired' end
+  redis.call('HSET', planned, 'appliedAs', id)
+end
+local function enter(key, spent, tombstone, planned, id, hash, request, at, score, staged, frame, by, limits, records, guards, entry, refusal, takes, instead, approved, callback)
   local known = redis.pcall('HGET', key, 'bodyHash')
   if known then
     if known ~= hash then return known.err or 'conflict' end
@@ -52,15 +62,17 @@ local function enter(key, spent, tombstone, id, hash, request, at, score, staged
     return entry ~= '' and entered == entry and 'repeated' or 'existing'
   end
   if redis.call('EXISTS', tombstone) == 1 then return 'gone' end
-  local held = ''
+  local held, bucket = '', nil
   if limits ~= '' and records ~= '' then
     local may = cjson.decode(limits)
     local wait = waitFor(spent, tonumber(records), tonumber(may.recordsPerHour), tonumber(may.recordsPerDay))
     if wait ~= 0 then return 'over-budget ' .. wait end
-    local bucket = thisBucket()
-    spend(spent, bucket, tonumber(records))
+    bucket = thisBucket()
     held = bucket .. ' ' .. records
   end
+  local hindrance = takes ~= '' and take(planned, id, takes, instead)
+  if hindrance then return hindrance end
+  if bucket then spend(spent, bucket, tonumber(records)) end
   local fields = { 'request', request, 'bodyHash', hash, 'status', 'queued',
     'submittedAt', at, 'staged', staged }
   local function addFacts(field, value)
@@ -72,6 +84,8 @@ local function enter(key, spent, tombstone, id, hash, request, at, score, staged
   addFacts('refusal', refusal)
   addFacts('callback', callback)
   addFacts('limits', limits)
+  addFacts('takes', takes)
+  addFacts('approvedBy', approved)
   addFacts('spent', held)
   addFacts('guards', guards ~= '' and guards or rails)
   redis.call('HSET', key, unpack(fields))
@@ -88,12 +102,12 @@ local function argsOf(n)
   local first = 1 + (n - 1) * each
   return first, first + ${ARGS_EACH - 1}, first + each - 1
 end
-local function keysOf(n) return unpack(others, records + 3 * n - 2, records + 3 * n) end
+local function keysOf(n) return unpack(others, records + 4 * n - 3, records + 4 * n) end
 local answers = {}
-for n = 1, (#others - records) / 3 do
+for n = 1, (#others - records) / 4 do
   local first, last = argsOf(n)
-  local key, spent, tombstone = keysOf(n)
-  answers[n] = enter(key, spent, tombstone, unpack(given, first, last))
+  local key, spent, tombstone, planned = keysOf(n)
+  answers[n] = enter(key, spent, tombstone, planned, unpack(given, first, last))
 end
 if #byTime == 0 then return answers end
 redis.call('ZADD', requests, unpack(byTime))
@@ -109,7 +123,7 @@ return answers
 `
 
 const ACCEPT_TAKES = {
-  keys: ['requests', 'live', 'outbox', 'settings', '...others'],
+  keys: ['requests', 'live', 'outbox', 'settings', 'stagedLots', '...others'],
   args: ['queueKeys', 'argsEach', '...given'],
 } as const
 
@@ -143,10 +157,14 @@ export interface JobInsert {
 
 /**
  * `ordered`: accepted, and its plan is ordered too. `repeated`: the same submission entered it
- * before, with another lot name or without a lot.
+ * before, with another lot name or without a lot. `applied`: another request has taken the kept plan.
+ * `expired`: the plan is not kept any more.
  */
 export type Acceptance = (typeof ACCEPTANCES)[number]
-const ACCEPTANCES = ['accepted', 'ordered', 'repeated', 'existing', 'conflict', 'gone'] as const
+const ACCEPTANCES = [
+  ...(['accepted', 'ordered', 'repeated', 'existing', 'conflict', 'gone'] as const),
+  ...(['applied', 'expired'] as const),
+]
 
 export interface Submission {
   readonly request: StoredRequest
@@ -164,6 +182,12 @@ export interface Submission {
   readonly entry?: string | undefined
   /** Enters a request that is to end at once, so that nobody plans it meanwhile. */
   readonly refusal?: ReceiptError | undefined
+  /** The plan of a dry run that it applies. */
+  readonly takes?: TakenPlan | undefined
+  /** A request that took the plan before and ended without applying it. */
+  readonly instead?: string | undefined
+  /** Who approved that plan by applying it. */
+  readonly approvedBy?: Signature | undefined
   /** Number of records, if already known: they are charged to its caller's budget. */
   readonly records?: number | undefined
 }
@@ -202,10 +226,11 @@ async function enterAll(
   all: readonly Entry[],
 ): Promise<readonly unknown[]> {
   const insert = all.find(({ order }) => order !== null)?.order ?? NO_INSERT
-  const own = all.flatMap(({ submission: { request, submittedBy = null } }) => [
+  const own = all.flatMap(({ submission: { request, submittedBy = null, takes } }) => [
     keys.request(request.id),
     keys.spent(submittedBy),
     keys.tombstone(request.id),
+    keys.request(takes?.request ?? request.id),
   ])
   const noOrder = insert.args.map(() => '')
   const answers = await evaluate(ledger, acceptScript(insert.lua), {
@@ -213,6 +238,7 @@ async function enterAll(
     live: keys.live,
     outbox: keys.outbox,
     settings: keys.settings,
+    stagedLots: keys.staged,
     others: [...insert.keys, ...own],
     queueKeys: insert.keys.length,
     argsEach: ARGS_EACH + insert.args.length,
@@ -228,7 +254,7 @@ const NO_INSERT: JobInsert = { lua: '', keys: [], args: [] }
 
 function argsOf(submission: Submission): Argument[] {
   const { request, bodyHash, staged, frame = '', submittedAt, submittedBy = '' } = submission
-  const { limits, guards, records = '', entry = '', refusal } = submission
+  const { limits, guards, records = '', entry = '', refusal, takes, instead = '' } = submission
   const { id } = request
   return [
     id.toLowerCase(),
@@ -244,6 +270,11 @@ function argsOf(submission: Submission): Argument[] {
     guards === undefined ? '' : JSON.stringify(guards),
     entry,
     refusal === undefined ? '' : JSON.stringify(refusal),
+    takes === undefined ? '' : JSON.stringify(takes),
+    instead.toLowerCase(),
+    submission.approvedBy === undefined
+      ? ''
+      : JSON.stringify({ ...submission.approvedBy, at: submittedAt }),
     request.callbackUrl === null ? '' : id,
   ]
 }

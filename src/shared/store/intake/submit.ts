@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts'
 import { BudgetExceededError, type CallerLimits } from '../../contract/caller-limits.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import { knownObject } from '../../contract/known-object.ts'
-import { type DeletionRequest, toStored } from '../../contract/request.ts'
+import { type DeletionRequest, type StoredRequest, toStored } from '../../contract/request.ts'
 import { kindOf } from '../../contract/sources/sources.ts'
 import { lotBeside, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
@@ -13,7 +13,7 @@ import { withKnownObject } from './known-object.ts'
 import { dropQuietly, stageSource } from './stage-source.ts'
 import { bodyHash, ConflictError, differences, GoneError } from './taken.ts'
 
-interface Submitted {
+export interface Submitted {
   readonly record: RequestRecord
   /** False if another submission had already entered the same request. */
   readonly created: boolean
@@ -77,9 +77,22 @@ export async function submit(
     entry: entry ?? (intake.staged === null ? randomUUID() : undefined),
     records: (request.dryRun ? null : kindOf(request.source).count(request.source)) ?? undefined,
   }
+  return enterSubmission(store, submission)
+}
+
+/** How to report that a kept plan cannot be taken; only a submission that takes one is told so. */
+type PlanErrors = Readonly<Record<'applied' | 'expired', () => Error>>
+
+/** Enters a prepared submission. Throws like `submit`. */
+export function enterSubmission(
+  store: OrgStore,
+  submission: Submission,
+  errors?: PlanErrors,
+): Promise<Submitted> {
+  const { id } = submission.request
   return explained(
-    async () => answer(await enter(submission, store), submission, request, store),
-    `Whether request ${request.id} was accepted is not known: submit it again under this id.`,
+    async () => answer(await enter(submission, store), submission, store, errors),
+    `Whether request ${id} was accepted is not known: submit it again under this id.`,
   )
 }
 
@@ -106,9 +119,10 @@ async function enter(submission: Submission, store: OrgStore): Promise<Acceptanc
 async function answer(
   acceptance: Acceptance,
   submission: Submission,
-  request: DeletionRequest,
   store: OrgStore,
+  errors?: PlanErrors,
 ): Promise<Submitted> {
+  const { request } = submission
   switch (acceptance) {
     case 'ordered':
       return { record: newRecord(submission), created: true }
@@ -138,12 +152,15 @@ async function answer(
         throw new TypeError(`The ledger has lost the tombstone of ${request.id}.`)
       throw new GoneError(store.org, submission, tombstone)
     }
+    case 'applied':
+    case 'expired':
+      throw errors?.[acceptance]() ?? new TypeError(`A request without a plan is ${acceptance}.`)
     default:
       throw new TypeError(`Unknown answer ${String(acceptance satisfies never)}`)
   }
 }
 
-async function known({ id }: DeletionRequest, { ledger }: OrgStore): Promise<RequestRecord> {
+async function known({ id }: StoredRequest, { ledger }: OrgStore): Promise<RequestRecord> {
   const record = await ledger.load(id)
   if (record === null) throw new TypeError(`The ledger has lost request ${id}.`)
   return record
@@ -155,16 +172,24 @@ function newRecord({
   limits,
   guards,
   refusal,
+  takes,
+  approvedBy,
   frame: _,
   records: __,
   entry: ___,
+  instead: ____,
   ...entered
 }: Submission): RequestRecord {
   return {
     ...entered,
     submittedBy: submittedBy ?? null,
-    approvedBy: null,
+    approvedBy: approvedBy
+      ? { ...approvedBy, at: new Date(entered.submittedAt).toISOString() }
+      : null,
     cancelledBy: null,
+    kept: null,
+    appliedAs: null,
+    takes: takes ?? null,
     limits: limits ?? null,
     guards: guards ?? null,
     status: 'queued',
@@ -182,7 +207,7 @@ function newRecord({
 
 /** Once in the ledger, a request is accepted. If ordering its plan fails, the sweep orders it. */
 async function order(
-  { id, priority, deadline }: DeletionRequest,
+  { id, priority, deadline }: StoredRequest,
   { orders }: OrgStore,
   now: number,
 ): Promise<void> {

@@ -77,7 +77,10 @@ function inWords(sameContent: boolean | null): string {
  * are the path and bytes of a file: the path says nothing about the ids, and the submitting process
  * may not see the bytes. `differences` compares those.
  */
-export function bodyHash(request: StoredRequest, staged: Staged | null): string {
+export function bodyHash(
+  request: StoredRequest,
+  staged: (Pick<Staged, 'sha256'> & Partial<Staged>) | null,
+): string {
   const { id: _id, ...body } = { ...request, source: withoutPlace(request.source) }
   const said = Object.entries(body).filter(([field, value]) => DEFAULTS.get(field) !== value)
   const canonical = sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })

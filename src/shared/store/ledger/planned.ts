@@ -44,7 +44,7 @@ local bucket, held = heldBy(request)
 local perHour, perDay = tonumber(hourly), tonumber(daily)
 if records > held and waitFor(spent, records - held, perHour, perDay) ~= 0 then return 'over-budget' end
 local next, answer = wanted, 'ok'
-if next == 'deleting' and approvalAbove ~= '' then
+if next == 'deleting' and approvalAbove ~= '' and redis.call('HEXISTS', request, 'approvedBy') == 0 then
   if waitFor(unapproved, records, nil, tonumber(approvalAbove)) == 0 then spend(unapproved, now, records)
   else next, answer = 'awaiting-approval', 'parked' end
 end
@@ -106,7 +106,8 @@ export function plannedVerb(ledger: LedgerConnection, keys: OrgKeys) {
      * request was accepted. `over-budget`: the budget has no room for them, and nothing was
      * recorded. `parked`: together with what the caller had deleted without approval in the last 24
      * hours, the plan exceeds `approvalAbove`, so it waits for approval. A purge split into many
-     * small requests therefore waits like a single large one.
+     * small requests therefore waits like a single large one. The plan of a dry run was approved when
+     * it was applied, and does not wait.
      *
      * Repeating it changes nothing. `stale`: a later planning attempt is current. `lost`: another
      * worker owns the job now.

@@ -42,6 +42,25 @@ export type Staged = Readonly<z.output<typeof stagedSchema>>
 export function lotBeside(staged: Staged | null): string | null {
   return staged === null || staged.inRecord ? null : staged.lot
 }
+
+/** The staged plan of a dry run, kept so that it can be applied. */
+const keptSchema = z.object({
+  /** Milliseconds since the epoch. */
+  until: count,
+  /** One more than the number of the last list of the lot. */
+  lists: count,
+})
+export type KeptPlan = Readonly<z.output<typeof keptSchema>>
+
+/** The kept plan that a request applies instead of reading its source. */
+const takesSchema = keptSchema.pick({ lists: true }).extend({
+  /** Id of the dry run. */
+  request: z.string(),
+  lot: z.string(),
+  plan: planSchema,
+})
+export type TakenPlan = Readonly<z.output<typeof takesSchema>>
+
 export const contentSchema: z.ZodType<SourceContent> = z.object({ bytes: count, sha256: digest })
 /** What pulled the brake: `bad` of `rows`, the canary's or all with a verdict, were not deleted. */
 const brakeSchema = z.object({ by: z.enum(['canary', 'ratio']), bad: count, rows: count })
@@ -73,6 +92,12 @@ export interface RequestRecord {
   /** The lot of the current planning attempt; null before the first. */
   readonly lot: string | null
   readonly plan: Plan | null
+  /** Where the plan of a dry run is kept; null if it is not. */
+  readonly kept: KeptPlan | null
+  /** Id of the request that applied the kept plan; null if none did. */
+  readonly appliedAs: string | null
+  /** The plan of a dry run that it applies; null if it reads its source. */
+  readonly takes: TakenPlan | null
   /** The part of `invalid.csv` that the plan wrote; null if it refused no row. */
   readonly invalid: ResultFile | null
   /** When the plan was recorded; null before. */
@@ -100,6 +125,9 @@ export const RECORD_FIELDS = [
   'content',
   'lot',
   'plan',
+  'kept',
+  'appliedAs',
+  'takes',
   'invalid',
   'plannedAt',
   'canary',
@@ -124,6 +152,9 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     content: parseOptional(contentSchema, fields.content),
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),
+    kept: parseOptional(keptSchema, fields.kept),
+    appliedAs: fields.appliedAs ?? null,
+    takes: parseOptional(takesSchema, fields.takes),
     invalid: parseOptional(resultFileSchema, fields.invalid),
     plannedAt: fields.plannedAt === undefined ? null : Number(fields.plannedAt) * 1000,
     canary: Number(fields.canary ?? 0),

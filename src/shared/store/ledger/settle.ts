@@ -10,6 +10,7 @@ import type { LedgerConnection } from './connection.ts'
 import { FILE } from './filing.ts'
 import type { OrgKeys } from './keys.ts'
 import { TELL } from './outbox.ts'
+import type { KeptPlan } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 /**
@@ -75,6 +76,7 @@ const SETTLE = script(
       'retention',
       'folder',
       'idempotency',
+      'kept',
     ],
   },
   `${TELL}${BUDGET}${FILE}${BURY}
@@ -91,6 +93,7 @@ redis.call('HDEL', request, 'frame', 'guards')
 for _, order in ipairs(orders) do redis.call('DEL', order) end
 redis.call('HSET', request, 'status', finalStatus, 'receipt', receipt)
 if plan ~= '' then redis.call('HSET', request, 'plan', plan) end
+if kept ~= '' then redis.call('HSET', request, 'kept', kept) end
 bury(tombstone, request, finalStatus, retention + idempotency)
 redis.call('EXPIRE', request, retention)
 local bucket, held = heldBy(request)
@@ -109,6 +112,8 @@ type Settlement = {
   readonly plan?: Plan | null
   /** Applies only while this planning attempt is current. */
   readonly lot?: string
+  /** If the staged plan of a dry run is kept. */
+  readonly kept?: KeptPlan | null
   /**
    * Orders to drop with their open chunks, if a plan ends before its first ingest job is ordered.
    */
@@ -130,8 +135,8 @@ export function endVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * (`already`). `not-due`: chunks are still open, or the status is not one of `from`.
      */
     async settle(settlement: Settlement): Promise<'settled' | 'already' | 'not-due' | 'unknown'> {
-      const { receipt, from, plan = null, lot = '', unsent, caller = null } = settlement
-      const { results, retentionSeconds, idempotencySeconds } = settlement
+      const { receipt, from, plan = null, lot = '', kept = null } = settlement
+      const { unsent, caller = null, results, retentionSeconds, idempotencySeconds } = settlement
       const { id } = receipt
       const answer = await runScript(ledger, SETTLE, {
         request: keys.request(id),
@@ -155,6 +160,7 @@ export function endVerbs(ledger: LedgerConnection, keys: OrgKeys) {
         retention: retentionSeconds,
         folder: id,
         idempotency: idempotencySeconds,
+        kept: kept === null ? '' : JSON.stringify(kept),
       })
       return oneOf(answer, ['settled', 'already', 'not-due', 'unknown'])
     },

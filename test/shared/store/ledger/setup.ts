@@ -182,6 +182,7 @@ export function receipt(id: string, status: Receipt['status'] = 'completed'): Re
     submittedBy: null,
     approvedBy: null,
     cancelledBy: null,
+    appliesPlanOf: null,
     error: null,
   }
 }
