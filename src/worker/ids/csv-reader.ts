@@ -42,6 +42,7 @@ export class CsvReader {
       // freed.
       this.#use(Buffer.from(this.#bytes.subarray(this.#at)), 0)
       this.#chunk = this.#bytes
+      this.#before = 0
     }
     this.#isLast = true
     yield

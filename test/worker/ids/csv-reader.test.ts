@@ -45,6 +45,16 @@ describe('records of a CSV', () => {
     ])
   })
 
+  test('a last record without a line end is one record, wherever a chunk ends', async () => {
+    for (const size of [1, 2, 3, 5, 8]) {
+      const records = await recordsOf(cut(Buffer.from('alpha,beta\ngamma,delta'), [size]))
+      assert.deepEqual(records, [
+        ['alpha', 'beta'],
+        ['gamma', 'delta'],
+      ])
+    }
+  })
+
   test('an empty body has no records', async () => {
     assert.deepEqual(await recordsOf([]), [])
   })
