@@ -13,7 +13,7 @@ import {
   renameOver,
   temporaryName,
 } from './files.ts'
-import { headerLine } from './result-writer.ts'
+import { csvLine } from './result-writer.ts'
 
 /** The parts of a request's result files. They are joined when the request settles. */
 
@@ -95,7 +95,7 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
     source = () => whole
   }
   const broken: ResultFile[] = []
-  const start = Buffer.from(headerLine(header))
+  const start = Buffer.from(csvLine(header))
   let whole = createHash('sha256').update(start)
   let bytes = start.length
   let rows = 0

@@ -11,12 +11,20 @@ function csvField(value: string | number): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-export function headerLine(header: readonly string[]): string {
-  return `${header.join(',')}\n`
+/** One row with its line end. */
+export function csvLine(values: readonly (string | number)[]): string {
+  let line = ''
+  for (let k = 0; k < values.length; k++) line += (k > 0 ? ',' : '') + csvField(values[k] ?? '')
+  return `${line}\n`
 }
 
-/** Rows are buffered up to this many characters: one system call for thousands of rows. */
-const BUFFER_CHARS = 256 * 1024
+/** Rows are buffered up to this many bytes: one system call for thousands of rows. */
+const BUFFER_BYTES = 256 * 1024
+/** Many chunks list few rows each, so a buffer starts small. */
+const FIRST_BYTES = 1024
+
+/** Up to this many bytes, a loop is faster than a call of `set`: 15 ns for an id instead of 100. */
+const SHORT = 32
 
 /** Writes a CSV file. Without rows no file is created. */
 export class ResultWriter {
@@ -25,7 +33,8 @@ export class ResultWriter {
   readonly #header: readonly string[]
   readonly #check: () => Promise<void>
   readonly #hash: Hash = createHash('sha256')
-  #buffer = ''
+  #buffer = new Uint8Array(0)
+  #length = 0
   #bytes = 0
   #file: FileHandle | null = null
   rows = 0
@@ -40,23 +49,30 @@ export class ResultWriter {
 
   /** Buffers a row: one value per column, in the order of the header. */
   write(values: readonly (string | number)[]): void {
-    if (this.rows === 0) this.#buffer = headerLine(this.#header)
-    this.rows++
-    let line = ''
-    for (let k = 0; k < values.length; k++) line += (k > 0 ? ',' : '') + csvField(values[k] ?? '')
-    this.#buffer += `${line}\n`
+    this.append(Buffer.from(csvLine(values)), 1)
+  }
+
+  /**
+   * Buffers bytes that are already CSV.
+   *
+   * @param rows the number of rows that end in them
+   */
+  append(bytes: Uint8Array, rows: number): void {
+    if (this.#bytes + this.#length === 0) this.#put(Buffer.from(csvLine(this.#header)))
+    this.#put(bytes)
+    this.rows += rows
   }
 
   /** Writes the buffer if it is full. Await it regularly. */
   async drain(): Promise<void> {
-    if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
+    if (this.#length >= BUFFER_BYTES) await this.#flush()
   }
 
   /**
    * Writes the rest of the buffer. If the disk is full, this fails before the file gets its name.
    */
   async end(): Promise<void> {
-    if (this.#buffer !== '') await this.#flush()
+    if (this.#length > 0) await this.#flush()
     await this.#close()
   }
 
@@ -81,15 +97,27 @@ export class ResultWriter {
     await rm(this.#temporary, { force: true })
   }
 
+  #put(bytes: Uint8Array): void {
+    const needed = this.#length + bytes.length
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#buffer.length, FIRST_BYTES))
+      grown.set(this.#buffer.subarray(0, this.#length))
+      this.#buffer = grown
+    }
+    if (bytes.length > SHORT) this.#buffer.set(bytes, this.#length)
+    else for (let k = 0; k < bytes.length; k++) this.#buffer[this.#length + k] = bytes[k] ?? 0
+    this.#length = needed
+  }
+
   async #flush(): Promise<void> {
-    const text = this.#buffer
-    this.#buffer = ''
+    const block = this.#buffer.subarray(0, this.#length)
     await onPath(this.#path, async () => {
       this.#file ??= await this.#open()
-      await this.#file.appendFile(text)
+      await this.#file.appendFile(block)
     })
-    this.#hash.update(text)
-    this.#bytes += Buffer.byteLength(text)
+    this.#hash.update(block)
+    this.#bytes += block.length
+    this.#length = 0
   }
 
   async #open(): Promise<FileHandle> {

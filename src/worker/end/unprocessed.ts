@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
-import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ResultWriter } from '../../shared/results/result-writer.ts'
 import { PART_KINDS, type PartKind, type ResultsStore } from '../../shared/results/results.ts'
 import {
@@ -11,6 +11,7 @@ import {
 } from '../../shared/store/ledger/chunk.ts'
 import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
+import { toRows } from '../ids/delete-csv.ts'
 
 /** What is needed to list ids. */
 interface Lister {
@@ -62,10 +63,7 @@ export async function listChunk(
   const part = results.partWriter({ org, id: ref.request }, 'unprocessed', chunkField(ref))
   try {
     for await (const ids of staging.read(ref, ref.chunk)) {
-      const text = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')
-      for (let at = 0; at < text.length; at += ID_LENGTH) {
-        part.write([to18(text.slice(at, at + ID_LENGTH))])
-      }
+      listIds(ids, part)
       await part.drain()
     }
     return await commitParts(ref, { unprocessed: part })
@@ -76,6 +74,11 @@ export async function listChunk(
   } finally {
     await part.discard()
   }
+}
+
+/** Writes canonical ids to a file that has no other column. */
+export function listIds(ids: Uint8Array, part: ResultWriter): void {
+  if (ids.length > 0) part.append(toRows(ids), ids.length / ID_LENGTH)
 }
 
 /**

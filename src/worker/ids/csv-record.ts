@@ -48,6 +48,8 @@ export class CsvRecord {
   #bytes: Buffer = Buffer.alloc(0)
   #from = 0
   #stop = 0
+  /** Where the next record begins. */
+  #next = 0
   #starts: number[] = []
   #ends: number[] = []
   /** Position of the byte that ends each field. */
@@ -93,6 +95,11 @@ export class CsvRecord {
     return this.#count === 1 && this.#starts[0] === this.#ends[0]
   }
 
+  /** Its bytes with the line end. */
+  get row(): Buffer {
+    return this.#bytes.subarray(this.#from, this.#next)
+  }
+
   /** Its bytes without the line end, as far as they have arrived. */
   get bytes(): Buffer {
     return this.#bytes.subarray(this.#from, this.#stop)
@@ -110,9 +117,29 @@ export class CsvRecord {
     this.#bytes.copy(target, at, this.#from, this.#stop)
   }
 
-  /** Bytes of a field: an upper bound for its characters. */
+  /** Bytes of a field, 0 if the record has none such: an upper bound for its characters. */
   size(index: number): number {
+    if (index < 0 || index >= this.#count) return 0
     return (this.#ends[index] ?? 0) - (this.#starts[index] ?? 0)
+  }
+
+  /** Where in `row` a field's bytes begin. */
+  offset(index: number): number {
+    return (this.#starts[index] ?? this.#from) - this.#from
+  }
+
+  /** Copies a field's bytes, as many as `target` has room for. */
+  copyField(index: number, target: Uint8Array): void {
+    const start = this.#starts[index] ?? 0
+    const length = Math.min(this.size(index), target.length)
+    for (let k = 0; k < length; k++) target[k] = this.#bytes[start + k] ?? 0
+  }
+
+  /** Whether a field's bytes begin with these. */
+  fieldStartsWith(index: number, bytes: Uint8Array): boolean {
+    const start = this.#starts[index] ?? 0
+    if (this.size(index) < bytes.length) return false
+    return bytes.every((byte, k) => this.#bytes[start + k] === byte)
   }
 
   /** A field as text without its quotes; empty if the record has no such field. */
@@ -159,7 +186,9 @@ export class CsvRecord {
       this.#stop = stop
       // A CR at the very end may have its LF in the next chunk.
       if (byte === CR && stop + 1 >= bytes.length && !last) return -1
-      return byte === CR && bytes[stop + 1] === LF ? stop + 2 : Math.min(stop + 1, bytes.length)
+      const isCrLf = byte === CR && bytes[stop + 1] === LF
+      this.#next = isCrLf ? stop + 2 : Math.min(stop + 1, bytes.length)
+      return this.#next
     }
   }
 

@@ -1,5 +1,5 @@
 import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
-import { ID_LENGTH, to18 } from '../../shared/contract/record-id.ts'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ResultWriter } from '../../shared/results/result-writer.ts'
 import type { PartKind } from '../../shared/results/results.ts'
 import {
@@ -9,9 +9,10 @@ import {
   chunkField,
 } from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
-import { commitParts, lineOf } from '../end/unprocessed.ts'
+import { commitParts, lineOf, listIds } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import type { Collector } from './collector.ts'
+import type { RowFailure } from './row-error.ts'
 
 /** Takes the ids to retry, as canonical bytes, one or more at a time. */
 export interface Resender {
@@ -21,7 +22,9 @@ export interface Resender {
   unaccounted(ids: Uint8Array): Promise<void>
 }
 
-/** Accounts for one chunk while its results are read. Ids are canonical bytes. */
+const LINE_END = Buffer.from('\n')
+
+/** Accounts for one chunk while its results are read. Ids come in 18 characters. */
 export class ChunkBook implements AsyncDisposable {
   readonly ref: ChunkRef
   readonly #sent = new IdSet()
@@ -102,39 +105,42 @@ export class ChunkBook implements AsyncDisposable {
     return this.#successes.has(id, 0)
   }
 
-  failed(id: Buffer, code: string, message: string): void {
+  failed(id: Uint8Array, { code, line }: RowFailure): void {
     this.#failures.add(id, 0)
     this.#counts.failed++
     const name = countedAs(code, this.#codes)
     this.#codes.set(name, (this.#codes.get(name) ?? 0) + 1)
-    this.#parts.failed.write([to18(id.toString('latin1')), code, message])
+    this.#parts.failed.append(id, 0)
+    this.#parts.failed.append(line, 1)
   }
 
   /** An id that failed with a transient error. */
-  goesAgain(id: Buffer): void {
+  goesAgain(id: Uint8Array): void {
     this.#failures.add(id, 0)
     this.#again.add(id, 0)
   }
 
-  alreadyGone(id: Buffer): void {
+  alreadyGone(id: Uint8Array): void {
     this.#failures.add(id, 0)
     this.#counts.alreadyGone++
   }
 
   /** A failure that means that an earlier attempt of ours deleted the record. */
-  deletedBefore(id: Buffer): void {
+  deletedBefore(id: Uint8Array): void {
     this.#failures.add(id, 0)
     this.#countDeleted(id)
   }
 
-  deleted(id: Buffer): void {
+  deleted(id: Uint8Array): void {
     this.#successes.add(id, 0)
     this.#countDeleted(id)
   }
 
-  #countDeleted(id: Buffer): void {
+  #countDeleted(id: Uint8Array): void {
     this.#counts.deleted++
-    if (this.#keepDeleted) this.#parts.deleted.write([to18(id.toString('latin1'))])
+    if (!this.#keepDeleted) return
+    this.#parts.deleted.append(id, 0)
+    this.#parts.deleted.append(LINE_END, 1)
   }
 
   /**
@@ -151,8 +157,9 @@ export class ChunkBook implements AsyncDisposable {
       for await (const ids of this.#staging.read(this.ref, this.ref.chunk)) {
         if (this.#again.size > 0) await this.#pass(this.#pick(ids, this.#again), resender)
         if (rest === 'again') await resender?.unaccounted(this.#pickUnmentioned(ids))
-        else if (rest === 'unprocessed')
-          this.#list(this.#pickUnmentioned(ids), this.#parts.unprocessed)
+        else if (rest === 'unprocessed') {
+          listIds(this.#pickUnmentioned(ids), this.#parts.unprocessed)
+        }
         await this.drain()
       }
     }
@@ -160,7 +167,7 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   async #pass(ids: Uint8Array, resender: Resender | null): Promise<void> {
-    if (resender === null) this.#list(ids, this.#parts.unprocessed)
+    if (resender === null) listIds(ids, this.#parts.unprocessed)
     else await resender.failed(ids)
   }
 
@@ -170,13 +177,6 @@ export class ChunkBook implements AsyncDisposable {
 
   #pickUnmentioned(ids: Uint8Array): Uint8Array {
     return pick(ids, (at) => !this.#failures.has(ids, at) && !this.#successes.has(ids, at))
-  }
-
-  #list(ids: Uint8Array, part: ResultWriter): void {
-    const text = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')
-    for (let at = 0; at < text.length; at += ID_LENGTH) {
-      part.write([to18(text.slice(at, at + ID_LENGTH))])
-    }
   }
 
   /** Writes out the buffered rows. */

@@ -1,5 +1,4 @@
 import type { Context } from '../../shared/base/context.ts'
-import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
@@ -8,7 +7,7 @@ import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
 import type { JobFailure } from './job-report.ts'
 import { eachResult } from './result-csv.ts'
-import { classOf, rowErrorReader } from './row-error.ts'
+import { type RowFailure, readRowError, rowFailure } from './row-error.ts'
 
 /** Reads result files into the books of the chunks whose rows they list. */
 
@@ -47,8 +46,11 @@ export interface Suspects {
   readonly found: IdSet
 }
 
-/** Message for an id that both files list. */
-const BOTH = 'Salesforce lists it among the failures and among the successes of its ingest job.'
+/** The verdict of an id that both files list. */
+const IN_BOTH = rowFailure(
+  RESULTS_CONTRADICT,
+  'Salesforce lists it among the failures and among the successes of its ingest job.',
+)
 
 export async function readFailures(
   reading: ResultsReading,
@@ -58,36 +60,38 @@ export async function readFailures(
 ): Promise<void> {
   const { job, order, hasTries, collector, ctx } = reading
   const again = new Set(books.filter(hasTries))
-  const readError = rowErrorReader()
   const csv = collector.api.failedResults(job.id, ctx.signal)
-  const pause = () => drain(books)
-  const broken = await eachResult(csv, 'sf__Error', pause, (id, sfId, error) => {
-    const book = senderOf(id, books)
-    if (book === undefined) odd.strangers++
-    else if (sfId !== '' && !isSame(sfId, id)) odd.unreadable++
-    // Salesforce lists no row twice. If a file does, the first one counts.
-    else if (book.isAmongFailures(scratch)) return
-    else if (known.has(scratch, 0)) {
-      odd.conflicts++
-      book.failed(scratch, RESULTS_CONTRADICT, BOTH)
-    } else judgeFailure(book, readError(error), order.operation, again.has(book))
+  const unreadable = await eachResult(csv, 'sf__Error', {
+    read: readRowError,
+    pause: () => drain(books),
+    visit: (id, failure) => {
+      const book = senderOf(id, books)
+      if (book === undefined) odd.strangers++
+      // Salesforce lists no row twice. If a file does, the first one counts.
+      else if (book.isAmongFailures(id)) return
+      else if (known.has(id, 0)) {
+        odd.conflicts++
+        book.failed(id, IN_BOTH)
+      } else judgeFailure(book, id, failure, order.operation, again.has(book))
+    },
   })
-  odd.unreadable += broken
+  // Not `+=` with the await: that would add to the number from before the visits.
+  odd.unreadable += unreadable
 }
 
 function judgeFailure(
   book: ChunkBook,
-  { code, message }: ReturnType<ReturnType<typeof rowErrorReader>>,
+  id: Buffer,
+  failure: RowFailure,
   operation: IngestOrder['operation'],
   mayGoAgain: boolean,
 ): void {
-  const kind = classOf(code)
   // A hard delete did not remove a record that is in the Recycle Bin, so this is a failure.
-  if (kind === 'already-gone' && operation === 'delete') {
-    if (book.ref.doubt) book.deletedBefore(scratch)
-    else book.alreadyGone(scratch)
-  } else if (kind === 'transient' && mayGoAgain) book.goesAgain(scratch)
-  else book.failed(scratch, code, message)
+  if (failure.kind === 'already-gone' && operation === 'delete') {
+    if (book.ref.doubt) book.deletedBefore(id)
+    else book.alreadyGone(id)
+  } else if (failure.kind === 'transient' && mayGoAgain) book.goesAgain(id)
+  else book.failed(id, failure)
 }
 
 export async function readSuccesses(
@@ -97,38 +101,29 @@ export async function readSuccesses(
   odd: Oddities,
 ): Promise<void> {
   const csv = api.successfulResults(job.id, ctx.signal)
-  const pause = () => drain(books)
-  const broken = await eachResult(csv, 'sf__Created', pause, (id, sfId, created) => {
-    const book = senderOf(id, books)
-    if (book === undefined) odd.strangers++
-    // A delete creates nothing, so the row belongs to another operation.
-    else if ((sfId !== '' && !isSame(sfId, id)) || created === 'true') odd.unreadable++
-    else if (book.isAmongFailures(scratch)) {
-      if (!known.has(scratch, 0)) odd.conflicts++
-      found.add(scratch, 0)
-    } else if (!book.isAmongSuccesses(scratch)) book.deleted(scratch)
+  const unreadable = await eachResult(csv, 'sf__Created', {
+    read: (created) => created === 'true',
+    pause: () => drain(books),
+    visit: (id, isCreated) => {
+      const book = senderOf(id, books)
+      if (book === undefined) odd.strangers++
+      // A delete creates nothing, so the row belongs to another operation.
+      else if (isCreated) odd.unreadable++
+      else if (book.isAmongFailures(id)) {
+        if (!known.has(id, 0)) odd.conflicts++
+        found.add(id, 0)
+      } else if (!book.isAmongSuccesses(id)) book.deleted(id)
+    },
   })
-  odd.unreadable += broken
+  odd.unreadable += unreadable
 }
 
 async function drain(books: readonly ChunkBook[]): Promise<void> {
   for (const book of books) await book.drain()
 }
 
-/** Whether two ids name the same record, in 15 or 18 characters. */
-function isSame(a: string, b: string): boolean {
-  return a === b || a.slice(0, ID_LENGTH) === b.slice(0, ID_LENGTH)
-}
-
-/** Holds one row's id at a time; a new buffer per row would create garbage by the million. */
-const scratch = Buffer.alloc(ID_LENGTH)
-
-/**
- * Finds the book of the chunk that sent this id, and leaves the id in `scratch`. The form of the id
- * need not be checked, because only ids that were sent match.
- */
-function senderOf(id: string, books: readonly ChunkBook[]): ChunkBook | undefined {
-  if (id.length !== ID_LENGTH && id.length !== ID_LENGTH + 3) return undefined
-  scratch.write(id, 0, ID_LENGTH, 'latin1')
-  return books.find((book) => book.wasSent(scratch))
+/** Finds the book of the chunk that sent this id. */
+function senderOf(id: Buffer, books: readonly ChunkBook[]): ChunkBook | undefined {
+  for (const book of books) if (book.wasSent(id)) return book
+  return undefined
 }

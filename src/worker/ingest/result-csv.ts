@@ -1,5 +1,9 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
 import { CsvReader } from '../ids/csv-reader.ts'
+import { type CsvRecord, LF } from '../ids/csv-record.ts'
+import { RecentTexts } from './recent-texts.ts'
+import { RowId } from './row-id.ts'
+import { RowShapes } from './row-shapes.ts'
 
 /**
  * Reads the result files of an ingest job as they arrive. Columns are found by name, because their
@@ -17,63 +21,104 @@ export class ResultFormatError extends ExpungeError {
 /** The column that only this kind of file has. */
 type ToldColumn = 'sf__Error' | 'sf__Created'
 
-/** Three values instead of a list: an array for each of millions of rows would be garbage. */
-type VisitRow = (id: string, sfId: string, told: string) => void
-
-interface Positions {
+interface Columns {
+  readonly count: number
   readonly id: number
   /** -1 if the file has no such column. */
   readonly sfId: number
   readonly told: number
 }
 
+/** What to do with the rows. */
+interface RowVisitor<T> {
+  /** What the text of the `told` column says. Not called again for a text that repeats. */
+  readonly read: (text: string) => T
+  /** @param id the row's id in 18 characters, valid until the next row */
+  readonly visit: (id: Buffer, told: T) => void
+  /** Awaited regularly, so that what `visit` collects stays bounded. */
+  readonly pause: () => Promise<void>
+}
+
 /**
- * Calls `visit` with the id, the `sf__Id` and the `told` column of each row. Resolves with the
- * number of rows that have no id or another number of fields than the header. Such rows were
- * truncated or broken by a stray quote, so their content is unreliable.
+ * Visits each row. Resolves with the number of rows that have no id, two ids, or another number of
+ * fields than the header. Such rows were truncated or broken by a stray quote, so their content is
+ * unreliable.
  *
- * @param pause awaited regularly, so that what `visit` collects stays bounded
  * @throws ResultFormatError if a column is missing
  */
-export async function eachResult(
+export async function eachResult<T>(
   csv: AsyncIterable<Uint8Array>,
   told: ToldColumn,
-  pause: () => Promise<void>,
-  visit: VisitRow,
+  { read, visit, pause }: RowVisitor<T>,
 ): Promise<number> {
-  const reader = new CsvReader({ delimiters: ',' })
-  const { record } = reader
-  let at: Positions | undefined
-  let width = 0
-  let broken = 0
-  for await (const _ of reader.arrivals(csv)) {
-    while (reader.next()) {
-      if (record.isEmpty) continue
-      if (at === undefined) {
-        width = record.count
-        at = positionsOf(told, record)
+  const rows = new CsvReader({ delimiters: ',' })
+  const shapes = new RowShapes<T>()
+  const id = new RowId()
+  const texts = new RecentTexts(read)
+  let columns: Columns | undefined
+  let unreadable = 0
+  for await (const _ of rows.arrivals(csv)) {
+    for (;;) {
+      const shape = shapes.find(rows.view, rows.at, id)
+      if (shape !== undefined) {
+        rows.skipTo(rows.at + shape.row.byteLength)
+        visit(id.bytes, shape.told)
         continue
       }
-      const sfId = record.text(at.sfId)
-      const id = record.text(at.id) || sfId
-      const isBroken = record.count !== width || record.problem?.kind === 'text behind quote'
-      if (isBroken || id === '') broken++
-      else visit(id, sfId, record.text(at.told))
+      if (!rows.next()) break
+      const { record } = rows
+      if (record.isEmpty) continue
+      if (columns === undefined) columns = columnsOf(told, record)
+      else if (!takeId(record, columns, id)) unreadable++
+      else {
+        const text = record.text(columns.told)
+        const known = texts.find(text)
+        // Learned only then: where each text is different, shapes would be made for nothing.
+        if (known !== undefined) learn(shapes, record, columns, id, known.value)
+        visit(id.bytes, (known ?? texts.add(text)).value)
+      }
     }
     await pause()
   }
-  return broken
+  return unreadable
 }
 
-function positionsOf(told: ToldColumn, header: CsvReader['record']): Positions {
+/** False if the row names no record or two, or was truncated or broken. */
+function takeId(record: CsvRecord, { count, id, sfId }: Columns, into: RowId): boolean {
+  if (record.count !== count || record.problem?.kind === 'text behind quote') return false
+  if (record.size(id) === 0) return into.takeField(record, sfId)
+  return into.takeField(record, id) && (record.size(sfId) === 0 || into.isIn(record, sfId))
+}
+
+/** Remembers the row as a shape, if its ids have 18 characters and its end is certain. */
+function learn<T>(
+  shapes: RowShapes<T>,
+  record: CsvRecord,
+  columns: Columns,
+  id: RowId,
+  told: T,
+): void {
+  const fields = [columns.id, columns.sfId].filter((column) => record.size(column) > 0)
+  const { row } = record
+  if (row.at(-1) !== LF || !fields.every((column) => id.isField(record, column))) return
+  const ids = [...new Set(fields.map((column) => record.offset(column)))]
+  shapes.learn(
+    row,
+    ids.sort((a, b) => a - b),
+    told,
+  )
+}
+
+function columnsOf(told: ToldColumn, header: CsvRecord): Columns {
   const names = header.texts()
   const lower = names.map((name) => name.toLowerCase())
   const find = (column: string) => lower.indexOf(column.toLowerCase())
   const sfId = find('sf__Id')
-  const positions = { id: find('Id') < 0 ? sfId : find('Id'), sfId, told: find(told) }
-  if (positions.id < 0) throw missing('Id', names)
-  if (positions.told < 0) throw missing(told, names)
-  return positions
+  const id = find('Id') < 0 ? sfId : find('Id')
+  const columns = { count: header.count, id, sfId, told: find(told) }
+  if (columns.id < 0) throw missing('Id', names)
+  if (columns.told < 0) throw missing(told, names)
+  return columns
 }
 
 function missing(column: string, names: readonly string[]): ResultFormatError {

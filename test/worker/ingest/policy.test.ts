@@ -3,13 +3,11 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { jobFailureOf } from '../../../src/worker/ingest/job-report.ts'
 import { mayGoAgain, pieceSize, resendDelay } from '../../../src/worker/ingest/resend.ts'
-import { classOf, codeLabel, rowErrorReader } from '../../../src/worker/ingest/row-error.ts'
+import { classOf, codeLabel, parseRowError } from '../../../src/worker/ingest/row-error.ts'
 import { pollInterval } from '../../../src/worker/ingest/wait.ts'
 
 /** Jobs that carry an id at most, those left out that were no fault of the rows. */
 const MOST_ATTEMPTS = 5
-
-const parseRowError = (text: string) => rowErrorReader()(text)
 
 describe('polling', () => {
   test('a job that ends after half a second is looked at within another quarter', () => {
@@ -70,22 +68,6 @@ describe('row errors', () => {
     for (const text of ['0035f00000000AbAAI:no', 'A1B2C3D4E5F6G7H:no', 'jane@example.com:no']) {
       assert.equal(parseRowError(text).code, 'UNKNOWN_ERROR', text)
     }
-  })
-
-  test('many rows in a row are each read as if it were the only one', () => {
-    const text = fc.constantFrom(
-      'DELETE_FAILED:a',
-      'DELETE_FAILED:b',
-      'delete_failed:a',
-      ':',
-      '',
-      'x',
-    )
-    fc.assert(
-      fc.property(fc.array(fc.oneof(text, fc.string()), { maxLength: 50 }), (texts) => {
-        assert.deepEqual(texts.map(rowErrorReader()), texts.map(parseRowError))
-      }),
-    )
   })
 
   test('text without a code is kept whole under UNKNOWN_ERROR', () => {
