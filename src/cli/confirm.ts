@@ -11,7 +11,7 @@ export function assertCanConfirm(
   verb: 'approve' | 'cancel' | 'apply',
 ): void {
   if (yes || canAsk) return
-  throw new UsageError(`there is no terminal to ask on. Add --yes to ${verb} without asking.`)
+  throw new UsageError(`no terminal to confirm on. Add --yes to ${verb} without confirmation.`)
 }
 
 /** The answer; Ctrl-C at the question changes nothing. */

@@ -39,7 +39,7 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
   const { csv, source, soql, column } = flags
   if (soql !== undefined) {
     throw new UsageError(
-      '--soql: this source is not in this version yet. Export the ids to a CSV and name it with --csv.',
+      '--soql: this version has no SOQL source yet. Export the ids to a CSV file and use --csv.',
     )
   }
   const ways: readonly SourceWay[] = [
@@ -54,7 +54,7 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
     throw new UsageError(`Expected one of ${names.replace(/, (\S+)$/, ' and $1')}, got ${what}.`)
   }
   if (column !== undefined && csv === undefined) {
-    throw new UsageError('--column names a column of --csv, which is not given.')
+    throw new UsageError('--column requires --csv.')
   }
   return way.read(way.text)
 }
@@ -78,7 +78,9 @@ function sourceInput(text: string): Input {
   const source = parsed.data
   const type = SOURCE_TYPES.find((type) => type === source['type'])
   if (type !== undefined && SOURCES[type].takesUpload) {
-    throw new UsageError('--source: an upload has no bytes here. Use --csv <path>, or --csv -.')
+    throw new UsageError(
+      '--source: an upload cannot be given as JSON. Use --csv <path>, or --csv - for stdin.',
+    )
   }
   const name = Object.values(placeOf(source)).join(' ') || `source ${source['type']}`
   return { kind: 'source', name, source }
@@ -104,12 +106,12 @@ async function csvInput(name: string, stdin: Readable): Promise<Input> {
   if (name === '-') return { kind: 'stream', name: 'stdin', open: () => stdin }
   const found = await statOf(name)
   if (found.isDirectory()) {
-    throw new UsageError(`--csv: ${name} is a directory. Name the file in it.`)
+    throw new UsageError(`--csv: ${name} is a directory. Specify a file.`)
   }
   try {
     await access(name, constants.R_OK)
   } catch {
-    throw new UsageError(`--csv: ${name} may not be read by this user.`)
+    throw new UsageError(`--csv: ${name} is not readable by this user.`)
   }
   if (!found.isFile()) return { kind: 'stream', name, open: () => createReadStream(name) }
   return { kind: 'file', name, path: await realpath(name) }

@@ -29,7 +29,7 @@ export function invocation(argv: readonly string[], host: Host): Invocation {
       await program.parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
       const lost = await screen.lostAnswer()
       if (lost === null || code !== EXIT.ok) return code
-      screen.say(`expunge: the answer could not be written to stdout: ${lost.message}.`)
+      screen.say(`expunge: could not write to stdout: ${lost.message}.`)
       return EXIT.failed
     } catch (error) {
       return exitCodeOfError(error, screen)
@@ -65,7 +65,7 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
     return EXIT.failed
   }
   const stack = error instanceof Error ? error.stack : String(error)
-  say(`expunge: ${stack}\nThis is a defect of Expunge: please report it.`)
+  say(`expunge: ${stack}\nThis is a bug in Expunge. Please report it.`)
   return EXIT.failed
 }
 

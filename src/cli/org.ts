@@ -59,8 +59,8 @@ export function withRequest<T>(
     if (open !== null && view !== null) return act(open, view)
     const where =
       open === null
-        ? `${home} has never had one, and REDIS_URL is not set`
-        : `org "${open.org}" knows none of that id (any more)`
+        ? `${home} has no requests, and REDIS_URL is not set`
+        : `org "${open.org}" has no request with that id, or it has expired`
     throw new UsageError(`No request ${id}: ${where}. See \`expunge list\`.`)
   })
 }
@@ -78,14 +78,12 @@ export function withKnownOrg<T>(
 ): Promise<T> {
   return withOrg(cli, options, async (open, home) => {
     if (open === null) {
-      throw new UsageError(
-        `There is nothing to ${verb}: ${home} has never had a request, and REDIS_URL is not set.`,
-      )
+      throw new UsageError(`Nothing to ${verb}: ${home} has no requests, and REDIS_URL is not set.`)
     }
     if (!(await isKnown(open))) {
       const known = [...open.config.orgs.keys()].join(', ')
       throw new UsageError(
-        `--org: neither the configuration (${known}) nor Redis knows an org ${open.org}.`,
+        `--org: unknown org ${open.org}. The configuration has ${known}, and Redis has no other.`,
       )
     }
     return act(open)
@@ -123,7 +121,9 @@ export function chooseOrg({ orgs }: Pick<Config, 'orgs'>, named: string | undefi
   const [only, another] = orgs.keys()
   if (orgs.has(DEFAULT_ORG) || only === undefined) return DEFAULT_ORG
   if (another === undefined) return only
-  throw new UsageError(`Which org? Name one with --org: ${[...orgs.keys()].join(', ')}.`)
+  throw new UsageError(
+    `Several orgs are configured. Choose one with --org: ${[...orgs.keys()].join(', ')}.`,
+  )
 }
 
 /** The settings of an org. @throws UsageError listing the orgs if it is not configured */

@@ -89,7 +89,7 @@ export async function connectProducer(
     if (error instanceof ExpungeError && !isAway) throw error
     throw new RedisUnreachableError(
       `Redis at ${shown} does not answer: ${detailOf(error)}. ` +
-        'Check that the server runs and that REDIS_URL names it.',
+        'Check that the server is running and that REDIS_URL is correct.',
     )
   }
 }

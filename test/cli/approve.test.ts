@@ -19,11 +19,11 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
   const { expunge, sandbox } = here
   const unknown = await expunge(['approve', 'x', '--yes'], { env })
   assert.deepEqual([unknown.code, unknown.stdout], [2, ''])
-  assert.match(unknown.stderr, /^expunge: No request x: org "default" knows none/)
+  assert.match(unknown.stderr, /^expunge: No request x: org "default" has no request/)
   await expunge(submit('x'), { env })
   const early = await expunge(['approve', 'x', '--yes'], { env })
   assert.equal(early.code, 2)
-  assert.match(early.stderr, /^expunge: Request x is queued: there is no plan to approve/)
+  assert.match(early.stderr, /^expunge: Request x is queued: it has no plan to approve/)
 
   const stopFirst = await startWorkerHere(here, env)
   await poll(async () => {
@@ -37,7 +37,7 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
   assert.deepEqual([view.id, view.status, view.plan.accepted], ['x', 'deleting', 7])
   assert.match(
     approved.stderr,
-    /Accepted +7\n[\s\S]*Delete 7 Contact records in .*\? Yes, by --yes\./,
+    /Accepted +7\n[\s\S]*Delete 7 Contact records in .*\? Confirmed by --yes\./,
   )
   assert.match(
     approved.stderr,
@@ -59,5 +59,5 @@ test('a plan that awaits approval is shown, approved and carried out', { skip },
   assert.equal(sandbox.referee.stats().rowsDeleted, 7)
   const late = await expunge(['approve', 'x', '--yes'], { env })
   assert.equal(late.code, 2)
-  assert.match(late.stderr, /Request x is completed: there is no plan to approve/)
+  assert.match(late.stderr, /Request x is completed: it has no plan to approve/)
 })

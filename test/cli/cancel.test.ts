@@ -40,14 +40,14 @@ test('an id that nobody knows, and an org that is another, are told apart', { sk
   const here = await place(t)
   const never = await here.expunge(['cancel', 'nope', '--yes'])
   assert.deepEqual([never.code, never.stdout], [2, ''])
-  assert.match(never.stderr, /^expunge: No request nope: .*home has never had one/)
+  assert.match(never.stderr, /^expunge: No request nope: .*home has no requests/)
   await leaveRequests(here, ['one'])
   const unknown = await here.expunge(['cancel', 'nope', '--yes'])
   assert.equal(unknown.code, 2)
-  assert.match(unknown.stderr, /No request nope: org "default" knows none of that id/)
+  assert.match(unknown.stderr, /No request nope: org "default" has no request with that id/)
   const other = await here.expunge(['cancel', 'one', '--org', 'emea', '--yes'])
   assert.equal(other.code, 2)
-  assert.match(other.stderr, /No request one: org "emea" knows none/)
+  assert.match(other.stderr, /No request one: org "emea" has no request/)
 })
 
 test('what was never sent is cancelled without a login', { skip }, async (t) => {
@@ -65,7 +65,7 @@ test('what was never sent is cancelled without a login', { skip }, async (t) => 
 
   const again = await here.expunge(['cancel', 'one', '--yes'], { env: NO_LOGIN })
   assert.equal(again.code, 3, again.stderr)
-  assert.match(again.stderr, /Request one is over: there is nothing left to cancel/)
+  assert.match(again.stderr, /Request one has already ended: there is nothing to cancel/)
   assert.match(again.stdout, /^Cancelled: request one\. The request was cancelled\./)
 })
 
@@ -98,15 +98,15 @@ test('where a login is missing it says what is left to do', { skip }, async (t) 
     env: NO_LOGIN,
   })
   assert.deepEqual([code, stdout], [2, ''])
-  assert.ok(stderr.includes(`1 ingest job of it (${job?.id}) may be at work`), stderr)
-  assert.match(stderr, /SALESFORCE_CLIENT_ID[\s\S]*Then again: expunge cancel left\n$/)
+  assert.ok(stderr.includes(`1 ingest job of it (${job?.id}) may be running`), stderr)
+  assert.match(stderr, /SALESFORCE_CLIENT_ID[\s\S]*Then repeat:\n {2}expunge cancel left\n$/)
   const status = await here.expunge(['status', 'left'])
   assert.match(status.stdout, /Status +deleting, \d+ % of 200, being cancelled …/)
   assert.match(status.stdout, new RegExp(`At work +${job?.id}\n`))
   const elsewhere = await here.expunge(['cancel', 'left', '--yes', '--results', 'elsewhere'])
   assert.equal(elsewhere.code, 2)
   const results = join(here.folder, 'results')
-  assert.ok(elsewhere.stderr.includes(`/elsewhere. They lie in ${results}: `), elsewhere.stderr)
+  assert.ok(elsewhere.stderr.includes(`/elsewhere. Use --results ${results}.`), elsewhere.stderr)
   assert.match(status.stdout, new RegExp(`Results +${results}/default/left\n`))
   const goOn = `To continue, run its own command again, with --id left --results ${results}.\n`
   assert.ok(status.stdout.includes(goOn), status.stdout)
@@ -119,7 +119,10 @@ test('where a login is missing it says what is left to do', { skip }, async (t) 
     refused.stderr,
     new RegExp(`Request left .* --id left --results ${results}; to end it`),
   )
-  assert.ok(refused.stderr.includes(`go on with it with --results ${results}.`), refused.stderr)
+  assert.ok(
+    refused.stderr.includes(`resume the request with --results ${results}.`),
+    refused.stderr,
+  )
   await rm(join(here.folder, 'elsewhere'), { recursive: true })
   assert.equal(existsSync(join(here.folder, 'elsewhere')), false)
   assert.equal((await here.expunge(['cancel', 'left', '--yes'])).code, 3)
@@ -151,7 +154,10 @@ test('Ctrl-C ends the following alone, and a worker that comes later the request
   cancel.child.kill('SIGINT')
   const { code, stderr } = await cancel.ended
   assert.equal(code, 130, stderr)
-  assert.match(stderr, /The request is cancelled without us\. To look: expunge status later/)
+  assert.match(
+    stderr,
+    /The workers continue to cancel the request\. To see its status:\n {2}expunge status later/,
+  )
 
   const again = start(['cancel', 'later', '--yes', '--json'], { env })
   await again.saw(/No worker is running/)

@@ -113,7 +113,7 @@ test('a home that others may have put something into is refused', async (t) => {
   await chmod(home, 0o777)
   const refused = {
     code: 'EMBEDDED_REDIS_HOME',
-    message: /others may write to it and something is in it.*chmod -R go-w\. .*EXPUNGE_HOME/,
+    message: /it is not empty and other users can write to it.*chmod -R go-w\. .*EXPUNGE_HOME/,
   }
   await assert.rejects(startEmbeddedRedis(options(home)), refused)
   await assert.rejects(attachEmbeddedRedis(options(home)), refused)
@@ -127,7 +127,7 @@ test('a home below a folder that others may write to is refused', async (t) => {
   const home = join(above, 'home')
   await assert.rejects(startEmbeddedRedis(options(home)), {
     code: 'EMBEDDED_REDIS_HOME',
-    message: /home may be written by others \(mode 0777\)\. Choose another with EXPUNGE_HOME\./,
+    message: /home is writable by other users \(mode 0777\)\. Set EXPUNGE_HOME to another folder\./,
   })
   assert.equal(existsSync(home), false)
   // As /tmp is: there nobody can touch the entries of others.
@@ -203,7 +203,7 @@ for (const condition of ['answering', 'stopped'] as const) {
     const lines: string[] = []
     const redis = await start(t, home, lines)
     await orphan.exited
-    assert.match(lines.join(), new RegExp(`pid ${orphan.pid}.*left behind`))
+    assert.match(lines.join(), new RegExp(`pid ${orphan.pid}.*killed process`))
     assert.equal(await tell(redis, 'GET orphan'), 'was-here')
   })
 }

@@ -32,7 +32,7 @@ const KEY = ['key', 'ci', '--roles', 'submit', '--json']
 test('an answer that stdout does not take is a failure, and said', async () => {
   const { host, stderr } = hostWith(failing('ENOSPC'))
   assert.equal(await invocation(KEY, host).run(), 4)
-  assert.match(await stderr(), /the answer could not be written to stdout: ENOSPC/)
+  assert.match(await stderr(), /could not write to stdout: ENOSPC/)
 })
 
 test('a reader that goes away has had enough', async () => {

@@ -38,7 +38,7 @@ test('a second Ctrl-C cancels the request, and the run shows its receipt', { ski
 test('one that comes while it hands over means the same', { skip }, async (t) => {
   const { run } = await heldRun(t)
   run.child.kill('SIGINT')
-  await run.saw(/Interrupted\. Handing over/)
+  await run.saw(/Interrupted\. Stopping/)
   run.child.kill('SIGINT')
   const { code, stdout, stderr } = await run.ended
   assert.equal(code, 3, stderr)
@@ -72,8 +72,8 @@ for (const [signal, exitCode] of [
     run.child.kill(signal)
     const { code, stderr } = await run.ended
     assert.equal(code, exitCode, stderr)
-    assert.match(stderr, /go on: {2}expunge run .*--id x\n/)
-    assert.match(stderr, /cancel: expunge cancel x --results .*results\n/)
+    assert.match(stderr, /To resume it:\n {2}expunge run .*--id x\n/)
+    assert.match(stderr, /To cancel it:\n {2}expunge cancel x --results .*results\n/)
     assert.doesNotMatch(stderr, /Ctrl-C again/)
     const status = await here.expunge(['status', 'x', '--json'])
     assert.equal(JSON.parse(status.stdout).stopping, null)

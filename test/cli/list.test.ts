@@ -17,7 +17,7 @@ test('where nothing ever ran there is nothing to see, and that is no error', {
   assert.deepEqual([missing.code, missing.stdout], [2, ''])
   assert.match(
     missing.stderr,
-    /^expunge: No request nope: .*home has never had one, and REDIS_URL is not set/,
+    /^expunge: No request nope: .*home has no requests, and REDIS_URL is not set/,
   )
 })
 

@@ -16,7 +16,7 @@ test('a folder that others may enter is closed to them', async (t) => {
 
 for (const [what, answer, why] of [
   ['refuses to change modes', 'EPERM', 'EPERM: .*'],
-  ['says that it changed a mode and did not', 'done', 'its file system keeps no modes'],
+  ['says that it changed a mode and did not', 'done', 'its file system has no permissions'],
 ] as const) {
   test(`one on a file system that ${what} is refused with the reason`, async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'expunge-private-'))
@@ -26,7 +26,7 @@ for (const [what, answer, why] of [
     await assert.rejects(privateDirectory(folder, 'Choose another.'), {
       code: 'EMBEDDED_REDIS_HOME',
       message: new RegExp(
-        `${folder}, but others may enter it \\(mode 0755\\), and that cannot be changed: ${why}\\. Choose`,
+        `${folder} must be a private folder, but other users can access it \\(mode 0755\\), and this cannot be changed: ${why}\\. Choose`,
       ),
     })
   })

@@ -19,7 +19,7 @@ test('a run that was killed before its plan does not go on with an edited file',
   await writeFile(path, csvOf(contactIds(1000)))
   // It has no worker before that.
   const first = start([...RUN, 'ids.csv'])
-  await first.saw(/To go on after an interruption/)
+  await first.saw(/To resume it after an interruption/)
   first.child.kill('SIGKILL')
   await first.ended
 

@@ -29,12 +29,12 @@ test('a run deletes what the file names, and says on stdout what became of it', 
     stderr,
     /expunge run --object Contact --csv ids\.csv --yes --results .*results --id first\n/,
   )
-  assert.match(stderr, /Delete 3,000 Contact records in PRODUCTION org .*\? Yes, by --yes\./)
+  assert.match(stderr, /Delete 3,000 Contact records in PRODUCTION org .*\? Confirmed by --yes\./)
   assert.equal(sandbox.referee.stats().rowsDeleted, 3000)
 
   const again = await expunge([...RUN, '--yes', '--id', 'first', '--json'])
   assert.equal(again.code, 0, again.stderr)
-  assert.match(again.stderr, /Request first has ended already/)
+  assert.match(again.stderr, /Request first already ended at /)
   assert.equal(JSON.parse(again.stdout).outcome.deleted, 3000)
   assert.equal(sandbox.referee.stats().rowsReceived, 3000)
 
@@ -43,7 +43,7 @@ test('a run deletes what the file names, and says on stdout what became of it', 
   assert.equal(lost.code, 0, lost.stderr)
   assert.match(
     lost.stdout,
-    /No receipt\.json in .*results\/default\/first: .* expunge status first --json\n/,
+    /results\/default\/first has no receipt\.json: .*\n {4}expunge status first --json\n/,
   )
 
   const other = await expunge([...RUN, '--yes', '--id', 'first', '--reason', 'another'])
@@ -57,7 +57,7 @@ test('without --yes and a terminal nothing is started', { skip }, async (t) => {
   const { code, stdout, stderr } = await expunge(RUN)
   assert.equal(code, 2)
   assert.equal(stdout, '')
-  assert.match(stderr, /^expunge: there is no terminal to ask on\. Add --yes .* or --dry-run/)
+  assert.match(stderr, /^expunge: no terminal to confirm on\. Add --yes .* or --dry-run/)
   assert.equal(existsSync(join(folder, 'home')), false)
   assert.equal(sandbox.referee.stats().apiRequests, 0)
 })
@@ -139,21 +139,24 @@ test('an interrupted run says what runs on, and the same command goes on with it
   const { code, stderr } = await first.ended
   assert.equal(code, 130, stderr)
   const [job] = sandbox.referee.stats().jobs
-  assert.ok(stderr.includes(`1 ingest job of it may run on in Salesforce: ${job?.id}`), stderr)
+  assert.ok(
+    stderr.includes(`1 ingest job of it may still be running in Salesforce: ${job?.id}`),
+    stderr,
+  )
   const results = join(folder, 'results')
   const goOn = `run --object Contact --csv ids.csv --yes --results ${results} --id long`
-  assert.ok(stderr.includes(`go on:  expunge ${goOn}\n`), stderr)
-  assert.ok(stderr.includes(`  results so far: ${join(results, 'default', 'long')}\n`), stderr)
-  assert.match(stderr, /look: {3}expunge status long\n/)
-  assert.ok(stderr.includes(`cancel: expunge cancel long --results ${results}\n`), stderr)
-  assert.match(stderr, /\nCtrl-C again within 3 s cancels it, too\.\n/)
+  assert.ok(stderr.includes(`To resume it:\n  expunge ${goOn}\n`), stderr)
+  assert.ok(stderr.includes(`Results so far: ${join(results, 'default', 'long')}\n`), stderr)
+  assert.match(stderr, /To see its status:\n {2}expunge status long\n/)
+  assert.ok(stderr.includes(`To cancel it:\n  expunge cancel long --results ${results}\n`), stderr)
+  assert.match(stderr, /\nOr press Ctrl-C again within 3 s to cancel it\.\n/)
 
   const status = await expunge(['status', 'long', '--json'])
   assert.equal(JSON.parse(status.stdout).status, 'deleting')
 
   const second = await expunge(command)
   assert.equal(second.code, 0, second.stderr)
-  assert.match(second.stderr, /The request is known \(deleting\) and goes on where it was/)
+  assert.match(second.stderr, /The request already exists \(deleting\)\. Resuming it/)
   assert.doesNotMatch(second.stderr, /by --yes/)
   const stats = sandbox.referee.stats()
   assert.deepEqual(

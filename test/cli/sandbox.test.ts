@@ -19,7 +19,7 @@ test('the sandbox prints how to log in, and SIGTERM ends it', async (t) => {
   running.child.stderr?.on('data', (block) => {
     told += block
   })
-  await running.saw(/Ctrl-C ends it/)
+  await running.saw(/Press Ctrl-C to stop it/)
   const url = /http:\/\/127\.0\.0\.1:\d+/.exec(told)?.[0]
   const settings = await fetch(`${url}/__sandbox/settings`, { method: 'PATCH', body: '{}' })
   assert.match(await settings.text(), /"strictFields":true/)
@@ -61,6 +61,6 @@ test('the demo goes all the way and agrees with the sandbox', { skip }, async (t
   assert.match(stdout, /Peak memory +\d+ MiB/)
   assert.match(
     stderr,
-    /✓ The sandbox has counted the same: [\d,]+ records deleted, .* none deleted twice/,
+    /✓ The counts of the sandbox match the receipt: [\d,]+ records deleted, .* none deleted twice/,
   )
 })

@@ -48,7 +48,7 @@ test('a bar shows how far it is, and Ctrl-C at the question sends nothing', { sk
   asked.child.stdin?.write('\u0003')
   const interrupted = await asked.ended
   assert.equal(interrupted.code, 130, interrupted.stdout)
-  assert.match(interrupted.stdout, /Nothing of it is at work in Salesforce/)
+  assert.match(interrupted.stdout, /No ingest job of it is running in Salesforce/)
   assert.equal(sandbox.referee.stats().jobs.length, 0)
 
   const bar = start([...RUN, '--id', 'x', '--yes'], { under, env: { NO_COLOR: '1' } })
@@ -73,7 +73,7 @@ test('approve and cancel ask, too, and another answer changes nothing', { skip }
   approve.child.stdin?.write('no\n')
   const unapproved = await approve.ended
   assert.equal(unapproved.code, 2)
-  assert.match(unapproved.stdout, /it still waits\. To turn it down: expunge cancel x/)
+  assert.match(unapproved.stdout, /still waits for approval\. To reject it:\s+expunge cancel x/)
 
   const cancel = start(['cancel', 'x'], { under, env: { NO_COLOR: '1' } })
   await cancel.saw(/Status +.*awaiting-approval.*[\s\S]*Cancel request x\?.*Type yes to cancel: /)
@@ -88,6 +88,6 @@ test('approve and cancel ask, too, and another answer changes nothing', { skip }
   assert.equal(approved.code, 0, approved.stderr)
   const done = await run.ended
   assert.equal(done.code, 0, done.stdout)
-  assert.match(done.stdout, /approved or cancelled elsewhere/)
+  assert.match(done.stdout, /somebody else approved or cancelled/)
   assert.equal(sandbox.referee.stats().rowsDeleted, 40)
 })

@@ -29,19 +29,19 @@ test('a path of root and ourselves is trusted, in /tmp too, and so is what is no
 test('a folder or file that others may write to is named with its mode', async (t) => {
   const { top, middle, file } = await tree(t)
   await chmod(file, 0o666)
-  assert.equal(await untrustedReason(file), `${file} may be written by others (mode 0666)`)
+  assert.equal(await untrustedReason(file), `${file} is writable by other users (mode 0666)`)
   await chmod(middle, 0o707)
-  assert.equal(await untrustedReason(file), `${middle} may be written by others (mode 0707)`)
+  assert.equal(await untrustedReason(file), `${middle} is writable by other users (mode 0707)`)
   assert.equal(
     await untrustedReason(join(middle, 'missing')),
-    `${middle} may be written by others (mode 0707)`,
+    `${middle} is writable by other users (mode 0707)`,
   )
   // Sticky: others may make entries, but not replace ours.
   await chmod(middle, 0o1777)
   await chmod(file, 0o644)
   assert.equal(await untrustedReason(file), null)
   await chmod(top, 0o777)
-  assert.match((await untrustedReason(file)) ?? '', /expunge-trust-\w+ may be written by others/)
+  assert.match((await untrustedReason(file)) ?? '', /expunge-trust-\w+ is writable by other users/)
 })
 
 test('what belongs to another user is not trusted, nor what lies below it', onlyRoot, async (t) => {
@@ -63,7 +63,7 @@ test('a group of others may not write, a group of our own name may', onlyRoot, a
   await chmod(file, 0o664)
   assert.equal(await untrustedReason(file), null)
   await chown(file, 0, STRANGER)
-  assert.equal(await untrustedReason(file), `${file} may be written by others (mode 0664)`)
+  assert.equal(await untrustedReason(file), `${file} is writable by other users (mode 0664)`)
 })
 
 test('links are followed as the kernel does, and each end is looked at', async (t) => {
@@ -74,7 +74,7 @@ test('links are followed as the kernel does, and each end is looked at', async (
   await chmod(middle, 0o757)
   assert.equal(
     await untrustedReason(join(link, 'file')),
-    `${middle} may be written by others (mode 0757)`,
+    `${middle} is writable by other users (mode 0757)`,
   )
   await chmod(middle, 0o755)
   await symlink('round', join(top, 'round'))
@@ -95,7 +95,7 @@ test('of a tree every file counts, and links that lead out of it', async (t) => 
   const { top, middle, file } = await tree(t)
   assert.equal(await untrustedInTree(top), null)
   await chmod(file, 0o646)
-  assert.equal(await untrustedInTree(top), `${file} may be written by others (mode 0646)`)
+  assert.equal(await untrustedInTree(top), `${file} is writable by other users (mode 0646)`)
   await chmod(file, 0o644)
   await symlink('/usr/bin/env', join(middle, 'out'))
   await symlink('nowhere', join(middle, 'broken'))
@@ -104,5 +104,5 @@ test('of a tree every file counts, and links that lead out of it', async (t) => 
   await symlink(outside, join(middle, 'outside'))
   assert.equal(await untrustedInTree(top), null)
   await chmod(other, 0o777)
-  assert.equal(await untrustedInTree(top), `${other} may be written by others (mode 0777)`)
+  assert.equal(await untrustedInTree(top), `${other} is writable by other users (mode 0777)`)
 })

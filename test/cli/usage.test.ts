@@ -30,17 +30,17 @@ const WRONG: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   ],
   [
     ['run', '--object', 'Contact', '--soql', 'SELECT Id FROM Contact'],
-    /^expunge: --soql: .*not in this version/,
+    /^expunge: --soql: this version has no SOQL source yet/,
   ],
-  [['run', '--object', 'Contact', '--csv', '-'], /^expunge: stdin carries the ids/],
+  [['run', '--object', 'Contact', '--csv', '-'], /^expunge: the ids come from stdin/],
   [['status'], /^expunge: missing required argument 'id'/],
   [
     ['run', '--object', 'Contact', '--ids', 'x', '--max-failure-ratio', '2'],
     /Expected a number from 0 to 1/,
   ],
   [['submit', '--object', 'Contact', '--ids', 'x', '--deadline', 'soon'], /Expected a duration/],
-  [['cancel', 'x'], /^expunge: there is no terminal to ask on\. Add --yes to cancel/],
-  [['approve', 'x'], /^expunge: there is no terminal to ask on\. Add --yes to approve/],
+  [['cancel', 'x'], /^expunge: no terminal to confirm on\. Add --yes to cancel/],
+  [['approve', 'x'], /^expunge: no terminal to confirm on\. Add --yes to approve/],
   [['results', 'x', '--failed', '--json'], /cannot be used with/],
   [['list', '--status', 'gone'], /Allowed choices are queued/],
 ]

@@ -44,7 +44,7 @@ async function cancelAt(cancelling: Cancelling, isFirst: boolean): Promise<ExitC
   const { open, view, flags, cli } = cancelling
   const { screen } = cli
   if (isOver(view)) {
-    if (isFirst) screen.say(`Request ${view.id} is over: there is nothing left to cancel.`)
+    if (isFirst) screen.say(`Request ${view.id} has already ended: there is nothing to cancel.`)
     return conclude(cancelling, view)
   }
   if (isFirst && !flags.yes && !(await isWanted(cancelling))) {
@@ -71,12 +71,12 @@ async function isWanted({ open: { store }, view, cli }: Cancelling): Promise<boo
   const abort =
     jobs.length === 0
       ? ''
-      : `; ${counted(jobs.length, 'ingest job')} at work in Salesforce (${jobNames(jobs)}) ${jobs.length === 1 ? 'is' : 'are'} aborted`
-  const kept = view.status === 'deleting' ? ' What is deleted stays deleted.' : ''
+      : ` ${counted(jobs.length, 'running ingest job')} (${jobNames(jobs)}) will be aborted.`
+  const kept = view.status === 'deleting' ? ' Deleted records stay deleted.' : ''
   screen.say(requestTable(view, screen.sayStyle))
   return confirm(
     cli,
-    `Cancel request ${view.id}? Nothing more of it is sent${abort}.${kept}`,
+    `Cancel request ${view.id}? Nothing more will be sent.${abort}${kept}`,
     'cancel',
   )
 }
@@ -133,8 +133,8 @@ const noRetry = <T>(step: () => Promise<T>): Promise<T> => step()
 
 function goingOn(open: OpenOrg, { id }: RequestView, flags: Flags<'cancel'>): string {
   return open.redis.embedded && !open.redis.isGuest
-    ? `Not ended yet, but nothing more of it is sent. To go on: ${again(open, id, flags)}`
-    : `The request is cancelled without us. To look: ${commandFor(`status ${id}`, { org: open.org })}`
+    ? `The request has not ended yet, but nothing more is sent. To finish cancelling:\n  ${again(open, id, flags)}`
+    : `The workers continue to cancel the request. To see its status:\n  ${commandFor(`status ${id}`, { org: open.org })}`
 }
 
 const again = ({ org }: OpenOrg, id: string, { results }: Flags<'cancel'>): string =>

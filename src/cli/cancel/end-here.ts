@@ -62,9 +62,9 @@ async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
   const { results: owner = null, resultsAt = null } = (await open.store.ledger.identity()) ?? {}
   const there =
     resultsAt === null
-      ? 'Cancel it from where it was begun, or name the directory with --results.'
-      : `They lie in ${resultsAt}: name that directory with --results.`
-  const elsewhere = `its results are elsewhere than in ${path}. ${there}`
+      ? 'Cancel it from the directory where it was started, or specify --results.'
+      : `Use --results ${resultsAt}.`
+  const elsewhere = `its results are not in ${path}. ${there}`
   // Creates nothing in a folder that does not belong to the request.
   if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
   const results = await openResultsStore(path)
@@ -77,7 +77,7 @@ async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
 }
 
 function notEnded({ id }: EndingHere, why: string): UsageError {
-  return new UsageError(`Request ${id} is not ended yet, but nothing more of it is sent: ${why}`)
+  return new UsageError(`Request ${id} has not ended yet, although nothing more is sent: ${why}`)
 }
 
 async function settleUnsent(
@@ -109,8 +109,8 @@ async function settingsFor(ending: EndingHere): Promise<Config> {
         : `${counted(jobs.length, 'ingest job')} of it (${jobNames(jobs)})`
     throw notEnded(
       ending,
-      `${what} may be at work in Salesforce, and to abort that a login is needed.\n` +
-        `${error.message}\nThen again: ${again}`,
+      `${what} may be running in Salesforce, and aborting it requires a login.\n` +
+        `${error.message}\nThen repeat:\n  ${again}`,
     )
   }
 }

@@ -16,7 +16,7 @@ export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
     assertWaiting(view)
     if (view.status === 'awaiting-approval' && !(await isApproved(view, open, flags, cli))) {
       const turnDown = commandFor(`cancel ${view.id}`, { org: open.org })
-      screen.say(`Not approved: it still waits. To turn it down: ${turnDown}`)
+      screen.say(`Not approved. The request still waits for approval. To reject it:\n  ${turnDown}`)
       return EXIT.usage
     }
     const { org, producer } = open
@@ -31,7 +31,7 @@ export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
 function assertWaiting({ id, status, stopping }: RequestView): void {
   if (stopping === null && (status === 'awaiting-approval' || status === 'deleting')) return
   const state = stopping === null ? status : 'being ended'
-  throw new NotWaitingError(`Request ${id} is ${state}: there is no plan to approve.`)
+  throw new NotWaitingError(`Request ${id} is ${state}: it has no plan to approve.`)
 }
 
 async function isApproved(
@@ -48,7 +48,7 @@ async function isApproved(
   const orgId = await store.ledger.orgId()
   const text = question(plan, request, `org "${org}"${orgId === null ? '' : ` (${orgId})`}`)
   if (!flags.yes) return confirm(cli, text, 'delete')
-  screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
+  screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
   return true
 }
 
@@ -61,7 +61,9 @@ async function reportApproval(
   const { producer, org } = open
   const view = await producer.inspect(id, { org })
   if (flags.json) screen.answerJson(view)
-  const already = status === 'deleting' ? ' already, and is being deleted' : ''
-  screen.say(`Request ${id} is approved${already}. To look: ${commandFor(`status ${id}`, { org })}`)
+  const already = status === 'deleting' ? ' already, and its records are being deleted' : ''
+  screen.say(
+    `Request ${id} is approved${already}. To see its status:\n  ${commandFor(`status ${id}`, { org })}`,
+  )
   for (const sentence of view === null ? [] : await whyWaiting(open, view)) screen.say(sentence)
 }

@@ -18,7 +18,9 @@ export async function key(
     return EXIT.ok
   }
   // Printed separately, so that `>> keys.yaml` captures only the entry.
-  screen.say(`The key of ${name}, shown this once:\n\n  ${secret}\n\nIts entry for the key file:\n`)
+  screen.say(
+    `The key of ${name}. It is not shown again:\n\n  ${secret}\n\nAdd this entry to the key file:\n`,
+  )
   screen.answer(yaml)
   return EXIT.ok
 }

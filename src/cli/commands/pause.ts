@@ -21,9 +21,9 @@ export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
       before.operator === null ? '' : ` (already since ${moment(before.operator.since)})`
     screen.say(
       [
-        `Org "${org}" is paused${since}: no new ingest job starts. Requests are taken in and planned.`,
+        `Org "${org}" is paused${since}. No new ingest jobs start. New requests are still accepted and planned.`,
         atWork(await orgJobsAtWork(store), state.operator?.abort === true),
-        `To go on: ${commandFor('resume', { org })}`,
+        `To resume:\n  ${commandFor('resume', { org })}`,
       ].join('\n'),
     )
     return EXIT.ok
@@ -39,11 +39,11 @@ async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {
 }
 
 function atWork(jobs: readonly string[], isAbort: boolean): string {
-  if (jobs.length === 0) return 'No ingest job is at work.'
-  const names = `${counted(jobs.length, 'ingest job')} at work (${jobNames(jobs)})`
+  if (jobs.length === 0) return 'No ingest jobs are running.'
+  const names = `${counted(jobs.length, 'running ingest job')} (${jobNames(jobs)})`
   return isAbort
-    ? `${names}: aborted by the workers; rows not deleted until then are sent again on resume.`
-    : `${names}: they go on to their end. To abort them: --abort.`
+    ? `The workers abort ${names}. Rows that are not deleted yet are sent again after the pause.`
+    : `${names} will finish. Use --abort to abort them.`
 }
 
 /** Withdraws the operator's pause. A pause by a fault remains and is reported. */
@@ -60,8 +60,8 @@ export function resume(flags: Flags<'resume'>, cli: Cli): Promise<ExitCode> {
       if (flags.json) screen.answerJson(state)
       screen.say(
         operator === null
-          ? `Org "${org}" was not paused by an operator.`
-          : `Org "${org}" goes on, after a pause of ${duration(Date.now() - operator.since)}.`,
+          ? `Org "${org}" was not paused by \`expunge pause\`.`
+          : `Org "${org}" resumed after ${duration(Date.now() - operator.since)}.`,
       )
       for (const sentence of waitingSentences(pauses(state), { org, embedded }))
         screen.say(sentence)

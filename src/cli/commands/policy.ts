@@ -47,13 +47,17 @@ function show({ open: { org }, known, here, flags, cli: { screen } }: Looking): 
     return EXIT.ok
   }
   if (known === null) {
-    screen.say(`Org "${org}" has no guard rails yet: the first worker brings its own.`)
+    screen.say(
+      `Org "${org}" has no guard rails yet. The first worker sets those of its configuration.`,
+    )
     return EXIT.ok
   }
   screen.answer(railsTable(known.rails, here, screen.answerStyle))
   if (known.setBy !== null) screen.say(`Set by ${known.setBy.actor} at ${known.setBy.at}.`)
   if (here !== null && railChanges(known.rails, here).length > 0) {
-    screen.say(`To set them to this configuration's: ${commandFor('policy --apply', { org })}`)
+    screen.say(
+      `To replace them with those of this configuration:\n  ${commandFor('policy --apply', { org })}`,
+    )
   }
   return EXIT.ok
 }
@@ -62,26 +66,28 @@ async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCo
   const { screen } = cli
   const { org, store } = open
   if (here === null) {
-    throw new UsageError(`--apply: the configuration has no org ${org} whose settings could count.`)
+    throw new UsageError(`--apply: the configuration has no org ${org}.`)
   }
   const changes = known === null ? [] : railChanges(known.rails, here)
   if (known !== null && changes.length === 0) {
-    screen.say(`The guard rails of org "${org}" are those of this configuration already.`)
+    screen.say(`The guard rails of org "${org}" already match this configuration.`)
     return EXIT.ok
   }
   screen.say(railsTable(known?.rails ?? here, here, screen.sayStyle))
-  const question = `Set the guard rails of org "${org}" for all processes?`
+  const question = `Replace the guard rails of org "${org}" for all processes?`
   if (!flags.yes && !(await confirm(cli, question, 'apply'))) {
     screen.say('Nothing was changed.')
     return EXIT.usage
   }
   const by = { actor: 'cli', reason: flags.reason ?? null }
   if ((await store.ledger.changeRails({ from: known, to: here, by })) === 'other') {
-    throw new UsageError('somebody else has changed the guard rails meanwhile. Look at them again.')
+    throw new UsageError(
+      'somebody else changed the guard rails meanwhile. Run `expunge policy` again.',
+    )
   }
   if (flags.json) screen.answerJson({ org, rails: here })
   screen.say(
-    `The guard rails of org "${org}" are set. They hold for requests accepted from now on.`,
+    `The guard rails of org "${org}" are set. They apply to requests accepted from now on.`,
   )
   return EXIT.ok
 }

@@ -24,16 +24,16 @@ export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
     if (!isOver(view)) {
       const look = commandFor(`status ${view.id}`, { org })
       throw new UsageError(
-        `Request ${view.id} is ${view.status}: its results are there once it is over. See ${look}.`,
+        `Request ${view.id} is ${view.status}. Its results are available when it has ended. To see its status:\n  ${look}`,
       )
     }
     const root = flags.results === undefined ? config.results.path : resolve(flags.results)
     const folder = join(root, view.org, view.id)
     if (!existsSync(join(folder, 'receipt.json'))) {
       throw new UsageError(
-        `${folder} has no receipt: the results of ${view.id} are elsewhere, or the directory takes none ` +
-          'now and the worker log says so. Name the directory that the run or the workers write to with ' +
-          '--results, or with EXPUNGE_RESULTS.',
+        `${folder} has no receipt: the results of ${view.id} are in another directory, or could not be ` +
+          'written; see the log of the worker. Specify the results directory of the run or the workers ' +
+          'with --results or EXPUNGE_RESULTS.',
       )
     }
     if (kind === null) return list(folder, view.receipt, flags, cli.screen)
@@ -56,16 +56,18 @@ async function print(
     // The rows may be deleted next, so a replaced file must not be accepted.
     if (await isAsWritten(path, file)) return screen.pipe(createReadStream(path))
     throw new UsageError(
-      `${path} is not what was written: the receipt says ${counted(file.rows, 'row')}, ` +
-        `${count(file.bytes)} bytes, SHA-256 ${file.sha256}. Nothing of it was printed.`,
+      `${path} was changed after it was written: the receipt has ${counted(file.rows, 'row')}, ` +
+        `${count(file.bytes)} bytes, SHA-256 ${file.sha256}. Nothing was printed.`,
     )
   }
   const expected = rowsOf(kind, receipt)
   screen.say(
     expected === 0
-      ? `No rows: nothing of request ${receipt.id} is ${kind}.`
-      : `${name} was not written, though ${counted(expected, 'row')} would be in it.` +
-          (kind === 'deleted' ? ' It is where `results.deleted` is set in EXPUNGE_CONFIG.' : ''),
+      ? `Request ${receipt.id} has no ${kind} records.`
+      : `${name} was not written; it would have ${counted(expected, 'row')}.` +
+          (kind === 'deleted'
+            ? ' It is written only if `results.deleted` is set in EXPUNGE_CONFIG.'
+            : ''),
   )
 }
 
@@ -97,7 +99,7 @@ async function list(
   const rows = files.map(({ name, rows, intact }) => [
     name,
     count(rows),
-    `${rows === 1 ? 'row' : 'rows'}${intact ? '' : ': it is not there, or not what was written'}`,
+    `${rows === 1 ? 'row' : 'rows'}${intact ? '' : ': missing or changed'}`,
   ])
   const all = [['receipt.json', '', ''], ...rows]
   screen.answer(`${folder}\n${columns(all, { align: ['left', 'right', 'left'] })}`)

@@ -13,7 +13,9 @@ export async function sandbox(flags: Flags<'sandbox'>, { screen, host }: Cli): P
   if (flags.json) screen.answer(JSON.stringify({ url, clientId, clientSecret, orgId }))
   else {
     screen.answer(variables(started))
-    screen.say(`A Salesforce of your own at ${url}, org ${orgId}. Ctrl-C ends it, and it forgets.`)
+    screen.say(
+      `Sandbox ready at ${url}, org ${orgId}. Press Ctrl-C to stop it; all data is lost then.`,
+    )
   }
   if (!signal.aborted) await once(signal, 'abort')
   await started.close()
@@ -46,7 +48,7 @@ async function start(flags: Flags<'sandbox'>): Promise<Sandbox> {
   } catch (error) {
     const code = codeOf(error)
     if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL') throw error
-    throw new UsageError(`${messageOf(error)}. Choose another --port; 0 takes any that is free.`)
+    throw new UsageError(`${messageOf(error)}. Choose another --port, or 0 for any free one.`)
   }
 }
 

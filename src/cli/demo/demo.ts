@@ -35,9 +35,9 @@ export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise
     const csv = join(folder, 'contacts.csv')
     const contacts = await writeContacts(csv, flags.rows)
     screen.say(
-      `A demo in ${folder}: ${count(contacts.rows)} rows of Contact ids, of which ` +
-        `${count(contacts.invalid)} invalid and ${count(contacts.duplicate)} twice, and a sandbox ` +
-        `that deletes ${count(flags.rowsPerSecond)} records a second.`,
+      `Demo in ${folder}: a CSV file with ${count(contacts.rows)} Contact ids ` +
+        `(${count(contacts.invalid)} invalid, ${count(contacts.duplicate)} duplicate), and a sandbox ` +
+        `that deletes ${count(flags.rowsPerSecond)} records per second.`,
     )
     const sandbox = await startSandboxProcess([
       ...['--rows-per-second', String(flags.rowsPerSecond)],
@@ -54,7 +54,7 @@ export async function demo(flags: Flags<'demo'>, { screen, host }: Cli): Promise
     signal.throwIfAborted()
     if (code !== EXIT.ok && code !== EXIT.incomplete) return EXIT.failed
     const agrees = await compare(sandbox, results, screen.say)
-    screen.say(`Done in ${duration(Date.now() - startedAt)}. The files stay in ${folder}.`)
+    screen.say(`Done in ${duration(Date.now() - startedAt)}. The files are in ${folder}.`)
     return agrees ? EXIT.ok : EXIT.failed
   } finally {
     await opened.disposeAsync()
@@ -87,7 +87,7 @@ async function compare(
     ['already gone', outcome.alreadyGone, stats.verdicts['ENTITY_IS_DELETED'] ?? 0],
     ['failed', outcome.failed, stats.verdicts['DELETE_FAILED'] ?? 0],
     ['deleted twice', 0, stats.deletedTwice],
-    ['rules of the API broken', 0, broken],
+    ['violations of API rules', 0, broken],
   ] as const
   const wrong = pairs.filter(([, ours, theirs]) => ours !== theirs)
   for (const [what, ours, theirs] of wrong) {
@@ -95,8 +95,8 @@ async function compare(
   }
   if (wrong.length === 0) {
     say(
-      `\n✓ The sandbox has counted the same: ${counted(stats.rowsDeleted, 'record')} deleted, ` +
-        `${count(outcome.alreadyGone)} already gone, ${count(outcome.failed)} failed, none deleted twice, no rule of the API broken.`,
+      `\n✓ The counts of the sandbox match the receipt: ${counted(stats.rowsDeleted, 'record')} deleted, ` +
+        `${count(outcome.alreadyGone)} already gone, ${count(outcome.failed)} failed, none deleted twice, no API rule violated.`,
     )
   }
   return wrong.length === 0

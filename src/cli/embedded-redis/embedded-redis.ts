@@ -43,7 +43,7 @@ const WAIT_MS = 10_000
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const home = new Home(resolve(options.home))
-  await privateDirectory(home.path, 'Choose another with EXPUNGE_HOME.')
+  await privateDirectory(home.path, 'Set EXPUNGE_HOME to another folder.')
   for (const deadline = Date.now() + WAIT_MS; ; await delay(25)) {
     const lock = tryLock(home.lock)
     if (lock !== null) return await takeHome(home, lock, 'run', options)
@@ -66,7 +66,7 @@ export async function attachEmbeddedRedis(
 ): Promise<EmbeddedRedis | null> {
   const home = new Home(resolve(options.home))
   if (!existsSync(home.lock)) return null
-  await privateDirectory(home.path, 'Choose another with EXPUNGE_HOME.')
+  await privateDirectory(home.path, 'Set EXPUNGE_HOME to another folder.')
   for (const deadline = Date.now() + WAIT_MS; ; await delay(25)) {
     const lock = tryLock(home.lock)
     if (lock !== null) return await takeHome(home, lock, options.stays ? 'run' : 'visit', options)
@@ -153,7 +153,7 @@ function refuseOlderFormat(home: Home, { version, command, kind }: RedisServer):
   throw new EmbeddedRedisError(
     'EMBEDDED_REDIS_FAILED',
     `The data in ${home.path} was written by Redis 7 or later, and ${command} is ${version}. ` +
-      'Install the newer one again, or choose another EXPUNGE_HOME.',
+      'Install Redis 7 or later, or set EXPUNGE_HOME to another folder.',
   )
 }
 
@@ -161,7 +161,7 @@ function busy(home: Home, owner: Owner | null): EmbeddedRedisError {
   const who = owner === null ? 'another process' : `process ${owner.pid}`
   return new EmbeddedRedisError(
     'EMBEDDED_REDIS_BUSY',
-    `${home.path} is in use by ${who}, and one run at a time owns it. Wait for it, give this one ` +
-      'another EXPUNGE_HOME, or let both share a server with REDIS_URL.',
+    `${home.path} is in use by ${who}. Wait until it has ended, set EXPUNGE_HOME to another folder, ` +
+      'or use one Redis server for both with REDIS_URL.',
   )
 }

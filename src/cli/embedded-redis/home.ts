@@ -54,7 +54,7 @@ export class Home {
       await rename(draft, this.#owner)
     } catch (error) {
       // Node's error for a failed write names no path.
-      const message = `The state of runs cannot be kept in ${this.path}: ${messageOf(error)}. Make room, or choose another EXPUNGE_HOME.`
+      const message = `Could not write to ${this.path}: ${messageOf(error)}. Free some space, or set EXPUNGE_HOME to another folder.`
       throw new EmbeddedRedisError('EMBEDDED_REDIS_HOME', message, { cause: error })
     }
   }
@@ -77,11 +77,11 @@ export class Home {
     if (!fits(short)) {
       throw new EmbeddedRedisError(
         'EMBEDDED_REDIS_HOME',
-        `Expected a path of at most ${LONGEST_SOCKET_PATH} bytes for a socket, got ${inHome} and ` +
-          `${short}. Choose a shorter EXPUNGE_HOME.`,
+        `The path of a socket may have at most ${LONGEST_SOCKET_PATH} bytes. ${inHome} and ${short} ` +
+          'are longer. Set EXPUNGE_HOME to a shorter path.',
       )
     }
-    await privateDirectory(folder, 'Choose a shorter EXPUNGE_HOME.')
+    await privateDirectory(folder, 'Set EXPUNGE_HOME to a shorter path.')
     return short
   }
 

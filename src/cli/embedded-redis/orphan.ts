@@ -25,7 +25,7 @@ export async function endOrphan(options: {
   const answering = (await serverInfo({ path: socket }))?.pid
   const pid = answering ?? (await recordedPid(pidFile, socket))
   if (pid === null || !(await isAlive(pid))) return
-  log(`Ending the Redis server (pid ${pid}) that a killed process left behind.`)
+  log(`Stopping the Redis server (pid ${pid}) of a killed process.`)
   if (answering === undefined || (await askToEnd(socket)) === 'refused') {
     signal(pid, 'SIGTERM')
     // A stopped process handles no other signal.

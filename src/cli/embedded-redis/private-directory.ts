@@ -41,7 +41,7 @@ async function prepare(path: string): Promise<string | null> {
     // Files that others could write may be theirs. Making the folder private would make us trust
     // them.
     if (entries.length > 0) {
-      return 'but others may write to it and something is in it. Where all of that is yours: chmod -R go-w'
+      return 'but it is not empty and other users can write to it. If all files in it are yours, run chmod -R go-w'
     }
   }
   return isPrivate(folder) ? null : await closeToOthers(path)
@@ -58,12 +58,12 @@ async function closeToOthers(path: string): Promise<string | null> {
   const folder = await stat(path)
   if (isPrivate(folder)) return null
   const mode = (folder.mode & 0o777).toString(8).padStart(4, '0')
-  const why = failure ?? 'its file system keeps no modes'
-  return `but others may enter it (mode ${mode}), and that cannot be changed: ${why}`
+  const why = failure ?? 'its file system has no permissions'
+  return `but other users can access it (mode ${mode}), and this cannot be changed: ${why}`
 }
 
 function refusal(path: string, why: string, advice: string, cause?: unknown): EmbeddedRedisError {
-  const message = `Expected a folder of our own at ${path}, ${why}. ${advice}`
+  const message = `${path} must be a private folder, ${why}. ${advice}`
   return new EmbeddedRedisError('EMBEDDED_REDIS_HOME', message, { cause })
 }
 
@@ -101,7 +101,7 @@ export async function untrustedReason(path: string): Promise<string | null> {
       continue
     }
     links++
-    if (links > MOST_LINKS) return `${path} leads through more than ${MOST_LINKS} links`
+    if (links > MOST_LINKS) return `${path} has more than ${MOST_LINKS} links`
     ahead = [...namesOf(resolve(at, await readlink(next))), ...ahead]
     at = sep
   }
@@ -147,7 +147,7 @@ async function wrongWith(path: string, info: Stats): Promise<string | null> {
   // A link has no mode of its own.
   if (info.isSymbolicLink() || (info.isDirectory() && (info.mode & STICKY) !== 0)) return null
   if (!(await isOpenToOthers(info))) return null
-  return `${path} may be written by others (mode ${(info.mode & 0o7777).toString(8).padStart(4, '0')})`
+  return `${path} is writable by other users (mode ${(info.mode & 0o7777).toString(8).padStart(4, '0')})`
 }
 
 /**

@@ -149,7 +149,7 @@ export async function supervise(
       if (Date.now() - since > HEALTHY_AFTER) left = RESTARTS
       if (left === 0) return giveUp(gone(how))
       left -= 1
-      log(`The Redis server ended (${how}); starting it again.`)
+      log(`The embedded Redis server ended (${how}). Restarting it.`)
       await delay(100)
       if (!isStopping) starting = start()
     }
@@ -169,6 +169,6 @@ export async function supervise(
 }
 
 function gone(how: string): EmbeddedRedisError {
-  const message = `The embedded Redis server has ended (${how}) and is not started again.`
+  const message = `The embedded Redis server ended repeatedly (${how}).`
   return new EmbeddedRedisError('EMBEDDED_REDIS_FAILED', message)
 }

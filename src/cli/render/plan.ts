@@ -26,7 +26,7 @@ export function planTable(plan: Plan, limits: OrgLimits | null | undefined, styl
     ['Accepted', style('bold', count(plan.accepted)), ''],
     ['Invalid', odd(plan.invalid), plan.invalid === 0 ? '' : 'listed in invalid.csv'],
     ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],
-    ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters: no checksum'],
+    ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters, no checksum'],
     ['Ingest jobs', count(plan.chunks), ''],
     ['Batches', count(batchesOf(plan)), limits === undefined ? '' : allowance(plan, limits)],
   ]
@@ -35,9 +35,9 @@ export function planTable(plan: Plan, limits: OrgLimits | null | undefined, styl
 
 function allowance(plan: Plan, limits: OrgLimits | null): string {
   const limit = limits?.DailyBulkApiBatches ?? null
-  if (limit === null) return 'of the daily allowance (not readable)'
+  if (limit === null) return 'daily allowance unknown'
   const left = `of ${count(limit.remaining)} left today`
-  return batchesOf(plan) <= limit.remaining ? left : `${left}: the rest waits for tomorrow's`
+  return batchesOf(plan) <= limit.remaining ? left : `${left}; the rest waits until tomorrow`
 }
 
 /**
@@ -48,12 +48,12 @@ function allowance(plan: Plan, limits: OrgLimits | null): string {
 export function question(plan: Plan, request: StoredRequest, where: string): string {
   const { object, operation } = request
   const records = `${count(plan.accepted)} ${visible(object)} ${plan.accepted === 1 ? 'record' : 'records'}`
-  const how = operation === 'hardDelete' ? 'for good, past the Recycle Bin, ' : ''
+  const how = operation === 'hardDelete' ? 'permanently, bypassing the Recycle Bin, ' : ''
   const unchecked =
     plan.unchecked === 0
       ? ''
       : ` ${counted(plan.unchecked, 'id')} ${plan.unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum: if something ` +
-        'changed the case of their letters, other records are deleted.'
+        'changed the case of their letters, the wrong records are deleted.'
   return `Delete ${records} ${how}in ${where}?${unchecked}`
 }
 
@@ -71,7 +71,7 @@ interface Consent {
 export function assertChecked({ unchecked }: Plan, { yes, acceptUnchecked }: Consent): void {
   if (!yes || acceptUnchecked || unchecked === 0) return
   throw new UsageError(
-    `${counted(unchecked, 'id')} in the plan ${unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum, and --yes does not accept ` +
-      'them. Add --accept-unchecked, or leave --yes out to be asked. The request waits.',
+    `${counted(unchecked, 'id')} in the plan ${unchecked === 1 ? 'has' : 'have'} 15 characters and no checksum, which --yes does not ` +
+      'accept. Add --accept-unchecked, or omit --yes to confirm on the terminal. The request waits.',
   )
 }

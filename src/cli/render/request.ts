@@ -127,13 +127,13 @@ export function stoppingWords(reason: NonNullable<RequestView['stopping']>): str
     case 'cancelled':
       return 'being cancelled …'
     case 'declined':
-      return 'being turned down …'
+      return 'being rejected …'
     case 'not-approved':
-      return 'not approved in time, ending …'
+      return 'ending: not approved in time …'
     case 'deadline':
-      return 'past its deadline, ending …'
+      return 'ending: its deadline has passed …'
     case 'brake':
-      return 'past its failure ratio, ending …'
+      return 'ending: too many records failed …'
     default:
       throw new TypeError(`Unknown reason ${String(reason satisfies never)}`)
   }

@@ -65,7 +65,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
   const text = question(plan, view.request, orgWords(facts.identity))
-  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
+  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
   const answer = flags.yes ? 'yes' : await answerTo(text, session)
   try {
     switch (answer) {
@@ -76,14 +76,14 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
         await retry(() => producer.decline(id, { org, by: 'cli' }))
         return false
       case 'elsewhere':
-        screen.say('\nThe request was approved or cancelled elsewhere meanwhile.')
+        screen.say('\nMeanwhile, somebody else approved or cancelled the request.')
         return true
       default:
         throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
     }
   } catch (error) {
     if (!(error instanceof NotWaitingError)) throw error
-    screen.say('The request was approved or cancelled elsewhere before that.')
+    screen.say('Somebody else approved or cancelled the request first.')
     return true
   }
 }

@@ -45,7 +45,7 @@ function receiptElsewhere(
   const folder = join(results, org, id)
   const look = commandFor(`status ${id} --json`, { org })
   return [
-    `  No receipt.json in ${folder}: it lies elsewhere, or could not be written. To see it: ${look}`,
+    `  ${folder} has no receipt.json: it is in another directory, or could not be written. To show it:\n    ${look}`,
   ]
 }
 
@@ -78,7 +78,7 @@ async function refusedRows(
       ({ line, value, reason }) => `  ${input.name}, line ${line}: "${visible(value)}": ${reason}`,
     )
   const more =
-    rows.length > SHOWN_ROWS ? [`  and more: the first ${count(SHOWN_ROWS)} are shown.`] : []
+    rows.length > SHOWN_ROWS ? [`  … and more; only the first ${count(SHOWN_ROWS)} are shown.`] : []
   return [...shown, ...more]
 }
 

@@ -30,7 +30,7 @@ export async function interrupted(
   const { cli, interrupts, producer, request, store, worker } = session
   const { id, org } = request
   const second = interrupts.expectSecond()
-  cli.screen.say('\nInterrupted. Handing over …')
+  cli.screen.say('\nInterrupted. Stopping …')
   await worker.stop()
   const [view, jobs] = await answerSoon(
     Promise.all([producer.inspect(id, { org }), jobsAtWork(store, id)]),
@@ -61,19 +61,20 @@ function reportRunningJobs(
   cli.screen.say(
     [
       jobWords(jobs),
-      `  go on:  ${goOn}`,
-      `  look:   ${commandFor(`status ${request.id}`, { org })}`,
-      `  cancel: ${commandFor(`cancel ${request.id}`, { org, results })}`,
-      `  results so far: ${join(results, org, request.id)}`,
-      ...(isWaiting ? [`Ctrl-C again within ${GRACE_MS / 1000} s cancels it, too.`] : []),
+      `Results so far: ${join(results, org, request.id)}`,
+      `To resume it:\n  ${goOn}`,
+      `To see its status:\n  ${commandFor(`status ${request.id}`, { org })}`,
+      `To cancel it:\n  ${commandFor(`cancel ${request.id}`, { org, results })}`,
+      ...(isWaiting ? [`Or press Ctrl-C again within ${GRACE_MS / 1000} s to cancel it.`] : []),
     ].join('\n'),
   )
 }
 
 function jobWords(jobs: readonly string[] | null): string {
-  if (jobs === null) return 'Redis does not answer, so what is at work in Salesforce is unknown.'
-  if (jobs.length === 0) return 'Nothing of it is at work in Salesforce.'
-  return `${counted(jobs.length, 'ingest job')} of it may run on in Salesforce: ${jobNames(jobs)}.`
+  if (jobs === null)
+    return 'Redis does not answer, so it is unknown what is still running in Salesforce.'
+  if (jobs.length === 0) return 'No ingest job of it is running in Salesforce.'
+  return `${counted(jobs.length, 'ingest job')} of it may still be running in Salesforce: ${jobNames(jobs)}.`
 }
 
 async function abortsWithin(signal: AbortSignal, ms: number): Promise<boolean> {

@@ -47,11 +47,13 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
 /** A question needs a terminal to be answered. */
 function assertConsent(flags: Flags<'run'>, input: Input, { canAsk }: Screen): void {
   if (flags.yes || flags.dryRun) return
-  const ways = 'Add --yes to delete without asking, or --dry-run to see the plan.'
+  const ways = 'Add --yes to skip the confirmation, or --dry-run to see only the plan.'
   if (input.kind === 'stream' && input.name === 'stdin') {
-    throw new UsageError(`stdin carries the ids, so the question cannot be answered there. ${ways}`)
+    throw new UsageError(
+      `the ids come from stdin, so the confirmation cannot be read from it. ${ways}`,
+    )
   }
-  if (!canAsk) throw new UsageError(`there is no terminal to ask on. ${ways}`)
+  if (!canAsk) throw new UsageError(`no terminal to confirm on. ${ways}`)
 }
 
 /** Restricts the configuration to this org. */

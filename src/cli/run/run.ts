@@ -51,9 +51,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
     return await carryOut(await openSession(opening, opened))
   } finally {
     // The result of the run itself determines the exit code.
-    await opened
-      .disposeAsync()
-      .catch((error) => screen.say(`Not all could be closed: ${messageOf(error)}`))
+    await opened.disposeAsync().catch((error) => screen.say(`Cleanup failed: ${messageOf(error)}`))
     interrupts.forget()
   }
 }
@@ -119,11 +117,12 @@ function withAdvice(
   { home, results }: Prepared['config'],
   at: string | null,
 ): UsageError {
-  const there = at === null ? 'from where it began' : `with --results ${shellQuoted(at)}`
+  const there =
+    at === null ? 'from the directory where it was started' : `with --results ${shellQuoted(at)}`
   const hint =
     error.code === 'OTHER_ORG'
       ? `Or set EXPUNGE_HOME to a folder for that org alone; now it is ${home}.`
-      : `A request that is not finished keeps its results elsewhere than in ${results.path}: see \`expunge list\`, and go on with it ${there}.`
+      : `An unfinished request keeps its results in another directory than ${results.path}. See \`expunge list\`, and resume the request ${there}.`
   return new UsageError(`${error.message} ${hint}`)
 }
 
@@ -150,15 +149,15 @@ async function submit(
   const name = screen.sayStyle('bold', request.id)
   if (isOver(view)) {
     screen.say(
-      `Request ${name} has ended already, at ${view.receipt.finishedAt}. Nothing is done again.`,
+      `Request ${name} already ended at ${view.receipt.finishedAt}. Nothing was run again.`,
     )
     return view
   }
   if (!created) {
-    screen.say(`The request is known (${view.status}) and goes on where it was.`)
+    screen.say(`The request already exists (${view.status}). Resuming it.`)
   }
   const goOnWith = commandToContinue(cli.argv, request.id, config.results.path)
-  screen.say(`Request ${name}. To go on after an interruption: ${goOnWith}`)
+  screen.say(`Request ${name}. To resume it after an interruption:\n  ${goOnWith}`)
   return view
 }
 
