@@ -20,12 +20,12 @@ const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   pause: async (...given) => (await import('./commands/pause.ts')).pause(...given),
   resume: async (...given) => (await import('./commands/pause.ts')).resume(...given),
   policy: async (...given) => (await import('./commands/policy.ts')).policy(...given),
-  worker: async (_, { version }) => {
-    await (await import('../worker/main.ts')).runWorkerProcess({ version })
+  worker: async (_, { host, version }) => {
+    await (await import('../worker/main.ts')).runWorkerProcess(host, { version })
     return EXIT.ok
   },
-  serve: async (_, { version }) => {
-    await (await import('../producer/main.ts')).runProducerProcess({ version })
+  serve: async (_, { host, version }) => {
+    await (await import('../producer/main.ts')).runProducerProcess(host, { version })
     return EXIT.ok
   },
   key: async (...given) => (await import('./commands/key.ts')).key(...given),

@@ -1,6 +1,5 @@
-import process from 'node:process'
 import { connectRedis } from '../shared/store/redis/redis.ts'
-import { runService } from '../shared/telemetry/service.ts'
+import { runService, type ServiceHost } from '../shared/telemetry/service.ts'
 import { startService } from './http/start.ts'
 import { sharedMetrics } from './shared-metrics.ts'
 
@@ -9,9 +8,12 @@ import { sharedMetrics } from './shared-metrics.ts'
  *
  * @throws ConfigError, IdentityError, RedisUnusableError before anything is served
  */
-export async function runProducerProcess({ version }: { version: string }): Promise<void> {
+export async function runProducerProcess(
+  host: ServiceHost,
+  { version }: { version: string },
+): Promise<void> {
   const options = { role: 'producer', version, salesforce: 'none' } as const
-  await runService(process, options, async (service) => {
+  await runService(host, options, async (service) => {
     const { config, redis, log, opened } = service
     const counting = connectRedis(redis, 'fail-fast', (error) => {
       log.debug({ err: error }, 'Redis connection error.')

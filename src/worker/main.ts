@@ -1,6 +1,5 @@
-import process from 'node:process'
 import { ExpungeError } from '../shared/base/errors.ts'
-import { runService } from '../shared/telemetry/service.ts'
+import { runService, type ServiceHost } from '../shared/telemetry/service.ts'
 import { startWorker } from './worker.ts'
 
 /** The work for every org has stopped. An operator has to act. */
@@ -13,9 +12,12 @@ class HaltedError extends ExpungeError {
  *
  * @throws ConfigError, IdentityError and others before it starts work
  */
-export async function runWorkerProcess({ version }: { version: string }): Promise<void> {
+export async function runWorkerProcess(
+  host: ServiceHost,
+  { version }: { version: string },
+): Promise<void> {
   const options = { role: 'worker', version, salesforce: 'required' } as const
-  await runService(process, options, async (service) => {
+  await runService(host, options, async (service) => {
     const { log, opened } = service
     let ready = async (): Promise<string | null> => 'not logged in to every org yet'
     await service.serveStatus(() => ready())

@@ -25,14 +25,14 @@ const RUN = ['run', '--object', 'Contact', '--csv', 'ids.csv', '--yes']
 
 /** A run whose only job is held after some rows, and which is ended then. */
 async function endedRun(
-  { folder, sandbox, start }: Place,
+  { folder, sandbox, begin, start }: Place,
   id: string,
   signal: 'SIGTERM' | 'SIGKILL',
 ): Promise<void> {
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(200)))
-  const run = start([...RUN, '--id', id])
+  const run = (signal === 'SIGKILL' ? start : begin)([...RUN, '--id', id])
   await run.meanwhile(sandbox.referee.until(({ rowsDeleted }) => rowsDeleted === 50))
-  run.child.kill(signal)
+  run.signal(signal)
   await run.ended
 }
 
@@ -129,9 +129,9 @@ test('where a login is missing it says what is left to do', { skip }, async (t) 
 })
 
 test('a run at work carries it out, and both show the receipt', { skip }, async (t) => {
-  const { sandbox, folder, start, expunge } = await place(t, held())
+  const { sandbox, folder, begin, expunge } = await place(t, held())
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(200)))
-  const run = start([...RUN, '--id', 'shared'])
+  const run = begin([...RUN, '--id', 'shared'])
   await run.meanwhile(sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1))
   const cancelled = await expunge(['cancel', 'shared', '--yes'])
   assert.equal(cancelled.code, 3, cancelled.stderr)
@@ -146,12 +146,12 @@ test('Ctrl-C ends the following alone, and a worker that comes later the request
   skip,
 }, async (t) => {
   const here = await place(t)
-  const { expunge, start, sandbox } = here
+  const { expunge, begin, sandbox } = here
   const submit = ['submit', '--object', 'Contact', '--ids', contactIds(5).join(), '--id', 'later']
   await expunge(submit, { env })
-  const cancel = start(['cancel', 'later', '--yes'], { env })
+  const cancel = begin(['cancel', 'later', '--yes'], { env })
   await cancel.saw(/No worker is running for org "default"/)
-  cancel.child.kill('SIGINT')
+  cancel.signal('SIGINT')
   const { code, stderr } = await cancel.ended
   assert.equal(code, 130, stderr)
   assert.match(
@@ -159,7 +159,7 @@ test('Ctrl-C ends the following alone, and a worker that comes later the request
     /The workers continue to cancel the request\. To see its status:\n {2}expunge status later/,
   )
 
-  const again = start(['cancel', 'later', '--yes', '--json'], { env })
+  const again = begin(['cancel', 'later', '--yes', '--json'], { env })
   await again.saw(/No worker is running/)
   const stopWorker = await startWorkerHere(here, env)
   const ended = await again.ended

@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { shellQuoted } from '../../src/cli/command-line.ts'
 import { redisUnavailable } from '../helpers/redis.ts'
 import { contactIds, csvOf, place } from './spawn.ts'
 
-/** util-linux's `script` gives a command a terminal. */
-const version = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? ''
-const skip = version.includes('util-linux') ? await redisUnavailable() : 'no util-linux script'
-
-const under = (command: readonly string[]) => [
-  ...['script', '--quiet', '--return', '--command', command.map(shellQuoted).join(' ')],
-  '/dev/null',
-]
+const skip = await redisUnavailable()
 
 const HOSTILE = 'Art. 17\u001b]52;c;ZXZpbA==\u0007\u001b[31m\u009b2J\u202e\nStatus  completed'
 const ESCAPED =
@@ -29,12 +20,12 @@ const RUN = 'run --object Contact --csv ids.csv --on-invalid skip --dry-run'.spl
 test('what a caller wrote reaches a terminal escaped, whichever command shows it', {
   skip,
 }, async (t) => {
-  const { expunge, start, folder } = await place(t)
+  const { expunge, folder } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf([...contactIds(3), '\u009d\u202e\u001b52']))
-  const done = await start([...RUN, '--id', 'x', '--reason', HOSTILE], { under }).ended
+  const done = await expunge([...RUN, '--id', 'x', '--reason', HOSTILE], { onTerminal: true })
   assert.equal(done.code, 0, done.stdout)
   // The cursor is hidden and shown around the bar, by sequences of its own.
-  const status = await start(['status', 'x'], { under }).ended
+  const status = await expunge(['status', 'x'], { onTerminal: true })
   assert.ok(status.stdout.includes(ESCAPED), status.stdout)
   for (const args of [
     ['status', 'x'],

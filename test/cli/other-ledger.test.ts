@@ -10,10 +10,10 @@ test('a run whose Redis was emptied says so, sends nothing more and ends with 4'
   skip,
 }, async (t) => {
   const redis = await startRedis(t, {})
-  const { sandbox, start } = await place(t)
+  const { sandbox, begin } = await place(t)
   sandbox.faults.add({ on: 'job', action: { do: 'hold', ms: 60_000 } })
   const args = ['run', '--object', 'Contact', '--ids', contactIds(3).join(), '--yes']
-  const run = start(args, { env: { REDIS_URL: redis.url } })
+  const run = begin(args, { env: { REDIS_URL: redis.url } })
   await run.meanwhile(sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1))
   const client = connectRedis({ kind: 'url', url: redis.url }, 'wait', () => {})
   t.after(() => client.disconnect())

@@ -9,11 +9,11 @@ const skip = await redisUnavailable()
 
 test('a run waits while Redis is away, says why and how long, and goes on', { skip }, async (t) => {
   const redis = await startRedis(t, { appendOnly: true })
-  const { folder, sandbox, start } = await place(t, {
+  const { folder, sandbox, begin } = await place(t, {
     faults: [{ on: 'job', action: { do: 'hold', ms: 1000 } }],
   })
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(100)))
-  const run = start(['run', '--object', 'Contact', '--csv', 'ids.csv', '--yes'], {
+  const run = begin(['run', '--object', 'Contact', '--csv', 'ids.csv', '--yes'], {
     env: { REDIS_URL: redis.url },
   })
   await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)

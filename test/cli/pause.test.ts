@@ -62,13 +62,13 @@ test('a run of a paused org says so and waits; what runs is aborted and sent aga
   const here = await place(t, {
     faults: [{ on: 'job', nth: 1, action: { do: 'hold', afterRows: 10 } }],
   })
-  const { expunge, folder, start, sandbox } = here
+  const { expunge, folder, begin, sandbox } = here
   const config = join(folder, 'expunge.yaml')
   await writeFile(config, 'worker: { resendMs: 0 }')
   await leaveRequests(here, [])
   assert.equal((await expunge(['pause'])).code, 0)
   const ids = ['--ids', contactIds(40).join()]
-  const run = start(['run', '--object', 'Contact', ...ids, '--yes', '--json'], {
+  const run = begin(['run', '--object', 'Contact', ...ids, '--yes', '--json'], {
     env: { EXPUNGE_CONFIG: config },
   })
   await run.saw(/Org "default" is paused by an operator/)

@@ -20,7 +20,7 @@ test('a run that was killed before its plan does not go on with an edited file',
   // It has no worker before that.
   const first = start([...RUN, 'ids.csv'])
   await first.saw(/To resume it after an interruption/)
-  first.child.kill('SIGKILL')
+  first.signal('SIGKILL')
   await first.ended
 
   await writeFile(path, csvOf(contactIds(100)))
@@ -39,11 +39,11 @@ test('a run that was interrupted after its plan goes on with the same bytes alon
   skip,
 }, async (t) => {
   const HELD = { on: 'job', action: { do: 'hold', ms: 2500 } } as const
-  const { sandbox, folder, start, expunge } = await place(t, { faults: [HELD] })
+  const { sandbox, folder, begin, expunge } = await place(t, { faults: [HELD] })
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(200)))
-  const first = start([...RUN, 'ids.csv'])
+  const first = begin([...RUN, 'ids.csv'])
   await first.meanwhile(sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1))
-  first.child.kill('SIGTERM')
+  first.signal('SIGTERM')
   await first.ended
 
   await rename(join(folder, 'ids.csv'), join(folder, 'moved.csv'))

@@ -19,40 +19,88 @@ export interface RunHere {
 // Node's runner sets it on a terminal, and it would colour what a command writes into no terminal.
 delete process.env['FORCE_COLOR']
 
-/** Their code takes signals, settings and logs from the process itself. */
-const OWN_PROCESS = ['worker', 'serve', 'demo']
+/** A command that has begun, and the hands of the one who began it. */
+export interface Running {
+  readonly ended: Promise<Ended>
+  /** Sends it a signal. */
+  signal(name: NodeJS.Signals): void
+  /** Types into its stdin. */
+  type(text: string): void
+  /** Resolves once the text was written to stderr (or stdout); rejects where it ends before. */
+  saw(pattern: RegExp): Promise<void>
+  /** Waits for something else; rejects where the command ends before. */
+  meanwhile<T>(something: Promise<T>): Promise<T>
+}
+
+/** A command to its end, within this process. */
+export function runHere(args: readonly string[], options: RunHere = {}): Promise<Ended> {
+  return beginHere(args, options).ended
+}
 
 /**
- * A command to its end, within this process. Nobody sends it a signal: what a signal does is a
- * matter of the process, and tested with one.
+ * A command within this process. It hears the signals that it is sent here, and Ctrl-C where it is
+ * typed at a question. A signal that ends a process at once is tested with a process.
  */
-export async function runHere(
+export function beginHere(
   args: readonly string[],
   { env, input, onTerminal: isTTY = false }: RunHere = {},
-): Promise<Ended> {
-  const isHelp = args.includes('--help')
-  if (!isHelp && OWN_PROCESS.includes(args[0] ?? ''))
-    throw new Error(`Start a process for ${args[0]}.`)
+): Running {
   const stdin = Object.assign(new PassThrough(), { isTTY })
-  const stdout = Object.assign(new Kept(), { isTTY })
-  const stderr = isTTY ? stdout : Object.assign(new Kept(), { isTTY })
+  const colours = () => (env?.['NO_COLOR'] ? 1 : 4)
+  const output = () => Object.assign(new Kept(), { isTTY, getColorDepth: colours })
+  const stdout = output()
+  const stderr = isTTY ? stdout : output()
   if (input !== undefined) stdin.end(input)
   const streams = { stdin, stdout, stderr, env: { ...surroundings(), ...env } }
-  const host: Host = Object.assign(new EventEmitter(), streams, { exit: endsNothing })
-  const code = await invocation(args, host).run()
-  return { code, stdout: stdout.text(), stderr: isTTY ? '' : stderr.text() }
+  const signals = new EventEmitter()
+  const host: Host = Object.assign(signals, streams, { exit: endsNothing })
+  const said = () => ({ stdout: stdout.text(), stderr: isTTY ? '' : stderr.text() })
+  const ended = invocation(args, host)
+    .run()
+    .then((code) => ({ code, ...said() }))
+  return watched([stdout, stderr], ended, {
+    text: () => Object.values(said()).join(''),
+    signal: (name) => void signals.emit(name),
+    type: (text) => void stdin.write(text),
+  })
+}
+
+/** Looks again at what a command has said whenever one of the emitters tells of more. */
+export function watched(
+  emitters: readonly EventEmitter[],
+  ended: Promise<Ended>,
+  { text, ...hands }: Pick<Running, 'signal' | 'type'> & { text(): string },
+): Running {
+  const meanwhile = <T>(something: Promise<T>): Promise<T> => {
+    const tooEarly = ended.then(() => Promise.reject(new Error(`It ended too early:\n${text()}`)))
+    return Promise.race([something, tooEarly])
+  }
+  const saw = async (pattern: RegExp): Promise<void> => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const look = () => {
+      if (pattern.test(text())) resolve()
+    }
+    for (const emitter of emitters) emitter.on('data', look)
+    ended.then(() => reject(new Error(`It ended without ${pattern}:\n${text()}`)), reject)
+    look()
+    await promise.finally(() => {
+      for (const emitter of emitters) emitter.off('data', look)
+    })
+  }
+  return { ...hands, ended, saw, meanwhile }
 }
 
 function endsNothing(code: number): never {
   throw new Error(`The command would have ended the process with code ${code}.`)
 }
 
-/** Keeps what is written to it. */
+/** Keeps what is written to it, and tells of it as a stream that is read would. */
 class Kept extends Writable {
   readonly #blocks: Buffer[] = []
 
   override _write(block: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#blocks.push(block)
+    this.emit('data')
     done()
   }
 

@@ -130,12 +130,12 @@ test('failures make a run incomplete, and failed.csv names them', { skip }, asyn
 test('an interrupted run says what runs on, and the same command goes on with it', {
   skip,
 }, async (t) => {
-  const { sandbox, folder, start, expunge } = await place(t, { faults: [HELD] })
+  const { sandbox, folder, begin, expunge } = await place(t, { faults: [HELD] })
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(2000)))
   const command = [...RUN, '--yes', '--id', 'long']
-  const first = start(command)
+  const first = begin(command)
   await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
-  first.child.kill('SIGINT')
+  first.signal('SIGINT')
   const { code, stderr } = await first.ended
   assert.equal(code, 130, stderr)
   const [job] = sandbox.referee.stats().jobs
@@ -171,7 +171,7 @@ test('a run whose process was killed goes on as well', { skip }, async (t) => {
   const command = [...RUN, '--yes', '--id', 'killed']
   const first = start(command)
   await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
-  first.child.kill('SIGKILL')
+  first.signal('SIGKILL')
   await first.ended
   const second = await expunge(command)
   assert.equal(second.code, 0, second.stderr)

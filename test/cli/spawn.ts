@@ -7,18 +7,23 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { to18 } from '../../src/shared/contract/record-id.ts'
-import { type Ended, type RunHere, runHere, surroundings } from './run-here.ts'
+import {
+  beginHere,
+  type Ended,
+  type RunHere,
+  type Running,
+  surroundings,
+  watched,
+} from './run-here.ts'
+
+export type { Running } from './run-here.ts'
 
 const BEFORE = process.cwd()
 const BIN = fileURLToPath(new URL('../../bin/expunge.js', import.meta.url))
 
-export interface Running {
+/** One in a process of its own. */
+export interface RunningProcess extends Running {
   readonly child: ChildProcess
-  readonly ended: Promise<Ended>
-  /** Resolves once the text was written to stderr (or stdout); rejects where it ends before. */
-  saw(pattern: RegExp): Promise<void>
-  /** Waits for something else; rejects where the command ends before. */
-  meanwhile<T>(something: Promise<T>): Promise<T>
 }
 
 export interface Place {
@@ -28,8 +33,10 @@ export interface Place {
   readonly env: Readonly<Record<string, string>>
   /** Runs a command to its end, in this process: it loads what a command needs only once. */
   expunge(args: readonly string[], options?: RunHere): Promise<Ended>
-  /** Starts a process: for what is told by signals, a terminal or the process's end. */
-  start(args: readonly string[], options?: RunOptions): Running
+  /** Begins one in this process, which hears signals and what is typed. */
+  begin(args: readonly string[], options?: RunHere): Running
+  /** Starts a process: for a kill, a real terminal, or an end that no command can prevent. */
+  start(args: readonly string[], options?: RunOptions): RunningProcess
 }
 
 export interface RunOptions {
@@ -53,31 +60,38 @@ export async function place(t: TestContext, options: SandboxOptions = {}): Promi
     EXPUNGE_HOME: join(folder, 'home'),
     EXPUNGE_RESULTS: join(folder, 'results'),
   }
-  const running = new Set<Running>()
+  const running: (() => Promise<unknown>)[] = []
   const start = (args: readonly string[], run: RunOptions = {}) => {
     const started = startExpunge(args, { ...run, env: { ...env, ...run.env } }, folder)
-    running.add(started)
+    running.push(() => {
+      started.signal('SIGKILL')
+      return started.ended
+    })
     return started
   }
+  const begin = (args: readonly string[], run: RunHere = {}) => {
+    process.chdir(folder)
+    const begun = beginHere(args, { ...run, env: { ...env, ...run.env } })
+    running.push(() => {
+      begun.signal('SIGTERM')
+      return begun.ended
+    })
+    return begun
+  }
   t.after(async () => {
-    for (const { child } of running) child.kill('SIGKILL')
-    await Promise.all([...running].map(({ ended }) => ended))
+    await Promise.all(running.map((end) => end()))
     await sandbox.close()
     process.chdir(BEFORE)
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   })
-  const expunge = (args: readonly string[], run: RunHere = {}) => {
-    process.chdir(folder)
-    return runHere(args, { ...run, env: { ...env, ...run.env } })
-  }
-  return { folder, sandbox, env, start, expunge }
+  return { folder, sandbox, env, start, begin, expunge: (...call) => begin(...call).ended }
 }
 
 export function startExpunge(
   args: readonly string[],
   { env, input, under = (command) => command }: RunOptions,
   cwd: string,
-): Running {
+): RunningProcess {
   const [command = '', ...rest] = under([process.execPath, BIN, ...args])
   const child = spawn(command, rest, {
     cwd,
@@ -99,29 +113,12 @@ export function startExpunge(
     stdout,
     stderr,
   }))
-  return {
-    child,
-    ended,
-    saw: (pattern) => saw(child, pattern, () => stdout + stderr),
-    meanwhile: (something) =>
-      Promise.race([
-        something,
-        ended.then(() => Promise.reject(new Error(`It ended too early:\n${stdout}${stderr}`))),
-      ]),
-  }
-}
-
-async function saw(child: ChildProcess, pattern: RegExp, text: () => string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const look = () => {
-    if (pattern.test(text())) resolve()
-  }
-  const end = () => reject(new Error(`It ended without ${pattern}:\n${text()}`))
-  child.stdout?.on('data', look)
-  child.stderr?.on('data', look)
-  child.once('close', end)
-  look()
-  await promise
+  const running = watched([child.stdout, child.stderr], ended, {
+    text: () => stdout + stderr,
+    signal: (name) => void child.kill(name),
+    type: (text) => void child.stdin.write(text),
+  })
+  return { ...running, child }
 }
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

@@ -12,7 +12,7 @@ const redis = skip === false ? await startRedis({ after }, { appendOnly: true })
 const env = { REDIS_URL: redis?.url ?? '' }
 
 test('submit hands a request to a worker and can wait for its receipt', { skip }, async (t) => {
-  const { folder, sandbox, expunge, start } = await place(t)
+  const { folder, sandbox, expunge, begin } = await place(t)
   await writeFile(join(folder, 'ids.csv.gz'), gzipSync(csvOf(contactIds(200))))
   const args = ['submit', '--object', 'Contact', '--csv', 'ids.csv.gz', '--id', 'S-1']
 
@@ -31,7 +31,9 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
   const other = await expunge([...args, '--reason', 'another'], { env })
   assert.deepEqual([other.code, other.stdout], [2, ''])
 
-  const worker = start(['worker'], { env: { ...env, EXPUNGE_METRICS_PORT: '0' } })
+  const worker = begin(['worker'], {
+    env: { ...env, EXPUNGE_METRICS_PORT: '0', LOG_LEVEL: 'silent' },
+  })
   const waited = await expunge([...args, '--wait', '--json'], { env })
   assert.equal(waited.code, 0, waited.stderr)
   assert.equal(JSON.parse(waited.stdout).outcome.deleted, 200)
@@ -42,7 +44,7 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
     JSON.parse(listed.stdout).map(({ id }: { id: string }) => id),
     ['S-1'],
   )
-  worker.child.kill('SIGTERM')
+  worker.signal('SIGTERM')
   assert.equal((await worker.ended).code, 0)
 
   const client = new Redis(env.REDIS_URL)

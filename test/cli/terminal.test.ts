@@ -18,19 +18,19 @@ const under = (command: readonly string[]) => [
 const RUN = ['run', '--object', 'Contact', '--csv', 'ids.csv']
 
 test('on a terminal the question is asked, and only yes deletes', { skip }, async (t) => {
-  const { sandbox, folder, start } = await place(t)
+  const { sandbox, folder, begin, start } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(40)))
   const declined = start(RUN, { under })
   await declined.saw(/Delete 40 Contact records in PRODUCTION org .*Type yes to delete: /)
-  declined.child.stdin?.write('y\n')
+  declined.type('y\n')
   const no = await declined.ended
   assert.equal(no.code, 3, no.stdout)
   assert.match(no.stdout, /Cancelled/)
   assert.equal(sandbox.referee.stats().jobs.length, 0)
 
-  const accepted = start(RUN, { under })
+  const accepted = begin(RUN, { onTerminal: true })
   await accepted.saw(/Type yes to delete: /)
-  accepted.child.stdin?.write('yes\n')
+  accepted.type('yes\n')
   const yes = await accepted.ended
   assert.equal(yes.code, 0, yes.stdout)
   assert.match(yes.stdout, /Completed/)
@@ -45,7 +45,7 @@ test('a bar shows how far it is, and Ctrl-C at the question sends nothing', { sk
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(300)))
   const asked = start([...RUN, '--id', 'x'], { under, env: { NO_COLOR: '1' } })
   await asked.saw(/Type yes to delete: /)
-  asked.child.stdin?.write('\u0003')
+  asked.type('\u0003')
   const interrupted = await asked.ended
   assert.equal(interrupted.code, 130, interrupted.stdout)
   assert.match(interrupted.stdout, /No ingest job of it is running in Salesforce/)
@@ -61,23 +61,23 @@ test('a bar shows how far it is, and Ctrl-C at the question sends nothing', { sk
 
 test('approve and cancel ask, too, and another answer changes nothing', { skip }, async (t) => {
   const here = await place(t)
-  const { start, expunge, folder, sandbox } = here
+  const { begin, expunge, folder, sandbox } = here
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(40)))
-  const run = start([...RUN, '--id', 'x'], { under })
+  const run = begin([...RUN, '--id', 'x'], { onTerminal: true })
   await run.saw(/Type yes to delete: /)
 
-  const approve = start(['approve', 'x'], { under, env: { NO_COLOR: '1' } })
+  const approve = begin(['approve', 'x'], { onTerminal: true, env: { NO_COLOR: '1' } })
   await approve.saw(
     /Accepted +40[\s\S]*Delete 40 Contact records in org "default" .*Type yes to delete: /,
   )
-  approve.child.stdin?.write('no\n')
+  approve.type('no\n')
   const unapproved = await approve.ended
   assert.equal(unapproved.code, 2)
   assert.match(unapproved.stdout, /still waits for approval\. To reject it:\s+expunge cancel x/)
 
-  const cancel = start(['cancel', 'x'], { under, env: { NO_COLOR: '1' } })
+  const cancel = begin(['cancel', 'x'], { onTerminal: true, env: { NO_COLOR: '1' } })
   await cancel.saw(/Status +.*awaiting-approval.*[\s\S]*Cancel request x\?.*Type yes to cancel: /)
-  cancel.child.stdin?.write('no\n')
+  cancel.type('no\n')
   const uncancelled = await cancel.ended
   assert.equal(uncancelled.code, 2)
   assert.match(uncancelled.stdout, /Nothing was changed/)

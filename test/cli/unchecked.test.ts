@@ -1,27 +1,19 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { shellQuoted } from '../../src/cli/command-line.ts'
 import { redisUnavailable } from '../helpers/redis.ts'
 import { contactIds, csvOf, place } from './spawn.ts'
 
 /** Ids of 15 characters on the command line: they are deleted where somebody said so. */
 
-const noRedis = await redisUnavailable()
-const version = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout ?? ''
-const noTerminal = version.includes('util-linux') ? noRedis : 'no util-linux script'
+const skip = await redisUnavailable()
 
 const RUN = ['run', '--object', 'Contact', '--csv', 'ids.csv', '--id', 'x']
 const MIXED = contactIds(9).map((id, n) => (n < 3 ? id.slice(0, 15) : id))
-const under = (command: readonly string[]) => [
-  ...['script', '--quiet', '--return', '--command', command.map(shellQuoted).join(' ')],
-  '/dev/null',
-]
 
 test('--yes does not accept unchecked ids, --accept-unchecked does', {
-  skip: noRedis,
+  skip,
 }, async (t) => {
   const { sandbox, folder, expunge } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf(MIXED))
@@ -38,7 +30,7 @@ test('--yes does not accept unchecked ids, --accept-unchecked does', {
   assert.equal(sandbox.referee.stats().rowsDeleted, 9)
 })
 
-test('a dry run off the terminal says what the run would say', { skip: noRedis }, async (t) => {
+test('a dry run off the terminal says what the run would say', { skip }, async (t) => {
   const { expunge } = await place(t)
   const ids = ['run', '--object', 'Contact', '--ids', MIXED.join(','), '--dry-run']
   const refused = await expunge(ids)
@@ -47,12 +39,12 @@ test('a dry run off the terminal says what the run would say', { skip: noRedis }
   assert.equal((await expunge([...ids, '--accept-unchecked'])).code, 0)
 })
 
-test('a terminal is asked with the number of unchecked ids', { skip: noTerminal }, async (t) => {
-  const { sandbox, folder, start, expunge } = await place(t)
+test('a terminal is asked with the number of unchecked ids', { skip }, async (t) => {
+  const { sandbox, folder, begin, expunge } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf(MIXED))
-  const asked = start(RUN, { under })
+  const asked = begin(RUN, { onTerminal: true })
   await asked.saw(/Delete 9 Contact records.*3 ids have 15 characters and no checksum.*Type yes/)
-  asked.child.stdin?.write('\u0003')
+  asked.signal('SIGINT')
   assert.equal((await asked.ended).code, 130)
 
   // The plan waits with its unchecked ids; --yes is no answer to that question.
@@ -61,22 +53,22 @@ test('a terminal is asked with the number of unchecked ids', { skip: noTerminal 
   assert.match(hasty.stderr, /3 ids in the plan have 15 characters.*Add --accept-unchecked/)
   assert.equal(sandbox.referee.stats().jobs.length, 0)
 
-  const again = start(RUN, { under })
+  const again = begin(RUN, { onTerminal: true })
   await again.saw(/3 ids have 15 characters and no checksum.*Type yes/)
-  again.child.stdin?.write('yes\n')
+  again.type('yes\n')
   const done = await again.ended
   assert.equal(done.code, 0, done.stdout)
   assert.equal(sandbox.referee.stats().rowsDeleted, 9)
 })
 
 test('approving with --yes does not accept unchecked ids that nobody was asked about', {
-  skip: noTerminal,
+  skip,
 }, async (t) => {
-  const { sandbox, folder, start, expunge } = await place(t)
+  const { sandbox, folder, begin, expunge } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf(MIXED))
-  const asked = start(RUN, { under })
+  const asked = begin(RUN, { onTerminal: true })
   await asked.saw(/3 ids have 15 characters and no checksum.*Type yes/)
-  asked.child.stdin?.write('\u0003')
+  asked.signal('SIGINT')
   await asked.ended
 
   const hasty = await expunge(['approve', 'x', '--yes'])

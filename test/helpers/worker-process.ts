@@ -1,5 +1,5 @@
 import { runWorkerProcess } from '../../src/worker/main.ts'
 
 /** `expunge worker` without the command line around it; what it throws ends it with code 1. */
-await runWorkerProcess({ version: 'test' })
+await runWorkerProcess(process, { version: 'test' })
 process.exit(0)

@@ -7,7 +7,7 @@ import { startStatusServer } from './status-server.ts'
 import type { startSdk } from './tracing/sdk.ts'
 
 /** The environment and signals of a process; in production `process`. */
-interface Host extends Signals {
+export interface ServiceHost extends Signals {
   readonly env: NodeJS.ProcessEnv
 }
 
@@ -44,7 +44,7 @@ interface Service {
  * second signal ends the process at once.
  */
 export async function runService(
-  host: Host,
+  host: ServiceHost,
   { role, version, salesforce }: ServiceOptions,
   serve: (service: Service) => Promise<void>,
 ): Promise<void> {

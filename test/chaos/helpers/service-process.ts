@@ -7,5 +7,5 @@ import { endWithParent } from './orphans.ts'
 
 endWithParent()
 shiftClock(process.env)
-await runProducerProcess({ version: 'test' })
+await runProducerProcess(process, { version: 'test' })
 process.exit(0)

@@ -17,5 +17,5 @@ process.on('message', (message) => {
   const { blockMs } = blockSchema.parse(message)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, blockMs)
 })
-await runWorkerProcess({ version: 'test' })
+await runWorkerProcess(process, { version: 'test' })
 process.exit(0)

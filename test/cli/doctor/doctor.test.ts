@@ -105,12 +105,12 @@ test('another org than the one in Redis, and another results directory, are fail
 test('a database that the server does not have stops every command with what to do', {
   skip,
 }, async (t) => {
-  const { expunge, start } = await place(t)
+  const { expunge } = await place(t)
   const env = { REDIS_URL: `${redis?.url}/16`, EXPUNGE_METRICS_PORT: '0', EXPUNGE_HTTP_PORT: '0' }
   const looked = await expunge(['doctor'], { env })
   assert.equal(looked.code, 2)
   assert.match(looked.stdout, /^✗ Redis +redis:\/\/127\.0\.0\.1:\d+\/16: .*SELECT: ERR DB index/m)
-  const ended = ['worker', 'serve'].map((command) => start([command], { env }).ended)
+  const ended = ['worker', 'serve'].map((command) => expunge([command], { env }))
   for (const { code, stderr } of [
     await expunge(['list'], { env }),
     ...(await Promise.all(ended)),
