@@ -1,8 +1,9 @@
 import type { RequestView } from '../producer/producer.ts'
 import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
+import { ledgerNamed, ledgersOn } from '../shared/store/ledgers.ts'
 import { openOrgStore } from '../shared/store/org-store.ts'
-import { connectRedis } from '../shared/store/redis/redis.ts'
+import { connectRedis, type RedisClient } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
 import { attachRedis, type CommandRedis, connectProducer } from './redis.ts'
 
@@ -37,14 +38,22 @@ export async function withOrg<T>(
   if (redis === null) return act(null, config.home)
   try {
     const name = chooseOrg(config, org)
-    const { close, ...opened } = await openOrg(redis, name)
-    try {
-      return await act({ ...opened, config, redis, org: name }, config.home)
-    } finally {
-      await close()
-    }
+    const ledger = redis.embedded ? await withClient(redis, (to) => ledgerNamed(to, name)) : name
+    return await withLedger({ config, redis, org: ledger }, (open) => act(open, config.home))
   } finally {
     await redis.close()
+  }
+}
+
+async function withLedger<T>(
+  { config, redis, org }: Pick<OpenOrg, 'config' | 'redis' | 'org'>,
+  act: (open: OpenOrg) => Promise<T>,
+): Promise<T> {
+  const { close, ...opened } = await openOrg(redis, org)
+  try {
+    return await act({ ...opened, config, redis, org })
+  } finally {
+    await close()
   }
 }
 
@@ -55,14 +64,40 @@ export function withRequest<T>(
   act: (open: OpenOrg, view: RequestView) => Promise<T>,
 ): Promise<T> {
   return withOrg(cli, options, async (open, home) => {
-    const view = open === null ? null : await open.producer.inspect(id, { org: open.org })
-    if (open !== null && view !== null) return act(open, view)
+    const org = open === null ? null : await ledgerWith(open, id, options)
+    const view = org === null || open === null ? null : await open.producer.inspect(id, { org })
+    if (open !== null && org !== null && view !== null) {
+      return org === open.org
+        ? act(open, view)
+        : withLedger({ ...open, org }, (other) => act(other, view))
+    }
     const where =
       open === null
         ? `${home} has no requests, and REDIS_URL is not set`
         : `org "${open.org}" has no request with that id, or it has expired`
     throw new UsageError(`No request ${id}: ${where}. See \`expunge list\`.`)
   })
+}
+
+/**
+ * The ledger to look for a request in: the opened one; on an embedded server the one that has the
+ * request, unless an org was named.
+ *
+ * @throws UsageError if several have one with that id
+ */
+async function ledgerWith(
+  { producer, redis, store, org }: OpenOrg,
+  id: string,
+  options: OrgOptions,
+): Promise<string> {
+  if (!redis.embedded || options.org !== undefined) return org
+  const ledgers = await ledgersOn(store.redis)
+  const views = await Promise.all(ledgers.map((ledger) => producer.inspect(id, ledger)))
+  const having = ledgers.filter((_, at) => views[at] !== null)
+  const [found, another] = having
+  if (another === undefined) return found?.org ?? org
+  const orgs = having.map((ledger) => `${ledger.org} (${ledger.orgId})`).join(', ')
+  throw new UsageError(`Request ${id} is in several orgs: ${orgs}. Name one with --org.`)
 }
 
 /**
@@ -94,6 +129,19 @@ async function isKnown({ config, org, store: { ledger, redis } }: OpenOrg): Prom
   if (config.orgs.has(org)) return true
   const { identity, requests } = ledger.keys
   return (await redis.exists(identity, requests)) > 0
+}
+
+/** Uses a connection of its own for a moment. */
+export async function withClient<T>(
+  redis: CommandRedis,
+  act: (client: RedisClient) => Promise<T>,
+): Promise<T> {
+  const client = connectRedis(redis.config, 'fail-fast', () => {})
+  try {
+    return await act(client)
+  } finally {
+    client.disconnect()
+  }
 }
 
 /** @throws RedisUnreachableError saying which server was tried and what failed */
@@ -131,4 +179,10 @@ export function orgNamed({ orgs }: Pick<Config, 'orgs'>, name: string): OrgConfi
   const org = orgs.get(name)
   if (org !== undefined) return org
   throw new UsageError(`--org: expected one of ${[...orgs.keys()].join(', ')}, got ${name}.`)
+}
+
+/** An org alone in a configuration, under the name of its ledger. */
+export function renamed(config: Config, org: OrgConfig, ledger: string) {
+  const own = { ...org, name: ledger }
+  return { org: own, config: { ...config, orgs: new Map([[ledger, own]]) } }
 }

@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs'
 import { systemClock } from '../../shared/base/clock.ts'
 import { ConfigError } from '../../shared/base/errors.ts'
-import { type Config, loadConfig } from '../../shared/config/config.ts'
+import { type Config, loadConfig, orgNameOf } from '../../shared/config/config.ts'
 import { openResultsStore, type ResultsStore } from '../../shared/results/results.ts'
 import { claimResultsStore, IdentityError } from '../../shared/store/identity.ts'
+import { namesOfLedger } from '../../shared/store/ledgers.ts'
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../worker/end/settle.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type Cli, UsageError } from '../cli.ts'
 import { type EndedView, type Followed, followToReceipt, isOver } from '../follow.ts'
-import { type OpenOrg, orgNamed } from '../org.ts'
+import { type OpenOrg, orgNamed, renamed } from '../org.ts'
 import { commandLog, startOwnWorker } from '../own-worker.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { waitingReporter } from '../waiting-report.ts'
@@ -95,11 +96,15 @@ async function settleUnsent(
 async function settingsFor(ending: EndingHere): Promise<Config> {
   const { open, id, results: path, again, cli } = ending
   try {
-    const need = { redis: 'optional', salesforce: 'required', org: open.org } as const
+    // The ledger may have another name than the org in the configuration.
+    const names = await namesOfLedger(open.store.redis, open.org)
+    const isAlias = (one: string) => one !== orgNameOf(one)
+    const name =
+      names.find((one) => open.config.orgs.has(one)) ?? names.find(isAlias) ?? names[0] ?? open.org
+    const need = { redis: 'optional', salesforce: 'required', org: name } as const
     const loaded = await loadConfig(cli.screen.env, need)
-    const org = orgNamed(loaded, open.org)
-    const results = { kind: 'directory', path } as const
-    return { ...loaded, orgs: new Map([[org.name, org]]), results }
+    const { config } = renamed(loaded, orgNamed(loaded, orgNameOf(name)), open.org)
+    return { ...config, results: { kind: 'directory', path } }
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error
     const jobs = await jobsAtWork(open.store, id)

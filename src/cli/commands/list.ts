@@ -1,4 +1,5 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
+import { ledgersOn } from '../../shared/store/ledgers.ts'
 import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import type { Flags } from '../commands.ts'
@@ -6,19 +7,45 @@ import { isOver } from '../follow.ts'
 import { type OpenOrg, withOrg } from '../org.ts'
 import { requestLines } from '../render/request.ts'
 import { waitingSentences } from '../render/waiting.ts'
-import type { Screen } from '../screen.ts'
+import type { Screen, Style } from '../screen.ts'
 
 export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withOrg(cli, flags, async (open) => {
-    const views = open === null ? [] : await matching(open.producer, open.org, flags)
-    if (open !== null) await reportWaiting(open, views, screen)
+    const orgs = open === null ? [] : await orgsOf(open, flags)
+    const views = open === null ? [] : await newest(open.producer, orgs, flags)
+    const own = views.filter(({ org }) => org === open?.org)
+    if (open !== null) await reportWaiting(open, own, screen)
     if (flags.json) screen.answerJson(views)
     else if (views.length === 0) screen.say('No requests.')
-    else screen.answer(requestLines(views, screen.answerStyle))
-    if (open !== null && views.some((view) => !isOver(view))) await reportResults(open, screen)
+    else if (orgs.length === 1) screen.answer(requestLines(views, screen.answerStyle))
+    else screen.answer(linesByOrg(views, screen.answerStyle))
+    if (open !== null && own.some((view) => !isOver(view))) await reportResults(open, screen)
     return EXIT.ok
   })
+}
+
+/** The named org, or all that have a ledger in the embedded server of this machine. */
+async function orgsOf({ redis, store, org }: OpenOrg, flags: Flags<'list'>) {
+  if (!redis.embedded || flags.org !== undefined) return [org]
+  const ledgers = (await ledgersOn(store.redis)).map((ledger) => ledger.org)
+  return ledgers.length === 0 ? [org] : ledgers
+}
+
+async function newest(
+  producer: Producer,
+  orgs: readonly string[],
+  flags: Flags<'list'>,
+): Promise<readonly RequestView[]> {
+  const views = (await Promise.all(orgs.map((org) => matching(producer, org, flags)))).flat()
+  if (orgs.length > 1) views.sort((a, b) => b.submittedAt.localeCompare(a.submittedAt))
+  return views.slice(0, flags.limit)
+}
+
+function linesByOrg(views: readonly RequestView[], style: Style): string {
+  return [...Map.groupBy(views, ({ org }) => org)]
+    .map(([org, own]) => `${style('bold', `Org ${org}`)}\n${requestLines(own, style)}`)
+    .join('\n\n')
 }
 
 /** Pauses of the org, and that nobody works on the requests that need a worker or a run. */

@@ -25,7 +25,7 @@ export async function checkOrg(
     const identity = await salesforce.login(signal)
     return [
       ok(name('Login'), loginWords(identity)),
-      await checkIdentity(name('Org'), org, identity, store),
+      await checkIdentity(name('Org'), org, identity, { store, isEmbedded: config.redis === null }),
       await checkVersion(name('API version'), org, salesforce, signal),
       ...(await checkLimits(name, salesforce, signal)),
     ]
@@ -45,16 +45,18 @@ async function checkIdentity(
   check: string,
   { expectedOrgId, name }: OrgConfig,
   identity: Identity,
-  store: OrgStore | null,
+  { store, isEmbedded }: { readonly store: OrgStore | null; readonly isEmbedded: boolean },
 ): Promise<Finding> {
   const words = orgWords(identity)
   const known = (await store?.ledger.orgId()) ?? null
-  if (known !== null && known !== identity.orgId) {
+  // On an embedded server each org has its own ledger, whatever its name.
+  const isTied = !isEmbedded && known !== null
+  if (isTied && known !== identity.orgId) {
     const found = `${words}, but "${name}" in Redis belongs to ${known}`
     return fail(check, found, 'Use the credentials of that org, another org name or another Redis.')
   }
   if (expectedOrgId !== null) return ok(check, `${words}, as SALESFORCE_ORG_ID expects`)
-  return known === null
+  return known !== identity.orgId
     ? warn(
         check,
         `${words}; nothing says yet that it is the right one`,

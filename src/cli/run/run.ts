@@ -10,6 +10,7 @@ import {
 } from '../../shared/store/identity.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { submit as enter } from '../../shared/store/intake/submit.ts'
+import { ledgerOfOrg } from '../../shared/store/ledgers.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
@@ -20,7 +21,7 @@ import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { uploadOf } from '../input.ts'
 import { catchInterrupts } from '../interrupts.ts'
-import { openOrg } from '../org.ts'
+import { openOrg, renamed, withClient } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
 import { startOwnWorker } from '../own-worker.ts'
 import { type CommandRedis, ownRedis } from '../redis.ts'
@@ -73,18 +74,20 @@ type Opening = Omit<
  * Logs in and shows the org, submits the request, and starts the worker. In that order: a request
  * that conflicts with the known one of the same id must not start a worker.
  */
-async function openSession(opening: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
-  const { cli, config, flags, input, org, redis, signal, terms } = opening
+async function openSession(prepared: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
+  const { cli, flags, input, redis, signal, terms } = prepared
   const { screen } = cli
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
   const [facts, meant] = await Promise.all([
-    logIn(org, config, screen, signal),
-    pinContent(typed, { roots: readableFolders(config, input) }, signal),
+    logIn(prepared.org, prepared.config, screen, signal),
+    pinContent(typed, { roots: readableFolders(prepared.config, input) }, signal),
   ])
-  screen.say(orgLine(org.name, facts.identity, screen.sayStyle))
+  screen.say(orgLine(prepared.org.name, facts.identity, screen.sayStyle))
+  const opening = await inOwnLedger(prepared, facts.identity.orgId)
+  const { config, org } = opening
   const { producer, store, close } = await openOrg(redis, org.name)
   opened.defer(close)
-  const known = await withKnownDeadline(meant, flags, producer)
+  const known = await withKnownDeadline({ ...meant, org: org.name }, flags, producer)
   const request = await withKnownAnswer(known, flags, producer)
   // `./results` differs from folder to folder. An unfinished request keeps the tie, because its
   // parts are there.
@@ -99,6 +102,21 @@ async function openSession(opening: Opening, opened: AsyncDisposableStack): Prom
   return { ...opening, facts, producer, store, request, submitted, worker, startWorker }
 }
 
+/**
+ * On the embedded server the ledger belongs to the org of the login: the org goes by the name of its
+ * ledger from here on, which is another only if the configured name was another org's before.
+ */
+async function inOwnLedger(opening: Opening, orgId: string): Promise<Opening> {
+  const { cli, config, org, redis } = opening
+  const { name, credentials } = org
+  if (!redis.embedded) return opening
+  const alias = credentials?.kind === 'sf' ? credentials.targetOrg : name
+  const ledger = await withClient(redis, (client) => ledgerOfOrg(client, { name, alias, orgId }))
+  if (ledger === name) return opening
+  cli.screen.say(`Requests of this org are kept as org "${ledger}" on this machine.`)
+  return { ...opening, ...renamed(config, org, ledger) }
+}
+
 /** Makes the worker's checks beforehand: nothing is submitted to the ledger of another org. */
 async function claim({ config, redis }: Opening, store: OrgStore, orgId: string): Promise<void> {
   try {
@@ -111,18 +129,16 @@ async function claim({ config, redis }: Opening, store: OrgStore, orgId: string)
   }
 }
 
-/** Adds advice for a single machine: another folder, or the directory of the earlier run. */
+/** Adds advice for a single machine: the directory of the earlier run. */
 function withAdvice(
   error: IdentityError,
-  { home, results }: Prepared['config'],
+  { results }: Prepared['config'],
   at: string | null,
-): UsageError {
+): IdentityError | UsageError {
+  if (error.code === 'OTHER_ORG') return error
   const there =
     at === null ? 'from the directory where it was started' : `with --results ${shellQuoted(at)}`
-  const hint =
-    error.code === 'OTHER_ORG'
-      ? `Or set EXPUNGE_HOME to a folder for that org alone; now it is ${home}.`
-      : `An unfinished request keeps its results in another directory than ${results.path}. See \`expunge list\`, and resume the request ${there}.`
+  const hint = `An unfinished request keeps its results in another directory than ${results.path}. See \`expunge list\`, and resume the request ${there}.`
   return new UsageError(`${error.message} ${hint}`)
 }
 
