@@ -65,7 +65,7 @@ test('a sandbox first and production next have a ledger each, under one name on 
 
   await t.test('each org goes on in its own ledger, and an id in both is asked about', async () => {
     const again = await run('tried', {}, '--yes')
-    assert.match(again.stderr, /Request tried has ended already/)
+    assert.match(again.stderr, /Request tried already ended/)
     const same = await run('tried', there, '--dry-run')
     assert.equal(same.code, 0, same.stderr)
     const { code, stderr } = await expunge(['status', 'tried'])
