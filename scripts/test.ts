@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,8 +16,14 @@ import { pathToFileURL } from 'node:url'
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** More would pay less, and leave one of the processors idle while the last one ends. */
-const FILES_A_PROCESS = 10
+/** More would pay little, and leave processors idle while the last one ends. */
+const FILES_A_PROCESS = 20
+
+/** Folders with fewer files share a process with each other. */
+const FEW_FILES = 5
+
+/** What waits most begins first, and what takes least comes last, so that no processor is idle. */
+const ORDER = ['alone', 'few', 'cli', 'producer', 'worker', 'sandbox', 'shared']
 
 /** They look at all that happens in the process, or change what belongs to all of it. */
 const ALONE = [
@@ -37,11 +43,9 @@ const files = globSync('test/**/*.test.ts', { cwd: ROOT })
   .sort()
 if (files.length === 0) throw new Error(`No test file has ${wanted.join(' or ')} in its path.`)
 
-const together = files.filter((file) => !ALONE.includes(file))
-const alone = files.filter((file) => ALONE.includes(file)).map((file) => join(ROOT, file))
 // Not below node_modules, where the runner takes no test from.
 const folder = await mkdtemp(join(tmpdir(), 'expunge-tests-'))
-const entries = [...alone, ...(await writeGroups(together))]
+const entries = await writeGroups(files)
 // Many tests wait: for a lock to run out, a timer, a server to start.
 const atOnce = availableParallelism() + 2
 const { status } = spawnSync(
@@ -50,23 +54,46 @@ const { status } = spawnSync(
   {
     cwd: ROOT,
     stdio: 'inherit',
-    env: { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node') },
+    env: {
+      ...process.env,
+      TMPDIR: await scratch(),
+      NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node'),
+    },
   },
 )
 await rm(folder, { recursive: true })
 process.exitCode = status ?? 1
 
-/** A module for each group, which imports its files. Those of one folder mostly need the same. */
+/** Files of tests are many and short-lived: in memory, where there is room, they cost no disk. */
+async function scratch(): Promise<string> {
+  const memory = '/dev/shm'
+  const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '')
+  const [, flags] = /^\S+ \/dev\/shm \S+ (\S+)/m.exec(mounts) ?? []
+  if (flags === undefined || process.env['TMPDIR'] !== undefined) return tmpdir()
+  const { bavail, bsize } = await statfs(memory)
+  // Some tests write programs and run them.
+  return bavail * bsize > 4e9 && !flags.split(',').includes('noexec') ? memory : tmpdir()
+}
+
+/** A module for each process, which imports its files. Those of one folder mostly need the same. */
 async function writeGroups(files: readonly string[]): Promise<readonly string[]> {
-  const folders = Map.groupBy(files, (file) => file.split('/')[1] ?? '')
-  const groups = [...folders]
-    .sort(([, some], [, others]) => others.length - some.length)
-    .flatMap(([name, files]) =>
-      dealt(files, Math.ceil(files.length / FILES_A_PROCESS)).map((files, at) => ({
-        path: join(folder, `${name}-${at + 1}.test.mjs`),
-        files,
-      })),
-    )
+  const folderOf = (file: string) => file.split('/')[1] ?? ''
+  const folders = Map.groupBy(files, folderOf)
+  const kinds = Map.groupBy(files, (file) => {
+    if (ALONE.includes(file)) return 'alone'
+    return (folders.get(folderOf(file))?.length ?? 0) < FEW_FILES ? 'few' : folderOf(file)
+  })
+  const groups = [...kinds]
+    .sort(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other))
+    .flatMap(([kind, files]) => {
+      const most = kind === 'alone' ? 1 : FILES_A_PROCESS
+      return dealt(files, Math.ceil(files.length / most)).map((files) => ({ kind, files }))
+    })
+    // The runner starts them in the order of their names.
+    .map(({ kind, files }, at) => {
+      const name = `${String(at + 1).padStart(2, '0')}-${kind}.test.mjs`
+      return { path: join(folder, name), files }
+    })
   for (const { path, files } of groups) await writeFile(path, groupOf(files))
   return groups.map(({ path }) => path)
 }
