@@ -1,5 +1,5 @@
 import { visible } from '../shared/base/visible.ts'
-import type { DeletionRequest } from '../shared/contract/request.ts'
+import type { StoredRequest } from '../shared/contract/request.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { whoIsAtWork } from '../shared/store/presence.ts'
 import type { RequestView } from '../shared/store/request-view.ts'
@@ -42,7 +42,7 @@ const SHOWN = 5
  */
 export async function reportWaitingRequests(
   store: OrgStore,
-  { id, org }: DeletionRequest,
+  { id, org }: Pick<StoredRequest, 'id' | 'org'>,
   { embedded }: CommandRedis,
   { warn }: Screen,
 ): Promise<void> {

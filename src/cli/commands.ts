@@ -103,6 +103,15 @@ const DELETION = {
     ...count('refuse the request if it has more records'),
     group: 'Checks and limits:',
   },
+  expectCount: {
+    ...count('refuse a plan with another number of records'),
+    group: 'Checks and limits:',
+  },
+  expectSha256: {
+    value: '<hex>',
+    summary: 'refuse a plan with another digest, as printed by a dry run',
+    group: 'Checks and limits:',
+  },
   maxFailureRatio: {
     ...share('stop if more than this share of records fails, 0 to 1'),
     group: 'Checks and limits:',
@@ -146,7 +155,7 @@ const COMMAND_RECORDS = {
     },
     examples: [
       ['Delete the contacts listed in a CSV file', 'run --object Contact --csv contacts.csv'],
-      ['Show the plan only', 'run --object Contact --csv contacts.csv --dry-run'],
+      ['Show and keep the plan', 'run --object Contact --csv contacts.csv --dry-run'],
       [
         'Delete from a script and keep the receipt',
         'run -s Lead -f leads.csv --id leads-2026-11 --yes --json',
@@ -181,6 +190,35 @@ const COMMAND_RECORDS = {
     ],
     exits: { ...RECEIPT_EXITS, 0: 'accepted; with --wait: completed, or planned by a dry run' },
     environment: REDIS,
+  },
+  apply: {
+    group: DELETE,
+    summary: 'delete exactly the plan of a dry run',
+    details:
+      'The plan of a dry run is kept for 24 hours (EXPUNGE_PLAN_HOURS). Its records are deleted by a new request, ' +
+      'whatever the source contains by then. With REDIS_URL the workers delete them, otherwise this process does. ' +
+      'An interrupted command can be repeated.',
+    argument: { id: 'id of the dry run' },
+    options: {
+      org: ORG,
+      as: {
+        value: '<key>',
+        summary: 'id of the new request (default: that of the dry run, -apply)',
+      },
+      reason: REASON,
+      yes: { summary: 'skip the confirmation; required if there is no terminal' },
+      acceptUnchecked: {
+        summary: 'with --yes: accept 15-character ids, which have no checksum',
+      },
+      results: RESULTS,
+      json: RECEIPT_ONLY,
+    },
+    examples: [
+      ['Show the plan and ask', 'apply leads-2026-11'],
+      ['Apply it from a script', 'apply leads-2026-11 --yes --json'],
+    ],
+    exits: RECEIPT_EXITS,
+    environment: [...LOGIN, ...REDIS],
   },
   status: {
     group: CONTROL,

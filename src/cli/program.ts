@@ -12,6 +12,7 @@ import { shown } from './screen.ts'
 const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   run: async (...given) => (await import('./run/run.ts')).run(...given),
   submit: async (...given) => (await import('./commands/submit.ts')).submit(...given),
+  apply: async (...given) => (await import('./run/apply.ts')).apply(...given),
   status: async (...given) => (await import('./commands/status.ts')).status(...given),
   list: async (...given) => (await import('./commands/list.ts')).list(...given),
   approve: async (...given) => (await import('./commands/approve.ts')).approve(...given),

@@ -41,6 +41,8 @@ export function toRequest(
       onUnchecked: terms.acceptUnchecked ? 'accept' : 'refuse',
       maxRecords: flags.maxRecords,
       maxFailureRatio: flags.maxFailureRatio,
+      expectCount: flags.expectCount,
+      expectSha256: flags.expectSha256?.toLowerCase(),
       deadline: flags.deadline && momentOf(flags.deadline, now),
       dryRun: flags.dryRun,
       approval: terms.approval,

@@ -71,14 +71,20 @@ const REQUEST = 'leads-2026-11'
 const wordsOf = (line: string) =>
   (line.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', ''))
 
-async function submitted(here: Place, id: string, approval: 'auto' | 'required') {
+/** With what a request is submitted, by the status that it then reaches. */
+const WAITS_AS = {
+  completed: [],
+  'awaiting-approval': ['--approval', 'required'],
+  planned: ['--dry-run'],
+} as const
+
+async function submitted(here: Place, id: string, status: keyof typeof WAITS_AS) {
   const ids = contactIds(9).join()
   const args = ['submit', '--object', 'Contact', '--ids', ids, '--id', id]
-  await here.expunge([...args, '--approval', approval], { env })
+  await here.expunge([...args, ...WAITS_AS[status]], { env })
   await poll(async () => {
     const { stdout } = await here.expunge(['status', id, '--json'], { env })
-    const wanted = approval === 'auto' ? 'completed' : 'awaiting-approval'
-    return JSON.parse(stdout).status === wanted ? true : null
+    return JSON.parse(stdout).status === status ? true : null
   })
 }
 
@@ -88,13 +94,14 @@ test('every example of the help runs', { skip }, async (t) => {
   await writeFile(join(here.folder, 'leads.csv'), csvOf([to18('00Q5g00000Demo1')]))
   const stop = await startWorkerHere(here, env)
   try {
-    await submitted(here, 'ended', 'auto')
+    await submitted(here, 'ended', 'completed')
     for (const name of NAMES.filter((one) => !OWN_PROCESS.includes(one))) {
       for (const [at, [, line]] of COMMANDS[name].examples.entries()) {
         const waits = name === 'approve' || name === 'cancel'
-        const isNew = waits || name === 'run' || name === 'submit'
+        const isNew = waits || name === 'apply' || name === 'run' || name === 'submit'
         const id = isNew ? `${name}-${at}` : 'ended'
-        if (waits) await submitted(here, id, 'required')
+        if (waits) await submitted(here, id, 'awaiting-approval')
+        if (name === 'apply') await submitted(here, id, 'planned')
         const args = wordsOf(line.replaceAll(REQUEST, id).replace(/ >.*/, ''))
         const input = line.includes('--yes') ? '' : 'yes\n'
         const { code, stdout } = await here.expunge(args, { env, input, onTerminal: true })

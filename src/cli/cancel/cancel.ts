@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
+import { actorOf } from '../actor.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
@@ -95,10 +96,13 @@ async function carryOut(
   // Only a guest can meet a run, because a run has the server to itself.
   const isCarriedOut = !redis.embedded || (redis.isGuest && (await run.look()))
   if (!isCarriedOut) {
-    await store.ledger.cancel(id, 'cancelled', { actor: 'cli', reason: flags.reason ?? null })
+    await store.ledger.cancel(id, 'cancelled', {
+      actor: actorOf(screen.env),
+      reason: flags.reason ?? null,
+    })
     return endHere(ending)
   }
-  await producer.cancel(id, { org, by: 'cli', reason: flags.reason })
+  await producer.cancel(id, { org, by: actorOf(screen.env), reason: flags.reason })
   const report = waitingReporter(screen, { org, id, embedded: redis.embedded }, false)
   const followed = { producer, request: { id, org }, signal, retry }
   const seen = await follow(followed, (view) => {

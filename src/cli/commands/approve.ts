@@ -1,6 +1,7 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
+import { actorOf } from '../actor.ts'
 import { whyWaiting } from '../at-work.ts'
-import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
@@ -8,27 +9,45 @@ import { type OpenOrg, withRequest } from '../org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 
 /** Shows the plan, asks for confirmation, and approves it. */
-export function approve(flags: Flags<'approve'>, cli: Cli): Promise<ExitCode> {
+export function approve(
+  flags: Flags<'approve'> & Pick<Flags<'apply'>, 'as'>,
+  cli: Cli,
+): Promise<ExitCode> {
   const { screen } = cli
   assertCanConfirm(flags, screen, 'approve')
   // The answer may take a while; other commands must be able to use the server meanwhile.
   return withRequest(cli, { ...flags, stays: true }, async (open, view) => {
     assertWaiting(view)
-    if (view.status === 'awaiting-approval' && !(await isApproved(view, open, flags, cli))) {
-      const turnDown = commandFor(`cancel ${view.id}`, { org: open.org })
-      screen.say(`Not approved. The request still waits for approval. To reject it:\n  ${turnDown}`)
+    const { org, producer, redis } = open
+    if (view.status === 'planned' && redis.embedded) {
+      const apply = commandFor(`apply ${view.id}`, { org })
+      throw new UsageError(`Request ${view.id} is a dry run. To delete its plan here: ${apply}`)
+    }
+    if (needsAnswer(view) && !(await isApproved(view, open, flags, cli))) {
+      const turnDown = commandFor(`cancel ${view.id}`, { org })
+      const waits = `The request still waits for approval. To reject it:\n  ${turnDown}`
+      const kept = `The plan is kept until ${view.keptPlan?.until}.`
+      screen.say(`Not approved. ${view.keptPlan === null ? waits : kept}`)
       return EXIT.usage
     }
-    const { org, producer } = open
     const plan = view.plan === null ? {} : { plan: view.plan.sha256 }
-    await producer.approve(view.id, { org, by: 'cli', reason: flags.reason, ...plan })
-    await reportApproval(open, view, flags, cli)
+    const { as, reason } = flags
+    const by = { by: actorOf(screen.env), reason, ...plan, ...(as === undefined ? {} : { as }) }
+    const { id } = await producer.approve(view.id, { org, ...by })
+    await reportApproval(open, { ...view, id }, flags, cli)
     return EXIT.ok
   })
 }
 
+/** Whether its plan waits for approval, or that of a dry run was not applied yet. */
+function needsAnswer({ status, keptPlan }: RequestView): boolean {
+  return status === 'awaiting-approval' || keptPlan?.appliedAs === null
+}
+
 /** A request that is being deleted was already approved; approving it again is harmless. */
-function assertWaiting({ id, status, stopping }: RequestView): void {
+function assertWaiting({ id, status, stopping, keptPlan }: RequestView): void {
+  // Of a dry run whose plan is not kept, the producer says why.
+  if (keptPlan !== null || status === 'planned') return
   if (stopping === null && (status === 'awaiting-approval' || status === 'deleting')) return
   const state = stopping === null ? status : 'being ended'
   throw new NotWaitingError(`Request ${id} is ${state}: it has no plan to approve.`)

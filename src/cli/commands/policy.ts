@@ -1,6 +1,7 @@
 import { railsOf } from '../../shared/config/config.ts'
 import { type GuardRails, railChanges, railsBySetting } from '../../shared/contract/guard-rails.ts'
 import type { OrgRails } from '../../shared/store/ledger/rails.ts'
+import { actorOf } from '../actor.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -79,7 +80,7 @@ async function apply({ open, known, here, flags, cli }: Looking): Promise<ExitCo
     screen.say('Nothing was changed.')
     return EXIT.usage
   }
-  const by = { actor: 'cli', reason: flags.reason ?? null }
+  const by = { actor: actorOf(screen.env), reason: flags.reason ?? null }
   if ((await store.ledger.changeRails({ from: known, to: here, by })) === 'other') {
     throw new UsageError(
       'somebody else changed the guard rails meanwhile. Run `expunge policy` again.',

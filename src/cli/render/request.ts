@@ -6,8 +6,9 @@ import {
 } from '../../shared/contract/receipt.ts'
 import { wordsFor } from '../../shared/contract/sources/sources.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
+import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'
-import { columns, count, counted, jobNames, percent } from './format.ts'
+import { columns, count, counted, duration, jobNames, percent } from './format.ts'
 
 /** Facts about an unfinished request that its record lacks. */
 interface Standing {
@@ -34,6 +35,7 @@ export function requestTable(
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${wordsFor(request.source)}`],
     ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],
+    view.appliesPlanOf === null ? null : ['Plan of', view.appliesPlanOf],
     view.approvedBy && ['Approved', actWords(view.approvedBy)],
     view.cancelledBy && ['Cancelled', actWords(view.cancelledBy)],
     receipt && ['Finished', receipt.finishedAt],
@@ -43,6 +45,7 @@ export function requestTable(
       `${count(plan.read)} read: ${count(plan.accepted)} accepted, ${count(plan.invalid)} invalid, ` +
         `${count(plan.duplicate)} duplicate, ${count(plan.unchecked)} unchecked`,
     ],
+    view.keptPlan && ['Plan kept', keptWords(view)],
     outcome && [
       'Outcome',
       `${count(outcome.deleted)} deleted, ${count(outcome.alreadyGone)} already gone, ` +
@@ -66,6 +69,24 @@ export function requestTable(
     more(receipt?.ingestJobs.length ?? 0),
   ]
   return columns(rows.filter((row) => row !== null))
+}
+
+function keptWords({ id, org, keptPlan }: RequestView): string {
+  if (keptPlan === null) return ''
+  const { until, appliedAs } = keptPlan
+  return appliedAs === null
+    ? `until ${until}. To apply it: ${commandFor(`apply ${id}`, { org })}`
+    : `applied as request ${appliedAs}`
+}
+
+const HOUR_MS = 3_600_000
+
+/** `Apply this plan within 24 h: expunge apply leads-2026-11`; empty if it is not kept. */
+export function applyLine({ id, org, keptPlan }: RequestView, now: number): string {
+  if (keptPlan === null || keptPlan.appliedAs !== null) return ''
+  const left = Math.max(0, Date.parse(keptPlan.until) - now)
+  const hours = Math.round(left / HOUR_MS)
+  return `Apply this plan within ${hours > 1 ? `${hours} h` : duration(left)}: ${commandFor(`apply ${id}`, { org })}`
 }
 
 function actWords({ actor, at, reason }: SignedAct): string {

@@ -1,7 +1,7 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
+import { actorOf } from '../actor.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
-import { commandToContinue } from '../command-line.ts'
 import { ask } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
 import { orgWords } from '../render/org.ts'
@@ -14,18 +14,14 @@ import type { RunSession } from './session.ts'
 
 /** From the submitted request to its receipt, or to the command that continues it. */
 export async function carryOut(session: RunSession): Promise<ExitCode> {
-  const { cli, interrupts, request } = session
+  const { interrupts } = session
   interrupts.expectSecond()
   try {
     const receipt = await decide(session)
     return exitCodeOf(receipt.status)
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
-    return await interrupted(
-      session,
-      error,
-      commandToContinue(cli.argv, request.id, session.config.results.path),
-    )
+    return await interrupted(session, error, session.goOnWith)
   }
 }
 
@@ -62,6 +58,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   const { screen } = cli
   const { org, id } = request
   const { plan } = view
+  const by = actorOf(screen.env)
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
   const text = question(plan, view.request, orgWords(facts.identity))
@@ -70,10 +67,10 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   try {
     switch (answer) {
       case 'yes':
-        await retry(() => producer.approve(id, { org, by: 'cli', plan: plan.sha256 }))
+        await retry(() => producer.approve(id, { org, by, plan: plan.sha256 }))
         return true
       case 'no':
-        await retry(() => producer.decline(id, { org, by: 'cli' }))
+        await retry(() => producer.decline(id, { org, by }))
         return false
       case 'elsewhere':
         screen.say('\nMeanwhile, somebody else approved or cancelled the request.')

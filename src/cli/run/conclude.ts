@@ -7,6 +7,8 @@ import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
 import { showReceipt, type summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
+import { applyLine } from '../render/request.ts'
+import { textOutput } from '../screen.ts'
 import type { Watched } from '../watch.ts'
 import type { RunSession } from './session.ts'
 
@@ -15,10 +17,11 @@ const SHOWN_ROWS = 10
 /** Shows how it ended, and the first rows that caused a refusal. */
 export async function conclude(
   session: RunSession,
-  { receipt }: RequestView,
+  view: RequestView,
   watched: Watched | null,
 ): Promise<Receipt> {
   const { cli, flags, config } = session
+  const { receipt } = view
   if (receipt === null) throw new TypeError('A request that is over has a receipt.')
   await showReceipt(cli.screen, receipt, {
     ...flags,
@@ -29,6 +32,8 @@ export async function conclude(
       ...receiptElsewhere(receipt, config.results.path, files),
     ],
   })
+  const next = applyLine(view, Date.now())
+  if (next !== '') textOutput(cli.screen, flags).write(`\n${next}`)
   return receipt
 }
 

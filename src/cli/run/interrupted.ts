@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { systemClock } from '../../shared/base/clock.ts'
 import { endsWithin } from '../../shared/base/race.ts'
+import { actorOf } from '../actor.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type ExitCode, exitCodeOf, type InterruptedError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
@@ -91,7 +92,7 @@ async function cancel(session: RunSession): Promise<ExitCode> {
   const retry = retryOnOutage(cli.screen, session.redis, lost)
   cli.screen.say('\nCancelling the request …')
   try {
-    await retry(() => producer.cancel(id, { org, by: 'cli' }))
+    await retry(() => producer.cancel(id, { org, by: actorOf(cli.screen.env) }))
   } catch (error) {
     if (!(error instanceof AlreadyOverError)) throw error
   }

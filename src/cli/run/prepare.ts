@@ -24,10 +24,7 @@ export interface Prepared {
 export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prepared> {
   const input = await readInput(flags, screen.stdin)
   assertConsent(flags, input, screen)
-  const need = { redis: 'optional', salesforce: 'required', org: flags.org } as const
-  const loaded = await loadConfig(screen.env, need)
-  for (const warning of loaded.warnings) screen.say(warning)
-  const org = orgNamed(loaded, chooseOrg(loaded, flags.org))
+  const { config, org } = await prepareOrg(flags, screen)
   // Approval is always required, so that `--yes` does not make it another request. If the question
   // will be asked, it mentions the plan's unchecked ids.
   const acceptUnchecked = flags.acceptUnchecked ?? (screen.canAsk && !flags.yes)
@@ -40,8 +37,20 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
   // Reports wrong fields now; the flags are read again once it is known who plans.
   const { object } = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   // A shared Redis knows which objects its org allows; the embedded server has only these settings.
-  if (loaded.redis === null) knownObject(object, [...loaded.objects.keys()])
-  return { input, org, terms, config: settingsFor(flags, loaded, org) }
+  if (config.redis === null) knownObject(object, [...config.objects.keys()])
+  return { input, org, terms, config }
+}
+
+/** The settings for this org alone. @throws UsageError, ConfigError */
+export async function prepareOrg(
+  flags: Pick<Flags<'run'>, 'org' | 'results'>,
+  screen: Screen,
+): Promise<Pick<Prepared, 'config' | 'org'>> {
+  const need = { redis: 'optional', salesforce: 'required', org: flags.org } as const
+  const loaded = await loadConfig(screen.env, need)
+  for (const warning of loaded.warnings) screen.say(warning)
+  const org = orgNamed(loaded, chooseOrg(loaded, flags.org))
+  return { org, config: settingsFor(flags, loaded, org) }
 }
 
 /** A question needs a terminal to be answered. */
@@ -57,7 +66,11 @@ function assertConsent(flags: Flags<'run'>, input: Input, { canAsk }: Screen): v
 }
 
 /** Restricts the configuration to this org. */
-function settingsFor({ results }: Flags<'run'>, config: Config, org: OrgConfig): Config {
+function settingsFor(
+  { results }: Pick<Flags<'run'>, 'results'>,
+  config: Config,
+  org: OrgConfig,
+): Config {
   return {
     ...config,
     orgs: new Map([[org.name, org]]),

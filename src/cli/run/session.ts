@@ -1,6 +1,6 @@
 import type { RequestView } from '../../producer/producer.ts'
 import type { Config } from '../../shared/config/config.ts'
-import type { DeletionRequest } from '../../shared/contract/request.ts'
+import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { RunningWorker } from '../../worker/worker.ts'
 import type { Cli } from '../cli.ts'
@@ -13,7 +13,7 @@ import type { logIn } from './login.ts'
 
 /** A run with everything that it needs. */
 export interface RunSession extends Followed {
-  readonly flags: Flags<'run'>
+  readonly flags: Pick<Flags<'run'>, 'acceptUnchecked' | 'json' | 'yes'>
   readonly cli: Cli
   readonly input: Input
   readonly config: Config
@@ -21,7 +21,9 @@ export interface RunSession extends Followed {
   readonly store: OrgStore
   /** The org before anything is done to it. */
   readonly facts: Awaited<ReturnType<typeof logIn>>
-  readonly request: DeletionRequest
+  /** The command that continues it after an interruption. */
+  readonly goOnWith: string
+  readonly request: Pick<StoredRequest, 'id' | 'org'>
   /** Its state at submission: new, or known from before. */
   readonly submitted: RequestView
   readonly interrupts: ReturnType<typeof catchInterrupts>

@@ -1,0 +1,92 @@
+import { loadConfig, railsOf } from '../../shared/config/config.ts'
+import { applyPlan } from '../../shared/store/intake/apply.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import { viewOf } from '../../shared/store/request-view.ts'
+import { actorOf } from '../actor.ts'
+import { type Cli, type ExitCode, UsageError } from '../cli.ts'
+import { commandFor } from '../command-line.ts'
+import { approve } from '../commands/approve.ts'
+import type { Flags } from '../commands.ts'
+import { ask, assertCanConfirm } from '../confirm.ts'
+import { orgWords } from '../render/org.ts'
+import { assertChecked, planTable, question } from '../render/plan.ts'
+import {
+  beginWork,
+  claimHere,
+  inThisProcess,
+  openOrgHere,
+  type Resources,
+  reportEntered,
+} from './here.ts'
+import { type Prepared, prepareOrg } from './prepare.ts'
+import type { RunSession } from './session.ts'
+
+/**
+ * Deletes exactly the plan of a dry run. With a Redis of one's own, the workers do it, as after
+ * `approve`; otherwise this process does.
+ */
+export async function apply(flags: Flags<'apply'>, cli: Cli): Promise<ExitCode> {
+  assertCanConfirm(flags, cli.screen, 'apply')
+  const { redis } = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'none' })
+  if (redis !== null) return approve(flags, cli)
+  const prepared = await prepareOrg(flags, cli.screen)
+  const input = { kind: 'source', name: `plan of ${flags.id}`, source: {} } as const
+  return inThisProcess({ ...prepared, input, flags, cli }, openSession)
+}
+
+type Opening = Resources &
+  Pick<Prepared, 'config' | 'input' | 'org'> & {
+    readonly flags: Flags<'apply'>
+    readonly cli: Cli
+  }
+
+async function openSession(given: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
+  const opening = await openOrgHere(given, opened)
+  const { cli, config, flags, store } = opening
+  const { screen } = cli
+  const dryRun = await store.ledger.load(flags.id)
+  if (dryRun === null) {
+    throw new UsageError(
+      `No request ${flags.id}: org "${store.org}" has none with that id. See ${commandFor('list', { org: store.org })}.`,
+    )
+  }
+  await assertWanted(dryRun, opening)
+  await claimHere(opening, dryRun.request)
+  const entered = await applyPlan(store, dryRun, Date.now(), {
+    as: flags.as,
+    plan: dryRun.plan?.sha256,
+    by: { actor: actorOf(screen.env), reason: flags.reason ?? null },
+    guards: guardsFor(opening, dryRun),
+  })
+  const { request } = entered.record
+  const as = flags.as === undefined ? '' : ` --as ${flags.as}`
+  const there = { org: store.org, results: config.results.path }
+  const goOnWith = commandFor(`apply ${dryRun.request.id}${as}`, there)
+  const submitted = await reportEntered(entered, { store, screen, goOnWith })
+  return beginWork(opening, { goOnWith, request, submitted }, opened)
+}
+
+/** The limit that the dry run was given may be higher than the configured one. */
+function guardsFor({ config, org }: Opening, { request }: RequestRecord) {
+  const rails = railsOf(config, org)
+  return { ...rails, maxRecords: Math.max(rails.maxRecords, request.maxRecords ?? 0) }
+}
+
+/** Shows the plan and asks, unless it was applied before: then it is only continued. */
+async function assertWanted(
+  dryRun: RequestRecord,
+  { cli, facts, flags, signal, store }: Awaited<ReturnType<typeof openOrgHere<Opening>>>,
+): Promise<void> {
+  const { plan, request, kept, appliedAs } = dryRun
+  if (plan === null || kept === null || appliedAs !== null) return
+  const { screen } = cli
+  assertChecked(plan, flags)
+  const title = screen.sayStyle('bold', 'Plan')
+  screen.say(`${title} of request ${request.id}\n${planTable(plan, facts.limits, screen.sayStyle)}`)
+  const view = await viewOf(store, dryRun)
+  const text = question(plan, view.request, orgWords(facts.identity))
+  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
+  else if (!(await ask(screen, text, { to: 'delete', signal }))) {
+    throw new UsageError(`The plan was not applied. It is kept until ${view.keptPlan?.until}.`)
+  }
+}
