@@ -1,8 +1,9 @@
-// npm run dashboards: scripts/dashboards/ → grafana/dashboards. The files are committed, so that
-// Grafana needs nothing but them; a test says when they are out of date.
+// npm run dashboards: scripts/dashboards/ and docs/operations.md → grafana/dashboards and
+// grafana/runbooks. The files are committed, so that Grafana and Prometheus need nothing but them; a
+// test says when they are out of date.
 import { writeFile } from 'node:fs/promises'
-import { dashboardFiles } from './dashboards/all.ts'
+import { madeFiles } from './dashboards/all.ts'
 
-for (const [name, text] of dashboardFiles()) {
-  await writeFile(new URL(`../grafana/dashboards/${name}`, import.meta.url), text)
+for (const [path, text] of madeFiles()) {
+  await writeFile(new URL(`../grafana/${path}`, import.meta.url), text)
 }

@@ -1,47 +1,42 @@
 import { PanelBuilder as BarGaugeBuilder } from '@grafana/grafana-foundation-sdk/bargauge'
 import {
+  BarGaugeDisplayMode,
+  BarGaugeNamePlacement,
+  BarGaugeSizing,
   BigValueGraphMode,
   type DataSourceRef,
-  GraphDrawStyle,
-  GraphThresholdsStyleConfigBuilder,
-  GraphThresholdsStyleMode,
-  LegendDisplayMode,
-  LegendPlacement,
   ReduceDataOptionsBuilder,
-  StackingConfigBuilder,
-  StackingMode,
-  TooltipDisplayMode,
-  VizLegendOptionsBuilder,
   VizOrientation,
-  VizTooltipOptionsBuilder,
+  VizTextDisplayOptionsBuilder,
 } from '@grafana/grafana-foundation-sdk/common'
 import {
+  type DynamicConfigValue,
   FieldColorBuilder,
   FieldColorModeId,
   MappingType,
   type Panel,
+  SpecialValueMatch,
   ThresholdsConfigBuilder,
   ThresholdsMode,
-  type ValueMap,
+  type ValueMapping,
 } from '@grafana/grafana-foundation-sdk/dashboard'
-import {
-  PanelBuilder as HeatmapBuilder,
-  HeatmapColorMode,
-  HeatmapColorOptionsBuilder,
-  HeatmapColorScale,
-  HeatmapTooltipBuilder,
-  YAxisConfigBuilder,
-} from '@grafana/grafana-foundation-sdk/heatmap'
-import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus'
+import { DataqueryBuilder } from '@grafana/grafana-foundation-sdk/prometheus'
 import { PanelBuilder as StatBuilder } from '@grafana/grafana-foundation-sdk/stat'
-import { PanelBuilder as StateTimelineBuilder } from '@grafana/grafana-foundation-sdk/statetimeline'
-import { PanelBuilder as TimeseriesBuilder } from '@grafana/grafana-foundation-sdk/timeseries'
+import { colouring } from './colours.ts'
 import { runbookLink } from './runbooks.ts'
 
-/** The kinds of panels, each dressed alike: description, unit, thresholds, link to the runbook. */
+/**
+ * What all panels have: description, unit, thresholds, colours, link to the runbook. Then the kinds
+ * that show values of now; graphs.ts has those over time.
+ */
 
 /** Whoever opens a dashboard chooses the Prometheus. */
 export const DATASOURCE: DataSourceRef = { type: 'prometheus', uid: '$datasource' }
+
+const NO_DATA = 'No data'
+
+/** Whole numbers, `21,345`. */
+export const COUNT = 'locale'
 
 export interface Query {
   readonly expr: string
@@ -55,22 +50,27 @@ export interface PanelFacts {
   readonly description: string
   /** Section of docs/operations.md. */
   readonly runbook: string
+  /** `COUNT` for what is counted, else a unit of Grafana. */
   readonly unit: string
   /** Width, of 24. */
   readonly span: number
+  readonly height?: number
   readonly queries: readonly Query[]
   /** From which value on which colour; below the first: green, or what `below` says. */
   readonly thresholds?: readonly (readonly [from: number, colour: string])[]
   readonly below?: string
+  /** Last words of series' names that have a colour of their own. */
+  readonly colours?: readonly string[]
   /** Shown where there is no series. */
   readonly none?: string
 }
 
 /** What all builders have in common. */
-interface Dressable {
+export interface Dressable {
   title(title: string): this
   description(description: string): this
   unit(unit: string): this
+  decimals(decimals: number): this
   span(width: number): this
   height(height: number): this
   datasource(ref: DataSourceRef): this
@@ -78,14 +78,14 @@ interface Dressable {
   noValue(words: string): this
   targets(targets: DataqueryBuilder[]): this
   thresholds(thresholds: ThresholdsConfigBuilder): this
+  overrideByRegexp(regexp: string, properties: DynamicConfigValue[]): this
   build(): Panel
 }
 
 type Dress = (query: DataqueryBuilder) => DataqueryBuilder
 
-function dress<T extends Dressable>(
+export function dress<T extends Dressable>(
   builder: T,
-  height: number,
   facts: PanelFacts,
   ask: Dress = (query) => query.range(),
 ): T {
@@ -93,15 +93,19 @@ function dress<T extends Dressable>(
     const query = new DataqueryBuilder().expr(expr).legendFormat(legend).datasource(DATASOURCE)
     return ask(query.refId(String.fromCharCode(65 + at)))
   })
-  if (facts.none !== undefined) builder.noValue(facts.none)
+  if (facts.unit === COUNT) builder.decimals(0)
+  for (const { pattern, property } of colouring(facts.colours ?? [])) {
+    builder.overrideByRegexp(pattern, [property])
+  }
   return builder
     .title(facts.title)
     .description(facts.description)
     .unit(facts.unit)
     .span(facts.span)
-    .height(height)
+    .height(facts.height ?? 8)
     .datasource(DATASOURCE)
     .links([runbookLink(facts.runbook)])
+    .noValue(facts.none ?? NO_DATA)
     .thresholds(steps(facts))
     .targets(queries)
 }
@@ -115,95 +119,44 @@ function steps({ thresholds = [], below = 'green' }: PanelFacts): ThresholdsConf
     ])
 }
 
-/**
- * Of what is counted in each step. A step of 15 s would be asked about with a window of a minute, and
- * show every event in four of them; from a minute on the window is the step and one scrape more.
- */
-const STEP = '1m'
-
 const lastValue = () => new ReduceDataOptionsBuilder().calcs(['lastNotNull'])
 
-/** One number, or one for each series, as of now. */
+/** Nothing is known: neither the green of 0 nor the red of too few. */
+const UNKNOWN = (text: string): ValueMapping => ({
+  type: MappingType.SpecialValue,
+  options: { match: SpecialValueMatch.NullAndNan, result: { text, color: '#8e8e9b' } },
+})
+
+/** One number, as of now. */
 export function stat(facts: PanelFacts): StatBuilder {
-  return dress(new StatBuilder(), 4, facts, (query) => query.instant())
+  const builder = dress(new StatBuilder(), { height: 4, ...facts }, (query) => query.instant())
+  if (facts.unit === 'percentunit') builder.decimals(1)
+  return builder
+    .mappings([UNKNOWN(facts.none ?? NO_DATA)])
     .reduceOptions(lastValue())
     .graphMode(BigValueGraphMode.None)
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
 }
 
+interface BarFacts extends PanelFacts {
+  /** Long names stand above their bars; else beside them. */
+  readonly names?: 'above'
+}
+
 /** A bar for each series, as of now. */
-export function bars(facts: PanelFacts): BarGaugeBuilder {
-  return dress(new BarGaugeBuilder(), 8, { none: '0', ...facts }, (query) => query.instant())
-    .reduceOptions(lastValue())
-    .orientation(VizOrientation.Horizontal)
-    .min(0)
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
-}
-
-interface GraphFacts extends PanelFacts {
-  /** The series add up to something: areas, or bars for what is counted in each step. */
-  readonly stacked?: 'areas' | 'bars'
-  /** This series is a limit: dashed. */
-  readonly limit?: string
-}
-
-export function graph({ stacked, limit, ...facts }: GraphFacts): TimeseriesBuilder {
-  const builder = dress(new TimeseriesBuilder(), 8, facts)
-    .min(0)
-    .lineWidth(1)
-    .fillOpacity(stacked === undefined ? 5 : 40)
-    .drawStyle(stacked === 'bars' ? GraphDrawStyle.Bars : GraphDrawStyle.Line)
-    .stacking(
-      new StackingConfigBuilder().mode(
-        stacked === undefined ? StackingMode.None : StackingMode.Normal,
-      ),
-    )
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
-    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
-    .legend(
-      new VizLegendOptionsBuilder()
-        .displayMode(LegendDisplayMode.List)
-        .placement(LegendPlacement.Bottom)
-        .showLegend(true),
-    )
-  if (stacked === 'bars') builder.interval(STEP)
-  if (facts.thresholds !== undefined) {
-    builder.thresholdsStyle(
-      new GraphThresholdsStyleConfigBuilder().mode(GraphThresholdsStyleMode.Dashed),
-    )
-  }
-  if (limit !== undefined) {
-    const dashed = { id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 8] } }
-    builder.overrideByRegexp(limit, [dashed, { id: 'custom.fillOpacity', value: 0 }])
-  }
-  return builder
-}
-
-/** How durations are spread, over time. */
-export function heatmap(facts: PanelFacts): HeatmapBuilder {
-  return dress(new HeatmapBuilder(), 8, facts, (query) =>
-    query.range().format(PromQueryFormat.Heatmap),
+export function bars({ names, ...facts }: BarFacts): BarGaugeBuilder {
+  return (
+    dress(new BarGaugeBuilder(), facts, (query) => query.instant())
+      .reduceOptions(lastValue())
+      .orientation(VizOrientation.Horizontal)
+      .displayMode(BarGaugeDisplayMode.Basic)
+      // Else the bars would grow, their letters with them, and the names would be cut.
+      .text(new VizTextDisplayOptionsBuilder().titleSize(13).valueSize(13))
+      .sizing(BarGaugeSizing.Manual)
+      .namePlacement(names === 'above' ? BarGaugeNamePlacement.Top : BarGaugeNamePlacement.Left)
+      .minVizHeight(names === 'above' ? 30 : 16)
+      .maxVizHeight(40)
+      .min(0)
+      .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
   )
-    .interval(STEP)
-    .calculate(false)
-    .yAxis(new YAxisConfigBuilder().unit(facts.unit))
-    .color(
-      new HeatmapColorOptionsBuilder()
-        .mode(HeatmapColorMode.Scheme)
-        .scheme('Oranges')
-        .scale(HeatmapColorScale.Exponential)
-        .exponent(0.5)
-        .steps(64),
-    )
-    .tooltip(new HeatmapTooltipBuilder().mode(TooltipDisplayMode.Single).yHistogram(true))
-}
-
-/** A line for each series that is coloured while its value is 1. */
-export function timeline(facts: PanelFacts & { readonly on: string; readonly off: string }) {
-  const { on, off } = facts
-  const words: ValueMap = {
-    type: MappingType.ValueToText,
-    options: { '0': { text: off, color: 'green' }, '1': { text: on, color: 'red' } },
-  }
-  return dress(new StateTimelineBuilder(), 8, facts).mappings([words])
 }

@@ -23,6 +23,12 @@ export function rate(by: string, counter: string, matchers: string): string {
   return `sum by (${by}) (rate(${within(counter, matchers)}[$__rate_interval]))`
 }
 
+/** Events per second, with the class of the HTTP status, `2xx`, as label `class`. */
+export function classed(counter: string, matchers: string): string {
+  const perSecond = `rate(${within(counter, matchers)}[$__rate_interval])`
+  return `label_replace(${perSecond}, "class", "\${1}xx", "status", "([0-9])..")`
+}
+
 /** Events in each step of a graph. */
 export function increase(by: string, counter: string, matchers: string): string {
   return `sum by (${by}) (increase(${within(counter, matchers)}[$__rate_interval]))`

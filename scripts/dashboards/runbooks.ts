@@ -23,7 +23,7 @@ interface Section {
 }
 
 /** Level two and three; a heading with nothing beneath but further headings is none. */
-const SECTIONS: readonly Section[] = readFileSync(DOCUMENT, 'utf8')
+export const SECTIONS: readonly Section[] = readFileSync(DOCUMENT, 'utf8')
   .split(/^(?=#{2,3} )/m)
   .slice(1)
   .map((text) => ({ anchor: anchorOf(text), text: text.trimEnd() }))
@@ -41,6 +41,14 @@ function anchorOf(section: string): string {
 
 export const ANCHORS: readonly string[] = SECTIONS.map(({ anchor }) => anchor)
 
+/** The panel of each alert: the alert's name, and the panel's id. */
+export const ALERT_PANELS: ReadonlyMap<string, number> = new Map(
+  SECTIONS.flatMap(({ text }, at) => {
+    const [, alert] = /^### (Expunge\w+)$/m.exec(text) ?? []
+    return alert === undefined ? [] : [[alert, at + 1]]
+  }),
+)
+
 /** The address of a section within Grafana. */
 function urlOf(anchor: string): string {
   const at = ANCHORS.indexOf(anchor)
@@ -56,11 +64,15 @@ export function runbookLink(anchor: string): DashboardLinkBuilder {
     .targetBlank(true)
 }
 
-/** Links within the document lead to the panel of their section; other files are not at hand here. */
+/** Other pages are not at hand where the runbooks are read: they are named instead. */
+export function withoutOtherPages(text: string): string {
+  return text.replace(/\[([^\]]+)\]\((?:\.\.\/)?([\w-]+\.md)(?:#[\w-]+)?\)/g, '$1 ($2)')
+}
+
+/** Links within the document lead to the panel of their section. */
 function withLinks(text: string): string {
-  return text
-    .replace(/\]\(#([\w-]+)\)/g, (_, anchor: string) => `](${urlOf(anchor)})`)
-    .replace(/\[([^\]]+)\]\((?:\.\.\/)?([\w-]+\.md)(?:#[\w-]+)?\)/g, '$1 ($2)')
+  const within = text.replace(/\]\(#([\w-]+)\)/g, (_, anchor: string) => `](${urlOf(anchor)})`)
+  return withoutOtherPages(within)
 }
 
 export function runbooks(): Dashboard {

@@ -32,6 +32,7 @@ const KNOWN: ReadonlyMap<string, Known> = new Map([
   ...defaultNames().map((name) => [name, { labels: OF_TARGETS, isShared: false }] as const),
   ['up', { labels: OF_TARGETS, isShared: false }],
   ['ALERTS', { labels: [...OF_TARGETS, 'alertname', 'alertstate'], isShared: false }],
+  ['ALERTS_FOR_STATE', { labels: [...OF_TARGETS, 'alertname'], isShared: false }],
 ])
 
 function defaultNames(): readonly string[] {
@@ -48,7 +49,9 @@ export function publishedIn(expr: string): readonly string[] {
 
 function namesIn(expr: string): ReadonlySet<string> {
   const bare = expr.replaceAll(/"[^"]*"/g, '""')
-  return new Set(bare.match(/\b(?:(?:expunge|process|nodejs)_\w+|up|ALERTS)\b(?!\s*[(:])/g))
+  return new Set(
+    bare.match(/\b(?:(?:expunge|process|nodejs)_\w+|up|ALERTS(?:_FOR_STATE)?)\b(?!\s*[(:])/g),
+  )
 }
 
 /**

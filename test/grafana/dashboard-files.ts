@@ -9,6 +9,11 @@ const datasource = z.object({ type: z.string(), uid: z.string() })
 const query = z.object({ refId: z.string(), expr: z.string(), datasource })
 const place = z.object({ x: z.number(), y: z.number(), w: z.number(), h: z.number() })
 
+const override = z.object({
+  matcher: z.object({ id: z.string(), options: z.string() }),
+  properties: z.array(z.object({ id: z.string(), value: z.unknown() })),
+})
+
 const panelSchema = z.object({
   id: z.number(),
   type: z.string(),
@@ -19,7 +24,23 @@ const panelSchema = z.object({
   interval: z.string().optional(),
   links: z.array(z.object({ url: z.string() })).default([]),
   targets: z.array(query).default([]),
-  fieldConfig: z.object({ defaults: z.object({ unit: z.string().optional() }) }).optional(),
+  options: z
+    .object({
+      /** Of a page of text. */
+      content: z.string().optional(),
+    })
+    .prefault({}),
+  fieldConfig: z
+    .object({
+      defaults: z.object({
+        unit: z.string().optional(),
+        decimals: z.number().optional(),
+        max: z.number().optional(),
+        noValue: z.string().optional(),
+      }),
+      overrides: z.array(override),
+    })
+    .prefault({ defaults: {}, overrides: [] }),
 })
 
 const dashboardSchema = z.object({

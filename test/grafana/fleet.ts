@@ -1,15 +1,15 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { type RowRules, type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { startMortal } from '../helpers/mortal.ts'
 import { startPrometheus, type TestPrometheus } from '../helpers/prometheus.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
-import { RULES } from './rule-files.ts'
+import { RULES, RUNBOOKS } from './rule-files.ts'
 
 /** Two producers and two workers, each a process of its own, and a Prometheus that scrapes them. */
 export interface Fleet {
@@ -22,6 +22,19 @@ export interface Fleet {
   /** A server that takes callbacks. */
   readonly receiver: string
   readonly prometheus: TestPrometheus
+  /** SIGTERM to both; resolves when they have ended. */
+  stopWorkers(): Promise<void>
+}
+
+export interface FleetOptions {
+  /** Row errors; by default some that pass and some that stay. */
+  readonly rows?: RowRules
+  /** Rows that Salesforce processes in a second. */
+  readonly rowsPerSecond?: number
+  /** Keeps Prometheus's data here. */
+  readonly data?: string
+  /** Alerts wait seconds instead of minutes before they fire. */
+  readonly isHurried?: boolean
 }
 
 interface Scope {
@@ -30,18 +43,19 @@ interface Scope {
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts')
 
-export async function startFleet(t: Scope): Promise<Fleet> {
+const SOME_FAIL: RowRules = {
+  rules: [
+    { code: 'DELETE_FAILED', ratio: 0.05 },
+    { code: 'UNABLE_TO_LOCK_ROW', ratio: 0.05, times: 1 },
+  ],
+}
+
+export async function startFleet(t: Scope, options: FleetOptions = {}): Promise<Fleet> {
+  const { rows = SOME_FAIL, rowsPerSecond, data, isHurried = false } = options
   const folder = await mkdtemp(join(tmpdir(), 'expunge-fleet-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  const redis = await startRedis(t, { args: ['--maxmemory', '100mb'] })
-  const sandbox = await startSandbox({
-    rows: {
-      rules: [
-        { code: 'DELETE_FAILED', ratio: 0.05 },
-        { code: 'UNABLE_TO_LOCK_ROW', ratio: 0.05, times: 1 },
-      ],
-    },
-  })
+  const redis = await startRedis(t, { args: ['--maxmemory', '100mb'], appendOnly: isHurried })
+  const sandbox = await startSandbox({ rows, ...(rowsPerSecond && { rowsPerSecond }) })
   t.after(() => sandbox.close())
   const receiver = await startReceiver(t)
   const env = {
@@ -61,8 +75,31 @@ export async function startFleet(t: Scope): Promise<Fleet> {
   }
   await Promise.all(workers.map(({ logged }) => logged('Worker started')))
   const apis = await Promise.all(producers.map(({ logged }) => logged('Producer started')))
-  const prometheus = await startPrometheus(t, await aim(folder, targets))
-  return { redis, sandbox, apis, pages: Object.values(targets).flat(), receiver, prometheus }
+  const rules = isHurried ? await hurried(folder) : RULES
+  const config = await aim(folder, targets, rules)
+  const args = [`--web.console.templates=${RUNBOOKS}`]
+  const prometheus = await startPrometheus(t, config, { args, ...(data && { data }) })
+  const stopWorkers = async () => {
+    await Promise.all(workers.map(({ stop }) => stop()))
+  }
+  const all = Object.values(targets).flat()
+  return { redis, sandbox, apis, pages: all, receiver, prometheus, stopWorkers }
+}
+
+/** The rules with each `for` a 60th of what it is. */
+async function hurried(folder: string): Promise<string> {
+  const rules = join(folder, 'rules/')
+  await mkdir(rules)
+  for (const name of (await readdir(RULES)).filter((one) => one.endsWith('.rules.yml'))) {
+    const text = await readFile(RULES + name, 'utf8')
+    const faster = { m: 's', h: 'm' } as const
+    const quick = text.replaceAll(
+      /( for: \d+)([mh])/g,
+      (_, time, unit: 'm' | 'h') => time + faster[unit],
+    )
+    await writeFile(rules + name, quick)
+  }
+  return rules
 }
 
 async function configure(folder: string, sandbox: Sandbox, receiver: string): Promise<string> {
@@ -90,6 +127,7 @@ async function configure(folder: string, sandbox: Sandbox, receiver: string): Pr
 async function aim(
   folder: string,
   targets: Readonly<Record<string, readonly string[]>>,
+  rules: string,
 ): Promise<string> {
   const text = await readFile(new URL('../../grafana/prometheus.yml', import.meta.url), 'utf8')
   const jobs = z.looseObject({ scrape_configs: z.array(z.object({ job_name: z.string() })) })
@@ -97,7 +135,7 @@ async function aim(
   const config = {
     ...rest,
     global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
-    rule_files: [`${RULES}*.rules.yml`],
+    rule_files: [`${rules}*.rules.yml`],
     scrape_configs: scrape_configs.map(({ job_name }) => ({
       job_name,
       static_configs: [{ targets: (targets[job_name] ?? []).map((url) => new URL(url).host) }],
@@ -111,13 +149,20 @@ async function aim(
 interface Process {
   /** The URL in the line that begins so, once it was logged; empty where that line has none. */
   logged(message: string): Promise<string>
+  /** SIGTERM; resolves when it has ended. */
+  stop(): Promise<void>
 }
 
 /** `expunge serve` or `expunge worker`, killed after the test. */
 function start(t: Scope, command: string, env: Readonly<Record<string, string>>): Process {
   const own = { ...env, HOME: process.env['HOME'] ?? '' }
-  const { said } = startMortal(t, [process.execPath, MAIN, command], own)
+  const { child, said } = startMortal(t, [process.execPath, MAIN, command], own)
   return {
+    stop: async () => {
+      const ended = once(child, 'exit')
+      child.kill('SIGTERM')
+      await ended
+    },
     logged: async (message) => {
       const line = await said((text) => text.includes(`"msg":"${message}`))
       return z.object({ url: z.string().default('') }).parse(JSON.parse(line)).url

@@ -6,6 +6,8 @@ import { z } from 'zod'
 /** The Prometheus rules and their unit tests, as far as tests look at them. */
 
 export const RULES = fileURLToPath(new URL('../../grafana/rules/', import.meta.url))
+/** Prometheus serves what is in it beneath /consoles. */
+export const RUNBOOKS = fileURLToPath(new URL('../../grafana/runbooks/', import.meta.url))
 
 const texts = z.record(z.string(), z.string())
 const recording = z.strictObject({ record: z.string(), expr: z.string() })

@@ -81,7 +81,8 @@ async function unpack(archive: string, folder: string): Promise<void> {
   const tar = spawn('tar', ['-x', '-C', folder], { stdio: ['pipe', 'ignore', 'inherit'] })
   const [[code]] = await Promise.all([
     once(tar, 'close'),
-    pipeline(createReadStream(archive), createBrotliDecompress(), tar.stdin),
+    // tar closes its input once it has seen the archive's end; its exit code says whether it did.
+    pipeline(createReadStream(archive), createBrotliDecompress(), tar.stdin).catch(() => {}),
   ])
   if (code !== 0) throw new Error(`tar ended with ${code}.`)
 }
@@ -89,7 +90,8 @@ async function unpack(archive: string, folder: string): Promise<void> {
 function launch(executablePath: string, env: Readonly<Record<string, string>>): Promise<Browser> {
   return puppeteer.launch({
     executablePath,
-    env: { ...process.env, ...env },
+    // Of the C locale it would make a language that no page knows.
+    env: { ...process.env, LC_ALL: 'en_US.UTF-8', ...env },
     headless: 'shell',
     args: [
       // Its sandbox does not start as root, nor in most containers; it sees our own pages alone.
@@ -106,10 +108,11 @@ function launch(executablePath: string, env: Readonly<Record<string, string>>): 
 export async function visit(
   browser: Browser,
   url: string,
-  { password }: { readonly password?: string } = {},
+  { password, width }: { readonly password?: string; readonly width?: number } = {},
 ): Promise<Visit> {
   const context = await browser.createBrowserContext()
   const page = await context.newPage()
+  if (width !== undefined) await page.setViewport({ width, height: 1000 })
   const troubles: string[] = []
   const { origin } = new URL(url)
   page.on('console', (message) => {

@@ -119,12 +119,18 @@ interface Scope {
 
 /**
  * A Prometheus on a free port of loopback, ended and removed after the test; so `after` is to run
- * its hooks in reverse.
+ * its hooks in reverse. Its data is kept in `data`, if given.
  */
-export async function startPrometheus(t: Scope, configFile: string): Promise<TestPrometheus> {
+export async function startPrometheus(
+  t: Scope,
+  configFile: string,
+  { data, args = [] }: { readonly data?: string; readonly args?: readonly string[] } = {},
+): Promise<TestPrometheus> {
   const { prometheus } = await theTools()
-  const folder = await mkdtemp(join(tmpdir(), 'expunge-prometheus-'))
-  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const folder = data ?? (await mkdtemp(join(tmpdir(), 'expunge-prometheus-')))
+  if (data === undefined) {
+    t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  }
   const { said } = startMortal(
     t,
     [
@@ -132,6 +138,7 @@ export async function startPrometheus(t: Scope, configFile: string): Promise<Tes
       `--config.file=${configFile}`,
       `--storage.tsdb.path=${folder}`,
       '--web.listen-address=127.0.0.1:0',
+      ...args,
     ],
     {},
   )

@@ -9,7 +9,8 @@ export function orgAndObject(): Dashboard {
   return dashboard({
     uid: 'expunge-org-and-object',
     title: 'Expunge: org and object',
-    description: 'Phases of ingest jobs, calls to Salesforce, retries, processes and Redis.',
+    description:
+      'Where time is spent and why ids fail: phases of ingest jobs, calls to Salesforce, retries, processes and Redis.',
     variables: [
       ORG_VARIABLE,
       variable('object', 'Object', 'label_values(expunge_ids_read_total{org=~"$org"}, object)'),

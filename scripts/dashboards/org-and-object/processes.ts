@@ -1,26 +1,25 @@
 import type { Row } from '../frame.ts'
-import { graph } from '../panels.ts'
+import { graph, timeline } from '../graphs.ts'
+import { COUNT } from '../panels.ts'
 import { increase, ORG, ofProcesses, shared } from '../promql.ts'
 
 /** The processes and their Redis. */
 
 export const PROCESSES: Row = {
-  title: 'How are the processes? (of all orgs)',
+  title: 'Processes (of all orgs)',
   panels: [
     graph({
-      title: 'Event loop lag',
+      title: 'Event loop lag, p99',
       description:
-        'How late a process comes to its work, 99 of 100 times no later. Towards 10 s it loses its locks.',
+        'How late each process gets to its work. A worker whose lag approaches 10 s loses its locks.',
       runbook: 'expungelockslost',
       unit: 's',
       span: 8,
       queries: [
-        {
-          expr: ofProcesses('nodejs_eventloop_lag_p99_seconds'),
-          legend: '{{job}} {{instance}}',
-        },
+        { expr: ofProcesses('nodejs_eventloop_lag_p99_seconds'), legend: '{{job}} {{instance}}' },
       ],
       thresholds: [[1, 'orange']],
+      below: 'transparent',
     }),
     graph({
       title: 'Memory',
@@ -34,9 +33,9 @@ export const PROCESSES: Row = {
     }),
     graph({
       title: 'Processor',
-      description: 'Cores that each process uses.',
+      description: 'Processor cores that each process uses.',
       runbook: 'sizing',
-      unit: 'short',
+      unit: 'suffix: cores',
       span: 8,
       queries: [
         {
@@ -47,27 +46,28 @@ export const PROCESSES: Row = {
     }),
     graph({
       title: 'Jobs recovered',
-      description: 'Orders taken back from workers that no longer kept their locks, in each step.',
+      description:
+        'Jobs taken over from workers that no longer renewed their locks, in each step of the graph.',
       runbook: 'expungejobsrecovered',
-      unit: 'short',
+      unit: COUNT,
       span: 6,
       queries: [{ expr: increase('org', 'expunge_jobs_recovered_total', ORG), legend: '{{org}}' }],
       stacked: 'bars',
     }),
     graph({
       title: 'Locks lost',
-      description: 'Orders whose lock a worker could not keep, in each step.',
+      description: 'Jobs whose lock a worker lost, in each step of the graph.',
       runbook: 'expungelockslost',
-      unit: 'short',
+      unit: COUNT,
       span: 6,
       queries: [{ expr: increase('org', 'expunge_locks_lost_total', ORG), legend: '{{org}}' }],
       stacked: 'bars',
     }),
     graph({
       title: 'Processes started',
-      description: 'In each step: deploys, or crashes.',
+      description: 'In each step of the graph: deployments, or crashes.',
       runbook: 'expungeprocessrestarts',
-      unit: 'short',
+      unit: COUNT,
       span: 6,
       queries: [
         {
@@ -79,9 +79,9 @@ export const PROCESSES: Row = {
     }),
     graph({
       title: 'Version',
-      description: 'Processes of each version; two of them only while one replaces the other.',
+      description: 'Processes of each version. Two versions are normal only during an upgrade.',
       runbook: 'upgrades',
-      unit: 'short',
+      unit: COUNT,
       span: 6,
       queries: [{ expr: 'count by (version) (expunge_build_info)', legend: '{{version}}' }],
       stacked: 'areas',
@@ -90,30 +90,35 @@ export const PROCESSES: Row = {
 }
 
 export const REDIS: Row = {
-  title: 'Who is there, and how is Redis?',
+  title: 'Workers and Redis',
   panels: [
     graph({
       title: 'Workers',
-      description: 'Of each org, that gave a sign of life in Redis in the last seconds.',
+      description: 'Workers of each org that are alive: that gave a sign of life within 15 s.',
       runbook: 'expungenoworkers',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [{ expr: shared('org', 'expunge_workers', ORG), legend: '{{org}}' }],
     }),
-    graph({
-      title: 'Redis answers',
-      description: '1 while it answers this process, and takes what a worker writes.',
+    timeline({
+      title: 'Redis',
+      description:
+        'Whether Redis answers each process and, for a worker, accepts its writes. Empty while the process is down.',
       runbook: 'expungeredisdown',
       unit: 'short',
       span: 8,
       queries: [
         { expr: 'min by (job, instance) (expunge_redis_up)', legend: '{{job}} {{instance}}' },
       ],
+      states: [
+        [0, 'down', 'red'],
+        [1, 'up', 'green'],
+      ],
     }),
     graph({
       title: 'Redis memory',
       description:
-        'Share of maxmemory that is used; 0 where there is no maxmemory. Above 70 % plans wait.',
+        'Used share of maxmemory; 0 if maxmemory is not set. Above 70 %, plans wait. Near 100 %, Redis refuses writes.',
       runbook: 'expungeredisnearlyfull',
       unit: 'percentunit',
       span: 8,
@@ -122,6 +127,7 @@ export const REDIS: Row = {
         [0.7, 'orange'],
         [0.95, 'red'],
       ],
+      below: 'transparent',
     }),
   ],
 }

@@ -1,59 +1,66 @@
+import { JOB_STATES, TERMINAL } from '../colours.ts'
 import type { Row } from '../frame.ts'
-import { bars, graph } from '../panels.ts'
+import { graph } from '../graphs.ts'
+import { bars, COUNT } from '../panels.ts'
 import { ORG_OBJECT, rate, totalAboveZero } from '../promql.ts'
 
-/** What happens to the rows. */
+/** What happens to the rows of each object. */
 
 export const ROWS: Row = {
-  title: 'What happens to the rows?',
+  title: 'Rows and ingest jobs',
   panels: [
     graph({
-      title: 'Ids by outcome',
-      description: 'Verdicts in a second; the ids of an ingest job count all at once.',
+      title: 'Ids per second, by object',
+      description:
+        'Ids that received their verdict. The ids of an ingest job are counted together.',
       runbook: 'expungenothingdeleted',
-      unit: 'cps',
+      unit: 'short',
       span: 8,
+      height: 10,
       queries: [
-        {
-          expr: rate('object, outcome', 'expunge_records_total', ORG_OBJECT),
-          legend: '{{object}} {{outcome}}',
-        },
+        { expr: rate('object', 'expunge_records_total', ORG_OBJECT), legend: '{{object}}' },
       ],
       stacked: 'areas',
     }),
     bars({
-      title: 'Failures by object and code',
-      description: 'Ids that failed for good in this range.',
+      title: 'Failed ids by object and code',
+      description: "Ids that failed in this time range, by Salesforce's code.",
       runbook: 'expungefailureratio',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
+      height: 10,
       queries: [
         {
           expr: totalAboveZero('object, code', 'expunge_record_failures_total', ORG_OBJECT),
           legend: '{{object}} {{code}}',
         },
       ],
-      below: 'orange',
+      none: 'No id failed',
+      names: 'above',
+      below: 'red',
     }),
     bars({
       title: 'Requests by object and status',
-      description: 'Requests that ended in this range.',
+      description: 'Requests that ended in this time range.',
       runbook: 'expungefailureratio',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
+      height: 10,
       queries: [
         {
           expr: totalAboveZero('object, status', 'expunge_requests_total', ORG_OBJECT),
           legend: '{{object}} {{status}}',
         },
       ],
-      below: 'blue',
+      colours: TERMINAL,
+      none: 'No request ended',
+      names: 'above',
     }),
     bars({
       title: 'Retries',
-      description: 'Steps and rows that were tried again in this range, by what stood in the way.',
+      description: 'Steps and rows that were tried again in this time range, by reason.',
       runbook: 'expungenothingdeleted',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [
         {
@@ -61,11 +68,12 @@ export const ROWS: Row = {
           legend: '{{reason}}',
         },
       ],
+      none: 'No retries',
       below: 'orange',
     }),
     graph({
       title: 'Uploaded',
-      description: 'CSV bytes sent to Salesforce in a second.',
+      description: 'Bytes of CSV sent to Salesforce per second.',
       runbook: 'sizing',
       unit: 'Bps',
       span: 8,
@@ -74,10 +82,10 @@ export const ROWS: Row = {
       ],
     }),
     bars({
-      title: 'Ingest jobs by state',
-      description: 'Ingest jobs that ended in this range, by the state that Salesforce gave them.',
+      title: 'Ingest jobs by object and state',
+      description: 'Ingest jobs that ended in this time range, by their state in Salesforce.',
       runbook: 'expungeingestjobsstalled',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [
         {
@@ -85,7 +93,9 @@ export const ROWS: Row = {
           legend: '{{object}} {{state}}',
         },
       ],
-      below: 'blue',
+      colours: JOB_STATES,
+      none: 'No ingest job ended',
+      names: 'above',
     }),
   ],
 }

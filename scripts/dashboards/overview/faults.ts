@@ -1,25 +1,27 @@
+import { CLASSES } from '../colours.ts'
 import type { Row } from '../frame.ts'
-import { bars, graph, timeline } from '../panels.ts'
-import { increase, ORG, quantile, rate, shared, totalAboveZero } from '../promql.ts'
+import { graph } from '../graphs.ts'
+import { bars, COUNT } from '../panels.ts'
+import { classed, increase, ORG, quantile, shared, totalAboveZero } from '../promql.ts'
 
-/** Whether the quota will do, what goes wrong, and how the HTTP API is. */
+/** Whether the quota lasts, what fails, and whether the HTTP API answers. */
 
 const HOUR = 3600
 
-/** Of an allowance, in a second, over the last hour; it may be others who spend it. */
+/** Of a limit, per second, over the last hour, by whichever system. */
 const SPENT = `max by (org, limit) (-deriv(expunge_salesforce_limit_remaining{${ORG}}[1h]))`
 const LEFT = shared('org, limit', 'expunge_salesforce_limit_remaining', ORG)
 
 export const QUOTA: Row = {
-  title: 'Will the quota do?',
+  title: 'Salesforce quota',
   panels: [
     graph({
       title: 'Quota left',
       description:
-        'Share of the allowances of 24 hours, as last heard by a worker. All systems of the org share them.',
+        'Remaining share of the daily limits, as last reported to a worker. All systems that use the org share them.',
       runbook: 'expungequotanearlygone',
       unit: 'percentunit',
-      span: 10,
+      span: 8,
       queries: [
         {
           expr: `${LEFT} / ${shared('org, limit', 'expunge_salesforce_limit', ORG)}`,
@@ -30,22 +32,22 @@ export const QUOTA: Row = {
       below: 'transparent',
     }),
     graph({
-      title: 'Quota spent',
-      description: 'In an hour, at the rate of the last hour, by whichever system.',
+      title: 'Quota used per hour',
+      description: 'At the rate of the last hour, by whichever system uses the org.',
       runbook: 'expungequotarunsout',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [{ expr: `clamp_min(${SPENT}, 0) * 3600`, legend: '{{org}} {{limit}}' }],
     }),
     bars({
       title: 'Quota runs out in',
-      description:
-        'At the rate of the last hour. Allowances that are not being spent are not shown.',
+      description: 'At the rate of the last hour. Limits that are not being used are not shown.',
       runbook: 'expungequotarunsout',
       unit: 's',
-      span: 6,
+      span: 8,
       queries: [{ expr: `${LEFT} / (${SPENT} > 0)`, legend: '{{org}} {{limit}}' }],
-      none: 'Nothing is spent',
+      none: 'Not used, or unknown',
+      names: 'above',
       thresholds: [
         [4 * HOUR, 'orange'],
         [24 * HOUR, 'green'],
@@ -56,69 +58,70 @@ export const QUOTA: Row = {
 }
 
 export const FAULTS: Row = {
-  title: 'What goes wrong?',
+  title: 'Failures and callbacks',
   panels: [
     bars({
-      title: 'Failures by code',
+      title: 'Failed ids by code',
       description:
-        'Ids that failed for good in this range, by the code of Salesforce; OTHER is any that is not in the table of codes.',
+        "Ids that failed in this time range, by Salesforce's code. OTHER stands for every code that Expunge does not know; failed.csv has the original.",
       runbook: 'expungefailureratio',
-      unit: 'short',
-      span: 8,
+      unit: COUNT,
+      span: 12,
       queries: [
         { expr: totalAboveZero('code', 'expunge_record_failures_total', ORG), legend: '{{code}}' },
       ],
-      below: 'orange',
-    }),
-    timeline({
-      title: 'Pauses',
-      description: 'Whether and why an org is paused: by an operator, or by a fault of the org.',
-      runbook: 'expungeorgpaused',
-      unit: 'short',
-      span: 8,
-      queries: [
-        { expr: shared('org, reason', 'expunge_org_paused', ORG), legend: '{{org}} {{reason}}' },
-      ],
-      on: 'paused',
-      off: 'runs',
+      none: 'No id failed',
+      names: 'above',
+      below: 'red',
     }),
     graph({
       title: 'Callbacks',
-      description: 'In each step of the graph, by how they went; unavailable ones are sent again.',
+      description:
+        'Tries to send a callback in each step of the graph. Unavailable: the receiver was not reached, and the callback is sent again.',
       runbook: 'expungecallbacksfailing',
-      unit: 'short',
-      span: 8,
+      unit: COUNT,
+      span: 12,
       queries: [{ expr: increase('result', 'expunge_callbacks_total', ORG), legend: '{{result}}' }],
+      colours: ['delivered', 'rejected', 'refused-address', 'unavailable'],
+      none: 'No callbacks',
       stacked: 'bars',
     }),
   ],
 }
 
 export const API: Row = {
-  title: 'Does the HTTP API answer?',
+  title: 'HTTP API',
   panels: [
     graph({
-      title: 'Calls of the API by status',
-      description: 'Answers in a second. 4xx are mistakes of callers, 5xx are ours.',
+      title: 'API calls per second',
+      description: 'Answered calls. 4xx are mistakes of callers, 5xx are faults of Expunge.',
       runbook: 'expungeapierrors',
-      unit: 'reqps',
+      unit: 'short',
       span: 12,
-      queries: [{ expr: rate('status', 'expunge_http_requests_total', ''), legend: '{{status}}' }],
+      queries: [
+        {
+          expr: `sum by (class) (${classed('expunge_http_requests_total', '')})`,
+          legend: '{{class}}',
+        },
+      ],
+      colours: CLASSES,
+      none: 'No calls',
       stacked: 'areas',
     }),
     graph({
-      title: 'Duration of calls by route',
+      title: 'API response time, p95',
       description:
-        '19 of 20 calls take no longer, from the first byte of the request to the last of the answer. Uploads take as long as their sender does.',
+        'The slowest routes. Measured from the first byte of the request to the last byte of the answer, so uploads take as long as their sender needs.',
       runbook: 'expungeapierrors',
       unit: 's',
       span: 12,
       queries: [
         {
-          expr: quantile(0.95, 'method, route', 'expunge_http_request_duration_seconds', ''),
+          expr: `topk(5, ${quantile(0.95, 'method, route', 'expunge_http_request_duration_seconds', '')} > 0)`,
           legend: '{{method}} {{route}}',
         },
       ],
+      none: 'No calls',
     }),
   ],
 }

@@ -1,55 +1,64 @@
+import { JOB_STATES, OUTCOMES, TERMINAL, VERDICTS } from '../colours.ts'
 import type { Row } from '../frame.ts'
-import { bars, graph } from '../panels.ts'
+import { graph } from '../graphs.ts'
+import { bars, COUNT } from '../panels.ts'
 import { increase, ORG, rate, total } from '../promql.ts'
 
-/** Whether deletions flow. */
+/** Whether deletions progress. */
 
 export const FLOW: Row = {
-  title: 'Do deletions flow?',
+  title: 'Throughput',
   panels: [
     graph({
-      title: 'Ids by outcome',
+      title: 'Ids per second',
       description:
-        'Verdicts in a second. They come in bursts: the ids of an ingest job count all at once, when its results were collected.',
+        'Ids that received their verdict, per second. They come in bursts: the ids of an ingest job are counted together, when its results have been collected.',
       runbook: 'expungenothingdeleted',
-      unit: 'cps',
+      unit: 'short',
       span: 12,
       queries: [{ expr: rate('outcome', 'expunge_records_total', ORG), legend: '{{outcome}}' }],
+      colours: OUTCOMES,
       stacked: 'areas',
     }),
     bars({
-      title: 'Outcomes in this range',
+      title: 'Ids by outcome',
       description:
-        'Every accepted id gets one: deleted, already gone, failed, or unprocessed where Salesforce never got to it.',
+        'Ids that received their verdict in this time range. Every accepted id gets one: deleted, already_gone, failed, or unprocessed if Salesforce never processed it.',
       runbook: 'how-to-look',
-      unit: 'short',
+      unit: COUNT,
       span: 6,
       queries: [{ expr: total('outcome', 'expunge_records_total', ORG), legend: '{{outcome}}' }],
+      colours: OUTCOMES,
     }),
     bars({
-      title: 'Rows read in this range',
-      description: 'Rows of the sources of recorded plans: accepted, duplicate, or no id at all.',
+      title: 'Rows read',
+      description:
+        'Rows read from the sources of plans in this time range: accepted, duplicate, or invalid if they are not an id.',
       runbook: 'how-to-look',
-      unit: 'short',
+      unit: COUNT,
       span: 6,
       queries: [{ expr: total('verdict', 'expunge_ids_read_total', ORG), legend: '{{verdict}}' }],
+      colours: VERDICTS,
     }),
     graph({
       title: 'Requests ended',
-      description: 'In each step of the graph, by terminal status.',
+      description: 'Requests that ended in each step of the graph, by terminal status.',
       runbook: 'expungefailureratio',
-      unit: 'short',
+      unit: COUNT,
       span: 12,
       queries: [{ expr: increase('status', 'expunge_requests_total', ORG), legend: '{{status}}' }],
+      colours: TERMINAL,
       stacked: 'bars',
     }),
     graph({
       title: 'Ingest jobs ended',
-      description: 'In each step of the graph, by the state that Salesforce gave them.',
+      description:
+        'Ingest jobs that ended in each step of the graph, by their state in Salesforce.',
       runbook: 'expungeingestjobsstalled',
-      unit: 'short',
+      unit: COUNT,
       span: 12,
       queries: [{ expr: increase('state', 'expunge_ingest_jobs_total', ORG), legend: '{{state}}' }],
+      colours: JOB_STATES,
       stacked: 'bars',
     }),
   ],

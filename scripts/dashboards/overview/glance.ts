@@ -1,21 +1,22 @@
 import type { Row } from '../frame.ts'
-import { stat } from '../panels.ts'
+import { COUNT, stat } from '../panels.ts'
 import { ORG, shared, total } from '../promql.ts'
+import { alertTable, pauses } from './alerts.ts'
 
 /** The first row: numbers that are green where all is well. */
 
-const UNDONE = `${ORG}, status=~"queued|planning|deleting"`
+const OPEN = `${ORG}, status=~"queued|planning|deleting"`
 const HOUR = 3600
+const outcomes = (matchers: string) => `sum(${total('outcome', 'expunge_records_total', matchers)})`
 
 export const GLANCE: Row = {
   title: 'At a glance',
   panels: [
     stat({
       title: 'Firing alerts',
-      description:
-        'Alerts of Expunge that fire now, of all orgs. Prometheus lists them, and so do the red marks in the graphs.',
+      description: 'Number of alerts that fire now, of all orgs. The table below names them.',
       runbook: 'how-to-look',
-      unit: 'short',
+      unit: COUNT,
       span: 3,
       queries: [
         {
@@ -26,64 +27,84 @@ export const GLANCE: Row = {
       thresholds: [[1, 'red']],
     }),
     stat({
-      title: 'Deleted',
-      description:
-        'Ids deleted in this range. Ids of one ingest job are counted together, when its results were collected.',
-      runbook: 'how-to-look',
-      unit: 'short',
+      title: 'Workers',
+      description: 'Workers that are alive. With several orgs: of the org that has the fewest.',
+      runbook: 'expungenoworkers',
+      unit: COUNT,
       span: 3,
-      queries: [
-        {
-          expr: `sum(${total('outcome', 'expunge_records_total', `${ORG}, outcome="deleted"`)})`,
-          legend: 'ids',
-        },
-      ],
-    }),
-    stat({
-      title: 'Share that failed',
-      description: 'Of the ids that got a verdict in this range; a dash where there was none.',
-      runbook: 'expungefailureratio',
-      unit: 'percentunit',
-      span: 3,
-      queries: [
-        {
-          expr: `sum(${total('outcome', 'expunge_records_total', `${ORG}, outcome="failed"`)}) / (sum(${total('outcome', 'expunge_records_total', ORG)}) > 0)`,
-          legend: 'failed',
-        },
-      ],
-      none: '–',
+      queries: [{ expr: `min(${shared('org', 'expunge_workers', ORG)})`, legend: 'workers' }],
       thresholds: [
-        [0.01, 'yellow'],
-        [0.1, 'red'],
+        [1, 'yellow'],
+        [2, 'green'],
       ],
+      below: 'red',
     }),
     stat({
-      title: 'Requests not done',
-      description:
-        'Queued, planned or deleted now. Those that wait for approval are not among them.',
-      runbook: 'expungerequestoverdue',
-      unit: 'short',
+      title: 'Paused orgs',
+      description: 'Orgs that are paused, by an operator or because of a fault of the org.',
+      runbook: 'expungeorgpaused',
+      unit: COUNT,
       span: 3,
       queries: [
-        { expr: `sum(${shared('org, status', 'expunge_requests', UNDONE)})`, legend: 'requests' },
+        { expr: `sum(${shared('org', 'expunge_org_paused', ORG)} > bool 0)`, legend: 'orgs' },
       ],
-      below: 'blue',
+      thresholds: [[1, 'red']],
     }),
     stat({
-      title: 'Oldest of them',
-      description: 'Since the oldest of these requests was submitted; 0 where there is none.',
+      title: 'In progress',
+      description:
+        'Requests that are queued, being planned or being deleted. Requests that wait for approval do not count.',
+      runbook: 'expungerequestoverdue',
+      unit: COUNT,
+      span: 3,
+      queries: [
+        { expr: `sum(${shared('org, status', 'expunge_requests', OPEN)})`, legend: 'requests' },
+      ],
+      below: 'text',
+    }),
+    stat({
+      title: 'Longest wait',
+      description: 'Time since the oldest request in progress was submitted; 0 if there is none.',
       runbook: 'expungerequestoverdue',
       unit: 's',
       span: 3,
-      queries: [{ expr: `max(expunge_oldest_request_seconds{${UNDONE}})`, legend: 'age' }],
+      queries: [{ expr: `max(expunge_oldest_request_seconds{${OPEN}})`, legend: 'age' }],
       thresholds: [
         [2 * HOUR, 'yellow'],
         [24 * HOUR, 'red'],
       ],
     }),
     stat({
-      title: 'Least quota left',
-      description: 'Of all orgs and allowances, the one that is nearest to its end.',
+      title: 'Deleted',
+      description:
+        'Ids deleted in this time range. The ids of an ingest job are counted together, when its results have been collected.',
+      runbook: 'how-to-look',
+      unit: COUNT,
+      span: 3,
+      queries: [{ expr: outcomes(`${ORG}, outcome="deleted"`), legend: 'ids' }],
+      below: 'text',
+    }),
+    stat({
+      title: 'Failure rate',
+      description: 'Share of the ids with a verdict in this time range that failed.',
+      runbook: 'expungefailureratio',
+      unit: 'percentunit',
+      span: 3,
+      queries: [
+        {
+          expr: `${outcomes(`${ORG}, outcome="failed"`)} / (${outcomes(ORG)} > 0)`,
+          legend: 'failed',
+        },
+      ],
+      none: 'No ids',
+      thresholds: [
+        [0.01, 'yellow'],
+        [0.1, 'red'],
+      ],
+    }),
+    stat({
+      title: 'Quota left',
+      description: 'The lowest remaining share of any daily limit of any org.',
       runbook: 'expungequotanearlygone',
       unit: 'percentunit',
       span: 3,
@@ -99,32 +120,7 @@ export const GLANCE: Row = {
       ],
       below: 'red',
     }),
-    stat({
-      title: 'Paused orgs',
-      description: 'By an operator, or by a fault of the org; why is told below.',
-      runbook: 'expungeorgpaused',
-      unit: 'short',
-      span: 3,
-      queries: [
-        {
-          expr: `count(${shared('org', 'expunge_org_paused', ORG)} > 0) or vector(0)`,
-          legend: 'orgs',
-        },
-      ],
-      thresholds: [[1, 'red']],
-    }),
-    stat({
-      title: 'Workers',
-      description: 'That gave a sign of life in the last seconds; of the org that has the fewest.',
-      runbook: 'expungenoworkers',
-      unit: 'short',
-      span: 3,
-      queries: [{ expr: `min(${shared('org', 'expunge_workers', ORG)})`, legend: 'workers' }],
-      thresholds: [
-        [1, 'yellow'],
-        [2, 'green'],
-      ],
-      below: 'red',
-    }),
+    alertTable(15, 7),
+    pauses(9, 7),
   ],
 }

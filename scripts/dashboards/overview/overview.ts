@@ -11,7 +11,7 @@ export function overview(): Dashboard {
     uid: 'expunge-overview',
     title: 'Expunge: overview',
     description:
-      'Do deletions flow, what waits, what is left of the quotas, what fails. Where and why is told by "Expunge: org and object".',
+      'Whether anything is wrong: alerts, throughput, backlog, quota, failures. "Expunge: org and object" shows where and why.',
     variables: [ORG_VARIABLE],
     rows: [GLANCE, FLOW, WAITING, QUOTA, FAULTS, API],
   })

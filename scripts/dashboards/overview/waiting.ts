@@ -1,19 +1,24 @@
+import { LIVE } from '../colours.ts'
 import type { Row } from '../frame.ts'
-import { graph } from '../panels.ts'
+import { graph } from '../graphs.ts'
+import { COUNT } from '../panels.ts'
 import { ORG, shared } from '../promql.ts'
 
 /** What waits, for how long, and for what. */
 
 const HOUR = 3600
 
+const inFlight = (metric: string) =>
+  `sum by (lane) (${shared('org, lane', `expunge_ingest_jobs_in_flight${metric}`, ORG)})`
+
 export const WAITING: Row = {
-  title: 'What waits?',
+  title: 'Backlog',
   panels: [
     graph({
       title: 'Requests by status',
       description: 'Requests that have not ended.',
       runbook: 'expungerequestoverdue',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [
         {
@@ -21,77 +26,81 @@ export const WAITING: Row = {
           legend: '{{status}}',
         },
       ],
+      colours: LIVE,
       stacked: 'areas',
     }),
     graph({
       title: 'Age of the oldest request',
-      description: 'Since it was submitted, by its status now.',
+      description: 'Time since the oldest request in each status was submitted.',
       runbook: 'expungerequestoverdue',
       unit: 's',
       span: 8,
       queries: [
         {
-          expr: shared('org, status', 'expunge_oldest_request_seconds', ORG),
-          legend: '{{org}} {{status}}',
+          expr: shared('status', 'expunge_oldest_request_seconds', ORG),
+          legend: '{{status}}',
         },
       ],
+      colours: LIVE,
+      reach: 60,
       thresholds: [[24 * HOUR, 'red']],
+      below: 'transparent',
     }),
     graph({
       title: 'In flight against the window',
       description:
-        'Ingest jobs at work over all workers, and how many may be at once (dashed). At the limit a backlog waits, and that is right.',
+        'Ingest jobs in progress, over all workers, and the window (dashed): how many may be in progress at once. While the window is full, other jobs wait; that is normal.',
       runbook: 'expungequeuestuck',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [
-        {
-          expr: shared('org, lane', 'expunge_ingest_jobs_in_flight', ORG),
-          legend: '{{org}} {{lane}}',
-        },
-        {
-          expr: shared('org, lane', 'expunge_ingest_jobs_in_flight_limit', ORG),
-          legend: '{{org}} {{lane}} limit',
-        },
+        { expr: inFlight(''), legend: '{{lane}}' },
+        { expr: inFlight('_limit'), legend: '{{lane}} limit' },
       ],
+      colours: ['bulk', 'urgent'],
       limit: '/ limit$/',
     }),
     graph({
-      title: 'Orders in the queues',
-      description: 'Work orders by queue and state: plans, ingest jobs, callbacks.',
+      title: 'Jobs in the queues',
+      description: 'Jobs in the BullMQ queues: requests to plan, ingest jobs, callbacks.',
       runbook: 'expungequeuestuck',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [
         {
-          expr: `sum by (queue, state) (${shared('org, queue, state', 'expunge_queue_jobs', ORG)})`,
-          legend: '{{queue}} {{state}}',
+          expr: `sum by (state) (${shared('org, queue, state', 'expunge_queue_jobs', ORG)})`,
+          legend: '{{state}}',
         },
       ],
+      colours: ['waiting', 'active', 'delayed'],
       stacked: 'areas',
     }),
     graph({
-      title: 'Age of the oldest waiting order',
-      description: 'Long is right while the window is full, and wrong while there is room in it.',
+      title: 'Age of the oldest waiting job',
+      description:
+        'Time since the oldest waiting job of each queue was queued. Long waits are normal while the window is full.',
       runbook: 'expungequeuestuck',
       unit: 's',
       span: 8,
       queries: [
         {
-          expr: shared('org, queue', 'expunge_queue_oldest_waiting_seconds', ORG),
-          legend: '{{org}} {{queue}}',
+          expr: shared('queue', 'expunge_queue_oldest_waiting_seconds', ORG),
+          legend: '{{queue}}',
         },
       ],
+      reach: 60,
       thresholds: [[HOUR / 4, 'orange']],
+      below: 'transparent',
     }),
     graph({
       title: 'Stalled ingest jobs',
-      description: 'Salesforce has made no progress with them for 15 minutes.',
+      description: 'Ingest jobs without progress in Salesforce for 15 minutes.',
       runbook: 'expungeingestjobsstalled',
-      unit: 'short',
+      unit: COUNT,
       span: 8,
       queries: [{ expr: `sum by (org) (expunge_ingest_jobs_stalled{${ORG}})`, legend: '{{org}}' }],
       thresholds: [[1, 'orange']],
+      below: 'transparent',
     }),
   ],
 }

@@ -1,0 +1,50 @@
+import type { DynamicConfigValue } from '@grafana/grafana-foundation-sdk/dashboard'
+
+/** One colour for each meaning, on every dashboard. What is not named here is a name, not a verdict. */
+const MEANING: Readonly<Record<string, readonly string[]>> = {
+  green: ['deleted', 'completed', 'accepted', 'JobComplete', 'delivered', '2xx', 'active'],
+  blue: ['already_gone', 'planned', 'planning', 'duplicate', '3xx', 'bulk'],
+  'light-blue': ['queued', 'waiting'],
+  'super-light-blue': ['delayed'],
+  purple: ['deleting', 'urgent', 'timeout', 'Vanished'],
+  yellow: ['awaiting-approval', 'unavailable', 'refused', 'Aborted', '4..'],
+  orange: ['incomplete', 'unprocessed', 'invalid', 'Abandoned', 'refused-address', '429'],
+  red: ['failed', 'Failed', 'rejected', '5..'],
+  'dark-red': ['network'],
+  '#8e8e9b': ['cancelled', 'aborted', 'Other'],
+}
+
+/** Durations by percentile: the higher, the warmer. */
+const PERCENTILES = { p50: 'green', p95: 'yellow', p99: 'orange' }
+
+const COLOURS: readonly (readonly [name: string, colour: string])[] = [
+  ...Object.entries(MEANING).flatMap(([colour, names]) =>
+    names.map((name) => [name, colour] as const),
+  ),
+  ...Object.entries(PERCENTILES),
+]
+
+export interface Colouring {
+  /** Of the series whose name ends so: `/(^| )failed( limit)?$/`. */
+  readonly pattern: string
+  readonly property: DynamicConfigValue
+}
+
+/** The colours of these last words of names, as overrides; a dot stands for any character. */
+export function colouring(words: readonly string[]): readonly Colouring[] {
+  return words.map((word) => {
+    const [, fixedColor] = COLOURS.find(([name]) => name === word) ?? []
+    if (fixedColor === undefined) throw new Error(`There is no colour for ${word}`)
+    return {
+      pattern: `/(^| )${word}( limit)?$/`,
+      property: { id: 'color', value: { mode: 'fixed', fixedColor } },
+    }
+  })
+}
+
+export const CLASSES = ['2xx', '3xx', '4..', '5..']
+export const OUTCOMES = ['deleted', 'already_gone', 'failed', 'unprocessed']
+export const VERDICTS = ['accepted', 'duplicate', 'invalid']
+export const LIVE = ['queued', 'planning', 'awaiting-approval', 'deleting']
+export const TERMINAL = ['completed', 'incomplete', 'planned', 'refused', 'cancelled', 'failed']
+export const JOB_STATES = ['JobComplete', 'Failed', 'Aborted', 'Vanished', 'Abandoned', 'Other']
