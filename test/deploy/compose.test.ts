@@ -110,8 +110,9 @@ test('only Expunge reaches Redis, and Redis reaches nothing else', () => {
 })
 
 test('dashboards reach the metrics alone, and Grafana not even these', () => {
-  assert.deepEqual(reachedBy('grafana'), ['prometheus'])
-  assert.deepEqual(reachedBy('prometheus'), ['grafana', 'producer', 'worker'])
+  assert.deepEqual(reachedBy('grafana'), ['alertmanager', 'prometheus'])
+  assert.deepEqual(reachedBy('alertmanager'), ['grafana', 'prometheus'])
+  assert.deepEqual(reachedBy('prometheus'), ['alertmanager', 'grafana', 'producer', 'worker'])
   const shared = services['prometheus']?.networks.filter((name) =>
     services['worker']?.networks.includes(name),
   )
@@ -212,7 +213,7 @@ test('Redis keeps what it has, and refuses what it has no room for', () => {
   assert.match(start, /--maxmemory-policy noeviction\b/)
 })
 
-test('Grafana finds datasource and dashboards where they are mounted, and opens the first', async () => {
+test('Grafana finds datasources and dashboards where they are mounted, and opens the first', async () => {
   const { volumes: mounts = [], environment = {} } = services['grafana'] ?? {}
   const at = (folder: string) =>
     mounts.find((mount) => mount.startsWith(`${folder}:`))?.split(':')[1] ?? ''
@@ -225,10 +226,45 @@ test('Grafana finds datasource and dashboards where they are mounted, and opens 
   const home = environment['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH'] ?? ''
   await stat(path(home.replace(at('./grafana/dashboards'), 'grafana/dashboards')))
   const sources = z.object({ datasources: z.tuple([z.object({ url: z.string() })]) })
-  const { datasources } = sources.parse(
-    await yamlOf('grafana/provisioning/datasources/prometheus.yaml'),
+  for (const name of ['prometheus', 'alertmanager']) {
+    const file = `grafana/provisioning/datasources/${name}.yaml`
+    const { datasources } = sources.parse(await yamlOf(file))
+    assert.equal(new URL(datasources[0].url).hostname, name)
+    assert.ok(name in services)
+  }
+})
+
+test('Alertmanager is told of alerts, and may read the secrets and nothing else of Expunge', async () => {
+  const { user, volumes: mounts = [], ports = [] } = services['alertmanager'] ?? {}
+  assert.match(user ?? '', /^[1-9]\d*:1000$/)
+  assert.deepEqual(
+    mounts.filter((mount) => mount.startsWith('./')),
+    [
+      './grafana/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro',
+      './deploy/compose/secrets/alertmanager:/run/secrets/alertmanager:ro',
+    ],
   )
-  assert.ok(new URL(datasources[0].url).hostname in services)
+  const alerting = z.object({
+    alerting: z.object({
+      alertmanagers: z.tuple([
+        z.object({ static_configs: z.tuple([z.object({ targets: strings })]) }),
+      ]),
+    }),
+  })
+  const config = alerting.parse(await yamlOf('grafana/prometheus.yml'))
+  const port = ports[0]?.split(':').at(-1)
+  const [{ static_configs }] = config.alerting.alertmanagers
+  assert.deepEqual(static_configs[0].targets, [`alertmanager:${port}`])
+})
+
+test('Prometheus serves the runbooks where its alerts link to', () => {
+  const { command = [], volumes: mounts = [] } = services['prometheus'] ?? {}
+  const flag = '--web.console.templates='
+  const folder = [command]
+    .flat()
+    .find((one) => one.startsWith(flag))
+    ?.replace(flag, '')
+  assert.ok(mounts.includes(`./grafana/runbooks:${folder}:ro`))
 })
 
 test('Prometheus looks for the processes by the names of their services', async () => {
