@@ -9,6 +9,7 @@ import {
   names,
   portNumber,
   ratio,
+  seconds,
   wholeNumber,
 } from './options.ts'
 
@@ -26,6 +27,15 @@ const RESULTS = { value: '<dir>', summary: 'results directory (default: ./result
 
 const count = (summary: string) => ({ value: '<n>', summary, parse: wholeNumber }) as const
 const share = (summary: string) => ({ value: '<ratio>', summary, parse: ratio }) as const
+const watching = (summary: string) =>
+  ({
+    watch: { summary },
+    interval: {
+      value: '<seconds>',
+      summary: 'with --watch: how often to look (default: 2)',
+      parse: seconds,
+    },
+  }) as const
 const list = (summary: string) => ({ value: '<list>', summary, parse: names }) as const
 
 const DELETE = 'Delete records:'
@@ -224,12 +234,24 @@ const COMMAND_RECORDS = {
     group: CONTROL,
     summary: 'show the progress or the result of a request',
     argument: REQUEST,
-    options: { org: ORG, json: JSON_OUTPUT },
+    options: {
+      org: ORG,
+      ...watching('follow the request until it has ended'),
+      json: JSON_OUTPUT,
+    },
     examples: [
       ['Show a request', 'status leads-2026-11'],
+      ['Follow it until it has ended', 'status leads-2026-11 --watch'],
       ['Print all that is recorded about it', 'status leads-2026-11 --json'],
     ],
-    exits: EXITS,
+    exits: {
+      ...{
+        0: 'success; with --watch: completed, or planned by a dry run',
+        1: 'with --watch: incomplete',
+      },
+      ...{ 2: USAGE, 3: 'with --watch: refused or cancelled', 4: 'with --watch: failed' },
+      130: 'interrupted by Ctrl-C',
+    },
     environment: REDIS,
   },
   list: {
@@ -239,13 +261,14 @@ const COMMAND_RECORDS = {
       org: ORG,
       status: { value: '<status>', summary: 'only requests in this status', choices: STATUSES },
       limit: { ...count('number of requests to list'), default: 20 },
+      ...watching('list again and again, until Ctrl-C'),
       json: JSON_OUTPUT,
     },
     examples: [
       ['List the latest requests', 'list'],
       ['List the plans that need approval', 'list --status awaiting-approval'],
     ],
-    exits: EXITS,
+    exits: { ...EXITS, 130: 'interrupted by Ctrl-C' },
     environment: REDIS,
   },
   approve: {

@@ -147,6 +147,15 @@ export function milliseconds(text: string): number {
   return Number(text)
 }
 
+/** An interval, in milliseconds. */
+export function seconds(text: string): number {
+  const value = Number(text)
+  if (!/^[\d.]+$/.test(text) || !(value >= 0.1 && value <= 3600)) {
+    throw new InvalidArgumentError('Expected seconds, 0.1 to 3600.')
+  }
+  return value * 1000
+}
+
 /** `a,b` */
 export function names(text: string): readonly string[] {
   const list = text.split(',').map((name) => name.trim())

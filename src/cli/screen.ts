@@ -5,6 +5,7 @@ import { styleText } from 'node:util'
 import { codeOf } from '../shared/base/errors.ts'
 import type { Signals } from '../shared/base/shutdown.ts'
 import { visible, visibleLines } from '../shared/base/visible.ts'
+import { createPainting } from './painting.ts'
 
 /**
  * What a command needs from the process around it: `process` is one. A program that runs a command
@@ -20,7 +21,11 @@ export interface Host extends Signals {
 }
 
 type HostInput = Readable & { readonly isTTY?: boolean; readonly fd?: number }
-type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+type Output = Writable & {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+}
 
 /**
  * The output of a command. Answers go to stdout, so that they can be piped; messages, logs and
@@ -51,19 +56,30 @@ export interface Screen {
   readonly canAsk: boolean
   /** Whether a line on stderr can be redrawn. */
   readonly canDraw: boolean
+  /**
+   * Shows the text on stdout in place of the one before; null if stdout cannot be redrawn. What is
+   * printed meanwhile stays above it.
+   */
+  readonly repaint: ((text: string) => void) | null
   /** Columns of stdout; null if it is not a terminal, so that nothing is cut. */
   readonly columns: number | null
   readonly stdin: HostInput
   readonly stderr: Output
   /** Sets a redrawn line that is hidden while other lines are printed. */
-  setStatusLine(draw: { hide(): void; show(): void } | null): void
+  setStatusLine(draw: Drawn | null): void
+}
+
+/** Something redrawn that is hidden while other lines are printed. */
+interface Drawn {
+  hide(): void
+  show(): void
 }
 
 /** The reader of a pipe, or the terminal, is gone. */
 const GONE = ['EPIPE', 'EIO']
 
 export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
-  let drawn: { hide(): void; show(): void } | null = null
+  let drawn: Drawn | null = null
   let lost: Error | null = null
   // A reader or terminal that closes (`| head`) must not stop a running deletion.
   stderr.on('error', () => {})
@@ -78,6 +94,7 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   const answer = writing(stdout)
   const say = writing(stderr)
   const sayStyle = styler(stderr)
+  const painting = createPainting(stdout)
   return {
     env,
     answer,
@@ -98,7 +115,13 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
     answerStyle: styler(stdout),
     sayStyle,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
-    canDraw: stderr.isTTY === true && env['TERM'] !== 'dumb',
+    canDraw: isRedrawable(stderr, env),
+    repaint: isRedrawable(stdout, env)
+      ? (text) => {
+          drawn = painting
+          painting.paint(shown(text).split('\n'))
+        }
+      : null,
     columns: (stdout.isTTY && stdout.columns) || null,
     stdin,
     stderr,
@@ -107,6 +130,9 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
     },
   }
 }
+
+const isRedrawable = ({ isTTY }: Output, { TERM }: NodeJS.ProcessEnv): boolean =>
+  isTTY === true && TERM !== 'dumb'
 
 /** Where text for people goes, and its colours: stdout, unless that is for JSON. */
 export function textOutput(

@@ -1,56 +1,108 @@
-import type { RequestView } from '../producer/producer.ts'
-import { totalOf } from '../shared/contract/receipt.ts'
-import { type EndedView, type Followed, followToReceipt } from './follow.ts'
-import { showProgress } from './render/progress.ts'
-import { stoppingWords } from './render/request.ts'
+import { systemClock } from '../shared/base/clock.ts'
+import { troubleOf } from '../shared/store/redis/trouble.ts'
+import { type Cli, type ExitCode, UsageError } from './cli.ts'
+import { catchInterrupts } from './interrupts.ts'
+import type { OpenOrg } from './org.ts'
+import { retryOnOutage } from './outage.ts'
 import type { Screen } from './screen.ts'
-import { waitingReporter } from './waiting-report.ts'
 
-interface WatchOptions {
-  readonly screen: Screen
-  /** Prints no progress where it cannot be redrawn. */
-  readonly quiet: boolean
-  readonly embedded: boolean
+interface WatchFlags {
+  readonly watch?: true
+  /** Milliseconds. */
+  readonly interval?: number
+  readonly json?: true
 }
 
-/** A deletion that this process followed to its end. */
-export interface Watched {
-  readonly view: EndedView
-  /** Verdicts while it was followed, and for how long. */
-  readonly records: number
-  readonly ms: number
+/** What there is to see at one moment. */
+interface Seen {
+  /** For a terminal. */
+  readonly text: () => Promise<string> | string
+  /** The same for a pipe: lines by what they are about, each printed when it changes. */
+  readonly lines: readonly (readonly [about: string, line: string])[]
+  readonly json: unknown
+  /** The exit code once nothing can change any more; otherwise null. */
+  readonly end: ExitCode | null
 }
 
-/** Follows a request to its receipt; shows progress, what holds it, and that it is being ended. */
-export async function watchToReceipt(
-  followed: Followed,
-  { screen, quiet, embedded }: WatchOptions,
-): Promise<Watched> {
-  const { request, worker } = followed
-  const since = Date.now()
-  let first: number | null = null
-  let stopping: RequestView['stopping'] = null
-  const shown: { progress?: ReturnType<typeof showProgress> } = {}
-  const report = waitingReporter(screen, { ...request, embedded }, worker !== undefined)
+/** Looks until the end, or once: null. */
+type Look = (open: OpenOrg, read: () => Promise<Seen>) => Promise<ExitCode | null>
+
+/** @throws UsageError */
+export function assertWatching({ watch, interval }: WatchFlags): void {
+  if (interval !== undefined && !watch) throw new UsageError('--interval needs --watch.')
+}
+
+const INTERVAL_MS = 2000
+
+/**
+ * Shows something again and again, until its end or Ctrl-C. Outages of Redis are reported and waited
+ * out.
+ *
+ * @param open opens the org and lets `look` read and show it. On this machine's own Redis that is
+ *   done anew each time, because a server that stays open would be in the way of a `run`.
+ */
+export async function watch(
+  flags: WatchFlags,
+  cli: Cli,
+  open: (look: Look) => Promise<ExitCode | null>,
+): Promise<ExitCode> {
+  const { signal, forget } = catchInterrupts(cli.host)
+  const { interval = INTERVAL_MS } = flags
+  const show = presenter(flags, cli.screen)
+  let isEmbedded = false
+  const look: Look = async (org, read) => {
+    isEmbedded = org.redis.embedded
+    if (isEmbedded) return show(await read())
+    const retry = retryOnOutage(cli.screen, org.redis, signal)
+    for (;;) {
+      const end = await show(await retry(read))
+      if (end !== null) return end
+      await systemClock.sleep(interval, signal)
+    }
+  }
   try {
-    const view = await followToReceipt(followed, (now) => {
-      if (now.progress !== null && now.plan !== null) {
-        const total = now.plan.accepted
-        const done = totalOf(now.progress.outcome) + now.progress.running
-        first ??= done
-        shown.progress ??= showProgress(screen, total, quiet)
-        shown.progress.see(Math.min(done, total), Date.now())
-      }
-      if (now.stopping !== null && stopping === null) {
-        stopping = now.stopping
-        screen.say(`The request is ${stoppingWords(stopping)}`)
-      }
-      report(now)
-    })
-    const { outcome } = view.receipt
-    const done = outcome === null ? 0 : totalOf(outcome) - outcome.unprocessed
-    return { view, records: Math.max(0, done - (first ?? 0)), ms: Date.now() - since }
+    for (;;) {
+      signal.throwIfAborted()
+      const end = await open(look).catch((error: unknown) => {
+        // The server of a `run` ends with it, perhaps while it is read.
+        if (isEmbedded && troubleOf(error) !== null) return null
+        throw error
+      })
+      if (end !== null) return end
+      await systemClock.sleep(interval, signal)
+    }
   } finally {
-    shown.progress?.stop()
+    forget()
+  }
+}
+
+/** Shows what was seen, and returns its end. */
+function presenter({ json }: WatchFlags, screen: Screen): (seen: Seen) => Promise<ExitCode | null> {
+  const { answer, answerStyle, repaint } = screen
+  const print = changesOnly(answer)
+  return async ({ text, lines, json: value, end }) => {
+    if (json) {
+      print([['', JSON.stringify(value)]], (line) => line)
+    } else if (repaint === null) {
+      print(
+        lines,
+        (line, about) => `${new Date().toISOString().slice(11, 19)} UTC  ${about}  ${line}`,
+      )
+    } else {
+      const hint = end === null ? `\n${answerStyle('dim', 'Ctrl-C stops watching.')}` : ''
+      repaint(`${await text()}${hint}`)
+    }
+    return end
+  }
+}
+
+function changesOnly(answer: Screen['answer']) {
+  const before = new Map<string, string>()
+  return (lines: Seen['lines'], format: (line: string, about: string) => string) => {
+    for (const [about, line] of lines) {
+      if (before.get(about) === line) continue
+      before.set(about, line)
+      answer(format(line, about))
+    }
   }
 }

@@ -1,29 +1,69 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
 import { ledgersOn } from '../../shared/store/ledgers.ts'
 import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
-import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { type OpenOrg, withOrg } from '../org.ts'
-import { requestLines } from '../render/request.ts'
+import { requestLines, stateLine } from '../render/request.ts'
 import { waitingSentences } from '../render/waiting.ts'
 import type { Screen, Style } from '../screen.ts'
+import { assertWatching, watch } from '../watch.ts'
 
 export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
+  assertWatching(flags)
+  if (flags.watch) return watchList(flags, cli)
   const { screen } = cli
   return withOrg(cli, flags, async (open) => {
-    const orgs = open === null ? [] : await orgsOf(open, flags)
-    const views = open === null ? [] : await newest(open.producer, orgs, flags)
-    const own = views.filter(({ org }) => org === open?.org)
-    if (open !== null) await reportWaiting(open, own, screen)
+    const { views, own, held, table } = await read(open, flags, screen.answerStyle)
+    for (const sentence of held) screen.warn(sentence)
     if (flags.json) screen.answerJson(views)
-    else if (views.length === 0) screen.say('No requests.')
-    else if (orgs.length === 1) screen.answer(requestLines(views, screen.answerStyle))
-    else screen.answer(linesByOrg(views, screen.answerStyle))
+    else if (views.length === 0) screen.say(table)
+    else screen.answer(table)
     if (open !== null && own.some((view) => !isOver(view))) await reportResults(open, screen)
     return EXIT.ok
   })
 }
+
+function watchList(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
+  const { answerStyle } = cli.screen
+  return watch(flags, cli, (look) =>
+    withOrg(cli, flags, async (open) => {
+      if (open === null) throw new UsageError('No request was ever made on this machine.')
+      return look(open, async () => {
+        const { views, held, table } = await read(open, flags, answerStyle)
+        const warnings = held.map((sentence) => answerStyle('yellow', `! ${sentence}`))
+        return {
+          text: () => [...warnings, table].join('\n'),
+          lines: views.toReversed().map((view) => [view.id, stateLine(view)]),
+          json: views,
+          end: null,
+        }
+      })
+    }),
+  )
+}
+
+interface Listed {
+  readonly views: readonly RequestView[]
+  /** Those of the chosen org. */
+  readonly own: readonly RequestView[]
+  /** Why nothing happens to them, one sentence each. */
+  readonly held: readonly string[]
+  readonly table: string
+}
+
+async function read(open: OpenOrg | null, flags: Flags<'list'>, style: Style): Promise<Listed> {
+  if (open === null) return { views: [], own: [], held: [], table: NOTHING }
+  const orgs = await orgsOf(open, flags)
+  const views = await newest(open.producer, orgs, flags)
+  const own = views.filter(({ org }) => org === open.org)
+  const lines = orgs.length === 1 ? requestLines : linesByOrg
+  const table = views.length === 0 ? NOTHING : lines(views, style)
+  return { views, own, held: await heldBack(open, own), table }
+}
+
+const NOTHING = 'No requests.'
 
 /** The named org, or all that have a ledger in the embedded server of this machine. */
 async function orgsOf({ redis, store, org }: OpenOrg, flags: Flags<'list'>) {
@@ -49,15 +89,14 @@ function linesByOrg(views: readonly RequestView[], style: Style): string {
 }
 
 /** Pauses of the org, and that nobody works on the requests that need a worker or a run. */
-async function reportWaiting(
+async function heldBack(
   { store, org, redis: { embedded } }: OpenOrg,
   views: readonly RequestView[],
-  screen: Screen,
-): Promise<void> {
+): Promise<readonly string[]> {
   const isIdle = ({ waiting }: RequestView) => waiting.some(({ reason }) => reason === 'no-worker')
   const state = await readOrgState(store)
   const waiting = orgWaiting({ ...state, workers: views.some(isIdle) ? 0 : 1 })
-  for (const sentence of waitingSentences(waiting, { org, embedded })) screen.warn(sentence)
+  return waitingSentences(waiting, { org, embedded })
 }
 
 /** Where to continue from: a run keeps its results in a directory relative to its own folder. */

@@ -5,6 +5,7 @@ import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
+import { followWithProgress } from '../follow-with-progress.ts'
 import { readInput, uploadOf } from '../input.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { chooseOrg } from '../org.ts'
@@ -14,7 +15,6 @@ import { type CommandRedis, connectProducer, ownRedis } from '../redis.ts'
 import { applyLine } from '../render/request.ts'
 import { waitingSentences } from '../render/waiting.ts'
 import { toRequest, withKnownDeadline } from '../request.ts'
-import { watchToReceipt } from '../watch.ts'
 
 /**
  * Submits a request to the workers, together with the bytes of a CSV, because no worker sees this
@@ -84,7 +84,7 @@ async function waitFor(
   screen.say(`Waiting for the receipt of ${id} …`)
   try {
     const followed = { producer, request: { id, org }, signal, retry }
-    const { view } = await watchToReceipt(followed, { screen, quiet, embedded: false })
+    const { view } = await followWithProgress(followed, { screen, quiet, embedded: false })
     return view.receipt
   } catch (error) {
     if (!signal.aborted) throw error

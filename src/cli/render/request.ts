@@ -107,6 +107,9 @@ function progressOf({ plan, progress, stopping }: RequestView): string {
   return `, ${percent(done, plan.accepted)} of ${count(plan.accepted)}${stop}`
 }
 
+/** `deleting, 63 % of 999,000` */
+export const stateLine = (view: RequestView): string => view.status + progressOf(view)
+
 /** Many requests, one line each. */
 export function requestLines(views: readonly RequestView[], style: Style): string {
   const rows = views.map((view) => {

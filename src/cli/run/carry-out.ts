@@ -4,10 +4,10 @@ import { actorOf } from '../actor.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { ask } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
+import { followWithProgress } from '../follow-with-progress.ts'
 import { orgWords } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 import { textOutput } from '../screen.ts'
-import { watchToReceipt } from '../watch.ts'
 import { conclude } from './conclude.ts'
 import { interrupted } from './interrupted.ts'
 import type { RunSession } from './session.ts'
@@ -39,7 +39,7 @@ async function decide(session: RunSession): Promise<Receipt> {
     return conclude(session, await followToReceipt(session), null)
   }
   const { cli, flags, redis } = session
-  const watched = await watchToReceipt(session, {
+  const watched = await followWithProgress(session, {
     ...{ screen: cli.screen, quiet: flags.json === true, embedded: redis.embedded },
   })
   return conclude(session, watched.view, watched)

@@ -5,11 +5,11 @@ import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
+import type { Watched } from '../follow-with-progress.ts'
 import { showReceipt, type summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
 import { applyLine } from '../render/request.ts'
 import { textOutput } from '../screen.ts'
-import type { Watched } from '../watch.ts'
 import type { RunSession } from './session.ts'
 
 const SHOWN_ROWS = 10

@@ -1,0 +1,56 @@
+import type { RequestView } from '../producer/producer.ts'
+import { totalOf } from '../shared/contract/receipt.ts'
+import { type EndedView, type Followed, followToReceipt } from './follow.ts'
+import { showProgress } from './render/progress.ts'
+import { stoppingWords } from './render/request.ts'
+import type { Screen } from './screen.ts'
+import { waitingReporter } from './waiting-report.ts'
+
+interface WatchOptions {
+  readonly screen: Screen
+  /** Prints no progress where it cannot be redrawn. */
+  readonly quiet: boolean
+  readonly embedded: boolean
+}
+
+/** A deletion that this process followed to its end. */
+export interface Watched {
+  readonly view: EndedView
+  /** Verdicts while it was followed, and for how long. */
+  readonly records: number
+  readonly ms: number
+}
+
+/** Follows a request to its receipt; shows progress, what holds it, and that it is being ended. */
+export async function followWithProgress(
+  followed: Followed,
+  { screen, quiet, embedded }: WatchOptions,
+): Promise<Watched> {
+  const { request, worker } = followed
+  const since = Date.now()
+  let first: number | null = null
+  let stopping: RequestView['stopping'] = null
+  const shown: { progress?: ReturnType<typeof showProgress> } = {}
+  const report = waitingReporter(screen, { ...request, embedded }, worker !== undefined)
+  try {
+    const view = await followToReceipt(followed, (now) => {
+      if (now.progress !== null && now.plan !== null) {
+        const total = now.plan.accepted
+        const done = totalOf(now.progress.outcome) + now.progress.running
+        first ??= done
+        shown.progress ??= showProgress(screen, total, quiet)
+        shown.progress.see(Math.min(done, total), Date.now())
+      }
+      if (now.stopping !== null && stopping === null) {
+        stopping = now.stopping
+        screen.say(`The request is ${stoppingWords(stopping)}`)
+      }
+      report(now)
+    })
+    const { outcome } = view.receipt
+    const done = outcome === null ? 0 : totalOf(outcome) - outcome.unprocessed
+    return { view, records: Math.max(0, done - (first ?? 0)), ms: Date.now() - since }
+  } finally {
+    shown.progress?.stop()
+  }
+}
