@@ -23,24 +23,22 @@ const lineEnd = (ending: Job['request']['lineEnding']) => (ending === 'CRLF' ? '
 export class RowWriter {
   readonly kind: ResultKind
   readonly #delimiter: string
-  readonly #between: Uint8Array
   readonly #created: Uint8Array
   readonly #lineEnd: Uint8Array
   readonly #end: Uint8Array
-  readonly #errorOf: (verdict: number) => ErrorText
+  readonly #failedRow: (verdict: number) => FailedRow
 
   constructor({ request }: Job, kind: ResultKind, verdicts: Verdicts) {
     const delimiter = DELIMITERS[request.columnDelimiter]
     this.kind = kind
     this.#delimiter = delimiter
-    this.#between = Buffer.from(`"${delimiter}"`)
     this.#created = Buffer.from(`"${delimiter}"false"${delimiter}"`)
     this.#lineEnd = Buffer.from(lineEnd(request.lineEnding))
     this.#end = Buffer.from(`"${lineEnd(request.lineEnding)}`)
-    const texts: (ErrorText | undefined)[] = []
-    this.#errorOf = (verdict) => {
-      texts[verdict] ??= errorText(verdicts.textAround(verdict, request.object))
-      return texts[verdict]
+    const rows: (FailedRow | undefined)[] = []
+    this.#failedRow = (verdict) => {
+      rows[verdict] ??= failedRow(verdicts.textAround(verdict, request.object), delimiter)
+      return rows[verdict]
     }
   }
 
@@ -60,28 +58,34 @@ export class RowWriter {
       out.append(this.#lineEnd)
       return
     }
-    out.appendByte(QUOTE)
     if (this.kind === 'successfulResults') {
+      out.appendByte(QUOTE)
       appendId18(out, block.bytes, start, end)
       out.append(this.#created)
-    } else if (this.kind === 'failedResults') {
-      out.append(this.#between)
-      for (const [at, part] of this.#errorOf(verdict).entries()) {
-        if (at > 0) appendValue(out, block.bytes, start, end, verdict)
-        out.append(part)
+    } else {
+      const parts = this.#failedRow(verdict)
+      for (let k = 0; k < parts.length; k++) {
+        if (k > 0) appendValue(out, block.bytes, start, end, verdict)
+        out.append(parts[k] ?? new Uint8Array(0))
       }
-      out.append(this.#between)
     }
     appendValue(out, block.bytes, start, end, verdict)
     out.append(this.#end)
   }
 }
 
-/** An error text, split at the row's value. */
-type ErrorText = readonly Uint8Array[]
+/** A failed row up to its last field, split at the row's value. */
+type FailedRow = readonly Uint8Array[]
 
-const errorText = (parts: readonly string[]): ErrorText =>
-  parts.map((part) => Buffer.from(part.replaceAll('"', '""')))
+function failedRow(error: readonly string[], delimiter: string): FailedRow {
+  const parts = error.map((part) => part.replaceAll('"', '""'))
+  const between = `"${delimiter}"`
+  return parts.map((part, k) => {
+    const before = k === 0 ? `"${between}` : ''
+    const after = k === parts.length - 1 ? between : ''
+    return Buffer.from(before + part + after)
+  })
+}
 
 /** The value of a deleted row, a well-formed id, in 18 characters. */
 function appendId18(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
@@ -103,6 +107,8 @@ function appendValue(
   } else out.appendRange(bytes, start, end)
 }
 
+const SHORT = 32
+
 /** A growing byte buffer. */
 export class ByteWriter {
   #bytes: Uint8Array
@@ -113,7 +119,12 @@ export class ByteWriter {
   }
 
   append(bytes: Uint8Array): void {
-    this.appendRange(bytes, 0, bytes.length)
+    if (bytes.length <= SHORT) this.appendRange(bytes, 0, bytes.length)
+    else {
+      this.#reserve(bytes.length)
+      this.#bytes.set(bytes, this.#length)
+      this.#length += bytes.length
+    }
   }
 
   // A loop over locals instead of `set`: for 20 bytes the call would cost more than the copy.

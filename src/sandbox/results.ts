@@ -43,11 +43,17 @@ async function* rowsOf(job: Job, upload: Upload, rows: RowWriter, options: Resul
   const reader = await BlockReader.open(upload)
   try {
     const order = way(reader.blocks, upload.bytes, options)
+    // A block is as long as the one before it: growing it on the way cost as much as writing it.
+    let length = 0
     for (let turn = 0; turn < reader.blocks; turn++) {
       const block = order(turn)
       if (!someSelected(verdicts, block, upload, selects)) continue
       await reader.read(block)
-      yield writeBlock(reader, verdicts, rows, options)
+      const out = new ByteWriter(Math.max(length, reader.rows * 64) + 1_024)
+      writeBlock(out, reader, verdicts, rows, options)
+      const bytes = out.finish()
+      length = bytes.length
+      yield bytes
     }
   } finally {
     await reader.close()
@@ -69,20 +75,19 @@ function someSelected(
 }
 
 function writeBlock(
+  out: ByteWriter,
   reader: BlockReader,
   verdicts: Uint8Array,
   rows: RowWriter,
   options: ResultOptions,
-): Uint8Array {
+): void {
   const selects = SELECTS[rows.kind]
-  const out = new ByteWriter(reader.rows * 64 + 1_024)
   const order = way(reader.rows, reader.firstRow + reader.bytes.length, options)
   for (let turn = 0; turn < reader.rows; turn++) {
     const row = order(turn)
     const verdict = verdicts[reader.firstRow + row] ?? VERDICT.UNPROCESSED
     if (selects(verdict)) rows.write(out, reader, row, verdict)
   }
-  return out.finish()
 }
 
 /**
