@@ -13,6 +13,10 @@ import { cacheFolder, privateDirectory } from './embedded-redis/private-director
 // that all failed, the built command peaked at 174 MiB instead of 262, in no more processor time.
 setFlagsFromString('--semi-space-growth-factor=1')
 setFlagsFromString('--heap-growing-percent=20')
+// The bytes that arrive lie outside the heap but grow its limit. Collecting the young generation
+// once a tenth of it is used frees them before a full collection becomes due: of 2 million rows that
+// all failed, 26 instead of 67, and 4.5 s of processor time instead of 6.8.
+setFlagsFromString('--minor-gc-task-trigger=10')
 
 // Node restored the default, which would end the process here.
 if (hangUpIsIgnored(process)) process.on('SIGHUP', () => {})
