@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
 import { type Cli, InterruptedError, UsageError } from './cli.ts'
 import { catchInterrupts } from './interrupts.ts'
-import { type Screen, shown } from './screen.ts'
+import type { Screen } from './screen.ts'
 
 /** @throws UsageError if a question is necessary but there is no terminal */
 export function assertCanConfirm(
@@ -36,7 +36,7 @@ export async function confirm(
  * @throws InterruptedError if the terminal is gone; its SIGHUP may come later
  */
 export async function ask(
-  { stdin, stderr, sayStyle }: Screen,
+  { stdin, stderr, sayStyle, fit }: Screen,
   question: string,
   { to, signal }: { to: 'delete' | 'cancel' | 'apply'; signal: AbortSignal },
 ): Promise<boolean> {
@@ -46,7 +46,7 @@ export async function ask(
     line.once('close', () => resolve(''))
   })
   try {
-    const prompt = shown(`${sayStyle('bold', question)} Type yes to ${to}: `)
+    const prompt = fit(`${sayStyle('bold', question)} Type yes to ${to}: `)
     const answer = await Promise.race([line.question(prompt, { signal }), closed])
     if (answer === '' && isGone(stdin)) throw new InterruptedError('SIGHUP')
     return answer.trim().toLowerCase() === 'yes'

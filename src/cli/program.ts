@@ -3,7 +3,7 @@ import { type Cli, EXIT, type ExitCode } from './cli.ts'
 import { COMMANDS, type CommandName, type Flags } from './commands.ts'
 import { moreHelp } from './help.ts'
 import { type CommandRecord, commanderOptions } from './options.ts'
-import { shown } from './screen.ts'
+import { columnsOf } from './screen.ts'
 
 /**
  * The action of each command. Loaded when it is called, so that `--help` answers at once and a
@@ -53,20 +53,19 @@ export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command 
     .addHelpCommand(help.helpGroup('Setup:'))
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => cli.host.stdout.write(text),
+      writeOut: (text) => cli.host.stdout.write(cli.screen.fit(text, 'stdout')),
       writeErr: (text) => cli.host.stderr.write(text),
+      getOutHelpWidth: () => columnsOf(cli.host.stdout, cli.screen.env) ?? 80,
       // The error quotes the command line, which a script may have filled with foreign text.
-      outputError: (text, write) => write(shown(`expunge: ${text.replace(/^error: /, '')}`)),
+      outputError: (text, write) =>
+        write(cli.screen.fit(`expunge: ${text.replace(/^error: /, '')}`)),
     })
     .configureHelp({
       // Lines up long flags, whether they have a short one or not.
       optionTerm: ({ short, flags }) => (short === undefined ? `    ${flags}` : flags),
     })
     .showHelpAfterError('See `expunge --help`.')
-    .addHelpText(
-      'after',
-      '\nSee `expunge help <command>` for its options, examples, exit codes and environment.',
-    )
+    .addHelpText('after', '\nSee `expunge help <command>` for options, examples and exit codes.')
   for (const name of Object.keys(COMMANDS).filter(isCommand)) define(program, name, cli, end)
   return program
 }

@@ -6,6 +6,7 @@ import { codeOf } from '../shared/base/errors.ts'
 import type { Signals } from '../shared/base/shutdown.ts'
 import { visible, visibleLines } from '../shared/base/visible.ts'
 import { createPainting } from './painting.ts'
+import { inAscii, isAsciiOnly, wrapped } from './terminal-text.ts'
 
 /**
  * What a command needs from the process around it: `process` is one. A program that runs a command
@@ -35,7 +36,8 @@ type Output = Writable & {
 export interface Screen {
   readonly env: NodeJS.ProcessEnv
   answer(text: string): void
-  /** The answer for machines. */
+  /** The same for programs and shells: no line is broken. */
+  answerData(text: string): void
   answerJson(value: unknown): void
   say(text: string): void
   /** The same after a yellow sign. */
@@ -63,6 +65,8 @@ export interface Screen {
   readonly repaint: ((text: string) => void) | null
   /** Columns of stdout; null if it is not a terminal, so that nothing is cut. */
   readonly columns: number | null
+  /** Text that neither `answer` nor `say` writes, as they would: see `terminal-text.ts`. */
+  fit(text: string, stream?: 'stdout' | 'stderr'): string
   readonly stdin: HostInput
   readonly stderr: Output
   /** Sets a redrawn line that is hidden while other lines are printed. */
@@ -86,19 +90,27 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   stdout.on('error', (error) => {
     if (!GONE.includes(codeOf(error) ?? '')) lost ??= error
   })
-  const writing = (stream: Output) => (text: string) => {
+  const write = (stream: Output, text: string) => {
     drawn?.hide()
-    stream.write(`${shown(text)}\n`)
+    stream.write(`${text}\n`)
     drawn?.show()
   }
-  const answer = writing(stdout)
-  const say = writing(stderr)
+  const inLocale = isAsciiOnly(env) ? inAscii : (text: string) => text
+  const fitted = (text: string, stream: Output) => {
+    const columns = columnsOf(stream, env)
+    const whole = inLocale(shown(text))
+    return columns === null ? whole : wrapped(whole, columns)
+  }
+  const answer = (text: string) => write(stdout, fitted(text, stdout))
+  const answerData = (text: string) => write(stdout, inLocale(shown(text)))
+  const say = (text: string) => write(stderr, fitted(text, stderr))
   const sayStyle = styler(stderr)
   const painting = createPainting(stdout)
   return {
     env,
     answer,
-    answerJson: (value) => answer(JSON.stringify(value, null, 2)),
+    answerData,
+    answerJson: (value) => answerData(JSON.stringify(value, null, 2)),
     say,
     warn: (text) => say(`${sayStyle('yellow', '!')} ${text}`),
     pipe: async (bytes) => {
@@ -119,10 +131,11 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
     repaint: isRedrawable(stdout, env)
       ? (text) => {
           drawn = painting
-          painting.paint(shown(text).split('\n'))
+          painting.paint(fitted(text, stdout).split('\n'))
         }
       : null,
-    columns: (stdout.isTTY && stdout.columns) || null,
+    columns: columnsOf(stdout, env),
+    fit: (text, stream) => fitted(text, stream === 'stdout' ? stdout : stderr),
     stdin,
     stderr,
     setStatusLine: (draw) => {
@@ -133,6 +146,14 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
 
 const isRedrawable = ({ isTTY }: Output, { TERM }: NodeJS.ProcessEnv): boolean =>
   isTTY === true && TERM !== 'dumb'
+
+/** Null off a terminal: a pipe or file gets whole lines. */
+export function columnsOf(
+  { isTTY, columns }: Pick<Output, 'isTTY' | 'columns'>,
+  env: NodeJS.ProcessEnv,
+): number | null {
+  return isTTY ? columns || Number(env['COLUMNS']) || 80 : null
+}
 
 /** Where text for people goes, and its colours: stdout, unless that is for JSON. */
 export function textOutput(

@@ -78,8 +78,8 @@ export async function watch(
 
 /** Shows what was seen, and returns its end. */
 function presenter({ json }: WatchFlags, screen: Screen): (seen: Seen) => Promise<ExitCode | null> {
-  const { answer, answerStyle, repaint } = screen
-  const print = changesOnly(answer)
+  const { answer, answerData, answerStyle, repaint } = screen
+  const print = changesOnly(json ? answerData : answer)
   return async ({ text, lines, json: value, end }) => {
     if (json) {
       print([['', JSON.stringify(value)]], (line) => line)

@@ -14,6 +14,8 @@ export interface RunHere {
   readonly input?: string
   /** Whether the streams say that they are a terminal. Everything is in `stdout` then, as there. */
   readonly onTerminal?: boolean
+  /** The width of that terminal: by default so wide that nothing is wrapped. */
+  readonly columns?: number
 }
 
 // Node's runner sets it on a terminal, and it would colour what a command writes into no terminal.
@@ -43,11 +45,11 @@ export function runHere(args: readonly string[], options: RunHere = {}): Promise
  */
 export function beginHere(
   args: readonly string[],
-  { env, input, onTerminal: isTTY = false }: RunHere = {},
+  { env, input, onTerminal: isTTY = false, columns = 10_000 }: RunHere = {},
 ): Running {
   const stdin = Object.assign(new PassThrough(), { isTTY })
   const colours = () => (env?.['NO_COLOR'] ? 1 : 4)
-  const output = () => Object.assign(new Kept(), { isTTY, getColorDepth: colours })
+  const output = () => Object.assign(new Kept(), { isTTY, columns, getColorDepth: colours })
   const stdout = output()
   const stderr = isTTY ? stdout : output()
   if (input !== undefined) stdin.end(input)

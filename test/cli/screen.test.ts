@@ -6,7 +6,8 @@ import { sentences } from '../../src/cli/own-worker.ts'
 import { summary } from '../../src/cli/receipt.ts'
 import { orgLine, orgWords } from '../../src/cli/render/org.ts'
 import { planTable, question } from '../../src/cli/render/plan.ts'
-import { requestLines, requestTable } from '../../src/cli/render/request.ts'
+import { requestTable } from '../../src/cli/render/request.ts'
+import { requestLines } from '../../src/cli/render/request-list.ts'
 import { waitingSentences } from '../../src/cli/render/waiting.ts'
 import { type Style, shown, shownBytes, styler } from '../../src/cli/screen.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
@@ -77,7 +78,7 @@ function everything(text: string, colours: Style): string {
       atWork: [text],
       results: text,
     }),
-    requestLines([view, view], colours),
+    requestLines([view, view], colours, null),
     summary(ended, null, colours),
     question(plan, asked, orgWords(who)),
     orgLine('default', who, colours),

@@ -21,7 +21,7 @@ test('on a terminal the question is asked, and only yes deletes', { skip }, asyn
   const { sandbox, folder, begin, start } = await place(t)
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(40)))
   const declined = start(RUN, { under })
-  await declined.saw(/Delete 40 Contact records in PRODUCTION org .*Type yes to delete: /)
+  await declined.saw(/Delete 40 Contact records in PRODUCTION org [\s\S]*Type yes to delete: /)
   declined.type('y\n')
   const no = await declined.ended
   assert.equal(no.code, 3, no.stdout)

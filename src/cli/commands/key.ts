@@ -14,14 +14,14 @@ export async function key(
   // Checks that the key file's parser accepts the entry before showing the key.
   parseKeyFile(yaml, 'the new entry')
   if (json) {
-    screen.answer(JSON.stringify({ name, key: secret, entry }))
+    screen.answerData(JSON.stringify({ name, key: secret, entry }))
     return EXIT.ok
   }
   // Printed separately, so that `>> keys.yaml` captures only the entry.
   screen.say(
     `The key of ${name}. It is not shown again:\n\n  ${secret}\n\nAdd this entry to the key file:\n`,
   )
-  screen.answer(yaml)
+  screen.answerData(yaml)
   return EXIT.ok
 }
 

@@ -5,9 +5,10 @@ import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { type OpenOrg, withOrg } from '../org.ts'
-import { requestLines, stateLine } from '../render/request.ts'
+import { stateLine } from '../render/request.ts'
+import { requestLines } from '../render/request-list.ts'
 import { waitingSentences } from '../render/waiting.ts'
-import type { Screen, Style } from '../screen.ts'
+import type { Screen } from '../screen.ts'
 import { assertWatching, watch } from '../watch.ts'
 
 export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
@@ -15,7 +16,7 @@ export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   if (flags.watch) return watchList(flags, cli)
   const { screen } = cli
   return withOrg(cli, flags, async (open) => {
-    const { views, own, held, table } = await read(open, flags, screen.answerStyle)
+    const { views, own, held, table } = await read(open, flags, screen)
     for (const sentence of held) screen.warn(sentence)
     if (flags.json) screen.answerJson(views)
     else if (views.length === 0) screen.say(table)
@@ -26,13 +27,13 @@ export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
 }
 
 function watchList(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
-  const { answerStyle } = cli.screen
+  const { screen } = cli
   return watch(flags, cli, (look) =>
     withOrg(cli, flags, async (open) => {
       if (open === null) throw new UsageError('No request was ever made on this machine.')
       return look(open, async () => {
-        const { views, held, table } = await read(open, flags, answerStyle)
-        const warnings = held.map((sentence) => answerStyle('yellow', `! ${sentence}`))
+        const { views, held, table } = await read(open, flags, screen)
+        const warnings = held.map((sentence) => screen.answerStyle('yellow', `! ${sentence}`))
         return {
           text: () => [...warnings, table].join('\n'),
           lines: views.toReversed().map((view) => [view.id, stateLine(view)]),
@@ -53,13 +54,13 @@ interface Listed {
   readonly table: string
 }
 
-async function read(open: OpenOrg | null, flags: Flags<'list'>, style: Style): Promise<Listed> {
+async function read(open: OpenOrg | null, flags: Flags<'list'>, screen: Screen): Promise<Listed> {
   if (open === null) return { views: [], own: [], held: [], table: NOTHING }
   const orgs = await orgsOf(open, flags)
   const views = await newest(open.producer, orgs, flags)
   const own = views.filter(({ org }) => org === open.org)
-  const lines = orgs.length === 1 ? requestLines : linesByOrg
-  const table = views.length === 0 ? NOTHING : lines(views, style)
+  const lines = orgs.length === 1 ? linesOf : linesByOrg
+  const table = views.length === 0 ? NOTHING : lines(views, screen)
   return { views, own, held: await heldBack(open, own), table }
 }
 
@@ -82,9 +83,12 @@ async function newest(
   return views.slice(0, flags.limit)
 }
 
-function linesByOrg(views: readonly RequestView[], style: Style): string {
+const linesOf = (views: readonly RequestView[], { answerStyle, columns }: Screen): string =>
+  requestLines(views, answerStyle, columns)
+
+function linesByOrg(views: readonly RequestView[], screen: Screen): string {
   return [...Map.groupBy(views, ({ org }) => org)]
-    .map(([org, own]) => `${style('bold', `Org ${org}`)}\n${requestLines(own, style)}`)
+    .map(([org, own]) => `${screen.answerStyle('bold', `Org ${org}`)}\n${linesOf(own, screen)}`)
     .join('\n\n')
 }
 

@@ -10,9 +10,9 @@ export async function sandbox(flags: Flags<'sandbox'>, { screen, host }: Cli): P
   const { signal, forget } = catchInterrupts(host)
   const started = await start(flags)
   const { url, clientId, clientSecret, orgId } = started
-  if (flags.json) screen.answer(JSON.stringify({ url, clientId, clientSecret, orgId }))
+  if (flags.json) screen.answerData(JSON.stringify({ url, clientId, clientSecret, orgId }))
   else {
-    screen.answer(variables(started))
+    screen.answerData(variables(started))
     screen.say(
       `Sandbox ready at ${url}, org ${orgId}. Press Ctrl-C to stop it; all data is lost then.`,
     )

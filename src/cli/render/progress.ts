@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import { type Screen, shown } from '../screen.ts'
+import type { Screen } from '../screen.ts'
 import { count, duration, percent } from './format.ts'
 
 /** Shows the progress of a deletion. */
@@ -54,10 +54,10 @@ function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
 /** Width of the words beside the bar; a narrow terminal gets a short bar. */
 const WORDS = 60
 
-function blocks(progress: number, { stderr, sayStyle }: Screen): string {
+function blocks(progress: number, { stderr, sayStyle, fit }: Screen): string {
   const width = Math.max(5, Math.min(40, (stderr.columns ?? 80) - WORDS - 'Deleting '.length))
   const full = Math.round(progress * width)
-  return shown(sayStyle('green', '█'.repeat(full)) + sayStyle('dim', '░'.repeat(width - full)))
+  return fit(sayStyle('green', '█'.repeat(full)) + sayStyle('dim', '░'.repeat(width - full)))
 }
 
 const LINE_EVERY_MS = 10_000

@@ -100,7 +100,7 @@ function more(jobs: number): readonly [string, string] | null {
 }
 
 /** `, 63 % of 999,000, being cancelled …` while records are being deleted. */
-function progressOf({ plan, progress, stopping }: RequestView): string {
+export function progressOf({ plan, progress, stopping }: RequestView): string {
   const stop = stopping === null ? '' : `, ${stoppingWords(stopping)}`
   if (plan === null || progress === null) return stop
   const done = Math.min(plan.accepted, totalOf(progress.outcome) + progress.running)
@@ -109,27 +109,6 @@ function progressOf({ plan, progress, stopping }: RequestView): string {
 
 /** `deleting, 63 % of 999,000` */
 export const stateLine = (view: RequestView): string => view.status + progressOf(view)
-
-/** Many requests, one line each. */
-export function requestLines(views: readonly RequestView[], style: Style): string {
-  const rows = views.map((view) => {
-    const { plan, receipt } = view
-    const { outcome } = receipt ?? view.progress ?? { outcome: null }
-    const gone = outcome === null ? null : outcome.deleted + outcome.alreadyGone
-    return [
-      view.id,
-      style(STATUS_COLOUR[view.status], view.status) + progressOf(view),
-      view.request.object,
-      plan === null ? '' : count(plan.accepted),
-      gone === null ? '' : count(gone),
-      view.submittedAt.slice(0, 19).replace('T', ' '),
-    ]
-  })
-  return columns(rows, {
-    head: ['REQUEST', 'STATUS', 'OBJECT', 'ACCEPTED', 'GONE', 'SUBMITTED (UTC)'],
-    align: ['left', 'left', 'left', 'right', 'right', 'left'],
-  })
-}
 
 /** The colour of each status. */
 export const STATUS_COLOUR: Record<Status, Parameters<Style>[0]> = {

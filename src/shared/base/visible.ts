@@ -31,7 +31,7 @@ export function visibleLines(text: string): string {
 }
 
 /** As in JSON: a character outside the Basic Multilingual Plane becomes two escapes. */
-function escaped(character: string): string {
+export function escaped(character: string): string {
   return character
     .split('')
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

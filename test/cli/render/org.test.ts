@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { requestLines, requestTable } from '../../../src/cli/render/request.ts'
+import { requestTable } from '../../../src/cli/render/request.ts'
+import { requestLines } from '../../../src/cli/render/request-list.ts'
 import { waitingSentences } from '../../../src/cli/render/waiting.ts'
 import type { RequestView } from '../../../src/producer/producer.ts'
 import { orgWaiting, pauses } from '../../../src/shared/store/waiting.ts'
@@ -60,6 +61,6 @@ test('a request shows that it is paused, and that it is being cancelled', () => 
   }
   const table = requestTable(view, plain, { waiting: ['Org "default" is paused.'] })
   assert.match(table, /^ +Status +deleting, 10 % of 999,000, being cancelled …\n +Waiting +Org "/m)
-  assert.match(requestLines([view], plain), /deleting, 10 % of 999,000, being cancelled …/)
+  assert.match(requestLines([view], plain, null), /deleting, 10 % of 999,000, being cancelled …/)
   assert.doesNotMatch(requestTable({ ...view, stopping: null }, plain), /cancelled|Waiting/)
 })
