@@ -43,7 +43,7 @@ test('a run applies the plan of a dry run, whatever its file holds by then', {
     [receipt.appliesPlanOf, receipt.reason, receipt.outcome.deleted],
     ['Backlog', 'clean up', 30],
   )
-  assert.match(receipt.approvedBy.actor, /^.+@.+$/)
+  for (const who of [receipt.submittedBy, receipt.approvedBy.actor]) assert.match(who, /^.+@.+$/)
   assert.equal(sandbox.referee.stats().rowsDeleted, 30)
   const other = await expunge(['apply', 'backlog', '--as', 'other', '--yes'])
   assert.deepEqual([other.code, /applied as request Backlog-apply/.test(other.stderr)], [2, true])

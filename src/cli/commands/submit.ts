@@ -2,6 +2,7 @@ import type { Producer, RequestView } from '../../producer/producer.ts'
 import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
+import { actorOf } from '../actor.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -38,7 +39,9 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   try {
     const meant = await pinContent(typed, { roots: config.files.roots })
     const request = await withKnownDeadline(meant, flags, producer)
-    const { request: view, created } = await producer.submit(request, uploadOf(request, input))
+    const { request: view, created } = await producer.submit(request, uploadOf(request, input), {
+      submittedBy: actorOf(screen.env),
+    })
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)
     if (!flags.wait) {

@@ -3,6 +3,7 @@ import type { DeletionRequest } from '../../shared/contract/request.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { submit as enter } from '../../shared/store/intake/submit.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { actorOf } from '../actor.ts'
 import type { Cli, ExitCode } from '../cli.ts'
 import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -67,7 +68,8 @@ async function submit(
   const upload = uploadOf(request, input)
   if (upload !== undefined) screen.say(`Reading ${input.name} …`)
   const bytes = upload && until(signal, upload)
-  const entered = await enter(store, request, Date.now(), bytes, { guards })
+  const by = { submittedBy: actorOf(screen.env), guards }
+  const entered = await enter(store, request, Date.now(), bytes, by)
   return reportEntered(entered, { store, screen, goOnWith })
 }
 

@@ -97,7 +97,7 @@ export const receiptErrorSchema = z.object({ code: z.string(), message: z.string
 export type ReceiptError = Readonly<z.output<typeof receiptErrorSchema>>
 
 export const signedActSchema = z.object({
-  /** Name of the API key, `cli`, or the name a program gives itself. */
+  /** Name of the API key, `alice@host` on the command line, or the name a program gives itself. */
   actor: z.string(),
   /** RFC 3339, by Redis's clock. */
   at: z.string(),
@@ -147,7 +147,7 @@ export const receiptSchema = z.object({
   /** Files with rows. Their rows were compared with plan and outcome before the request ended. */
   files: z.array(resultFileSchema).readonly(),
   // Receipts of earlier versions have none of these.
-  /** Name of the API key that submitted it; null if it came without a key. */
+  /** Who submitted it: name of the API key, `alice@host`, `bullmq:<job id>`, or the library's caller. */
   submittedBy: z.string().nullable().default(null),
   /** Who approved its plan; null if no approval was needed. */
   approvedBy: signedActSchema.nullable().default(null),

@@ -10,7 +10,7 @@ import {
   toStored,
 } from '../../shared/contract/request.ts'
 import { bodyHash } from '../../shared/store/intake/taken.ts'
-import { generatedId, idByJob } from '../jobs/job-id.ts'
+import { generatedId, idByJob, submitterOf } from '../jobs/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'
 
 /**
@@ -35,18 +35,24 @@ export async function refuseJob(
   ctx: Context,
 ): Promise<JobVerdict> {
   const request = meant ?? legible(job, deps.store.org, ctx.clock.now())
-  const named = meant === null && nameIn(job) !== undefined
-  const underName = named ? await refuseUnder(request, refusal, deps, ctx) : null
+  const said = { refusal, submittedBy: submitterOf(job) }
+  const named = nameIn(job) !== undefined
+  const underName = named ? await refuseUnder(request, said, deps, ctx) : null
   const id = generatedId(job)
-  const verdict = underName ?? (await refuseAsGenerated({ ...request, id }, refusal, deps, ctx))
+  const verdict = underName ?? (await refuseAsGenerated({ ...request, id }, said, deps, ctx))
   if (verdict.refusal !== null) tell(job, request, verdict.request, refusal, deps, ctx)
   return verdict
+}
+
+interface Said {
+  readonly refusal: ReceiptError
+  readonly submittedBy: string
 }
 
 /** Null if the id is taken by another request, accepted or refused. */
 async function refuseUnder(
   request: StoredRequest,
-  refusal: ReceiptError,
+  { refusal, submittedBy }: Said,
   deps: SettleDeps,
   ctx: Context,
 ): Promise<JobVerdict | null> {
@@ -55,6 +61,7 @@ async function refuseUnder(
     bodyHash: bodyHash({ ...request, reason: refusal.message }, null),
     staged: null,
     submittedAt: ctx.clock.now(),
+    submittedBy,
     refusal,
   })
   if (entered === 'conflict' || entered === 'gone') return null
@@ -68,17 +75,17 @@ async function refuseUnder(
  */
 async function refuseAsGenerated(
   request: StoredRequest,
-  refusal: ReceiptError,
+  said: Said,
   deps: SettleDeps,
   ctx: Context,
 ): Promise<JobVerdict> {
-  const verdict = await refuseUnder(request, refusal, deps, ctx)
+  const verdict = await refuseUnder(request, said, deps, ctx)
   if (verdict !== null) return verdict
   const { id } = request
   await settleRequest(id, deps, ctx)
   const record = await deps.store.ledger.load(id)
   return record === null
-    ? { request: id, status: 'gone', refusal }
+    ? { request: id, status: 'gone', refusal: said.refusal }
     : { request: id, status: record.status, refusal: record.refusal }
 }
 

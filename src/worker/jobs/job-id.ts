@@ -22,6 +22,13 @@ export function idByJob({ id = '' }: Pick<Job, 'id'>): string | undefined {
   return MADE_BY_BULLMQ.test(id) ? undefined : id.replace(/^r-/, '')
 }
 
+/** Job ids may be any text. */
+const MOST_OF_NAME = 128
+
+/** Who submitted a request that came as this job: nobody has verified more than its id. */
+export const submitterOf = ({ id }: Pick<Job, 'id'>): string =>
+  `bullmq:${id}`.slice(0, MOST_OF_NAME)
+
 /** Base-36 characters: 10¹⁸ ids for each second. */
 const TAIL = 12
 

@@ -300,7 +300,7 @@ export interface components {
       waiting: components["schemas"]["Waiting"][];
       /** Format: date-time */
       submittedAt: string;
-      /** @description The name of the key of whoever submitted it; null where it came without one. */
+      /** @description The name of the key that submitted it, `user@host` of the command line, or `bullmq:` and the job id; null if unknown. */
       submittedBy: string | null;
       /** @description Who let its parked plan go ahead. */
       approvedBy: ({

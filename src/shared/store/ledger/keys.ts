@@ -69,6 +69,14 @@ export interface JobLock {
   readonly token: string
 }
 
+/**
+ * Whose budget a request is charged to. The command line and BullMQ name their user or job
+ * (`alice@host`, `bullmq:42`), which nobody verifies: they share the account of callers without a
+ * key, so that another name is no new budget. A key's name has neither `@` nor `:`.
+ */
+const accountOf = (caller: string | null): string =>
+  caller === null || /[@:]/.test(caller) ? '' : caller
+
 export function orgKeys(org: string): OrgKeys {
   const prefix = `{expunge-${org}}`
   const key = (...parts: (string | number)[]) => [prefix, ...parts].join(':')
@@ -91,8 +99,8 @@ export function orgKeys(org: string): OrgKeys {
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),
     settings: key('settings'),
-    spent: (caller) => key('spent', caller ?? ''),
-    unapproved: (caller) => key('unapproved', caller ?? ''),
+    spent: (caller) => key('spent', accountOf(caller)),
+    unapproved: (caller) => key('unapproved', accountOf(caller)),
     sweeper: key('sweeper'),
     workers: key('workers'),
     runs: key('runs'),

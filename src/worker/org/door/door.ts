@@ -12,7 +12,7 @@ import { ConflictError, GoneError } from '../../../shared/store/intake/taken.ts'
 import { DOOR, isNewerOrder } from '../../../shared/store/queues/queues.ts'
 import { isFields, type JobVerdict, refuseJob } from '../../end/refuse.ts'
 import { handOver, putAside } from '../../jobs/hand-over.ts'
-import { generatedId, idByJob } from '../../jobs/job-id.ts'
+import { generatedId, idByJob, submitterOf } from '../../jobs/job-id.ts'
 import type { Process } from '../../jobs/jobs-in-hand.ts'
 import { hindranceOf, JobRefusedError } from '../../jobs/queue-worker.ts'
 import type { PlannerDeps } from '../../plan/planner.ts'
@@ -158,7 +158,7 @@ async function submitted(
   const { rails } = (await store.ledger.rails()) ?? deps
   const places = { roots: rails.fileRoots, base: rails.fileBase }
   const meant = await pinContent(request, places, ctx.signal)
-  const by = { entry: generatedId(job) }
+  const by = { entry: generatedId(job), submittedBy: submitterOf(job) }
   const { record, created } = await submit(store, meant, ctx.clock.now(), undefined, by)
   if (created) {
     // A second delivery logs it again: the first may have crashed before this line.

@@ -5,6 +5,7 @@ import {
   BudgetExceededError,
   type CallerLimits,
 } from '../../../../src/shared/contract/caller-limits.ts'
+import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { type Bundle, openLedger, PLAN, planLock, settlement, submission } from './setup.ts'
 
@@ -104,6 +105,17 @@ describe('a budget', () => {
     assert.ok(typeof day === 'number' && day > 80_000 && day <= 86_700 - 3900, String(day))
     await pass(86_700)
     assert.equal(await submitList('R4', 10, limits(10, 15)), 'accepted')
+  })
+
+  test('is one for all whose name nobody has verified', () => {
+    const keys = orgKeys('any')
+    for (const name of ['alice@host', 'bullmq:42']) {
+      assert.deepEqual(
+        [keys.spent(name), keys.unapproved(name)],
+        [keys.spent(null), keys.unapproved(null)],
+      )
+    }
+    assert.notEqual(keys.spent('crm'), keys.spent(null))
   })
 
   test('is each caller’s own', async (t) => {

@@ -31,6 +31,7 @@ describe('a job deletion-request', () => {
     assert.deepEqual(receipt.outcome, outcome({ deleted: 2 }))
     const record = await world.store.ledger.load('crm.42')
     assert.deepEqual(record?.request.source, { type: 'ids' })
+    assert.equal(receipt.submittedBy, 'bullmq:r-crm.42')
   })
 
   test('may be enqueued again: what is there already is not run again', async () => {
