@@ -3,6 +3,7 @@ import { totalOf } from '../shared/contract/receipt.ts'
 import { type EndedView, type Followed, followToReceipt } from './follow.ts'
 import { showProgress } from './render/progress.ts'
 import { stoppingWords } from './render/request.ts'
+import { retryReporter } from './retry-report.ts'
 import type { Screen } from './screen.ts'
 import { waitingReporter } from './waiting-report.ts'
 
@@ -31,7 +32,8 @@ export async function followWithProgress(
   let first: number | null = null
   let stopping: RequestView['stopping'] = null
   const shown: { progress?: ReturnType<typeof showProgress> } = {}
-  const report = waitingReporter(screen, { ...request, embedded }, worker !== undefined)
+  const reportRetries = retryReporter(screen)
+  const reportWaiting = waitingReporter(screen, { ...request, embedded }, worker !== undefined)
   try {
     const view = await followToReceipt(followed, (now) => {
       if (now.progress !== null && now.plan !== null) {
@@ -39,13 +41,14 @@ export async function followWithProgress(
         const done = totalOf(now.progress.outcome) + now.progress.running
         first ??= done
         shown.progress ??= showProgress(screen, total, quiet)
+        reportRetries(now.progress, Date.now())
         shown.progress.see(Math.min(done, total), Date.now())
       }
       if (now.stopping !== null && stopping === null) {
         stopping = now.stopping
         screen.say(`The request is ${stoppingWords(stopping)}`)
       }
-      report(now)
+      reportWaiting(now)
     })
     const { outcome } = view.receipt
     const done = outcome === null ? 0 : totalOf(outcome) - outcome.unprocessed

@@ -3,7 +3,7 @@ import { systemClock } from '../shared/base/clock.ts'
 import { detailOf, RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
 import { withReason } from '../shared/store/redis/why-away.ts'
 import type { CommandRedis } from './redis.ts'
-import { duration } from './render/format.ts'
+import { duration, wait } from './render/format.ts'
 import type { Screen } from './screen.ts'
 
 /**
@@ -21,7 +21,7 @@ export function outageReporter({ warn, say }: Pick<Screen, 'warn' | 'say'>, host
       if (attempts++ === 0) since = Date.now()
       // The first, second, fourth, eighth and so on: an outage may last for hours.
       if (why === before && !Number.isInteger(Math.log2(attempts))) return
-      const next = `Attempt ${attempts} failed; next attempt in ${secondsOf(nextMs)}.`
+      const next = `Attempt ${attempts} failed; next attempt in ${wait(nextMs)}.`
       const isNews = why !== before
       before = why
       warn(isNews ? `${why} ${next} Ctrl-C stops waiting.` : `${host}: ${next}`)
@@ -33,9 +33,6 @@ export function outageReporter({ warn, say }: Pick<Screen, 'warn' | 'say'>, host
     },
   }
 }
-
-/** A wait is no measurement: `1 s`, not `1.0 s`. */
-const secondsOf = (ms: number): string => (ms < 10_000 ? `${Math.ceil(ms / 1000)} s` : duration(ms))
 
 const retryMs = backoff({ first: 1000, factor: 2, cap: 5000 })
 
@@ -55,9 +52,9 @@ export function retryOnOutage(screen: Screen, redis: CommandRedis, signal: Abort
       } catch (error) {
         signal.throwIfAborted()
         if (troubleOf(error) === null) throw error
-        const wait = retryMs(failures)
-        outage.failed(await whyAway(error, host, redis), wait)
-        await systemClock.sleep(wait, signal)
+        const ms = retryMs(failures)
+        outage.failed(await whyAway(error, host, redis), ms)
+        await systemClock.sleep(ms, signal)
       }
     }
   }

@@ -30,6 +30,11 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${pad(hours % 24)} h`
 }
 
+/** The same for a time that is still to come, in whole seconds. */
+export function wait(ms: number): string {
+  return ms < 10_000 ? `${Math.ceil(ms / 1000)} s` : duration(ms)
+}
+
 /** `143 MiB`, `1.2 GiB` */
 export function bytes(value: number): string {
   const mebi = value / 1024 ** 2

@@ -51,6 +51,7 @@ export function requestTable(
       `${count(outcome.deleted)} deleted, ${count(outcome.alreadyGone)} already gone, ` +
         `${count(outcome.failed)} failed, ${count(outcome.unprocessed)} unprocessed`,
     ],
+    ...retryRows(view.progress?.retries ?? []),
     atWork.length === 0 ? null : ['At work', jobNames(atWork)],
     results === null ? null : ['Results', results],
     receipt && Object.keys(receipt.failures).length > 0
@@ -87,6 +88,16 @@ export function applyLine({ id, org, keptPlan }: RequestView, now: number): stri
   const left = Math.max(0, Date.parse(keptPlan.until) - now)
   const hours = Math.round(left / HOUR_MS)
   return `Apply this plan within ${hours > 1 ? `${hours} h` : duration(left)}: ${commandFor(`apply ${id}`, { org })}`
+}
+
+/** Rows that are or were sent again. */
+function retryRows(
+  retries: NonNullable<RequestView['progress']>['retries'],
+): readonly (readonly [string, string])[] {
+  return retries.map(({ attempt, records, reason, at }, index) => [
+    index === 0 ? 'Retries' : '',
+    `attempt ${attempt}: ${counted(records, 'row')} at ${at} (${reason})`,
+  ])
 }
 
 function actWords({ actor, at, reason }: SignedAct): string {

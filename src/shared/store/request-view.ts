@@ -9,6 +9,7 @@ import {
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
+import type { ChunkOutcome } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
@@ -21,6 +22,19 @@ export interface RequestProgress {
   /** Rows that running ingest jobs have processed, including failures. */
   readonly running: number
   readonly chunksOpen: number
+  /** Rows that failed with a transient error and are sent again, by attempt. */
+  readonly retries: readonly RowRetry[]
+}
+
+/** Rows of a request that are sent again. */
+interface RowRetry {
+  /** The attempt that they are sent in, 2 or more. */
+  readonly attempt: number
+  readonly records: number
+  /** Code of a row, or why a whole ingest job is repeated; of the latest of them. */
+  readonly reason: string
+  /** When the latest of them are sent. */
+  readonly at: string
 }
 
 /** A request as callers see it. */
@@ -120,5 +134,21 @@ async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProg
     ),
     running: orders.reduce((sum, order) => sum + (order?.progress.processed ?? 0), 0),
     chunksOpen: open.size,
+    retries: retriesIn(outcomes.values()),
   }
+}
+
+/** One entry for each attempt, however many chunks are retried. */
+function retriesIn(outcomes: Iterable<ChunkOutcome>): readonly RowRetry[] {
+  const retries = new Map<number, { records: number; reason: string; at: number }>()
+  for (const { resent } of outcomes) {
+    if (resent?.retry === undefined) continue
+    const { attempt, reason, at } = resent.retry
+    const known = retries.get(attempt)
+    const latest = known !== undefined && known.at > at ? known : { reason, at }
+    retries.set(attempt, { ...latest, records: (known?.records ?? 0) + resent.count })
+  }
+  return [...retries]
+    .sort(([a], [b]) => a - b)
+    .map(([attempt, retry]) => ({ attempt, ...retry, at: new Date(retry.at).toISOString() }))
 }

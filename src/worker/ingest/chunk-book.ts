@@ -37,6 +37,7 @@ export class ChunkBook implements AsyncDisposable {
   readonly #parts: Readonly<Record<PartKind, ResultWriter>>
   readonly #staging: Staging
   readonly #keepDeleted: boolean
+  #retryCode: string | undefined
   #listed: ChunkListing | undefined
 
   constructor(
@@ -114,8 +115,14 @@ export class ChunkBook implements AsyncDisposable {
     this.#parts.failed.append(line, 1)
   }
 
+  /** The code of the first id that is retried. */
+  get retryCode(): string | undefined {
+    return this.#retryCode
+  }
+
   /** An id that failed with a transient error. */
-  goesAgain(id: Uint8Array): void {
+  goesAgain(id: Uint8Array, code: string): void {
+    this.#retryCode ??= code
     this.#failures.add(id, 0)
     this.#again.add(id, 0)
   }

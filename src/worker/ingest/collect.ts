@@ -108,7 +108,11 @@ async function conclude(
     ref: book.ref,
     outcome: { ...outcomeOf(), resent },
     again,
-    resend: { reason: reasonOf(reading, unaccounted), delayMs: resendDelay(book.ref, collector) },
+    resend: {
+      reason: reasonOf(reading, unaccounted),
+      code: book.retryCode,
+      delayMs: resendDelay(book.ref, collector),
+    },
   }
 }
 

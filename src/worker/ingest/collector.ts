@@ -20,5 +20,10 @@ export interface Collector {
 
 /** A chunk with its outcome, and the delay and reason if some of its rows are retried. */
 export interface CollectedChunk extends ChunkResult {
-  readonly resend?: { readonly reason: ResendReason; readonly delayMs: number }
+  readonly resend?: {
+    readonly reason: ResendReason
+    /** The code of the first row, if rows failed. */
+    readonly code?: string | undefined
+    readonly delayMs: number
+  }
 }

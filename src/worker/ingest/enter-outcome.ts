@@ -24,7 +24,8 @@ export async function enterOutcome(
   ctx: Context,
 ): Promise<void> {
   const { org, ledger } = store
-  const recorded = await ledger.recordOutcome({ order, outcomes: results, lock })
+  const outcomes = results.map((result) => withRetry(result, ctx.clock.now()))
+  const recorded = await ledger.recordOutcome({ order, outcomes, lock })
   if (recorded.kind === 'lost')
     throw new NotOursError('The lock of the job was lost before its outcome was entered.')
   if (recorded.kind === 'gone') return
@@ -39,6 +40,17 @@ export async function enterOutcome(
     else if (stopped) await store.orders.stop(ref.request)
     else if (passed) await orderDue(store, ref.request)
   }
+}
+
+/** The outcome with what people are told about the rows that are retried. */
+function withRetry(result: CollectedChunk, now: number): CollectedChunk {
+  const { outcome, again: [next] = [], resend } = result
+  const [first] = next?.chunks ?? []
+  if (outcome.resent === undefined || resend === undefined || first === undefined) return result
+  const { attempt, excused = 0 } = first
+  const reason = resend.code ?? resend.reason
+  const retry = { attempt: attempt - excused, reason, at: now + resend.delayMs }
+  return { ...result, outcome: { ...outcome, resent: { ...outcome.resent, retry } } }
 }
 
 /** Follows up on an outcome that was just recorded. */

@@ -90,7 +90,7 @@ function judgeFailure(
   if (failure.kind === 'already-gone' && operation === 'delete') {
     if (book.ref.doubt) book.deletedBefore(id)
     else book.alreadyGone(id)
-  } else if (failure.kind === 'transient' && mayGoAgain) book.goesAgain(id)
+  } else if (failure.kind === 'transient' && mayGoAgain) book.goesAgain(id, failure.code)
   else book.failed(id, failure)
 }
 

@@ -147,7 +147,7 @@ function nextAttempt(
 }
 
 /** Maximum jobs that carry an id, not counting those whose failure the rows did not cause. */
-const MOST_ATTEMPTS = 5
+export const MOST_ATTEMPTS = 5
 
 /** Whether the rows of this chunk have an attempt left. */
 export function mayGoAgain({ attempt, excused = 0 }: ChunkRef): boolean {

@@ -56,7 +56,7 @@ test('a request shows that it is paused, and that it is being cancelled', () => 
     ...{ keptPlan: null, appliesPlanOf: null },
     progress: {
       outcome: { deleted: 99_900, alreadyGone: 0, failed: 0, unprocessed: 0 },
-      ...{ running: 0, chunksOpen: 1 },
+      ...{ running: 0, chunksOpen: 1, retries: [] },
     },
   }
   const table = requestTable(view, plain, { waiting: ['Org "default" is paused.'] })

@@ -343,6 +343,20 @@ export interface components {
         running: number;
         /** Format: int64 */
         chunksOpen: number;
+        /** @description Rows that are sent again after a transient error, by attempt. */
+        retries: {
+            /** Format: int64 */
+            attempt: number;
+            /** Format: int64 */
+            records: number;
+            /** @description A row code, or why a whole ingest job is repeated. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When the latest of them are sent.
+             */
+            at: string;
+          }[];
       } | null;
       /** @description The final account; null until it is over. */
       receipt: components["schemas"]["Receipt"] | null;

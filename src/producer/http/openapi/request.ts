@@ -68,6 +68,17 @@ export const viewSchema = z
         outcome: outcomeSchema.describe('Verdicts so far.'),
         running: count.describe('Rows that ingest jobs at work have processed, failures included.'),
         chunksOpen: count,
+        retries: z
+          .array(
+            z.object({
+              attempt: z.int().min(1),
+              records: count,
+              reason: z.string().describe('A row code, or why a whole ingest job is repeated.'),
+              at: z.iso.datetime().describe('When the latest of them are sent.'),
+            }),
+          )
+          .readonly()
+          .describe('Rows that are sent again after a transient error, by attempt.'),
       })
       .nullable()
       .describe('How far it is while it is deleting, else null.'),

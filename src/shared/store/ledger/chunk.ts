@@ -60,6 +60,16 @@ export function orderFor(
   return { order, object, operation, priority, chunks: [...chunks] }
 }
 
+/** When and why rows are retried. */
+const retrySchema = z.object({
+  /** The attempt that follows, of five; excused ones are not counted. */
+  attempt: z.int().min(1),
+  /** The first row's code, or why the whole ingest job is repeated. */
+  reason: z.string(),
+  /** Milliseconds since the epoch. */
+  at: z.number(),
+})
+
 /** The result of one chunk: the sum of its verdicts, and the job that carried it. */
 const chunkOutcomeSchema = z.object({
   outcome: outcomeSchema,
@@ -69,7 +79,14 @@ const chunkOutcomeSchema = z.object({
   /** Why the chunk could not be sent at all. */
   error: receiptErrorSchema.nullable(),
   /** The ids that have no verdict yet: they are retried, staged in this lot. */
-  resent: z.object({ lot: z.string(), count }).optional(),
+  resent: z
+    .object({
+      lot: z.string(),
+      count,
+      /** Absent in outcomes of older versions. */
+      retry: retrySchema.optional(),
+    })
+    .optional(),
   /**
    * Its parts of the result files, as written, and what is needed to list its rows again. Absent if
    * no row is listed.
