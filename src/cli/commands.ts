@@ -485,6 +485,57 @@ const COMMAND_RECORDS = {
     ],
     exits: { 0: 'success', 4: 'failed', 130: 'interrupted by Ctrl-C' },
   },
+  login: {
+    group: SETUP,
+    summary: 'log in to an org and store the login',
+    details:
+      'Asks for what is missing, logs in, shows the org and stores the login in EXPUNGE_HOME, readable by you ' +
+      'only. `run`, `worker` and `doctor` use it. How to set up the app in Salesforce: docs/salesforce.md.',
+    options: {
+      org: { short: '-o', value: '<name>', summary: 'name for the org (default: default)' },
+      loginUrl: { value: '<url>', summary: 'My Domain URL, https://<name>.my.salesforce.com' },
+      clientId: { value: '<key>', summary: 'consumer key of the app' },
+      clientSecretFile: {
+        value: '<path>',
+        summary: 'file with its consumer secret; - reads stdin',
+        exclusive: true,
+      },
+      username: { value: '<name>', summary: 'user to log in as, for JWT' },
+      jwtKeyFile: {
+        value: '<path>',
+        summary: 'file with the private key, for JWT; it stays where it is',
+        exclusive: true,
+      },
+      json: { summary: 'print the org as JSON' },
+    },
+    examples: [
+      ['Log in step by step', 'login --org prod'],
+      [
+        'Log in from a script',
+        'login --org prod --login-url https://acme.my.salesforce.com --client-id 3MVG9 --client-secret-file secret.txt',
+      ],
+    ],
+    exits: { 0: 'success', 2: 'wrong usage, or Salesforce refused the login; nothing was stored' },
+    environment: ['EXPUNGE_HOME'],
+  },
+  logout: {
+    group: SETUP,
+    summary: 'remove a stored login',
+    options: {
+      org: { short: '-o', value: '<name>', summary: 'name of the org (default: default)' },
+    },
+    examples: [['Remove the login of an org', 'logout --org prod']],
+    exits: EXITS,
+    environment: ['EXPUNGE_HOME'],
+  },
+  orgs: {
+    group: SETUP,
+    summary: 'list the orgs that commands accept, and where their logins are',
+    options: { json: JSON_OUTPUT },
+    examples: [['List the orgs', 'orgs']],
+    exits: EXITS,
+    environment: ['EXPUNGE_HOME', 'EXPUNGE_CONFIG'],
+  },
   doctor: {
     group: SETUP,
     summary: 'check settings, Redis, login, quotas and the results directory',

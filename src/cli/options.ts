@@ -112,7 +112,7 @@ function flagsOf(name: string, { short, value }: OptionRecord): string {
 }
 
 /** `--on-invalid` for `onInvalid` */
-function flagNamed(name: string): string {
+export function flagNamed(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 

@@ -32,6 +32,9 @@ const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   key: async (...given) => (await import('./commands/key.ts')).key(...given),
   sandbox: async (...given) => (await import('./commands/sandbox.ts')).sandbox(...given),
   demo: async (...given) => (await import('./demo/demo.ts')).demo(...given),
+  login: async (...given) => (await import('./login/login.ts')).login(...given),
+  logout: async (...given) => (await import('./login/logout.ts')).logout(...given),
+  orgs: async (...given) => (await import('./login/orgs.ts')).orgs(...given),
   doctor: async (...given) => (await import('./doctor/doctor.ts')).doctor(...given),
 }
 

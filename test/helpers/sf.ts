@@ -29,25 +29,33 @@ interface Answers {
   readonly display: string
   /** Of show-access-token; an older sf does not know that command. */
   readonly token?: string
+  /** Of `sf org list auth`. */
+  readonly list?: readonly Readonly<Record<string, string>>[]
   readonly code?: number
   readonly hangs?: true
 }
 
 /** An `sf` on the PATH with these answers, which may be changed in its folder. */
-export async function fakeSf(t: TestContext, { display, token, code = 0, hangs }: Answers) {
+export async function fakeSf(
+  t: TestContext,
+  { display, token, list = [], code = 0, hangs }: Answers,
+) {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-sf-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  const answer = async (name: 'display' | 'token', text: string) =>
+  const answer = async (name: 'display' | 'token' | 'list', text: string) =>
     writeFile(join(folder, `${name}.json`), text)
   await answer('display', display)
   await answer('token', token ?? 'Error: org auth show-access-token is not a sf command.')
+  const result = list.map((org) => ({ orgId: SF_ORG_ID, accessToken: SF_HIDDEN, ...org }))
+  await answer('list', JSON.stringify({ status: 0, result, warnings: [] }))
   const script = [
     '#!/bin/sh',
     `echo "$@" >> '${folder}/calls'`,
     `env > '${folder}/env'`,
     `echo $$ > '${folder}/pid'`,
     ...(hangs ? ['exec sleep 600'] : []),
-    `case "$2" in auth) cat '${folder}/token.json' ;; *) cat '${folder}/display.json' ;; esac`,
+    `case "$2" in auth) answer=token ;; list) answer=list ;; *) answer=display ;; esac`,
+    `cat '${folder}/'$answer.json`,
     `exit ${code}`,
   ]
   const path = join(folder, 'sf')

@@ -19,6 +19,8 @@ import { type SettingSource, Settings, type Values, variablesOf } from './settin
 /** One Salesforce org: its login and its limits. */
 export interface OrgConfig extends Values<(typeof SETTINGS)['limits']> {
   readonly name: string
+  /** Where its login is given, if anywhere. */
+  readonly login: LoginPlace['kind']
   /** Null if the process never calls Salesforce. */
   readonly credentials: Credentials | null
   /** 18 characters. If set, a login to any other org is refused. */
@@ -83,6 +85,7 @@ export function orgNameOf(target: string): string {
 
 /** Where the login of an org is. */
 interface LoginPlace {
+  readonly kind: 'environment' | 'file' | 'stored' | 'sf' | 'none'
   /** The user's name for the place. */
   readonly where: string
   readonly sources: readonly SettingSource[]
@@ -102,35 +105,43 @@ async function loginOf(
   const where = section.nameOf('salesforce')
   if (isInFile) {
     if (name === DEFAULT_ORG) refuseVariables(environment, where, problems)
-    return { where, sources: [ofFile] }
+    return { kind: 'file', where, sources: [ofFile] }
   }
   if (name === DEFAULT_ORG && hasLogin(environment)) {
-    return { where: 'SALESFORCE_*', sources: [variables] }
+    return { kind: 'environment', where: 'SALESFORCE_*', sources: [variables] }
   }
   // An org id or an API version in the environment is for `default`, wherever its login is.
   const others = name === DEFAULT_ORG ? [variables] : []
-  if (isStored && salesforce === 'required') {
+  if (isStored) {
     const file = loginFile(home, name)
+    const place = { kind: 'stored', where: file } as const
+    if (salesforce === 'none') return { ...place, sources: others }
     const stored = await readStoredLogin(file)
     if ('fault' in stored) {
       const message = `the stored login ${stored.fault}. Store it again: expunge login --org ${name}`
       problems.push({ setting: file, message })
-      return { where, sources: [ofFile] }
+      return { ...place, sources: [ofFile] }
     }
     const exposure = await exposureOf(file)
     if (exposure !== null) warnings.push(exposure)
-    return { where: file, sources: [...others, loginSource(stored, file)] }
+    return { ...place, sources: [...others, loginSource(stored, file)] }
   }
-  if (name === DEFAULT_ORG) return { where: 'SALESFORCE_*', sources: [variables] }
-  if (target === undefined || orgNameOf(target) !== name) return { where, sources: [ofFile] }
+  if (name === DEFAULT_ORG) return { kind: 'none', where: 'SALESFORCE_*', sources: [variables] }
+  if (target === undefined || orgNameOf(target) !== name) {
+    return { kind: 'none', where, sources: [ofFile] }
+  }
   const flag = '--target-org'
-  return { where: flag, sources: [loginSource({ salesforce: { targetOrg: target } }, flag)] }
+  return {
+    kind: 'sf',
+    where: flag,
+    sources: [loginSource({ salesforce: { targetOrg: target } }, flag)],
+  }
 }
 
 async function readOrg(
   name: string,
   section: YamlSection,
-  { where, sources }: LoginPlace,
+  { kind, where, sources }: LoginPlace,
   { environment, env, file, salesforce, target, problems, warnings }: OrgSources,
 ): Promise<OrgConfig> {
   const limits = new Settings(
@@ -138,14 +149,14 @@ async function readOrg(
     [section, environment.source(SETTINGS.limits), file],
     problems,
   )
-  const login = new Settings(SETTINGS.salesforce, sources, problems)
+  const settings = new Settings(SETTINGS.salesforce, sources, problems)
   const isMeant = target === undefined || orgNameOf(target) === name
   const warn = (text: string) => warnings.push(text)
   const credentials =
-    salesforce === 'none' || !isMeant ? null : await readCredentials(login, where, { env, warn })
-  const expectedOrgId = login.get('orgId') ?? null
-  const apiVersion = login.get('apiVersion')
-  const org = { name, credentials, expectedOrgId, apiVersion, ...limits.all() }
+    salesforce === 'none' || !isMeant ? null : await readCredentials(settings, where, { env, warn })
+  const expectedOrgId = settings.get('orgId') ?? null
+  const apiVersion = settings.get('apiVersion')
+  const org = { name, login: kind, credentials, expectedOrgId, apiVersion, ...limits.all() }
   const { hardDelete } = new Settings(SETTINGS.org, [section], problems).all()
   const timeouts = new Settings(SETTINGS.timeouts, [section.section('timeouts')], problems).all()
   const { connectMs: connect, responseMs: response, idleMs: idle } = timeouts

@@ -87,7 +87,7 @@ export function temporaryName(path: string): string {
 export async function replaceFile(
   path: string,
   text: string,
-  check: () => Promise<void>,
+  check: () => Promise<void> = async () => {},
 ): Promise<void> {
   const temporary = temporaryName(path)
   try {

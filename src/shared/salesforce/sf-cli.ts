@@ -69,6 +69,26 @@ export async function askSf(options: SfOptions): Promise<SfOrg> {
   throw trouble('SF_ANSWER', `sf gave no access token for ${targetOrg}.`, UPDATE)
 }
 
+const listed = z.array(
+  z.object({
+    alias: z.string().nullish(),
+    username: z.string(),
+    orgId: z.string().nullish(),
+    instanceUrl: z.string().nullish(),
+  }),
+)
+
+/** The orgs that `sf` is logged in to, without asking Salesforce. @throws as `askSf` */
+export async function listSf(env: SfOptions['env']) {
+  const orgs = await callSf(['org', 'list', 'auth'], { env }, listed)
+  return orgs.map(({ alias, username, orgId, instanceUrl }) => ({
+    name: alias || username,
+    username,
+    orgId: orgId ?? null,
+    host: URL.parse(instanceUrl ?? '')?.host ?? null,
+  }))
+}
+
 /** `sf` gave once more the token that Salesforce no longer accepts. */
 export function sfTokenRefused(targetOrg: string): SalesforceError {
   return trouble(
@@ -85,11 +105,12 @@ const UPDATE = 'Update it with `sf update`, or give Expunge a login of its own: 
 
 async function callSf<T>(
   command: readonly string[],
-  { targetOrg, env, timeoutMs = TIMEOUT_MS }: SfOptions,
+  { targetOrg, env, timeoutMs = TIMEOUT_MS }: Omit<SfOptions, 'targetOrg'> & { targetOrg?: string },
   schema: z.ZodType<T>,
 ): Promise<T> {
   const name = `sf ${command.join(' ')}`
-  const output = await runSf([...command, '--target-org', targetOrg, '--json'], env, timeoutMs)
+  const target = targetOrg === undefined ? [] : ['--target-org', targetOrg]
+  const output = await runSf([...command, ...target, '--json'], env, timeoutMs)
   if (output === 'absent') {
     throw trouble('SF_NOT_FOUND', 'The Salesforce CLI, sf, is not on the PATH.', INSTALL)
   }
@@ -102,7 +123,8 @@ async function callSf<T>(
   const { data: failed } = failure.safeParse(output)
   if (failed !== undefined) {
     const advice = failed.actions?.join(' ') || LOG_IN
-    const message = `\`${name}\` failed for ${targetOrg}: ${failed.name}: ${failed.message}`
+    const which = targetOrg === undefined ? '' : ` for ${targetOrg}`
+    const message = `\`${name}\` failed${which}: ${failed.name}: ${failed.message}`
     throw trouble(failed.name, message.replace(/[^.]$/, '$&.'), advice)
   }
   // Not quoted: it may hold a token.

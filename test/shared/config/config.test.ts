@@ -15,6 +15,7 @@ test('without any setting every default is in place', async () => {
         'default',
         {
           name: 'default',
+          login: 'none',
           credentials: null,
           expectedOrgId: null,
           apiVersion: '61.0',
@@ -91,6 +92,7 @@ test('every variable sets its setting', async () => {
   assert.deepEqual(config.proxyEnv, { https_proxy: 'http://proxy:3128', NO_PROXY: 'localhost' })
   assert.deepEqual(config.orgs.get('default'), {
     name: 'default',
+    login: 'none',
     credentials: null,
     expectedOrgId: '00D5g000004MjfQEAS',
     apiVersion: '66.0',

@@ -45,7 +45,9 @@ export const viewSchema = z
     submittedBy: z
       .string()
       .nullable()
-      .describe('The name of the key that submitted it, `user@host` of the command line, or `bullmq:` and the job id; null if unknown.'),
+      .describe(
+        'The name of the key that submitted it, `user@host` of the command line, or `bullmq:` and the job id; null if unknown.',
+      ),
     approvedBy: signedActSchema.nullable().describe('Who let its parked plan go ahead.'),
     cancelledBy: signedActSchema.nullable().describe('Who cancelled it or turned its plan down.'),
     request: storedSchema.describe('As it was understood: defaults filled in, without the ids.'),
