@@ -5,17 +5,21 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY packages packages
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
 COPY src src
 RUN npm run build
 
-# Without the optional Node of package.json, which the image has already, and without build tools.
+# What expunge-cli depends on, without build tools, and without the Node of packages/node, which the
+# image has already. The links to the packages would lead nowhere.
 FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY packages packages
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+  && rm node_modules/expunge-*
 
 FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="expunge" \

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Finds a Node that can run Expunge, and runs it. Plain JavaScript that Node 14 understands,
-// because the Node that starts it may be any: a system's own, older than what npm installed
-// beside this package.
+// Starts the command line: the sources in a clone, the built code in the package expunge-cli, and in
+// the library's package, which has no command line, that of an expunge-cli beside it. Plain JavaScript
+// that Node 14 understands, because the Node that starts it may be any.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,12 +11,25 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const SELF = fileURLToPath(import.meta.url)
 const ROOT = dirname(dirname(SELF))
-const OLDEST = [24, 5]
+const MANIFEST = 'package.json'
 
-/** @param {string} version */
-function isNewEnough(version) {
+/** Sources need a Node that strips types and knows `using`; both need one with zstd and proxies. */
+const NEEDED = {
+  sources: [[24, 5]],
+  built: [
+    [22, 21],
+    [24, 5],
+  ],
+}
+
+/**
+ * @param {string} version
+ * @param {number[][]} oldest of each release line that will do, in ascending order
+ */
+function isNewEnough(version, oldest) {
   const [major, minor] = version.replace(/^v/, '').split('.').map(Number)
-  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
+  const line = oldest.find(([one]) => one === major)
+  return line ? minor >= line[1] : major > oldest[oldest.length - 1][0]
 }
 
 /** The Node that npm installed for this platform, in our own node_modules or a folder above. */
@@ -29,7 +42,7 @@ function findPinnedNode() {
       const manifest = require.resolve(`${name}/package.json`)
       const { bin, version } = JSON.parse(readFileSync(manifest, 'utf8'))
       const node = join(dirname(manifest), bin.node)
-      if (isNewEnough(version) && existsSync(node)) return node
+      if (isNewEnough(version, NEEDED.sources) && existsSync(node)) return node
     } catch {
       // Not installed: optional packages of other platforms never are.
     }
@@ -37,10 +50,31 @@ function findPinnedNode() {
   return null
 }
 
-/** In a git checkout the sources run as they are; the package ships them built. */
+/** In a clone the sources run as they are; packages ship them built. */
 function findMain() {
-  const candidates = [join(ROOT, 'src/cli/main.ts'), join(ROOT, 'dist/cli/main.js')]
-  return candidates.find((path) => existsSync(path)) || null
+  const sources = join(ROOT, 'src/cli/main.ts')
+  if (existsSync(sources)) return { main: sources, root: ROOT, oldest: NEEDED.sources }
+  const roots = [ROOT, findCommandLine()].filter((root) => root !== null)
+  const root = roots.find((one) => existsSync(join(one, 'dist/cli/main.js')))
+  return root ? { main: join(root, 'dist/cli/main.js'), root, oldest: NEEDED.built } : null
+}
+
+/** Where both packages are installed, npm, pnpm and yarn link the command of either. */
+function findCommandLine() {
+  // As it was called: pnpm keeps packages elsewhere, without those beside them.
+  for (const from of [SELF, process.argv[1]]) {
+    try {
+      return dirname(createRequire(from).resolve(`expunge-cli/${MANIFEST}`))
+    } catch {
+      // Not here.
+    }
+  }
+  return null
+}
+
+/** @param {string} root */
+function versionOf(root) {
+  return JSON.parse(readFileSync(join(root, MANIFEST), 'utf8')).version
 }
 
 /** @param {string} message */
@@ -62,7 +96,7 @@ function runUnder(node) {
     })
   }
   child.on('error', (error) => {
-    giveUp(`could not start ${node}: ${error.message}. ${ADVICE}`)
+    giveUp(`could not start ${node}: ${error.message}. ${advice(NEEDED.sources)}`)
   })
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code)
@@ -83,23 +117,35 @@ function hasTerminal() {
   }
 }
 
-const ADVICE =
-  `Node ${OLDEST.join('.')} or later is needed, and this is ${process.version}. ` +
-  'Install one from https://nodejs.org, or reinstall the package without --omit=optional.'
+/** @param {number[][]} oldest */
+function advice(oldest) {
+  const versions = oldest.map((one) => one.join('.')).join(', ')
+  return (
+    `Node ${versions} or newer is needed, and this is ${process.version}. ` +
+    'Install one from https://nodejs.org.'
+  )
+}
 
-const main = findMain()
-const pinned = isNewEnough(process.version) ? null : findPinnedNode()
-if (main === null) {
-  giveUp(`neither src/cli/main.ts nor dist/cli/main.js in ${ROOT}. Run npm run build.`)
-} else if (isNewEnough(process.version)) {
-  import(pathToFileURL(main).href).catch((error) => {
+const [first] = process.argv.slice(2)
+const found = findMain()
+const isOld = found !== null && !isNewEnough(process.version, found.oldest)
+const pinned = isOld ? findPinnedNode() : null
+if (process.argv.length === 3 && (first === '--version' || first === '-V')) {
+  console.log(versionOf(found === null ? ROOT : found.root))
+} else if (found === null) {
+  giveUp(
+    'the command line is a package of its own. ' +
+      'Run npx expunge-cli, or install it with: npm install --global expunge-cli',
+  )
+} else if (!isOld) {
+  import(pathToFileURL(found.main).href).catch((error) => {
     // Out of the promise, so that Node reports it as any other crash.
     setImmediate(() => {
       throw error
     })
   })
 } else if (pinned === null) {
-  giveUp(ADVICE)
+  giveUp(advice(found.oldest))
 } else {
   runUnder(pinned)
 }

@@ -3,8 +3,10 @@
 import { spawnSync } from 'node:child_process'
 import { cp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, extname, join } from 'node:path'
+import { dirname, extname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+import { dts } from 'rolldown-plugin-dts'
 import { requestJsonSchema } from '../src/shared/contract/request.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -23,7 +25,36 @@ await cp(join(root, 'src'), join(root, 'dist'), {
   recursive: true,
   filter: (path) => extname(path) !== '.ts',
 })
+await bundleTypes()
 
 // For those who enqueue with plain BullMQ, in whatever language.
 const schema = join(root, 'dist/deletion-request.schema.json')
 await writeFile(schema, `${JSON.stringify(requestJsonSchema(), null, 2)}\n`)
+
+/**
+ * One file of types for each door. The compiler's own files would bring those of BullMQ and ioredis
+ * into the programs of others, which then need the types of Node.
+ */
+async function bundleTypes(): Promise<void> {
+  const types = join(root, 'dist/types')
+  const bundle = await rolldown({
+    input: {
+      library: join(types, 'producer/producer.d.ts'),
+      sandbox: join(types, 'sandbox/sandbox.d.ts'),
+    },
+    external: (id) => !isAbsolute(id) && !id.startsWith('.'),
+    plugins: [
+      {
+        name: 'declarations',
+        // They import one another by the names of the sources.
+        resolveId: (id, from) =>
+          from !== undefined && id.startsWith('.')
+            ? join(dirname(from), id.replace(/\.ts$/, '.d.ts'))
+            : null,
+      },
+      dts({ dtsOnly: true, generator: 'oxc', tsconfig: false }),
+    ],
+  })
+  await bundle.write({ dir: join(root, 'dist') })
+  await rm(types, { recursive: true })
+}

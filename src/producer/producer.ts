@@ -140,7 +140,11 @@ export async function createProducer(options: ProducerOptions): Promise<Producer
   return producerOver(await connectProducer(options))
 }
 
-/** Closing the producer closes the connection. */
+/**
+ * Closing the producer closes the connection.
+ *
+ * @internal not in the published types
+ */
 export function producerOver({
   stores,
   clock,

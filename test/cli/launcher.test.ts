@@ -32,6 +32,8 @@ if (ask === 'exit') process.exitCode = Number(rest[0])
 if (ask === 'die') process.kill(process.pid, rest[0])
 `
 
+const SOURCES = ['src/cli/main.ts']
+
 interface Installed {
   readonly launcher: string
   run(options: { old: boolean }, ...args: string[]): ChildProcess
@@ -40,7 +42,12 @@ interface Installed {
 /** The package in a temporary folder, with a main of our own, and a pinned Node if so wished. */
 async function install(
   t: TestContext,
-  layout: { pinned?: { version: string; hoisted: boolean }; mains?: readonly string[] },
+  layout: {
+    pinned?: { version: string; hoisted: boolean }
+    mains?: readonly string[]
+    /** The version of an expunge-cli beside it. */
+    beside?: string
+  },
 ): Promise<Installed> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge launcher '))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -50,11 +57,19 @@ async function install(
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, content)
   }
-  await write(join(root, 'package.json'), '{ "type": "module" }')
+  await write(join(root, 'package.json'), '{ "type": "module", "version": "1.2.3" }')
   await mkdir(join(root, 'bin'))
   const launcher = join(root, 'bin/expunge.js')
   await copyFile(LAUNCHER, launcher)
   for (const main of layout.mains ?? ['dist/cli/main.js']) await write(join(root, main), MAIN)
+  if (layout.beside !== undefined) {
+    const home = join(root, 'node_modules/expunge-cli')
+    await write(
+      join(home, 'package.json'),
+      JSON.stringify({ type: 'module', version: layout.beside }),
+    )
+    await write(join(home, 'dist/cli/main.js'), MAIN)
+  }
   if (layout.pinned !== undefined) {
     const { version, hoisted } = layout.pinned
     const home = join(hoisted ? folder : root, 'node_modules', PINNED)
@@ -107,7 +122,7 @@ test('a git checkout runs its sources, unbuilt', async (t) => {
 
 for (const hoisted of [false, true]) {
   test(`an old Node hands over to the pinned one, ${hoisted ? 'hoisted' : 'our own'}`, async (t) => {
-    const { run } = await install(t, { pinned: { version: '24.21.0', hoisted } })
+    const { run } = await install(t, { mains: SOURCES, pinned: { version: '24.21.0', hoisted } })
     const child = run({ old: true }, 'exit', '4', 'a b')
     const { exit, said } = await result(child)
     assert.deepEqual(exit, [4, null])
@@ -116,24 +131,47 @@ for (const hoisted of [false, true]) {
   })
 }
 
-for (const [title, pinned] of [
-  ['no pinned Node', undefined],
-  ['a pinned Node that is too old', { version: '24.0.0', hoisted: false }],
+for (const [title, layout, needed] of [
+  ['built code', {}, 'Node 22\\.21, 24\\.5 or newer'],
+  ['sources and no pinned Node', { mains: SOURCES }, 'Node 24\\.5 or newer'],
+  [
+    'sources and a pinned Node that is too old',
+    { mains: SOURCES, pinned: { version: '24.0.0', hoisted: false } },
+    'Node 24\\.5 or newer',
+  ],
 ] as const) {
   test(`an old Node with ${title} says what to do`, async (t) => {
-    const { run } = await install(t, pinned === undefined ? {} : { pinned })
+    const { run } = await install(t, layout)
     const { exit, said, stderr } = await result(run({ old: true }, 'exit', '0'))
     assert.deepEqual(exit, [2, null])
     assert.equal(said, null)
-    assert.match(stderr, /Node 24\.5 or later is needed, and this is v20\.20\.2\. Install/)
+    assert.match(stderr, new RegExp(`${needed} is needed, and this is v20\\.20\\.2\\. Install`))
   })
 }
 
-test('a package without anything to run says so', async (t) => {
+for (const option of ['--version', '-V']) {
+  test(`${option} is answered by any Node`, async (t) => {
+    const { run } = await install(t, {})
+    const child = run({ old: true }, option)
+    assert(child.stdout !== null)
+    assert.equal(await text(child.stdout), '1.2.3\n')
+  })
+}
+
+test("the library's package alone says which one has the command line", async (t) => {
   const { run } = await install(t, { mains: [] })
-  const { exit, stderr } = await result(run({ old: false }))
+  const { exit, stderr } = await result(run({ old: false }, 'list'))
   assert.deepEqual(exit, [2, null])
-  assert.match(stderr, /npm run build/)
+  assert.match(stderr, /npx expunge-cli.*npm install --global expunge-cli/)
+})
+
+test("the library's package starts an expunge-cli beside it", async (t) => {
+  const { run } = await install(t, { mains: [], beside: '1.2.4' })
+  const { said } = await result(run({ old: false }, 'exit', '0'))
+  assert.equal(said?.main, 'dist/cli/main.js')
+  const child = run({ old: false }, '--version')
+  assert(child.stdout !== null)
+  assert.equal(await text(child.stdout), '1.2.4\n')
 })
 
 test('a main that cannot be loaded ends as any crash does', async (t) => {
@@ -145,7 +183,10 @@ test('a main that cannot be loaded ends as any crash does', async (t) => {
 })
 
 test('the death of the child by a signal is the death of the launcher', async (t) => {
-  const { run } = await install(t, { pinned: { version: '24.21.0', hoisted: false } })
+  const { run } = await install(t, {
+    mains: SOURCES,
+    pinned: { version: '24.21.0', hoisted: false },
+  })
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
     const { exit } = await result(run({ old: true }, 'die', signal))
     assert.deepEqual(exit, [null, signal])
@@ -154,7 +195,10 @@ test('the death of the child by a signal is the death of the launcher', async (t
 
 for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
   test(`${signal} is passed on, and the child ends in its own time`, async (t) => {
-    const { run } = await install(t, { pinned: { version: '24.21.0', hoisted: false } })
+    const { run } = await install(t, {
+      mains: SOURCES,
+      pinned: { version: '24.21.0', hoisted: false },
+    })
     const child = run({ old: true }, 'wait')
     assert(child.stdout !== null)
     await once(child.stdout, 'data')
@@ -171,7 +215,10 @@ const noTerminal =
     : "needs util-linux's script for a terminal"
 
 test('Ctrl-C on a terminal reaches the child once', { skip: noTerminal }, async (t) => {
-  const { launcher } = await install(t, { pinned: { version: '24.21.0', hoisted: false } })
+  const { launcher } = await install(t, {
+    mains: SOURCES,
+    pinned: { version: '24.21.0', hoisted: false },
+  })
   const preload = join(dirname(launcher), '../../old.cjs')
   const quoted = [process.execPath, '--require', preload, launcher, 'wait'].map(
     (part) => `'${part}'`,

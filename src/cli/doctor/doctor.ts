@@ -12,7 +12,7 @@ import { checkQueues, checkRails, checkWaiting } from './store.ts'
 /** Checks everything that a deletion needs and changes nothing. */
 export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  const findings = [...checkNode(process.versions.node), ...(await checkAll(cli))]
+  const findings = [ok('Node', process.versions.node), ...(await checkAll(cli))]
   if (flags.json) screen.answerJson(findings)
   else screen.answer(findingLines(findings, screen.answerStyle))
   return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.usage : EXIT.ok
@@ -59,12 +59,4 @@ function checkSettings({ warnings, orgs }: Config): readonly Finding[] {
     return warnings.map((text) => warn('Settings', text, 'See docs/configuration.md.'))
   }
   return [ok('Settings', orgs.size === 1 ? 'complete' : `complete, ${orgs.size} orgs`)]
-}
-
-const OLDEST_NODE = [24, 5] as const
-
-function checkNode(version: string): readonly Finding[] {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  const isOld = major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])
-  return [isOld ? fail('Node', version, 'Install Node 24.5 or newer.') : ok('Node', version)]
 }

@@ -6,7 +6,6 @@ import type { SourceContent } from '../../contract/sources/read-file.ts'
 import { kindOf, type StoredSource } from '../../contract/sources/sources.ts'
 import type { RequestRecord, Staged } from '../ledger/record.ts'
 import type { Tombstone } from '../ledger/settle.ts'
-import type { Submission } from './accept.ts'
 
 /**
  * Decides whether two requests with one id are the same, and why a taken id cannot be used: it
@@ -35,6 +34,12 @@ export class ConflictError extends ExpungeError {
   }
 }
 
+/** What is submitted, without what only Redis needs. */
+interface Arrival {
+  readonly request: StoredRequest
+  readonly bodyHash: string
+}
+
 /** The id belonged to a request whose record has expired: it is not run a second time. */
 export class GoneError extends ExpungeError {
   readonly code = 'ID_GONE'
@@ -44,7 +49,7 @@ export class GoneError extends ExpungeError {
   /** Whether it had the same content as the new request; null if unknown. */
   readonly sameContent: boolean | null
 
-  constructor(org: string, submission: Submission, tombstone: Tombstone) {
+  constructor(org: string, submission: Arrival, tombstone: Tombstone) {
     const { status } = tombstone
     const finishedAt = new Date(tombstone.finishedAt).toISOString()
     const sameContent = isSame(submission, tombstone)
@@ -58,7 +63,7 @@ export class GoneError extends ExpungeError {
   }
 }
 
-function isSame({ bodyHash, request: { source } }: Submission, then: Tombstone): boolean | null {
+function isSame({ bodyHash, request: { source } }: Arrival, then: Tombstone): boolean | null {
   if (bodyHash !== then.bodyHash) return false
   if (Object.keys(placeOf(source)).length === 0) return true
   const sha256 = digestOf(source)
