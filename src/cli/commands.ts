@@ -106,6 +106,7 @@ const DELETION = {
     group: 'Checks and limits:',
   },
   acceptUnchecked: {
+    field: 'onUnchecked',
     summary: 'accept 15-character ids, which have no checksum',
     group: 'Checks and limits:',
   },
@@ -133,7 +134,10 @@ const DELETION = {
     group: 'Checks and limits:',
   },
   dryRun: { summary: 'make the plan, but delete nothing', group: 'Checks and limits:' },
-  hardDelete: { summary: 'bypass the Recycle Bin, if the configuration allows it' },
+  hardDelete: {
+    field: 'operation',
+    summary: 'bypass the Recycle Bin, if the configuration allows it',
+  },
   priority: {
     value: '<level>',
     summary: 'order among waiting requests (default: normal)',

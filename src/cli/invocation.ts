@@ -6,6 +6,7 @@ import { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
 import { EXIT, type ExitCode, InterruptedError, LostError } from './cli.ts'
 import { createProgram } from './program.ts'
+import { errorWords } from './render/remedy.ts'
 import { createScreen, type Host, type Screen } from './screen.ts'
 
 /** One call of `expunge`. */
@@ -49,7 +50,7 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   }
   if (error instanceof InterruptedError) return error.exitCode
   if (error instanceof ExpungeError) {
-    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : error.message}`)
+    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : errorWords(error)}`)
     const isLost = error instanceof LostError || error instanceof LedgerReplacedError
     if (isLost) return EXIT.failed
     return error instanceof GoneError ? EXIT.refused : EXIT.usage

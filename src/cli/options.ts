@@ -26,6 +26,8 @@ interface OptionRecord {
   readonly group?: string
   /** As in Salesforce's own CLI: `-o`. */
   readonly short?: string
+  /** The field of the request that it sets, if that has another name. */
+  readonly field?: string
   /** Another long flag with the same meaning. */
   readonly alias?: string
   /** Placeholder for the value in help, such as `<n>`. An option without a value is a switch. */

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { visible } from '../shared/base/visible.ts'
 import type { Receipt } from '../shared/contract/receipt.ts'
 import { bytes, columns, count, duration } from './render/format.ts'
+import { receiptErrorWords } from './render/remedy.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
 import { type Screen, type Style, textOutput } from './screen.ts'
 
@@ -26,7 +27,7 @@ export function summary(receipt: Receipt, figures: RunFigures | null, style: Sty
     STATUS_COLOUR[status],
     style('bold', `${status[0]?.toUpperCase()}${status.slice(1)}`),
   )
-  const why = error === null ? '' : ` ${visible(error.message)}`
+  const why = error === null ? '' : ` ${visible(receiptErrorWords(error))}`
   const rows = [...(outcome === null ? [] : outcomeRows(receipt, outcome, style))]
   const codes = topFailures(receipt.failures)
   if (codes !== '') rows.push(['Failure codes', '', codes])

@@ -32,9 +32,25 @@ test('a request that was refused shows why and no verdicts', () => {
     outcome: null,
     failures: {},
     ingestJobs: [],
-    error: { code: 'INVALID_ROWS', message: '2 rows are no ids.' },
+    error: {
+      code: 'INVALID_ROWS',
+      message: '2 rows have no valid id.',
+      remedies: [
+        { to: 'skip invalid rows', field: 'onInvalid', value: 'skip' },
+        { to: 'accept ids without checksum', field: 'onUnchecked', value: 'accept' },
+        { to: 'specify the column', field: 'column', value: 'Contact ID' },
+        { to: 'raise the limit', field: 'maxRecords', value: null },
+      ],
+    },
   } as const
-  assert.equal(summary(refused, null, plain), 'Refused: request gdpr-1. 2 rows are no ids.')
+  assert.equal(
+    summary(refused, null, plain),
+    [
+      'Refused: request gdpr-1. 2 rows have no valid id. To skip invalid rows, use --on-invalid skip.',
+      'To accept ids without checksum, use --accept-unchecked.',
+      "To specify the column, use --column 'Contact ID'. To raise the limit, use --max-records <n>.",
+    ].join(' '),
+  )
 })
 
 test('an ingest job that carried several chunks of a request is one job', () => {

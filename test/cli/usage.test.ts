@@ -72,5 +72,5 @@ test('a wrong field of the request is told before anything is started', async ()
     { SALESFORCE_INSTANCE_URL: 'http://127.0.0.1:1', SALESFORCE_ACCESS_TOKEN: 'x' },
   )
   assert.equal(code, 2)
-  assert.match(stderr, /^expunge: The deletion request is not valid\. id: expected/m)
+  assert.match(stderr, /^expunge: --id: expected/m)
 })

@@ -9,6 +9,7 @@ import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'
 import { columns, count, counted, duration, jobNames, percent } from './format.ts'
+import { receiptErrorWords } from './remedy.ts'
 
 /** Facts about an unfinished request that its record lacks. */
 interface Standing {
@@ -57,7 +58,7 @@ export function requestTable(
     receipt && Object.keys(receipt.failures).length > 0
       ? ['Failure codes', topFailures(receipt.failures)]
       : null,
-    receipt?.error ? ['Why', `${receipt.error.message} (${receipt.error.code})`] : null,
+    receipt?.error ? ['Why', `${receiptErrorWords(receipt.error)} (${receipt.error.code})`] : null,
     ...(receipt?.ingestJobs ?? [])
       .slice(0, SHOWN_JOBS)
       .map(

@@ -45,13 +45,39 @@ type RefusalCode =
   | 'PLAN_TOO_SCATTERED'
   | 'STAGING_TOO_LARGE'
 
+/**
+ * A field of the request that would let it pass. Each face says it in its own words: the library by
+ * the field, the command line by the flag.
+ */
+export interface Remedy {
+  /** What it achieves, as in `skip the invalid rows`. */
+  readonly to: string
+  /** As in the deletion request; `column` is a field of the source. */
+  readonly field: 'onInvalid' | 'onUnchecked' | 'maxRecords' | 'maxFailureRatio' | 'column'
+  /** What to set it to; null if the caller chooses it. */
+  readonly value: string | null
+}
+
 export class RefusedError extends ExpungeError {
   readonly code: RefusalCode
+  /** The message without the remedies. */
+  readonly problem: string
+  readonly remedies: readonly Remedy[]
 
-  constructor(code: RefusalCode, message: string, options?: ErrorOptions) {
-    super(visible(message), options)
+  constructor(
+    code: RefusalCode,
+    problem: string,
+    { remedies = [], ...options }: ErrorOptions & { readonly remedies?: readonly Remedy[] } = {},
+  ) {
+    super(visible([problem, ...remedies.map(fieldWords)].join(' ')), options)
     this.code = code
+    this.problem = visible(problem)
+    this.remedies = remedies
   }
+}
+
+function fieldWords({ to, field, value }: Remedy): string {
+  return `To ${to}, set ${field}${value === null ? '' : ` to "${value}"`}.`
 }
 
 /** Why a source could not be read, although it passes the guard rails: status `failed`. */

@@ -92,7 +92,20 @@ export const resultFileSchema = z.object({
 /** A result file as it was written, and as it must remain. */
 export type ResultFile = Readonly<z.output<typeof resultFileSchema>>
 
-export const receiptErrorSchema = z.object({ code: z.string(), message: z.string() })
+const remedySchema = z.object({
+  to: z.string().describe('What it achieves.'),
+  field: z.string().describe('Field of the deletion request, or of its source.'),
+  value: z.string().nullable().describe('What to set it to; null if you choose it.'),
+})
+export const receiptErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  remedies: z
+    .array(remedySchema)
+    .readonly()
+    .optional()
+    .describe('Fields that would let the same request pass under another id.'),
+})
 /** Why a request was refused, cancelled or failed, or what is missing from its result files. */
 export type ReceiptError = Readonly<z.output<typeof receiptErrorSchema>>
 

@@ -109,7 +109,7 @@ function stoppedEnd(
     case 'cancelled':
       return cancelled('CANCELLED', 'The request was cancelled.')
     case 'declined':
-      return cancelled('NOT_APPROVED', 'The plan was turned down; nothing was deleted.')
+      return cancelled('NOT_APPROVED', 'The plan was rejected. Nothing was deleted.')
     case 'not-approved':
       return {
         status: 'refused',
@@ -130,7 +130,7 @@ function stoppedEnd(
 
 /** What was observed, and the rule that it broke. */
 function tooManyFailures({ request, brake }: RequestRecord): ReceiptError {
-  const allowed = `more than maxFailureRatio (${request.maxFailureRatio ?? 1}) allows`
+  const allowed = `more than the allowed share of failures (${request.maxFailureRatio ?? 1})`
   const whose = brake?.by === 'canary' ? 'ids of the canary' : 'ids'
   const seen = brake === null ? 'Too many ids' : `${brake.bad} of ${brake.rows} ${whose}`
   const rule = brake?.by === 'ratio' ? `, beyond chance (error rate ${FALSE_ALARM})` : ''
@@ -138,7 +138,8 @@ function tooManyFailures({ request, brake }: RequestRecord): ReceiptError {
     code: 'TOO_MANY_FAILURES',
     message:
       `${seen} were not deleted, ${allowed}${rule}, so no more were sent. ` +
-      'See failed.csv; raise maxFailureRatio in a new request if this was to be expected.',
+      'See failed.csv. If this was expected, allow more failures in a new request.',
+    remedies: [{ to: 'allow more failures', field: 'maxFailureRatio', value: null }],
   }
 }
 

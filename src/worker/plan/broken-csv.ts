@@ -10,8 +10,8 @@ import { RefusedError } from '../../shared/base/errors.ts'
 export function brokenCsv(line: number, problem: string): RefusedError {
   return new RefusedError(
     'BROKEN_CSV',
-    `Line ${line}: ${problem}. Nothing was deleted: the rows of a damaged CSV cannot be trusted, so onInvalid "skip" ` +
-      'does not skip this one. Export it again with quotes around text, or export the Id column alone.',
+    `Line ${line}: ${problem}. Nothing was deleted. The rows of a damaged CSV cannot be trusted, so this row ` +
+      'cannot be skipped. Export the file again with quotes around text, or export only the Id column.',
   )
 }
 

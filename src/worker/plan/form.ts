@@ -1,4 +1,4 @@
-import { RefusedError } from '../../shared/base/errors.ts'
+import { RefusedError, type Remedy } from '../../shared/base/errors.ts'
 import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
 import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import {
@@ -142,7 +142,8 @@ function noIdColumn(
   below: ReturnType<typeof headerFurtherDown>,
 ): RefusedError {
   const message = `No column is ${describe(wanted)}. ${found(cells)} ${adviceFor(wanted, below)}`
-  return new RefusedError('NO_ID_COLUMN', message)
+  const remedies = wanted.column === undefined ? [choosing(below)] : []
+  return new RefusedError('NO_ID_COLUMN', message, { remedies })
 }
 
 function adviceFor({ column }: WantedColumn, below: ReturnType<typeof headerFurtherDown>): string {
@@ -150,12 +151,17 @@ function adviceFor({ column }: WantedColumn, below: ReturnType<typeof headerFurt
     return `It was looked for in the first ${TITLE_LINES} lines, above the first id. Check how it is spelled, and what separates the columns.`
   }
   if (below === null) {
-    return `Name the column with the option "column" (--column): its header is then looked for in the first ${TITLE_LINES} lines.`
+    return `The header of a specified column may be in any of the first ${TITLE_LINES} lines.`
   }
   return (
-    `Line ${below.line} holds "${show(below.column)}": where that is the header, name it with the option "column" (--column), ` +
-    'so that the lines above are passed over, or remove these.'
+    `Line ${below.line} contains "${show(below.column)}". If that is the header, specify the column, so that ` +
+    'the lines above are ignored, or remove them.'
   )
+}
+
+/** The request may name the column. */
+function choosing(below: ReturnType<typeof headerFurtherDown>): Remedy {
+  return { to: 'specify the column', field: 'column', value: below && show(below.column) }
 }
 
 /**
@@ -167,10 +173,11 @@ function ambiguousIdColumn(cells: readonly string[], wanted: WantedColumn): Refu
   const unique = names.filter((name) => names.indexOf(name) === names.lastIndexOf(name))
   const advice =
     unique.length > 0
-      ? `Name the one that is meant with the option "column" (--column): ${unique.map((name) => `"${show(name)}"`).join(' or ')}.`
-      : `They have the same name, so the option "column" cannot tell them apart: rename or remove all but the one that is meant.`
+      ? `Specify ${unique.map((name) => `"${show(name)}"`).join(' or ')}.`
+      : 'They have the same name and cannot be told apart: rename or remove all but the right one.'
   const message = `More than one column may be ${describe(wanted)}. ${found(cells)} ${advice}`
-  return new RefusedError('AMBIGUOUS_ID_COLUMN', message)
+  const remedies = unique.length > 0 ? [choosing(null)] : []
+  return new RefusedError('AMBIGUOUS_ID_COLUMN', message, { remedies })
 }
 
 const MOST_SHOWN = 20

@@ -19,7 +19,7 @@ export function allowedObject(
   if (operation === 'hardDelete' && !hardDelete) {
     throw new RefusedError(
       'HARD_DELETE_NOT_ALLOWED',
-      `Org "${org}" does not allow hardDelete: records would be gone for good. Set hardDelete: true for it in the configuration file, and apply that by expunge policy --apply, to allow it.`,
+      `Org "${org}" does not allow hardDelete: it deletes permanently, bypassing the Recycle Bin. To allow it, set hardDelete: true for the org in the configuration file, and run expunge policy --apply.`,
     )
   }
   return { name: object, prefix }
@@ -30,8 +30,9 @@ export function assertRecords(count: number, limit: number): void {
   if (count <= limit) return
   throw new RefusedError(
     'TOO_MANY_RECORDS',
-    `The source holds more than ${limit} records, the most that this request may delete. Nothing was deleted. ` +
-      'Split the source, or raise the limit (maxRecords, EXPUNGE_MAX_RECORDS).',
+    `The source contains more than ${limit} records, the limit of this request. Nothing was deleted. ` +
+      "Split the source, or raise the org's limit (EXPUNGE_MAX_RECORDS).",
+    { remedies: [{ to: 'raise a limit of the request itself', field: 'maxRecords', value: null }] },
   )
 }
 
@@ -102,8 +103,9 @@ function otherPlan(
 function invalidRows(count: number, first: RefusedRow): RefusedError {
   return new RefusedError(
     'INVALID_ROWS',
-    `${count} ${count === 1 ? 'row is no id' : 'rows are no ids'} that may be deleted; the first is ${show(first)}. ` +
-      'Nothing was deleted. See invalid.csv; correct the source, or go on without them by onInvalid "skip" (--on-invalid skip).',
+    `${count} ${count === 1 ? 'row has' : 'rows have'} no valid id; the first is ${show(first)}. ` +
+      'Nothing was deleted. See invalid.csv and correct the source.',
+    { remedies: [{ to: 'skip invalid rows', field: 'onInvalid', value: 'skip' }] },
   )
 }
 
@@ -111,7 +113,7 @@ function invalidRows(count: number, first: RefusedRow): RefusedError {
 function nothingAccepted(count: number, first: RefusedRow): RefusedError {
   return new RefusedError(
     'NOTHING_ACCEPTED',
-    `The source holds no id that may be deleted, and ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first)}. ` +
+    `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first)}. ` +
       'Nothing was deleted. See invalid.csv, and check the object, the column and the file.',
   )
 }
@@ -121,7 +123,8 @@ function uncheckedIds({ accepted, unchecked }: Plan): RefusedError {
     'UNCHECKED_IDS',
     `${unchecked} of ${accepted} ids ${unchecked === 1 ? 'has' : 'have'} 15 characters and carry no checksum: if something changed ` +
       'the case of their letters, they name other records. Nothing was deleted. Export ids of 18 characters ' +
-      '(the formula CASESAFEID(Id), a report by API), or accept them by onUnchecked "accept" (--accept-unchecked).',
+      '(with the formula CASESAFEID(Id) or a report by API).',
+    { remedies: [{ to: 'accept ids without checksum', field: 'onUnchecked', value: 'accept' }] },
   )
 }
 

@@ -180,8 +180,13 @@ function stop(
   error: RefusedError | SourceError,
   read: Pick<RequestEnd, 'plan' | 'invalid'>,
 ): Promise<void> {
-  const status = error instanceof RefusedError ? 'refused' : 'failed'
-  return end(attempt, { status, error: { code: error.code, message: error.message }, ...read })
+  if (!(error instanceof RefusedError)) {
+    const { code, message } = error
+    return end(attempt, { status: 'failed', error: { code, message }, ...read })
+  }
+  const { code, problem: message, remedies } = error
+  const refusal = remedies.length === 0 ? { code, message } : { code, message, remedies }
+  return end(attempt, { status: 'refused', error: refusal, ...read })
 }
 
 /** Ends the request if this is still the current attempt. */

@@ -281,10 +281,19 @@ export interface components {
       }) | null;
       /** @default null */
       appliesPlanOf: string | null;
-      error: {
+      error: ({
         code: string;
         message: string;
-      } | null;
+        /** @description Fields that would let the same request pass under another id. */
+        remedies?: ({
+            /** @description What it achieves. */
+            to: string;
+            /** @description Field of the deletion request, or of its source. */
+            field: string;
+            /** @description What to set it to; null if you choose it. */
+            value: string | null;
+          })[];
+      }) | null;
     };
     Request: {
       id: string;

@@ -126,12 +126,12 @@ const REFUSED: Record<string, Refusal> = {
   'a title above the header, though no column is named': [
     'NO_ID_COLUMN',
     `Contacts to erase 2026\n\n"Contact ID","First Name"\n"${A}","Ann"\n`,
-    /Line 3 holds "Contact ID": where that is the header, name it with the option "column"/,
+    /Line 3 contains "Contact ID"\. .* set column to "Contact ID"\.$/,
   ],
   'neither header nor titles': [
     'NO_ID_COLUMN',
     'Name,Email\nx,y\n',
-    /holds: "Name", "Email"\. Name the column .* looked for in the first 20 lines\.$/,
+    /holds: "Name", "Email"\. .* first 20 lines\. To specify the column, set column\.$/,
   ],
   'another name than the one of the column': [
     'NO_ID_COLUMN',
@@ -184,7 +184,7 @@ const REFUSED: Record<string, Refusal> = {
   'a header below ids of another object, though no column is named': [
     'NO_ID_COLUMN',
     `Lead ID,Name\n${LEAD},Ann\n\nId,Name\n${X},Cy\n`,
-    /Name the column with the option "column" \(--column\): its header/,
+    /may be in any of the first \d+ lines\. To specify the column, set column\./,
   ],
   'a title beside empty cells, where the column has no name': [
     'NO_ID_COLUMN',
@@ -229,18 +229,18 @@ const REFUSED: Record<string, Refusal> = {
   'two columns of one name': [
     'AMBIGUOUS_ID_COLUMN',
     `Id,Name,Id\n${A},Ann,${A}\n`,
-    /same name, so the option "column" cannot tell them apart: rename or remove/,
+    /same name and cannot be told apart: rename or remove/,
   ],
   'two columns of one name, which is named': [
     'AMBIGUOUS_ID_COLUMN',
     `Id,Name,Id\n${A},Ann,${A}\n`,
-    /cannot tell them apart/,
+    /cannot be told apart/,
     { column: 'Id' },
   ],
   'two columns whose names differ': [
     'AMBIGUOUS_ID_COLUMN',
     `Id,Contact ID\n${A},${A}\n`,
-    /the option "column" \(--column\): "Id" or "Contact ID"\.$/,
+    /Specify "Id" or "Contact ID"\. To specify the column, set column\.$/,
   ],
   'a zero-width space within the header': ['NO_ID_COLUMN', 'I\u200bd,Name\n', /holds: "IU\+200Bd"/],
   'UTF-16 with a mark': ['NOT_TEXT', utf16be(`\ufeffId\n${A}\n`), /is UTF-16/],
