@@ -105,6 +105,7 @@ const FIXED: Readonly<Partial<Record<string, Methods>>> = {
 const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '': { GET: 'resources' },
   '/limits': { GET: 'limits' },
+  '/limits/recordCount': { GET: 'recordCount' },
   '/query': { GET: 'query' },
   '/queryAll': { GET: 'queryAll' },
   '/sobjects/User/USER': { GET: 'user' },

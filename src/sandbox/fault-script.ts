@@ -14,6 +14,7 @@ const OPERATIONS = [
   'versions',
   'resources',
   'limits',
+  'recordCount',
   'query',
   'queryAll',
   'queryJob',

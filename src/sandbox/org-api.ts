@@ -38,6 +38,15 @@ function limits(quota: Quota): Reply {
   })
 }
 
+/** Of each object; as in an org, the number is not exact. */
+const RECORDS = 1_000_000
+
+/** `GET /services/data/vXX.X/limits/recordCount?sObjects=Contact,Lead`. */
+function recordCount({ query }: Call): Reply {
+  const names = (query.get('sObjects') ?? '').split(',').filter((name) => name !== '')
+  return json(200, { sObjects: names.map((name) => ({ count: RECORDS, name })) })
+}
+
 /** The only record of the Organization object. */
 export function organizationRecord({ orgId, isSandbox }: Organization) {
   return {
@@ -153,4 +162,13 @@ const NAMESPACES = [
 ].join(' ')
 
 /** The endpoints about the org and its user. */
-export const orgApi = { versions, resources, limits, user, userinfo, identity, soapLogin }
+export const orgApi = {
+  versions,
+  resources,
+  limits,
+  recordCount,
+  user,
+  userinfo,
+  identity,
+  soapLogin,
+}

@@ -52,6 +52,8 @@ function route(call: Call, deps: RestDeps): Promise<Reply> | Reply {
       return orgApi.resources(call, deps.organization)
     case 'limits':
       return orgApi.limits(deps.quota)
+    case 'recordCount':
+      return orgApi.recordCount(call)
     case 'query':
     case 'queryAll':
       return query(call, deps)

@@ -30,6 +30,17 @@ test('a run applies the plan of a dry run, whatever its file holds by then', {
   const no = await expunge(['apply', 'backlog'], { input: 'no\n', onTerminal: true })
   assert.equal(no.code, 2)
   assert.match(no.stdout, /Delete 30 Contact records [\s\S]*The plan was not applied\. It is kept/)
+  for (const fact of [
+    /Asked by +.+@.+/,
+    /Reason +clean up/,
+    /Source +file .*ids\.csv, SHA-256 [0-9a-f]{64}/,
+    /Org +default: PRODUCTION Sandbox of Expunge, 00D5f0000000001EAA, 127\.0\.0\.1/,
+    /Share +30 of about 1,000,000 Contact records \(under 1 %\)/,
+    new RegExp(`Ids +first ${contactIds(30)[0]}, last ${contactIds(30).at(-1)}`),
+    /Plan +SHA-256 [0-9a-f]{64}/,
+  ]) {
+    assert.match(no.stdout, fact)
+  }
   const yes = await expunge(['apply', 'backlog'], { input: 'yes\n', onTerminal: true })
   assert.equal(yes.code, 0, yes.stdout)
   assert.match(yes.stdout, /Completed.*: request Backlog-apply/)
@@ -57,6 +68,8 @@ test('with workers, apply hands the plan to them', { skip }, async (t) => {
   const planned = await expunge(['submit', ...own, '--dry-run', '--wait'], { env })
   assert.match(planned.stderr, /Apply this plan within 24 h: expunge apply shared/)
   const applied = await expunge(['apply', 'shared', '--yes', '--reason', 'checked'], { env })
+  assert.match(applied.stderr, /Org +default: PRODUCTION Sandbox of Expunge, 00D5f/)
+  assert.match(applied.stderr, /Share +5 of about 1,000,000 Contact records/)
   assert.equal(applied.code, 0, applied.stderr)
   assert.match(applied.stderr, /Request shared-apply is approved/)
   const twice = await expunge(['approve', 'shared', '--yes', '--json'], { env })

@@ -54,6 +54,7 @@ function everything(text: string, colours: Style): string {
     content: null,
     approvedBy: null,
     cancelledBy: null,
+    objectRecords: null,
     keptPlan: null,
     appliesPlanOf: null,
     request: asked,

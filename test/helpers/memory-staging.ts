@@ -34,6 +34,7 @@ export function memoryStaging() {
     read: async function* (lot, chunk) {
       yield* listOf(lot, chunk)
     },
+    ends: async () => null,
     drop: unused,
     lots: unused,
   }

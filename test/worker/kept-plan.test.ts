@@ -149,6 +149,15 @@ describe('the plan of a dry run', () => {
   })
 })
 
+test('a plan that may need an approval notes how many records the org has, if it says so', async () => {
+  await dryRun(fresh(2), { id: 'counted' })
+  assert.equal((await producer.inspect('counted', { org }))?.objectRecords, 1_000_000)
+  const forbidden = { do: 'answer', status: 403, errorCode: 'API_DISABLED_FOR_ORG' } as const
+  sandbox.faults.add({ on: 'recordCount', times: 1, action: forbidden })
+  assert.equal((await dryRun(fresh(2), { id: 'uncounted' })).status, 'planned')
+  assert.equal((await producer.inspect('uncounted', { org }))?.objectRecords, null)
+})
+
 test('a plan that is not the expected one is refused, with what was expected and what came', async () => {
   const ids = fresh(4)
   const { plan } = await dryRun(ids)

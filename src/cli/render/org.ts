@@ -9,7 +9,11 @@ export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {
 }
 
 /** `PRODUCTION org Acme (00D…)` */
-export function orgWords({ isSandbox, name, orgId }: Identity): string {
+export function orgWords({
+  isSandbox,
+  name,
+  orgId,
+}: Pick<Identity, 'isSandbox' | 'name' | 'orgId'>): string {
   const kind = isSandbox === null ? '' : `${isSandbox ? 'sandbox' : 'PRODUCTION'} `
   return name === null ? `${kind}org ${orgId}` : `${kind}org ${visible(name)} (${orgId})`
 }

@@ -3,6 +3,7 @@ import { applyPlan } from '../../shared/store/intake/apply.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import { viewOf } from '../../shared/store/request-view.ts'
 import { actorOf } from '../actor.ts'
+import { approvalTable } from '../approval.ts'
 import { type Cli, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import { approve } from '../commands/approve.ts'
@@ -84,6 +85,7 @@ async function assertWanted(
   const title = screen.sayStyle('bold', 'Plan')
   screen.say(`${title} of request ${request.id}\n${planTable(plan, facts.limits, screen.sayStyle)}`)
   const view = await viewOf(store, dryRun)
+  screen.say(await approvalTable(store, view, facts.identity))
   const text = question(plan, view.request, orgWords(facts.identity))
   if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
   else if (!(await ask(screen, text, { to: 'delete', signal }))) {

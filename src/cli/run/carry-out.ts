@@ -1,6 +1,7 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { actorOf } from '../actor.ts'
+import { approvalTable } from '../approval.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { ask } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
@@ -61,6 +62,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   const by = actorOf(screen.env)
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
+  screen.say(await approvalTable(session.store, view, facts.identity))
   const text = question(plan, view.request, orgWords(facts.identity))
   if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
   const answer = flags.yes ? 'yes' : await answerTo(text, session)

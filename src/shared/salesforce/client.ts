@@ -42,6 +42,8 @@ export interface Salesforce {
   /** @throws {WrongOrgError} @throws {SalesforceError} */
   login(signal?: AbortSignal): Promise<Identity>
   limits(signal?: AbortSignal): Promise<OrgLimits>
+  /** About how many records of an object the org has; null if it does not say. */
+  recordCount(object: string, signal?: AbortSignal): Promise<number | null>
   /** API versions that the org serves, oldest first. */
   versions(signal?: AbortSignal): ReturnType<ReturnType<typeof orgApi>['versions']>
   /** Closes every connection; calls in progress fail. */
@@ -82,6 +84,7 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
       }
     },
     limits: org.limits,
+    recordCount: org.recordCount,
     versions: org.versions,
     close: () => {
       closed.abort(new ClientClosedError('The client of Salesforce was closed during a login.'))

@@ -117,6 +117,7 @@ export const OPERATIONS = [
   'userinfo',
   'organization',
   'limits',
+  'recordCount',
   'versions',
   'create',
   ...JOB_OPERATIONS,

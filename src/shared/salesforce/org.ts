@@ -164,6 +164,25 @@ function limits(http: Http, signal?: AbortSignal): Promise<OrgLimits> {
   return http.json({ operation: 'limits', method: 'GET', path: 'limits/', signal }, orgLimits)
 }
 
+const recordCounts = z.object({
+  sObjects: z.array(z.object({ name: z.string(), count: numberField })),
+})
+
+/**
+ * About how many records of an object the org has (REST API, Record Count); null if it does not say.
+ * The count is kept by the org and may be hours old.
+ */
+async function recordCount(
+  http: Http,
+  object: string,
+  signal?: AbortSignal,
+): Promise<number | null> {
+  const path = `limits/recordCount?sObjects=${encodeURIComponent(object)}`
+  const call = { operation: 'recordCount', method: 'GET', path, signal } as const
+  const { sObjects } = await http.json(call, recordCounts)
+  return sObjects.find(({ name }) => name === object)?.count ?? null
+}
+
 /** An API version that the org serves, such as `61.0`. */
 interface ApiVersion {
   readonly version: string
@@ -189,6 +208,7 @@ export function orgApi(http: Http) {
     organization: (signal?: AbortSignal) => organization(http, signal),
     orgOfToken: (signal?: AbortSignal) => orgOfToken(http, signal),
     limits: (signal?: AbortSignal) => limits(http, signal),
+    recordCount: (object: string, signal?: AbortSignal) => recordCount(http, object, signal),
     versions: (signal?: AbortSignal) => versions(http, signal),
   }
 }

@@ -39,6 +39,36 @@ export async function claimOrg(store: OrgStore, orgId: string): Promise<void> {
   )
 }
 
+const DESCRIBE = script(
+  'describe-org',
+  { keys: ['identity'], args: ['about'] },
+  `redis.call('HSET', identity, 'about', about) return 'ok'`,
+)
+
+const aboutSchema = z.object({
+  isSandbox: z.boolean().nullable(),
+  name: z.string().nullable(),
+  orgId: z.string(),
+  instanceUrl: z.string(),
+})
+/** What an org is, for people who approve without a login. */
+export type OrgAbout = Readonly<z.output<typeof aboutSchema>>
+
+/** Records what the org of the last login is. */
+export async function describeOrg(
+  { connection, ledger }: OrgStore,
+  { isSandbox, name, orgId, instanceUrl }: OrgAbout,
+): Promise<void> {
+  const about = JSON.stringify({ isSandbox, name, orgId, instanceUrl })
+  await runScript(connection, DESCRIBE, { identity: ledger.keys.identity, about })
+}
+
+/** Null if no process has logged in to the org yet. */
+export async function aboutOrg({ connection, ledger, redis }: OrgStore): Promise<OrgAbout | null> {
+  const json = await connection.verified(redis.hget(ledger.keys.identity, 'about'))
+  return json === null ? null : aboutSchema.parse(JSON.parse(json))
+}
+
 /** Ties the ledger of an org to the results store of the first process. */
 export async function claimResultsStore(store: OrgStore, results: ResultsStore): Promise<void> {
   const { org } = store

@@ -58,6 +58,8 @@ export interface RequestView {
   /** The source's content: of a list or upload as received, of a file as planned. */
   readonly content: SourceContent | null
   readonly plan: Plan | null
+  /** About how many records of the object the org had when it was planned; null if unknown. */
+  readonly objectRecords: number | null
   /** Of a dry run, how long its plan can be applied, and as which request it was; else null. */
   readonly keptPlan: { readonly until: string; readonly appliedAs: string | null } | null
   /** Id of the dry run whose plan it applies; null if it reads its source itself. */
@@ -99,6 +101,7 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     request: withoutSecrets(record.request),
     content: contentOf(record),
     plan: record.plan,
+    objectRecords: record.objectRecords,
     keptPlan: record.kept && {
       until: new Date(record.kept.until).toISOString(),
       appliedAs: record.appliedAs,

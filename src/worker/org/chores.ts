@@ -86,6 +86,7 @@ export function choresOf(
   const planner: PlannerDeps = {
     ...{ store, results, metrics, org, rails },
     ...{ maxPlanMemory: config.maxPlanMemory, planHours: config.planHours },
+    recordCount: salesforce.recordCount,
     relist: async (request, chunk, own) => {
       try {
         return await relistChunk(request, chunk, relister, own)

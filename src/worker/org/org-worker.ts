@@ -4,7 +4,7 @@ import { endsWithin, raceAbort } from '../../shared/base/race.ts'
 import type { OrgConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { claimOrg, claimResultsStore } from '../../shared/store/identity.ts'
+import { claimOrg, claimResultsStore, describeOrg } from '../../shared/store/identity.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { quotaListener } from '../upkeep/quota-watch.ts'
 import { startAllRequests } from './all-requests.ts'
@@ -74,6 +74,7 @@ async function takeUp(
   await claimResultsStore(store, results)
   const identity = await login(salesforce, ctx)
   await claimOrg(store, identity.orgId)
+  await describeOrg(store, identity)
   const rails = await bringSettings(store, config, org, only, ctx.log)
   const { generation } = await store.connection.identity()
   return { identity, rails, generation }

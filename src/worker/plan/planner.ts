@@ -22,6 +22,8 @@ export interface PlannerDeps extends SettleDeps, DraftDeps {
    * The org's guard rails at worker start, for requests older than the guard rails in the ledger.
    */
   readonly rails: GuardRails
+  /** About how many records of an object the org has. Absent without a login. */
+  readonly recordCount?: (object: string, signal: AbortSignal) => Promise<number | null>
   /** How long the plan of a dry run is kept; 0: not at all. */
   readonly planHours: number
 }
@@ -116,16 +118,32 @@ interface Attempt {
 type Draft = Awaited<ReturnType<typeof draftPlan>>
 
 /** Ends the request, or orders its ingest jobs. */
-function conclude(attempt: Attempt, draft: Draft): Promise<void> {
+async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { record, ctx } = attempt
   const { plan, invalid, refusal } = draft
   const { request } = record
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
   addFacts({ records: plan.accepted })
   if (refusal !== null) return stop(attempt, refusal, { plan, invalid })
+  await noteObjectRecords(attempt)
   if (request.dryRun) return endDryRun(attempt, draft)
   if (plan.accepted > 0) return apply(attempt, draft)
   return end(attempt, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
+}
+
+const COUNT_WITHIN_MS = 5000
+
+/**
+ * Asks the org how many records of the object it has, if somebody may have to approve the plan. The
+ * plan does not depend on the answer, nor wait long for it.
+ */
+async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): Promise<void> {
+  const { id, object, approval, dryRun } = record.request
+  if (!dryRun && approval === 'auto' && guards.approvalAbove === null) return
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(COUNT_WITHIN_MS)])
+  const records = await deps.recordCount?.(object, signal).catch(() => null)
+  ctx.signal.throwIfAborted()
+  if (records) await deps.store.ledger.noteObjectRecords(id, lot, records)
 }
 
 /** The staged ids are kept, so that exactly this plan can be applied. */

@@ -333,6 +333,8 @@ export interface components {
       } | null;
       /** @description What reading the source found; null before that. */
       plan: components["schemas"]["Plan"] | null;
+      /** @description About how many records of the object the org had when it was planned, for plans that need an approval; null if unknown. */
+      objectRecords: number | null;
       /** @description Of a dry run: until when approving it applies its plan, and the id of the request that applied it; else null. */
       keptPlan: ({
         /** Format: date-time */

@@ -23,6 +23,7 @@ export function memoryStaging(): { staging: Staging; lists: Uint8Array[][] } {
     read: async function* (_lot, chunk) {
       yield* lists[chunk] ?? []
     },
+    ends: async () => null,
     drop: async () => {},
     lots: async () => [],
   }

@@ -55,6 +55,11 @@ export const viewSchema = z
       .nullable()
       .describe('Which bytes its source held: of a file null until it is planned.'),
     plan: planSchema.nullable().describe('What reading the source found; null before that.'),
+    objectRecords: count
+      .nullable()
+      .describe(
+        'About how many records of the object the org had when it was planned, for plans that need an approval; null if unknown.',
+      ),
     keptPlan: z
       .object({ until: z.iso.datetime(), appliedAs: z.string().nullable() })
       .nullable()
@@ -121,6 +126,7 @@ export const acceptedExample: RequestView = {
   submittedBy: 'crm',
   approvedBy: null,
   cancelledBy: null,
+  objectRecords: null,
   keptPlan: null,
   appliesPlanOf: null,
   request,

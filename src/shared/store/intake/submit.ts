@@ -187,6 +187,7 @@ function newRecord({
       ? { ...approvedBy, at: new Date(entered.submittedAt).toISOString() }
       : null,
     cancelledBy: null,
+    objectRecords: null,
     kept: null,
     appliedAs: null,
     takes: takes ?? null,

@@ -113,6 +113,12 @@ export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return { kind, crashes, guards: typeof guards === 'string' ? parseGuardRails(guards) : null }
     },
 
+    /** Records about how many records of the object the org has, for whoever approves the plan. */
+    async noteObjectRecords(id: string, lot: string, records: number): Promise<void> {
+      const given = { request: keys.request(id), lot, field: 'objectRecords', value: records }
+      await runScript(ledger, PIN_SOURCE, given)
+    },
+
     /** Whether the source is as the first attempt found it; `stale`: another attempt is current. */
     async pinSource({
       id,

@@ -92,6 +92,8 @@ export interface RequestRecord {
   /** The lot of the current planning attempt; null before the first. */
   readonly lot: string | null
   readonly plan: Plan | null
+  /** About how many records of the object the org had when it was planned; null if unknown. */
+  readonly objectRecords: number | null
   /** Where the plan of a dry run is kept; null if it is not. */
   readonly kept: KeptPlan | null
   /** Id of the request that applied the kept plan; null if none did. */
@@ -125,6 +127,7 @@ export const RECORD_FIELDS = [
   'content',
   'lot',
   'plan',
+  'objectRecords',
   'kept',
   'appliedAs',
   'takes',
@@ -152,6 +155,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     content: parseOptional(contentSchema, fields.content),
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),
+    objectRecords: fields.objectRecords === undefined ? null : Number(fields.objectRecords),
     kept: parseOptional(keptSchema, fields.kept),
     appliedAs: fields.appliedAs ?? null,
     takes: parseOptional(takesSchema, fields.takes),

@@ -36,6 +36,19 @@ export function createStaging(
     /** The uncompressed bytes of a list, frame by frame, in order. */
     read: (lot: Lot, chunk: number): AsyncGenerator<Uint8Array> =>
       readFrames(ledger.redis, keys.frames(lot.request, lot.lot, chunk)),
+    /** The first and the last frame of a lot, uncompressed; null if it has none. */
+    async ends({ request, lot }: Lot): Promise<readonly [Uint8Array, Uint8Array] | null> {
+      const id = request.toLowerCase()
+      const found = (await lots.all()).find((one) => one.request === id && one.lot === lot)
+      if (found === undefined) return null
+      const frame = async (list: number, at: number) => {
+        const key = keys.frames(request, lot, list)
+        const packed = await ledger.redis.lindexBuffer(key, at)
+        return packed === null ? null : unpack(packed, key)
+      }
+      const [first, last] = [await frame(found.first, 0), await frame(found.chunks - 1, -1)]
+      return first === null || last === null ? null : [first, last]
+    },
     drop: lots.drop,
     lots: lots.all,
   }

@@ -37,6 +37,7 @@ const VERBS: Readonly<
 > = {
   accept: (ledger) => ledger.accept(submission({ id: 'R2' })),
   beginPlanning: (ledger) => ledger.beginPlanning({ id: 'R1', lot: 'x', lock: planLock('R1') }),
+  noteObjectRecords: (ledger) => ledger.noteObjectRecords('R1', 'x', 1),
   handBackPlanning: (ledger) => ledger.handBackPlanning({ id: 'R1', lock: planLock('R1') }),
   forgivePlanning: (ledger) => ledger.forgivePlanning('R1'),
   planned: (ledger) =>

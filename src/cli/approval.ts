@@ -1,0 +1,57 @@
+import type { RequestView } from '../producer/producer.ts'
+import { visible } from '../shared/base/visible.ts'
+import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
+import { wordsFor } from '../shared/contract/sources/sources.ts'
+import type { OrgAbout } from '../shared/store/identity.ts'
+import type { OrgStore } from '../shared/store/org-store.ts'
+import { columns, count, percent } from './render/format.ts'
+import { kindOfOrg } from './render/org.ts'
+
+/** What somebody who approves a plan must know, as a table: who asks, what, where, and which ids. */
+export async function approvalTable(
+  store: OrgStore,
+  view: RequestView,
+  about: OrgAbout | null,
+): Promise<string> {
+  const { request, submittedBy, content, plan } = view
+  const digest = content === null ? '' : `, SHA-256 ${content.sha256}`
+  const ids = await firstAndLast(store, view)
+  const rows: readonly (readonly [string, string] | null)[] = [
+    ['Asked by', submittedBy === null ? 'unknown' : visible(submittedBy)],
+    ['Reason', request.reason === null ? 'none given' : visible(request.reason)],
+    ['Source', `${visible(wordsFor(request.source))}${digest}`],
+    ['Org', orgFacts(store.org, about)],
+    ['Share', share(view)],
+    ids === null ? null : ['Ids', ids],
+    plan && ['Plan', `SHA-256 ${plan.sha256}`],
+  ]
+  return columns(rows.filter((row) => row !== null))
+}
+
+function orgFacts(org: string, about: OrgAbout | null): string {
+  if (about === null) return `${org}: no worker has logged in yet, it may be production`
+  const name = about.name === null ? '' : ` ${visible(about.name)}`
+  return `${org}: ${kindOfOrg(about)}${name}, ${about.orgId}, ${new URL(about.instanceUrl).host}`
+}
+
+function share({ request, plan, objectRecords }: RequestView): string {
+  const accepted = plan?.accepted ?? 0
+  const object = visible(request.object)
+  if (!objectRecords) return `unknown: the org does not tell how many ${object} records it has`
+  const part = accepted / objectRecords < 0.01 ? 'under 1 %' : percent(accepted, objectRecords)
+  return `${count(accepted)} of about ${count(objectRecords)} ${object} records (${part})`
+}
+
+/** Of the staged plan, in its order; null if it is not staged any more. */
+async function firstAndLast(
+  { ledger, staging }: OrgStore,
+  { id }: RequestView,
+): Promise<string | null> {
+  const record = await ledger.load(id)
+  if (record === null || record.lot === null) return null
+  const ends = await staging.ends({ request: id, lot: record.lot })
+  if (ends === null) return null
+  const [first, last] = ends
+  const text = (bytes: Uint8Array) => to18(Buffer.from(bytes).toString('latin1'))
+  return `first ${text(first.subarray(0, ID_LENGTH))}, last ${text(last.subarray(-ID_LENGTH))}`
+}
