@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { execPath } from 'node:process'
 import { firstLine } from './sandbox-process.ts'
 
-/** Reads every request to its end and answers 201. */
+/** Reads every request to its end and answers 201, or says which org it is if asked. */
 const SERVER = `
   const server = require('node:http').createServer((call, answer) => {
-    call.resume().once('end', () => answer.writeHead(201).end())
+    const isAsked = call.url.endsWith('/userinfo')
+    const body = isAsked ? JSON.stringify({ organization_id: '00D5f0000000001EAA' }) : ''
+    call.resume().once('end', () => answer.writeHead(isAsked ? 200 : 201).end(body))
   })
   server.listen(0, '127.0.0.1', () => console.log(server.address().port))
 `
