@@ -47,7 +47,8 @@ export class StagingError extends ExpungeError {
 export async function unpack(frame: Uint8Array, key: string): Promise<Uint8Array> {
   if (decompress === undefined) throw new TypeError('This Node has no zstd: use 22.15 or newer.')
   try {
-    return await decompress(frame, { chunkSize: FRAME_BYTES })
+    // One byte more than a full frame: zlib would allocate another buffer once this one is full.
+    return await decompress(frame, { chunkSize: FRAME_BYTES + 1 })
   } catch (cause) {
     throw new StagingError(
       `A staged frame of ${key} does not decompress. Submit the request again.`,

@@ -12,10 +12,8 @@ export { FRAME_BYTES, type Lot, type StagedLot, StagingError, unpack }
  * that one planning attempt, or one upload, staged. One process writes it; any may read it.
  */
 
-/**
- * Frames per call, fetched and unpacked while earlier ones are used. More would only use memory.
- */
-const READ_AHEAD = 2
+/** Frames per call. They are unpacked one by one: each of the ten uploads of an org holds some. */
+const FETCHED = 2
 
 export type Staging = ReturnType<typeof createStaging>
 
@@ -138,19 +136,23 @@ class FrameWriter {
   }
 }
 
+/** Unpacks one frame while the one before it is used. */
 async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
-  const fetch = async (at: number) => {
-    const frames = await redis.lrangeBuffer(key, at, at + READ_AHEAD - 1)
-    return Promise.all(frames.map((frame) => unpack(frame, key)))
-  }
-  let next = fetch(0)
-  for (let at = READ_AHEAD; ; at += READ_AHEAD) {
-    const frames = await next
-    const isLast = frames.length < READ_AHEAD
-    if (!isLast) next = fetch(at)
+  let before: Promise<Uint8Array> | null = null
+  for await (const frame of packedFrames(redis, key)) {
+    const next = unpack(frame, key)
     // The failure is reported when its turn comes, or never if the reader stops before.
     next.catch(() => {})
+    if (before !== null) yield await before
+    before = next
+  }
+  if (before !== null) yield await before
+}
+
+async function* packedFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
+  for (let at = 0; ; at += FETCHED) {
+    const frames = await redis.lrangeBuffer(key, at, at + FETCHED - 1)
     yield* frames
-    if (isLast) return
+    if (frames.length < FETCHED) return
   }
 }
