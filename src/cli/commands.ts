@@ -134,6 +134,7 @@ const DELETION = {
     group: 'Checks and limits:',
   },
   dryRun: { summary: 'make the plan, but delete nothing', group: 'Checks and limits:' },
+  deletedFile: { summary: 'list every deleted id in deleted.csv' },
   hardDelete: {
     field: 'operation',
     summary: 'bypass the Recycle Bin, if the configuration allows it',

@@ -45,6 +45,7 @@ export function toRequest(
       expectSha256: flags.expectSha256?.toLowerCase(),
       deadline: flags.deadline && momentOf(flags.deadline, now),
       dryRun: flags.dryRun,
+      deletedFile: flags.deletedFile,
       approval: terms.approval,
       coalesce: terms.coalesce,
       reason: flags.reason,

@@ -89,6 +89,14 @@ describe('a receipt', () => {
     assert.equal(receipt.error, null)
   })
 
+  test('lists the deleted ids that its request asked for, and not those of its company', async (t) => {
+    const at = await world(t, { sandbox: {} })
+    await at.startWorker()
+    const asked = await deleteIds(at, IDS, { deletedFile: true })
+    assert.deepEqual(await provenFiles(at, asked), { 'deleted.csv': IDS.length })
+    assert.deepEqual((await deleteIds(at, IDS)).files, [])
+  })
+
   test('lists none where no row was to be listed', async (t) => {
     const at = await world(t, { sandbox: {} })
     await at.startWorker()

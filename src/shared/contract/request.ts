@@ -95,6 +95,12 @@ const bodyShape = {
     .default(null)
     .describe('Refuses a plan with another sha256: that of a dry run, or of a list known before.'),
   dryRun: z.boolean().default(false).describe('Makes the plan and deletes nothing.'),
+  deletedFile: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Lists every deleted id in deleted.csv. Where the org lists them anyway, false changes nothing.',
+    ),
   approval: z
     .enum(['auto', 'required'])
     .default('auto')

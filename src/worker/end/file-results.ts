@@ -9,6 +9,7 @@ import {
   type ResultsStore,
 } from '../../shared/results/results.ts'
 import type { ChunkListing } from '../../shared/store/ledger/chunk.ts'
+import { keepsDeleted } from '../../shared/store/ledger/rails.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { EndedChunk, RequestEnd } from './receipt.ts'
@@ -98,7 +99,6 @@ function accountOf(
 ): Account {
   const { chunks = [], invalid = record.invalid, plan = record.plan } = end
   const { failed, unprocessed, deleted } = end.outcome ?? NO_OUTCOME
-  const { keepDeleted } = record.guards ?? rails
   return {
     folder: { org, id: record.request.id },
     chunks,
@@ -108,7 +108,7 @@ function accountOf(
       unprocessed,
       invalid: plan?.invalid ?? 0,
       // A chunk that shared an ingest job with another request may list its deleted ids anyway.
-      deleted: keepDeleted ? deleted : 0,
+      deleted: keepsDeleted(record, rails) ? deleted : 0,
     },
   }
 }

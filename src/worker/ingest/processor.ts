@@ -144,12 +144,11 @@ async function visitAndRun(
 }
 
 /** A job carries chunks of several requests: if one of them keeps deleted ids, all do. */
-async function keepsDeleted(
+function keepsDeleted(
   requests: readonly string[],
   { store, rails }: IngestProcessorDeps,
 ): Promise<boolean> {
-  const guards = await store.ledger.guards(requests)
-  return requests.some((request) => (guards.get(request) ?? rails).keepDeleted)
+  return store.ledger.keepsDeleted(requests, rails)
 }
 
 async function poisoned(

@@ -26,6 +26,7 @@ export const request: StoredRequest = {
   expectCount: null,
   expectSha256: null,
   dryRun: false,
+  deletedFile: false,
   approval: 'required',
   coalesce: false,
   deadline: null,

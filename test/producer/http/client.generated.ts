@@ -142,6 +142,11 @@ export interface components {
        */
       dryRun?: boolean;
       /**
+       * @description Lists every deleted id in deleted.csv. Where the org lists them anyway, false changes nothing.
+       * @default false
+       */
+      deletedFile?: boolean;
+      /**
        * @description required: the plan waits until somebody approves it.
        * @default auto
        * @enum {string}
@@ -453,6 +458,11 @@ export interface components {
        * @default false
        */
       dryRun: boolean;
+      /**
+       * @description Lists every deleted id in deleted.csv. Where the org lists them anyway, false changes nothing.
+       * @default false
+       */
+      deletedFile: boolean;
       /**
        * @description required: the plan waits until somebody approves it.
        * @default auto
@@ -891,6 +901,8 @@ export interface operations {
         expectSha256?: string;
         /** @description Makes the plan and deletes nothing. */
         dryRun?: boolean;
+        /** @description Lists every deleted id in deleted.csv. Where the org lists them anyway, false changes nothing. */
+        deletedFile?: boolean;
         /** @description required: the plan waits until somebody approves it. */
         approval?: "auto" | "required";
         /** @description Whether a small request may share an ingest job with others. */

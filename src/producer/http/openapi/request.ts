@@ -109,6 +109,7 @@ const request: RequestView['request'] = {
   expectCount: null,
   expectSha256: null,
   dryRun: false,
+  deletedFile: false,
   approval: 'auto',
   coalesce: true,
   deadline: null,

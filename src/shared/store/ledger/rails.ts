@@ -41,6 +41,19 @@ type RailsChange = {
   readonly by?: Signature
 }
 
+const wantedSchema = z.object({ deletedFile: z.boolean().default(false) })
+
+/** Whether every deleted id is listed: a request may ask for that where the org does not. */
+export function keepsDeleted(
+  record: {
+    readonly request: z.output<typeof wantedSchema>
+    readonly guards: Pick<GuardRails, 'keepDeleted'> | null
+  },
+  rails: Pick<GuardRails, 'keepDeleted'>,
+): boolean {
+  return record.request.deletedFile || (record.guards ?? rails).keepDeleted
+}
+
 export function railsVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   const { settings } = keys
@@ -63,16 +76,20 @@ export function railsVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['changed', 'other'])
     },
 
-    /** The guard rails of each request; requests that have none or are gone are omitted. */
-    async guards(ids: readonly string[]): Promise<ReadonlyMap<string, GuardRails>> {
-      const reading = ids.map((id) => redis.hget(keys.request(id), 'guards'))
-      const found = await ledger.verified(Promise.all(reading))
-      const known = z.array(z.string().nullable()).parse(found)
-      return new Map(
-        ids.flatMap((id, at) => {
-          const json = known[at] ?? null
-          return json === null ? [] : [[id, parseGuardRails(json)] as const]
-        }),
+    /** Whether the deleted ids of any of these requests are to be listed. */
+    async keepsDeleted(
+      ids: readonly string[],
+      rails: Pick<GuardRails, 'keepDeleted'>,
+    ): Promise<boolean> {
+      const reading = ids.map((id) => redis.hmget(keys.request(id), 'request', 'guards'))
+      return (await ledger.verified(Promise.all(reading))).some(([request, guards]) =>
+        keepsDeleted(
+          {
+            request: wantedSchema.parse(JSON.parse(request ?? '{}')),
+            guards: guards ? parseGuardRails(guards) : null,
+          },
+          rails,
+        ),
       )
     },
   }

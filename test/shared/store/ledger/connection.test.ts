@@ -96,7 +96,7 @@ const VERBS: Readonly<
   tombstone: (ledger) => ledger.tombstone('R1'),
   rails: (ledger) => ledger.rails(),
   changeRails: (ledger) => ledger.changeRails({ from: null, to: RAILS }),
-  guards: (ledger) => ledger.guards(['R1']),
+  keepsDeleted: (ledger) => ledger.keepsDeleted(['R1'], RAILS),
   identity: (ledger) => ledger.identity(),
   orgId: (ledger) => ledger.orgId(),
 }
