@@ -3,8 +3,8 @@ import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { styleText } from 'node:util'
 import { codeOf } from '../shared/base/errors.ts'
-import type { Signals } from '../shared/base/shutdown.ts'
 import { visible, visibleLines } from '../shared/base/visible.ts'
+import type { ServiceHost } from '../shared/telemetry/service.ts'
 import { createPainting } from './painting.ts'
 import { inAscii, isAsciiOnly, wrapped } from './terminal-text.ts'
 
@@ -14,8 +14,7 @@ import { inAscii, isAsciiOnly, wrapped } from './terminal-text.ts'
  *
  * The working directory is the process's own in both cases.
  */
-export interface Host extends Signals {
-  readonly env: NodeJS.ProcessEnv
+export interface Host extends ServiceHost {
   readonly stdin: HostInput
   readonly stdout: Output
   readonly stderr: Output

@@ -24,6 +24,8 @@ delete process.env['FORCE_COLOR']
 /** A command that has begun, and the hands of the one who began it. */
 export interface Running {
   readonly ended: Promise<Ended>
+  /** Everything it has written so far. */
+  said(): string
   /** Sends it a signal. */
   signal(name: NodeJS.Signals): void
   /** Types into its stdin. */
@@ -53,7 +55,7 @@ export function beginHere(
   const stdout = output()
   const stderr = isTTY ? stdout : output()
   if (input !== undefined) stdin.end(input)
-  const streams = { stdin, stdout, stderr, env: { ...surroundings(), ...env } }
+  const streams = { stdin, stdout, stderr, env: { ...surroundings(), ...env }, logTo: stderr }
   const signals = new EventEmitter()
   const host: Host = Object.assign(signals, streams, { exit: endsNothing })
   const said = () => ({ stdout: stdout.text(), stderr: isTTY ? '' : stderr.text() })
@@ -61,7 +63,7 @@ export function beginHere(
     .run()
     .then((code) => ({ code, ...said() }))
   return watched([stdout, stderr], ended, {
-    text: () => Object.values(said()).join(''),
+    said: () => Object.values(said()).join(''),
     signal: (name) => void signals.emit(name),
     type: (text) => void stdin.write(text),
   })
@@ -71,19 +73,21 @@ export function beginHere(
 export function watched(
   emitters: readonly EventEmitter[],
   ended: Promise<Ended>,
-  { text, ...hands }: Pick<Running, 'signal' | 'type'> & { text(): string },
+  hands: Pick<Running, 'said' | 'signal' | 'type'>,
 ): Running {
   const meanwhile = <T>(something: Promise<T>): Promise<T> => {
-    const tooEarly = ended.then(() => Promise.reject(new Error(`It ended too early:\n${text()}`)))
+    const tooEarly = ended.then(() =>
+      Promise.reject(new Error(`It ended too early:\n${hands.said()}`)),
+    )
     return Promise.race([something, tooEarly])
   }
   const saw = async (pattern: RegExp): Promise<void> => {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const look = () => {
-      if (pattern.test(text())) resolve()
+      if (pattern.test(hands.said())) resolve()
     }
     for (const emitter of emitters) emitter.on('data', look)
-    ended.then(() => reject(new Error(`It ended without ${pattern}:\n${text()}`)), reject)
+    ended.then(() => reject(new Error(`It ended without ${pattern}:\n${hands.said()}`)), reject)
     look()
     await promise.finally(() => {
       for (const emitter of emitters) emitter.off('data', look)

@@ -114,7 +114,7 @@ export function startExpunge(
     stderr,
   }))
   const running = watched([child.stdout, child.stderr], ended, {
-    text: () => stdout + stderr,
+    said: () => stdout + stderr,
     signal: (name) => void child.kill(name),
     type: (text) => void child.stdin.write(text),
   })

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
 
 /** A sleep of a minute takes no longer in the test's time; each gets its turn all the same. */
-const LONGEST_MS = 10
+const LONGEST_MS = 25
 const MINUTE = 60_000
 
 export interface LeapingClock extends Clock {
@@ -10,10 +10,10 @@ export interface LeapingClock extends Clock {
 }
 
 /**
- * Nobody waits long, and time passes all the same: a sleep of a minute takes 10 ms, and then it is a
- * minute later for everybody; one of an hour takes 0.6 s. Time runs ahead while anything sleeps, as a
- * worker's sweep does, by at most 100 minutes a second: a plan that awaits its approval for 72 hours
- * is still there after 40 s, however busy the machine is.
+ * Nobody waits long, and time passes all the same: a sleep of a minute takes 25 ms, and then it is a
+ * minute later for everybody; one of an hour takes 1.5 s. Time runs ahead while anything sleeps, as a
+ * worker's sweep does, by at most 40 minutes a second: a plan that awaits its approval for 72 hours
+ * is still there after 100 s, however busy the machine is.
  */
 export function leapingClock(): LeapingClock {
   let ahead = 0

@@ -8,9 +8,9 @@ import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
 import { callAt, openCall, PATH, until } from './http/api.ts'
-import { startServiceProcess } from './http/process.ts'
+import { type Service, startServiceHere, startServiceProcess } from './http/process.ts'
 
-/** The HTTP service as a process of its own, which is told to stop and outlives its Redis. */
+/** The HTTP service, which is told to stop and outlives its Redis; as a process where that counts. */
 
 const redis = await startRedis({ after })
 
@@ -22,8 +22,7 @@ async function settings(t: TestContext, to: TestRedis = redis): Promise<Record<s
   return { REDIS_URL: to.url, EXPUNGE_RESULTS: join(folder, 'results') }
 }
 
-async function started(t: TestContext, env: Readonly<Record<string, string>>) {
-  const service = startServiceProcess(t, env)
+async function started<S extends Service>(service: S) {
   const { url: status } = await service.logged('Serving /metrics, /healthz and /readyz.')
   const { url } = await service.logged(READY)
   return { ...service, url: String(url), status: String(status) }
@@ -42,7 +41,7 @@ const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
 describe('a producer process', { concurrency: true }, () => {
   test('that is told to stop ends what is in flight, and takes nothing new', async (t) => {
     const own = await startRedis(t, {})
-    const service = await started(t, await settings(t, own))
+    const service = await started(startServiceProcess(t, await settings(t, own)))
     assert.equal(await statusOf(service.status, '/healthz'), 200)
     assert.equal(await statusOf(service.status, '/readyz'), 200)
     const upload = openCall(service.url, csv('in-flight'))
@@ -59,7 +58,7 @@ describe('a producer process', { concurrency: true }, () => {
   test('starts without its Redis, and serves once that is there', async (t) => {
     const own = await startRedis(t, {})
     await own.kill()
-    const service = startServiceProcess(t, await settings(t, own))
+    const service = startServiceHere(t, await settings(t, own))
     const { url: status } = await service.logged('Serving /metrics, /healthz and /readyz.')
     await service.logged('Waiting for Redis.')
     assert.equal(await statusOf(String(status), '/healthz'), 200)
@@ -72,34 +71,34 @@ describe('a producer process', { concurrency: true }, () => {
     await own.kill()
     assert.equal(await statusOf(String(status), '/readyz'), 503)
     assert.equal(await statusOf(String(status), '/healthz'), 200)
-    service.child.kill('SIGTERM')
+    service.signal('SIGTERM')
     assert.deepEqual(await service.ended, [0, null])
   })
 
   test('waits for a Redis that answers and takes no writes yet', async (t) => {
     const own = await startRedis(t, { args: ['--min-replicas-to-write', '1'] })
-    const service = startServiceProcess(t, await settings(t, own))
+    const service = startServiceHere(t, await settings(t, own))
     const { code } = await service.logged('Waiting for Redis.')
     assert.equal(code, 'REDIS_NOT_WRITING')
     const redis = connectRedis({ kind: 'url', url: own.url }, 'fail-fast', () => {})
     t.after(() => redis.disconnect())
     await redis.config('SET', 'min-replicas-to-write', '0')
     await service.logged(READY)
-    service.child.kill('SIGTERM')
+    service.signal('SIGTERM')
     assert.deepEqual(await service.ended, [0, null])
   })
 
   test('that waits for its Redis can be told to stop', async (t) => {
     const own = await startRedis(t, {})
     await own.kill()
-    const service = startServiceProcess(t, await settings(t, own))
+    const service = startServiceHere(t, await settings(t, own))
     await service.logged('Waiting for Redis.')
-    service.child.kill('SIGINT')
+    service.signal('SIGINT')
     assert.deepEqual(await service.ended, [0, null])
   })
 
   test('with settings that cannot be, says which and ends before it has begun', async (t) => {
-    const service = startServiceProcess(t, {
+    const service = startServiceHere(t, {
       ...(await settings(t)),
       EXPUNGE_HTTP_HOST: '0.0.0.0',
     })
@@ -109,17 +108,17 @@ describe('a producer process', { concurrency: true }, () => {
 
   test('whose result files are not those of the others refuses to start', async (t) => {
     const own = await startRedis(t, {})
-    const first = await started(t, await settings(t, own))
-    first.child.kill('SIGTERM')
+    const first = await started(startServiceHere(t, await settings(t, own)))
+    first.signal('SIGTERM')
     await first.ended
-    const second = startServiceProcess(t, await settings(t, own))
+    const second = startServiceHere(t, await settings(t, own))
     assert.deepEqual(await second.ended, [2, null])
     assert.match(second.said(), /keeps its results in .*results, store /)
   })
 
   test('holds no more of 100 MB of ids than of a few', async (t) => {
     const own = await startRedis(t, {})
-    const service = await started(t, await settings(t, own))
+    const service = await started(startServiceProcess(t, await settings(t, own)))
     const send = (id: string, bytes: number, between: () => Promise<void>) =>
       callAt(service.url, `${PATH}?object=Contact&id=${id}`, {
         body: idsOf(bytes, between),

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, describe, type TestContext, test } from 'node:test'
+import { runHere } from '../cli/run-here.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -35,7 +36,7 @@ describe('a worker process', { concurrency: true }, () => {
     assert.equal(code, 0)
     assert.equal(await queue.getActiveCount(), 0)
 
-    await startProcess(t, world)
+    await world.startWorker()
     const receipt = await receiptOf(world, id)
     assert.deepEqual(receipt.outcome, outcome({ deleted: 40 }))
     const stats = referee.stats()
@@ -63,14 +64,10 @@ describe('a worker process', { concurrency: true }, () => {
 
   test('with settings that cannot be, it says which and ends before it has begun', async (t) => {
     const world = await startWorld(t, { redis })
-    const child = spawnWorker(t, { ...(await environment(world)), SECRET: '' })
-    let said = ''
-    child.stderr?.on('data', (text) => {
-      said += text
-    })
-    const [code] = await once(child, 'close')
-    assert.equal(code, 1)
-    assert.match(said, /clientSecret/)
+    const env = { ...(await environment(world)), SECRET: '' }
+    const { code, stderr } = await runHere(['worker'], { env })
+    assert.equal(code, 2)
+    assert.match(stderr, /clientSecret/)
   })
 })
 

@@ -9,6 +9,8 @@ import type { startSdk } from './tracing/sdk.ts'
 /** The environment and signals of a process; in production `process`. */
 export interface ServiceHost extends Signals {
   readonly env: NodeJS.ProcessEnv
+  /** Where log lines go, if not to stderr. */
+  readonly logTo?: { write(line: string): void }
 }
 
 interface ServiceOptions {
@@ -49,7 +51,8 @@ export async function runService(
   serve: (service: Service) => Promise<void>,
 ): Promise<void> {
   const config = await loadConfig(host.env, { redis: 'required', salesforce })
-  const log = createLogger({ level: config.logLevel, name: role })
+  const destination = host.logTo === undefined ? {} : { destination: host.logTo }
+  const log = createLogger({ level: config.logLevel, name: role, ...destination })
   for (const warning of config.warnings) log.warn(warning)
   const { redis } = config
   if (redis === null) throw new TypeError('Redis is required.')

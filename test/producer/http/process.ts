@@ -3,33 +3,68 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { beginHere } from '../../cli/run-here.ts'
 
 const MAIN = join(import.meta.dirname, '../../../src/cli/main.ts')
 
-export interface ServiceProcess {
-  readonly child: ChildProcess
-  readonly pid: number
+/** `expunge serve`, or `worker`, that a test has started. */
+export interface Service {
   /** Code and signal. */
   readonly ended: Promise<unknown[]>
   /** Everything it has said so far. */
   said(): string
   /** Resolves once it has logged so, ever; fails where it ends before. */
   logged(message: string): Promise<Record<string, unknown>>
+  /** Sends it a signal. */
+  signal(name: NodeJS.Signals): void
+}
+
+/** One in a process of its own. */
+export interface ServiceProcess extends Service {
+  readonly child: ChildProcess
+  readonly pid: number
 }
 
 interface Scope {
   after(fn: () => Promise<void>): void
 }
 
+type Command = 'serve' | 'worker'
+
+const PORTS = { EXPUNGE_HTTP_PORT: '0', EXPUNGE_METRICS_PORT: '0' }
+
+/** The same within this process; stopped after the test where it still runs. */
+export function startServiceHere(
+  t: Scope,
+  env: Readonly<Record<string, string>>,
+  command: Command = 'serve',
+): Service {
+  const { said, signal, saw, ...running } = beginHere([command], { env: { ...PORTS, ...env } })
+  const ended = running.ended.then(({ code }) => [code, null])
+  t.after(async () => {
+    signal('SIGTERM')
+    await ended
+  })
+  const logged = async (message: string) => {
+    const start = `"msg":"${message}`
+    await saw(new RegExp(start.replaceAll(/\W/g, '\\$&')))
+    const line = said()
+      .split('\n')
+      .find((text) => text.includes(start))
+    return JSON.parse(line ?? '')
+  }
+  return { ended, said, logged, signal }
+}
+
 /** `expunge serve`, or `worker`, as a process of its own; killed after the test where it still runs. */
 export function startServiceProcess(
   t: Scope,
   env: Readonly<Record<string, string>>,
-  command: 'serve' | 'worker' = 'serve',
+  command: Command = 'serve',
 ): ServiceProcess {
   const own = {
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
-    ...{ EXPUNGE_HTTP_PORT: '0', EXPUNGE_METRICS_PORT: '0', ...env },
+    ...{ ...PORTS, ...env },
   }
   const child = spawn(process.execPath, [MAIN, command], {
     env: own,
@@ -58,5 +93,6 @@ export function startServiceProcess(
       if (gone) assert.fail(`it ended before it said "${message}": ${lines.join('\n')}`)
     }
   }
-  return { child, pid: child.pid ?? 0, ended, said: () => lines.join('\n'), logged }
+  const signal = (name: NodeJS.Signals) => void child.kill(name)
+  return { child, pid: child.pid ?? 0, ended, said: () => lines.join('\n'), logged, signal }
 }
