@@ -1,13 +1,14 @@
 // npm run build: src → dist, as it is published. From nothing each time: a file that was renamed
 // must not live on in the package.
 import { spawnSync } from 'node:child_process'
-import { cp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, extname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 import { requestJsonSchema } from '../src/shared/contract/request.ts'
+import { manPage } from './reference/man-page.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = createRequire(import.meta.url).resolve('typescript/package.json')
@@ -30,6 +31,10 @@ await bundleTypes()
 // For those who enqueue with plain BullMQ, in whatever language.
 const schema = join(root, 'dist/deletion-request.schema.json')
 await writeFile(schema, `${JSON.stringify(requestJsonSchema(), null, 2)}\n`)
+
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+await mkdir(join(root, 'dist/man'))
+await writeFile(join(root, 'dist/man/expunge.1'), manPage(version))
 
 /**
  * One file of types for each door. The compiler's own files would bring those of BullMQ and ioredis

@@ -549,6 +549,19 @@ const COMMAND_RECORDS = {
     exits: { 0: 'deletions can run, perhaps with warnings', 2: 'a check failed' },
     environment: [...REDIS, ...LOGIN, 'EXPUNGE_RESULTS'],
   },
+  completion: {
+    group: SETUP,
+    summary: 'print a completion script for bash, zsh or fish',
+    details:
+      'For bash or zsh, add `source <(expunge completion bash)` to ~/.bashrc, or the same with zsh to ~/.zshrc.',
+    argument: { shell: 'bash, zsh or fish' },
+    options: {},
+    examples: [
+      ['Print the script for bash', 'completion bash'],
+      ['Enable it in fish', 'completion fish > ~/.config/fish/completions/expunge.fish'],
+    ],
+    exits: { 0: 'success', 2: 'unknown shell' },
+  },
 } as const satisfies Record<string, CommandRecord>
 
 export type CommandName = keyof typeof COMMAND_RECORDS

@@ -20,7 +20,7 @@ export interface CommandRecord {
   readonly environment?: readonly Variable[]
 }
 
-interface OptionRecord {
+export interface OptionRecord {
   readonly summary: string
   /** Heading in the command's help, if not `Options:`. */
   readonly group?: string
@@ -73,7 +73,7 @@ export function commanderOptions({ options }: CommandRecord): readonly Option[] 
   return Object.entries(options).flatMap(([name, record]) => {
     const { alias, value, summary } = record
     const words = alias === undefined ? summary : `${summary}; also ${alias}`
-    const option = configured(new Option(flagsOf(name, record), words), record)
+    const option = configured(new Option(termOf(name, record), words), record)
     if (record.required) option.makeOptionMandatory()
     if (record.exclusive) option.conflicts(exclusive.filter((other) => other !== name))
     if (record.hidden) option.hideHelp()
@@ -105,12 +105,14 @@ class Alias extends Option {
 }
 
 /** `-s, --object <name>` */
-function flagsOf(name: string, { short, value }: OptionRecord): string {
-  return (
-    (short === undefined ? '' : `${short}, `) +
-    flagNamed(name) +
-    (value === undefined ? '' : ` ${value}`)
-  )
+function termOf(name: string, { short, value }: OptionRecord): string {
+  const flags = [...(short === undefined ? [] : [short]), flagNamed(name)].join(', ')
+  return value === undefined ? flags : `${flags} ${value}`
+}
+
+/** Every flag of an option: short, long and alias. */
+export function flagsOf(name: string, { short, alias }: OptionRecord): readonly string[] {
+  return [short, flagNamed(name), alias].filter((flag) => flag !== undefined)
 }
 
 /** `--on-invalid` for `onInvalid` */

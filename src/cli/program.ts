@@ -36,6 +36,7 @@ const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   logout: async (...given) => (await import('./login/logout.ts')).logout(...given),
   orgs: async (...given) => (await import('./login/orgs.ts')).orgs(...given),
   doctor: async (...given) => (await import('./doctor/doctor.ts')).doctor(...given),
+  completion: async (...given) => (await import('./commands/completion.ts')).completion(...given),
 }
 
 type Action<Name extends CommandName> = (flags: Flags<Name>, cli: Cli) => Promise<ExitCode>

@@ -60,7 +60,7 @@ test('every command and flag that a sentence names is one of ours', () => {
   assert.ok(named.length > 30)
   for (const [whole, line = ''] of named) {
     const [command = '', ...words] = wordsOf(line)
-    if (/^(?:-|<command>|…)/.test(command)) continue
+    if (/^(?:-|<command>|…|help$)/.test(command)) continue
     const flags = known.get(command)
     assert.ok(flags, whole)
     for (const word of words.filter((one) => one.startsWith('--'))) {
