@@ -96,6 +96,18 @@ test('a refused file is explained row by row, with the receipt alone on stdout',
   assert.equal(sandbox.referee.stats().jobs.length, 0)
 })
 
+test('a list of ids is counted in ids, not in lines', { skip }, async (t) => {
+  const { expunge } = await place(t)
+  const [good = ''] = contactIds(1)
+  const args = ['run', '--object', 'Contact', '--ids', `${good},00Q5g00000AAAAA,nonsense`]
+  const { code, stdout } = await expunge([...args, '--yes'])
+  assert.equal(code, 3, stdout)
+  assert.match(stdout, /Ids read +3/)
+  assert.match(stdout, /2 ids are not valid; the first is id 2 of 3: 00Q5g00000AAAAA \(OTHER_OBJECT/)
+  assert.match(stdout, /--ids, id 3 of 3: "non… \(8 characters\)": NOT_AN_ID/)
+  assert.doesNotMatch(stdout, /line/)
+})
+
 test('failures make a run incomplete, and failed.csv names them', { skip }, async (t) => {
   const ids = contactIds(20)
   const rules = [{ code: 'DELETE_FAILED', ids: ids.slice(0, 3) }]

@@ -105,7 +105,7 @@ test('hostile text in any field adds no control character, colour or line to wha
 })
 
 test('coloured cells of a table leave no sequence behind that would be shown escaped', () => {
-  const out = shown(planTable({ ...plan, invalid: 2, unchecked: 3 }, null, style))
+  const out = shown(planTable({ ...plan, invalid: 2, unchecked: 3 }, request, null, style))
   assert.ok(out.includes('\u001b[33m3\u001b[39m  15 characters'), out)
   for (const text of [out, shown(everything('Art. 17', style))])
     assert.doesNotMatch(text, /\\u001b/)

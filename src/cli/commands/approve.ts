@@ -67,7 +67,7 @@ async function isApproved(
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
   const title = screen.sayStyle('bold', 'Plan')
-  screen.say(`${title} of request ${id}\n${planTable(plan, undefined, screen.sayStyle)}`)
+  screen.say(`${title} of request ${id}\n${planTable(plan, request, undefined, screen.sayStyle)}`)
   const about = await aboutOrg(store)
   screen.say(await approvalTable(store, view, about))
   const text = question(plan, request, about === null ? `org "${org}"` : orgWords(about))

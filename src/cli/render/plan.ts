@@ -1,6 +1,7 @@
 import { visible } from '../../shared/base/visible.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
+import { kindOf } from '../../shared/contract/sources/sources.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { UsageError } from '../cli.ts'
 import type { Style } from '../screen.ts'
@@ -19,10 +20,15 @@ function batchesOf({ accepted, chunks }: Plan): number {
  *
  * @param limits null if they could not be read, undefined if they were not requested
  */
-export function planTable(plan: Plan, limits: OrgLimits | null | undefined, style: Style): string {
+export function planTable(
+  plan: Plan,
+  { source }: Pick<StoredRequest, 'source'>,
+  limits: OrgLimits | null | undefined,
+  style: Style,
+): string {
   const odd = (value: number) => (value === 0 ? count(value) : style('yellow', count(value)))
   const rows: readonly (readonly [string, string, string])[] = [
-    ['Rows read', count(plan.read), ''],
+    [kindOf(source).text.unit === 'id' ? 'Ids read' : 'Rows read', count(plan.read), ''],
     ['Accepted', style('bold', count(plan.accepted)), ''],
     ['Invalid', odd(plan.invalid), plan.invalid === 0 ? '' : 'listed in invalid.csv'],
     ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],

@@ -83,7 +83,9 @@ async function assertWanted(
   const { screen } = cli
   assertChecked(plan, flags)
   const title = screen.sayStyle('bold', 'Plan')
-  screen.say(`${title} of request ${request.id}\n${planTable(plan, facts.limits, screen.sayStyle)}`)
+  screen.say(
+    `${title} of request ${request.id}\n${planTable(plan, request, facts.limits, screen.sayStyle)}`,
+  )
   const view = await viewOf(store, dryRun)
   screen.say(await approvalTable(store, view, facts.identity))
   const text = question(plan, view.request, orgWords(facts.identity))

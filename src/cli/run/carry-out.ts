@@ -46,11 +46,11 @@ async function decide(session: RunSession): Promise<Receipt> {
   return conclude(session, watched.view, watched)
 }
 
-function showPlan({ cli, facts, flags }: RunSession, { plan, status }: RequestView): void {
+function showPlan({ cli, facts, flags }: RunSession, { plan, request, status }: RequestView): void {
   const { screen } = cli
   if (plan === null || status === 'failed') return
   const { write, style } = textOutput(screen, flags)
-  write(`\n${style('bold', 'Plan')}\n${planTable(plan, facts.limits, style)}\n`)
+  write(`\n${style('bold', 'Plan')}\n${planTable(plan, request, facts.limits, style)}\n`)
 }
 
 /** Approves the plan or turns it down, as answered. False if nothing will be deleted. */

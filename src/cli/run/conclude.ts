@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
+import { kindOf } from '../../shared/contract/sources/sources.ts'
 import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
 import type { Watched } from '../follow-with-progress.ts'
@@ -28,7 +29,7 @@ export async function conclude(
     results: config.results.path,
     figures: figures(session, receipt, watched),
     why: async (files) => [
-      ...(receipt.status === 'refused' ? await refusedRows(session, files) : []),
+      ...(receipt.status === 'refused' ? await refusedRows(session, receipt, files) : []),
       ...receiptElsewhere(receipt, config.results.path, files),
     ],
   })
@@ -71,16 +72,20 @@ function figures(
 
 /** The first refused rows, with the reasons. */
 async function refusedRows(
-  { input }: RunSession,
+  { input, submitted }: RunSession,
+  { plan }: Receipt,
   files: ReadonlyMap<string, string>,
 ): Promise<readonly string[]> {
   const path = files.get('invalid.csv')
   if (path === undefined) return []
+  const { place } = kindOf(submitted.request.source).text
+  const read = plan?.read ?? 0
   const rows = await firstInvalidRows(path, SHOWN_ROWS + 1)
   const shown = rows
     .slice(0, SHOWN_ROWS)
     .map(
-      ({ line, value, reason }) => `  ${input.name}, line ${line}: "${visible(value)}": ${reason}`,
+      ({ line, value, reason }) =>
+        `  ${input.name}, ${place(line, read)}: "${visible(value)}": ${reason}`,
     )
   const more =
     rows.length > SHOWN_ROWS ? [`  … and more; only the first ${count(SHOWN_ROWS)} are shown.`] : []

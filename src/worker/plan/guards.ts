@@ -4,6 +4,8 @@ import { UnknownObjectError } from '../../shared/contract/known-object.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
+import type { SourceText } from '../../shared/contract/sources/kind.ts'
+import { kindOf } from '../../shared/contract/sources/sources.ts'
 import type { RefusedRow } from './block.ts'
 
 /** The guard rails of a plan. Each refuses the request before anything is deleted. */
@@ -68,13 +70,14 @@ interface Findings {
  */
 export function refusalOf(
   plan: Plan,
-  { onInvalid, onUnchecked }: Pick<StoredRequest, 'onInvalid' | 'onUnchecked'>,
+  { onInvalid, onUnchecked, source }: Pick<StoredRequest, 'onInvalid' | 'onUnchecked' | 'source'>,
   { firstRefused, caseDamage, expected }: Findings,
 ): RefusedError | null {
   if (caseDamage !== null) return caseDamage
   if (firstRefused !== undefined) {
-    if (onInvalid === 'refuse') return invalidRows(plan.invalid, firstRefused)
-    if (plan.accepted === 0) return nothingAccepted(plan.invalid, firstRefused)
+    const { text } = kindOf(source)
+    if (onInvalid === 'refuse') return invalidRows(plan, firstRefused, text)
+    if (plan.accepted === 0) return nothingAccepted(plan, firstRefused, text)
   }
   if (plan.unchecked > 0 && onUnchecked === 'refuse') return uncheckedIds(plan)
   return otherPlan(plan, expected)
@@ -100,20 +103,26 @@ function otherPlan(
   )
 }
 
-function invalidRows(count: number, first: RefusedRow): RefusedError {
+function invalidRows(plan: Plan, first: RefusedRow, text: SourceText): RefusedError {
+  const isOne = plan.invalid === 1
+  const words = {
+    row: isOne ? 'row has no valid id' : 'rows have no valid id',
+    id: isOne ? 'id is not valid' : 'ids are not valid',
+  }
   return new RefusedError(
     'INVALID_ROWS',
-    `${count} ${count === 1 ? 'row has' : 'rows have'} no valid id; the first is ${show(first)}. ` +
+    `${plan.invalid} ${words[text.unit]}; the first is ${show(first, plan, text)}. ` +
       'Nothing was deleted. See invalid.csv and correct the source.',
     { remedies: [{ to: 'skip invalid rows', field: 'onInvalid', value: 'skip' }] },
   )
 }
 
 /** Rows may be skipped, but a source of invalid rows only is the wrong file or the wrong column. */
-function nothingAccepted(count: number, first: RefusedRow): RefusedError {
+function nothingAccepted(plan: Plan, first: RefusedRow, text: SourceText): RefusedError {
+  const count = plan.invalid
   return new RefusedError(
     'NOTHING_ACCEPTED',
-    `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first)}. ` +
+    `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first, plan, text)}. ` +
       'Nothing was deleted. See invalid.csv, and check the object, the column and the file.',
   )
 }
@@ -128,6 +137,10 @@ function uncheckedIds({ accepted, unchecked }: Plan): RefusedError {
   )
 }
 
-function show({ line, value, reason, detail }: RefusedRow): string {
-  return `line ${line}: ${value} (${reason}: ${detail})`
+function show(
+  { line, value, reason, detail }: RefusedRow,
+  { read }: Plan,
+  { place }: SourceText,
+): string {
+  return `${place(line, read)}: ${value} (${reason}: ${detail})`
 }

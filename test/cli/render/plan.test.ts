@@ -11,7 +11,7 @@ const limits = (remaining: number) => ({
 })
 
 test('the plan shows what was read and what it takes of the allowance', () => {
-  assert.deepEqual(planTable(plan, limits(14_900), plain).split('\n'), [
+  assert.deepEqual(planTable(plan, request, limits(14_900), plain).split('\n'), [
     '  Rows read    1,000,000',
     '  Accepted       999,000',
     '  Invalid              2  listed in invalid.csv',
@@ -23,21 +23,21 @@ test('the plan shows what was read and what it takes of the allowance', () => {
 })
 
 test('a plan that takes more than is left says that it will wait', () => {
-  assert.match(planTable(plan, limits(99), plain), /of 99 left today; the rest waits/)
+  assert.match(planTable(plan, request, limits(99), plain), /of 99 left today; the rest waits/)
 })
 
 test('where nobody asked for the allowances nothing is said of them', () => {
-  assert.match(planTable(plan, undefined, plain), /Batches +100$/)
+  assert.match(planTable(plan, request, undefined, plain), /Batches +100$/)
 })
 
 test('a user who may not read the allowances sees the plan without them', () => {
-  assert.match(planTable(plan, null, plain), /Batches +100 {2}daily allowance unknown/)
+  assert.match(planTable(plan, request, null, plain), /Batches +100 {2}daily allowance unknown/)
 })
 
 const batchesOf = (changed: Partial<typeof plan>) =>
   Number(
     /Batches +([\d,]+)/
-      .exec(planTable({ ...plan, ...changed }, undefined, plain))?.[1]
+      .exec(planTable({ ...plan, ...changed }, request, undefined, plain))?.[1]
       ?.replace(',', ''),
   )
 

@@ -21,7 +21,12 @@ export const ids = sourceKind({
     ids: z.array(inlineId).max(MAX_INLINE_IDS).readonly(),
   }),
   stored: z.object({ type: z.literal('ids') }),
-  text: { ...PLAIN_TEXT, firstLine: 0 },
+  text: {
+    ...PLAIN_TEXT,
+    firstLine: 0,
+    unit: 'id',
+    place: (line, rows) => `id ${line} of ${rows}`,
+  },
   takesUpload: false,
   flag: {
     value: '<list>',

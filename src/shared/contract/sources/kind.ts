@@ -43,6 +43,14 @@ export interface SourceText {
   readonly subject: string
   /** Number of its first line; 0 if that is a header that the caller did not write. */
   readonly firstLine: 0 | 1
+  /** What a row of it is, for those who wrote it. */
+  readonly unit: 'row' | 'id'
+  /**
+   * Where a row is: `line 7`, `id 2 of 3`.
+   *
+   * @param line its number in `invalid.csv`
+   */
+  place(line: number | string, rows: number): string
   /** Whether gzip and zstd are decompressed (one layer). */
   readonly isDecompressed: boolean
   /** How its line breaks may have been lost, to add to a message; empty if no cause is known. */
@@ -93,6 +101,8 @@ export const column = boundedText(200, 1).optional()
 export const PLAIN_TEXT: SourceText = {
   subject: 'The source',
   firstLine: 1,
+  unit: 'row',
+  place: (line) => `line ${line}`,
   isDecompressed: true,
   lostLineEnds: '',
 }
