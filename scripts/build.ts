@@ -57,7 +57,7 @@ async function bundleTypes(): Promise<void> {
             ? join(dirname(from), id.replace(/\.ts$/, '.d.ts'))
             : null,
       },
-      dts({ dtsOnly: true, generator: 'oxc', tsconfig: false }),
+      dts({ dtsInput: true, oxc: true, tsconfig: false }),
     ],
   })
   await bundle.write({ dir: join(root, 'dist') })
