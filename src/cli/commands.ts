@@ -544,8 +544,21 @@ const COMMAND_RECORDS = {
   doctor: {
     group: SETUP,
     summary: 'check settings, Redis, login, quotas and the results directory',
-    options: { json: JSON_OUTPUT },
-    examples: [['Check this machine', 'doctor']],
+    options: {
+      org: ORG,
+      object: {
+        short: '-s',
+        alias: '--sobject',
+        value: '<name>',
+        summary: 'check that the user may delete records of this object',
+      },
+      hardDelete: { summary: 'with --object: check that hardDelete is possible, too' },
+      json: JSON_OUTPUT,
+    },
+    examples: [
+      ['Check this machine', 'doctor'],
+      ['Check that contacts can be deleted', 'doctor --object Contact'],
+    ],
     exits: { 0: 'deletions can run, perhaps with warnings', 2: 'a check failed' },
     environment: [...REDIS, ...LOGIN, 'EXPUNGE_RESULTS'],
   },

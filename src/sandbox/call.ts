@@ -82,6 +82,8 @@ interface Route {
   /** A job's id as written in the path, 15 or 18 characters. */
   readonly jobId?: string | undefined
   readonly userId?: string | undefined
+  /** Of a describe. */
+  readonly object?: string | undefined
   /** Of an identity URL, besides `userId`. */
   readonly orgId?: string | undefined
   /** Set if the path is known but not the method: the allowed methods. */
@@ -109,6 +111,7 @@ const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '/query': { GET: 'query' },
   '/queryAll': { GET: 'queryAll' },
   '/sobjects/User/USER': { GET: 'user' },
+  '/sobjects/OBJECT/describe': { GET: 'describe' },
   '/jobs/ingest': { POST: 'create', GET: 'list' },
   '/jobs/ingest/JOB': { GET: 'get', PATCH: 'patch', DELETE: 'delete' },
   '/jobs/ingest/JOB/batches': { PUT: 'upload' },
@@ -120,6 +123,7 @@ const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
 }
 
 const JOB = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
+const DESCRIBE = /^\/sobjects\/(\w+)\/describe$/
 const USER = /^\/sobjects\/User\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$/
 
 /** The `id` of a token answer. */
@@ -143,9 +147,11 @@ function routeOf(method: string, path: string): Route {
   if (version === undefined || !isKnown(version)) return NOWHERE
   const jobId = JOB.exec(rest)?.[1]
   const userId = USER.exec(rest)?.[1]
+  const object = DESCRIBE.exec(rest)?.[1]
+  const known = object === undefined ? rest : '/sobjects/OBJECT/describe'
   const methods =
-    VERSIONED[rest.replace(JOB, '/jobs/ingest/JOB').replace(USER, '/sobjects/User/USER')]
-  return methods ? pick(methods, method, { version, jobId, userId }) : NOWHERE
+    VERSIONED[known.replace(JOB, '/jobs/ingest/JOB').replace(USER, '/sobjects/User/USER')]
+  return methods ? pick(methods, method, { version, jobId, userId, object }) : NOWHERE
 }
 
 function pick(methods: Methods, method: string, rest: Omit<Route, 'operation'>): Route {

@@ -19,6 +19,7 @@ const OPERATIONS = [
   'queryAll',
   'queryJob',
   'user',
+  'describe',
   'create',
   'upload',
   'close',

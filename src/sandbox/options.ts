@@ -59,6 +59,8 @@ const sandboxOptions = z
       .custom<readonly DeletableObject[]>()
       .default([])
       .transform((others) => [...BUILT_IN_OBJECTS, ...others]),
+    /** Objects whose records the user may see, but not delete, as `describe` says. */
+    notDeletable: z.custom<readonly string[]>().default([]),
     rows: z.custom<RowRules>().default({}),
     faults: field.listOf(faultScript).readonly().default([]),
     /**

@@ -1,3 +1,4 @@
+import type { DeletableObject } from '../shared/contract/objects.ts'
 import { type Call, VERSIONS } from './call.ts'
 import type { CompleteOptions } from './options.ts'
 import { json, notFound, type Reply } from './reply.ts'
@@ -72,6 +73,24 @@ function user(call: Call, organization: Organization): Reply {
   const asked = call.route.userId ?? ''
   if (asked.slice(0, 15) !== userId.slice(0, 15)) notFound()
   return json(200, { attributes: { type: 'User', url }, ...userRecord(organization) })
+}
+
+interface Described {
+  readonly objects: readonly DeletableObject[]
+  readonly notDeletable: readonly string[]
+}
+
+/** `GET /services/data/vXX.X/sobjects/{object}/describe`, without the fields. */
+function describe({ route }: Call, { objects, notDeletable }: Described): Reply {
+  const asked = route.object?.toLowerCase()
+  const { name, prefix } = objects.find((one) => one.name.toLowerCase() === asked) ?? notFound()
+  const url = `/services/data/v${route.version}/sobjects/${name}`
+  const may = { createable: true, queryable: true, retrieveable: true, updateable: true }
+  return json(200, {
+    ...{ name, label: name, labelPlural: `${name}s`, keyPrefix: prefix, custom: false },
+    ...{ ...may, deletable: !notDeletable.includes(name), undeletable: true, fields: [] },
+    urls: { sobject: url, describe: `${url}/describe`, rowTemplate: `${url}/{ID}` },
+  })
 }
 
 const pair = (allowance: Allowance) => ({ Max: allowance.max, Remaining: allowance.remaining })
@@ -168,6 +187,7 @@ export const orgApi = {
   limits,
   recordCount,
   user,
+  describe,
   userinfo,
   identity,
   soapLogin,

@@ -12,6 +12,9 @@ export interface QueryDeps {
   readonly organization: Organization
   readonly org: Pick<Org, 'find'>
   readonly objects: readonly DeletableObject[]
+  /** Objects whose records the user may not delete. */
+  readonly notDeletable: readonly string[]
+  readonly settings: { readonly allowHardDelete: boolean }
 }
 
 /**
@@ -66,7 +69,8 @@ interface Table {
 
 function isKnown(object: string, { objects }: QueryDeps): boolean {
   return (
-    object === 'Organization' || object === 'User' || objects.some(({ name }) => name === object)
+    ['Organization', 'User', 'UserPermissionAccess'].includes(object) ||
+    objects.some(({ name }) => name === object)
   )
 }
 
@@ -74,11 +78,19 @@ function isKnown(object: string, { objects }: QueryDeps): boolean {
 function tableOf({ object, ids }: Select, deps: QueryDeps): Table | undefined {
   if (object === 'Organization') return ofOne('00D', organizationRecord(deps.organization), ids)
   if (object === 'User') return ofOne('005', userRecord(deps.organization), ids)
+  if (object === 'UserPermissionAccess') {
+    return ofOne('', permissionsOf(deps), undefined)
+  }
   const prefix = deps.objects.find(({ name }) => name === object)?.prefix
   if (prefix === undefined || ids === undefined) return undefined
   const records = [...new Set(ids)].map((id) => recordOf(id, prefix, deps.org))
   const known = records.filter((record) => record !== undefined)
   return { prefix, sample: { Id: '', IsDeleted: false }, records: known }
+}
+
+/** The permissions of the user who asks. */
+function permissionsOf({ settings }: QueryDeps): SObject {
+  return { PermissionsApiEnabled: true, PermissionsBulkApiHardDelete: settings.allowHardDelete }
 }
 
 function ofOne(prefix: string, record: SObject, ids: Select['ids']): Table {

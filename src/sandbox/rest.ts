@@ -61,6 +61,8 @@ function route(call: Call, deps: RestDeps): Promise<Reply> | Reply {
       return queryJobs(call)
     case 'user':
       return orgApi.user(call, deps.organization)
+    case 'describe':
+      return orgApi.describe(call, deps)
     case 'create':
       return ingest.create(call)
     case 'upload':

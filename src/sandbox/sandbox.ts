@@ -126,6 +126,7 @@ function createFront(
   options: CompleteOptions,
 ) {
   const { quota, settings, org, objects, referee, faults, runner, jobs } = back
+  const { notDeletable } = options
   const uploads = new Uploads({ directory, maxUploadBytes: options.maxUploadBytes }, referee)
   const ingest = new IngestApi({ ...back, uploads, owner: options })
   const auth = new Auth(options)
@@ -143,7 +144,16 @@ function createFront(
     referee,
     settings,
     perform: (call: Call) =>
-      performCall(call, { auth, quota, ingest, organization: options, org, objects }),
+      performCall(call, {
+        auth,
+        quota,
+        ingest,
+        organization: options,
+        org,
+        objects,
+        notDeletable,
+        settings,
+      }),
     control: options.control ? (request: IncomingMessage) => control(request, controls) : undefined,
     expireTokens: controls.expireTokens,
     subjectOf: (call: Call) => subjectOf(call, jobs),

@@ -49,7 +49,7 @@ test('a server that will not tell the allowances now is not taken for a missing 
   sandbox.faults.add({ on: 'limits', times: 10, action: asksForADay(429) })
   const own = config.orgs.get(org)
   assert.ok(own)
-  const findings = await checkOrg(own, config, null)
+  const findings = await checkOrg(own, config, { store: null, asked: null })
   const quotas = findings.find(({ check }) => check === 'Quotas')
   assert.equal(quotas?.verdict, 'fail')
   assert.match(quotas.found, /429: .* Retry-After holds calls back for 3600 s\./)

@@ -1,37 +1,63 @@
 import { ConfigError } from '../../shared/base/errors.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
+import { knownObject } from '../../shared/contract/known-object.ts'
 import { openOrgStore } from '../../shared/store/org-store.ts'
-import { type Cli, EXIT, type ExitCode } from '../cli.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
+import { chooseOrg, orgNamed } from '../org.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
-import { checkOrg } from './salesforce.ts'
+import { type AskedOfOrg, checkOrg } from './salesforce.ts'
 import { checkQueues, checkRails, checkWaiting } from './store.ts'
 
 /** Checks everything that a deletion needs and changes nothing. */
 export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  const findings = [ok('Node', process.versions.node), ...(await checkAll(cli))]
+  const findings = [ok('Node', process.versions.node), ...(await checkAll(flags, cli))]
   if (flags.json) screen.answerJson(findings)
   else screen.answer(findingLines(findings, screen.answerStyle))
   return findings.some(({ verdict }) => verdict === 'fail') ? EXIT.usage : EXIT.ok
 }
 
-async function checkAll({ screen }: Cli): Promise<readonly Finding[]> {
+async function checkAll(flags: Flags<'doctor'>, { screen }: Cli): Promise<readonly Finding[]> {
   await using opened = new AsyncDisposableStack()
   try {
-    const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'required' })
-    return await checkParts(config, { screen, opened })
+    const need = { redis: 'optional', salesforce: 'required', org: flags.org } as const
+    const loaded = await loadConfig(screen.env, need)
+    const asked = askedBy(flags, loaded)
+    const config = flags.org === undefined ? loaded : onlyOrg(loaded, flags.org)
+    return await checkParts(config, { screen, opened, asked })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return error.problems.map(({ setting, message }) => fail('Settings', `${setting}: ${message}`))
   }
 }
 
+function askedBy({ object, hardDelete }: Flags<'doctor'>, { objects }: Config): AskedOfOrg {
+  if (object === undefined) {
+    if (hardDelete) throw new UsageError('--hard-delete requires --object.')
+    return null
+  }
+  const name = knownObject(object, [...objects.keys()])
+  const { prefix = '' } = objects.get(name) ?? {}
+  return { object: { name, prefix }, hardDelete: hardDelete === true }
+}
+
+function onlyOrg(config: Config, named: string): Config {
+  const org = orgNamed(config, chooseOrg(config, named))
+  return { ...config, orgs: new Map([[org.name, org]]) }
+}
+
+interface Checking {
+  readonly screen: Cli['screen']
+  readonly opened: AsyncDisposableStack
+  readonly asked: AskedOfOrg
+}
+
 async function checkParts(
   config: Config,
-  { screen, opened }: { screen: Cli['screen']; opened: AsyncDisposableStack },
+  { screen, opened, asked }: Checking,
 ): Promise<readonly Finding[]> {
   const redis = await checkRedis(config, screen, opened)
   const { client } = redis
@@ -41,7 +67,10 @@ async function checkParts(
   )
   for (const store of stores) opened.defer(() => store.close())
   const orgs = [...config.orgs.values()].map((org) =>
-    checkOrg(org, config, stores.find((store) => store.org === org.name) ?? null),
+    checkOrg(org, config, {
+      store: stores.find(({ org: name }) => name === org.name) ?? null,
+      asked,
+    }),
   )
   return [
     ...checkSettings(config),

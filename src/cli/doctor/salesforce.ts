@@ -1,4 +1,5 @@
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
+import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
@@ -6,16 +7,28 @@ import type { Limit } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { count } from '../render/format.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
+import { checkAccess } from './access.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
 /** Long enough for a slow proxy, but too short to wait out an outage. */
 const TIMEOUT_MS = 30_000
 
+/** The object to check, if one was named. */
+export type AskedOfOrg = {
+  readonly object: DeletableObject
+  readonly hardDelete: boolean
+} | null
+
+const askedOf = ({ name, hardDelete: isAllowed }: OrgConfig, asked: NonNullable<AskedOfOrg>) => ({
+  object: asked.object,
+  hardDelete: asked.hardDelete ? { isAllowed, org: name } : null,
+})
+
 /** Login, identity, API version and the remaining daily allowances. */
 export async function checkOrg(
   org: OrgConfig,
   config: Config,
-  store: OrgStore | null,
+  { store, asked }: { readonly store: OrgStore | null; readonly asked: AskedOfOrg },
 ): Promise<readonly Finding[]> {
   const name = (check: string) => (config.orgs.size === 1 ? check : `${check} (${org.name})`)
   const signal = AbortSignal.timeout(TIMEOUT_MS)
@@ -27,6 +40,7 @@ export async function checkOrg(
       ok(name('Login'), loginWords(identity)),
       await checkIdentity(name('Org'), org, identity, { store, isEmbedded: config.redis === null }),
       await checkVersion(name('API version'), org, salesforce, signal),
+      ...(asked === null ? [] : await checkAccess(name, askedOf(org, asked), salesforce, signal)),
       ...(await checkLimits(name, salesforce, signal)),
     ]
   } catch (error) {

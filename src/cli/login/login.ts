@@ -51,7 +51,7 @@ export async function login(flags: Flags<'login'>, cli: Cli): Promise<ExitCode> 
     const where = before === 'environment' ? 'the environment' : 'the configuration file'
     screen.warn(`${where} has a login for "${org}", too, and is used in its place.`)
   }
-  screen.say(`To check it: ${commandFor('doctor', {})}`)
+  screen.say(`To check what it may delete: ${commandFor('doctor --object Contact', { org })}`)
   return EXIT.ok
 }
 

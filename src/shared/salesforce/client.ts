@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { ConfigError, ExpungeError } from '../base/errors.ts'
+import { accessApi } from './access.ts'
 import { type Login, loginFlow } from './auth.ts'
 import type { ProxyEnv } from './connections.ts'
 import type { Credentials } from './credentials.ts'
@@ -39,6 +40,8 @@ class ClientClosedError extends ExpungeError {
 /** One Salesforce org, with one login and one connection pool. */
 export interface Salesforce {
   readonly ingest: IngestApi
+  /** What the user may do. */
+  readonly access: ReturnType<typeof accessApi>
   /** @throws {WrongOrgError} @throws {SalesforceError} */
   login(signal?: AbortSignal): Promise<Identity>
   limits(signal?: AbortSignal): Promise<OrgLimits>
@@ -67,6 +70,7 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
 
   return {
     ingest: ingestApi(http),
+    access: accessApi(http),
     async login(signal) {
       const { instanceUrl, orgId } = await session.access(signal)
       const [user, told] = [await org.user(signal), await org.organization(signal)]

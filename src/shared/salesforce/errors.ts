@@ -119,6 +119,9 @@ export const OPERATIONS = [
   'limits',
   'recordCount',
   'versions',
+  'describe',
+  'permissions',
+  'list',
   'create',
   ...JOB_OPERATIONS,
 ] as const

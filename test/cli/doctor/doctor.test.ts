@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { redisUnavailable, startRedis } from '../../helpers/redis.ts'
@@ -118,4 +118,74 @@ test('a database that the server does not have stops every command with what to 
     assert.equal(code, 2, stderr)
     assert.match(stderr, /expunge: Redis refuses the database \(SELECT: ERR DB index.*REDIS_URL/)
   }
+})
+
+const objectLines = (stdout: string) =>
+  stdout
+    .split('\n')
+    .filter((line) => /Bulk API|Contact|Lead|Delete|Hard delete|→ Setup|→ Set orgs/.test(line))
+    .map((line) => line.trim().replace(/ {2,}/g, ' '))
+
+test('with an object, each thing that the user needs is checked at the org', {
+  skip,
+}, async (t) => {
+  const { expunge, sandbox, folder } = await place(t, { notDeletable: ['Lead'] })
+  const may = await expunge(['doctor', '--object', 'contact'])
+  assert.equal(may.code, 0, may.stdout)
+  assert.deepEqual(objectLines(may.stdout), [
+    '✓ Bulk API answers this user',
+    '✓ Contact visible; its ids begin with 003',
+    '✓ Delete the user may delete Contact records that it has access to',
+  ])
+
+  const mayNot = await expunge(['doctor', '--object', 'Lead', '--hard-delete'])
+  assert.equal(mayNot.code, 2)
+  assert.deepEqual(objectLines(mayNot.stdout), [
+    '✓ Bulk API answers this user',
+    '✓ Lead visible; its ids begin with 00Q',
+    '✗ Delete the user may not delete Lead records',
+    "→ Setup, Permission Sets (or Profiles), the user's, Object Settings, Lead: enable Delete.",
+    '✗ Hard delete the user lacks "Bulk API Hard Delete"',
+    "→ Setup, Permission Sets (or Profiles), the user's, System Permissions: enable Bulk API Hard Delete.",
+  ])
+
+  sandbox.configure({ allowHardDelete: true })
+  const file = join(folder, 'expunge.yaml')
+  await writeFile(file, 'objects: { Invoice__c: { prefix: a01 } }')
+  const env = { EXPUNGE_CONFIG: file }
+  const hidden = await expunge(['doctor', '--object', 'Invoice__c', '--hard-delete'], { env })
+  assert.match(hidden.stdout, /^✗ Invoice__c +the user does not see the object\n.*enable Read/m)
+  assert.match(
+    hidden.stdout,
+    /^✗ Hard delete +the configuration does not allow it\n.*orgs\.default/m,
+  )
+})
+
+test('what the org does not tell is said to be unknown, and a wrong name is refused', {
+  skip,
+}, async (t) => {
+  const { expunge, sandbox, folder } = await place(t)
+  const file = join(folder, 'expunge.yaml')
+  await writeFile(file, 'orgs: { default: { hardDelete: true } }')
+  const env = { EXPUNGE_CONFIG: file }
+  const ask = ['doctor', '--object', 'Contact', '--hard-delete']
+  sandbox.configure({ allowHardDelete: true })
+  assert.match((await expunge(ask, { env })).stdout, /✓ Hard delete +the user has "Bulk API Hard/)
+
+  const answer = { do: 'answer', status: 400, errorCode: 'INVALID_FIELD' } as const
+  sandbox.faults.add({ on: 'query', action: answer })
+  sandbox.faults.add({
+    on: 'list',
+    action: { ...answer, status: 403, errorCode: 'API_DISABLED_FOR_ORG' },
+  })
+  const untold = await expunge(ask, { env })
+  assert.equal(untold.code, 2)
+  assert.match(untold.stdout, /! Hard delete +the org does not tell/)
+  assert.match(untold.stdout, /✗ Bulk API .*API_DISABLED_FOR_ORG/)
+
+  const typo = await expunge(['doctor', '--object', 'Contcat'])
+  assert.equal(typo.code, 2)
+  assert.match(typo.stderr, /Did you mean Contact\?/)
+  const alone = await expunge(['doctor', '--hard-delete'])
+  assert.match(alone.stderr, /--hard-delete requires --object/)
 })
