@@ -32,10 +32,11 @@ await build({
 await cp(join(packages, '@grafana/ui/dist/public/img'), join(folder, 'public/build/img'), {
   recursive: true,
 })
-for (const [name, weight] of [
-  ['Regular', 400],
-  ['Medium', 500],
+for (const [family, name, weight] of [
+  ['inter', 'Inter-Regular', 400],
+  ['inter', 'Inter-Medium', 500],
+  ['roboto-mono', 'RobotoMono-Regular', 400],
 ]) {
-  const font = join(packages, `@fontsource/inter/files/inter-latin-${weight}-normal.woff2`)
-  await cp(font, join(folder, `public/fonts/inter/Inter-${name}.woff2`))
+  const font = join(packages, `@fontsource/${family}/files/${family}-latin-${weight}-normal.woff2`)
+  await cp(font, join(folder, `public/fonts/${name}.woff2`))
 }

@@ -64,7 +64,7 @@ export function totalAboveZero(by: string, counter: string, matchers: string): s
   return `${total(by, counter, matchers)} > 0`
 }
 
-/** A metric of Node or the process, of Expunge's own processes alone. */
+/** A metric of Node or the process, of Expunge's own processes alone; `process` is a short name. */
 export function ofProcesses(expr: string): string {
-  return `${expr} and on (job, instance) expunge_build_info`
+  return `label_replace(${expr} and on (job, instance) expunge_build_info, "process", "$1", "job", "(?:expunge-)?(.*)")`
 }

@@ -75,6 +75,22 @@ function withLinks(text: string): string {
   return withoutOtherPages(within)
 }
 
+/** Rows of the grid, of 38 pixels each, that a section takes on a screen of 1440 pixels or more. */
+function heightOf(text: string): number {
+  let isCode = false
+  const pixels = text.split('\n').map((line) => {
+    if (line.startsWith('```')) {
+      isCode = !isCode
+      return 16
+    }
+    if (isCode) return 20
+    if (line.startsWith('#')) return 44
+    if (line.startsWith('|')) return 34 * Math.ceil(line.length / 200)
+    return line === '' ? 16 : (25 * line.length) / 150
+  })
+  return Math.ceil((pixels.reduce((sum, height) => sum + height, 0) + 84) / 38)
+}
+
 export function runbooks(): Dashboard {
   const dashboard = new DashboardBuilder('Expunge: runbooks')
     .uid(UID)
@@ -82,13 +98,12 @@ export function runbooks(): Dashboard {
     .tags(['expunge'])
     .readonly()
   for (const { text } of SECTIONS) {
-    const lines = text.split('\n').length
     dashboard.withPanel(
       new TextBuilder()
         .mode(TextMode.Markdown)
         .content(withLinks(text))
         .span(24)
-        .height(Math.max(5, Math.ceil(lines * 0.9) + 2)),
+        .height(heightOf(text)),
     )
   }
   return dashboard.build()

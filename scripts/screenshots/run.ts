@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
 import type { RowRules } from '../../src/sandbox/sandbox.ts'
 import { type Fleet, startFleet } from '../../test/grafana/fleet.ts'
 import { ids18 } from '../../test/helpers/ids.ts'
@@ -10,11 +11,14 @@ interface Scope {
 }
 
 /** When a state was at its clearest, in milliseconds. */
-export interface Moment {
-  readonly state: string
-  readonly from: number
-  readonly to: number
-}
+export const momentSchema = z.object({
+  state: z.string(),
+  from: z.number(),
+  to: z.number(),
+  /** Titles of panels that have nothing to show then, and are right. */
+  empty: z.array(z.string()),
+})
+export type Moment = z.output<typeof momentSchema>
 
 /** Prometheus scrapes once a second, so five minutes here hold as much as over an hour elsewhere. */
 export const SCRAPE = 1
@@ -43,57 +47,62 @@ const OBJECTS = [
   ['Campaign', '701'],
 ] as const
 
-/** Runs through all states; Prometheus's data stays in `data`. */
-export async function runThrough(
-  t: Scope,
-  data: string,
-  say: (line: string) => void,
-): Promise<readonly Moment[]> {
+/** What producers read from Redis, and nobody knows without it. */
+const SHARED = ['Workers', 'Paused orgs', 'In progress', 'Longest wait', 'Quota left']
+
+export interface RunOptions {
+  /** Where Prometheus's data stays. */
+  readonly data: string
+  /** 1, or a fraction for states that last no longer than they must. */
+  readonly pace: number
+  readonly say: (line: string) => void
+}
+
+/** Runs through all states. */
+export async function runThrough(t: Scope, options: RunOptions): Promise<readonly Moment[]> {
+  const { data, pace, say } = options
   const fleet = await startFleet(t, { rows: CALM, rowsPerSecond: 5000, data, isHurried: true })
   const began = Date.now()
   const moments: Moment[] = []
-  const seen = (state: string) => {
+  const lasting = (seconds: number) => delay(seconds * 1000 * pace)
+  const seen = (state: string, empty: readonly string[] = []) => {
     const to = Date.now()
-    moments.push({ state, from: Math.max(began, to - SHOWN_MS), to })
+    moments.push({ state, from: Math.max(began, to - SHOWN_MS), to, empty: [...empty] })
     say(`Seen: ${state}.`)
   }
-  const stop = submitAll(fleet)
-  t.after(stop)
-  await delay(200_000)
-  seen('calm')
-  await failing(fleet)
+  t.after(submitAll(fleet))
+  const { redis, sandbox, stopWorkers } = fleet
+
+  await lasting(200)
+  seen('calm', ['Alerts', 'Failed ids by code', 'Failed ids by object and code'])
+
+  sandbox.setRows(FAILING)
+  await lasting(90)
+  sandbox.setRows(CALM)
   seen('failing')
-  await outage(fleet, () => seen('outage'))
-  await withoutRedis(fleet, () => seen('redis-down'))
-  await fleet.stopWorkers()
-  await delay(60_000)
+
+  await lasting(30)
+  const fault = sandbox.faults.add(UNAVAILABLE)
+  await lasting(60)
+  seen('outage')
+  sandbox.faults.remove(fault.id)
+  await lasting(40)
+
+  await redis.kill()
+  // An alert on Redis waits for a second, and Prometheus for two missing answers.
+  await delay(Math.max(10, 25 * pace) * 1000)
+  seen('redis-down', [...SHARED, 'Quota runs out in'])
+  await redis.restart()
+  await lasting(20)
+
+  await stopWorkers()
+  // Without a sign of life, a worker counts for 15 s.
+  await delay(Math.max(25, 60 * pace) * 1000)
   seen('no-workers')
   return moments
 }
 
-async function failing({ sandbox }: Fleet): Promise<void> {
-  sandbox.setRows(FAILING)
-  await delay(90_000)
-  sandbox.setRows(CALM)
-}
-
-async function outage({ sandbox }: Fleet, seen: () => void): Promise<void> {
-  await delay(30_000)
-  const script = { on: '*', action: { do: 'answer', status: 503, body: 'html' } } as const
-  const fault = sandbox.faults.add(script)
-  await delay(60_000)
-  seen()
-  sandbox.faults.remove(fault.id)
-  await delay(40_000)
-}
-
-async function withoutRedis({ redis }: Fleet, seen: () => void): Promise<void> {
-  await redis.kill()
-  await delay(25_000)
-  seen()
-  await redis.restart()
-  await delay(20_000)
-}
+const UNAVAILABLE = { on: '*', action: { do: 'answer', status: 503, body: 'html' } } as const
 
 /** A request every second or so, now and then a large one, until it is stopped. */
 function submitAll({ apis, receiver }: Fleet): () => Promise<void> {

@@ -52,7 +52,7 @@ export async function serveViewer(t: Scope, folder: string, prometheus: string):
     if (pathname === '/') return void response.end(PAGE)
     if (pathname.startsWith('/prometheus/')) return passOn(prometheus, pathname, request, response)
     const type = TYPES[extname(pathname)]
-    const file = await readFile(join(folder, normalize(pathname))).catch(() => undefined)
+    const file = await readFile(join(folder, inFolder(pathname))).catch(() => undefined)
     if (type === undefined || file === undefined) return void response.writeHead(404).end()
     response.writeHead(200, { 'content-type': type }).end(file)
   }
@@ -68,6 +68,13 @@ export async function serveViewer(t: Scope, folder: string, prometheus: string):
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('expected a port')
   return `http://127.0.0.1:${address.port}/`
+}
+
+/** Fonts lie flat; Grafana's names of the second one are those of its makers' web service. */
+function inFolder(pathname: string): string {
+  return normalize(pathname)
+    .replace('/fonts/inter/', '/fonts/')
+    .replace(/\/fonts\/roboto\/[^/]+$/, '/fonts/RobotoMono-Regular.woff2')
 }
 
 async function passOn(

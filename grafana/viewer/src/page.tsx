@@ -120,9 +120,11 @@ function Kind({ panel, place }: { readonly panel: Panel; readonly place: Place }
       )
     case 'text':
       return (
-        <PanelChrome width={place.width} height={place.height}>
-          {() => <Text panel={panel} />}
-        </PanelChrome>
+        <div data-panel={`text ${panel.id}`} data-state="data">
+          <PanelChrome width={place.width} height={place.height}>
+            {() => <Text panel={panel} />}
+          </PanelChrome>
+        </div>
       )
     default:
       return <Drawn panel={panel} place={place} />

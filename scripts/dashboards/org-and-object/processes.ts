@@ -16,7 +16,10 @@ export const PROCESSES: Row = {
       unit: 's',
       span: 8,
       queries: [
-        { expr: ofProcesses('nodejs_eventloop_lag_p99_seconds'), legend: '{{job}} {{instance}}' },
+        {
+          expr: ofProcesses('nodejs_eventloop_lag_p99_seconds'),
+          legend: '{{process}} {{instance}}',
+        },
       ],
       thresholds: [[1, 'orange']],
       below: 'transparent',
@@ -28,7 +31,7 @@ export const PROCESSES: Row = {
       unit: 'bytes',
       span: 8,
       queries: [
-        { expr: ofProcesses('process_resident_memory_bytes'), legend: '{{job}} {{instance}}' },
+        { expr: ofProcesses('process_resident_memory_bytes'), legend: '{{process}} {{instance}}' },
       ],
     }),
     graph({
@@ -40,7 +43,7 @@ export const PROCESSES: Row = {
       queries: [
         {
           expr: ofProcesses('rate(process_cpu_seconds_total[$__rate_interval])'),
-          legend: '{{job}} {{instance}}',
+          legend: '{{process}} {{instance}}',
         },
       ],
     }),
@@ -71,8 +74,8 @@ export const PROCESSES: Row = {
       span: 6,
       queries: [
         {
-          expr: `sum by (job) (${ofProcesses('changes(process_start_time_seconds[$__rate_interval])')})`,
-          legend: '{{job}}',
+          expr: `sum by (process) (${ofProcesses('changes(process_start_time_seconds[$__rate_interval])')})`,
+          legend: '{{process}}',
         },
       ],
       stacked: 'bars',
