@@ -19,13 +19,17 @@ export async function approvalTable(
   const rows: readonly (readonly [string, string] | null)[] = [
     ['Asked by', submittedBy === null ? 'unknown' : visible(submittedBy)],
     ['Reason', request.reason === null ? 'none given' : visible(request.reason)],
-    ['Source', `${visible(wordsFor(request.source))}${digest}`],
+    ['Source', `${visible(sourceOf(request))}${digest}`],
     ['Org', orgFacts(store.org, about)],
     ['Share', share(view)],
     ids === null ? null : ['Ids', ids],
     plan && ['Plan', `SHA-256 ${plan.sha256}`],
   ]
   return columns(rows.filter((row) => row !== null))
+}
+
+function sourceOf({ retryOf, source }: RequestView['request']): string {
+  return retryOf === null ? wordsFor(source) : `failed or unprocessed rows of ${retryOf}`
 }
 
 function orgFacts(org: string, about: OrgAbout | null): string {

@@ -35,10 +35,16 @@ export function commandFor(
  * directory, which otherwise depends on where and with which settings the command is called.
  *
  * @param results absolute
+ * @param flag that names the request's id
  */
-export function commandToContinue(argv: readonly string[], id: string, results: string): string {
-  const typed = without(without(argv, '--id'), '--results')
-  return asTyped([...typed, '--results', results, '--id', id])
+export function commandToContinue(
+  argv: readonly string[],
+  id: string,
+  results: string,
+  flag: '--id' | '--as' = '--id',
+): string {
+  const typed = without(without(argv, flag), '--results')
+  return asTyped([...typed, '--results', results, flag, id])
 }
 
 function asTyped(words: readonly string[]): string {

@@ -235,6 +235,34 @@ const COMMAND_RECORDS = {
     exits: RECEIPT_EXITS,
     environment: [...LOGIN, ...REDIS],
   },
+  retry: {
+    group: DELETE,
+    summary: 'delete the failed and unprocessed rows of a request again',
+    details:
+      'Makes a new request of these rows, with the terms of the ended one and the id ID-retry-1. With REDIS_URL it ' +
+      'is queued for the workers, as by `submit`; otherwise this process carries it out, as `run`.',
+    argument: { id: 'id of the ended request' },
+    options: {
+      org: ORG,
+      only: {
+        value: '<kind>',
+        summary: 'only rows of this kind (default: both)',
+        choices: ['failed', 'unprocessed'],
+      },
+      code: list('only rows that failed with one of these codes, separated by commas'),
+      as: { value: '<key>', summary: 'id of the new request' },
+      reason: { value: '<text>', summary: 'reason to record (default: that of the request)' },
+      yes: { summary: 'skip the confirmation; required if there is no terminal' },
+      results: RESULTS,
+      json: { summary: 'print only the receipt, or with REDIS_URL the request, as JSON' },
+    },
+    examples: [
+      ['Retry all rows that were not deleted', 'retry leads-2026-11 --yes'],
+      ['Retry rows that failed with one code', 'retry leads-2026-11 --code DELETE_FAILED --yes'],
+    ],
+    exits: { ...RECEIPT_EXITS, 0: 'completed; with REDIS_URL: accepted' },
+    environment: [...LOGIN, ...REDIS, 'EXPUNGE_RESULTS'],
+  },
   status: {
     group: CONTROL,
     summary: 'show the progress or the result of a request',

@@ -8,7 +8,7 @@ import type { Screen } from './screen.ts'
 export function assertCanConfirm(
   { yes }: { readonly yes?: true },
   { canAsk }: Screen,
-  verb: 'approve' | 'cancel' | 'apply',
+  verb: 'approve' | 'cancel' | 'apply' | 'retry',
 ): void {
   if (yes || canAsk) return
   throw new UsageError(`no terminal to confirm on. Add --yes to ${verb} without confirmation.`)

@@ -13,6 +13,7 @@ const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   run: async (...given) => (await import('./run/run.ts')).run(...given),
   submit: async (...given) => (await import('./commands/submit.ts')).submit(...given),
   apply: async (...given) => (await import('./run/apply.ts')).apply(...given),
+  retry: async (...given) => (await import('./retry/retry.ts')).retry(...given),
   status: async (...given) => (await import('./commands/status.ts')).status(...given),
   list: async (...given) => (await import('./commands/list.ts')).list(...given),
   approve: async (...given) => (await import('./commands/approve.ts')).approve(...given),

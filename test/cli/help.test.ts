@@ -90,6 +90,15 @@ async function submitted(here: Place, id: string, status: keyof typeof WAITS_AS)
   })
 }
 
+/** A request of which two rows could not be deleted. */
+async function failed(here: Place, id: string, from: number) {
+  const ids = contactIds(from + 9).slice(from)
+  here.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: ids.slice(0, 2) }] })
+  const args = ['submit', '--object', 'Contact', '--ids', ids.join(), '--id', id, '--wait']
+  await here.expunge(args, { env })
+  here.sandbox.setRows({ rules: [] })
+}
+
 test('every example of the help runs', { skip }, async (t) => {
   const here = await place(t)
   await writeFile(join(here.folder, 'contacts.csv'), csvOf(contactIds(9)))
@@ -106,9 +115,11 @@ test('every example of the help runs', { skip }, async (t) => {
       for (const [at, [, line]] of COMMANDS[name].examples.entries()) {
         if (line === ASKS) continue
         const waits = name === 'approve' || name === 'cancel'
-        const isNew = waits || name === 'apply' || name === 'run' || name === 'submit'
+        const isNew =
+          waits || name === 'retry' || name === 'apply' || name === 'run' || name === 'submit'
         const id = isNew ? `${name}-${at}` : 'ended'
         if (waits) await submitted(here, id, 'awaiting-approval')
+        if (name === 'retry') await failed(here, id, 20 * (at + 1))
         if (name === 'apply') await submitted(here, id, 'planned')
         const args = wordsOf(ofSandbox(line).replaceAll(REQUEST, id).replace(/ >.*/, ''))
         const input = line.includes('--yes') ? '' : 'yes\n'

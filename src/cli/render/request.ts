@@ -36,6 +36,7 @@ export function requestTable(
     ['Org', view.org + (receipt?.orgId ? ` (${receipt.orgId})` : '')],
     ['What', `${request.operation} ${request.object}, source ${wordsFor(request.source)}`],
     ['Submitted', view.submittedAt + (view.submittedBy === null ? '' : ` by ${view.submittedBy}`)],
+    request.retryOf === null ? null : ['Retry of', request.retryOf],
     view.appliesPlanOf === null ? null : ['Plan of', view.appliesPlanOf],
     view.approvedBy && ['Approved', actWords(view.approvedBy)],
     view.cancelledBy && ['Cancelled', actWords(view.cancelledBy)],

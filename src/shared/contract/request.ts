@@ -35,16 +35,17 @@ export type Operation = (typeof OPERATIONS)[number]
 
 const OBJECT_DESCRIPTION = 'API name of the object, as in Contact.'
 
+const requestId = z
+  .string()
+  .regex(
+    REQUEST_ID,
+    'expected 1 to 128 letters, digits, "_", "." or "-", the first a letter or digit',
+  )
+
 const bodyShape = {
-  id: z
-    .string()
-    .regex(
-      REQUEST_ID,
-      'expected 1 to 128 letters, digits, "_", "." or "-", the first a letter or digit',
-    )
-    .describe(
-      'Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict.',
-    ),
+  id: requestId.describe(
+    'Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict.',
+  ),
   org: z.string().regex(ORG_NAME).default(DEFAULT_ORG).describe('The Salesforce org, by its name.'),
   object: z
     .string()
@@ -115,6 +116,10 @@ const bodyShape = {
     .default(null)
     .describe('Cancels what is not deleted by then.'),
   reason: boundedText(1000).nullable().default(null).describe('Kept in receipt and audit log.'),
+  retryOf: requestId
+    .nullable()
+    .default(null)
+    .describe('Id of the ended request whose failed or unprocessed rows it contains.'),
   callbackUrl: z
     .url({ protocol: /^https?$/ })
     .max(2048)

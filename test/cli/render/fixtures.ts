@@ -31,6 +31,7 @@ export const request: StoredRequest = {
   coalesce: false,
   deadline: null,
   reason: null,
+  retryOf: null,
   callbackUrl: null,
 }
 

@@ -168,6 +168,11 @@ export interface components {
        */
       reason?: string | null;
       /**
+       * @description Id of the ended request whose failed or unprocessed rows it contains.
+       * @default null
+       */
+      retryOf?: string | null;
+      /**
        * @description Told of the receipt.
        * @default null
        */
@@ -484,6 +489,11 @@ export interface components {
        * @default null
        */
       reason: string | null;
+      /**
+       * @description Id of the ended request whose failed or unprocessed rows it contains.
+       * @default null
+       */
+      retryOf: string | null;
       /**
        * @description Told of the receipt.
        * @default null
@@ -911,6 +921,8 @@ export interface operations {
         deadline?: string;
         /** @description Kept in receipt and audit log. */
         reason?: string;
+        /** @description Id of the ended request whose failed or unprocessed rows it contains. */
+        retryOf?: string;
         /** @description Told of the receipt. */
         callbackUrl?: string;
         /** @description Column that holds the ids; Id where absent. */

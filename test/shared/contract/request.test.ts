@@ -55,6 +55,7 @@ test('everything but object and source has a default', () => {
     coalesce: true,
     deadline: null,
     reason: null,
+    retryOf: null,
     callbackUrl: null,
   })
 })
@@ -79,6 +80,7 @@ test('every field is taken as it was written', () => {
     coalesce: false,
     deadline: '2026-12-01T00:00:00+01:00',
     reason: 'Art. 17 request 123',
+    retryOf: 'gdpr-2025',
     callbackUrl: 'https://example.com/done?x=1',
   }
   assert.deepEqual(parseRequest(request, NOW), request)

@@ -114,6 +114,7 @@ const request: RequestView['request'] = {
   coalesce: true,
   deadline: null,
   reason: 'Art. 17 request 123',
+  retryOf: null,
   callbackUrl: null,
 }
 

@@ -1,0 +1,140 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type Config, loadConfig, railsOf } from '../../shared/config/config.ts'
+import type { DeletionRequest, StoredRequest } from '../../shared/contract/request.ts'
+import { submit } from '../../shared/store/intake/submit.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { viewOfNew } from '../../shared/store/request-view.ts'
+import { actorOf } from '../actor.ts'
+import { whyWaiting } from '../at-work.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { commandFor, commandToContinue } from '../command-line.ts'
+import type { Flags } from '../commands.ts'
+import { assertCanConfirm } from '../confirm.ts'
+import { withRequest } from '../org.ts'
+import {
+  beginWork,
+  claimHere,
+  inThisProcess,
+  openOrgHere,
+  type Resources,
+  reportEntered,
+} from '../run/here.ts'
+import { type Prepared, prepareOrg } from '../run/prepare.ts'
+import type { RunSession } from '../run/session.ts'
+import { rowsToRetry } from './rows.ts'
+
+/**
+ * Submits the failed and unprocessed rows of an ended request as a new one. With a Redis of one's
+ * own it is queued for the workers, as by `submit`; otherwise this process carries it out, as `run`.
+ */
+export async function retry(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> {
+  const { redis } = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'none' })
+  if (redis !== null) return queue(flags, cli)
+  assertCanConfirm(flags, cli.screen, 'retry')
+  const input = { kind: 'source', name: `rows of ${flags.id}`, source: {} } as const
+  return inThisProcess({ ...(await prepareOrg(flags, cli.screen)), input, flags, cli }, openSession)
+}
+
+function queue(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> {
+  const { screen } = cli
+  return withRequest(cli, { ...flags, stays: true }, async (open, view) => {
+    const { config, org, store } = open
+    const { request, rows } = await retryOf(view.id, { flags, store, config })
+    const by = { submittedBy: actorOf(screen.env), objects: [...config.objects.keys()] }
+    const { record, created } = await submit(store, request, Date.now(), rows, by)
+    const entered = created
+      ? viewOfNew(store, record)
+      : await open.producer.inspect(request.id, { org })
+    if (!created) screen.say(`Request ${request.id} already exists (${record.status}).`)
+    if (flags.json) screen.answerJson(entered)
+    else screen.answer(request.id)
+    for (const sentence of entered === null ? [] : await whyWaiting(open, entered)) {
+      screen.warn(sentence)
+    }
+    return EXIT.ok
+  })
+}
+
+type Opening = Resources &
+  Pick<Prepared, 'config' | 'input' | 'org'> & {
+    readonly flags: Flags<'retry'>
+    readonly cli: Cli
+  }
+
+async function openSession(given: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
+  const opening = await openOrgHere(given, opened)
+  const { cli, config, flags, org, store } = opening
+  const { screen } = cli
+  const { request: wanted, rows } = await retryOf(flags.id, { flags, store, config })
+  // The question of `run` is this request's approval.
+  const request = { ...wanted, approval: 'required', coalesce: false } as const
+  await claimHere(opening, request)
+  const rails = railsOf(config, org)
+  const guards = { ...rails, maxRecords: Math.max(rails.maxRecords, request.maxRecords ?? 0) }
+  const by = { submittedBy: actorOf(screen.env), guards }
+  const entered = await submit(store, request, Date.now(), rows, by)
+  const goOnWith = commandToContinue(cli.argv, request.id, config.results.path, '--as')
+  const submitted = await reportEntered(entered, { store, screen, goOnWith })
+  return beginWork(opening, { goOnWith, request, submitted }, opened)
+}
+
+interface Retrying {
+  readonly flags: Flags<'retry'>
+  readonly store: OrgStore
+  readonly config: Config
+}
+
+/** The new request and its rows, with the terms of the ended one. */
+async function retryOf(
+  id: string,
+  { flags, store, config }: Retrying,
+): Promise<{ readonly request: DeletionRequest; readonly rows: AsyncIterable<Uint8Array> }> {
+  const record = await store.ledger.load(id)
+  if (record === null) {
+    throw new UsageError(
+      `No request ${id}: org "${store.org}" has none with that id. See ${commandFor('list', { org: store.org })}.`,
+    )
+  }
+  const { receipt, status } = record
+  if (receipt === null || receipt.outcome === null) {
+    throw new UsageError(
+      `Request ${id} is ${status}: only the rows of a request that has deleted something can be retried.`,
+    )
+  }
+  const root = flags.results === undefined ? config.results.path : resolve(flags.results)
+  const folder = join(root, store.org, record.request.id)
+  if (!existsSync(join(folder, 'receipt.json'))) {
+    throw new UsageError(
+      `${folder} has no receipt: the results of ${id} are in another directory. Name it with --results or EXPUNGE_RESULTS.`,
+    )
+  }
+  return {
+    request: requestFor(record.request, flags),
+    rows: rowsToRetry(folder, receipt, flags),
+  }
+}
+
+/** A deadline, and what the plan was expected to be, were meant for the first request alone. */
+function requestFor(ended: StoredRequest, { as, reason }: Flags<'retry'>): DeletionRequest {
+  return {
+    ...ended,
+    id: as ?? nextId(ended.id),
+    source: { type: 'upload' },
+    reason: reason ?? ended.reason,
+    retryOf: ended.id,
+    onInvalid: 'refuse',
+    dryRun: false,
+    deadline: null,
+    expectCount: null,
+    expectSha256: null,
+  }
+}
+
+const MOST_OF_ID = 115
+
+/** `purge-retry-1` for `purge`, `purge-retry-2` for `purge-retry-1`. */
+function nextId(id: string): string {
+  const [, first = id, number = '0'] = /^(.*)-retry-(\d{1,6})$/.exec(id) ?? []
+  return `${first.slice(0, MOST_OF_ID)}-retry-${Number(number) + 1}`
+}

@@ -1,0 +1,89 @@
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import type { Receipt } from '../../shared/contract/receipt.ts'
+import { isAsWritten } from '../../shared/results/files.ts'
+import { CsvReader } from '../../worker/ids/csv-reader.ts'
+import { UsageError } from '../cli.ts'
+import { counted } from '../render/format.ts'
+
+const KINDS = ['failed', 'unprocessed'] as const
+type Kind = (typeof KINDS)[number]
+
+/** Which rows of an ended request to retry. */
+export interface Selection {
+  /** Both if absent. */
+  readonly only?: Kind
+  /** Failed rows with one of these codes; all if absent. */
+  readonly code?: readonly string[]
+}
+
+/**
+ * The selected rows as a CSV of ids, from the result files of the receipt.
+ *
+ * @param folder where the files are
+ * @throws UsageError if a file is missing or was changed, or if no row is selected
+ */
+export async function* rowsToRetry(
+  folder: string,
+  receipt: Receipt,
+  selection: Selection,
+): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('Id\n')
+  let rows = 0
+  for (const kind of kindsOf(selection)) {
+    const path = await pathOf(kind, folder, receipt)
+    if (path === null) continue
+    for await (const ids of idsIn(path, kind === 'failed' ? selection.code : undefined)) {
+      rows += ids.length
+      if (ids.length > 0) yield Buffer.from(`${ids.join('\n')}\n`)
+    }
+  }
+  if (rows === 0) throw new UsageError(nothing(receipt, selection))
+}
+
+/** Only failed rows have codes. */
+function kindsOf({ only, code }: Selection): readonly Kind[] {
+  if (code !== undefined) return ['failed']
+  return only === undefined ? KINDS : [only]
+}
+
+/** Null if the request has no such rows. */
+async function pathOf(kind: Kind, folder: string, receipt: Receipt): Promise<string | null> {
+  const expected = receipt.outcome?.[kind] ?? 0
+  if (expected === 0) return null
+  const path = join(folder, `${kind}.csv`)
+  const file = receipt.files.find(({ name }) => name === `${kind}.csv`)
+  if (file !== undefined && (await isAsWritten(path, file))) return path
+  throw new UsageError(
+    `${path} does not have the ${counted(expected, 'row')} that the receipt lists: it is missing or was changed. ` +
+      'Nothing was retried. Name the results directory of the run or the workers with --results.',
+  )
+}
+
+/** The ids of a result file, block by block: its first column, and its second the code. */
+async function* idsIn(
+  path: string,
+  codes: readonly string[] | undefined,
+): AsyncGenerator<readonly string[]> {
+  const reader = new CsvReader({ delimiters: ',' })
+  const { record } = reader
+  let isHeader = true
+  for await (const _ of reader.arrivals(createReadStream(path))) {
+    const ids: string[] = []
+    while (reader.next()) {
+      const isWanted = !isHeader && (codes === undefined || codes.includes(record.text(1)))
+      if (isWanted) ids.push(record.text(0))
+      isHeader = false
+    }
+    yield ids
+  }
+}
+
+function nothing({ id, failures }: Receipt, { only, code }: Selection): string {
+  if (code !== undefined) {
+    const known = Object.keys(failures)
+    const names = known.length === 0 ? 'none failed' : `its codes are ${known.join(', ')}`
+    return `No row of request ${id} failed with ${code.join(' or ')}: ${names}.`
+  }
+  return `No row of request ${id} is ${only ?? 'failed or unprocessed'}: there is nothing to retry.`
+}
