@@ -67,7 +67,9 @@ test('what the Dockerfile copies is let through, and nothing else', async () => 
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
   assert.equal(first, '*')
-  assert.deepEqual(allowed.map((line) => line.replace(/^!/, '')).sort(), [...new Set(copied)])
+  // `!packages/*/package.json` lets through some of the files of `packages`.
+  const letThrough = allowed.map((line) => line.replace(/^!/, '').replace(/\/\*.*$/, ''))
+  assert.deepEqual(letThrough.sort(), [...new Set(copied)])
   for (const name of copied) await stat(path(name))
 })
 
