@@ -19,11 +19,8 @@ const ROOT = join(import.meta.dirname, '..')
 /** More would pay little, and leave processors idle while the last one ends. */
 const FILES_A_PROCESS = 20
 
-/** Folders with fewer files share a process with each other. */
-const FEW_FILES = 5
-
-/** What waits most begins first, and what takes least comes last, so that no processor is idle. */
-const ORDER = ['alone', 'few', 'cli', 'producer', 'worker', 'sandbox', 'shared']
+/** These come last, those that take least at the end, so that no processor is idle before. */
+const LAST = ['cli', 'producer', 'worker', 'sandbox', 'shared']
 
 /** They look at all that happens in the process, or change what belongs to all of it. */
 const ALONE = [
@@ -77,14 +74,11 @@ async function scratch(): Promise<string> {
 
 /** A module for each process, which imports its files. Those of one folder mostly need the same. */
 async function writeGroups(files: readonly string[]): Promise<readonly string[]> {
-  const folderOf = (file: string) => file.split('/')[1] ?? ''
-  const folders = Map.groupBy(files, folderOf)
-  const kinds = Map.groupBy(files, (file) => {
-    if (ALONE.includes(file)) return 'alone'
-    return (folders.get(folderOf(file))?.length ?? 0) < FEW_FILES ? 'few' : folderOf(file)
-  })
+  const kinds = Map.groupBy(files, (file) =>
+    ALONE.includes(file) ? 'alone' : (file.split('/')[1] ?? ''),
+  )
   const groups = [...kinds]
-    .sort(([one], [other]) => ORDER.indexOf(one) - ORDER.indexOf(other))
+    .sort(([one], [other]) => LAST.indexOf(one) - LAST.indexOf(other))
     .flatMap(([kind, files]) => {
       const most = kind === 'alone' ? 1 : FILES_A_PROCESS
       return dealt(files, Math.ceil(files.length / most)).map((files) => ({ kind, files }))
