@@ -30,6 +30,7 @@ export async function followWithProgress(
   const { request, worker } = followed
   const since = Date.now()
   let first: number | null = null
+  let sentAgain = 0
   let stopping: RequestView['stopping'] = null
   const shown: { progress?: ReturnType<typeof showProgress> } = {}
   const reportRetries = retryReporter(screen)
@@ -42,6 +43,9 @@ export async function followWithProgress(
         first ??= done
         shown.progress ??= showProgress(screen, total, quiet)
         reportRetries(now.progress, Date.now())
+        const retried = now.progress.retries.reduce((sum, { records }) => sum + records, 0)
+        if (retried > sentAgain) shown.progress.fallBack()
+        sentAgain = retried
         shown.progress.see(Math.min(done, total), Date.now())
       }
       if (now.stopping !== null && stopping === null) {

@@ -1,6 +1,7 @@
 import type { RequestProgress } from '../shared/store/request-view.ts'
 import { MOST_ATTEMPTS } from '../worker/ingest/resend.ts'
 import { counted, wait } from './render/format.ts'
+import { retryWords } from './render/request.ts'
 import type { Screen } from './screen.ts'
 
 /** Many chunks may be retried one after the other; their rows are reported together. */
@@ -19,7 +20,9 @@ export function retryReporter({
       told.set(attempt, { records, at: now })
       const left = Date.parse(at) - now
       const when = left > 0 ? `in ${wait(left)}` : 'now'
-      say(`Attempt ${attempt} of ${MOST_ATTEMPTS} for ${counted(news, 'row')} ${when} (${reason}).`)
+      say(
+        `Attempt ${attempt} of ${MOST_ATTEMPTS} for ${counted(news, 'row')} ${when} (${retryWords(reason)}).`,
+      )
     }
   }
 }

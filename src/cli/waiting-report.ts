@@ -2,6 +2,7 @@ import { systemClock } from '../shared/base/clock.ts'
 import type { RequestView } from '../shared/store/request-view.ts'
 import type { Waiting } from '../shared/store/waiting.ts'
 import { duration } from './render/format.ts'
+import { moment } from './render/org.ts'
 import { type WaitingPlace, waitingSentences } from './render/waiting.ts'
 import type { Screen } from './screen.ts'
 
@@ -23,13 +24,25 @@ export function waitingReporter(
     const news = held.filter((one) => !before.has(keyOf(one)))
     const reasons = new Set(held.map(({ reason }) => reason))
     const ended = [...before.values()].filter(({ reason }) => !reasons.has(reason))
+    for (const one of news)
+      screen.warn(retold(one, before) ?? waitingSentences([one], place)[0] ?? '')
     before = now
-    for (const sentence of waitingSentences(news, place)) screen.warn(sentence)
     for (const one of ended) {
       const text = endOf(one, place)
       if (text !== null) screen.say(text)
     }
   }
+}
+
+/** A fault whose message is known already, in short; null for any other news. */
+function retold(waiting: Waiting, before: ReadonlyMap<string, Waiting>): string | null {
+  if (waiting.reason !== 'fault') return null
+  const { message, since, failures, nextTryAt } = waiting
+  const isKnown = [...before.values()].some(
+    (one) => one.reason === 'fault' && one.since === since && one.message === message,
+  )
+  const next = moment(Date.parse(nextTryAt))
+  return isKnown ? `Attempt ${failures} failed; next attempt at ${next}.` : null
 }
 
 /** Each failed attempt of a fault is another reason. */

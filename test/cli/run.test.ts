@@ -103,7 +103,10 @@ test('a list of ids is counted in ids, not in lines', { skip }, async (t) => {
   const { code, stdout } = await expunge([...args, '--yes'])
   assert.equal(code, 3, stdout)
   assert.match(stdout, /Ids read +3/)
-  assert.match(stdout, /2 ids are not valid; the first is id 2 of 3: 00Q5g00000AAAAA \(OTHER_OBJECT/)
+  assert.match(
+    stdout,
+    /2 ids are not valid; the first is id 2 of 3: 00Q5g00000AAAAA \(OTHER_OBJECT/,
+  )
   assert.match(stdout, /--ids, id 3 of 3: "non… \(8 characters\)": NOT_AN_ID/)
   assert.doesNotMatch(stdout, /line/)
 })

@@ -6,6 +6,8 @@ import { count, duration, percent } from './format.ts'
 interface ProgressDisplay {
   /** Takes the number of records with a verdict, or processed by a running ingest job. */
   see(done: number, at: number): void
+  /** Rows that were processed are sent again: the next count may be lower. */
+  fallBack(): void
   stop(): void
 }
 
@@ -22,7 +24,7 @@ export function progressWords(pace: Pace, total: number): string {
 export function showProgress(screen: Screen, total: number, quiet: boolean): ProgressDisplay {
   const pace = new Pace(total)
   if (screen.canDraw) return bar(screen, pace, total)
-  return quiet ? { see: () => {}, stop: () => {} } : lines(screen, pace, total)
+  return quiet ? { see: () => {}, fallBack: () => {}, stop: () => {} } : lines(screen, pace, total)
 }
 
 function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
@@ -40,6 +42,7 @@ function bar(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   show()
   screen.setStatusLine({ hide: () => drawn.stop(), show })
   return {
+    fallBack: () => pace.fallBack(),
     see: (done, at) => {
       pace.see(done, at)
       drawn.update(pace.done, { words: progressWords(pace, total) })
@@ -65,6 +68,7 @@ const LINE_EVERY_MS = 10_000
 function lines(screen: Screen, pace: Pace, total: number): ProgressDisplay {
   let last: number | null = null
   return {
+    fallBack: () => pace.fallBack(),
     see: (done, at) => {
       pace.see(done, at)
       last ??= at
@@ -88,7 +92,12 @@ export class Pace {
     this.#total = total
   }
 
-  /** Takes a count and its time in milliseconds; counts never decrease. */
+  /** Rows that were processed are sent again: the next count may be lower. */
+  fallBack(): void {
+    this.#seen = []
+  }
+
+  /** Takes a count and its time in milliseconds; counts never decrease by themselves. */
   see(done: number, at: number): void {
     this.#seen.push({ done: Math.max(done, this.done), at })
     // Keeps the last one before the window, so that the rate covers all of it.

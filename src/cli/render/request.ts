@@ -92,13 +92,27 @@ export function applyLine({ id, org, keptPlan }: RequestView, now: number): stri
   return `Apply this plan within ${hours > 1 ? `${hours} h` : duration(left)}: ${commandFor(`apply ${id}`, { org })}`
 }
 
+/** Reasons that are no row code, because the ingest job as a whole is repeated. */
+const RETRY_WORDS: Readonly<Record<string, string>> = {
+  lock: 'ingest job failed by locks',
+  timeout: 'ingest job timed out',
+  quota: 'daily bulk batches used up',
+  other: 'ingest job failed',
+  aborted: 'ingest job aborted',
+  missing: 'no result for them',
+  vanished: 'ingest job not found',
+  unreadable: 'results not readable',
+}
+
+export const retryWords = (reason: string): string => RETRY_WORDS[reason] ?? reason
+
 /** Rows that are or were sent again. */
 function retryRows(
   retries: NonNullable<RequestView['progress']>['retries'],
 ): readonly (readonly [string, string])[] {
   return retries.map(({ attempt, records, reason, at }, index) => [
     index === 0 ? 'Retries' : '',
-    `attempt ${attempt}: ${counted(records, 'row')} at ${at} (${reason})`,
+    `attempt ${attempt}: ${counted(records, 'row')} at ${at} (${retryWords(reason)})`,
   ])
 }
 

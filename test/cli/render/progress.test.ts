@@ -37,3 +37,13 @@ test('the words beside the bar say how many, how fast and how long', () => {
   pace.see(999_000, 6750)
   assert.equal(progressWords(pace, 999_000), '999,000 of 999,000  100 %  148,000/s')
 })
+
+test('the count falls only where rows are sent again', () => {
+  const pace = new Pace(100)
+  pace.see(80, 0)
+  pace.see(60, 1000)
+  assert.equal(pace.done, 80)
+  pace.fallBack()
+  pace.see(60, 2000)
+  assert.deepEqual([pace.done, pace.rate], [60, null])
+})
