@@ -50,7 +50,7 @@ export class HttpError extends ExpungeError {
 }
 
 export function noSuchRoute(): HttpError {
-  return new HttpError('NO_SUCH_ROUTE', 'There is nothing here. See /docs for what there is.')
+  return new HttpError('NO_SUCH_ROUTE', 'No such route. See /docs for the routes of this API.')
 }
 
 /** The caller's key lacks the permission. */

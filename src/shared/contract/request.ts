@@ -55,20 +55,20 @@ const bodyShape = {
     .enum(OPERATIONS)
     .default('delete')
     .describe(
-      'hardDelete, past the Recycle Bin, only where the configuration of the org allows it.',
+      'hardDelete bypasses the Recycle Bin. It must be allowed by the configuration of the org.',
     ),
-  priority: z.enum(PRIORITIES).default('normal').describe('Which requests go first.'),
+  priority: z.enum(PRIORITIES).default('normal').describe('Order among waiting requests.'),
   onInvalid: z
     .enum(['refuse', 'skip'])
     .default('refuse')
     .describe(
-      'Rows that are no such ids: refuse the request before anything is deleted, or skip and report them.',
+      'Rows without a valid id: refuse the request before anything is deleted, or skip and report them.',
     ),
   onUnchecked: z
     .enum(['refuse', 'accept'])
     .default('refuse')
     .describe(
-      'Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.',
+      '15-character ids, which have no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.',
     ),
   maxRecords: z
     .int()
@@ -125,7 +125,7 @@ const bodyShape = {
     .max(2048)
     .nullable()
     .default(null)
-    .describe('Told of the receipt.'),
+    .describe('URL to which changes of status are sent.'),
 }
 
 const callerSchema = z.strictObject({

@@ -21,7 +21,7 @@ export async function identifyStore(root: string) {
     return { id, check: () => assertStore(root, id) }
   } catch (error) {
     throw new ResultsStoreError(
-      `The results directory ${root} cannot be used: ${messageOf(error)}. Set EXPUNGE_RESULTS to one that can be written.`,
+      `The results directory ${root} cannot be used: ${messageOf(error)}. Set EXPUNGE_RESULTS to a writable directory.`,
       { cause: error },
     )
   }
@@ -42,7 +42,7 @@ async function assertStore(root: string, id: string): Promise<void> {
   if (found === id) return
   throw new ResultsStoreError(
     `The results directory ${root} is not the store that this process opened: expected store ${id}, found ` +
-      `${found === null ? 'no .expunge-store' : found}. Is its mount lost? Nothing is written there until it is back.`,
+      `${found === null ? 'no .expunge-store' : found}. Is its file system still mounted? Nothing is written until it is available again.`,
   )
 }
 

@@ -150,8 +150,8 @@ function tooScattered(size: number, bytes: number, limit: number): RefusedError 
   const mib = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`
   return new RefusedError(
     'PLAN_TOO_SCATTERED',
-    `Telling ${size} ids apart took ${mib(bytes)} of memory, and ${mib(limit)} is the limit: they are ` +
-      'scattered, where the ids of an org share their first ten characters. Nothing was deleted. ' +
+    `Finding duplicates among ${size} ids took ${mib(bytes)} of memory; the limit is ${mib(limit)}. The ids are ` +
+      'scattered, although ids of one org usually share their first ten characters. Nothing was deleted. ' +
       'Split the source, or raise maxPlanMemory.',
   )
 }

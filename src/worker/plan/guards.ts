@@ -46,7 +46,7 @@ export function assertChunks(count: number): void {
   if (count <= MOST_CHUNKS) return
   throw new RefusedError(
     'TOO_MANY_CHUNKS',
-    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records to a job ` +
+    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records per job ` +
       '(EXPUNGE_MAX_JOB_RECORDS, EXPUNGE_MAX_JOB_BYTES), or split the source.',
   )
 }

@@ -95,7 +95,7 @@ function delimiterIn(line: CsvRecord): Delimiter | undefined {
 function emptySource({ subject }: SourceText): RefusedError {
   return new RefusedError(
     'EMPTY_SOURCE',
-    `${subject} is empty: expected at least a header line. Look whether the export before it failed; ` +
-      'a list that is meant to be empty has the header "Id" alone.',
+    `${subject} is empty: expected at least a header line. Check whether the export failed. ` +
+      'An intentionally empty list has only the header "Id".',
   )
 }

@@ -53,15 +53,15 @@ export function waitsForMemory(
 
 function noMemory(memory: Memory): NoMemoryError {
   return new NoMemoryError(
-    `Redis has no room for the plan: ${showMemory(memory)}. It gives way to others and begins again. ` +
-      'Raise maxmemory if this goes on.',
+    `Redis has no room for the plan: ${showMemory(memory)}. It will be started again later. ` +
+      'Raise maxmemory if this continues.',
   )
 }
 
 function tooLarge(stagedBytes: number, maxMemory: number): RefusedError {
   return new RefusedError(
     'STAGING_TOO_LARGE',
-    `The plan holds ${Math.round(stagedBytes / 15)} ids so far, more than Redis can stage with maxmemory ` +
+    `The plan has ${Math.round(stagedBytes / 15)} ids so far, more than Redis can stage with maxmemory ` +
       `${Math.round(maxMemory / 2 ** 20)} MiB. Nothing was deleted. Raise maxmemory or split the source.`,
   )
 }

@@ -96,7 +96,7 @@ function twoIdColumns(
   const [first, second] = [Math.min(...columns) + 1, Math.max(...columns) + 1]
   return new RefusedError(
     'AMBIGUOUS_ID_COLUMN',
-    `Line ${line}: columns ${first} and ${second} both hold ids of a ${object}, and there is no header that says which ` +
-      'of them is meant. Nothing was deleted. Write a header line above the rows, with Id over the column that is meant.',
+    `Line ${line}: columns ${first} and ${second} both contain ids of ${object}, and no header tells which ` +
+      'one to use. Nothing was deleted. Add a header line with Id above the right column.',
   )
 }

@@ -63,7 +63,7 @@ export function readFileOnce(
 function otherContent(path: string, expected: string, found: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${path} does not hold what was asked for: expected ${expected}, found ${found}. Nothing was deleted. ` +
-      'Put the file back and submit it under a new id, or submit what it holds now under a new id.',
+    `${path} does not have the content of the request: expected ${expected}, found ${found}. Nothing was deleted. ` +
+      'Restore the file, or submit its present content; use a new id in both cases.',
   )
 }

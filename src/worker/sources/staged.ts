@@ -18,7 +18,7 @@ export function openStaged({
   if (staged !== null) return readStaged(store, request.id, staged, signal)
   throw new SourceError(
     'SOURCE_NOT_FOUND',
-    `Request ${request.id} was entered without its ids. Submit it again.`,
+    `The ids of request ${request.id} were not stored. Submit it again.`,
   )
 }
 

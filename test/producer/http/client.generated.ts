@@ -93,25 +93,25 @@ export interface components {
       /** @description API name of the object, as in Contact. */
       object: string;
       /**
-       * @description hardDelete, past the Recycle Bin, only where the configuration of the org allows it.
+       * @description hardDelete bypasses the Recycle Bin. It must be allowed by the configuration of the org.
        * @default delete
        * @enum {string}
        */
       operation?: "delete" | "hardDelete";
       /**
-       * @description Which requests go first.
+       * @description Order among waiting requests.
        * @default normal
        * @enum {string}
        */
       priority?: "high" | "normal" | "low";
       /**
-       * @description Rows that are no such ids: refuse the request before anything is deleted, or skip and report them.
+       * @description Rows without a valid id: refuse the request before anything is deleted, or skip and report them.
        * @default refuse
        * @enum {string}
        */
       onInvalid?: "refuse" | "skip";
       /**
-       * @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.
+       * @description 15-character ids, which have no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.
        * @default refuse
        * @enum {string}
        */
@@ -173,7 +173,7 @@ export interface components {
        */
       retryOf?: string | null;
       /**
-       * @description Told of the receipt.
+       * @description URL to which changes of status are sent.
        * @default null
        */
       callbackUrl?: string | null;
@@ -415,25 +415,25 @@ export interface components {
       /** @description API name of the object, as in Contact. */
       object: string;
       /**
-       * @description hardDelete, past the Recycle Bin, only where the configuration of the org allows it.
+       * @description hardDelete bypasses the Recycle Bin. It must be allowed by the configuration of the org.
        * @default delete
        * @enum {string}
        */
       operation: "delete" | "hardDelete";
       /**
-       * @description Which requests go first.
+       * @description Order among waiting requests.
        * @default normal
        * @enum {string}
        */
       priority: "high" | "normal" | "low";
       /**
-       * @description Rows that are no such ids: refuse the request before anything is deleted, or skip and report them.
+       * @description Rows without a valid id: refuse the request before anything is deleted, or skip and report them.
        * @default refuse
        * @enum {string}
        */
       onInvalid: "refuse" | "skip";
       /**
-       * @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.
+       * @description 15-character ids, which have no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way.
        * @default refuse
        * @enum {string}
        */
@@ -495,7 +495,7 @@ export interface components {
        */
       retryOf: string | null;
       /**
-       * @description Told of the receipt.
+       * @description URL to which changes of status are sent.
        * @default null
        */
       callbackUrl: string | null;
@@ -893,13 +893,13 @@ export interface operations {
         org?: string;
         /** @description API name of the object, as in Contact. */
         object: string;
-        /** @description hardDelete, past the Recycle Bin, only where the configuration of the org allows it. */
+        /** @description hardDelete bypasses the Recycle Bin. It must be allowed by the configuration of the org. */
         operation?: "delete" | "hardDelete";
-        /** @description Which requests go first. */
+        /** @description Order among waiting requests. */
         priority?: "high" | "normal" | "low";
-        /** @description Rows that are no such ids: refuse the request before anything is deleted, or skip and report them. */
+        /** @description Rows without a valid id: refuse the request before anything is deleted, or skip and report them. */
         onInvalid?: "refuse" | "skip";
-        /** @description Ids of 15 characters, which carry no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way. */
+        /** @description 15-character ids, which have no checksum: refuse the request before anything is deleted, or accept them. Lists whose letters look changed in case are refused either way. */
         onUnchecked?: "refuse" | "accept";
         /** @description Refuses a source with more records. May only lower the limit of the org. */
         maxRecords?: number;
@@ -923,7 +923,7 @@ export interface operations {
         reason?: string;
         /** @description Id of the ended request whose failed or unprocessed rows it contains. */
         retryOf?: string;
-        /** @description Told of the receipt. */
+        /** @description URL to which changes of status are sent. */
         callbackUrl?: string;
         /** @description Column that holds the ids; Id where absent. */
         column?: string;

@@ -83,7 +83,7 @@ test('a plan whose ids take too much memory is refused, one that fits is not', (
   using scattered = new Distinct({ maxPlanMemory: 2 ** 20 })
   assert.throws(() => fill(scattered, 62 ** 5), {
     code: 'PLAN_TOO_SCATTERED',
-    message: /^Telling 10000 ids apart took 2 MiB of memory, and 1 MiB is the limit/,
+    message: /^Finding duplicates among 10000 ids took 2 MiB of memory; the limit is 1 MiB/,
   })
 })
 

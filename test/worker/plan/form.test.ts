@@ -94,7 +94,7 @@ describe('a source is refused that', () => {
       'has no header, and ids in another column further down',
       'AMBIGUOUS_ID_COLUMN',
       `,Ann,${A}\n${B},Bob,${A}\n`,
-      /^Line 2: columns 1 and 3 both hold ids of a Contact, .* Write a header line/,
+      /^Line 2: columns 1 and 3 both contain ids of Contact, .* Add a header line/,
     ],
     [
       'has no header, and ids in another column before the one of the first row',

@@ -125,7 +125,7 @@ async function assertWithin(real: string, within: readonly string[], path: strin
   if (places.some((place) => isAtOrUnder(real, place))) return
   throw new RefusedError(
     'SOURCE_NOT_ALLOWED',
-    `${path} does not lie where its caller may read files (${within.join(', ')}). ` +
+    `${path} is outside the folders that its caller may read (${within.join(', ')}). ` +
       "Move the file there, or add its folder to the key's sources.",
   )
 }
@@ -161,7 +161,7 @@ function notReadable(path: string, why: string, options?: ErrorOptions): SourceE
 function changed(path: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${path} changed while it was read. Nothing was deleted. Submit it again when it is written to its end.`,
+    `${path} changed while it was read. Nothing was deleted. Submit it again when the file is complete.`,
   )
 }
 
