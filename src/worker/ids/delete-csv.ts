@@ -32,7 +32,7 @@ export function idsOfJob({
 }
 
 /**
- * The CSV of an ingest job, block by block. A chunk's last frame is held back until the chunk's
+ * The CSV of an ingest job, block by block. A chunk's last block is held back until the chunk's
  * count and digest match the plan, so a damaged chunk never produces a complete body.
  *
  * @throws StagingError if the staged ids are not the planned ones
@@ -59,8 +59,10 @@ async function* chunkRows(chunk: ChunkRef, staging: Staging): AsyncGenerator<Uin
     hash.update(ids)
     bytes += ids.length
     if (bytes > chunk.count * ID_LENGTH) break
-    if (held !== null) yield* rowBlocks(held)
-    held = ids
+    for (const rows of rowBlocks(ids)) {
+      if (held !== null) yield held
+      held = rows
+    }
   }
   if (bytes !== chunk.count * ID_LENGTH || hash.digest('hex') !== chunk.sha256) {
     throw new StagingError(
@@ -68,11 +70,14 @@ async function* chunkRows(chunk: ChunkRef, staging: Staging): AsyncGenerator<Uin
         `found others (${bytes / ID_LENGTH} read). Nothing of it was sent; submit the request again.`,
     )
   }
-  if (held !== null) yield* rowBlocks(held)
+  if (held !== null) yield held
 }
 
-/** 243 kB of rows, of which each upload holds several: with whole frames, four held 65 MB. */
-const BLOCK_BYTES = 12_800 * ID_LENGTH
+/**
+ * 61 kB of rows. An org may have ten uploads at once, each with several blocks on their way. Blocks
+ * of a whole frame became garbage faster than it was collected: four uploads peaked at 250 MiB.
+ */
+const BLOCK_BYTES = 3_200 * ID_LENGTH
 
 function* rowBlocks(ids: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < ids.length; at += BLOCK_BYTES) {
