@@ -40,7 +40,7 @@ test('on a terminal the question is asked, and only yes deletes', { skip }, asyn
 
 test('a bar shows how far it is, and Ctrl-C at the question sends nothing', { skip }, async (t) => {
   const { sandbox, folder, start } = await place(t, {
-    faults: [{ on: 'job', action: { do: 'hold', ms: 1500 } }],
+    faults: [{ on: 'job', action: { do: 'hold', ms: 4000 } }],
   })
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(300)))
   const asked = start([...RUN, '--id', 'x'], { under, env: { NO_COLOR: '1' } })

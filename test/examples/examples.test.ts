@@ -33,10 +33,13 @@ await world.startWorker()
 const pathOf = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
 const ITSELF = new URL('../helpers/expunge-itself.ts', import.meta.url).href
 
+/** Else each of them compiles all that it loads. */
+const { PATH, NODE_COMPILE_CACHE } = process.env
+
 async function run(command: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(command, [...args], {
     cwd: world.folder,
-    env: { PATH: process.env['PATH'], ORG: world.org, REDIS_URL: redis.url, ...env },
+    env: { PATH, NODE_COMPILE_CACHE, ORG: world.org, REDIS_URL: redis.url, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // One that waits for ever fails its test, and does not keep this process from ending.
     timeout: 60_000,
