@@ -16,7 +16,7 @@ import type { Flags } from '../commands.ts'
 import { privateDirectory } from '../embedded-redis/private-directory.ts'
 import { flagNamed } from '../options.ts'
 import { orgLine } from '../render/org.ts'
-import { askLine } from './prompt.ts'
+import { openPrompt, type Prompt } from './prompt.ts'
 
 type LoginSettings = Readonly<Record<string, string>>
 
@@ -31,7 +31,7 @@ export async function login(flags: Flags<'login'>, cli: Cli): Promise<ExitCode> 
     throw new UsageError('--org: expected 1 to 64 letters, digits, "_" or "-" as a name.')
   }
   const config = await loadConfig(screen.env, { redis: 'optional', salesforce: 'none' })
-  const settings = await settingsOf(flags, cli)
+  const settings = await asked(flags, cli)
   const identity = await tried(settings, config, cli)
   const file = loginFile(config.home, org)
   await store(file, config.home, {
@@ -55,12 +55,25 @@ export async function login(flags: Flags<'login'>, cli: Cli): Promise<ExitCode> 
   return EXIT.ok
 }
 
+async function asked(flags: Flags<'login'>, cli: Cli): Promise<LoginSettings> {
+  const canAsk = cli.screen.canAsk && flags.clientSecretFile !== '-'
+  const prompt = canAsk ? openPrompt(cli) : null
+  try {
+    return await settingsOf(flags, cli, prompt)
+  } finally {
+    prompt?.close()
+  }
+}
+
 /** The settings by the keys of the configuration file, from the flags or by asking. */
-async function settingsOf(flags: Flags<'login'>, cli: Cli): Promise<LoginSettings> {
-  const { screen } = cli
+async function settingsOf(
+  flags: Flags<'login'>,
+  cli: Cli,
+  prompt: Prompt | null,
+): Promise<LoginSettings> {
   const ask = async (given: string | undefined, flag: string, question: string) => {
     if (given !== undefined) return given
-    if (screen.canAsk) return askLine(cli, { text: question })
+    if (prompt !== null) return prompt.ask(question)
     throw new UsageError(`${flag} is missing, and there is no terminal to ask on.`)
   }
   const loginUrl = await ask(
@@ -68,9 +81,9 @@ async function settingsOf(flags: Flags<'login'>, cli: Cli): Promise<LoginSetting
     '--login-url',
     'Login URL, https://<My Domain>.my.salesforce.com: ',
   )
-  const isJwt = flags.jwtKeyFile !== undefined || (await choosesJwt(flags, cli))
+  const isJwt = flags.jwtKeyFile !== undefined || (await choosesJwt(flags, prompt))
   const clientId = await ask(flags.clientId, '--client-id', 'Consumer key (client id): ')
-  if (!isJwt) return { loginUrl, clientId, clientSecret: await secretOf(flags, cli) }
+  if (!isJwt) return { loginUrl, clientId, clientSecret: await secretOf(flags, cli, prompt) }
   const username = await ask(flags.username, '--username', 'User name in Salesforce: ')
   const key = await ask(
     flags.jwtKeyFile,
@@ -80,26 +93,29 @@ async function settingsOf(flags: Flags<'login'>, cli: Cli): Promise<LoginSetting
   return { loginUrl, clientId, username, jwtKeyFile: resolve(key) }
 }
 
-async function choosesJwt(flags: Flags<'login'>, cli: Cli): Promise<boolean> {
+async function choosesJwt(flags: Flags<'login'>, prompt: Prompt | null): Promise<boolean> {
   if (flags.clientSecretFile !== undefined) return false
-  if (flags.username !== undefined || !cli.screen.canAsk) return flags.username !== undefined
+  if (flags.username !== undefined || prompt === null) return flags.username !== undefined
   const text = 'Log in by (1) client credentials or (2) JWT bearer [1, 2]: '
   for (;;) {
-    const answer = await askLine(cli, { text })
+    const answer = await prompt.ask(text)
     if (answer === '1' || answer === '2') return answer === '2'
   }
 }
 
 /** Never from the command line, which other users of the machine can see. */
-async function secretOf({ clientSecretFile: file }: Flags<'login'>, cli: Cli): Promise<string> {
-  const { screen } = cli
+async function secretOf(
+  { clientSecretFile: file }: Flags<'login'>,
+  { screen }: Cli,
+  prompt: Prompt | null,
+): Promise<string> {
   if (file === '-') return withoutEnd(await text(screen.stdin))
   if (file !== undefined) {
     return readSecretFile(file).catch((error: unknown) => {
       throw new UsageError(`--client-secret-file: the file ${file} ${whyUnreadable(error)}.`)
     })
   }
-  if (screen.canAsk) return askLine(cli, { text: 'Consumer secret (not shown): ', hidden: true })
+  if (prompt !== null) return prompt.ask('Consumer secret (not shown): ', 'hidden')
   throw new UsageError(
     '--client-secret-file is missing, and there is no terminal to ask on. - reads the secret from stdin.',
   )

@@ -72,7 +72,7 @@ const PLACES: Readonly<Record<OrgConfig['login'], string>> = {
 
 function table(known: readonly KnownOrg[]): string {
   const rows = known.map(({ org, login, orgId, kind, user, host }) => [
-    ...[org, PLACES[login], orgId ?? '-', kind ?? '-', user ?? '-', host ?? '-'],
+    ...[org, PLACES[login], orgId ?? '-', kind ?? '-', user ?? host ?? '-'],
   ])
-  return columns([['ORG', 'LOGIN', 'ORG ID', 'KIND', 'USER', 'HOST'], ...rows])
+  return columns([['ORG', 'LOGIN', 'ORG ID', 'KIND', 'USER'], ...rows])
 }

@@ -1,36 +1,49 @@
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { type Cli, InterruptedError } from '../cli.ts'
 import { shown } from '../screen.ts'
 
-/**
- * Asks for one line on the terminal, until it is not empty.
- *
- * @param question.hidden for a secret: what is typed is not shown
- * @throws InterruptedError for Ctrl-C and for the end of the input
- */
-export async function askLine(
-  { screen: { stdin, stderr } }: Cli,
-  { text, hidden = false }: { readonly text: string; readonly hidden?: boolean },
-): Promise<string> {
-  if (stdin.readableEnded || stdin.destroyed) throw new InterruptedError('SIGHUP')
-  const silent = new Writable({ write: (_block, _encoding, done) => done() })
-  // Takes the terminal's own echo away, and edits the line itself.
-  const output = hidden ? silent : stderr
-  const line = createInterface({ input: stdin, output, terminal: stdin.isTTY === true })
-  const ended = new Promise<never>((_, reject) => {
-    line.once('SIGINT', () => reject(new InterruptedError('SIGINT')))
-    line.once('close', () => reject(new InterruptedError('SIGHUP')))
+/** Asks one line after another on the terminal. */
+export interface Prompt {
+  /**
+   * Asks until the line is not empty.
+   *
+   * @param hidden for a secret: what is typed is not shown
+   * @throws InterruptedError for Ctrl-C and for the end of the input
+   */
+  ask(text: string, hidden?: 'hidden'): Promise<string>
+  close(): void
+}
+
+/** One reader for all questions, because lines that were pasted together arrive together. */
+export function openPrompt({ screen: { stdin, stderr } }: Cli): Prompt {
+  let isHidden = false
+  const output = new Writable({
+    write: (block, _encoding, done) => {
+      if (!isHidden) stderr.write(block)
+      done()
+    },
   })
-  ended.catch(() => {})
-  try {
-    for (;;) {
-      if (hidden) stderr.write(shown(text))
-      const answer = await Promise.race([line.question(hidden ? '' : shown(text)), ended])
-      if (hidden) stderr.write('\n')
-      if (answer.trim() !== '') return answer.trim()
-    }
-  } finally {
-    line.close()
+  // Takes the terminal's own echo away, and edits the line itself.
+  const line = createInterface({ input: stdin, output, terminal: stdin.isTTY === true })
+  const lines = line[Symbol.asyncIterator]()
+  const interrupted = new Promise<never>((_, reject) => {
+    line.once('SIGINT', () => reject(new InterruptedError('SIGINT')))
+  })
+  interrupted.catch(() => {})
+  return {
+    ask: async (text, hidden) => {
+      for (;;) {
+        isHidden = false
+        line.setPrompt(shown(text))
+        line.prompt()
+        isHidden = hidden !== undefined
+        const { value = '', done } = await Promise.race([lines.next(), interrupted])
+        if (hidden) stderr.write('\n')
+        if (done) throw new InterruptedError('SIGHUP')
+        if (value.trim() !== '') return value.trim()
+      }
+    },
+    close: () => line.close(),
   }
 }

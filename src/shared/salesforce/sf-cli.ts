@@ -133,17 +133,19 @@ async function callSf<T>(
 
 /** The JSON of the answer, whatever the exit code; undefined if there is none. */
 function runSf(args: readonly string[], env: SfOptions['env'], timeout: number): Promise<unknown> {
+  // On Windows it is a batch file, which only a shell starts. SF_ORG admits nothing to be quoted.
+  const isBatchFile = platform() === 'win32'
+  const [file, given] = isBatchFile ? [['sf', ...args].join(' '), []] : ['sf', args]
   const options: ExecFileOptions = {
     env: { ...withoutOurs(env), FORCE_COLOR: '0', SF_SKIP_NEW_VERSION_CHECK: 'true' },
     timeout,
     killSignal: 'SIGKILL',
     maxBuffer: MAX_OUTPUT_BYTES,
     windowsHide: true,
-    // There it is a batch file. The arguments have the form of SF_ORG, which needs no quotes.
-    shell: platform() === 'win32',
+    shell: isBatchFile,
   }
   return new Promise((resolve) => {
-    const child = execFile('sf', args, options, (error, stdout, stderr) => {
+    const child = execFile(file, given, options, (error, stdout, stderr) => {
       const isAbsent = codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES'
       if (isAbsent) resolve('absent')
       else if (error?.killed) resolve('late')
