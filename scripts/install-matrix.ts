@@ -19,7 +19,8 @@ const ROOT = join(import.meta.dirname, '..')
 const NODES = ['20', '22', '24'] as const
 const MANAGERS = {
   npm: { version: null, add: ['install', '--no-audit', '--no-fund'] },
-  pnpm: { version: '12', add: ['add'] },
+  // It fails where a package wants to run a script: msgpackr-extract, which works without.
+  pnpm: { version: '12', add: ['add', '--config.strict-dep-builds=false'] },
   yarn: { version: '1', add: ['add', '--no-progress'] },
 } as const
 type ManagerName = keyof typeof MANAGERS
@@ -182,9 +183,9 @@ async function install({ manager, node, name }: Cell, tarball: string, url: stri
     REDIS_URL: url,
     YARN_CACHE_FOLDER: join(folder, 'yarn-cache'),
   }
-  const [program, ...first] = await managerCommand(manager)
+  const program = await managerCommand(manager)
   const begun = performance.now()
-  const said = await attempt(program, [...first, ...MANAGERS[manager].add, tarball], {
+  const said = await attempt(program, [...MANAGERS[manager].add, tarball], {
     cwd: home,
     env,
   })
@@ -267,16 +268,9 @@ async function nodeBin(line: string): Promise<string> {
   return join(home, 'bin')
 }
 
-async function managerCommand(manager: ManagerName): Promise<readonly [string, ...string[]]> {
+async function managerCommand(manager: ManagerName): Promise<string> {
   const { version } = MANAGERS[manager]
-  if (version === null) return ['npm']
-  const { bin } = JSON.parse(
-    await readFile(join(await fetched(manager, version), 'package.json'), 'utf8'),
-  )
-  return [
-    'node',
-    join(await fetched(manager, version), typeof bin === 'string' ? bin : bin[manager]),
-  ]
+  return version === null ? 'npm' : join(await fetched(manager, version), '../.bin', manager)
 }
 
 /** A package from npm, in a folder of its own. */

@@ -9,11 +9,13 @@ export function shellQuoted(argument: string): string {
  * How this program was called, so that printed commands can be pasted. `npx` puts it on no PATH but
  * leaves traces in the environment.
  */
-export function programIn(env: NodeJS.ProcessEnv): string {
+export function programIn(env: NodeJS.ProcessEnv, file = import.meta.filename): string {
   const isByNpx =
     env['npm_lifecycle_event'] === 'npx' &&
     /^['"]?expunge\b/.test(env['npm_lifecycle_script'] ?? '')
-  return isByNpx ? 'npx expunge' : 'expunge'
+  if (!isByNpx) return 'expunge'
+  // Fetched for this call alone: the command is in no folder of the caller's.
+  return /[\\/]_npx[\\/]/.test(file) ? 'npx expunge-cli' : 'npx expunge'
 }
 
 const PROGRAM = programIn(process.env)

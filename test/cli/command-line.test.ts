@@ -54,6 +54,9 @@ test('a command to type next begins as this one did', () => {
   for (const script of ["'expunge'", '"expunge"', 'expunge', 'expunge "run"']) {
     assert.equal(programIn({ ...byNpx, npm_lifecycle_script: script }), 'npx expunge')
   }
+  const fetched = '/home/me/.npm/_npx/0a1b/node_modules/expunge-cli/dist/cli/command-line.js'
+  const env = { ...byNpx, npm_lifecycle_script: 'expunge demo' }
+  assert.equal(programIn(env, fetched), 'npx expunge-cli')
   assert.equal(programIn({ ...byNpx, npm_lifecycle_script: 'node' }), 'expunge')
   assert.equal(programIn({ npm_command: 'test', npm_lifecycle_event: 'test' }), 'expunge')
   assert.equal(programIn({}), 'expunge')

@@ -1,4 +1,4 @@
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../shared/base/errors.ts'
 import { EmbeddedRedisError } from './errors.ts'
@@ -46,9 +46,21 @@ export async function waitForLock(path: string, deadline: number): Promise<Lock 
   }
 }
 
-function open(path: string): DatabaseSync {
+/** Without the warning of Node 22 that SQLite is experimental: no user could do anything about it. */
+function loadSqlite() {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
   try {
-    return new DatabaseSync(path)
+    return process.getBuiltinModule('node:sqlite')
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
+function open(path: string): DatabaseSync {
+  const sqlite = loadSqlite()
+  try {
+    return new sqlite.DatabaseSync(path)
   } catch (error) {
     throw cannotLock(path, error)
   }
