@@ -5,7 +5,11 @@ import { decompress } from '../../../src/worker/sources/decompress.ts'
 
 const TEXT = Array.from({ length: 5000 }, (_, n) => `line ${n * 7919}\n`).join('')
 const SIZES = [101, 1000, 1 << 20]
-const DAMAGED = { name: 'SourceError', code: 'SOURCE_TRUNCATED', message: /^list is a truncated or damaged/ }
+const DAMAGED = {
+  name: 'SourceError',
+  code: 'SOURCE_TRUNCATED',
+  message: /^list is a truncated or damaged/,
+}
 
 async function* cut(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
