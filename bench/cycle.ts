@@ -40,7 +40,9 @@ const receiptSchema = z.object({
   outcome: z.object({ deleted: z.number(), failed: z.number() }),
 })
 
-console.log(row('case', 'ids', 'wall s', 'server s', 'beyond s', 'ahead s', 'peak MiB', 'calls'))
+console.log(
+  row('case', 'ids', 'wall s', 'server s', 'beyond s', 'ahead s', 'user s', 'peak MiB', 'calls'),
+)
 const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
 try {
   for (const count of counts.split(',').map(Number)) {
@@ -66,7 +68,7 @@ async function runCase(
     assertWhole(run, count)
     const stats = await sandbox.stats()
     const server = serverSeconds(stats)
-    const times = [run.seconds, server, run.seconds - server, aheadSeconds(stats)]
+    const times = [run.seconds, server, run.seconds - server, aheadSeconds(stats), run.userSeconds]
     const seconds = times.map((s) => s.toFixed(2))
     console.log(row(name, count, ...seconds, run.ownMiB, callsOf(stats)))
   } finally {

@@ -10,6 +10,8 @@ export interface Measured {
   /** The exit code, or the signal that ended it. */
   readonly exit: number | string
   readonly seconds: number
+  /** Processor time of the process itself in user mode: comparable on a busy machine too. */
+  readonly userSeconds: number
   /** Peak resident memory of the process itself. */
   readonly ownMiB: number
   /** The peaks of the process and all its children added up, though they may not coincide. */
@@ -32,7 +34,11 @@ export async function measure(
   })
   const pid = child.pid ?? 0
   const peaks = new Map<number, number>([[pid, 0]])
-  const watch = setInterval(() => void look(peaks), WATCH_EVERY_MS)
+  let userSeconds = 0
+  const watch = setInterval(async () => {
+    userSeconds = Math.max(userSeconds, await userSecondsOf(pid))
+    await look(peaks)
+  }, WATCH_EVERY_MS)
   const ended = once(child, 'exit')
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
   const [code, signal]: (number | string | null)[] = await ended
@@ -42,6 +48,7 @@ export async function measure(
     stderr,
     exit: code ?? signal ?? 'unknown',
     seconds: (performance.now() - begun) / 1000,
+    userSeconds,
     ownMiB: peaks.get(pid) ?? 0,
     treeMiB: [...peaks.values()].reduce((sum, peak) => sum + peak, 0),
   }
@@ -57,4 +64,12 @@ async function look(peaks: Map<number, number>): Promise<void> {
       if (child > 0 && !peaks.has(child)) peaks.set(child, 0)
     }
   }
+}
+
+/** The kernel counts in hundredths of a second; 0 once the process has ended. */
+async function userSecondsOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The command's name may hold blanks and stands in brackets.
+  const [, fields = ''] = stat.split(') ')
+  return Number(fields.split(' ')[11] ?? 0) / 100
 }
