@@ -10,7 +10,7 @@ import {
   type RedisFacts,
   RedisUnavailableError,
 } from '../../shared/store/redis/redis.ts'
-import { type MissingRights, missingRights } from '../../shared/store/redis/rights.ts'
+import { missingRights } from '../../shared/store/redis/rights.ts'
 import { detailOf, explained } from '../../shared/store/redis/trouble.ts'
 import { withReason } from '../../shared/store/redis/why-away.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
@@ -74,15 +74,10 @@ function unreachable(shown: string, error: unknown): Finding {
 }
 
 /** What the server's ACL allows this user. */
-function judgeRights({ needed, useful }: MissingRights): Finding {
-  const advice = (rules: readonly string[]) =>
-    `ACL SETUSER with: ${rules.join(' ')} (see docs/deployment.md).`
-  if (needed.length > 0) {
-    const rules = [...needed, ...useful]
-    return fail('Redis rights', `the user lacks ${rules.length} of them`, advice(rules))
-  }
-  if (useful.length === 0) return ok('Redis rights', 'every command and key that is needed')
-  return warn('Redis rights', 'no worker can be counted', advice(useful))
+function judgeRights(missing: readonly string[]): Finding {
+  if (missing.length === 0) return ok('Redis rights', 'every command and key that is needed')
+  const advice = `ACL SETUSER with: ${missing.join(' ')} (see docs/deployment.md).`
+  return fail('Redis rights', `the user lacks ${missing.length} of them`, advice)
 }
 
 const FULL = 0.7

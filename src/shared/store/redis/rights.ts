@@ -30,21 +30,11 @@ const COMMANDS = [
   ...['zremrangebyscore K 0 1', 'zrevrange K 0 1', 'zrevrangebyscore K 1 0', 'zscore K x'],
 ]
 const OF_A_CLUSTER = ['cluster slots', 'cluster info', 'asking', 'readonly']
-/** Counts workers for `submit` and `status`, which also work without it. */
-const FOR_MORE = ['client list']
 
 /** One key of each kind: of an org, of BullMQ's jobs, and of all orgs together. */
 const KEYS = ['{expunge-0}:0', '{expunge-0}:requests:0', '{expunge:orgs}', '{expunge:http}:rate:0']
 const [KEY = ''] = KEYS
 const PATTERN = '~{expunge*'
-
-/** Rules for `ACL SETUSER`, such as `+hset` or `~{expunge*`. */
-export interface MissingRights {
-  /** Without these nothing works. */
-  readonly needed: readonly string[]
-  /** Without these less is reported. */
-  readonly useful: readonly string[]
-}
 
 /**
  * What the ACL denies the user of this connection. The commands are sent within `MULTI`, where the
@@ -52,10 +42,10 @@ export interface MissingRights {
  * This needs no permission for `ACL DRYRUN`, which only administrators have and Redis 6.2 does not
  * support.
  */
-export async function missingRights(redis: Client): Promise<MissingRights> {
+export async function missingRights(redis: Client): Promise<readonly string[]> {
   const isCluster = redis instanceof Cluster
   const node = isCluster ? redis.nodes('master')[0] : redis
-  if (node === undefined) return { needed: [], useful: [] }
+  if (node === undefined) return []
   const probe = node.duplicate({
     lazyConnect: true,
     retryStrategy: () => null,
@@ -72,15 +62,11 @@ export async function missingRights(redis: Client): Promise<MissingRights> {
       () => true,
       () => false,
     )
-    if (!isThere) return { needed: [], useful: [] }
+    if (!isThere) return []
     // Sent first and alone: outside a transaction the other commands would be executed.
-    if ((await refusals(probe, ['multi'])).length > 0) return { needed: ['+multi'], useful: [] }
+    if ((await refusals(probe, ['multi'])).length > 0) return ['+multi']
     const touched = KEYS.map((key) => `exists ${key}`)
-    const [needed, useful] = await Promise.all([
-      refusals(probe, [...COMMANDS, ...(isCluster ? OF_A_CLUSTER : []), ...touched]),
-      refusals(probe, FOR_MORE),
-    ])
-    return { needed, useful }
+    return await refusals(probe, [...COMMANDS, ...(isCluster ? OF_A_CLUSTER : []), ...touched])
   } finally {
     probe.disconnect()
   }
@@ -113,6 +99,6 @@ function ruleOf(text: string): string {
 
 /** All rules that the work needs, for the page that lists them. */
 export function neededRules(): readonly string[] {
-  const commands = [...COMMANDS, ...OF_A_CLUSTER, ...FOR_MORE, 'multi']
+  const commands = [...COMMANDS, ...OF_A_CLUSTER, 'multi']
   return [PATTERN, ...commands.map((text) => `+${ruleOf(text)}`)]
 }

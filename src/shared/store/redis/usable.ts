@@ -1,6 +1,6 @@
 import { Cluster, type Redis } from 'ioredis'
 import { ExpungeError } from '../../base/errors.ts'
-import { type MissingRights, missingRights } from './rights.ts'
+import { missingRights } from './rights.ts'
 import { detailOf, isLasting, RedisUnavailableError, troubleOf } from './trouble.ts'
 
 type Client = Redis | Cluster
@@ -68,10 +68,10 @@ async function scattered(redis: Client, { isNode }: RedisFacts): Promise<string 
     : `expected one server, got a node of a cluster of ${size}. Name its nodes as redis.cluster in the file that EXPUNGE_CONFIG names.`
 }
 
-function denied({ needed }: MissingRights): string | null {
-  return needed.length === 0
+function denied(missing: readonly string[]): string | null {
+  return missing.length === 0
     ? null
-    : `its ACL denies the user what the work needs. Ask for ACL SETUSER with: ${needed.join(' ')}. docs/deployment.md lists all of it.`
+    : `its ACL denies the user what the work needs. Ask for ACL SETUSER with: ${missing.join(' ')}. docs/deployment.md lists all of it.`
 }
 
 function forgetful({ appendOnly }: RedisFacts): string | null {
