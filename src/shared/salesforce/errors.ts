@@ -119,10 +119,13 @@ export const OPERATIONS = [
   'limits',
   'recordCount',
   'versions',
-  'describe',
-  'permissions',
-  'list',
   'create',
   ...JOB_OPERATIONS,
 ] as const
-export type ApiOperation = (typeof OPERATIONS)[number]
+/** Calls of `doctor` alone, which no metric counts: no worker makes them. */
+type Look = 'describe' | 'permissions' | 'list'
+export type ApiOperation = (typeof OPERATIONS)[number] | Look
+
+export function isCounted(operation: ApiOperation): operation is Exclude<ApiOperation, Look> {
+  return OPERATIONS.some((one) => one === operation)
+}

@@ -4,7 +4,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/client.ts'
-import { SalesforceError } from '../../shared/salesforce/errors.ts'
+import { isCounted, SalesforceError } from '../../shared/salesforce/errors.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
 import { outageDelay } from '../../shared/salesforce/retry.ts'
 import type { Quota } from '../../shared/salesforce/transport.ts'
@@ -50,8 +50,10 @@ export function connect(
   let heard = (_: Quota): void => {}
   const salesforce = connectSalesforce(org, config, {
     clock,
-    onCall: ({ operation, status, durationMs }) =>
-      metrics.salesforceCall({ org: org.name, operation, status, seconds: durationMs / 1000 }),
+    onCall: ({ operation, status, durationMs }) => {
+      if (!isCounted(operation)) return
+      metrics.salesforceCall({ org: org.name, operation, status, seconds: durationMs / 1000 })
+    },
     onQuota: (quota) => heard(quota),
   })
   return {
