@@ -91,6 +91,6 @@ test('a run refuses a plan that a script did not expect', { skip }, async (t) =>
   assert.match(error.message, /expected 4 records, got 3/)
   const wrong = await expunge([...args, '--expect-sha256', 'abc'])
   assert.deepEqual([wrong.code, wrong.stdout], [2, ''])
-  assert.match(wrong.stderr, /expectSha256: expected 64 hexadecimal digits/)
+  assert.match(wrong.stderr, /--expect-sha256: expected 64 hexadecimal digits/)
   assert.equal(sandbox.referee.stats().rowsDeleted, 0)
 })

@@ -10,7 +10,7 @@ import { sweep } from '../../src/worker/upkeep/sweep.ts'
 import { hurried } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
-import { context, plannerDeps } from '../helpers/planning.ts'
+import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
 import { poll } from '../helpers/poll.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
@@ -200,6 +200,44 @@ test('a plan that is being applied outlives its time until it is read', async ()
   assert.equal((await lotsOf('late')).length, 1)
   await world.startWorker()
   assert.equal((await receiptOf(world, 'late-apply')).status, 'completed')
+})
+
+test('a worker that dies while it reads a kept plan leaves it to the next one', async (t) => {
+  const own = await startWorld(t, { redis, clock: hurried })
+  const first = await own.startWorker()
+  const ids = fresh(30)
+  await deleteIds(own, ids, { id: 'crash', dryRun: true })
+  await first.stop()
+  await own.producer.approve('crash', { org: own.org })
+  const steps = ['stage', 'planned', 'drop'] as const
+  for (const step of steps) {
+    const died = new Error('died')
+    const die = async () => Promise.reject(died)
+    const deps = await plannerDeps(own, {
+      ...(step === 'stage' ? { staging: die } : {}),
+      ledger: (real) => ({
+        ...real,
+        // A process that dies hands nothing back.
+        handBackPlanning: async () => {},
+        ...(step === 'planned' ? { planned: die } : {}),
+      }),
+    })
+    const { staging } = deps.store
+    const dropless = step === 'drop' ? { ...staging, drop: die } : staging
+    await assert.rejects(
+      planByHand(own, 'crash-apply', { ...deps, store: { ...deps.store, staging: dropless } }),
+      died,
+    )
+    await own.store.redis.del(
+      own.store.ledger.keys.lock({ queue: 'requests', jobId: 'p-crash-apply' }),
+    )
+  }
+  assert.equal(own.sandbox.referee.stats().rowsDeleted, 0)
+  await own.startWorker()
+  const receipt = await receiptOf(own, 'crash-apply')
+  assert.deepEqual([receipt.status, receipt.outcome], ['completed', outcome({ deleted: 30 })])
+  const kept = async () => (await own.store.staging.lots()).filter((lot) => lot.request === 'crash')
+  await poll(async () => ((await kept()).length === 0 ? true : null))
 })
 
 async function sweepNow(): Promise<void> {

@@ -12,6 +12,8 @@ export interface WaitingPlace {
   readonly embedded: boolean
   /** The request; absent if it is about all of the org. */
   readonly id?: string | undefined
+  /** Id of the dry run whose plan it applies, if it does. */
+  readonly appliesPlanOf?: string | null | undefined
   /** Absolute path of its results; undefined if unknown. */
   readonly results?: string | undefined
 }
@@ -57,8 +59,12 @@ function noWorker(org: string): string {
   )
 }
 
-function noRun({ id, results }: WaitingPlace): string {
+function noRun({ appliesPlanOf, id, org, results }: WaitingPlace): string {
   if (id === undefined) return 'No `run` is active. To continue a request, run its command again.'
+  if (appliesPlanOf) {
+    const as = id === `${appliesPlanOf}-apply` ? '' : ` --as ${id}`
+    return `No command is active for it. To continue: ${commandFor(`apply ${appliesPlanOf}${as}`, { org, results })}`
+  }
   return `No \`run\` is active for it. To continue, ${howToContinue(id, results)}.`
 }
 

@@ -258,6 +258,29 @@ describe('a call', () => {
   })
 })
 
+test('the plan of a dry run is applied by another key, as a new request of the same submitter', async () => {
+  const json = body({ id: 'apply', dryRun: true })
+  assert.equal((await api.call(PATH, { key: secrets.boss, json })).status, 202)
+  const planned = await receiptOf(world, 'apply')
+  const path = `${PATH}/apply/approve?org=${org}`
+  const post = { method: 'POST' }
+  assert.equal(await outcomeOf('boss', path, post), '403 OWN_REQUEST')
+  const wrong = { json: { plan: 'f'.repeat(64) } }
+  assert.equal(await outcomeOf('officer', path, wrong), '409 PLAN_CHANGED')
+  const approval = { key: secrets.officer, json: { plan: planned.plan?.sha256 } }
+  for (const _ of [1, 2]) {
+    const { status, json } = await api.call(path, approval)
+    assert.deepEqual([status, json.id, json.appliesPlanOf], [200, 'apply-apply', 'apply'])
+  }
+  const { status, submittedBy, approvedBy } = await receiptOf(world, 'apply-apply')
+  assert.deepEqual(
+    [status, submittedBy, approvedBy?.actor],
+    ['completed', `boss-${org}`, `officer-${org}`],
+  )
+  const lines = api.log.filter(({ audit, request }) => audit && request === 'apply-apply')
+  assert.equal(lines.length, 1)
+})
+
 test('a plan is approved by another key than the one that submitted it', async () => {
   const json = body({ id: 'four-eyes', approval: 'required' })
   const submitted = await api.call(PATH, { key: secrets.boss, json })

@@ -129,7 +129,7 @@ async function carryOut(
     audit.failed(change, error)
     throw error
   }
-  if (signed(view) !== null) return done
+  if (signed(view) !== null || view.keptPlan?.appliedAs) return done
   // Reads the request again: it may have begun to wait meanwhile, or another caller may have been
   // first.
   const after = await service.producer.inspect(done.id, { org }).catch(() => null)
