@@ -6,8 +6,8 @@ import { escaped } from '../shared/base/visible.ts'
 
 /** A command to copy: it is continued with a backslash, so that a shell still takes it as one. */
 const COMMAND = /^ *(?:\$ )?(?:npx )?expunge [a-z]/
-/** Words of a command; a quoted argument is not broken. */
-const SHELL_WORD = /(?:'[^']*'|\\.|[^\s'\\])+/g
+/** Words of a command: a flag with its value; a quoted argument is not broken. */
+const SHELL_WORD = /(?:-\S+ (?!-))?(?:'[^']*'|\\.|[^\s'\\])+/g
 /** Indent and sign of a line. */
 const LEAD = /^ *(?:(?:[!✓✗→+x]|->) )?/
 const COLUMN_GAP = /\S {2,}(?=\S)/g

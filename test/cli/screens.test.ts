@@ -134,7 +134,7 @@ test('a long command is continued so that a shell takes it as one', () => {
   const command = `  expunge run --csv 'my list of contacts.csv' --id ${'x'.repeat(30)} --yes`
   assert.equal(
     wrapped(command, 60),
-    `  expunge run --csv 'my list of contacts.csv' --id \\\n    ${'x'.repeat(30)} --yes`,
+    `  expunge run --csv 'my list of contacts.csv' \\\n    --id ${'x'.repeat(30)} --yes`,
   )
 })
 
