@@ -29,9 +29,10 @@ test('a pause is shown wherever somebody looks, until it is taken back', { skip 
   assert.match((await expunge(['status', 'x', '--json'], { env })).stderr, said)
   assert.match((await expunge(['list'], { env })).stderr, said)
   const doctor = await expunge(['doctor', '--json'], { env })
-  const finding = JSON.parse(doctor.stdout).find(
-    ({ check }: { check: string }) => check === 'Paused',
-  )
+  const findingOf = (name: string) =>
+    JSON.parse(doctor.stdout).find(({ check }: { check: string }) => check === name)
+  const finding = findingOf('Paused')
+  assert.match(findingOf('Workers').found, /^No worker is running for org "default"/)
   assert.equal(finding.verdict, 'warn')
   assert.match(finding.found, said)
 
