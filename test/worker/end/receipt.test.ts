@@ -37,7 +37,7 @@ describe('a request of which the brake was pulled', () => {
     const { status, error } = endOf('brake', [chunk({ failed: 30, deleted: 10 })], brake)
     assert.deepEqual([status, error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
     const said =
-      /^30 of 40 ids were not deleted, more than maxFailureRatio \(0.07\) allows, beyond chance/
+      /^30 of 40 ids were not deleted, more than the allowed share of failures \(0.07\), beyond chance/
     assert.match(error?.message ?? '', said)
   })
 
