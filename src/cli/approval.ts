@@ -1,11 +1,29 @@
 import type { RequestView } from '../producer/producer.ts'
 import { visible } from '../shared/base/visible.ts'
+import type { Plan } from '../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
 import { wordsFor } from '../shared/contract/sources/sources.ts'
+import type { OrgLimits } from '../shared/salesforce/org.ts'
 import type { OrgAbout } from '../shared/store/identity.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { columns, count, percent } from './render/format.ts'
-import { kindOfOrg } from './render/org.ts'
+import { kindOfOrg, orgWords } from './render/org.ts'
+import { planTable, question } from './render/plan.ts'
+import type { Screen } from './screen.ts'
+
+/** Shows a plan that was made before, with all facts to decide on. Returns the question. */
+export async function showForApproval(
+  { say, sayStyle }: Screen,
+  store: OrgStore,
+  view: RequestView & { readonly plan: Plan },
+  { identity, limits }: { readonly identity: OrgAbout | null; readonly limits?: OrgLimits | null },
+): Promise<string> {
+  const { plan, request } = view
+  const title = sayStyle('bold', 'Plan')
+  say(`${title} of request ${request.id}\n${planTable(plan, request, limits, sayStyle)}`)
+  say(await approvalTable(store, view, identity))
+  return question(plan, request, identity === null ? `org "${store.org}"` : orgWords(identity))
+}
 
 /** What somebody who approves a plan must know, as a table: who asks, what, where, and which ids. */
 export async function approvalTable(

@@ -1,10 +1,12 @@
 import type { RequestView } from '../producer/producer.ts'
 import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
+import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import { ledgerNamed, ledgersOn } from '../shared/store/ledgers.ts'
-import { openOrgStore } from '../shared/store/org-store.ts'
+import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
 import { connectRedis, type RedisClient } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
+import { commandFor } from './command-line.ts'
 import { attachRedis, type CommandRedis, connectProducer } from './redis.ts'
 
 /**
@@ -77,6 +79,15 @@ export function withRequest<T>(
         : `org "${open.org}" has no request with that id, or it has expired`
     throw new UsageError(`No request ${id}: ${where}. See \`expunge list\`.`)
   })
+}
+
+/** @throws UsageError if the org has no request with that id */
+export async function recordOf(id: string, { ledger, org }: OrgStore): Promise<RequestRecord> {
+  const record = await ledger.load(id)
+  if (record !== null) return record
+  throw new UsageError(
+    `No request ${id}: org "${org}" has none with that id. See ${commandFor('list', { org })}.`,
+  )
 }
 
 /**

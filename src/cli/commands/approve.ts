@@ -1,15 +1,14 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import { aboutOrg } from '../../shared/store/identity.ts'
 import { actorOf } from '../actor.ts'
-import { approvalTable } from '../approval.ts'
+import { showForApproval } from '../approval.ts'
 import { whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
-import { orgWords } from '../render/org.ts'
-import { assertChecked, planTable, question } from '../render/plan.ts'
+import { assertChecked } from '../render/plan.ts'
 
 /** Shows the plan, asks for confirmation, and approves it. */
 export function approve(
@@ -58,19 +57,16 @@ function assertWaiting({ id, status, stopping, keptPlan }: RequestView): void {
 
 async function isApproved(
   view: RequestView,
-  { store, org }: OpenOrg,
+  { store }: OpenOrg,
   flags: Flags<'approve'>,
   cli: Cli,
 ): Promise<boolean> {
   const { screen } = cli
-  const { id, plan, request } = view
+  const { id, plan } = view
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
-  const title = screen.sayStyle('bold', 'Plan')
-  screen.say(`${title} of request ${id}\n${planTable(plan, request, undefined, screen.sayStyle)}`)
-  const about = await aboutOrg(store)
-  screen.say(await approvalTable(store, view, about))
-  const text = question(plan, request, about === null ? `org "${org}"` : orgWords(about))
+  const identity = await aboutOrg(store)
+  const text = await showForApproval(screen, store, { ...view, plan }, { identity })
   if (!flags.yes) return confirm(cli, text, 'delete')
   screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
   return true

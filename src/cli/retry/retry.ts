@@ -8,19 +8,19 @@ import { viewOfNew } from '../../shared/store/request-view.ts'
 import { actorOf } from '../actor.ts'
 import { whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
-import { commandFor, commandToContinue } from '../command-line.ts'
+import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm } from '../confirm.ts'
-import { withRequest } from '../org.ts'
+import { recordOf, withRequest } from '../org.ts'
 import {
   beginWork,
   claimHere,
   inThisProcess,
+  type OpeningOf,
   openOrgHere,
-  type Resources,
   reportEntered,
 } from '../run/here.ts'
-import { type Prepared, prepareOrg } from '../run/prepare.ts'
+import { allowing, prepareOrg } from '../run/prepare.ts'
 import type { RunSession } from '../run/session.ts'
 import { rowsToRetry } from './rows.ts'
 
@@ -56,13 +56,10 @@ function queue(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> {
   })
 }
 
-type Opening = Resources &
-  Pick<Prepared, 'config' | 'input' | 'org'> & {
-    readonly flags: Flags<'retry'>
-    readonly cli: Cli
-  }
-
-async function openSession(given: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
+async function openSession(
+  given: OpeningOf<'retry'>,
+  opened: AsyncDisposableStack,
+): Promise<RunSession> {
   const opening = await openOrgHere(given, opened)
   const { cli, config, flags, org, store } = opening
   const { screen } = cli
@@ -70,8 +67,7 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   // The question of `run` is this request's approval.
   const request = { ...wanted, approval: 'required', coalesce: false } as const
   await claimHere(opening, request)
-  const rails = railsOf(config, org)
-  const guards = { ...rails, maxRecords: Math.max(rails.maxRecords, request.maxRecords ?? 0) }
+  const guards = allowing(request.maxRecords, railsOf(config, org))
   const by = { submittedBy: actorOf(screen.env), guards }
   const entered = await submit(store, request, Date.now(), rows, by)
   const goOnWith = commandToContinue(cli.argv, request.id, config.results.path, '--as')
@@ -90,12 +86,7 @@ async function retryOf(
   id: string,
   { flags, store, config }: Retrying,
 ): Promise<{ readonly request: DeletionRequest; readonly rows: AsyncIterable<Uint8Array> }> {
-  const record = await store.ledger.load(id)
-  if (record === null) {
-    throw new UsageError(
-      `No request ${id}: org "${store.org}" has none with that id. See ${commandFor('list', { org: store.org })}.`,
-    )
-  }
+  const record = await recordOf(id, store)
   const { receipt, status } = record
   if (receipt === null || receipt.outcome === null) {
     throw new UsageError(

@@ -3,23 +3,23 @@ import { applyPlan } from '../../shared/store/intake/apply.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import { viewOf } from '../../shared/store/request-view.ts'
 import { actorOf } from '../actor.ts'
-import { approvalTable } from '../approval.ts'
+import { showForApproval } from '../approval.ts'
 import { type Cli, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import { approve } from '../commands/approve.ts'
 import type { Flags } from '../commands.ts'
 import { ask, assertCanConfirm } from '../confirm.ts'
-import { orgWords } from '../render/org.ts'
-import { assertChecked, planTable, question } from '../render/plan.ts'
+import { recordOf } from '../org.ts'
+import { assertChecked } from '../render/plan.ts'
 import {
   beginWork,
   claimHere,
   inThisProcess,
+  type OpeningOf,
   openOrgHere,
-  type Resources,
   reportEntered,
 } from './here.ts'
-import { type Prepared, prepareOrg } from './prepare.ts'
+import { allowing, prepareOrg } from './prepare.ts'
 import type { RunSession } from './session.ts'
 
 /**
@@ -35,29 +35,21 @@ export async function apply(flags: Flags<'apply'>, cli: Cli): Promise<ExitCode> 
   return inThisProcess({ ...prepared, input, flags, cli }, openSession)
 }
 
-type Opening = Resources &
-  Pick<Prepared, 'config' | 'input' | 'org'> & {
-    readonly flags: Flags<'apply'>
-    readonly cli: Cli
-  }
+type Opening = OpeningOf<'apply'>
 
 async function openSession(given: Opening, opened: AsyncDisposableStack): Promise<RunSession> {
   const opening = await openOrgHere(given, opened)
-  const { cli, config, flags, store } = opening
+  const { cli, config, flags, org, store } = opening
   const { screen } = cli
-  const dryRun = await store.ledger.load(flags.id)
-  if (dryRun === null) {
-    throw new UsageError(
-      `No request ${flags.id}: org "${store.org}" has none with that id. See ${commandFor('list', { org: store.org })}.`,
-    )
-  }
+  const dryRun = await recordOf(flags.id, store)
   await assertWanted(dryRun, opening)
   await claimHere(opening, dryRun.request)
   const entered = await applyPlan(store, dryRun, Date.now(), {
     as: flags.as,
     plan: dryRun.plan?.sha256,
     by: { actor: actorOf(screen.env), reason: flags.reason ?? null },
-    guards: guardsFor(opening, dryRun),
+    // The limit that the dry run was given may be higher than the configured one.
+    guards: allowing(dryRun.request.maxRecords, railsOf(config, org)),
   })
   const { request } = entered.record
   const as = flags.as === undefined ? '' : ` --as ${flags.as}`
@@ -67,29 +59,18 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   return beginWork(opening, { goOnWith, request, submitted }, opened)
 }
 
-/** The limit that the dry run was given may be higher than the configured one. */
-function guardsFor({ config, org }: Opening, { request }: RequestRecord) {
-  const rails = railsOf(config, org)
-  return { ...rails, maxRecords: Math.max(rails.maxRecords, request.maxRecords ?? 0) }
-}
-
 /** Shows the plan and asks, unless it was applied before: then it is only continued. */
 async function assertWanted(
   dryRun: RequestRecord,
   { cli, facts, flags, signal, store }: Awaited<ReturnType<typeof openOrgHere<Opening>>>,
 ): Promise<void> {
-  const { plan, request, kept, appliedAs } = dryRun
+  const { plan, kept, appliedAs } = dryRun
   if (plan === null || kept === null || appliedAs !== null) return
   const { screen } = cli
   assertChecked(plan, flags)
-  const title = screen.sayStyle('bold', 'Plan')
-  screen.say(
-    `${title} of request ${request.id}\n${planTable(plan, request, facts.limits, screen.sayStyle)}`,
-  )
   const view = await viewOf(store, dryRun)
-  screen.say(await approvalTable(store, view, facts.identity))
-  const text = question(plan, view.request, orgWords(facts.identity))
-  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Yes, by --yes.`)
+  const text = await showForApproval(screen, store, { ...view, plan }, facts)
+  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
   else if (!(await ask(screen, text, { to: 'delete', signal }))) {
     throw new UsageError(`The plan was not applied. It is kept until ${view.keptPlan?.until}.`)
   }

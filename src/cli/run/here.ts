@@ -16,6 +16,7 @@ import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
 import { reportWaitingRequests } from '../at-work.ts'
 import { type ExitCode, LostError, UsageError } from '../cli.ts'
 import { shellQuoted } from '../command-line.ts'
+import type { CommandName, Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { openOrg, renamed, withClient } from '../org.ts'
@@ -34,12 +35,15 @@ interface Given extends Pick<RunSession, 'cli' | 'config' | 'flags' | 'input'> {
 }
 
 /** What is open while it does. */
-export interface Resources
+interface Resources
   extends Pick<RunSession, 'interrupts' | 'lost' | 'signal' | 'retry' | 'startedAt'> {
   readonly redis: CommandRedis
 }
 
 type Opening = Given & Resources
+
+/** The same with all flags of the command. */
+export type OpeningOf<Name extends CommandName> = Opening & { readonly flags: Flags<Name> }
 
 /** Opens Redis, then the session by `open`, and carries its request out to the receipt. */
 export async function inThisProcess<G extends Given>(

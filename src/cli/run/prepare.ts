@@ -99,7 +99,12 @@ export async function guardsFor(running: Running, store: OrgStore): Promise<Guar
   const rails = redis.embedded
     ? { ...own, ...readable(config, input) }
     : ((await store.ledger.rails())?.rails ?? own)
-  return { ...rails, maxRecords: Math.max(rails.maxRecords, flags.maxRecords ?? 0) }
+  return allowing(flags.maxRecords ?? null, rails)
+}
+
+/** Guard rails with a request's own limit of records, if that is higher. */
+export function allowing(maxRecords: number | null, rails: GuardRails): GuardRails {
+  return { ...rails, maxRecords: Math.max(rails.maxRecords, maxRecords ?? 0) }
 }
 
 function readable(config: Config, input: Input): Pick<GuardRails, 'fileRoots' | 'fileBase'> {

@@ -13,8 +13,8 @@ import {
   beginWork,
   claimHere,
   inThisProcess,
+  type OpeningOf,
   openOrgHere,
-  type Resources,
   reportEntered,
 } from './here.ts'
 import { guardsFor, type Prepared, prepare, readableFolders } from './prepare.ts'
@@ -29,7 +29,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   return inThisProcess({ ...prepared, flags, cli }, openSession)
 }
 
-type Opening = Resources & Prepared & { readonly flags: Flags<'run'>; readonly cli: Cli }
+type Opening = OpeningOf<'run'> & Prepared
 
 /**
  * Logs in and shows the org, submits the request, and starts the worker. In that order: a request

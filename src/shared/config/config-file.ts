@@ -1,7 +1,8 @@
 import { dirname, resolve } from 'node:path'
 import { type ConfigProblem, codeOf } from '../base/errors.ts'
+import { suggest } from '../base/suggest.ts'
 import { readTextFile, whyUnreadable } from '../base/text-file.ts'
-import { type Environment, suggest } from './environment.ts'
+import type { Environment } from './environment.ts'
 import { CONFIG_VARIABLE } from './schema.ts'
 import type { Setting, SettingSource } from './settings.ts'
 

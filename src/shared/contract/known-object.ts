@@ -1,4 +1,5 @@
 import { RefusedError } from '../base/errors.ts'
+import { suggest } from '../base/suggest.ts'
 
 /** Finds the object that a request means among those that may be deleted. */
 
@@ -14,7 +15,7 @@ export class UnknownObjectError extends RefusedError {
 
   /** @param note what else to know about the allowed objects, as a sentence */
   constructor(name: string, allowed: readonly string[], note = '') {
-    const suggestion = similarTo(name, allowed)
+    const suggestion = suggest(name, allowed) ?? null
     const question = suggestion === null ? '' : ` Did you mean ${suggestion}?`
     super(
       'UNKNOWN_OBJECT',
@@ -34,31 +35,4 @@ export function knownObject(name: string, allowed: readonly string[], note?: str
   const known = allowed.includes(name) ? name : allowed.find(inAnyCase(name))
   if (known === undefined) throw new UnknownObjectError(name, allowed, note)
   return known
-}
-
-/** Edits that a typing error takes, as a share of the name's length. */
-const TYPO_SHARE = 1 / 3
-
-function similarTo(name: string, allowed: readonly string[]): string | null {
-  const typed = name.toLowerCase()
-  const [nearest] = allowed
-    .map((other) => ({ other, edits: editDistance(typed, other.toLowerCase()) }))
-    .filter(({ other, edits }) => edits <= Math.floor(other.length * TYPO_SHARE))
-    .sort((a, b) => a.edits - b.edits)
-  return nearest?.other ?? null
-}
-
-/** The Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let above = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (const [row, letter] of [...a].entries()) {
-    const current = [row + 1]
-    for (const [column, other] of [...b].entries()) {
-      const [diagonal = 0, up = 0] = above.slice(column, column + 2)
-      const left = current[column] ?? 0
-      current.push(Math.min(up + 1, left + 1, diagonal + (letter === other ? 0 : 1)))
-    }
-    above = current
-  }
-  return above.at(-1) ?? 0
 }

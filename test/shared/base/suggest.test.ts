@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { suggest } from '../../../src/shared/config/environment.ts'
+import { suggest } from '../../../src/shared/base/suggest.ts'
 
 const WORDS = ['maxRecords', 'maxInFlight', 'canary']
 
