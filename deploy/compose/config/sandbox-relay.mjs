@@ -1,6 +1,6 @@
-// For the profile `sandbox` alone; sandbox.env has it loaded into the workers. Workers send a login
-// in the clear to their own loopback and nowhere else, and the sandbox speaks plain http in a
-// container of its own: so its port is brought onto the loopback of this one.
+// Only for the profile `sandbox`; sandbox.env loads it into the workers. Workers send a login without
+// TLS only to their own loopback address. The sandbox has no TLS and runs in another container, so this
+// forwards its port from the loopback address.
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 
