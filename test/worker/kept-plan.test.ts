@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import {
   NotWaitingError,
@@ -110,6 +112,18 @@ describe('the plan of a dry run', () => {
     const { status, plan, outcome: done, error } = await receiptOf(world, 'skip-apply')
     assert.deepEqual([status, plan?.invalid, error], ['completed', 0, null])
     assert.deepEqual(done, outcome({ deleted: 3 }))
+  })
+
+  test('of a file is applied whatever its Id column is called, and whatever the file holds then', async () => {
+    const path = join(world.folder, 'named.csv')
+    await writeFile(path, ['Name,Who', ...fresh(3).map((id) => `x,${id}`), ''].join('\n'))
+    const source = { type: 'file' as const, path, column: 'Who' }
+    await producer.submit({ org, object: 'Contact', source, dryRun: true, id: 'named' })
+    await receiptOf(world, 'named')
+    await writeFile(path, 'Id\n')
+    await producer.approve('named', { org })
+    const { status, error, outcome: done } = await receiptOf(world, 'named-apply')
+    assert.deepEqual([status, error, done], ['completed', null, outcome({ deleted: 3 })])
   })
 
   test('that came to nothing, or was refused, is not kept', async () => {

@@ -5,7 +5,6 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import { isTerminal, type Plan, type ResultFile } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { StoredRequest } from '../../shared/contract/request.ts'
 import { kindOf } from '../../shared/contract/sources/sources.ts'
 import type { ResultWriter } from '../../shared/results/result-writer.ts'
 import type { ResultsStore } from '../../shared/results/results.ts'
@@ -76,7 +75,7 @@ export async function draftPlan(
     let read = 0
     let unchecked = 0
     let first: RefusedRow | undefined
-    for await (const block of scan(source, scanOptions(request, object, guards))) {
+    for await (const block of scan(source, scanOptions(record, object, guards))) {
       await wanted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
@@ -122,11 +121,12 @@ export async function draftPlan(
 }
 
 function scanOptions(
-  { source }: StoredRequest,
+  { request: { source }, takes }: RequestRecord,
   object: DeletableObject,
   { objects }: GuardRails,
 ): ScanOptions {
-  const column = 'column' in source ? { column: source.column } : {}
+  // A kept plan has ids only, under a header of its own.
+  const column = takes === null && 'column' in source ? { column: source.column } : {}
   const known = Object.entries(objects).map(([name, prefix]) => ({ name, prefix }))
   return { object, known, text: kindOf(source).text, ...column }
 }
