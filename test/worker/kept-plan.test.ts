@@ -216,6 +216,21 @@ test('a plan that is being applied outlives its time until it is read', async ()
   assert.equal((await receiptOf(world, 'late-apply')).status, 'completed')
 })
 
+test('a plan outlives a request that was cancelled before it applied it', async (t) => {
+  const own = await startWorld(t, { redis, clock: hurried })
+  const first = await own.startWorker()
+  await deleteIds(own, fresh(5), { id: 'again', dryRun: true })
+  await first.stop()
+  await own.producer.approve('again', { org: own.org })
+  await own.producer.cancel('again-apply', { org: own.org })
+  await planByHand(own, 'again-apply', await plannerDeps(own))
+  assert.equal((await receiptOf(own, 'again-apply')).status, 'cancelled')
+  await sweepNow(own)
+  await own.producer.approve('again', { org: own.org, as: 'again-2' })
+  await own.startWorker()
+  assert.deepEqual((await receiptOf(own, 'again-2')).outcome, outcome({ deleted: 5 }))
+})
+
 test('a worker that dies while it reads a kept plan leaves it to the next one', async (t) => {
   const own = await startWorld(t, { redis, clock: hurried })
   const first = await own.startWorker()
@@ -254,7 +269,7 @@ test('a worker that dies while it reads a kept plan leaves it to the next one', 
   await poll(async () => ((await kept()).length === 0 ? true : null))
 })
 
-async function sweepNow(): Promise<void> {
-  await store.redis.del(store.ledger.keys.sweeper)
-  await sweep({ ...(await plannerDeps(world)), intervalMs: 1 }, context())
+async function sweepNow(of = world): Promise<void> {
+  await of.store.redis.del(of.store.ledger.keys.sweeper)
+  await sweep({ ...(await plannerDeps(of)), intervalMs: 1 }, context())
 }

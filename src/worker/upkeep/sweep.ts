@@ -2,7 +2,7 @@ import type { Context } from '../../shared/base/context.ts'
 import { retentionSeconds } from '../../shared/contract/guard-rails.ts'
 import { isTerminal } from '../../shared/contract/receipt.ts'
 import { ResultsStoreError } from '../../shared/results/files.ts'
-import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
+import { endedUnsent, lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
 import { isFuller, PLANNING_SHARE } from '../../shared/store/redis/memory.ts'
@@ -164,7 +164,9 @@ async function isKept(
   if (record === null || record.kept === null || record.lot !== lot) return false
   const { kept, appliedAs } = record
   const applying = appliedAs === null ? null : await ledger.load(appliedAs)
-  if (applying !== null) return applying.status === 'queued' || applying.status === 'planning'
+  if (applying !== null && !endedUnsent(applying)) {
+    return applying.status === 'queued' || applying.status === 'planning'
+  }
   const isDue = kept.until <= (await redisNow(redis))
   return !isDue && !isFuller(await inspectRedis(redis), PLANNING_SHARE)
 }

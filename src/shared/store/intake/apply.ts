@@ -1,7 +1,7 @@
 import { ExpungeError } from '../../base/errors.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
-import { isTerminal, type Signature } from '../../contract/receipt.ts'
-import type { RequestRecord } from '../ledger/record.ts'
+import type { Signature } from '../../contract/receipt.ts'
+import { endedUnsent, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { enterSubmission, type Submitted } from './submit.ts'
 import { bodyHash } from './taken.ts'
@@ -100,7 +100,7 @@ export async function applyPlan(
 async function earlierApplication({ ledger }: OrgStore, { appliedAs }: RequestRecord) {
   if (appliedAs === null) return null
   const record = await ledger.load(appliedAs)
-  const isOpen = record === null || !isTerminal(record.status) || record.receipt?.outcome !== null
+  const isOpen = record === null || !endedUnsent(record)
   return { id: record?.request.id ?? appliedAs, isOpen }
 }
 

@@ -111,6 +111,10 @@ export interface RequestRecord {
   readonly receipt: Receipt | null
 }
 
+/** Whether it ended before any of its plan was sent. */
+export const endedUnsent = ({ receipt }: Pick<RequestRecord, 'receipt'>): boolean =>
+  receipt !== null && receipt.outcome === null
+
 /** The fields of a record's hash that describe its request, without its ids. */
 export const RECORD_FIELDS = [
   'request',
