@@ -231,6 +231,31 @@ test('a plan outlives a request that was cancelled before it applied it', async 
   assert.deepEqual((await receiptOf(own, 'again-2')).outcome, outcome({ deleted: 5 }))
 })
 
+test('a worker of a version without kept plans deletes nothing but the plan', async (t) => {
+  const own = await startWorld(t, { redis, clock: hurried })
+  const path = join(own.folder, 'ids.csv')
+  const csvOf = (ids: readonly string[]) => ['Id', ...ids, ''].join('\n')
+  await writeFile(path, csvOf(fresh(5)))
+  const source = { type: 'file' as const, path }
+  const first = await own.startWorker()
+  await own.producer.submit({ org: own.org, object: 'Contact', source, dryRun: true, id: 'older' })
+  await receiptOf(own, 'older')
+  await first.stop()
+  await writeFile(path, csvOf(fresh(6)))
+  await own.producer.approve('older', { org: own.org })
+  const deps = await plannerDeps(own, {
+    ledger: (real) => ({
+      load: async (id) => {
+        const record = await real.load(id)
+        return record && { ...record, takes: null }
+      },
+    }),
+  })
+  await planByHand(own, 'older-apply', deps)
+  const record = await own.store.ledger.load('older-apply')
+  assert.deepEqual([record?.status, record?.receipt?.error?.code], ['failed', 'SOURCE_CHANGED'])
+})
+
 test('a worker that dies while it reads a kept plan leaves it to the next one', async (t) => {
   const own = await startWorld(t, { redis, clock: hurried })
   const first = await own.startWorker()

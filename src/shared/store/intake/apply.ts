@@ -1,6 +1,7 @@
 import { ExpungeError } from '../../base/errors.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { Signature } from '../../contract/receipt.ts'
+import type { StoredSource } from '../../contract/sources/sources.ts'
 import { endedUnsent, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { enterSubmission, type Submitted } from './submit.ts'
@@ -67,6 +68,7 @@ export async function applyPlan(
   const request = {
     ...dryRun.request,
     id: as ?? (earlier?.isOpen ? earlier.id : appliedId(id)),
+    source: pinned(dryRun),
     dryRun: false,
   }
   const submission = {
@@ -91,6 +93,14 @@ export async function applyPlan(
       ),
     expired: () => expired(id),
   })
+}
+
+/**
+ * The source with the digest of the file that was planned: a worker of a version without kept plans
+ * reads the source, and refuses other content.
+ */
+function pinned({ request: { source }, content }: RequestRecord): StoredSource {
+  return source.type === 'file' && content !== null ? { ...source, sha256: content.sha256 } : source
 }
 
 /**
