@@ -4,7 +4,7 @@ import { type CommandRecord, flagsOf, type OptionRecord } from './options.ts'
 /** Shell completion, derived from the command table. The scripts start no process at TAB. */
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
-export type Shell = (typeof SHELLS)[number]
+type Shell = (typeof SHELLS)[number]
 
 export function completionScript(shell: Shell): string {
   switch (shell) {

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { visible } from '../shared/base/visible.ts'
+import type { Config } from '../shared/config/config.ts'
 import type { Receipt } from '../shared/contract/receipt.ts'
+import { UsageError } from './cli.ts'
 import { bytes, columns, count, duration } from './render/format.ts'
 import { receiptErrorWords } from './render/remedy.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
@@ -101,6 +104,26 @@ interface ReceiptShown {
   readonly why?: (
     files: ReadonlyMap<string, string>,
   ) => Promise<readonly string[]> | readonly string[]
+}
+
+/** The results directory: the given one, else that of the settings. */
+export const resultsPath = (
+  { results }: Pick<Config, 'results'>,
+  flags: { readonly results?: string },
+): string => (flags.results === undefined ? results.path : resolve(flags.results))
+
+/** The folder of an ended request. @throws UsageError if the receipt is not there */
+export function folderOf(
+  { org, id }: Pick<Receipt, 'org' | 'id'>,
+  ...where: Parameters<typeof resultsPath>
+): string {
+  const folder = join(resultsPath(...where), org, id)
+  if (existsSync(join(folder, 'receipt.json'))) return folder
+  throw new UsageError(
+    `${folder} has no receipt: the results of ${id} are in another directory, or could not be ` +
+      'written; see the log of the worker. Specify the results directory of the run or the workers ' +
+      'with --results or EXPUNGE_RESULTS.',
+  )
 }
 
 /** Shows a receipt: as JSON on stdout for machines, as a table with all files for people. */

@@ -1,8 +1,7 @@
 import { systemClock } from '../shared/base/clock.ts'
 import type { RequestView } from '../shared/store/request-view.ts'
 import type { Waiting } from '../shared/store/waiting.ts'
-import { duration } from './render/format.ts'
-import { moment } from './render/org.ts'
+import { duration, moment } from './render/format.ts'
 import { type WaitingPlace, waitingSentences } from './render/waiting.ts'
 import type { Screen } from './screen.ts'
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
@@ -12,7 +11,7 @@ import { type EndedView, follow, isOver } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
-import { showReceipt } from '../receipt.ts'
+import { resultsPath, showReceipt } from '../receipt.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { requestTable } from '../render/request.ts'
 import { waitingReporter } from '../waiting-report.ts'
@@ -89,7 +88,7 @@ async function carryOut(
   const { config, org, producer, redis, store } = open
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
-  const results = resultsOf(config, flags)
+  const results = resultsPath(config, flags)
   const retry = redis.isGuest ? noRetry : retryOnOutage(screen, redis, signal)
   const ending = { open, id, results, again: again(open, id, flags), cli, signal, retry }
   const run = watchRun(store, id)
@@ -144,14 +143,11 @@ function goingOn(open: OpenOrg, { id }: RequestView, flags: Flags<'cancel'>): st
 const again = ({ org }: OpenOrg, id: string, { results }: Flags<'cancel'>): string =>
   commandFor(`cancel ${id}`, { org, results })
 
-const resultsOf = ({ results }: OpenOrg['config'], flags: Flags<'cancel'>): string =>
-  flags.results === undefined ? results.path : resolve(flags.results)
-
 async function conclude(
   { open: { config }, flags, cli }: Cancelling,
   { receipt }: EndedView,
 ): Promise<ExitCode> {
-  const results = resultsOf(config, flags)
+  const results = resultsPath(config, flags)
   await showReceipt(cli.screen, receipt, { ...flags, results })
   return exitCodeOf(receipt.status)
 }

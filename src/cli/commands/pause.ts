@@ -5,8 +5,7 @@ import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { withKnownOrg } from '../org.ts'
-import { counted, duration, jobNames } from '../render/format.ts'
-import { moment } from '../render/org.ts'
+import { counted, duration, jobNames, moment } from '../render/format.ts'
 import { waitingSentences } from '../render/waiting.ts'
 
 /** Sets the operator's pause and reports its effect on running ingest jobs. */

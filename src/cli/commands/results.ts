@@ -1,5 +1,5 @@
-import { createReadStream, existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { isAsWritten } from '../../shared/results/files.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
@@ -7,6 +7,7 @@ import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { withRequest } from '../org.ts'
+import { folderOf } from '../receipt.ts'
 import { columns, count, counted } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
 
@@ -27,15 +28,7 @@ export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
         `Request ${view.id} is ${view.status}. Its results are available when it has ended. To see its status:\n  ${look}`,
       )
     }
-    const root = flags.results === undefined ? config.results.path : resolve(flags.results)
-    const folder = join(root, view.org, view.id)
-    if (!existsSync(join(folder, 'receipt.json'))) {
-      throw new UsageError(
-        `${folder} has no receipt: the results of ${view.id} are in another directory, or could not be ` +
-          'written; see the log of the worker. Specify the results directory of the run or the workers ' +
-          'with --results or EXPUNGE_RESULTS.',
-      )
-    }
+    const folder = folderOf(view.receipt, config, flags)
     if (kind === null) return list(folder, view.receipt, flags, cli.screen)
     await print(kind, folder, view.receipt, cli.screen)
     return EXIT.ok

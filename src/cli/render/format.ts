@@ -35,6 +35,11 @@ export function wait(ms: number): string {
   return ms < 10_000 ? `${Math.ceil(ms / 1000)} s` : duration(ms)
 }
 
+/** `2026-11-23 22:00:08 UTC` */
+export function moment(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+}
+
 /** `143 MiB`, `1.2 GiB` */
 export function bytes(value: number): string {
   const mebi = value / 1024 ** 2

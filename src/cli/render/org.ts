@@ -14,7 +14,7 @@ export function orgWords({
   name,
   orgId,
 }: Pick<Identity, 'isSandbox' | 'name' | 'orgId'>): string {
-  const kind = isSandbox === null ? '' : `${isSandbox ? 'sandbox' : 'PRODUCTION'} `
+  const kind = isSandbox === null ? '' : `${kindOfOrg({ isSandbox })} `
   return name === null ? `${kind}org ${orgId}` : `${kind}org ${visible(name)} (${orgId})`
 }
 
@@ -39,9 +39,4 @@ export function railWords(value: unknown): string {
   return Object.entries(value)
     .map(([name, prefix]) => `${name} ${prefix}`)
     .join(', ')
-}
-
-/** `2026-11-23 22:00:08 UTC` */
-export function moment(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }

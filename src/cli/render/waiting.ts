@@ -2,8 +2,7 @@ import { visible } from '../../shared/base/visible.ts'
 import type { PauseReason } from '../../shared/store/ledger/pause.ts'
 import type { Waiting } from '../../shared/store/waiting.ts'
 import { commandFor, shellQuoted } from '../command-line.ts'
-import { counted } from './format.ts'
-import { moment } from './org.ts'
+import { counted, moment } from './format.ts'
 
 /** Whose work waits, to name the command that ends the waiting. */
 export interface WaitingPlace {

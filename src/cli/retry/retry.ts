@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { type Config, loadConfig, railsOf } from '../../shared/config/config.ts'
 import type { DeletionRequest, StoredRequest } from '../../shared/contract/request.ts'
 import { submit } from '../../shared/store/intake/submit.ts'
@@ -12,6 +10,7 @@ import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm } from '../confirm.ts'
 import { recordOf, withRequest } from '../org.ts'
+import { folderOf } from '../receipt.ts'
 import {
   beginWork,
   claimHere,
@@ -93,16 +92,9 @@ async function retryOf(
       `Request ${id} is ${status}: only the rows of a request that has deleted something can be retried.`,
     )
   }
-  const root = flags.results === undefined ? config.results.path : resolve(flags.results)
-  const folder = join(root, store.org, record.request.id)
-  if (!existsSync(join(folder, 'receipt.json'))) {
-    throw new UsageError(
-      `${folder} has no receipt: the results of ${id} are in another directory. Name it with --results or EXPUNGE_RESULTS.`,
-    )
-  }
   return {
     request: requestFor(record.request, flags),
-    rows: rowsToRetry(folder, receipt, flags),
+    rows: rowsToRetry(folderOf(receipt, config, flags), receipt, flags),
   }
 }
 

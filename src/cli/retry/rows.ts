@@ -10,7 +10,7 @@ const KINDS = ['failed', 'unprocessed'] as const
 type Kind = (typeof KINDS)[number]
 
 /** Which rows of an ended request to retry. */
-export interface Selection {
+interface Selection {
   /** Both if absent. */
   readonly only?: Kind
   /** Failed rows with one of these codes; all if absent. */

@@ -20,17 +20,20 @@ export class IdentityError extends ExpungeError {
 
 const CLAIM = script(
   'claim',
-  { keys: ['identity'], args: ['field', 'value'] },
+  { keys: ['identity'], args: ['org'] },
   `
-redis.call('HSETNX', identity, field, value)
-return redis.call('HGET', identity, field)
+redis.call('HSETNX', identity, 'orgId', org)
+return redis.call('HGET', identity, 'orgId')
 `,
 )
 
 /** Ties the ledger of an org to the Salesforce org of the first login. */
 export async function claimOrg(store: OrgStore, orgId: string): Promise<void> {
-  const { org } = store
-  const owner = await claim(store, 'orgId', orgId)
+  const { connection, ledger, org } = store
+  const { identity } = ledger.keys
+  const owner = await runScript(connection, CLAIM, { identity, org: orgId })
+  // Reads the identity again, so that a later mismatch error can name it.
+  await connection.verify()
   if (owner === orgId) return
   throw new IdentityError(
     'OTHER_ORG',
@@ -101,17 +104,6 @@ if owner == results then redis.call('HSET', identity, 'resultsAt', directory) en
 return { owner, redis.call('HGET', identity, 'resultsAt') }
 `,
 )
-
-async function claim(
-  { connection, ledger }: OrgStore,
-  field: 'orgId',
-  value: string,
-): Promise<string> {
-  const owner = await runScript(connection, CLAIM, { identity: ledger.keys.identity, field, value })
-  // Reads the identity again, so that a later mismatch error can name it.
-  await connection.verify()
-  return String(owner)
-}
 
 const UNTIE = script(
   'untie-results',

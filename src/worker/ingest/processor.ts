@@ -138,17 +138,10 @@ async function visitAndRun(
     // If a worker dies while the org is paused, these ids did not cause it.
     deps.store.ledger.handBackOrder(order.order, lock),
   )
-  const keepDeleted = await keepsDeleted(requests, deps)
+  // A job carries chunks of several requests: if one of them keeps deleted ids, all do.
+  const keepDeleted = await deps.store.ledger.keepsDeleted(requests, deps.rails)
   const own = { ...deps, collector: { ...deps.collector, keepDeleted } }
   return await runIngestJob(order, start, lifecycle(order, visit, lock, own), ctx)
-}
-
-/** A job carries chunks of several requests: if one of them keeps deleted ids, all do. */
-function keepsDeleted(
-  requests: readonly string[],
-  { store, rails }: IngestProcessorDeps,
-): Promise<boolean> {
-  return store.ledger.keepsDeleted(requests, rails)
 }
 
 async function poisoned(
