@@ -9,6 +9,7 @@ COPY packages packages
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
+COPY scripts/reference scripts/reference
 COPY src src
 RUN npm run build
 

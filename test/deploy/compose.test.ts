@@ -67,11 +67,26 @@ test('what the Dockerfile copies is let through, and nothing else', async () => 
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
   assert.equal(first, '*')
-  // `!packages/*/package.json` lets through some of the files of `packages`.
-  const letThrough = allowed.map((line) => line.replace(/^!/, '').replace(/\/\*.*$/, ''))
+  const letThrough = allowed.map((line) => line.replace(/^!/, ''))
   assert.deepEqual(letThrough.sort(), [...new Set(copied)])
   for (const name of copied) await stat(path(name))
+  // The build runs in the image, so the image needs all that it imports.
+  const imports = await importedBy('scripts/build.ts')
+  const isCopied = (file: string) => copied.some((name) => `${file}/`.startsWith(`${name}/`))
+  assert.deepEqual(
+    imports.filter((file) => !isCopied(file)),
+    [],
+  )
 })
+
+/** Files of this repository that a script imports, directly or not; below `src` it does not look. */
+async function importedBy(file: string): Promise<readonly string[]> {
+  const own = [...(await textOf(file)).matchAll(/ from '(\.[^']+)'/g)].map(([, to = '']) =>
+    join(dirname(file), to),
+  )
+  const below = own.filter((to) => !to.startsWith('src/')).map(importedBy)
+  return [...own, ...(await Promise.all(below)).flat()]
+}
 
 test('what is mounted is there, or is a volume of its own', async () => {
   for (const [name, { volumes: mounts }] of Object.entries(services)) {
