@@ -70,9 +70,10 @@ export interface JobLock {
 }
 
 /**
- * Whose budget a request is charged to. The command line and BullMQ name their user or job
- * (`alice@host`, `bullmq:42`), which nobody verifies: they share the account of callers without a
- * key, so that another name is no new budget. A key's name has neither `@` nor `:`.
+ * Whose records without approval a request counts among. The command line and BullMQ name their user
+ * or job (`alice@host`, `bullmq:42`), which nobody verifies: they share the account of callers without
+ * a key, so that another name is no new one. A key's name has neither `@` nor `:`. A budget is given
+ * together with the name that it belongs to, so each name has its own.
  */
 const accountOf = (caller: string | null): string =>
   caller === null || /[@:]/.test(caller) ? '' : caller
@@ -99,7 +100,7 @@ export function orgKeys(org: string): OrgKeys {
     ingest: (order) => key('ingest', order.toLowerCase()),
     identity: key('identity'),
     settings: key('settings'),
-    spent: (caller) => key('spent', accountOf(caller)),
+    spent: (caller) => key('spent', caller ?? ''),
     unapproved: (caller) => key('unapproved', accountOf(caller)),
     sweeper: key('sweeper'),
     workers: key('workers'),
