@@ -124,7 +124,10 @@ const JOB_ACTIONS = [
     message: field.text.optional(),
     afterRows: field.count.optional(),
   }),
-  /** The job stays InProgress for `ms`, or until it is aborted, after this many rows. */
+  /**
+   * After this many rows, the job stays InProgress for `ms`, or until it is aborted or the script is
+   * removed.
+   */
   z.object({
     do: z.literal('hold'),
     ms: field.count.optional(),

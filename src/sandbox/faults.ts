@@ -29,13 +29,18 @@ export class Faults {
     return live
   }
 
-  /** False if no such script is active. */
+  /** False if no such script is active. The jobs that it holds go on. */
   remove(id: string): boolean {
     return this.#live.delete(id)
   }
 
   clear(): void {
     this.#live.clear()
+  }
+
+  /** Whether the script with this very action is still active. */
+  isActive(action: JobAction): boolean {
+    return [...this.#live.values()].some(({ script }) => script.action === action)
   }
 
   list(): Fault[] {

@@ -186,7 +186,7 @@ async function applyFault(job: Job, action: JobAction, deps: ProcessingDeps): Pr
       finish(job, 'Failed', deps, jobError(action))
       return
     case 'hold':
-      await hold(job, action.ms ?? Number.POSITIVE_INFINITY, deps.signal)
+      await hold(job, action, deps)
       return
     case 'vanish':
       await deps.vanish(job)
@@ -207,12 +207,14 @@ function jobError({ code, message }: Extract<JobAction, { do: 'fail' }>): string
   return `${code} : ${message ?? JOB_ERRORS[code] ?? 'scripted by the sandbox'}`
 }
 
-/** How soon a held job notices an abort. */
+type Hold = Extract<JobAction, { do: 'hold' }>
+
+/** How soon a held job notices an abort, or that its script was removed. */
 const HOLD_STEP_MS = 20
 
-async function hold(job: Job, ms: number, signal: AbortSignal): Promise<void> {
-  const until = Date.now() + ms
-  while (isRunning(job) && Date.now() < until) {
+async function hold(job: Job, action: Hold, { faults, signal }: ProcessingDeps): Promise<void> {
+  const until = Date.now() + (action.ms ?? Number.POSITIVE_INFINITY)
+  while (isRunning(job) && faults.isActive(action) && Date.now() < until) {
     await delay(Math.min(HOLD_STEP_MS, until - Date.now()), undefined, { signal })
   }
 }

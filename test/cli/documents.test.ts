@@ -9,9 +9,12 @@ import { createScreen } from '../../src/cli/screen.ts'
 /** Whoever is woken at night copies commands from a page: each has to exist as it stands there. */
 
 const ROOT = new URL('../../', import.meta.url)
-const NAMES = ['README.md', ...(await readdir(new URL('docs', ROOT))).map((name) => `docs/${name}`)]
+const NAMES = (await readdir(new URL('docs', ROOT))).filter((name) => name.endsWith('.md'))
 const pages = await Promise.all(
-  NAMES.map(async (name) => ({ name, text: await readFile(new URL(name, ROOT), 'utf8') })),
+  ['README.md', ...NAMES.map((name) => `docs/${name}`)].map(async (name) => ({
+    name,
+    text: await readFile(new URL(name, ROOT), 'utf8'),
+  })),
 )
 
 const cli = { screen: createScreen(process), host: process, version: 'x', argv: [] }

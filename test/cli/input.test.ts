@@ -156,6 +156,7 @@ test('flags become the fields of the request, and nothing is asked for that was 
     coalesce: false,
     deadline: '2026-12-01T18:00:00.000Z',
     reason: 'Art. 17',
+    retryOf: null,
     callbackUrl: null,
   })
   const { id: _, ...plain } = toRequest({ object: 'Lead' }, input, terms)

@@ -11,7 +11,7 @@ test('a run whose Redis was emptied says so, sends nothing more and ends with 4'
 }, async (t) => {
   const redis = await startRedis(t, {})
   const { sandbox, begin } = await place(t)
-  sandbox.faults.add({ on: 'job', action: { do: 'hold', ms: 60_000 } })
+  sandbox.faults.add({ on: 'job', action: { do: 'hold' } })
   const args = ['run', '--object', 'Contact', '--ids', contactIds(3).join(), '--yes']
   const run = begin(args, { env: { REDIS_URL: redis.url } })
   await run.meanwhile(sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1))

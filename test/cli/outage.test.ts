@@ -10,7 +10,7 @@ const skip = await redisUnavailable()
 test('a run waits while Redis is away, says why and how long, and goes on', { skip }, async (t) => {
   const redis = await startRedis(t, { appendOnly: true })
   const { folder, sandbox, begin } = await place(t, {
-    faults: [{ on: 'job', action: { do: 'hold', ms: 1000 } }],
+    faults: [{ on: 'job', action: { do: 'hold' } }],
   })
   await writeFile(join(folder, 'ids.csv'), csvOf(contactIds(100)))
   const run = begin(['run', '--object', 'Contact', '--csv', 'ids.csv', '--yes'], {
@@ -20,6 +20,7 @@ test('a run waits while Redis is away, says why and how long, and goes on', { sk
   await redis.kill()
   await run.saw(/! Redis at redis:\S+ does not answer: .* the connection was refused \(/)
   await redis.restart()
+  sandbox.faults.clear()
   const { code, stdout, stderr } = await run.ended
   assert.equal(code, 0, stderr)
   assert.match(stdout, /Deleted +100/)

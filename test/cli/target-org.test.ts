@@ -31,11 +31,12 @@ test('a run logs in as sf is, and asks sf again once its token has expired', {
   const first = await toldBySf(sandbox)
   const sf = await fakeSf(t, first)
   const env = { ...NO_LOGIN, ...sf.env }
-  sandbox.faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 300 } })
+  sandbox.faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
   const run = expunge([...RUN, '-o', 'prod', '--id', 'one'], { env })
   await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
   sandbox.expireTokens()
   await sf.answer('token', (await toldBySf(sandbox)).token)
+  sandbox.faults.clear()
   const { code, stdout, stderr } = await run
   assert.equal(code, 0, stderr)
   const { org, orgId, outcome } = JSON.parse(stdout)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { attachEmbeddedRedis } from '../../src/cli/embedded-redis/embedded-redis.ts'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { redisUnavailable } from '../helpers/redis.ts'
 import { contactIds, place } from './spawn.ts'
@@ -29,6 +30,11 @@ test('a sandbox first and production next have a ledger each, under one name on 
   const results = env['EXPUNGE_RESULTS'] ?? ''
   assert.ok(existsSync(join(results, 'default', 'tried', 'receipt.json')))
   assert.ok(existsSync(join(results, PRODUCTION, 'meant', 'receipt.json')))
+
+  // Else each command that looks starts the server of this home, and ends it.
+  const options = { home: env['EXPUNGE_HOME'] ?? '', env: process.env, log: () => {}, stays: true }
+  const host = await attachEmbeddedRedis(options)
+  t.after(() => host?.stop())
 
   await t.test('a request is found wherever it is', async () => {
     for (const [id, org] of [
@@ -63,6 +69,7 @@ test('a sandbox first and production next have a ledger each, under one name on 
     assert.equal(code, 0, stdout)
   })
 
+  await host?.stop()
   await t.test('each org goes on in its own ledger, and an id in both is asked about', async () => {
     const again = await run('tried', {}, '--yes')
     assert.match(again.stderr, /Request tried already ended/)
@@ -76,7 +83,7 @@ test('a sandbox first and production next have a ledger each, under one name on 
   })
 
   await t.test('a run that waits in one org is cancelled with the login of that org', async () => {
-    production.faults.add({ on: 'job', action: { do: 'hold', ms: 60_000 } })
+    production.faults.add({ on: 'job', action: { do: 'hold' } })
     const held = run('held', there, '--yes', '--json')
     await production.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
     const cancelled = await expunge(['cancel', 'held', '--yes'], { env: there })

@@ -338,6 +338,20 @@ test('a job is held InProgress, and goes on by itself', async (t) => {
   assert.equal((await client.get(job)).json.numberRecordsProcessed, 10)
 })
 
+test('a held job goes on once its script is removed, or all are', async (t) => {
+  const { sandbox, client } = await setup(t)
+  for (const release of [(id: string) => sandbox.faults.remove(id), () => sandbox.faults.clear()]) {
+    const held = sandbox.faults.add({ on: 'job', action: { do: 'hold', ms: 600_000 } })
+    const job = await client.create()
+    await client.upload(job, csv(ids(10)))
+    await client.patch(job, 'UploadComplete')
+    await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+    release(held.id)
+    await sandbox.idle()
+    assert.equal((await client.get(job)).json.state, 'JobComplete')
+  }
+})
+
 test('a job vanishes, and its rows are rightly sent again', async (t) => {
   const { sandbox, client } = await setup(t, {
     faults: [{ on: 'job', nth: 1, action: { do: 'vanish', afterRows: 3 } }],

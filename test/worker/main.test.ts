@@ -20,7 +20,7 @@ describe('a worker process', { concurrency: true }, () => {
   test('the jobs of a worker that is killed go on elsewhere; one that is told to stop hands over', async (t) => {
     const world = await startWorld(t, { redis, org: { maxJobRecords: 10 } })
     const { referee, faults } = world.sandbox
-    faults.add({ on: 'job', times: 4, action: { do: 'hold', ms: 3000 } })
+    faults.add({ on: 'job', times: 4, action: { do: 'hold' } })
     const victim = await startProcess(t, world)
     const id = await submitIds(world, ids18(40))
     await referee.until(({ jobsAtWork }) => jobsAtWork === 4)
@@ -35,6 +35,7 @@ describe('a worker process', { concurrency: true }, () => {
     const [code] = await second.ended
     assert.equal(code, 0)
     assert.equal(await queue.getActiveCount(), 0)
+    faults.clear()
 
     await world.startWorker()
     const receipt = await receiptOf(world, id)

@@ -119,12 +119,13 @@ describe('a worker for one request', () => {
   })
 
   test('hands over when it stops, and a worker for all goes on', async (t) => {
-    const HELD = { on: 'job', action: { do: 'hold', ms: 1000 } } as const
+    const HELD = { on: 'job', action: { do: 'hold' } } as const
     const world = await startWorld(t, { redis, sandbox: { faults: [HELD] } })
     await submitIds(world, ids18(30), { id: 'own' })
     const own = await world.startWorker({}, { only: 'own' })
     await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
     await own.stop()
+    world.sandbox.faults.clear()
     await world.startWorker()
     assert.deepEqual((await receiptOf(world, 'own')).outcome, outcome({ deleted: 30 }))
     assert.equal(world.sandbox.referee.stats().jobs.length, 1)

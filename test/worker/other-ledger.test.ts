@@ -19,7 +19,7 @@ test('a worker whose Redis was emptied and taken by another org deletes nothing 
   const name = 'emea'
   const ours = { maxJobRecords: 5, maxInFlight: 3 }
   const a = await startWorld(scope, { redis, name, clock: hurried, org: ours })
-  a.sandbox.faults.add({ on: 'job', action: { do: 'hold', ms: 200 } })
+  a.sandbox.faults.add({ on: 'job', action: { do: 'hold' } })
   const worker = await a.startWorker()
   await submitIds(a, ids18(60))
   await a.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 3)
@@ -36,6 +36,7 @@ test('a worker whose Redis was emptied and taken by another org deletes nothing 
   })
   await b.startWorker()
   const sent = await submitIds(b, ids18(30, 500))
+  a.sandbox.faults.clear()
 
   const why = await worker.halted
   for (const part of [a.sandbox.orgId, OTHER_ORG, theirs.generation])

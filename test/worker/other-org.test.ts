@@ -47,7 +47,7 @@ async function stopsInTime(t: TestContext, faultsOf: (url: string) => readonly C
   const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
   const { sandbox, store } = world
   const { referee, faults } = sandbox
-  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 100 } })
+  faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
   const worker = await world.startWorker()
   const id = await submitIds(world, ids18(5))
   await referee.until(({ jobsAtWork }) => jobsAtWork === 1)

@@ -15,7 +15,7 @@ describe('an outage', { concurrency: true }, () => {
     const org = { maxJobRecords: 10, maxInFlight: 4 }
     const world = await startWorld(scope, { redis, org })
     const { referee, faults } = world.sandbox
-    faults.add({ on: 'job', times: 4, action: { do: 'hold', ms: 400 } })
+    faults.add({ on: 'job', times: 4, action: { do: 'hold' } })
     const worker = await world.startWorker(QUICK)
     assert.equal(await worker.ready(), null)
     const id = await submitIds(world, ids18(80))
@@ -23,6 +23,7 @@ describe('an outage', { concurrency: true }, () => {
     await redis.kill()
     while ((await worker.ready()) === null) await new Promise((resolve) => setTimeout(resolve, 5))
     await redis.restart()
+    faults.clear()
 
     const receipt = await receiptOf(world, id)
     assert.deepEqual(receipt.outcome, outcome({ deleted: 80 }))

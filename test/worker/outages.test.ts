@@ -47,7 +47,7 @@ describe('Redis', { concurrency: true }, () => {
       const { redis, world, said } = await ownWorld(t)
       const { referee, faults } = world.sandbox
       faults.add({ on: 'upload', nth: 2, action: { do: 'stall', ms: 1500, when: 'before' } })
-      faults.add({ on: 'job', times: 3, action: { do: 'hold', ms: 1500 } })
+      faults.add({ on: 'job', times: 3, action: { do: 'hold' } })
       await world.startWorker(QUICK)
       await world.startWorker(QUICK)
       const waiting = await submitIds(world, ids18(80))
@@ -55,6 +55,7 @@ describe('Redis', { concurrency: true }, () => {
       const planned = await submitFile(world, ids18(5000, 1000))
       await statusReached(world, planned, 'planning')
       await outage(redis, 3000)
+      faults.clear()
 
       assert.deepEqual((await receiptOf(world, waiting)).outcome, outcome({ deleted: 80 }))
       const dryRun = await receiptOf(world, planned)

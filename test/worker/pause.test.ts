@@ -15,7 +15,7 @@ describe('a fault of the org', { concurrency: true }, () => {
     const clock = leapingClock()
     const world = await startWorld(t, { redis, clock, org: { maxJobRecords: 5, maxInFlight: 4 } })
     const { referee, faults } = world.sandbox
-    faults.add({ on: 'job', nth: [1, 2], action: { do: 'hold', ms: 50 } })
+    faults.add({ on: 'job', nth: [1, 2], action: { do: 'hold' } })
     await world.startWorker()
     await world.startWorker()
     const ids = ids18(40)
@@ -64,12 +64,13 @@ describe("an operator's pause", { concurrency: true }, () => {
     const world = await startWorld(t, { redis, clock, org: { maxJobRecords: 5, maxInFlight: 3 } })
     const { ledger } = world.store
     const { referee, faults } = world.sandbox
-    faults.add({ on: 'job', times: 3, action: { do: 'hold', ms: 100 } })
+    faults.add({ on: 'job', times: 3, action: { do: 'hold' } })
     await world.startWorker()
     await world.startWorker()
     const id = await submitIds(world, ids18(30, 200))
     await referee.until(({ jobsAtWork }) => jobsAtWork === 3)
     await ledger.pause(false)
+    faults.clear()
     while ((await ledger.openChunks(id)).size > 3) await delay(5)
     // The slots are taken again, and everybody in them waits.
     const active = () => world.store.queues['ingest-jobs'].getActiveCount()

@@ -59,13 +59,14 @@ test('over two workers ingest jobs go by priority, and by age within it', async 
 test('what a stopping worker hands over goes on before anything else', async (t) => {
   const world = await startWorld(t, { redis, clock: hurried, org: { maxInFlight: 1 } })
   const { referee, faults } = world.sandbox
-  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 700 } })
+  faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
   const first = await world.startWorker()
   const low = await submitIds(world, fresh(5), { priority: 'low' })
   await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
   const normal = await submitIds(world, fresh(5))
   await ordered(world, normal)
   await first.stop()
+  faults.clear()
   await world.startWorker()
   const jobs = await Promise.all([low, normal].map((id) => onlyJobOf(world, id)))
   assert.deepEqual(jobs, closedJobs(world))

@@ -35,7 +35,7 @@ describe('under workers', { concurrency: true }, () => {
       const org = { maxJobRecords: 10, maxInFlight: 3 }
       const { world, said, admin } = await ownWorld(t, { org })
       const { referee, faults } = world.sandbox
-      faults.add({ on: 'job', times: 3, action: { do: 'hold', ms: 300 } })
+      faults.add({ on: 'job', times: 3, action: { do: 'hold' } })
       const workers = [await world.startWorker(), await world.startWorker()]
       const id = await submitIds(world, ids18(60))
       await referee.until(({ jobsAtWork }) => jobsAtWork === 3)
@@ -43,6 +43,7 @@ describe('under workers', { concurrency: true }, () => {
       while (said.length < workers.length) await pause()
       for (const worker of workers) while ((await worker.ready()) === null) await pause()
       await end(admin)
+      faults.clear()
 
       const receipt = await receiptOf(world, id)
       assert.deepEqual(receipt.outcome, outcome({ deleted: 60 }))

@@ -125,12 +125,13 @@ describe('workers whose settings differ', { concurrency: true }, () => {
   test('a smaller window than jobs at work: they end, and none begins before there is room', async (t) => {
     const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
     const { referee, faults } = world.sandbox
-    faults.add({ on: 'job', times: 4, action: { do: 'hold', ms: 800 } })
+    faults.add({ on: 'job', times: 4, action: { do: 'hold' } })
     const first = await world.startWorker(windowOf(4, world))
     const id = await submitIds(world, fresh(40))
     await referee.until(({ jobsAtWork }) => jobsAtWork === 4)
     await world.startWorker(windowOf(2, world))
     await first.stop()
+    faults.clear()
     // What was handed over is watched to its end, two at a time, before anything new is created.
     await referee.until(({ jobs }) => jobs.filter(isDone).length === 4)
     const receipt = await receiptOf(world, id)

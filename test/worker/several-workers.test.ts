@@ -73,7 +73,7 @@ test('workers share the ingest jobs of one request, come and go, and nothing is 
 test('a worker that stops in the middle of everything hands over what it has at its checkpoint', async (t) => {
   const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
   const { referee, faults } = world.sandbox
-  faults.add({ on: 'job', nth: [1, 2, 3], action: { do: 'hold', ms: 1000 } })
+  faults.add({ on: 'job', nth: [1, 2, 3], action: { do: 'hold' } })
   faults.add({ on: 'create', nth: 4, action: { do: 'stall', when: 'after' } })
   faults.add({ on: 'upload', nth: 4, action: { do: 'stall', when: 'after' } })
   const metrics = createMetrics({ version: 'test' })
@@ -90,6 +90,7 @@ test('a worker that stops in the middle of everything hands over what it has at 
   const queue = world.store.queues['ingest-jobs']
   assert.equal(await queue.getActiveCount(), 0)
   assert.equal(await queue.getWaitingCount(), 5)
+  faults.clear()
 
   await world.startWorker()
   const receipt = await receiptOf(world, id)

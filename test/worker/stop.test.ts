@@ -130,13 +130,15 @@ describe('a request that is cancelled', { concurrency: true }, () => {
     for (const status of [400, 404]) {
       const world = await startWorld(t, { redis, clock: leapingClock() })
       const { referee, faults } = world.sandbox
-      faults.add({ on: 'job', times: 1, action: { do: 'hold', ms: 100 } })
+      const held = faults.add({ on: 'job', times: 1, action: { do: 'hold' } })
       const errorCode = status === 400 ? 'INVALIDJOBSTATE' : 'NOT_FOUND'
       faults.add({ on: 'abort', times: 1, action: { do: 'answer', status, errorCode } })
       await world.startWorker()
       const id = await submitIds(world, ids18(5, status))
       await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
       await stop(world, id)
+      await referee.until(({ calls }) => calls['abort']?.received === 1)
+      faults.remove(held.id)
       const receipt = await receiptOf(world, id)
       assert.deepEqual(receipt.outcome, outcome({ deleted: 5 }))
       assert.equal(referee.stats().calls['abort']?.received, 1)

@@ -120,11 +120,12 @@ test('a job whose results are pages for a day is given up, and its rows go again
     sandbox: { rows: { rules: [{ code: 'DELETE_FAILED', ids: ids18(1) }] } },
   })
   const { faults, referee } = world.sandbox
-  faults.add({ on: 'job', nth: 1, action: { do: 'hold', ms: 50 } })
+  const held = faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
   await world.startWorker()
   const id = await submitIds(world, ids18(5))
   const { jobs } = await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
   faults.add({ on: 'failedResults', job: jobs[0]?.id, action: page })
+  faults.remove(held.id)
   await fails(world, 'failedResults')
   clock.leap(MOST_OF_A_DAY_MS)
   const receipt = await receiptOf(world, id)
