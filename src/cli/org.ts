@@ -2,7 +2,7 @@ import type { RequestView } from '../producer/producer.ts'
 import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/request.ts'
 import type { RequestRecord } from '../shared/store/ledger/record.ts'
-import { ledgerNamed, ledgersOn } from '../shared/store/ledgers.ts'
+import { ledgerNamed, ledgersOn, namesOfLedger } from '../shared/store/ledgers.ts'
 import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
 import { connectRedis, type RedisClient } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
@@ -190,6 +190,37 @@ export function orgNamed({ orgs }: Pick<Config, 'orgs'>, name: string): OrgConfi
   const org = orgs.get(name)
   if (org !== undefined) return org
   throw new UsageError(`--org: expected one of ${[...orgs.keys()].join(', ')}, got ${name}.`)
+}
+
+/** The name by which the configuration, or the `sf` CLI, knew the org of a ledger last, if any. */
+export async function loginNameOf({
+  config,
+  store,
+  org,
+}: Pick<OpenOrg, 'config' | 'store' | 'org'>): Promise<string | undefined> {
+  const names = await namesOfLedger(store.redis, org)
+  const isAlias = (one: string) => one !== orgNameOf(one)
+  return names.find((one) => config.orgs.has(one)) ?? names.find(isAlias) ?? names[0]
+}
+
+/**
+ * The org to log in to, if `--org` names a ledger of this machine, as printed commands do; the default
+ * if no name means it any more. The login is held to the ledger's org.
+ */
+export async function byLedger<F extends { readonly org?: string }>(
+  flags: F,
+  cli: Cli,
+): Promise<F & { readonly orgId?: string }> {
+  const { org: named } = flags
+  if (named === undefined) return flags
+  return withOrg(cli, { org: named }, async (open) => {
+    if (open === null || !open.redis.embedded || open.config.orgs.has(named)) return flags
+    const ledgers = await ledgersOn(open.store.redis)
+    const orgId = ledgers.find(({ org }) => org === open.org)?.orgId ?? null
+    const isMeant = open.org === named || orgId?.startsWith(named)
+    if (orgId === null || !isMeant) return flags
+    return { ...flags, org: (await loginNameOf(open)) ?? chooseOrg(open.config, undefined), orgId }
+  })
 }
 
 /** An org alone in a configuration, under the name of its ledger. */

@@ -82,6 +82,25 @@ test('a sandbox first and production next have a ledger each, under one name on 
     assert.equal(JSON.parse(named.stdout).status, 'planned')
   })
 
+  await t.test(
+    'a plan is applied by the command that was printed, and in no other org',
+    async () => {
+      const planned = await run('plan', there, '--dry-run')
+      const [, printed = ''] = /expunge (apply plan --org \S+)/.exec(planned.stdout) ?? []
+      assert.notEqual(printed, '', planned.stdout)
+      const apply = [...printed.split(' '), '--yes']
+      await run('plan', {}, '--dry-run')
+      const elsewhere = await expunge(apply)
+      assert.equal(elsewhere.code, 2)
+      assert.match(
+        elsewhere.stderr,
+        /Expected to log in to org 00D5f0000000002EAA, got org 00D5f0000000001EAA/,
+      )
+      const applied = await expunge(apply, { env: there })
+      assert.equal(applied.code, 0, applied.stderr)
+    },
+  )
+
   await t.test('a run that waits in one org is cancelled with the login of that org', async () => {
     production.faults.add({ on: 'job', action: { do: 'hold' } })
     const held = run('held', there, '--yes', '--json')

@@ -4,13 +4,12 @@ import { ConfigError } from '../../shared/base/errors.ts'
 import { type Config, loadConfig, orgNameOf } from '../../shared/config/config.ts'
 import { openResultsStore, type ResultsStore } from '../../shared/results/results.ts'
 import { claimResultsStore, IdentityError } from '../../shared/store/identity.ts'
-import { namesOfLedger } from '../../shared/store/ledgers.ts'
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../worker/end/settle.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type Cli, UsageError } from '../cli.ts'
 import { type EndedView, type Followed, followToReceipt, isOver } from '../follow.ts'
-import { type OpenOrg, orgNamed, renamed } from '../org.ts'
+import { loginNameOf, type OpenOrg, orgNamed, renamed } from '../org.ts'
 import { commandLog, startOwnWorker } from '../own-worker.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { waitingReporter } from '../waiting-report.ts'
@@ -97,10 +96,7 @@ async function settingsFor(ending: EndingHere): Promise<Config> {
   const { open, id, results: path, again, cli } = ending
   try {
     // The ledger may have another name than the org in the configuration.
-    const names = await namesOfLedger(open.store.redis, open.org)
-    const isAlias = (one: string) => one !== orgNameOf(one)
-    const name =
-      names.find((one) => open.config.orgs.has(one)) ?? names.find(isAlias) ?? names[0] ?? open.org
+    const name = (await loginNameOf(open)) ?? open.org
     const need = { redis: 'optional', salesforce: 'required', org: name } as const
     const loaded = await loadConfig(cli.screen.env, need)
     const { config } = renamed(loaded, orgNamed(loaded, orgNameOf(name)), open.org)

@@ -9,7 +9,7 @@ import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm } from '../confirm.ts'
-import { recordOf, withRequest } from '../org.ts'
+import { byLedger, recordOf, withRequest } from '../org.ts'
 import { folderOf } from '../receipt.ts'
 import {
   beginWork,
@@ -32,7 +32,8 @@ export async function retry(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> 
   if (redis !== null) return queue(flags, cli)
   assertCanConfirm(flags, cli.screen, 'retry')
   const input = { kind: 'source', name: `rows of ${flags.id}`, source: {} } as const
-  return inThisProcess({ ...(await prepareOrg(flags, cli.screen)), input, flags, cli }, openSession)
+  const prepared = await prepareOrg(await byLedger(flags, cli), cli.screen)
+  return inThisProcess({ ...prepared, input, flags, cli }, openSession)
 }
 
 function queue(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> {

@@ -9,7 +9,7 @@ import { commandFor } from '../command-line.ts'
 import { approve } from '../commands/approve.ts'
 import type { Flags } from '../commands.ts'
 import { ask, assertCanConfirm } from '../confirm.ts'
-import { recordOf } from '../org.ts'
+import { byLedger, recordOf } from '../org.ts'
 import { assertChecked } from '../render/plan.ts'
 import {
   beginWork,
@@ -30,7 +30,7 @@ export async function apply(flags: Flags<'apply'>, cli: Cli): Promise<ExitCode> 
   assertCanConfirm(flags, cli.screen, 'apply')
   const { redis } = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'none' })
   if (redis !== null) return approve(flags, cli)
-  const prepared = await prepareOrg(flags, cli.screen)
+  const prepared = await prepareOrg(await byLedger(flags, cli), cli.screen)
   const input = { kind: 'source', name: `plan of ${flags.id}`, source: {} } as const
   return inThisProcess({ ...prepared, input, flags, cli }, openSession)
 }

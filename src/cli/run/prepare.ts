@@ -41,15 +41,21 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
   return { input, org, terms, config }
 }
 
-/** The settings for this org alone. @throws UsageError, ConfigError */
+/**
+ * The settings for this org alone.
+ *
+ * @param flags.orgId the Salesforce org that it has to be, if that is known
+ * @throws UsageError, ConfigError
+ */
 export async function prepareOrg(
-  flags: Pick<Flags<'run'>, 'org' | 'results'>,
+  flags: Pick<Flags<'run'>, 'org' | 'results'> & { readonly orgId?: string },
   screen: Screen,
 ): Promise<Pick<Prepared, 'config' | 'org'>> {
   const need = { redis: 'optional', salesforce: 'required', org: flags.org } as const
   const loaded = await loadConfig(screen.env, need)
   for (const warning of loaded.warnings) screen.say(warning)
-  const org = orgNamed(loaded, chooseOrg(loaded, flags.org))
+  const named = orgNamed(loaded, chooseOrg(loaded, flags.org))
+  const org = flags.orgId === undefined ? named : { ...named, expectedOrgId: flags.orgId }
   return { org, config: settingsFor(flags, loaded, org) }
 }
 
