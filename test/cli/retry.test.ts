@@ -31,6 +31,17 @@ test('a run retries the rows that failed, once under each id', { skip }, async (
 
   const unasked = await expunge(['retry', 'purge'])
   assert.deepEqual([unasked.code, /Add --yes to retry/.test(unasked.stderr)], [2, true])
+  for (const wrong of [
+    ['--as', '../elsewhere'],
+    ['--reason', 'x'.repeat(1001)],
+  ]) {
+    const refused = await expunge(['retry', 'purge', '--yes', ...wrong])
+    assert.deepEqual(
+      [refused.code, /^expunge: --(id|reason): /m.test(refused.stderr)],
+      [2, true],
+      refused.stderr,
+    )
+  }
   const none = await expunge(['retry', 'purge', '--code', 'UNABLE_TO_LOCK_ROW', '--yes'])
   assert.equal(none.code, 2)
   assert.match(

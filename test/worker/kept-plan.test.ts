@@ -96,6 +96,14 @@ describe('the plan of a dry run', () => {
     assert.equal(await producer.inspect('reviewed-apply', { org }), null)
   })
 
+  test('is not applied under what is no id of a request', async () => {
+    await dryRun(fresh(2), { id: 'ill-named' })
+    for (const as of ['../elsewhere', 'a:b', '']) {
+      await assert.rejects(producer.approve('ill-named', { org, as }), { code: 'INVALID_REQUEST' })
+    }
+    assert.equal((await producer.inspect('ill-named', { org }))?.keptPlan?.appliedAs, null)
+  })
+
   test('keeps its count of ids without checksum, which the dry run has accepted', async () => {
     const ids = fresh(3).map((id) => id.slice(0, 15))
     const planned = await dryRun(ids, { id: 'unchecked', onUnchecked: 'accept' })

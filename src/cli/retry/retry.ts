@@ -1,5 +1,9 @@
 import { type Config, loadConfig, railsOf } from '../../shared/config/config.ts'
-import type { DeletionRequest, StoredRequest } from '../../shared/contract/request.ts'
+import {
+  type DeletionRequest,
+  parseRequest,
+  type StoredRequest,
+} from '../../shared/contract/request.ts'
 import { submit } from '../../shared/store/intake/submit.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { viewOfNew } from '../../shared/store/request-view.ts'
@@ -101,7 +105,7 @@ async function retryOf(
 
 /** A deadline, and what the plan was expected to be, were meant for the first request alone. */
 function requestFor(ended: StoredRequest, { as, reason }: Flags<'retry'>): DeletionRequest {
-  return {
+  const request = {
     ...ended,
     id: as ?? nextId(ended.id),
     source: { type: 'upload' },
@@ -113,6 +117,7 @@ function requestFor(ended: StoredRequest, { as, reason }: Flags<'retry'>): Delet
     expectCount: null,
     expectSha256: null,
   }
+  return parseRequest(request, Date.now())
 }
 
 const MOST_OF_ID = 115

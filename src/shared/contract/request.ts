@@ -186,6 +186,17 @@ export function parseStoredRequest(json: string): StoredRequest {
   return storedSchema.parse(JSON.parse(json))
 }
 
+/**
+ * A request that was made from another one, with fields of a caller.
+ *
+ * @throws InvalidRequestError naming every wrong field at once
+ */
+export function parseDerived(request: StoredRequest): StoredRequest {
+  const parsed = storedSchema.safeParse(request)
+  if (!parsed.success) throw invalidRequest(parsed.error)
+  return parsed.data
+}
+
 /** The request without its ids, as the ledger keeps it and as people may see it. */
 export function toStored(request: DeletionRequest): StoredRequest {
   return { ...request, source: kindOf(request.source).toStored(request.source) }

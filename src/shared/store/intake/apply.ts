@@ -1,6 +1,7 @@
 import { ExpungeError } from '../../base/errors.ts'
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { Signature } from '../../contract/receipt.ts'
+import { parseDerived } from '../../contract/request.ts'
 import type { StoredSource } from '../../contract/sources/sources.ts'
 import { endedUnsent, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
@@ -51,7 +52,7 @@ const MOST_OF_ID = 120
 const appliedId = (id: string): string => `${id.slice(0, MOST_OF_ID)}-apply`
 
 /**
- * @throws PlanExpiredError, PlanAppliedError, PlanChangedError
+ * @throws PlanExpiredError, PlanAppliedError, PlanChangedError, InvalidRequestError
  * @throws UnknownObjectError, BudgetExceededError, ConflictError, GoneError like any submission
  */
 export async function applyPlan(
@@ -65,12 +66,12 @@ export async function applyPlan(
   if (kept === null || lot === null || plan === null) throw expired(id)
   if (reviewed !== undefined && reviewed !== plan.sha256) throw new PlanChangedError(id)
   const earlier = await earlierApplication(store, dryRun)
-  const request = {
+  const request = parseDerived({
     ...dryRun.request,
     id: as ?? (earlier?.isOpen ? earlier.id : appliedId(id)),
     source: pinned(dryRun),
     dryRun: false,
-  }
+  })
   const submission = {
     request,
     bodyHash: bodyHash(request, { sha256: plan.sha256 }),
