@@ -37,6 +37,9 @@ export interface Described {
   readonly operation: Operation
 }
 
+/** What the org allows. */
+const objects = fc.constantFrom('Contact', 'Lead')
+
 /** Ids that come again, so that calls meet requests that are there. */
 const KNOWN_IDS = ['fuzzed-1', 'Fuzzed-2']
 
@@ -46,7 +49,7 @@ export function describedCalls(
 ): fc.Arbitrary<Call> {
   const fixed = new Map<string, fc.Arbitrary<unknown>>([
     ['org', fc.constant(org)],
-    ['object', fc.constantFrom('Contact', 'Lead')],
+    ['object', objects],
     // As a page before would have given it.
     ['cursor', fc.constant(cursorAt({ submittedAt: 0, id: 'a' }))],
   ])
@@ -98,8 +101,9 @@ function bodyOf(
     return rows.map((text) => ({ type, bytes: Buffer.from(text) }))
   }
   // The org is the query's.
-  return valuesOf(schema, schemas).map((value) => {
+  return fc.tuple(valuesOf(schema, schemas), objects).map(([value, object]) => {
     const { org: _, ...fields } = Object(value)
+    if ('object' in fields) fields.object = object
     return { type, bytes: Buffer.from(JSON.stringify(fields)) }
   })
 }
