@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../base/errors.ts'
+import { isSameObject } from '../contract/known-object.ts'
 import {
   BUILT_IN_OBJECTS,
   type DeletableObject,
@@ -201,6 +202,8 @@ export function readObjects(
     if (owner !== undefined && owner.name !== name) {
       refuse(`the prefix ${prefix} belongs to ${owner.name}. One prefix names one object.`)
     }
+    const twin = objects.keys().find((other) => other !== name && isSameObject(other, name))
+    if (twin !== undefined && twin !== owner?.name) refuse(`differs from ${twin} only in case.`)
     const builtIn = objects.get(name)
     if (builtIn !== undefined && builtIn.prefix !== prefix) {
       refuse(`built in, with the prefix ${builtIn.prefix}, which cannot change.`)

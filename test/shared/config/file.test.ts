@@ -195,13 +195,15 @@ test('an object without prefix, with that of another, or with another than its o
   Case: { prefix: 5000 }
   contact: { prefix: 003 }
   Lead: { prefix: 00L }
-  a b: { prefix: a0B }`
+  a b: { prefix: a0B }
+  campaign: { prefix: a0C }`
   assert.deepEqual(await problems(t, yaml), [
     'objects.Account.prefix in FILE: missing; expected the three letters or digits that begin every id of the object.',
     'objects.Case.prefix in FILE: expected the three letters or digits that begin every id of the object, got "5000".',
     'objects.contact in FILE: the prefix 003 belongs to Contact. One prefix names one object.',
     'objects.Lead in FILE: built in, with the prefix 00Q, which cannot change.',
     'objects.a b in FILE: expected the API name of an object: 1 to 80 letters, digits and "_", the first a letter.',
+    'objects.campaign in FILE: differs from Campaign only in case.',
   ])
 })
 
