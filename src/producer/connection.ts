@@ -37,19 +37,20 @@ export const MAY_BE_LOST =
 /**
  * Requires a reachable Redis: a submit that cannot be stored must fail at once.
  *
+ * @param signal ends the attempt: the connection is closed, and the call rejects with the reason
  * @throws RedisUnusableError for a Redis that cannot keep requests: login, version, role, eviction,
  *   no append-only file
  * @throws RedisUnavailableError
  */
-export async function connectProducer({
-  redis: where,
-  volatile,
-  replicas,
-  objects,
-  onError = () => {},
-}: ProducerOptions) {
+export async function connectProducer(
+  { redis: where, volatile, replicas, objects, onError = () => {} }: ProducerOptions,
+  signal?: AbortSignal,
+) {
   const config: RedisConfig = typeof where === 'string' ? { kind: 'url', url: where } : where
+  signal?.throwIfAborted()
   const redis = connectRedis(config, 'fail-fast', onError)
+  const stop = () => redis.disconnect()
+  signal?.addEventListener('abort', stop, { once: true })
   try {
     const replicated = replicatedTo(redis, replicas ?? config.replicas ?? 0, MAY_BE_LOST)
     await explained(() => assertUsable(redis, { volatile: volatile ?? config.volatile ?? false }))
@@ -70,6 +71,9 @@ export async function connectProducer({
     }
   } catch (error) {
     redis.disconnect()
+    signal?.throwIfAborted()
     throw await withReason(config, error)
+  } finally {
+    signal?.removeEventListener('abort', stop)
   }
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, type TestContext, test } from 'node:test'
+import { endsWithin } from '../../src/shared/base/race.ts'
 import { openOrgStore } from '../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -73,6 +76,23 @@ describe('a producer process', { concurrency: true }, () => {
     assert.equal(await statusOf(String(status), '/healthz'), 200)
     service.signal('SIGTERM')
     assert.deepEqual(await service.ended, [0, null])
+  })
+
+  test('that is stopped before its Redis has answered leaves no connection behind', async (t) => {
+    const closed: Promise<unknown>[] = []
+    const silent = createServer((socket) => {
+      closed.push(once(socket.resume(), 'close'))
+    }).listen(0, '127.0.0.1')
+    t.after(() => silent.close())
+    await once(silent, 'listening')
+    const address = silent.address()
+    assert.ok(typeof address === 'object' && address !== null)
+    const url = `redis://127.0.0.1:${address.port}`
+    const service = startServiceHere(t, { ...(await settings(t)), REDIS_URL: url })
+    await until(t, async () => closed.length === 2)
+    service.signal('SIGTERM')
+    assert.deepEqual(await service.ended, [0, null])
+    assert.ok(await endsWithin(Promise.all(closed), 1000), 'a connection is still open')
   })
 
   test('waits for a Redis that answers and takes no writes yet', async (t) => {

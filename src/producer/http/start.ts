@@ -14,7 +14,7 @@ import {
 } from '../../shared/store/redis/redis.ts'
 import { explained, isLasting } from '../../shared/store/redis/trouble.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { connectProducer, type ProducerConnection, type ProducerOptions } from '../connection.ts'
+import { connectProducer } from '../connection.ts'
 import { producerOver } from '../producer.ts'
 import { createCallers } from './caller.ts'
 import { openKeyRing } from './keys.ts'
@@ -80,7 +80,8 @@ export async function startService(
   const keys = http.keys === null ? null : await openKeyRing(http.keys, log)
   opening.defer(() => keys?.close())
   const objects = [...config.objects.keys()]
-  const connecting = () => connectUnlessStopped({ redis: where, objects, onError }, signal)
+  const connecting = () =>
+    raceAbort(connectProducer({ redis: where, objects, onError }, signal), signal)
   const connection = await waitForRedis(connecting, log, signal)
   opening.defer(() => connection.close())
   const { redis, stores } = connection
@@ -156,20 +157,6 @@ async function waitForRedis<T>(
       told = error.message
       await systemClock.sleep(AGAIN_AFTER_MS, signal)
     }
-  }
-}
-
-/** A connection that is established after the stop is closed again. */
-async function connectUnlessStopped(
-  options: ProducerOptions,
-  signal: AbortSignal | undefined,
-): Promise<ProducerConnection> {
-  const connecting = connectProducer(options)
-  try {
-    return await raceAbort(connecting, signal)
-  } catch (error) {
-    if (signal?.aborted) void connecting.then((late) => late.close()).catch(() => {})
-    throw error
   }
 }
 
