@@ -2,6 +2,7 @@ import { type ExecFileOptions, execFile } from 'node:child_process'
 import { platform } from 'node:os'
 import { z } from 'zod'
 import { codeOf } from '../base/errors.ts'
+import { redact } from '../base/secret-masking.ts'
 import { isToken } from './credentials.ts'
 import { SalesforceError } from './errors.ts'
 
@@ -122,10 +123,11 @@ async function callSf<T>(
   if (told.success) return told.data.result
   const { data: failed } = failure.safeParse(output)
   if (failed !== undefined) {
-    const advice = failed.actions?.join(' ') || LOG_IN
+    const advice = redact(failed.actions?.join(' ') ?? '') || LOG_IN
     const which = targetOrg === undefined ? '' : ` for ${targetOrg}`
-    const message = `\`${name}\` failed${which}: ${failed.name}: ${failed.message}`
-    throw trouble(failed.name, message.replace(/[^.]$/, '$&.'), advice)
+    const code = redact(failed.name)
+    const message = `\`${name}\` failed${which}: ${code}: ${redact(failed.message)}`
+    throw trouble(code, message.replace(/[^.]$/, '$&.'), advice)
   }
   // Not quoted: it may hold a token.
   throw trouble('SF_ANSWER', `\`${name}\` gave no answer in the form expected.`, UPDATE)

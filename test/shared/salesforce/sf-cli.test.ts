@@ -63,6 +63,19 @@ test('an org that sf is not logged in to is told in its own words', async (t) =>
   )
 })
 
+test('neither a token nor a whole page of an error of sf gets into the message', async (t) => {
+  const display = failed('Oops', `GET with Bearer ${SF_TOKEN} failed: ${'<p>'.repeat(100_000)}`, [
+    `Try again with ${SF_TOKEN}.`,
+  ])
+  const { env } = await fakeSf(t, { display, code: 1 })
+  const { message } = await refusalOf(askSf({ targetOrg: 'prod', env }))
+  assert.match(
+    message,
+    /Oops: GET with Bearer \[token] failed: <p>.*…\. Try again with \[token]\.?$/,
+  )
+  assert.ok(message.length < 500, String(message.length))
+})
+
 test("sf's own advice is passed on", async (t) => {
   const display = failed('NoScratchInfo', 'No information', ['First check your Dev Hub.'])
   const { env } = await fakeSf(t, { display, code: 1 })
