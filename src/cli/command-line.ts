@@ -14,7 +14,7 @@ export function programIn(env: NodeJS.ProcessEnv, file = import.meta.filename): 
     env['npm_lifecycle_event'] === 'npx' &&
     /^['"]?expunge\b/.test(env['npm_lifecycle_script'] ?? '')
   if (!isByNpx) return 'expunge'
-  // Fetched for this call alone: the command is in no folder of the caller's.
+  // Downloaded for this call only: no later call finds the command.
   return /[\\/]_npx[\\/]/.test(file) ? 'npx expunge-cli' : 'npx expunge'
 }
 

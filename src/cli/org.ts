@@ -142,7 +142,7 @@ async function isKnown({ config, org, store: { ledger, redis } }: OpenOrg): Prom
   return (await redis.exists(identity, requests)) > 0
 }
 
-/** Uses a connection of its own for a moment. */
+/** Uses a temporary connection. */
 export async function withClient<T>(
   redis: CommandRedis,
   act: (client: RedisClient) => Promise<T>,

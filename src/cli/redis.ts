@@ -15,7 +15,7 @@ export interface CommandRedis {
   readonly embedded: boolean
   /** Whether it is the server of another command, which may end it at any time. */
   readonly isGuest: boolean
-  /** Resolves if it is gone for good. */
+  /** Resolves if it stops and is not restarted. */
   readonly lost: Promise<ExpungeError>
   close(): Promise<void>
 }

@@ -11,13 +11,13 @@ const REPORT_EVERY_MS = 10_000
 export function retryReporter({
   say,
 }: Pick<Screen, 'say'>): (progress: Pick<RequestProgress, 'retries'>, now: number) => void {
-  const told = new Map<number, { readonly records: number; readonly at: number }>()
+  const reported = new Map<number, { readonly records: number; readonly at: number }>()
   return ({ retries }, now) => {
     for (const { attempt, records, reason, at } of retries) {
-      const before = told.get(attempt) ?? { records: 0, at: Number.NEGATIVE_INFINITY }
+      const before = reported.get(attempt) ?? { records: 0, at: Number.NEGATIVE_INFINITY }
       const news = records - before.records
       if (news === 0 || now - before.at < REPORT_EVERY_MS) continue
-      told.set(attempt, { records, at: now })
+      reported.set(attempt, { records, at: now })
       const left = Date.parse(at) - now
       const when = left > 0 ? `in ${wait(left)}` : 'now'
       say(

@@ -146,7 +146,7 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
 const isRedrawable = ({ isTTY }: Output, { TERM }: NodeJS.ProcessEnv): boolean =>
   isTTY === true && TERM !== 'dumb'
 
-/** Null off a terminal: a pipe or file gets whole lines. */
+/** Null if it is not a terminal: a pipe or file gets whole lines. */
 export function columnsOf(
   { isTTY, columns }: Pick<Output, 'isTTY' | 'columns'>,
   env: NodeJS.ProcessEnv,

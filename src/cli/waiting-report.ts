@@ -24,7 +24,7 @@ export function waitingReporter(
     const reasons = new Set(held.map(({ reason }) => reason))
     const ended = [...before.values()].filter(({ reason }) => !reasons.has(reason))
     for (const one of news)
-      screen.warn(retold(one, before) ?? waitingSentences([one], place)[0] ?? '')
+      screen.warn(repeatedFault(one, before) ?? waitingSentences([one], place)[0] ?? '')
     before = now
     for (const one of ended) {
       const text = endOf(one, place)
@@ -33,8 +33,8 @@ export function waitingReporter(
   }
 }
 
-/** A fault whose message is known already, in short; null for any other news. */
-function retold(waiting: Waiting, before: ReadonlyMap<string, Waiting>): string | null {
+/** In short, a fault whose message was reported before; null for anything else. */
+function repeatedFault(waiting: Waiting, before: ReadonlyMap<string, Waiting>): string | null {
   if (waiting.reason !== 'fault') return null
   const { message, since, failures, nextTryAt } = waiting
   const isKnown = [...before.values()].some(

@@ -38,8 +38,8 @@ const INTERVAL_MS = 2000
  * Shows something again and again, until its end or Ctrl-C. Outages of Redis are reported and waited
  * out.
  *
- * @param open opens the org and lets `look` read and show it. On this machine's own Redis that is
- *   done anew each time, because a server that stays open would be in the way of a `run`.
+ * @param open opens the org and lets `look` read and show it. On the embedded server it
+ *   is opened for each look, because a server that stays open would block a `run`.
  */
 export async function watch(
   flags: WatchFlags,

@@ -92,7 +92,7 @@ function linesByOrg(views: readonly RequestView[], screen: Screen): string {
     .join('\n\n')
 }
 
-/** Pauses of the org, and that nobody works on the requests that need a worker or a run. */
+/** Pauses of the org, and that no worker or run is active for requests that need one. */
 async function heldBack(
   { store, org, redis: { embedded } }: OpenOrg,
   views: readonly RequestView[],

@@ -60,7 +60,7 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   }
 }
 
-/** That nobody works on it yet, for example. */
+/** Why the request waits, one sentence each. */
 async function whyWaiting(
   producer: Producer,
   { id, org }: RequestView,

@@ -46,7 +46,7 @@ export async function waitForLock(path: string, deadline: number): Promise<Lock 
   }
 }
 
-/** Without the warning of Node 22 that SQLite is experimental: no user could do anything about it. */
+/** Suppresses the warning of Node 22 that SQLite is experimental. */
 function loadSqlite() {
   const { emitWarning } = process
   process.emitWarning = () => {}

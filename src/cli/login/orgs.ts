@@ -56,7 +56,7 @@ async function orgsOfSf({ env, warn }: Cli['screen']): Promise<readonly KnownOrg
     }))
   } catch (error) {
     if (!(error instanceof SalesforceError)) throw error
-    // Most machines have no sf, which is nothing to mention.
+    // Most machines have no sf, so that needs no warning.
     if (error.code !== 'SF_NOT_FOUND') warn(error.message)
     return []
   }

@@ -24,7 +24,7 @@ export function openPrompt({ screen: { stdin, stderr } }: Cli): Prompt {
       done()
     },
   })
-  // Takes the terminal's own echo away, and edits the line itself.
+  // Turns off the echo of the terminal, and edits the line itself.
   const line = createInterface({ input: stdin, output, terminal: stdin.isTTY === true })
   const lines = line[Symbol.asyncIterator]()
   const interrupted = new Promise<never>((_, reject) => {

@@ -28,8 +28,8 @@ import type { RunSession } from '../run/session.ts'
 import { rowsToRetry } from './rows.ts'
 
 /**
- * Submits the failed and unprocessed rows of an ended request as a new one. With a Redis of one's
- * own it is queued for the workers, as by `submit`; otherwise this process carries it out, as `run`.
+ * Submits the failed and unprocessed rows of an ended request as a new one. With REDIS_URL it
+ * is queued for the workers, as by `submit`; otherwise this process carries it out, as `run`.
  */
 export async function retry(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> {
   const { redis } = await loadConfig(cli.screen.env, { redis: 'optional', salesforce: 'none' })
@@ -74,9 +74,9 @@ async function openSession(
   const guards = allowing(request.maxRecords, railsOf(config, org))
   const by = { submittedBy: actorOf(screen.env), guards }
   const entered = await submit(store, request, Date.now(), rows, by)
-  const goOnWith = commandToContinue(cli.argv, request.id, config.results.path, '--as')
-  const submitted = await reportEntered(entered, { store, screen, goOnWith })
-  return beginWork(opening, { goOnWith, request, submitted }, opened)
+  const resumeCommand = commandToContinue(cli.argv, request.id, config.results.path, '--as')
+  const submitted = await reportEntered(entered, { store, screen, resumeCommand })
+  return beginWork(opening, { resumeCommand, request, submitted }, opened)
 }
 
 interface Retrying {

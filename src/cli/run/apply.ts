@@ -23,8 +23,8 @@ import { allowing, prepareOrg } from './prepare.ts'
 import type { RunSession } from './session.ts'
 
 /**
- * Deletes exactly the plan of a dry run. With a Redis of one's own, the workers do it, as after
- * `approve`; otherwise this process does.
+ * Deletes exactly the plan of a dry run. With REDIS_URL the workers do it, as after `approve`;
+ * otherwise this process does.
  */
 export async function apply(flags: Flags<'apply'>, cli: Cli): Promise<ExitCode> {
   assertCanConfirm(flags, cli.screen, 'apply')
@@ -54,9 +54,9 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   const { request } = entered.record
   const as = flags.as === undefined ? '' : ` --as ${flags.as}`
   const there = { org: store.org, results: config.results.path }
-  const goOnWith = commandFor(`apply ${dryRun.request.id}${as}`, there)
-  const submitted = await reportEntered(entered, { store, screen, goOnWith })
-  return beginWork(opening, { goOnWith, request, submitted }, opened)
+  const resumeCommand = commandFor(`apply ${dryRun.request.id}${as}`, there)
+  const submitted = await reportEntered(entered, { store, screen, resumeCommand })
+  return beginWork(opening, { resumeCommand, request, submitted }, opened)
 }
 
 /** Shows the plan and asks, unless it was applied before: then it is only continued. */

@@ -22,7 +22,7 @@ export async function carryOut(session: RunSession): Promise<ExitCode> {
     return exitCodeOf(receipt.status)
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
-    return await interrupted(session, error, session.goOnWith)
+    return await interrupted(session, error, session.resumeCommand)
   }
 }
 

@@ -69,7 +69,7 @@ export async function inThisProcess<G extends Given>(
   }
 }
 
-/** Aborted if the embedded server is gone for good. */
+/** Aborted if the embedded server stops and is not restarted. */
 function lostSignal({ lost }: CommandRedis): AbortSignal {
   const controller = new AbortController()
   void lost.then((error) => controller.abort(new LostError(error.message)))
@@ -112,7 +112,7 @@ async function inOwnLedger<O extends Opening>(opening: O, orgId: string): Promis
   return { ...opening, ...renamed(config, org, ledger) }
 }
 
-/** Makes the worker's checks beforehand: nothing is submitted to the ledger of another org. */
+/** Makes the worker's checks before anything is submitted to the ledger of another org. */
 export async function claimHere(
   { cli, config, redis, facts, store }: Opening & OrgHere,
   request: RunSession['request'],
@@ -147,7 +147,7 @@ function withAdvice(
 /** Says whether the request is new, and how to continue it. */
 export async function reportEntered(
   { record, created }: Awaited<ReturnType<typeof submit>>,
-  { store, screen, goOnWith }: { store: OrgStore; screen: Screen; goOnWith: string },
+  { store, screen, resumeCommand }: { store: OrgStore; screen: Screen; resumeCommand: string },
 ): Promise<RequestView> {
   const view = await explained(async () =>
     created ? viewOfNew(store, record) : viewOf(store, record),
@@ -162,14 +162,14 @@ export async function reportEntered(
   if (!created) {
     screen.say(`The request already exists (${view.status}). Resuming it.`)
   }
-  screen.say(`Request ${name}. To resume it after an interruption:\n  ${goOnWith}`)
+  screen.say(`Request ${name}. To resume it after an interruption:\n  ${resumeCommand}`)
   return view
 }
 
 /** Starts the worker of an entered request. */
 export async function beginWork(
   opening: Opening & OrgHere,
-  entered: Pick<RunSession, 'goOnWith' | 'request' | 'submitted'>,
+  entered: Pick<RunSession, 'resumeCommand' | 'request' | 'submitted'>,
   opened: AsyncDisposableStack,
 ): Promise<RunSession> {
   const { cli, config, redis, signal } = opening

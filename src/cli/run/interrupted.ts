@@ -26,7 +26,7 @@ const ANSWER_WITHIN_MS = 2000
 export async function interrupted(
   session: RunSession,
   interruption: InterruptedError,
-  goOn: string,
+  resumeCommand: string,
 ): Promise<ExitCode> {
   const { cli, interrupts, producer, request, store, worker } = session
   const { id, org } = request
@@ -37,7 +37,7 @@ export async function interrupted(
     Promise.all([producer.inspect(id, { org }), jobsAtWork(store, id)]),
   )
   const isWaiting = view?.status === 'deleting' && interruption.signal === 'SIGINT'
-  reportRunningJobs(session, { jobs, goOn, isWaiting })
+  reportRunningJobs(session, { jobs, resumeCommand, isWaiting })
   if (second.aborted || (isWaiting && (await abortsWithin(second, GRACE_MS)))) {
     return await cancel(session)
   }
@@ -55,7 +55,11 @@ async function answerSoon(
 
 function reportRunningJobs(
   { cli, config, request }: RunSession,
-  { jobs, goOn, isWaiting }: { jobs: readonly string[] | null; goOn: string; isWaiting: boolean },
+  {
+    jobs,
+    resumeCommand,
+    isWaiting,
+  }: { jobs: readonly string[] | null; resumeCommand: string; isWaiting: boolean },
 ): void {
   const { org } = request
   const results = config.results.path
@@ -63,7 +67,7 @@ function reportRunningJobs(
     [
       jobWords(jobs),
       `Results so far: ${join(results, org, request.id)}`,
-      `To resume it:\n  ${goOn}`,
+      `To resume it:\n  ${resumeCommand}`,
       `To see its status:\n  ${commandFor(`status ${request.id}`, { org })}`,
       `To cancel it:\n  ${commandFor(`cancel ${request.id}`, { org, results })}`,
       ...(isWaiting ? [`Or press Ctrl-C again within ${GRACE_MS / 1000} s to cancel it.`] : []),

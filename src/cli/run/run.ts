@@ -46,9 +46,9 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   const known = await withKnownDeadline({ ...meant, org: org.name }, flags, producer)
   const request = await withKnownAnswer(known, flags, producer)
   await claimHere(opening, request)
-  const goOnWith = commandToContinue(cli.argv, request.id, config.results.path)
-  const submitted = await submit(opening, store, request, goOnWith)
-  return beginWork(opening, { goOnWith, request, submitted }, opened)
+  const resumeCommand = commandToContinue(cli.argv, request.id, config.results.path)
+  const submitted = await submit(opening, store, request, resumeCommand)
+  return beginWork(opening, { resumeCommand, request, submitted }, opened)
 }
 
 /**
@@ -60,7 +60,7 @@ async function submit(
   opening: Opening,
   store: OrgStore,
   request: DeletionRequest,
-  goOnWith: string,
+  resumeCommand: string,
 ): Promise<RequestView> {
   const { cli, input, signal } = opening
   const { screen } = cli
@@ -70,7 +70,7 @@ async function submit(
   const bytes = upload && until(signal, upload)
   const by = { submittedBy: actorOf(screen.env), guards }
   const entered = await enter(store, request, Date.now(), bytes, by)
-  return reportEntered(entered, { store, screen, goOnWith })
+  return reportEntered(entered, { store, screen, resumeCommand })
 }
 
 /** Interrupting the bytes aborts the submission: nothing was accepted then. */

@@ -22,12 +22,12 @@ export interface RunSession extends Followed {
   /** The org before anything is done to it. */
   readonly facts: Awaited<ReturnType<typeof logIn>>
   /** The command that continues it after an interruption. */
-  readonly goOnWith: string
+  readonly resumeCommand: string
   readonly request: Pick<StoredRequest, 'id' | 'org'>
   /** Its state at submission: new, or known from before. */
   readonly submitted: RequestView
   readonly interrupts: ReturnType<typeof catchInterrupts>
-  /** Aborted if the embedded server is gone for good; `signal` also aborts on interrupts. */
+  /** Aborted if the embedded server stops and is not restarted; `signal` also aborts on interrupts. */
   readonly lost: AbortSignal
   readonly worker: RunningWorker
   /** Starts another worker after the first was stopped. */

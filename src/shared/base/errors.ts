@@ -46,11 +46,11 @@ type RefusalCode =
   | 'STAGING_TOO_LARGE'
 
 /**
- * A field of the request that would let it pass. Each face says it in its own words: the library by
- * the field, the command line by the flag.
+ * A change of one field with which the request would pass. The library names the field, the command
+ * line its flag.
  */
 export interface Remedy {
-  /** What it achieves, as in `skip the invalid rows`. */
+  /** What the change achieves, as in `skip the invalid rows`. */
   readonly to: string
   /** As in the deletion request; `column` is a field of the source. */
   readonly field: 'onInvalid' | 'onUnchecked' | 'maxRecords' | 'maxFailureRatio' | 'column'

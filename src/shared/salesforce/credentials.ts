@@ -120,7 +120,7 @@ interface SecretSource {
 export function secretFrom({ text, file, variable, isUsable }: SecretSource): Secret {
   if (file === undefined) {
     const advice =
-      `Set the new ${variable} and start again; given as ${variable}_FILE, it is read anew at ` +
+      `Set the new ${variable} and start again; given as ${variable}_FILE, it is read again at ` +
       'every login.'
     return { read: async () => text, advice: () => advice }
   }
@@ -139,8 +139,8 @@ export function secretFrom({ text, file, variable, isUsable }: SecretSource): Se
     },
     advice: () =>
       trouble === undefined
-        ? `Write the new secret to the file of ${file.setting}: it is read anew at every login.`
+        ? `Write the new secret to the file of ${file.setting}: it is read again at every login.`
         : `The file of ${file.setting}, ${file.path}, ${trouble}; the last secret known was used. ` +
-          'Write the new one there: it is read anew at every login.',
+          'Write the new one there: it is read again at every login.',
   }
 }

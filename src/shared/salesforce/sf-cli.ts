@@ -90,7 +90,7 @@ export async function listSf(env: SfOptions['env']) {
   }))
 }
 
-/** `sf` gave once more the token that Salesforce no longer accepts. */
+/** `sf` returned the same token again, which Salesforce no longer accepts. */
 export function sfTokenRefused(targetOrg: string): SalesforceError {
   return trouble(
     'INVALID_SESSION_ID',
@@ -119,8 +119,8 @@ async function callSf<T>(
     const seconds = Math.ceil(timeoutMs / 1000)
     throw trouble('SF_TIMEOUT', `\`${name}\` gave no answer within ${seconds} s.`, UPDATE)
   }
-  const told = z.object({ result: schema }).safeParse(output)
-  if (told.success) return told.data.result
+  const answer = z.object({ result: schema }).safeParse(output)
+  if (answer.success) return answer.data.result
   const { data: failed } = failure.safeParse(output)
   if (failed !== undefined) {
     const advice = redact(failed.actions?.join(' ') ?? '') || LOG_IN
@@ -158,7 +158,7 @@ function runSf(args: readonly string[], env: SfOptions['env'], timeout: number):
   })
 }
 
-/** Our own secrets are none of its business. */
+/** Keeps our secrets out of its environment. */
 function withoutOurs(env: SfOptions['env']): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !/^(EXPUNGE|SALESFORCE|REDIS)_/.test(name)),

@@ -42,7 +42,7 @@ export async function enterOutcome(
   }
 }
 
-/** The outcome with what people are told about the rows that are retried. */
+/** The outcome with when and why its rows are retried, for views. */
 function withRetry(result: CollectedChunk, now: number): CollectedChunk {
   const { outcome, again: [next] = [], resend } = result
   const [first] = next?.chunks ?? []

@@ -48,7 +48,7 @@ const FAILURE_CLASSES = new CodeTable<FailureClass>({
   [RESULTS_CONTRADICT]: 'permanent',
 })
 
-/** What a row's error comes to. Rows with the same text share one. */
+/** A row's error, parsed. Rows with the same text share one. */
 export interface RowFailure {
   readonly code: string
   readonly kind: FailureClass

@@ -134,7 +134,7 @@ async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
 const COUNT_WITHIN_MS = 5000
 
 /**
- * Asks the org how many records of the object it has, if somebody may have to approve the plan. The
+ * Asks the org how many records of the object it has, if the plan may need an approval. The
  * plan does not depend on the answer, nor wait long for it.
  */
 async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): Promise<void> {

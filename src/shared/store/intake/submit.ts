@@ -80,7 +80,7 @@ export async function submit(
   return enterSubmission(store, submission)
 }
 
-/** How to report that a kept plan cannot be taken; only a submission that takes one is told so. */
+/** Errors of a submission that applies a kept plan, if it cannot. */
 type PlanErrors = Readonly<Record<'applied' | 'expired', () => Error>>
 
 /** Enters a prepared submission. Throws like `submit`. */
