@@ -11,7 +11,7 @@ import type { SettingSource } from './settings.ts'
  * secret, or the path of one, so it belongs to its owner alone.
  */
 
-export const storedLoginSchema = z.object({
+const storedLoginSchema = z.object({
   v: z.literal(1),
   /** Settings by the keys of `salesforce` in the configuration file. */
   salesforce: z.record(z.string(), z.string()),

@@ -68,7 +68,7 @@ test('a secret that was rotated in its file is taken up by the next login', asyn
   await assert.rejects(get(), {
     kind: 'org-fault',
     code: 'invalid_client',
-    message: /Write the new secret to the file of SALESFORCE_CLIENT_SECRET_FILE: it is read anew/,
+    message: /Write the new secret to the file of SALESFORCE_CLIENT_SECRET_FILE: it is read again/,
   })
   await writeFile(file.path, 'second\n')
   await get()
