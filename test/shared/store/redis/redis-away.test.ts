@@ -91,7 +91,10 @@ const unavailable = (code: string, detail: RegExp) => (error: unknown) => {
 describe('who cannot wait is told why nobody answers', { concurrency: true }, () => {
   test('by a server, under each of its addresses', async () => {
     const url = `redis://localhost:${dead}`
-    const refused = unavailable('REDIS_AWAY', /localhost:\d+: the connection was refused \(connect ECONNREFUSED/)
+    const refused = unavailable(
+      'REDIS_AWAY',
+      /localhost:\d+: the connection was refused \(connect ECONNREFUSED/,
+    )
     await assert.rejects(createProducer({ redis: url }), refused)
   })
 
@@ -135,7 +138,10 @@ describe('who cannot wait is told why nobody answers', { concurrency: true }, ()
 
   test('by a Sentinel, or by what is none', async () => {
     const unknown = await whyAway(sentinelsOf(at(dead)))
-    assert.match(unknown?.message ?? '', /127\.0\.0\.1:\d+: the connection was refused \(connect ECONNREFUSED/)
+    assert.match(
+      unknown?.message ?? '',
+      /127\.0\.0\.1:\d+: the connection was refused \(connect ECONNREFUSED/,
+    )
     // A plain server is no Sentinel.
     const plain = await whyAway(sentinelsOf(at(server.port)))
     assert.match(plain?.message ?? '', /unknown command/i)
