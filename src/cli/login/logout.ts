@@ -9,9 +9,10 @@ import type { Flags } from '../commands.ts'
 export async function logout(flags: Flags<'logout'>, { screen }: Cli): Promise<ExitCode> {
   const org = flags.org ?? DEFAULT_ORG
   const { home } = await loadConfig(screen.env, { redis: 'optional', salesforce: 'none' })
-  const stored = await storedLogins(home)
+  const { names: stored, fault } = await storedLogins(home)
   if (!stored.includes(org)) {
-    const known = stored.length === 0 ? 'There is none.' : `Stored: ${stored.join(', ')}.`
+    const known =
+      stored.length === 0 ? (fault ?? 'There is none.') : `Stored: ${stored.join(', ')}.`
     throw new UsageError(`No login is stored for org "${org}". ${known}`)
   }
   await rm(loginFile(home, org))

@@ -28,14 +28,23 @@ export type StoredLogin = z.infer<typeof storedLoginSchema>
 
 export const loginFile = (home: string, org: string): string => join(home, 'logins', `${org}.json`)
 
-/** Names of the orgs with a stored login. */
-export async function storedLogins(home: string): Promise<readonly string[]> {
-  const files = await readdir(join(home, 'logins')).catch((error: unknown) => {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return []
-    throw error
+/**
+ * Names of the orgs with a stored login. A folder that cannot be read is a fault and no error: the
+ * user of a service may have no access to a home, and needs none.
+ */
+export async function storedLogins(
+  home: string,
+): Promise<{ readonly names: readonly string[]; readonly fault: string | null }> {
+  const folder = join(home, 'logins')
+  let fault: string | null = null
+  const files = await readdir(folder).catch((error: unknown) => {
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) {
+      fault = `stored logins are not used: the folder ${folder} ${whyUnreadable(error)}.`
+    }
+    return []
   })
   const names = files.flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -5)] : []))
-  return names.filter((name) => ORG_NAME.test(name)).sort()
+  return { names: names.filter((name) => ORG_NAME.test(name)).sort(), fault }
 }
 
 /** @returns what is wrong with the file, if anything is; it does not quote its content */

@@ -56,13 +56,19 @@ export async function readOrgs(sources: OrgSources): Promise<ReadonlyMap<string,
   const { environment, file, home, problems, target } = sources
   const all = file.section('orgs')
   const sections = new Map(all.sections())
-  const stored = new Set(await storedLogins(home))
+  const { names, fault } = await storedLogins(home)
+  const stored = new Set(names)
   const add = (name: string) => sections.set(name, sections.get(name) ?? all.section(name))
   const isAlone = stored.size === 0 && target === undefined
   if (hasLogin(environment) || (isAlone && givenLogin(environment).length > 0)) add(DEFAULT_ORG)
   for (const name of stored) add(name)
   const name = target === undefined ? undefined : orgNameOf(target)
   if (name !== undefined && sources.salesforce === 'required') add(name)
+  if (fault !== null) {
+    const isNeeded = sources.salesforce === 'required' && sections.size === 0
+    if (isNeeded) problems.push({ setting: 'EXPUNGE_HOME', message: fault })
+    else sources.warnings.push(fault)
+  }
   if (sections.size === 0) add(DEFAULT_ORG)
   for (const name of sections.keys()) {
     const message = faultOfName(name, sections)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { symlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { ConfigError } from '../../../src/shared/base/errors.ts'
@@ -177,6 +178,22 @@ test('a wrong proxy is refused without being shown', async () => {
   assert.deepEqual(await problemsOf({ HTTPS_PROXY: 'socks5://ada:hunter2@proxy' }), [
     'HTTPS_PROXY: expected an http:// or https:// URL, or host:port (not shown: it may hold a password).',
   ])
+})
+
+test('a folder of logins that cannot be read is a problem only for those who need a login', async (t) => {
+  const home = await folderOf(t, {})
+  await symlink('logins', join(home, 'logins'))
+  const env = { EXPUNGE_HOME: home }
+  const fault = `stored logins are not used: the folder ${join(home, 'logins')} cannot be read (ELOOP).`
+  assert.deepEqual((await loadConfig(env, NOTHING_NEEDED)).warnings, [fault])
+  const token = {
+    SALESFORCE_INSTANCE_URL: 'https://acme.my.salesforce.com',
+    SALESFORCE_ACCESS_TOKEN: '00D!token',
+  }
+  const need = { redis: 'optional', salesforce: 'required' } as const
+  assert.deepEqual((await loadConfig({ ...env, ...token }, need)).warnings, [fault])
+  const [problem] = await problemsOf(env, need)
+  assert.equal(problem, `EXPUNGE_HOME: ${fault}`)
 })
 
 test('where Redis is required and missing, the message says how to give it', async () => {
