@@ -27,11 +27,11 @@ export async function jobsAtWork(
 /** Why nothing happens to the request, one sentence each. */
 export async function whyWaiting(
   { org, redis: { embedded }, store }: OpenOrg,
-  { id, appliesPlanOf, waiting }: RequestView,
+  { id, appliesPlanOf, request: { retryOf }, waiting }: RequestView,
 ): Promise<readonly string[]> {
   if (waiting.length === 0) return []
   const results = (await store.ledger.identity())?.resultsAt ?? undefined
-  return waitingSentences(waiting, { org, id, appliesPlanOf, embedded, results })
+  return waitingSentences(waiting, { org, id, appliesPlanOf, retryOf, embedded, results })
 }
 
 const SHOWN = 5

@@ -17,7 +17,7 @@ const ORG = {
   short: '-o',
   alias: '--target-org',
   value: '<name>',
-  summary: 'org, by its name here or its alias in the sf CLI',
+  summary: 'org, by the name of its login or its alias in the sf CLI',
 } as const
 const REASON = { value: '<text>', summary: 'reason to record in the receipt' } as const
 const JSON_OUTPUT = { summary: 'print JSON' } as const
@@ -218,7 +218,7 @@ const COMMAND_RECORDS = {
       org: ORG,
       as: {
         value: '<key>',
-        summary: 'id of the new request (default: that of the dry run, -apply)',
+        summary: 'id of the new request (default: <id>-apply)',
       },
       reason: REASON,
       yes: { summary: 'skip the confirmation; required if there is no terminal' },
@@ -232,15 +232,15 @@ const COMMAND_RECORDS = {
       ['Show the plan and ask', 'apply leads-2026-11'],
       ['Apply it from a script', 'apply leads-2026-11 --yes --json'],
     ],
-    exits: RECEIPT_EXITS,
+    exits: { ...RECEIPT_EXITS, 0: 'completed' },
     environment: [...LOGIN, ...REDIS],
   },
   retry: {
     group: DELETE,
     summary: 'delete the failed and unprocessed rows of a request again',
     details:
-      'Makes a new request of these rows, with the terms of the ended one and the id ID-retry-1. With REDIS_URL it ' +
-      'is queued for the workers, as by `submit`; otherwise this process carries it out, as `run`.',
+      'Makes a new request of these rows, with the settings of the ended one. With REDIS_URL the workers delete ' +
+      'them, otherwise this process does. An interrupted command can be repeated with the same --as.',
     argument: { id: 'id of the ended request' },
     options: {
       org: ORG,
@@ -250,7 +250,7 @@ const COMMAND_RECORDS = {
         choices: ['failed', 'unprocessed'],
       },
       code: list('only rows that failed with one of these codes, separated by commas'),
-      as: { value: '<key>', summary: 'id of the new request' },
+      as: { value: '<key>', summary: 'id of the new request (default: <id>-retry-1)' },
       reason: { value: '<text>', summary: 'reason to record (default: that of the request)' },
       yes: { summary: 'skip the confirmation; required if there is no terminal' },
       results: RESULTS,
@@ -563,7 +563,7 @@ const COMMAND_RECORDS = {
   },
   orgs: {
     group: SETUP,
-    summary: 'list the orgs that commands accept, and where their logins are',
+    summary: 'list the known orgs and where their logins come from',
     options: { json: JSON_OUTPUT },
     examples: [['List the orgs', 'orgs']],
     exits: EXITS,

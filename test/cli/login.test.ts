@@ -121,7 +121,11 @@ test('what Salesforce refuses, and what is missing or wrong, is told and never s
   const { url, clientId } = sandbox
   const all = ['login', '--login-url', url, '--client-id', clientId, '--client-secret-file', '-']
   for (const [args, input, words] of [
-    [all, 'hunter2', /invalid_client.*Check SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET/],
+    [
+      all,
+      'hunter2',
+      /invalid_client.*Check the consumer key and the client secret\. .*`expunge login`/,
+    ],
     [all, '', /--client-secret: (holds nothing|missing)/],
     [['login'], '', /--login-url is missing, and there is no terminal/],
     [['login', '--login-url', url, '--client-id', 'c'], '', /--client-secret-file is missing/],

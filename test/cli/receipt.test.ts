@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { summary } from '../../src/cli/receipt.ts'
-import { topFailures } from '../../src/cli/render/request.ts'
+import { retryLine, topFailures } from '../../src/cli/render/request.ts'
 import { plain } from './plain.ts'
 import { receipt } from './render/fixtures.ts'
 
@@ -51,6 +51,14 @@ test('a request that was refused shows why and no verdicts', () => {
       "To specify the column, use --column 'Contact ID'. To raise the limit, use --max-records <n>.",
     ].join(' '),
   )
+})
+
+test('rows that were not deleted come with the command that retries them', () => {
+  assert.equal(retryLine(receipt), 'To retry the 1,000 rows not deleted: expunge retry gdpr-1')
+  assert.match(retryLine({ ...receipt, org: 'emea' }, '/r'), / gdpr-1 --org emea --results \/r$/)
+  for (const status of ['completed', 'cancelled', 'failed'] as const) {
+    assert.equal(retryLine({ ...receipt, status }), '')
+  }
 })
 
 test('an ingest job that carried several chunks of a request is one job', () => {

@@ -130,6 +130,10 @@ test('failures make a run incomplete, and failed.csv names them', { skip }, asyn
   assert.equal(code, 1, stderr)
   assert.match(stdout, /Failed +3\n/)
   assert.match(stdout, /DELETE_FAILED 3/)
+  assert.match(
+    stdout,
+    /To retry the 3 rows not deleted: expunge retry x --results \/.*elsewhere\n$/,
+  )
   const failed = await readFile(join(folder, 'elsewhere/default/x/failed.csv'), 'utf8')
   assert.deepEqual(
     failed

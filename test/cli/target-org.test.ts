@@ -83,7 +83,10 @@ test('a token that sf cannot refresh and an org that it does not know end with 2
   await sf.answer('display', unknown)
   const nowhere = await expunge([...RUN, '-o', 'nowhere'], { env: { ...NO_LOGIN, ...sf.env } })
   assert.equal(nowhere.code, 2)
-  assert.match(nowhere.stderr, /sf org display` failed for nowhere: NamedOrgNotFoundError/)
+  assert.match(
+    nowhere.stderr,
+    /sf org display` failed for nowhere: NamedOrgNotFoundError.*`expunge orgs`/,
+  )
 
   const strange = await expunge([...RUN, '-o', 'a b; rm'], { env: { ...NO_LOGIN, ...sf.env } })
   assert.equal(strange.code, 2)

@@ -23,7 +23,10 @@ export function approve(
     const { org, producer, redis } = open
     if (view.status === 'planned' && redis.embedded) {
       const apply = commandFor(`apply ${view.id}`, { org })
-      throw new UsageError(`Request ${view.id} is a dry run. To delete its plan here: ${apply}`)
+      throw new UsageError(
+        `Request ${view.id} is a dry run: \`approve\` is for requests that wait for approval. ` +
+          `To delete the records of its plan: ${apply}`,
+      )
     }
     if (needsAnswer(view) && !(await isApproved(view, open, flags, cli))) {
       const turnDown = commandFor(`cancel ${view.id}`, { org })

@@ -13,7 +13,7 @@ import { chooseOrg } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
 import { summary } from '../receipt.ts'
 import { type CommandRedis, connectProducer, ownRedis } from '../redis.ts'
-import { applyLine } from '../render/request.ts'
+import { applyLine, retryLine } from '../render/request.ts'
 import { waitingSentences } from '../render/waiting.ts'
 import { toRequest, withKnownDeadline } from '../request.ts'
 
@@ -52,6 +52,8 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
     if (flags.json) screen.answerJson(receipt)
     else screen.say(summary(receipt, null, screen.sayStyle))
+    const next = retryLine(receipt)
+    if (next !== '' && !flags.json) screen.say(next)
     const ended = request.dryRun ? await producer.inspect(view.id, { org: view.org }) : null
     if (ended?.keptPlan) screen.say(applyLine(ended, Date.now()))
     return exitCodeOf(receipt.status)

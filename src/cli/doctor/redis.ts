@@ -41,7 +41,7 @@ export async function checkRedis(
       return checkServer({ kind: 'socket', path: embedded.socket }, where, opened)
     }
     const { version, command } = await findRedisServer(options)
-    const found = `none configured: \`run\` would start ${command} ${version} in ${config.home}`
+    const found = `not configured: \`run\` starts ${command} ${version}, data in ${config.home}`
     return { findings: [ok('Redis', found)], client: null }
   } catch (error) {
     return { findings: [failed('Redis', error)], client: null }

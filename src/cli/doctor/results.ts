@@ -21,7 +21,7 @@ export async function checkResults(
   try {
     if (!existsSync(path)) {
       await access(existing(path), constants.W_OK)
-      return ok(CHECK, `${path} (will be made)`)
+      return ok(CHECK, `${path} (will be created)`)
     }
     await access(path, constants.W_OK)
     const { id } = await openResultsStore(path)

@@ -57,7 +57,7 @@ function loginWords(identity: Identity): string {
 
 async function checkIdentity(
   check: string,
-  { expectedOrgId, name }: OrgConfig,
+  { expectedOrgId, login, name }: OrgConfig,
   identity: Identity,
   { store, isEmbedded }: { readonly store: OrgStore | null; readonly isEmbedded: boolean },
 ): Promise<Finding> {
@@ -69,7 +69,10 @@ async function checkIdentity(
     const found = `${words}, but "${name}" in Redis belongs to ${known}`
     return fail(check, found, 'Use the credentials of that org, another org name or another Redis.')
   }
-  if (expectedOrgId !== null) return ok(check, `${words}, as SALESFORCE_ORG_ID expects`)
+  if (expectedOrgId !== null) {
+    const by = login === 'stored' ? 'when its login was stored' : 'SALESFORCE_ORG_ID expects'
+    return ok(check, `${words}, as ${by}`)
+  }
   return known !== identity.orgId
     ? warn(
         check,

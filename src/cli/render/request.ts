@@ -92,6 +92,17 @@ export function applyLine({ id, org, keptPlan }: RequestView, now: number): stri
   return `Apply this plan within ${hours > 1 ? `${hours} h` : duration(left)}: ${commandFor(`apply ${id}`, { org })}`
 }
 
+/**
+ * `To retry the 91 rows not deleted: expunge retry purge`; empty if there are none.
+ *
+ * @param results the directory, if the receipt is not in the usual one
+ */
+export function retryLine({ id, org, status, outcome }: Receipt, results?: string): string {
+  if (status !== 'incomplete' || outcome === null) return ''
+  const rows = counted(outcome.failed + outcome.unprocessed, 'row')
+  return `To retry the ${rows} not deleted: ${commandFor(`retry ${id}`, { org, results })}`
+}
+
 /** Reasons that are no row code, because the ingest job as a whole is repeated. */
 const RETRY_WORDS: Readonly<Record<string, string>> = {
   lock: 'ingest job failed by locks',

@@ -13,6 +13,8 @@ export interface WaitingPlace {
   readonly id?: string | undefined
   /** Id of the dry run whose plan it applies, if it does. */
   readonly appliesPlanOf?: string | null | undefined
+  /** Id of the request whose rows it retries, if it does. */
+  readonly retryOf?: string | null | undefined
   /** Absolute path of its results; undefined if unknown. */
   readonly results?: string | undefined
 }
@@ -58,14 +60,18 @@ function noWorker(org: string): string {
   )
 }
 
-function noRun({ appliesPlanOf, id, org, results }: WaitingPlace): string {
+function noRun({ appliesPlanOf, id, org, results, retryOf }: WaitingPlace): string {
   if (id === undefined) return 'No `run` is active. To continue a request, run its command again.'
   if (appliesPlanOf) {
     const as = id === `${appliesPlanOf}-apply` ? '' : ` --as ${id}`
-    return `No command is active for it. To continue: ${commandFor(`apply ${appliesPlanOf}${as}`, { org, results })}`
+    return noCommand(`apply ${appliesPlanOf}${as}`, { org, results })
   }
+  if (retryOf) return noCommand(`retry ${retryOf} --as ${id}`, { org, results })
   return `No \`run\` is active for it. To continue, ${howToContinue(id, results)}.`
 }
+
+const noCommand = (verb: string, place: Pick<WaitingPlace, 'org' | 'results'>): string =>
+  `No command is active for it. To continue: ${commandFor(verb, place)}`
 
 /**
  * How to continue when the original command line is unknown, for example after its terminal was

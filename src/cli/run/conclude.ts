@@ -9,7 +9,7 @@ import { commandFor } from '../command-line.ts'
 import type { Watched } from '../follow-with-progress.ts'
 import { showReceipt, type summary } from '../receipt.ts'
 import { count } from '../render/format.ts'
-import { applyLine } from '../render/request.ts'
+import { applyLine, retryLine } from '../render/request.ts'
 import { textOutput } from '../screen.ts'
 import type { RunSession } from './session.ts'
 
@@ -33,7 +33,9 @@ export async function conclude(
       ...receiptElsewhere(receipt, config.results.path, files),
     ],
   })
-  const next = applyLine(view, Date.now())
+  const next =
+    applyLine(view, Date.now()) ||
+    retryLine(receipt, flags.results === undefined ? undefined : config.results.path)
   if (next !== '') textOutput(cli.screen, flags).write(`\n${next}`)
   return receipt
 }

@@ -13,7 +13,7 @@ import type { logIn } from './login.ts'
 
 /** A run with everything that it needs. */
 export interface RunSession extends Followed {
-  readonly flags: Pick<Flags<'run'>, 'acceptUnchecked' | 'json' | 'yes'>
+  readonly flags: Pick<Flags<'run'>, 'acceptUnchecked' | 'json' | 'results' | 'yes'>
   readonly cli: Cli
   readonly input: Input
   readonly config: Config

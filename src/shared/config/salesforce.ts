@@ -126,7 +126,7 @@ async function refuseIncomplete(
 ): Promise<null> {
   if (given.size === 0) {
     const ways = WAYS.filter(({ kind }) => kind !== 'sf').map((way) => spelled(settings, way))
-    settings.refuse(where, `no credentials; expected ${ways.join(', or ')}. ${OTHER_LOGINS}`)
+    settings.refuse(where, `no login. ${OTHER_LOGINS} set ${ways.join(', or ')}.`)
     return null
   }
   const way = nearest(given)
@@ -140,7 +140,7 @@ async function refuseIncomplete(
 }
 
 const OTHER_LOGINS =
-  'Or store a login with `expunge login`, or name an org of the sf CLI with --target-org.'
+  'Store one with `expunge login`, name an org of the sf CLI with --target-org, or'
 
 /** The way to which most of the given keys belong; of two, the one that lacks fewer. */
 function nearest(given: ReadonlySet<Key>): Way {

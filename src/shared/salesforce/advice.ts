@@ -188,7 +188,7 @@ const RULES: readonly Rule[] = [
     /invalid client id|client identifier|\bapp\b.{0,20}\bnot (found|installed)/,
     'Check SALESFORCE_CLIENT_ID, and that the app belongs to this org; a new one takes ten minutes.',
   ],
-  [/invalid client/, 'Check SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET.', SECRET],
+  [/invalid client/, 'Check the consumer key and the client secret.', SECRET],
   [
     /authentication failure|invalid credentials|expired access\/refresh token/,
     "Check the credentials and the policies of the app; the org's Login History has the reason.",

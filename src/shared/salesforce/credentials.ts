@@ -120,8 +120,8 @@ interface SecretSource {
 export function secretFrom({ text, file, variable, isUsable }: SecretSource): Secret {
   if (file === undefined) {
     const advice =
-      `Set the new ${variable} and start again; given as ${variable}_FILE, it is read again at ` +
-      'every login.'
+      `Store the right one with \`expunge login\`, or set ${variable} and start again; ` +
+      `${variable}_FILE is read again at every login.`
     return { read: async () => text, advice: () => advice }
   }
   let last = text

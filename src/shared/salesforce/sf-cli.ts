@@ -104,6 +104,15 @@ const INSTALL =
   'Install it (npm install --global @salesforce/cli), or give Expunge a login of its own: `expunge login`.'
 const UPDATE = 'Update it with `sf update`, or give Expunge a login of its own: `expunge login`.'
 
+const UNKNOWN =
+  'Log in with `sf org login web` or `expunge login`, and see `expunge orgs` for the orgs that are known.'
+
+const withoutSf = (targetOrg: string | undefined): string =>
+  targetOrg === undefined
+    ? 'The Salesforce CLI, sf, is not on the PATH.'
+    : `Unknown org ${targetOrg}: Expunge has no login for it (see \`expunge orgs\`), and the Salesforce CLI, sf, ` +
+      'is not on the PATH to look it up.'
+
 async function callSf<T>(
   command: readonly string[],
   { targetOrg, env, timeoutMs = TIMEOUT_MS }: Omit<SfOptions, 'targetOrg'> & { targetOrg?: string },
@@ -113,7 +122,7 @@ async function callSf<T>(
   const target = targetOrg === undefined ? [] : ['--target-org', targetOrg]
   const output = await runSf([...command, ...target, '--json'], env, timeoutMs)
   if (output === 'absent') {
-    throw trouble('SF_NOT_FOUND', 'The Salesforce CLI, sf, is not on the PATH.', INSTALL)
+    throw trouble('SF_NOT_FOUND', withoutSf(targetOrg), INSTALL)
   }
   if (output === 'late') {
     const seconds = Math.ceil(timeoutMs / 1000)
@@ -123,7 +132,8 @@ async function callSf<T>(
   if (answer.success) return answer.data.result
   const { data: failed } = failure.safeParse(output)
   if (failed !== undefined) {
-    const advice = redact(failed.actions?.join(' ') ?? '') || LOG_IN
+    const isUnknown = failed.name === 'NamedOrgNotFoundError'
+    const advice = isUnknown ? UNKNOWN : redact(failed.actions?.join(' ') ?? '') || LOG_IN
     const which = targetOrg === undefined ? '' : ` for ${targetOrg}`
     const code = redact(failed.name)
     const message = `\`${name}\` failed${which}: ${code}: ${redact(failed.message)}`

@@ -23,12 +23,12 @@ test('on a fresh machine all is well, and looking makes nothing', { skip }, asyn
   const { expunge, folder } = await place(t)
   const { code, stdout, stderr } = await expunge(['doctor'])
   assert.equal(code, 0, stdout + stderr)
-  assert.match(stdout, /^✓ Redis +none configured: `run` would start .* in .*home$/m)
+  assert.match(stdout, /^✓ Redis +not configured: `run` starts .*, data in .*home$/m)
   assert.match(stdout, /^✓ Login +integration@sandbox\.example at 127\.0\.0\.1:\d+, PRODUCTION$/m)
   assert.match(stdout, /^! Org .*\n +→ Set SALESFORCE_ORG_ID=00D5f0000000001EAA/m)
   assert.match(stdout, /^✓ API version +61\.0 /m)
   assert.match(stdout, /^✓ Bulk batches +15,000 of 15,000 left today$/m)
-  assert.match(stdout, /^✓ Results .*will be made/m)
+  assert.match(stdout, /^✓ Results .*will be created/m)
   assert.deepEqual(
     [existsSync(join(folder, 'home')), existsSync(join(folder, 'results'))],
     [false, false],

@@ -48,6 +48,16 @@ test('on this machine only the own run of a request continues it', () => {
   )
 })
 
+test('an interrupted retry names the command that continues it', () => {
+  const [noCommand] = waitingSentences([{ reason: 'no-worker' }], {
+    ...{ org: 'emea', embedded: true, id: 'gdpr-1-retry-1', retryOf: 'gdpr-1', results: '/tmp/r' },
+  })
+  assert.equal(
+    noCommand,
+    'No command is active for it. To continue: expunge retry gdpr-1 --as gdpr-1-retry-1 --org emea --results /tmp/r',
+  )
+})
+
 test('a request shows that it is paused, and that it is being cancelled', () => {
   const view: RequestView = {
     ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: 'cancelled', waiting: [] },

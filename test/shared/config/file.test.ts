@@ -148,7 +148,7 @@ test('what a login in the file lacks is named by its key', async (t) => {
   assert.deepEqual(await problems(t, yaml, {}, SALESFORCE_NEEDED), [
     'orgs.emea.salesforce.loginUrl in FILE: missing for JWT bearer (loginUrl, clientId, username, jwtKeyFile).',
     'orgs.emea.salesforce.jwtKeyFile in FILE: missing for JWT bearer (loginUrl, clientId, username, jwtKeyFile).',
-    'orgs.apac.salesforce in FILE: no credentials; expected client credentials (loginUrl, clientId, clientSecret), or JWT bearer (loginUrl, clientId, username, jwtKeyFile), or a token that you already have (instanceUrl, accessToken). Or store a login with `expunge login`, or name an org of the sf CLI with --target-org.',
+    'orgs.apac.salesforce in FILE: no login. Store one with `expunge login`, name an org of the sf CLI with --target-org, or set client credentials (loginUrl, clientId, clientSecret), or JWT bearer (loginUrl, clientId, username, jwtKeyFile), or a token that you already have (instanceUrl, accessToken).',
   ])
 })
 

@@ -132,7 +132,7 @@ test('a key that is short, not RSA or no key at all is refused without being sho
 
 test('without credentials the three ways are listed', async () => {
   assert.deepEqual(await problemsOf({}, NEED), [
-    'SALESFORCE_*: no credentials; expected client credentials (SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET), or JWT bearer (SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME, SALESFORCE_JWT_KEY_FILE), or a token that you already have (SALESFORCE_INSTANCE_URL, SALESFORCE_ACCESS_TOKEN). Or store a login with `expunge login`, or name an org of the sf CLI with --target-org.',
+    'SALESFORCE_*: no login. Store one with `expunge login`, name an org of the sf CLI with --target-org, or set client credentials (SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET), or JWT bearer (SALESFORCE_LOGIN_URL, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME, SALESFORCE_JWT_KEY_FILE), or a token that you already have (SALESFORCE_INSTANCE_URL, SALESFORCE_ACCESS_TOKEN).',
   ])
 })
 

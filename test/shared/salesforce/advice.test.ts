@@ -44,7 +44,7 @@ const REFUSALS: readonly (readonly [string, string, RegExp, isSecret?: boolean])
   ['invalid_client_id', 'client identifier invalid', /SALESFORCE_CLIENT_ID/],
   ['something_new', 'nobody knows it', /Login History/],
   ['invalid_grant', 'nobody knows it', /Login History/],
-  ['invalid_client', 'invalid client credentials', /SALESFORCE_CLIENT_SECRET/, true],
+  ['invalid_client', 'invalid client credentials', /consumer key and the client secret/, true],
   ['invalid_grant', 'authentication failure', /Check the credentials/, true],
   ['invalid_grant', 'invalid signature', /certificate of the private key/, true],
   ['invalid_grant', 'invalid assertion', /private key of the JWT login/, true],

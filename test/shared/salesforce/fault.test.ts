@@ -91,7 +91,7 @@ test('messages end with what to do next', () => {
       answer('token', 400, 'invalid_grant', 'request not supported on this domain'),
       /SALESFORCE_LOGIN_URL to the My Domain host/,
     ],
-    [answer('token', 400, 'invalid_client', 'invalid client credentials'), /CLIENT_SECRET\.$/],
+    [answer('token', 400, 'invalid_client', 'invalid client credentials'), /client secret\.$/],
     [answer('token', 400, 'invalid_grant', 'authentication failure'), /Check the credentials/],
     [answer('token', 503, null), /Wait and try again/],
   ] as const) {

@@ -91,7 +91,7 @@ test('a secret that came in a variable, once refused, says how to give another',
   state.secret = 'second'
   await assert.rejects(get(), {
     kind: 'org-fault',
-    message: /Set the new SALESFORCE_CLIENT_SECRET and start again/,
+    message: /set SALESFORCE_CLIENT_SECRET and start again/,
   })
 })
 

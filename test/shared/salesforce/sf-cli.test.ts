@@ -59,7 +59,7 @@ test('an org that sf is not logged in to is told in its own words', async (t) =>
   assert.equal(error.code, 'NamedOrgNotFoundError')
   assert.match(
     error.message,
-    /`sf org display` failed for nowhere: NamedOrgNotFoundError: No authorization information found for nowhere\. Log in again with `sf org login web`/,
+    /`sf org display` failed for nowhere: NamedOrgNotFoundError: No authorization information found for nowhere\. Log in with `sf org login web` or `expunge login`, and see `expunge orgs`/,
   )
 })
 
@@ -97,6 +97,7 @@ test('without sf on the PATH the error says how to get it', async (t) => {
   t.after(() => rm(folder, { recursive: true }))
   const error = await refusalOf(askSf({ targetOrg: 'prod', env: { PATH: folder } }))
   assert.equal(error.code, 'SF_NOT_FOUND')
+  assert.match(error.message, /^Unknown org prod: .*`expunge orgs`.*, sf, is not on the PATH/)
   assert.match(error.message, /npm install --global @salesforce\/cli.*`expunge login`/)
   await notExecutable(t, folder)
 })

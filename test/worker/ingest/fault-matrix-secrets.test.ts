@@ -119,7 +119,7 @@ test('a secret in a variable is refused with a word on what to do, and the next 
   world.sandbox.expireTokens()
   const request = await submitIds(world, ids18(20))
   await refused(world, 3)
-  assert.match(said(), /Set the new SALESFORCE_CLIENT_SECRET and start again/)
+  assert.match(said(), /set SALESFORCE_CLIENT_SECRET and start again/)
   await worker.stop()
   await startWith(world, { ...credentials, clientSecret: NEW_SECRET })
 
