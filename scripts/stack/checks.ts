@@ -173,7 +173,7 @@ export async function checkHandOver(api: Api, stack: Stack, records: number): Pr
   assert.equal(stopped?.exitCode, 0)
   assert.ok(seconds < HAND_OVER_SECONDS, `${seconds} s`)
   const said = await stack.logs(busy.name, since)
-  const [, active = '0'] = /"active":(\d+),"msg":"Handing over\."/.exec(said) ?? []
+  const [, active = '0'] = /"active":(\d+),"msg":"Handing over the current jobs\."/.exec(said) ?? []
   assert.ok(Number(active) > 0, `${busy.name} had nothing in hand`)
   assertAccounted(await api.receipt('second', 180), records)
   return (
