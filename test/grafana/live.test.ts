@@ -37,7 +37,7 @@ async function asked(
   expr: string,
   isWanted: (samples: readonly Sample[]) => boolean,
 ): Promise<readonly Sample[]> {
-  for (const deadline = Date.now() + 30_000; ; await delay(200)) {
+  for (const deadline = Date.now() + 120_000; ; await delay(200)) {
     const samples = await prometheus.query(filledIn(expr))
     if (isWanted(samples) || Date.now() > deadline) return samples
   }

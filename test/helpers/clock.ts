@@ -13,7 +13,8 @@ export interface LeapingClock extends Clock {
  * Nobody waits long, and time passes all the same: a sleep of a minute takes 25 ms, and then it is a
  * minute later for everybody; one of an hour takes 1.5 s. Time runs ahead while anything sleeps, as a
  * worker's sweep does, by at most 40 minutes a second: a plan that awaits its approval for 72 hours
- * is still there after 100 s, however busy the machine is.
+ * is still there after 100 s, however busy the machine is. So each world has one of its own: of one for
+ * a whole process, the tests that come late would be days ahead of the producers.
  */
 export function leapingClock(): LeapingClock {
   let ahead = 0
@@ -35,9 +36,6 @@ export function leapingClock(): LeapingClock {
     },
   }
 }
-
-/** One such clock for a whole file. */
-export const hurried: Clock = leapingClock()
 
 /** A clock that stands still until it is told to go on. */
 export interface ManualClock extends Clock {

@@ -1,6 +1,6 @@
 import { type Job, Queue } from 'bullmq'
 import { createLogger } from '../../src/shared/base/logger.ts'
-import { hurried } from './clock.ts'
+import { leapingClock } from './clock.ts'
 import { id18 } from './ids.ts'
 import { poll } from './poll.ts'
 import { startRedis } from './redis.ts'
@@ -28,7 +28,7 @@ export async function startDoor(scope: { after(fn: () => Promise<void>): void })
     level: 'info',
     destination: { write: (line) => void lines.push(JSON.parse(line)) },
   })
-  const world = await startWorld(scope, { redis, clock: hurried, log })
+  const world = await startWorld(scope, { redis, clock: leapingClock(), log })
   await world.startWorker()
   const options = { connection: { url: redis.url }, prefix: `{expunge-${world.org}}` }
   const queue = new Queue('requests', options)

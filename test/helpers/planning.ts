@@ -7,7 +7,7 @@ import type { JobLock } from '../../src/shared/store/ledger/keys.ts'
 import type { Ledger } from '../../src/shared/store/ledger/ledger.ts'
 import { createStaging, type Staging } from '../../src/shared/store/staging/staging.ts'
 import { type PlannerDeps, planRequest } from '../../src/worker/plan/planner.ts'
-import { hurried } from './clock.ts'
+import { leapingClock } from './clock.ts'
 import type { World } from './world.ts'
 
 /** Planning and settling by hand, step by step, where a worker would be too quick to be met. */
@@ -74,7 +74,7 @@ export async function planLock({ store }: World, id: string, token = 'me'): Prom
 export function context(fields: { signal?: AbortSignal; clock?: Clock } = {}): Context {
   return {
     log: createLogger({ level: 'silent' }),
-    clock: hurried,
+    clock: leapingClock(),
     signal: new AbortController().signal,
     ...fields,
   }

@@ -6,7 +6,7 @@ import { createLogger } from '../../src/shared/base/logger.ts'
 import { saveQuota } from '../../src/shared/store/quota.ts'
 import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { createMetrics } from '../../src/shared/telemetry/metrics/metrics.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
@@ -53,7 +53,7 @@ const risen = (series: Readonly<Record<string, number>>) =>
 describe('a producer’s page', () => {
   test('shows how requests, ingest jobs and queues stand, over all workers', async (t) => {
     const org = { maxJobRecords: 5, maxInFlight: 2, urgentInFlight: 3 }
-    const world = await startWorld(t, { redis, clock: hurried, org })
+    const world = await startWorld(t, { redis, clock: leapingClock(), org })
     const name = world.org
     const page = openPage(t, redis, [name])
     await world.startWorker()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { type Clock, systemClock } from '../../src/shared/base/clock.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -9,6 +9,8 @@ import { startWorld } from '../helpers/world.ts'
 
 const redis = await startRedis({ after })
 const HOUR = 3600_000
+
+const hurried = leapingClock()
 
 /** The same, so much later. */
 const later = (ms: number): Clock => ({ ...hurried, now: () => hurried.now() + ms })

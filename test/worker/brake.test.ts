@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import type { RowRules } from '../../src/sandbox/sandbox.ts'
 import { assertAccount, cleared } from '../helpers/account.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, linesOf, outcome } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -101,7 +101,7 @@ const NOT_PULLED: Readonly<Record<string, Case>> = {
 
 async function run(t: Parameters<typeof startWorld>[0], one: Case) {
   const world = await startWorld(t, {
-    ...{ redis, clock: hurried, org: { maxJobRecords: one.jobRows ?? 500, maxInFlight: 1 } },
+    ...{ redis, clock: leapingClock(), org: { maxJobRecords: one.jobRows ?? 500, maxInFlight: 1 } },
     sandbox: { rows: one.rows, queueDelayMs: 0 },
   })
   await world.startWorker()
@@ -154,7 +154,7 @@ async function runSlowly(
   rows: RowRules,
   fields: { readonly maxFailureRatio?: number } = {},
 ) {
-  const world = await startWorld(t, { redis, clock: hurried, sandbox: { ...SLOW, rows } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { ...SLOW, rows } })
   await world.startWorker()
   const receipt = await deleteIds(world, IDS, fields)
   await assertAccount(world, IDS, receipt)
@@ -198,7 +198,7 @@ describe('a job at work', () => {
 test('two workers: what one finds out stops the jobs of the other', async (t) => {
   const org = { maxJobRecords: 1000, maxInFlight: 3 }
   const rows = { rules: [{ code: 'DELETE_FAILED', ratio: 0.9 }] }
-  const options = { redis, clock: hurried, org, sandbox: { ...SLOW, rows } }
+  const options = { redis, clock: leapingClock(), org, sandbox: { ...SLOW, rows } }
   const world = await startWorld(t, options)
   await world.startWorker()
   await world.startWorker()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { BudgetExceededError } from '../../src/producer/producer.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { receiptOf } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -18,7 +18,7 @@ async function* csv(ids: readonly string[]) {
 }
 
 test('small requests never come to more than the budget, whatever their source', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { producer, org } = world
   await world.startWorker()
   const upload = (n: number) =>
@@ -45,7 +45,7 @@ test('small requests never come to more than the budget, whatever their source',
 })
 
 test('a dry run and a refused plan cost nothing', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { producer, org, store } = world
   await world.startWorker()
   const submit = async (ids: readonly string[], dryRun: boolean) => {

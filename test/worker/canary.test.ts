@@ -6,7 +6,7 @@ import type { DeletionRequestInput } from '../../src/producer/producer.ts'
 import type { FaultScript, RowRules } from '../../src/sandbox/sandbox.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { assertAccount, cleared } from '../helpers/account.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -40,7 +40,7 @@ async function submitLarge(
 
 describe('a plan of more than twenty thousand ids', () => {
   test('goes on after a hundredth that was deleted', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     await world.startWorker()
     const receipt = await receiptOf(world, await submitLarge(world))
     assert.deepEqual(receipt.outcome, outcome({ deleted: LARGE }))
@@ -53,7 +53,7 @@ describe('a plan of more than twenty thousand ids', () => {
 
   test('stops after a hundredth of which more failed than may', async (t) => {
     const rows: RowRules = { rules: [{ code: 'DELETE_FAILED', ratio: 0.6 }] }
-    const world = await startWorld(t, { redis, clock: hurried, sandbox: { rows } })
+    const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { rows } })
     await world.startWorker()
     const id = await submitLarge(world, { maxFailureRatio: 0.1 })
     const receipt = await receiptOf(world, id)
@@ -67,7 +67,7 @@ describe('a plan of more than twenty thousand ids', () => {
 
   test('goes on where all of it was gone before', async (t) => {
     const rows: RowRules = { rules: [{ code: 'ENTITY_IS_DELETED' }] }
-    const world = await startWorld(t, { redis, clock: hurried, sandbox: { rows } })
+    const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { rows } })
     await world.startWorker()
     const receipt = await receiptOf(world, await submitLarge(world))
     assert.deepEqual([receipt.status, receipt.error], ['completed', null])
@@ -77,7 +77,7 @@ describe('a plan of more than twenty thousand ids', () => {
   test('is stopped where the canary went well and the rest does not', async (t) => {
     const rows: RowRules = { rules: [{ code: 'DELETE_FAILED', ids: ids18(LARGE).slice(500) }] }
     const sandbox = { rows, rowsPerSecond: 20_000, queueDelayMs: 0 }
-    const world = await startWorld(t, { redis, clock: hurried, sandbox })
+    const world = await startWorld(t, { redis, clock: leapingClock(), sandbox })
     await world.startWorker()
     const receipt = await receiptOf(world, await submitLarge(world))
     assert.deepEqual([receipt.status, receipt.error?.code], ['incomplete', 'TOO_MANY_FAILURES'])
@@ -93,7 +93,7 @@ describe('a plan of more than twenty thousand ids', () => {
   })
 
   test('waits for approval, and then for its canary', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried, org: { canary: 1000 } })
+    const world = await startWorld(t, { redis, clock: leapingClock(), org: { canary: 1000 } })
     await world.startWorker()
     const id = await submitLarge(world, { approval: 'required' })
     await statusReached(world, id, 'awaiting-approval')
@@ -111,7 +111,7 @@ describe('a plan of more than twenty thousand ids', () => {
       [0, 20_001],
       [10_000, 20_000],
     ] as const) {
-      const world = await startWorld(t, { redis, clock: hurried, org: { canary } })
+      const world = await startWorld(t, { redis, clock: leapingClock(), org: { canary } })
       await world.startWorker()
       assert.equal((await receiptOf(world, await submitLarge(world, {}, count))).plan?.chunks, 1)
       assert.deepEqual(rowsOf(world), [count])
@@ -125,7 +125,7 @@ async function parked(
   sandbox: { faults?: readonly FaultScript[]; rows?: RowRules },
 ) {
   const world = await startWorld(t, {
-    ...{ redis, clock: hurried, org: { maxJobRecords: 10 } },
+    ...{ redis, clock: leapingClock(), org: { maxJobRecords: 10 } },
     sandbox: { queueDelayMs: 0, ...sandbox },
   })
   const worker = await world.startWorker()

@@ -7,7 +7,7 @@ import { NO_OUTCOME, totalOf } from '../../src/shared/contract/receipt.ts'
 import type { ChunkOutcome } from '../../src/shared/store/ledger/chunk.ts'
 import { settleRequest } from '../../src/worker/end/settle.ts'
 import { assertAccount, cleared, recordsCounted } from '../helpers/account.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import {
   deleteIds,
   linesOf,
@@ -32,7 +32,7 @@ const jobsOf = ({ sandbox }: World) => sandbox.referee.stats().jobs
 
 describe('a request that is cancelled', () => {
   test('before anybody plans it ends without a plan, and nothing is sent', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, IDS.slice(0, 10))
     await world.producer.cancel(id, { org: world.org })
     await world.producer.cancel(id, { org: world.org })
@@ -68,7 +68,7 @@ describe('a request that is cancelled', () => {
   }
 
   test('while it waits for approval keeps its plan, and cannot be approved any more', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 3 } })
+    const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 3 } })
     await world.startWorker()
     const id = await submitIds(world, IDS.slice(0, 10), { approval: 'required' })
     await statusReached(world, id, 'awaiting-approval')
@@ -83,7 +83,7 @@ describe('a request that is cancelled', () => {
 
   test('while its rows wait to go again ends at once, and they are unprocessed', async (t) => {
     const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', ids: IDS.slice(2, 6) }] }
-    const world = await startWorld(t, { redis, clock: hurried, sandbox: { rows } })
+    const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { rows } })
     await world.startWorker({ worker: { lockMs: 2000, stalledMs: 1000, resendMs: 600_000 } })
     const ids = IDS.slice(0, 10)
     const id = await submitIds(world, ids)
@@ -101,7 +101,7 @@ describe('a request that is cancelled', () => {
 
   test('behind a full window ends without waiting for a slot', async (t) => {
     const org = { maxJobRecords: 10, maxInFlight: 1 }
-    const world = await startWorld(t, { redis, clock: hurried, org })
+    const world = await startWorld(t, { redis, clock: leapingClock(), org })
     world.sandbox.faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
     await world.startWorker()
     const first = await submitIds(world, IDS.slice(0, 10))
@@ -123,7 +123,7 @@ describe('a request that is cancelled', () => {
   })
 
   test('twice, late or under another name gets the answer that fits', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     await world.startWorker()
     const { id } = await deleteIds(world, IDS.slice(0, 3))
     const late = world.producer.cancel(id, { org: world.org })
@@ -140,7 +140,7 @@ describe('a request that is cancelled', () => {
     const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', ratio: 0.2, times: 1 }] }
     const org = { maxJobRecords: 5, maxInFlight: 20 }
     const sandbox = { rows, queueDelayMs: 5 }
-    const world = await startWorld(t, { redis, clock: hurried, org, sandbox })
+    const world = await startWorld(t, { redis, clock: leapingClock(), org, sandbox })
     await world.startWorker()
     const requests = Array.from({ length: 20 }, (_, n) => IDS.slice(20 * n, 20 * n + 20))
     const receipts = await Promise.all(
@@ -190,7 +190,7 @@ describe('a cancel that races', () => {
     const { id } = request
     let blocks = 0
     let now = Date.now()
-    const clock = { ...hurried, now: () => now }
+    const clock = { ...leapingClock(), now: () => now }
     const settling = await plannerDeps(world)
     const deps = await plannerDeps(world, {
       staging: async () => {

@@ -8,7 +8,7 @@ import { StopWatch } from '../../src/worker/gate/stop-watch.ts'
 import { Peers } from '../../src/worker/ingest/peers.ts'
 import { processIngestJob } from '../../src/worker/ingest/processor.ts'
 import { cleared, counted } from '../helpers/account.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
@@ -48,7 +48,8 @@ async function deadWorker(t: TestContext, world: World, id: string, step: Dying)
   const salesforce = connect(world)
   t.after(() => salesforce.close())
   const { ledger, staging } = store
-  const stopWatch = new StopWatch({ ledger, clock: hurried, log: context().log })
+  const clock = leapingClock()
+  const stopWatch = new StopWatch({ ledger, clock, log: context().log })
   const deps = {
     store: {
       ...store,
@@ -61,7 +62,7 @@ async function deadWorker(t: TestContext, world: World, id: string, step: Dying)
       ...{ org, ledger, staging, results: planner.results, api: salesforce.ingest },
       resendMs: 0,
     },
-    gate: new OrgGate({ ledger, clock: hurried, stopWatch }),
+    gate: new OrgGate({ ledger, clock, stopWatch }),
     peers: new Peers(),
     halt: assert.fail,
   }
@@ -76,12 +77,12 @@ type Dying = 'record' | 'settle'
 
 function connect({ sandbox: { url: loginUrl, clientId, clientSecret } }: World): Salesforce {
   const credentials = { kind: 'client-credentials', loginUrl, clientId, clientSecret } as const
-  return createSalesforce({ credentials, apiVersion: '61.0', clock: hurried })
+  return createSalesforce({ credentials, apiVersion: '61.0', clock: leapingClock() })
 }
 
 describe('what one worker counted before it died', () => {
   test('no other counts again: it died between the outcome and the end of a request', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     world.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: ids18(5) }] })
     const id = await submitIds(world, ids18(20))
     const dead = await deadWorker(t, world, id, 'settle')
@@ -100,7 +101,7 @@ describe('what one worker counted before it died', () => {
   })
 
   test('the next one counts, where it died before the ledger had it', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, ids18(20, 100))
     const dead = await deadWorker(t, world, id, 'record')
     assert.deepEqual(await counted(dead, 'records_total', 'outcome'), {})
@@ -117,7 +118,7 @@ describe('what one worker counted before it died', () => {
 
 describe('a step that is repeated', () => {
   test('counts a request once, however often it is settled', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     await world.startWorker()
     const { id } = await deleteIds(world, ids18(5))
     await cleared(world, id)
@@ -128,7 +129,7 @@ describe('a step that is repeated', () => {
   })
 
   test('counts the rows of a source once, for the plan that counts', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, [...ids18(5), ...ids18(2)], { approval: 'required' })
     // While the first draws its plan, a second begins, and is done before it.
     let isFirst = true
@@ -147,7 +148,7 @@ describe('a step that is repeated', () => {
   })
 
   test('counts the rows of a plan that ends its request, too', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     await world.startWorker()
     const ids = [...ids18(5), '00Q5f0000000001']
     const dryRun = await deleteIds(world, ids, { dryRun: true, onInvalid: 'skip' })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { systemClock } from '../../src/shared/base/clock.ts'
 import { assertAccount, cleared } from '../helpers/account.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, linesOf, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -22,7 +22,7 @@ const withoutSweep = ({ store }: World) =>
   store.redis.set(store.ledger.keys.sweeper, 'nobody', 'PX', HOUR)
 
 test('a deadline that has passed before the plan ends the request, and nothing is sent', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   await withoutSweep(world)
   await world.startWorker()
   const receipt = await deleteIds(world, IDS, { deadline: inMs(-1000) })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import type { Config, OrgConfig } from '../../src/shared/config/config.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import {
   deleteIds,
   linesOf,
@@ -136,7 +136,7 @@ describe('a guard rail that only one of two workers has holds for both', {
   for (const { setting, strict, loose, holds } of CASES) {
     test(`${setting}, and the loose one says what it was not allowed`, async (t) => {
       const { log, said } = listen()
-      const world = await startWorld(t, { redis, clock: hurried, log })
+      const world = await startWorld(t, { redis, clock: leapingClock(), log })
       const first = await world.startWorker(strict(world))
       await world.startWorker(loose(world))
       await first.stop()
@@ -150,7 +150,7 @@ describe('a guard rail that only one of two workers has holds for both', {
 
     test(`${setting}, whichever came first: what the strict one made stricter is logged`, async (t) => {
       const { log, said } = listen()
-      const world = await startWorld(t, { redis, clock: hurried, log })
+      const world = await startWorld(t, { redis, clock: leapingClock(), log })
       await world.startWorker(loose(world))
       const second = await world.startWorker(strict(world))
       await second.stop()
@@ -165,7 +165,7 @@ describe('a guard rail that only one of two workers has holds for both', {
 
 describe('the guard rails of a request', { concurrency: true }, () => {
   test('are those of its org when it was accepted, whatever they become', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const first = await world.startWorker(withOrg(world, { maxRecords: 50 }))
     await first.stop()
     const before = await submitIds(world, fresh(20))
@@ -176,7 +176,7 @@ describe('the guard rails of a request', { concurrency: true }, () => {
   })
 
   test('are those of the first worker where its org had none yet', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, fresh(20))
     assert.equal((await world.store.ledger.load(id))?.guards, null)
     await world.startWorker(withOrg(world, { maxRecords: 10 }))
@@ -184,7 +184,7 @@ describe('the guard rails of a request', { concurrency: true }, () => {
   })
 
   test('are those of its org where an older version accepted it', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const strict = await world.startWorker(withOrg(world, { maxRecords: 10 }))
     await strict.stop()
     const id = await submitIds(world, fresh(20))
@@ -195,7 +195,7 @@ describe('the guard rails of a request', { concurrency: true }, () => {
   })
 
   test('hold for what came as a BullMQ job, too', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const strict = await world.startWorker(withOrg(world, { maxRecords: 10 }))
     await strict.stop()
     await world.startWorker(withOrg(world, { maxRecords: 50 }))
@@ -211,7 +211,7 @@ describe('the guard rails of a request', { concurrency: true }, () => {
     ['b', '.'],
   ] as const) {
     test(`take a relative path for no file, where workers start it at ${first} and at ${second}`, async (t) => {
-      const world = await startWorld(t, { redis, clock: hurried })
+      const world = await startWorld(t, { redis, clock: leapingClock() })
       const { folder, org, producer } = world
       await mkdir(join(folder, 'b'))
       for (const place of ['.', 'b']) {
@@ -232,7 +232,7 @@ describe('the guard rails of a request', { concurrency: true }, () => {
   }
 
   test('leave with its receipt: a record that is kept holds none', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     await world.startWorker()
     const { id } = await deleteIds(world, fresh(1))
     const { redis: client, ledger } = world.store
@@ -241,7 +241,7 @@ describe('the guard rails of a request', { concurrency: true }, () => {
 })
 
 test('of workers that start at once none loosens what another has', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const limits = [50, 40, 30, 20, 10]
   await Promise.all(limits.map((maxRecords) => world.startWorker(withOrg(world, { maxRecords }))))
   assert.equal((await world.store.ledger.rails())?.rails.maxRecords, 10)

@@ -9,7 +9,7 @@ import {
   PlanExpiredError,
 } from '../../src/producer/producer.ts'
 import { sweep } from '../../src/worker/upkeep/sweep.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
 import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
@@ -22,7 +22,7 @@ import { startWorld } from '../helpers/world.ts'
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
-const world = await startWorld(scope, { redis, clock: hurried })
+const world = await startWorld(scope, { redis, clock: leapingClock() })
 const { producer, store, org, sandbox } = world
 const worker = await world.startWorker()
 
@@ -225,7 +225,7 @@ test('a plan that is being applied outlives its time until it is read', async ()
 })
 
 test('a plan outlives a request that was cancelled before it applied it', async (t) => {
-  const own = await startWorld(t, { redis, clock: hurried })
+  const own = await startWorld(t, { redis, clock: leapingClock() })
   const first = await own.startWorker()
   await deleteIds(own, fresh(5), { id: 'again', dryRun: true })
   await first.stop()
@@ -240,7 +240,7 @@ test('a plan outlives a request that was cancelled before it applied it', async 
 })
 
 test('a worker of a version without kept plans deletes nothing but the plan', async (t) => {
-  const own = await startWorld(t, { redis, clock: hurried })
+  const own = await startWorld(t, { redis, clock: leapingClock() })
   const path = join(own.folder, 'ids.csv')
   const csvOf = (ids: readonly string[]) => ['Id', ...ids, ''].join('\n')
   await writeFile(path, csvOf(fresh(5)))
@@ -265,7 +265,7 @@ test('a worker of a version without kept plans deletes nothing but the plan', as
 })
 
 test('a worker that dies while it reads a kept plan leaves it to the next one', async (t) => {
-  const own = await startWorld(t, { redis, clock: hurried })
+  const own = await startWorld(t, { redis, clock: leapingClock() })
   const first = await own.startWorker()
   const ids = fresh(30)
   await deleteIds(own, ids, { id: 'crash', dryRun: true })

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { after, describe, type TestContext, test } from 'node:test'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -30,7 +30,7 @@ const OLD_HOSTS: Readonly<Record<string, OldHost>> = {
 describe('an org that moves after the close', { concurrency: true }, () => {
   for (const [what, old] of Object.entries(OLD_HOSTS)) {
     test(`to another instance while the old one ${what} is followed there, with one login`, async (t) => {
-      const world = await startWorld(t, { redis, clock: hurried })
+      const world = await startWorld(t, { redis, clock: leapingClock() })
       const front = await startFront(t, world, old)
       await world.startWorker(front.config)
       const receipt = await receiptOf(world, await submitIds(world, ids18(20)))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { to18 } from '../../src/shared/contract/record-id.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -18,7 +18,7 @@ test('a worker whose Redis was emptied and taken by another org deletes nothing 
   const redis = await startRedis(scope, {})
   const name = 'emea'
   const ours = { maxJobRecords: 5, maxInFlight: 3 }
-  const a = await startWorld(scope, { redis, name, clock: hurried, org: ours })
+  const a = await startWorld(scope, { redis, name, clock: leapingClock(), org: ours })
   a.sandbox.faults.add({ on: 'job', action: { do: 'hold' } })
   const worker = await a.startWorker()
   await submitIds(a, ids18(60))
@@ -31,7 +31,7 @@ test('a worker whose Redis was emptied and taken by another org deletes nothing 
     redis,
     name,
     sandbox,
-    clock: hurried,
+    clock: leapingClock(),
     org: { ...ours, maxInFlight: 9 },
   })
   await b.startWorker()
@@ -56,7 +56,7 @@ test('a worker whose Redis was emptied and taken by another org deletes nothing 
 test('a worker without a job notices it as well', async (t) => {
   const scope = inReverse((close) => t.after(close))
   const redis = await startRedis(scope, {})
-  const world = await startWorld(scope, { redis, clock: hurried })
+  const world = await startWorld(scope, { redis, clock: leapingClock() })
   const worker = await world.startWorker()
   await deleteIds(world, ids18(3))
   await world.store.redis.flushall()
@@ -67,11 +67,11 @@ test('a worker without a job notices it as well', async (t) => {
 test('a worker that starts on the empty Redis makes a ledger of its own', async (t) => {
   const scope = inReverse((close) => t.after(close))
   const redis = await startRedis(scope, {})
-  const world = await startWorld(scope, { redis, clock: hurried })
+  const world = await startWorld(scope, { redis, clock: leapingClock() })
   const first = await world.startWorker()
   await world.store.redis.flushall()
   await first.halted
-  const again = await startWorld(scope, { redis, name: world.org, clock: hurried })
+  const again = await startWorld(scope, { redis, name: world.org, clock: leapingClock() })
   await again.startWorker()
   const receipt = await deleteIds(again, ids18(3))
   assert.deepEqual(receipt.outcome, outcome({ deleted: 3 }))

@@ -8,6 +8,8 @@ import { startWorld } from '../helpers/world.ts'
 
 const QUICK = { worker: { lockMs: 1000, stalledMs: 1000, resendMs: 0 } }
 
+const pause = () => new Promise((resolve) => setTimeout(resolve, 5))
+
 describe('an outage', { concurrency: true }, () => {
   test('Redis goes away in the middle of everything, comes back, and the work goes on', async (t) => {
     const scope = inReverse((close) => t.after(close))
@@ -21,7 +23,7 @@ describe('an outage', { concurrency: true }, () => {
     const id = await submitIds(world, ids18(80))
     await referee.until(({ jobsAtWork }) => jobsAtWork === 4)
     await redis.kill()
-    while ((await worker.ready()) === null) await new Promise((resolve) => setTimeout(resolve, 5))
+    while ((await worker.ready()) === null) await pause()
     await redis.restart()
     faults.clear()
 
@@ -39,8 +41,9 @@ describe('an outage', { concurrency: true }, () => {
     const redis = await startRedis(scope, {})
     const world = await startWorld(scope, { redis })
     const { referee, faults } = world.sandbox
-    faults.add({ on: 'job', times: 1, action: { do: 'hold', ms: 600 } })
-    await world.startWorker(QUICK)
+    faults.add({ on: 'job', times: 1, action: { do: 'hold' } })
+    // Not so short that a busy machine loses it by itself.
+    await world.startWorker({ worker: { ...QUICK.worker, lockMs: 4000 } })
     const id = await submitIds(world, ids18(10))
     await referee.until(({ jobsAtWork }) => jobsAtWork === 1)
     const { ledger, redis: connection } = world.store
@@ -49,13 +52,16 @@ describe('an outage', { concurrency: true }, () => {
       ledger.keys.lock({ queue: 'ingest-jobs', jobId: order }),
       'somebody else',
       'PX',
-      900,
+      3000,
     )
+    const counted = () => world.metrics.registry.metrics()
+    while (!/^expunge_locks_lost_total\{.*\} 1$/m.test(await counted())) await pause()
+    faults.clear()
 
     const receipt = await receiptOf(world, id)
     assert.deepEqual(receipt.outcome, outcome({ deleted: 10 }))
     assert.equal(referee.stats().jobs.length, 1)
-    const text = await world.metrics.registry.metrics()
+    const text = await counted()
     assert.match(text, /^expunge_locks_lost_total\{.*queue="ingest-jobs"\} 1$/m)
     assert.match(text, /^expunge_jobs_recovered_total\{.*queue="ingest-jobs"\} 1$/m)
     assert.match(text, /^expunge_ingest_jobs_total\{.*state="JobComplete"\} 1$/m)

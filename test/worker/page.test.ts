@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FAILURE_CODES } from '../../src/worker/ingest/row-error.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { REFUSALS } from '../helpers/refusals.ts'
 import { inReverse } from '../helpers/scope.ts'
@@ -10,7 +10,10 @@ import { startWorld } from '../helpers/world.ts'
 
 test('a worker’s page has all that is to be expected with 0, though nobody lets it in yet', async (t) => {
   const scope = inReverse((close) => t.after(close))
-  const world = await startWorld(scope, { redis: await startRedis(scope, {}), clock: hurried })
+  const world = await startWorld(scope, {
+    redis: await startRedis(scope, {}),
+    clock: leapingClock(),
+  })
   world.sandbox.faults.add({ on: 'token', action: { do: 'answer', status: 503, body: 'empty' } })
   const stopping = new AbortController()
   const start = world.startWorker({}, { signal: stopping.signal })
@@ -32,7 +35,7 @@ test('a worker’s page has all that is to be expected with 0, though nobody let
 async function startWorkerOf(t: TestContext) {
   const scope = inReverse((close) => t.after(close))
   const redis = await startRedis(scope, { appendOnly: true })
-  const world = await startWorld(scope, { redis, clock: hurried })
+  const world = await startWorld(scope, { redis, clock: leapingClock() })
   await world.startWorker()
   const isUp = async () => /^expunge_redis_up 1$/m.test(await world.metrics.registry.metrics())
   assert.ok(await isUp())

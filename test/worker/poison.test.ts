@@ -4,7 +4,7 @@ import { ShutdownError } from '../../src/shared/base/context.ts'
 import { NoMemoryError } from '../../src/worker/plan/memory.ts'
 import { planRequest } from '../../src/worker/plan/planner.ts'
 import { cleared } from '../helpers/account.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { context, planByHand, planLock, plannerDeps } from '../helpers/planning.ts'
@@ -37,7 +37,7 @@ async function die(world: World, id: string): Promise<void> {
 }
 
 test('a source over which five workers died fails, and other requests go on', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const poison = await submitIds(world, IDS)
   for (let deaths = 0; deaths < 5; deaths++) await die(world, poison)
   await world.startWorker()
@@ -51,7 +51,7 @@ test('a source over which five workers died fails, and other requests go on', as
 })
 
 test('a source over which four workers died is given to a fifth', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const id = await submitIds(world, IDS)
   for (let deaths = 0; deaths < 4; deaths++) await die(world, id)
   await world.startWorker()
@@ -61,7 +61,7 @@ test('a source over which four workers died is given to a fifth', async (t) => {
 
 describe('a plan that is given back is no crash, however often, where', () => {
   test('the worker stops', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, IDS)
     const stopping = new AbortController()
     const deps = await plannerDeps(world, {
@@ -74,7 +74,7 @@ describe('a plan that is given back is no crash, however often, where', () => {
   })
 
   test('Redis has no room', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, IDS)
     const deps = await plannerDeps(world, {
       staging: async () => {
@@ -85,7 +85,7 @@ describe('a plan that is given back is no crash, however often, where', () => {
   })
 
   test('the worker meets a fault of its own', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const id = await submitIds(world, IDS)
     const deps = await plannerDeps(world, {
       staging: async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -17,7 +17,7 @@ function fresh(count: number): string[] {
 
 test('an urgent request passes a purge whose ingest jobs take hours, in a window of its own', async (t) => {
   const org = { maxJobRecords: 10, maxInFlight: 3, urgentInFlight: 2 }
-  const world = await startWorld(t, { redis, clock: hurried, org })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org })
   const { referee, faults } = world.sandbox
   faults.add({ on: 'job', times: 3, action: { do: 'hold' } })
   await world.startWorker()
@@ -34,7 +34,7 @@ test('an urgent request passes a purge whose ingest jobs take hours, in a window
 })
 
 test('over two workers ingest jobs go by priority, and by age within it', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried, org: { maxInFlight: 1 } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxInFlight: 1 } })
   const { referee } = world.sandbox
   // The one slot is taken, and its job begins only once all the others wait.
   await world.store.ledger.pause(false)
@@ -57,7 +57,7 @@ test('over two workers ingest jobs go by priority, and by age within it', async 
 })
 
 test('what a stopping worker hands over goes on before anything else', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried, org: { maxInFlight: 1 } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxInFlight: 1 } })
   const { referee, faults } = world.sandbox
   faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
   const first = await world.startWorker()

@@ -9,7 +9,7 @@ import { openResultsStore } from '../../src/shared/results/results.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { settleRequest } from '../../src/worker/end/settle.ts'
 import { removeDueFolders, sweep } from '../../src/worker/upkeep/sweep.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, linesOf, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { context, planByHand, plannerDeps } from '../helpers/planning.ts'
@@ -29,7 +29,7 @@ const RULES = {
 
 function world(t: Scope, options: Partial<WorldOptions> = {}): Promise<World> {
   const org = { maxJobRecords: 4 }
-  return startWorld(t, { redis, clock: hurried, sandbox: { rows: RULES }, org, ...options })
+  return startWorld(t, { redis, clock: leapingClock(), sandbox: { rows: RULES }, org, ...options })
 }
 
 interface Scope {

@@ -5,7 +5,7 @@ import { createLogger } from '../../src/shared/base/logger.ts'
 import type { QueueName } from '../../src/shared/store/queues/queues.ts'
 import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { attemptsSpent } from '../helpers/attempts.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -30,7 +30,7 @@ describe('an order that only a newer version understands', { concurrency: true }
   ]
   for (const [queue, data] of ORDERS) {
     test(`${JSON.stringify(data)} is put aside as often as it comes, and carried out by that one`, async (t) => {
-      const world = await startWorld(t, { redis, clock: hurried })
+      const world = await startWorld(t, { redis, clock: leapingClock() })
       const old = [await world.startWorker(), await world.startWorker()]
       const { [queue]: orders } = world.store.queues
       const { id = '' } = await orders.add('plan', data, { priority: 10, attempts: 2 })
@@ -49,7 +49,7 @@ describe('an order that only a newer version understands', { concurrency: true }
   }
 
   test('a checkpoint of it is left to it, and no worker counts as dead over it', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     await world.startWorker()
     await world.startWorker()
     const id = await submitIds(world, fresh(3), { approval: 'required' })
@@ -74,7 +74,7 @@ describe('an order that only a newer version understands', { concurrency: true }
 })
 
 test('what a newer version has added to a record is passed over', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { ledger, redis: connection } = world.store
   const id = await submitIds(world, fresh(4), { approval: 'required' })
   const request = ledger.keys.request(id)
@@ -107,7 +107,12 @@ describe('workers whose settings differ', { concurrency: true }, () => {
       if (setting !== undefined) changes.push([setting, before, now])
     }
     const log = createLogger({ level: 'warn', destination: { write } })
-    const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 }, log })
+    const world = await startWorld(t, {
+      redis,
+      clock: leapingClock(),
+      org: { maxJobRecords: 5 },
+      log,
+    })
     const { referee, faults } = world.sandbox
     faults.add({ on: 'job', action: { do: 'hold', ms: 60 } })
     await world.startWorker(windowOf(4, world))
@@ -123,7 +128,7 @@ describe('workers whose settings differ', { concurrency: true }, () => {
   })
 
   test('a smaller window than jobs at work: they end, and none begins before there is room', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
+    const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
     const { referee, faults } = world.sandbox
     faults.add({ on: 'job', times: 4, action: { do: 'hold' } })
     const first = await world.startWorker(windowOf(4, world))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createMetrics, type Metrics } from '../../src/shared/telemetry/metrics/metrics.ts'
-import { hurried } from '../helpers/clock.ts'
+import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -15,7 +15,7 @@ const CHUNKS = 40
 
 test('workers share the ingest jobs of one request, come and go, and nothing is lost', async (t) => {
   const org = { maxJobRecords: 25, maxInFlight: WINDOW }
-  const world = await startWorld(t, { redis, clock: hurried, org })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org })
   const { referee, faults } = world.sandbox
   faults.add({ on: 'job', action: { do: 'hold', ms: 40 } })
   const registries = [0, 1, 2].map(() => createMetrics({ version: 'test' }))
@@ -71,7 +71,7 @@ test('workers share the ingest jobs of one request, come and go, and nothing is 
 })
 
 test('a worker that stops in the middle of everything hands over what it has at its checkpoint', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
   const { referee, faults } = world.sandbox
   faults.add({ on: 'job', nth: [1, 2, 3], action: { do: 'hold' } })
   faults.add({ on: 'create', nth: 4, action: { do: 'stall', when: 'after' } })

@@ -7,7 +7,7 @@ import { hashOf } from '../../../src/producer/http/key-secret.ts'
 import { openKeyRing } from '../../../src/producer/http/keys.ts'
 import type { Clock } from '../../../src/shared/base/clock.ts'
 import { createLogger } from '../../../src/shared/base/logger.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { folderOf } from '../../helpers/config.ts'
 
 /** A file of these keys; the secret of each is its name and `-secret`. */
@@ -33,7 +33,7 @@ async function setup(t: TestContext, path: string) {
     lines.push(JSON.parse(line))
   }
   const log = createLogger({ level: 'info', destination: { write } })
-  const ring = await openKeyRing(path, log, hurried)
+  const ring = await openKeyRing(path, log, leapingClock())
   t.after(() => ring.close())
   const until = async (holds: () => boolean) => {
     while (!holds()) await delay(5)

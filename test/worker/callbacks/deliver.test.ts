@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/shared/base/clock.ts'
 import { URL_PATTERN } from '../../../src/shared/config/network.ts'
 import { orderCallbacks } from '../../../src/worker/callbacks/deliver.ts'
 import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { receiptOf, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -66,7 +66,7 @@ async function startCallingWorld(
   t: Scope,
   callers: readonly { readonly url: string; readonly secret?: string }[] = [],
 ): Promise<World & { work(): Promise<unknown> }> {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const receivers = await Promise.all(
     callers.map(async ({ url: text, secret = SECRET }, n) => {
       const secretsFile = join(world.folder, `callback-secrets-${n}`)
@@ -200,7 +200,7 @@ test('each receiver is told with its own secret, and nobody else is told at all'
 
 test('an address that is not allowed is not called, and the request ends all the same', async (t) => {
   const caller = await startCaller(t)
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   await world.startWorker()
   const id = await submitIds(world, ids18(5), { callbackUrl: caller.url })
   assert.equal((await receiptOf(world, id)).status, 'completed')

@@ -6,7 +6,7 @@ import { codeOf, RefusedError } from '../../../src/shared/base/errors.ts'
 import { settleRequest } from '../../../src/worker/end/settle.ts'
 import type { PlannerDeps } from '../../../src/worker/plan/planner.ts'
 import { cleared } from '../../helpers/account.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { deleteIds, linesOf, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { context, planByHand, plannerDeps } from '../../helpers/planning.ts'
@@ -98,7 +98,7 @@ test('a false receipt that is taken back leaves that of whoever ends it meanwhil
 
 test('settling again changes nothing', async (t) => {
   const rows = { rules: [{ code: 'DELETE_FAILED', ids: IDS.slice(0, 3) }] }
-  const world = await startWorld(t, { redis, clock: hurried, sandbox: { rows } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { rows } })
   await world.startWorker()
   const receipt = await deleteIds(world, IDS)
   await cleared(world, receipt.id)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import type { CallFault } from '../../../src/sandbox/sandbox.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { deleteIds, outcome } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { poll } from '../../helpers/poll.ts'
@@ -13,7 +13,7 @@ import { startWorld } from '../../helpers/world.ts'
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
-const world = await startWorld(scope, { redis, clock: hurried })
+const world = await startWorld(scope, { redis, clock: leapingClock() })
 await world.startWorker()
 
 const unavailable = { do: 'answer', status: 503, errorCode: 'SERVER_UNAVAILABLE' } as const

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test'
 import { jobsAtWork } from '../../../src/cli/at-work.ts'
 import type { IngestOrder } from '../../../src/shared/store/ledger/chunk.ts'
 import { Peers } from '../../../src/worker/ingest/peers.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { receiptOf, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { poll } from '../../helpers/poll.ts'
@@ -45,7 +45,7 @@ const STRANGE = { do: 'answer', status: 400, errorCode: 'STRANGE_THING' } as con
 describe('a refusal that nobody knows', { concurrency: true }, () => {
   for (const on of ['upload', 'close'] as const) {
     test(`of one job at ${on} ends that job, and others get through`, async (t) => {
-      const world = await startWorld(t, { redis, clock: hurried })
+      const world = await startWorld(t, { redis, clock: leapingClock() })
       const { faults } = world.sandbox
       const all = faults.add({ on, action: STRANGE })
       await world.startWorker()
@@ -65,7 +65,7 @@ describe('a refusal that nobody knows', { concurrency: true }, () => {
   }
 
   test('of every job ends none: the org pauses, and says why', async (t) => {
-    const world = await startWorld(t, { redis, clock: hurried })
+    const world = await startWorld(t, { redis, clock: leapingClock() })
     const { faults } = world.sandbox
     const { id: everyClose } = faults.add({ on: 'close', action: STRANGE })
     const fired = () => faults.list().find(({ id }) => id === everyClose)?.fired ?? 0

@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test'
 import type { FaultScript, RowRules } from '../../../src/sandbox/sandbox.ts'
 import type { Receipt } from '../../../src/shared/contract/receipt.ts'
 import { assertAccount, cleared, counted } from '../../helpers/account.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { deleteIds, linesOf, outcome } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -213,7 +213,7 @@ describe('a request is accounted for to the last id when it meets', { concurrenc
     test(title, async (t) => {
       const { maxJobRecords = 5000, rows = {}, faults = [], keepDeleted = false } = one
       const world = await startWorld(t, {
-        ...{ redis, clock: hurried, org: { maxJobRecords } },
+        ...{ redis, clock: leapingClock(), org: { maxJobRecords } },
         sandbox: { rows, faults, queueDelayMs: 0 },
       })
       await world.startWorker({ audit: { keepDeleted } })
@@ -244,7 +244,7 @@ describe('a request is accounted for to the last id when it meets', { concurrenc
 
 test('rows wait before they go again, and longer each time', async (t) => {
   const world = await startWorld(t, {
-    ...{ redis, clock: hurried, sandbox: { rows: { rules: [lock(IDS.slice(0, 2), 2)] } } },
+    ...{ redis, clock: leapingClock(), sandbox: { rows: { rules: [lock(IDS.slice(0, 2), 2)] } } },
   })
   const resendMs = 40
   await world.startWorker({ worker: { lockMs: 2000, stalledMs: 1000, resendMs } })
@@ -262,7 +262,7 @@ test('rows in doubt that were gone before are counted as ours only where nobody 
   // Of the ids of a vanished job nothing is known; of those that failed before it, everything.
   const gone = IDS.slice(0, 5)
   const world = await startWorld(t, {
-    ...{ redis, clock: hurried, org: { maxJobRecords: 10 } },
+    ...{ redis, clock: leapingClock(), org: { maxJobRecords: 10 } },
     sandbox: {
       ...{ queueDelayMs: 0, faults: [job({ do: 'vanish' })] },
       rows: { rules: [{ code: 'ENTITY_IS_DELETED', ids: [...gone, ...IDS.slice(10, 13)] }] },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { createSalesforce, type Salesforce } from '../../../src/shared/salesforce/client.ts'
 import type { Checkpoint } from '../../../src/worker/ingest/step.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { linesOf, outcome, receiptOf, statusReached, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -16,7 +16,7 @@ import { startWorld } from '../../helpers/world.ts'
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
-const world = await startWorld(scope, { redis, clock: hurried })
+const world = await startWorld(scope, { redis, clock: leapingClock() })
 await world.startWorker()
 const { ingest } = connect()
 

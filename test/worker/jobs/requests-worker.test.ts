@@ -8,7 +8,7 @@ import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { createMetrics } from '../../../src/shared/telemetry/metrics/metrics.ts'
 import { giveBack } from '../../../src/worker/jobs/hand-over.ts'
 import { startRequestsWorker } from '../../../src/worker/jobs/requests-worker.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 
@@ -89,7 +89,7 @@ function startWorker(store: OrgStore, maxPlans: number, book: Book) {
     stalledMs: 1000,
     metrics: createMetrics({ version: 'test' }),
     log: createLogger({ level: 'silent' }),
-    clock: hurried,
+    clock: leapingClock(),
     process: async (job, token, ctx) => {
       const { promise: stopped, resolve } = Promise.withResolvers<'stopped'>()
       ctx.signal.addEventListener('abort', () => resolve('stopped'))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { after, afterEach, describe, test } from 'node:test'
 import { NotWaitingError } from '../../../src/producer/producer.ts'
 import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import {
   deleteIds,
   linesOf,
@@ -20,7 +20,7 @@ import { startWorld } from '../../helpers/world.ts'
 const scope = inReverse(after)
 const redis = await startRedis(scope)
 const org = { maxJobRecords: 50, maxRecords: 200, hardDelete: true }
-const world = await startWorld(scope, { redis, clock: hurried, org })
+const world = await startWorld(scope, { redis, clock: leapingClock(), org })
 await world.startWorker({ audit: { keepDeleted: true } })
 
 afterEach(() => {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createSalesforce, type Salesforce } from '../../../src/shared/salesforce/client.ts'
 import { parseQuota } from '../../../src/shared/store/quota.ts'
 import { askForQuota } from '../../../src/worker/upkeep/quota-watch.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { deleteIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { context } from '../../helpers/planning.ts'
@@ -21,11 +21,11 @@ const askedOf = ({ sandbox: { referee } }: World) => referee.stats().calls['limi
 
 function connect({ sandbox: { url: loginUrl, clientId, clientSecret } }: World): Salesforce {
   const credentials = { kind: 'client-credentials', loginUrl, clientId, clientSecret } as const
-  return createSalesforce({ credentials, apiVersion: '61.0', clock: hurried })
+  return createSalesforce({ credentials, apiVersion: '61.0', clock: leapingClock() })
 }
 
 test('what is left of the API calls is known from the answers to any call', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried, sandbox })
+  const world = await startWorld(t, { redis, clock: leapingClock(), sandbox })
   await world.startWorker()
   await deleteIds(world, ids18(3))
   while (Object.keys(await quotaOf(world)).length === 0) await delay(5)

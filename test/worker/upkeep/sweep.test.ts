@@ -5,7 +5,7 @@ import { NO_OUTCOME } from '../../../src/shared/contract/receipt.ts'
 import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
 import { QUEUES } from '../../../src/shared/store/queues/queues.ts'
 import { createStaging } from '../../../src/shared/store/staging/staging.ts'
-import { hurried } from '../../helpers/clock.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
@@ -20,7 +20,7 @@ function fresh(count: number): string[] {
 }
 
 test('whatever job was lost, every request reaches its end', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { ledger } = world.store
   const planner = await world.startWorker()
   const parked = await Promise.all(
@@ -52,7 +52,7 @@ test('whatever job was lost, every request reaches its end', async (t) => {
 })
 
 test('jobs that vanish while workers run are ordered again', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
   await world.startWorker({ worker: { lockMs: 1000, stalledMs: 1000, resendMs: 0 } })
   const queue = world.store.queues['ingest-jobs']
   world.sandbox.faults.add({ on: 'job', times: 10, action: { do: 'hold' } })
@@ -65,7 +65,7 @@ test('jobs that vanish while workers run are ordered again', async (t) => {
 })
 
 test('frames that nobody will read are dropped, those of live requests are not', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { store } = world
   await world.startWorker({ worker: { lockMs: 1000, stalledMs: 1000, resendMs: 0 } })
   const ended = await deleteIds(world, fresh(3))
@@ -98,7 +98,7 @@ test('frames that nobody will read are dropped, those of live requests are not',
 })
 
 test('once everything has settled, Redis holds records and tombstones and nothing else', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried, org: { maxJobRecords: 5 } })
+  const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
   world.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: ids18(2, 9000) }] })
   const worker = await world.startWorker({ planHours: 0 })
   const ids = await Promise.all([
@@ -137,7 +137,7 @@ test('once everything has settled, Redis holds records and tombstones and nothin
 })
 
 test('a request that this version cannot read keeps no other from its end', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { ledger, redis: connection } = world.store
   // Among so many the sweep meets one before the request that waits for it.
   for (let n = 0; n < 20; n++) {
@@ -152,7 +152,7 @@ test('a request that this version cannot read keeps no other from its end', asyn
 })
 
 test('the list holds every request whose record is there, and no other', async (t) => {
-  const world = await startWorld(t, { redis, clock: hurried })
+  const world = await startWorld(t, { redis, clock: leapingClock() })
   const { ledger, redis: connection } = world.store
   const ended = await submitIds(world, fresh(3))
   const parked = await submitIds(world, fresh(3), { approval: 'required' })

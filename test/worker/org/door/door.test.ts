@@ -6,7 +6,7 @@ import type { Job } from 'bullmq'
 import { parseRequest, toStored } from '../../../../src/shared/contract/request.ts'
 import { bodyHash } from '../../../../src/shared/store/intake/taken.ts'
 import { sweep, sweepRequest } from '../../../../src/worker/upkeep/sweep.ts'
-import { hurried } from '../../../helpers/clock.ts'
+import { leapingClock } from '../../../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../../../helpers/deletion.ts'
 import { endedJob, GENERATED, startDoor } from '../../../helpers/door.ts'
 import { id18, ids18 } from '../../../helpers/ids.ts'
@@ -165,7 +165,7 @@ describe('a job deletion-request', () => {
 })
 
 test('a job that cannot even be refused is put aside, whatever its options, and ends later', async (t) => {
-  const own = await startWorld(t, { redis, clock: hurried })
+  const own = await startWorld(t, { redis, clock: leapingClock() })
   await own.startWorker()
   const blocked = join(own.results, own.org)
   await writeFile(blocked, 'where the folders of the requests belong')
