@@ -105,8 +105,8 @@ function absolute({ path, roots: [firstRoot], base = firstRoot ?? null }: Source
   if (base !== null) return join(resolve(base), path)
   throw new RefusedError(
     'SOURCE_NOT_ALLOWED',
-    `${path} is relative, and the processes of the org do not agree on where such a path starts: their first ` +
-      'files.roots differ. Give the absolute path, or set the same files.roots everywhere and run expunge policy --apply.',
+    `${path} is a relative path, which starts at the first folder of files.roots, and that folder differs between ` +
+      'the processes of the org. Give the absolute path, or set the same files.roots everywhere and run expunge policy --apply.',
   )
 }
 
@@ -147,7 +147,7 @@ function notAllowed(path: string, roots: readonly string[]): RefusedError {
 function readFailure(path: string, error: unknown): SourceError {
   const code = codeOf(error)
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const message = `${path} does not exist on the worker's machine. Look at the path and at what is mounted there.`
+    const message = `${path} does not exist on the worker's machine. Check the path, and that its folder is mounted there.`
     return new SourceError('SOURCE_NOT_FOUND', message, { cause: error })
   }
   return notReadable(path, code ?? 'reading failed', { cause: error })

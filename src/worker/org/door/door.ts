@@ -116,13 +116,13 @@ function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): Del
   if (kindOf(request.source).takesUpload) {
     throw new RefusedError(
       'INVALID_REQUEST',
-      'source.type: an upload comes through the producer, not through the queue.',
+      'source.type: expected ids or file, got upload. Only the producer library and the HTTP API accept uploads.',
     )
   }
   if (request.org !== org) {
     throw new RefusedError(
       'INVALID_REQUEST',
-      `org: this is the queue of ${org}, the request is for ${request.org}.`,
+      `org: expected ${org}, whose queue this is, got ${request.org}. Add the job to the queue of that org.`,
     )
   }
   return request
@@ -186,8 +186,8 @@ function assertRepeats({ opts, repeatJobKey, data }: Job): void {
   if (isOld || isEmpty(data)) {
     throw new RefusedError(
       'INVALID_REQUEST',
-      'repeat: expected a run of a job scheduler, got one of a repeatable job, which is not repeated or ' +
-        'comes without its data. Remove it, and use upsertJobScheduler.',
+      'repeat: repeatable jobs of older BullMQ versions are not supported. Remove the job, and use ' +
+        'upsertJobScheduler instead.',
     )
   }
 }
