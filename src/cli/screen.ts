@@ -50,6 +50,8 @@ export interface Screen {
    * Waits for stdout, then returns why an answer was lost, such as a full disk; null if none was.
    */
   lostAnswer(): Promise<Error | null>
+  /** Whether nobody reads stdout any more, as a write has shown. */
+  isUnread(): boolean
   /** Colours for either stream, if it is a terminal and NO_COLOR is not set. */
   readonly answerStyle: Style
   readonly sayStyle: Style
@@ -86,8 +88,10 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   let lost: Error | null = null
   // A reader or terminal that closes (`| head`) must not stop a running deletion.
   stderr.on('error', () => {})
+  let isUnread = false
   stdout.on('error', (error) => {
-    if (!GONE.includes(codeOf(error) ?? '')) lost ??= error
+    if (GONE.includes(codeOf(error) ?? '')) isUnread = true
+    else lost ??= error
   })
   const write = (stream: Output, text: string) => {
     drawn?.hide()
@@ -123,6 +127,7 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
       await new Promise<void>((resolve) => stdout.write('', () => resolve()))
       return lost
     },
+    isUnread: () => isUnread,
     answerStyle: styler(stdout),
     sayStyle,
     canAsk: stdin.isTTY === true && stderr.isTTY === true,

@@ -1,6 +1,6 @@
 import { systemClock } from '../shared/base/clock.ts'
 import { troubleOf } from '../shared/store/redis/trouble.ts'
-import { type Cli, type ExitCode, UsageError } from './cli.ts'
+import { type Cli, EXIT, type ExitCode, UsageError } from './cli.ts'
 import { catchInterrupts } from './interrupts.ts'
 import type { OpenOrg } from './org.ts'
 import { retryOnOutage } from './outage.ts'
@@ -35,8 +35,8 @@ export function assertWatching({ watch, interval }: WatchFlags): void {
 const INTERVAL_MS = 2000
 
 /**
- * Shows something again and again, until its end or Ctrl-C. Outages of Redis are reported and waited
- * out.
+ * Shows something again and again, until its end or Ctrl-C, or until nobody reads it. Outages of
+ * Redis are reported and waited out.
  *
  * @param open opens the org and lets `look` read and show it. On the embedded server it
  *   is opened for each look, because a server that stays open would block a `run`.
@@ -78,7 +78,7 @@ export async function watch(
 
 /** Shows what was seen, and returns its end. */
 function presenter({ json }: WatchFlags, screen: Screen): (seen: Seen) => Promise<ExitCode | null> {
-  const { answer, answerData, answerStyle, repaint } = screen
+  const { answer, answerData, answerStyle, isUnread, repaint } = screen
   const print = changesOnly(json ? answerData : answer)
   return async ({ text, lines, json: value, end }) => {
     if (json) {
@@ -92,7 +92,7 @@ function presenter({ json }: WatchFlags, screen: Screen): (seen: Seen) => Promis
       const hint = end === null ? `\n${answerStyle('dim', 'Ctrl-C stops watching.')}` : ''
       repaint(`${await text()}${hint}`)
     }
-    return end
+    return end ?? (isUnread() ? EXIT.ok : null)
   }
 }
 

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { PassThrough, Writable } from 'node:stream'
 import { after, test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
+import { invocation } from '../../src/cli/invocation.ts'
+import { endsWithin } from '../../src/shared/base/race.ts'
 import { redisUnavailable, startRedis } from '../helpers/redis.ts'
+import { surroundings } from './run-here.ts'
 import { contactIds, type Place, place } from './spawn.ts'
 import { startWorkerHere } from './worker-here.ts'
 
@@ -55,6 +60,22 @@ test('status --watch prints each change into a pipe, and outlasts Redis', { skip
   assert.match(lines.at(-1) ?? '', /w-2 {2}completed$/)
   assert.equal(new Set(lines).size, lines.length)
   assert.equal(stdout.includes('\u001b'), false)
+})
+
+test('a watch ends once nobody reads it', { skip }, async (t) => {
+  const here = await place(t)
+  await submit(here, 'w-4')
+  const gone = Object.assign(new Error('the reader is gone'), { code: 'EPIPE' })
+  const host = Object.assign(new EventEmitter(), {
+    stdin: new PassThrough(),
+    stdout: new Writable({ write: (_block, _encoding, done) => done(gone) }),
+    stderr: new PassThrough().resume(),
+    env: { ...surroundings(), ...here.env, ...env },
+    exit: () => assert.fail('it would have ended the process'),
+  })
+  const ended = invocation(['status', 'w-4', ...OFTEN], host).run()
+  assert.ok(await endsWithin(ended, 10_000), 'it still watches')
+  assert.equal(await ended, 0)
 })
 
 test('list --watch goes on until Ctrl-C', { skip }, async (t) => {
