@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
+import { listenHere } from '../../test/helpers/http-server.ts'
 
 /** The page that draws dashboards: grafana/viewer, installed on first use, served on loopback. */
 
@@ -59,15 +59,7 @@ export async function serveViewer(t: Scope, folder: string, prometheus: string):
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => response.writeHead(500).end(String(error)))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(async () => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('expected a port')
-  return `http://127.0.0.1:${address.port}/`
+  return `${await listenHere(t, server)}/`
 }
 
 /** Fonts lie flat; Grafana's names of the second one are those of its makers' web service. */

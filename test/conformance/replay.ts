@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { listenHere } from '../helpers/http-server.ts'
 
 /** One request and its answer, as they were recorded. */
 export interface Exchange {
@@ -37,7 +36,7 @@ const TOKEN = 'POST /services/oauth2/token'
  * the recording does not say otherwise.
  */
 export async function startReplay(
-  scope: { after(fn: () => void): void },
+  scope: { after(fn: () => Promise<void>): void },
   exchanges: readonly Exchange[],
   apiVersion: string,
 ): Promise<Replay> {
@@ -63,15 +62,9 @@ export async function startReplay(
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  scope.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const url = await listenHere(scope, server)
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     departed: departed.signal,
     get logins() {
       return logins

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { type RowRules, type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { listenHere } from '../helpers/http-server.ts'
 import { startMortal } from '../helpers/mortal.ts'
 import { startPrometheus, type TestPrometheus } from '../helpers/prometheus.ts'
 import { startRedis, type TestRedis } from '../helpers/redis.ts'
@@ -174,13 +175,5 @@ async function startReceiver(t: Scope): Promise<string> {
   const server = createServer((request, response) => {
     request.resume().on('end', () => response.end())
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(async () => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('expected a port')
-  return `http://127.0.0.1:${address.port}/`
+  return `${await listenHere(t, server)}/`
 }

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { after, describe, type TestContext, test } from 'node:test'
 import { leapingClock } from '../helpers/clock.ts'
 import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { listenHere } from '../helpers/http-server.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startWorld, type World } from '../helpers/world.ts'
@@ -72,14 +71,7 @@ async function startFront(t: TestContext, { sandbox, config, org }: World, old: 
 
 async function listen(t: TestContext, handle: (...args: Parameters<RequestListener>) => unknown) {
   const server = createServer((request, response) => void handle(request, response))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { server, url: `http://127.0.0.1:${port}` }
+  return { server, url: await listenHere(t, server) }
 }
 
 /** Passes one call on, and its answer back. */

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Clock } from '../../../src/shared/base/clock.ts'
 import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
 import type { Quota } from '../../../src/shared/salesforce/transport.ts'
+import { listenHere } from '../../helpers/http-server.ts'
 
 export type SalesforceOptions = Parameters<typeof createSalesforce>[0]
 type CallReport = Parameters<NonNullable<SalesforceOptions['onCall']>>[0]
@@ -62,16 +62,10 @@ export async function serve(t: TestContext, routes: Record<string, Handler>) {
   server.on('connection', () => {
     connections += 1
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const url = await listenHere(t, server)
   return {
-    url: `http://127.0.0.1:${port}`,
-    host: `127.0.0.1:${port}`,
+    url,
+    host: new URL(url).host,
     seen,
     calls: () => seen.map(({ method, path }) => `${method} ${path}`),
     connections: () => connections,

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
@@ -14,6 +12,7 @@ import { orderCallbacks } from '../../../src/worker/callbacks/deliver.ts'
 import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
 import { leapingClock } from '../../helpers/clock.ts'
 import { receiptOf, submitIds } from '../../helpers/deletion.ts'
+import { listenHere } from '../../helpers/http-server.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { startWorld, type World } from '../../helpers/world.ts'
@@ -44,15 +43,9 @@ async function startCaller(
     changed.resolve()
     changed = Promise.withResolvers()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(async () => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const url = await listenHere(t, server)
   return {
-    url: `http://127.0.0.1:${port}/told`,
+    url: `${url}/told`,
     told,
     /** Resolves once so many callbacks have come. */
     heard: async (count: number) => {
