@@ -14,6 +14,16 @@ export function assertCanConfirm(
   throw new UsageError(`no terminal to confirm on. Add --yes to ${verb} without confirmation.`)
 }
 
+/** Whether `--yes` answers the question, which is shown then. */
+export function isConfirmedByFlag(
+  { yes }: { readonly yes?: true },
+  { say, sayStyle }: Pick<Screen, 'say' | 'sayStyle'>,
+  question: string,
+): boolean {
+  if (yes) say(`${sayStyle('bold', question)} Confirmed by --yes.`)
+  return yes === true
+}
+
 /** The answer; Ctrl-C at the question changes nothing. */
 export async function confirm(
   { screen, host }: Cli,

@@ -6,7 +6,7 @@ import { whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
-import { assertCanConfirm, confirm } from '../confirm.ts'
+import { assertCanConfirm, confirm, isConfirmedByFlag } from '../confirm.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
 import { assertChecked } from '../render/plan.ts'
 
@@ -70,9 +70,7 @@ async function isApproved(
   assertChecked(plan, flags)
   const identity = await aboutOrg(store)
   const text = await showForApproval(screen, store, { ...view, plan }, { identity })
-  if (!flags.yes) return confirm(cli, text, 'delete')
-  screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
-  return true
+  return isConfirmedByFlag(flags, screen, text) || confirm(cli, text, 'delete')
 }
 
 async function reportApproval(

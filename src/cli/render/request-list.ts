@@ -1,9 +1,8 @@
 import stringWidth from 'string-width'
-import { totalOf } from '../../shared/contract/receipt.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Style } from '../screen.ts'
 import { columns, count, percent } from './format.ts'
-import { progressOf, STATUS_COLOUR } from './request.ts'
+import { doneOf, progressOf, STATUS_COLOUR } from './request.ts'
 
 /** One column of a list of requests. */
 interface Column {
@@ -26,8 +25,7 @@ const SHORT_STATUS: Column = {
     const { plan, progress, stopping } = view
     if (stopping !== null) return `${statusOf(view, style)}, ending`
     if (plan === null || progress === null) return statusOf(view, style)
-    const done = Math.min(plan.accepted, totalOf(progress.outcome) + progress.running)
-    return `${statusOf(view, style)} ${percent(done, plan.accepted)}`
+    return `${statusOf(view, style)} ${percent(doneOf(progress, plan), plan.accepted)}`
   },
 }
 const OBJECT: Column = { head: 'OBJECT', align: 'left', cell: ({ request }) => request.object }

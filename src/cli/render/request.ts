@@ -1,4 +1,5 @@
 import {
+  type Plan,
   type Receipt,
   type SignedAct,
   type Status,
@@ -141,8 +142,15 @@ function more(jobs: number): readonly [string, string] | null {
 export function progressOf({ plan, progress, stopping }: RequestView): string {
   const stop = stopping === null ? '' : `, ${stoppingWords(stopping)}`
   if (plan === null || progress === null) return stop
-  const done = Math.min(plan.accepted, totalOf(progress.outcome) + progress.running)
-  return `, ${percent(done, plan.accepted)} of ${count(plan.accepted)}${stop}`
+  return `, ${percent(doneOf(progress, plan), plan.accepted)} of ${count(plan.accepted)}${stop}`
+}
+
+/** Records with a verdict, and those that running ingest jobs have processed so far. */
+export function doneOf(
+  { outcome, running }: NonNullable<RequestView['progress']>,
+  { accepted }: Pick<Plan, 'accepted'>,
+): number {
+  return Math.min(accepted, totalOf(outcome) + running)
 }
 
 /** `deleting, 63 % of 999,000` */

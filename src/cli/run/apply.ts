@@ -8,7 +8,7 @@ import { type Cli, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import { approve } from '../commands/approve.ts'
 import type { Flags } from '../commands.ts'
-import { ask, assertCanConfirm } from '../confirm.ts'
+import { ask, assertCanConfirm, isConfirmedByFlag } from '../confirm.ts'
 import { byLedger, recordOf } from '../org.ts'
 import { assertChecked } from '../render/plan.ts'
 import {
@@ -70,8 +70,7 @@ async function assertWanted(
   assertChecked(plan, flags)
   const view = await viewOf(store, dryRun)
   const text = await showForApproval(screen, store, { ...view, plan }, facts)
-  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
-  else if (!(await ask(screen, text, { to: 'delete', signal }))) {
-    throw new UsageError(`The plan was not applied. It is kept until ${view.keptPlan?.until}.`)
-  }
+  if (isConfirmedByFlag(flags, screen, text)) return
+  if (await ask(screen, text, { to: 'delete', signal })) return
+  throw new UsageError(`The plan was not applied. It is kept until ${view.keptPlan?.until}.`)
 }

@@ -3,7 +3,7 @@ import type { Receipt } from '../../shared/contract/receipt.ts'
 import { actorOf } from '../actor.ts'
 import { approvalTable } from '../approval.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
-import { ask } from '../confirm.ts'
+import { ask, isConfirmedByFlag } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
 import { followWithProgress } from '../follow-with-progress.ts'
 import { orgWords } from '../render/org.ts'
@@ -64,8 +64,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   assertChecked(plan, flags)
   screen.say(await approvalTable(session.store, view, facts.identity))
   const text = question(plan, view.request, orgWords(facts.identity))
-  if (flags.yes) screen.say(`${screen.sayStyle('bold', text)} Confirmed by --yes.`)
-  const answer = flags.yes ? 'yes' : await answerTo(text, session)
+  const answer = isConfirmedByFlag(flags, screen, text) ? 'yes' : await answerTo(text, session)
   try {
     switch (answer) {
       case 'yes':

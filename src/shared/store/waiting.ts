@@ -47,7 +47,7 @@ export async function readOrgState({
   return { ...atWork, pause }
 }
 
-/** All that holds a request now or at its next step, what has to end first first; often nothing. */
+/** All that holds a request now or at its next step, in the order in which it has to end. */
 export function waitingOf(
   { request, status, receipt }: Pick<RequestRecord, 'request' | 'status' | 'receipt'>,
   stopping: StopReason | null,
