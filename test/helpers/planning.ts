@@ -33,7 +33,7 @@ export async function plannerDeps(world: World, between: Between = {}): Promise<
     },
     results: await openResultsStore(world.results),
     ...{ metrics, org, rails: railsOf(config, org), maxPlanMemory: config.maxPlanMemory },
-    planHours: config.planHours,
+    ...{ planHours: config.planHours, sources: config.sources, salesforce: null },
   }
 }
 

@@ -35,7 +35,7 @@ async function dieOverPlan(world: World, id: string, when: 'opened' | 'read'): P
     ledger: (real) => ({
       pinSource: async (entry) => {
         const answer = await real.pinSource(entry)
-        if (when === 'read' && entry.pin.field === 'seen') return answer
+        if (when === 'read' && entry.note === 'seen') return answer
         throw died
       },
     }),

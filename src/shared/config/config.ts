@@ -13,9 +13,17 @@ import { type OrgConfig, orgNameOf, readObjects, readOrgs } from './orgs.ts'
 import { readRedis, showRedis } from './redis.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings, type Values } from './settings.ts'
+import { readSources, type SourcesConfig } from './sources.ts'
 import { readTracing, type TracingConfig } from './tracing.ts'
 
-export { type CallbackConfig, type OrgConfig, orgNameOf, showRedis, type TracingConfig }
+export {
+  type CallbackConfig,
+  type OrgConfig,
+  orgNameOf,
+  type SourcesConfig,
+  showRedis,
+  type TracingConfig,
+}
 
 type Section<Name extends keyof typeof SETTINGS> = Values<(typeof SETTINGS)[Name]>
 
@@ -32,6 +40,7 @@ export interface Config extends Omit<Section<'service'>, 'home'> {
   /** Directory of receipts and result files; absolute, shared by all processes. */
   readonly results: { readonly kind: 'directory'; readonly path: string }
   readonly files: { readonly roots: readonly string[] }
+  readonly sources: SourcesConfig
   readonly metrics: Section<'metrics'>
   readonly http: Section<'http'>
   readonly worker: Section<'worker'>
@@ -95,6 +104,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     retentionDays: service.get('retentionDays'),
     idempotencyDays: service.get('idempotencyDays'),
     files: settings(SETTINGS.files, file.section('files')).all(),
+    sources: await readSources(file.section('sources')),
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
     planHours: service.get('planHours'),

@@ -86,7 +86,7 @@ export function choresOf(
   const planner: PlannerDeps = {
     ...{ store, results, metrics, org, rails },
     ...{ maxPlanMemory: config.maxPlanMemory, planHours: config.planHours },
-    recordCount: salesforce.recordCount,
+    ...{ sources: config.sources, salesforce },
     relist: async (request, chunk, own) => {
       try {
         return await relistChunk(request, chunk, relister, own)

@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { RefusedError } from '../../shared/base/errors.ts'
-import type { OrgConfig } from '../../shared/config/config.ts'
+import type { OrgConfig, SourcesConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import { isTerminal, type Plan, type ResultFile } from '../../shared/contract/receipt.ts'
@@ -12,7 +12,9 @@ import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { stopReasonOf } from '../end/cancel.ts'
 import { idsOfJob } from '../ids/delete-csv.ts'
+import { openKeptPlan } from '../sources/kept-plan.ts'
 import { openSource } from '../sources/open-source.ts'
+import type { SourceNotes, SourceOrg } from '../sources/source.ts'
 import type { RefusedRow } from './block.ts'
 import { Distinct } from './distinct.ts'
 import { allowedObject, assertChunks, assertRecords, refusalOf } from './guards.ts'
@@ -26,6 +28,10 @@ export interface DraftDeps {
   readonly org: OrgConfig
   /** Bytes that deduplication may take. */
   readonly maxPlanMemory: number
+  /** What sources need beyond the request. */
+  readonly sources: SourcesConfig
+  /** The org; null without a login. */
+  readonly salesforce: SourceOrg | null
 }
 
 /** A plan whose source is read and staged, but which is not yet in the ledger. */
@@ -60,7 +66,7 @@ export async function draftPlan(
   const { request } = record
   const taken = record.takes?.plan
   const object = allowedObject(request, guards, deps.org.name)
-  const source = openSource({ record, lot, store: deps.store, guards, signal: ctx.signal })
+  const source = open(record, guards, lot, deps, ctx)
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
   const limit = Math.min(request.maxRecords ?? guards.maxRecords, guards.maxRecords)
   const stager = new PlanStager(
@@ -117,6 +123,32 @@ export async function draftPlan(
     return { plan, ...staged, invalid: file, refusal }
   } finally {
     await invalid.discard()
+  }
+}
+
+/** The bytes to plan: of the source, or of the kept plan that the request applies. */
+function open(
+  record: RequestRecord,
+  guards: GuardRails,
+  lot: string,
+  { store, sources: settings, salesforce }: DraftDeps,
+  { signal }: Context,
+): AsyncIterable<Uint8Array> {
+  const { request, takes, staged } = record
+  if (takes !== null) return openKeptPlan(takes, { store, signal })
+  const notes = notesOf({ id: request.id, lot }, store)
+  const reading = { record, staged, store, guards, settings, salesforce, notes, signal }
+  return openSource(request.source, reading)
+}
+
+function notesOf(
+  attempt: { readonly id: string; readonly lot: string },
+  { ledger }: OrgStore,
+): SourceNotes {
+  return {
+    pin: (note, found) => ledger.pinSource({ ...attempt, note, found }),
+    job: () => ledger.sourceNote({ ...attempt, note: 'job' }),
+    saveJob: (value) => ledger.saveSource({ ...attempt, note: 'job', value }),
   }
 }
 

@@ -22,8 +22,6 @@ export interface PlannerDeps extends SettleDeps, DraftDeps {
    * The org's guard rails at worker start, for requests older than the guard rails in the ledger.
    */
   readonly rails: GuardRails
-  /** About how many records of an object the org has. Absent without a login. */
-  readonly recordCount?: (object: string, signal: AbortSignal) => Promise<number | null>
   /** How long the plan of a dry run is kept; 0: not at all. */
   readonly planHours: number
 }
@@ -141,7 +139,7 @@ async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): P
   const { id, object, approval, dryRun } = record.request
   if (!dryRun && approval === 'auto' && guards.approvalAbove === null) return
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(COUNT_WITHIN_MS)])
-  const records = await deps.recordCount?.(object, signal).catch(() => null)
+  const records = await deps.salesforce?.recordCount(object, signal).catch(() => null)
   ctx.signal.throwIfAborted()
   if (records) await deps.store.ledger.noteObjectRecords(id, lot, records)
 }

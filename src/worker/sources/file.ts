@@ -1,28 +1,29 @@
 import { SourceError } from '../../shared/base/errors.ts'
-import { readSourceFile } from '../../shared/contract/sources/read-file.ts'
+import {
+  type FileState,
+  readSourceFile,
+  type SourceContent,
+} from '../../shared/contract/sources/read-file.ts'
 import type { StoredSource } from '../../shared/contract/sources/sources.ts'
-import type { SourcePin } from '../../shared/store/ledger/planning.ts'
 import { decompress } from './decompress.ts'
-import type { SourceReading } from './source.ts'
+import type { SourceNotes, SourceReading } from './source.ts'
 
 /** A file that the worker can read, plain or compressed with gzip or zstd. */
 export function openFile(
   { path, sha256 }: Extract<StoredSource, { readonly type: 'file' }>,
-  { record, lot, store, guards, signal }: SourceReading,
+  { record, guards, notes, signal }: SourceReading,
 ): AsyncIterable<Uint8Array> {
-  const { id } = record.request
   const within = record.limits?.files ?? null
   const places = { roots: guards.fileRoots, base: guards.fileBase, within }
-  const pin = (pin: SourcePin) => store.ledger.pinSource({ id, lot, pin })
-  return readFileOnce({ path, ...places }, { sha256, pin }, signal)
+  return readFileOnce({ path, ...places }, { sha256, pin: notes.pin }, signal)
 }
 
 /** The content that the file must have. */
 interface Expected {
   /** The hex digest of the requested content, if known. */
   readonly sha256?: string | undefined
-  /** Compares the file with what an earlier attempt found, and saves that for later attempts. */
-  readonly pin?: (pin: SourcePin) => Promise<'same' | 'other' | 'stale'>
+  /** Compares the file with what an earlier attempt found. */
+  readonly pin?: SourceNotes['pin']
 }
 
 /**
@@ -41,19 +42,19 @@ export function readFileOnce(
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const { path } = source
-  const assertSame = async (found: SourcePin) => {
-    if ((await pin?.(found)) !== 'other') return
+  const assertSame = async (note: 'seen' | 'content', found: FileState | SourceContent) => {
+    if ((await pin?.(note, { ...found })) !== 'other') return
     const expected = 'the bytes that the first attempt to plan it found'
-    throw otherContent(path, expected, `${found.value.bytes} others`)
+    throw otherContent(path, expected, `${found.bytes} others`)
   }
   const events: Parameters<typeof readSourceFile>[1] = {
-    opened: (value) => assertSame({ field: 'seen', value }),
+    opened: (value) => assertSame('seen', value),
     ended: async (value) => {
       if (sha256 !== undefined && value.sha256 !== sha256) {
         const found = `${value.bytes} bytes, sha256 ${value.sha256}`
         throw otherContent(path, `sha256 ${sha256}`, found)
       }
-      await assertSame({ field: 'content', value })
+      await assertSame('content', value)
     },
   }
   return decompress(readSourceFile(source, events, signal), path)

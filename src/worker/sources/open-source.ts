@@ -1,16 +1,16 @@
+import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import { openFile } from './file.ts'
-import { openKeptPlan } from './kept-plan.ts'
 import type { SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
 /**
- * The bytes of a request's source: once, in order, with back-pressure. Leaving the loop early
- * closes everything; errors, including the signal's reason, are thrown into the loop.
+ * The bytes of a source: once, in order, with back-pressure. Leaving the loop early closes
+ * everything; errors, including the signal's reason, are thrown into the loop.
  */
-export function openSource(reading: SourceReading): AsyncIterable<Uint8Array> {
-  const { takes, request } = reading.record
-  if (takes !== null) return openKeptPlan(takes, reading)
-  const { source } = request
+export function openSource(
+  source: StoredSource,
+  reading: SourceReading,
+): AsyncIterable<Uint8Array> {
   switch (source.type) {
     case 'ids':
     case 'upload':

@@ -1,13 +1,40 @@
+import type { SourcesConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
-import type { RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { Salesforce } from '../../shared/salesforce/client.ts'
+import type { Fingerprint } from '../../shared/store/ledger/planning.ts'
+import type { RequestRecord, Staged } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 
-/** For one planning attempt, which reads the source once. */
+/** What opening a source needs. For one planning attempt, which reads each source once. */
 export interface SourceReading {
   readonly record: RequestRecord
-  /** The lot under which the attempt stages its plan. */
-  readonly lot: string
+  /** The bytes of this source that were staged at submission; null if it is opened elsewhere. */
+  readonly staged: Staged | null
   readonly store: OrgStore
   readonly guards: Pick<GuardRails, 'fileRoots' | 'fileBase'>
+  readonly settings: SourcesConfig
+  /** The request's org. Null without a login. */
+  readonly salesforce: SourceOrg | null
+  readonly notes: SourceNotes
   readonly signal: AbortSignal
+}
+
+/** What sources ask of Salesforce. */
+export type SourceOrg = Pick<Salesforce, 'recordCount'>
+
+/**
+ * Notes about this source in its request's record. A worker may die while it plans; the next
+ * attempt must not plan content that has changed since.
+ */
+export interface SourceNotes {
+  /**
+   * Compares the source with what the first attempt found, and saves that for later attempts: `seen`
+   * when it is opened, before its content is used; `content` (`bytes`, `sha256`) after the last byte.
+   * A `stale` attempt was replaced by another one and has no effect, so it needs no check.
+   */
+  pin(note: 'seen' | 'content', found: Fingerprint): Promise<'same' | 'other' | 'stale'>
+  /** The query job of an earlier attempt, to go on with; null if there is none. */
+  job(): Promise<Fingerprint | null>
+  /** Saves the query job for later attempts, before its rows are used. */
+  saveJob(job: Fingerprint): Promise<'saved' | 'stale'>
 }

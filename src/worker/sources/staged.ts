@@ -11,7 +11,8 @@ type Shelf = Pick<OrgStore, 'ledger' | 'staging'>
 
 /** What was staged when the request was submitted: the bytes of an upload, or a list as CSV. */
 export function openStaged({
-  record: { request, staged },
+  record: { request },
+  staged,
   store,
   signal,
 }: SourceReading): AsyncIterable<Uint8Array> {

@@ -1,12 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
-import type { FileState, SourceContent } from '../../contract/sources/read-file.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
 import { TELL } from './outbox.ts'
 import { RAILS_FIELD } from './rails.ts'
-import { contentSchema } from './record.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 // A full Redis lets a script continue once it has written, and a running plan must end because that
@@ -42,41 +41,52 @@ type Begun =
       readonly guards: GuardRails | null
     }
 
-// The first attempt's value is kept; later attempts receive it.
-const PIN_SOURCE = script(
-  'pin-source',
-  { keys: ['request'], args: ['lot', 'field', 'value'] },
+// `keep`: the first attempt's value stays, and later attempts receive it. nil: another attempt is
+// current, or nothing was noted.
+const NOTE = script(
+  'note',
+  { keys: ['request'], args: ['lot', 'field', 'how', 'value'] },
   `
 if redis.call('HGET', request, 'lot') ~= lot then return nil end
-redis.call('HSETNX', request, field, value)
+if how == 'keep' then redis.call('HSETNX', request, field, value) end
+if how == 'replace' then redis.call('HSET', request, field, value) end
 return redis.call('HGET', request, field)
 `,
 )
 
 /**
- * What the first planning attempt found at a file's path: the file's state when it was opened, and
- * its bytes after reading. An attempt after a crash must find the same.
+ * A note about a source in its request's record. Planning attempts after a crash find it:
+ *
+ * - `seen`: what tells a changed source before it is read: size and time of a file, an ETag.
+ * - `content`: size and SHA-256 of the bytes, known once they are read.
+ * - `job`: what a query runs as elsewhere, so that an attempt can go on with it.
  */
-export type SourcePin =
-  | { readonly field: 'seen'; readonly value: FileState }
-  | { readonly field: 'content'; readonly value: SourceContent }
+type SourceNote = 'seen' | 'content' | 'job'
 
-const seenSchema: z.ZodType<FileState> = z.object({ bytes: z.int(), modifiedAt: z.number() })
+/** A small, flat object, such as the size and the modification time of a file. */
+export type Fingerprint = Readonly<Record<string, string | number | boolean | null>>
 
-function isSame({ field, value }: SourcePin, first: unknown): boolean {
-  switch (field) {
-    case 'seen': {
-      const { bytes, modifiedAt } = seenSchema.parse(first)
-      return bytes === value.bytes && modifiedAt === value.modifiedAt
-    }
-    case 'content':
-      return contentSchema.parse(first).sha256 === value.sha256
-    default:
-      throw new TypeError(`Unknown field ${String(field satisfies never)}`)
-  }
+const fingerprint: z.ZodType<Fingerprint> = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean(), z.null()]),
+)
+
+/** A note of one planning attempt. */
+interface SourceNoteAt {
+  readonly id: string
+  /** The lot of the attempt. */
+  readonly lot: string
+  readonly note: SourceNote
+  /** Which of the request's sources; empty if it has only one. */
+  readonly member?: string
 }
 
 export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  const placeOf = ({ id, lot, note, member = '' }: SourceNoteAt) => ({
+    request: keys.request(id),
+    lot,
+    field: member === '' ? note : `${note}:${member}`,
+  })
   return {
     /**
      * Opens a planning attempt that stages under `lot`. After a crash the next attempt uses its own
@@ -115,29 +125,36 @@ export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
 
     /** Records about how many records of the object the org has, for whoever approves the plan. */
     async noteObjectRecords(id: string, lot: string, records: number): Promise<void> {
-      const given = { request: keys.request(id), lot, field: 'objectRecords', value: records }
-      await runScript(ledger, PIN_SOURCE, given)
+      const given = { request: keys.request(id), lot, field: 'objectRecords' }
+      await runScript(ledger, NOTE, { ...given, how: 'keep', value: records })
     },
 
     /** Whether the source is as the first attempt found it; `stale`: another attempt is current. */
-    async pinSource({
-      id,
-      lot,
-      pin,
-    }: {
-      id: string
-      lot: string
-      pin: SourcePin
-    }): Promise<'same' | 'other' | 'stale'> {
-      const { field, value } = pin
-      const given = { request: keys.request(id), lot, field, value: JSON.stringify(value) }
-      const json = z
-        .string()
-        .nullable()
-        .parse(await runScript(ledger, PIN_SOURCE, given))
-      if (json === null) return 'stale'
-      const first: unknown = JSON.parse(json)
-      return isSame(pin, first) ? 'same' : 'other'
+    async pinSource(
+      at: SourceNoteAt & { readonly found: Fingerprint },
+    ): Promise<'same' | 'other' | 'stale'> {
+      const value = JSON.stringify(at.found)
+      const first = await runScript(ledger, NOTE, { ...placeOf(at), how: 'keep', value })
+      if (first === null) return 'stale'
+      return isDeepStrictEqual(parseFingerprint(first), at.found) ? 'same' : 'other'
+    },
+
+    /** Replaces a note. `stale`: another attempt is current, and nothing was written. */
+    async saveSource(
+      at: SourceNoteAt & { readonly value: Fingerprint },
+    ): Promise<'saved' | 'stale'> {
+      const value = JSON.stringify(at.value)
+      const saved = await runScript(ledger, NOTE, { ...placeOf(at), how: 'replace', value })
+      return saved === null ? 'stale' : 'saved'
+    },
+
+    /** What was noted; null if nothing was, or another attempt is current. */
+    async sourceNote(at: SourceNoteAt): Promise<Fingerprint | null> {
+      const json = await runScript(ledger, NOTE, { ...placeOf(at), how: 'read', value: '' })
+      return json === null ? null : parseFingerprint(json)
     },
   }
 }
+
+const parseFingerprint = (json: unknown): Fingerprint =>
+  fingerprint.parse(JSON.parse(z.string().parse(json)))

@@ -27,6 +27,7 @@ const server = await startRedis({ after })
 type Ledger = Bundle['ledger']
 
 const ORDER = ingestOrder('order-a', [chunkRef('R1', 0)])
+const NOTE_AT = { id: 'R1', lot: 'lot-1', note: 'seen' } as const
 
 /** What is only read of a request that was loaded before, or is compared by the script that follows. */
 type Reading = 'frame' | 'openChunks' | 'outcomes' | 'ingestOrder' | 'stopReasons' | 'pauseState'
@@ -84,10 +85,9 @@ const VERBS: Readonly<
   statusChanges: (ledger) => ledger.statusChanges(1),
   statusTold: (ledger) =>
     ledger.statusTold({ id: 'R1', status: 'planning', at: 1, entry: 'R1 planning 1' }),
-  pinSource: (ledger) => {
-    const pin = { field: 'seen', value: { bytes: 1, modifiedAt: 1 } } as const
-    return ledger.pinSource({ id: 'R1', lot: 'lot-1', pin })
-  },
+  pinSource: (ledger) => ledger.pinSource({ ...NOTE_AT, found: { bytes: 1 } }),
+  saveSource: (ledger) => ledger.saveSource({ ...NOTE_AT, value: { id: '750' } }),
+  sourceNote: (ledger) => ledger.sourceNote(NOTE_AT),
   unfiled: (ledger) => ledger.unfiled('store'),
   filed: (ledger) => ledger.filed('store', 'R1'),
   keepFolder: (ledger) => ledger.keepFolder('store', 'R1', 1),

@@ -59,8 +59,8 @@ test('of a file it knows the bytes that were planned, or else those that were me
   const source = { type: 'file', path: '/ids.csv', sha256: meant }
   for (const id of ['unread', 'read']) await ledger.accept(submission({ id, source }))
   const lock = await bundle.planning('read', 'lot-2')
-  const pin = { field: 'content', value: { bytes: 9, sha256: planned } } as const
-  await ledger.pinSource({ id: 'read', lot: 'lot-2', pin })
+  const found = { bytes: 9, sha256: planned }
+  await ledger.pinSource({ id: 'read', lot: 'lot-2', note: 'content', found })
   assert.ok(lock)
   for (const id of ['unread', 'read']) {
     const end = { from: ['queued', 'planning'], receipt: receipt(id, 'failed') } as const

@@ -1,0 +1,27 @@
+import type { YamlSection } from './config-file.ts'
+
+/** What sources need beyond a request, which names an entry but never holds a credential. */
+export interface SourcesConfig {
+  /** Servers of `http` sources by origin, such as `https://files.example.com`. */
+  readonly origins: ReadonlyMap<string, Named>
+  /** Buckets of `s3` sources, by the name that requests use. */
+  readonly buckets: ReadonlyMap<string, Named>
+  /** Databases of `postgres` sources, by the name that requests use. */
+  readonly connections: ReadonlyMap<string, Named>
+}
+
+interface Named {
+  readonly name: string
+}
+
+/** @param section `sources` of the configuration file */
+export async function readSources(section: YamlSection): Promise<SourcesConfig> {
+  return {
+    origins: readEach(section.section('origins')),
+    buckets: readEach(section.section('buckets')),
+    connections: readEach(section.section('connections')),
+  }
+}
+
+const readEach = (section: YamlSection): ReadonlyMap<string, Named> =>
+  new Map(section.sections().map(([name]) => [name, { name }]))
