@@ -108,10 +108,11 @@ function segmentsOf({ pathname }: URL): readonly string[] {
   return segments.at(-1) === '' ? segments.slice(0, -1) : segments
 }
 
-/** A host that the operator trusts by name, or the addresses of a network. */
+/** What the operator trusts: a host by its name, the addresses of a network, or a URL's origin. */
 export type Allowance =
   | { readonly kind: 'host'; readonly host: string }
   | { readonly kind: 'network'; readonly network: Network }
+  | { readonly kind: 'origin'; readonly origin: string }
 
 export const ALLOWANCE: ValueForm<Allowance> = {
   expected: 'a host name, an address or a network such as 10.20.0.0/16, without scheme and port',

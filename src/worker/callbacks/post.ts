@@ -6,7 +6,7 @@ import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import { effect } from '../../shared/base/trace.ts'
 import type { Allowance } from '../../shared/config/network.ts'
 import type { Receipt, Status } from '../../shared/contract/receipt.ts'
-import { AddressRefusedError, guard, type Resolve } from './guard.ts'
+import { AddressRefusedError, guard, type Resolve } from '../outbound/guard.ts'
 import { signatureHeaders } from './signing.ts'
 
 /** The content of a callback: a request has reached a status. Its JSON is a public contract. */
@@ -50,6 +50,8 @@ interface PostOptions {
  */
 const MOST_ANSWER_BYTES = 64 * 1024
 
+const RULES = { subject: 'Callback', remedy: 'name its host or network in callbacks.allow' }
+
 /**
  * Sends one callback, once. Whatever the receiver does is a result, not an error.
  *
@@ -69,7 +71,7 @@ export async function postCallback(
   const timeout = AbortSignal.timeout(timeoutMs)
   const stop = signal === undefined ? timeout : AbortSignal.any([timeout, signal])
   try {
-    const destination = guard(url, allow, resolve)
+    const destination = guard(url, { ...RULES, allow, resolve })
     return await effect('callback:post', () => send(destination, event, options, stop))
   } catch (error) {
     signal?.throwIfAborted()
@@ -82,7 +84,7 @@ export async function postCallback(
 }
 
 async function send(
-  { url, lookup }: ReturnType<typeof guard>,
+  { url, lookup, watch }: ReturnType<typeof guard>,
   event: CallbackEvent,
   { secrets, clock, version }: PostOptions,
   signal: AbortSignal,
@@ -98,6 +100,7 @@ async function send(
   const open = url.protocol === 'https:' ? httpsRequest : httpRequest
   // No shared agent: it may use a proxy, or a connection to an earlier address.
   open(url, { method: 'POST', agent: false, lookup, headers, signal })
+    .on('socket', watch)
     .on('response', resolve)
     .on('error', reject)
     .end(body)

@@ -9,9 +9,9 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { systemClock } from '../../../src/shared/base/clock.ts'
 import { parseNetwork } from '../../../src/shared/base/ip-network.ts'
 import type { Allowance } from '../../../src/shared/config/network.ts'
-import type { Resolve } from '../../../src/worker/callbacks/guard.ts'
 import { postCallback } from '../../../src/worker/callbacks/post.ts'
 import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
+import type { Resolve } from '../../../src/worker/outbound/guard.ts'
 import { selfSigned } from '../../helpers/certificate.ts'
 
 const EVENT = {

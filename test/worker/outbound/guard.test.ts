@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import type { LookupAddress, LookupOptions } from 'node:dns'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isPublic, parseNetwork } from '../../../src/shared/base/ip-network.ts'
 import type { Allowance } from '../../../src/shared/config/network.ts'
-import { AddressRefusedError, guard, type Resolve } from '../../../src/worker/callbacks/guard.ts'
+import { AddressRefusedError, guard, type Resolve } from '../../../src/worker/outbound/guard.ts'
 
 const host = (name: string): Allowance => ({ kind: 'host', host: name })
 const network = (text: string): Allowance => {
@@ -19,6 +21,8 @@ const resolveTo =
   async () =>
     addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
 
+const RULES = { subject: 'Callback', remedy: 'name its host in callbacks.allow' }
+
 /** What an agent would connect to; rejects where it would get none. */
 function lookUp(
   url: string,
@@ -26,7 +30,7 @@ function lookUp(
   resolve: Resolve,
   options: LookupOptions = { all: true },
 ): Promise<string | readonly LookupAddress[]> {
-  const { lookup, url: parsed } = guard(url, allow, resolve)
+  const { lookup, url: parsed } = guard(url, { ...RULES, allow, resolve })
   const { promise, resolve: found, reject } = Promise.withResolvers<string | LookupAddress[]>()
   lookup(parsed.hostname, options, (error, address) => (error ? reject(error) : found(address)))
   return promise
@@ -34,7 +38,7 @@ function lookUp(
 
 const refused = (url: string, says: RegExp, allow: readonly Allowance[] = []) =>
   assert.throws(
-    () => guard(url, allow),
+    () => guard(url, { ...RULES, allow }),
     (error) => {
       assert.ok(error instanceof AddressRefusedError, String(error))
       assert.match(error.message, says)
@@ -58,13 +62,13 @@ test('a public name is called by https at its usual ports', async () => {
 })
 
 test('everything else of a URL is refused before anything is looked up', () => {
-  refused('http://hooks.example/', /expected https, got http:/)
-  refused('ftp://hooks.example/', /expected https, got ftp:/)
+  refused('http://hooks.example/', /expected https, got http\b/)
+  refused('ftp://hooks.example/', /expected https, got ftp\b/)
   refused('https://hooks.example:25/', /expected port 443 or 8443, got 25/)
   refused('https://user@hooks.example/', /without user and password/)
   refused('https://:hunter2@hooks.example/', /^(?!.*hunter2).*without user and password/)
   refused('https://user:pass@hooks.example/', /without user/, [host('hooks.example')])
-  refused('not a url', /is no URL/)
+  refused('not a url', /expected a URL/)
 })
 
 test('an address is judged in whatever notation it stands in the URL', () => {
@@ -89,8 +93,8 @@ test('an address is judged in whatever notation it stands in the URL', () => {
   ]) {
     refused(`https://${address}/`, /expected an address of the public internet/)
   }
-  assert.equal(guard(`https://${PUBLIC[0]}/`, []).url.hostname, PUBLIC[0])
-  assert.equal(guard(`https://[${PUBLIC[1]}]/`, []).url.port, '')
+  assert.equal(guard(`https://${PUBLIC[0]}/`, { ...RULES, allow: [] }).url.hostname, PUBLIC[0])
+  assert.equal(guard(`https://[${PUBLIC[1]}]/`, { ...RULES, allow: [] }).url.port, '')
 })
 
 test('a name is refused whole where any of its addresses is not public', async () => {
@@ -141,8 +145,49 @@ test('a network that the operator names may be called, and no other', async () =
     })
   }
   refused('http://hooks.internal/', /expected https/, allow)
-  assert.equal(guard('http://10.20.3.4:8080/', allow).url.port, '8080')
-  assert.equal(guard('http://[fd00:1::9]:8080/', allow).url.port, '8080')
+  assert.equal(guard('http://10.20.3.4:8080/', { ...RULES, allow }).url.port, '8080')
+  assert.equal(guard('http://[fd00:1::9]:8080/', { ...RULES, allow }).url.port, '8080')
   refused('http://10.21.0.1/', /expected https/, allow)
   refused('https://10.21.0.1/', /public internet/, allow)
+})
+
+test('an origin that the operator lists may have any address, and no other origin has', async () => {
+  const allow: readonly Allowance[] = [{ kind: 'origin', origin: 'http://files.internal:8080' }]
+  assert.deepEqual(await lookUp('http://files.internal:8080/ids', allow, resolveTo('10.0.0.1')), [
+    { address: '10.0.0.1', family: 4 },
+  ])
+  refused('http://files.internal/ids', /expected https/, allow)
+  await assert.rejects(lookUp('https://files.internal/ids', allow, resolveTo('10.0.0.1')), {
+    code: 'ADDRESS_REFUSED',
+  })
+})
+
+test('a connection to an address that is not allowed is closed before its client can send', async (t) => {
+  const server = createServer((socket) => void socket.resume().on('error', () => {}))
+  server.listen(0, '127.0.0.1')
+  t.after(() => void server.close())
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  const connected = async (allow: readonly Allowance[], isWatchedLate: boolean) => {
+    const { watch } = guard('https://hooks.example/', { ...RULES, allow })
+    const socket = connect(address.port, '127.0.0.1')
+    t.after(() => void socket.destroy())
+    const error = Promise.withResolvers<unknown>()
+    socket.on('error', error.resolve)
+    if (!isWatchedLate) watch(socket)
+    let wasOpen = true
+    socket.once('connect', () => {
+      wasOpen = !socket.destroyed
+    })
+    await once(socket, 'connect')
+    if (isWatchedLate) watch(socket)
+    assert.equal(wasOpen, isWatchedLate || allow.length > 0)
+    return socket.destroyed ? error.promise : null
+  }
+  assert.equal(await connected([network('127.0.0.1')], false), null)
+  const refusal = await connected([], false)
+  assert.ok(refusal instanceof AddressRefusedError)
+  assert.match(refusal.message, /hooks\.example, which is 127\.0\.0\.1/)
+  assert.ok((await connected([], true)) instanceof AddressRefusedError)
 })
