@@ -1,9 +1,16 @@
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { visible } from '../shared/base/visible.ts'
 import type { Config } from '../shared/config/config.ts'
-import type { Receipt } from '../shared/contract/receipt.ts'
+import type { Receipt, ResultFile } from '../shared/contract/receipt.ts'
+import { readResults } from '../shared/results/open.ts'
+import {
+  type OpenFile,
+  RECEIPT,
+  RESULT_KINDS,
+  type RequestFolder,
+  type ResultsPlace,
+  type ResultsReader,
+} from '../shared/results/results-store.ts'
 import { UsageError } from './cli.ts'
 import { bytes, columns, count, duration } from './render/format.ts'
 import { receiptErrorWords } from './render/remedy.ts'
@@ -81,11 +88,17 @@ function figureRows({ totalMs, deleting, peakMemory }: RunFigures): Row[] {
 }
 
 /** The existing files of a request by name, as paths relative to the working directory. */
-async function resultFiles(folder: string): Promise<ReadonlyMap<string, string>> {
-  const names: readonly string[] = await readdir(folder).catch(() => [])
-  const wanted = ['receipt.json', 'failed.csv', 'unprocessed.csv', 'invalid.csv', 'deleted.csv']
+async function resultFiles(
+  place: ResultsPlace,
+  request: Receipt,
+): Promise<ReadonlyMap<string, string>> {
+  const reader = readResults(place)
+  const names: readonly string[] = await reader.files(request).catch(() => [])
+  const wanted = [RECEIPT, ...RESULT_KINDS.map((kind) => `${kind}.csv`)]
   return new Map(
-    wanted.filter((name) => names.includes(name)).map((name) => [name, shown(join(folder, name))]),
+    wanted
+      .filter((name) => names.includes(name))
+      .map((name) => [name, shown(`${reader.folder(request)}/${name}`)]),
   )
 }
 
@@ -97,8 +110,7 @@ function shown(path: string): string {
 
 interface ReceiptShown {
   readonly json?: true
-  /** The results directory. */
-  readonly results: string
+  readonly results: ResultsPlace
   readonly figures?: RunFigures | null
   /** Lines between the summary and the files. */
   readonly why?: (
@@ -106,24 +118,34 @@ interface ReceiptShown {
   ) => Promise<readonly string[]> | readonly string[]
 }
 
-/** The results directory: the given one, else that of the settings. */
-export const resultsPath = (
+/** The results store: the given one, else that of the settings. */
+export const resultsPlace = (
   { results }: Pick<Config, 'results'>,
-  flags: { readonly results?: string },
-): string => (flags.results === undefined ? results.path : resolve(flags.results))
+  flags: { readonly results?: string | undefined },
+): ResultsPlace =>
+  flags.results === undefined ? results : { kind: 'directory', path: resolve(flags.results) }
 
-/** The folder of an ended request. @throws UsageError if the receipt is not there */
-export function folderOf(
-  { org, id }: Pick<Receipt, 'org' | 'id'>,
-  ...where: Parameters<typeof resultsPath>
-): string {
-  const folder = join(resultsPath(...where), org, id)
-  if (existsSync(join(folder, 'receipt.json'))) return folder
+/** Reads the results of an ended request. @throws UsageError if the receipt is not there */
+export async function resultsOf(
+  request: Pick<Receipt, 'org' | 'id'>,
+  ...where: Parameters<typeof resultsPlace>
+): Promise<ResultsReader> {
+  const reader = readResults(resultsPlace(...where))
+  if ((await reader.readReceipt(request)) !== null) return reader
   throw new UsageError(
-    `${folder} has no receipt: the results of ${id} are in another directory, or could not be ` +
+    `${reader.folder(request)} has no receipt: the results of ${request.id} are in another directory, or could not be ` +
       'written; see the log of the worker. Specify the results directory of the run or the workers ' +
       'with --results or EXPUNGE_RESULTS.',
   )
+}
+
+/** Opens a result file of a receipt; null if it is not as it was written. */
+export async function openIntact(
+  reader: ResultsReader,
+  request: RequestFolder,
+  file: ResultFile,
+): Promise<OpenFile | null> {
+  return (await reader.isAsWritten(request, file)) ? reader.openFile(request, file) : null
 }
 
 /** Shows a receipt: as JSON on stdout for machines, as a table with all files for people. */
@@ -132,7 +154,7 @@ export async function showReceipt(
   receipt: Receipt,
   { results, figures = null, why = () => [], ...output }: ReceiptShown,
 ): Promise<void> {
-  const files = await resultFiles(join(results, receipt.org, receipt.id))
+  const files = await resultFiles(results, receipt)
   if (output.json) screen.answerJson(receipt)
   const { write, style } = textOutput(screen, output)
   write(summary(receipt, figures, style))

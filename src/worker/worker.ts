@@ -5,7 +5,7 @@ import type { Logger } from '../shared/base/logger.ts'
 import { raceAbort } from '../shared/base/race.ts'
 import { closeEach } from '../shared/base/shutdown.ts'
 import type { Config } from '../shared/config/config.ts'
-import { openResultsStore } from '../shared/results/results.ts'
+import { openResultsStore } from '../shared/results/open.ts'
 import { openStores } from '../shared/store/org-store.ts'
 import { outageTeller } from '../shared/store/redis/outage-teller.ts'
 import {
@@ -73,7 +73,7 @@ export async function startWorker(
   warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
   onStarted()
   const clock = options.clock ?? (await sharedClock(redis, options, opening, until))
-  const results = await raceAbort(openResultsStore(config.results.path), until)
+  const results = await raceAbort(openResultsStore(config.results), until)
   const callbacks = await openCallbacks(config.callbacks, log)
   const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
   const orgs = new Map<string, OrgWorker>()

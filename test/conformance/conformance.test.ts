@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { openResultsStore } from '../../src/shared/results/results.ts'
+import { openDirectory } from '../../src/shared/results/directory/store.ts'
 import { runCall } from './run-call.ts'
 import { runJob } from './run-job.ts'
 import { CLOSING } from './scenarios/close.ts'
@@ -34,7 +34,7 @@ const SCENARIOS = {
 
 const folder = await mkdtemp(join(tmpdir(), 'expunge-conformance-'))
 after(() => rm(folder, { recursive: true }))
-const results = await openResultsStore(folder)
+const results = await openDirectory(folder)
 
 for (const [area, scenarios] of Object.entries(SCENARIOS)) {
   describe(`${area}, as recorded:`, () => {

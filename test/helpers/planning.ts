@@ -2,7 +2,7 @@ import type { Clock } from '../../src/shared/base/clock.ts'
 import type { Context } from '../../src/shared/base/context.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import { railsOf } from '../../src/shared/config/config.ts'
-import { openResultsStore } from '../../src/shared/results/results.ts'
+import { openResultsStore } from '../../src/shared/results/open.ts'
 import type { JobLock } from '../../src/shared/store/ledger/keys.ts'
 import type { Ledger } from '../../src/shared/store/ledger/ledger.ts'
 import { createStaging, type Staging } from '../../src/shared/store/staging/staging.ts'
@@ -31,7 +31,7 @@ export async function plannerDeps(world: World, between: Between = {}): Promise<
       ledger: { ...ledger, ...between.ledger?.(ledger) },
       staging: between.staging === undefined ? staging : interrupted(staging, between.staging),
     },
-    results: await openResultsStore(world.results),
+    results: await openResultsStore(world.config.results),
     ...{ metrics, org, rails: railsOf(config, org), maxPlanMemory: config.maxPlanMemory },
     ...{ planHours: config.planHours, sources: config.sources, salesforce: null },
   }

@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { Receipt } from '../../src/shared/contract/receipt.ts'
-import { ResultsStoreError } from '../../src/shared/results/files.ts'
-import { openResultsStore } from '../../src/shared/results/results.ts'
+import { openDirectory } from '../../src/shared/results/directory/store.ts'
+import { ResultsStoreError } from '../../src/shared/results/results-store.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { settleRequest } from '../../src/worker/end/settle.ts'
 import { removeDueFolders, sweep } from '../../src/worker/upkeep/sweep.ts'
@@ -366,7 +366,7 @@ test('result files that cannot be removed keep no others beyond their time', asy
 })
 
 /** The id of its results store. */
-const storeOf = async ({ results }: World) => (await openResultsStore(results)).id
+const storeOf = async ({ results }: World) => (await openDirectory(results)).id
 
 /** Resolves once nothing is left to be done in the results store. */
 async function filed(at: World): Promise<void> {

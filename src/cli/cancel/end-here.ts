@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { systemClock } from '../../shared/base/clock.ts'
 import { ConfigError } from '../../shared/base/errors.ts'
 import { type Config, loadConfig, orgNameOf } from '../../shared/config/config.ts'
-import { openResultsStore, type ResultsStore } from '../../shared/results/results.ts'
+import { openResultsStore, readResults } from '../../shared/results/open.ts'
+import type { ResultsPlace, ResultsStore } from '../../shared/results/results-store.ts'
 import { claimResultsStore, IdentityError } from '../../shared/store/identity.ts'
 import { createMetrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../worker/end/settle.ts'
@@ -18,8 +18,8 @@ import { waitingReporter } from '../waiting-report.ts'
 interface EndingHere {
   readonly open: OpenOrg
   readonly id: string
-  /** Absolute path: where the `run` that began the request keeps its results. */
-  readonly results: string
+  /** Where the `run` that began the request keeps its results. */
+  readonly results: ResultsPlace
   /** The command to repeat if something is missing. */
   readonly again: string
   readonly cli: Cli
@@ -56,18 +56,19 @@ export async function endHere(ending: EndingHere): Promise<EndedView> {
   }
 }
 
-/** A request keeps its results in one directory; its receipt must not be written to another. */
+/** A request keeps its results in one store; its receipt must not be written to another. */
 async function resultsOf(ending: EndingHere): Promise<ResultsStore> {
-  const { open, results: path } = ending
+  const { open, results: place } = ending
   const { results: owner = null, resultsAt = null } = (await open.store.ledger.identity()) ?? {}
   const there =
     resultsAt === null
       ? 'Cancel it from the directory where it was started, or specify --results.'
       : `Use --results ${resultsAt}.`
-  const elsewhere = `its results are not in ${path}. ${there}`
+  const elsewhere = `its results are not in ${place.path}. ${there}`
   // Creates nothing in a folder that does not belong to the request.
-  if (owner !== null && !existsSync(path)) throw notEnded(ending, elsewhere)
-  const results = await openResultsStore(path)
+  if (owner !== null && (await readResults(place).storeId()) === null)
+    throw notEnded(ending, elsewhere)
+  const results = await openResultsStore(place)
   try {
     await claimResultsStore(open.store, results)
   } catch (error) {
@@ -93,14 +94,14 @@ async function settleUnsent(
 
 /** The settings that `run` would use, for this org alone. */
 async function settingsFor(ending: EndingHere): Promise<Config> {
-  const { open, id, results: path, again, cli } = ending
+  const { open, id, results, again, cli } = ending
   try {
     // The ledger may have another name than the org in the configuration.
     const name = (await loginNameOf(open)) ?? open.org
     const need = { redis: 'optional', salesforce: 'required', org: name } as const
     const loaded = await loadConfig(cli.screen.env, need)
     const { config } = renamed(loaded, orgNamed(loaded, orgNameOf(name)), open.org)
-    return { ...config, results: { kind: 'directory', path } }
+    return { ...config, results }
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof UsageError)) throw error
     const jobs = await jobsAtWork(open.store, id)

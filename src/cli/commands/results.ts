@@ -1,18 +1,18 @@
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { isAsWritten } from '../../shared/results/files.ts'
+import {
+  RECEIPT,
+  RESULT_KINDS,
+  type ResultKind,
+  type ResultsReader,
+} from '../../shared/results/results-store.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { withRequest } from '../org.ts'
-import { folderOf } from '../receipt.ts'
+import { openIntact, resultsOf } from '../receipt.ts'
 import { columns, count, counted } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
-
-const KINDS = ['failed', 'unprocessed', 'invalid', 'deleted'] as const
-type ResultsKind = (typeof KINDS)[number]
 
 /**
  * Lists the result files of an ended request, or prints one.
@@ -20,7 +20,7 @@ type ResultsKind = (typeof KINDS)[number]
  * @throws UsageError if there are none, or none yet
  */
 export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
-  const kind = KINDS.find((one) => flags[one]) ?? null
+  const kind = RESULT_KINDS.find((one) => flags[one]) ?? null
   return withRequest(cli, { ...flags, stays: true }, async ({ config, org }, view) => {
     if (!isOver(view)) {
       const look = commandFor(`status ${view.id}`, { org })
@@ -28,28 +28,28 @@ export function results(flags: Flags<'results'>, cli: Cli): Promise<ExitCode> {
         `Request ${view.id} is ${view.status}. Its results are available when it has ended. To see its status:\n  ${look}`,
       )
     }
-    const folder = folderOf(view.receipt, config, flags)
-    if (kind === null) return list(folder, view.receipt, flags, cli.screen)
-    await print(kind, folder, view.receipt, cli.screen)
+    const reader = await resultsOf(view.receipt, config, flags)
+    if (kind === null) return list(reader, view.receipt, flags, cli.screen)
+    await print(kind, reader, view.receipt, cli.screen)
     return EXIT.ok
   })
 }
 
 /** A file without rows is not written, so "no rows" is a valid answer. */
 async function print(
-  kind: ResultsKind,
-  folder: string,
+  kind: ResultKind,
+  reader: ResultsReader,
   receipt: Receipt,
   screen: Screen,
 ): Promise<void> {
   const name = `${kind}.csv`
   const file = receipt.files.find((other) => other.name === name)
   if (file !== undefined) {
-    const path = join(folder, name)
     // The rows may be deleted next, so a replaced file must not be accepted.
-    if (await isAsWritten(path, file)) return screen.pipe(createReadStream(path))
+    const intact = await openIntact(reader, receipt, file)
+    if (intact !== null) return screen.pipe(intact.stream())
     throw new UsageError(
-      `${path} was changed after it was written: the receipt has ${counted(file.rows, 'row')}, ` +
+      `${reader.folder(receipt)}/${name} was changed after it was written: the receipt has ${counted(file.rows, 'row')}, ` +
         `${count(file.bytes)} bytes, SHA-256 ${file.sha256}. Nothing was printed.`,
     )
   }
@@ -64,28 +64,29 @@ async function print(
   )
 }
 
-function rowsOf(kind: ResultsKind, { plan, outcome }: Receipt): number {
+function rowsOf(kind: ResultKind, { plan, outcome }: Receipt): number {
   return kind === 'invalid' ? (plan?.invalid ?? 0) : (outcome?.[kind] ?? 0)
 }
 
 /** The files of the receipt, each read and compared with it. */
 async function list(
-  folder: string,
+  reader: ResultsReader,
   receipt: Receipt,
   { json }: Flags<'results'>,
   screen: Screen,
 ): Promise<ExitCode> {
+  const folder = reader.folder(receipt)
   const files = await Promise.all(
-    receipt.files.map(async ({ name, rows, bytes, sha256 }) => {
-      const path = join(folder, name)
-      const intact = await isAsWritten(path, { bytes, sha256 })
-      return { name, path, rows, bytes, sha256, intact }
+    receipt.files.map(async (file) => {
+      const { name, rows, bytes, sha256 } = file
+      const intact = await reader.isAsWritten(receipt, file)
+      return { name, path: `${folder}/${name}`, rows, bytes, sha256, intact }
     }),
   )
   const code = files.every(({ intact }) => intact) ? EXIT.ok : EXIT.incomplete
   if (json) {
     const { id, org, status } = receipt
-    const own = { name: 'receipt.json', path: join(folder, 'receipt.json'), rows: null }
+    const own = { name: RECEIPT, path: `${folder}/${RECEIPT}`, rows: null }
     screen.answerJson({ id, org, status, folder, files: [own, ...files] })
     return code
   }
@@ -94,7 +95,7 @@ async function list(
     count(rows),
     `${rows === 1 ? 'row' : 'rows'}${intact ? '' : ': missing or changed'}`,
   ])
-  const all = [['receipt.json', '', ''], ...rows]
+  const all = [[RECEIPT, '', ''], ...rows]
   screen.answer(`${folder}\n${columns(all, { align: ['left', 'right', 'left'] })}`)
   return code
 }

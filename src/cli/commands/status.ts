@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { folderAt } from '../../shared/results/results-store.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import { jobsAtWork, whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf, LostError } from '../cli.ts'
@@ -57,5 +57,5 @@ async function whereItStands(open: OpenOrg, view: RequestView) {
     open.store.ledger.identity(),
   ])
   const at = identity?.resultsAt ?? null
-  return { atWork, waiting, results: at === null ? null : join(at, org, id) }
+  return { atWork, waiting, results: at === null ? null : folderAt(at, { org, id }) }
 }

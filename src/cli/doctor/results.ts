@@ -2,8 +2,8 @@ import { constants, existsSync } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Config } from '../../shared/config/config.ts'
-import { openResultsStore } from '../../shared/results/results.ts'
-import { STORE_FILE } from '../../shared/results/store-id.ts'
+import { STORE_FILE } from '../../shared/results/directory/store-id.ts'
+import { openResultsStore } from '../../shared/results/open.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
 
@@ -24,7 +24,7 @@ export async function checkResults(
       return ok(CHECK, `${path} (will be created)`)
     }
     await access(path, constants.W_OK)
-    const { id } = await openResultsStore(path)
+    const { id } = await openResultsStore(results)
     // An embedded server is tied to a new directory by each run.
     if (redis === null) return await asFoundOn(path)
     for (const { org, ledger } of stores) {

@@ -14,7 +14,7 @@ import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm } from '../confirm.ts'
 import { byLedger, recordOf, withRequest } from '../org.ts'
-import { folderOf } from '../receipt.ts'
+import { resultsOf } from '../receipt.ts'
 import {
   beginWork,
   claimHere,
@@ -99,7 +99,7 @@ async function retryOf(
   }
   return {
     request: requestFor(record.request, flags),
-    rows: rowsToRetry(folderOf(receipt, config, flags), receipt, flags),
+    rows: rowsToRetry(await resultsOf(receipt, config, flags), receipt, flags),
   }
 }
 

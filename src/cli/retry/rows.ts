@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { isAsWritten } from '../../shared/results/files.ts'
+import type { ResultsReader } from '../../shared/results/results-store.ts'
 import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { UsageError } from '../cli.ts'
+import { openIntact } from '../receipt.ts'
 import { counted } from '../render/format.ts'
 
 const KINDS = ['failed', 'unprocessed'] as const
@@ -20,20 +20,19 @@ interface Selection {
 /**
  * The selected rows as a CSV of ids, from the result files of the receipt.
  *
- * @param folder where the files are
  * @throws UsageError if a file is missing or was changed, or if no row is selected
  */
 export async function* rowsToRetry(
-  folder: string,
+  reader: ResultsReader,
   receipt: Receipt,
   selection: Selection,
 ): AsyncGenerator<Uint8Array> {
   yield Buffer.from('Id\n')
   let rows = 0
   for (const kind of kindsOf(selection)) {
-    const path = await pathOf(kind, folder, receipt)
-    if (path === null) continue
-    for await (const ids of idsIn(path, kind === 'failed' ? selection.code : undefined)) {
+    const file = await opened(kind, reader, receipt)
+    if (file === null) continue
+    for await (const ids of idsIn(file, kind === 'failed' ? selection.code : undefined)) {
       rows += ids.length
       if (ids.length > 0) yield Buffer.from(`${ids.join('\n')}\n`)
     }
@@ -48,27 +47,32 @@ function kindsOf({ only, code }: Selection): readonly Kind[] {
 }
 
 /** Null if the request has no such rows. */
-async function pathOf(kind: Kind, folder: string, receipt: Receipt): Promise<string | null> {
+async function opened(
+  kind: Kind,
+  reader: ResultsReader,
+  receipt: Receipt,
+): Promise<Readable | null> {
   const expected = receipt.outcome?.[kind] ?? 0
   if (expected === 0) return null
-  const path = join(folder, `${kind}.csv`)
-  const file = receipt.files.find(({ name }) => name === `${kind}.csv`)
-  if (file !== undefined && (await isAsWritten(path, file))) return path
+  const name = `${kind}.csv`
+  const file = receipt.files.find((listed) => listed.name === name)
+  const intact = file === undefined ? null : await openIntact(reader, receipt, file)
+  if (intact !== null) return intact.stream()
   throw new UsageError(
-    `${path} does not have the ${counted(expected, 'row')} that the receipt lists: it is missing or was changed. ` +
+    `${reader.folder(receipt)}/${name} does not have the ${counted(expected, 'row')} that the receipt lists: it is missing or was changed. ` +
       'Nothing was retried. Name the results directory of the run or the workers with --results.',
   )
 }
 
 /** The ids of a result file, block by block: its first column, and its second the code. */
 async function* idsIn(
-  path: string,
+  file: Readable,
   codes: readonly string[] | undefined,
 ): AsyncGenerator<readonly string[]> {
   const reader = new CsvReader({ delimiters: ',' })
   const { record } = reader
   let isHeader = true
-  for await (const _ of reader.arrivals(createReadStream(path))) {
+  for await (const _ of reader.arrivals(file)) {
     const ids: string[] = []
     while (reader.next()) {
       const isWanted = !isHeader && (codes === undefined || codes.includes(record.text(1)))

@@ -1,9 +1,10 @@
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { kindOf } from '../../shared/contract/sources/sources.ts'
+import { readResults } from '../../shared/results/open.ts'
+import { folderAt } from '../../shared/results/results-store.ts'
 import { CsvReader } from '../../worker/ids/csv-reader.ts'
 import { commandFor } from '../command-line.ts'
 import type { Watched } from '../follow-with-progress.ts'
@@ -26,10 +27,10 @@ export async function conclude(
   if (receipt === null) throw new TypeError('A request that is over has a receipt.')
   await showReceipt(cli.screen, receipt, {
     ...flags,
-    results: config.results.path,
+    results: config.results,
     figures: figures(session, receipt, watched),
     why: async (files) => [
-      ...(receipt.status === 'refused' ? await refusedRows(session, receipt, files) : []),
+      ...(receipt.status === 'refused' ? await refusedRows(session, receipt) : []),
       ...receiptElsewhere(receipt, config.results.path, files),
     ],
   })
@@ -50,7 +51,7 @@ function receiptElsewhere(
   files: ReadonlyMap<string, string>,
 ): readonly string[] {
   if (files.has('receipt.json')) return []
-  const folder = join(results, org, id)
+  const folder = folderAt(results, { org, id })
   const look = commandFor(`status ${id} --json`, { org })
   return [
     `  ${folder} has no receipt.json: it is in another directory, or could not be written. To show it:\n    ${look}`,
@@ -74,15 +75,16 @@ function figures(
 
 /** The first refused rows, with the reasons. */
 async function refusedRows(
-  { input, submitted }: RunSession,
-  { plan }: Receipt,
-  files: ReadonlyMap<string, string>,
+  { config, input, submitted }: RunSession,
+  receipt: Receipt,
 ): Promise<readonly string[]> {
-  const path = files.get('invalid.csv')
-  if (path === undefined) return []
+  const { files, plan } = receipt
+  const listed = files.find(({ name }) => name === 'invalid.csv')
+  const file = listed && (await readResults(config.results).openFile(receipt, listed))
+  if (!file) return []
   const { place } = kindOf(submitted.request.source).text
   const read = plan?.read ?? 0
-  const rows = await firstInvalidRows(path, SHOWN_ROWS + 1)
+  const rows = await firstInvalidRows(file.stream(), SHOWN_ROWS + 1)
   const shown = rows
     .slice(0, SHOWN_ROWS)
     .map(
@@ -100,24 +102,21 @@ interface InvalidRow {
   readonly reason: string
 }
 
-/** Enough for the rows shown: a file of refused rows may be as long as its source. */
-const FIRST_BYTES = 64 * 1024
-
 /** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
-async function firstInvalidRows(path: string, most: number): Promise<readonly InvalidRow[]> {
+async function firstInvalidRows(file: Readable, most: number): Promise<readonly InvalidRow[]> {
   const rows: InvalidRow[] = []
-  const start = createReadStream(path, { end: FIRST_BYTES - 1 })
   const reader = new CsvReader({ delimiters: ',' })
   const { record } = reader
   let isHeader = true
-  for await (const _ of reader.arrivals(start)) {
+  for await (const _ of reader.arrivals(file)) {
     while (reader.next()) {
-      // The last row may be truncated.
-      if (!isHeader && record.count === 3 && rows.length < most) {
+      if (!isHeader && rows.length < most) {
         rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
       }
       isHeader = false
     }
+    // A file of refused rows may be as long as its source.
+    if (rows.length >= most) break
   }
   return rows
 }

@@ -1,7 +1,7 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
 import { messageOf } from '../../shared/base/errors.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
-import { openResultsStore } from '../../shared/results/results.ts'
+import { openResultsStore } from '../../shared/results/open.ts'
 import {
   claimOrg,
   claimResultsStore,
@@ -122,7 +122,7 @@ export async function claimHere(
   if (redis.embedded) await untieResultsStore(store)
   await reportWaitingRequests(store, request, redis, cli.screen)
   try {
-    await claimResultsStore(store, await openResultsStore(config.results.path))
+    await claimResultsStore(store, await openResultsStore(config.results))
     await claimOrg(store, facts.identity.orgId)
   } catch (error) {
     if (!redis.embedded || !(error instanceof IdentityError)) throw error

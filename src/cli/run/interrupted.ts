@@ -1,7 +1,7 @@
-import { join } from 'node:path'
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { systemClock } from '../../shared/base/clock.ts'
 import { endsWithin } from '../../shared/base/race.ts'
+import { folderAt } from '../../shared/results/results-store.ts'
 import { actorOf } from '../actor.ts'
 import { jobsAtWork } from '../at-work.ts'
 import { type ExitCode, exitCodeOf, type InterruptedError } from '../cli.ts'
@@ -66,7 +66,7 @@ function reportRunningJobs(
   cli.screen.say(
     [
       jobWords(jobs),
-      `Results so far: ${join(results, org, request.id)}`,
+      `Results so far: ${folderAt(results, request)}`,
       `To resume it:\n  ${resumeCommand}`,
       `To see its status:\n  ${commandFor(`status ${request.id}`, { org })}`,
       `To cancel it:\n  ${commandFor(`cancel ${request.id}`, { org, results })}`,

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { type Config, loadConfig, type OrgConfig, railsOf } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { knownObject } from '../../shared/contract/known-object.ts'
@@ -7,6 +6,7 @@ import { UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { type Input, readInput, rootOf } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
+import { resultsPlace } from '../receipt.ts'
 import type { CommandRedis } from '../redis.ts'
 import { toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
@@ -80,7 +80,7 @@ function settingsFor(
   return {
     ...config,
     orgs: new Map([[org.name, org]]),
-    results: results === undefined ? config.results : { kind: 'directory', path: resolve(results) },
+    results: resultsPlace(config, { results }),
   }
 }
 

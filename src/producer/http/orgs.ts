@@ -1,4 +1,4 @@
-import type { ResultsStore } from '../../shared/results/results.ts'
+import type { ResultsStore } from '../../shared/results/results-store.ts'
 import { claimResultsStore } from '../../shared/store/identity.ts'
 import { orgKeys } from '../../shared/store/ledger/keys.ts'
 import type { OrgStore, openStores } from '../../shared/store/org-store.ts'

@@ -1,6 +1,6 @@
 import type { Logger } from '../../shared/base/logger.ts'
 import type { Receiver } from '../../shared/config/callbacks.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
+import type { ResultsStore } from '../../shared/results/results-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { Producer } from '../producer.ts'
 import type { createCallers } from './caller.ts'

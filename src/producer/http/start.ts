@@ -4,7 +4,7 @@ import type { Logger } from '../../shared/base/logger.ts'
 import { raceAbort } from '../../shared/base/race.ts'
 import { type Config, railsOf } from '../../shared/config/config.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
-import { openResultsStore } from '../../shared/results/results.ts'
+import { openResultsStore } from '../../shared/results/open.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { outageTeller } from '../../shared/store/redis/outage-teller.ts'
 import {
@@ -86,7 +86,7 @@ export async function startService(
   opening.defer(() => connection.close())
   const { redis, stores } = connection
   redis.on('ready', teller.onReady)
-  const results = await openResultsStore(config.results.path)
+  const results = await openResultsStore(config.results)
   const configured = [...config.orgs.keys()]
   const orgs = createOrgs({ stores, configured, results })
   const openOrg = async (org: string) => tellRails(await orgs.open(org), config, log)

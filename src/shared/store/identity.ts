@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ExpungeError } from '../base/errors.ts'
-import type { ResultsStore } from '../results/results.ts'
+import type { ResultsStore } from '../results/results-store.ts'
 import { runScript, script } from './ledger/script.ts'
 import type { OrgStore } from './org-store.ts'
 
@@ -79,7 +79,7 @@ export async function claimResultsStore(store: OrgStore, results: ResultsStore):
   const answer = await runScript(store.connection, CLAIM_RESULTS, {
     identity,
     results: results.id,
-    directory: results.directory,
+    place: results.place,
   })
   const [owner, at] = z.tuple([z.string(), z.string().nullable()]).parse(answer)
   // Reads the identity again, so that a later mismatch error can name it.
@@ -88,19 +88,19 @@ export async function claimResultsStore(store: OrgStore, results: ResultsStore):
   const place = at === null ? `store ${owner}` : `${at}, store ${owner}`
   throw new IdentityError(
     'OTHER_RESULTS_STORE',
-    `Org "${org}" in this Redis keeps its results in ${place}, but ${results.directory} is store ` +
-      `${results.id}. Every process must share one directory: set EXPUNGE_RESULTS to it.`,
+    `Org "${org}" in this Redis keeps its results in ${place}, but ${results.place} is store ` +
+      `${results.id}. Every process must share one results store: set EXPUNGE_RESULTS to it.`,
   )
 }
 
 // If processes use different paths for one store, the last one is kept; it is only shown to people.
 const CLAIM_RESULTS = script(
   'claim-results',
-  { keys: ['identity'], args: ['results', 'directory'] },
+  { keys: ['identity'], args: ['results', 'place'] },
   `
 redis.call('HSETNX', identity, 'results', results)
 local owner = redis.call('HGET', identity, 'results')
-if owner == results then redis.call('HSET', identity, 'resultsAt', directory) end
+if owner == results then redis.call('HSET', identity, 'resultsAt', place) end
 return { owner, redis.call('HGET', identity, 'resultsAt') }
 `,
 )

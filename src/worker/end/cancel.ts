@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
+import type { ResultsStore } from '../../shared/results/results-store.ts'
 import type { StopReason } from '../../shared/store/ledger/decisions.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'

@@ -7,7 +7,7 @@ import {
   type RequestFolder,
   type ResultKind,
   type ResultsStore,
-} from '../../shared/results/results.ts'
+} from '../../shared/results/results-store.ts'
 import type { ChunkListing } from '../../shared/store/ledger/chunk.ts'
 import { keepsDeleted } from '../../shared/store/ledger/rails.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'

@@ -2,8 +2,11 @@ import { z } from 'zod'
 import type { Context } from '../../shared/base/context.ts'
 import { type GuardRails, retentionSeconds } from '../../shared/contract/guard-rails.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { ResultsStoreError } from '../../shared/results/files.ts'
-import type { ResultsStore } from '../../shared/results/results.ts'
+import {
+  RECEIPT,
+  type ResultsStore,
+  ResultsStoreError,
+} from '../../shared/results/results-store.ts'
 import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 
@@ -114,8 +117,6 @@ export async function setAside(
     'The folder of the request held the results of an earlier request with the same id. They were moved.',
   )
 }
-
-const RECEIPT = 'receipt.json'
 
 const receiptSchema = z.looseObject({ submittedAt: z.string() })
 

@@ -1,8 +1,8 @@
 import type { Context } from '../../shared/base/context.ts'
 import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ResultWriter } from '../../shared/results/result-writer.ts'
-import { PART_KINDS, type PartKind, type ResultsStore } from '../../shared/results/results.ts'
+import type { ResultWriter } from '../../shared/results/csv.ts'
+import { PART_KINDS, type PartKind, type ResultsStore } from '../../shared/results/results-store.ts'
 import {
   type ChunkListing,
   type ChunkRef,

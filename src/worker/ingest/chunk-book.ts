@@ -1,7 +1,7 @@
 import { countedAs, NO_OUTCOME, type Verdict } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { ResultWriter } from '../../shared/results/result-writer.ts'
-import type { PartKind } from '../../shared/results/results.ts'
+import type { ResultWriter } from '../../shared/results/csv.ts'
+import type { PartKind } from '../../shared/results/results-store.ts'
 import {
   type ChunkListing,
   type ChunkOutcome,

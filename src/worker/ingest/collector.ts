@@ -1,4 +1,4 @@
-import type { ResultsStore } from '../../shared/results/results.ts'
+import type { ResultsStore } from '../../shared/results/results-store.ts'
 import type { IngestApi } from '../../shared/salesforce/ingest.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
 import type { ChunkResult } from '../../shared/store/ledger/record-outcome.ts'

@@ -1,5 +1,5 @@
 import { UNKNOWN_ERROR } from '../../shared/contract/receipt.ts'
-import { csvLine } from '../../shared/results/result-writer.ts'
+import { csvLine } from '../../shared/results/csv.ts'
 import { CodeTable } from '../../shared/salesforce/code-table.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
 import { OTHER_CODE } from '../../shared/telemetry/metrics/events.ts'

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { checkResults } from '../../../src/cli/doctor/results.ts'
-import { openResultsStore } from '../../../src/shared/results/results.ts'
+import { openDirectory } from '../../../src/shared/results/directory/store.ts'
 
 test('a results directory whose file system keeps no modes is told', async (t) => {
   const path = await mkdtemp(join(tmpdir(), 'expunge-results-'))
   t.after(() => rm(path, { recursive: true }))
-  await openResultsStore(path)
+  await openDirectory(path)
   const config = { redis: null, results: { kind: 'directory', path } as const }
   assert.equal((await checkResults(config, [])).verdict, 'ok')
   await chmod(join(path, '.expunge-store'), 0o777)

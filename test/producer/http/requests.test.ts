@@ -14,7 +14,7 @@ import { HTTP_TIMEOUTS, withinDeadline } from '../../../src/producer/http/timeou
 import type { Producer } from '../../../src/producer/producer.ts'
 import { URL_PATTERN } from '../../../src/shared/config/network.ts'
 import { parseRequest, toStored } from '../../../src/shared/contract/request.ts'
-import { openResultsStore } from '../../../src/shared/results/results.ts'
+import { openDirectory } from '../../../src/shared/results/directory/store.ts'
 import { acceptor } from '../../../src/shared/store/intake/accept.ts'
 import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
 import { orgKeys } from '../../../src/shared/store/ledger/keys.ts'
@@ -182,7 +182,7 @@ async function serve(
   log: Record<string, unknown>[],
 ): Promise<string> {
   const client = connectRedis({ kind: 'url', url: redis.url }, 'fail-fast', () => {})
-  const results = await openResultsStore(quiet.results)
+  const results = await openDirectory(quiet.results)
   const stores = openStores(client, () => {})
   const orgs = createOrgs({ stores, configured: [quiet.org], results })
   const server = await startHttpServer(

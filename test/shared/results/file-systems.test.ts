@@ -4,8 +4,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { makeFolder } from '../../../src/shared/results/files.ts'
-import { openResultsStore } from '../../../src/shared/results/results.ts'
+import { makeFolder } from '../../../src/shared/results/directory/files.ts'
+import { openDirectory } from '../../../src/shared/results/directory/store.ts'
 import { exfatDisk } from '../../helpers/exfat-disk.ts'
 import { lacking } from '../../helpers/file-system.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -23,7 +23,7 @@ async function emptyFolder(t: TestContext): Promise<string> {
 
 /** From the first opening, side by side, to the last file of a request. */
 async function useStore(directory: string): Promise<void> {
-  const stores = await Promise.all(Array.from({ length: 8 }, () => openResultsStore(directory)))
+  const stores = await Promise.all(Array.from({ length: 8 }, () => openDirectory(directory)))
   assert.equal(new Set(stores.map(({ id }) => id)).size, 1)
   assert.deepEqual(await readdir(directory), ['.expunge-store'])
   const [store] = stores
@@ -95,7 +95,7 @@ test('a results store lies where nothing is renamed over a file that is there', 
 test('what is wrong with the disk is no lack of hard links', async (t) => {
   const directory = await emptyFolder(t)
   lacking(t, 'link', () => 'EROFS')
-  await assert.rejects(openResultsStore(directory), {
+  await assert.rejects(openDirectory(directory), {
     code: 'RESULTS_STORE_UNUSABLE',
     message: /^The results directory .* cannot be used: EROFS/,
   })
@@ -105,7 +105,7 @@ test('what is wrong with the disk is no lack of hard links', async (t) => {
 test('a store whose name was never written is refused with what to do', async (t) => {
   const directory = await emptyFolder(t)
   await writeFile(join(directory, '.expunge-store'), '')
-  await assert.rejects(openResultsStore(directory), {
+  await assert.rejects(openDirectory(directory), {
     message: /\.expunge-store is empty: a process has died while it made it\. Remove that file\./,
   })
 })

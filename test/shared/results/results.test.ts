@@ -17,11 +17,8 @@ import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import type { ResultFile } from '../../../src/shared/contract/receipt.ts'
-import {
-  openResultsStore,
-  type ResultKind,
-  type ResultsStore,
-} from '../../../src/shared/results/results.ts'
+import { openDirectory } from '../../../src/shared/results/directory/store.ts'
+import type { ResultKind, ResultsStore } from '../../../src/shared/results/results-store.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { smallDisk } from '../../helpers/small-disk.ts'
 import { receipt } from '../store/ledger/setup.ts'
@@ -31,7 +28,7 @@ const request = { org: 'default', id: 'gdpr-1' }
 async function setup(t: TestContext) {
   const directory = await mkdtemp(join(tmpdir(), 'expunge-results-'))
   t.after(() => rm(directory, { recursive: true, force: true }))
-  const store = await openResultsStore(directory)
+  const store = await openDirectory(directory)
   return { directory, store, folder: store.folder(request) }
 }
 
@@ -54,7 +51,7 @@ describe('the results store', () => {
   test('has one id, whoever opens it first', async (t) => {
     const directory = await mkdtemp(join(tmpdir(), 'expunge-results-'))
     t.after(() => rm(directory, { recursive: true }))
-    const stores = await Promise.all(Array.from({ length: 8 }, () => openResultsStore(directory)))
+    const stores = await Promise.all(Array.from({ length: 8 }, () => openDirectory(directory)))
     assert.equal(new Set(stores.map(({ id }) => id)).size, 1)
     assert.match(stores[0]?.id ?? '', /^[0-9a-f-]{36}$/)
     assert.deepEqual(await readdir(directory), ['.expunge-store'])
@@ -62,7 +59,7 @@ describe('the results store', () => {
 
   test('that cannot be written is refused with its path', async (t) => {
     const { directory } = await setup(t)
-    await assert.rejects(openResultsStore(join(directory, '.expunge-store')), {
+    await assert.rejects(openDirectory(join(directory, '.expunge-store')), {
       code: 'RESULTS_STORE_UNUSABLE',
       message: /\.expunge-store/,
     })
@@ -73,7 +70,7 @@ describe('the results store', () => {
     t.after(() => rm(parent, { recursive: true }))
     const before = process.umask(0)
     t.after(() => process.umask(before))
-    const store = await openResultsStore(join(parent, 'made', 'results'))
+    const store = await openDirectory(join(parent, 'made', 'results'))
     const parts = [await part(store, ['a']), await part(store, ['b'])]
     await store.joinParts(request, 'unprocessed', parts)
     await part(store, ['c'], 'invalid')
@@ -248,8 +245,8 @@ describe('a results directory whose mount is lost', () => {
     const writer = store.partWriter(request, 'unprocessed', '0.1')
     writer.write(['a'])
     await writer.end()
-    const other = await openResultsStore(await mkdtemp(join(tmpdir(), 'expunge-results-')))
-    t.after(() => rm(other.directory, { recursive: true }))
+    const other = await openDirectory(await mkdtemp(join(tmpdir(), 'expunge-results-')))
+    t.after(() => rm(other.place, { recursive: true }))
     await writeFile(join(directory, '.expunge-store'), other.id)
     await assert.rejects(writer.commit(), {
       code: 'RESULTS_STORE_UNUSABLE',
@@ -266,7 +263,7 @@ describe('a full results disk', () => {
     scope.after(() => rm(parent, { recursive: true }))
     const directory = join(parent, 'results')
     if ((await smallDisk(scope, directory, 64 * 1024)) === null) return t.skip('no right to mount')
-    const store = await openResultsStore(directory)
+    const store = await openDirectory(directory)
     const writer = store.partWriter(request, 'unprocessed', '0.1')
     const fill = async () => {
       for (let row = 0; row < 100_000; row++) {
@@ -280,7 +277,7 @@ describe('a full results disk', () => {
       code: 'RESULTS_STORE_UNUSABLE',
       message: /gdpr-2\/receipt\.json: ENOSPC/,
     })
-    assert.equal((await openResultsStore(directory)).id, store.id)
+    assert.equal((await openDirectory(directory)).id, store.id)
     await writer.discard()
     await store.writeReceipt(receipt('gdpr-2'))
   })

@@ -9,7 +9,8 @@ import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/base/clock.ts'
 import { LaterError } from '../../../src/shared/base/context.ts'
 import { NO_OUTCOME, type Outcome, totalOf } from '../../../src/shared/contract/receipt.ts'
-import { openResultsStore, PART_KINDS, type PartKind } from '../../../src/shared/results/results.ts'
+import { openDirectory } from '../../../src/shared/results/directory/store.ts'
+import { PART_KINDS, type PartKind } from '../../../src/shared/results/results-store.ts'
 import { type FaultKind, SalesforceError } from '../../../src/shared/salesforce/errors.ts'
 import type { IngestApi, IngestJobInfo } from '../../../src/shared/salesforce/ingest.ts'
 import {
@@ -28,7 +29,7 @@ import { memoryStaging } from '../../helpers/memory-staging.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'expunge-collect-'))
 after(() => rm(folder, { recursive: true }))
-const results = await openResultsStore(folder)
+const results = await openDirectory(folder)
 const ctx = {
   log: pino({ level: 'silent' }),
   clock: { ...systemClock, sleep: async () => {} },

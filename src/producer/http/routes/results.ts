@@ -1,7 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
-import { join } from 'node:path'
 import { z } from 'zod'
-import { codeOf } from '../../../shared/base/errors.ts'
 import type { ResultFile } from '../../../shared/contract/receipt.ts'
 import { HttpError, retryAfter } from '../http-error.ts'
 import { csvContent, headers, schemaOf } from '../openapi/parts.ts'
@@ -52,7 +49,7 @@ export const resultsRoute = requestRoute({
     if (view.receipt === null) throw notOverYet(view)
     const listed = view.receipt.files.find((file) => file.name === name)
     if (listed === undefined) throw noRows(view.id, name)
-    const file = await opened(join(results.folder(view), name), listed)
+    const file = await results.openFile(view, listed)
     if (file === null) throw lost(view.id, listed)
     const isRead = request.method === 'GET'
     if (!isRead) await file.close()
@@ -64,28 +61,15 @@ export const resultsRoute = requestRoute({
         'Content-Disposition': `attachment; filename="${view.id}-${name}"`,
         'Repr-Digest': `sha-256=:${Buffer.from(listed.sha256, 'hex').toString('base64')}:`,
       },
-      ...(isRead ? { body: file.createReadStream() } : {}),
+      ...(isRead ? { body: file.stream() } : {}),
     }
   },
 })
 
-/** Null if it does not exist, or its size differs from when it was written. */
-async function opened(path: string, { bytes }: ResultFile): Promise<FileHandle | null> {
-  try {
-    const file = await open(path)
-    if ((await file.stat()).size === bytes) return file
-    await file.close()
-    return null
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null
-    throw error
-  }
-}
-
 function lost(id: string, { name, rows, bytes }: ResultFile): HttpError {
   return new HttpError(
     'RESULT_FILE_LOST',
-    `${name} of request ${id} has ${rows} rows and ${bytes} bytes, and is not in the results directory of this service as it was written.`,
+    `${name} of request ${id} has ${rows} rows and ${bytes} bytes, and is not in the results store of this service as it was written.`,
     retryAfter(),
   )
 }

@@ -11,17 +11,12 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf, ExpungeError, messageOf } from '../base/errors.ts'
-import { effect } from '../base/trace.ts'
-import type { ResultFile } from '../contract/receipt.ts'
+import { codeOf, messageOf } from '../../base/errors.ts'
+import { effect } from '../../base/trace.ts'
+import type { ResultFile } from '../../contract/receipt.ts'
+import { ResultsStoreError } from '../results-store.ts'
 
-/** File operations of the results store, for any file system. */
-
-/** The results directory is unusable now: missing, full, not writable, or a different store. */
-export class ResultsStoreError extends ExpungeError {
-  readonly code = 'RESULTS_STORE_UNUSABLE'
-  override readonly retryable = true
-}
+/** File operations of a results directory, for any file system. */
 
 /** Adds the path to the error message, which Node omits when a write or close fails. */
 export async function onPath<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -1,9 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
-import { type FileHandle, rename, rm } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
 import { effect } from '../base/trace.ts'
 import type { ResultFile } from '../contract/receipt.ts'
-import { createFile, makeFolder, onPath, temporaryName } from './files.ts'
 
 /** Quotes only values that need it, to keep the usual file small. */
 function csvField(value: string | number): string {
@@ -18,33 +15,39 @@ export function csvLine(values: readonly (string | number)[]): string {
   return `${line}\n`
 }
 
-/** Rows are buffered up to this many bytes: one system call for thousands of rows. */
-const BUFFER_BYTES = 256 * 1024
 /** Many chunks list few rows each, so a buffer starts small. */
 const FIRST_BYTES = 1024
 
 /** Up to this many bytes, a loop is faster than a call of `set`: 15 ns for an id instead of 100. */
 const SHORT = 32
 
-/** Writes a CSV file. Without rows no file is created. */
+/** Where a part is written to: its bytes appear under its name on commit, or not at all. */
+export interface PartTarget {
+  readonly name: string
+  /** Rows are buffered up to this many bytes. */
+  readonly blockBytes: number
+  /** Takes the next bytes; it may use the block until its promise resolves. */
+  write(block: Uint8Array): Promise<void>
+  /** Fails if the bytes taken could not be stored. */
+  end(): Promise<void>
+  commit(): Promise<void>
+  /** Removes what was written but not committed. */
+  discard(): Promise<void>
+}
+
+/** Writes a part of a result file as CSV. Without rows nothing is stored. */
 export class ResultWriter {
-  readonly #path: string
-  readonly #temporary: string
+  readonly #target: PartTarget
   readonly #header: readonly string[]
-  readonly #check: () => Promise<void>
   readonly #hash: Hash = createHash('sha256')
   #buffer = new Uint8Array(0)
   #length = 0
   #bytes = 0
-  #file: FileHandle | null = null
   rows = 0
 
-  /** @param check checks that the directory is still the results store */
-  constructor(path: string, header: readonly string[], check: () => Promise<void>) {
-    this.#path = path
-    this.#temporary = temporaryName(path)
+  constructor(header: readonly string[], target: PartTarget) {
     this.#header = header
-    this.#check = check
+    this.#target = target
   }
 
   /** Buffers a row: one value per column, in the order of the header. */
@@ -65,36 +68,29 @@ export class ResultWriter {
 
   /** Writes the buffer if it is full. Await it regularly. */
   async drain(): Promise<void> {
-    if (this.#length >= BUFFER_BYTES) await this.#flush()
+    if (this.#length >= this.#target.blockBytes) await this.#flush()
   }
 
   /**
-   * Writes the rest of the buffer. If the disk is full, this fails before the file gets its name.
+   * Writes the rest of the buffer. If the store is full, this fails before the part gets its name.
    */
   async end(): Promise<void> {
     if (this.#length > 0) await this.#flush()
-    await this.#close()
+    await this.#target.end()
   }
 
-  /** Gives the file its final name. Null if it has no rows. */
+  /** Gives the part its name. Null if it has no rows. */
   async commit(): Promise<ResultFile | null> {
     if (this.rows === 0) return null
     await this.end()
-    await effect('results:commit', () =>
-      onPath(this.#path, async () => {
-        await this.#check()
-        await rename(this.#temporary, this.#path)
-      }),
-    )
+    await effect('results:commit', () => this.#target.commit())
     const sha256 = this.#hash.digest('hex')
-    return { name: basename(this.#path), rows: this.rows, bytes: this.#bytes, sha256 }
+    return { name: this.#target.name, rows: this.rows, bytes: this.#bytes, sha256 }
   }
 
-  /** Removes the file if it was not committed. */
-  async discard(): Promise<void> {
-    await this.#file?.close()
-    this.#file = null
-    await rm(this.#temporary, { force: true })
+  /** Removes what was written, unless it was committed. */
+  discard(): Promise<void> {
+    return this.#target.discard()
   }
 
   #put(bytes: Uint8Array): void {
@@ -111,25 +107,9 @@ export class ResultWriter {
 
   async #flush(): Promise<void> {
     const block = this.#buffer.subarray(0, this.#length)
-    await onPath(this.#path, async () => {
-      this.#file ??= await this.#open()
-      await this.#file.appendFile(block)
-    })
+    await this.#target.write(block)
     this.#hash.update(block)
     this.#bytes += block.length
     this.#length = 0
-  }
-
-  async #open(): Promise<FileHandle> {
-    await this.#check()
-    await makeFolder(dirname(this.#path))
-    return createFile(this.#temporary)
-  }
-
-  /** A network file system may report a failed write only when the file is closed. */
-  async #close(): Promise<void> {
-    const file = this.#file
-    this.#file = null
-    if (file !== null) await onPath(this.#path, () => file.close())
   }
 }

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { codeOf, messageOf } from '../base/errors.ts'
-import { FILE_MODE, linked, makeFolder, ResultsStoreError, temporaryName } from './files.ts'
+import { codeOf, messageOf } from '../../base/errors.ts'
+import { ResultsStoreError } from '../results-store.ts'
+import { FILE_MODE, linked, makeFolder, temporaryName } from './files.ts'
 
 /**
  * Returns the id of the store in this directory, and a check that the directory is still that
@@ -51,7 +52,7 @@ export const STORE_FILE = '.expunge-store'
 const idPath = (root: string): string => join(root, STORE_FILE)
 
 /** Null if the directory is missing or has no id. */
-async function readId(root: string): Promise<string | null> {
+export async function readId(root: string): Promise<string | null> {
   try {
     return (await readFile(idPath(root), 'utf8')).trim()
   } catch (error) {

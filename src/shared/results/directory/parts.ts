@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { effect } from '../base/trace.ts'
-import type { ResultFile } from '../contract/receipt.ts'
+import { effect } from '../../base/trace.ts'
+import type { ResultFile } from '../../contract/receipt.ts'
+import { csvLine } from '../csv.ts'
+import type { Joined } from '../results-store.ts'
 import {
   createFile,
   isAsWritten,
@@ -13,19 +15,11 @@ import {
   renameOver,
   temporaryName,
 } from './files.ts'
-import { csvLine } from './result-writer.ts'
 
 /** The parts of a request's result files. They are joined when the request settles. */
 
 /** Has one file for each time a chunk was collected. */
 export const partsFolder = (folder: string): string => join(folder, 'parts')
-
-type Joined = {
-  /** The joined file; null if it has no rows. */
-  readonly file: ResultFile | null
-  /** Parts that are missing or differ from what was written. */
-  readonly broken: readonly ResultFile[]
-}
 
 interface Joining {
   readonly folder: string
