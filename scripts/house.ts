@@ -19,6 +19,8 @@ export interface Import {
   readonly isLibrary: boolean
   /** Nothing of it is there at run time. */
   readonly typeOnly: boolean
+  /** Loaded by `import()`, when it is needed. */
+  readonly onUse: boolean
 }
 
 export interface SourceFile {
@@ -64,9 +66,9 @@ export async function readSources(): Promise<readonly SourceFile[]> {
 
 export function parseSource(path: string, text: string): SourceFile {
   const statements = [...text.matchAll(STATEMENT)].map(([, type, names = '', to = '']) =>
-    importOf(path, to, type !== undefined || ONLY_TYPES.test(names)),
+    importOf(path, to, { typeOnly: type !== undefined || ONLY_TYPES.test(names) }),
   )
-  const onUse = [...text.matchAll(ON_USE)].map(([, to = '']) => importOf(path, to, false))
+  const onUse = [...text.matchAll(ON_USE)].map(([, to = '']) => importOf(path, to, { onUse: true }))
   return {
     path,
     lines: text.split('\n').length - 1,
@@ -77,10 +79,15 @@ export function parseSource(path: string, text: string): SourceFile {
   }
 }
 
-function importOf(from: string, to: string, typeOnly: boolean): Import {
+function importOf(
+  from: string,
+  to: string,
+  { typeOnly = false, onUse = false }: Partial<Import>,
+): Import {
+  const when = { typeOnly, onUse }
   return to.startsWith('.')
-    ? { from, to: posix.join(dirname(from), to), isLibrary: false, typeOnly }
-    : { from, to: packageOf(to), isLibrary: true, typeOnly }
+    ? { from, to: posix.join(dirname(from), to), isLibrary: false, ...when }
+    : { from, to: packageOf(to), isLibrary: true, ...when }
 }
 
 /** `@scope/name` of `@scope/name/deep`: what package.json calls it. */
@@ -138,7 +145,7 @@ export function circles(files: readonly SourceFile[]): readonly (readonly string
   const next = new Map(
     files.map(({ path, imports }) => [path, imports.filter((i) => !i.isLibrary).map((i) => i.to)]),
   )
-  const reached = new Map(files.map(({ path }) => [path, reachable(path, next)]))
+  const reached = new Map(files.map(({ path }) => [path, reachable([path], next)]))
   const found = new Map<string, readonly string[]>()
   for (const [path, ahead] of reached) {
     if (!ahead.has(path)) continue
@@ -148,9 +155,27 @@ export function circles(files: readonly SourceFile[]): readonly (readonly string
   return [...found.values()]
 }
 
-function reachable(start: string, next: ReadonlyMap<string, readonly string[]>): Set<string> {
+/** The libraries that loading these files loads. */
+export function librariesOf(
+  files: readonly SourceFile[],
+  starts: readonly string[],
+): readonly string[] {
+  const loaded = new Map(
+    files.map(({ path, imports }) => [path, imports.filter((i) => !i.typeOnly && !i.onUse)]),
+  )
+  const next = new Map(
+    [...loaded].map(([path, imports]) => [path, imports.map(({ to }) => to)] as const),
+  )
+  const all = [...starts, ...reachable(starts, next)].flatMap((path) => loaded.get(path) ?? [])
+  return [...new Set(all.filter(({ isLibrary }) => isLibrary).map(({ to }) => to))].sort()
+}
+
+function reachable(
+  starts: readonly string[],
+  next: ReadonlyMap<string, readonly string[]>,
+): Set<string> {
   const seen = new Set<string>()
-  const open = [...(next.get(start) ?? [])]
+  const open = starts.flatMap((start) => next.get(start) ?? [])
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     if (seen.has(path)) continue
     seen.add(path)

@@ -4,6 +4,7 @@ import {
   circles,
   type Import,
   isIn,
+  librariesOf,
   parseSource,
   readRules,
   readSources,
@@ -60,6 +61,11 @@ suite('the rooms of the source tree', () => {
 
   test('have no circles, types included', () => {
     assert.deepEqual(circles(files), [])
+  })
+
+  test('load for help and completion nothing but what prints them', () => {
+    const starts = ['cli/main.ts', 'cli/invocation.ts', 'cli/commands/completion.ts']
+    assert.deepEqual(librariesOf(files, starts), ['commander', 'string-width'])
   })
 
   test('export no two types of one name, the sandbox apart', () => {

@@ -1,6 +1,6 @@
 import { ExpungeError } from '../shared/base/errors.ts'
 import { EXIT_BY, type StopSignalName } from '../shared/base/shutdown.ts'
-import type { TerminalStatus } from '../shared/contract/receipt.ts'
+import type { TerminalStatus } from '../shared/contract/status.ts'
 import type { Host, Screen } from './screen.ts'
 
 /** What every command receives. */

@@ -1,4 +1,4 @@
-import { DEFAULT_ORG } from '../shared/contract/request.ts'
+import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 
 /** Quotes an argument for a shell. */
 export function shellQuoted(argument: string): string {

@@ -1,6 +1,6 @@
-import { STATUSES } from '../shared/contract/receipt.ts'
-import { DEFAULT_ORG } from '../shared/contract/request.ts'
-import { SOURCE_TYPES, SOURCES, type SourceType } from '../shared/contract/sources/sources.ts'
+import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
+import { SOURCE_FLAGS } from '../shared/contract/sources/flags.ts'
+import { STATUSES } from '../shared/contract/status.ts'
 import {
   type CommandRecord,
   deadline,
@@ -66,12 +66,9 @@ const LOGIN = [
 
 /** Options of the source kinds that have their own flag; `SourceFlags` is their type. */
 const SOURCE_OPTIONS: object = Object.fromEntries(
-  SOURCE_TYPES.flatMap((type) => {
-    const { flag } = SOURCES[type]
-    return flag === undefined ? [] : [[type, { ...flag, group: 'Records:' }]]
-  }),
+  Object.entries(SOURCE_FLAGS).map(([type, flag]) => [type, { ...flag, group: 'Records:' }]),
 )
-type SourceFlags = { readonly [Type in SourceType]?: string }
+type SourceFlags = { readonly [Type in keyof typeof SOURCE_FLAGS]?: string }
 
 /** What to delete, and how. `--file` and `--sobject` are the names used by Salesforce's own CLI. */
 const DELETION = {

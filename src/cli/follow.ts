@@ -1,6 +1,7 @@
 import type { Producer, RequestView } from '../producer/producer.ts'
 import { systemClock } from '../shared/base/clock.ts'
-import { isTerminal, type Receipt } from '../shared/contract/receipt.ts'
+import type { Receipt } from '../shared/contract/receipt.ts'
+import { isTerminal } from '../shared/contract/status.ts'
 import type { RunningWorker } from '../worker/worker.ts'
 import { LostError } from './cli.ts'
 import type { Retry } from './outage.ts'

@@ -5,12 +5,12 @@ import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { codeOf, messageOf } from '../shared/base/errors.ts'
 import type { DeletionRequest } from '../shared/contract/request.ts'
+import { SOURCE_FLAGS } from '../shared/contract/sources/flags.ts'
 import { readSourceFile } from '../shared/contract/sources/read-file.ts'
 import {
   kindOf,
   SOURCE_TYPES,
   SOURCES,
-  type SourceType,
   storedSourceSchema,
 } from '../shared/contract/sources/sources.ts'
 import { decompress } from '../worker/sources/decompress.ts'
@@ -44,7 +44,7 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
   }
   const ways: readonly SourceWay[] = [
     { flag: '--csv', text: csv, read: (name) => csvInput(name, stdin) },
-    ...SOURCE_TYPES.flatMap((type) => flagOf(type, flags)),
+    ...SOURCE_TYPES.filter(hasFlag).map((type) => ofKind(type, flags)),
     { flag: '--source', text: source, read: sourceInput },
   ]
   const [way, second] = ways.filter(({ text }) => text !== undefined)
@@ -59,17 +59,22 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
   return way.read(way.text)
 }
 
-/** The flag of a source kind, if it has one. */
-function flagOf(type: SourceType, flags: DeletionFlags): readonly SourceWay[] {
-  const { flag } = SOURCES[type]
-  if (flag === undefined) return []
-  const name = `--${type}`
-  const read = (text: string): Input => {
-    const source = flag.read(text)
-    if (source === undefined) throw new UsageError(`${name}: expected ${flag.expected}.`)
-    return { kind: 'source', name, source }
+type FlaggedSource = keyof typeof SOURCE_FLAGS
+
+const hasFlag = (type: string): type is FlaggedSource => Object.hasOwn(SOURCE_FLAGS, type)
+
+function ofKind(type: FlaggedSource, flags: DeletionFlags): SourceWay {
+  const { expected, read } = SOURCE_FLAGS[type]
+  const flag = `--${type}`
+  return {
+    flag,
+    text: flags[type],
+    read: (text) => {
+      const source = read(text)
+      if (source === undefined) throw new UsageError(`${flag}: expected ${expected}.`)
+      return { kind: 'source', name: flag, source }
+    },
   }
-  return [{ flag: name, text: flags[type], read }]
 }
 
 function sourceInput(text: string): Input {

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { codeOf, ExpungeError, messageOf } from '../shared/base/errors.ts'
-import { GoneError } from '../shared/store/intake/taken.ts'
-import { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
 import { RedisUnavailableError, troubleOf } from '../shared/store/redis/trouble.ts'
-import { EXIT, type ExitCode, InterruptedError, LostError } from './cli.ts'
+import { EXIT, type ExitCode, InterruptedError } from './cli.ts'
 import { createProgram } from './program.ts'
 import { errorWords } from './render/remedy.ts'
 import { createScreen, type Host, type Screen } from './screen.ts'
@@ -39,6 +37,13 @@ export function invocation(argv: readonly string[], host: Host): Invocation {
   return { run, fail: (error) => exitCodeOfError(error, screen) }
 }
 
+/** By code and not by class, so that `--help` does not load the store's modules. */
+const EXIT_BY_CODE: ReadonlyMap<string, ExitCode> = new Map([
+  ['LOST', EXIT.failed],
+  ['OTHER_LEDGER', EXIT.failed],
+  ['ID_GONE', EXIT.refused],
+])
+
 /** A full, read-only or broken disk is not a bug of ours. */
 const DISK_TROUBLES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 
@@ -51,9 +56,7 @@ function exitCodeOfError(error: unknown, { say, env }: Screen): number {
   if (error instanceof InterruptedError) return error.exitCode
   if (error instanceof ExpungeError) {
     say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : errorWords(error)}`)
-    const isLost = error instanceof LostError || error instanceof LedgerReplacedError
-    if (isLost) return EXIT.failed
-    return error instanceof GoneError ? EXIT.refused : EXIT.usage
+    return EXIT_BY_CODE.get(error.code) ?? EXIT.usage
   }
   const trouble = troubleOf(error)
   if (trouble !== null) {

@@ -1,6 +1,6 @@
 import type { RequestView } from '../producer/producer.ts'
 import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
-import { DEFAULT_ORG } from '../shared/contract/request.ts'
+import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import { ledgerNamed, ledgersOn, namesOfLedger } from '../shared/store/ledgers.ts'
 import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'

@@ -1,11 +1,7 @@
 import { systemClock } from '../shared/base/clock.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
-import {
-  isTerminal,
-  type Receipt,
-  type Signature,
-  type Status,
-} from '../shared/contract/receipt.ts'
+import type { Receipt, Signature } from '../shared/contract/receipt.ts'
+import { isTerminal, type Status } from '../shared/contract/status.ts'
 import { applyPlan, PlanChangedError } from '../shared/store/intake/apply.ts'
 import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 

@@ -1,6 +1,7 @@
 import { ExpungeError } from '../shared/base/errors.ts'
+import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import type { Receipt, Signature } from '../shared/contract/receipt.ts'
-import { DEFAULT_ORG, type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
+import { type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
@@ -22,10 +23,9 @@ export type {
   Plan,
   Receipt,
   SignedAct,
-  Status,
-  TerminalStatus,
 } from '../shared/contract/receipt.ts'
 export type { DeletionRequestInput, StoredRequest } from '../shared/contract/request.ts'
+export type { Status, TerminalStatus } from '../shared/contract/status.ts'
 export {
   PlanAppliedError,
   PlanChangedError,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exitCodeOf } from '../../src/cli/cli.ts'
-import { TERMINAL_STATUSES } from '../../src/shared/contract/receipt.ts'
+import { TERMINAL_STATUSES } from '../../src/shared/contract/status.ts'
 
 test('every terminal status has its exit code', () => {
   const codes = Object.fromEntries(TERMINAL_STATUSES.map((status) => [status, exitCodeOf(status)]))

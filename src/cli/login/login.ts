@@ -7,7 +7,7 @@ import { loginFile, loginSource, type StoredLogin } from '../../shared/config/lo
 import { readCredentials } from '../../shared/config/salesforce.ts'
 import { SETTINGS } from '../../shared/config/schema.ts'
 import { type SettingSource, Settings } from '../../shared/config/settings.ts'
-import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/request.ts'
+import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/org-name.ts'
 import { replaceFile } from '../../shared/results/directory/files.ts'
 import { createSalesforce, type Identity } from '../../shared/salesforce/client.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { loadConfig } from '../../shared/config/config.ts'
 import { loginFile, storedLogins } from '../../shared/config/logins.ts'
-import { DEFAULT_ORG } from '../../shared/contract/request.ts'
+import { DEFAULT_ORG } from '../../shared/contract/org-name.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 

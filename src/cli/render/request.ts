@@ -1,11 +1,6 @@
-import {
-  type Plan,
-  type Receipt,
-  type SignedAct,
-  type Status,
-  totalOf,
-} from '../../shared/contract/receipt.ts'
+import { type Plan, type Receipt, type SignedAct, totalOf } from '../../shared/contract/receipt.ts'
 import { wordsFor } from '../../shared/contract/sources/sources.ts'
+import type { Status } from '../../shared/contract/status.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'

@@ -5,10 +5,10 @@ import { field, type ValueForm } from '../../shared/config/fields.ts'
 import { Settings } from '../../shared/config/settings.ts'
 import { parseYaml } from '../../shared/config/yaml.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
+import { ORG_NAME } from '../../shared/contract/org-name.ts'
 import {
   OPERATIONS,
   type Operation,
-  ORG_NAME,
   PRIORITIES,
   type Priority,
 } from '../../shared/contract/request.ts'

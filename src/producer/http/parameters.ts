@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { DEFAULT_ORG, ORG_NAME, REQUEST_ID } from '../../shared/contract/request.ts'
+import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/org-name.ts'
+import { REQUEST_ID } from '../../shared/contract/request.ts'
 import { invalidRequest } from '../../shared/contract/request-problems.ts'
 import { HttpError } from './http-error.ts'
 import { type Json, schemaOf } from './openapi/parts.ts'

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { codeOf, messageOf } from '../base/errors.ts'
 import { readTextFile, whyUnreadable } from '../base/text-file.ts'
-import { ORG_NAME } from '../contract/request.ts'
+import { ORG_NAME } from '../contract/org-name.ts'
 import type { SettingSource } from './settings.ts'
 
 /**

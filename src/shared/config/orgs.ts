@@ -6,7 +6,7 @@ import {
   OBJECT_NAME,
   OBJECT_NAME_FORM,
 } from '../contract/objects.ts'
-import { DEFAULT_ORG, ORG_NAME } from '../contract/request.ts'
+import { DEFAULT_ORG, ORG_NAME } from '../contract/org-name.ts'
 import type { Timeouts } from '../salesforce/connections.ts'
 import type { Credentials } from '../salesforce/credentials.ts'
 import { SF_ORG } from '../salesforce/sf-cli.ts'

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TERMINAL_STATUSES } from './status.ts'
 
 /** The account of a request: its plan, the verdicts on its ids, and the receipt. */
 
@@ -120,26 +121,6 @@ export const signedActSchema = z.object({
 export type SignedAct = Readonly<z.output<typeof signedActSchema>>
 /** Who acts, and why. */
 export type Signature = Pick<SignedAct, 'actor' | 'reason'>
-
-export const TERMINAL_STATUSES = [
-  'completed',
-  'incomplete',
-  'planned',
-  'refused',
-  'cancelled',
-  'failed',
-] as const
-export type TerminalStatus = (typeof TERMINAL_STATUSES)[number]
-
-export const LIVE_STATUSES = ['queued', 'planning', 'awaiting-approval', 'deleting'] as const
-export type LiveStatus = (typeof LIVE_STATUSES)[number]
-
-export type Status = LiveStatus | TerminalStatus
-export const STATUSES = [...LIVE_STATUSES, ...TERMINAL_STATUSES] as const
-
-export function isTerminal(status: Status): status is TerminalStatus {
-  return (TERMINAL_STATUSES as readonly Status[]).includes(status)
-}
 
 export const receiptSchema = z.object({
   id: z.string(),

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from './objects.ts'
+import { DEFAULT_ORG, ORG_NAME } from './org-name.ts'
 import { boundedText, portable } from './portable-schema.ts'
 import { digest } from './receipt.ts'
 import { invalidRequest } from './request-problems.ts'
@@ -13,10 +14,6 @@ import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
 
 /** Unique in its org, compared without case: it names a folder, and file systems may ignore case. */
 export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
-
-/** The org of requests that name none. */
-export const DEFAULT_ORG = 'default'
-export const ORG_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
  * Most bytes of a request as JSON. 10,000 quoted ids of 18 characters, each on its own line indented by

@@ -1,4 +1,4 @@
-import { LIVE_STATUSES, type LiveStatus } from '../contract/receipt.ts'
+import { LIVE_STATUSES, type LiveStatus } from '../contract/status.ts'
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'

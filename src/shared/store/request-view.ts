@@ -5,10 +5,10 @@ import {
   type Plan,
   type Receipt,
   type SignedAct,
-  type Status,
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
+import type { Status } from '../contract/status.ts'
 import type { ChunkOutcome } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'

@@ -1,15 +1,14 @@
 import {
   addFailures,
   addOutcomes,
-  type LiveStatus,
   NO_OUTCOME,
   type Outcome,
   type Plan,
   type Receipt,
   type ReceiptError,
   type ResultFile,
-  type TerminalStatus,
 } from '../../shared/contract/receipt.ts'
+import type { LiveStatus, TerminalStatus } from '../../shared/contract/status.ts'
 import { FALSE_ALARM } from '../../shared/store/ledger/brake.ts'
 import type { ChunkOutcome } from '../../shared/store/ledger/chunk.ts'
 import type { StopReason } from '../../shared/store/ledger/decisions.ts'

@@ -2,13 +2,14 @@ import type { Job } from 'bullmq'
 import type { Context } from '../../shared/base/context.ts'
 import { writeAudit } from '../../shared/base/logger.ts'
 import { OBJECT_NAME } from '../../shared/contract/objects.ts'
-import type { ReceiptError, Status } from '../../shared/contract/receipt.ts'
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import {
   parseRequest,
   REQUEST_ID,
   type StoredRequest,
   toStored,
 } from '../../shared/contract/request.ts'
+import type { Status } from '../../shared/contract/status.ts'
 import { bodyHash } from '../../shared/store/intake/taken.ts'
 import { generatedId, idByJob, submitterOf } from '../jobs/job-id.ts'
 import { type SettleDeps, settleRequest } from './settle.ts'

@@ -1,6 +1,6 @@
 import type { Context } from '../../shared/base/context.ts'
 import { retentionSeconds } from '../../shared/contract/guard-rails.ts'
-import { isTerminal } from '../../shared/contract/receipt.ts'
+import { isTerminal } from '../../shared/contract/status.ts'
 import { ResultsStoreError } from '../../shared/results/results-store.ts'
 import { endedUnsent, lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'

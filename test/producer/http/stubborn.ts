@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
-import { DEFAULT_ORG, type DeletionRequestInput } from '../../../src/shared/contract/request.ts'
+import { DEFAULT_ORG } from '../../../src/shared/contract/org-name.ts'
+import type { DeletionRequestInput } from '../../../src/shared/contract/request.ts'
 import { openOrgStore } from '../../../src/shared/store/org-store.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { ids18 } from '../../helpers/ids.ts'

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { portable } from '../../../shared/contract/portable-schema.ts'
-import { TERMINAL_STATUSES } from '../../../shared/contract/receipt.ts'
+import { TERMINAL_STATUSES } from '../../../shared/contract/status.ts'
 import { PROBLEM_EXAMPLES } from './problem-examples.ts'
 
 /** The parts of an operation's description: schemas, answers, problems, headers. */

@@ -3,10 +3,10 @@ import {
   outcomeSchema,
   planSchema,
   receiptSchema,
-  STATUSES,
   signedActSchema,
 } from '../../../shared/contract/receipt.ts'
 import { storedSchema } from '../../../shared/contract/request.ts'
+import { STATUSES } from '../../../shared/contract/status.ts'
 import { STOP_REASONS } from '../../../shared/store/ledger/decisions.ts'
 import { contentSchema } from '../../../shared/store/ledger/record.ts'
 import { waitingSchema } from '../../../shared/store/waiting.ts'

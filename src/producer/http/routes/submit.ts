@@ -1,7 +1,7 @@
 import { addRequestFacts } from '../../../shared/base/trace.ts'
 import { receiverOf } from '../../../shared/config/callbacks.ts'
+import { DEFAULT_ORG } from '../../../shared/contract/org-name.ts'
 import {
-  DEFAULT_ORG,
   type DeletionRequest,
   parseRequest,
   requestJsonSchema,

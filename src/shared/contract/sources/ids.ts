@@ -28,15 +28,6 @@ export const ids = sourceKind({
     place: (line, rows) => `id ${line} of ${rows}`,
   },
   takesUpload: false,
-  flag: {
-    value: '<list>',
-    summary: 'record ids, separated by commas',
-    expected: 'record ids separated by commas',
-    read: (text) => {
-      const ids = text.split(/[\s,]+/).filter((id) => id !== '')
-      return ids.length === 0 ? undefined : { type: 'ids' as const, ids }
-    },
-  },
   toStored: ({ type }) => ({ type }),
   stage: ({ ids }) => Buffer.from(['Id', ...ids, ''].join('\n')),
   count: ({ ids }) => ids.length,

@@ -10,8 +10,6 @@ export interface SourceKind<Wanted, Stored> {
   readonly text: SourceText
   /** Whether its bytes come beside the request. Only callers that can pass them may use it. */
   readonly takesUpload: boolean
-  /** Its own command-line flag. `--source` takes every kind. */
-  readonly flag?: SourceFlag<Wanted>
   /** How an API key may be limited to some sources of this kind. */
   readonly scope?: SourceScope<Stored>
   /** The source without its ids, as the ledger keeps it and as people may see it. */
@@ -55,17 +53,6 @@ export interface SourceText {
   readonly isDecompressed: boolean
   /** How its line breaks may have been lost, to add to a message; empty if no cause is known. */
   readonly lostLineEnds: string
-}
-
-/** A flag of `run` and `submit`, named after the kind of source. */
-interface SourceFlag<Wanted> {
-  /** Placeholder of its value in help, such as `<list>`. */
-  readonly value: string
-  readonly summary: string
-  /** What `read` expects, for the error message. */
-  readonly expected: string
-  /** Undefined if the text is not valid. */
-  read(text: string): Wanted | undefined
 }
 
 /** Names, such as folders, that limit what an API key may read. */

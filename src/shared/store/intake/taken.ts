@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { ExpungeError } from '../../base/errors.ts'
-import type { TerminalStatus } from '../../contract/receipt.ts'
 import { type DeletionRequest, parseRequest, type StoredRequest } from '../../contract/request.ts'
 import type { SourceContent } from '../../contract/sources/read-file.ts'
 import { kindOf, type StoredSource } from '../../contract/sources/sources.ts'
+import type { TerminalStatus } from '../../contract/status.ts'
 import type { RequestRecord, Staged } from '../ledger/record.ts'
 import type { Tombstone } from '../ledger/settle.ts'
 

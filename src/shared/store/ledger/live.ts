@@ -1,4 +1,4 @@
-import { LIVE_STATUSES, type LiveStatus } from '../../contract/receipt.ts'
+import { LIVE_STATUSES, type LiveStatus } from '../../contract/status.ts'
 
 /**
  * The live requests, in one sorted set whose score combines status and age. One command changes a

@@ -1,4 +1,4 @@
-import { STATUSES, type Status } from '../../contract/receipt.ts'
+import { STATUSES, type Status } from '../../contract/status.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { runScript, script } from './script.ts'

@@ -4,7 +4,6 @@ import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
 import {
   count,
   digest,
-  LIVE_STATUSES,
   type Plan,
   planSchema,
   type Receipt,
@@ -14,10 +13,10 @@ import {
   receiptSchema,
   resultFileSchema,
   type SignedAct,
-  TERMINAL_STATUSES,
 } from '../../contract/receipt.ts'
 import { parseStoredRequest, type StoredRequest } from '../../contract/request.ts'
 import type { SourceContent } from '../../contract/sources/read-file.ts'
+import { LIVE_STATUSES, TERMINAL_STATUSES } from '../../contract/status.ts'
 import { parseOptional } from './chunk.ts'
 import { parseSignedAct } from './signed.ts'
 

@@ -1,10 +1,5 @@
-import {
-  type LiveStatus,
-  type Plan,
-  type Receipt,
-  TERMINAL_STATUSES,
-  type TerminalStatus,
-} from '../../contract/receipt.ts'
+import type { Plan, Receipt } from '../../contract/receipt.ts'
+import { type LiveStatus, TERMINAL_STATUSES, type TerminalStatus } from '../../contract/status.ts'
 import { BUDGET } from './budget.ts'
 import type { LedgerConnection } from './connection.ts'
 import { FILE } from './filing.ts'

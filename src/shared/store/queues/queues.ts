@@ -1,8 +1,8 @@
 import { type JobsOptions, Queue, type Telemetry } from 'bullmq'
 import { z } from 'zod'
 import { effect } from '../../base/trace.ts'
-import { STATUSES } from '../../contract/receipt.ts'
 import type { Priority } from '../../contract/request.ts'
+import { STATUSES } from '../../contract/status.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
 import type { RedisClient } from '../redis/redis.ts'
 

@@ -1,4 +1,5 @@
-import { type Outcome, TERMINAL_STATUSES, VERDICTS, type Verdict } from '../../contract/receipt.ts'
+import { type Outcome, VERDICTS, type Verdict } from '../../contract/receipt.ts'
+import { TERMINAL_STATUSES } from '../../contract/status.ts'
 import { OPERATIONS } from '../../salesforce/errors.ts'
 import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/ingest.ts'
 import { QUEUES } from '../../store/queues/queues.ts'

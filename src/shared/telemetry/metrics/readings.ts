@@ -1,4 +1,4 @@
-import { LIVE_STATUSES } from '../../contract/receipt.ts'
+import { LIVE_STATUSES } from '../../contract/status.ts'
 import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
 import type { OrgFacts } from '../../store/org-facts.ts'
 import { QUEUES, type QueueName } from '../../store/queues/queues.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { LIVE_STATUSES } from '../../../../src/shared/contract/receipt.ts'
+import { LIVE_STATUSES } from '../../../../src/shared/contract/status.ts'
 import { scoresOf, submittedAtOf } from '../../../../src/shared/store/ledger/live.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
