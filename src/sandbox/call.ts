@@ -82,6 +82,8 @@ interface Route {
   /** A job's id as written in the path, 15 or 18 characters. */
   readonly jobId?: string | undefined
   readonly userId?: string | undefined
+  /** Of the next page of a query. */
+  readonly cursor?: string | undefined
   /** Of a describe. */
   readonly object?: string | undefined
   /** Of an identity URL, besides `userId`. */
@@ -109,6 +111,7 @@ const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '/limits': { GET: 'limits' },
   '/limits/recordCount': { GET: 'recordCount' },
   '/query': { GET: 'query' },
+  '/query/CURSOR': { GET: 'queryMore' },
   '/queryAll': { GET: 'queryAll' },
   '/sobjects/User/USER': { GET: 'user' },
   '/sobjects/OBJECT/describe': { GET: 'describe' },
@@ -119,10 +122,13 @@ const VERSIONED: Readonly<Partial<Record<string, Methods>>> = {
   '/jobs/ingest/JOB/failedResults': { GET: 'failedResults' },
   '/jobs/ingest/JOB/unprocessedrecords': { GET: 'unprocessedRecords' },
   '/jobs/ingest/JOB/unprocessedRecords': { GET: 'unprocessedRecords' },
-  '/jobs/query': { GET: 'queryJob', POST: 'queryJob' },
+  '/jobs/query': { POST: 'queryCreate', GET: 'queryList' },
+  '/jobs/query/JOB': { GET: 'queryGet', PATCH: 'queryAbort', DELETE: 'queryDelete' },
+  '/jobs/query/JOB/results': { GET: 'queryResults' },
 }
 
-const JOB = /^\/jobs\/ingest\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
+const JOB = /^(\/jobs\/(?:ingest|query)\/)([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)(?=\/|$)/
+const CURSOR = /^\/query\/([0-9A-Za-z]+-\d+)$/
 const DESCRIBE = /^\/sobjects\/(\w+)\/describe$/
 const USER = /^\/sobjects\/User\/([0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?)$/
 
@@ -145,13 +151,14 @@ function routeOf(method: string, path: string): Route {
   if (SOAP.test(clean)) return pick({ POST: 'soapLogin' }, method, {})
   const [, version, rest = ''] = /^\/services\/data\/v(\d\d\.0)(\/.*)?$/.exec(clean) ?? []
   if (version === undefined || !isKnown(version)) return NOWHERE
-  const jobId = JOB.exec(rest)?.[1]
+  const jobId = JOB.exec(rest)?.[2]
+  const cursor = CURSOR.exec(rest)?.[1]
   const userId = USER.exec(rest)?.[1]
   const object = DESCRIBE.exec(rest)?.[1]
   const known = object === undefined ? rest : '/sobjects/OBJECT/describe'
-  const methods =
-    VERSIONED[known.replace(JOB, '/jobs/ingest/JOB').replace(USER, '/sobjects/User/USER')]
-  return methods ? pick(methods, method, { version, jobId, userId, object }) : NOWHERE
+  const name = known.replace(JOB, '$1JOB').replace(USER, '/sobjects/User/USER')
+  const methods = VERSIONED[name.replace(CURSOR, '/query/CURSOR')]
+  return methods ? pick(methods, method, { version, jobId, userId, object, cursor }) : NOWHERE
 }
 
 function pick(methods: Methods, method: string, rest: Omit<Route, 'operation'>): Route {

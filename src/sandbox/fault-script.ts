@@ -17,7 +17,13 @@ const OPERATIONS = [
   'recordCount',
   'query',
   'queryAll',
-  'queryJob',
+  'queryMore',
+  'queryCreate',
+  'queryList',
+  'queryGet',
+  'queryAbort',
+  'queryDelete',
+  'queryResults',
   'user',
   'describe',
   'create',
@@ -171,9 +177,12 @@ const callFault = z.object({
   ),
 })
 
+/** Ingest jobs, and query jobs. */
+const JOBS = ['job', 'queryJob'] as const
+
 /** Changes the processing of jobs. */
 const jobFault = z.object({
-  on: z.literal('job'),
+  on: z.enum(JOBS),
   ...match,
   action: strictly(
     JOB_FIELDS,
@@ -186,7 +195,7 @@ const jobFault = z.object({
 export const faultScript = strictly(
   ['on', ...Object.keys(match), 'action'],
   z
-    .looseObject({ on: field.oneOf([...OPERATIONS, '*', 'job']) })
+    .looseObject({ on: field.oneOf([...OPERATIONS, '*', ...JOBS]) })
     .pipe(z.discriminatedUnion('on', [callFault, jobFault])),
 )
 

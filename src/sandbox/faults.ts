@@ -1,5 +1,4 @@
-import type { CallAction, FaultScript, JobAction, Operation } from './fault-script.ts'
-import type { Job } from './jobs.ts'
+import type { CallAction, FaultScript, JobAction, JobFault, Operation } from './fault-script.ts'
 
 /** An active script; `seen` and `fired` keep counting. */
 export interface Fault {
@@ -54,20 +53,22 @@ export class Faults {
     let action: CallAction | undefined
     for (const live of this.#live.values()) {
       const { script } = live
-      if (script.on === 'job' || (script.on !== '*' && script.on !== operation)) continue
+      if (script.on === 'job' || script.on === 'queryJob') continue
+      if (script.on !== '*' && script.on !== operation) continue
       if (isAbout(script, subject) && isDue(live, action === undefined)) action = script.action
     }
     return action
   }
 
   /** The actions for this job, in the order of the rows at which they apply. */
-  forJob({ id, request }: Job): JobAction[] {
-    const subject = { job: id, object: request.object }
+  forJob(kind: JobFault['on'], subject: Subject): JobAction[] {
     const actions: JobAction[] = []
     for (const live of this.#live.values()) {
       const { script } = live
-      if (script.on !== 'job') continue
-      if (isAbout(script, subject) && isDue(live, true)) actions.push(script.action)
+      if (script.on === 'job' || script.on === 'queryJob') {
+        if (script.on === kind && isAbout(script, subject) && isDue(live, true))
+          actions.push(script.action)
+      }
     }
     return actions.sort((a, b) => (a.afterRows ?? 0) - (b.afterRows ?? 0))
   }

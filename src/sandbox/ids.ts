@@ -44,6 +44,36 @@ export function prefixNumber(prefix: string): number {
   return digits(new TextEncoder().encode(prefix), 0, 3)
 }
 
+/**
+ * Writes an id of 18 characters.
+ *
+ * @param prefix omitted if its three characters are there already
+ */
+export function writeId(
+  bytes: Uint8Array,
+  start: number,
+  high: number,
+  low: number,
+  prefix?: number,
+): void {
+  if (prefix !== undefined) writeDigits(bytes, start, 3, prefix)
+  writeDigits(bytes, start + 3, 7, high)
+  writeDigits(bytes, start + 10, 5, low)
+  for (let block = 0; block < 3; block++) {
+    bytes[start + ID_LENGTH + block] = suffixByte(bytes, start, block)
+  }
+}
+
+const DIGITS = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
+
+function writeDigits(bytes: Uint8Array, start: number, count: number, value: number): void {
+  let rest = value
+  for (let k = start + count - 1; k >= start; k--) {
+    bytes[k] = DIGITS[rest % 62] ?? 0
+    rest = Math.floor(rest / 62)
+  }
+}
+
 /** One of the three suffix bytes of the id at `start`, by block of five characters: 0, 1 or 2. */
 export function suffixByte(bytes: Uint8Array, start: number, block: number): number {
   let bits = 0
@@ -104,6 +134,19 @@ export class IdSet {
     const removed = this.#size > 0 && (this.#find(id)?.delete(id.low) ?? false)
     if (removed) this.#size--
     return removed
+  }
+
+  /** Its ids of one prefix, ascending. The same object each time. */
+  *ofPrefix(prefix: number): Generator<IdNumber> {
+    const id = { ...idNumber(), prefix }
+    const blocks = [...(this.#bitmaps.get(prefix) ?? [])].sort(([a], [b]) => a - b)
+    for (const [high, bitmap] of blocks) {
+      id.high = high
+      for (const low of bitmap) {
+        id.low = low
+        yield id
+      }
+    }
   }
 
   /** Frees the memory: the garbage collector does not manage bitmaps. */

@@ -64,6 +64,24 @@ export function parseJobRequest(
   return [{ operation, ...request }, unknown]
 }
 
+const QUERY = field.object({
+  contentType: field.oneOf(['CSV']).optional(),
+  operation: field.oneOf(['query', 'queryAll']),
+  query: field.text,
+  lineEnding: field.oneOf(['LF', 'CRLF']).default('LF'),
+  columnDelimiter: field.oneOf(['COMMA']).default('COMMA'),
+})
+export type QueryRequest = z.output<typeof QUERY>
+
+/** The body of `POST /jobs/query` and its first field unknown to the API, or a refusal. */
+export function parseQueryRequest(
+  body: string,
+  strictFields: boolean,
+): readonly [QueryRequest, unknownField: string | undefined] {
+  const known = ['operation', 'query', 'contentType', 'columnDelimiter', 'lineEnding']
+  return parseBody(body, QUERY, known, strictFields)
+}
+
 const PATCH = field.object({ state: field.text })
 
 /** The state requested by the body of a PATCH. */

@@ -91,7 +91,9 @@ async function processJob(job: Job, deps: ProcessingDeps): Promise<void> {
     job.enter('InProgress')
     deps.referee.changed()
   }
-  const actions = startable ? deps.faults.forJob(job) : []
+  const actions = startable
+    ? deps.faults.forJob('job', { job: job.id, object: job.request.object })
+    : []
   if (upload && upload.rows > 0 && isReadable(job, upload, deps)) {
     await processRows(job, upload, actions, deps)
   } else {

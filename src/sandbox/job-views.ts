@@ -86,7 +86,7 @@ const format = ({ request }: Job) => ({
 })
 
 /** `2026-01-02T21:33:43.000+0000`: the offset has no colon. */
-const timestamp = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000')
+export const timestamp = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000')
 
 /**
  * The fields that the API shows of a job: they differ between create, close and abort, get, and

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { suffixOf } from '../shared/contract/record-id.ts'
+import { to18 } from '../shared/contract/record-id.ts'
 import type { JobRequest } from './job-request.ts'
 import type { Upload } from './upload.ts'
 
@@ -47,7 +47,7 @@ export class Job {
   #modifiedAt = this.createdAt
 
   constructor(number: number, request: JobRequest, apiVersion: string) {
-    this.id = withSuffix(`7505f0${base62(number, 9)}`)
+    this.id = jobId(number)
     this.request = request
     this.apiVersion = apiVersion
   }
@@ -106,9 +106,9 @@ function base62(value: number, length: number): string {
   return text
 }
 
-/** The 18-character form of an id of 15. */
-function withSuffix(id15: string): string {
-  return id15 + suffixOf(id15)
+/** The id of the n-th job of the org, 18 characters. */
+export function jobId(number: number): string {
+  return to18(`7505f0${base62(number, 9)}`)
 }
 
 /** Jobs per page of the list. */
@@ -119,9 +119,13 @@ export class Jobs {
   readonly #jobs = new Map<string, Job>()
   #number = 0
 
+  /** The number of a new job: ingest and query jobs are counted together. */
+  nextNumber(): number {
+    return ++this.#number
+  }
+
   create(request: JobRequest, apiVersion: string): Job {
-    this.#number++
-    const job = new Job(this.#number, request, apiVersion)
+    const job = new Job(this.nextNumber(), request, apiVersion)
     this.#jobs.set(job.id.slice(0, 15), job)
     return job
   }

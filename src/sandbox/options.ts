@@ -62,6 +62,8 @@ const sandboxOptions = z
     /** Objects whose records the user may see, but not delete, as `describe` says. */
     notDeletable: z.custom<readonly string[]>().default([]),
     rows: z.custom<RowRules>().default({}),
+    /** Records of each object that queries find. Default 1,000,000. */
+    records: field.count.default(1_000_000),
     faults: field.listOf(faultScript).readonly().default([]),
     /**
      * Where uploads are kept while their job exists. Default: a temporary folder, removed on close.

@@ -39,13 +39,17 @@ function limits(quota: Quota): Reply {
   })
 }
 
-/** Of each object; as in an org, the number is not exact. */
-const RECORDS = 1_000_000
+interface Counted {
+  readonly records: number
+}
 
-/** `GET /services/data/vXX.X/limits/recordCount?sObjects=Contact,Lead`. */
-function recordCount({ query }: Call): Reply {
+/**
+ * `GET /services/data/vXX.X/limits/recordCount?sObjects=Contact,Lead`. As in an org, the number is
+ * not exact: it includes what was deleted since.
+ */
+function recordCount({ query }: Call, { records }: Counted): Reply {
   const names = (query.get('sObjects') ?? '').split(',').filter((name) => name !== '')
-  return json(200, { sObjects: names.map((name) => ({ count: RECORDS, name })) })
+  return json(200, { sObjects: names.map((name) => ({ count: records, name })) })
 }
 
 /** The only record of the Organization object. */

@@ -43,6 +43,11 @@ export class Org {
     return rule === VERDICT.ENTITY_IS_DELETED ? 'recycled' : 'live'
   }
 
+  /** The listed records of a prefix; undefined if every well-formed id is a record. */
+  listed(prefix: number): Iterable<IdNumber> | undefined {
+    return this.#rules.listed?.ofPrefix(prefix)
+  }
+
   dispose(): void {
     this.#recycled.dispose()
     this.#purged.dispose()

@@ -1,121 +1,200 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
-import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
 import type { Call } from './call.ts'
-import { parseIdText, prefixNumber } from './ids.ts'
-import type { Org } from './org.ts'
 import { type Organization, organizationRecord, userRecord } from './org-api.ts'
-import { apiError, json, type Reply, refuse } from './reply.ts'
+import { type FoundIds, fieldOf, findRecords, RECORD_FIELDS, type RecordDeps } from './records.ts'
+import { json, type Reply, refuse } from './reply.ts'
+import { type Parsed, parseSoql } from './soql.ts'
+import { compileWhere, type FieldType, type FieldValue, nameOf } from './soql-filter.ts'
 
 type SObject = Readonly<Record<string, unknown>>
+type Types = Readonly<Record<string, FieldType>>
 
-export interface QueryDeps {
+export interface QueryDeps extends RecordDeps {
   readonly organization: Organization
-  readonly org: Pick<Org, 'find'>
   readonly objects: readonly DeletableObject[]
   /** Objects whose records the user may not delete. */
   readonly notDeletable: readonly string[]
   readonly settings: { readonly allowHardDelete: boolean }
 }
 
+/** Records of one answer, as an org gives them unless `Sforce-Query-Options` asks for fewer. */
+const BATCH = { most: 2000, least: 200 } as const
+/** Results that are kept for their next pages; an org keeps as many for each user. */
+const MOST_CURSORS = 10
+
+/** What a query found. */
+interface Results {
+  readonly object: string
+  readonly columns: readonly string[]
+  readonly size: number
+  record(at: number): SObject
+}
+
 /**
- * `GET /services/data/vXX.X/query` and `queryAll`: the Organization, the user, and records by id,
- * which have only `Id` and `IsDeleted`. `query` omits records in the Recycle Bin. With
- * `columns=true` it describes the columns, as the sf CLI requests.
+ * `GET /services/data/vXX.X/query` and `queryAll`: the Organization, the user, and the records of
+ * the org. `query` omits records in the Recycle Bin. With `columns=true` it describes the columns,
+ * as the sf CLI requests.
  */
-export function query(call: Call, deps: QueryDeps): Reply {
-  const select = parseSelect(call.query.get('q') ?? '')
-  if (select && !isKnown(select.object, deps)) {
-    // As in an org without the feature: the sf CLI queries ScratchOrgInfo to recognize a Dev Hub.
-    refuse(400, 'INVALID_TYPE', `sObject type '${select.object}' is not supported.`)
+export class QueryApi {
+  readonly #deps: QueryDeps
+  readonly #cursors = new Map<string, Results>()
+  #number = 0
+
+  constructor(deps: QueryDeps) {
+    this.#deps = deps
   }
-  const table = select && tableOf(select, deps)
-  if (!table) {
-    refuse(
-      400,
-      'MALFORMED_QUERY',
-      'The sandbox answers SELECT … FROM Organization, FROM User, and FROM its objects WHERE Id = or Id IN, and no other query',
-    )
+
+  query(call: Call): Reply {
+    const soql = parseSoql(call.query.get('q') ?? '')
+    const own = ownRecord(soql.object.text, this.#deps)
+    const types = own === undefined ? RECORD_FIELDS : typesOf(own)
+    const object = own === undefined ? knownObject(soql, this.#deps.objects) : undefined
+    const columns = soql.columns.map((column) => nameOf(column, soql, types))
+    if (call.query.get('columns') === 'true') {
+      return json(200, metadata(soql.object.text, object?.prefix ?? prefixOf(own), columns, types))
+    }
+    const results =
+      object === undefined ? single(soql, own ?? {}, columns) : this.#find(soql, object, call)
+    return this.#page(call, results, 0)
   }
-  const columns = select.columns.map((column) => nameOf(column, select.object, table.sample))
-  if (call.query.get('columns') === 'true') return json(200, metadata(select, table, columns))
-  const records = table.records
-    .filter((record) => call.operation === 'queryAll' || record['IsDeleted'] !== true)
-    .filter(({ IsDeleted = false }) => (select.isDeleted ?? IsDeleted) === IsDeleted)
-    .slice(0, select.limit)
-  const url = `/services/data/v${call.route.version}/sobjects/${select.object}`
-  return json(200, {
-    totalSize: records.length,
-    done: true,
-    records: records.map((record) => ({
-      attributes: { type: select.object, url: `${url}/${record['Id']}` },
-      ...Object.fromEntries(columns.map((name) => [name, record[name]])),
-    })),
-  })
+
+  /** The next page of a query, by the path that the page before named. */
+  more(call: Call): Reply {
+    const [, cursor = '', offset] = /^(\w+)-(\d+)$/.exec(call.route.cursor ?? '') ?? []
+    const results = this.#cursors.get(cursor)
+    if (results === undefined) {
+      refuse(400, 'INVALID_QUERY_LOCATOR', 'invalid query locator')
+    }
+    return this.#page(call, results, Number(offset), cursor)
+  }
+
+  #find(soql: Parsed, object: DeletableObject, { operation }: Call): Results {
+    const now = Date.now()
+    const deleted = operation === 'queryAll'
+    const found = allOf(findRecords(soql, object, this.#deps, { deleted, now }))
+    const columns = soql.columns.map((column) => nameOf(column, soql, RECORD_FIELDS))
+    const { org } = this.#deps
+    return {
+      object: object.name,
+      columns,
+      size: found.size,
+      record: (at) => {
+        const id = found.id18(at)
+        const isDeleted = org.find(found.at(at)) === 'recycled'
+        return Object.fromEntries(
+          ['Id', ...columns].map((name) => [name, fieldOf(id, name, isDeleted, now)]),
+        )
+      },
+    }
+  }
+
+  #page(call: Call, results: Results, offset: number, cursor?: string): Reply {
+    const { object, columns, size } = results
+    const end = Math.min(size, offset + batchOf(call))
+    const base = `/services/data/v${call.route.version}`
+    const records: object[] = []
+    for (let at = offset; at < end; at++) {
+      const record = results.record(at)
+      records.push({
+        attributes: { type: object, url: `${base}/sobjects/${object}/${record['Id']}` },
+        ...Object.fromEntries(columns.map((name) => [name, record[name]])),
+      })
+    }
+    if (end >= size) return json(200, { totalSize: size, done: true, records })
+    const next = `${base}/query/${cursor ?? this.#keep(results)}-${end}`
+    return json(200, { totalSize: size, done: false, nextRecordsUrl: next, records })
+  }
+
+  #keep(results: Results): string {
+    const cursor = `01g5f0000${String(++this.#number).padStart(6, '0')}AAA`
+    this.#cursors.set(cursor, results)
+    const [oldest] = this.#cursors.keys()
+    if (this.#cursors.size > MOST_CURSORS && oldest !== undefined) this.#cursors.delete(oldest)
+    return cursor
+  }
 }
 
-/** `/jobs/query`: there are no query jobs, and none can be created. */
-export function queryJobs({ request }: Call): Reply {
-  if (request.method === 'GET') return json(200, { done: true, records: [], nextRecordsUrl: null })
-  const message = 'Implementation restriction: the sandbox runs no query jobs'
-  return apiError(400, 'API_ERROR', message)
+function allOf(search: Generator<unknown, FoundIds>): FoundIds {
+  for (;;) {
+    const step = search.next()
+    if (step.done) return step.value
+  }
 }
 
-interface Table {
-  readonly prefix: string
-  /** Has every field that a record of the object has. */
-  readonly sample: SObject
-  readonly records: readonly SObject[]
+function batchOf({ request }: Call): number {
+  const asked = Number(
+    /batchSize=(\d+)/.exec(String(request.headers['sforce-query-options']))?.[1] ?? BATCH.most,
+  )
+  return Math.min(BATCH.most, Math.max(BATCH.least, asked))
 }
 
-function isKnown(object: string, { objects }: QueryDeps): boolean {
+/** The object by its name in any case. Refuses the call if the org has none of this name. */
+export function knownObject(soql: Parsed, objects: readonly DeletableObject[]): DeletableObject {
+  const name = soql.object.text
+  const known = objects.find((one) => one.name.toLowerCase() === name.toLowerCase())
   return (
-    ['Organization', 'User', 'UserPermissionAccess'].includes(object) ||
-    objects.some(({ name }) => name === object)
+    known ??
+    soql.refuse(
+      'INVALID_TYPE',
+      soql.object,
+      `sObject type '${name}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names.`,
+    )
   )
 }
 
-/** Undefined for records that the sandbox cannot list. */
-function tableOf({ object, ids }: Select, deps: QueryDeps): Table | undefined {
-  if (object === 'Organization') return ofOne('00D', organizationRecord(deps.organization), ids)
-  if (object === 'User') return ofOne('005', userRecord(deps.organization), ids)
-  if (object === 'UserPermissionAccess') {
-    return ofOne('', permissionsOf(deps), undefined)
+/** Objects that have one record, about the org and its user. */
+function ownRecord(object: string, { organization, settings }: QueryDeps): SObject | undefined {
+  switch (object.toLowerCase()) {
+    case 'organization':
+      return organizationRecord(organization)
+    case 'user':
+      return userRecord(organization)
+    case 'userpermissionaccess':
+      return {
+        PermissionsApiEnabled: true,
+        PermissionsBulkApiHardDelete: settings.allowHardDelete,
+      }
+    default:
+      return undefined
   }
-  const prefix = deps.objects.find(({ name }) => name === object)?.prefix
-  if (prefix === undefined || ids === undefined) return undefined
-  const records = [...new Set(ids)].map((id) => recordOf(id, prefix, deps.org))
-  const known = records.filter((record) => record !== undefined)
-  return { prefix, sample: { Id: '', IsDeleted: false }, records: known }
 }
 
-/** The permissions of the user who asks. */
-function permissionsOf({ settings }: QueryDeps): SObject {
-  return { PermissionsApiEnabled: true, PermissionsBulkApiHardDelete: settings.allowHardDelete }
+function single(soql: Parsed, record: SObject, columns: readonly string[]): Results {
+  const read = (own: SObject, name: string): FieldValue => {
+    const value = own[name]
+    if (name === 'Id') return String(value).slice(0, 15)
+    return typeof value === 'boolean' || typeof value === 'string' ? value : null
+  }
+  const matches = compileWhere(soql, { types: typesOf(record), read }, Date.now())
+  const size = soql.limit > 0 && matches(record) ? 1 : 0
+  return { object: soql.object.text, columns, size, record: () => record }
 }
 
-function ofOne(prefix: string, record: SObject, ids: Select['ids']): Table {
-  const isAsked = ids === undefined || ids.some((id) => String(record['Id']).startsWith(id))
-  return { prefix, sample: record, records: isAsked ? [record] : [] }
+function typesOf(record: SObject): Types {
+  return Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [
+      name,
+      name === 'Id' ? 'id' : typeof value === 'boolean' ? 'boolean' : 'string',
+    ]),
+  )
 }
 
-function recordOf(text: string, prefix: string, org: QueryDeps['org']): SObject | undefined {
-  const id = parseIdText(text)
-  const found = id?.prefix === prefixNumber(prefix) ? org.find(id) : undefined
-  return found && { Id: to18(text.slice(0, ID_LENGTH)), IsDeleted: found === 'recycled' }
+const prefixOf = (record: SObject | undefined) => String(record?.['Id'] ?? '').slice(0, 3)
+
+const APEX_TYPES: Readonly<Record<FieldType, string>> = {
+  id: 'Id',
+  string: 'String',
+  boolean: 'Boolean',
+  dateTime: 'Datetime',
+  date: 'Date',
 }
 
-function nameOf(column: string, object: string, sample: SObject): string {
-  const name = Object.keys(sample).find((key) => key.toLowerCase() === column.toLowerCase())
-  if (name !== undefined) return name
-  refuse(400, 'INVALID_FIELD', `No such column '${column}' on entity '${object}'`)
-}
-
-function metadata({ object }: Select, { prefix, sample }: Table, columns: readonly string[]) {
+function metadata(object: string, prefix: string, columns: readonly string[], types: Types) {
   return {
     columnMetadata: columns.map((name) => ({
       aggregate: false,
-      apexType: typeOf(name, sample),
-      booleanType: typeof sample[name] === 'boolean',
+      apexType: APEX_TYPES[types[name] ?? 'string'],
+      booleanType: types[name] === 'boolean',
       columnName: name,
       custom: false,
       displayName: name,
@@ -123,7 +202,7 @@ function metadata({ object }: Select, { prefix, sample }: Table, columns: readon
       insertable: false,
       joinColumns: [],
       numberType: false,
-      textType: name !== 'Id' && typeof sample[name] !== 'boolean',
+      textType: types[name] === 'string',
       updatable: false,
     })),
     entityName: object,
@@ -132,49 +211,3 @@ function metadata({ object }: Select, { prefix, sample }: Table, columns: readon
     keyPrefix: prefix,
   }
 }
-
-function typeOf(name: string, sample: SObject): string {
-  if (name === 'Id') return 'Id'
-  return typeof sample[name] === 'boolean' ? 'Boolean' : 'String'
-}
-
-/** The supported queries: one object, its records by id. */
-interface Select {
-  /** As written in the query. */
-  readonly columns: readonly string[]
-  readonly object: string
-  /** `Id = '…'` and `Id IN (…)`; undefined if the query names none. */
-  readonly ids: readonly string[] | undefined
-  /** `IsDeleted = …`. */
-  readonly isDeleted: boolean | undefined
-  readonly limit: number
-}
-
-const FORM =
-  /^\s*SELECT\s+([\w\s,]+?)\s+FROM\s+(\w+)(?:\s+WHERE\s+(.+?))?(?:\s+LIMIT\s+(\d+))?\s*$/is
-const BY_ID = /^Id\s*(?:=\s*'(\w*)'|IN\s*\(([\w\s',]*)\))$/i
-const BY_DELETION = /^IsDeleted\s*=\s*(true|false)$/i
-
-/** Undefined if the query has another form. */
-function parseSelect(soql: string): Select | undefined {
-  const [, columns, object, where, limit] = FORM.exec(soql) ?? []
-  if (columns === undefined || object === undefined) return undefined
-  let ids: readonly string[] | undefined
-  let isDeleted: boolean | undefined
-  for (const condition of where?.split(/\s+AND\s+/i) ?? []) {
-    const [byId, one, list] = BY_ID.exec(condition.trim()) ?? []
-    const [, deleted] = BY_DELETION.exec(condition.trim()) ?? []
-    if (byId !== undefined) ids = one === undefined ? textsOf(list ?? '') : [one]
-    else if (deleted !== undefined) isDeleted = deleted.toLowerCase() === 'true'
-    else return undefined
-  }
-  return {
-    columns: columns.split(/\s*,\s*/),
-    object,
-    ids,
-    isDeleted,
-    limit: Number(limit ?? Number.POSITIVE_INFINITY),
-  }
-}
-
-const textsOf = (list: string) => [...list.matchAll(/'(\w*)'/g)].map(([, text = '']) => text)

@@ -46,11 +46,22 @@ export interface JobRecord {
   readonly gone: boolean
 }
 
+export interface QueryJobRecord {
+  readonly id: string
+  readonly object: string
+  readonly query: string
+  readonly state: 'UploadComplete' | 'InProgress' | 'JobComplete' | 'Failed' | 'Aborted'
+  /** Rows that the query found so far. */
+  readonly processed: number
+  readonly gone: boolean
+}
+
 export interface RefereeStats {
   readonly calls: Readonly<Record<string, CallCount>>
   readonly apiRequests: number
   readonly bulkApiBatches: number
   readonly jobs: readonly JobRecord[]
+  readonly queryJobs: readonly QueryJobRecord[]
   /** Jobs closed and not yet terminal: currently, and the maximum at once. */
   readonly jobsAtWork: number
   readonly maxJobsAtWork: number

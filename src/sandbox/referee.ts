@@ -1,6 +1,12 @@
 import { type IdNumber, parseIdText } from './ids.ts'
 import type { Job } from './jobs.ts'
-import type { JobRecord, RefereeStats, Violation, ViolationCode } from './referee-stats.ts'
+import type {
+  JobRecord,
+  QueryJobRecord,
+  RefereeStats,
+  Violation,
+  ViolationCode,
+} from './referee-stats.ts'
 import { IdLog, type Verdicts } from './verdicts.ts'
 
 /** Maximum violations kept as cases; counting continues. */
@@ -22,6 +28,7 @@ export class Referee {
   readonly #ids: Readonly<Record<Job['request']['operation'], IdLog>>
   readonly #calls = new Map<string, Counting>()
   readonly #jobs: Job[] = []
+  readonly #queryJobs: QueryJobRecord[] = []
   readonly #atWork = new Set<Job>()
   readonly #unseen = new Set<Job>()
   readonly #distrusted = new Set<string>()
@@ -43,6 +50,7 @@ export class Referee {
       calls: Object.fromEntries(this.#calls),
       ...this.#usage(),
       jobs,
+      queryJobs: this.#queryJobs.map(queryRecordOf),
       jobsAtWork: this.#atWork.size,
       maxJobsAtWork: this.#maxJobsAtWork,
       maxJobsUnseen: this.#maxJobsUnseen,
@@ -92,6 +100,11 @@ export class Referee {
 
   created(job: Job): void {
     this.#jobs.push(job)
+  }
+
+  /** @param job as it changes */
+  queryCreated(job: QueryJobRecord): void {
+    this.#queryJobs.push(job)
   }
 
   closed(job: Job): void {
@@ -157,6 +170,11 @@ export class Referee {
     this.#calls.set(operation, fresh)
     return fresh
   }
+}
+
+function queryRecordOf(job: QueryJobRecord): QueryJobRecord {
+  const { id, object, query, state, processed, gone } = job
+  return { id, object, query, state, processed, gone }
 }
 
 function recordOf(job: Job): JobRecord {

@@ -2,7 +2,8 @@ import type { Auth } from './auth.ts'
 import type { Call } from './call.ts'
 import type { IngestApi } from './ingest-api.ts'
 import { orgApi } from './org-api.ts'
-import { type QueryDeps, query, queryJobs } from './query-api.ts'
+import type { QueryApi, QueryDeps } from './query-api.ts'
+import type { QueryJobs } from './query-jobs.ts'
 import { answered, apiError, notFound, type Reply, refuse } from './reply.ts'
 import type { Quota } from './settings.ts'
 
@@ -10,6 +11,8 @@ interface RestDeps extends QueryDeps {
   readonly auth: Auth
   readonly quota: Quota
   readonly ingest: IngestApi
+  readonly queries: QueryApi
+  readonly queryJobs: QueryJobs
 }
 
 /**
@@ -46,19 +49,31 @@ async function performRest(call: Call, deps: RestDeps): Promise<Reply> {
 }
 
 function route(call: Call, deps: RestDeps): Promise<Reply> | Reply {
-  const { ingest } = deps
+  const { ingest, queries, queryJobs } = deps
   switch (call.operation) {
     case 'resources':
       return orgApi.resources(call, deps.organization)
     case 'limits':
       return orgApi.limits(deps.quota)
     case 'recordCount':
-      return orgApi.recordCount(call)
+      return orgApi.recordCount(call, deps)
     case 'query':
     case 'queryAll':
-      return query(call, deps)
-    case 'queryJob':
-      return queryJobs(call)
+      return queries.query(call)
+    case 'queryMore':
+      return queries.more(call)
+    case 'queryCreate':
+      return queryJobs.create(call)
+    case 'queryList':
+      return queryJobs.list(call)
+    case 'queryGet':
+      return queryJobs.get(call)
+    case 'queryAbort':
+      return queryJobs.patch(call)
+    case 'queryDelete':
+      return queryJobs.remove(call)
+    case 'queryResults':
+      return queryJobs.results(call)
     case 'user':
       return orgApi.user(call, deps.organization)
     case 'describe':

@@ -14,10 +14,13 @@ import { Jobs } from './jobs.ts'
 import { type CompleteOptions, parseOptions, type SandboxOptions } from './options.ts'
 import { Org, type RowRule, type RowRules } from './org.ts'
 import { parseJsonOrUndefined } from './parse.ts'
+import { QueryApi } from './query-api.ts'
+import { QueryJobs } from './query-jobs.ts'
 import { Referee } from './referee.ts'
 import type {
   CallCount,
   JobRecord,
+  QueryJobRecord,
   RefereeStats,
   Violation,
   ViolationCode,
@@ -44,6 +47,7 @@ export type {
   JobAction,
   JobFault,
   JobRecord,
+  QueryJobRecord,
   Referee,
   RefereeStats,
   RowRule,
@@ -89,7 +93,7 @@ export async function startSandbox(given: SandboxOptions = {}): Promise<Sandbox>
     },
     close: async () => {
       server.close()
-      await back.runner.close()
+      await Promise.all([back.runner.close(), back.queryJobs.close()])
       back.org.dispose()
       back.referee.dispose()
       await folder.release()
@@ -116,7 +120,11 @@ function createBack(options: CompleteOptions) {
   const jobs = new Jobs()
   const { objects } = options
   const runner = new JobRunner({ jobs, objects, org, referee, faults, quota, rate, settings })
-  return { quota, settings, verdicts, org, referee, faults, jobs, objects, runner }
+  const queryJobs = new QueryJobs({
+    ...{ objects, org, referee, faults, settings, owner: options, records: options.records },
+    nextNumber: () => jobs.nextNumber(),
+  })
+  return { quota, settings, verdicts, org, referee, faults, jobs, objects, runner, queryJobs }
 }
 
 /** The parts that a client uses: HTTP, the endpoints, the control surface. */
@@ -125,11 +133,13 @@ function createFront(
   directory: string,
   options: CompleteOptions,
 ) {
-  const { quota, settings, org, objects, referee, faults, runner, jobs } = back
-  const { notDeletable } = options
+  const { quota, settings, org, objects, referee, faults, runner, jobs, queryJobs } = back
+  const { notDeletable, records } = options
   const uploads = new Uploads({ directory, maxUploadBytes: options.maxUploadBytes }, referee)
   const ingest = new IngestApi({ ...back, uploads, owner: options })
   const auth = new Auth(options)
+  const about = { organization: options, org, objects, notDeletable, settings, records }
+  const queries = new QueryApi(about)
   const controls: Controls = {
     referee,
     faults,
@@ -137,34 +147,29 @@ function createFront(
     configure: (change) => settings.change(change),
     expireTokens: () => auth.expireTokens(),
     setCredentials: (credentials) => auth.accept(credentials),
-    idle: () => runner.idle(),
+    idle: async () => {
+      await Promise.all([runner.idle(), queryJobs.idle()])
+    },
   }
   const deps = {
     faults,
     referee,
     settings,
     perform: (call: Call) =>
-      performCall(call, {
-        auth,
-        quota,
-        ingest,
-        organization: options,
-        org,
-        objects,
-        notDeletable,
-        settings,
-      }),
+      performCall(call, { ...about, auth, quota, ingest, queries, queryJobs }),
     control: options.control ? (request: IncomingMessage) => control(request, controls) : undefined,
     expireTokens: controls.expireTokens,
-    subjectOf: (call: Call) => subjectOf(call, jobs),
+    subjectOf: (call: Call) => subjectOf(call, jobs, queryJobs),
   }
   return { server: new SandboxServer(deps, options), auth, controls }
 }
 
 /** What a call is about, for matching with scripts; a create names its object in its body. */
-async function subjectOf(call: Call, jobs: Jobs): Promise<Subject> {
+async function subjectOf(call: Call, jobs: Jobs, queryJobs: QueryJobs): Promise<Subject> {
   const job = call.route.jobId
-  if (job !== undefined) return { job, object: jobs.find(job)?.request.object }
+  if (job !== undefined) {
+    return { job, object: jobs.find(job)?.request.object ?? queryJobs.objectOf(job) }
+  }
   const isJson = call.request.headers['content-type']?.startsWith('application/json')
   if (call.operation !== 'create' || !isJson) return { job, object: undefined }
   const object = parseJsonOrUndefined(await call.peek())?.['object']

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import type { FaultScript, RowRules } from '../../../src/sandbox/sandbox.ts'
+import type { FaultScript, JobFault, RowRules } from '../../../src/sandbox/sandbox.ts'
 import type { Receipt } from '../../../src/shared/contract/receipt.ts'
 import { assertAccount, cleared, counted } from '../../helpers/account.ts'
 import { leapingClock } from '../../helpers/clock.ts'
@@ -32,7 +32,7 @@ interface Case {
 }
 
 const IDS = ids18(3000)
-const job = (action: Extract<FaultScript, { on: 'job' }>['action'], nth: number | number[] = 1) =>
+const job = (action: JobFault['action'], nth: number | number[] = 1) =>
   ({ on: 'job', nth, action }) as const
 const lock = (ids: readonly string[], times?: number) => ({
   ...{ code: 'UNABLE_TO_LOCK_ROW', ids, ...(times === undefined ? {} : { times }) },
