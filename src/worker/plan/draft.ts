@@ -6,12 +6,10 @@ import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan, ResultFile } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { kindOf } from '../../shared/contract/sources/sources.ts'
-import { isTerminal } from '../../shared/contract/status.ts'
 import type { ResultWriter } from '../../shared/results/csv.ts'
 import type { ResultsStore } from '../../shared/results/results-store.ts'
 import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { stopReasonOf } from '../end/cancel.ts'
 import { idsOfJob } from '../ids/delete-csv.ts'
 import { openKeptPlan } from '../sources/kept-plan.ts'
 import { openSource } from '../sources/open-source.ts'
@@ -44,18 +42,12 @@ interface Draft extends StagedPlan {
   readonly refusal: RefusedError | null
 }
 
-/** The request is to end early, so its plan is discarded. */
-export class StoppedError extends Error {
-  override readonly name = 'StoppedError'
-}
-
 /**
  * Reads the source to its end: checks every row, removes duplicates and stages every id.
  *
  * @throws RefusedError from a guard rail that needs no further reading
  * @throws SourceError if the source cannot be read
  * @throws NoMemoryError if planning has to start again later
- * @throws StoppedError if the request is to end early
  */
 export async function draftPlan(
   record: RequestRecord,
@@ -75,7 +67,6 @@ export async function draftPlan(
     { request: request.id, lot },
     { job: idsOfJob(deps.org), plan: limit, canary: guards.canary },
   )
-  const wanted = stillWanted(record, deps.store, ctx)
   const memory = waitsForMemory(deps.store.redis, ctx)
   using distinct = new Distinct(deps)
   try {
@@ -83,7 +74,7 @@ export async function draftPlan(
     let unchecked = 0
     let first: RefusedRow | undefined
     for await (const block of scan(source, scanOptions(record, object, guards))) {
-      await wanted()
+      ctx.signal.throwIfAborted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
       await writeRefused(block.refused, invalid)
@@ -169,33 +160,4 @@ async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): 
     writer.write([line, value, `${reason}: ${detail}`])
   }
   await writer.drain()
-}
-
-const CHECK_EVERY_MS = 1000
-
-/**
- * Returns a check to run between two blocks of a source, which may take hours to read. It queries
- * the ledger once a second.
- */
-function stillWanted(record: RequestRecord, store: OrgStore, ctx: Context): () => Promise<void> {
-  let checkAt = 0
-  return async () => {
-    ctx.signal.throwIfAborted()
-    const now = ctx.clock.now()
-    if (now < checkAt) return
-    checkAt = now + CHECK_EVERY_MS
-    const reason = await stopReasonOf(record, store, ctx)
-    if (reason !== null || (await isOver(record, store))) {
-      throw new StoppedError(`Request ${record.request.id} is to end before its time.`)
-    }
-  }
-}
-
-/**
- * Whether the request already ended. Its end does not wait for this plan and clears the stop flag,
- * so the flag alone is not enough.
- */
-async function isOver({ request }: RequestRecord, { ledger }: OrgStore): Promise<boolean> {
-  const now = await ledger.load(request.id)
-  return now === null || isTerminal(now.status)
 }

@@ -15,8 +15,9 @@ import { inspectRedis } from '../../shared/store/redis/redis.ts'
 import { setAside } from '../end/leftovers.ts'
 import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
-import { type DraftDeps, draftPlan, StoppedError } from './draft.ts'
+import { type DraftDeps, draftPlan } from './draft.ts'
 import { NoMemoryError } from './memory.ts'
+import { StoppedError, whileWanted } from './while-wanted.ts'
 
 export interface PlannerDeps extends SettleDeps, DraftDeps {
   /**
@@ -89,7 +90,10 @@ async function makePlan(attempt: Attempt): Promise<void> {
   const { record, guards, lot, deps, ctx } = attempt
   const { id } = record.request
   try {
-    await conclude(attempt, await draftPlan(record, guards, lot, deps, ctx))
+    const draft = await whileWanted(record, deps.store, ctx, (own) =>
+      draftPlan(record, guards, lot, deps, own),
+    )
+    await conclude(attempt, draft)
   } catch (error) {
     ctx.signal.throwIfAborted()
     const isOfNoUse = error instanceof NoMemoryError || error instanceof StoppedError

@@ -16,7 +16,7 @@ export interface SourceUnderTest {
   open(): Promise<number>
 }
 
-/** The promises that every source keeps, whatever it reads from. */
+/** What the bytes of every source promise; conformance-plans.ts has what its requests promise. */
 export function describeSource(kind: string, sources: SourceUnderTest): void {
   describe(`the ${kind} source`, () => {
     test('yields exactly its bytes, in order', async (t) => {
