@@ -132,6 +132,28 @@ export async function openCsv(
   return first.done ? bytes : after(first.value, bytes)
 }
 
+/**
+ * A whole CSV of at most so many bytes.
+ *
+ * @throws {SalesforceError} also if it breaks off, so that the call is retried
+ */
+export async function readCsv(answer: Answer, mostBytes: number): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  for await (const part of await openCsv(answer)) {
+    bytes += part.byteLength
+    if (bytes > mostBytes) {
+      throw errorFromContent(answer.operation, answer.status, {
+        kind: 'unexpected',
+        code: 'TOO_LONG',
+        text: `its body has more than ${mostBytes} bytes`,
+      })
+    }
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
+}
+
 async function* after(first: Uint8Array, rest: AsyncGenerator<Uint8Array, void, undefined>) {
   try {
     yield first

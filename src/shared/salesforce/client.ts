@@ -8,6 +8,7 @@ import { createHttp } from './http.ts'
 import { assertOrg, identifiedLogin } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
 import { ORGANIZATION_FACT, type OrgLimits, orgApi, USER_FACT } from './org.ts'
+import { type QueryApi, queryApi } from './query.ts'
 import { type Access, createSession, type Session } from './session.ts'
 import { createTransport } from './transport.ts'
 
@@ -40,6 +41,7 @@ class ClientClosedError extends ExpungeError {
 /** One Salesforce org, with one login and one connection pool. */
 export interface Salesforce {
   readonly ingest: IngestApi
+  readonly query: QueryApi
   /** What the user may do. */
   readonly access: ReturnType<typeof accessApi>
   /** @throws {WrongOrgError} @throws {SalesforceError} */
@@ -70,6 +72,7 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
 
   return {
     ingest: ingestApi(http),
+    query: queryApi(http),
     access: accessApi(http),
     async login(signal) {
       const { instanceUrl, orgId } = await session.access(signal)

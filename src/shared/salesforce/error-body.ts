@@ -99,6 +99,33 @@ export function isAboutObject({ code, message }: Said): boolean {
   return OBJECT_CODES.has(code) || OBJECT_TEXTS.some((text) => text.test(message))
 }
 
+const QUERY_CODES = codeSet(
+  'INVALID_FIELD',
+  'INVALID_QUERY_FILTER_OPERATOR',
+  'INVALID_QUERY_SCOPE',
+  'MALFORMED_QUERY',
+)
+
+/** How Salesforce places an error in a query, after the line that it quotes. */
+const IN_QUERY = /\bERROR at Row:(\d+):Column:(\d+)\s*/
+
+/** True if the refusal concerns the query, whose own words the text may quote. */
+export function isAboutQuery({ code, message }: Said): boolean {
+  return QUERY_CODES.has(code) || IN_QUERY.test(message)
+}
+
+/**
+ * The message in one line. An error in a query comes as the quoted line, a caret below the place,
+ * `ERROR at Row:1:Column:34`, and the text.
+ */
+export function inWords(message: string): string {
+  const found = IN_QUERY.exec(message)
+  if (found === null) return message
+  const [marker, row, column] = found
+  const text = message.slice(found.index + marker.length).trim()
+  return `row ${row}, column ${column} of the query: ${text || 'no text'}`
+}
+
 const PASSING_TEXT =
   /\btemporar(il)?y unavailable\b|\bun(able|available) to (obtain|lock)\b|\block(ed)?\b|\btry again\b|\btimed? out\b|\bbusy\b/i
 

@@ -10,7 +10,8 @@ import { visible } from '../base/visible.ts'
  * - `job-state`: the job is past, or not yet in, the state that the call needs. GET shows its
  *   state.
  * - `already-uploaded`: the job has its one upload.
- * - `refused`: this object or operation cannot be deleted here; only from create.
+ * - `refused`: this object or operation cannot be deleted here, or this query cannot be run; only
+ *   from create and queryCreate.
  * - `too-large`: the upload exceeds Salesforce's limit.
  * - `unexpected`: an answer that the API's description does not allow for.
  */
@@ -106,6 +107,10 @@ export const JOB_OPERATIONS = [
   'failedResults',
   'successfulResults',
   'unprocessedRecords',
+  'queryGet',
+  'queryAbort',
+  'queryRemove',
+  'queryResults',
 ] as const
 
 /**
@@ -120,6 +125,7 @@ export const OPERATIONS = [
   'recordCount',
   'versions',
   'create',
+  'queryCreate',
   ...JOB_OPERATIONS,
 ] as const
 /** Calls of `doctor` alone, which no metric counts: no worker makes them. */

@@ -2,7 +2,7 @@ import { plainCause } from '../base/plain-cause.ts'
 import { redact } from '../base/secret-masking.ts'
 import { adviceOnAnswer, adviceOnKind, adviceOnNetwork, loginRefusal } from './advice.ts'
 import { codeSet } from './code-table.ts'
-import { isAboutObject, isPassing, parseErrorBody } from './error-body.ts'
+import { inWords, isAboutObject, isAboutQuery, isPassing, parseErrorBody } from './error-body.ts'
 import { type ApiOperation, type FaultKind, JOB_OPERATIONS, SalesforceError } from './errors.ts'
 import { proxyRefusal } from './proxy-refusal.ts'
 
@@ -71,7 +71,7 @@ export function errorFromAnswer(answer: ErrorAnswer): SalesforceError {
   const transient =
     kind === 'org-fault' && (refusal ? refusal.passes !== null : isTransient(status, body))
   const said =
-    redirectHost === null ? redact(body.message, secrets) : `a redirect to ${redirectHost}`
+    redirectHost === null ? inWords(redact(body.message, secrets)) : `a redirect to ${redirectHost}`
   const advice = adviceOnAnswer({
     kind,
     code,
@@ -110,12 +110,18 @@ function kindOf(operation: ApiOperation, status: number, body: ErrorBody): Fault
   switch (operation) {
     case 'create':
       return isAboutObject(body) ? 'refused' : 'org-fault'
+    case 'queryCreate':
+      // Whatever the API says about a query concerns this query: it must not hold back other work.
+      return body.code === null ? 'org-fault' : 'refused'
     case 'upload':
       if (status === 413 || TOO_LARGE.has(body.code)) return 'too-large'
       return /found multiple contents/i.test(body.message) ? 'already-uploaded' : 'org-fault'
     case 'close':
       return 'org-fault'
+    case 'queryAbort':
+      return body.code === null ? 'unexpected' : 'job-state'
     case 'remove':
+    case 'queryRemove':
       return /not terminated/i.test(body.message) ? 'job-state' : 'unexpected'
     default:
       return 'unexpected'
@@ -133,7 +139,10 @@ function isOrgs(operation: ApiOperation, status: number, body: ErrorBody): boole
   if (status === 401 || status === 406 || status === 407 || status === 410) return true
   if (status === 403 && isForbidden(operation, body)) return true
   // A code that names the job's state or the object is about that, whatever its text.
-  const isNamed = JOB_STATE.has(body.code) || (operation === 'create' && isAboutObject(body))
+  const isNamed =
+    JOB_STATE.has(body.code) ||
+    (operation === 'create' && isAboutObject(body)) ||
+    (operation === 'queryCreate' && (isAboutObject(body) || isAboutQuery(body)))
   return status !== 404 && !isNamed && isPassing(body)
 }
 
@@ -142,7 +151,7 @@ function isOrgs(operation: ApiOperation, status: number, body: ErrorBody): boole
  * read the org's record.
  */
 function isForbidden(operation: ApiOperation, body: ErrorBody): boolean {
-  if (operation === 'create') return !isAboutObject(body)
+  if (operation === 'create' || operation === 'queryCreate') return !isAboutObject(body)
   return ON_A_JOB.has(operation) || body.code === null
 }
 

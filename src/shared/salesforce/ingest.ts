@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { drain, numberField, openCsv } from './answer.ts'
+import { drain, openCsv } from './answer.ts'
 import type { ApiOperation } from './errors.ts'
 import { SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
+import { count, jobId, stateOf, text } from './job-info.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
 /**
@@ -129,15 +130,6 @@ export const INGEST_JOB_STATES = [
   'Failed',
   'Aborted',
 ] as const
-type IngestJobState = (typeof INGEST_JOB_STATES)[number]
-
-const TERMINAL: ReadonlySet<string> = new Set<IngestJobState>(['JobComplete', 'Failed', 'Aborted'])
-
-/** False for unknown states: a job in one of them is still polled. */
-export function isTerminalState(state: string): boolean {
-  return TERMINAL.has(state)
-}
-
 /** An ingest job as Salesforce reports it. */
 export interface IngestJobInfo {
   /** 15 or 18 characters, prefix 750. */
@@ -158,18 +150,6 @@ export interface IngestJobInfo {
   readonly errorMessage: string | null
 }
 
-const wholeNumber = numberField.pipe(z.int().nonnegative())
-
-/** A number of rows; null for anything else. */
-const count = z
-  .unknown()
-  .optional()
-  .transform((value) => wholeNumber.safeParse(value).data ?? null)
-/** Text that is only displayed or compared with itself; null if it is not text. */
-const text = z
-  .unknown()
-  .optional()
-  .transform((value) => (typeof value === 'string' ? value : null))
 /** A property that all our jobs share; with another value, result files would be misread. */
 const form = (expected: string) =>
   z
@@ -180,7 +160,7 @@ const form = (expected: string) =>
 /** The API returns `state`; one page of the documentation says `status`, so both are accepted. */
 const ingestJobInfo: z.ZodType<IngestJobInfo> = z
   .object({
-    id: z.string().regex(/^750[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?$/, 'expected the id of a job'),
+    id: jobId,
     state: z.string().optional(),
     status: z.string().optional(),
     object: z.string(),
@@ -196,12 +176,7 @@ const ingestJobInfo: z.ZodType<IngestJobInfo> = z
   .transform(({ state, status, ...job }, context) => {
     const { contentType: _, lineEnding: __, columnDelimiter: ___, ...info } = job
     const said = state ?? status
-    if (said !== undefined) return { ...info, state: canonicalState(said) }
+    if (said !== undefined) return { ...info, state: stateOf(said, INGEST_JOB_STATES) }
     context.addIssue({ code: 'custom', path: ['state'], message: 'expected a string' })
     return z.NEVER
   })
-
-/** Salesforce's spelling, also if a state comes as `uploadComplete`. */
-function canonicalState(said: string): string {
-  return INGEST_JOB_STATES.find((state) => state.toLowerCase() === said.toLowerCase()) ?? said
-}

@@ -1,6 +1,7 @@
 import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors.ts'
-import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
+import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import { isTerminalState } from '../../shared/salesforce/job-info.ts'
 import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import { collect } from './collect.ts'

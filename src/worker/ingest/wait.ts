@@ -1,28 +1,12 @@
-import { jittered } from '../../shared/base/backoff.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
-import { type IngestJobInfo, isTerminalState } from '../../shared/salesforce/ingest.ts'
+import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import { isTerminalState } from '../../shared/salesforce/job-info.ts'
 import { contradiction } from '../../shared/salesforce/matched-ingest.ts'
+import { pollInterval } from '../../shared/salesforce/poll-interval.ts'
 import type { Step, Work } from './step.ts'
 import { found, unlessStopped } from './steps.ts'
 
 type Waiting = Extract<Step, { step: 'wait' }>
-
-const SHORTEST_INTERVAL_MS = 250
-const LONGEST_INTERVAL_MS = 60_000
-
-/**
- * When to poll a running ingest job again. Each poll costs one of the org's daily API calls, so the
- * interval is a quarter of the job's age, ± 10 % so that the jobs of many workers do not poll in
- * step. A job of one hour costs about 85 calls; the end of a job of half a second is seen within a
- * quarter of a second.
- *
- * @param ageMs since the job was closed
- * @param random from 0 to 1
- */
-export function pollInterval(ageMs: number, random = Math.random()): number {
-  const interval = jittered(ageMs / 4, [0.9, 1.1], random)
-  return Math.min(LONGEST_INTERVAL_MS, Math.max(SHORTEST_INTERVAL_MS, interval))
-}
 
 /** Salesforce gives up on a batch after 20 tries of 5 minutes, so no working job takes a day. */
 const LONGEST_WAIT_MS = 24 * 3600_000

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { isTerminalState } from '../../../src/shared/salesforce/ingest.ts'
+import { isTerminalState } from '../../../src/shared/salesforce/job-info.ts'
 import {
   blocks,
   type Handler,

@@ -1,7 +1,8 @@
 import { type Outcome, VERDICTS, type Verdict } from '../../contract/receipt.ts'
 import { TERMINAL_STATUSES } from '../../contract/status.ts'
 import { OPERATIONS } from '../../salesforce/errors.ts'
-import { INGEST_JOB_STATES, isTerminalState } from '../../salesforce/ingest.ts'
+import { INGEST_JOB_STATES } from '../../salesforce/ingest.ts'
+import { isTerminalState } from '../../salesforce/job-info.ts'
 import { QUEUES } from '../../store/queues/queues.ts'
 import {
   type Instruments,
