@@ -104,7 +104,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     retentionDays: service.get('retentionDays'),
     idempotencyDays: service.get('idempotencyDays'),
     files: settings(SETTINGS.files, file.section('files')).all(),
-    sources: await readSources(file.section('sources')),
+    sources: await readSources(file.section('sources'), problems),
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
     planHours: service.get('planHours'),

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { ConfigError } from '../base/errors.ts'
 import { LOG_LEVELS } from '../base/logger.ts'
 import { redisUrlProblem } from '../base/redis-url.ts'
+import { BUCKET_NAME } from '../bucket/settings.ts'
 import { canonicalId, to18 } from '../contract/record-id.ts'
 import { DEFAULT_TIMEOUTS } from '../salesforce/connections.ts'
 import { assertHttps, isRsaKey, isToken } from '../salesforce/credentials.ts'
@@ -345,6 +346,37 @@ const CALLBACKS = {
 
 const RECEIVER = { url: field.value(URL_PATTERN), secretsFile: field.path().optional() }
 
+const BUCKET = {
+  /** Default: the name under which it is configured. */
+  bucket: field
+    .value({
+      expected: "a bucket's name: letters, digits and . _ -",
+      parse: (given) => (BUCKET_NAME.test(given) ? given : undefined),
+    })
+    .optional(),
+  region: field
+    .value({
+      expected: 'a region such as eu-central-1',
+      parse: (given) => (/^[a-z0-9-]{1,40}$/.test(given) ? given : undefined),
+    })
+    .optional(),
+  endpoint: field
+    .value({
+      expected:
+        'an http:// or https:// URL without user, path, query and fragment; keys go into accessKeyId and secretAccessKey',
+      hidden: true,
+      parse: (given) => {
+        const url = URL.parse(given)
+        const isPlain = url !== null && [url.origin, `${url.origin}/`].includes(given)
+        return isPlain && /^https?:$/.test(url.protocol) ? url.origin : undefined
+      },
+    })
+    .optional(),
+  pathStyle: field.choice(['true', 'false']).optional(),
+  accessKeyId: field.secret(),
+  secretAccessKey: field.secret(),
+}
+
 /** All settings by section. */
 export const SETTINGS = {
   service: SERVICE,
@@ -365,6 +397,7 @@ export const SETTINGS = {
   object: OBJECT,
   callbacks: CALLBACKS,
   receiver: RECEIVER,
+  bucket: BUCKET,
 }
 
 export const CONFIG_VARIABLE = 'EXPUNGE_CONFIG'

@@ -1,3 +1,6 @@
+import type { ConfigProblem } from '../base/errors.ts'
+import type { BucketSettings } from '../bucket/settings.ts'
+import { readBuckets } from './buckets.ts'
 import type { YamlSection } from './config-file.ts'
 
 /** What sources need beyond a request, which names an entry but never holds a credential. */
@@ -5,7 +8,7 @@ export interface SourcesConfig {
   /** Servers of `http` sources by origin, such as `https://files.example.com`. */
   readonly origins: ReadonlyMap<string, Named>
   /** Buckets of `s3` sources, by the name that requests use. */
-  readonly buckets: ReadonlyMap<string, Named>
+  readonly buckets: ReadonlyMap<string, BucketSettings>
   /** Databases of `postgres` sources, by the name that requests use. */
   readonly connections: ReadonlyMap<string, Named>
 }
@@ -15,10 +18,13 @@ interface Named {
 }
 
 /** @param section `sources` of the configuration file */
-export async function readSources(section: YamlSection): Promise<SourcesConfig> {
+export async function readSources(
+  section: YamlSection,
+  problems: ConfigProblem[],
+): Promise<SourcesConfig> {
   return {
     origins: readEach(section.section('origins')),
-    buckets: readEach(section.section('buckets')),
+    buckets: await readBuckets(section.section('buckets'), problems),
     connections: readEach(section.section('connections')),
   }
 }

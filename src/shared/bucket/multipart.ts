@@ -1,0 +1,68 @@
+import type { Calls, Send } from './calls.ts'
+
+/** Bytes of an object, both ends included. */
+interface ByteRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** A large object that is written in parts, which may be sent in parallel. */
+export class MultipartUpload {
+  readonly #calls: Calls
+  readonly #upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string }
+  readonly #signal: AbortSignal | undefined
+  readonly #etags = new Map<number, string | undefined>()
+
+  constructor(calls: Calls, key: string, id: string, signal: AbortSignal | undefined) {
+    this.#calls = calls
+    this.#upload = { ...calls.place, Key: key, UploadId: id }
+    this.#signal = signal
+  }
+
+  /** @param number from 1 to 10,000; every part but the last has at least 5 MiB */
+  async part(number: number, content: Uint8Array): Promise<void> {
+    const input = { ...this.#upload, PartNumber: number, Body: content }
+    const { ETag } = await this.#change('upload-part', (s3, sdk, options) =>
+      s3.send(new sdk.UploadPartCommand(input), options),
+    )
+    this.#etags.set(number, ETag)
+  }
+
+  /**
+   * Takes a part of at most 5 GiB from an object of the bucket, without its bytes passing through this
+   * process.
+   */
+  async copyPart(number: number, from: string, range?: ByteRange): Promise<void> {
+    const input = {
+      ...{ ...this.#upload, PartNumber: number, CopySource: this.#calls.sourceOf(from) },
+      ...(range && { CopySourceRange: `bytes=${range.first}-${range.last}` }),
+    }
+    const { CopyPartResult } = await this.#change('copy-part', (s3, sdk, options) =>
+      s3.send(new sdk.UploadPartCopyCommand(input), options),
+    )
+    this.#etags.set(number, CopyPartResult?.ETag)
+  }
+
+  /** Makes the object of all parts, in the order of their numbers. */
+  async complete(): Promise<void> {
+    const parts = [...this.#etags].sort(([a], [b]) => a - b)
+    const Parts = parts.map(([PartNumber, ETag]) => ({ PartNumber, ETag }))
+    const input = { ...this.#upload, MultipartUpload: { Parts } }
+    await this.#change('complete-upload', (s3, sdk, options) =>
+      s3.send(new sdk.CompleteMultipartUploadCommand(input), options),
+    )
+  }
+
+  /** Removes the parts. */
+  async abort(): Promise<void> {
+    const { Key } = this.#upload
+    // Also after the signal: otherwise the server would keep the parts.
+    await this.#calls.change('abort-upload', Key, undefined, (s3, sdk, options) =>
+      s3.send(new sdk.AbortMultipartUploadCommand(this.#upload), options),
+    )
+  }
+
+  #change<T>(name: string, send: Send<T>): Promise<T> {
+    return this.#calls.change(name, this.#upload.Key, this.#signal, send)
+  }
+}

@@ -1,0 +1,197 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import S3rver, { type Context, type Store } from '@20minutes/s3rver'
+import { DUMMY_ACCOUNT } from '@20minutes/s3rver/lib/models/account.js'
+import S3Error from '@20minutes/s3rver/lib/models/error.js'
+import type { BucketSettings } from '../../src/shared/bucket/settings.ts'
+import { listenHere } from './http-server.ts'
+import { faultOfSignature } from './s3-signature.ts'
+
+/**
+ * An S3 server in this process: s3rver, with the rules of S3 that it lacks, as Amazon documents them:
+ * signatures are verified over the request as it was sent (s3rver refuses those over `/bucket/`), for
+ * one region; `If-Match` when reading, `If-None-Match: *` when writing, abort of multipart uploads,
+ * parts of at least 5 MiB whose ETags match, and objects that are replaced as a whole.
+ */
+export interface S3Server {
+  /** URL for `endpoint`. */
+  readonly endpoint: string
+  /** How to reach a bucket of this server. */
+  bucket(name: string): BucketSettings
+  /** Requests so far, as `GET /bucket/key bytes=5-`. */
+  readonly requests: string[]
+  /** Called for each request; what it returns is answered instead of the server's own answer. */
+  meddle: (request: IncomingMessage) => S3Fault | undefined
+  /** Keys on a page of a list. */
+  pageSize: number
+  createBucket(name: string): Promise<void>
+  put(bucket: string, key: string, content: string | Uint8Array): Promise<void>
+  /** The content of an object. */
+  read(bucket: string, key: string): Promise<Buffer>
+}
+
+/** An error of S3, or an answer whose connection breaks after so many bytes of the body. */
+export type S3Fault = S3Refusal | { readonly breakAfter: number }
+
+interface S3Refusal {
+  readonly status: number
+  readonly code: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const REGION = 'eu-central-1'
+/** The key that the server knows. */
+export const S3_KEY = {
+  accessKeyId: 'AKIATESTTESTTESTTEST',
+  secretAccessKey: 'test/secret+of/the+bucket',
+}
+const SMALLEST_PART = 5 * 1024 * 1024
+
+/** Starts a server with no bucket. It ends with the scope. */
+export async function startS3(scope: { after(fn: () => Promise<void>): void }): Promise<S3Server> {
+  const directory = await mkdtemp(join(tmpdir(), 'expunge-s3-'))
+  scope.after(() => rm(directory, { recursive: true, force: true }))
+  DUMMY_ACCOUNT.createKeyPair(S3_KEY.accessKeyId, S3_KEY.secretAccessKey)
+  const options = { silent: true, vhostBuckets: false, allowMismatchedSignatures: true }
+  const app = new S3rver({ directory, ...options })
+  const { store } = app
+  addRules(app, () => s3.pageSize)
+  // Koa would print what happens when a client leaves.
+  app.on('error', () => {})
+  const handle = app.callback()
+  const requests: string[] = []
+  const server = createServer((request, response) => {
+    requests.push([request.method, request.url, request.headers.range].filter(Boolean).join(' '))
+    const fault = s3.meddle(request)
+    if (fault !== undefined && 'status' in fault) return answer(response, fault)
+    if (fault !== undefined) breakAfter(response, fault.breakAfter)
+    return handle(request, response)
+  })
+  const endpoint = await listenHere(scope, server)
+  const s3: S3Server = {
+    endpoint,
+    bucket: (name) => ({
+      ...{ name, bucket: name, endpoint, region: REGION, pathStyle: true, key: S3_KEY },
+    }),
+    requests,
+    meddle: () => undefined,
+    pageSize: 1000,
+    createBucket: async (name) => void (await store.putBucket(name)),
+    put: async (bucket, key, content) => {
+      await store.putObject({ bucket, key, content: Buffer.from(content), metadata: {} })
+    },
+    read: (bucket, key) => readFile(store.getResourcePath(bucket, key, 'object')),
+  }
+  return s3
+}
+
+function answer(response: ServerResponse, { status, code, headers }: S3Refusal): void {
+  response.writeHead(status, { 'content-type': 'application/xml', ...headers })
+  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>Test.</Message></Error>`)
+}
+
+function breakAfter(response: ServerResponse, bytes: number): void {
+  const write = response.write.bind(response)
+  let left = bytes
+  response.write = (block: Uint8Array) => {
+    const isLast = block.length >= left
+    const written = write(block.subarray(0, left), () => isLast && response.destroy())
+    left -= block.length
+    return written
+  }
+}
+
+function addRules({ middleware, store }: S3rver, pageSize: () => number): void {
+  const putObject = store.putObject.bind(store)
+  store.putObject = async (object) => {
+    // Who reads the old object goes on with it.
+    await rm(store.getResourcePath(object.bucket, object.key, 'object'), { force: true })
+    return putObject(object)
+  }
+  const complete = store.putObjectMultipart.bind(store)
+  store.putObjectMultipart = async (bucket, uploadId, parts) => {
+    await assertParts(join(store.getResourcePath(bucket, undefined, 'uploads'), uploadId), parts)
+    return complete(bucket, uploadId, parts)
+  }
+  // Before the router, which is the last one.
+  middleware.splice(-1, 0, async (context, next) => {
+    assertSigned(context)
+    const { method, headers, query } = context
+    if (method === 'GET' && query['list-type'] === '2') return list(context, store, pageSize())
+    if (method === 'DELETE' && query['uploadId']) return abortUpload(context, store)
+    if (method === 'PUT' && headers['if-none-match'] === '*') await assertAbsent(context, store)
+    await next()
+    const expected = (method === 'GET' || method === 'HEAD') && headers['if-match']
+    if (expected && context.status < 300 && expected !== context.response.get('etag')) {
+      throw preconditionFailed('If-Match')
+    }
+  })
+}
+
+function assertSigned(context: Context): void {
+  const fault = faultOfSignature(context.req, S3_KEY, REGION)
+  if (fault === null) return
+  if (fault !== 'wrong region') throw new S3Error(fault, fault)
+  context.set('x-amz-bucket-region', REGION)
+  const message = `The authorization header is malformed; the region is wrong; expecting '${REGION}'`
+  throw new S3Error('AuthorizationHeaderMalformed', message, { Region: REGION })
+}
+
+/** A page of a list: s3rver encrypts the tokens of its pages in a way that Node no longer has. */
+async function list(context: Context, store: Store, pageSize: number): Promise<void> {
+  const { query, path } = context
+  const [, bucket = ''] = path.split('/')
+  if (!(await store.getBucket(bucket))) throw new S3Error('NoSuchBucket', 'No such bucket.')
+  const token = Buffer.from(query['continuation-token'] ?? '', 'base64url')
+  const { objects, isTruncated } = await store.listObjects(bucket, {
+    ...{ prefix: query['prefix'] ?? '', startAfter: String(token) },
+    maxKeys: Math.min(pageSize, Number(query['max-keys'] ?? pageSize)),
+  })
+  const last = Buffer.from(objects.at(-1)?.key ?? '').toString('base64url')
+  context.body = {
+    ListBucketResult: {
+      IsTruncated: isTruncated,
+      Contents: objects.map(({ key, size, metadata }) => ({
+        ...{ Key: key, Size: size, ETag: metadata.etag },
+      })),
+      ...(isTruncated && { NextContinuationToken: last }),
+    },
+  }
+}
+
+async function assertAbsent({ path }: Context, store: Store): Promise<void> {
+  const [, bucket = '', ...key] = path.split('/').map(decodeURIComponent)
+  if (await store.existsObject(bucket, key.join('/'))) throw preconditionFailed('If-None-Match')
+}
+
+const preconditionFailed = (Condition: string) =>
+  new S3Error('PreconditionFailed', 'At least one of the preconditions did not hold', { Condition })
+
+async function abortUpload(context: Context, store: Store): Promise<void> {
+  const [, bucket = ''] = context.path.split('/')
+  const uploads = store.getResourcePath(bucket, undefined, 'uploads')
+  await rm(join(uploads, context.query['uploadId'] ?? ''), { recursive: true }).catch(noSuchUpload)
+  context.status = 204
+}
+
+async function assertParts(
+  folder: string,
+  parts: Parameters<Store['putObjectMultipart']>[2],
+): Promise<void> {
+  for (const [at, { number, etag }] of parts.entries()) {
+    const file = join(folder, String(number))
+    const { size } = await stat(file).catch(noSuchUpload)
+    if ((await readFile(`${file}.md5`, 'utf8')) !== etag) {
+      throw new S3Error('InvalidPart', 'One or more of the specified parts could not be found.')
+    }
+    if (size < SMALLEST_PART && at < parts.length - 1) {
+      throw new S3Error('EntityTooSmall', 'The upload is smaller than the minimum allowed size.')
+    }
+  }
+}
+
+function noSuchUpload(): never {
+  throw new S3Error('NoSuchUpload', 'The specified upload does not exist.')
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { after, suite, test } from 'node:test'
+import { Bucket, type BucketObject } from '../../../src/shared/bucket/bucket.ts'
+import { BucketError } from '../../../src/shared/bucket/errors.ts'
+import { startS3 } from '../../helpers/s3.ts'
+import { inReverse } from '../../helpers/scope.ts'
+
+const scope = inReverse(after)
+const s3 = await startS3(scope)
+await s3.createBucket('exports')
+const bucket = new Bucket(s3.bucket('exports'))
+scope.after(() => bucket.close())
+
+const MIB = 1024 * 1024
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(body)).toString()
+}
+
+/** The code with which a call is refused. */
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  const error = await call.then(
+    () => assert.fail('Expected an error.'),
+    (error: unknown) => error,
+  )
+  assert.ok(error instanceof BucketError, String(error))
+  return error.code
+}
+
+suite('a bucket', () => {
+  test('gives back what was put, from a byte on too', async () => {
+    await bucket.put('a/ids.csv', 'Id\n003\n')
+    const { bytes, etag } = await bucket.head('a/ids.csv')
+    assert.equal(bytes, 7)
+    const whole = await bucket.read('a/ids.csv')
+    assert.deepEqual([whole.bytes, whole.etag, await textOf(whole.body)], [7, etag, 'Id\n003\n'])
+    const rest = await bucket.read('a/ids.csv', { from: 3, etag })
+    assert.deepEqual([rest.bytes, await textOf(rest.body)], [7, '003\n'])
+  })
+
+  test('refuses an object that was replaced since its ETag was read', async () => {
+    await bucket.put('replaced.csv', 'one')
+    const { etag } = await bucket.head('replaced.csv')
+    await bucket.put('replaced.csv', 'two')
+    assert.equal(await codeOf(bucket.read('replaced.csv', { etag })), 'PRECONDITION_FAILED')
+  })
+
+  test('writes only if nothing is there where that is asked for', async () => {
+    await bucket.put('once', 'first', { ifAbsent: true })
+    assert.equal(
+      await codeOf(bucket.put('once', 'second', { ifAbsent: true })),
+      'PRECONDITION_FAILED',
+    )
+    assert.equal(String(await s3.read('exports', 'once')), 'first')
+  })
+
+  test('lists the keys below a prefix, over several pages', async () => {
+    for (let n = 0; n < 5; n++) await s3.put('exports', `pages/${n}.csv`, String(n))
+    s3.pageSize = 2
+    const found: BucketObject[] = await Array.fromAsync(bucket.list('pages/'))
+    s3.pageSize = 1000
+    assert.deepEqual(
+      found.map(({ key, bytes }) => [key, bytes]),
+      [0, 1, 2, 3, 4].map((n) => [`pages/${n}.csv`, 1]),
+    )
+  })
+
+  test('copies and removes, and removing what is not there is no error', async () => {
+    await bucket.put('from ü.csv', 'x')
+    await bucket.copy('from ü.csv', 'to.csv')
+    assert.equal(String(await s3.read('exports', 'to.csv')), 'x')
+    const keys = Array.from({ length: 20 }, (_, n) => `none/${n}`)
+    await bucket.remove(['from ü.csv', 'to.csv', ...keys])
+    assert.equal(await codeOf(bucket.head('to.csv')), 'OBJECT_NOT_FOUND')
+  })
+})
+
+suite('a multipart upload', () => {
+  test('joins parts that were sent and parts that were copied', async () => {
+    const large = Buffer.alloc(5 * MIB, 'a')
+    await bucket.put('part', large)
+    const upload = await bucket.upload('joined', { contentType: 'text/csv' })
+    await Promise.all([
+      upload.part(3, Buffer.from('end')),
+      upload.copyPart(1, 'part'),
+      upload.part(2, large),
+    ])
+    await upload.complete()
+    const joined = await s3.read('exports', 'joined')
+    assert.ok(joined.equals(Buffer.concat([large, large, Buffer.from('end')])))
+  })
+
+  test('refuses a small part before the last', async () => {
+    const upload = await bucket.upload('small')
+    await upload.part(1, Buffer.from('a'))
+    await upload.part(2, Buffer.from('b'))
+    assert.equal(await codeOf(upload.complete()), 'BUCKET_REQUEST_REFUSED')
+    await upload.abort()
+  })
+
+  test('is gone after an abort', async () => {
+    const upload = await bucket.upload('aborted')
+    await upload.part(1, Buffer.from('a'))
+    await upload.abort()
+    assert.equal(await codeOf(upload.complete()), 'UPLOAD_NOT_FOUND')
+    assert.equal(await codeOf(bucket.head('aborted')), 'OBJECT_NOT_FOUND')
+  })
+})
