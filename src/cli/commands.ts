@@ -9,6 +9,7 @@ import {
   names,
   portNumber,
   ratio,
+  repeated,
   seconds,
   wholeNumber,
 } from './options.ts'
@@ -413,10 +414,21 @@ const COMMAND_RECORDS = {
     group: SERVICES,
     summary: 'process submitted requests until SIGTERM',
     details:
-      'On SIGTERM it hands its jobs over to other workers within 10 seconds. Start as many as you like. ' +
-      'All settings: docs/configuration.md.',
-    options: {},
-    examples: [['Start a worker', 'worker']],
+      'Works for every org of the configuration, or for those that --org names. An org that cannot be used is ' +
+      'retried while the worker works for the others. On SIGTERM it hands its jobs over to other workers ' +
+      'within 10 seconds. Start as many as you like. All settings: docs/configuration.md.',
+    options: {
+      org: {
+        short: '-o',
+        value: '<name>',
+        summary: 'work for this org only; may be repeated (default: all orgs)',
+        parse: repeated,
+      },
+    },
+    examples: [
+      ['Start a worker', 'worker'],
+      ['Start a worker for two of several orgs', 'worker --org emea --org apac'],
+    ],
     exits: SERVICE_EXITS,
     environment: [...REDIS, ...LOGIN, 'EXPUNGE_RESULTS', 'EXPUNGE_METRICS_PORT', 'LOG_LEVEL'],
   },

@@ -167,6 +167,11 @@ export function names(text: string): readonly string[] {
   return list
 }
 
+/** `a`, or `a,b`; each use of the option adds to those before. */
+export function repeated(text: string, before: readonly string[] = []): readonly string[] {
+  return [...new Set([...before, ...names(text)])]
+}
+
 /** When a request is to end: at a moment, or this long after its submission. */
 type Deadline =
   | { readonly kind: 'at'; readonly at: string }

@@ -22,8 +22,8 @@ const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
   pause: async (...given) => (await import('./commands/pause.ts')).pause(...given),
   resume: async (...given) => (await import('./commands/pause.ts')).resume(...given),
   policy: async (...given) => (await import('./commands/policy.ts')).policy(...given),
-  worker: async (_, { host, version }) => {
-    await (await import('../worker/main.ts')).runWorkerProcess(host, { version })
+  worker: async ({ org: orgs }, { host, version }) => {
+    await (await import('../worker/main.ts')).runWorkerProcess(host, { version, orgs })
     return EXIT.ok
   },
   serve: async (_, { host, version }) => {

@@ -4,7 +4,7 @@ import { ShutdownError } from '../shared/base/context.ts'
 import type { Logger } from '../shared/base/logger.ts'
 import { raceAbort } from '../shared/base/race.ts'
 import { closeEach } from '../shared/base/shutdown.ts'
-import type { Config } from '../shared/config/config.ts'
+import type { Config, OrgConfig } from '../shared/config/config.ts'
 import { openResultsStore } from '../shared/results/open.ts'
 import { openStores } from '../shared/store/org-store.ts'
 import { outageTeller } from '../shared/store/redis/outage-teller.ts'
@@ -22,6 +22,7 @@ import type { Observe } from '../shared/telemetry/metrics/readings.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'
 import type { OnlyRequest, WorkerParts } from './org/chores.ts'
+import { type OpenedOrg, openOrg } from './org/opening.ts'
 import { type OrgWorker, startOrgWorker } from './org/org-worker.ts'
 
 interface WorkerOptions {
@@ -38,11 +39,13 @@ interface WorkerOptions {
 }
 
 export interface RunningWorker {
-  /** By org name. */
+  /** The orgs that it works for, by name. Those that could not be opened are added later. */
   readonly orgs: ReadonlyMap<string, OrgWorker>
   /** Resolves with the reasons once the work for every org has stopped on its own. */
   readonly halted: Promise<string>
-  /** Null if the worker can work, else what is missing. */
+  /** Why it does not work for an org, by its name. */
+  readonly troubles: ReadonlyMap<string, string>
+  /** Null if the worker can work for any org, else what is missing. */
   ready(): Promise<string | null>
   /** Hands over the current jobs within seconds. No attempt is spent. */
   stop(): Promise<void>
@@ -51,7 +54,12 @@ export interface RunningWorker {
 /** A larger difference between clocks is logged, because logs and certificates depend on it. */
 const TOLD_FROM_MS = 5_000
 
-/** Starts a worker for every org of the configuration, over one connection to Redis. */
+/**
+ * Starts a worker for every org of the configuration, over one connection to Redis. It has started
+ * once it works for one of them; the others are opened as soon as they can be.
+ *
+ * @throws the first org's error if no org can be opened, other than for a fault that may pass
+ */
 export async function startWorker(
   options: WorkerOptions,
   signal?: AbortSignal,
@@ -68,7 +76,12 @@ export async function startWorker(
   redis.on('ready', onReady)
   opening.defer(() => redis.disconnect())
   expectAll(config, metrics)
-  metrics.observe(redisReading(redis))
+  const all: OpenedOrg[] = []
+  const reading = redisReading(redis)
+  metrics.observe(async () => ({
+    ...(await reading()),
+    served: all.map(({ org, trouble }) => ({ org, isServed: trouble === null })),
+  }))
   // Redis may be away for hours. A stop does not wait for it.
   warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
   onStarted()
@@ -76,25 +89,48 @@ export async function startWorker(
   const results = await raceAbort(openResultsStore(config.results), until)
   const callbacks = await openCallbacks(config.callbacks, log)
   const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
-  const orgs = new Map<string, OrgWorker>()
   const stores = openStores(redis, onError)
   opening.defer(() => stores.close())
+  const open = (org: OrgConfig) =>
+    openOrg(
+      org.name,
+      (delayed) => startOrgWorker(stores.of(org.name), org, parts, until, delayed),
+      { log, clock, signal: until },
+    )
+  for (const org of config.orgs.values()) all.push(open(org))
   // Concurrently: each may take seconds if Redis does not answer.
-  opening.defer(() => closeEach(orgs.values(), (worker) => worker.stop()))
-  const starts = [...config.orgs.values()].map(async (org) => {
-    orgs.set(org.name, await startOrgWorker(stores.of(org.name), org, parts, until))
-  })
-  await allOrNone(starts, starting)
+  opening.defer(() => closeEach(all, (org) => org.stop()))
+  opening.defer(() => starting.abort(new ShutdownError('The worker stops.')))
+  await anyStarted(all, until)
   const opened = opening.move()
+  const troubles = () =>
+    new Map(all.flatMap(({ org, trouble }) => (trouble === null ? [] : [[org, trouble]])))
   return {
-    orgs,
-    halted: Promise.all([...orgs.values()].map((org) => org.halted)).then((all) => all.join(' ')),
+    get troubles() {
+      return troubles()
+    },
+    get orgs() {
+      return new Map(all.flatMap(({ org, worker }) => (worker === null ? [] : [[org, worker]])))
+    },
+    halted: Promise.all(all.map((org) => org.halted)).then((reasons) => reasons.join(' ')),
     ready: async () => {
       if (redis.status !== 'ready') return 'Redis does not answer'
       if (lateTrouble(redis) !== null) return 'Redis takes no writes'
-      return [...orgs.values()].find(({ trouble }) => trouble !== null)?.trouble ?? null
+      // One org's trouble must not hold up a deployment that works for the others.
+      const isAnyServed = all.some(({ trouble }) => trouble === null)
+      return isAnyServed ? null : [...troubles().values()].join(' ')
     },
     stop: () => opened.disposeAsync(),
+  }
+}
+
+/** Resolves once one org is worked for. @throws the first one's error if the first try of all failed */
+async function anyStarted(all: readonly OpenedOrg[], until: AbortSignal): Promise<void> {
+  try {
+    await Promise.any(all.map(({ firstTry }) => firstTry))
+  } catch (error) {
+    until.throwIfAborted()
+    throw error instanceof AggregateError ? error.errors[0] : error
   }
 }
 
@@ -131,17 +167,6 @@ function redisReading(redis: RedisClient): Observe {
     const isUp = redis.status === 'ready' && (await pinged()) !== null
     // A replica, or a server whose disk is full, answers pings but takes no writes.
     return { redisUp: isUp && lateTrouble(redis) === null }
-  }
-}
-
-/** The first failure stops the others. All have ended when it is thrown. */
-async function allOrNone(starts: Promise<void>[], starting: AbortController): Promise<void> {
-  try {
-    await Promise.all(starts)
-  } catch (error) {
-    starting.abort(new ShutdownError('The worker could not start.'))
-    await Promise.allSettled(starts)
-    throw error
   }
 }
 

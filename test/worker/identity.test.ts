@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { to18 } from '../../src/shared/contract/record-id.ts'
 import { IdentityError } from '../../src/shared/store/identity.ts'
+import { poll } from '../helpers/poll.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { startWorld, type World } from '../helpers/world.ts'
 
@@ -50,7 +51,7 @@ describe('a worker that starts', { concurrency: true }, () => {
     })
   })
 
-  test('of whose orgs one cannot be worked for starts for none of them', async (t) => {
+  test('of whose orgs one cannot be worked for starts for the others', async (t) => {
     const world = await startWorld(t, { redis })
     const org = world.config.orgs.get(world.org)
     assert.ok(org)
@@ -59,6 +60,23 @@ describe('a worker that starts', { concurrency: true }, () => {
       [org.name, org],
       [wrong.name, wrong],
     ])
+    const worker = await world.startWorker({ orgs })
+    const troubleOf = (name: string) => {
+      const trouble = worker.troubles.get(name) ?? ''
+      return trouble === 'not logged in yet' ? null : trouble
+    }
+    assert.equal(await worker.ready(), null)
+    assert.deepEqual([...worker.orgs.keys()], [org.name])
+    assert.match(await poll(async () => troubleOf(wrong.name)), /00D5f0000000009/)
+  })
+
+  test('for orgs of which none can be worked for does not start', async (t) => {
+    const world = await startWorld(t, { redis })
+    const org = world.config.orgs.get(world.org)
+    assert.ok(org)
+    const names = [world.org, `${world.org}-b`]
+    const expectedOrgId = to18('00D5f0000000009')
+    const orgs = new Map(names.map((name) => [name, { ...org, name, expectedOrgId }]))
     await assert.rejects(world.startWorker({ orgs }), { code: 'WRONG_ORG' })
     assert.equal(await world.store.queues['ingest-jobs'].getWorkersCount(), 0)
   })

@@ -63,6 +63,14 @@ describe('a worker process', { concurrency: true }, () => {
     assert.deepEqual(await worker.ended, [0, null])
   })
 
+  test('for an org that the configuration does not have, it says which there are', async (t) => {
+    const world = await startWorld(t, { redis })
+    const env = await environment(world)
+    const { code, stderr } = await runHere(['worker', '--org', 'emea', '--org', world.org], { env })
+    assert.equal(code, 2)
+    assert.match(stderr, new RegExp(`--org.*\\(${world.org}\\), got emea\\.`, 's'))
+  })
+
   test('with settings that cannot be, it says which and ends before it has begun', async (t) => {
     const world = await startWorld(t, { redis })
     const env = { ...(await environment(world)), SECRET: '' }

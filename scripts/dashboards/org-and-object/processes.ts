@@ -118,6 +118,24 @@ export const REDIS: Row = {
         [1, 'up', 'green'],
       ],
     }),
+    timeline({
+      title: 'Orgs of the workers',
+      description:
+        'Whether each worker works for the org. It retries an org whose login fails, and works for the others meanwhile.',
+      runbook: 'expungenoworkers',
+      unit: 'short',
+      span: 24,
+      queries: [
+        {
+          expr: `min by (org, instance) (expunge_worker_org_up{${ORG}})`,
+          legend: '{{org}} {{instance}}',
+        },
+      ],
+      states: [
+        [0, 'not served', 'red'],
+        [1, 'served', 'green'],
+      ],
+    }),
     graph({
       title: 'Redis memory',
       description:

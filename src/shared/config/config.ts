@@ -64,6 +64,8 @@ interface Need {
   readonly salesforce: 'required' | 'none'
   /** The one org that the command is for: by name, or one of the `sf` CLI. */
   readonly org?: string | undefined
+  /** The orgs that the command is for, by name; all by default. */
+  readonly orgs?: readonly string[] | undefined
 }
 
 /**
@@ -85,7 +87,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   const file = await readConfigFile(environment, problems)
   // Settings in a broken file must not be reported as missing.
   const { redis, salesforce } = problems.length > 0 ? NOTHING : need
-  const target = need.org
+  const { org: target, orgs: chosen } = need
 
   const settings = <F extends Fields>(fields: F, section: YamlSection) =>
     new Settings(fields, [environment.source(fields), section], problems)
@@ -93,7 +95,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   const results = settings(SETTINGS.results, file.section('results'))
   const worker = settings(SETTINGS.worker, file.section('worker'))
   const home = service.get('home') ?? stateFolder(env)
-  const places = { environment, env, file, home, salesforce, target, problems, warnings }
+  const places = { environment, env, file, home, salesforce, target, chosen, problems, warnings }
 
   const config: Config = {
     redis: await readRedis(environment, file.section('redis'), redis, problems),

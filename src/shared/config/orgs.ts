@@ -44,6 +44,8 @@ interface OrgSources {
   readonly salesforce: 'required' | 'none'
   /** The one org that the command is for, if it names one: the login of no other is read. */
   readonly target: string | undefined
+  /** The orgs that the command is for, if it names any: the login of no other is read. */
+  readonly chosen: readonly string[] | undefined
   readonly problems: ConfigProblem[]
   readonly warnings: string[]
 }
@@ -74,12 +76,25 @@ export async function readOrgs(sources: OrgSources): Promise<ReadonlyMap<string,
     const message = faultOfName(name, sections)
     if (message !== undefined) problems.push({ setting: all.nameOf(name), message })
   }
+  refuseUnknown(sources, [...sections.keys()])
   const orgs = new Map<string, OrgConfig>()
   for (const [one, section] of sections) {
-    const login = await loginOf(one, section, stored.has(one), sources)
-    orgs.set(one, await readOrg(one, section, login, sources))
+    const isChosen = sources.chosen?.includes(one) ?? true
+    // The settings of the others are read all the same, so that a wrong one is reported.
+    const own = isChosen ? sources : { ...sources, salesforce: 'none' as const }
+    const login = await loginOf(one, section, stored.has(one), own)
+    const org = await readOrg(one, section, login, own)
+    if (isChosen) orgs.set(one, org)
   }
   return orgs
+}
+
+function refuseUnknown({ chosen = [], problems }: OrgSources, known: readonly string[]): void {
+  for (const name of chosen) {
+    if (known.includes(name)) continue
+    const message = `expected an org of the configuration (${known.join(', ')}), got ${name}.`
+    problems.push({ setting: '--org', message })
+  }
 }
 
 /**

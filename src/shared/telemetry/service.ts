@@ -18,6 +18,8 @@ interface ServiceOptions {
   readonly version: string
   /** Whether it logs in to Salesforce. */
   readonly salesforce: 'required' | 'none'
+  /** Orgs of the configuration that it works for; all by default. */
+  readonly orgs?: readonly string[] | undefined
 }
 
 /** A process that runs until it is told to stop. */
@@ -36,8 +38,9 @@ interface Service {
    * Serves metrics and health.
    *
    * @param ready null if the process can do its work, else what is missing
+   * @param gaps what it cannot do although it is ready
    */
-  serveStatus(ready: () => Promise<string | null>): Promise<void>
+  serveStatus(ready: () => Promise<string | null>, gaps?: () => readonly string[]): Promise<void>
 }
 
 /**
@@ -47,10 +50,10 @@ interface Service {
  */
 export async function runService(
   host: ServiceHost,
-  { role, version, salesforce }: ServiceOptions,
+  { role, version, salesforce, orgs }: ServiceOptions,
   serve: (service: Service) => Promise<void>,
 ): Promise<void> {
-  const config = await loadConfig(host.env, { redis: 'required', salesforce })
+  const config = await loadConfig(host.env, { redis: 'required', salesforce, orgs })
   const destination = host.logTo === undefined ? {} : { destination: host.logTo }
   const log = createLogger({ level: config.logLevel, name: role, ...destination })
   for (const warning of config.warnings) log.warn(warning)
@@ -60,8 +63,9 @@ export async function runService(
   const stop = stopSignal(host)
   const metrics = createMetrics({ version, role })
   const opened = new AsyncDisposableStack()
-  const serveStatus: Service['serveStatus'] = async (ready) => {
-    const status = await startStatusServer({ ...config.metrics, registry: metrics.registry, ready })
+  const serveStatus: Service['serveStatus'] = async (ready, gaps) => {
+    const { registry } = metrics
+    const status = await startStatusServer({ ...config.metrics, registry, ready, gaps })
     opened.defer(() => status.close())
     log.info({ url: status.url, version }, 'Serving /metrics, /healthz and /readyz.')
   }

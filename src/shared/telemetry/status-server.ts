@@ -19,15 +19,18 @@ export async function startStatusServer({
   port,
   registry,
   ready,
+  gaps = () => [],
 }: {
   host: string
   port: number
   registry: Registry
   /** Resolves to null if the process can do its work, else to what is missing. */
   ready: () => Promise<string | null>
+  /** What a process that is ready cannot do. */
+  gaps?: (() => readonly string[]) | undefined
 }): Promise<StatusServer> {
   const server = createServer((request, response) => {
-    answer(request, response, registry, ready).catch((error: unknown) => {
+    answer(request, response, { registry, ready, gaps }).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
     })
   })
@@ -44,11 +47,16 @@ export async function startStatusServer({
   }
 }
 
+interface Answers {
+  readonly registry: Registry
+  readonly ready: () => Promise<string | null>
+  readonly gaps: () => readonly string[]
+}
+
 async function answer(
   { url = '/', method = '' }: IncomingMessage,
   response: ServerResponse,
-  registry: Registry,
-  ready: () => Promise<string | null>,
+  { registry, ready, gaps }: Answers,
 ): Promise<void> {
   const [path] = url.split('?', 1)
   if (PATHS.has(path) && method !== 'GET' && method !== 'HEAD') {
@@ -67,7 +75,8 @@ async function answer(
     case '/readyz': {
       const missing = await ready()
       response.statusCode = missing === null ? 200 : 503
-      response.end(missing === null ? 'ready\n' : `not ready: ${missing}\n`)
+      const lines = missing === null ? ['ready', ...gaps()] : [`not ready: ${missing}`]
+      response.end(lines.map((line) => `${line}\n`).join(''))
       return
     }
     default:

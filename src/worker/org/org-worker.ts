@@ -28,10 +28,12 @@ export interface OrgWorker {
 
 /** Orchestrators kill after 10 s or more; handing over takes milliseconds if Redis answers. */
 const HAND_OVER_WITHIN_MS = 8000
+
 /**
  * Logs in, verifies that the keys belong to this org and this results store, and starts working.
  * While the org is unreachable it waits, because no request caused that.
  *
+ * @param delayed called with the reason whenever a login failed and will be retried
  * @throws IdentityError, WrongOrgError, LedgerReplacedError: nothing was changed
  */
 export async function startOrgWorker(
@@ -39,6 +41,7 @@ export async function startOrgWorker(
   org: OrgConfig,
   parts: WorkerParts,
   signal: AbortSignal,
+  delayed: (trouble: string) => void = () => {},
 ): Promise<OrgWorker> {
   const log = parts.log.child({ org: org.name })
   const ctx: Context = { log, clock: parts.clock, signal }
@@ -47,7 +50,7 @@ export async function startOrgWorker(
     // The whole startup is one abortable step: Redis may fail at any point, and waiting for it
     // ignores signals.
     const { identity, rails, generation } = await raceAbort(
-      takeUp(store, org, parts, salesforce, ctx),
+      takeUp(store, org, parts, salesforce, { ...ctx, delayed }),
       signal,
     )
     listen(quotaListener(store))
@@ -69,7 +72,7 @@ async function takeUp(
   org: OrgConfig,
   { config, results, only }: WorkerParts,
   salesforce: Salesforce,
-  ctx: Context,
+  ctx: Parameters<typeof login>[1],
 ): Promise<{ identity: Identity; rails: GuardRails; generation: string }> {
   await claimResultsStore(store, results)
   const identity = await login(salesforce, ctx)

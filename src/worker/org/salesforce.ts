@@ -18,7 +18,10 @@ import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
  */
 export async function login(
   salesforce: Pick<Salesforce, 'login'>,
-  ctx: Context,
+  ctx: Context & {
+    /** Receives the reason of each failure. */
+    readonly delayed?: (trouble: string) => void
+  },
 ): Promise<Identity> {
   for (let failures = 1; ; failures++) {
     try {
@@ -28,6 +31,7 @@ export async function login(
       if (!(error instanceof SalesforceError) || !error.retryable) throw error
       const problem = proxyProblem(error)
       if (problem !== null) throw problem
+      ctx.delayed?.(messageOf(error))
       const ms = Math.max(error.retryAfterMs ?? 0, outageDelay(failures))
       const seconds = Math.ceil(ms / 1000)
       ctx.log.error({ err: error }, `Login failed, retrying in ${seconds} s: ${messageOf(error)}`)

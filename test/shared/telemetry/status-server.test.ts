@@ -26,8 +26,10 @@ describe('the status server', () => {
 
   test('is healthy whatever is missing, and says what is missing for it to be ready', async (t) => {
     let missing: string | null = 'Redis does not answer'
+    let gaps: string[] = []
     const registry = new Registry()
-    const server = await startStatusServer({ ...where, registry, ready: async () => missing })
+    const ready = async () => missing
+    const server = await startStatusServer({ ...where, registry, ready, gaps: () => gaps })
     t.after(() => server.close())
     const ask = async (path: string) => {
       const answer = await fetch(server.url + path)
@@ -37,6 +39,8 @@ describe('the status server', () => {
     assert.deepEqual(await ask('/readyz'), [503, 'not ready: Redis does not answer\n'])
     missing = null
     assert.deepEqual(await ask('/readyz'), [200, 'ready\n'])
+    gaps = ['not working for emea: no login']
+    assert.deepEqual(await ask('/readyz'), [200, 'ready\nnot working for emea: no login\n'])
     assert.equal((await ask('/'))[0], 404)
   })
 

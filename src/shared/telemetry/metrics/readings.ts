@@ -18,6 +18,8 @@ export interface Observed {
   /** The used share of maxmemory. */
   readonly memoryRatio?: number
   readonly orgs?: readonly OrgFacts[]
+  /** Of a worker: its orgs, and whether it works for them. */
+  readonly served?: readonly { readonly org: string; readonly isServed: boolean }[]
 }
 
 /** Called for each gauge of a scrape, so one read should serve them all. Never rejects. */
@@ -163,6 +165,17 @@ const READINGS = [
       labels: { org: ORG },
     },
     ofOrgs(({ org, workers }) => [{ labels: { org }, value: workers }]),
+  ),
+  reading(
+    {
+      name: 'expunge_worker_org_up',
+      help: 'Whether this worker works for the org: 1, or 0 if it could not log in or has stopped.',
+      unit: '0 or 1',
+      labels: { org: ORG },
+      by: ['worker'],
+    },
+    ({ served = [] }) =>
+      served.map(({ org, isServed }) => ({ labels: { org }, value: isServed ? 1 : 0 })),
   ),
   reading(
     {
