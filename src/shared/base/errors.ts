@@ -84,6 +84,7 @@ function fieldWords({ to, field, value }: Remedy): string {
 type SourceFailureCode =
   | 'SOURCE_NOT_FOUND'
   | 'SOURCE_NOT_READABLE'
+  | 'SOURCE_QUERY_FAILED'
   | 'SOURCE_CHANGED'
   | 'SOURCE_TRUNCATED'
 

@@ -10,6 +10,7 @@ import { readConfigFile, type YamlSection } from './config-file.ts'
 import { Environment, type Variables } from './environment.ts'
 import type { Fields } from './fields.ts'
 import { type OrgConfig, orgNameOf, readObjects, readOrgs } from './orgs.ts'
+import type { PostgresConnection } from './postgres.ts'
 import { readRedis, showRedis } from './redis.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings, type Values } from './settings.ts'
@@ -20,6 +21,7 @@ export {
   type CallbackConfig,
   type OrgConfig,
   orgNameOf,
+  type PostgresConnection,
   type SourcesConfig,
   showRedis,
   type TracingConfig,
@@ -106,7 +108,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     retentionDays: service.get('retentionDays'),
     idempotencyDays: service.get('idempotencyDays'),
     files: settings(SETTINGS.files, file.section('files')).all(),
-    sources: await readSources(file.section('sources'), problems),
+    sources: await readSources(file.section('sources'), salesforce === 'required', problems),
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
     planHours: service.get('planHours'),

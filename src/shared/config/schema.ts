@@ -377,6 +377,15 @@ const BUCKET = {
   secretAccessKey: field.secret(),
 }
 
+/** A database of `postgres` sources. */
+const CONNECTION = {
+  url: field.secret(),
+  ca: field.secret(CERTIFICATES),
+  connectMs: field.wholeNumber(1000, 600_000).default(10_000),
+  /** A query over a warehouse may sort for minutes before its first row. */
+  queryMs: field.wholeNumber(1000, 86_400_000).default(1_800_000),
+}
+
 /** All settings by section. */
 export const SETTINGS = {
   service: SERVICE,
@@ -398,6 +407,7 @@ export const SETTINGS = {
   callbacks: CALLBACKS,
   receiver: RECEIVER,
   bucket: BUCKET,
+  connection: CONNECTION,
 }
 
 export const CONFIG_VARIABLE = 'EXPUNGE_CONFIG'

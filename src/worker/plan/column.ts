@@ -17,14 +17,35 @@ const LONGEST_ROW = 22
  *
  * @throws RefusedError BROKEN_CSV, LINE_TOO_LONG
  */
-export async function* scanColumn(
+export function scanColumn(
   chunks: AsyncIterable<Uint8Array>,
   firstLine: number,
   wanted: WantedColumn,
   block: BlockBuilder,
 ): AsyncGenerator<ScannedBlock> {
+  return scanLines(chunks, new Column(block, firstLine, wanted), block)
+}
+
+/**
+ * Scans a list of values: each line is one, whatever characters it has. An empty line is a row
+ * without a value, and is refused.
+ *
+ * @throws RefusedError LINE_TOO_LONG
+ */
+export function scanValues(
+  chunks: AsyncIterable<Uint8Array>,
+  firstLine: number,
+  block: BlockBuilder,
+): AsyncGenerator<ScannedBlock> {
+  return scanLines(chunks, new Values(block, firstLine), block)
+}
+
+async function* scanLines(
+  chunks: AsyncIterable<Uint8Array>,
+  column: Lines,
+  block: BlockBuilder,
+): AsyncGenerator<ScannedBlock> {
   const lines = new CsvReader({ delimiters: '', quotes: false })
-  const column = new Column(block, firstLine, wanted)
   for await (const _ of lines.arrivals(chunks)) {
     for (;;) {
       lines.skipTo(column.takeRun(lines.view, lines.at))
@@ -39,25 +60,25 @@ export async function* scanColumn(
   if (!block.isEmpty) yield block.take()
 }
 
-class Column {
+abstract class Lines {
   /** Number of the next line. */
   line: number
-  readonly #block: BlockBuilder
-  readonly #wanted: WantedColumn
-  readonly #row = new CsvRecord({ delimiters: ANY_DELIMITER })
+  protected readonly block: BlockBuilder
 
-  constructor(block: BlockBuilder, firstLine: number, wanted: WantedColumn) {
+  constructor(block: BlockBuilder, firstLine: number) {
     this.line = firstLine
-    this.#block = block
-    this.#wanted = wanted
+    this.block = block
   }
+
+  /** Takes any line, without its line end. */
+  abstract takeLine(text: Buffer): void
 
   /**
    * The hot loop: takes whole rows of one id each, without spaces, until another kind of row comes
    * or the block is full. Returns the position it reached.
    */
   takeRun(bytes: DataView, from: number): number {
-    const block = this.#block
+    const { block } = this
     const lastStart = bytes.byteLength - LONGEST_ROW
     let at = from
     while (at <= lastStart && block.count < BLOCK_IDS) {
@@ -78,10 +99,33 @@ class Column {
     return at
   }
 
-  /** Takes any line, without its line end. */
-  takeLine(text: Buffer): void {
+  /** The number of a line that is taken now. */
+  protected nextLine(text: Buffer): number {
     const line = this.line++
     if (text.length > MAX_LINE_BYTES) throw lineTooLong(line)
+    return line
+  }
+}
+
+class Values extends Lines {
+  override takeLine(text: Buffer): void {
+    const line = this.nextLine(text)
+    const value = withoutBlanks(text)
+    this.block.check(viewOf(value), 0, value.length, line)
+  }
+}
+
+class Column extends Lines {
+  readonly #wanted: WantedColumn
+  readonly #row = new CsvRecord({ delimiters: ANY_DELIMITER })
+
+  constructor(block: BlockBuilder, firstLine: number, wanted: WantedColumn) {
+    super(block, firstLine)
+    this.#wanted = wanted
+  }
+
+  override takeLine(text: Buffer): void {
+    const line = this.nextLine(text)
     const value = withoutBlanks(text)
     if (value.length === 0) return
     if (hasIdForm(viewOf(value), 0, value.length)) this.#check(value, line)
@@ -107,7 +151,7 @@ class Column {
 
   #check(value: Buffer, line: number): void {
     const bytes = viewOf(value)
-    if (this.#block.check(bytes, 0, value.length, line)) return
+    if (this.block.check(bytes, 0, value.length, line)) return
     const isHeader = matchNames([decode(bytes, 0, value.length)], this.#wanted).length > 0
     if (isHeader) throw brokenCsv(line, CSV_PROBLEMS['second header'])
   }

@@ -1,7 +1,7 @@
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { SourceText } from '../../shared/contract/sources/kind.ts'
 import { BlockBuilder, type ScannedBlock } from './block.ts'
-import { scanColumn } from './column.ts'
+import { scanColumn, scanValues } from './column.ts'
 import { formOf } from './form.ts'
 import { readHead } from './head.ts'
 import { scanTable } from './table.ts'
@@ -30,6 +30,11 @@ export async function* scan(
   source: AsyncIterable<Uint8Array>,
   options: ScanOptions,
 ): AsyncGenerator<ScannedBlock> {
+  const { text } = options
+  if (text?.layout === 'values') {
+    yield* scanValues(source, text.firstLine, new BlockBuilder(options))
+    return
+  }
   const chunks = withoutEndMark(source)
   try {
     const head = await readHead(chunks, options.text)

@@ -1,5 +1,6 @@
 import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import { openFile } from './file.ts'
+import { openPostgres } from './postgres/postgres.ts'
 import type { SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
@@ -17,6 +18,8 @@ export function openSource(
       return openStaged(reading)
     case 'file':
       return openFile(source, reading)
+    case 'postgres':
+      return openPostgres(source, reading)
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
   }

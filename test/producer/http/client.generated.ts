@@ -177,7 +177,7 @@ export interface components {
        * @default null
        */
       callbackUrl?: string | null;
-      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"];
+      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["PostgresSource"];
     };
     FileSource: {
       /** @constant */
@@ -216,6 +216,14 @@ export interface components {
       /** Format: int64 */
       chunks: number;
       sha256: string;
+    };
+    PostgresSource: {
+      /** @constant */
+      type: "postgres";
+      connection: string;
+      /** @description One query that reads. It runs in a read-only transaction. */
+      query: string;
+      column?: string;
     };
     Problem: {
       /** @constant */
@@ -404,6 +412,13 @@ export interface components {
       /** @constant */
       type: "ids";
     };
+    StoredPostgresSource: {
+      /** @constant */
+      type: "postgres";
+      connection: string;
+      query: string;
+      column?: string;
+    };
     StoredRequest: {
       /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. */
       id: string;
@@ -499,7 +514,7 @@ export interface components {
        * @default null
        */
       callbackUrl: string | null;
-      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"];
+      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredPostgresSource"];
     };
     StoredUploadSource: {
       /** @constant */

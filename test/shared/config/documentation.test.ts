@@ -23,6 +23,7 @@ test('its complete file is read as it says', async (t) => {
   const folder = await folderOf(t, {
     'expunge.yaml': EXAMPLES[0] ?? '',
     'secrets/redis-url': 'redis://redis\n',
+    'secrets/warehouse-url': 'postgresql://expunge:s%40cret@db.example.com/dwh\n',
     'secrets/emea.pem': String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
   })
   const config = await loadConfig(
@@ -53,6 +54,14 @@ test('its complete file is read as it says', async (t) => {
     keys: join(folder, 'secrets/http-keys.yaml'),
   })
   assert.deepEqual([config.retentionDays, config.maxPlans], [90, 2])
+  assert.deepEqual(config.sources.connections.get('warehouse'), {
+    name: 'warehouse',
+    server: {
+      ...{ host: 'db.example.com', port: 5432, database: 'dwh' },
+      ...{ user: 'expunge', password: 's@cret', sslmode: 'verify-full' },
+    },
+    ...{ ca: undefined, connectMs: 10_000, queryMs: 600_000 },
+  })
   assert.deepEqual(
     config.callbacks?.receivers.map(({ name, secretsFile }) => [name, secretsFile]),
     [

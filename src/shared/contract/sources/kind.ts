@@ -49,6 +49,11 @@ export interface SourceText {
    * @param line its number in `invalid.csv`
    */
   place(line: number | string, rows: number): string
+  /**
+   * `table`: a CSV, whose form its first rows tell. `values`: one value on each line, without header,
+   * quotes and separators; an empty line is a row without a value.
+   */
+  readonly layout: 'table' | 'values'
   /** Whether gzip and zstd are decompressed (one layer). */
   readonly isDecompressed: boolean
   /** How its line breaks may have been lost, to add to a message; empty if no cause is known. */
@@ -90,6 +95,7 @@ export const PLAIN_TEXT: SourceText = {
   firstLine: 1,
   unit: 'row',
   place: (line) => `line ${line}`,
+  layout: 'table',
   isDecompressed: true,
   lostLineEnds: '',
 }

@@ -2,19 +2,26 @@ import { z } from 'zod'
 import { file } from './file.ts'
 import { ids } from './ids.ts'
 import type { SourceKind } from './kind.ts'
+import { postgres } from './postgres.ts'
 import { upload } from './upload.ts'
 
 /** Every kind of source by its `type`. All that differs between kinds is defined in the kind. */
-export const SOURCES = { ids, upload, file }
+export const SOURCES = { ids, upload, file, postgres }
 export type SourceType = keyof typeof SOURCES
 
 /** A source as callers write it. */
-export const sourceSchema = z.discriminatedUnion('type', [ids.schema, upload.schema, file.schema])
+export const sourceSchema = z.discriminatedUnion('type', [
+  ids.schema,
+  upload.schema,
+  file.schema,
+  postgres.schema,
+])
 /** A source as the ledger keeps it. */
 export const storedSourceSchema = z.discriminatedUnion('type', [
   ids.stored,
   upload.stored,
   file.stored,
+  postgres.stored,
 ])
 
 type WantedSource = z.output<typeof sourceSchema>

@@ -19,6 +19,10 @@ const SAMPLES: {
   ids: { source: { type: 'ids', ids: [ID] }, words: 'ids' },
   upload: { source: { type: 'upload', column: 'Contact ID' }, words: 'upload' },
   file: { source: { type: 'file', path: '/data/ids.csv' }, words: 'file /data/ids.csv' },
+  postgres: {
+    source: { type: 'postgres', connection: 'warehouse', query: 'TABLE old_leads' },
+    words: 'postgres warehouse TABLE old_leads',
+  },
 }
 
 for (const type of SOURCE_TYPES) {
@@ -51,6 +55,19 @@ test('a key is limited to folders and files by absolute paths alone', () => {
   assert.deepEqual(
     ['/data', 'data', '/data/..'].map((text) => scope?.parse(text)),
     ['/data', undefined, undefined],
+  )
+})
+
+test('a query is one that reads', () => {
+  const { schema } = SOURCES.postgres
+  const isQuery = (query: string) =>
+    schema.safeParse({ type: 'postgres', connection: 'warehouse', query }).success
+  const reads = ['select 1', ' (VALUES (1))', '-- all\n/* of\n * it */ WITH a AS (TABLE b) TABLE a']
+  const others = ['', 'SELECTED', 'DELETE FROM a', '-- SELECT 1', '/* SELECT 1', 'SELECT \0']
+  assert.deepEqual(reads.map(isQuery), [true, true, true])
+  assert.deepEqual(
+    others.map(isQuery),
+    others.map(() => false),
   )
 })
 

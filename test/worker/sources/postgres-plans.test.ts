@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import type { SourcesConfig } from '../../../src/shared/config/config.ts'
+import { parsePostgresUrl } from '../../../src/shared/config/postgres.ts'
+import { postgresUnavailable, startPostgres, type TestPostgres } from '../../helpers/postgres.ts'
+import { startRedis } from '../../helpers/redis.ts'
+import { startWorld } from '../../helpers/world.ts'
+import { describePlans } from './conformance-plans.ts'
+
+const redis = await startRedis({ after })
+const skip = await postgresUnavailable()
+if (skip === false) describeQueries(await startPostgres())
+
+function describeQueries(db: TestPostgres): void {
+  /** A table of the rows of a CSV, in their order. */
+  const tableOf = async (bytes: Buffer): Promise<string> => {
+    const table = db.unique('ids')
+    const [, ...ids] = bytes.toString().trim().split('\n')
+    await db.admin(`CREATE TABLE ${table} (n serial, id text); GRANT SELECT ON ${table} TO reader`)
+    await db.admin(`INSERT INTO ${table} (id) SELECT unnest($1::text[])`, [ids])
+    return table
+  }
+  const sourceOf = (query: string) =>
+    ({ source: { type: 'postgres', connection: 'warehouse', query } }) as const
+  /** All rows, with something else in place of the one in the middle. */
+  const halfOf = async (bytes: Buffer, instead: string) => {
+    const table = await tableOf(bytes)
+    const half = `(SELECT count(*) / 2 FROM ${table})`
+    return sourceOf(
+      `SELECT CASE WHEN n = ${half} THEN ${instead} ELSE id END FROM ${table} ORDER BY n`,
+    )
+  }
+
+  describePlans('postgres', {
+    redis,
+    settings: () => settingsOf(db),
+    of: async (_, bytes) => sourceOf(`SELECT id FROM ${await tableOf(bytes)} ORDER BY n`),
+    breaking: async (_, bytes) => ({
+      ...(await halfOf(bytes, '(1 / (n - n))::text')),
+      code: 'SOURCE_QUERY_FAILED',
+    }),
+    stalling: (_, bytes) => halfOf(bytes, 'pg_sleep(600)::text'),
+    open: async () => {
+      const mine = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = 'reader'"
+      return (await db.admin<{ n: number }>(mine))[0]?.n ?? 0
+    },
+    secrets: [db.password],
+    secondRow: { line: 2, words: 'row 2' },
+  })
+
+  test('one id with two queries is a conflict', async (t) => {
+    const { org, producer } = await startWorld(t, { redis })
+    const submit = (query: string) =>
+      producer.submit({ id: 'purge', org, object: 'Contact', ...sourceOf(query) })
+    const first = await submit('SELECT 1')
+    const again = await submit('SELECT 1')
+    assert.deepEqual([first.created, again.created], [true, false])
+    await assert.rejects(submit('SELECT 2'), { code: 'ID_TAKEN', differences: ['source.query'] })
+  })
+}
+
+function settingsOf(db: TestPostgres): SourcesConfig {
+  const server = parsePostgresUrl(db.url())
+  if (typeof server === 'string') throw new Error(server)
+  const times = { connectMs: 5000, queryMs: 60_000 }
+  const connections = new Map([
+    ['warehouse', { name: 'warehouse', server, ca: undefined, ...times }],
+  ])
+  return { origins: new Map(), buckets: new Map(), connections }
+}
