@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +30,9 @@ export interface S3Server {
   put(bucket: string, key: string, content: string | Uint8Array): Promise<void>
   /** The content of an object. */
   read(bucket: string, key: string): Promise<Buffer>
+  remove(bucket: string, key: string): Promise<void>
+  /** Sorted. */
+  keys(bucket: string, prefix: string): Promise<readonly string[]>
 }
 
 /** An error of S3, or an answer whose connection breaks after so many bytes of the body. */
@@ -83,6 +86,11 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
       await store.putObject({ bucket, key, content: Buffer.from(content), metadata: {} })
     },
     read: (bucket, key) => readFile(store.getResourcePath(bucket, key, 'object')),
+    remove: (bucket, key) => rm(store.getResourcePath(bucket, key, 'object')),
+    keys: async (bucket, prefix) => {
+      const all = { prefix, startAfter: '', maxKeys: Number.MAX_SAFE_INTEGER }
+      return (await store.listObjects(bucket, all)).objects.map(({ key }) => key).sort()
+    },
   }
   return s3
 }
@@ -115,13 +123,26 @@ function addRules({ middleware, store }: S3rver, pageSize: () => number): void {
     await assertParts(join(store.getResourcePath(bucket, undefined, 'uploads'), uploadId), parts)
     return complete(bucket, uploadId, parts)
   }
+  // One at a time, so that only one of several calls creates an object.
+  let creations = Promise.resolve()
   // Before the router, which is the last one.
   middleware.splice(-1, 0, async (context, next) => {
     assertSigned(context)
     const { method, headers, query } = context
     if (method === 'GET' && query['list-type'] === '2') return list(context, store, pageSize())
+    if (method === 'GET' && 'uploads' in query) return listUploads(context, store)
     if (method === 'DELETE' && query['uploadId']) return abortUpload(context, store)
-    if (method === 'PUT' && headers['if-none-match'] === '*') await assertAbsent(context, store)
+    if (method === 'PUT' && headers['x-amz-copy-source-if-match'])
+      await assertSource(context, store)
+    if (method === 'PUT' && headers['if-none-match'] === '*') {
+      creations = creations
+        .catch(() => {})
+        .then(async () => {
+          await assertAbsent(context, store)
+          await next()
+        })
+      return creations
+    }
     await next()
     const expected = (method === 'GET' || method === 'HEAD') && headers['if-match']
     if (expected && context.status < 300 && expected !== context.response.get('etag')) {
@@ -168,6 +189,31 @@ async function assertAbsent({ path }: Context, store: Store): Promise<void> {
 
 const preconditionFailed = (Condition: string) =>
   new S3Error('PreconditionFailed', 'At least one of the preconditions did not hold', { Condition })
+
+async function assertSource({ headers }: Context, store: Store): Promise<void> {
+  const source = headers['x-amz-copy-source'] ?? ''
+  const [bucket = '', ...key] = source.split('/').map(decodeURIComponent)
+  const object = await store.getObject(bucket, key.join('/'))
+  object?.content?.destroy()
+  if (object && object.metadata.etag !== headers['x-amz-copy-source-if-match']) {
+    throw preconditionFailed('x-amz-copy-source-If-Match')
+  }
+}
+
+async function listUploads(context: Context, store: Store): Promise<void> {
+  const [, bucket = ''] = context.path.split('/')
+  const folder = store.getResourcePath(bucket, undefined, 'uploads')
+  const ids = await readdir(folder).catch(() => [])
+  const uploads = ids.map(async (UploadId) => {
+    const Key = await readFile(join(folder, UploadId, 'key'), 'utf8').catch(() => '')
+    return { Key, UploadId }
+  })
+  const prefix = context.query['prefix'] ?? ''
+  const Upload = (await Promise.all(uploads)).filter(
+    ({ Key }) => Key !== '' && Key.startsWith(prefix),
+  )
+  context.body = { ListMultipartUploadsResult: { IsTruncated: false, Upload } }
+}
 
 async function abortUpload(context: Context, store: Store): Promise<void> {
   const [, bucket = ''] = context.path.split('/')

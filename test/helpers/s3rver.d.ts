@@ -18,6 +18,13 @@ declare module '@20minutes/s3rver' {
     putBucket(bucket: string): Promise<unknown>
     existsObject(bucket: string, key: string): Promise<boolean>
     getBucket(bucket: string): Promise<object | null>
+    getObject(
+      bucket: string,
+      key: string,
+    ): Promise<{
+      readonly metadata: { readonly etag: string }
+      readonly content: { destroy(): void } | null
+    } | null>
     listObjects(
       bucket: string,
       options: { readonly prefix: string; readonly startAfter: string; readonly maxKeys: number },

@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream'
+import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3'
 import { Calls } from './calls.ts'
 import type { ClientOptions } from './client.ts'
 import { BucketError } from './errors.ts'
-import { MultipartUpload } from './multipart.ts'
+import { MultipartUpload, type ObjectVersion } from './multipart.ts'
 import type { BucketSettings } from './settings.ts'
 
 /** An object as a bucket lists it. */
@@ -14,7 +15,7 @@ export interface BucketObject {
 }
 
 /** An object that is being read. */
-interface OpenObject extends BucketObject {
+export interface OpenObject extends BucketObject {
   /** Read it to its end or leave the loop: either ends the call. */
   readonly body: AsyncIterable<Uint8Array>
 }
@@ -126,10 +127,14 @@ export class Bucket {
     )
   }
 
-  /** Copies an object of up to 5 GB; copy larger ones with `upload` and `copyPart`. */
-  async copy(from: string, to: string, signal?: AbortSignal): Promise<void> {
-    const input = { ...this.#calls.place, Key: to, CopySource: this.#calls.sourceOf(from) }
-    await this.#calls.change('copy', from, signal, (s3, sdk, options) =>
+  /**
+   * Copies an object of up to 5 GiB, unless it was replaced since it was seen. Copy larger ones with
+   * `upload` and `copyPart`.
+   */
+  async copy({ key, etag }: ObjectVersion, to: string, signal?: AbortSignal): Promise<void> {
+    const source = { CopySource: this.#calls.sourceOf(key), CopySourceIfMatch: etag }
+    const input = { ...this.#calls.place, Key: to, ...source }
+    await this.#calls.change('copy', key, signal, (s3, sdk, options) =>
       s3.send(new sdk.CopyObjectCommand(input), options),
     )
   }
@@ -165,6 +170,26 @@ export class Bucket {
       s3.send(new sdk.CreateMultipartUploadCommand(input), options),
     )
     return new MultipartUpload(this.#calls, key, UploadId ?? '', signal)
+  }
+
+  /** The uploads that were neither completed nor aborted, to keys that begin with a prefix. */
+  async *uploads(prefix: string, signal?: AbortSignal): AsyncGenerator<MultipartUpload> {
+    let after: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {}
+    while (after !== undefined) {
+      const input = { ...this.#calls.place, Prefix: prefix, ...after }
+      const page: ListMultipartUploadsCommandOutput = await this.#calls.read(
+        null,
+        signal,
+        (s3, sdk, options) => s3.send(new sdk.ListMultipartUploadsCommand(input), options),
+      )
+      for (const { Key = '', UploadId = '' } of page.Uploads ?? []) {
+        yield new MultipartUpload(this.#calls, Key, UploadId, signal)
+      }
+      const { IsTruncated, NextKeyMarker = '', NextUploadIdMarker = '' } = page
+      after = IsTruncated
+        ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker }
+        : undefined
+    }
   }
 
   close(): Promise<void> {

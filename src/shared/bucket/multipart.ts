@@ -6,12 +6,22 @@ interface ByteRange {
   readonly last: number
 }
 
+/** An object with the content that it had when it was seen. */
+export interface ObjectVersion {
+  readonly key: string
+  readonly etag: string
+}
+
 /** A large object that is written in parts, which may be sent in parallel. */
 export class MultipartUpload {
   readonly #calls: Calls
   readonly #upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string }
   readonly #signal: AbortSignal | undefined
   readonly #etags = new Map<number, string | undefined>()
+
+  get key(): string {
+    return this.#upload.Key
+  }
 
   constructor(calls: Calls, key: string, id: string, signal: AbortSignal | undefined) {
     this.#calls = calls
@@ -30,11 +40,12 @@ export class MultipartUpload {
 
   /**
    * Takes a part of at most 5 GiB from an object of the bucket, without its bytes passing through this
-   * process.
+   * process, unless the object was replaced since it was seen.
    */
-  async copyPart(number: number, from: string, range?: ByteRange): Promise<void> {
+  async copyPart(number: number, { key, etag }: ObjectVersion, range?: ByteRange): Promise<void> {
     const input = {
-      ...{ ...this.#upload, PartNumber: number, CopySource: this.#calls.sourceOf(from) },
+      ...{ ...this.#upload, PartNumber: number, CopySource: this.#calls.sourceOf(key) },
+      CopySourceIfMatch: etag,
       ...(range && { CopySourceRange: `bytes=${range.first}-${range.last}` }),
     }
     const { CopyPartResult } = await this.#change('copy-part', (s3, sdk, options) =>

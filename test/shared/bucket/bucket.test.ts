@@ -67,7 +67,10 @@ suite('a bucket', () => {
 
   test('copies and removes, and removing what is not there is no error', async () => {
     await bucket.put('from ü.csv', 'x')
-    await bucket.copy('from ü.csv', 'to.csv')
+    const seen = await bucket.head('from ü.csv')
+    await bucket.copy(seen, 'to.csv')
+    await bucket.put('from ü.csv', 'replaced')
+    assert.equal(await codeOf(bucket.copy(seen, 'to.csv')), 'PRECONDITION_FAILED')
     assert.equal(String(await s3.read('exports', 'to.csv')), 'x')
     const keys = Array.from({ length: 20 }, (_, n) => `none/${n}`)
     await bucket.remove(['from ü.csv', 'to.csv', ...keys])
@@ -82,12 +85,38 @@ suite('a multipart upload', () => {
     const upload = await bucket.upload('joined', { contentType: 'text/csv' })
     await Promise.all([
       upload.part(3, Buffer.from('end')),
-      upload.copyPart(1, 'part'),
+      upload.copyPart(1, await bucket.head('part')),
       upload.part(2, large),
     ])
     await upload.complete()
     const joined = await s3.read('exports', 'joined')
     assert.ok(joined.equals(Buffer.concat([large, large, Buffer.from('end')])))
+  })
+
+  test('takes nothing from an object that was replaced since it was seen', async () => {
+    await bucket.put('part', 'a')
+    const seen = await bucket.head('part')
+    await bucket.put('part', 'b')
+    const upload = await bucket.upload('joined')
+    assert.equal(await codeOf(upload.copyPart(1, seen)), 'PRECONDITION_FAILED')
+    await upload.abort()
+  })
+
+  test('is listed until it is completed or aborted', async () => {
+    const keys = async () => {
+      const uploads = await Array.fromAsync(bucket.uploads('open/'))
+      return uploads.map(({ key }) => key)
+    }
+    const one = await bucket.upload('open/1')
+    await bucket.upload('open/2')
+    const other = await bucket.upload('other')
+    assert.deepEqual((await keys()).sort(), ['open/1', 'open/2'])
+    await one.part(1, Buffer.from('a'))
+    await one.complete()
+    assert.deepEqual(await keys(), ['open/2'])
+    for await (const upload of bucket.uploads('open/')) await upload.abort()
+    assert.deepEqual(await keys(), [])
+    await other.abort()
   })
 
   test('refuses a small part before the last', async () => {
