@@ -24,7 +24,10 @@ const REASON = { value: '<text>', summary: 'reason to record in the receipt' } a
 const JSON_OUTPUT = { summary: 'print JSON' } as const
 const RECEIPT_ONLY = { summary: 'print only the receipt, as JSON, on stdout' } as const
 const REQUEST = { id: 'id of the request' } as const
-const RESULTS = { value: '<dir>', summary: 'results directory (default: ./results)' } as const
+const RESULTS = {
+  value: '<place>',
+  summary: 'results directory or s3://bucket/prefix (default: ./results)',
+} as const
 
 const count = (summary: string) => ({ value: '<n>', summary, parse: wholeNumber }) as const
 const share = (summary: string) => ({ value: '<ratio>', summary, parse: ratio }) as const
@@ -350,7 +353,10 @@ const COMMAND_RECORDS = {
     argument: REQUEST,
     options: {
       org: ORG,
-      results: { value: '<dir>', summary: 'results directory (default: EXPUNGE_RESULTS)' },
+      results: {
+        value: '<place>',
+        summary: 'results directory or s3://bucket/prefix (default: EXPUNGE_RESULTS)',
+      },
       failed: { summary: 'print failed.csv', exclusive: true },
       unprocessed: { summary: 'print unprocessed.csv', exclusive: true },
       invalid: { summary: 'print invalid.csv', exclusive: true },
@@ -580,7 +586,7 @@ const COMMAND_RECORDS = {
   },
   doctor: {
     group: SETUP,
-    summary: 'check settings, Redis, login, quotas and the results directory',
+    summary: 'check settings, Redis, login, quotas and the results store',
     options: {
       org: ORG,
       object: {

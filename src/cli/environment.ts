@@ -4,7 +4,8 @@ export const ENVIRONMENT = {
   EXPUNGE_CONFIG: 'path of the YAML configuration file, for several orgs or Redis Sentinel',
   EXPUNGE_HOME:
     'folder of stored logins and of the data of the embedded Redis server (default: ~/.local/state/expunge)',
-  EXPUNGE_RESULTS: 'directory for receipts and result files (default: ./results)',
+  EXPUNGE_RESULTS:
+    'directory or s3://bucket/prefix for receipts and result files (default: ./results)',
   EXPUNGE_HTTP_HOST: 'address the HTTP API listens on (default: 127.0.0.1)',
   EXPUNGE_HTTP_PORT: 'port of the HTTP API (default: 8080)',
   EXPUNGE_METRICS_PORT: 'port of /metrics, /healthz and /readyz (default: 9464)',

@@ -1,6 +1,8 @@
-import { relative, resolve } from 'node:path'
+import { relative } from 'node:path'
 import { visible } from '../shared/base/visible.ts'
 import type { Config } from '../shared/config/config.ts'
+import { isUrl } from '../shared/config/fields.ts'
+import { RESULTS_PATH, resultsPlace } from '../shared/config/results.ts'
 import type { Receipt, ResultFile } from '../shared/contract/receipt.ts'
 import { readResults } from '../shared/results/open.ts'
 import {
@@ -104,6 +106,7 @@ async function resultFiles(
 
 /** The relative path, if the file is below the working directory. */
 function shown(path: string): string {
+  if (isUrl(path)) return path
   const short = relative('', path)
   return short === '' || short.startsWith('..') ? path : short
 }
@@ -118,24 +121,28 @@ interface ReceiptShown {
   ) => Promise<readonly string[]> | readonly string[]
 }
 
-/** The results store: the given one, else that of the settings. */
-export const resultsPlace = (
-  { results }: Pick<Config, 'results'>,
-  flags: { readonly results?: string | undefined },
-): ResultsPlace =>
-  flags.results === undefined ? results : { kind: 'directory', path: resolve(flags.results) }
+/** The results store: the given one, else that of the settings. @throws UsageError */
+export function placeOfResults(
+  config: Pick<Config, 'results' | 'sources' | 'proxyEnv'>,
+  { results: given }: { readonly results?: string | undefined },
+): ResultsPlace {
+  if (given === undefined) return config.results
+  const path = RESULTS_PATH.parse(given)
+  if (path !== undefined) return resultsPlace(path, config)
+  throw new UsageError(`--results: expected ${RESULTS_PATH.expected}, got "${given}".`)
+}
 
 /** Reads the results of an ended request. @throws UsageError if the receipt is not there */
 export async function resultsOf(
   request: Pick<Receipt, 'org' | 'id'>,
-  ...where: Parameters<typeof resultsPlace>
+  ...where: Parameters<typeof placeOfResults>
 ): Promise<ResultsReader> {
-  const reader = readResults(resultsPlace(...where))
+  const reader = readResults(placeOfResults(...where))
   if ((await reader.readReceipt(request)) !== null) return reader
   throw new UsageError(
-    `${reader.folder(request)} has no receipt: the results of ${request.id} are in another directory, or could not be ` +
-      'written; see the log of the worker. Specify the results directory of the run or the workers ' +
-      'with --results or EXPUNGE_RESULTS.',
+    `${reader.folder(request)} has no receipt: the results of ${request.id} are in another place, or could ` +
+      'not be written; see the log of the worker. Specify the results directory or bucket of the run or ' +
+      'the workers with --results or EXPUNGE_RESULTS.',
   )
 }
 

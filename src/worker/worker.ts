@@ -87,6 +87,7 @@ export async function startWorker(
   onStarted()
   const clock = options.clock ?? (await sharedClock(redis, options, opening, until))
   const results = await raceAbort(openResultsStore(config.results), until)
+  opening.defer(() => results.close())
   const callbacks = await openCallbacks(config.callbacks, log)
   const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
   const stores = openStores(redis, onError)

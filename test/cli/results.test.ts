@@ -103,7 +103,7 @@ test('where there are no results it says why', { skip }, async (t) => {
   assert.equal(lost.code, 2)
   assert.match(
     lost.stderr,
-    /has no receipt: the results of x are in another directory, .* Specify .* --results/,
+    /has no receipt: the results of x are in another place, .* Specify .* --results/,
   )
   const found = await expunge(['results', 'x', '--results', 'elsewhere'])
   assert.equal(found.code, 0, found.stderr)

@@ -11,7 +11,7 @@ import { type EndedView, follow, isOver } from '../follow.ts'
 import { catchInterrupts } from '../interrupts.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
-import { resultsPlace, showReceipt } from '../receipt.ts'
+import { placeOfResults, showReceipt } from '../receipt.ts'
 import { counted, jobNames } from '../render/format.ts'
 import { requestTable } from '../render/request.ts'
 import { waitingReporter } from '../waiting-report.ts'
@@ -88,7 +88,7 @@ async function carryOut(
   const { config, org, producer, redis, store } = open
   const { screen } = cli
   screen.say(`Cancelling request ${id} …`)
-  const results = resultsPlace(config, flags)
+  const results = placeOfResults(config, flags)
   const retry = redis.isGuest ? noRetry : retryOnOutage(screen, redis, signal)
   const ending = { open, id, results, again: again(open, id, flags), cli, signal, retry }
   const run = watchRun(store, id)
@@ -147,7 +147,7 @@ async function conclude(
   { open: { config }, flags, cli }: Cancelling,
   { receipt }: EndedView,
 ): Promise<ExitCode> {
-  const results = resultsPlace(config, flags)
+  const results = placeOfResults(config, flags)
   await showReceipt(cli.screen, receipt, { ...flags, results })
   return exitCodeOf(receipt.status)
 }

@@ -122,7 +122,8 @@ export async function claimHere(
   if (redis.embedded) await untieResultsStore(store)
   await reportWaitingRequests(store, request, redis, cli.screen)
   try {
-    await claimResultsStore(store, await openResultsStore(config.results))
+    const results = await openResultsStore(config.results)
+    await claimResultsStore(store, results).finally(() => results.close())
     await claimOrg(store, facts.identity.orgId)
   } catch (error) {
     if (!redis.embedded || !(error instanceof IdentityError)) throw error
@@ -140,7 +141,7 @@ function withAdvice(
   if (error.code === 'OTHER_ORG') return error
   const there =
     at === null ? 'from the directory where it was started' : `with --results ${shellQuoted(at)}`
-  const hint = `An unfinished request keeps its results in another directory than ${results.path}. See \`expunge list\`, and resume the request ${there}.`
+  const hint = `An unfinished request keeps its results in another place than ${results.path}. See \`expunge list\`, and resume the request ${there}.`
   return new UsageError(`${error.message} ${hint}`)
 }
 

@@ -6,7 +6,7 @@ import { UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { type Input, readInput, rootOf } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
-import { resultsPlace } from '../receipt.ts'
+import { placeOfResults } from '../receipt.ts'
 import type { CommandRedis } from '../redis.ts'
 import { toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
@@ -80,7 +80,7 @@ function settingsFor(
   return {
     ...config,
     orgs: new Map([[org.name, org]]),
-    results: resultsPlace(config, { results }),
+    results: placeOfResults(config, { results }),
   }
 }
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
+import { ResultsStoreError } from '../../shared/results/results-store.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import {
   AlreadyOverError,
@@ -39,6 +40,9 @@ export function problemAnswer(error: unknown): ProblemAnswer {
         : new RedisUnavailableError(trouble, messageOf(error))
     return answer(503, trouble, { message, headers: retryAfter() })
   }
+  if (error instanceof ResultsStoreError) {
+    return answer(503, error.code, { message: RESULTS_AWAY, headers: retryAfter() })
+  }
   if (error instanceof LedgerReplacedError) return answer(503, error.code, error)
   if (error instanceof InvalidRequestError) {
     return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
@@ -72,6 +76,8 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   return frameworkProblem(error) ?? answer(500, 'INTERNAL_ERROR', { message: DEFECT })
 }
 
+const RESULTS_AWAY =
+  'The results store of the service cannot be used now. Its log says why. Try again.'
 const DEFECT =
   'The service has met a defect. The request id of this answer finds it in the log of the service.'
 

@@ -87,6 +87,7 @@ export async function startService(
   const { redis, stores } = connection
   redis.on('ready', teller.onReady)
   const results = await openResultsStore(config.results)
+  opening.defer(() => results.close())
   const configured = [...config.orgs.keys()]
   const orgs = createOrgs({ stores, configured, results })
   const openOrg = async (org: string) => tellRails(await orgs.open(org), config, log)

@@ -1,8 +1,9 @@
 import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { ConfigError, type ConfigProblem } from '../base/errors.ts'
 import type { GuardRails } from '../contract/guard-rails.ts'
 import type { DeletableObject } from '../contract/objects.ts'
+import type { ResultsPlace } from '../results/results-store.ts'
 import { type ProxyEnv, proxyProblems } from '../salesforce/connections.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { type CallbackConfig, readCallbacks } from './callbacks.ts'
@@ -12,6 +13,7 @@ import type { Fields } from './fields.ts'
 import { type OrgConfig, orgNameOf, readObjects, readOrgs } from './orgs.ts'
 import type { PostgresConnection } from './postgres.ts'
 import { readRedis, showRedis } from './redis.ts'
+import { resultsPlace } from './results.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings, type Values } from './settings.ts'
 import { readSources, type SourcesConfig } from './sources.ts'
@@ -39,8 +41,8 @@ export interface Config extends Omit<Section<'service'>, 'home'> {
   readonly orgs: ReadonlyMap<string, OrgConfig>
   /** By API name: the built-in objects and those added by the file. */
   readonly objects: ReadonlyMap<string, DeletableObject>
-  /** Directory of receipts and result files; absolute, shared by all processes. */
-  readonly results: { readonly kind: 'directory'; readonly path: string }
+  /** Where receipts and result files are; shared by all processes. */
+  readonly results: ResultsPlace
   readonly files: { readonly roots: readonly string[] }
   readonly sources: SourcesConfig
   readonly metrics: Section<'metrics'>
@@ -97,6 +99,8 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
   const results = settings(SETTINGS.results, file.section('results'))
   const worker = settings(SETTINGS.worker, file.section('worker'))
   const home = service.get('home') ?? stateFolder(env)
+  const sources = await readSources(file.section('sources'), salesforce === 'required', problems)
+  const proxyEnv = readProxy(env, problems)
   const places = { environment, env, file, home, salesforce, target, chosen, problems, warnings }
 
   const config: Config = {
@@ -104,11 +108,11 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     home,
     orgs: await readOrgs(places),
     objects: readObjects(file.section('objects'), problems),
-    results: { kind: 'directory', path: results.get('path') ?? resolve('results') },
+    results: resultsPlace(results.get('path') ?? 'results', { sources, proxyEnv }),
     retentionDays: service.get('retentionDays'),
     idempotencyDays: service.get('idempotencyDays'),
     files: settings(SETTINGS.files, file.section('files')).all(),
-    sources: await readSources(file.section('sources'), salesforce === 'required', problems),
+    sources,
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
     planHours: service.get('planHours'),
@@ -119,7 +123,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     callbacks: readCallbacks(file.section('callbacks'), file.has('callbacks'), problems),
     tracing: readTracing(environment, problems),
     worker: worker.all(),
-    proxyEnv: readProxy(env, problems),
+    proxyEnv,
     warnings,
   }
   file.refuseUnknownKeys()

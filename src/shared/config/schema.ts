@@ -11,6 +11,7 @@ import { assertHttps, isRsaKey, isToken } from '../salesforce/credentials.ts'
 import { SF_ORG } from '../salesforce/sf-cli.ts'
 import { field, type ValueForm } from './fields.ts'
 import { ALLOWANCE, HOST, hostAndPort, URL_PATTERN } from './network.ts'
+import { RESULTS_PATH } from './results.ts'
 import { variablesOf } from './settings.ts'
 
 /**
@@ -42,12 +43,7 @@ const SERVICE = {
 }
 
 const RESULTS = {
-  path: field
-    .path(
-      'a directory that all processes share (a bucket such as s3://bucket/prefix is not supported in this version)',
-    )
-    .optional()
-    .meta({ variable: 'EXPUNGE_RESULTS' }),
+  path: field.value(RESULTS_PATH).optional().meta({ path: true, variable: 'EXPUNGE_RESULTS' }),
   deleted: field.flag(false),
 }
 

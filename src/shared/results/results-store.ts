@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream'
 import { ExpungeError } from '../base/errors.ts'
+import type { ClientOptions } from '../bucket/client.ts'
+import type { BucketSettings } from '../bucket/settings.ts'
 import type { Receipt, ResultFile } from '../contract/receipt.ts'
 import type { ResultWriter } from './csv.ts'
 
 /**
  * The results store: receipts and result files, with one folder per request, shared by all
- * processes. Behind it is a directory. A file appears complete or not at all, and only while the
+ * processes. Behind it is a directory or a bucket. A file appears complete or not at all, and only while the
  * store is still the one that was opened.
  */
 
@@ -28,6 +30,8 @@ export const PART_KINDS = [
 export type PartKind = (typeof PART_KINDS)[number]
 
 export const RECEIPT = 'receipt.json'
+/** Holds the store's id. */
+export const STORE_FILE = '.expunge-store'
 
 /** The results store is unusable now: missing, full, not writable, or a different store. */
 export class ResultsStoreError extends ExpungeError {
@@ -35,11 +39,16 @@ export class ResultsStoreError extends ExpungeError {
   override readonly retryable = true
 }
 
-/** Where a store is. */
-export interface ResultsPlace {
-  readonly kind: 'directory'
-  /** As in EXPUNGE_RESULTS: an absolute path. */
+/** Where a store is. `path` as in EXPUNGE_RESULTS: an absolute path, or `s3://bucket/prefix`. */
+export type ResultsPlace = { readonly kind: 'directory'; readonly path: string } | BucketPlace
+
+export interface BucketPlace {
+  readonly kind: 'bucket'
   readonly path: string
+  readonly settings: BucketSettings
+  /** Of all keys: empty, or with a slash at its end. */
+  readonly prefix: string
+  readonly proxyEnv: ClientOptions['proxyEnv']
 }
 
 export interface RequestFolder {
@@ -77,6 +86,8 @@ export interface ResultsReader {
   ): Promise<OpenFile | null>
   /** Whether the file has exactly the bytes that were written. Reads it once. */
   isAsWritten(request: RequestFolder, file: ResultFile): Promise<boolean>
+  /** Ends its connections. */
+  close(): Promise<void>
 }
 
 export interface Joined {

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { effect } from '../../base/trace.ts'
 import type { ResultFile } from '../../contract/receipt.ts'
-import { csvLine } from '../csv.ts'
+import { Joining } from '../joining.ts'
 import type { Joined } from '../results-store.ts'
 import {
   createFile,
@@ -21,7 +20,7 @@ import {
 /** Has one file for each time a chunk was collected. */
 export const partsFolder = (folder: string): string => join(folder, 'parts')
 
-interface Joining {
+interface JoinOptions {
   readonly folder: string
   readonly name: string
   readonly header: readonly string[]
@@ -37,8 +36,8 @@ interface Joining {
  * Joins parts, each with its own header, to a result file. Reads every part once and compares it
  * with what was written; a part that differs is broken.
  */
-export async function joinParts(joining: Joining): Promise<Joined> {
-  const { folder, name, parts, check, salvage } = joining
+export async function joinParts(options: JoinOptions): Promise<Joined> {
+  const { folder, name, parts, check, salvage } = options
   const path = join(folder, name)
   if (parts.length === 0) {
     // A file may be left from a time that a restored ledger does not know.
@@ -52,7 +51,7 @@ export async function joinParts(joining: Joining): Promise<Joined> {
   const temporary = temporaryName(join(partsFolder(folder), name))
   try {
     return await onPath(path, async () => {
-      const { file, broken } = await copied(joining, temporary)
+      const { file, broken } = await copied(options, temporary)
       if (broken.length > 0) await check()
       if (broken.length > 0 && !salvage) return { file: null, broken }
       if (file === null) await rm(path, { force: true })
@@ -75,7 +74,10 @@ export async function removeParts(folder: string): Promise<void> {
   await rm(leaving, { recursive: true, force: true })
 }
 
-async function copied({ folder, name, header, parts }: Joining, target: string): Promise<Joined> {
+async function copied(
+  { folder, name, header, parts }: JoinOptions,
+  target: string,
+): Promise<Joined> {
   const pathOf = (part: ResultFile) => join(partsFolder(folder), part.name)
   const [only] = parts
   let source = pathOf
@@ -88,42 +90,25 @@ async function copied({ folder, name, header, parts }: Joining, target: string):
     if (await linked(whole, target)) return { file: { ...only, name }, broken: [] }
     source = () => whole
   }
-  const broken: ResultFile[] = []
-  const start = Buffer.from(csvLine(header))
-  let whole = createHash('sha256').update(start)
-  let bytes = start.length
-  let rows = 0
+  const joining = new Joining(header)
   await using file = await createFile(target)
-  await file.appendFile(start)
+  await file.appendFile(joining.start)
   for (const part of parts) {
-    const before = whole.copy()
-    const copy = behind(start.length, async (block) => {
-      whole.update(block)
-      await file.appendFile(block)
-    })
-    if (await isAsWritten(source(part), part, copy)) {
-      bytes += part.bytes - start.length
-      rows += part.rows
-    } else {
-      broken.push(part)
-      await file.truncate(bytes)
-      whole = before
+    joining.begin()
+    const copy = async (block: Uint8Array) => {
+      const rows = joining.take(block)
+      if (rows.length > 0) await file.appendFile(rows)
+    }
+    if (await isAsWritten(source(part), part, copy)) joining.keep(part)
+    else {
+      joining.drop(part)
+      await file.truncate(joining.bytes)
     }
   }
-  if (rows === 0) return { file: null, broken }
-  return { file: { name, rows, bytes, sha256: whole.digest('hex') }, broken }
+  return { file: joining.file(name), broken: joining.broken }
 }
 
 async function firstAsWritten(paths: readonly string[], file: ResultFile): Promise<string | null> {
   for (const path of paths) if (await isAsWritten(path, file)) return path
   return null
-}
-
-/** Passes on the bytes after the first `first` ones. */
-function behind(first: number, next: (block: Uint8Array) => Promise<void>) {
-  let skip = first
-  return async (block: Uint8Array) => {
-    if (block.length > skip) await next(block.subarray(skip))
-    skip = Math.max(0, skip - block.length)
-  }
 }

@@ -3,7 +3,7 @@ import { access, constants, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf, messageOf } from '../../base/errors.ts'
-import { ResultsStoreError } from '../results-store.ts'
+import { ResultsStoreError, STORE_FILE } from '../results-store.ts'
 import { FILE_MODE, linked, makeFolder, temporaryName } from './files.ts'
 
 /**
@@ -46,8 +46,6 @@ async function assertStore(root: string, id: string): Promise<void> {
       `${found === null ? 'no .expunge-store' : found}. Is its file system still mounted? Nothing is written until it is available again.`,
   )
 }
-
-export const STORE_FILE = '.expunge-store'
 
 const idPath = (root: string): string => join(root, STORE_FILE)
 

@@ -36,6 +36,7 @@ export function directoryReader(directory: string): ResultsReader {
     readReceipt: (request) => readIfThere(join(folder(request), RECEIPT)),
     openFile: (request, file) => openFile(join(folder(request), file.name), file),
     isAsWritten: (request, file) => isAsWritten(join(folder(request), file.name), file),
+    close: async () => {},
   }
 }
 

@@ -1,0 +1,38 @@
+import type { Bucket } from '../../bucket/bucket.ts'
+import type { PartTarget } from '../csv.ts'
+import { Assembly, SMALLEST_PART } from './assembly.ts'
+import { inStore } from './objects.ts'
+
+/** Writes a part as one object; if it is large, by a multipart upload with one buffer in memory. */
+export class PartUpload implements PartTarget {
+  readonly name: string
+  readonly blockBytes = SMALLEST_PART
+  readonly #assembly: Assembly
+  readonly #check: () => Promise<void>
+
+  /** @param check checks that the bucket still holds the results store */
+  constructor(bucket: Bucket, key: string, check: () => Promise<void>) {
+    this.name = key.slice(key.lastIndexOf('/') + 1)
+    this.#assembly = new Assembly(bucket, key)
+    this.#check = check
+  }
+
+  write(block: Uint8Array): Promise<void> {
+    // A short block is held until commit, when its buffer may have been used again.
+    const bytes = block.length < SMALLEST_PART ? Uint8Array.from(block) : block
+    return inStore(() => this.#assembly.add(bytes))
+  }
+
+  async end(): Promise<void> {}
+
+  commit(): Promise<void> {
+    return inStore(async () => {
+      await this.#check()
+      await this.#assembly.complete()
+    })
+  }
+
+  discard(): Promise<void> {
+    return this.#assembly.abort()
+  }
+}
