@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import S3rver, { type Context, type Store } from '@20minutes/s3rver'
 import { DUMMY_ACCOUNT } from '@20minutes/s3rver/lib/models/account.js'
 import S3Error from '@20minutes/s3rver/lib/models/error.js'
@@ -27,6 +28,8 @@ export interface S3Server {
   /** Keys on a page of a list. */
   pageSize: number
   createBucket(name: string): Promise<void>
+  /** Connections that are open once those that are being closed are gone. */
+  open(): Promise<number>
   put(bucket: string, key: string, content: string | Uint8Array): Promise<void>
   /** The content of an object. */
   read(bucket: string, key: string): Promise<Buffer>
@@ -35,8 +38,8 @@ export interface S3Server {
   keys(bucket: string, prefix: string): Promise<readonly string[]>
 }
 
-/** An error of S3, or an answer whose connection breaks after so many bytes of the body. */
-export type S3Fault = S3Refusal | { readonly breakAfter: number }
+/** An error of S3, or an answer that breaks or falls silent after so many bytes of its body. */
+export type S3Fault = S3Refusal | { readonly breakAfter: number } | { readonly stallAfter: number }
 
 interface S3Refusal {
   readonly status: number
@@ -69,7 +72,7 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
     requests.push([request.method, request.url, request.headers.range].filter(Boolean).join(' '))
     const fault = s3.meddle(request)
     if (fault !== undefined && 'status' in fault) return answer(response, fault)
-    if (fault !== undefined) breakAfter(response, fault.breakAfter)
+    if (fault !== undefined) cut(response, fault)
     return handle(request, response)
   })
   const endpoint = await listenHere(scope, server)
@@ -82,6 +85,13 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
     meddle: () => undefined,
     pageSize: 1000,
     createBucket: async (name) => void (await store.putBucket(name)),
+    open: async () => {
+      for (let tries = 0; tries < 200; tries++) {
+        if ((await connections(server)) === 0) return 0
+        await delay(5)
+      }
+      return connections(server)
+    },
     put: async (bucket, key, content) => {
       await store.putObject({ bucket, key, content: Buffer.from(content), metadata: {} })
     },
@@ -95,20 +105,27 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
   return s3
 }
 
+const connections = (server: Server): Promise<number> =>
+  new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+  )
+
 function answer(response: ServerResponse, { status, code, headers }: S3Refusal): void {
   response.writeHead(status, { 'content-type': 'application/xml', ...headers })
   response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>Test.</Message></Error>`)
 }
 
-function breakAfter(response: ServerResponse, bytes: number): void {
+function cut(response: ServerResponse, fault: Exclude<S3Fault, S3Refusal>): void {
+  const isBreak = 'breakAfter' in fault
+  let left = isBreak ? fault.breakAfter : fault.stallAfter
   const write = response.write.bind(response)
-  let left = bytes
   response.write = (block: Uint8Array) => {
     const isLast = block.length >= left
-    const written = write(block.subarray(0, left), () => isLast && response.destroy())
-    left -= block.length
+    const written = write(block.subarray(0, left), () => isLast && isBreak && response.destroy())
+    left -= Math.min(left, block.length)
     return written
   }
+  response.end = () => response
 }
 
 function addRules({ middleware, store }: S3rver, pageSize: () => number): void {

@@ -26,7 +26,7 @@ export interface ApiKey {
 
 /**
  * The source types that a key may use; others are denied. Types whose ids are on the workers' side
- * are restricted by name: `file` by folders or files, each an absolute path.
+ * are restricted by name: `file` by folders or files, each an absolute path; `s3` by buckets or folders.
  */
 export type SourceRights = { readonly [Type in SourceType]?: readonly string[] | '*' }
 

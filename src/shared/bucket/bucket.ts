@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3'
 import { Calls } from './calls.ts'
 import type { ClientOptions } from './client.ts'
@@ -77,6 +77,8 @@ export class Bucket {
       const { Body, ...answer } = await s3.send(new sdk.GetObjectCommand(input), options)
       const Size = totalOf(answer.ContentRange) ?? answer.ContentLength
       if (!(Body instanceof Readable)) throw new TypeError('Expected a stream of Node.')
+      if (from > 0 && !answer.ContentRange?.startsWith(`bytes ${from}-`)) throw noRanges(Body, key)
+      if (signal !== undefined) addAbortSignal(signal, Body)
       const body = this.#bodyOf(Body, key, signal)
       return { ...objectOf({ Key: key, Size, ETag: answer.ETag }), body }
     })
@@ -212,6 +214,12 @@ function objectOf(found: {
     'BUCKET_FAULT',
     `The server did not send key, size and ETag of ${key ?? 'an object'}, as S3 does. Check the endpoint.`,
   )
+}
+
+function noRanges(body: Readable, key: string): BucketError {
+  body.destroy()
+  const message = `The server sent ${key} from its start, although a later part was asked for.`
+  return new BucketError('BUCKET_NOT_SUPPORTED', message)
 }
 
 /** Length of the whole object, from `bytes 5-9/100`. */

@@ -80,6 +80,8 @@ const CODES: Readonly<Record<string, BucketErrorCode>> = {
   InvalidObjectState: 'OBJECT_ARCHIVED',
   PreconditionFailed: 'PRECONDITION_FAILED',
   ConditionalRequestConflict: 'PRECONDITION_FAILED',
+  // Reading goes on behind the end only if the object is shorter than it was.
+  InvalidRange: 'PRECONDITION_FAILED',
   AccessDenied: 'BUCKET_ACCESS_DENIED',
   AllAccessDisabled: 'BUCKET_ACCESS_DENIED',
   PermanentRedirect: 'BUCKET_WRONG_REGION',
@@ -109,6 +111,7 @@ const CODES_BY_STATUS: Readonly<Record<number, BucketErrorCode>> = {
   404: 'OBJECT_NOT_FOUND',
   409: 'PRECONDITION_FAILED',
   412: 'PRECONDITION_FAILED',
+  416: 'PRECONDITION_FAILED',
   429: 'BUCKET_THROTTLED',
   501: 'BUCKET_NOT_SUPPORTED',
   503: 'BUCKET_THROTTLED',

@@ -1,6 +1,7 @@
 import type { ConfigProblem } from '../base/errors.ts'
 import type { SecretFile } from '../base/text-file.ts'
 import type { BucketSettings } from '../bucket/settings.ts'
+import { CONFIGURED_NAME } from '../contract/sources/kind.ts'
 import type { YamlSection } from './config-file.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
@@ -13,16 +14,22 @@ export async function readBuckets(
   section: YamlSection,
   problems: ConfigProblem[],
 ): Promise<ReadonlyMap<string, BucketSettings>> {
-  const buckets = section.sections().map(([name, own]) => readBucket(name, own, problems))
+  const buckets = section
+    .sections()
+    .map(([name, own]) => readBucket(name, section.nameOf(name), own, problems))
   return new Map((await Promise.all(buckets)).map((bucket) => [bucket.name, bucket]))
 }
 
 async function readBucket(
   name: string,
+  named: string,
   section: YamlSection,
   problems: ConfigProblem[],
 ): Promise<BucketSettings> {
   const settings = new Settings(SETTINGS.bucket, [section], problems)
+  if (!CONFIGURED_NAME.test(name)) {
+    settings.refuse(named, 'expected 1 to 64 letters, digits, "_", "." or "-" as a name.')
+  }
   const endpoint = settings.get('endpoint') ?? null
   const pathStyle = settings.get('pathStyle')
   return {

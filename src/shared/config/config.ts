@@ -112,7 +112,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     retentionDays: service.get('retentionDays'),
     idempotencyDays: service.get('idempotencyDays'),
     files: settings(SETTINGS.files, file.section('files')).all(),
-    sources,
+    sources: { ...sources, proxyEnv },
     maxPlans: service.get('maxPlans'),
     maxPlanMemory: service.get('maxPlanMemory'),
     planHours: service.get('planHours'),

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../base/errors.ts'
+import { CONFIGURED_NAME } from '../contract/sources/kind.ts'
 import type { YamlSection } from './config-file.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
@@ -32,9 +33,6 @@ export interface PostgresServer {
 export type SslMode = (typeof SSL_MODES)[number]
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 
-/** Names of databases and buckets, as requests use them. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
-
 /**
  * @param isUsed whether this process opens sources. A producer may share the file without having the
  *   secrets; it gets no connections.
@@ -47,7 +45,7 @@ export async function readConnections(
   const found = new Map<string, PostgresConnection>()
   for (const [name, own] of section.sections()) {
     const settings = new Settings(SETTINGS.connection, [own], problems)
-    if (!NAME.test(name)) {
+    if (!CONFIGURED_NAME.test(name)) {
       const message = 'expected 1 to 64 letters, digits, "_", "." or "-" as a name.'
       settings.refuse(section.nameOf(name), message)
     }

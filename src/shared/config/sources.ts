@@ -1,5 +1,6 @@
 import type { ConfigProblem } from '../base/errors.ts'
 import type { BucketSettings } from '../bucket/settings.ts'
+import type { ProxyEnv } from '../salesforce/connections.ts'
 import { readBuckets } from './buckets.ts'
 import type { YamlSection } from './config-file.ts'
 import { type PostgresConnection, readConnections } from './postgres.ts'
@@ -12,6 +13,8 @@ export interface SourcesConfig {
   readonly buckets: ReadonlyMap<string, BucketSettings>
   /** Databases of `postgres` sources, by the name that requests use. */
   readonly connections: ReadonlyMap<string, PostgresConnection>
+  /** The proxy to buckets. */
+  readonly proxyEnv?: ProxyEnv
 }
 
 interface Named {

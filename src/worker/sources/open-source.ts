@@ -1,6 +1,7 @@
 import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import { openFile } from './file.ts'
 import { openPostgres } from './postgres/postgres.ts'
+import { openS3 } from './s3/s3.ts'
 import type { SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
@@ -20,6 +21,8 @@ export function openSource(
       return openFile(source, reading)
     case 'postgres':
       return openPostgres(source, reading)
+    case 's3':
+      return openS3(source, reading)
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
   }

@@ -177,7 +177,7 @@ export interface components {
        * @default null
        */
       callbackUrl?: string | null;
-      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["PostgresSource"];
+      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"];
     };
     FileSource: {
       /** @constant */
@@ -400,6 +400,13 @@ export interface components {
       /** @description The cursor of the next page; null on the last. A page may be short, or empty, before. */
       next: string | null;
     };
+    S3Source: {
+      /** @constant */
+      type: "s3";
+      bucket: string;
+      key: string;
+      column?: string;
+    };
     StoredFileSource: {
       /** @constant */
       type: "file";
@@ -514,7 +521,14 @@ export interface components {
        * @default null
        */
       callbackUrl: string | null;
-      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredPostgresSource"];
+      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"];
+    };
+    StoredS3Source: {
+      /** @constant */
+      type: "s3";
+      bucket: string;
+      key: string;
+      column?: string;
     };
     StoredUploadSource: {
       /** @constant */

@@ -5,6 +5,7 @@ import { parseKeyFile } from '../../../src/producer/http/key-file.ts'
 import { createSecret, hashOf } from '../../../src/producer/http/key-secret.ts'
 import { ConfigError } from '../../../src/shared/base/errors.ts'
 import { createLogger } from '../../../src/shared/base/logger.ts'
+import { SOURCE_TYPES } from '../../../src/shared/contract/sources/sources.ts'
 
 const HASH = hashOf('one')
 const ANOTHER = hashOf('another')
@@ -107,7 +108,7 @@ ops: { hash: ${hashOf('a third')}, roles: [submit], orgs: '*', objects: '*', sou
       'shop.sources.file[0] in FILE: expected the absolute path of a folder or file ("*" without a list for every root of the workers), got "data".',
       'shop.sources.file[1] in FILE: expected the absolute path of a folder or file ("*" without a list for every root of the workers), got "/data/../etc".',
       'shop.recordsPerDay in FILE: expected a whole number, 1 or more, got "many".',
-      'ops.sources in FILE: expected "*", or at least one of ids, upload and file.',
+      `ops.sources in FILE: expected "*", or at least one of ${SOURCE_TYPES.join(', ').replace(/, (\w+)$/, ' and $1')}.`,
       'crm.sources.files in FILE: unknown; did you mean file?',
     ],
   )

@@ -87,6 +87,9 @@ export const sourceKind = <Wanted extends Typed, Stored extends Typed>(
   },
 ) => kind
 
+/** What a request names in the configuration, such as a bucket. */
+export const CONFIGURED_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+
 /** Header of the CSV column that holds the ids. */
 export const column = boundedText(200, 1).optional()
 

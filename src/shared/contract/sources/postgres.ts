@@ -1,9 +1,6 @@
 import { z } from 'zod'
 import { boundedText } from '../portable-schema.ts'
-import { column, PLAIN_TEXT, sourceKind } from './kind.ts'
-
-/** Name of a connection in the configuration. */
-const CONNECTION_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+import { CONFIGURED_NAME, column, PLAIN_TEXT, sourceKind } from './kind.ts'
 
 /** What may stand before the first word of a query: blanks, comments, parentheses. */
 const FIRST_WORD = /^(?:\s|\(|--[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*([A-Za-z]+)/
@@ -13,7 +10,7 @@ const READING = ['SELECT', 'WITH', 'VALUES', 'TABLE']
 const isReading = (query: string): boolean =>
   READING.includes(FIRST_WORD.exec(query)?.[1]?.toUpperCase() ?? '')
 
-const connection = z.string().regex(CONNECTION_NAME)
+const connection = z.string().regex(CONFIGURED_NAME)
 const query = boundedText(20_000, 1)
   .refine((text) => !text.includes('\0'), 'expected a query without NUL')
   .refine(isReading, `expected one query that begins with ${READING.join(', ')}`)
@@ -38,7 +35,7 @@ export const postgres = sourceKind({
   takesUpload: false,
   scope: {
     expected: 'the name of a connection ("*" without a list for every connection)',
-    parse: (text) => (CONNECTION_NAME.test(text) ? text : undefined),
+    parse: (text) => (CONFIGURED_NAME.test(text) ? text : undefined),
     holds: (names, { connection }) => names.includes(connection),
   },
   toStored: (source) => source,

@@ -3,10 +3,11 @@ import { file } from './file.ts'
 import { ids } from './ids.ts'
 import type { SourceKind } from './kind.ts'
 import { postgres } from './postgres.ts'
+import { s3 } from './s3.ts'
 import { upload } from './upload.ts'
 
 /** Every kind of source by its `type`. All that differs between kinds is defined in the kind. */
-export const SOURCES = { ids, upload, file, postgres }
+export const SOURCES = { ids, upload, file, postgres, s3 }
 export type SourceType = keyof typeof SOURCES
 
 /** A source as callers write it. */
@@ -15,6 +16,7 @@ export const sourceSchema = z.discriminatedUnion('type', [
   upload.schema,
   file.schema,
   postgres.schema,
+  s3.schema,
 ])
 /** A source as the ledger keeps it. */
 export const storedSourceSchema = z.discriminatedUnion('type', [
@@ -22,6 +24,7 @@ export const storedSourceSchema = z.discriminatedUnion('type', [
   upload.stored,
   file.stored,
   postgres.stored,
+  s3.stored,
 ])
 
 type WantedSource = z.output<typeof sourceSchema>

@@ -23,6 +23,10 @@ const SAMPLES: {
     source: { type: 'postgres', connection: 'warehouse', query: 'TABLE old_leads' },
     words: 'postgres warehouse TABLE old_leads',
   },
+  s3: {
+    source: { type: 's3', bucket: 'exports', key: 'crm/ids.csv' },
+    words: 's3 exports crm/ids.csv',
+  },
 }
 
 for (const type of SOURCE_TYPES) {
@@ -68,6 +72,25 @@ test('a query is one that reads', () => {
   assert.deepEqual(
     others.map(isQuery),
     others.map(() => false),
+  )
+})
+
+test('a key may be for a bucket, or for what lies in a folder of it', () => {
+  const { scope } = SOURCES.s3
+  const holds =
+    (place: string) =>
+    (key: string, bucket = 'exports') =>
+      scope?.holds([place], { type: 's3', bucket, key })
+  const inFolder = holds('exports/crm')
+  assert.deepEqual(
+    ['crm/a.csv', 'crm', 'crm2/a.csv', 'hr/a.csv', 'crm/../hr/a.csv'].map((key) => inFolder(key)),
+    [true, true, false, false, false],
+  )
+  assert.deepEqual([holds('exports/crm/')('crm/a'), holds('exports/crm/')('crm')], [true, false])
+  assert.deepEqual([holds('exports')('a'), holds('exports')('a', 'exports2')], [true, false])
+  assert.deepEqual(
+    ['exports', 'exports/crm/', '/exports', ''].map((text) => scope?.parse(text)),
+    ['exports', 'exports/crm/', undefined, undefined],
   )
 })
 

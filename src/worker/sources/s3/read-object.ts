@@ -1,0 +1,78 @@
+import { createHash, type Hash } from 'node:crypto'
+import { backoff } from '../../../shared/base/backoff.ts'
+import { type Clock, systemClock } from '../../../shared/base/clock.ts'
+import type { Bucket } from '../../../shared/bucket/bucket.ts'
+import { BucketError } from '../../../shared/bucket/errors.ts'
+import { failed, toSourceError } from './errors.ts'
+
+/** An object as it must be found. */
+export interface ExpectedObject {
+  readonly key: string
+  readonly etag: string
+  readonly bytes: number
+  /** Hex SHA-256 of its bytes, if a manifest has it. */
+  readonly sha256?: string | undefined
+}
+
+interface ReadOptions {
+  readonly signal: AbortSignal
+  /** Receives every byte, to hash all objects of a source. */
+  readonly hash?: Hash
+  readonly clock?: Clock
+}
+
+/** Connections that break without a byte before the object is given up: after 20 seconds or so. */
+const MOST_FAILURES = 6
+const WAIT = backoff({ first: 300, factor: 2, cap: 10_000, jitter: [0.75, 1.25] })
+
+/**
+ * The bytes of an object. If the connection breaks, reading continues at the next byte, of the same
+ * version.
+ *
+ * @throws SourceError SOURCE_CHANGED if the object was replaced since it was seen
+ * @throws SourceError SOURCE_TRUNCATED if the connection breaks for good
+ */
+export async function* readObject(
+  bucket: Bucket,
+  { key, etag, bytes, sha256 }: ExpectedObject,
+  { signal, hash, clock = systemClock }: ReadOptions,
+): AsyncGenerator<Uint8Array> {
+  const own = sha256 === undefined ? undefined : createHash('sha256')
+  let read = 0
+  let failures = 0
+  while (read < bytes) {
+    try {
+      const { body } = await bucket.read(key, { etag, from: read, signal })
+      for await (const block of body) {
+        read += block.length
+        failures = 0
+        own?.update(block)
+        hash?.update(block)
+        yield block
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      const isTransient = error instanceof BucketError && error.retryable
+      if (!isTransient) throw toSourceError(error)
+      if (++failures > MOST_FAILURES) throw lost(error, read, bytes)
+      await clock.sleep(WAIT(failures), signal)
+    }
+  }
+  if (own === undefined || own.digest('hex') === sha256) return
+  throw failed(
+    'SOURCE_CHANGED',
+    `${placeOf(bucket, key)} does not have the SHA-256 of the manifest.`,
+  )
+}
+
+function lost({ message }: BucketError, read: number, bytes: number) {
+  return read === 0
+    ? failed('SOURCE_NOT_READABLE', message)
+    : failed(
+        'SOURCE_TRUNCATED',
+        `The connection was lost after ${read} of ${bytes} bytes. ${message}`,
+      )
+}
+
+export const placeOf = ({ settings }: Bucket, key: string): string =>
+  `s3://${settings.bucket}/${key}`
