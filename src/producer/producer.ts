@@ -17,6 +17,7 @@ import {
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.ts'
 export { BudgetExceededError, type CallerLimits } from '../shared/contract/caller-limits.ts'
+export { UnusableObjectError } from '../shared/contract/described-object.ts'
 export { UnknownObjectError } from '../shared/contract/known-object.ts'
 export type {
   Outcome,
@@ -85,6 +86,7 @@ export interface Producer {
    * @param options.limits their limits over all their requests in this org
    * @throws RefusedError `INVALID_REQUEST` naming every wrong field
    * @throws UnknownObjectError if the org does not allow the object; its case does not matter
+   * @throws UnusableObjectError if the org said that its records cannot be deleted
    * @throws ConflictError if the id belongs to another request
    * @throws GoneError if it belonged to a request that has ended and whose record has expired
    * @throws BudgetExceededError if their budget has no room for the list

@@ -91,7 +91,13 @@ function describe({ route }: Call, { objects, notDeletable }: Described): Reply 
   const url = `/services/data/v${route.version}/sobjects/${name}`
   const may = { createable: true, queryable: true, retrieveable: true, updateable: true }
   return json(200, {
-    ...{ name, label: name, labelPlural: `${name}s`, keyPrefix: prefix, custom: false },
+    ...{
+      name,
+      label: name,
+      labelPlural: `${name}s`,
+      keyPrefix: prefix,
+      custom: name.endsWith('__c'),
+    },
     ...{ ...may, deletable: !notDeletable.includes(name), undeletable: true, fields: [] },
     urls: { sobject: url, describe: `${url}/describe`, rowTemplate: `${url}/{ID}` },
   })

@@ -27,13 +27,17 @@ export async function checkAccess(
         return [fail(check, 'the user does not see the object', advice)]
       }
       const { deletable, keyPrefix } = found
+      const prefix = keyPrefix ?? object.prefix
+      if (prefix === '') {
+        return [fail(check, 'its records have no ids of their own', 'Choose another object.')]
+      }
       return [
-        keyPrefix === null || keyPrefix === object.prefix
-          ? ok(check, `visible; its ids begin with ${object.prefix}`)
+        object.prefix === '' || prefix === object.prefix
+          ? ok(check, `visible; its ids begin with ${prefix}`)
           : fail(
               check,
               `its ids begin with ${keyPrefix}, not ${object.prefix}`,
-              `Correct objects.${object.name}.prefix in the configuration.`,
+              `Correct objects.${object.name}.prefix in the configuration, or remove it.`,
             ),
         deletable
           ? ok(name('Delete'), `the user may delete ${object.name} records that it has access to`)

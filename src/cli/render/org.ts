@@ -37,6 +37,6 @@ export function railWords(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(', ')
   if (typeof value !== 'object') return String(value)
   return Object.entries(value)
-    .map(([name, prefix]) => `${name} ${prefix}`)
+    .map(([name, prefix]) => `${name} ${prefix}`.trimEnd())
     .join(', ')
 }

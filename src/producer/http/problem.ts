@@ -18,6 +18,7 @@ import {
   RedisUnavailableError,
   UnknownObjectError,
   UnknownRequestError,
+  UnusableObjectError,
 } from '../producer.ts'
 import { addFacts, callOf } from './call-log.ts'
 import { HttpError, noSuchRoute, retryAfter, STATUS_OF } from './http-error.ts'
@@ -47,7 +48,7 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof InvalidRequestError) {
     return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
   }
-  if (error instanceof UnknownObjectError) {
+  if (error instanceof UnknownObjectError || error instanceof UnusableObjectError) {
     const { message } = error
     return answer(422, error.code, error, { errors: [{ field: 'object', message }] })
   }

@@ -39,7 +39,7 @@ export interface Config extends Omit<Section<'service'>, 'home'> {
   readonly home: string
   /** By name; at least one. */
   readonly orgs: ReadonlyMap<string, OrgConfig>
-  /** By API name: the built-in objects and those added by the file. */
+  /** By API name: the built-in objects and those added by the file, some with an empty prefix. */
   readonly objects: ReadonlyMap<string, DeletableObject>
   /** Where receipts and result files are; shared by all processes. */
   readonly results: ResultsPlace

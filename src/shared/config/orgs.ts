@@ -207,7 +207,8 @@ function faultOfName(name: string, orgs: ReadonlyMap<string, unknown>): string |
 
 /**
  * The objects that may be deleted, by API name: the built-in ones and those of the file. A prefix
- * belongs to one object; otherwise an id would not show what it deletes.
+ * belongs to one object; otherwise an id would not show what it deletes. An object without a prefix
+ * has an empty one: each org is asked for its own.
  */
 export function readObjects(
   section: YamlSection,
@@ -216,16 +217,16 @@ export function readObjects(
   const objects = new Map(BUILT_IN_OBJECTS.map((object) => [object.name, object]))
   for (const [name, entry] of section.sections()) {
     const refuse = (message: string) => problems.push({ setting: section.nameOf(name), message })
-    const { prefix } = new Settings(SETTINGS.object, [entry], problems).all()
+    const settings = new Settings(SETTINGS.object, [entry], problems)
+    const builtIn = objects.get(name)
+    const { prefix = builtIn?.prefix ?? '' } = settings.all()
     if (!OBJECT_NAME.test(name)) refuse(`expected ${OBJECT_NAME_FORM}.`)
-    if (prefix === undefined) continue
-    const owner = objects.values().find((object) => object.prefix === prefix)
+    const owner = objects.values().find((object) => prefix !== '' && object.prefix === prefix)
     if (owner !== undefined && owner.name !== name) {
       refuse(`the prefix ${prefix} belongs to ${owner.name}. One prefix names one object.`)
     }
     const twin = objects.keys().find((other) => other !== name && isSameObject(other, name))
     if (twin !== undefined && twin !== owner?.name) refuse(`differs from ${twin} only in case.`)
-    const builtIn = objects.get(name)
     if (builtIn !== undefined && builtIn.prefix !== prefix) {
       refuse(`built in, with the prefix ${builtIn.prefix}, which cannot change.`)
     }

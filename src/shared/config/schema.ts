@@ -329,10 +329,12 @@ const SALESFORCE = {
 }
 
 const OBJECT = {
-  prefix: field.value({
-    expected: 'the three letters or digits that begin every id of the object',
-    parse: (given) => (/^[0-9A-Za-z]{3}$/.test(given) ? given : undefined),
-  }),
+  prefix: field
+    .value({
+      expected: 'the three letters or digits that begin every id of the object',
+      parse: (given) => (/^[0-9A-Za-z]{3}$/.test(given) ? given : undefined),
+    })
+    .optional(),
 }
 
 const CALLBACKS = {

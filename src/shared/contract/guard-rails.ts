@@ -15,7 +15,10 @@ const guardRailsSchema = z.object({
   canary: z.int().min(0),
   /** Whether `hardDelete`, which bypasses the Recycle Bin, is allowed. */
   hardDelete: z.boolean(),
-  /** The objects that may be deleted, each with its key prefix. */
+  /**
+   * The objects that may be deleted, each with its key prefix; empty if the org is to be asked. Not
+   * null, which earlier versions cannot read: with an empty prefix they refuse every id.
+   */
   objects: z.record(z.string(), z.string()),
   /** Absolute paths of the folders that a `file` source may read. */
   fileRoots: z.array(z.string()).readonly(),
@@ -57,9 +60,9 @@ const SETTINGS: Readonly<Record<keyof GuardRails, string>> = {
 }
 
 /**
- * The stricter of each: the lower limit, the larger canary, the longer times, what both allow. If the
- * key prefixes of an object differ, neither is stricter, and the first is kept. If relative paths start
- * at different folders, such a path could mean two files, and is refused.
+ * The stricter of each: the lower limit, the larger canary, the longer times, what both allow. A key
+ * prefix is stricter than none. If those of an object differ, neither is stricter, and the first is
+ * kept. If relative paths start at different folders, such a path could mean two files, and is refused.
  */
 export function strictest(a: GuardRails, b: GuardRails): GuardRails {
   return {
@@ -68,7 +71,9 @@ export function strictest(a: GuardRails, b: GuardRails): GuardRails {
     canary: Math.max(a.canary, b.canary),
     hardDelete: a.hardDelete && b.hardDelete,
     objects: Object.fromEntries(
-      Object.entries(a.objects).filter(([name]) => Object.hasOwn(b.objects, name)),
+      Object.entries(a.objects)
+        .filter(([name]) => Object.hasOwn(b.objects, name))
+        .map(([name, prefix]) => [name, prefix || (b.objects[name] ?? '')]),
     ),
     fileRoots: commonFolders(a.fileRoots, b.fileRoots),
     fileBase: a.fileBase === b.fileBase ? a.fileBase : null,

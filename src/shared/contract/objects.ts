@@ -6,7 +6,10 @@
 export interface DeletableObject {
   /** API name, as Salesforce spells it. */
   readonly name: string
-  /** Key prefix: the first three characters of every id of the object. */
+  /**
+   * Key prefix: the first three characters of every id of the object. Empty in settings that leave
+   * it to the org.
+   */
   readonly prefix: string
 }
 
@@ -22,3 +25,7 @@ export const BUILT_IN_OBJECTS: readonly DeletableObject[] = [
   { name: 'MarketSegment', prefix: '1sg' },
   { name: 'FlowRecord', prefix: '2aF' },
 ]
+
+/** The built-in objects have the same prefix in every org, so no org is asked about them. */
+export const isBuiltIn = (name: string): boolean =>
+  BUILT_IN_OBJECTS.some((object) => object.name === name)

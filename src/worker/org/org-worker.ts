@@ -6,6 +6,7 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { claimOrg, claimResultsStore, describeOrg } from '../../shared/store/identity.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { describeObjects } from '../plan/object.ts'
 import { quotaListener } from '../upkeep/quota-watch.ts'
 import { startAllRequests } from './all-requests.ts'
 import { type Connected, choresOf, type WorkerParts } from './chores.ts'
@@ -79,6 +80,7 @@ async function takeUp(
   await claimOrg(store, identity.orgId)
   await describeOrg(store, identity)
   const rails = await bringSettings(store, config, org, only, ctx.log)
+  if (only === null) await describeObjects(rails, { store, salesforce }, ctx)
   const { generation } = await store.connection.identity()
   return { identity, rails, generation }
 }

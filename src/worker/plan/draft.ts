@@ -5,6 +5,7 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan, ResultFile } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
+import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
 import { kindOf } from '../../shared/contract/sources/sources.ts'
 import type { ResultWriter } from '../../shared/results/csv.ts'
 import type { ResultsStore } from '../../shared/results/results-store.ts'
@@ -18,6 +19,7 @@ import type { RefusedRow } from './block.ts'
 import { Distinct } from './distinct.ts'
 import { allowedObject, assertChunks, assertRecords, refusalOf } from './guards.ts'
 import { waitsForMemory } from './memory.ts'
+import { prefixesOf, withPrefix } from './object.ts'
 import { type ScanOptions, scan } from './scan.ts'
 import { PlanStager, type StagedPlan } from './stage-plan.ts'
 
@@ -47,7 +49,7 @@ interface Draft extends StagedPlan {
  *
  * @throws RefusedError from a guard rail that needs no further reading
  * @throws SourceError if the source cannot be read
- * @throws NoMemoryError if planning has to start again later
+ * @throws NoMemoryError, LaterError if planning has to start again later
  */
 export async function draftPlan(
   record: RequestRecord,
@@ -58,7 +60,8 @@ export async function draftPlan(
 ): Promise<Draft> {
   const { request } = record
   const taken = record.takes?.plan
-  const object = allowedObject(request, guards, deps.org.name)
+  const object = await withPrefix(allowedObject(request, guards, deps.org.name), deps, ctx)
+  const known = await prefixesOf(guards, deps.store)
   const source = open(record, guards, lot, deps, ctx)
   const invalid = deps.results.partWriter({ org: deps.org.name, id: request.id }, 'invalid', lot)
   const limit = Math.min(request.maxRecords ?? guards.maxRecords, guards.maxRecords)
@@ -73,7 +76,7 @@ export async function draftPlan(
     let read = 0
     let unchecked = 0
     let first: RefusedRow | undefined
-    for await (const block of scan(source, scanOptions(record, object, guards))) {
+    for await (const block of scan(source, scanOptions(record, object, known))) {
       ctx.signal.throwIfAborted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
@@ -147,11 +150,11 @@ function notesOf(
 function scanOptions(
   { request: { source }, takes }: RequestRecord,
   object: DeletableObject,
-  { objects }: GuardRails,
+  known: readonly DeletableObject[],
 ): ScanOptions {
   // A kept plan has ids only, under a header of its own.
-  const column = takes === null && 'column' in source ? { column: source.column } : {}
-  const known = Object.entries(objects).map(([name, prefix]) => ({ name, prefix }))
+  if (takes !== null) return { object, known, text: PLAIN_TEXT }
+  const column = 'column' in source ? { column: source.column } : {}
   return { object, known, text: kindOf(source).text, ...column }
 }
 

@@ -129,7 +129,13 @@ const objectLines = (stdout: string) =>
 test('with an object, each thing that the user needs is checked at the org', {
   skip,
 }, async (t) => {
-  const { expunge, sandbox, folder } = await place(t, { notDeletable: ['Lead'] })
+  const { expunge, sandbox, folder } = await place(t, {
+    notDeletable: ['Lead'],
+    objects: [
+      { name: 'Visit__c', prefix: 'a0V' },
+      { name: 'Account', prefix: '001' },
+    ],
+  })
   const may = await expunge(['doctor', '--object', 'contact'])
   assert.equal(may.code, 0, may.stdout)
   assert.deepEqual(objectLines(may.stdout), [
@@ -159,6 +165,12 @@ test('with an object, each thing that the user needs is checked at the org', {
     hidden.stdout,
     /^✗ Hard delete +the configuration does not allow it\n.*orgs\.default/m,
   )
+
+  await writeFile(file, 'objects: { Visit__c: {}, Account: { prefix: 00X } }')
+  const asked = await expunge(['doctor', '--object', 'visit__c'], { env })
+  assert.match(asked.stdout, /^✓ Visit__c +visible; its ids begin with a0V$/m)
+  const pinned = await expunge(['doctor', '--object', 'Account'], { env })
+  assert.match(pinned.stdout, /^✗ Account +its ids begin with 001, not 00X\n.*or remove it/m)
 })
 
 test('what the org does not tell is said to be unknown, and a wrong name is refused', {

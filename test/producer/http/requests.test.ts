@@ -22,6 +22,7 @@ import { type OrgStore, openStores } from '../../../src/shared/store/org-store.t
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { linesOf, outcome, receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { id18, ids18 } from '../../helpers/ids.ts'
+import { RAILS } from '../../helpers/rails.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { startWorld } from '../../helpers/world.ts'
@@ -106,6 +107,20 @@ describe('submitting', () => {
     assertProblem(upload, 422, 'UNKNOWN_OBJECT')
     const read = await idle.call(`${PATH}/typo?org=${quiet.org}`)
     assertProblem(read, 404, 'UNKNOWN_REQUEST')
+  })
+
+  test('of an object whose records the org does not delete is refused at once', async (t) => {
+    const own = await startWorld(t, { redis })
+    const { call } = await startApi(t, own, { redis })
+    const { ledger } = own.store
+    const rails = { ...RAILS, objects: { Contact: '003', Invoice__c: '' } }
+    await ledger.changeRails({ from: null, to: rails })
+    await ledger.noteObject('Invoice__c', { visible: true, deletable: false, prefix: 'a01' })
+    const json = body({ id: 'kept', object: 'Invoice__c' }, own.org)
+    const answer = await call(PATH, { json })
+    assertProblem(answer, 422, 'OBJECT_NOT_DELETABLE')
+    assert.deepEqual(fieldsOf(answer), ['object'])
+    assertProblem(await call(at('kept', own.org)), 404, 'UNKNOWN_REQUEST')
   })
 
   test('of what is no request at all is refused', async () => {

@@ -179,26 +179,26 @@ test('names of orgs are simple, and differ in more than case', async (t) => {
   ])
 })
 
-test('an object is added by name and prefix, digits and all', async (t) => {
+test('an object is added by name, and pinned to a prefix, digits and all', async (t) => {
   const { objects } = await load(
     t,
-    'objects: { Account: { prefix: 001 }, Visit__c: { prefix: a0B } }',
+    'objects: { Account: { prefix: 001 }, Visit__c: { prefix: a0B }, Case: {}, Lead: , Bill__c: }',
   )
   assert.deepEqual(objects.get('Account'), { name: 'Account', prefix: '001' })
   assert.deepEqual(objects.get('Visit__c'), { name: 'Visit__c', prefix: 'a0B' })
-  assert.equal(objects.size, 7)
+  for (const name of ['Case', 'Bill__c']) assert.deepEqual(objects.get(name), { name, prefix: '' })
+  assert.equal(objects.get('Lead')?.prefix, '00Q')
+  assert.equal(objects.size, 9)
 })
 
-test('an object without prefix, with that of another, or with another than its own is refused', async (t) => {
+test('an object with the prefix of another, or with another than its own, is refused', async (t) => {
   const yaml = `objects:
-  Account: {}
   Case: { prefix: 5000 }
   contact: { prefix: 003 }
   Lead: { prefix: 00L }
   a b: { prefix: a0B }
   campaign: { prefix: a0C }`
   assert.deepEqual(await problems(t, yaml), [
-    'objects.Account.prefix in FILE: missing; expected the three letters or digits that begin every id of the object.',
     'objects.Case.prefix in FILE: expected the three letters or digits that begin every id of the object, got "5000".',
     'objects.contact in FILE: the prefix 003 belongs to Contact. One prefix names one object.',
     'objects.Lead in FILE: built in, with the prefix 00Q, which cannot change.',

@@ -83,6 +83,12 @@ describe('the stricter guard rails', () => {
     ])
   })
 
+  test('keep a prefix where the other leaves it to the org', () => {
+    const open = { ...BASE, objects: { ...BASE.objects, Lead: '' } }
+    assert.deepEqual(strictest(BASE, open), BASE)
+    assert.deepEqual(strictest(open, BASE), BASE)
+  })
+
   test('start relative paths nowhere, where the first folders differ', () => {
     const swapped = { ...BASE, fileRoots: ['/exports', '/data/in'], fileBase: '/exports' }
     const met = strictest(BASE, swapped)

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { SourcesConfig } from '../../../src/shared/config/config.ts'
 import { parsePostgresUrl } from '../../../src/shared/config/postgres.ts'
+import { receiptOf } from '../../helpers/deletion.ts'
+import { ids18 } from '../../helpers/ids.ts'
 import { postgresUnavailable, startPostgres, type TestPostgres } from '../../helpers/postgres.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { startWorld } from '../../helpers/world.ts'
@@ -46,6 +48,22 @@ function describeQueries(db: TestPostgres): void {
     },
     secrets: [db.password],
     secondRow: { line: 2, words: 'row 2' },
+  })
+
+  test('its plan can be applied later, whatever the query returns then', async (t) => {
+    const world = await startWorld(t, { redis })
+    await world.startWorker({ sources: settingsOf(db) })
+    const { org, producer } = world
+    const table = await tableOf(Buffer.from(['Id', ...ids18(3), ''].join('\n')))
+    const given = sourceOf(`TABLE ${table}_ids`)
+    await db.admin(`CREATE VIEW ${table}_ids AS SELECT id FROM ${table}`)
+    await db.admin(`GRANT SELECT ON ${table}_ids TO reader`)
+    const id = 'dry'
+    await producer.submit({ id, org, object: 'Contact', dryRun: true, ...given })
+    await receiptOf(world, id)
+    await db.admin(`DELETE FROM ${table}`)
+    await producer.approve(id, { org })
+    assert.equal((await receiptOf(world, 'dry-apply')).outcome?.deleted, 3)
   })
 
   test('one id with two queries is a conflict', async (t) => {

@@ -44,6 +44,8 @@ export interface OrgKeys {
   spent(caller: string | null): string
   /** The same for records that were deleted without approval. */
   unapproved(caller: string | null): string
+  /** String: what the org said about an object; expires. */
+  described(object: string): string
   /** Held by the worker that sweeps in this interval. */
   readonly sweeper: string
   /** Sorted set: the workers by their last heartbeat. */
@@ -102,6 +104,7 @@ export function orgKeys(org: string): OrgKeys {
     settings: key('settings'),
     spent: (caller) => key('spent', caller ?? ''),
     unapproved: (caller) => key('unapproved', accountOf(caller)),
+    described: (object) => key('described', object),
     sweeper: key('sweeper'),
     workers: key('workers'),
     runs: key('runs'),

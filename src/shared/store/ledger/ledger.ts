@@ -3,6 +3,7 @@ import { decisionVerbs } from './decisions.ts'
 import { filingVerbs } from './filing.ts'
 import { ingestOrderVerbs } from './ingest-order.ts'
 import type { OrgKeys } from './keys.ts'
+import { objectVerbs } from './objects.ts'
 import { outboxVerbs } from './outbox.ts'
 import { pauseState, pauseVerbs } from './pause.ts'
 import { faultVerbs } from './pause-fault.ts'
@@ -38,6 +39,7 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...faultVerbs(connection, keys),
     ...outboxVerbs(connection, keys),
     ...railsVerbs(connection, keys),
+    ...objectVerbs(connection, keys),
     pauseState: () => pauseState(connection.redis, keys),
     /** The ledger's identity; null if it has none yet. */
     identity: () => connection.verify(),

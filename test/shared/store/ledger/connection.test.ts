@@ -97,6 +97,9 @@ const VERBS: Readonly<
   rails: (ledger) => ledger.rails(),
   changeRails: (ledger) => ledger.changeRails({ from: null, to: RAILS }),
   keepsDeleted: (ledger) => ledger.keepsDeleted(['R1'], RAILS),
+  noteObject: (ledger) =>
+    ledger.noteObject('Invoice__c', { visible: true, deletable: true, prefix: 'a01' }),
+  describedObject: (ledger) => ledger.describedObject('Invoice__c'),
   identity: (ledger) => ledger.identity(),
   orgId: (ledger) => ledger.orgId(),
 }
