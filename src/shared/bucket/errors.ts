@@ -142,7 +142,7 @@ const WORDS: Readonly<Record<BucketErrorCode, Words>> = {
   PRECONDITION_FAILED: () => 'the object is not in the expected state: it was replaced or created.',
   BUCKET_ACCESS_DENIED: ({ key }) =>
     key === null
-      ? 'access denied. Allow s3:ListBucket on the bucket to these credentials.'
+      ? 'access denied. Allow s3:ListBucket on the bucket to these credentials, and for results s3:ListBucketMultipartUploads.'
       : 'access denied. Allow the action on this key to these credentials (s3:GetObject to read, s3:PutObject and s3:DeleteObject to write). S3 answers this for a missing object, too, if the credentials lack s3:ListBucket.',
   BUCKET_WRONG_REGION: ({ settings }, { region }) =>
     `the bucket is not in the region ${settings.region ?? 'of AWS_REGION'}${region === undefined ? '' : ` but in ${region}`}. Set its region in the configuration.`,
