@@ -15,6 +15,7 @@ const volume = z.looseObject({
   persistentVolumeClaim: z.object({ claimName: z.string() }).optional(),
 })
 const container = z.object({
+  name: z.string(),
   image: z.string(),
   args: z.array(z.string()),
   env: z.array(z.object({ name: z.string(), value: z.string() })),
@@ -178,6 +179,56 @@ test('results are on storage that several nodes write to', () => {
   const claim = base.find(({ kind }) => kind === 'PersistentVolumeClaim')
   const { spec } = z.object({ spec: z.object({ accessModes: z.array(z.string()) }) }).parse(claim)
   assert.deepEqual(spec.accessModes, ['ReadWriteMany'])
+})
+
+test('with results in a bucket, pods share no volume', async () => {
+  const folder = `${KUBERNETES}/components/results-bucket`
+  const place = z.object({
+    valueFrom: z.object({ configMapKeyRef: z.object({ name: z.string(), key: z.string() }) }),
+  })
+  const gone = z.object({ $patch: z.literal('delete') })
+  const patch = z.object({
+    metadata: names,
+    spec: z.object({
+      template: z.object({
+        spec: z.object({
+          containers: z.tuple([
+            z.object({
+              name: z.string(),
+              env: z.array(z.looseObject({ name: z.string() })),
+              volumeMounts: z.tuple([gone.extend({ mountPath: z.string() })]),
+            }),
+          ]),
+          volumes: z.tuple([gone.extend({ name: z.string() })]),
+        }),
+      }),
+    }),
+  })
+  const claim = gone.extend({ kind: z.string(), metadata: names })
+  const { kind, metadata } = claim.parse(await yamlOf(`${folder}/no-claim.yaml`))
+  assert.ok(nameIn(base, kind).includes(metadata.name))
+  for (const { metadata, spec } of deployments) {
+    const name = metadata.name.replace('expunge-', '')
+    const patched = patch.parse(await yamlOf(`${folder}/${name}.yaml`))
+    assert.equal(patched.metadata.name, metadata.name)
+    const { containers, volumes } = patched.spec.template.spec
+    const [{ volumeMounts, env, ...main }] = containers
+    const pod = spec.template.spec
+    assert.equal(main.name, pod.containers[0].name)
+    const shared = pod.volumes.filter((one) => one.persistentVolumeClaim !== undefined)
+    assert.deepEqual(
+      shared.map((one) => one.name),
+      volumes.map((one) => one.name),
+    )
+    const mounted = pod.containers[0].volumeMounts.filter((one) => one.name === volumes[0].name)
+    assert.deepEqual(
+      mounted.map((one) => one.mountPath),
+      volumeMounts.map((one) => one.mountPath),
+    )
+    const results = place.parse(env.find((one) => one.name === 'EXPUNGE_RESULTS'))
+    const { configMapKeyRef } = results.valueFrom
+    assert.deepEqual(configMapKeyRef, { name: 'expunge-results', key: 'EXPUNGE_RESULTS' })
+  }
 })
 
 test('the image is pinned to the version of the package', async () => {
