@@ -6,6 +6,7 @@ import { wordsFor } from '../shared/contract/sources/sources.ts'
 import type { OrgLimits } from '../shared/salesforce/org.ts'
 import type { OrgAbout } from '../shared/store/identity.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
+import { activityRow } from './render/activity.ts'
 import { columns, count, percent } from './render/format.ts'
 import { kindOfOrg, orgWords } from './render/org.ts'
 import { planTable, question } from './render/plan.ts'
@@ -40,6 +41,7 @@ export async function approvalTable(
     ['Source', `${visible(sourceOf(request))}${digest}`],
     ['Org', orgFacts(store.org, about)],
     ['Share', share(view)],
+    activityRow(view),
     ids === null ? null : ['Ids', ids],
     plan && ['Plan', `SHA-256 ${plan.sha256}`],
   ]

@@ -124,6 +124,10 @@ const DELETION = {
     summary: 'refuse a plan with another digest, as printed by a dry run',
     group: 'Checks and limits:',
   },
+  refuseActive: {
+    summary: 'refuse a plan with active segments, flows or campaigns',
+    group: 'Checks and limits:',
+  },
   maxFailureRatio: {
     ...share('stop if more than this share of records fails, 0 to 1'),
     group: 'Checks and limits:',

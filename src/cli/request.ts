@@ -44,6 +44,7 @@ export function toRequest(
       expectCount: flags.expectCount,
       expectSha256: flags.expectSha256?.toLowerCase(),
       deadline: flags.deadline && momentOf(flags.deadline, now),
+      refuseActive: flags.refuseActive,
       dryRun: flags.dryRun,
       deletedFile: flags.deletedFile,
       approval: terms.approval,

@@ -1,7 +1,7 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
 import { type Organization, organizationRecord, userRecord } from './org-api.ts'
-import { type FoundIds, fieldOf, findRecords, RECORD_FIELDS, type RecordDeps } from './records.ts'
+import { type FoundIds, fieldOf, fieldTypes, findRecords, type RecordDeps } from './records.ts'
 import { json, type Reply, refuse } from './reply.ts'
 import { type Parsed, parseSoql } from './soql.ts'
 import { compileWhere, type FieldType, type FieldValue, nameOf } from './soql-filter.ts'
@@ -47,8 +47,8 @@ export class QueryApi {
   query(call: Call): Reply {
     const soql = parseSoql(call.query.get('q') ?? '')
     const own = ownRecord(soql.object.text, this.#deps)
-    const types = own === undefined ? RECORD_FIELDS : typesOf(own)
     const object = own === undefined ? knownObject(soql, this.#deps.objects) : undefined
+    const types = object === undefined ? typesOf(own ?? {}) : fieldTypes(object.name)
     const columns = soql.columns.map((column) => nameOf(column, soql, types))
     if (call.query.get('columns') === 'true') {
       return json(200, metadata(soql.object.text, object?.prefix ?? prefixOf(own), columns, types))
@@ -72,7 +72,7 @@ export class QueryApi {
     const now = Date.now()
     const deleted = operation === 'queryAll'
     const found = allOf(findRecords(soql, object, this.#deps, { deleted, now }))
-    const columns = soql.columns.map((column) => nameOf(column, soql, RECORD_FIELDS))
+    const columns = soql.columns.map((column) => nameOf(column, soql, fieldTypes(object.name)))
     const { org } = this.#deps
     return {
       object: object.name,

@@ -7,7 +7,7 @@ import { parsePatch, parseQueryRequest, type QueryRequest } from './job-request.
 import { timestamp } from './job-views.ts'
 import { jobId } from './jobs.ts'
 import { knownObject } from './query-api.ts'
-import { type FoundIds, fieldOf, findRecords, RECORD_FIELDS, type RecordDeps } from './records.ts'
+import { type FoundIds, fieldOf, fieldTypes, findRecords, type RecordDeps } from './records.ts'
 import type { Referee } from './referee.ts'
 import type { QueryJobRecord } from './referee-stats.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
@@ -109,8 +109,9 @@ export class QueryJobs {
     if (unknownField) referee.violation('UNKNOWN_FIELD', `queryCreate: ${unknownField}`)
     const soql = parseSoql(request.query)
     const from = knownObject(soql, objects)
-    const columns = soql.columns.map((column) => nameOf(column, soql, RECORD_FIELDS))
-    compileWhere(soql, { types: RECORD_FIELDS, read: () => null }, Date.now())
+    const types = fieldTypes(from.name)
+    const columns = soql.columns.map((column) => nameOf(column, soql, types))
+    compileWhere(soql, { types, read: () => null }, Date.now())
     const version = call.route.version ?? ''
     const job = new QueryJob(nextNumber(), request, { soql, columns, from, version })
     this.#jobs.set(job.id.slice(0, 15), job)

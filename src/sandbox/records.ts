@@ -1,17 +1,24 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
 import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
+import { activityOf, activityTypes } from './activity.ts'
 import { type IdNumber, idNumber, parseIdText, prefixNumber, writeId } from './ids.ts'
 import type { Org } from './org.ts'
 import type { Condition, Parsed } from './soql.ts'
 import { compileWhere, DAY_MS, type Fields, type FieldType, startOfDay } from './soql-filter.ts'
 
 /** Fields of every record; their values follow from the record's number, so that tests can predict them. */
-export const RECORD_FIELDS = {
+const RECORD_FIELDS = {
   Id: 'id',
   IsDeleted: 'boolean',
   CreatedDate: 'dateTime',
   LastActivityDate: 'date',
 } as const satisfies Readonly<Record<string, FieldType>>
+
+/** The fields of an object's records. */
+export const fieldTypes = (object: string): Readonly<Record<string, FieldType>> => ({
+  ...RECORD_FIELDS,
+  ...activityTypes(object),
+})
 
 /** Record n was created n % 2000 days ago, at midnight UTC, and last active n % 1000 days ago. */
 const CREATED_WITHIN_DAYS = 2000
@@ -89,11 +96,11 @@ const SLICE = 20_000
  */
 export function* findRecords(
   query: Parsed,
-  { prefix }: DeletableObject,
+  { name, prefix }: DeletableObject,
   { org, records }: RecordDeps,
   { deleted, now }: { readonly deleted: boolean; readonly now: number },
 ): Generator<number, FoundIds> {
-  const matches = compileWhere(query, fieldsAt(now), now)
+  const matches = compileWhere(query, fieldsAt(now, fieldTypes(name)), now)
   const found = new FoundIds(prefix)
   const key = prefixNumber(prefix)
   const descending = query.order === 'descending'
@@ -116,16 +123,17 @@ export function* findRecords(
 /** The value of a field as JSON has it. */
 export function fieldOf(id18: string, name: string, isDeleted: boolean, now: number): unknown {
   const id = parseIdText(id18)
-  const value = id === undefined ? null : fieldsAt(now).read({ id, isDeleted }, name)
-  if (typeof value !== 'number') return name === 'Id' ? id18 : value
+  const value = id === undefined ? null : fieldsAt(now, RECORD_FIELDS).read({ id, isDeleted }, name)
+  if (name.endsWith('Id')) return typeof value === 'string' ? to18(value) : value
+  if (typeof value !== 'number') return value
   const text = new Date(value).toISOString()
   return name === 'LastActivityDate' ? text.slice(0, 10) : text.replace('Z', '+0000')
 }
 
-function fieldsAt(now: number): Fields<Seen> {
+function fieldsAt(now: number, types: Fields<Seen>['types']): Fields<Seen> {
   const today = startOfDay(now)
   return {
-    types: RECORD_FIELDS,
+    types,
     read: ({ id, isDeleted }, name) => {
       switch (name) {
         case 'Id':
@@ -137,7 +145,7 @@ function fieldsAt(now: number): Fields<Seen> {
         case 'LastActivityDate':
           return today - (numberOf(id) % ACTIVE_WITHIN_DAYS) * DAY_MS
         default:
-          throw new TypeError(`Unknown field ${name}`)
+          return activityOf(name, numberOf(id), textOf(id))
       }
     },
   }
@@ -168,14 +176,20 @@ function* numbered(prefix: number, records: number): Generator<IdNumber> {
   }
 }
 
+const CAMPAIGN = prefixNumber('701')
+
+/** A flow has the number of its campaign, so that either id leads to it. */
 function* parsed(ids: readonly string[], prefix: number): Generator<IdNumber> {
   for (const text of new Set(ids)) {
     const id = parseIdText(text)
-    if (id?.prefix === prefix) yield id
+    if (id !== undefined && [prefix, CAMPAIGN].includes(id.prefix)) yield { ...id, prefix }
   }
 }
 
-/** The ids that a query asks for by `Id =` or `Id IN`; undefined if it names none. */
+/**
+ * The ids that a query asks for by `Id =` or `Id IN`, or of a flow by its campaign; undefined if it
+ * names none.
+ */
 function idsIn(where: Condition | undefined): readonly string[] | undefined {
   if (where === undefined) return undefined
   if (where.kind === 'and') {
@@ -184,7 +198,8 @@ function idsIn(where: Condition | undefined): readonly string[] | undefined {
       if (ids !== undefined) return ids
     }
   }
-  if (where.kind !== 'comparison' || where.field.text.toLowerCase() !== 'id') return undefined
+  if (where.kind !== 'comparison' || !/^(?:associatedrecord)?id$/i.test(where.field.text))
+    return undefined
   if (where.operator !== '=' && where.operator !== 'IN') return undefined
   return where.values.map(({ text }) => text)
 }

@@ -85,6 +85,7 @@ test('the same command again means the deadline of the first time', async () => 
       approvedBy: null,
       cancelledBy: null,
       objectRecords: null,
+      preflight: null,
       keptPlan: null,
       appliesPlanOf: null,
       request: { ...stored, deadline: first },

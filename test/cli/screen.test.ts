@@ -55,6 +55,7 @@ function everything(text: string, colours: Style): string {
     approvedBy: null,
     cancelledBy: null,
     objectRecords: null,
+    preflight: null,
     keptPlan: null,
     appliesPlanOf: null,
     request: asked,

@@ -4,6 +4,7 @@ import type { Status } from '../../shared/contract/status.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'
+import { activityRow } from './activity.ts'
 import { columns, count, counted, duration, jobNames, percent } from './format.ts'
 import { receiptErrorWords } from './remedy.ts'
 
@@ -43,6 +44,7 @@ export function requestTable(
       `${count(plan.read)} read: ${count(plan.accepted)} accepted, ${count(plan.invalid)} invalid, ` +
         `${count(plan.duplicate)} duplicate, ${count(plan.unchecked)} unchecked`,
     ],
+    activityRow(view),
     view.keptPlan && ['Plan kept', keptWords(view)],
     outcome && [
       'Outcome',

@@ -103,7 +103,10 @@ async function retryOf(
   }
 }
 
-/** A deadline, and what the plan was expected to be, were meant for the first request alone. */
+/**
+ * A deadline, and what the plan was expected to be, were meant for the first request alone. All
+ * else is kept, such as that active records are refused.
+ */
 function requestFor(ended: StoredRequest, { as, reason }: Flags<'retry'>): DeletionRequest {
   const request = {
     ...ended,

@@ -36,7 +36,7 @@ export const uploadQuery: ParameterSet<DeletionRequest> = {
 }
 
 const NUMBERS = new Set(['maxRecords', 'maxFailureRatio', 'expectCount'])
-const FLAGS = new Set(['dryRun', 'deletedFile', 'coalesce'])
+const FLAGS = new Set(['refuseActive', 'dryRun', 'deletedFile', 'coalesce'])
 
 /**
  * The deletion request, with an upload as its source. It is not validated here: an invalid number

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { preflightSchema } from './preflight.ts'
 import { TERMINAL_STATUSES } from './status.ts'
 
 /** The account of a request: its plan, the verdicts on its ids, and the receipt. */
@@ -141,6 +142,8 @@ export const receiptSchema = z.object({
   /** Files with rows. Their rows were compared with plan and outcome before the request ended. */
   files: z.array(resultFileSchema).readonly(),
   // Receipts of earlier versions have none of these.
+  /** Whether its records were in use when they were planned; null if the org was not asked or did not tell. */
+  preflight: preflightSchema.nullable().default(null),
   /** Who submitted it: name of the API key, `alice@host`, `bullmq:<job id>`, or the library's caller. */
   submittedBy: z.string().nullable().default(null),
   /** Who approved its plan; null if no approval was needed. */

@@ -92,6 +92,12 @@ const bodyShape = {
     .nullable()
     .default(null)
     .describe('Refuses a plan with another sha256: that of a dry run, or of a list known before.'),
+  refuseActive: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Refuses a plan with active records: segments that are not inactive, flows with an active version or at work, campaigns with such flows. Every record is looked up, with one API call for 400.',
+    ),
   dryRun: z.boolean().default(false).describe('Makes the plan and deletes nothing.'),
   deletedFile: z
     .boolean()

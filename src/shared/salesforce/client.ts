@@ -9,6 +9,7 @@ import { assertOrg, identifiedLogin } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
 import { ORGANIZATION_FACT, type OrgLimits, orgApi, USER_FACT } from './org.ts'
 import { type QueryApi, queryApi } from './query.ts'
+import { type FieldsOf, recordFields } from './record-fields.ts'
 import { type Access, createSession, type Session } from './session.ts'
 import { createTransport } from './transport.ts'
 
@@ -49,6 +50,8 @@ export interface Salesforce {
   limits(signal?: AbortSignal): Promise<OrgLimits>
   /** About how many records of an object the org has; null if it does not say. */
   recordCount(object: string, signal?: AbortSignal): Promise<number | null>
+  /** Fields of records by their ids. */
+  recordFields(wanted: FieldsOf, signal?: AbortSignal): ReturnType<typeof recordFields>
   /** API versions that the org serves, oldest first. */
   versions(signal?: AbortSignal): ReturnType<ReturnType<typeof orgApi>['versions']>
   /** Closes every connection; calls in progress fail. */
@@ -92,6 +95,7 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
     },
     limits: org.limits,
     recordCount: org.recordCount,
+    recordFields: (wanted, signal) => recordFields(http, wanted, signal),
     versions: org.versions,
     close: () => {
       closed.abort(new ClientClosedError('The client of Salesforce was closed during a login.'))

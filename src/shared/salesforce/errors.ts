@@ -123,6 +123,7 @@ export const OPERATIONS = [
   'organization',
   'limits',
   'recordCount',
+  'recordFields',
   'versions',
   'create',
   'queryCreate',

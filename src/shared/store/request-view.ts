@@ -1,3 +1,4 @@
+import type { Preflight } from '../contract/preflight.ts'
 import {
   addOutcomes,
   NO_OUTCOME,
@@ -60,6 +61,8 @@ export interface RequestView {
   readonly plan: Plan | null
   /** About how many records of the object the org had when it was planned; null if unknown. */
   readonly objectRecords: number | null
+  /** Whether its records were in use when it was planned; null if the org was not asked or did not tell. */
+  readonly preflight: Preflight | null
   /** Of a dry run, how long its plan can be applied, and as which request it was; else null. */
   readonly keptPlan: { readonly until: string; readonly appliedAs: string | null } | null
   /** Id of the dry run whose plan it applies; null if it reads its source itself. */
@@ -102,6 +105,7 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
     content: contentOf(record),
     plan: record.plan,
     objectRecords: record.objectRecords,
+    preflight: record.preflight,
     keptPlan: record.kept && {
       until: new Date(record.kept.until).toISOString(),
       appliedAs: record.appliedAs,

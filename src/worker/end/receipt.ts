@@ -180,6 +180,7 @@ export function toReceipt(
     approvedBy: record.approvedBy,
     cancelledBy: record.cancelledBy,
     appliesPlanOf: record.takes?.request ?? null,
+    preflight: record.preflight,
     error: end.error,
   }
 }

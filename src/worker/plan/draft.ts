@@ -3,6 +3,7 @@ import type { RefusedError } from '../../shared/base/errors.ts'
 import type { OrgConfig, SourcesConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
+import { watchOf } from '../../shared/contract/preflight.ts'
 import type { Plan, ResultFile } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
@@ -20,6 +21,8 @@ import { Distinct } from './distinct.ts'
 import { allowedObject, assertChunks, assertRecords, refusalOf } from './guards.ts'
 import { waitsForMemory } from './memory.ts'
 import { prefixesOf, withPrefix } from './object.ts'
+import { SAMPLED } from './preflight.ts'
+import { Sample } from './sample.ts'
 import { type ScanOptions, scan } from './scan.ts'
 import { PlanStager, type StagedPlan } from './stage-plan.ts'
 
@@ -38,6 +41,8 @@ export interface DraftDeps {
 /** A plan whose source is read and staged, but which is not yet in the ledger. */
 interface Draft extends StagedPlan {
   readonly plan: Plan
+  /** Ids spread over the plan, of an object whose records have a state. */
+  readonly sample: readonly Uint8Array[]
   /** The part of `invalid.csv`; null if no row was refused. */
   readonly invalid: ResultFile | null
   /** Why the plan is not applied although the source was read to its end; null if it is applied. */
@@ -72,6 +77,7 @@ export async function draftPlan(
   )
   const memory = waitsForMemory(deps.store.redis, ctx)
   using distinct = new Distinct(deps)
+  const sample = watchOf(object.name) === undefined ? null : new Sample(SAMPLED)
   try {
     let read = 0
     let unchecked = 0
@@ -86,6 +92,7 @@ export async function draftPlan(
       assertRecords(distinct.size, limit)
       unchecked += kept.unchecked
       await memory(before * ID_LENGTH)
+      sample?.add(kept.ids)
       await stager.write(kept.ids, ctx.signal)
       assertChunks(stager.chunks)
     }
@@ -115,7 +122,7 @@ export async function draftPlan(
         ],
       },
     )
-    return { plan, ...staged, invalid: file, refusal }
+    return { plan, ...staged, sample: sample?.ids ?? [], invalid: file, refusal }
   } finally {
     await invalid.discard()
   }

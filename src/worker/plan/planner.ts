@@ -4,6 +4,7 @@ import { RefusedError, SourceError } from '../../shared/base/errors.ts'
 import { addFacts, addRequestFacts } from '../../shared/base/trace.ts'
 import { budgetInWords, type CallerLimits } from '../../shared/contract/caller-limits.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import type { Preflight } from '../../shared/contract/preflight.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
 import { isTerminal } from '../../shared/contract/status.ts'
 import { orderFor } from '../../shared/store/ledger/chunk.ts'
@@ -17,6 +18,7 @@ import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type DraftDeps, draftPlan } from './draft.ts'
 import { NoMemoryError } from './memory.ts'
+import { activeRefusal, lookAtAll, lookAtSample } from './preflight.ts'
 import { StoppedError, whileWanted } from './while-wanted.ts'
 
 export interface PlannerDeps extends SettleDeps, DraftDeps {
@@ -129,12 +131,18 @@ async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   addFacts({ records: plan.accepted })
   if (refusal !== null) return stop(attempt, refusal, { plan, invalid })
   await noteObjectRecords(attempt)
-  if (request.dryRun) return endDryRun(attempt, draft)
-  if (plan.accepted > 0) return apply(attempt, draft)
-  return end(attempt, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
+  const looked = await lookAtRecords(attempt, draft)
+  if (looked instanceof RefusedError) return stop(attempt, looked, { plan, invalid })
+  const { preflight } = looked
+  const noted = { ...attempt, record: { ...record, preflight } }
+  const active = preflight === null ? null : activeRefusal(request, preflight)
+  if (active !== null) return stop(noted, active, { plan, invalid })
+  if (request.dryRun) return endDryRun(noted, draft)
+  if (plan.accepted > 0) return apply(noted, draft)
+  return end(noted, { status: 'completed', error: null, plan, invalid, outcome: NO_OUTCOME })
 }
 
-const COUNT_WITHIN_MS = 5000
+const ASK_WITHIN_MS = 5000
 
 /**
  * Asks the org how many records of the object it has, if the plan may need an approval. The
@@ -143,10 +151,34 @@ const COUNT_WITHIN_MS = 5000
 async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): Promise<void> {
   const { id, object, approval, dryRun } = record.request
   if (!dryRun && approval === 'auto' && guards.approvalAbove === null) return
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(COUNT_WITHIN_MS)])
+  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(ASK_WITHIN_MS)])
   const records = await deps.salesforce?.recordCount(object, signal).catch(() => null)
   ctx.signal.throwIfAborted()
   if (records) await deps.store.ledger.noteObjectRecords(id, lot, records)
+}
+
+/**
+ * Asks the org whether the plan's records are in use: of a sample, without waiting long, or of all of
+ * them if the request refuses active ones.
+ */
+async function lookAtRecords(
+  { record, lot, deps, ctx }: Attempt,
+  { sample, jobs }: Draft,
+): Promise<{ readonly preflight: Preflight | null } | RefusedError> {
+  const { id, object, refuseActive } = record.request
+  const { store, salesforce } = deps
+  const inTime = AbortSignal.any([ctx.signal, AbortSignal.timeout(ASK_WITHIN_MS)])
+  try {
+    const preflight = refuseActive
+      ? await lookAtAll(object, jobs.flat(), store.staging, salesforce, ctx.signal)
+      : await lookAtSample(object, sample, salesforce, inTime)
+    ctx.signal.throwIfAborted()
+    if (preflight !== null) await store.ledger.notePreflight(id, lot, preflight)
+    return { preflight }
+  } catch (error) {
+    if (error instanceof RefusedError) return error
+    throw error
+  }
 }
 
 /** The staged ids are kept, so that exactly this plan can be applied. */

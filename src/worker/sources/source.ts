@@ -20,7 +20,7 @@ export interface SourceReading {
 }
 
 /** What sources ask of Salesforce. */
-export type SourceOrg = Pick<Salesforce, 'access' | 'recordCount'>
+export type SourceOrg = Pick<Salesforce, 'access' | 'recordCount' | 'recordFields'>
 
 /**
  * Notes about this source in its request's record. A worker may die while it plans; the next

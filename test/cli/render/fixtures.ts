@@ -25,6 +25,7 @@ export const request: StoredRequest = {
   maxFailureRatio: null,
   expectCount: null,
   expectSha256: null,
+  refuseActive: false,
   dryRun: false,
   deletedFile: false,
   approval: 'required',
@@ -62,5 +63,6 @@ export const receipt: Receipt = {
   approvedBy: null,
   cancelledBy: null,
   appliesPlanOf: null,
+  preflight: null,
   error: null,
 }

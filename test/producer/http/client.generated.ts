@@ -137,6 +137,11 @@ export interface components {
        */
       expectSha256?: string | null;
       /**
+       * @description Refuses a plan with active records: segments that are not inactive, flows with an active version or at work, campaigns with such flows. Every record is looked up, with one API call for 400.
+       * @default false
+       */
+      refuseActive?: boolean;
+      /**
        * @description Makes the plan and deletes nothing.
        * @default false
        */
@@ -284,6 +289,30 @@ export interface components {
           sha256: string;
         }[];
       /** @default null */
+      preflight: {
+        /**
+         * Format: int64
+         * @description Records of the plan that the org was asked about: a sample, or all of them with `refuseActive`.
+         */
+        sampled: number;
+        /**
+         * Format: int64
+         * @description Records that the org told about; of a Campaign, its flow records. It knows none that are deleted, or that the user may not see.
+         */
+        found: number;
+        /**
+         * Format: int64
+         * @description Records of the plan that are active.
+         */
+        active: number;
+        /** @description The found records by field and value, such as SegmentStatus: { "Active": 3 }. */
+        byField: {
+          [key: string]: {
+            [key: string]: number;
+          };
+        };
+      } | null;
+      /** @default null */
       submittedBy: string | null;
       /** @default null */
       approvedBy: ({
@@ -353,6 +382,30 @@ export interface components {
       plan: components["schemas"]["Plan"] | null;
       /** @description About how many records of the object the org had when it was planned, for plans that need an approval; null if unknown. */
       objectRecords: number | null;
+      /** @description Whether its records were in use when it was planned; null where the org was not asked, or did not tell. */
+      preflight: {
+        /**
+         * Format: int64
+         * @description Records of the plan that the org was asked about: a sample, or all of them with `refuseActive`.
+         */
+        sampled: number;
+        /**
+         * Format: int64
+         * @description Records that the org told about; of a Campaign, its flow records. It knows none that are deleted, or that the user may not see.
+         */
+        found: number;
+        /**
+         * Format: int64
+         * @description Records of the plan that are active.
+         */
+        active: number;
+        /** @description The found records by field and value, such as SegmentStatus: { "Active": 3 }. */
+        byField: {
+          [key: string]: {
+            [key: string]: number;
+          };
+        };
+      } | null;
       /** @description Of a dry run: until when approving it applies its plan, and the id of the request that applied it; else null. */
       keptPlan: ({
         /** Format: date-time */
@@ -480,6 +533,11 @@ export interface components {
        * @default null
        */
       expectSha256: string | null;
+      /**
+       * @description Refuses a plan with active records: segments that are not inactive, flows with an active version or at work, campaigns with such flows. Every record is looked up, with one API call for 400.
+       * @default false
+       */
+      refuseActive: boolean;
       /**
        * @description Makes the plan and deletes nothing.
        * @default false
@@ -938,6 +996,8 @@ export interface operations {
         expectCount?: number;
         /** @description Refuses a plan with another sha256: that of a dry run, or of a list known before. */
         expectSha256?: string;
+        /** @description Refuses a plan with active records: segments that are not inactive, flows with an active version or at work, campaigns with such flows. Every record is looked up, with one API call for 400. */
+        refuseActive?: boolean;
         /** @description Makes the plan and deletes nothing. */
         dryRun?: boolean;
         /** @description Lists every deleted id in deleted.csv. Where the org lists them anyway, false changes nothing. */

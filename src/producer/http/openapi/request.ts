@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { preflightSchema } from '../../../shared/contract/preflight.ts'
 import {
   outcomeSchema,
   planSchema,
@@ -60,6 +61,11 @@ export const viewSchema = z
       .describe(
         'About how many records of the object the org had when it was planned, for plans that need an approval; null if unknown.',
       ),
+    preflight: preflightSchema
+      .nullable()
+      .describe(
+        'Whether its records were in use when it was planned; null where the org was not asked, or did not tell.',
+      ),
     keptPlan: z
       .object({ until: z.iso.datetime(), appliedAs: z.string().nullable() })
       .nullable()
@@ -108,6 +114,7 @@ const request: RequestView['request'] = {
   maxFailureRatio: 0.5,
   expectCount: null,
   expectSha256: null,
+  refuseActive: false,
   dryRun: false,
   deletedFile: false,
   approval: 'auto',
@@ -129,6 +136,7 @@ export const acceptedExample: RequestView = {
   approvedBy: null,
   cancelledBy: null,
   objectRecords: null,
+  preflight: null,
   keptPlan: null,
   appliesPlanOf: null,
   request,
@@ -174,6 +182,7 @@ export const completedExample: RequestView = {
     approvedBy: null,
     cancelledBy: null,
     appliesPlanOf: null,
+    preflight: null,
     error: null,
   },
 }

@@ -188,6 +188,7 @@ function newRecord({
       : null,
     cancelledBy: null,
     objectRecords: null,
+    preflight: null,
     kept: null,
     appliedAs: null,
     takes: takes ?? null,

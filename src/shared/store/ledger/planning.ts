@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
+import type { Preflight } from '../../contract/preflight.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { STAND } from './live.ts'
@@ -127,6 +128,12 @@ export function planningVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     async noteObjectRecords(id: string, lot: string, records: number): Promise<void> {
       const given = { request: keys.request(id), lot, field: 'objectRecords' }
       await runScript(ledger, NOTE, { ...given, how: 'keep', value: records })
+    },
+
+    /** Records whether the plan's records are in use, as this attempt found it. */
+    async notePreflight(id: string, lot: string, preflight: Preflight): Promise<void> {
+      const given = { request: keys.request(id), lot, field: 'preflight' }
+      await runScript(ledger, NOTE, { ...given, how: 'replace', value: JSON.stringify(preflight) })
     },
 
     /** Whether the source is as the first attempt found it; `stale`: another attempt is current. */

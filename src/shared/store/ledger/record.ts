@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type CallerLimits, callerLimitsSchema } from '../../contract/caller-limits.ts'
 import { type GuardRails, parseGuardRails } from '../../contract/guard-rails.ts'
+import { type Preflight, preflightSchema } from '../../contract/preflight.ts'
 import {
   count,
   digest,
@@ -93,6 +94,8 @@ export interface RequestRecord {
   readonly plan: Plan | null
   /** About how many records of the object the org had when it was planned; null if unknown. */
   readonly objectRecords: number | null
+  /** Whether its records were in use when it was planned; null if the org did not tell. */
+  readonly preflight: Preflight | null
   /** Where the plan of a dry run is kept; null if it is not. */
   readonly kept: KeptPlan | null
   /** Id of the request that applied the kept plan; null if none did. */
@@ -131,6 +134,7 @@ export const RECORD_FIELDS = [
   'lot',
   'plan',
   'objectRecords',
+  'preflight',
   'kept',
   'appliedAs',
   'takes',
@@ -159,6 +163,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     lot: fields.lot ?? null,
     plan: parseOptional(planSchema, fields.plan),
     objectRecords: fields.objectRecords === undefined ? null : Number(fields.objectRecords),
+    preflight: parseOptional(preflightSchema, fields.preflight),
     kept: parseOptional(keptSchema, fields.kept),
     appliedAs: fields.appliedAs ?? null,
     takes: parseOptional(takesSchema, fields.takes),

@@ -28,7 +28,7 @@ test('a new request is queued, live and listed', async (t) => {
     content: null,
     lot: null,
     plan: null,
-    ...{ objectRecords: null, kept: null, appliedAs: null, takes: null },
+    ...{ objectRecords: null, preflight: null, kept: null, appliedAs: null, takes: null },
     invalid: null,
     plannedAt: null,
     canary: 0,

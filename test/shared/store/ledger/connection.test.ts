@@ -38,6 +38,8 @@ const VERBS: Readonly<
 > = {
   accept: (ledger) => ledger.accept(submission({ id: 'R2' })),
   beginPlanning: (ledger) => ledger.beginPlanning({ id: 'R1', lot: 'x', lock: planLock('R1') }),
+  notePreflight: (ledger) =>
+    ledger.notePreflight('R1', 'x', { sampled: 1, found: 1, active: 0, byField: {} }),
   noteObjectRecords: (ledger) => ledger.noteObjectRecords('R1', 'x', 1),
   handBackPlanning: (ledger) => ledger.handBackPlanning({ id: 'R1', lock: planLock('R1') }),
   forgivePlanning: (ledger) => ledger.forgivePlanning('R1'),

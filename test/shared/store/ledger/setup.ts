@@ -183,6 +183,7 @@ export function receipt(id: string, status: Receipt['status'] = 'completed'): Re
     approvedBy: null,
     cancelledBy: null,
     appliesPlanOf: null,
+    preflight: null,
     error: null,
   }
 }

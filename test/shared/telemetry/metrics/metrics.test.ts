@@ -9,6 +9,7 @@ const at = { org: 'default', object: 'Contact' }
 
 /** Everything that can be read. */
 const READING: Observed = {
+  served: [{ org: 'default', isServed: true }],
   redisUp: true,
   memoryRatio: 0.5,
   orgs: [
