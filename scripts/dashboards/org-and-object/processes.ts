@@ -118,6 +118,20 @@ export const REDIS: Row = {
         [1, 'up', 'green'],
       ],
     }),
+    graph({
+      title: 'Redis memory',
+      description:
+        'Used share of maxmemory; 0 if maxmemory is not set. Above 70 %, plans wait. Near 100 %, Redis refuses writes.',
+      runbook: 'expungeredisnearlyfull',
+      unit: 'percentunit',
+      span: 8,
+      queries: [{ expr: 'max(expunge_redis_memory_ratio)', legend: 'Redis' }],
+      thresholds: [
+        [0.7, 'orange'],
+        [0.95, 'red'],
+      ],
+      below: 'transparent',
+    }),
     timeline({
       title: 'Orgs of the workers',
       description:
@@ -135,20 +149,6 @@ export const REDIS: Row = {
         [0, 'not served', 'red'],
         [1, 'served', 'green'],
       ],
-    }),
-    graph({
-      title: 'Redis memory',
-      description:
-        'Used share of maxmemory; 0 if maxmemory is not set. Above 70 %, plans wait. Near 100 %, Redis refuses writes.',
-      runbook: 'expungeredisnearlyfull',
-      unit: 'percentunit',
-      span: 8,
-      queries: [{ expr: 'max(expunge_redis_memory_ratio)', legend: 'Redis' }],
-      thresholds: [
-        [0.7, 'orange'],
-        [0.95, 'red'],
-      ],
-      below: 'transparent',
     }),
   ],
 }
