@@ -9,6 +9,7 @@ import { SOURCE_FLAGS } from '../shared/contract/sources/flags.ts'
 import { readSourceFile } from '../shared/contract/sources/read-file.ts'
 import {
   kindOf,
+  maskedSource,
   SOURCE_TYPES,
   SOURCES,
   storedSourceSchema,
@@ -36,7 +37,7 @@ interface SourceWay {
 
 /** @throws UsageError naming the flag or the path */
 export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<Input> {
-  const { csv, source, soql, column } = flags
+  const { csv, url, source, soql, column } = flags
   if (soql !== undefined) {
     throw new UsageError(
       '--soql: this version has no SOQL source yet. Export the ids to a CSV file and use --csv.',
@@ -44,7 +45,9 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
   }
   const ways: readonly SourceWay[] = [
     { flag: '--csv', text: csv, read: (name) => csvInput(name, stdin) },
-    ...SOURCE_TYPES.filter(hasFlag).map((type) => ofKind(type, flags)),
+    ...Object.keys(SOURCE_FLAGS)
+      .filter(isSourceFlag)
+      .map((name) => byFlag(name, flags)),
     { flag: '--source', text: source, read: sourceInput },
   ]
   const [way, second] = ways.filter(({ text }) => text !== undefined)
@@ -53,26 +56,28 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
     const what = way === undefined ? 'none' : 'several'
     throw new UsageError(`Expected one of ${names.replace(/, (\S+)$/, ' and $1')}, got ${what}.`)
   }
-  if (column !== undefined && csv === undefined) {
-    throw new UsageError('--column requires --csv.')
+  if (column !== undefined && csv === undefined && url === undefined) {
+    throw new UsageError('--column requires --csv or --url.')
   }
   return way.read(way.text)
 }
 
-type FlaggedSource = keyof typeof SOURCE_FLAGS
+type SourceFlagName = keyof typeof SOURCE_FLAGS
 
-const hasFlag = (type: string): type is FlaggedSource => Object.hasOwn(SOURCE_FLAGS, type)
+const isSourceFlag = (name: string): name is SourceFlagName => Object.hasOwn(SOURCE_FLAGS, name)
 
-function ofKind(type: FlaggedSource, flags: DeletionFlags): SourceWay {
-  const { expected, read } = SOURCE_FLAGS[type]
-  const flag = `--${type}`
+function byFlag(name: SourceFlagName, flags: DeletionFlags): SourceWay {
+  const { expected, read } = SOURCE_FLAGS[name]
+  const flag = `--${name}`
   return {
     flag,
-    text: flags[type],
+    text: flags[name],
     read: (text) => {
-      const source = read(text)
+      const { column } = flags
+      const found = read(text)
+      const source = found && (column === undefined ? found : { ...found, column })
       if (source === undefined) throw new UsageError(`${flag}: expected ${expected}.`)
-      return { kind: 'source', name: flag, source }
+      return { kind: 'source', name: placeInWords(source) || flag, source }
     },
   }
 }
@@ -87,15 +92,17 @@ function sourceInput(text: string): Input {
       '--source: an upload cannot be given as JSON. Use --csv <path>, or --csv - for stdin.',
     )
   }
-  const name = Object.values(placeOf(source)).join(' ') || `source ${source['type']}`
+  const name = placeInWords(source) || `source ${source['type']}`
   return { kind: 'source', name, source }
 }
 
-/** The place of a source; empty if it is invalid, because its request will be refused. */
+/** The place of a source, as people may see it; empty if it is invalid: its request is refused. */
 function placeOf(source: unknown): Readonly<Record<string, string>> {
   const parsed = storedSourceSchema.safeParse(source)
-  return parsed.success ? kindOf(parsed.data).place(parsed.data) : {}
+  return parsed.success ? kindOf(parsed.data).place(maskedSource(parsed.data)) : {}
 }
+
+const placeInWords = (source: unknown): string => Object.values(placeOf(source)).join(' ')
 
 function jsonOf(text: string): unknown {
   try {
@@ -141,6 +148,12 @@ export function rootOf(input: Input): string | null {
   if (path === undefined) return null
   // A relative path is resolved against the first root, which is this one if there is no other.
   return isAbsolute(path) ? dirname(path) : resolve('')
+}
+
+/** The server that the planner must be allowed to read, if it downloads. */
+export function originOf(input: Input): string | null {
+  const url = input.kind === 'source' ? placeOf(input.source)['url'] : undefined
+  return url === undefined ? null : (URL.parse(url)?.origin ?? null)
 }
 
 /**

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { UsageError } from '../../src/cli/cli.ts'
 import type { DeletionFlags } from '../../src/cli/commands.ts'
-import { readInput, rootOf } from '../../src/cli/input.ts'
+import { originOf, readInput, rootOf } from '../../src/cli/input.ts'
 import { toRequest } from '../../src/cli/request.ts'
 import { RefusedError } from '../../src/shared/base/errors.ts'
 
@@ -33,9 +33,27 @@ const refusal = (pattern: RegExp) => (error: unknown) => {
 }
 
 test('exactly one source is expected', async () => {
-  await assert.rejects(read({}), refusal(/one of --csv, --ids and --source, got none/))
+  await assert.rejects(read({}), refusal(/one of --csv, --ids, --url and --source, got none/))
   await assert.rejects(read({ csv: 'a', ids: 'b' }), refusal(/got several/))
-  await assert.rejects(read({ ids: 'b', column: 'Id' }), refusal(/--column requires --csv/))
+  await assert.rejects(
+    read({ ids: 'b', column: 'Id' }),
+    refusal(/--column requires --csv or --url/),
+  )
+})
+
+test('--url names a list to download, and its query is not shown', async () => {
+  const url = 'https://files.example.com/ids.csv?signature=hunter2'
+  const input = await read({ url, column: 'Contact ID' })
+  assert.deepEqual(input, {
+    kind: 'source',
+    name: 'https://files.example.com/ids.csv?***',
+    source: { type: 'http', url, column: 'Contact ID' },
+  })
+  assert.equal(originOf(input), 'https://files.example.com')
+  assert.equal(originOf(await read({ ids: '0035g00001AAAAA' })), null)
+  for (const wrong of ['ids.csv', 'ftp://files.example.com', 'https://me:hunter2@files.example']) {
+    await assert.rejects(read({ url: wrong }), refusal(/^--url: expected a URL [^2]*$/))
+  }
 })
 
 test('--soql says that this version cannot do it', async () => {

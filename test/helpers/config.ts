@@ -4,11 +4,16 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ConfigError } from '../../src/shared/base/errors.ts'
-import { loadConfig } from '../../src/shared/config/config.ts'
+import { loadConfig, type SourcesConfig } from '../../src/shared/config/config.ts'
 
 export type Need = Parameters<typeof loadConfig>[1]
 
 export const NOTHING_NEEDED: Need = { redis: 'optional', salesforce: 'none' }
+
+export const NO_SOURCES: SourcesConfig = {
+  ...{ publicUrls: false, maxBytes: 1e9 },
+  ...{ origins: new Map(), buckets: new Map(), connections: new Map() },
+}
 
 /** A folder with these files in it, gone after the test. */
 export async function folderOf(t: TestContext, files: Record<string, string>): Promise<string> {

@@ -6,6 +6,7 @@ import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
+import { checkOrigins } from './origins.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { type AskedOfOrg, checkOrg } from './salesforce.ts'
@@ -80,6 +81,7 @@ async function checkParts(
     ...(await Promise.all(stores.map(checkQueues))).flat(),
     ...(await Promise.all(stores.map((store) => checkRails(config, store)))).flat(),
     await checkResults(config, stores),
+    ...(await checkOrigins(config)),
   ]
 }
 

@@ -4,7 +4,7 @@ import { knownObject } from '../../shared/contract/known-object.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
-import { type Input, readInput, rootOf } from '../input.ts'
+import { type Input, originOf, readInput, rootOf } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import { placeOfResults } from '../receipt.ts'
 import type { CommandRedis } from '../redis.ts'
@@ -38,7 +38,18 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
   const { object } = toRequest(flags, input, { ...terms, fileSeenByPlanner: true })
   // A shared Redis knows which objects its org allows; the embedded server has only these settings.
   if (config.redis === null) knownObject(object, [...config.objects.keys()])
-  return { input, org, terms, config }
+  return { input, org, terms, config: config.redis === null ? mayRead(input, config) : config }
+}
+
+/**
+ * The settings with which a worker may also read the server of the given URL: the embedded server
+ * has no other user than whoever typed it.
+ */
+function mayRead(input: Input, config: Config): Config {
+  const origin = originOf(input)
+  if (origin === null || config.sources.origins.has(origin)) return config
+  const origins = new Map([...config.sources.origins, [origin, { headers: {} }]])
+  return { ...config, sources: { ...config.sources, origins } }
 }
 
 /**

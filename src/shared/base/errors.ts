@@ -30,6 +30,7 @@ type RefusalCode =
   | 'OTHER_PREFIX'
   | 'HARD_DELETE_NOT_ALLOWED'
   | 'SOURCE_NOT_ALLOWED'
+  | 'SOURCE_TOO_LARGE'
   | 'EMPTY_SOURCE'
   | 'NOT_TEXT'
   | 'NO_ID_COLUMN'

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigProblem } from '../base/errors.ts'
+import type { UrlPattern } from '../base/url-pattern.ts'
 import type { YamlSection } from './config-file.ts'
-import { type Allowance, narrowest, type UrlPattern } from './network.ts'
+import { type Allowance, narrowest } from './network.ts'
 import { SETTINGS } from './schema.ts'
 import { Settings } from './settings.ts'
 

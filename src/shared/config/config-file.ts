@@ -113,9 +113,14 @@ export class YamlSection implements SettingSource {
     return section
   }
 
+  /** The keys here, where users choose them. */
+  keys(): readonly string[] {
+    return [...this.#mapping.keys()].map(String)
+  }
+
   /** Every mapping here by its key, where users choose the keys: orgs and objects. */
   sections(): readonly (readonly [key: string, section: YamlSection])[] {
-    return [...this.#mapping.keys()].map((key) => [String(key), this.section(String(key))])
+    return this.keys().map((key) => [key, this.section(key)])
   }
 
   /** Adds a problem for each key, here and below, that was not requested. */

@@ -50,6 +50,13 @@ const RESULTS = {
 /** Absolute directories that the `file` source may read; empty turns the source off. */
 const FILES = { roots: z.array(field.path()).default([]) }
 
+const SOURCES = {
+  /** Whether requests may name any https URL of the public internet, not only listed origins. */
+  publicUrls: field.flag(false),
+  /** Bytes of one download, as sent and as decompressed. */
+  maxBytes: field.wholeNumber(1).default(4096 * MIB),
+}
+
 /** Port 0 means any free port. */
 const listen = (port: number, variables: `EXPUNGE_${string}`) => ({
   host: field
@@ -396,6 +403,7 @@ export const SETTINGS = {
   limits: LIMITS,
   salesforce: SALESFORCE,
   files: FILES,
+  sources: SOURCES,
   worker: WORKER,
   cluster: CLUSTER,
   sentinel: SENTINEL,

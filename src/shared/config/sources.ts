@@ -3,22 +3,21 @@ import type { BucketSettings } from '../bucket/settings.ts'
 import type { ProxyEnv } from '../salesforce/connections.ts'
 import { readBuckets } from './buckets.ts'
 import type { YamlSection } from './config-file.ts'
+import { readOrigins, type SourceOrigin } from './origins.ts'
 import { type PostgresConnection, readConnections } from './postgres.ts'
+import { SETTINGS } from './schema.ts'
+import { Settings, type Values } from './settings.ts'
 
 /** What sources need beyond a request, which names an entry but never holds a credential. */
-export interface SourcesConfig {
+export interface SourcesConfig extends Values<(typeof SETTINGS)['sources']> {
   /** Servers of `http` sources by origin, such as `https://files.example.com`. */
-  readonly origins: ReadonlyMap<string, Named>
+  readonly origins: ReadonlyMap<string, SourceOrigin>
   /** Buckets of `s3` sources, by the name that requests use. */
   readonly buckets: ReadonlyMap<string, BucketSettings>
   /** Databases of `postgres` sources, by the name that requests use. */
   readonly connections: ReadonlyMap<string, PostgresConnection>
   /** The proxy to buckets. */
   readonly proxyEnv?: ProxyEnv
-}
-
-interface Named {
-  readonly name: string
 }
 
 /**
@@ -31,11 +30,9 @@ export async function readSources(
   problems: ConfigProblem[],
 ): Promise<SourcesConfig> {
   return {
-    origins: readEach(section.section('origins')),
+    ...new Settings(SETTINGS.sources, [section], problems).all(),
+    origins: await readOrigins(section.section('origins'), isUsed, problems),
     buckets: await readBuckets(section.section('buckets'), problems),
     connections: await readConnections(section.section('connections'), isUsed, problems),
   }
 }
-
-const readEach = (section: YamlSection): ReadonlyMap<string, Named> =>
-  new Map(section.sections().map(([name]) => [name, { name }]))

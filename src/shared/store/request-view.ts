@@ -9,6 +9,7 @@ import {
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
+import { maskedSource } from '../contract/sources/sources.ts'
 import type { Status } from '../contract/status.ts'
 import type { ChunkOutcome } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
@@ -54,7 +55,10 @@ export interface RequestView {
   readonly approvedBy: SignedAct | null
   /** Who cancelled it or turned its plan down; null if nobody did. */
   readonly cancelledBy: SignedAct | null
-  /** Only the origin of the `callbackUrl`: the rest may allow its holder to call the receiver. */
+  /**
+   * Only the origin of the `callbackUrl`: the rest may allow its holder to call the receiver. No query
+   * of a source's URL: it may allow its holder to read the list.
+   */
   readonly request: StoredRequest
   /** The source's content: of a list or upload as received, of a file as planned. */
   readonly content: SourceContent | null
@@ -121,12 +125,13 @@ function contentOf({ content, staged }: RequestRecord): SourceContent | null {
   return known && { bytes: known.bytes, sha256: known.sha256 }
 }
 
-/** The submitter knows the URL; other readers need only its origin. */
+/** The submitter knows the URLs; other readers need only where they lead. */
 function withoutSecrets(request: StoredRequest): StoredRequest {
   const { callbackUrl } = request
+  const shown = { ...request, source: maskedSource(request.source) }
   return callbackUrl !== null && URL.canParse(callbackUrl)
-    ? { ...request, callbackUrl: `${new URL(callbackUrl).origin}/***` }
-    : request
+    ? { ...shown, callbackUrl: `${new URL(callbackUrl).origin}/***` }
+    : shown
 }
 
 async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProgress> {

@@ -2,7 +2,8 @@ import { lookup as dnsLookup } from 'node:dns/promises'
 import { isIP, type LookupFunction, type Socket } from 'node:net'
 import { ExpungeError } from '../../shared/base/errors.ts'
 import { isIn, isPublic } from '../../shared/base/ip-network.ts'
-import { type Allowance, canonicalHost } from '../../shared/config/network.ts'
+import { canonicalHost } from '../../shared/base/url-pattern.ts'
+import type { Allowance } from '../../shared/config/network.ts'
 
 /**
  * Which addresses a worker may connect to for a URL of a caller: a callback's, a source's. A worker

@@ -1,5 +1,6 @@
 import type { StoredSource } from '../../shared/contract/sources/sources.ts'
 import { openFile } from './file.ts'
+import { openHttp } from './http.ts'
 import { openPostgres } from './postgres/postgres.ts'
 import { openS3 } from './s3/s3.ts'
 import type { SourceReading } from './source.ts'
@@ -19,6 +20,8 @@ export function openSource(
       return openStaged(reading)
     case 'file':
       return openFile(source, reading)
+    case 'http':
+      return openHttp(source, reading)
     case 'postgres':
       return openPostgres(source, reading)
     case 's3':

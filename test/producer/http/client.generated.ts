@@ -182,7 +182,7 @@ export interface components {
        * @default null
        */
       callbackUrl?: string | null;
-      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"];
+      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"];
     };
     FileSource: {
       /** @constant */
@@ -190,6 +190,13 @@ export interface components {
       path: string;
       /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
       sha256?: string;
+      column?: string;
+    };
+    HttpSource: {
+      /** @constant */
+      type: "http";
+      /** Format: uri */
+      url: string;
       column?: string;
     };
     IdsSource: {
@@ -468,6 +475,12 @@ export interface components {
       sha256?: string;
       column?: string;
     };
+    StoredHttpSource: {
+      /** @constant */
+      type: "http";
+      url: string;
+      column?: string;
+    };
     StoredIdsSource: {
       /** @constant */
       type: "ids";
@@ -579,7 +592,7 @@ export interface components {
        * @default null
        */
       callbackUrl: string | null;
-      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"];
+      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredHttpSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"];
     };
     StoredS3Source: {
       /** @constant */

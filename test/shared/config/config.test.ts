@@ -43,7 +43,10 @@ test('without any setting every default is in place', async () => {
     retentionDays: 30,
     idempotencyDays: 400,
     files: { roots: [] },
-    sources: { origins: new Map(), buckets: new Map(), connections: new Map(), proxyEnv: {} },
+    sources: {
+      ...{ publicUrls: false, maxBytes: 4_294_967_296 },
+      ...{ origins: new Map(), buckets: new Map(), connections: new Map(), proxyEnv: {} },
+    },
     maxPlans: 4,
     maxPlanMemory: 536_870_912,
     planHours: 24,

@@ -32,6 +32,7 @@ test('its complete file is read as it says', async (t) => {
       ACME_CLIENT_ID: 'a',
       ACME_CLIENT_SECRET: 's',
       EMEA_CLIENT_ID: 'e',
+      EXPORTS_AUTHORIZATION: 'Bearer t',
     },
     { redis: 'required', salesforce: 'required' },
   )
@@ -67,6 +68,13 @@ test('its complete file is read as it says', async (t) => {
     [
       ['crm', join(folder, 'secrets/callbacks-crm')],
       ['shops', join(folder, 'secrets/callbacks-shops')],
+    ],
+  )
+  assert.deepEqual(
+    [...config.sources.origins],
+    [
+      ['https://exports.example.com', { headers: { authorization: 'Bearer t' } }],
+      ['http://files.internal:8080', { headers: {} }],
     ],
   )
   assert.deepEqual([config.callbacks?.allow.length, config.callbacks?.timeoutMs], [2, 5000])

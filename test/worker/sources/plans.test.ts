@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { NO_SOURCES } from '../../helpers/config.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { S3_KEY, startS3 } from '../../helpers/s3.ts'
 import { describePlans } from './conformance-plans.ts'
@@ -45,7 +46,7 @@ const OBJECT = { type: 's3', bucket: 'exports', key: 'ids.csv' } as const
 describePlans('s3', {
   redis,
   settings: () => ({
-    ...{ origins: new Map(), connections: new Map() },
+    ...NO_SOURCES,
     buckets: new Map([['exports', s3.bucket('exports')]]),
   }),
   of: async (_, bytes) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { SourcesConfig } from '../../../src/shared/config/config.ts'
 import { parsePostgresUrl } from '../../../src/shared/config/postgres.ts'
+import { NO_SOURCES } from '../../helpers/config.ts'
 import { receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { postgresUnavailable, startPostgres, type TestPostgres } from '../../helpers/postgres.ts'
@@ -84,5 +85,5 @@ function settingsOf(db: TestPostgres): SourcesConfig {
   const connections = new Map([
     ['warehouse', { name: 'warehouse', server, ca: undefined, ...times }],
   ])
-  return { origins: new Map(), buckets: new Map(), connections }
+  return { ...NO_SOURCES, connections }
 }

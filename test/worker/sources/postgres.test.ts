@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { type PostgresServer, parsePostgresUrl } from '../../../src/shared/config/postgres.ts'
 import { openPostgres } from '../../../src/worker/sources/postgres/postgres.ts'
+import { NO_SOURCES } from '../../helpers/config.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { poll } from '../../helpers/poll.ts'
 import { postgresUnavailable, startPostgres } from '../../helpers/postgres.ts'
@@ -25,7 +26,7 @@ function read(query: string, given: Reading = {}): AsyncIterable<Uint8Array> {
   const server = serverAt(given.url ?? db?.url() ?? '')
   const connection = { name: 'warehouse', server, ca, connectMs: 5000, queryMs }
   const connections = new Map([['warehouse', connection]])
-  const settings = { origins: new Map(), buckets: new Map(), connections }
+  const settings = { ...NO_SOURCES, connections }
   const source = { type: 'postgres', connection: 'warehouse', query, column } as const
   return openPostgres(source, { settings, signal })
 }

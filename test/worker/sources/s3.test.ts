@@ -5,6 +5,7 @@ import type { Clock } from '../../../src/shared/base/clock.ts'
 import type { BucketSettings } from '../../../src/shared/bucket/settings.ts'
 import type { Fingerprint } from '../../../src/shared/store/ledger/planning.ts'
 import { openS3 } from '../../../src/worker/sources/s3/s3.ts'
+import { NO_SOURCES } from '../../helpers/config.ts'
 import { S3_KEY, startS3 } from '../../helpers/s3.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { describeSource, readAll } from './conformance.ts'
@@ -30,7 +31,7 @@ function s3Source(key: string, { bucket, seen }: Setup = {}) {
         { type: 's3', bucket: 'exports', key },
         {
           settings: {
-            ...{ origins: new Map(), connections: new Map() },
+            ...NO_SOURCES,
             buckets: new Map([['exports', { ...s3.bucket('exports'), ...bucket }]]),
           },
           notes: {
@@ -147,7 +148,7 @@ suite('an object', () => {
     assert.ok(open)
     const reading = Array.fromAsync(
       openS3(other, {
-        settings: { origins: new Map(), buckets: new Map(), connections: new Map() },
+        settings: { ...NO_SOURCES },
         notes: { pin: async () => 'same', job: async () => null, saveJob: async () => 'saved' },
         signal: new AbortController().signal,
       }),

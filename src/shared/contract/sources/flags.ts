@@ -1,4 +1,4 @@
-/** A flag of `run` and `submit`, named after the kind of source. */
+/** A flag of `run` and `submit` for sources of one kind. */
 interface SourceFlag {
   /** Placeholder of its value in help, such as `<list>`. */
   readonly value: string
@@ -21,6 +21,16 @@ export const SOURCE_FLAGS = {
     read: (text) => {
       const ids = text.split(/[\s,]+/).filter((id) => id !== '')
       return ids.length === 0 ? undefined : { type: 'ids', ids }
+    },
+  },
+  url: {
+    value: '<url>',
+    summary: 'list to download, plain or compressed with gzip or zstd',
+    expected: 'a URL with https, without user and password',
+    read: (text) => {
+      const url = URL.parse(text)
+      const isPlain = url !== null && `${url.username}${url.password}` === ''
+      return isPlain && /^https?:$/.test(url.protocol) ? { type: 'http', url: text } : undefined
     },
   },
 } satisfies Readonly<Record<string, SourceFlag>>

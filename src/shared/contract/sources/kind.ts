@@ -12,7 +12,7 @@ export interface SourceKind<Wanted, Stored> {
   readonly takesUpload: boolean
   /** How an API key may be limited to some sources of this kind. */
   readonly scope?: SourceScope<Stored>
-  /** The source without its ids, as the ledger keeps it and as people may see it. */
+  /** The source without its ids, as the ledger keeps it. */
   toStored(source: Wanted): Stored
   /** What is staged in Redis when the request is submitted; null if the worker opens the source. */
   stage(
@@ -27,6 +27,8 @@ export interface SourceKind<Wanted, Stored> {
    * planner's machine.
    */
   place(source: Stored): Readonly<Record<string, string>>
+  /** The source as people may see it, if the ledger's holds what may be a secret. */
+  masked?(source: Stored): Stored
   /**
    * The source with the digest of its content, if this process can read it.
    *

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { file } from './file.ts'
+import { http } from './http.ts'
 import { ids } from './ids.ts'
 import type { SourceKind } from './kind.ts'
 import { postgres } from './postgres.ts'
@@ -7,7 +8,7 @@ import { s3 } from './s3.ts'
 import { upload } from './upload.ts'
 
 /** Every kind of source by its `type`. All that differs between kinds is defined in the kind. */
-export const SOURCES = { ids, upload, file, postgres, s3 }
+export const SOURCES = { ids, upload, file, http, postgres, s3 }
 export type SourceType = keyof typeof SOURCES
 
 /** A source as callers write it. */
@@ -15,6 +16,7 @@ export const sourceSchema = z.discriminatedUnion('type', [
   ids.schema,
   upload.schema,
   file.schema,
+  http.schema,
   postgres.schema,
   s3.schema,
 ])
@@ -23,6 +25,7 @@ export const storedSourceSchema = z.discriminatedUnion('type', [
   ids.stored,
   upload.stored,
   file.stored,
+  http.stored,
   postgres.stored,
   s3.stored,
 ])
@@ -39,6 +42,10 @@ export function kindOf({
 
 export const SOURCE_TYPES = sourceSchema.options.map(({ shape }) => shape.type.value)
 
+/** The source as people may see it. */
+export const maskedSource = (source: StoredSource): StoredSource =>
+  kindOf(source).masked?.(source) ?? source
+
 /** The source in words: `file /data/ids.csv`, `upload`. */
 export const wordsFor = (source: StoredSource): string =>
-  [source.type, ...Object.values(kindOf(source).place(source))].join(' ')
+  [source.type, ...Object.values(kindOf(source).place(maskedSource(source)))].join(' ')

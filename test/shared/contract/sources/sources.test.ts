@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   kindOf,
+  maskedSource,
   SOURCE_TYPES,
   SOURCES,
   type SourceType,
@@ -26,6 +27,10 @@ const SAMPLES: {
   s3: {
     source: { type: 's3', bucket: 'exports', key: 'crm/ids.csv' },
     words: 's3 exports crm/ids.csv',
+  },
+  http: {
+    source: { type: 'http', url: 'https://files.example.com/ids.csv?signature=hunter2#top' },
+    words: 'http https://files.example.com/ids.csv?***',
   },
 }
 
@@ -60,6 +65,45 @@ test('a key is limited to folders and files by absolute paths alone', () => {
     ['/data', 'data', '/data/..'].map((text) => scope?.parse(text)),
     ['/data', undefined, undefined],
   )
+})
+
+test('a key is limited to servers and the first segments of a path', () => {
+  const { scope } = SOURCES.http
+  const place = 'https://files.example.com/crm'
+  const holds = (url: string) => scope?.holds([place], { type: 'http', url })
+  for (const [url, isHeld] of [
+    [`${place}/ids.csv?list=7`, true],
+    [place, true],
+    ['https://files.example.com/crm-of-others/ids.csv', false],
+    ['https://files.example.com/crm/../other/ids.csv', false],
+    ['https://files.example.com/crm/..%2fother/ids.csv', false],
+    ['https://files.example.com:8443/crm/ids.csv', false],
+    ['http://files.example.com/crm/ids.csv', false],
+    ['https://files.example.com.evil.example/crm/ids.csv', false],
+    ['https://files.example.com@evil.example/crm/ids.csv', false],
+  ] as const) {
+    assert.equal(holds(url), isHeld, url)
+  }
+  for (const text of ['/data', 'ftp://x', 'https://*.example.com', 'https://u:p@x', `${place}?q`]) {
+    assert.equal(scope?.parse(text), undefined, text)
+  }
+  assert.equal(scope?.parse(place), place)
+})
+
+test('a URL has no user and no fragment, and its query is shown to nobody', () => {
+  const { http } = SOURCES
+  const url = 'https://files.example.com/ids.csv?signature=hunter2'
+  const source = { type: 'http', url } as const
+  assert.deepEqual(http.toStored({ ...source, url: `${url}#top` }), source)
+  assert.deepEqual(maskedSource(source), {
+    ...source,
+    url: 'https://files.example.com/ids.csv?***',
+  })
+  for (const wrong of ['https://me:hunter2@files.example.com', 'ftp://x', '/ids.csv', 'x']) {
+    const { error } = sourceSchema.safeParse({ type: 'http', url: wrong })
+    assert.ok(error !== undefined, wrong)
+    assert.doesNotMatch(error.message, /hunter2/)
+  }
 })
 
 test('a query is one that reads', () => {
