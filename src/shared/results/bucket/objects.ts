@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { ExpungeError } from '../../base/errors.ts'
 import type { Bucket, BucketObject, OpenObject } from '../../bucket/bucket.ts'
 import { BucketError } from '../../bucket/errors.ts'
+import { resumed } from '../../bucket/resume.ts'
 import type { ResultFile } from '../../contract/receipt.ts'
 import { ResultsStoreError } from '../results-store.ts'
 
@@ -37,40 +38,11 @@ export async function closed({ body }: OpenObject): Promise<void> {
   for await (const _ of body) break
 }
 
-/** How often reading may fail without a further byte. */
-const MOST_FAILURES = 4
-
-/**
- * The bytes of an object. If the connection breaks, reading continues at that byte, of the same
- * content only.
- */
-export async function* bytesOf(
-  bucket: Bucket,
-  { key, etag, bytes, body }: OpenObject,
-): AsyncGenerator<Uint8Array> {
-  let next: OpenObject['body'] | null = body
-  let from = 0
-  for (let failures = 0; from < bytes; failures++) {
-    try {
-      next ??= (await bucket.read(key, { etag, from })).body
-      for await (const block of next) {
-        from += block.length
-        failures = 0
-        yield block
-      }
-    } catch (error) {
-      const isPassing = error instanceof BucketError && error.retryable
-      if (!isPassing || failures >= MOST_FAILURES) throw error
-    }
-    next = null
-  }
-}
-
 export async function textOf(bucket: Bucket, key: string): Promise<string | null> {
   const object = await opened(bucket, key)
   if (object === null) return null
   const blocks: Uint8Array[] = []
-  for await (const block of bytesOf(bucket, object)) blocks.push(block)
+  for await (const block of resumed(bucket, object)) blocks.push(block)
   return Buffer.concat(blocks).toString()
 }
 
@@ -92,7 +64,7 @@ export async function asWritten(
   }
   const hash = createHash('sha256')
   try {
-    for await (const block of bytesOf(bucket, object)) {
+    for await (const block of resumed(bucket, object)) {
       hash.update(block)
       each(block)
     }

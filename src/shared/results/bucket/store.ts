@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { effect } from '../../base/trace.ts'
 import { Bucket, type BucketObject } from '../../bucket/bucket.ts'
+import { resumed } from '../../bucket/resume.ts'
 import type { ResultFile } from '../../contract/receipt.ts'
 import { ResultWriter } from '../csv.ts'
 import {
@@ -17,7 +18,7 @@ import {
   receiptText,
 } from '../results-store.ts'
 import { copyObject } from './assembly.ts'
-import { asWritten, bytesOf, closed, inStore, isMissing, opened, textOf } from './objects.ts'
+import { asWritten, closed, inStore, isMissing, opened, textOf } from './objects.ts'
 import { PartUpload } from './part-upload.ts'
 import { joinParts } from './parts.ts'
 import { identifyStore, readId } from './store-id.ts'
@@ -118,7 +119,7 @@ async function openFile(
   if (object === null) return null
   const close = () => closed(object)
   if (object.bytes === bytes) {
-    return { stream: () => Readable.from(bytesOf(bucket, object), { objectMode: false }), close }
+    return { stream: () => Readable.from(resumed(bucket, object), { objectMode: false }), close }
   }
   await close()
   return null

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
-import { backoff } from '../../../shared/base/backoff.ts'
-import { type Clock, systemClock } from '../../../shared/base/clock.ts'
+import type { Clock } from '../../../shared/base/clock.ts'
 import type { Bucket } from '../../../shared/bucket/bucket.ts'
 import { BucketError } from '../../../shared/bucket/errors.ts'
+import { resumed } from '../../../shared/bucket/resume.ts'
 import { failed, toSourceError } from './errors.ts'
 
 /** An object as it must be found. */
@@ -21,10 +21,6 @@ interface ReadOptions {
   readonly clock?: Clock
 }
 
-/** Connections that break without a byte before the object is given up: after 20 seconds or so. */
-const MOST_FAILURES = 6
-const WAIT = backoff({ first: 300, factor: 2, cap: 10_000, jitter: [0.75, 1.25] })
-
 /**
  * The bytes of an object. If the connection breaks, reading continues at the next byte, of the same
  * version.
@@ -35,28 +31,21 @@ const WAIT = backoff({ first: 300, factor: 2, cap: 10_000, jitter: [0.75, 1.25] 
 export async function* readObject(
   bucket: Bucket,
   { key, etag, bytes, sha256 }: ExpectedObject,
-  { signal, hash, clock = systemClock }: ReadOptions,
+  { signal, hash, clock }: ReadOptions,
 ): AsyncGenerator<Uint8Array> {
   const own = sha256 === undefined ? undefined : createHash('sha256')
   let read = 0
-  let failures = 0
-  while (read < bytes) {
-    try {
-      const { body } = await bucket.read(key, { etag, from: read, signal })
-      for await (const block of body) {
-        read += block.length
-        failures = 0
-        own?.update(block)
-        hash?.update(block)
-        yield block
-      }
-    } catch (error) {
-      signal.throwIfAborted()
-      const isTransient = error instanceof BucketError && error.retryable
-      if (!isTransient) throw toSourceError(error)
-      if (++failures > MOST_FAILURES) throw lost(error, read, bytes)
-      await clock.sleep(WAIT(failures), signal)
+  try {
+    for await (const block of resumed(bucket, { key, etag, bytes }, { signal, clock })) {
+      read += block.length
+      own?.update(block)
+      hash?.update(block)
+      yield block
     }
+  } catch (error) {
+    signal.throwIfAborted()
+    const isTransient = error instanceof BucketError && error.retryable
+    throw isTransient ? lost(error, read, bytes) : toSourceError(error)
   }
   if (own === undefined || own.digest('hex') === sha256) return
   throw failed(
