@@ -7,10 +7,10 @@ import { measure } from '../measured-process.ts'
 import { accessToken, type Login } from '../sandbox-process.ts'
 import type { Peer, Run, Task } from './peer.ts'
 
-const PROGRAM = fileURLToPath(
+export const SF_PROGRAM = fileURLToPath(
   new URL('../node_modules/@salesforce/cli/bin/run.js', import.meta.url),
 )
-const SF = [execPath, PROGRAM]
+const SF = [execPath, SF_PROGRAM]
 export const QUIET = {
   SF_DISABLE_TELEMETRY: 'true',
   SF_SKIP_NEW_VERSION_CHECK: 'true',

@@ -15,16 +15,26 @@ interface Invocation {
   fail(error: unknown): number
 }
 
-/** @param argv as typed, without the program's own name */
-export function invocation(argv: readonly string[], host: Host): Invocation {
+/**
+ * @param argv as typed, without the program's own name
+ * @param loaded called once the modules of the command are loaded
+ */
+export function invocation(
+  argv: readonly string[],
+  host: Host,
+  loaded: () => void = () => {},
+): Invocation {
   const screen = createScreen(host)
   const run = async (): Promise<number> => {
     let code: ExitCode = EXIT.ok
-    const end = (chosen: ExitCode) => {
+    const ended = (chosen: ExitCode) => {
       code = chosen
     }
     try {
-      const program = createProgram({ screen, host, version: packageVersion(), argv }, end)
+      const program = createProgram(
+        { screen, host, version: packageVersion(), argv },
+        { loaded, ended },
+      )
       await program.parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
       const lost = await screen.lostAnswer()
       if (lost === null || code !== EXIT.ok) return code

@@ -6,48 +6,58 @@ import { type CommandRecord, commanderOptions } from './options.ts'
 import { columnsOf } from './screen.ts'
 
 /**
- * The action of each command. Loaded when it is called, so that `--help` answers at once and a
- * command loads only its own libraries.
+ * Loads the action of each command when it is called, so that `--help` answers at once and a command
+ * loads only its own libraries.
  */
-const ACTIONS: { readonly [Name in CommandName]: Action<Name> } = {
-  run: async (...given) => (await import('./run/run.ts')).run(...given),
-  submit: async (...given) => (await import('./commands/submit.ts')).submit(...given),
-  apply: async (...given) => (await import('./run/apply.ts')).apply(...given),
-  retry: async (...given) => (await import('./retry/retry.ts')).retry(...given),
-  status: async (...given) => (await import('./commands/status.ts')).status(...given),
-  list: async (...given) => (await import('./commands/list.ts')).list(...given),
-  approve: async (...given) => (await import('./commands/approve.ts')).approve(...given),
-  cancel: async (...given) => (await import('./cancel/cancel.ts')).cancel(...given),
-  results: async (...given) => (await import('./commands/results.ts')).results(...given),
-  pause: async (...given) => (await import('./commands/pause.ts')).pause(...given),
-  resume: async (...given) => (await import('./commands/pause.ts')).resume(...given),
-  policy: async (...given) => (await import('./commands/policy.ts')).policy(...given),
-  worker: async ({ org: orgs }, { host, version }) => {
-    await (await import('../worker/main.ts')).runWorkerProcess(host, { version, orgs })
-    return EXIT.ok
+const ACTIONS: { readonly [Name in CommandName]: () => Promise<Action<Name>> } = {
+  run: async () => (await import('./run/run.ts')).run,
+  submit: async () => (await import('./commands/submit.ts')).submit,
+  apply: async () => (await import('./run/apply.ts')).apply,
+  retry: async () => (await import('./retry/retry.ts')).retry,
+  status: async () => (await import('./commands/status.ts')).status,
+  list: async () => (await import('./commands/list.ts')).list,
+  approve: async () => (await import('./commands/approve.ts')).approve,
+  cancel: async () => (await import('./cancel/cancel.ts')).cancel,
+  results: async () => (await import('./commands/results.ts')).results,
+  pause: async () => (await import('./commands/pause.ts')).pause,
+  resume: async () => (await import('./commands/pause.ts')).resume,
+  policy: async () => (await import('./commands/policy.ts')).policy,
+  worker: async () => {
+    const { runWorkerProcess } = await import('../worker/main.ts')
+    return async ({ org: orgs }, { host, version }) => {
+      await runWorkerProcess(host, { version, orgs })
+      return EXIT.ok
+    }
   },
-  serve: async (_, { host, version }) => {
-    await (await import('../producer/main.ts')).runProducerProcess(host, { version })
-    return EXIT.ok
+  serve: async () => {
+    const { runProducerProcess } = await import('../producer/main.ts')
+    return async (_, { host, version }) => {
+      await runProducerProcess(host, { version })
+      return EXIT.ok
+    }
   },
-  key: async (...given) => (await import('./commands/key.ts')).key(...given),
-  sandbox: async (...given) => (await import('./commands/sandbox.ts')).sandbox(...given),
-  demo: async (...given) => (await import('./demo/demo.ts')).demo(...given),
-  login: async (...given) => (await import('./login/login.ts')).login(...given),
-  logout: async (...given) => (await import('./login/logout.ts')).logout(...given),
-  orgs: async (...given) => (await import('./login/orgs.ts')).orgs(...given),
-  doctor: async (...given) => (await import('./doctor/doctor.ts')).doctor(...given),
-  completion: async (...given) => (await import('./commands/completion.ts')).completion(...given),
+  key: async () => (await import('./commands/key.ts')).key,
+  sandbox: async () => (await import('./commands/sandbox.ts')).sandbox,
+  demo: async () => (await import('./demo/demo.ts')).demo,
+  login: async () => (await import('./login/login.ts')).login,
+  logout: async () => (await import('./login/logout.ts')).logout,
+  orgs: async () => (await import('./login/orgs.ts')).orgs,
+  doctor: async () => (await import('./doctor/doctor.ts')).doctor,
+  completion: async () => (await import('./commands/completion.ts')).completion,
 }
 
 type Action<Name extends CommandName> = (flags: Flags<Name>, cli: Cli) => Promise<ExitCode>
 
-/**
- * All commands, for commander to parse.
- *
- * @param end receives the exit code once a command is done
- */
-export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command {
+/** What happens around the action of a command. */
+interface Around {
+  /** Called once its modules are loaded. */
+  loaded(): void
+  /** Receives its exit code. */
+  ended(code: ExitCode): void
+}
+
+/** All commands, for commander to parse. */
+export function createProgram(cli: Cli, around: Around): Command {
   const help = new Program('help').argument('[command]').description('show the help of a command')
   const program = new Program('expunge')
     .description(
@@ -71,7 +81,7 @@ export function createProgram(cli: Cli, end: (code: ExitCode) => void): Command 
     })
     .showHelpAfterError('See `expunge --help`.')
     .addHelpText('after', '\nSee `expunge help <command>` for options, examples and exit codes.')
-  for (const name of Object.keys(COMMANDS).filter(isCommand)) define(program, name, cli, end)
+  for (const name of Object.keys(COMMANDS).filter(isCommand)) define(program, name, cli, around)
   return program
 }
 
@@ -97,7 +107,7 @@ function define<Name extends CommandName>(
   program: Command,
   name: Name,
   cli: Cli,
-  end: (code: ExitCode) => void,
+  { loaded, ended }: Around,
 ): void {
   const record = COMMANDS[name]
   const { summary, argument = {} } = record
@@ -115,7 +125,9 @@ function define<Name extends CommandName>(
   command.action(async () => {
     const values = Object.keys(argument).map((key, at) => [key, command.args[at]])
     const flags = { ...command.opts<Flags<Name>>(), ...Object.fromEntries(values) }
-    end(await ACTIONS[name](flags, cli))
+    const action = await ACTIONS[name]()
+    loaded()
+    ended(await action(flags, cli))
   })
 }
 

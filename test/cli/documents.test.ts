@@ -21,7 +21,9 @@ const cli = { screen: createScreen(process), host: process, version: 'x', argv: 
 
 /** All commands, none of which does or says anything. */
 function commands() {
-  const program = createProgram(cli, () => {}).configureOutput({ writeErr: () => {} })
+  const program = createProgram(cli, { loaded: () => {}, ended: () => {} }).configureOutput({
+    writeErr: () => {},
+  })
   for (const command of program.commands) {
     command.action(() => {}).configureOutput({ writeErr: () => {} })
   }
