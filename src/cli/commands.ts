@@ -80,8 +80,7 @@ const DELETION = {
     short: '-s',
     alias: '--sobject',
     value: '<name>',
-    summary: 'API name of the object, such as Contact',
-    required: true,
+    summary: 'API name of the object, such as Contact; --soql tells it, too',
     group: 'Records:',
   },
   csv: {
@@ -93,7 +92,6 @@ const DELETION = {
   },
   ...SOURCE_OPTIONS,
   source: { value: '<json>', summary: 'source in the JSON form of a request', group: 'Records:' },
-  soql: { value: '<query>', summary: '', hidden: true, group: 'Records:' },
   column: {
     value: '<name>',
     summary: 'CSV column that contains the ids (default: Id)',

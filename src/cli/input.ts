@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { codeOf, messageOf } from '../shared/base/errors.ts'
 import type { DeletionRequest } from '../shared/contract/request.ts'
-import { SOURCE_FLAGS } from '../shared/contract/sources/flags.ts'
+import { SOURCE_FLAGS, type SourceFlag } from '../shared/contract/sources/flags.ts'
 import { readSourceFile } from '../shared/contract/sources/read-file.ts'
 import {
   kindOf,
@@ -37,12 +37,7 @@ interface SourceWay {
 
 /** @throws UsageError naming the flag or the path */
 export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<Input> {
-  const { csv, url, source, soql, column } = flags
-  if (soql !== undefined) {
-    throw new UsageError(
-      '--soql: this version has no SOQL source yet. Export the ids to a CSV file and use --csv.',
-    )
-  }
+  const { object, csv, url, source, column } = flags
   const ways: readonly SourceWay[] = [
     { flag: '--csv', text: csv, read: (name) => csvInput(name, stdin) },
     ...Object.keys(SOURCE_FLAGS)
@@ -59,6 +54,10 @@ export async function readInput(flags: DeletionFlags, stdin: Readable): Promise<
   if (column !== undefined && csv === undefined && url === undefined) {
     throw new UsageError('--column requires --csv or --url.')
   }
+  // A query names its object.
+  if (object === undefined && way.flag !== '--soql' && way.flag !== '--source') {
+    throw new UsageError('Expected --object <name>, such as --object Contact.')
+  }
   return way.read(way.text)
 }
 
@@ -67,12 +66,14 @@ type SourceFlagName = keyof typeof SOURCE_FLAGS
 const isSourceFlag = (name: string): name is SourceFlagName => Object.hasOwn(SOURCE_FLAGS, name)
 
 function byFlag(name: SourceFlagName, flags: DeletionFlags): SourceWay {
-  const { expected, read } = SOURCE_FLAGS[name]
+  const { expected, read, problem }: SourceFlag = SOURCE_FLAGS[name]
   const flag = `--${name}`
   return {
     flag,
     text: flags[name],
     read: (text) => {
+      const wrong = problem?.(text) ?? null
+      if (wrong !== null) throw new UsageError(`${flag}: ${wrong}.`)
       const { column } = flags
       const found = read(text)
       const source = found && (column === undefined ? found : { ...found, column })

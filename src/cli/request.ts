@@ -1,5 +1,7 @@
 import type { Producer } from '../producer/producer.ts'
 import { type DeletionRequest, parseRequest } from '../shared/contract/request.ts'
+import { readSoql } from '../shared/contract/sources/soql-query.ts'
+import { UsageError } from './cli.ts'
 import type { DeletionFlags } from './commands.ts'
 import type { Input } from './input.ts'
 
@@ -33,7 +35,7 @@ export function toRequest(
     {
       ...(flags.id === undefined ? {} : { id: flags.id }),
       org: terms.org,
-      object: flags.object,
+      object: flags.object ?? objectOf(input),
       operation: flags.hardDelete ? 'hardDelete' : 'delete',
       source: sourceFor(input, flags.column, terms.fileSeenByPlanner),
       priority: flags.priority,
@@ -54,6 +56,15 @@ export function toRequest(
     },
     now,
   )
+}
+
+/** The object that a query names. @throws UsageError if nothing names the object */
+function objectOf(input: Input): string | undefined {
+  if (input.kind !== 'source' || input.source['type'] !== 'soql') {
+    throw new UsageError('Expected --object <name>, such as --object Contact.')
+  }
+  // Without one in a query that is wrong, the request says what is wrong with the query.
+  return readSoql(String(input.source['query'])).object ?? undefined
 }
 
 /** The ledger's clock, which dates the submission, may be behind this machine's. */

@@ -61,6 +61,8 @@ const sandboxOptions = z
       .transform((others) => [...BUILT_IN_OBJECTS, ...others]),
     /** Objects whose records the user may see, but not delete, as `describe` says. */
     notDeletable: z.custom<readonly string[]>().default([]),
+    /** Most rows of a page of a query job's results, whatever the client asks for. Default 250,000. */
+    queryPageRows: field.count.default(250_000),
     rows: z.custom<RowRules>().default({}),
     /** Records of each object that queries find. Default 1,000,000. */
     records: field.count.default(1_000_000),

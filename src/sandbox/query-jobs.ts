@@ -75,12 +75,12 @@ interface QueryJobsDeps extends RecordDeps {
   readonly referee: Referee
   readonly owner: { readonly userId: string }
   readonly settings: { readonly queueDelayMs: number; readonly strictFields: boolean }
+  /** Most rows of a page. */
+  readonly pageRows: number
   /** Numbers of jobs, shared with ingest jobs. */
   nextNumber(): number
 }
 
-/** Rows of a page if the client asks for no number. */
-const PAGE_ROWS = 250_000
 /** Characters of one row: 18 in quotes, and a line feed. */
 const ROW_BYTES = 21
 const BLOCK_ROWS = 10_000
@@ -176,7 +176,10 @@ export class QueryJobs {
       refuse(400, 'INVALIDJOBSTATE', `Job is not complete, its state is ${job.state}`)
     }
     const from = offsetOf(call.query.get('locator'), found.size)
-    const to = Math.min(found.size, from + rowsOf(call.query.get('maxRecords')))
+    const to = Math.min(
+      found.size,
+      from + rowsOf(call.query.get('maxRecords'), this.#deps.pageRows),
+    )
     const lineEnd = job.request.lineEnding === 'CRLF' ? '\r\n' : '\n'
     return {
       kind: 'stream',
@@ -321,10 +324,9 @@ function offsetOf(locator: string | null, size: number): number {
   return refuse(400, 'INVALID_QUERY_LOCATOR', `invalid query locator: ${locator}`)
 }
 
-function rowsOf(maxRecords: string | null): number {
-  if (maxRecords === null) return PAGE_ROWS
-  const rows = Number(maxRecords)
-  if (Number.isSafeInteger(rows) && rows > 0) return rows
+function rowsOf(maxRecords: string | null, most: number): number {
+  const rows = maxRecords === null ? most : Number(maxRecords)
+  if (Number.isSafeInteger(rows) && rows > 0) return Math.min(rows, most)
   return refuse(400, 'API_ERROR', `maxRecords: expected a number above 0, got ${maxRecords}`)
 }
 

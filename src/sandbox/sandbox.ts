@@ -122,6 +122,7 @@ function createBack(options: CompleteOptions) {
   const runner = new JobRunner({ jobs, objects, org, referee, faults, quota, rate, settings })
   const queryJobs = new QueryJobs({
     ...{ objects, org, referee, faults, settings, owner: options, records: options.records },
+    pageRows: options.queryPageRows,
     nextNumber: () => jobs.nextNumber(),
   })
   return { quota, settings, verdicts, org, referee, faults, jobs, objects, runner, queryJobs }

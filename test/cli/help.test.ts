@@ -55,7 +55,6 @@ test('an unknown option is named before a missing one, and the nearest known one
   for (const [args, expected] of [
     [['run', '--cvs', 'x'], /unknown option '--cvs'\n\(Did you mean --csv\?\)/],
     [['status', '--jsn'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
-    [['run', '--csv', 'x'], /required option '-s, --object <name>' not specified/],
   ] as const) {
     const { code, stderr } = await runHere(args)
     assert.equal(code, 2)

@@ -33,7 +33,10 @@ const refusal = (pattern: RegExp) => (error: unknown) => {
 }
 
 test('exactly one source is expected', async () => {
-  await assert.rejects(read({}), refusal(/one of --csv, --ids, --url and --source, got none/))
+  await assert.rejects(
+    read({}),
+    refusal(/one of --csv, --ids, --url, --soql and --source, got none/),
+  )
   await assert.rejects(read({ csv: 'a', ids: 'b' }), refusal(/got several/))
   await assert.rejects(
     read({ ids: 'b', column: 'Id' }),
@@ -56,11 +59,17 @@ test('--url names a list to download, and its query is not shown', async () => {
   }
 })
 
-test('--soql says that this version cannot do it', async () => {
-  await assert.rejects(
-    read({ soql: 'SELECT Id FROM Contact' }),
-    refusal(/--soql: this version has no SOQL source yet/),
-  )
+test('a query names its object, unless another is given', async () => {
+  const soql = 'SELECT Id FROM Lead'
+  const object = async (flags: Partial<DeletionFlags>) => {
+    const input = await readInput(flags, process.stdin)
+    return toRequest(flags, input, { ...TERMS, fileSeenByPlanner: true }).object
+  }
+  assert.equal(await object({ soql }), 'Lead')
+  assert.equal(await object({ source: JSON.stringify({ type: 'soql', query: soql }) }), 'Lead')
+  await assert.rejects(object({ soql, object: 'Contact' }), /expected a query FROM Contact/)
+  await assert.rejects(object({ ids: 'x' }), refusal(/Expected --object <name>/))
+  await assert.rejects(object({ source: '{"type":"ids","ids":[]}' }), refusal(/Expected --object/))
 })
 
 test('a path that cannot be read is named', async (t) => {

@@ -18,7 +18,8 @@ test('the version is an answer', async () => {
 
 const WRONG: readonly (readonly [args: readonly string[], says: RegExp])[] = [
   [['bogus'], /^expunge: unknown command 'bogus'/],
-  [['run'], /^expunge: required option '-s, --object <name>'/],
+  [['run'], /^expunge: Expected one of --csv, --ids, --url, --soql and --source, got none/],
+  [['submit', '--ids', 'x'], /^expunge: Expected --object <name>/],
   [['run', '--object', 'Contact', '--ids', 'x', '--max-records', '0'], /whole number from 1/],
   [
     ['run', '--object', 'Contact', '--ids', 'x', '--on-invalid', 'ask'],
@@ -29,8 +30,8 @@ const WRONG: readonly (readonly [args: readonly string[], says: RegExp])[] = [
     /^expunge: --csv: no-such\.csv does not exist/,
   ],
   [
-    ['run', '--object', 'Contact', '--soql', 'SELECT Id FROM Contact'],
-    /^expunge: --soql: this version has no SOQL source yet/,
+    ['submit', '--soql', 'SELECT Name FROM Contact'],
+    /^expunge: --soql: row 1, column 8: expected the column Id alone, got "Name"\.$/m,
   ],
   [['run', '--object', 'Contact', '--csv', '-'], /^expunge: the ids come from stdin/],
   [['status'], /^expunge: missing required argument 'id'/],

@@ -131,11 +131,12 @@ const bodyShape = {
     .describe('URL to which changes of status are sent.'),
 }
 
-const callerSchema = z.strictObject({
-  ...bodyShape,
-  id: bodyShape.id.optional(),
-  source: sourceSchema,
-})
+const callerSchema = z
+  .strictObject({ ...bodyShape, id: bodyShape.id.optional(), source: sourceSchema })
+  .superRefine(({ object, source }, context) => {
+    const message = kindOf(source).mismatch?.(source, object) ?? null
+    if (message !== null) context.addIssue({ code: 'custom', path: ['source'], message })
+  })
 
 /** The request in the ledger. Its source holds no ids: those of a list are staged. */
 export const storedSchema = z.object({

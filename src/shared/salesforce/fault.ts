@@ -151,7 +151,7 @@ function isOrgs(operation: ApiOperation, status: number, body: ErrorBody): boole
  * read the org's record.
  */
 function isForbidden(operation: ApiOperation, body: ErrorBody): boolean {
-  if (operation === 'create' || operation === 'queryCreate') return !isAboutObject(body)
+  if (operation === 'create') return !isAboutObject(body)
   return ON_A_JOB.has(operation) || body.code === null
 }
 

@@ -48,6 +48,8 @@ interface QueryPage {
   readonly rows: number | null
   /** The locator of the next page; null for the last one. */
   readonly next: string | null
+  /** Whether the answer says that it is the last page; without a locator, none follows either. */
+  readonly isLast: boolean
 }
 
 /** The states of a query job (Bulk API 2.0 guide, Get Information About a Query Job). */
@@ -109,6 +111,7 @@ export function queryApi(http: Http): QueryApi {
         csv: await readCsv(answer, MOST_PAGE_BYTES),
         rows: rowsOf(answer.headers['sforce-numberofrecords']),
         next: locatorOf(answer.headers['sforce-locator'], locator, operation),
+        isLast: answer.headers['sforce-locator'] === 'null',
       }))
     },
   }

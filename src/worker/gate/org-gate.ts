@@ -78,9 +78,8 @@ export class Visit implements AsyncDisposable {
   }
 
   /**
-   * Waits until the org accepts a call: `start`, to begin or close an ingest job, or `follow`, to
-   * poll a running one. Returns whether the job is to stop; a job that has not begun is told
-   * without waiting.
+   * Waits until the org accepts a call. Returns whether the job is to stop; unless it runs, it is
+   * told without waiting.
    */
   async enter(need: PauseNeed): Promise<Stop | null> {
     const { ledger, clock, stopWatch, ctx } = this.#deps
@@ -88,7 +87,7 @@ export class Visit implements AsyncDisposable {
     for (let isFirst = true; ; isFirst = false) {
       ctx.signal.throwIfAborted()
       const isFlagged = await this.#watch.isFlagged()
-      if (isFlagged && need === 'start') return 'requests'
+      if (isFlagged && need !== 'follow') return 'requests'
       const stopping = this.#watch.stopped.aborted
       const entry = { by: this.#by, need, stopping, now: clock.now() }
       const { kind, state } = await ledger.enterGate(entry)
@@ -202,7 +201,7 @@ export class Visit implements AsyncDisposable {
 
   async #beginToWait({ operator, fault }: PauseState): Promise<void> {
     const { ctx, onWait } = this.#deps
-    const reason = operator !== null && this.#need === 'start' ? 'operator' : fault?.reason
+    const reason = operator !== null && this.#need !== 'follow' ? 'operator' : fault?.reason
     ctx.log.info({ reason, until: fault?.until }, 'The org is paused. Waiting.')
     await onWait()
   }
@@ -210,14 +209,14 @@ export class Visit implements AsyncDisposable {
   async #wait({ operator, fault }: PauseState, changed: AbortSignal): Promise<void> {
     const { clock, ctx } = this.#deps
     const { stopped, flagged } = this.#watch
-    const isHeld = operator !== null && this.#need === 'start'
+    const isHeld = operator !== null && this.#need !== 'follow'
     const due = (stopped.aborted ? fault?.own : undefined) ?? fault?.until ?? 0
     const until = isHeld ? Number.POSITIVE_INFINITY : Math.max(due, fault?.lease ?? 0)
     const mine = until - clock.now() + (this.#hasShut ? GIVE_WAY_MS : 0)
     const rest = Math.min(Math.max(1, mine), LONGEST_WAIT_MS)
     const signals = [ctx.signal, changed]
     // A running job must pass the gate even to be aborted, though it waits less for that.
-    if (this.#need === 'start') signals.push(flagged)
+    if (this.#need !== 'follow') signals.push(flagged)
     else if (!stopped.aborted) signals.push(stopped)
     try {
       await clock.sleep(rest, AbortSignal.any(signals))

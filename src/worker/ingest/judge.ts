@@ -1,11 +1,11 @@
 import { NotOursError } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
-import { CodeTable, codeSet } from '../../shared/salesforce/code-table.ts'
 import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
 import type { PauseReason } from '../../shared/store/ledger/pause.ts'
 import { StagingError } from '../../shared/store/staging/staging.ts'
 import type { RetryReason } from '../../shared/telemetry/metrics/events.ts'
+import { LONGEST_OWN_WAIT_MS, orgFaultOf } from '../gate/org-fault.ts'
 import { ResultFormatError } from './result-csv.ts'
 
 /** How to react to a failed step. */
@@ -32,11 +32,6 @@ type Judgement = {
     }
 )
 
-/**
- * A longer wait belongs to the org: all jobs share it at the gate, and `status` shows the reason.
- */
-const LONGEST_OWN_WAIT_MS = 10_000
-
 /** @throws NotOursError, WrongOrgError, LedgerReplacedError unchanged: they stop all work */
 export function judge(error: unknown): Judgement {
   if (error instanceof NotOursError || error instanceof WrongOrgError) throw error
@@ -59,13 +54,11 @@ function judgeAnswer(error: SalesforceError): Judgement {
   switch (kind) {
     case 'org-fault': {
       const reason = httpStatus === null ? 'network' : kind
-      const pause = pauseOf(error)
+      const { reason: pause, atOnce } = orgFaultOf(error)
       return {
-        ...{ kind, reason, afterMs, code, message },
-        ...pause,
-        ...(asked > LONGEST_OWN_WAIT_MS ? { atOnce: true } : {}),
+        ...{ kind, reason, afterMs, code, message, pause, atOnce },
         isForeign: isForeignAnswer(error),
-        isRefusal: asked === 0 && !pause.atOnce && isRefusal(error),
+        isRefusal: asked === 0 && !atOnce && isRefusal(error),
       }
     }
     case 'job-state':
@@ -84,43 +77,4 @@ function judgeAnswer(error: SalesforceError): Judgement {
 function isRefusal({ operation, httpStatus, transient }: SalesforceError): boolean {
   if (operation === 'token' || transient || httpStatus === null) return false
   return httpStatus >= 400 && httpStatus < 500
-}
-
-const BY_CODE = new CodeTable<PauseReason>({
-  REQUEST_LIMIT_EXCEEDED: 'request-limit',
-  EXCEEDEDQUOTA: 'quota',
-  INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE: 'maintenance',
-  ORG_IN_MAINTENANCE: 'maintenance',
-})
-
-/** Codes for too many requests at once, though perhaps for one call only. */
-const TOO_MUCH = codeSet('LIMIT_EXCEEDED', 'TXN_SECURITY_METERING_ERROR')
-
-/** Codes by which an org denies access, whatever the status. */
-const NOT_LET_IN = codeSet(
-  'API_CURRENTLY_DISABLED',
-  'API_DISABLED_FOR_ORG',
-  'CLIENT_NOT_ACCESSIBLE_FOR_USER',
-  'INSUFFICIENT_ACCESS',
-  'INVALID_OPERATION_WITH_EXPIRED_PASSWORD',
-  'INVALID_SESSION_ID',
-  'ORG_LOCKED',
-  'PASSWORD_LOCKOUT',
-  'TRIAL_EXPIRED',
-)
-
-function pauseOf(error: SalesforceError): { pause: PauseReason; atOnce: boolean } {
-  const { operation, code, httpStatus, transient, retryAfterMs } = error
-  const pause = BY_CODE.get(code)
-  if (pause !== undefined) return { pause, atOnce: true }
-  if (httpStatus === 429) return { pause: 'rate', atOnce: true }
-  if (operation === 'token' && httpStatus !== null && httpStatus < 500) {
-    if (!transient) return { pause: 'login', atOnce: true }
-    // Too many logins, reported with status 400.
-    if (retryAfterMs !== null) return { pause: 'rate', atOnce: true }
-  }
-  if (TOO_MUCH.has(code)) return { pause: 'rate', atOnce: false }
-  // An upload can meet an expired token once; the login is renewed before the retry.
-  const isRefused = httpStatus === 401 || httpStatus === 403 || NOT_LET_IN.has(code)
-  return { pause: isRefused ? 'login' : 'outage', atOnce: false }
 }

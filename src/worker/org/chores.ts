@@ -86,7 +86,8 @@ export function choresOf(
   const planner: PlannerDeps = {
     ...{ store, results, metrics, org, rails },
     ...{ maxPlanMemory: config.maxPlanMemory, planHours: config.planHours },
-    ...{ sources: config.sources, salesforce },
+    sources: config.sources,
+    salesforce: { ...salesforce, gate: ingest.gate, halt },
     relist: async (request, chunk, own) => {
       try {
         return await relistChunk(request, chunk, relister, own)

@@ -6,7 +6,10 @@ import { budgetInWords, type CallerLimits } from '../../shared/contract/caller-l
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Preflight } from '../../shared/contract/preflight.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
+import { kindOf } from '../../shared/contract/sources/sources.ts'
 import { isTerminal } from '../../shared/contract/status.ts'
+import type { Salesforce } from '../../shared/salesforce/client.ts'
+import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { orderFor } from '../../shared/store/ledger/chunk.ts'
 import type { JobLock } from '../../shared/store/ledger/keys.ts'
 import { lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
@@ -16,18 +19,31 @@ import { inspectRedis } from '../../shared/store/redis/redis.ts'
 import { setAside } from '../end/leftovers.ts'
 import type { RequestEnd } from '../end/receipt.ts'
 import { countPlan, endRequest, type SettleDeps, settleRequest } from '../end/settle.ts'
+import type { OrgGate } from '../gate/org-gate.ts'
+import { PlanCalls } from '../gate/plan-calls.ts'
+import type { SourceOrg } from '../sources/source.ts'
 import { type DraftDeps, draftPlan } from './draft.ts'
 import { NoMemoryError } from './memory.ts'
 import { activeRefusal, lookAtAll, lookAtSample } from './preflight.ts'
 import { StoppedError, whileWanted } from './while-wanted.ts'
 
-export interface PlannerDeps extends SettleDeps, DraftDeps {
+export interface PlannerDeps extends SettleDeps, Omit<DraftDeps, 'salesforce'> {
+  /** The org; null without a login. */
+  readonly salesforce: PlanningOrg | null
   /**
    * The org's guard rails at worker start, for requests older than the guard rails in the ledger.
    */
   readonly rails: GuardRails
   /** How long the plan of a dry run is kept; 0: not at all. */
   readonly planHours: number
+}
+
+/** What planning asks of Salesforce. */
+interface PlanningOrg
+  extends Pick<Salesforce, 'access' | 'query' | 'recordCount' | 'recordFields'> {
+  readonly gate: OrgGate
+  /** Stops all work for the org, because the login now leads to another org. */
+  halt(error: WrongOrgError): void
 }
 
 /**
@@ -93,10 +109,11 @@ async function makePlan(attempt: Attempt): Promise<void> {
   const { id } = record.request
   try {
     const draft = await whileWanted(record, deps.store, ctx, (own) =>
-      draftPlan(record, guards, lot, deps, own),
+      draftPlan(record, guards, lot, { ...deps, salesforce: sourceOrg(attempt, own) }, own),
     )
     await conclude(attempt, draft)
   } catch (error) {
+    if (error instanceof WrongOrgError) deps.salesforce?.halt(error)
     ctx.signal.throwIfAborted()
     const isOfNoUse = error instanceof NoMemoryError || error instanceof StoppedError
     if (isOfNoUse) await deps.store.staging.drop({ request: id, lot })
@@ -118,6 +135,15 @@ interface Attempt {
   readonly lock: JobLock
   readonly deps: PlannerDeps
   readonly ctx: Context
+}
+
+function sourceOrg({ record, lock, deps }: Attempt, own: Context): SourceOrg | null {
+  if (deps.salesforce === null) return null
+  const { access, query, gate } = deps.salesforce
+  const { id } = record.request
+  // A worker that dies while the org is paused does not count as a crash of this plan.
+  const onWait = () => deps.store.ledger.handBackPlanning({ id, lock })
+  return { access, query, calls: (signal) => new PlanCalls(gate, id, { ...own, signal }, onWait) }
 }
 
 type Draft = Awaited<ReturnType<typeof draftPlan>>
@@ -145,12 +171,13 @@ async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
 const ASK_WITHIN_MS = 5000
 
 /**
- * Asks the org how many records of the object it has, if the plan may need an approval. The
- * plan does not depend on the answer, nor wait long for it.
+ * Asks the org how many records of the object it has, if the plan may need an approval or comes from
+ * a rule. The plan does not depend on the answer, nor wait long for it.
  */
 async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): Promise<void> {
-  const { id, object, approval, dryRun } = record.request
-  if (!dryRun && approval === 'auto' && guards.approvalAbove === null) return
+  const { id, object, approval, dryRun, source } = record.request
+  const isApproved = !dryRun && approval === 'auto' && guards.approvalAbove === null
+  if (isApproved && !kindOf(source).isRule) return
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(ASK_WITHIN_MS)])
   const records = await deps.salesforce?.recordCount(object, signal).catch(() => null)
   ctx.signal.throwIfAborted()

@@ -3,6 +3,7 @@ import { openFile } from './file.ts'
 import { openHttp } from './http.ts'
 import { openPostgres } from './postgres/postgres.ts'
 import { openS3 } from './s3/s3.ts'
+import { openSoql } from './soql.ts'
 import type { SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
@@ -26,6 +27,8 @@ export function openSource(
       return openPostgres(source, reading)
     case 's3':
       return openS3(source, reading)
+    case 'soql':
+      return openSoql(source, reading)
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
   }

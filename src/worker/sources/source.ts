@@ -4,6 +4,7 @@ import type { Salesforce } from '../../shared/salesforce/client.ts'
 import type { Fingerprint } from '../../shared/store/ledger/planning.ts'
 import type { RequestRecord, Staged } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { PlanCalls } from '../gate/plan-calls.ts'
 
 /** What opening a source needs. For one planning attempt, which reads each source once. */
 export interface SourceReading {
@@ -20,7 +21,10 @@ export interface SourceReading {
 }
 
 /** What sources ask of Salesforce. */
-export type SourceOrg = Pick<Salesforce, 'access' | 'recordCount' | 'recordFields'>
+export interface SourceOrg extends Pick<Salesforce, 'access' | 'query'> {
+  /** For the calls of this planning attempt, which wait while the org is paused. */
+  calls(signal: AbortSignal): PlanCalls
+}
 
 /**
  * Notes about this source in its request's record. A worker may die while it plans; the next

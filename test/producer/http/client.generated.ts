@@ -182,7 +182,7 @@ export interface components {
        * @default null
        */
       callbackUrl?: string | null;
-      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"];
+      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"] | components["schemas"]["SoqlSource"];
     };
     FileSource: {
       /** @constant */
@@ -467,6 +467,12 @@ export interface components {
       key: string;
       column?: string;
     };
+    SoqlSource: {
+      /** @constant */
+      type: "soql";
+      /** @description SELECT Id FROM the object of the request, with any WHERE, ORDER BY and LIMIT. It runs as a query job of the org. */
+      query: string;
+    };
     StoredFileSource: {
       /** @constant */
       type: "file";
@@ -592,7 +598,7 @@ export interface components {
        * @default null
        */
       callbackUrl: string | null;
-      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredHttpSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"];
+      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredHttpSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"] | components["schemas"]["StoredSoqlSource"];
     };
     StoredS3Source: {
       /** @constant */
@@ -600,6 +606,11 @@ export interface components {
       bucket: string;
       key: string;
       column?: string;
+    };
+    StoredSoqlSource: {
+      /** @constant */
+      type: "soql";
+      query: string;
     };
     StoredUploadSource: {
       /** @constant */

@@ -1,10 +1,14 @@
+import { readSoql } from './soql-query.ts'
+
 /** A flag of `run` and `submit` for sources of one kind. */
-interface SourceFlag {
+export interface SourceFlag {
   /** Placeholder of its value in help, such as `<list>`. */
   readonly value: string
   readonly summary: string
   /** What `read` expects, for the error message. */
   readonly expected: string
+  /** What is wrong with the text, more precisely than what `read` expects; null if nothing is. */
+  problem?(text: string): string | null
   /** The source as callers write it; undefined if the text is not valid. */
   read(text: string): { readonly type: string } | undefined
 }
@@ -32,5 +36,12 @@ export const SOURCE_FLAGS = {
       const isPlain = url !== null && `${url.username}${url.password}` === ''
       return isPlain && /^https?:$/.test(url.protocol) ? { type: 'http', url: text } : undefined
     },
+  },
+  soql: {
+    value: '<query>',
+    summary: 'query of the records, SELECT Id FROM the object',
+    expected: 'a query',
+    problem: (query) => readSoql(query).problem,
+    read: (query) => ({ type: 'soql', query }),
   },
 } satisfies Readonly<Record<string, SourceFlag>>

@@ -29,6 +29,15 @@ export interface SourceKind<Wanted, Stored> {
   place(source: Stored): Readonly<Record<string, string>>
   /** The source as people may see it, if the ledger's holds what may be a secret. */
   masked?(source: Stored): Stored
+  /** What people see behind its type. Default: its place. */
+  words?(source: Stored): string
+  /**
+   * Whether it selects records by a rule, so that nobody has seen a list of them. Its plan shows
+   * which share of the object's records it takes.
+   */
+  readonly isRule?: true
+  /** Why it cannot have ids of this object; null if it can. */
+  mismatch?(source: Stored, object: string): string | null
   /**
    * The source with the digest of its content, if this process can read it.
    *

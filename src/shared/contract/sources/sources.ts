@@ -5,10 +5,11 @@ import { ids } from './ids.ts'
 import type { SourceKind } from './kind.ts'
 import { postgres } from './postgres.ts'
 import { s3 } from './s3.ts'
+import { soql } from './soql.ts'
 import { upload } from './upload.ts'
 
 /** Every kind of source by its `type`. All that differs between kinds is defined in the kind. */
-export const SOURCES = { ids, upload, file, http, postgres, s3 }
+export const SOURCES = { ids, upload, file, http, postgres, s3, soql }
 export type SourceType = keyof typeof SOURCES
 
 /** A source as callers write it. */
@@ -19,6 +20,7 @@ export const sourceSchema = z.discriminatedUnion('type', [
   http.schema,
   postgres.schema,
   s3.schema,
+  soql.schema,
 ])
 /** A source as the ledger keeps it. */
 export const storedSourceSchema = z.discriminatedUnion('type', [
@@ -28,6 +30,7 @@ export const storedSourceSchema = z.discriminatedUnion('type', [
   http.stored,
   postgres.stored,
   s3.stored,
+  soql.stored,
 ])
 
 type WantedSource = z.output<typeof sourceSchema>
@@ -47,5 +50,9 @@ export const maskedSource = (source: StoredSource): StoredSource =>
   kindOf(source).masked?.(source) ?? source
 
 /** The source in words: `file /data/ids.csv`, `upload`. */
-export const wordsFor = (source: StoredSource): string =>
-  [source.type, ...Object.values(kindOf(source).place(maskedSource(source)))].join(' ')
+export function wordsFor(source: StoredSource): string {
+  const { words, place } = kindOf(source)
+  return [source.type, words?.(source) ?? Object.values(place(maskedSource(source))).join(' ')]
+    .join(' ')
+    .trimEnd()
+}

@@ -150,9 +150,17 @@ function sourceDifferences(known: Identified, now: Identified): readonly string[
   if (was !== null && is !== null) {
     return was.sha256 === is.sha256 ? column : [...column, otherContent(was, is)]
   }
-  const [there, here] = [placeOf(before), placeOf(after)]
+  const [there, here] = [fieldsOfSource(before), fieldsOfSource(after)]
   const moved = Object.keys(there).filter((field) => there[field] !== here[field])
   return [...column, ...moved.map((field) => `source.${field}`)]
+}
+
+/** As JSON, without those that are compared otherwise. */
+function fieldsOfSource(source: StoredSource): Readonly<Record<string, string>> {
+  const fields = Object.entries(source).filter(
+    ([field]) => field !== 'column' && field !== 'sha256',
+  )
+  return Object.fromEntries(fields.map(([field, value]) => [field, JSON.stringify(value)]))
 }
 
 /** Bytes are null if only the digest is known. */

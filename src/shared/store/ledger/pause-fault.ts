@@ -65,8 +65,12 @@ type RaiseEntry = OrgFault & {
   readonly now: number
 }
 
-/** The intended call: begin or close an ingest job, or follow a running one. */
-export type PauseNeed = 'start' | 'follow'
+/**
+ * The intended call: `start`, to begin or close an ingest job; `follow`, to follow a running one;
+ * `plan`, to read ids from the org. An operator's pause holds all but `follow`. The quota of bulk
+ * batches holds `start` alone.
+ */
+export type PauseNeed = 'start' | 'follow' | 'plan'
 
 const ENTER = script(
   'enter-gate',
@@ -74,7 +78,7 @@ const ENTER = script(
   `
 local held = redis.call('HMGET', pause, 'operator', 'fault')
 local start = need == 'start'
-if held[1] and start then return {'wait', held[1], held[2]} end
+if held[1] and need ~= 'follow' then return {'wait', held[1], held[2]} end
 local fault = held[2] and cjson.decode(held[2])
 if not fault then return {'go', held[1], held[2]} end
 local now, quota = tonumber(at), fault.reason == 'quota'

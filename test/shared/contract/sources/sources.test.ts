@@ -20,6 +20,10 @@ const SAMPLES: {
   ids: { source: { type: 'ids', ids: [ID] }, words: 'ids' },
   upload: { source: { type: 'upload', column: 'Contact ID' }, words: 'upload' },
   file: { source: { type: 'file', path: '/data/ids.csv' }, words: 'file /data/ids.csv' },
+  soql: {
+    source: { type: 'soql', query: 'SELECT Id FROM Lead LIMIT 1' },
+    words: 'soql SELECT Id FROM Lead LIMIT 1',
+  },
   postgres: {
     source: { type: 'postgres', connection: 'warehouse', query: 'TABLE old_leads' },
     words: 'postgres warehouse TABLE old_leads',
