@@ -14,6 +14,7 @@ import { argv, execPath, resourceUsage } from 'node:process'
 import type { DeletionRequestInput } from '../src/producer/producer.ts'
 import type { SourcesConfig } from '../src/shared/config/config.ts'
 import { context, planByHand, plannerDeps } from '../test/helpers/planning.ts'
+import { startPostgres, warehouseAt } from '../test/helpers/postgres.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { inReverse } from '../test/helpers/scope.ts'
 import { startWorld } from '../test/helpers/world.ts'
@@ -39,6 +40,16 @@ const SOURCES: Readonly<Record<string, (csv: string, scope: Scope) => Promise<Se
     source: { type: 'file', path },
     raw: () => createReadStream(path, BLOCK),
   }),
+  postgres: async (path) => {
+    const server = await startPostgres()
+    const table = server.unique('ids')
+    await server.load(table, createReadStream(path, BLOCK))
+    return {
+      source: { type: 'postgres', connection: 'warehouse', query: `TABLE ${table}` },
+      settings: warehouseAt(server.url()),
+      raw: () => server.unload(table),
+    }
+  },
   upload: async (path) => ({
     source: { type: 'upload' },
     upload: createReadStream(path, BLOCK),

@@ -15,13 +15,19 @@ import {
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
+import { from, to } from 'pg-copy-streams'
 import { type Packaged, unpackDebianPackage } from '../../src/cli/embedded-redis/debian-package.ts'
 import { cacheFolder, privateDirectory } from '../../src/cli/embedded-redis/private-directory.ts'
 import { messageOf } from '../../src/shared/base/errors.ts'
+import type { PostgresConnection, SourcesConfig } from '../../src/shared/config/config.ts'
+import { parsePostgresUrl } from '../../src/shared/config/postgres.ts'
 import { selfSigned } from './certificate.ts'
+import { NO_SOURCES } from './config.ts'
 import { freePort } from './free-port.ts'
 
 const run = promisify(execFile)
@@ -35,8 +41,21 @@ export interface TestPostgres {
   url(settings?: UrlParts): string
   /** As superuser, through the socket. */
   admin<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]>
+  /** A table `id text` of the rows of a CSV with that header, readable for the role. */
+  load(table: string, csv: Readable): Promise<void>
+  /** Its rows, as COPY alone sends them. */
+  unload(table: string): AsyncIterable<Uint8Array>
   /** A name that no other test uses: of a table, a role or a database. */
   unique(word: string): string
+}
+
+/** The section `sources` of a worker whose connection `warehouse` has this URL. */
+export function warehouseAt(url: string, given: Partial<PostgresConnection> = {}): SourcesConfig {
+  const server = parsePostgresUrl(url)
+  if (typeof server === 'string') throw new Error(server)
+  const defaults = { name: 'warehouse', server, ca: undefined, connectMs: 5000, queryMs: 60_000 }
+  const connections = new Map([['warehouse', { ...defaults, ...given }]])
+  return { ...NO_SOURCES, connections }
 }
 
 interface UrlParts {
@@ -295,6 +314,15 @@ async function connected(server: {
       await client.end()
     }
   }
+  const copying = async function* (sql: string) {
+    const client = superuser(folder, port)
+    await client.connect()
+    try {
+      yield* client.query(to(sql))
+    } finally {
+      await client.end()
+    }
+  }
   await admin(`CREATE ROLE reader LOGIN PASSWORD '${password}'`)
   await Promise.all(['tls_only', 'no_tls'].map((name) => admin(`CREATE DATABASE ${name}`)))
   return {
@@ -302,6 +330,14 @@ async function connected(server: {
     ca,
     password,
     admin,
+    load: async (table, csv) => {
+      await admin(`CREATE TABLE ${table} (id text); GRANT SELECT ON ${table} TO reader`)
+      const client = superuser(folder, port)
+      await client.connect()
+      await pipeline(csv, client.query(from(`COPY ${table} FROM STDIN (FORMAT csv, HEADER)`)))
+      await client.end()
+    },
+    unload: (table) => copying(`COPY ${table} TO STDOUT`),
     url: (given = {}) => {
       const parts = {
         host: '127.0.0.1',

@@ -5,6 +5,7 @@ import { openOrgStore } from '../../shared/store/org-store.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
+import { checkConnections } from './connections.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkOrigins } from './origins.ts'
 import { checkRedis } from './redis.ts'
@@ -82,6 +83,7 @@ async function checkParts(
     ...(await Promise.all(stores.map((store) => checkRails(config, store)))).flat(),
     await checkResults(config, stores),
     ...(await checkOrigins(config)),
+    ...(await checkConnections(config)),
   ]
 }
 

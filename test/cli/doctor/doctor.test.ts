@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { postgresUnavailable, startPostgres } from '../../helpers/postgres.ts'
 import { redisUnavailable, startRedis } from '../../helpers/redis.ts'
 import { contactIds, place } from '../spawn.ts'
 
@@ -200,4 +201,25 @@ test('what the org does not tell is said to be unknown, and a wrong name is refu
   assert.match(typo.stderr, /Did you mean Contact\?/)
   const alone = await expunge(['doctor', '--hard-delete'])
   assert.match(alone.stderr, /--hard-delete requires --object/)
+})
+
+test('each configured database is tried, and no password shown', {
+  skip: skip || (await postgresUnavailable()),
+}, async (t) => {
+  const { expunge, folder } = await place(t)
+  const db = await startPostgres()
+  const file = join(folder, 'expunge.yaml')
+  const gone = 'postgres://me:s3cr3t@127.0.0.1:1/db'
+  await writeFile(
+    file,
+    `sources: { connections: { warehouse: { url: "${db.url()}" }, gone: { url: "${gone}" } } }`,
+  )
+  const { code, stdout } = await expunge(['doctor'], { env: { EXPUNGE_CONFIG: file } })
+  assert.equal(code, 2)
+  assert.match(
+    stdout,
+    /^✓ PostgreSQL warehouse +\d+\.\d+ at 127\.0\.0\.1, database postgres, as reader, without TLS$/m,
+  )
+  assert.match(stdout, /^✗ PostgreSQL gone +Cannot connect to .*connection was refused/m)
+  assert.doesNotMatch(stdout, new RegExp(`s3cr3t|${db.password}`))
 })

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import type { SourcesConfig } from '../../../src/shared/config/config.ts'
-import { parsePostgresUrl } from '../../../src/shared/config/postgres.ts'
-import { NO_SOURCES } from '../../helpers/config.ts'
 import { receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
-import { postgresUnavailable, startPostgres, type TestPostgres } from '../../helpers/postgres.ts'
+import {
+  postgresUnavailable,
+  startPostgres,
+  type TestPostgres,
+  warehouseAt,
+} from '../../helpers/postgres.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { startWorld } from '../../helpers/world.ts'
 import { describePlans } from './conformance-plans.ts'
@@ -36,7 +38,7 @@ function describeQueries(db: TestPostgres): void {
 
   describePlans('postgres', {
     redis,
-    settings: () => settingsOf(db),
+    settings: () => warehouseAt(db.url()),
     of: async (_, bytes) => sourceOf(`SELECT id FROM ${await tableOf(bytes)} ORDER BY n`),
     breaking: async (_, bytes) => ({
       ...(await halfOf(bytes, '(1 / (n - n))::text')),
@@ -53,7 +55,7 @@ function describeQueries(db: TestPostgres): void {
 
   test('its plan can be applied later, whatever the query returns then', async (t) => {
     const world = await startWorld(t, { redis })
-    await world.startWorker({ sources: settingsOf(db) })
+    await world.startWorker({ sources: warehouseAt(db.url()) })
     const { org, producer } = world
     const table = await tableOf(Buffer.from(['Id', ...ids18(3), ''].join('\n')))
     const given = sourceOf(`TABLE ${table}_ids`)
@@ -76,14 +78,4 @@ function describeQueries(db: TestPostgres): void {
     assert.deepEqual([first.created, again.created], [true, false])
     await assert.rejects(submit('SELECT 2'), { code: 'ID_TAKEN', differences: ['source.query'] })
   })
-}
-
-function settingsOf(db: TestPostgres): SourcesConfig {
-  const server = parsePostgresUrl(db.url())
-  if (typeof server === 'string') throw new Error(server)
-  const times = { connectMs: 5000, queryMs: 60_000 }
-  const connections = new Map([
-    ['warehouse', { name: 'warehouse', server, ca: undefined, ...times }],
-  ])
-  return { ...NO_SOURCES, connections }
 }

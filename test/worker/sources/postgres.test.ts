@@ -2,12 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
-import { type PostgresServer, parsePostgresUrl } from '../../../src/shared/config/postgres.ts'
-import { openPostgres } from '../../../src/worker/sources/postgres/postgres.ts'
-import { NO_SOURCES } from '../../helpers/config.ts'
+import { openPostgres, probePostgres } from '../../../src/worker/sources/postgres/postgres.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { poll } from '../../helpers/poll.ts'
-import { postgresUnavailable, startPostgres } from '../../helpers/postgres.ts'
+import { postgresUnavailable, startPostgres, warehouseAt } from '../../helpers/postgres.ts'
 import { startRelay } from '../../helpers/relay.ts'
 
 const skip = await postgresUnavailable()
@@ -22,19 +20,11 @@ interface Reading {
 }
 
 function read(query: string, given: Reading = {}): AsyncIterable<Uint8Array> {
-  const { ca, column, queryMs = 60_000, signal = new AbortController().signal } = given
-  const server = serverAt(given.url ?? db?.url() ?? '')
-  const connection = { name: 'warehouse', server, ca, connectMs: 5000, queryMs }
-  const connections = new Map([['warehouse', connection]])
-  const settings = { ...NO_SOURCES, connections }
+  const { url = db?.url() ?? '', ca, column, queryMs = 60_000 } = given
+  const { signal = new AbortController().signal } = given
+  const settings = warehouseAt(url, { ca, queryMs })
   const source = { type: 'postgres', connection: 'warehouse', query, column } as const
   return openPostgres(source, { settings, signal })
-}
-
-function serverAt(url: string): PostgresServer {
-  const server = parsePostgresUrl(url)
-  if (typeof server === 'string') throw new Error(server)
-  return server
 }
 
 async function textOf(source: AsyncIterable<Uint8Array>): Promise<string> {
@@ -295,4 +285,12 @@ describe('a query', { skip }, () => {
     )
     await reading
   })
+})
+
+test('a connection tells what answers there', { skip }, async () => {
+  const [connection] = warehouseAt(db?.url() ?? '').connections.values()
+  assert.ok(connection)
+  const { version, ...facts } = await probePostgres(connection, AbortSignal.timeout(10_000))
+  assert.match(version, /^\d+\.\d+/)
+  assert.deepEqual(facts, { user: 'reader', isSuperuser: false, isEncrypted: false })
 })

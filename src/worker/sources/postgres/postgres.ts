@@ -5,7 +5,7 @@ import type { PostgresConnection } from '../../../shared/config/config.ts'
 import type { StoredSource } from '../../../shared/contract/sources/sources.ts'
 import type { SourceReading } from '../source.ts'
 import { cannotConnect, isTransient, queryFailed } from './errors.ts'
-import { Session } from './session.ts'
+import { type ServerFacts, Session } from './session.ts'
 
 type PostgresSource = Extract<StoredSource, { readonly type: 'postgres' }>
 
@@ -23,6 +23,22 @@ export function openPostgres(
   const connection = connections.get(source.connection)
   if (connection === undefined) throw notConfigured(source.connection, [...connections.keys()])
   return readQuery(source, connection, signal)
+}
+
+/**
+ * What `doctor` tells of a connection.
+ *
+ * @throws SourceError if it cannot be opened
+ */
+export async function probePostgres(
+  connection: PostgresConnection,
+  signal: AbortSignal,
+): Promise<ServerFacts> {
+  await using session = await connect(connection, signal)
+  using _ = session.endOn(signal)
+  const facts = await session.facts()
+  await session.end()
+  return facts
 }
 
 async function* readQuery(

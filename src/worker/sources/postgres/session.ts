@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { ConnectionOptions } from 'node:tls'
 import type { Client, ClientConfig } from 'pg'
+import { z } from 'zod'
 import type { PostgresConnection } from '../../../shared/config/config.ts'
 import { Description } from './describe.ts'
 import { isDatabaseError } from './errors.ts'
@@ -54,6 +55,11 @@ export class Session implements AsyncDisposable {
     return this.#client.query(new Description(text)).columns
   }
 
+  async facts(): Promise<ServerFacts> {
+    const { rows } = await this.#client.query(FACTS)
+    return z.tuple([serverFacts]).parse(rows)[0]
+  }
+
   /** The bytes that COPY … TO STDOUT sends. */
   async *copy(text: string): AsyncGenerator<Uint8Array> {
     const { to } = await import('pg-copy-streams')
@@ -100,6 +106,19 @@ export class Session implements AsyncDisposable {
     return { [Symbol.dispose]: () => signal.removeEventListener('abort', abort) }
   }
 }
+
+const FACTS = `SELECT current_setting('server_version') AS version, current_user AS "user", rolsuper AS "isSuperuser",
+  coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS "isEncrypted"
+  FROM pg_roles WHERE rolname = current_user`
+
+const serverFacts = z.object({
+  /** `15.18 (Debian 15.18-0+deb12u1)` */
+  version: z.string(),
+  user: z.string(),
+  isSuperuser: z.boolean(),
+  isEncrypted: z.boolean(),
+})
+export type ServerFacts = Readonly<z.output<typeof serverFacts>>
 
 /** As much as the planner reads of a file at once. */
 const BLOCK_BYTES = 512 * 1024
