@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { argv, execPath, resourceUsage } from 'node:process'
+import { argv, cpuUsage, execPath, resourceUsage } from 'node:process'
 import { promisify } from 'node:util'
 import { openResultsStore } from '../src/shared/results/open.ts'
 import type { ResultsPlace } from '../src/shared/results/results-store.ts'
@@ -44,12 +44,11 @@ async function measureAll(megabytes: number, ids: number): Promise<void> {
     const [bucket]: ResultsPlace[] = await once(server, 'message')
     if (bucket?.kind !== 'bucket') throw new Error('The server told no place.')
     const places: ResultsPlace[] = [{ kind: 'directory', path: join(folder, 'results') }, bucket]
-    console.log(row('joined', 'MB', 'write s', 'join s', 'peak MiB'))
+    console.log(row('joined', 'MB', 'write s', 'user s', 'join s', 'user s', 'peak MiB'))
     for (const place of places) {
       const given = JSON.stringify({ place, megabytes })
       const { stdout } = await promisify(execFile)(execPath, [own, '--join', given])
-      const { write, join, peak } = JSON.parse(stdout)
-      console.log(row(place.kind, megabytes, write, join, peak))
+      console.log(row(place.kind, megabytes, ...JSON.parse(stdout)))
     }
     console.log(row('run', 'ids', 'wall s', 'user s', 'peak MiB'))
     const { name, key, pathStyle: _, ...settings } = bucket.settings
@@ -87,10 +86,13 @@ async function writeAndJoin({ place, megabytes }: Join): Promise<string> {
   const request = { org: 'default', id: 'bench' }
   const row = Buffer.from(`003000000000000AAA,DELETE_FAILED,"${'x'.repeat(118)}"\n`)
   let at = performance.now()
+  let used = cpuUsage()
+  /** Seconds of the clock and of the processor since the last call. */
   const lap = () => {
-    const seconds = (performance.now() - at) / 1000
+    const seconds = [(performance.now() - at) / 1000, cpuUsage(used).user / 1_000_000]
     at = performance.now()
-    return seconds.toFixed(1)
+    used = cpuUsage()
+    return seconds.map((one) => one.toFixed(1))
   }
   const parts = []
   for (let part = 0; part * PART_MB < megabytes; part++) {
@@ -106,7 +108,7 @@ async function writeAndJoin({ place, megabytes }: Join): Promise<string> {
   if (broken.length > 0) throw new Error('A part was not as it was written.')
   const join = lap()
   await store.close()
-  return JSON.stringify({ write, join, peak: Math.round(resourceUsage().maxRSS / 1024) })
+  return JSON.stringify([...write, ...join, Math.round(resourceUsage().maxRSS / 1024)])
 }
 
 function row(name: string, ...cells: readonly (string | number)[]): string {

@@ -51,6 +51,9 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
+/** How long a stop waits for the results store before it lets go of its calls. */
+const STORE_GRACE_MS = 3000
+
 /** A larger difference between clocks is logged, because logs and certificates depend on it. */
 const TOLD_FROM_MS = 5_000
 
@@ -86,7 +89,8 @@ export async function startWorker(
   warnOf(await raceAbort(assertUsable(redis, options.redis), until), log)
   onStarted()
   const clock = options.clock ?? (await sharedClock(redis, options, opening, until))
-  const results = await raceAbort(openResultsStore(config.results), until)
+  const storeCalls = new AbortController()
+  const results = await raceAbort(openResultsStore(config.results, storeCalls.signal), until)
   opening.defer(() => results.close())
   const callbacks = await openCallbacks(config.callbacks, log)
   const parts: WorkerParts = { config, results, metrics, log, clock, callbacks, only }
@@ -121,7 +125,11 @@ export async function startWorker(
       const isAnyServed = all.some(({ trouble }) => trouble === null)
       return isAnyServed ? null : [...troubles().values()].join(' ')
     },
-    stop: () => opened.disposeAsync(),
+    stop: async () => {
+      const letGo = () => storeCalls.abort(new ShutdownError('The worker stops.'))
+      const timer = setTimeout(letGo, STORE_GRACE_MS)
+      await opened.disposeAsync().finally(() => clearTimeout(timer))
+    },
   }
 }
 

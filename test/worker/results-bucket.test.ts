@@ -110,6 +110,27 @@ test('a bucket that denies access delays requests with rows to list, and loses n
   assert.deepEqual(await provenFiles(at, receipt), { 'failed.csv': 3 })
 })
 
+test('a bucket that does not answer keeps no worker from stopping', async (t) => {
+  const at = await world(t)
+  const worker = await at.startWorker()
+  let isWaiting = false
+  s3.meddle = ({ url = '' }) => {
+    if (!url.includes('/parts/')) return undefined
+    isWaiting = true
+    return { stallAfter: 0 }
+  }
+  const id = await submitIds(at, IDS)
+  await poll(async () => (isWaiting ? true : null))
+  const begun = performance.now()
+  await worker.stop()
+  // The client would wait for a minute, four times.
+  assert.ok(performance.now() - begun < 30_000)
+  s3.meddle = () => undefined
+  await at.startWorker()
+  const receipt = await receiptOf(at, id)
+  assert.deepEqual(await provenFiles(at, receipt), { 'failed.csv': 3 })
+})
+
 /** A request whose chunks all have their outcome, and which nobody settles before `then`. */
 async function meanwhile(at: BucketWorld, then: (id: string) => Promise<void>): Promise<Receipt> {
   const { store } = at

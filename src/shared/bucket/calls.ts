@@ -17,18 +17,21 @@ export class Calls {
   /** Every command names its bucket. */
   readonly place: { readonly Bucket: string }
   readonly #client: Promise<Client>
+  readonly #signal: AbortSignal | undefined
 
   /** Opens no connection yet. */
   constructor(settings: BucketSettings, options: ClientOptions) {
     this.settings = settings
     this.place = { Bucket: settings.bucket }
+    this.#signal = options.signal
     this.#client = createClient(settings, options)
     // A failure is thrown by the first call.
     this.#client.catch(() => {})
   }
 
   /** @throws BucketError, or the signal's reason if it aborts */
-  async read<T>(key: string | null, signal: AbortSignal | undefined, send: Send<T>): Promise<T> {
+  async read<T>(key: string | null, own: AbortSignal | undefined, send: Send<T>): Promise<T> {
+    const signal = this.#until(own)
     signal?.throwIfAborted()
     const { sdk, s3 } = await this.#client
     try {
@@ -44,8 +47,14 @@ export class Calls {
   }
 
   /** What to throw for an error of the SDK. */
-  failure(key: string | null, signal: AbortSignal | undefined, error: unknown): unknown {
+  failure(key: string | null, own: AbortSignal | undefined, error: unknown): unknown {
+    const signal = this.#until(own)
     return signal?.aborted ? signal.reason : toBucketError(error, { settings: this.settings, key })
+  }
+
+  #until(own: AbortSignal | undefined): AbortSignal | undefined {
+    if (own === undefined || this.#signal === undefined) return own ?? this.#signal
+    return AbortSignal.any([own, this.#signal])
   }
 
   /** An object of the bucket, as the source of a copy. */

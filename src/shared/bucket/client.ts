@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly proxyEnv?: ProxyEnv | undefined
   /** How often a call is sent at most. The SDK repeats network faults, 5xx and throttling. */
   readonly attempts?: number | undefined
+  /** Ends every call, besides the signal of its own. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const CONNECT_MS = 15_000

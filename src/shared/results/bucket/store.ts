@@ -57,9 +57,9 @@ const keyIn = (prefix: string, { org, id }: RequestFolder, name: string): string
   `${prefix}${org}/${id}/${name}`
 
 /** Opens the store and reads its id. Creates the id if it is missing. */
-export async function openBucket(place: BucketPlace): Promise<ResultsStore> {
-  const { path, prefix } = place
-  const bucket = new Bucket(place.settings, { proxyEnv: place.proxyEnv })
+export async function openBucket(place: BucketPlace, signal?: AbortSignal): Promise<ResultsStore> {
+  const { path, prefix, settings, proxyEnv } = place
+  const bucket = new Bucket(settings, { proxyEnv, signal })
   const { id, check } = await identifyStore(bucket, prefix, path)
   const keyOf = (request: RequestFolder, name: string) => keyIn(prefix, request, name)
   return {
