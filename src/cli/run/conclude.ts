@@ -89,12 +89,15 @@ async function refusedRows(
     .slice(0, SHOWN_ROWS)
     .map(
       ({ line, value, reason }) =>
-        `  ${input.name}, ${place(line, read)}: "${visible(value)}": ${reason}`,
+        `  ${input.name}, ${isNumber(line) ? place(line, read) : visible(line)}: "${visible(value)}": ${reason}`,
     )
   const more =
     rows.length > SHOWN_ROWS ? [`  … and more; only the first ${count(SHOWN_ROWS)} are shown.`] : []
   return [...shown, ...more]
 }
+
+/** A line of a source with several parts names its part. */
+const isNumber = (line: string) => /^\d+$/.test(line)
 
 interface InvalidRow {
   readonly line: string

@@ -39,8 +39,9 @@ export function recordLimit({ maxRecords }: ApiKey, asked: number | null): numbe
 /** The key's limits that the workers enforce; undefined if there are none. */
 export function limitsOf(key: ApiKey): CallerLimits | undefined {
   const { recordsPerHour, recordsPerDay, sources } = key
-  const { file = '*' } = sources === '*' ? {} : sources
+  const { file = '*', s3 = '*' } = sources === '*' ? {} : sources
   const files = file === '*' ? null : file
-  const isFree = recordsPerHour === null && recordsPerDay === null && files === null
-  return isFree ? undefined : { recordsPerHour, recordsPerDay, files }
+  const objects = s3 === '*' ? {} : { objects: s3 }
+  const isFree = recordsPerHour === null && recordsPerDay === null && files === null && s3 === '*'
+  return isFree ? undefined : { recordsPerHour, recordsPerDay, files, ...objects }
 }

@@ -12,6 +12,8 @@ export const callerLimitsSchema = z.object({
   recordsPerDay: z.int().min(1).nullable(),
   /** Absolute paths of folders or files that a `file` source may read; null: any root. */
   files: z.array(z.string()).readonly().nullable(),
+  /** Buckets, or folders in them, that an `s3` source may read; absent: any. */
+  objects: z.array(z.string()).readonly().optional(),
 })
 export type CallerLimits = Readonly<z.output<typeof callerLimitsSchema>>
 

@@ -8,6 +8,8 @@ import { clip, trimmed, unseenWithin } from './unseen.ts'
 type RefusedReason = 'NOT_AN_ID' | 'WRONG_CHECKSUM' | 'OTHER_OBJECT' | 'EMPTY_VALUE'
 
 export interface RefusedRow {
+  /** The part of the source that it is in, if there are several: the key of an object. */
+  readonly part?: string
   /** Physical line on which the row begins, counted from 1. */
   readonly line: number
   /** The whole value if it has the form of an id, else its first 3 characters and its length. */

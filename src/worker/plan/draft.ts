@@ -14,8 +14,8 @@ import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { idsOfJob } from '../ids/delete-csv.ts'
 import { openKeptPlan } from '../sources/kept-plan.ts'
-import { openSource } from '../sources/open-source.ts'
-import type { SourceNotes, SourceOrg } from '../sources/source.ts'
+import { onePart, openSource } from '../sources/open-source.ts'
+import type { SourceNotes, SourceOrg, SourcePart } from '../sources/source.ts'
 import type { RefusedRow } from './block.ts'
 import { Distinct } from './distinct.ts'
 import { allowedObject, assertChunks, assertRecords, refusalOf } from './guards.ts'
@@ -23,7 +23,8 @@ import { waitsForMemory } from './memory.ts'
 import { prefixesOf, withPrefix } from './object.ts'
 import { SAMPLED } from './preflight.ts'
 import { Sample } from './sample.ts'
-import { type ScanOptions, scan } from './scan.ts'
+import type { ScanOptions } from './scan.ts'
+import { lineOf, scanParts } from './scan-parts.ts'
 import { PlanStager, type StagedPlan } from './stage-plan.ts'
 
 export interface DraftDeps {
@@ -82,7 +83,7 @@ export async function draftPlan(
     let read = 0
     let unchecked = 0
     let first: RefusedRow | undefined
-    for await (const block of scan(source, scanOptions(record, object, known))) {
+    for await (const block of scanParts(source, scanOptions(record, object, known))) {
       ctx.signal.throwIfAborted()
       read += block.count + block.refused.length
       first ??= block.refused[0]
@@ -128,16 +129,16 @@ export async function draftPlan(
   }
 }
 
-/** The bytes to plan: of the source, or of the kept plan that the request applies. */
+/** What to plan: of the source, or of the kept plan that the request applies. */
 function open(
   record: RequestRecord,
   guards: GuardRails,
   lot: string,
   { store, sources: settings, salesforce }: DraftDeps,
   { signal }: Context,
-): AsyncIterable<Uint8Array> {
+): AsyncIterable<SourcePart> {
   const { request, takes, staged } = record
-  if (takes !== null) return openKeptPlan(takes, { store, signal })
+  if (takes !== null) return onePart(openKeptPlan(takes, { store, signal }))
   const notes = notesOf({ id: request.id, lot }, store)
   const reading = { record, staged, store, guards, settings, salesforce, notes, signal }
   return openSource(request.source, reading)
@@ -166,8 +167,8 @@ function scanOptions(
 }
 
 async function writeRefused(rows: readonly RefusedRow[], writer: ResultWriter): Promise<void> {
-  for (const { line, value, reason, detail } of rows) {
-    writer.write([line, value, `${reason}: ${detail}`])
+  for (const row of rows) {
+    writer.write([lineOf(row), row.value, `${row.reason}: ${row.detail}`])
   }
   await writer.drain()
 }

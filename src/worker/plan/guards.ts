@@ -138,9 +138,10 @@ function uncheckedIds({ accepted, unchecked }: Plan): RefusedError {
 }
 
 function show(
-  { line, value, reason, detail }: RefusedRow,
+  { part, line, value, reason, detail }: RefusedRow,
   { read }: Plan,
   { place }: SourceText,
 ): string {
-  return `${place(line, read)}: ${value} (${reason}: ${detail})`
+  const where = [part, place(line, read)].filter((word) => word !== undefined).join(', ')
+  return `${where}: ${value} (${reason}: ${detail})`
 }

@@ -4,32 +4,36 @@ import { openHttp } from './http.ts'
 import { openPostgres } from './postgres/postgres.ts'
 import { openS3 } from './s3/s3.ts'
 import { openSoql } from './soql.ts'
-import type { SourceReading } from './source.ts'
+import type { SourcePart, SourceReading } from './source.ts'
 import { openStaged } from './staged.ts'
 
 /**
- * The bytes of a source: once, in order, with back-pressure. Leaving the loop early closes
+ * The parts of a source: once, in order, with back-pressure. Leaving the loop early closes
  * everything; errors, including the signal's reason, are thrown into the loop.
  */
 export function openSource(
   source: StoredSource,
   reading: SourceReading,
-): AsyncIterable<Uint8Array> {
+): AsyncIterable<SourcePart> {
   switch (source.type) {
     case 'ids':
     case 'upload':
-      return openStaged(reading)
+      return onePart(openStaged(reading))
     case 'file':
-      return openFile(source, reading)
+      return onePart(openFile(source, reading))
     case 'http':
-      return openHttp(source, reading)
+      return onePart(openHttp(source, reading))
     case 'postgres':
-      return openPostgres(source, reading)
+      return onePart(openPostgres(source, reading))
     case 's3':
       return openS3(source, reading)
     case 'soql':
-      return openSoql(source, reading)
+      return onePart(openSoql(source, reading))
     default:
       throw new TypeError(`Unknown source ${JSON.stringify(source satisfies never)}`)
   }
+}
+
+export async function* onePart(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<SourcePart> {
+  yield { name: null, bytes }
 }

@@ -20,6 +20,13 @@ export interface SourceReading {
   readonly signal: AbortSignal
 }
 
+/** A text of a source, with its own header and compression. Read it to its end before the next. */
+export interface SourcePart {
+  /** What tells it from the other parts; null if the source has no other. */
+  readonly name: string | null
+  readonly bytes: AsyncIterable<Uint8Array>
+}
+
 /** What sources ask of Salesforce. */
 export interface SourceOrg extends Pick<Salesforce, 'access' | 'query'> {
   /** For the calls of this planning attempt, which wait while the org is paused. */

@@ -464,7 +464,12 @@ export interface components {
       /** @constant */
       type: "s3";
       bucket: string;
-      key: string;
+      /** @description The key of one object. A source has a key, a prefix or a manifest. */
+      key?: string;
+      /** @description How the keys of several objects begin. They are read in this order. */
+      prefix?: string;
+      /** @description The key of a list of objects, as Redshift and Athena write it. */
+      manifest?: string;
       column?: string;
     };
     SoqlSource: {
@@ -604,7 +609,9 @@ export interface components {
       /** @constant */
       type: "s3";
       bucket: string;
-      key: string;
+      key?: string;
+      prefix?: string;
+      manifest?: string;
       column?: string;
     };
     StoredSoqlSource: {

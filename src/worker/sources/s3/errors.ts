@@ -32,6 +32,6 @@ export function notConfigured(name: string, known: readonly string[]): RefusedEr
 export function changed(place: string): SourceError {
   return failed(
     'SOURCE_CHANGED',
-    `${place} is not as the first attempt to plan the request found it: it was replaced since.`,
+    `${place} is not as the first attempt to plan the request found it: objects were added, removed or replaced since.`,
   )
 }

@@ -1,55 +1,55 @@
 import { createHash } from 'node:crypto'
 import { type Clock, systemClock } from '../../../shared/base/clock.ts'
-import { Bucket, type BucketObject } from '../../../shared/bucket/bucket.ts'
-import type { StoredSource } from '../../../shared/contract/sources/sources.ts'
+import { Bucket } from '../../../shared/bucket/bucket.ts'
+import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import { decompress } from '../decompress.ts'
-import type { SourceReading } from '../source.ts'
-import { changed, notConfigured, toSourceError } from './errors.ts'
-import { placeOf, readObject } from './read-object.ts'
+import type { SourcePart, SourceReading } from '../source.ts'
+import { changed, notConfigured } from './errors.ts'
+import { findObjects, type S3Source } from './find-objects.ts'
+import { type ExpectedObject, placeOf, readObject } from './read-object.ts'
 
-type S3Source = Extract<StoredSource, { readonly type: 's3' }>
-
-type S3Reading = Pick<SourceReading, 'settings' | 'notes' | 'signal'>
-
-/** An object of a bucket, plain or compressed with gzip or zstd. */
-export function openS3(
-  source: S3Source,
-  reading: S3Reading,
-  clock: Clock = systemClock,
-): AsyncIterable<Uint8Array> {
-  return decompress(readPinned(source, reading, clock), `s3://${source.bucket}/${source.key}`)
+type S3Reading = Pick<SourceReading, 'settings' | 'notes' | 'signal'> & {
+  readonly record: Pick<RequestRecord, 'limits'>
 }
 
 /**
- * Every call asks for the version that was there when the first attempt to plan the request opened
- * the source.
+ * The objects of a source, each a text of its own, plain or compressed. They are found once, at the
+ * start; each call asks for the version that was there then.
  */
-async function* readPinned(
-  { bucket: name, key }: S3Source,
-  { settings: { buckets, proxyEnv }, notes, signal }: S3Reading,
-  clock: Clock,
-): AsyncGenerator<Uint8Array> {
+export async function* openS3(
+  source: S3Source,
+  { record, settings: { buckets, proxyEnv }, notes, signal }: S3Reading,
+  clock: Clock = systemClock,
+): AsyncGenerator<SourcePart> {
   signal.throwIfAborted()
-  const settings = buckets.get(name)
-  if (settings === undefined) throw notConfigured(name, [...buckets.keys()])
+  const settings = buckets.get(source.bucket)
+  if (settings === undefined) throw notConfigured(source.bucket, [...buckets.keys()])
   const bucket = new Bucket(settings, { proxyEnv })
   try {
-    const found = await findObject(bucket, key, signal)
-    const { etag, bytes } = found
-    if ((await notes.pin('seen', { etag, bytes })) === 'other') throw changed(placeOf(bucket, key))
+    const objects = await findObjects(source, bucket, record.limits?.objects ?? null, signal)
+    const seen = fingerprintOf(objects)
+    if ((await notes.pin('seen', seen)) === 'other') throw changed(placeIn(bucket, source))
     const hash = createHash('sha256')
-    yield* readObject(bucket, found, { signal, hash, clock })
-    await notes.pin('content', { bytes, sha256: hash.digest('hex') })
+    for (const object of objects) {
+      const bytes = readObject(bucket, object, { signal, hash, clock })
+      const name = source.key === undefined ? object.key : null
+      yield { name, bytes: decompress(bytes, placeOf(bucket, object.key)) }
+    }
+    await notes.pin('content', { bytes: seen.bytes, sha256: hash.digest('hex') })
   } finally {
     await bucket.close()
   }
 }
 
-/** The answer to HEAD does not say what is wrong, but that to GET does. */
-async function findObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<BucketObject> {
-  try {
-    return await bucket.head(key, signal).catch(() => bucket.read(key, { signal }))
-  } catch (error) {
-    throw toSourceError(error)
+function fingerprintOf(objects: readonly ExpectedObject[]) {
+  const hash = createHash('sha256')
+  for (const { key, etag, bytes } of objects) hash.update(JSON.stringify([key, etag, bytes]))
+  return {
+    objects: objects.length,
+    bytes: objects.reduce((sum, { bytes }) => sum + bytes, 0),
+    sha256: hash.digest('hex'),
   }
 }
+
+const placeIn = (bucket: Bucket, { key, prefix, manifest }: S3Source): string =>
+  placeOf(bucket, key ?? prefix ?? manifest ?? '')

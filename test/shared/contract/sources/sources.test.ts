@@ -136,10 +136,21 @@ test('a key may be for a bucket, or for what lies in a folder of it', () => {
   )
   assert.deepEqual([holds('exports/crm/')('crm/a'), holds('exports/crm/')('crm')], [true, false])
   assert.deepEqual([holds('exports')('a'), holds('exports')('a', 'exports2')], [true, false])
+  const holdsPrefix = (prefix: string) =>
+    scope?.holds(['exports/crm'], { type: 's3', bucket: 'exports', prefix })
+  assert.deepEqual(['crm/', 'crm/a', 'crm', 'cr'].map(holdsPrefix), [true, true, false, false])
   assert.deepEqual(
     ['exports', 'exports/crm/', '/exports', ''].map((text) => scope?.parse(text)),
     ['exports', 'exports/crm/', undefined, undefined],
   )
+})
+
+test('a source in a bucket has a key, a prefix or a manifest', () => {
+  const isSource = (places: object) =>
+    SOURCES.s3.schema.safeParse({ type: 's3', bucket: 'exports', ...places }).success
+  const places = [{ key: 'a' }, { prefix: 'a/' }, { manifest: 'a' }, {}, { key: 'a', prefix: 'b' }]
+  assert.deepEqual(places.map(isSource), [true, true, true, false, false])
+  assert.deepEqual([{ key: '' }, { key: 'a\0' }].map(isSource), [false, false])
 })
 
 test('a list is staged as a CSV under a header that no caller wrote', () => {
