@@ -58,7 +58,8 @@ function orgFacts(org: string, about: OrgAbout | null): string {
   return `${org}: ${kindOfOrg(about)}${name}, ${about.orgId}, ${new URL(about.instanceUrl).host}`
 }
 
-function share({ request, plan, objectRecords }: RequestView): string {
+/** How many of the object's records a plan takes. */
+export function share({ request, plan, objectRecords }: RequestView): string {
   const accepted = plan?.accepted ?? 0
   const object = visible(request.object)
   if (!objectRecords) return `unknown: the org does not tell how many ${object} records it has`

@@ -1,7 +1,7 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { actorOf } from '../actor.ts'
-import { approvalTable } from '../approval.ts'
+import { approvalTable, share } from '../approval.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { ask, isConfirmedByFlag } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
@@ -46,11 +46,14 @@ async function decide(session: RunSession): Promise<Receipt> {
   return conclude(session, watched.view, watched)
 }
 
-function showPlan({ cli, facts, flags }: RunSession, { plan, request, status }: RequestView): void {
+function showPlan({ cli, facts, flags }: RunSession, view: RequestView): void {
   const { screen } = cli
+  const { plan, request, status, objectRecords } = view
   if (plan === null || status === 'failed') return
   const { write, style } = textOutput(screen, flags)
   write(`\n${style('bold', 'Plan')}\n${planTable(plan, request, facts.limits, style)}\n`)
+  // Whoever is asked next sees it among the facts to decide on.
+  if (request.dryRun && objectRecords !== null) write(`\n  Share  ${share(view)}\n`)
 }
 
 /** Approves the plan or turns it down, as answered. False if nothing will be deleted. */
