@@ -27,6 +27,7 @@ const names = [
   'boss',
   'small',
   'elsewhere',
+  'newcomer',
   'hasty',
   'leads',
 ] as const
@@ -46,6 +47,7 @@ const api = await startApi(scope, world, {
     named('boss', { roles: 'admin' }),
     named('small', { roles: 'submit', more: ', maxRecords: 2' }),
     named('elsewhere', { roles: 'admin', orgs: '[other]' }),
+    named('newcomer', { roles: 'submit', orgs: `[${world.org}-new]` }),
     named('leads', { roles: 'admin', objects: '[Lead]' }),
     named('once', { roles: 'admin', more: ', operations: [hardDelete], priorities: [low]' }),
     named('filer', {
@@ -87,6 +89,20 @@ describe('a call', () => {
       const { status } = await api.call(path, { headers: { Authorization: authorization } })
       assert.equal(status, 401)
     }
+  })
+
+  test('to a new org is let in once a worker works for it, by the keys for that org alone', async () => {
+    const name = `${org}-new`
+    const request = { json: body({ org: name }) }
+    assert.equal(await outcomeOf('newcomer', PATH, request), '404 UNKNOWN_ORG')
+    const known = world.config.orgs.get(org)
+    assert.ok(known)
+    await world.startWorker({ orgs: new Map([[name, { ...known, name }]]) })
+    assert.equal(await outcomeOf('newcomer', PATH, request), '202')
+    assert.equal(await outcomeOf('elsewhere', PATH, request), '403 ORG_NOT_ALLOWED')
+    assert.equal(await outcomeOf('newcomer', PATH, { json: body() }), '403 ORG_NOT_ALLOWED')
+    const unknown = { json: body({ org: name, object: 'Contract' }) }
+    assert.equal(await outcomeOf('newcomer', PATH, unknown), '422 UNKNOWN_OBJECT')
   })
 
   test('may do what the roles of its key allow', async () => {
