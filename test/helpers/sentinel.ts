@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { askRedis } from '../../src/cli/embedded-redis/ask.ts'
 import { startRedisProcess } from '../../src/cli/embedded-redis/redis-process.ts'
 import type { RedisConfig } from '../../src/shared/store/redis/redis.ts'
 import { freePort } from './free-port.ts'
-import { server, type TestRedis } from './redis.ts'
+import { server, startRedis, type TestRedis } from './redis.ts'
 
 /** What a Sentinel calls its primary. */
 export const NAME = 'main'
@@ -73,4 +75,28 @@ sentinel failover-timeout ${NAME} 5000
       sentinel = await start()
     },
   }
+}
+
+interface Replicated {
+  readonly primary: TestRedis
+  readonly replica: TestRedis
+  readonly sentinel: TestSentinel
+}
+
+/** A primary and its replica, in step, and a Sentinel that knows both. */
+export async function startReplicated(t: Scope): Promise<Replicated> {
+  const soon = ['--repl-diskless-sync-delay', '0']
+  const primary = await startRedis(t, { appendOnly: true, args: soon })
+  const replicaOf = ['--replicaof', primary.host, String(primary.port)]
+  const replica = await startRedis(t, { appendOnly: true, args: [...soon, ...replicaOf] })
+  const tells = async ({ port }: Pick<TestRedis, 'port'>, section: string, wanted: RegExp) => {
+    const address = { host: '127.0.0.1', port }
+    while (!wanted.test(await askRedis(address, `INFO ${section}`, 1000).catch(() => ''))) {
+      await delay(10)
+    }
+  }
+  await tells(primary, 'replication', /state=online/)
+  const sentinel = await startSentinel(t, primary)
+  await tells(sentinel, 'sentinel', /slaves=1,/)
+  return { primary, replica, sentinel }
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createProducer } from '../../../../src/producer/producer.ts'
 import { connectRedis, type RedisClient } from '../../../../src/shared/store/redis/redis.ts'
-import { redisUnavailable, startRedis } from '../../../helpers/redis.ts'
-import { startSentinel } from '../../../helpers/sentinel.ts'
+import { redisUnavailable } from '../../../helpers/redis.ts'
+import { startReplicated } from '../../../helpers/sentinel.ts'
 
 /** A primary that freezes, is replaced, and wakes up without knowing it. */
 
@@ -25,16 +25,8 @@ async function roleOf(redis: RedisClient): Promise<string> {
 test('with replicas asked for, no request that was accepted is lost in a failover', {
   skip,
 }, async (t) => {
-  const soon = ['--repl-diskless-sync-delay', '0']
-  const first = await startRedis(t, { appendOnly: true, args: soon })
-  const replicaOf = ['--replicaof', '127.0.0.1', String(first.port)]
-  const second = await startRedis(t, { appendOnly: true, args: [...soon, ...replicaOf] })
+  const { primary: first, replica: second, sentinel } = await startReplicated(t)
   const [old, young] = [open(t, first.url), open(t, second.url)]
-  while ((await old.wait(1, 100)) < 1) await old.set('sign', 1)
-  const sentinel = await startSentinel(t, first)
-  const watcher = open(t, `redis://127.0.0.1:${sentinel.port}`)
-  // It has to know the replica before the primary is gone.
-  while (!/slaves=1,/.test(await watcher.info('sentinel'))) await pause()
 
   const producer = await createProducer({ redis: sentinel.redis, replicas: 1 })
   t.after(() => producer.close())

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { createProducer } from '../../src/producer/producer.ts'
+import { createLogger } from '../../src/shared/base/logger.ts'
+import type { OrgConfig } from '../../src/shared/config/config.ts'
+import { orgKeys } from '../../src/shared/store/ledger/keys.ts'
+import type { RedisConfig } from '../../src/shared/store/redis/redis.ts'
+import { startWorker } from '../../src/worker/worker.ts'
+import { startCluster } from '../helpers/cluster.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { poll } from '../helpers/poll.ts'
+import { redisUnavailable, startRedis, type TestRedis } from '../helpers/redis.ts'
+import { inReverse } from '../helpers/scope.ts'
+import { startReplicated } from '../helpers/sentinel.ts'
+import { startWorld, type World } from '../helpers/world.ts'
+
+/** A primary dies in the middle of a run, and a replica goes on as the primary. */
+
+const skip = await redisUnavailable()
+const SILENT = createLogger({ level: 'silent' })
+const RECORDS = 60
+const LIMITS = { maxJobRecords: 10, maxInFlight: 3 }
+
+interface Run {
+  readonly world: World
+  readonly names: readonly string[]
+  /** Dies once every org has ingest jobs at work. */
+  readonly victim: TestRedis
+}
+
+/** Requests of all orgs before and after the death; resolves once each has its receipt. */
+async function runThrough(
+  t: ReturnType<typeof inReverse>,
+  redis: RedisConfig,
+  { world, names, victim }: Run,
+): Promise<void> {
+  const { sandbox, config, metrics } = world
+  const base = config.orgs.get(world.org)
+  assert.ok(base)
+  const orgs = new Map<string, OrgConfig>(names.map((name) => [name, { ...base, ...LIMITS, name }]))
+  const worker = await startWorker({ config: { ...config, orgs }, redis, metrics, log: SILENT })
+  t.after(() => worker.stop())
+  const producer = await createProducer({ redis, onError: () => {} })
+  t.after(() => producer.close())
+  sandbox.faults.add({ on: 'job', times: 3 * names.length, action: { do: 'hold' } })
+  const submit = async (org: string, n: number) => {
+    const source = { type: 'ids', ids: ids18(RECORDS, RECORDS * n) } as const
+    const id = `${org}-${n}`
+    const request = { id, org, object: 'Contact', source, coalesce: false } as const
+    // A caller repeats what was not answered.
+    return poll(() =>
+      producer.submit(request).then(
+        () => ({ org, id }),
+        () => null,
+      ),
+    )
+  }
+  const first = await Promise.all(names.map((org, n) => submit(org, n)))
+  await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 3 * names.length)
+  await victim.kill()
+  sandbox.faults.clear()
+  const later = await Promise.all(names.map((org, n) => submit(org, names.length + n)))
+  for (const { org, id } of [...first, ...later]) {
+    const receipt = await poll(async () => {
+      const view = await producer.inspect(id, { org }).catch(() => null)
+      return view?.receipt ?? null
+    })
+    // An outcome that the failover forgot is found again as already gone.
+    const { deleted = 0, alreadyGone = 0 } = receipt.outcome ?? {}
+    assert.deepEqual([receipt.status, deleted + alreadyGone], ['completed', RECORDS], id)
+  }
+  const stats = sandbox.referee.stats()
+  assert.equal(stats.deletedTwice, 0)
+  assert.deepEqual(worker.troubles, new Map())
+}
+
+async function openWorld(context: TestContext) {
+  const t = inReverse((close) => context.after(close))
+  return { t, world: await startWorld(t, { redis: await startRedis(t, {}) }) }
+}
+
+test('a run goes on when Sentinel promotes a replica', { skip }, async (context) => {
+  const { t, world } = await openWorld(context)
+  const { primary, sentinel } = await startReplicated(t)
+  await runThrough(t, sentinel.redis, { world, names: ['default', 'emea'], victim: primary })
+})
+
+test('orgs on every shard of a cluster go on when one primary is replaced', {
+  skip,
+}, async (context) => {
+  const { t, world } = await openWorld(context)
+  const cluster = await startCluster(t)
+  const byShard = new Map<TestRedis, string>()
+  for (let n = 0; byShard.size < 3; n++) {
+    const name = `org-${n}`
+    const shard = await cluster.primaryOf(orgKeys(name).requests)
+    if (!byShard.has(shard)) byShard.set(shard, name)
+  }
+  const [victim] = byShard.keys()
+  assert.ok(victim)
+  await runThrough(t, cluster.redis, { world, names: [...byShard.values()], victim })
+  const [name = ''] = byShard.values()
+  assert.notEqual(await cluster.primaryOf(orgKeys(name).requests), victim)
+})
