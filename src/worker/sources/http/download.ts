@@ -110,8 +110,9 @@ class Download {
         this.#hash.update(block)
         yield block
       }
-      if (end !== null && this.#at > end) throw this.#longer(end)
       this.#total ??= this.#at
+      const most = Math.min(end ?? this.#total, this.#total)
+      if (this.#at > most) throw this.#longer(most)
       if (this.#at < this.#total) throw new InterruptedError('the body was cut')
     } finally {
       answer.discard()
@@ -148,8 +149,9 @@ class Download {
 
   #beginRange(headers: HttpAnswer['headers']): number {
     const range = parseContentRange(headers['content-range'])
-    // Without the validator that it was asked for, another version may be sent (RFC 9110, 15.3.7).
-    const isProven = !this.#version?.etag || headers.etag !== undefined
+    // A server that ignores If-Range may send another version, and tells so by its validator alone.
+    const { etag, 'last-modified': lastModified } = headers
+    const isProven = [etag, lastModified].includes(this.#version?.validator ?? '')
     if (range === null || range.from !== this.#at || !isProven) {
       throw this.#withoutRanges('sent another range than asked for')
     }
