@@ -1,5 +1,6 @@
 import { NotOursError } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
+import { ResultsStoreError } from '../../shared/results/results-store.ts'
 import { isForeignAnswer, SalesforceError, WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { LedgerReplacedError } from '../../shared/store/ledger/connection.ts'
 import type { PauseReason } from '../../shared/store/ledger/pause.ts'
@@ -43,6 +44,9 @@ export function judge(error: unknown): Judgement {
   }
   if (error instanceof ResultFormatError) {
     return { kind: 'unexpected', reason: 'unexpected', afterMs: 0, code: error.code, message }
+  }
+  if (error instanceof ResultsStoreError) {
+    return { kind: 'internal', reason: 'results', afterMs: 0, code: error.code, message }
   }
   return { kind: 'internal', reason: 'internal', afterMs: 0, code: 'INTERNAL', message }
 }

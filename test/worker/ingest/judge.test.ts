@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NotOursError } from '../../../src/shared/base/context.ts'
+import { ResultsStoreError } from '../../../src/shared/results/results-store.ts'
 import type { ApiOperation } from '../../../src/shared/salesforce/errors.ts'
 import { type SalesforceError, WrongOrgError } from '../../../src/shared/salesforce/errors.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
@@ -75,6 +76,8 @@ test('an answer about the job is no fault of the org', () => {
   assert.equal(judge(answer('close', 400, 'INVALIDJOBSTATE')).kind, 'unexpected')
   assert.equal(judge(answer('create', 400, 'INVALIDENTITY')).kind, 'hopeless')
   assert.equal(judge(new Error('No space left on device.')).kind, 'internal')
+  const { kind, reason } = judge(new ResultsStoreError('The results bucket cannot be used now.'))
+  assert.deepEqual([kind, reason], ['internal', 'results'])
 })
 
 test('a lost lock and a login to another org end everything', () => {

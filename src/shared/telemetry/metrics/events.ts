@@ -65,6 +65,7 @@ const STEP_REASONS = [
   'too-large',
   'unexpected',
   'staging',
+  'results',
   'internal',
 ] as const
 /** Why rows are sent again, in chunks of the next attempt. */
