@@ -5,17 +5,22 @@
  *
  *   node bench/sources.ts [ids, default 5000000] [source ...]
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv, execPath, resourceUsage } from 'node:process'
 import type { DeletionRequestInput } from '../src/producer/producer.ts'
+import { Bucket } from '../src/shared/bucket/bucket.ts'
+import type { BucketSettings } from '../src/shared/bucket/settings.ts'
 import type { SourcesConfig } from '../src/shared/config/config.ts'
+import { NO_SOURCES } from '../test/helpers/config.ts'
 import { context, planByHand, plannerDeps } from '../test/helpers/planning.ts'
 import { startPostgres, warehouseAt } from '../test/helpers/postgres.ts'
 import { startRedis } from '../test/helpers/redis.ts'
+import { startS3 } from '../test/helpers/s3.ts'
 import { inReverse } from '../test/helpers/scope.ts'
 import { startWorld } from '../test/helpers/world.ts'
 import { writeIdFile } from './id-file.ts'
@@ -50,6 +55,21 @@ const SOURCES: Readonly<Record<string, (csv: string, scope: Scope) => Promise<Se
       raw: () => server.unload(table),
     }
   },
+  s3: async (path, scope) => {
+    const server = fork(import.meta.filename, ['s3-server', path])
+    scope.after(async () => server.disconnect())
+    const [settings]: BucketSettings[] = await once(server, 'message')
+    if (settings === undefined) throw new Error('The server told no bucket.')
+    return {
+      source: { type: 's3', bucket: 'exports', key: 'ids.csv' },
+      settings: { ...NO_SOURCES, buckets: new Map([['exports', settings]]) },
+      raw: async function* () {
+        const bucket = new Bucket(settings)
+        yield* (await bucket.read('ids.csv')).body
+        await bucket.close()
+      },
+    }
+  },
   upload: async (path) => ({
     source: { type: 'upload' },
     upload: createReadStream(path, BLOCK),
@@ -63,8 +83,19 @@ type Case = keyof typeof CASES
 const isCase = (text: string): text is Case => Object.hasOwn(CASES, text)
 
 const [, , first = '5000000', ...rest] = argv
-if (isCase(first)) await CASES[first](rest[0] ?? '', rest[1] ?? '')
+if (first === 's3-server') await serveBucket(rest[0] ?? '')
+else if (isCase(first)) await CASES[first](rest[0] ?? '', rest[1] ?? '')
 else await compareAll(Number(first), rest.length > 0 ? rest : Object.keys(SOURCES))
+
+/** The S3 server, until its parent ends. */
+async function serveBucket(csv: string): Promise<void> {
+  const closing = new AsyncDisposableStack()
+  const s3 = await startS3(inReverse((end) => closing.defer(end)))
+  await s3.createBucket('exports')
+  await s3.put('exports', 'ids.csv', await readFile(csv))
+  process.once('disconnect', () => closing.disposeAsync())
+  process.send?.(s3.bucket('exports'))
+}
 
 async function compareAll(count: number, names: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))

@@ -5,6 +5,7 @@ import { openOrgStore } from '../../shared/store/org-store.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
+import { checkBuckets } from './buckets.ts'
 import { checkConnections } from './connections.ts'
 import { type Finding, fail, findingLines, ok, warn } from './finding.ts'
 import { checkOrigins } from './origins.ts'
@@ -84,6 +85,7 @@ async function checkParts(
     await checkResults(config, stores),
     ...(await checkOrigins(config)),
     ...(await checkConnections(config)),
+    ...(await checkBuckets(config)),
   ]
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { postgresUnavailable, startPostgres } from '../../helpers/postgres.ts'
 import { redisUnavailable, startRedis } from '../../helpers/redis.ts'
+import { S3_KEY, startS3 } from '../../helpers/s3.ts'
 import { contactIds, place } from '../spawn.ts'
 
 const skip = await redisUnavailable()
@@ -222,4 +223,27 @@ test('each configured database is tried, and no password shown', {
   )
   assert.match(stdout, /^✗ PostgreSQL gone +Cannot connect to .*connection was refused/m)
   assert.doesNotMatch(stdout, new RegExp(`s3cr3t|${db.password}`))
+})
+
+test('each configured bucket is listed, and no key shown', { skip }, async (t) => {
+  const { expunge, folder } = await place(t)
+  const s3 = await startS3(t)
+  await s3.createBucket('exports')
+  const settings = { endpoint: s3.endpoint, region: 'eu-central-1', ...S3_KEY }
+  const buckets = {
+    exports: settings,
+    gone: settings,
+    other: { ...settings, bucket: 'exports', secretAccessKey: 'wrong-key' },
+  }
+  const file = join(folder, 'expunge.yaml')
+  await writeFile(file, JSON.stringify({ sources: { buckets } }))
+  const { code, stdout } = await expunge(['doctor'], { env: { EXPUNGE_CONFIG: file } })
+  assert.equal(code, 2)
+  assert.match(
+    stdout,
+    /^✓ Bucket exports +s3:\/\/exports at http:\/\/127\.0\.0\.1:\d+ can be listed$/m,
+  )
+  assert.match(stdout, /^✗ Bucket gone +s3:\/\/gone\/: the bucket does not exist at /m)
+  assert.match(stdout, /^✗ Bucket other .* the secret access key does not match/m)
+  assert.ok(![...Object.values(S3_KEY), 'wrong-key'].some((secret) => stdout.includes(secret)))
 })

@@ -94,6 +94,20 @@ suite('a bucket that cannot be read', () => {
     assert.match(await answered(501, 'NotImplemented'), /^BUCKET_NOT_SUPPORTED /)
   })
 
+  test('says that there are no credentials', async (t) => {
+    const here = process.env
+    t.after(() => {
+      process.env = here
+    })
+    const off = { AWS_EC2_METADATA_DISABLED: 'true', AWS_SHARED_CREDENTIALS_FILE: '/none' }
+    process.env = { PATH: here['PATH'], HOME: '/none', AWS_CONFIG_FILE: '/none', ...off }
+    assert.match(
+      await refusal({ key: null }),
+      /^BUCKET_NO_CREDENTIALS .* Set accessKeyId and secretAccessKey under sources\.buckets\.exports,/,
+    )
+    assert.match(await refusal({ key: null, endpoint: null, region: null }), /^BUCKET_NO_REGION /)
+  })
+
   test('says that nobody answers at the endpoint', async () => {
     const endpoint = `http://127.0.0.1:${await freePort()}`
     assert.match(
