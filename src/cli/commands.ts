@@ -220,6 +220,7 @@ const COMMAND_RECORDS = {
     options: {
       org: ORG,
       as: {
+        field: 'id',
         value: '<key>',
         summary: 'id of the new request (default: <id>-apply)',
       },
@@ -253,7 +254,7 @@ const COMMAND_RECORDS = {
         choices: ['failed', 'unprocessed'],
       },
       code: list('only rows that failed with one of these codes, separated by commas'),
-      as: { value: '<key>', summary: 'id of the new request (default: <id>-retry-1)' },
+      as: { field: 'id', value: '<key>', summary: 'id of the new request (default: <id>-retry-1)' },
       reason: { value: '<text>', summary: 'reason to record (default: that of the request)' },
       yes: { summary: 'skip the confirmation; required if there is no terminal' },
       results: RESULTS,

@@ -41,7 +41,7 @@ export function invocation(
       screen.say(`expunge: could not write to stdout: ${lost.message}.`)
       return EXIT.failed
     } catch (error) {
-      return exitCodeOfError(error, screen)
+      return exitCodeOfError(error, screen, argv[0])
     }
   }
   return { run, fail: (error) => exitCodeOfError(error, screen) }
@@ -58,14 +58,14 @@ const EXIT_BY_CODE: ReadonlyMap<string, ExitCode> = new Map([
 const DISK_TROUBLES = ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']
 
 /** Reports the error to the user and returns the exit code. */
-function exitCodeOfError(error: unknown, { say, env }: Screen): number {
+function exitCodeOfError(error: unknown, { say, env }: Screen, command?: string): number {
   if (error instanceof CommanderError) {
     // Commander has already reported it; requested help and version are no errors.
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   }
   if (error instanceof InterruptedError) return error.exitCode
   if (error instanceof ExpungeError) {
-    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : errorWords(error)}`)
+    say(`expunge: ${env['LOG_LEVEL'] === 'debug' ? error.stack : errorWords(error, command)}`)
     return EXIT_BY_CODE.get(error.code) ?? EXIT.usage
   }
   const trouble = troubleOf(error)

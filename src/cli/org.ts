@@ -66,9 +66,9 @@ export function withRequest<T>(
   act: (open: OpenOrg, view: RequestView) => Promise<T>,
 ): Promise<T> {
   return withOrg(cli, options, async (open, home) => {
-    const org = open === null ? null : await ledgerWith(open, id, options)
-    const view = org === null || open === null ? null : await open.producer.inspect(id, { org })
-    if (open !== null && org !== null && view !== null) {
+    const view = open === null ? null : await findRequest(open, id, options)
+    if (open !== null && view !== null) {
+      const { org } = view
       return org === open.org
         ? act(open, view)
         : withLedger({ ...open, org }, (other) => act(other, view))
@@ -91,22 +91,22 @@ export async function recordOf(id: string, { ledger, org }: OrgStore): Promise<R
 }
 
 /**
- * The ledger to look for a request in: the opened one; on an embedded server the one that has the
- * request, unless an org was named.
+ * The request in the opened ledger; on an embedded server in the one that has it, unless an org was
+ * named. Null if there is none.
  *
  * @throws UsageError if several have one with that id
  */
-async function ledgerWith(
+async function findRequest(
   { producer, redis, store, org }: OpenOrg,
   id: string,
   options: OrgOptions,
-): Promise<string> {
-  if (!redis.embedded || options.org !== undefined) return org
+): Promise<RequestView | null> {
+  if (!redis.embedded || options.org !== undefined) return producer.inspect(id, { org })
   const ledgers = await ledgersOn(store.redis)
   const views = await Promise.all(ledgers.map((ledger) => producer.inspect(id, ledger)))
+  const [found = null, another] = views.filter((view) => view !== null)
+  if (another === undefined) return found
   const having = ledgers.filter((_, at) => views[at] !== null)
-  const [found, another] = having
-  if (another === undefined) return found?.org ?? org
   const orgs = having.map((ledger) => `${ledger.org} (${ledger.orgId})`).join(', ')
   throw new UsageError(`Request ${id} is in several orgs: ${orgs}. Name one with --org.`)
 }

@@ -44,6 +44,7 @@ test('a run applies the plan of a dry run, whatever its file holds by then', {
   const yes = await expunge(['apply', 'backlog'], { input: 'yes\n', onTerminal: true })
   assert.equal(yes.code, 0, yes.stdout)
   assert.match(yes.stdout, /Completed.*: request Backlog-apply/)
+  assert.equal(yes.stdout.match(/Rows read/g)?.length, 1, yes.stdout)
   assert.equal(sandbox.referee.stats().rowsDeleted, 30)
 
   const again = await expunge(['apply', 'backlog', '--yes', '--json'])

@@ -37,7 +37,7 @@ test('a run retries the rows that failed, once under each id', { skip }, async (
   ]) {
     const refused = await expunge(['retry', 'purge', '--yes', ...wrong])
     assert.deepEqual(
-      [refused.code, /^expunge: --(id|reason): /m.test(refused.stderr)],
+      [refused.code, /^expunge: --(as|reason): /m.test(refused.stderr)],
       [2, true],
       refused.stderr,
     )

@@ -23,6 +23,10 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
     [view.id, view.status, view.request.source],
     ['S-1', 'queued', { type: 'upload' }],
   )
+  assert.deepEqual(
+    view.waiting.map(({ reason }: { reason: string }) => reason),
+    ['no-worker'],
+  )
 
   const again = await expunge(args, { env })
   assert.deepEqual([again.code, again.stdout], [0, 'S-1\n'])

@@ -62,6 +62,10 @@ test('a sandbox first and production next have a ledger each, under one name on 
       (await expunge(['list'])).stdout,
       /Org 00D5f0000000002EAA\n.*\n.*meant.*\n\nOrg default\n/,
     )
+    const tried = ['--org', '00D5f0000000001EAA']
+    assert.equal((await expunge(['pause', ...tried])).code, 0)
+    assert.match((await expunge(['list'])).stderr, /Org "default" is paused by an operator/)
+    assert.equal((await expunge(['resume', ...tried])).code, 0)
   })
 
   await t.test('doctor accepts the other org, too', async () => {

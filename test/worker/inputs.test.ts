@@ -192,6 +192,13 @@ describe('an input that is refused', { concurrency: true }, () => {
     assert.deepEqual([receipt.plan?.accepted, receipt.plan?.invalid], [0, 2])
   })
 
+  test('that holds ids of another object alone is told which object to name', async () => {
+    const receipt = await run('Id\n00Q5g00000Demo1EAB\n')
+    assert.deepEqual(receipt.error?.remedies, [
+      { to: 'delete Lead records', field: 'object', value: 'Lead' },
+    ])
+  })
+
   for (const [object, prefix] of [
     ['Contact', '003'],
     ['Lead', '00Q'],

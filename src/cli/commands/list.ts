@@ -1,4 +1,5 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
+import { orgKeys } from '../../shared/store/ledger/keys.ts'
 import { ledgersOn } from '../../shared/store/ledgers.ts'
 import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
@@ -61,7 +62,7 @@ async function read(open: OpenOrg | null, flags: Flags<'list'>, screen: Screen):
   const own = views.filter(({ org }) => org === open.org)
   const lines = orgs.length === 1 ? linesOf : linesByOrg
   const table = views.length === 0 ? NOTHING : lines(views, screen)
-  return { views, own, held: await heldBack(open, own), table }
+  return { views, own, held: await heldBack(open, orgs, views), table }
 }
 
 const NOTHING = 'No requests.'
@@ -92,15 +93,20 @@ function linesByOrg(views: readonly RequestView[], screen: Screen): string {
     .join('\n\n')
 }
 
-/** Pauses of the org, and that no worker or run is active for requests that need one. */
+/** Pauses of the orgs, and that no worker or run is active for requests that need one. */
 async function heldBack(
-  { store, org, redis: { embedded } }: OpenOrg,
+  { store: { redis }, redis: { embedded } }: OpenOrg,
+  orgs: readonly string[],
   views: readonly RequestView[],
 ): Promise<readonly string[]> {
   const isIdle = ({ waiting }: RequestView) => waiting.some(({ reason }) => reason === 'no-worker')
-  const state = await readOrgState(store)
-  const waiting = orgWaiting({ ...state, workers: views.some(isIdle) ? 0 : 1 })
-  return waitingSentences(waiting, { org, embedded })
+  const sentences = orgs.map(async (org) => {
+    const state = await readOrgState({ redis, ledger: { keys: orgKeys(org) } })
+    const isAnyIdle = views.some((view) => view.org === org && isIdle(view))
+    return waitingSentences(orgWaiting({ ...state, workers: isAnyIdle ? 0 : 1 }), { org, embedded })
+  })
+  // That no `run` is active names no org.
+  return [...new Set((await Promise.all(sentences)).flat())]
 }
 
 /** Where to continue from: a run keeps its results in a directory relative to its own folder. */

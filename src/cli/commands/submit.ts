@@ -45,8 +45,10 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)
     if (!flags.wait) {
-      if (flags.json) screen.answerJson(view)
-      for (const sentence of await whyWaiting(producer, view)) screen.warn(sentence)
+      const now = await latest(producer, view)
+      if (flags.json) screen.answerJson(now)
+      const place = { org: now.org, id: now.id, embedded: false }
+      for (const sentence of waitingSentences(now.waiting, place)) screen.warn(sentence)
       return EXIT.ok
     }
     const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
@@ -62,14 +64,10 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   }
 }
 
-/** Why the request waits, one sentence each. */
-async function whyWaiting(
-  producer: Producer,
-  { id, org }: RequestView,
-): Promise<readonly string[]> {
+/** The request with what it waits for, which is read apart from its submission. */
+async function latest(producer: Producer, view: RequestView): Promise<RequestView> {
   // It is accepted, whatever happens now.
-  const view = await producer.inspect(id, { org }).catch(() => null)
-  return waitingSentences(view?.waiting ?? [], { org, id, embedded: false })
+  return (await producer.inspect(view.id, { org: view.org }).catch(() => null)) ?? view
 }
 
 interface WaitingFor {

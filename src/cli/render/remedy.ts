@@ -5,10 +5,16 @@ import { shellQuoted } from '../command-line.ts'
 import { COMMANDS } from '../commands.ts'
 import { flagNamed } from '../options.ts'
 
-/** What an error says on the command line: by flags instead of fields of the request. */
-export function errorWords(error: ExpungeError): string {
+/**
+ * What an error says on the command line: by flags instead of fields of the request.
+ *
+ * @param command as typed, whose own flags come first
+ */
+export function errorWords(error: ExpungeError, command?: string): string {
   if (error instanceof InvalidRequestError) {
-    const flags = error.problems.map(({ field, message }) => `${flagOf(field)}: ${message}`)
+    const flags = error.problems.map(
+      ({ field, message }) => `${flagOf(field, command)}: ${message}`,
+    )
     const more = error.count - flags.length
     return [...flags, ...(more > 0 ? [`and ${more} more`] : [])].join('\n')
   }
@@ -32,14 +38,16 @@ function remedyWords({ to, field, value }: NonNullable<ReceiptError['remedies']>
 }
 
 /** `--on-invalid`; a field without a flag stays as it is. */
-function flagOf(field: string): string {
-  const option = optionOf(field)
+function flagOf(field: string, command?: string): string {
+  const option = optionOf(field, command)
   return option === undefined ? field : flagNamed(option.name)
 }
 
-function optionOf(field: string) {
+function optionOf(field: string, command = 'run') {
+  const own = Object.entries(COMMANDS).find(([name]) => name === command)?.[1].options ?? {}
   const [name, record] =
-    Object.entries(COMMANDS.run.options).find(([name, { field: own = name }]) => own === field) ??
-    []
+    [...Object.entries(own), ...Object.entries(COMMANDS.run.options)].find(
+      ([name, { field: set = name }]) => set === field,
+    ) ?? []
   return name === undefined || record === undefined ? undefined : { name, record }
 }

@@ -42,7 +42,7 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   const { cli, config, flags, org, store } = opening
   const { screen } = cli
   const dryRun = await recordOf(flags.id, store)
-  await assertWanted(dryRun, opening)
+  const isPlanShown = await assertWanted(dryRun, opening)
   await claimHere(opening, dryRun.request)
   const entered = await applyPlan(store, dryRun, Date.now(), {
     as: flags.as,
@@ -56,21 +56,21 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   const there = { org: store.org, results: config.results.path }
   const resumeCommand = commandFor(`apply ${dryRun.request.id}${as}`, there)
   const submitted = await reportEntered(entered, { store, screen, resumeCommand })
-  return beginWork(opening, { resumeCommand, request, submitted }, opened)
+  return beginWork(opening, { resumeCommand, request, submitted, isPlanShown }, opened)
 }
 
-/** Shows the plan and asks, unless it was applied before: then it is only continued. */
+/** Shows the plan and asks. False if it was applied before: then it is only continued. */
 async function assertWanted(
   dryRun: RequestRecord,
   { cli, facts, flags, signal, store }: Awaited<ReturnType<typeof openOrgHere<Opening>>>,
-): Promise<void> {
+): Promise<boolean> {
   const { plan, kept, appliedAs } = dryRun
-  if (plan === null || kept === null || appliedAs !== null) return
+  if (plan === null || kept === null || appliedAs !== null) return false
   const { screen } = cli
   assertChecked(plan, flags)
   const view = await viewOf(store, dryRun)
   const text = await showForApproval(screen, store, { ...view, plan }, facts)
-  if (isConfirmedByFlag(flags, screen, text)) return
-  if (await ask(screen, text, { to: 'delete', signal })) return
+  if (isConfirmedByFlag(flags, screen, text)) return true
+  if (await ask(screen, text, { to: 'delete', signal })) return true
   throw new UsageError(`The plan was not applied. It is kept until ${view.keptPlan?.until}.`)
 }

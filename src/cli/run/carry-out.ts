@@ -34,7 +34,7 @@ async function decide(session: RunSession): Promise<Receipt> {
     session,
     ({ status }) => status !== 'queued' && status !== 'planning',
   )
-  showPlan(session, planned)
+  if (!session.isPlanShown) showPlan(session, planned)
   if (isOver(planned)) return conclude(session, planned, null)
   if (planned.status === 'awaiting-approval' && !(await consent(session, planned))) {
     return conclude(session, await followToReceipt(session), null)

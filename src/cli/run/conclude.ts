@@ -85,12 +85,12 @@ async function refusedRows(
   const { place } = kindOf(submitted.request.source).text
   const read = plan?.read ?? 0
   const rows = await firstInvalidRows(file.stream(), SHOWN_ROWS + 1)
-  const shown = rows
-    .slice(0, SHOWN_ROWS)
-    .map(
-      ({ line, value, reason }) =>
-        `  ${input.name}, ${isNumber(line) ? place(line, read) : visible(line)}: "${visible(value)}": ${reason}`,
-    )
+  const shown = rows.slice(0, SHOWN_ROWS).map(({ line, value, reason }, at) => {
+    // A file of another object repeats one reason in every row.
+    const why = reason === rows[at - 1]?.reason ? '' : `: ${reason}`
+    const where = isNumber(line) ? place(line, read) : visible(line)
+    return `  ${input.name}, ${where}: "${visible(value)}"${why}`
+  })
   const more =
     rows.length > SHOWN_ROWS ? [`  … and more; only the first ${count(SHOWN_ROWS)} are shown.`] : []
   return [...shown, ...more]

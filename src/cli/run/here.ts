@@ -170,7 +170,7 @@ export async function reportEntered(
 /** Starts the worker of an entered request. */
 export async function beginWork(
   opening: Opening & OrgHere,
-  entered: Pick<RunSession, 'resumeCommand' | 'request' | 'submitted'>,
+  entered: Pick<RunSession, 'resumeCommand' | 'request' | 'submitted' | 'isPlanShown'>,
   opened: AsyncDisposableStack,
 ): Promise<RunSession> {
   const { cli, config, redis, signal } = opening

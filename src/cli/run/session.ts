@@ -26,6 +26,8 @@ export interface RunSession extends Followed {
   readonly request: Pick<StoredRequest, 'id' | 'org'>
   /** Its state at submission: new, or known from before. */
   readonly submitted: RequestView
+  /** Whether its plan was shown before, to be approved. */
+  readonly isPlanShown?: boolean
   readonly interrupts: ReturnType<typeof catchInterrupts>
   /** Aborted if the embedded server stops and is not restarted; `signal` also aborts on interrupts. */
   readonly lost: AbortSignal

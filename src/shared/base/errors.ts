@@ -59,7 +59,13 @@ export interface Remedy {
   /** What the change achieves, as in `skip the invalid rows`. */
   readonly to: string
   /** As in the deletion request; `column` is a field of the source. */
-  readonly field: 'onInvalid' | 'onUnchecked' | 'maxRecords' | 'maxFailureRatio' | 'column'
+  readonly field:
+    | 'object'
+    | 'onInvalid'
+    | 'onUnchecked'
+    | 'maxRecords'
+    | 'maxFailureRatio'
+    | 'column'
   /** What to set it to; null if the caller chooses it. */
   readonly value: string | null
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { count } from '../contract/receipt.ts'
 import type { StopReason } from './ledger/decisions.ts'
+import type { Ledger } from './ledger/ledger.ts'
 import { PAUSE_REASONS, type PauseState, pauseState } from './ledger/pause.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
@@ -42,7 +43,7 @@ interface OrgState extends AtWork {
 export async function readOrgState({
   redis,
   ledger: { keys },
-}: Pick<OrgStore, 'redis' | 'ledger'>): Promise<OrgState> {
+}: Pick<OrgStore, 'redis'> & { readonly ledger: Pick<Ledger, 'keys'> }): Promise<OrgState> {
   const [atWork, pause] = await Promise.all([whoIsAtWork(redis, keys), pauseState(redis, keys)])
   return { ...atWork, pause }
 }

@@ -1,7 +1,7 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { UnknownObjectError } from '../../shared/contract/known-object.ts'
-import type { DeletableObject } from '../../shared/contract/objects.ts'
+import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import type { SourceText } from '../../shared/contract/sources/kind.ts'
@@ -113,7 +113,7 @@ function invalidRows(plan: Plan, first: RefusedRow, text: SourceText): RefusedEr
     'INVALID_ROWS',
     `${plan.invalid} ${words[text.unit]}; the first is ${show(first, plan, text)}. ` +
       'Nothing was deleted. See invalid.csv and correct the source.',
-    { remedies: [{ to: 'skip invalid rows', field: 'onInvalid', value: 'skip' }] },
+    { remedies: plan.accepted === 0 ? otherObject(first) : [SKIP] },
   )
 }
 
@@ -124,7 +124,18 @@ function nothingAccepted(plan: Plan, first: RefusedRow, text: SourceText): Refus
     'NOTHING_ACCEPTED',
     `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first, plan, text)}. ` +
       'Nothing was deleted. See invalid.csv, and check the object, the column and the file.',
+    { remedies: otherObject(first) },
   )
+}
+
+const SKIP = { to: 'skip invalid rows', field: 'onInvalid', value: 'skip' } as const
+
+/** Where no row is valid, skipping would leave nothing, but another object may be meant. */
+function otherObject({ reason, value }: RefusedRow): RefusedError['remedies'] {
+  if (reason !== 'OTHER_OBJECT') return []
+  const other = BUILT_IN_OBJECTS.find(({ prefix }) => value.startsWith(prefix))
+  if (other === undefined) return []
+  return [{ to: `delete ${other.name} records`, field: 'object', value: other.name }]
 }
 
 function uncheckedIds({ accepted, unchecked }: Plan): RefusedError {
