@@ -207,9 +207,12 @@ async function readable(programs: Programs, folder: string): Promise<Programs> {
  */
 async function template(programs: Programs, folder: string): Promise<string> {
   const cache = cacheFolder(process.env)
-  await privateDirectory(cache, 'Choose another with XDG_CACHE_HOME.')
+  const isPrivate = await privateDirectory(cache, '').then(
+    () => true,
+    () => false,
+  )
   const kept = join(cache, `postgres-template-${programs.version}-${process.arch}`)
-  if (existsSync(kept)) return kept
+  if (isPrivate && existsSync(kept)) return kept
   const made = join(folder, 'made')
   await mkdir(made)
   await giveAway(folder)
@@ -219,6 +222,7 @@ async function template(programs: Programs, folder: string): Promise<string> {
     [...how, '--no-sync', '--wal-segsize=1', '--pgdata', made],
     { ...SERVER_USER, env: environmentOf(programs) },
   )
+  if (!isPrivate) return made
   const draft = `${kept}.${process.pid}`
   await cp(made, draft, { recursive: true, preserveTimestamps: true })
   await rm(made, { recursive: true })
