@@ -33,16 +33,22 @@ async function textOf(source: AsyncIterable<Uint8Array>): Promise<string> {
   return text
 }
 
-/** Sessions of the role on the server, besides idle ones that nobody has. */
-async function sessions(): Promise<number> {
-  const [row] =
-    (await db?.admin<{ n: number }>(
-      "SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename = 'reader'",
-    )) ?? []
-  return row?.n ?? 0
+/** Waits until so many queries with this word run on the server. */
+async function runs(word: string, n: number): Promise<void> {
+  const asked = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE ${BY_WORD}`
+  await poll(async () => {
+    const [row] = (await db?.admin<{ n: number }>(asked, [`%${word}%`])) ?? []
+    return row?.n === n ? true : null
+  })
 }
 
-const until = (n: number) => poll(async () => ((await sessions()) === n ? true : null))
+const BY_WORD = "usename = 'reader' AND query LIKE $1"
+
+/** A query with a word of its own, to find it on the server. */
+function marked(query: string) {
+  const word = db?.unique('marked') ?? ''
+  return { word, query: `${query} /* ${word} */` }
+}
 
 const failsWith =
   (code: string, ...words: readonly RegExp[]) =>
@@ -56,10 +62,11 @@ const failsWith =
 
 describe('the rows of a query', { skip }, () => {
   test('come one a line, in their order', async () => {
-    const text = await textOf(read('SELECT n FROM generate_series(1, 200000) n ORDER BY n DESC'))
+    const { word, query } = marked('SELECT n FROM generate_series(1, 200000) n ORDER BY n DESC')
+    const text = await textOf(read(query))
     const expected = Array.from({ length: 200_000 }, (_, n) => 200_000 - n)
     assert.ok(text === `${expected.join('\n')}\n`)
-    await until(0)
+    await runs(word, 0)
   })
 
   test('are those of any query that reads', async () => {
@@ -227,24 +234,26 @@ describe('a query', { skip }, () => {
   const sleeping = 'SELECT pg_sleep(60)::text'
 
   test('ends on the server when its reader leaves early', async () => {
-    for await (const _ of read(endless)) break
-    await until(0)
+    const { word, query } = marked(endless)
+    for await (const _ of read(query)) break
+    await runs(word, 0)
   })
 
-  for (const [what, query] of [
+  for (const [what, text] of [
     ['sends rows', endless],
     ['has no row yet', sleeping],
   ] as const) {
     test(`ends on the server within a second of the abort while it ${what}`, async () => {
+      const { word, query } = marked(text)
       const abort = new AbortController()
       const reason = new Error('told to stop')
       const reading = textOf(read(query, { signal: abort.signal }))
       const rejected = assert.rejects(reading, (error) => error === reason)
-      await until(1)
+      await runs(word, 1)
       const aborted = performance.now()
       abort.abort(reason)
       await rejected
-      await until(0)
+      await runs(word, 0)
       assert.ok(performance.now() - aborted < 5000)
     })
   }
@@ -258,11 +267,12 @@ describe('a query', { skip }, () => {
   })
 
   test('ends where it takes longer than it may', async () => {
+    const { word, query } = marked(sleeping)
     await assert.rejects(
-      textOf(read(sleeping, { queryMs: 1000 })),
+      textOf(read(query, { queryMs: 1000 })),
       failsWith('SOURCE_QUERY_FAILED', /57014/, /queryMs/),
     )
-    await until(0)
+    await runs(word, 0)
   })
 
   test('that loses its connection half-way is an error, not an end', async (t) => {
@@ -275,14 +285,11 @@ describe('a query', { skip }, () => {
   })
 
   test('that an administrator ends is an error with its code', async () => {
-    const reading = assert.rejects(
-      textOf(read(sleeping)),
-      failsWith('SOURCE_QUERY_FAILED', /57P01/),
-    )
-    await until(1)
-    await db?.admin(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'reader'",
-    )
+    const { word, query } = marked(sleeping)
+    const reading = assert.rejects(textOf(read(query)), failsWith('SOURCE_QUERY_FAILED', /57P01/))
+    await runs(word, 1)
+    const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${BY_WORD}`
+    await db?.admin(end, [`%${word}%`])
     await reading
   })
 })
@@ -293,4 +300,14 @@ test('a connection tells what answers there', { skip }, async () => {
   const { version, ...facts } = await probePostgres(connection, AbortSignal.timeout(10_000))
   assert.match(version, /^\d+\.\d+/)
   assert.deepEqual(facts, { user: 'reader', isSuperuser: false, isEncrypted: false })
+})
+
+test('a connection that the worker does not have is refused, with those that it has', () => {
+  const source = { type: 'postgres', connection: 'lake', query: 'SELECT 1' } as const
+  const settings = warehouseAt('postgres://me@127.0.0.1/db')
+  const { signal } = new AbortController()
+  assert.throws(
+    () => openPostgres(source, { settings, signal }),
+    failsWith('SOURCE_NOT_ALLOWED', /no PostgreSQL connection lake \(configured: warehouse\)/),
+  )
 })

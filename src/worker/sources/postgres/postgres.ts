@@ -139,7 +139,7 @@ function copyStatement(
 }
 
 function notConfigured(name: string, known: readonly string[]): RefusedError {
-  const configured = known.length === 0 ? 'none is configured' : known.join(', ')
+  const configured = known.length === 0 ? 'none is configured' : `configured: ${known.join(', ')}`
   return new RefusedError(
     'SOURCE_NOT_ALLOWED',
     `The worker has no PostgreSQL connection ${name} (${configured}). Nothing was deleted. ` +
