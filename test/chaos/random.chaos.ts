@@ -38,19 +38,29 @@ const HEAL_WITHIN_MS = 4 * 60_000
 const WORKERS_CLOCKS = [0, 15, -15, 0]
 const SERVICE_CLOCK = [-15]
 
-export const random = (chaos: Chaos) => runOn(singleServer, chaos)
-export const randomOnCluster = (chaos: Chaos) => runOn(cluster, chaos)
-export const randomOnSentinel = (chaos: Chaos) => runOn(sentinel, chaos)
+export const random = async (chaos: Chaos) => runOn(await singleServer(chaos.scope), chaos)
+export const randomOnSentinel = async (chaos: Chaos) => runOn(await sentinel(chaos.scope), chaos)
+
+/** An org on each shard, with a fleet of its own: they share nothing but the cluster. */
+export async function randomOnCluster(chaos: Chaos): Promise<void> {
+  const servers = await cluster(chaos.scope)
+  const runs = servers.orgs.map((org, n) => {
+    const own = n === 0 ? servers : { ...servers, mishaps: () => [] }
+    return runOn(own, { ...chaos, seed: chaos.seed + 100 * n }, { org, workers: 2 })
+  })
+  await Promise.all(runs)
+}
 
 async function runOn(
-  start: (scope: Chaos['scope']) => Promise<Servers>,
+  servers: Servers,
   chaos: Chaos,
+  { org, workers: size } = { org: 'chaos', workers: WORKERS },
 ): Promise<void> {
   const { scope, seed, minutes, say } = chaos
-  say(`CHAOS_SEED=${seed}, ${minutes} minutes of mishaps`)
+  say(`CHAOS_SEED=${seed}, ${minutes} minutes of mishaps in ${org}`)
   const errands = errandsOf(new Random(seed), Math.ceil(minutes * ERRANDS_A_MINUTE))
   const rules = errands.flatMap(({ records }) => records.rules)
-  const place = await openPlace(scope, await start(scope), rules, new Random(seed + 7))
+  const place = await openPlace(scope, servers, rules, new Random(seed + 7), org)
   const fleet = (entry: Entry, size: number, minutesWrong: readonly number[]) =>
     new Fleet(size, chaos, {
       entry,
@@ -60,7 +70,7 @@ async function runOn(
       },
       mayRefuse: () => place.disk.wasUnwell,
     })
-  const workers = fleet('worker-process', WORKERS, WORKERS_CLOCKS)
+  const workers = fleet('worker-process', size, WORKERS_CLOCKS)
   const service = fleet('service-process', 1, SERVICE_CLOCK)
   const until = Date.now() + minutes * 60_000
   const [submitted] = await Promise.all([

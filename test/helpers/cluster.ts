@@ -5,7 +5,7 @@ import { freePort } from './free-port.ts'
 import { startRedis, type TestRedis } from './redis.ts'
 
 const SLOTS = 16_384
-const PRIMARIES = 3
+export const CLUSTER_PRIMARIES = 3
 const HEAL_WITHIN_MS = 90_000
 const ANSWER_WITHIN_MS = 1000
 
@@ -41,7 +41,7 @@ export async function startCluster(
 ): Promise<TestCluster> {
   // By itself a node takes its own port plus 10,000, which may be above 65,535.
   const buses = await Promise.all(
-    Array.from({ length: PRIMARIES * (1 + replicas) }, () => freePort()),
+    Array.from({ length: CLUSTER_PRIMARIES * (1 + replicas) }, () => freePort()),
   )
   const nodes = await Promise.all(
     buses.map((bus) =>
@@ -86,9 +86,9 @@ export async function startCluster(
 async function join(nodes: readonly TestRedis[], buses: readonly number[]): Promise<void> {
   const [first] = nodes
   for (const [n, node] of nodes.entries()) {
-    if (n < PRIMARIES) {
-      const from = Math.ceil((n * SLOTS) / PRIMARIES)
-      const to = Math.ceil(((n + 1) * SLOTS) / PRIMARIES) - 1
+    if (n < CLUSTER_PRIMARIES) {
+      const from = Math.ceil((n * SLOTS) / CLUSTER_PRIMARIES)
+      const to = Math.ceil(((n + 1) * SLOTS) / CLUSTER_PRIMARIES) - 1
       await ask(node, `CLUSTER ADDSLOTSRANGE ${from} ${to}`)
     }
     if (first !== undefined && n > 0) {
@@ -99,9 +99,11 @@ async function join(nodes: readonly TestRedis[], buses: readonly number[]): Prom
     const views = await Promise.all(nodes.map(viewOf))
     return views.every((view) => view?.length === nodes.length)
   })
-  const ids = await Promise.all(nodes.slice(0, PRIMARIES).map((node) => ask(node, 'CLUSTER MYID')))
-  for (const [n, node] of nodes.slice(PRIMARIES).entries()) {
-    const id = /[0-9a-f]{40}/.exec(ids[n % PRIMARIES] ?? '')?.[0]
+  const ids = await Promise.all(
+    nodes.slice(0, CLUSTER_PRIMARIES).map((node) => ask(node, 'CLUSTER MYID')),
+  )
+  for (const [n, node] of nodes.slice(CLUSTER_PRIMARIES).entries()) {
+    const id = /[0-9a-f]{40}/.exec(ids[n % CLUSTER_PRIMARIES] ?? '')?.[0]
     await ask(node, `CLUSTER REPLICATE ${id}`)
   }
 }
@@ -143,8 +145,8 @@ function isWhole(view: readonly Seen[], nodes: number, replicas: number): boolea
     view.length === nodes &&
     view.every(isFine) &&
     covered === SLOTS &&
-    owners.length === PRIMARIES &&
-    followers.length === PRIMARIES * replicas
+    owners.length === CLUSTER_PRIMARIES &&
+    followers.length === CLUSTER_PRIMARIES * replicas
   )
 }
 

@@ -142,8 +142,6 @@ export const receiptSchema = z.object({
   /** Files with rows. Their rows were compared with plan and outcome before the request ended. */
   files: z.array(resultFileSchema).readonly(),
   // Receipts of earlier versions have none of these.
-  /** Whether its records were in use when they were planned; null if the org was not asked or did not tell. */
-  preflight: preflightSchema.nullable().default(null),
   /** Who submitted it: name of the API key, `alice@host`, `bullmq:<job id>`, or the library's caller. */
   submittedBy: z.string().nullable().default(null),
   /** Who approved its plan; null if no approval was needed. */
@@ -152,6 +150,8 @@ export const receiptSchema = z.object({
   cancelledBy: signedActSchema.nullable().default(null),
   /** Id of the dry run whose plan it applied; null if it read its source itself. */
   appliesPlanOf: z.string().nullable().default(null),
+  /** Whether its records were in use when they were planned; null if the org was not asked or did not tell. */
+  preflight: preflightSchema.nullable().default(null),
   error: receiptErrorSchema.nullable(),
 })
 /** The final account of a request, as in `receipt.json` and `--json`. */

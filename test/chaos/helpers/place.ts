@@ -43,7 +43,6 @@ export interface Place {
   underWay(): Promise<number>
 }
 
-const ORG = 'chaos'
 const LIMITS = { maxJobRecords: 400, maxInFlight: 8, urgentInFlight: 2 }
 const SECRET = 'of the chaos, to sign its callbacks with'
 
@@ -52,6 +51,7 @@ export async function openPlace(
   servers: Servers,
   rules: readonly RowRule[],
   random: Random,
+  org: string,
 ): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-chaos-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
@@ -64,8 +64,8 @@ export async function openPlace(
   scope.after(() => producer.close())
   const redis = connectRedis(servers.config, 'wait', onError)
   scope.after(async () => redis.disconnect())
-  const store = openOrgStore(redis, ORG, onError)
-  const door = new Queue('requests', { connection: redis, prefix: orgKeys(ORG).prefix })
+  const store = openOrgStore(redis, org, onError)
+  const door = new Queue('requests', { connection: redis, prefix: orgKeys(org).prefix })
   door.on('error', onError)
   const kept = replicatedTo(redis, servers.config.replicas ?? 0, 'The job is to be added again.')
   const receiver = await startReceiver(scope, random)
@@ -87,13 +87,13 @@ export async function openPlace(
       receivers: { chaos: { url: receiver.origin, secretsFile: join(folder, 'secrets') } },
     },
     ...LIMITS,
-    orgs: { [ORG]: { salesforce: { loginUrl, clientId, clientSecret } } },
+    orgs: { [org]: { salesforce: { loginUrl, clientId, clientSecret } } },
   }
   // What is JSON is YAML, too.
   await writeFile(config, JSON.stringify(settings))
   return {
     ...{
-      org: ORG,
+      org,
       servers,
       store,
       sandbox,

@@ -1,7 +1,8 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connectRedis, type RedisConfig } from '../../../src/shared/store/redis/redis.ts'
-import { freePort } from '../../helpers/free-port.ts'
+import { orgKeys } from '../../../src/shared/store/ledger/keys.ts'
+import type { RedisConfig } from '../../../src/shared/store/redis/redis.ts'
+import { CLUSTER_PRIMARIES, startCluster, type TestCluster } from '../../helpers/cluster.ts'
 import { startRedis, type TestRedis } from '../../helpers/redis.ts'
 import type { Mishap } from './mishaps.ts'
 import type { Scope } from './scope.ts'
@@ -28,51 +29,67 @@ export async function singleServer(scope: Scope): Promise<Servers> {
   }
 }
 
-const SLOTS = 16_384
-const NODES = 3
+/** The same of a cluster, with an org on each of its shards. */
+interface ClusterServers extends Servers {
+  readonly orgs: readonly string[]
+}
 
-/** Three primaries: the org's keys are on one of them, and nobody here knows on which. */
-export async function cluster(scope: Scope): Promise<Servers> {
-  // By itself a node takes its own port plus 10,000, which may be above 65,535.
-  const buses = await Promise.all(Array.from({ length: NODES }, () => freePort()))
-  const nodes = await Promise.all(
-    buses.map((bus) =>
-      startRedis(scope, {
-        appendOnly: true,
-        args: ['--cluster-enabled', 'yes', '--cluster-port', String(bus)],
-      }),
-    ),
-  )
-  await join(nodes, buses)
-  const hosts = nodes.map(({ host, port }) => ({ host, port }))
+/**
+ * Three primaries, each with a replica, and an org on each. Nobody waits for replicas here, so only
+ * mishaps are chosen after which the replica has what was answered: a primary that is killed has
+ * sent it, one that is frozen would go on for a moment when it wakes.
+ */
+export async function cluster(scope: Scope): Promise<ClusterServers> {
+  const group = await startCluster(scope)
+  const orgs = new Map<TestRedis, string>()
+  for (let n = 0; orgs.size < CLUSTER_PRIMARIES; n++) {
+    const name = `chaos-${n}`
+    const shard = await group.primaryOf(orgKeys(name).requests)
+    if (!orgs.has(shard)) orgs.set(shard, name)
+  }
+  const names = [...orgs.values()]
+  const { nodes } = group.redis
   return {
-    config: { kind: 'cluster', nodes: hosts, tls: false },
-    settings: { cluster: { nodes: hosts.map(({ host, port }) => `${host}:${port}`) } },
-    forgets: false,
-    mishaps: (minutes) => outages(nodes, minutes),
+    config: group.redis,
+    settings: { cluster: { nodes: nodes.map(({ host, port }) => `${host}:${port}`) } },
+    forgets: true,
+    mishaps: () => promotions(group, names),
+    orgs: names,
   }
 }
 
-/** Gives each node its share of the slots, and waits until all of them know all of it. */
-async function join(nodes: readonly TestRedis[], buses: readonly number[]): Promise<void> {
-  const clients = nodes.map(({ url }) => connectRedis({ kind: 'url', url }, 'wait', () => {}))
-  try {
-    const [first] = nodes
-    for (const [n, client] of clients.entries()) {
-      const from = Math.ceil((n * SLOTS) / NODES)
-      const to = Math.ceil(((n + 1) * SLOTS) / NODES) - 1
-      await client.call('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))
-      if (first === undefined) continue
-      await client.call('CLUSTER', 'MEET', first.host, first.port, buses[0] ?? 0)
-    }
-    const isWhole = (info: unknown) =>
-      String(info).includes('cluster_state:ok') && String(info).includes(`known_nodes:${NODES}`)
-    for (const client of clients) {
-      while (!isWhole(await client.call('CLUSTER', 'INFO'))) await delay(50)
-    }
-  } finally {
-    for (const client of clients) client.disconnect()
-  }
+/** One shard after the other loses its primary, or its replica. */
+function promotions(group: TestCluster, orgs: readonly string[]): readonly Mishap[] {
+  let turn = 0
+  const next = () => group.primaryOf(orgKeys(orgs[turn++ % orgs.length] ?? '').requests)
+  const mishap = (name: string, deed: (primary: TestRedis) => Promise<void>): Mishap => ({
+    name,
+    happen: async () => {
+      await deed(await next())
+      await group.healed()
+    },
+  })
+  const replaced = mishap(
+    'primary of a shard killed, and its replica promoted',
+    async (primary) => {
+      const org = orgs[(turn - 1) % orgs.length] ?? ''
+      await primary.kill()
+      while ((await group.primaryOf(orgKeys(org).requests)) === primary) await delay(50)
+      await primary.restart()
+    },
+  )
+  const restarted = mishap('primary of a shard killed and started again', (primary) =>
+    primary.restart(),
+  )
+  const replica = mishap('replica of a shard down for 3 s', async () => {
+    const roles = await Promise.all(group.nodes.map(group.isPrimary))
+    const replicas = group.nodes.filter((_, n) => !roles[n])
+    const node = replicas[turn % replicas.length]
+    await node?.kill()
+    await delay(3000)
+    await node?.restart()
+  })
+  return [replaced, replaced, replaced, restarted, replica]
 }
 
 /** Every server is away now and then: frozen, or dead and started again on what its file holds. */

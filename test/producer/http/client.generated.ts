@@ -296,6 +296,22 @@ export interface components {
           sha256: string;
         }[];
       /** @default null */
+      submittedBy: string | null;
+      /** @default null */
+      approvedBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @default null */
+      cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @default null */
+      appliesPlanOf: string | null;
+      /** @default null */
       preflight: {
         /**
          * Format: int64
@@ -319,22 +335,6 @@ export interface components {
           };
         };
       } | null;
-      /** @default null */
-      submittedBy: string | null;
-      /** @default null */
-      approvedBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      /** @default null */
-      cancelledBy: ({
-        actor: string;
-        at: string;
-        reason: string | null;
-      }) | null;
-      /** @default null */
-      appliesPlanOf: string | null;
       error: ({
         code: string;
         message: string;
