@@ -9,6 +9,7 @@ import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { argv, execPath, resourceUsage } from 'node:process'
@@ -17,6 +18,7 @@ import { Bucket } from '../src/shared/bucket/bucket.ts'
 import type { BucketSettings } from '../src/shared/bucket/settings.ts'
 import type { SourcesConfig } from '../src/shared/config/config.ts'
 import { NO_SOURCES } from '../test/helpers/config.ts'
+import { listenHere } from '../test/helpers/http-server.ts'
 import { context, planByHand, plannerDeps } from '../test/helpers/planning.ts'
 import { startPostgres, warehouseAt } from '../test/helpers/postgres.ts'
 import { startRedis } from '../test/helpers/redis.ts'
@@ -45,6 +47,20 @@ const SOURCES: Readonly<Record<string, (csv: string, scope: Scope) => Promise<Se
     source: { type: 'file', path },
     raw: () => createReadStream(path, BLOCK),
   }),
+  http: async (path, scope) => {
+    const server = fork(import.meta.filename, ['http-server', path])
+    scope.after(async () => server.disconnect())
+    const [origin]: string[] = await once(server, 'message')
+    if (origin === undefined) throw new Error('The server told no origin.')
+    return {
+      source: { type: 'http', url: `${origin}/ids.csv` },
+      settings: { ...NO_SOURCES, origins: new Map([[origin, { headers: {} }]]) },
+      raw: async function* () {
+        const [body]: IncomingMessage[] = await once(request(origin).end(), 'response')
+        if (body !== undefined) yield* body
+      },
+    }
+  },
   postgres: async (path) => {
     const server = await startPostgres()
     const table = server.unique('ids')
@@ -83,9 +99,26 @@ type Case = keyof typeof CASES
 const isCase = (text: string): text is Case => Object.hasOwn(CASES, text)
 
 const [, , first = '5000000', ...rest] = argv
-if (first === 's3-server') await serveBucket(rest[0] ?? '')
+if (first === 'http-server') await serveFile(rest[0] ?? '')
+else if (first === 's3-server') await serveBucket(rest[0] ?? '')
 else if (isCase(first)) await CASES[first](rest[0] ?? '', rest[1] ?? '')
 else await compareAll(Number(first), rest.length > 0 ? rest : Object.keys(SOURCES))
+
+/** An HTTP server, until its parent ends. */
+async function serveFile(csv: string): Promise<void> {
+  const closing = new AsyncDisposableStack()
+  const { size } = await stat(csv)
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': size, etag: '"1"' })
+    createReadStream(csv, BLOCK).pipe(response)
+  })
+  const origin = await listenHere(
+    inReverse((end) => closing.defer(end)),
+    server,
+  )
+  process.once('disconnect', () => closing.disposeAsync())
+  process.send?.(origin)
+}
 
 /** The S3 server, until its parent ends. */
 async function serveBucket(csv: string): Promise<void> {
