@@ -103,3 +103,14 @@ test('a command that does not exist is noticed', () => {
     'list',
   ])
 })
+
+for (const { name, text } of pages) {
+  test(`the prose of ${name} has lines of at most 120 characters`, () => {
+    const prose = text.replaceAll(/^```.*?^```/gms, '').split('\n')
+    const mayBeLong = (line: string) => line.startsWith('|') || line.startsWith('![')
+    assert.deepEqual(
+      prose.filter((line) => line.length > 120 && !mayBeLong(line)),
+      [],
+    )
+  })
+}
