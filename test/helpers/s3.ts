@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import S3rver, { type Context, type Store } from '@20minutes/s3rver'
 import { DUMMY_ACCOUNT } from '@20minutes/s3rver/lib/models/account.js'
@@ -93,7 +94,9 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
       return connections(server)
     },
     put: async (bucket, key, content) => {
-      await store.putObject({ bucket, key, content: Buffer.from(content), metadata: {} })
+      // s3rver does not wait until a buffer is written.
+      const stream = Readable.from([Buffer.from(content)])
+      await store.putObject({ bucket, key, content: stream, metadata: {} })
     },
     read: (bucket, key) => readFile(store.getResourcePath(bucket, key, 'object')),
     remove: (bucket, key) => rm(store.getResourcePath(bucket, key, 'object')),
