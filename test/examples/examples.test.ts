@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createSecret } from '../../src/producer/http/key-secret.ts'
+import { NO_SOURCES } from '../helpers/config.ts'
 import { outcome, receiptOf } from '../helpers/deletion.ts'
+import { listenHere } from '../helpers/http-server.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
 import { inReverse } from '../helpers/scope.ts'
@@ -28,7 +31,15 @@ const api = await startApi(scope, world, {
   redis,
   keys: keyEntry(`example-${world.org}`, secret, { roles: 'submit, read' }),
 })
-await world.startWorker()
+const lists = createServer((request, response) => {
+  const ids = ['Id', ...ids18(4, 400), ''].join('\n')
+  if (request.url === '/ids.csv?signature=s') response.end(ids)
+  else response.writeHead(404).end()
+})
+const origin = await listenHere(scope, lists)
+await world.startWorker({
+  sources: { ...NO_SOURCES, origins: new Map([[origin, { headers: {} }]]) },
+})
 
 const pathOf = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
 const ITSELF = new URL('../helpers/expunge-itself.ts', import.meta.url).href
@@ -78,6 +89,24 @@ describe('examples/typescript.ts', () => {
     const { code, stderr } = await node('typescript.ts', 'not an id', id18(1))
     assert.equal(code, 2)
     assert.match(stderr, /^INVALID_REQUEST: .*id: expected/)
+  })
+})
+
+describe('examples/url.ts', () => {
+  test('deletes what the list names', async () => {
+    const { code, stdout, stderr } = await node('url.ts', 'by-url', `${origin}/ids.csv?signature=s`)
+    assert.deepEqual([code, stdout, stderr], [0, 'by-url: completed, 4 deleted\n', ''])
+  })
+
+  test('says why a list cannot be read', async () => {
+    const { code, stderr } = await node('url.ts', 'no-list', `${origin}/none.csv?signature=s`)
+    assert.equal(code, 1)
+    assert.match(stderr, /^SOURCE_NOT_FOUND: http:.*\/none\.csv\?\*\*\* does not exist/)
+    const elsewhere = await node('url.ts', 'elsewhere', 'https://exports.example.com/ids.csv')
+    assert.match(
+      elsewhere.stderr,
+      /^SOURCE_NOT_ALLOWED: https:\/\/exports\.example\.com is not one/,
+    )
   })
 })
 
