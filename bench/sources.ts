@@ -17,9 +17,10 @@ import type { DeletionRequestInput } from '../src/producer/producer.ts'
 import { Bucket } from '../src/shared/bucket/bucket.ts'
 import type { BucketSettings } from '../src/shared/bucket/settings.ts'
 import type { SourcesConfig } from '../src/shared/config/config.ts'
+import type { Salesforce } from '../src/shared/salesforce/client.ts'
 import { NO_SOURCES } from '../test/helpers/config.ts'
 import { listenHere } from '../test/helpers/http-server.ts'
-import { context, planByHand, plannerDeps } from '../test/helpers/planning.ts'
+import { context, planByHand, plannerDeps, planningOrg } from '../test/helpers/planning.ts'
 import { startPostgres, warehouseAt } from '../test/helpers/postgres.ts'
 import { startRedis } from '../test/helpers/redis.ts'
 import { startS3 } from '../test/helpers/s3.ts'
@@ -27,12 +28,15 @@ import { inReverse } from '../test/helpers/scope.ts'
 import { startWorld } from '../test/helpers/world.ts'
 import { writeIdFile } from './id-file.ts'
 import { median } from './median.ts'
+import { startQueries } from './query-source.ts'
 
 interface Served {
   readonly source: DeletionRequestInput['source']
   readonly upload?: AsyncIterable<Uint8Array>
   /** The section `sources` of the worker's configuration. */
   readonly settings?: SourcesConfig
+  /** The org that is asked. */
+  readonly salesforce?: Salesforce
   /** The same bytes by the transport alone, with as little as it needs. */
   raw(): AsyncIterable<Uint8Array>
 }
@@ -86,6 +90,12 @@ const SOURCES: Readonly<Record<string, (csv: string, scope: Scope) => Promise<Se
       },
     }
   },
+  soql: async (path, scope) => {
+    const { size } = await stat(path)
+    const records = (size - 3) / ROW_BYTES
+    const { query, ...served } = await startQueries(scope, records)
+    return { ...served, source: { type: 'soql', query } }
+  },
   upload: async (path) => ({
     source: { type: 'upload' },
     upload: createReadStream(path, BLOCK),
@@ -93,6 +103,8 @@ const SOURCES: Readonly<Record<string, (csv: string, scope: Scope) => Promise<Se
   }),
 }
 
+/** An id of 18 characters and a line feed; the header has 3 bytes. */
+const ROW_BYTES = 19
 const RUNS = 3
 const CASES = { raw: readAlone, plan: planAlone }
 type Case = keyof typeof CASES
@@ -179,13 +191,14 @@ async function planAlone(name: string, csv: string): Promise<void> {
   await measured(async (scope) => {
     const redis = await startRedis(scope)
     const world = await startWorld(scope, { redis, org: { maxRecords: 100_000_000 } })
-    const { source, upload, settings } = await serve(name, csv, scope)
+    const { source, upload, settings, salesforce } = await serve(name, csv, scope)
     const request = { org: world.org, object: 'Contact', source, dryRun: true }
     const { id } = (await world.producer.submit(request, upload)).request
     const deps = await plannerDeps(world)
     const own = {
       ...deps,
       sources: settings ?? deps.sources,
+      salesforce: salesforce === undefined ? null : planningOrg(world, salesforce),
       rails: { ...deps.rails, fileRoots: [tmpdir()], maxRecords: 100_000_000 },
     }
     return async () => {

@@ -14,6 +14,7 @@ import process, { argv } from 'node:process'
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { to18 } from '../../src/shared/contract/record-id.ts'
 import { writeIdFile } from '../id-file.ts'
 import type { Client, Facts, Task } from './salesforce/client.ts'
 import { CLIENTS } from './salesforce/clients.ts'
@@ -71,7 +72,21 @@ async function prepare(folder: string, key: string | Buffer, sandbox: Sandbox): 
   const refused = ids.filter(isRefused)
   const deleted = ids.filter((id) => !refused.includes(id))
   sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: refused }] })
-  return { sandbox, ...paths, next: RECORDS, keyFile, folder, username: USERNAME, deleted, refused }
+  const leads = [0, 1, 2].map((n) => to18(`00Q5f000000000${n}`))
+  const queryOfLeads =
+    'SELECT Id FROM Lead WHERE LastActivityDate > LAST_N_DAYS:3 OR Id != null LIMIT 3'
+  return {
+    leads,
+    queryOfLeads,
+    sandbox,
+    ...paths,
+    next: RECORDS,
+    keyFile,
+    folder,
+    username: USERNAME,
+    deleted,
+    refused,
+  }
 }
 
 function compared(facts: Facts, expected: Facts): (readonly [string, string])[] {

@@ -497,6 +497,7 @@ const COMMAND_RECORDS = {
         parse: portNumber,
         default: 8090,
       },
+      records: count('records of each object that queries find (default: 1000000)'),
       rowsPerSecond: count('rows deleted per second'),
       queueDelay: {
         value: '<ms>',

@@ -3,9 +3,12 @@ import type { Context } from '../../src/shared/base/context.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import { railsOf } from '../../src/shared/config/config.ts'
 import { openResultsStore } from '../../src/shared/results/open.ts'
+import type { Salesforce } from '../../src/shared/salesforce/client.ts'
 import type { JobLock } from '../../src/shared/store/ledger/keys.ts'
 import type { Ledger } from '../../src/shared/store/ledger/ledger.ts'
 import { createStaging, type Staging } from '../../src/shared/store/staging/staging.ts'
+import { OrgGate } from '../../src/worker/gate/org-gate.ts'
+import { StopWatch } from '../../src/worker/gate/stop-watch.ts'
 import { type PlannerDeps, planRequest } from '../../src/worker/plan/planner.ts'
 import { leapingClock } from './clock.ts'
 import type { World } from './world.ts'
@@ -35,6 +38,19 @@ export async function plannerDeps(world: World, between: Between = {}): Promise<
     ...{ metrics, org, rails: railsOf(config, org), maxPlanMemory: config.maxPlanMemory },
     ...{ planHours: config.planHours, sources: config.sources, salesforce: null },
   }
+}
+
+/** The org of a world for plans that ask it. */
+export function planningOrg(
+  { store: { ledger } }: World,
+  salesforce: Salesforce,
+): NonNullable<PlannerDeps['salesforce']> {
+  const { log, clock } = context()
+  const gate = new OrgGate({ ledger, clock, stopWatch: new StopWatch({ ledger, clock, log }) })
+  const halt = (error: Error) => {
+    throw error
+  }
+  return { ...salesforce, gate, halt }
 }
 
 function interrupted(staging: Staging, before: () => Promise<void>): Staging {

@@ -11,6 +11,9 @@ export interface Task {
   /** Further records, for a second job, and how many: all are deleted. */
   readonly nextCsv: string
   readonly next: number
+  /** A query of three Leads. */
+  readonly queryOfLeads: string
+  readonly leads: readonly string[]
   /** PEM; the sandbox has its other half. */
   readonly keyFile: string
   readonly username: string

@@ -21,6 +21,7 @@ function jsforce(name: string, packageName: string): Client {
       'allowance of requests': 100_000,
       'taken up again by id': ['JobComplete', task.next],
       'aborted job': 'Aborted',
+      'bulk query': task.leads,
       'session refreshed': 1,
       'login by password':
         'INVALID_OPERATION: SOAP API login() is disabled by default in this org.',

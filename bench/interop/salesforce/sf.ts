@@ -1,4 +1,5 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -34,7 +35,7 @@ export const sfCli: Client = {
   name: 'sf CLI',
   package: '@salesforce/cli',
   attempt: drive,
-  expected: ({ sandbox, username, deleted, refused, next }) => ({
+  expected: ({ sandbox, username, deleted, refused, next, leads }) => ({
     'org login jwt': [sandbox.orgId, username, '68.0'],
     'org display': [sandbox.orgId, 'Connected'],
     'data delete bulk --wait': 'JobComplete',
@@ -43,6 +44,7 @@ export const sfCli: Client = {
     'data delete bulk, data delete resume': ['JobComplete', next],
     'data query': 1,
     'data query --all-rows': deleted.length,
+    'data export bulk': leads,
     'org list limits': 15_000,
   }),
   permits: ['NO_CONTENT_LENGTH'],
@@ -70,6 +72,10 @@ async function drive(task: Task): Promise<Facts> {
   const rows = `SELECT Id, IsDeleted FROM Contact WHERE Id IN (${deleted.map((one) => `'${one}'`)})`
   const live = await sf(resultOf(query), 'data', 'query', '--query', about)
   const all = await sf(resultOf(query), 'data', 'query', '--all-rows', '--query', rows)
+  const file = join(folder, 'leads.csv')
+  const into = ['--output-file', file, '--result-format', 'csv', '--wait', '5']
+  await sf(resultOf(z.unknown()), 'data', 'export', 'bulk', '--query', task.queryOfLeads, ...into)
+  const [, ...exported] = (await readFile(file, 'utf8')).trim().replaceAll('"', '').split('\n')
   const allowances = await sf(resultOf(limits), 'org', 'list', 'limits')
   return {
     'org login jwt': [user.orgId, user.username, user.instanceApiVersion],
@@ -86,6 +92,7 @@ async function drive(task: Task): Promise<Facts> {
     ],
     'data query': live.totalSize,
     'data query --all-rows': all.totalSize,
+    'data export bulk': exported,
     'org list limits': allowances.find(({ name }) => name === 'DailyBulkApiBatches')?.max,
   }
 }

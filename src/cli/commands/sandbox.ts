@@ -37,6 +37,7 @@ async function start(flags: Flags<'sandbox'>): Promise<Sandbox> {
     return await startSandbox({
       host: flags.host,
       port: flags.port,
+      records: flags.records,
       rowsPerSecond: flags.rowsPerSecond,
       queueDelayMs: flags.queueDelay,
       allowHardDelete: flags.allowHardDelete,

@@ -4,13 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FaultScript, SandboxOptions } from '../../../src/sandbox/sandbox.ts'
 import { LaterError, ShutdownError } from '../../../src/shared/base/context.ts'
 import { connectSalesforce } from '../../../src/shared/salesforce/client.ts'
-import { OrgGate } from '../../../src/worker/gate/org-gate.ts'
-import { StopWatch } from '../../../src/worker/gate/stop-watch.ts'
 import type { PlannerDeps } from '../../../src/worker/plan/planner.ts'
 import { leapingClock } from '../../helpers/clock.ts'
 import { outcome, receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
-import { context, planByHand, plannerDeps } from '../../helpers/planning.ts'
+import { context, planByHand, plannerDeps, planningOrg } from '../../helpers/planning.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { startWorld, type World } from '../../helpers/world.ts'
 
@@ -264,12 +262,7 @@ function connect(t: TestContext, { config, org }: World) {
 }
 
 async function depsFor(t: TestContext, world: World): Promise<PlannerDeps> {
-  const salesforce = connect(t, world)
-  const { ledger } = world.store
-  const { log, clock } = context()
-  const gate = new OrgGate({ ledger, clock, stopWatch: new StopWatch({ ledger, clock, log }) })
-  const halt = (error: Error) => assert.fail(error)
-  return { ...(await plannerDeps(world)), salesforce: { ...salesforce, gate, halt } }
+  return { ...(await plannerDeps(world)), salesforce: planningOrg(world, connect(t, world)) }
 }
 
 function range(from: number, to: number): number[] {

@@ -1,11 +1,11 @@
 // jsforce 2 and 3, and Salesforce's fork of it: identity, queries, a delete with its results, a job
-// taken up again by its id, an abort, a refreshed session.
+// taken up again by its id, an abort, a query job, a refreshed session.
 import { createReadStream } from 'node:fs'
 import { packageName, report, task } from './task.js'
 
 const library = await import(packageName)
 const { Connection } = library.default ?? library
-const { url, token, clientId, clientSecret, refreshToken, csv, nextCsv } = task
+const { url, token, clientId, clientSecret, refreshToken, csv, nextCsv, queryOfLeads } = task
 const session = { instanceUrl: url, version: '61.0' }
 const polling = { pollInterval: 100, pollTimeout: 60_000 }
 const job = { object: 'Contact', operation: 'delete', lineEnding: 'LF' }
@@ -30,6 +30,7 @@ report({
   unprocessed: results.unprocessedRecords.length,
   'taken up again by id': await takenUpAgain(),
   'aborted job': await abortedJob(),
+  'bulk query': await bulkQuery(),
   'session refreshed': await refreshed(),
   'login by password': await loginByPassword(),
 })
@@ -49,6 +50,13 @@ async function abortedJob() {
   const first = await open()
   await first.abort()
   return (await jobOf(first.id).check()).state
+}
+
+async function bulkQuery() {
+  const found = await bulk.query(queryOfLeads, polling)
+  // Version 2 gives a list, later ones a stream.
+  const records = Array.isArray(found) ? found : await found.toArray()
+  return records.map(({ Id }) => Id)
 }
 
 async function open() {
