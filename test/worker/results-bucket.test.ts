@@ -100,14 +100,32 @@ test('a bucket that denies access delays requests with rows to list, and loses n
   const id = await submitIds(at, IDS)
   await poll(async () => (denied >= 4 ? true : null))
   assert.equal((await at.producer.inspect(id, { org: at.org }))?.status, 'deleting')
-  // Requests without rows go on.
-  const others = await deleteIds(at, ids18(3, 500))
-  assert.deepEqual(others.outcome, outcome({ deleted: 3 }))
   s3.meddle = () => undefined
   const receipt = await receiptOf(at, id)
   assert.equal(receipt.error, null)
   assert.deepEqual(receipt.outcome, outcome({ deleted: 7, failed: 3 }))
   assert.deepEqual(await provenFiles(at, receipt), { 'failed.csv': 3 })
+})
+
+test('without the bucket, requests without rows end, and new ones wait to be planned', async (t) => {
+  const at = await world(t)
+  const planned = await submitIds(at, ids18(3, 500))
+  await planByHand(at, planned, await plannerDeps(at))
+  await at.startWorker()
+  s3.meddle = () => ({ status: 403, code: 'InvalidAccessKeyId' })
+  const waiting = await submitIds(at, IDS)
+  const ended = await receiptOf(at, planned)
+  assert.deepEqual(ended.outcome, outcome({ deleted: 3 }))
+  // Its plan is tried again, at first after five seconds.
+  const { requests } = at.store.queues
+  const isItsPlan = ({ id }: { id?: string | undefined }) => id === `p-${waiting.toLowerCase()}`
+  const delayed = await poll(async () => (await requests.getDelayed()).find(isItsPlan) ?? null)
+  assert.equal((await at.producer.inspect(waiting, { org: at.org }))?.status, 'queued')
+  s3.meddle = () => undefined
+  await delayed.promote()
+  const receipt = await receiptOf(at, waiting)
+  assert.deepEqual(receipt.outcome, outcome({ deleted: 7, failed: 3 }))
+  await keysAre(at, waiting, ['failed.csv', 'receipt.json'])
 })
 
 test('a bucket that does not answer keeps no worker from stopping', async (t) => {
