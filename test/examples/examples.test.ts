@@ -110,6 +110,30 @@ describe('examples/url.ts', () => {
   })
 })
 
+describe('examples/rule.ts', () => {
+  const leads = 'SELECT Id FROM Lead'
+
+  test('deletes what a query finds, if that is a small share', async () => {
+    const { code, stdout, stderr } = await node('rule.ts', 'by-rule', 'Lead', `${leads} LIMIT 30`)
+    const said = '30 of about 1000000 Lead records\nby-rule: completed, 30 deleted\n'
+    assert.deepEqual([code, stdout, stderr], [0, said, ''])
+  })
+
+  test('cancels a plan that takes too many', async () => {
+    const { code, stdout } = await node('rule.ts', 'too-much', 'Lead', `${leads} LIMIT 50001`)
+    assert.equal(code, 1)
+    assert.match(stdout, /^50001 of about 1000000 Lead records\ntoo-much: cancelled, 0 deleted\n/)
+  })
+
+  test('says what is wrong with a query, and where', async () => {
+    const wrong = await node('rule.ts', 'wrong', 'Lead', `${leads} WHERE Colour = 1`)
+    assert.equal(wrong.code, 1)
+    assert.match(wrong.stderr, /^SOURCE_QUERY_FAILED: .*row 1, column 27 of the query: No such col/)
+    const several = await node('rule.ts', 'several', 'Lead', 'SELECT Id, Name FROM Lead')
+    assert.match(several.stderr, /^INVALID_REQUEST: .*source\.query: row 1, column 10: expected/)
+  })
+})
+
 describe('examples/bullmq.ts', () => {
   test('enqueues a request that is carried out, once', async () => {
     for (let k = 0; k < 2; k++) {
