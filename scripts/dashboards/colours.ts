@@ -11,7 +11,7 @@ const MEANING: Readonly<Record<string, readonly string[]>> = {
   orange: ['incomplete', 'unprocessed', 'invalid', 'Abandoned', 'refused-address', '429'],
   red: ['failed', 'Failed', 'rejected', '5..'],
   'dark-red': ['network'],
-  '#8e8e9b': ['cancelled', 'aborted', 'Other'],
+  '#8e8e9b': ['cancelled', 'aborted', 'excluded', 'Other'],
 }
 
 /** Durations by percentile: the higher, the warmer. */
@@ -44,7 +44,7 @@ export function colouring(words: readonly string[]): readonly Colouring[] {
 
 export const CLASSES = ['2xx', '3xx', '4..', '5..']
 export const OUTCOMES = ['deleted', 'already_gone', 'failed', 'unprocessed']
-export const VERDICTS = ['accepted', 'duplicate', 'invalid']
+export const VERDICTS = ['accepted', 'duplicate', 'excluded', 'invalid']
 export const LIVE = ['queued', 'planning', 'awaiting-approval', 'deleting']
 export const TERMINAL = ['completed', 'incomplete', 'planned', 'refused', 'cancelled', 'failed']
 export const JOB_STATES = ['JobComplete', 'Failed', 'Aborted', 'Vanished', 'Abandoned', 'Other']

@@ -6,14 +6,9 @@ import { z } from 'zod'
 import { codeOf, messageOf } from '../shared/base/errors.ts'
 import type { DeletionRequest } from '../shared/contract/request.ts'
 import { SOURCE_FLAGS, type SourceFlag } from '../shared/contract/sources/flags.ts'
+import { listsOf, maskedList, takesUpload } from '../shared/contract/sources/lists.ts'
 import { readSourceFile } from '../shared/contract/sources/read-file.ts'
-import {
-  kindOf,
-  maskedSource,
-  SOURCE_TYPES,
-  SOURCES,
-  storedSourceSchema,
-} from '../shared/contract/sources/sources.ts'
+import { kindOf, storedSourceSchema } from '../shared/contract/sources/sources.ts'
 import { decompress } from '../worker/sources/decompress.ts'
 import { UsageError } from './cli.ts'
 import type { DeletionFlags } from './commands.ts'
@@ -87,8 +82,8 @@ function sourceInput(text: string): Input {
   const parsed = z.record(z.string(), z.unknown()).safeParse(jsonOf(text))
   if (!parsed.success) throw new UsageError('--source: expected a JSON object with a type.')
   const source = parsed.data
-  const type = SOURCE_TYPES.find((type) => type === source['type'])
-  if (type !== undefined && SOURCES[type].takesUpload) {
+  const stored = storedSourceSchema.safeParse(source).data
+  if (stored !== undefined && takesUpload(stored)) {
     throw new UsageError(
       '--source: an upload cannot be given as JSON. Use --csv <path>, or --csv - for stdin.',
     )
@@ -97,13 +92,18 @@ function sourceInput(text: string): Input {
   return { kind: 'source', name, source }
 }
 
-/** The place of a source, as people may see it; empty if it is invalid: its request is refused. */
-function placeOf(source: unknown): Readonly<Record<string, string>> {
-  const parsed = storedSourceSchema.safeParse(source)
-  return parsed.success ? kindOf(parsed.data).place(maskedSource(parsed.data)) : {}
-}
+const placeInWords = (source: unknown): string =>
+  placesOf(source)
+    .flatMap((place) => Object.values(place))
+    .join(' ')
 
-const placeInWords = (source: unknown): string => Object.values(placeOf(source)).join(' ')
+/** The places of its lists, as people may see them; empty if it is invalid, because its request will be refused. */
+function placesOf(source: unknown): readonly Readonly<Record<string, string>>[] {
+  const { data } = storedSourceSchema.safeParse(source)
+  return data === undefined
+    ? []
+    : listsOf(data).map(({ list }) => kindOf(list).place(maskedList(list)))
+}
 
 function jsonOf(text: string): unknown {
   try {
@@ -142,19 +142,19 @@ async function statOf(name: string): Promise<Stats> {
   }
 }
 
-/** The folder that the planner must be allowed to read, if it reads a file. */
-export function rootOf(input: Input): string | null {
-  if (input.kind === 'file') return dirname(input.path)
-  const path = input.kind === 'source' ? placeOf(input.source)['path'] : undefined
-  if (path === undefined) return null
+/** The folders that the planner must be allowed to read, if it reads files. */
+export function rootsOf(input: Input): readonly string[] {
+  if (input.kind === 'file') return [dirname(input.path)]
+  const places = input.kind === 'source' ? placesOf(input.source) : []
+  const paths = places.map(({ path }) => path).filter((path) => path !== undefined)
   // A relative path is resolved against the first root, which is this one if there is no other.
-  return isAbsolute(path) ? dirname(path) : resolve('')
+  return paths.map((path) => (isAbsolute(path) ? dirname(path) : resolve('')))
 }
 
-/** The server that the planner must be allowed to read, if it downloads. */
-export function originOf(input: Input): string | null {
-  const url = input.kind === 'source' ? placeOf(input.source)['url'] : undefined
-  return url === undefined ? null : (URL.parse(url)?.origin ?? null)
+/** The servers that the planner must be allowed to read, if it downloads. */
+export function originsOf(input: Input): readonly string[] {
+  const places = input.kind === 'source' ? placesOf(input.source) : []
+  return places.map(({ url }) => URL.parse(url ?? '')?.origin).filter((one) => one !== undefined)
 }
 
 /**
@@ -165,7 +165,7 @@ export function uploadOf(
   { source }: DeletionRequest,
   input: Input,
 ): AsyncIterable<Uint8Array> | undefined {
-  if (!kindOf(source).takesUpload) return undefined
+  if (!takesUpload(source)) return undefined
   switch (input.kind) {
     case 'file':
       return decompress(

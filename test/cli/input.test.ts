@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { UsageError } from '../../src/cli/cli.ts'
 import type { DeletionFlags } from '../../src/cli/commands.ts'
-import { originOf, readInput, rootOf } from '../../src/cli/input.ts'
+import { originsOf, readInput, rootsOf } from '../../src/cli/input.ts'
 import { toRequest } from '../../src/cli/request.ts'
 import { RefusedError } from '../../src/shared/base/errors.ts'
 
@@ -52,8 +52,8 @@ test('--url names a list to download, and its query is not shown', async () => {
     name: 'https://files.example.com/ids.csv?***',
     source: { type: 'http', url, column: 'Contact ID' },
   })
-  assert.equal(originOf(input), 'https://files.example.com')
-  assert.equal(originOf(await read({ ids: '0035g00001AAAAA' })), null)
+  assert.deepEqual(originsOf(input), ['https://files.example.com'])
+  assert.deepEqual(originsOf(await read({ ids: '0035g00001AAAAA' })), [])
   for (const wrong of ['ids.csv', 'ftp://files.example.com', 'https://me:hunter2@files.example']) {
     await assert.rejects(read({ url: wrong }), refusal(/^--url: expected a URL [^2]*$/))
   }
@@ -95,7 +95,7 @@ test('a file is known by its real path, whichever way it was named', async (t) =
     name: join(path, 'link.csv'),
     path: join(path, 'ids.csv'),
   })
-  assert.equal(rootOf(input), path)
+  assert.deepEqual(rootsOf(input), [path])
   const seen = { ...TERMS, fileSeenByPlanner: true }
   const flags = { object: 'Contact', column: 'Contact ID' }
   assert.deepEqual(toRequest(flags, input, seen).source, {
@@ -113,7 +113,7 @@ test('stdin and pipes with a name are read once, as uploads', async (t) => {
   execFileSync('mkfifo', [pipe])
   const input = await read({ csv: pipe })
   assert.equal(input.kind, 'stream')
-  assert.equal(rootOf(input), null)
+  assert.deepEqual(rootsOf(input), [])
 })
 
 test('a list may be written with commas and blanks', async () => {
@@ -128,9 +128,13 @@ test('a list may be written with commas and blanks', async () => {
 
 test('--source is a source of the deletion request', async () => {
   const input = await read({ source: '{"type":"file","path":"/data/ids.csv"}' })
-  assert.equal(rootOf(input), '/data')
+  assert.deepEqual(rootsOf(input), ['/data'])
   const near = await read({ source: '{"type":"file","path":"lists/ids.csv"}' })
-  assert.equal(rootOf(near), process.cwd(), 'where the first root is what a path counts from')
+  assert.deepEqual(
+    rootsOf(near),
+    [process.cwd()],
+    'where the first root is what a path counts from',
+  )
   await assert.rejects(read({ source: '{"type":' }), refusal(/--source: expected JSON/))
   await assert.rejects(read({ source: '["a"]' }), refusal(/--source: expected a JSON object/))
   await assert.rejects(
@@ -179,6 +183,7 @@ test('flags become the fields of the request, and nothing is asked for that was 
     deletedFile: true,
     expectCount: null,
     expectSha256: null,
+    refuseActive: false,
     approval: 'required',
     coalesce: false,
     deadline: '2026-12-01T18:00:00.000Z',

@@ -33,7 +33,7 @@ export const FLOW: Row = {
     bars({
       title: 'Rows read',
       description:
-        'Rows read from the sources of plans in this time range: accepted, duplicate, or invalid if they are not an id.',
+        'Rows read from the sources of plans in this time range: accepted, duplicate, excluded by a list of `except`, or invalid if they are not an id.',
       runbook: 'how-to-look',
       unit: COUNT,
       span: 6,

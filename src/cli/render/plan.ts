@@ -1,7 +1,7 @@
 import { visible } from '../../shared/base/visible.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import { kindOf } from '../../shared/contract/sources/sources.ts'
+import { unitOf } from '../../shared/contract/sources/lists.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { UsageError } from '../cli.ts'
 import type { Style } from '../screen.ts'
@@ -28,10 +28,13 @@ export function planTable(
 ): string {
   const odd = (value: number) => (value === 0 ? count(value) : style('yellow', count(value)))
   const rows: readonly (readonly [string, string, string])[] = [
-    [kindOf(source).text.unit === 'id' ? 'Ids read' : 'Rows read', count(plan.read), ''],
+    [unitOf(source) === 'id' ? 'Ids read' : 'Rows read', count(plan.read), ''],
     ['Accepted', style('bold', count(plan.accepted)), ''],
     ['Invalid', odd(plan.invalid), plan.invalid === 0 ? '' : 'listed in invalid.csv'],
     ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],
+    ...(plan.excluded === undefined
+      ? []
+      : [['Excluded', count(plan.excluded), 'in a list of except'] as const]),
     ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters, no checksum'],
     ['Ingest jobs', count(plan.chunks), ''],
     ['Batches', count(batchesOf(plan)), limits === undefined ? '' : allowance(plan, limits)],

@@ -1,5 +1,5 @@
 import { type Plan, type Receipt, type SignedAct, totalOf } from '../../shared/contract/receipt.ts'
-import { wordsFor } from '../../shared/contract/sources/sources.ts'
+import { wordsFor } from '../../shared/contract/sources/lists.ts'
 import type { Status } from '../../shared/contract/status.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
@@ -42,7 +42,7 @@ export function requestTable(
     plan && [
       'Plan',
       `${count(plan.read)} read: ${count(plan.accepted)} accepted, ${count(plan.invalid)} invalid, ` +
-        `${count(plan.duplicate)} duplicate, ${count(plan.unchecked)} unchecked`,
+        `${count(plan.duplicate)} duplicate, ${excludedOf(plan)}${count(plan.unchecked)} unchecked`,
     ],
     activityRow(view),
     view.keptPlan && ['Plan kept', keptWords(view)],
@@ -194,3 +194,7 @@ export function topFailures(failures: Receipt['failures']): string {
   const more = codes.length - shown.length
   return more > 0 ? `${shown.join(', ')} and ${counted(more, 'more code')}` : shown.join(', ')
 }
+
+/** Only a source with `except` has any. */
+const excludedOf = ({ excluded }: Plan): string =>
+  excluded === undefined ? '' : `${count(excluded)} excluded, `

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
-import { kindOf } from '../../shared/contract/sources/sources.ts'
+import { placeOfRow } from '../../shared/contract/sources/lists.ts'
 import { readResults } from '../../shared/results/open.ts'
 import { folderAt } from '../../shared/results/results-store.ts'
 import { CsvReader } from '../../worker/ids/csv-reader.ts'
@@ -82,22 +82,19 @@ async function refusedRows(
   const listed = files.find(({ name }) => name === 'invalid.csv')
   const file = listed && (await readResults(config.results).openFile(receipt, listed))
   if (!file) return []
-  const { place } = kindOf(submitted.request.source).text
+  const { source } = submitted.request
   const read = plan?.read ?? 0
   const rows = await firstInvalidRows(file.stream(), SHOWN_ROWS + 1)
   const shown = rows.slice(0, SHOWN_ROWS).map(({ line, value, reason }, at) => {
     // A file of another object repeats one reason in every row.
     const why = reason === rows[at - 1]?.reason ? '' : `: ${reason}`
-    const where = isNumber(line) ? place(line, read) : visible(line)
+    const where = visible(placeOfRow(source, line, read))
     return `  ${input.name}, ${where}: "${visible(value)}"${why}`
   })
   const more =
     rows.length > SHOWN_ROWS ? [`  … and more; only the first ${count(SHOWN_ROWS)} are shown.`] : []
   return [...shown, ...more]
 }
-
-/** A line of a source with several parts names its part. */
-const isNumber = (line: string) => /^\d+$/.test(line)
 
 interface InvalidRow {
   readonly line: string

@@ -4,7 +4,7 @@ import { knownObject } from '../../shared/contract/known-object.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
-import { type Input, originOf, readInput, rootOf } from '../input.ts'
+import { type Input, originsOf, readInput, rootsOf } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import { placeOfResults } from '../receipt.ts'
 import type { CommandRedis } from '../redis.ts'
@@ -42,13 +42,12 @@ export async function prepare(flags: Flags<'run'>, screen: Screen): Promise<Prep
 }
 
 /**
- * The settings with which a worker may also read the server of the given URL: the embedded server
+ * The settings with which a worker may also read the servers of the given URLs: the embedded server
  * has no other user than whoever typed it.
  */
 function mayRead(input: Input, config: Config): Config {
-  const origin = originOf(input)
-  if (origin === null || config.sources.origins.has(origin)) return config
-  const origins = new Map([...config.sources.origins, [origin, { headers: {} }]])
+  const given = originsOf(input).map((origin) => [origin, { headers: {} }] as const)
+  const origins = new Map([...given, ...config.sources.origins])
   return { ...config, sources: { ...config.sources, origins } }
 }
 
@@ -129,8 +128,7 @@ function readable(config: Config, input: Input): Pick<GuardRails, 'fileRoots' | 
   return { fileRoots, fileBase: fileRoots[0] ?? null }
 }
 
-/** Folders that this process may read, including that of the given file. */
+/** Folders that this process may read, including those of the given files. */
 export function readableFolders({ files }: Config, input: Input): readonly string[] {
-  const root = rootOf(input)
-  return root === null ? files.roots : [...files.roots, root]
+  return [...files.roots, ...rootsOf(input)]
 }

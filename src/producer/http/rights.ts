@@ -5,7 +5,12 @@
 
 import { isSameObject } from '../../shared/contract/known-object.ts'
 import type { DeletionRequest, Operation, Priority } from '../../shared/contract/request.ts'
-import { kindOf, type StoredSource, wordsFor } from '../../shared/contract/sources/sources.ts'
+import { countOf, listsOf, wordsForList } from '../../shared/contract/sources/lists.ts'
+import {
+  kindOf,
+  type StoredList,
+  type StoredSource,
+} from '../../shared/contract/sources/sources.ts'
 import type { ApiKey, Role, SourceRights } from './api-key.ts'
 
 type DenialCode =
@@ -172,10 +177,15 @@ function outsideSources(
  */
 function beyond(rights: SourceRights | '*', source: StoredSource): string | null {
   if (rights === '*') return null
-  const names = rights[source.type]
-  if (names === undefined) return `sources of the type "${source.type}"`
-  const isAllowed = names === '*' || kindOf(source).scope?.holds(names, source)
-  return isAllowed ? null : `the ${wordsFor(source)}`
+  const excess = listsOf(source).map(({ list }) => beyondList(rights, list))
+  return excess.find((what) => what !== null) ?? null
+}
+
+function beyondList(rights: SourceRights, list: StoredList): string | null {
+  const names = rights[list.type]
+  if (names === undefined) return `sources of the type "${list.type}"`
+  const isAllowed = names === '*' || kindOf(list).scope?.holds(names, list)
+  return isAllowed ? null : `the ${wordsForList(list)}`
 }
 
 function outsidePriorities({ name, priorities }: ApiKey, priority: Priority): Denial | null {
@@ -191,7 +201,7 @@ function overLimit(
   { name, maxRecords }: ApiKey,
   { source, maxRecords: most }: Wanted,
 ): Denial | null {
-  const records = kindOf(source).count(source) ?? most
+  const records = countOf(source) ?? most
   return records === null || maxRecords === null || records <= maxRecords
     ? null
     : deny(
@@ -206,7 +216,7 @@ function overBudget(key: ApiKey, { source, dryRun }: Wanted): Denial | null {
     key.recordsPerHour ?? Number.POSITIVE_INFINITY,
     key.recordsPerDay ?? Number.POSITIVE_INFINITY,
   )
-  const records = kindOf(source).count(source)
+  const records = countOf(source)
   return dryRun || records === null || records <= budget
     ? null
     : deny(

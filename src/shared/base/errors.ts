@@ -38,6 +38,7 @@ type RefusalCode =
   | 'LINE_TOO_LONG'
   | 'BROKEN_CSV'
   | 'INVALID_ROWS'
+  | 'INVALID_EXCEPT'
   | 'NOTHING_ACCEPTED'
   | 'UNCHECKED_IDS'
   | 'OTHER_PLAN'

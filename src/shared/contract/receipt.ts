@@ -14,6 +14,8 @@ export const planSchema = z.object({
   accepted: count,
   invalid: count,
   duplicate: count,
+  /** Rows whose ids a list in `except` has; absent for sources without one. */
+  excluded: count.optional(),
   /** Accepted ids of 15 characters, which have no checksum for the case of their letters. */
   unchecked: count,
   /** Number of chunks, each sent in one ingest job. */
@@ -21,7 +23,7 @@ export const planSchema = z.object({
   /** Hex SHA-256 over the accepted 15-byte ids in ascending order, each followed by LF. */
   sha256: digest,
 })
-/** What the planner found in the source. `read` = `accepted` + `invalid` + `duplicate`. */
+/** What the planner found. `read` = `accepted` + `invalid` + `duplicate` + `excluded`. */
 export type Plan = Readonly<z.output<typeof planSchema>>
 
 /** The verdicts. Each accepted id gets exactly one. */

@@ -5,7 +5,8 @@ import { DEFAULT_ORG, ORG_NAME } from './org-name.ts'
 import { boundedText, portable } from './portable-schema.ts'
 import { digest } from './receipt.ts'
 import { invalidRequest } from './request-problems.ts'
-import { kindOf, sourceSchema, storedSourceSchema } from './sources/sources.ts'
+import { limitedSourceSchema, listsOf, pathOfList, toStoredSource } from './sources/lists.ts'
+import { kindOf, storedSourceSchema } from './sources/sources.ts'
 
 /**
  * The deletion request. Its fields are a published contract. Unknown fields are refused, because a
@@ -132,10 +133,13 @@ const bodyShape = {
 }
 
 const callerSchema = z
-  .strictObject({ ...bodyShape, id: bodyShape.id.optional(), source: sourceSchema })
+  .strictObject({ ...bodyShape, id: bodyShape.id.optional(), source: limitedSourceSchema })
   .superRefine(({ object, source }, context) => {
-    const message = kindOf(source).mismatch?.(source, object) ?? null
-    if (message !== null) context.addIssue({ code: 'custom', path: ['source'], message })
+    for (const { at, list } of listsOf(source)) {
+      const message = kindOf(list).mismatch?.(list, object) ?? null
+      if (message === null) continue
+      context.addIssue({ code: 'custom', path: ['source', ...pathOfList(at)], message })
+    }
   })
 
 /** The request in the ledger. Its source holds no ids: those of a list are staged. */
@@ -203,5 +207,5 @@ export function parseDerived(request: StoredRequest): StoredRequest {
 
 /** The request without its ids, as the ledger keeps it and as people may see it. */
 export function toStored(request: DeletionRequest): StoredRequest {
-  return { ...request, source: kindOf(request.source).toStored(request.source) }
+  return { ...request, source: toStoredSource(request.source) }
 }

@@ -8,8 +8,8 @@ import {
   type SignedAct,
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
+import { maskedSource } from '../contract/sources/lists.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
-import { maskedSource } from '../contract/sources/sources.ts'
 import type { Status } from '../contract/status.ts'
 import type { ChunkOutcome } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
@@ -121,7 +121,8 @@ export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord)
 }
 
 function contentOf({ content, staged }: RequestRecord): SourceContent | null {
-  const known = content ?? staged
+  // The staged lists of several are not all that such a source holds.
+  const known = content ?? (staged?.parts === undefined ? staged : null)
   return known && { bytes: known.bytes, sha256: known.sha256 }
 }
 

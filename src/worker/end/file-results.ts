@@ -106,7 +106,8 @@ function accountOf(
     expected: {
       failed,
       unprocessed,
-      invalid: plan?.invalid ?? 0,
+      // Rows of an "except" list that are no ids end the reading before there is a plan.
+      invalid: plan?.invalid ?? invalid?.rows ?? 0,
       // A chunk that shared an ingest job with another request may list its deleted ids anyway.
       deleted: keepsDeleted(record, rails) ? deleted : 0,
     },

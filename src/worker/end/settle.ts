@@ -184,7 +184,9 @@ export function countPlan(
   { object }: StoredRequest,
   { metrics, store: { org } }: Pick<SettleDeps, 'metrics' | 'store'>,
 ): void {
-  for (const verdict of ID_VERDICTS) metrics.idsRead({ org, object, verdict, count: plan[verdict] })
+  for (const verdict of ID_VERDICTS) {
+    metrics.idsRead({ org, object, verdict, count: plan[verdict] ?? 0 })
+  }
 }
 
 /** BullMQ retries the job; by then either the receipt or the complete ledger can be read. */

@@ -1,4 +1,5 @@
 import { RoaringBitmap32, roaringLibraryInitialize } from 'roaring-wasm'
+import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import {
   addToList,
   type Bucket,
@@ -115,6 +116,12 @@ export class IdSet implements Disposable {
       else this.#addMany(group, duplicates)
     }
     return this.#size - before
+  }
+
+  /** Sets the flag of each of these ids that the set holds. */
+  flagHeld(ids: Uint8Array, flags: Uint8Array): void {
+    if (this.#size === 0) return
+    for (let i = 0; i < flags.length; i++) if (this.has(ids, i * ID_LENGTH)) flags[i] = 1
   }
 
   /** A copy with the same ids. */

@@ -29,7 +29,7 @@ export class Distinct implements Disposable {
   #unchecked: IdSet | null = null
   /** Ids of 18 characters that were refused because they were changed to one case as a whole. */
   #recased = 0
-  readonly #maxBytes: number
+  #maxBytes: number
   /** Number of ids at which memory is measured again. It cannot reach the limit before that. */
   #checkAt: number
 
@@ -43,12 +43,28 @@ export class Distinct implements Disposable {
     return this.#seen.size
   }
 
+  /** Bytes that it takes. */
+  get bytes(): number {
+    return this.#seen.bytes + (this.#unchecked?.bytes ?? 0)
+  }
+
+  /** Sets the flag of each of these ids that it holds. */
+  flagHeld(ids: Uint8Array, flags: Uint8Array): void {
+    this.#seen.flagHeld(ids, flags)
+  }
+
+  /** Changes its limit: sets of the same plan share the memory. */
+  limitTo(bytes: number): void {
+    this.#maxBytes = bytes
+    this.#checkAt = 0
+  }
+
   /**
    * Removes ids that occurred before from the block, in place.
    *
    * @throws RefusedError PLAN_TOO_SCATTERED
    */
-  add(block: ScannedBlock): KeptIds {
+  add(block: Omit<ScannedBlock, 'refused'>): KeptIds {
     this.#setUncheckedApart(block)
     this.#recased += block.recased
     const { ids, short } = block
@@ -90,7 +106,7 @@ export class Distinct implements Disposable {
   }
 
   /** Most lists are of one kind. In a mixed list, the unchecked ids get their own set. */
-  #setUncheckedApart({ count, unchecked }: ScannedBlock): void {
+  #setUncheckedApart({ count, unchecked }: Pick<ScannedBlock, 'count' | 'unchecked'>): void {
     if (this.#unchecked !== null) return
     const isNone = this.#uncheckedSize === 0
     const isAll = this.#uncheckedSize === this.#seen.size
@@ -99,14 +115,14 @@ export class Distinct implements Disposable {
   }
 
   #checkMemory(): void {
-    const bytes = this.#seen.bytes + (this.#unchecked?.bytes ?? 0)
+    const { bytes } = this
     if (bytes > this.#maxBytes) throw tooScattered(this.#seen.size, bytes, this.#maxBytes)
     this.#checkAt = this.#seen.size + Math.floor((this.#maxBytes - bytes) / MOST_BYTES_PER_ID)
   }
 }
 
 /** Moves the ids without a flag to the front, one run at a time. */
-function compact(ids: Uint8Array, duplicates: Uint8Array): void {
+export function compact(ids: Uint8Array, duplicates: Uint8Array): void {
   let to = 0
   let from = 0
   while (from < duplicates.length) {
@@ -119,7 +135,8 @@ function compact(ids: Uint8Array, duplicates: Uint8Array): void {
   }
 }
 
-function countKept(short: Uint8Array, duplicates: Uint8Array): number {
+/** How many ids without a flag had 15 characters. */
+export function countKept(short: Uint8Array, duplicates: Uint8Array): number {
   let count = 0
   for (const [i, duplicate] of duplicates.entries()) if (duplicate === 0) count += short[i] ?? 0
   return count

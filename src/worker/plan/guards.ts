@@ -4,9 +4,8 @@ import { UnknownObjectError } from '../../shared/contract/known-object.ts'
 import { BUILT_IN_OBJECTS, type DeletableObject } from '../../shared/contract/objects.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
-import type { SourceText } from '../../shared/contract/sources/kind.ts'
-import { kindOf } from '../../shared/contract/sources/sources.ts'
-import type { RefusedRow } from './block.ts'
+import { placeOfRow, unitOf } from '../../shared/contract/sources/lists.ts'
+import type { NamedRow } from './read-lists.ts'
 
 /** The guard rails of a plan. Each refuses the request before anything is deleted. */
 
@@ -54,7 +53,7 @@ export function assertChunks(count: number): void {
 /** What reading the source found besides the plan's counts. */
 interface Findings {
   /** The first row that is not an id, if any. */
-  readonly firstRefused: RefusedRow | undefined
+  readonly firstRefused: NamedRow | undefined
   /** Why the case of the unchecked ids' letters cannot be trusted; null if it can. */
   readonly caseDamage: RefusedError | null
   /** What the plan must be, as far as given: by the request, by the plan that it applies. */
@@ -75,13 +74,15 @@ export function refusalOf(
 ): RefusedError | null {
   if (caseDamage !== null) return caseDamage
   if (firstRefused !== undefined) {
-    const { text } = kindOf(source)
-    if (onInvalid === 'refuse') return invalidRows(plan, firstRefused, text)
-    if (plan.accepted === 0) return nothingAccepted(plan, firstRefused, text)
+    if (onInvalid === 'refuse') return invalidRows(plan, firstRefused, source)
+    const isEmpty = plan.accepted === 0 && (plan.excluded ?? 0) === 0
+    if (isEmpty) return nothingAccepted(plan, firstRefused, source)
   }
   if (plan.unchecked > 0 && onUnchecked === 'refuse') return uncheckedIds(plan)
   return otherPlan(plan, expected)
 }
+
+type Source = StoredRequest['source']
 
 function otherPlan(
   { accepted, sha256 }: Plan,
@@ -103,7 +104,7 @@ function otherPlan(
   )
 }
 
-function invalidRows(plan: Plan, first: RefusedRow, text: SourceText): RefusedError {
+function invalidRows(plan: Plan, first: NamedRow, source: Source): RefusedError {
   const isOne = plan.invalid === 1
   const words = {
     row: isOne ? 'row has no valid id' : 'rows have no valid id',
@@ -111,18 +112,18 @@ function invalidRows(plan: Plan, first: RefusedRow, text: SourceText): RefusedEr
   }
   return new RefusedError(
     'INVALID_ROWS',
-    `${plan.invalid} ${words[text.unit]}; the first is ${show(first, plan, text)}. ` +
+    `${plan.invalid} ${words[unitOf(source)]}; the first is ${show(first, plan, source)}. ` +
       'Nothing was deleted. See invalid.csv and correct the source.',
     { remedies: plan.accepted === 0 ? otherObject(first) : [SKIP] },
   )
 }
 
 /** Rows may be skipped, but a source of invalid rows only is the wrong file or the wrong column. */
-function nothingAccepted(plan: Plan, first: RefusedRow, text: SourceText): RefusedError {
+function nothingAccepted(plan: Plan, first: NamedRow, source: Source): RefusedError {
   const count = plan.invalid
   return new RefusedError(
     'NOTHING_ACCEPTED',
-    `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first, plan, text)}. ` +
+    `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first, plan, source)}. ` +
       'Nothing was deleted. See invalid.csv, and check the object, the column and the file.',
     { remedies: otherObject(first) },
   )
@@ -131,7 +132,7 @@ function nothingAccepted(plan: Plan, first: RefusedRow, text: SourceText): Refus
 const SKIP = { to: 'skip invalid rows', field: 'onInvalid', value: 'skip' } as const
 
 /** Where no row is valid, skipping would leave nothing, but another object may be meant. */
-function otherObject({ reason, value }: RefusedRow): RefusedError['remedies'] {
+function otherObject({ reason, value }: NamedRow): RefusedError['remedies'] {
   if (reason !== 'OTHER_OBJECT') return []
   const other = BUILT_IN_OBJECTS.find(({ prefix }) => value.startsWith(prefix))
   if (other === undefined) return []
@@ -148,11 +149,6 @@ function uncheckedIds({ accepted, unchecked }: Plan): RefusedError {
   )
 }
 
-function show(
-  { part, line, value, reason, detail }: RefusedRow,
-  { read }: Plan,
-  { place }: SourceText,
-): string {
-  const where = [part, place(line, read)].filter((word) => word !== undefined).join(', ')
-  return `${where}: ${value} (${reason}: ${detail})`
+function show({ line, value, reason, detail }: NamedRow, { read }: Plan, source: Source): string {
+  return `${placeOfRow(source, line, read)}: ${value} (${reason}: ${detail})`
 }

@@ -6,7 +6,7 @@ import { budgetInWords, type CallerLimits } from '../../shared/contract/caller-l
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Preflight } from '../../shared/contract/preflight.ts'
 import { NO_OUTCOME } from '../../shared/contract/receipt.ts'
-import { kindOf } from '../../shared/contract/sources/sources.ts'
+import { isRule } from '../../shared/contract/sources/lists.ts'
 import { isTerminal } from '../../shared/contract/status.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
 import { WrongOrgError } from '../../shared/salesforce/errors.ts'
@@ -147,12 +147,16 @@ function sourceOrg({ record, lock, deps }: Attempt, own: Context): SourceOrg | n
 }
 
 type Draft = Awaited<ReturnType<typeof draftPlan>>
+/** A draft with a plan. */
+type Planned = Exclude<Draft, { readonly plan: null }>
 
 /** Ends the request, or orders its ingest jobs. */
 async function conclude(attempt: Attempt, draft: Draft): Promise<void> {
   const { record, ctx } = attempt
-  const { plan, invalid, refusal } = draft
+  const { invalid, refusal } = draft
   const { request } = record
+  if (draft.plan === null) return stop(attempt, draft.refusal, { plan: null, invalid })
+  const { plan } = draft
   ctx.log.info({ request: request.id, ...plan }, 'Planned.')
   addFacts({ records: plan.accepted })
   if (refusal !== null) return stop(attempt, refusal, { plan, invalid })
@@ -177,7 +181,7 @@ const ASK_WITHIN_MS = 5000
 async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): Promise<void> {
   const { id, object, approval, dryRun, source } = record.request
   const isApproved = !dryRun && approval === 'auto' && guards.approvalAbove === null
-  if (isApproved && !kindOf(source).isRule) return
+  if (isApproved && !isRule(source)) return
   const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(ASK_WITHIN_MS)])
   const records = await deps.salesforce?.recordCount(object, signal).catch(() => null)
   ctx.signal.throwIfAborted()
@@ -190,7 +194,7 @@ async function noteObjectRecords({ record, guards, lot, deps, ctx }: Attempt): P
  */
 async function lookAtRecords(
   { record, lot, deps, ctx }: Attempt,
-  { sample, jobs }: Draft,
+  { sample, jobs }: Planned,
 ): Promise<{ readonly preflight: Preflight | null } | RefusedError> {
   const { id, object, refuseActive } = record.request
   const { store, salesforce } = deps
@@ -209,7 +213,7 @@ async function lookAtRecords(
 }
 
 /** The staged ids are kept, so that exactly this plan can be applied. */
-async function endDryRun(attempt: Attempt, { plan, invalid, jobs }: Draft): Promise<void> {
+async function endDryRun(attempt: Attempt, { plan, invalid, jobs }: Planned): Promise<void> {
   const { deps, ctx } = attempt
   const isTight = isFuller(await inspectRedis(deps.store.redis), PLANNING_SHARE)
   const until = ctx.clock.now() + deps.planHours * 3_600_000
@@ -219,7 +223,7 @@ async function endDryRun(attempt: Attempt, { plan, invalid, jobs }: Draft): Prom
 }
 
 /** Writes the plan to the ledger in one step, then orders its ingest jobs. */
-async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Draft): Promise<void> {
+async function apply(attempt: Attempt, { plan, jobs, canary, invalid }: Planned): Promise<void> {
   const { record, guards, lot, lock, deps, ctx } = attempt
   const { request, staged, takes, submittedBy: caller, limits } = record
   const { store } = deps

@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import type { SourcePart } from '../sources/source.ts'
-import type { RefusedRow, ScannedBlock } from './block.ts'
+import type { ScannedBlock } from './block.ts'
 import { type ScanOptions, scan } from './scan.ts'
 
 /**
@@ -33,7 +33,3 @@ async function* scanNamed(
     throw new RefusedError(code, `${part}: ${problem}`, { remedies, cause: error })
   }
 }
-
-/** The place of a row in `invalid.csv`: `7`, or `crm/a.csv, line 7`. */
-export const lineOf = ({ part, line }: RefusedRow): number | string =>
-  part === undefined ? line : `${part}, line ${line}`

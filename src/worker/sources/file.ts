@@ -4,13 +4,13 @@ import {
   readSourceFile,
   type SourceContent,
 } from '../../shared/contract/sources/read-file.ts'
-import type { StoredSource } from '../../shared/contract/sources/sources.ts'
+import type { StoredList } from '../../shared/contract/sources/sources.ts'
 import { decompress } from './decompress.ts'
 import type { SourceNotes, SourceReading } from './source.ts'
 
 /** A file that the worker can read, plain or compressed with gzip or zstd. */
 export function openFile(
-  { path, sha256 }: Extract<StoredSource, { readonly type: 'file' }>,
+  { path, sha256 }: Extract<StoredList, { readonly type: 'file' }>,
   { record, guards, notes, signal }: SourceReading,
 ): AsyncIterable<Uint8Array> {
   const within = record.limits?.files ?? null

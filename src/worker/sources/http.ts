@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../../shared/base/clock.ts'
 import { SourceError } from '../../shared/base/errors.ts'
 import type { SourcesConfig } from '../../shared/config/config.ts'
 import { maskedUrl } from '../../shared/contract/sources/http.ts'
-import type { StoredSource } from '../../shared/contract/sources/sources.ts'
+import type { StoredList } from '../../shared/contract/sources/sources.ts'
 import type { Fingerprint } from '../../shared/store/ledger/planning.ts'
 import type { Resolve } from '../outbound/guard.ts'
 import { decompress } from './decompress.ts'
@@ -29,7 +29,7 @@ interface HttpEnvironment {
  * Uses no proxy: it would look up the name itself, so its address could not be judged.
  */
 export function openHttp(
-  { url }: Extract<StoredSource, { readonly type: 'http' }>,
+  { url }: Extract<StoredList, { readonly type: 'http' }>,
   { settings, notes, signal }: HttpReading,
   { clock = systemClock, resolve, ...rest }: HttpEnvironment = {},
 ): AsyncIterable<Uint8Array> {

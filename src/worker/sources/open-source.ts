@@ -1,4 +1,4 @@
-import type { StoredSource } from '../../shared/contract/sources/sources.ts'
+import type { StoredList } from '../../shared/contract/sources/sources.ts'
 import { openFile } from './file.ts'
 import { openHttp } from './http.ts'
 import { openPostgres } from './postgres/postgres.ts'
@@ -11,10 +11,7 @@ import { openStaged } from './staged.ts'
  * The parts of a source: once, in order, with back-pressure. Leaving the loop early closes
  * everything; errors, including the signal's reason, are thrown into the loop.
  */
-export function openSource(
-  source: StoredSource,
-  reading: SourceReading,
-): AsyncIterable<SourcePart> {
+export function openSource(source: StoredList, reading: SourceReading): AsyncIterable<SourcePart> {
   switch (source.type) {
     case 'ids':
     case 'upload':

@@ -1,6 +1,6 @@
 import { endsAllWork, LaterError, NotOursError } from '../../shared/base/context.ts'
 import { SourceError } from '../../shared/base/errors.ts'
-import type { StoredSource } from '../../shared/contract/sources/sources.ts'
+import type { StoredList } from '../../shared/contract/sources/sources.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import { isTerminalState } from '../../shared/salesforce/job-info.ts'
 import { pollInterval } from '../../shared/salesforce/poll-interval.ts'
@@ -21,7 +21,7 @@ const LONGEST_WAIT_MS = 24 * 3600_000
  * @throws LaterError if planning has to start again later
  */
 export async function* openSoql(
-  { query }: Extract<StoredSource, { readonly type: 'soql' }>,
+  { query }: Extract<StoredList, { readonly type: 'soql' }>,
   { record, salesforce, notes, signal }: SourceReading,
 ): AsyncGenerator<Uint8Array> {
   if (salesforce === null) {

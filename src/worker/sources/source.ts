@@ -2,7 +2,7 @@ import type { SourcesConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
 import type { Fingerprint } from '../../shared/store/ledger/planning.ts'
-import type { RequestRecord, Staged } from '../../shared/store/ledger/record.ts'
+import type { RequestRecord, Staged, StagedPart } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { PlanCalls } from '../gate/plan-calls.ts'
 
@@ -10,7 +10,7 @@ import type { PlanCalls } from '../gate/plan-calls.ts'
 export interface SourceReading {
   readonly record: RequestRecord
   /** The bytes of this source that were staged at submission; null if it is opened elsewhere. */
-  readonly staged: Staged | null
+  readonly staged: StagedList | null
   readonly store: OrgStore
   readonly guards: Pick<GuardRails, 'fileRoots' | 'fileBase'>
   readonly settings: SourcesConfig
@@ -26,6 +26,9 @@ export interface SourcePart {
   readonly name: string | null
   readonly bytes: AsyncIterable<Uint8Array>
 }
+
+/** Bytes of one list. */
+export type StagedList = Omit<Staged, 'parts'> & Partial<Pick<StagedPart, 'list'>>
 
 /** What sources ask of Salesforce. */
 export interface SourceOrg extends Pick<Salesforce, 'access' | 'query'> {

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
 import { SourceError } from '../../shared/base/errors.ts'
 import type { Ledger } from '../../shared/store/ledger/ledger.ts'
-import type { Staged } from '../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { StagingError, unpack } from '../../shared/store/staging/staging.ts'
-import type { SourceReading } from './source.ts'
+import type { SourceReading, StagedList } from './source.ts'
 
 /** Where staged bytes are: in the request's record, or in frames beside it. */
 type Shelf = Pick<OrgStore, 'ledger' | 'staging'>
@@ -27,7 +26,7 @@ export function openStaged({
 export async function* readStaged(
   store: Shelf,
   request: string,
-  staged: Staged,
+  staged: StagedList,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
@@ -52,9 +51,9 @@ export async function* readStaged(
 function blocksOf(
   { ledger, staging }: Shelf,
   request: string,
-  { inRecord, lot }: Staged,
+  { inRecord, lot, list = 0 }: StagedList,
 ): AsyncIterable<Uint8Array> {
-  return inRecord ? listOf(ledger, request) : staging.read({ request, lot }, 0)
+  return inRecord ? listOf(ledger, request) : staging.read({ request, lot }, list)
 }
 
 async function* listOf(ledger: Ledger, request: string): AsyncGenerator<Uint8Array> {
@@ -62,7 +61,7 @@ async function* listOf(ledger: Ledger, request: string): AsyncGenerator<Uint8Arr
   if (frame !== null) yield await unpack(frame, ledger.keys.request(request))
 }
 
-function damaged(request: string, staged: Staged, bytes: number, cause?: unknown): SourceError {
+function damaged(request: string, staged: StagedList, bytes: number, cause?: unknown): SourceError {
   return new SourceError(
     'SOURCE_TRUNCATED',
     `Request ${request}: expected the ${staged.bytes} bytes that were uploaded, found ${bytes} or others. Nothing was deleted; submit it again.`,

@@ -182,7 +182,53 @@ export interface components {
        * @default null
        */
       callbackUrl?: string | null;
-      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"] | components["schemas"]["SoqlSource"];
+      source: components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"] | components["schemas"]["SoqlSource"] | components["schemas"]["UnionSource"];
+    };
+    ExceptFileSource: {
+      /** @constant */
+      type: "file";
+      path: string;
+      /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+      sha256?: string;
+      column?: string;
+    };
+    ExceptHttpSource: {
+      /** @constant */
+      type: "http";
+      /** Format: uri */
+      url: string;
+      column?: string;
+    };
+    ExceptIdsSource: {
+      /** @constant */
+      type: "ids";
+      ids: string[];
+    };
+    ExceptPostgresSource: {
+      /** @constant */
+      type: "postgres";
+      connection: string;
+      /** @description One query that reads. It runs in a read-only transaction. */
+      query: string;
+      column?: string;
+    };
+    ExceptS3Source: {
+      /** @constant */
+      type: "s3";
+      bucket: string;
+      /** @description The key of one object. A source has a key, a prefix or a manifest. */
+      key?: string;
+      /** @description How the keys of several objects begin. They are read in this order. */
+      prefix?: string;
+      /** @description The key of a list of objects, as Redshift and Athena write it. */
+      manifest?: string;
+      column?: string;
+    };
+    ExceptSoqlSource: {
+      /** @constant */
+      type: "soql";
+      /** @description SELECT Id FROM the object of the request, with any WHERE, ORDER BY and LIMIT. It runs as a query job of the org. */
+      query: string;
     };
     FileSource: {
       /** @constant */
@@ -191,6 +237,7 @@ export interface components {
       /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
       sha256?: string;
       column?: string;
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
     HttpSource: {
       /** @constant */
@@ -198,11 +245,13 @@ export interface components {
       /** Format: uri */
       url: string;
       column?: string;
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
     IdsSource: {
       /** @constant */
       type: "ids";
       ids: string[];
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
     Outcome: {
       /** Format: int64 */
@@ -224,6 +273,8 @@ export interface components {
       /** Format: int64 */
       duplicate: number;
       /** Format: int64 */
+      excluded?: number;
+      /** Format: int64 */
       unchecked: number;
       /** Format: int64 */
       chunks: number;
@@ -236,6 +287,7 @@ export interface components {
       /** @description One query that reads. It runs in a read-only transaction. */
       query: string;
       column?: string;
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
     Problem: {
       /** @constant */
@@ -471,12 +523,58 @@ export interface components {
       /** @description The key of a list of objects, as Redshift and Athena write it. */
       manifest?: string;
       column?: string;
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
     SoqlSource: {
       /** @constant */
       type: "soql";
       /** @description SELECT Id FROM the object of the request, with any WHERE, ORDER BY and LIMIT. It runs as a query job of the org. */
       query: string;
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
+    };
+    StoredExceptFileSource: {
+      /** @constant */
+      type: "file";
+      path: string;
+      /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
+      sha256?: string;
+      column?: string;
+    };
+    StoredExceptHttpSource: {
+      /** @constant */
+      type: "http";
+      url: string;
+      column?: string;
+    };
+    StoredExceptIdsSource: {
+      /** @constant */
+      type: "ids";
+    };
+    StoredExceptPostgresSource: {
+      /** @constant */
+      type: "postgres";
+      connection: string;
+      query: string;
+      column?: string;
+    };
+    StoredExceptS3Source: {
+      /** @constant */
+      type: "s3";
+      bucket: string;
+      key?: string;
+      prefix?: string;
+      manifest?: string;
+      column?: string;
+    };
+    StoredExceptSoqlSource: {
+      /** @constant */
+      type: "soql";
+      query: string;
+    };
+    StoredExceptUploadSource: {
+      /** @constant */
+      type: "upload";
+      column?: string;
     };
     StoredFileSource: {
       /** @constant */
@@ -485,16 +583,19 @@ export interface components {
       /** @description SHA-256 of the bytes of the file. A file that holds others is not planned. */
       sha256?: string;
       column?: string;
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
     };
     StoredHttpSource: {
       /** @constant */
       type: "http";
       url: string;
       column?: string;
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
     };
     StoredIdsSource: {
       /** @constant */
       type: "ids";
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
     };
     StoredPostgresSource: {
       /** @constant */
@@ -502,6 +603,7 @@ export interface components {
       connection: string;
       query: string;
       column?: string;
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
     };
     StoredRequest: {
       /** @description Idempotency key, unique in its org, compared without case; generated where absent. The same id with the same body gives the existing request, with another body a conflict. */
@@ -603,7 +705,7 @@ export interface components {
        * @default null
        */
       callbackUrl: string | null;
-      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredHttpSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"] | components["schemas"]["StoredSoqlSource"];
+      source: components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredHttpSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"] | components["schemas"]["StoredSoqlSource"] | components["schemas"]["StoredUnionSource"];
     };
     StoredS3Source: {
       /** @constant */
@@ -613,16 +715,31 @@ export interface components {
       prefix?: string;
       manifest?: string;
       column?: string;
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
     };
     StoredSoqlSource: {
       /** @constant */
       type: "soql";
       query: string;
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
+    };
+    StoredUnionSource: {
+      /** @constant */
+      type: "union";
+      of: (components["schemas"]["StoredIdsSource"] | components["schemas"]["StoredUploadSource"] | components["schemas"]["StoredFileSource"] | components["schemas"]["StoredHttpSource"] | components["schemas"]["StoredPostgresSource"] | components["schemas"]["StoredS3Source"] | components["schemas"]["StoredSoqlSource"])[];
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
     };
     StoredUploadSource: {
       /** @constant */
       type: "upload";
       column?: string;
+      except?: components["schemas"]["StoredExceptIdsSource"] | components["schemas"]["StoredExceptUploadSource"] | components["schemas"]["StoredExceptFileSource"] | components["schemas"]["StoredExceptHttpSource"] | components["schemas"]["StoredExceptPostgresSource"] | components["schemas"]["StoredExceptS3Source"] | components["schemas"]["StoredExceptSoqlSource"];
+    };
+    UnionSource: {
+      /** @constant */
+      type: "union";
+      of: (components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"] | components["schemas"]["SoqlSource"])[];
+      except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
     Waiting: OneOf<[{
       /**

@@ -13,6 +13,8 @@ import {
   maySubmit,
 } from '../../../src/producer/http/rights.ts'
 import { OPERATIONS, PRIORITIES } from '../../../src/shared/contract/request.ts'
+import { listsOf } from '../../../src/shared/contract/sources/lists.ts'
+import type { StoredList, WantedList } from '../../../src/shared/contract/sources/sources.ts'
 
 type Wanted = Parameters<typeof maySubmit>[1]
 
@@ -32,26 +34,45 @@ const anySources: fc.Arbitrary<SourceRights> = fc.record(
   },
   { requiredKeys: [] },
 )
+const anyList: fc.Arbitrary<WantedList> = fc.oneof(
+  fc.integer({ min: 0, max: 120 }).map((n) => ({
+    type: 'ids' as const,
+    ids: Array.from({ length: n }, () => '003'),
+  })),
+  fc.constant({ type: 'upload' as const, column: undefined }),
+  fc
+    .constantFrom(
+      '/data/crm/a.csv',
+      '/data/crm',
+      '/data/crmx/a.csv',
+      '/data/shop.csv',
+      'a.csv',
+      '/data/crm/../x',
+    )
+    .map((path) => ({ type: 'file' as const, path, column: undefined })),
+)
+const anyMember = fc.oneof(
+  anyList,
+  fc.record({ list: anyList, except: anyList }).map(({ list, except }) => ({ ...list, except })),
+)
+const anySource: fc.Arbitrary<Wanted['source']> = fc.oneof(
+  { weight: 3, arbitrary: anyMember },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      {
+        type: fc.constant('union' as const),
+        of: fc.array(anyMember, { minLength: 1, maxLength: 3 }),
+        except: anyList,
+      },
+      { requiredKeys: ['type', 'of'] },
+    ),
+  },
+)
 const anyWanted: fc.Arbitrary<Pick<Wanted, 'priority' | 'source' | 'maxRecords' | 'dryRun'>> =
   fc.record({
     priority: fc.constantFrom(...PRIORITIES),
-    source: fc.oneof(
-      fc.integer({ min: 0, max: 120 }).map((n) => ({
-        type: 'ids' as const,
-        ids: Array.from({ length: n }, () => '003'),
-      })),
-      fc.constant({ type: 'upload' as const, column: undefined }),
-      fc
-        .constantFrom(
-          '/data/crm/a.csv',
-          '/data/crm',
-          '/data/crmx/a.csv',
-          '/data/shop.csv',
-          'a.csv',
-          '/data/crm/../x',
-        )
-        .map((path) => ({ type: 'file' as const, path, column: undefined })),
-    ),
+    source: anySource,
     maxRecords: limit,
     dryRun: fc.boolean(),
   })
@@ -92,6 +113,10 @@ function answers(key: ApiKey, request: ExistingRequest, more: More) {
 }
 
 function mayName(sources: ApiKey['sources'], source: Wanted['source']): boolean {
+  return listsOf(source).every(({ list }) => mayNameList(sources, list))
+}
+
+function mayNameList(sources: ApiKey['sources'], source: StoredList): boolean {
   if (sources === '*') return true
   if (source.type !== 'file') return sources[source.type] === '*'
   const { file = [] } = sources
@@ -111,9 +136,13 @@ test('a right is exactly its role within org, object and limit', () => {
       const inOrg = includes(orgs, request.org)
       const inObject = includes(objects, request.object)
       const own = request.submittedBy === key.name
-      const records = wanted.source.type === 'ids' ? wanted.source.ids.length : wanted.maxRecords
+      const { source } = wanted
+      const members = source.type === 'union' ? source.of : [source]
+      const named = members.flatMap((one) => (one.type === 'ids' ? [one.ids.length] : []))
+      const isNamed = named.length === members.length
+      const records = isNamed ? named.reduce((sum, count) => sum + count, 0) : wanted.maxRecords
       const few = records === null || maxRecords === null || records <= maxRecords
-      const isFree = wanted.dryRun || wanted.source.type !== 'ids'
+      const isFree = wanted.dryRun || !isNamed
       const fits = [key.recordsPerHour, key.recordsPerDay].every(
         (budget) => isFree || budget === null || (records ?? 0) <= budget,
       )

@@ -7,7 +7,8 @@ import {
   requestJsonSchema,
 } from '../../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
-import { kindOf, SOURCE_TYPES, SOURCES } from '../../../shared/contract/sources/sources.ts'
+import { canBePinned, takesUpload } from '../../../shared/contract/sources/lists.ts'
+import { SOURCE_TYPES, SOURCES } from '../../../shared/contract/sources/sources.ts'
 import { pinContent } from '../../../shared/store/intake/stage-source.ts'
 import { ConflictError } from '../../../shared/store/intake/taken.ts'
 import { explained } from '../../../shared/store/redis/trouble.ts'
@@ -104,7 +105,7 @@ async function submit(
   service: Service,
 ): Promise<SubmitAnswer> {
   const wanted = parseRequest(withOrg(call.body, call.query.org), Date.now())
-  if (kindOf(wanted.source).takesUpload) {
+  if (takesUpload(wanted.source)) {
     const message = `an upload has no bytes in JSON. Send the CSV as the body, to ${CSV_PATH}`
     throw new InvalidRequestError([{ field: 'source.type', message }])
   }
@@ -113,7 +114,7 @@ async function submit(
   await inTime(orgs.open(allowed.org))
   // Reading a file here takes as long as an upload of its size.
   const { files: within = null } = limitsOf(call.key) ?? {}
-  const meant = await (kindOf(allowed.source).pin !== undefined
+  const meant = await (canBePinned(allowed.source)
     ? callers.shares.uploads.use(call.key.name, () => pinContent(allowed, { roots, within }))
     : allowed)
   return inTime(accept(call, meant, service))

@@ -12,8 +12,8 @@ import { upload } from './upload.ts'
 export const SOURCES = { ids, upload, file, http, postgres, s3, soql }
 export type SourceType = keyof typeof SOURCES
 
-/** A source as callers write it. */
-export const sourceSchema = z.discriminatedUnion('type', [
+/** One list of ids as callers write it. */
+export const listSchema = z.discriminatedUnion('type', [
   ids.schema,
   upload.schema,
   file.schema,
@@ -22,8 +22,8 @@ export const sourceSchema = z.discriminatedUnion('type', [
   s3.schema,
   soql.schema,
 ])
-/** A source as the ledger keeps it. */
-export const storedSourceSchema = z.discriminatedUnion('type', [
+/** The same as the ledger keeps it. */
+const storedListSchema = z.discriminatedUnion('type', [
   ids.stored,
   upload.stored,
   file.stored,
@@ -33,26 +33,57 @@ export const storedSourceSchema = z.discriminatedUnion('type', [
   soql.stored,
 ])
 
-type WantedSource = z.output<typeof sourceSchema>
-export type StoredSource = z.output<typeof storedSourceSchema>
+const except = listSchema.optional().describe('A list of ids that are left out.')
+const storedExcept = storedListSchema.optional()
 
-/** The kind of a source. Its functions take sources of that type only. */
-export function kindOf({
-  type,
-}: Pick<StoredSource, 'type'>): SourceKind<WantedSource, StoredSource> {
+const LISTS = [
+  ids.schema.safeExtend({ except }),
+  upload.schema.safeExtend({ except }),
+  file.schema.safeExtend({ except }),
+  http.schema.safeExtend({ except }),
+  postgres.schema.safeExtend({ except }),
+  s3.schema.safeExtend({ except }),
+  soql.schema.safeExtend({ except }),
+] as const
+const STORED_LISTS = [
+  ids.stored.safeExtend({ except: storedExcept }),
+  upload.stored.safeExtend({ except: storedExcept }),
+  file.stored.safeExtend({ except: storedExcept }),
+  http.stored.safeExtend({ except: storedExcept }),
+  postgres.stored.safeExtend({ except: storedExcept }),
+  s3.stored.safeExtend({ except: storedExcept }),
+  soql.stored.safeExtend({ except: storedExcept }),
+] as const
+
+const MOST_MEMBERS = 100
+
+/** Several lists, read one after the other. */
+const union = z.strictObject({
+  type: z.literal('union'),
+  of: z.array(z.discriminatedUnion('type', LISTS)).min(1).max(MOST_MEMBERS).readonly(),
+  except,
+})
+const storedUnion = z.object({
+  type: z.literal('union'),
+  of: z.array(z.discriminatedUnion('type', STORED_LISTS)).readonly(),
+  except: storedExcept,
+})
+
+/** A source as callers write it. */
+export const sourceSchema = z.discriminatedUnion('type', [...LISTS, union])
+/** A source as the ledger keeps it. */
+export const storedSourceSchema = z.discriminatedUnion('type', [...STORED_LISTS, storedUnion])
+
+export type WantedSource = z.output<typeof sourceSchema>
+export type StoredSource = z.output<typeof storedSourceSchema>
+/** One list of ids as callers write it. */
+export type WantedList = z.output<typeof listSchema>
+/** One list of ids as the ledger keeps it. */
+export type StoredList = z.output<typeof storedListSchema>
+
+/** The kind of a list. Its functions take lists of that type only. */
+export function kindOf({ type }: Pick<StoredList, 'type'>): SourceKind<WantedList, StoredList> {
   return SOURCES[type]
 }
 
-export const SOURCE_TYPES = sourceSchema.options.map(({ shape }) => shape.type.value)
-
-/** The source as people may see it. */
-export const maskedSource = (source: StoredSource): StoredSource =>
-  kindOf(source).masked?.(source) ?? source
-
-/** The source in words: `file /data/ids.csv`, `upload`. */
-export function wordsFor(source: StoredSource): string {
-  const { words, place } = kindOf(source)
-  return [source.type, words?.(source) ?? Object.values(place(maskedSource(source))).join(' ')]
-    .join(' ')
-    .trimEnd()
-}
+export const SOURCE_TYPES = listSchema.options.map(({ shape }) => shape.type.value)

@@ -2,8 +2,9 @@ import { hash, randomUUID } from 'node:crypto'
 import { RefusedError, SourceError } from '../../base/errors.ts'
 import type { DeletionRequest } from '../../contract/request.ts'
 import type { FilePlaces } from '../../contract/sources/kind.ts'
+import { listsOf, pinLists } from '../../contract/sources/lists.ts'
 import { kindOf } from '../../contract/sources/sources.ts'
-import type { Staged } from '../ledger/record.ts'
+import type { Staged, StagedPart } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { isFuller, showMemory, UPLOAD_SHARE } from '../redis/memory.ts'
 import { inspectRedis } from '../redis/redis.ts'
@@ -31,8 +32,14 @@ export async function stageSource(
   upload: AsyncIterable<Uint8Array> | undefined,
 ): Promise<Intake> {
   const { id, source } = request
-  const bytes = kindOf(source).stage(source, upload)
-  if (bytes === null) return { staged: null }
+  const parts = listsOf(source).flatMap(({ at, list }) => {
+    const bytes = kindOf(list).stage(list, upload)
+    return bytes === null ? [] : [{ at, bytes }]
+  })
+  const [only] = parts
+  if (only === undefined) return { staged: null }
+  if (parts.length > 1 || only.at !== '') return { staged: await stageParts(store, id, parts) }
+  const { bytes } = only
   if (!(bytes instanceof Uint8Array)) return { staged: await stageBytes(store, id, bytes) }
   return bytes.length <= FRAME_BYTES
     ? packList(bytes)
@@ -50,13 +57,51 @@ const newLot = () => `u-${randomUUID()}`
 /** Bytes between two checks of Redis's memory; anything smaller is always accepted. */
 const LOOK_EVERY_BYTES = 1_000_000
 
-async function stageBytes(
+type Blocks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+
+async function stageBytes(store: OrgStore, request: string, bytes: Blocks): Promise<Staged> {
+  const lot = { request, lot: newLot() }
+  return droppedOnError(lot, store, async () => {
+    const staged = await stageList(store, lot, 0, bytes)
+    return { lot: lot.lot, inRecord: false, ...staged }
+  })
+}
+
+interface Part {
+  readonly at: string
+  readonly bytes: Uint8Array | AsyncIterable<Uint8Array>
+}
+
+/** Each in a list of its own. The digest is over those of the parts. */
+async function stageParts(
   store: OrgStore,
   request: string,
-  bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  parts: readonly Part[],
 ): Promise<Staged> {
   const lot = { request, lot: newLot() }
-  const writer = store.staging.write(lot, 0)
+  return droppedOnError(lot, store, async () => {
+    const staged: StagedPart[] = []
+    for (const [list, { at, bytes }] of parts.entries()) {
+      const blocks = bytes instanceof Uint8Array ? [bytes] : bytes
+      staged.push({ at, list, ...(await stageList(store, lot, list, blocks)) })
+    }
+    const bytes = staged.reduce((sum, part) => sum + part.bytes, 0)
+    const sha256 = hash('sha256', staged.map(({ at, sha256 }) => `${at} ${sha256}\n`).join(''))
+    return { lot: lot.lot, inRecord: false, bytes, sha256, parts: staged }
+  })
+}
+
+async function droppedOnError<T>(lot: Lot, store: OrgStore, stage: () => Promise<T>): Promise<T> {
+  try {
+    return await stage()
+  } catch (error) {
+    if (troubleOf(error) !== 'REDIS_AWAY') await dropQuietly(lot, store)
+    throw error
+  }
+}
+
+async function stageList(store: OrgStore, lot: Lot, list: number, bytes: Blocks) {
+  const writer = store.staging.write(lot, list)
   try {
     let unseen = 0
     for await (const block of bytes) {
@@ -66,11 +111,10 @@ async function stageBytes(
       await explained(() => assertRoom(store))
       unseen = 0
     }
-    return { lot: lot.lot, inRecord: false, ...(await explained(() => writer.end())) }
+    return await explained(() => writer.end())
   } catch (error) {
     // A frame may still be in flight; once this returns, none is.
     await writer.end().catch(() => {})
-    if (troubleOf(error) !== 'REDIS_AWAY') await dropQuietly(lot, store)
     throw error
   }
 }
@@ -106,12 +150,7 @@ export async function pinContent(
   places: FilePlaces,
   signal?: AbortSignal,
 ): Promise<DeletionRequest> {
-  const { source } = request
-  try {
-    const pinned = await kindOf(source).pin?.(source, places, signal)
-    return pinned === undefined ? request : { ...request, source: pinned }
-  } catch (error) {
-    if (error instanceof RefusedError || error instanceof SourceError) return request
-    throw error
-  }
+  const isUnreadable = (error: unknown) =>
+    error instanceof RefusedError || error instanceof SourceError
+  return { ...request, source: await pinLists(request.source, places, isUnreadable, signal) }
 }

@@ -4,7 +4,7 @@ import { BudgetExceededError, type CallerLimits } from '../../contract/caller-li
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import { knownObject } from '../../contract/known-object.ts'
 import { type DeletionRequest, type StoredRequest, toStored } from '../../contract/request.ts'
-import { kindOf } from '../../contract/sources/sources.ts'
+import { countOf } from '../../contract/sources/lists.ts'
 import { lotBeside, type RequestRecord } from '../ledger/record.ts'
 import type { OrgStore } from '../org-store.ts'
 import { explained, isReply, RedisUnavailableError, troubleOf } from '../redis/trouble.ts'
@@ -75,7 +75,7 @@ export async function submit(
     // After a lost reply ioredis repeats the call, so a submission without a lot needs an
     // identifier.
     entry: entry ?? (intake.staged === null ? randomUUID() : undefined),
-    records: (request.dryRun ? null : kindOf(request.source).count(request.source)) ?? undefined,
+    records: (request.dryRun ? null : countOf(request.source)) ?? undefined,
   }
   return enterSubmission(store, submission)
 }

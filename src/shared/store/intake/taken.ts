@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import { ExpungeError } from '../../base/errors.ts'
 import { type DeletionRequest, parseRequest, type StoredRequest } from '../../contract/request.ts'
+import { type ListAt, listsOf, mapLists, nameOfList } from '../../contract/sources/lists.ts'
 import type { SourceContent } from '../../contract/sources/read-file.ts'
-import { kindOf, type StoredSource } from '../../contract/sources/sources.ts'
+import { kindOf, type StoredList, type StoredSource } from '../../contract/sources/sources.ts'
 import type { TerminalStatus } from '../../contract/status.ts'
 import type { RequestRecord, Staged } from '../ledger/record.ts'
 import type { Tombstone } from '../ledger/settle.ts'
@@ -65,9 +66,12 @@ export class GoneError extends ExpungeError {
 
 function isSame({ bodyHash, request: { source } }: Arrival, then: Tombstone): boolean | null {
   if (bodyHash !== then.bodyHash) return false
-  if (Object.keys(placeOf(source)).length === 0) return true
-  const sha256 = digestOf(source)
-  return sha256 === undefined || then.sha256 === null ? null : sha256 === then.sha256
+  const lists = listsOf(source)
+  if (lists.every(({ list }) => Object.keys(placeOf(list)).length === 0)) return true
+  const [sha256, second] = lists.map(({ list }) => digestOf(list))
+  // A tombstone knows the content of a source of one list only.
+  const isKnown = lists.length === 1 && second === undefined && sha256 !== undefined
+  return isKnown && then.sha256 !== null ? sha256 === then.sha256 : null
 }
 
 function inWords(sameContent: boolean | null): string {
@@ -93,11 +97,13 @@ export function bodyHash(
 }
 
 function withoutPlace(source: StoredSource): object {
-  const place = placeOf(source)
-  const said = Object.entries(source).filter(
-    ([field]) => !Object.hasOwn(place, field) && field !== 'sha256',
-  )
-  return Object.fromEntries(said)
+  return mapLists(source, ({ list }) => {
+    const place = placeOf(list)
+    const said = Object.entries(list).filter(
+      ([field]) => !Object.hasOwn(place, field) && field !== 'sha256',
+    )
+    return Object.fromEntries(said)
+  })
 }
 
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map(
@@ -143,16 +149,31 @@ function fieldsOf(request: StoredRequest): ReadonlyMap<string, string> {
 }
 
 function sourceDifferences(known: Identified, now: Identified): readonly string[] {
-  const [before, after] = [known.request.source, now.request.source]
-  if (before.type !== after.type) return ['source.type']
-  const column = columnOf(before) === columnOf(after) ? [] : ['source.column']
+  const [before, after] = [listsOf(known.request.source), listsOf(now.request.source)]
+  const isAlike =
+    before.length === after.length && before.every((one, n) => one.at === after[n]?.at)
+  if (!isAlike) return ['source']
+  return before.flatMap((was, n) => {
+    const is = after[n] ?? was
+    return listDifferences({ ...known, ...was }, { ...now, ...is })
+  })
+}
+
+/** A list of a request's source. */
+type IdentifiedList = Identified & ListAt<StoredList>
+
+function listDifferences(known: IdentifiedList, now: IdentifiedList): readonly string[] {
+  const [before, after] = [known.list, now.list]
+  const name = ['source', ...(known.at === '' ? [] : [known.at])].join('.')
+  if (before.type !== after.type) return [`${name}.type`]
+  const column = columnOf(before) === columnOf(after) ? [] : [`${name}.column`]
   const [was, is] = [contentOf(known), contentOf(now)]
   if (was !== null && is !== null) {
-    return was.sha256 === is.sha256 ? column : [...column, otherContent(was, is)]
+    return was.sha256 === is.sha256 ? column : [...column, otherContent(known.at, was, is)]
   }
   const [there, here] = [fieldsOfSource(before), fieldsOfSource(after)]
   const moved = Object.keys(there).filter((field) => there[field] !== here[field])
-  return [...column, ...moved.map((field) => `source.${field}`)]
+  return [...column, ...moved.map((field) => `${name}.${field}`)]
 }
 
 /** As JSON, without those that are compared otherwise. */
@@ -167,27 +188,29 @@ function fieldsOfSource(source: StoredSource): Readonly<Record<string, string>> 
 type Content = Pick<SourceContent, 'sha256'> & { readonly bytes: number | null }
 
 /** The planned content, or else the submitted content. */
-function contentOf({ request: { source }, staged, content }: Identified): Content | null {
-  const known: SourceContent | Staged | null = content ?? staged
+function contentOf({ at, list, staged, content }: IdentifiedList): Content | null {
+  const part = staged?.parts?.find((one) => one.at === at)
+  const whole = staged?.parts === undefined ? staged : null
+  const known: SourceContent | Staged | null = part ?? (at === '' ? (content ?? whole) : null)
   if (known !== null) return known
-  const said = digestOf(source)
+  const said = digestOf(list)
   return said === undefined ? null : { sha256: said, bytes: null }
 }
 
-function otherContent(was: Content, is: Content): string {
-  return `the content of its source: then ${showContent(was)}, now ${showContent(is)}`
+function otherContent(at: string, was: Content, is: Content): string {
+  const what = at === '' ? 'its source' : nameOfList(at)
+  return `the content of ${what}: then ${showContent(was)}, now ${showContent(is)}`
 }
 
 function showContent({ bytes, sha256 }: Content): string {
   return bytes === null ? `sha256 ${sha256}` : `${bytes} bytes, sha256 ${sha256}`
 }
 
-const columnOf = (source: StoredSource): string | undefined =>
-  'column' in source ? source.column : undefined
+const columnOf = (list: StoredList): string | undefined =>
+  'column' in list ? list.column : undefined
 
 /** The content's digest, if the caller or the accepting process provided it. */
-const digestOf = (source: StoredSource): string | undefined =>
-  'sha256' in source ? source.sha256 : undefined
+const digestOf = (list: StoredList): string | undefined =>
+  'sha256' in list ? list.sha256 : undefined
 
-const placeOf = (source: StoredSource): Readonly<Record<string, string>> =>
-  kindOf(source).place(source)
+const placeOf = (list: StoredList): Readonly<Record<string, string>> => kindOf(list).place(list)

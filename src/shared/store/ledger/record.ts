@@ -26,6 +26,16 @@ import { parseSignedAct } from './signed.ts'
  * a newer version are ignored, so that two versions can run side by side.
  */
 
+const stagedPartSchema = z.object({
+  /** Which list of the source. */
+  at: z.string(),
+  /** Number of its list in the lot. */
+  list: count,
+  bytes: count,
+  sha256: digest,
+})
+export type StagedPart = Readonly<z.output<typeof stagedPartSchema>>
+
 const stagedSchema = z.object({
   /** Identifies the lot of frames in staging, or at least this submission. */
   lot: z.string(),
@@ -34,6 +44,8 @@ const stagedSchema = z.object({
   bytes: count,
   /** Hex digest over the uncompressed bytes: part of what makes two requests the same. */
   sha256: digest,
+  /** The lists of a union, or of a source with `except`, that are staged; absent for others. */
+  parts: z.array(stagedPartSchema).readonly().optional(),
 })
 /** Bytes of a request's source that wait in Redis until it is planned. */
 export type Staged = Readonly<z.output<typeof stagedSchema>>

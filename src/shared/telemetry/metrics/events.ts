@@ -46,7 +46,7 @@ const OBJECT: Label<string> = {
 export const OTHER_CODE = 'OTHER'
 
 /** The verdicts on the rows of a source. */
-export const ID_VERDICTS = ['accepted', 'invalid', 'duplicate'] as const
+export const ID_VERDICTS = ['accepted', 'invalid', 'duplicate', 'excluded'] as const
 
 /**
  * How ingest jobs end: in one of Salesforce's terminal states, `Vanished` if Salesforce no longer

@@ -4,7 +4,7 @@ import { messageOf, RefusedError } from '../../../shared/base/errors.ts'
 import { writeAudit } from '../../../shared/base/logger.ts'
 import { addRequestFacts } from '../../../shared/base/trace.ts'
 import { type DeletionRequest, parseRequest, toStored } from '../../../shared/contract/request.ts'
-import { kindOf } from '../../../shared/contract/sources/sources.ts'
+import { takesUpload } from '../../../shared/contract/sources/lists.ts'
 import type { Status } from '../../../shared/contract/status.ts'
 import { pinContent } from '../../../shared/store/intake/stage-source.ts'
 import { submit } from '../../../shared/store/intake/submit.ts'
@@ -113,7 +113,7 @@ function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): Del
   if (hindrance !== undefined) throw hindrance
   assertRepeats(job)
   const request = parseRequest(withId(job), ctx.clock.now())
-  if (kindOf(request.source).takesUpload) {
+  if (takesUpload(request.source)) {
     throw new RefusedError(
       'INVALID_REQUEST',
       'source.type: expected ids or file, got upload. Only the producer library and the HTTP API accept uploads.',

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backoff } from '../../../shared/base/backoff.ts'
 import { RefusedError } from '../../../shared/base/errors.ts'
 import type { PostgresConnection } from '../../../shared/config/config.ts'
-import type { StoredSource } from '../../../shared/contract/sources/sources.ts'
+import type { StoredList } from '../../../shared/contract/sources/sources.ts'
 import type { SourceReading } from '../source.ts'
 import { cannotConnect, isTransient, queryFailed } from './errors.ts'
 import { type ServerFacts, Session } from './session.ts'
 
-type PostgresSource = Extract<StoredSource, { readonly type: 'postgres' }>
+type PostgresSource = Extract<StoredList, { readonly type: 'postgres' }>
 
 /**
  * One column of a query's rows, a value a line as COPY writes it in text format; NULL as an empty

@@ -1,12 +1,12 @@
 import { RefusedError } from '../../../shared/base/errors.ts'
 import type { Bucket, BucketObject } from '../../../shared/bucket/bucket.ts'
 import { isWithin } from '../../../shared/contract/sources/s3.ts'
-import type { StoredSource } from '../../../shared/contract/sources/sources.ts'
+import type { StoredList } from '../../../shared/contract/sources/sources.ts'
 import { failed, toSourceError } from './errors.ts'
 import { type ManifestEntry, parseManifest } from './manifest.ts'
 import { type ExpectedObject, placeOf } from './read-object.ts'
 
-export type S3Source = Extract<StoredSource, { readonly type: 's3' }>
+export type S3Source = Extract<StoredList, { readonly type: 's3' }>
 
 /** Lists and manifests that name more are refused: each object costs a call. */
 const MOST_OBJECTS = 100_000

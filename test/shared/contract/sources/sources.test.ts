@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { maskedSource, wordsFor } from '../../../../src/shared/contract/sources/lists.ts'
 import {
   kindOf,
-  maskedSource,
+  listSchema,
   SOURCE_TYPES,
   SOURCES,
   type SourceType,
-  sourceSchema,
   storedSourceSchema,
-  wordsFor,
 } from '../../../../src/shared/contract/sources/sources.ts'
 
 const ID = '0035g00000AbCdEAAV'
@@ -40,7 +39,7 @@ const SAMPLES: {
 
 for (const type of SOURCE_TYPES) {
   describe(`a source of the type ${type}`, () => {
-    const source = sourceSchema.parse(SAMPLES[type].source)
+    const source = listSchema.parse(SAMPLES[type].source)
     const stored = kindOf(source).toStored(source)
 
     test('is kept as the ledger reads it, without its ids', () => {
@@ -104,7 +103,7 @@ test('a URL has no user and no fragment, and its query is shown to nobody', () =
     url: 'https://files.example.com/ids.csv?***',
   })
   for (const wrong of ['https://me:hunter2@files.example.com', 'ftp://x', '/ids.csv', 'x']) {
-    const { error } = sourceSchema.safeParse({ type: 'http', url: wrong })
+    const { error } = listSchema.safeParse({ type: 'http', url: wrong })
     assert.ok(error !== undefined, wrong)
     assert.doesNotMatch(error.message, /hunter2/)
   }
