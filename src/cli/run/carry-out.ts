@@ -6,6 +6,8 @@ import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { ask, isConfirmedByFlag } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
 import { followWithProgress } from '../follow-with-progress.ts'
+import { activityRow } from '../render/activity.ts'
+import { columns } from '../render/format.ts'
 import { orgWords } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 import { textOutput } from '../screen.ts'
@@ -53,7 +55,11 @@ function showPlan({ cli, facts, flags }: RunSession, view: RequestView): void {
   const { write, style } = textOutput(screen, flags)
   write(`\n${style('bold', 'Plan')}\n${planTable(plan, request, facts.limits, style)}\n`)
   // Whoever is asked next sees it among the facts to decide on.
-  if (request.dryRun && objectRecords !== null) write(`\n  Share  ${share(view)}\n`)
+  if (!request.dryRun) return
+  const rows = [objectRecords === null ? null : ['Share', share(view)], activityRow(view)].filter(
+    (row) => row !== null,
+  )
+  if (rows.length > 0) write(`\n${columns(rows)}\n`)
 }
 
 /** Approves the plan or turns it down, as answered. False if nothing will be deleted. */
