@@ -18,11 +18,13 @@ import { writeIdFile } from './id-file.ts'
 import { median } from './median.ts'
 import { expungeRun } from './peers/expunge.ts'
 import { QUIET, SF_PROGRAM } from './peers/sf.ts'
-import { DIST, type SandboxProcess, startSandboxProcess } from './sandbox-process.ts'
+import { DIST, ROOT, type SandboxProcess, startSandboxProcess } from './sandbox-process.ts'
 
 const TRIES = Number(argv[2] ?? 10)
 const JOB_MS = 500
 const IDS = 10
+/** Answers `--version` itself; in a clone it starts the sources for all else. */
+const LAUNCHER = join(ROOT, 'bin/expunge.js')
 
 type Env = Readonly<Record<string, string>>
 const exec = promisify(execFile)
@@ -38,7 +40,11 @@ try {
 
   await report('node -e 0', [execPath, '-e', '0'])
   for (const args of ['--version', '--help', 'help run', 'completion bash', 'status known']) {
-    await report(`expunge ${args}`, [execPath, DIST, ...args.split(' ')], run.env)
+    await report(
+      `expunge ${args}`,
+      [execPath, args === '--version' ? LAUNCHER : DIST, ...args.split(' ')],
+      run.env,
+    )
   }
   if (existsSync(SF_PROGRAM)) {
     const env = { ...QUIET, HOME: folder }

@@ -63,7 +63,8 @@ test('a sandbox first and production next have a ledger each, under one name on 
       /Org 00D5f0000000002EAA\n.*\n.*meant.*\n\nOrg default\n/,
     )
     const tried = ['--org', '00D5f0000000001EAA']
-    assert.equal((await expunge(['pause', ...tried])).code, 0)
+    const paused = await expunge(['pause', ...tried])
+    assert.match(paused.stderr, /To resume:\n {2}expunge resume --org 00D5f0000000001EAA\n/)
     assert.match((await expunge(['list'])).stderr, /Org "default" is paused by an operator/)
     assert.equal((await expunge(['resume', ...tried])).code, 0)
   })

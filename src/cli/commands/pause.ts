@@ -22,12 +22,16 @@ export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
       [
         `Org "${org}" is paused${since}. No new ingest jobs start. New requests are still accepted and planned.`,
         atWork(await orgJobsAtWork(store), state.operator?.abort === true),
-        `To resume:\n  ${commandFor('resume', { org })}`,
+        `To resume:\n  ${resumeCommand(flags, org)}`,
       ].join('\n'),
     )
     return EXIT.ok
   })
 }
+
+/** With the org as it was named: the name of its ledger may mean another org to `resume`. */
+const resumeCommand = ({ org: named }: Flags<'pause'>, org: string): string =>
+  named === undefined ? commandFor('resume', { org }) : commandFor(`resume --org ${named}`, {})
 
 /** Ids of the running ingest jobs of all requests of the org. */
 async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {
