@@ -51,7 +51,7 @@ interface PostOptions {
  */
 const MOST_ANSWER_BYTES = 64 * 1024
 
-const RULES = { subject: 'Callback', remedy: 'name its host or network in callbacks.allow' }
+const RULES = { subject: 'Callback to', remedy: 'name its host or network in callbacks.allow' }
 
 /**
  * Sends one callback, once. Whatever the receiver does is a result, not an error.

@@ -27,7 +27,7 @@ export type Resolve = (
 
 /** What may be called besides the public internet, and how messages speak of it. */
 interface GuardRules {
-  /** What is called, as in `Callback to …`. */
+  /** What goes there, as in `Callback to`. */
   readonly subject: string
   /** How the operator allows more, as in `name its host in callbacks.allow`. */
   readonly remedy: string
@@ -135,7 +135,7 @@ function refusal(
   problem: string,
 ): AddressRefusedError {
   return new AddressRefusedError(
-    `${subject} to ${where}: ${problem}. If it may be called, ${remedy} of the configuration file.`,
+    `${subject} ${where}: ${problem}. If it may be called, ${remedy} of the configuration file.`,
   )
 }
 

@@ -21,7 +21,7 @@ const resolveTo =
   async () =>
     addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
 
-const RULES = { subject: 'Callback', remedy: 'name its host in callbacks.allow' }
+const RULES = { subject: 'Callback to', remedy: 'name its host in callbacks.allow' }
 
 /** What an agent would connect to; rejects where it would get none. */
 function lookUp(

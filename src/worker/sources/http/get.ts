@@ -70,7 +70,7 @@ function redirectOf({ status, headers: { location } }: HttpAnswer, from: string)
   return target.href
 }
 
-const RULES = { subject: 'Source', remedy: 'list its origin in sources.origins' }
+const RULES = { subject: 'Download from', remedy: 'list its origin in sources.origins' }
 
 /** Milliseconds. How long a body may take is limited where it is read. */
 const TIMEOUTS = { lookup: 15_000, connect: 15_000, secureConnect: 15_000, response: 60_000 }
