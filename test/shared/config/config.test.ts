@@ -200,6 +200,21 @@ test('a folder of logins that cannot be read is a problem only for those who nee
   assert.equal(problem, `EXPUNGE_HOME: ${fault}`)
 })
 
+test('of the orgs that a command is for alone, the logins are read; a name must be known', async (t) => {
+  const org = (secretFile: string) =>
+    `{ salesforce: { loginUrl: https://acme.my.salesforce.com, clientId: x, clientSecretFile: ${secretFile} } }`
+  const file = `orgs: { emea: ${org('secret')}, apac: ${org('missing')} }\n`
+  const folder = await folderOf(t, { 'expunge.yaml': file, secret: 'hunter2' })
+  const env = { EXPUNGE_CONFIG: join(folder, 'expunge.yaml') }
+  const need = { redis: 'optional', salesforce: 'required' } as const
+  const { orgs } = await loadConfig(env, { ...need, orgs: ['emea'] })
+  assert.deepEqual([...orgs.keys()], ['emea'])
+  assert.equal((await problemsOf(env, need)).length, 1)
+  assert.deepEqual(await problemsOf(env, { ...need, orgs: ['emea', 'latam'] }), [
+    '--org: expected an org of the configuration (emea, apac), got latam.',
+  ])
+})
+
 test('where Redis is required and missing, the message says how to give it', async () => {
   const [problem = ''] = await problemsOf({}, { redis: 'required', salesforce: 'none' })
   assert.match(
