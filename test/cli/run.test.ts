@@ -95,6 +95,22 @@ test('a refused file is explained row by row, with the receipt alone on stdout',
   assert.equal(sandbox.referee.stats().jobs.length, 0)
 })
 
+test('a query names its object, and its plan says which share of it that is', {
+  skip,
+}, async (t) => {
+  const { sandbox, expunge } = await place(t)
+  const soql = 'SELECT Id FROM Lead ORDER BY Id LIMIT 30000'
+  const seen = await expunge(['run', '--soql', soql, '--dry-run'])
+  assert.equal(seen.code, 0, seen.stderr)
+  assert.match(seen.stdout, /Share +30,000 of about 1,000,000 Lead records \(3 %\)/)
+  const { code, stderr } = await expunge(['run', '--soql', soql, '--yes'])
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /Source +soql SELECT Id FROM Lead ORDER BY Id LIMIT 30000/)
+  assert.match(stderr, /Share +30,000 of about 1,000,000 Lead records \(3 %\)/)
+  const { rowsDeleted, queryJobs } = sandbox.referee.stats()
+  assert.deepEqual([rowsDeleted, queryJobs.map(({ gone }) => gone)], [30_000, [true, true]])
+})
+
 test('a list of ids is counted in ids, not in lines', { skip }, async (t) => {
   const { expunge } = await place(t)
   const [good = ''] = contactIds(1)
