@@ -167,7 +167,8 @@ async function start(): Promise<TestPostgres> {
   const answer = await find()
   if ('problem' in answer) throw new Error(answer.problem)
   const folder = await mkdtemp(join(tmpdir(), 'expunge-test-postgres-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  // The server may still remove files of its own.
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const programs = await readable(answer, folder)
   const data = join(folder, 'data')
   await cp(await template(programs, folder), data, { recursive: true, preserveTimestamps: true })
@@ -274,7 +275,8 @@ async function startServer(programs: Programs, folder: string, data: string): Pr
     if (!(watch instanceof Socket)) throw new TypeError('Expected a pipe.')
     watch.on('error', () => {}).unref()
     child.unref()
-    process.once('exit', () => child.kill('SIGQUIT'))
+    // Before its folder is removed.
+    process.prependOnceListener('exit', () => child.kill('SIGQUIT'))
     const exited = new Promise<'exited'>((resolve) => child.once('exit', () => resolve('exited')))
     for (;;) {
       if (await answers(folder, port)) return port
