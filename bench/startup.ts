@@ -71,13 +71,14 @@ async function reportRuns({ command, env }: { command: readonly string[]; env: E
   for (let n = 0; n < TRIES; n++) {
     const begun = Date.now()
     const [{ wall, processor } = { wall: 0, processor: 0 }] = await repeated(command, env, 1)
+    const ended = Date.now()
     const { createdAt, closedAt, finishedAt } = await lastJob(sandbox)
     parts.push({
       ...{ wall, processor },
       before: createdAt - begun,
       sending: closedAt - createdAt,
       job: finishedAt - closedAt,
-      after: begun + wall - finishedAt,
+      after: ended - finishedAt,
     })
   }
   const of = (part: keyof (typeof parts)[number]) =>
