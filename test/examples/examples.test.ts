@@ -13,6 +13,7 @@ import { outcome, receiptOf } from '../helpers/deletion.ts'
 import { listenHere } from '../helpers/http-server.ts'
 import { id18, ids18 } from '../helpers/ids.ts'
 import { startRedis } from '../helpers/redis.ts'
+import { startS3 } from '../helpers/s3.ts'
 import { inReverse } from '../helpers/scope.ts'
 import { startWorld } from '../helpers/world.ts'
 import { keyEntry, startApi } from '../producer/http/api.ts'
@@ -31,6 +32,11 @@ const api = await startApi(scope, world, {
   redis,
   keys: keyEntry(`example-${world.org}`, secret, { roles: 'submit, read' }),
 })
+const s3 = await startS3(scope)
+await s3.createBucket('exports')
+const exported = ids18(4, 410)
+await s3.put('exports', 'crm/1.csv', ['Id', ...exported.slice(0, 2), ''].join('\n'))
+await s3.put('exports', 'crm/2.csv', ['Contact ID', ...exported.slice(2), ''].join('\n'))
 const lists = createServer((request, response) => {
   const ids = ['Id', ...ids18(4, 400), ''].join('\n')
   if (request.url === '/ids.csv?signature=s') response.end(ids)
@@ -38,7 +44,11 @@ const lists = createServer((request, response) => {
 })
 const origin = await listenHere(scope, lists)
 await world.startWorker({
-  sources: { ...NO_SOURCES, origins: new Map([[origin, { headers: {} }]]) },
+  sources: {
+    ...NO_SOURCES,
+    origins: new Map([[origin, { headers: {} }]]),
+    buckets: new Map([['exports', s3.bucket('exports')]]),
+  },
 })
 
 const pathOf = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
@@ -131,6 +141,16 @@ describe('examples/rule.ts', () => {
     assert.match(wrong.stderr, /^SOURCE_QUERY_FAILED: .*row 1, column 27 of the query: No such col/)
     const several = await node('rule.ts', 'several', 'Lead', 'SELECT Id, Name FROM Lead')
     assert.match(several.stderr, /^INVALID_REQUEST: .*source\.query: row 1, column 10: expected/)
+  })
+})
+
+describe('examples/bucket.ts', () => {
+  test('deletes what all objects of the export name, if they are as many as it says', async () => {
+    const fewer = await node('bucket.ts', 'too-few', 'crm/', '5')
+    assert.equal(fewer.code, 1)
+    assert.match(fewer.stderr, /^OTHER_PLAN: .* expected 5 records, got 4/)
+    const { code, stdout, stderr } = await node('bucket.ts', 'by-bucket', 'crm/', '4')
+    assert.deepEqual([code, stdout, stderr], [0, 'by-bucket: completed, 4 deleted\n', ''])
   })
 })
 
