@@ -1,5 +1,4 @@
 import { RoaringBitmap32, roaringLibraryInitialize } from 'roaring-wasm'
-import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import {
   addToList,
   type Bucket,
@@ -120,8 +119,14 @@ export class IdSet implements Disposable {
 
   /** Sets the flag of each of these ids that the set holds. */
   flagHeld(ids: Uint8Array, flags: Uint8Array): void {
-    if (this.#size === 0) return
-    for (let i = 0; i < flags.length; i++) if (this.has(ids, i * ID_LENGTH)) flags[i] = 1
+    if (this.#size === 0 || flags.length === 0) return
+    for (const group of groupByHead(this.#viewOf(ids), flags.length, this.#prefix)) {
+      const bucket = this.#find(group.high)
+      if (bucket === undefined) continue
+      for (let i = 0; i < group.lows.length; i++) {
+        if (bucketHas(bucket, group.lows[i] ?? 0)) flags[group.positions[i] ?? 0] = 1
+      }
+    }
   }
 
   /** A copy with the same ids. */
