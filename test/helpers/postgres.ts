@@ -167,8 +167,7 @@ async function start(): Promise<TestPostgres> {
   const answer = await find()
   if ('problem' in answer) throw new Error(answer.problem)
   const folder = await mkdtemp(join(tmpdir(), 'expunge-test-postgres-'))
-  // The server may still remove files of its own.
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  process.once('exit', () => removeNow(folder))
   const programs = await readable(answer, folder)
   const data = join(folder, 'data')
   await cp(await template(programs, folder), data, { recursive: true, preserveTimestamps: true })
@@ -181,6 +180,18 @@ async function start(): Promise<TestPostgres> {
   await giveAway(folder)
   const port = await startServer(programs, folder, data)
   return connected({ folder, port, ca })
+}
+
+/** The server that ends now still removes files of its own, which can make a removal fail. */
+function removeNow(folder: string): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let triesLeft = 50; triesLeft > 0 && existsSync(folder); triesLeft--) {
+    try {
+      rmSync(folder, { recursive: true, force: true })
+    } catch {
+      Atomics.wait(pause, 0, 0, 20)
+    }
+  }
 }
 
 /** Who may connect: `tls_only` takes no connection without TLS, `no_tls` none with it. */
