@@ -5,7 +5,7 @@ import { whoIsAtWork } from '../shared/store/presence.ts'
 import type { RequestView } from '../shared/store/request-view.ts'
 import { parseCheckpoint } from '../worker/ingest/step.ts'
 import { commandFor } from './command-line.ts'
-import type { OpenOrg } from './org.ts'
+import { namedInCommands, type OpenOrg } from './org.ts'
 import type { CommandRedis } from './redis.ts'
 import { counted } from './render/format.ts'
 import { howToContinue, waitingSentences } from './render/waiting.ts'
@@ -26,12 +26,14 @@ export async function jobsAtWork(
 
 /** Why nothing happens to the request, one sentence each. */
 export async function whyWaiting(
-  { org, redis: { embedded }, store }: OpenOrg,
+  { org, redis, store }: OpenOrg,
   { id, appliesPlanOf, request: { retryOf }, waiting }: RequestView,
 ): Promise<readonly string[]> {
   if (waiting.length === 0) return []
   const results = (await store.ledger.identity())?.resultsAt ?? undefined
-  return waitingSentences(waiting, { org, id, appliesPlanOf, retryOf, embedded, results })
+  const named = await namedInCommands(redis, store)
+  const { embedded } = redis
+  return waitingSentences(waiting, { org, named, id, appliesPlanOf, retryOf, embedded, results })
 }
 
 const SHOWN = 5

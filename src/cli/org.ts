@@ -2,7 +2,7 @@ import type { RequestView } from '../producer/producer.ts'
 import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import type { RequestRecord } from '../shared/store/ledger/record.ts'
-import { ledgerNamed, ledgersOn, namesOfLedger } from '../shared/store/ledgers.ts'
+import { ledgerNamed, ledgersOn, nameFor, namesOfLedger } from '../shared/store/ledgers.ts'
 import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
 import { connectRedis, type RedisClient } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
@@ -201,6 +201,14 @@ export async function loginNameOf({
   const names = await namesOfLedger(store.redis, org)
   const isAlias = (one: string) => one !== orgNameOf(one)
   return names.find((one) => config.orgs.has(one)) ?? names.find(isAlias) ?? names[0]
+}
+
+/** What names the org of a ledger in a command; only on an embedded server may its name mean another. */
+export async function namedInCommands(
+  { embedded }: Pick<CommandRedis, 'embedded'>,
+  { redis, org }: Pick<OrgStore, 'redis' | 'org'>,
+): Promise<string> {
+  return embedded ? nameFor(redis, org) : org
 }
 
 /**

@@ -5,7 +5,7 @@ import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
-import { type OpenOrg, withOrg } from '../org.ts'
+import { namedInCommands, type OpenOrg, withOrg } from '../org.ts'
 import { stateLine } from '../render/request.ts'
 import { requestLines } from '../render/request-list.ts'
 import { waitingSentences } from '../render/waiting.ts'
@@ -95,7 +95,7 @@ function linesByOrg(views: readonly RequestView[], screen: Screen): string {
 
 /** Pauses of the orgs, and that no worker or run is active for requests that need one. */
 async function heldBack(
-  { store: { redis }, redis: { embedded } }: OpenOrg,
+  { store: { redis }, redis: server }: OpenOrg,
   orgs: readonly string[],
   views: readonly RequestView[],
 ): Promise<readonly string[]> {
@@ -103,7 +103,9 @@ async function heldBack(
   const sentences = orgs.map(async (org) => {
     const state = await readOrgState({ redis, ledger: { keys: orgKeys(org) } })
     const isAnyIdle = views.some((view) => view.org === org && isIdle(view))
-    return waitingSentences(orgWaiting({ ...state, workers: isAnyIdle ? 0 : 1 }), { org, embedded })
+    const named = await namedInCommands(server, { redis, org })
+    const place = { org, named, embedded: server.embedded }
+    return waitingSentences(orgWaiting({ ...state, workers: isAnyIdle ? 0 : 1 }), place)
   })
   // That no `run` is active names no org.
   return [...new Set((await Promise.all(sentences)).flat())]

@@ -4,14 +4,14 @@ import { jobsAtWork } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
-import { withKnownOrg } from '../org.ts'
+import { namedInCommands, withKnownOrg } from '../org.ts'
 import { counted, duration, jobNames, moment } from '../render/format.ts'
 import { waitingSentences } from '../render/waiting.ts'
 
 /** Sets the operator's pause and reports its effect on running ingest jobs. */
 export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return withKnownOrg(cli, flags, 'pause', async ({ store, org }) => {
+  return withKnownOrg(cli, flags, 'pause', async ({ store, org, redis }) => {
     const before = await store.ledger.pauseState()
     await store.ledger.pause(flags.abort === true)
     const state = await store.ledger.pauseState()
@@ -22,16 +22,12 @@ export function pause(flags: Flags<'pause'>, cli: Cli): Promise<ExitCode> {
       [
         `Org "${org}" is paused${since}. No new ingest jobs start. New requests are still accepted and planned.`,
         atWork(await orgJobsAtWork(store), state.operator?.abort === true),
-        `To resume:\n  ${resumeCommand(flags, org)}`,
+        `To resume:\n  ${commandFor('resume', { org: await namedInCommands(redis, store) })}`,
       ].join('\n'),
     )
     return EXIT.ok
   })
 }
-
-/** With the org as it was named: the name of its ledger may mean another org to `resume`. */
-const resumeCommand = ({ org: named }: Flags<'pause'>, org: string): string =>
-  named === undefined ? commandFor('resume', { org }) : commandFor(`resume --org ${named}`, {})
 
 /** Ids of the running ingest jobs of all requests of the org. */
 async function orgJobsAtWork(store: OrgStore): Promise<readonly string[]> {

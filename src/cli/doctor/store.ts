@@ -4,6 +4,7 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
 import { orgWaiting, pauses, readOrgState } from '../../shared/store/waiting.ts'
 import { commandFor } from '../command-line.ts'
+import { namedInCommands } from '../org.ts'
 import { railWords } from '../render/org.ts'
 import { waitingSentences } from '../render/waiting.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
@@ -21,8 +22,9 @@ export async function checkWaiting(
   const { org } = store
   try {
     const state = await readOrgState(store)
+    const named = await namedInCommands({ embedded }, store)
     return (embedded ? pauses(state.pause) : orgWaiting(state)).flatMap((one) => {
-      const [found = ''] = waitingSentences([one], { org, embedded })
+      const [found = ''] = waitingSentences([one], { org, named, embedded })
       switch (one.reason) {
         case 'no-worker':
           return [warn('Workers', found, 'Until then `submit` only stores requests.')]

@@ -7,6 +7,8 @@ import { counted, moment } from './format.ts'
 /** Whose work waits, to name the command that ends the waiting. */
 export interface WaitingPlace {
   readonly org: string
+  /** What names the org in a command, if its own name may mean another one. */
+  readonly named?: string | undefined
   /** Whether it is in this machine's own Redis, where only its own `run` works on a request. */
   readonly embedded: boolean
   /** The request; absent if it is about all of the org. */
@@ -28,17 +30,17 @@ export function waitingSentences(
 }
 
 function sentence(waiting: Waiting, place: WaitingPlace): string {
-  const { org, id } = place
+  const { org, id, named = org } = place
   switch (waiting.reason) {
     case 'approval':
-      return `Its plan waits for approval: ${commandFor(`approve ${id}`, { org })}`
+      return `Its plan waits for approval: ${commandFor(`approve ${id}`, { org: named })}`
     case 'no-worker':
       return place.embedded ? noRun(place) : noWorker(org)
     case 'paused': {
       const running = waiting.abort ? 'running ones are aborted' : 'running ones continue'
       return (
         `Org "${org}" is paused by an operator since ${moment(Date.parse(waiting.since))}: no new ingest job ` +
-        `starts, ${running}. To resume: ${commandFor('resume', { org })}`
+        `starts, ${running}. To resume: ${commandFor('resume', { org: named })}`
       )
     }
     case 'fault': {
@@ -60,13 +62,14 @@ function noWorker(org: string): string {
   )
 }
 
-function noRun({ appliesPlanOf, id, org, results, retryOf }: WaitingPlace): string {
+function noRun(place: WaitingPlace): string {
+  const { appliesPlanOf, id, org, named = org, results, retryOf } = place
   if (id === undefined) return 'No `run` is active. To continue a request, run its command again.'
   if (appliesPlanOf) {
     const as = id === `${appliesPlanOf}-apply` ? '' : ` --as ${id}`
-    return noCommand(`apply ${appliesPlanOf}${as}`, { org, results })
+    return noCommand(`apply ${appliesPlanOf}${as}`, { org: named, results })
   }
-  if (retryOf) return noCommand(`retry ${retryOf} --as ${id}`, { org, results })
+  if (retryOf) return noCommand(`retry ${retryOf} --as ${id}`, { org: named, results })
   return `No \`run\` is active for it. To continue, ${howToContinue(id, results)}.`
 }
 

@@ -58,6 +58,13 @@ export async function ledgerNamed(redis: RedisClient, name: string): Promise<str
   return ledgers.find(isMeant)?.org ?? name
 }
 
+/** A name that means this ledger: its own, else its org's id, if its own means another one now. */
+export async function nameFor(redis: RedisClient, ledger: string): Promise<string> {
+  const meant = await redis.hget(NAMES, ledger)
+  if (meant === null || meant === ledger) return ledger
+  return (await redis.hget(orgKeys(ledger).identity, 'orgId')) ?? ledger
+}
+
 /** The names in the configuration that had this ledger last. */
 export async function namesOfLedger(
   redis: RedisClient,
