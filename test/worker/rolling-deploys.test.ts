@@ -93,6 +93,26 @@ test('what a newer version has added to a record is passed over', async (t) => {
   assert.deepEqual((await world.producer.inspect(id, { org: world.org }))?.receipt, receipt)
 })
 
+test('a request with a field of it that protects records is left to it', async (t) => {
+  const world = await startWorld(t, { redis, clock: leapingClock() })
+  const { ledger, redis: connection, orders } = world.store
+  const id = await submitIds(world, fresh(3), { dryRun: true })
+  const key = ledger.keys.request(id)
+  const json = (await connection.hget(key, 'request')) ?? ''
+  const newer = JSON.parse(json)
+  newer.source.type += '+tomorrow'
+  await connection.hset(key, { request: JSON.stringify(newer) })
+  const old = await world.startWorker()
+  await failed(world, `p-${id}`)
+  assert.equal(await connection.hget(key, 'status'), 'queued')
+  await old.stop()
+  // The newer worker understands it.
+  await connection.hset(key, { request: json })
+  await world.startWorker()
+  await orders.plan(id, 'normal')
+  assert.equal((await receiptOf(world, id)).plan?.accepted, 3)
+})
+
 describe('workers whose settings differ', { concurrency: true }, () => {
   const windowOf = (maxInFlight: number, { config, org }: World) => {
     const base = config.orgs.get(org)
@@ -157,6 +177,15 @@ async function delayed({ store }: World, queue: QueueName, id: string): Promise<
   for (;;) {
     const job = await store.queues[queue].getJob(id)
     if ((await job?.isDelayed()) && job !== undefined) return job
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+/** Once an attempt at the job has failed. */
+async function failed({ store }: World, id: string): Promise<void> {
+  for (;;) {
+    const job = await store.queues.requests.getJob(id)
+    if (job === undefined || job.attemptsMade > 0) return
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -189,11 +189,6 @@ export function requestJsonSchema(): Record<string, unknown> {
   }
 }
 
-/** Parses a request read from the ledger. Throws if Redis holds something else. */
-export function parseStoredRequest(json: string): StoredRequest {
-  return storedSchema.parse(JSON.parse(json))
-}
-
 /**
  * A request that was made from another one, with fields of a caller.
  *

@@ -4,11 +4,12 @@ import fc from 'fast-check'
 import { RefusedError } from '../../../src/shared/base/errors.ts'
 import {
   parseRequest,
-  parseStoredRequest,
   REQUEST_ID,
   type StoredRequest,
+  storedSchema,
   toStored,
 } from '../../../src/shared/contract/request.ts'
+import { parseStoredRequest, storedRequestJson } from '../../../src/shared/contract/request-json.ts'
 import { InvalidRequestError } from '../../../src/shared/contract/request-problems.ts'
 import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
 
@@ -243,6 +244,27 @@ test('fields that a newer version has stored are passed over', () => {
   const whole = stored({})
   const newer = { ...whole, source: { ...whole.source, region: 'eu' }, tomorrow: true }
   assert.deepEqual(parseStoredRequest(JSON.stringify(newer)), whole)
+})
+
+test('a request with fields that protect records is read only by versions that know them', () => {
+  const except = { type: 'ids', ids: [] }
+  for (const fields of [
+    { source: { ...FILE, except } },
+    { source: { type: 'union', of: [{ ...IDS, except }, FILE] } },
+    { source: { type: 'union', of: [FILE], except: FILE } },
+    { refuseActive: true },
+    { refuseActive: true, source: { ...FILE, except } },
+  ]) {
+    const form = stored(fields)
+    const json = storedRequestJson(form)
+    assert.deepEqual(parseStoredRequest(json), form)
+    // Versions that ignore the fields parse the JSON as it is.
+    assert.equal(storedSchema.safeParse(JSON.parse(json)).success, false, json)
+    const newer = JSON.parse(json)
+    newer.source.type += '+tomorrow'
+    assert.throws(() => parseStoredRequest(JSON.stringify(newer)), { name: 'ZodError' })
+  }
+  assert.equal(storedRequestJson(stored({})), JSON.stringify(stored({})))
 })
 
 test('a field at its default counts as not said', () => {

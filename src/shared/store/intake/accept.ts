@@ -5,6 +5,7 @@ import { BudgetExceededError, type CallerLimits } from '../../contract/caller-li
 import type { GuardRails } from '../../contract/guard-rails.ts'
 import type { ReceiptError, Signature } from '../../contract/receipt.ts'
 import type { StoredRequest } from '../../contract/request.ts'
+import { storedRequestJson } from '../../contract/request-json.ts'
 import { BUDGET } from '../ledger/budget.ts'
 import type { LedgerConnection } from '../ledger/connection.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
@@ -259,7 +260,7 @@ function argsOf(submission: Submission): Argument[] {
   return [
     id.toLowerCase(),
     bodyHash,
-    JSON.stringify(request),
+    storedRequestJson(request),
     submittedAt,
     scoreOf('queued', submittedAt),
     staged === null ? '' : JSON.stringify(staged),

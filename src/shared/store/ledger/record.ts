@@ -15,7 +15,8 @@ import {
   resultFileSchema,
   type SignedAct,
 } from '../../contract/receipt.ts'
-import { parseStoredRequest, type StoredRequest } from '../../contract/request.ts'
+import type { StoredRequest } from '../../contract/request.ts'
+import { parseStoredRequest } from '../../contract/request-json.ts'
 import type { SourceContent } from '../../contract/sources/read-file.ts'
 import { LIVE_STATUSES, TERMINAL_STATUSES } from '../../contract/status.ts'
 import { parseOptional } from './chunk.ts'
