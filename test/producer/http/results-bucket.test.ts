@@ -5,6 +5,7 @@ import { bucketPlace, startBucket } from '../../helpers/bucket-place.ts'
 import { deleteIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
+import type { S3Fault } from '../../helpers/s3.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { startWorld } from '../../helpers/world.ts'
 import { PATH, startApi } from './api.ts'
@@ -27,7 +28,13 @@ test('a result file is streamed from a bucket, complete or with an error', async
 
   // The connection to the bucket breaks once, which the caller does not notice.
   let calls = 0
-  s3.meddle = () => (++calls === 1 ? { breakAfter: 500_000 } : undefined)
+  /** Of the reads of the file alone: the worker still removes its parts. */
+  const meddle = (fault: (call: number) => S3Fault | undefined) => {
+    calls = 0
+    s3.meddle = ({ method, url }) =>
+      method === 'GET' && url?.includes('/failed.csv?') ? fault(++calls) : undefined
+  }
+  meddle((call) => (call === 1 ? { breakAfter: 500_000 } : undefined))
   const answer = await api.call(path)
   assert.deepEqual([answer.status, sha256(answer.text)], [200, file.sha256])
   assert.equal(answer.headers.get('content-length'), String(file.bytes))
@@ -39,8 +46,7 @@ test('a result file is streamed from a bucket, complete or with an error', async
   // It is removed while it is downloaded: the caller does not take what came for the file.
   const key = `${world.org}/${world.org}/${id}/failed.csv`
   const content = await s3.read('results', key)
-  calls = 0
-  s3.meddle = () => (++calls === 1 ? { breakAfter: 500_000 } : { status: 404, code: 'NoSuchKey' })
+  meddle((call) => (call === 1 ? { breakAfter: 500_000 } : { status: 404, code: 'NoSuchKey' }))
   const cut = fetch(`${api.url}${path}`).then((response) => response.arrayBuffer())
   await assert.rejects(cut, { name: 'TypeError' })
 
