@@ -16,6 +16,7 @@ export interface Schema {
   readonly minimum?: number
   readonly maximum?: number
   readonly items?: Schema
+  readonly minItems?: number
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
 }
@@ -48,7 +49,10 @@ export function valuesOf(
     case 'string':
       return textOf(schema)
     case 'array':
-      return fc.array(valuesIn(schema.items ?? {}), { maxLength: 5 })
+      return fc.array(valuesIn(schema.items ?? {}), {
+        minLength: schema.minItems ?? 0,
+        maxLength: 5,
+      })
     case 'object':
       return objectOf(schema, valuesIn)
     default:

@@ -104,8 +104,29 @@ function bodyOf(
   return fc.tuple(valuesOf(schema, schemas), objects).map(([value, object]) => {
     const { org: _, ...fields } = Object(value)
     if ('object' in fields) fields.object = object
+    if ('source' in fields) fields.source = readable(fields.source, object)
     return { type, bytes: Buffer.from(JSON.stringify(fields)) }
   })
+}
+
+/** A source with what its schema cannot say: its query is one, and one place in the bucket is named. */
+function readable(given: unknown, object: string): object {
+  const { of, except, key, prefix, manifest, ...source } = Object(given)
+  const lists = {
+    ...(Array.isArray(of) ? { of: of.map((one) => readable(one, object)) } : {}),
+    ...(except === undefined ? {} : { except: readable(except, object) }),
+  }
+  switch (source.type) {
+    case 's3':
+      if (manifest !== undefined) return { ...source, ...lists, manifest }
+      return { ...source, ...lists, ...(prefix === undefined ? { key: key ?? 'a' } : { prefix }) }
+    case 'postgres':
+      return { ...source, ...lists, query: `SELECT ${source.query.replaceAll('\0', '')}` }
+    case 'soql':
+      return { ...source, ...lists, query: `SELECT Id FROM ${object}` }
+    default:
+      return { ...source, ...lists }
+  }
 }
 
 /** One thing that is done to a call. */
