@@ -264,6 +264,27 @@ test('a worker of a version without kept plans deletes nothing but the plan', as
   assert.deepEqual([record?.status, record?.receipt?.error?.code], ['failed', 'SOURCE_CHANGED'])
 })
 
+test('a kept plan with other ids than those of its digest is refused, and is to be made again', async (t) => {
+  const own = await startWorld(t, { redis })
+  const stopping = await own.startWorker()
+  await deleteIds(own, fresh(5), { id: 'damaged', dryRun: true })
+  await stopping.stop()
+  await own.producer.approve('damaged', { org: own.org })
+  const key = own.store.ledger.keys.request('damaged-apply')
+  const { takes } = (await own.store.ledger.load('damaged-apply')) ?? {}
+  assert.ok(takes)
+  const plan = { ...takes.plan, sha256: '0'.repeat(64) }
+  await own.store.redis.hset(key, 'takes', JSON.stringify({ ...takes, plan }))
+  await own.startWorker()
+  const { error } = await receiptOf(own, 'damaged-apply')
+  assert.equal(error?.code, 'OTHER_PLAN')
+  assert.match(
+    error?.message ?? '',
+    /got [0-9a-f]{64}\. Nothing was deleted\. .*make the plan again/,
+  )
+  assert.equal(own.sandbox.referee.stats().rowsDeleted, 0)
+})
+
 test('a worker that dies while it reads a kept plan leaves it to the next one', async (t) => {
   const own = await startWorld(t, { redis, clock: leapingClock() })
   const first = await own.startWorker()

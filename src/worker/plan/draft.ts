@@ -112,6 +112,7 @@ export async function draftPlan(
           { count: request.expectCount, sha256: request.expectSha256 },
           { count: taken?.accepted ?? null, sha256: taken?.sha256 ?? null },
         ],
+        isTaken: taken !== undefined,
       },
     )
     return { plan, ...staged, sample: sample?.ids ?? [], invalid: file, refusal }

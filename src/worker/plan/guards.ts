@@ -61,6 +61,8 @@ interface Findings {
     readonly count: number | null
     readonly sha256: string | null
   }[]
+  /** Whether the ids are those of a kept plan, and not of a source. */
+  readonly isTaken: boolean
 }
 
 /**
@@ -70,7 +72,7 @@ interface Findings {
 export function refusalOf(
   plan: Plan,
   { onInvalid, onUnchecked, source }: Pick<StoredRequest, 'onInvalid' | 'onUnchecked' | 'source'>,
-  { firstRefused, caseDamage, expected }: Findings,
+  { firstRefused, caseDamage, expected, isTaken }: Findings,
 ): RefusedError | null {
   if (caseDamage !== null) return caseDamage
   if (firstRefused !== undefined) {
@@ -79,7 +81,7 @@ export function refusalOf(
     if (isEmpty) return nothingAccepted(plan, firstRefused, source)
   }
   if (plan.unchecked > 0 && onUnchecked === 'refuse') return uncheckedIds(plan)
-  return otherPlan(plan, expected)
+  return otherPlan(plan, expected, isTaken)
 }
 
 type Source = StoredRequest['source']
@@ -87,6 +89,7 @@ type Source = StoredRequest['source']
 function otherPlan(
   { accepted, sha256 }: Plan,
   expected: Findings['expected'],
+  isTaken: boolean,
 ): RefusedError | null {
   const differs = <T>(wanted: T | null, found: T) => wanted !== null && wanted !== found
   const differences = expected.flatMap((wanted) => [
@@ -100,9 +103,13 @@ function otherPlan(
   if (differences.length === 0) return null
   return new RefusedError(
     'OTHER_PLAN',
-    `The plan is not the expected one: ${differences.join('; ')}. Nothing was deleted. Check what the source holds, then submit it under another id.`,
+    `The plan is not the expected one: ${differences.join('; ')}. Nothing was deleted. ${isTaken ? PLAN_AGAIN : OTHER_SOURCE}`,
   )
 }
+
+const OTHER_SOURCE = 'Check what the source holds, then submit it under another id.'
+const PLAN_AGAIN =
+  'The ids that were kept are not those of the plan: make the plan again with another dry run, and apply that.'
 
 function invalidRows(plan: Plan, first: NamedRow, source: Source): RefusedError {
   const isOne = plan.invalid === 1
