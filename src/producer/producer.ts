@@ -5,7 +5,7 @@ import { type DeletionRequestInput, parseRequest } from '../shared/contract/requ
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
-import { type RequestView, viewOf, viewOfNew } from '../shared/store/request-view.ts'
+import { type RequestView, viewOf, viewOfSubmitted } from '../shared/store/request-view.ts'
 import { readOrgState } from '../shared/store/waiting.ts'
 import { approve, cancel, decline, waitFor } from './acts.ts'
 import {
@@ -163,12 +163,12 @@ export function producerOver({
       const request = parseRequest(input, clock.now())
       const store = storeOf(request.org)
       const caller = { submittedBy, limits, objects }
-      const { record, created } = await change(
+      const submitted = await change(
         () => submit(store, request, clock.now(), upload, caller),
         MAY_BE_LOST,
       )
-      if (created) return { request: viewOfNew(store, record), created }
-      return { request: await explained(() => viewOf(store, record)), created }
+      const view = await explained(() => viewOfSubmitted(store, submitted))
+      return { request: view, created: submitted.created }
     },
     inspect: (id, { org } = {}) =>
       explained(async () => {

@@ -45,10 +45,9 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
     if (!flags.json) screen.answer(view.id)
     if (!flags.wait) {
-      const now = await latest(producer, view)
-      if (flags.json) screen.answerJson(now)
-      const place = { org: now.org, id: now.id, embedded: false }
-      for (const sentence of waitingSentences(now.waiting, place)) screen.warn(sentence)
+      if (flags.json) screen.answerJson(view)
+      const place = { org: view.org, id: view.id, embedded: false }
+      for (const sentence of waitingSentences(view.waiting, place)) screen.warn(sentence)
       return EXIT.ok
     }
     const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
@@ -62,12 +61,6 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
   } finally {
     await producer.close()
   }
-}
-
-/** The request with what it waits for, which is read apart from its submission. */
-async function latest(producer: Producer, view: RequestView): Promise<RequestView> {
-  // It is accepted, whatever happens now.
-  return (await producer.inspect(view.id, { org: view.org }).catch(() => null)) ?? view
 }
 
 interface WaitingFor {

@@ -6,7 +6,7 @@ import {
 } from '../../shared/contract/request.ts'
 import { submit } from '../../shared/store/intake/submit.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { viewOfNew } from '../../shared/store/request-view.ts'
+import { viewOfSubmitted } from '../../shared/store/request-view.ts'
 import { actorOf } from '../actor.ts'
 import { whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
@@ -43,19 +43,15 @@ export async function retry(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> 
 function queue(flags: Flags<'retry'>, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
   return withRequest(cli, { ...flags, stays: true }, async (open, view) => {
-    const { config, org, store } = open
+    const { config, store } = open
     const { request, rows } = await retryOf(view.id, { flags, store, config })
     const by = { submittedBy: actorOf(screen.env), objects: [...config.objects.keys()] }
-    const { record, created } = await submit(store, request, Date.now(), rows, by)
-    const entered = created
-      ? viewOfNew(store, record)
-      : await open.producer.inspect(request.id, { org })
-    if (!created) screen.say(`Request ${request.id} already exists (${record.status}).`)
+    const submitted = await submit(store, request, Date.now(), rows, by)
+    const entered = await viewOfSubmitted(store, submitted)
+    if (!submitted.created) screen.say(`Request ${request.id} already exists (${entered.status}).`)
     if (flags.json) screen.answerJson(entered)
     else screen.answer(request.id)
-    for (const sentence of entered === null ? [] : await whyWaiting(open, entered)) {
-      screen.warn(sentence)
-    }
+    for (const sentence of await whyWaiting(open, entered)) screen.warn(sentence)
     return EXIT.ok
   })
 }

@@ -12,7 +12,7 @@ import type { submit } from '../../shared/store/intake/submit.ts'
 import { ledgerOfOrg } from '../../shared/store/ledgers.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
-import { viewOf, viewOfNew } from '../../shared/store/request-view.ts'
+import { viewOfSubmitted } from '../../shared/store/request-view.ts'
 import { reportWaitingRequests } from '../at-work.ts'
 import { type ExitCode, LostError, UsageError } from '../cli.ts'
 import { shellQuoted } from '../command-line.ts'
@@ -147,12 +147,10 @@ function withAdvice(
 
 /** Says whether the request is new, and how to continue it. */
 export async function reportEntered(
-  { record, created }: Awaited<ReturnType<typeof submit>>,
+  submitted: Awaited<ReturnType<typeof submit>>,
   { store, screen, resumeCommand }: { store: OrgStore; screen: Screen; resumeCommand: string },
 ): Promise<RequestView> {
-  const view = await explained(async () =>
-    created ? viewOfNew(store, record) : viewOf(store, record),
-  )
+  const view = await explained(() => viewOfSubmitted(store, submitted))
   const name = screen.sayStyle('bold', view.id)
   if (isOver(view)) {
     screen.say(
@@ -160,7 +158,7 @@ export async function reportEntered(
     )
     return view
   }
-  if (!created) {
+  if (!submitted.created) {
     screen.say(`The request already exists (${view.status}). Resuming it.`)
   }
   screen.say(`Request ${name}. To resume it after an interruption:\n  ${resumeCommand}`)

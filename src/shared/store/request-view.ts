@@ -93,8 +93,17 @@ export async function viewOf(
   return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state) }
 }
 
-/** The same for a request that was just entered and has no progress yet. */
-export function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord): RequestView {
+/** The same right after it was submitted. If it is new, it is accepted, and no failure to look hides that. */
+export async function viewOfSubmitted(
+  store: OrgStore,
+  { record, created }: { readonly record: RequestRecord; readonly created: boolean },
+): Promise<RequestView> {
+  const view = viewOf(store, record)
+  return created ? view.catch(() => viewOfNew(store, record)) : view
+}
+
+/** What its record alone tells. */
+function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord): RequestView {
   return {
     id: record.request.id,
     org,
