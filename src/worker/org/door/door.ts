@@ -4,7 +4,8 @@ import { messageOf, RefusedError } from '../../../shared/base/errors.ts'
 import { writeAudit } from '../../../shared/base/logger.ts'
 import { addRequestFacts } from '../../../shared/base/trace.ts'
 import { type DeletionRequest, parseRequest, toStored } from '../../../shared/contract/request.ts'
-import { takesUpload } from '../../../shared/contract/sources/lists.ts'
+import { listsOf, pathOfList } from '../../../shared/contract/sources/lists.ts'
+import { kindOf, SOURCE_TYPES, SOURCES } from '../../../shared/contract/sources/sources.ts'
 import type { Status } from '../../../shared/contract/status.ts'
 import { pinContent } from '../../../shared/store/intake/stage-source.ts'
 import { submit } from '../../../shared/store/intake/submit.ts'
@@ -113,12 +114,8 @@ function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): Del
   if (hindrance !== undefined) throw hindrance
   assertRepeats(job)
   const request = parseRequest(withId(job), ctx.clock.now())
-  if (takesUpload(request.source)) {
-    throw new RefusedError(
-      'INVALID_REQUEST',
-      'source.type: expected ids or file, got upload. Only the producer library and the HTTP API accept uploads.',
-    )
-  }
+  const upload = listsOf(request.source).find(({ list }) => kindOf(list).takesUpload)
+  if (upload !== undefined) throw uploadRefused(upload.at)
   if (request.org !== org) {
     throw new RefusedError(
       'INVALID_REQUEST',
@@ -126,6 +123,16 @@ function requestIn(job: Job, { store: { org } }: PlannerDeps, ctx: Context): Del
     )
   }
   return request
+}
+
+/** @param at the place of the list in its source */
+function uploadRefused(at: string): RefusedError {
+  const field = ['source', ...pathOfList(at), 'type'].join('.')
+  const expected = SOURCE_TYPES.filter((type) => !SOURCES[type].takesUpload).join(', ')
+  return new RefusedError(
+    'INVALID_REQUEST',
+    `${field}: expected one of ${expected}, got upload. Only the producer library and the HTTP API accept uploads.`,
+  )
 }
 
 function assertAddressed({ queueName, name }: Job): void {

@@ -74,8 +74,11 @@ describe('a job deletion-request', () => {
   })
 
   test('of an upload is refused: there are no bytes', async () => {
-    await enqueue(request({ source: { type: 'upload' } }), 'r-crm-47')
-    assert.equal((await receiptOfNew('crm-47')).error?.code, 'INVALID_REQUEST')
+    const of = [{ type: 'ids', ids: [] }, { type: 'upload' }]
+    await enqueue(request({ source: { type: 'union', of } }), 'r-crm-47')
+    const { code, message = '' } = (await receiptOfNew('crm-47')).error ?? {}
+    assert.equal(code, 'INVALID_REQUEST')
+    assert.match(message, /source\.of\.1\.type: expected one of ids, file, http, .*, got upload/)
   })
 
   test('is written to the audit log once, like every other submission', async () => {
