@@ -15,14 +15,15 @@ interface Reading {
   readonly url?: string
   readonly ca?: string
   readonly column?: string
+  readonly connectMs?: number
   readonly queryMs?: number
   readonly signal?: AbortSignal
 }
 
 function read(query: string, given: Reading = {}): AsyncIterable<Uint8Array> {
-  const { url = db?.url() ?? '', ca, column, queryMs = 60_000 } = given
+  const { url = db?.url() ?? '', ca, column, connectMs = 5000, queryMs = 60_000 } = given
   const { signal = new AbortController().signal } = given
-  const settings = warehouseAt(url, { ca, queryMs })
+  const settings = warehouseAt(url, { ca, connectMs, queryMs })
   const source = { type: 'postgres', connection: 'warehouse', query, column } as const
   return openPostgres(source, { settings, signal })
 }
@@ -123,6 +124,11 @@ describe('a query that is not one that reads', { skip }, () => {
     assert.deepEqual(await db?.admin(`SELECT id FROM ${table}`), [{ id: 'a' }])
   })
 
+  test('leaves nothing that a read-only transaction could commit', async () => {
+    assert.equal(await textOf(read('SELECT lo_create(4711)::text')), '4711\n')
+    assert.deepEqual(await db?.admin('SELECT oid FROM pg_largeobject_metadata'), [])
+  })
+
   test('is not run where it is several, however they are hidden', async () => {
     const table = db?.unique('t') ?? ''
     await db?.admin(`CREATE TABLE ${table} (id text); GRANT ALL ON ${table} TO reader`)
@@ -189,6 +195,18 @@ describe('a connection that cannot be opened', { skip }, () => {
     t.after(() => relay[Symbol.asyncDispose]())
     relay.turn('broken')
     const reading = textOf(read('SELECT 1', { url: db?.url({ port: relay.port }) ?? '' }))
+    setTimeout(() => relay.turn('fair'), 100)
+    assert.equal(await reading, '1\n')
+  })
+
+  test('is tried again where the server falls silent once it is open', async (t) => {
+    const relay = await startRelay({ host: '127.0.0.1', port: db?.port ?? 0 })
+    t.after(() => relay[Symbol.asyncDispose]())
+    // The two steps of the password, and the greeting.
+    const silent = relay.turnAfter(3, 'silent')
+    const url = db?.url({ port: relay.port }) ?? ''
+    const reading = textOf(read('SELECT 1', { url, connectMs: 1000 }))
+    await silent
     setTimeout(() => relay.turn('fair'), 100)
     assert.equal(await reading, '1\n')
   })

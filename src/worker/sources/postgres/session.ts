@@ -36,8 +36,9 @@ export class Session implements AsyncDisposable {
   }
 
   async open(): Promise<void> {
-    const { queryMs } = this.#connection
+    const { connectMs, queryMs } = this.#connection
     await this.#client.connect()
+    using _ = this.#watchdog(connectMs)
     await this.#client.query(
       `BEGIN READ ONLY; SET LOCAL statement_timeout = ${queryMs}; ` +
         `SET LOCAL idle_in_transaction_session_timeout = ${GRACE_MS}; SAVEPOINT begun`,
@@ -51,11 +52,13 @@ export class Session implements AsyncDisposable {
   }
 
   /** The columns of a statement, by name and in order. It is not run. */
-  describe(text: string): Promise<readonly string[]> {
-    return this.#client.query(new Description(text)).columns
+  async describe(text: string): Promise<readonly string[]> {
+    using _ = this.#watchdog(this.#connection.queryMs + GRACE_MS)
+    return await this.#client.query(new Description(text)).columns
   }
 
   async facts(): Promise<ServerFacts> {
+    using _ = this.#watchdog(this.#connection.connectMs)
     const { rows } = await this.#client.query(FACTS)
     return z.tuple([serverFacts]).parse(rows)[0]
   }
@@ -66,22 +69,20 @@ export class Session implements AsyncDisposable {
     const rows = this.#client.query(to(text, { highWaterMark: BLOCK_BYTES }))
     // After the loop was left, nobody else listens.
     rows.on('error', () => {})
-    // A frozen server, or one behind a lost route, sends no error and no end.
-    const silent = () => this.#break(new Error('the server did not answer in time'))
-    const watchdog = setTimeout(silent, this.#connection.queryMs + GRACE_MS)
-    try {
-      for await (const block of rows) {
-        yield block
-        watchdog.refresh()
-      }
-    } finally {
-      clearTimeout(watchdog)
+    using watchdog = this.#watchdog(this.#connection.queryMs + GRACE_MS)
+    for await (const block of rows) {
+      yield block
+      watchdog.refresh()
     }
   }
 
-  /** Ends the transaction and the connection. */
+  /**
+   * Ends the transaction and the connection. Rolls back, because a read-only transaction still sends
+   * notifications when it commits, and before PostgreSQL 16 creates large objects.
+   */
   async end(): Promise<void> {
-    await this.#client.query('COMMIT')
+    using _ = this.#watchdog(this.#connection.connectMs)
+    await this.#client.query('ROLLBACK')
     await this.#client.end()
   }
 
@@ -91,6 +92,14 @@ export class Session implements AsyncDisposable {
     const closed = once(stream, 'close')
     this.#break()
     await closed
+  }
+
+  /**
+   * Breaks the connection after so many milliseconds, unless disposed: a frozen server, or one behind
+   * a lost route, sends no error and no end.
+   */
+  #watchdog(ms: number): NodeJS.Timeout {
+    return setTimeout(() => this.#break(new Error('timeout expired')), ms)
   }
 
   /** What waits for an answer is rejected. */
