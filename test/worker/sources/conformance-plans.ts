@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test'
 import type { DeletionRequestInput } from '../../../src/producer/producer.ts'
 import { createLogger } from '../../../src/shared/base/logger.ts'
 import type { SourcesConfig } from '../../../src/shared/config/config.ts'
+import { leapingClock } from '../../helpers/clock.ts'
 import { linesOf, receiptOf, statusReached } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { poll } from '../../helpers/poll.ts'
@@ -40,6 +41,8 @@ export interface SourceOfRequests {
 }
 
 const COUNT = 100_000
+/** More than a stream buffers, even the half. */
+const FEWER = 10_000
 /** 100,000 ids, no two neighbours beside each other: a large prime has no factor in common with it. */
 const IDS = ids18(COUNT).map((_, n, all) => all[(n * 2_654_435_761) % COUNT] ?? '')
 
@@ -84,7 +87,7 @@ export function describePlans(kind: string, on: SourceOfRequests): void {
       test('deletes and stages nothing if it fails half-way', async (t) => {
         const { world, submit, shown } = await setup(t, on)
         const before = await on.open?.()
-        const { code, ...given } = await breaking(world, csvOf(IDS.slice(0, most)))
+        const { code, ...given } = await breaking(world, csvOf(IDS.slice(0, FEWER)))
         const id = await submit(given)
         const { status, error, outcome, plan } = await receiptOf(world, id)
         assert.deepEqual({ status, code: error?.code }, { status: 'failed', code })
@@ -100,7 +103,7 @@ export function describePlans(kind: string, on: SourceOfRequests): void {
       test('ends soon after it is cancelled, though its source sends nothing', async (t) => {
         const { world, submit, shown } = await setup(t, on)
         const before = await on.open?.()
-        const id = await submit(await stalling(world, csvOf(IDS.slice(0, most))))
+        const id = await submit(await stalling(world, csvOf(IDS.slice(0, FEWER))))
         await statusReached(world, id, 'planning')
         await world.producer.cancel(id, { org: world.org })
         assert.equal((await receiptOf(world, id)).status, 'cancelled')
@@ -115,7 +118,7 @@ async function setup(t: TestContext, { redis, settings }: SourceOfRequests) {
   const lines: string[] = []
   const destination = { write: (line: string) => void lines.push(line) }
   const log = createLogger({ level: 'trace', destination })
-  const world = await startWorld(t, { redis, log })
+  const world = await startWorld(t, { redis, log, clock: leapingClock() })
   const { org, producer } = world
   await world.startWorker(settings === undefined ? {} : { sources: settings() })
   return {
