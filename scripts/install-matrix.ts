@@ -212,6 +212,8 @@ async function use(given: {
   const version = await attempt(command, ['--version'], { cwd: home, env })
   assert.deepEqual(version, { code: 0, output: `${await ownVersion()}\n` })
   if (name === 'expunge') {
+    const manifest = await readFile(join(home, 'node_modules/expunge/package.json'), 'utf8')
+    assert.doesNotMatch(manifest, /"(workspaces|scripts|devDependencies)"/)
     const told = await attempt(command, ['list'], { cwd: home, env })
     assert.match(told.output, /^expunge: .*npm install --global expunge-cli\n$/)
     assert.equal(told.code, 2)
