@@ -75,6 +75,13 @@ describe('an object without a prefix in the configuration', () => {
 })
 
 describe('the org', () => {
+  test('has said nothing about an object where a proxy answers with a page', async (t) => {
+    const page = { do: 'answer', status: 404, body: 'html' } as const
+    const sandbox = { objects: [INVOICE], faults: [{ on: 'describe', action: page } as const] }
+    const { world } = await setup(t, { Invoice__c: '' }, sandbox)
+    assert.equal(await world.store.ledger.describedObject('Invoice__c'), null)
+  })
+
   test('does not allow an object by describing it', async (t) => {
     const { submit, described } = await setup(t, { Invoice__c: '' })
     await assert.rejects(submit('Order__c', ids18(1, 0, 'a02')), UnknownObjectError)

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { SalesforceError } from './errors.ts'
 import type { Http } from './http.ts'
 
-/** What the user of the login may do: read-only questions for `doctor`. */
+/** What the user of the login may do: read-only questions of `doctor`, and of plans about objects. */
 
 interface DescribedObject {
   /** As Salesforce spells it. */
@@ -36,7 +36,9 @@ export function accessApi(http: Http) {
         const { name, keyPrefix, deletable } = await http.json(call, description)
         return { name, keyPrefix: keyPrefix ?? null, deletable }
       } catch (error) {
-        if (error instanceof SalesforceError && error.httpStatus === 404) return null
+        // Another 404, such as a page of a proxy, does not come from the API.
+        const isUnknown = error instanceof SalesforceError && error.httpStatus === 404
+        if (isUnknown && error.code === 'NOT_FOUND') return null
         throw error
       }
     },

@@ -124,13 +124,14 @@ export const OPERATIONS = [
   'limits',
   'recordCount',
   'recordFields',
+  'describe',
   'versions',
   'create',
   'queryCreate',
   ...JOB_OPERATIONS,
 ] as const
 /** Calls of `doctor` alone, which no metric counts: no worker makes them. */
-type Look = 'describe' | 'permissions' | 'list'
+type Look = 'permissions' | 'list'
 export type ApiOperation = (typeof OPERATIONS)[number] | Look
 
 export function isCounted(operation: ApiOperation): operation is Exclude<ApiOperation, Look> {
