@@ -77,7 +77,8 @@ export function guard(text: string, rules: GuardRules): Destination {
 function refuseUnsafe(url: URL, rules: GuardRules): void {
   const { protocol, port } = url
   if (protocol !== 'https:') {
-    throw refusal(rules, hostOf(url), `expected https, got ${protocol.slice(0, -1)}`)
+    const where = hostOf(url) || 'a URL without a host'
+    throw refusal(rules, where, `expected https, got ${protocol.slice(0, -1)}`)
   }
   if (!PORTS.has(port || '443')) {
     const expected = `expected port ${[...PORTS].join(' or ')}`

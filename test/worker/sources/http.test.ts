@@ -418,11 +418,11 @@ describe('an address is not read', () => {
 
   test('if a redirect leads to it', async () => {
     for (const [location, message] of [
-      ['http://127.0.0.1:1/', /expected https/],
+      ['http://127.0.0.1:1/', /^Redirect from http:\S+\/\S* to 127\.0\.0\.1: expected https/],
       ['https://127.0.0.1/', /public internet/],
       ['https://169.254.169.254/latest/meta-data', /public internet/],
       ['https://me:hunter2@files.example/', /without user and password/],
-      ['file:///etc/passwd', /expected https, got file/],
+      ['file:///etc/passwd', /a URL without a host: expected https, got file/],
     ] as const) {
       const url = at((_, response) => void response.writeHead(302, { location }).end())
       await assert.rejects(read(url), { ...notAllowed, message })

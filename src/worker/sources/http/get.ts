@@ -39,11 +39,13 @@ export async function get(
 ): Promise<HttpAnswer> {
   assertListed(text, options)
   let url = text
+  let subject: string | undefined
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
-    const answer = await getOnce(url, headers, options)
+    const answer = await getOnce(url, headers, { ...options, ...(subject && { subject }) })
     const target = redirectOf(answer, url)
     if (target === null) return answer
     answer.discard()
+    subject = `Redirect from ${maskedUrl(url)} to`
     url = target
   }
   throw unreadable(maskedUrl(text), `it leads through more than ${MOST_REDIRECTS} redirects`)
@@ -70,29 +72,43 @@ function redirectOf({ status, headers: { location } }: HttpAnswer, from: string)
   return target.href
 }
 
-const RULES = { subject: 'Download from', remedy: 'list its origin in sources.origins' }
+const REMEDY = 'list its origin in sources.origins'
 
 /** Milliseconds. How long a body may take is limited where it is read. */
 const TIMEOUTS = { lookup: 15_000, connect: 15_000, secureConnect: 15_000, response: 60_000 }
 
-/** One GET. A redirect is an answer like any other. */
+/**
+ * One GET. A redirect is an answer like any other.
+ *
+ * @param options.subject what leads to the URL, for messages, as in `Download from`
+ */
 export async function getOnce(
   text: string,
   headers: Readonly<Record<string, string>>,
-  { settings: { origins }, resolve, signal }: GetOptions,
+  {
+    settings: { origins },
+    resolve,
+    signal,
+    subject = 'Download from',
+  }: GetOptions & { readonly subject?: string },
 ): Promise<HttpAnswer> {
   const name = maskedUrl(text)
   const failed = (error: unknown) => (signal?.aborted ? signal.reason : errorOfNetwork(name, error))
   signal?.throwIfAborted()
   const allow = [...origins.keys()].map((origin) => ({ kind: 'origin', origin }) as const)
   try {
-    const { url, lookup, watch } = guard(text, { ...RULES, allow, resolve })
+    const { url, lookup, watch } = guard(text, { subject, remedy: REMEDY, allow, resolve })
     const stream = got.stream(url, {
       // No shared agent: it may use a proxy, or a connection to an earlier address.
       agent: { http: false, https: false },
       dnsLookup: lookup,
       // Ranges count the bytes that are sent, and compression on the fly has none.
-      headers: { 'accept-encoding': 'identity', ...origins.get(url.origin)?.headers, ...headers },
+      headers: {
+        'user-agent': 'expunge',
+        'accept-encoding': 'identity',
+        ...origins.get(url.origin)?.headers,
+        ...headers,
+      },
       decompress: false,
       followRedirect: false,
       throwHttpErrors: false,
