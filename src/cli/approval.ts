@@ -58,12 +58,19 @@ function orgFacts(org: string, about: OrgAbout | null): string {
   return `${org}: ${kindOfOrg(about)}${name}, ${about.orgId}, ${new URL(about.instanceUrl).host}`
 }
 
+/** What a dry run shows beside its plan: its share of the object, and active records. */
+export function scopeTable(view: RequestView): string {
+  const shown = view.objectRecords === null ? null : (['Share', share(view)] as const)
+  return columns([shown, activityRow(view)].filter((row) => row !== null))
+}
+
 /** How many of the object's records a plan takes. */
-export function share({ request, plan, objectRecords }: RequestView): string {
+function share({ request, plan, objectRecords }: RequestView): string {
   const accepted = plan?.accepted ?? 0
   const object = visible(request.object)
   if (!objectRecords) return `unknown: the org does not tell how many ${object} records it has`
-  const part = accepted / objectRecords < 0.01 ? 'under 1 %' : percent(accepted, objectRecords)
+  const part =
+    accepted > 0 && accepted / objectRecords < 0.01 ? 'under 1 %' : percent(accepted, objectRecords)
   return `${count(accepted)} of about ${count(objectRecords)} ${object} records (${part})`
 }
 

@@ -67,7 +67,7 @@ function byFlag(name: SourceFlagName, flags: DeletionFlags): SourceWay {
     flag,
     text: flags[name],
     read: (text) => {
-      const wrong = problem?.(text) ?? null
+      const wrong = problem?.(text, flags.object) ?? null
       if (wrong !== null) throw new UsageError(`${flag}: ${wrong}.`)
       const { column } = flags
       const found = read(text)
@@ -88,14 +88,14 @@ function sourceInput(text: string): Input {
       '--source: an upload cannot be given as JSON. Use --csv <path>, or --csv - for stdin.',
     )
   }
-  const name = placeInWords(source) || `source ${source['type']}`
-  return { kind: 'source', name, source }
+  return { kind: 'source', name: placeInWords(source), source }
 }
 
-const placeInWords = (source: unknown): string =>
-  placesOf(source)
-    .flatMap((place) => Object.values(place))
-    .join(' ')
+/** Empty for several lists, because places of rows name their list, and for those without a place. */
+function placeInWords(source: unknown): string {
+  const [place = {}, ...others] = placesOf(source)
+  return others.length > 0 ? '' : Object.values(place).join(' ')
+}
 
 /** The places of its lists, as people may see them; empty if it is invalid, because its request will be refused. */
 function placesOf(source: unknown): readonly Readonly<Record<string, string>>[] {

@@ -196,3 +196,16 @@ test('flags become the fields of the request, and nothing is asked for that was 
   assert.equal(plain.onInvalid, 'refuse')
   assert.equal(plain.maxRecords, null)
 })
+
+test('--soql names a query of another object, and rows of several lists name only their list', async () => {
+  const query = 'SELECT Id FROM Lead'
+  await assert.rejects(read({ soql: query }), refusal(/^--soql: expected a query FROM Contact, /))
+  assert.equal((await read({ object: 'lead', soql: query })).kind, 'source')
+  const held = { type: 'file', path: '/b.csv' }
+  const nameOf = async (source: object) => {
+    const input = await read({ source: JSON.stringify(source) })
+    return input.kind === 'source' ? input.name : null
+  }
+  assert.equal(await nameOf({ type: 'file', path: '/a.csv' }), '/a.csv')
+  assert.equal(await nameOf({ type: 'file', path: '/a.csv', except: held }), '')
+})

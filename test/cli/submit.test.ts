@@ -43,6 +43,11 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
   assert.equal(JSON.parse(waited.stdout).outcome.deleted, 200)
   assert.equal(sandbox.referee.stats().rowsDeleted, 200)
 
+  const rule = ['submit', '--soql', 'SELECT Id FROM Lead LIMIT 300', '--id', 'S-2']
+  const planned = await expunge([...rule, '--dry-run', '--wait'], { env })
+  assert.match(planned.stderr, /Plan\n +Rows read +300\n/)
+  assert.match(planned.stderr, /Share +300 of about [\d,]+ Lead records/)
+
   const listed = await expunge(['list', '--status', 'completed', '--json'], { env })
   assert.deepEqual(
     JSON.parse(listed.stdout).map(({ id }: { id: string }) => id),

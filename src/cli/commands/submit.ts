@@ -3,6 +3,7 @@ import { loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { actorOf } from '../actor.ts'
+import { scopeTable } from '../approval.ts'
 import { type Cli, EXIT, type ExitCode, exitCodeOf } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -13,9 +14,11 @@ import { chooseOrg } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
 import { summary } from '../receipt.ts'
 import { type CommandRedis, connectProducer, ownRedis } from '../redis.ts'
+import { planTable } from '../render/plan.ts'
 import { applyLine, retryLine } from '../render/request.ts'
 import { waitingSentences } from '../render/waiting.ts'
 import { toRequest, withKnownDeadline } from '../request.ts'
+import type { Screen } from '../screen.ts'
 
 /**
  * Submits a request to the workers, together with the bytes of a CSV, because no worker sees this
@@ -51,16 +54,27 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
       return EXIT.ok
     }
     const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
+    const ended = request.dryRun ? await producer.inspect(view.id, { org: view.org }) : null
     if (flags.json) screen.answerJson(receipt)
-    else screen.say(summary(receipt, null, screen.sayStyle))
+    else {
+      if (ended?.status === 'planned') sayPlan(screen, ended)
+      screen.say(summary(receipt, null, screen.sayStyle))
+    }
     const next = retryLine(receipt)
     if (next !== '' && !flags.json) screen.say(next)
-    const ended = request.dryRun ? await producer.inspect(view.id, { org: view.org }) : null
     if (ended?.keptPlan) screen.say(applyLine(ended, Date.now()))
     return exitCodeOf(receipt.status)
   } finally {
     await producer.close()
   }
+}
+
+function sayPlan({ say, sayStyle }: Screen, view: RequestView): void {
+  const { plan, request } = view
+  if (plan === null) return
+  say(`${sayStyle('bold', 'Plan')}\n${planTable(plan, request, undefined, sayStyle)}`)
+  const scope = scopeTable(view)
+  if (scope !== '') say(scope)
 }
 
 interface WaitingFor {

@@ -18,14 +18,14 @@ export function activityRow({
   return ['Active', words]
 }
 
-/** `3 of 200 records looked at (SegmentStatus Active 3, Inactive 197; PublishStatus Publishing 1)` */
+/** `3 of 200 sampled records (SegmentStatus Active 3, Inactive 197; PublishStatus Publishing 1)` */
 function activityWords({ sampled, active, byField }: Preflight, accepted: number): string {
   const fields = Object.entries(byField).map(([field, values]) => {
     const counts = Object.entries(values).sort(([, a], [, b]) => b - a)
     return `${field} ${counts.map(([value, n]) => `${visible(value)} ${count(n)}`).join(', ')}`
   })
   const isSample = sampled < accepted
-  const of = isSample ? `${count(sampled)} records looked at` : `${count(sampled)} records`
+  const of = isSample ? `${count(sampled)} sampled records` : `${count(sampled)} records`
   const known = fields.filter((text) => /\d$/.test(text)).join('; ')
   return `${count(active)} of ${of}${known === '' ? '' : ` (${known})`}`
 }

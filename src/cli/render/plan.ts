@@ -34,7 +34,7 @@ export function planTable(
     ['Duplicate', count(plan.duplicate), plan.duplicate === 0 ? '' : 'sent once'],
     ...(plan.excluded === undefined
       ? []
-      : [['Excluded', count(plan.excluded), 'in a list of except'] as const]),
+      : [['Excluded', count(plan.excluded), 'listed in except'] as const]),
     ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters, no checksum'],
     ['Ingest jobs', count(plan.chunks), ''],
     ['Batches', count(batchesOf(plan)), limits === undefined ? '' : allowance(plan, limits)],

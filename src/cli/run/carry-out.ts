@@ -1,13 +1,11 @@
 import { NotWaitingError, type RequestView } from '../../producer/producer.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { actorOf } from '../actor.ts'
-import { approvalTable, share } from '../approval.ts'
+import { approvalTable, scopeTable } from '../approval.ts'
 import { type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
 import { ask, isConfirmedByFlag } from '../confirm.ts'
 import { follow, followToReceipt, isOver } from '../follow.ts'
 import { followWithProgress } from '../follow-with-progress.ts'
-import { activityRow } from '../render/activity.ts'
-import { columns } from '../render/format.ts'
 import { orgWords } from '../render/org.ts'
 import { assertChecked, planTable, question } from '../render/plan.ts'
 import { textOutput } from '../screen.ts'
@@ -50,16 +48,14 @@ async function decide(session: RunSession): Promise<Receipt> {
 
 function showPlan({ cli, facts, flags }: RunSession, view: RequestView): void {
   const { screen } = cli
-  const { plan, request, status, objectRecords } = view
+  const { plan, request, status } = view
   if (plan === null || status === 'failed') return
   const { write, style } = textOutput(screen, flags)
   write(`\n${style('bold', 'Plan')}\n${planTable(plan, request, facts.limits, style)}\n`)
   // Whoever is asked next sees it among the facts to decide on.
   if (!request.dryRun) return
-  const rows = [objectRecords === null ? null : ['Share', share(view)], activityRow(view)].filter(
-    (row) => row !== null,
-  )
-  if (rows.length > 0) write(`\n${columns(rows)}\n`)
+  const scope = scopeTable(view)
+  if (scope !== '') write(`\n${scope}\n`)
 }
 
 /** Approves the plan or turns it down, as answered. False if nothing will be deleted. */

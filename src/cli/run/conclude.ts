@@ -88,8 +88,8 @@ async function refusedRows(
   const shown = rows.slice(0, SHOWN_ROWS).map(({ line, value, reason }, at) => {
     // A file of another object repeats one reason in every row.
     const why = reason === rows[at - 1]?.reason ? '' : `: ${reason}`
-    const where = visible(placeOfRow(source, line, read))
-    return `  ${input.name}, ${where}: "${visible(value)}"${why}`
+    const places = [input.name, visible(placeOfRow(source, line, read))]
+    return `  ${places.filter(Boolean).join(', ')}: "${visible(value)}"${why}`
   })
   const more =
     rows.length > SHOWN_ROWS ? [`  … and more; only the first ${count(SHOWN_ROWS)} are shown.`] : []

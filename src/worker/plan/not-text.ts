@@ -77,7 +77,7 @@ const MARKUPS: readonly (readonly [form: RegExp, problem: string])[] = [
   ],
   [
     /^(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|table)\b/i,
-    'It is an HTML page, perhaps of a login or an error: download the CSV again.',
+    'It is an HTML page, perhaps of a login or an error: check the URL, or download the CSV again.',
   ],
   [/^(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--)/i, 'It is XML: export the ids as CSV.'],
   [

@@ -18,7 +18,7 @@ test('the row of active records has the counts, and says that they are of a samp
   const large = { request, plan: { ...plan, accepted: 5000 }, preflight }
   assert.deepEqual(activityRow(large), [
     'Active',
-    '3 of 200 records looked at (SegmentStatus Inactive 187, Active 3; PublishStatus none 189, Publishing 1)',
+    '3 of 200 sampled records (SegmentStatus Inactive 187, Active 3; PublishStatus none 189, Publishing 1)',
   ])
   const whole = { request, plan: { ...plan, accepted: 200 }, preflight }
   assert.match(activityRow(whole)?.[1] ?? '', /^3 of 200 records \(/)

@@ -1,4 +1,4 @@
-import { readSoql } from './soql-query.ts'
+import { mismatchOf, readSoql } from './soql-query.ts'
 
 /** A flag of `run` and `submit` for sources of one kind. */
 export interface SourceFlag {
@@ -7,8 +7,12 @@ export interface SourceFlag {
   readonly summary: string
   /** What `read` expects, for the error message. */
   readonly expected: string
-  /** What is wrong with the text, more precisely than what `read` expects; null if nothing is. */
-  problem?(text: string): string | null
+  /**
+   * What is wrong with the text, more precisely than what `read` expects; null if nothing is.
+   *
+   * @param object of the request, if a flag names it
+   */
+  problem?(text: string, object?: string): string | null
   /** The source as callers write it; undefined if the text is not valid. */
   read(text: string): { readonly type: string } | undefined
 }
@@ -30,7 +34,7 @@ export const SOURCE_FLAGS = {
   url: {
     value: '<url>',
     summary: 'list to download, plain or compressed with gzip or zstd',
-    expected: 'a URL with https, without user and password',
+    expected: 'a URL with https or http, without user and password',
     read: (text) => {
       const url = URL.parse(text)
       const isPlain = url !== null && `${url.username}${url.password}` === ''
@@ -41,7 +45,8 @@ export const SOURCE_FLAGS = {
     value: '<query>',
     summary: 'query of the records, SELECT Id FROM the object',
     expected: 'a query',
-    problem: (query) => readSoql(query).problem,
+    problem: (query, object) =>
+      readSoql(query).problem ?? (object === undefined ? null : mismatchOf(query, object)),
     read: (query) => ({ type: 'soql', query }),
   },
 } satisfies Readonly<Record<string, SourceFlag>>

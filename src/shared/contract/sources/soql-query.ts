@@ -1,3 +1,5 @@
+import { isSameObject } from '../known-object.ts'
+
 /**
  * What a query that selects the records to delete must be: exactly the column Id, of one object.
  * Everything else, such as its WHERE clause with semi-joins, is Salesforce's to judge.
@@ -15,6 +17,13 @@ export function readSoql(query: string): SoqlReading {
     if (error instanceof SoqlProblem) return { object: null, problem: error.message }
     throw error
   }
+}
+
+/** Why a query does not fit a request for an object; null if it does, or cannot be read. */
+export function mismatchOf(query: string, object: string): string | null {
+  const { object: from } = readSoql(query)
+  if (from === null || isSameObject(from, object)) return null
+  return `expected a query FROM ${object}, the object of the request, got FROM ${from}`
 }
 
 class SoqlProblem extends Error {

@@ -3,7 +3,7 @@ import { isSameObject } from '../known-object.ts'
 import { OBJECT_NAME } from '../objects.ts'
 import { boundedText } from '../portable-schema.ts'
 import { PLAIN_TEXT, sourceKind } from './kind.ts'
-import { readSoql } from './soql-query.ts'
+import { mismatchOf, readSoql } from './soql-query.ts'
 
 /** Salesforce's limit of a query (SOQL and SOSL Limits). */
 const MOST_CHARACTERS = 100_000
@@ -42,9 +42,5 @@ export const soql = sourceKind({
   place: () => ({}),
   words: ({ query }) => query,
   isRule: true,
-  mismatch: ({ query }, object) => {
-    const { object: from } = readSoql(query)
-    if (from === null || isSameObject(from, object)) return null
-    return `expected a query FROM ${object}, the object of the request, got FROM ${from}`
-  },
+  mismatch: ({ query }, object) => mismatchOf(query, object),
 })
