@@ -84,15 +84,15 @@ export async function startCluster(
 
 /** Gives each primary its share of the slots, and each replica its primary. */
 async function join(nodes: readonly TestRedis[], buses: readonly number[]): Promise<void> {
-  const [first] = nodes
   for (const [n, node] of nodes.entries()) {
     if (n < CLUSTER_PRIMARIES) {
       const from = Math.ceil((n * SLOTS) / CLUSTER_PRIMARIES)
       const to = Math.ceil(((n + 1) * SLOTS) / CLUSTER_PRIMARIES) - 1
       await ask(node, `CLUSTER ADDSLOTSRANGE ${from} ${to}`)
     }
-    if (first !== undefined && n > 0) {
-      await ask(node, `CLUSTER MEET ${first.host} ${first.port} ${buses[0]}`)
+    // By gossip alone they would take a second longer to know each other.
+    for (const [m, other] of nodes.slice(0, n).entries()) {
+      await ask(node, `CLUSTER MEET ${other.host} ${other.port} ${buses[m]}`)
     }
   }
   await settled(async () => {
