@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { DeletionRequestInput } from '../../src/producer/producer.ts'
 import { leapingClock } from '../helpers/clock.ts'
-import { deleteIds, submitIds } from '../helpers/deletion.ts'
+import { deleteIds, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { poll } from '../helpers/poll.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -121,6 +121,17 @@ describe('the state of the records of a plan', () => {
     const { status, error } = await plan('FlowRecord', 10, { refuseActive: true })
     assert.deepEqual([status, error?.code], ['refused', 'ACTIVITY_UNKNOWN'])
     assert.match(error?.message ?? '', /No such column/)
+  })
+
+  test('is not waited for once the request is cancelled', async (t) => {
+    const before = queries()
+    world.sandbox.faults.add({ on: 'query', action: { do: 'stall' } })
+    t.after(() => world.sandbox.faults.clear())
+    const ids = ofObject('FlowRecord', 5, 1)
+    const id = await submitIds(world, ids, { object: 'FlowRecord', refuseActive: true })
+    await poll(async () => (queries() > before ? true : null))
+    await world.producer.cancel(id, { org: world.org })
+    assert.equal((await receiptOf(world, id)).status, 'cancelled')
   })
 
   test('is waited for in an outage if the request refuses active records', async (t) => {

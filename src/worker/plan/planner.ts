@@ -201,7 +201,9 @@ async function lookAtRecords(
   const inTime = AbortSignal.any([ctx.signal, AbortSignal.timeout(ASK_WITHIN_MS)])
   try {
     const preflight = refuseActive
-      ? await lookAtAll(object, jobs.flat(), store.staging, salesforce, ctx.signal)
+      ? await whileWanted(record, store, ctx, ({ signal }) =>
+          lookAtAll(object, jobs.flat(), store.staging, salesforce, signal),
+        )
       : await lookAtSample(object, sample, salesforce, inTime)
     ctx.signal.throwIfAborted()
     if (preflight !== null) await store.ledger.notePreflight(id, lot, preflight)
