@@ -16,6 +16,7 @@ export interface FieldsOf {
 export const MOST_IDS = 400
 
 const page = z.object({
+  done: z.boolean(),
   records: z.array(z.record(z.string(), z.unknown())),
   nextRecordsUrl: z
     .string()
@@ -48,6 +49,7 @@ export async function recordFields(
       { operation: 'recordFields', method: 'GET', path, signal },
       page,
     )
+    if (!answer.done && answer.nextRecordsUrl === undefined) throw incomplete()
     found.push(...answer.records.map((record) => valuesOf(record, names)))
     path = answer.nextRecordsUrl
   }
@@ -68,4 +70,11 @@ const tooManyPages = () =>
     kind: 'unexpected',
     code: 'TOO_MANY_PAGES',
     text: `a query for at most ${MOST_IDS} ids has more than ${MOST_PAGES} pages`,
+  })
+
+const incomplete = () =>
+  errorFromContent('recordFields', 200, {
+    kind: 'unexpected',
+    code: 'INCOMPLETE',
+    text: 'it says that more records follow, but not where',
   })
