@@ -69,7 +69,10 @@ function objectOf(query: string, tokens: readonly Token[]): string {
   for (const [index, token] of tokens.entries()) {
     const word = token.kind === 'word' ? token.text.toUpperCase() : ''
     const why = REFUSED_CLAUSES[word]
-    if (why !== undefined) fail(token, `${why}, which a query of records to delete must not`)
+    // `Group` is also the name of an object.
+    const isClause = word !== 'GROUP' || isWord(at(index + 1), 'BY')
+    if (why !== undefined && isClause)
+      fail(token, `${why}, which a query of records to delete must not`)
     if (word === 'ALL' && isWord(at(index + 1), 'ROWS')) {
       fail(token, 'ALL ROWS also finds records that are deleted already')
     }

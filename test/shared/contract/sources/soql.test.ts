@@ -18,6 +18,7 @@ describe('a query of records to delete', () => {
     ],
     ['SELECT Id FROM Invoice__c WHERE Update__c = true AND For__c > 1.5e3', 'Invoice__c'],
     ['SELECT Id FROM Lead USING SCOPE mine WHERE CreatedDate > 2024-01-01T00:00:00+01:00', 'Lead'],
+    ['SELECT Id FROM Group WHERE Id IN (SELECT GroupId FROM GroupMember)', 'Group'],
     ["SELECT Id FROM Lead WHERE Group.Name = 'x' AND Ünal__c = 'ü'", 'Lead'],
   ]
   for (const [query, object] of ACCEPTED) {
