@@ -10,14 +10,15 @@ const PAGE_ROWS = 200_000
 const MOST_READS = 3
 
 type Page = Awaited<ReturnType<QueryApi['page']>>
+type Calls = Pick<PlanCalls, 'make' | 'nap'>
 
 /** The results of a query job, page by page, as one CSV. */
 export class QueryPages {
-  readonly #api: QueryApi
-  readonly #calls: PlanCalls
+  readonly #api: Pick<QueryApi, 'page'>
+  readonly #calls: Calls
   readonly #signal: AbortSignal
 
-  constructor(api: QueryApi, calls: PlanCalls, signal: AbortSignal) {
+  constructor(api: Pick<QueryApi, 'page'>, calls: Calls, signal: AbortSignal) {
     this.#api = api
     this.#calls = calls
     this.#signal = signal
@@ -27,25 +28,35 @@ export class QueryPages {
    * A page is read whole before any of it is used, and again if it breaks off, so that no row is
    * lost or doubled.
    *
-   * @throws SourceError SOURCE_TRUNCATED if pages have other rows than Salesforce says
+   * @throws SourceError SOURCE_TRUNCATED if pages have other rows than Salesforce says, or do not fit
+   *   together
    * @throws SalesforceError
    */
   async *of({ id, numberRecordsProcessed }: QueryJobInfo): AsyncGenerator<Uint8Array> {
     let locator: string | null = null
     let rows = 0
     let isWhole = false
+    let first: Buffer | null = null
+    const locators = new Set<string>()
     do {
       const page: Page = await this.#read(id, locator)
       const { header, lines } = layoutOf(page.csv)
+      const names = Buffer.from(page.csv.subarray(0, header))
       rows += Math.max(0, lines - 1)
-      if (locator !== null) yield page.csv.subarray(header)
-      else yield page.csv.length === 0 ? Buffer.from('"Id"\n') : page.csv
+      if (first === null) yield page.csv.length === 0 ? Buffer.from('"Id"\n') : page.csv
+      else if (names.length === 0 || names.equals(first)) yield page.csv.subarray(header)
+      else throw unfit(id, 'a later page has another header than the first')
+      // A row that breaks off stays a row of its own.
+      if (page.csv.length > 0 && page.csv.at(-1) !== LF) yield Buffer.of(LF)
       this.#signal.throwIfAborted()
+      first ??= names
       locator = page.next
       isWhole = page.isLast
+      if (locator !== null && locators.has(locator)) throw unfit(id, 'a page follows itself')
+      if (locator !== null) locators.add(locator)
     } while (locator !== null)
-    if (isWhole || numberRecordsProcessed === null || rows === numberRecordsProcessed) return
-    throw truncated(id, numberRecordsProcessed, rows)
+    if (!isWhole && rows !== numberRecordsProcessed)
+      throw truncated(id, numberRecordsProcessed, rows)
   }
 
   async #read(job: string, locator: string | null): Promise<Page> {
@@ -76,9 +87,14 @@ function layoutOf(csv: Buffer): { readonly header: number; readonly lines: numbe
   return { header: end < 0 ? csv.length : end + 1, lines }
 }
 
-function truncated(job: string, expected: number, got: number): SourceError {
+/** @param expected null if Salesforce did not say, nor that the last page is the last */
+function truncated(job: string, expected: number | null, got: number): SourceError {
+  return unfit(job, `expected ${expected ?? 'an unknown number of'} rows, got ${got}`)
+}
+
+function unfit(job: string, why: string): SourceError {
   return new SourceError(
     'SOURCE_TRUNCATED',
-    `The results of query job ${job} are not complete: expected ${expected} rows, got ${got}. Nothing was deleted. Submit the request under another id.`,
+    `The results of query job ${job} are not complete: ${why}. Nothing was deleted. Submit the request under another id.`,
   )
 }
