@@ -75,12 +75,17 @@ describe('an object without a prefix in the configuration', () => {
 })
 
 describe('the org', () => {
-  test('has said nothing about an object where a proxy answers with a page', async (t) => {
-    const page = { do: 'answer', status: 404, body: 'html' } as const
-    const sandbox = { objects: [INVOICE], faults: [{ on: 'describe', action: page } as const] }
-    const { world } = await setup(t, { Invoice__c: '' }, sandbox)
-    assert.equal(await world.store.ledger.describedObject('Invoice__c'), null)
-  })
+  for (const [what, action] of [
+    ['the page of a proxy', { do: 'answer', status: 404, body: 'html' }],
+    ['about another object', { do: 'lie', set: { name: 'Order__c' } }],
+    ['a prefix that every id has', { do: 'lie', set: { keyPrefix: '' } }],
+  ] as const) {
+    test(`has said nothing about an object where the answer is ${what}`, async (t) => {
+      const sandbox = { objects: [INVOICE], faults: [{ on: 'describe', action } as const] }
+      const { world } = await setup(t, { Invoice__c: '' }, sandbox)
+      assert.equal(await world.store.ledger.describedObject('Invoice__c'), null)
+    })
+  }
 
   test('does not allow an object by describing it', async (t) => {
     const { submit, described } = await setup(t, { Invoice__c: '' })

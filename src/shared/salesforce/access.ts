@@ -15,7 +15,11 @@ interface DescribedObject {
 
 const description = z.object({
   name: z.string(),
-  keyPrefix: z.string().nullish(),
+  // Decides which ids are sent for deletion. Anything shorter would let others pass.
+  keyPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9]{3}$/)
+    .nullish(),
   deletable: z.boolean(),
 })
 

@@ -1,6 +1,7 @@
 import { type Context, LaterError } from '../../shared/base/context.ts'
 import { type DescribedObject, refusalOfObject } from '../../shared/contract/described-object.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
+import { isSameObject } from '../../shared/contract/known-object.ts'
 import { type DeletableObject, isBuiltIn } from '../../shared/contract/objects.ts'
 import type { Salesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
@@ -51,6 +52,12 @@ async function ask(
   if (salesforce === null) return null
   try {
     const found = await salesforce.access.describe(name, signal)
+    // An answer about another object must not choose what is deleted.
+    if (found !== null && !isSameObject(found.name, name)) {
+      throw new LaterError(
+        `The org ${store.org} was asked about ${name} and told of ${found.name}.`,
+      )
+    }
     const described = {
       visible: found !== null,
       deletable: found?.deletable ?? false,
