@@ -28,6 +28,8 @@ export interface S3Server {
   meddle: (request: IncomingMessage) => S3Fault | undefined
   /** Keys on a page of a list. */
   pageSize: number
+  /** Copies whole objects whatever range is asked for, as some servers do. */
+  ignoresRanges: boolean
   createBucket(name: string): Promise<void>
   /** Connections that are open once those that are being closed are gone. */
   open(): Promise<number>
@@ -45,6 +47,8 @@ export type S3Fault = S3Refusal | { readonly breakAfter: number } | { readonly s
 interface S3Refusal {
   readonly status: number
   readonly code: string
+  /** Instead of the error. */
+  readonly xml?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -64,7 +68,7 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
   const options = { silent: true, vhostBuckets: false, allowMismatchedSignatures: true }
   const app = new S3rver({ directory, ...options })
   const { store } = app
-  addRules(app, () => s3.pageSize)
+  addRules(app, () => s3)
   // Koa would print what happens when a client leaves.
   app.on('error', () => {})
   const handle = app.callback()
@@ -85,6 +89,7 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
     requests,
     meddle: () => undefined,
     pageSize: 1000,
+    ignoresRanges: false,
     createBucket: async (name) => void (await store.putBucket(name)),
     open: async () => {
       for (let tries = 0; tries < 200; tries++) {
@@ -113,9 +118,10 @@ const connections = (server: Server): Promise<number> =>
     server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
   )
 
-function answer(response: ServerResponse, { status, code, headers }: S3Refusal): void {
+function answer(response: ServerResponse, { status, code, headers, xml }: S3Refusal): void {
   response.writeHead(status, { 'content-type': 'application/xml', ...headers })
-  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>Test.</Message></Error>`)
+  const error = `<Error><Code>${code}</Code><Message>Test.</Message></Error>`
+  response.end(`<?xml version="1.0"?>${xml ?? error}`)
 }
 
 function cut(response: ServerResponse, fault: Exclude<S3Fault, S3Refusal>): void {
@@ -128,10 +134,10 @@ function cut(response: ServerResponse, fault: Exclude<S3Fault, S3Refusal>): void
     left -= Math.min(left, block.length)
     return written
   }
-  response.end = () => response
+  response.end = () => (isBreak && left > 0 ? response.destroy() : response)
 }
 
-function addRules({ middleware, store }: S3rver, pageSize: () => number): void {
+function addRules({ middleware, store }: S3rver, rules: () => S3Server): void {
   const putObject = store.putObject.bind(store)
   store.putObject = async (object) => {
     // Who reads the old object goes on with it.
@@ -149,7 +155,10 @@ function addRules({ middleware, store }: S3rver, pageSize: () => number): void {
   middleware.splice(-1, 0, async (context, next) => {
     assertSigned(context)
     const { method, headers, query } = context
-    if (method === 'GET' && query['list-type'] === '2') return list(context, store, pageSize())
+    if (rules().ignoresRanges) delete context.req.headers['x-amz-copy-source-range']
+    if (method === 'GET' && query['list-type'] === '2') {
+      return list(context, store, rules().pageSize)
+    }
     if (method === 'GET' && 'uploads' in query) return listUploads(context, store)
     if (method === 'DELETE' && query['uploadId']) return abortUpload(context, store)
     if (method === 'PUT' && headers['x-amz-copy-source-if-match'])

@@ -1,5 +1,8 @@
 import { addAbortSignal, Readable } from 'node:stream'
-import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3'
+import type {
+  ListMultipartUploadsCommandOutput,
+  ListObjectsV2CommandOutput,
+} from '@aws-sdk/client-s3'
 import { Calls } from './calls.ts'
 import type { ClientOptions } from './client.ts'
 import { BucketError } from './errors.ts'
@@ -103,11 +106,13 @@ export class Bucket {
         ...{ ...this.#calls.place, Prefix: prefix },
         ...(token !== undefined && { ContinuationToken: token }),
       }
-      const page = await this.#calls.read(null, signal, (s3, sdk, options) =>
-        s3.send(new sdk.ListObjectsV2Command(input), options),
+      const page: ListObjectsV2CommandOutput = await this.#calls.read(
+        null,
+        signal,
+        (s3, sdk, options) => s3.send(new sdk.ListObjectsV2Command(input), options),
       )
       yield* (page.Contents ?? []).map(objectOf)
-      token = page.IsTruncated ? page.NextContinuationToken : undefined
+      token = page.IsTruncated ? nextToken(page, token) : undefined
     } while (token !== undefined)
   }
 
@@ -213,6 +218,18 @@ function objectOf(found: {
   throw new BucketError(
     'BUCKET_FAULT',
     `The server did not send key, size and ETag of ${key ?? 'an object'}, as S3 does. Check the endpoint.`,
+  )
+}
+
+/** Servers with the older list alone send no token. The keys of the other pages would be missing. */
+function nextToken(
+  { NextContinuationToken: next }: ListObjectsV2CommandOutput,
+  last: string | undefined,
+): string {
+  if (next !== undefined && next !== '' && next !== last) return next
+  throw new BucketError(
+    'BUCKET_NOT_SUPPORTED',
+    'The server sent one page of a longer list, and no new continuation token. It must support ListObjectsV2.',
   )
 }
 

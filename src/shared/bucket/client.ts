@@ -60,8 +60,10 @@ export async function createClient(
   return { sdk, s3, close }
 }
 
+/** Due for renewal at once: otherwise the SDK would keep the key for as long as the client lives. */
 async function readKey({ accessKeyId, secretAccessKey }: BucketKey) {
   return {
+    expiration: new Date(),
     accessKeyId: await readPart(accessKeyId),
     secretAccessKey: await readPart(secretAccessKey),
   }

@@ -1,4 +1,5 @@
 import type { Calls, Send } from './calls.ts'
+import { BucketError } from './errors.ts'
 
 /** Bytes of an object, both ends included. */
 interface ByteRange {
@@ -64,16 +65,23 @@ export class MultipartUpload {
     )
   }
 
-  /** Removes the parts. */
+  /** Removes the parts. An upload that no longer exists is no error. */
   async abort(): Promise<void> {
     const { Key } = this.#upload
     // Also after the signal: otherwise the server would keep the parts.
-    await this.#calls.change('abort-upload', Key, undefined, (s3, sdk, options) =>
+    const removal = this.#calls.change('abort-upload', Key, undefined, (s3, sdk, options) =>
       s3.send(new sdk.AbortMultipartUploadCommand(this.#upload), options),
     )
+    await removal.catch((error: unknown) => {
+      if (!isUploadGone(error)) throw error
+    })
   }
 
   #change<T>(name: string, send: Send<T>): Promise<T> {
     return this.#calls.change(name, this.#upload.Key, this.#signal, send)
   }
 }
+
+/** The upload was completed or aborted, by an earlier call whose answer was lost or by another process. */
+export const isUploadGone = (error: unknown): boolean =>
+  error instanceof BucketError && error.code === 'UPLOAD_NOT_FOUND'

@@ -20,7 +20,7 @@ const WAIT = backoff({ first: 300, factor: 2, cap: 10_000, jitter: [0.75, 1.25] 
  * @throws BucketError; one that is retryable if the connection breaks for good
  */
 export async function* resumed(
-  bucket: Bucket,
+  bucket: Pick<Bucket, 'read'>,
   { key, etag, bytes, body }: Omit<OpenObject, 'body'> & Partial<Pick<OpenObject, 'body'>>,
   { signal, clock = systemClock }: ResumeOptions = {},
 ): AsyncGenerator<Uint8Array> {
@@ -28,6 +28,7 @@ export async function* resumed(
   let from = 0
   let failures = 0
   while (from < bytes) {
+    const first = from
     try {
       opened ??= (await bucket.read(key, { etag, from, signal })).body
       for await (const block of opened) {
@@ -35,6 +36,7 @@ export async function* resumed(
         failures = 0
         yield block
       }
+      if (from === first) throw endedEarly(key, from, bytes)
     } catch (error) {
       signal?.throwIfAborted()
       const isTransient = error instanceof BucketError && error.retryable
@@ -44,3 +46,10 @@ export async function* resumed(
     opened = undefined
   }
 }
+
+/** Without it, a server that sends an empty body would be asked forever. */
+const endedEarly = (key: string, from: number, bytes: number) =>
+  new BucketError(
+    'BUCKET_FAULT',
+    `The server sent none of the bytes of ${key} from ${from} to ${bytes}.`,
+  )

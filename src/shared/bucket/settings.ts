@@ -18,7 +18,7 @@ export interface BucketSettings {
   readonly key: BucketKey | null
 }
 
-/** An access key. Files are read when requests are signed first, so that keys can be rotated. */
+/** An access key. Files are read whenever a request is signed, so that keys can be rotated. */
 export interface BucketKey {
   readonly accessKeyId: string | SecretFile
   readonly secretAccessKey: string | SecretFile

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { after, suite, test } from 'node:test'
 import { Bucket, type BucketObject } from '../../../src/shared/bucket/bucket.ts'
 import { BucketError } from '../../../src/shared/bucket/errors.ts'
-import { startS3 } from '../../helpers/s3.ts'
+import { resumed } from '../../../src/shared/bucket/resume.ts'
+import { S3_KEY, startS3 } from '../../helpers/s3.ts'
 import { inReverse } from '../../helpers/scope.ts'
 
 const scope = inReverse(after)
@@ -63,6 +68,42 @@ suite('a bucket', () => {
       found.map(({ key, bytes }) => [key, bytes]),
       [0, 1, 2, 3, 4].map((n) => [`pages/${n}.csv`, 1]),
     )
+  })
+
+  test('is not taken for shorter if the server sends no token for the next page', async () => {
+    const contents = '<Contents><Key>a</Key><Size>1</Size><ETag>"e"</ETag></Contents>'
+    const page = `<IsTruncated>true</IsTruncated><NextMarker>a</NextMarker>${contents}`
+    for (const token of ['', '<NextContinuationToken>same</NextContinuationToken>']) {
+      const xml = `<ListBucketResult>${page}${token}</ListBucketResult>`
+      s3.meddle = () => ({ status: 200, code: '', xml })
+      assert.equal(await codeOf(Array.fromAsync(bucket.list('a'))), 'BUCKET_NOT_SUPPORTED')
+    }
+    s3.meddle = () => undefined
+  })
+
+  test('is used with the key that its files hold now', async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), 'expunge-key-'))
+    t.after(() => rm(directory, { recursive: true }))
+    const path = join(directory, 'secret')
+    await writeFile(path, S3_KEY.secretAccessKey)
+    const secretAccessKey = { path, setting: 'secretAccessKeyFile' }
+    const rotated = new Bucket({ ...s3.bucket('exports'), key: { ...S3_KEY, secretAccessKey } })
+    t.after(() => rotated.close())
+    await rotated.check()
+    await writeFile(path, 'of another key')
+    assert.equal(await codeOf(rotated.check()), 'BUCKET_CREDENTIALS_REFUSED')
+    await writeFile(path, S3_KEY.secretAccessKey)
+    await rotated.check()
+  })
+
+  test('is read on only while the server sends bytes', async () => {
+    const empty: Pick<Bucket, 'read'> = {
+      read: async (key) => ({ key, bytes: 5, etag: 'e', body: Readable.from([]) }),
+    }
+    const object = { key: 'a', bytes: 5, etag: 'e' }
+    const clock = { now: () => 0, sleep: async () => {} }
+    const bytes = resumed(empty, object, { clock })
+    assert.equal(await codeOf(Array.fromAsync(bytes)), 'BUCKET_FAULT')
   })
 
   test('copies and removes, and removing what is not there is no error', async () => {
@@ -130,6 +171,7 @@ suite('a multipart upload', () => {
   test('is gone after an abort', async () => {
     const upload = await bucket.upload('aborted')
     await upload.part(1, Buffer.from('a'))
+    await upload.abort()
     await upload.abort()
     assert.equal(await codeOf(upload.complete()), 'UPLOAD_NOT_FOUND')
     assert.equal(await codeOf(bucket.head('aborted')), 'OBJECT_NOT_FOUND')

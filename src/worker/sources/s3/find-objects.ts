@@ -1,5 +1,6 @@
 import { RefusedError } from '../../../shared/base/errors.ts'
 import type { Bucket, BucketObject } from '../../../shared/bucket/bucket.ts'
+import { resumed } from '../../../shared/bucket/resume.ts'
 import { isWithin } from '../../../shared/contract/sources/s3.ts'
 import type { StoredList } from '../../../shared/contract/sources/sources.ts'
 import { failed, toSourceError } from './errors.ts'
@@ -101,9 +102,10 @@ async function listOf(
 }
 
 async function contentOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Uint8Array> {
-  const { bytes, body } = await bucket.read(key, { signal })
+  const object = await bucket.read(key, { signal })
+  const { bytes } = object
   const blocks: Uint8Array[] = []
-  for await (const block of body) {
+  for await (const block of resumed(bucket, object, { signal })) {
     if (bytes > MOST_MANIFEST_BYTES) {
       const why = `The manifest ${placeOf(bucket, key)} has ${bytes} bytes, more than ${MOST_MANIFEST_BYTES}.`
       throw failed('SOURCE_NOT_READABLE', why)
