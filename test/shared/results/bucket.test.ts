@@ -17,6 +17,7 @@ const create = bucket(s3)
 afterEach(() => {
   s3.meddle = () => undefined
   s3.pageSize = 1000
+  s3.ignoresRanges = false
 })
 
 const FOLDER = 'default/gdpr-1'
@@ -115,6 +116,41 @@ describe('the parts of a result file in a bucket', () => {
     assert.equal((await store.joinParts(request, 'unprocessed', [only])).file?.rows, 1)
   })
 
+  test('are written and joined though the answer to the last call is lost', async (t) => {
+    const { at, store } = await setup(t)
+    let lost = 0
+    const loseOnce = () => {
+      let isFirst = true
+      s3.meddle = ({ method, url = '' }) => {
+        if (method !== 'POST' || !url.includes('uploadId=') || !isFirst) return undefined
+        isFirst = false
+        lost++
+        return { breakAfter: 1 }
+      }
+    }
+    loseOnce()
+    const parts = [await large(store, 'a', 6), await large(store, 'b', 1)]
+    loseOnce()
+    const { file, broken } = await store.joinParts(request, 'unprocessed', parts)
+    assert.equal(lost, 2)
+    assert.deepEqual([file?.rows, broken], [7 * 1024, []])
+    assert.ok(file !== null && (await store.isAsWritten(request, file)))
+    assert.equal(await uploadsOf(at), 0)
+  })
+
+  test('are refused as a whole if the server ignores the range of a copy', async (t) => {
+    const { at, store } = await setup(t)
+    const parts = [await part(store, ['first']), await large(store, 'a', 11)]
+    s3.ignoresRanges = true
+    await assert.rejects(store.joinParts(request, 'unprocessed', parts), {
+      code: UNUSABLE,
+      message: /was joined from parts of \d+ bytes in all, but has \d+/,
+    })
+    s3.ignoresRanges = false
+    assert.equal((await store.joinParts(request, 'unprocessed', parts)).file?.rows, 11 * 1024 + 1)
+    assert.equal(await uploadsOf(at), 0)
+  })
+
   test('leave no upload when they are discarded, or after a crash when the request ends', async (t) => {
     const { at, store } = await setup(t)
     const begin = async () => {
@@ -206,6 +242,32 @@ describe('a result file that is downloaded from a bucket', () => {
       s3.meddle = () => undefined
     }
   })
+})
+
+test('two processes name a store at once though the bucket refuses one of them for a moment', async (t) => {
+  const at = await create(t)
+  let refused = 0
+  s3.meddle = ({ method }) =>
+    method === 'PUT' && ++refused <= 2
+      ? { status: 409, code: 'ConditionalRequestConflict' }
+      : undefined
+  const stores = await Promise.all([openStore(t, at), openStore(t, at)])
+  assert.equal(new Set(stores.map(({ id }) => id)).size, 1)
+  assert.ok(refused > 2)
+})
+
+test('the uploads of a request with an id in use again go on', async (t) => {
+  const { at, store } = await setup(t)
+  const parts = [await large(store, 'a', 1)]
+  const writer = store.partWriter(request, 'unprocessed', '1.1')
+  for (let row = 0; row < 6 * 1024; row++) writer.write(['x'.repeat(1023)])
+  await writer.drain()
+  await store.remove('default', request.id, async () => false)
+  assert.equal(await uploadsOf(at), 1)
+  const written = await writer.commit()
+  assert.ok(written)
+  const { file } = await store.joinParts(request, 'unprocessed', [...parts, written])
+  assert.equal(file?.rows, 7 * 1024)
 })
 
 test('a folder of many pages is removed', async (t) => {

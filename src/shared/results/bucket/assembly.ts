@@ -1,5 +1,5 @@
 import type { Bucket, BucketObject } from '../../bucket/bucket.ts'
-import type { MultipartUpload } from '../../bucket/multipart.ts'
+import { isUploadGone, type MultipartUpload } from '../../bucket/multipart.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -57,13 +57,20 @@ export class Assembly {
     }
   }
 
-  /** The object appears, or replaces the one of that key. */
-  async complete(): Promise<void> {
+  /**
+   * The object appears, or replaces the one of that key.
+   *
+   * @param isWritten whether the object is there. Asked if the upload is gone: some servers answer so to a
+   *   repeated call, after the answer to the first was lost
+   */
+  async complete(isWritten = async () => false): Promise<void> {
     if (this.#upload === null) {
       return this.#bucket.put(this.#key, Buffer.concat(this.#held), CSV)
     }
     if (this.#heldBytes > 0) await this.#send()
-    await this.#upload.complete()
+    await this.#upload.complete().catch(async (error: unknown) => {
+      if (!isUploadGone(error) || !(await isWritten())) throw error
+    })
     this.#upload = null
   }
 

@@ -46,7 +46,8 @@ export async function joinParts(bucket: Bucket, options: JoinOptions): Promise<J
     if (broken.length > 0 && !salvage) return { file: null, broken }
     if (file === null) await bucket.remove([key])
     else {
-      await effect('results:join', () => assembly.complete())
+      const isWritten = async () => (await asWritten(bucket, key, file)) !== null
+      await effect('results:join', () => assembly.complete(isWritten))
       await assertSize(bucket, key, file)
     }
     return { file, broken }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { systemClock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Bucket } from '../../bucket/bucket.ts'
 import { ResultsStoreError, STORE_FILE } from '../results-store.ts'
@@ -26,14 +27,21 @@ export async function readId(bucket: Bucket, prefix: string): Promise<string | n
   return (await textOf(bucket, prefix + STORE_FILE))?.trim() ?? null
 }
 
+/** S3 refuses a write with 409 while another one to the same key goes on. */
+const MOST_TRIES = 5
+const AGAIN_MS = 200
+
 /** Of two processes that start at once, one creates the id, and both read it. */
 async function nameStore(bucket: Bucket, prefix: string): Promise<string> {
   const own = `${randomUUID()}\n`
-  await bucket.put(prefix + STORE_FILE, own, { ifAbsent: true }).catch((error: unknown) => {
-    if (!isReplaced(error)) throw error
-  })
-  const id = await readId(bucket, prefix)
-  if (id !== null) return id
+  for (let tries = 1; tries <= MOST_TRIES; tries++) {
+    await bucket.put(prefix + STORE_FILE, own, { ifAbsent: true }).catch((error: unknown) => {
+      if (!isReplaced(error)) throw error
+    })
+    const id = await readId(bucket, prefix)
+    if (id !== null) return id
+    await systemClock.sleep(AGAIN_MS)
+  }
   throw new Error(`${STORE_FILE} was removed while it was created.`)
 }
 

@@ -105,7 +105,7 @@ export async function openBucket(place: BucketPlace, signal?: AbortSignal): Prom
         await check()
         const folder = keyOf({ org, id: name }, '')
         await effect('results:remove-folder', () => removeAll(bucket, folder, isStillDue))
-        await abortUploads(bucket, folder)
+        if (await isStillDue()) await abortUploads(bucket, folder)
       }),
   }
 }
