@@ -13,14 +13,15 @@ COPY scripts/reference scripts/reference
 COPY src src
 RUN npm run build
 
-# The dependencies of expunge-cli, without build tools. The links to the workspace packages are removed,
-# because their targets are not in the final image.
+# The dependencies of expunge-cli, also the optional ones (buckets, PostgreSQL), without build tools. The
+# link to the workspace package is removed, because its target is not in the final image, and so is the
+# compiler, which npm takes for optional.
 FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY packages packages
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
-  && rm node_modules/expunge-*
+RUN npm ci --workspace expunge-cli --omit=dev --ignore-scripts --no-audit --no-fund \
+  && rm -rf node_modules/expunge-cli node_modules/typescript node_modules/@typescript
 
 FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="expunge" \

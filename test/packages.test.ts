@@ -11,6 +11,7 @@ const manifestSchema = z.object({
   version: z.string(),
   files: z.array(z.string()),
   dependencies: names,
+  optionalDependencies: names.optional(),
   peerDependencies: names.optional(),
 })
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
@@ -69,12 +70,24 @@ suite('the packages', () => {
     const imported = files.flatMap(({ imports }) =>
       imports.filter(({ isLibrary }) => isLibrary).map(({ to }) => to),
     )
-    assert.deepEqual(Object.keys(tool.dependencies).sort(), [...new Set(imported)].sort())
+    const declared = { ...tool.dependencies, ...tool.optionalDependencies }
+    assert.deepEqual(Object.keys(declared).sort(), [...new Set(imported)].sort())
     const shared = { ...library.dependencies, ...library.peerDependencies }
     for (const [name, range] of Object.entries(shared)) {
       assert.equal(tool.dependencies[name], range, name)
     }
     assert.equal(tool.version, library.version)
+  })
+
+  test('load a package that may be missing on use alone', () => {
+    const mayBeMissing = Object.keys(tool.optionalDependencies ?? {})
+    assert.ok(mayBeMissing.length > 0)
+    const atOnce = files.flatMap(({ path, imports }) =>
+      imports
+        .filter(({ to, typeOnly, onUse }) => mayBeMissing.includes(to) && !typeOnly && !onUse)
+        .map(({ to }) => `${path} imports ${to}`),
+    )
+    assert.deepEqual(atOnce, [])
   })
 
   test('ship every page that a page of theirs links to', () => {

@@ -33,8 +33,8 @@ export class Calls {
   async read<T>(key: string | null, own: AbortSignal | undefined, send: Send<T>): Promise<T> {
     const signal = this.#until(own)
     signal?.throwIfAborted()
-    const { sdk, s3 } = await this.#client
     try {
+      const { sdk, s3 } = await this.#client
       return await send(s3, sdk, signal === undefined ? {} : { abortSignal: signal })
     } catch (error) {
       throw this.failure(key, signal, error)

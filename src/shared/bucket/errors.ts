@@ -5,6 +5,8 @@ import { redact } from '../base/secret-masking.ts'
 import type { BucketSettings } from './settings.ts'
 
 type BucketErrorCode =
+  /** The AWS SDK, an optional package, is not installed. */
+  | 'BUCKET_NO_SDK'
   | 'BUCKET_NOT_FOUND'
   | 'OBJECT_NOT_FOUND'
   | 'UPLOAD_NOT_FOUND'
@@ -118,6 +120,7 @@ const CODES_BY_STATUS: Readonly<Record<number, BucketErrorCode>> = {
 }
 
 function codeFor(error: unknown, { name, status, region }: Answer): BucketErrorCode {
+  if (codeOf(error) === 'ERR_MODULE_NOT_FOUND') return 'BUCKET_NO_SDK'
   if (region !== undefined && status >= 300 && status <= 400) return 'BUCKET_WRONG_REGION'
   if (status === 0 && messageOf(error) === 'Region is missing') return 'BUCKET_NO_REGION'
   const known = CODES[name] ?? CODES_BY_STATUS[status]
@@ -129,6 +132,8 @@ function codeFor(error: unknown, { name, status, region }: Answer): BucketErrorC
 type Words = (subject: Subject, answer: Answer, error: unknown) => string
 
 const WORDS: Readonly<Record<BucketErrorCode, Words>> = {
+  BUCKET_NO_SDK: () =>
+    'the package @aws-sdk/client-s3, which buckets need, is not installed. Install it with expunge-cli: npm install @aws-sdk/client-s3 (npm leaves it out with --omit=optional).',
   BUCKET_NOT_FOUND: ({ settings }) =>
     `the bucket does not exist ${at(settings)}. Check its name, and the region and endpoint of its configuration.`,
   OBJECT_NOT_FOUND: ({ settings, key }) =>

@@ -13,6 +13,17 @@ const databaseError = z.object({
 
 export const isDatabaseError = (error: unknown): boolean => databaseError.safeParse(error).success
 
+/** What to throw if the driver, two optional packages, could not be loaded. */
+export function withoutDriver(error: unknown): unknown {
+  if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') return error
+  return new SourceError(
+    'SOURCE_NOT_READABLE',
+    'The packages pg and pg-copy-streams, which the source postgres needs, are not both installed. Nothing was ' +
+      'deleted. Install them with expunge-cli: npm install pg pg-copy-streams (npm leaves them out with --omit=optional).',
+    { cause: error },
+  )
+}
+
 /** The connection could not be opened; nothing was read. */
 export function cannotConnect(name: string, error: unknown): SourceError {
   const { data } = databaseError.safeParse(error)

@@ -4,7 +4,7 @@ import type { Client, ClientConfig } from 'pg'
 import { z } from 'zod'
 import type { PostgresConnection } from '../../../shared/config/config.ts'
 import { Description } from './describe.ts'
-import { isDatabaseError } from './errors.ts'
+import { isDatabaseError, withoutDriver } from './errors.ts'
 
 /** How often the server checks, while a query runs, that this process is still there. */
 const CHECK_MS = 500
@@ -21,10 +21,14 @@ export class Session implements AsyncDisposable {
   readonly #client: Client
   readonly #connection: PostgresConnection
 
-  /** Does not connect yet. */
+  /** Does not connect yet. @throws SourceError if the driver is not installed */
   static async create(connection: PostgresConnection): Promise<Session> {
     // Loaded on use: most workers have no database.
-    const { Client } = await import('pg')
+    const [{ Client }] = await Promise.all([import('pg'), import('pg-copy-streams')]).catch(
+      (error: unknown) => {
+        throw withoutDriver(error)
+      },
+    )
     return new Session(new Client(clientConfig(connection)), connection)
   }
 
