@@ -252,7 +252,9 @@ describe('except', () => {
 
 test('unions and excepts are the sets that they describe', async () => {
   const ids = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 25 })
-  const member = fc.record({ ids, except: fc.option(ids) })
+  // Rows that are no ids are skipped, in whichever list they are, and excluded by none.
+  const wrong = fc.nat({ max: 3 })
+  const member = fc.record({ ids, wrong, except: fc.option(ids) })
   const source = fc.record({
     of: fc.array(member, { minLength: 1, maxLength: 4 }),
     except: fc.option(ids),
@@ -262,20 +264,26 @@ test('unions and excepts are the sets that they describe', async () => {
       const listed = (numbers: readonly number[]) => list(...numbers.map((n) => id18(n)))
       const excepting = (numbers: readonly number[] | null) =>
         numbers === null ? {} : { except: listed(numbers) }
-      const given = of.map((one) => ({ ...listed(one.ids), ...excepting(one.except) }))
-      const { plan } = await planned({ type: 'union', of: given, ...excepting(except) })
+      const given = of.map((one) => {
+        const { ids } = listed(one.ids)
+        const all = ids.concat(Array.from({ length: one.wrong }, () => 'nonsense'))
+        return { ...list(...all), ...excepting(one.except) }
+      })
+      const source = { type: 'union' as const, of: given, ...excepting(except) }
+      const { plan } = await planned(source, { onInvalid: 'skip' })
       const left = of.flatMap((one) =>
         one.ids.filter((n) => !(one.except ?? []).includes(n) && !(except ?? []).includes(n)),
       )
       const accepted = new Set(left)
-      const read = of.reduce((sum, one) => sum + one.ids.length, 0)
+      const valid = of.reduce((sum, one) => sum + one.ids.length, 0)
+      const invalid = of.reduce((sum, one) => sum + one.wrong, 0)
       const hasExcept = except !== null || of.some((one) => one.except !== null)
       assert.deepEqual(plan, {
-        read,
+        read: valid + invalid,
         accepted: accepted.size,
-        invalid: 0,
+        invalid,
         duplicate: left.length - accepted.size,
-        ...(hasExcept ? { excluded: read - left.length } : {}),
+        ...(hasExcept ? { excluded: valid - left.length } : {}),
         unchecked: 0,
         chunks: accepted.size > 0 ? 1 : 0,
         sha256: digestOf([...accepted].map((n) => id15(n))),
