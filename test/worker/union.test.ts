@@ -298,3 +298,21 @@ function digestOf(ids: readonly string[]): string {
   for (const id of ids.toSorted()) hash.update(`${id}\n`)
   return hash.digest('hex')
 }
+
+test('a list that is excepted is the same in every attempt to plan', async (t) => {
+  const world = await startWorld(t, { redis })
+  const except = await fileOf(world, 'except.csv', `${id18(1)}\n`)
+  const id = await submit(world, { ...list(...ids18(3)), except })
+  const died = new Error('died')
+  const dies = async () => {
+    throw died
+  }
+  const deps = await plannerDeps(world, { ledger: () => ({ planned: dies }) })
+  await assert.rejects(planByHand(world, id, deps), died)
+  await writeFile(except.path, `${id18(2)}\n`)
+  await planByHand(world, id, await plannerDeps(world))
+  const view = await world.producer.inspect(id, { org: world.org })
+  const { status, error } = view?.receipt ?? {}
+  assert.deepEqual([status, error?.code], ['failed', 'SOURCE_CHANGED'])
+  assert.match(error?.message ?? '', /^Except: .*except\.csv/)
+})
