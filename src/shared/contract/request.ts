@@ -125,7 +125,7 @@ const bodyShape = {
     .default(null)
     .describe('Id of the ended request whose failed or unprocessed rows it contains.'),
   callbackUrl: z
-    .url({ protocol: /^https?$/ })
+    .url({ protocol: /^https?$/, error: 'expected a URL with http or https' })
     .max(2048)
     .nullable()
     .default(null)

@@ -6,7 +6,7 @@ import { column, PLAIN_TEXT, sourceKind } from './kind.ts'
 const MOST_CHARACTERS = 8192
 
 const url = z
-  .url({ protocol: /^https?$/ })
+  .url({ protocol: /^https?$/, error: 'expected a URL with http or https' })
   .max(MOST_CHARACTERS)
   .refine(hasNoLogin, 'expected a URL without user and password')
 
