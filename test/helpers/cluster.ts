@@ -20,6 +20,10 @@ export interface TestCluster {
   primaryOf(key: string): Promise<TestRedis>
   /** Whether it is a primary that answers. */
   isPrimary(node: TestRedis): Promise<boolean>
+  /** From now on, only `promoteFor` replaces a primary. */
+  holdStill(): Promise<void>
+  /** Makes the replica of this primary, which is gone, the primary. */
+  promoteFor(primary: TestRedis): Promise<void>
   /** Resolves once every slot has a primary, every primary its replica, and all know it. */
   healed(): Promise<void>
 }
@@ -78,6 +82,16 @@ export async function startCluster(
       throw new Error(`No node knows a primary of ${key}.`)
     },
     isPrimary: async (node) => (await ask(node, 'INFO replication')).includes('role:master'),
+    holdStill: async () => {
+      for (const node of nodes) await ask(node, 'CONFIG SET cluster-node-timeout 600000')
+    },
+    promoteFor: async ({ port }) => {
+      for (const node of nodes) {
+        const facts = await ask(node, 'INFO replication')
+        const isReplica = facts.includes('role:slave') && facts.includes(`master_port:${port}\r`)
+        if (isReplica) await ask(node, 'CLUSTER FAILOVER TAKEOVER')
+      }
+    },
     healed,
   }
 }

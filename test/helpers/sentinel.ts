@@ -21,6 +21,8 @@ export interface TestSentinel {
   readonly port: number
   /** How to get to the primary by it. */
   readonly redis: RedisConfig
+  /** Has it promote the replica, whatever it thinks of the primary. */
+  promote(): Promise<void>
   /** SIGKILL, and waits until the process is gone. */
   kill(): Promise<void>
   /** Starts it again with what it had written down. */
@@ -65,10 +67,14 @@ sentinel failover-timeout ${NAME} 5000
     await kill()
     await rm(folder, { recursive: true, force: true })
   })
-  const sentinels = [{ host: '127.0.0.1', port }]
+  const sentinels = [{ host: '127.0.0.1', port }] as const
   return {
     port,
     redis: { kind: 'sentinel', sentinels, name: NAME, tls: false },
+    promote: async () => {
+      const order = () => askRedis(sentinels[0], `SENTINEL FAILOVER ${NAME}`, 1000).catch(() => '')
+      while (!(await order()).startsWith('OK')) await delay(10)
+    },
     kill,
     restart: async () => {
       await kill()
@@ -84,7 +90,7 @@ interface Replicated {
 }
 
 /** A primary and its replica, in step, and a Sentinel that knows both. */
-export async function startReplicated(t: Scope): Promise<Replicated> {
+export async function startReplicated(t: Scope, watch?: Watch): Promise<Replicated> {
   const soon = ['--repl-diskless-sync-delay', '0']
   const primary = await startRedis(t, { appendOnly: true, args: soon })
   const replicaOf = ['--replicaof', primary.host, String(primary.port)]
@@ -96,7 +102,7 @@ export async function startReplicated(t: Scope): Promise<Replicated> {
     }
   }
   await tells(primary, 'replication', /state=online/)
-  const sentinel = await startSentinel(t, primary)
+  const sentinel = await startSentinel(t, primary, watch)
   await tells(sentinel, 'sentinel', /slaves=1,/)
   return { primary, replica, sentinel }
 }

@@ -14,25 +14,30 @@ import { inReverse } from '../helpers/scope.ts'
 import { startReplicated } from '../helpers/sentinel.ts'
 import { startWorld, type World } from '../helpers/world.ts'
 
-/** A primary dies in the middle of a run, and a replica goes on as the primary. */
+/**
+ * A primary dies in the middle of a run, and a replica goes on as the primary. The tests promote it:
+ * servers that decide by themselves may, on a busy machine, replace a primary that is only slow, and
+ * forget what it has acknowledged. Those are covered by the chaos.
+ */
 
 const skip = await redisUnavailable()
 const SILENT = createLogger({ level: 'silent' })
+const NEVER_MS = 600_000
 const RECORDS = 60
 const LIMITS = { maxJobRecords: 10, maxInFlight: 3 }
 
 interface Run {
   readonly world: World
   readonly names: readonly string[]
-  /** Dies once every org has ingest jobs at work. */
-  readonly victim: TestRedis
+  /** Ends the primary of an org, and promotes its replica; called when every org has ingest jobs at work. */
+  replace(): Promise<void>
 }
 
 /** Requests of all orgs before and after the death; resolves once each has its receipt. */
 async function runThrough(
   t: ReturnType<typeof inReverse>,
   redis: RedisConfig,
-  { world, names, victim }: Run,
+  { world, names, replace }: Run,
 ): Promise<void> {
   const { sandbox, config, metrics } = world
   const base = config.orgs.get(world.org)
@@ -57,7 +62,7 @@ async function runThrough(
   }
   const first = await Promise.all(names.map((org, n) => submit(org, n)))
   await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 3 * names.length)
-  await victim.kill()
+  await replace()
   sandbox.faults.clear()
   const later = await Promise.all(names.map((org, n) => submit(org, names.length + n)))
   for (const { org, id } of [...first, ...later]) {
@@ -81,8 +86,12 @@ async function openWorld(context: TestContext) {
 
 test('a run goes on when Sentinel promotes a replica', { skip }, async (context) => {
   const { t, world } = await openWorld(context)
-  const { primary, sentinel } = await startReplicated(t)
-  await runThrough(t, sentinel.redis, { world, names: ['default', 'emea'], victim: primary })
+  const { primary, sentinel } = await startReplicated(t, { downAfterMs: NEVER_MS })
+  const replace = async () => {
+    await primary.kill()
+    await sentinel.promote()
+  }
+  await runThrough(t, sentinel.redis, { world, names: ['default', 'emea'], replace })
 })
 
 test('orgs on every shard of a cluster go on when one primary is replaced', {
@@ -90,6 +99,7 @@ test('orgs on every shard of a cluster go on when one primary is replaced', {
 }, async (context) => {
   const { t, world } = await openWorld(context)
   const cluster = await startCluster(t)
+  await cluster.holdStill()
   const byShard = new Map<TestRedis, string>()
   for (let n = 0; byShard.size < 3; n++) {
     const name = `org-${n}`
@@ -98,7 +108,11 @@ test('orgs on every shard of a cluster go on when one primary is replaced', {
   }
   const [victim] = byShard.keys()
   assert.ok(victim)
-  await runThrough(t, cluster.redis, { world, names: [...byShard.values()], victim })
+  const replace = async () => {
+    await victim.kill()
+    await cluster.promoteFor(victim)
+  }
+  await runThrough(t, cluster.redis, { world, names: [...byShard.values()], replace })
   const [name = ''] = byShard.values()
   assert.notEqual(await cluster.primaryOf(orgKeys(name).requests), victim)
 })
