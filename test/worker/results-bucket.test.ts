@@ -7,6 +7,7 @@ import type { BucketPlace, ResultsStore } from '../../src/shared/results/results
 import { claimResultsStore } from '../../src/shared/store/identity.ts'
 import { settleRequest } from '../../src/worker/end/settle.ts'
 import { removeDueFolders } from '../../src/worker/upkeep/sweep.ts'
+import { counted } from '../helpers/account.ts'
 import { bucketPlace, startBucket } from '../helpers/bucket-place.ts'
 import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
@@ -120,6 +121,11 @@ test('without the bucket, requests without rows end, and new ones wait to be pla
   const { requests } = at.store.queues
   const isItsPlan = ({ id }: { id?: string | undefined }) => id === `p-${waiting.toLowerCase()}`
   const delayed = await poll(async () => (await requests.getDelayed()).find(isItsPlan) ?? null)
+  // One plan, and the parts of the request that ended.
+  await poll(async () => {
+    const { results = 0 } = await counted(at.metrics, 'retries_total', 'reason')
+    return results >= 2 ? true : null
+  })
   assert.equal((await at.producer.inspect(waiting, { org: at.org }))?.status, 'queued')
   s3.meddle = () => undefined
   await delayed.promote()

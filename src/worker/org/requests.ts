@@ -1,6 +1,8 @@
 import type { Job } from 'bullmq'
 import { type Context, endsAllWork, LaterError } from '../../shared/base/context.ts'
+import { ResultsStoreError } from '../../shared/results/results-store.ts'
 import { DOOR, isNewerOrder, PLAN, parseRequestJob } from '../../shared/store/queues/queues.ts'
+import { OTHER_OBJECT } from '../../shared/telemetry/metrics/events.ts'
 import { settleRequest } from '../end/settle.ts'
 import { giveBack, handOver, putAside } from '../jobs/hand-over.ts'
 import { NoMemoryError } from '../plan/memory.ts'
@@ -54,6 +56,10 @@ export async function processRequestJob(
     if (error instanceof LaterError) {
       ctx.log.warn({ job: job.id }, error.message)
       return putAside(job, token, Math.max(LATER_MS, error.afterMs))
+    }
+    if (error instanceof ResultsStoreError) {
+      // Counted like failed steps of ingest jobs: an alert asks whether results can be written.
+      deps.metrics.retried({ org: deps.store.org, object: OTHER_OBJECT, reason: 'results' })
     }
     throw error
   }
