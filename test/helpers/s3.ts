@@ -24,8 +24,11 @@ export interface S3Server {
   bucket(name: string): BucketSettings
   /** Requests so far, as `GET /bucket/key bytes=5-`. */
   readonly requests: string[]
-  /** Called for each request; what it returns is answered instead of the server's own answer. */
-  meddle: (request: IncomingMessage) => S3Fault | undefined
+  /**
+   * Called for each request, which waits for it; what it returns is answered instead of the server's
+   * own answer.
+   */
+  meddle: (request: IncomingMessage) => S3Fault | undefined | Promise<S3Fault | undefined>
   /** Keys on a page of a list. */
   pageSize: number
   /** Copies whole objects whatever range is asked for, as some servers do. */
@@ -73,9 +76,9 @@ export async function startS3(scope: { after(fn: () => Promise<void>): void }): 
   app.on('error', () => {})
   const handle = app.callback()
   const requests: string[] = []
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     requests.push([request.method, request.url, request.headers.range].filter(Boolean).join(' '))
-    const fault = s3.meddle(request)
+    const fault = await s3.meddle(request)
     if (fault !== undefined && 'status' in fault) return answer(response, fault)
     if (fault !== undefined) cut(response, fault)
     return handle(request, response)
@@ -138,6 +141,18 @@ function cut(response: ServerResponse, fault: Exclude<S3Fault, S3Refusal>): void
 }
 
 function addRules({ middleware, store }: S3rver, rules: () => S3Server): void {
+  const getMetadata = store.getMetadata.bind(store)
+  // Its two files are not written at once: who lists the bucket meanwhile would read half of one.
+  store.getMetadata = async (bucket, key) => {
+    for (;;) {
+      const found = await getMetadata(bucket, key).catch((error: unknown) => {
+        if (error instanceof SyntaxError) return null
+        throw error
+      })
+      if (found !== null && found.etag !== '""') return found
+      await delay(1)
+    }
+  }
   const putObject = store.putObject.bind(store)
   store.putObject = async (object) => {
     // Who reads the old object goes on with it.

@@ -25,6 +25,7 @@ declare module '@20minutes/s3rver' {
       readonly metadata: { readonly etag: string }
       readonly content: { destroy(): void } | null
     } | null>
+    getMetadata(bucket: string, key: string): Promise<{ readonly etag: string }>
     listObjects(
       bucket: string,
       options: { readonly prefix: string; readonly startAfter: string; readonly maxKeys: number },
