@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { startRedis } from '../test/helpers/redis.ts'
+import { startWorld } from '../test/helpers/world.ts'
 
 /**
  * Packs both packages and installs each into empty folders, with every package manager under every
@@ -61,6 +62,25 @@ await producer.close()
 console.log(JSON.stringify({ created, status, listed: listed.length }))
 `
 
+/** With a worker, which runs on another Node: what the library stages and approves is read there. */
+const USE_WORKER = `
+import { createProducer } from 'expunge'
+const [org, id] = process.argv.slice(2)
+const producer = await createProducer({ redis: process.env.REDIS_URL })
+async function* rows() {
+  yield Buffer.from('Id\\n')
+  for (let n = 0; n < 20_000; n += 1) yield Buffer.from('0035g00000' + String(n).padStart(5, '0') + '\\n')
+}
+const request = { id, org, object: 'Contact', source: { type: 'upload' }, onUnchecked: 'accept', dryRun: true }
+await producer.submit(request, rows())
+const { plan } = await producer.wait(id, { org })
+const applied = await producer.approve(id, { org, by: 'matrix', plan: plan.sha256 })
+const { status, outcome } = await producer.wait(applied.id, { org })
+await producer.close()
+// Another row of the matrix may have deleted the same.
+console.log(JSON.stringify({ status, gone: outcome.deleted + outcome.alreadyGone }))
+`
+
 /** In a program without the types of Node. */
 const TYPES = `
 import { createProducer, type DeletionRequestInput, type Producer, type Receipt, RefusedError } from 'expunge'
@@ -109,12 +129,15 @@ function isManager(name: string): name is ManagerName {
 const folder = await mkdtemp(join(tmpdir(), 'expunge-installs-'))
 const ends: (() => Promise<void>)[] = []
 try {
-  const redis = await startRedis({ after: (end) => ends.push(end) }, { appendOnly: true })
+  const scope = { after: (end: () => Promise<void>) => void ends.unshift(end) }
+  const redis = await startRedis(scope, { appendOnly: true })
+  const world = await startWorld(scope, { redis })
+  await world.startWorker()
   const tarballs = await pack()
   console.log('package      manager  node  seconds  packages  MB  warnings  used')
   const problems: string[] = []
   for (const cell of cells) {
-    const row = await install(cell, tarballs[cell.name], redis.url)
+    const row = await install(cell, tarballs[cell.name], { url: redis.url, org: world.org })
     const { manager, node, name } = cell
     console.log(
       [
@@ -171,7 +194,17 @@ async function pack(): Promise<Record<PackageName, string>> {
   return tarballs
 }
 
-async function install({ manager, node, name }: Cell, tarball: string, url: string): Promise<Row> {
+/** A Redis, and the org in it that has a worker. */
+interface Place {
+  readonly url: string
+  readonly org: string
+}
+
+async function install(
+  { manager, node, name }: Cell,
+  tarball: string,
+  { url, org }: Place,
+): Promise<Row> {
   const home = await mkdtemp(join(folder, 'empty-'))
   const project = { name: 'empty', version: '1.0.0', private: true, type: 'module' }
   await writeFile(join(home, 'package.json'), JSON.stringify(project))
@@ -197,7 +230,7 @@ async function install({ manager, node, name }: Cell, tarball: string, url: stri
     assert.ok(name === 'expunge-cli' && node === '20', said.output)
     return { seconds, packages: 0, megabytes: 0, engineWarnings, warnings, used: 'refused' }
   }
-  const used = await use({ name, node, home, env })
+  const used = await use({ name, node, home, env, org })
   return { seconds, ...(await measure(join(home, 'node_modules'))), engineWarnings, warnings, used }
 }
 
@@ -206,6 +239,7 @@ async function use(given: {
   readonly node: string
   readonly home: string
   readonly env: NodeJS.ProcessEnv
+  readonly org: string
 }): Promise<string> {
   const { name, node, home, env } = given
   const command = join(home, 'node_modules/.bin/expunge')
@@ -221,8 +255,11 @@ async function use(given: {
     const org = `matrix-${node}-${Math.random().toString(36).slice(2)}`
     const { output } = await attempt('node', ['use.js', org], { cwd: home, env })
     assert.deepEqual(output, '{"created":false,"status":"queued","listed":2}\n')
+    await writeFile(join(home, 'delete.js'), USE_WORKER)
+    const deleted = await attempt('node', ['delete.js', given.org, org], { cwd: home, env })
+    assert.equal(deleted.output, '{"status":"completed","gone":20000}\n')
     await compile(home)
-    return 'version, submit, inspect, list, cancel, types'
+    return 'version, submit, inspect, list, cancel, delete, types'
   }
   const submitted = await attempt(command, SUBMIT, { cwd: home, env })
   if (node === '20') {
