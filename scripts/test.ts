@@ -22,7 +22,7 @@ const FILES_A_PROCESS = 20
 /** These come last, those that take least at the end, so that no processor is idle before. */
 const LAST = ['cli', 'producer', 'worker', 'sandbox', 'shared']
 
-/** They look at all that happens in the process, or change what belongs to all of it. */
+/** They look at all that happens in the process, or change what belongs to all of it, such as its packages. */
 const ALONE = [
   'test/cli/screen.test.ts',
   'test/cli/redis-server.test.ts',
@@ -30,6 +30,7 @@ const ALONE = [
   'test/shared/telemetry/tracing/spans.test.ts',
   'test/shared/telemetry/tracing/queues.test.ts',
   'test/worker/inputs.test.ts',
+  'test/worker/sources/without-packages.test.ts',
 ]
 
 const words = process.argv.slice(2)
