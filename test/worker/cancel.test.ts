@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { AlreadyOverError, UnknownRequestError } from '../../src/producer/producer.ts'
 import { NO_OUTCOME, totalOf } from '../../src/shared/contract/receipt.ts'
 import type { ChunkOutcome } from '../../src/shared/store/ledger/chunk.ts'
@@ -189,19 +190,27 @@ describe('a cancel that races', () => {
     })
     const { id } = request
     let blocks = 0
-    let now = Date.now()
-    const clock = { ...leapingClock(), now: () => now }
+    const found = Promise.withResolvers<void>()
     const settling = await plannerDeps(world)
     const deps = await plannerDeps(world, {
+      ledger: ({ load }) => ({
+        load: async (name) => {
+          const record = await load(name)
+          if (record?.status === 'cancelled') found.resolve()
+          return record
+        },
+      }),
       staging: async () => {
-        now += 2000
         if (++blocks > 1) return
         await world.producer.cancel(id, { org: world.org })
         await settleRequest(id, settling, context())
         assert.equal((await receiptOf(world, id)).status, 'cancelled')
+        // The plan looks at its request twice a second.
+        await found.promise
+        await setImmediate()
       },
     })
-    await planByHand(world, id, deps, context({ clock }))
+    await planByHand(world, id, deps)
     assert.equal(blocks, 1)
     assert.deepEqual(await world.store.staging.lots(), [])
     assert.equal((await receiptOf(world, id)).error?.code, 'CANCELLED')
