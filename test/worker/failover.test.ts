@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { askRedis } from '../../src/cli/embedded-redis/ask.ts'
 import { createProducer } from '../../src/producer/producer.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
 import type { OrgConfig } from '../../src/shared/config/config.ts'
@@ -79,6 +80,22 @@ async function runThrough(
   assert.deepEqual(worker.troubles, new Map())
 }
 
+/**
+ * Resolves once the replica has all that the primary has written by now. A failover forgets the rest,
+ * and a request or a whole ledger that is only milliseconds old with it.
+ */
+async function copied({ host, port }: TestRedis): Promise<void> {
+  const offsets = async () => {
+    const facts = await askRedis({ host, port }, 'INFO replication')
+    const [written, read] = [/master_repl_offset:(\d+)/, /slave0:.*,offset=(\d+)/].map((one) =>
+      Number(one.exec(facts)?.[1] ?? 0),
+    )
+    return { written: written ?? 0, read: read ?? 0 }
+  }
+  const { written } = await offsets()
+  await poll(async () => ((await offsets()).read >= written ? true : null))
+}
+
 async function openWorld(context: TestContext) {
   const t = inReverse((close) => context.after(close))
   return { t, world: await startWorld(t, { redis: await startRedis(t, {}) }) }
@@ -88,6 +105,7 @@ test('a run goes on when Sentinel promotes a replica', { skip }, async (context)
   const { t, world } = await openWorld(context)
   const { primary, sentinel } = await startReplicated(t, { downAfterMs: NEVER_MS })
   const replace = async () => {
+    await copied(primary)
     await primary.kill()
     await sentinel.promote()
   }
@@ -109,6 +127,7 @@ test('orgs on every shard of a cluster go on when one primary is replaced', {
   const [victim] = byShard.keys()
   assert.ok(victim)
   const replace = async () => {
+    await copied(victim)
     await victim.kill()
     await cluster.promoteFor(victim)
   }
