@@ -123,7 +123,8 @@ test('a wrapped text has the same words in the same order', () => {
       (all, width) => {
         const text = all.join(' ')
         const lines = wrapped(text, width).split('\n')
-        assert.deepEqual(lines.join(' ').split(' '), all)
+        // After a first word that is a sign, such as x, lines are continued under the text.
+        assert.deepEqual(lines.join(' ').split(/ +/), all)
         assert.ok(lines.every((line) => stringWidth(line) <= width))
       },
     ),
