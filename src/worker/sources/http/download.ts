@@ -75,8 +75,9 @@ class Download {
   #version: Version | null = null
   /** Bytes given out. */
   #at = 0
-  /** Size of the object, once it is known. */
+  /** Size of the version that is being read, once it is known. */
   #total: number | null = null
+  #isComplete = false
   /** False once the server has shown that its ranges cannot be used. */
   #hasRanges = true
 
@@ -88,8 +89,9 @@ class Download {
     return this.#at
   }
 
+  /** Only an answer that ends as it should shows that everything was read. */
   get isComplete(): boolean {
-    return this.#at === this.#total
+    return this.#isComplete
   }
 
   end(): Promise<void> {
@@ -114,6 +116,7 @@ class Download {
       const most = Math.min(end ?? this.#total, this.#total)
       if (this.#at > most) throw this.#longer(most)
       if (this.#at < this.#total) throw new InterruptedError('the body was cut')
+      this.#isComplete = true
     } finally {
       answer.discard()
     }
@@ -144,15 +147,25 @@ class Download {
       )
     }
     await this.#compare(versionOf(headers, bytes))
+    if (!this.#isProven(headers)) {
+      // Maybe another version: its bytes must not be continued by a range of the first one, nor be
+      // taken for complete because they are as many.
+      this.#hasRanges = false
+      this.#total = bytes
+    }
     return bytes
+  }
+
+  /** Whether an answer is of the first one's version, by its validator. */
+  #isProven({ etag, 'last-modified': lastModified }: HttpAnswer['headers']): boolean {
+    const validator = this.#version?.validator ?? null
+    return validator !== null && [etag, lastModified].includes(validator)
   }
 
   #beginRange(headers: HttpAnswer['headers']): number {
     const range = parseContentRange(headers['content-range'])
     // A server that ignores If-Range may send another version, and tells so by its validator alone.
-    const { etag, 'last-modified': lastModified } = headers
-    const isProven = [etag, lastModified].includes(this.#version?.validator ?? '')
-    if (range === null || range.from !== this.#at || !isProven) {
+    if (range === null || range.from !== this.#at || !this.#isProven(headers)) {
       throw this.#withoutRanges('sent another range than asked for')
     }
     this.#assertSame(versionOf(headers, range.bytes))

@@ -94,6 +94,42 @@ const answering: fc.Arbitrary<Answering> = fc.record({
   chunked: fc.boolean(),
 })
 
+const usual = { cut: null, status: 200, ranges: 'honest', tells: 'etag', chunked: false } as const
+/** Tells nothing that could be compared. */
+const silent = { ...usual, version: 0, tells: 'nothing', chunked: true } as const
+const ANOTHER_VERSION: [Uint8Array[], Answering[], boolean][] = [
+  // It breaks off after as many bytes as the first version has.
+  [
+    [new Uint8Array(8), Uint8Array.of(0, 0, 0, 0, 0, 0, 1)],
+    [
+      { ...usual, version: 1, cut: 0 },
+      { ...silent, cut: 7 },
+      { ...usual, version: 0 },
+    ],
+    false,
+  ],
+  // As many bytes were given out as it has, but none of it was compared.
+  [
+    [new Uint8Array(8), Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 0, 0)],
+    [
+      { ...silent, version: 1, cut: 8 },
+      { ...usual, version: 0, cut: 0 },
+      { ...usual, version: 0 },
+    ],
+    false,
+  ],
+  // It breaks off in the middle, and the server can send the rest of the first version.
+  [
+    [new Uint8Array(8), Uint8Array.of(1, 1, 1, 1, 1, 1, 1)],
+    [
+      { ...usual, version: 1, cut: 0 },
+      { ...silent, cut: 3 },
+      { ...usual, version: 1 },
+    ],
+    false,
+  ],
+]
+
 test('a download gives exactly one version, or the beginning of one and an error', async () => {
   const ends = { whole: 0, changed: 0, failed: 0 }
   await fc.assert(
@@ -138,7 +174,7 @@ test('a download gives exactly one version, or the beginning of one and an error
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 1000, examples: ANOTHER_VERSION },
   )
   assert.ok(
     Object.values(ends).every((count) => count > 0),
