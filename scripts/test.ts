@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { globSync } from 'node:fs'
 import { mkdtemp, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -7,7 +8,8 @@ import { pathToFileURL } from 'node:url'
 
 /**
  * `npm test`: all tests. `npm test -- ingest cli/run` takes the files whose path contains a word;
- * what begins with `--` goes to Node's test runner.
+ * `--seed` and `--runs` are for properties (`test/helpers/fast-check.ts`), and what else begins with
+ * `--` goes to Node's test runner.
  *
  * Several files share a process. Each process of its own costs 0.1 to 0.5 s of processor time before
  * the first test begins, for there are a thousand modules to load; for 230 files that was a quarter
@@ -34,8 +36,10 @@ const ALONE = [
 ]
 
 const words = process.argv.slice(2)
-const options = words.filter((word) => word.startsWith('--'))
-const wanted = words.filter((word) => !options.includes(word))
+const seed = given('seed')
+const runs = given('runs')
+const options = words.filter((word) => word.startsWith('--') && !/^--(seed|runs)=/.test(word))
+const wanted = words.filter((word) => !word.startsWith('--'))
 const files = globSync('test/**/*.test.ts', { cwd: ROOT })
   .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)))
   .sort()
@@ -48,7 +52,13 @@ const entries = await writeGroups(files)
 const atOnce = availableParallelism() + 2
 const { status } = spawnSync(
   process.execPath,
-  ['--test', `--test-concurrency=${atOnce}`, '--test-timeout=300000', ...options, ...entries],
+  [
+    '--test',
+    `--test-concurrency=${atOnce}`,
+    `--test-timeout=${300_000 * (runs ?? 1)}`,
+    ...options,
+    ...entries,
+  ],
   {
     cwd: ROOT,
     stdio: 'inherit',
@@ -56,11 +66,25 @@ const { status } = spawnSync(
       ...process.env,
       TMPDIR: await scratch(),
       NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/node'),
+      ...(seed !== undefined && { PROPERTY_SEED: String(seed) }),
+      ...(runs !== undefined && { PROPERTY_RUNS: String(runs) }),
     },
   },
 )
 await rm(folder, { recursive: true })
 process.exitCode = status ?? 1
+
+function given(name: 'seed' | 'runs'): number | undefined {
+  const [text] = words.flatMap((word) => word.split(`--${name}=`).slice(1))
+  if (text === undefined) return
+  if (name === 'seed' && text === 'random') {
+    const drawn = randomInt(2 ** 31)
+    console.log(`--seed=${drawn}`)
+    return drawn
+  }
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new Error(`--${name}=${text} is not a whole number.`)
+  return Number(text)
+}
 
 /** Files of tests are many and short-lived: in memory, where there is room, they cost no disk. */
 async function scratch(): Promise<string> {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   commandFor,
   commandToContinue,
@@ -9,6 +8,7 @@ import {
   shellQuoted,
 } from '../../src/cli/command-line.ts'
 import { codePoint } from '../helpers/code-point.ts'
+import { fc } from '../helpers/fast-check.ts'
 
 test('a shell takes a quoted argument back as it was', {
   skip: process.platform === 'win32',

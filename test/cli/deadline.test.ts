@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { deadline } from '../../src/cli/options.ts'
 import { momentOf, toRequest, withKnownDeadline } from '../../src/cli/request.ts'
 import type { RequestView } from '../../src/producer/producer.ts'
+import { fc } from '../helpers/fast-check.ts'
 import { request as stored } from './render/fixtures.ts'
 
 const HOUR = 3_600_000

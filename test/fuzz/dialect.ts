@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { fc } from '../helpers/fast-check.ts'
 import { id18 } from '../helpers/ids.ts'
 import { type IdCell, type Row, textOf } from './meaning.ts'
 

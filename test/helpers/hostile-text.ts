@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { codePoint } from './code-point.ts'
+import { fc } from './fast-check.ts'
 
 /** What must reach no terminal and no log raw: stated apart from the code that escapes it. */
 export const UNSAFE =

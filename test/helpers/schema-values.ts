@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { codePoint } from './code-point.ts'
+import { fc } from './fast-check.ts'
 
 /** A JSON Schema, as far as the OpenAPI document uses it. */
 export interface Schema {

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
-import fc from 'fast-check'
 import { roaringLibraryInitialize } from 'roaring-wasm'
 import { IdSet, parseIdText } from '../../src/sandbox/ids.ts'
 import { permutation } from '../../src/sandbox/results.ts'
 import { BlockReader, receiveUpload } from '../../src/sandbox/upload.ts'
 import { canonicalId, to18 } from '../../src/shared/contract/record-id.ts'
+import { fc, runs } from '../helpers/fast-check.ts'
 
 before(() => roaringLibraryInitialize())
 
@@ -95,7 +95,7 @@ test('an upload reads back as its lines, however it was cut on the way', async (
         rows.map((row) => (row === '"q"' ? 'q' : row)),
       )
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
   await rm(folder, { recursive: true })
 })

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
+import { fc, runs } from '../helpers/fast-check.ts'
 import { csv, id, ids, setup } from './client.ts'
 
 test('every row sent is in exactly one result file, whatever becomes of the job', async (t) => {
@@ -38,7 +38,7 @@ test('every row sent is in exactly one result file, whatever becomes of the job'
       assert.equal(left.length, Math.max(0, rows.length - (failAfter ?? rows.length)))
       for (const [sfId, , value = ''] of ok) assert.equal(sfId?.slice(0, 15), value.slice(0, 15))
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   )
 })
 

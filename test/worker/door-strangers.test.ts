@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { FlowProducer, type JobsOptions, QueueEvents } from 'bullmq'
-import fc from 'fast-check'
 import { REQUEST_BYTES } from '../../src/shared/contract/request.ts'
 import { isNewerOrder } from '../../src/shared/store/queues/queues.ts'
 import { deleteIds, outcome, receiptOf } from '../helpers/deletion.ts'
 import { endedJob, GENERATED, startDoor } from '../helpers/door.ts'
+import { fc, runs } from '../helpers/fast-check.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { poll } from '../helpers/poll.ts'
 import { inReverse } from '../helpers/scope.ts'
@@ -334,7 +334,7 @@ describe('whatever a job is,', () => {
           assert.equal(returnvalue.status === 'refused', failedReason !== undefined)
         }
       }),
-      { numRuns: 15, endOnFailure: true },
+      { numRuns: runs(15), endOnFailure: true },
     )
   })
 })

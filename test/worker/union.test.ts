@@ -4,9 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { ConflictError, type DeletionRequestInput } from '../../src/producer/producer.ts'
 import { linesOf, outcome, receiptOf, statusReached } from '../helpers/deletion.ts'
+import { fc, runs } from '../helpers/fast-check.ts'
 import { id15, id18, ids18 } from '../helpers/ids.ts'
 import { planByHand, plannerDeps } from '../helpers/planning.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -289,7 +289,7 @@ test('unions and excepts are the sets that they describe', async () => {
         sha256: digestOf([...accepted].map((n) => id15(n))),
       })
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   )
 })
 

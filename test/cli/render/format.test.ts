@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { bytes, count, counted, duration, percent } from '../../../src/cli/render/format.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 test('counts have thousands apart, and words of their own for one', () => {
   assert.equal(count(999_000), '999,000')

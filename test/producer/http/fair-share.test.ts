@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { createFairShare } from '../../../src/producer/http/fair-share.ts'
 import { HttpError } from '../../../src/producer/http/http-error.ts'
 import { createTurns } from '../../../src/producer/http/json-body.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 const TOTAL = 20
 const EACH = 6

@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http'
-import fc from 'fast-check'
 import { cursorAt } from '../../../src/producer/http/routes/list.ts'
 import { codePoint } from '../../helpers/code-point.ts'
+import { fc } from '../../helpers/fast-check.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { type Schema, valuesOf } from '../../helpers/schema-values.ts'
 

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
-import fc from 'fast-check'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { pythonWith, runPython } from '../../helpers/python.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -14,12 +14,9 @@ import { bentCalls, bytesOf, type Call, type Described, describedCalls } from '.
 
 /**
  * Calls made from the OpenAPI document, valid ones and bent ones, against a service over a real socket.
- * EXPUNGE_FUZZ_SEED repeats a run, EXPUNGE_FUZZ_RUNS makes it longer.
  */
-const SEED = Number(process.env['EXPUNGE_FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-const RUNS = Number(process.env['EXPUNGE_FUZZ_RUNS'] ?? 30)
 /** On a machine that is busy with something else fewer calls will do; none of them counts as failed. */
-const LONGEST_MS = Number(process.env['EXPUNGE_FUZZ_MS'] ?? 60_000)
+const LONGEST_MS = runs(60_000)
 
 const scope = inReverse(after)
 // All of its keys are counted.
@@ -120,7 +117,6 @@ const written = async () =>
   ])
 
 test('every answer is one that the document describes, and what is refused leaves nothing', async (t) => {
-  t.diagnostic(`seed ${SEED}`)
   const all = fc.oneof(
     ...described.flatMap((one) => {
       const calls = describedCalls(one, { org, schemas })
@@ -147,7 +143,7 @@ test('every answer is one that the document describes, and what is refused leave
       const isDescribed = operation !== undefined && call.bent.length === 0
       if (isDescribed) assert.ok(!REFUSED_AS_WRITTEN.has(answer.status), answer.text)
     }),
-    { seed: SEED, numRuns: RUNS * described.length, interruptAfterTimeLimit: LONGEST_MS },
+    { numRuns: runs(30) * described.length, interruptAfterTimeLimit: LONGEST_MS },
   )
 })
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { HttpError } from '../../../src/producer/http/http-error.ts'
 import { jsonShape } from '../../../src/producer/http/json-shape.ts'
 import { LIMITS as SERVICE_LIMITS } from '../../../src/producer/http/limits.ts'
 import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { ids18 } from '../../helpers/ids.ts'
 
 const atWork = SERVICE_LIMITS.json
@@ -48,7 +48,7 @@ test('a text is refused exactly where it is too deep or has too many values', ()
       const isFine = depthOf(value) <= LIMITS.depth && commasOf(value) < LIMITS.values
       assert.equal(refusal === null, isFine, String(refusal))
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
 })
 

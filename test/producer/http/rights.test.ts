@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { SourceRights } from '../../../src/producer/http/api-key.ts'
 import { type ApiKey, ROLES, type Role, recordLimit } from '../../../src/producer/http/api-key.ts'
 import {
@@ -15,6 +14,7 @@ import {
 import { OPERATIONS, PRIORITIES } from '../../../src/shared/contract/request.ts'
 import { listsOf } from '../../../src/shared/contract/sources/lists.ts'
 import type { StoredList, WantedList } from '../../../src/shared/contract/sources/sources.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 
 type Wanted = Parameters<typeof maySubmit>[1]
 
@@ -161,7 +161,7 @@ test('a right is exactly its role within org, object and limit', () => {
         dashboard: has('admin') && orgs === '*' && objects === '*',
       })
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   )
 })
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import {
   backoff,
   LONGEST_SERVER_WAIT_MS,
   parseRetryAfter,
 } from '../../../src/shared/base/backoff.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 describe('the wait before another try', () => {
   const first = fc.integer({ min: 0, max: 600_000 })

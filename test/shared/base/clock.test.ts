@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { systemClock } from '../../../src/shared/base/clock.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 /** What one timer of Node can wait. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1

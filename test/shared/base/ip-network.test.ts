@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { isIn, isPublic, parseNetwork } from '../../../src/shared/base/ip-network.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 
 /** Where nothing is sent unasked, by what it is for. */
 const RANGES_V4 = {
@@ -102,7 +102,7 @@ test('nor by ISATAP, whose prefix may be any that is public', () => {
       const plain = prefix + (other << 32n) + value
       assert.equal(isPublic(textV6(plain)), isPublic(textV6(prefix + (1n << 63n))))
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
   for (const address of ['2606:4700::5efe:169.254.169.254', '2606:4700::200:5efe:10.0.0.1']) {
     assert.equal(isPublic(address), false, address)
@@ -121,7 +121,7 @@ test('what is in none of the ranges is public, and in IPv6 only what is given ou
     fc.property(addressesIn('0.0.0.0/0'), (address) =>
       assert.equal(isPublic(address), !isListed(address, reserved)),
     ),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
   for (const address of ['2606:4700::1111', '2a00:1450:4001:80e::200e', '2400:cb00::1']) {
     assert.equal(isPublic(address), true, address)

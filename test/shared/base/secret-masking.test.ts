@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { redact } from '../../../src/shared/base/secret-masking.ts'
 import { to18 } from '../../../src/shared/contract/record-id.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 test('tokens, assertions, addresses, proxy passwords and record ids are struck out', () => {
   for (const [text, clean] of [

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { ConfigError, RefusedError } from '../../../src/shared/base/errors.ts'
 import { visible, visibleLines } from '../../../src/shared/base/visible.ts'
 import { SalesforceError } from '../../../src/shared/salesforce/errors.ts'
+import { fc } from '../../helpers/fast-check.ts'
 import { hostileText, UNSAFE } from '../../helpers/hostile-text.ts'
 
 test('what a terminal acts on becomes its escape', () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import {
   type GuardRails,
   parseGuardRails,
@@ -8,6 +7,7 @@ import {
   strictest,
 } from '../../../src/shared/contract/guard-rails.ts'
 import { isAtOrUnder } from '../../../src/shared/contract/sources/read-file.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 const BASE: GuardRails = {
   maxRecords: 1000,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { openApiDocument } from '../../../src/producer/http/openapi/document.ts'
 import { parseRequest, requestJsonSchema } from '../../../src/shared/contract/request.ts'
 import { codePoint } from '../../helpers/code-point.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { pythonWith, runPython } from '../../helpers/python.ts'
 
 /** Every pattern of a published schema, with the paths where it stands. */
@@ -106,7 +106,7 @@ describe('the published schema and the parser', () => {
         fc.property(fc.oneof(accepted, edgeText), (text) => {
           assert.equal(isParsed(request(text)), isValid(text, schema))
         }),
-        { numRuns: 300 },
+        { numRuns: runs(300) },
       )
     })
   }
@@ -118,7 +118,9 @@ const skip = 'missing' in python && python.missing
 test('Python compiles the patterns and matches what JavaScript does', { skip }, () => {
   if ('missing' in python) return
   // A final line break is the one known difference: there `$` matches before it.
-  const texts = fc.sample(edgeText, 300).filter((text) => text.isWellFormed() && !/\n$/.test(text))
+  const texts = fc
+    .sample(edgeText, runs(300))
+    .filter((text) => text.isWellFormed() && !/\n$/.test(text))
   const sources = patterns.map(([pattern]) => pattern)
   const matches = sources.map((source) => texts.map((text) => new RegExp(source, 'u').test(text)))
   assert.deepEqual(runPython(python.path, MATCH, { sources, texts }), matches)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { addFailures } from '../../../src/shared/contract/receipt.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 
 const counts = fc.dictionary(
   fc.stringMatching(/^[A-Z]_[A-Z0-9]{1,3}$/),
@@ -23,7 +23,7 @@ test('failures that are added lose no row, however many codes they have', () => 
       )
       assert.ok(Object.keys(sum).length <= 101)
     }),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   )
 })
 

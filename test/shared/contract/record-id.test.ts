@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import {
   canonicalId,
   DIGIT,
@@ -9,6 +8,7 @@ import {
   suffixOf,
   to18,
 } from '../../../src/shared/contract/record-id.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const id15 = fc.string({

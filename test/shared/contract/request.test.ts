@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { RefusedError } from '../../../src/shared/base/errors.ts'
 import {
   parseRequest,
@@ -12,6 +11,7 @@ import {
 import { parseStoredRequest, storedRequestJson } from '../../../src/shared/contract/request-json.ts'
 import { InvalidRequestError } from '../../../src/shared/contract/request-problems.ts'
 import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 22, 5, 9)
 const FILE = { type: 'file', path: '/data/ids.csv' }
@@ -287,7 +287,7 @@ test('the order of keys does not tell two requests apart', () => {
       const backwards = Object.fromEntries(Object.entries(stored(fields)).reverse())
       assert.equal(bodyHash(parseStoredRequest(JSON.stringify(backwards)), null), expected)
     }),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   )
 })
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { openResultsStore, readResults } from '../../../src/shared/results/open.ts'
 import { startBucket } from '../../helpers/bucket-place.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { receipt } from '../store/ledger/setup.ts'
 import { bucket, directory, openStore, part, request } from './stores.ts'
@@ -16,8 +16,8 @@ const FOLDER = 'default/gdpr-1'
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const KINDS = [
-  { name: 'a directory', create: directory, numRuns: 30 },
-  { name: 'a bucket', create: bucket(s3), numRuns: 6 },
+  { name: 'a directory', create: directory, numRuns: runs(30) },
+  { name: 'a bucket', create: bucket(s3), numRuns: runs(6) },
 ]
 
 for (const { name, create, numRuns } of KINDS) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { ConfigError } from '../../../src/shared/base/errors.ts'
 import { assertHttps, jwtAudience } from '../../../src/shared/salesforce/credentials.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 test('an assertion for a sandbox names test.salesforce.com, any other login.salesforce.com', () => {
   const test = 'https://test.salesforce.com'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { parseErrorBody } from '../../../src/shared/salesforce/error-body.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 test('each form of an error body gives up its code and its message', () => {
   for (const [text, code, message] of [

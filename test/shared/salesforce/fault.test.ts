@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { FaultKind } from '../../../src/shared/salesforce/errors.ts'
 import { type ApiOperation, OPERATIONS } from '../../../src/shared/salesforce/errors.ts'
 import { errorFromAnswer, errorFromNetwork } from '../../../src/shared/salesforce/fault.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 function answer(operation: ApiOperation, status: number, code: string | null, message = '') {
   const text = code === null ? message : JSON.stringify([{ errorCode: code, message }])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { exemptBy, proxyUrl } from '../../../src/shared/salesforce/connections.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 /** NO_PROXY, and whom it exempts: checked against curl 7.88, but for what is marked. */
 const TABLE: readonly [noProxy: string, url: string, isExempt: boolean][] = [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { guardLength, UploadLengthError } from '../../../src/shared/salesforce/upload-body.ts'
+import { fc } from '../../helpers/fast-check.ts'
 import {
   blocks,
   EXPIRED,

@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
 import { signatureHeaders } from '../../../src/worker/callbacks/signing.ts'
 import { codePoint } from '../../helpers/code-point.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 type Headers = Readonly<Record<string, string>>
 interface Receiver {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { to18 } from '../../../src/shared/contract/record-id.ts'
 import { ChunkStager } from '../../../src/worker/ids/chunk-stager.ts'
 import { csvBody, csvLength, idsOfJob, toRows } from '../../../src/worker/ids/delete-csv.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, ids18 } from '../../helpers/ids.ts'
 import { memoryStaging } from '../plan/memory-staging.ts'
 
@@ -47,7 +47,7 @@ describe('cutting a plan into chunks', () => {
         assert.equal(csv.toString(), ['Id', ...ids18(total), ''].join('\n'))
         assert.equal(csv.length, csvLength(total))
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 

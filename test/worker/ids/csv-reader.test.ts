@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { CsvReader } from '../../../src/worker/ids/csv-reader.ts'
 import { CsvRecord } from '../../../src/worker/ids/csv-record.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 
 async function recordsOf(blocks: readonly Uint8Array[]): Promise<string[][]> {
   const records: string[][] = []
@@ -127,7 +127,7 @@ describe('records of a CSV', () => {
         const csv = rows.map((row) => row.map(write).join(',') + (crlf ? '\r\n' : '\n')).join('')
         assert.deepEqual(await recordsOf(cut(Buffer.from(csv), cuts)), rows)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

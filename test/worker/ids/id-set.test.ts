@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { highOf, lowOf, spellId } from '../../../src/worker/ids/id-set/digits.ts'
 import { IdSet } from '../../../src/worker/ids/id-set.ts'
+import { fc } from '../../helpers/fast-check.ts'
 import { id15 } from '../../helpers/ids.ts'
 
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

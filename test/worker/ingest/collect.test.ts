@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { pino } from 'pino'
 import { systemClock } from '../../../src/shared/base/clock.ts'
 import { LaterError } from '../../../src/shared/base/context.ts'
@@ -24,6 +23,7 @@ import type { CollectedChunk, Collector } from '../../../src/worker/ingest/colle
 import { jobFailureOf } from '../../../src/worker/ingest/job-report.ts'
 import { relistChunk } from '../../../src/worker/ingest/relist.ts'
 import { pieceSize, sendAgain } from '../../../src/worker/ingest/resend.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
 import { memoryStaging } from '../../helpers/memory-staging.ts'
 
@@ -137,7 +137,7 @@ describe('collecting results', () => {
         const clean = scene.fates.every((fate) => fate === 'deleted')
         if (clean && job.state === 'JobComplete' && !scene.keepDeleted) assert.deepEqual(asked, [])
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -163,7 +163,7 @@ describe('collecting results', () => {
         }
         assert.deepEqual(await read(), await read())
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     )
   })
 
@@ -240,7 +240,7 @@ describe('listing the rows of a chunk again', () => {
           assert.deepEqual(await rows({ ...chunk, outcome: mended }), await rows(chunk))
         }
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 

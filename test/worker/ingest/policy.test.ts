@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { pollInterval } from '../../../src/shared/salesforce/poll-interval.ts'
 import { jobFailureOf } from '../../../src/worker/ingest/job-report.ts'
 import { mayGoAgain, pieceSize, resendDelay } from '../../../src/worker/ingest/resend.ts'
 import { classOf, codeLabel, parseRowError } from '../../../src/worker/ingest/row-error.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 /** Jobs that carry an id at most, those left out that were no fault of the rows. */
 const MOST_ATTEMPTS = 5

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import type { CallFault } from '../../../src/sandbox/sandbox.ts'
 import { deleteIds } from '../../helpers/deletion.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
@@ -13,12 +13,10 @@ import { assertHonest } from './honest.ts'
 /**
  * Two lies at once, one about the job and one in a result file, drawn at random: whatever is said,
  * no id is told deleted that was not, and whoever is told less than the truth is told so. A third
- * that bears out the other two nobody could see through, so there are two. `LIES_SEED` repeats a
- * run, `LIES_CASES` makes it longer.
+ * that bears out the other two nobody could see through, so there are two.
  */
 
-const CASES = Number(process.env['LIES_CASES'] ?? 15)
-const SEED = Number(process.env['LIES_SEED'] ?? Math.floor(Math.random() * 1e9))
+const CASES = runs(15)
 const PER_CASE = 20
 
 type Lie = Extract<CallFault['action'], { do: 'lie' }>
@@ -106,14 +104,12 @@ const inFile: fc.Arbitrary<Told> = fc
 
 const scope = inReverse(after)
 const redis = await startRedis(scope)
-const drawn = fc.sample(fc.tuple(aboutJob, inFile), { numRuns: CASES, seed: SEED })
+const drawn = fc.sample(fc.tuple(aboutJob, inFile), CASES)
 const cases: FaultCase[] = drawn.map((_, n) => ({ title: `case ${n}`, faults: [], gone: 0 }))
 const world = await startFaultWorld(scope, redis, cases)
 await world.startWorker({ audit: { keepDeleted: true } })
 
-describe(`no lie makes a record deleted that is not (LIES_SEED=${SEED})`, {
-  concurrency: true,
-}, () => {
+describe('no lie makes a record deleted that is not', { concurrency: true }, () => {
   for (const [index, lies] of drawn.entries()) {
     test(JSON.stringify(lies), () => meetLies(world, index, lies))
   }

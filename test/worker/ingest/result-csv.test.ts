@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { canonicalId, to18 } from '../../../src/shared/contract/record-id.ts'
 import { CsvReader } from '../../../src/worker/ids/csv-reader.ts'
 import { eachResult } from '../../../src/worker/ingest/result-csv.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, id18 } from '../../helpers/ids.ts'
 
 interface Found {
@@ -55,7 +55,7 @@ describe('rows of a result file', () => {
           assert.deepEqual(await found(csv, block), await expected(csv))
         },
       ),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 

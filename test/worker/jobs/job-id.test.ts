@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { REQUEST_ID } from '../../../src/shared/contract/request.ts'
 import { generatedId, idByJob } from '../../../src/worker/jobs/job-id.ts'
 import { codePoint } from '../../helpers/code-point.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 test('a job id names the request unless BullMQ made it', () => {
   for (const [id, named] of [

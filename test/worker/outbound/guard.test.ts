@@ -3,10 +3,10 @@ import type { LookupAddress, LookupOptions } from 'node:dns'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { isPublic, parseNetwork } from '../../../src/shared/base/ip-network.ts'
 import type { Allowance } from '../../../src/shared/config/network.ts'
 import { AddressRefusedError, guard, type Resolve } from '../../../src/worker/outbound/guard.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 const host = (name: string): Allowance => ({ kind: 'host', host: name })
 const network = (text: string): Allowance => {

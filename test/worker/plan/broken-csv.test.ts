@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { RefusedError } from '../../../src/shared/base/errors.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, id18 } from '../../helpers/ids.ts'
 import { type Found, scanText } from './texts.ts'
 
@@ -187,7 +187,7 @@ describe('of a damaged table', () => {
             : text.slice(0, gone) + text.slice(gone + 1)
         assert.equal(await acceptedOf(damaged), null, JSON.stringify(damaged))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -206,7 +206,7 @@ describe('of a damaged table', () => {
           assert.ok(accepted?.every((id) => ids.includes(id)) ?? true, JSON.stringify(damaged))
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -228,7 +228,7 @@ describe('of a damaged table', () => {
         const accepted = await acceptedOf(text.slice(0, from) + text.slice(to))
         assert.ok(accepted?.every((id) => ids.includes(id)) ?? true, `${from} to ${to} of ${text}`)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, id18, ids18 } from '../../helpers/ids.ts'
 import { modelColumn } from './model.ts'
 import { collect, outcomeOf, scanText } from './texts.ts'
@@ -73,7 +73,7 @@ test('a column below a header is read like a model reads it', async () => {
         assert.deepEqual(await outcomeOf(text, { sizes: cuts }), expected)
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -83,7 +83,7 @@ test('a bare list is read like a model reads it', async () => {
       const text = `${first}${end}${rows}`
       assert.deepEqual(await outcomeOf(text, { sizes: cuts }), modelColumn(text, false))
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, id18 } from '../../helpers/ids.ts'
 import { modelTable } from './model.ts'
 import { collect, cut, outcomeOf, scanText } from './texts.ts'
@@ -61,7 +61,7 @@ test('a table is read like a model reads it', async () => {
       const expected = modelTable(lines, { column: 1, width: 3 })
       assert.deepEqual(await outcomeOf(text, { sizes: cuts }), expected)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -80,7 +80,7 @@ test('whatever stands below a header, fast-csv and the reader before it agree on
         assert.ok('broken' in found || found.ids.every((id) => id === id15(1)))
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   )
 })
 

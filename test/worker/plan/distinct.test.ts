@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { to18 } from '../../../src/shared/contract/record-id.ts'
 import { Distinct } from '../../../src/worker/plan/distinct.ts'
+import { fc } from '../../helpers/fast-check.ts'
 import { id15 } from '../../helpers/ids.ts'
 import { blockOf, spell } from './texts.ts'
 

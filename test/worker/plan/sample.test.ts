@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Sample } from '../../../src/worker/plan/sample.ts'
+import { fc } from '../../helpers/fast-check.ts'
 
 const idOf = (n: number) => String(n).padStart(15, '0')
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { csvBody } from '../../../src/worker/ids/delete-csv.ts'
 import { CANARY_ABOVE, canaryOf, PlanStager } from '../../../src/worker/plan/stage-plan.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15 } from '../../helpers/ids.ts'
 import { memoryStaging } from './memory-staging.ts'
 
@@ -98,7 +98,7 @@ describe('a staged plan', () => {
         const fewest = Math.ceil((count - canary) / limits.job) + (canary > 0 ? 1 : 0)
         assert.ok(jobs.length <= fewest + 1, `${jobs.length} jobs where ${fewest} would do`)
       }),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     )
   })
 })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { BUILT_IN_OBJECTS } from '../../../src/shared/contract/objects.ts'
 import { PLAIN_TEXT } from '../../../src/shared/contract/sources/kind.ts'
 import { scan } from '../../../src/worker/plan/scan.ts'
+import { fc, runs } from '../../helpers/fast-check.ts'
 import { id18 } from '../../helpers/ids.ts'
 
 const [object = { name: 'Contact', prefix: '003' }] = BUILT_IN_OBJECTS
@@ -57,6 +57,6 @@ test('each line of a list of values is a row, whatever it holds', async () => {
       )
       assert.equal(ids, lines.length - wrong.length)
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })

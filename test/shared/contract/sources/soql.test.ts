@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { parseRequest } from '../../../../src/shared/contract/request.ts'
 import { readSoql } from '../../../../src/shared/contract/sources/soql-query.ts'
 import { SOURCES } from '../../../../src/shared/contract/sources/sources.ts'
+import { fc } from '../../../helpers/fast-check.ts'
 
 describe('a query of records to delete', () => {
   const ACCEPTED: readonly (readonly [string, string])[] = [

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import fc from 'fast-check'
 import { NO_OUTCOME, type Outcome } from '../../../../src/shared/contract/receipt.ts'
 import { FALSE_ALARM, RATIO } from '../../../../src/shared/store/ledger/brake.ts'
 import type { ChunkOutcome } from '../../../../src/shared/store/ledger/chunk.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
   type Bundle,
@@ -77,7 +77,7 @@ describe('the rule by which failures are too many', () => {
       if (here) assert.deepEqual([worse, above], [1, 1])
       if (better && bad <= rows) assert.equal(here, 1)
     })
-    await fc.assert(property, { numRuns: 500 })
+    await fc.assert(property, { numRuns: runs(500) })
   })
 
   test('needs as few rows as it says', async () => {

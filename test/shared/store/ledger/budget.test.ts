@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
-import fc from 'fast-check'
 import {
   BudgetExceededError,
   type CallerLimits,
 } from '../../../../src/shared/contract/caller-limits.ts'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { type Bundle, openLedger, PLAN, planLock, settlement, submission } from './setup.ts'
 
@@ -203,7 +203,7 @@ describe('a budget', () => {
           }
         }
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     )
   })
 })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
-import fc from 'fast-check'
 import { chunkField, type IngestOrder } from '../../../../src/shared/store/ledger/chunk.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { Model, type Op } from './model.ts'
 import {
@@ -86,7 +86,7 @@ test('however verbs interleave and repeat, the ledger answers as the model does'
   const refused: Op[] = [accept, grab, begin, { verb: 'refuse', worker: 0 }]
   const turnedDown: Op[] = [accept, grab, begin, plan, { verb: 'turn-down' }]
   await fc.assert(property, {
-    numRuns: 70,
+    numRuns: runs(70),
     examples: [
       [refused, one, 'deleting', 0],
       [turnedDown, one, 'awaiting-approval', 0],
@@ -133,7 +133,7 @@ test('workers at once: one verdict a chunk, one end, and only after the last', a
       assert.equal(answers.filter(({ answer }) => answer === 'settled').length, 1)
     },
   )
-  await fc.assert(property, { numRuns: 70 })
+  await fc.assert(property, { numRuns: runs(70) })
 })
 
 /** Who was told that an outcome was written by them, and how often somebody saw the last chunk. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import fc from 'fast-check'
 import type { ListPosition } from '../../../../src/shared/store/ledger/read.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { openLedger, submission } from './setup.ts'
 
@@ -32,7 +32,7 @@ test('pages by place have every request once, newest first, whatever their numbe
         assert.deepEqual(seen, expected)
       },
     ),
-    { numRuns: 30 },
+    { numRuns: runs(30) },
   )
 })
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
-import fc from 'fast-check'
 import { PAUSE_REASONS, type PauseReason } from '../../../../src/shared/store/ledger/pause.ts'
 import type { PauseNeed } from '../../../../src/shared/store/ledger/pause-fault.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import { connect, ledgerOf } from './setup.ts'
 
@@ -197,7 +197,7 @@ test('however its verbs interleave and repeat, the pause does as the model does'
       }
     },
   )
-  await fc.assert(property, { numRuns: 60 })
+  await fc.assert(property, { numRuns: runs(60) })
   for (const answer of ['raise: stands', 'enter: probe', 'enter: wait', 'clear: cleared']) {
     assert.ok(seen.has(answer), `no run had ${answer}`)
   }

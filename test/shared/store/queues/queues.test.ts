@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
-import fc from 'fast-check'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import {
   HAND_OVER_PRIORITY,
@@ -15,6 +14,7 @@ import {
   workOrders,
 } from '../../../../src/shared/store/queues/queues.ts'
 import { connectRedis } from '../../../../src/shared/store/redis/redis.ts'
+import { fc } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 
 const server = await startRedis({ after })

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { zstdDecompressSync } from 'node:zlib'
-import fc from 'fast-check'
 import {
   FRAME_BYTES,
   pack,
@@ -10,6 +9,7 @@ import {
   store,
   unpack,
 } from '../../../../src/shared/store/staging/frame.ts'
+import { fc } from '../../../helpers/fast-check.ts'
 
 /** Where the way of packing, or the header of a frame, changes. */
 const EDGES = [0, 1, 255, 256, 1_024, 1_025, 16_384, 16_385]

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, test } from 'node:test'
-import fc from 'fast-check'
 import { LedgerConnection } from '../../../../src/shared/store/ledger/connection.ts'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import { connectRedis, type RedisClient } from '../../../../src/shared/store/redis/redis.ts'
@@ -12,6 +11,7 @@ import {
   type Lot,
   StagingError,
 } from '../../../../src/shared/store/staging/staging.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 
 const server = await startRedis({ after })
@@ -59,7 +59,7 @@ test('whatever is written, in whatever pieces, is read back', async (t) => {
     assert.ok(whole.equals(await read(lot, 3)))
     await staging.drop(lot)
   })
-  await fc.assert(property, { numRuns: 25 })
+  await fc.assert(property, { numRuns: runs(25) })
 })
 
 test('frames are full but for the last, and none is over 1 MB however badly it compresses', async (t) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { to18 } from '../../../../src/shared/contract/record-id.ts'
 import { caseDamageIn } from '../../../../src/worker/plan/case/case-damage.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 import { CHANGES, LISTS, lower, seeded, setOf, upper } from '../../../helpers/id-lists.ts'
 import { id15, id18 } from '../../../helpers/ids.ts'
 import { judge, judgeText } from '../texts.ts'
@@ -164,7 +164,7 @@ test('ids strewn over an org are refused no more often than the stated rate', as
     fc.asyncProperty(fc.array(fc.nat(50_000_000), { maxLength: 300 }), async (numbers) => {
       assert.equal(await isRefused(numbers.map((n) => id15(n))), false)
     }),
-    { numRuns: 200, seed: 1 },
+    { numRuns: runs(200), seed: 1 },
   )
 })
 

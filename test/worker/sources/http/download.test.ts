@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { SourceError } from '../../../../src/shared/base/errors.ts'
 import { download } from '../../../../src/worker/sources/http/download.ts'
 import { InterruptedError } from '../../../../src/worker/sources/http/failure.ts'
 import type { HttpAnswer } from '../../../../src/worker/sources/http/get.ts'
+import { fc, runs } from '../../../helpers/fast-check.ts'
 
 /** How a server answers one request. */
 interface Answering {
@@ -174,7 +174,7 @@ test('a download gives exactly one version, or the beginning of one and an error
         }
       },
     ),
-    { numRuns: 1000, examples: ANOTHER_VERSION },
+    { numRuns: runs(1000), examples: ANOTHER_VERSION },
   )
   assert.ok(
     Object.values(ends).every((count) => count > 0),
