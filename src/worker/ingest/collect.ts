@@ -10,7 +10,14 @@ import type { CollectedChunk, Collector } from './collector.ts'
 import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
 import type { ResultsReading } from './read-results.ts'
 import { reconcile } from './reconcile.ts'
-import { mayGoAgain, pieceSize, RowResender, resendDelay, stoppedOf } from './resend.ts'
+import {
+  mayGoAgain,
+  pieceSize,
+  RowResender,
+  resendDelay,
+  sparesAttempt,
+  stoppedOf,
+} from './resend.ts'
 
 type Account = Awaited<ReturnType<typeof reconcile>>
 
@@ -58,9 +65,10 @@ export async function collect(
       return { ref, outcome: { outcome, failures: {}, job: lineOf(ref, job), error: null } }
     })
   }
-  const reading = await begin({ job, order, sent, collector, ctx }, excused)
+  const begun = await begin({ job, order, sent, collector, ctx }, excused)
   await using opened = new AsyncDisposableStack()
-  const account = await reconcile(reading, { now, ask: async () => counts(await look()) }, opened)
+  const counters = { now, ask: async () => counts(await look()) }
+  const { account, reading } = await readAll(begun, counters, opened)
   const results: CollectedChunk[] = []
   for (const book of account.books) results.push(await conclude(book, account, reading))
   return results
@@ -75,9 +83,44 @@ async function begin(
   const excused = asked || failure === 'quota'
   // A stop flag raised later is handled when the request is settled.
   const stopped = await stoppedOf(order, collector)
-  const hasTries = ({ ref }: ChunkBook) => failure !== 'input' && (excused || mayGoAgain(ref))
-  const mayResend = (book: ChunkBook) => hasTries(book) && !stopped.has(book.ref.request)
+  const hasTries = () => failure !== 'input'
+  const mayResend = (book: ChunkBook) => hasTries() && !stopped.has(book.ref.request)
   return { ...facts, failure, excused, hasTries, mayResend }
+}
+
+/**
+ * Reads the results. Whether a last attempt counts depends on how many of its rows have a verdict,
+ * which is known only after reading. If it counts, its transient failures are final, so the files
+ * are read once more to list them.
+ */
+async function readAll(
+  reading: ResultsReading,
+  counters: Parameters<typeof reconcile>[1],
+  opened: AsyncDisposableStack,
+): Promise<{ readonly account: Account; readonly reading: ResultsReading }> {
+  await using first = new AsyncDisposableStack()
+  const account = await reconcile(reading, counters, first)
+  const isSpent = (book: ChunkBook) => !mayGoAgain(book.ref) && !isExcused(book, account, reading)
+  const spent = new Set(account.books.filter(isSpent).map(({ ref }) => ref))
+  const last: ResultsReading = {
+    ...reading,
+    hasTries: (book) => reading.hasTries(book) && !spent.has(book.ref),
+    mayResend: (book) => reading.mayResend(book) && !spent.has(book.ref),
+  }
+  const isListed = (book: ChunkBook) =>
+    book.passing === 0 || last.hasTries(book) === reading.hasTries(book)
+  if (account.books.every(isListed)) {
+    opened.use(first.move())
+    return { account, reading: last }
+  }
+  await first.disposeAsync()
+  return { account: await reconcile(last, counters, opened), reading: last }
+}
+
+/** Whether the chunk's retries spend no attempt: see {@link sparesAttempt}. */
+function isExcused(book: ChunkBook, account: Account, { excused }: ResultsReading): boolean {
+  const told = account.restIsDeleted ? book.ref.count : book.mentioned
+  return excused || sparesAttempt(told - book.passing, book.ref.count)
 }
 
 /** The chunk's outcome, once all files are read. */
@@ -86,7 +129,7 @@ async function conclude(
   account: Account,
   reading: ResultsReading,
 ): Promise<CollectedChunk> {
-  const { job, order, failure, excused, mayResend, collector } = reading
+  const { job, order, failure, mayResend, collector } = reading
   const rest = account.restIsDeleted ? 'deleted' : mayResend(book) ? 'again' : 'unprocessed'
   const unaccounted = rest === 'again' ? book.left : 0
   const outcomeOf = () => book.outcome(job, errorOf(book, rest, account, reading))
@@ -97,7 +140,8 @@ async function conclude(
   const resender = await RowResender.open(
     book.ref,
     {
-      ...{ excused, size: pieceSize(failure, book.ref.count) },
+      excused: isExcused(book, account, reading),
+      size: pieceSize(failure, book.ref.count),
       doubt: isInDoubt(account, reading),
     },
     collector,

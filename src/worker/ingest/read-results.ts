@@ -20,7 +20,7 @@ export interface ResultsReading {
   readonly failure: JobFailure | null
   /** Retries spend no attempt, because the org or an operator caused them. */
   readonly excused: boolean
-  /** Whether rows of this chunk have attempts left. */
+  /** Whether rows of this chunk have attempts left; after the last, transient failures are final. */
   readonly hasTries: (book: ChunkBook) => boolean
   /** Whether they are retried: not if their request is to end. */
   readonly mayResend: (book: ChunkBook) => boolean

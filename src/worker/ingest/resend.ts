@@ -17,7 +17,7 @@ import type { JobFailure } from './job-report.ts'
 
 /** How the rows of a chunk are retried. */
 interface ResendTerms {
-  /** The rows did not cause the failure, so the attempt is not counted. */
+  /** The rows did not cause the failure, or enough have a verdict: the attempt is not counted. */
   readonly excused: boolean
   /** Maximum ids of one new chunk. */
   readonly size: number
@@ -146,12 +146,24 @@ function nextAttempt(
   return { attempt: attempt + 1, ...(spared > 0 ? { excused: spared } : {}) }
 }
 
-/** Maximum jobs that carry an id, not counting those whose failure the rows did not cause. */
+/** Maximum counted attempts: jobs that carry an id and are not excused. */
 export const MOST_ATTEMPTS = 5
 
 /** Whether the rows of this chunk have an attempt left. */
 export function mayGoAgain({ attempt, excused = 0 }: ChunkRef): boolean {
   return attempt - excused < MOST_ATTEMPTS
+}
+
+/** Share of a chunk's rows that must get a verdict for an attempt not to count. */
+const PROGRESS = 0.1
+
+/**
+ * Whether an attempt is not counted because enough rows got a verdict: a purge that competes for
+ * locks goes on as long as it gets somewhere. Each such attempt leaves at most nine tenths of the
+ * rows, and at least one fewer, so there are at most 115 for a million rows and 9 for nine.
+ */
+export function sparesAttempt(verdicts: number, rows: number): boolean {
+  return verdicts >= PROGRESS * rows
 }
 
 /** Number of parts into which a job is split that failed because of locks or time. */

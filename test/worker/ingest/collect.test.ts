@@ -46,7 +46,7 @@ type Fate = (typeof FATES)[number]
 /** Rows that no result file mentions. */
 const UNTOLD: readonly Fate[] = ['hidden', 'missing', 'unprocessed']
 
-/** Jobs that carry an id at most. */
+/** Jobs that carry an id at most, those left out that do not count. */
 const MOST_ATTEMPTS = 5
 
 /** How a job ended. */
@@ -355,13 +355,17 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   const mark = scene.chunks[index]
   assert.ok(ref && mark)
   const failure = end.state === 'Failed' ? (jobFailureOf(end.errorMessage) ?? 'other') : null
-  const spendsNone = scene.excused || failure === 'quota'
   const isLast = ref.attempt - (ref.excused ?? 0) >= MOST_ATTEMPTS
   const isWhole = job.state === 'JobComplete' && job.numberRecordsProcessed === scene.fates.length
   const isRead = job.numberRecordsFailed !== 0 || keepDeleted
   // Strangers show that a file is not to be trusted, but only where it is read.
   const isTold = isWhole && !keepDeleted && !(isRead && scene.strangers > 0)
   const isDoubtful = job.state === 'JobComplete' || scene.fates.includes('hidden')
+  const rows = rowsOf(ref)
+  const share = (fates: readonly Fate[]) =>
+    rows.filter(({ fate }) => fates.includes(fate)).length / rows.length
+  const gains = 1 - share(['locked']) - (isTold ? 0 : share(UNTOLD)) >= 0.1 - 1e-9
+  const spendsNone = scene.excused || failure === 'quota' || gains
   const hasTries = failure !== 'input' && (spendsNone || !isLast)
   const goesAgain = hasTries && !mark.stopped
   const parts: Record<'failed' | 'unprocessed' | 'deleted', string[]> = {
@@ -383,7 +387,7 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   }
   const resend = (id: string, inDoubt: boolean) =>
     again[inDoubt ? 'inDoubt' : 'certain'].push(id.slice(0, 15))
-  for (const { id, fate } of rowsOf(ref)) {
+  for (const { id, fate } of rows) {
     switch (fate) {
       case 'deleted':
         deleted(id)
@@ -412,7 +416,6 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
         throw new TypeError(`Unknown fate ${String(fate satisfies never)}`)
     }
   }
-  const rows = rowsOf(ref)
   const left = isTold ? 0 : rows.filter(({ fate }) => UNTOLD.includes(fate)).length
   const isLeft = left > 0 && !goesAgain
   const passing = hasTries ? rows.filter(({ fate }) => fate === 'locked').length : 0

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pollInterval } from '../../../src/shared/salesforce/poll-interval.ts'
 import { jobFailureOf } from '../../../src/worker/ingest/job-report.ts'
-import { mayGoAgain, pieceSize, resendDelay } from '../../../src/worker/ingest/resend.ts'
+import {
+  mayGoAgain,
+  pieceSize,
+  resendDelay,
+  sparesAttempt,
+} from '../../../src/worker/ingest/resend.ts'
 import { classOf, codeLabel, parseRowError } from '../../../src/worker/ingest/row-error.ts'
 import { fc } from '../../helpers/fast-check.ts'
 
@@ -188,6 +193,36 @@ describe('going again', () => {
         if (excused === 0) assert.equal(mayGoAgain({ ...chunk, attempt }), made < MOST_ATTEMPTS)
       }),
     )
+  })
+
+  test('spends no attempt where a tenth of the rows got a verdict, which cannot go on for ever', () => {
+    for (const [verdicts, rows, spares] of [
+      ...[[0, 1, false] as const, [0, 9, false] as const, [1, 9, true] as const],
+      ...[[1, 10, true] as const, [1, 11, false] as const, [99_999, 1_000_000, false] as const],
+    ] as const) {
+      assert.equal(sparesAttempt(verdicts, rows), spares, `${verdicts} of ${rows}`)
+    }
+    const mostOf = (rows: number) => {
+      let spared = 0
+      for (let left = rows; left > 0; spared++) left -= Math.max(1, Math.ceil(left / 10))
+      return spared
+    }
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000_000 }),
+        fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
+        (rows, shares) => {
+          let spared = 0
+          for (let left = rows; left > 0; spared++) {
+            const verdicts = Math.floor(left * (shares.next().value ?? 0))
+            if (!sparesAttempt(verdicts, left)) return
+            left -= verdicts
+          }
+          assert.ok(spared <= mostOf(rows))
+        },
+      ),
+    )
+    assert.deepEqual([1, 9, 1_000_000].map(mostOf), [1, 9, 115])
   })
 
   test('takes longer after each attempt, never more than twelve minutes, within 20 %', () => {

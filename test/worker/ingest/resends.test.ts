@@ -38,6 +38,8 @@ const lock = (ids: readonly string[], times?: number) => ({
   ...{ code: 'UNABLE_TO_LOCK_ROW', ids, ...(times === undefined ? {} : { times }) },
 })
 
+const COUNTDOWN = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+
 const CASES: Readonly<Record<string, Case>> = {
   'rows that are locked once': {
     count: 100,
@@ -63,8 +65,37 @@ const CASES: Readonly<Record<string, Case>> = {
     count: 20,
     rows: { rules: [lock(IDS.slice(0, 4))] },
     expected: {
-      ...{ outcome: { deleted: 16, failed: 4 }, status: 'incomplete', retries: { row: 4 } },
-      jobs: ['JobComplete 20 #1', ...[2, 3, 4, 5].map((attempt) => `JobComplete 4 #${attempt}`)],
+      ...{ outcome: { deleted: 16, failed: 4 }, status: 'incomplete', retries: { row: 5 } },
+      jobs: ['JobComplete 20 #1', ...[2, 3, 4, 5, 6].map((nth) => `JobComplete 4 #${nth}`)],
+    },
+  },
+  'rows that are locked always, too many for the first job to be progress': {
+    count: 20,
+    rows: { rules: [lock(IDS.slice(0, 19))] },
+    expected: {
+      ...{ outcome: { deleted: 1, failed: 19 }, status: 'incomplete', retries: { row: 4 } },
+      jobs: ['JobComplete 20 #1', ...[2, 3, 4, 5].map((nth) => `JobComplete 19 #${nth}`)],
+    },
+  },
+  'locks that give way slowly, a tenth of the rows in each of ten jobs': {
+    count: 100,
+    rows: {
+      rules: Array.from({ length: 9 }, (_, n) => lock(IDS.slice(10 * n, 10 * n + 10), n + 1)),
+    },
+    expected: {
+      ...{ outcome: { deleted: 100 }, status: 'completed', retries: { row: 9 } },
+      jobs: [
+        'JobComplete 100 #1',
+        ...COUNTDOWN.map((n) => `JobComplete ${100 - 10 * n} #${n + 1}`),
+      ],
+    },
+  },
+  'locks that give way only to the fifth job': {
+    count: 20,
+    rows: { rules: [lock(IDS.slice(0, 4), 4), lock(IDS.slice(4, 20), 5)] },
+    expected: {
+      ...{ outcome: { deleted: 20 }, status: 'completed', retries: { row: 5 } },
+      jobs: [...[1, 2, 3, 4, 5].map((nth) => `JobComplete 20 #${nth}`), 'JobComplete 16 #6'],
     },
   },
   'rows locked inside a trigger, beside rows that fail for good and rows that are gone': {
@@ -149,12 +180,23 @@ const CASES: Readonly<Record<string, Case>> = {
     },
   },
   'a job that fails for no known reason, five times': {
-    count: 30,
+    count: 100,
     faults: [job({ do: 'fail', code: 'Unknown', afterRows: 4 }, [1, 2, 3, 4, 5])],
     expected: {
-      ...{ outcome: { deleted: 20, unprocessed: 10 }, status: 'incomplete' },
+      ...{ outcome: { deleted: 20, unprocessed: 80 }, status: 'incomplete' },
       ...{ retries: { other: 4 } },
-      jobs: [30, 26, 22, 18, 14].map((rows, k) => `Failed ${rows} #${k + 1}`),
+      jobs: [100, 96, 92, 88, 84].map((rows, k) => `Failed ${rows} #${k + 1}`),
+    },
+  },
+  'a job that fails for no known reason more often, but not before a tenth of its rows': {
+    count: 30,
+    faults: [job({ do: 'fail', code: 'Unknown', afterRows: 4 }, [1, 2, 3, 4, 5, 6])],
+    expected: {
+      ...{ outcome: { deleted: 30 }, status: 'completed', retries: { other: 6 } },
+      jobs: [
+        ...[30, 26, 22, 18, 14, 10].map((rows, k) => `Failed ${rows} #${k + 1}`),
+        'JobComplete 6 #7',
+      ],
     },
   },
   'a job that Salesforce cannot read is not sent again': {
@@ -244,7 +286,7 @@ describe('a request is accounted for to the last id when it meets', { concurrenc
 
 test('rows wait before they go again, and longer each time', async (t) => {
   const world = await startWorld(t, {
-    ...{ redis, clock: leapingClock(), sandbox: { rows: { rules: [lock(IDS.slice(0, 2), 2)] } } },
+    ...{ redis, clock: leapingClock(), sandbox: { rows: { rules: [lock(IDS.slice(0, 10), 2)] } } },
   })
   const resendMs = 40
   await world.startWorker({ worker: { lockMs: 2000, stalledMs: 1000, resendMs } })

@@ -24,7 +24,7 @@ const chunkRefSchema = z.object({
   count,
   /** Over the canonical ids in the order of the chunk. */
   sha256: digest,
-  /** Attempts whose failure the rows did not cause; they do not count. */
+  /** Attempts that do not count: the rows did not cause the failure, or enough got a verdict. */
   excused: count.optional(),
   /**
    * An earlier ingest job may have deleted these ids without our knowledge. An id that is gone now
