@@ -54,6 +54,7 @@ function keyOf(waiting: Waiting): string {
 function endOf(waiting: Waiting, { org }: WaitingPlace): string | null {
   switch (waiting.reason) {
     case 'approval':
+    case 'places':
       return null
     case 'no-worker':
       return `A worker is running now.`

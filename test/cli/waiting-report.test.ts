@@ -36,6 +36,20 @@ test('each failed attempt of a fault is reported, its message once, and its end'
   assert.match(see().join(), /^Connected again after \d/)
 })
 
+test('a line is reported once, however it moves', () => {
+  const see = reporting(true)
+  const line = { reason: 'places', work: 'ingest', taken: 10, limit: 10 } as const
+  const heldBy = ['purge', 'b', 'c', 'd', 'e'].map((id, at) => ({ id, places: at === 0 ? 6 : 1 }))
+  assert.deepEqual(see({ ...line, ahead: 1200, heldBy }), [
+    '! All ingest job slots are in use: 10 of 10 (6 by purge, 1 by b, 1 by c and 2 more requests). 1,200 ingest jobs are ahead of it.',
+  ])
+  assert.deepEqual(see({ ...line, ahead: 0, heldBy }), [])
+  assert.deepEqual(see(), [])
+  assert.deepEqual(see({ ...line, work: 'plan', limit: null, taken: 1, ahead: 0, heldBy: [] }), [
+    '! Workers are planning 1 other request. It is next.',
+  ])
+})
+
 test('a missing worker is reported until one is there, but not where this process is one', () => {
   const see = reporting(false)
   assert.match(see({ reason: 'no-worker' }).join(), /^! No worker is running for org "emea"/)

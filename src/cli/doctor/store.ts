@@ -33,6 +33,7 @@ export async function checkWaiting(
         case 'fault':
           return [fail(PAUSE_CHECK, found, 'It ends by itself once the org answers again.')]
         case 'approval':
+        case 'places':
           return []
         default:
           throw new TypeError(`Unknown reason ${JSON.stringify(one satisfies never)}`)

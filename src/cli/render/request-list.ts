@@ -13,19 +13,28 @@ interface Column {
 
 const statusOf = ({ status }: RequestView, style: Style) => style(STATUS_COLOUR[status], status)
 
+/** What holds this request alone; what holds all of the org is told once above the list. */
+function waitingMark({ waiting }: RequestView): string {
+  for (const one of waiting) {
+    if (one.reason === 'places') return one.ahead === 0 ? ', next' : `, ${count(one.ahead)} ahead`
+  }
+  return ''
+}
+
 const ID: Column = { head: 'REQUEST', align: 'left', cell: ({ id }) => id }
 const STATUS: Column = {
   head: 'STATUS',
   align: 'left',
-  cell: (view, style) => statusOf(view, style) + progressOf(view),
+  cell: (view, style) => statusOf(view, style) + progressOf(view) + waitingMark(view),
 }
 const SHORT_STATUS: Column = {
   ...STATUS,
   cell: (view, style) => {
     const { plan, progress, stopping } = view
     if (stopping !== null) return `${statusOf(view, style)}, ending`
-    if (plan === null || progress === null) return statusOf(view, style)
-    return `${statusOf(view, style)} ${percent(doneOf(progress, plan), plan.accepted)}`
+    const done =
+      plan === null || progress === null ? '' : ` ${percent(doneOf(progress, plan), plan.accepted)}`
+    return statusOf(view, style) + done + waitingMark(view)
   },
 }
 const OBJECT: Column = { head: 'OBJECT', align: 'left', cell: ({ request }) => request.object }

@@ -2,7 +2,7 @@ import { visible } from '../../shared/base/visible.ts'
 import type { PauseReason } from '../../shared/store/ledger/pause.ts'
 import type { Waiting } from '../../shared/store/waiting.ts'
 import { commandFor, shellQuoted } from '../command-line.ts'
-import { counted, moment } from './format.ts'
+import { count, counted, moment } from './format.ts'
 
 /** Whose work waits, to name the command that ends the waiting. */
 export interface WaitingPlace {
@@ -50,9 +50,33 @@ function sentence(waiting: Waiting, place: WaitingPlace): string {
         `${moment(Date.parse(since))}, next attempt at ${moment(Date.parse(nextTryAt))}. ${visible(message)}`
       )
     }
+    case 'places':
+      return placesSentence(waiting)
     default:
       throw new TypeError(`Unknown reason ${JSON.stringify(waiting satisfies never)}`)
   }
+}
+
+type Places = Extract<Waiting, { reason: 'places' }>
+
+/** `All ingest job slots are in use: 10 of 10 (8 by purge, 2 by gdpr-7). 12 ingest jobs are ahead of it.` */
+function placesSentence({ work, taken, limit, ahead, heldBy }: Places): string {
+  const inUse =
+    work === 'plan'
+      ? `Workers are planning ${counted(taken, 'other request')}.`
+      : `All ingest job slots are in use: ${count(taken)} of ${count(limit ?? taken)}${holders(heldBy)}.`
+  const what = counted(ahead, work === 'plan' ? 'plan' : 'ingest job')
+  if (ahead === 0) return `${inUse} It is next.`
+  return `${inUse} ${what} ${ahead === 1 ? 'is' : 'are'} ahead of it.`
+}
+
+const SHOWN_HOLDERS = 3
+
+function holders(heldBy: Places['heldBy']): string {
+  if (heldBy.length === 0) return ''
+  const shown = heldBy.slice(0, SHOWN_HOLDERS).map(({ id, places }) => `${count(places)} by ${id}`)
+  const more = heldBy.length - shown.length
+  return ` (${shown.join(', ')}${more > 0 ? ` and ${counted(more, 'more request')}` : ''})`
 }
 
 function noWorker(org: string): string {

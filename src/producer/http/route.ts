@@ -4,6 +4,7 @@ import { type RequestView, UnknownRequestError } from '../producer.ts'
 import type { ApiKey } from './api-key.ts'
 import { auditorOf } from './audit.ts'
 import { assertNotCompressed } from './body.ts'
+import { seenBy } from './holders.ts'
 import { assertAllowed, DeniedError } from './http-error.ts'
 import type { Json } from './openapi/parts.ts'
 import { orgQuery, type ParameterSet } from './parameters.ts'
@@ -186,8 +187,8 @@ export async function findRequest(
   { org, id }: { org: string; id: string },
 ): Promise<RequestView> {
   assertAllowed(outsideOrgs(key, org))
-  await inTime(orgs.open(org))
+  const store = await inTime(orgs.open(org))
   const view = await inTime(producer.inspect(id, { org }))
   if (view === null) throw new UnknownRequestError(`Org "${org}" knows no request ${id}.`)
-  return view
+  return inTime(seenBy(key, store)(view))
 }

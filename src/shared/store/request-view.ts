@@ -15,7 +15,8 @@ import type { ChunkOutcome } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
-import { readOrgState, type Waiting, waitingOf } from './waiting.ts'
+import { placeOf } from './places.ts'
+import { type OrgState, readOrgState, type Waiting, waitingOf } from './waiting.ts'
 
 /** Progress of a request. Counts are ids; `running` is Salesforce's own count of processed rows. */
 export interface RequestProgress {
@@ -80,17 +81,23 @@ export interface RequestView {
 export async function viewOf(
   store: OrgStore,
   record: RequestRecord,
-  known?: Awaited<ReturnType<typeof readOrgState>>,
+  known?: OrgState,
 ): Promise<RequestView> {
   const fresh = viewOfNew(store, record)
   if (record.receipt !== null) return fresh
   const { id } = record.request
-  const [[stopping = null], progress, state] = await Promise.all([
+  const [[stopping = null], open, state] = await Promise.all([
     store.ledger.stopReasons([id]),
-    record.status === 'deleting' ? progressOf(store, id) : null,
+    record.status === 'deleting' ? store.ledger.openChunks(id) : null,
     known ?? readOrgState(store),
   ])
-  return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state) }
+  const orders = [...new Set(open?.values())]
+  const { redis, ledger } = store
+  const [progress, place] = await Promise.all([
+    open === null ? null : progressOf(store, id, open, orders),
+    placeOf({ redis, keys: ledger.keys }, record, orders, state.lines),
+  ])
+  return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state, place) }
 }
 
 /** The same right after it was submitted. If it is new, it is accepted, and no failure to look hides that. */
@@ -144,11 +151,16 @@ function withoutSecrets(request: StoredRequest): StoredRequest {
     : shown
 }
 
-async function progressOf({ ledger }: OrgStore, id: string): Promise<RequestProgress> {
-  const [outcomes, open] = await Promise.all([ledger.outcomes(id), ledger.openChunks(id)])
-  const orders = await Promise.all(
-    [...new Set(open.values())].map((order) => ledger.ingestOrder(order)),
-  )
+async function progressOf(
+  { ledger }: OrgStore,
+  id: string,
+  open: ReadonlyMap<string, string>,
+  names: readonly string[],
+): Promise<RequestProgress> {
+  const [outcomes, orders] = await Promise.all([
+    ledger.outcomes(id),
+    Promise.all(names.map((order) => ledger.ingestOrder(order))),
+  ])
   return {
     outcome: [...outcomes.values()].reduce(
       (sum, chunk) => addOutcomes(sum, chunk.outcome),

@@ -5,6 +5,7 @@ import type { Ledger } from './ledger/ledger.ts'
 import { PAUSE_REASONS, type PauseState, pauseState } from './ledger/pause.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
+import { type Lines, type Place, placesSchema, placesTaken, readLines } from './places.ts'
 import { type AtWork, whoIsAtWork } from './presence.ts'
 
 /** Why nothing happens to a request, and what ends that. */
@@ -31,12 +32,14 @@ export const waitingSchema = z.discriminatedUnion('reason', [
     since: moment,
     nextTryAt: moment,
   }),
+  placesSchema,
 ])
 export type Waiting = Readonly<z.output<typeof waitingSchema>>
 
 /** The facts of an org on which it depends whether its requests move. */
-interface OrgState extends AtWork {
+export interface OrgState extends AtWork {
   readonly pause: PauseState
+  readonly lines: Lines
 }
 
 /** A few small commands, none of which iterates over requests or jobs. */
@@ -44,15 +47,24 @@ export async function readOrgState({
   redis,
   ledger: { keys },
 }: Pick<OrgStore, 'redis'> & { readonly ledger: Pick<Ledger, 'keys'> }): Promise<OrgState> {
-  const [atWork, pause] = await Promise.all([whoIsAtWork(redis, keys), pauseState(redis, keys)])
-  return { ...atWork, pause }
+  const [atWork, pause, lines] = await Promise.all([
+    whoIsAtWork(redis, keys),
+    pauseState(redis, keys),
+    readLines(redis, keys),
+  ])
+  return { ...atWork, pause, lines }
 }
 
-/** All that holds a request now or at its next step, in the order in which it has to end. */
+/**
+ * All that holds a request now or at its next step, in the order in which it has to end.
+ *
+ * @param place where it is in line; null if it is not
+ */
 export function waitingOf(
   { request, status, receipt }: Pick<RequestRecord, 'request' | 'status' | 'receipt'>,
   stopping: StopReason | null,
   state: OrgState,
+  place: Place | null,
 ): readonly Waiting[] {
   if (receipt !== null) return []
   const isStopping = stopping !== null
@@ -60,11 +72,16 @@ export function waitingOf(
   const isRun = state.runs.has(request.id.toLowerCase())
   const held = orgWaiting({ ...state, workers: state.workers + (isRun ? 1 : 0) })
   // An operator's pause stops nothing from being cancelled.
-  return held.filter(({ reason }) => reason !== 'paused' || !isStopping)
+  if (isStopping) return held.filter(({ reason }) => reason !== 'paused')
+  const taken = isRun || place === null ? null : placesTaken(place, state.lines)
+  return taken === null || state.workers === 0 ? held : [...held, taken]
 }
 
 /** What holds every request of an org. */
-export function orgWaiting({ workers, pause }: Omit<OrgState, 'runs'>): readonly Waiting[] {
+export function orgWaiting({
+  workers,
+  pause,
+}: Pick<OrgState, 'workers' | 'pause'>): readonly Waiting[] {
   return [...(workers > 0 ? [] : [{ reason: 'no-worker' } as const]), ...pauses(pause)]
 }
 

@@ -782,6 +782,35 @@ export interface components {
       since: string;
       /** Format: date-time */
       nextTryAt: string;
+    }, {
+      /**
+       * @description All places for its next step are taken: it is in line.
+       * @constant
+       */
+      reason: "places";
+      /**
+       * @description Whether it waits to be planned or for an ingest job.
+       * @enum {string}
+       */
+      work: "plan" | "ingest";
+      /**
+       * Format: int64
+       * @description Plans or ingest jobs that are running.
+       */
+      taken: number;
+      /** @description How many ingest jobs may run at once; null for plans, which each worker limits. */
+      limit: number | null;
+      /**
+       * Format: int64
+       * @description Plans or ingest jobs that start before its next one.
+       */
+      ahead: number;
+      /** @description Requests whose ingest jobs are running, as far as the reader may see them. */
+      heldBy: {
+          id: string;
+          /** Format: int64 */
+          places: number;
+        }[];
     }]>;
   };
   responses: never;

@@ -8,9 +8,10 @@ import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import type { OrgStore } from '../../../shared/store/org-store.ts'
 import { explained, troubleOf } from '../../../shared/store/redis/trouble.ts'
 import { viewOf } from '../../../shared/store/request-view.ts'
-import { readOrgState } from '../../../shared/store/waiting.ts'
+import { type OrgState, readOrgState } from '../../../shared/store/waiting.ts'
 import type { RequestView } from '../../producer.ts'
 import type { ApiKey } from '../api-key.ts'
+import { seenBy } from '../holders.ts'
 import { COMPONENTS, json } from '../openapi/parts.ts'
 import { completedExample, viewSchema } from '../openapi/request.ts'
 import { orgParameter, type ParameterSet, query } from '../parameters.ts'
@@ -92,7 +93,7 @@ export const listRoute = route({
     const store = await inTime(orgs.open(filter.org))
     // Held by the read itself, which continues even if nobody waits for it any more.
     const page = callers.shares.pages.use(key.name, () =>
-      explained(() => pageOf(store, filterOf(filter, key), filter.from)),
+      explained(() => pageOf(store, filterOf(filter, key), filter.from, seenBy(key, store))),
     )
     return { status: 200, body: await inTime(page) }
   },
@@ -111,6 +112,7 @@ async function pageOf(
   store: OrgStore,
   filter: Filter,
   from: ListPosition | null,
+  seen: ReturnType<typeof seenBy>,
 ): Promise<RequestPage> {
   const count = filter.isSelective ? Math.max(filter.limit, READ_AT_ONCE) : filter.limit
   const found: RequestRecord[] = []
@@ -128,7 +130,7 @@ async function pageOf(
     if (isFull || next === null) break
   }
   const state = await readOrgState(store)
-  const views = await Promise.all(found.map((record) => viewOrProblem(store, record, state)))
+  const views = await Promise.all(found.map((record) => viewOrProblem(store, record, state, seen)))
   return {
     requests: views.flatMap((view) => ('problem' in view ? [] : [view])),
     unreadable: [
@@ -143,10 +145,11 @@ async function pageOf(
 async function viewOrProblem(
   store: OrgStore,
   record: RequestRecord,
-  state: Awaited<ReturnType<typeof readOrgState>>,
+  state: OrgState,
+  seen: ReturnType<typeof seenBy>,
 ): Promise<RequestView | Pick<Unreadable, 'id' | 'problem'>> {
   try {
-    return await viewOf(store, record, state)
+    return await seen(await viewOf(store, record, state))
   } catch (error) {
     if (troubleOf(error) !== null) throw error
     return { id: record.request.id, problem: 'its progress cannot be read' }

@@ -15,6 +15,7 @@ import { explained } from '../../../shared/store/redis/trouble.ts'
 import type { SubmitAnswer } from '../../producer.ts'
 import { type ApiKey, limitsOf, recordLimit } from '../api-key.ts'
 import { atMinimumRate } from '../body.ts'
+import { seenBy } from '../holders.ts'
 import { assertAllowed, HttpError } from '../http-error.ts'
 import { csvContent, headers, type Json, json, ref, withNamedSources } from '../openapi/parts.ts'
 import { acceptedExample, completedExample, viewSchema } from '../openapi/request.ts'
@@ -135,7 +136,7 @@ type Submitting = Pick<Call<unknown>, 'key' | 'audit'>
 async function accept(
   { key, audit }: Submitting,
   wanted: DeletionRequest,
-  { producer, callers }: Service,
+  { producer, callers, orgs }: Service,
   bytes?: AsyncIterable<Uint8Array>,
 ): Promise<SubmitAnswer> {
   addRequestFacts(wanted.org, wanted)
@@ -145,7 +146,8 @@ async function accept(
       const { object, operation, dryRun, reason } = answer.request.request
       audit.made({ ...answer.request, reason }, { object, operation, dryRun })
     }
-    return answer
+    const seen = seenBy(key, await orgs.open(wanted.org))
+    return { ...answer, request: await seen(answer.request) }
   } catch (thrown) {
     const error = unlessForeign(thrown, key, wanted)
     audit.failed(wanted, error)

@@ -170,10 +170,13 @@ export function workOrders(queues: Queues) {
   }
 }
 
+/** How the job ids of plans begin. */
+export const PLAN_JOB = 'p-'
+
 /** The job that `plan` adds. */
 export function planJob(id: string, priority: Priority) {
   const data: RequestJob = { v: JOB_VERSION, step: 'plan', id }
-  const options = jobOptions(`p-${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
+  const options = jobOptions(`${PLAN_JOB}${id.toLowerCase()}`, BULLMQ_PRIORITY[priority])
   return { name: PLAN, data, options }
 }
 
