@@ -78,7 +78,7 @@ async function endOrder(
   if (found.order.chunks.some((ref) => ref.request !== request.id)) return
   const why = { error: null, job: null }
   const outcomes = await endUnprocessed(found.order, why, { org, staging, results }, ctx)
-  if ((await ledger.endUnsent({ order: name, outcomes })) !== 'ended') return
+  if ((await ledger.endUnsent({ order: found.order, outcomes })) !== 'ended') return
   for (const { outcome } of outcomes) {
     metrics.chunkEnded({ org, object: request.object, outcome: outcome.outcome, failures: {} })
   }

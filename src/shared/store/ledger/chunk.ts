@@ -38,7 +38,7 @@ export type ChunkRef = Readonly<z.output<typeof chunkRefSchema>>
  * Contents of one ingest job: chunks of one or more requests, all with the same object and
  * operation.
  */
-const ingestOrderSchema = z.object({
+export const ingestOrderSchema = z.object({
   order: z.string(),
   object: z.string(),
   operation: z.enum(OPERATIONS),

@@ -8,6 +8,7 @@ import {
   parseIngestOrder,
 } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
+import { GATHER, gatherArgs } from './gather.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
@@ -80,12 +81,16 @@ return suspect(requests[1], ingest, progress.processed, progress.failed) and 'su
 // `outcomes`: its field and outcome.
 const END_UNSENT = script(
   'end-unsent',
-  { keys: ['ingest', '...chunks'], args: ['...outcomes'] },
-  `
-local order = redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts')
-if not order[1] then return 'gone' end
-if order[2] or tonumber(order[3] or '0') > 0 then return 'taken' end
+  {
+    keys: ['ingest', 'set', 'ids', 'gathers', 'settings', '...chunks'],
+    args: ['order', 'group', 'waitSetting', '...outcomes'],
+  },
+  `${GATHER}
+local json, checkpoint, starts = unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts'))
+if not json then return 'gone' end
+if checkpoint or tonumber(starts or '0') > 0 then return 'taken' end
 redis.call('DEL', ingest)
+leaveSet(gathers, group, set, ids, settings, waitSetting, order)
 for c = 1, #outcomes / 2 do
   local open, ledger, field = chunks[2 * c - 1], chunks[2 * c], outcomes[2 * c - 1]
   if redis.call('HDEL', open, field) == 1 then
@@ -171,12 +176,14 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * will take it again. `gone`: it had already ended.
      */
     async endUnsent(entry: {
-      order: string
+      order: IngestOrder
       outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
     }): Promise<'ended' | 'taken' | 'gone'> {
       const { order, outcomes } = entry
       const answer = await runScript(ledger, END_UNSENT, {
-        ingest: keys.ingest(order),
+        ...gatherArgs(keys, order),
+        ingest: keys.ingest(order.order),
+        order: order.order,
         chunks: outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
         outcomes: outcomes.flatMap(({ ref, outcome }) => [
           chunkField(ref),

@@ -34,6 +34,12 @@ export interface OrgKeys {
   readonly pause: string
   /** Hash: contents of an ingest job, its checkpoint and crash count. */
   ingest(order: string): string
+  /** Sorted set: small ingest orders that wait to share a job, by when they joined. */
+  gather(group: string): string
+  /** Hash: order → its ids, and their sum, for the same group. */
+  gatherIds(group: string): string
+  /** Sorted set: groups of orders that gather, by when they depart. */
+  readonly gathers: string
   /** Hash: the ledger's generation, and the Salesforce org and results store that it belongs to. */
   readonly identity: string
   /** Hash: settings that all workers of the org share. */
@@ -100,6 +106,9 @@ export function orgKeys(org: string): OrgKeys {
     folders: (results) => key('folders', results),
     pause: key('pause'),
     ingest: (order) => key('ingest', order.toLowerCase()),
+    gather: (group) => key('gather', group),
+    gatherIds: (group) => key('gather-ids', group),
+    gathers: key('gathers'),
     identity: key('identity'),
     settings: key('settings'),
     spent: (caller) => key('spent', caller ?? ''),

@@ -1,6 +1,7 @@
 import type { LedgerConnection } from './connection.ts'
 import { decisionVerbs } from './decisions.ts'
 import { filingVerbs } from './filing.ts'
+import { gatherVerbs } from './gather.ts'
 import { ingestOrderVerbs } from './ingest-order.ts'
 import type { OrgKeys } from './keys.ts'
 import { objectVerbs } from './objects.ts'
@@ -30,6 +31,7 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...plannedVerb(connection, keys),
     ...decisionVerbs(connection, keys),
     ...ingestOrderVerbs(connection, keys),
+    ...gatherVerbs(connection, keys),
     ...startVerbs(connection, keys),
     ...outcomeVerbs(connection, keys),
     ...endVerbs(connection, keys),

@@ -30,7 +30,15 @@ const ORDER = ingestOrder('order-a', [chunkRef('R1', 0)])
 const NOTE_AT = { id: 'R1', lot: 'lot-1', note: 'seen' } as const
 
 /** What is only read of a request that was loaded before, or is compared by the script that follows. */
-type Reading = 'frame' | 'openChunks' | 'outcomes' | 'ingestOrder' | 'stopReasons' | 'pauseState'
+type Reading =
+  | 'frame'
+  | 'openChunks'
+  | 'outcomes'
+  | 'ingestOrder'
+  | 'stopReasons'
+  | 'pauseState'
+  | 'nextDeparture'
+  | 'gathersUntil'
 
 /** Every other verb: those that change something, and those that others act upon. */
 const VERBS: Readonly<
@@ -50,6 +58,9 @@ const VERBS: Readonly<
     }),
   approve: (ledger) => ledger.approve('R1'),
   decline: (ledger) => ledger.decline('R1'),
+  joinGather: (ledger) => ledger.joinGather(ORDER, { order: 'order-a', count: 10 }),
+  leaveGather: (ledger) => ledger.leaveGather(ORDER, 'order-a'),
+  depart: (ledger) => ledger.depart(ORDER),
   takeOrder: (ledger) => ledger.takeOrder('order-a', orderLock('order-a')),
   handBackOrder: (ledger) => ledger.handBackOrder('order-a', orderLock('order-a')),
   forgiveOrder: (ledger) => ledger.forgiveOrder('order-a'),
@@ -68,7 +79,7 @@ const VERBS: Readonly<
   numberChunks: (ledger) => ledger.numberChunks({ id: 'R1', count: 1 }),
   endUnsent: (ledger) =>
     ledger.endUnsent({
-      order: 'order-a',
+      order: ORDER,
       outcomes: [{ ref: chunkRef('R1', 0), outcome: chunkOutcome(0) }],
     }),
   settle: (ledger) => ledger.settle(settlement('R1')),

@@ -7,7 +7,7 @@ const server = await startRedis({ after })
 
 const REF = chunkRef('R1', 0)
 const ORDER = ingestOrder('r1.0.1', [REF])
-const UNSENT = { order: ORDER.order, outcomes: [{ ref: REF, outcome: chunkOutcome(0) }] }
+const UNSENT = { order: ORDER, outcomes: [{ ref: REF, outcome: chunkOutcome(0) }] }
 
 test('an order that no worker has taken is ended, once', async (t) => {
   const { ledger, deleting } = openLedger(t, server)

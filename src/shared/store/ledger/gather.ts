@@ -1,0 +1,278 @@
+import { randomUUID } from 'node:crypto'
+import type { Priority } from '../../contract/request.ts'
+import { redisNow } from '../redis/server-clock.ts'
+import { type ChunkRef, type IngestOrder, ingestOrderSchema } from './chunk.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { OrgKeys } from './keys.ts'
+import { oneOf, runScript, script } from './script.ts'
+
+/**
+ * Small requests share ingest jobs. The ingest order of a small request joins the gather set of its
+ * object, operation and priority. Once the set has enough ids, or its oldest member has waited long
+ * enough, its oldest members depart: their chunks go into one order, which is then sent like any
+ * other.
+ *
+ * The shared order has a name of its own, and the members' orders are removed. So no order changes
+ * its contents, and whoever still has a member's name finds that order gone.
+ */
+const gatherSetSchema = ingestOrderSchema.pick({ object: true, operation: true, priority: true })
+export type GatherSet = Pick<IngestOrder, 'object' | 'operation' | 'priority'>
+
+/**
+ * Chunks of one ingest order. Redis is blocked for 30 ms while 2,000 of them depart, and for 60 ms
+ * while their outcomes are recorded.
+ */
+export const MOST_CHUNKS = 2000
+
+/** Settings that the scripts read; workers share them in Redis. */
+const WAIT: Readonly<Record<Priority, string>> = {
+  high: 'coalesceHighWaitMs',
+  normal: 'coalesceWaitMs',
+  low: 'coalesceWaitMs',
+}
+
+/**
+ * Lua, with the keys `set` (members by the time when they joined), `ids` (the ids of each member,
+ * and their `sum`) and `gathers` (the sets by the time when they are to depart):
+ *
+ * - `leave(set, ids, order)` → whether the order was a member.
+ * - `leaveSet(…)`: the same, and sets the time of the others' departure.
+ * - `setTime(gathers, group, set, ids, fill, wait)` → when the set departs; nil if it is empty.
+ */
+export const GATHER = `
+local function leave(set, ids, order)
+  if redis.call('ZREM', set, order) == 0 then return false end
+  redis.call('HINCRBY', ids, 'sum', -tonumber(redis.call('HGET', ids, order) or 0))
+  redis.call('HDEL', ids, order)
+  return true
+end
+local function setTime(gathers, group, set, ids, fill, wait)
+  local oldest = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+  if not oldest then
+    redis.call('ZREM', gathers, group)
+    redis.call('DEL', ids)
+    return nil
+  end
+  local isFull = tonumber(redis.call('HGET', ids, 'sum')) >= fill
+    or redis.call('ZCARD', set) >= ${MOST_CHUNKS}
+  local time = isFull and 0 or tonumber(oldest) + wait
+  redis.call('ZADD', gathers, string.format('%.0f', time), group)
+  return time
+end
+local function leaveSet(gathers, group, set, ids, settings, waitSetting, order)
+  if not leave(set, ids, order) then return false end
+  local fill, wait = unpack(redis.call('HMGET', settings, 'coalesceFill', waitSetting))
+  setTime(gathers, group, set, ids, tonumber(fill or 0), tonumber(wait or 0))
+  return true
+end
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+`
+
+// Workers of an earlier version share no settings for this and let nothing depart. Where no worker
+// has set them, every order is sent alone.
+const JOIN = script(
+  'join-gather',
+  {
+    keys: ['ingest', 'set', 'ids', 'gathers', 'settings'],
+    args: ['order', 'group', 'count', 'waitSetting'],
+  },
+  `${GATHER}
+local json, checkpoint, starts, departed =
+  unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts', 'departed'))
+if not json then return 'gone' end
+if checkpoint or departed or tonumber(starts or 0) > 0 then return 'departed' end
+local below, fill, wait =
+  unpack(redis.call('HMGET', settings, 'coalesceBelow', 'coalesceFill', waitSetting))
+if not below or tonumber(count) >= tonumber(below) then return 'alone' end
+local time = string.format('%.0f', now())
+if redis.call('ZADD', set, 'NX', time, order) == 1 then
+  redis.call('HSET', ids, order, count)
+  redis.call('HINCRBY', ids, 'sum', count)
+  setTime(gathers, group, set, ids, tonumber(fill), tonumber(wait))
+end
+return 'gathering'
+`,
+)
+
+const LEAVE = script(
+  'leave-gather',
+  {
+    keys: ['set', 'ids', 'gathers', 'settings'],
+    args: ['order', 'group', 'waitSetting'],
+  },
+  `${GATHER}
+return leaveSet(gathers, group, set, ids, settings, waitSetting, order) and 'left' or 'other'
+`,
+)
+
+// `members`: for each the key of its order, and the open chunks of its request. The first write
+// removes something, so that a full Redis lets the script continue; departing frees memory.
+//
+// A member that is gone or that a worker has taken only leaves the set. A single one keeps its order.
+const DEPART = script(
+  'depart',
+  {
+    keys: ['set', 'ids', 'gathers', 'settings', 'shared', '...members'],
+    args: ['group', 'waitSetting', 'sharedName', '...names'],
+  },
+  `${GATHER}
+local fill, wait = unpack(redis.call('HMGET', settings, 'coalesceFill', waitSetting))
+fill, wait = tonumber(fill or 0), tonumber(wait or 0)
+local time = setTime(gathers, group, set, ids, fill, wait)
+if not time or time > now() then return {'waiting'} end
+local taken, chunks, records = {}, {}, 0
+for i, name in ipairs(names) do
+  local count = tonumber(redis.call('HGET', ids, name) or 0)
+  if records > 0 and records + count > fill then break end
+  if leave(set, ids, name) then
+    local ingest, open = members[2 * i - 1], members[2 * i]
+    local json, checkpoint, starts =
+      unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts'))
+    if json and not checkpoint and tonumber(starts or 0) == 0 then
+      local order = cjson.decode(json)
+      local field = order.chunks[1].chunk .. '.' .. order.chunks[1].attempt
+      if redis.call('HGET', open, field) == name then
+        taken[#taken + 1] = { ingest = ingest, open = open, field = field, name = name, order = order }
+        chunks[#chunks + 1] = order.chunks[1]
+        records = records + count
+      end
+    end
+  end
+end
+setTime(gathers, group, set, ids, fill, wait)
+if #taken == 0 then return {'dropped'} end
+local key, name, order = taken[1].ingest, taken[1].name, taken[1].order
+if #taken > 1 then
+  key, name, order.order, order.chunks = shared, sharedName, sharedName, chunks
+  for _, member in ipairs(taken) do
+    redis.call('DEL', member.ingest)
+    redis.call('HSET', member.open, member.field, name)
+  end
+  redis.call('HSET', key, 'order', cjson.encode(order))
+end
+redis.call('HSET', key, 'departed', 1)
+return {'departed', name, #taken, records, time == 0 and 'full' or 'waited'}
+`,
+)
+
+/** Why the members of a gather set departed: they had enough ids, or had waited long enough. */
+export const DEPARTURES = ['full', 'waited'] as const
+
+interface Departure {
+  readonly kind: 'departed'
+  /** The order to send. */
+  readonly order: string
+  readonly members: number
+  readonly records: number
+  readonly reason: (typeof DEPARTURES)[number]
+}
+
+/** The gather set that departs next. */
+interface NextDeparture {
+  readonly set: GatherSet
+  /** Milliseconds since the epoch, in Redis's time; 0 if it is full. */
+  readonly at: number
+  /** Milliseconds until then; at most 0 if it is due. */
+  readonly inMs: number
+}
+
+const groupOf = ({ object, operation, priority }: GatherSet) => `${object}:${operation}:${priority}`
+
+function parseGroup(group: string): GatherSet {
+  const [object, operation, priority] = group.split(':')
+  return gatherSetSchema.parse({ object, operation, priority })
+}
+
+/** The arguments of a script that uses `GATHER`. */
+export function gatherArgs(keys: OrgKeys, order: GatherSet) {
+  const group = groupOf(order)
+  return {
+    set: keys.gather(group),
+    ids: keys.gatherIds(group),
+    gathers: keys.gathers,
+    settings: keys.settings,
+    group,
+    waitSetting: WAIT[order.priority],
+  }
+}
+
+export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
+  const { redis } = ledger
+  return {
+    /**
+     * Lets an order of one small chunk gather with others. Repeating it changes nothing.
+     *
+     * `gathering`: it waits in its set. `alone`: it is too large, or sharing is off; `departed`: it
+     * has left its set or a worker has taken it. Both are to be sent. `gone`: it has ended, or its
+     * chunk departed in a shared order.
+     */
+    async joinGather(
+      set: GatherSet,
+      { order, count }: { readonly order: string; readonly count: number },
+    ): Promise<'gathering' | 'alone' | 'departed' | 'gone'> {
+      const answer = await runScript(ledger, JOIN, {
+        ...gatherArgs(keys, set),
+        ingest: keys.ingest(order),
+        order,
+        count,
+      })
+      return oneOf(answer, ['gathering', 'alone', 'departed', 'gone'])
+    },
+
+    /** Takes an order out of its gather set. `other`: it is not in it. */
+    async leaveGather(set: GatherSet, order: string): Promise<'left' | 'other'> {
+      const answer = await runScript(ledger, LEAVE, { ...gatherArgs(keys, set), order })
+      return oneOf(answer, ['left', 'other'])
+    },
+
+    /**
+     * Lets the oldest members of a set depart, if it is due, in one order, which the caller sends. A
+     * worker that dies before that leaves it to the sweep. `waiting`: the set is empty or not due.
+     * `dropped`: only orders that had ended meanwhile left the set.
+     */
+    async depart(set: GatherSet): Promise<Departure | { readonly kind: 'waiting' | 'dropped' }> {
+      const names = await redis.zrange(keys.gather(groupOf(set)), '0', `${MOST_CHUNKS - 1}`)
+      const shared = `shared-${randomUUID()}`
+      const answer = await runScript(ledger, DEPART, {
+        ...gatherArgs(keys, set),
+        shared: keys.ingest(shared),
+        members: names.flatMap((name) => [keys.ingest(name), keys.open(requestOf(name))]),
+        sharedName: shared,
+        names,
+      })
+      const [word, order, members, records, why] = Array.isArray(answer) ? answer : []
+      const kind = oneOf(word, ['departed', 'waiting', 'dropped'])
+      if (kind !== 'departed') return { kind }
+      return {
+        ...{ kind, order: String(order), reason: oneOf(why, DEPARTURES) },
+        ...{ members: Number(members), records: Number(records) },
+      }
+    },
+
+    /** Null if nothing gathers. Costs one command then, whatever else the org does. */
+    async nextDeparture(): Promise<NextDeparture | null> {
+      const [group, score] = await redis.zrange(keys.gathers, '0', '0', 'WITHSCORES')
+      if (group === undefined) return null
+      const at = Number(score)
+      return { set: parseGroup(group), at, inMs: at === 0 ? 0 : at - (await redisNow(redis)) }
+    },
+
+    /** When an order departs, in milliseconds since the epoch; null if it does not gather. */
+    async gathersUntil(set: GatherSet, order: string): Promise<number | null> {
+      const group = groupOf(set)
+      const [joined, time] = await Promise.all([
+        redis.zscore(keys.gather(group), order),
+        redis.zscore(keys.gathers, group),
+      ])
+      return joined === null || time === null ? null : Math.max(Number(joined), Number(time))
+    },
+  }
+}
+
+/** The request of an order that `orderFor` has named. */
+function requestOf(order: string): ChunkRef['request'] {
+  return order.split('.').slice(0, -2).join('.')
+}
