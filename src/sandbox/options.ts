@@ -54,6 +54,8 @@ const sandboxOptions = z
     dailyApiRequests: field.count.default(100_000),
     /** Default 15,000. */
     dailyBulkApiBatches: field.count.default(15_000),
+    /** The time over which the daily allowances are counted. Default 24 hours. */
+    quotaWindowMs: field.count.default(24 * 60 * 60 * 1_000),
     /** Objects besides the built-in five. */
     objects: z
       .custom<readonly DeletableObject[]>()
@@ -73,7 +75,7 @@ const sandboxOptions = z
     directory: field.text.optional(),
     /** Lifetime of a token, which use does not extend. Default 2 hours. */
     tokenLifetimeMs: field.count.default(2 * 60 * 60 * 1_000),
-    /** The clock for JWT assertions, for tests with their own clock. */
+    /** The clock for JWT assertions and allowances, for tests with their own clock. */
     now: z.custom<() => number>().default(() => Date.now),
     /** The control surface under `/__sandbox`. Default true. */
     control: field.flag.default(true),

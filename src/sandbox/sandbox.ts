@@ -103,9 +103,10 @@ export async function startSandbox(given: SandboxOptions = {}): Promise<Sandbox>
 
 /** The parts behind the API: the org and its records, its quota, its jobs, and the referee. */
 function createBack(options: CompleteOptions) {
+  const window = { ms: options.quotaWindowMs, now: options.now }
   const quota: Quota = {
-    apiRequests: new Allowance(options.dailyApiRequests),
-    bulkApiBatches: new Allowance(options.dailyBulkApiBatches),
+    apiRequests: new Allowance(options.dailyApiRequests, window),
+    bulkApiBatches: new Allowance(options.dailyBulkApiBatches, window),
   }
   const rate = new Rate(options.rowsPerSecond)
   const settings = new Settings(rate, quota, options)

@@ -117,19 +117,26 @@ export class Rate {
   }
 }
 
-/** The remainder of one daily allowance. */
+/** Salesforce counts the last 24 hours in parts of an hour: what was used returns by the hour. */
+const WINDOW_PARTS = 24
+
+/** The remainder of one allowance over a sliding window. */
 export class Allowance {
   #max: number
   #used = 0
+  /** By number of the part of the window, oldest first. */
+  readonly #parts = new Map<number, number>()
+  readonly #window: { readonly ms: number; readonly now: () => number }
 
-  constructor(max: number) {
+  constructor(max: number, window: { readonly ms: number; readonly now: () => number }) {
     this.#max = max
+    this.#window = window
   }
 
   /** Takes one; false if none is left. */
   take(): boolean {
-    if (this.#used >= this.#max) return false
-    this.#used++
+    if (this.used >= this.#max) return false
+    this.#add(1)
     return true
   }
 
@@ -138,17 +145,35 @@ export class Allowance {
   }
 
   get used(): number {
+    const oldest = this.#part() - WINDOW_PARTS
+    for (const [part, used] of this.#parts) {
+      if (part >= oldest) break
+      this.#parts.delete(part)
+      this.#used -= used
+    }
     return this.#used
   }
 
   get remaining(): number {
-    return this.#max - this.#used
+    return this.#max - this.used
   }
 
-  /** Sets the remainder, and raises the maximum if necessary. */
+  /** Sets the remainder, as if the rest were used now, and raises the maximum if necessary. */
   set remaining(left: number) {
     this.#max = Math.max(this.#max, left)
-    this.#used = this.#max - left
+    this.#parts.clear()
+    this.#used = 0
+    this.#add(this.#max - left)
+  }
+
+  #add(used: number): void {
+    const part = this.#part()
+    this.#parts.set(part, (this.#parts.get(part) ?? 0) + used)
+    this.#used += used
+  }
+
+  #part(): number {
+    return Math.floor((this.#window.now() * WINDOW_PARTS) / this.#window.ms)
   }
 }
 
