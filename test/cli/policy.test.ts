@@ -96,6 +96,7 @@ test('a run on a fleet’s Redis is held to the org’s guard rails, and changes
   const store = await fleet(t, 'apac', { maxRecords: 10, approvalAbove: 2, fileRoots: [] })
   await store.redis.hset(store.ledger.keys.settings, {
     ...{ maxInFlight: 3, urgentInFlight: 1, lockMs: 10_000, stalledMs: 5000 },
+    ...{ reservedCalls: 20, reservedBatches: 10 },
   })
   await store.queues['ingest-jobs'].setGlobalConcurrency(3)
   await store.queues['ingest-jobs-urgent'].setGlobalConcurrency(1)

@@ -81,6 +81,7 @@ function stage(
   const api = matchedIngest(salesforce.ingest, order)
   const faults: string[] = []
   const deps: LifecycleDeps = {
+    governor: { scarcity: 0 },
     peers: new Peers(),
     ...{ api, staging, save: async () => {}, saveProgress: async () => false },
     collector: {

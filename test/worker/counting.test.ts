@@ -3,6 +3,7 @@ import { after, describe, type TestContext, test } from 'node:test'
 import { createSalesforce, type Salesforce } from '../../src/shared/salesforce/client.ts'
 import { createMetrics, type Metrics } from '../../src/shared/telemetry/metrics/metrics.ts'
 import { settleRequest } from '../../src/worker/end/settle.ts'
+import { QuotaGovernor } from '../../src/worker/gate/governor.ts'
 import { OrgGate } from '../../src/worker/gate/org-gate.ts'
 import { StopWatch } from '../../src/worker/gate/stop-watch.ts'
 import { Peers } from '../../src/worker/ingest/peers.ts'
@@ -63,6 +64,7 @@ async function deadWorker(t: TestContext, world: World, id: string, step: Dying)
       resendMs: 0,
     },
     gate: new OrgGate({ ledger, clock, stopWatch }),
+    governor: new QuotaGovernor(store, { calls: 20, batches: 10 }, context().log),
     peers: new Peers(),
     halt: assert.fail,
   }

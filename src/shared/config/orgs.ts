@@ -30,6 +30,8 @@ export interface OrgConfig extends Values<(typeof SETTINGS)['limits']> {
   readonly apiVersion: string
   /** Whether `hardDelete`, past the Recycle Bin, is allowed. Set only in the file. */
   readonly hardDelete: boolean
+  /** Percent of its daily allowances that are left to its other users. */
+  readonly quotaReserve: Values<(typeof SETTINGS)['quotaReserve']>
   /** How long Salesforce may be silent. Set only in the file. */
   readonly timeouts: Timeouts
 }
@@ -182,7 +184,16 @@ async function readOrg(
   const { hardDelete } = new Settings(SETTINGS.org, [section], problems).all()
   const timeouts = new Settings(SETTINGS.timeouts, [section.section('timeouts')], problems).all()
   const { connectMs: connect, responseMs: response, idleMs: idle } = timeouts
-  return { ...org, hardDelete, timeouts: { connect, response, idle } }
+  const quotaReserve = new Settings(
+    SETTINGS.quotaReserve,
+    [
+      section.section('quotaReserve'),
+      environment.source(SETTINGS.quotaReserve),
+      file.section('quotaReserve'),
+    ],
+    problems,
+  ).all()
+  return { ...org, hardDelete, quotaReserve, timeouts: { connect, response, idle } }
 }
 
 /** Names of the login variables that are set. */

@@ -249,6 +249,15 @@ const LIMITS = {
   canary: field.wholeNumber(0).default(10_000).meta({ variable: 'EXPUNGE_CANARY' }),
 }
 
+/**
+ * Percent of the daily allowances that priority `normal` leaves to other users of the org; `low`
+ * leaves twice as much.
+ */
+const QUOTA_RESERVE = {
+  calls: field.wholeNumber(0, 40).default(20).meta({ variable: 'EXPUNGE_QUOTA_RESERVE_CALLS' }),
+  batches: field.wholeNumber(0, 40).default(10).meta({ variable: 'EXPUNGE_QUOTA_RESERVE_BATCHES' }),
+}
+
 const ORG = { hardDelete: field.flag(false) }
 
 const milliseconds = () => field.wholeNumber(1000, 3_600_000)
@@ -401,6 +410,7 @@ export const SETTINGS = {
   redisTls: REDIS_TLS,
   tracing: TRACING,
   limits: LIMITS,
+  quotaReserve: QUOTA_RESERVE,
   salesforce: SALESFORCE,
   files: FILES,
   sources: SOURCES,

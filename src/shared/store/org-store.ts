@@ -1,4 +1,5 @@
 import { closeEach } from '../base/shutdown.ts'
+import { bookingVerbs } from './booking.ts'
 import { entrance } from './intake/enter.ts'
 import { chunkField } from './ledger/chunk.ts'
 import { LedgerConnection } from './ledger/connection.ts'
@@ -19,6 +20,8 @@ export interface OrgStore {
   readonly staging: Staging
   readonly queues: ReturnType<typeof openQueues>
   readonly orders: ReturnType<typeof workOrders>
+  /** Books what ingest jobs take of the org's daily allowances. */
+  readonly bookings: ReturnType<typeof bookingVerbs>
   /** Enters a request into the ledger and orders its plan, in one step. */
   readonly enter: ReturnType<typeof entrance>
   /** Closes the queues; the caller closes the connection. */
@@ -41,6 +44,7 @@ export function openOrgStore(
     staging: createStaging(connection, keys),
     queues,
     orders: workOrders(queues),
+    bookings: bookingVerbs(connection, keys),
     enter: entrance(connection, keys, queues.requests),
     close: () => queues.close(),
   }

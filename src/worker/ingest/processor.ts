@@ -10,8 +10,9 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
+import type { QuotaGovernor } from '../gate/governor.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
-import { handOver, leaveToNewer } from '../jobs/hand-over.ts'
+import { handOver, leaveToNewer, putAside } from '../jobs/hand-over.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
 import { enterOutcome } from './enter-outcome.ts'
 import { runIngestJob } from './lifecycle.ts'
@@ -32,6 +33,7 @@ interface IngestProcessorDeps {
   /** For requests older than the guard rails in the ledger. */
   readonly rails: GuardRails
   readonly gate: OrgGate
+  readonly governor: QuotaGovernor
   readonly peers: Peers
   /** Stops all work for the org, because the login now leads to another org. */
   halt(error: WrongOrgError): void
@@ -54,10 +56,18 @@ export async function processIngestJob(
   try {
     // A closing worker may still receive a job but must not begin it.
     ctx.signal.throwIfAborted()
-    await work(data.order, lock, deps, ctx, async () => {
-      // Before the lock is given up: putting a job aside is not a crash, however often it happens.
-      await deps.store.ledger.handBackOrder(data.order, lock)
-      return leaveToNewer(job, token)
+    // Before the lock is given up: putting a job aside is not a crash, however often it happens.
+    const handBack = () => deps.store.ledger.handBackOrder(data.order, lock)
+    await work(data.order, lock, deps, ctx, {
+      toNewer: async () => {
+        await handBack()
+        return leaveToNewer(job, token)
+      },
+      hold: async (ms, order) => {
+        await handBack()
+        await stopFlagged(order, deps.store)
+        return putAside(job, token, ms)
+      },
     })
   } catch (error) {
     if (error instanceof WrongOrgError) deps.halt(error)
@@ -80,31 +90,44 @@ export async function processIngestJob(
   }
 }
 
+/** Ways to put an order aside that was taken. */
+interface WaysOut {
+  readonly toNewer: () => Promise<never>
+  readonly hold: (ms: number, order: IngestOrder) => Promise<never>
+}
+
 async function work(
   name: string,
   lock: JobLock,
   deps: IngestProcessorDeps,
   ctx: Context,
-  handBack: () => Promise<never>,
+  { toNewer, hold }: WaysOut,
 ): Promise<void> {
+  const { governor } = deps
   const taken = await deps.store.ledger.takeOrder(name, lock)
   switch (taken.kind) {
     case 'gone':
-      return
+      return governor.settle(name, true)
     case 'lost':
       throw new NotOursError('The lock of the job was lost before it began.')
     case 'taken': {
       const { order, crashes } = taken
       const checkpoint = parseCheckpoint(taken.checkpoint)
-      if (checkpoint === undefined) return handBack()
+      if (checkpoint === undefined) return toNewer()
       noteOrder(order, checkpoint, deps)
+      if (checkpoint.step === 'create' && crashes < MOST_CRASHES) {
+        const heldMs = await governor.admit(order)
+        if (heldMs !== null) return hold(heldMs, order)
+      }
       const start = { checkpoint, resumed: taken.checkpoint !== null }
       try {
         const results =
           crashes >= MOST_CRASHES
             ? await poisoned(order, checkpoint, crashes, deps, ctx)
             : await visitAndRun(order, start, lock, deps, ctx)
-        return await enterOutcome(order, results, lock, deps, ctx)
+        await enterOutcome(order, results, lock, deps, ctx)
+        const isSpent = results.some(({ outcome }) => outcome.job !== null)
+        return await governor.settle(name, isSpent)
       } catch (error) {
         if (error instanceof NotOursError) await deps.store.ledger.forgiveOrder(name)
         throw error
@@ -112,6 +135,18 @@ async function work(
     }
     default:
       throw new TypeError(`Unknown answer ${JSON.stringify(taken satisfies never)}`)
+  }
+}
+
+/**
+ * Tells those requests again that are to end: while their order was taken, nobody else could end
+ * it.
+ */
+async function stopFlagged({ chunks }: IngestOrder, { ledger, orders }: OrgStore): Promise<void> {
+  const requests = [...new Set(chunks.map(({ request }) => request))]
+  const stops = await ledger.stopReasons(requests)
+  for (const [at, request] of requests.entries()) {
+    if (stops[at]) await orders.stop(request)
   }
 }
 
@@ -161,7 +196,7 @@ async function poisoned(
   return endUnprocessed(order, { error, job }, lister, ctx)
 }
 
-type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics' | 'peers'> & {
+type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics' | 'peers' | 'governor'> & {
   readonly collector: Collector
 }
 
@@ -169,13 +204,14 @@ function lifecycle(
   order: IngestOrder,
   visit: Visit,
   lock: JobLock,
-  { store: { org, ledger }, metrics, peers, collector }: OwnDeps,
+  { store: { org, ledger }, metrics, peers, governor, collector }: OwnDeps,
 ): LifecycleDeps {
   return {
     api: matchedIngest(collector.api, order),
     staging: collector.staging,
     collector,
     visit,
+    governor,
     peers,
     save: async (checkpoint) => {
       const saved = await ledger.saveCheckpoint({

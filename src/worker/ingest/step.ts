@@ -5,6 +5,7 @@ import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts
 import type { IngestOrder, Progress } from '../../shared/store/ledger/chunk.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
+import type { QuotaGovernor } from '../gate/governor.ts'
 import type { Visit } from '../gate/org-gate.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
 import type { Peers } from './peers.ts'
@@ -53,6 +54,8 @@ export interface LifecycleDeps {
   readonly collector: Collector
   /** Asked before every call: whether the org accepts calls and the job is still wanted. */
   readonly visit: Omit<Visit, typeof Symbol.asyncDispose>
+  /** Knows how short the org's API calls are. */
+  readonly governor: Pick<QuotaGovernor, 'scarcity'>
   /** The other ingest jobs of the org. */
   readonly peers: Peers
   /** Saves a checkpoint; throws if the job is no longer ours. */

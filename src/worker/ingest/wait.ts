@@ -80,7 +80,7 @@ function look({ jobId, stopped }: Waiting, work: Work) {
 async function nap({ since, stopped, abortedAt }: Waiting, { deps, ctx }: Work): Promise<void> {
   const isToStop = stopped !== undefined || deps.visit.stopped.aborted
   if (isToStop && abortedAt === undefined) return
-  await deps.visit.nap(pollInterval(ctx.clock.now() - (abortedAt ?? since)))
+  await deps.visit.nap(pollInterval(ctx.clock.now() - (abortedAt ?? since), deps.governor.scarcity))
 }
 
 /** An abort that comes too late is fine: the next poll shows what became of the job. */

@@ -11,6 +11,7 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseCallbackJob, parseIngestJob } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { deliverCallback, type openCallbacks } from '../callbacks/deliver.ts'
+import type { QuotaGovernor } from '../gate/governor.ts'
 import { OrgGate } from '../gate/org-gate.ts'
 import { StopWatch } from '../gate/stop-watch.ts'
 import { Peers } from '../ingest/peers.ts'
@@ -50,6 +51,7 @@ export interface Connected {
   readonly identity: Identity
   /** The org's guard rails when the worker started. */
   readonly rails: GuardRails
+  readonly governor: QuotaGovernor
   readonly ctx: Context
 }
 
@@ -115,7 +117,7 @@ export function choresOf(
 function ingestDeps(
   store: OrgStore,
   { config, results, metrics, clock }: WorkerParts,
-  { salesforce, rails, ctx: { log } }: Connected,
+  { salesforce, rails, governor, ctx: { log } }: Connected,
   halt: (error: ExpungeError) => void,
 ) {
   const { ledger } = store
@@ -133,6 +135,7 @@ function ingestDeps(
       resendMs: config.worker.resendMs,
     },
     gate: new OrgGate({ ledger, clock, stopWatch }),
+    governor,
     peers: new Peers(),
     halt,
   }

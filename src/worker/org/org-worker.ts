@@ -6,6 +6,7 @@ import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { claimOrg, claimResultsStore, describeOrg } from '../../shared/store/identity.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { QuotaGovernor } from '../gate/governor.ts'
 import { describeObjects } from '../plan/object.ts'
 import { quotaListener } from '../upkeep/quota-watch.ts'
 import { startAllRequests } from './all-requests.ts'
@@ -54,10 +55,11 @@ export async function startOrgWorker(
       takeUp(store, org, parts, salesforce, { ...ctx, delayed }),
       signal,
     )
-    listen(quotaListener(store))
+    const governor = new QuotaGovernor(store, org.quotaReserve, log)
+    listen(quotaListener(store, governor))
     const { orgId, instanceUrl: instance } = identity
     log.info({ orgId, instance, generation }, 'Working for the org.')
-    return work(store, org, parts, { salesforce, identity, rails, ctx })
+    return work(store, org, parts, { salesforce, identity, rails, governor, ctx })
   } catch (error) {
     salesforce.close()
     throw error
@@ -89,9 +91,10 @@ function work(
   store: OrgStore,
   org: OrgConfig,
   parts: WorkerParts,
-  { salesforce, identity, rails, ctx }: Connected,
+  connected: Connected,
 ): OrgWorker {
   const { config, metrics, clock } = parts
+  const { salesforce, identity, ctx } = connected
   const halt = (error: ExpungeError) => {
     if (trouble !== null) return
     trouble = error.message
@@ -100,7 +103,7 @@ function work(
       .catch((err: unknown) => ctx.log.error({ err }, 'The work could not be stopped.'))
       .finally(() => halted.resolve(error.message))
   }
-  const chores = choresOf(store, org, parts, { salesforce, identity, rails, ctx }, halt)
+  const chores = choresOf(store, org, parts, connected, halt)
   const common = { store, ...config.worker, metrics, log: ctx.log, clock, ...chores }
   const { workers, loops } =
     parts.only === null

@@ -86,9 +86,10 @@ async function supplySettings(
   }
 }
 
-function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight }: OrgConfig) {
+function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight, quotaReserve }: OrgConfig) {
   const { lockMs, stalledMs } = worker
-  return { maxInFlight, urgentInFlight, lockMs, stalledMs }
+  const { calls: reservedCalls, batches: reservedBatches } = quotaReserve
+  return { maxInFlight, urgentInFlight, lockMs, stalledMs, reservedCalls, reservedBatches }
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Quota } from '../../shared/salesforce/transport.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { saveQuota } from '../../shared/store/quota.ts'
 import { redisNow } from '../../shared/store/redis/server-clock.ts'
+import { ASK_WAITING_MS, callBackHeld, type QuotaGovernor } from '../gate/governor.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
 
 /**
@@ -26,9 +27,14 @@ const ASK_EVERY_MS = 5 * 60_000
 const ASK_AGAIN_MS = 3600_000
 
 /** Records the API call counts that answers report. */
-export function quotaListener(store: OrgStore): (quota: Quota) => void {
+export function quotaListener(
+  store: OrgStore,
+  governor: Pick<QuotaGovernor, 'heard'>,
+): (quota: Quota) => void {
   let due = 0
-  return ({ used, max }) => {
+  return (quota) => {
+    governor.heard(quota)
+    const { used, max } = quota
     const now = systemClock.now()
     if (now < due) return
     due = now + HEARD_EVERY_MS
@@ -36,33 +42,50 @@ export function quotaListener(store: OrgStore): (quota: Quota) => void {
     // Nothing depends on this, and Redis problems are reported elsewhere.
     redisNow(store.redis)
       .then((at) => saveQuota(store.connection, store.ledger.keys, { DailyApiRequests }, at))
+      .then(() => callBackHeld(store))
       .catch(() => {})
   }
 }
 
 /** Reads the limits unless another worker did so recently. */
 export async function askForQuota(
-  { redis, connection, ledger }: OrgStore,
+  store: OrgStore,
   salesforce: Pick<Salesforce, 'limits'>,
   { log, signal }: Context,
 ): Promise<void> {
+  const { redis, connection, ledger } = store
   const { keys } = ledger
   const { fault } = await ledger.pauseState()
   // During a fault an extra call does not help; a used-up quota is the exception.
   if (fault !== null && fault.reason !== 'quota') return
-  if ((await redis.set(keys.quotaTurn, '1', 'PX', ASK_EVERY_MS, 'NX')) === null) return
+  const everyMs = (await redis.zcard(keys.held)) > 0 ? ASK_WAITING_MS : ASK_EVERY_MS
+  if ((await redis.set(keys.quotaTurn, '1', 'PX', everyMs, 'NX')) === null) return
   try {
     const limits = await salesforce.limits(signal)
     await saveQuota(connection, keys, limits, await redisNow(redis))
+    await settleEnded(store)
+    await callBackHeld(store)
   } catch (error) {
     if (signal.aborted || !(error instanceof SalesforceError)) throw error
     if (error.retryable)
       return log.debug({ err: error }, 'The limits of the org could not be published.')
-    log.info(
+    const isNews = !refused.has(store)
+    refused.add(store)
+    log[isNews ? 'info' : 'debug'](
       { code: error.code },
-      `The daily limit of bulk batches is unknown: ${messageOf(error)} The user needs the permission View Setup and Configuration.`,
+      `The daily limit of bulk batches is unknown, so no ingest job waits for it: ${messageOf(error)} The user needs the permission View Setup and Configuration.`,
     )
     await redis.set(keys.quotaTurn, '1', 'PX', ASK_AGAIN_MS)
+  }
+}
+
+/** The stores whose user may not read the limits; each is reported once. */
+const refused = new WeakSet<OrgStore>()
+
+/** Settles bookings whose order was ended without a worker, or by one that died then. */
+async function settleEnded({ redis, ledger: { keys }, bookings }: OrgStore): Promise<void> {
+  for (const order of await redis.hkeys(keys.booked)) {
+    if ((await redis.exists(keys.ingest(order))) === 0) await bookings.settle(order, true)
   }
 }
 

@@ -28,6 +28,7 @@ test('without any setting every default is in place', async () => {
           approvalAbove: null,
           canary: 10_000,
           hardDelete: false,
+          quotaReserve: { calls: 20, batches: 10 },
           timeouts: { connect: 15_000, response: 300_000, idle: 300_000 },
         },
       ],
@@ -74,6 +75,8 @@ test('every variable sets its setting', async () => {
       EXPUNGE_MAX_JOB_RECORDS: '1',
       EXPUNGE_MAX_IN_FLIGHT: '500',
       EXPUNGE_URGENT_IN_FLIGHT: '1',
+      EXPUNGE_QUOTA_RESERVE_CALLS: '0',
+      EXPUNGE_QUOTA_RESERVE_BATCHES: '40',
       EXPUNGE_MAX_RECORDS: '5',
       EXPUNGE_CANARY: '0',
       EXPUNGE_HTTP_HOST: '::1',
@@ -109,6 +112,7 @@ test('every variable sets its setting', async () => {
     approvalAbove: null,
     canary: 0,
     hardDelete: false,
+    quotaReserve: { calls: 0, batches: 40 },
     timeouts: { connect: 15_000, response: 300_000, idle: 300_000 },
   })
 })

@@ -17,16 +17,25 @@ const MOST_ATTEMPTS = 5
 describe('polling', () => {
   test('a job that ends after half a second is looked at within another quarter', () => {
     let age = 0
-    while (age < 500) age += pollInterval(age, 1)
+    while (age < 500) age += pollInterval(age, 0, 1)
     assert.ok(age <= 750, `looked at ${age} ms`)
   })
 
   test('a job of one hour costs under 97 looks, so under 100 calls in all', () => {
     for (const random of [0, 0.5, 1]) {
       let looks = 0
-      for (let age = 0; age < 3600_000; looks++) age += pollInterval(age, random)
+      for (let age = 0; age < 3600_000; looks++) age += pollInterval(age, 0, random)
       assert.ok(looks < 97, `${looks} looks`)
     }
+  })
+
+  test('the shorter calls are, the fewer a job costs', () => {
+    const looks = [0, 0.25, 0.5, 1].map((scarcity) => {
+      let count = 0
+      for (let age = 0; age < 3600_000; count++) age += pollInterval(age, scarcity, 0.5)
+      return count
+    })
+    assert.deepEqual(looks, [85, 44, 30, 19])
   })
 })
 

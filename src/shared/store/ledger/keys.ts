@@ -60,6 +60,10 @@ export interface OrgKeys {
   readonly runs: string
   /** Hash: the remaining daily allowances of the org, as last reported. */
   readonly quota: string
+  /** Hash: order of an ingest job → what it has booked of them. */
+  readonly booked: string
+  /** Sorted set: orders that wait until more is left of them, by priority and age. */
+  readonly held: string
   /** Set when Salesforce was asked for them; expires when it is time to ask again. */
   readonly quotaTurn: string
   /** BullMQ's lock on an active job: holds the token of the worker that owns it. */
@@ -118,6 +122,8 @@ export function orgKeys(org: string): OrgKeys {
     workers: key('workers'),
     runs: key('runs'),
     quota: key('quota'),
+    booked: key('booked'),
+    held: key('held'),
     quotaTurn: key('quota-turn'),
     lock: ({ queue, jobId }) => key(queue, jobId, 'lock'),
     jobs: (queue, state) => key(queue, state),

@@ -110,8 +110,11 @@ export function openQueues(
   }
 }
 
+/** The queues of ingest jobs. */
+export const LANES = ['ingest-jobs-urgent', 'ingest-jobs'] as const
+
 /** Which queue, and so which window, an ingest job of this priority uses. */
-export function laneOf(priority: Priority): 'ingest-jobs' | 'ingest-jobs-urgent' {
+export function laneOf(priority: Priority): (typeof LANES)[number] {
   return priority === 'high' ? 'ingest-jobs-urgent' : 'ingest-jobs'
 }
 

@@ -48,6 +48,7 @@ export function startOneRequest(
       startOwnSweeper(id, amongOthers, sweeping, ctx),
       startFreeingMemory(async () => [id], sweeping, ctx),
       startRunHeartbeat(store, id, ctx),
+      common.keepQuota(),
     ],
   }
 }

@@ -20,7 +20,9 @@ const READING: Observed = {
       maxInFlight: 10,
       urgentInFlight: 2,
       pause: { operator: { abort: false, since: 0 }, fault: null },
-      quota: new Map([['DailyApiRequests', { max: 15_000, remaining: 14_000 }]]),
+      quota: new Map([
+        ['DailyApiRequests', { max: 15_000, remaining: 14_000, booked: 24, used: new Map() }],
+      ]),
       workers: 2,
     },
   ],

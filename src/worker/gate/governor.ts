@@ -1,0 +1,106 @@
+import type { Logger } from '../../shared/base/logger.ts'
+import type { OrgConfig } from '../../shared/config/config.ts'
+import type { Quota } from '../../shared/salesforce/transport.ts'
+import { heldOrders } from '../../shared/store/booking.ts'
+import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import { LANES } from '../../shared/store/queues/queues.ts'
+import { costOfJob, type QuotaReserve } from '../../shared/store/quota.ts'
+
+/**
+ * When an order that was put aside returns by itself. Usually it is called back before that: by a
+ * report of more room, or by the start of another order.
+ */
+const HELD_MS = 5 * 60_000
+/** At most one order of an org returns by itself in this time, however many wait. */
+const APART_MS = 1000
+
+/** While orders wait, Salesforce is asked this often what is left. */
+export const ASK_WAITING_MS = 2 * 60_000
+
+/**
+ * Holds new ingest jobs while little is left of the org's daily allowances, so that its other users
+ * keep their reserve and no ingest job fails for want of it. Running jobs are never held.
+ */
+export class QuotaGovernor {
+  readonly #store: OrgStore
+  readonly #reserve: QuotaReserve
+  readonly #log: Logger
+  #calls: Quota | null = null
+  #isHolding = false
+
+  constructor(store: OrgStore, { calls, batches }: OrgConfig['quotaReserve'], log: Logger) {
+    this.#store = store
+    this.#reserve = { DailyApiRequests: calls, DailyBulkApiBatches: batches }
+    this.#log = log
+  }
+
+  /** An answer told how many API calls the org has made. */
+  heard(quota: Quota): void {
+    this.#calls = quota
+  }
+
+  /** How short API calls are: from 0, at twice the reserve, to 1, when none is left. */
+  get scarcity(): number {
+    if (this.#calls === null || this.#calls.max <= 0) return 0
+    const left = 1 - this.#calls.used / this.#calls.max
+    const enough = (2 * this.#reserve.DailyApiRequests) / 100
+    return enough === 0 ? 0 : Math.min(1, Math.max(0, 1 - left / enough))
+  }
+
+  /**
+   * Books what the order's ingest job costs. Returns null if it may start, else for how many
+   * milliseconds to put it aside.
+   */
+  async admit({ order, priority, chunks }: IngestOrder): Promise<number | null> {
+    const { redis, bookings, ledger } = this.#store
+    const cost = costOfJob(chunks.reduce((sum, { count }) => sum + count, 0))
+    const booked = await bookings.book({ order, priority, cost, reserve: this.#reserve })
+    if (booked.kind === 'go') {
+      if (this.#isHolding) this.#log.info('Ingest jobs start again: the org has quota left.')
+      this.#isHolding = false
+      if (booked.next !== null) await callBack(this.#store, booked.next)
+      return null
+    }
+    const { limit, waiting } = booked
+    if (!this.#isHolding) {
+      this.#log.warn(
+        { limit, priority },
+        'New ingest jobs of this priority wait: the rest of the daily allowance is reserved.',
+      )
+    }
+    this.#isHolding = true
+    // Answers of any call tell the API calls; the batches have to be asked for.
+    if (limit === 'DailyBulkApiBatches') {
+      await redis.pexpire(ledger.keys.quotaTurn, ASK_WAITING_MS, 'LT')
+    }
+    return Math.max(HELD_MS, waiting * APART_MS)
+  }
+
+  /** The order's ingest job has ended; `isSpent` if it reached Salesforce. */
+  async settle(order: string, isSpent: boolean): Promise<void> {
+    await this.#store.bookings.settle(order, isSpent)
+  }
+}
+
+/** After a report: those that waited longest try again. Each that starts calls back the next. */
+const CALLED_BACK = 10
+
+/** Has the first of the orders that wait try again. */
+export async function callBackHeld(store: OrgStore): Promise<void> {
+  for (const order of await heldOrders(store.redis, store.ledger.keys, CALLED_BACK)) {
+    await callBack(store, order)
+  }
+}
+
+/** An order that has no job any more has ended, or the sweep orders it again. */
+async function callBack({ queues, bookings }: OrgStore, order: string): Promise<void> {
+  for (const lane of LANES) {
+    const job = await queues[lane].getJob(order)
+    if (job === undefined) continue
+    // It may have returned meanwhile.
+    if (await job.isDelayed()) await job.promote().catch(() => {})
+    return
+  }
+  await bookings.settle(order, false)
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { createSalesforce } from '../../src/shared/salesforce/client.ts'
+import { heldOrders } from '../../src/shared/store/booking.ts'
+import { callBackHeld } from '../../src/worker/gate/governor.ts'
+import { askForQuota } from '../../src/worker/upkeep/quota-watch.ts'
+import { leapingClock } from '../helpers/clock.ts'
+import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { ids18 } from '../helpers/ids.ts'
+import { context } from '../helpers/planning.ts'
+import { poll } from '../helpers/poll.ts'
+import { startRedis } from '../helpers/redis.ts'
+import { startWorld } from '../helpers/world.ts'
+
+const redis = await startRedis({ after })
+const DAY_MS = 24 * 3600_000
+
+/** An org of 100 batches a day, of which this many are left, and workers that know it. */
+async function startShort(t: { after(fn: () => Promise<void>): void }, left: number, workers = 1) {
+  let ahead = 0
+  const world = await startWorld(t, {
+    redis,
+    clock: leapingClock(),
+    sandbox: { dailyBulkApiBatches: 100, now: () => Date.now() + ahead },
+  })
+  const { sandbox, store } = world
+  const { url: loginUrl, clientId, clientSecret } = sandbox
+  const credentials = { kind: 'client-credentials', loginUrl, clientId, clientSecret } as const
+  const salesforce = createSalesforce({ credentials, apiVersion: '61.0', clock: leapingClock() })
+  t.after(async () => salesforce.close())
+  const ask = async () => {
+    await store.redis.del(store.ledger.keys.quotaTurn)
+    await askForQuota(store, salesforce, context())
+  }
+  sandbox.configure({ remainingBulkApiBatches: left })
+  await ask()
+  for (let nth = 0; nth < workers; nth++) await world.startWorker()
+  return {
+    world,
+    /** What was used leaves the count. */
+    roll: async () => {
+      ahead += DAY_MS + 3600_000
+      await ask()
+    },
+    held: (count: number) =>
+      poll(async () => {
+        const orders = await heldOrders(store.redis, store.ledger.keys, 100)
+        return orders.length === count ? orders : null
+      }),
+  }
+}
+
+test('with the quota nearly gone low waits and high goes, until the window rolls', async (t) => {
+  const { world, held, roll } = await startShort(t, 5)
+  const low = await submitIds(world, ids18(3, 0), { priority: 'low' })
+  const normal = await submitIds(world, ids18(3, 3), { priority: 'normal' })
+  const orders = await held(2)
+  const high = await submitIds(world, ids18(3, 6), { priority: 'high' })
+  assert.deepEqual((await receiptOf(world, high)).outcome, outcome({ deleted: 3 }))
+  // They hold no place in the window, and have begun nothing.
+  assert.equal(await world.store.queues['ingest-jobs'].getActiveCount(), 0)
+  for (const order of orders) {
+    const key = world.store.ledger.keys.ingest(order)
+    assert.deepEqual(await world.store.redis.hmget(key, 'starts', 'checkpoint'), ['0', null])
+  }
+  await roll()
+  for (const id of [low, normal]) {
+    assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
+  }
+  assert.equal(world.sandbox.referee.stats().calls['create']?.received, 3)
+  assert.deepEqual((await world.store.ledger.pauseState()).fault, null)
+})
+
+test('two workers together book no more than there is', async (t) => {
+  const { world, held, roll } = await startShort(t, 12, 2)
+  world.sandbox.faults.add({ on: 'job', times: 6, action: { do: 'hold' } })
+  const ids = await Promise.all([0, 1, 2, 3, 4, 5].map((n) => submitIds(world, ids18(3, 3 * n))))
+  await held(4)
+  await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 2)
+  world.sandbox.faults.clear()
+  await roll()
+  for (const id of ids) assert.equal((await receiptOf(world, id)).status, 'completed')
+  const { redis: client, ledger } = world.store
+  await poll(async () => ((await client.hlen(ledger.keys.booked)) === 0 ? true : null))
+  assert.equal(await client.hget(ledger.keys.quota, 'running:DailyBulkApiBatches'), '0')
+})
+
+test('a request that waits for quota can be cancelled', async (t) => {
+  const { world, held } = await startShort(t, 5)
+  const id = await submitIds(world, ids18(3))
+  await held(1)
+  await world.producer.cancel(id, { org: world.org })
+  const receipt = await receiptOf(world, id)
+  assert.equal(receipt.status, 'cancelled')
+  assert.deepEqual(receipt.outcome, outcome({ unprocessed: 3 }))
+  await callBackHeld(world.store)
+  await held(0)
+})
