@@ -51,6 +51,7 @@ async function measure(scope: Scope, isTraced: boolean): Promise<string> {
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: sandbox.clientId,
     SALESFORCE_CLIENT_SECRET: sandbox.clientSecret,
+    EXPUNGE_COALESCE_BELOW: '0',
     ...(isTraced ? { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } : {}),
   }
   const service = startServiceProcess(scope, env)

@@ -75,6 +75,7 @@ async function camp({ scope }: Chaos, redis: TestRedis, number: number): Promise
   const settings = {
     redis: { url: redis.url },
     worker: { lockMs: 1000, stalledMs: 1000, resendMs: 100 },
+    coalesce: { below: 0 },
     metrics: { port: 0 },
     results: { path: results },
     ...LIMITS,

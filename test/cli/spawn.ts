@@ -59,6 +59,7 @@ export async function place(t: TestContext, options: SandboxOptions = {}): Promi
     SALESFORCE_CLIENT_SECRET: sandbox.clientSecret,
     EXPUNGE_HOME: join(folder, 'home'),
     EXPUNGE_RESULTS: join(folder, 'results'),
+    EXPUNGE_COALESCE_BELOW: '0',
   }
   const running: (() => Promise<unknown>)[] = []
   const start = (args: readonly string[], run: RunOptions = {}) => {

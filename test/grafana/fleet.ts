@@ -119,6 +119,7 @@ async function configure(folder: string, sandbox: Sandbox, receiver: string): Pr
       allow: ['127.0.0.1'],
     },
     worker: { resendMs: 100 },
+    coalesce: { waitMs: 500, highWaitMs: 100 },
   })
   await writeFile(path, text, { mode: 0o600 })
   return path

@@ -124,6 +124,8 @@ async function configure(
     orgs: new Map([[name, { ...base, name, ...org }]]),
     files: { roots: [folder] },
     // Longer than a busy machine keeps a process waiting: who loses its lock sends its job again.
+    // Tests of sharing turn it on; the others must not wait for companions.
+    coalesce: { below: 0, fill: 10_000, waitMs: 0, highWaitMs: 0 },
     worker: { lockMs: 30_000, stalledMs: 1000, resendMs: 0 },
   }
 }

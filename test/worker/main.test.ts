@@ -138,6 +138,7 @@ async function environment(world: World): Promise<Record<string, string>> {
   await writeFile(
     config,
     `worker: { lockMs: 1000, stalledMs: 1000 }
+coalesce: { below: 0 }
 metrics: { port: 0 }
 ${limit}
 orgs:

@@ -61,7 +61,10 @@ test('a request in line tells who holds the places, but only to those who may kn
       /Waiting All ingest job slots are in use: 1 of 1 \(1 by purge\)\. 2 ingest jobs are ahead of it\. /,
     )
     const list = await beginHere(['list', '--org', org], terminal).ended
-    assert.match(stripVTControlCharacters(list.stdout), /small +deleting(, 0 % of 3| 0 %), 2 ahead /)
+    assert.match(
+      stripVTControlCharacters(list.stdout),
+      /small +deleting(, 0 % of 3| 0 %), 2 ahead /,
+    )
   }
   await producer.cancel('purge', { org })
   assert.equal((await receiptOf(world, 'small')).status, 'completed')

@@ -2,7 +2,7 @@ import { JOB_STATES, TERMINAL } from '../colours.ts'
 import type { Row } from '../frame.ts'
 import { graph } from '../graphs.ts'
 import { bars, COUNT } from '../panels.ts'
-import { ORG_OBJECT, rate, totalAboveZero } from '../promql.ts'
+import { increase, ORG, ORG_OBJECT, rate, shared, totalAboveZero } from '../promql.ts'
 
 /** What happens to the rows of each object. */
 
@@ -96,6 +96,35 @@ export const ROWS: Row = {
       colours: JOB_STATES,
       none: 'No ingest job ended',
       names: 'above',
+    }),
+    graph({
+      title: 'Gathering requests',
+      description: 'Small requests that wait for others to share an ingest job with, by priority.',
+      runbook: 'sizing',
+      unit: COUNT,
+      span: 12,
+      queries: [
+        { expr: shared('priority', 'expunge_gathering_requests', ORG), legend: '{{priority}}' },
+      ],
+    }),
+    graph({
+      title: 'Gathering ids',
+      description: 'Ids of the small requests that wait to share an ingest job, by priority.',
+      runbook: 'sizing',
+      unit: COUNT,
+      span: 6,
+      queries: [{ expr: shared('priority', 'expunge_gathering_ids', ORG), legend: '{{priority}}' }],
+    }),
+    graph({
+      title: 'Departures',
+      description: 'Ingest jobs ordered for small requests, in each step of the graph.',
+      runbook: 'sizing',
+      unit: COUNT,
+      span: 6,
+      queries: [
+        { expr: increase('reason', 'expunge_departures_total', ORG), legend: '{{reason}}' },
+      ],
+      stacked: 'bars',
     }),
   ],
 }

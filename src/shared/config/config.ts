@@ -48,6 +48,7 @@ export interface Config extends Omit<Section<'service'>, 'home'> {
   readonly metrics: Section<'metrics'>
   readonly http: Section<'http'>
   readonly worker: Section<'worker'>
+  readonly coalesce: Section<'coalesce'>
   /** Whether every deleted id is written to `deleted.csv`. */
   readonly audit: { readonly keepDeleted: boolean }
   /** Null if callbacks are off. */
@@ -123,6 +124,7 @@ export async function loadConfig(env: Variables, need: Need): Promise<Config> {
     callbacks: readCallbacks(file.section('callbacks'), file.has('callbacks'), problems),
     tracing: readTracing(environment, problems),
     worker: worker.all(),
+    coalesce: settings(SETTINGS.coalesce, file.section('coalesce')).all(),
     proxyEnv,
     warnings,
   }

@@ -84,6 +84,24 @@ const WORKER = {
   resendMs: field.wholeNumber(0, 600_000).default(5000),
 }
 
+/** When small requests share an ingest job; the same for all workers of an org. */
+const COALESCE = {
+  /** Requests with fewer records share; 0: none does. */
+  below: field.wholeNumber(0, 10_000).default(2000).meta({ variable: 'EXPUNGE_COALESCE_BELOW' }),
+  /** Records that are enough for a job. */
+  fill: field.wholeNumber(1, 100_000).default(10_000).meta({ variable: 'EXPUNGE_COALESCE_FILL' }),
+  /** How long the first may wait for others. */
+  waitMs: field
+    .wholeNumber(0, 3_600_000)
+    .default(30_000)
+    .meta({ variable: 'EXPUNGE_COALESCE_WAIT_MS' }),
+  /** The same for priority `high`. */
+  highWaitMs: field
+    .wholeNumber(0, 3_600_000)
+    .default(2000)
+    .meta({ variable: 'EXPUNGE_COALESCE_HIGH_WAIT_MS' }),
+}
+
 /** Each URL, socket, Sentinel or cluster names a Redis; the rest says how to treat it. */
 const REDIS = {
   url: field
@@ -415,6 +433,7 @@ export const SETTINGS = {
   files: FILES,
   sources: SOURCES,
   worker: WORKER,
+  coalesce: COALESCE,
   cluster: CLUSTER,
   sentinel: SENTINEL,
   org: ORG,

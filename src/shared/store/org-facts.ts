@@ -1,4 +1,5 @@
 import { LIVE_STATUSES, type LiveStatus } from '../contract/status.ts'
+import { type Gathering, readGathering } from './ledger/gather.ts'
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
@@ -22,6 +23,7 @@ export interface OrgFacts {
   readonly pause: PauseState
   readonly quota: ReturnType<typeof parseQuota>
   readonly workers: number
+  readonly gathering: Gathering
 }
 
 interface Standing {
@@ -42,13 +44,14 @@ interface QueueFacts {
 export async function readOrgFacts(redis: RedisClient, org: string): Promise<OrgFacts> {
   const keys = orgKeys(org)
   const now = await redisNow(redis)
-  const [requests, queues, limits, pause, quota, { workers }] = await Promise.all([
+  const [requests, queues, limits, pause, quota, { workers }, gathering] = await Promise.all([
     all(LIVE_STATUSES, (status) => standing(redis, keys, status, now)),
     all(QUEUES, (queue) => queueFacts(redis, keys, queue, now)),
     redis.hmget(keys.settings, 'maxInFlight', 'urgentInFlight'),
     pauseState(redis, keys),
     redis.hgetall(keys.quota),
     whoIsAtWork(redis, keys),
+    readGathering(redis, keys),
   ])
   const [maxInFlight, urgentInFlight] = limits.map((value) =>
     value === null ? null : Number(value),
@@ -62,6 +65,7 @@ export async function readOrgFacts(redis: RedisClient, org: string): Promise<Org
     pause,
     quota: parseQuota(quota, now),
     workers,
+    gathering,
   }
 }
 

@@ -70,20 +70,38 @@ export function openStores(redis: RedisClient, onError: (error: Error) => void) 
 }
 
 /**
- * Orders whatever is due for a request: its open chunks' ingest jobs, or its end. Ordering twice
- * has no effect. The stop flag is read after ordering: if it is raised meanwhile, either its raiser
+ * Orders whatever is due for a request: its open chunks' ingest jobs, or its end. A small one waits
+ * for others to share a job with; a worker sends it then. Ordering twice has no effect. The stop flag is read after ordering: if it is raised meanwhile, either its raiser
  * sees the orders, or it is seen here.
  */
-export async function orderDue({ ledger, orders }: OrgStore, id: string): Promise<void> {
+export async function orderDue(store: OrgStore, id: string): Promise<void> {
+  const { ledger, orders } = store
   const record = await ledger.load(id)
   if (record?.status !== 'deleting') return
   const open = await ledger.openChunks(id)
   if (open.size === 0) return orders.settle(id)
   for (const order of dueOrders(record, open)) {
-    await orders.ingest(order, record.request.priority)
+    if (!(await joins(order, record, open, store))) {
+      await orders.ingest(order, record.request.priority)
+    }
   }
   const [stop = null] = await ledger.stopReasons([id])
   if (stop !== null) await orders.stop(id)
+}
+
+/**
+ * Whether an order waits in its gather set, or has departed from there in an order of another name.
+ * The whole request has to be one small chunk that was never sent.
+ */
+async function joins(
+  order: string,
+  { request, plan, canary }: RequestRecord,
+  open: ReadonlyMap<string, string>,
+  { ledger }: OrgStore,
+): Promise<boolean> {
+  if (!request.coalesce || plan?.chunks !== 1 || canary > 0 || !open.has(FIRST_CHUNK)) return false
+  const answer = await ledger.joinGather(request, { order, count: plan.accepted })
+  return answer === 'gathering' || answer === 'gone'
 }
 
 /**
@@ -95,9 +113,10 @@ function dueOrders(
   open: ReadonlyMap<string, string>,
 ): ReadonlySet<string> {
   if (canary === 0) return new Set(open.values())
-  const isOwn = (field: string) => field === CANARY || !field.endsWith(FIRST_ATTEMPT)
+  const isOwn = (field: string) => field === FIRST_CHUNK || !field.endsWith(FIRST_ATTEMPT)
   return new Set([...open].filter(([field]) => isOwn(field)).map(([, order]) => order))
 }
 
-const CANARY = chunkField({ chunk: 0, attempt: 1 })
+/** A plan's first chunk, which is the canary of a large plan. */
+const FIRST_CHUNK = chunkField({ chunk: 0, attempt: 1 })
 const FIRST_ATTEMPT = '.1'

@@ -3,6 +3,7 @@ import { startCallbackOrders } from '../callbacks/deliver.ts'
 import type { Process } from '../jobs/jobs-in-hand.ts'
 import { type QueueWorkerOptions, startQueueWorker } from '../jobs/queue-worker.ts'
 import { startRequestsWorker } from '../jobs/requests-worker.ts'
+import { startDepartures } from '../upkeep/departures.ts'
 import { startFreeingMemory } from '../upkeep/free-memory.ts'
 import { startHeartbeat } from '../upkeep/heartbeat.ts'
 import { startSweeper } from '../upkeep/sweep.ts'
@@ -44,6 +45,7 @@ export function startAllRequests(
     ],
     loops: [
       startSweeper(sweeping, ctx),
+      startDepartures(sweeping, ctx),
       startFreeingMemory(() => store.ledger.liveIds(), sweeping, ctx),
       startCallbackOrders(store, ctx),
       startHeartbeat(store, ctx),

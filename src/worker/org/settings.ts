@@ -51,7 +51,7 @@ async function shareSettings(
   org: OrgConfig,
   log: Logger,
 ): Promise<void> {
-  const ours = settingsOf(config, org)
+  const ours = { ...settingsOf(config, org), ...coalescing(config) }
   const theirs = await redis.hgetall(ledger.keys.settings)
   for (const [setting, value] of Object.entries(ours)) {
     const before = theirs[setting]
@@ -90,6 +90,16 @@ function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight, quotaRese
   const { lockMs, stalledMs } = worker
   const { calls: reservedCalls, batches: reservedBatches } = quotaReserve
   return { maxInFlight, urgentInFlight, lockMs, stalledMs, reservedCalls, reservedBatches }
+}
+
+/** Set by workers alone: orders gather as soon as these are known, and only workers send them. */
+function coalescing({ coalesce }: Config) {
+  return {
+    coalesceBelow: coalesce.below,
+    coalesceFill: coalesce.fill,
+    coalesceWaitMs: coalesce.waitMs,
+    coalesceHighWaitMs: coalesce.highWaitMs,
+  }
 }
 
 /**

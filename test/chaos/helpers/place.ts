@@ -79,6 +79,7 @@ export async function openPlace(
   const settings = {
     redis: servers.settings,
     worker: { lockMs: 1000, stalledMs: 1000, resendMs: 100 },
+    coalesce: { waitMs: 300, highWaitMs: 100 },
     metrics: { port: 0 },
     http: { port },
     results: { path: results, deleted: true },

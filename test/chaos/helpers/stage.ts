@@ -141,6 +141,7 @@ async function workerEnvironment(
   const { url, clientId, clientSecret } = world.sandbox
   const settings = {
     worker,
+    coalesce: world.config.coalesce,
     results: { deleted: audit.keepDeleted },
     metrics: { port: 0 },
     ...{ maxJobRecords, maxInFlight, urgentInFlight },

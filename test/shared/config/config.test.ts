@@ -58,6 +58,7 @@ test('without any setting every default is in place', async () => {
     callbacks: null,
     tracing: null,
     worker: { lockMs: 10_000, stalledMs: 5_000, resendMs: 5_000 },
+    coalesce: { below: 2000, fill: 10_000, waitMs: 30_000, highWaitMs: 2000 },
     proxyEnv: {},
     warnings: [],
   })

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Priority } from '../../contract/request.ts'
+import { PRIORITIES, type Priority } from '../../contract/request.ts'
+import type { RedisClient } from '../redis/redis.ts'
 import { redisNow } from '../redis/server-clock.ts'
 import { type ChunkRef, type IngestOrder, ingestOrderSchema } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
@@ -197,6 +198,27 @@ export function gatherArgs(keys: OrgKeys, order: GatherSet) {
     group,
     waitSetting: WAIT[order.priority],
   }
+}
+
+/** What gathers in an org at each priority: requests, and their ids. */
+export type Gathering = ReadonlyMap<Priority, { readonly requests: number; readonly ids: number }>
+
+/** Two commands for each set that is not empty, however many requests are in it. */
+export async function readGathering(redis: RedisClient, keys: OrgKeys): Promise<Gathering> {
+  const found = new Map(PRIORITIES.map((priority) => [priority, { requests: 0, ids: 0 }]))
+  for (const group of await redis.zrange(keys.gathers, '0', '-1')) {
+    const { priority } = parseGroup(group)
+    const [requests, ids] = await Promise.all([
+      redis.zcard(keys.gather(group)),
+      redis.hget(keys.gatherIds(group), 'sum'),
+    ])
+    const before = found.get(priority) ?? { requests: 0, ids: 0 }
+    found.set(priority, {
+      requests: before.requests + requests,
+      ids: before.ids + Number(ids ?? 0),
+    })
+  }
+  return found
 }
 
 export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {

@@ -3,6 +3,7 @@ import { TERMINAL_STATUSES } from '../../contract/status.ts'
 import { OPERATIONS } from '../../salesforce/errors.ts'
 import { INGEST_JOB_STATES } from '../../salesforce/ingest.ts'
 import { isTerminalState } from '../../salesforce/job-info.ts'
+import { DEPARTURES } from '../../store/ledger/gather.ts'
 import { QUEUES } from '../../store/queues/queues.ts'
 import {
   type Instruments,
@@ -158,6 +159,12 @@ function requestEvents(define: Instruments) {
 
 function ingestEvents(define: Instruments) {
   return {
+    departed: define.counter({
+      name: 'expunge_departures_total',
+      help: 'Ingest orders in which small requests departed from a gather set.',
+      unit: 'orders',
+      labels: { org: ORG, reason: oneOf(...DEPARTURES) },
+    }),
     /** `state` is Salesforce's state or one of ours. */
     ingestJobEnded: define.counter({
       name: 'expunge_ingest_jobs_total',

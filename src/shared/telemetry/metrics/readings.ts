@@ -1,3 +1,4 @@
+import { PRIORITIES } from '../../contract/request.ts'
 import { LIVE_STATUSES } from '../../contract/status.ts'
 import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
 import type { OrgFacts } from '../../store/org-facts.ts'
@@ -155,6 +156,31 @@ const READINGS = [
         labels: { org, queue },
         value: oldestSeconds,
       })),
+    ),
+  ),
+  reading(
+    {
+      name: 'expunge_gathering_requests',
+      help: 'Small requests that wait for others to share an ingest job with.',
+      unit: 'requests',
+      labels: { org: ORG, priority: oneOf(...PRIORITIES) },
+    },
+    ofOrgs(({ org, gathering }) =>
+      [...gathering].map(([priority, { requests }]) => ({
+        labels: { org, priority },
+        value: requests,
+      })),
+    ),
+  ),
+  reading(
+    {
+      name: 'expunge_gathering_ids',
+      help: 'The ids of these requests.',
+      unit: 'ids',
+      labels: { org: ORG, priority: oneOf(...PRIORITIES) },
+    },
+    ofOrgs(({ org, gathering }) =>
+      [...gathering].map(([priority, { ids }]) => ({ labels: { org, priority }, value: ids })),
     ),
   ),
   reading(

@@ -24,6 +24,7 @@ const READING: Observed = {
         ['DailyApiRequests', { max: 15_000, remaining: 14_000, booked: 24, used: new Map() }],
       ]),
       workers: 2,
+      gathering: new Map([['normal', { requests: 3, ids: 30 }]]),
     },
   ],
 }
@@ -39,6 +40,7 @@ function exercised(role?: MetricsRole): Metrics {
   metrics.ingestJobEnded({ ...at, state: 'JobComplete' })
   metrics.phaseEnded({ ...at, phase: 'wait', seconds: 7200 })
   metrics.uploaded({ ...at, bytes: 193 })
+  metrics.departed({ org: 'default', reason: 'full' })
   metrics.retried({ ...at, reason: 'org-fault' })
   metrics.stalled({ org: 'default', change: 1 })
   metrics.salesforceCall({ org: 'default', operation: 'create', status: '200', seconds: 0.1 })

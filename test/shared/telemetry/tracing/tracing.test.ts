@@ -52,6 +52,7 @@ async function startProcesses(
     SALESFORCE_LOGIN_URL: sandbox.url,
     SALESFORCE_CLIENT_ID: sandbox.clientId,
     SALESFORCE_CLIENT_SECRET: sandbox.clientSecret,
+    EXPUNGE_COALESCE_BELOW: '0',
     NODE_OPTIONS: `--import ${LOG_MODULE_LOADS}`,
   }
   const service = startServiceProcess(t, { ...env, ...own })
