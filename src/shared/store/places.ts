@@ -123,7 +123,5 @@ function holders(orders: readonly string[]): Places['heldBy'] {
     const id = order.replace(/\.\d+\.\d+$/, '')
     byRequest.set(id, (byRequest.get(id) ?? 0) + 1)
   }
-  return [...byRequest]
-    .map(([id, places]) => ({ id, places }))
-    .sort((a, b) => b.places - a.places)
+  return [...byRequest].map(([id, places]) => ({ id, places })).sort((a, b) => b.places - a.places)
 }
