@@ -13,7 +13,7 @@ const ACTIONS: { readonly [Name in CommandName]: () => Promise<Action<Name>> } =
   run: async () => (await import('./run/run.ts')).run,
   submit: async () => (await import('./commands/submit.ts')).submit,
   apply: async () => (await import('./run/apply.ts')).apply,
-  retry: async () => (await import('./retry/retry.ts')).retry,
+  retry: async () => (await import('./commands/retry.ts')).retry,
   status: async () => (await import('./commands/status.ts')).status,
   list: async () => (await import('./commands/list.ts')).list,
   approve: async () => (await import('./commands/approve.ts')).approve,

@@ -3,13 +3,11 @@ import { visible } from '../shared/base/visible.ts'
 import type { Config } from '../shared/config/config.ts'
 import { isUrl } from '../shared/config/fields.ts'
 import { RESULTS_PATH, resultsPlace } from '../shared/config/results.ts'
-import type { Receipt, ResultFile } from '../shared/contract/receipt.ts'
+import type { Receipt } from '../shared/contract/receipt.ts'
 import { readResults } from '../shared/results/open.ts'
 import {
-  type OpenFile,
   RECEIPT,
   RESULT_KINDS,
-  type RequestFolder,
   type ResultsPlace,
   type ResultsReader,
 } from '../shared/results/results-store.ts'
@@ -144,15 +142,6 @@ export async function resultsOf(
       'not be written; see the log of the worker. Specify the results directory or bucket of the run or ' +
       'the workers with --results or EXPUNGE_RESULTS.',
   )
-}
-
-/** Opens a result file of a receipt; null if it is not as it was written. */
-export async function openIntact(
-  reader: ResultsReader,
-  request: RequestFolder,
-  file: ResultFile,
-): Promise<OpenFile | null> {
-  return (await reader.isAsWritten(request, file)) ? reader.openFile(request, file) : null
 }
 
 /** Shows a receipt: as JSON on stdout for machines, as a table with all files for people. */

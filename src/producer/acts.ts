@@ -37,7 +37,7 @@ export async function approve(
     case 'other-plan':
       throw new PlanChangedError(id)
     case 'unknown':
-      throw unknown(store, id)
+      throw unknownRequest(store, id)
     default:
       throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
   }
@@ -51,7 +51,7 @@ export async function decline(store: OrgStore, id: string, by: Signature): Promi
     case 'not-waiting':
       throw notWaiting(id)
     case 'unknown':
-      throw unknown(store, id)
+      throw unknownRequest(store, id)
     default:
       throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
   }
@@ -65,7 +65,7 @@ export async function cancel(store: OrgStore, id: string, by: Signature): Promis
     case 'over':
       throw new AlreadyOverError(id, (await store.ledger.load(id))?.status ?? null)
     case 'unknown':
-      throw unknown(store, id)
+      throw unknownRequest(store, id)
     default:
       throw new TypeError(`Unknown answer ${String(answer satisfies never)}`)
   }
@@ -77,13 +77,13 @@ const READ_EVERY_MS = 250
 export async function waitFor(store: OrgStore, id: string, signal?: AbortSignal): Promise<Receipt> {
   for (;;) {
     const record = await store.ledger.load(id)
-    if (record === null) throw unknown(store, id)
+    if (record === null) throw unknownRequest(store, id)
     if (isTerminal(record.status) && record.receipt !== null) return record.receipt
     await systemClock.sleep(READ_EVERY_MS, signal)
   }
 }
 
-function unknown({ org }: OrgStore, id: string): UnknownRequestError {
+export function unknownRequest({ org }: OrgStore, id: string): UnknownRequestError {
   return new UnknownRequestError(
     `Org "${org}" knows no request ${id}. See \`expunge list\` for those it knows.`,
   )

@@ -2,12 +2,13 @@ import { ExpungeError } from '../shared/base/errors.ts'
 import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import type { Receipt, Signature } from '../shared/contract/receipt.ts'
 import { type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
+import { type RetryTerms, retryRequest } from '../shared/store/intake/retry.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
 import { type RequestView, viewOf, viewOfSubmitted } from '../shared/store/request-view.ts'
 import { readOrgState } from '../shared/store/waiting.ts'
-import { approve, cancel, decline, waitFor } from './acts.ts'
+import { approve, cancel, decline, unknownRequest, waitFor } from './acts.ts'
 import {
   connectProducer,
   MAY_BE_LOST,
@@ -32,6 +33,7 @@ export {
   PlanChangedError,
   PlanExpiredError,
 } from '../shared/store/intake/apply.ts'
+export { NotRetryableError } from '../shared/store/intake/retry.ts'
 export type { Caller } from '../shared/store/intake/submit.ts'
 export { ConflictError, GoneError } from '../shared/store/intake/taken.ts'
 export { LedgerReplacedError } from '../shared/store/ledger/connection.ts'
@@ -96,6 +98,21 @@ export interface Producer {
     upload?: AsyncIterable<Uint8Array>,
     options?: Caller,
   ): Promise<SubmitAnswer>
+  /**
+   * Submits rows of an ended request as a new one: with its terms, but without its deadline and what
+   * its plan was expected to be. The new id is `<id>-retry-1` by default, so repeating the call is
+   * harmless.
+   *
+   * @param rows CSV with a column `Id`, such as the result files `failed.csv` and `unprocessed.csv`
+   * @throws UnknownRequestError
+   * @throws NotRetryableError unless it has ended and has deleted something
+   * @throws InvalidRequestError, ConflictError and the others of `submit`
+   */
+  retry(
+    id: string,
+    rows: AsyncIterable<Uint8Array>,
+    options?: Caller & RetryTerms & { readonly org?: string },
+  ): Promise<SubmitAnswer>
   /** Null if the org does not have the request (any more). */
   inspect(id: string, options?: { org?: string }): Promise<RequestView | null>
   /** Newest first. `onError` receives errors for unreadable requests; the others are listed. */
@@ -158,7 +175,7 @@ export function producerOver({
   const storeOf = (org = DEFAULT_ORG) => stores.of(org)
   const change = <T>(write: () => Promise<T>, note?: string) =>
     explained(() => replicated(write), note)
-  return {
+  const producer: Producer = {
     submit: async (input, upload, { submittedBy, limits } = {}) => {
       const request = parseRequest(input, clock.now())
       const store = storeOf(request.org)
@@ -169,6 +186,13 @@ export function producerOver({
       )
       const view = await explained(() => viewOfSubmitted(store, submitted))
       return { request: view, created: submitted.created }
+    },
+    retry: async (id, rows, { org, as, reason, ...caller } = {}) => {
+      const store = storeOf(org)
+      const record = await explained(() => store.ledger.load(id))
+      if (record === null) throw unknownRequest(store, id)
+      const { request } = retryRequest(record, { as, reason }, clock.now())
+      return producer.submit(request, rows, caller)
     },
     inspect: (id, { org } = {}) =>
       explained(async () => {
@@ -191,6 +215,7 @@ export function producerOver({
     wait: (id, { org, signal } = {}) => explained(() => waitFor(storeOf(org), id, signal)),
     close,
   }
+  return producer
 }
 
 const signatureOf = ({ by = 'library', reason }: ActOptions): Signature => ({

@@ -1,4 +1,5 @@
 import type { Receipt } from '../../shared/contract/receipt.ts'
+import { openIntact } from '../../shared/results/open.ts'
 import {
   RECEIPT,
   RESULT_KINDS,
@@ -10,7 +11,7 @@ import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { isOver } from '../follow.ts'
 import { withRequest } from '../org.ts'
-import { openIntact, resultsOf } from '../receipt.ts'
+import { resultsOf } from '../receipt.ts'
 import { columns, count, counted } from '../render/format.ts'
 import type { Screen } from '../screen.ts'
 

@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '../../shared/base/errors.ts'
 import type { Logger } from '../../shared/base/logger.ts'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
 import { ResultsStoreError } from '../../shared/results/results-store.ts'
+import { NothingToRetryError, ResultFileLostError } from '../../shared/results/rows-to-retry.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
 import {
   AlreadyOverError,
@@ -11,6 +12,7 @@ import {
   ConflictError,
   GoneError,
   LedgerReplacedError,
+  NotRetryableError,
   NotWaitingError,
   PlanAppliedError,
   PlanChangedError,
@@ -44,6 +46,9 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof ResultsStoreError) {
     return answer(503, error.code, { message: RESULTS_AWAY, headers: retryAfter() })
   }
+  if (error instanceof ResultFileLostError) {
+    return answer(503, error.code, { message: RESULT_FILE_LOST, headers: retryAfter() })
+  }
   if (error instanceof LedgerReplacedError) return answer(503, error.code, error)
   if (error instanceof InvalidRequestError) {
     return answer(422, error.code, { message: fieldsInWords(error) }, { errors: error.problems })
@@ -66,6 +71,8 @@ export function problemAnswer(error: unknown): ProblemAnswer {
   if (error instanceof UnknownRequestError) return answer(404, error.code, error)
   if (
     error instanceof ConflictError ||
+    error instanceof NotRetryableError ||
+    error instanceof NothingToRetryError ||
     error instanceof NotWaitingError ||
     error instanceof PlanChangedError ||
     error instanceof PlanAppliedError ||
@@ -79,6 +86,8 @@ export function problemAnswer(error: unknown): ProblemAnswer {
 
 const RESULTS_AWAY =
   'The results store of the service cannot be used now. Its log says why. Try again.'
+const RESULT_FILE_LOST =
+  'A result file of the request is not in the results store of this service as it was written. Nothing was retried.'
 const DEFECT =
   'The service has met a defect. The request id of this answer finds it in the log of the service.'
 

@@ -58,6 +58,18 @@ export function maySubmit(key: ApiKey, wanted: Wanted): Denial | null {
   )
 }
 
+/**
+ * Retrying rows of a request: allowed for keys that may submit such a request. The rows come from its
+ * result files, so they need no permission for uploads.
+ */
+export function mayRetry(key: ApiKey, wanted: Wanted, source: StoredSource): Denial | null {
+  return (
+    lacksRole(key, 'submit') ??
+    outsideSources(key, source) ??
+    maySubmit({ ...key, sources: '*' }, wanted)
+  )
+}
+
 /** Whether the key may submit anything at all; checked before a body is read. */
 export function maySubmitSome(key: ApiKey): Denial | null {
   return lacksRole(key, 'submit')
@@ -164,10 +176,7 @@ function outsideOperations({ name, operations }: ApiKey, operation: Operation): 
     : deny('OPERATION_NOT_ALLOWED', `The key ${name} is not for the operation "${operation}".`)
 }
 
-function outsideSources(
-  { name, sources }: ApiKey,
-  source: DeletionRequest['source'],
-): Denial | null {
+function outsideSources({ name, sources }: ApiKey, source: StoredSource): Denial | null {
   const what = beyond(sources, source)
   return what === null ? null : deny('SOURCE_NOT_ALLOWED', `The key ${name} is not for ${what}.`)
 }

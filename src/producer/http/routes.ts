@@ -3,6 +3,7 @@ import { approveRoute, cancelRoute } from './routes/act.ts'
 import { listRoute } from './routes/list.ts'
 import { readCsvRoute, readRoute } from './routes/read.ts'
 import { resultsRoute } from './routes/results.ts'
+import { retryRoute } from './routes/retry.ts'
 import { submitRoute, uploadRoute } from './routes/submit.ts'
 
 /** The API's routes, in the order of its document. */
@@ -14,5 +15,6 @@ export const ROUTES: readonly Route[] = [
   readCsvRoute,
   approveRoute,
   cancelRoute,
+  retryRoute,
   resultsRoute,
 ]

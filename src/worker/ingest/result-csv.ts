@@ -1,6 +1,6 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
-import { CsvReader } from '../ids/csv-reader.ts'
-import { type CsvRecord, LF } from '../ids/csv-record.ts'
+import { CsvReader } from '../../shared/csv/reader.ts'
+import { type CsvRecord, LF } from '../../shared/csv/record.ts'
 import { RecentTexts } from './recent-texts.ts'
 import { RowId } from './row-id.ts'
 import { RowShapes } from './row-shapes.ts'

@@ -1,5 +1,5 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import type { CsvRecord } from '../ids/csv-record.ts'
+import type { CsvRecord } from '../../shared/csv/record.ts'
 import { caseBits, copyId, hasSuffix, suffixOfBits } from '../ids/id-bytes.ts'
 
 /** Bytes of an id with its suffix. */

@@ -1,6 +1,6 @@
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { CsvReader } from '../ids/csv-reader.ts'
-import { CR, CsvRecord, isBlank, isLineEnd, LF, QUOTE } from '../ids/csv-record.ts'
+import { CsvReader } from '../../shared/csv/reader.ts'
+import { CR, CsvRecord, isBlank, isLineEnd, LF, QUOTE } from '../../shared/csv/record.ts'
 import { caseBits, hasIdForm, hasSuffix } from '../ids/id-bytes.ts'
 import { BLOCK_IDS, type BlockBuilder, decode, type ScannedBlock, viewOf } from './block.ts'
 import { brokenCsv, CSV_PROBLEMS, isMark, lineTooLong, MAX_LINE_BYTES } from './broken-csv.ts'

@@ -1,5 +1,5 @@
 import { RefusedError } from '../../shared/base/errors.ts'
-import { CsvRecord } from '../ids/csv-record.ts'
+import { CsvRecord } from '../../shared/csv/record.ts'
 import { brokenCsv, CSV_PROBLEMS, MAX_LINE_BYTES } from './broken-csv.ts'
 import { trimmed } from './unseen.ts'
 

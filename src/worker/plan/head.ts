@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import { PLAIN_TEXT, type SourceText } from '../../shared/contract/sources/kind.ts'
-import { CsvRecord } from '../ids/csv-record.ts'
+import { CsvRecord } from '../../shared/csv/record.ts'
 import { isMark, lineTooLong, MARK_BYTES, MAX_LINE_BYTES } from './broken-csv.ts'
 import {
   ANY_DELIMITER,

@@ -1,6 +1,6 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import type { SourceText } from '../../shared/contract/sources/kind.ts'
-import { isBlank, isLineEnd } from '../ids/csv-record.ts'
+import { isBlank, isLineEnd } from '../../shared/csv/record.ts'
 
 /**
  * Refuses input that is not a text of rows and names its format. People have submitted each of

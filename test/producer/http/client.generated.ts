@@ -60,6 +60,13 @@ export interface paths {
      */
     post: operations["cancelDeletionRequest"];
   };
+  "/v1/deletion-requests/{id}/retry": {
+    /**
+     * Retry the rows that were not deleted
+     * @description Submits the failed and unprocessed rows of an ended request as a new one, with the same terms but without its deadline and what its plan was expected to be. Needs a key that may read the ended request and submit one like it. May be repeated: the same id with the same rows is the same request.
+     */
+    post: operations["retryDeletionRequest"];
+  };
   "/v1/deletion-requests/{id}/results/{file}": {
     /**
      * Download a result file
@@ -511,6 +518,19 @@ export interface components {
         }[];
       /** @description The cursor of the next page; null on the last. A page may be short, or empty, before. */
       next: string | null;
+    };
+    Retry: {
+      /** @description Id of the new request; `<id>-retry-1` by default. */
+      as?: string;
+      /**
+       * @description Only the rows that failed, or only those that were not processed; else both.
+       * @enum {string}
+       */
+      only?: "failed" | "unprocessed";
+      /** @description Only rows that failed with one of these codes. */
+      code?: string[];
+      /** @description That of the ended request by default. */
+      reason?: string;
     };
     S3Source: {
       /** @constant */
@@ -1700,6 +1720,185 @@ export interface operations {
       };
       /** @description Conflict */
       409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Payload Too Large */
+      413: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Internal Server Error */
+      500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  /**
+   * Retry the rows that were not deleted
+   * @description Submits the failed and unprocessed rows of an ended request as a new one, with the same terms but without its deadline and what its plan was expected to be. Needs a key that may read the ended request and submit one like it. May be repeated: the same id with the same rows is the same request.
+   */
+  retryDeletionRequest: {
+    parameters: {
+      query?: {
+        /** @description The Salesforce org, by its name. */
+        org?: string;
+      };
+      path: {
+        /** @description The id of the request, in any case. */
+        id: string;
+      };
+    };
+    requestBody?: {
+      content: {
+        /**
+         * @example {
+         *   "code": [
+         *     "UNABLE_TO_LOCK_ROW"
+         *   ]
+         * }
+         */
+        "application/json": components["schemas"]["Retry"];
+      };
+    };
+    responses: {
+      /** @description The very same request is there already. */
+      200: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          Location: components["headers"]["Location"];
+        };
+        content: {
+          "application/json": components["schemas"]["Request"];
+        };
+      };
+      /** @description Accepted and stored. */
+      202: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          Location: components["headers"]["Location"];
+        };
+        content: {
+          "application/json": components["schemas"]["Request"];
+        };
+      };
+      /** @description Bad Request */
+      400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Forbidden */
+      403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Not Found */
+      404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Timeout */
+      408: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Conflict */
+      409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Gone */
+      410: {
         headers: {
           "X-Request-Id": components["headers"]["X-Request-Id"];
         };

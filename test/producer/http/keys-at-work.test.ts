@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { createSecret } from '../../../src/producer/http/key-secret.ts'
@@ -295,6 +295,68 @@ test('the plan of a dry run is applied by another key, as a new request of the s
   )
   const lines = api.log.filter(({ audit, request }) => audit && request === 'apply-apply')
   assert.equal(lines.length, 1)
+})
+
+test('rows that failed are retried by keys that may read and submit such a request', async () => {
+  const ids = ids18(6, 50_000)
+  const [first = '', second = ''] = ids
+  world.sandbox.setRows({
+    rules: [
+      { code: 'DELETE_FAILED', ids: [first] },
+      { code: 'INSUFFICIENT_ACCESS_OR_READONLY', ids: [second] },
+    ],
+  })
+  const json = body({ id: 'Partly', reason: 'Art. 17', source: { type: 'ids', ids } })
+  await api.call(PATH, { key: secrets.boss, json })
+  assert.equal((await receiptOf(world, 'Partly')).status, 'incomplete')
+  world.sandbox.setRows({ rules: [] })
+  const path = `${PATH}/partly/retry?org=${org}`
+  const post = { method: 'POST' }
+  assert.equal(await outcomeOf('auditor', path, post), '403 ROLE_MISSING')
+  assert.equal(await outcomeOf('leads', path, post), '403 OBJECT_NOT_ALLOWED')
+  assert.equal(await outcomeOf('crm', path, post), '403 ROLE_MISSING')
+  const retrying = (more: object, key = secrets.boss) => api.call(path, { key, json: more })
+  for (const [wrong, expected] of [
+    [{ code: ['X'] }, '409 NOTHING_TO_RETRY'],
+    [{ only: 'unprocessed' }, '409 NOTHING_TO_RETRY'],
+    [{ only: 'unprocessed', code: ['X'] }, '422 INVALID_REQUEST'],
+    [{ only: 'deleted' }, '422 INVALID_REQUEST'],
+    [{ as: '../x' }, '422 INVALID_REQUEST'],
+    [{ as: 'Partly' }, '409 ID_TAKEN'],
+  ] as const) {
+    const { status, json } = await retrying(wrong)
+    assert.equal(`${status} ${json.code}`, expected, JSON.stringify(wrong))
+  }
+  for (const [expected, more] of [
+    [202, {}],
+    [200, { only: 'failed' }],
+  ] as const) {
+    const { status, json, headers } = await retrying(more)
+    assert.deepEqual(
+      [status, json.id, json.request.retryOf],
+      [expected, 'Partly-retry-1', 'Partly'],
+    )
+    assert.equal(headers.get('location'), `${PATH}/Partly-retry-1?org=${org}`)
+  }
+  const receipt = await receiptOf(world, 'Partly-retry-1')
+  assert.deepEqual(
+    [receipt.status, receipt.reason, receipt.submittedBy, receipt.outcome?.deleted],
+    ['completed', 'Art. 17', `boss-${org}`, 2],
+  )
+  const some = await retrying({ code: ['DELETE_FAILED'], as: 'some', reason: 'again' })
+  assert.deepEqual([some.status, some.json.request.reason], [202, 'again'])
+  assert.equal((await receiptOf(world, 'some')).plan?.accepted, 1)
+  const early = await api.call(`${PATH}/nothing/retry?org=${org}`, { key: secrets.boss, ...post })
+  assert.equal(early.json.code, 'UNKNOWN_REQUEST')
+  await truncate(join(world.results, org, 'Partly', 'failed.csv'), 10)
+  const lost = await retrying({ as: 'lost' })
+  assert.equal(`${lost.status} ${lost.json.code}`, '503 RESULT_FILE_LOST')
+  assert.equal(await world.store.ledger.load('lost'), null)
+  const audited = api.log.filter(({ audit, denied }) => audit === 'submit' && !denied)
+  assert.deepEqual(
+    audited.map(({ request }) => request).filter((id) => /^(some|Partly.*)$/.test(String(id))),
+    ['Partly', 'Partly-retry-1', 'some'],
+  )
 })
 
 test('a plan is approved by another key than the one that submitted it', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { canonicalId, to18 } from '../../../src/shared/contract/record-id.ts'
-import { CsvReader } from '../../../src/worker/ids/csv-reader.ts'
+import { CsvReader } from '../../../src/shared/csv/reader.ts'
 import { eachResult } from '../../../src/worker/ingest/result-csv.ts'
 import { fc, runs } from '../../helpers/fast-check.ts'
 import { id15, id18 } from '../../helpers/ids.ts'

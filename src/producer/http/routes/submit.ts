@@ -32,7 +32,7 @@ const RIGHTS = `A key needs the role \`submit\`, and must be for the org, object
 Its own limit of records counts like \`maxRecords\`. Where it has a budget of records, a list that does not fit is answered with 429
 \`BUDGET_EXCEEDED\`; an upload or a file that does not fit ends \`refused\`.`
 
-const answers = {
+export const answers = {
   200: answered('The very same request is there already.', completedExample),
   202: answered('Accepted and stored.', acceptedExample),
 }
@@ -133,7 +133,7 @@ async function upload(call: Call<DeletionRequest>, service: Service): Promise<Su
 type Submitting = Pick<Call<unknown>, 'key' | 'audit'>
 
 /** Once the producer has answered, the request is stored, whatever happens to this process. */
-async function accept(
+export async function accept(
   { key, audit }: Submitting,
   wanted: DeletionRequest,
   { producer, callers, orgs }: Service,
@@ -156,14 +156,15 @@ async function accept(
 }
 
 /** A key's own limit applies like one set by the request. */
-function allow(
+export function allow(
   { key, audit }: Submitting,
   wanted: DeletionRequest,
   { receivers }: Service,
+  may = maySubmit,
 ): DeletionRequest {
   assertReceiver(wanted, receivers)
   try {
-    assertAllowed(maySubmit(key, wanted))
+    assertAllowed(may(key, wanted))
   } catch (error) {
     audit.failed(wanted, error)
     throw error
@@ -196,7 +197,7 @@ function withOrg(body: unknown, org: string | undefined): unknown {
   return { ...body, org }
 }
 
-function answerOf({ request, created }: SubmitAnswer) {
+export function answerOf({ request, created }: SubmitAnswer) {
   return { status: created ? 202 : 200, headers: { Location: locationOf(request) }, body: request }
 }
 

@@ -1,15 +1,13 @@
 import { type Config, loadConfig, railsOf } from '../../shared/config/config.ts'
-import {
-  type DeletionRequest,
-  parseRequest,
-  type StoredRequest,
-} from '../../shared/contract/request.ts'
+import type { DeletionRequest } from '../../shared/contract/request.ts'
+import { rowsToRetry } from '../../shared/results/rows-to-retry.ts'
+import { retryRequest } from '../../shared/store/intake/retry.ts'
 import { submit } from '../../shared/store/intake/submit.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { viewOfSubmitted } from '../../shared/store/request-view.ts'
 import { actorOf } from '../actor.ts'
 import { whyWaiting } from '../at-work.ts'
-import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { type Cli, EXIT, type ExitCode } from '../cli.ts'
 import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm } from '../confirm.ts'
@@ -25,7 +23,6 @@ import {
 } from '../run/here.ts'
 import { allowing, prepareOrg } from '../run/prepare.ts'
 import type { RunSession } from '../run/session.ts'
-import { rowsToRetry } from './rows.ts'
 
 /**
  * Submits the failed and unprocessed rows of an ended request as a new one. With REDIS_URL it
@@ -86,43 +83,6 @@ async function retryOf(
   id: string,
   { flags, store, config }: Retrying,
 ): Promise<{ readonly request: DeletionRequest; readonly rows: AsyncIterable<Uint8Array> }> {
-  const record = await recordOf(id, store)
-  const { receipt, status } = record
-  if (receipt === null || receipt.outcome === null) {
-    throw new UsageError(
-      `Request ${id} is ${status}: only the rows of a request that has deleted something can be retried.`,
-    )
-  }
-  return {
-    request: requestFor(record.request, flags),
-    rows: rowsToRetry(await resultsOf(receipt, config, flags), receipt, flags),
-  }
-}
-
-/**
- * A deadline, and what the plan was expected to be, were meant for the first request alone. All
- * else is kept, such as that active records are refused.
- */
-function requestFor(ended: StoredRequest, { as, reason }: Flags<'retry'>): DeletionRequest {
-  const request = {
-    ...ended,
-    id: as ?? nextId(ended.id),
-    source: { type: 'upload' },
-    reason: reason ?? ended.reason,
-    retryOf: ended.id,
-    onInvalid: 'refuse',
-    dryRun: false,
-    deadline: null,
-    expectCount: null,
-    expectSha256: null,
-  }
-  return parseRequest(request, Date.now())
-}
-
-const MOST_OF_ID = 115
-
-/** `purge-retry-1` for `purge`, `purge-retry-2` for `purge-retry-1`. */
-function nextId(id: string): string {
-  const [, first = id, number = '0'] = /^(.*)-retry-(\d{1,6})$/.exec(id) ?? []
-  return `${first.slice(0, MOST_OF_ID)}-retry-${Number(number) + 1}`
+  const { request, receipt } = retryRequest(await recordOf(id, store), flags, Date.now())
+  return { request, rows: rowsToRetry(await resultsOf(receipt, config, flags), receipt, flags) }
 }

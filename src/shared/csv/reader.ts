@@ -1,4 +1,4 @@
-import { CsvRecord } from './csv-record.ts'
+import { CsvRecord } from './record.ts'
 
 /** Bytes of a chunk that are first joined to the unfinished record before it. */
 const SEAM_BYTES = 4096

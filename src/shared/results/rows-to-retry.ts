@@ -1,26 +1,36 @@
 import type { Readable } from 'node:stream'
-import type { Receipt } from '../../shared/contract/receipt.ts'
-import type { ResultsReader } from '../../shared/results/results-store.ts'
-import { CsvReader } from '../../worker/ids/csv-reader.ts'
-import { UsageError } from '../cli.ts'
-import { openIntact } from '../receipt.ts'
-import { counted } from '../render/format.ts'
+import { ExpungeError } from '../base/errors.ts'
+import type { Receipt } from '../contract/receipt.ts'
+import { CsvReader } from '../csv/reader.ts'
+import { openIntact } from './open.ts'
+import type { ResultsReader } from './results-store.ts'
 
-const KINDS = ['failed', 'unprocessed'] as const
-type Kind = (typeof KINDS)[number]
+/** The receipt lists no such rows. */
+export class NothingToRetryError extends ExpungeError {
+  readonly code = 'NOTHING_TO_RETRY'
+}
+
+/** A result file is missing, or differs from the receipt. */
+export class ResultFileLostError extends ExpungeError {
+  readonly code = 'RESULT_FILE_LOST'
+}
+
+export const RETRY_KINDS = ['failed', 'unprocessed'] as const
+type Kind = (typeof RETRY_KINDS)[number]
 
 /** Which rows of an ended request to retry. */
 interface Selection {
   /** Both if absent. */
-  readonly only?: Kind
+  readonly only?: Kind | undefined
   /** Failed rows with one of these codes; all if absent. */
-  readonly code?: readonly string[]
+  readonly code?: readonly string[] | undefined
 }
 
 /**
  * The selected rows as a CSV of ids, from the result files of the receipt.
  *
- * @throws UsageError if a file is missing or was changed, or if no row is selected
+ * @throws ResultFileLostError if a file is missing or was changed
+ * @throws NothingToRetryError if no row is selected
  */
 export async function* rowsToRetry(
   reader: ResultsReader,
@@ -37,13 +47,13 @@ export async function* rowsToRetry(
       if (ids.length > 0) yield Buffer.from(`${ids.join('\n')}\n`)
     }
   }
-  if (rows === 0) throw new UsageError(nothing(receipt, selection))
+  if (rows === 0) throw new NothingToRetryError(nothing(receipt, selection))
 }
 
 /** Only failed rows have codes. */
 function kindsOf({ only, code }: Selection): readonly Kind[] {
   if (code !== undefined) return ['failed']
-  return only === undefined ? KINDS : [only]
+  return only === undefined ? RETRY_KINDS : [only]
 }
 
 /** Null if the request has no such rows. */
@@ -58,9 +68,10 @@ async function opened(
   const file = receipt.files.find((listed) => listed.name === name)
   const intact = file === undefined ? null : await openIntact(reader, receipt, file)
   if (intact !== null) return intact.stream()
-  throw new UsageError(
-    `${reader.folder(receipt)}/${name} does not have the ${counted(expected, 'row')} that the receipt lists: it is missing or was changed. ` +
-      'Nothing was retried. Name the results directory of the run or the workers with --results.',
+  throw new ResultFileLostError(
+    `${reader.folder(receipt)}/${name} does not have the ${expected} ${expected === 1 ? 'row' : 'rows'} that the ` +
+      'receipt lists: it is missing or was changed. Nothing was retried. Use the results directory or bucket of the ' +
+      'run or the workers (--results, EXPUNGE_RESULTS).',
   )
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CsvReader } from '../../../src/worker/ids/csv-reader.ts'
-import { CsvRecord } from '../../../src/worker/ids/csv-record.ts'
+import { CsvReader } from '../../../src/shared/csv/reader.ts'
+import { CsvRecord } from '../../../src/shared/csv/record.ts'
 import { fc, runs } from '../../helpers/fast-check.ts'
 
 async function recordsOf(blocks: readonly Uint8Array[]): Promise<string[][]> {
