@@ -28,3 +28,8 @@ function id18(n: number): string {
   const id = `0035f0${counter}`
   return `${id}${suffixOf(id)}`
 }
+
+/** A walk through all numbers below `count` in steps of a large prime, which has no factor in common with it. */
+export function shuffled(n: number, count: number): number {
+  return Number((BigInt(n) * 2_654_435_761n) % BigInt(count))
+}

@@ -10,8 +10,8 @@ export interface Measured {
   /** The exit code, or the signal that ended it. */
   readonly exit: number | string
   readonly seconds: number
-  /** Processor time of the process itself in user mode: comparable on a busy machine too. */
-  readonly userSeconds: number
+  /** Processor time of the process itself, which is comparable on a busy machine too. */
+  readonly processorSeconds: number
   /** Peak resident memory of the process itself. */
   readonly ownMiB: number
   /** The peaks of the process and all its children added up, though they may not coincide. */
@@ -34,9 +34,9 @@ export async function measure(
   })
   const pid = child.pid ?? 0
   const peaks = new Map<number, number>([[pid, 0]])
-  let userSeconds = 0
+  let processorSeconds = 0
   const watch = setInterval(async () => {
-    userSeconds = Math.max(userSeconds, await userSecondsOf(pid))
+    processorSeconds = Math.max(processorSeconds, await processorSecondsOf(pid))
     await look(peaks)
   }, WATCH_EVERY_MS)
   const ended = once(child, 'exit')
@@ -48,17 +48,21 @@ export async function measure(
     stderr,
     exit: code ?? signal ?? 'unknown',
     seconds: (performance.now() - begun) / 1000,
-    userSeconds,
+    processorSeconds,
     ownMiB: peaks.get(pid) ?? 0,
     treeMiB: [...peaks.values()].reduce((sum, peak) => sum + peak, 0),
   }
 }
 
+/** The most memory that a process has had so far; 0 once it has ended. */
+export async function peakMiB(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
+  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024)
+}
+
 async function look(peaks: Map<number, number>): Promise<void> {
   for (const pid of [...peaks.keys()]) {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-    const peak = Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024)
-    peaks.set(pid, Math.max(peak, peaks.get(pid) ?? 0))
+    peaks.set(pid, Math.max(await peakMiB(pid), peaks.get(pid) ?? 0))
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
     for (const child of children.split(' ').map(Number)) {
       if (child > 0 && !peaks.has(child)) peaks.set(child, 0)
@@ -67,9 +71,10 @@ async function look(peaks: Map<number, number>): Promise<void> {
 }
 
 /** The kernel counts in hundredths of a second; 0 once the process has ended. */
-async function userSecondsOf(pid: number): Promise<number> {
+export async function processorSecondsOf(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
   // The command's name may hold blanks and stands in brackets.
   const [, fields = ''] = stat.split(') ')
-  return Number(fields.split(' ')[11] ?? 0) / 100
+  const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number)
+  return (user + system) / 100
 }

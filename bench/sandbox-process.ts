@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { peakMiB, processorSecondsOf } from './measured-process.ts'
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** The `expunge` command from its sources, and as it is published (after `npm run build`). */
@@ -30,6 +31,8 @@ export type Stats = z.output<typeof statsSchema>
 export interface SandboxProcess {
   readonly login: Login
   stats(): Promise<Stats>
+  /** Its processor time and peak memory so far. */
+  vitals(): Promise<{ readonly processorSeconds: number; readonly peakMiB: number }>
   /** Adds a fault script. */
   spoil(fault: object): Promise<void>
   stop(): Promise<void>
@@ -47,6 +50,10 @@ export async function startSandboxProcess(
     stats: async () => {
       const answer = await fetch(`${login.url}/__sandbox/stats`)
       return statsSchema.parse(await answer.json())
+    },
+    vitals: async () => {
+      const pid = sandbox.pid ?? 0
+      return { processorSeconds: await processorSecondsOf(pid), peakMiB: await peakMiB(pid) }
     },
     spoil: async (fault) => {
       const body = JSON.stringify(fault)

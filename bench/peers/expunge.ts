@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { z } from 'zod'
@@ -15,11 +16,13 @@ const receiptSchema = z.object({
 
 export const expungeFromSources: Peer = {
   name: 'expunge run (sources)',
+  isInstalled: () => true,
   prepare: async (login, task) => expungeRun(SOURCES, login, task),
 }
 
 export const expungeBuilt: Peer = {
   name: 'expunge run (dist)',
+  isInstalled: () => existsSync(DIST),
   prepare: async (login, task) => expungeRun(DIST, login, task),
 }
 

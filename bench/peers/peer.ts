@@ -18,6 +18,7 @@ export interface Run {
 
 export interface Peer {
   readonly name: string
+  isInstalled(): boolean
   /** Logs in where that is a step of its own; it is not measured. */
   prepare(login: Login, task: Task): Promise<Run>
 }

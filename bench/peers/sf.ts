@@ -1,15 +1,13 @@
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { glob, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { measure } from '../measured-process.ts'
+import { installed } from '../rivals.ts'
 import { accessToken, type Login } from '../sandbox-process.ts'
 import type { Peer, Run, Task } from './peer.ts'
 
-export const SF_PROGRAM = fileURLToPath(
-  new URL('../node_modules/@salesforce/cli/bin/run.js', import.meta.url),
-)
+export const SF_PROGRAM = join(installed('@salesforce/cli'), 'bin/run.js')
 const SF = [execPath, SF_PROGRAM]
 export const QUIET = {
   SF_DISABLE_TELEMETRY: 'true',
@@ -27,12 +25,14 @@ export const QUIET = {
  */
 export const sfWait: Peer = {
   name: 'sf data delete bulk --wait',
+  isInstalled: () => existsSync(SF_PROGRAM),
   prepare: async (login, task) => deleteBulk(await logIn(login, task.folder), task),
 }
 
 /** What names the rows: its two CSV files. The delete before it is not measured. */
 export const sfResults: Peer = {
   name: 'then sf data bulk results',
+  isInstalled: () => existsSync(SF_PROGRAM),
   prepare: async (login, task) => {
     const env = await logIn(login, task.folder)
     const { stdout } = await measure(deleteBulk(env, task).command, env)

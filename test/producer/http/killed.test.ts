@@ -7,7 +7,7 @@ import { startRedis } from '../../helpers/redis.ts'
 import { inReverse } from '../../helpers/scope.ts'
 import { losses, startMortalService, submitThroughDeath } from './stubborn.ts'
 
-/** The small form of the safety run in bench/submit.ts. */
+/** The small form of the safety run in bench/tables/submit.ts. */
 test('a service that is killed loses no request that it accepted, and doubles none', async (t) => {
   const scope = inReverse((close) => t.after(close))
   const folder = await mkdtemp(join(tmpdir(), 'expunge-killed-'))

@@ -1,34 +1,30 @@
 /**
  * An upload of staged chunks (fetched from Redis, unpacked, checked, made CSV rows) beside the same
  * bytes piped from a file into the same PUT: of the sandbox, which parses what it gets and shares two
- * cores with us, and of a server that only reads. Both ways in turn; processor time is this process's.
- *
- *   node bench/upload.ts [ids, default 5200000]
+ * cores with us, and of a server that only reads. Processor time is this process's.
  */
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { argv, cpuUsage } from 'node:process'
+import { cpuUsage } from 'node:process'
 import { pipeline } from 'node:stream/promises'
-import { createSalesforce } from '../src/shared/salesforce/client.ts'
-import type { ChunkRef } from '../src/shared/store/ledger/chunk.ts'
-import { openOrgStore } from '../src/shared/store/org-store.ts'
-import { connectRedis } from '../src/shared/store/redis/redis.ts'
-import type { Staging } from '../src/shared/store/staging/staging.ts'
-import { ChunkStager } from '../src/worker/ids/chunk-stager.ts'
-import { csvBody, csvLength } from '../src/worker/ids/delete-csv.ts'
-import { scan } from '../src/worker/plan/scan.ts'
-import { readFileOnce } from '../src/worker/sources/file.ts'
-import { startRedis } from '../test/helpers/redis.ts'
-import { inReverse } from '../test/helpers/scope.ts'
-import { writeIdFile } from './id-file.ts'
-import { median } from './median.ts'
-import { accessToken, SOURCES, startSandboxProcess } from './sandbox-process.ts'
-import { startSink } from './sink-process.ts'
+import { createSalesforce } from '../../src/shared/salesforce/client.ts'
+import type { ChunkRef } from '../../src/shared/store/ledger/chunk.ts'
+import { openOrgStore } from '../../src/shared/store/org-store.ts'
+import { connectRedis } from '../../src/shared/store/redis/redis.ts'
+import type { Staging } from '../../src/shared/store/staging/staging.ts'
+import { ChunkStager } from '../../src/worker/ids/chunk-stager.ts'
+import { csvBody, csvLength } from '../../src/worker/ids/delete-csv.ts'
+import { scan } from '../../src/worker/plan/scan.ts'
+import { readFileOnce } from '../../src/worker/sources/file.ts'
+import { startRedis } from '../../test/helpers/redis.ts'
+import { writeIdFile } from '../id-file.ts'
+import { accessToken, DIST, startSandboxProcess } from '../sandbox-process.ts'
+import { startSink } from '../sink-process.ts'
+import type { Scope, Table, Way } from '../table.ts'
 
-const ROUNDS = 7
 const LOT = { request: 'bench', lot: 'p-bench' }
 
 /** Where the bytes go: a job that is made for each upload, and forgotten. */
@@ -39,23 +35,23 @@ interface Receiver {
   close(job: string): Promise<void>
 }
 
-const count = Number(argv[2] ?? 5_200_000)
-const closers: (() => Promise<void>)[] = []
-const scope = inReverse((fn) => closers.push(fn))
-try {
-  const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
-  scope.after(() => rm(folder, { recursive: true }))
-  const csv = join(folder, 'ids.csv')
-  await writeIdFile(csv, count)
-  const staged = await stage(csv, folder)
-  console.log(
-    `${count} ids, ${ROUNDS} rounds\n\n` +
-      '| into | way | MB/s, median | from | to | processor, s | of the file |\n|---|---|---|---|---|---|---|',
-  )
-  await compare('the sandbox', await sandbox(), csv, staged)
-  await compare('a server that only reads', await sink(), csv, staged)
-} finally {
-  for (const close of closers) await close()
+export const upload: Table = {
+  name: 'upload',
+  title: 'Uploads (PUT): a staged chunk, and the same bytes piped from a file',
+  size: { full: 5_200_000, quick: 10_000 },
+  rounds: 7,
+  figure: 'MB/s',
+  ways: async (count, scope) => {
+    const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
+    scope.after(() => rm(folder, { recursive: true }))
+    const csv = join(folder, 'ids.csv')
+    await writeIdFile(csv, count)
+    const staged = await stage(count, csv, folder, scope)
+    return [
+      ...waysInto('the sandbox', await sandbox(scope), { count, csv, staged, scope }),
+      ...waysInto('a server that only reads', await sink(scope), { count, csv, staged, scope }),
+    ]
+  },
 }
 
 interface Staged {
@@ -63,7 +59,7 @@ interface Staged {
   readonly staging: Staging
 }
 
-async function stage(csv: string, folder: string): Promise<Staged> {
+async function stage(count: number, csv: string, folder: string, scope: Scope): Promise<Staged> {
   const redis = await startRedis(scope)
   const connection = connectRedis({ kind: 'url', url: redis.url }, 'wait', () => {})
   const { staging, close } = openOrgStore(connection, 'bench', () => {})
@@ -79,45 +75,43 @@ async function stage(csv: string, folder: string): Promise<Staged> {
   return { chunks: await stager.end(), staging }
 }
 
-async function compare(
+interface Load {
+  readonly count: number
+  readonly csv: string
+  readonly staged: Staged
+  readonly scope: Scope
+}
+
+function waysInto(
   name: string,
   { url, token, open, close }: Receiver,
-  csv: string,
-  { chunks, staging }: Staged,
-): Promise<void> {
+  { count, csv, staged: { chunks, staging }, scope }: Load,
+): readonly Way[] {
   const salesforce = clientOf(url, token)
+  scope.after(async () => salesforce.close())
   const bytes = csvLength(count)
   const ways = {
     'file, piped': (job: string) => put(pathOf(url, job), token, csv),
     'staged chunk': (job: string) =>
       salesforce.ingest.upload(job, { bytes, stream: csvBody(chunks, staging) }),
   }
-  const runs = new Map<string, { speed: number; cpu: number }[]>()
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [way, upload] of Object.entries(ways)) {
+  return Object.entries(ways).map(([way, send]) => ({
+    name: `${way}, into ${name}`,
+    against: way === 'staged chunk' ? [`file, piped, into ${name}`] : [],
+    measure: async () => {
       const job = await open()
       const [begun, before] = [performance.now(), cpuUsage()]
-      await upload(job)
+      await send(job)
       const seconds = (performance.now() - begun) / 1000
       const { user, system } = cpuUsage(before)
-      const run = { speed: bytes / 1e6 / seconds, cpu: (user + system) / 1e6 }
-      runs.set(way, [...(runs.get(way) ?? []), run])
       await close(job)
-    }
-  }
-  await salesforce.close()
-  const speedIn = (way: string) => median((runs.get(way) ?? []).map(({ speed }) => speed))
-  for (const [way, all] of runs) {
-    const speeds = all.map(({ speed }) => speed)
-    const figures = [speedIn(way), Math.min(...speeds), Math.max(...speeds)].map(Math.round)
-    const cpu = median(all.map(({ cpu }) => cpu)).toFixed(2)
-    const share = (speedIn(way) / speedIn('file, piped')).toFixed(2)
-    console.log(`| ${[name, way, ...figures, cpu, share].join(' | ')} |`)
-  }
+      return { 'MB/s': bytes / 1e6 / seconds, 'processor s': (user + system) / 1e6 }
+    },
+  }))
 }
 
-async function sandbox(): Promise<Receiver> {
-  const server = await startSandboxProcess(SOURCES)
+async function sandbox(scope: Scope): Promise<Receiver> {
+  const server = await startSandboxProcess(DIST)
   scope.after(() => server.stop())
   const { url } = server.login
   const token = await accessToken(server.login)
@@ -131,7 +125,7 @@ async function sandbox(): Promise<Receiver> {
   }
 }
 
-async function sink(): Promise<Receiver> {
+async function sink(scope: Scope): Promise<Receiver> {
   const { url, stop } = await startSink()
   scope.after(stop)
   return { url, token: 'none', open: async () => '7505f0000000001AAA', close: async () => {} }

@@ -1,45 +1,45 @@
 /**
  * What traces cost: small requests over HTTP, worked off by one worker, without traces and with them
  * sent to a collector here. Processor time and memory are those of the two processes.
- *
- *   node bench/tracing.ts [requests, default 500] [rounds, default 3]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { argv } from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startSandbox } from '../src/sandbox/sandbox.ts'
-import { startCollector } from '../test/helpers/collector.ts'
-import { ids18 } from '../test/helpers/ids.ts'
-import { startRedis } from '../test/helpers/redis.ts'
-import { inReverse } from '../test/helpers/scope.ts'
-import { callAt, PATH } from '../test/producer/http/api.ts'
-import { startServiceProcess } from '../test/producer/http/process.ts'
+import { startSandbox } from '../../src/sandbox/sandbox.ts'
+import { startCollector } from '../../test/helpers/collector.ts'
+import { ids18 } from '../../test/helpers/ids.ts'
+import { startRedis } from '../../test/helpers/redis.ts'
+import { inReverse } from '../../test/helpers/scope.ts'
+import { callAt, PATH } from '../../test/producer/http/api.ts'
+import { startServiceProcess } from '../../test/producer/http/process.ts'
+import type { Figures, Scope, Table } from '../table.ts'
 
-const REQUESTS = Number(argv[2] ?? 500)
-const ROUNDS = Number(argv[3] ?? 3)
 const IDS = 10
 
-for (let round = 1; round <= ROUNDS; round++) {
-  for (const isTraced of round % 2 === 0 ? [true, false] : [false, true]) {
-    const closers: (() => Promise<void>)[] = []
-    try {
-      console.log(
-        await measure(
-          inReverse((close) => closers.push(close)),
-          isTraced,
-        ),
-      )
-    } finally {
-      for (const close of closers) await close()
-    }
+export const tracing: Table = {
+  name: 'tracing',
+  title: 'What traces cost: small requests over HTTP, one worker',
+  size: { full: 500, quick: 5 },
+  rounds: 3,
+  figure: 'worker ms a request',
+  ways: async (requests) => [
+    { name: 'untraced', measure: () => measured(requests, false) },
+    { name: 'traced', against: ['untraced'], measure: () => measured(requests, true) },
+  ],
+}
+
+async function measured(requests: number, isTraced: boolean): Promise<Figures> {
+  const closers: (() => Promise<void>)[] = []
+  try {
+    const scope = inReverse((close) => closers.push(close))
+    return await workOff(scope, requests, isTraced)
+  } finally {
+    for (const close of closers) await close()
   }
 }
 
-type Scope = ReturnType<typeof inReverse>
-
-async function measure(scope: Scope, isTraced: boolean): Promise<string> {
+async function workOff(scope: Scope, requests: number, isTraced: boolean): Promise<Figures> {
   const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
   scope.after(() => rm(folder, { recursive: true, force: true }))
   const { url: REDIS_URL } = await startRedis(scope, {})
@@ -60,22 +60,25 @@ async function measure(scope: Scope, isTraced: boolean): Promise<string> {
   await worker.logged('Worker started.')
   const idle = await Promise.all([service, worker].map(vitalsOf))
   const begun = performance.now()
-  for (let n = 0; n < REQUESTS; n++) {
+  for (let n = 0; n < requests; n++) {
     const source = { type: 'ids', ids: ids18(IDS, n * IDS) }
     await callAt(String(url), PATH, { json: { id: `r-${n}`, object: 'Contact', source } })
   }
-  while ((worker.said().match(/"msg":"Request settled/g)?.length ?? 0) < REQUESTS) await delay(20)
+  while ((worker.said().match(/"msg":"Request settled/g)?.length ?? 0) < requests) await delay(20)
   const seconds = (performance.now() - begun) / 1000
   const busy = await Promise.all([service, worker].map(vitalsOf))
   // The last batch is sent within five seconds.
   if (isTraced) await delay(6000)
-  const parts = busy.map(({ cpu, rss }, k) => {
-    const spent = (cpu - (idle[k]?.cpu ?? 0)) / REQUESTS
-    const start = idle[k]
-    return `${['producer', 'worker'][k]} ${(spent * 1000).toFixed(2)} ms a request, ${mib(rss)} MiB (idle ${mib(start?.rss ?? 0)} MiB, started in ${start?.cpu.toFixed(2)} s)`
-  })
-  const spans = `${collector.spans.length / REQUESTS} spans and ${Math.round(bytesOf(collector.bodies) / REQUESTS)} bytes a request`
-  return `${isTraced ? 'traced  ' : 'untraced'} ${seconds.toFixed(1)} s; ${parts.join('; ')}; ${spans}`
+  const each = (k: number) => (((busy[k]?.cpu ?? 0) - (idle[k]?.cpu ?? 0)) * 1000) / requests
+  return {
+    'wall s': seconds,
+    'producer ms a request': each(0),
+    'worker ms a request': each(1),
+    'producer MiB': mib(busy[0]?.rss ?? 0),
+    'worker MiB': mib(busy[1]?.rss ?? 0),
+    'spans a request': collector.spans.length / requests,
+    'bytes a request': Math.round(bytesOf(collector.bodies) / requests),
+  }
 }
 
 async function vitalsOf(process: ReturnType<typeof startServiceProcess>) {
