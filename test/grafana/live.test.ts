@@ -124,9 +124,12 @@ async function withStore<T>(fleet: Fleet, work: (store: OrgStore) => Promise<T>)
 /** Workers ask for the batches only once they have run for a minute. */
 async function tellBatches(fleet: Fleet, remaining: number): Promise<void> {
   const limits = { DailyBulkApiBatches: { max: 15_000, remaining } }
-  await withStore(fleet, ({ connection, ledger }) =>
-    saveQuota(connection, ledger.keys, limits, Date.now()),
-  )
+  await withStore(fleet, async ({ redis, connection, ledger: { keys } }) => {
+    await saveQuota(connection, keys, limits, Date.now())
+    // So many that they run out within hours.
+    const hour = Math.floor(Date.now() / 3600_000)
+    await redis.hset(keys.quota, `used:DailyBulkApiBatches:${hour}`, 30_000)
+  })
 }
 
 /** An org that is paused, with requests that wait for it, and one that waits for approval. */

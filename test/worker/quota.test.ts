@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { checkQuota } from '../../src/cli/doctor/store.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { heldOrders } from '../../src/shared/store/booking.ts'
 import { callBackHeld } from '../../src/worker/gate/governor.ts'
@@ -57,6 +58,12 @@ test('with the quota nearly gone low waits and high goes, until the window rolls
   const orders = await held(2)
   const high = await submitIds(world, ids18(3, 6), { priority: 'high' })
   assert.deepEqual((await receiptOf(world, high)).outcome, outcome({ deleted: 3 }))
+  const [hold, other] = await checkQuota(world.store)
+  assert.match(
+    hold?.found ?? '',
+    /^1 ingest job of priority normal waits until .*: \d+ of 100 bulk/,
+  )
+  assert.match(other?.found ?? '', /^1 ingest job of priority low waits until /)
   // They hold no place in the window, and have begun nothing.
   assert.equal(await world.store.queues['ingest-jobs'].getActiveCount(), 0)
   for (const order of orders) {

@@ -54,6 +54,49 @@ export const QUOTA: Row = {
       ],
       below: 'red',
     }),
+    graph({
+      title: 'Ingest jobs waiting for quota',
+      description:
+        'By priority. The rest of a daily limit is reserved for other users of the org; low waits first, then normal. They start by themselves.',
+      runbook: 'expungequotaholds',
+      unit: COUNT,
+      span: 8,
+      queries: [
+        {
+          expr: shared('org, priority', 'expunge_quota_held_ingest_jobs', ORG),
+          legend: '{{org}} {{priority}}',
+        },
+      ],
+      none: 'None waits',
+    }),
+    graph({
+      title: 'Booked quota',
+      description: 'What ingest jobs will use, not yet in what Salesforce reports as used.',
+      runbook: 'expungequotaholds',
+      unit: COUNT,
+      span: 8,
+      queries: [
+        { expr: shared('org, limit', 'expunge_quota_booked', ORG), legend: '{{org}} {{limit}}' },
+      ],
+    }),
+    bars({
+      title: 'Priority normal waits in',
+      description:
+        'At the rate of this hour and the last. Limits that last for a day are not shown.',
+      runbook: 'expungequotaholds',
+      unit: 's',
+      span: 8,
+      queries: [
+        {
+          expr: shared('org, limit', 'expunge_quota_runs_out_seconds', ORG),
+          legend: '{{org}} {{limit}}',
+        },
+      ],
+      none: 'Not within a day, or unknown',
+      names: 'above',
+      thresholds: [[4 * HOUR, 'orange']],
+      below: 'red',
+    }),
   ],
 }
 

@@ -12,7 +12,7 @@ import { checkOrigins } from './origins.ts'
 import { checkRedis } from './redis.ts'
 import { checkResults } from './results.ts'
 import { type AskedOfOrg, checkOrg } from './salesforce.ts'
-import { checkQueues, checkRails, checkWaiting } from './store.ts'
+import { checkQueues, checkQuota, checkRails, checkWaiting } from './store.ts'
 
 /** Checks everything that a deletion needs and changes nothing. */
 export async function doctor(flags: Flags<'doctor'>, cli: Cli): Promise<ExitCode> {
@@ -80,6 +80,7 @@ async function checkParts(
     ...redis.findings,
     ...(await Promise.all(orgs)).flat(),
     ...(await Promise.all(stores.map((store) => checkWaiting(store, embedded)))).flat(),
+    ...(await Promise.all(stores.map(checkQuota))).flat(),
     ...(await Promise.all(stores.map(checkQueues))).flat(),
     ...(await Promise.all(stores.map((store) => checkRails(config, store)))).flat(),
     await checkResults(config, stores),

@@ -127,6 +127,6 @@ export function judgeLimit(check: string, limit: Limit | null): Finding {
   if (limit.remaining === 0)
     return fail(check, found, 'Wait: the allowance is of the last 24 hours.')
   return limit.remaining < limit.max / 10
-    ? warn(check, found, 'Requests wait when it is used up.')
+    ? warn(check, found, 'Priority low waits at twice the reserve, normal at the reserve.')
     : ok(check, found)
 }

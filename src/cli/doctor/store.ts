@@ -1,10 +1,15 @@
 import { type Config, railsOf } from '../../shared/config/config.ts'
 import { railChanges } from '../../shared/contract/guard-rails.ts'
+import { PRIORITIES, type Priority } from '../../shared/contract/request.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
+import type { QuotaLimit } from '../../shared/store/quota.ts'
+import { type QuotaState, quotaHold, readQuotaState } from '../../shared/store/quota-state.ts'
+import { redisNow } from '../../shared/store/redis/server-clock.ts'
 import { orgWaiting, pauses, readOrgState } from '../../shared/store/waiting.ts'
 import { commandFor } from '../command-line.ts'
 import { namedInCommands } from '../org.ts'
+import { count, counted, moment } from '../render/format.ts'
 import { railWords } from '../render/org.ts'
 import { waitingSentences } from '../render/waiting.ts'
 import { type Finding, fail, failed, ok, warn } from './finding.ts'
@@ -42,6 +47,43 @@ export async function checkWaiting(
   } catch (error) {
     return [failed(PAUSE_CHECK, error)]
   }
+}
+
+const QUOTA_CHECK = 'Quota'
+
+/** Ingest jobs that wait because the rest of a daily allowance is reserved; empty if none does. */
+export async function checkQuota({
+  redis,
+  ledger: { keys },
+}: OrgStore): Promise<readonly Finding[]> {
+  try {
+    const state = await readQuotaState(redis, keys, await redisNow(redis))
+    return PRIORITIES.flatMap((priority) => {
+      const jobs = state.held[priority]
+      return jobs === 0 ? [] : [warn(QUOTA_CHECK, heldWords(state, priority), HELD_ADVICE)]
+    })
+  } catch (error) {
+    return [failed(QUOTA_CHECK, error)]
+  }
+}
+
+const HELD_ADVICE =
+  'They start by themselves. Priority `high` may use the reserve (docs/operations.md, The daily allowances).'
+
+function heldWords(state: QuotaState, priority: Priority): string {
+  const jobs = counted(state.held[priority], 'ingest job')
+  const hold = quotaHold(state, priority)
+  const wait = `${jobs} of priority ${priority} ${state.held[priority] === 1 ? 'waits' : 'wait'}`
+  if (hold === null) return `${wait} for a worker to try again`
+  const { limit, until } = hold
+  const { remaining = 0, max = 0, booked = 0 } = state.allowances.get(limit) ?? {}
+  const end = until === null ? 'other users of the org have used less' : moment(until)
+  return `${wait} until ${end}: ${count(remaining)} of ${count(max)} ${QUOTA_WORDS[limit]} left, ${count(booked)} booked`
+}
+
+const QUOTA_WORDS: Readonly<Record<QuotaLimit, string>> = {
+  DailyApiRequests: 'API calls',
+  DailyBulkApiBatches: 'bulk batches',
 }
 
 const QUEUE_CHECK = 'Queues'

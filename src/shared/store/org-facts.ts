@@ -5,7 +5,7 @@ import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
 import { whoIsAtWork } from './presence.ts'
 import { HAND_OVER_PRIORITY, LINES, QUEUES, type QueueName } from './queues/queues.ts'
-import { parseQuota } from './quota.ts'
+import { type QuotaState, readQuotaState } from './quota-state.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
 
@@ -21,7 +21,7 @@ export interface OrgFacts {
   readonly maxInFlight: number | null
   readonly urgentInFlight: number | null
   readonly pause: PauseState
-  readonly quota: ReturnType<typeof parseQuota>
+  readonly quota: QuotaState
   readonly workers: number
   readonly gathering: Gathering
 }
@@ -49,7 +49,7 @@ export async function readOrgFacts(redis: RedisClient, org: string): Promise<Org
     all(QUEUES, (queue) => queueFacts(redis, keys, queue, now)),
     redis.hmget(keys.settings, 'maxInFlight', 'urgentInFlight'),
     pauseState(redis, keys),
-    redis.hgetall(keys.quota),
+    readQuotaState(redis, keys, now),
     whoIsAtWork(redis, keys),
     readGathering(redis, keys),
   ])
@@ -63,7 +63,7 @@ export async function readOrgFacts(redis: RedisClient, org: string): Promise<Org
     maxInFlight: maxInFlight ?? null,
     urgentInFlight: urgentInFlight ?? null,
     pause,
-    quota: parseQuota(quota, now),
+    quota,
     workers,
     gathering,
   }

@@ -4,6 +4,7 @@ import { PAUSE_REASONS } from '../../store/ledger/pause.ts'
 import type { OrgFacts } from '../../store/org-facts.ts'
 import { QUEUES, type QueueName } from '../../store/queues/queues.ts'
 import { QUOTA_LIMITS } from '../../store/quota.ts'
+import { runOut } from '../../store/quota-state.ts'
 import {
   type Instruments,
   type LabelWords,
@@ -103,7 +104,7 @@ const READINGS = [
       labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
     },
     ofOrgs(({ org, quota }) =>
-      [...quota].map(([limit, { max }]) => ({ labels: { org, limit }, value: max })),
+      [...quota.allowances].map(([limit, { max }]) => ({ labels: { org, limit }, value: max })),
     ),
   ),
   reading(
@@ -114,7 +115,49 @@ const READINGS = [
       labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
     },
     ofOrgs(({ org, quota }) =>
-      [...quota].map(([limit, { remaining }]) => ({ labels: { org, limit }, value: remaining })),
+      [...quota.allowances].map(([limit, { remaining }]) => ({
+        labels: { org, limit },
+        value: remaining,
+      })),
+    ),
+  ),
+  reading(
+    {
+      name: 'expunge_quota_booked',
+      help: 'What ingest jobs have booked of it since Salesforce reported it.',
+      unit: 'calls, batches',
+      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+    },
+    ofOrgs(({ org, quota }) =>
+      [...quota.allowances].map(([limit, { booked }]) => ({
+        labels: { org, limit },
+        value: booked,
+      })),
+    ),
+  ),
+  reading(
+    {
+      name: 'expunge_quota_held_ingest_jobs',
+      help: 'Ingest jobs that wait because the rest of an allowance is reserved.',
+      unit: 'ingest jobs',
+      labels: { org: ORG, priority: oneOf(...PRIORITIES) },
+    },
+    ofOrgs(({ org, quota }) =>
+      PRIORITIES.map((priority) => ({ labels: { org, priority }, value: quota.held[priority] })),
+    ),
+  ),
+  reading(
+    {
+      name: 'expunge_quota_runs_out_seconds',
+      help: 'Until priority normal has to wait, at the rate of this hour and the last; absent if not within a day.',
+      unit: 'seconds',
+      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+    },
+    ofOrgs(({ org, quota }) =>
+      QUOTA_LIMITS.flatMap((limit) => {
+        const at = runOut(quota, limit)
+        return at === null ? [] : [{ labels: { org, limit }, value: (at - quota.now) / 1000 }]
+      }),
     ),
   ),
   reading(

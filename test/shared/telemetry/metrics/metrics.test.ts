@@ -7,6 +7,8 @@ import type { Observed } from '../../../../src/shared/telemetry/metrics/readings
 
 const at = { org: 'default', object: 'Contact' }
 
+const ALLOWANCE = { max: 15_000, remaining: 14_000, booked: 24, used: new Map([[0, 5000]]) }
+
 /** Everything that can be read. */
 const READING: Observed = {
   served: [{ org: 'default', isServed: true }],
@@ -20,9 +22,12 @@ const READING: Observed = {
       maxInFlight: 10,
       urgentInFlight: 2,
       pause: { operator: { abort: false, since: 0 }, fault: null },
-      quota: new Map([
-        ['DailyApiRequests', { max: 15_000, remaining: 14_000, booked: 24, used: new Map() }],
-      ]),
+      quota: {
+        allowances: new Map([['DailyApiRequests', ALLOWANCE]]),
+        reserve: { DailyApiRequests: 20, DailyBulkApiBatches: 10 },
+        held: { high: 0, normal: 0, low: 3 },
+        now: 3600_000,
+      },
       workers: 2,
       gathering: new Map([['normal', { requests: 3, ids: 30 }]]),
     },

@@ -1,0 +1,98 @@
+import type { Priority } from '../contract/request.ts'
+import { countHeld } from './booking.ts'
+import { endsAt, freeAt, hourlyUse, runsOutAt, type Spendable } from './forecast.ts'
+import type { OrgKeys } from './ledger/keys.ts'
+import {
+  type DailyAllowance,
+  freeFor,
+  parseQuota,
+  QUOTA_LIMITS,
+  type QuotaLimit,
+  type QuotaReserve,
+} from './quota.ts'
+import type { RedisClient } from './redis/redis.ts'
+
+/** What is left of an org's daily allowances, what waits for them, and until when. */
+export interface QuotaState {
+  /** Those that Salesforce has reported within the last hour. */
+  readonly allowances: ReadonlyMap<QuotaLimit, DailyAllowance>
+  readonly reserve: QuotaReserve
+  /** Ingest jobs that wait for quota. */
+  readonly held: Readonly<Record<Priority, number>>
+  /** Redis's time of this state, in milliseconds. */
+  readonly now: number
+}
+
+/** Until a worker has set the org's own. */
+const USUAL_RESERVE: QuotaReserve = { DailyApiRequests: 20, DailyBulkApiBatches: 10 }
+
+export async function readQuotaState(
+  redis: RedisClient,
+  keys: OrgKeys,
+  now: number,
+): Promise<QuotaState> {
+  const [hash, [calls = null, batches = null], held] = await Promise.all([
+    redis.hgetall(keys.quota),
+    redis.hmget(keys.settings, 'reservedCalls', 'reservedBatches'),
+    countHeld(redis, keys),
+  ])
+  const reserve = {
+    DailyApiRequests: calls === null ? USUAL_RESERVE.DailyApiRequests : Number(calls),
+    DailyBulkApiBatches: batches === null ? USUAL_RESERVE.DailyBulkApiBatches : Number(batches),
+  }
+  return { allowances: parseQuota(hash, now), reserve, held, now }
+}
+
+/** Which allowance the waiting ingest jobs of a priority wait for; null if none waits. */
+export interface QuotaHold {
+  readonly limit: QuotaLimit
+  /** When our own use makes room, in milliseconds; null if that depends on other users. */
+  readonly until: number | null
+}
+
+export function quotaHold(state: QuotaState, priority: Priority): QuotaHold | null {
+  if (state.held[priority] === 0) return null
+  const holds = QUOTA_LIMITS.flatMap((limit) => {
+    const spendable = spendableOf(state, limit, priority)
+    return spendable === null || spendable.free > 0 ? [] : [{ limit, spendable }]
+  })
+  const [hold] = holds
+  if (hold === undefined) return null
+  return { limit: hold.limit, until: freeAt(hold.spendable, 1, state.now) }
+}
+
+/** When `normal` has to wait for an allowance at the current rate; null if it does not within a day. */
+export function runOut(state: QuotaState, limit: QuotaLimit): number | null {
+  const spendable = spendableOf(state, limit, 'normal')
+  if (spendable === null) return null
+  return runsOutAt(spendable, hourlyUse(spendable.used, state.now), state.now)
+}
+
+/** What a plan takes of the daily batches, beside what its priority may use of them. */
+export interface PlanCost {
+  readonly batches: number
+  /** Null if Salesforce does not tell it. */
+  readonly free: number | null
+  /** Days that its batches take at least, 0 for today; null if that cannot be told. */
+  readonly days: number | null
+}
+
+const DAY_MS = 24 * 3600_000
+
+export function costOf(state: QuotaState, batches: number, priority: Priority): PlanCost {
+  const spendable = spendableOf(state, 'DailyBulkApiBatches', priority)
+  if (spendable === null) return { batches, free: null, days: null }
+  const end = endsAt(spendable, batches, state.now)
+  const days = end === null ? null : Math.ceil((end - state.now) / DAY_MS)
+  return { batches, free: Math.max(0, spendable.free), days }
+}
+
+function spendableOf(
+  { allowances, reserve }: QuotaState,
+  limit: QuotaLimit,
+  priority: Priority,
+): Spendable | null {
+  const allowance = allowances.get(limit)
+  if (allowance === undefined || allowance.max <= 0) return null
+  return { free: freeFor(allowance, priority, reserve[limit]), used: allowance.used }
+}
