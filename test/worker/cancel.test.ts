@@ -108,7 +108,7 @@ describe('a request that is cancelled', () => {
     const first = await submitIds(world, IDS.slice(0, 10))
     await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
     const id = await submitIds(world, IDS.slice(10, 210))
-    while ((await queueOf(world).getPrioritizedCount()) < 20) await turn()
+    while ((await queueOf(world).getPrioritizedCount()) < 2) await turn()
     await world.producer.cancel(id, { org: world.org })
     const receipt = await receiptOf(world, id)
     assert.deepEqual(receipt.outcome, outcome({ unprocessed: 200 }))

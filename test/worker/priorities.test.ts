@@ -94,3 +94,30 @@ async function onlyJobOf(world: World, id: string): Promise<string | undefined> 
   assert.equal(ingestJobs.length, 1)
   return ingestJobs[0]?.id
 }
+
+test('a long purge holds up neither a small request after it nor that of another caller', async (t) => {
+  const org = { maxJobRecords: 10, maxInFlight: 1 }
+  const world = await startWorld(t, { redis, clock: leapingClock(), org })
+  await world.store.ledger.pause(false)
+  await world.startWorker()
+  const submit = async (ids: readonly string[], submittedBy: string) => {
+    const source = { type: 'ids', ids: [...ids] } as const
+    const asked = { org: world.org, object: 'Contact', source, coalesce: false }
+    const { request } = await world.producer.submit(asked, undefined, { submittedBy })
+    await ordered(world, request.id)
+    return request.id
+  }
+  await submit(fresh(300), 'crm')
+  const own = await submit(fresh(20), 'crm')
+  const other = await submit(fresh(20), 'erp')
+  await world.store.ledger.resume()
+  const jobs = await Promise.all([own, other].map((id) => jobsOf(world, id)))
+  const places = jobs.map((ids) => ids.map((id) => closedJobs(world).indexOf(id)))
+  const [ofOwn = [], ofOther = []] = places
+  assert.ok(Math.max(...ofOther) < 3 * 3, `${ofOther}`)
+  assert.ok(Math.max(...ofOwn) < 4 * 3, `${ofOwn}`)
+})
+
+async function jobsOf(world: World, id: string): Promise<readonly string[]> {
+  return (await receiptOf(world, id)).ingestJobs.map((job) => job.id)
+}

@@ -37,7 +37,7 @@ test('a request in line tells who holds the places, but only to those who may kn
     const view = await producer.inspect('small', { org })
     return view?.waiting.length ? view.waiting : null
   })
-  const line = { reason: 'places', work: 'ingest', taken: 1, limit: 1, ahead: 2 } as const
+  const line = { reason: 'places', work: 'ingest', taken: 1, limit: 1, ahead: 1 } as const
   const told: readonly Waiting[] = [{ ...line, heldBy: [{ id: 'purge', places: 1 }] }]
   const hidden: readonly Waiting[] = [{ ...line, heldBy: [] }]
   assert.deepEqual(seen, told)
@@ -58,12 +58,12 @@ test('a request in line tells who holds the places, but only to those who may kn
     const { stdout } = await beginHere(['status', 'small', '--org', org], terminal).ended
     assert.match(
       stripVTControlCharacters(stdout).replaceAll(/\s+/g, ' '),
-      /Waiting All ingest job slots are in use: 1 of 1 \(1 by purge\)\. 2 ingest jobs are ahead of it\. /,
+      /Waiting All ingest job slots are in use: 1 of 1 \(1 by purge\)\. 1 ingest job is ahead of it\. /,
     )
     const list = await beginHere(['list', '--org', org], terminal).ended
     assert.match(
       stripVTControlCharacters(list.stdout),
-      /small +deleting(, 0 % of 3| 0 %), 2 ahead /,
+      /small +deleting(, 0 % of 3| 0 %), 1 ahead /,
     )
   }
   await producer.cancel('purge', { org })

@@ -1,10 +1,11 @@
+import { PRIORITIES } from '../contract/request.ts'
 import { LIVE_STATUSES, type LiveStatus } from '../contract/status.ts'
 import { type Gathering, readGathering } from './ledger/gather.ts'
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
 import { whoIsAtWork } from './presence.ts'
-import { HAND_OVER_PRIORITY, LINES, QUEUES, type QueueName } from './queues/queues.ts'
+import { HAND_OVER_PRIORITY, LINES, laneOf, QUEUES, type QueueName } from './queues/queues.ts'
 import { type QuotaState, readQuotaState } from './quota-state.ts'
 import type { RedisClient } from './redis/redis.ts'
 import { redisNow } from './redis/server-clock.ts'
@@ -33,6 +34,7 @@ interface Standing {
 }
 
 interface QueueFacts {
+  /** Includes ingest orders that stand in their request's line; see `ledger/turns.ts`. */
   readonly waiting: number
   readonly active: number
   /** Put aside until later. */
@@ -97,13 +99,15 @@ async function queueFacts(
   queue: QueueName,
   now: number,
 ): Promise<QueueFacts> {
-  const [first, inLine, active, delayed] = await Promise.all([
+  const priorities = PRIORITIES.filter((priority) => laneOf(priority) === queue)
+  const [first, inTurn, active, delayed, ...lined] = await Promise.all([
     redis.llen(keys.jobs(queue, 'wait')),
     redis.zcard(keys.jobs(queue, 'prioritized')),
     redis.llen(keys.jobs(queue, 'active')),
     redis.zcard(keys.jobs(queue, 'delayed')),
+    ...priorities.map((priority) => redis.hget(keys.turns(priority), 'lined')),
   ])
-  const waiting = first + inLine
+  const waiting = lined.reduce((sum, count) => sum + Number(count ?? 0), first + inTurn)
   const oldest = waiting === 0 ? now : await oldestOf(redis, keys, queue, now)
   return { waiting, active, delayed, oldestSeconds: secondsBetween(oldest, now) }
 }

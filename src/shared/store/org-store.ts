@@ -36,14 +36,15 @@ export function openOrgStore(
   const keys = orgKeys(org)
   const connection = new LedgerConnection(redis, keys)
   const queues = openQueues(redis, keys, onError)
+  const ledger = createLedger(connection, keys)
   return {
     org,
     redis,
     connection,
-    ledger: createLedger(connection, keys),
+    ledger,
     staging: createStaging(connection, keys),
     queues,
-    orders: workOrders(queues),
+    orders: workOrders(queues, ledger),
     bookings: bookingVerbs(connection, keys),
     enter: entrance(connection, keys, queues.requests),
     close: () => queues.close(),
@@ -80,11 +81,11 @@ export async function orderDue(store: OrgStore, id: string): Promise<void> {
   if (record?.status !== 'deleting') return
   const open = await ledger.openChunks(id)
   if (open.size === 0) return orders.settle(id)
+  const alone: string[] = []
   for (const order of dueOrders(record, open)) {
-    if (!(await joins(order, record, open, store))) {
-      await orders.ingest(order, record.request.priority)
-    }
+    if (!(await joins(order, record, open, store))) alone.push(order)
   }
+  await orders.ingestInTurn(await ledger.lineUp(id, alone))
   const [stop = null] = await ledger.stopReasons([id])
   if (stop !== null) await orders.stop(id)
 }

@@ -111,7 +111,8 @@ async function work(
     case 'lost':
       throw new NotOursError('The lock of the job was lost before it began.')
     case 'taken': {
-      const { order, crashes } = taken
+      const { order, crashes, next } = taken
+      await deps.store.orders.ingestInTurn(next)
       const checkpoint = parseCheckpoint(taken.checkpoint)
       if (checkpoint === undefined) return toNewer()
       noteOrder(order, checkpoint, deps)

@@ -60,6 +60,11 @@ export function orderFor(
   return { order, object, operation, priority, chunks: [...chunks] }
 }
 
+/** The request whose first chunk names an order of `orderFor`. */
+export function requestOf(order: string): ChunkRef['request'] {
+  return order.split('.').slice(0, -2).join('.')
+}
+
 /** When and why rows are retried. */
 const retrySchema = z.object({
   /** The attempt that follows, of five; excused ones are not counted. */

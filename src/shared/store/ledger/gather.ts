@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { PRIORITIES, type Priority } from '../../contract/request.ts'
 import type { RedisClient } from '../redis/redis.ts'
 import { redisNow } from '../redis/server-clock.ts'
-import { type ChunkRef, type IngestOrder, ingestOrderSchema } from './chunk.ts'
+import { type IngestOrder, ingestOrderSchema, requestOf } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
@@ -303,9 +303,4 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return joined === null || time === null ? null : Math.max(Number(joined), Number(time))
     },
   }
-}
-
-/** The request of an order that `orderFor` has named. */
-function requestOf(order: string): ChunkRef['request'] {
-  return order.split('.').slice(0, -2).join('.')
 }

@@ -6,27 +6,38 @@ import {
   type IngestOrder,
   type Progress,
   parseIngestOrder,
+  requestOf,
 } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
 import { GATHER, gatherArgs } from './gather.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
+import { parseTurns, TURNS, type Turn } from './turns.ts'
 
 // A worker that takes an order counts as crashed at its checkpoint until it saves the next one or
 // hands back. Waiting is not counted: it lasts for hours, and deploys would add up.
+//
+// An order that has moved to the other lane is gone from this one: two workers must not have it.
 const TAKE = script(
   'take-order',
-  { keys: ['ingest', 'lock'], args: ['token'] },
-  `
+  { keys: ['ingest', 'lock', 'request', 'line'], args: ['token', 'prefix', 'name', 'isUrgent'] },
+  `${TURNS}
 if redis.call('GET', lock) ~= token then return {'lost'} end
-local order = redis.call('HGET', ingest, 'order')
+local order, checkpoint, turn = unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'turn'))
 if not order then return {'gone'} end
-local checkpoint = redis.call('HGET', ingest, 'checkpoint') or ''
+if turn and (turn == 'high') ~= (isUrgent == '1') then return {'gone'} end
+checkpoint = checkpoint or ''
 local starts = 0
 if checkpoint == '' or cjson.decode(checkpoint).step ~= 'wait' then
   starts = redis.call('HINCRBY', ingest, 'starts', 1)
 end
-return {'taken', order, checkpoint, starts}
+local answer = {'taken', order, checkpoint, starts}
+if checkpoint == '' then
+  leaveTurns(name, turn, request, line, true)
+  fill(answer, request, line)
+  if turn then rest(turn) end
+end
+return answer
 `,
 )
 
@@ -40,6 +51,8 @@ type Taken =
       readonly checkpoint: string | null
       /** Number of workers that died at this checkpoint before. */
       readonly crashes: number
+      /** The request's next orders, to be ordered in its place. */
+      readonly next: readonly Turn[]
     }
 
 // A full Redis lets a script continue once it has written, and a running job must reach its end
@@ -82,15 +95,17 @@ return suspect(requests[1], ingest, progress.processed, progress.failed) and 'su
 const END_UNSENT = script(
   'end-unsent',
   {
-    keys: ['ingest', 'set', 'ids', 'gathers', 'settings', '...chunks'],
-    args: ['order', 'group', 'waitSetting', '...outcomes'],
+    keys: ['ingest', 'set', 'ids', 'gathers', 'settings', 'request', 'line', '...chunks'],
+    args: ['order', 'group', 'waitSetting', 'prefix', '...outcomes'],
   },
-  `${GATHER}
-local json, checkpoint, starts = unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts'))
+  `${GATHER}${TURNS}
+local json, checkpoint, starts, turn =
+  unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts', 'turn'))
 if not json then return 'gone' end
 if checkpoint or tonumber(starts or '0') > 0 then return 'taken' end
 redis.call('DEL', ingest)
 leaveSet(gathers, group, set, ids, settings, waitSetting, order)
+leaveTurns(order, turn, request, line, false)
 for c = 1, #outcomes / 2 do
   local open, ledger, field = chunks[2 * c - 1], chunks[2 * c], outcomes[2 * c - 1]
   if redis.call('HDEL', open, field) == 1 then
@@ -108,15 +123,21 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       const answer = await runScript(ledger, TAKE, {
         ingest: keys.ingest(order),
         lock: keys.lock(lock),
+        request: keys.request(requestOf(order)),
+        line: keys.line(requestOf(order)),
         token: lock.token,
+        prefix: keys.prefix,
+        name: order,
+        isUrgent: lock.queue === 'ingest-jobs-urgent' ? 1 : 0,
       })
-      const [kind, json, checkpoint, starts] = Array.isArray(answer) ? answer : []
+      const [kind, json, checkpoint, starts, ...next] = Array.isArray(answer) ? answer : []
       if (kind === 'lost' || kind === 'gone') return { kind }
       return {
         kind: 'taken',
         order: parseIngestOrder(String(json)),
         checkpoint: checkpoint === '' ? null : String(checkpoint),
         crashes: Math.max(0, Number(starts) - 1),
+        next: parseTurns(next),
       }
     },
 
@@ -183,6 +204,9 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       const answer = await runScript(ledger, END_UNSENT, {
         ...gatherArgs(keys, order),
         ingest: keys.ingest(order.order),
+        request: keys.request(requestOf(order.order)),
+        line: keys.line(requestOf(order.order)),
+        prefix: keys.prefix,
         order: order.order,
         chunks: outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
         outcomes: outcomes.flatMap(({ ref, outcome }) => [

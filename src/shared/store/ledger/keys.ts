@@ -40,6 +40,10 @@ export interface OrgKeys {
   gatherIds(group: string): string
   /** Sorted set: groups of orders that gather, by when they depart. */
   readonly gathers: string
+  /** Sorted set: a request's ingest orders that wait for their turn, by chunk; see `turns.ts`. */
+  line(id: string): string
+  /** Hash: the turns of all callers in one priority. */
+  turns(priority: string): string
   /** Hash: the ledger's generation, and the Salesforce org and results store that it belongs to. */
   readonly identity: string
   /** Hash: settings that all workers of the org share. */
@@ -113,6 +117,8 @@ export function orgKeys(org: string): OrgKeys {
     gather: (group) => key('gather', group),
     gatherIds: (group) => key('gather-ids', group),
     gathers: key('gathers'),
+    line: (id) => key('line', id.toLowerCase()),
+    turns: (priority) => key('turns', priority),
     identity: key('identity'),
     settings: key('settings'),
     spent: (caller) => key('spent', caller ?? ''),

@@ -15,6 +15,7 @@ import { readingVerbs } from './read.ts'
 import { outcomeVerbs } from './record-outcome.ts'
 import { endVerbs } from './settle.ts'
 import { startVerbs } from './starts.ts'
+import { turnVerbs } from './turns.ts'
 
 /**
  * The ledger of one org's requests: what was asked, planned, sent and answered. It is the source of
@@ -33,6 +34,7 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...ingestOrderVerbs(connection, keys),
     ...gatherVerbs(connection, keys),
     ...startVerbs(connection, keys),
+    ...turnVerbs(connection, keys),
     ...outcomeVerbs(connection, keys),
     ...endVerbs(connection, keys),
     ...filingVerbs(connection, keys),

@@ -58,6 +58,7 @@ const SETTLE = script(
       'unfiled',
       'folders',
       'tombstone',
+      'line',
       '...orders',
     ],
     args: [
@@ -83,7 +84,7 @@ local unsent = unsentToo == 'drop' and status ~= 'deleting'
 if not unsent and redis.call('HLEN', open) > 0 then return 'not-due' end
 if lot ~= '' and redis.call('HGET', request, 'lot') ~= lot then return 'not-due' end
 redis.call('ZREM', live, id)
-redis.call('DEL', open, ledger, cancel)
+redis.call('DEL', open, ledger, cancel, line)
 redis.call('HDEL', request, 'frame', 'guards')
 for _, order in ipairs(orders) do redis.call('DEL', order) end
 redis.call('HSET', request, 'status', finalStatus, 'receipt', receipt)
@@ -144,6 +145,7 @@ export function endVerbs(ledger: LedgerConnection, keys: OrgKeys) {
         unfiled: keys.unfiled(results),
         folders: keys.folders(results),
         tombstone: keys.tombstone(id),
+        line: keys.line(id),
         orders: (unsent ?? []).map((order) => keys.ingest(order)),
         id: id.toLowerCase(),
         finalStatus: receipt.status,

@@ -4,6 +4,8 @@ import { effect } from '../../base/trace.ts'
 import type { Priority } from '../../contract/request.ts'
 import { STATUSES } from '../../contract/status.ts'
 import type { OrgKeys } from '../ledger/keys.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { FIRST_NUMBER, type Turn } from '../ledger/turns.ts'
 import type { RedisClient } from '../redis/redis.ts'
 
 /**
@@ -22,8 +24,13 @@ export const HAND_OVER_PRIORITY = 0
 export const SETTLE_PRIORITY = 1
 export const HIGH_PRIORITY = 2
 const BULLMQ_PRIORITY: Record<Priority, number> = { high: HIGH_PRIORITY, normal: 10, low: 100 }
-/** Priorities of jobs that wait in order; jobs handed over bypass them. */
-export const LINES: readonly number[] = [SETTLE_PRIORITY, ...Object.values(BULLMQ_PRIORITY)]
+/**
+ * Where each priority of jobs begins: those of `requests`, which were also those of ingest jobs in
+ * earlier versions, and the turns of ingest jobs. Jobs handed over bypass them.
+ */
+export const LINES: readonly number[] = [
+  ...new Set([SETTLE_PRIORITY, ...Object.values(BULLMQ_PRIORITY), ...Object.values(FIRST_NUMBER)]),
+]
 
 /** The job name of plans: the orders of `requests` that may take long. */
 export const PLAN = 'plan'
@@ -122,8 +129,16 @@ export function laneOf(priority: Priority): (typeof LANES)[number] {
  * Orders work. Job ids are derived from what is ordered, so ordering twice has no effect. Jobs
  * leave Redis when they end, so the same work can be ordered again.
  */
-export function workOrders(queues: Queues) {
+export function workOrders(queues: Queues, { placeOrder }: Pick<Ledger, 'placeOrder'>) {
   const v = JOB_VERSION
+  const ingest = ({ order, priority, number, due }: Turn, delay: number) =>
+    effect('order:ingest', async () => {
+      const data: IngestJobOrder = { v, order }
+      const options = { ...jobOptions(order, number), delay }
+      // An order that stood in line has waited since then.
+      const since = due === null || delay > 0 ? {} : { timestamp: due }
+      await queues[laneOf(priority)].add('ingest', data, { ...options, ...since })
+    })
   const settle = (jobId: string, id: string, delay = 0) =>
     effect('order:settle', async () => {
       const data: RequestJob = { v, step: 'settle', id }
@@ -139,12 +154,13 @@ export function workOrders(queues: Queues) {
      * @param delay in milliseconds before it may begin, so that locked rows have time to be
      *   released
      */
-    ingest: (order: string, priority: Priority, delay = 0): Promise<void> =>
-      effect('order:ingest', async () => {
-        const data: IngestJobOrder = { v, order }
-        const options = { ...jobOptions(order, BULLMQ_PRIORITY[priority]), delay }
-        await queues[laneOf(priority)].add('ingest', data, options)
-      }),
+    ingest: async (order: string, priority: Priority, delay = 0): Promise<void> => {
+      for (const turn of await placeOrder(order, priority)) await ingest(turn, delay)
+    },
+    /** Orders ingest jobs whose turns are known. */
+    ingestInTurn: async (turns: readonly Turn[]): Promise<void> => {
+      for (const turn of turns) await ingest(turn, 0)
+    },
     settle: (id: string): Promise<void> => settle(`s-${id.toLowerCase()}`, id),
     /** Withdraws an order that no worker has; one that a worker has stays with it. */
     withdraw: (order: string, priority: Priority): Promise<void> =>

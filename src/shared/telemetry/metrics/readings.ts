@@ -190,7 +190,7 @@ const READINGS = [
   reading(
     {
       name: 'expunge_queue_oldest_waiting_seconds',
-      help: 'Since the oldest waiting job was ordered; 0 where none waits.',
+      help: 'How long the next waiting job has waited; 0 where none waits.',
       unit: 'seconds',
       labels: { org: ORG, queue: oneOf(...QUEUES) },
     },

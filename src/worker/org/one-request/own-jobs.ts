@@ -22,6 +22,9 @@ export interface OwnJobsOptions extends JobsInHandOptions {
 /** How often to check for jobs that were added or became due. Uses real time, like locks. */
 const CHECK_MS = 100
 
+/** The same after a job was taken: the request's next one is ordered then. */
+const CHECK_NEXT_MS = 5
+
 /**
  * Works only on the named jobs of a queue and leaves the rest of the queue unchanged for other
  * workers. BullMQ's own worker takes whichever job is first.
@@ -32,23 +35,22 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
   const hand = new JobsInHand({ ...options, log })
   const working = new Set<Promise<void>>()
 
-  const look = async () => {
+  const look = async (own: Context) => {
+    while ((await takeFree()) > 0) await own.clock.sleep(CHECK_NEXT_MS, own.signal)
+  }
+  const takeFree = async (): Promise<number> => {
     const free = concurrency - working.size
-    if (free < 1) return
+    if (free < 1) return 0
     const token = randomUUID()
     const ids = (await names()).filter((id) => !hand.has(id))
-    for (const { id, wasLeft } of await takeJobs(store, {
-      queue,
-      token,
-      lockMs,
-      most: free,
-      ids,
-    })) {
+    const taken = await takeJobs(store, { queue, token, lockMs, most: free, ids })
+    for (const { id, wasLeft } of taken) {
       if (wasLeft) metrics.jobRecovered({ org: store.org, queue })
       const work = begin(id, token)
       working.add(work)
       void work.finally(() => working.delete(work))
     }
+    return taken.length
   }
   const begin = async (id: string, token: string) => {
     try {

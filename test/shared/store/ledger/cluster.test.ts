@@ -68,7 +68,7 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
 
   const queues = openQueues(redis, keys, (error) => assert.fail(error))
   t.after(() => queues.close())
-  await workOrders(queues).plan('R2', 'normal')
+  await workOrders(queues, ledger).plan('R2', 'normal')
   assert.equal((await queues.requests.getJob('p-r2'))?.data.id, 'R2')
   const enter = entrance(connection, keys, queues.requests)
   assert.equal(await enter(submission({ id: 'R3' })), 'ordered')

@@ -61,6 +61,8 @@ const VERBS: Readonly<
   joinGather: (ledger) => ledger.joinGather(ORDER, { order: 'order-a', count: 10 }),
   leaveGather: (ledger) => ledger.leaveGather(ORDER, 'order-a'),
   depart: (ledger) => ledger.depart(ORDER),
+  lineUp: (ledger) => ledger.lineUp('R1', ['order-a']),
+  placeOrder: (ledger) => ledger.placeOrder('order-a', 'normal'),
   takeOrder: (ledger) => ledger.takeOrder('order-a', orderLock('order-a')),
   handBackOrder: (ledger) => ledger.handBackOrder('order-a', orderLock('order-a')),
   forgiveOrder: (ledger) => ledger.forgiveOrder('order-a'),

@@ -27,6 +27,7 @@ test('an order is taken with all that it carries', async (t) => {
     order: ORDER,
     checkpoint: null,
     crashes: 0,
+    next: [],
   })
 })
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
+import type { Priority } from '../../../../src/shared/contract/request.ts'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
+import { FIRST_NUMBER } from '../../../../src/shared/store/ledger/turns.ts'
 import {
   HAND_OVER_PRIORITY,
   laneOf,
@@ -18,6 +20,12 @@ import { fc } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 
 const server = await startRedis({ after })
+
+const unknownOrders = {
+  placeOrder: async (order: string, priority: Priority) => [
+    { order, priority, number: FIRST_NUMBER[priority], due: null },
+  ],
+}
 
 interface Scope {
   after(fn: () => Promise<void>): void
@@ -53,7 +61,7 @@ function open(t: Scope) {
       },
     }
   }
-  return { redis, keys, queues, orders: workOrders(queues), taker }
+  return { redis, keys, queues, orders: workOrders(queues, unknownOrders), taker }
 }
 
 test('an order names what to do, and no more', async (t) => {
@@ -215,7 +223,7 @@ test('closing the queues leaves the connection to whoever opened it', async (t) 
   const redis = connectRedis({ kind: 'url', url: server.url }, 'wait', () => {})
   t.after(() => redis.disconnect())
   const queues = openQueues(redis, orgKeys(randomUUID()), (error) => assert.fail(error))
-  await workOrders(queues).settle('r')
+  await workOrders(queues, unknownOrders).settle('r')
   await queues.close()
   assert.equal(await redis.ping(), 'PONG')
 })
