@@ -30,7 +30,7 @@ const ORDERS = [ingestOrder('order-a', [chunkRef('R1', 0), chunkRef('R1', 1)])]
 
 test('on a cluster every step of an org keeps to one shard', async (t) => {
   const redis = await startCluster(t)
-  const { connection, ledger, keys, grab, submit } = ledgerOf(redis, 'emea')
+  const { connection, ledger, keys, grab, submit, deleting } = ledgerOf(redis, 'emea')
   assert.equal((await inspectRedis(redis)).role, 'master')
 
   await submit('R1')
@@ -54,6 +54,19 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
   assert.equal((await ledger.recordOutcome({ order: 'order-a', outcomes, lock })).kind, 'ok')
   assert.equal(await ledger.settle(settlement('R1', { unsent: ['order-a'] })), 'settled')
   assert.deepEqual(await ledger.liveIds(), [])
+
+  await redis.hset(keys.settings, { coalesceBelow: 50, coalesceFill: 60, coalesceWaitMs: 0 })
+  for (const id of ['S1', 'S2']) {
+    const small = ingestOrder(`${id}.0.1`, [chunkRef(id, 0)])
+    await deleting(id, [small])
+    assert.equal(await ledger.joinGather(small, { order: small.order, count: 10 }), 'gathering')
+  }
+  const departure = await ledger.depart({
+    object: 'Contact',
+    operation: 'delete',
+    priority: 'normal',
+  })
+  assert.equal(departure.kind === 'departed' && departure.members, 2)
 
   const staging = createStaging(connection, keys, () => 1)
   const lot = { request: 'R2', lot: 'upload' }

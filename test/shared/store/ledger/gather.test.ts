@@ -118,6 +118,21 @@ test('an order that ended or that a worker took does not depart', async (t) => {
   assert.deepEqual([...(await ledger.openChunks('taken')).values()], ['taken.0.1'])
 })
 
+test('requests join no full Redis, but depart from one, which frees memory', async (t) => {
+  const own = await startRedis(t)
+  const bundle = openLedger(t, own)
+  const { ledger, redis } = bundle
+  await share(bundle, SHARED)
+  for (const id of ['a', 'b', 'c']) await gather(bundle, id)
+  await bundle.deleting('late', [ingestOrder('late.0.1', [chunkRef('late', 0)])])
+  const late = { order: 'late.0.1', count: 10 }
+  await redis.config('SET', 'maxmemory', 1)
+  await assert.rejects(ledger.joinGather(SET, late), /OOM/)
+  assert.equal((await departed(bundle)).members, 3)
+  await redis.config('SET', 'maxmemory', 0)
+  assert.equal(await ledger.joinGather(SET, late), 'gathering')
+})
+
 test('of workers that let a set depart at once, one gets each member', async (t) => {
   const bundle = openLedger(t, server)
   await share(bundle, SHARED)
