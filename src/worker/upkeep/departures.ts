@@ -11,7 +11,7 @@ import { type Loop, startLoop } from '../jobs/loop.ts'
  * timer for a set or a request. If a worker dies, the others go on. Uses real time, like Redis.
  */
 
-/** At most the shortest wait of a set, so that no worker sleeps past its time. */
+/** A set that is full, or may wait for less than this, departs up to this much late. */
 const LOOK_MS = 1000
 /** Spreads the workers, so that they do not all try the same departure. */
 const SPREAD_MS = 50
@@ -52,6 +52,6 @@ async function departFrom(
   metrics.departed({ org, reason })
   ctx.log.info(
     { ...set, order, requests: members, records, reason },
-    'Small requests share an ingest job.',
+    members === 1 ? 'A small request is sent alone.' : 'Small requests are sent together.',
   )
 }
