@@ -54,8 +54,17 @@ async function typed(call: string, url = api.url): Promise<string> {
 
 test('every line of the page on the HTTP API', async () => {
   const calls = callsOn(await pageOf('docs/http-api.md'))
-  const [json = '', csv = '', look = '', approve = '', cancel = '', file = '', list = ''] = calls
-  assert.equal(calls.length, 7)
+  const [
+    json = '',
+    csv = '',
+    look = '',
+    approve = '',
+    cancel = '',
+    file = '',
+    list = '',
+    retry = '',
+  ] = calls
+  assert.equal(calls.length, 8)
   assert.equal(await typed(json), '202')
   assert.equal((await receiptOf(world, 'gdpr-2026-000123')).status, 'completed')
   assert.equal(await typed(csv), '202')
@@ -72,6 +81,8 @@ test('every line of the page on the HTTP API', async () => {
   assert.equal(await typed(list), '200')
   // By now it is over.
   assert.equal(await typed(cancel), '409')
+  // No row failed with that code.
+  assert.equal(await typed(retry), '409')
 })
 
 test('the line of the README, which needs no key', async () => {
@@ -95,6 +106,7 @@ const FURTHER = {
   ...{ OWN_REQUEST: 403, ID_TAKEN: 409, PLAN_CHANGED: 409, NOT_AWAITING_APPROVAL: 409 },
   ...{ ALREADY_OVER: 409, ID_GONE: 410, BUDGET_EXCEEDED: 429, OTHER_LEDGER: 503 },
   ...{ PLAN_APPLIED: 409, PLAN_EXPIRED: 409, UNKNOWN_OBJECT: 422 },
+  ...{ NOT_RETRYABLE: 409, NOTHING_TO_RETRY: 409 },
   ...{ OBJECT_NOT_DELETABLE: 422, OTHER_PREFIX: 422 },
   ...{ INVALID_REQUEST: 422, REDIS_AWAY: 503, REDIS_LOADING: 503, REDIS_FULL: 503 },
   ...{
