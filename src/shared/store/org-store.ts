@@ -71,9 +71,10 @@ export function openStores(redis: RedisClient, onError: (error: Error) => void) 
 }
 
 /**
- * Orders whatever is due for a request: its open chunks' ingest jobs, or its end. A small one waits
- * for others to share a job with; a worker sends it then. Ordering twice has no effect. The stop flag is read after ordering: if it is raised meanwhile, either its raiser
- * sees the orders, or it is seen here.
+ * Orders whatever is due for a request: its open chunks' ingest jobs, or its end. A small request
+ * first waits for others to share a job with, and a worker orders that. Ordering twice has no
+ * effect. The stop flag is read after ordering: if it is raised meanwhile, either its raiser sees
+ * the orders, or it is seen here.
  */
 export async function orderDue(store: OrgStore, id: string): Promise<void> {
   const { ledger, orders } = store

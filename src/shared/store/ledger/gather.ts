@@ -193,9 +193,10 @@ interface NextDeparture {
 
 const groupOf = ({ object, operation, priority }: GatherSet) => `${object}:${operation}:${priority}`
 
-function parseGroup(group: string): GatherSet {
+/** Null for a group that only a newer version knows, and lets depart. */
+function parseGroup(group: string): GatherSet | null {
   const [object, operation, priority] = group.split(':')
-  return gatherSetSchema.parse({ object, operation, priority })
+  return gatherSetSchema.safeParse({ object, operation, priority }).data ?? null
 }
 
 /** The arguments of a script that uses `GATHER`. */
@@ -218,7 +219,8 @@ export type Gathering = ReadonlyMap<Priority, { readonly requests: number; reado
 export async function readGathering(redis: RedisClient, keys: OrgKeys): Promise<Gathering> {
   const found = new Map(PRIORITIES.map((priority) => [priority, { requests: 0, ids: 0 }]))
   for (const group of await redis.zrange(keys.gathers, '0', '-1')) {
-    const { priority } = parseGroup(group)
+    const priority = parseGroup(group)?.priority
+    if (priority === undefined) continue
     const [requests, ids] = await Promise.all([
       redis.zcard(keys.gather(group)),
       redis.hget(keys.gatherIds(group), 'sum'),
@@ -287,10 +289,13 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
 
     /** Null if nothing gathers. Costs one command then, whatever else the org does. */
     async nextDeparture(): Promise<NextDeparture | null> {
-      const [group, score] = await redis.zrange(keys.gathers, '0', '0', 'WITHSCORES')
-      if (group === undefined) return null
-      const at = Number(score)
-      return { set: parseGroup(group), at, inMs: at === 0 ? 0 : at - (await redisNow(redis)) }
+      const found = await redis.zrange(keys.gathers, '0', '-1', 'WITHSCORES')
+      for (let place = 0; place < found.length; place += 2) {
+        const set = parseGroup(found[place] ?? '')
+        const at = Number(found[place + 1])
+        if (set !== null) return { set, at, inMs: at === 0 ? 0 : at - (await redisNow(redis)) }
+      }
+      return null
     },
 
     /** When an order departs, in milliseconds since the epoch; null if it does not gather. */

@@ -91,6 +91,15 @@ test('a set departs when it is full or its oldest member has waited, not before'
   assert.equal(await ledger.gathersUntil(SET, 'c.0.1'), null)
 })
 
+test('a set that only a newer version knows holds up no other', async (t) => {
+  const bundle = openLedger(t, server)
+  await share(bundle, SHARED)
+  await bundle.redis.zadd(bundle.keys.gathers, 0, 'Contact:delete:someday')
+  assert.equal(await bundle.ledger.nextDeparture(), null)
+  await gather(bundle, 'a')
+  assert.deepEqual((await bundle.ledger.nextDeparture())?.set, SET)
+})
+
 test('large requests travel alone, as do all where no worker lets sets depart', async (t) => {
   const bundle = openLedger(t, server)
   assert.equal(await gather(bundle, 'early'), 'alone')
