@@ -3,7 +3,6 @@ import { visible } from '../shared/base/visible.ts'
 import type { Plan } from '../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
 import { wordsFor } from '../shared/contract/sources/lists.ts'
-import type { OrgLimits } from '../shared/salesforce/org.ts'
 import type { OrgAbout } from '../shared/store/identity.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { activityRow } from './render/activity.ts'
@@ -17,11 +16,11 @@ export async function showForApproval(
   { say, sayStyle }: Screen,
   store: OrgStore,
   view: RequestView & { readonly plan: Plan },
-  { identity, limits }: { readonly identity: OrgAbout | null; readonly limits?: OrgLimits | null },
+  { identity }: { readonly identity: OrgAbout | null },
 ): Promise<string> {
   const { plan, request } = view
   const title = sayStyle('bold', 'Plan')
-  say(`${title} of request ${request.id}\n${planTable(plan, request, limits, sayStyle)}`)
+  say(`${title} of request ${request.id}\n${planTable(plan, request, view.cost, sayStyle)}`)
   say(await approvalTable(store, view, identity))
   return question(plan, request, identity === null ? `org "${store.org}"` : orgWords(identity))
 }

@@ -86,6 +86,7 @@ test('the same command again means the deadline of the first time', async () => 
       cancelledBy: null,
       objectRecords: null,
       preflight: null,
+      cost: null,
       keptPlan: null,
       appliesPlanOf: null,
       request: { ...stored, deadline: first },

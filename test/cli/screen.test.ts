@@ -56,6 +56,7 @@ function everything(text: string, colours: Style): string {
     cancelledBy: null,
     objectRecords: null,
     preflight: null,
+    cost: null,
     keptPlan: null,
     appliesPlanOf: null,
     request: asked,

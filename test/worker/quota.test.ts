@@ -6,7 +6,7 @@ import { heldOrders } from '../../src/shared/store/booking.ts'
 import { callBackHeld } from '../../src/worker/gate/governor.ts'
 import { askForQuota } from '../../src/worker/upkeep/quota-watch.ts'
 import { leapingClock } from '../helpers/clock.ts'
-import { outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
+import { outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
 import { context } from '../helpers/planning.ts'
 import { poll } from '../helpers/poll.ts'
@@ -102,4 +102,14 @@ test('a request that waits for quota can be cancelled', async (t) => {
   assert.deepEqual(receipt.outcome, outcome({ unprocessed: 3 }))
   await callBackHeld(world.store)
   await held(0)
+})
+
+test('a plan above the allowance says so while it waits for approval', async (t) => {
+  const { world } = await startShort(t, 15, 0)
+  const org = world.config.orgs.get(world.org) ?? assert.fail()
+  await world.startWorker({ orgs: new Map([[world.org, { ...org, maxJobRecords: 1 }]]) })
+  const id = await submitIds(world, ids18(8), { approval: 'required' })
+  await statusReached(world, id, 'awaiting-approval')
+  const view = await world.producer.inspect(id, { org: world.org })
+  assert.deepEqual(view?.cost, { batches: 8, left: 15, free: 5, days: 1 })
 })

@@ -72,7 +72,7 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
 function sayPlan({ say, sayStyle }: Screen, view: RequestView): void {
   const { plan, request } = view
   if (plan === null) return
-  say(`${sayStyle('bold', 'Plan')}\n${planTable(plan, request, undefined, sayStyle)}`)
+  say(`${sayStyle('bold', 'Plan')}\n${planTable(plan, request, view.cost, sayStyle)}`)
   const scope = scopeTable(view)
   if (scope !== '') say(scope)
 }

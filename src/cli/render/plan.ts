@@ -2,28 +2,21 @@ import { visible } from '../../shared/base/visible.ts'
 import type { Plan } from '../../shared/contract/receipt.ts'
 import type { StoredRequest } from '../../shared/contract/request.ts'
 import { unitOf } from '../../shared/contract/sources/lists.ts'
-import type { OrgLimits } from '../../shared/salesforce/org.ts'
+import { batchesOf } from '../../shared/store/quota.ts'
+import type { PlanCost } from '../../shared/store/quota-state.ts'
 import { UsageError } from '../cli.ts'
 import type { Style } from '../screen.ts'
 import { columns, count, counted } from './format.ts'
 
-/** Rows in one of Salesforce's batches (Bulk API 2.0, Bulk API Limits). */
-const BATCH_ROWS = 10_000
-
-/** Batches that a plan takes from the daily allowance: a partial batch counts as one. */
-function batchesOf({ accepted, chunks }: Plan): number {
-  return Math.ceil(accepted / BATCH_ROWS) + Math.max(0, chunks - 1)
-}
-
 /**
- * The plan as a table, with its share of the org's allowances.
+ * The plan as a table, with its share of the org's batches.
  *
- * @param limits null if they could not be read, undefined if they were not requested
+ * @param cost null if nobody has to decide on it any more
  */
 export function planTable(
   plan: Plan,
   { source }: Pick<StoredRequest, 'source'>,
-  limits: OrgLimits | null | undefined,
+  cost: PlanCost | null,
   style: Style,
 ): string {
   const odd = (value: number) => (value === 0 ? count(value) : style('yellow', count(value)))
@@ -37,16 +30,20 @@ export function planTable(
       : [['Excluded', count(plan.excluded), 'listed in except'] as const]),
     ['Unchecked', odd(plan.unchecked), plan.unchecked === 0 ? '' : '15 characters, no checksum'],
     ['Ingest jobs', count(plan.chunks), ''],
-    ['Batches', count(batchesOf(plan)), limits === undefined ? '' : allowance(plan, limits)],
+    ['Batches', count(batchesOf(plan)), cost === null ? '' : costWords(cost)],
   ]
   return columns(rows, { align: ['left', 'right', 'left'] })
 }
 
-function allowance(plan: Plan, limits: OrgLimits | null): string {
-  const limit = limits?.DailyBulkApiBatches ?? null
-  if (limit === null) return 'daily allowance unknown'
-  const left = `of ${count(limit.remaining)} left today`
-  return batchesOf(plan) <= limit.remaining ? left : `${left}; the rest waits until tomorrow`
+/** What a plan takes of the org's daily batches, such as `of 14,900 left today`. */
+export function costWords({ batches, left, free, days }: PlanCost): string {
+  if (left === null || free === null) return 'daily allowance unknown'
+  const of = `of ${count(left)} left today`
+  if (batches <= free) return of
+  const now = free === left ? of : `${of}, ${count(free)} without the reserve`
+  return days === null
+    ? `${now}; the rest waits until other users of the org use less`
+    : `${now}; the rest waits: takes at least ${counted(days, 'day')}`
 }
 
 /**

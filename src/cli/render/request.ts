@@ -6,6 +6,7 @@ import { commandFor } from '../command-line.ts'
 import type { Style } from '../screen.ts'
 import { activityRow } from './activity.ts'
 import { columns, count, counted, duration, jobNames, percent } from './format.ts'
+import { costWords } from './plan.ts'
 import { receiptErrorWords } from './remedy.ts'
 
 /** Facts about an unfinished request that its record lacks. */
@@ -45,6 +46,7 @@ export function requestTable(
         `${count(plan.duplicate)} duplicate, ${excludedOf(plan)}${count(plan.unchecked)} unchecked`,
     ],
     activityRow(view),
+    view.cost && ['Batches', `${count(view.cost.batches)} ${costWords(view.cost)}`],
     view.keptPlan && ['Plan kept', keptWords(view)],
     outcome && [
       'Outcome',

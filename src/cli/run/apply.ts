@@ -42,8 +42,8 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   const { cli, config, flags, org, store } = opening
   const { screen } = cli
   const dryRun = await recordOf(flags.id, store)
-  const isPlanShown = await assertWanted(dryRun, opening)
   await claimHere(opening, dryRun.request)
+  const isPlanShown = await assertWanted(dryRun, opening)
   const entered = await applyPlan(store, dryRun, Date.now(), {
     as: flags.as,
     plan: dryRun.plan?.sha256,

@@ -46,12 +46,12 @@ async function decide(session: RunSession): Promise<Receipt> {
   return conclude(session, watched.view, watched)
 }
 
-function showPlan({ cli, facts, flags }: RunSession, view: RequestView): void {
+function showPlan({ cli, flags }: RunSession, view: RequestView): void {
   const { screen } = cli
   const { plan, request, status } = view
   if (plan === null || status === 'failed') return
   const { write, style } = textOutput(screen, flags)
-  write(`\n${style('bold', 'Plan')}\n${planTable(plan, request, facts.limits, style)}\n`)
+  write(`\n${style('bold', 'Plan')}\n${planTable(plan, request, view.cost, style)}\n`)
   // Whoever is asked next sees it among the facts to decide on.
   if (!request.dryRun) return
   const scope = scopeTable(view)

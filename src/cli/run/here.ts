@@ -11,6 +11,8 @@ import {
 import type { submit } from '../../shared/store/intake/submit.ts'
 import { ledgerOfOrg } from '../../shared/store/ledgers.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { saveQuota } from '../../shared/store/quota.ts'
+import { redisNow } from '../../shared/store/redis/server-clock.ts'
 import { explained } from '../../shared/store/redis/trouble.ts'
 import { viewOfSubmitted } from '../../shared/store/request-view.ts'
 import { reportWaitingRequests } from '../at-work.ts'
@@ -125,6 +127,10 @@ export async function claimHere(
     const results = await openResultsStore(config.results)
     await claimResultsStore(store, results).finally(() => results.close())
     await claimOrg(store, facts.identity.orgId)
+    if (facts.limits !== null) {
+      const { connection, ledger } = store
+      await saveQuota(connection, ledger.keys, facts.limits, await redisNow(store.redis))
+    }
   } catch (error) {
     if (!redis.embedded || !(error instanceof IdentityError)) throw error
     const at = (await store.ledger.identity())?.resultsAt ?? null

@@ -62,7 +62,7 @@ async function untilReachable(
   }
 }
 
-/** Allowances are only displayed: a user without "View Setup" does not see them. */
+/** A user without "View Setup" does not see them. */
 function unreadable(signal: AbortSignal): () => null {
   return () => {
     signal.throwIfAborted()

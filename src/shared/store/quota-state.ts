@@ -3,6 +3,7 @@ import { countHeld } from './booking.ts'
 import { endsAt, freeAt, hourlyUse, runsOutAt, type Spendable } from './forecast.ts'
 import type { OrgKeys } from './ledger/keys.ts'
 import {
+  batchesOf,
   type DailyAllowance,
   freeFor,
   parseQuota,
@@ -68,23 +69,37 @@ export function runOut(state: QuotaState, limit: QuotaLimit): number | null {
   return runsOutAt(spendable, hourlyUse(spendable.used, state.now), state.now)
 }
 
-/** What a plan takes of the daily batches, beside what its priority may use of them. */
+/** What a plan takes of the org's daily batches, beside what is left of them. */
 export interface PlanCost {
   readonly batches: number
-  /** Null if Salesforce does not tell it. */
+  /** What is left of the last 24 hours, without bookings; null if Salesforce does not tell. */
+  readonly left: number | null
+  /** What the request's priority may use of that now; null if unknown. */
   readonly free: number | null
-  /** Days that its batches take at least, 0 for today; null if that cannot be told. */
+  /** Days that the batches take at least, 0 for today; null if that cannot be told. */
   readonly days: number | null
 }
 
 const DAY_MS = 24 * 3600_000
 
-export function costOf(state: QuotaState, batches: number, priority: Priority): PlanCost {
+export function costOfPlan(
+  state: QuotaState,
+  plan: Parameters<typeof batchesOf>[0],
+  priority: Priority,
+): PlanCost {
+  const batches = batchesOf(plan)
+  const allowance = state.allowances.get('DailyBulkApiBatches')
   const spendable = spendableOf(state, 'DailyBulkApiBatches', priority)
-  if (spendable === null) return { batches, free: null, days: null }
+  if (allowance === undefined || spendable === null) {
+    return { batches, left: null, free: null, days: null }
+  }
   const end = endsAt(spendable, batches, state.now)
-  const days = end === null ? null : Math.ceil((end - state.now) / DAY_MS)
-  return { batches, free: Math.max(0, spendable.free), days }
+  return {
+    batches,
+    left: Math.max(0, allowance.remaining - allowance.booked),
+    free: Math.max(0, spendable.free),
+    days: end === null ? null : Math.ceil((end - state.now) / DAY_MS),
+  }
 }
 
 function spendableOf(

@@ -16,6 +16,8 @@ import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
 import { placeOf } from './places.ts'
+import { costOfPlan, type PlanCost, readQuotaState } from './quota-state.ts'
+import { redisNow } from './redis/server-clock.ts'
 import { type OrgState, readOrgState, type Waiting, waitingOf } from './waiting.ts'
 
 /** Progress of a request. Counts are ids; `running` is Salesforce's own count of processed rows. */
@@ -68,6 +70,11 @@ export interface RequestView {
   readonly objectRecords: number | null
   /** Whether its records were in use when it was planned; null if the org was not asked or did not tell. */
   readonly preflight: Preflight | null
+  /**
+   * What its plan takes of the daily batches: of a plan that waits for approval, or of a dry run; else
+   * null.
+   */
+  readonly cost: PlanCost | null
   /** Of a dry run, how long its plan can be applied, and as which request it was; else null. */
   readonly keptPlan: { readonly until: string; readonly appliedAs: string | null } | null
   /** Id of the dry run whose plan it applies; null if it reads its source itself. */
@@ -83,7 +90,7 @@ export async function viewOf(
   record: RequestRecord,
   known?: OrgState,
 ): Promise<RequestView> {
-  const fresh = viewOfNew(store, record)
+  const fresh = { ...viewOfNew(store, record), cost: await costIfAsked(store, record) }
   if (record.receipt !== null) return fresh
   const { id } = record.request
   const [[stopping = null], open, state] = await Promise.all([
@@ -98,6 +105,16 @@ export async function viewOf(
     placeOf({ redis, keys: ledger.keys }, record, orders, state.lines),
   ])
   return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state, place) }
+}
+
+/** Only while somebody may have to decide on the plan. */
+async function costIfAsked(
+  { redis, ledger: { keys } }: OrgStore,
+  { plan, status, appliedAs, request: { priority } }: RequestRecord,
+): Promise<PlanCost | null> {
+  const isAsked = status === 'awaiting-approval' || (status === 'planned' && appliedAs === null)
+  if (plan === null || !isAsked) return null
+  return costOfPlan(await readQuotaState(redis, keys, await redisNow(redis)), plan, priority)
 }
 
 /** The same right after it was submitted. If it is new, it is accepted, and no failure to look hides that. */
@@ -126,6 +143,7 @@ function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord): Reque
     plan: record.plan,
     objectRecords: record.objectRecords,
     preflight: record.preflight,
+    cost: null,
     keptPlan: record.kept && {
       until: new Date(record.kept.until).toISOString(),
       appliedAs: record.appliedAs,

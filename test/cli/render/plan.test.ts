@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { orgWords } from '../../../src/cli/render/org.ts'
-import { planTable, question } from '../../../src/cli/render/plan.ts'
+import { costWords, planTable, question } from '../../../src/cli/render/plan.ts'
 import { plain } from '../plain.ts'
 import { identity, plan, request } from './fixtures.ts'
 
-const limits = (remaining: number) => ({
-  DailyApiRequests: null,
-  DailyBulkApiBatches: { max: 15_000, remaining },
+const cost = (left: number, free: number, days: number | null) => ({
+  batches: 100,
+  left,
+  free,
+  days,
 })
 
 test('the plan shows what was read and what it takes of the allowance', () => {
-  assert.deepEqual(planTable(plan, request, limits(14_900), plain).split('\n'), [
+  assert.deepEqual(planTable(plan, request, cost(14_900, 13_400, 0), plain).split('\n'), [
     '  Rows read    1,000,000',
     '  Accepted       999,000',
     '  Invalid              2  listed in invalid.csv',
@@ -22,22 +24,31 @@ test('the plan shows what was read and what it takes of the allowance', () => {
   ])
 })
 
-test('a plan that takes more than is left says that it will wait', () => {
-  assert.match(planTable(plan, request, limits(99), plain), /of 99 left today; the rest waits/)
+test('a plan that takes more than is left says how long it waits', () => {
+  assert.equal(costWords(cost(99, 99, 1)), 'of 99 left today; the rest waits: takes at least 1 day')
+  assert.equal(
+    costWords(cost(1520, 20, 2)),
+    'of 1,520 left today, 20 without the reserve; the rest waits: takes at least 2 days',
+  )
+  assert.match(
+    costWords(cost(0, 0, null)),
+    /; the rest waits until other users of the org use less$/,
+  )
 })
 
-test('where nobody asked for the allowances nothing is said of them', () => {
-  assert.match(planTable(plan, request, undefined, plain), /Batches +100$/)
+test('where nobody has to decide nothing is said of the allowance', () => {
+  assert.match(planTable(plan, request, null, plain), /Batches +100$/)
 })
 
-test('a user who may not read the allowances sees the plan without them', () => {
-  assert.match(planTable(plan, request, null, plain), /Batches +100 {2}daily allowance unknown/)
+test('an allowance that is unknown is shown as unknown', () => {
+  const unknown = { batches: 100, left: null, free: null, days: null }
+  assert.match(planTable(plan, request, unknown, plain), /Batches +100 {2}daily allowance unknown/)
 })
 
 const batchesOf = (changed: Partial<typeof plan>) =>
   Number(
     /Batches +([\d,]+)/
-      .exec(planTable({ ...plan, ...changed }, request, undefined, plain))?.[1]
+      .exec(planTable({ ...plan, ...changed }, request, null, plain))?.[1]
       ?.replace(',', ''),
   )
 

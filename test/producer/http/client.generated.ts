@@ -472,6 +472,20 @@ export interface components {
           };
         };
       } | null;
+      /** @description What its plan takes of the org's daily batches, while it waits for approval or is the plan of a dry run; else null. */
+      cost: ({
+        /**
+         * Format: int64
+         * @description One for each 10,000 rows of an ingest job, or part of them.
+         */
+        batches: number;
+        /** @description Batches left of the last 24 hours; null if unknown. */
+        left: number | null;
+        /** @description How many of them its priority may use now, without the reserve. */
+        free: number | null;
+        /** @description Days that its batches take at least, 0 for today; null if that is not known. */
+        days: number | null;
+      }) | null;
       /** @description Of a dry run: until when approving it applies its plan, and the id of the request that applied it; else null. */
       keptPlan: ({
         /** Format: date-time */

@@ -66,6 +66,21 @@ export const viewSchema = z
       .describe(
         'Whether its records were in use when it was planned; null where the org was not asked, or did not tell.',
       ),
+    cost: z
+      .object({
+        batches: count.describe('One for each 10,000 rows of an ingest job, or part of them.'),
+        left: count.nullable().describe('Batches left of the last 24 hours; null if unknown.'),
+        free: count
+          .nullable()
+          .describe('How many of them its priority may use now, without the reserve.'),
+        days: count
+          .nullable()
+          .describe('Days that its batches take at least, 0 for today; null if that is not known.'),
+      })
+      .nullable()
+      .describe(
+        "What its plan takes of the org's daily batches, while it waits for approval or is the plan of a dry run; else null.",
+      ),
     keptPlan: z
       .object({ until: z.iso.datetime(), appliedAs: z.string().nullable() })
       .nullable()
@@ -137,6 +152,7 @@ export const acceptedExample: RequestView = {
   cancelledBy: null,
   objectRecords: null,
   preflight: null,
+  cost: null,
   keptPlan: null,
   appliesPlanOf: null,
   request,
