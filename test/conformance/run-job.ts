@@ -85,7 +85,7 @@ function stage(
     peers: new Peers(),
     ...{ api, staging, save: async () => {}, saveProgress: async () => false },
     collector: {
-      ...{ org: 'conformance', api, staging, results, keepDeleted: false, resendMs: 1 },
+      ...{ org: 'conformance', api, staging, results, keepDeleted: new Set<string>(), resendMs: 1 },
       ledger: { numberChunks: async () => 1, stopReasons: async (all) => all.map(() => null) },
     },
     visit: {

@@ -108,7 +108,7 @@ function accountOf(
       unprocessed,
       // Rows of an "except" list that are no ids end the reading before there is a plan.
       invalid: plan?.invalid ?? invalid?.rows ?? 0,
-      // A chunk that shared an ingest job with another request may list its deleted ids anyway.
+      // A worker of an older version listed them if a request in the same ingest job kept its own.
       deleted: keepsDeleted(record, rails) ? deleted : 0,
     },
   }

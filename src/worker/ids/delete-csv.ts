@@ -65,12 +65,17 @@ async function* chunkRows(chunk: ChunkRef, staging: Staging): AsyncGenerator<Uin
     }
   }
   if (bytes !== chunk.count * ID_LENGTH || hash.digest('hex') !== chunk.sha256) {
-    throw new StagingError(
-      `Chunk ${chunk.chunk} of request ${chunk.request}: expected the ${chunk.count} ids that were planned, ` +
-        `found others (${bytes / ID_LENGTH} read). Nothing of it was sent; submit the request again.`,
-    )
+    throw damagedChunk(chunk, bytes)
   }
   if (held !== null) yield held
+}
+
+/** @param bytes read until it was certain */
+export function damagedChunk({ chunk, request, count }: ChunkRef, bytes: number): StagingError {
+  return new StagingError(
+    `Chunk ${chunk} of request ${request}: expected the ${count} ids that were planned, ` +
+      `found others (${bytes / ID_LENGTH} read). Nothing of it was sent; submit the request again.`,
+  )
 }
 
 /**

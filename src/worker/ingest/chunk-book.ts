@@ -8,7 +8,7 @@ import {
   type ChunkRef,
   chunkField,
 } from '../../shared/store/ledger/chunk.ts'
-import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
+import type { Staging } from '../../shared/store/staging/staging.ts'
 import { commitParts, lineOf, listIds } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import type { Collector } from './collector.ts'
@@ -27,14 +27,15 @@ const LINE_END = Buffer.from('\n')
 /** Accounts for one chunk while its results are read. Ids come in 18 characters. */
 export class ChunkBook implements AsyncDisposable {
   readonly ref: ChunkRef
-  readonly #sent = new IdSet()
   /** Ids listed as failed, including those to retry. */
   readonly #failures = new IdSet()
   readonly #successes = new IdSet()
   readonly #again = new IdSet()
   readonly #counts: Record<Verdict, number> = { ...NO_OUTCOME }
   readonly #codes = new Map<string, number>()
-  readonly #parts: Readonly<Record<PartKind, ResultWriter>>
+  /** Opened for the first row: a shared job has up to 2,000 chunks, most of which list none. */
+  readonly #parts: Partial<Record<PartKind, ResultWriter>> = {}
+  readonly #openPart: (kind: PartKind) => ResultWriter
   readonly #staging: Staging
   readonly #keepDeleted: boolean
   #retryCode: string | undefined
@@ -45,20 +46,10 @@ export class ChunkBook implements AsyncDisposable {
     { results, org, staging, keepDeleted }: Omit<Collector, 'api' | 'ledger' | 'resendMs'>,
   ) {
     const folder = { org, id: ref.request }
-    const writer = (kind: PartKind) => results.partWriter(folder, kind, chunkField(ref))
     this.ref = ref
-    this.#parts = {
-      failed: writer('failed'),
-      unprocessed: writer('unprocessed'),
-      deleted: writer('deleted'),
-    }
+    this.#openPart = (kind) => results.partWriter(folder, kind, chunkField(ref))
     this.#staging = staging
-    this.#keepDeleted = keepDeleted
-  }
-
-  /** Number of ids listed in failedResults. */
-  get failures(): number {
-    return this.#failures.size
+    this.#keepDeleted = keepDeleted.has(ref.request)
   }
 
   /** Number of ids listed in a result file. */
@@ -81,23 +72,6 @@ export class ChunkBook implements AsyncDisposable {
     return this.#counts.deleted + this.left
   }
 
-  /** Records every id that was sent. @throws StagingError if some are no longer staged */
-  async open(): Promise<void> {
-    const { request, chunk, count } = this.ref
-    for await (const ids of this.#staging.read(this.ref, chunk)) {
-      for (let at = 0; at < ids.length; at += ID_LENGTH) this.#sent.add(ids, at)
-    }
-    if (this.#sent.size === count) return
-    throw new StagingError(
-      `Chunk ${chunk} of request ${request}: ${count} ids were sent, but ${this.#sent.size} are staged now, ` +
-        'so its results cannot be told apart. See the ingest job in Salesforce.',
-    )
-  }
-
-  wasSent(id: Uint8Array): boolean {
-    return this.#sent.has(id, 0)
-  }
-
   isAmongFailures(id: Uint8Array): boolean {
     return this.#failures.has(id, 0)
   }
@@ -111,8 +85,9 @@ export class ChunkBook implements AsyncDisposable {
     this.#counts.failed++
     const name = countedAs(code, this.#codes)
     this.#codes.set(name, (this.#codes.get(name) ?? 0) + 1)
-    this.#parts.failed.append(id, 0)
-    this.#parts.failed.append(line, 1)
+    const part = this.#part('failed')
+    part.append(id, 0)
+    part.append(line, 1)
   }
 
   /** The code of the first id that is retried. */
@@ -146,8 +121,14 @@ export class ChunkBook implements AsyncDisposable {
   #countDeleted(id: Uint8Array): void {
     this.#counts.deleted++
     if (!this.#keepDeleted) return
-    this.#parts.deleted.append(id, 0)
-    this.#parts.deleted.append(LINE_END, 1)
+    const part = this.#part('deleted')
+    part.append(id, 0)
+    part.append(LINE_END, 1)
+  }
+
+  #part(kind: PartKind): ResultWriter {
+    this.#parts[kind] ??= this.#openPart(kind)
+    return this.#parts[kind]
   }
 
   /**
@@ -165,7 +146,7 @@ export class ChunkBook implements AsyncDisposable {
         if (this.#again.size > 0) await this.#pass(this.#pick(ids, this.#again), resender)
         if (rest === 'again') await resender?.unaccounted(this.#pickUnmentioned(ids))
         else if (rest === 'unprocessed') {
-          listIds(this.#pickUnmentioned(ids), this.#parts.unprocessed)
+          listIds(this.#pickUnmentioned(ids), this.#part('unprocessed'))
         }
         await this.drain()
       }
@@ -174,7 +155,7 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   async #pass(ids: Uint8Array, resender: Resender | null): Promise<void> {
-    if (resender === null) listIds(ids, this.#parts.unprocessed)
+    if (resender === null) listIds(ids, this.#part('unprocessed'))
     else await resender.failed(ids)
   }
 
@@ -206,7 +187,7 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const set of [this.#sent, this.#failures, this.#successes, this.#again]) set.dispose()
+    for (const set of [this.#failures, this.#successes, this.#again]) set.dispose()
     for (const part of Object.values(this.#parts)) await part.discard()
   }
 }

@@ -1,13 +1,21 @@
 import type { Context } from '../../shared/base/context.ts'
+import { mapInSlices } from '../../shared/base/slices.ts'
 import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
+import {
+  type ChunkRef,
+  type IngestOrder,
+  isShared,
+  rowsOf,
+} from '../../shared/store/ledger/chunk.ts'
+import type { StagingError } from '../../shared/store/staging/staging.ts'
 import type { ResendReason } from '../../shared/telemetry/metrics/events.ts'
-import { lineOf } from '../end/unprocessed.ts'
+import { endUnprocessed, lineOf } from '../end/unprocessed.ts'
+import { readSharedIds } from '../ids/shared-chunks.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
-import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
+import { countsOf, isWhole, jobFailureOf } from './job-report.ts'
 import type { ResultsReading } from './read-results.ts'
 import { reconcile } from './reconcile.ts'
 import {
@@ -52,30 +60,66 @@ export async function collect(
   ctx: Context,
   { excused = false, unclosed = false, look = async () => job }: Known = {},
 ): Promise<readonly CollectedChunk[]> {
-  const sent = idsOf(order)
+  const sent = rowsOf(order)
   const counts = (told: IngestJobInfo | null) =>
     unclosed || told === null ? null : countsOf(told, sent)
   const now = counts(job)
   if (job.errorMessage !== null) {
     ctx.log.error({ ingestJob: job.id, state: job.state }, `Salesforce: ${job.errorMessage}`)
   }
-  if (isWhole(job, now, sent) && now?.failed === 0 && !collector.keepDeleted) {
+  if (isWhole(job, now, sent) && now?.failed === 0 && collector.keepDeleted.size === 0) {
     return order.chunks.map((ref) => {
       const outcome = { ...NO_OUTCOME, deleted: ref.count }
       return { ref, outcome: { outcome, failures: {}, job: lineOf(ref, job), error: null } }
     })
   }
-  const begun = await begin({ job, order, sent, collector, ctx }, excused)
+  const { damaged, ...staged } = await readStaged(order, collector)
+  const ended = await endDamaged(damaged, { job, order, collector, ctx })
+  if (ended.length === order.chunks.length) return ended
+  const begun = await begin({ job, ...staged, sent, collector, ctx }, excused)
   await using opened = new AsyncDisposableStack()
   const counters = { now, ask: async () => counts(await look()) }
   const { account, reading } = await readAll(begun, counters, opened)
-  const results: CollectedChunk[] = []
-  for (const book of account.books) results.push(await conclude(book, account, reading))
-  return results
+  const concluded = await mapInSlices(account.books, AT_ONCE, (book) =>
+    conclude(book, account, reading),
+  )
+  return [...ended, ...concluded]
+}
+
+/** Chunks that are concluded at once: each may write files and stage rows. */
+const AT_ONCE = 20
+
+type Staged = Pick<ResultsReading, 'order' | 'shared' | 'lost'> & {
+  readonly damaged: ReadonlyMap<ChunkRef, StagingError>
+}
+
+/** The ids of chunks that share a job. A chunk that travels alone is read where it is needed. */
+async function readStaged(order: IngestOrder, { staging }: Collector): Promise<Staged> {
+  if (order.chunks.length === 1) return { order, shared: null, lost: 0, damaged: new Map() }
+  const { ids, damaged } = await readSharedIds(order.chunks, staging)
+  const chunks = order.chunks.filter((ref) => ids.has(ref))
+  const lost = rowsOf({ chunks: [...damaged.keys()] })
+  return { order: { ...order, chunks }, shared: ids, lost, damaged }
+}
+
+/**
+ * Chunks that are no longer staged as they were sent: their rows cannot be told apart, so they end
+ * unprocessed. The other chunks of the job do not depend on them.
+ */
+async function endDamaged(
+  damaged: Staged['damaged'],
+  { job, order, collector, ctx }: Pick<ResultsReading, 'job' | 'order' | 'collector' | 'ctx'>,
+): Promise<CollectedChunk[]> {
+  const ended: CollectedChunk[] = []
+  for (const [ref, { code, message }] of damaged) {
+    const why = { error: { code, message }, job }
+    ended.push(...(await endUnprocessed({ ...order, chunks: [ref] }, why, collector, ctx)))
+  }
+  return ended
 }
 
 async function begin(
-  facts: Pick<ResultsReading, 'job' | 'order' | 'sent' | 'collector' | 'ctx'>,
+  facts: Omit<ResultsReading, 'failure' | 'excused' | 'hasTries' | 'mayResend'>,
   asked: boolean,
 ): Promise<ResultsReading> {
   const { job, order, collector } = facts
@@ -176,7 +220,7 @@ function errorOf(
   book: ChunkBook,
   rest: 'deleted' | 'unprocessed' | 'again',
   { contradictions, lacking }: Account,
-  { job, failure }: ResultsReading,
+  { job, order, failure }: ResultsReading,
 ): ReceiptError | null {
   // A bug on our side.
   if (failure === 'input') {
@@ -189,8 +233,10 @@ function errorOf(
   // If every row is retried, no verdict depends on this job.
   const hasVerdicts = book.mentioned > book.passing || isLast
   if (words.length === 0 || !hasVerdicts) return null
+  // In a shared job, the numbers count rows of other requests.
+  const which = isShared(order) ? '' : `: ${words.join(', ')}`
   const message =
-    `What Salesforce says of ingest job ${job.id} does not fit together: ${words.join(', ')}. ` +
+    `What Salesforce says of ingest job ${job.id} does not fit together${which}. ` +
     'Each id has the verdict of its own row; one that is in both result files is counted as failed, ' +
     'one that is in neither as unprocessed. Compare with the job in Salesforce.'
   return { code: RESULTS_CONTRADICT, message }

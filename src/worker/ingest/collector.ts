@@ -12,8 +12,8 @@ export interface Collector {
   readonly ledger: Pick<Ledger, 'numberChunks' | 'stopReasons'>
   readonly staging: Staging
   readonly results: ResultsStore
-  /** The audit option: every deleted id is written to `deleted.csv`. */
-  readonly keepDeleted: boolean
+  /** Requests with the audit option: every deleted id of theirs is written to `deleted.csv`. */
+  readonly keepDeleted: ReadonlySet<string>
   /** Delay before the first retry of rows. */
   readonly resendMs: number
 }

@@ -2,10 +2,10 @@ import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { isForeignAnswer, SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { isTerminalState } from '../../shared/salesforce/job-info.ts'
-import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
+import { type IngestOrder, rowsOf } from '../../shared/store/ledger/chunk.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import { collect } from './collect.ts'
-import { countsOf, idsOf, isWhole, jobFailureOf } from './job-report.ts'
+import { countsOf, isWhole, jobFailureOf } from './job-report.ts'
 import { sendAgain } from './resend.ts'
 import type { Checkpoint, Step, Work } from './step.ts'
 import { found, neverRan } from './steps.ts'
@@ -47,7 +47,7 @@ export async function finish(
 
 /** Counters that do not add up are read once more before relying on the result files. */
 function isAddedUp(job: IngestJobInfo | undefined, order: IngestOrder): boolean {
-  const sent = idsOf(order)
+  const sent = rowsOf(order)
   if (job === undefined) return false
   const counts = countsOf(job, sent)
   return job.state === 'JobComplete' ? isWhole(job, counts, sent) : counts !== null

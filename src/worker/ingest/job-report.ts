@@ -1,6 +1,5 @@
 import { CodeTable, codeKey } from '../../shared/salesforce/code-table.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 
 /** What an ingest job reports: its counters, and why it failed. */
 
@@ -24,11 +23,6 @@ export function countsOf(job: IngestJobInfo, sent: number): Counts | null {
 /** True if a job is complete and processed everything that was sent. */
 export function isWhole(job: IngestJobInfo, counts: Counts | null, sent: number): boolean {
   return job.state === 'JobComplete' && counts?.processed === sent
-}
-
-/** Number of rows in an ingest job. */
-export function idsOf(order: IngestOrder): number {
-  return order.chunks.reduce((sum, { count }) => sum + count, 0)
 }
 
 /**

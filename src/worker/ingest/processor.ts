@@ -4,7 +4,7 @@ import { addFacts } from '../../shared/base/trace.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { WrongOrgError } from '../../shared/salesforce/errors.ts'
 import { matchedIngest } from '../../shared/salesforce/matched-ingest.ts'
-import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
+import { type IngestOrder, rowsOf } from '../../shared/store/ledger/chunk.ts'
 import type { JobLock } from '../../shared/store/ledger/keys.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues.ts'
@@ -156,7 +156,7 @@ function noteOrder(
   checkpoint: Checkpoint,
   { store: { org } }: IngestProcessorDeps,
 ): void {
-  const records = chunks.reduce((sum, { count }) => sum + count, 0)
+  const records = rowsOf({ chunks })
   const ingestJob = 'jobId' in checkpoint ? { ingestJob: checkpoint.jobId } : {}
   const requests = chunks.map(({ request }) => request)
   addFacts({ org, requests, object, operation, order, records, ...ingestJob })
@@ -174,7 +174,6 @@ async function visitAndRun(
     // If a worker dies while the org is paused, these ids did not cause it.
     deps.store.ledger.handBackOrder(order.order, lock),
   )
-  // A job carries chunks of several requests: if one of them keeps deleted ids, all do.
   const keepDeleted = await deps.store.ledger.keepsDeleted(requests, deps.rails)
   const own = { ...deps, collector: { ...deps.collector, keepDeleted } }
   return await runIngestJob(order, start, lifecycle(order, visit, lock, own), ctx)

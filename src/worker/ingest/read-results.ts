@@ -1,22 +1,30 @@
 import type { Context } from '../../shared/base/context.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
+import type { ChunkRef, IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import type { IdSet } from '../ids/id-set.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
 import type { JobFailure } from './job-report.ts'
 import { eachResult } from './result-csv.ts'
 import { type RowFailure, readRowError, rowFailure } from './row-error.ts'
+import type { Senders } from './senders.ts'
 
-/** Reads result files into the books of the chunks whose rows they list. */
+/**
+ * Reads result files into the books of the chunks whose rows they list. An id of several chunks was
+ * sent once, and its verdict goes to each of them.
+ */
 
 /** One ingest job whose results are being read. */
 export interface ResultsReading {
   readonly job: IngestJobInfo
   readonly order: IngestOrder
-  /** Number of rows sent. */
+  /** Number of rows sent: distinct ids. */
   readonly sent: number
+  /** The ids of the chunks, if they share the job; null if a chunk travels alone. */
+  readonly shared: ReadonlyMap<ChunkRef, Uint8Array> | null
+  /** Number of sent ids whose chunk is no longer staged: at most this many rows are theirs. */
+  readonly lost: number
   readonly failure: JobFailure | null
   /** Retries spend no attempt, because the org or an operator caused them. */
   readonly excused: boolean
@@ -28,14 +36,26 @@ export interface ResultsReading {
   readonly ctx: Context
 }
 
-/** Rows of a result file that give no verdict. */
-export interface Oddities {
+/** Counts distinct ids that result files list, and rows that give no verdict. */
+export interface Tally {
+  failures: number
+  successes: number
   /** Rows with ids that were not sent. */
   strangers: number
   /** Rows that are truncated, broken, or name two records. */
   unreadable: number
   /** Ids listed among both the failures and the successes. */
   conflicts: number
+}
+
+export const newTally = (): Tally => ({
+  ...{ failures: 0, successes: 0, strangers: 0, unreadable: 0, conflicts: 0 },
+})
+
+/** The chunks that rows may belong to. */
+export interface Books {
+  readonly books: readonly ChunkBook[]
+  readonly senders: Senders
 }
 
 /** Ids that both files list: neither file gives them a verdict. */
@@ -54,9 +74,9 @@ const IN_BOTH = rowFailure(
 
 export async function readFailures(
   reading: ResultsReading,
-  books: readonly ChunkBook[],
+  { books, senders }: Books,
   { known }: Suspects,
-  odd: Oddities,
+  tally: Tally,
 ): Promise<void> {
   const { job, order, hasTries, collector, ctx } = reading
   const again = new Set(books.filter(hasTries))
@@ -65,18 +85,23 @@ export async function readFailures(
     read: readRowError,
     pause: () => drain(books),
     visit: (id, failure) => {
-      const book = senderOf(id, books)
-      if (book === undefined) odd.strangers++
+      const own = senders.of(id)
+      const first = own[0]
+      if (first === undefined) tally.strangers++
       // Salesforce lists no row twice. If a file does, the first one counts.
-      else if (book.isAmongFailures(id)) return
-      else if (known.has(id, 0)) {
-        odd.conflicts++
-        book.failed(id, IN_BOTH)
-      } else judgeFailure(book, id, failure, order.operation, again.has(book))
+      else if (!first.isAmongFailures(id)) {
+        tally.failures++
+        const isConflict = known.has(id, 0)
+        if (isConflict) tally.conflicts++
+        for (const book of own) {
+          if (isConflict) book.failed(id, IN_BOTH)
+          else judgeFailure(book, id, failure, order.operation, again.has(book))
+        }
+      }
     },
   })
   // Not `+=` with the await: that would add to the number from before the visits.
-  odd.unreadable += unreadable
+  tally.unreadable += unreadable
 }
 
 function judgeFailure(
@@ -96,34 +121,32 @@ function judgeFailure(
 
 export async function readSuccesses(
   { job, collector: { api }, ctx }: ResultsReading,
-  books: readonly ChunkBook[],
+  { books, senders }: Books,
   { known, found }: Suspects,
-  odd: Oddities,
+  tally: Tally,
 ): Promise<void> {
   const csv = api.successfulResults(job.id, ctx.signal)
   const unreadable = await eachResult(csv, 'sf__Created', {
     read: (created) => created === 'true',
     pause: () => drain(books),
     visit: (id, isCreated) => {
-      const book = senderOf(id, books)
-      if (book === undefined) odd.strangers++
+      const own = senders.of(id)
+      const first = own[0]
+      if (first === undefined) tally.strangers++
       // A delete creates nothing, so the row belongs to another operation.
-      else if (isCreated) odd.unreadable++
-      else if (book.isAmongFailures(id)) {
-        if (!known.has(id, 0)) odd.conflicts++
+      else if (isCreated) tally.unreadable++
+      else if (first.isAmongFailures(id)) {
+        if (!known.has(id, 0)) tally.conflicts++
         found.add(id, 0)
-      } else if (!book.isAmongSuccesses(id)) book.deleted(id)
+      } else if (!first.isAmongSuccesses(id)) {
+        tally.successes++
+        for (const book of own) book.deleted(id)
+      }
     },
   })
-  odd.unreadable += unreadable
+  tally.unreadable += unreadable
 }
 
 async function drain(books: readonly ChunkBook[]): Promise<void> {
   for (const book of books) await book.drain()
-}
-
-/** Finds the book of the chunk that sent this id. */
-function senderOf(id: Buffer, books: readonly ChunkBook[]): ChunkBook | undefined {
-  for (const book of books) if (book.wasSent(id)) return book
-  return undefined
 }

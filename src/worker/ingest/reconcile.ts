@@ -3,12 +3,15 @@ import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook } from './chunk-book.ts'
 import { type countsOf, isWhole } from './job-report.ts'
 import {
-  type Oddities,
+  type Books,
+  newTally,
   type ResultsReading,
   readFailures,
   readSuccesses,
   type Suspects,
+  type Tally,
 } from './read-results.ts'
+import { onlySender, sharedSenders } from './senders.ts'
 
 /**
  * Reads result files until they agree with each other, with what was sent and with the job's
@@ -65,7 +68,7 @@ export async function reconcile(
   using sets = new DisposableStack()
   let known = sets.use(new IdSet())
   let counts = counters.now
-  let mustReadBoth = collector.keepDeleted
+  let mustReadBoth = collector.keepDeleted.size > 0
   for (let reads = 1; ; reads++) {
     const found = sets.use(new IdSet())
     const whole = isWhole(job, counts, sent)
@@ -102,31 +105,39 @@ async function readOnce(
   both: boolean,
   suspects: Suspects,
 ): Promise<Read> {
-  const { order, collector } = reading
-  const odd: Oddities = { strangers: 0, unreadable: 0, conflicts: 0 }
+  const tally = newTally()
   await using opened = new AsyncDisposableStack()
-  const books = order.chunks.map((ref) => opened.use(new ChunkBook(ref, collector)))
-  for (const book of books) await book.open()
-  await readFailures(reading, books, suspects, odd)
-  if (both) await readSuccesses(reading, books, suspects, odd)
-  return { opened: opened.move(), books, ...compared({ books, odd }, reading, counts, both) }
+  const books = reading.order.chunks.map((ref) => opened.use(new ChunkBook(ref, reading.collector)))
+  using senders = await sendersOf(books, reading)
+  await readFailures(reading, { books, senders }, suspects, tally)
+  if (both) await readSuccesses(reading, { books, senders }, suspects, tally)
+  return { opened: opened.move(), books, ...compared(tally, reading, counts, both) }
+}
+
+function sendersOf(
+  books: Books['books'],
+  { shared, collector: { staging } }: ResultsReading,
+): Books['senders'] | Promise<Books['senders']> {
+  const [only] = books
+  return shared === null && only !== undefined
+    ? onlySender(only, staging)
+    : sharedSenders(books, shared ?? new Map())
 }
 
 /** Compares the files with the counters. */
 function compared(
-  { books, odd }: { readonly books: readonly ChunkBook[]; readonly odd: Oddities },
-  { job, sent }: ResultsReading,
+  { failures, successes, ...odd }: Tally,
+  { job, sent, lost }: ResultsReading,
   counts: Counts,
   both: boolean,
 ): Pick<Read, 'mentioned' | 'contradictions' | 'lacking'> {
-  const contradictions = oddWords(odd)
-  const mentioned = books.reduce((sum, book) => sum + book.mentioned, 0)
-  const failures = books.reduce((sum, book) => sum + book.failures, 0)
+  const ofLost = Math.min(odd.strangers, lost)
+  const contradictions = oddWords({ ...odd, strangers: odd.strangers - ofLost })
+  const mentioned = failures + successes + ofLost
   const isComplete = job.state === 'JobComplete'
   // A job that was stopped early may count rows that it leaves unprocessed.
   if (isComplete && counts !== null) {
     const { processed, failed } = counts
-    const successes = mentioned - failures
     if (failures > failed) contradictions.push(`${failures} failures, ${failed} counted`)
     if (successes > processed - failed) {
       contradictions.push(`${successes} successes, ${processed - failed} counted`)
@@ -136,7 +147,11 @@ function compared(
   return { mentioned, contradictions, lacking: Math.max(0, due - mentioned) }
 }
 
-function oddWords({ strangers, unreadable, conflicts }: Oddities): string[] {
+function oddWords({
+  strangers,
+  unreadable,
+  conflicts,
+}: Omit<Tally, 'failures' | 'successes'>): string[] {
   const words: string[] = []
   if (strangers > 0) words.push(`${strangers} rows of ids that were not sent`)
   if (unreadable > 0) words.push(`${unreadable} rows that cannot be read`)

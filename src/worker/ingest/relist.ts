@@ -17,10 +17,11 @@ import { listChunk } from '../end/unprocessed.ts'
 import { IdSet } from '../ids/id-set.ts'
 import { ChunkBook, type Resender } from './chunk-book.ts'
 import type { Collector } from './collector.ts'
-import { type Oddities, type ResultsReading, readFailures, readSuccesses } from './read-results.ts'
+import { newTally, type ResultsReading, readFailures, readSuccesses } from './read-results.ts'
 import { MOST_READS, readAgainDelay } from './reconcile.ts'
 import { ResultFormatError } from './result-csv.ts'
 import { classOf } from './row-error.ts'
+import { onlySender } from './senders.ts'
 
 type Listed = Pick<StoredRequest, 'id' | 'object' | 'operation' | 'priority'>
 
@@ -119,27 +120,30 @@ async function collectAgain(
 ): Promise<ChunkListing | null> {
   const job = await matchedIngest(relister.api, request).get(jobId, ctx.signal)
   // As it was listed then, whatever the org's setting is now.
-  const keepDeleted = known.listed?.deleted !== undefined
-  const collector = { ...relister, keepDeleted }
+  const wasKept = known.listed?.deleted !== undefined
+  const collector = { ...relister, keepDeleted: new Set(wasKept ? [ref.request] : []) }
   await using book = new ChunkBook(ref, collector)
-  await book.open()
+  using senders = await onlySender(book, relister.staging)
   // If rows ran out of attempts, their error was transient; other failures never are.
   const wasOut = Object.keys(known.failures).some((code) => classOf(code) === 'transient')
   const reading: ResultsReading = {
     ...{ job, order: orderFor([ref], request), failure: null, excused: false, sent: ref.count },
+    ...{ shared: null, lost: 0 },
     ...{ hasTries: () => !wasOut, mayResend: () => known.resent !== undefined },
     ...{ collector, ctx },
   }
-  const odd: Oddities = { strangers: 0, unreadable: 0, conflicts: 0 }
+  // Rows of requests that shared the job count as strangers: only the verdicts are compared.
+  const tally = newTally()
+  const own = { books: [book], senders }
   const both = { known: suspects, found: suspects }
-  await readFailures(reading, [book], both, odd)
+  await readFailures(reading, own, both, tally)
   // Ids that no file lists were deleted if only failures were read, or if failures explain the
   // counts.
   const isTold =
-    !keepDeleted &&
+    !wasKept &&
     known.failures[RESULTS_CONTRADICT] === undefined &&
     book.deletedIfRest === known.outcome.deleted
-  if (!isTold) await readSuccesses(reading, [book], both, odd)
+  if (!isTold) await readSuccesses(reading, own, both, tally)
   const rest = isTold ? 'deleted' : known.resent === undefined ? 'unprocessed' : 'again'
   await book.close(rest, known.resent === undefined ? null : SENT_ALREADY)
   const { outcome, failures, listed } = book.outcome(job, null)

@@ -1,8 +1,8 @@
 import { addFacts } from '../../shared/base/trace.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
+import { rowsOf } from '../../shared/store/ledger/chunk.ts'
 import { csvBody, csvLength } from '../ids/delete-csv.ts'
-import { idsOf } from './job-report.ts'
 import type { Checkpoint, LifecycleDeps, Step, Work } from './step.ts'
 
 /** The steps of an ingest job until it is closed, each from one checkpoint to the next. */
@@ -24,7 +24,7 @@ export async function upload(jobId: string, inDoubt: boolean, work: Work): Promi
   const { order, deps, ctx } = work
   if (await deps.visit.enter('start')) return unwanted({ step: 'upload', jobId }, deps)
   const begun = ctx.clock.now()
-  const bytes = csvLength(idsOf(order))
+  const bytes = csvLength(rowsOf(order))
   const stream = csvBody(order.chunks, deps.staging)
   const sent = await unlessStopped(
     (signal) => deps.api.upload(jobId, { bytes, stream }, signal),

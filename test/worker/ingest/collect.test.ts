@@ -535,7 +535,7 @@ function stage(scene: Scene) {
     },
     staging,
     results,
-    keepDeleted,
+    keepDeleted: new Set(keepDeleted ? chunks.map(({ ref }) => ref.request) : []),
     resendMs: 1,
   }
   const order: IngestOrder = {
@@ -578,13 +578,18 @@ function chunksOf({ fates, cuts, chunks }: Scene) {
       const excused = Math.min(spared, attempt - 1)
       const ref: ChunkRef = {
         ...{ request: `r${++requests}`, lot: 'p', chunk: index, attempt, count: ids.length },
-        ...{ sha256: 'a'.repeat(64), ...(excused > 0 ? { excused } : {}) },
+        ...{ sha256: digestOf(ids), ...(excused > 0 ? { excused } : {}) },
         ...(doubt ? { doubt } : {}),
       }
       const chunk = { from, ids, ref, mark }
       from = end
       return chunk
     })
+}
+
+function digestOf(ids: readonly string[]): string {
+  const canonical = ids.map((id) => id.slice(0, 15)).join('')
+  return createHash('sha256').update(canonical).digest('hex')
 }
 
 function jobOf({ fates, end, operation }: Scene): IngestJobInfo {

@@ -44,6 +44,8 @@ export const ingestOrderSchema = z.object({
   operation: z.enum(OPERATIONS),
   priority: z.enum(PRIORITIES),
   chunks: z.array(chunkRefSchema).min(1),
+  /** Distinct ids of the chunks, once they were read: several requests may ask for an id. */
+  distinct: count.optional(),
 })
 export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
 
@@ -63,6 +65,16 @@ export function orderFor(
 /** The request whose first chunk names an order of `orderFor`. */
 export function requestOf(order: string): ChunkRef['request'] {
   return order.split('.').slice(0, -2).join('.')
+}
+
+/** Number of rows in an ingest job. */
+export function rowsOf({ chunks, distinct }: Pick<IngestOrder, 'chunks' | 'distinct'>): number {
+  return distinct ?? chunks.reduce((sum, { count }) => sum + count, 0)
+}
+
+/** Whether an ingest job carries ids of several requests, which must not learn of each other. */
+export function isShared({ chunks }: Pick<IngestOrder, 'chunks'>): boolean {
+  return chunks.some(({ request }) => request !== chunks[0]?.request)
 }
 
 /** When and why rows are retried. */

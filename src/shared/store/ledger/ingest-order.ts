@@ -7,6 +7,7 @@ import {
   type Progress,
   parseIngestOrder,
   requestOf,
+  rowsOf,
 } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
 import { GATHER, gatherArgs } from './gather.ts'
@@ -180,14 +181,13 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     }): Promise<'ok' | 'suspect' | 'lost' | 'gone'> {
       const [request, ...others] = new Set(order.chunks.map((chunk) => chunk.request))
       const own = request === undefined || others.length > 0 ? [] : [keys.request(request)]
-      const records = order.chunks.reduce((sum, { count }) => sum + count, 0)
       const answer = await runScript(ledger, SAVE_PROGRESS, {
         ingest: keys.ingest(order.order),
         lock: keys.lock(lock),
         requests: own,
         token: lock.token,
         json: JSON.stringify(progress),
-        records,
+        records: rowsOf(order),
       })
       return oneOf(answer, ['ok', 'suspect', 'lost', 'gone'])
     },

@@ -76,21 +76,22 @@ export function railsVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['changed', 'other'])
     },
 
-    /** Whether the deleted ids of any of these requests are to be listed. */
+    /** Those of these requests whose deleted ids are to be listed. */
     async keepsDeleted(
       ids: readonly string[],
       rails: Pick<GuardRails, 'keepDeleted'>,
-    ): Promise<boolean> {
+    ): Promise<ReadonlySet<string>> {
       const reading = ids.map((id) => redis.hmget(keys.request(id), 'request', 'guards'))
-      return (await ledger.verified(Promise.all(reading))).some(([request, guards]) =>
-        keepsDeleted(
-          {
-            request: wantedSchema.parse(JSON.parse(request ?? '{}')),
-            guards: guards ? parseGuardRails(guards) : null,
-          },
-          rails,
-        ),
-      )
+      const records = await ledger.verified(Promise.all(reading))
+      const keeping = ids.filter((_, index) => {
+        const [request, guards] = records[index] ?? []
+        const record = {
+          request: wantedSchema.parse(JSON.parse(request ?? '{}')),
+          guards: guards ? parseGuardRails(guards) : null,
+        }
+        return keepsDeleted(record, rails)
+      })
+      return new Set(keeping)
     },
   }
 }
