@@ -83,12 +83,20 @@ function stage(
   const deps: LifecycleDeps = {
     governor: { scarcity: 0 },
     peers: new Peers(),
-    ...{ api, staging, save: async () => {}, saveProgress: async () => false },
+    ...{
+      api,
+      staging,
+      retake: async () => order,
+      leave: async () => {},
+      save: async () => {},
+      saveProgress: async () => false,
+    },
     collector: {
       ...{ org: 'conformance', api, staging, results, keepDeleted: new Set<string>(), resendMs: 1 },
       ledger: { numberChunks: async () => 1, stopReasons: async (all) => all.map(() => null) },
     },
     visit: {
+      ...{ flagged: new Set(), keep: () => {} },
       ...{ enter: async () => null, answered: async () => {}, release: async () => {} },
       ...{
         foundQuota: async () => {},

@@ -73,14 +73,15 @@ async function endOrder(
   const { org, ledger, staging, orders } = store
   const found = await ledger.ingestOrder(name)
   if (found === null || found.taken) return
-  // The order also carries chunks of other requests, so the worker that takes it checks each of
-  // them.
-  if (found.order.chunks.some((ref) => ref.request !== request.id)) return
+  // Chunks of other requests stay in the order.
+  const chunks = found.order.chunks.filter((ref) => ref.request === request.id)
   const why = { error: null, job: null }
-  const outcomes = await endUnprocessed(found.order, why, { org, staging, results }, ctx)
-  if ((await ledger.endUnsent({ order: found.order, outcomes })) !== 'ended') return
+  const own = { ...found.order, chunks }
+  const outcomes = await endUnprocessed(own, why, { org, staging, results }, ctx)
+  const ended = await ledger.endUnsent({ order: found.order, outcomes })
+  if (ended !== 'ended' && ended !== 'left') return
   for (const { outcome } of outcomes) {
     metrics.chunkEnded({ org, object: request.object, outcome: outcome.outcome, failures: {} })
   }
-  await orders.withdraw(name, request.priority)
+  if (ended === 'ended') await orders.withdraw(name, request.priority)
 }

@@ -72,6 +72,16 @@ export class Visit implements AsyncDisposable {
     return this.#watch.stopped
   }
 
+  /** Its requests that are to end, as of the last check. */
+  get flagged(): ReadonlySet<string> {
+    return this.#watch.flagged
+  }
+
+  /** From now on the job carries chunks of these requests only. */
+  keep(requests: readonly string[]): void {
+    this.#watch.keep(requests)
+  }
+
   /** True for the probe: the one job that tries whether a fault is over. */
   get isProbing(): boolean {
     return this.#probing !== null
@@ -81,13 +91,17 @@ export class Visit implements AsyncDisposable {
    * Waits until the org accepts a call. Returns whether the job is to stop; unless it runs, it is
    * told without waiting.
    */
-  async enter(need: PauseNeed): Promise<Stop | null> {
+  enter(need: 'follow' | 'plan'): Promise<Stop | null>
+  /** `some`: some of its requests are to end, and they may leave it because it has not begun. */
+  enter(need: 'start'): Promise<Stop | 'some' | null>
+  async enter(need: PauseNeed): Promise<Stop | 'some' | null> {
     const { ledger, clock, stopWatch, ctx } = this.#deps
     this.#need = need
     for (let isFirst = true; ; isFirst = false) {
       ctx.signal.throwIfAborted()
       const isFlagged = await this.#watch.isFlagged()
       if (isFlagged && need !== 'follow') return 'requests'
+      if (need === 'start' && this.flagged.size > 0) return 'some'
       const stopping = this.#watch.stopped.aborted
       const entry = { by: this.#by, need, stopping, now: clock.now() }
       const { kind, state } = await ledger.enterGate(entry)
@@ -208,7 +222,7 @@ export class Visit implements AsyncDisposable {
 
   async #wait({ operator, fault }: PauseState, changed: AbortSignal): Promise<void> {
     const { clock, ctx } = this.#deps
-    const { stopped, flagged } = this.#watch
+    const { stopped, someFlagged } = this.#watch
     const isHeld = operator !== null && this.#need !== 'follow'
     const due = (stopped.aborted ? fault?.own : undefined) ?? fault?.until ?? 0
     const until = isHeld ? Number.POSITIVE_INFINITY : Math.max(due, fault?.lease ?? 0)
@@ -216,7 +230,7 @@ export class Visit implements AsyncDisposable {
     const rest = Math.min(Math.max(1, mine), LONGEST_WAIT_MS)
     const signals = [ctx.signal, changed]
     // A running job must pass the gate even to be aborted, though it waits less for that.
-    if (this.#need !== 'follow') signals.push(flagged)
+    if (this.#need !== 'follow') signals.push(someFlagged)
     else if (!stopped.aborted) signals.push(stopped)
     try {
       await clock.sleep(rest, AbortSignal.any(signals))

@@ -89,41 +89,59 @@ export class StopWatch {
 
 /** One ingest job in hand. Its signals reflect the flags as last seen. */
 class Watch implements Disposable {
-  readonly requests: readonly string[]
   readonly #ledger: Ledger
   readonly #leave: () => void
-  readonly #flagged = new Level()
+  readonly #someFlagged = new Level()
   readonly #stopped = new Level()
+  #requests: readonly string[]
+  #flagged: ReadonlySet<string> = new Set()
   #isFlagged = false
   #isAborted = false
 
   constructor(requests: readonly string[], ledger: Ledger, leave: () => void) {
-    this.requests = requests
+    this.#requests = requests
     this.#ledger = ledger
     this.#leave = leave
   }
 
-  /** Aborted if every request whose chunks the job carries is to end early. */
-  get flagged(): AbortSignal {
-    return this.#flagged.signal
+  /** The requests whose chunks the job carries. */
+  get requests(): readonly string[] {
+    return this.#requests
   }
 
-  /** Aborted in the same case, or if an operator wants running jobs aborted. */
+  /** Those that are to end early. */
+  get flagged(): ReadonlySet<string> {
+    return this.#flagged
+  }
+
+  /** Aborted if there are any. */
+  get someFlagged(): AbortSignal {
+    return this.#someFlagged.signal
+  }
+
+  /** Aborted if all are to end early, or if an operator wants running jobs aborted. */
   get stopped(): AbortSignal {
     return this.#stopped.signal
   }
 
   /** Reads the requests' flags now. */
   async isFlagged(): Promise<boolean> {
-    const reasons = await this.#ledger.stopReasons(this.requests)
-    this.setFlagged(new Set(this.requests.filter((_, index) => reasons[index] !== null)))
+    const { requests } = this
+    const reasons = await this.#ledger.stopReasons(requests)
+    this.setFlagged(new Set(requests.filter((_, index) => reasons[index] !== null)))
     return this.#isFlagged
   }
 
   setFlagged(flagged: ReadonlySet<string>): void {
-    this.#isFlagged = this.requests.every((request) => flagged.has(request))
-    this.#flagged.set(this.#isFlagged)
+    this.#flagged = new Set(this.requests.filter((request) => flagged.has(request)))
+    this.#isFlagged = this.#flagged.size === this.requests.length
+    this.#someFlagged.set(this.#flagged.size > 0)
     this.#stopped.set(this.#isFlagged || this.#isAborted)
+  }
+
+  keep(requests: readonly string[]): void {
+    this.#requests = [...new Set(requests)]
+    this.setFlagged(this.#flagged)
   }
 
   setAbort(isAborted: boolean): void {

@@ -45,6 +45,12 @@ export async function* csvBody(
   for (const chunk of chunks) yield* chunkRows(chunk, staging)
 }
 
+/** These ids as such a CSV. */
+export async function* csvOf(ids: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield HEADER
+  yield* rowBlocks(ids)
+}
+
 /** Any blocks of staged ids as such a CSV, unchecked. */
 export async function* toCsv(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield HEADER

@@ -17,28 +17,63 @@ interface EnterDeps {
  * there is counted and retried. If it was the request's last chunk, the request is settled.
  */
 export async function enterOutcome(
-  { order, object }: IngestOrder,
+  order: IngestOrder,
   results: readonly CollectedChunk[],
   lock: JobLock,
-  { store, metrics }: EnterDeps,
+  deps: EnterDeps,
   ctx: Context,
 ): Promise<void> {
-  const { org, ledger } = store
-  const outcomes = results.map((result) => withRetry(result, ctx.clock.now()))
-  const recorded = await ledger.recordOutcome({ order, outcomes, lock })
-  if (recorded.kind === 'lost')
-    throw new NotOursError('The lock of the job was lost before its outcome was entered.')
-  if (recorded.kind === 'gone') return
+  const { store, metrics } = deps
+  // The order had ended, or was moved to the other lane, while it waited to begin.
+  if (results.length === 0) return
+  const entered = await enter({ order, results, lock }, deps, ctx)
+  if (entered === null) return
   const job = results.find(({ outcome }) => outcome.job !== null)?.outcome.job
   const state = job?.state ?? 'Abandoned'
-  metrics.ingestJobEnded({ org, object, state })
+  metrics.ingestJobEnded({ org: store.org, object: order.object, state })
   addFacts({ state })
-  for (const [index, { ref, written, last, stopped, passed }] of recorded.chunks.entries()) {
-    const result = results[index]
-    if (written && result !== undefined) await goOn(result, object, { store, metrics }, ctx)
-    if (last) await store.orders.settle(ref.request)
-    else if (stopped) await store.orders.stop(ref.request)
-    else if (passed) await orderDue(store, ref.request)
+  await entered()
+}
+
+/** Records the outcomes of chunks that leave an order before it is sent. `rest` is still to be sent. */
+export async function enterLeft(
+  rest: IngestOrder,
+  results: readonly CollectedChunk[],
+  lock: JobLock,
+  deps: EnterDeps,
+  ctx: Context,
+): Promise<void> {
+  const entered = await enter({ order: rest, results, rest, lock }, deps, ctx)
+  await entered?.()
+}
+
+interface Entry {
+  readonly order: IngestOrder
+  readonly results: readonly CollectedChunk[]
+  readonly rest?: IngestOrder
+  readonly lock: JobLock
+}
+
+/** Returns what follows from the outcomes; null if the order had already ended. */
+async function enter(
+  { order: { order, object }, results, lock, ...left }: Entry,
+  { store, metrics }: EnterDeps,
+  ctx: Context,
+): Promise<(() => Promise<void>) | null> {
+  const { ledger } = store
+  const outcomes = results.map((result) => withRetry(result, ctx.clock.now()))
+  const recorded = await ledger.recordOutcome({ order, outcomes, lock, ...left })
+  if (recorded.kind === 'lost')
+    throw new NotOursError('The lock of the job was lost before its outcome was entered.')
+  if (recorded.kind === 'gone') return null
+  return async () => {
+    for (const [index, { ref, written, last, stopped, passed }] of recorded.chunks.entries()) {
+      const result = results[index]
+      if (written && result !== undefined) await goOn(result, object, { store, metrics }, ctx)
+      if (last) await store.orders.settle(ref.request)
+      else if (stopped) await store.orders.stop(ref.request)
+      else if (passed) await orderDue(store, ref.request)
+    }
   }
 }
 

@@ -5,10 +5,9 @@ import { isTerminalState } from '../../shared/salesforce/job-info.ts'
 import { type IngestOrder, rowsOf } from '../../shared/store/ledger/chunk.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
 import { collect } from './collect.ts'
-import { countsOf, isWhole, jobFailureOf } from './job-report.ts'
+import { countsOf, found, isWhole, jobFailureOf, neverRan } from './job-report.ts'
 import { sendAgain } from './resend.ts'
 import type { Checkpoint, Step, Work } from './step.ts'
-import { found, neverRan } from './steps.ts'
 
 /** Ends an ingest job: reads its results, or records why there are none. */
 

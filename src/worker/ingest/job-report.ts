@@ -1,4 +1,5 @@
 import { CodeTable, codeKey } from '../../shared/salesforce/code-table.ts'
+import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 
 /** What an ingest job reports: its counters, and why it failed. */
@@ -63,4 +64,22 @@ function failureWithin(key: string): JobFailure {
   if (key.includes('TOOMANYLOCKFAILURE') || key.includes('UNABLETOLOCKROW')) return 'lock'
   if (key.includes('EXCEEDEDQUOTA')) return 'quota'
   return key.includes('TIMEOUT') || key.includes('TIMEDOUT') ? 'timeout' : 'other'
+}
+
+/**
+ * True if the job was aborted before anything was processed: by us, before a crash or a lost
+ * answer, or by someone else before we closed it. Another job may replace it.
+ */
+export function neverRan(job: IngestJobInfo): boolean {
+  return job.state === 'Aborted' && job.numberRecordsProcessed === 0
+}
+
+/** Null if Salesforce no longer knows the job. */
+export async function found(call: Promise<IngestJobInfo>): Promise<IngestJobInfo | null> {
+  try {
+    return await call
+  } catch (error) {
+    if (error instanceof SalesforceError && error.kind === 'not-found') return null
+    throw error
+  }
 }

@@ -3,6 +3,7 @@ import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import type { CollectedChunk } from './collector.ts'
 import { finish, giveUp, lose } from './finish.ts'
+import { leave } from './leave.ts'
 import { afterFailure, FailureCount } from './on-failure.ts'
 import { StallWatch } from './stall-watch.ts'
 import {
@@ -83,6 +84,8 @@ function advance(at: Pending, inDoubt: boolean, work: Work): Promise<Step> {
       return wait(at, work)
     case 'collect':
       return finish(at, inDoubt, work)
+    case 'leave':
+      return leave(at, work)
     case 'give-up':
       return giveUp(at.at, at.why, work)
     case 'lose':

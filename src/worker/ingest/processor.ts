@@ -14,7 +14,7 @@ import type { QuotaGovernor } from '../gate/governor.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, leaveToNewer, putAside } from '../jobs/hand-over.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
-import { enterOutcome } from './enter-outcome.ts'
+import { enterLeft, enterOutcome } from './enter-outcome.ts'
 import { runIngestJob } from './lifecycle.ts'
 import type { Peers } from './peers.ts'
 import { type Checkpoint, type LifecycleDeps, parseCheckpoint } from './step.ts'
@@ -170,13 +170,15 @@ async function visitAndRun(
   ctx: Context,
 ): Promise<readonly CollectedChunk[]> {
   const requests = order.chunks.map(({ request }) => request)
-  await using visit = deps.gate.visit(requests, ctx, () =>
+  const inHand = new InHand(order)
+  await using visit = deps.gate.visit(requests, ctx, async () => {
+    inHand.waited = true
     // If a worker dies while the org is paused, these ids did not cause it.
-    deps.store.ledger.handBackOrder(order.order, lock),
-  )
+    await deps.store.ledger.handBackOrder(order.order, lock)
+  })
   const keepDeleted = await deps.store.ledger.keepsDeleted(requests, deps.rails)
   const own = { ...deps, collector: { ...deps.collector, keepDeleted } }
-  return await runIngestJob(order, start, lifecycle(order, visit, lock, own), ctx)
+  return await runIngestJob(order, start, lifecycle(inHand, visit, lock, own, ctx), ctx)
 }
 
 async function poisoned(
@@ -200,35 +202,62 @@ type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics' | 'peers' | 'govern
   readonly collector: Collector
 }
 
+/** An order in the hands of this worker, as the ledger has it. */
+class InHand {
+  order: IngestOrder
+  /** It was handed back while it waited at the gate. */
+  waited = false
+
+  constructor(order: IngestOrder) {
+    this.order = order
+  }
+}
+
 function lifecycle(
-  order: IngestOrder,
+  inHand: InHand,
   visit: Visit,
   lock: JobLock,
-  { store: { org, ledger }, metrics, peers, governor, collector }: OwnDeps,
+  { store, metrics, peers, governor, collector }: OwnDeps,
+  ctx: Context,
 ): LifecycleDeps {
+  const { org, ledger } = store
   return {
-    api: matchedIngest(collector.api, order),
+    api: matchedIngest(collector.api, inHand.order),
     staging: collector.staging,
     collector,
     visit,
     governor,
     peers,
+    retake: async () => {
+      if (!inHand.waited) return inHand.order
+      const taken = await ledger.takeOrder(inHand.order.order, lock)
+      if (taken.kind === 'lost') throw new NotOursError('The lock was lost while the job waited.')
+      if (taken.kind === 'gone') return null
+      await store.orders.ingestInTurn(taken.next)
+      inHand.waited = false
+      inHand.order = taken.order
+      return inHand.order
+    },
+    leave: async (rest, ended) => {
+      await enterLeft(rest, ended, lock, { store, metrics }, ctx)
+      inHand.order = rest
+    },
     save: async (checkpoint) => {
       const saved = await ledger.saveCheckpoint({
-        order: order.order,
+        order: inHand.order.order,
         checkpoint: JSON.stringify(checkpoint),
         lock,
       })
       if (saved !== 'ok') throw new NotOursError(`The checkpoint was not saved: ${saved}.`)
     },
     saveProgress: async (progress) => {
-      const saved = await ledger.saveProgress({ order, progress, lock })
+      const saved = await ledger.saveProgress({ order: inHand.order, progress, lock })
       if (saved === 'lost' || saved === 'gone') {
         throw new NotOursError(`Progress was not saved: ${saved}.`)
       }
       return saved === 'suspect'
     },
     metrics,
-    labels: { org, object: order.object },
+    labels: { org, object: inHand.order.object },
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Context } from '../../shared/base/context.ts'
 import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import type { IngestApi, IngestJobInfo } from '../../shared/salesforce/ingest.ts'
-import type { IngestOrder, Progress } from '../../shared/store/ledger/chunk.ts'
+import type { ChunkRef, IngestOrder, Progress } from '../../shared/store/ledger/chunk.ts'
 import type { Staging } from '../../shared/store/staging/staging.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { QuotaGovernor } from '../gate/governor.ts'
@@ -58,6 +58,15 @@ export interface LifecycleDeps {
   readonly governor: Pick<QuotaGovernor, 'scarcity'>
   /** The other ingest jobs of the org. */
   readonly peers: Peers
+  /**
+   * The order as it is now: while it waits to begin, requests that are to end may leave it. Null if
+   * none is left; throws if the job is no longer ours.
+   */
+  retake(): Promise<IngestOrder | null>
+  /**
+   * Records what ended of the order, and the order without it; throws if the job is no longer ours.
+   */
+  leave(rest: IngestOrder, ended: readonly CollectedChunk[]): Promise<void>
   /** Saves a checkpoint; throws if the job is no longer ours. */
   save(checkpoint: Checkpoint): Promise<void>
   /**
@@ -72,7 +81,8 @@ export interface LifecycleDeps {
 
 /** Everything that a step needs. */
 export interface Work {
-  readonly order: IngestOrder
+  /** As in the ledger. Until the upload, chunks may leave it. */
+  order: IngestOrder
   readonly deps: LifecycleDeps
   readonly stall: StallWatch
   readonly ctx: Context
@@ -85,6 +95,12 @@ export type Step =
   | Exclude<Checkpoint, { step: 'wait' | 'collect' }>
   | Waiting
   | Collecting
+  /** These chunks end without being sent, each with its reason; null if its request is to end. */
+  | {
+      readonly step: 'leave'
+      readonly at: Extract<Checkpoint, { step: 'create' | 'upload' }>
+      readonly leaving: ReadonlyMap<ChunkRef, ReceiptError | null>
+    }
   /** `why` is null if the job is no longer wanted. */
   | { readonly step: 'give-up'; readonly at: Checkpoint; readonly why: ReceiptError | null }
   /** The fate of the job is unknown: its rows are retried. */
@@ -124,6 +140,7 @@ export function checkpointOf(step: Step): Checkpoint | null {
       const { seen: _, since: __, ...checkpoint } = step
       return checkpoint
     }
+    case 'leave':
     case 'give-up':
     case 'lose':
     case 'done':

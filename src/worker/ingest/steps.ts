@@ -1,16 +1,27 @@
 import { addFacts } from '../../shared/base/trace.ts'
-import { SalesforceError } from '../../shared/salesforce/errors.ts'
-import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { rowsOf } from '../../shared/store/ledger/chunk.ts'
-import { csvBody, csvLength } from '../ids/delete-csv.ts'
+import { csvBody, csvLength, csvOf } from '../ids/delete-csv.ts'
+import { found, neverRan } from './job-report.ts'
+import { idsToSend, leaveFlagged } from './leave.ts'
 import type { Checkpoint, LifecycleDeps, Step, Work } from './step.ts'
 
 /** The steps of an ingest job until it is closed, each from one checkpoint to the next. */
 
 export async function create(work: Work): Promise<Step> {
-  const { order, deps, ctx } = work
+  const { deps, ctx } = work
+  const stop = await deps.visit.enter('start')
+  const order = await deps.retake()
+  if (order === null) {
+    await deps.visit.release()
+    return { step: 'done', results: [] }
+  }
+  if (order !== work.order) {
+    work.order = order
+    deps.visit.keep(order.chunks.map(({ request }) => request))
+  }
   const { object, operation } = order
-  if (await deps.visit.enter('start')) return unwanted({ step: 'create' }, deps)
+  if (stop === 'some') return leaveFlagged({ step: 'create' }, work)
+  if (stop !== null) return unwanted({ step: 'create' }, deps)
   const job = await unlessStopped((signal) => deps.api.create({ object, operation }, signal), work)
   // The job may exist anyway, but a job that stays Open never runs.
   if (job === 'stopped') return { step: 'create' }
@@ -20,17 +31,23 @@ export async function create(work: Work): Promise<Step> {
 }
 
 export async function upload(jobId: string, inDoubt: boolean, work: Work): Promise<Step> {
-  if (inDoubt) return redoUpload(jobId, work)
-  const { order, deps, ctx } = work
-  if (await deps.visit.enter('start')) return unwanted({ step: 'upload', jobId }, deps)
+  if (inDoubt) return redoUpload(jobId, IN_DOUBT, work)
+  const { deps, ctx } = work
+  const at = { step: 'upload', jobId } as const
+  const stop = await deps.visit.enter('start')
+  if (stop === 'some') return leaveFlagged(at, work)
+  if (stop !== null) return unwanted(at, deps)
   const begun = ctx.clock.now()
+  const sending = work.order.chunks.length > 1 ? await idsToSend(at, work) : null
+  if (sending?.step === 'leave') return sending
+  const { order } = work
   const bytes = csvLength(rowsOf(order))
-  const stream = csvBody(order.chunks, deps.staging)
+  const stream = sending === null ? csvBody(order.chunks, deps.staging) : csvOf(sending.ids)
   const sent = await unlessStopped(
     (signal) => deps.api.upload(jobId, { bytes, stream }, signal),
     work,
   )
-  if (sent === 'stopped') return redoUpload(jobId, work)
+  if (sent === 'stopped') return redoUpload(jobId, IN_DOUBT, work)
   const { metrics, labels } = deps
   metrics.uploaded({ ...labels, bytes })
   const seconds = (ctx.clock.now() - begun) / 1000
@@ -38,11 +55,10 @@ export async function upload(jobId: string, inDoubt: boolean, work: Work): Promi
   return { step: 'close', jobId }
 }
 
-/**
- * Whether the data arrived is unknown, and a job takes only one upload: start over with another
- * job.
- */
-async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
+const IN_DOUBT = 'The state of an upload was unknown'
+
+/** A job takes only one upload: start over with another job. */
+async function redoUpload(jobId: string, why: string, { deps, ctx }: Work): Promise<Step> {
   const stop = await deps.visit.enter('follow')
   if (stop === 'requests') return unwanted({ step: 'upload', jobId }, deps)
   const job = await found(deps.api.get(jobId, ctx.signal))
@@ -51,7 +67,7 @@ async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
   await found(deps.api.abort(jobId, ctx.signal))
   ctx.log.info(
     { ingestJob: jobId },
-    'The state of an upload was unknown: its ingest job was aborted and is replaced by another.',
+    `${why}: its ingest job was aborted and is replaced by another.`,
   )
   return { step: 'create' }
 }
@@ -59,7 +75,10 @@ async function redoUpload(jobId: string, { deps, ctx }: Work): Promise<Step> {
 export async function close(jobId: string, inDoubt: boolean, work: Work): Promise<Step> {
   if (inDoubt) return redoClose(jobId, work)
   const { deps, ctx } = work
-  if (await deps.visit.enter('start')) return unwanted({ step: 'close', jobId }, deps)
+  const stop = await deps.visit.enter('start')
+  if (stop === 'some')
+    return redoUpload(jobId, 'An upload has ids of requests that are to end', work)
+  if (stop !== null) return unwanted({ step: 'close', jobId }, deps)
   const since = ctx.clock.now()
   const closed = await unlessStopped((signal) => deps.api.close(jobId, signal), work)
   if (closed === 'stopped') return redoClose(jobId, work)
@@ -101,22 +120,4 @@ export async function unlessStopped<T>(
 async function unwanted(at: Checkpoint, { visit }: LifecycleDeps): Promise<Step> {
   await visit.release()
   return { step: 'give-up', at, why: null }
-}
-
-/**
- * True if the job was aborted before anything was processed: by us, before a crash or a lost
- * answer, or by someone else before we closed it. Another job may replace it.
- */
-export function neverRan(job: IngestJobInfo): boolean {
-  return job.state === 'Aborted' && job.numberRecordsProcessed === 0
-}
-
-/** Null if Salesforce no longer knows the job. */
-export async function found(call: Promise<IngestJobInfo>): Promise<IngestJobInfo | null> {
-  try {
-    return await call
-  } catch (error) {
-    if (error instanceof SalesforceError && error.kind === 'not-found') return null
-    throw error
-  }
 }

@@ -3,8 +3,9 @@ import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { isTerminalState } from '../../shared/salesforce/job-info.ts'
 import { contradiction } from '../../shared/salesforce/matched-ingest.ts'
 import { pollInterval } from '../../shared/salesforce/poll-interval.ts'
+import { found } from './job-report.ts'
 import type { Step, Work } from './step.ts'
-import { found, unlessStopped } from './steps.ts'
+import { unlessStopped } from './steps.ts'
 
 type Waiting = Extract<Step, { step: 'wait' }>
 

@@ -92,7 +92,7 @@ return suspect(requests[1], ingest, progress.processed, progress.failed) and 'su
 
 // A worker that took the order, even if it died since, may have created an ingest job for it, and
 // then only a worker may end the order. `chunks`: `open` and `ledger` key of each chunk's request;
-// `outcomes`: its field and outcome.
+// `outcomes`: its request, field and outcome. Chunks without an outcome stay in the order.
 const END_UNSENT = script(
   'end-unsent',
   {
@@ -104,16 +104,28 @@ local json, checkpoint, starts, turn =
   unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts', 'turn'))
 if not json then return 'gone' end
 if checkpoint or tonumber(starts or '0') > 0 then return 'taken' end
-redis.call('DEL', ingest)
-leaveSet(gathers, group, set, ids, settings, waitSetting, order)
-leaveTurns(order, turn, request, line, false)
-for c = 1, #outcomes / 2 do
-  local open, ledger, field = chunks[2 * c - 1], chunks[2 * c], outcomes[2 * c - 1]
+local content, leaving, kept = cjson.decode(json), {}, {}
+for c = 1, #outcomes, 3 do leaving[outcomes[c] .. ' ' .. outcomes[c + 1]] = true end
+for _, chunk in ipairs(content.chunks) do
+  local name = chunk.request .. ' ' .. chunk.chunk .. '.' .. chunk.attempt
+  if not leaving[name] then kept[#kept + 1] = chunk end
+end
+if #kept == 0 then
+  redis.call('DEL', ingest)
+  leaveSet(gathers, group, set, ids, settings, waitSetting, order)
+  leaveTurns(order, turn, request, line, false)
+else
+  redis.call('HDEL', ingest, '')
+  content.chunks, content.distinct = kept, nil
+  redis.call('HSET', ingest, 'order', cjson.encode(content))
+end
+for c = 1, #outcomes / 3 do
+  local open, ledger, field = chunks[2 * c - 1], chunks[2 * c], outcomes[3 * c - 1]
   if redis.call('HDEL', open, field) == 1 then
-    redis.call('HSETNX', ledger, field, outcomes[2 * c])
+    redis.call('HSETNX', ledger, field, outcomes[3 * c])
   end
 end
-return 'ended'
+return #kept == 0 and 'ended' or 'left'
 `,
 )
 
@@ -193,13 +205,14 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     },
 
     /**
-     * Ends an order that no worker has taken, with the given outcomes. `taken`: a worker has it, or
-     * will take it again. `gone`: it had already ended.
+     * Ends chunks of an order that no worker has taken, with the given outcomes. `ended`: the order
+     * held no others; `left`: the others are still to be sent. `taken`: a worker has it, or will take
+     * it again. `gone`: it had already ended.
      */
     async endUnsent(entry: {
       order: IngestOrder
       outcomes: readonly { readonly ref: ChunkRef; readonly outcome: ChunkOutcome }[]
-    }): Promise<'ended' | 'taken' | 'gone'> {
+    }): Promise<'ended' | 'left' | 'taken' | 'gone'> {
       const { order, outcomes } = entry
       const answer = await runScript(ledger, END_UNSENT, {
         ...gatherArgs(keys, order),
@@ -210,11 +223,12 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
         order: order.order,
         chunks: outcomes.flatMap(({ ref }) => [keys.open(ref.request), keys.ledger(ref.request)]),
         outcomes: outcomes.flatMap(({ ref, outcome }) => [
+          ref.request,
           chunkField(ref),
           JSON.stringify(outcome),
         ]),
       })
-      return oneOf(answer, ['ended', 'taken', 'gone'])
+      return oneOf(answer, ['ended', 'left', 'taken', 'gone'])
     },
   }
 }

@@ -6,15 +6,20 @@ import { oneOf, runScript, script } from './script.ts'
 
 // `chunkKeys`, for each chunk: open, ledger, record and flag of its request, then the orders that
 // retry its rows. `chunkArgs`, for each chunk: field, outcome, not deleted, verdicts, number of
-// orders, then field, name and JSON of each. All verdicts are entered before any request is judged,
+// orders, then field, name and JSON of each. `rest`: the order without these chunks, if others are
+// still to be sent; then the first write is a no-op, as in `save`. All verdicts are entered before any request is judged,
 // in the same step. They are compared with the job's last counters.
 const RECORD = script(
   'record-outcome',
-  { keys: ['ingest', 'lock', '...chunkKeys'], args: ['token', '...chunkArgs'] },
+  { keys: ['ingest', 'lock', '...chunkKeys'], args: ['token', 'rest', '...chunkArgs'] },
   `${RATIO}${JUDGE}${SUSPECT}
 if redis.call('GET', lock) ~= token then return {'lost'} end
 local progress = cjson.decode(redis.call('HGET', ingest, 'progress') or '{}')
-if redis.call('DEL', ingest) == 0 then return {'gone'} end
+if rest ~= '' then
+  if redis.call('HEXISTS', ingest, 'order') == 0 then return {'gone'} end
+  redis.call('HDEL', ingest, '')
+  redis.call('HSET', ingest, 'order', rest)
+elseif redis.call('DEL', ingest) == 0 then return {'gone'} end
 local chunks, requests, isShared, k, a = {}, {}, false, 1, 1
 while k <= #chunkKeys do
   local open, ledger, request, cancel = unpack(chunkKeys, k, k + 3)
@@ -115,18 +120,22 @@ export function outcomeVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * Ends an ingest order in one step: records the outcomes, removes the chunks from `open`, and
      * adds those that are retried. A chunk's outcome is written only once. `gone`: the order had
      * already ended.
+     *
+     * With `rest`, the order does not end: these chunks leave it, and `rest` is what it still holds.
      */
     async recordOutcome(entry: {
       order: string
       outcomes: readonly ChunkResult[]
+      rest?: IngestOrder
       lock: JobLock
     }): Promise<Recorded> {
-      const { order, outcomes, lock } = entry
+      const { order, outcomes, rest, lock } = entry
       const answer = await runScript(ledger, RECORD, {
         ingest: keys.ingest(order),
         lock: keys.lock(lock),
         chunkKeys: outcomes.flatMap((result) => chunkKeys(keys, result)),
         token: lock.token,
+        rest: rest === undefined ? '' : JSON.stringify(rest),
         chunkArgs: outcomes.flatMap(chunkArgs),
       })
       const [word, ...flags] = Array.isArray(answer) ? answer : []
