@@ -23,8 +23,11 @@ export function waitingReporter(
     const news = held.filter((one) => !before.has(keyOf(one)))
     const reasons = new Set(held.map(({ reason }) => reason))
     const ended = [...before.values()].filter(({ reason }) => !reasons.has(reason))
-    for (const one of news)
-      screen.warn(repeatedFault(one, before) ?? waitingSentences([one], place)[0] ?? '')
+    for (const one of news) {
+      const text = repeatedFault(one, before) ?? waitingSentences([one], place)[0] ?? ''
+      if (isUsual(one)) screen.say(text)
+      else screen.warn(text)
+    }
     before = now
     for (const one of ended) {
       const text = endOf(one, place)
@@ -32,6 +35,9 @@ export function waitingReporter(
     }
   }
 }
+
+/** Nothing is wrong, and nobody has to act. */
+const isUsual = ({ reason }: Waiting): boolean => reason === 'gathering' || reason === 'places'
 
 /** In short, a fault whose message was reported before; null for anything else. */
 function repeatedFault(waiting: Waiting, before: ReadonlyMap<string, Waiting>): string | null {
@@ -54,8 +60,11 @@ function keyOf(waiting: Waiting): string {
 function endOf(waiting: Waiting, { org }: WaitingPlace): string | null {
   switch (waiting.reason) {
     case 'approval':
+    case 'gathering':
     case 'places':
       return null
+    case 'quota':
+      return 'Enough of the daily allowance is left again.'
     case 'no-worker':
       return `A worker is running now.`
     case 'paused':

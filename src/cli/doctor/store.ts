@@ -38,7 +38,9 @@ export async function checkWaiting(
         case 'fault':
           return [fail(PAUSE_CHECK, found, 'It ends by itself once the org answers again.')]
         case 'approval':
+        case 'gathering':
         case 'places':
+        case 'quota':
           return []
         default:
           throw new TypeError(`Unknown reason ${JSON.stringify(one satisfies never)}`)

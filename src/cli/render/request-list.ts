@@ -16,6 +16,7 @@ const statusOf = ({ status }: RequestView, style: Style) => style(STATUS_COLOUR[
 /** What holds this request alone; what holds all of the org is told once above the list. */
 function waitingMark({ waiting }: RequestView): string {
   for (const one of waiting) {
+    if (one.reason === 'gathering' || one.reason === 'quota') return `, ${one.reason}`
     if (one.reason === 'places') return one.ahead === 0 ? ', next' : `, ${count(one.ahead)} ahead`
   }
   return ''

@@ -50,11 +50,32 @@ function sentence(waiting: Waiting, place: WaitingPlace): string {
         `${moment(Date.parse(since))}, next attempt at ${moment(Date.parse(nextTryAt))}. ${visible(message)}`
       )
     }
+    case 'gathering':
+      return (
+        'It is small and waits for others to share an ingest job with, until ' +
+        `${moment(Date.parse(waiting.until))} at the latest.`
+      )
     case 'places':
       return placesSentence(waiting)
+    case 'quota':
+      return quotaSentence(waiting)
     default:
       throw new TypeError(`Unknown reason ${JSON.stringify(waiting satisfies never)}`)
   }
+}
+
+/** `312 of 15,000 daily bulk batches are left, too few for its priority. …` */
+function quotaSentence({
+  allowance,
+  left,
+  max,
+  ahead,
+  until,
+}: Extract<Waiting, { reason: 'quota' }>): string {
+  const what = allowance === 'DailyApiRequests' ? 'daily API calls' : 'daily bulk batches'
+  const when = until === null ? '' : ` Enough are free again at ${moment(Date.parse(until))}.`
+  const line = ahead === 0 ? '' : ` ${counted(ahead, 'ingest job')} waited longer.`
+  return `${count(left)} of ${count(max)} ${what} are left, too few for its priority.${when}${line}`
 }
 
 type Places = Extract<Waiting, { reason: 'places' }>

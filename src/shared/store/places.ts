@@ -52,40 +52,52 @@ export async function readLines(redis: RedisClient, keys: OrgKeys): Promise<Line
   return { plan, high, other }
 }
 
-/** The first waiting job of a request. */
-export interface Place {
-  readonly work: Places['work']
-  readonly priority: RequestRecord['request']['priority']
-  /** Jobs before it. */
-  readonly ahead: number
-}
-
 /**
- * Null if none of its jobs is in line, or one is running.
+ * Null if none of its jobs is in line, one is running, or a place is free: then a worker takes the
+ * first job within moments.
  *
  * @param orders ingest orders of its open chunks
  */
-export async function placeOf(
+export async function placesOf(
   { redis, keys }: { readonly redis: RedisClient; readonly keys: OrgKeys },
   { request: { id, priority }, status }: Pick<RequestRecord, 'request' | 'status'>,
   orders: readonly string[],
   { plan, high, other }: Lines,
-): Promise<Place | null> {
-  const work = status === 'deleting' ? 'ingest' : 'plan'
-  const queue = work === 'plan' ? 'requests' : laneOf(priority)
-  const line = work === 'plan' ? plan : priority === 'high' ? high : other
-  const jobs = status === 'queued' ? [`${PLAN_JOB}${id.toLowerCase()}`] : orders
-  const [first] = jobs
-  if (first === undefined || line.active.length === 0) return null
-  if (jobs.some((job) => line.active.includes(job))) return null
+): Promise<Places | null> {
+  if (status === 'deleting') {
+    const line = priority === 'high' ? high : other
+    if (line.limit === null || line.active.length < line.limit) return null
+    const ahead = await aheadOf({ redis, keys }, laneOf(priority), orders, line)
+    if (ahead === null) return null
+    const { active, limit } = line
+    const heldBy = holders(active)
+    return { reason: 'places', work: 'ingest', taken: active.length, limit, ahead, heldBy }
+  }
+  // Other jobs of this queue take no place for a plan.
+  const taken = plan.active.filter((job) => job.startsWith(PLAN_JOB)).length
+  if (status !== 'queued' || taken === 0) return null
+  const jobs = [`${PLAN_JOB}${id.toLowerCase()}`]
+  const ahead = await aheadOf({ redis, keys }, 'requests', jobs, plan)
+  if (ahead === null) return null
+  return { reason: 'places', work: 'plan', taken, limit: null, ahead, heldBy: [] }
+}
+
+/** How many jobs start before the first of these; null if none is in line or one is running. */
+async function aheadOf(
+  { redis, keys }: { readonly redis: RedisClient; readonly keys: OrgKeys },
+  queue: QueueName,
+  jobs: readonly string[],
+  { active }: Line,
+): Promise<number | null> {
+  if (jobs.length === 0 || jobs.some((job) => active.includes(job))) return null
   const key = keys.jobs(queue, 'prioritized')
-  const next = jobs.length === 1 ? first : await earliest(redis, key, jobs)
+  const next = await earliest(redis, key, jobs)
   if (next === null) return null
   const [rank, handedOver] = await Promise.all([
     redis.zrank(key, next),
     redis.llen(keys.jobs(queue, 'wait')),
   ])
-  return rank === null ? null : { work, priority, ahead: rank + handedOver }
+  return rank === null ? null : rank + handedOver
 }
 
 /** The job that starts first; null if none is in line. */
@@ -104,24 +116,15 @@ async function earliest(
   return next?.job ?? null
 }
 
-/** Null if a place is free: a worker takes the job within moments. */
-export function placesTaken({ work, priority, ahead }: Place, lines: Lines): Places | null {
-  if (work === 'plan') {
-    // Other jobs of this queue take no place for a plan.
-    const taken = lines.plan.active.filter((job) => job.startsWith(PLAN_JOB)).length
-    return taken === 0 ? null : { reason: 'places', work, taken, limit: null, ahead, heldBy: [] }
-  }
-  const { active, limit } = priority === 'high' ? lines.high : lines.other
-  if (limit === null || active.length < limit) return null
-  return { reason: 'places', work, taken: active.length, limit, ahead, heldBy: holders(active) }
-}
-
-/** The requests that the orders are named after, the one with most places first. */
+/**
+ * The requests that the orders are named after, the one with most places first. Orders that several
+ * small requests share have a name of their own.
+ */
 function holders(orders: readonly string[]): Places['heldBy'] {
   const byRequest = new Map<string, number>()
   for (const order of orders) {
-    const id = order.replace(/\.\d+\.\d+$/, '')
-    byRequest.set(id, (byRequest.get(id) ?? 0) + 1)
+    const [, id] = /^(.+)\.\d+\.\d+$/.exec(order) ?? []
+    if (id !== undefined) byRequest.set(id, (byRequest.get(id) ?? 0) + 1)
   }
   return [...byRequest].map(([id, places]) => ({ id, places })).sort((a, b) => b.places - a.places)
 }

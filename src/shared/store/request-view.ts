@@ -15,10 +15,9 @@ import type { ChunkOutcome } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
-import { placeOf } from './places.ts'
 import { costOfPlan, type PlanCost, readQuotaState } from './quota-state.ts'
 import { redisNow } from './redis/server-clock.ts'
-import { type OrgState, readOrgState, type Waiting, waitingOf } from './waiting.ts'
+import { type OrgState, ownWaiting, readOrgState, type Waiting, waitingOf } from './waiting.ts'
 
 /** Progress of a request. Counts are ids; `running` is Salesforce's own count of processed rows. */
 export interface RequestProgress {
@@ -99,12 +98,11 @@ export async function viewOf(
     known ?? readOrgState(store),
   ])
   const orders = [...new Set(open?.values())]
-  const { redis, ledger } = store
-  const [progress, place] = await Promise.all([
+  const [progress, own] = await Promise.all([
     open === null ? null : progressOf(store, id, open, orders),
-    placeOf({ redis, keys: ledger.keys }, record, orders, state.lines),
+    ownWaiting(store, record, orders, state),
   ])
-  return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state, place) }
+  return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state, own) }
 }
 
 /** Only while somebody may have to decide on the plan. */

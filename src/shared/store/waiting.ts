@@ -5,8 +5,9 @@ import type { Ledger } from './ledger/ledger.ts'
 import { PAUSE_REASONS, type PauseState, pauseState } from './ledger/pause.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
-import { type Lines, type Place, placesSchema, placesTaken, readLines } from './places.ts'
+import { type Lines, placesOf, placesSchema, readLines } from './places.ts'
 import { type AtWork, whoIsAtWork } from './presence.ts'
+import { quotaHoldOf, quotaSchema } from './quota-hold.ts'
 
 /** Why nothing happens to a request, and what ends that. */
 
@@ -32,7 +33,14 @@ export const waitingSchema = z.discriminatedUnion('reason', [
     since: moment,
     nextTryAt: moment,
   }),
+  z.object({
+    reason: z
+      .literal('gathering')
+      .describe('It is small and waits for others to share an ingest job with.'),
+    until: moment.describe('When it is sent at the latest.'),
+  }),
   placesSchema,
+  quotaSchema,
 ])
 export type Waiting = Readonly<z.output<typeof waitingSchema>>
 
@@ -58,13 +66,13 @@ export async function readOrgState({
 /**
  * All that holds a request now or at its next step, in the order in which it has to end.
  *
- * @param place where it is in line; null if it is not
+ * @param own what `ownWaiting` tells of it
  */
 export function waitingOf(
   { request, status, receipt }: Pick<RequestRecord, 'request' | 'status' | 'receipt'>,
   stopping: StopReason | null,
   state: OrgState,
-  place: Place | null,
+  own: Waiting | null,
 ): readonly Waiting[] {
   if (receipt !== null) return []
   const isStopping = stopping !== null
@@ -73,8 +81,29 @@ export function waitingOf(
   const held = orgWaiting({ ...state, workers: state.workers + (isRun ? 1 : 0) })
   // An operator's pause stops nothing from being cancelled.
   if (isStopping) return held.filter(({ reason }) => reason !== 'paused')
-  const taken = isRun || place === null ? null : placesTaken(place, state.lines)
-  return taken === null || state.workers === 0 ? held : [...held, taken]
+  return own === null || isRun || state.workers === 0 ? held : [...held, own]
+}
+
+/**
+ * What holds this request, apart from its org; null if nothing does. A few small commands.
+ *
+ * @param orders ingest orders of its open chunks
+ */
+export async function ownWaiting(
+  store: Pick<OrgStore, 'redis' | 'ledger'>,
+  record: Pick<RequestRecord, 'request' | 'status' | 'plan'>,
+  orders: readonly string[],
+  { lines }: Pick<OrgState, 'lines'>,
+): Promise<Waiting | null> {
+  const { redis, ledger } = store
+  const { request, status, plan } = record
+  const [order] = orders
+  if (status === 'deleting' && request.coalesce && plan?.chunks === 1 && order !== undefined) {
+    const until = await ledger.gathersUntil(request, order)
+    if (until !== null) return { reason: 'gathering', until: new Date(until).toISOString() }
+  }
+  const places = await placesOf({ redis, keys: ledger.keys }, record, orders, lines)
+  return places ?? (await quotaHoldOf(store, request.priority, orders))
 }
 
 /** What holds every request of an org. */

@@ -4,11 +4,6 @@
 // biome-ignore-all assist: generated
 
 
-/** OneOf type helpers */
-type Without<T, U> = { [P in Exclude<keyof T, keyof U>]?: never };
-type XOR<T, U> = (T | U) extends object ? (Without<T, U> & U) | (Without<U, T> & T) : T | U;
-type OneOf<T extends any[]> = T extends [infer Only] ? Only : T extends [infer A, infer B, ...infer Rest] ? OneOf<[XOR<A, B>, ...Rest]> : never;
-
 export interface paths {
   "/v1/deletion-requests": {
     /**
@@ -775,19 +770,19 @@ export interface components {
       of: (components["schemas"]["IdsSource"] | components["schemas"]["FileSource"] | components["schemas"]["HttpSource"] | components["schemas"]["PostgresSource"] | components["schemas"]["S3Source"] | components["schemas"]["SoqlSource"])[];
       except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
     };
-    Waiting: OneOf<[{
+    Waiting: {
       /**
        * @description Its plan waits until somebody approves it.
        * @constant
        */
       reason: "approval";
-    }, {
+    } | {
       /**
        * @description No worker is running for the org.
        * @constant
        */
       reason: "no-worker";
-    }, {
+    } | {
       /**
        * @description An operator has paused the org.
        * @constant
@@ -797,7 +792,7 @@ export interface components {
       since: string;
       /** @description Whether running ingest jobs are aborted, too. */
       abort: boolean;
-    }, {
+    } | ({
       /**
        * @description The org cannot be used; workers try again by themselves.
        * @constant
@@ -816,7 +811,18 @@ export interface components {
       since: string;
       /** Format: date-time */
       nextTryAt: string;
-    }, {
+    }) | {
+      /**
+       * @description It is small and waits for others to share an ingest job with.
+       * @constant
+       */
+      reason: "gathering";
+      /**
+       * Format: date-time
+       * @description When it is sent at the latest.
+       */
+      until: string;
+    } | ({
       /**
        * @description All places for its next step are taken: it is in line.
        * @constant
@@ -845,7 +851,32 @@ export interface components {
           /** Format: int64 */
           places: number;
         }[];
-    }]>;
+    }) | ({
+      /**
+       * @description What is left of a daily allowance is reserved for the org's other users.
+       * @constant
+       */
+      reason: "quota";
+      /** @enum {string} */
+      allowance: "DailyApiRequests" | "DailyBulkApiBatches";
+      /**
+       * Format: int64
+       * @description What is left of it, without what running ingest jobs still use.
+       */
+      left: number;
+      /**
+       * Format: int64
+       * @description The whole allowance of 24 hours.
+       */
+      max: number;
+      /**
+       * Format: int64
+       * @description Ingest jobs that wait for it longer.
+       */
+      ahead: number;
+      /** @description When enough of what Expunge used is back, so that its next ingest job may start; null if that depends on other users. */
+      until: string | null;
+    });
   };
   responses: never;
   parameters: never;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { openOrgStore } from '../../../src/shared/store/org-store.ts'
-import { placeOf, readLines } from '../../../src/shared/store/places.ts'
+import { placesOf, readLines } from '../../../src/shared/store/places.ts'
 import { runSign, workerSign } from '../../../src/shared/store/presence.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { readOrgState, waitingOf } from '../../../src/shared/store/waiting.ts'
@@ -58,60 +58,55 @@ test('a plan waits for approval alone, and a request that has ended for nothing'
   assert.deepEqual(waitingOf({ ...queued, status: 'completed', receipt }, null, state, null), [])
 })
 
-test('a request is in line while all places are taken', async () => {
+test('what holds a request alone comes after what holds its org', async () => {
   const state = await readOrgState(store)
   const free = { ...state, workers: 1, pause: { operator: null, fault: null } }
-  const active = ['big.0.1', 'Small.7.1', 'big.1.1']
-  const lines = { ...state.lines, other: { active, limit: 3 } }
-  const place = { work: 'ingest', priority: 'normal', ahead: 12 } as const
-  assert.deepEqual(waitingOf(queued, null, { ...free, lines }, place), [
-    {
-      ...{ reason: 'places', work: 'ingest', taken: 3, limit: 3, ahead: 12 },
-      heldBy: [
-        { id: 'big', places: 2 },
-        { id: 'Small', places: 1 },
-      ],
-    },
-  ])
+  const own = { reason: 'gathering', until: '2026-11-23T22:00:00.000Z' } as const
+  assert.deepEqual(waitingOf(queued, null, free, own), [own])
   const reasonsAt = (more: object) =>
-    waitingOf(queued, null, { ...free, lines, ...more }, place).map(({ reason }) => reason)
-  assert.deepEqual(reasonsAt({ lines: { ...lines, other: { active, limit: 4 } } }), [])
+    waitingOf(queued, null, { ...free, ...more }, own).map(({ reason }) => reason)
+  assert.deepEqual(reasonsAt({ pause: state.pause }), ['paused', 'fault', 'gathering'])
   assert.deepEqual(reasonsAt({ workers: 0 }), ['no-worker'])
   assert.deepEqual(reasonsAt({ workers: 0, runs: new Set([request.id]) }), [])
-  assert.deepEqual(waitingOf(queued, 'cancelled', { ...free, lines }, place), [])
+  assert.deepEqual(waitingOf(queued, 'cancelled', free, own), [])
 })
 
 test('the line is read from the queues, whatever its length', async () => {
   const other = openOrgStore(client, `places-${process.pid}`, () => {})
   const { keys } = other.ledger
-  const seek = async (of: Parameters<typeof placeOf>[1], orders: readonly string[]) =>
-    placeOf({ redis: client, keys }, of, orders, await readLines(client, keys))
   const deleting = { request: { ...request, priority: 'normal' }, status: 'deleting' } as const
+  const seek = async (orders: readonly string[], of: Parameters<typeof placesOf>[1] = deleting) =>
+    placesOf({ redis: client, keys }, of, orders, await readLines(client, keys))
+  const aheadOf = async (...orders: string[]) => (await seek(orders))?.ahead
   try {
-    await other.queues['ingest-jobs'].setGlobalConcurrency(1)
     for (const order of ['a.0.1', 'b.0.1', 'a.1.1', 'c.0.1', 'c.1.1']) {
       await other.orders.ingest(order, 'normal')
     }
-    // No job is running, so a worker is about to take one.
-    assert.equal(await seek(deleting, ['c.0.1']), null)
-    await client.lpush(keys.jobs('ingest-jobs', 'active'), 'x.0.1')
-    const first = { work: 'ingest', priority: 'normal' }
-    assert.deepEqual(await seek(deleting, ['c.0.1']), { ...first, ahead: 3 })
-    assert.deepEqual(await seek(deleting, ['c.1.1', 'c.0.1', 'c.2.1']), { ...first, ahead: 3 })
-    assert.deepEqual(await seek(deleting, ['a.1.1', 'a.0.1']), { ...first, ahead: 0 })
-    assert.equal(await seek(deleting, ['x.1.1', 'x.0.1', 'a.0.1']), null)
-    assert.equal(await seek(deleting, ['y.0.1']), null)
-    assert.equal(await seek(deleting, []), null)
-    assert.deepEqual((await readLines(client, keys)).other, { active: ['x.0.1'], limit: 1 })
+    await client.lpush(keys.jobs('ingest-jobs', 'active'), 'big.0.1', 'shared-1', 'big.1.1')
+    // No worker has set how many may run.
+    assert.equal(await seek(['c.0.1']), null)
+    await other.queues['ingest-jobs'].setGlobalConcurrency(3)
+    assert.deepEqual(await seek(['c.0.1']), {
+      ...{ reason: 'places', work: 'ingest', taken: 3, limit: 3, ahead: 3 },
+      heldBy: [{ id: 'big', places: 2 }],
+    })
+    assert.equal(await aheadOf('c.1.1', 'c.0.1', 'c.2.1'), 3)
+    assert.equal(await aheadOf('a.1.1', 'a.0.1'), 0)
+    assert.equal(await seek(['big.0.1', 'a.0.1']), null)
+    assert.equal(await seek(['y.0.1']), null)
+    assert.equal(await seek([]), null)
+    await other.queues['ingest-jobs'].setGlobalConcurrency(4)
+    // A worker is about to take one.
+    assert.equal(await seek(['a.0.1']), null)
     await other.orders.plan('First', 'normal')
     await other.orders.plan(request.id, 'normal')
-    await client.lpush(keys.jobs('requests', 'active'), 'p-big', 's-done')
-    const place = await seek({ ...deleting, status: 'queued' }, [])
-    assert.deepEqual(place, { work: 'plan', priority: 'normal', ahead: 1 })
-    const state = { ...(await readOrgState(other)), workers: 1 }
-    assert.deepEqual(waitingOf(queued, null, state, place), [
-      { reason: 'places', work: 'plan', taken: 1, limit: null, ahead: 1, heldBy: [] },
-    ])
+    const isQueued = { ...deleting, status: 'queued' } as const
+    await client.lpush(keys.jobs('requests', 'active'), 's-done')
+    assert.equal(await seek([], isQueued), null)
+    await client.lpush(keys.jobs('requests', 'active'), 'p-big')
+    assert.deepEqual(await seek([], isQueued), {
+      ...{ reason: 'places', work: 'plan', taken: 1, limit: null, ahead: 1, heldBy: [] },
+    })
   } finally {
     await other.close()
   }
