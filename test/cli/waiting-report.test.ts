@@ -41,12 +41,12 @@ test('a line is reported once, however it moves', () => {
   const line = { reason: 'places', work: 'ingest', taken: 10, limit: 10 } as const
   const heldBy = ['purge', 'b', 'c', 'd', 'e'].map((id, at) => ({ id, places: at === 0 ? 6 : 1 }))
   assert.deepEqual(see({ ...line, ahead: 1200, heldBy }), [
-    '! All ingest job slots are in use: 10 of 10 (6 by purge, 1 by b, 1 by c and 2 more requests). 1,200 ingest jobs are ahead of it.',
+    'All ingest job slots are in use: 10 of 10 (6 by purge, 1 by b, 1 by c and 2 more requests). 1,200 ingest jobs are ahead of it.',
   ])
   assert.deepEqual(see({ ...line, ahead: 0, heldBy }), [])
   assert.deepEqual(see(), [])
   assert.deepEqual(see({ ...line, work: 'plan', limit: null, taken: 1, ahead: 0, heldBy: [] }), [
-    '! Workers are planning 1 other request. It is next.',
+    'Workers are planning 1 other request. It is next.',
   ])
 })
 

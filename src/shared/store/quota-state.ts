@@ -8,6 +8,7 @@ import {
   freeFor,
   parseQuota,
   QUOTA_LIMITS,
+  type QuotaCost,
   type QuotaLimit,
   type QuotaReserve,
 } from './quota.ts'
@@ -51,15 +52,32 @@ export interface QuotaHold {
   readonly until: number | null
 }
 
-export function quotaHold(state: QuotaState, priority: Priority): QuotaHold | null {
+/** @param cost of the one that waits; the least by default */
+export function quotaHold(
+  state: QuotaState,
+  priority: Priority,
+  cost?: QuotaCost,
+): QuotaHold | null {
   if (state.held[priority] === 0) return null
-  const holds = QUOTA_LIMITS.flatMap((limit) => {
+  for (const limit of QUOTA_LIMITS) {
     const spendable = spendableOf(state, limit, priority)
-    return spendable === null || spendable.free > 0 ? [] : [{ limit, spendable }]
-  })
-  const [hold] = holds
-  if (hold === undefined) return null
-  return { limit: hold.limit, until: freeAt(hold.spendable, 1, state.now) }
+    if (spendable === null) continue
+    const needed = neededOf(state, limit, priority, cost?.[limit] ?? 1)
+    if (spendable.free < needed) return { limit, until: freeAt(spendable, needed, state.now) }
+  }
+  return null
+}
+
+/** As in `booking.ts`: a job that costs more than half of what its priority may use needs half. */
+function neededOf(
+  { allowances, reserve }: QuotaState,
+  limit: QuotaLimit,
+  priority: Priority,
+  cost: number,
+): number {
+  const { max } = allowances.get(limit) ?? { max: 0 }
+  const most = freeFor({ max, remaining: max, booked: 0 }, priority, reserve[limit])
+  return Math.max(1, Math.min(cost, Math.floor(most / 2)))
 }
 
 /** When `normal` has to wait for an allowance at the current rate; null if it does not within a day. */
