@@ -21,8 +21,12 @@ const ROOT = join(import.meta.dirname, '..')
 /** More would pay little, and leave processors idle while the last one ends. */
 const FILES_A_PROCESS = 20
 
-/** These come last, those that take least at the end, so that no processor is idle before. */
-const LAST = ['cli', 'producer', 'worker', 'sandbox', 'shared']
+/**
+ * Of these there are several groups, and they come first, in turns: those of `worker` and `cli` keep
+ * the processor busy, those of `shared` mostly wait. What is short comes last, so that no processor
+ * is idle while one last group ends.
+ */
+const LONG = ['worker', 'cli', 'shared', 'producer', 'grafana', 'examples']
 
 /** They look at all that happens in the process, or change what belongs to all of it, such as its packages. */
 const ALONE = [
@@ -103,17 +107,19 @@ async function writeGroups(files: readonly string[]): Promise<readonly string[]>
     ALONE.includes(file) ? 'alone' : (file.split('/')[1] ?? ''),
   )
   const groups = [...kinds]
-    .sort(([one], [other]) => LAST.indexOf(one) - LAST.indexOf(other))
     .flatMap(([kind, files]) => {
       const most = kind === 'alone' ? 1 : FILES_A_PROCESS
-      return dealt(files, Math.ceil(files.length / most)).map((files) => ({ kind, files }))
+      const all = dealt(files, Math.ceil(files.length / most))
+      const turn = (at: number) => (LONG.includes(kind) ? at / all.length : 1)
+      return all.map((files, at) => ({ kind, files, turn: turn(at) }))
     })
+    .sort((one, other) => one.turn - other.turn)
     // The runner starts them in the order of their names.
     .map(({ kind, files }, at) => {
       const name = `${String(at + 1).padStart(2, '0')}-${kind}.test.mjs`
       return { path: join(folder, name), files }
     })
-  for (const { path, files } of groups) await writeFile(path, groupOf(files))
+  for (const { path, files } of groups) await writeFile(path, entryOf(files))
   return groups.map(({ path }) => path)
 }
 
@@ -122,22 +128,9 @@ function dealt(files: readonly string[], hands: number): readonly (readonly stri
   return Array.from({ length: hands }, (_, hand) => files.filter((_, at) => at % hands === hand))
 }
 
-/**
- * The first test waits until all files are loaded: tests begin as soon as they are known, and once
- * all known ones are over the runner calls the hooks that end what the files share.
- */
-function groupOf(files: readonly string[]): string {
-  const urls = files.map((file) => pathToFileURL(join(ROOT, file)).href)
-  return `import { test } from 'node:test'
-const { promise, resolve } = Promise.withResolvers()
-test(${JSON.stringify(`${files.join(', ')} load`)}, async () => {
-  const errors = await promise
-  if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors)
-})
-const errors = []
-for (const url of ${JSON.stringify(urls, null, 2)}) {
-  await import(url).catch((error) => errors.push(error))
-}
-resolve(errors)
+function entryOf(files: readonly string[]): string {
+  const module = pathToFileURL(join(import.meta.dirname, 'test-group.ts')).href
+  return `import { runTogether } from '${module}'
+await runTogether(${JSON.stringify(files)})
 `
 }

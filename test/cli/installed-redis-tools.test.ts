@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, suite, test } from 'node:test'
+import { after, before, suite, test } from 'node:test'
 import { promisify } from 'node:util'
 import { findRedisServer } from '../../src/cli/embedded-redis/find-server.ts'
 
@@ -25,12 +25,13 @@ const PACKAGES = {
 } as const
 type Name = keyof typeof PACKAGES
 
+const folder = await mkdtemp(join(tmpdir(), 'expunge-apt-'))
+after(() => rm(folder, { recursive: true, force: true }))
+const architecture = skip ? '' : (await run('dpkg', ['--print-architecture'])).stdout.trim()
+
 /** With the real apt, which reads its packages from a folder, and what is installed from a file. */
-suite('a machine where packages of Redis are installed, but no server', { skip }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'expunge-apt-'))
-  after(() => rm(folder, { recursive: true, force: true }))
-  const architecture = skip ? '' : (await run('dpkg', ['--print-architecture'])).stdout.trim()
-  if (!skip) await makeRepository()
+suite('a machine where packages of Redis are installed, but no server', { skip }, () => {
+  before(makeRepository)
 
   for (const installed of [
     [],

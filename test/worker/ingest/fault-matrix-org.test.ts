@@ -53,10 +53,11 @@ const OUTAGES: readonly FaultCase[] = CALLS.map(([on, ...before]) => ({
 
 const CASES = [...LOGINS, ...OUTAGES]
 
-describe('a request is accounted for to the last id when', async () => {
-  const world = await startFaultWorld(scope, redis, CASES)
-  // With every deleted id written down, successfulResults is asked for as well.
-  await world.startWorker({ audit: { keepDeleted: true } })
+const world = await startFaultWorld(scope, redis, CASES)
+// With every deleted id written down, successfulResults is asked for as well.
+await world.startWorker({ audit: { keepDeleted: true } })
+
+describe('a request is accounted for to the last id when', () => {
   for (const [index, one] of CASES.entries()) {
     test(one.title, async () => {
       await meetUnharmed(world, index, one)
