@@ -8,6 +8,7 @@ import type { Allowance } from '../../shared/config/network.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import type { Status } from '../../shared/contract/status.ts'
 import { AddressRefusedError, guard, type Resolve } from '../outbound/guard.ts'
+import { isTransientStatus } from '../outbound/transient.ts'
 import { signatureHeaders } from './signing.ts'
 
 /** The content of a callback: a request has reached a status. Its JSON is a public contract. */
@@ -122,16 +123,13 @@ function eventId({ org, id, status }: CallbackEvent): string {
 function judge({ statusCode: status = 0, headers }: IncomingMessage, now: number): Posted {
   if (status >= 200 && status < 300) return { result: 'delivered', status }
   const reason = `answered ${status}`
-  if (status >= 500 || TRY_AGAIN.has(status)) {
+  if (isTransientStatus(status)) {
     const retryAfterMs = parseRetryAfter(headers['retry-after'], now)
     return { result: 'unavailable', reason, retryAfterMs }
   }
   const advice = status < 400 ? ', a redirect, which is not followed' : ''
   return { result: 'rejected', status, reason: reason + advice }
 }
-
-/** The 4xx statuses that allow a retry: Request Timeout, Too Early, Too Many Requests. */
-const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429])
 
 /** The status alone decides, even if reading the body fails. */
 async function readToTheEnd(response: IncomingMessage): Promise<void> {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { parseRetryAfter } from '../../../shared/base/backoff.ts'
 import { codeOf, messageOf, RefusedError, SourceError } from '../../../shared/base/errors.ts'
 import { AddressRefusedError } from '../../outbound/guard.ts'
+import { isTransientStatus } from '../../outbound/transient.ts'
 
 /** A failure that may pass: the download goes on where it was interrupted. */
 export class InterruptedError extends Error {
@@ -15,9 +16,6 @@ export class InterruptedError extends Error {
   }
 }
 
-/** Request Timeout, Too Early, Too Many Requests; besides them every 5xx. */
-const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429])
-
 /** @param name the object, as messages call it */
 export function errorOfStatus(
   name: string,
@@ -25,7 +23,7 @@ export function errorOfStatus(
   headers: IncomingHttpHeaders,
 ): InterruptedError | SourceError {
   const answered = `the server answered ${status}`
-  if (status >= 500 || TRY_AGAIN.has(status)) {
+  if (isTransientStatus(status)) {
     return new InterruptedError(answered, parseRetryAfter(headers['retry-after'], Date.now()) ?? 0)
   }
   switch (status) {
