@@ -51,7 +51,9 @@ const BOOK = script(
 local costs, percents = { amounts[1], amounts[2] }, { amounts[3], amounts[4] }
 -- A full Redis lets a script continue once it has written.
 redis.call('HDEL', quota, '')
-if redis.call('HEXISTS', booked, order) == 1 then return {'go'} end
+if redis.call('HEXISTS', booked, order) == 1 then
+  return {'go', '', redis.call('ZCARD', held)}
+end
 for i, limit in ipairs(limits) do
   if not fits(limit, tonumber(reserves), percents[i], tonumber(costs[i])) then
     redis.call('ZADD', held, 'NX', reserves * ${RANK} + now, order)
@@ -61,12 +63,14 @@ end
 redis.call('ZREM', held, order)
 redis.call('HSET', booked, order, costs[1] .. ' ' .. costs[2])
 for i, limit in ipairs(limits) do redis.call('HINCRBY', quota, 'running:' .. limit, costs[i]) end
-local first = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
-if not first[1] then return {'go'} end
+local first, waiting = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES'), redis.call('ZCARD', held)
+if not first[1] then return {'go', '', waiting} end
 for i, limit in ipairs(limits) do
-  if not fits(limit, math.floor(first[2] / ${RANK}), percents[i], 1) then return {'go'} end
+  if not fits(limit, math.floor(first[2] / ${RANK}), percents[i], 1) then
+    return {'go', '', waiting}
+  end
 end
-return {'go', first[1]}
+return {'go', first[1], waiting}
 `,
 )
 
@@ -97,7 +101,7 @@ return 'settled'
 
 type Booked =
   /** `next` waits and may fit, too. */
-  | { readonly kind: 'go'; readonly next: string | null }
+  | { readonly kind: 'go'; readonly next: string | null; readonly waiting: number }
   | { readonly kind: 'held'; readonly limit: QuotaLimit; readonly waiting: number }
 
 export function bookingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
@@ -120,7 +124,7 @@ export function bookingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
         reserves: RESERVES[priority],
       })
       const [kind, what, waiting] = Array.isArray(answer) ? answer.map(String) : []
-      if (kind === 'go') return { kind, next: what ?? null }
+      if (kind === 'go') return { kind, next: what || null, waiting: Number(waiting) }
       return { kind: 'held', limit: z.enum(QUOTA_LIMITS).parse(what), waiting: Number(waiting) }
     },
 

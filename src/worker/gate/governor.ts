@@ -49,6 +49,16 @@ export class QuotaGovernor {
   }
 
   /**
+   * The same for an order that nobody has taken, while others wait: until it is taken, those behind
+   * it in its request's line stay there. It costs a call more, so only then.
+   */
+  async admitEarly(name: string): Promise<number | null> {
+    if (!this.#isHolding) return null
+    const found = await this.#store.ledger.ingestOrder(name)
+    return found === null || found.taken ? null : this.admit(found.order)
+  }
+
+  /**
    * Books what the order's ingest job costs. Returns null if it may start, else for how many
    * milliseconds to put it aside.
    */
@@ -57,8 +67,9 @@ export class QuotaGovernor {
     const cost = costOfJob(chunks.reduce((sum, { count }) => sum + count, 0))
     const booked = await bookings.book({ order, priority, cost, reserve: this.#reserve })
     if (booked.kind === 'go') {
-      if (this.#isHolding) this.#log.info('Ingest jobs start again: the org has quota left.')
-      this.#isHolding = false
+      const isOver = this.#isHolding && booked.waiting === 0
+      if (isOver) this.#log.info('No ingest job waits for quota any more.')
+      this.#isHolding = booked.waiting > 0
       if (booked.next !== null) await callBack(this.#store, booked.next)
       return null
     }

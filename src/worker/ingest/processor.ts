@@ -56,6 +56,8 @@ export async function processIngestJob(
   try {
     // A closing worker may still receive a job but must not begin it.
     ctx.signal.throwIfAborted()
+    const heldMs = await deps.governor.admitEarly(data.order)
+    if (heldMs !== null) return putAside(job, token, heldMs)
     // Before the lock is given up: putting a job aside is not a crash, however often it happens.
     const handBack = () => deps.store.ledger.handBackOrder(data.order, lock)
     await work(data.order, lock, deps, ctx, {
@@ -107,7 +109,7 @@ async function work(
   const taken = await deps.store.ledger.takeOrder(name, lock)
   switch (taken.kind) {
     case 'gone':
-      return governor.settle(name, true)
+      return
     case 'lost':
       throw new NotOursError('The lock of the job was lost before it began.')
     case 'taken': {

@@ -95,8 +95,8 @@ test('the next in line is called when an order starts and there is room for it',
   await book('low', 1, 'low')
   await book('normal', 1, 'normal')
   await report(12)
-  assert.deepEqual(await book('normal', 1), { kind: 'go', next: 'normal' })
-  assert.deepEqual(await book('normal', 1, 'normal'), { kind: 'go', next: null })
+  assert.deepEqual(await book('normal', 1), { kind: 'go', next: 'normal', waiting: 2 })
+  assert.deepEqual(await book('normal', 1, 'normal'), { kind: 'go', next: null, waiting: 1 })
 })
 
 test('an allowance that is unknown or an hour old holds nothing', async () => {
