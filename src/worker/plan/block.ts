@@ -26,7 +26,7 @@ interface ObjectWords {
   readonly known?: readonly DeletableObject[]
 }
 
-/** One block of the source, in source order. */
+/** One block of the source, in source order. Its arrays are valid until the next block is asked for. */
 export interface ScannedBlock {
   /** `count` canonical ids of 15 bytes. */
   readonly ids: Uint8Array
@@ -99,24 +99,24 @@ export class BlockBuilder {
   /** Takes an id that passed all checks. */
   put(bytes: DataView, at: number, isShort: boolean): void {
     copyId(bytes, at, this.#ids, this.#count * ID_LENGTH)
-    if (isShort) {
-      this.#short[this.#count] = 1
-      this.#unchecked++
-    }
+    this.#short[this.#count] = isShort ? 1 : 0
+    if (isShort) this.#unchecked++
     this.#count++
   }
 
-  /** Returns the block so far in its own memory, and starts an empty one. */
+  /**
+   * Returns the block so far, and starts an empty one in the same memory. With a copy of each block, a plan
+   * of 5 million ids took a fifth more processor time: the collector marked the whole heap again and again.
+   */
   take(): ScannedBlock {
     const block: ScannedBlock = {
-      ids: new Uint8Array(this.#ids.buffer).slice(0, this.#count * ID_LENGTH),
+      ids: new Uint8Array(this.#ids.buffer, 0, this.#count * ID_LENGTH),
       count: this.#count,
-      short: this.#short.slice(0, this.#count),
+      short: this.#short.subarray(0, this.#count),
       unchecked: this.#unchecked,
       refused: this.#refused,
       recased: this.#recased,
     }
-    this.#short.fill(0)
     this.#count = 0
     this.#unchecked = 0
     this.#refused = []
