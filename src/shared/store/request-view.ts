@@ -11,7 +11,7 @@ import type { StoredRequest } from '../contract/request.ts'
 import { maskedSource } from '../contract/sources/lists.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
 import type { Status } from '../contract/status.ts'
-import type { ChunkOutcome } from './ledger/chunk.ts'
+import { type ChunkOutcome, isShared, rowsOf } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
@@ -182,10 +182,25 @@ async function progressOf(
       (sum, chunk) => addOutcomes(sum, chunk.outcome),
       NO_OUTCOME,
     ),
-    running: orders.reduce((sum, order) => sum + (order?.progress.processed ?? 0), 0),
+    running: orders.reduce((sum, order) => sum + (order === null ? 0 : runningOf(id, order)), 0),
     chunksOpen: open.size,
     retries: retriesIn(outcomes.values()),
   }
+}
+
+/**
+ * The counters of a job that several requests share say nothing of one of them: its rows count in
+ * proportion, so that a view shows nothing of the others.
+ */
+function runningOf(
+  id: string,
+  { order, progress }: NonNullable<Awaited<ReturnType<OrgStore['ledger']['ingestOrder']>>>,
+): number {
+  const name = id.toLowerCase()
+  const chunks = order.chunks.filter(({ request }) => request.toLowerCase() === name)
+  const own = rowsOf({ chunks })
+  if (!isShared(order)) return progress.processed
+  return Math.floor(own * Math.min(1, progress.processed / rowsOf(order)))
 }
 
 /** One entry for each attempt, however many chunks are retried. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { viewOf } from '../../../src/shared/store/request-view.ts'
 import { linesOf, outcome, receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { poll } from '../../helpers/poll.ts'
@@ -122,5 +123,20 @@ describe('a shared ingest job', () => {
     assert.deepEqual(ended?.outcome, outcome({ unprocessed: 10 }))
     assert.deepEqual(receipt?.outcome, outcome({ deleted: 15 }))
     assert.equal(receipt?.error, null)
+  })
+
+  test('shows a request its own progress, not that of the others', async (t) => {
+    const ids = ids18(40)
+    const world = await start(t)
+    const { order, requests } = await shareOrder(world, [ids.slice(0, 10), ids.slice(10)])
+    const progress = JSON.stringify({ processed: 20, failed: 0 })
+    await world.store.redis.hset(world.store.ledger.keys.ingest(order.order), 'progress', progress)
+    const running = requests.map(async (id) => {
+      const record = await world.store.ledger.load(id)
+      return record && (await viewOf(world.store, record)).progress?.running
+    })
+    assert.deepEqual(await Promise.all(running), [5, 15])
+    await world.store.orders.ingest(order.order, order.priority)
+    await receiptsOf(world, requests)
   })
 })
