@@ -350,6 +350,17 @@ const COMMAND_RECORDS = {
     exits: RECEIPT_EXITS,
     environment: [...REDIS, 'EXPUNGE_RESULTS'],
   },
+  priority: {
+    group: CONTROL,
+    summary: 'change the priority of a request that waits or runs',
+    details:
+      'What has not been sent goes on with the new priority. Ingest jobs that run already are not affected.',
+    argument: { ...REQUEST, priority: 'high, normal or low' },
+    options: { org: ORG, json: { summary: 'print the request as JSON' } },
+    examples: [['Send a request before the others', 'priority leads-2026-11 high']],
+    exits: EXITS,
+    environment: REDIS,
+  },
   results: {
     group: CONTROL,
     summary: 'list the result files of a request, or print one',

@@ -18,6 +18,7 @@ const ACTIONS: { readonly [Name in CommandName]: () => Promise<Action<Name>> } =
   list: async () => (await import('./commands/list.ts')).list,
   approve: async () => (await import('./commands/approve.ts')).approve,
   cancel: async () => (await import('./cancel/cancel.ts')).cancel,
+  priority: async () => (await import('./commands/priority.ts')).priority,
   results: async () => (await import('./commands/results.ts')).results,
   pause: async () => (await import('./commands/pause.ts')).pause,
   resume: async () => (await import('./commands/pause.ts')).resume,

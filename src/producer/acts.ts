@@ -1,8 +1,10 @@
 import { systemClock } from '../shared/base/clock.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
 import type { Receipt, Signature } from '../shared/contract/receipt.ts'
+import type { Priority } from '../shared/contract/request.ts'
 import { isTerminal, type Status } from '../shared/contract/status.ts'
 import { applyPlan, PlanChangedError } from '../shared/store/intake/apply.ts'
+import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 
 /** Actions on an existing request: first in the ledger, then as orders to the workers. */
@@ -71,6 +73,38 @@ export async function cancel(store: OrgStore, id: string, by: Signature): Promis
   }
 }
 
+/**
+ * Changes the priority of a request that waits or runs. Ingest jobs that run keep their place. The
+ * orders are looked at once more after they were moved, because a plan may have ended meanwhile.
+ */
+export async function setPriority(store: OrgStore, id: string, priority: Priority): Promise<void> {
+  const { ledger, orders } = store
+  const before = await ledger.load(id)
+  const answer = await ledger.changePriority(id, priority)
+  switch (answer.kind) {
+    case 'set':
+      await leaveGather(store, before)
+      for (const { from, to } of answer.moved) await orders.moveIngest(to, from)
+      await orders.movePlan(id, priority)
+      return orderDue(store, id)
+    case 'over':
+      throw new AlreadyOverError(id, before?.status ?? null, 'its priority cannot be changed')
+    case 'unknown':
+      throw unknownRequest(store, id)
+    default:
+      throw new TypeError(`Unknown answer ${JSON.stringify(answer satisfies never)}`)
+  }
+}
+
+/** A small order that gathers with others of its former priority joins those of the new one. */
+async function leaveGather({ ledger }: OrgStore, before: RequestRecord | null): Promise<void> {
+  if (before === null) return
+  const { request } = before
+  const names = new Set((await ledger.openChunks(request.id)).values())
+  if (names.size !== 1) return
+  for (const name of names) await ledger.leaveGather(request, name)
+}
+
 const READ_EVERY_MS = 250
 
 /** Resolves with the receipt once there is one. */
@@ -105,14 +139,14 @@ export class NotWaitingError extends ExpungeError {
   readonly code = 'NOT_AWAITING_APPROVAL'
 }
 
-/** The request has its receipt: there is nothing left to cancel. */
+/** The request has its receipt: there is nothing left to cancel or to put first. */
 export class AlreadyOverError extends ExpungeError {
   readonly code = 'ALREADY_OVER'
   /** Null if the record has just expired. */
   readonly status: Status | null
 
-  constructor(id: string, status: Status | null) {
-    super(`Request ${id} is over (${status ?? 'expired'}): there is nothing left to cancel.`)
+  constructor(id: string, status: Status | null, vain = 'there is nothing left to cancel') {
+    super(`Request ${id} is over (${status ?? 'expired'}): ${vain}.`)
     this.status = status
   }
 }

@@ -1,14 +1,19 @@
 import { ExpungeError } from '../shared/base/errors.ts'
 import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import type { Receipt, Signature } from '../shared/contract/receipt.ts'
-import { type DeletionRequestInput, parseRequest } from '../shared/contract/request.ts'
+import {
+  type DeletionRequestInput,
+  type Priority,
+  parsePriority,
+  parseRequest,
+} from '../shared/contract/request.ts'
 import { type RetryTerms, retryRequest } from '../shared/store/intake/retry.ts'
 import { type Caller, submit } from '../shared/store/intake/submit.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
 import { type RequestView, viewOf, viewOfSubmitted } from '../shared/store/request-view.ts'
 import { readOrgState } from '../shared/store/waiting.ts'
-import { approve, cancel, decline, unknownRequest, waitFor } from './acts.ts'
+import { approve, cancel, decline, setPriority, unknownRequest, waitFor } from './acts.ts'
 import {
   connectProducer,
   MAY_BE_LOST,
@@ -26,7 +31,7 @@ export type {
   Receipt,
   SignedAct,
 } from '../shared/contract/receipt.ts'
-export type { DeletionRequestInput, StoredRequest } from '../shared/contract/request.ts'
+export type { DeletionRequestInput, Priority, StoredRequest } from '../shared/contract/request.ts'
 export type { Status, TerminalStatus } from '../shared/contract/status.ts'
 export {
   PlanAppliedError,
@@ -143,6 +148,14 @@ export interface Producer {
    * @throws AlreadyOverError if it has its receipt
    */
   cancel(id: string, options?: ActOptions): Promise<void>
+  /**
+   * Changes the priority of a request that waits or runs. What has not been sent goes on with the
+   * new one; ingest jobs that run are not affected. Repeating it is harmless.
+   *
+   * @throws UnknownRequestError
+   * @throws AlreadyOverError if it has its receipt
+   */
+  setPriority(id: string, priority: Priority, options?: { org?: string }): Promise<void>
   /** Resolves with the receipt once the request has reached its terminal status. */
   wait(id: string, options?: { org?: string; signal?: AbortSignal }): Promise<Receipt>
   close(): Promise<void>
@@ -212,6 +225,8 @@ export function producerOver({
       change(() => approve(storeOf(org), id, { plan, as, by: signatureOf(by), now: clock.now() })),
     decline: (id, { org, ...by } = {}) => change(() => decline(storeOf(org), id, signatureOf(by))),
     cancel: (id, { org, ...by } = {}) => change(() => cancel(storeOf(org), id, signatureOf(by))),
+    setPriority: (id, priority, { org } = {}) =>
+      change(() => setPriority(storeOf(org), id, parsePriority(priority))),
     wait: (id, { org, signal } = {}) => explained(() => waitFor(storeOf(org), id, signal)),
     close,
   }

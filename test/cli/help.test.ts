@@ -113,7 +113,7 @@ test('every example of the help runs', { skip }, async (t) => {
     for (const name of NAMES.filter((one) => !OWN_PROCESS.includes(one))) {
       for (const [at, [, line]] of COMMANDS[name].examples.entries()) {
         if (line === ASKS) continue
-        const waits = name === 'approve' || name === 'cancel'
+        const waits = name === 'approve' || name === 'cancel' || name === 'priority'
         const isNew =
           waits || name === 'retry' || name === 'apply' || name === 'run' || name === 'submit'
         const id = isNew ? `${name}-${at}` : 'ended'

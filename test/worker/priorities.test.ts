@@ -121,3 +121,50 @@ test('a long purge holds up neither a small request after it nor that of another
 async function jobsOf(world: World, id: string): Promise<readonly string[]> {
   return (await receiptOf(world, id)).ingestJobs.map((job) => job.id)
 }
+
+test('a request that waits goes first once its priority is high, and nothing is sent twice', async (t) => {
+  const org = { maxJobRecords: 10, maxInFlight: 1, urgentInFlight: 1 }
+  const world = await startWorld(t, { redis, clock: leapingClock(), org })
+  const { producer, sandbox } = world
+  sandbox.faults.add({ on: 'job', nth: 1, action: { do: 'hold' } })
+  await world.startWorker()
+  const purge = await submitIds(world, fresh(10), { priority: 'low' })
+  await sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
+  const id = await submitIds(world, fresh(50), { priority: 'low' })
+  await ordered(world, id)
+  for (const priority of ['normal', 'high', 'high'] as const) {
+    await producer.setPriority(id, priority, { org: world.org })
+  }
+  const receipt = await receiptOf(world, id)
+  assert.deepEqual(receipt.outcome, outcome({ deleted: 50 }))
+  assert.equal(receipt.ingestJobs.length, 5)
+  assert.equal((await producer.inspect(id, { org: world.org }))?.request.priority, 'high')
+  assert.equal(sandbox.referee.stats().jobsAtWork, 1)
+  await assert.rejects(producer.setPriority(id, 'low', { org: world.org }), {
+    code: 'ALREADY_OVER',
+  })
+  await assert.rejects(producer.setPriority('none', 'low', { org: world.org }), {
+    code: 'UNKNOWN_REQUEST',
+  })
+  await world.producer.cancel(purge, { org: world.org })
+  await receiptOf(world, purge)
+})
+
+test('the priority of a request changes before its plan, and while it gathers', async (t) => {
+  const world = await startWorld(t, { redis })
+  const { org, producer, store } = world
+  const queued = await submitIds(world, fresh(3), { priority: 'low' })
+  await producer.setPriority(queued, 'normal', { org })
+  assert.equal((await store.queues.requests.getJob(`p-${queued}`))?.priority, 10)
+  await world.startWorker()
+  await receiptOf(world, queued)
+  const sharing = { coalesceBelow: 2000, coalesceWaitMs: 3_600_000, coalesceHighWaitMs: 0 }
+  await store.redis.hset(store.ledger.keys.settings, sharing)
+  const id = await submitIds(world, fresh(3))
+  const gathers = async () =>
+    (await store.redis.zrange(store.ledger.keys.gathers, '0', '-1')).join()
+  while (!(await gathers()).endsWith(':normal')) await delay(5)
+  await producer.setPriority(id, 'high', { org })
+  assert.equal(await gathers().then((groups) => groups.includes(':normal')), false)
+  assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
+})

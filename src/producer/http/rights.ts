@@ -126,6 +126,11 @@ export function mayCancel(key: ApiKey, request: ExistingRequest): Denial | null 
   )
 }
 
+/** Changing a request's priority is allowed for keys that may cancel it and submit with the new one. */
+export function mayUsePriority(key: ApiKey, priority: Priority): Denial | null {
+  return outsidePriorities(key, priority)
+}
+
 /** The dashboard shows the queues of all orgs, with jobs for any object. */
 export function maySeeDashboard(key: ApiKey): Denial | null {
   const { name, orgs, objects } = key

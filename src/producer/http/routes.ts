@@ -1,6 +1,7 @@
 import type { Route } from './route.ts'
 import { approveRoute, cancelRoute } from './routes/act.ts'
 import { listRoute } from './routes/list.ts'
+import { priorityRoute } from './routes/priority.ts'
 import { readCsvRoute, readRoute } from './routes/read.ts'
 import { resultsRoute } from './routes/results.ts'
 import { retryRoute } from './routes/retry.ts'
@@ -15,6 +16,7 @@ export const ROUTES: readonly Route[] = [
   readCsvRoute,
   approveRoute,
   cancelRoute,
+  priorityRoute,
   retryRoute,
   resultsRoute,
 ]

@@ -94,7 +94,7 @@ function isPlain(value: unknown): value is string | number {
 
 /** A change to a request, and the caller's reason for it. */
 export interface AuditEntry {
-  readonly action: 'submit' | 'refuse' | 'approve' | 'cancel'
+  readonly action: 'submit' | 'refuse' | 'approve' | 'cancel' | 'priority'
   readonly org: string
   readonly id: string
   readonly reason: string | null
@@ -118,4 +118,5 @@ const WORDS = {
   refuse: 'Request refused.',
   approve: 'Request approved.',
   cancel: 'Request cancelled.',
+  priority: 'Priority of a request changed.',
 } as const satisfies Record<AuditEntry['action'], string>

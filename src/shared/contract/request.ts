@@ -168,6 +168,13 @@ export function parseRequest(input: unknown, now: number): DeletionRequest {
   return { ...parsed.data, id: parsed.data.id ?? generateId(now) }
 }
 
+/** @throws RefusedError `INVALID_REQUEST` */
+export function parsePriority(input: unknown): Priority {
+  const parsed = z.object({ priority: bodyShape.priority }).safeParse({ priority: input })
+  if (!parsed.success) throw invalidRequest(parsed.error)
+  return parsed.data.priority
+}
+
 function generateId(now: number): string {
   return stampedId(now, Array.from({ length: 6 }, () => randomInt(36).toString(36)).join(''))
 }

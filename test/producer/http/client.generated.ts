@@ -55,6 +55,13 @@ export interface paths {
      */
     post: operations["cancelDeletionRequest"];
   };
+  "/v1/deletion-requests/{id}/priority": {
+    /**
+     * Change the priority of a deletion request
+     * @description What has not been sent goes on with the new priority; ingest jobs at work are not affected. Needs the role `approve`, or the key that submitted it, and a key for the new priority. May be repeated.
+     */
+    post: operations["setPriorityOfDeletionRequest"];
+  };
   "/v1/deletion-requests/{id}/retry": {
     /**
      * Retry the rows that were not deleted
@@ -290,6 +297,15 @@ export interface components {
       query: string;
       column?: string;
       except?: components["schemas"]["ExceptIdsSource"] | components["schemas"]["ExceptFileSource"] | components["schemas"]["ExceptHttpSource"] | components["schemas"]["ExceptPostgresSource"] | components["schemas"]["ExceptS3Source"] | components["schemas"]["ExceptSoqlSource"];
+    };
+    Priority: {
+      /**
+       * @description The new priority.
+       * @enum {string}
+       */
+      priority: "high" | "normal" | "low";
+      /** @description For the audit log. */
+      reason?: string;
     };
     Problem: {
       /** @constant */
@@ -1710,6 +1726,163 @@ export interface operations {
     responses: {
       /** @description It is being ended. */
       202: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/json": components["schemas"]["Request"];
+        };
+      };
+      /** @description Bad Request */
+      400: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unauthorized */
+      401: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Forbidden */
+      403: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Not Found */
+      404: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Timeout */
+      408: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Conflict */
+      409: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Payload Too Large */
+      413: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unsupported Media Type */
+      415: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Unprocessable Entity */
+      422: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Too Many Requests */
+      429: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Request Header Fields Too Large */
+      431: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Internal Server Error */
+      500: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+      /** @description Service Unavailable */
+      503: {
+        headers: {
+          "X-Request-Id": components["headers"]["X-Request-Id"];
+          "Retry-After": components["headers"]["Retry-After"];
+        };
+        content: {
+          "application/problem+json": components["schemas"]["Problem"];
+        };
+      };
+    };
+  };
+  /**
+   * Change the priority of a deletion request
+   * @description What has not been sent goes on with the new priority; ingest jobs at work are not affected. Needs the role `approve`, or the key that submitted it, and a key for the new priority. May be repeated.
+   */
+  setPriorityOfDeletionRequest: {
+    parameters: {
+      query?: {
+        /** @description The Salesforce org, by its name. */
+        org?: string;
+      };
+      path: {
+        /** @description The id of the request, in any case. */
+        id: string;
+      };
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *   "priority": "high"
+         * }
+         */
+        "application/json": components["schemas"]["Priority"];
+      };
+    };
+    responses: {
+      /** @description Changed. */
+      200: {
         headers: {
           "X-Request-Id": components["headers"]["X-Request-Id"];
         };

@@ -174,13 +174,22 @@ describe('submitting', () => {
     for (let k = 0; k < 2; k++)
       await idle.call(PATH, { json, headers: { 'X-Request-Id': 'edge-0042' } })
     for (let k = 0; k < 2; k++) {
+      const path = `${PATH}/AUDITED/priority?org=${quiet.org}`
+      const { status, json: view } = await idle.call(path, { json: { priority: 'high' } })
+      assert.deepEqual([status, view.request.priority], [200, 'high'])
+    }
+    for (const json of [{}, { priority: 'urgent' }, { priority: 'low', more: 1 }]) {
+      const path = `${PATH}/AUDITED/priority?org=${quiet.org}`
+      assertProblem(await idle.call(path, { json }), 422, 'INVALID_REQUEST')
+    }
+    for (let k = 0; k < 2; k++) {
       const path = `${PATH}/AUDITED/cancel?org=${quiet.org}`
       assert.equal((await idle.call(path, { method: 'POST' })).status, 202)
     }
     const lines = idle.log.filter((line) => line['audit'] && line['request'] === 'audited')
     assert.deepEqual(
       lines.map((line) => line['audit']),
-      ['submit', 'cancel'],
+      ['submit', 'priority', 'cancel'],
     )
     const { audit, key, org, reason, httpRequestId } = lines[0] ?? {}
     assert.deepEqual(

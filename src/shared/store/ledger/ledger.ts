@@ -10,6 +10,7 @@ import { pauseState, pauseVerbs } from './pause.ts'
 import { faultVerbs } from './pause-fault.ts'
 import { plannedVerb } from './planned.ts'
 import { planningVerbs } from './planning.ts'
+import { priorityVerb } from './priority.ts'
 import { railsVerbs } from './rails.ts'
 import { readingVerbs } from './read.ts'
 import { outcomeVerbs } from './record-outcome.ts'
@@ -35,6 +36,7 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...gatherVerbs(connection, keys),
     ...startVerbs(connection, keys),
     ...turnVerbs(connection, keys),
+    ...priorityVerb(connection, keys),
     ...outcomeVerbs(connection, keys),
     ...endVerbs(connection, keys),
     ...filingVerbs(connection, keys),

@@ -161,6 +161,20 @@ export function workOrders(queues: Queues, { placeOrder }: Pick<Ledger, 'placeOr
     ingestInTurn: async (turns: readonly Turn[]): Promise<void> => {
       for (const turn of turns) await ingest(turn, 0)
     },
+    /** Moves an order that waits, from the lane of its former priority. A retry keeps its delay. */
+    moveIngest: async (turn: Turn, from: Priority): Promise<void> => {
+      const queue = queues[laneOf(from)]
+      const job = await queue.getJob(turn.order)
+      const delay = Math.max(0, job === undefined ? 0 : job.timestamp + job.delay - Date.now())
+      await effect('order:withdraw', () => queue.remove(turn.order))
+      await ingest(turn, delay)
+    },
+    /** Changes the priority of a plan that waits. */
+    movePlan: (id: string, priority: Priority): Promise<void> =>
+      effect('order:plan', async () => {
+        const job = await queues.requests.getJob(planJob(id, priority).options.jobId ?? '')
+        await job?.changePriority({ priority: BULLMQ_PRIORITY[priority] })
+      }),
     settle: (id: string): Promise<void> => settle(`s-${id.toLowerCase()}`, id),
     /** Withdraws an order that no worker has; one that a worker has stays with it. */
     withdraw: (order: string, priority: Priority): Promise<void> =>

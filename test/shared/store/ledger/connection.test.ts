@@ -62,6 +62,7 @@ const VERBS: Readonly<
   leaveGather: (ledger) => ledger.leaveGather(ORDER, 'order-a'),
   depart: (ledger) => ledger.depart(ORDER),
   lineUp: (ledger) => ledger.lineUp('R1', ['order-a']),
+  changePriority: (ledger) => ledger.changePriority('R1', 'high'),
   placeOrder: (ledger) => ledger.placeOrder('order-a', 'normal'),
   takeOrder: (ledger) => ledger.takeOrder('order-a', orderLock('order-a')),
   handBackOrder: (ledger) => ledger.handBackOrder('order-a', orderLock('order-a')),

@@ -7,6 +7,7 @@ import { fc } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
   type Bundle,
+  chunkOutcome,
   chunkRef,
   openLedger,
   orderLock,
@@ -165,7 +166,9 @@ test('an order that ends unsent leaves its line', async (t) => {
   for (let at = 0; at < 5; at++) {
     const found = await bundle.ledger.ingestOrder(nameOf('r1', at))
     assert.ok(found !== null)
-    assert.equal(await bundle.ledger.endUnsent({ order: found.order, outcomes: [] }), 'ended')
+    const { order } = found
+    const outcomes = order.chunks.map((ref) => ({ ref, outcome: chunkOutcome(0) }))
+    assert.equal(await bundle.ledger.endUnsent({ order, outcomes }), 'ended')
   }
   assert.equal(await bundle.redis.hget(bundle.keys.turns('normal'), 'lined'), null)
   assert.equal(await bundle.redis.exists(bundle.keys.line('r1')), 0)

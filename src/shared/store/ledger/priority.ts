@@ -1,0 +1,84 @@
+import { z } from 'zod'
+import { PRIORITIES, type Priority } from '../../contract/request.ts'
+import type { LedgerConnection } from './connection.ts'
+import type { OrgKeys } from './keys.ts'
+import { oneOf, runScript, script } from './script.ts'
+import { parseTurns, TURNS, type Turn } from './turns.ts'
+
+// Only the record that the caller has read is replaced. Orders in line get the priority with their
+// turn. Orders that a worker has taken keep it. Orders with chunks of other requests do, too.
+const CHANGE_PRIORITY = script(
+  'change-priority',
+  { keys: ['request', 'open', 'line'], args: ['prefix', 'before', 'after', 'priority'] },
+  `${TURNS}
+local asked, receipt = unpack(redis.call('HMGET', request, 'request', 'receipt'))
+if not asked then return {'unknown'} end
+if receipt then return {'over'} end
+if asked ~= before then return {'changed'} end
+local old, caller = turnOf(request)
+redis.call('HSET', request, 'request', after, 'turn', priority .. ':' .. caller)
+local lined = redis.call('ZCOUNT', line, 0, '+inf')
+if old ~= priority and lined > 0 then
+  countLined(old, -lined)
+  countLined(priority, lined)
+end
+local answer, seen = {'set'}, {}
+for _, name in ipairs(redis.call('HVALS', open)) do
+  local json, turn = waits(name)
+  local isOwn = json and select(2, string.gsub(json, '"request":', '')) == 1
+  if isOwn and not seen[name] then
+    seen[name] = true
+    json = withPriority(name, json, priority)
+    if turn and turn ~= priority and redis.call('ZREM', placedOf(turn), name) == 1 then
+      answer[#answer + 1] = turn
+      place(answer, name, priority, json)
+      rest(turn)
+    end
+  end
+end
+return answer
+`,
+)
+
+/** An order that waits elsewhere now. */
+interface MovedTurn {
+  readonly from: Priority
+  readonly to: Turn
+}
+
+type PriorityChange =
+  | { readonly kind: 'unknown' | 'over' }
+  | { readonly kind: 'set'; readonly moved: readonly MovedTurn[] }
+
+export function priorityVerb(ledger: LedgerConnection, keys: OrgKeys) {
+  return {
+    /**
+     * Changes the priority of a request and of its orders that no worker has taken. The caller moves
+     * their jobs. Repeating it changes nothing. `over`: the request has its receipt.
+     */
+    async changePriority(id: string, priority: Priority): Promise<PriorityChange> {
+      for (;;) {
+        const before = await ledger.verified(ledger.redis.hget(keys.request(id), 'request'))
+        if (before === null) return { kind: 'unknown' }
+        const answer = await runScript(ledger, CHANGE_PRIORITY, {
+          ...{ request: keys.request(id), open: keys.open(id), line: keys.line(id) },
+          ...{ prefix: keys.prefix, before, priority },
+          // Fields of a newer version stay.
+          after: JSON.stringify({ ...z.looseObject({}).parse(JSON.parse(before)), priority }),
+        })
+        const [word, ...words] = Array.isArray(answer) ? answer : []
+        const kind = oneOf(word, ['unknown', 'over', 'changed', 'set'])
+        if (kind === 'set') return { kind, moved: movedTurns(words) }
+        if (kind !== 'changed') return { kind }
+      }
+    },
+  }
+}
+
+/** Five words for each order: its former priority, and its turn. */
+function movedTurns(words: readonly unknown[]): readonly MovedTurn[] {
+  return Array.from({ length: words.length / 5 }, (_, at) => {
+    const [from, ...turn] = words.slice(5 * at, 5 * at + 5)
+    return parseTurns(turn).map((to) => ({ from: oneOf(from, PRIORITIES), to }))
+  }).flat()
+}
