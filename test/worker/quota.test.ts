@@ -46,7 +46,8 @@ async function startShort(t: { after(fn: () => Promise<void>): void }, left: num
     held: (count: number) =>
       poll(async () => {
         const orders = await heldOrders(store.redis, store.ledger.keys, 100)
-        return orders.length === count ? orders : null
+        const delayed = await store.queues['ingest-jobs'].getDelayedCount()
+        return orders.length === count && delayed === count ? orders : null
       }),
   }
 }
@@ -123,7 +124,6 @@ test('of a request of many ingest jobs few wait outside its line', async (t) => 
   const id = await submitIds(world, ids18(20), { coalesce: false })
   await held(3)
   const { queues, redis: client, ledger } = world.store
-  await poll(async () => ((await queues['ingest-jobs'].getDelayedCount()) === 3 ? true : null))
   assert.equal(await queues['ingest-jobs'].getWaitingCount(), 0)
   assert.equal(await client.zcard(ledger.keys.held), 3)
   await roll()
