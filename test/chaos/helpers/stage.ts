@@ -45,6 +45,8 @@ export interface StageOptions {
   /** Every deleted id is written to `deleted.csv`, and can be held against the sandbox's word. */
   readonly keepDeleted?: boolean
   readonly locks?: Locks
+  /** When small requests share an ingest job; none does without it. */
+  readonly coalesce?: Config['coalesce']
 }
 
 type Locks = Pick<Config['worker'], 'lockMs' | 'stalledMs'>
@@ -63,7 +65,8 @@ export async function openStage(scope: Scope, options: StageOptions): Promise<St
   const sandbox = { rows: { rules: records.rules }, faults }
   const world = await startWorld(scope, { redis, org, sandbox })
   const worker = { ...world.config.worker, ...(options.locks ?? SHORT_LOCKS) }
-  const settings = { worker, audit: { keepDeleted } }
+  const coalesce = options.coalesce ?? world.config.coalesce
+  const settings = { worker, audit: { keepDeleted }, coalesce }
   const trace = join(world.folder, 'trace')
   const env = {
     ...(await workerEnvironment(world, redis, settings)),
@@ -134,14 +137,14 @@ async function audit(
 async function workerEnvironment(
   world: World,
   redis: TestRedis,
-  { worker, audit }: Pick<Config, 'worker' | 'audit'>,
+  { worker, audit, coalesce }: Pick<Config, 'worker' | 'audit' | 'coalesce'>,
 ): Promise<Readonly<Record<string, string>>> {
   const config = join(world.folder, 'expunge.json')
   const { maxJobRecords, maxInFlight, urgentInFlight } = world.config.orgs.get(world.org) ?? {}
   const { url, clientId, clientSecret } = world.sandbox
   const settings = {
     worker,
-    coalesce: world.config.coalesce,
+    coalesce,
     results: { deleted: audit.keepDeleted },
     metrics: { port: 0 },
     ...{ maxJobRecords, maxInFlight, urgentInFlight },

@@ -1,5 +1,5 @@
 import type { FaultScript } from '../../../src/sandbox/sandbox.ts'
-import type { OrgConfig } from '../../../src/shared/config/config.ts'
+import type { Config, OrgConfig } from '../../../src/shared/config/config.ts'
 import { type Records, recordsOf } from './records.ts'
 import type { Stage } from './stage.ts'
 import { within } from './wait.ts'
@@ -11,6 +11,7 @@ export interface Story {
   readonly records: Records
   readonly faults?: readonly FaultScript[]
   readonly keepDeleted?: boolean
+  readonly coalesce?: Config['coalesce']
   /** Only these of its effects, where the others are another story's. */
   readonly only?: RegExp
   /** Plays until the one who is to die has died, or has come to the end of its part. */
@@ -43,7 +44,7 @@ export function request({ world, records }: Stage) {
 
 export async function submit(
   stage: Stage,
-  fields: { readonly maxFailureRatio?: number } = {},
+  fields: { readonly maxFailureRatio?: number; readonly coalesce?: boolean } = {},
 ): Promise<void> {
   await stage.world.producer.submit({ ...request(stage), ...fields })
 }

@@ -1,3 +1,4 @@
+import { totalOf } from '../../../src/shared/contract/receipt.ts'
 import type { Child } from './child.ts'
 import { recordsOf } from './records.ts'
 import type { Stage } from './stage.ts'
@@ -62,8 +63,41 @@ const suspecting = (name: string, fate: 'failing' | 'gone'): Story => ({
   },
 })
 
+/** Requests that ask for some of the same ids, by the positions of these. */
+const FELLOWS: Readonly<Record<string, readonly [number, number]>> = {
+  'fellow-1': [0, 4],
+  'fellow-2': [2, 5],
+}
+
+/** A worker that dies with a job that three requests share; it departs once all of them wait. */
+const sharing: Story = {
+  name: 'shared',
+  org: ONE_AT_A_TIME,
+  records: recordsOf({ count: 8, from: 3000, failing: [1], gone: [2], locked: [7] }),
+  keepDeleted: true,
+  coalesce: { below: 100, fill: 8 + 4 + 3, waitMs: 30_000, highWaitMs: 30_000 },
+  play: async (stage) => {
+    const { producer, org } = stage.world
+    const victim = await stage.startWorker()
+    await submit(stage, { coalesce: true })
+    for (const [id, positions] of Object.entries(FELLOWS)) {
+      const ids = stage.records.accepted.slice(...positions)
+      await producer.submit({ id, org, object: 'Contact', source: { type: 'ids', ids } })
+    }
+    await endOfPart(stage, victim)
+  },
+  goOn: async ({ world: { producer, org } }) => {
+    for (const [id, [from, to]] of Object.entries(FELLOWS)) {
+      const { outcome } = await within(60_000, `a receipt of ${id}`, producer.wait(id, { org }))
+      if (outcome !== null && totalOf(outcome) === to - from) continue
+      throw new Error(`${id} accounts for ${JSON.stringify(outcome)}, not for ${to - from} ids.`)
+    }
+  },
+}
+
 export const WORKER_STORIES: readonly Story[] = [
   deletion,
+  sharing,
   handOver,
   stopping,
   suspecting('brake', 'failing'),
