@@ -99,9 +99,9 @@ export async function setPriority(store: OrgStore, id: string, priority: Priorit
 /** A small order that gathers with others of its former priority joins those of the new one. */
 async function leaveGather({ ledger }: OrgStore, before: RequestRecord | null): Promise<void> {
   if (before === null) return
-  const { request } = before
+  const { request, plan } = before
+  if (!request.coalesce || plan?.chunks !== 1) return
   const names = new Set((await ledger.openChunks(request.id)).values())
-  if (names.size !== 1) return
   for (const name of names) await ledger.leaveGather(request, name)
 }
 

@@ -1,7 +1,7 @@
 import { closeEach } from '../base/shutdown.ts'
 import { bookingVerbs } from './booking.ts'
 import { entrance } from './intake/enter.ts'
-import { chunkField } from './ledger/chunk.ts'
+import { chunkField, type IngestOrder, rowsOf } from './ledger/chunk.ts'
 import { LedgerConnection } from './ledger/connection.ts'
 import { orgKeys } from './ledger/keys.ts'
 import { createLedger, type Ledger } from './ledger/ledger.ts'
@@ -84,25 +84,39 @@ export async function orderDue(store: OrgStore, id: string): Promise<void> {
   if (open.size === 0) return orders.settle(id)
   const alone: string[] = []
   for (const order of dueOrders(record, open)) {
-    if (!(await joins(order, record, open, store))) alone.push(order)
+    // No retry of a request has more ids than its plan.
+    const entry = { order, count: record.plan?.accepted ?? 0 }
+    if (!(await joins(entry, record, store))) alone.push(order)
   }
   await orders.ingestInTurn(await ledger.lineUp(id, alone))
   const [stop = null] = await ledger.stopReasons([id])
   if (stop !== null) await orders.stop(id)
 }
 
+/** Orders an ingest job for rows that are retried, after a delay. A small one waits for others. */
+export async function orderRetry(
+  store: OrgStore,
+  order: IngestOrder,
+  delayMs?: number,
+): Promise<void> {
+  const [{ request = '' } = {}] = order.chunks
+  const record = await store.ledger.load(request)
+  const entry = { order: order.order, count: rowsOf(order), ...(delayMs && { delayMs }) }
+  if (record !== null && (await joins(entry, record, store))) return
+  await store.orders.ingest(order.order, order.priority, delayMs)
+}
+
 /**
  * Whether an order waits in its gather set, or has departed from there in an order of another name.
- * The whole request has to be one small chunk that was never sent.
+ * The whole request has to be one small chunk.
  */
 async function joins(
-  order: string,
+  entry: Parameters<OrgStore['ledger']['joinGather']>[1],
   { request, plan, canary }: RequestRecord,
-  open: ReadonlyMap<string, string>,
   { ledger }: OrgStore,
 ): Promise<boolean> {
-  if (!request.coalesce || plan?.chunks !== 1 || canary > 0 || !open.has(FIRST_CHUNK)) return false
-  const answer = await ledger.joinGather(request, { order, count: plan.accepted })
+  if (!request.coalesce || plan?.chunks !== 1 || canary > 0) return false
+  const answer = await ledger.joinGather(request, entry)
   return answer === 'gathering' || answer === 'gone'
 }
 

@@ -2,7 +2,7 @@ import { type Context, NotOursError } from '../../shared/base/context.ts'
 import { addFacts } from '../../shared/base/trace.ts'
 import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
 import type { JobLock } from '../../shared/store/ledger/keys.ts'
-import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
+import { type OrgStore, orderDue, orderRetry } from '../../shared/store/org-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import type { CollectedChunk } from './collector.ts'
 import { codeLabel } from './row-error.ts'
@@ -95,7 +95,7 @@ async function goOn(
   { store, metrics }: EnterDeps,
   ctx: Context,
 ): Promise<void> {
-  const { org, orders } = store
+  const { org } = store
   const failures: Record<string, number> = {}
   for (const [code, rows] of Object.entries(outcome.failures)) {
     const label = codeLabel(code)
@@ -114,5 +114,5 @@ async function goOn(
       `Rows are sent again (${resend.reason}).`,
     )
   }
-  for (const next of again) await orders.ingest(next.order, next.priority, resend?.delayMs)
+  for (const next of again) await orderRetry(store, next, resend?.delayMs)
 }

@@ -63,6 +63,14 @@ test('a small request departs once it has waited, in a job of its own if nobody 
   assert.equal((await jobsOf(world, requests)).size, 1)
 })
 
+test('rows of many small requests that are locked are retried in one job', async (t) => {
+  const rows = { rules: [{ code: 'UNABLE_TO_LOCK_ROW', times: 1 }] }
+  const world = await startWorld(t, { redis, clock: leapingClock(), sandbox: { rows } })
+  await world.startWorker({ coalesce: { ...SOON, fill: 200 } })
+  const requests = await submitMany(world, 20, 10)
+  assert.equal((await jobsOf(world, requests)).size, 2)
+})
+
 test('requests that gathered depart although all who joined them have died', async (t) => {
   const world = await startWorld(t, { redis, clock: leapingClock() })
   const requests = await planned(world, 3)

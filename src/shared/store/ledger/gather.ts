@@ -17,7 +17,10 @@ import { oneOf, runScript, script } from './script.ts'
  * its contents, and whoever still has a member's name finds that order gone.
  */
 const gatherSetSchema = ingestOrderSchema.pick({ object: true, operation: true, priority: true })
-export type GatherSet = Pick<IngestOrder, 'object' | 'operation' | 'priority'>
+export type GatherSet = Pick<IngestOrder, 'object' | 'operation' | 'priority'> & {
+  /** Retried rows gather by themselves: they may not depart before their delay is over. */
+  readonly isRetry?: boolean
+}
 
 /**
  * Chunks of one ingest order. Redis is blocked while they depart (2,000 for 75 to 85 ms, 1,000 for
@@ -33,13 +36,18 @@ const WAIT: Readonly<Record<Priority, string>> = {
   low: 'coalesceWaitMs',
 }
 
+/** The end of the group of a set of retries. */
+const RETRY = ':retry'
+
 /**
- * Lua, with the keys `set` (members by the time when they joined), `ids` (the ids of each member,
+ * Lua, with the keys `set` (members by the time from which they may
+ * depart), `ids` (the ids of each member,
  * and their `sum`) and `gathers` (the sets by the time when they are to depart):
  *
  * - `leave(set, ids, order)` → whether the order was a member.
  * - `leaveSet(…)`: the same, and sets the time of the others' departure.
- * - `timeOf(set, ids, fill, wait)` → when the set departs, 0 if it is full; nil if it is empty.
+ * - `timeOf(group, set, ids, fill, wait)` → when the set departs, 0 if it is full; nil if it is
+ *   empty. Retries wait for each other even if they are many, because most may not depart yet.
  * - `setTime(…)` enters that time in `gathers`.
  */
 export const GATHER = `
@@ -49,15 +57,16 @@ local function leave(set, ids, order)
   redis.call('HDEL', ids, order)
   return true
 end
-local function timeOf(set, ids, fill, wait)
+local function timeOf(group, set, ids, fill, wait)
   local oldest = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
   if not oldest then return nil end
-  local isFull = tonumber(redis.call('HGET', ids, 'sum')) >= fill
-    or redis.call('ZCARD', set) >= ${MOST_CHUNKS}
+  local isFull = string.sub(group, -${RETRY.length}) ~= '${RETRY}'
+    and (tonumber(redis.call('HGET', ids, 'sum')) >= fill
+      or redis.call('ZCARD', set) >= ${MOST_CHUNKS})
   return isFull and 0 or tonumber(oldest) + wait
 end
 local function setTime(gathers, group, set, ids, fill, wait)
-  local time = timeOf(set, ids, fill, wait)
+  local time = timeOf(group, set, ids, fill, wait)
   if time then return redis.call('ZADD', gathers, string.format('%.0f', time), group) end
   redis.call('ZREM', gathers, group)
   redis.call('DEL', ids)
@@ -80,7 +89,7 @@ const JOIN = script(
   'join-gather',
   {
     keys: ['ingest', 'set', 'ids', 'gathers', 'settings'],
-    args: ['order', 'group', 'count', 'waitSetting'],
+    args: ['order', 'group', 'count', 'delay', 'waitSetting'],
   },
   `${GATHER}
 local json, checkpoint, starts, departed =
@@ -90,7 +99,7 @@ if checkpoint or departed or tonumber(starts or 0) > 0 then return 'departed' en
 local below, fill, wait =
   unpack(redis.call('HMGET', settings, 'coalesceBelow', 'coalesceFill', waitSetting))
 if not below or tonumber(count) >= tonumber(below) then return 'alone' end
-local time = string.format('%.0f', now())
+local time = string.format('%.0f', now() + delay)
 if redis.call('ZADD', set, 'NX', time, order) == 1 then
   redis.call('HSET', ids, order, count)
   redis.call('HINCRBY', ids, 'sum', count)
@@ -124,7 +133,7 @@ const DEPART = script(
   `${GATHER}
 local fill, wait = unpack(redis.call('HMGET', settings, 'coalesceFill', waitSetting))
 fill, wait = tonumber(fill or 0), tonumber(wait or 0)
-local time = timeOf(set, ids, fill, wait)
+local time = timeOf(group, set, ids, fill, wait)
 if not time or time > now() then
   setTime(gathers, group, set, ids, fill, wait)
   return {'waiting'}
@@ -191,24 +200,39 @@ interface NextDeparture {
   readonly inMs: number
 }
 
-const groupOf = ({ object, operation, priority }: GatherSet) => `${object}:${operation}:${priority}`
+const groupOf = ({ object, operation, priority, isRetry = false }: GatherSet) =>
+  `${object}:${operation}:${priority}${isRetry ? RETRY : ''}`
+
+/** The set that an order gathers in, by the attempt in its name. */
+function setFor({ object, operation, priority }: GatherSet, order: string): GatherSet {
+  const [, attempt = '1'] = /\.(\d+)$/.exec(order) ?? []
+  return { object, operation, priority, isRetry: Number(attempt) > 1 }
+}
 
 /** Null for a group that only a newer version knows, and lets depart. */
 function parseGroup(group: string): GatherSet | null {
-  const [object, operation, priority] = group.split(':')
-  return gatherSetSchema.safeParse({ object, operation, priority }).data ?? null
+  const [object, operation, priority, ...rest] = group.split(':')
+  const { data } = gatherSetSchema.safeParse({ object, operation, priority })
+  const isRetry = group.endsWith(RETRY)
+  return data === undefined || rest.length > (isRetry ? 1 : 0)
+    ? null
+    : { ...data, ...(isRetry && { isRetry }) }
 }
 
-/** The arguments of a script that uses `GATHER`. */
-export function gatherArgs(keys: OrgKeys, order: GatherSet) {
-  const group = groupOf(order)
+/** The arguments of a script that uses `GATHER`, for the set of an order. */
+export function gatherArgs(keys: OrgKeys, set: GatherSet, order: string) {
+  return setArgs(keys, setFor(set, order))
+}
+
+function setArgs(keys: OrgKeys, set: GatherSet) {
+  const group = groupOf(set)
   return {
     set: keys.gather(group),
     ids: keys.gatherIds(group),
     gathers: keys.gathers,
     settings: keys.settings,
     group,
-    waitSetting: WAIT[order.priority],
+    waitSetting: WAIT[set.priority],
   }
 }
 
@@ -243,23 +267,27 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * `gathering`: it waits in its set. `alone`: it is too large, or sharing is off; `departed`: it
      * has left its set or a worker has taken it. Both are to be sent. `gone`: it has ended, or its
      * chunk departed in a shared order.
+     *
+     * @param entry `delayMs`: how long it may not depart
      */
     async joinGather(
       set: GatherSet,
-      { order, count }: { readonly order: string; readonly count: number },
+      entry: { readonly order: string; readonly count: number; readonly delayMs?: number },
     ): Promise<'gathering' | 'alone' | 'departed' | 'gone'> {
+      const { order, count, delayMs = 0 } = entry
       const answer = await runScript(ledger, JOIN, {
-        ...gatherArgs(keys, set),
+        ...gatherArgs(keys, set, order),
         ingest: keys.ingest(order),
         order,
         count,
+        delay: delayMs,
       })
       return oneOf(answer, ['gathering', 'alone', 'departed', 'gone'])
     },
 
     /** Takes an order out of its gather set. `other`: it is not in it. */
     async leaveGather(set: GatherSet, order: string): Promise<'left' | 'other'> {
-      const answer = await runScript(ledger, LEAVE, { ...gatherArgs(keys, set), order })
+      const answer = await runScript(ledger, LEAVE, { ...gatherArgs(keys, set, order), order })
       return oneOf(answer, ['left', 'other'])
     },
 
@@ -269,10 +297,12 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * `dropped`: only orders that had ended meanwhile left the set.
      */
     async depart(set: GatherSet): Promise<Departure | { readonly kind: 'waiting' | 'dropped' }> {
-      const names = await redis.zrange(keys.gather(groupOf(set)), '0', `${MOST_CHUNKS - 1}`)
+      const now = await redisNow(redis)
+      const gathered = keys.gather(groupOf(set))
+      const names = await redis.zrangebyscore(gathered, '-inf', now, 'LIMIT', 0, MOST_CHUNKS)
       const shared = `shared-${randomUUID()}`
       const answer = await runScript(ledger, DEPART, {
-        ...gatherArgs(keys, set),
+        ...setArgs(keys, set),
         shared: keys.ingest(shared),
         members: names.flatMap((name) => [keys.ingest(name), keys.open(requestOf(name))]),
         sharedName: shared,
@@ -300,7 +330,7 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
 
     /** When an order departs, in milliseconds since the epoch; null if it does not gather. */
     async gathersUntil(set: GatherSet, order: string): Promise<number | null> {
-      const group = groupOf(set)
+      const group = groupOf(setFor(set, order))
       const [joined, time] = await Promise.all([
         redis.zscore(keys.gather(group), order),
         redis.zscore(keys.gathers, group),

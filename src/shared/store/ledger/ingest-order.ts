@@ -215,7 +215,7 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     }): Promise<'ended' | 'left' | 'taken' | 'gone'> {
       const { order, outcomes } = entry
       const answer = await runScript(ledger, END_UNSENT, {
-        ...gatherArgs(keys, order),
+        ...gatherArgs(keys, order, order.order),
         ingest: keys.ingest(order.order),
         request: keys.request(requestOf(order.order)),
         line: keys.line(requestOf(order.order)),

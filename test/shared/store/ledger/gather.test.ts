@@ -91,6 +91,33 @@ test('a set departs when it is full or its oldest member has waited, not before'
   assert.equal(await ledger.gathersUntil(SET, 'c.0.1'), null)
 })
 
+test('retried rows gather by themselves, and none departs before its delay is over', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger } = bundle
+  const retries = { ...SET, isRetry: true }
+  await share(bundle, SHARED)
+  for (const [id, delayMs] of Object.entries({
+    a: 0,
+    b: 0,
+    c: 60_000,
+    d: 60_000,
+    e: 60_000,
+    f: 60_000,
+  })) {
+    const order = `${id}.1.2`
+    await bundle.deleting(id, [ingestOrder(order, [{ ...chunkRef(id, 1, 2), count: 10 }])])
+    assert.equal(await ledger.joinGather(SET, { order, count: 10, delayMs }), 'gathering')
+  }
+  assert.deepEqual((await ledger.nextDeparture())?.set, retries)
+  const departure = await ledger.depart(retries)
+  assert.ok(departure.kind === 'departed')
+  assert.deepEqual((await carried(bundle, departure.order)).toSorted(), ['a', 'b'])
+  const next = await ledger.nextDeparture()
+  assert.ok(next !== null && next.inMs > 50_000, JSON.stringify(next))
+  assert.deepEqual(await ledger.depart(retries), { kind: 'waiting' })
+  assert.equal(await ledger.leaveGather(SET, 'c.1.2'), 'left')
+})
+
 test('a set that only a newer version knows holds up no other', async (t) => {
   const bundle = openLedger(t, server)
   await share(bundle, SHARED)
