@@ -1,27 +1,36 @@
-import type { RequestView } from '../producer/producer.ts'
 import { visible } from '../shared/base/visible.ts'
 import type { Plan } from '../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
 import { wordsFor } from '../shared/contract/sources/lists.ts'
 import type { OrgAbout } from '../shared/store/identity.ts'
+import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
+import type { RequestView } from '../shared/store/request-view.ts'
 import { activityRow } from './render/activity.ts'
 import { columns, count, percent } from './render/format.ts'
 import { kindOfOrg, orgWords } from './render/org.ts'
 import { planTable, question } from './render/plan.ts'
 import type { Screen } from './screen.ts'
 
+/** What the caller knows about the plan besides its view. */
+interface Known {
+  readonly identity: OrgAbout | null
+  /** Read from Redis if it is not given. */
+  readonly record?: RequestRecord
+}
+
 /** Shows a plan that was made before, with all facts to decide on. Returns the question. */
 export async function showForApproval(
   { say, sayStyle }: Screen,
   store: OrgStore,
   view: RequestView & { readonly plan: Plan },
-  { identity }: { readonly identity: OrgAbout | null },
+  known: Known,
 ): Promise<string> {
+  const { identity } = known
   const { plan, request } = view
   const title = sayStyle('bold', 'Plan')
   say(`${title} of request ${request.id}\n${planTable(plan, request, view.cost, sayStyle)}`)
-  say(await approvalTable(store, view, identity))
+  say(await approvalTable(store, view, known))
   return question(plan, request, identity === null ? `org "${store.org}"` : orgWords(identity))
 }
 
@@ -29,16 +38,16 @@ export async function showForApproval(
 export async function approvalTable(
   store: OrgStore,
   view: RequestView,
-  about: OrgAbout | null,
+  { identity, record }: Known,
 ): Promise<string> {
   const { request, submittedBy, content, plan } = view
   const digest = content === null ? '' : `, SHA-256 ${content.sha256}`
-  const ids = await firstAndLast(store, view)
+  const ids = await firstAndLast(store, record ?? (await store.ledger.load(view.id)))
   const rows: readonly (readonly [string, string] | null)[] = [
     ['Asked by', submittedBy === null ? 'unknown' : visible(submittedBy)],
     ['Reason', request.reason === null ? 'none given' : visible(request.reason)],
     ['Source', `${visible(sourceOf(request))}${digest}`],
-    ['Org', orgFacts(store.org, about)],
+    ['Org', orgFacts(store.org, identity)],
     ['Share', share(view)],
     activityRow(view),
     ids === null ? null : ['Ids', ids],
@@ -75,12 +84,11 @@ function share({ request, plan, objectRecords }: RequestView): string {
 
 /** Of the staged plan, in its order; null if it is not staged any more. */
 async function firstAndLast(
-  { ledger, staging }: OrgStore,
-  { id }: RequestView,
+  { staging }: OrgStore,
+  record: RequestRecord | null,
 ): Promise<string | null> {
-  const record = await ledger.load(id)
   if (record === null || record.lot === null) return null
-  const ends = await staging.ends({ request: id, lot: record.lot })
+  const ends = await staging.ends({ request: record.request.id, lot: record.lot })
   if (ends === null) return null
   const [first, last] = ends
   const text = (bytes: Uint8Array) => to18(Buffer.from(bytes).toString('latin1'))

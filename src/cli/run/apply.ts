@@ -69,7 +69,7 @@ async function assertWanted(
   const { screen } = cli
   assertChecked(plan, flags)
   const view = await viewOf(store, dryRun)
-  const text = await showForApproval(screen, store, { ...view, plan }, facts)
+  const text = await showForApproval(screen, store, { ...view, plan }, { ...facts, record: dryRun })
   if (isConfirmedByFlag(flags, screen, text)) return true
   if (await ask(screen, text, { to: 'delete', signal })) return true
   throw new UsageError(`The plan was not applied. It is kept until ${view.keptPlan?.until}.`)

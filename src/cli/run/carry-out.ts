@@ -67,7 +67,7 @@ async function consent(session: RunSession, view: RequestView): Promise<boolean>
   const by = actorOf(screen.env)
   if (plan === null) throw new TypeError(`Request ${id} awaits approval without a plan.`)
   assertChecked(plan, flags)
-  screen.say(await approvalTable(session.store, view, facts.identity))
+  screen.say(await approvalTable(session.store, view, facts))
   const text = question(plan, view.request, orgWords(facts.identity))
   const answer = isConfirmedByFlag(flags, screen, text) ? 'yes' : await answerTo(text, session)
   try {
