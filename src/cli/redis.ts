@@ -3,6 +3,7 @@ import { ExpungeError } from '../shared/base/errors.ts'
 import { type Config, showRedis } from '../shared/config/config.ts'
 import { type RedisConfig, RedisUnavailableError } from '../shared/store/redis/redis.ts'
 import { detailOf } from '../shared/store/redis/trouble.ts'
+import { countAttempts } from './attempts.ts'
 import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
 
@@ -82,13 +83,14 @@ export async function connectProducer(
   { config, shown }: CommandRedis,
   objects?: readonly string[],
 ): Promise<Producer> {
+  const attempts = countAttempts()
   try {
-    return await createProducer({ redis: config, objects, onError: () => {} })
+    return await createProducer({ redis: config, objects, onError: attempts.failed })
   } catch (error) {
     const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
     if (error instanceof ExpungeError && !isAway) throw error
     throw new RedisUnreachableError(
-      `Redis at ${shown} does not answer: ${detailOf(error)}. ` +
+      `Redis at ${shown} does not answer: ${detailOf(error)}. Gave up after ${attempts.words()}. ` +
         'Check that the server is running and that REDIS_URL is correct.',
     )
   }

@@ -126,6 +126,11 @@ test('what Salesforce refuses, and what is missing or wrong, is told and never s
       'hunter2',
       /invalid_client.*Check the consumer key and the client secret\. .*`expunge login`/,
     ],
+    [
+      [...all, '--login-url', 'https://127.0.0.1:1'],
+      'x',
+      /^expunge: No answer from .* at https:\/\/127\.0\.0\.1:1 .*Gave up after 4 attempts in \d+\.\d s\.$/m,
+    ],
     [all, '', /--client-secret: (holds nothing|missing)/],
     [['login'], '', /--login-url is missing, and there is no terminal/],
     [['login', '--login-url', url, '--client-id', 'c'], '', /--client-secret-file is missing/],

@@ -104,7 +104,7 @@ test('an object that is not allowed is reported before there is a request', {
   assert.match(status.stderr, /No request typo/)
 })
 
-test('a Redis that does not answer is named, without its password', async (t) => {
+test('a Redis that does not answer is named with the attempts, without its password', async (t) => {
   const { expunge } = await place(t)
   const unreachable = { REDIS_URL: 'redis://user:hunter2@127.0.0.1:1' }
   const args = ['submit', '--object', 'Contact', '--ids', contactIds(1).join()]
@@ -112,7 +112,7 @@ test('a Redis that does not answer is named, without its password', async (t) =>
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(
     stderr,
-    /^expunge: Redis at redis:\/\/user:\*\*\*@127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/m,
+    /^expunge: Redis at redis:\/\/user:\*\*\*@127\.0\.0\.1:1 does not answer: .*ECONNREFUSED.*\. Gave up after 2 attempts in \d+\.\d s\. Check that/m,
   )
   assert.doesNotMatch(stderr, /hunter2/)
 })

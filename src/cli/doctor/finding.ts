@@ -21,10 +21,14 @@ export const fail = (check: string, found: string, advice: string | null = null)
   return { check, verdict: 'fail', found, advice }
 }
 
-/** A check that throws has failed. An unexpected error keeps its name. */
-export function failed(check: string, error: unknown): Finding {
+/**
+ * A check that throws has failed. An unexpected error keeps its name.
+ *
+ * @param more what the check adds to the message
+ */
+export function failed(check: string, error: unknown, more = ''): Finding {
   const name = error instanceof Error && !(error instanceof ExpungeError) ? `${error.name}: ` : ''
-  return fail(check, name + messageOf(error))
+  return fail(check, name + messageOf(error) + more)
 }
 
 const SIGN = { ok: '✓', warn: '!', fail: '✗' } as const

@@ -13,6 +13,7 @@ import {
 import { missingRights } from '../../shared/store/redis/rights.ts'
 import { detailOf, explained } from '../../shared/store/redis/trouble.ts'
 import { withReason } from '../../shared/store/redis/why-away.ts'
+import { countAttempts } from '../attempts.ts'
 import { attachEmbeddedRedis } from '../embedded-redis/embedded-redis.ts'
 import { findRedisServer } from '../embedded-redis/find-server.ts'
 import { bytes, counted, percent } from '../render/format.ts'
@@ -53,7 +54,8 @@ async function checkServer(
   shown: string,
   opened: AsyncDisposableStack,
 ): Promise<RedisChecked> {
-  const client = connectRedis(config, 'fail-fast', () => {})
+  const attempts = countAttempts()
+  const client = connectRedis(config, 'fail-fast', attempts.failed)
   opened.defer(() => client.disconnect())
   try {
     const facts = await explained(() => inspectRedis(client))
@@ -62,15 +64,16 @@ async function checkServer(
     if (facts.isSentinel) return { findings: found, client: null }
     return { findings: [...found, judgeRights(await missingRights(client))], client }
   } catch (error) {
-    return { findings: [unreachable(shown, await withReason(config, error))], client: null }
+    const words = attempts.words()
+    return { findings: [unreachable(shown, await withReason(config, error), words)], client: null }
   }
 }
 
-function unreachable(shown: string, error: unknown): Finding {
+function unreachable(shown: string, error: unknown, attempts: string): Finding {
   const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
   if (error instanceof ExpungeError && !isAway) return fail('Redis', `${shown}: ${error.message}`)
   const advice = 'Check that the server runs, its address, its password and the way to it.'
-  return fail('Redis', `${shown} does not answer: ${detailOf(error)}`, advice)
+  return fail('Redis', `${shown} does not answer: ${detailOf(error)} (${attempts})`, advice)
 }
 
 /** What the server's ACL allows this user. */

@@ -5,6 +5,7 @@ import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { Limit } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
+import { attemptsAtOrg, countAttempts } from '../attempts.ts'
 import { count } from '../render/format.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
 import { checkAccess } from './access.ts'
@@ -32,9 +33,10 @@ export async function checkOrg(
 ): Promise<readonly Finding[]> {
   const name = (check: string) => (config.orgs.size === 1 ? check : `${check} (${org.name})`)
   const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const attempts = countAttempts()
   let salesforce: Salesforce | null = null
   try {
-    salesforce = connectSalesforce(org, config)
+    salesforce = connectSalesforce(org, config, { onCall: attempts.called })
     const identity = await salesforce.login(signal)
     return [
       ok(name('Login'), loginWords(identity)),
@@ -44,7 +46,7 @@ export async function checkOrg(
       ...(await checkLimits(name, salesforce, signal)),
     ]
   } catch (error) {
-    return [failed(name('Login'), error)]
+    return [failed(name('Login'), error, attemptsAtOrg(error, attempts))]
   } finally {
     salesforce?.close()
   }

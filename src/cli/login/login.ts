@@ -1,6 +1,11 @@
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { ConfigError, type ConfigProblem } from '../../shared/base/errors.ts'
+import {
+  ConfigError,
+  type ConfigProblem,
+  ExpungeError,
+  messageOf,
+} from '../../shared/base/errors.ts'
 import { readSecretFile, whyUnreadable, withoutEnd } from '../../shared/base/text-file.ts'
 import { type Config, loadConfig } from '../../shared/config/config.ts'
 import { loginFile, loginSource, type StoredLogin } from '../../shared/config/logins.ts'
@@ -10,6 +15,7 @@ import { type SettingSource, Settings } from '../../shared/config/settings.ts'
 import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/org-name.ts'
 import { replaceFile } from '../../shared/results/directory/files.ts'
 import { createSalesforce, type Identity } from '../../shared/salesforce/client.ts'
+import { attemptsAtOrg, countAttempts } from '../attempts.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -121,7 +127,11 @@ async function secretOf(
   )
 }
 
-/** Logs in with the settings. @throws ConfigError, SalesforceError if that fails */
+class OrgUnreachableError extends ExpungeError {
+  readonly code = 'ORG_UNREACHABLE'
+}
+
+/** Logs in with the settings. @throws ConfigError, SalesforceError, OrgUnreachableError */
 async function tried(
   settings: LoginSettings,
   { proxyEnv }: Config,
@@ -132,9 +142,15 @@ async function tried(
   const context = { env: screen.env, warn: () => {} }
   const credentials = await readCredentials(read, 'login', context)
   if (credentials === null || problems.length > 0) throw new ConfigError(problems)
-  const salesforce = createSalesforce({ credentials, apiVersion: read.get('apiVersion'), proxyEnv })
+  const attempts = countAttempts()
+  const apiVersion = read.get('apiVersion')
+  const onCall = attempts.called
+  const salesforce = createSalesforce({ credentials, apiVersion, proxyEnv, onCall })
   try {
     return await salesforce.login()
+  } catch (error) {
+    const gaveUp = attemptsAtOrg(error, attempts)
+    throw gaveUp === '' ? error : new OrgUnreachableError(`${messageOf(error)}${gaveUp}`)
   } finally {
     salesforce.close()
   }

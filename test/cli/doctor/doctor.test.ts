@@ -70,7 +70,10 @@ test('wrong settings and a Redis that is not there are failures, all listed', as
   const { expunge } = await place(t)
   const none = await expunge(['doctor'], { env: { REDIS_URL: 'redis://127.0.0.1:1' } })
   assert.equal(none.code, 2)
-  assert.match(none.stdout, /^✗ Redis .*redis:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED/m)
+  assert.match(
+    none.stdout,
+    /^✗ Redis .*redis:\/\/127\.0\.0\.1:1 does not answer: .*ECONNREFUSED.* \(2 attempts in \d+\.\d s\)$/m,
+  )
   assert.match(none.stdout, /^✓ Login/m)
   const wrong = { SALESFORCE_CLIENT_SECRET: '', EXPUNGE_MAX_RECORDS: 'many' }
   const settings = await expunge(['doctor'], { env: wrong })
@@ -221,7 +224,10 @@ test('each configured database is tried, and no password shown', {
     stdout,
     /^✓ PostgreSQL warehouse +\d+\.\d+ at 127\.0\.0\.1, database postgres, as reader, without TLS$/m,
   )
-  assert.match(stdout, /^✗ PostgreSQL gone +Cannot connect to .*connection was refused/m)
+  assert.match(
+    stdout,
+    /^✗ PostgreSQL gone +Cannot connect to .*connection was refused/m,
+  )
   assert.doesNotMatch(stdout, new RegExp(`s3cr3t|${db.password}`))
 })
 
