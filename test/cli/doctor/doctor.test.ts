@@ -226,7 +226,7 @@ test('each configured database is tried, and no password shown', {
   )
   assert.match(
     stdout,
-    /^✗ PostgreSQL gone +Cannot connect to .*connection was refused/m,
+    /^✗ PostgreSQL gone +Cannot connect to .*connection was refused[^.]*\([^)]*\)\. Check sources/m,
   )
   assert.doesNotMatch(stdout, new RegExp(`s3cr3t|${db.password}`))
 })

@@ -18,8 +18,8 @@ export function withoutDriver(error: unknown): unknown {
   if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') return error
   return new SourceError(
     'SOURCE_NOT_READABLE',
-    'The packages pg and pg-copy-streams, which the source postgres needs, are not both installed. Nothing was ' +
-      'deleted. Install them with expunge-cli: npm install pg pg-copy-streams (npm leaves them out with --omit=optional).',
+    'The packages pg and pg-copy-streams, which the source postgres needs, are not both installed. ' +
+      'Nothing was deleted. Install them with expunge-cli: npm install pg pg-copy-streams (npm leaves them out with --omit=optional).',
     { cause: error },
   )
 }
