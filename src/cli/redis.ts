@@ -4,8 +4,11 @@ import { type Config, showRedis } from '../shared/config/config.ts'
 import { type RedisConfig, RedisUnavailableError } from '../shared/store/redis/redis.ts'
 import { detailOf } from '../shared/store/redis/trouble.ts'
 import { countAttempts } from './attempts.ts'
-import { attachEmbeddedRedis, startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
+import type { startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
+
+/** Only without a configured Redis: with one, commands start without these modules. */
+const loadEmbedded = () => import('./embedded-redis/embedded-redis.ts')
 
 /** The Redis that a command uses. */
 export interface CommandRedis {
@@ -28,6 +31,7 @@ class RedisUnreachableError extends ExpungeError {
 /** The configured Redis, or our own server that ends with this command. */
 export async function ownRedis(config: Config, screen: Screen): Promise<CommandRedis> {
   if (config.redis !== null) return remote(config.redis)
+  const { startEmbeddedRedis } = await loadEmbedded()
   return embedded(await startEmbeddedRedis(embeddedOptions(config, screen)))
 }
 
@@ -43,6 +47,7 @@ export async function attachRedis(
 ): Promise<CommandRedis | null> {
   // Commands that look, cancel or approve store no new requests there.
   if (config.redis !== null) return remote({ ...config.redis, volatile: true })
+  const { attachEmbeddedRedis } = await loadEmbedded()
   const found = await attachEmbeddedRedis({ ...embeddedOptions(config, screen), stays })
   return found === null ? null : embedded(found)
 }
