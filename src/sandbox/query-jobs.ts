@@ -3,71 +3,15 @@ import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
 import type { JobAction } from './fault-script.ts'
 import type { Faults } from './faults.ts'
-import { parsePatch, parseQueryRequest, type QueryRequest } from './job-request.ts'
-import { timestamp } from './job-views.ts'
-import { jobId } from './jobs.ts'
+import { parsePatch, parseQueryRequest } from './job-request.ts'
 import { knownObject } from './query-api.ts'
-import { type FoundIds, fieldOf, fieldTypes, findRecords, type RecordDeps } from './records.ts'
+import { locatorOf, pageCsv, pageOf } from './query-csv.ts'
+import { QueryJob, queryHead, queryView } from './query-job.ts'
+import { fieldTypes, findRecords, type RecordDeps } from './records.ts'
 import type { Referee } from './referee.ts'
-import type { QueryJobRecord } from './referee-stats.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
-import { type Parsed, parseSoql } from './soql.ts'
+import { parseSoql } from './soql.ts'
 import { compileWhere, nameOf } from './soql-filter.ts'
-
-/** States of a query job: UploadComplete → InProgress → JobComplete | Failed, or Aborted. */
-type QueryState = QueryJobRecord['state']
-
-interface Asked {
-  readonly soql: Parsed
-  readonly columns: readonly string[]
-  readonly from: DeletableObject
-  readonly version: string
-}
-
-class QueryJob implements QueryJobRecord {
-  readonly id: string
-  readonly request: QueryRequest
-  readonly soql: Parsed
-  readonly columns: readonly string[]
-  readonly from: DeletableObject
-  readonly apiVersion: string
-  readonly createdAt = Date.now()
-  state: QueryState = 'UploadComplete'
-  modifiedAt = this.createdAt
-  startedAt: number | undefined
-  errorMessage: string | undefined
-  processed = 0
-  found: FoundIds | undefined
-  gone = false
-
-  constructor(number: number, request: QueryRequest, { soql, columns, from, version }: Asked) {
-    this.id = jobId(number)
-    this.request = request
-    this.soql = soql
-    this.columns = columns
-    this.from = from
-    this.apiVersion = version
-  }
-
-  get query(): string {
-    return this.request.query
-  }
-
-  get object(): string {
-    return this.from.name
-  }
-
-  get terminal(): boolean {
-    return this.state !== 'UploadComplete' && this.state !== 'InProgress'
-  }
-
-  enter(state: QueryState, errorMessage?: string): void {
-    this.state = state
-    this.modifiedAt = Date.now()
-    this.errorMessage = errorMessage
-    if (state === 'InProgress') this.startedAt = this.modifiedAt
-  }
-}
 
 interface QueryJobsDeps extends RecordDeps {
   readonly objects: readonly DeletableObject[]
@@ -81,9 +25,6 @@ interface QueryJobsDeps extends RecordDeps {
   nextNumber(): number
 }
 
-/** Characters of one row: 18 in quotes, and a line feed. */
-const ROW_BYTES = 21
-const BLOCK_ROWS = 10_000
 const HOLD_STEP_MS = 20
 
 /** Query jobs of Bulk API 2.0: the endpoints under `/jobs/query`, and the jobs' processing. */
@@ -119,11 +60,11 @@ export class QueryJobs {
     const task = this.#process(job).catch(() => {})
     this.#tasks.add(task)
     void task.finally(() => this.#tasks.delete(task))
-    return json(200, this.#head(job))
+    return json(200, queryHead(job, this.#deps.owner))
   }
 
   get(call: Call): Reply {
-    return json(200, this.#view(this.#find(call)))
+    return json(200, queryView(this.#find(call), this.#deps.owner))
   }
 
   list(call: Call): Reply {
@@ -132,7 +73,7 @@ export class QueryJobs {
     const records = jobs
       .filter(({ gone }) => !gone)
       .reverse()
-      .map((job) => ({ ...this.#head(job), jobType: 'V2Query' }))
+      .map((job) => ({ ...queryHead(job, this.#deps.owner), jobType: 'V2Query' }))
     return json(200, { done: true, records, nextRecordsUrl: null })
   }
 
@@ -147,7 +88,7 @@ export class QueryJobs {
     }
     job.enter('Aborted')
     referee.changed()
-    return json(200, this.#head(job))
+    return json(200, queryHead(job, this.#deps.owner))
   }
 
   remove(call: Call): Reply {
@@ -175,20 +116,13 @@ export class QueryJobs {
       this.#deps.referee.violation('RESULTS_TOO_EARLY', `query job ${job.id}: ${job.state}`)
       refuse(400, 'INVALIDJOBSTATE', `Job is not complete, its state is ${job.state}`)
     }
-    const from = offsetOf(call.query.get('locator'), found.size)
-    const to = Math.min(
-      found.size,
-      from + rowsOf(call.query.get('maxRecords'), this.#deps.pageRows),
-    )
-    const lineEnd = job.request.lineEnding === 'CRLF' ? '\r\n' : '\n'
+    const page = pageOf(call.query, found.size, this.#deps.pageRows)
+    const { from, to } = page
     return {
       kind: 'stream',
       status: 200,
       contentType: 'text/csv',
-      chunks:
-        String(job.columns) === 'Id' && lineEnd === '\n'
-          ? csvOfIds(found, from, to)
-          : this.#csv(job, found, [from, to], lineEnd),
+      chunks: pageCsv(job, found, page, this.#deps.org),
       headers: {
         'Sforce-NumberOfRecords': String(to - from),
         'Sforce-Locator': to < found.size ? locatorOf(to) : 'null',
@@ -260,90 +194,9 @@ export class QueryJobs {
     }
   }
 
-  async *#csv(
-    { columns, startedAt = 0 }: QueryJob,
-    found: FoundIds,
-    [from, to]: readonly [number, number],
-    lineEnd: string,
-  ): AsyncGenerator<Uint8Array> {
-    const line = (values: readonly unknown[]) =>
-      Buffer.from(values.map((value) => `"${value ?? ''}"`).join(',') + lineEnd)
-    yield line(columns)
-    for (let at = from; at < to; at++) {
-      const id = found.id18(at)
-      const isDeleted = this.#deps.org.find(found.at(at)) === 'recycled'
-      yield line(columns.map((name) => fieldOf(id, name, isDeleted, startedAt)))
-    }
-  }
-
   #find({ route }: Call): QueryJob {
     const id = route.jobId ?? ''
     const job = this.#jobs.get(id.slice(0, 15))
     return job && !job.gone && (id.length === 15 || id === job.id) ? job : notFound()
-  }
-
-  #head(job: QueryJob): object {
-    const { request } = job
-    return {
-      id: job.id,
-      operation: request.operation,
-      object: job.object,
-      createdById: this.#deps.owner.userId,
-      createdDate: timestamp(job.createdAt),
-      systemModstamp: timestamp(job.modifiedAt),
-      state: job.state,
-      concurrencyMode: 'Parallel',
-      contentType: 'CSV',
-      apiVersion: Number(job.apiVersion),
-      lineEnding: request.lineEnding,
-      columnDelimiter: 'COMMA',
-    }
-  }
-
-  #view(job: QueryJob): object {
-    const elapsed = job.startedAt === undefined ? 0 : job.modifiedAt - job.startedAt
-    return {
-      ...this.#head(job),
-      jobType: 'V2Query',
-      numberRecordsProcessed: job.processed,
-      retries: 0,
-      totalProcessingTime: elapsed,
-      isPkChunkingSupported: true,
-      ...(job.state === 'Failed' && { errorMessage: job.errorMessage ?? '' }),
-    }
-  }
-}
-
-/** Opaque to clients. */
-const locatorOf = (offset: number) => Buffer.from(String(offset)).toString('base64url')
-
-function offsetOf(locator: string | null, size: number): number {
-  if (locator === null) return 0
-  const offset = Number(Buffer.from(locator, 'base64url').toString('latin1') || 'none')
-  if (Number.isSafeInteger(offset) && offset > 0 && offset < size) return offset
-  return refuse(400, 'INVALID_QUERY_LOCATOR', `invalid query locator: ${locator}`)
-}
-
-function rowsOf(maxRecords: string | null, most: number): number {
-  const rows = maxRecords === null ? most : Number(maxRecords)
-  if (Number.isSafeInteger(rows) && rows > 0) return Math.min(rows, most)
-  return refuse(400, 'API_ERROR', `maxRecords: expected a number above 0, got ${maxRecords}`)
-}
-
-const QUOTE = 34
-const LF = 10
-
-/** One column of ids, by the million. */
-async function* csvOfIds(found: FoundIds, from: number, to: number): AsyncGenerator<Uint8Array> {
-  yield Buffer.from('"Id"\n')
-  for (let at = from; at < to; at += BLOCK_ROWS) {
-    const rows = Math.min(BLOCK_ROWS, to - at)
-    const bytes = Buffer.alloc(rows * ROW_BYTES, QUOTE)
-    for (let n = 0; n < rows; n++) {
-      found.write(at + n, bytes, n * ROW_BYTES + 1)
-      bytes[(n + 1) * ROW_BYTES - 1] = LF
-    }
-    yield bytes
-    await turn()
   }
 }
