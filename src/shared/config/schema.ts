@@ -53,7 +53,7 @@ const FILES = { roots: z.array(field.path()).default([]) }
 const SOURCES = {
   /** Whether requests may name any https URL of the public internet, not only listed origins. */
   publicUrls: field.flag(false),
-  /** Bytes of one download, as sent and as decompressed. */
+  /** Bytes of one download or object of a bucket, as stored and as decompressed. */
   maxBytes: field.wholeNumber(1).default(4096 * MIB),
 }
 

@@ -24,6 +24,7 @@ interface Setup {
   readonly bucket?: Partial<BucketSettings>
   /** What the first attempt noted. */
   readonly seen?: Fingerprint
+  readonly maxBytes?: number
   /** Those of the caller. */
   readonly limits?: CallerLimits | null
 }
@@ -32,7 +33,7 @@ type Place = { readonly [Name in 'key' | 'prefix' | 'manifest']?: string }
 
 function s3Source(
   place: string | Place,
-  { bucket, configured = 'exports', seen, limits = null }: Setup = {},
+  { bucket, configured = 'exports', seen, limits = null, maxBytes = 1e9 }: Setup = {},
 ) {
   const notes: Fingerprint[] = []
   const source = typeof place === 'string' ? { key: place } : place
@@ -42,7 +43,7 @@ function s3Source(
       {
         record: { limits },
         settings: {
-          ...NO_SOURCES,
+          ...{ ...NO_SOURCES, maxBytes },
           buckets: new Map([[configured, { ...s3.bucket('exports'), ...bucket }]]),
         },
         notes: {
@@ -100,6 +101,21 @@ suite('an object', () => {
   test('is decompressed by its first bytes', async () => {
     assert.deepEqual(await readAll(await put('a.csv', gzipSync(ids))), ids)
     assert.deepEqual(await readAll(await put('a.gz', zstdCompressSync(ids))), ids)
+  })
+
+  test('is refused if it is too large, as stored or as decompressed', async () => {
+    const tooLarge = { code: 'SOURCE_TOO_LARGE', message: /^s3:\/\/exports\/a\.csv has more than / }
+    await put('a.csv', ids)
+    s3.requests.length = 0
+    await assert.rejects(readAll(s3Source('a.csv', { maxBytes: ids.length - 1 })), tooLarge)
+    assert.deepEqual(
+      s3.requests.map((request) => request.split(' ')[0]),
+      ['HEAD'],
+    )
+    assert.deepEqual(await readAll(s3Source('a.csv', { maxBytes: ids.length })), ids)
+    const { length } = gzipSync(ids)
+    await put('a.csv', gzipSync(ids))
+    await assert.rejects(readAll(s3Source('a.csv', { maxBytes: length })), tooLarge)
   })
 
   test('is read on from the next byte when its connection breaks', async () => {

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../../shared/base/clock.ts'
 import { Bucket } from '../../../shared/bucket/bucket.ts'
 import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
 import { decompress } from '../decompress.ts'
+import { limited, tooLarge } from '../limit.ts'
 import type { SourcePart, SourceReading } from '../source.ts'
 import { changed, notConfigured } from './errors.ts'
 import { findObjects, type S3Source } from './find-objects.ts'
@@ -15,10 +16,12 @@ type S3Reading = Pick<SourceReading, 'settings' | 'notes' | 'signal'> & {
 /**
  * The objects of a source, each a text of its own, plain or compressed. They are found once, at the
  * start; each call asks for the version that was there then.
+ *
+ * @throws RefusedError SOURCE_TOO_LARGE before anything is read, if a stored object is too large
  */
 export async function* openS3(
   source: S3Source,
-  { record, settings: { buckets, proxyEnv }, notes, signal }: S3Reading,
+  { record, settings: { buckets, maxBytes, proxyEnv }, notes, signal }: S3Reading,
   clock: Clock = systemClock,
 ): AsyncGenerator<SourcePart> {
   signal.throwIfAborted()
@@ -27,13 +30,16 @@ export async function* openS3(
   const bucket = new Bucket(settings, { proxyEnv })
   try {
     const objects = await findObjects(source, bucket, record.limits?.objects ?? null, signal)
+    const large = objects.find(({ bytes }) => bytes > maxBytes)
+    if (large !== undefined) throw tooLarge(placeOf(bucket, large.key), maxBytes)
     const seen = fingerprintOf(objects)
     if ((await notes.pin('seen', seen)) === 'other') throw changed(placeIn(bucket, source))
     const hash = createHash('sha256')
     for (const object of objects) {
-      const bytes = readObject(bucket, object, { signal, hash, clock })
+      const place = placeOf(bucket, object.key)
+      const stored = readObject(bucket, object, { signal, hash, clock })
       const name = source.key === undefined ? object.key : null
-      yield { name, bytes: decompress(bytes, placeOf(bucket, object.key)) }
+      yield { name, bytes: limited(decompress(stored, place), place, maxBytes) }
     }
     await notes.pin('content', { bytes: seen.bytes, sha256: hash.digest('hex') })
   } finally {
