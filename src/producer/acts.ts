@@ -86,7 +86,9 @@ export async function setPriority(store: OrgStore, id: string, priority: Priorit
       await leaveGather(store, before)
       for (const { from, to } of answer.moved) await orders.moveIngest(to, from)
       await orders.movePlan(id, priority)
-      return orderDue(store, id)
+      await orderDue(store, id)
+      for (const order of answer.recalled) await orders.recall(order, priority)
+      return
     case 'over':
       throw new AlreadyOverError(id, before?.status ?? null, 'its priority cannot be changed')
     case 'unknown':

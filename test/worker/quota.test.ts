@@ -105,6 +105,21 @@ test('a request that waits for quota can be cancelled', async (t) => {
   await held(0)
 })
 
+test('a request that waits for quota tries again once its priority changes', async (t) => {
+  const { world, held } = await startShort(t, 15)
+  const { org, producer, store } = world
+  const ids = [await submitIds(world, ids18(3, 0), { priority: 'low' })]
+  await held(1)
+  ids.push(await submitIds(world, ids18(3, 3), { priority: 'low', coalesce: false }))
+  await held(2)
+  for (const id of ids) {
+    // Nothing was reported since, and both would return only after minutes.
+    await producer.setPriority(id, 'normal', { org })
+    assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
+  }
+  assert.deepEqual(await heldOrders(store.redis, store.ledger.keys, 100), [])
+})
+
 test('a plan above the allowance says so while it waits for approval', async (t) => {
   const { world } = await startShort(t, 15, 0)
   const org = world.config.orgs.get(world.org) ?? assert.fail()

@@ -56,7 +56,10 @@ if redis.call('HEXISTS', booked, order) == 1 then
 end
 for i, limit in ipairs(limits) do
   if not fits(limit, tonumber(reserves), percents[i], tonumber(costs[i])) then
-    redis.call('ZADD', held, 'NX', reserves * ${RANK} + now, order)
+    local at = redis.call('ZSCORE', held, order)
+    if not at or math.floor(at / ${RANK}) ~= tonumber(reserves) then
+      redis.call('ZADD', held, reserves * ${RANK} + now, order)
+    end
     return {'held', limit, redis.call('ZCARD', held)}
   end
 end

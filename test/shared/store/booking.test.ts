@@ -64,6 +64,16 @@ test('low waits at twice the reserve, normal at the reserve, high when nothing i
   assert.deepEqual(inLine, ['high-0', 'normal-10', 'normal-0', 'low-20', 'low-10', 'low-0'])
 })
 
+test('an order that waits with another priority than before takes its place there', async () => {
+  const { book, report, redis, keys } = openOrg(100)
+  await report(0)
+  for (const priority of ['low', 'low', 'high', 'normal'] as const) await book(priority, 1, 'one')
+  await book('normal', 1, 'two')
+  await book('normal', 1, 'one')
+  assert.deepEqual(await countHeld(redis, keys), { high: 0, normal: 2, low: 0 })
+  assert.deepEqual(await heldOrders(redis, keys, 100), ['one', 'two'])
+})
+
 test('an order is booked once, until the report after its end', async () => {
   const { book, settle, report, batches } = openOrg(100)
   await report(100)

@@ -7,9 +7,11 @@ import { parseTurns, TURNS, type Turn } from './turns.ts'
 
 // Only the record that the caller has read is replaced. Orders in line get the priority with their
 // turn. Orders that a worker has taken keep it. Orders with chunks of other requests do, too.
+//
+// Orders that wait for quota lose their place there: the new priority leaves another reserve.
 const CHANGE_PRIORITY = script(
   'change-priority',
-  { keys: ['request', 'open', 'line'], args: ['prefix', 'before', 'after', 'priority'] },
+  { keys: ['request', 'open', 'line', 'held'], args: ['prefix', 'before', 'after', 'priority'] },
   `${TURNS}
 local asked, receipt = unpack(redis.call('HMGET', request, 'request', 'receipt'))
 if not asked then return {'unknown'} end
@@ -22,13 +24,15 @@ if old ~= priority and lined > 0 then
   countLined(old, -lined)
   countLined(priority, lined)
 end
-local answer, seen = {'set'}, {}
+local answer, seen, recalled = {}, {}, {}
 for _, name in ipairs(redis.call('HVALS', open)) do
   local json, turn = waits(name)
   local isOwn = json and select(2, string.gsub(json, '"request":', '')) == 1
   if isOwn and not seen[name] then
     seen[name] = true
-    json = withPriority(name, json, priority)
+    local fresh = withPriority(name, json, priority)
+    if fresh ~= json and redis.call('ZREM', held, name) == 1 then recalled[#recalled + 1] = name end
+    json = fresh
     if turn and turn ~= priority and redis.call('ZREM', placedOf(turn), name) == 1 then
       answer[#answer + 1] = turn
       place(answer, name, priority, json)
@@ -36,7 +40,7 @@ for _, name in ipairs(redis.call('HVALS', open)) do
     end
   end
 end
-return answer
+return {'set', recalled, answer}
 `,
 )
 
@@ -48,13 +52,18 @@ interface MovedTurn {
 
 type PriorityChange =
   | { readonly kind: 'unknown' | 'over' }
-  | { readonly kind: 'set'; readonly moved: readonly MovedTurn[] }
+  | {
+      readonly kind: 'set'
+      readonly moved: readonly MovedTurn[]
+      /** Orders that were put aside for want of quota, and are to try again. */
+      readonly recalled: readonly string[]
+    }
 
 export function priorityVerb(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
      * Changes the priority of a request and of its orders that no worker has taken. The caller moves
-     * their jobs. Repeating it changes nothing. `over`: the request has its receipt.
+     * and recalls their jobs. Repeating it changes nothing. `over`: the request has its receipt.
      */
     async changePriority(id: string, priority: Priority): Promise<PriorityChange> {
       for (;;) {
@@ -62,13 +71,15 @@ export function priorityVerb(ledger: LedgerConnection, keys: OrgKeys) {
         if (before === null) return { kind: 'unknown' }
         const answer = await runScript(ledger, CHANGE_PRIORITY, {
           ...{ request: keys.request(id), open: keys.open(id), line: keys.line(id) },
-          ...{ prefix: keys.prefix, before, priority },
+          ...{ held: keys.held, prefix: keys.prefix, before, priority },
           // Fields of a newer version stay.
           after: JSON.stringify({ ...z.looseObject({}).parse(JSON.parse(before)), priority }),
         })
-        const [word, ...words] = Array.isArray(answer) ? answer : []
+        const [word, recalled, moved] = Array.isArray(answer) ? answer : []
         const kind = oneOf(word, ['unknown', 'over', 'changed', 'set'])
-        if (kind === 'set') return { kind, moved: movedTurns(words) }
+        if (kind === 'set') {
+          return { kind, moved: movedTurns(moved), recalled: z.array(z.string()).parse(recalled) }
+        }
         if (kind !== 'changed') return { kind }
       }
     },
@@ -76,7 +87,8 @@ export function priorityVerb(ledger: LedgerConnection, keys: OrgKeys) {
 }
 
 /** Five words for each order: its former priority, and its turn. */
-function movedTurns(words: readonly unknown[]): readonly MovedTurn[] {
+function movedTurns(answer: unknown): readonly MovedTurn[] {
+  const words = z.array(z.unknown()).parse(answer)
   return Array.from({ length: words.length / 5 }, (_, at) => {
     const [from, ...turn] = words.slice(5 * at, 5 * at + 5)
     return parseTurns(turn).map((to) => ({ from: oneOf(from, PRIORITIES), to }))

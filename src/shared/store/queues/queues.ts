@@ -169,6 +169,13 @@ export function workOrders(queues: Queues, { placeOrder }: Pick<Ledger, 'placeOr
       await effect('order:withdraw', () => queue.remove(turn.order))
       await ingest(turn, delay)
     },
+    /** Lets an order that was put aside try again now. */
+    recall: (order: string, priority: Priority): Promise<void> =>
+      effect('order:recall', async () => {
+        const job = await queues[laneOf(priority)].getJob(order)
+        // It may have returned meanwhile.
+        if (await job?.isDelayed()) await job?.promote().catch(() => {})
+      }),
     /** Changes the priority of a plan that waits. */
     movePlan: (id: string, priority: Priority): Promise<void> =>
       effect('order:plan', async () => {
