@@ -81,7 +81,9 @@ export function waitingOf(
   const held = orgWaiting({ ...state, workers: state.workers + (isRun ? 1 : 0) })
   // An operator's pause stops nothing from being cancelled.
   if (isStopping) return held.filter(({ reason }) => reason !== 'paused')
-  return own === null || isRun || state.workers === 0 ? held : [...held, own]
+  if (own === null || (state.workers === 0 && !isRun)) return held
+  // A run has places of its own, but the org's allowances.
+  return isRun && own.reason !== 'quota' ? held : [...held, own]
 }
 
 /**

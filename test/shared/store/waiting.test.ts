@@ -71,6 +71,14 @@ test('what holds a request alone comes after what holds its org', async () => {
   assert.deepEqual(waitingOf(queued, 'cancelled', free, own), [])
 })
 
+test('a run waits for quota like a worker', async () => {
+  const state = await readOrgState(store)
+  const allowance = 'DailyBulkApiBatches'
+  const own = { reason: 'quota', allowance, left: 0, max: 100, ahead: 0, until: null } as const
+  const atWork = { workers: 0, pause: { operator: null, fault: null }, runs: new Set([request.id]) }
+  assert.deepEqual(waitingOf(queued, null, { ...state, ...atWork }, own), [own])
+})
+
 test('the line is read from the queues, whatever its length', async () => {
   const other = openOrgStore(client, `places-${process.pid}`, () => {})
   const { keys } = other.ledger
