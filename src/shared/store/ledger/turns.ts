@@ -164,7 +164,8 @@ end
 `
 
 // Orders that a worker has taken have to be ordered again if their job was lost. They go first, as
-// if they were handed over.
+// if they were handed over, and in the lane that they were taken from, whatever priority their
+// request has now: with a job in each lane, two workers would send them.
 const LINE_UP = script(
   'line-up',
   { keys: ['request', 'line'], args: ['prefix', '...names'] },
@@ -183,8 +184,10 @@ for _, name in ipairs(names) do
     redis.call('ZADD', line, tonumber(string.match(name, '%.(%d+)%.%d+$') or 0), name)
     redis.call('HSETNX', ingestOf(name), 'due', now)
     countLined(priority, 1)
-  elseif not json and redis.call('EXISTS', ingestOf(name)) == 1 then
-    tell(answer, name, redis.call('HGET', ingestOf(name), 'turn') or priority, 0)
+  elseif not json then
+    local taken, lane = unpack(redis.call('HMGET', ingestOf(name), 'order', 'turn'))
+    local own = taken and string.match(taken, '"priority":"(%a+)"')
+    if own then tell(answer, name, lane or own, 0) end
   end
 end
 fill(answer, request, line)

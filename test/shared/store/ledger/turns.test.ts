@@ -137,6 +137,32 @@ test('many requests of a caller do not hold up the one of another', async (t) =>
   assert.ok(served.includes(nameOf('one', 0)), served.join(' '))
 })
 
+test('of two callers with 1,000 chunks and 2, the second ends within three rounds', async (t) => {
+  const bundle = openLedger(t, server)
+  const lane = new Lane()
+  await begin(bundle, lane, { id: 'purge', caller: 'a', chunks: big(1000) })
+  for (let at = 0; at < 20; at++) await serve(bundle, lane)
+  await begin(bundle, lane, { id: 'few', caller: 'b', chunks: big(2) })
+  const served = []
+  // A round is one order of each caller.
+  for (let at = 0; at < 3 * 2; at++) served.push((await serve(bundle, lane))?.order)
+  assert.equal(served.filter((order) => order?.startsWith('few.')).length, 2, served.join(' '))
+})
+
+test('an order that was taken stays in its lane, whatever priority its request has', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger } = bundle
+  await planned(bundle, { id: 'r1', caller: 'a', chunks: big(1) })
+  const name = nameOf('r1', 0)
+  // A worker of an earlier version gave it no turn.
+  assert.equal((await ledger.takeOrder(name, await bundle.grab(orderLock(name)))).kind, 'taken')
+  assert.deepEqual(await ledger.changePriority('r1', 'high'), {
+    ...{ kind: 'set', moved: [], recalled: [] },
+  })
+  const [turn] = await ledger.lineUp('r1', [name])
+  assert.deepEqual([turn?.priority, turn?.number], ['normal', 0])
+})
+
 test('a line is exact after a crash at any point', async (t) => {
   const bundle = openLedger(t, server)
   const { ledger } = bundle
