@@ -60,13 +60,22 @@ export function maySubmit(key: ApiKey, wanted: Wanted): Denial | null {
 
 /**
  * Retrying rows of a request: allowed for keys that may submit such a request. The rows come from its
- * result files, so they need no permission for uploads.
+ * result files, so they need no permission for uploads. Their number is not known yet: the key's limit
+ * lowers that of the request instead of denying it.
+ *
+ * @param sources of the request, and of those that it retries; one has to be allowed
  */
-export function mayRetry(key: ApiKey, wanted: Wanted, source: StoredSource): Denial | null {
+export function mayRetry(
+  key: ApiKey,
+  wanted: Wanted,
+  sources: readonly StoredSource[],
+): Denial | null {
+  const denials = sources.map((source) => outsideSources(key, source))
+  const [denial = null] = denials.includes(null) ? [] : denials
   return (
     lacksRole(key, 'submit') ??
-    outsideSources(key, source) ??
-    maySubmit({ ...key, sources: '*' }, wanted)
+    denial ??
+    maySubmit({ ...key, sources: '*' }, { ...wanted, maxRecords: null })
   )
 }
 

@@ -30,6 +30,8 @@ const names = [
   'newcomer',
   'hasty',
   'leads',
+  'reader',
+  'limited',
 ] as const
 const secrets = Object.fromEntries(names.map((name) => [name, createSecret()])) as Record<
   (typeof names)[number],
@@ -55,6 +57,8 @@ const api = await startApi(scope, world, {
       more: `, sources: { ids: "*", file: [${world.folder}/crm] }`,
     }),
     named('frugal', { roles: 'submit', more: ', recordsPerHour: 5, recordsPerDay: 8' }),
+    named('reader', { roles: 'submit, read', more: ', sources: { ids: "*" }' }),
+    named('limited', { roles: 'submit, read', more: ', maxRecords: 2' }),
     named('hasty', { roles: 'read', more: ', requestsPerMinute: 3' }),
   ].join(''),
 })
@@ -357,6 +361,28 @@ test('rows that failed are retried by keys that may read and submit such a reque
     audited.map(({ request }) => request).filter((id) => /^(some|Partly.*)$/.test(String(id))),
     ['Partly', 'Partly-retry-1', 'some'],
   )
+})
+
+test('a key retries its own retries without the right to upload, within its limit', async () => {
+  const ids = ids18(3, 60_000)
+  world.sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids }] })
+  const json = body({ id: 'twice', source: { type: 'ids', ids }, maxRecords: 3 })
+  await api.call(PATH, { key: secrets.filer, json })
+  await receiptOf(world, 'twice')
+  const retry = (id: string) => `${PATH}/${id}/retry?org=${org}`
+  const post = { method: 'POST' }
+  assert.equal(await outcomeOf('filer', retry('twice'), post), '202')
+  await receiptOf(world, 'twice-retry-1')
+  assert.equal(await outcomeOf('filer', retry('twice-retry-1'), post), '202')
+  await receiptOf(world, 'twice-retry-2')
+  // The retry of another key is an upload like any other.
+  const other = { key: secrets.boss, json: { as: 'others' } }
+  assert.equal((await api.call(retry('twice'), other)).status, 202)
+  await receiptOf(world, 'others')
+  assert.equal(await outcomeOf('reader', retry('others'), post), '403 SOURCE_NOT_ALLOWED')
+  const limited = await api.call(retry('others'), { key: secrets.limited, ...post })
+  assert.deepEqual([limited.status, limited.json.request.maxRecords], [202, 2])
+  world.sandbox.setRows({ rules: [] })
 })
 
 test('a plan is approved by another key than the one that submitted it', async () => {

@@ -8,6 +8,7 @@ import {
   mayCancel,
   mayList,
   mayRead,
+  mayRetry,
   maySeeDashboard,
   maySubmit,
 } from '../../../src/producer/http/rights.ts'
@@ -201,6 +202,19 @@ test('nobody approves what they have submitted, whatever their roles', () => {
     fc.property(anyKey, own, (key, request) =>
       assert.notEqual(mayApprove({ ...key, name: 'crm' }, request), null),
     ),
+  )
+})
+
+test('rows are retried by a key for one of their sources, within its own limit', () => {
+  fc.assert(
+    fc.property(anyKey, anyRequest, anyWanted, anySource, (key, request, wanted, source) => {
+      const upload = { type: 'upload' as const }
+      const asked = { ...request, ...wanted, source: upload }
+      const may = (...sources: Wanted['source'][]) => mayRetry(key, asked, sources) === null
+      assert.equal(may(wanted.source, source), may(wanted.source) || may(source))
+      const free = maySubmit({ ...key, sources: '*', maxRecords: null }, asked) === null
+      assert.equal(may(source), free && mayName(key.sources, source))
+    }),
   )
 })
 

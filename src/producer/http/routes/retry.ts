@@ -1,9 +1,13 @@
 import { z } from 'zod'
 import { boundedText } from '../../../shared/contract/portable-schema.ts'
 import { REQUEST_ID } from '../../../shared/contract/request.ts'
+import type { StoredSource } from '../../../shared/contract/sources/sources.ts'
 import { RETRY_KINDS, rowsToRetry } from '../../../shared/results/rows-to-retry.ts'
 import { retryRequest } from '../../../shared/store/intake/retry.ts'
+import type { RequestRecord } from '../../../shared/store/ledger/record.ts'
+import type { OrgStore } from '../../../shared/store/org-store.ts'
 import { UnknownRequestError } from '../../producer.ts'
+import type { ApiKey } from '../api-key.ts'
 import { LIMITS } from '../limits.ts'
 import { ref, schemaOf } from '../openapi/parts.ts'
 import { parseFields, requestPath } from '../parameters.ts'
@@ -69,6 +73,29 @@ export const retryRoute = requestRoute({
     service.callers.shares.uploads.use(call.key.name, () => retry(call, service)),
 })
 
+/** The more of its own retries a key retries in turn, the more records are read. */
+const MOST_RETRIES = 100
+
+/**
+ * The sources of a request and, where the key itself retried another request by it, of that one. A
+ * retry is an upload, but a key that may not upload got its rows from the other request.
+ */
+async function sourcesOf(
+  record: RequestRecord,
+  { name }: ApiKey,
+  { ledger }: OrgStore,
+): Promise<readonly StoredSource[]> {
+  const sources: StoredSource[] = []
+  let next: RequestRecord | null = record
+  while (next !== null && sources.length < MOST_RETRIES) {
+    const { request, submittedBy }: RequestRecord = next
+    sources.push(request.source)
+    next =
+      request.retryOf === null || submittedBy !== name ? null : await ledger.load(request.retryOf)
+  }
+  return sources
+}
+
 async function retry(call: RequestCall<unknown, Retry | undefined>, service: Service) {
   const { view, body = {} } = call
   const { orgs, inTime, results } = service
@@ -78,7 +105,7 @@ async function retry(call: RequestCall<unknown, Retry | undefined>, service: Ser
   if (record === null)
     throw new UnknownRequestError(`Org "${view.org}" knows no request ${view.id}.`)
   const { request, receipt } = retryRequest(record, body, Date.now())
-  const { source } = record.request
-  const allowed = allow(call, request, service, (key, wanted) => mayRetry(key, wanted, source))
+  const sources = await inTime(sourcesOf(record, call.key, store))
+  const allowed = allow(call, request, service, (key, wanted) => mayRetry(key, wanted, sources))
   return answerOf(await accept(call, allowed, service, rowsToRetry(results, receipt, body)))
 }
