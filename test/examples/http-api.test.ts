@@ -59,12 +59,13 @@ test('every line of the page on the HTTP API', async () => {
     csv = '',
     look = '',
     approve = '',
+    priority = '',
     cancel = '',
     file = '',
     list = '',
     retry = '',
   ] = calls
-  assert.equal(calls.length, 8)
+  assert.equal(calls.length, 9)
   assert.equal(await typed(json), '202')
   assert.equal((await receiptOf(world, 'gdpr-2026-000123')).status, 'completed')
   assert.equal(await typed(csv), '202')
@@ -80,6 +81,7 @@ test('every line of the page on the HTTP API', async () => {
   assert.match(rows, new RegExp(`^Id,Code,Message\n${broken},`))
   assert.equal(await typed(list), '200')
   // By now it is over.
+  assert.equal(await typed(priority), '409')
   assert.equal(await typed(cancel), '409')
   // No row failed with that code.
   assert.equal(await typed(retry), '409')

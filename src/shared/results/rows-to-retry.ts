@@ -52,7 +52,7 @@ export async function* rowsToRetry(
 
 /** Only failed rows have codes. */
 function kindsOf({ only, code }: Selection): readonly Kind[] {
-  if (code !== undefined) return ['failed']
+  if (code !== undefined) return only === 'unprocessed' ? [] : ['failed']
   return only === undefined ? RETRY_KINDS : [only]
 }
 
@@ -95,6 +95,9 @@ async function* idsIn(
 }
 
 function nothing({ id, failures }: Receipt, { only, code }: Selection): string {
+  if (code !== undefined && only === 'unprocessed') {
+    return 'Unprocessed rows have no code: leave out `only` or `code`.'
+  }
   if (code !== undefined) {
     const known = Object.keys(failures)
     const names = known.length === 0 ? 'none failed' : `its codes are ${known.join(', ')}`

@@ -18,30 +18,25 @@ import { accept, allow, answerOf, answers } from './submit.ts'
 
 const MOST_CODES = 100
 
-const retryBody = z
-  .strictObject({
-    as: z
-      .string()
-      .regex(REQUEST_ID)
-      .optional()
-      .describe('Id of the new request; `<id>-retry-1` by default.'),
-    only: z
-      .enum(RETRY_KINDS)
-      .optional()
-      .describe('Only the rows that failed, or only those that were not processed; else both.'),
-    code: z
-      .array(z.string().min(1).max(100))
-      .min(1)
-      .max(MOST_CODES)
-      .readonly()
-      .optional()
-      .describe('Only rows that failed with one of these codes.'),
-    reason: boundedText(1000).optional().describe('That of the ended request by default.'),
-  })
-  .refine(({ only, code }) => code === undefined || only !== 'unprocessed', {
-    path: ['code'],
-    message: 'unprocessed rows have no code: leave out `only` or `code`',
-  })
+const retryBody = z.strictObject({
+  as: z
+    .string()
+    .regex(REQUEST_ID)
+    .optional()
+    .describe('Id of the new request; `<id>-retry-1` by default.'),
+  only: z
+    .enum(RETRY_KINDS)
+    .optional()
+    .describe('Only the rows that failed, or only those that were not processed; else both.'),
+  code: z
+    .array(z.string().min(1).max(100))
+    .min(1)
+    .max(MOST_CODES)
+    .readonly()
+    .optional()
+    .describe('Only rows that failed with one of these codes.'),
+  reason: boundedText(1000).optional().describe('That of the ended request by default.'),
+})
 
 type Retry = z.output<typeof retryBody>
 

@@ -27,7 +27,13 @@ const COMMANDS = [
   ],
   ...['zadd K 1 x', 'zcard K', 'zcount K 0 1', 'zlexcount K - +', 'zpopmin K', 'zrange K 0 1'],
   ...['zrangebylex K - +', 'zrangebyscore K 0 1', 'zrem K x', 'zremrangebyrank K 0 1'],
-  ...['zremrangebyscore K 0 1', 'zrevrange K 0 1', 'zrevrangebyscore K 1 0', 'zscore K x'],
+  ...[
+    'zremrangebyscore K 0 1',
+    'zrevrange K 0 1',
+    'zrevrangebyscore K 1 0',
+    'zscore K x',
+    'zmscore K x',
+  ],
 ]
 const OF_A_CLUSTER = ['cluster slots', 'cluster info', 'asking', 'readonly']
 
