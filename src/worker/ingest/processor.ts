@@ -132,7 +132,7 @@ async function work(
         const isSpent = results.some(({ outcome }) => outcome.job !== null)
         return await governor.settle(name, isSpent)
       } catch (error) {
-        if (error instanceof NotOursError) await deps.store.ledger.forgiveOrder(name)
+        if (error instanceof NotOursError) await deps.store.ledger.forgiveOrder(name, lock)
         throw error
       }
     }

@@ -84,7 +84,7 @@ export async function planRequest(
     await makePlan(attempt)
   } catch (error) {
     // An attempt that reports its failure has not crashed.
-    if (error instanceof NotOursError) await ledger.forgivePlanning(id)
+    if (error instanceof NotOursError) await ledger.forgivePlanning({ id, lock })
     else await ledger.handBackPlanning({ id, lock })
     throw error
   }

@@ -18,13 +18,14 @@ return 'ok'
 `,
 )
 
-// Another worker holds the lock by now, so only our own start is taken back.
+// Only our own start is taken back. The start of a worker that holds the lock by now stays, because
+// an order without any counts as untaken: others may then end its chunks or send them elsewhere.
 const FORGIVE = script(
   'forgive',
-  { keys: ['begun'], args: ['counter'] },
+  { keys: ['begun', 'lock'], args: ['counter'] },
   `
 local count = tonumber(redis.call('HGET', begun, counter) or '0')
-if count > 0 then redis.call('HSET', begun, counter, count - 1) end
+if count > redis.call('EXISTS', lock) then redis.call('HSET', begun, counter, count - 1) end
 return 'ok'
 `,
 )
@@ -56,13 +57,15 @@ export function startVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * Takes back a start that counted as a crash. A worker that lost its lock, for example because
      * Redis stalled for longer than the lock lasts, and can report it has not crashed.
      */
-    async forgiveOrder(order: string): Promise<void> {
-      await runScript(ledger, FORGIVE, { begun: keys.ingest(order), counter: 'starts' })
+    async forgiveOrder(order: string, lock: JobLock): Promise<void> {
+      const begun = keys.ingest(order)
+      await runScript(ledger, FORGIVE, { begun, lock: keys.lock(lock), counter: 'starts' })
     },
 
     /** The same for a planning attempt. */
-    async forgivePlanning(id: string): Promise<void> {
-      await runScript(ledger, FORGIVE, { begun: keys.request(id), counter: 'plans' })
+    async forgivePlanning({ id, lock }: { id: string; lock: JobLock }): Promise<void> {
+      const begun = keys.request(id)
+      await runScript(ledger, FORGIVE, { begun, lock: keys.lock(lock), counter: 'plans' })
     },
   }
 }

@@ -50,7 +50,7 @@ const VERBS: Readonly<
     ledger.notePreflight('R1', 'x', { sampled: 1, found: 1, active: 0, byField: {} }),
   noteObjectRecords: (ledger) => ledger.noteObjectRecords('R1', 'x', 1),
   handBackPlanning: (ledger) => ledger.handBackPlanning({ id: 'R1', lock: planLock('R1') }),
-  forgivePlanning: (ledger) => ledger.forgivePlanning('R1'),
+  forgivePlanning: (ledger) => ledger.forgivePlanning({ id: 'R1', lock: planLock('R1') }),
   planned: (ledger) =>
     ledger.planned({
       ...{ id: 'R1', lot: 'lot-1', plan: PLAN, orders: [ORDER], next: 'deleting' as const },
@@ -66,7 +66,7 @@ const VERBS: Readonly<
   placeOrder: (ledger) => ledger.placeOrder('order-a', 'normal'),
   takeOrder: (ledger) => ledger.takeOrder('order-a', orderLock('order-a')),
   handBackOrder: (ledger) => ledger.handBackOrder('order-a', orderLock('order-a')),
-  forgiveOrder: (ledger) => ledger.forgiveOrder('order-a'),
+  forgiveOrder: (ledger) => ledger.forgiveOrder('order-a', orderLock('order-a')),
   saveCheckpoint: (ledger) =>
     ledger.saveCheckpoint({ order: 'order-a', checkpoint: '{}', lock: orderLock('order-a') }),
   saveProgress: (ledger) => {

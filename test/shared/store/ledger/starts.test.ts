@@ -15,9 +15,22 @@ test('a worker that lost its lock and lives is not counted as a crash', async (t
   }
   assert.equal(await take('w1'), 0)
   assert.equal(await take('w2'), 1)
-  await ledger.forgiveOrder(ORDER.order)
+  await ledger.forgiveOrder(ORDER.order, orderLock(ORDER.order))
   assert.equal(await take('w3'), 1)
   assert.equal(await take('w4'), 2)
+})
+
+test('a worker that reports a lost lock late leaves the start of the one that has the order', async (t) => {
+  const { ledger, deleting, grab } = openLedger(t, server)
+  await deleting('R1', [ORDER])
+  await ledger.takeOrder(ORDER.order, await grab(orderLock(ORDER.order, 'w1')))
+  const lock = await grab(orderLock(ORDER.order, 'w2'))
+  await ledger.takeOrder(ORDER.order, lock)
+  // It waited while the org was paused, and takes the order again.
+  await ledger.handBackOrder(ORDER.order, lock)
+  await ledger.takeOrder(ORDER.order, lock)
+  await ledger.forgiveOrder(ORDER.order, orderLock(ORDER.order, 'w1'))
+  assert.equal((await ledger.ingestOrder(ORDER.order))?.taken, true)
 })
 
 test('a planner that lost its lock and lives is not counted as a crash', async (t) => {
@@ -30,13 +43,13 @@ test('a planner that lost its lock and lives is not counted as a crash', async (
   }
   assert.equal(await begin('w1'), 0)
   assert.equal(await begin('w2'), 1)
-  await ledger.forgivePlanning('R1')
+  await ledger.forgivePlanning({ id: 'R1', lock: planLock('R1') })
   assert.equal(await begin('w3'), 1)
 })
 
 test('what nobody has begun, or what is gone, has nothing to forgive', async (t) => {
   const { redis, keys, ledger } = openLedger(t, server)
-  await ledger.forgiveOrder('nobody')
-  await ledger.forgivePlanning('nobody')
+  await ledger.forgiveOrder('nobody', orderLock('nobody'))
+  await ledger.forgivePlanning({ id: 'nobody', lock: planLock('nobody') })
   assert.equal(await redis.exists(keys.ingest('nobody'), keys.request('nobody')), 0)
 })
