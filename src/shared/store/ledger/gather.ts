@@ -182,7 +182,7 @@ return {'departed', name, #taken, records, time == 0 and 'full' or 'waited'}
 /** Why the members of a gather set departed: they had enough ids, or had waited long enough. */
 export const DEPARTURES = ['full', 'waited'] as const
 
-interface Departure {
+type Departure = {
   readonly kind: 'departed'
   /** The order to send. */
   readonly order: string
@@ -192,7 +192,7 @@ interface Departure {
 }
 
 /** The gather set that departs next. */
-interface NextDeparture {
+type NextDeparture = {
   readonly set: GatherSet
   /** Milliseconds since the epoch, in Redis's time; 0 if it is full. */
   readonly at: number

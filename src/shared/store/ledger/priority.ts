@@ -45,7 +45,7 @@ return {'set', recalled, answer}
 )
 
 /** An order that waits elsewhere now. */
-interface MovedTurn {
+type MovedTurn = {
   readonly from: Priority
   readonly to: Turn
 }
