@@ -22,6 +22,7 @@ import { type Measured, markdown, publish } from './report.ts'
 import { installRivals, run } from './rivals.ts'
 import { DIST, ROOT } from './sandbox-process.ts'
 import { measureTable, type Table } from './table.ts'
+import { backlog } from './tables/backlog.ts'
 import { cycle } from './tables/cycle.ts'
 import { latency } from './tables/latency.ts'
 import { peers } from './tables/peers.ts'
@@ -37,7 +38,7 @@ import { upload } from './tables/upload.ts'
 const TABLES: readonly Table[] = [
   ...peers,
   ...[cycle, plan, sources, upload, results, latency, startup, staging, submit, submitSafety],
-  tracing,
+  ...[backlog, tracing],
 ]
 const PAGE = join(ROOT, 'docs/benchmarks.md')
 const FIGURES = join(ROOT, 'docs/benchmarks.json')

@@ -37,6 +37,7 @@ export function memoryStaging() {
     ends: async () => null,
     drop: unused,
     lots: unused,
+    lotsPage: unused,
   }
   const put = (lot: Place, chunk: number, text: string) => {
     for (let at = 0; at < text.length; at += 150)

@@ -12,6 +12,7 @@ import type { StagedLot } from '../../shared/store/staging/staging.ts'
 import { stopReasonOf } from '../end/cancel.ts'
 import { type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
+import { MOST_PER_TURN, sweepPage } from './rounds.ts'
 
 /**
  * Orders again what a crash left undone. BullMQ jobs may be lost between two steps, but the ledger
@@ -31,7 +32,12 @@ export async function sweep(deps: SweepDeps, ctx: Context): Promise<void> {
   const { redis, ledger } = deps.store
   const turn = await redis.set(ledger.keys.sweeper, '1', 'PX', deps.intervalMs, 'NX')
   if (turn === null) return
-  for (const id of await ledger.liveIds()) await sweepRequest(id, deps, ctx)
+  await sweepPage(
+    deps.store,
+    'live',
+    (after) => ledger.livePage(after, MOST_PER_TURN),
+    (id) => sweepRequest(id, deps, ctx),
+  )
   await tidy(deps, ctx)
   await forgetEndedJobs(deps)
 }
@@ -61,14 +67,15 @@ async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<voi
 async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
   const { ledger, staging } = deps.store
   const now = await redisNow(deps.store.redis)
-  for (const lot of await staging.lots()) {
-    await perRequest(lot.request, ctx, async () => {
+  const dropLeftOver = (lot: StagedLot) =>
+    perRequest(lot.request, ctx, async () => {
       const record = await ledger.load(lot.request)
       if (isLeftOver(lot, record, now) && !(await isKept(lot, record, deps))) {
         await staging.drop(lot)
       }
     })
-  }
+  const readLots = (from: string | null) => staging.lotsPage(from, MOST_PER_TURN)
+  await sweepPage(deps.store, 'staged', readLots, dropLeftOver)
   for (const id of await ledger.unfiled(deps.results.id)) await fileAgain(id, deps, ctx)
   await forgetExpired(deps, now)
   await removeDueFolders(deps, ctx)

@@ -26,6 +26,7 @@ export function memoryStaging(): { staging: Staging; lists: Uint8Array[][] } {
     ends: async () => null,
     drop: async () => {},
     lots: async () => [],
+    lotsPage: async () => ({ entries: [], next: null }),
   }
   return { staging, lists }
 }

@@ -5,9 +5,12 @@ import { NO_OUTCOME } from '../../../src/shared/contract/receipt.ts'
 import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
 import { QUEUES } from '../../../src/shared/store/queues/queues.ts'
 import { createStaging } from '../../../src/shared/store/staging/staging.ts'
+import { MOST_PER_TURN } from '../../../src/worker/upkeep/rounds.ts'
+import { sweep } from '../../../src/worker/upkeep/sweep.ts'
 import { leapingClock } from '../../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
+import { context, plannerDeps } from '../../helpers/planning.ts'
 import { startRedis } from '../../helpers/redis.ts'
 import { startWorld, type World } from '../../helpers/world.ts'
 
@@ -149,6 +152,24 @@ test('a request that this version cannot read keeps no other from its end', asyn
   await world.store.queues.requests.obliterate({ force: true })
   await world.startWorker()
   assert.equal((await receiptOf(world, id)).status, 'completed')
+})
+
+test('behind more requests than a turn sweeps, a lost order is found in the next turn', async (t) => {
+  const world = await startWorld(t, { redis })
+  const { ledger, redis: connection, queues } = world.store
+  const others = Array.from({ length: MOST_PER_TURN }, (_, n) => [n, `other-${n}`] as const)
+  await connection.zadd(ledger.keys.live, ...others.flat())
+  await submitIds(world, fresh(3))
+  await queues.requests.obliterate({ force: true })
+  const deps = { ...(await plannerDeps(world)), intervalMs: 60_000 }
+  const turn = async () => {
+    await connection.del(ledger.keys.sweeper)
+    await sweep(deps, context())
+    return queues.requests.getPrioritizedCount()
+  }
+  assert.equal(await turn(), 0)
+  assert.equal(await turn(), 1)
+  assert.equal(await connection.exists(ledger.keys.rounds), 0)
 })
 
 test('the list holds every request whose record is there, and no other', async (t) => {

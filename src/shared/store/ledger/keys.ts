@@ -58,6 +58,8 @@ export interface OrgKeys {
   described(object: string): string
   /** Held by the worker that sweeps in this interval. */
   readonly sweeper: string
+  /** Hash: list that is swept over several turns → where the next turn continues. */
+  readonly rounds: string
   /** Sorted set: the workers by their last heartbeat. */
   readonly workers: string
   /** Sorted set: requests that a `run` works on, by its last heartbeat. */
@@ -125,6 +127,7 @@ export function orgKeys(org: string): OrgKeys {
     unapproved: (caller) => key('unapproved', accountOf(caller)),
     described: (object) => key('described', object),
     sweeper: key('sweeper'),
+    rounds: key('rounds'),
     workers: key('workers'),
     runs: key('runs'),
     quota: key('quota'),

@@ -81,6 +81,17 @@ function pairsOf(page: readonly string[]): readonly ListPosition[] {
   return page.flatMap((id, at) => (at % 2 === 0 ? [{ id, submittedAt: Number(page[at + 1]) }] : []))
 }
 
+async function scoresAfter(
+  redis: RedisClient,
+  live: string,
+  after: string | null,
+  count: number,
+): Promise<readonly { readonly id: string; readonly score: string }[]> {
+  const from = after === null ? '-inf' : `(${after}`
+  const page = await redis.zrangebyscore(live, from, '+inf', 'WITHSCORES', 'LIMIT', 0, count)
+  return page.flatMap((id, at) => (at % 2 === 0 ? [{ id, score: page[at + 1] ?? '' }] : []))
+}
+
 async function readAll(
   redis: RedisClient,
   keys: OrgKeys,
@@ -127,6 +138,26 @@ export function readingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
 
     async liveIds(): Promise<readonly string[]> {
       return await ledger.verified(redis.zrange(keys.live, '0', '-1'))
+    },
+
+    /**
+     * The next live requests by status and age, from a score on. Requests of the same score are
+     * never separated, so a page may have more than `count`.
+     *
+     * @returns `next`: the score after which to continue; null if nothing follows
+     */
+    async livePage(
+      after: string | null,
+      count: number,
+    ): Promise<{ readonly entries: readonly string[]; readonly next: string | null }> {
+      const page = await ledger.verified(scoresAfter(redis, keys.live, after, count + 1))
+      const last = page[count - 1]
+      if (last === undefined || page.length <= count) {
+        return { entries: page.map(({ id }) => id), next: null }
+      }
+      const equal = await redis.zrangebyscore(keys.live, last.score, last.score)
+      const before = page.slice(0, count).filter(({ score }) => score !== last.score)
+      return { entries: [...before.map(({ id }) => id), ...equal], next: last.score }
     },
 
     /** Chunks without outcome, each with the ingest order that carries it. */

@@ -97,6 +97,30 @@ export function lotsOf(ledger: LedgerConnection, keys: OrgKeys) {
       return Object.entries(await redis.hgetall(staged)).map(parseEntry)
     },
 
+    /**
+     * Some of the lots, about `count` of them. Every lot that exists from the first page to the
+     * last is in one of them.
+     *
+     * @returns `next`: where to continue; null after the last page
+     */
+    async page(
+      from: string | null,
+      count: number,
+    ): Promise<{ readonly entries: readonly StagedLot[]; readonly next: string | null }> {
+      const [next, pairs] = await redis.hscan(staged, from ?? '0', 'COUNT', count)
+      const entries = pairs.flatMap((name, at) =>
+        at % 2 === 0 ? [parseEntry([name, pairs[at + 1] ?? ''])] : [],
+      )
+      return { entries, next: next === '0' ? null : next }
+    },
+
+    /** Null if it has no frames. */
+    async find(lot: Lot): Promise<StagedLot | null> {
+      const name = lotName(lot)
+      const entry = await redis.hget(staged, name)
+      return entry === null ? null : parseEntry([name, entry])
+    },
+
     /** Drops every list of a lot. A missing lot is not an error. */
     async drop(lot: Lot): Promise<void> {
       const name = lotName(lot)

@@ -36,9 +36,8 @@ export function createStaging(
       readFrames(ledger.redis, keys.frames(lot.request, lot.lot, chunk)),
     /** The first and the last frame of a lot, uncompressed; null if it has none. */
     async ends({ request, lot }: Lot): Promise<readonly [Uint8Array, Uint8Array] | null> {
-      const id = request.toLowerCase()
-      const found = (await lots.all()).find((one) => one.request === id && one.lot === lot)
-      if (found === undefined) return null
+      const found = await lots.find({ request, lot })
+      if (found === null) return null
       const frame = async (list: number, at: number) => {
         const key = keys.frames(request, lot, list)
         const packed = await ledger.redis.lindexBuffer(key, at)
@@ -49,6 +48,7 @@ export function createStaging(
     },
     drop: lots.drop,
     lots: lots.all,
+    lotsPage: lots.page,
   }
 }
 

@@ -98,6 +98,7 @@ const VERBS: Readonly<
   list: (ledger) => ledger.list({ offset: 0, count: 1 }),
   follow: (ledger) => ledger.follow({ before: null, count: 1 }),
   liveIds: (ledger) => ledger.liveIds(),
+  livePage: (ledger) => ledger.livePage(null, 1),
   statusChanges: (ledger) => ledger.statusChanges(1),
   statusTold: (ledger) =>
     ledger.statusTold({ id: 'R1', status: 'planning', at: 1, entry: 'R1 planning 1' }),

@@ -71,3 +71,23 @@ test('a record without a time moves on all the same', async (t) => {
   await bundle.planning('R1')
   assert.deepEqual(await counts(bundle), { planning: 1 })
 })
+
+test('pages of live requests have each once, those of one moment together', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger } = bundle
+  const moments = [0, 1, 1, 1, 2, 3, 3, 4].map((ms) => 1_795_600_000_000 + ms)
+  for (const [n, time] of moments.entries()) await ledger.accept(submission({ id: `R${n}` }, time))
+  await bundle.planning('R0')
+  const pages: (readonly string[])[] = []
+  let after: string | null = null
+  do {
+    const page: Awaited<ReturnType<typeof ledger.livePage>> = await ledger.livePage(after, 2)
+    pages.push(page.entries)
+    after = page.next
+  } while (after !== null)
+  assert.deepEqual(pages, [
+    ['r1', 'r2', 'r3'],
+    ['r4', 'r5', 'r6'],
+    ['r7', 'r0'],
+  ])
+})

@@ -101,6 +101,24 @@ test('the index knows each lot, its lists and when it last grew', async (t) => {
   ])
 })
 
+test('pages of lots have every lot', async (t) => {
+  const { staging, write } = open(t, server.url, () => 5)
+  // As many as Redis no longer keeps in one piece, which would be one page.
+  const requests = Array.from({ length: 600 }, (_, n) => `req-${n}`)
+  for (const request of requests) await write({ request, lot: 'upload' }, 0, someBytes(1))
+  const seen = new Set<string>()
+  let pages = 0
+  let from: string | null = null
+  do {
+    const page: Awaited<ReturnType<typeof staging.lotsPage>> = await staging.lotsPage(from, 50)
+    for (const { request } of page.entries) seen.add(request)
+    pages++
+    from = page.next
+  } while (from !== null)
+  assert.deepEqual([...seen].sort(), requests.sort())
+  assert.ok(pages > 2, `${pages} pages`)
+})
+
 test('dropping a lot leaves nothing of it and all of the others', async (t) => {
   const { redis, keys, staging, write, read } = open(t)
   const other = { request: 'Req-1', lot: 'lot-2' }
