@@ -71,6 +71,8 @@ test('every line of the page on the HTTP API', async () => {
   assert.equal(await typed(csv), '202')
   await statusReached(world, 'backlog-7', 'awaiting-approval')
   assert.equal(await typed(look), '200')
+  assert.equal(await typed(priority), '200')
+  assert.equal((await world.producer.inspect('backlog-7'))?.request.priority, 'low')
   assert.equal(await typed(approve), '200')
   assert.deepEqual(
     (await receiptOf(world, 'backlog-7')).outcome,
