@@ -33,7 +33,7 @@ export class ChunkBook implements AsyncDisposable {
   readonly #again = new IdSet()
   readonly #counts: Record<Verdict, number> = { ...NO_OUTCOME }
   readonly #codes = new Map<string, number>()
-  /** Opened for the first row: a shared job has up to 2,000 chunks, most of which list none. */
+  /** Opened for the first row: a shared job has up to 1,000 chunks, most of which list none. */
   readonly #parts: Partial<Record<PartKind, ResultWriter>> = {}
   readonly #openPart: (kind: PartKind) => ResultWriter
   readonly #staging: Staging
