@@ -116,7 +116,7 @@ async function joins(
   { ledger }: OrgStore,
 ): Promise<boolean> {
   if (!request.coalesce || plan?.chunks !== 1 || canary > 0) return false
-  const answer = await ledger.joinGather(request, entry)
+  const answer = await ledger.joinGather(request, { ...entry, deadline: request.deadline })
   return answer === 'gathering' || answer === 'gone'
 }
 

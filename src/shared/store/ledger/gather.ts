@@ -89,7 +89,7 @@ const JOIN = script(
   'join-gather',
   {
     keys: ['ingest', 'set', 'ids', 'gathers', 'settings'],
-    args: ['order', 'group', 'count', 'delay', 'waitSetting'],
+    args: ['order', 'group', 'count', 'delay', 'deadline', 'waitSetting'],
   },
   `${GATHER}
 local json, checkpoint, starts, departed =
@@ -99,12 +99,14 @@ if checkpoint or departed or tonumber(starts or 0) > 0 then return 'departed' en
 local below, fill, wait =
   unpack(redis.call('HMGET', settings, 'coalesceBelow', 'coalesceFill', waitSetting))
 if not below or tonumber(count) >= tonumber(below) then return 'alone' end
-local time = string.format('%.0f', now() + delay)
+local time = now()
+if deadline ~= '' and tonumber(deadline) - time < 2 * tonumber(wait) then return 'alone' end
+time = string.format('%.0f', time + delay)
 if redis.call('ZADD', set, 'NX', time, order) == 1 then
   redis.call('HSET', ids, order, count)
   redis.call('HINCRBY', ids, 'sum', count)
-  setTime(gathers, group, set, ids, tonumber(fill), tonumber(wait))
 end
+setTime(gathers, group, set, ids, tonumber(fill), tonumber(wait))
 return 'gathering'
 `,
 )
@@ -262,25 +264,32 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
   const { redis } = ledger
   return {
     /**
-     * Lets an order of one small chunk gather with others. Repeating it changes nothing.
+     * Lets an order of one small chunk gather with others. Repeating it only brings the time of its
+     * departure up to date with the settings.
      *
-     * `gathering`: it waits in its set. `alone`: it is too large, or sharing is off; `departed`: it
-     * has left its set or a worker has taken it. Both are to be sent. `gone`: it has ended, or its
-     * chunk departed in a shared order.
+     * `gathering`: it waits in its set. `alone`: it is too large, sharing is off, or waiting might
+     * take half of the time until its deadline; `departed`: it has left its set or a worker has taken
+     * it. Both are to be sent. `gone`: it has ended, or its chunk departed in a shared order.
      *
      * @param entry `delayMs`: how long it may not depart
      */
     async joinGather(
       set: GatherSet,
-      entry: { readonly order: string; readonly count: number; readonly delayMs?: number },
+      entry: {
+        readonly order: string
+        readonly count: number
+        readonly delayMs?: number
+        readonly deadline?: string | null
+      },
     ): Promise<'gathering' | 'alone' | 'departed' | 'gone'> {
-      const { order, count, delayMs = 0 } = entry
+      const { order, count, delayMs = 0, deadline = null } = entry
       const answer = await runScript(ledger, JOIN, {
         ...gatherArgs(keys, set, order),
         ingest: keys.ingest(order),
         order,
         count,
         delay: delayMs,
+        deadline: deadline === null ? '' : Date.parse(deadline),
       })
       return oneOf(answer, ['gathering', 'alone', 'departed', 'gone'])
     },

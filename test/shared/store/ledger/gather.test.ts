@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import type { GatherSet } from '../../../../src/shared/store/ledger/gather.ts'
+import { redisNow } from '../../../../src/shared/store/redis/server-clock.ts'
 import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 import {
@@ -125,6 +126,40 @@ test('a set that only a newer version knows holds up no other', async (t) => {
   assert.equal(await bundle.ledger.nextDeparture(), null)
   await gather(bundle, 'a')
   assert.deepEqual((await bundle.ledger.nextDeparture())?.set, SET)
+})
+
+test('a set follows the settings that a worker changes while it waits', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger } = bundle
+  await share(bundle, LATER)
+  await gather(bundle, 'a')
+  await share(bundle, SHARED)
+  assert.ok(((await ledger.nextDeparture())?.inMs ?? 0) > 50_000)
+  // As the sweep does.
+  await ledger.joinGather(SET, { order: 'a.0.1', count: 10 })
+  assert.ok(((await ledger.nextDeparture())?.inMs ?? 1) <= 0)
+})
+
+test('a set of 1,000 members is full, however few ids they have', async (t) => {
+  const bundle = openLedger(t, server)
+  await share(bundle, LATER)
+  const others = Array.from({ length: 999 }, (_, at) => [1, nameOf(`r${at}`)]).flat()
+  await bundle.redis.zadd(bundle.keys.gather(GROUP), ...others)
+  await gather(bundle, 'a', 1)
+  assert.equal((await bundle.ledger.nextDeparture())?.at, 0)
+})
+
+test('a request does not gather if that might take half of the time until its deadline', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger, redis } = bundle
+  await share(bundle, LATER)
+  await bundle.deleting('a', [ingestOrder('a.0.1', [chunkRef('a', 0)])])
+  const joins = async (inMs: number) => {
+    const deadline = new Date((await redisNow(redis)) + inMs).toISOString()
+    return ledger.joinGather(SET, { order: 'a.0.1', count: 10, deadline })
+  }
+  assert.equal(await joins(119_000), 'alone')
+  assert.equal(await joins(130_000), 'gathering')
 })
 
 test('large requests travel alone, as do all where no worker lets sets depart', async (t) => {
