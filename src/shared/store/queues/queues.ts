@@ -179,8 +179,14 @@ export function workOrders(queues: Queues, { placeOrder }: Pick<Ledger, 'placeOr
     /** Changes the priority of a plan that waits. */
     movePlan: (id: string, priority: Priority): Promise<void> =>
       effect('order:plan', async () => {
-        const job = await queues.requests.getJob(planJob(id, priority).options.jobId ?? '')
-        await job?.changePriority({ priority: BULLMQ_PRIORITY[priority] })
+        const jobId = planJob(id, priority).options.jobId ?? ''
+        const job = await queues.requests.getJob(jobId)
+        try {
+          await job?.changePriority({ priority: BULLMQ_PRIORITY[priority] })
+        } catch (error) {
+          // The plan may have ended since then.
+          if ((await queues.requests.getJob(jobId)) !== undefined) throw error
+        }
       }),
     settle: (id: string): Promise<void> => settle(`s-${id.toLowerCase()}`, id),
     /** Withdraws an order that no worker has; one that a worker has stays with it. */

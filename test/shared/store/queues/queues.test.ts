@@ -227,3 +227,22 @@ test('closing the queues leaves the connection to whoever opened it', async (t) 
   await queues.close()
   assert.equal(await redis.ping(), 'PONG')
 })
+
+test('a plan that ends while its priority changes does no harm', async (t) => {
+  const { queues } = open(t)
+  const { requests } = queues
+  const endsAtOnce = {
+    ...queues,
+    requests: Object.assign(Object.create(requests), {
+      getJob: async (id: string) => {
+        const job = await requests.getJob(id)
+        await job?.remove()
+        return job
+      },
+    }),
+  }
+  const orders = workOrders(endsAtOnce, unknownOrders)
+  await orders.plan('r1', 'low')
+  await orders.movePlan('r1', 'high')
+  assert.equal(await requests.getJobCountByTypes('prioritized', 'waiting'), 0)
+})
