@@ -36,13 +36,15 @@ const WAIT: Readonly<Record<Priority, string>> = {
   low: 'coalesceWaitMs',
 }
 
+/** Ids in a job of retries that more may join, however often they were tried. */
+const SMALLEST_RETRY = 200
+
 /** The end of the group of a set of retries. */
 const RETRY = ':retry'
 
 /**
- * Lua, with the keys `set` (members by the time from which they may
- * depart), `ids` (the ids of each member,
- * and their `sum`) and `gathers` (the sets by the time when they are to depart):
+ * Lua, with the keys `set` (members by the time from which they may depart), `ids` (the ids of each
+ * member, and their `sum`) and `gathers` (the sets by the time when they are to depart):
  *
  * - `leave(set, ids, order)` → whether the order was a member.
  * - `leaveSet(…)`: the same, and sets the time of the others' departure.
@@ -98,11 +100,11 @@ if not json then return 'gone' end
 if checkpoint or departed or tonumber(starts or 0) > 0 then return 'departed' end
 local below, fill, wait =
   unpack(redis.call('HMGET', settings, 'coalesceBelow', 'coalesceFill', waitSetting))
-if not below or tonumber(count) >= tonumber(below) then return 'alone' end
-local time = now()
-if deadline ~= '' and tonumber(deadline) - time < 2 * tonumber(wait) then return 'alone' end
-time = string.format('%.0f', time + delay)
-if redis.call('ZADD', set, 'NX', time, order) == 1 then
+if not redis.call('ZSCORE', set, order) then
+  if not below or tonumber(count) >= tonumber(below) then return 'alone' end
+  local time = now()
+  if deadline ~= '' and tonumber(deadline) - time < 2 * tonumber(wait) then return 'alone' end
+  redis.call('ZADD', set, string.format('%.0f', time + delay), order)
   redis.call('HSET', ids, order, count)
   redis.call('HINCRBY', ids, 'sum', count)
 end
@@ -126,6 +128,9 @@ return leaveSet(gathers, group, set, ids, settings, waitSetting, order) and 'lef
 // removes something, so that a full Redis lets the script continue; departing frees memory.
 //
 // A member that is gone or that a worker has taken only leaves the set. A single one keeps its order.
+//
+// Each attempt departs in jobs of a quarter of the size: one that failed because of locks or time is
+// split (`pieceSize`), and its parts must not go in one job again.
 const DEPART = script(
   'depart',
   {
@@ -144,7 +149,9 @@ local counts = #names > 0 and redis.call('HMGET', ids, unpack(names)) or {}
 local leaving, left, taken, chunks, records = {}, 0, {}, {}, 0
 for i, name in ipairs(names) do
   local count = tonumber(counts[i] or 0)
-  if records > 0 and records + count > fill then break end
+  local tries = tonumber(string.match(name, '%.(%d+)$') or 1)
+  local most = math.max(math.min(fill, ${SMALLEST_RETRY}), fill / 4 ^ (tries - 1))
+  if records > 0 and records + count > most then break end
   leaving[#leaving + 1], left = name, left + count
   if count > 0 then
     local ingest, open = members[2 * i - 1], members[2 * i]
@@ -306,9 +313,10 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * `dropped`: only orders that had ended meanwhile left the set.
      */
     async depart(set: GatherSet): Promise<Departure | { readonly kind: 'waiting' | 'dropped' }> {
-      const now = await redisNow(redis)
+      // After a failover, Redis's clock may be behind the time when others joined.
+      const until = set.isRetry ? await redisNow(redis) : '+inf'
       const gathered = keys.gather(groupOf(set))
-      const names = await redis.zrangebyscore(gathered, '-inf', now, 'LIMIT', 0, MOST_CHUNKS)
+      const names = await redis.zrangebyscore(gathered, '-inf', until, 'LIMIT', 0, MOST_CHUNKS)
       const shared = `shared-${randomUUID()}`
       const answer = await runScript(ledger, DEPART, {
         ...setArgs(keys, set),

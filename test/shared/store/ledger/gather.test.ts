@@ -162,6 +162,42 @@ test('a request does not gather if that might take half of the time until its de
   assert.equal(await joins(130_000), 'gathering')
 })
 
+test('a full set departs although the clock of Redis went back', async (t) => {
+  const bundle = openLedger(t, server)
+  await share(bundle, { ...LATER, coalesceFill: 20 })
+  for (const id of ['a', 'b']) await gather(bundle, id)
+  const later = (await redisNow(bundle.redis)) + 60_000
+  for (const id of ['a', 'b']) await bundle.redis.zadd(bundle.keys.gather(GROUP), later, nameOf(id))
+  assert.equal((await departed(bundle)).members, 2)
+})
+
+test('a few rows of a large request that are retried stay in their set', async (t) => {
+  const bundle = openLedger(t, server)
+  await share(bundle, SHARED)
+  await bundle.deleting('a', [ingestOrder('a.1.2', [{ ...chunkRef('a', 1), attempt: 2 }])])
+  const joins = (count: number, delayMs: number) =>
+    bundle.ledger.joinGather(SET, { order: 'a.1.2', count, delayMs })
+  assert.equal(await joins(3, 60_000), 'gathering')
+  // The sweep knows only how many ids the request has.
+  assert.equal(await joins(5000, 0), 'gathering')
+  assert.ok(((await bundle.ledger.nextDeparture())?.inMs ?? 0) > 50_000)
+})
+
+test('the parts of a job that failed because of locks do not go in one job again', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger } = bundle
+  await share(bundle, { ...SHARED, coalesceBelow: 2000, coalesceFill: 10_000 })
+  const parts = [1, 2, 3].map((chunk) => ({ ...chunkRef('a', chunk), attempt: 3, count: 625 }))
+  const orders = parts.map((ref) => ingestOrder(`a.${ref.chunk}.3`, [ref]))
+  await bundle.deleting('a', orders)
+  for (const { order } of orders) await ledger.joinGather(SET, { order, count: 625 })
+  const retries = { ...SET, isRetry: true }
+  for (const { order } of orders) {
+    const departure = await ledger.depart(retries)
+    assert.equal(departure.kind === 'departed' && departure.order, order)
+  }
+})
+
 test('large requests travel alone, as do all where no worker lets sets depart', async (t) => {
   const bundle = openLedger(t, server)
   assert.equal(await gather(bundle, 'early'), 'alone')
