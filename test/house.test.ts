@@ -68,6 +68,13 @@ suite('the rooms of the source tree', () => {
     assert.deepEqual(librariesOf(files, starts), ['commander', 'string-width'])
   })
 
+  test('load for status and list no logger and no HTTP client', () => {
+    const starts = ['cli/main.ts', 'cli/commands/status.ts', 'cli/commands/list.ts']
+    assert.deepEqual(librariesOf(files, starts), [
+      ...['bullmq', 'cli-table3', 'commander', 'ioredis', 'ipaddr.js', 'string-width', 'zod'],
+    ])
+  })
+
   test('export no two types of one name, the sandbox apart', () => {
     const types = files
       .filter(({ path }) => !isIn(path, 'sandbox'))

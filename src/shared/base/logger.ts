@@ -1,14 +1,17 @@
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
+import {
+  type DestinationStream,
+  type LevelWithSilent,
+  type Logger,
+  pino,
+  stdTimeFunctions,
+} from 'pino'
 import { isSuppressed } from './errors.ts'
 import { maskLine } from './secret-masking.ts'
 
 export type { Logger } from 'pino'
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
-type LogLevel = (typeof LOG_LEVELS)[number]
-
 interface LoggerOptions {
-  readonly level: LogLevel
+  readonly level: LevelWithSilent
   /** Where the lines go. Default: stderr, because stdout is for a command's output. */
   readonly destination?: DestinationStream
   /** Name of the process, such as `worker`. */

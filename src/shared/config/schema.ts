@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { z } from 'zod'
 import { ConfigError } from '../base/errors.ts'
-import { LOG_LEVELS } from '../base/logger.ts'
 import { redisUrlProblem } from '../base/redis-url.ts'
 import { BUCKET_NAME } from '../bucket/settings.ts'
 import { canonicalId, to18 } from '../contract/record-id.ts'
@@ -20,6 +19,9 @@ import { variablesOf } from './settings.ts'
  */
 
 const MIB = 1024 * 1024
+
+/** As pino has them; commands that log nothing do not load it. */
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const SERVICE = {
   home: field.path().optional().meta({ variable: 'EXPUNGE_HOME' }),
