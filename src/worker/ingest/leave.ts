@@ -36,10 +36,13 @@ export async function leave({ at, leaving }: Leaving, work: Work): Promise<Step>
   await deps.leave(rest, results)
   work.order = rest
   deps.visit.keep(chunks.map(({ request }) => request))
-  ctx.log.info(
-    { order: order.order, chunks: leaving.size },
-    'Chunks left an ingest job before it was sent.',
-  )
+  // Those that were to leave may have left while the order waited to begin.
+  if (leaving.size > 0) {
+    ctx.log.info(
+      { order: order.order, chunks: leaving.size },
+      'Chunks left an ingest job before it was sent.',
+    )
+  }
   return at
 }
 
