@@ -356,7 +356,11 @@ const COMMAND_RECORDS = {
     details:
       'What has not been sent goes on with the new priority. Ingest jobs that run already are not affected.',
     argument: { ...REQUEST, priority: 'high, normal or low' },
-    options: { org: ORG, json: { summary: 'print the request as JSON' } },
+    options: {
+      org: ORG,
+      reason: { value: '<text>', summary: 'reason to record with the change' },
+      json: { summary: 'print the request as JSON' },
+    },
     examples: [['Send a request before the others', 'priority leads-2026-11 high']],
     exits: EXITS,
     environment: REDIS,

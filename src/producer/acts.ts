@@ -77,10 +77,15 @@ export async function cancel(store: OrgStore, id: string, by: Signature): Promis
  * Changes the priority of a request that waits or runs. Ingest jobs that run keep their place. The
  * orders are looked at once more after they were moved, because a plan may have ended meanwhile.
  */
-export async function setPriority(store: OrgStore, id: string, priority: Priority): Promise<void> {
+export async function setPriority(
+  store: OrgStore,
+  id: string,
+  priority: Priority,
+  by: Signature,
+): Promise<void> {
   const { ledger, orders } = store
   const before = await ledger.load(id)
-  const answer = await ledger.changePriority(id, priority)
+  const answer = await ledger.changePriority(id, priority, by)
   switch (answer.kind) {
     case 'set':
       await leaveGather(store, before)

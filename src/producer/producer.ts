@@ -150,12 +150,13 @@ export interface Producer {
   cancel(id: string, options?: ActOptions): Promise<void>
   /**
    * Changes the priority of a request that waits or runs. What has not been sent goes on with the
-   * new one; ingest jobs that run are not affected. Repeating it is harmless.
+   * new one; ingest jobs that run are not affected. Repeating it is harmless. The view names the
+   * actor (`prioritizedBy`).
    *
    * @throws UnknownRequestError
    * @throws AlreadyOverError if it has its receipt
    */
-  setPriority(id: string, priority: Priority, options?: { org?: string }): Promise<void>
+  setPriority(id: string, priority: Priority, options?: ActOptions): Promise<void>
   /** Resolves with the receipt once the request has reached its terminal status. */
   wait(id: string, options?: { org?: string; signal?: AbortSignal }): Promise<Receipt>
   close(): Promise<void>
@@ -225,8 +226,8 @@ export function producerOver({
       change(() => approve(storeOf(org), id, { plan, as, by: signatureOf(by), now: clock.now() })),
     decline: (id, { org, ...by } = {}) => change(() => decline(storeOf(org), id, signatureOf(by))),
     cancel: (id, { org, ...by } = {}) => change(() => cancel(storeOf(org), id, signatureOf(by))),
-    setPriority: (id, priority, { org } = {}) =>
-      change(() => setPriority(storeOf(org), id, parsePriority(priority))),
+    setPriority: (id, priority, { org, ...by } = {}) =>
+      change(() => setPriority(storeOf(org), id, parsePriority(priority), signatureOf(by))),
     wait: (id, { org, signal } = {}) => explained(() => waitFor(storeOf(org), id, signal)),
     close,
   }

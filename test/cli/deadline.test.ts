@@ -84,6 +84,7 @@ test('the same command again means the deadline of the first time', async () => 
       content: null,
       approvedBy: null,
       cancelledBy: null,
+      prioritizedBy: null,
       objectRecords: null,
       preflight: null,
       cost: null,

@@ -54,6 +54,7 @@ function everything(text: string, colours: Style): string {
     content: null,
     approvedBy: null,
     cancelledBy: null,
+    prioritizedBy: null,
     objectRecords: null,
     preflight: null,
     cost: null,

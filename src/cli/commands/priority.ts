@@ -1,5 +1,6 @@
 import { PRIORITIES, type Priority } from '../../shared/contract/request.ts'
 import { isTerminal } from '../../shared/contract/status.ts'
+import { actorOf } from '../actor.ts'
 import { whyWaiting } from '../at-work.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
@@ -14,7 +15,7 @@ export function priority(flags: Flags<'priority'>, cli: Cli): Promise<ExitCode> 
     if (isTerminal(status)) {
       throw new UsageError(`Request ${id} is over (${status}): its priority cannot be changed.`)
     }
-    await producer.setPriority(id, wanted, { org })
+    await producer.setPriority(id, wanted, { org, by: actorOf(screen.env), reason: flags.reason })
     const view = await producer.inspect(id, { org })
     if (flags.json) screen.answerJson(view)
     screen.say(

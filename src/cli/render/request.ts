@@ -38,6 +38,7 @@ export function requestTable(
     view.appliesPlanOf === null ? null : ['Plan of', view.appliesPlanOf],
     view.approvedBy && ['Approved', actWords(view.approvedBy)],
     view.cancelledBy && ['Cancelled', actWords(view.cancelledBy)],
+    view.prioritizedBy && ['Priority', `${request.priority} since ${actWords(view.prioritizedBy)}`],
     receipt && ['Finished', receipt.finishedAt],
     request.reason === null ? null : ['Reason', request.reason],
     plan && [

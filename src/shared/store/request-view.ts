@@ -57,6 +57,8 @@ export interface RequestView {
   readonly approvedBy: SignedAct | null
   /** Who cancelled it or turned its plan down; null if nobody did. */
   readonly cancelledBy: SignedAct | null
+  /** Who changed its priority last; null if nobody did. */
+  readonly prioritizedBy: SignedAct | null
   /**
    * Only the origin of the `callbackUrl`: the rest may allow its holder to call the receiver. No query
    * of a source's URL: it may allow its holder to read the list.
@@ -136,6 +138,7 @@ function viewOfNew({ org }: Pick<OrgStore, 'org'>, record: RequestRecord): Reque
     submittedBy: record.submittedBy,
     approvedBy: record.approvedBy,
     cancelledBy: record.cancelledBy,
+    prioritizedBy: record.prioritizedBy,
     request: withoutSecrets(record.request),
     content: contentOf(record),
     plan: record.plan,

@@ -63,6 +63,7 @@ test('a request shows that it is paused, and that it is being cancelled', () => 
     ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: 'cancelled', waiting: [] },
     ...{ submittedAt: '2026-11-23T22:00:00.000Z', submittedBy: null },
     ...{ request, content: null, approvedBy: null, cancelledBy: null, plan, receipt: null },
+    prioritizedBy: null,
     ...{ objectRecords: null, preflight: null, cost: null, keptPlan: null, appliesPlanOf: null },
     progress: {
       outcome: { deleted: 99_900, alreadyGone: 0, failed: 0, unprocessed: 0 },

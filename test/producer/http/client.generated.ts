@@ -304,7 +304,7 @@ export interface components {
        * @enum {string}
        */
       priority: "high" | "normal" | "low";
-      /** @description For the audit log. */
+      /** @description For the request and the audit log. */
       reason?: string;
     };
     Problem: {
@@ -443,6 +443,12 @@ export interface components {
       }) | null;
       /** @description Who cancelled it or turned its plan down. */
       cancelledBy: ({
+        actor: string;
+        at: string;
+        reason: string | null;
+      }) | null;
+      /** @description Who changed its priority last. */
+      prioritizedBy: ({
         actor: string;
         at: string;
         reason: string | null;

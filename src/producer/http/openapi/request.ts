@@ -51,6 +51,7 @@ export const viewSchema = z
       ),
     approvedBy: signedActSchema.nullable().describe('Who let its parked plan go ahead.'),
     cancelledBy: signedActSchema.nullable().describe('Who cancelled it or turned its plan down.'),
+    prioritizedBy: signedActSchema.nullable().describe('Who changed its priority last.'),
     request: storedSchema.describe('As it was understood: defaults filled in, without the ids.'),
     content: contentSchema
       .nullable()
@@ -150,6 +151,7 @@ export const acceptedExample: RequestView = {
   submittedBy: 'crm',
   approvedBy: null,
   cancelledBy: null,
+  prioritizedBy: null,
   objectRecords: null,
   preflight: null,
   cost: null,

@@ -12,7 +12,7 @@ import type { Service } from '../service.ts'
 
 const priorityBody = z.strictObject({
   priority: z.enum(PRIORITIES).describe('The new priority.'),
-  reason: boundedText(1000).optional().describe('For the audit log.'),
+  reason: boundedText(1000).optional().describe('For the request and the audit log.'),
 })
 
 type Wanted = z.output<typeof priorityBody>
@@ -51,7 +51,7 @@ async function change(
   const { priority, reason = null } = body
   assertAllowed(mayUsePriority(key, priority))
   try {
-    await producer.setPriority(id, priority, { org })
+    await producer.setPriority(id, priority, { org, by: key.name, reason: reason ?? undefined })
   } catch (error) {
     audit.failed({ org, id, reason }, error)
     throw error

@@ -187,6 +187,7 @@ function newRecord({
       ? { ...approvedBy, at: new Date(entered.submittedAt).toISOString() }
       : null,
     cancelledBy: null,
+    prioritizedBy: null,
     objectRecords: null,
     preflight: null,
     kept: null,

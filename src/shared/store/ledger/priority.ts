@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import type { Signature } from '../../contract/receipt.ts'
 import { PRIORITIES, type Priority } from '../../contract/request.ts'
 import type { LedgerConnection } from './connection.ts'
 import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
+import { SIGN, signatureArgs } from './signed.ts'
 import { parseTurns, TURNS, type Turn } from './turns.ts'
 
 // Only the record that the caller has read is replaced. Orders in line get the priority with their
@@ -11,14 +13,21 @@ import { parseTurns, TURNS, type Turn } from './turns.ts'
 // Orders that wait for quota lose their place there: the new priority leaves another reserve.
 const CHANGE_PRIORITY = script(
   'change-priority',
-  { keys: ['request', 'open', 'line', 'held'], args: ['prefix', 'before', 'after', 'priority'] },
-  `${TURNS}
+  {
+    keys: ['request', 'open', 'line', 'held'],
+    args: ['prefix', 'before', 'after', 'priority', 'actor', 'reason'],
+  },
+  `${TURNS}${SIGN}
 local asked, receipt = unpack(redis.call('HMGET', request, 'request', 'receipt'))
 if not asked then return {'unknown'} end
 if receipt then return {'over'} end
 if asked ~= before then return {'changed'} end
 local old, caller = turnOf(request)
 redis.call('HSET', request, 'request', after, 'turn', priority .. ':' .. caller)
+if old ~= priority then
+  redis.call('HDEL', request, 'prioritizedBy')
+  sign(request, 'prioritizedBy', actor, reason)
+end
 local lined = redis.call('ZCOUNT', line, 0, '+inf')
 if old ~= priority and lined > 0 then
   countLined(old, -lined)
@@ -63,15 +72,16 @@ export function priorityVerb(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
      * Changes the priority of a request and of its orders that no worker has taken. The caller moves
-     * and recalls their jobs. Repeating it changes nothing. `over`: the request has its receipt.
+     * and recalls their jobs. Who changed it last is recorded. Repeating it changes nothing. `over`: the request has its receipt.
      */
-    async changePriority(id: string, priority: Priority): Promise<PriorityChange> {
+    async changePriority(id: string, priority: Priority, by?: Signature): Promise<PriorityChange> {
       for (;;) {
         const before = await ledger.verified(ledger.redis.hget(keys.request(id), 'request'))
         if (before === null) return { kind: 'unknown' }
         const answer = await runScript(ledger, CHANGE_PRIORITY, {
           ...{ request: keys.request(id), open: keys.open(id), line: keys.line(id) },
           ...{ held: keys.held, prefix: keys.prefix, before, priority },
+          ...signatureArgs(by),
           // Fields of a newer version stay.
           after: JSON.stringify({ ...z.looseObject({}).parse(JSON.parse(before)), priority }),
         })

@@ -93,6 +93,8 @@ export interface RequestRecord {
   readonly approvedBy: SignedAct | null
   /** Who cancelled it or turned its plan down; null if nobody did. */
   readonly cancelledBy: SignedAct | null
+  /** Who changed its priority last; null if nobody did. */
+  readonly prioritizedBy: SignedAct | null
   /** The caller's limits at that time; null if there were none. */
   readonly limits: CallerLimits | null
   /** The org's guard rails when it was accepted; null if it had none yet. */
@@ -139,6 +141,7 @@ export const RECORD_FIELDS = [
   'submittedBy',
   'approvedBy',
   'cancelledBy',
+  'prioritizedBy',
   'limits',
   'guards',
   'staged',
@@ -168,6 +171,7 @@ export function parseRecord(fields: RecordFields): RequestRecord {
     submittedBy: fields.submittedBy ?? null,
     approvedBy: parseSignedAct(fields.approvedBy),
     cancelledBy: parseSignedAct(fields.cancelledBy),
+    prioritizedBy: parseSignedAct(fields.prioritizedBy),
     limits: parseOptional(callerLimitsSchema, fields.limits),
     guards: fields.guards ? parseGuardRails(fields.guards) : null,
     staged: parseOptional(stagedSchema, fields.staged),

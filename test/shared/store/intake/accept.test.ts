@@ -22,6 +22,7 @@ test('a new request is queued, live and listed', async (t) => {
     submittedBy: null,
     approvedBy: null,
     cancelledBy: null,
+    prioritizedBy: null,
     limits: null,
     guards: null,
     staged,
