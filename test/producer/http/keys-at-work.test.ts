@@ -323,7 +323,7 @@ test('rows that failed are retried by keys that may read and submit such a reque
   for (const [wrong, expected] of [
     [{ code: ['X'] }, '409 NOTHING_TO_RETRY'],
     [{ only: 'unprocessed' }, '409 NOTHING_TO_RETRY'],
-    [{ only: 'unprocessed', code: ['X'] }, '422 INVALID_REQUEST'],
+    [{ only: 'unprocessed', code: ['X'] }, '409 NOTHING_TO_RETRY'],
     [{ only: 'deleted' }, '422 INVALID_REQUEST'],
     [{ as: '../x' }, '422 INVALID_REQUEST'],
     [{ as: 'Partly' }, '409 ID_TAKEN'],
