@@ -34,7 +34,7 @@ if checkpoint == '' or cjson.decode(checkpoint).step ~= 'wait' then
 end
 local answer = {'taken', order, checkpoint, starts}
 if checkpoint == '' then
-  leaveTurns(name, turn, request, line, true)
+  leaveTurns(name, turn, request, line)
   fill(answer, request, line)
   if turn then rest(turn) end
 end
@@ -113,7 +113,7 @@ end
 if #kept == 0 then
   redis.call('DEL', ingest)
   leaveSet(gathers, group, set, ids, settings, waitSetting, order)
-  leaveTurns(order, turn, request, line, false)
+  leaveTurns(order, turn, request, line, json)
 else
   redis.call('HDEL', ingest, '')
   content.chunks, content.distinct = kept, nil

@@ -43,6 +43,7 @@ for _, name in ipairs(redis.call('HVALS', open)) do
     if fresh ~= json and redis.call('ZREM', held, name) == 1 then recalled[#recalled + 1] = name end
     json = fresh
     if turn and turn ~= priority and redis.call('ZREM', placedOf(turn), name) == 1 then
+      refund(turn, request, json)
       answer[#answer + 1] = turn
       place(answer, name, priority, json)
       rest(turn)

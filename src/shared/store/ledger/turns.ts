@@ -48,7 +48,9 @@ const LINE_SECONDS = 7 * 86_400
  * - `withPriority(name, json, priority)` → the JSON with another priority, which the order gets.
  * - `place(answer, name, priority, json)` gives an order its tag.
  * - `fill(answer, request, line)` places what stands first in line.
- * - `leaveTurns(name, priority, request, line, isServed)`: the order does not wait any more.
+ * - `refund(priority, request, json)`: an order is not served, so its caller's next ones move up.
+ * - `leaveTurns(name, priority, request, line, unserved)`: the order does not wait any more. The JSON
+ *   of one that nobody will serve is `unserved`.
  */
 export const TURNS = `
 local function ingestOf(name) return prefix .. ':ingest:' .. string.lower(name) end
@@ -149,15 +151,26 @@ local function rest(priority)
     redis.call('ZREM', placed, first)
   end
 end
-local function leaveTurns(name, priority, request, line, isServed)
+local function refund(priority, request, json)
+  local turns, records = turnsOf(priority), 0
+  local _, caller = turnOf(request)
+  local last = caller and redis.call('HGET', turns, 'f:' .. caller)
+  if not last then return end
+  for _, chunk in ipairs(cjson.decode(json).chunks) do records = records + chunk.count end
+  local v = tonumber(redis.call('HGET', turns, 'v') or 0)
+  redis.call('HSET', turns, 'f:' .. caller,
+    math.max(v, tonumber(last) - math.max(1, records / ${QUANTUM})))
+end
+local function leaveTurns(name, priority, request, line, unserved)
   local at = redis.call('ZSCORE', line, name)
   redis.call('ZREM', line, name)
   if at and tonumber(at) >= 0 then countLined(turnOf(request) or priority, -1) end
   if not priority then return end
   local tag = redis.call('ZSCORE', placedOf(priority), name)
   redis.call('ZREM', placedOf(priority), name)
+  if tag and unserved then return refund(priority, request, unserved) end
   local v = tonumber(redis.call('HGET', turnsOf(priority), 'v') or 0)
-  if tag and isServed and tonumber(tag) > v then
+  if tag and tonumber(tag) > v then
     redis.call('HSET', turnsOf(priority), 'v', tag)
   end
 end

@@ -200,6 +200,30 @@ test('an order that ends unsent leaves its line', async (t) => {
   assert.equal(await bundle.redis.exists(bundle.keys.line('r1')), 0)
 })
 
+test('what a caller cancels or puts off does not hold up its next request', async (t) => {
+  const bundle = openLedger(t, server)
+  const { ledger } = bundle
+  const lane = new Lane()
+  await begin(bundle, lane, { id: 'purge', caller: 'b', chunks: big(100) })
+  await serve(bundle, lane)
+  const mistaken = Array.from({ length: 40 }, (_, at) => `mistaken-${at}`)
+  const mistakes = new Lane()
+  for (const id of mistaken) await begin(bundle, mistakes, { id, caller: 'a', chunks: [10] })
+  for (const [at, id] of mistaken.entries()) {
+    if (at % 2 === 0) {
+      await ledger.changePriority(id, 'low')
+      continue
+    }
+    const { order } = (await ledger.ingestOrder(nameOf(id, 0))) ?? assert.fail()
+    const outcomes = order.chunks.map((ref) => ({ ref, outcome: chunkOutcome(0) }))
+    assert.equal(await ledger.endUnsent({ order, outcomes }), 'ended')
+  }
+  await begin(bundle, lane, { id: 'right', caller: 'a', chunks: [10] })
+  const served = []
+  for (let at = 0; at < 4; at++) served.push((await serve(bundle, lane))?.order)
+  assert.ok(served.includes(nameOf('right', 0)), served.join(' '))
+})
+
 test('backlogged callers get equal shares, nobody starves, and numbers stay in range', async (t) => {
   const chunks = fc.array(fc.integer({ min: 1, max: 50_000 }), { minLength: 1, maxLength: 8 })
   const request = fc.record({
