@@ -127,7 +127,8 @@ return leaveSet(gathers, group, set, ids, settings, waitSetting, order) and 'lef
 // `members`: for each the key of its order, and the open chunks of its request. The first write
 // removes something, so that a full Redis lets the script continue; departing frees memory.
 //
-// A member that is gone or that a worker has taken only leaves the set. A single one keeps its order.
+// A member that is gone, that a worker has taken or that cannot be read only leaves the set: it must
+// not hold up the others. A single one keeps its order.
 //
 // Each attempt departs in jobs of a quarter of the size: one that failed because of locks or time is
 // split (`pieceSize`), and its parts must not go in one job again.
@@ -138,6 +139,12 @@ const DEPART = script(
     args: ['group', 'waitSetting', 'sharedName', '...names'],
   },
   `${GATHER}
+local function onlyChunk(json)
+  local isJson, order = pcall(cjson.decode, json)
+  local chunks = isJson and type(order) == 'table' and order.chunks
+  if type(chunks) ~= 'table' or #chunks ~= 1 then return nil end
+  return order, chunks[1]
+end
 local fill, wait = unpack(redis.call('HMGET', settings, 'coalesceFill', waitSetting))
 fill, wait = tonumber(fill or 0), tonumber(wait or 0)
 local time = timeOf(group, set, ids, fill, wait)
@@ -158,11 +165,11 @@ for i, name in ipairs(names) do
     local json, checkpoint, starts =
       unpack(redis.call('HMGET', ingest, 'order', 'checkpoint', 'starts'))
     if json and not checkpoint and tonumber(starts or 0) == 0 then
-      local order = cjson.decode(json)
-      local field = order.chunks[1].chunk .. '.' .. order.chunks[1].attempt
-      if redis.call('HGET', open, field) == name then
+      local order, chunk = onlyChunk(json)
+      local field = chunk and chunk.chunk .. '.' .. chunk.attempt
+      if field and redis.call('HGET', open, field) == name then
         taken[#taken + 1] = { ingest = ingest, open = open, field = field, name = name, order = order }
-        chunks[#chunks + 1] = order.chunks[1]
+        chunks[#chunks + 1] = chunk
         records = records + count
       end
     end

@@ -198,6 +198,19 @@ test('the parts of a job that failed because of locks do not go in one job again
   }
 })
 
+test('an order that cannot be read holds up no other', async (t) => {
+  const bundle = openLedger(t, server)
+  const { redis, keys } = bundle
+  await share(bundle, SHARED)
+  for (const id of ['a', 'b', 'c', 'd']) await gather(bundle, id)
+  await redis.hset(keys.ingest('b.0.1'), 'order', '{"order":')
+  await redis.hset(keys.ingest('c.0.1'), 'order', '{"order":"c.0.1","parts":[]}')
+  const { order, members } = await departed(bundle)
+  assert.equal(members, 2)
+  assert.deepEqual((await carried(bundle, order)).toSorted(), ['a', 'd'])
+  assert.equal(await bundle.ledger.nextDeparture(), null)
+})
+
 test('large requests travel alone, as do all where no worker lets sets depart', async (t) => {
   const bundle = openLedger(t, server)
   assert.equal(await gather(bundle, 'early'), 'alone')
