@@ -23,6 +23,7 @@ import { installRivals, run } from './rivals.ts'
 import { DIST, ROOT } from './sandbox-process.ts'
 import { measureTable, type Table } from './table.ts'
 import { backlog } from './tables/backlog.ts'
+import { coalesce, urgent } from './tables/coalesce.ts'
 import { cycle } from './tables/cycle.ts'
 import { latency } from './tables/latency.ts'
 import { peers } from './tables/peers.ts'
@@ -34,11 +35,12 @@ import { startup } from './tables/startup.ts'
 import { submit, submitSafety } from './tables/submit.ts'
 import { tracing } from './tables/tracing.ts'
 import { upload } from './tables/upload.ts'
+import { workers } from './tables/workers.ts'
 
 const TABLES: readonly Table[] = [
   ...peers,
   ...[cycle, plan, sources, upload, results, latency, startup, staging, submit, submitSafety],
-  ...[backlog, tracing],
+  ...[backlog, workers, tracing, coalesce, urgent],
 ]
 const PAGE = join(ROOT, 'docs/benchmarks.md')
 const FIGURES = join(ROOT, 'docs/benchmarks.json')

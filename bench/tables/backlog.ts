@@ -21,7 +21,7 @@ const TURNS = 3
 export const backlog: Table = {
   name: 'backlog',
   title: 'What one step costs beside requests of ten ids that wait',
-  size: { full: 100_000, quick: 500 },
+  size: { full: 100_000, quick: 100 },
   rounds: 3,
   figure: 'sweep ms',
   ways: async (most, scope) => {
