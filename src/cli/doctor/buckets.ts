@@ -2,7 +2,7 @@ import { Bucket } from '../../shared/bucket/bucket.ts'
 import { BucketError } from '../../shared/bucket/errors.ts'
 import type { BucketSettings } from '../../shared/bucket/settings.ts'
 import type { Config } from '../../shared/config/config.ts'
-import { type Finding, failed, ok, warn } from './finding.ts'
+import { answerWithin, type Finding, failed, ok, warn } from './finding.ts'
 
 const TIMEOUT_MS = 30_000
 
@@ -19,12 +19,9 @@ async function checkBucket(
 ): Promise<Finding> {
   const check = `Bucket ${settings.name}`
   const bucket = new Bucket(settings, { proxyEnv, attempts: 2 })
-  const late = new Error(`no answer within ${TIMEOUT_MS / 1000} s`)
-  const stop = new AbortController()
-  const timer = setTimeout(() => stop.abort(late), TIMEOUT_MS)
+  const server = settings.endpoint ?? 'Amazon S3'
   try {
-    await bucket.check(stop.signal)
-    const server = settings.endpoint ?? 'Amazon S3'
+    await bucket.check(answerWithin(TIMEOUT_MS, server))
     return ok(check, `s3://${settings.bucket} at ${server} can be listed`)
   } catch (error) {
     if (!(error instanceof BucketError) || error.code !== 'BUCKET_ACCESS_DENIED') {
@@ -33,7 +30,6 @@ async function checkBucket(
     const advice = 'Requests with a key may work all the same; those with a prefix will not.'
     return warn(check, error.message, advice)
   } finally {
-    clearTimeout(timer)
     await bucket.close()
   }
 }

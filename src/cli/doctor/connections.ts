@@ -1,6 +1,6 @@
 import type { Config, PostgresConnection } from '../../shared/config/config.ts'
 import { probePostgres } from '../../worker/sources/postgres/postgres.ts'
-import { type Finding, failed, ok, warn } from './finding.ts'
+import { answerWithin, type Finding, failed, ok, warn } from './finding.ts'
 
 /** Long enough for a slow network, but too short to wait out an outage. */
 const TIMEOUT_MS = 30_000
@@ -15,8 +15,8 @@ export function checkConnections({
 async function checkConnection(connection: PostgresConnection): Promise<Finding> {
   const check = `PostgreSQL ${connection.name}`
   try {
-    const facts = await probePostgres(connection, AbortSignal.timeout(TIMEOUT_MS))
     const { host, database } = connection.server
+    const facts = await probePostgres(connection, answerWithin(TIMEOUT_MS, host))
     const [version] = facts.version.split(' ')
     const found = `${version} at ${host}, database ${database}, as ${facts.user}, ${facts.isEncrypted ? 'with' : 'without'} TLS`
     return facts.isSuperuser

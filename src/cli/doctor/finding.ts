@@ -35,6 +35,18 @@ export function failed(check: string, error: unknown, more = ''): Finding {
 export const withoutOutcome = (message: string): string =>
   message.replace(' Nothing was deleted.', '')
 
+class NoAnswerError extends ExpungeError {
+  readonly code = 'NO_ANSWER'
+}
+
+/** Ends a check that takes too long, with an error that says who did not answer. */
+export function answerWithin(ms: number, host: string): AbortSignal {
+  const stop = new AbortController()
+  const late = new NoAnswerError(`No answer from ${host} within ${ms / 1000} s.`)
+  setTimeout(() => stop.abort(late), ms).unref()
+  return stop.signal
+}
+
 const SIGN = { ok: '✓', warn: '!', fail: '✗' } as const
 const COLOUR = { ok: 'green', warn: 'yellow', fail: 'red' } as const
 

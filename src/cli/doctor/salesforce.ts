@@ -9,7 +9,7 @@ import { attemptsAtOrg, countAttempts } from '../attempts.ts'
 import { count } from '../render/format.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
 import { checkAccess } from './access.ts'
-import { type Finding, fail, failed, ok, warn } from './finding.ts'
+import { answerWithin, type Finding, fail, failed, ok, warn } from './finding.ts'
 
 /** Long enough for a slow proxy, but too short to wait out an outage. */
 const TIMEOUT_MS = 30_000
@@ -32,7 +32,7 @@ export async function checkOrg(
   { store, asked }: { readonly store: OrgStore | null; readonly asked: AskedOfOrg },
 ): Promise<readonly Finding[]> {
   const name = (check: string) => (config.orgs.size === 1 ? check : `${check} (${org.name})`)
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  const signal = answerWithin(TIMEOUT_MS, hostOf(org))
   const attempts = countAttempts()
   let salesforce: Salesforce | null = null
   try {
@@ -49,6 +49,21 @@ export async function checkOrg(
     return [failed(name('Login'), error, attemptsAtOrg(error, attempts))]
   } finally {
     salesforce?.close()
+  }
+}
+
+function hostOf({ credentials }: OrgConfig): string {
+  switch (credentials?.kind) {
+    case 'client-credentials':
+    case 'jwt':
+      return credentials.loginUrl
+    case 'token':
+      return credentials.instanceUrl
+    case 'sf':
+    case undefined:
+      return 'Salesforce'
+    default:
+      throw new TypeError(`Unknown login ${JSON.stringify(credentials satisfies never)}`)
   }
 }
 

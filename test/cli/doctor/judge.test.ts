@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { findingLines } from '../../../src/cli/doctor/finding.ts'
+import { answerWithin, failed, findingLines } from '../../../src/cli/doctor/finding.ts'
 import { judge } from '../../../src/cli/doctor/redis.ts'
 import { judgeLimit } from '../../../src/cli/doctor/salesforce.ts'
 import { plain } from '../plain.ts'
@@ -56,6 +56,16 @@ test('an allowance is fine above a tenth, and used up at nothing', () => {
   const at = (remaining: number) => judgeLimit('x', { max: 15_000, remaining }).verdict
   assert.deepEqual([at(1500), at(1499), at(0)], ['ok', 'warn', 'fail'])
   assert.equal(judgeLimit('x', null).verdict, 'warn')
+})
+
+test('a check that takes too long names who did not answer', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const signal = answerWithin(30_000, 'https://acme.my.salesforce.com')
+  t.mock.timers.tick(29_999)
+  assert.equal(signal.aborted, false)
+  t.mock.timers.tick(1)
+  const { found } = failed('Login', signal.reason)
+  assert.equal(found, 'No answer from https://acme.my.salesforce.com within 30 s.')
 })
 
 test('every line says what was found, and below it what to do', () => {
