@@ -14,7 +14,7 @@ import { median } from '../median.ts'
 import type { Figures, Table } from '../table.ts'
 
 const IDS = 10
-const TRIES = 50
+const TRIES = 20
 /** So many turns see each backlog from its first request to its last, and begin again. */
 const TURNS = 3
 

@@ -23,6 +23,7 @@ const JOB_MS = 1000
 const WINDOW = 100
 const IDS_A_CHUNK = 10
 const LOOK_MS = 250
+const MIN_CHUNKS_A_WORKER = 5
 const MOST_CHUNKS_A_REQUEST = 100
 
 export const workers: Table = {
@@ -32,12 +33,15 @@ export const workers: Table = {
   rounds: 3,
   figure: 'jobs/s',
   ways: async (chunks) =>
-    [1, 2, 4].map((count) => ({
+    [1, 2, 4].filter(hasWork(chunks)).map((count) => ({
       name: `${count} worker${count === 1 ? '' : 's'}`,
       against: count === 1 ? [] : ['1 worker'],
       measure: () => measured(chunks, count),
     })),
 }
+
+/** A quick run has too few chunks for many workers, each of which takes a second to start. */
+const hasWork = (chunks: number) => (workers: number) => workers * MIN_CHUNKS_A_WORKER <= chunks
 
 async function measured(chunks: number, workers: number): Promise<Figures> {
   const closers: (() => Promise<void>)[] = []
