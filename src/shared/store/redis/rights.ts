@@ -13,7 +13,7 @@ const COMMANDS = [
   ...['expire K 1', 'pexpire K 1', 'pexpireat K 1', 'persist K', 'ttl K', 'pttl K', 'rename K K'],
   ...['get K', 'mget K', 'set K x', 'incr K', 'incrby K 1'],
   ...['hdel K f', 'hexists K f', 'hget K f', 'hgetall K', 'hincrby K f 1', 'hkeys K', 'hlen K'],
-  ...['hmget K f', 'hmset K f x', 'hset K f x', 'hsetnx K f x', 'hvals K'],
+  ...['hmget K f', 'hmset K f x', 'hscan K 0', 'hset K f x', 'hsetnx K f x', 'hvals K'],
   ...['lindex K 0', 'llen K', 'lpop K', 'lpos K x', 'lpush K x', 'lrange K 0 1', 'lrem K 0 x'],
   ...['lset K 0 x', 'ltrim K 0 1', 'rpop K', 'rpoplpush K K', 'rpush K x'],
   ...['sadd K x', 'scard K', 'sismember K x', 'smembers K', 'srem K x'],
