@@ -63,7 +63,6 @@ export async function askForQuota(
   try {
     const limits = await salesforce.limits(signal)
     await saveQuota(connection, keys, limits, await redisNow(redis))
-    await settleEnded(store)
     await callBackHeld(store)
   } catch (error) {
     if (signal.aborted || !(error instanceof SalesforceError)) throw error
@@ -81,13 +80,6 @@ export async function askForQuota(
 
 /** The stores whose user may not read the limits; each is reported once. */
 const refused = new WeakSet<OrgStore>()
-
-/** Settles bookings whose order was ended without a worker, or by one that died then. */
-async function settleEnded({ redis, ledger: { keys }, bookings }: OrgStore): Promise<void> {
-  for (const order of await redis.hkeys(keys.booked)) {
-    if ((await redis.exists(keys.ingest(order))) === 0) await bookings.settle(order, true)
-  }
-}
 
 /** @param halt stops all work for the org, because the login now leads to another org */
 export function startQuotaWatch(

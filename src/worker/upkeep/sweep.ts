@@ -76,9 +76,20 @@ async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
     })
   const readLots = (from: string | null) => staging.lotsPage(from, MOST_PER_TURN)
   await sweepPage(deps.store, 'staged', readLots, dropLeftOver)
+  await settleEnded(deps.store)
   for (const id of await ledger.unfiled(deps.results.id)) await fileAgain(id, deps, ctx)
   await forgetExpired(deps, now)
   await removeDueFolders(deps, ctx)
+}
+
+/**
+ * Settles quota bookings whose order was ended without a worker, or by one that died then. There are
+ * about as many as ingest jobs run.
+ */
+async function settleEnded({ redis, ledger: { keys }, bookings }: OrgStore): Promise<void> {
+  for (const order of await redis.hkeys(keys.booked)) {
+    if ((await redis.exists(keys.ingest(order))) === 0) await bookings.settle(order, true)
+  }
 }
 
 /** A request that this version cannot read must not stop the sweep of the others. */

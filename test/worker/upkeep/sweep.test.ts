@@ -172,6 +172,19 @@ test('behind more requests than a turn sweeps, a lost order is found in the next
   assert.equal(await connection.exists(ledger.keys.rounds), 0)
 })
 
+test('quota that a dead worker booked for an order that has ended is given back', async (t) => {
+  const world = await startWorld(t, { redis })
+  const { ledger, redis: connection, bookings } = world.store
+  const cost = { DailyApiRequests: 5, DailyBulkApiBatches: 1 }
+  const reserve = { DailyApiRequests: 20, DailyBulkApiBatches: 10 }
+  await bookings.book({ order: 'ended.0.1', priority: 'normal', cost, reserve })
+  const running = () => connection.hget(ledger.keys.quota, 'running:DailyApiRequests')
+  assert.equal(await running(), '5')
+  await sweep({ ...(await plannerDeps(world)), intervalMs: 1 }, context())
+  assert.equal(await connection.exists(ledger.keys.booked), 0)
+  assert.equal(await running(), '0')
+})
+
 test('the list holds every request whose record is there, and no other', async (t) => {
   const world = await startWorld(t, { redis, clock: leapingClock() })
   const { ledger, redis: connection } = world.store
