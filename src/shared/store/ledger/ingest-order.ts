@@ -114,6 +114,7 @@ if #kept == 0 then
   redis.call('DEL', ingest)
   leaveSet(gathers, group, set, ids, settings, waitSetting, order)
   leaveTurns(order, turn, request, line, json)
+  if turn then rest(turn) end
 else
   redis.call('HDEL', ingest, '')
   content.chunks, content.distinct = kept, nil

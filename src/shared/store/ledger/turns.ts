@@ -48,6 +48,7 @@ const LINE_SECONDS = 7 * 86_400
  * - `withPriority(name, json, priority)` → the JSON with another priority, which the order gets.
  * - `place(answer, name, priority, json)` gives an order its tag.
  * - `fill(answer, request, line)` places what stands first in line.
+ * - `rest(priority)` starts the tags again if nothing waits any more.
  * - `refund(priority, request, json)`: an order is not served, so its caller's next ones move up.
  * - `leaveTurns(name, priority, request, line, unserved)`: the order does not wait any more. The JSON
  *   of one that nobody will serve is `unserved`.
@@ -143,7 +144,9 @@ local function rest(priority)
   for _ = 1, 4 do
     local first = redis.call('ZRANGE', placed, 0, 0)[1]
     if not first then
-      redis.call('DEL', turnsOf(priority))
+      if redis.call('HEXISTS', turnsOf(priority), 'lined') == 0 then
+        redis.call('DEL', turnsOf(priority))
+      end
       return
     end
     local json, turn = waits(first)

@@ -196,8 +196,7 @@ test('an order that ends unsent leaves its line', async (t) => {
     const outcomes = order.chunks.map((ref) => ({ ref, outcome: chunkOutcome(0) }))
     assert.equal(await bundle.ledger.endUnsent({ order, outcomes }), 'ended')
   }
-  assert.equal(await bundle.redis.hget(bundle.keys.turns('normal'), 'lined'), null)
-  assert.equal(await bundle.redis.exists(bundle.keys.line('r1')), 0)
+  assert.deepEqual(await keysLeft(bundle), [])
 })
 
 test('what a caller cancels or puts off does not hold up its next request', async (t) => {
