@@ -114,7 +114,9 @@ if #kept == 0 then
   redis.call('DEL', ingest)
   leaveSet(gathers, group, set, ids, settings, waitSetting, order)
   leaveTurns(order, turn, request, line, json)
-  if turn then rest(turn) end
+  -- One in line has no turn yet.
+  local priority = turn or turnOf(request)
+  if priority then rest(priority) end
 else
   redis.call('HDEL', ingest, '')
   content.chunks, content.distinct = kept, nil
