@@ -33,7 +33,7 @@ export function markdown({ title, size, day, load, figure, rows }: Measured): st
     ...(hasSpread ? [cell(from), cell(to)] : []),
     ...(hasRatios ? [Object.entries(ratios).map(ratio).join('; ')] : []),
   ])
-  const about = `${title}. Size ${size.toLocaleString('en')}, ${rounds === 1 ? 'one round' : `medians of ${rounds} rounds`}, ${day}, load ${load.map((one) => one.toFixed(1)).join(' to ')}.`
+  const about = `${title}.\nSize ${size.toLocaleString('en')}, ${rounds === 1 ? 'one round' : `medians of ${rounds} rounds`}, ${day}, load ${load.map((one) => one.toFixed(1)).join(' to ')}.`
   return [about, '', ...[head, head.map(() => '---'), ...lines].map(line)].join('\n')
 }
 
