@@ -28,7 +28,7 @@ test('while the file cannot be used the secrets before it are', async (t) => {
   await unlink(path)
   assert.deepEqual(await secrets(), [ONE])
   assert.match(lines.join(''), /secret 2 has 7.*ENOENT/s)
-  assert.doesNotMatch(lines.join(''), /hunter2|2222/)
+  assert.doesNotMatch(lines.join(''), /hunter2|2{16}/)
 })
 
 test('a file that cannot be used to begin with is refused, and not quoted', async (t) => {
@@ -47,7 +47,7 @@ test('a file that cannot be used to begin with is refused, and not quoted', asyn
       assert.ok(error instanceof Error)
       assert.match(error.message, says)
       assert.match(error.message, /^callbacks\.receivers\.crm\.secretsFile/)
-      assert.doesNotMatch(error.message, /hunter2|1111/)
+      assert.doesNotMatch(error.message, /hunter2|1{16}/)
       return true
     })
   }
