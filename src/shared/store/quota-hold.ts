@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { count } from '../contract/receipt.ts'
 import type { Priority } from '../contract/request.ts'
+import { rowsOf } from './ledger/chunk.ts'
 import type { OrgStore } from './org-store.ts'
 import { costOfJob, QUOTA_LIMITS } from './quota.ts'
 import { quotaHold, readQuotaState } from './quota-state.ts'
@@ -46,8 +47,8 @@ export async function quotaHoldOf(
     ledger.ingestOrder(order),
   ])
   if (rank === null || waiting === null) return null
-  const records = waiting.order.chunks.reduce((sum, chunk) => sum + chunk.count, 0)
-  const hold = quotaHold(state, priority, costOfJob(records))
+  const { chunks } = waiting.order
+  const hold = quotaHold(state, priority, costOfJob(rowsOf({ chunks })))
   if (hold === null) return null
   const { limit: allowance, until } = hold
   const { max = 0, remaining = 0, booked = 0 } = state.allowances.get(allowance) ?? {}

@@ -33,14 +33,24 @@ interface Unprocessed {
  *
  * @param lister null if making the list must not be tried again
  */
-export async function endUnprocessed(
-  order: IngestOrder,
+export function endUnprocessed(
+  { chunks }: Pick<IngestOrder, 'chunks'>,
   { error, job }: Unprocessed,
   lister: Lister | null,
   ctx: Context,
 ): Promise<readonly ChunkResult[]> {
+  return endEach(new Map(chunks.map((ref) => [ref, error])), job, lister, ctx)
+}
+
+/** The same for chunks of which each has its own error. */
+export async function endEach(
+  errors: ReadonlyMap<ChunkRef, Unprocessed['error']>,
+  job: Unprocessed['job'],
+  lister: Lister | null,
+  ctx: Context,
+): Promise<readonly ChunkResult[]> {
   const results: ChunkResult[] = []
-  for (const ref of order.chunks) {
+  for (const [ref, error] of errors) {
     const listed = lister === null ? undefined : await listChunk(ref, lister, ctx)
     const outcome = {
       outcome: { ...NO_OUTCOME, unprocessed: ref.count },

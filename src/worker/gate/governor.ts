@@ -2,7 +2,7 @@ import type { Logger } from '../../shared/base/logger.ts'
 import type { OrgConfig } from '../../shared/config/config.ts'
 import type { Quota } from '../../shared/salesforce/transport.ts'
 import { heldOrders } from '../../shared/store/booking.ts'
-import type { IngestOrder } from '../../shared/store/ledger/chunk.ts'
+import { type IngestOrder, rowsOf } from '../../shared/store/ledger/chunk.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { LANES } from '../../shared/store/queues/queues.ts'
 import { costOfJob, type QuotaReserve } from '../../shared/store/quota.ts'
@@ -64,7 +64,7 @@ export class QuotaGovernor {
    */
   async admit({ order, priority, chunks }: IngestOrder): Promise<number | null> {
     const { redis, bookings, ledger } = this.#store
-    const cost = costOfJob(chunks.reduce((sum, { count }) => sum + count, 0))
+    const cost = costOfJob(rowsOf({ chunks }))
     const booked = await bookings.book({ order, priority, cost, reserve: this.#reserve })
     if (booked.kind === 'go') {
       const isOver = this.#isHolding && booked.waiting === 0

@@ -95,7 +95,6 @@ class Watch implements Disposable {
   readonly #stopped = new Level()
   #requests: readonly string[]
   #flagged: ReadonlySet<string> = new Set()
-  #isFlagged = false
   #isAborted = false
 
   constructor(requests: readonly string[], ledger: Ledger, leave: () => void) {
@@ -124,6 +123,10 @@ class Watch implements Disposable {
     return this.#stopped.signal
   }
 
+  get #isFlagged(): boolean {
+    return this.#flagged.size === this.#requests.length
+  }
+
   /** Reads the requests' flags now. */
   async isFlagged(): Promise<boolean> {
     const { requests } = this
@@ -134,7 +137,6 @@ class Watch implements Disposable {
 
   setFlagged(flagged: ReadonlySet<string>): void {
     this.#flagged = new Set(this.requests.filter((request) => flagged.has(request)))
-    this.#isFlagged = this.#flagged.size === this.requests.length
     this.#someFlagged.set(this.#flagged.size > 0)
     this.#stopped.set(this.#isFlagged || this.#isAborted)
   }

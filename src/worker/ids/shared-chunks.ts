@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mapInSlices } from '../../shared/base/slices.ts'
+import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
 import type { ChunkRef } from '../../shared/store/ledger/chunk.ts'
 import { type Staging, StagingError } from '../../shared/store/staging/staging.ts'
@@ -13,7 +14,7 @@ import { IdSet } from './id-set.ts'
 export interface SharedIds {
   readonly ids: ReadonlyMap<ChunkRef, Uint8Array>
   /** Chunks whose staged ids are not the planned ones, with the reason. */
-  readonly damaged: ReadonlyMap<ChunkRef, StagingError>
+  readonly damaged: ReadonlyMap<ChunkRef, ReceiptError>
 }
 
 /** Chunks that are read at once. */
@@ -24,13 +25,14 @@ export async function readSharedIds(
   staging: Staging,
 ): Promise<SharedIds> {
   const ids = new Map<ChunkRef, Uint8Array>()
-  const damaged = new Map<ChunkRef, StagingError>()
+  const damaged = new Map<ChunkRef, ReceiptError>()
   await mapInSlices(chunks, AT_ONCE, async (chunk) => {
     try {
       ids.set(chunk, await idsOfChunk(chunk, staging))
     } catch (error) {
       if (!(error instanceof StagingError)) throw error
-      damaged.set(chunk, error)
+      const { code, message } = error
+      damaged.set(chunk, { code, message })
     }
   })
   return { ids, damaged }

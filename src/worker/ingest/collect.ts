@@ -3,16 +3,10 @@ import { mapInSlices } from '../../shared/base/slices.ts'
 import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
 import type { IngestJobInfo } from '../../shared/salesforce/ingest.ts'
 import { RESULTS_CONTRADICT } from '../../shared/salesforce/matched-ingest.ts'
-import {
-  type ChunkRef,
-  type IngestOrder,
-  isShared,
-  rowsOf,
-} from '../../shared/store/ledger/chunk.ts'
-import type { StagingError } from '../../shared/store/staging/staging.ts'
+import { type IngestOrder, isShared, rowsOf } from '../../shared/store/ledger/chunk.ts'
 import type { ResendReason } from '../../shared/telemetry/metrics/events.ts'
-import { endUnprocessed, lineOf } from '../end/unprocessed.ts'
-import { readSharedIds } from '../ids/shared-chunks.ts'
+import { endEach, lineOf } from '../end/unprocessed.ts'
+import { readSharedIds, type SharedIds } from '../ids/shared-chunks.ts'
 import type { ChunkBook } from './chunk-book.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
 import { countsOf, isWhole, jobFailureOf } from './job-report.ts'
@@ -74,7 +68,8 @@ export async function collect(
     })
   }
   const { damaged, ...staged } = await readStaged(order, collector)
-  const ended = await endDamaged(damaged, { job, order, collector, ctx })
+  // The rows of these chunks cannot be told apart. The others of the job do not depend on them.
+  const ended = await endEach(damaged, job, collector, ctx)
   if (ended.length === order.chunks.length) return ended
   const begun = await begin({ job, ...staged, sent, collector, ctx }, excused)
   await using opened = new AsyncDisposableStack()
@@ -89,9 +84,7 @@ export async function collect(
 /** Chunks that are concluded at once: each may write files and stage rows. */
 const AT_ONCE = 20
 
-type Staged = Pick<ResultsReading, 'order' | 'shared' | 'lost'> & {
-  readonly damaged: ReadonlyMap<ChunkRef, StagingError>
-}
+type Staged = Pick<ResultsReading, 'order' | 'shared' | 'lost'> & Pick<SharedIds, 'damaged'>
 
 /** The ids of chunks that share a job. A chunk that travels alone is read where it is needed. */
 async function readStaged(order: IngestOrder, { staging }: Collector): Promise<Staged> {
@@ -100,22 +93,6 @@ async function readStaged(order: IngestOrder, { staging }: Collector): Promise<S
   const chunks = order.chunks.filter((ref) => ids.has(ref))
   const lost = rowsOf({ chunks: [...damaged.keys()] })
   return { order: { ...order, chunks }, shared: ids, lost, damaged }
-}
-
-/**
- * Chunks that are no longer staged as they were sent: their rows cannot be told apart, so they end
- * unprocessed. The other chunks of the job do not depend on them.
- */
-async function endDamaged(
-  damaged: Staged['damaged'],
-  { job, order, collector, ctx }: Pick<ResultsReading, 'job' | 'order' | 'collector' | 'ctx'>,
-): Promise<CollectedChunk[]> {
-  const ended: CollectedChunk[] = []
-  for (const [ref, { code, message }] of damaged) {
-    const why = { error: { code, message }, job }
-    ended.push(...(await endUnprocessed({ ...order, chunks: [ref] }, why, collector, ctx)))
-  }
-  return ended
 }
 
 async function begin(

@@ -1,9 +1,7 @@
-import type { ReceiptError } from '../../shared/contract/receipt.ts'
 import { ID_LENGTH } from '../../shared/contract/record-id.ts'
-import { type ChunkRef, type IngestOrder, rowsOf } from '../../shared/store/ledger/chunk.ts'
-import { endUnprocessed } from '../end/unprocessed.ts'
+import { rowsOf } from '../../shared/store/ledger/chunk.ts'
+import { endEach } from '../end/unprocessed.ts'
 import { distinctIds, readSharedIds } from '../ids/shared-chunks.ts'
-import type { CollectedChunk } from './collector.ts'
 import { found } from './job-report.ts'
 import type { Step, Work } from './step.ts'
 
@@ -27,7 +25,7 @@ export async function leave({ at, leaving }: Leaving, work: Work): Promise<Step>
   const { distinct: _, ...order } = work.order
   await deps.visit.release()
   const chunks = order.chunks.filter((ref) => !leaving.has(ref))
-  const results = await endLeaving(order, leaving, work)
+  const results = await endEach(leaving, null, deps.collector, ctx)
   if (chunks.length === 0) {
     if (at.step === 'upload') await found(deps.api.abort(at.jobId, ctx.signal))
     return { step: 'done', results }
@@ -46,19 +44,6 @@ export async function leave({ at, leaving }: Leaving, work: Work): Promise<Step>
   return at
 }
 
-async function endLeaving(
-  order: IngestOrder,
-  leaving: Leaving['leaving'],
-  { deps: { collector }, ctx }: Work,
-): Promise<CollectedChunk[]> {
-  const ended: CollectedChunk[] = []
-  for (const [ref, error] of leaving) {
-    const own = { ...order, chunks: [ref] }
-    ended.push(...(await endUnprocessed(own, { error, job: null }, collector, ctx)))
-  }
-  return ended
-}
-
 /**
  * The ids of an order of several chunks, each once. Their number is saved in the order, because the
  * counters of the job are compared with it.
@@ -69,12 +54,7 @@ export async function idsToSend(
 ): Promise<Leaving | { readonly step: 'send'; readonly ids: Uint8Array }> {
   const { order, deps } = work
   const shared = await readSharedIds(order.chunks, deps.staging)
-  if (shared.damaged.size > 0) {
-    const why = ({ code, message }: ReceiptError): ReceiptError => ({ code, message })
-    const leaving = new Map<ChunkRef, ReceiptError | null>()
-    for (const [ref, error] of shared.damaged) leaving.set(ref, why(error))
-    return { step: 'leave', at, leaving }
-  }
+  if (shared.damaged.size > 0) return { step: 'leave', at, leaving: shared.damaged }
   const ids = distinctIds(order.chunks, shared)
   const distinct = ids.length / ID_LENGTH
   if (distinct !== rowsOf(order)) {

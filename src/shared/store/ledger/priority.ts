@@ -73,7 +73,8 @@ export function priorityVerb(ledger: LedgerConnection, keys: OrgKeys) {
   return {
     /**
      * Changes the priority of a request and of its orders that no worker has taken. The caller moves
-     * and recalls their jobs. Who changed it last is recorded. Repeating it changes nothing. `over`: the request has its receipt.
+     * and recalls their jobs. Who changed it last is recorded. Repeating it changes nothing. `over`:
+     * the request has its receipt.
      */
     async changePriority(id: string, priority: Priority, by?: Signature): Promise<PriorityChange> {
       for (;;) {

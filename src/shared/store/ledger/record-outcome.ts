@@ -7,8 +7,8 @@ import { oneOf, runScript, script } from './script.ts'
 // `chunkKeys`, for each chunk: open, ledger, record and flag of its request, then the orders that
 // retry its rows. `chunkArgs`, for each chunk: field, outcome, not deleted, verdicts, number of
 // orders, then field, name and JSON of each. `rest`: the order without these chunks, if others are
-// still to be sent; then the first write is a no-op, as in `save`. All verdicts are entered before any request is judged,
-// in the same step. They are compared with the job's last counters.
+// still to be sent; then the first write is a no-op, as in `save`. All verdicts are entered before
+// any request is judged, in the same step. They are compared with the job's last counters.
 const RECORD = script(
   'record-outcome',
   { keys: ['ingest', 'lock', '...chunkKeys'], args: ['token', 'rest', '...chunkArgs'] },
