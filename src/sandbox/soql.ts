@@ -4,7 +4,7 @@ import { refuse } from './reply.ts'
  * The part of SOQL that the sandbox answers: columns of one object, a WHERE clause without
  * subqueries, ORDER BY Id and LIMIT. All else is MALFORMED_QUERY, worded and placed as an org does.
  */
-export interface Query {
+interface Query {
   readonly columns: readonly Token[]
   readonly object: Token
   readonly where: Condition | undefined
@@ -26,7 +26,7 @@ export interface Comparison {
 }
 
 const COMPARISONS = ['=', '!=', '<', '<=', '>', '>='] as const
-export type Operator = (typeof COMPARISONS)[number] | 'IN' | 'NOT IN'
+type Operator = (typeof COMPARISONS)[number] | 'IN' | 'NOT IN'
 
 export interface Token {
   readonly kind: 'word' | 'string' | 'sign' | 'end'

@@ -5,7 +5,7 @@ import { createAgents, type ProxyEnv } from '../salesforce/connections.ts'
 import type { BucketKey, BucketSettings } from './settings.ts'
 
 /** 124 ms to load (measured), so it is loaded by those who use a bucket. */
-export const loadSdk = () => import('@aws-sdk/client-s3')
+const loadSdk = () => import('@aws-sdk/client-s3')
 
 export interface ClientOptions {
   readonly proxyEnv?: ProxyEnv | undefined
@@ -19,7 +19,7 @@ const CONNECT_MS = 15_000
 /** Without a byte in either direction. */
 const IDLE_MS = 60_000
 
-export interface Client {
+interface Client {
   readonly sdk: Awaited<ReturnType<typeof loadSdk>>
   readonly s3: S3Client
   close(): void

@@ -44,7 +44,7 @@ export class BucketError extends ExpungeError {
 }
 
 /** What a call was about. */
-export interface Subject {
+interface Subject {
   readonly settings: BucketSettings
   readonly key: string | null
 }

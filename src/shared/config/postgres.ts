@@ -18,7 +18,7 @@ export interface PostgresConnection {
 }
 
 /** What a connection URL says. */
-export interface PostgresServer {
+interface PostgresServer {
   /** A host name, an address, or the folder of a Unix socket. */
   readonly host: string
   readonly port: number
@@ -30,7 +30,7 @@ export interface PostgresServer {
 }
 
 /** As in libpq, without the modes that fall back to a connection without TLS. */
-export type SslMode = (typeof SSL_MODES)[number]
+type SslMode = (typeof SSL_MODES)[number]
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const
 
 /**

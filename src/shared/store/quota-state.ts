@@ -46,7 +46,7 @@ export async function readQuotaState(
 }
 
 /** Which allowance the waiting ingest jobs of a priority wait for; null if none waits. */
-export interface QuotaHold {
+interface QuotaHold {
   readonly limit: QuotaLimit
   /** When our own use makes room, in milliseconds; null if that depends on other users. */
   readonly until: number | null

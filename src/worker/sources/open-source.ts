@@ -31,6 +31,6 @@ export function openSource(source: StoredList, reading: SourceReading): AsyncIte
   }
 }
 
-export async function* onePart(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<SourcePart> {
+async function* onePart(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<SourcePart> {
   yield { name: null, bytes }
 }

@@ -29,7 +29,7 @@ export function startDepartures(deps: DepartureDeps, ctx: Context): Loop {
 }
 
 /** Lets everything depart that is due before the next look. */
-export async function departDue(deps: DepartureDeps, ctx: Context): Promise<void> {
+async function departDue(deps: DepartureDeps, ctx: Context): Promise<void> {
   const { ledger } = deps.store
   while (!ctx.signal.aborted) {
     const next = await ledger.nextDeparture()

@@ -6,7 +6,7 @@ import { isSameObject } from '../known-object.ts'
  */
 
 /** The object in the FROM clause as written, or what is wrong with the query. */
-export type SoqlReading =
+type SoqlReading =
   | { readonly object: string; readonly problem: null }
   | { readonly object: null; readonly problem: string }
 

@@ -15,7 +15,7 @@ export interface HttpAnswer {
   discard(): void
 }
 
-export interface GetOptions {
+interface GetOptions {
   readonly settings: Pick<SourcesConfig, 'origins' | 'publicUrls'>
   readonly resolve?: Resolve | undefined
   readonly signal?: AbortSignal | undefined
