@@ -5,9 +5,9 @@ import { type Login, loginFlow } from './auth.ts'
 import type { ProxyEnv } from './connections.ts'
 import type { Credentials } from './credentials.ts'
 import { createHttp } from './http.ts'
-import { assertOrg, identifiedLogin } from './identified-login.ts'
+import { identifiedLogin, identify } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
-import { ORGANIZATION_FACT, type OrgLimits, orgApi, USER_FACT } from './org.ts'
+import { type OrgLimits, orgApi } from './org.ts'
 import { type QueryApi, queryApi } from './query.ts'
 import { type FieldsOf, recordFields } from './record-fields.ts'
 import { type Access, createSession, type Session } from './session.ts'
@@ -65,11 +65,10 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
   // A login is shared, so it ends with the client and not with a caller.
   const closed = new AbortController()
   const login = loginFlow(credentials, transport, clock, closed.signal)
-  const ask = (fresh: Login) =>
-    orgApi(createHttp({ transport, session: soleSession(fresh), clock, apiVersion })).orgOfToken(
-      closed.signal,
-    )
-  const session = createSession(identifiedLogin({ login, expectedOrgId, ask }), clock)
+  const askWith = (fresh: Login) =>
+    orgApi(createHttp({ transport, session: soleSession(fresh), clock, apiVersion }))
+  const { signal } = closed
+  const session = createSession(identifiedLogin({ login, expectedOrgId, askWith, signal }), clock)
   const http = createHttp({ transport, session, clock, apiVersion })
   const org = orgApi(http)
 
@@ -79,18 +78,13 @@ export function createSalesforce(options: SalesforceOptions): Salesforce {
     access: accessApi(http),
     async login(signal) {
       const { instanceUrl, orgId } = await session.access(signal)
-      const [user, told] = [await org.user(signal), await org.organization(signal)]
-      assertOrg(orgId, [
-        { from: 'the login', orgId },
-        ...(user === null ? [] : [{ from: USER_FACT, orgId: user.orgId }]),
-        ...(told === null ? [] : [{ from: ORGANIZATION_FACT, orgId: told.orgId }]),
-      ])
+      const { user, organization } = await identify(org, orgId, signal)
       return {
         orgId,
         instanceUrl: instanceUrl.origin,
         username: user?.username ?? null,
-        isSandbox: told?.isSandbox ?? null,
-        name: told?.name ?? null,
+        isSandbox: organization?.isSandbox ?? null,
+        name: organization?.name ?? null,
       }
     },
     limits: org.limits,

@@ -1,6 +1,6 @@
 import type { Login, loginFlow } from './auth.ts'
 import { SalesforceError, WrongOrgError } from './errors.ts'
-import { canonicalOrgId, type OrgFact } from './org.ts'
+import { canonicalOrgId, type orgApi } from './org.ts'
 import type { Access } from './session.ts'
 
 /**
@@ -12,9 +12,23 @@ interface IdentifiedLoginOptions {
   readonly login: ReturnType<typeof loginFlow>
   /** 15 or 18 characters; if undefined, the first login decides. */
   readonly expectedOrgId: string | undefined
-  /** Finds out, with read-only calls, whose token this is; null if the user may not know. */
-  readonly ask: (login: Login) => Promise<OrgFact | null>
+  /** Read-only calls with a token, to find out whose it is before anything else uses it. */
+  readonly askWith: (login: Login) => OrgApi
+  readonly signal: AbortSignal
 }
+
+type OrgApi = Pick<ReturnType<typeof orgApi>, 'user' | 'organization'>
+
+/** What one part of Salesforce's answers says about the org of a login. */
+interface OrgFact {
+  /** Which part, for messages; such as `userinfo`. */
+  readonly from: string
+  /** 18 characters. */
+  readonly orgId: string
+}
+
+/** The endpoints that know the org of a token, in messages. */
+const ENDPOINTS = { user: 'userinfo', organization: 'the Organization record' } as const
 
 /** An access with a known org. */
 interface IdentifiedAccess extends Access {
@@ -33,7 +47,7 @@ interface IdentifiedAccess extends Access {
 export function identifiedLogin(
   options: IdentifiedLoginOptions,
 ): (refused: Access | undefined) => Promise<IdentifiedAccess> {
-  const { login, ask } = options
+  const { login, askWith, signal } = options
   let org = options.expectedOrgId === undefined ? null : expected(options.expectedOrgId)
   const hosts = new Set<string>()
 
@@ -44,7 +58,7 @@ export function identifiedLogin(
     assertOrg(org, facts)
     const isKnownHost = hosts.size === 0 || hosts.has(instanceUrl.origin)
     if (facts.length === 0 || (isOneOrg(facts) && !isKnownHost)) {
-      const told = await ask(fresh)
+      const told = await orgOfToken(askWith(fresh), signal)
       if (told !== null) facts.push(told)
     }
     assertOrg(org, facts)
@@ -54,8 +68,40 @@ export function identifiedLogin(
   }
 }
 
+/**
+ * The org of a token, from the two endpoints that know it; null if neither tells. Answers in an
+ * unexpected form are ignored.
+ */
+async function orgOfToken(api: OrgApi, signal: AbortSignal): Promise<OrgFact | null> {
+  for (const endpoint of ['user', 'organization'] as const) {
+    try {
+      const told = await api[endpoint](signal)
+      if (told !== null) return { from: ENDPOINTS[endpoint], orgId: told.orgId }
+    } catch (error) {
+      if (!(error instanceof SalesforceError) || error.kind === 'org-fault') throw error
+    }
+  }
+  return null
+}
+
+/**
+ * Who the user of a session is, and of which org.
+ *
+ * @throws WrongOrgError if an endpoint names another org than the login did
+ */
+export async function identify(api: OrgApi, orgId: string, signal: AbortSignal | undefined) {
+  const user = await api.user(signal)
+  const organization = await api.organization(signal)
+  assertOrg(orgId, [
+    { from: 'the login', orgId },
+    ...(user === null ? [] : [{ from: ENDPOINTS.user, orgId: user.orgId }]),
+    ...(organization === null ? [] : [{ from: ENDPOINTS.organization, orgId: organization.orgId }]),
+  ])
+  return { user, organization }
+}
+
 /** @throws WrongOrgError if any of the facts names another org than the expected one. */
-export function assertOrg(expected: string | null, facts: readonly OrgFact[]): void {
+function assertOrg(expected: string | null, facts: readonly OrgFact[]): void {
   const other = facts.find(({ orgId }) => expected !== null && orgId !== expected)
   if (expected === null || other === undefined) return
   throw new WrongOrgError(expected, other.orgId, factWords(facts))

@@ -18,14 +18,6 @@ const orgIdField: z.ZodType<string> = z.string().transform((text, context) => {
   return z.NEVER
 })
 
-/** What one part of Salesforce's answers says about the org of a login. */
-export interface OrgFact {
-  /** Which part, for messages; such as `userinfo`. */
-  readonly from: string
-  /** 18 characters. */
-  readonly orgId: string
-}
-
 /** The user of the login, and its org. */
 interface User {
   /** 18 characters, prefix 00D. */
@@ -35,9 +27,6 @@ interface User {
 }
 
 const USERINFO = '/services/oauth2/userinfo'
-/** The two in messages about whose token it is. */
-export const USER_FACT = 'userinfo'
-export const ORGANIZATION_FACT = 'the Organization record'
 
 const userinfo = z.object({
   organization_id: orgIdField,
@@ -57,25 +46,6 @@ async function user(http: Http, signal?: AbortSignal): Promise<User | null> {
     if (error instanceof SalesforceError && error.httpStatus === 403) return null
     throw error
   }
-}
-
-/**
- * The org of a token, from the two endpoints that know it; null if neither tells. Answers in an
- * unexpected form are ignored.
- */
-async function orgOfToken(http: Http, signal?: AbortSignal): Promise<OrgFact | null> {
-  for (const [from, ask] of [
-    [USER_FACT, user],
-    [ORGANIZATION_FACT, organization],
-  ] as const) {
-    try {
-      const told = await ask(http, signal)
-      if (told !== null) return { from, orgId: told.orgId }
-    } catch (error) {
-      if (!(error instanceof SalesforceError) || error.kind === 'org-fault') throw error
-    }
-  }
-  return null
 }
 
 /** The org's own description. */
@@ -206,7 +176,6 @@ export function orgApi(http: Http) {
   return {
     user: (signal?: AbortSignal) => user(http, signal),
     organization: (signal?: AbortSignal) => organization(http, signal),
-    orgOfToken: (signal?: AbortSignal) => orgOfToken(http, signal),
     limits: (signal?: AbortSignal) => limits(http, signal),
     recordCount: (object: string, signal?: AbortSignal) => recordCount(http, object, signal),
     versions: (signal?: AbortSignal) => versions(http, signal),

@@ -8,7 +8,7 @@ export interface UploadBody {
 }
 
 /** The stream's length differs from the announced one: the rows are not the planned ones. */
-export class UploadLengthError extends ExpungeError {
+class UploadLengthError extends ExpungeError {
   readonly code = 'UPLOAD_LENGTH_MISMATCH'
 
   constructor(expected: number, got: string) {

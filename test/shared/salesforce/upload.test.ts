@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { guardLength, UploadLengthError } from '../../../src/shared/salesforce/upload-body.ts'
+import { codeOf } from '../../../src/shared/base/errors.ts'
+import { guardLength } from '../../../src/shared/salesforce/upload-body.ts'
 import { fc } from '../../helpers/fast-check.ts'
 import {
   blocks,
@@ -77,7 +78,7 @@ test('an upload is guarded to the byte, whatever its blocks', async () => {
         assert.equal(passed, bytes)
         assert.ok(guarded.complete())
       } catch (error) {
-        assert.ok(error instanceof UploadLengthError)
+        assert.equal(codeOf(error), 'UPLOAD_LENGTH_MISMATCH')
         assert.ok(total !== bytes || bytes === 0)
         assert.ok(passed < bytes || bytes === 0)
         assert.deepEqual(guarded.failure(), { error })
