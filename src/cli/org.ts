@@ -2,7 +2,7 @@ import type { RequestView } from '../producer/producer.ts'
 import { type Config, loadConfig, type OrgConfig, orgNameOf } from '../shared/config/config.ts'
 import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import type { RequestRecord } from '../shared/store/ledger/record.ts'
-import { ledgerNamed, ledgersOn, nameFor, namesOfLedger } from '../shared/store/ledgers.ts'
+import { ledgersOn } from '../shared/store/ledgers.ts'
 import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
 import { connectRedis, type RedisClient } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
@@ -40,7 +40,9 @@ export async function withOrg<T>(
   if (redis === null) return act(null, config.home)
   try {
     const name = chooseOrg(config, org)
-    const ledger = redis.embedded ? await withClient(redis, (to) => ledgerNamed(to, name)) : name
+    const ledger = redis.embedded
+      ? await withClient(redis, (to) => ledgersOn(to).named(name))
+      : name
     return await withLedger({ config, redis, org: ledger }, (open) => act(open, config.home))
   } finally {
     await redis.close()
@@ -102,7 +104,7 @@ async function findRequest(
   options: OrgOptions,
 ): Promise<RequestView | null> {
   if (!redis.embedded || options.org !== undefined) return producer.inspect(id, { org })
-  const ledgers = await ledgersOn(store.redis)
+  const ledgers = await ledgersOn(store.redis).all()
   const views = await Promise.all(ledgers.map((ledger) => producer.inspect(id, ledger)))
   const [found = null, another] = views.filter((view) => view !== null)
   if (another === undefined) return found
@@ -198,7 +200,7 @@ export async function loginNameOf({
   store,
   org,
 }: Pick<OpenOrg, 'config' | 'store' | 'org'>): Promise<string | undefined> {
-  const names = await namesOfLedger(store.redis, org)
+  const names = await ledgersOn(store.redis).namesOf(org)
   const isAlias = (one: string) => one !== orgNameOf(one)
   return names.find((one) => config.orgs.has(one)) ?? names.find(isAlias) ?? names[0]
 }
@@ -208,7 +210,7 @@ export async function namedInCommands(
   { embedded }: Pick<CommandRedis, 'embedded'>,
   { redis, org }: Pick<OrgStore, 'redis' | 'org'>,
 ): Promise<string> {
-  return embedded ? nameFor(redis, org) : org
+  return embedded ? ledgersOn(redis).nameFor(org) : org
 }
 
 /**
@@ -223,7 +225,7 @@ export async function byLedger<F extends { readonly org?: string }>(
   if (named === undefined) return flags
   return withOrg(cli, { org: named }, async (open) => {
     if (open === null || !open.redis.embedded || open.config.orgs.has(named)) return flags
-    const ledgers = await ledgersOn(open.store.redis)
+    const ledgers = await ledgersOn(open.store.redis).all()
     const orgId = ledgers.find(({ org }) => org === open.org)?.orgId ?? null
     const isMeant = open.org === named || orgId?.startsWith(named)
     if (orgId === null || !isMeant) return flags

@@ -7,7 +7,17 @@ import { applyPlan, PlanChangedError } from '../shared/store/intake/apply.ts'
 import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../shared/store/org-store.ts'
 
-/** Actions on an existing request: first in the ledger, then as orders to the workers. */
+/** Actions on the existing requests of an org: first in the ledger, then as orders to the workers. */
+export const actsOn = (store: OrgStore) => ({
+  /** Approves a parked plan, or applies the kept plan of a dry run. Returns the request that goes on. */
+  approve: (id: string, approval: Approval) => approve(store, id, approval),
+  decline: (id: string, by: Signature) => decline(store, id, by),
+  cancel: (id: string, by: Signature) => cancel(store, id, by),
+  setPriority: (id: string, priority: Priority, by: Signature) =>
+    setPriority(store, id, priority, by),
+  /** Resolves with the receipt once there is one. */
+  wait: (id: string, signal?: AbortSignal) => waitFor(store, id, signal),
+})
 
 /** What is approved, and how. */
 interface Approval {
@@ -19,8 +29,7 @@ interface Approval {
   readonly now: number
 }
 
-/** Approves a parked plan, or applies the kept plan of a dry run. Returns the request that goes on. */
-export async function approve(
+async function approve(
   store: OrgStore,
   id: string,
   { plan, as, by, now }: Approval,
@@ -45,7 +54,7 @@ export async function approve(
   }
 }
 
-export async function decline(store: OrgStore, id: string, by: Signature): Promise<void> {
+async function decline(store: OrgStore, id: string, by: Signature): Promise<void> {
   const answer = await store.ledger.decline(id, by)
   switch (answer) {
     case 'declined':
@@ -59,7 +68,7 @@ export async function decline(store: OrgStore, id: string, by: Signature): Promi
   }
 }
 
-export async function cancel(store: OrgStore, id: string, by: Signature): Promise<void> {
+async function cancel(store: OrgStore, id: string, by: Signature): Promise<void> {
   const answer = await store.ledger.cancel(id, 'cancelled', by)
   switch (answer) {
     case 'cancelling':
@@ -77,7 +86,7 @@ export async function cancel(store: OrgStore, id: string, by: Signature): Promis
  * Changes the priority of a request that waits or runs. Ingest jobs that run keep their place. The
  * orders are looked at once more after they were moved, because a plan may have ended meanwhile.
  */
-export async function setPriority(
+async function setPriority(
   store: OrgStore,
   id: string,
   priority: Priority,
@@ -114,8 +123,7 @@ async function leaveGather({ ledger }: OrgStore, before: RequestRecord | null): 
 
 const READ_EVERY_MS = 250
 
-/** Resolves with the receipt once there is one. */
-export async function waitFor(store: OrgStore, id: string, signal?: AbortSignal): Promise<Receipt> {
+async function waitFor(store: OrgStore, id: string, signal?: AbortSignal): Promise<Receipt> {
   for (;;) {
     const record = await store.ledger.load(id)
     if (record === null) throw unknownRequest(store, id)

@@ -13,7 +13,7 @@ import type { OrgStore } from '../shared/store/org-store.ts'
 import { explained } from '../shared/store/redis/trouble.ts'
 import { type RequestView, viewOf, viewOfSubmitted } from '../shared/store/request-view.ts'
 import { readOrgState } from '../shared/store/waiting.ts'
-import { approve, cancel, decline, setPriority, unknownRequest, waitFor } from './acts.ts'
+import { actsOn, unknownRequest } from './acts.ts'
 import {
   connectProducer,
   MAY_BE_LOST,
@@ -187,6 +187,7 @@ export function producerOver({
   close,
 }: ProducerConnection): Producer {
   const storeOf = (org = DEFAULT_ORG) => stores.of(org)
+  const acts = (org?: string) => actsOn(storeOf(org))
   const change = <T>(write: () => Promise<T>, note?: string) =>
     explained(() => replicated(write), note)
   const producer: Producer = {
@@ -223,12 +224,12 @@ export function producerOver({
         return Promise.all(records.map((record) => viewOf(store, record, state)))
       }),
     approve: (id, { org, plan, as, ...by } = {}) =>
-      change(() => approve(storeOf(org), id, { plan, as, by: signatureOf(by), now: clock.now() })),
-    decline: (id, { org, ...by } = {}) => change(() => decline(storeOf(org), id, signatureOf(by))),
-    cancel: (id, { org, ...by } = {}) => change(() => cancel(storeOf(org), id, signatureOf(by))),
+      change(() => acts(org).approve(id, { plan, as, by: signatureOf(by), now: clock.now() })),
+    decline: (id, { org, ...by } = {}) => change(() => acts(org).decline(id, signatureOf(by))),
+    cancel: (id, { org, ...by } = {}) => change(() => acts(org).cancel(id, signatureOf(by))),
     setPriority: (id, priority, { org, ...by } = {}) =>
-      change(() => setPriority(storeOf(org), id, parsePriority(priority), signatureOf(by))),
-    wait: (id, { org, signal } = {}) => explained(() => waitFor(storeOf(org), id, signal)),
+      change(() => acts(org).setPriority(id, parsePriority(priority), signatureOf(by))),
+    wait: (id, { org, signal } = {}) => explained(() => acts(org).wait(id, signal)),
     close,
   }
   return producer

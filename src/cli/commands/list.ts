@@ -70,7 +70,7 @@ const NOTHING = 'No requests.'
 /** The named org, or all that have a ledger in the embedded server of this machine. */
 async function orgsOf({ redis, store, org }: OpenOrg, flags: Flags<'list'>) {
   if (!redis.embedded || flags.org !== undefined) return [org]
-  const ledgers = (await ledgersOn(store.redis)).map((ledger) => ledger.org)
+  const ledgers = (await ledgersOn(store.redis).all()).map((ledger) => ledger.org)
   return ledgers.length === 0 ? [org] : ledgers
 }
 

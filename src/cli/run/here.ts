@@ -9,7 +9,7 @@ import {
   untieResultsStore,
 } from '../../shared/store/identity.ts'
 import type { submit } from '../../shared/store/intake/submit.ts'
-import { ledgerOfOrg } from '../../shared/store/ledgers.ts'
+import { ledgersOn } from '../../shared/store/ledgers.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { saveQuota } from '../../shared/store/quota.ts'
 import { redisNow } from '../../shared/store/redis/server-clock.ts'
@@ -108,7 +108,9 @@ async function inOwnLedger<O extends Opening>(opening: O, orgId: string): Promis
   const { name, credentials } = org
   if (!redis.embedded) return opening
   const alias = credentials?.kind === 'sf' ? credentials.targetOrg : name
-  const ledger = await withClient(redis, (client) => ledgerOfOrg(client, { name, alias, orgId }))
+  const ledger = await withClient(redis, (client) =>
+    ledgersOn(client).ofOrg({ name, alias, orgId }),
+  )
   if (ledger === name) return opening
   cli.screen.say(`Requests of this org are kept as org "${ledger}" on this machine.`)
   return { ...opening, ...renamed(config, org, ledger) }
