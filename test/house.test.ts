@@ -68,11 +68,16 @@ suite('the rooms of the source tree', () => {
     assert.deepEqual(librariesOf(files, starts), ['commander', 'string-width'])
   })
 
-  test('load for status and list no logger and no HTTP client', () => {
+  test('load for status and list no queue, logger or HTTP client', () => {
     const starts = ['cli/main.ts', 'cli/commands/status.ts', 'cli/commands/list.ts']
     assert.deepEqual(librariesOf(files, starts), [
-      ...['bullmq', 'cli-table3', 'commander', 'ioredis', 'ipaddr.js', 'string-width', 'zod'],
+      ...['cli-table3', 'commander', 'ioredis', 'ipaddr.js', 'string-width', 'zod'],
     ])
+  })
+
+  test('load for doctor no queue', () => {
+    const libraries = librariesOf(files, ['cli/main.ts', 'cli/doctor/doctor.ts'])
+    assert.ok(libraries.includes('ioredis') && !libraries.includes('bullmq'))
   })
 
   test('export no two types of one name, the sandbox apart', () => {

@@ -71,7 +71,7 @@ async function death(n: number, redis: TestRedis, chaos: Chaos): Promise<readonl
 /** The token in the lock of each ingest job, by the job. */
 async function holders({ world }: Stage): Promise<ReadonlyMap<string, string | null>> {
   const { redis, ledger } = world.store
-  const jobs = await world.store.queues['ingest-jobs'].getActive()
+  const jobs = await (await world.store.queues())['ingest-jobs'].getActive()
   const locked = jobs.map(async ({ id = '' }) => {
     const token = await redis.get(ledger.keys.lock({ queue: 'ingest-jobs', jobId: id }))
     return [id, token] as const

@@ -77,7 +77,7 @@ async function handedOver(
 
 /** BullMQ's active jobs, and how many attempts each has spent. */
 async function activeJobs({ world }: Stage): Promise<ReadonlyMap<string, number>> {
-  const jobs = await world.store.queues['ingest-jobs'].getActive()
+  const jobs = await (await world.store.queues())['ingest-jobs'].getActive()
   return new Map(jobs.map((job) => [job.id ?? '', job.attemptsMade]))
 }
 

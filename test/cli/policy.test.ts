@@ -98,8 +98,8 @@ test('a run on a fleet’s Redis is held to the org’s guard rails, and changes
     ...{ maxInFlight: 3, urgentInFlight: 1, lockMs: 10_000, stalledMs: 5000 },
     ...{ reservedCalls: 20, reservedBatches: 10 },
   })
-  await store.queues['ingest-jobs'].setGlobalConcurrency(3)
-  await store.queues['ingest-jobs-urgent'].setGlobalConcurrency(1)
+  await (await store.queues())['ingest-jobs'].setGlobalConcurrency(3)
+  await (await store.queues())['ingest-jobs-urgent'].setGlobalConcurrency(1)
   const settings = await store.redis.hgetall(store.ledger.keys.settings)
   const run = (...args: string[]) =>
     expunge(['run', '--org', 'apac', '--object', 'Contact', '--yes', '--json', ...args], {
@@ -120,7 +120,7 @@ test('a run on a fleet’s Redis is held to the org’s guard rails, and changes
   assert.equal((await run('--csv', path)).code, 0)
 
   assert.deepEqual(await store.redis.hgetall(store.ledger.keys.settings), settings)
-  assert.equal(await store.queues['ingest-jobs'].getGlobalConcurrency(), 3)
+  assert.equal(await (await store.queues())['ingest-jobs'].getGlobalConcurrency(), 3)
   assert.equal(sandbox.referee.stats().jobs.length, 2)
 })
 

@@ -77,7 +77,7 @@ export async function planByHand(
   const lock = await planLock(world, id)
   await planRequest(id, lock, deps, ctx)
   await world.store.redis.del(world.store.ledger.keys.lock(lock))
-  await world.store.queues.requests.remove(lock.jobId)
+  await (await world.store.queues()).requests.remove(lock.jobId)
 }
 
 /** The lock of a request's plan, held by this worker from now on. */

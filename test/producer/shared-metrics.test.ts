@@ -103,7 +103,7 @@ describe('a producer’s page', () => {
   test('shows since when the oldest job waits, in whichever line', async (t) => {
     const world = await startWorld(t, { redis })
     const page = openPage(t, redis, [world.org])
-    const { requests } = world.store.queues
+    const { requests } = await world.store.queues()
     const add = (id: string, ageMs: number, priority: number) =>
       requests.add('test', {}, { jobId: id, priority, timestamp: Date.now() - ageMs })
     const waits = async () => {

@@ -147,7 +147,7 @@ describe('while a canary is at work', () => {
     assert.equal(await waiting(world), 0)
     await worker.stop()
     // The orders of the dead are lost, too.
-    await world.store.queues['ingest-jobs'].obliterate({ force: true })
+    await (await world.store.queues())['ingest-jobs'].obliterate({ force: true })
     await world.store.redis.del(world.store.ledger.keys.sweeper)
     await world.startWorker()
     await sweepOnce(world)
@@ -234,8 +234,8 @@ async function sweepOnce({ store }: World): Promise<void> {
 }
 
 /** Ingest jobs that are ordered and that nobody has. */
-const waiting = ({ store }: World) =>
-  store.queues['ingest-jobs'].getJobCountByTypes('waiting', 'prioritized', 'delayed')
+const waiting = async ({ store }: World) =>
+  (await store.queues())['ingest-jobs'].getJobCountByTypes('waiting', 'prioritized', 'delayed')
 
 /** Somebody aborts a job by hand. */
 async function abort({ config, org }: World, jobId: string): Promise<void> {

@@ -28,7 +28,7 @@ const scope = inReverse(after)
 const redis = await startRedis(scope)
 
 const IDS = ids18(400)
-const queueOf = ({ store }: World) => store.queues['ingest-jobs']
+const queueOf = async ({ store }: World) => (await store.queues())['ingest-jobs']
 const jobsOf = ({ sandbox }: World) => sandbox.referee.stats().jobs
 
 describe('a request that is cancelled', () => {
@@ -88,7 +88,7 @@ describe('a request that is cancelled', () => {
     await world.startWorker({ worker: { lockMs: 2000, stalledMs: 1000, resendMs: 600_000 } })
     const ids = IDS.slice(0, 10)
     const id = await submitIds(world, ids)
-    while ((await queueOf(world).getDelayedCount()) === 0) await turn()
+    while ((await (await queueOf(world)).getDelayedCount()) === 0) await turn()
     await world.producer.cancel(id, { org: world.org })
     const receipt = await receiptOf(world, id)
     assert.deepEqual([receipt.status, receipt.error?.code], ['cancelled', 'CANCELLED'])
@@ -97,7 +97,7 @@ describe('a request that is cancelled', () => {
     assert.deepEqual(unprocessed?.toSorted(), IDS.slice(2, 6).sort())
     await assertAccount(world, ids, receipt)
     await cleared(world, id)
-    assert.equal(await queueOf(world).getDelayedCount(), 0)
+    assert.equal(await (await queueOf(world)).getDelayedCount(), 0)
   })
 
   test('behind a full window ends without waiting for a slot', async (t) => {
@@ -108,7 +108,7 @@ describe('a request that is cancelled', () => {
     const first = await submitIds(world, IDS.slice(0, 10))
     await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 1)
     const id = await submitIds(world, IDS.slice(10, 210))
-    while ((await queueOf(world).getPrioritizedCount()) < 2) await turn()
+    while ((await (await queueOf(world)).getPrioritizedCount()) < 2) await turn()
     await world.producer.cancel(id, { org: world.org })
     const receipt = await receiptOf(world, id)
     assert.deepEqual(receipt.outcome, outcome({ unprocessed: 200 }))
@@ -116,7 +116,7 @@ describe('a request that is cancelled', () => {
     const unprocessed = await linesOf(world, id, 'unprocessed.csv')
     assert.deepEqual(unprocessed, IDS.slice(10, 210))
     assert.equal(world.sandbox.referee.stats().jobsAtWork, 1)
-    assert.equal(await queueOf(world).getPrioritizedCount(), 0)
+    assert.equal(await (await queueOf(world)).getPrioritizedCount(), 0)
     assert.deepEqual(await recordsCounted(world.metrics), outcome({ unprocessed: 200 }))
     await cleared(world, id)
     await world.producer.cancel(first, { org: world.org })
@@ -294,7 +294,7 @@ describe('a cancel that races', () => {
     })
     await settleRequest(id, settling, context())
     assert.equal((await ledger.load(id))?.receipt, null)
-    assert.equal(await queueOf(world).getPrioritizedCount(), 1)
+    assert.equal(await (await queueOf(world)).getPrioritizedCount(), 1)
     await world.startWorker()
     assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ unprocessed: 8 }))
     assert.deepEqual(jobsOf(world), [])
@@ -340,5 +340,5 @@ async function resend(
   })
   assert.equal(entered.kind, 'ok')
   await store.redis.del(store.ledger.keys.lock(lock))
-  await store.queues['ingest-jobs'].remove(order)
+  await (await store.queues())['ingest-jobs'].remove(order)
 }

@@ -43,7 +43,7 @@ async function deadWorker(t: TestContext, world: World, id: string, step: Dying)
 
   const order = `${id}.0.1`
   const lock = store.ledger.keys.lock({ queue: 'ingest-jobs', jobId: order })
-  const job = await store.queues['ingest-jobs'].getJob(order)
+  const job = await (await store.queues())['ingest-jobs'].getJob(order)
   assert.ok(job)
   await store.redis.set(lock, 'dead')
   const salesforce = connect(world)

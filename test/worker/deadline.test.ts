@@ -52,7 +52,7 @@ test('a deadline that lies ahead changes nothing, and is forgotten with the requ
   assert.equal(receipt.status, 'completed')
   await assertAccount(world, IDS, receipt)
   await cleared(world, receipt.id)
-  assert.equal(await world.store.queues.requests.getDelayedCount(), 0)
+  assert.equal(await (await world.store.queues()).requests.getDelayedCount(), 0)
 })
 
 test('where the job of a deadline is lost the sweep heeds it', async (t) => {
@@ -65,8 +65,8 @@ test('where the job of a deadline is lost the sweep heeds it', async (t) => {
   const worker = { lockMs: 2000, stalledMs: 1000, resendMs: 600_000 }
   await world.startWorker({ worker }, { clock })
   const id = await submitIds(world, IDS, { deadline: inMs(HOUR) })
-  while ((await world.store.queues['ingest-jobs'].getDelayedCount()) === 0) await turn()
-  assert.equal(await world.store.queues.requests.remove(`d-${id}`), 1)
+  while ((await (await world.store.queues())['ingest-jobs'].getDelayedCount()) === 0) await turn()
+  assert.equal(await (await world.store.queues()).requests.remove(`d-${id}`), 1)
   ahead = 2 * HOUR
   await world.store.redis.del(world.store.ledger.keys.sweeper)
   const receipt = await receiptOf(world, id)

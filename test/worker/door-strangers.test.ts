@@ -219,8 +219,8 @@ describe('a job that is misaddressed is refused, under its own id where that is 
 
   for (const name of ['ingest-jobs', 'ingest-jobs-urgent', 'callbacks'] as const) {
     test(`in the queue ${name}`, async () => {
-      const { id } = await store.queues[name].add('deletion-request', request())
-      assert.match(await assertRefused(id, 'UNKNOWN_JOB', store.queues[name]), GENERATED)
+      const { id } = await (await store.queues())[name].add('deletion-request', request())
+      assert.match(await assertRefused(id, 'UNKNOWN_JOB', (await store.queues())[name]), GENERATED)
     })
   }
 })

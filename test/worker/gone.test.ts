@@ -84,8 +84,10 @@ test('by BullMQ is refused under another id, and nothing is run', async () => {
   await expire('door')
   const before = rowsReceived()
   const data = { org, object: 'Contact', source: { type: 'ids', ids: ids18(3, 400) } }
-  const job = await store.queues.requests.add('deletion-request', data, { jobId: 'r-door' })
-  const { failedReason, returnvalue } = await endedJob(store.queues.requests, job.id)
+  const job = await (await store.queues()).requests.add('deletion-request', data, {
+    jobId: 'r-door',
+  })
+  const { failedReason, returnvalue } = await endedJob((await store.queues()).requests, job.id)
   assert.match(failedReason, /^ID_GONE: .*It had the same content\./)
   assert.equal(await store.ledger.load('door'), null)
   const refused = await store.ledger.load(returnvalue.request)

@@ -201,7 +201,9 @@ describe('the guard rails of a request', { concurrency: true }, () => {
     await world.startWorker(withOrg(world, { maxRecords: 50 }))
     const source = { type: 'ids', ids: fresh(20) }
     const data = { id: 'by-bullmq', org: world.org, object: 'Contact', source }
-    await world.store.queues.requests.add('deletion-request', data, { jobId: 'r-by-bullmq' })
+    await (await world.store.queues()).requests.add('deletion-request', data, {
+      jobId: 'r-by-bullmq',
+    })
     while ((await world.store.ledger.load('by-bullmq')) === null) await statusSoon()
     await refused(world, 'by-bullmq', 'TOO_MANY_RECORDS')
   })

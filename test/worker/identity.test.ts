@@ -78,7 +78,7 @@ describe('a worker that starts', { concurrency: true }, () => {
     const expectedOrgId = to18('00D5f0000000009')
     const orgs = new Map(names.map((name) => [name, { ...org, name, expectedOrgId }]))
     await assert.rejects(world.startWorker({ orgs }), { code: 'WRONG_ORG' })
-    assert.equal(await world.store.queues['ingest-jobs'].getWorkersCount(), 0)
+    assert.equal(await (await world.store.queues())['ingest-jobs'].getWorkersCount(), 0)
   })
 
   test('waits for an org that cannot be reached yet, and stops waiting when told', async (t) => {
@@ -112,6 +112,6 @@ describe('a worker that starts', { concurrency: true }, () => {
     const [line, ...others] = said()
     assert.deepEqual(others, [])
     assert.deepEqual([line?.['setting'], line?.['before'], line?.['now']], ['maxInFlight', 10, 3])
-    assert.equal(await world.store.queues['ingest-jobs'].getGlobalConcurrency(), 3)
+    assert.equal(await (await world.store.queues())['ingest-jobs'].getGlobalConcurrency(), 3)
   })
 })

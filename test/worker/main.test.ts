@@ -28,7 +28,7 @@ describe('a worker process', { concurrency: true }, () => {
     await victim.ended
 
     const second = await startProcess(t, world)
-    const queue = world.store.queues['ingest-jobs']
+    const queue = (await world.store.queues())['ingest-jobs']
     // It holds what the dead one had, and hands it over in turn.
     await second.logged('A job was taken over from a worker that no longer renews its lock.')
     second.process.kill('SIGTERM')

@@ -115,7 +115,7 @@ describe('a worker for one request', () => {
     const worker = await world.startWorker({}, { only: 'own' })
     assert.equal((await receiptOf(world, 'own')).status, 'completed')
     await worker.stop()
-    assert.equal(await world.store.queues.requests.getActiveCount(), 0)
+    assert.equal(await (await world.store.queues()).requests.getActiveCount(), 0)
   })
 
   test('hands over when it stops, and a worker for all goes on', async (t) => {
@@ -135,12 +135,12 @@ describe('a worker for one request', () => {
     const world = await startWorld(t, { redis, org: { maxInFlight: 3 } })
     const { ledger, queues, redis: client } = world.store
     const own = await world.startWorker({}, { only: 'x' })
-    assert.equal(await queues['ingest-jobs'].getGlobalConcurrency(), 3)
+    assert.equal(await (await queues())['ingest-jobs'].getGlobalConcurrency(), 3)
     await own.stop()
     await client.hset(ledger.keys.settings, { maxInFlight: 7, lockMs: 9000 })
-    await queues['ingest-jobs'].setGlobalConcurrency(7)
+    await (await queues())['ingest-jobs'].setGlobalConcurrency(7)
     await world.startWorker({}, { only: 'x' })
-    assert.equal(await queues['ingest-jobs'].getGlobalConcurrency(), 7)
+    assert.equal(await (await queues())['ingest-jobs'].getGlobalConcurrency(), 7)
     const { maxInFlight, lockMs } = await client.hgetall(ledger.keys.settings)
     assert.deepEqual([maxInFlight, lockMs], ['7', '9000'])
   })
@@ -152,7 +152,7 @@ describe('named jobs are taken', () => {
     const { queues } = world.store
     const take = (ids: readonly string[], most = 10) =>
       takeJobs(world.store, { queue: 'requests', token: 'me', lockMs: 5000, most, ids })
-    return { queue: queues.requests, take }
+    return { queue: (await queues()).requests, take }
   }
 
   test('only within the window and while the queue is not paused', async (t) => {

@@ -49,7 +49,7 @@ test('a worker whose Redis was emptied and taken by another org deletes nothing 
   // What ran there when Redis was emptied is all that the first org was ever sent.
   const { calls } = a.sandbox.referee.stats()
   assert.equal(calls['create']?.received, 3)
-  assert.equal(await b.store.queues['ingest-jobs'].getGlobalConcurrency(), 9)
+  assert.equal(await (await b.store.queues())['ingest-jobs'].getGlobalConcurrency(), 9)
   assert.equal((await b.store.ledger.identity())?.orgId, OTHER_ORG)
 })
 

@@ -58,10 +58,10 @@ async function stopsInTime(t: TestContext, faultsOf: (url: string) => readonly C
   assert.match((await worker.ready()) ?? '', /00D5f0000000009EAA/)
   assert.match(await worker.halted, /00D5f0000000009EAA/)
   assert.equal(worker.orgs.get(world.org)?.active, 0)
-  assert.equal(await store.queues['ingest-jobs'].getWaitingCount(), 1)
+  assert.equal(await (await store.queues())['ingest-jobs'].getWaitingCount(), 1)
   const more = await submitIds(world, ids18(5, 10))
   const calls = { ...referee.stats().calls }
-  assert.equal(await store.queues.requests.getActiveCount(), 0)
+  assert.equal(await (await store.queues()).requests.getActiveCount(), 0)
   assert.deepEqual(referee.stats().calls, calls)
 
   faults.clear()
@@ -82,13 +82,13 @@ test('a worker that meets another org only when it collects lost rows again stop
   const { sandbox, store } = world
   const id = await submitIds(world, ids18(5))
   await planByHand(world, id, await plannerDeps(world))
-  await store.queues.requests.pause()
+  await (await store.queues()).requests.pause()
   const worker = await world.startWorker()
   while ((await store.ledger.openChunks(id)).size > 0) await delay(5)
   await rm(join(world.results, world.org, id, 'parts'), { recursive: true })
   for (const fault of TELLS['its answer']?.(sandbox.url) ?? []) sandbox.faults.add(fault)
   sandbox.expireTokens()
-  await store.queues.requests.resume()
+  await (await store.queues()).requests.resume()
   assert.match(await worker.halted, /00D5f0000000009EAA/)
 
   sandbox.faults.clear()

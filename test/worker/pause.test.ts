@@ -73,7 +73,7 @@ describe("an operator's pause", { concurrency: true }, () => {
     faults.clear()
     while ((await ledger.openChunks(id)).size > 3) await delay(5)
     // The slots are taken again, and everybody in them waits.
-    const active = () => world.store.queues['ingest-jobs'].getActiveCount()
+    const active = async () => (await world.store.queues())['ingest-jobs'].getActiveCount()
     while ((await active()) < 3) await delay(5)
     await delay(50)
     assert.equal(referee.stats().jobs.length, 3)
@@ -156,7 +156,7 @@ describe("an operator's pause", { concurrency: true }, () => {
     await ledger.pause(false)
     const first = await world.startWorker()
     const id = await submitIds(world, ids18(5, 600))
-    const queue = queues['ingest-jobs']
+    const queue = (await queues())['ingest-jobs']
     while ((await queue.getActiveCount()) === 0) await delay(5)
     await first.stop()
     assert.equal(await queue.getActiveCount(), 0)
@@ -176,7 +176,7 @@ describe("an operator's pause", { concurrency: true }, () => {
     await ledger.pause(false)
     await world.startWorker()
     const id = await submitIds(world, ids18(5, 700))
-    while ((await queues['ingest-jobs'].getActiveCount()) === 0) await delay(5)
+    while ((await (await queues())['ingest-jobs'].getActiveCount()) === 0) await delay(5)
     const [order = ''] = (await ledger.openChunks(id)).values()
     const starts = () => world.store.redis.hget(ledger.keys.ingest(order), 'starts')
     while ((await starts()) !== '0') await delay(5)

@@ -142,7 +142,7 @@ describe('the state of the records of a plan', () => {
     t.after(() => world.sandbox.faults.clear())
     const ids = ofObject('FlowRecord', 5, 1)
     const id = await submitIds(world, ids, { object: 'FlowRecord', refuseActive: true })
-    const { requests } = world.store.queues
+    const { requests } = await world.store.queues()
     await poll(async () => ((await requests.getDelayedCount()) === 1 ? true : null))
     const view = await world.producer.inspect(id, { org: world.org })
     assert.equal(view?.receipt, null)

@@ -41,7 +41,7 @@ test('over two workers ingest jobs go by priority, and by age within it', async 
   await world.startWorker()
   await world.startWorker()
   const first = await submitIds(world, fresh(5), { priority: 'low' })
-  while ((await world.store.queues['ingest-jobs'].getActiveCount()) === 0) await delay(10)
+  while ((await (await world.store.queues())['ingest-jobs'].getActiveCount()) === 0) await delay(10)
   const submitted: { id: string; priority: string }[] = []
   for (const priority of ['low', 'normal', 'low', 'normal', 'normal'] as const) {
     const id = await submitIds(world, fresh(5), { priority })
@@ -78,7 +78,7 @@ test('what a stopping worker hands over goes on before anything else', async (t)
 async function ordered({ store }: World, id: string): Promise<void> {
   const jobOf = async () => {
     const [order = ''] = (await store.ledger.openChunks(id)).values()
-    return store.queues['ingest-jobs'].getJob(order)
+    return (await store.queues())['ingest-jobs'].getJob(order)
   }
   while ((await jobOf()) === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
 }
@@ -155,7 +155,7 @@ test('the priority of a request changes before its plan, and while it gathers', 
   const { org, producer, store } = world
   const queued = await submitIds(world, fresh(3), { priority: 'low' })
   await producer.setPriority(queued, 'normal', { org })
-  assert.equal((await store.queues.requests.getJob(`p-${queued}`))?.priority, 10)
+  assert.equal((await (await store.queues()).requests.getJob(`p-${queued}`))?.priority, 10)
   await world.startWorker()
   await receiptOf(world, queued)
   const sharing = { coalesceBelow: 2000, coalesceWaitMs: 3_600_000, coalesceHighWaitMs: 0 }

@@ -46,7 +46,7 @@ async function startShort(t: { after(fn: () => Promise<void>): void }, left: num
     held: (count: number) =>
       poll(async () => {
         const orders = await heldOrders(store.redis, store.ledger.keys, 100)
-        const delayed = await store.queues['ingest-jobs'].getDelayedCount()
+        const delayed = await (await store.queues())['ingest-jobs'].getDelayedCount()
         return orders.length === count && delayed === count ? orders : null
       }),
   }
@@ -66,7 +66,7 @@ test('with the quota nearly gone low waits and high goes, until the window rolls
   )
   assert.match(other?.found ?? '', /^1 ingest job of priority low waits until /)
   // They hold no place in the window, and have begun nothing.
-  assert.equal(await world.store.queues['ingest-jobs'].getActiveCount(), 0)
+  assert.equal(await (await world.store.queues())['ingest-jobs'].getActiveCount(), 0)
   for (const order of orders) {
     const key = world.store.ledger.keys.ingest(order)
     const [starts, checkpoint] = await world.store.redis.hmget(key, 'starts', 'checkpoint')
@@ -141,7 +141,7 @@ test('of a request of many ingest jobs few wait outside its line', async (t) => 
   const id = await submitIds(world, ids18(20), { coalesce: false })
   await held(3)
   const { queues, redis: client, ledger } = world.store
-  assert.equal(await queues['ingest-jobs'].getWaitingCount(), 0)
+  assert.equal(await (await queues())['ingest-jobs'].getWaitingCount(), 0)
   assert.equal(await client.zcard(ledger.keys.held), 3)
   await roll()
   assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 20 }))

@@ -119,7 +119,10 @@ describe('under workers', { concurrency: true }, () => {
     const { created } = await submit(full, request, Date.now())
     assert.equal(created, true)
     assert.match(refused.join(), /OOM/)
-    assert.equal(await store.queues.requests.getJobCountByTypes('prioritized', 'waiting'), 0)
+    assert.equal(
+      await (await store.queues()).requests.getJobCountByTypes('prioritized', 'waiting'),
+      0,
+    )
     await world.startWorker()
     assert.deepEqual((await receiptOf(world, 'unordered')).outcome, outcome({ deleted: 5 }))
   })

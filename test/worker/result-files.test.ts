@@ -59,7 +59,7 @@ async function meanwhile(
   const { store } = at
   const id = await submitIds(at, IDS)
   await planByHand(at, id, await plannerDeps(at))
-  await store.queues.requests.pause()
+  await (await store.queues()).requests.pause()
   await at.startWorker()
   while ((await store.ledger.openChunks(id)).size > 0) await pause()
   const folder = join(folderOf(at, id), 'parts')
@@ -67,7 +67,7 @@ async function meanwhile(
     (await readdir(folder)).map((name) => join(folder, name)),
     id,
   )
-  await store.queues.requests.resume()
+  await (await store.queues()).requests.resume()
   return receiptOf(at, id)
 }
 

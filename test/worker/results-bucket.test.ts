@@ -118,7 +118,7 @@ test('without the bucket, requests without rows end, and new ones wait to be pla
   const ended = await receiptOf(at, planned)
   assert.deepEqual(ended.outcome, outcome({ deleted: 3 }))
   // Its plan is tried again, at first after five seconds.
-  const { requests } = at.store.queues
+  const { requests } = await at.store.queues()
   const isItsPlan = ({ id }: { id?: string | undefined }) => id === `p-${waiting.toLowerCase()}`
   const delayed = await poll(async () => (await requests.getDelayed()).find(isItsPlan) ?? null)
   // One plan, and the parts of the request that ended.
@@ -160,11 +160,11 @@ async function meanwhile(at: BucketWorld, then: (id: string) => Promise<void>): 
   const { store } = at
   const id = await submitIds(at, IDS)
   await planByHand(at, id, await plannerDeps(at))
-  await store.queues.requests.pause()
+  await (await store.queues()).requests.pause()
   await at.startWorker()
   await poll(async () => ((await store.ledger.openChunks(id)).size === 0 ? true : null))
   await then(id)
-  await store.queues.requests.resume()
+  await (await store.queues()).requests.resume()
   return receiptOf(at, id)
 }
 

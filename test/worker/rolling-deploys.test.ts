@@ -32,7 +32,7 @@ describe('an order that only a newer version understands', { concurrency: true }
     test(`${JSON.stringify(data)} is put aside as often as it comes, and carried out by that one`, async (t) => {
       const world = await startWorld(t, { redis, clock: leapingClock() })
       const old = [await world.startWorker(), await world.startWorker()]
-      const { [queue]: orders } = world.store.queues
+      const { [queue]: orders } = await world.store.queues()
       const { id = '' } = await orders.add('plan', data, { priority: 10, attempts: 2 })
       for (let times = 0; times < 3; times++) {
         const job = await delayed(world, queue, id)
@@ -175,7 +175,7 @@ const isDone = ({ state }: { state: string }) => state === 'JobComplete'
 /** The job, once a worker has put it aside. */
 async function delayed({ store }: World, queue: QueueName, id: string): Promise<Job> {
   for (;;) {
-    const job = await store.queues[queue].getJob(id)
+    const job = await (await store.queues())[queue].getJob(id)
     if ((await job?.isDelayed()) && job !== undefined) return job
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
@@ -184,7 +184,7 @@ async function delayed({ store }: World, queue: QueueName, id: string): Promise<
 /** Once an attempt at the job has failed. */
 async function failed({ store }: World, id: string): Promise<void> {
   for (;;) {
-    const job = await store.queues.requests.getJob(id)
+    const job = await (await store.queues()).requests.getJob(id)
     if (job === undefined || job.attemptsMade > 0) return
     await new Promise((resolve) => setTimeout(resolve, 5))
   }

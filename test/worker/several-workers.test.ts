@@ -87,7 +87,7 @@ test('a worker that stops in the middle of everything hands over what it has at 
   )
   assert.equal(first.orgs.get(world.org)?.active, 5)
   await first.stop()
-  const queue = world.store.queues['ingest-jobs']
+  const queue = (await world.store.queues())['ingest-jobs']
   assert.equal(await queue.getActiveCount(), 0)
   assert.equal(await queue.getWaitingCount(), 5)
   faults.clear()

@@ -31,7 +31,7 @@ describe('a request that is cancelled', { concurrency: true }, () => {
     const worker = await world.startWorker()
     const ids = ids18(5)
     const id = await submitIds(world, ids)
-    while ((await queues['ingest-jobs'].getActiveCount()) === 0) await delay(5)
+    while ((await (await queues())['ingest-jobs'].getActiveCount()) === 0) await delay(5)
     await stop(world, id)
     const receipt = await receiptOf(world, id)
     assert.equal(receipt.status, 'cancelled')
@@ -101,7 +101,8 @@ describe('a request that is cancelled', { concurrency: true }, () => {
     }
     await world.store.redis.hset(key, 'checkpoint', JSON.stringify(checkpoint))
     await world.startWorker()
-    while ((await world.store.queues['ingest-jobs'].getActiveCount()) === 0) await delay(5)
+    while ((await (await world.store.queues())['ingest-jobs'].getActiveCount()) === 0)
+      await delay(5)
     const polls = referee.stats().calls['get']?.received
     await delay(50)
     assert.equal(referee.stats().calls['get']?.received, polls)

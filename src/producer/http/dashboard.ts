@@ -12,7 +12,10 @@ import type { Service } from './service.ts'
 const PATH = '/queues'
 
 /** BullMQ's jobs in bull-board: read-only, and without record ids. */
-export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service): void {
+export async function dashboard(
+  app: FastifyInstance,
+  { orgs, callers, log }: Service,
+): Promise<void> {
   const admit = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('Content-Security-Policy', CSP)
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -21,12 +24,16 @@ export function dashboard(app: FastifyInstance, { orgs, callers, log }: Service)
     await callers.admitBrowser.call(app, request, reply)
     assertAllowed(maySeeDashboard(callers.of(request)))
   }
+  const shown = await Promise.all(
+    orgs.known().map(async (store) => {
+      const queues = await store.queues()
+      return QUEUES.map((name) => adapterOf(queues[name], store.org))
+    }),
+  )
   const serverAdapter = new FastifyAdapter()
   serverAdapter.setBasePath(PATH)
   createBullBoard({
-    queues: orgs
-      .known()
-      .flatMap(({ org, queues }) => QUEUES.map((name) => adapterOf(queues[name], org))),
+    queues: shown.flat(),
     serverAdapter,
     options: { uiConfig: { boardTitle: 'Expunge', hideRedisDetails: true } },
   })

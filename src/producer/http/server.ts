@@ -91,7 +91,7 @@ async function createApp(service: Service): Promise<FastifyInstance> {
   mountRoutes(app, ROUTES, service)
   app.addHook('onClose', () => service.callers.shares.uploads.settle())
   await docsRoutes(app, service)
-  dashboard(app, service)
+  await dashboard(app, service)
   refuseOtherMethods(app, ['/', '/openapi.json'])
   refuseWriting(app, ['/docs', '/queues'])
   return app

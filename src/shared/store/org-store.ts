@@ -18,7 +18,8 @@ export interface OrgStore {
   readonly connection: LedgerConnection
   readonly ledger: Ledger
   readonly staging: Staging
-  readonly queues: ReturnType<typeof openQueues>
+  /** Opens the queues on first use. */
+  readonly queues: () => ReturnType<typeof openQueues>
   readonly orders: ReturnType<typeof workOrders>
   /** Books what ingest jobs take of the org's daily allowances. */
   readonly bookings: ReturnType<typeof bookingVerbs>
@@ -35,7 +36,8 @@ export function openOrgStore(
 ): OrgStore {
   const keys = orgKeys(org)
   const connection = new LedgerConnection(redis, keys)
-  const queues = openQueues(redis, keys, onError)
+  let opened: ReturnType<typeof openQueues> | undefined
+  const queues = () => (opened ??= openQueues(redis, keys, onError))
   const ledger = createLedger(connection, keys)
   return {
     org,
@@ -46,8 +48,8 @@ export function openOrgStore(
     queues,
     orders: workOrders(queues, ledger),
     bookings: bookingVerbs(connection, keys),
-    enter: entrance(connection, keys, queues.requests),
-    close: () => queues.close(),
+    enter: entrance(connection, keys, async () => (await queues()).requests),
+    close: async () => (await opened)?.close(),
   }
 }
 

@@ -106,8 +106,9 @@ export async function callBackHeld(store: OrgStore): Promise<void> {
 
 /** An order that has no job any more has ended, or the sweep orders it again. */
 async function callBack({ queues, bookings }: OrgStore, order: string): Promise<void> {
+  const opened = await queues()
   for (const lane of LANES) {
-    const job = await queues[lane].getJob(order)
+    const job = await opened[lane].getJob(order)
     if (job === undefined) continue
     // It may have returned meanwhile.
     if (await job.isDelayed()) await job.promote().catch(() => {})

@@ -38,7 +38,7 @@ export async function wakeWorkers(
   { redis, queues }: Pick<OrgStore, 'redis' | 'queues'>,
   queue: QueueName,
 ): Promise<void> {
-  await redis.zadd(queues[queue].toKey('marker'), 0, '0')
+  await redis.zadd((await queues())[queue].toKey('marker'), 0, '0')
 }
 
 /** How long to leave a job that only a newer worker understands before somebody looks again. */

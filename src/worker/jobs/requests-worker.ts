@@ -33,7 +33,6 @@ type RequestsWorkerOptions = Omit<QueueWorkerOptions, 'queue' | 'concurrency' | 
 /** @param maxPlans plans at once; with 1, an urgent plan waits for it, but nothing else does */
 export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOptions): QueueWorker {
   const { log, clock } = options
-  const queue = options.store.queues.requests
   const stopping = new AbortController()
   const keptPlans = maxPlans > 1 ? 1 : 0
   const ordinary = maxPlans - keptPlans
@@ -64,7 +63,8 @@ export function startRequestsWorker(maxPlans: number, options: RequestsWorkerOpt
     if (main.active < ordinary) return reserved.pause()
     const urgent = [HAND_OVER_PRIORITY, SETTLE_PRIORITY]
     if (plans < keptPlans) urgent.push(HIGH_PRIORITY)
-    const waiting = Object.values(await queue.getCountsPerPriority(urgent))
+    const { requests } = await options.store.queues()
+    const waiting = Object.values(await requests.getCountsPerPriority(urgent))
     if (waiting.some((count) => count > 0)) await reserved.resume()
   }
   const watch = async () => {

@@ -64,8 +64,9 @@ async function shareSettings(
   }
   const fields = Object.entries(ours).flat()
   await runScript(connection, SHARE, { settings: ledger.keys.settings, fields })
-  await queues['ingest-jobs'].setGlobalConcurrency(org.maxInFlight)
-  await queues['ingest-jobs-urgent'].setGlobalConcurrency(org.urgentInFlight)
+  for (const [queue, window] of windowsOf(await queues(), org)) {
+    await queue.setGlobalConcurrency(window)
+  }
 }
 
 /** The same for a process that works on one request: sets only what no worker has set yet. */
@@ -77,13 +78,16 @@ async function supplySettings(
   for (const [setting, value] of Object.entries(settingsOf(config, org))) {
     await redis.hsetnx(ledger.keys.settings, setting, value)
   }
-  const windows = [
+  for (const [queue, window] of windowsOf(await queues(), org)) {
+    if ((await queue.getGlobalConcurrency()) === null) await queue.setGlobalConcurrency(window)
+  }
+}
+
+function windowsOf(queues: Awaited<ReturnType<OrgStore['queues']>>, org: OrgConfig) {
+  return [
     [queues['ingest-jobs'], org.maxInFlight],
     [queues['ingest-jobs-urgent'], org.urgentInFlight],
   ] as const
-  for (const [queue, window] of windows) {
-    if ((await queue.getGlobalConcurrency()) === null) await queue.setGlobalConcurrency(window)
-  }
 }
 
 function settingsOf({ worker }: Config, { maxInFlight, urgentInFlight, quotaReserve }: OrgConfig) {

@@ -111,9 +111,10 @@ const MOST_JOBS = 1000
  */
 async function forgetEndedJobs(deps: SweepDeps): Promise<void> {
   const keptMs = await retentionMs(deps)
+  const queues = await deps.store.queues()
   for (const queue of QUEUES) {
     for (const state of ['completed', 'failed'] as const) {
-      await deps.store.queues[queue].clean(keptMs, MOST_JOBS, state)
+      await queues[queue].clean(keptMs, MOST_JOBS, state)
     }
   }
 }

@@ -15,7 +15,7 @@ const store = openOrgStore(client, `queues-${process.pid}`, () => {})
 scope.after(() => store.close())
 
 test('a job that lies in the place of a key of BullMQ is named', async () => {
-  const { requests } = store.queues
+  const { requests } = await store.queues()
   await requests.add('deletion-request', {}, { jobId: 'r-well' })
   assert.deepEqual(await checkQueues(store), [])
   await assert.rejects(requests.add('deletion-request', {}, { jobId: 'prioritized', priority: 1 }))

@@ -489,7 +489,7 @@ describe('the dashboard', () => {
 
   test('shows no id, reason or callback of what other systems enqueue', async () => {
     const data = body({ reason: 'Jane Doe', callbackUrl: 'https://hooks.example.com/secret' })
-    await world.store.queues.requests.add('deletion-request', data, { delay: 3600_000 })
+    await (await world.store.queues()).requests.add('deletion-request', data, { delay: 3600_000 })
     const active = encodeURIComponent(`${org}: requests`)
     const { text, json } = await api.call(`/queues/api/queues?activeQueue=${active}`, basic('boss'))
     assert.doesNotMatch(text, /Jane|secret|003[A-Za-z0-9]{12}/)
@@ -507,7 +507,7 @@ describe('the dashboard', () => {
         assert.ok(status === 405 || status === 404, `${method} ${action}: ${status}`)
       }
     }
-    assert.equal(await world.store.queues.requests.isPaused(), false)
+    assert.equal(await (await world.store.queues()).requests.isPaused(), false)
   })
 })
 

@@ -173,7 +173,7 @@ export async function losses(
     if ((await store.ledger.load(id)) === null) return void wrong.push(`${id}: not in the ledger`)
     const expected = source.type === 'ids' ? `Id\n${source.ids.join('\n')}\n` : ''
     if ((await stagedBytes(store, id)) !== expected) wrong.push(`${id}: without its ids`)
-    if ((await store.queues.requests.getJob(`p-${id}`)) === undefined) {
+    if ((await (await store.queues()).requests.getJob(`p-${id}`)) === undefined) {
       wrong.push(`${id}: without its order`)
     }
   }
@@ -181,7 +181,11 @@ export async function losses(
     await inFlight(READ_AT_ONCE, Array(requests).keys(), bodies)
     const records = await redis.zcard(store.ledger.keys.requests)
     if (records !== requests) wrong.push(`${records} records of ${requests} requests`)
-    const orders = await store.queues.requests.getJobCountByTypes('prioritized', 'wait', 'delayed')
+    const orders = await (await store.queues()).requests.getJobCountByTypes(
+      'prioritized',
+      'wait',
+      'delayed',
+    )
     if (orders !== requests) wrong.push(`${orders} plans ordered of ${requests} requests`)
     return wrong
   } finally {

@@ -93,7 +93,7 @@ test('the line is read from the queues, whatever its length', async () => {
     await client.lpush(keys.jobs('ingest-jobs', 'active'), 'big.0.1', 'shared-1', 'big.1.1')
     // No worker has set how many may run.
     assert.equal(await seek(['c.0.1']), null)
-    await other.queues['ingest-jobs'].setGlobalConcurrency(3)
+    await (await other.queues())['ingest-jobs'].setGlobalConcurrency(3)
     assert.deepEqual(await seek(['c.0.1']), {
       ...{ reason: 'places', work: 'ingest', taken: 3, limit: 3, ahead: 3 },
       heldBy: [{ id: 'big', places: 2 }],
@@ -103,7 +103,7 @@ test('the line is read from the queues, whatever its length', async () => {
     assert.equal(await seek(['big.0.1', 'a.0.1']), null)
     assert.equal(await seek(['y.0.1']), null)
     assert.equal(await seek([]), null)
-    await other.queues['ingest-jobs'].setGlobalConcurrency(4)
+    await (await other.queues())['ingest-jobs'].setGlobalConcurrency(4)
     // A worker is about to take one.
     assert.equal(await seek(['a.0.1']), null)
     await other.orders.plan('First', 'normal')

@@ -109,7 +109,7 @@ test('a caller that is not there is told later', async (t) => {
   await caller.heard(3)
   // Later is in five seconds, whatever Retry-After says; the test does not wait for them.
   while (caller.told.length < 6) {
-    await world.store.queues.callbacks.promoteJobs()
+    await (await world.store.queues()).callbacks.promoteJobs()
     await systemClock.sleep(20)
   }
   const counts = await world.metrics.registry.getSingleMetricAsString('expunge_callbacks_total')
@@ -132,7 +132,7 @@ test('Retry-After may only lengthen the wait, and that not for ever', async (t) 
     const isIts = (job: Job) => job.data.id === id && job.data.status === 'completed'
     await world.store.orders.callback({ id, status: 'completed', at: Date.now() - age })
     for (;;) {
-      const job = (await world.store.queues.callbacks.getDelayed()).find(isIts)
+      const job = (await (await world.store.queues()).callbacks.getDelayed()).find(isIts)
       if (job !== undefined) return { delay: job.delay, spent: job.attemptsMade }
       await systemClock.sleep(20)
     }
@@ -161,7 +161,7 @@ test('a change that is ordered twice, as after a crash, waits once', async (t) =
   assert.ok(change)
   await world.store.orders.callback(change)
   assert.equal(await orderCallbacks(world.store, ctx), 1)
-  assert.equal(await world.store.queues.callbacks.count(), 1)
+  assert.equal(await (await world.store.queues()).callbacks.count(), 1)
   assert.deepEqual(await world.store.ledger.statusChanges(1), [])
 })
 

@@ -209,7 +209,7 @@ test('a checkpoint of a newer worker is left to it: the job is put aside, not fa
   const [order = ''] = (await world.store.ledger.openChunks(id)).values()
   const checkpoint = JSON.stringify({ step: 'levitate', jobId: '750' })
   await world.store.redis.hset(world.store.ledger.keys.ingest(order), { checkpoint })
-  const queue = world.store.queues['ingest-jobs']
+  const queue = (await world.store.queues())['ingest-jobs']
   await world.producer.approve(id, { org: world.org })
   await until(async () => (await queue.getDelayedCount()) === 1)
   const [job] = await queue.getDelayed()

@@ -29,7 +29,7 @@ const closedJobs = ({ sandbox }: World) =>
   sandbox.referee.stats().jobs.filter(({ closedAt }) => closedAt !== null)
 
 const isActive = async ({ store }: World, order: string) =>
-  (await store.queues['ingest-jobs'].getActive()).some(({ id }) => id === order)
+  (await (await store.queues())['ingest-jobs'].getActive()).some(({ id }) => id === order)
 
 const rules = (code: string, ids: readonly string[], times?: number) => ({
   ...{ code, ids, ...(times === undefined ? {} : { times }) },

@@ -136,7 +136,7 @@ describe('while long plans take every other slot of a worker', { concurrency: tr
     work(2)
     await book.until(() => book.begun.length === 1)
     // As BullMQ does with a stalled job: to the very front, whatever its priority.
-    const key = store.queues.requests.toKey.bind(store.queues.requests)
+    const key = (await store.queues()).requests.toKey.bind((await store.queues()).requests)
     await connection.zrem(key('prioritized'), 'p-low-2')
     await connection.rpush(key('wait'), 'p-low-2')
     await store.orders.plan('high', 'high')

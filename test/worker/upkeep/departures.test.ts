@@ -76,7 +76,7 @@ test('rows of many small requests that are locked are retried in one job', async
 test('requests that gathered depart although all who joined them have died', async (t) => {
   const world = await startWorld(t, { redis, clock: leapingClock() })
   const requests = await planned(world, 3)
-  assert.equal(await world.store.queues['ingest-jobs'].count(), 0)
+  assert.equal(await (await world.store.queues())['ingest-jobs'].count(), 0)
   await world.startWorker({ coalesce: SOON })
   // The set still has the time of the old settings.
   await world.store.redis.zadd(world.store.ledger.keys.gathers, 0, 'Contact:delete:normal')
@@ -89,7 +89,7 @@ test('a departed order that nobody sent is sent by the sweep', async (t) => {
   const requests = await planned(world, 3)
   await client.hset(ledger.keys.settings, { coalesceWaitMs: 0 })
   assert.equal((await ledger.depart(SET)).kind, 'departed')
-  assert.equal(await world.store.queues['ingest-jobs'].count(), 0)
+  assert.equal(await (await world.store.queues())['ingest-jobs'].count(), 0)
   await world.startWorker({ coalesce: LATER })
   assert.equal((await jobsOf(world, requests)).size, 1)
 })
@@ -122,5 +122,5 @@ test('what asks to travel alone, and what is approved again, does not gather twi
   )
   const alone = await submitIds(world, fresh(10), { coalesce: false })
   await planByHand(world, alone, await plannerDeps(world))
-  assert.equal(await queues['ingest-jobs'].count(), 1)
+  assert.equal(await (await queues())['ingest-jobs'].count(), 1)
 })

@@ -40,7 +40,7 @@ test('whatever job was lost, every request reaches its end', async (t) => {
   await ledger.approve(accounted)
   await accountFor(world, accounted)
   await ledger.cancel(declined, 'cancelled')
-  for (const queue of QUEUES) await world.store.queues[queue].obliterate({ force: true })
+  for (const queue of QUEUES) await (await world.store.queues())[queue].obliterate({ force: true })
   await world.store.redis.del(ledger.keys.sweeper)
 
   await world.startWorker()
@@ -57,7 +57,7 @@ test('whatever job was lost, every request reaches its end', async (t) => {
 test('jobs that vanish while workers run are ordered again', async (t) => {
   const world = await startWorld(t, { redis, clock: leapingClock(), org: { maxJobRecords: 5 } })
   await world.startWorker({ worker: { lockMs: 1000, stalledMs: 1000, resendMs: 0 } })
-  const queue = world.store.queues['ingest-jobs']
+  const queue = (await world.store.queues())['ingest-jobs']
   world.sandbox.faults.add({ on: 'job', times: 10, action: { do: 'hold' } })
   const id = await submitIds(world, fresh(100))
   const { jobs } = await world.sandbox.referee.until(({ jobsAtWork }) => jobsAtWork === 10)
@@ -149,7 +149,7 @@ test('a request that this version cannot read keeps no other from its end', asyn
     await connection.zadd(ledger.keys.live, 0, id)
   }
   const id = await submitIds(world, fresh(3))
-  await world.store.queues.requests.obliterate({ force: true })
+  await (await world.store.queues()).requests.obliterate({ force: true })
   await world.startWorker()
   assert.equal((await receiptOf(world, id)).status, 'completed')
 })
@@ -160,12 +160,12 @@ test('behind more requests than a turn sweeps, a lost order is found in the next
   const others = Array.from({ length: MOST_PER_TURN }, (_, n) => [n, `other-${n}`] as const)
   await connection.zadd(ledger.keys.live, ...others.flat())
   await submitIds(world, fresh(3))
-  await queues.requests.obliterate({ force: true })
+  await (await queues()).requests.obliterate({ force: true })
   const deps = { ...(await plannerDeps(world)), intervalMs: 60_000 }
   const turn = async () => {
     await connection.del(ledger.keys.sweeper)
     await sweep(deps, context())
-    return queues.requests.getPrioritizedCount()
+    return (await queues()).requests.getPrioritizedCount()
   }
   assert.equal(await turn(), 0)
   assert.equal(await turn(), 1)

@@ -54,7 +54,7 @@ export function startOwnJobs(options: OwnJobsOptions, ctx: Context): QueueWorker
   }
   const begin = async (id: string, token: string) => {
     try {
-      const job: Job | undefined = await store.queues[queue].getJob(id)
+      const job: Job | undefined = await (await store.queues())[queue].getJob(id)
       if (job !== undefined) await finish(job, token)
     } catch (error) {
       // Its lock is not renewed, so another worker takes the job again.

@@ -105,7 +105,7 @@ describe('a submission', { concurrency: true }, () => {
     assert.equal(await stagedBytes(store, 'R1'), `Id\n${source.ids.join('\n')}\n`)
     const again = await submit(store, request, 0)
     assert.equal(again.created, false)
-    assert.equal(await store.queues.requests.getPrioritizedCount(), 1)
+    assert.equal(await (await store.queues()).requests.getPrioritizedCount(), 1)
     assert.deepEqual(await store.staging.lots(), [])
   })
 })

@@ -35,7 +35,10 @@ describe('submitting', () => {
     assert.equal(record.submittedAt, 1234)
     assert.equal(record.status, 'queued')
     assert.equal(await stagedBytes(store, 'R1'), `Id\n${ids.join('\n')}\n`)
-    const [job, ...others] = await store.queues.requests.getJobs(['prioritized', 'waiting'])
+    const [job, ...others] = await (await store.queues()).requests.getJobs([
+      'prioritized',
+      'waiting',
+    ])
     assert.deepEqual(others, [])
     assert.equal(job?.id, 'p-r1')
     assert.deepEqual(job?.data, { v: 1, step: 'plan', id: 'R1' })
@@ -43,7 +46,7 @@ describe('submitting', () => {
 
   test('with a short list is one step of Redis, with a deadline three', async (t) => {
     const store = ownStore()
-    await store.queues.requests.waitUntilReady()
+    await (await store.queues()).requests.waitUntilReady()
     const heard = listen(t)
     await submit(store, request(ids18(3)), 0)
     assert.deepEqual(heard.splice(0), ['before redis:accept', 'after redis:accept'])
@@ -51,7 +54,7 @@ describe('submitting', () => {
     await submit(store, later, 0)
     const steps = heard.filter((step) => step.startsWith('before'))
     assert.deepEqual(steps, ['before redis:accept', 'before order:settle', 'before order:plan'])
-    const counts = await store.queues.requests.getJobCounts('prioritized', 'delayed')
+    const counts = await (await store.queues()).requests.getJobCounts('prioritized', 'delayed')
     assert.deepEqual(counts, { prioritized: 2, delayed: 1 })
   })
 
@@ -126,6 +129,6 @@ describe('submitting', () => {
     await assert.rejects(submit(store, request(ids18(4), 'r1'), 2), /R1|r1/)
     assert.equal(await stagedBytes(store, 'R1'), before)
     assert.deepEqual(await store.staging.lots(), [])
-    assert.equal(await store.queues.requests.getPrioritizedCount(), 1)
+    assert.equal(await (await store.queues()).requests.getPrioritizedCount(), 1)
   })
 })

@@ -79,11 +79,11 @@ test('on a cluster every step of an org keeps to one shard', async (t) => {
   await staging.drop(lot)
   assert.deepEqual(await staging.lots(), [])
 
-  const queues = openQueues(redis, keys, (error) => assert.fail(error))
+  const queues = await openQueues(redis, keys, (error) => assert.fail(error))
   t.after(() => queues.close())
-  await workOrders(queues, ledger).plan('R2', 'normal')
+  await workOrders(async () => queues, ledger).plan('R2', 'normal')
   assert.equal((await queues.requests.getJob('p-r2'))?.data.id, 'R2')
-  const enter = entrance(connection, keys, queues.requests)
+  const enter = entrance(connection, keys, async () => queues.requests)
   assert.equal(await enter(submission({ id: 'R3' })), 'ordered')
   assert.equal((await queues.requests.getJob('p-r3'))?.data.id, 'R3')
 

@@ -31,10 +31,10 @@ interface Scope {
   after(fn: () => Promise<void>): void
 }
 
-function open(t: Scope) {
+async function open(t: Scope) {
   const redis = connectRedis({ kind: 'url', url: server.url }, 'wait', () => {})
   const keys = orgKeys(randomUUID())
-  const queues = openQueues(redis, keys, (error) => assert.fail(error))
+  const queues = await openQueues(redis, keys, (error) => assert.fail(error))
   const workers: Worker[] = []
   t.after(async () => {
     await Promise.all(workers.map((worker) => worker.close(true)))
@@ -61,11 +61,11 @@ function open(t: Scope) {
       },
     }
   }
-  return { redis, keys, queues, orders: workOrders(queues, unknownOrders), taker }
+  return { redis, keys, queues, orders: workOrders(async () => queues, unknownOrders), taker }
 }
 
 test('an order names what to do, and no more', async (t) => {
-  const { orders, taker } = open(t)
+  const { orders, taker } = await open(t)
   await orders.plan('Req-1', 'normal')
   await orders.settle('Req-1')
   await orders.ingest('Order-1', 'normal')
@@ -86,7 +86,7 @@ test('an order names what to do, and no more', async (t) => {
 })
 
 test('ordering twice is ordering once, whatever the case of the id', async (t) => {
-  const { orders, queues } = open(t)
+  const { orders, queues } = await open(t)
   const twice = [0, 1].flatMap(() => [
     orders.plan('Req-1', 'normal'),
     orders.plan('REQ-1', 'low'),
@@ -101,7 +101,7 @@ test('ordering twice is ordering once, whatever the case of the id', async (t) =
 })
 
 test('what has ended leaves nothing and can be ordered again', async (t) => {
-  const { orders, queues, taker, redis, keys } = open(t)
+  const { orders, queues, taker, redis, keys } = await open(t)
   const requests = taker('requests')
   for (let round = 0; round < 2; round++) {
     await orders.plan('Req-1', 'normal')
@@ -116,7 +116,7 @@ test('what has ended leaves nothing and can be ordered again', async (t) => {
 })
 
 test('plans and settlements go by priority, and by age within it', async (t) => {
-  const { orders, taker } = open(t)
+  const { orders, taker } = await open(t)
   await orders.plan('low', 'low')
   await orders.plan('normal-1', 'normal')
   await orders.plan('normal-2', 'normal')
@@ -127,7 +127,7 @@ test('plans and settlements go by priority, and by age within it', async (t) => 
 })
 
 test('urgent ingest jobs have a lane of their own', async (t) => {
-  const { orders, taker } = open(t)
+  const { orders, taker } = await open(t)
   await orders.ingest('o-low', 'low')
   await orders.ingest('o-normal', 'normal')
   await orders.ingest('o-high', 'high')
@@ -141,7 +141,7 @@ test('urgent ingest jobs have a lane of their own', async (t) => {
 })
 
 test('a job that is handed over goes before everything that waits', async (t) => {
-  const { orders, taker } = open(t)
+  const { orders, taker } = await open(t)
   const { next, drain } = taker('ingest-jobs')
   await orders.ingest('o-1', 'low')
   const job = await next('first')
@@ -152,7 +152,7 @@ test('a job that is handed over goes before everything that waits', async (t) =>
 })
 
 test('the lock that the ledger compares is the one that BullMQ keeps', async (t) => {
-  const { redis, keys, orders, taker } = open(t)
+  const { redis, keys, orders, taker } = await open(t)
   await orders.plan('Req-1', 'normal')
   await orders.ingest('Order-1', 'normal')
   for (const queue of ['requests', 'ingest-jobs'] as const) {
@@ -165,7 +165,7 @@ test('the lock that the ledger compares is the one that BullMQ keeps', async (t)
 })
 
 test('BullMQ’s keys and ours stay out of each other’s way', async (t) => {
-  const { redis, keys, orders } = open(t)
+  const { redis, keys, orders } = await open(t)
   const id = 'x'
   await orders.plan(id, 'normal')
   await orders.settle(id)
@@ -184,7 +184,7 @@ test('BullMQ’s keys and ours stay out of each other’s way', async (t) => {
 })
 
 test('the data of the longest order is far under 4 KB', async (t) => {
-  const { orders, taker } = open(t)
+  const { orders, taker } = await open(t)
   const id = 'x'.repeat(128)
   await orders.plan(id, 'normal')
   await orders.ingest(`${id}.${randomUUID()}.100000`, 'normal')
@@ -222,14 +222,14 @@ test('data of another version or step, or of nobody, is null', () => {
 test('closing the queues leaves the connection to whoever opened it', async (t) => {
   const redis = connectRedis({ kind: 'url', url: server.url }, 'wait', () => {})
   t.after(() => redis.disconnect())
-  const queues = openQueues(redis, orgKeys(randomUUID()), (error) => assert.fail(error))
-  await workOrders(queues, unknownOrders).settle('r')
+  const queues = await openQueues(redis, orgKeys(randomUUID()), (error) => assert.fail(error))
+  await workOrders(async () => queues, unknownOrders).settle('r')
   await queues.close()
   assert.equal(await redis.ping(), 'PONG')
 })
 
 test('a plan that ends while its priority changes does no harm', async (t) => {
-  const { queues } = open(t)
+  const { queues } = await open(t)
   const { requests } = queues
   const endsAtOnce = {
     ...queues,
@@ -241,7 +241,7 @@ test('a plan that ends while its priority changes does no harm', async (t) => {
       },
     }),
   }
-  const orders = workOrders(endsAtOnce, unknownOrders)
+  const orders = workOrders(async () => endsAtOnce, unknownOrders)
   await orders.plan('r1', 'low')
   await orders.movePlan('r1', 'high')
   assert.equal(await requests.getJobCountByTypes('prioritized', 'waiting'), 0)

@@ -132,7 +132,10 @@ describe('a job deletion-request', () => {
     const jobs = [
       await ended(await enqueue(request(), 'r-leaving')),
       await ended(await enqueue('nothing', 'r-leaving-2')),
-      await endedJob(queues.callbacks, (await queues.callbacks.add('strange', {}, leaving)).id),
+      await endedJob(
+        (await queues()).callbacks,
+        (await (await queues()).callbacks.add('strange', {}, leaving)).id,
+      ),
     ]
     const sweepNow = async () => {
       await client.del(ledger.keys.sweeper)
@@ -172,7 +175,7 @@ test('a job that cannot even be refused is put aside, whatever its options, and 
   await own.startWorker()
   const blocked = join(own.results, own.org)
   await writeFile(blocked, 'where the folders of the requests belong')
-  const target = own.store.queues.requests
+  const target = (await own.store.queues()).requests
   const { id = '' } = await target.add('deletion-request', { nonsense: true }, { jobId: 'r-odd' })
   while (!['delayed', 'failed', 'unknown'].includes(await target.getJobState(id))) await pause()
   const job = await target.getJob(id)
@@ -216,7 +219,7 @@ describe('job data of a newer version', () => {
   ] as const
   for (const { queue: name, name: job, data } of cases) {
     test(`in ${name} (${job}) is put aside for a worker that knows it, and never fails`, async () => {
-      const target = world.store.queues[name]
+      const target = (await world.store.queues())[name]
       const { id = '' } = await target.add(job, data, { jobId: `new-${job}` })
       while ((await target.getJobState(id)) !== 'delayed') await pause()
       const put = await target.getJob(id)
