@@ -1,18 +1,7 @@
 import { DEFAULT_ORG } from '../shared/contract/org-name.ts'
 import { SOURCE_FLAGS } from '../shared/contract/sources/flags.ts'
 import { STATUSES } from '../shared/contract/status.ts'
-import {
-  type CommandRecord,
-  deadline,
-  type FlagsOf,
-  milliseconds,
-  names,
-  portNumber,
-  ratio,
-  repeated,
-  seconds,
-  wholeNumber,
-} from './options.ts'
+import type { CommandRecord, FlagsOf } from './options.ts'
 
 const ORG = {
   short: '-o',
@@ -29,18 +18,18 @@ const RESULTS = {
   summary: 'results directory or s3://bucket/prefix (default: ./results)',
 } as const
 
-const count = (summary: string) => ({ value: '<n>', summary, parse: wholeNumber }) as const
-const share = (summary: string) => ({ value: '<ratio>', summary, parse: ratio }) as const
+const count = (summary: string) => ({ value: '<n>', summary, type: 'count' }) as const
+const share = (summary: string) => ({ value: '<ratio>', summary, type: 'ratio' }) as const
 const watching = (summary: string) =>
   ({
     watch: { summary },
     interval: {
       value: '<seconds>',
       summary: 'with --watch: how often to look (default: 2)',
-      parse: seconds,
+      type: 'seconds',
     },
   }) as const
-const list = (summary: string) => ({ value: '<list>', summary, parse: names }) as const
+const list = (summary: string) => ({ value: '<list>', summary, type: 'names' }) as const
 
 const DELETE = 'Delete records:'
 const CONTROL = 'Inspect and control:'
@@ -133,7 +122,7 @@ const DELETION = {
   deadline: {
     value: '<time>',
     summary: 'cancel the rest after this duration (2h) or at this time (ISO 8601)',
-    parse: deadline,
+    type: 'deadline',
     group: 'Checks and limits:',
   },
   dryRun: { summary: 'make the plan, but delete nothing', group: 'Checks and limits:' },
@@ -446,7 +435,7 @@ const COMMAND_RECORDS = {
         short: '-o',
         value: '<name>',
         summary: 'work for this org only; may be repeated (default: all orgs)',
-        parse: repeated,
+        type: 'repeated',
       },
     },
     examples: [
@@ -509,7 +498,7 @@ const COMMAND_RECORDS = {
       port: {
         value: '<port>',
         summary: 'port to listen on; 0 for any free port',
-        parse: portNumber,
+        type: 'port',
         default: 8090,
       },
       records: count('records of each object that queries find (default: 1000000)'),
@@ -517,7 +506,7 @@ const COMMAND_RECORDS = {
       queueDelay: {
         value: '<ms>',
         summary: 'delay before a closed job starts',
-        parse: milliseconds,
+        type: 'milliseconds',
       },
       fail: share('share of records that cannot be deleted, 0 to 1'),
       alreadyGone: share('share of records that are already in the Recycle Bin'),

@@ -4,7 +4,7 @@ import type { Receipt } from '../shared/contract/receipt.ts'
 import { isTerminal } from '../shared/contract/status.ts'
 import type { RunningWorker } from '../worker/worker.ts'
 import { LostError } from './cli.ts'
-import type { Retry } from './outage.ts'
+import type { retryOnOutage } from './outage.ts'
 
 const POLL_MS = 200
 
@@ -15,7 +15,7 @@ export interface Followed {
   /** Ends the following, with its reason. */
   readonly signal: AbortSignal
   /** Repeats a step during a Redis outage, or does not. */
-  readonly retry: Retry
+  readonly retry: ReturnType<typeof retryOnOutage>
   /** The worker in this process that works on it: if it stops by itself, nobody else continues. */
   readonly worker?: RunningWorker
 }

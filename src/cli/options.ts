@@ -1,5 +1,6 @@
-import { InvalidArgumentError, Option } from 'commander'
+import { Option } from 'commander'
 import type { Variable } from './environment.ts'
+import { VALUES } from './option-values.ts'
 
 /** A command as its help shows it. */
 export interface CommandRecord {
@@ -32,8 +33,8 @@ export interface OptionRecord {
   readonly alias?: string
   /** Placeholder for the value in help, such as `<n>`. An option without a value is a switch. */
   readonly value?: string
-  /** @throws InvalidArgumentError saying what is expected */
-  readonly parse?: (text: string) => unknown
+  /** What the value is, if not text. */
+  readonly type?: keyof typeof VALUES
   readonly choices?: readonly string[]
   readonly default?: unknown
   readonly required?: true
@@ -59,8 +60,8 @@ type ArgumentOf<R> = R extends { readonly argument: infer A }
 type IsAlwaysThere<O> = O extends { readonly required: true } | { readonly default: unknown }
   ? true
   : false
-type ValueOf<O> = O extends { readonly parse: (text: string) => infer V }
-  ? V
+type ValueOf<O> = O extends { readonly type: infer T extends keyof typeof VALUES }
+  ? ReturnType<(typeof VALUES)[T]>
   : O extends { readonly choices: readonly (infer V)[] }
     ? V
     : O extends { readonly value: string }
@@ -84,7 +85,8 @@ export function commanderOptions({ options }: CommandRecord): readonly Option[] 
   })
 }
 
-function configured(option: Option, { parse, choices, default: value }: OptionRecord): Option {
+function configured(option: Option, { type, choices, default: value }: OptionRecord): Option {
+  const parse: ((text: string) => unknown) | undefined = type && VALUES[type]
   if (parse !== undefined) option.argParser(parse)
   if (choices !== undefined) option.choices(choices)
   return value === undefined ? option : option.default(value)
@@ -118,79 +120,4 @@ export function flagsOf(name: string, { short, alias }: OptionRecord): readonly 
 /** `--on-invalid` for `onInvalid` */
 export function flagNamed(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-}
-
-/** A count: 1 or more. */
-export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError('Expected a whole number from 1.')
-  }
-  return value
-}
-
-/** A share. */
-export function ratio(text: string): number {
-  const value = Number(text)
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError('Expected a number from 0 to 1.')
-  }
-  return value
-}
-
-export function portNumber(text: string): number {
-  const port = Number(text)
-  if (!/^\d{1,5}$/.test(text) || port > 65_535) {
-    throw new InvalidArgumentError('Expected a port from 0 to 65535.')
-  }
-  return port
-}
-
-export function milliseconds(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected milliseconds.')
-  return Number(text)
-}
-
-/** An interval, in milliseconds. */
-export function seconds(text: string): number {
-  const value = Number(text)
-  if (!/^[\d.]+$/.test(text) || !(value >= 0.1 && value <= 3600)) {
-    throw new InvalidArgumentError('Expected seconds, 0.1 to 3600.')
-  }
-  return value * 1000
-}
-
-/** `a,b` */
-export function names(text: string): readonly string[] {
-  const list = text.split(',').map((name) => name.trim())
-  if (list.includes('')) throw new InvalidArgumentError('Expected names, separated by commas.')
-  return list
-}
-
-/** `a`, or `a,b`; each use of the option adds to those before. */
-export function repeated(text: string, before: readonly string[] = []): readonly string[] {
-  return [...new Set([...before, ...names(text)])]
-}
-
-/** When a request is to end: at a moment, or this long after its submission. */
-type Deadline =
-  | { readonly kind: 'at'; readonly at: string }
-  | { readonly kind: 'in'; readonly ms: number }
-
-const UNITS = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 } as const
-const DURATION = /^(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?$/
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?$/
-
-/** `2h`, `1d12h`, `90m`, or ISO 8601; a time without a zone is local time. */
-export function deadline(text: string): Deadline {
-  const [, d = 0, h = 0, m = 0, s = 0] = DURATION.exec(text) ?? []
-  const ms = Number(d) * UNITS.d + Number(h) * UNITS.h + Number(m) * UNITS.m + Number(s) * UNITS.s
-  if (ms > 0) return { kind: 'in', ms }
-  const at = MOMENT.test(text) ? new Date(text) : null
-  if (at === null || Number.isNaN(at.getTime())) {
-    throw new InvalidArgumentError(
-      'Expected a duration as in 90m, 2h or 1d12h, or a time as in 2026-12-01T18:00:00Z.',
-    )
-  }
-  return { kind: 'at', at: at.toISOString() }
 }

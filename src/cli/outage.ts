@@ -37,7 +37,7 @@ export function outageReporter({ warn, say }: Pick<Screen, 'warn' | 'say'>, host
 const retryMs = backoff({ first: 1000, factor: 2, cap: 5000 })
 
 /** Repeats a step that is safe to repeat. */
-export type Retry = <T>(step: () => Promise<T>) => Promise<T>
+type Retry = <T>(step: () => Promise<T>) => Promise<T>
 
 /** Repeats a step until Redis is back, and reports the outage. Other errors are thrown. */
 export function retryOnOutage(screen: Screen, redis: CommandRedis, signal: AbortSignal): Retry {

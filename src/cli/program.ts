@@ -1,7 +1,7 @@
-import { Command } from 'commander'
+import { Command, type Help } from 'commander'
 import { type Cli, EXIT, type ExitCode } from './cli.ts'
 import { COMMANDS, type CommandName, type Flags } from './commands.ts'
-import { moreHelp } from './help.ts'
+import { ENVIRONMENT, type Variable } from './environment.ts'
 import { type CommandRecord, commanderOptions } from './options.ts'
 import { columnsOf } from './screen.ts'
 
@@ -136,4 +136,33 @@ function define<Name extends CommandName>(
 function descriptionOf({ summary, details }: CommandRecord): string {
   const sentence = `${summary[0]?.toUpperCase()}${summary.slice(1)}.`
   return details === undefined ? sentence : `${sentence} ${details}`
+}
+
+/** What the help of a command says after its options: examples, exit codes and environment. */
+function moreHelp({ examples, exits, environment = [] }: CommandRecord, helper: Help): string {
+  const variables: readonly Variable[] = [...environment, 'NO_COLOR']
+  return [
+    ...section('Examples:', examples.map(exampleLines)),
+    ...section('Exit codes:', items(Object.entries(exits), helper)),
+    ...section(
+      'Environment:',
+      items(
+        variables.map((name) => [name, ENVIRONMENT[name]]),
+        helper,
+      ),
+    ),
+  ].join('\n')
+}
+
+function section(title: string, entries: readonly string[]): readonly string[] {
+  return entries.length === 0 ? [] : ['', title, ...entries]
+}
+
+const exampleLines = ([words, line]: CommandRecord['examples'][number]): string =>
+  `  # ${words}\n  expunge ${line}`
+
+/** Terms and descriptions, aligned and wrapped like commander's own lists. */
+function items(pairs: readonly (readonly [string, string])[], helper: Help): readonly string[] {
+  const width = Math.max(...pairs.map(([term]) => term.length))
+  return pairs.map(([term, words]) => `${helper.formatItem(term, width, words, helper)}`)
 }

@@ -28,9 +28,6 @@ export interface ProducerOptions {
   readonly onError?: (error: Error) => void
 }
 
-/** A connection to the Redis that stores requests, and the stores of its orgs. */
-export type ProducerConnection = Awaited<ReturnType<typeof connectProducer>>
-
 export const MAY_BE_LOST =
   'Whether it is kept is not known: a failover now might lose it. Repeat the same call, under the same id.'
 

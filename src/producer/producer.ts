@@ -14,12 +14,7 @@ import { explained } from '../shared/store/redis/trouble.ts'
 import { type RequestView, viewOf, viewOfSubmitted } from '../shared/store/request-view.ts'
 import { readOrgState } from '../shared/store/waiting.ts'
 import { actsOn, unknownRequest } from './acts.ts'
-import {
-  connectProducer,
-  MAY_BE_LOST,
-  type ProducerConnection,
-  type ProducerOptions,
-} from './connection.ts'
+import { connectProducer, MAY_BE_LOST, type ProducerOptions } from './connection.ts'
 
 export { ConfigError, ExpungeError, RefusedError } from '../shared/base/errors.ts'
 export { BudgetExceededError, type CallerLimits } from '../shared/contract/caller-limits.ts'
@@ -185,7 +180,7 @@ export function producerOver({
   objects,
   onError,
   close,
-}: ProducerConnection): Producer {
+}: Awaited<ReturnType<typeof connectProducer>>): Producer {
   const storeOf = (org = DEFAULT_ORG) => stores.of(org)
   const acts = (org?: string) => actsOn(storeOf(org))
   const change = <T>(write: () => Promise<T>, note?: string) =>

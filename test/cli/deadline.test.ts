@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deadline } from '../../src/cli/options.ts'
+import { VALUES } from '../../src/cli/option-values.ts'
 import { momentOf, toRequest, withKnownDeadline } from '../../src/cli/request.ts'
 import type { RequestView } from '../../src/producer/producer.ts'
 import { fc } from '../helpers/fast-check.ts'
 import { request as stored } from './render/fixtures.ts'
 
+const { deadline } = VALUES
 const HOUR = 3_600_000
 
 test('a duration counts from now', () => {

@@ -3,7 +3,7 @@ import type { DeletableObject } from '../../shared/contract/objects.ts'
 import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
 import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
-import type { Limit } from '../../shared/salesforce/org.ts'
+import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { attemptsAtOrg, countAttempts } from '../attempts.ts'
 import { count } from '../render/format.ts'
@@ -138,7 +138,7 @@ async function checkLimits(
   }
 }
 
-export function judgeLimit(check: string, limit: Limit | null): Finding {
+export function judgeLimit(check: string, limit: OrgLimits[keyof OrgLimits]): Finding {
   if (limit === null) return warn(check, 'the org does not tell', 'Look at Setup, System Overview.')
   const found = `${count(limit.remaining)} of ${count(limit.max)} left today`
   if (limit.remaining === 0)

@@ -22,7 +22,9 @@ import type { Flags } from '../commands.ts'
 import { privateDirectory } from '../embedded-redis/private-directory.ts'
 import { flagNamed } from '../options.ts'
 import { orgLine } from '../render/org.ts'
-import { openPrompt, type Prompt } from './prompt.ts'
+import { openPrompt } from './prompt.ts'
+
+type Prompt = ReturnType<typeof openPrompt>
 
 type LoginSettings = Readonly<Record<string, string>>
 

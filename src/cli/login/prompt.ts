@@ -4,7 +4,7 @@ import { type Cli, InterruptedError } from '../cli.ts'
 import { shown } from '../screen.ts'
 
 /** Asks one line after another on the terminal. */
-export interface Prompt {
+interface Prompt {
   /**
    * Asks until the line is not empty.
    *

@@ -12,7 +12,7 @@ import { toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
 
 /** The checked command line. Nothing is started yet. */
-export interface Prepared {
+interface Prepared {
   readonly input: Input
   /** The settings for this one deletion. */
   readonly config: Config

@@ -17,7 +17,7 @@ import {
   openOrgHere,
   reportEntered,
 } from './here.ts'
-import { guardsFor, type Prepared, prepare, readableFolders } from './prepare.ts'
+import { guardsFor, prepare, readableFolders } from './prepare.ts'
 import type { RunSession } from './session.ts'
 
 /**
@@ -29,7 +29,7 @@ export async function run(flags: Flags<'run'>, cli: Cli): Promise<ExitCode> {
   return inThisProcess({ ...prepared, flags, cli }, openSession)
 }
 
-type Opening = OpeningOf<'run'> & Prepared
+type Opening = OpeningOf<'run'> & Awaited<ReturnType<typeof prepare>>
 
 /**
  * Logs in and shows the org, submits the request, and starts the worker. In that order: a request

@@ -56,7 +56,7 @@ type RefusalCode =
  * A change of one field with which the request would pass. The library names the field, the command
  * line its flag.
  */
-export interface Remedy {
+interface Remedy {
   /** What the change achieves, as in `skip the invalid rows`. */
   readonly to: string
   /** As in the deletion request; `column` is a field of the source. */

@@ -101,7 +101,7 @@ function isNotPermitted(error: unknown): boolean {
 }
 
 /** One of the org's rolling allowances. */
-export interface Limit {
+interface Limit {
   readonly max: number
   readonly remaining: number
 }

@@ -1,4 +1,4 @@
-import { RefusedError, type Remedy } from '../../shared/base/errors.ts'
+import { RefusedError } from '../../shared/base/errors.ts'
 import { PLAIN_TEXT } from '../../shared/contract/sources/kind.ts'
 import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
 import {
@@ -160,7 +160,7 @@ function adviceFor({ column }: WantedColumn, below: ReturnType<typeof headerFurt
 }
 
 /** The request may name the column. */
-function choosing(below: ReturnType<typeof headerFurtherDown>): Remedy {
+function choosing(below: ReturnType<typeof headerFurtherDown>): RefusedError['remedies'][number] {
   return { to: 'specify the column', field: 'column', value: below && show(below.column) }
 }
 

@@ -5,7 +5,7 @@ import type { PostgresConnection } from '../../../shared/config/config.ts'
 import type { StoredList } from '../../../shared/contract/sources/sources.ts'
 import type { SourceReading } from '../source.ts'
 import { cannotConnect, isTransient, queryFailed } from './errors.ts'
-import { type ServerFacts, Session } from './session.ts'
+import { Session } from './session.ts'
 
 type PostgresSource = Extract<StoredList, { readonly type: 'postgres' }>
 
@@ -30,10 +30,7 @@ export function openPostgres(
  *
  * @throws SourceError if it cannot be opened
  */
-export async function probePostgres(
-  connection: PostgresConnection,
-  signal: AbortSignal,
-): Promise<ServerFacts> {
+export async function probePostgres(connection: PostgresConnection, signal: AbortSignal) {
   await using session = await connect(connection, signal)
   using _ = session.endOn(signal)
   const facts = await session.facts()

@@ -131,7 +131,7 @@ const serverFacts = z.object({
   isSuperuser: z.boolean(),
   isEncrypted: z.boolean(),
 })
-export type ServerFacts = Readonly<z.output<typeof serverFacts>>
+type ServerFacts = Readonly<z.output<typeof serverFacts>>
 
 /** As much as the planner reads of a file at once. */
 const BLOCK_BYTES = 512 * 1024
