@@ -73,10 +73,17 @@ export function parseSource(path: string, text: string): SourceFile {
     path,
     lines: text.split('\n').length - 1,
     imports: [...statements, ...onUse].filter(({ to }) => !to.startsWith('node:')),
-    exports: [...text.matchAll(EXPORT)].map(([, what = '', name = '']) => {
-      return { name, kind: what === 'interface' || what === 'type' ? 'type' : 'value' }
-    }),
+    exports: exportsIn(text),
   }
+}
+
+/** An overloaded function is one export. */
+function exportsIn(text: string): readonly Export[] {
+  const found = [...text.matchAll(EXPORT)].map(([, what = '', name = '']): [string, Export] => {
+    const kind = what === 'interface' || what === 'type' ? 'type' : 'value'
+    return [`${kind} ${name}`, { name, kind }]
+  })
+  return [...new Map(found).values()]
 }
 
 function importOf(

@@ -16,6 +16,11 @@ interface Asked {
   readonly version: string
 }
 
+/** The user who created the jobs. */
+interface Owner {
+  readonly userId: string
+}
+
 export class QueryJob implements QueryJobRecord {
   readonly id: string
   readonly request: QueryRequest
@@ -59,37 +64,34 @@ export class QueryJob implements QueryJobRecord {
     this.errorMessage = errorMessage
     if (state === 'InProgress') this.startedAt = this.modifiedAt
   }
-}
-
-/** What every answer shows of a job. */
-export function queryHead(job: QueryJob, owner: { readonly userId: string }): object {
-  const { request } = job
-  return {
-    id: job.id,
-    operation: request.operation,
-    object: job.object,
-    createdById: owner.userId,
-    createdDate: timestamp(job.createdAt),
-    systemModstamp: timestamp(job.modifiedAt),
-    state: job.state,
-    concurrencyMode: 'Parallel',
-    contentType: 'CSV',
-    apiVersion: Number(job.apiVersion),
-    lineEnding: request.lineEnding,
-    columnDelimiter: 'COMMA',
+  /** What every answer shows of it. */
+  head({ userId }: Owner): object {
+    return {
+      id: this.id,
+      operation: this.request.operation,
+      object: this.object,
+      createdById: userId,
+      createdDate: timestamp(this.createdAt),
+      systemModstamp: timestamp(this.modifiedAt),
+      state: this.state,
+      concurrencyMode: 'Parallel',
+      contentType: 'CSV',
+      apiVersion: Number(this.apiVersion),
+      lineEnding: this.request.lineEnding,
+      columnDelimiter: 'COMMA',
+    }
   }
-}
 
-/** What the answer to GET shows of a job. */
-export function queryView(job: QueryJob, owner: { readonly userId: string }): object {
-  const elapsed = job.startedAt === undefined ? 0 : job.modifiedAt - job.startedAt
-  return {
-    ...queryHead(job, owner),
-    jobType: 'V2Query',
-    numberRecordsProcessed: job.processed,
-    retries: 0,
-    totalProcessingTime: elapsed,
-    isPkChunkingSupported: true,
-    ...(job.state === 'Failed' && { errorMessage: job.errorMessage ?? '' }),
+  /** What the answer to GET shows of it. */
+  view(owner: Owner): object {
+    return {
+      ...this.head(owner),
+      jobType: 'V2Query',
+      numberRecordsProcessed: this.processed,
+      retries: 0,
+      totalProcessingTime: this.startedAt === undefined ? 0 : this.modifiedAt - this.startedAt,
+      isPkChunkingSupported: true,
+      ...(this.state === 'Failed' && { errorMessage: this.errorMessage ?? '' }),
+    }
   }
 }

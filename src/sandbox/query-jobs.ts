@@ -5,11 +5,11 @@ import type { JobAction } from './fault-script.ts'
 import type { Faults } from './faults.ts'
 import { parsePatch, parseQueryRequest } from './job-request.ts'
 import { knownObject } from './query-api.ts'
-import { locatorOf, pageCsv, pageOf } from './query-csv.ts'
-import { QueryJob, queryHead, queryView } from './query-job.ts'
+import { QueryJob } from './query-job.ts'
 import { fieldTypes, findRecords, type RecordDeps } from './records.ts'
 import type { Referee } from './referee.ts'
 import { json, notFound, type Reply, refuse } from './reply.ts'
+import { ResultPage } from './result-page.ts'
 import { parseSoql } from './soql.ts'
 import { compileWhere, nameOf } from './soql-filter.ts'
 
@@ -60,11 +60,11 @@ export class QueryJobs {
     const task = this.#process(job).catch(() => {})
     this.#tasks.add(task)
     void task.finally(() => this.#tasks.delete(task))
-    return json(200, queryHead(job, this.#deps.owner))
+    return json(200, job.head(this.#deps.owner))
   }
 
   get(call: Call): Reply {
-    return json(200, queryView(this.#find(call), this.#deps.owner))
+    return json(200, this.#find(call).view(this.#deps.owner))
   }
 
   list(call: Call): Reply {
@@ -73,7 +73,7 @@ export class QueryJobs {
     const records = jobs
       .filter(({ gone }) => !gone)
       .reverse()
-      .map((job) => ({ ...queryHead(job, this.#deps.owner), jobType: 'V2Query' }))
+      .map((job) => ({ ...job.head(this.#deps.owner), jobType: 'V2Query' }))
     return json(200, { done: true, records, nextRecordsUrl: null })
   }
 
@@ -88,7 +88,7 @@ export class QueryJobs {
     }
     job.enter('Aborted')
     referee.changed()
-    return json(200, queryHead(job, this.#deps.owner))
+    return json(200, job.head(this.#deps.owner))
   }
 
   remove(call: Call): Reply {
@@ -116,16 +116,15 @@ export class QueryJobs {
       this.#deps.referee.violation('RESULTS_TOO_EARLY', `query job ${job.id}: ${job.state}`)
       refuse(400, 'INVALIDJOBSTATE', `Job is not complete, its state is ${job.state}`)
     }
-    const page = pageOf(call.query, found.size, this.#deps.pageRows)
-    const { from, to } = page
+    const page = new ResultPage(job, found, call.query, this.#deps.pageRows)
     return {
       kind: 'stream',
       status: 200,
       contentType: 'text/csv',
-      chunks: pageCsv(job, found, page, this.#deps.org),
+      chunks: page.csv(this.#deps.org),
       headers: {
-        'Sforce-NumberOfRecords': String(to - from),
-        'Sforce-Locator': to < found.size ? locatorOf(to) : 'null',
+        'Sforce-NumberOfRecords': String(page.rows),
+        'Sforce-Locator': page.locator ?? 'null',
       },
     }
   }

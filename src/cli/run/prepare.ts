@@ -1,13 +1,11 @@
-import { type Config, loadConfig, type OrgConfig, railsOf } from '../../shared/config/config.ts'
+import { type Config, loadConfig, type OrgConfig } from '../../shared/config/config.ts'
 import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import { knownObject } from '../../shared/contract/known-object.ts'
-import type { OrgStore } from '../../shared/store/org-store.ts'
 import { UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
-import { type Input, originsOf, readInput, rootsOf } from '../input.ts'
+import { type Input, originsOf, readInput } from '../input.ts'
 import { chooseOrg, orgNamed } from '../org.ts'
 import { placeOfResults } from '../receipt.ts'
-import type { CommandRedis } from '../redis.ts'
 import { toRequest } from '../request.ts'
 import type { Screen } from '../screen.ts'
 
@@ -94,41 +92,7 @@ function settingsFor(
   }
 }
 
-/** What determines the guard rails of a run. */
-interface Running {
-  readonly config: Config
-  readonly org: OrgConfig
-  readonly redis: Pick<CommandRedis, 'embedded'>
-  readonly input: Input
-  readonly flags: { readonly maxRecords?: number }
-}
-
-/**
- * The guard rails for a run's request. On a shared Redis these are the org's own, however few
- * settings the run has. On the embedded server its own configuration applies, plus the folder of
- * the given file. An explicit limit is an operator's decision and may be higher than the org's, for
- * this request alone.
- */
-export async function guardsFor(running: Running, store: OrgStore): Promise<GuardRails> {
-  const { config, org, redis, input, flags } = running
-  const own = railsOf(config, org)
-  const rails = redis.embedded
-    ? { ...own, ...readable(config, input) }
-    : ((await store.ledger.rails())?.rails ?? own)
-  return allowing(flags.maxRecords ?? null, rails)
-}
-
 /** Guard rails with a request's own limit of records, if that is higher. */
 export function allowing(maxRecords: number | null, rails: GuardRails): GuardRails {
   return { ...rails, maxRecords: Math.max(rails.maxRecords, maxRecords ?? 0) }
-}
-
-function readable(config: Config, input: Input): Pick<GuardRails, 'fileRoots' | 'fileBase'> {
-  const fileRoots = readableFolders(config, input)
-  return { fileRoots, fileBase: fileRoots[0] ?? null }
-}
-
-/** Folders that this process may read, including those of the given files. */
-export function readableFolders({ files }: Config, input: Input): readonly string[] {
-  return [...files.roots, ...rootsOf(input)]
 }

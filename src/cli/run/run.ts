@@ -1,4 +1,6 @@
 import type { RequestView } from '../../producer/producer.ts'
+import { railsOf } from '../../shared/config/config.ts'
+import type { GuardRails } from '../../shared/contract/guard-rails.ts'
 import type { DeletionRequest } from '../../shared/contract/request.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { submit as enter } from '../../shared/store/intake/submit.ts'
@@ -7,7 +9,7 @@ import { actorOf } from '../actor.ts'
 import type { Cli, ExitCode } from '../cli.ts'
 import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
-import { uploadOf } from '../input.ts'
+import { rootsOf, uploadOf } from '../input.ts'
 import { toRequest, withKnownAnswer, withKnownDeadline } from '../request.ts'
 import {
   beginWork,
@@ -17,7 +19,7 @@ import {
   openOrgHere,
   reportEntered,
 } from './here.ts'
-import { guardsFor, prepare, readableFolders } from './prepare.ts'
+import { allowing, prepare } from './prepare.ts'
 import type { RunSession } from './session.ts'
 
 /**
@@ -40,7 +42,7 @@ async function openSession(given: Opening, opened: AsyncDisposableStack): Promis
   const typed = toRequest(flags, input, { ...terms, fileSeenByPlanner: redis.embedded })
   const [opening, meant] = await Promise.all([
     openOrgHere(given, opened),
-    pinContent(typed, { roots: readableFolders(config, input) }, signal),
+    pinContent(typed, { roots: readableFolders(given) }, signal),
   ])
   const { org, producer, store } = opening
   const known = await withKnownDeadline({ ...meant, org: org.name }, flags, producer)
@@ -82,4 +84,25 @@ async function* until(
     signal.throwIfAborted()
     yield block
   }
+}
+
+/**
+ * The guard rails for a run's request. On a shared Redis these are the org's own, however few
+ * settings the run has. On the embedded server its own configuration applies, plus the folder of
+ * the given file. An explicit limit is an operator's decision and may be higher than the org's, for
+ * this request alone.
+ */
+async function guardsFor(opening: Opening, store: OrgStore): Promise<GuardRails> {
+  const { config, org, redis, flags } = opening
+  const own = railsOf(config, org)
+  const fileRoots = readableFolders(opening)
+  const rails = redis.embedded
+    ? { ...own, fileRoots, fileBase: fileRoots[0] ?? null }
+    : ((await store.ledger.rails())?.rails ?? own)
+  return allowing(flags.maxRecords ?? null, rails)
+}
+
+/** Folders that this process may read, including those of the given files. */
+function readableFolders({ config, input }: Opening): readonly string[] {
+  return [...config.files.roots, ...rootsOf(input)]
 }

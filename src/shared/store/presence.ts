@@ -14,7 +14,7 @@ const ORGS = '{expunge:orgs}'
 /** Interval between a worker's heartbeats. */
 export const BEAT_MS = 5_000
 /** Without a heartbeat for this long a worker counts as gone. */
-export const ALIVE_MS = 15_000
+const ALIVE_MS = 15_000
 /** Without a worker for this long an org is forgotten, unless a configuration names it. */
 const KNOWN_MS = 30 * 24 * 3600_000
 

@@ -3,12 +3,15 @@ import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openOrgStore } from '../../../src/shared/store/org-store.ts'
-import { ALIVE_MS, orgsWorkedFor, workerSign } from '../../../src/shared/store/presence.ts'
+import { orgsWorkedFor, workerSign } from '../../../src/shared/store/presence.ts'
 import { connectRedis } from '../../../src/shared/store/redis/redis.ts'
 import { redisNow } from '../../../src/shared/store/redis/server-clock.ts'
 import { startHeartbeat } from '../../../src/worker/upkeep/heartbeat.ts'
 import { context } from '../../helpers/planning.ts'
 import { startRedis } from '../../helpers/redis.ts'
+
+/** A worker that has not shown itself for this long is dead. */
+const ALIVE_MS = 15_000
 
 const server = await startRedis({ after })
 const redis = connectRedis({ kind: 'url', url: server.url }, 'wait', () => {})

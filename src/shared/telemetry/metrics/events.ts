@@ -5,17 +5,8 @@ import { INGEST_JOB_STATES } from '../../salesforce/ingest.ts'
 import { isTerminalState } from '../../salesforce/job-info.ts'
 import { DEPARTURES } from '../../store/ledger/gather.ts'
 import { QUEUES } from '../../store/queues/queues.ts'
-import {
-  type Instruments,
-  type Label,
-  type MetricsRole,
-  ORG,
-  oneOf,
-  oneOfOr,
-  open,
-  type Recorder,
-  spelled,
-} from './instruments.ts'
+import type { Instruments, MetricsRole, Recorder } from './instruments.ts'
+import { type Label, label } from './labels.ts'
 
 /**
  * Every metric that Expunge counts, defined once: its instrument, its zeros and the arguments of
@@ -38,7 +29,7 @@ const BOTH: readonly MetricsRole[] = ['worker', 'producer']
 export const OTHER_OBJECT = 'other'
 
 const OBJECT: Label<string> = {
-  ...open(),
+  ...label.open(),
   expected: 'objects',
   show: (word, objects) => (objects.has(word) ? word : OTHER_OBJECT),
 }
@@ -104,17 +95,17 @@ function requestEvents(define: Instruments) {
         help: 'Requests that reached a terminal status.',
         unit: 'requests',
         labels: {
-          org: ORG,
+          org: label.org,
           // Requests for unknown objects are refused, and counted here.
           object: { ...OBJECT, values: [OTHER_OBJECT] },
-          status: oneOf(...TERMINAL_STATUSES),
+          status: label.oneOf(...TERMINAL_STATUSES),
         },
       }),
       define.histogram({
         name: 'expunge_request_duration_seconds',
         help: 'From submission to the terminal status.',
         unit: 'seconds',
-        labels: { org: ORG, object: OBJECT },
+        labels: { org: label.org, object: OBJECT },
         buckets: REQUEST_SECONDS,
       }),
     ),
@@ -122,7 +113,7 @@ function requestEvents(define: Instruments) {
       name: 'expunge_ids_read_total',
       help: 'Rows of the sources of recorded plans, by verdict.',
       unit: 'rows',
-      labels: { org: ORG, object: OBJECT, verdict: oneOf(...ID_VERDICTS) },
+      labels: { org: label.org, object: OBJECT, verdict: label.oneOf(...ID_VERDICTS) },
       amount: 'count',
     }),
     chunkEnded: forEachVerdict(
@@ -131,9 +122,9 @@ function requestEvents(define: Instruments) {
         help: 'Accepted ids by outcome.',
         unit: 'ids',
         labels: {
-          org: ORG,
+          org: label.org,
           object: OBJECT,
-          outcome: spelled({
+          outcome: label.spelled({
             deleted: 'deleted',
             alreadyGone: 'already_gone',
             failed: 'failed',
@@ -147,9 +138,9 @@ function requestEvents(define: Instruments) {
         help: 'Failed ids by code.',
         unit: 'ids',
         labels: {
-          org: ORG,
+          org: label.org,
           object: OBJECT,
-          code: { ...open(OTHER_CODE), expected: 'failureCodes' },
+          code: { ...label.open(OTHER_CODE), expected: 'failureCodes' },
         },
         amount: 'count',
       }),
@@ -163,54 +154,58 @@ function ingestEvents(define: Instruments) {
       name: 'expunge_departures_total',
       help: 'Ingest orders in which small requests departed from a gather set.',
       unit: 'orders',
-      labels: { org: ORG, reason: oneOf(...DEPARTURES) },
+      labels: { org: label.org, reason: label.oneOf(...DEPARTURES) },
     }),
     /** `state` is Salesforce's state or one of ours. */
     ingestJobEnded: define.counter({
       name: 'expunge_ingest_jobs_total',
       help: 'Ingest jobs by the state they ended in.',
       unit: 'ingest jobs',
-      labels: { org: ORG, object: OBJECT, state: oneOfOr('Other', INGEST_JOB_ENDS) },
+      labels: { org: label.org, object: OBJECT, state: label.oneOfOr('Other', INGEST_JOB_ENDS) },
     }),
     stalled: define.gauge({
       name: 'expunge_ingest_jobs_stalled',
       help: 'Ingest jobs of this worker that made no progress in Salesforce for long.',
       unit: 'ingest jobs',
-      labels: { org: ORG },
+      labels: { org: label.org },
       amount: 'change',
     }),
     phaseEnded: define.histogram({
       name: 'expunge_ingest_phase_duration_seconds',
       help: 'How long an ingest job spent in a phase.',
       unit: 'seconds',
-      labels: { org: ORG, object: OBJECT, phase: oneOf('upload', 'wait', 'collect') },
+      labels: { org: label.org, object: OBJECT, phase: label.oneOf('upload', 'wait', 'collect') },
       buckets: PHASE_SECONDS,
     }),
     uploaded: define.counter({
       name: 'expunge_uploaded_bytes_total',
       help: 'CSV bytes uploaded.',
       unit: 'bytes',
-      labels: { org: ORG, object: OBJECT },
+      labels: { org: label.org, object: OBJECT },
       amount: 'bytes',
     }),
     retried: define.counter({
       name: 'expunge_retries_total',
       help: 'Steps and rows tried again.',
       unit: 'tries',
-      labels: { org: ORG, object: OBJECT, reason: oneOf(...RETRY_REASONS) },
+      labels: { org: label.org, object: OBJECT, reason: label.oneOf(...RETRY_REASONS) },
     }),
     salesforceCall: together(
       define.counter({
         name: 'expunge_salesforce_requests_total',
         help: 'Calls to Salesforce.',
         unit: 'calls',
-        labels: { org: ORG, operation: oneOf(...OPERATIONS), status: open(...TROUBLED_CALLS) },
+        labels: {
+          org: label.org,
+          operation: label.oneOf(...OPERATIONS),
+          status: label.open(...TROUBLED_CALLS),
+        },
       }),
       define.histogram({
         name: 'expunge_salesforce_request_duration_seconds',
         help: 'Calls to Salesforce, until the head of the answer.',
         unit: 'seconds',
-        labels: { org: ORG, operation: oneOf(...OPERATIONS) },
+        labels: { org: label.org, operation: label.oneOf(...OPERATIONS) },
         buckets: CALL_SECONDS,
       }),
     ),
@@ -223,21 +218,21 @@ function processEvents(define: Instruments) {
       name: 'expunge_jobs_recovered_total',
       help: 'Jobs taken back from a worker that no longer kept their lock.',
       unit: 'jobs',
-      labels: { org: ORG, queue: oneOf(...QUEUES) },
+      labels: { org: label.org, queue: label.oneOf(...QUEUES) },
     }),
     lockLost: define.counter({
       name: 'expunge_locks_lost_total',
       help: 'Jobs whose lock this worker could not keep.',
       unit: 'jobs',
-      labels: { org: ORG, queue: oneOf(...QUEUES) },
+      labels: { org: label.org, queue: label.oneOf(...QUEUES) },
     }),
     calledBack: define.counter({
       name: 'expunge_callbacks_total',
       help: 'Callbacks sent, by how they went.',
       unit: 'tries',
       labels: {
-        org: ORG,
-        result: oneOf('delivered', 'refused-address', 'rejected', 'unavailable'),
+        org: label.org,
+        result: label.oneOf('delivered', 'refused-address', 'rejected', 'unavailable'),
       },
     }),
     /** `route` is the matched pattern, never the path: a path contains ids. */
@@ -246,14 +241,14 @@ function processEvents(define: Instruments) {
         name: 'expunge_http_requests_total',
         help: 'Answers of the HTTP API.',
         unit: 'calls',
-        labels: { route: open(), method: open(), status: open<number>() },
+        labels: { route: label.open(), method: label.open(), status: label.open<number>() },
         by: PRODUCER,
       }),
       define.histogram({
         name: 'expunge_http_request_duration_seconds',
         help: 'From the header of a request to the last byte of its answer.',
         unit: 'seconds',
-        labels: { route: open(), method: open(), status: open<number>() },
+        labels: { route: label.open(), method: label.open(), status: label.open<number>() },
         by: PRODUCER,
         buckets: CALL_SECONDS,
       }),
@@ -262,7 +257,7 @@ function processEvents(define: Instruments) {
       name: 'expunge_build_info',
       help: 'Always 1; the version is its label.',
       unit: '1',
-      labels: { version: open() },
+      labels: { version: label.open() },
       by: BOTH,
     }),
   }

@@ -1,52 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-
-/** The label values that can occur, from the configuration and from tables in the code. */
-interface Expected {
-  readonly orgs: readonly string[]
-  readonly objects: readonly string[]
-  readonly failureCodes: readonly string[]
-}
-
-/**
- * A label's values. `Word` is what the code passes; {@link show} turns it into the published value.
- */
-export interface Label<Word extends string | number = string | number> {
-  /** Series with these values start at 0. If the set is closed, these are all values. */
-  readonly values: readonly string[]
-  /** Further values that start at 0, before {@link values}. */
-  readonly expected: keyof Expected | null
-  readonly isClosed: boolean
-  /**
-   * A method, so that labels of different words are of one type.
-   *
-   * @param objects the names that may be shown
-   */
-  show(word: Word, objects: ReadonlySet<string>): string | number
-}
-
-/** An open set: series of `values` start at 0, others appear with their first event. */
-export function open<Word extends string | number = string>(...values: string[]): Label<Word> {
-  return { values, expected: null, isClosed: false, show: (word) => word }
-}
-
-/** A closed set: any other word is a compile error. */
-export function oneOf<const Word extends string>(...values: Word[]): Label<Word> {
-  return { ...open<Word>(...values), isClosed: true }
-}
-
-/** A closed set whose published values differ from the words in the code. */
-export function spelled<Word extends string>(values: Readonly<Record<Word, string>>): Label<Word> {
-  const shown: string[] = Object.values(values)
-  return { ...open(...shown), isClosed: true, show: (word) => values[word] }
-}
-
-/** A closed set for words from outside: any other word counts as `other`. */
-export function oneOfOr(other: string, values: readonly string[]): Label<string> {
-  const show = (word: string) => (values.includes(word) ? word : other)
-  return { ...oneOf(...values, other), show }
-}
-
-export const ORG: Label<string> = { ...open(), expected: 'orgs' }
+import { type Expected, type Label, seriesOf } from './labels.ts'
 
 /** The process that publishes a metric. */
 export type MetricsRole = 'worker' | 'producer'
@@ -190,19 +143,4 @@ export class Instruments {
       return series
     }
   }
-}
-
-/** Every combination of the labels' starting values. */
-function seriesOf(labels: MetricDefinition['labels'], expected: Expected): readonly LabelWords[] {
-  return Object.entries(labels).reduce<readonly LabelWords[]>(
-    (all, [name, label]) =>
-      all.flatMap((series) =>
-        startsOf(label, expected).map((value) => ({ ...series, [name]: value })),
-      ),
-    [{}],
-  )
-}
-
-function startsOf({ values, expected: list }: Label, expected: Expected): readonly string[] {
-  return list === null ? values : [...expected[list], ...values]
 }

@@ -5,14 +5,8 @@ import type { OrgFacts } from '../../store/org-facts.ts'
 import { QUEUES, type QueueName } from '../../store/queues/queues.ts'
 import { QUOTA_LIMITS } from '../../store/quota.ts'
 import { runOut } from '../../store/quota-state.ts'
-import {
-  type Instruments,
-  type LabelWords,
-  type MetricDefinition,
-  ORG,
-  oneOf,
-  type Sample,
-} from './instruments.ts'
+import type { Instruments, LabelWords, MetricDefinition, Sample } from './instruments.ts'
+import { label } from './labels.ts'
 
 /** The values read at a scrape. A value that cannot be read is absent and not published. */
 export interface Observed {
@@ -48,7 +42,7 @@ const READINGS = [
       name: 'expunge_requests',
       help: 'Live requests.',
       unit: 'requests',
-      labels: { org: ORG, status: oneOf(...LIVE_STATUSES) },
+      labels: { org: label.org, status: label.oneOf(...LIVE_STATUSES) },
     },
     ofOrgs(({ org, requests }) =>
       [...requests].map(([status, { count }]) => ({ labels: { org, status }, value: count })),
@@ -59,7 +53,7 @@ const READINGS = [
       name: 'expunge_oldest_request_seconds',
       help: 'Since the oldest live request was submitted; 0 where there is none.',
       unit: 'seconds',
-      labels: { org: ORG, status: oneOf(...LIVE_STATUSES) },
+      labels: { org: label.org, status: label.oneOf(...LIVE_STATUSES) },
     },
     ofOrgs(({ org, requests }) =>
       [...requests].map(([status, { oldestSeconds }]) => ({
@@ -73,7 +67,7 @@ const READINGS = [
       name: 'expunge_ingest_jobs_in_flight',
       help: 'Ingest jobs at work, over all workers.',
       unit: 'ingest jobs',
-      labels: { org: ORG, lane: oneOf(...LANES) },
+      labels: { org: label.org, lane: label.oneOf(...LANES) },
     },
     ofOrgs(({ org, queues }) =>
       [...queues].flatMap(([queue, { active }]) => {
@@ -87,7 +81,7 @@ const READINGS = [
       name: 'expunge_ingest_jobs_in_flight_limit',
       help: 'Ingest jobs that may be at work at once, over all workers.',
       unit: 'ingest jobs',
-      labels: { org: ORG, lane: oneOf(...LANES) },
+      labels: { org: label.org, lane: label.oneOf(...LANES) },
     },
     ofOrgs(({ org, maxInFlight, urgentInFlight }) =>
       LANES.flatMap((lane) => {
@@ -101,7 +95,7 @@ const READINGS = [
       name: 'expunge_salesforce_limit',
       help: "The org's allowance of Salesforce in 24 hours.",
       unit: 'calls, batches',
-      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+      labels: { org: label.org, limit: label.oneOf(...QUOTA_LIMITS) },
     },
     ofOrgs(({ org, quota }) =>
       [...quota.allowances].map(([limit, { max }]) => ({ labels: { org, limit }, value: max })),
@@ -112,7 +106,7 @@ const READINGS = [
       name: 'expunge_salesforce_limit_remaining',
       help: 'What is left of it, as last heard by a worker.',
       unit: 'calls, batches',
-      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+      labels: { org: label.org, limit: label.oneOf(...QUOTA_LIMITS) },
     },
     ofOrgs(({ org, quota }) =>
       [...quota.allowances].map(([limit, { remaining }]) => ({
@@ -126,7 +120,7 @@ const READINGS = [
       name: 'expunge_quota_booked',
       help: 'What ingest jobs have booked of it since Salesforce reported it.',
       unit: 'calls, batches',
-      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+      labels: { org: label.org, limit: label.oneOf(...QUOTA_LIMITS) },
     },
     ofOrgs(({ org, quota }) =>
       [...quota.allowances].map(([limit, { booked }]) => ({
@@ -140,7 +134,7 @@ const READINGS = [
       name: 'expunge_quota_held_ingest_jobs',
       help: 'Ingest jobs that wait because the rest of an allowance is reserved.',
       unit: 'ingest jobs',
-      labels: { org: ORG, priority: oneOf(...PRIORITIES) },
+      labels: { org: label.org, priority: label.oneOf(...PRIORITIES) },
     },
     ofOrgs(({ org, quota }) =>
       PRIORITIES.map((priority) => ({ labels: { org, priority }, value: quota.held[priority] })),
@@ -151,7 +145,7 @@ const READINGS = [
       name: 'expunge_quota_runs_out_seconds',
       help: 'Until priority normal has to wait, at the rate of this hour and the last; absent if not within a day.',
       unit: 'seconds',
-      labels: { org: ORG, limit: oneOf(...QUOTA_LIMITS) },
+      labels: { org: label.org, limit: label.oneOf(...QUOTA_LIMITS) },
     },
     ofOrgs(({ org, quota }) =>
       QUOTA_LIMITS.flatMap((limit) => {
@@ -165,7 +159,7 @@ const READINGS = [
       name: 'expunge_org_paused',
       help: 'Whether the org is paused for this reason: 1 or 0.',
       unit: '0 or 1',
-      labels: { org: ORG, reason: oneOf(...PAUSED_BY) },
+      labels: { org: label.org, reason: label.oneOf(...PAUSED_BY) },
     },
     ofOrgs(({ org, pause: { operator, fault } }) =>
       PAUSED_BY.map((reason) => {
@@ -179,7 +173,7 @@ const READINGS = [
       name: 'expunge_queue_jobs',
       help: 'Jobs in the queues, by state.',
       unit: 'jobs',
-      labels: { org: ORG, queue: oneOf(...QUEUES), state: oneOf(...JOB_STATES) },
+      labels: { org: label.org, queue: label.oneOf(...QUEUES), state: label.oneOf(...JOB_STATES) },
     },
     ofOrgs(({ org, queues }) =>
       [...queues].flatMap(([queue, jobs]) =>
@@ -192,7 +186,7 @@ const READINGS = [
       name: 'expunge_queue_oldest_waiting_seconds',
       help: 'How long the next waiting job has waited; 0 where none waits.',
       unit: 'seconds',
-      labels: { org: ORG, queue: oneOf(...QUEUES) },
+      labels: { org: label.org, queue: label.oneOf(...QUEUES) },
     },
     ofOrgs(({ org, queues }) =>
       [...queues].map(([queue, { oldestSeconds }]) => ({
@@ -206,7 +200,7 @@ const READINGS = [
       name: 'expunge_gathering_requests',
       help: 'Small requests that wait for others to share an ingest job with.',
       unit: 'requests',
-      labels: { org: ORG, priority: oneOf(...PRIORITIES) },
+      labels: { org: label.org, priority: label.oneOf(...PRIORITIES) },
     },
     ofOrgs(({ org, gathering }) =>
       [...gathering].map(([priority, { requests }]) => ({
@@ -220,7 +214,7 @@ const READINGS = [
       name: 'expunge_gathering_ids',
       help: 'The ids of these requests.',
       unit: 'ids',
-      labels: { org: ORG, priority: oneOf(...PRIORITIES) },
+      labels: { org: label.org, priority: label.oneOf(...PRIORITIES) },
     },
     ofOrgs(({ org, gathering }) =>
       [...gathering].map(([priority, { ids }]) => ({ labels: { org, priority }, value: ids })),
@@ -231,7 +225,7 @@ const READINGS = [
       name: 'expunge_workers',
       help: 'Workers that gave a sign of life within the last seconds.',
       unit: 'workers',
-      labels: { org: ORG },
+      labels: { org: label.org },
     },
     ofOrgs(({ org, workers }) => [{ labels: { org }, value: workers }]),
   ),
@@ -240,7 +234,7 @@ const READINGS = [
       name: 'expunge_worker_org_up',
       help: 'Whether this worker works for the org: 1, or 0 if it could not log in or has stopped.',
       unit: '0 or 1',
-      labels: { org: ORG },
+      labels: { org: label.org },
       by: ['worker'],
     },
     ({ served = [] }) =>

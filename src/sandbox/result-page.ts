@@ -4,20 +4,48 @@ import type { QueryJob } from './query-job.ts'
 import { type FoundIds, fieldOf } from './records.ts'
 import { refuse } from './reply.ts'
 
+/** A page of a query's result. */
+export class ResultPage {
+  readonly #job: QueryJob
+  readonly #found: FoundIds
+  readonly #span: Span
+
+  /**
+   * @param query its locator, and how many rows are asked for
+   * @param most rows of a page, however many are asked for
+   */
+  constructor(job: QueryJob, found: FoundIds, query: URLSearchParams, most: number) {
+    const from = offsetOf(query.get('locator'), found.size)
+    const to = Math.min(found.size, from + rowsOf(query.get('maxRecords'), most))
+    this.#job = job
+    this.#found = found
+    this.#span = { from, to }
+  }
+
+  get rows(): number {
+    return this.#span.to - this.#span.from
+  }
+
+  /** Of the next page, opaque to clients; null after the last one. */
+  get locator(): string | null {
+    const { to } = this.#span
+    return to < this.#found.size ? Buffer.from(String(to)).toString('base64url') : null
+  }
+
+  csv(org: Pick<Org, 'find'>): AsyncGenerator<Uint8Array> {
+    const { request, columns } = this.#job
+    const lineEnd = request.lineEnding === 'CRLF' ? '\r\n' : '\n'
+    return String(columns) === 'Id' && lineEnd === '\n'
+      ? csvOfIds(this.#found, this.#span)
+      : csvOfFields(this.#job, this.#found, this.#span, { org, lineEnd })
+  }
+}
+
 /** Rows of a result: the first, and the one after the last. */
-interface Page {
+interface Span {
   readonly from: number
   readonly to: number
 }
-
-/** @param most rows of a page, however many are asked for */
-export function pageOf(query: URLSearchParams, size: number, most: number): Page {
-  const from = offsetOf(query.get('locator'), size)
-  return { from, to: Math.min(size, from + rowsOf(query.get('maxRecords'), most)) }
-}
-
-/** Opaque to clients. */
-export const locatorOf = (offset: number) => Buffer.from(String(offset)).toString('base64url')
 
 function offsetOf(locator: string | null, size: number): number {
   if (locator === null) return 0
@@ -32,23 +60,10 @@ function rowsOf(maxRecords: string | null, most: number): number {
   return refuse(400, 'API_ERROR', `maxRecords: expected a number above 0, got ${maxRecords}`)
 }
 
-/** The CSV of a page. */
-export function pageCsv(
-  job: QueryJob,
-  found: FoundIds,
-  page: Page,
-  org: Pick<Org, 'find'>,
-): AsyncGenerator<Uint8Array> {
-  const lineEnd = job.request.lineEnding === 'CRLF' ? '\r\n' : '\n'
-  return String(job.columns) === 'Id' && lineEnd === '\n'
-    ? csvOfIds(found, page)
-    : csvOfFields(job, found, page, { org, lineEnd })
-}
-
 async function* csvOfFields(
   { columns, startedAt = 0 }: QueryJob,
   found: FoundIds,
-  { from, to }: Page,
+  { from, to }: Span,
   { org, lineEnd }: { readonly org: Pick<Org, 'find'>; readonly lineEnd: string },
 ): AsyncGenerator<Uint8Array> {
   const line = (values: readonly unknown[]) =>
@@ -68,7 +83,7 @@ const QUOTE = 34
 const LF = 10
 
 /** One column of ids, by the million. */
-async function* csvOfIds(found: FoundIds, { from, to }: Page): AsyncGenerator<Uint8Array> {
+async function* csvOfIds(found: FoundIds, { from, to }: Span): AsyncGenerator<Uint8Array> {
   yield Buffer.from('"Id"\n')
   for (let at = from; at < to; at += BLOCK_ROWS) {
     const rows = Math.min(BLOCK_ROWS, to - at)
