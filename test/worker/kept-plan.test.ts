@@ -280,7 +280,7 @@ test('a kept plan with other ids than those of its digest is refused, and is to 
   assert.equal(error?.code, 'OTHER_PLAN')
   assert.match(
     error?.message ?? '',
-    /got [0-9a-f]{64}\. Nothing was deleted\. .*make the plan again/,
+    /got [0-9a-f]{64}\. .*make the plan again.* Nothing was deleted\.$/,
   )
   assert.equal(own.sandbox.referee.stats().rowsDeleted, 0)
 })

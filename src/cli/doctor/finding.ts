@@ -28,12 +28,8 @@ export const fail = (check: string, found: string, advice: string | null = null)
  */
 export function failed(check: string, error: unknown, more = ''): Finding {
   const name = error instanceof Error && !(error instanceof ExpungeError) ? `${error.name}: ` : ''
-  return fail(check, name + withoutOutcome(messageOf(error)) + more)
+  return fail(check, name + messageOf(error) + more)
 }
-
-/** The errors of sources tell a request's outcome, too. A check has none. */
-export const withoutOutcome = (message: string): string =>
-  message.replace(' Nothing was deleted.', '')
 
 class NoAnswerError extends ExpungeError {
   readonly code = 'NO_ANSWER'

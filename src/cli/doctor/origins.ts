@@ -1,7 +1,7 @@
 import { ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import type { Config } from '../../shared/config/config.ts'
 import { getOnce } from '../../worker/sources/http/get.ts'
-import { answerWithin, type Finding, ok, warn, withoutOutcome } from './finding.ts'
+import { answerWithin, type Finding, ok, warn } from './finding.ts'
 
 const CHECK = 'Source origin'
 const TIMEOUT_MS = 10_000
@@ -20,9 +20,7 @@ export function checkOrigins({ sources }: Pick<Config, 'sources'>): Promise<read
         return ok(CHECK, `${origin} answers (${answer.status})`)
       } catch (error) {
         const found =
-          error instanceof ExpungeError
-            ? withoutOutcome(error.message)
-            : `${origin}: ${messageOf(error)}`
+          error instanceof ExpungeError ? error.message : `${origin}: ${messageOf(error)}`
         return warn(CHECK, found, 'Requests for lists there fail. Check sources.origins.')
       }
     }),

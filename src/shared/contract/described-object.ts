@@ -42,10 +42,10 @@ export function refusalOfObject(
   if (pinned === '' || pinned === prefix) return null
   return new UnusableObjectError(
     'OTHER_PREFIX',
-    `The ids of ${name} begin with ${prefix} in this org, and with ${pinned} in the configuration. Nothing was deleted. ` +
+    `The ids of ${name} begin with ${prefix} in this org, and with ${pinned} in the configuration. ` +
       `Correct objects.${name}.prefix, or remove it: then the org is asked. Apply it with \`expunge policy --apply\`.`,
   )
 }
 
 const unusable = (why: string): UnusableObjectError =>
-  new UnusableObjectError('OBJECT_NOT_DELETABLE', `${why} Nothing was deleted.`)
+  new UnusableObjectError('OBJECT_NOT_DELETABLE', why)

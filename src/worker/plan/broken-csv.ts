@@ -10,7 +10,7 @@ import { RefusedError } from '../../shared/base/errors.ts'
 export function brokenCsv(line: number, problem: string): RefusedError {
   return new RefusedError(
     'BROKEN_CSV',
-    `Line ${line}: ${problem}. Nothing was deleted. The rows of a damaged CSV cannot be trusted, so this row ` +
+    `Line ${line}: ${problem}. The rows of a damaged CSV cannot be trusted, so this row ` +
       'cannot be skipped. Export the file again with quotes around text, or export only the Id column.',
   )
 }
@@ -22,7 +22,7 @@ export function lineTooLong(line: number): RefusedError {
   return new RefusedError(
     'LINE_TOO_LONG',
     `Line ${line} is longer than ${MAX_LINE_BYTES} bytes: expected one record id a line or a CSV. ` +
-      'Nothing was deleted. Look for a quote that is never closed, or for a file of another kind.',
+      'Look for a quote that is never closed, or for a file of another kind.',
   )
 }
 

@@ -168,7 +168,7 @@ function tooScattered(size: number, bytes: number, limit: number): RefusedError 
   return new RefusedError(
     'PLAN_TOO_SCATTERED',
     `Finding duplicates among ${size} ids took ${mib(bytes)} of memory; the limit is ${mib(limit)}. The ids are ` +
-      'scattered, although ids of one org usually share their first ten characters. Nothing was deleted. ' +
+      'scattered, although ids of one org usually share their first ten characters. ' +
       'Split the source, or raise maxPlanMemory.',
   )
 }

@@ -14,7 +14,7 @@ export class InvalidExceptError extends RefusedError {
       'INVALID_EXCEPT',
       `${count} ${count === 1 ? 'row' : 'rows'} of a list in "except" ${count === 1 ? 'is not a valid id' : 'are not valid ids'}; ` +
         `the first is ${where}: ${value} (${reason}: ${detail}). Such rows cannot be skipped, because the records that they ` +
-        'mean would be deleted. Nothing was deleted. See invalid.csv and correct the list.',
+        'mean would be deleted. See invalid.csv and correct the list.',
     )
   }
 }
@@ -68,7 +68,7 @@ function uncheckedIds(unchecked: number, all: number): RefusedError {
   return new RefusedError(
     'UNCHECKED_IDS',
     `${unchecked} of ${all} ids ${unchecked === 1 ? 'has' : 'have'} 15 characters and carry no checksum: if something ` +
-      'changed the case of their letters, they do not exclude the records that they mean. Nothing was deleted. ' +
+      'changed the case of their letters, they do not exclude the records that they mean. ' +
       'Export ids of 18 characters (with the formula CASESAFEID(Id) or a report by API).',
     { remedies: [{ to: 'accept ids without checksum', field: 'onUnchecked', value: 'accept' }] },
   )

@@ -31,7 +31,7 @@ export function assertRecords(count: number, limit: number): void {
   if (count <= limit) return
   throw new RefusedError(
     'TOO_MANY_RECORDS',
-    `The source contains more than ${limit} records, the limit of this request. Nothing was deleted. ` +
+    `The source contains more than ${limit} records, the limit of this request. ` +
       "Split the source, or raise the org's limit (EXPUNGE_MAX_RECORDS).",
     { remedies: [{ to: 'raise a limit of the request itself', field: 'maxRecords', value: null }] },
   )
@@ -45,7 +45,7 @@ export function assertChunks(count: number): void {
   if (count <= MOST_CHUNKS) return
   throw new RefusedError(
     'TOO_MANY_CHUNKS',
-    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Nothing was deleted. Allow more records per job ` +
+    `The plan needs more than ${MOST_CHUNKS} ingest jobs. Allow more records per job ` +
       '(EXPUNGE_MAX_JOB_RECORDS, EXPUNGE_MAX_JOB_BYTES), or split the source.',
   )
 }
@@ -103,7 +103,7 @@ function otherPlan(
   if (differences.length === 0) return null
   return new RefusedError(
     'OTHER_PLAN',
-    `The plan is not the expected one: ${differences.join('; ')}. Nothing was deleted. ${isTaken ? PLAN_AGAIN : OTHER_SOURCE}`,
+    `The plan is not the expected one: ${differences.join('; ')}. ${isTaken ? PLAN_AGAIN : OTHER_SOURCE}`,
   )
 }
 
@@ -120,7 +120,7 @@ function invalidRows(plan: Plan, first: NamedRow, source: Source): RefusedError 
   return new RefusedError(
     'INVALID_ROWS',
     `${plan.invalid} ${words[unitOf(source)]}; the first is ${show(first, plan, source)}. ` +
-      'Nothing was deleted. See invalid.csv and correct the source.',
+      'See invalid.csv and correct the source.',
     { remedies: plan.accepted === 0 ? otherObject(first) : [SKIP] },
   )
 }
@@ -131,7 +131,7 @@ function nothingAccepted(plan: Plan, first: NamedRow, source: Source): RefusedEr
   return new RefusedError(
     'NOTHING_ACCEPTED',
     `The source contains no valid id, only ${count} other ${count === 1 ? 'row' : 'rows'}; the first is ${show(first, plan, source)}. ` +
-      'Nothing was deleted. See invalid.csv, and check the object, the column and the file.',
+      'See invalid.csv, and check the object, the column and the file.',
     { remedies: otherObject(first) },
   )
 }
@@ -150,7 +150,7 @@ function uncheckedIds({ accepted, unchecked }: Plan): RefusedError {
   return new RefusedError(
     'UNCHECKED_IDS',
     `${unchecked} of ${accepted} ids ${unchecked === 1 ? 'has' : 'have'} 15 characters and carry no checksum: if something changed ` +
-      'the case of their letters, they name other records. Nothing was deleted. Export ids of 18 characters ' +
+      'the case of their letters, they name other records. Export ids of 18 characters ' +
       '(with the formula CASESAFEID(Id) or a report by API).',
     { remedies: [{ to: 'accept ids without checksum', field: 'onUnchecked', value: 'accept' }] },
   )

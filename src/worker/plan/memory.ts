@@ -62,6 +62,6 @@ function tooLarge(stagedBytes: number, maxMemory: number): RefusedError {
   return new RefusedError(
     'STAGING_TOO_LARGE',
     `The plan has ${Math.round(stagedBytes / 15)} ids so far, more than Redis can stage with maxmemory ` +
-      `${Math.round(maxMemory / 2 ** 20)} MiB. Nothing was deleted. Raise maxmemory or split the source.`,
+      `${Math.round(maxMemory / 2 ** 20)} MiB. Raise maxmemory or split the source.`,
   )
 }

@@ -255,25 +255,30 @@ function overBudget(limits: CallerLimits | null): RefusedError {
   const budget = limits === null ? '' : ` (${budgetInWords(limits)})`
   return new RefusedError(
     'BUDGET_EXCEEDED',
-    `The plan has more records than are left of its caller's budget${budget}. Nothing was deleted. ` +
+    `The plan has more records than are left of its caller's budget${budget}. ` +
       'Submit it under another id when the budget has room again, or in smaller requests.',
   )
 }
 
-/** A guard rail refused the request, or its source could not be read; nothing was deleted. */
+/** A guard rail refused the request, or its source could not be read. */
 function stop(
   attempt: Attempt,
   error: RefusedError | SourceError,
   read: Pick<RequestEnd, 'plan' | 'invalid'>,
 ): Promise<void> {
+  const { code } = error
   if (!(error instanceof RefusedError)) {
-    const { code, message } = error
+    const message = nothingDeleted(error.message)
     return end(attempt, { status: 'failed', error: { code, message }, ...read })
   }
-  const { code, problem: message, remedies } = error
+  const { problem, remedies } = error
+  const message = nothingDeleted(problem)
   const refusal = remedies.length === 0 ? { code, message } : { code, message, remedies }
   return end(attempt, { status: 'refused', error: refusal, ...read })
 }
+
+/** What guard rails and sources do not know: they may also be asked without a request. */
+const nothingDeleted = (problem: string): string => `${problem} Nothing was deleted.`
 
 /** Ends the request if this is still the current attempt. */
 async function end(

@@ -86,7 +86,7 @@ export function activeRefusal(
   return new RefusedError(
     'ACTIVE_RECORDS',
     `${active} of ${sampled} ${object} records are active (${fields.join('; ')}), and the request refuses active ` +
-      `records (refuseActive). Nothing was deleted.${find} Deactivate them or remove them from the source.`,
+      `records (refuseActive).${find} Deactivate them or remove them from the source.`,
   )
 }
 
@@ -94,7 +94,7 @@ function unknownActivity(object: string, why: string): RefusedError {
   return new RefusedError(
     'ACTIVITY_UNKNOWN',
     `The request refuses active records (refuseActive), but whether the ${object} records are active is not ` +
-      `known: ${why} Nothing was deleted. The state is known of ${WATCHED_OBJECTS.join(', ')}, for a user who ` +
+      `known: ${why} The state is known of ${WATCHED_OBJECTS.join(', ')}, for a user who ` +
       'may read its fields.',
   )
 }

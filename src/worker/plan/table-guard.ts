@@ -97,6 +97,6 @@ function twoIdColumns(
   return new RefusedError(
     'AMBIGUOUS_ID_COLUMN',
     `Line ${line}: columns ${first} and ${second} both contain ids of ${object}, and no header tells which ` +
-      'one to use. Nothing was deleted. Add a header line with Id above the right column.',
+      'one to use. Add a header line with Id above the right column.',
   )
 }

@@ -151,7 +151,7 @@ async function nextOf(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array | u
 function damaged(name: string, cause: unknown): SourceError {
   return new SourceError(
     'SOURCE_TRUNCATED',
-    `${name} is a truncated or damaged compressed file. Nothing was deleted. Copy or compress it again.`,
+    `${name} is a truncated or damaged compressed file. Copy or compress it again.`,
     { cause },
   )
 }

@@ -64,7 +64,7 @@ export function readFileOnce(
 function otherContent(path: string, expected: string, found: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${path} does not have the content of the request: expected ${expected}, found ${found}. Nothing was deleted. ` +
+    `${path} does not have the content of the request: expected ${expected}, found ${found}. ` +
       'Restore the file, or submit its present content; use a new id in both cases.',
   )
 }

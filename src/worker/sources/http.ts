@@ -53,6 +53,6 @@ function otherContent(name: string, found: Fingerprint): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
     `${name} changed since the first attempt to plan it, which a crash interrupted: found ${JSON.stringify(found)}. ` +
-      'Nothing was deleted. Submit it again under a new id.',
+      'Submit it again under a new id.',
   )
 }

@@ -26,7 +26,7 @@ export async function* openKeptPlan(
     if (!(error instanceof StagingError)) throw error
     throw new SourceError(
       'SOURCE_NOT_FOUND',
-      `The plan of request ${request} is damaged. Nothing was deleted. Make the plan again.`,
+      `The plan of request ${request} is damaged. Make the plan again.`,
       { cause: error },
     )
   }

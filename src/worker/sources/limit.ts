@@ -22,6 +22,6 @@ export async function* limited(
 export function tooLarge(name: string, most: number): RefusedError {
   return new RefusedError(
     'SOURCE_TOO_LARGE',
-    `${name} has more than ${most} bytes. Nothing was deleted. Split it, or raise sources.maxBytes in the workers' configuration.`,
+    `${name} has more than ${most} bytes. Split it, or raise sources.maxBytes in the workers' configuration.`,
   )
 }

@@ -95,6 +95,6 @@ function truncated(job: string, expected: number | null, got: number): SourceErr
 function unfit(job: string, why: string): SourceError {
   return new SourceError(
     'SOURCE_TRUNCATED',
-    `The results of query job ${job} are not complete: ${why}. Nothing was deleted. Submit the request under another id.`,
+    `The results of query job ${job} are not complete: ${why}. Submit the request under another id.`,
   )
 }

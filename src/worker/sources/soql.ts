@@ -53,7 +53,7 @@ function sourceErrorFrom(error: unknown): unknown {
     return new LaterError(`${error.message} The query will be run again by another job.`)
   }
   const code = error.kind === 'refused' ? 'SOURCE_QUERY_FAILED' : 'SOURCE_NOT_READABLE'
-  return new SourceError(code, `${error.message} Nothing was deleted.`)
+  return new SourceError(code, error.message)
 }
 
 interface QueryRunDeps {
@@ -170,7 +170,7 @@ function assertAbout(
   throw new SourceError(
     'SOURCE_NOT_READABLE',
     `Salesforce was asked about query job ${asked.id} of ${asked.object} and answered about ` +
-      `${told.id}, ${told.operation} of ${told.object}. Nothing was deleted.`,
+      `${told.id}, ${told.operation} of ${told.object}.`,
   )
 }
 
@@ -183,15 +183,12 @@ function endedBadly({ id, state, errorMessage }: QueryJobInfo): SourceError {
     state === 'Aborted'
       ? 'Submit the request under another id.'
       : 'Narrow the query, and filter by an indexed field such as CreatedDate.'
-  return new SourceError(
-    'SOURCE_NOT_READABLE',
-    `Query job ${id} ended ${state}. ${why} Nothing was deleted. ${next}`,
-  )
+  return new SourceError('SOURCE_NOT_READABLE', `Query job ${id} ended ${state}. ${why} ${next}`)
 }
 
 function overdue({ id, state }: QueryJobInfo): SourceError {
   return new SourceError(
     'SOURCE_NOT_READABLE',
-    `Query job ${id} is still ${state} after a day. Nothing was deleted. Narrow the query, and filter by an indexed field such as CreatedDate.`,
+    `Query job ${id} is still ${state} after a day. Narrow the query, and filter by an indexed field such as CreatedDate.`,
   )
 }

@@ -64,7 +64,7 @@ async function* listOf(ledger: Ledger, request: string): AsyncGenerator<Uint8Arr
 function damaged(request: string, staged: StagedList, bytes: number, cause?: unknown): SourceError {
   return new SourceError(
     'SOURCE_TRUNCATED',
-    `Request ${request}: expected the ${staged.bytes} bytes that were uploaded, found ${bytes} or others. Nothing was deleted; submit it again.`,
+    `Request ${request}: expected the ${staged.bytes} bytes that were uploaded, found ${bytes} or others. Submit it again.`,
     { cause },
   )
 }

@@ -144,7 +144,7 @@ suite('an object', () => {
     }
     await assert.rejects(readAll(source), {
       code: 'SOURCE_TRUNCATED',
-      message: /^The connection was lost after \d+ of 588890 bytes\. s3:.* Nothing was deleted\.$/,
+      message: /^The connection was lost after \d+ of 588890 bytes\. s3:.*\.$/,
     })
     assert.equal(await s3.open(), 0)
   })
@@ -176,7 +176,7 @@ suite('an object', () => {
     await assert.rejects(readAll(s3Source('none.csv')), {
       code: 'SOURCE_NOT_FOUND',
       message:
-        's3://exports/none.csv: the object does not exist. Check the key; it is case-sensitive and does not begin with "/". Nothing was deleted.',
+        's3://exports/none.csv: the object does not exist. Check the key; it is case-sensitive and does not begin with "/".',
     })
     await assert.rejects(readAll(s3Source('ids.csv', { bucket: { bucket: 'none' } })), {
       code: 'SOURCE_NOT_FOUND',

@@ -161,7 +161,7 @@ function notReadable(path: string, why: string, options?: ErrorOptions): SourceE
 function changed(path: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${path} changed while it was read. Nothing was deleted. Submit it again when the file is complete.`,
+    `${path} changed while it was read. Submit it again when the file is complete.`,
   )
 }
 

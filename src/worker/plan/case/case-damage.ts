@@ -64,7 +64,7 @@ function caseDamaged(what: string): RefusedError {
   return new RefusedError(
     'CASE_DAMAGED',
     `The list seems to have been changed to upper or lower case, in whole or in part: ${what}. Such ids name other records, so ` +
-      'no option overrides this. Nothing was deleted. Export ids of 18 characters from Salesforce ' +
+      'no option overrides this. Export ids of 18 characters from Salesforce ' +
       '(with the formula CASESAFEID(Id) or a report by API).',
   )
 }

@@ -31,7 +31,7 @@ export function errorOfStatus(
     case 410:
       return new SourceError(
         'SOURCE_NOT_FOUND',
-        `${name} does not exist: ${answered}. Nothing was deleted. Check the URL.`,
+        `${name} does not exist: ${answered}. Check the URL.`,
       )
     case 401:
     case 403:
@@ -77,16 +77,12 @@ export function notAllowed(message: string): RefusedError {
 
 /** @param why without the period */
 export function unreadable(name: string, why: string, options?: ErrorOptions): SourceError {
-  return new SourceError(
-    'SOURCE_NOT_READABLE',
-    `${name} cannot be read: ${why}. Nothing was deleted.`,
-    options,
-  )
+  return new SourceError('SOURCE_NOT_READABLE', `${name} cannot be read: ${why}.`, options)
 }
 
 export function changed(name: string, how: string): SourceError {
   return new SourceError(
     'SOURCE_CHANGED',
-    `${name} changed while it was read: ${how}. Nothing was deleted. Submit it again under a new id when it is complete.`,
+    `${name} changed while it was read: ${how}. Submit it again under a new id when it is complete.`,
   )
 }

@@ -19,7 +19,7 @@ export function withoutDriver(error: unknown): unknown {
   return new SourceError(
     'SOURCE_NOT_READABLE',
     'The packages pg and pg-copy-streams, which the source postgres needs, are not both installed. ' +
-      'Nothing was deleted. Install them with expunge-cli: npm install pg pg-copy-streams (npm leaves them out with --omit=optional).',
+      'Install them with expunge-cli: npm install pg pg-copy-streams (npm leaves them out with --omit=optional).',
     { cause: error },
   )
 }
@@ -30,7 +30,7 @@ export function cannotConnect(name: string, error: unknown): SourceError {
   const why = data === undefined ? transportWords(error) : `${data.message} (${data.code})`
   return new SourceError(
     'SOURCE_NOT_READABLE',
-    `Cannot connect to the PostgreSQL connection ${name}: ${why}. Nothing was deleted. ` +
+    `Cannot connect to the PostgreSQL connection ${name}: ${why}. ` +
       `Check sources.connections.${name} in the configuration of the workers, and that they reach the server.`,
     { cause: error },
   )
@@ -68,7 +68,7 @@ export function queryFailed(
   const where = at === null ? '' : `, at ${at}`
   return new SourceError(
     'SOURCE_QUERY_FAILED',
-    `The query failed on the PostgreSQL connection ${name}: ${told}${where}. Nothing was deleted. ${adviceOn(code, name)}`,
+    `The query failed on the PostgreSQL connection ${name}: ${told}${where}. ${adviceOn(code, name)}`,
     { cause: error },
   )
 }
@@ -94,7 +94,7 @@ function adviceOn(code: string, name: string): string {
 function lost(name: string, error: unknown): SourceError {
   return new SourceError(
     'SOURCE_TRUNCATED',
-    `The PostgreSQL connection ${name} was lost while the query ran: ${transportWords(error)}. Nothing was deleted. ` +
+    `The PostgreSQL connection ${name} was lost while the query ran: ${transportWords(error)}. ` +
       'Submit it under a new id once the database is available.',
     { cause: error },
   )

@@ -116,7 +116,7 @@ function noColumn(
       : `expected ${found > 1 ? 'only one' : 'a'} column ${JSON.stringify(wanted)}`
   return new RefusedError(
     found > 1 ? 'AMBIGUOUS_ID_COLUMN' : 'NO_ID_COLUMN',
-    `The query returns ${returned}: ${why}. Nothing was deleted. Correct the query or the column.`,
+    `The query returns ${returned}: ${why}. Correct the query or the column.`,
   )
 }
 
@@ -139,7 +139,7 @@ function notConfigured(name: string, known: readonly string[]): RefusedError {
   const configured = known.length === 0 ? 'none is configured' : `configured: ${known.join(', ')}`
   return new RefusedError(
     'SOURCE_NOT_ALLOWED',
-    `The worker has no PostgreSQL connection ${name} (${configured}). Nothing was deleted. ` +
+    `The worker has no PostgreSQL connection ${name} (${configured}). ` +
       `Correct the name, or add sources.connections.${name} to the configuration of the workers.`,
   )
 }

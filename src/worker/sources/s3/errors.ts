@@ -17,7 +17,7 @@ export function toSourceError(error: unknown): unknown {
 }
 
 export function failed(code: SourceError['code'], why: string): SourceError {
-  return new SourceError(code, `${why} Nothing was deleted.`)
+  return new SourceError(code, why)
 }
 
 export function notConfigured(name: string, known: readonly string[]): RefusedError {

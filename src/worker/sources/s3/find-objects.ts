@@ -66,7 +66,7 @@ async function listBelow(
   if (found.length > 0) return found.sort(byKey)
   throw new RefusedError(
     'EMPTY_SOURCE',
-    `${place}: no object with this prefix has any content. Nothing was deleted. Check the prefix; it is case-sensitive and does not begin with "/".`,
+    `${place}: no object with this prefix has any content. Check the prefix; it is case-sensitive and does not begin with "/".`,
   )
 }
 
@@ -95,10 +95,7 @@ async function listOf(
     found.push(...(await Promise.all(some.map((entry) => findEntry(bucket, entry, signal)))))
   }
   if (found.some(({ bytes }) => bytes > 0)) return found.filter(({ bytes }) => bytes > 0)
-  throw new RefusedError(
-    'EMPTY_SOURCE',
-    `The manifest ${place} names no object with content. Nothing was deleted.`,
-  )
+  throw new RefusedError('EMPTY_SOURCE', `The manifest ${place} names no object with content.`)
 }
 
 async function contentOf(bucket: Bucket, key: string, signal: AbortSignal): Promise<Uint8Array> {
@@ -129,13 +126,13 @@ async function findEntry(
 function tooMany(place: string): RefusedError {
   return new RefusedError(
     'TOO_MANY_OBJECTS',
-    `${place} names more than ${MOST_OBJECTS} objects. Nothing was deleted. Join them to larger ones, or split the request.`,
+    `${place} names more than ${MOST_OBJECTS} objects. Join them to larger ones, or split the request.`,
   )
 }
 
 function notAllowed(place: string, { bucket, key }: ManifestEntry): RefusedError {
   return new RefusedError(
     'SOURCE_NOT_ALLOWED',
-    `The manifest ${place} names s3://${bucket}/${key}, which is in another bucket or outside the places that its caller may read. Nothing was deleted.`,
+    `The manifest ${place} names s3://${bucket}/${key}, which is in another bucket or outside the places that its caller may read.`,
   )
 }
