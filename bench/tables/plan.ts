@@ -24,8 +24,15 @@ const FILES = {
   '15 characters': { order: (i: number) => i, row: (id: string) => id.slice(0, 15) },
   '15 characters, shuffled': { order: shuffled, row: (id: string) => id.slice(0, 15) },
   'general CSV': { order: (i: number) => i, row: contactRow },
+  'ten columns, quotes and line ends': { order: (i: number) => i, row: noteRow },
 }
 type FileName = keyof typeof FILES
+
+/** Of files with several columns, which have a tenth of the rows. */
+const HEADERS: Partial<Readonly<Record<FileName, string>>> = {
+  'general CSV': 'Id,Name,Email,City,CreatedDate',
+  'ten columns, quotes and line ends': 'Id,Name,Email,Notes,CreatedDate,A,B,C,D,E',
+}
 
 const CASES = {
   // Without the digest that reading a source makes of it.
@@ -60,6 +67,7 @@ const PLAN: readonly (readonly [FileName, readonly CaseName[]])[] = [
   ['15 characters', ['read', 'scan', 'scan, distinct', 'scan, distinct, case']],
   ['15 characters, shuffled', ['read', 'scan, distinct', 'scan, distinct, case']],
   ['general CSV', ['fast-csv alone', 'scan']],
+  ['ten columns, quotes and line ends', ['fast-csv alone', 'scan']],
 ]
 
 export const plan: Table = {
@@ -84,7 +92,7 @@ async function waysOf(
   count: number,
 ): Promise<readonly Way[]> {
   const path = join(folder, `${file}.csv`)
-  await writeIds(path, file, file === 'general CSV' ? Math.ceil(count / 10) : count)
+  await writeIds(path, file, HEADERS[file] === undefined ? count : Math.ceil(count / 10))
   const mb = (await stat(path)).size / 1e6
   const [first] = cases
   return cases.map((name) => ({
@@ -122,7 +130,7 @@ async function writeIds(path: string, file: FileName, count: number): Promise<vo
   )
   const perBlock = Math.ceil(count / SERVER_BLOCKS)
   const out = createWriteStream(path)
-  out.write(file === 'general CSV' ? 'Id,Name,Email,City,CreatedDate\n' : 'Id\n')
+  out.write(`${HEADERS[file] ?? 'Id'}\n`)
   for (let from = 0; from < count; from += 10_000) {
     let text = ''
     for (let i = from; i < Math.min(count, from + 10_000); i++) {
@@ -145,4 +153,9 @@ function counter(value: number): string {
 
 function contactRow(id: string, at: number): string {
   return `${id},"Doe, J${at}",j${at}@example.com,Paris,2024-01-01T00:00:00.000Z`
+}
+
+function noteRow(id: string, at: number): string {
+  const notes = '"line one\nline ""two"", more\nthree"'
+  return `${id},"Doe ""J"" ${at}",j${at}@example.com,${notes},2024-01-01T00:00:00.000Z,a,b,c,,e`
 }

@@ -20,16 +20,8 @@ export interface Head {
   readonly delimiter?: Delimiter | undefined
 }
 
-/** A CSV row as fields. */
-export interface Row {
-  readonly count: number
-  /** An upper bound for the field's length in characters. */
-  size(index: number): number
-  text(index: number): string
-}
-
 /** Whether every field is blank. Spreadsheets write such rows above, between and below tables. */
-export function isBlankRow(row: Row): boolean {
+export function isBlankRow(row: CsvRecord): boolean {
   for (let at = 0; at < row.count; at++) if (trimmed(row.text(at)) !== '') return false
   return true
 }

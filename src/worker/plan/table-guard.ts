@@ -1,7 +1,7 @@
 import { RefusedError } from '../../shared/base/errors.ts'
 import { canonicalId, ID_LENGTH } from '../../shared/contract/record-id.ts'
+import type { CsvRecord } from '../../shared/csv/record.ts'
 import { brokenCsv, CSV_PROBLEMS } from './broken-csv.ts'
-import type { Row } from './first-row.ts'
 import type { TableForm } from './form.ts'
 import { matchNames, repeatsHeader, type WantedColumn } from './header.ts'
 import { trimmed } from './unseen.ts'
@@ -15,12 +15,15 @@ import { trimmed } from './unseen.ts'
 export class TableGuard {
   readonly #form: TableForm
   readonly #wanted: WantedColumn
+  /** The object's key prefix. */
+  readonly #prefix: Uint8Array
   /** Other columns in which ids of the object occurred, such as "Reports To". */
   readonly #references = new Set<number>()
 
   constructor(form: TableForm, wanted: WantedColumn) {
     this.#form = form
     this.#wanted = wanted
+    this.#prefix = new TextEncoder().encode(wanted.object.prefix)
   }
 
   /** Index of the Id column. */
@@ -29,7 +32,7 @@ export class TableGuard {
   }
 
   /** @throws RefusedError BROKEN_CSV */
-  assertWidth({ count }: Row, line: number): void {
+  assertWidth({ count }: CsvRecord, line: number): void {
     const { width } = this.#form
     if (count !== width) throw brokenCsv(line, otherWidth(count, width))
   }
@@ -39,11 +42,11 @@ export class TableGuard {
    *
    * @throws RefusedError AMBIGUOUS_ID_COLUMN if there is no header to identify the Id column
    */
-  learn(row: Row, line: number): void {
+  learn(row: CsvRecord, line: number): void {
     const { column, header } = this.#form
     for (let at = 0; at < row.count; at++) {
-      if (row.size(at) < ID_LENGTH || at === column || this.#references.has(at)) continue
-      if (!this.#isOwnId(row.text(at))) continue
+      if (row.size(at) < ID_LENGTH || at === column || !this.#mayBeOwnId(row, at)) continue
+      if (this.#references.has(at) || !this.#isOwnId(row.text(at))) continue
       if (header.length === 0) throw twoIdColumns(line, [column, at], this.#wanted.object.name)
       this.#references.add(at)
     }
@@ -54,7 +57,7 @@ export class TableGuard {
    *
    * @throws RefusedError BROKEN_CSV
    */
-  suspect(row: Row, line: number): void {
+  suspect(row: CsvRecord, line: number): void {
     const { column, header } = this.#form
     const cells = Array.from({ length: row.count }, (_, at) => row.text(at))
     if (matchNames(cells, this.#wanted).length > 0 || repeatsHeader(cells, header)) {
@@ -66,12 +69,20 @@ export class TableGuard {
     if (moved >= 0) throw brokenCsv(line, movedColumn(moved, column, this.#wanted.object.name))
   }
 
+  /** False for nearly every other field, without a string of it. */
+  #mayBeOwnId(row: CsvRecord, at: number): boolean {
+    return !isVisible(row.view.getUint8(row.start(at))) || row.fieldStartsWith(at, this.#prefix)
+  }
+
   #isOwnId(cell: string): boolean {
     if (cell.length < ID_LENGTH) return false
     const text = trimmed(cell)
     return text.startsWith(this.#wanted.object.prefix) && canonicalId(text) !== undefined
   }
 }
+
+/** Any other byte may belong to a character that is removed around an id. */
+const isVisible = (byte: number) => byte > 32 && byte < 127
 
 function otherWidth(found: number, expected: number): string {
   const advice =

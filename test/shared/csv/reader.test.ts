@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { parseString } from 'fast-csv'
 import { CsvReader } from '../../../src/shared/csv/reader.ts'
 import { CsvRecord } from '../../../src/shared/csv/record.ts'
 import { fc, runs } from '../../helpers/fast-check.ts'
@@ -130,4 +131,41 @@ describe('records of a CSV', () => {
       { numRuns: runs(300) },
     )
   })
+
+  test('whatever a text holds, up to its first problem fast-csv reads the same records', async () => {
+    const piece = fc.constantFrom(
+      ...'"",,\n\r \t;a\u00a0\u3000\u200bé😀\\',
+      '""',
+      '","',
+      '"\n"',
+      '\r\n',
+    )
+    const junk = fc.array(piece, { maxLength: 80 }).map((pieces) => pieces.join(''))
+    const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 })
+    const delimiter = fc.constantFrom(',', ';', '\t')
+    await fc.assert(
+      fc.asyncProperty(delimiter, junk, sizes, async (delimiters, csv, cuts) => {
+        const reader = new CsvReader({ delimiters })
+        const records: string[][] = []
+        let read = ''
+        for await (const _ of reader.arrivals(ReadableStream.from(cut(Buffer.from(csv), cuts)))) {
+          while (reader.record.problem === null && reader.next()) {
+            if (reader.record.problem !== null) break
+            records.push(reader.record.texts().map(withoutBlanks))
+            read += `${reader.record.bytes}\n`
+          }
+        }
+        assert.deepEqual(records, await peerRecordsOf(read, delimiters))
+      }),
+      { numRuns: runs(1000) },
+    )
+  })
 })
+
+/** The records as fast-csv reads them: it drops the only field of an empty line, and blanks that stand alone. */
+async function peerRecordsOf(csv: string, delimiter: string): Promise<string[][]> {
+  const rows: string[][] = await parseString<string[], string[]>(csv, { delimiter }).toArray()
+  return rows.map((fields) => (fields.length === 0 ? [''] : fields.map(withoutBlanks)))
+}
+
+const withoutBlanks = (field: string) => (field.trim() === '' ? '' : field)

@@ -65,25 +65,6 @@ test('a table is read like a model reads it', async () => {
   )
 })
 
-test('whatever stands below a header, fast-csv and the reader before it agree on the rows', async () => {
-  const junk = fc.string({
-    unit: fc.constantFrom(...'"",,\n\r \t;a\u00a0\u3000\ufeffé\\', '""', id18(1)),
-    maxLength: 80,
-  })
-  await fc.assert(
-    fc.asyncProperty(
-      fc.constantFrom(',', ';', '\t'),
-      junk,
-      sizes,
-      async (delimiter, rows, cuts) => {
-        const found = await outcomeOf(`Id${delimiter}Name\n${rows}`, { sizes: cuts })
-        assert.ok('broken' in found || found.ids.every((id) => id === id15(1)))
-      },
-    ),
-    { numRuns: runs(1000) },
-  )
-})
-
 test('a row without a value in the Id column is refused, and one without any value skipped', async () => {
   const { ids, refused } = await scanText(`Name,Id\nAnn,\n,\n" ","" \n,,,\nEve,${id18(1)}\n,`)
   assert.deepEqual(ids, [id15(1)])
