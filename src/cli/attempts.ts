@@ -6,6 +6,8 @@ export function countAttempts() {
   const startedAt = Date.now()
   let failures = 0
   let call = ''
+  const words = () =>
+    `${counted(Math.max(failures, 1), 'attempt')} in ${duration(Date.now() - startedAt)}`
   return {
     /** A connection to Redis failed, or was refused. */
     failed: () => {
@@ -17,13 +19,12 @@ export function countAttempts() {
       call = operation
     },
     /** `4 attempts in 2.1 s`. A server that accepts a connection and never answers reports no failure. */
-    words: () =>
-      `${counted(Math.max(failures, 1), 'attempt')} in ${duration(Date.now() - startedAt)}`,
+    words,
+    /** What follows the message of a failed call; empty if the org answered, as a retry would not help. */
+    afterCall: (error: unknown): string => {
+      const isAway =
+        error instanceof SalesforceError && (error.transient || error.httpStatus === null)
+      return isAway ? ` Gave up after ${words()}.` : ''
+    },
   }
-}
-
-/** The words after the message of a failed call; none if the org answered, as a retry would not help. */
-export function attemptsAtOrg(error: unknown, attempts: ReturnType<typeof countAttempts>): string {
-  const isAway = error instanceof SalesforceError && (error.transient || error.httpStatus === null)
-  return isAway ? ` Gave up after ${attempts.words()}.` : ''
 }

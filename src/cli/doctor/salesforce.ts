@@ -5,7 +5,7 @@ import { connectSalesforce } from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { attemptsAtOrg, countAttempts } from '../attempts.ts'
+import { countAttempts } from '../attempts.ts'
 import { count } from '../render/format.ts'
 import { kindOfOrg, orgWords } from '../render/org.ts'
 import { checkAccess } from './access.ts'
@@ -46,7 +46,7 @@ export async function checkOrg(
       ...(await checkLimits(name, salesforce, signal)),
     ]
   } catch (error) {
-    return [failed(name('Login'), error, attemptsAtOrg(error, attempts))]
+    return [failed(name('Login'), error, attempts.afterCall(error))]
   } finally {
     salesforce?.close()
   }

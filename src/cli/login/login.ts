@@ -15,7 +15,7 @@ import { type SettingSource, Settings } from '../../shared/config/settings.ts'
 import { DEFAULT_ORG, ORG_NAME } from '../../shared/contract/org-name.ts'
 import { replaceFile } from '../../shared/results/directory/files.ts'
 import { createSalesforce, type Identity } from '../../shared/salesforce/client.ts'
-import { attemptsAtOrg, countAttempts } from '../attempts.ts'
+import { countAttempts } from '../attempts.ts'
 import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
@@ -151,7 +151,7 @@ async function tried(
   try {
     return await salesforce.login()
   } catch (error) {
-    const gaveUp = attemptsAtOrg(error, attempts)
+    const gaveUp = attempts.afterCall(error)
     throw gaveUp === '' ? error : new OrgUnreachableError(`${messageOf(error)}${gaveUp}`)
   } finally {
     salesforce.close()

@@ -4,7 +4,7 @@ import type { ApiOperation } from './errors.ts'
 import { SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
-import { count, jobId, stateOf, text } from './job-info.ts'
+import { jobField, stateOf } from './job-info.ts'
 import { guardLength, type UploadBody } from './upload-body.ts'
 
 /**
@@ -160,15 +160,15 @@ const form = (expected: string) =>
 /** The API returns `state`; one page of the documentation says `status`, so both are accepted. */
 const ingestJobInfo: z.ZodType<IngestJobInfo> = z
   .object({
-    id: jobId,
+    id: jobField.id,
     state: z.string().optional(),
     status: z.string().optional(),
     object: z.string(),
     operation: z.string(),
-    systemModstamp: text,
-    numberRecordsProcessed: count,
-    numberRecordsFailed: count,
-    errorMessage: text,
+    systemModstamp: jobField.text,
+    numberRecordsProcessed: jobField.count,
+    numberRecordsFailed: jobField.count,
+    errorMessage: jobField.text,
     contentType: form('CSV'),
     lineEnding: form('LF'),
     columnDelimiter: form('COMMA'),

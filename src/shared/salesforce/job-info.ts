@@ -6,20 +6,21 @@ import { numberField } from './answer.ts'
 const wholeNumber = numberField.pipe(z.int().nonnegative())
 
 /** A number of rows; null for anything else. */
-export const count = z
+const count = z
   .unknown()
   .optional()
   .transform((value) => wholeNumber.safeParse(value).data ?? null)
 
 /** Text that is only displayed or compared with itself; null if it is not text. */
-export const text = z
+const text = z
   .unknown()
   .optional()
   .transform((value) => (typeof value === 'string' ? value : null))
 
-export const jobId = z
-  .string()
-  .regex(/^750[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?$/, 'expected the id of a job')
+const id = z.string().regex(/^750[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?$/, 'expected the id of a job')
+
+/** Fields of an answer about a job. */
+export const jobField = { id, count, text }
 
 /** Salesforce's spelling, also if a state comes as `uploadComplete`. */
 export function stateOf(said: string, states: readonly string[]): string {

@@ -3,7 +3,7 @@ import { drain, numberField, readCsv } from './answer.ts'
 import { type ApiOperation, SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
-import { count, jobId, stateOf, text } from './job-info.ts'
+import { jobField, stateOf } from './job-info.ts'
 
 /**
  * Query jobs of Bulk API 2.0: one function per endpoint, without decisions. Every function throws
@@ -134,11 +134,11 @@ function locatorOf(header: unknown, before: string | null, operation: ApiOperati
 
 const queryJobInfo: z.ZodType<QueryJobInfo> = z
   .object({
-    id: jobId,
+    id: jobField.id,
     state: z.string(),
     object: z.string(),
     operation: z.string(),
-    numberRecordsProcessed: count,
-    errorMessage: text,
+    numberRecordsProcessed: jobField.count,
+    errorMessage: jobField.text,
   })
   .transform(({ state, ...job }) => ({ ...job, state: stateOf(state, QUERY_JOB_STATES) }))

@@ -23,7 +23,7 @@ export const placesSchema = z.object({
 type Places = Readonly<z.output<typeof placesSchema>>
 
 /** The jobs of each queue that are running, and how many may. A few small commands. */
-export interface Lines {
+interface Lines {
   readonly plan: Line
   readonly high: Line
   readonly other: Line

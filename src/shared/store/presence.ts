@@ -62,7 +62,7 @@ export function runSign({ redis, ledger }: Place, request: string) {
 }
 
 /** Who works for an org. */
-export interface AtWork {
+interface AtWork {
   readonly workers: number
   /** Requests, in lower case, that a `run` of their own works on. */
   readonly runs: ReadonlySet<string>

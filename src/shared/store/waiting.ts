@@ -5,8 +5,8 @@ import type { Ledger } from './ledger/ledger.ts'
 import { PAUSE_REASONS, type PauseState, pauseState } from './ledger/pause.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
-import { type Lines, placesOf, placesSchema, readLines } from './places.ts'
-import { type AtWork, whoIsAtWork } from './presence.ts'
+import { placesOf, placesSchema, readLines } from './places.ts'
+import { whoIsAtWork } from './presence.ts'
 import { quotaHoldOf, quotaSchema } from './quota-hold.ts'
 
 /** Why nothing happens to a request, and what ends that. */
@@ -45,9 +45,9 @@ export const waitingSchema = z.discriminatedUnion('reason', [
 export type Waiting = Readonly<z.output<typeof waitingSchema>>
 
 /** The facts of an org on which it depends whether its requests move. */
-export interface OrgState extends AtWork {
+export interface OrgState extends Awaited<ReturnType<typeof whoIsAtWork>> {
   readonly pause: PauseState
-  readonly lines: Lines
+  readonly lines: Awaited<ReturnType<typeof readLines>>
 }
 
 /** A few small commands, none of which iterates over requests or jobs. */

@@ -21,7 +21,7 @@ import type { Process } from '../jobs/jobs-in-hand.ts'
 import type { Loop } from '../jobs/loop.ts'
 import type { PlannerDeps } from '../plan/planner.ts'
 import { startQuotaWatch } from '../upkeep/quota-watch.ts'
-import type { SweepDeps } from '../upkeep/sweep.ts'
+import type { startSweeper } from '../upkeep/sweep.ts'
 import { orRefuse } from './door/door.ts'
 import { processRequestJob } from './requests.ts'
 
@@ -59,7 +59,7 @@ export type IngestQueue = 'ingest-jobs' | 'ingest-jobs-urgent'
 
 /** The kinds of work for an org, and how much of each runs at once. */
 export interface Chores {
-  readonly sweeping: SweepDeps
+  readonly sweeping: Parameters<typeof startSweeper>[0]
   readonly planAndSettle: Process
   readonly ingest: (queue: IngestQueue) => Process
   /** Maximum ingest jobs at once, by queue. */

@@ -9,11 +9,10 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { QuotaGovernor } from '../gate/governor.ts'
 import { describeObjects } from '../plan/object.ts'
 import { quotaListener } from '../upkeep/quota-watch.ts'
-import { startAllRequests } from './all-requests.ts'
 import { type Connected, choresOf, type WorkerParts } from './chores.ts'
-import { startOneRequest } from './one-request/one-request.ts'
 import { connect, login } from './salesforce.ts'
 import { bringSettings } from './settings.ts'
+import { startWork } from './work.ts'
 
 /** One process's work for one org. */
 export interface OrgWorker {
@@ -104,11 +103,12 @@ function work(
       .finally(() => halted.resolve(error.message))
   }
   const chores = choresOf(store, org, parts, connected, halt)
-  const common = { store, ...config.worker, metrics, log: ctx.log, clock, ...chores }
-  const { workers, loops } =
-    parts.only === null
-      ? startAllRequests({ ...common, maxPlans: config.maxPlans }, ctx)
-      : startOneRequest({ ...common, concurrency: config.maxPlans, ...parts.only }, ctx)
+  const { maxPlans } = config
+  const { workers, loops } = startWork(
+    { store, ...config.worker, metrics, log: ctx.log, clock, ...chores, maxPlans },
+    parts.only,
+    ctx,
+  )
   let trouble: string | null = null
   const halted = Promise.withResolvers<string>()
   let stopped: Promise<void> | undefined

@@ -103,7 +103,7 @@ const alone = (chunk: ChunkRef): JobChunks => [chunk]
  * Plans of up to this many ids get no canary. They fit two Salesforce batches, which is too little
  * risk to spend another ingest job and another of the day's 15,000 batches.
  */
-export const CANARY_ABOVE = 20_000
+const CANARY_ABOVE = 20_000
 
 const SHARE = 0.01
 const SMALLEST = 500

@@ -23,7 +23,7 @@ import { MOST_PER_TURN, sweepPage } from './rounds.ts'
 /** How long to keep frames of a lot that no record names: they may still be being staged. */
 const UNCLAIMED_MS = 10 * 60_000
 
-export interface SweepDeps extends SettleDeps {
+interface SweepDeps extends SettleDeps {
   /** One worker of an org sweeps per interval; the others skip their turn. */
   readonly intervalMs: number
 }

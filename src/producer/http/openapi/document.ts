@@ -1,12 +1,7 @@
 import type { Route } from '../route.ts'
 import { ROUTES } from '../routes.ts'
-import {
-  COMPONENT_HEADERS,
-  componentSchemas,
-  type Json,
-  problems,
-  withNamedSources,
-} from './parts.ts'
+import { withNamedSources } from './named-sources.ts'
+import { COMPONENT_HEADERS, componentSchemas, type Json, problems } from './parts.ts'
 
 const SHOWN = ROUTES.filter(({ isHidden = false }) => !isHidden)
 

@@ -2,7 +2,6 @@ import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
 import { portable } from '../../../shared/contract/portable-schema.ts'
 import { TERMINAL_STATUSES } from '../../../shared/contract/status.ts'
-import { PROBLEM_EXAMPLES } from './problem-examples.ts'
 
 /** The parts of an operation's description: schemas, answers, problems, headers. */
 
@@ -36,79 +35,6 @@ function bare({ $schema: _, $id: __, ...schema }: Json): Json {
 function openEnded({ jsonSchema }: { jsonSchema: Json }): void {
   portable(jsonSchema)
   if (jsonSchema['additionalProperties'] === false) delete jsonSchema['additionalProperties']
-}
-
-/**
- * Gives each source kind of a request its own schema: generators name classes after them, and
- * select one by `type`. Members of a union are the same classes; lists in `except` have their own,
- * because they except nothing themselves.
- *
- * @param left kinds that are left out
- * @returns the request under its name, with references, and the referenced schemas
- */
-export function withNamedSources(
-  name: string,
-  request: Json,
-  { prefix = '', left = [] }: { prefix?: string; left?: readonly string[] },
-): Record<string, Json> {
-  const properties = propertiesOf(request)
-  const named = namedVariants(properties['source'], prefix, left)
-  const lists = named.filter(({ kind }) => kind !== 'union')
-  const excepts = namedVariants(exceptOf(lists), `${prefix}Except`, left)
-  const linked = ({ schema }: NamedSource): Json => {
-    const { except, of, ...others } = propertiesOf(schema)
-    const links = {
-      ...(of === undefined ? {} : { of: { ...of, items: choiceOf(lists) } }),
-      ...(except === undefined ? {} : { except: choiceOf(excepts) }),
-    }
-    return { ...schema, properties: { ...others, ...links } }
-  }
-  return {
-    [name]: { ...request, properties: { ...properties, source: choiceOf(named) } },
-    ...Object.fromEntries(named.map((one) => [one.id, linked(one)])),
-    ...Object.fromEntries(excepts.map(({ id, schema }) => [id, schema])),
-  }
-}
-
-/** The schema of one kind of source, and its name in the document. */
-interface NamedSource {
-  readonly kind: string
-  readonly id: string
-  readonly schema: Json
-}
-
-function namedVariants(
-  source: Json | undefined,
-  prefix: string,
-  left: readonly string[],
-): readonly NamedSource[] {
-  const variants: readonly Json[] = Object(source).oneOf ?? []
-  // By kind, once each: its schema in the last variant counts.
-  const byKind = new Map(variants.map((schema) => [kindOf(schema), schema] as const))
-  return [...byKind]
-    .filter(([kind]) => !left.includes(kind))
-    .map(([kind, schema]) => ({ kind, id: sourceId(prefix, kind), schema }))
-}
-
-const exceptOf = ([list]: readonly NamedSource[]): Json | undefined =>
-  list && propertiesOf(list.schema)['except']
-
-function choiceOf(named: readonly NamedSource[]): Json {
-  const mapping = Object.fromEntries(named.map(({ kind, id }) => [kind, uriOf(id)]))
-  return {
-    oneOf: named.map(({ id }) => ref(id)),
-    discriminator: { propertyName: 'type', mapping },
-  }
-}
-
-const propertiesOf = (schema: Json): Readonly<Record<string, Json>> => Object(schema['properties'])
-
-function kindOf(schema: Json): string {
-  return String(Object(propertiesOf(schema)['type']).const)
-}
-
-function sourceId(prefix: string, kind: string): string {
-  return `${prefix}${kind.charAt(0).toUpperCase()}${kind.slice(1)}Source`
 }
 
 /** RFC 9457. */
@@ -168,12 +94,56 @@ export function problems(own: readonly number[], hasBody: boolean): Record<numbe
 
 function problem(status: number): Json {
   const title = STATUS_CODES[status] ?? ''
-  const example = { type: 'about:blank', title, status, ...PROBLEM_EXAMPLES[status] }
+  const example = { type: 'about:blank', title, status, ...EXAMPLES[status] }
   return {
     description: title,
     headers: { ...ALWAYS, ...HEADERS[status] },
     content: content('application/problem+json', problemSchema, example),
   }
+}
+
+/** One problem for each status that has problems. */
+const EXAMPLES: Readonly<Record<number, object>> = {
+  400: { code: 'MALFORMED_BODY', detail: 'Expected JSON, got text that is none at position 17.' },
+  401: { code: 'KEY_MISSING', detail: 'Expected a key: Authorization: Bearer <key>.' },
+  403: { code: 'ROLE_MISSING', detail: 'The key crm lacks the role "approve".' },
+  404: { code: 'UNKNOWN_REQUEST', detail: 'Org "default" knows no request gdpr-2026-000123.' },
+  405: { code: 'METHOD_NOT_ALLOWED', detail: 'Expected one of the methods GET, HEAD, POST.' },
+  408: {
+    code: 'TOO_SLOW',
+    detail: 'The body came too slowly, or not at all. Nothing was accepted.',
+  },
+  409: {
+    code: 'ID_TAKEN',
+    detail: 'Request gdpr-2026-000123 exists in org default with other content.',
+  },
+  410: {
+    code: 'ID_GONE',
+    detail:
+      'Request gdpr-2026-000123 of org default ended completed at 2026-11-23T09:15:42.000Z, and its record has expired. It had the same content. It is not run again. Use another id for a new request.',
+    gone: { status: 'completed', finishedAt: '2026-11-23T09:15:42.000Z', sameContent: true },
+  },
+  413: { code: 'BODY_TOO_LARGE', detail: 'Expected at most 524288 bytes of JSON.' },
+  415: {
+    code: 'MEDIA_TYPE_NOT_SUPPORTED',
+    detail:
+      'Expected the header Content-Type: application/json, or text/csv where a CSV is uploaded.',
+  },
+  422: {
+    code: 'INVALID_REQUEST',
+    detail: '2 fields are wrong.',
+    errors: [
+      { field: 'maxRecords', message: 'Too small: expected number to be >=1' },
+      { field: 'prioritty', message: 'unknown field' },
+    ],
+  },
+  429: { code: 'RATE_LIMITED', detail: 'The key crm has used up its 600 calls a minute.' },
+  431: {
+    code: 'HEADERS_TOO_LARGE',
+    detail: 'The header lines are larger than is taken here.',
+  },
+  500: { code: 'INTERNAL_ERROR', detail: 'The service has met a defect.' },
+  503: { code: 'REDIS_AWAY', detail: 'Redis does not answer. Try again.' },
 }
 
 /** Headers shared by several answers, by their names in the document. */

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { Job } from 'bullmq'
 import { z } from 'zod'
-import { systemClock } from '../../../shared/base/clock.ts'
-import type { Context } from '../../../shared/base/context.ts'
-import { messageOf } from '../../../shared/base/errors.ts'
-import { evaluate, script } from '../../../shared/store/ledger/script.ts'
-import type { OrgStore } from '../../../shared/store/org-store.ts'
-import type { QueueName } from '../../../shared/store/queues/queues.ts'
-import { wakeWorkers } from '../../jobs/hand-over.ts'
-import { isLetGo, JobsInHand, type JobsInHandOptions } from '../../jobs/jobs-in-hand.ts'
-import { startLoop } from '../../jobs/loop.ts'
-import type { QueueWorker } from '../../jobs/queue-worker.ts'
+import { systemClock } from '../../shared/base/clock.ts'
+import type { Context } from '../../shared/base/context.ts'
+import { messageOf } from '../../shared/base/errors.ts'
+import { evaluate, script } from '../../shared/store/ledger/script.ts'
+import type { OrgStore } from '../../shared/store/org-store.ts'
+import type { QueueName } from '../../shared/store/queues/queues.ts'
+import { wakeWorkers } from '../jobs/hand-over.ts'
+import { isLetGo, JobsInHand, type JobsInHandOptions } from '../jobs/jobs-in-hand.ts'
+import { startLoop } from '../jobs/loop.ts'
+import type { QueueWorker } from '../jobs/queue-worker.ts'
 
-export interface OwnJobsOptions extends JobsInHandOptions {
+interface OwnJobsOptions extends JobsInHandOptions {
   readonly concurrency: number
   readonly lockMs: number
   /** Names of the jobs that may be taken; names without a job are ignored. */
