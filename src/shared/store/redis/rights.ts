@@ -1,5 +1,4 @@
 import { Cluster, type Redis } from 'ioredis'
-import { messageOf } from '../../base/errors.ts'
 
 type Client = Redis | Cluster
 
@@ -80,19 +79,14 @@ export async function missingRights(redis: Client): Promise<readonly string[]> {
 
 const WITHIN_MS = 5000
 
-/** The missing rules for these commands. */
+/** The missing rules for these commands, which are sent in one write. */
 async function refusals(probe: Redis, commands: readonly string[]): Promise<readonly string[]> {
-  const answers = await Promise.allSettled(
-    commands.map((text) => {
-      const [name = '', ...args] = text.split(' ')
-      return probe.call(name, ...args.map((arg) => (arg === 'K' ? KEY : arg)))
-    }),
-  )
+  const calls = commands.map((text) => text.split(' ').map((arg) => (arg === 'K' ? KEY : arg)))
+  const answers = (await probe.pipeline(calls.map((call) => ['call', ...call])).exec()) ?? []
   const rules = commands.flatMap((text, i) => {
-    const answer = answers[i]
-    const error = answer?.status === 'rejected' ? messageOf(answer.reason) : ''
-    if (!error.startsWith('NOPERM')) return []
-    return /\bkeys?\b/.test(error) ? [PATTERN] : [`+${ruleOf(text)}`]
+    const [error] = answers[i] ?? []
+    if (!error?.message.startsWith('NOPERM')) return []
+    return /\bkeys?\b/.test(error.message) ? [PATTERN] : [`+${ruleOf(text)}`]
   })
   return [...new Set(rules)]
 }
