@@ -2,7 +2,7 @@ import { visible } from '../shared/base/visible.ts'
 import type { Plan } from '../shared/contract/receipt.ts'
 import { ID_LENGTH, to18 } from '../shared/contract/record-id.ts'
 import { wordsFor } from '../shared/contract/sources/lists.ts'
-import type { OrgAbout } from '../shared/store/identity.ts'
+import type { aboutOrg } from '../shared/store/identity.ts'
 import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import type { RequestView } from '../shared/store/request-view.ts'
@@ -14,7 +14,7 @@ import type { Screen } from './screen.ts'
 
 /** What the caller knows about the plan besides its view. */
 interface Known {
-  readonly identity: OrgAbout | null
+  readonly identity: Awaited<ReturnType<typeof aboutOrg>>
   /** Read from Redis if it is not given. */
   readonly record?: RequestRecord
 }
@@ -60,7 +60,7 @@ function sourceOf({ retryOf, source }: RequestView['request']): string {
   return retryOf === null ? wordsFor(source) : `failed or unprocessed rows of ${retryOf}`
 }
 
-function orgFacts(org: string, about: OrgAbout | null): string {
+function orgFacts(org: string, about: Known['identity']): string {
   if (about === null) return `${org}: no worker has logged in yet, it may be production`
   const name = about.name === null ? '' : ` ${visible(about.name)}`
   return `${org}: ${kindOfOrg(about)}${name}, ${about.orgId}, ${new URL(about.instanceUrl).host}`

@@ -1,5 +1,11 @@
+import { hostname, userInfo } from 'node:os'
 import { ExpungeError } from '../shared/base/errors.ts'
-import { EXIT_BY, type StopSignalName } from '../shared/base/shutdown.ts'
+import {
+  EXIT_BY,
+  listenForStops,
+  type Signals,
+  type StopSignalName,
+} from '../shared/base/shutdown.ts'
 import type { TerminalStatus } from '../shared/contract/status.ts'
 import type { Host, Screen } from './screen.ts'
 
@@ -11,6 +17,20 @@ export interface Cli {
   readonly version: string
   /** As typed, without the program's own name. */
   readonly argv: readonly string[]
+}
+
+/** Who uses the command line, for receipts: `alice@host`. Nobody has verified the name. */
+export function actorOf(env: NodeJS.ProcessEnv): string {
+  return `${userName(env)}@${hostname()}`
+}
+
+function userName(env: NodeJS.ProcessEnv): string {
+  try {
+    return userInfo().username
+  } catch {
+    // A container may run under an id that has no name.
+    return env['USER'] || 'unknown'
+  }
 }
 
 /** Exit codes for scripts; a published contract. */
@@ -67,5 +87,46 @@ export class InterruptedError extends ExpungeError {
 
   get exitCode(): number {
     return EXIT_BY[this.signal]
+  }
+}
+
+interface Interrupts {
+  /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP, with an InterruptedError as its reason. */
+  readonly signal: AbortSignal
+  /** From now on a second Ctrl-C aborts this, and only a third ends the process. */
+  expectSecond(): AbortSignal
+  /** From now on the next interrupt ends the process again. */
+  expectNoMore(): void
+  /** Stops listening for signals. */
+  forget(): void
+}
+
+/**
+ * The first interrupt stops in an orderly way; the next ends the process at once, unless a second
+ * Ctrl-C has its own meaning. A second SIGTERM always ends the process. A closed terminal always
+ * stops in an orderly way.
+ */
+export function catchInterrupts(signals: Signals): Interrupts {
+  const first = new AbortController()
+  let second: AbortController | null = null
+  const forget = listenForStops(signals, (name, isRepeated) => {
+    const reason = new InterruptedError(name)
+    if (!first.signal.aborted) return first.abort(reason)
+    if (!isRepeated) return
+    if (name !== 'SIGINT' || second === null || second.signal.aborted) {
+      signals.exit(reason.exitCode)
+    }
+    second.abort(reason)
+  })
+  return {
+    signal: first.signal,
+    expectSecond: () => {
+      second ??= new AbortController()
+      return second.signal
+    },
+    expectNoMore: () => {
+      second = null
+    },
+    forget,
   }
 }

@@ -1,7 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
-import { type Cli, InterruptedError, UsageError } from './cli.ts'
-import { catchInterrupts } from './interrupts.ts'
+import { type Cli, catchInterrupts, InterruptedError, UsageError } from './cli.ts'
 import type { Screen } from './screen.ts'
 
 /** @throws UsageError if a question is necessary but there is no terminal */

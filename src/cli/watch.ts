@@ -1,7 +1,6 @@
 import { systemClock } from '../shared/base/clock.ts'
 import { troubleOf } from '../shared/store/redis/trouble.ts'
-import { type Cli, EXIT, type ExitCode, UsageError } from './cli.ts'
-import { catchInterrupts } from './interrupts.ts'
+import { type Cli, catchInterrupts, EXIT, type ExitCode, UsageError } from './cli.ts'
 import type { OpenOrg } from './org.ts'
 import { retryOnOutage } from './outage.ts'
 import type { Screen } from './screen.ts'

@@ -114,7 +114,7 @@ function label(version: number): string {
 const USER_NAME = 'Sandbox Integration'
 
 /** The org and its only user. */
-export type Organization = Pick<CompleteOptions, 'orgId' | 'isSandbox' | 'userId' | 'username'>
+type Organization = Pick<CompleteOptions, 'orgId' | 'isSandbox' | 'userId' | 'username'>
 
 /** `GET /services/oauth2/userinfo` (OpenID Connect). */
 function userinfo(url: string, { orgId, userId, username }: Organization): Reply {

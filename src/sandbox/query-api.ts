@@ -1,6 +1,6 @@
 import type { DeletableObject } from '../shared/contract/objects.ts'
 import type { Call } from './call.ts'
-import { type Organization, organizationRecord, userRecord } from './org-api.ts'
+import { organizationRecord, userRecord } from './org-api.ts'
 import { type FoundIds, fieldOf, fieldTypes, findRecords, type RecordDeps } from './records.ts'
 import { json, type Reply, refuse } from './reply.ts'
 import { type Parsed, parseSoql } from './soql.ts'
@@ -10,7 +10,7 @@ type SObject = Readonly<Record<string, unknown>>
 type Types = Readonly<Record<string, FieldType>>
 
 export interface QueryDeps extends RecordDeps {
-  readonly organization: Organization
+  readonly organization: Parameters<typeof userRecord>[0]
   readonly objects: readonly DeletableObject[]
   /** Objects whose records the user may not delete. */
   readonly notDeletable: readonly string[]

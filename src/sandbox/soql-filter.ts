@@ -1,4 +1,4 @@
-import type { Comparison, Condition, Parsed, Token } from './soql.ts'
+import type { Condition, Parsed, Token } from './soql.ts'
 
 /** What a field of an object holds. */
 export type FieldType = 'id' | 'string' | 'boolean' | 'dateTime' | 'date'
@@ -45,7 +45,11 @@ export function compileWhere<R>(query: Parsed, fields: Fields<R>, now: number): 
     }
   }
 
-  function comparison({ field, operator, values }: Comparison): Filter<R> {
+  function comparison({
+    field,
+    operator,
+    values,
+  }: Extract<Condition, { kind: 'comparison' }>): Filter<R> {
     const name = nameOf(field, query, fields.types)
     const type = fields.types[name] ?? 'string'
     const spans = values.map((value) => spanOf(value, { name, type, now }, query))

@@ -17,7 +17,7 @@ export type Condition =
   | { readonly kind: 'not'; readonly of: Condition }
   | Comparison
 
-export interface Comparison {
+interface Comparison {
   readonly kind: 'comparison'
   readonly field: Token
   readonly operator: Operator

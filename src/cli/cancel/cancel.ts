@@ -1,14 +1,20 @@
 import { AlreadyOverError, type RequestView } from '../../producer/producer.ts'
 import { BEAT_MS, isRunAtWork } from '../../shared/store/presence.ts'
 import { troubleOf } from '../../shared/store/redis/trouble.ts'
-import { actorOf } from '../actor.ts'
 import { jobsAtWork } from '../at-work.ts'
-import { type Cli, EXIT, type ExitCode, exitCodeOf, InterruptedError } from '../cli.ts'
+import {
+  actorOf,
+  type Cli,
+  catchInterrupts,
+  EXIT,
+  type ExitCode,
+  exitCodeOf,
+  InterruptedError,
+} from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
 import { type EndedView, follow, isOver } from '../follow.ts'
-import { catchInterrupts } from '../interrupts.ts'
 import { type OpenOrg, withRequest } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
 import { placeOfResults, showReceipt } from '../receipt.ts'

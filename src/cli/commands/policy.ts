@@ -1,8 +1,7 @@
 import { railsOf } from '../../shared/config/config.ts'
 import { type GuardRails, railChanges, railsBySetting } from '../../shared/contract/guard-rails.ts'
-import type { OrgRails } from '../../shared/store/ledger/rails.ts'
-import { actorOf } from '../actor.ts'
-import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import type { Ledger } from '../../shared/store/ledger/ledger.ts'
+import { actorOf, type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import { commandFor } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { assertCanConfirm, confirm } from '../confirm.ts'
@@ -29,7 +28,7 @@ export function policy(flags: Flags<'policy'>, cli: Cli): Promise<ExitCode> {
 interface Looking {
   readonly open: OpenOrg
   /** Null if no worker has worked for the org yet. */
-  readonly known: OrgRails | null
+  readonly known: Awaited<ReturnType<Ledger['rails']>>
   /** Null if the configuration does not have the org. */
   readonly here: GuardRails | null
   readonly flags: Flags<'policy'>

@@ -1,8 +1,7 @@
 import { PRIORITIES, type Priority } from '../../shared/contract/request.ts'
 import { isTerminal } from '../../shared/contract/status.ts'
-import { actorOf } from '../actor.ts'
 import { whyWaiting } from '../at-work.ts'
-import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { actorOf, type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
 import { withRequest } from '../org.ts'
 

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import { type RowRule, type Sandbox, startSandbox } from '../../sandbox/sandbox.ts'
 import { codeOf, messageOf } from '../../shared/base/errors.ts'
-import { type Cli, EXIT, type ExitCode, UsageError } from '../cli.ts'
+import { type Cli, catchInterrupts, EXIT, type ExitCode, UsageError } from '../cli.ts'
 import type { Flags } from '../commands.ts'
-import { catchInterrupts } from '../interrupts.ts'
 
 /** Runs until Ctrl-C, SIGTERM or SIGHUP, which is its normal end. */
 export async function sandbox(flags: Flags<'sandbox'>, { screen, host }: Cli): Promise<ExitCode> {

@@ -1,7 +1,10 @@
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
 import type { DeletableObject } from '../../shared/contract/objects.ts'
-import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { connectSalesforce } from '../../shared/salesforce/client.ts'
+import {
+  connectSalesforce,
+  type Identity,
+  type Salesforce,
+} from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'

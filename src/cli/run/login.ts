@@ -1,8 +1,11 @@
 import { backoff } from '../../shared/base/backoff.ts'
 import { systemClock } from '../../shared/base/clock.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
-import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { connectSalesforce } from '../../shared/salesforce/client.ts'
+import {
+  connectSalesforce,
+  type Identity,
+  type Salesforce,
+} from '../../shared/salesforce/client.ts'
 import { SalesforceError } from '../../shared/salesforce/errors.ts'
 import type { OrgLimits } from '../../shared/salesforce/org.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'

@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Logger } from '../../shared/base/logger.ts'
-import { type AuditEntry, writeAudit } from '../../shared/base/logger.ts'
+import { type AuditEntry, type Logger, writeAudit } from '../../shared/base/logger.ts'
 import type { RedisTrouble } from '../../shared/store/redis/trouble.ts'
 import { BudgetExceededError, RedisUnavailableError } from '../producer.ts'
 import type { ApiKey } from './api-key.ts'

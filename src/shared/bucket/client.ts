@@ -2,7 +2,7 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 import { ConfigError } from '../base/errors.ts'
 import { readSecretFile, whyUnreadable } from '../base/text-file.ts'
 import { createAgents, type ProxyEnv } from '../salesforce/connections.ts'
-import type { BucketKey, BucketSettings } from './settings.ts'
+import type { BucketSettings } from './settings.ts'
 
 /** 124 ms to load (measured), so it is loaded by those who use a bucket. */
 const loadSdk = () => import('@aws-sdk/client-s3')
@@ -59,6 +59,8 @@ export async function createClient(
   }
   return { sdk, s3, close }
 }
+
+type BucketKey = NonNullable<BucketSettings['key']>
 
 /** Due for renewal at once: otherwise the SDK would keep the key for as long as the client lives. */
 async function readKey({ accessKeyId, secretAccessKey }: BucketKey) {

@@ -19,7 +19,7 @@ export interface BucketSettings {
 }
 
 /** An access key. Files are read whenever a request is signed, so that keys can be rotated. */
-export interface BucketKey {
+interface BucketKey {
   readonly accessKeyId: string | SecretFile
   readonly secretAccessKey: string | SecretFile
 }

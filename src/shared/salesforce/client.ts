@@ -9,7 +9,7 @@ import { identifiedLogin, identify } from './identified-login.ts'
 import { type IngestApi, ingestApi } from './ingest.ts'
 import { type OrgLimits, orgApi } from './org.ts'
 import { type QueryApi, queryApi } from './query.ts'
-import { type FieldsOf, recordFields } from './record-fields.ts'
+import { recordFields } from './record-fields.ts'
 import { type Access, createSession, type Session } from './session.ts'
 import { createTransport } from './transport.ts'
 
@@ -51,7 +51,10 @@ export interface Salesforce {
   /** About how many records of an object the org has; null if it does not say. */
   recordCount(object: string, signal?: AbortSignal): Promise<number | null>
   /** Fields of records by their ids. */
-  recordFields(wanted: FieldsOf, signal?: AbortSignal): ReturnType<typeof recordFields>
+  recordFields(
+    wanted: Parameters<typeof recordFields>[1],
+    signal?: AbortSignal,
+  ): ReturnType<typeof recordFields>
   /** API versions that the org serves, oldest first. */
   versions(signal?: AbortSignal): ReturnType<ReturnType<typeof orgApi>['versions']>
   /** Closes every connection; calls in progress fail. */

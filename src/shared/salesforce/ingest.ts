@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { drain, openCsv } from './answer.ts'
-import type { ApiOperation } from './errors.ts'
-import { SalesforceError } from './errors.ts'
+import { type ApiOperation, SalesforceError } from './errors.ts'
 import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
 import { jobField, stateOf } from './job-info.ts'

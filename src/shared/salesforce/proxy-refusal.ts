@@ -1,6 +1,5 @@
 import { ConfigError } from '../base/errors.ts'
-import type { ApiOperation } from './errors.ts'
-import { SalesforceError } from './errors.ts'
+import { type ApiOperation, SalesforceError } from './errors.ts'
 
 /** Code of a call whose proxy refuses the tunnel, and will until somebody changes something. */
 const PROXY_REFUSED = 'PROXY_REFUSED'

@@ -3,7 +3,7 @@ import { errorFromContent } from './fault.ts'
 import type { Http } from './http.ts'
 
 /** What to read of which records. Names come from our own code, never from callers. */
-export interface FieldsOf {
+interface FieldsOf {
   readonly object: string
   readonly fields: readonly string[]
   /** The field that must have one of the ids. */

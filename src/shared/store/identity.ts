@@ -55,7 +55,7 @@ const aboutSchema = z.object({
   instanceUrl: z.string(),
 })
 /** What an org is, for people who approve without a login. */
-export type OrgAbout = Readonly<z.output<typeof aboutSchema>>
+type OrgAbout = Readonly<z.output<typeof aboutSchema>>
 
 /** Records what the org of the last login is. */
 export async function describeOrg(

@@ -4,7 +4,6 @@ import { endsAt, freeAt, hourlyUse, runsOutAt, type Spendable } from './forecast
 import type { OrgKeys } from './ledger/keys.ts'
 import {
   batchesOf,
-  type DailyAllowance,
   freeFor,
   parseQuota,
   QUOTA_LIMITS,
@@ -17,7 +16,7 @@ import type { RedisClient } from './redis/redis.ts'
 /** What is left of an org's daily allowances, what waits for them, and until when. */
 export interface QuotaState {
   /** Those that Salesforce has reported within the last hour. */
-  readonly allowances: ReadonlyMap<QuotaLimit, DailyAllowance>
+  readonly allowances: ReturnType<typeof parseQuota>
   readonly reserve: QuotaReserve
   /** Ingest jobs that wait for quota. */
   readonly held: Readonly<Record<Priority, number>>

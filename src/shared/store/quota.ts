@@ -49,7 +49,7 @@ export async function saveQuota(
 }
 
 /** One daily allowance of an org. */
-export interface DailyAllowance extends Report {
+interface DailyAllowance extends Report {
   /** Booked by ingest jobs since that was reported. */
   readonly booked: number
   /** Used by ingest jobs of ours: start of the hour, in milliseconds → amount. */

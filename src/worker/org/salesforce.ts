@@ -2,8 +2,11 @@ import type { Clock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
 import { messageOf } from '../../shared/base/errors.ts'
 import type { Config, OrgConfig } from '../../shared/config/config.ts'
-import type { Identity, Salesforce } from '../../shared/salesforce/client.ts'
-import { connectSalesforce } from '../../shared/salesforce/client.ts'
+import {
+  connectSalesforce,
+  type Identity,
+  type Salesforce,
+} from '../../shared/salesforce/client.ts'
 import { isCounted, SalesforceError } from '../../shared/salesforce/errors.ts'
 import { proxyProblem } from '../../shared/salesforce/proxy-refusal.ts'
 import { outageDelay } from '../../shared/salesforce/retry.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, test } from 'node:test'
-import { catchInterrupts } from '../../../src/cli/interrupts.ts'
+import { catchInterrupts } from '../../../src/cli/cli.ts'
 import {
   closeEach,
   type Signals,
