@@ -7,7 +7,7 @@ import { type OrgStore, openOrgStore } from '../shared/store/org-store.ts'
 import { connectRedis, type RedisClient } from '../shared/store/redis/redis.ts'
 import { type Cli, UsageError } from './cli.ts'
 import { commandFor } from './command-line.ts'
-import { attachRedis, type CommandRedis, connectProducer } from './redis.ts'
+import { attachRedis, type CommandRedis, connectProducer, withAddress } from './redis.ts'
 
 /**
  * An org opened through both interfaces: the producer for requests, and the store for operating the
@@ -40,10 +40,12 @@ export async function withOrg<T>(
   if (redis === null) return act(null, config.home)
   try {
     const name = chooseOrg(config, org)
-    const ledger = redis.embedded
-      ? await withClient(redis, (to) => ledgersOn(to).named(name))
-      : name
-    return await withLedger({ config, redis, org: ledger }, (open) => act(open, config.home))
+    return await withAddress(redis, async () => {
+      const ledger = redis.embedded
+        ? await withClient(redis, (to) => ledgersOn(to).named(name))
+        : name
+      return withLedger({ config, redis, org: ledger }, (open) => act(open, config.home))
+    })
   } finally {
     await redis.close()
   }

@@ -61,8 +61,9 @@ export function retryOnOutage(screen: Screen, redis: CommandRedis, signal: Abort
 }
 
 /** A command's connection often knows only that there is none. */
-async function whyAway(error: unknown, host: string, { config }: CommandRedis): Promise<string> {
+async function whyAway(error: unknown, host: string, redis: CommandRedis): Promise<string> {
+  const { config, shown } = redis
   const reason = await withReason(config, error)
   const isAway = !(reason instanceof RedisUnavailableError) || reason.code === 'REDIS_AWAY'
-  return isAway ? `${host} does not answer: ${detailOf(reason)}.` : reason.message
+  return isAway ? `${host} does not answer: ${detailOf(reason)}.` : reason.at(shown).message
 }

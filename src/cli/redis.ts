@@ -2,7 +2,7 @@ import { createProducer, type Producer } from '../producer/producer.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
 import { type Config, showRedis } from '../shared/config/config.ts'
 import { type RedisConfig, RedisUnavailableError } from '../shared/store/redis/redis.ts'
-import { detailOf } from '../shared/store/redis/trouble.ts'
+import { detailOf, explained } from '../shared/store/redis/trouble.ts'
 import { countAttempts } from './attempts.ts'
 import type { startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
 import type { Screen } from './screen.ts'
@@ -77,6 +77,18 @@ function embedded(server: Awaited<ReturnType<typeof startEmbeddedRedis>>): Comma
     isGuest: server.isGuest,
     lost: server.lost,
     close: () => server.stop(),
+  }
+}
+
+/** Runs `act`. A problem of this Redis is reported with its address. */
+export async function withAddress<T>(
+  { shown }: Pick<CommandRedis, 'shown'>,
+  act: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await explained(act)
+  } catch (error) {
+    throw error instanceof RedisUnavailableError ? error.at(shown) : error
   }
 }
 

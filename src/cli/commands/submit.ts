@@ -1,5 +1,5 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
-import { loadConfig } from '../../shared/config/config.ts'
+import { type Config, loadConfig } from '../../shared/config/config.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { pinContent } from '../../shared/store/intake/stage-source.ts'
 import { scopeTable } from '../approval.ts'
@@ -11,7 +11,7 @@ import { readInput, uploadOf } from '../input.ts'
 import { chooseOrg } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
 import { summary } from '../receipt.ts'
-import { type CommandRedis, connectProducer, ownRedis } from '../redis.ts'
+import { type CommandRedis, connectProducer, ownRedis, withAddress } from '../redis.ts'
 import { planTable } from '../render/plan.ts'
 import { applyLine, retryLine } from '../render/request.ts'
 import { waitingSentences } from '../render/waiting.ts'
@@ -36,35 +36,54 @@ export async function submit(flags: Flags<'submit'>, cli: Cli): Promise<ExitCode
     ...(flags.callbackUrl === undefined ? {} : { callbackUrl: flags.callbackUrl }),
   })
   const redis = await ownRedis(config, screen)
-  const producer = await connectProducer(redis, [...config.objects.keys()])
-  try {
-    const meant = await pinContent(typed, { roots: config.files.roots })
-    const request = await withKnownDeadline(meant, flags, producer)
-    const { request: view, created } = await producer.submit(request, uploadOf(request, input), {
-      submittedBy: actorOf(screen.env),
-    })
-    if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
-    if (!flags.json) screen.answer(view.id)
-    if (!flags.wait) {
-      if (flags.json) screen.answerJson(view)
-      const place = { org: view.org, id: view.id, embedded: false }
-      for (const sentence of waitingSentences(view.waiting, place)) screen.warn(sentence)
-      return EXIT.ok
+  return withAddress(redis, async () => {
+    const producer = await connectProducer(redis, [...config.objects.keys()])
+    try {
+      return await submitBy(producer, typed, input, { flags, cli, config, redis })
+    } finally {
+      await producer.close()
     }
-    const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
-    const ended = request.dryRun ? await producer.inspect(view.id, { org: view.org }) : null
-    if (flags.json) screen.answerJson(receipt)
-    else {
-      if (ended?.status === 'planned') sayPlan(screen, ended)
-      screen.say(summary(receipt, null, screen.sayStyle))
-    }
-    const next = retryLine(receipt)
-    if (next !== '' && !flags.json) screen.say(next)
-    if (ended?.keptPlan) screen.say(applyLine(ended, Date.now()))
-    return exitCodeOf(receipt.status)
-  } finally {
-    await producer.close()
+  })
+}
+
+interface Submission {
+  readonly flags: Flags<'submit'>
+  readonly cli: Cli
+  readonly config: Config
+  readonly redis: CommandRedis
+}
+
+async function submitBy(
+  producer: Producer,
+  typed: ReturnType<typeof toRequest>,
+  input: Awaited<ReturnType<typeof readInput>>,
+  { flags, cli, config, redis }: Submission,
+): Promise<ExitCode> {
+  const { screen } = cli
+  const meant = await pinContent(typed, { roots: config.files.roots })
+  const request = await withKnownDeadline(meant, flags, producer)
+  const { request: view, created } = await producer.submit(request, uploadOf(request, input), {
+    submittedBy: actorOf(screen.env),
+  })
+  if (!created) screen.say(`Request ${view.id} is known already: ${view.status}.`)
+  if (!flags.json) screen.answer(view.id)
+  if (!flags.wait) {
+    if (flags.json) screen.answerJson(view)
+    const place = { org: view.org, id: view.id, embedded: false }
+    for (const sentence of waitingSentences(view.waiting, place)) screen.warn(sentence)
+    return EXIT.ok
   }
+  const receipt = await waitFor(view, { cli, producer, redis, quiet: flags.json === true })
+  const ended = request.dryRun ? await producer.inspect(view.id, { org: view.org }) : null
+  if (flags.json) screen.answerJson(receipt)
+  else {
+    if (ended?.status === 'planned') sayPlan(screen, ended)
+    screen.say(summary(receipt, null, screen.sayStyle))
+  }
+  const next = retryLine(receipt)
+  if (next !== '' && !flags.json) screen.say(next)
+  if (ended?.keptPlan) screen.say(applyLine(ended, Date.now()))
+  return exitCodeOf(receipt.status)
 }
 
 function sayPlan({ say, sayStyle }: Screen, view: RequestView): void {

@@ -23,7 +23,7 @@ import { isOver } from '../follow.ts'
 import { openOrg, renamed, withClient } from '../org.ts'
 import { retryOnOutage } from '../outage.ts'
 import { startOwnWorker } from '../own-worker.ts'
-import { type CommandRedis, ownRedis } from '../redis.ts'
+import { type CommandRedis, ownRedis, withAddress } from '../redis.ts'
 import { orgLine } from '../render/org.ts'
 import type { Screen } from '../screen.ts'
 import { carryOut } from './carry-out.ts'
@@ -62,7 +62,7 @@ export async function inThisProcess<G extends Given>(
     const signal = AbortSignal.any([interrupts.signal, lost])
     const retry = retryOnOutage(screen, redis, signal)
     const opening = { ...given, redis, interrupts, lost, signal, retry, startedAt }
-    return await carryOut(await open(opening, opened))
+    return await withAddress(redis, async () => carryOut(await open(opening, opened)))
   } finally {
     // The result of the command itself determines the exit code.
     await opened.disposeAsync().catch((error) => screen.say(`Cleanup failed: ${messageOf(error)}`))

@@ -48,11 +48,22 @@ export class RedisUnavailableError extends ExpungeError {
   override readonly retryable = true
   /** The reason alone, as the server or the network reported it. */
   readonly detail: string
+  readonly #note: string
 
-  constructor(code: RedisTrouble, detail: string, note = '') {
-    super(`${wordsFor(code, detail)}${note === '' ? '' : ` ${note}`}`)
+  /**
+   * @param note what the problem means for the caller
+   * @param server its name, with the address where that is known
+   */
+  constructor(code: RedisTrouble, detail: string, note = '', server = 'Redis') {
+    super(`${server} ${wordsFor(code, detail)}${note === '' ? '' : ` ${note}`}`)
     this.code = code
     this.detail = detail
+    this.#note = note
+  }
+
+  /** @param address without a password */
+  at(address: string): RedisUnavailableError {
+    return new RedisUnavailableError(this.code, this.detail, this.#note, `Redis at ${address}`)
   }
 }
 
@@ -161,30 +172,31 @@ export async function explained<T>(work: () => Promise<T>, note?: string): Promi
   }
 }
 
+/** Continues the name of the server. */
 function wordsFor(code: RedisTrouble, detail: string): string {
   switch (code) {
     case 'REDIS_AWAY':
-      return `Redis does not answer (${detail}). Check that the server runs and can be reached, and try again.`
+      return `does not answer (${detail}). Check that the server runs and can be reached, and try again.`
     case 'REDIS_LOADING':
-      return `Redis is not ready yet (${detail}). Try again once it has its data.`
+      return `is not ready yet (${detail}). Try again once it has its data.`
     case 'REDIS_FULL':
-      return 'Redis is full: it has reached maxmemory. Raise maxmemory, or try again once requests have ended.'
+      return 'is full: it has reached maxmemory. Raise maxmemory, or try again once requests have ended.'
     case 'REDIS_READ_ONLY':
-      return 'Redis takes no writes: the server is a replica. Name the primary in REDIS_URL, or have Sentinel find it (configuration file).'
+      return 'takes no writes: the server is a replica. Name the primary in REDIS_URL, or have Sentinel find it (configuration file).'
     case 'REDIS_NOT_WRITING':
-      return `Redis takes no writes (${detail}). Look into the disk, the log and the replicas of the server.`
+      return `takes no writes (${detail}). Look into the disk, the log and the replicas of the server.`
     case 'REDIS_NOT_REPLICATED':
-      return `Redis did not replicate it (${detail}). Look into the replicas of the server.`
+      return `did not replicate it (${detail}). Look into the replicas of the server.`
     case 'REDIS_BUSY':
-      return `Redis is held up (${detail}). Try again in a while.`
+      return `is held up (${detail}). Try again in a while.`
     case 'REDIS_LOGIN':
-      return `Redis refuses the login (${detail}). Check user and password, as in REDIS_URL.`
+      return `refuses the login (${detail}). Check user and password, as in REDIS_URL.`
     case 'REDIS_FORBIDDEN':
-      return `Redis does not let this user do it (${detail}). Give the user the rights listed in docs/deployment.md; expunge doctor names those that are missing.`
+      return `does not let this user do it (${detail}). Give the user the rights listed in docs/deployment.md; expunge doctor names those that are missing.`
     case 'REDIS_DATABASE':
-      return `Redis refuses the database (${detail}). Name one that the server has, as in REDIS_URL=redis://host:6379/0; CONFIG GET databases tells how many.`
+      return `refuses the database (${detail}). Name one that the server has, as in REDIS_URL=redis://host:6379/0; CONFIG GET databases tells how many.`
     case 'REDIS_PROTOCOL':
-      return `Redis cannot be talked to (${detail}). Check host and port, and TLS: rediss:// or tls: true where the server expects it, with the ca that signed its certificate.`
+      return `cannot be talked to (${detail}). Check host and port, and TLS: rediss:// or tls: true where the server expects it, with the ca that signed its certificate.`
     default:
       throw new TypeError(`Unknown trouble ${String(code satisfies never)}`)
   }
