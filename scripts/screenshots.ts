@@ -2,10 +2,10 @@
 //   node scripts/screenshots.ts FOLDER [--quick] [--state calm] [--dashboard overview]
 //     [--width 1440] [--height 900] [--theme light]
 //
-// Runs producers, workers and a Prometheus through those states first, which takes nine minutes. The
+// Runs producers, workers and a Prometheus through those states first, which takes twelve minutes. The
 // recording stays in FOLDER/recording, and the next call draws from it: change scripts/dashboards,
 // npm run dashboards, call again, look. Remove it for a new run. With --quick, npm run
-// test:dashboards, there is always a new run, of three minutes.
+// test:dashboards, there is always a new run, of four minutes.
 //
 // Exits with 1 if a panel has an error, has nothing to show without reason, or has to cut a text.
 import { existsSync } from 'node:fs'

@@ -2,14 +2,22 @@ import type { DynamicConfigValue } from '@grafana/grafana-foundation-sdk/dashboa
 
 /** One colour for each meaning, on every dashboard. What is not named here is a name, not a verdict. */
 const MEANING: Readonly<Record<string, readonly string[]>> = {
-  green: ['deleted', 'completed', 'accepted', 'JobComplete', 'delivered', '2xx', 'active'],
-  blue: ['already_gone', 'planned', 'planning', 'duplicate', '3xx', 'bulk'],
-  'light-blue': ['queued', 'waiting'],
+  green: ['deleted', 'completed', 'accepted', 'JobComplete', 'delivered', '2xx', 'active', 'full'],
+  blue: ['already_gone', 'planned', 'planning', 'duplicate', '3xx', 'bulk', 'normal', 'waited'],
+  'light-blue': ['queued', 'waiting', 'low'],
   'super-light-blue': ['delayed'],
-  purple: ['deleting', 'urgent', 'timeout', 'Vanished'],
-  yellow: ['awaiting-approval', 'unavailable', 'refused', 'Aborted', '4..'],
-  orange: ['incomplete', 'unprocessed', 'invalid', 'Abandoned', 'refused-address', '429'],
-  red: ['failed', 'Failed', 'rejected', '5..'],
+  purple: ['deleting', 'urgent', 'high', 'timeout', 'Vanished'],
+  yellow: ['awaiting-approval', 'unavailable', 'refused', 'Aborted', '4..', 'low waits'],
+  orange: [
+    'incomplete',
+    'unprocessed',
+    'invalid',
+    'Abandoned',
+    'refused-address',
+    '429',
+    'normal waits',
+  ],
+  red: ['failed', 'Failed', 'rejected', '5..', 'high waits'],
   'dark-red': ['network'],
   '#8e8e9b': ['cancelled', 'aborted', 'excluded', 'Other'],
 }
@@ -47,4 +55,7 @@ export const OUTCOMES = ['deleted', 'already_gone', 'failed', 'unprocessed']
 export const VERDICTS = ['accepted', 'duplicate', 'excluded', 'invalid']
 export const LIVE = ['queued', 'planning', 'awaiting-approval', 'deleting']
 export const TERMINAL = ['completed', 'incomplete', 'planned', 'refused', 'cancelled', 'failed']
+export const PRIORITIES = ['high', 'normal', 'low']
+/** Which priorities wait for quota: `high` only does if nothing is left. */
+export const WAITS = ['high waits', 'normal waits', 'low waits']
 export const JOB_STATES = ['JobComplete', 'Failed', 'Aborted', 'Vanished', 'Abandoned', 'Other']

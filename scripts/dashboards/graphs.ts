@@ -49,15 +49,18 @@ const REACH: Readonly<Record<string, number>> = {
 interface GraphFacts extends PanelFacts {
   /** The series add up to something: areas, or bars for what is counted in each step. */
   readonly stacked?: 'areas' | 'bars'
-  /** This series is a limit: dashed. */
+  /** These series are limits: dashed. */
   readonly limit?: string
+  /** All series have shades of this colour: each of them tells of trouble. */
+  readonly shades?: string
   /** Where there may be many series, their names stand on the right. */
   readonly legend?: 'right'
   /** The axis reaches at least as far. Without it, that of nothing but zeros would reach 100. */
   readonly reach?: number
 }
 
-export function graph({ stacked, limit, legend, reach, ...facts }: GraphFacts): TimeseriesBuilder {
+export function graph(given: GraphFacts): TimeseriesBuilder {
+  const { stacked, limit, shades, legend, reach, ...facts } = given
   const builder = dress(new TimeseriesBuilder(), facts)
     .min(0)
     .axisSoftMax(reach ?? REACH[facts.unit] ?? 0.1)
@@ -71,7 +74,7 @@ export function graph({ stacked, limit, legend, reach, ...facts }: GraphFacts): 
         stacked === undefined ? StackingMode.None : StackingMode.Normal,
       ),
     )
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
+    .colorScheme(schemeOf(shades))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
     .legend(
       new VizLegendOptionsBuilder()
@@ -91,6 +94,13 @@ export function graph({ stacked, limit, legend, reach, ...facts }: GraphFacts): 
     builder.overrideByRegexp(limit, [dashed, { id: 'custom.fillOpacity', value: 0 }])
   }
   return builder
+}
+
+function schemeOf(shades: string | undefined): FieldColorBuilder {
+  const scheme = new FieldColorBuilder()
+  return shades === undefined
+    ? scheme.mode(FieldColorModeId.PaletteClassic)
+    : scheme.mode(FieldColorModeId.Shades).fixedColor(shades)
 }
 
 /** How durations are spread, over time. */

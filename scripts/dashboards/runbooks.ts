@@ -86,6 +86,8 @@ function heightOf(text: string): number {
     if (isCode) return 20
     if (line.startsWith('#')) return 44
     if (line.startsWith('|')) return 34 * Math.ceil(line.length / 200)
+    // An item of a list does not continue on the line of the one before.
+    if (/^(?:-|\d+\.) /.test(line)) return 25 * Math.max(1, line.length / 150)
     return line === '' ? 16 : (25 * line.length) / 150
   })
   return Math.ceil((pixels.reduce((sum, height) => sum + height, 0) + 84) / 38)

@@ -50,6 +50,9 @@ const OBJECTS = [
 /** What producers read from Redis, and nobody knows without it. */
 const SHARED = ['Workers', 'Paused orgs', 'In progress', 'Longest wait', 'Quota left']
 
+/** While the quota lasts for a day. */
+const LASTS = 'Priority normal waits in'
+
 export interface RunOptions {
   /** Where Prometheus's data stays. */
   readonly data: string
@@ -72,33 +75,44 @@ export async function runThrough(t: Scope, options: RunOptions): Promise<readonl
   }
   t.after(submitAll(fleet))
   const { redis, sandbox, stopWorkers } = fleet
+  const { remainingApiRequests } = sandbox.configure({ remainingApiRequests: 1_000_000 })
 
   await lasting(200)
-  seen('calm', ['Alerts', 'Failed ids by code', 'Failed ids by object and code'])
+  seen('calm', [LASTS, 'Alerts', 'Failed ids by code', 'Failed ids by object and code'])
 
   sandbox.setRows(FAILING)
   await lasting(90)
   sandbox.setRows(CALM)
-  seen('failing')
+  seen('failing', [LASTS])
 
   await lasting(30)
   const fault = sandbox.faults.add(UNAVAILABLE)
   await lasting(60)
-  seen('outage')
+  seen('outage', [LASTS])
   sandbox.faults.remove(fault.id)
   await lasting(40)
 
   await redis.kill()
   // An alert on Redis waits for a second, and Prometheus for two missing answers.
   await delay(Math.max(10, 25 * pace) * 1000)
-  seen('redis-down', [...SHARED, 'Quota runs out in'])
+  seen('redis-down', [...SHARED, LASTS, 'Quota runs out in'])
   await redis.restart()
   await lasting(20)
+
+  // `normal` leaves a fifth to others, and `low` two fifths, so `low` waits first.
+  sandbox.configure({ remainingApiRequests: 300_000 })
+  await lasting(45)
+  sandbox.configure({ remainingApiRequests: 80_000 })
+  // The alert on jobs that wait takes a minute.
+  await lasting(75)
+  seen('quota')
+  sandbox.configure({ remainingApiRequests })
+  await lasting(30)
 
   await stopWorkers()
   // Without a sign of life, a worker counts for 15 s.
   await delay(Math.max(25, 60 * pace) * 1000)
-  seen('no-workers')
+  seen('no-workers', [LASTS])
   return moments
 }
 
@@ -118,6 +132,7 @@ function submitAll({ apis, receiver }: Fleet): () => Promise<void> {
         onInvalid: 'skip',
         ...(at % 60 === 20 && { approval: 'required' }),
         ...(at % 5 === 0 && { priority: 'high' }),
+        ...(at % 5 === 3 && { priority: 'low' }),
         ...(at % 9 === 4 && { dryRun: true }),
         ...(at % 3 === 0 && { callbackUrl: receiver }),
       }

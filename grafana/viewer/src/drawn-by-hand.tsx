@@ -66,10 +66,16 @@ export function StateTimeline({ frames, theme, width, height }: Props): ReactNod
               const state = value === null ? undefined : field?.display?.(value)
               const background = state?.color
               const color = background && theme.colors.getContrastText(background)
-              const style: CSSProperties = { flex: length, minWidth: 0, margin: '2px 0' }
+              const style: CSSProperties = {
+                flex: length,
+                minWidth: 0,
+                margin: '2px 0',
+                overflow: 'hidden',
+                lineHeight: `${each - 4}px`,
+              }
               return (
                 // biome-ignore lint/suspicious/noArrayIndexKey: a run is its place in time.
-                <div key={at} style={{ ...style, background, color, overflow: 'hidden' }}>
+                <div key={at} style={{ ...style, background, color }}>
                   {state && length > 15 ? ` ${state.text}` : ''}
                 </div>
               )

@@ -55,6 +55,7 @@ export const PROCESSES: Row = {
       unit: COUNT,
       span: 6,
       queries: [{ expr: increase('org', 'expunge_jobs_recovered_total', ORG), legend: '{{org}}' }],
+      shades: 'orange',
       stacked: 'bars',
     }),
     graph({
@@ -64,6 +65,7 @@ export const PROCESSES: Row = {
       unit: COUNT,
       span: 6,
       queries: [{ expr: increase('org', 'expunge_locks_lost_total', ORG), legend: '{{org}}' }],
+      shades: 'red',
       stacked: 'bars',
     }),
     graph({

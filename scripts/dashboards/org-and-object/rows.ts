@@ -1,4 +1,4 @@
-import { JOB_STATES, TERMINAL } from '../colours.ts'
+import { JOB_STATES, PRIORITIES, TERMINAL } from '../colours.ts'
 import type { Row } from '../frame.ts'
 import { graph } from '../graphs.ts'
 import { bars, COUNT } from '../panels.ts'
@@ -31,7 +31,7 @@ export const ROWS: Row = {
       height: 10,
       queries: [
         {
-          expr: totalAboveZero('object, code', 'expunge_record_failures_total', ORG_OBJECT),
+          expr: `sort_desc(${totalAboveZero('object, code', 'expunge_record_failures_total', ORG_OBJECT)})`,
           legend: '{{object}} {{code}}',
         },
       ],
@@ -102,28 +102,31 @@ export const ROWS: Row = {
       description: 'Small requests that wait for others to share an ingest job with, by priority.',
       runbook: 'sizing',
       unit: COUNT,
-      span: 12,
+      span: 8,
       queries: [
         { expr: shared('priority', 'expunge_gathering_requests', ORG), legend: '{{priority}}' },
       ],
+      colours: PRIORITIES,
     }),
     graph({
       title: 'Gathering ids',
       description: 'Ids of the small requests that wait to share an ingest job, by priority.',
       runbook: 'sizing',
       unit: COUNT,
-      span: 6,
+      span: 8,
       queries: [{ expr: shared('priority', 'expunge_gathering_ids', ORG), legend: '{{priority}}' }],
+      colours: PRIORITIES,
     }),
     graph({
       title: 'Departures',
       description: 'Ingest jobs ordered for small requests, in each step of the graph.',
       runbook: 'sizing',
       unit: COUNT,
-      span: 6,
+      span: 8,
       queries: [
         { expr: increase('reason', 'expunge_departures_total', ORG), legend: '{{reason}}' },
       ],
+      colours: ['full', 'waited'],
       stacked: 'bars',
     }),
   ],

@@ -12,22 +12,25 @@ import { ALERT_PANELS, UID } from '../runbooks.ts'
 
 /** Which alerts fire, and which orgs are paused. */
 
-const WHERE = ['object', 'queue', 'status', 'reason', 'limit', 'job', 'instance']
+const WHERE = ['object', 'queue', 'status', 'reason', 'limit', 'priority', 'job', 'instance']
 const labels = WHERE.map((label) => `"${label}"`).join(', ')
 
 /**
  * How long each alert has been active, in seconds. Labels that only some alerts have become one,
- * and the alert's name is there twice: the second one is turned into the panel of its runbook.
+ * without the spaces around those that are missing, and the alert's name is there twice: the second one is turned into the panel of its runbook.
  */
 const FIRING = `
 max by (alertname, severity, org, where, runbook) (
   label_replace(
-    label_join(
-      time() - (
-        ALERTS_FOR_STATE{alertname=~"Expunge.+"}
-        and ignoring (alertstate) ALERTS{alertname=~"Expunge.+", alertstate="firing"}
+    label_replace(
+      label_join(
+        time() - (
+          ALERTS_FOR_STATE{alertname=~"Expunge.+"}
+          and ignoring (alertstate) ALERTS{alertname=~"Expunge.+", alertstate="firing"}
+        ),
+        "where", " ", ${labels}
       ),
-      "where", " ", ${labels}
+      "where", "$1", "where", " *(.*?) *"
     ),
     "runbook", "$1", "alertname", "(.+)"
   )

@@ -1,4 +1,4 @@
-import { CLASSES } from '../colours.ts'
+import { CLASSES, WAITS } from '../colours.ts'
 import type { Row } from '../frame.ts'
 import { graph } from '../graphs.ts'
 import { bars, COUNT } from '../panels.ts'
@@ -11,6 +11,7 @@ const HOUR = 3600
 /** Of a limit, per second, over the last hour, by whichever system. */
 const SPENT = `max by (org, limit) (-deriv(expunge_salesforce_limit_remaining{${ORG}}[1h]))`
 const LEFT = shared('org, limit', 'expunge_salesforce_limit_remaining', ORG)
+const LIMIT = shared('org, limit', 'expunge_salesforce_limit', ORG)
 
 export const QUOTA: Row = {
   title: 'Salesforce quota',
@@ -18,16 +19,21 @@ export const QUOTA: Row = {
     graph({
       title: 'Quota left',
       description:
-        'Remaining share of the daily limits, as last reported to a worker. All systems that use the org share them.',
+        'Remaining share of the daily limits, as last reported to a worker. All systems that use the org share them. At its reserve (dashed), priority normal waits; low waits at twice as much.',
       runbook: 'expungequotanearlygone',
       unit: 'percentunit',
       span: 8,
       queries: [
         {
-          expr: `${LEFT} / ${shared('org, limit', 'expunge_salesforce_limit', ORG)}`,
+          expr: `${LEFT} / ${LIMIT}`,
           legend: '{{org}} {{limit}}',
         },
+        {
+          expr: `${shared('org, limit', 'expunge_quota_reserve', ORG)} / ${LIMIT}`,
+          legend: '{{org}} {{limit}} reserve',
+        },
       ],
+      limit: '/ reserve$/',
       thresholds: [[0.1, 'red']],
       below: 'transparent',
     }),
@@ -64,9 +70,11 @@ export const QUOTA: Row = {
       queries: [
         {
           expr: shared('org, priority', 'expunge_quota_held_ingest_jobs', ORG),
-          legend: '{{org}} {{priority}}',
+          legend: '{{org}} {{priority}} waits',
         },
       ],
+      colours: WAITS,
+      stacked: 'areas',
       none: 'None waits',
     }),
     graph({
@@ -111,7 +119,10 @@ export const FAULTS: Row = {
       unit: COUNT,
       span: 12,
       queries: [
-        { expr: totalAboveZero('code', 'expunge_record_failures_total', ORG), legend: '{{code}}' },
+        {
+          expr: `sort_desc(${totalAboveZero('code', 'expunge_record_failures_total', ORG)})`,
+          legend: '{{code}}',
+        },
       ],
       none: 'No id failed',
       names: 'above',

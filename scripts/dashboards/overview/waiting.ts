@@ -99,6 +99,7 @@ export const WAITING: Row = {
       unit: COUNT,
       span: 8,
       queries: [{ expr: `sum by (org) (expunge_ingest_jobs_stalled{${ORG}})`, legend: '{{org}}' }],
+      shades: 'orange',
       thresholds: [[1, 'orange']],
       below: 'transparent',
     }),

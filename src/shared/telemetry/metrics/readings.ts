@@ -117,6 +117,20 @@ const READINGS = [
   ),
   reading(
     {
+      name: 'expunge_quota_reserve',
+      help: 'What priority normal leaves of it to other users of the org; low leaves twice as much.',
+      unit: 'calls, batches',
+      labels: { org: label.org, limit: label.oneOf(...QUOTA_LIMITS) },
+    },
+    ofOrgs(({ org, quota: { allowances, reserve } }) =>
+      [...allowances].map(([limit, { max }]) => ({
+        labels: { org, limit },
+        value: Math.floor((max * reserve[limit]) / 100),
+      })),
+    ),
+  ),
+  reading(
+    {
       name: 'expunge_quota_booked',
       help: 'What ingest jobs have booked of it since Salesforce reported it.',
       unit: 'calls, batches',
