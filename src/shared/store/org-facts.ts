@@ -1,6 +1,6 @@
 import { PRIORITIES } from '../contract/request.ts'
 import { LIVE_STATUSES, type LiveStatus } from '../contract/status.ts'
-import { type Gathering, readGathering } from './ledger/gather.ts'
+import { readGathering } from './ledger/gather.ts'
 import { type OrgKeys, orgKeys } from './ledger/keys.ts'
 import { scoresOf, submittedAtOf } from './ledger/live.ts'
 import { type PauseState, pauseState } from './ledger/pause.ts'
@@ -24,7 +24,7 @@ export interface OrgFacts {
   readonly pause: PauseState
   readonly quota: QuotaState
   readonly workers: number
-  readonly gathering: Gathering
+  readonly gathering: Awaited<ReturnType<typeof readGathering>>
 }
 
 interface Standing {

@@ -1,6 +1,6 @@
 import { systemClock } from '../../shared/base/clock.ts'
 import type { Context } from '../../shared/base/context.ts'
-import type { GatherSet } from '../../shared/store/ledger/gather.ts'
+import type { GatherSet } from '../../shared/store/ledger/gather-sets.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'

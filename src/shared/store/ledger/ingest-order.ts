@@ -10,7 +10,7 @@ import {
   rowsOf,
 } from './chunk.ts'
 import type { LedgerConnection } from './connection.ts'
-import { GATHER, gatherArgs } from './gather.ts'
+import { GATHER, gatherSets } from './gather-sets.ts'
 import type { JobLock, OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 import { parseTurns, TURNS, type Turn } from './turns.ts'
@@ -218,7 +218,7 @@ export function ingestOrderVerbs(ledger: LedgerConnection, keys: OrgKeys) {
     }): Promise<'ended' | 'left' | 'taken' | 'gone'> {
       const { order, outcomes } = entry
       const answer = await runScript(ledger, END_UNSENT, {
-        ...gatherArgs(keys, order, order.order),
+        ...gatherSets.args(keys, gatherSets.for(order, order.order)),
         ingest: keys.ingest(order.order),
         request: keys.request(requestOf(order.order)),
         line: keys.line(requestOf(order.order)),

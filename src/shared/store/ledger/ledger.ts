@@ -1,5 +1,6 @@
 import type { LedgerConnection } from './connection.ts'
 import { decisionVerbs } from './decisions.ts'
+import { departureVerbs } from './departures.ts'
 import { filingVerbs } from './filing.ts'
 import { gatherVerbs } from './gather.ts'
 import { ingestOrderVerbs } from './ingest-order.ts'
@@ -34,6 +35,7 @@ export function createLedger(connection: LedgerConnection, keys: OrgKeys) {
     ...decisionVerbs(connection, keys),
     ...ingestOrderVerbs(connection, keys),
     ...gatherVerbs(connection, keys),
+    ...departureVerbs(connection, keys),
     ...startVerbs(connection, keys),
     ...turnVerbs(connection, keys),
     ...priorityVerb(connection, keys),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
-import type { GatherSet } from '../../../../src/shared/store/ledger/gather.ts'
+import type { GatherSet } from '../../../../src/shared/store/ledger/gather-sets.ts'
 import { redisNow } from '../../../../src/shared/store/redis/server-clock.ts'
 import { fc, runs } from '../../../helpers/fast-check.ts'
 import { startRedis } from '../../../helpers/redis.ts'
