@@ -107,8 +107,10 @@ export class ResultWriter {
 
   async #flush(): Promise<void> {
     const block = this.#buffer.subarray(0, this.#length)
-    await this.#target.write(block)
+    const written = this.#target.write(block)
+    // Meanwhile another thread writes the block.
     this.#hash.update(block)
+    await written
     this.#bytes += block.length
     this.#length = 0
   }

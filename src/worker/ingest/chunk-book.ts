@@ -24,7 +24,10 @@ export interface Resender {
 
 const LINE_END = Buffer.from('\n')
 
-/** Accounts for one chunk while its results are read. Ids come in 18 characters. */
+/**
+ * Accounts for one chunk while its results are read. Ids come in 18 characters. An id is first listed
+ * as failed, then given its verdict.
+ */
 export class ChunkBook implements AsyncDisposable {
   readonly ref: ChunkRef
   /** Ids listed as failed, including those to retry. */
@@ -72,6 +75,11 @@ export class ChunkBook implements AsyncDisposable {
     return this.#counts.deleted + this.left
   }
 
+  /** Lists an id as failed. False if it is listed already. */
+  addFailure(id: Uint8Array): boolean {
+    return this.#failures.add(id, 0)
+  }
+
   isAmongFailures(id: Uint8Array): boolean {
     return this.#failures.has(id, 0)
   }
@@ -81,7 +89,6 @@ export class ChunkBook implements AsyncDisposable {
   }
 
   failed(id: Uint8Array, { code, line }: RowFailure): void {
-    this.#failures.add(id, 0)
     this.#counts.failed++
     const name = countedAs(code, this.#codes)
     this.#codes.set(name, (this.#codes.get(name) ?? 0) + 1)
@@ -98,18 +105,15 @@ export class ChunkBook implements AsyncDisposable {
   /** An id that failed with a transient error. */
   goesAgain(id: Uint8Array, code: string): void {
     this.#retryCode ??= code
-    this.#failures.add(id, 0)
     this.#again.add(id, 0)
   }
 
-  alreadyGone(id: Uint8Array): void {
-    this.#failures.add(id, 0)
+  alreadyGone(): void {
     this.#counts.alreadyGone++
   }
 
   /** A failure that means that an earlier attempt of ours deleted the record. */
   deletedBefore(id: Uint8Array): void {
-    this.#failures.add(id, 0)
     this.#countDeleted(id)
   }
 

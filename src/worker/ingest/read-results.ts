@@ -89,7 +89,8 @@ export async function readFailures(
       const first = own[0]
       if (first === undefined) tally.strangers++
       // Salesforce lists no row twice. If a file does, the first one counts.
-      else if (!first.isAmongFailures(id)) {
+      else if (first.addFailure(id)) {
+        for (const book of own) if (book !== first) book.addFailure(id)
         tally.failures++
         const isConflict = known.has(id, 0)
         if (isConflict) tally.conflicts++
@@ -114,7 +115,7 @@ function judgeFailure(
   // A hard delete did not remove a record that is in the Recycle Bin, so this is a failure.
   if (failure.kind === 'already-gone' && operation === 'delete') {
     if (book.ref.doubt) book.deletedBefore(id)
-    else book.alreadyGone(id)
+    else book.alreadyGone()
   } else if (failure.kind === 'transient' && mayGoAgain) book.goesAgain(id, failure.code)
   else book.failed(id, failure)
 }

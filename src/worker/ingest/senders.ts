@@ -27,7 +27,7 @@ export async function onlySender(book: ChunkBook, staging: Staging): Promise<Sen
   }
   try {
     for await (const ids of staging.read(ref, ref.chunk)) {
-      for (let at = 0; at < ids.length; at += ID_LENGTH) sent.add(ids, at)
+      sent.addAll(ids, new Uint8Array(ids.length / ID_LENGTH))
     }
     if (sent.size === ref.count) return senders
     throw new StagingError(
