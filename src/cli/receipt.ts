@@ -15,7 +15,8 @@ import { UsageError } from './cli.ts'
 import { bytes, columns, count, duration } from './render/format.ts'
 import { receiptErrorWords } from './render/remedy.ts'
 import { STATUS_COLOUR, topFailures } from './render/request.ts'
-import { type Screen, type Style, textOutput } from './screen.ts'
+import { type Screen, textOutput } from './screen.ts'
+import type { Style } from './styled-text.ts'
 
 /** Figures that a receipt lacks: time and memory of this process. */
 interface RunFigures {

@@ -1,11 +1,8 @@
-import { randomInt } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { styleText } from 'node:util'
 import { codeOf } from '../shared/base/errors.ts'
-import { visible, visibleLines } from '../shared/base/visible.ts'
 import type { ServiceHost } from '../shared/telemetry/service.ts'
-import { createPainting } from './painting.ts'
+import { type Style, shown, shownBytes, styler } from './styled-text.ts'
 import { inAscii, isAsciiOnly, wrapped } from './terminal-text.ts'
 
 /**
@@ -148,6 +145,42 @@ export function createScreen({ stdin, stdout, stderr, env }: Host): Screen {
   }
 }
 
+const ESC = '\u001b'
+const UP = (rows: number) => (rows === 0 ? '' : `${ESC}[${rows}A`)
+const CLEAR_LINE = `${ESC}[K`
+const CLEAR_BELOW = `${ESC}[J`
+const [NO_WRAP, WRAP] = [`${ESC}[?7l`, `${ESC}[?7h`]
+
+const DEFAULT_ROWS = 24
+
+/**
+ * Lines at the end of a terminal's output that are overwritten in place, in one write, so that
+ * nothing flickers. The terminal cuts lines that are too long, because a wrapped one would take more
+ * rows than counted.
+ */
+function createPainting(terminal: Writable & { readonly rows?: number }) {
+  let lines: readonly string[] = []
+  let painted = 0
+  const show = () => {
+    const rows = lines.map((line) => `${line}${CLEAR_LINE}\n`).join('')
+    terminal.write(`${UP(painted)}${NO_WRAP}${rows}${WRAP}${CLEAR_BELOW}`)
+    painted = lines.length
+  }
+  return {
+    /** @param text safe for a terminal; cut at its height */
+    paint: (text: readonly string[]) => {
+      lines = text.slice(0, (terminal.rows ?? DEFAULT_ROWS) - 1)
+      show()
+    },
+    /** Removes the lines, so that others can be printed above them. */
+    hide: () => {
+      if (painted > 0) terminal.write(`${UP(painted)}${CLEAR_BELOW}`)
+      painted = 0
+    },
+    show,
+  }
+}
+
 const isRedrawable = ({ isTTY }: Output, { TERM }: NodeJS.ProcessEnv): boolean =>
   isTTY === true && TERM !== 'dumb'
 
@@ -165,59 +198,4 @@ export function textOutput(
   { json }: { readonly json?: true },
 ) {
   return json ? { write: say, style: sayStyle } : { write: answer, style: answerStyle }
-}
-
-/** How a word may be formatted if colours are enabled. */
-type Format = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
-export type Style = (format: Format, text: string) => string
-
-/**
- * Random parameters of this process in each of our own colour sequences, as in `ESC [ 31 ; MARK m`.
- * A sequence without them came with foreign text and is escaped. Groups of four digits, because
- * ansi-regex, which measures text widths, supports no longer ones.
- */
-const MARK = Array.from({ length: 3 }, () => randomInt(1000, 10_000)).join(';')
-const ESC = '\u001b'
-const OWN_SEQUENCE = new RegExp(`${ESC}\\[(\\d+);${MARK}m`)
-
-/** Colours for a stream, if it is a terminal and NO_COLOR is not set. */
-export function styler(stream: Output): Style {
-  return (format, text) => {
-    const [on = '', off = ''] = styleText(format, ' ', { stream }).split(' ')
-    return marked(on) + text + marked(off)
-  }
-}
-
-function marked(sequence: string): string {
-  return sequence.replace('m', `;${MARK}m`)
-}
-
-/**
- * Makes text safe for a terminal: keeps our own colours and line feeds, and makes everything else
- * visible.
- */
-export function shown(text: string): string {
-  return byPart(text, visibleLines, (code) => `${ESC}[${code}m`)
-}
-
-/** The same for one line, still marked: a line feed within would forge a line. */
-export function oneLine(text: string): string {
-  return byPart(text, visible, (code) => marked(`${ESC}[${code}m`))
-}
-
-function byPart(
-  text: string,
-  foreign: (text: string) => string,
-  own: (code: string) => string,
-): string {
-  // Because of its group, split returns text and codes alternately.
-  const parts = text.split(OWN_SEQUENCE)
-  return parts.map((part, at) => (at % 2 === 0 ? foreign(part) : own(part))).join('')
-}
-
-/** Makes a file safe for a terminal, block by block. */
-export async function* shownBytes(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  for await (const block of bytes) yield shown(decoder.decode(block, { stream: true }))
-  yield shown(decoder.decode())
 }

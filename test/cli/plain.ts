@@ -1,4 +1,4 @@
-import type { Style } from '../../src/cli/screen.ts'
+import type { Style } from '../../src/cli/styled-text.ts'
 
 /** No colours. */
 export const plain: Style = (_format, text) => text

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { manPage } from '../../scripts/reference/man-page.ts'
 import { commandLinePage } from '../../scripts/reference/page.ts'
+import { completionScript } from '../../src/cli/commands/completion.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
-import { completionScript, SHELLS } from '../../src/cli/completion.ts'
 import { runHere } from './run-here.ts'
 
 /** What is derived from the command table: the page, the man page and the completions. */
@@ -75,7 +75,7 @@ for (const shell of ['zsh', 'fish'] as const) {
 }
 
 test('each completion has every command and visible flag, and is what the command prints', async () => {
-  for (const shell of SHELLS) {
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
     const script = completionScript(shell)
     const printed = await runHere(['completion', shell])
     assert.deepEqual(printed, { code: 0, stdout: script, stderr: '' })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { retryReporter } from '../../src/cli/retry-report.ts'
+import { retryReporter } from '../../src/cli/follow-with-progress.ts'
 import { redisUnavailable } from '../helpers/redis.ts'
 import { contactIds, place } from './spawn.ts'
 

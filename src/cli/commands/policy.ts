@@ -8,7 +8,7 @@ import { assertCanConfirm, confirm } from '../confirm.ts'
 import { type OpenOrg, withKnownOrg } from '../org.ts'
 import { columns } from '../render/format.ts'
 import { railWords } from '../render/org.ts'
-import type { Style } from '../screen.ts'
+import type { Style } from '../styled-text.ts'
 
 /**
  * Shows the guard rails of an org; with `--apply`, sets them to those of this configuration.

@@ -1,6 +1,6 @@
 import { ExpungeError, messageOf } from '../../shared/base/errors.ts'
 import { visible } from '../../shared/base/visible.ts'
-import type { Style } from '../screen.ts'
+import type { Style } from '../styled-text.ts'
 
 /** The result of one check. After `warn` deletions still work; after `fail` they cannot. */
 export interface Finding {

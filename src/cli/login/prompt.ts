@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 import { type Cli, InterruptedError } from '../cli.ts'
-import { shown } from '../screen.ts'
+import { shown } from '../styled-text.ts'
 
 /** Asks one line after another on the terminal. */
 interface Prompt {

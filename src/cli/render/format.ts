@@ -1,5 +1,5 @@
 import Table from 'cli-table3'
-import { oneLine } from '../screen.ts'
+import { oneLine } from '../styled-text.ts'
 
 /** Formats numbers the same everywhere, independent of the machine's locale. */
 

@@ -1,6 +1,6 @@
 import { visible } from '../../shared/base/visible.ts'
 import type { Identity } from '../../shared/salesforce/client.ts'
-import type { Style } from '../screen.ts'
+import type { Style } from '../styled-text.ts'
 
 /** `PRODUCTION` in capitals, so that nobody overlooks it. */
 export function kindOfOrg({ isSandbox }: Pick<Identity, 'isSandbox'>): string {

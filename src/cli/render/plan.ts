@@ -5,7 +5,7 @@ import { unitOf } from '../../shared/contract/sources/lists.ts'
 import { batchesOf } from '../../shared/store/quota.ts'
 import type { PlanCost } from '../../shared/store/quota-state.ts'
 import { UsageError } from '../cli.ts'
-import type { Style } from '../screen.ts'
+import type { Style } from '../styled-text.ts'
 import { columns, count, counted } from './format.ts'
 
 /**

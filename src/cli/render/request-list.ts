@@ -1,6 +1,6 @@
 import stringWidth from 'string-width'
 import type { RequestView } from '../../shared/store/request-view.ts'
-import type { Style } from '../screen.ts'
+import type { Style } from '../styled-text.ts'
 import { columns, count, percent } from './format.ts'
 import { doneOf, progressOf, STATUS_COLOUR } from './request.ts'
 

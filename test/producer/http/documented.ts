@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { openApiDocument } from '../../../src/producer/http/openapi/document.ts'
 
 interface Operation {
+  readonly requestBody?: { readonly content: Record<string, unknown> }
   readonly responses: Readonly<Record<string, { readonly content: Record<string, unknown> }>>
 }
 

@@ -43,7 +43,7 @@ export const pageSchema = z
 
 type RequestPage = z.output<typeof pageSchema>
 
-export const pageExample: RequestPage = {
+const pageExample: RequestPage = {
   requests: [completedExample],
   unreadable: [],
   next: 'WzE3NjM4ODkzMDAwMDAsImdkcHItMjAyNi0wMDAxMjMiXQ',

@@ -68,7 +68,7 @@ A body without a \`Content-Type\` is taken as \`text/csv\`, and so is one of \`t
     ),
 })
 
-export const submitExample = {
+const submitExample = {
   id: 'gdpr-2026-000123',
   object: 'Contact',
   source: { type: 'ids', ids: ['0035g00000AbCdEAAV', '0035g00000AbCdFAAV'] },
