@@ -7,8 +7,14 @@ interface Place {
   readonly lot: string
 }
 
-/** Staging in memory, and `put` to fill it with ids of 15 characters. */
-export function memoryStaging() {
+interface MemoryStaging {
+  readonly staging: Staging
+  /** Fills it with ids of 15 characters. */
+  put(lot: Place, chunk: number, text: string): void
+}
+
+/** Staging in memory. */
+export function memoryStaging(): MemoryStaging {
   const lists = new Map<string, Uint8Array[]>()
   const listOf = ({ request, lot }: Place, chunk: number): Uint8Array[] => {
     const key = `${request}:${lot}:${chunk}`

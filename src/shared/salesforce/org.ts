@@ -19,7 +19,7 @@ const orgIdField: z.ZodType<string> = z.string().transform((text, context) => {
 })
 
 /** The user of the login, and its org. */
-interface User {
+export interface User {
   /** 18 characters, prefix 00D. */
   readonly orgId: string
   /** Null if the answer has none. */
@@ -49,7 +49,7 @@ async function user(http: Http, signal?: AbortSignal): Promise<User | null> {
 }
 
 /** The org's own description. */
-interface Organization {
+export interface Organization {
   readonly orgId: string
   readonly name: string
   readonly isSandbox: boolean

@@ -73,7 +73,7 @@ const fingerprint: z.ZodType<Fingerprint> = z.record(
 )
 
 /** A note of one planning attempt. */
-interface SourceNoteAt {
+export interface SourceNoteAt {
   readonly id: string
   /** The lot of the attempt. */
   readonly lot: string

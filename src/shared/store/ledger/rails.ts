@@ -11,7 +11,7 @@ import { parseSignedAct, SIGN, signatureArgs } from './signed.ts'
 /** The settings field that holds them; a record's copy is in its field `guards`. */
 export const RAILS_FIELD = 'rails'
 
-interface OrgRails {
+export interface OrgRails {
   readonly rails: GuardRails
   /** Who last set them by hand; null if only workers did. */
   readonly setBy: SignedAct | null
