@@ -3,7 +3,7 @@ import type { Machine } from './machine.ts'
 import type { Row, Table } from './table.ts'
 
 /** A table as it was measured. */
-export interface Measured {
+interface Measured {
   readonly name: string
   readonly title: string
   readonly size: number
@@ -16,7 +16,18 @@ export interface Measured {
   readonly rows: readonly Row[]
 }
 
-export function markdown({ title, size, day, load, figure, rows }: Measured): string {
+/** A table that could not be measured, with the error. */
+interface Failed extends Pick<Measured, 'name' | 'title' | 'day'> {
+  readonly failed: string
+}
+
+export type Reported = Measured | Failed
+
+export function markdown(table: Reported): string {
+  if ('failed' in table) {
+    return `${table.title}.\n**Not measured** on ${table.day}: ${table.failed.split('\n')[0]}`
+  }
+  const { title, size, day, load, figure, rows } = table
   const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))]
   const rounds = rows[0]?.rounds.length ?? 0
   const hasSpread = rounds > 1
@@ -37,17 +48,14 @@ export function markdown({ title, size, day, load, figure, rows }: Measured): st
   return [about, '', ...[head, head.map(() => '---'), ...lines].map(line)].join('\n')
 }
 
-/** Replaces the tables of the page that were measured, each between its two marks. */
-export async function publish(page: string, measured: readonly Measured[]): Promise<void> {
-  let text = await readFile(page, 'utf8')
-  for (const one of measured) {
-    const [begin, end] = [`<!-- bench: ${one.name} -->\n`, `<!-- end: ${one.name} -->`]
-    const [before, rest] = text.split(begin)
-    const after = rest?.split(end)[1]
-    if (after === undefined) throw new Error(`Expected ${begin.trim()} and ${end} in ${page}.`)
-    text = `${before}${begin}\n${markdown(one)}\n\n${end}${after}`
-  }
-  await writeFile(page, text)
+/** Replaces a table of the page between its two marks. */
+export async function publish(page: string, table: Reported): Promise<void> {
+  const text = await readFile(page, 'utf8')
+  const [begin, end] = [`<!-- bench: ${table.name} -->\n`, `<!-- end: ${table.name} -->`]
+  const [before, rest] = text.split(begin)
+  const after = rest?.split(end)[1]
+  if (after === undefined) throw new Error(`Expected ${begin.trim()} and ${end} in ${page}.`)
+  await writeFile(page, `${before}${begin}\n${markdown(table)}\n\n${end}${after}`)
 }
 
 function cell(value: number | string | undefined): string {

@@ -7,7 +7,8 @@
  *   npm run bench -- --quick             small sizes, one round: only to see that all of it still works
  *   npm run bench -- --publish           writes the tables into docs/benchmarks.md and docs/benchmarks.json
  *
- * Everything measured is in bench/last-run.json as well, each round of it.
+ * Everything measured is in bench/last-run.json as well, each round of it. A table that fails says so on
+ * the page.
  */
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -18,13 +19,13 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { messageOf } from '../src/shared/base/errors.ts'
 import { type Machine, thisMachine } from './machine.ts'
-import { type Measured, markdown, publish } from './report.ts'
+import { markdown, publish, type Reported } from './report.ts'
 import { installRivals, run } from './rivals.ts'
 import { DIST, ROOT } from './sandbox-process.ts'
 import { measureTable, type Table } from './table.ts'
 import { backlog } from './tables/backlog.ts'
 import { coalesce, urgent } from './tables/coalesce.ts'
-import { cycle } from './tables/cycle.ts'
+import { cycle, scale } from './tables/cycle.ts'
 import { latency } from './tables/latency.ts'
 import { peers } from './tables/peers.ts'
 import { plan } from './tables/plan.ts'
@@ -40,7 +41,7 @@ import { workers } from './tables/workers.ts'
 const TABLES: readonly Table[] = [
   ...peers,
   ...[cycle, plan, sources, upload, results, latency, startup, staging, submit, submitSafety],
-  ...[backlog, workers, tracing, coalesce, urgent],
+  ...[backlog, workers, tracing, coalesce, urgent, scale],
 ]
 const PAGE = join(ROOT, 'docs/benchmarks.md')
 const FIGURES = join(ROOT, 'docs/benchmarks.json')
@@ -65,32 +66,36 @@ if (!values.quick) {
 } else if (!existsSync(DIST)) throw new Error('Run `npm run build` first.')
 
 const machine = await thisMachine()
-const measured: Measured[] = []
+const reported: Reported[] = []
 for (const table of chosen) {
-  try {
-    const one = await measureHere(table, machine)
-    measured.push(one)
-    console.log(`\n## ${table.name}\n\n${markdown(one)}`)
-  } catch (error) {
-    console.error(`\n${table.name} failed: ${messageOf(error)}`)
+  const begun = performance.now()
+  const one = await measureHere(table, machine).catch((error: unknown) => {
     process.exitCode = 1
-  }
-}
-if (!values.quick) await writeFile(LAST_RUN, json(measured))
-if (values.publish) {
-  await publish(PAGE, measured)
-  await writeFile(FIGURES, json(await merged(measured)))
+    return { name: table.name, title: table.title, day: today(), failed: messageOf(error) }
+  })
+  reported.push(one)
+  const seconds = Math.round((performance.now() - begun) / 1000)
+  console.log(`\n## ${table.name} (${seconds} s)\n\n${markdown(one)}`)
+  // After each table: a run that is stopped keeps what it measured.
+  if (!values.quick) await writeFile(LAST_RUN, json(reported))
+  if (!values.publish) continue
+  await publish(PAGE, one)
+  await writeFile(FIGURES, json(await merged(reported)))
 }
 
-async function measureHere(table: Table, machine: Machine): Promise<Measured> {
+async function measureHere(table: Table, machine: Machine): Promise<Reported> {
   const size = given.size ?? table.size[values.quick ? 'quick' : 'full']
   const rounds = given.rounds ?? (values.quick ? 1 : table.rounds)
   const [before = 0] = loadavg()
   const rows = await measureTable(table, { size, rounds })
   const [after = 0] = loadavg()
-  const day = new Date().toISOString().slice(0, 10)
   const { name, title, figure } = table
-  return { name, title, size, day, load: [before, after], machine, figure, rows }
+  return { name, title, size, day: today(), load: [before, after], machine, figure, rows }
+}
+
+/** UTC, `2026-12-01`. */
+function today(): string {
+  return new Date().toISOString().slice(0, 10)
 }
 
 function numberOf(option: string, text: string | undefined): number | undefined {
@@ -111,7 +116,7 @@ function tablesNamed(words: readonly string[]): readonly Table[] {
 }
 
 /** The published figures with the tables of this run in place of their former ones. */
-async function merged(latest: readonly Measured[]): Promise<readonly unknown[]> {
+async function merged(latest: readonly Reported[]): Promise<readonly unknown[]> {
   const text = await readFile(FIGURES, 'utf8').catch(() => '[]')
   const former = z.array(z.looseObject({ name: z.string() })).parse(JSON.parse(text))
   const names = new Set(latest.map(({ name }) => name))

@@ -67,13 +67,18 @@ export async function startSandboxProcess(
   }
 }
 
-/** Seconds that the server itself took: its jobs, from close to end. */
+/** Seconds in which the server itself had a job to do: from its close to its end, jobs at once counted once. */
 export function serverSeconds({ jobs }: Stats): number {
-  const took = jobs.map(({ closedAt, finishedAt }) =>
-    closedAt === null || finishedAt === null ? 0 : finishedAt - closedAt,
-  )
-  return took.reduce((sum, ms) => sum + ms, 0) / 1000
+  let [busyMs, until] = [0, 0]
+  for (const { closedAt, finishedAt } of jobs.toSorted((a, b) => closed(a) - closed(b))) {
+    if (closedAt === null || finishedAt === null) continue
+    busyMs += Math.max(0, finishedAt - Math.max(closedAt, until))
+    until = Math.max(until, finishedAt)
+  }
+  return busyMs / 1000
 }
+
+const closed = ({ closedAt }: Stats['jobs'][number]) => closedAt ?? 0
 
 /** Seconds by which the first job went ahead of the second; 0 where there is but one. */
 export function aheadSeconds({ jobs }: Stats): number {

@@ -16,7 +16,7 @@ import {
   serverSeconds,
   startSandboxProcess,
 } from '../sandbox-process.ts'
-import type { Figures, Table } from '../table.ts'
+import type { Figures, Scope, Table, Way } from '../table.ts'
 
 interface Case {
   readonly flags: readonly string[]
@@ -24,11 +24,11 @@ interface Case {
   readonly canary?: boolean
 }
 
-const CASES: Readonly<Record<string, Case>> = {
+const CASES = {
   deleted: { flags: [] },
   failing: { flags: ['--fail', '1'] },
   'deleted after a canary': { flags: [], canary: true },
-}
+} satisfies Readonly<Record<string, Case>>
 
 const receiptSchema = z.object({
   plan: z.object({ accepted: z.number() }),
@@ -41,27 +41,48 @@ export const cycle: Table = {
   size: { full: 5_200_000, quick: 5_000 },
   rounds: 3,
   figure: 'beyond µs an id',
-  ways: async (size, scope) => {
-    const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
-    scope.after(() => rm(folder, { recursive: true }))
-    const ways = []
-    for (const count of [size / 50, size].map(Math.round)) {
-      const csv = join(folder, `${count}.csv`)
-      await writeIdFile(csv, count)
-      const named = (name: string, ids = count) => `${ids.toLocaleString('en')} ${name}`
-      for (const [name, one] of Object.entries(CASES)) {
-        ways.push({
-          name: named(name),
-          against: [
-            ...(name === 'failing' ? [named('deleted')] : []),
-            ...(count === size ? [named(name, size / 50)] : []),
-          ],
-          measure: () => runCase(one, count, { csv, folder }),
-        })
-      }
+  ways: (size, scope) => waysOf([size / 50, size], CASES, scope),
+}
+
+const { deleted, failing } = CASES
+
+export const scale: Table = {
+  name: 'scale',
+  title:
+    'Whole runs of several ingest jobs (`expunge run`, built); of all ids, a tenth and a 500th',
+  size: { full: 50_000_000, quick: 5_000 },
+  rounds: 1,
+  figure: 'wall µs an id',
+  ways: (size, scope) => waysOf([size / 500, size / 10, size], { deleted, failing }, scope),
+}
+
+/** Each case with each number of ids. All but the least are compared with the number before. */
+async function waysOf(
+  sizes: readonly number[],
+  cases: Readonly<Record<string, Case>>,
+  scope: Scope,
+): Promise<readonly Way[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'expunge-bench-'))
+  scope.after(() => rm(folder, { recursive: true }))
+  const counts = sizes.map(Math.round)
+  const named = (name: string, ids: number) => `${ids.toLocaleString('en')} ${name}`
+  const ways = []
+  for (const [k, count] of counts.entries()) {
+    const csv = join(folder, `${count}.csv`)
+    await writeIdFile(csv, count)
+    for (const [name, one] of Object.entries(cases)) {
+      const less = counts[k - 1]
+      ways.push({
+        name: named(name, count),
+        against: [
+          ...(name === 'failing' ? [named('deleted', count)] : []),
+          ...(less === undefined ? [] : [named(name, less)]),
+        ],
+        measure: () => runCase(one, count, { csv, folder }),
+      })
     }
-    return ways
-  },
+  }
+  return ways
 }
 
 async function runCase(
@@ -79,6 +100,7 @@ async function runCase(
     const { processorSeconds, peakMiB } = await sandbox.vitals()
     return {
       'wall s': run.seconds,
+      'wall µs an id': (run.seconds / count) * 1e6,
       'server s': server,
       'beyond s': run.seconds - server,
       'beyond µs an id': ((run.seconds - server) / count) * 1e6,
