@@ -3,7 +3,6 @@ import type { RequestView } from '../../producer/producer.ts'
 import { visible } from '../../shared/base/visible.ts'
 import type { Receipt } from '../../shared/contract/receipt.ts'
 import { placeOfRow } from '../../shared/contract/sources/lists.ts'
-import { CsvReader } from '../../shared/csv/reader.ts'
 import { readResults } from '../../shared/results/open.ts'
 import { folderAt } from '../../shared/results/results-store.ts'
 import { commandFor } from '../command-line.ts'
@@ -104,19 +103,18 @@ interface InvalidRow {
 
 /** The first rows of an `invalid.csv`, whose columns are Line, Value and Reason. */
 async function firstInvalidRows(file: Readable, most: number): Promise<readonly InvalidRow[]> {
+  const { parse } = await import('fast-csv')
+  const parser = parse<InvalidRow, InvalidRow>({
+    headers: ['line', 'value', 'reason'],
+    renameHeaders: true,
+  })
+  file.once('error', (error) => parser.destroy(error)).pipe(parser)
   const rows: InvalidRow[] = []
-  const reader = new CsvReader({ delimiters: ',' })
-  const { record } = reader
-  let isHeader = true
-  for await (const _ of reader.arrivals(file)) {
-    while (reader.next()) {
-      if (!isHeader && rows.length < most) {
-        rows.push({ line: record.text(0), value: record.text(1), reason: record.text(2) })
-      }
-      isHeader = false
-    }
-    // A file of refused rows may be as long as its source.
-    if (rows.length >= most) break
+  try {
+    // A file of refused rows may be as long as its source, so it is not read to its end.
+    for await (const row of parser) if (rows.push(row) >= most) break
+  } finally {
+    file.destroy()
   }
   return rows
 }
