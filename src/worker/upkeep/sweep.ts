@@ -1,17 +1,14 @@
 import type { Context } from '../../shared/base/context.ts'
 import { retentionSeconds } from '../../shared/contract/guard-rails.ts'
-import { isTerminal } from '../../shared/contract/status.ts'
-import { ResultsStoreError } from '../../shared/results/results-store.ts'
-import { endedUnsent, lotBeside, type RequestRecord } from '../../shared/store/ledger/record.ts'
+import type { RequestRecord } from '../../shared/store/ledger/record.ts'
 import { type OrgStore, orderDue } from '../../shared/store/org-store.ts'
 import { QUEUES } from '../../shared/store/queues/queues.ts'
-import { isFuller, PLANNING_SHARE } from '../../shared/store/redis/memory.ts'
-import { inspectRedis } from '../../shared/store/redis/redis.ts'
 import { redisNow } from '../../shared/store/redis/server-clock.ts'
-import type { StagedLot } from '../../shared/store/staging/staging.ts'
 import { stopReasonOf } from '../end/cancel.ts'
 import { type SettleDeps, settleRequest } from '../end/settle.ts'
 import { type Loop, startLoop } from '../jobs/loop.ts'
+import { removeDueFolders } from './due-folders.ts'
+import { dropLeftOver } from './left-over.ts'
 import { MOST_PER_TURN, sweepPage } from './rounds.ts'
 
 /**
@@ -19,9 +16,6 @@ import { MOST_PER_TURN, sweepPage } from './rounds.ts'
  * knows what is left to do. Ordering something twice has no effect, so the sweep need not know
  * whether anything was lost.
  */
-
-/** How long to keep frames of a lot that no record names: they may still be being staged. */
-const UNCLAIMED_MS = 10 * 60_000
 
 interface SweepDeps extends SettleDeps {
   /** One worker of an org sweeps per interval; the others skip their turn. */
@@ -65,17 +59,14 @@ async function fileAgain(id: string, deps: SweepDeps, ctx: Context): Promise<voi
  * workers may do this at once.
  */
 async function tidy(deps: SweepDeps, ctx: Context): Promise<void> {
-  const { ledger, staging } = deps.store
-  const now = await redisNow(deps.store.redis)
-  const dropLeftOver = (lot: StagedLot) =>
-    perRequest(lot.request, ctx, async () => {
-      const record = await ledger.load(lot.request)
-      if (isLeftOver(lot, record, now) && !(await isKept(lot, record, deps))) {
-        await staging.drop(lot)
-      }
-    })
-  const readLots = (from: string | null) => staging.lotsPage(from, MOST_PER_TURN)
-  await sweepPage(deps.store, 'staged', readLots, dropLeftOver)
+  const { ledger, redis, staging } = deps.store
+  const now = await redisNow(redis)
+  await sweepPage(
+    deps.store,
+    'staged',
+    (from) => staging.lotsPage(from, MOST_PER_TURN),
+    (lot) => perRequest(lot.request, ctx, () => dropLeftOver(lot, deps.store, now)),
+  )
   await settleEnded(deps.store)
   for (const id of await ledger.unfiled(deps.results.id)) await fileAgain(id, deps, ctx)
   await forgetExpired(deps, now)
@@ -158,38 +149,6 @@ async function orderAgain(record: RequestRecord, deps: SweepDeps, ctx: Context):
   }
 }
 
-/**
- * Whether nobody will read these frames: they belong to a terminal request, or to a submission or
- * planning attempt that died. An unclaimed lot may belong to an id that is being submitted again
- * right now. Only the chunks of a live request know which lots of retried rows it still needs, so
- * those stay until it ends.
- */
-function isLeftOver(lot: StagedLot, record: RequestRecord | null, now: number): boolean {
-  const isClaimed =
-    record !== null &&
-    (record.lot === lot.lot || lotBeside(record.staged) === lot.lot || lot.lot.startsWith('r-'))
-  return isClaimed ? isTerminal(record.status) : now - lot.touchedAt > UNCLAIMED_MS
-}
-
-/**
- * Whether these are the ids of a plan that can still be applied, or that a request is about to read.
- * Kept plans give way to work: while Redis is nearly full they are dropped.
- */
-async function isKept(
-  { lot }: StagedLot,
-  record: RequestRecord | null,
-  { store: { ledger, redis } }: SweepDeps,
-): Promise<boolean> {
-  if (record === null || record.kept === null || record.lot !== lot) return false
-  const { kept, appliedAs } = record
-  const applying = appliedAs === null ? null : await ledger.load(appliedAs)
-  if (applying !== null && !endedUnsent(applying)) {
-    return applying.status === 'queued' || applying.status === 'planning'
-  }
-  const isDue = kept.until <= (await redisNow(redis))
-  return !isDue && !isFuller(await inspectRedis(redis), PLANNING_SHARE)
-}
-
 /** Sweeps at once, because this start may follow a crash, and then at every interval. */
 export function startSweeper(deps: SweepDeps, ctx: Context): Loop {
   return startSweeps(deps, ctx, (own) => sweep(deps, own))
@@ -220,48 +179,4 @@ function startSweeps(
 ): Loop {
   const onError = (err: unknown) => ctx.log.error({ err }, 'The sweep failed and will be retried.')
   return startLoop(ctx, { everyMs: intervalMs, onError }, step)
-}
-
-/**
- * Result files are removed with the record of their request. The ledger notes the time when the
- * request ends, and only noted folders are removed. So receipts of a lost ledger stay, as do those
- * of another ledger that shares the directory.
- */
-
-/** Maximum per sweep, so that the sweep makes progress; a sweep comes every half minute. */
-const MOST_FOLDERS = 200
-
-/** Retry delay for a folder that cannot be removed, so that it does not block others. */
-const AGAIN_SECONDS = 600
-
-/** Removes the folders whose retention is over. Several workers may do this at once. */
-export async function removeDueFolders(
-  { store, results }: Pick<SweepDeps, 'store' | 'results'>,
-  ctx: Context,
-): Promise<void> {
-  const { ledger, org } = store
-  const failed: unknown[] = []
-  for (const folder of await ledger.foldersDue(results.id, MOST_FOLDERS)) {
-    ctx.signal.throwIfAborted()
-    const isDue = async () => !(await hasRecord(store, folder))
-    try {
-      if (await isDue()) await results.remove(org, folder, isDue)
-      await ledger.folderRemoved(results.id, folder)
-    } catch (error) {
-      if (!(error instanceof ResultsStoreError)) throw error
-      failed.push(error)
-      await ledger.keepFolder(results.id, folder, AGAIN_SECONDS)
-    }
-  }
-  const [err] = failed
-  if (err === undefined) return
-  ctx.log.error(
-    { err, folders: failed.length },
-    'Result files are past their retention and could not be deleted.',
-  )
-}
-
-/** Whether the id is in use again: then the folder belongs to the new request. */
-async function hasRecord({ redis, ledger }: OrgStore, folder: string): Promise<boolean> {
-  return (await redis.exists(ledger.keys.request(folder))) === 1
 }
