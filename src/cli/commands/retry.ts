@@ -12,9 +12,9 @@ import type { Flags } from '../commands.ts'
 import { assertCanConfirm } from '../confirm.ts'
 import { byLedger, recordOf, withRequest } from '../org.ts'
 import { resultsOf } from '../receipt.ts'
+import { claimHere } from '../run/claim.ts'
 import {
   beginWork,
-  claimHere,
   inThisProcess,
   type OpeningOf,
   openOrgHere,

@@ -10,14 +10,8 @@ import type { Flags } from '../commands.ts'
 import { ask, assertCanConfirm, isConfirmedByFlag } from '../confirm.ts'
 import { byLedger, recordOf } from '../org.ts'
 import { assertChecked } from '../render/plan.ts'
-import {
-  beginWork,
-  claimHere,
-  inThisProcess,
-  type OpeningOf,
-  openOrgHere,
-  reportEntered,
-} from './here.ts'
+import { claimHere } from './claim.ts'
+import { beginWork, inThisProcess, type OpeningOf, openOrgHere, reportEntered } from './here.ts'
 import { allowing, prepareOrg } from './prepare.ts'
 import type { RunSession } from './session.ts'
 

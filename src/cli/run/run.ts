@@ -10,14 +10,8 @@ import { commandToContinue } from '../command-line.ts'
 import type { Flags } from '../commands.ts'
 import { rootsOf, uploadOf } from '../input.ts'
 import { toRequest, withKnownAnswer, withKnownDeadline } from '../request.ts'
-import {
-  beginWork,
-  claimHere,
-  inThisProcess,
-  type OpeningOf,
-  openOrgHere,
-  reportEntered,
-} from './here.ts'
+import { claimHere } from './claim.ts'
+import { beginWork, inThisProcess, type OpeningOf, openOrgHere, reportEntered } from './here.ts'
 import { allowing, prepare } from './prepare.ts'
 import type { RunSession } from './session.ts'
 

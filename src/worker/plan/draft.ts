@@ -101,20 +101,7 @@ export async function draftPlan(
       chunks: staged.jobs.length,
       sha256: await distinct.digest(),
     }
-    const onUnchecked = taken === undefined ? request.onUnchecked : 'accept'
-    const refusal = refusalOf(
-      plan,
-      { ...request, onUnchecked },
-      {
-        firstRefused: first,
-        caseDamage: await distinct.caseDamage(await deps.store.ledger.orgId()),
-        expected: [
-          { count: request.expectCount, sha256: request.expectSha256 },
-          { count: taken?.accepted ?? null, sha256: taken?.sha256 ?? null },
-        ],
-        isTaken: taken !== undefined,
-      },
-    )
+    const refusal = await refusalBy(record, plan, { first, distinct, store: deps.store })
     return { plan, ...staged, sample: sample?.ids ?? [], invalid: file, refusal }
   } catch (error) {
     if (!(error instanceof InvalidExceptError)) throw error
@@ -122,6 +109,36 @@ export async function draftPlan(
   } finally {
     await invalid.discard()
   }
+}
+
+/** Why the plan is refused, if a guard rail or what the request expects says so. */
+async function refusalBy(
+  { request, takes }: RequestRecord,
+  plan: Plan,
+  { first, distinct, store }: Drafted,
+): Promise<RefusedError | null> {
+  const taken = takes?.plan
+  const onUnchecked = taken === undefined ? request.onUnchecked : 'accept'
+  return refusalOf(
+    plan,
+    { ...request, onUnchecked },
+    {
+      firstRefused: first,
+      caseDamage: await distinct.caseDamage(await store.ledger.orgId()),
+      expected: [
+        { count: request.expectCount, sha256: request.expectSha256 },
+        { count: taken?.accepted ?? null, sha256: taken?.sha256 ?? null },
+      ],
+      isTaken: taken !== undefined,
+    },
+  )
+}
+
+interface Drafted {
+  /** The first row that was refused. */
+  readonly first: NamedRow | undefined
+  readonly distinct: Distinct
+  readonly store: DraftDeps['store']
 }
 
 async function writeRefused(rows: readonly NamedRow[], writer: ResultWriter): Promise<void> {
