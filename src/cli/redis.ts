@@ -1,7 +1,11 @@
 import { createProducer, type Producer } from '../producer/producer.ts'
 import { ExpungeError } from '../shared/base/errors.ts'
 import { type Config, showRedis } from '../shared/config/config.ts'
-import { type RedisConfig, RedisUnavailableError } from '../shared/store/redis/redis.ts'
+import {
+  type RedisConfig,
+  RedisUnavailableError,
+  RedisUnusableError,
+} from '../shared/store/redis/redis.ts'
 import { detailOf, explained } from '../shared/store/redis/trouble.ts'
 import { countAttempts } from './attempts.ts'
 import type { startEmbeddedRedis } from './embedded-redis/embedded-redis.ts'
@@ -94,7 +98,7 @@ export async function withAddress<T>(
 
 /**
  * @param objects allowed by the configuration
- * @throws RedisUnreachableError saying which server was tried and what failed
+ * @throws RedisUnreachableError, RedisUnusableError saying which server was tried and what failed
  */
 export async function connectProducer(
   { config, shown }: CommandRedis,
@@ -105,6 +109,9 @@ export async function connectProducer(
     return await createProducer({ redis: config, objects, onError: attempts.failed })
   } catch (error) {
     const isAway = error instanceof RedisUnavailableError && error.code === 'REDIS_AWAY'
+    if (error instanceof RedisUnusableError) {
+      throw new RedisUnusableError(`${shown}: ${error.message}`)
+    }
     if (error instanceof ExpungeError && !isAway) throw error
     throw new RedisUnreachableError(
       `Redis at ${shown} does not answer: ${detailOf(error)}. Gave up after ${attempts.words()}. ` +
