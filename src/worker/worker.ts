@@ -22,7 +22,7 @@ import type { Observe } from '../shared/telemetry/metrics/readings.ts'
 import { openCallbacks } from './callbacks/deliver.ts'
 import { FAILURE_CODES } from './ingest/row-error.ts'
 import type { OnlyRequest, WorkerParts } from './org/chores.ts'
-import { type OpenedOrg, openOrg } from './org/opening.ts'
+import { openOrg } from './org/opening.ts'
 import { type OrgWorker, startOrgWorker } from './org/org-worker.ts'
 
 interface WorkerOptions {
@@ -79,7 +79,7 @@ export async function startWorker(
   redis.on('ready', onReady)
   opening.defer(() => redis.disconnect())
   expectAll(config, metrics)
-  const all: OpenedOrg[] = []
+  const all: ReturnType<typeof openOrg>[] = []
   const reading = redisReading(redis)
   metrics.observe(async () => ({
     ...(await reading()),
@@ -134,7 +134,10 @@ export async function startWorker(
 }
 
 /** Resolves once one org is worked for. @throws the first one's error if the first try of all failed */
-async function anyStarted(all: readonly OpenedOrg[], until: AbortSignal): Promise<void> {
+async function anyStarted(
+  all: readonly ReturnType<typeof openOrg>[],
+  until: AbortSignal,
+): Promise<void> {
   try {
     await Promise.any(all.map(({ firstTry }) => firstTry))
   } catch (error) {

@@ -1,7 +1,6 @@
 import { ExpungeError } from '../../shared/base/errors.ts'
 import { CsvReader } from '../../shared/csv/reader.ts'
 import { type CsvRecord, LF } from '../../shared/csv/record.ts'
-import { RecentTexts } from './recent-texts.ts'
 import { RowId } from './row-id.ts'
 import { RowShapes } from './row-shapes.ts'
 
@@ -125,4 +124,36 @@ function missing(column: string, names: readonly string[]): ResultFormatError {
   // If the first row is not a header, it holds values that must not be logged.
   const shown = names.map((name) => (/^[a-z_]{1,40}$/i.test(name) ? name : '…'))
   return new ResultFormatError(`A result file has no column ${column}, but ${shown.join(', ')}.`)
+}
+
+/** Number of texts remembered: the rows of a job fail for a handful of reasons. */
+const REMEMBERED = 8
+
+interface Known<T> {
+  readonly text: string
+  readonly value: T
+}
+
+/** What the last few texts say, so that a text that repeats is read once. */
+class RecentTexts<T> {
+  readonly #read: (text: string) => T
+  readonly #known: Known<T>[] = []
+  #oldest = 0
+
+  constructor(read: (text: string) => T) {
+    this.#read = read
+  }
+
+  /** Undefined if the text is not one of the last few. */
+  find(text: string): Known<T> | undefined {
+    for (const known of this.#known) if (known.text === text) return known
+    return undefined
+  }
+
+  add(text: string): Known<T> {
+    const known = { text, value: this.#read(text) }
+    this.#known[this.#oldest] = known
+    this.#oldest = (this.#oldest + 1) % REMEMBERED
+    return known
+  }
 }

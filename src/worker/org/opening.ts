@@ -5,7 +5,7 @@ import { messageOf } from '../../shared/base/errors.ts'
 import type { OrgWorker } from './org-worker.ts'
 
 /** An org of a worker, before and after its work has begun. */
-export interface OpenedOrg {
+interface OpenedOrg {
   readonly org: string
   /** Null until its work has begun. */
   readonly worker: OrgWorker | null
