@@ -55,9 +55,7 @@ export const peers: readonly Table[] = CASES.map((one) => ({
     const csv = join(folder, 'ids.csv')
     await writeIdFile(csv, count)
     const rivals = one.rivals.filter((peer) => peer.isInstalled())
-    for (const { name } of one.rivals.filter((peer) => !peer.isInstalled())) {
-      console.error(`${name} is not installed, so it has no row.`)
-    }
+    const missing = one.rivals.filter((peer) => !peer.isInstalled())
     const ways = (all: readonly Peer[], against: readonly string[]) =>
       all.map((peer) => ({
         name: peer.name,
@@ -70,6 +68,10 @@ export const peers: readonly Table[] = CASES.map((one) => ({
         rivals.map(({ name }) => name),
       ),
       ...ways(rivals, []),
+      ...missing.map(({ name }) => ({
+        name,
+        measure: async () => ({ 'rows accounted for': 'not installed' }),
+      })),
     ]
   },
 }))
