@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { groupCommit } from '../base/group-commit.ts'
 import { count } from '../contract/receipt.ts'
 import type { StopReason } from './ledger/decisions.ts'
+import type { OrgKeys } from './ledger/keys.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { PAUSE_REASONS, type PauseState, pauseState } from './ledger/pause.ts'
 import type { RequestRecord } from './ledger/record.ts'
@@ -8,6 +10,7 @@ import type { OrgStore } from './org-store.ts'
 import { placesOf, placesSchema, readLines } from './places.ts'
 import { whoIsAtWork } from './presence.ts'
 import { quotaHoldOf, quotaSchema } from './quota-hold.ts'
+import type { RedisClient } from './redis/redis.ts'
 
 /** Why nothing happens to a request, and what ends that. */
 
@@ -50,17 +53,36 @@ export interface OrgState extends Awaited<ReturnType<typeof whoIsAtWork>> {
   readonly lines: Awaited<ReturnType<typeof readLines>>
 }
 
-/** A few small commands, none of which iterates over requests or jobs. */
-export async function readOrgState({
-  redis,
-  ledger: { keys },
-}: Pick<OrgStore, 'redis'> & { readonly ledger: Pick<Ledger, 'keys'> }): Promise<OrgState> {
+interface Origin {
+  readonly redis: RedisClient
+  readonly ledger: Pick<Ledger, 'keys'>
+}
+
+/**
+ * A few small commands, none of which iterates over requests or jobs. Calls made in one turn of the
+ * event loop share them: with a read for each of 50 requests submitted at once, a submission took 225 µs
+ * of processor time instead of 130.
+ */
+export function readOrgState(origin: Origin): Promise<OrgState> {
+  const { keys } = origin.ledger
+  const read = readers.get(keys) ?? groupCommit<Origin, OrgState>(Infinity, readForAll)
+  readers.set(keys, read)
+  return read(origin)
+}
+
+/** By the keys of an opened store. */
+const readers = new WeakMap<OrgKeys, (origin: Origin) => Promise<OrgState>>()
+
+async function readForAll(origins: readonly Origin[]): Promise<readonly OrgState[]> {
+  const [{ redis, ledger } = {}] = origins
+  if (redis === undefined || ledger === undefined) return []
+  const { keys } = ledger
   const [atWork, pause, lines] = await Promise.all([
     whoIsAtWork(redis, keys),
     pauseState(redis, keys),
     readLines(redis, keys),
   ])
-  return { ...atWork, pause, lines }
+  return origins.map(() => ({ ...atWork, pause, lines }))
 }
 
 /**
