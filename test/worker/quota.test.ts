@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { Job } from 'bullmq'
 import { checkQuota } from '../../src/cli/doctor/store.ts'
 import { createSalesforce } from '../../src/shared/salesforce/client.ts'
 import { heldOrders } from '../../src/shared/store/booking.ts'
+import { saveQuota } from '../../src/shared/store/quota.ts'
+import { redisNow } from '../../src/shared/store/redis/server-clock.ts'
 import { callBackHeld } from '../../src/worker/gate/governor.ts'
 import { askForQuota } from '../../src/worker/upkeep/quota-watch.ts'
 import { leapingClock } from '../helpers/clock.ts'
@@ -120,6 +123,58 @@ test('a request that waits for quota tries again once its priority changes', asy
     assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
   }
   assert.deepEqual(await heldOrders(store.redis, store.ledger.keys, 100), [])
+})
+
+test('a request that waits for quota leaves no job in the queue of its former priority', async (t) => {
+  const { world, held } = await startShort(t, 5)
+  const { org, producer, store } = world
+  const id = await submitIds(world, ids18(3), { priority: 'normal', coalesce: false })
+  await held(1)
+  await producer.setPriority(id, 'high', { org })
+  assert.equal(await store.queues['ingest-jobs'].count(), 0)
+  assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
+})
+
+test('an order that is called back while it is put aside tries again at once', async (t) => {
+  const { world } = await startShort(t, 5)
+  const { store } = world
+  let puttingAside = 0
+  const { moveToDelayed } = Job.prototype
+  t.mock.method(
+    Job.prototype,
+    'moveToDelayed',
+    async function (this: Job, at: number, token?: string) {
+      if (puttingAside++ === 0) {
+        const limits = { DailyBulkApiBatches: { max: 100, remaining: 100 } }
+        const now = await redisNow(store.redis)
+        await saveQuota(store.connection, store.ledger.keys, limits, now)
+        // The job is not delayed yet, so this finds nothing to wake.
+        await callBackHeld(store)
+      }
+      return moveToDelayed.call(this, at, token)
+    },
+  )
+  const id = await submitIds(world, ids18(3), { priority: 'low' })
+  assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
+  assert.equal(puttingAside, 1)
+})
+
+test('an order whose priority changes while it is put aside goes on in the other queue alone', async (t) => {
+  const { world } = await startShort(t, 5)
+  const { org, producer, store } = world
+  const { moveToDelayed } = Job.prototype
+  let id = ''
+  t.mock.method(
+    Job.prototype,
+    'moveToDelayed',
+    async function (this: Job, at: number, token?: string) {
+      await producer.setPriority(id, 'high', { org })
+      return moveToDelayed.call(this, at, token)
+    },
+  )
+  id = await submitIds(world, ids18(3), { coalesce: false })
+  assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
+  await poll(async () => ((await store.queues['ingest-jobs'].count()) === 0 ? true : null))
 })
 
 test('a plan above the allowance says so while it waits for approval', async (t) => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Priority } from '../contract/request.ts'
 import type { LedgerConnection } from './ledger/connection.ts'
 import type { OrgKeys } from './ledger/keys.ts'
-import { runScript, script } from './ledger/script.ts'
+import { oneOf, runScript, script } from './ledger/script.ts'
 import {
   FRESH_MS,
   QUOTA_LIMITS,
@@ -102,6 +102,28 @@ return 'settled'
 `,
 )
 
+// The order may have been called back, moved or made room for while a worker still put it aside.
+const LOOK_AGAIN = script(
+  'look-again',
+  { keys: ['quota', 'held', 'ingest'], args: ['order', 'reserves', 'isUrgent', '...amounts'] },
+  `${FREE}
+local turn = redis.call('HGET', ingest, 'turn')
+if turn and (turn == 'high') ~= (isUrgent == '1') then return 'moved' end
+if not redis.call('ZSCORE', held, order) then return 'go' end
+for i, limit in ipairs(limits) do
+  if not fits(limit, tonumber(reserves), amounts[i + 2], tonumber(amounts[i])) then return 'held' end
+end
+return 'go'
+`,
+)
+
+interface BookingEntry {
+  readonly order: string
+  readonly priority: Priority
+  readonly cost: QuotaCost
+  readonly reserve: QuotaReserve
+}
+
 type Booked =
   /** `next` waits and may fit, too. */
   | { readonly kind: 'go'; readonly next: string | null; readonly waiting: number }
@@ -114,21 +136,24 @@ export function bookingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * Books what an ingest job costs, once; `held` if its priority has to leave that to others. An
      * allowance that is unknown holds nothing.
      */
-    async book(entry: {
-      readonly order: string
-      readonly priority: Priority
-      readonly cost: QuotaCost
-      readonly reserve: QuotaReserve
-    }): Promise<Booked> {
-      const { order, priority, cost, reserve } = entry
-      const amounts = [cost, reserve].flatMap((each) => QUOTA_LIMITS.map((name) => each[name]))
-      const answer = await runScript(ledger, BOOK, {
-        ...{ quota, booked, held, order, amounts },
-        reserves: RESERVES[priority],
-      })
+    async book(entry: BookingEntry): Promise<Booked> {
+      const answer = await runScript(ledger, BOOK, { quota, booked, held, ...bookingArgs(entry) })
       const [kind, what, waiting] = Array.isArray(answer) ? answer.map(String) : []
       if (kind === 'go') return { kind, next: what || null, waiting: Number(waiting) }
       return { kind: 'held', limit: z.enum(QUOTA_LIMITS).parse(what), waiting: Number(waiting) }
+    },
+
+    /**
+     * What became of an order while it was put aside: calls for it that came before its job was
+     * delayed found nothing to wake. `go`: it is to try again now. `moved`: its priority has changed,
+     * and it has a job in the other queue.
+     */
+    async lookAgain(entry: BookingEntry, isUrgent: boolean): Promise<'go' | 'held' | 'moved'> {
+      const answer = await runScript(ledger, LOOK_AGAIN, {
+        ...{ quota, held, ingest: keys.ingest(entry.order), isUrgent: isUrgent ? 1 : 0 },
+        ...bookingArgs(entry),
+      })
+      return oneOf(answer, ['go', 'held', 'moved'])
     },
 
     /** The ingest job has ended, or is no longer wanted; `spent` if it reached Salesforce. */
@@ -137,6 +162,11 @@ export function bookingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       await runScript(ledger, SETTLE, { quota, booked, held, order, spent })
     },
   }
+}
+
+function bookingArgs({ order, priority, cost, reserve }: BookingEntry) {
+  const amounts = [cost, reserve].flatMap((each) => QUOTA_LIMITS.map((name) => each[name]))
+  return { order, reserves: RESERVES[priority], amounts }
 }
 
 /** The orders that wait for an allowance, the first to go first. */

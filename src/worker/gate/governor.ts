@@ -4,8 +4,14 @@ import type { Quota } from '../../shared/salesforce/transport.ts'
 import { heldOrders } from '../../shared/store/booking.ts'
 import { type IngestOrder, rowsOf } from '../../shared/store/ledger/chunk.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
-import { LANES } from '../../shared/store/queues/queues.ts'
+import { LANES, laneOf, type QueueName } from '../../shared/store/queues/queues.ts'
 import { costOfJob, type QuotaReserve } from '../../shared/store/quota.ts'
+
+/** An order that may not start yet, and after how many milliseconds it tries again by itself. */
+export interface Hold {
+  readonly order: IngestOrder
+  readonly ms: number
+}
 
 /**
  * When an order that was put aside returns by itself. Usually it is called back before that: by a
@@ -52,20 +58,19 @@ export class QuotaGovernor {
    * The same for an order that nobody has taken, while others wait: until it is taken, those behind
    * it in its request's line stay there. It costs a call more, so only then.
    */
-  async admitEarly(name: string): Promise<number | null> {
+  async admitEarly(name: string): Promise<Hold | null> {
     if (!this.#isHolding) return null
     const found = await this.#store.ledger.ingestOrder(name)
     return found === null || found.taken ? null : this.admit(found.order)
   }
 
   /**
-   * Books what the order's ingest job costs. Returns null if it may start, else for how many
-   * milliseconds to put it aside.
+   * Books what the order's ingest job costs. Returns null if it may start, else how to put it aside.
    */
-  async admit({ order, priority, chunks }: IngestOrder): Promise<number | null> {
+  async admit(order: IngestOrder): Promise<Hold | null> {
     const { redis, bookings, ledger } = this.#store
-    const cost = costOfJob(rowsOf({ chunks }))
-    const booked = await bookings.book({ order, priority, cost, reserve: this.#reserve })
+    const { priority } = order
+    const booked = await bookings.book(this.#entryOf(order))
     if (booked.kind === 'go') {
       const isOver = this.#isHolding && booked.waiting === 0
       if (isOver) this.#log.info('No ingest job waits for quota any more.')
@@ -85,7 +90,22 @@ export class QuotaGovernor {
     if (limit === 'DailyBulkApiBatches') {
       await redis.pexpire(ledger.keys.quotaTurn, ASK_WAITING_MS, 'LT')
     }
-    return Math.max(HELD_MS, waiting * APART_MS)
+    return { order, ms: Math.max(HELD_MS, waiting * APART_MS) }
+  }
+
+  /**
+   * Looks again once the job of an order that is held has been delayed: whoever called it back or
+   * moved it before that found no delayed job.
+   */
+  async lookAgain({ order }: Hold, queue: QueueName): Promise<void> {
+    const { bookings, queues } = this.#store
+    const now = await bookings.lookAgain(this.#entryOf(order), queue === laneOf('high'))
+    if (now === 'moved') await queues[queue].remove(order.order)
+    if (now === 'go') await callBack(this.#store, order.order)
+  }
+
+  #entryOf({ order, priority, chunks }: IngestOrder) {
+    return { order, priority, cost: costOfJob(rowsOf({ chunks })), reserve: this.#reserve }
   }
 
   /** The order's ingest job has ended; `isSpent` if it reached Salesforce. */

@@ -10,7 +10,7 @@ import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
 import { endUnprocessed } from '../end/unprocessed.ts'
-import type { QuotaGovernor } from '../gate/governor.ts'
+import type { Hold, QuotaGovernor } from '../gate/governor.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, leaveToNewer, putAside } from '../jobs/hand-over.ts'
 import type { CollectedChunk, Collector } from './collector.ts'
@@ -56,8 +56,10 @@ export async function processIngestJob(
   try {
     // A closing worker may still receive a job but must not begin it.
     ctx.signal.throwIfAborted()
-    const heldMs = await deps.governor.admitEarly(data.order)
-    if (heldMs !== null) return putAside(job, token, heldMs)
+    const putAsideFor = (hold: Hold) =>
+      putAside(job, token, hold.ms, () => deps.governor.lookAgain(hold, queue))
+    const early = await deps.governor.admitEarly(data.order)
+    if (early !== null) return putAsideFor(early)
     // Before the lock is given up: putting a job aside is not a crash, however often it happens.
     const handBack = () => deps.store.ledger.handBackOrder(data.order, lock)
     await work(data.order, lock, deps, ctx, {
@@ -65,10 +67,10 @@ export async function processIngestJob(
         await handBack()
         return leaveToNewer(job, token)
       },
-      hold: async (ms, order) => {
+      hold: async (hold) => {
         await handBack()
-        await stopFlagged(order, deps.store)
-        return putAside(job, token, ms)
+        await stopFlagged(hold.order, deps.store)
+        return putAsideFor(hold)
       },
     })
   } catch (error) {
@@ -95,7 +97,7 @@ export async function processIngestJob(
 /** Ways to put an order aside that was taken. */
 interface WaysOut {
   readonly toNewer: () => Promise<never>
-  readonly hold: (ms: number, order: IngestOrder) => Promise<never>
+  readonly hold: (hold: Hold) => Promise<never>
 }
 
 async function work(
@@ -119,8 +121,8 @@ async function work(
       if (checkpoint === undefined) return toNewer()
       noteOrder(order, checkpoint, deps)
       if (checkpoint.step === 'create' && crashes < MOST_CRASHES) {
-        const heldMs = await governor.admit(order)
-        if (heldMs !== null) return hold(heldMs, order)
+        const held = await governor.admit(order)
+        if (held !== null) return hold(held)
       }
       const start = { checkpoint, resumed: taken.checkpoint !== null }
       try {

@@ -49,8 +49,18 @@ export function leaveToNewer(job: Job, token: string): Promise<never> {
   return putAside(job, token, LEFT_TO_NEWER_MS)
 }
 
-/** The job returns after a delay: it met a fault, or another worker is to take it. */
-export async function putAside(job: Job, token: string, ms: number): Promise<never> {
+/**
+ * The job returns after a delay: it met a fault, or another worker is to take it.
+ *
+ * @param then what to do once it is delayed
+ */
+export async function putAside(
+  job: Job,
+  token: string,
+  ms: number,
+  then?: () => Promise<void>,
+): Promise<never> {
   await job.moveToDelayed(Date.now() + ms, token)
+  await then?.()
   throw new DelayedError()
 }

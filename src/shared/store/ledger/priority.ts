@@ -10,7 +10,8 @@ import { parseTurns, TURNS, type Turn } from './turns.ts'
 // Only the record that the caller has read is replaced. Orders in line get the priority with their
 // turn. Orders that a worker has taken keep it. Orders with chunks of other requests do, too.
 //
-// Orders that wait for quota lose their place there: the new priority leaves another reserve.
+// Orders that wait for quota lose their place there: the new priority leaves another reserve. A worker
+// has taken their turn and handed them back, so they get a new one, and their job moves with it.
 const CHANGE_PRIORITY = script(
   'change-priority',
   {
@@ -40,13 +41,17 @@ for _, name in ipairs(redis.call('HVALS', open)) do
   if isOwn and not seen[name] then
     seen[name] = true
     local fresh = withPriority(name, json, priority)
-    if fresh ~= json and redis.call('ZREM', held, name) == 1 then recalled[#recalled + 1] = name end
+    local isHeld = fresh ~= json and redis.call('ZREM', held, name) == 1
+    if isHeld then recalled[#recalled + 1] = name end
     json = fresh
-    if turn and turn ~= priority and redis.call('ZREM', placedOf(turn), name) == 1 then
-      refund(turn, request, json)
-      answer[#answer + 1] = turn
-      place(answer, name, priority, json)
-      rest(turn)
+    if turn and turn ~= priority then
+      local isPlaced = redis.call('ZREM', placedOf(turn), name) == 1
+      if isPlaced then refund(turn, request, json) end
+      if isPlaced or isHeld then
+        answer[#answer + 1] = turn
+        place(answer, name, priority, json)
+        rest(turn)
+      end
     end
   end
 end
