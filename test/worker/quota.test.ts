@@ -131,7 +131,7 @@ test('a request that waits for quota leaves no job in the queue of its former pr
   const id = await submitIds(world, ids18(3), { priority: 'normal', coalesce: false })
   await held(1)
   await producer.setPriority(id, 'high', { org })
-  assert.equal(await store.queues['ingest-jobs'].count(), 0)
+  assert.equal(await (await store.queues())['ingest-jobs'].count(), 0)
   assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
 })
 
@@ -174,7 +174,8 @@ test('an order whose priority changes while it is put aside goes on in the other
   )
   id = await submitIds(world, ids18(3), { coalesce: false })
   assert.deepEqual((await receiptOf(world, id)).outcome, outcome({ deleted: 3 }))
-  await poll(async () => ((await store.queues['ingest-jobs'].count()) === 0 ? true : null))
+  const { 'ingest-jobs': former } = await store.queues()
+  await poll(async () => ((await former.count()) === 0 ? true : null))
 })
 
 test('a plan above the allowance says so while it waits for approval', async (t) => {

@@ -100,7 +100,7 @@ export class QuotaGovernor {
   async lookAgain({ order }: Hold, queue: QueueName): Promise<void> {
     const { bookings, queues } = this.#store
     const now = await bookings.lookAgain(this.#entryOf(order), queue === laneOf('high'))
-    if (now === 'moved') await queues[queue].remove(order.order)
+    if (now === 'moved') await (await queues())[queue].remove(order.order)
     if (now === 'go') await callBack(this.#store, order.order)
   }
 
