@@ -141,6 +141,12 @@ const DELETION = {
     summary: 'idempotency key: repeating a command with it resumes the request',
   },
   reason: REASON,
+  label: {
+    field: 'labels',
+    value: '<name=value>',
+    summary: 'label to find the request by, such as ticket=4711; may be repeated',
+    type: 'texts',
+  },
 } as const
 
 /**
@@ -286,6 +292,11 @@ const COMMAND_RECORDS = {
     options: {
       org: ORG,
       status: { value: '<status>', summary: 'only requests in this status', choices: STATUSES },
+      label: {
+        value: '<name=value>',
+        summary: 'only requests with this label; may be repeated: with all of them',
+        type: 'texts',
+      },
       limit: { ...count('number of requests to list'), default: 20 },
       ...watching('list again and again, until Ctrl-C'),
       json: JSON_OUTPUT,

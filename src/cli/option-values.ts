@@ -52,6 +52,11 @@ function repeated(text: string, before: readonly string[] = []): readonly string
   return [...new Set([...before, ...names(text)])]
 }
 
+/** One text for each use of the option. */
+function texts(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
 /** When a request is to end: at a moment, or this long after its submission. */
 type Deadline =
   | { readonly kind: 'at'; readonly at: string }
@@ -87,5 +92,6 @@ export const VALUES = {
   seconds,
   names,
   repeated,
+  texts,
   deadline,
 } as const

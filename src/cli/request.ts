@@ -1,4 +1,5 @@
 import type { Producer } from '../producer/producer.ts'
+import { labelsIn } from '../shared/contract/labels.ts'
 import { type DeletionRequest, parseRequest } from '../shared/contract/request.ts'
 import { readSoql } from '../shared/contract/sources/soql-query.ts'
 import { UsageError } from './cli.ts'
@@ -52,6 +53,7 @@ export function toRequest(
       approval: terms.approval,
       coalesce: terms.coalesce,
       reason: flags.reason,
+      labels: labelsIn(flags.label ?? []),
       callbackUrl: terms.callbackUrl,
     },
     now,

@@ -164,6 +164,7 @@ test('flags become the fields of the request, and nothing is asked for that was 
       hardDelete: true,
       priority: 'high',
       reason: 'Art. 17',
+      label: ['ticket=4711'],
     },
     input,
     terms,
@@ -188,6 +189,7 @@ test('flags become the fields of the request, and nothing is asked for that was 
     coalesce: false,
     deadline: '2026-12-01T18:00:00.000Z',
     reason: 'Art. 17',
+    labels: { ticket: '4711' },
     retryOf: null,
     callbackUrl: null,
   })

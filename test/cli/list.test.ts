@@ -25,7 +25,7 @@ test('list and status tell of the runs of this machine after they ended', { skip
   const { expunge } = await place(t)
   const ids = ['run', '--object', 'Contact', '--ids', contactIds(3).join(), '--reason', 'Art. 17']
   for (const id of ['one', 'two']) {
-    const { code, stderr } = await expunge([...ids, '--dry-run', '--id', id])
+    const { code, stderr } = await expunge([...ids, '--dry-run', '--id', id, '--label', `n=${id}`])
     assert.equal(code, 0, stderr)
   }
   const { stdout } = await expunge(['list'])
@@ -36,10 +36,16 @@ test('list and status tell of the runs of this machine after they ended', { skip
   const limited = await expunge(['list', '--limit', '1', '--json'])
   assert.equal(JSON.parse(limited.stdout).length, 1)
 
+  const labelled = await expunge(['list', '--label', 'n=one', '--json'])
+  assert.deepEqual(
+    JSON.parse(labelled.stdout).map(({ id }: { id: string }) => id),
+    ['one'],
+  )
+
   const status = await expunge(['status', 'ONE'])
   assert.match(status.stdout, /^ +Request +one\n +Status +planned\n/)
   assert.match(status.stdout, /What +delete Contact, source ids\n/)
-  assert.match(status.stdout, /Reason +Art\. 17\n/)
+  assert.match(status.stdout, /Reason +Art\. 17\n +Labels +n=one\n/)
   assert.match(status.stdout, /3 read: 3 accepted, 0 invalid, 0 duplicate, 0 unchecked/)
   // A pipe gets no colours.
   assert.equal(status.stdout.includes('\u001b'), false)

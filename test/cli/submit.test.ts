@@ -15,6 +15,7 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
   const { folder, sandbox, expunge, begin } = await place(t)
   await writeFile(join(folder, 'ids.csv.gz'), gzipSync(csvOf(contactIds(200))))
   const args = ['submit', '--object', 'Contact', '--csv', 'ids.csv.gz', '--id', 'S-1']
+  args.push('--label', 'ticket=4711', '--label', 'caller=crm')
 
   const submitted = await expunge([...args, '--json'], { env })
   assert.equal(submitted.code, 0, submitted.stderr)
@@ -40,7 +41,9 @@ test('submit hands a request to a worker and can wait for its receipt', { skip }
   })
   const waited = await expunge([...args, '--wait', '--json'], { env })
   assert.equal(waited.code, 0, waited.stderr)
-  assert.equal(JSON.parse(waited.stdout).outcome.deleted, 200)
+  const receipt = JSON.parse(waited.stdout)
+  assert.equal(receipt.outcome.deleted, 200)
+  assert.deepEqual(receipt.labels, { ticket: '4711', caller: 'crm' })
   assert.equal(sandbox.referee.stats().rowsDeleted, 200)
 
   const rule = ['submit', '--soql', 'SELECT Id FROM Lead LIMIT 300', '--id', 'S-2']

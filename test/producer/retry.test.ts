@@ -34,18 +34,19 @@ sandbox.setRows({ rules: [{ code: 'DELETE_FAILED', ids: failing }] })
 const deadline = new Date(Date.now() + 3_600_000).toISOString()
 const first = await deleteIds(world, ids, {
   ...{ id: 'Purge', reason: 'Art. 17', priority: 'high', deadline, expectCount: 10 },
+  labels: { ticket: '4711' },
 })
 assert.deepEqual(first.outcome, outcome({ deleted: 6, failed: 4 }))
 
 test('rows of an ended request become a new one, with its terms and its name', async () => {
   const { request, created } = await producer.retry('purge', rowsOf(failing), { org })
   assert.deepEqual([request.id, created], ['Purge-retry-1', true])
-  const { object, priority, reason, retryOf, deadline, expectCount } = request.request
+  const { object, priority, reason, labels, retryOf, deadline, expectCount } = request.request
   assert.deepEqual(
-    { object, priority, reason, retryOf, deadline, expectCount },
+    { object, priority, reason, labels, retryOf, deadline, expectCount },
     {
       ...{ object: 'Contact', priority: 'high', reason: 'Art. 17', retryOf: 'Purge' },
-      ...{ deadline: null, expectCount: null },
+      ...{ labels: { ticket: '4711' }, deadline: null, expectCount: null },
     },
   )
   const receipt = await receiptOf(world, 'Purge-retry-1')

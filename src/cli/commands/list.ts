@@ -1,4 +1,5 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
+import { hasLabels, parseLabels } from '../../shared/contract/labels.ts'
 import { orgKeys } from '../../shared/store/ledger/keys.ts'
 import { ledgersOn } from '../../shared/store/ledgers.ts'
 import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
@@ -119,16 +120,21 @@ async function reportResults({ store }: OpenOrg, screen: Screen): Promise<void> 
 
 const PAGE = 100
 
-/** Reads page by page: with a status filter, matching requests may be far down. */
+/** Reads page by page: with a filter, matching requests may be far down. */
 async function matching(
   producer: Producer,
   org: string,
-  { status, limit }: Flags<'list'>,
+  { status, label = [], limit }: Flags<'list'>,
 ): Promise<readonly RequestView[]> {
+  const labels = parseLabels(label)
   const found: RequestView[] = []
   for (let offset = 0; found.length < limit; offset += PAGE) {
     const page = await producer.list({ org, offset, count: PAGE })
-    found.push(...page.filter((view) => status === undefined || view.status === status))
+    const matching = page.filter(
+      (view) =>
+        (status === undefined || view.status === status) && hasLabels(view.request.labels, labels),
+    )
+    found.push(...matching)
     // Expired records leave gaps in a page, so only an empty page is the end.
     if (page.length === 0) break
   }

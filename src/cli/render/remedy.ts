@@ -40,6 +40,9 @@ function remedyWords({ to, field, value }: NonNullable<ReceiptError['remedies']>
 /** `--on-invalid`; a field without a flag stays as it is. */
 function flagOf(field: string, command?: string): string {
   const option = optionOf(field, command)
+  // `labels.ticket` was one use of `--label`.
+  const label = /^labels?\.(.*)$/s.exec(field)?.[1]
+  if (label !== undefined) return `--label ${label}`
   return option === undefined ? field : flagNamed(option.name)
 }
 

@@ -26,6 +26,7 @@ export function requestTable(
   { waiting = [], atWork = [], results = null }: Standing = {},
 ): string {
   const { request, plan, receipt } = view
+  const labels = Object.entries(request.labels).map(([name, value]) => `${name}=${value}`)
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
   const rows: (readonly [string, string] | null)[] = [
     ['Request', style('bold', view.id)],
@@ -41,6 +42,7 @@ export function requestTable(
     view.prioritizedBy && ['Priority', `${request.priority} since ${actWords(view.prioritizedBy)}`],
     receipt && ['Finished', receipt.finishedAt],
     request.reason === null ? null : ['Reason', request.reason],
+    labels.length === 0 ? null : ['Labels', labels.join(', ')],
     plan && [
       'Plan',
       `${count(plan.read)} read: ${count(plan.accepted)} accepted, ${count(plan.invalid)} invalid, ` +

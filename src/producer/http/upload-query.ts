@@ -1,10 +1,11 @@
+import { labelsIn, labelTexts } from '../../shared/contract/labels.ts'
 import {
   type DeletionRequest,
   parseRequest,
   requestJsonSchema,
 } from '../../shared/contract/request.ts'
 import { InvalidRequestError } from '../../shared/contract/request-problems.ts'
-import type { Json } from './openapi/parts.ts'
+import { type Json, schemaOf } from './openapi/parts.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
 
 const COLUMN = {
@@ -12,6 +13,11 @@ const COLUMN = {
   minLength: 1,
   maxLength: 200,
   description: 'Column that holds the ids; Id where absent.',
+}
+
+const LABEL = {
+  ...schemaOf(labelTexts, 'output'),
+  description: 'A label, as name=value; repeated for each.',
 }
 
 /**
@@ -27,7 +33,7 @@ export const uploadQuery: ParameterSet<DeletionRequest> = {
     } catch (error) {
       if (!(error instanceof InvalidRequestError)) throw error
       const problems = error.problems.map(({ field, message }) => ({
-        field: field === 'source.column' ? 'column' : field,
+        field: field === 'source.column' ? 'column' : field.replace(/^labels\./, 'label.'),
         message,
       }))
       throw new InvalidRequestError(problems, error.count)
@@ -43,11 +49,17 @@ const FLAGS = new Set(['refuseActive', 'dryRun', 'deletedFile', 'coalesce'])
  * stays text, and the request parser rejects it.
  */
 function requestOf(query: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const { column, ...options } = query
+  const { column, label, ...options } = query
   const fields = Object.entries(options).map(([name, text]) => [name, textToValue(name, text)])
   const source = { type: 'upload', ...(column === undefined ? {} : { column }) }
+  // First, so that a parameter named `labels` is rejected.
+  const labels = label === undefined ? [] : [['labels', labelsIn([label].flat().map(String))]]
   // Not by assignment, so that a parameter named `source` or __proto__ is rejected.
-  return Object.fromEntries([...fields, ['source', 'source' in query ? query['source'] : source]])
+  return Object.fromEntries([
+    ...labels,
+    ...fields,
+    ['source', 'source' in query ? query['source'] : source],
+  ])
 }
 
 function textToValue(name: string, text: unknown): unknown {
@@ -66,8 +78,8 @@ function numberIn(text: unknown): unknown {
 
 function documented(): readonly Json[] {
   const { properties, required } = Object(requestJsonSchema())
-  const { source: _, ...fields } = properties
-  return Object.entries({ ...fields, column: COLUMN }).map(([name, schema]) =>
+  const { source: _, labels: __, ...fields } = properties
+  return Object.entries({ ...fields, label: LABEL, column: COLUMN }).map(([name, schema]) =>
     parameter('query', name, inQuery(Object(schema), name), required.includes(name)),
   )
 }

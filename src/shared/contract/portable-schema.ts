@@ -11,9 +11,13 @@ import { z } from 'zod'
  * break. The service refuses such text.
  */
 
-/** Text of so many characters, counted as JSON Schema counts them: by code point, not by UTF-16 unit. */
-export function boundedText(most: number, least = 0): z.ZodString {
-  const text = least === 0 ? z.string() : z.string().min(least)
+/**
+ * Text of so many characters, counted as JSON Schema counts them: by code point, not by UTF-16 unit.
+ *
+ * @param notText the message for a value that is no text
+ */
+export function boundedText(most: number, least = 0, notText?: string): z.ZodString {
+  const text = least === 0 ? z.string(notText) : z.string(notText).min(least)
   return text
     .refine((text) => text.length <= most || Array.from(text).length <= most, {
       message: `Too big: expected string to have <=${most} characters`,

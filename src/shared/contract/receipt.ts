@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { labelsSchema } from './labels.ts'
 import { preflightSchema } from './preflight.ts'
 import { TERMINAL_STATUSES } from './status.ts'
 
@@ -154,6 +155,8 @@ export const receiptSchema = z.object({
   appliesPlanOf: z.string().nullable().default(null),
   /** Whether its records were in use when they were planned; null if the org was not asked or did not tell. */
   preflight: preflightSchema.nullable().default(null),
+  /** Those of the request. */
+  labels: labelsSchema.default({}),
   error: receiptErrorSchema.nullable(),
 })
 /** The final account of a request, as in `receipt.json` and `--json`. */

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { z } from 'zod'
+import { labelsSchema } from './labels.ts'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from './objects.ts'
 import { DEFAULT_ORG, ORG_NAME } from './org-name.ts'
 import { boundedText, portable } from './portable-schema.ts'
@@ -18,7 +19,7 @@ export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
 /**
  * Most bytes of a request as JSON. 10,000 quoted ids of 18 characters, each on its own line indented by
- * 16 spaces, take 380 kB. All other fields at their longest, every character escaped, take about 60 kB.
+ * 16 spaces, take 380 kB. All other fields at their longest, every character escaped, take about 100 kB.
  */
 export const REQUEST_BYTES = 512 * 1024
 
@@ -120,6 +121,11 @@ const bodyShape = {
     .default(null)
     .describe('Cancels what is not deleted by then.'),
   reason: boundedText(1000).nullable().default(null).describe('Kept in receipt and audit log.'),
+  labels: labelsSchema
+    .default({})
+    .describe(
+      'Texts of your own by which requests can be listed; without personal data, because receipts keep them. Requests without an API key take turns by the label `caller`.',
+    ),
   retryOf: requestId
     .nullable()
     .default(null)

@@ -160,7 +160,7 @@ export function toReceipt(
   org: string,
   now: number,
 ): Receipt {
-  const { id, object, operation, reason } = record.request
+  const { id, object, operation, reason, labels } = record.request
   return {
     id,
     org,
@@ -181,6 +181,7 @@ export function toReceipt(
     cancelledBy: record.cancelledBy,
     appliesPlanOf: record.takes?.request ?? null,
     preflight: record.preflight,
+    labels,
     error: end.error,
   }
 }

@@ -32,6 +32,7 @@ export const request: StoredRequest = {
   coalesce: false,
   deadline: null,
   reason: null,
+  labels: {},
   retryOf: null,
   callbackUrl: null,
 }
@@ -64,5 +65,6 @@ export const receipt: Receipt = {
   cancelledBy: null,
   appliesPlanOf: null,
   preflight: null,
+  labels: {},
   error: null,
 }

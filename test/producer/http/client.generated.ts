@@ -181,6 +181,10 @@ export interface components {
        * @default null
        */
       reason?: string | null;
+      /** @description Texts of your own by which requests can be listed; without personal data, because receipts keep them. Requests without an API key take turns by the label `caller`. */
+      labels?: {
+        [key: string]: string;
+      };
       /**
        * @description Id of the ended request whose failed or unprocessed rows it contains.
        * @default null
@@ -405,6 +409,10 @@ export interface components {
           };
         };
       } | null;
+      /** @default {} */
+      labels: {
+        [key: string]: string;
+      };
       error: ({
         code: string;
         message: string;
@@ -747,6 +755,13 @@ export interface components {
        */
       reason: string | null;
       /**
+       * @description Texts of your own by which requests can be listed; without personal data, because receipts keep them. Requests without an API key take turns by the label `caller`.
+       * @default {}
+       */
+      labels: {
+        [key: string]: string;
+      };
+      /**
        * @description Id of the ended request whose failed or unprocessed rows it contains.
        * @default null
        */
@@ -937,6 +952,8 @@ export interface operations {
         status?: "queued" | "planning" | "awaiting-approval" | "deleting" | "completed" | "incomplete" | "planned" | "refused" | "cancelled" | "failed";
         /** @description Only requests for this object. */
         object?: string;
+        /** @description Only requests with this label, as name=value. If repeated, only those with all. */
+        label?: string[];
         /** @description Requests in a page at most. */
         limit?: number;
         /** @description The `next` of the page before. */
@@ -1067,7 +1084,10 @@ export interface operations {
          *       "0035g00000AbCdFAAV"
          *     ]
          *   },
-         *   "reason": "Art. 17 request 123"
+         *   "reason": "Art. 17 request 123",
+         *   "labels": {
+         *     "ticket": "4711"
+         *   }
          * }
          */
         "application/json": components["schemas"]["DeletionRequest"];
@@ -1278,6 +1298,8 @@ export interface operations {
         retryOf?: string;
         /** @description URL to which changes of status are sent. */
         callbackUrl?: string;
+        /** @description A label, as name=value; repeated for each. */
+        label?: string[];
         /** @description Column that holds the ids; Id where absent. */
         column?: string;
       };

@@ -56,7 +56,9 @@ export function describedCalls(
   const valuesFor = ({ name, schema }: Parameter) =>
     name === 'id'
       ? fc.oneof(fc.constantFrom(...KNOWN_IDS), valuesOf(schema, schemas))
-      : (fixed.get(name) ?? valuesOf(schema, schemas))
+      : name === 'label'
+        ? valuesOf(schema, schemas).map(oneOfEachName)
+        : (fixed.get(name) ?? valuesOf(schema, schemas))
   const inPlace = (place: Parameter['in']) =>
     fc.record(
       Object.fromEntries(
@@ -75,7 +77,9 @@ export function describedCalls(
     .map(({ inPath, inQuery, body }) => ({
       method,
       path: path.replaceAll(/\{(\w+)\}/g, (_, name) => encoded(inPath[name])),
-      query: Object.entries(inQuery).map(([name, value]) => [name, encoded(value)] as const),
+      query: Object.entries(inQuery).flatMap(([name, value]) =>
+        [value].flat().map((one) => [name, encoded(one)] as const),
+      ),
       headers: body === null ? [] : [`Content-Type: ${body.type}`],
       body: body?.bytes ?? null,
       bent: [],
@@ -86,6 +90,12 @@ export function describedCalls(
 function requiredIn(place: Parameter['in'], { parameters }: Operation): string[] {
   const required = parameters.filter((one) => one.in === place && one.required)
   return [...required.map(({ name }) => name), ...(place === 'query' ? ['org'] : [])]
+}
+
+/** Several values of one label are refused, which a schema cannot say. */
+function oneOfEachName(labels: unknown): readonly string[] {
+  const texts = Array.isArray(labels) ? labels.map(String) : []
+  return [...new Map(texts.map((text) => [text.split('=', 1)[0], text])).values()]
 }
 
 const encoded = (value: unknown) => encodeURIComponent(String(value).toWellFormed())

@@ -82,6 +82,31 @@ describe('the path for uploads', () => {
     assert.deepEqual([status, json.id], [200, 'csv'])
   })
 
+  test('takes labels one by one, by which requests can be listed', async () => {
+    const upload = (id: string, labels: string) =>
+      api.call(`${UPLOADS}${query(id)}${labels}`, { body: csv })
+    const listed = async (labels: string) => {
+      const { json } = await api.call(`${PATH}?org=${org}${labels}`)
+      return json.requests?.map(({ id }: { id: string }) => id) ?? json.errors
+    }
+    const { status, json } = await upload('both', '&label=team=crm&label=note=a%3Db%2C%20c')
+    assert.deepEqual([status, json.request?.labels], [202, { team: 'crm', note: 'a=b, c' }])
+    assert.equal((await upload('team', '&label=team=crm')).status, 202)
+    assert.deepEqual(await listed('&label=team=crm'), ['team', 'both'])
+    assert.deepEqual(await listed('&label=team=crm&label=note=a=b,%20c'), ['both'])
+    assert.deepEqual(await listed('&label=team=cr'), [])
+
+    const field = 'label.team'
+    const message = 'expected one text, as in ticket=4711'
+    for (const wrong of ['&label=team', '&label=team=a&label=team=b']) {
+      const refused = await upload('wrong', wrong)
+      assert.deepEqual([refused.status, refused.json.errors], [422, [{ field, message }]])
+      assert.deepEqual(await listed(wrong), [{ field, message }])
+    }
+    const { json: other } = await upload('wrong', '&label=team=a&labels=b')
+    assert.deepEqual(other.errors?.[0]?.field, 'labels')
+  })
+
   test('reads numbers as JSON has them', async () => {
     const ratio = async (text: string) => {
       const path = `${UPLOADS}?org=${org}&object=Contact&dryRun=true&maxFailureRatio=${text}`

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RefusedError } from '../../../src/shared/base/errors.ts'
+import { parseLabels } from '../../../src/shared/contract/labels.ts'
 import {
   parseRequest,
   REQUEST_ID,
@@ -10,7 +11,7 @@ import {
 } from '../../../src/shared/contract/request.ts'
 import { parseStoredRequest, storedRequestJson } from '../../../src/shared/contract/request-json.ts'
 import { InvalidRequestError } from '../../../src/shared/contract/request-problems.ts'
-import { bodyHash } from '../../../src/shared/store/intake/taken.ts'
+import { bodyHash, differences } from '../../../src/shared/store/intake/taken.ts'
 import { fc, runs } from '../../helpers/fast-check.ts'
 
 const NOW = Date.UTC(2026, 10, 23, 22, 5, 9)
@@ -57,6 +58,7 @@ test('everything but object and source has a default', () => {
     coalesce: true,
     deadline: null,
     reason: null,
+    labels: {},
     retryOf: null,
     callbackUrl: null,
   })
@@ -83,6 +85,7 @@ test('every field is taken as it was written', () => {
     coalesce: false,
     deadline: '2026-12-01T00:00:00+01:00',
     reason: 'Art. 17 request 123',
+    labels: { ticket: '4711', caller: 'crm' },
     retryOf: 'gdpr-2025',
     callbackUrl: 'https://example.com/done?x=1',
   }
@@ -291,6 +294,55 @@ test('the order of keys does not tell two requests apart', () => {
   )
 })
 
+test('no labels are the same request as before there were any, and their order says nothing', () => {
+  assert.equal(hashOf({ labels: {} }), hashOf({}))
+  // As versions without labels computed it.
+  const before = 'fafc81a8989a5d1555251bc3e90892b809c907afec4e2560ad2efe3c9b5b1617'
+  assert.equal(hashOf({ reason: 'x', labels: {} }), before)
+  const [ab, ba] = [stored({ labels: { a: 'x', b: 'y' } }), stored({ labels: { b: 'y', a: 'x' } })]
+  assert.equal(bodyHash(ab, null), bodyHash(ba, null))
+  const known = { staged: null, content: null }
+  assert.deepEqual(differences({ request: ab, ...known }, { request: ba, ...known }), [])
+  assert.deepEqual(differences({ request: stored({}), ...known }, { request: ab, ...known }), [
+    'labels',
+  ])
+})
+
+test('labels are texts under plain names, sixteen at most', () => {
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`l${at}`, '']))
+  const emoji = '\u{1f5d1}'.repeat(200)
+  for (const labels of [{}, { a: 'x', 'b-c_1': emoji }, { constructor: 'x' }, many(16)]) {
+    assert.deepEqual(stored({ labels }).labels, labels)
+  }
+  const wrong: readonly (readonly [unknown, RegExp])[] = [
+    [{ Team: 'x' }, /labels\.Team: expected a name/],
+    [{ '': 'x' }, /labels\.: expected a name/],
+    [{ ['a'.repeat(64)]: 'x' }, /labels\.a+: expected a name/],
+    [JSON.parse('{"__proto__": "x"}'), /labels\.__proto__: expected a name/],
+    [{ a: `${emoji}x` }, /labels\.a: Too big/],
+    [{ a: 'x\n' }, /labels\.a: expected text without control characters/],
+    [{ a: 4711 }, /labels\.a: expected one text/],
+    [many(17), /labels: expected at most 16/],
+    [['a=x'], /labels: expected an object/],
+    [null, /labels: expected an object/],
+  ]
+  for (const [labels, problem] of wrong) assert.match(problemOf({ ...MINIMAL, labels }), problem)
+})
+
+test('labels written as text are one text for each name', () => {
+  assert.deepEqual(parseLabels(['ticket=4711', 'note=a=b, c', 'empty=']), {
+    ...{ ticket: '4711', note: 'a=b, c', empty: '' },
+  })
+  for (const texts of [['ticket'], ['=x'], [''], ['a=1', 'a=2'], ['a=1', 'a'], ['Team=x']]) {
+    assert.throws(
+      () => parseLabels(texts),
+      /label\.\S*: expected (?:one text|a name)/,
+      String(texts),
+    )
+  }
+})
+
 test('a default that is written out is the same request', () => {
   const spelt = { org: 'default', operation: 'delete', maxRecords: null, coalesce: true }
   assert.equal(hashOf(spelt), hashOf({}))
@@ -308,6 +360,7 @@ test('every field of the body tells two requests apart', () => {
     ...[{ maxFailureRatio: 0 }, { dryRun: true }],
     ...[{ approval: 'required' }, { coalesce: false }, { deadline: '2026-12-01T00:00:00Z' }],
     ...[{ reason: 'x' }, { callbackUrl: 'https://example.com' }, { org: 'other' }],
+    ...[{ labels: { a: 'x' } }, { labels: { a: 'y' } }, { labels: { b: 'x' } }],
     ...[{ source: { ...FILE, column: 'Id' } }, { source: { type: 'upload' } }, { source: IDS }],
   ]
   assert.equal(new Set(variants.map(hashOf)).size, variants.length)

@@ -137,6 +137,7 @@ const request: RequestView['request'] = {
   coalesce: true,
   deadline: null,
   reason: 'Art. 17 request 123',
+  labels: { ticket: '4711' },
   retryOf: null,
   callbackUrl: null,
 }
@@ -201,6 +202,7 @@ export const completedExample: RequestView = {
     cancelledBy: null,
     appliesPlanOf: null,
     preflight: null,
+    labels: request.labels,
     error: null,
   },
 }

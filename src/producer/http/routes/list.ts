@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isSameObject } from '../../../shared/contract/known-object.ts'
+import { hasLabels, labelTexts, parseLabels } from '../../../shared/contract/labels.ts'
 import { OBJECT_NAME, OBJECT_NAME_FORM } from '../../../shared/contract/objects.ts'
 import { InvalidRequestError } from '../../../shared/contract/request-problems.ts'
 import { STATUSES } from '../../../shared/contract/status.ts'
@@ -60,6 +61,9 @@ const fields = query(
       .regex(OBJECT_NAME, `expected ${OBJECT_NAME_FORM}`)
       .optional()
       .describe('Only requests for this object.'),
+    label: labelTexts
+      .optional()
+      .describe('Only requests with this label, as name=value. If repeated, only those with all.'),
     limit: z
       .string()
       .regex(/^[0-9]{1,9}$/, 'expected a whole number')
@@ -74,8 +78,9 @@ const fields = query(
 const listQuery = {
   documented: fields.documented,
   parse: (given: unknown) => {
-    const { cursor, ...filter } = fields.parse(given)
-    return { ...filter, from: cursor === undefined ? null : placeAt(cursor) }
+    const { cursor, label = [], ...filter } = fields.parse(given)
+    const labels = parseLabels(label)
+    return { ...filter, labels, from: cursor === undefined ? null : placeAt(cursor) }
   },
 } satisfies ParameterSet<unknown>
 
@@ -163,16 +168,18 @@ function placeOf(record: RequestRecord | undefined): ListPosition | null {
 }
 
 function filterOf(
-  { status, object, limit }: ReturnType<typeof listQuery.parse>,
+  { status, object, labels, limit }: ReturnType<typeof listQuery.parse>,
   key: ApiKey,
 ): Filter {
   const isForAll = key.objects === '*'
   return {
     limit,
-    isSelective: !isForAll || status !== undefined || object !== undefined,
+    isSelective:
+      !isForAll || status !== undefined || object !== undefined || Object.keys(labels).length > 0,
     matches: ({ status: reached, request, submittedBy }) =>
       (status === undefined || reached === status) &&
       (object === undefined || isSameObject(request.object, object)) &&
+      hasLabels(request.labels, labels) &&
       mayRead(key, { ...request, submittedBy }) === null,
     showsUnreadable: isForAll,
   }

@@ -73,6 +73,7 @@ const submitExample = {
   object: 'Contact',
   source: { type: 'ids', ids: ['0035g00000AbCdEAAV', '0035g00000AbCdFAAV'] },
   reason: 'Art. 17 request 123',
+  labels: { ticket: '4711' },
 } as const
 
 /** Takes JSON, or a CSV, depending on the content type. */

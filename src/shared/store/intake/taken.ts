@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { ExpungeError } from '../../base/errors.ts'
 import { type DeletionRequest, parseRequest, type StoredRequest } from '../../contract/request.ts'
 import { type ListAt, listsOf, mapLists, nameOfList } from '../../contract/sources/lists.ts'
@@ -91,7 +92,9 @@ export function bodyHash(
   staged: (Pick<Staged, 'sha256'> & Partial<Staged>) | null,
 ): string {
   const { id: _id, ...body } = { ...request, source: withoutPlace(request.source) }
-  const said = Object.entries(body).filter(([field, value]) => DEFAULTS.get(field) !== value)
+  const said = Object.entries(body).filter(
+    ([field, value]) => !isDeepStrictEqual(DEFAULTS.get(field), value),
+  )
   const canonical = sortKeys({ ...Object.fromEntries(said), staged: staged?.sha256 ?? null })
   return hash('sha256', JSON.stringify(canonical))
 }
@@ -143,9 +146,11 @@ export function differences(known: Identified, now: Identified): readonly string
   return [...differing, ...sourceDifferences(known, now)]
 }
 
-/** Field values as JSON: a request's own fields are strings, numbers and null. */
+/** Field values as JSON, whatever the order of labels. */
 function fieldsOf(request: StoredRequest): ReadonlyMap<string, string> {
-  return new Map(Object.entries(request).map(([field, value]) => [field, JSON.stringify(value)]))
+  return new Map(
+    Object.entries(request).map(([field, value]) => [field, JSON.stringify(sortKeys(value))]),
+  )
 }
 
 function sourceDifferences(known: Identified, now: Identified): readonly string[] {

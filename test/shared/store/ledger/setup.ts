@@ -184,6 +184,7 @@ export function receipt(id: string, status: Receipt['status'] = 'completed'): Re
     cancelledBy: null,
     appliesPlanOf: null,
     preflight: null,
+    labels: {},
     error: null,
   }
 }

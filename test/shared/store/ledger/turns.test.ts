@@ -24,6 +24,7 @@ const HIGHEST = 2 ** 21
 interface Asked {
   readonly id: string
   readonly caller: string
+  readonly labels?: Readonly<Record<string, string>>
   readonly chunks: readonly number[]
   readonly priority?: Priority
 }
@@ -33,9 +34,9 @@ const nameOf = (id: string, chunk: number) => `${id}.${chunk}.1`
 /** A request with a plan of these chunks (their records), ready to be sent. */
 async function planned(
   { ledger, grab }: Bundle,
-  { id, caller, chunks, priority = 'normal' }: Asked,
+  { id, caller, labels = {}, chunks, priority = 'normal' }: Asked,
 ): Promise<void> {
-  await ledger.accept({ ...submission({ id, priority }), submittedBy: caller })
+  await ledger.accept({ ...submission({ id, priority, labels }), submittedBy: caller })
   const lock = await grab(planLock(id))
   await ledger.beginPlanning({ id, lot: 'lot-1', lock })
   const orders = chunks.map(
@@ -147,6 +148,38 @@ test('of two callers with 1,000 chunks and 2, the second ends within three round
   // A round is one order of each caller.
   for (let at = 0; at < 3 * 2; at++) served.push((await serve(bundle, lane))?.order)
   assert.equal(served.filter((order) => order?.startsWith('few.')).length, 2, served.join(' '))
+})
+
+test('a request without a key takes its turn as the label `caller` says', async (t) => {
+  const bundle = openLedger(t, server)
+  const lane = new Lane()
+  const host = 'alice@laptop'
+  for (let at = 0; at < 60; at++) {
+    const labels = { caller: 'crm', run: `${at}` }
+    await begin(bundle, lane, { id: `many-${at}`, caller: host, labels, chunks: [10] })
+  }
+  await begin(bundle, lane, { id: 'one', caller: host, labels: { caller: 'shop' }, chunks: [10] })
+  const job = 'bullmq:r-other'
+  await begin(bundle, lane, { id: 'other', caller: job, labels: { caller: 'crm' }, chunks: [10] })
+  const served = []
+  for (let at = 0; at < 61; at++) served.push((await serve(bundle, lane))?.order)
+  assert.ok(served.indexOf(nameOf('one', 0)) < 2, served.join(' '))
+  assert.equal(served.includes(nameOf('other', 0)), false, 'it is the last of the same caller')
+})
+
+test('a key takes its own turn, whatever label its request has', async (t) => {
+  const bundle = openLedger(t, server)
+  const lane = new Lane()
+  for (let at = 0; at < 60; at++) {
+    const labels = { caller: `free-${at}` }
+    await begin(bundle, lane, { id: `many-${at}`, caller: 'crm', labels, chunks: [10] })
+  }
+  // Not the caller of that name, either.
+  const labels = { caller: 'crm' }
+  await begin(bundle, lane, { id: 'one', caller: 'alice@laptop', labels, chunks: [10] })
+  const served = []
+  for (let at = 0; at < 2; at++) served.push((await serve(bundle, lane))?.order)
+  assert.ok(served.includes(nameOf('one', 0)), served.join(' '))
 })
 
 test('an order that was taken stays in its lane, whatever priority its request has', async (t) => {

@@ -25,12 +25,14 @@ const ended = ({ id }: Job) => endedJob(queue, id)
 
 describe('a job deletion-request', () => {
   test('is a request like any other; its job id names it', async () => {
-    await enqueue(request(), 'r-crm.42')
+    const labels = { caller: 'crm', ticket: '42' }
+    await enqueue(request({ labels }), 'r-crm.42')
     const receipt = await receiptOfNew('crm.42')
     assert.equal(receipt.status, 'completed')
     assert.deepEqual(receipt.outcome, outcome({ deleted: 2 }))
     const record = await world.store.ledger.load('crm.42')
     assert.deepEqual(record?.request.source, { type: 'ids' })
+    assert.deepEqual([record?.request.labels, receipt.labels], [labels, labels])
     assert.equal(receipt.submittedBy, 'bullmq:r-crm.42')
   })
 
