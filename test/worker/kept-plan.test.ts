@@ -38,7 +38,12 @@ describe('the plan of a dry run', () => {
   test('is kept, and approving it deletes exactly these ids as a new request', async () => {
     const ids = fresh(30)
     const before = rowsDeleted()
-    const planned = await dryRun([...ids, ids[3] ?? ''], { id: 'Plan-1', reason: 'Art. 17' })
+    const labels = { ticket: '4711' }
+    const planned = await dryRun([...ids, ids[3] ?? ''], {
+      id: 'Plan-1',
+      reason: 'Art. 17',
+      labels,
+    })
     assert.deepEqual([planned.status, planned.outcome], ['planned', null])
     assert.equal(rowsDeleted(), before)
     const view = await producer.inspect('Plan-1', { org })
@@ -59,6 +64,7 @@ describe('the plan of a dry run', () => {
       ['Plan-1', 'Art. 17', 'alice'],
     )
     assert.equal(receipt.approvedBy?.reason, 'checked')
+    assert.deepEqual(receipt.labels, labels)
     assert.equal(rowsDeleted(), before + 30)
     assert.deepEqual(await lotsOf('Plan-1'), [])
     const after = await producer.inspect('Plan-1', { org })
