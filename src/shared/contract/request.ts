@@ -19,7 +19,7 @@ export const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/
 
 /**
  * Most bytes of a request as JSON. 10,000 quoted ids of 18 characters, each on its own line indented by
- * 16 spaces, take 380 kB. All other fields at their longest, every character escaped, take about 100 kB.
+ * 16 spaces, take 380 kB. All other fields at their longest, every character escaped, take about 75 kB.
  */
 export const REQUEST_BYTES = 512 * 1024
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { HttpError } from '../../../src/producer/http/http-error.ts'
 import { jsonShape } from '../../../src/producer/http/json-shape.ts'
 import { LIMITS as SERVICE_LIMITS } from '../../../src/producer/http/limits.ts'
-import { PRIORITIES, REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
+import { PRIORITIES, parseRequest, REQUEST_BYTES } from '../../../src/shared/contract/request.ts'
 import { fc, runs } from '../../helpers/fast-check.ts'
 import { ids18 } from '../../helpers/ids.ts'
 
@@ -64,7 +64,10 @@ test('the first bracket too many is refused, before the rest has come', () => {
 
 test('the largest lawful request is within every limit, however it is written', () => {
   const escaped = (text: string) =>
-    [...text].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+    text.replaceAll(/[\ud800-\udfff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)
+  // A character of two UTF-16 units counts as one, and takes twelve bytes if it is escaped.
+  const text = (length: number) => '\u{1f5d1}'.repeat(length)
+  const label = (n: number) => [`l${n}`.padEnd(63, 'x'), text(200)]
   const request = {
     id: 'x'.repeat(128),
     org: 'x'.repeat(64),
@@ -73,13 +76,14 @@ test('the largest lawful request is within every limit, however it is written', 
     ...{ onUnchecked: 'refuse', maxRecords: 1e15, maxFailureRatio: 0.123456789012345 },
     ...{ dryRun: false, approval: 'required', coalesce: false },
     deadline: '2026-12-01T00:00:00.000+00:00',
-    reason: 'y'.repeat(1000),
-    labels: Object.fromEntries(Array.from({ length: 16 }, (_, n) => [`${n}`, 'z'.repeat(255)])),
+    reason: text(1000),
+    labels: Object.fromEntries(Array.from({ length: 16 }, (_, n) => label(n))),
     callbackUrl: `https://${'u'.repeat(2040)}`,
     source: { type: 'ids', ids: ids18(10_000) },
   }
-  const pretty = JSON.stringify(request, null, 8).replaceAll('\n', '\r\n')
-  const worst = pretty.replace('y'.repeat(1000), escaped('y'.repeat(1000)))
+  const pretty = JSON.stringify(request, null, 7).replaceAll('\n', '\r\n')
+  const worst = escaped(pretty)
+  assert.equal(parseRequest(JSON.parse(worst), 0).id, request.id)
   for (const text of [JSON.stringify(request), pretty, worst]) {
     assert.equal(refusalOf(text, [], atWork), null)
     assert.ok(Buffer.byteLength(text) <= REQUEST_BYTES, String(text.length))
