@@ -1,5 +1,5 @@
 /**
- * The only parser of CSV bytes: for the first row of a source, its rows, and result files. It
+ * Parses CSV bytes: for the first row of a source, its rows, and result files. It
  * follows RFC 4180 and accepts any line end, quoted fields with doubled quotes and line ends, and
  * blanks around the quotes. It returns offsets, so that only the fields in use become strings.
  * fast-csv takes five to seven times as long (measured side by side); a test compares what both read,

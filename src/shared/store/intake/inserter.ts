@@ -18,8 +18,8 @@ interface JobToInsert {
 }
 
 /**
- * Lets `act` add a job. It receives null while the script is unavailable, which is until BullMQ has
- * contacted the server; the job must then be added by a separate call.
+ * Lets `act` add a job. It receives null where the script cannot be found; the job must then be added by
+ * a separate call.
  */
 type Inserter = <Answer>(
   job: JobToInsert,

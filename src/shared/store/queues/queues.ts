@@ -101,7 +101,15 @@ export async function openQueues(
 ): Promise<Queues> {
   const { Queue } = await import('bullmq')
   const open = (name: QueueName) => {
-    const queue = new Queue(name, { connection, prefix: keys.prefix, ...queueTelemetry() })
+    const queue = new Queue(name, {
+      connection,
+      prefix: keys.prefix,
+      // BullMQ would ask for the server's version now, and never again: where that fails, each later
+      // call of this queue fails with the same error. Connecting checks the version.
+      skipVersionCheck: true,
+      skipWaitingForReady: true,
+      ...queueTelemetry(),
+    })
     queue.on('error', onError)
     return queue
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, test } from 'node:test'
 import { type Job, UnrecoverableError, Worker } from 'bullmq'
+import { Redis } from 'ioredis'
 import type { Priority } from '../../../../src/shared/contract/request.ts'
 import { orgKeys } from '../../../../src/shared/store/ledger/keys.ts'
 import { FIRST_NUMBER } from '../../../../src/shared/store/ledger/turns.ts'
@@ -17,6 +18,7 @@ import {
 } from '../../../../src/shared/store/queues/queues.ts'
 import { connectRedis } from '../../../../src/shared/store/redis/redis.ts'
 import { fc } from '../../../helpers/fast-check.ts'
+import { poll } from '../../../helpers/poll.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 
 const server = await startRedis({ after })
@@ -245,4 +247,26 @@ test('a plan that ends while its priority changes does no harm', async (t) => {
   await orders.plan('r1', 'low')
   await orders.movePlan('r1', 'high')
   assert.equal(await requests.getJobCountByTypes('prioritized', 'waiting'), 0)
+})
+
+test('queues that are opened while the server refuses commands work once it takes them', async (t) => {
+  const own = await startRedis(t, { args: ['--lua-time-limit', '1'] })
+  const place = { kind: 'url', url: own.url } as const
+  const [redis, other] = [connectRedis(place, 'fail-fast', () => {}), new Redis(own.url)]
+  t.after(async () => {
+    redis.disconnect()
+    other.disconnect()
+  })
+  await redis.ping()
+  const endless = assert.rejects(other.eval('while true do end', 0), /killed by user/)
+  // The script was sent first; from a millisecond later on, the server refuses other commands.
+  await poll(async () => (await redis.ping().catch(() => null)) === null || null)
+  const queues = await openQueues(redis, orgKeys(randomUUID()), () => {})
+  t.after(() => queues.close())
+  const orders = workOrders(async () => queues, unknownOrders)
+  await assert.rejects(orders.plan('r1', 'normal'), /^ReplyError: BUSY /)
+  await redis.call('SCRIPT', 'KILL')
+  await endless
+  await orders.plan('r1', 'normal')
+  assert.equal(await queues.requests.count(), 1)
 })
