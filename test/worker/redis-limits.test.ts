@@ -114,7 +114,10 @@ describe('under workers', { concurrency: true }, () => {
       }
     }
     const source = { type: 'ids', ids: ids18(5) }
-    const request = parseRequest({ id: 'unordered', org, object: 'Contact', source }, Date.now())
+    // With a deadline, the plan is ordered by a call of its own.
+    const deadline = new Date(Date.now() + 3600_000).toISOString()
+    const fields = { id: 'unordered', org, object: 'Contact', source, deadline }
+    const request = parseRequest(fields, Date.now())
     const full = { ...caller, orders: { ...caller.orders, plan } }
     const { created } = await submit(full, request, Date.now())
     assert.equal(created, true)
