@@ -6,7 +6,7 @@ import { CLOCK_SHIFT } from './helpers/clocks.ts'
 import { sentinel } from './helpers/failover.ts'
 import { Fleet } from './helpers/fleet.ts'
 import { judge, sweptAway, toldOf } from './helpers/judge.ts'
-import { errandsOf } from './helpers/load.ts'
+import { errandsOf, rulesOf } from './helpers/load.ts'
 import {
   diskMishaps,
   jobMishaps,
@@ -59,8 +59,7 @@ async function runOn(
   const { scope, seed, minutes, say } = chaos
   say(`CHAOS_SEED=${seed}, ${minutes} minutes of mishaps in ${org}`)
   const errands = errandsOf(new Random(seed), Math.ceil(minutes * ERRANDS_A_MINUTE))
-  const rules = errands.flatMap(({ records }) => records.rules)
-  const place = await openPlace(scope, servers, rules, new Random(seed + 7), org)
+  const place = await openPlace(scope, servers, rulesOf(errands), new Random(seed + 7), org)
   const fleet = (entry: Entry, size: number, minutesWrong: readonly number[]) =>
     new Fleet(size, chaos, {
       entry,

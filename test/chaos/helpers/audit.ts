@@ -15,6 +15,8 @@ export interface Account {
   readonly folder: string
   /** What the sandbox ever said about each accepted id, in their order. */
   readonly verdicts: readonly (readonly string[])[]
+  /** Other requests asked for the same ids: what became of one may be another's doing. */
+  readonly isShared: boolean
   /** The audit option was on: `deleted.csv` lists every deleted id. */
   readonly keepDeleted: boolean
   /** Ids that an ingest job carried of which a failover left no trace: nobody can know their fate. */
@@ -60,9 +62,10 @@ async function auditReceipt({ receipt, folder }: Account): Promise<string[]> {
 }
 
 /** No outcome: then nothing may have been deleted. */
-function auditUntouched({ receipt, records, verdicts, forgotten }: Account): string[] {
+function auditUntouched(account: Account): string[] {
+  const { receipt, records, verdicts, forgotten, isShared } = account
   const touched = records.accepted.filter(
-    (id, at) => (verdicts[at] ?? []).length > 0 && !forgotten.has(id),
+    (id, at) => (verdicts[at] ?? []).length > 0 && !forgotten.has(id) && !isShared,
   ).length
   return [
     ...check('status without an outcome', receipt.status, 'cancelled'),
@@ -109,11 +112,11 @@ function auditPatience({ status, error, failures, ingestJobs }: Receipt, outcome
 function auditFailure(
   line: string,
   codes: ReadonlyMap<string, readonly string[]>,
-  { forgotten }: Account,
+  { forgotten, isShared }: Account,
 ): string[] {
   const [id = '', code = ''] = line.split(',')
   const told = codes.get(id) ?? []
-  if (told.includes(DELETED) && !forgotten.has(id))
+  if (told.includes(DELETED) && !forgotten.has(id) && !isShared)
     return [`${id} is told failed (${code}), but was deleted`]
   return told.includes(code) ? [] : [`${id} is told failed (${code}), but was told ${told}`]
 }
@@ -122,9 +125,10 @@ function auditFailure(
 function auditUnprocessed(
   id: string,
   codes: ReadonlyMap<string, readonly string[]>,
-  { records, receipt, forgotten }: Account,
+  { records, receipt, forgotten, isShared }: Account,
 ): string[] {
   if (
+    isShared ||
     forgotten.has(id) ||
     receipt.ingestJobs.some(isInDoubt) ||
     !codes.get(id)?.includes(DELETED) ||
@@ -183,12 +187,12 @@ function statusOf(receipt: Receipt, outcome: Outcome): string {
 }
 
 /** The lines of a result file without its header; a file without rows is not written. */
-async function linesOf(folder: string, kind: string): Promise<readonly string[]> {
+export async function linesOf(folder: string, kind: string): Promise<readonly string[]> {
   const text = await readFile(join(folder, `${kind}.csv`), 'utf8').catch(() => '')
   return text.split('\n').slice(1, -1)
 }
 
-const idOf = (line: string): string => line.split(',')[0] ?? ''
+export const idOf = (line: string): string => line.split(',')[0] ?? ''
 
 export function check<T>(what: string, got: T, expected: T): string[] {
   return got === expected ? [] : [`${what}: expected ${expected}, got ${got}`]

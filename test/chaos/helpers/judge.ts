@@ -7,6 +7,7 @@ import { ageStaged, leftovers } from './leftovers.ts'
 import type { Errand } from './load.ts'
 import type { Place } from './place.ts'
 import { auditSalesforce, isTooLate } from './referee.ts'
+import { auditShared, type Settled, toldDeleted } from './shared.ts'
 import { untilFine } from './wait.ts'
 
 /** After everything has been healed: whether every account is true, and nothing is left behind. */
@@ -15,7 +16,7 @@ export async function judge(
   place: Place,
   { tally, fail }: Chaos,
 ): Promise<void> {
-  const { producer, org, sandbox, servers, uploads } = place
+  const { producer, org, sandbox, servers, uploads, results } = place
   const views = await Promise.all(
     errands.map(({ request: { id } }) => producer.inspect(id, { org })),
   )
@@ -24,25 +25,32 @@ export async function judge(
   const forgotten = servers.forgets
     ? await forgottenBy(said, receipts, uploads)
     : nothingForgotten(said)
-  let deletedAsPlanned = 0
+  const deletedAsPlanned = new Set<string>()
+  const settled: Settled[] = []
   for (const [at, errand] of errands.entries()) {
     tally.entered(errand.door)
     const verdicts = await sandbox.verdictsOf(errand.records.accepted)
-    deletedAsPlanned += verdicts.filter((codes) => codes.includes('DELETED')).length
+    for (const [at, id] of errand.records.accepted.entries()) {
+      if (verdicts[at]?.includes('DELETED')) deletedAsPlanned.add(id)
+    }
     const view = views[at]
     // Whoever has no receipt was told of before.
     if (view === null || view === undefined || view.receipt === null) continue
     tally.settled(view.receipt)
+    settled.push({ errand, receipt: view.receipt, verdicts })
     const complaints = await judgeOne(errand, view, { verdicts, forgotten: forgotten.ids }, place)
     if (complaints.length > 0) fail(`${view.id}: ${complaints.join('\n  ')}`)
   }
+  const told = await toldDeleted(settled, join(results, org))
+  tally.toldTogether([...told.values()].filter(({ length }) => length > 1).length)
+  for (const complaint of auditShared(settled, told, forgotten.ids)) fail(complaint)
   const { stats } = forgotten
   const violations = stats.violations.filter((violation) => !isTooLate(violation))
   tally.tooLate(stats.violations.length - violations.length)
   tally.forgot(forgotten.jobs, forgotten.sentAgain)
   for (const complaint of auditSalesforce({
     stats: { ...stats, violations },
-    deletedAsPlanned,
+    deletedAsPlanned: deletedAsPlanned.size,
     window: servers.forgets ? Number.POSITIVE_INFINITY : place.window,
   })) {
     fail(complaint)
@@ -51,7 +59,7 @@ export async function judge(
 }
 
 async function judgeOne(
-  { request, records }: Errand,
+  { request, records, isShared }: Errand,
   { status, receipt }: RequestView,
   known: Pick<Account, 'verdicts' | 'forgotten'>,
   { org, results }: Place,
@@ -59,7 +67,7 @@ async function judgeOne(
   if (receipt === null) return []
   if (status !== receipt.status) return [`it is ${status}, its receipt differs`]
   const complaints = await auditRequest({
-    ...{ records, receipt, ...known },
+    ...{ records, receipt, isShared, ...known },
     folder: join(results, org, request.id),
     keepDeleted: true,
   })

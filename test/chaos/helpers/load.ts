@@ -1,6 +1,14 @@
 import type { DeletionRequestInput } from '../../../src/producer/producer.ts'
+import type { RowRule } from '../../../src/sandbox/sandbox.ts'
 import type { Random } from './random.ts'
-import { type Mixture, type Records, recordsOf } from './records.ts'
+import {
+  type Mixture,
+  type Records,
+  recordsOf,
+  SHARED,
+  sharedRecords,
+  sharedRules,
+} from './records.ts'
 
 /** What callers will ask for: requests of many kinds, all known before the first is submitted. */
 
@@ -9,6 +17,8 @@ export type Door = 'library' | 'upload' | 'http' | 'bullmq'
 
 export interface Errand {
   readonly records: Records
+  /** Other requests ask for some of these records, too. */
+  readonly isShared: boolean
   readonly request: Omit<DeletionRequestInput, 'org'> & { readonly id: string }
   readonly door: Door
   /** It is cancelled so long after it was submitted; null: it is not. */
@@ -24,17 +34,45 @@ export interface Errand {
 /** Above this many ids a plan sends a canary ahead. */
 const WITH_CANARY = 20_500
 
-/** A caller's errands, in the order in which they are submitted. No two have a record in common. */
+/**
+ * A caller's errands, in the order in which they are submitted. A sixth of them ask for records that
+ * others ask for at about the same time, so that they meet in one ingest job; no two of the others
+ * have a record in common.
+ */
 export function errandsOf(random: Random, count: number): readonly Errand[] {
   let from = 0
   return Array.from({ length: count }, (_, n) => {
+    if (n % 6 === 3) return sharedErrand(n, random)
     const mixture = { ...mixtureOf(n, random), from }
     from += mixture.count
     return errand(n, mixture, random)
   })
 }
 
-function errand(n: number, mixture: Mixture, random: Random): Errand {
+/** What the sandbox does with the records of all these errands. */
+export const rulesOf = (errands: readonly Errand[]): readonly RowRule[] => [
+  ...errands.flatMap(({ records }) => records.rules),
+  ...sharedRules(errands.length),
+]
+
+/** The pool moves on by one record every other errand, so that there is always something left to delete. */
+function sharedErrand(n: number, random: Random): Errand {
+  const half = Math.floor(n / 2)
+  const records = sharedRecords(random.pick([1, 2, 5, 9]), Math.max(0, half - random.from(0, 8)))
+  const { request, ...rest } = errand(n, { count: 0, from: 0 }, random)
+  const source =
+    rest.door === 'upload'
+      ? { type: 'upload' as const }
+      : { type: 'ids' as const, ids: [...records.rows] }
+  return {
+    ...rest,
+    records,
+    isShared: true,
+    request: { ...request, object: SHARED.object, source, coalesce: true, priority: 'normal' },
+  }
+}
+
+function errand(n: number, mixture: Mixture & { readonly count: number }, random: Random): Errand {
   const records = recordsOf(mixture)
   const isLarge = mixture.count === WITH_CANARY
   const door = isLarge ? 'upload' : random.pick(DOORS)
@@ -43,6 +81,7 @@ function errand(n: number, mixture: Mixture, random: Random): Errand {
     records,
     door,
     decision,
+    isShared: false,
     cancelAfterMs: random.chance(0.1) ? random.from(50, 4000) : null,
     deadlineAfterMs: random.chance(0.05) ? random.from(500, 8000) : null,
     callback: random.chance(0.2),

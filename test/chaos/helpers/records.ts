@@ -17,7 +17,7 @@ export interface Records {
 
 export interface Mixture {
   readonly count: number
-  /** Number of the first record; requests that share a sandbox must not overlap. */
+  /** Number of the first record. Requests have no record in common, but those for `shared` ones. */
   readonly from: number
   /** Positions among the accepted ids. */
   readonly failing?: readonly number[]
@@ -28,6 +28,24 @@ export interface Mixture {
   /** Rows that name a record again, and rows that are no ids. */
   readonly duplicate?: number
   readonly invalid?: number
+}
+
+/** The object of the records that several requests ask for, by its key prefix; no other is asked for. */
+export const SHARED = { object: 'Lead', prefix: '00Q' }
+
+/** Of a pool, in which neighbors overlap. What becomes of them is known for the pool as a whole. */
+export function sharedRecords(count: number, from: number): Records {
+  const accepted = ids18(count, from, SHARED.prefix)
+  return { rows: accepted, accepted, invalid: 0, duplicate: 0, missing: [], rules: [] }
+}
+
+/** Some fail, and some are locked at their first try: whoever asks for one shares its fate. */
+export function sharedRules(size: number): readonly RowRule[] {
+  const pool = ids18(size, 0, SHARED.prefix)
+  return [
+    { code: 'DELETE_FAILED', ids: pool.filter((_, at) => at % 13 === 5) },
+    { code: 'UNABLE_TO_LOCK_ROW', ids: pool.filter((_, at) => at % 11 === 7), times: 1 },
+  ]
 }
 
 export function recordsOf(mixture: Mixture): Records {

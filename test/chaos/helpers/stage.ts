@@ -121,6 +121,7 @@ async function audit(
       receipt,
       folder,
       verdicts,
+      isShared: false,
       keepDeleted,
       forgotten: new Set(),
     })),

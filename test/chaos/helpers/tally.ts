@@ -19,6 +19,7 @@ export class Tally {
   #forgotten = 0
   #sentAgain = 0
   #givenUp = 0
+  #toldTogether = 0
   #lost = 0
   #twice = 0
   #points = 0
@@ -52,6 +53,11 @@ export class Tally {
   forgot(jobs: number, sentAgain: number): void {
     this.#forgotten += jobs
     this.#sentAgain += sentAgain
+  }
+
+  /** Records that were deleted once, by one job, for several requests. */
+  toldTogether(ids: number): void {
+    this.#toldTogether += ids
   }
 
   /** Seconds that something took that has a bound. */
@@ -93,6 +99,7 @@ export class Tally {
       row('calls that woke up too late, refused by Salesforce', this.#tooLate),
       row('ingest jobs that a failover forgot', this.#forgotten),
       row('ids sent after their final verdict, a failover having forgotten it', this.#sentAgain),
+      row('ids deleted once for several requests', this.#toldTogether),
       row('ids planned', this.#planned),
       ...VERDICTS.map((verdict) => row(`verdicts ${verdict}`, this.#verdicts[verdict])),
       row('of them given up, five workers having died at one step', this.#givenUp),
