@@ -163,7 +163,7 @@ async function conclude(
     {
       excused: isExcused(book, account, reading),
       size: pieceSize(failure, book.ref.count),
-      doubt: isInDoubt(account, reading),
+      doubt: !account.listsDeletions,
     },
     collector,
   )
@@ -179,11 +179,6 @@ async function conclude(
       delayMs: resendDelay(book.ref, collector),
     },
   }
-}
-
-/** Whether rows that no file lists may have been deleted anyway. */
-function isInDoubt({ counts, mentioned }: Account, { job }: ResultsReading): boolean {
-  return job.state === 'JobComplete' || counts === null || mentioned < counts.processed
 }
 
 function reasonOf({ job, failure }: ResultsReading, unaccounted: number): ResendReason {

@@ -37,6 +37,8 @@ interface Account {
   readonly contradictions: readonly string[]
   /** Number of rows counted by the job but missing from the files. */
   readonly lacking: number
+  /** The files list every deletion that the job counted: what they do not list was not deleted. */
+  readonly listsDeletions: boolean
 }
 
 /** A job's counters, and how to read them again. */
@@ -94,7 +96,9 @@ export async function reconcile(
   }
 }
 
-interface Read extends Pick<Account, 'books' | 'mentioned' | 'contradictions' | 'lacking'> {
+type Comparison = Pick<Account, 'mentioned' | 'contradictions' | 'lacking' | 'listsDeletions'>
+
+interface Read extends Comparison, Pick<Account, 'books'> {
   readonly opened: AsyncDisposableStack
 }
 
@@ -130,7 +134,7 @@ function compared(
   { job, sent, lost }: ResultsReading,
   counts: Counts,
   both: boolean,
-): Pick<Read, 'mentioned' | 'contradictions' | 'lacking'> {
+): Comparison {
   const ofLost = Math.min(odd.strangers, lost)
   const contradictions = oddWords({ ...odd, strangers: odd.strangers - ofLost })
   const mentioned = failures + successes + ofLost
@@ -144,7 +148,20 @@ function compared(
     }
   }
   const due = both ? (counts?.processed ?? (isComplete ? sent : 0)) : (counts?.failed ?? 0)
-  return { mentioned, contradictions, lacking: Math.max(0, due - mentioned) }
+  const told = { mentioned, successes, isOdd: contradictions.length > 0 }
+  return {
+    ...{ mentioned, contradictions, lacking: Math.max(0, due - mentioned) },
+    listsDeletions: (!isComplete || counts?.processed === sent) && listsDeletions(told, counts),
+  }
+}
+
+function listsDeletions(
+  { mentioned, successes, isOdd }: { mentioned: number; successes: number; isOdd: boolean },
+  counts: Counts,
+): boolean {
+  if (counts === null) return false
+  const { processed, failed } = counts
+  return mentioned >= processed || (!isOdd && successes >= processed - failed)
 }
 
 function oddWords({

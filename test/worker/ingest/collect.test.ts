@@ -38,13 +38,17 @@ const ctx = {
 
 /**
  * What Salesforce did with a row. Rows that are `missing` or `unprocessed` are in no result file and
- * in no counter, those that are `hidden` were deleted and are counted, but in no file either.
+ * in no counter, those that are `hidden` were deleted and those that are `unlisted` were gone; both
+ * are counted, but in no file either.
  */
-const FATES = ['deleted', 'gone', 'locked', 'failed', 'missing', 'unprocessed', 'hidden'] as const
+const FATES = [
+  ...(['deleted', 'gone', 'locked', 'failed'] as const),
+  ...(['missing', 'unprocessed', 'hidden', 'unlisted'] as const),
+] as const
 type Fate = (typeof FATES)[number]
 
 /** Rows that no result file mentions. */
-const UNTOLD: readonly Fate[] = ['hidden', 'missing', 'unprocessed']
+const UNTOLD: readonly Fate[] = ['hidden', 'unlisted', 'missing', 'unprocessed']
 
 /** Jobs that carry an id at most, those left out that do not count. */
 const MOST_ATTEMPTS = 5
@@ -186,6 +190,17 @@ describe('collecting results', () => {
     assert.deepEqual(await resentIds(chunk, staged), [
       { doubt: false, ids: [id15(0), id15(2)] },
       { doubt: true, ids: [id15(1), id15(3)] },
+    ])
+    assert.equal(chunk.resend?.reason, 'missing')
+  })
+
+  test('does not doubt what no file lists where every counted deletion is listed', async () => {
+    const fates: Fate[] = ['locked', 'unlisted', 'gone', 'unlisted', 'deleted']
+    const staged = stage(plain({ fates }))
+    const [chunk] = await collect(staged.job, staged.order, staged.collector, ctx)
+    assert.ok(chunk)
+    assert.deepEqual(await resentIds(chunk, staged), [
+      { doubt: false, ids: [id15(0), id15(1), id15(3)] },
     ])
     assert.equal(chunk.resend?.reason, 'missing')
   })
@@ -359,8 +374,13 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   const isWhole = job.state === 'JobComplete' && job.numberRecordsProcessed === scene.fates.length
   const isRead = job.numberRecordsFailed !== 0 || keepDeleted
   // Strangers show that a file is not to be trusted, but only where it is read.
-  const isTold = isWhole && !keepDeleted && !(isRead && scene.strangers > 0)
-  const isDoubtful = job.state === 'JobComplete' || scene.fates.includes('hidden')
+  const has = (fate: Fate) => scene.fates.includes(fate)
+  const isOdd = isRead && scene.strangers > 0
+  const isTold = isWhole && !keepDeleted && !isOdd && !has('unlisted')
+  const isDoubtful =
+    has('hidden') ||
+    (job.state === 'JobComplete' && !isWhole) ||
+    (has('unlisted') && scene.strangers > 0)
   const rows = rowsOf(ref)
   const share = (fates: readonly Fate[]) =>
     rows.filter(({ fate }) => fates.includes(fate)).length / rows.length
@@ -407,6 +427,7 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
         break
       case 'hidden':
       case 'missing':
+      case 'unlisted':
       case 'unprocessed':
         if (isTold) deleted(id)
         else if (goesAgain) resend(id, mark.doubt || isDoubtful)
@@ -421,7 +442,7 @@ function expectedOf(scene: Scene, { job, order, rowsOf }: Staged, index: number)
   const passing = hasTries ? rows.filter(({ fate }) => fate === 'locked').length : 0
   const stays =
     rows.length - rows.filter(({ fate }) => UNTOLD.includes(fate)).length > passing || isLeft
-  const doubts = scene.strangers > 0 || (isLeft && scene.fates.includes('hidden'))
+  const doubts = scene.strangers > 0 || (isLeft && (has('hidden') || has('unlisted')))
   const contradicts = (isRead || !isWhole) && doubts && stays
   const error =
     failure === 'input' ? 'INGEST_JOB_FAILED' : contradicts ? 'RESULTS_CONTRADICT' : null
@@ -597,8 +618,8 @@ function jobOf({ fates, end, operation }: Scene): IngestJobInfo {
   return {
     ...{ id: '7505f0000000001AAA', ...end, object: 'Contact', operation },
     systemModstamp: null,
-    numberRecordsProcessed: count('deleted', 'gone', 'locked', 'failed', 'hidden'),
-    numberRecordsFailed: count('gone', 'locked', 'failed'),
+    numberRecordsProcessed: count('deleted', 'gone', 'locked', 'failed', 'hidden', 'unlisted'),
+    numberRecordsFailed: count('gone', 'locked', 'failed', 'unlisted'),
   }
 }
 
