@@ -5,7 +5,7 @@ import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../styled-text.ts'
 import { activityRow } from './activity.ts'
-import { columns, count, counted, duration, jobNames, percent } from './format.ts'
+import { columns, count, counted, duration, jobNames, moment, percent } from './format.ts'
 import { costWords } from './plan.ts'
 import { receiptErrorWords } from './remedy.ts'
 
@@ -57,6 +57,7 @@ export function requestTable(
         `${count(outcome.failed)} failed, ${count(outcome.unprocessed)} unprocessed`,
     ],
     ...retryRows(view.progress?.retries ?? []),
+    view.progress?.expectedEnd ? ['Expected end', endWords(view.progress.expectedEnd)] : null,
     atWork.length === 0 ? null : ['At work', jobNames(atWork)],
     results === null ? null : ['Results', results],
     receipt && Object.keys(receipt.failures).length > 0
@@ -129,6 +130,8 @@ function retryRows(
     `attempt ${attempt}: ${counted(records, 'row')} at ${at} (${retryWords(reason)})`,
   ])
 }
+
+const endWords = (end: string): string => `${moment(Date.parse(end))}, at the average rate so far`
 
 function actWords({ actor, at, reason }: SignedAct): string {
   return `${at} by ${actor}${reason === null ? '' : `: ${reason}`}`

@@ -66,16 +66,19 @@ interface AtWork {
   readonly workers: number
   /** Requests, in lower case, that a `run` of their own works on. */
   readonly runs: ReadonlySet<string>
+  /** When they were counted, by Redis's clock; in milliseconds since the epoch. */
+  readonly now: number
 }
 
 /** Who has recently sent a heartbeat. A process that was killed counts for a few more seconds. */
 export async function whoIsAtWork(redis: RedisClient, keys: OrgKeys): Promise<AtWork> {
-  const alive = (await redisNow(redis)) - ALIVE_MS
+  const now = await redisNow(redis)
+  const alive = now - ALIVE_MS
   const [workers, runs] = await Promise.all([
     redis.zcount(keys.workers, alive, '+inf'),
     redis.zrangebyscore(keys.runs, alive, '+inf'),
   ])
-  return { workers, runs: new Set(runs) }
+  return { workers, runs: new Set(runs), now }
 }
 
 /** Whether a `run` has recently sent a heartbeat for the request. */

@@ -6,11 +6,13 @@ import {
   type Plan,
   type Receipt,
   type SignedAct,
+  totalOf,
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
 import { maskedSource } from '../contract/sources/lists.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
 import type { Status } from '../contract/status.ts'
+import { expectedEnd } from './expected-end.ts'
 import { type ChunkOutcome, isShared, rowsOf } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
@@ -28,6 +30,8 @@ export interface RequestProgress {
   readonly chunksOpen: number
   /** Rows that failed with a transient error and are sent again, by attempt. */
   readonly retries: readonly RowRetry[]
+  /** When it ends at the average rate so far; null if there is none yet, it is held or is to end early. */
+  readonly expectedEnd: string | null
 }
 
 /** Rows of a request that are sent again. */
@@ -104,7 +108,22 @@ export async function viewOf(
     open === null ? null : progressOf(store, id, open, orders),
     ownWaiting(store, record, orders, state),
   ])
-  return { ...fresh, stopping, progress, waiting: waitingOf(record, stopping, state, own) }
+  const waiting = waitingOf(record, stopping, state, own)
+  const isMoving = stopping === null && waiting.length === 0
+  const end = progress && isMoving ? endOf(record, progress, state.now) : null
+  return { ...fresh, stopping, progress: progress && { ...progress, expectedEnd: end }, waiting }
+}
+
+function endOf(
+  { plan, plannedAt, approvedBy }: RequestRecord,
+  { outcome, running }: Pick<RequestProgress, 'outcome' | 'running'>,
+  now: number,
+): string | null {
+  if (plan === null || plannedAt === null) return null
+  const began = approvedBy === null ? plannedAt : Date.parse(approvedBy.at)
+  const total = plan.accepted
+  const end = expectedEnd({ began, now, done: Math.min(total, totalOf(outcome) + running), total })
+  return end === null ? null : new Date(end).toISOString()
 }
 
 /** Only while somebody may have to decide on the plan. */
@@ -175,7 +194,7 @@ async function progressOf(
   id: string,
   open: ReadonlyMap<string, string>,
   names: readonly string[],
-): Promise<RequestProgress> {
+): Promise<Omit<RequestProgress, 'expectedEnd'>> {
   const [outcomes, orders] = await Promise.all([
     ledger.outcomes(id),
     Promise.all(names.map((order) => ledger.ingestOrder(order))),

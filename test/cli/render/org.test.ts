@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { requestTable } from '../../../src/cli/render/request.ts'
 import { requestLines } from '../../../src/cli/render/request-list.ts'
 import { waitingSentences } from '../../../src/cli/render/waiting.ts'
-import type { RequestView } from '../../../src/producer/producer.ts'
+import type { RequestProgress, RequestView } from '../../../src/producer/producer.ts'
 import { orgWaiting, pauses } from '../../../src/shared/store/waiting.ts'
 import { plain } from '../plain.ts'
 import { plan, request } from './fixtures.ts'
@@ -58,20 +58,29 @@ test('an interrupted retry names the command that continues it', () => {
   )
 })
 
+const PROGRESS: RequestProgress = {
+  outcome: { deleted: 99_900, alreadyGone: 0, failed: 0, unprocessed: 0 },
+  ...{ running: 0, chunksOpen: 1, retries: [], expectedEnd: null },
+}
+const deleting: RequestView = {
+  ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: null, waiting: [] },
+  ...{ submittedAt: '2026-11-23T22:00:00.000Z', submittedBy: null },
+  ...{ request, content: null, approvedBy: null, cancelledBy: null, plan, receipt: null },
+  ...{ prioritizedBy: null, objectRecords: null, preflight: null, cost: null, keptPlan: null },
+  ...{ appliesPlanOf: null, progress: PROGRESS },
+}
+
 test('a request shows that it is paused, and that it is being cancelled', () => {
-  const view: RequestView = {
-    ...{ id: 'gdpr-1', org: 'default', status: 'deleting', stopping: 'cancelled', waiting: [] },
-    ...{ submittedAt: '2026-11-23T22:00:00.000Z', submittedBy: null },
-    ...{ request, content: null, approvedBy: null, cancelledBy: null, plan, receipt: null },
-    prioritizedBy: null,
-    ...{ objectRecords: null, preflight: null, cost: null, keptPlan: null, appliesPlanOf: null },
-    progress: {
-      outcome: { deleted: 99_900, alreadyGone: 0, failed: 0, unprocessed: 0 },
-      ...{ running: 0, chunksOpen: 1, retries: [] },
-    },
-  }
+  const view = { ...deleting, stopping: 'cancelled' } as const
   const table = requestTable(view, plain, { waiting: ['Org "default" is paused.'] })
   assert.match(table, /^ +Status +deleting, 10 % of 999,000, being cancelled …\n +Waiting +Org "/m)
   assert.match(requestLines([view], plain, null), /deleting, 10 % of 999,000, being cancelled …/)
-  assert.doesNotMatch(requestTable({ ...view, stopping: null }, plain), /cancelled|Waiting/)
+  const moving = requestTable({ ...view, stopping: null }, plain)
+  assert.doesNotMatch(moving, /cancelled|Waiting|Expected end/)
+})
+
+test('a deletion tells when it is expected to end', () => {
+  const progress = { ...PROGRESS, expectedEnd: '2026-11-23T23:30:00.000Z' }
+  const table = requestTable({ ...deleting, progress }, plain)
+  assert.match(table, /^ +Expected end +2026-11-23 23:30:00 UTC, at the average rate so far$/m)
 })

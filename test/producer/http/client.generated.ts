@@ -520,7 +520,7 @@ export interface components {
       /** @description Id of the dry run whose plan it applies; null if it reads its source. */
       appliesPlanOf: string | null;
       /** @description How far it is while it is deleting, else null. */
-      progress: {
+      progress: ({
         /** @description Verdicts so far. */
         outcome: components["schemas"]["Outcome"];
         /**
@@ -544,7 +544,9 @@ export interface components {
              */
             at: string;
           }[];
-      } | null;
+        /** @description When it ends at the average rate so far; null if there is none yet, something holds it (`waiting`) or it is to end early. */
+        expectedEnd: string | null;
+      }) | null;
       /** @description The final account; null until it is over. */
       receipt: components["schemas"]["Receipt"] | null;
     };

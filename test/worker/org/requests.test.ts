@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { after, afterEach, describe, test } from 'node:test'
 import { NotWaitingError } from '../../../src/producer/producer.ts'
 import { createSalesforce } from '../../../src/shared/salesforce/client.ts'
+import { viewOf } from '../../../src/shared/store/request-view.ts'
+import { readOrgState } from '../../../src/shared/store/waiting.ts'
 import { leapingClock } from '../../helpers/clock.ts'
 import {
   deleteIds,
@@ -182,6 +184,14 @@ test('a request that is being deleted tells how far it is', async () => {
   assert.equal(view.status, 'deleting')
   assert.equal(view.plan?.accepted, 100)
   assert.deepEqual(view.progress.outcome, outcome({ deleted: 50 }))
+  const [record, state] = await Promise.all([
+    world.store.ledger.load(id),
+    readOrgState(world.store),
+  ])
+  assert.ok(record?.plannedAt)
+  const now = record.plannedAt + 57_000
+  const { progress } = await viewOf(world.store, record, { ...state, now })
+  assert.equal(progress?.expectedEnd, new Date(record.plannedAt + 100_000).toISOString())
   assert.equal(view.receipt, null)
   for (const { state, id: job } of world.sandbox.referee.stats().jobs) {
     if (state === 'InProgress') await abort(job)

@@ -108,6 +108,12 @@ export const viewSchema = z
           )
           .readonly()
           .describe('Rows that are sent again after a transient error, by attempt.'),
+        expectedEnd: z.iso
+          .datetime()
+          .nullable()
+          .describe(
+            'When it ends at the average rate so far; null if there is none yet, something holds it (`waiting`) or it is to end early.',
+          ),
       })
       .nullable()
       .describe('How far it is while it is deleting, else null.'),
