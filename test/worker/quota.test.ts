@@ -110,6 +110,20 @@ test('a request that waits for quota can be cancelled', async (t) => {
   await held(0)
 })
 
+test('a request that waits for quota takes what another leaves that is cancelled before it is sent', async (t) => {
+  const { world, held } = await startShort(t, 11)
+  const { org, producer, sandbox, store } = world
+  sandbox.faults.add({ on: 'create', times: 1000, action: { do: 'answer', status: 503 } })
+  const first = await submitIds(world, ids18(3, 0), { coalesce: false })
+  await poll(async () => ((await store.redis.hlen(store.ledger.keys.booked)) === 1 ? true : null))
+  const second = await submitIds(world, ids18(3, 3), { coalesce: false })
+  await held(1)
+  await producer.cancel(first, { org })
+  assert.equal((await receiptOf(world, first)).status, 'cancelled')
+  sandbox.faults.clear()
+  assert.deepEqual((await receiptOf(world, second)).outcome, outcome({ deleted: 3 }))
+})
+
 test('a request that waits for quota tries again once its priority changes', async (t) => {
   const { world, held } = await startShort(t, 15)
   const { org, producer, store } = world

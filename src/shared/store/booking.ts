@@ -81,10 +81,11 @@ const SETTLE = script(
   'settle-quota',
   { keys: ['quota', 'booked', 'held'], args: ['order', 'spent'] },
   `
-redis.call('ZREM', held, order)
+local wasHeld = redis.call('ZREM', held, order) == 1
 local costs = { string.match(redis.call('HGET', booked, order) or '', '^(%d+) (%d+)$') }
 redis.call('HDEL', booked, order)
-if not costs[1] then return 'none' end
+local function next() return redis.call('ZRANGE', held, 0, 0)[1] or '' end
+if not costs[1] then return wasHeld and next() or '' end
 local hour = math.floor(redis.call('TIME')[1] / 3600)
 for i, limit in ipairs({ '${QUOTA_LIMITS.join("', '")}' }) do
   redis.call('HINCRBY', quota, 'running:' .. limit, -costs[i])
@@ -98,7 +99,7 @@ for i, limit in ipairs({ '${QUOTA_LIMITS.join("', '")}' }) do
     end
   end
 end
-return 'settled'
+return spent == 'spent' and '' or next()
 `,
 )
 
@@ -156,10 +157,14 @@ export function bookingVerbs(ledger: LedgerConnection, keys: OrgKeys) {
       return oneOf(answer, ['go', 'held', 'moved'])
     },
 
-    /** The ingest job has ended, or is no longer wanted; `spent` if it reached Salesforce. */
-    async settle(order: string, isSpent: boolean): Promise<void> {
+    /**
+     * The ingest job has ended, or is no longer wanted; `isSpent` if it reached Salesforce. Returns
+     * the order that waits and may use what this one leaves, if there is one.
+     */
+    async settle(order: string, isSpent: boolean): Promise<string | null> {
       const spent = isSpent ? 'spent' : 'unused'
-      await runScript(ledger, SETTLE, { quota, booked, held, order, spent })
+      const next = await runScript(ledger, SETTLE, { quota, booked, held, order, spent })
+      return String(next) || null
     },
   }
 }

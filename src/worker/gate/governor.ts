@@ -110,7 +110,8 @@ export class QuotaGovernor {
 
   /** The order's ingest job has ended; `isSpent` if it reached Salesforce. */
   async settle(order: string, isSpent: boolean): Promise<void> {
-    await this.#store.bookings.settle(order, isSpent)
+    const next = await this.#store.bookings.settle(order, isSpent)
+    if (next !== null) await callBack(this.#store, next)
   }
 }
 
@@ -124,15 +125,23 @@ export async function callBackHeld(store: OrgStore): Promise<void> {
   }
 }
 
-/** An order that has no job any more has ended, or the sweep orders it again. */
-async function callBack({ queues, bookings }: OrgStore, order: string): Promise<void> {
+/** An order that has no job any more has ended, or the sweep orders it again: the next one is called. */
+async function callBack(store: OrgStore, order: string): Promise<void> {
+  for (let next: string | null = order; next !== null; ) {
+    if (await wake(store, next)) return
+    next = await store.bookings.settle(next, false)
+  }
+}
+
+/** False if the order has no job. */
+async function wake({ queues }: OrgStore, order: string): Promise<boolean> {
   const opened = await queues()
   for (const lane of LANES) {
     const job = await opened[lane].getJob(order)
     if (job === undefined) continue
     // It may have returned meanwhile.
     if (await job.isDelayed()) await job.promote().catch(() => {})
-    return
+    return true
   }
-  await bookings.settle(order, false)
+  return false
 }

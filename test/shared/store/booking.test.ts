@@ -99,6 +99,19 @@ test('what never reached Salesforce is booked back at once', async () => {
   assert.deepEqual([booked, used.size], [0, 0])
 })
 
+test('what is booked back is offered to the first in line', async () => {
+  const { book, settle, report } = openOrg(100)
+  await report(11)
+  assert.equal((await book('normal', 1, 'one')).kind, 'go')
+  for (const order of ['two', 'three']) assert.equal((await book('normal', 1, order)).kind, 'held')
+  assert.equal(await settle('one', false), 'two')
+  // It has ended meanwhile.
+  assert.equal(await settle('two', false), 'three')
+  assert.equal((await book('normal', 1, 'three')).kind, 'go')
+  assert.equal(await settle('three', true), null)
+  assert.equal(await settle('three', false), null)
+})
+
 test('the next in line is called when an order starts and there is room for it', async () => {
   const { book, report } = openOrg(100)
   await report(5)
