@@ -117,6 +117,7 @@ const RETRY_WORDS: Readonly<Record<string, string>> = {
   missing: 'no result for them',
   vanished: 'ingest job not found',
   unreadable: 'results not readable',
+  crashed: 'shared ingest job that workers crashed at',
 }
 
 export const retryWords = (reason: string): string => RETRY_WORDS[reason] ?? reason

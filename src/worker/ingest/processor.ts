@@ -9,7 +9,6 @@ import type { JobLock } from '../../shared/store/ledger/keys.ts'
 import type { OrgStore } from '../../shared/store/org-store.ts'
 import { parseIngestJob, type QueueName } from '../../shared/store/queues/queues.ts'
 import type { Metrics } from '../../shared/telemetry/metrics/metrics.ts'
-import { endUnprocessed } from '../end/unprocessed.ts'
 import type { Hold, QuotaGovernor } from '../gate/governor.ts'
 import type { OrgGate, Visit } from '../gate/org-gate.ts'
 import { handOver, leaveToNewer, putAside } from '../jobs/hand-over.ts'
@@ -17,13 +16,8 @@ import type { CollectedChunk, Collector } from './collector.ts'
 import { enterLeft, enterOutcome } from './enter-outcome.ts'
 import { runIngestJob } from './lifecycle.ts'
 import type { Peers } from './peers.ts'
+import { endPoisoned, MOST_CRASHES } from './poison.ts'
 import { type Checkpoint, type LifecycleDeps, parseCheckpoint } from './step.ts'
-
-/**
- * After this many crashes at one checkpoint the order is treated as poison, to protect other
- * workers.
- */
-const MOST_CRASHES = 5
 
 interface IngestProcessorDeps {
   readonly store: OrgStore
@@ -128,7 +122,7 @@ async function work(
       try {
         const results =
           crashes >= MOST_CRASHES
-            ? await poisoned(order, checkpoint, crashes, deps, ctx)
+            ? await endPoisoned(order, checkpoint, crashes, deps.collector, ctx)
             : await visitAndRun(order, start, lock, deps, ctx)
         await enterOutcome(order, results, lock, deps, ctx)
         const isSpent = results.some(({ outcome }) => outcome.job !== null)
@@ -183,23 +177,6 @@ async function visitAndRun(
   const keepDeleted = await deps.store.ledger.keepsDeleted(requests, deps.rails)
   const own = { ...deps, collector: { ...deps.collector, keepDeleted } }
   return await runIngestJob(order, start, lifecycle(inHand, visit, lock, own, ctx), ctx)
-}
-
-async function poisoned(
-  order: IngestOrder,
-  checkpoint: Checkpoint,
-  crashes: number,
-  { collector }: IngestProcessorDeps,
-  ctx: Context,
-): Promise<readonly CollectedChunk[]> {
-  const error = {
-    code: 'CRASHED',
-    message: `Workers died ${MOST_CRASHES} times while they sent these ids (step ${checkpoint.step}); they were given up. See the workers' logs.`,
-  }
-  const job = 'jobId' in checkpoint ? { id: checkpoint.jobId, state: 'Abandoned' } : null
-  // Reading these ids may be what killed the workers, so listing them is tried only once.
-  const lister = crashes === MOST_CRASHES ? collector : null
-  return endUnprocessed(order, { error, job }, lister, ctx)
 }
 
 type OwnDeps = Pick<IngestProcessorDeps, 'store' | 'metrics' | 'peers' | 'governor'> & {

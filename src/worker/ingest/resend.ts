@@ -3,6 +3,7 @@ import { backoff } from '../../shared/base/backoff.ts'
 import type { Context } from '../../shared/base/context.ts'
 import { NO_OUTCOME, type ReceiptError } from '../../shared/contract/receipt.ts'
 import { type ChunkRef, type IngestOrder, orderFor } from '../../shared/store/ledger/chunk.ts'
+import type { ResendReason } from '../../shared/telemetry/metrics/events.ts'
 import { endUnprocessed, lineOf } from '../end/unprocessed.ts'
 import { ChunkStager } from '../ids/chunk-stager.ts'
 import type { Resender } from './chunk-book.ts'
@@ -111,21 +112,36 @@ export async function sendAgain(
     ctx.log.warn({ ingestJob: job.id }, `${error.message} Its rows are sent again.`)
   }
   const ended = await endUnprocessed(last, { error, job }, collector, ctx)
-  return [...ended, ...others.map((ref) => whole(ref, order, lost, collector))]
+  const terms = { ...lost, excused: false, doubt: true, alone: false }
+  return [...ended, ...others.map((ref) => sendWhole(ref, order, terms, collector))]
+}
+
+/** How a whole chunk is retried. */
+interface WholeTerms extends Omit<ResendTerms, 'size'> {
+  readonly reason: ResendReason
+  /** The ingest job that carried it; null if none was created. */
+  readonly job: LostJob['job'] | null
+  /** It shares no ingest job any more. */
+  readonly alone: boolean
 }
 
 /** Retries a whole chunk in which no row has a verdict yet. */
-function whole(
+export function sendWhole(
   ref: ChunkRef,
   order: IngestOrder,
-  { reason, job }: LostJob,
-  collector: Collector,
+  { reason, job, excused, doubt, alone }: WholeTerms,
+  collector: Pick<Collector, 'resendMs'>,
 ): CollectedChunk {
   // Reuses the same frames under the next attempt; nothing is staged.
-  const next: ChunkRef = { ...ref, ...nextAttempt(ref, false), doubt: true }
+  const next: ChunkRef = { ...ref, ...nextAttempt(ref, excused), ...(doubt ? { doubt } : {}) }
   const { again, resent } = resentAs([next], order, ref.lot)
-  const outcome = { outcome: NO_OUTCOME, failures: {}, job: lineOf(ref, job), error: null, resent }
-  return { ref, outcome, again, resend: { reason, delayMs: resendDelay(ref, collector) } }
+  const line = job === null ? null : lineOf(ref, job)
+  return {
+    ref,
+    outcome: { outcome: NO_OUTCOME, failures: {}, job: line, error: null, resent },
+    again: alone ? again.map((one) => ({ ...one, alone })) : again,
+    resend: { reason, delayMs: resendDelay(ref, collector) },
+  }
 }
 
 /** The requests of an order that are to end early: none of their rows are retried. */

@@ -46,6 +46,8 @@ export const ingestOrderSchema = z.object({
   chunks: z.array(chunkRefSchema).min(1),
   /** Distinct ids of the chunks, once they were read: several requests may ask for an id. */
   distinct: count.optional(),
+  /** It never shares a job: one that it shared killed workers. */
+  alone: z.literal(true).optional(),
 })
 export type IngestOrder = Readonly<z.output<typeof ingestOrderSchema>>
 

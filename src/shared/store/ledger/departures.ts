@@ -7,7 +7,7 @@ import type { OrgKeys } from './keys.ts'
 import { oneOf, runScript, script } from './script.ts'
 
 /** Ids in a job of retries that more may join, however often they were tried. */
-const SMALLEST_RETRY = 200
+export const SMALLEST_RETRY = 200
 
 // `members`: for each the key of its order, and the open chunks of its request. The first write
 // removes something, so that a full Redis lets the script continue; departing frees memory.

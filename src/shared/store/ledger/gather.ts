@@ -31,6 +31,8 @@ if checkpoint or departed or tonumber(starts or 0) > 0 then return 'departed' en
 local below, fill, wait =
   unpack(redis.call('HMGET', settings, 'coalesceBelow', 'coalesceFill', waitSetting))
 if not redis.call('ZSCORE', set, order) then
+  local isJson, content = pcall(cjson.decode, json)
+  if isJson and content.alone then return 'alone' end
   if not below or tonumber(count) >= tonumber(below) then return 'alone' end
   local time = now()
   if deadline ~= '' and tonumber(deadline) - time < 2 * tonumber(wait) then return 'alone' end
@@ -85,8 +87,8 @@ export function gatherVerbs(ledger: LedgerConnection, keys: OrgKeys) {
      * Lets an order of one small chunk gather with others. Repeating it only brings the time of its
      * departure up to date with the settings.
      *
-     * `gathering`: it waits in its set. `alone`: it is too large, sharing is off, or waiting might
-     * take half of the time until its deadline; `departed`: it has left its set or a worker has taken
+     * `gathering`: it waits in its set. `alone`: it is too large, sharing is off, it may not share, or
+     * waiting might take half of the time until its deadline; `departed`: it has left its set or a worker has taken
      * it. Both are to be sent. `gone`: it has ended, or its chunk departed in a shared order.
      *
      * @param entry `delayMs`: how long it may not depart

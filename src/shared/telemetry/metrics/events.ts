@@ -71,6 +71,7 @@ const ROW_REASONS = [
   'aborted',
   'vanished',
   'unreadable',
+  'crashed',
 ] as const
 export type ResendReason = (typeof ROW_REASONS)[number]
 const RETRY_REASONS = [...STEP_REASONS, ...ROW_REASONS] as const
