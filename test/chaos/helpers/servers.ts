@@ -40,7 +40,7 @@ interface ClusterServers extends Servers {
  * sent it, one that is frozen would go on for a moment when it wakes.
  */
 export async function cluster(scope: Scope): Promise<ClusterServers> {
-  const group = await startCluster(scope)
+  const group = await startCluster(scope, { nodeTimeoutMs: 1500 })
   const orgs = new Map<TestRedis, string>()
   for (let n = 0; orgs.size < CLUSTER_PRIMARIES; n++) {
     const name = `chaos-${n}`
