@@ -13,6 +13,9 @@ test('where nothing ever ran there is nothing to see, and that is no error', {
   assert.deepEqual(listed, { code: 0, stdout: '', stderr: 'No requests.\n' })
   const json = await expunge(['list', '--json'])
   assert.deepEqual([json.code, json.stdout], [0, '[]\n'])
+  const bad = await expunge(['list', '--label', 'ticket'])
+  assert.equal(bad.code, 2)
+  assert.match(bad.stderr, /--label.*ticket.*expected/)
   const missing = await expunge(['status', 'nope'])
   assert.deepEqual([missing.code, missing.stdout], [2, ''])
   assert.match(

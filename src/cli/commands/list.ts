@@ -1,5 +1,5 @@
 import type { Producer, RequestView } from '../../producer/producer.ts'
-import { hasLabels, parseLabels } from '../../shared/contract/labels.ts'
+import { hasLabels, type Labels, parseLabels } from '../../shared/contract/labels.ts'
 import { orgKeys } from '../../shared/store/ledger/keys.ts'
 import { ledgersOn } from '../../shared/store/ledgers.ts'
 import { orgWaiting, readOrgState } from '../../shared/store/waiting.ts'
@@ -15,10 +15,11 @@ import { assertWatching, watch } from '../watch.ts'
 
 export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   assertWatching(flags)
-  if (flags.watch) return watchList(flags, cli)
+  const wanted = { ...flags, labels: parseLabels(flags.label ?? []) }
+  if (flags.watch) return watchList(wanted, cli)
   const { screen } = cli
   return withOrg(cli, flags, async (open) => {
-    const { views, own, held, table } = await read(open, flags, screen)
+    const { views, own, held, table } = await read(open, wanted, screen)
     for (const sentence of held) screen.warn(sentence)
     if (flags.json) screen.answerJson(views)
     else if (views.length === 0) screen.say(table)
@@ -28,13 +29,18 @@ export function list(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
   })
 }
 
-function watchList(flags: Flags<'list'>, cli: Cli): Promise<ExitCode> {
+/** What was asked for, checked even where there is nothing to look through. */
+interface Wanted extends Flags<'list'> {
+  readonly labels: Labels
+}
+
+function watchList(wanted: Wanted, cli: Cli): Promise<ExitCode> {
   const { screen } = cli
-  return watch(flags, cli, (look) =>
-    withOrg(cli, flags, async (open) => {
+  return watch(wanted, cli, (look) =>
+    withOrg(cli, wanted, async (open) => {
       if (open === null) throw new UsageError('No request was ever made on this machine.')
       return look(open, async () => {
-        const { views, held, table } = await read(open, flags, screen)
+        const { views, held, table } = await read(open, wanted, screen)
         const warnings = held.map((sentence) => screen.answerStyle('yellow', `! ${sentence}`))
         return {
           text: () => [...warnings, table].join('\n'),
@@ -56,10 +62,10 @@ interface Listed {
   readonly table: string
 }
 
-async function read(open: OpenOrg | null, flags: Flags<'list'>, screen: Screen): Promise<Listed> {
+async function read(open: OpenOrg | null, wanted: Wanted, screen: Screen): Promise<Listed> {
   if (open === null) return { views: [], own: [], held: [], table: NOTHING }
-  const orgs = await orgsOf(open, flags)
-  const views = await newest(open.producer, orgs, flags)
+  const orgs = await orgsOf(open, wanted)
+  const views = await newest(open.producer, orgs, wanted)
   const own = views.filter(({ org }) => org === open.org)
   const lines = orgs.length === 1 ? linesOf : linesByOrg
   const table = views.length === 0 ? NOTHING : lines(views, screen)
@@ -78,11 +84,11 @@ async function orgsOf({ redis, store, org }: OpenOrg, flags: Flags<'list'>) {
 async function newest(
   producer: Producer,
   orgs: readonly string[],
-  flags: Flags<'list'>,
+  wanted: Wanted,
 ): Promise<readonly RequestView[]> {
-  const views = (await Promise.all(orgs.map((org) => matching(producer, org, flags)))).flat()
+  const views = (await Promise.all(orgs.map((org) => matching(producer, org, wanted)))).flat()
   if (orgs.length > 1) views.sort((a, b) => b.submittedAt.localeCompare(a.submittedAt))
-  return views.slice(0, flags.limit)
+  return views.slice(0, wanted.limit)
 }
 
 const linesOf = (views: readonly RequestView[], { answerStyle, columns }: Screen): string =>
@@ -124,9 +130,8 @@ const PAGE = 100
 async function matching(
   producer: Producer,
   org: string,
-  { status, label = [], limit }: Flags<'list'>,
+  { status, labels, limit }: Wanted,
 ): Promise<readonly RequestView[]> {
-  const labels = parseLabels(label)
   const found: RequestView[] = []
   for (let offset = 0; found.length < limit; offset += PAGE) {
     const page = await producer.list({ org, offset, count: PAGE })
