@@ -62,7 +62,10 @@ describe('a producer process', { concurrency: true }, () => {
     const own = await startRedis(t, {})
     await own.kill()
     const service = startServiceHere(t, await settings(t, own))
-    const { url: status } = await service.logged('Serving /metrics, /healthz and /readyz.')
+    const { url: status, redis: named } = await service.logged(
+      'Serving /metrics, /healthz and /readyz.',
+    )
+    assert.equal(named, own.url)
     await service.logged('Waiting for Redis.')
     assert.equal(await statusOf(String(status), '/healthz'), 200)
     assert.equal(await statusOf(String(status), '/readyz'), 503)

@@ -1,6 +1,7 @@
 import { createLogger, type Logger } from '../base/logger.ts'
 import { type Signals, stopSignal } from '../base/shutdown.ts'
 import { type Config, loadConfig, type TracingConfig } from '../config/config.ts'
+import { showRedis } from '../config/redis.ts'
 import type { RedisConfig } from '../store/redis/redis.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { startStatusServer } from './status-server.ts'
@@ -67,7 +68,10 @@ export async function runService(
     const { registry } = metrics
     const status = await startStatusServer({ ...config.metrics, registry, ready, gaps })
     opened.defer(() => status.close())
-    log.info({ url: status.url, version }, 'Serving /metrics, /healthz and /readyz.')
+    log.info(
+      { url: status.url, redis: showRedis(redis), version },
+      'Serving /metrics, /healthz and /readyz.',
+    )
   }
   try {
     const objects = config.objects.keys()
