@@ -7,7 +7,7 @@ import type { RequestRecord } from '../shared/store/ledger/record.ts'
 import type { OrgStore } from '../shared/store/org-store.ts'
 import type { RequestView } from '../shared/store/request-view.ts'
 import { activityRow } from './render/activity.ts'
-import { columns, count, percent } from './render/format.ts'
+import { columns, count, labelWords, percent } from './render/format.ts'
 import { kindOfOrg, orgWords } from './render/org.ts'
 import { planTable, question } from './render/plan.ts'
 import type { Screen } from './screen.ts'
@@ -42,9 +42,11 @@ export async function approvalTable(
 ): Promise<string> {
   const { request, submittedBy, content, plan } = view
   const digest = content === null ? '' : `, SHA-256 ${content.sha256}`
+  const labels = labelWords(request.labels)
   const ids = await firstAndLast(store, record ?? (await store.ledger.load(view.id)))
   const rows: readonly (readonly [string, string] | null)[] = [
     ['Asked by', submittedBy === null ? 'unknown' : visible(submittedBy)],
+    labels === '' ? null : ['Labels', labels],
     ['Reason', request.reason === null ? 'none given' : visible(request.reason)],
     ['Source', `${visible(sourceOf(request))}${digest}`],
     ['Org', orgFacts(store.org, identity)],

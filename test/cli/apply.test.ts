@@ -17,7 +17,7 @@ test('a run applies the plan of a dry run, whatever its file holds by then', {
   const csv = join(folder, 'ids.csv')
   await writeFile(csv, csvOf(contactIds(30)))
   const dry = ['run', '--object', 'contact', '--csv', 'ids.csv', '--dry-run', '--id', 'Backlog']
-  const planned = await expunge([...dry, '--reason', 'clean up'])
+  const planned = await expunge([...dry, '--reason', 'clean up', '--label', 'ticket=4711'])
   assert.equal(planned.code, 0, planned.stderr)
   assert.match(planned.stdout, /\n\nApply this plan within 24 h: expunge apply Backlog\n$/)
   assert.match((await expunge(['status', 'Backlog'])).stdout, /Plan kept +until .*expunge apply/)
@@ -32,6 +32,7 @@ test('a run applies the plan of a dry run, whatever its file holds by then', {
   assert.match(no.stdout, /Delete 30 Contact records [\s\S]*The plan was not applied\. It is kept/)
   for (const fact of [
     /Asked by +.+@.+/,
+    /Labels +ticket=4711\n/,
     /Reason +clean up/,
     /Source +file .*ids\.csv, SHA-256 [0-9a-f]{64}/,
     /Org +default: PRODUCTION Sandbox of Expunge, 00D5f0000000001EAA, 127\.0\.0\.1/,

@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import { visible } from '../../shared/base/visible.ts'
 import { oneLine } from '../styled-text.ts'
 
 /** Formats numbers the same everywhere, independent of the machine's locale. */
@@ -44,6 +45,12 @@ export function moment(ms: number): string {
 export function bytes(value: number): string {
   const mebi = value / 1024 ** 2
   return mebi < 1024 ? `${Math.round(mebi)} MiB` : `${(mebi / 1024).toFixed(1)} GiB`
+}
+
+/** `ticket=4711, caller=crm` */
+export function labelWords(labels: Readonly<Record<string, string>>): string {
+  const words = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
+  return visible(words.join(', '))
 }
 
 /** `63 %`: 100 only if nothing is left. */

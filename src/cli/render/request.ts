@@ -5,7 +5,16 @@ import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../styled-text.ts'
 import { activityRow } from './activity.ts'
-import { columns, count, counted, duration, jobNames, moment, percent } from './format.ts'
+import {
+  columns,
+  count,
+  counted,
+  duration,
+  jobNames,
+  labelWords,
+  moment,
+  percent,
+} from './format.ts'
 import { costWords } from './plan.ts'
 import { receiptErrorWords } from './remedy.ts'
 
@@ -26,7 +35,7 @@ export function requestTable(
   { waiting = [], atWork = [], results = null }: Standing = {},
 ): string {
   const { request, plan, receipt } = view
-  const labels = Object.entries(request.labels).map(([name, value]) => `${name}=${value}`)
+  const labels = labelWords(request.labels)
   const outcome = receipt?.outcome ?? view.progress?.outcome ?? null
   const rows: (readonly [string, string] | null)[] = [
     ['Request', style('bold', view.id)],
@@ -42,7 +51,7 @@ export function requestTable(
     view.prioritizedBy && ['Priority', `${request.priority} since ${actWords(view.prioritizedBy)}`],
     receipt && ['Finished', receipt.finishedAt],
     request.reason === null ? null : ['Reason', request.reason],
-    labels.length === 0 ? null : ['Labels', labels.join(', ')],
+    labels === '' ? null : ['Labels', labels],
     plan && [
       'Plan',
       `${count(plan.read)} read: ${count(plan.accepted)} accepted, ${count(plan.invalid)} invalid, ` +
