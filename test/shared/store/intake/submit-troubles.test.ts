@@ -11,10 +11,11 @@ import { stagedBytes } from '../../../helpers/staged-bytes.ts'
 
 /** What is left of a submission that fails on the way. */
 
-async function ownStore(t: TestContext) {
+/** @param onOutage `wait` where a machine at its limit, on which calls take seconds, is no part of the test */
+async function ownStore(t: TestContext, onOutage: 'fail-fast' | 'wait' = 'fail-fast') {
   const scope = inReverse((close) => t.after(close))
   const { url } = await startRedis(scope, {})
-  const redis = connectRedis({ kind: 'url', url }, 'fail-fast', () => {})
+  const redis = connectRedis({ kind: 'url', url }, onOutage, () => {})
   scope.after(async () => redis.disconnect())
   const store = openOrgStore(redis, 'default', () => {})
   scope.after(() => store.close())
@@ -46,7 +47,7 @@ const refusedWith = (code: string, message: RegExp) => (error: unknown) => {
 
 describe('a submission', { concurrency: true }, () => {
   test('whose upload breaks off leaves no frame behind', async (t) => {
-    const { store } = await ownStore(t)
+    const { store } = await ownStore(t, 'wait')
     const gone = () => {
       throw new Error('the caller went away')
     }
@@ -66,7 +67,7 @@ describe('a submission', { concurrency: true }, () => {
   })
 
   test('of an upload that would leave plans no room is refused, a small one is not', async (t) => {
-    const { redis, store } = await ownStore(t)
+    const { redis, store } = await ownStore(t, 'wait')
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
     await redis.config('SET', 'maxmemory', used * 2 + 4_000_000)
     const large = submit(store, uploading('large'), 0, megabytes(8))
