@@ -1,5 +1,11 @@
 import { createServer } from 'node:net'
 
+/**
+ * A TCP port on which nothing listens (tcpmux). One that was free a moment ago may belong to another
+ * test's server by now.
+ */
+export const CLOSED_PORT = 1
+
 /** A TCP port that is free now; somebody else may take it before it is used. */
 export async function freePort(): Promise<number> {
   const probe = createServer()

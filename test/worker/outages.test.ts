@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RedisUnavailableError } from '../../src/producer/producer.ts'
 import { createLogger } from '../../src/shared/base/logger.ts'
+import { isTooLate } from '../chaos/helpers/referee.ts'
 import { attemptsSpent } from '../helpers/attempts.ts'
 import { deleteIds, outcome, receiptOf, statusReached, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -62,7 +63,11 @@ describe('Redis', { concurrency: true }, () => {
       assert.deepEqual([dryRun.status, dryRun.plan?.accepted], ['planned', 5000])
       assert.deepEqual(await attemptsSpent(world), [])
       const stats = referee.stats()
-      assert.deepEqual(stats.violationCounts, {})
+      // A worker that lost its lock meanwhile may still make a call, which Salesforce refuses.
+      assert.deepEqual(
+        stats.violations.filter((one) => !isTooLate(one)),
+        [],
+      )
       assert.equal(stats.deletedTwice, 0)
       assert.ok(stats.maxJobsUnseen <= WINDOW, `${stats.maxJobsUnseen} at once`)
       const told = said.filter((line) => line.startsWith('Redis connection error')).length

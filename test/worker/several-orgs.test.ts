@@ -5,7 +5,7 @@ import type { OrgConfig } from '../../src/shared/config/config.ts'
 import { to18 } from '../../src/shared/contract/record-id.ts'
 import { connectRedis } from '../../src/shared/store/redis/redis.ts'
 import { outcome } from '../helpers/deletion.ts'
-import { freePort } from '../helpers/free-port.ts'
+import { CLOSED_PORT } from '../helpers/free-port.ts'
 import { id15, ids18 } from '../helpers/ids.ts'
 import { poll } from '../helpers/poll.ts'
 import { startRedis } from '../helpers/redis.ts'
@@ -56,7 +56,7 @@ async function startOrgs(context: TestContext, kinds: readonly string[]): Promis
     const orgId = to18(id15(n + 1, '00D'))
     const sandbox = await startSandbox({ orgId, faults: BROKEN[kind] ?? [] })
     t.after(() => sandbox.close())
-    const url = kind === 'no connection' ? `http://127.0.0.1:${await freePort()}` : sandbox.url
+    const url = kind === 'no connection' ? `http://127.0.0.1:${CLOSED_PORT}` : sandbox.url
     const own = { ...credentials, loginUrl: url, clientSecret: sandbox.clientSecret }
     return [name, sandbox, { ...base, name, credentials: own }] as const
   })

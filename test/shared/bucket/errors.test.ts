@@ -3,7 +3,7 @@ import { after, afterEach, suite, test } from 'node:test'
 import { inspect } from 'node:util'
 import { Bucket } from '../../../src/shared/bucket/bucket.ts'
 import type { BucketSettings } from '../../../src/shared/bucket/settings.ts'
-import { freePort } from '../../helpers/free-port.ts'
+import { CLOSED_PORT } from '../../helpers/free-port.ts'
 import { S3_KEY, startS3 } from '../../helpers/s3.ts'
 import { inReverse } from '../../helpers/scope.ts'
 
@@ -109,7 +109,7 @@ suite('a bucket that cannot be read', () => {
   })
 
   test('says that nobody answers at the endpoint', async () => {
-    const endpoint = `http://127.0.0.1:${await freePort()}`
+    const endpoint = `http://127.0.0.1:${CLOSED_PORT}`
     assert.match(
       await refusal({ endpoint }),
       /^BUCKET_UNREACHABLE .* no answer at http:.* the connection was refused/,

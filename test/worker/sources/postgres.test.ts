@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, test } from 'node:test'
 import { openPostgres, probePostgres } from '../../../src/worker/sources/postgres/postgres.ts'
-import { freePort } from '../../helpers/free-port.ts'
+import { CLOSED_PORT, freePort } from '../../helpers/free-port.ts'
 import { poll } from '../../helpers/poll.ts'
 import { postgresUnavailable, startPostgres, warehouseAt } from '../../helpers/postgres.ts'
 import { startRelay } from '../../helpers/relay.ts'
@@ -187,7 +187,7 @@ describe('a connection that cannot be opened', { skip }, () => {
     await fails(db?.url({ database: 'nowhere' }), /database "nowhere" does not exist.*3D000/)
     await fails(db?.url({ host: 'nowhere.invalid', query: 'sslmode=disable' }), /host name/)
     await fails(db?.url({ database: 'tls_only' }), /no encryption/)
-    await fails(db?.url({ port: await freePort() }), /refused/)
+    await fails(db?.url({ port: CLOSED_PORT }), /refused/)
   })
 
   test('is tried again while the server starts', async (t) => {

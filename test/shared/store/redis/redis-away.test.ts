@@ -12,11 +12,11 @@ import {
 } from '../../../../src/shared/store/redis/redis.ts'
 import { isLasting, troubleOf } from '../../../../src/shared/store/redis/trouble.ts'
 import { whyAway } from '../../../../src/shared/store/redis/why-away.ts'
-import { freePort } from '../../../helpers/free-port.ts'
+import { CLOSED_PORT, freePort } from '../../../helpers/free-port.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 
 const server = await startRedis({ after }, {})
-const dead = await freePort()
+const dead = CLOSED_PORT
 
 interface Scope {
   after(fn: () => void | Promise<void>): void
