@@ -36,28 +36,38 @@ export async function openDisk(scope: Scope, folder: string): Promise<Disk> {
     await run('umount', ['-l', store])
   })
   const ballast = join(store, 'ballast')
+  // Mishaps of several orgs share the disk: one that unmounted it while another healed it left it so.
+  let last = Promise.resolve()
+  const inTurn = (deed: () => Promise<void>) => {
+    last = last.then(deed, deed)
+    return last
+  }
   return {
     mishaps: {
-      fill: async () => {
-        isFull = true
-        // It ends with ENOSPC, and the disk is full then.
-        await run('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1M']).catch(() => {})
-      },
-      unmount: async () => {
-        isBound = false
-        await run('umount', ['-l', folder])
-      },
+      fill: () =>
+        inTurn(async () => {
+          isFull = true
+          // It ends with ENOSPC, and the disk is full then.
+          await run('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1M']).catch(() => {})
+        }),
+      unmount: () =>
+        inTurn(async () => {
+          if (!isBound) return
+          isBound = false
+          await run('umount', ['-l', folder])
+        }),
     },
     get wasUnwell() {
       return !isBound || isFull || performance.now() - healedAt < UNWELL_FOR_MS
     },
-    heal: async () => {
-      if (!isBound) await run('mount', ['--bind', join(store, 'results'), folder])
-      await rm(ballast, { force: true })
-      isBound = true
-      isFull = false
-      healedAt = performance.now()
-    },
+    heal: () =>
+      inTurn(async () => {
+        if (!isBound) await run('mount', ['--bind', join(store, 'results'), folder])
+        await rm(ballast, { force: true })
+        isBound = true
+        isFull = false
+        healedAt = performance.now()
+      }),
   }
 }
 
