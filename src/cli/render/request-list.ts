@@ -1,8 +1,9 @@
 import stringWidth from 'string-width'
+import { doneOf } from '../../shared/store/progress.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import type { Style } from '../styled-text.ts'
 import { columns, count, percent } from './format.ts'
-import { doneOf, progressOf, STATUS_COLOUR } from './request.ts'
+import { progressOf, STATUS_COLOUR } from './request.ts'
 
 /** One column of a list of requests. */
 interface Column {

@@ -1,6 +1,7 @@
-import { type Plan, type Receipt, type SignedAct, totalOf } from '../../shared/contract/receipt.ts'
+import type { Plan, Receipt, SignedAct } from '../../shared/contract/receipt.ts'
 import { wordsFor } from '../../shared/contract/sources/lists.ts'
 import type { Status } from '../../shared/contract/status.ts'
+import { doneOf } from '../../shared/store/progress.ts'
 import type { RequestView } from '../../shared/store/request-view.ts'
 import { commandFor } from '../command-line.ts'
 import type { Style } from '../styled-text.ts'
@@ -158,14 +159,6 @@ export function progressOf({ plan, progress, stopping }: RequestView): string {
   const stop = stopping === null ? '' : `, ${stoppingWords(stopping)}`
   if (plan === null || progress === null) return stop
   return `, ${percent(doneOf(progress, plan), plan.accepted)} of ${count(plan.accepted)}${stop}`
-}
-
-/** Records with a verdict, and those that running ingest jobs have processed so far. */
-export function doneOf(
-  { outcome, running }: NonNullable<RequestView['progress']>,
-  { accepted }: Pick<Plan, 'accepted'>,
-): number {
-  return Math.min(accepted, totalOf(outcome) + running)
 }
 
 /** `deleting, 63 % of 999,000` */

@@ -6,17 +6,16 @@ import {
   type Plan,
   type Receipt,
   type SignedAct,
-  totalOf,
 } from '../contract/receipt.ts'
 import type { StoredRequest } from '../contract/request.ts'
 import { maskedSource } from '../contract/sources/lists.ts'
 import type { SourceContent } from '../contract/sources/read-file.ts'
 import type { Status } from '../contract/status.ts'
-import { expectedEnd } from './expected-end.ts'
 import { type ChunkOutcome, isShared, rowsOf } from './ledger/chunk.ts'
 import type { StopReason } from './ledger/decisions.ts'
 import type { RequestRecord } from './ledger/record.ts'
 import type { OrgStore } from './org-store.ts'
+import { doneOf, expectedEnd } from './progress.ts'
 import { costOfPlan, type PlanCost, readQuotaState } from './quota-state.ts'
 import { redisNow } from './redis/server-clock.ts'
 import { type OrgState, ownWaiting, readOrgState, type Waiting, waitingOf } from './waiting.ts'
@@ -116,13 +115,12 @@ export async function viewOf(
 
 function endOf(
   { plan, plannedAt, approvedBy }: RequestRecord,
-  { outcome, running }: Pick<RequestProgress, 'outcome' | 'running'>,
+  progress: Pick<RequestProgress, 'outcome' | 'running'>,
   now: number,
 ): string | null {
   if (plan === null || plannedAt === null) return null
   const began = approvedBy === null ? plannedAt : Date.parse(approvedBy.at)
-  const total = plan.accepted
-  const end = expectedEnd({ began, now, done: Math.min(total, totalOf(outcome) + running), total })
+  const end = expectedEnd({ began, now, done: doneOf(progress, plan), total: plan.accepted })
   return end === null ? null : new Date(end).toISOString()
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { expectedEnd } from '../../../src/shared/store/expected-end.ts'
+import { expectedEnd } from '../../../src/shared/store/progress.ts'
 
 const BEGAN = Date.UTC(2026, 4, 4, 12)
 const MINUTE = 60_000

@@ -1,3 +1,15 @@
+import { type Outcome, type Plan, totalOf } from '../contract/receipt.ts'
+
+/** How far a deletion is, and when it ends. */
+
+/** Records with a verdict, and those that running ingest jobs have processed so far. */
+export function doneOf(
+  { outcome, running }: { readonly outcome: Outcome; readonly running: number },
+  { accepted }: Pick<Plan, 'accepted'>,
+): number {
+  return Math.min(accepted, totalOf(outcome) + running)
+}
+
 /** Before this, a few records say little about the rate of all. */
 const STEADY_MS = 5_000
 
