@@ -148,20 +148,13 @@ function compared(
     }
   }
   const due = both ? (counts?.processed ?? (isComplete ? sent : 0)) : (counts?.failed ?? 0)
-  const told = { mentioned, successes, isOdd: contradictions.length > 0 }
-  return {
-    ...{ mentioned, contradictions, lacking: Math.max(0, due - mentioned) },
-    listsDeletions: (!isComplete || counts?.processed === sent) && listsDeletions(told, counts),
-  }
-}
-
-function listsDeletions(
-  { mentioned, successes, isOdd }: { mentioned: number; successes: number; isOdd: boolean },
-  counts: Counts,
-): boolean {
-  if (counts === null) return false
-  const { processed, failed } = counts
-  return mentioned >= processed || (!isOdd && successes >= processed - failed)
+  const lacking = Math.max(0, due - mentioned)
+  const agrees = contradictions.length === 0
+  const listsDeletions =
+    counts !== null &&
+    (!isComplete || isWhole(job, counts, sent)) &&
+    (mentioned >= counts.processed || (agrees && successes >= counts.processed - counts.failed))
+  return { mentioned, contradictions, lacking, listsDeletions }
 }
 
 function oddWords({
