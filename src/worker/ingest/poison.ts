@@ -14,9 +14,9 @@ export const MOST_CRASHES = 5
 
 /**
  * Ends an order that kills workers. Its ids end unprocessed. But if several requests share it, most
- * of them have done nothing: their chunks are sent again, in jobs of a quarter of its size, and below
- * {@link SMALLEST_RETRY} ids each on its own. So the one at fault is alone after five rounds at most,
- * and 10,000 requests of one id do not cost 10,000 ingest jobs.
+ * of them have done nothing: their chunks are sent again as retries, whose jobs are a quarter as large
+ * with each attempt, and up to {@link SMALLEST_RETRY} ids each on its own. So the one at fault is alone
+ * after five rounds with the default sizes, and 10,000 requests of one id do not cost 10,000 jobs.
  *
  * @param crashes at its checkpoint
  */
