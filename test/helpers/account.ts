@@ -55,9 +55,13 @@ async function assertFiles(world: World, ids: readonly string[], receipt: Receip
   }
 }
 
+/** In the order of their creation. A worker that lost its lock leaves an open job behind. */
+export const closedJobs = ({ sandbox }: Pick<World, 'sandbox'>) =>
+  sandbox.referee.stats().jobs.filter(({ closedAt }) => closedAt !== null)
+
 /** The receipt names every ingest job that was closed, and no other. */
-function assertJobs({ sandbox }: World, receipt: Receipt): void {
-  const closed = sandbox.referee.stats().jobs.filter(({ closedAt }) => closedAt !== null)
+function assertJobs(world: World, receipt: Receipt): void {
+  const closed = closedJobs(world)
   assert.deepEqual(
     receipt.ingestJobs.map(({ id, records }) => `${id} ${records}`).sort(),
     closed.map(({ id, rows }) => `${id} ${rows}`).sort(),

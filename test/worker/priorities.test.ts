@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { closedJobs } from '../helpers/account.ts'
 import { leapingClock } from '../helpers/clock.ts'
 import { deleteIds, outcome, receiptOf, submitIds } from '../helpers/deletion.ts'
 import { ids18 } from '../helpers/ids.ts'
@@ -52,7 +53,7 @@ test('over two workers ingest jobs go by priority, and by age within it', async 
   const of = (priority: string) => submitted.filter((one) => one.priority === priority)
   const expected = [first, ...[...of('normal'), ...of('low')].map(({ id }) => id)]
   const jobs = await Promise.all(expected.map((id) => onlyJobOf(world, id)))
-  assert.deepEqual(jobs, closedJobs(world))
+  assert.deepEqual(jobs, closedIds(world))
   assert.equal(referee.stats().maxJobsUnseen, 1)
 })
 
@@ -69,7 +70,7 @@ test('what a stopping worker hands over goes on before anything else', async (t)
   faults.clear()
   await world.startWorker()
   const jobs = await Promise.all([low, normal].map((id) => onlyJobOf(world, id)))
-  assert.deepEqual(jobs, closedJobs(world))
+  assert.deepEqual(jobs, closedIds(world))
   // Otherwise the window would have been overrun.
   assert.equal(referee.stats().maxJobsUnseen, 1)
 })
@@ -83,11 +84,7 @@ async function ordered({ store }: World, id: string): Promise<void> {
   while ((await jobOf()) === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-/** In the order of their creation. A worker that lost its lock leaves an open job behind. */
-function closedJobs({ sandbox }: World): readonly string[] {
-  const closed = sandbox.referee.stats().jobs.filter(({ closedAt }) => closedAt !== null)
-  return closed.map(({ id }) => id)
-}
+const closedIds = (world: World): readonly string[] => closedJobs(world).map(({ id }) => id)
 
 async function onlyJobOf(world: World, id: string): Promise<string | undefined> {
   const { ingestJobs } = await receiptOf(world, id)
@@ -112,7 +109,7 @@ test('a long purge holds up neither a small request after it nor that of another
   const other = await submit(fresh(20), 'erp')
   await world.store.ledger.resume()
   const jobs = await Promise.all([own, other].map((id) => jobsOf(world, id)))
-  const places = jobs.map((ids) => ids.map((id) => closedJobs(world).indexOf(id)))
+  const places = jobs.map((ids) => ids.map((id) => closedIds(world).indexOf(id)))
   const [ofOwn = [], ofOther = []] = places
   assert.ok(Math.max(...ofOther) < 3 * 3, `${ofOther}`)
   assert.ok(Math.max(...ofOwn) < 4 * 3, `${ofOwn}`)

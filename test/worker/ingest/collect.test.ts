@@ -183,11 +183,14 @@ describe('collecting results', () => {
   })
 
   test('keeps rows in doubt apart from rows that failed', async () => {
-    const fates: Fate[] = ['locked', 'missing', 'locked', 'missing', 'deleted']
-    const staged = stage(plain({ fates }))
-    const [chunk] = await collect(staged.job, staged.order, staged.collector, ctx)
-    assert.ok(chunk)
-    assert.deepEqual(await resentIds(chunk, staged), [
+    const { chunk, resent } = await collectedOf([
+      'locked',
+      'missing',
+      'locked',
+      'missing',
+      'deleted',
+    ])
+    assert.deepEqual(resent, [
       { doubt: false, ids: [id15(0), id15(2)] },
       { doubt: true, ids: [id15(1), id15(3)] },
     ])
@@ -195,13 +198,14 @@ describe('collecting results', () => {
   })
 
   test('does not doubt what no file lists where every counted deletion is listed', async () => {
-    const fates: Fate[] = ['locked', 'unlisted', 'gone', 'unlisted', 'deleted']
-    const staged = stage(plain({ fates }))
-    const [chunk] = await collect(staged.job, staged.order, staged.collector, ctx)
-    assert.ok(chunk)
-    assert.deepEqual(await resentIds(chunk, staged), [
-      { doubt: false, ids: [id15(0), id15(1), id15(3)] },
+    const { chunk, resent } = await collectedOf([
+      'locked',
+      'unlisted',
+      'gone',
+      'unlisted',
+      'deleted',
     ])
+    assert.deepEqual(resent, [{ doubt: false, ids: [id15(0), id15(1), id15(3)] }])
     assert.equal(chunk.resend?.reason, 'missing')
   })
 
@@ -506,6 +510,14 @@ async function resentIds({ again = [] }: CollectedChunk, { collector }: Staged) 
     names.add(order)
   }
   return all
+}
+
+/** A chunk of rows with these fates, collected, and what goes again of it. */
+async function collectedOf(fates: readonly Fate[]) {
+  const staged = stage(plain({ fates }))
+  const [chunk] = await collect(staged.job, staged.order, staged.collector, ctx)
+  assert.ok(chunk)
+  return { chunk, resent: await resentIds(chunk, staged) }
 }
 
 type Staged = ReturnType<typeof stage>

@@ -4,6 +4,7 @@ import type { Config } from '../../../src/shared/config/config.ts'
 import type { Receipt } from '../../../src/shared/contract/receipt.ts'
 import { orderDue } from '../../../src/shared/store/org-store.ts'
 import type { Checkpoint } from '../../../src/worker/ingest/step.ts'
+import { closedJobs } from '../../helpers/account.ts'
 import { linesOf, outcome, receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { poll } from '../../helpers/poll.ts'
@@ -48,11 +49,7 @@ async function sendPoisoned(world: World, order: string, checkpoint: Checkpoint)
 const died = ({ store: { redis: client, ledger } }: World, order: string) =>
   client.hset(ledger.keys.ingest(order), 'starts', 5)
 
-const rowsSent = ({ sandbox }: World) =>
-  sandbox.referee
-    .stats()
-    .jobs.filter(({ closedAt }) => closedAt !== null)
-    .map(({ rows }) => rows)
+const rowsSent = (world: World) => closedJobs(world).map(({ rows }) => rows)
 
 const linesIn = ({ ingestJobs }: Receipt) =>
   ingestJobs.map(({ state, records, attempt }) => [state, records, attempt])

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { viewOf } from '../../../src/shared/store/request-view.ts'
+import { closedJobs } from '../../helpers/account.ts'
 import { linesOf, outcome, receiptOf } from '../../helpers/deletion.ts'
 import { ids18 } from '../../helpers/ids.ts'
 import { poll } from '../../helpers/poll.ts'
@@ -24,9 +25,6 @@ async function start(t: Scope, options: Partial<WorldOptions> = {}): Promise<Wor
 
 const receiptsOf = (world: World, requests: readonly string[]) =>
   Promise.all(requests.map((id) => receiptOf(world, id)))
-
-const closedJobs = ({ sandbox }: World) =>
-  sandbox.referee.stats().jobs.filter(({ closedAt }) => closedAt !== null)
 
 const isActive = async ({ store }: World, order: string) =>
   (await (await store.queues())['ingest-jobs'].getActive()).some(({ id }) => id === order)

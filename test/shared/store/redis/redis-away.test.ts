@@ -16,7 +16,6 @@ import { CLOSED_PORT, freePort } from '../../../helpers/free-port.ts'
 import { startRedis } from '../../../helpers/redis.ts'
 
 const server = await startRedis({ after }, {})
-const dead = CLOSED_PORT
 
 interface Scope {
   after(fn: () => void | Promise<void>): void
@@ -90,7 +89,7 @@ const unavailable = (code: string, detail: RegExp) => (error: unknown) => {
 
 describe('who cannot wait is told why nobody answers', { concurrency: true }, () => {
   test('by a server, under each of its addresses', async () => {
-    const url = `redis://localhost:${dead}`
+    const url = `redis://localhost:${CLOSED_PORT}`
     const refused = unavailable(
       'REDIS_AWAY',
       /localhost:\d+: the connection was refused \(connect ECONNREFUSED/,
@@ -112,7 +111,7 @@ describe('who cannot wait is told why nobody answers', { concurrency: true }, ()
       'REDIS_AWAY',
       /127\.0\.0\.1:\d+: the connection was refused .*; localhost:\d+: the connection was refused/,
     )
-    const redis = clusterOf(at(dead), at(dead, 'localhost'))
+    const redis = clusterOf(at(CLOSED_PORT), at(CLOSED_PORT, 'localhost'))
     await assert.rejects(createProducer({ redis }), refused)
   })
 
@@ -137,7 +136,7 @@ describe('who cannot wait is told why nobody answers', { concurrency: true }, ()
   })
 
   test('by a Sentinel, or by what is none', async () => {
-    const unknown = await whyAway(sentinelsOf(at(dead)))
+    const unknown = await whyAway(sentinelsOf(at(CLOSED_PORT)))
     assert.match(
       unknown?.message ?? '',
       /127\.0\.0\.1:\d+: the connection was refused \(connect ECONNREFUSED/,
@@ -162,7 +161,7 @@ test('a cluster is used by those of its nodes that answer', async (t) => {
   while (!String(await admin.call('CLUSTER', 'INFO')).includes('cluster_state:ok')) {
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  const nodes = clusterOf(at(dead), at(await silent(t)), at(node.port))
+  const nodes = clusterOf(at(CLOSED_PORT), at(await silent(t)), at(node.port))
   const { redis } = open(t, nodes, 'fail-fast')
   assert.equal(await redis.set('key', 'value'), 'OK')
   assert.equal(await whyAway(nodes), null)
@@ -247,7 +246,7 @@ test('a Sentinel that knows no such primary is no server that loads its data', a
   assert.match(why?.message ?? '', /knows no primary of the name main/)
 })
 
-for (const place of [clusterOf(at(dead)), sentinelsOf(at(dead))]) {
+for (const place of [clusterOf(at(CLOSED_PORT)), sentinelsOf(at(CLOSED_PORT))]) {
   test(`a worker that waits for a ${place.kind} says why, once`, async (t) => {
     const told: string[] = []
     const log = createLogger({
